@@ -1,6 +1,6 @@
-"""What a migration of the old objects is about, written down before it begins, so that nobody has to remember it.
+"""The record of a migration of the existing objects, written before it begins, so that any command can continue it.
 
-oms_source_record/{task}/state/migrate-{project}.json        while it is on its way, or can be retried: until then the
+oms_source_record/{task}/state/migrate-{project}.json        while it runs, or can be retried: until it ends, the
                                                              project is not closed (certify looks for this object)
 oms_source_record/{task}/state/migrated-{project}-{run}.json afterwards
 """
@@ -29,33 +29,36 @@ _TASK = re.compile(r"/sync-tasks/([^/]+)/events$")
 
 
 def state_folder(address: str) -> str:
-    """Return the folder of a task's state in the log bucket, by its SYNC_URL; empty if that is none."""
+    """Return the folder of a task's state in the log bucket, by its SYNC_URL; empty if that is no task's address."""
     match = _TASK.search(address)
     return f"{RECORDS}{match[1]}/state/" if match else ""
 
 
 class Holder(Protocol):
-    """One of the users with whose access keys OMS works. Both raise RefusedError and UnreachableError."""
+    """A user whose access key OMS uses. Both methods raise RefusedError and UnreachableError."""
 
     def key_ids(self) -> list[str]:
-        """The access keys that it has."""
+        """List the ids of the user's access keys."""
 
     def delete_key(self, key: str) -> None:
-        """Delete one of them."""
+        """Delete an access key of the user."""
 
 
-# What it takes to see how a migration stands, and to delete its keys. It is asked for once there is one.
-AtHand = Callable[[], tuple[TaskGroups, Sequence[Holder]]]
+# Reads a migration's state and deletes its keys: called only if there is a migration.
+Access = Callable[[], tuple[TaskGroups, Sequence[Holder]]]
 
 
 @dataclass
 class Intention:
-    """`run` tells one from another; `begun`: when, in UTC. `keys`: its own access keys, of both of OMS's users. It is
-    empty while they are made: until then whatever those have that is not in `kept` is of this. `maker`: the number of
-    the command that makes them, and lets OMS begin with them; empty where none is at work on that. `group`: OMS's id of
-    it, empty until OMS has told that. `found_without`: the digest of the destination, if the comparison before it found
-    nothing that was there alone; else it is empty. `overwrite`: whether it copies what is there already, whatever it
-    is. `restore`: whether it restores archived objects, which costs."""
+    """The record of one migration.
+
+    `run`: its identifier. `begun`: its time, in UTC. `keys`: the ids of its own access keys, of both users. While the
+    keys are being made, it is empty: all keys of these users that are not in `kept` are the migration's. `maker`: the
+    number of the command that makes the keys, and has OMS begin with them; empty if no command does. `group`: OMS's id
+    of the task group; empty until OMS has answered. `found_without`: the digest of the destination if the comparison
+    before the migration found no object only there; otherwise empty. `overwrite`: True if it copies existing objects
+    whatever their contents. `restore`: True if it restores archived objects, which costs money.
+    """
 
     run: str
     begun: str
@@ -72,15 +75,18 @@ class Intention:
 
 
 class Intentions:
-    """That of one project: `address` is its SYNC_URL, `log` the log bucket. All methods raise RefusedError,
-    UnreachableError and UnreadableResponseError."""
+    """The migration records of one project.
+
+    `address` is its SYNC_URL, `log` the log bucket. All methods raise RefusedError, UnreachableError and
+    UnreadableResponseError.
+    """
 
     def __init__(self, log: OssBucketClient, address: str, project: str) -> None:
         self._log, self._project, self._root = log, project, state_folder(address)
         self._name = f"{self._root}migrate-{project}.json" if self._root else ""
 
     def read(self) -> Intention | None:
-        """None if nothing is on its way."""
+        """Read the record of the current migration; None if none is in progress."""
         response = None
         with refused(lambda error: error.code == "NoSuchBucket"):
             response = self._log.get(self._name) if self._name else None
@@ -91,13 +97,15 @@ class Intentions:
         except (TypeError, ValueError):
             raise UnreadableResponseError from None
 
-    def see_to_keys(self, session: Session, at_hand: AtHand | None = None, *, yes: bool = False) -> None:
-        """Say which access keys a migration has, and what deletes them; where OMS has no more to do for it, ask whether
-        to end it now. `yes`: somebody has said so already."""
+    def report_keys(self, session: Session, access: Access | None = None, *, yes: bool = False) -> None:
+        """Print the access keys of a migration and the command that deletes them.
+
+        If OMS has no more work for it, offer to end it now. `yes`: the user has agreed already.
+        """
         try:
             intention = self.read()
         except OpsError:
-            # Whoever may not read it is told by status.
+            # Status reports a record that cannot be read.
             return
         if intention is None or not intention.keys:
             return
@@ -110,15 +118,15 @@ class Intentions:
             )
         )
         try:
-            if at_hand and intention.group:
-                self._end_if_over(session, intention, at_hand, yes)
+            if access and intention.group:
+                self._offer_end(session, intention, access, yes)
         except OpsError as error:
             session.say(t("They are not deleted: {happened}", happened=error.happened))
 
-    def _end_if_over(self, session: Session, intention: Intention, at_hand: AtHand, yes: bool) -> None:
-        groups, holders = at_hand()
+    def _offer_end(self, session: Session, intention: Intention, access: Access, yes: bool) -> None:
+        groups, holders = access()
         group = groups.show(intention.group)
-        # One that is paused, or has failed, can go on, for which its keys are kept.
+        # A paused or failed group can continue, and needs its keys for that.
         if group and group.state is not GroupState.DONE:
             return
         if yes or session.agrees(t("OMS has no more to do for it. End it, and delete them now? [y/N]")):
@@ -126,67 +134,77 @@ class Intentions:
             session.say(t("It is ended, and its access keys are deleted"))
 
     def begin(self, intention: Intention) -> bool:
-        """Write it, if there is none; whether it is the one that is there now."""
+        """Write the record unless another migration has one; return True if this one is in force."""
         self._put_first(self._name, asdict(intention))
         return self.latest(intention) is not None
 
     def latest(self, intention: Intention) -> Intention | None:
-        """The same as it is written down now; None if it is not the one that is on its way any more: whoever has slept,
-        or waited, may have one that somebody else has ended, and perhaps begun another."""
-        there = self.read()
-        return there if there and there.run == intention.run else None
+        """Return the stored record of this migration; None if the migration is no longer in progress.
+
+        While this command slept or waited, another command may have ended the migration, and even begun another.
+        """
+        current = self.read()
+        return current if current and current.run == intention.run else None
 
     def claim(self, intention: Intention, maker: str) -> Intention | None:
-        """Let this command be the one that makes its keys; return the intention as it was before, None if it is not on
-        its way any more."""
+        """Make this command the maker of the keys; return the record as it was before.
+
+        Return None if the migration is no longer in progress.
+        """
         before = self.latest(intention)
         if before:
             self.write(replace(before, maker=maker))
         return before
 
     def note_group(self, intention: Intention, group: str) -> None:
-        """Write OMS's id of its group beside what is known of it now."""
-        if there := self.latest(intention):
-            self.write(replace(there, group=group))
+        """Add OMS's id of the task group to the stored record."""
+        if current := self.latest(intention):
+            self.write(replace(current, group=group))
 
     def write(self, intention: Intention) -> None:
-        """Write it as it is. Whoever changes it has just looked whether it is still on its way."""
+        """Store the record as it is. The caller has just checked that the migration is in progress."""
         self._log.put(self._name, json.dumps(asdict(intention)).encode())
 
     def note_end(self, intention: Intention, ended: datetime, how: str, group: TaskGroup | None = None) -> None:
-        """Write what is known of one that is over under another name, which certificates tell. Where OMS tells nothing
-        of it any more (`group` is None), what was written before holds."""
+        """Store the result of a finished migration under another name, for certificates.
+
+        If OMS has no data of the group any more (`group` is None), an earlier result stays.
+        """
         numbers = {name: getattr(group, name, 0) for name in ("total", "copied", "skipped", "failed")}
-        told = {**asdict(intention), "ended": timestamp(ended), "how": how, **numbers}
+        result = {**asdict(intention), "ended": timestamp(ended), "how": how, **numbers}
         name = f"{self._root}migrated-{self._project}-{intention.run}.json"
         if group:
-            self._log.put(name, json.dumps(told).encode())
+            self._log.put(name, json.dumps(result).encode())
         else:
-            self._put_first(name, told)
+            self._put_first(name, result)
 
     def end(
         self, intention: Intention, holders: Sequence[Holder], ended: datetime, how: str, group: TaskGroup | None = None
     ) -> None:
-        """It is over, unless somebody else has ended it already: the keys that it has by now go first, because while it
-        is written down, somebody knows of them."""
-        there = self.latest(intention)
-        if there is None:
+        """End the migration, unless another command has ended it.
+
+        Its keys go first: as long as the record exists, a command can find them.
+        """
+        current = self.latest(intention)
+        if current is None:
             return
-        delete_keys(keys_of(there, holders))
-        self.note_end(there, ended, how, group)
-        # Somebody else may have ended it meanwhile, and begun another.
-        if self.latest(there):
+        delete_keys(keys_of(current, holders))
+        self.note_end(current, ended, how, group)
+        # Another command may have ended it meanwhile, and begun another.
+        if self.latest(current):
             self._log.delete(self._name)
 
     def _put_first(self, name: str, value: Mapping[str, object]) -> None:
-        """Write it, unless there is something of that name."""
+        """Write an object unless its name exists."""
         with refused(lambda error: error.code == "FileAlreadyExists"):
             self._log.put(name, json.dumps(value).encode(), {"x-oss-forbid-overwrite": "true"})
 
 
-def task_of_any(log: OssBucketClient, project: str) -> str:
-    """The sync task of one of the project that is on its way, whatever SYNC_URL is; empty if there is none. Raises what
-    reading one raises."""
+def find_task(log: OssBucketClient, project: str) -> str:
+    """Return the id of the sync task whose migration is in progress, whatever SYNC_URL is; empty if there is none.
+
+    Raise the errors of `Intentions.read`.
+    """
     with refused(lambda error: error.code == "NoSuchBucket"):
         folders = (folder for folder in log.folders(RECORDS) if log.get(f"{folder}state/migrate-{project}.json"))
         return next(folders, "").removeprefix(RECORDS).rstrip("/")
@@ -194,12 +212,12 @@ def task_of_any(log: OssBucketClient, project: str) -> str:
 
 
 def all_keys(holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
-    """The access keys that these have, of whatever use. Raises what holders raise."""
+    """List all access keys of these users, for whatever use. Raise the errors of `Holder`."""
     return [(holder, key) for holder in holders for key in holder.key_ids()]
 
 
 def keys_of(intention: Intention, holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
-    """The access keys that a migration has. Raises what holders raise."""
+    """List the access keys of a migration. Raise the errors of `Holder`."""
     return [
         (holder, key)
         for holder, key in all_keys(holders)
@@ -208,7 +226,7 @@ def keys_of(intention: Intention, holders: Sequence[Holder]) -> list[tuple[Holde
 
 
 def delete_keys(keys: Iterable[tuple[Holder, str]]) -> None:
-    """Delete these. It is no error if somebody else has just done it. Raises what holders raise."""
+    """Delete access keys; a key that is gone already is no error. Raise the errors of `Holder`."""
     for holder, key in keys:
         with refused(lambda error: error.status == 404):
             holder.delete_key(key)

@@ -70,7 +70,7 @@ class Administrator(InProcess):
         # As http.client tells it.
         length = {"Content-Length": str(len(request.body))} if request.body or request.method in ("POST", "PUT") else {}
         whole = request._replace(headers={**request.headers, **length})
-        response = self._adapter.send(whole, timeout=wire._SECONDS)
+        response = self._adapter.send(whole, timeout=wire._TIMEOUT_SECONDS)
         self.asked += 1
         if self.asked == self.dies_after:
             raise KilledError

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ops.canary.objects import items
+from ops.canary.objects import canary_objects
 from oss_oms_sync.clouds import calls
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.comparison import again
@@ -25,7 +25,7 @@ RATE, LANES, PIECE = (int(str(SETTINGS[name].default)) for name in ("OMS_RATE", 
 A_DAY = RATE * KEYS_PER_CALL * 24 * 60 * 60 // 10**6
 A_PASS = pieces.MAX_PIECES * PIECE * int(work._CALLS_OF_A_SENDING_LANE) * KEYS_PER_CALL // 10**6
 RESTS = resting._FIRST_REST // 60
-CANARY_MB = sum(canary_object.size for canary_object in items()) // 10**6
+CANARY_MB = sum(canary_object.size for canary_object in canary_objects()) // 10**6
 MINUTES = int(SETTLED.total_seconds()) // 60
 
 # A document, and its sentence in English and in Chinese.

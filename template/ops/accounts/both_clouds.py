@@ -1,4 +1,4 @@
-"""Both accounts as an administrator sees them, whose the keys are, and what the project has to have there.
+"""The accounts of both clouds as an administrator sees them: the caller's identity, and the project's resources there.
 
 Sources: help.aliyun.com/zh/sts/developer-reference, "GetCallerIdentity"; support.huaweicloud.com/api-iam
 (KeystoneListAuthDomains) and /api-iam5 (ListUsersV5).
@@ -17,7 +17,7 @@ from ops.accounts.iam_users import IamUser
 from ops.accounts.needs import Line, Need, Standing, with_reason
 from ops.accounts.ram_roles import RamHolder
 from ops.accounts.sync_tasks import Pair, Tasks
-from ops.accounts.task_keys import TaskKeys, asked_for
+from ops.accounts.task_keys import TaskKeys, requested_text
 from ops.clouds.buckets import ObsBucketClient, OssBucketClient
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, administrators
 from ops.clouds.services import Functions, OssTrigger, Ram, Service, listed
@@ -30,13 +30,13 @@ from oss_oms_sync.answers.text import Text, same, t
 
 Holder = IamUser | RamHolder
 
-# What both need of s.yaml.
+# The variables of s.yaml that both accounts need.
 NEEDED = ("functionName", "region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
 
 # The events of forward's trigger in s.yaml.
 CONTENT_EVENTS = tuple(
-    f"oss:ObjectCreated:{one}"
-    for one in ("PutObject", "PostObject", "CopyObject", "AppendObject", "CompleteMultipartUpload")
+    f"oss:ObjectCreated:{event}"
+    for event in ("PutObject", "PostObject", "CopyObject", "AppendObject", "CompleteMultipartUpload")
 )
 _READER = t("RAM user with whose key OMS reads the source")
 _WRITER = t("IAM user with whose key OMS writes to the destination")
@@ -44,67 +44,72 @@ _CALLER = t("IAM user with whose key the functions call OMS and OBS")
 
 
 class Alibaba:
-    """The account of Alibaba Cloud. `given`: the variables of s.yaml; `keys`: an administrator's, where a command has
-    them already; `reader` holds the key with which OMS reads the
-    source, where setup makes it."""
+    """The account of Alibaba Cloud.
 
-    def __init__(self, session: Session, given: Mapping[str, str], keys: Keys | None = None) -> None:
-        keys, clock, here = keys or administrators(session, ALIBABA), session.clock, session.caller.endpoints()
-        self._caller, self._given, self._region = session.caller, given, given["region"]
+    `variables`: the variables of s.yaml; `keys`: an administrator's, if the command has them already. `reader` has the
+    access key with which OMS reads the source, if setup makes it.
+    """
+
+    def __init__(self, session: Session, variables: Mapping[str, str], keys: Keys | None = None) -> None:
+        keys, clock, endpoints = keys or administrators(session, ALIBABA), session.clock, session.caller.endpoints()
+        self._caller, self._variables, self._region = session.caller, variables, variables["region"]
         self.source, self.log = (
-            OssBucketClient.at(here, self._region, given[name], keys, clock) for name in ("sourceBucket", "logBucket")
+            OssBucketClient.at(endpoints, self._region, variables[name], keys, clock)
+            for name in ("sourceBucket", "logBucket")
         )
-        self._ram = Ram(keys, clock, here.get("RAM_ENDPOINT", ""))
-        self.account = _of_alibaba(self._ram)
-        number, there = self.account.number, here.get("FC_ENDPOINT", "")
-        self._functions = Functions(self._region, number, keys, clock, there)
-        name, self._mark = f"{given['functionName']}-oms", mark_of(given)
+        self._ram = Ram(keys, clock, endpoints.get("RAM_ENDPOINT", ""))
+        self.account = _alibaba_account(self._ram)
+        number, endpoint = self.account.number, endpoints.get("FC_ENDPOINT", "")
+        self._functions = Functions(self._region, number, keys, clock, endpoint)
+        name, self._mark = f"{variables['functionName']}-oms", project_mark(variables)
         self.reader = RamHolder(self._ram, "User", name, {name: statements.source_reader(self.source.name)}, self._mark)
 
     def needs(self, has_task: Callable[[], bool]) -> Iterator[Need]:
-        """What the project has to have there, but keys. `has_task`: whether OMS has a key of the reader."""
+        """Yield the needs in this account, except keys. `has_task`: whether OMS has a key of the reader."""
         yield self._account_need()
-        needed = list(statements.rights(statements.deployer(self._given)))
-        yield _alias(self._caller, self._given["access"], self.account.number, needed)
+        needed = list(statements.rights(statements.deployer(self._variables)))
+        yield _alias_need(self._caller, self._variables["access"], self.account.number, needed)
         yield storage.source(self.source, self._region)
-        prefix, suffix = (self._given.get(name, "") for name in ("objectPrefix", "objectSuffix"))
+        prefix, suffix = (self._variables.get(name, "") for name in ("objectPrefix", "objectSuffix"))
         yield storage.triggers(
             self._functions,
             self.source.name,
-            OssTrigger(self._given["functionName"], "", CONTENT_EVENTS, prefix, suffix),
+            OssTrigger(self._variables["functionName"], "", CONTENT_EVENTS, prefix, suffix),
         )
         yield storage.log(self.log, self._region, self.account.number)
         for purposes, holder in self._roles():
-            need = holder.need(_role_of(purposes))
-            yield with_reason(need, statements.reason_to_read(self._given, purposes))
-        yield self.reader.need(_READER, [_handed(OMS_SOURCE)], has_task)
+            need = holder.need(_role_title(purposes))
+            yield with_reason(need, statements.reason_to_read(self._variables, purposes))
+        yield self.reader.need(_READER, [_handover_step(OMS_SOURCE)], has_task)
 
     def removals(self) -> Iterator[Need]:
-        """All that setup made there, but the log bucket."""
+        """Yield the removals of all that setup made in this account, except the log bucket."""
         yield self._account_need()
         yield self.reader.removal(_READER)
         for purposes, holder in self._roles():
-            yield holder.removal(_role_of(purposes))
+            yield holder.removal(_role_title(purposes))
 
     def key_to_hand_over(self) -> Need:
-        """With which OMS reads the source, where somebody else makes the task: what one person hands to the other.
-        Setup does not make it, because it would have to show its secret."""
+        """Return the need of the access key with which OMS reads the source, if another person makes the task.
+
+        Setup does not make this key, because it would have to show the secret.
+        """
         half = Typed("setup", only="huawei")
-        what = t("access key of {name}, for whoever sets up Huawei Cloud", name=self.reader.name)
+        title = t("access key of {name}, for whoever sets up Huawei Cloud", name=self.reader.name)
         text = t("Create one in the RAM console, and hand it over: {command} asks for it", command=half)
 
         def look() -> Line:
-            if found := self.reader.key_ids():
-                return Line(Standing.THERE, facts=[same(one) for one in found])
+            if ids := self.reader.key_ids():
+                return Line(Standing.THERE, facts=[same(key_id) for key_id in ids])
             return Line(Standing.BY_HAND, t("there is none"), text)
 
-        return Need(what, ("ram:ListAccessKeys",), look, by_hand=[text], is_settled=lambda: True)
+        return Need(title, ("ram:ListAccessKeys",), look, by_hand=[text], is_settled=lambda: True)
 
     def _account_need(self) -> Need:
         return self.account.need(t("account of Alibaba Cloud"))
 
     def _roles(self) -> Iterator[tuple[Sequence[str], RamHolder]]:
-        for name, roles in statements.by_name(statements.roles(self._given)):
+        for name, roles in statements.by_name(statements.roles(self._variables)):
             policies = {role.policy: role.document for role in roles}
             yield (
                 [purpose for role in roles for purpose in role.purposes],
@@ -113,75 +118,80 @@ class Alibaba:
 
 
 class Huawei:
-    """The account of Huawei Cloud. `writer` holds the key with which OMS writes to the destination, where setup makes
-    it; `functions` that of the functions. `alibaba`: the other account, where setup has its keys as well."""
+    """The account of Huawei Cloud.
+
+    `writer` has the access key with which OMS writes to the destination, if setup makes it; `functions` has that of the
+    functions. `alibaba`: the other account, if setup has its keys as well.
+    """
 
     def __init__(
-        self, session: Session, given: Mapping[str, str], keys: Keys | None = None, alibaba: Alibaba | None = None
+        self, session: Session, variables: Mapping[str, str], keys: Keys | None = None, alibaba: Alibaba | None = None
     ) -> None:
         self._keys, self._clock = keys or administrators(session, HUAWEI), session.clock
-        here = session.caller.endpoints()
-        self._region, target = given["destinationRegion"], given["destinationBucket"]
-        self._endpoints, self._target, self._log = here, target, given["logBucket"]
-        self._iam = Service(here.get("IAM_ENDPOINT") or "https://iam.myhuaweicloud.com", self._keys, self._clock)
-        self.account = _of_huawei(self._iam, self._keys)
-        name, mark = given["functionName"], mark_of(given)
+        endpoints = session.caller.endpoints()
+        self._region, target = variables["destinationRegion"], variables["destinationBucket"]
+        self._endpoints, self._target, self._log = endpoints, target, variables["logBucket"]
+        self._iam = Service(endpoints.get("IAM_ENDPOINT") or "https://iam.myhuaweicloud.com", self._keys, self._clock)
+        self.account = _huawei_account(self._iam, self._keys)
+        name, mark = variables["functionName"], project_mark(variables)
         self.writer = IamUser(self._iam, f"{name}-oms", statements.destination_writer(target), mark, self._region)
-        self._given = given
+        self._variables = variables
         self.functions = IamUser(
-            self._iam, f"{name}-functions", statements.functions_in_huawei(given), mark, self._region
+            self._iam, f"{name}-functions", statements.functions_in_huawei(variables), mark, self._region
         )
-        self.key = FunctionsKey(self.functions, session.caller, session.clock, given, self.has_task)
+        self.key = FunctionsKey(self.functions, session.caller, session.clock, variables, self.has_task)
         holders = [self.writer, *([alibaba.reader] if alibaba else ())]
         self.task_keys = TaskKeys(alibaba.log if alibaba else None, name, session.clock, holders)
         number = self._project()
         self.tasks = Tasks(
             Service(
-                here.get("OMS_ENDPOINT") or f"https://oms.{self._region}.myhuaweicloud.com",
+                endpoints.get("OMS_ENDPOINT") or f"https://oms.{self._region}.myhuaweicloud.com",
                 self._keys,
                 self._clock,
                 {"X-Project-Id": number},
             ),
             number,
-            Pair(given["sourceBucket"], given["region"], target, self._region),
+            Pair(variables["sourceBucket"], variables["region"], target, self._region),
             mark,
             self.task_keys,
-            given.get("SYNC_URL", ""),
+            variables.get("SYNC_URL", ""),
         )
 
     def with_keys(self, keys: Keys) -> ObsBucketClient:
-        """The destination, as somebody with these keys sees it."""
+        """Return the client of the destination with these keys."""
         return ObsBucketClient.at(self._endpoints, self._region, self._target, keys, self._clock)
 
     def needs(self) -> Iterator[Need]:
-        """What the project has to have there, but keys and the task."""
+        """Yield the needs in this account, except keys and the task."""
         yield self._account_need()
         yield storage.destination(self.with_keys(self._keys), self._region)
-        yield self.writer.need(_WRITER, [_handed(OMS_DESTINATION)], self.has_task)
+        yield self.writer.need(_WRITER, [_handover_step(OMS_DESTINATION)], self.has_task)
         yield self._functions_need()
 
     def has_task(self) -> bool:
-        """Whether OMS has its keys."""
+        """Return True if OMS has its keys."""
         return bool(self.tasks.address())
 
     def settings(self) -> dict[str, str]:
-        """Return what setup writes into s.yaml; SYNC_URL is empty until there is a task."""
+        """Return the variables that setup writes into s.yaml; SYNC_URL is empty until there is a task."""
         return {"SYNC_URL": self.tasks.address(), **self.key.settings, "logBucket": self._log}
 
     def own_settings(self) -> list[str]:
-        """List the variables of s.yaml that name what setup removes, or what is gone."""
-        return [*(["SYNC_URL"] if self.tasks.takes_back() else ()), *self.key.takes_back()]
+        """List the variables of s.yaml that name resources which setup removes, or which are gone."""
+        return [*(["SYNC_URL"] if self.tasks.owns_address() else ()), *self.key.own_settings()]
 
     def key_needs(self, holders: Sequence[Holder]) -> Iterator[Need]:
-        """Keys whose secrets nobody has go, also those of `holders`, for whom OMS gets new ones; then the functions get
-        theirs."""
+        """Yield the deletion of keys whose secrets are lost, then the functions' key.
+
+        `holders`: the users for whom OMS gets new keys.
+        """
         for holder in holders:
-            yield _orphans(holder, self.has_task, self.task_keys)
-        yield _orphans(self.functions, self.key.is_used)
+            yield _unused_keys(holder, self.has_task, self.task_keys)
+        yield _unused_keys(self.functions, self.key.is_used)
         yield self.key.need()
 
     def key_of_others(self) -> Need:
-        """That with which OMS reads the source, where somebody else has that account."""
+        """Return the need of the access key with which OMS reads the source, if another person has that account."""
         text = t("Have it ready: this asks for it, or takes it from the environment ({names})", names=OMS_SOURCE)
 
         def look() -> Line:
@@ -190,14 +200,16 @@ class Huawei:
         return Need(t("access key with which OMS reads the source"), (), look)
 
     def renewals(self) -> Iterator[Need]:
-        """Another key of the functions."""
+        """Yield the needs of a new key of the functions."""
         yield self._account_need()
         yield self._functions_need()
         yield self.key.renewal()
 
     def removals(self) -> Iterator[Need]:
-        """All that setup made there, but the destination, in the order in which nothing is left that something else
-        needs."""
+        """Yield the removals of all that setup made in this account, except the destination.
+
+        In this order, no removal breaks something that a later one still needs.
+        """
         yield self._account_need()
         yield self.tasks.removal()
         yield self.writer.removal(_WRITER)
@@ -206,57 +218,61 @@ class Huawei:
 
     def _functions_need(self) -> Need:
         need = self.functions.need(_CALLER, (), self.key.is_kept)
-        return with_reason(need, statements.reason_to_read(self._given))
+        return with_reason(need, statements.reason_to_read(self._variables))
 
     def _account_need(self) -> Need:
         return self.account.need(t("account of Huawei Cloud"))
 
     def _project(self) -> str:
-        found = listed(self._iam.call("GET", "/v3/projects", {"name": self._region}), "projects")
-        if not found:
+        projects = listed(self._iam.call("GET", "/v3/projects", {"name": self._region}), "projects")
+        if not projects:
             raise UsageError(
                 t("The account of Huawei Cloud has no project in {region}", region=self._region),
                 t("Open that region once in the console, or correct destinationRegion in s.yaml"),
             )
-        return str(found[0]["id"])
+        return str(projects[0]["id"])
 
 
-def mark_of(given: Mapping[str, str]) -> str:
-    """By which setup knows again what it made: another project of this name is one of another source. A user's comment
-    in RAM has 128 characters."""
-    return f"oss-oms-sync:{given['functionName']}:{given['sourceBucket']}"[:128]
+def project_mark(variables: Mapping[str, str]) -> str:
+    """Return the text by which setup recognizes its own resources: a project of the same name has another source.
+
+    A user's comment in RAM has at most 128 characters.
+    """
+    return f"oss-oms-sync:{variables['functionName']}:{variables['sourceBucket']}"[:128]
 
 
-def _orphans(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKeys | None = None) -> Need:
-    """Delete the keys of a user of setup's that nothing uses: their secrets are shown once, and are lost. Keys that OMS
-    may have got stay as long as its list may lack their task, and a key goes only if the plan names it."""
+def _unused_keys(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKeys | None = None) -> Need:
+    """Return the deletion of a user's keys that nothing uses: their secrets were shown once, and are lost.
+
+    Keys that OMS may have stay as long as its list may lack their task. A key goes only if the plan names it.
+    """
     named: list[str] | None = None
 
     def look() -> Line:
         nonlocal named
         keys = [] if is_used() else holder.key_ids()
         note = task_keys.unanswered() if task_keys and keys else None
-        text = asked_for(note) if note and set(note.keys) & set(keys) else None
+        text = requested_text(note) if note and set(note.keys) & set(keys) else None
         is_awaited = task_keys and note and text and not task_keys.is_late(note)
         named = [key for key in keys if named is None or key in named] if not is_awaited else []
         if named:
-            told = t("Without them a task that OMS creates later copies nothing") if text else None
-            return Line(Standing.REMOVE, text, told, [*map(same, named)])
+            consequence = t("Without them a task that OMS creates later copies nothing") if text else None
+            return Line(Standing.REMOVE, text, consequence, [*map(same, named)])
         return Line(Standing.THERE, text or t("none"), facts=[*map(same, keys)] if text else ())
 
     def remove() -> None:
         for key in named or ():
             holder.delete_key(key)
 
-    what, by_hand = t("access keys of {who} that nothing uses", who=holder.called), [t("Delete those that nobody has")]
-    return Need(what, holder.key_rights, look, remove, by_hand, lambda: True)
+    title, by_hand = t("access keys of {who} that nothing uses", who=holder.title), [t("Delete those that nobody has")]
+    return Need(title, holder.key_rights, look, remove, by_hand, lambda: True)
 
 
-def _role_of(purposes: Sequence[str]) -> Text:
+def _role_title(purposes: Sequence[str]) -> Text:
     return t("RAM role of {names}", names=purposes)
 
 
-def _handed(names: tuple[str, str]) -> Text:
+def _handover_step(names: tuple[str, str]) -> Text:
     return t(
         "Create an access key for it, and hand it to whoever runs setup: that asks for it, or takes it from the"
         " environment ({names})",
@@ -268,27 +284,32 @@ _SAFER = t("The key of a user would be safer: this is the account's own, or may 
 
 
 class Account(NamedTuple):
-    """The account that a key belongs to, and which of its users has the key; `is_root`: it is the account's own, which
-    may do everything, or nobody knows."""
+    """The account that a key belongs to, and the user that has the key.
+
+    `is_root`: the key is the account's own, which can do everything, or this is unknown.
+    """
 
     number: str
     holder: str
     is_root: bool
 
-    def need(self, what: Text) -> Need:
-        """What the plan has of it."""
+    def need(self, title: Text) -> Need:
+        """Return the account's line of the plan."""
         text = t("{account}, as {holder}", account=self.number, holder=self.holder)
-        return Need(what, (), lambda: Line(Standing.THERE, text, _SAFER if self.is_root else None))
+        return Need(title, (), lambda: Line(Standing.THERE, text, _SAFER if self.is_root else None))
 
 
-def _of_alibaba(ram: Ram) -> Account:
-    """Raises RefusedError, UnreachableError and UnreadableError."""
-    who = ram.whose()
-    return Account(str(who["AccountId"]), str(who["Arn"]), who["IdentityType"] == "Account")
+def _alibaba_account(ram: Ram) -> Account:
+    """Return the caller's account. Raises RefusedError, UnreachableError and UnreadableError."""
+    identity = ram.identity()
+    return Account(str(identity["AccountId"]), str(identity["Arn"]), identity["IdentityType"] == "Account")
 
 
-def _of_huawei(iam: Service, keys: Keys) -> Account:
-    """The same. Where IAM does not tell whose the key is, it is shown as `-`, and may be the account's own."""
+def _huawei_account(iam: Service, keys: Keys) -> Account:
+    """Return the caller's account. Raises RefusedError, UnreachableError and UnreadableError.
+
+    If IAM does not report the key's user, the user is `-`, and the key may be the account's own.
+    """
     domain = listed(iam.call("GET", "/v3/auth/domains"), "domains")[0]
     users = []
     with refused(lambda error: error.is_denied):
@@ -297,9 +318,12 @@ def _of_huawei(iam: Service, keys: Keys) -> Account:
     return Account(f"{domain['name']} ({domain['id']})", holder, is_root)
 
 
-def _alias(caller: Caller, name: str, account: str, rights: Sequence[Text]) -> Need:
-    """The keys that the tool deploys with, by their alias, have to be of the same account; the tool shows some digits
-    of it. What they may do is nowhere to be seen: `rights` says what they need."""
+def _alias_need(caller: Caller, name: str, account: str, rights: Sequence[Text]) -> Need:
+    """Return the check that the deploying tool's keys, named by their alias, belong to the same account.
+
+    The tool shows only some digits of the account. No call shows the permissions of these keys: `rights` lists those
+    that they need.
+    """
 
     def look() -> Line:
         shown = caller.account(name)

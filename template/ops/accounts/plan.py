@@ -1,4 +1,4 @@
-"""The plan: a line for each thing, what it takes, and a hash by which somebody says yes to just this."""
+"""The plan: a line for each resource, its requirements, and a hash with which the user confirms exactly this plan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from oss_oms_sync.answers.text import Text, t
 
 
 class After(NamedTuple):
-    """What is said once all is made, or was there, and what comes next; and how it stands then, in a word."""
+    """The texts after a run: if all was created, or existed; the next steps; and the state in a word."""
 
     made: Text
     there: Text
@@ -26,7 +26,7 @@ class After(NamedTuple):
 
     @property
     def command(self) -> str:
-        """What comes next, as it is typed; empty if nothing does."""
+        """The next command, as it is typed; empty if there is none."""
         return chained(*self.steps)
 
 
@@ -35,7 +35,7 @@ _DEPLOY = After(
     t("All is there. Deploy it, and see whether all is well:"),
     [Step("deploy"), Step("doctor")],
 )
-# By the half that was set up alone.
+# By the cloud that was set up alone.
 AFTER = {
     "": _DEPLOY,
     "huawei": _DEPLOY,
@@ -63,7 +63,7 @@ _WORDS = {
 }
 
 
-# What has to be settled before anything is done stands first.
+# Lines to settle before anything is done come first.
 _FIRST = (Standing.STOP, Standing.UNSEEN)
 _COUNTED = (
     (Standing.STOP, t("{n} to settle first")),
@@ -77,26 +77,26 @@ _COUNTED = (
 
 
 class SetupPlan:
-    """How all stands, in the order in which it is made."""
+    """The state of all resources, in the order in which they are made."""
 
     def __init__(self, lines: Sequence[tuple[Need, Line]], after: After) -> None:
         self._lines, self._after = lines, after
         states = [line.state for _, line in lines]
         self.is_to_do = any(state in OURS for state in states)
-        # What nobody could look at is not carried out beside.
+        # A plan with an unknown state is not carried out.
         self.can_be_done = Standing.STOP not in states and Standing.UNSEEN not in states
         self.waits = Standing.WAIT in states
         self.exit_code = 3 if self.waits or Standing.UNSEEN in states else 0 if self.can_be_done else 1
 
     @property
     def hash(self) -> str:
-        """Of all that it says."""
-        # What a cloud refused has another number each time.
-        said = [_to_json(need, line._replace(seen=None) if line.steps else line) for need, line in self._lines]
-        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:8]
+        """The hash of all lines."""
+        # A refusal has another request number each time.
+        lines = [_to_json(need, line._replace(detail=None) if line.steps else line) for need, line in self._lines]
+        return hashlib.sha256(json.dumps(lines).encode()).hexdigest()[:8]
 
     def report(self, language: str) -> Report:
-        """For people."""
+        """Return the plan for people."""
         word, tone, text = self._verdict()
         is_done = self.can_be_done and not self.is_to_do and not self.waits
         step = BlockStep("", self._after.command) if is_done and self._after.steps else None
@@ -107,15 +107,15 @@ class SetupPlan:
         return Report(hero, language, blocks, title=t("Plan of both clouds").of(language))
 
     def to_json(self) -> dict[str, Any]:
-        """The same for programs."""
+        """Return the plan for programs."""
         return {"plan": self.hash, "can_be_done": self.can_be_done, "steps": [_to_json(*line) for line in self._lines]}
 
-    def creates(self, what: Need) -> bool:
-        """True if the plan creates this."""
-        return any(need is what and line.state is Standing.CREATE for need, line in self._lines)
+    def creates(self, wanted: Need) -> bool:
+        """Return True if the plan creates this resource."""
+        return any(need is wanted and line.state is Standing.CREATE for need, line in self._lines)
 
     def _counts(self) -> Text:
-        """Return how many things the plan creates, changes and removes, and how many are somebody else's to do."""
+        """Return the numbers of resources to create, change and remove, and of those that a person has to do."""
         numbers = Counter(line.state for _, line in self._lines)
         counts = [phrase.filled(n=numbers[state]) for state, phrase in _COUNTED if numbers[state]]
         if not counts:
@@ -125,7 +125,7 @@ class SetupPlan:
         return t("In all: {counts}", counts=counts)
 
     def _verdict(self) -> tuple[Text, str, Text]:
-        """In a word, with its tone, and in a sentence."""
+        """Return the verdict in a word, its tone, and a sentence."""
         if not self.can_be_done:
             text = t("Nothing is done before that is settled. The rest of the plan: {hash}", hash=self.hash)
             return t("stop"), "bad", text
@@ -145,10 +145,10 @@ class SetupPlan:
 
 def _blocks(need: Need, line: Line, language: str) -> Iterator[Block]:
     word, tone = _WORDS[line.state]
-    text = t("{what}: {seen}", what=need.what, seen=line.seen) if line.seen else need.what
+    text = t("{what}: {seen}", what=need.what, seen=line.detail) if line.detail else need.what
     facts = Items([Span("code", fact.of(language)) for fact in line.facts])
-    next_ = BlockStep(line.next.of(language) if line.next else "")
-    yield FindingBlock(text.of(language), Span("mark", word.of(language), tone), next_, keys=facts)
+    step_block = BlockStep(line.next.of(language) if line.next else "")
+    yield FindingBlock(text.of(language), Span("mark", word.of(language), tone), step_block, keys=facts)
     if line.steps:
         yield Items(
             [
@@ -162,7 +162,7 @@ def _to_json(need: Need, line: Line) -> dict[str, Any]:
     return {
         "state": line.state.value,
         "what": need.what.to_json(),
-        "seen": line.seen.to_json() if line.seen else None,
+        "seen": line.detail.to_json() if line.detail else None,
         "next": line.next.to_json() if line.next else None,
         "facts": [fact.to_json() for fact in line.facts],
         "steps": [step.to_json() for step in line.steps],

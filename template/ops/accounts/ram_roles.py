@@ -10,16 +10,16 @@ from ops.accounts.needs import (
     Line,
     Need,
     Standing,
-    as_it_goes,
-    as_it_lacks,
-    attached_elsewhere,
+    attachment_reason,
+    change_line,
     delete_by_hand,
-    foreign,
-    has_others,
-    lacks,
-    no_user,
-    policy_called,
-    stays,
+    foreign_line,
+    leftover_error,
+    missing_user,
+    other_policies_reason,
+    policy_changes,
+    policy_title,
+    removal_line,
 )
 from ops.accounts.statements import Document, rights
 from ops.clouds.keys import Keys, Secret
@@ -30,7 +30,7 @@ from oss_oms_sync.answers.text import Text, same, t
 
 
 class _Policy(NamedTuple):
-    """The document of a policy, whether setup made it, and to how many users, roles and groups it is attached."""
+    """A policy's document, True if setup made it, and the number of users, roles and groups that have it."""
 
     document: Document
     is_ours: bool
@@ -38,8 +38,11 @@ class _Policy(NamedTuple):
 
 
 class RamHolder:
-    """A role or a user (`kind`: Role or User), and the policy on it. Those that setup made say so: `mark` is the
-    description of a role, and the comment of a user. `trust`: who takes the role on."""
+    """A role or a user (`kind`: Role or User), and the policies on it.
+
+    `mark` identifies those that setup made: it is the description of a role, and the comment of a user. `trust`: the
+    policy that names the services which assume the role.
+    """
 
     key_rights = ("ram:ListAccessKeys", "ram:DeleteAccessKey")
 
@@ -48,46 +51,51 @@ class RamHolder:
     ) -> None:
         self._ram, self._kind, self.name, self._policies = ram, kind, name, policies
         self._mark, self._trust = mark, trust
-        self.called = t("RAM role {name}", name=name) if kind == "Role" else t("RAM user {name}", name=name)
+        self.title = t("RAM role {name}", name=name) if kind == "Role" else t("RAM user {name}", name=name)
 
-    def need(self, what: Text, key: Sequence[Text] = (), is_settled: Callable[[], bool] = lambda: False) -> Need:
-        """What the plan has of it. `key`: how its key is given to setup, where RAM does not let setup make one."""
-        of_kind = "CreateAccessKey" if self._kind == "User" else "UpdateRole"
-        makes = self._rights("Create{}", of_kind, "CreatePolicy", "CreatePolicyVersion", "AttachPolicyTo{}")
-        return Need(what, makes, self._look, self._do, [*self._by_hand(), *key], is_settled)
+    def need(self, title: Text, key: Sequence[Text] = (), is_settled: Callable[[], bool] = lambda: False) -> Need:
+        """Return its line of the plan.
 
-    def removal(self, what: Text) -> Need:
-        """The same for the plan that takes all away."""
-        removes = self._rights("DetachPolicyFrom{}", "DeletePolicy", "Delete{}")
+        `key`: the steps to hand over a key, if RAM does not let setup make it.
+        """
+        kind_right = "CreateAccessKey" if self._kind == "User" else "UpdateRole"
+        create_rights = self._rights("Create{}", kind_right, "CreatePolicy", "CreatePolicyVersion", "AttachPolicyTo{}")
+        return Need(title, create_rights, self._look, self._do, [*self._by_hand(), *key], is_settled)
+
+    def removal(self, title: Text) -> Need:
+        """Return its line of the removal plan."""
+        remove_rights = self._rights("DetachPolicyFrom{}", "DeletePolicy", "Delete{}")
         keys, steps = self.key_rights if self._kind == "User" else (), [delete_by_hand(self.name)]
-        return Need(what, (*removes, *keys), self._look_to_remove, self._remove, steps)
+        return Need(title, (*remove_rights, *keys), self._look_to_remove, self._remove, steps)
 
     def key_ids(self) -> list[str]:
-        """List the access keys of the user; none of a user that setup did not make."""
+        """List the access keys of the user; none for a user that setup did not make."""
         keys = self._ram.find("ListAccessKeys", UserName=self.name) if self.is_ours() else None
         return [] if keys is None else [key["AccessKeyId"] for key in listed(keys, "AccessKeys", "AccessKey")]
 
     def make_key(self) -> Keys:
-        """Make an access key, whose secret RAM shows this once. Raises NotYetError if there is no such user, and
-        UsageError if setup did not make it."""
+        """Make an access key. RAM shows its secret only now.
+
+        Raises NotYetError if there is no such user, and UsageError if setup did not make the user.
+        """
         with refused(is_absent):
-            self._check_ours(self._ram.do(f"Get{self._kind}", **{self._named: self.name})[self._kind])
+            self._check_ours(self._ram.do(f"Get{self._kind}", **{self._name_field: self.name})[self._kind])
             made = self._ram.do("CreateAccessKey", UserName=self.name)["AccessKey"]
             return Keys(Secret(made["AccessKeyId"]), Secret(made["AccessKeySecret"]))
-        raise no_user(self.name)
+        raise missing_user(self.name)
 
     def delete_key(self, key: str) -> None:
-        """Delete one of the user's keys."""
+        """Delete an access key of the user."""
         self._ram.do("DeleteAccessKey", UserName=self.name, UserAccessKeyId=key)
 
     def is_ours(self) -> bool:
-        """Whether setup made it."""
+        """Return True if setup made it."""
         return self._is_marked(self._find())
 
     def _rights(self, *actions: str) -> tuple[str, ...]:
-        """Those to look, and to do this as well."""
-        looks = ("Get{}", "GetPolicy", "ListPoliciesFor{}")
-        return tuple(f"ram:{one.format(self._kind)}" for one in (*looks, *actions))
+        """Return the permissions to read it, and those for these actions."""
+        read_actions = ("Get{}", "GetPolicy", "ListPoliciesFor{}")
+        return tuple(f"ram:{action.format(self._kind)}" for action in (*read_actions, *actions))
 
     def _by_hand(self) -> Iterator[Text]:
         if self._kind == "Role":
@@ -109,49 +117,51 @@ class RamHolder:
             )
 
     def _look(self) -> Line:
-        facts = [self.called, *(right for document in self._policies.values() for right in rights(document))]
+        facts = [self.title, *(right for document in self._policies.values() for right in rights(document))]
         holder, policies = self._find(), {name: self._policy(name) for name in self._policies}
         is_foreign = holder is not None and not self._is_marked(holder)
         if is_foreign and self._kind == "Role":
             text = t("Attach a policy with these rights to it, or name another in s.yaml")
-            return foreign([self.called], Standing.BY_HAND, text, facts)
-        others = [policy_called(name) for name, policy in policies.items() if policy and not policy.is_ours]
+            return foreign_line([self.title], Standing.BY_HAND, text, facts)
+        others = [policy_title(name) for name, policy in policies.items() if policy and not policy.is_ours]
         if is_foreign or others:
-            return foreign([*([self.called] if is_foreign else ()), *others])
+            return foreign_line([*([self.title] if is_foreign else ()), *others])
         if holder is None:
             return Line(Standing.CREATE, facts=facts)
-        wrong = [] if self._is_trusted(holder) else [t("another may take it on")]
+        changes = [] if self._is_trusted(holder) else [t("another may take it on")]
         attached = self._attached()
         for name, policy in policies.items():
-            wrong += lacks(name, policy and policy.document, self._policies[name], is_attached=name in attached)
-        return as_it_lacks(wrong, facts)
+            changes += policy_changes(
+                name, policy and policy.document, self._policies[name], is_attached=name in attached
+            )
+        return change_line(changes, facts)
 
     def _do(self) -> None:
         holder = self._find()
         if holder is None:
-            parameters = {self._named: self.name, self._marked: self._mark}
+            parameters = {self._name_field: self.name, self._mark_field: self._mark}
             if self._trust:
                 parameters["AssumeRolePolicyDocument"] = self._trust
-            if self._is_taken(f"Create{self._kind}", **parameters):
-                holder = self._ram.do(f"Get{self._kind}", **{self._named: self.name})[self._kind]
+            if self._is_duplicate(f"Create{self._kind}", **parameters):
+                holder = self._ram.do(f"Get{self._kind}", **{self._name_field: self.name})[self._kind]
         if holder is not None:
             self._check_ours(holder)
             if not self._is_trusted(holder):
                 self._ram.do("UpdateRole", RoleName=self.name, NewAssumeRolePolicyDocument=self._trust)
         for name, document in self._policies.items():
             self._make_policy(name, document)
-            attachment = {"PolicyType": "Custom", "PolicyName": name, self._named: self.name}
-            self._is_taken(f"AttachPolicyTo{self._kind}", **attachment)
+            attachment = {"PolicyType": "Custom", "PolicyName": name, self._name_field: self.name}
+            self._is_duplicate(f"AttachPolicyTo{self._kind}", **attachment)
 
     def _make_policy(self, name: str, document: Document) -> None:
-        """Make the policy say so. Raises UsageError for a policy that setup did not make."""
+        """Create the policy, or update its document. Raises UsageError for a policy that setup did not make."""
         text, policy = json.dumps(document), self._policy(name)
         if policy is None:
-            if not self._is_taken("CreatePolicy", PolicyName=name, PolicyDocument=text, Description=self._mark):
+            if not self._is_duplicate("CreatePolicy", PolicyName=name, PolicyDocument=text, Description=self._mark):
                 return
-            policy = _policy_of(self._ram.do("GetPolicy", PolicyType="Custom", PolicyName=name), self._mark)
+            policy = _parse_policy(self._ram.do("GetPolicy", PolicyType="Custom", PolicyName=name), self._mark)
         if not policy.is_ours:
-            raise foreign([policy_called(name)]).error()
+            raise foreign_line([policy_title(name)]).error()
         if policy.document != document:
             self._ram.do(
                 "CreatePolicyVersion",
@@ -164,72 +174,76 @@ class RamHolder:
     def _look_to_remove(self) -> Line:
         is_ours, policies = self.is_ours(), self._own_policies()
         attached = self._attached() if is_ours else ()
-        goes, reasons = [*map(same, self._keys())], []
+        removed, reasons = [*map(same, self._keys())], []
         for name, policy in policies.items():
             if policy.attachments > (name in attached):
-                reasons.append(attached_elsewhere(name))
+                reasons.append(attachment_reason(name))
             else:
-                goes.append(policy_called(name))
+                removed.append(policy_title(name))
         if is_ours:
             others = [name for name in attached if name not in policies]
-            goes[:0] = [] if others else [self.called]
-            reasons += [has_others(self.called, others)] if others else []
-        return as_it_goes(goes, reasons)
+            removed[:0] = [] if others else [self.title]
+            reasons += [other_policies_reason(self.title, others)] if others else []
+        return removal_line(removed, reasons)
 
     def _remove(self) -> None:
-        """Remove the keys first, then what nothing else uses. Not an error for what is gone. Raises NotYetError for
-        what stays."""
+        """Remove the keys first, then the resources that nothing else uses; a missing resource is no error.
+
+        Raises NotYetError for resources that stay.
+        """
         for key in self._keys():
             self.delete_key(key)
         is_ours, policies, reasons = self.is_ours(), self._own_policies(), []
         attached = self._attached() if is_ours else ()
         for name in policies:
             if name in attached:
-                attachment = {"PolicyType": "Custom", "PolicyName": name, self._named: self.name}
+                attachment = {"PolicyType": "Custom", "PolicyName": name, self._name_field: self.name}
                 self._ram.find(f"DetachPolicyFrom{self._kind}", **attachment)
             with refused(lambda error: error.code.startswith("DeleteConflict")):
                 self._ram.find("DeletePolicy", PolicyName=name, CascadingDelete="true")
                 continue
-            reasons.append(attached_elsewhere(name))
+            reasons.append(attachment_reason(name))
         if others := [name for name in attached if name not in policies]:
-            reasons.append(has_others(self.called, others))
+            reasons.append(other_policies_reason(self.title, others))
         elif is_ours:
-            self._ram.find(f"Delete{self._kind}", **{self._named: self.name})
+            self._ram.find(f"Delete{self._kind}", **{self._name_field: self.name})
         if reasons:
-            raise stays(reasons)
+            raise leftover_error(reasons)
 
     def _keys(self) -> list[str]:
-        """List the keys that go with a user; a role has none."""
+        """List the keys that are deleted with a user; a role has none."""
         return self.key_ids() if self._kind == "User" else []
 
-    def _is_trusted(self, found: dict[str, str]) -> bool:
-        """Whether a role is taken on by whom it is for; a user is nobody's to take on."""
-        return not self._trust or json.loads(found["AssumeRolePolicyDocument"]) == json.loads(self._trust)
+    def _is_trusted(self, holder: dict[str, str]) -> bool:
+        """Return True if exactly the intended services can assume the role; always True for a user."""
+        return not self._trust or json.loads(holder["AssumeRolePolicyDocument"]) == json.loads(self._trust)
 
     def _is_marked(self, holder: dict[str, str] | None) -> bool:
-        return holder is not None and holder.get(self._marked) == self._mark
+        return holder is not None and holder.get(self._mark_field) == self._mark
 
     def _check_ours(self, holder: dict[str, str]) -> None:
         """Raise UsageError for a role or user that setup did not make."""
         if not self._is_marked(holder):
-            raise foreign([self.called]).error()
+            raise foreign_line([self.title]).error()
 
-    def _is_taken(self, action: str, **parameters: str) -> bool:
-        """Do it; True if RAM refused, because it has that already: it is of a request whose answer was lost, or of
-        somebody else."""
+    def _is_duplicate(self, action: str, **parameters: str) -> bool:
+        """Do the action; return True if RAM refused, because the resource exists already.
+
+        It was made by a request whose answer was lost, or by another user.
+        """
         with refused(lambda error: error.code.startswith("EntityAlreadyExist")):
             self._ram.do(action, **parameters)
             return False
         return True
 
     def _find(self) -> dict[str, str] | None:
-        found = self._ram.find(f"Get{self._kind}", **{self._named: self.name})
-        return None if found is None else dict(found[self._kind])
+        response = self._ram.find(f"Get{self._kind}", **{self._name_field: self.name})
+        return None if response is None else dict(response[self._kind])
 
     def _policy(self, name: str) -> _Policy | None:
-        """Read a policy; None if there is none of this name."""
+        """Read a policy; return None if there is none of this name."""
         answer = self._ram.find("GetPolicy", PolicyType="Custom", PolicyName=name)
-        return None if answer is None else _policy_of(answer, self._mark)
+        return None if answer is None else _parse_policy(answer, self._mark)
 
     def _own_policies(self) -> dict[str, _Policy]:
         """Read the policies that setup made, by their names."""
@@ -237,18 +251,18 @@ class RamHolder:
         return {name: policy for name, policy in policies.items() if policy and policy.is_ours}
 
     def _attached(self) -> Sequence[str]:
-        found = self._ram.do(f"ListPoliciesFor{self._kind}", **{self._named: self.name})
-        return [one["PolicyName"] for one in listed(found, "Policies", "Policy")]
+        response = self._ram.do(f"ListPoliciesFor{self._kind}", **{self._name_field: self.name})
+        return [policy["PolicyName"] for policy in listed(response, "Policies", "Policy")]
 
     @property
-    def _named(self) -> str:
+    def _name_field(self) -> str:
         return f"{self._kind}Name"
 
     @property
-    def _marked(self) -> str:
+    def _mark_field(self) -> str:
         return "Description" if self._kind == "Role" else "Comments"
 
 
-def _policy_of(answer: dict[str, Any], mark: str) -> _Policy:
+def _parse_policy(answer: dict[str, Any], mark: str) -> _Policy:
     policy, document = answer["Policy"], json.loads(answer["DefaultPolicyVersion"]["PolicyDocument"])
     return _Policy(document, policy.get("Description") == mark, policy.get("AttachmentCount", 0))

@@ -1,5 +1,7 @@
-"""The three buckets, and what else listens to the source. One that is there is never changed: what is wrong with it is
-told, and somebody chooses."""
+"""The three buckets, and the triggers of other functions on the source.
+
+An existing bucket is never changed: the plan names its faults, and the user chooses.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,10 @@ from ops.clouds.services import Functions, OssTrigger
 from ops.clouds.wire import RefusedError
 from oss_oms_sync.answers.text import Text, t
 
-# The classes that OMS writes (its "Constraints").
-_WRITTEN = ("STANDARD", "WARM")
-_SOMEBODYS = t("If the bucket is somebody else's, name another one in s.yaml: {name}")
-_MOST_TRIGGERS = 10
+# The storage classes that OMS writes (its "Constraints").
+_STORAGE_CLASSES = ("STANDARD", "WARM")
+_OTHER_OWNER = t("If the bucket is somebody else's, name another one in s.yaml: {name}")
+_MAX_TRIGGERS = 10
 # The way out for a bucket in another region.
 _OTHER_SOURCE = t("Correct sourceBucket or region in s.yaml: the functions run in the region of the source bucket")
 _OTHER_LOG = t("Name another logBucket in s.yaml, or a new one, which setup creates in the region of the source bucket")
@@ -26,22 +28,27 @@ _OTHER_DESTINATION = t(
 
 
 def source(bucket: OssBucketClient, region: str) -> Need:
-    """The source has to be there, in this region; a website in it can be in the way of whoever reads it (OMS's tutorial
-    for Alibaba Cloud has it switched off first)."""
+    """Return the need of the source: it must exist in this region.
+
+    A website in the bucket can disturb readers (OMS's tutorial for Alibaba Cloud switches it off first).
+    """
 
     def look() -> Line:
-        found = bucket.info()
-        if found is None:
+        info = bucket.info()
+        if info is None:
             return Line(Standing.STOP, t("there is none"), t("Correct sourceBucket in s.yaml"))
-        return _elsewhere(found["Location"], region, _OTHER_SOURCE) or _website(bucket.configured("website"))
+        return _elsewhere(info["Location"], region, _OTHER_SOURCE) or _website(bucket.configured("website"))
 
-    what, rights = t("source bucket {name}", name=bucket.name), ("oss:GetBucketInfo", "oss:GetBucketWebsite")
-    return Need(what, rights, partial(_in_region, region, _OTHER_SOURCE, look))
+    title, rights = t("source bucket {name}", name=bucket.name), ("oss:GetBucketInfo", "oss:GetBucketWebsite")
+    return Need(title, rights, partial(_in_region, region, _OTHER_SOURCE, look))
 
 
 def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
-    """Function Compute refuses `own`, the trigger of forward, where one of another function overlaps with it, or where
-    the bucket has ten; those who may not look at it can still set up the rest."""
+    """Return the check of other functions' triggers on the source.
+
+    Function Compute refuses `own`, the trigger of forward, if the trigger of another function overlaps with it, or if
+    the bucket has ten. A caller who cannot list triggers can still set up the other resources.
+    """
 
     def look() -> Line:
         others = [oss_trigger for oss_trigger in functions.oss_triggers(bucket) if oss_trigger.function != own.function]
@@ -56,11 +63,13 @@ def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
                     "Choose another objectPrefix or objectSuffix in s.yaml, or another prefix or suffix of these"
                     " triggers, or remove them"
                 ),
-                [_trigger(oss_trigger) for oss_trigger in oss_triggers],
+                [_trigger_text(oss_trigger) for oss_trigger in oss_triggers],
             )
-        if len(others) >= _MOST_TRIGGERS:
+        if len(others) >= _MAX_TRIGGERS:
             text = t("there are {n} of other functions, and a bucket takes no more", n=len(others))
-            return Line(Standing.STOP, text, t("Remove one of them"), [_trigger(oss_trigger) for oss_trigger in others])
+            return Line(
+                Standing.STOP, text, t("Remove one of them"), [_trigger_text(oss_trigger) for oss_trigger in others]
+            )
         return Line(Standing.THERE, t("none is in the way"))
 
     by_hand = [
@@ -71,7 +80,7 @@ def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
     return Need(t("OSS triggers on the source bucket"), rights, look, by_hand=by_hand, is_settled=lambda: True)
 
 
-def _trigger(oss_trigger: OssTrigger) -> Text:
+def _trigger_text(oss_trigger: OssTrigger) -> Text:
     return t(
         'trigger {name} of function {function}: prefix "{prefix}", suffix "{suffix}"',
         name=oss_trigger.name,
@@ -82,19 +91,22 @@ def _trigger(oss_trigger: OssTrigger) -> Text:
 
 
 def log(bucket: OssBucketClient, region: str, account: str) -> Need:
-    """The log bucket is the project's own: without versions, because what is to be written once could be written twice
-    there, and without a key of KMS, because an ETag would not tell what was written."""
+    """Return the need of the log bucket, which is the project's own.
+
+    It has no versions, because an object that must be written once could be written twice with them. It has no KMS key,
+    because ETags would not identify contents with it.
+    """
 
     def look() -> Line:
-        found = bucket.info()
-        if found is None:
+        info = bucket.info()
+        if info is None:
             return Line(Standing.CREATE, t("private, in {region}", region=region))
-        if elsewhere := _elsewhere(found["Location"], region, _OTHER_LOG):
+        if elsewhere := _elsewhere(info["Location"], region, _OTHER_LOG):
             return elsewhere
         wrong = [
-            *([t("it is another account's")] if found["Owner"] != account else ()),
-            *([t("it keeps versions")] if found.get("Versioning") else ()),
-            *([t("it is encrypted with a key of KMS")] if found.get("SSEAlgorithm") == "KMS" else ()),
+            *([t("it is another account's")] if info["Owner"] != account else ()),
+            *([t("it keeps versions")] if info.get("Versioning") else ()),
+            *([t("it is encrypted with a key of KMS")] if info.get("SSEAlgorithm") == "KMS" else ()),
         ]
         if wrong:
             return Line(Standing.STOP, t("{wrong}", wrong=wrong), t("Name another one in s.yaml: logBucket"))
@@ -102,12 +114,12 @@ def log(bucket: OssBucketClient, region: str, account: str) -> Need:
 
     # The last three for the lock in it.
     rights = ("oss:GetBucketInfo", "oss:PutBucket", "oss:PutObject", "oss:GetObject", "oss:DeleteObject")
-    what, or_else = t("log bucket {name}", name=bucket.name), _SOMEBODYS.filled(name="logBucket")
-    return Need(what, rights, partial(_in_region, region, _OTHER_LOG, look), bucket.create, or_else=or_else)
+    title, or_else = t("log bucket {name}", name=bucket.name), _OTHER_OWNER.filled(name="logBucket")
+    return Need(title, rights, partial(_in_region, region, _OTHER_LOG, look), bucket.create, or_else=or_else)
 
 
 def destination(bucket: ObsBucketClient, region: str) -> Need:
-    """The bucket that OMS copies to."""
+    """Return the need of the bucket that OMS copies to."""
 
     def look() -> Line:
         if "." in bucket.name:
@@ -119,13 +131,13 @@ def destination(bucket: ObsBucketClient, region: str) -> Need:
         location = bucket.location()
         if location is None:
             return Line(Standing.CREATE, t("private, in {region}", region=region))
-        # Before what another region's endpoint does not answer.
+        # Comes first, because the endpoint of another region does not answer the next calls.
         if elsewhere := _elsewhere(location, region, _OTHER_DESTINATION):
             return elsewhere
-        if (kept := bucket.storage_class()) not in _WRITTEN:
+        if (storage_class := bucket.storage_class()) not in _STORAGE_CLASSES:
             return Line(
                 Standing.STOP,
-                t("its class is {kept}, which OMS does not write", kept=kept),
+                t("its class is {kept}, which OMS does not write", kept=storage_class),
                 t("Choose a bucket of the class Standard or Infrequent Access"),
             )
         text = t("it is encrypted, so that ETags prove less") if bucket.configured("encryption") is not None else None
@@ -137,13 +149,13 @@ def destination(bucket: ObsBucketClient, region: str) -> Need:
         "obs:bucket:GetEncryptionConfiguration",
         "obs:bucket:CreateBucket",
     )
-    what, or_else = t("destination bucket {name}", name=bucket.name), _SOMEBODYS.filled(name="destinationBucket")
-    see = partial(_in_region, region, _OTHER_DESTINATION, look)
-    return Need(what, rights, see, lambda: bucket.create(region), or_else=or_else)
+    title, or_else = t("destination bucket {name}", name=bucket.name), _OTHER_OWNER.filled(name="destinationBucket")
+    look_in_region = partial(_in_region, region, _OTHER_DESTINATION, look)
+    return Need(title, rights, look_in_region, lambda: bucket.create(region), or_else=or_else)
 
 
 def _in_region(region: str, way_out: Text, look: Callable[[], Line]) -> Line:
-    """Return what `look` says, or a stop if this region's endpoint refuses because the bucket is in another one."""
+    """Return the line of `look`, or a stop if the endpoint refuses because the bucket is in another region."""
     try:
         return look()
     except RefusedError as error:

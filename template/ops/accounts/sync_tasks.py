@@ -9,19 +9,19 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ops.accounts.needs import NOTHING_OURS, Line, Need, Standing
-from ops.accounts.task_keys import TaskKeys, asked_for
+from ops.accounts.task_keys import TaskKeys, requested_text
 from ops.clouds.keys import Keys
-from ops.clouds.oms import TaskGroups, note_of, of_both
+from ops.clouds.oms import TaskGroups, group_note, key_fields
 from ops.clouds.services import Service, listed
 from ops.shell import Typed
 from oss_oms_sync.answers.task_group import GroupState
 from oss_oms_sync.answers.text import Text, same, t
 
-_MOST = 5
+_MAX_TASKS = 5
 
 
 class Pair(NamedTuple):
-    """What the task is between."""
+    """The buckets of a task, and their regions."""
 
     source: str
     source_region: str
@@ -30,57 +30,65 @@ class Pair(NamedTuple):
 
 
 class Tasks:
-    """The tasks of a project of Huawei Cloud (`project`: its id). `keys`: those that OMS gets; `address`: SYNC_URL, as
-    s.yaml has it."""
+    """The sync tasks of a project of Huawei Cloud.
+
+    `project`: the project's id; `keys`: the access keys that OMS gets; `address`: SYNC_URL of s.yaml.
+    """
 
     def __init__(self, oms: Service, project: str, pair: Pair, mark: str, keys: TaskKeys, address: str) -> None:
-        self._oms, self._pair, self._mark, self._keys, self._given = oms, pair, mark, keys, address
+        self._oms, self._pair, self._mark, self._keys, self._address = oms, pair, mark, keys, address
         self._project, self._path = project, f"/v2/{project}/sync-tasks"
         self._account = f"/v2/{project}"
 
     def need(self, create: Callable[[], None]) -> Need:
-        """Its part of the plan; `create` makes the keys, and calls `create` here."""
+        """Return the task's line of the plan. The caller's `create` makes the keys, and calls `Tasks.create`."""
         return Need(
             t("sync task"), ("oms:synctask:list", "oms:synctask:create", "oms:taskgroup:list"), self._look, create
         )
 
     def removal(self) -> Need:
-        """The same for the plan that takes all away. Nothing that OMS accepted is waited for: it may not copy it any
-        more."""
+        """Return the task's line of the removal plan.
+
+        The removal does not wait for keys that OMS has accepted: OMS may not copy them any more.
+        """
         rights = ("oms:synctask:list", "oms:synctask:update", "oms:synctask:delete")
         return Need(t("sync task"), rights, self._look_to_remove, self._remove)
 
     def address(self) -> str:
-        """SYNC_URL: that of s.yaml, or of the task that setup made; empty where there is none."""
-        if self._given:
-            return self._given
+        """Return SYNC_URL: that of s.yaml, or of the task that setup made; empty if there is no task."""
+        if self._address:
+            return self._address
         task = self.made()
         return self.url(task) if task else ""
 
     def made(self) -> str:
-        """Return the id of the task that setup made, by OMS's list, or by its answer while the list may lack it; empty
-        if there is none."""
+        """Return the id of the task that setup made; empty if there is none.
+
+        The id is from OMS's list, or from the response to the creation while the list may lack the task.
+        """
         mine = self._mine(self._all())
         note = None if mine else self._keys.recent()
         return str(mine[0]["sync_task_id"]) if mine else note.task if note else ""
 
-    def takes_back(self) -> bool:
-        """True if SYNC_URL of s.yaml is of a task that setup made, or of one that no longer exists."""
+    def owns_address(self) -> bool:
+        """Return True if SYNC_URL of s.yaml is of a task that setup made, or of a task that no longer exists."""
         tasks = self._all()
         others = [self.url(task["sync_task_id"]) for task in tasks if task not in self._mine(tasks)]
-        return self._given.startswith(f"{self._oms.origin}{self._path}/") and self._given not in others
+        return self._address.startswith(f"{self._oms.origin}{self._path}/") and self._address not in others
 
     def url(self, task: str) -> str:
-        """The address of one, by its id."""
+        """Return the address of a task, by its id."""
         return f"{self._oms.origin}{self._path}/{task}/events"
 
     def groups(self) -> TaskGroups:
-        """The task groups of the same project."""
+        """Return the task groups of the same project."""
         return TaskGroups(self._oms, self._project)
 
     def is_migrating(self) -> bool:
-        """Whether there is one of a migration which may still need its keys."""
-        mine = (task_group for task_group in self.groups().all() if task_group.note.startswith(note_of(self._mark, "")))
+        """Return True if a task group of a migration may still need its keys."""
+        mine = (
+            task_group for task_group in self.groups().all() if task_group.note.startswith(group_note(self._mark, ""))
+        )
         return any(task_group.state is not GroupState.DONE for task_group in mine)
 
     def agree(self) -> None:
@@ -88,36 +96,38 @@ class Tasks:
         self._oms.call("POST", f"{self._account}/privacy-agreements")
 
     def region_of(self, cloud: str, keys: Keys, bucket: str) -> str:
-        """The region of a bucket as OMS names it, seen with these keys. Raises RefusedError where they may not."""
-        given = {"cloud_type": cloud, "ak": keys.access.reveal(), "sk": keys.secret.reveal(), "bucket_name": bucket}
-        return str(self._oms.call("POST", f"{self._account}/objectstorage/buckets/regions", body=given)["id"])
+        """Return OMS's name for the region of a bucket. Raises RefusedError if these keys cannot read it."""
+        request = {"cloud_type": cloud, "ak": keys.access.reveal(), "sk": keys.secret.reveal(), "bucket_name": bucket}
+        return str(self._oms.call("POST", f"{self._account}/objectstorage/buckets/regions", body=request)["id"])
 
     def create(self, region: str, source: Keys, destination: Keys) -> str:
-        """Create the task, which begins by itself, and return its id. `region`: the source's, as OMS names it. OMS is
-        asked once, because a second request would create another task."""
+        """Create the task, which starts by itself, and return its id. `region`: OMS's name for the source's region.
+
+        The request is sent once, because a second request would create another task.
+        """
         pair = self._pair
-        given = {
+        request = {
             "src_cloud_type": "Aliyun",
             "src_region": region,
             "src_bucket": pair.source,
             "dst_region": pair.destination_region,
             "dst_bucket": pair.destination,
-            **of_both(source, destination),
+            **key_fields(source, destination),
             "description": self._mark,
-            # Without it OMS keeps Content-Type alone.
+            # Without this option OMS keeps only Content-Type.
             "enable_metadata_migration": True,
             "consistency_check": "crc64",
         }
-        return str(self._oms.call("POST", self._path, body=given, attempts=1)["sync_task_id"])
+        return str(self._oms.call("POST", self._path, body=request, attempts=1)["sync_task_id"])
 
     def _look(self) -> Line:
-        found, pair = self._all(), self._pair
-        if ours := self._ours(found):
-            return self._there(ours)
+        tasks, pair = self._all(), self._pair
+        if ours := self._ours(tasks):
+            return self._existing_line(ours)
         note = self._keys.recent()
-        if note and note.task and self._given in ("", self.url(note.task)):
+        if note and note.task and self._address in ("", self.url(note.task)):
             return Line(Standing.THERE, t("OMS created it at {since}, and does not list it yet", since=note.since))
-        if self._given:
+        if self._address:
             return Line(
                 Standing.STOP,
                 t("SYNC_URL is of no task of this account and region"),
@@ -125,8 +135,8 @@ class Tasks:
             )
         if note and not note.task:
             text = t("Setup waits until OMS lists it, at most five minutes; no access key is deleted before")
-            return Line(Standing.CREATE, asked_for(note), text)
-        if others := self._of_pair(found):
+            return Line(Standing.CREATE, requested_text(note), text)
+        if others := self._with_pair(tasks):
             return Line(
                 Standing.STOP,
                 t("there is one for these buckets, which setup did not make"),
@@ -136,10 +146,10 @@ class Tasks:
                     url=self.url(others[0]["sync_task_id"]),
                 ),
             )
-        if len(found) >= _MOST:
+        if len(tasks) >= _MAX_TASKS:
             return Line(
                 Standing.STOP,
-                t("the account has {n} of them, and no more are possible", n=len(found)),
+                t("the account has {n} of them, and no more are possible", n=len(tasks)),
                 t("Delete one"),
             )
         if self.is_migrating():
@@ -158,29 +168,29 @@ class Tasks:
             [same(f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})")],
         )
 
-    def _there(self, ours: list[dict[str, Any]]) -> Line:
-        """With what it really has, which nothing but the console can change."""
+    def _existing_line(self, ours: list[dict[str, Any]]) -> Line:
+        """Return the line of an existing task with its real options, which only the console can change."""
         for task in ours:
-            if not self._of_pair([task]):
+            if not self._with_pair([task]):
                 text = t(
                     "Write these buckets into s.yaml. To copy elsewhere, take all away with them in it ({command});"
                     " then write the new ones",
                     command=Typed("setup", remove=True),
                 )
-                return _elsewhere(task, text)
+                return _other_buckets_line(task, text)
         task = ours[0]
-        if lost := self._keys.lost(task["sync_task_id"]):
+        if lost := self._keys.lost_keys(task["sync_task_id"]):
             return Line(
                 Standing.STOP,
                 t("the access keys that OMS got for it no longer exist: {keys}. It copies nothing", keys=lost),
                 t("Delete the task in the OMS console, and empty SYNC_URL in s.yaml: then setup makes another one"),
             )
-        if others := [one for one in self._mine(self._all()) if one["sync_task_id"] != task["sync_task_id"]]:
+        if others := [other for other in self._mine(self._all()) if other["sync_task_id"] != task["sync_task_id"]]:
             return Line(
                 Standing.BY_HAND,
                 t("OMS has others that setup made, to which the functions submit nothing"),
                 t("Delete them in the OMS console"),
-                [same(self.url(one["sync_task_id"])) for one in others],
+                [same(self.url(other["sync_task_id"])) for other in others],
             )
         if task["status"] == "STOPPED":
             text = t("Start it in the OMS console, unless the migration is over")
@@ -188,53 +198,56 @@ class Tasks:
         mode, check = task.get("object_overwrite_mode", "-"), task.get("consistency_check", "-")
         return Line(Standing.THERE, same(f"{mode}, {check}"))
 
-    def _ours(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the task of s.yaml; if it names none, those that setup made."""
-        if self._given:
-            return [one for one in found if self.url(one["sync_task_id"]) == self._given]
-        return self._mine(found)
+    def _ours(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the task of s.yaml; if it names none, the tasks that setup made."""
+        if self._address:
+            return [task for task in tasks if self.url(task["sync_task_id"]) == self._address]
+        return self._mine(tasks)
 
     def _mine(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the tasks that setup made for this source bucket. Of several, the one whose keys are noted comes
-        first: OMS may create a task after setup has given up waiting for it."""
+        """Return the tasks that setup made for this source bucket.
+
+        If there are several, the task whose keys are noted comes first: OMS may create a task after setup has given up
+        waiting for it.
+        """
         marked = (self._mark, self._pair.source)
         mine = [task for task in tasks if (task.get("description"), task["src_bucket"]) == marked]
         note = self._keys.read() if len(mine) > 1 else None
         return sorted(mine, key=lambda task: note is None or task["sync_task_id"] != note.task)
 
     def _look_to_remove(self) -> Line:
-        found = self._all()
-        for task in self._ours(found):
-            # What was made for that source has another mark: all of it would stay, and go on with its keys.
+        tasks = self._all()
+        for task in self._ours(tasks):
+            # Resources for that source have another mark: all would stay, and the task would continue with its keys.
             if task["src_bucket"] != self._pair.source:
-                return _elsewhere(
+                return _other_buckets_line(
                     task, t("Write the source bucket back into s.yaml first: {source}", source=task["src_bucket"])
                 )
-        mine = self._mine(found)
+        mine = self._mine(tasks)
         if not mine and (note := self._keys.recent()):
-            return Line(Standing.STOP, asked_for(note), t("Run this again five minutes after that"))
+            return Line(Standing.STOP, requested_text(note), t("Run this again five minutes after that"))
         if not mine:
             return NOTHING_OURS
-        return Line(Standing.REMOVE, t("it is stopped first"), None, [same(str(one["sync_task_id"])) for one in mine])
+        return Line(Standing.REMOVE, t("it is stopped first"), None, [same(str(task["sync_task_id"])) for task in mine])
 
     def _remove(self) -> None:
-        for one in self._mine(self._all()):
-            path = f"{self._path}/{one['sync_task_id']}"
-            if one["status"] != "STOPPED":
+        for task in self._mine(self._all()):
+            path = f"{self._path}/{task['sync_task_id']}"
+            if task["status"] != "STOPPED":
                 self._oms.call("POST", f"{path}/stop")
             self._oms.call("DELETE", path)
         self._keys.forget()
 
-    def _of_pair(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _with_pair(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         wanted = (self._pair.source, self._pair.destination)
-        return [one for one in found if (one["src_bucket"], one["dst_bucket"]) == wanted]
+        return [task for task in tasks if (task["src_bucket"], task["dst_bucket"]) == wanted]
 
     def _all(self) -> list[dict[str, Any]]:
         return listed(self._oms.call("GET", self._path, {"limit": "100", "offset": "0"}), "tasks")
 
 
-def _elsewhere(task: dict[str, Any], text: Text) -> Line:
-    """Of one that is between other buckets than s.yaml says."""
+def _other_buckets_line(task: dict[str, Any], text: Text) -> Line:
+    """Return the line of a task between other buckets than those of s.yaml."""
     source, destination = task["src_bucket"], task["dst_bucket"]
     return Line(
         Standing.STOP,

@@ -19,14 +19,16 @@ from ops.clouds.wire import RefusedError, UnreadableResponseError, refused
 from ops.intention import Holder, all_keys
 from oss_oms_sync.answers.text import Text, t
 
-# How long OMS's list may lack a task that OMS was asked for.
-_LISTED_WITHIN = timedelta(minutes=5)
+# The time for which OMS's list may lack a requested task.
+_MAX_LIST_DELAY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class Note:
-    """A request for a sync task: its time, and the access keys in it that setup made. `task`: the task's id, empty
-    until OMS has answered, or listed it."""
+    """A request for a sync task: its time, and its access keys that setup made.
+
+    `task`: the task's id, empty until OMS has answered, or has listed the task.
+    """
 
     since: str
     keys: Sequence[str]
@@ -34,10 +36,10 @@ class Note:
 
 
 class TaskKeys:
-    """The note of one project. Without keys for the log bucket (`log` is None) it lasts as long as the command.
-    `holders`: the users that have the keys.
+    """The note of one project.
 
-    All methods raise RefusedError, UnreachableError and UnreadableResponseError.
+    Without keys for the log bucket (`log` is None) it exists only during the command. `holders`: the users that have
+    the keys. All methods raise RefusedError, UnreachableError and UnreadableResponseError.
     """
 
     def __init__(self, log: OssBucketClient | None, project: str, clock: WallClock, holders: Sequence[Holder]) -> None:
@@ -48,30 +50,30 @@ class TaskKeys:
         self._written: Note | None = None
 
     def read(self) -> Note | None:
-        """Read the note; None if there is none."""
+        """Return the note; None if there is none."""
         if self._log is None:
             return self._written
-        answer = None
+        response = None
         with refused(lambda error: error.code == "NoSuchBucket"):
-            answer = self._log.get(self._name)
+            response = self._log.get(self._name)
         try:
-            return Note(**json.loads(answer.body)) if answer else None
+            return Note(**json.loads(response.body)) if response else None
         except (TypeError, ValueError):
             raise UnreadableResponseError from None
 
     def recent(self) -> Note | None:
-        """Read the note of a request whose task OMS's list may still lack; None if there is none."""
+        """Return the note of a request whose task OMS's list may still lack; None if there is none."""
         note = self.read()
         return note if note and not self.is_late(note) else None
 
     def unanswered(self) -> Note | None:
-        """Read the note of a request whose outcome is unknown; None if there is none, or if its keys are deleted."""
+        """Return the note of a request whose outcome is unknown; None if there is none, or if its keys are deleted."""
         note = self.read()
         if note is None or note.task:
             return None
         return note if not self.is_late(note) or set(note.keys) & set(self._existing() or ()) else None
 
-    def lost(self, task: str) -> list[str]:
+    def lost_keys(self, task: str) -> list[str]:
         """List the keys that OMS got for a task, and that no longer exist."""
         note = self.read()
         if note is None or note.task not in ("", task):
@@ -80,12 +82,15 @@ class TaskKeys:
         return [] if existing is None else [key for key in note.keys if key not in existing]
 
     def is_late(self, note: Note) -> bool:
-        """True if OMS's list would show the task by now."""
+        """Return True if OMS's list would show the task by now."""
         since = parse_time(note.since)
-        return since is None or self._clock.now() - since >= _LISTED_WITHIN
+        return since is None or self._clock.now() - since >= _MAX_LIST_DELAY
 
-    def ask(self, keys: Sequence[str], create: Callable[[], str]) -> None:
-        """Have OMS `create` the task, which returns its id. Only a refusal proves that OMS has not created it."""
+    def request(self, keys: Sequence[str], create: Callable[[], str]) -> None:
+        """Call `create`, with which OMS creates the task, and note its id.
+
+        Only a refusal proves that OMS has not created the task.
+        """
         note = Note(timestamp(self._clock.now()), keys)
         self._write(note)
         self.pending = note
@@ -111,7 +116,7 @@ class TaskKeys:
         self.pending = self._written = None
 
     def _existing(self) -> list[str] | None:
-        """List the access keys of the users; None if a user's cannot be read."""
+        """List the access keys of the users; return None if those of a user cannot be read."""
         with refused(lambda error: error.is_denied):
             return [key for _, key in all_keys(self._holders)]
         return None
@@ -122,6 +127,6 @@ class TaskKeys:
             self._log.put(self._name, json.dumps(asdict(note)).encode())
 
 
-def asked_for(note: Note) -> Text:
+def requested_text(note: Note) -> Text:
     """Return the state of a task that OMS's list may still lack."""
     return t("OMS was asked for a sync task at {since}, and does not list it yet", since=note.since)

@@ -1,2 +1,4 @@
-"""`ops.py canary`: whether it works in the user's own accounts, shown by a few objects that are written, followed
-through every hop, compared, and deleted again."""
+"""The command `ops.py canary`: tests the project in the user's own accounts with a few objects.
+
+It writes the objects, follows them through every hop, compares them, and deletes them.
+"""

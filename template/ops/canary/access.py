@@ -1,4 +1,4 @@
-"""What a canary works with in both clouds, and whether it may: what it writes has to be deleted again."""
+"""The clients of a canary in both clouds, and the checks before it: all that it writes must be deletable."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ops.canary.objects import items
+from ops.canary.objects import canary_objects
 from ops.certificate.form import CANARY, RECORDS
 from ops.clouds.buckets import ObsBucketClient, OssBucketClient
 from ops.clouds.keys import ALIBABA, HUAWEI, Keys, administrators
@@ -19,10 +19,10 @@ from ops.session import Session
 from oss_oms_sync.answers.job_answers import LookAnswer
 from oss_oms_sync.answers.text import t
 
-# Names of objects have at most so many bytes of UTF-8.
+# The largest length of an object's name, in bytes of UTF-8.
 _MAX_NAME = 1023
-# A run's name is a time and four digits.
-_LONGEST_RUN = 24
+# The length of a run's name, which is a time and four digits.
+_MAX_RUN = 24
 
 _FILTER = t("No key of a canary passes the filter: {why}")
 _OTHER_FILTER = t("See objectPrefix and objectSuffix in s.yaml")
@@ -30,10 +30,13 @@ _OTHER_FILTER = t("See objectPrefix and objectSuffix in s.yaml")
 
 @dataclass(frozen=True)
 class Accounts:
-    """Both buckets, the log bucket, and what OMS says of the sync task. `given`: the variables of s.yaml; `task`: its
-    id, empty where s.yaml names none, which is enough to remove; `keys`: of Alibaba Cloud and of Huawei Cloud."""
+    """Both buckets, the log bucket, and OMS's fields of the sync task.
 
-    given: Mapping[str, str]
+    `variables`: the variables of s.yaml; `task`: the task's id, empty if s.yaml names none, which is enough for a
+    removal; `shown`: the task's fields; `keys`: those of Alibaba Cloud and of Huawei Cloud.
+    """
+
+    variables: Mapping[str, str]
     source: OssBucketClient
     log: OssBucketClient
     destination: ObsBucketClient
@@ -42,61 +45,64 @@ class Accounts:
     keys: tuple[Keys, Keys]
 
     @classmethod
-    def of(cls, session: Session, given: Mapping[str, str], *, is_removal: bool) -> Accounts:
-        """With an administrator's keys. Raises OpsError."""
+    def of(cls, session: Session, variables: Mapping[str, str], *, is_removal: bool) -> Accounts:
+        """Return the clients with an administrator's keys. Raises OpsError."""
         alibaba, huawei = administrators(session, ALIBABA), administrators(session, HUAWEI)
-        clock, here = session.clock, session.caller.endpoints()
-        task = SyncTaskClient(given["SYNC_URL"], huawei, clock) if given.get("SYNC_URL") else None
-        shown = {"dst_bucket": given.get("destinationBucket", ""), "dst_region": given.get("destinationRegion", "")}
-        # What a canary left outlives its task; of which task and buckets it is, its journal says.
+        clock, endpoints = session.clock, session.caller.endpoints()
+        task = SyncTaskClient(variables["SYNC_URL"], huawei, clock) if variables.get("SYNC_URL") else None
+        shown = {
+            "dst_bucket": variables.get("destinationBucket", ""),
+            "dst_region": variables.get("destinationRegion", ""),
+        }
+        # A canary's objects outlive its task; the journal names their task and buckets.
         if task:
             with refused(lambda error: is_removal and error.status == 404):
                 shown = task.show()
         source, log = (
-            OssBucketClient.at(here, given["region"], given[name], alibaba, clock)
+            OssBucketClient.at(endpoints, variables["region"], variables[name], alibaba, clock)
             for name in ("sourceBucket", "logBucket")
         )
         return cls(
-            given,
+            variables,
             source,
             log,
-            ObsBucketClient.at(here, str(shown["dst_region"]), str(shown["dst_bucket"]), huawei, clock),
+            ObsBucketClient.at(endpoints, str(shown["dst_region"]), str(shown["dst_bucket"]), huawei, clock),
             task.id if task else "",
             shown,
             (alibaba, huawei),
         )
 
     def prefix(self, run: str) -> str:
-        """What the keys of a run begin with."""
-        return f"{self.given.get('objectPrefix', '')}{CANARY}{run}/"
+        """Return the prefix of the keys of a run."""
+        return f"{self.variables.get('objectPrefix', '')}{CANARY}{run}/"
 
     def key(self, run: str, ending: str) -> str:
-        """The key of an object of a run."""
-        return f"{self.prefix(run)}{ending}{self.given.get('objectSuffix', '')}"
+        """Return the key of an object of a run."""
+        return f"{self.prefix(run)}{ending}{self.variables.get('objectSuffix', '')}"
 
     def record_folder(self, kind: str) -> str:
-        """What the names of this task's records of a kind begin with: success, failed or proven."""
+        """Return the folder of this task's records of a kind: success, failed or proven."""
         return f"{RECORDS}{self.task}/{kind}_object/"
 
     def record(self, kind: str, key: str) -> str:
-        """The name of a record; that of a key too long for it is a hash (oss_oms_sync/ledger/records.py)."""
+        """Return the name of a record; a hash if the key is too long for it (oss_oms_sync/ledger/records.py)."""
         name = f"{self.record_folder(kind)}{key}"
         if len(name.encode()) <= _MAX_NAME:
             return name
         return f"{RECORDS}{self.task}/{kind}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
 
     def check(self, session: Session) -> None:
-        """Raises UsageError where a canary could not fly, or could not be caught again."""
-        told = self.shown.get("src_bucket")
-        if told not in (None, "", self.source.name):
+        """Raise UsageError if a canary could not arrive, or could not be deleted."""
+        source = self.shown.get("src_bucket")
+        if source not in (None, "", self.source.name):
             raise UsageError(
-                t("The sync task reads {told}, and s.yaml says {source}", told=str(told), source=self.source.name),
+                t("The sync task reads {told}, and s.yaml says {source}", told=str(source), source=self.source.name),
                 t("Correct SYNC_URL or sourceBucket in s.yaml"),
             )
-        if self.given.get("objectPrefix", "").startswith(RECORDS):
+        if self.variables.get("objectPrefix", "").startswith(RECORDS):
             raise UsageError(_FILTER.filled(why=t("what begins so is a record")), _OTHER_FILTER)
         if (
-            max(len(self.key("x" * _LONGEST_RUN, canary_object.ending).encode()) for canary_object in items())
+            max(len(self.key("x" * _MAX_RUN, canary_object.ending).encode()) for canary_object in canary_objects())
             > _MAX_NAME
         ):
             raise UsageError(

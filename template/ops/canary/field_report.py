@@ -1,6 +1,6 @@
-"""What the clouds really did, in forms that identify nobody: it settles what the documents leave open.
+"""The field report: the observed behaviour of the clouds, without identifying anybody; it settles open questions.
 
-Nothing gets into a report but words of the lists below: what is none of them becomes "other".
+A report has only words of the lists below: any other text becomes "other".
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ops.canary.hops import Followed, Watch, first_accepted
+from ops.canary.hops import Trace, Watch, first_accepted
 from ops.canary.in_place import NO, YES, InPlace
 from ops.canary.objects import PARTS
 from oss_oms_sync.answers.task_group import OverwriteMode
@@ -46,76 +46,83 @@ _CHECKSUMS = ("x-obs-checksum-crc64ecma", "x-obs-hash-crc64ecma")
 def report(
     watch: Watch, run: str, shown: Mapping[str, Any], in_place: InPlace, *, versions: tuple[bool, bool]
 ) -> dict[str, Any]:
-    """What is told of a run. `shown`: the sync task; `in_place`: what a change of headers in OBS does; `versions`:
-    whether source and destination keep versions."""
+    """Return the report of a run.
+
+    `shown`: the sync task; `in_place`: the effect of a change of headers in OBS; `versions`: True if the source, or the
+    destination, keeps versions.
+    """
     counts = watch.counts
     return {
         "schema": SCHEMA,
         "kind": KIND,
         "task": {
-            "mode": _of(shown.get("object_overwrite_mode"), _MODES),
-            "check": _of(shown.get("consistency_check"), _CHECKS),
+            "mode": _allowed_word(shown.get("object_overwrite_mode"), _MODES),
+            "check": _allowed_word(shown.get("consistency_check"), _CHECKS),
             "metadata": shown.get("enable_metadata_migration") is True,
         },
         "versions": dict(zip(("source", "destination"), versions, strict=True)),
-        "objects": {followed.item.title: _object(followed, run) for followed in watch.followed},
+        "objects": {trace.original.title: _object(trace, run) for trace in watch.traces},
         "counts": {
-            "step": _of(counts.step if counts else None, _STEPS),
-            "shown_after": _duration(first_accepted(watch.followed), watch.counted if watch.is_alone else None),
-            "doubles": _of(watch.doubles, _DOUBLES),
+            "step": _allowed_word(counts.step if counts else None, _STEPS),
+            "shown_after": _duration(first_accepted(watch.traces), watch.counted if watch.is_alone else None),
+            "doubles": _allowed_word(watch.doubles, _DOUBLES),
         },
-        "listing": {"order": _of(watch.order, _ORDERS)},
+        "listing": {"order": _allowed_word(watch.order, _ORDERS)},
         "lists": [
             {
-                "kind": _of(listing.kind, _LISTS),
+                "kind": _allowed_word(listing.kind, _LISTS),
                 "separator": SEPARATORS.get(listing.separator, "other"),
-                "columns": [_of(column, _COLUMNS) for column in listing.columns],
-                "line_end": _of(listing.lines, ("LF", "CRLF")),
+                "columns": [_allowed_word(column, _COLUMNS) for column in listing.columns],
+                "line_end": _allowed_word(listing.lines, ("LF", "CRLF")),
                 "header": listing.has_header,
-                "written_after": _duration(first_accepted(watch.followed), listing.written),
+                "written_after": _duration(first_accepted(watch.traces), listing.written),
             }
             for listing in watch.lists[:3]
         ],
-        "part_size": part_size(watch.followed, run),
-        "in_place": {name: _of(answer, _ANSWERS) for name, answer in in_place._asdict().items()},
+        "part_size": part_size(watch.traces, run),
+        "in_place": {name: _allowed_word(answer, _ANSWERS) for name, answer in in_place._asdict().items()},
     }
 
 
-def part_size(followed: list[Followed], run: str) -> str:
-    """In how large parts OMS has written what is larger, by the ETags of OBS; "whole" if it did not."""
-    seen = {one.item.title: _etag(one) for one in followed}
-    for one in followed:
-        if one.item.title != "above" or not one.destination:
+def part_size(traces: list[Trace], run: str) -> str:
+    """Return the size of OMS's parts of a large object, by OBS's ETags; "whole" if OMS did not use parts."""
+    etags = {trace.original.title: _etag(trace) for trace in traces}
+    for trace in traces:
+        if trace.original.title != "above" or not trace.destination:
             continue
-        if "-" not in seen["above"]:
+        if "-" not in etags["above"]:
             return "whole"
-        contents = one.item.contents(run)
-        return next((name for name, size in PARTS.items() if _of_parts(contents, size) == seen["above"]), "other")
+        contents = trace.original.contents(run)
+        return next(
+            (name for name, size in PARTS.items() if _multipart_etag(contents, size) == etags["above"]), "other"
+        )
     return "not seen"
 
 
-def _object(followed: Followed, run: str) -> dict[str, Any]:
-    headers = followed.destination.headers if followed.destination else {}
+def _object(trace: Trace, run: str) -> dict[str, Any]:
+    headers = trace.destination.headers if trace.destination else {}
     return {
-        "event": _duration(followed.written, followed.recorded),
-        "accepted": _duration(followed.written, followed.accepted),
-        "in_obs": _duration(followed.accepted, followed.in_obs),
-        # Only whether there is one: codes of both clouds are in no list.
-        "failed": bool(followed.reason),
-        "differs": sorted({_of(what, ("bytes", "gone", *_HEADERS)) for what in followed.differs}),
-        "source_etag": _form(followed.etag, followed.item.contents(run)),
-        "etag": _form(_etag(followed), followed.item.contents(run)),
+        "event": _duration(trace.written, trace.recorded),
+        "accepted": _duration(trace.written, trace.accepted),
+        "in_obs": _duration(trace.accepted, trace.in_obs),
+        # The report omits the code: no list has the codes of both clouds.
+        "failed": bool(trace.reason),
+        "differs": sorted({_allowed_word(part, ("bytes", "gone", *_HEADERS)) for part in trace.differs}),
+        "source_etag": _etag_form(trace.etag, trace.original.contents(run)),
+        "etag": _etag_form(_etag(trace), trace.original.contents(run)),
         "crc64": next((name for name in _CHECKSUMS if name in headers), "none"),
-        "headers": {name: _of(became, _KEPT) for name, became in sorted(followed.headers.items()) if name in _HEADERS},
+        "headers": {
+            name: _allowed_word(outcome, _KEPT) for name, outcome in sorted(trace.headers.items()) if name in _HEADERS
+        },
     }
 
 
-def _etag(followed: Followed) -> str:
-    return followed.destination.headers.get("etag", "").strip('"') if followed.destination else ""
+def _etag(trace: Trace) -> str:
+    return trace.destination.headers.get("etag", "").strip('"') if trace.destination else ""
 
 
-def _form(etag: str, contents: bytes) -> str:
-    """What an ETag is, and not which."""
+def _etag_form(etag: str, contents: bytes) -> str:
+    """Return the form of an ETag, without the ETag itself."""
     digits = etag.lower()
     if digits == hashlib.md5(contents, usedforsecurity=False).hexdigest():
         return _FORMS[0]
@@ -124,7 +131,7 @@ def _form(etag: str, contents: bytes) -> str:
     return _FORMS[2] if re.fullmatch(r"[0-9a-f]{32}-[0-9]+", digits) else "other" if etag else _FORMS[3]
 
 
-def _of_parts(contents: bytes, size: int) -> str:
+def _multipart_etag(contents: bytes, size: int) -> str:
     parts = [
         hashlib.md5(contents[start : start + size], usedforsecurity=False).digest()
         for start in range(0, len(contents), size)
@@ -136,10 +143,10 @@ def _duration(since: datetime | None, until: datetime | None) -> str:
     if since is None or until is None:
         return "not seen"
     seconds = (until - since).total_seconds()
-    return next((name for name, most in _SECONDS.items() if seconds < most), "longer")
+    return next((name for name, limit in _SECONDS.items() if seconds < limit), "longer")
 
 
-def _of(value: object, allowed: tuple[str, ...]) -> str:
+def _allowed_word(value: object, allowed: tuple[str, ...]) -> str:
     if not value:
         return "not seen"
     return value if isinstance(value, str) and value in allowed else "other"

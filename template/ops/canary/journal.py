@@ -1,4 +1,6 @@
-"""What a canary has written, told before each object in the log bucket, so that anybody can remove it, from anywhere.
+"""The journal of a canary: its objects, noted in the log bucket before each is written.
+
+With it, any user can remove the objects, from any machine.
 
 oms_source_record/canary/{project}/{run}.json
 """
@@ -16,14 +18,17 @@ from ops.certificate.form import CANARY, RECORDS
 from ops.clock import parse_time, timestamp
 
 _RUN = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}")
-# After this nothing arrives of what was written before: OMS copies within ten minutes, by its guide.
-_SETTLED = timedelta(minutes=10)
+# The longest time until a written object arrives: OMS copies within ten minutes, by its guide.
+_SETTLE_TIME = timedelta(minutes=10)
 
 
 @dataclass
 class Journal:
-    """`source`, `destination`: the buckets; `task`: the sync task's id. `keys`: what was written, or was about to be.
-    `written`: when the last was. `is_settled`: whatever was to come of it has come, so what is deleted stays away."""
+    """The journal of a run.
+
+    `source`, `destination`: the buckets; `task`: the sync task's id. `keys`: the objects that were written, or were
+    about to be. `written`: the time of the last. `is_settled`: all copies have arrived, so deleted objects stay away.
+    """
 
     run: str
     prefix: str
@@ -35,29 +40,29 @@ class Journal:
     is_settled: bool = False
 
     def settles_at(self) -> datetime | None:
-        """Until when something may come back; None if nothing can any more."""
+        """Return the time until which an object may come back; None if none can any more."""
         written = parse_time(self.written)
-        return None if self.is_settled or written is None else written + _SETTLED
+        return None if self.is_settled or written is None else written + _SETTLE_TIME
 
 
 class Journals:
-    """Those of one project."""
+    """The journals of one project. All methods raise OpsError."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._log = accounts.log
-        self._root = f"{RECORDS}canary/{accounts.given['functionName']}/"
+        self._root = f"{RECORDS}canary/{accounts.variables['functionName']}/"
 
     def write(self, journal: Journal, now: datetime) -> None:
-        """Raises OpsError."""
+        """Store the journal with this time."""
         journal.written = timestamp(now)
         self._log.put(self._name(journal), json.dumps(asdict(journal)).encode(), {"Content-Type": "application/json"})
 
     def forget(self, journal: Journal) -> None:
-        """Raises OpsError."""
+        """Delete the journal."""
         self._log.delete(self._name(journal))
 
     def all(self) -> Iterator[Journal]:
-        """Whoever wrote them, and from wherever. Raises OpsError."""
+        """Yield all journals, of any user and machine."""
         for stored in list(self._log.objects(self._root)):
             response = self._log.get(stored.key)
             journal = _read(response.body) if response else None
@@ -69,13 +74,16 @@ class Journals:
 
 
 def _read(body: bytes) -> Journal | None:
-    """What `write` wrote. Anything else is none: everything under the prefix of a journal is deleted, and who may write
-    to the log bucket must not be able to name another one than that of a canary."""
+    """Parse a journal; return None for anything else.
+
+    All objects under the prefix of a journal are deleted, and a user who can write to the log bucket must not be able
+    to name another prefix than that of a canary.
+    """
     try:
-        found = json.loads(body)
+        fields = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    match found:
+    match fields:
         case {
             "run": str(run),
             "prefix": str(prefix),
@@ -84,9 +92,9 @@ def _read(body: bytes) -> Journal | None:
             "task": str(task),
             "written": str(written),
             "keys": [*keys],
-            "is_settled": bool(done),
+            "is_settled": bool(is_settled),
         }:
             is_canary = _RUN.fullmatch(run) and prefix.endswith(f"{CANARY}{run}/") and "/" not in task
             if is_canary and all(isinstance(key, str) and key.startswith(prefix) for key in keys):
-                return Journal(run, prefix, source, destination, task, written, keys, done)
+                return Journal(run, prefix, source, destination, task, written, keys, is_settled)
     return None

@@ -1,4 +1,4 @@
-"""What a canary writes."""
+"""The objects that a canary writes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-# In how large parts OMS may send what is larger: its documents say 50 MB, which of the two is not said.
+# The possible sizes of OMS's parts: its documents say 50 MB, without the exact unit.
 PARTS = {"50 MB": 50 * 10**6, "50 MiB": 50 * 2**20}
-# In how large parts it is written to the source: at least 100 KB each, but for the last.
+# The part size of the upload to the source: at least 100 KB, except the last part.
 UPLOAD_PART = 16 * 2**20
 
 _TYPE = {"Content-Type": "text/plain"}
@@ -25,10 +25,9 @@ _METADATA = {
 
 @dataclass(frozen=True)
 class CanaryObject:
-    """An object: what it is for, in reports and in the two languages; what its key ends with, and how it comes into the
-    source.
+    """An object: its title in both languages, the end of its key, and the way it is written to the source.
 
-    A copy has the contents of the first. `twice`: the event of it is sent a second time.
+    A copy has the contents of the first object. `twice`: its event is sent a second time.
     """
 
     title: str
@@ -40,13 +39,13 @@ class CanaryObject:
     twice: bool = False
 
     def contents(self, run: str) -> bytes:
-        """The same whenever they are asked for."""
+        """Return the contents, which are equal at each call."""
         title = "small" if self.how == "copy" else self.title
         return hashlib.shake_256(f"{run}/{title}".encode()).digest(self.size)
 
 
-def items() -> list[CanaryObject]:
-    """All of them. In UTF-8's order their keys stand otherwise than in UTF-16's, and than without regard to case."""
+def canary_objects() -> list[CanaryObject]:
+    """Return all objects. Their keys have different orders in UTF-8, in UTF-16 and regardless of case."""
     smaller, larger = sorted(PARTS.values())
     return [
         CanaryObject("small", "小对象", "small", 1000),

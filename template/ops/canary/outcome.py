@@ -1,4 +1,4 @@
-"""The outcome of a canary, line by line: each object's way, OMS's counts and lists, and the verdict."""
+"""The lines of a canary's outcome: the way of each object, OMS's counts and lists, and the verdict."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ops.canary import hops
-from ops.canary.hops import Followed, Watch
+from ops.canary.hops import Trace, Watch
 from ops.canary.in_place import NO, YES, InPlace
 from ops.canary.objects import CanaryObject
 from ops.shell import Typed
@@ -14,7 +14,7 @@ from ops.terminal import Line, Marked, width
 from oss_oms_sync.answers.text import Text, t
 
 # Exit codes.
-EQUAL, DIFFERS, NOT_COME = 0, 1, 3
+EQUAL, DIFFERS, INCOMPLETE = 0, 1, 3
 
 _HOPS = {
     "event": t("event"),
@@ -24,7 +24,7 @@ _HOPS = {
     "listed": t("OMS's lists"),
 }
 _COLUMNS = 21
-_NOT_THERE = t("not come: {what}")
+_MISSING = t("not come: {what}")
 _STEPS = {
     "FIVE_MINUTES": t("steps of five minutes"),
     "ONE_HOUR": t("steps of an hour"),
@@ -36,17 +36,17 @@ _ANSWERS = {YES: t("yes"), NO: t("no")}
 
 def exit_code(watch: Watch) -> int:
     """Return the exit code of a run."""
-    if any(followed.differs for followed in watch.followed):
+    if any(trace.differs for trace in watch.traces):
         return DIFFERS
-    return NOT_COME if watch.missing() else EQUAL
+    return INCOMPLETE if watch.missing() else EQUAL
 
 
 def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
-    """Yield what is shown of a run."""
+    """Yield the lines of a run."""
     missing, code = watch.missing(), exit_code(watch)
-    for followed in watch.followed:
-        yield _row(followed, lang)
-    first, counts = hops.first_accepted(watch.followed), watch.counts
+    for trace in watch.traces:
+        yield _row(trace, lang)
+    first, counts = hops.first_accepted(watch.traces), watch.counts
     if counts:
         yield t(
             "OMS's counts ({step}): {shown_after}; a key sent twice: {doubles}",
@@ -73,8 +73,8 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
             unfinished=watch.unfinished,
         ).of(lang)
     if missing:
-        yield Marked("", _NOT_THERE.filled(what=named(missing, lang)).of(lang), "open")
-    lost = sorted({name for followed in watch.followed for name in _lost(followed)})
+        yield Marked("", _MISSING.filled(what=hop_titles(missing, lang)).of(lang), "open")
+    lost = sorted({name for trace in watch.traces for name in _lost(trace)})
     works = t("It works: all objects came, with equal contents and headers.")
     if lost:
         works = t(
@@ -84,7 +84,7 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
     text = {
         EQUAL: works,
         DIFFERS: t("What came differs from what was written."),
-        NOT_COME: t(
+        INCOMPLETE: t(
             "Not everything came, in twice the documented time. The hop above says where to look: {command}",
             command=Typed("doctor"),
         ),
@@ -92,47 +92,47 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
     yield Marked("", text.of(lang), {EQUAL: "good", DIFFERS: "bad"}.get(code, "open"))
 
 
-def named(missing: Mapping[str, list[CanaryObject]], lang: str) -> list[Text]:
-    """Return the hops that something has not passed, each with its objects."""
+def hop_titles(missing: Mapping[str, list[CanaryObject]], lang: str) -> list[Text]:
+    """Return the incomplete hops, each with its objects."""
     return [
-        t("{hop} ({objects})", hop=_HOPS[hop], objects=[title_of(canary_object, lang) for canary_object in some])
-        if some
+        t("{hop} ({objects})", hop=_HOPS[hop], objects=[title_of(canary_object, lang) for canary_object in originals])
+        if originals
         else _HOPS[hop]
-        for hop, some in missing.items()
+        for hop, originals in missing.items()
     ]
 
 
-def title_of(item: CanaryObject, lang: str) -> str:
-    """Return the name of an object in reports."""
-    return item.title_zh if lang == "zh" else item.title
+def title_of(canary_object: CanaryObject, lang: str) -> str:
+    """Return the title of an object for reports."""
+    return canary_object.title_zh if lang == "zh" else canary_object.title
 
 
-def _row(followed: Followed, lang: str) -> Line:
-    title = title_of(followed.item, lang)
+def _row(trace: Trace, lang: str) -> Line:
+    title = title_of(trace.original, lang)
     text = t(
         "{title} event {event}, accepted {accepted}, in OBS {in_obs}",
         title=title + " " * (_COLUMNS - width(title)),
-        event=since(followed.written, followed.recorded),
-        accepted=since(followed.written, followed.accepted),
-        in_obs=since(followed.accepted, followed.in_obs),
+        event=since(trace.written, trace.recorded),
+        accepted=since(trace.written, trace.accepted),
+        in_obs=since(trace.accepted, trace.in_obs),
     ).of(lang)
-    if followed.differs:
-        return Marked(f"{text}  ", t("differs: {names}", names=followed.differs).of(lang), "bad")
-    if followed.in_obs:
-        lost = len(_lost(followed))
+    if trace.differs:
+        return Marked(f"{text}  ", t("differs: {names}", names=trace.differs).of(lang), "bad")
+    if trace.in_obs:
+        lost = len(_lost(trace))
         equal = t("equal but for {n:header|headers}", n=lost) if lost else t("equal")
         return Marked(f"{text}  ", equal.of(lang), "good")
-    hop = "event" if not followed.recorded else "in_obs" if followed.accepted else "accepted"
-    said = t("failed: {reason}", reason=followed.reason) if followed.reason else _NOT_THERE.filled(what=_HOPS[hop])
-    return Marked(f"{text}  ", said.of(lang), "open")
+    hop = "event" if not trace.recorded else "in_obs" if trace.accepted else "accepted"
+    state = t("failed: {reason}", reason=trace.reason) if trace.reason else _MISSING.filled(what=_HOPS[hop])
+    return Marked(f"{text}  ", state.of(lang), "open")
 
 
-def _lost(followed: Followed) -> list[str]:
-    """The headers that are not in OBS as they were written."""
-    return [name for name, became in followed.headers.items() if became != "kept"]
+def _lost(trace: Trace) -> list[str]:
+    """Return the headers that differ in OBS, or are missing there."""
+    return [name for name, outcome in trace.headers.items() if outcome != "kept"]
 
 
-def since(one: Any, other: Any) -> str:
-    """Return how long after another moment one was; `-` if either is unknown."""
-    # By the clocks of two clouds, of which one may be some seconds behind.
-    return "-" if one is None or other is None else f"+{max(0.0, (other - one).total_seconds()):.0f} s"
+def since(start: Any, end: Any) -> str:
+    """Return the time between two moments; `-` if either is unknown."""
+    # The moments are from two clouds, and one clock may be some seconds behind.
+    return "-" if start is None or end is None else f"+{max(0.0, (end - start).total_seconds()):.0f} s"

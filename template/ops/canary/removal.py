@@ -1,4 +1,4 @@
-"""Removes what a canary wrote, and what came of it, on both sides."""
+"""The removal of a canary's objects and their copies and records, on both sides."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ops.shell import Typed
 from oss_oms_sync.answers.text import t
 
 _KINDS = ("success", "failed", "proven")
-# How often somebody looks whether something has come back; and how long, after which it is left to the next call.
-_LOOK_SECONDS, _MOST_SECONDS = 15.0, 1800.0
+# The interval of the checks for objects that have come back, and their limit, after which the next call continues.
+_LOOK_SECONDS, _MAX_SECONDS = 15.0, 1800.0
 
 
 def remove(session: Session, accounts: Accounts, journals: Journals, journal: Journal) -> bool:
-    """Delete all of a run, and look until nothing comes back; whether all is gone. Raises OpsError.
+    """Delete all objects of a run until none comes back; return True if all are gone. Raises OpsError.
 
-    The source comes first: what is gone there is neither sent nor copied any more.
+    The source comes first: a key that is gone there is neither submitted nor copied any more.
     """
-    accounts = replace(accounts, task=journal.task)  # which may be another than that of s.yaml
+    accounts = replace(accounts, task=journal.task)  # The task may differ from that of s.yaml.
     source, prefix, clock = accounts.source, journal.prefix, session.clock
     if (journal.source, journal.destination) != (source.name, accounts.destination.name):
         session.say(
@@ -43,12 +43,12 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
     began = clock.monotonic()
     settles, is_first = journal.settles_at(), True
     while True:
-        found = _clear(source, prefix) + _clear(accounts.destination, prefix) + _clear_records(accounts, journal)
-        is_held = _is_held(accounts, prefix)
+        deleted = _clear(source, prefix) + _clear(accounts.destination, prefix) + _clear_records(accounts, journal)
+        is_waiting = _is_waiting(accounts, prefix)
         left = (settles - clock.now()).total_seconds() if settles else 0.0
-        if left <= 0 and not found and not is_held:
+        if left <= 0 and not deleted and not is_waiting:
             break
-        if clock.monotonic() - began > _MOST_SECONDS:
+        if clock.monotonic() - began > _MAX_SECONDS:
             session.say(t("Not all is gone yet. In a few minutes: {command}", command=Typed("canary", remove=True)))
             return False
         if left > 0:
@@ -58,9 +58,9 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
                     left=duration(left),
                 )
             )
-        elif is_held:
+        elif is_waiting:
             session.progress(t("replay still holds keys of the canary, which are gone: waiting for its next run"))
-        if left > 0 or is_held or not is_first:
+        if left > 0 or is_waiting or not is_first:
             clock.sleep(_LOOK_SECONDS)
         is_first = False
     journals.forget(journal)
@@ -77,7 +77,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
 
 
 def _clear(bucket: BucketClient, prefix: str) -> int:
-    """Delete what is in a bucket under a prefix, with all its versions; how much there was."""
+    """Delete all objects of a bucket under a prefix, with all their versions; return their number."""
     listed_keys = list(bucket.versions(prefix) if bucket.versioning() else bucket.objects(prefix))
     for listed_key in listed_keys:
         bucket.delete(listed_key.key, listed_key.version)
@@ -85,7 +85,7 @@ def _clear(bucket: BucketClient, prefix: str) -> int:
 
 
 def _clear_records(accounts: Accounts, journal: Journal) -> int:
-    """By their folders, and by the names of keys that are too long for one."""
+    """Delete the records in the run's folders, and those of keys too long for a name; return their number."""
     log, deleted = accounts.log, 0
     for kind in _KINDS:
         folder = accounts.record_folder(kind)
@@ -98,9 +98,11 @@ def _clear_records(accounts: Accounts, journal: Journal) -> int:
     return deleted
 
 
-def _is_held(accounts: Accounts, prefix: str) -> bool:
-    """Whether a run of replay has keys of the canary in its file (oss_oms_sync/ledger/waiting.py). It lets go of what
-    the source has no more; the file itself is its own."""
+def _is_waiting(accounts: Accounts, prefix: str) -> bool:
+    """Return True if a run of replay has keys of the canary in its file (oss_oms_sync/ledger/waiting.py).
+
+    Replay drops keys that are missing in the source; the file itself is replay's own.
+    """
     for stored in accounts.log.objects(f"{RECORDS}{accounts.task}/replay/"):
         response = accounts.log.get(stored.key)
         try:

@@ -12,11 +12,11 @@ from typing import Any
 from ops.accounts.both_clouds import NEEDED, Alibaba, Huawei
 from ops.canary import field_report, hops
 from ops.canary.access import Accounts
-from ops.canary.hops import LIMITS, Followed, Watch
+from ops.canary.hops import LIMITS, Trace, Watch
 from ops.canary.in_place import InPlace, change_in_place
 from ops.canary.journal import Journal, Journals
-from ops.canary.objects import UPLOAD_PART, CanaryObject, items
-from ops.canary.outcome import EQUAL, NOT_COME, exit_code, named, outcome, title_of
+from ops.canary.objects import UPLOAD_PART, CanaryObject, canary_objects
+from ops.canary.outcome import EQUAL, INCOMPLETE, exit_code, hop_titles, outcome, title_of
 from ops.canary.removal import remove
 from ops.certificate.form import RECORDS
 from ops.clock import timestamp
@@ -31,8 +31,8 @@ from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import CanaryResult
 from oss_oms_sync.answers.text import t
 
-_TO_REMOVE = ("functionName", "region", "sourceBucket", "logBucket")
-_TO_FLY = (*_TO_REMOVE, "SYNC_URL")
+_NEEDED_TO_REMOVE = ("functionName", "region", "sourceBucket", "logBucket")
+_NEEDED = (*_NEEDED_TO_REMOVE, "SYNC_URL")
 _LOOK_SECONDS = 5.0
 
 _REMOVE = Typed("canary", remove=True)
@@ -40,44 +40,44 @@ _LEFT = t("Objects of the canary are left. Delete them: {command}", command=_REM
 
 
 def canary(session: Session, options: Namespace, folder: Path) -> int:
-    """Run it, or remove what runs have left; return the exit code. Raises OpsError."""
+    """Run a canary, or remove the objects of earlier runs; return the exit code. Raises OpsError."""
     file = options.template or folder / "s.yaml"
-    given = read(file, _TO_REMOVE if options.remove else _TO_FLY)
-    accounts = Accounts.of(session, given, is_removal=options.remove)
+    variables = read(file, _NEEDED_TO_REMOVE if options.remove else _NEEDED)
+    accounts = Accounts.of(session, variables, is_removal=options.remove)
     journals = Journals(accounts)
     session.hint = _LEFT
     if options.remove:
         return _remove_all(session, options, accounts, journals)
     accounts.check(session)
-    intentions = Intentions(accounts.log, given["SYNC_URL"], given["functionName"])
-    intentions.see_to_keys(session, lambda: _of_migration(session, accounts, file))
-    for other in journals.all():
+    intentions = Intentions(accounts.log, variables["SYNC_URL"], variables["functionName"])
+    intentions.report_keys(session, lambda: _migration_access(session, accounts, file))
+    for journal in journals.all():
         raise UsageError(
-            t("Another canary has not been removed, or still runs: {run}", run=other.run),
+            t("Another canary has not been removed, or still runs: {run}", run=journal.run),
             t("If nobody runs it any more: {command}", command=_REMOVE),
         )
     return _Run(session, accounts, journals).fly(options)
 
 
-def _of_migration(session: Session, accounts: Accounts, file: Path) -> tuple[TaskGroups, Sequence[Holder]]:
-    given = read(file, NEEDED)
-    alibaba, huawei = Alibaba(session, given, accounts.keys[0]), Huawei(session, given, accounts.keys[1])
+def _migration_access(session: Session, accounts: Accounts, file: Path) -> tuple[TaskGroups, Sequence[Holder]]:
+    variables = read(file, NEEDED)
+    alibaba, huawei = Alibaba(session, variables, accounts.keys[0]), Huawei(session, variables, accounts.keys[1])
     return huawei.tasks.groups(), (alibaba.reader, huawei.writer)
 
 
 def _remove_all(session: Session, options: Namespace, accounts: Accounts, journals: Journals) -> int:
-    found = list(journals.all())
-    left = [journal.prefix for journal in found if not remove(session, accounts, journals, journal)]
+    all_journals = list(journals.all())
+    left = [journal.prefix for journal in all_journals if not remove(session, accounts, journals, journal)]
     if options.json:
-        removed = [journal.prefix for journal in found if journal.prefix not in left]
+        removed = [journal.prefix for journal in all_journals if journal.prefix not in left]
         session.screen.answer([Whole(json.dumps({"removed": removed, "left": left}))])
-    elif not found:
+    elif not all_journals:
         session.screen.answer([t("No canary has left anything.").of(session.lang)])
-    return NOT_COME if left else EQUAL
+    return INCOMPLETE if left else EQUAL
 
 
 class _Run:
-    """One run, which leaves nothing behind but OMS's lists, and a report if it is wanted."""
+    """A run, which leaves nothing behind except OMS's lists, and a report if the user wants it."""
 
     def __init__(self, session: Session, accounts: Accounts, journals: Journals) -> None:
         self._session, self._accounts, self._journals = session, accounts, journals
@@ -94,23 +94,23 @@ class _Run:
         )
 
     def fly(self, options: Namespace) -> int:
-        """Write, follow, compare, delete, tell."""
+        """Write the objects, follow them, compare them, delete them, and print the outcome."""
         session, accounts = self._session, self._accounts
-        all_items = items()
+        originals = canary_objects()
         session.say(
             t(
                 "Writes {n:object|objects}, {size:.0f} MB, below {prefix} of {source}, follows each into {destination},"
                 " compares it, and deletes all of it.",
-                n=len(all_items),
-                size=sum(canary_object.size for canary_object in all_items) / 1e6,
+                n=len(originals),
+                size=sum(canary_object.size for canary_object in originals) / 1e6,
                 prefix=self._journal.prefix,
                 source=accounts.source.name,
                 destination=accounts.destination.name,
             )
         )
         try:
-            for item in all_items:
-                self._write(item)
+            for original in originals:
+                self._write(original)
             self._follow()
             self._compare()
             self._change_in_place()
@@ -122,24 +122,24 @@ class _Run:
             session.hint = None
             raise error from None
         self._journal.is_settled = not self._watch.missing() and self._watch.is_done
-        told = field_report.report(self._watch, self._run, accounts.shown, self._in_place, versions=versions)
-        self._store(told)
+        report = field_report.report(self._watch, self._run, accounts.shown, self._in_place, versions=versions)
+        self._store(report)
         code, missing = exit_code(self._watch), self._watch.missing()
         lines = list(outcome(self._watch, self._in_place, session.lang))
         is_gone = self._remove()
         if is_gone:
             session.hint = None
-        named = {hop: [canary_object.title for canary_object in some] for hop, some in missing.items()}
-        answer = {"code": code, "missing": named, "unfinished": self._watch.unfinished, "report": told}
+        titles = {hop: [canary_object.title for canary_object in waiting] for hop, waiting in missing.items()}
+        answer = {"code": code, "missing": titles, "unfinished": self._watch.unfinished, "report": report}
         session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
-        self._keep(options.report, told)
+        self._keep(options.report, report)
         if not is_gone:
             session.say(_LEFT)
-            return code or NOT_COME
+            return code or INCOMPLETE
         return code
 
     def _remove(self) -> bool:
-        """Whether nothing is left; whatever becomes of that, what was seen is still told."""
+        """Remove the objects; return True if none is left. Errors are printed, so that the outcome is still printed."""
         try:
             return remove(self._session, self._accounts, self._journals, self._journal)
         except KeyboardInterrupt:
@@ -149,66 +149,70 @@ class _Run:
             self._session.say(error.fix)
             return False
 
-    def _write(self, item: CanaryObject) -> None:
-        """Tell of it, and then write it."""
+    def _write(self, original: CanaryObject) -> None:
+        """Note the object in the journal, and then write it."""
         session, source = self._session, self._accounts.source
-        key = self._accounts.key(self._run, item.ending)
-        session.progress(t("writing {title}", title=title_of(item, session.lang)))
+        key = self._accounts.key(self._run, original.ending)
+        session.progress(t("writing {title}", title=title_of(original, session.lang)))
         self._journal.keys.append(key)
         self._journals.write(self._journal, session.clock.now())
-        if item.how == "copy":
+        if original.how == "copy":
             source.copy(self._accounts.key(self._run, "small"), key)
-        elif item.how == "parts":
-            source.upload(key, item.contents(self._run), UPLOAD_PART, item.headers)
+        elif original.how == "parts":
+            source.upload(key, original.contents(self._run), UPLOAD_PART, original.headers)
         else:
-            source.put(key, item.contents(self._run), item.headers)
+            source.put(key, original.contents(self._run), original.headers)
         response = source.head(key)
-        followed = Followed(item, key)
+        trace = Trace(original, key)
         if response:
-            followed.etag, followed.written = response.headers.get("etag", "").strip('"'), hops.modified(response)
-        self._watch.followed.append(followed)
-        if item.twice:
-            session.caller.ask("forward", _event(self._accounts.given, followed))
+            trace.etag, trace.written = response.headers.get("etag", "").strip('"'), hops.modified(response)
+        self._watch.traces.append(trace)
+        if original.twice:
+            session.caller.ask("forward", _event(self._accounts.variables, trace))
 
     def _follow(self) -> None:
-        """Look until all has come, or what has not is over its limit."""
+        """Follow the objects until all have arrived, or the others have exceeded their limits."""
         session, watch = self._session, self._watch
         session.screen.begin()
         began = session.clock.monotonic()
         while True:
             watch.look()
-            gone = session.clock.monotonic() - began
-            waited_for = {hop: some for hop, some in watch.missing().items() if gone < LIMITS[hop]}
-            if not waited_for:
+            elapsed = session.clock.monotonic() - began
+            waiting = {hop: originals for hop, originals in watch.missing().items() if elapsed < LIMITS[hop]}
+            if not waiting:
                 return
-            left = max(LIMITS[hop] for hop in waited_for) - gone
+            left = max(LIMITS[hop] for hop in waiting) - elapsed
             session.progress(
-                t("waiting at most {left} more for: {what}", left=duration(left), what=named(waited_for, session.lang))
+                t(
+                    "waiting at most {left} more for: {what}",
+                    left=duration(left),
+                    what=hop_titles(waiting, session.lang),
+                )
             )
-            # What comes soon is seen soon.
-            session.clock.sleep(_LOOK_SECONDS if gone < 60 else 3 * _LOOK_SECONDS)
+            # The first minute has shorter intervals, for precise times.
+            session.clock.sleep(_LOOK_SECONDS if elapsed < 60 else 3 * _LOOK_SECONDS)
 
     def _compare(self) -> None:
         carries = self._accounts.shown.get("enable_metadata_migration") is True
-        for followed in self._watch.followed:
-            if followed.in_obs:
-                response = self._accounts.destination.get(followed.key)
-                hops.compare(followed, response, followed.item.contents(self._run), carries_metadata=carries)
+        for trace in self._watch.traces:
+            if trace.in_obs:
+                response = self._accounts.destination.get(trace.key)
+                hops.compare(trace, response, trace.original.contents(self._run), carries_metadata=carries)
 
     def _change_in_place(self) -> None:
-        """Change headers of one object that is compared already."""
-        arrived = next((followed for followed in self._watch.followed if followed.in_obs), None)
+        """Change headers of an object that was compared already."""
+        arrived = next((trace for trace in self._watch.traces if trace.in_obs), None)
         if arrived:
             self._session.progress(
-                t("changing headers of {title} in OBS", title=title_of(arrived.item, self._session.lang))
+                t("changing headers of {title} in OBS", title=title_of(arrived.original, self._session.lang))
             )
             self._in_place = change_in_place(self._accounts.destination, arrived.key, self._session.clock)
 
-    def _store(self, told: dict[str, Any]) -> None:
-        """Keep for doctor what was seen (oss_oms_sync/ledger/state.py); whatever becomes of that, the run goes on."""
+    def _store(self, report: dict[str, Any]) -> None:
+        """Store the report for doctor (oss_oms_sync/ledger/state.py); if that fails, the run continues."""
         accounts, session = self._accounts, self._session
-        name = f"{RECORDS}{accounts.task}/state/canary-{accounts.given['functionName']}.json"
-        canary_result = CanaryResult(timestamp(session.clock.now()), told)
+        name = f"{RECORDS}{accounts.task}/state/canary-{accounts.variables['functionName']}.json"
+        canary_result = CanaryResult(timestamp(session.clock.now()), report)
         try:
             accounts.log.put(name, json.dumps(to_json(canary_result)).encode(), {"Content-Type": "application/json"})
         except OpsError as error:
@@ -217,15 +221,15 @@ class _Run:
         else:
             session.say(t("Doctor goes by what was seen: {command}", command=Typed("doctor")))
 
-    def _keep(self, file: Path | None, told: dict[str, Any]) -> None:
-        """Write the report where that is wanted."""
-        session, wanted = self._session, Path("field-report.json")
+    def _keep(self, file: Path | None, report: dict[str, Any]) -> None:
+        """Write the report to a file if the user wants it."""
+        session, default_file = self._session, Path("field-report.json")
         if file is None and session.agrees(
-            t("Write the field report, which names nobody, to {wanted}? [y/N]", wanted=wanted)
+            t("Write the field report, which names nobody, to {wanted}? [y/N]", wanted=default_file)
         ):
-            file = wanted
+            file = default_file
         if file:
-            session.write(file, f"{json.dumps(told, indent=1)}\n")
+            session.write(file, f"{json.dumps(report, indent=1)}\n")
             session.say(
                 t(
                     "No name, key, host, ETag or time is in {file}. It helps others: attach it to a field report at the"
@@ -235,19 +239,19 @@ class _Run:
             )
 
 
-def _event(given: Mapping[str, str], followed: Followed) -> dict[str, Any]:
-    """The event of an object, as Function Compute hands it to forward (help.aliyun.com, "OSS triggers")."""
+def _event(variables: Mapping[str, str], trace: Trace) -> dict[str, Any]:
+    """Return the event of an object, as Function Compute sends it to forward (help.aliyun.com, "OSS triggers")."""
     return {
         "events": [
             {
                 "eventName": "ObjectCreated:PutObject",
                 "eventSource": "acs:oss",
-                "eventTime": timestamp(followed.written) if followed.written else "",
+                "eventTime": timestamp(trace.written) if trace.written else "",
                 "oss": {
-                    "bucket": {"name": given["sourceBucket"]},
-                    "object": {"key": followed.key, "eTag": followed.etag, "size": followed.item.size},
+                    "bucket": {"name": variables["sourceBucket"]},
+                    "object": {"key": trace.key, "eTag": trace.etag, "size": trace.original.size},
                 },
-                "region": given["region"],
+                "region": variables["region"],
             }
         ]
     }

@@ -1,1 +1,1 @@
-"""What besides the objects somebody moves by hand: the settings of both buckets, side by side."""
+"""The settings of both buckets, side by side, for a user who moves them by hand."""

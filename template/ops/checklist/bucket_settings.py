@@ -1,5 +1,6 @@
-"""The table of settings: how each is asked for in both clouds, which right that takes, what it means, and where the
-vendors describe it; and OBS's documents of what both clouds can say, for somebody to put there by hand.
+"""The table of settings: the query, the permission, the meaning and the vendors' page of each, in both clouds.
+
+For settings that both clouds can express, it has OBS's documents, for a user to set by hand.
 
 Sources: support.huaweicloud.com/intl/en-us/api-obs/obs_04_0034.html (lifecycle), obs_04_0074.html (CORS),
 obs_04_0027.html and support.huaweicloud.com/en-us/devg-obs/obs_06_0050.html (referers in a bucket's policy).
@@ -21,7 +22,10 @@ Read = Callable[[Response], Shape | None]
 
 
 class SettingQuery(NamedTuple):
-    """`query`: the parameter that asks for it; `read` returns None where the answer says that nothing is set."""
+    """The query of a setting in one cloud.
+
+    `query`: the parameter that reads it; `read` returns None if the response says that nothing is set.
+    """
 
     query: str
     right: str
@@ -30,11 +34,14 @@ class SettingQuery(NamedTuple):
 
 
 class BucketSetting(NamedTuple):
-    """`document`: the destination's of what both languages can say, for a bucket of this name, whose answer is given;
-    `note`: what to know before it is set there."""
+    """A setting in both clouds.
+
+    `document`: makes the destination's document from the common parts, for a bucket of this name, whose current
+    response is an argument; `note`: a fact to consider before setting it.
+    """
 
     name: str
-    called: Text
+    title: Text
     source: SettingQuery
     destination: SettingQuery
     document: Callable[[Sequence[Any], str, Response | None], str] | None = None
@@ -48,12 +55,12 @@ def _oss(query: str, action: str, read: Read) -> SettingQuery:
 
 
 def _obs(query: str, action: str, page: str, read: Read) -> SettingQuery:
-    """The page is that of setting it."""
+    """Return the query with the page that describes how to change the setting."""
     where = (f"https://support.huaweicloud.com/{part}api-obs/obs_04_{page}.html" for part in ("intl/en-us/", ""))
     return SettingQuery(query, f"obs:bucket:{action}", Text(*where), read)
 
 
-def _lifecycle(rules: Iterable[LifecycleRule], _bucket: str, _there: Response | None) -> str:
+def _lifecycle(rules: Iterable[LifecycleRule], _bucket: str, _response: Response | None) -> str:
     root = ElementTree.Element("LifecycleConfiguration")
     for number, rule in enumerate(rules, 1):
         element = _put(root, "Rule", ID=f"rule-{number}")
@@ -67,10 +74,10 @@ def _lifecycle(rules: Iterable[LifecycleRule], _bucket: str, _there: Response | 
         for action in rule.actions:
             storage = {"StorageClass": action.storage} if action.storage else {}
             _put(element, action.name, **{action.unit: action.value, **storage})
-    return _drawn(root)
+    return _to_xml(root)
 
 
-def _cors(rules: Iterable[Cors], _bucket: str, _there: Response | None) -> str:
+def _cors(rules: Iterable[Cors], _bucket: str, _response: Response | None) -> str:
     root = ElementTree.Element("CORSConfiguration")
     for rule in rules:
         element = ElementTree.SubElement(root, "CORSRule")
@@ -78,37 +85,41 @@ def _cors(rules: Iterable[Cors], _bucket: str, _there: Response | None) -> str:
         for name, texts in zip(names, (*rule[:4], (rule.seconds,)), strict=True):
             for text in filter(None, texts):
                 ElementTree.SubElement(element, name).text = text
-    return _drawn(root)
+    return _to_xml(root)
 
 
-def _referer(refererses: Iterable[Referers], bucket: str, there: Response | None) -> str:
-    """The bucket's whole policy, because putting one replaces the one before: by these referers, and what it has beside
-    those that it has now."""
-    others = [statement for statement in dialects.statements(there) if not dialects.turned_away(statement)]
-    made = [
+def _referer(rules: Iterable[Referers], bucket: str, response: Response | None) -> str:
+    """Return the bucket's whole policy, because a new policy replaces the old one.
+
+    It has a statement for each of these referers, and the current statements that do not concern referers.
+    """
+    kept = [statement for statement in dialects.statements(response) if not dialects.referers_of(statement)]
+    new_statements = [
         {
             "Sid": f"referer-{number}",
             **DENY,
             "Resource": [f"{bucket}/*"],
             "Condition": {referers.operator: {"Referer": list(referers.referers)}},
         }
-        for number, referers in enumerate(refererses, 1)
+        for number, referers in enumerate(rules, 1)
     ]
-    return json.dumps({"Statement": [*others, *made]}, indent=2)
+    return json.dumps({"Statement": [*kept, *new_statements]}, indent=2)
 
 
 def _put(parent: ElementTree.Element, name: str, **texts: str) -> ElementTree.Element:
-    made = ElementTree.SubElement(parent, name)
+    element = ElementTree.SubElement(parent, name)
     for tag, text in texts.items():
-        ElementTree.SubElement(made, tag).text = text
-    return made
+        ElementTree.SubElement(element, tag).text = text
+    return element
 
 
-def _drawn(root: ElementTree.Element) -> str:
+def _to_xml(root: ElementTree.Element) -> str:
     ElementTree.indent(root)
-    drawn = ElementTree.tostring(root, "unicode")
-    # Whoever copies it copies what is seen.
-    return "".join(one if one.isprintable() or one == "\n" else f"&#{ord(one)};" for one in drawn)
+    text = ElementTree.tostring(root, "unicode")
+    # A user copies the visible text, so invisible characters are escaped.
+    return "".join(
+        character if character.isprintable() or character == "\n" else f"&#{ord(character)};" for character in text
+    )
 
 
 _REPLACED = t("What is put replaces all rules that the destination has")
@@ -205,7 +216,7 @@ SETTINGS = (
         note=t("Bind it to the destination before the cutover, with its certificate, and change its DNS then"),
     ),
 )
-# What else either cloud can set, and nobody asks for here.
+# Further settings of the clouds, which this command does not read.
 NOT_COMPARED = t(
     "Not looked at here, so see to it yourself: image styles, retention (WORM), requester pays, replication,"
     " inventories, transfer acceleration, event notifications, blocks on public access"

@@ -1,5 +1,7 @@
-"""`ops.py checklist`: reads the settings of both buckets, and says of each whether somebody has to see to it. It
-changes none of them. It notes in the log bucket whether OBS has back-to-source rules, which the functions may not read:
+"""The command `ops.py checklist`: compares the settings of both buckets, and shows those to move by hand.
+
+It changes no setting. It notes in the log bucket whether OBS has back-to-source rules, because the functions have no
+permission to read them:
 
 oms_source_record/{task}/state/back_to_source.json
 """
@@ -45,12 +47,12 @@ _NEEDED = ("region", "sourceBucket", "logBucket", "destinationRegion", "destinat
 
 
 class State(Enum):
-    """How a setting stands on both sides."""
+    """The result of a setting's comparison."""
 
     EQUAL = "equal"
     NONE = "none"
     DIFFERS = "differs"
-    # Both are set, and no program can say whether they mean the same.
+    # Both are set, and no program can compare their meanings.
     BY_EYE = "compare by eye"
     ONLY_SOURCE = "only at the source"
     ONLY_DESTINATION = "only at the destination"
@@ -69,8 +71,11 @@ _WORDS = {
 _DONE = (State.EQUAL, State.NONE)
 
 
-class Seen(NamedTuple):
-    """One side: what is set there, or why nobody knows (`unread`), with what the cloud answered, or its refusal."""
+class SideReading(NamedTuple):
+    """One side of a setting, with the cloud's response or refusal.
+
+    `shape`: the setting; `unread`: the reason if it is unknown.
+    """
 
     shape: Shape | None = None
     unread: Text | None = None
@@ -79,17 +84,19 @@ class Seen(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A setting on both sides. `document`: the destination's, to be put there by hand; empty where there is none to
-    write."""
+    """A setting on both sides.
+
+    `document`: the destination's document, to be set by hand; empty if there is none to write.
+    """
 
     setting: BucketSetting
-    source: Seen
-    destination: Seen
+    source: SideReading
+    destination: SideReading
     document: str
 
     @property
     def state(self) -> State:
-        """What is not known is never equal, or absent."""
+        """The result of the comparison. An unknown setting is never equal, or absent."""
         if self.source.unread or self.destination.unread:
             return State.UNREAD
         here, there = self.source.shape, self.destination.shape
@@ -103,34 +110,34 @@ class Row(NamedTuple):
 
     @property
     def left_out(self) -> Sequence[Text]:
-        """What no document says, because OBS has no word for it."""
+        """The parts that no document has, because OBS cannot express them."""
         return self.source.shape.own if self.setting.document and self.source.shape else ()
 
 
 def checklist(session: Session, options: Namespace, folder: Path) -> int:
-    """Show it. Raises OpsError where the keys or the buckets are not what they should be."""
-    given = project.read(options.template or folder / "s.yaml", _NEEDED)
-    source, destination, log = _buckets(session, given)
+    """Show the checklist; return the exit code. Raises OpsError for wrong keys or buckets."""
+    variables = project.read(options.template or folder / "s.yaml", _NEEDED)
+    source, destination, log = _buckets(session, variables)
     rows = []
     for setting in SETTINGS:
-        session.progress(t("Looking at {what}", what=setting.called))
-        rows.append(compared(setting, source, destination))
+        session.progress(t("Looking at {what}", what=setting.title))
+        rows.append(read_setting(setting, source, destination))
     _check_sides(rows)
     session.screen.begin()
-    if state := state_folder(given.get("SYNC_URL", "")):
+    if state := state_folder(variables.get("SYNC_URL", "")):
         _note_rules(session, log, f"{state}back_to_source.json", destination.name, rows)
     session.show(options, report(rows, source.name, destination.name, session.lang), to_json(rows))
     return exit_code(rows)
 
 
 def exit_code(rows: Sequence[Row]) -> int:
-    """0: nothing is left to do; 1: something is; 3: something could not be read."""
+    """Return 0 if nothing is left to do, 1 if something is, 3 if something could not be read."""
     states = [row.state for row in rows]
     return 3 if State.UNREAD in states else 0 if all(state in _DONE for state in states) else 1
 
 
 def report(rows: Sequence[Row], source: str, destination: str, language: str) -> Report:
-    """For people."""
+    """Return the checklist for people."""
     left = [row for row in rows if row.state not in _DONE]
     unread = sum(row.state is State.UNREAD for row in rows)
     word, tone = _WORDS[State.UNREAD] if unread else (t("to do"), "open") if left else (t("nothing left"), "good")
@@ -149,16 +156,16 @@ def report(rows: Sequence[Row], source: str, destination: str, language: str) ->
         [Column(title.of(language)) for title in titles],
         [
             (
-                row.setting.called.of(language),
-                _told(row.source, language),
-                _told(row.destination, language),
+                row.setting.title.of(language),
+                _side_phrase(row.source, language),
+                _side_phrase(row.destination, language),
                 _mark(row, language),
             )
             for row in rows
         ],
     )
     sections = [
-        Section(row.setting.name, row.setting.called.of(language), None, [*_blocks(row, language)]) for row in left
+        Section(row.setting.name, row.setting.title.of(language), None, [*_blocks(row, language)]) for row in left
     ]
     hero = Hero(word.of(language), tone, lead.of(language), None)
     elsewhere = Paragraph(NOT_COMPARED.of(language), "note")
@@ -166,7 +173,7 @@ def report(rows: Sequence[Row], source: str, destination: str, language: str) ->
 
 
 def to_json(rows: Sequence[Row]) -> dict[str, Any]:
-    """The same for programs."""
+    """Return the checklist for programs."""
     return {
         "exit_code": exit_code(rows),
         "settings": [
@@ -184,7 +191,7 @@ def to_json(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _note_rules(session: Session, log: OssBucketClient, name: str, bucket: str, rows: Sequence[Row]) -> None:
-    """Write down how many back-to-source rules OBS has, or that they could not be read."""
+    """Store the number of OBS's back-to-source rules, or that they could not be read."""
     rules = next(row.destination for row in rows if row.setting.name == "back-to-source")
     number = None if rules.unread else len(rules.answer.json()["rules"]) if rules.answer else 0
     back_to_source = BackToSource(bucket, timestamp(session.clock.now()), number)
@@ -196,21 +203,23 @@ def _note_rules(session: Session, log: OssBucketClient, name: str, bucket: str, 
         )
 
 
-def _buckets(session: Session, given: Mapping[str, str]) -> tuple[OssBucketClient, ObsBucketClient, OssBucketClient]:
+def _buckets(
+    session: Session, variables: Mapping[str, str]
+) -> tuple[OssBucketClient, ObsBucketClient, OssBucketClient]:
     alibaba, huawei = administrators(session, ALIBABA), administrators(session, HUAWEI)
-    clock, here = session.clock, session.caller.endpoints()
+    clock, endpoints = session.clock, session.caller.endpoints()
     return (
-        OssBucketClient.at(here, given["region"], given["sourceBucket"], alibaba, clock),
-        ObsBucketClient.at(here, given["destinationRegion"], given["destinationBucket"], huawei, clock),
-        OssBucketClient.at(here, given["region"], given["logBucket"], alibaba, clock),
+        OssBucketClient.at(endpoints, variables["region"], variables["sourceBucket"], alibaba, clock),
+        ObsBucketClient.at(endpoints, variables["destinationRegion"], variables["destinationBucket"], huawei, clock),
+        OssBucketClient.at(endpoints, variables["region"], variables["logBucket"], alibaba, clock),
     )
 
 
-def compared(setting: BucketSetting, source: BucketClient, destination: BucketClient) -> Row:
+def read_setting(setting: BucketSetting, source: BucketClient, destination: BucketClient) -> Row:
     """Read a setting on both sides."""
     here, there = _look(source, setting.source), _look(destination, setting.destination)
     row = Row(setting, here, there, "")
-    # Where all that a document can say is there, putting it there could only take away what is beside it.
+    # If the destination has all parts of the document already, setting it could only remove other parts.
     is_to_write = row.state in (State.ONLY_SOURCE, State.DIFFERS)
     if not (is_to_write and setting.document and here.shape and here.shape.common):
         return row
@@ -218,30 +227,32 @@ def compared(setting: BucketSetting, source: BucketClient, destination: BucketCl
 
 
 def _check_sides(rows: Sequence[Row]) -> None:
-    """Raise the RefusedError of a side that refuses each setting, but for no missing permission: of its keys, its
-    bucket or its region a table would say nothing."""
+    """Raise the RefusedError of a side that refuses every setting for other reasons than permissions.
+
+    Such a refusal concerns its keys, its bucket or its region, and a table would show nothing about that.
+    """
     for side in ([row.source for row in rows], [row.destination for row in rows]):
-        refusals = [state.refusal for state in side if state.refusal]
+        refusals = [reading.refusal for reading in side if reading.refusal]
         if refusals and len(refusals) == len(side):
             raise refusals[0]
 
 
-def _look(bucket: BucketClient, side: SettingQuery) -> Seen:
+def _look(bucket: BucketClient, side: SettingQuery) -> SideReading:
     try:
         answer = bucket.document(side.query)
-        return Seen(side.read(answer), None, answer) if answer else Seen()
+        return SideReading(side.read(answer), None, answer) if answer else SideReading()
     except RefusedError as error:
         if error.is_denied:
-            return Seen(unread=t("cannot be read: right {right}", right=side.right))
-        return Seen(unread=t("cannot be read: {happened}", happened=error.happened), refusal=error)
+            return SideReading(unread=t("cannot be read: right {right}", right=side.right))
+        return SideReading(unread=t("cannot be read: {happened}", happened=error.happened), refusal=error)
     except UnreadableResponseError as error:
-        return Seen(unread=t("cannot be read: {happened}", happened=error.happened))
+        return SideReading(unread=t("cannot be read: {happened}", happened=error.happened))
 
 
-def _told(seen: Seen, language: str) -> Phrase:
-    if seen.unread:
-        return seen.unread.of(language)
-    return Span("outside", seen.shape.told.of(language)) if seen.shape else "-"
+def _side_phrase(reading: SideReading, language: str) -> Phrase:
+    if reading.unread:
+        return reading.unread.of(language)
+    return Span("outside", reading.shape.summary.of(language)) if reading.shape else "-"
 
 
 def _mark(row: Row, language: str) -> Span:
@@ -255,7 +266,7 @@ def _blocks(row: Row, language: str) -> Iterator[Block]:
     yield Paragraph(_mark(row, language))
     yield FactList(pages)
     if row.state is State.UNREAD:
-        yield Items([one.unread.of(language) for one in (row.source, row.destination) if one.unread])
+        yield Items([side.unread.of(language) for side in (row.source, row.destination) if side.unread])
         return
     if row.setting.note:
         yield Paragraph(row.setting.note.of(language))
@@ -267,10 +278,10 @@ def _blocks(row: Row, language: str) -> Iterator[Block]:
         yield Items([text.of(language) for text in row.left_out])
 
 
-def _side_json(side: SettingQuery, seen: Seen) -> dict[str, Any]:
+def _side_json(side: SettingQuery, reading: SideReading) -> dict[str, Any]:
     return {
-        "told": seen.shape.told.to_json() if seen.shape else None,
-        "unread": seen.unread.to_json() if seen.unread else None,
+        "told": reading.shape.summary.to_json() if reading.shape else None,
+        "unread": reading.unread.to_json() if reading.unread else None,
         "right": side.right,
         "page": side.page.to_json(),
     }

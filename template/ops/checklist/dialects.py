@@ -1,5 +1,4 @@
-"""What is set in a bucket of either cloud, in words of both: what the two languages say the same way is comparable, and
-the rest is named.
+"""The settings of a bucket of either cloud, in a common form: equal parts are comparable, and other parts are named.
 
 Sources: help.aliyun.com/zh/oss/developer-reference/ (getbucketlifecycle, getbucketcors, getbucketreferer and so on),
 help.aliyun.com/zh/oss/user-guide/hotlink-protection and support.huaweicloud.com/intl/en-us/api-obs/ (obs_04_0027 to
@@ -16,7 +15,7 @@ from ops.clouds.buckets import has_subfolder_pages, is_mirror
 from ops.clouds.wire import Response, UnreadableResponseError
 from oss_oms_sync.answers.text import Text, same, t
 
-# In OBS's names; the other classes of OSS have no like.
+# Storage classes of OSS by OBS's names; the other classes of OSS have no equivalent.
 _CLASSES = {"IA": "WARM", "Archive": "COLD"}
 _OBS_CLASSES = ("WARM", "COLD")
 _NAMES = {"AbortMultipartUpload": "AbortIncompleteMultipartUpload"}
@@ -30,20 +29,20 @@ _ACTIONS = (
 )
 _COUNTS = ("Days", "NoncurrentDays", "DaysAfterInitiation", "ExpiredObjectDeleteMarker")
 _BLANK = "${null}"
-# A statement of OBS by which everybody is turned away.
+# An OBS statement that denies all requests.
 DENY: Mapping[str, Any] = {"Effect": "Deny", "Principal": {"ID": ["*"]}, "Action": ["*"]}
 
 
 class Shape(NamedTuple):
-    """What is set: in a few words; what both languages can say of it; and what only its own can."""
+    """A setting: a short summary; the parts that both clouds can express; and those that only its own cloud can."""
 
-    told: Text
+    summary: Text
     common: Sequence[Any] = ()
     own: Sequence[Text] = ()
 
 
 class Action(NamedTuple):
-    """What a rule of a lifecycle does, in OBS's names: `Expiration`, `Days`, `30`."""
+    """An action of a lifecycle rule, in OBS's names: `Expiration`, `Days`, `30`."""
 
     name: str
     unit: str
@@ -52,7 +51,7 @@ class Action(NamedTuple):
 
 
 class LifecycleRule(NamedTuple):
-    """A rule of a lifecycle; its name is no part of what it does."""
+    """A lifecycle rule, without its name, which has no effect."""
 
     prefix: str
     status: str
@@ -61,7 +60,7 @@ class LifecycleRule(NamedTuple):
 
 
 class Cors(NamedTuple):
-    """A rule of CORS."""
+    """A CORS rule."""
 
     origins: tuple[str, ...]
     methods: tuple[str, ...]
@@ -71,7 +70,7 @@ class Cors(NamedTuple):
 
 
 class Referers(NamedTuple):
-    """Whom OBS turns away by a statement of the bucket's policy: by the operator of its condition, and referers."""
+    """The referers that OBS denies by a policy statement, and the operator of the statement's condition."""
 
     operator: str
     referers: tuple[str, ...]
@@ -83,7 +82,7 @@ def versioning(answer: Response) -> Shape | None:
 
 
 def lifecycle(answer: Response) -> Shape | None:
-    """Rules act together, so that their order is none."""
+    """Read the lifecycle rules, sorted: they act together, so their order has no meaning."""
     rules, common, own = _root(answer, "LifecycleConfiguration").findall("Rule"), [], []
     for number, element in enumerate(rules, 1):
         if (rule := _rule(element)) is None:
@@ -94,7 +93,7 @@ def lifecycle(answer: Response) -> Shape | None:
 
 
 def cors(answer: Response) -> Shape | None:
-    """The first rule that fits counts."""
+    """Read the CORS rules in their order: the first matching rule applies."""
     root = _root(answer, "CORSConfiguration")
     rules = [_cors(element) for element in root.findall("CORSRule")]
     own = [same("ResponseVary")] if root.findtext("ResponseVary") == "true" else []
@@ -102,15 +101,15 @@ def cors(answer: Response) -> Shape | None:
 
 
 def tags(answer: Response) -> Shape | None:
-    found = sorted(
+    pairs = sorted(
         (element.findtext("Key") or "", element.findtext("Value") or "")
         for element in _root(answer, "Tagging").iter("Tag")
     )
-    return Shape(same(", ".join(f"{key}={value}" for key, value in found)), found) if found else None
+    return Shape(same(", ".join(f"{key}={value}" for key, value in pairs)), pairs) if pairs else None
 
 
 def encryption(answer: Response) -> Shape | None:
-    """The keys of one cloud's KMS are unknown to the other."""
+    """Read the encryption: the keys of one cloud's KMS are unknown to the other."""
     root = _root(answer, "ServerSideEncryptionRule", "ServerSideEncryptionConfiguration")
     algorithm, key = (
         next((element.text or "" for element in root.iter(name)), "") for name in ("SSEAlgorithm", "KMSMasterKeyID")
@@ -129,7 +128,7 @@ def logging(answer: Response) -> Shape | None:
 
 
 def website(answer: Response) -> Shape | None:
-    """Pages and redirections; back-to-source rules are a setting of their own."""
+    """Read pages and redirections; back-to-source rules are a separate setting."""
     root = _root(answer, "WebsiteConfiguration")
     pages = [root.findtext(path) or "" for path in ("IndexDocument/Suffix", "ErrorDocument/Key")]
     own = [t("subfolder pages")] if has_subfolder_pages(root) else []
@@ -155,7 +154,7 @@ def back_to_source_of_obs(answer: Response) -> Shape | None:
 
 
 def acl_of_oss(answer: Response) -> Shape | None:
-    """A private bucket grants nothing to others."""
+    """Read the ACL: a private bucket grants nothing to others."""
     grant = next((element.text or "" for element in _root(answer, "AccessControlPolicy").iter("Grant")), "")
     if not grant:
         raise UnreadableResponseError
@@ -166,11 +165,11 @@ def acl_of_obs(answer: Response) -> Shape | None:
     root = _root(answer, "AccessControlPolicy")
     owner = root.findtext("Owner/ID")
     grants = [element for element in root.iter("Grant") if owner is None or element.findtext("Grantee/ID") != owner]
-    told = [
+    texts = [
         f"{grant.findtext('Grantee/Canned') or grant.findtext('Grantee/ID')} {grant.findtext('Permission')}"
         for grant in grants
     ]
-    return _only_own(same(", ".join(told))) if told else None
+    return _only_own(same(", ".join(texts))) if texts else None
 
 
 def policy_of_oss(answer: Response) -> Shape | None:
@@ -178,36 +177,37 @@ def policy_of_oss(answer: Response) -> Shape | None:
 
 
 def policy_of_obs(answer: Response) -> Shape | None:
-    """But the statements by referer."""
+    """Read the policy without its statements by referer."""
     return _policy([statement for statement in statements(answer) if not _asks_for_referer(statement)])
 
 
 def referer_of_oss(answer: Response) -> Shape | None:
-    """OSS turns away only what comes without a signature, or with one in its URL; OBS any request. Whether blank ones
-    pass counts only beside those that are allowed: without these they do."""
+    """Read the allowed and denied referers.
+
+    OSS denies only requests without a signature, or with a signature in the URL; OBS denies any request. OSS's option
+    for blank referers only matters beside allowed referers: without these, blank referers pass.
+    """
     root = _root(answer, "RefererConfiguration")
     allowed = [element.text or "" for element in root.findall("RefererList/Referer")]
     denied = [element.text or "" for element in root.findall("RefererBlacklist/Referer")]
     blanks = [_BLANK] if root.findtext("AllowEmptyReferer") != "false" else []
-    refererses = []
+    rules = []
     if allowed:
-        refererses.append(_referers("Not", allowed, *blanks))
+        rules.append(_referers("Not", allowed, *blanks))
     if denied:
-        refererses.append(_referers("", denied))
+        rules.append(_referers("", denied))
     own = [
         *([same("TruncatePath")] if root.findtext("TruncatePath") == "true" else []),
         *([same("AllowTruncateQueryString=false")] if root.findtext("AllowTruncateQueryString") == "false" else []),
     ]
-    return (
-        Shape(t("{n:referer|referers}", n=len(allowed) + len(denied)), sorted(refererses), own) if refererses else None
-    )
+    return Shape(t("{n:referer|referers}", n=len(allowed) + len(denied)), sorted(rules), own) if rules else None
 
 
 def referer_of_obs(answer: Response) -> Shape | None:
-    """The bucket's policy has it."""
+    """Read the referers from the bucket's policy."""
     common, own = [], []
     for number, statement in enumerate(statements(answer), 1):
-        if referers := turned_away(statement):
+        if referers := referers_of(statement):
             common.append(referers)
         elif _asks_for_referer(statement):
             own.append(t("statement {name}", name=statement.get("Sid") or str(number)))
@@ -220,28 +220,30 @@ def domains_of_oss(answer: Response) -> Shape | None:
 
 
 def domains_of_obs(answer: Response) -> Shape | None:
-    """Regions name a certificate by the one or the other."""
+    """Read the domains: a region names a certificate by its id or by its name."""
     elements = _root(answer, "ListBucketCustomDomainsResult").iter("Domains")
     return _domains(elements, "DomainName", "CertificateId", "CertName")
 
 
-def turned_away(statement: Mapping[str, Any]) -> Referers | None:
-    """Whom a statement of OBS turns away from all objects, as documents here say it; None where it means something
-    else."""
-    (operator, about), *others = (statement.get("Condition") or {"": {}}).items()
-    given = {**statement, "Action": _listed(statement.get("Action"))}
-    is_whole = [one.partition("/")[2] for one in _listed(statement.get("Resource"))] == ["*"]
-    if others or set(about) != {"Referer"} or not is_whole or any(given.get(name) != DENY[name] for name in DENY):
+def referers_of(statement: Mapping[str, Any]) -> Referers | None:
+    """Return the referers that a statement of OBS denies for all objects, in the form of this command's documents.
+
+    Return None for any other statement.
+    """
+    (operator, condition), *others = (statement.get("Condition") or {"": {}}).items()
+    fields = {**statement, "Action": _listed(statement.get("Action"))}
+    is_whole = [resource.partition("/")[2] for resource in _listed(statement.get("Resource"))] == ["*"]
+    if others or set(condition) != {"Referer"} or not is_whole or any(fields.get(name) != DENY[name] for name in DENY):
         return None
-    return Referers(operator, tuple(sorted(_listed(about["Referer"]))))
+    return Referers(operator, tuple(sorted(_listed(condition["Referer"]))))
 
 
 def statements(answer: Response | None) -> list[dict[str, Any]]:
-    """Those of a bucket's policy; none where there is none. Raises UnreadableResponseError."""
-    found = answer.json().get("Statement") if answer else []
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+    """Return the statements of a bucket's policy; none without a policy. Raises UnreadableResponseError."""
+    entries = answer.json().get("Statement") if answer else []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UnreadableResponseError
-    return found
+    return entries
 
 
 def _asks_for_referer(statement: Mapping[str, Any]) -> bool:
@@ -249,8 +251,10 @@ def _asks_for_referer(statement: Mapping[str, Any]) -> bool:
 
 
 def _root(answer: Response, *names: str) -> ElementTree.Element:
-    """What is answered; a cloud that does not know what was asked for may list objects instead. Raises
-    UnreadableResponseError."""
+    """Return the root of a response: a cloud without this setting may list objects instead.
+
+    Raises UnreadableResponseError.
+    """
     root = answer.xml()
     if root.tag not in names:
         raise UnreadableResponseError
@@ -258,9 +262,9 @@ def _root(answer: Response, *names: str) -> ElementTree.Element:
 
 
 def _rule(element: ElementTree.Element) -> LifecycleRule | None:
-    """None where the other language has no word for something in it."""
+    """Return the rule; None if a part has no equivalent in the other cloud."""
     prefix, status, tagged, actions = "", "", [], []
-    for part in _unfolded(element):
+    for part in _rule_parts(element):
         name = _NAMES.get(part.tag, part.tag)
         if name == "Prefix":
             prefix = part.text or ""
@@ -275,8 +279,8 @@ def _rule(element: ElementTree.Element) -> LifecycleRule | None:
     return LifecycleRule(prefix, status, tuple(sorted(tagged)), tuple(sorted(actions)))
 
 
-def _unfolded(rule: ElementTree.Element) -> Iterable[ElementTree.Element]:
-    """Its parts; OBS has prefix and tags in a filter, which OSS uses for other things."""
+def _rule_parts(rule: ElementTree.Element) -> Iterable[ElementTree.Element]:
+    """Yield the parts of a rule. OBS has prefix and tags in a filter, which OSS uses for other options."""
     for part in rule:
         inner = part.find("And") if part.tag == "Filter" else None
         if part.tag == "Filter" and {element.tag for element in part} <= {"And", "Prefix", "Tag"}:
@@ -286,14 +290,14 @@ def _unfolded(rule: ElementTree.Element) -> Iterable[ElementTree.Element]:
 
 
 def _action(name: str, part: ElementTree.Element) -> Action | None:
-    given = {element.tag: (element.text or "").strip() for element in part}
-    storage = given.pop("StorageClass", "")
+    fields = {element.tag: (element.text or "").strip() for element in part}
+    storage = fields.pop("StorageClass", "")
     storage = _CLASSES.get(storage, storage)
-    if given.get("IsAccessTime") == "false":
-        del given["IsAccessTime"]
-    if len(given) != 1 or (storage and storage not in _OBS_CLASSES):
+    if fields.get("IsAccessTime") == "false":
+        del fields["IsAccessTime"]
+    if len(fields) != 1 or (storage and storage not in _OBS_CLASSES):
         return None
-    ((count, value),) = given.items()
+    ((count, value),) = fields.items()
     count = _DAYS.get(name, count) if count == "Days" else count
     return Action(name, count, value, storage) if count in _COUNTS else None
 
@@ -311,26 +315,29 @@ def _only_own(text: Text) -> Shape:
     return Shape(text, [], [text])
 
 
-def _policy(found: Sequence[Mapping[str, Any]]) -> Shape | None:
-    return _only_own(t("{n:statement|statements}", n=len(found))) if found else None
+def _policy(policy_statements: Sequence[Mapping[str, Any]]) -> Shape | None:
+    return _only_own(t("{n:statement|statements}", n=len(policy_statements))) if policy_statements else None
 
 
-def _referers(negation: str, given: Iterable[str], *blanks: str) -> Referers:
-    """OSS takes a referer that begins with what is given; OBS one that is like it from end to end."""
-    begun = [one if one.endswith("*") else f"{one}*" for one in given]
-    return Referers(f"String{negation}Like", tuple(sorted([*begun, *blanks])))
+def _referers(negation: str, prefixes: Iterable[str], *blanks: str) -> Referers:
+    """Return OSS's referers as patterns of OBS: OSS matches the beginning, OBS the whole referer."""
+    patterns = [prefix if prefix.endswith("*") else f"{prefix}*" for prefix in prefixes]
+    return Referers(f"String{negation}Like", tuple(sorted([*patterns, *blanks])))
 
 
 def _listed(value: Any) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
+    return [str(entry) for entry in value] if isinstance(value, list) else [str(value)]
 
 
 def _domains(elements: Iterable[ElementTree.Element], name: str, *certificates: str) -> Shape | None:
-    """Whether one has a certificate is comparable; which, and whether OSS serves the domain at all, is not."""
+    """Return the domains; whether a domain has a certificate is comparable.
+
+    The certificate itself, and whether OSS serves the domain at all, is not.
+    """
     names, common, own = [], [], []
-    for element in sorted(elements, key=lambda one: one.findtext(name) or ""):
-        told = {path.rpartition("/")[2]: element.findtext(path) or "" for path in (*certificates, "Status")}
-        details = [f"{about}={value}" for about, value in told.items() if value not in ("", "Enabled")]
+    for element in sorted(elements, key=lambda element: element.findtext(name) or ""):
+        fields = {path.rpartition("/")[2]: element.findtext(path) or "" for path in (*certificates, "Status")}
+        details = [f"{field}={value}" for field, value in fields.items() if value not in ("", "Enabled")]
         domain = element.findtext(name) or ""
         names.append(" ".join([domain, *details]))
         common.append((domain, any(map(element.findtext, certificates))))

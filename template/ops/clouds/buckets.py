@@ -1,4 +1,4 @@
-"""Buckets of both clouds, with what an administrator's commands do there.
+"""The buckets of both clouds, with the calls of an administrator's commands.
 
 Both vendors' pages describe the same calls: help.aliyun.com/zh/oss/developer-reference/ (putobject, copyobject,
 initiatemultipartupload, listobjects, listobjectversions, getbucketversioning, getbucketworm, getbucketinfo, putbucket)
@@ -37,23 +37,23 @@ from ops.clouds.wire import (
 )
 
 _NOTHING: Mapping[str, str] = {}
-# Of an object that is not there, by HEAD without a word.
-_NO_SUCH = ("", "NoSuchKey", "NoSuchVersion", "NoSuchUpload")
-# "BucketAlreadyExists", "BucketAlreadyOwnedByYou".
+# Codes for a missing object; HEAD has no code.
+_MISSING = ("", "NoSuchKey", "NoSuchVersion", "NoSuchUpload")
+# Status of "BucketAlreadyExists" and "BucketAlreadyOwnedByYou".
 _EXISTS = 409
-# In the host names of OSS and OBS.
+# Finds the region in host names of OSS and OBS.
 _REGION = re.compile(r"(?:^|\.)(?:oss-|obs\.)([a-z0-9-]+?)(?:-internal)?\.")
 
 
 class ListedKey(NamedTuple):
-    """An object as a listing has it; with `version` it is one version of it, or a delete marker."""
+    """An object of a listing; with `version` it is one version of the object, or a delete marker."""
 
     key: str
     version: str = ""
 
 
 class Place(NamedTuple):
-    """Where a bucket is. `origin`: scheme and host; `root`: what precedes a key in the path."""
+    """The address of a bucket. `origin`: scheme and host; `root`: the part of the path before the key."""
 
     name: str
     origin: str
@@ -61,7 +61,10 @@ class Place(NamedTuple):
 
     @classmethod
     def of(cls, endpoint: str, bucket: str) -> Place:
-        """At the bucket's own host name. An IP address can have none in front of it, so the bucket is in the path."""
+        """Return the address under the bucket's own host name, or in the path of an IP address.
+
+        An IP address cannot have a name in front of it.
+        """
         url = urlsplit(endpoint)
         try:
             ipaddress.ip_address(url.hostname or "")
@@ -71,8 +74,11 @@ class Place(NamedTuple):
 
 
 class BucketClient(ABC):
-    """A bucket, as somebody with these keys sees it. `retention_query`: what asks for its rule of retention;
-    `place_query`: what asks where it is; `number`: the header with which its cloud numbers each answer."""
+    """A bucket, as the owner of these keys sees it.
+
+    `retention_query`: the parameter that reads its retention rule; `place_query`: the parameter that reads its
+    location; `number`: the header with the cloud's request id.
+    """
 
     retention_query: str
     place_query: str
@@ -86,19 +92,19 @@ class BucketClient(ABC):
         return self.place.name
 
     def head(self, key: str) -> Response | None:
-        """What is told of an object; None if there is none."""
-        return self._found("HEAD", key)
+        """Read an object's headers; return None if it is missing."""
+        return self._call_object("HEAD", key)
 
     def get(self, key: str) -> Response | None:
-        """An object with its contents; None if there is none."""
-        return self._found("GET", key)
+        """Read an object with its contents; return None if it is missing."""
+        return self._call_object("GET", key)
 
     def delete(self, key: str, version: str = "") -> None:
-        """Delete an object, or one version of it; not an error if it is gone."""
-        self._found("DELETE", key, {"versionId": version} if version else _NOTHING)
+        """Delete an object, or one version of it; a missing object is no error."""
+        self._call_object("DELETE", key, {"versionId": version} if version else _NOTHING)
 
     def objects(self, prefix: str) -> Iterator[ListedKey]:
-        """All objects whose keys begin so, in the order in which the cloud lists them."""
+        """Yield all objects whose keys begin with `prefix`, in the order of the cloud's list."""
         query = {"encoding-type": "url", "max-keys": "1000", "prefix": prefix}
         while True:
             page = self.call("GET", query=query).xml()
@@ -106,13 +112,13 @@ class BucketClient(ABC):
             yield from listed_keys
             if page.findtext("IsTruncated") != "true":
                 return
-            # OBS is known to repeat a page for ever. In what order it lists is not to be relied on here.
+            # OBS can repeat a page for ever, and the order of its list is not guaranteed.
             if not listed_keys or listed_keys[-1].key == query.get("marker"):
                 raise UnreadableResponseError
             query["marker"] = listed_keys[-1].key
 
     def folders(self, prefix: str) -> list[str]:
-        """Those below it, without what is in them. There are few: one page."""
+        """List the folders directly below `prefix`. They are few: the list has one page."""
         query = {"delimiter": "/", "encoding-type": "url", "max-keys": "1000", "prefix": prefix}
         page = self.call("GET", query=query).xml()
         if page.findtext("IsTruncated") == "true":
@@ -120,7 +126,7 @@ class BucketClient(ABC):
         return [unquote_plus(element.text or "") for element in page.iterfind("CommonPrefixes/Prefix")]
 
     def versions(self, prefix: str) -> Iterator[ListedKey]:
-        """All versions of objects whose keys begin so, and the delete markers."""
+        """Yield all versions of objects whose keys begin with `prefix`, and the delete markers."""
         query = {"encoding-type": "url", "max-keys": "1000", "prefix": prefix, "versions": ""}
         while True:
             page = self.call("GET", query=query).xml()
@@ -137,18 +143,21 @@ class BucketClient(ABC):
             query.update({"key-marker": key, "version-id-marker": version})
 
     def versioning(self) -> str:
-        """ "Enabled" or "Suspended"; empty where it was never switched on."""
+        """Return "Enabled" or "Suspended"; empty if it was never switched on."""
         return self.call("GET", query={"versioning": ""}).xml().findtext("Status") or ""
 
-    def configured(self, what: str) -> ElementTree.Element | None:
-        """What the bucket is configured to do, such as `website`; None where it is not."""
-        response = self.document(what)
+    def configured(self, setting: str) -> ElementTree.Element | None:
+        """Read a setting of the bucket, such as `website`; return None if it is not set."""
+        response = self.document(setting)
         return None if response is None else response.xml()
 
-    def document(self, what: str) -> Response | None:
-        """The same as the cloud answers it: XML, or JSON of a policy. That it is not set has a code of its own."""
-        with refused(lambda error: error.status == 404 and error.code not in ("NoSuchBucket", *_NO_SUCH)):
-            return self.call("GET", query={what: ""})
+    def document(self, setting: str) -> Response | None:
+        """Read a setting as the cloud returns it: XML, or JSON for a policy; None if it is not set.
+
+        A setting that is not set has its own error code.
+        """
+        with refused(lambda error: error.status == 404 and error.code not in ("NoSuchBucket", *_MISSING)):
+            return self.call("GET", query={setting: ""})
         return None
 
     def call(
@@ -160,40 +169,45 @@ class BucketClient(ABC):
         body: bytes = b"",
         attempts: int = ATTEMPTS,
     ) -> Response:
-        """One signed request about an object, or the bucket itself ("")."""
+        """Send a signed request for an object, or for the bucket itself ("")."""
         url = self._url(key, query)
 
-        def made() -> Request:
+        def make_request() -> Request:
             return Request(method, url, self._signed(method, key, query, headers), body)
 
-        return ask(self._clock, made, attempts, number=self.number)
+        return ask(self._clock, make_request, attempts, number=self.number)
 
     def _url(self, key: str, query: Mapping[str, str]) -> str:
-        asked = "&".join(
+        parameters = "&".join(
             urlencode({name: value}, quote_via=quote, safe="") if value else name for name, value in query.items()
         )
-        return f"{self.place.origin}{self.place.root}{signers.quote_key(key)}{'?' if asked else ''}{asked}"
+        return f"{self.place.origin}{self.place.root}{signers.quote_key(key)}{'?' if parameters else ''}{parameters}"
 
-    def _found(self, method: str, key: str, query: Mapping[str, str] = _NOTHING, body: bytes = b"") -> Response | None:
-        # Of a bucket that is not there, and of a redirect, it is an error.
-        with refused(lambda error: error.status == 404 and error.code in _NO_SUCH):
+    def _call_object(
+        self, method: str, key: str, query: Mapping[str, str] = _NOTHING, body: bytes = b""
+    ) -> Response | None:
+        # A missing bucket and a redirect stay errors.
+        with refused(lambda error: error.status == 404 and error.code in _MISSING):
             return self.call(method, key, query, body=body)
         return None
 
-    def _described(self) -> ElementTree.Element | None:
-        """Return what the cloud says of the bucket itself; None if there is none of this name."""
+    def _read_description(self) -> ElementTree.Element | None:
+        """Read the cloud's description of the bucket; return None if there is no bucket of this name."""
         with refused(lambda error: error.code == "NoSuchBucket"):
             return self.call("GET", query={self.place_query: ""}).xml()
         return None
 
     def _create(self, body: bytes = b"") -> None:
-        """Create the bucket, private. After an answer that is lost the bucket may exist, and a second request would be
-        refused for that: so each further one follows a look."""
+        """Create the bucket, private.
+
+        After a lost response the bucket may exist, and a second request would be refused for that: each further request
+        follows a check.
+        """
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 self.call("PUT", body=body, attempts=1)
             except (RefusedError, UnreachableError) as error:
-                # Also "exists already", once a request of before may have landed late.
+                # Also "exists already", because an earlier request may have arrived late.
                 is_open = (
                     not isinstance(error, RefusedError)
                     or error.status in AGAIN
@@ -201,7 +215,7 @@ class BucketClient(ABC):
                 )
                 if not is_open:
                     raise
-                if self._described() is not None:
+                if self._read_description() is not None:
                     return
                 if attempt == ATTEMPTS:
                     raise
@@ -211,20 +225,22 @@ class BucketClient(ABC):
 
     @abstractmethod
     def _signed(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
-        """The headers, and those of the signature."""
+        """Return the headers with those of the signature."""
 
 
 class OssBucketClient(BucketClient):
-    """Of Alibaba Cloud. `region` is signed, such as cn-hangzhou."""
+    """A bucket of Alibaba Cloud. `region`: the region in the signature, such as cn-hangzhou."""
 
     retention_query = "worm"
     place_query = "bucketInfo"
     number = "x-oss-request-id"
 
     def info(self) -> dict[str, str] | None:
-        """What OSS tells of the bucket, by the names of its elements (Location, StorageClass, Versioning,
-        SSEAlgorithm, ...; `Owner` is the account's id); None if there is none of this name."""
-        page = self._described()
+        """Read OSS's description of the bucket, by the names of its elements; None if there is no bucket of this name.
+
+        The elements are Location, StorageClass, Versioning, SSEAlgorithm and others; `Owner` is the account's id.
+        """
+        page = self._read_description()
         return (
             None
             if page is None
@@ -233,7 +249,7 @@ class OssBucketClient(BucketClient):
         )
 
     def create(self) -> None:
-        """Create it, private. Never for one that is there: OSS would take the call for another."""
+        """Create the bucket, private. Never call this for an existing bucket: OSS would take it for another call."""
         self._create()
 
     def __init__(self, place: Place, keys: Keys, clock: WallClock, region: str) -> None:
@@ -241,42 +257,45 @@ class OssBucketClient(BucketClient):
         self._region = region
 
     @classmethod
-    def at(cls, here: Mapping[str, str], region: str, name: str, keys: Keys, clock: WallClock) -> OssBucketClient:
-        """The one of this name in a region, or where OSS is by `here` (`Caller.endpoints`)."""
-        endpoint = here.get("OSS_ENDPOINT") or f"https://oss-{region}.aliyuncs.com"
+    def at(cls, endpoints: Mapping[str, str], region: str, name: str, keys: Keys, clock: WallClock) -> OssBucketClient:
+        """Return the bucket of this name in a region, or at the endpoint in `endpoints` (`Caller.endpoints`)."""
+        endpoint = endpoints.get("OSS_ENDPOINT") or f"https://oss-{region}.aliyuncs.com"
         return cls(Place.of(endpoint, name), keys, clock, region)
 
     def put(self, key: str, body: bytes, headers: Mapping[str, str] = _NOTHING) -> Response:
         """Store an object."""
-        return self.call("PUT", key, headers={**_typed(headers), "Content-MD5": _md5(body)}, body=body)
+        return self.call("PUT", key, headers={**_with_type(headers), "Content-MD5": _md5(body)}, body=body)
 
     def copy(self, source: str, key: str) -> Response:
         """Copy an object of this bucket, with its metadata."""
         return self.call("PUT", key, headers={"x-oss-copy-source": f"/{self.name}/{signers.quote_key(source)}"})
 
     def upload(self, key: str, body: bytes, part_size: int, headers: Mapping[str, str]) -> None:
-        """Store an object in parts of this size. Whether it is there, who needs to know looks: if the last answer is
-        lost, and it is asked for again, there is no upload any more."""
-        begun = self.call("POST", key, {"encoding-type": "url", "uploads": ""}, _typed(headers)).xml()
-        number = begun.findtext("UploadId") or ""
+        """Store an object in parts of this size.
+
+        If the last response is lost, and the request repeated, there is no upload any more: a caller who needs the
+        object checks that it exists.
+        """
+        upload = self.call("POST", key, {"encoding-type": "url", "uploads": ""}, _with_type(headers)).xml()
+        number = upload.findtext("UploadId") or ""
         parts = []
-        for at, start in enumerate(range(0, len(body), part_size), 1):
+        for index, start in enumerate(range(0, len(body), part_size), 1):
             part = body[start : start + part_size]
-            query = {"partNumber": str(at), "uploadId": number}
+            query = {"partNumber": str(index), "uploadId": number}
             etag = self.call("PUT", key, query, {"Content-MD5": _md5(part)}, part).headers.get("etag", "")
-            parts.append(f"<Part><PartNumber>{at}</PartNumber><ETag>{escape(etag)}</ETag></Part>")
+            parts.append(f"<Part><PartNumber>{index}</PartNumber><ETag>{escape(etag)}</ETag></Part>")
         whole = f"<CompleteMultipartUpload>{''.join(parts)}</CompleteMultipartUpload>".encode()
         query = {"encoding-type": "url", "uploadId": number}
-        self._found("POST", key, query, whole)
+        self._call_object("POST", key, query, whole)
 
     def uploads(self, prefix: str) -> list[tuple[str, str]]:
-        """Uploads that were begun and not ended, of keys that begin so: key and id. There are few: one page."""
+        """List the unfinished uploads of keys that begin with `prefix`, as key and id. They are few: one page."""
         page = self.call("GET", query={"encoding-type": "url", "prefix": prefix, "uploads": ""}).xml()
         return [(_key(element), element.findtext("UploadId") or "") for element in page.iter("Upload")]
 
     def abort(self, key: str, upload: str) -> None:
-        """Give an upload up; not an error if it is gone."""
-        self._found("DELETE", key, {"uploadId": upload})
+        """Abort an upload; a missing upload is no error."""
+        self._call_object("DELETE", key, {"uploadId": upload})
 
     def _signed(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
         now = self._clock.now()
@@ -284,40 +303,44 @@ class OssBucketClient(BucketClient):
 
 
 class ObsBucketClient(BucketClient):
-    """Of Huawei Cloud. No object's contents are written there from here."""
+    """A bucket of Huawei Cloud. This class writes no contents of objects."""
 
     retention_query = "object-lock"
     place_query = "location"
     number = "x-obs-request-id"
 
     @classmethod
-    def at(cls, here: Mapping[str, str], region: str, name: str, keys: Keys, clock: WallClock) -> ObsBucketClient:
-        """The one of this name in a region, or where OBS is by `here` (`Caller.endpoints`)."""
-        return cls(Place.of(here.get("OBS_ENDPOINT") or f"https://obs.{region}.myhuaweicloud.com", name), keys, clock)
+    def at(cls, endpoints: Mapping[str, str], region: str, name: str, keys: Keys, clock: WallClock) -> ObsBucketClient:
+        """Return the bucket of this name in a region, or at the endpoint in `endpoints` (`Caller.endpoints`)."""
+        return cls(
+            Place.of(endpoints.get("OBS_ENDPOINT") or f"https://obs.{region}.myhuaweicloud.com", name), keys, clock
+        )
 
     def location(self) -> str | None:
-        """The region in which it is; None if there is none of this name."""
-        page = self._described()
+        """Return the region of the bucket; None if there is no bucket of this name."""
+        page = self._read_description()
         return None if page is None else (page.text or page.findtext(".//Location") or "").strip()
 
     def storage_class(self) -> str:
-        """That of what is written there without saying: STANDARD, WARM (infrequent access), COLD (archive), ..."""
+        """Return the default storage class: STANDARD, WARM (infrequent access), COLD (archive), ..."""
         return self.call("HEAD").headers.get("x-obs-storage-class", "STANDARD")
 
     def create(self, region: str) -> None:
-        """Create it, private."""
+        """Create the bucket, private."""
         body = f"<CreateBucketConfiguration><Location>{escape(region)}</Location></CreateBucketConfiguration>"
         self._create(body.encode())
 
     def change_headers(self, key: str, headers: Mapping[str, str], expires: int = 0) -> None:
-        """Change headers of an object in place; those that are not named stay (obs_04_0091). With `expires`, in seconds
-        since 1970 by OBS's clock, the signature is in the URL, and holds until then."""
+        """Change headers of an object in place; other headers stay (obs_04_0091).
+
+        With `expires`, in seconds since 1970 by OBS's clock, the signature is in the URL, and valid until then.
+        """
         sent, query = {"x-obs-metadata-directive": "REPLACE_NEW", **headers}, {"metadata": ""}
         if not expires:
             self.call("PUT", key, query, sent)
             return
-        asked = signers.obs_url("PUT", self.name, key, query, sent, keys=self._keys, expires=expires)
-        ask(self._clock, lambda: Request("PUT", self._url(key, asked), sent), number=self.number)
+        signed_query = signers.obs_url("PUT", self.name, key, query, sent, keys=self._keys, expires=expires)
+        ask(self._clock, lambda: Request("PUT", self._url(key, signed_query), sent), number=self.number)
 
     def _signed(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
         return signers.obs(method, self.name, key, query, headers, keys=self._keys, now=self._clock.now())
@@ -330,12 +353,12 @@ def region_at(endpoint: str) -> str:
 
 
 def has_subfolder_pages(website: ElementTree.Element) -> bool:
-    """Whether OSS answers a folder's page for keys that end with a slash."""
+    """Return True if OSS answers keys that end with a slash with the folder's page."""
     return website.findtext("IndexDocument/SupportSubDir") == "true"
 
 
 def is_mirror(rule: ElementTree.Element) -> bool:
-    """Whether by a rule of OSS's website what is missing is fetched from elsewhere when it is read."""
+    """Return True if a rule of OSS's website fetches missing objects from elsewhere when they are read."""
     return rule.findtext("Redirect/RedirectType") == "Mirror"
 
 
@@ -347,7 +370,7 @@ def _key(element: ElementTree.Element) -> str:
     return unquote_plus(element.findtext("Key") or "")
 
 
-def _typed(headers: Mapping[str, str]) -> dict[str, str]:
+def _with_type(headers: Mapping[str, str]) -> dict[str, str]:
     return {"Content-Type": "application/octet-stream", **headers}
 
 

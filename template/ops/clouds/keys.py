@@ -1,5 +1,8 @@
-"""Secrets, from the environment or typed, and shown nowhere: an administrator's keys, which are in no file, and those
-that s.yaml names, which go into the Serverless Devs tool's store without a command line that shows them."""
+"""Secrets, from the environment or typed, and never shown.
+
+They are an administrator's keys, which are stored nowhere, and the secrets that s.yaml names, which go into the
+Serverless Devs tool's store without a command line that shows them.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,13 @@ from ops.session import Session
 from ops.shell import Typed
 from oss_oms_sync.answers.text import Text, t
 
-# Of each cloud the access key, its secret, and the token of a temporary key: the names that the vendors' SDKs use.
+# The variables of each cloud's access key, secret, and token of a temporary key, as the vendors' SDKs name them.
 ALIBABA = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
 HUAWEI = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
-# Of OMS's keys, where somebody else makes them.
+# The variables of OMS's keys, if another person makes them.
 OMS_SOURCE, OMS_DESTINATION = ("OMS_SOURCE_AK", "OMS_SOURCE_SK"), ("OMS_DESTINATION_AK", "OMS_DESTINATION_SK")
 
-# Whose the keys are that are asked for, and why.
+# The owner and the purpose of the requested keys.
 _ADMINISTRATOR = {
     ALIBABA: t(
         "Access key of an administrator of Alibaba Cloud: this command works in that account with it, and keeps it"
@@ -34,14 +37,14 @@ _ADMINISTRATOR = {
         " nowhere"
     ),
 }
-# Without these no function can do its work.
-_NEEDED = ("HW_AK", "HW_SK")
+# The secrets that every function needs.
+_REQUIRED = ("HW_AK", "HW_SK")
 _STORED = {
-    _NEEDED: t("HW_AK and HW_SK: access key of the IAM user with which the functions call OMS and OBS"),
+    _REQUIRED: t("HW_AK and HW_SK: access key of the IAM user with which the functions call OMS and OBS"),
     ("ALERT_WEBHOOK",): t("ALERT_WEBHOOK: address of the chat's robot, to which status posts alarms"),
 }
-_NAMED = re.compile(r"""^ +(\w+): *["']?\$\{secret\(["']([^"']+)["']\)\}""", re.MULTILINE)
-# As the functions take it (settings.py).
+_SECRET_LINE = re.compile(r"""^ +(\w+): *["']?\$\{secret\(["']([^"']+)["']\)\}""", re.MULTILINE)
+# The form that the functions accept (settings.py).
 _ADDRESS = re.compile(r"https://|http://(localhost|127\.[\d.]+|\[::1\])[:/]", re.IGNORECASE)
 
 
@@ -54,7 +57,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself, for a signature or a header."""
+        """Return the text itself, for a signature or a header."""
         return self._text
 
     def __bool__(self) -> bool:
@@ -74,7 +77,7 @@ class Secret:
 
 @dataclass(frozen=True)
 class Keys:
-    """An access key; with a token it is a temporary one."""
+    """An access key; a key with a token is temporary."""
 
     access: Secret
     secret: Secret
@@ -82,50 +85,53 @@ class Keys:
 
 
 def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
-    """The keys in the variables of these names, or as somebody types them.
+    """Return the keys of the variables with these names, or those that the user types.
 
-    They are taken out of the environment, so that no program that is started later has them. Raises UsageError where
-    one is missing or cannot be one.
+    The variables are removed from the environment, so that programs which are started later do not have them. Raises
+    UsageError for a missing or malformed key.
     """
-    given = dict(zip(names, taken(names), strict=True))
+    values = dict(zip(names, take_variables(names), strict=True))
     *needed, token = names
-    if not all(given[name] for name in needed):
-        # A key and a token that do not belong together are worse than none.
-        given[token] = ""
-        given.update(typed(session, needed, _ADMINISTRATOR[names]))
+    if not all(values[name] for name in needed):
+        # A typed key must not be combined with the token of another key.
+        values[token] = ""
+        values.update(ask_secrets(session, needed, _ADMINISTRATOR[names]))
     for name in needed:
-        check_given(
+        check_present(
             name,
-            given[name],
+            values[name],
             t(
                 "Set the environment variables {names}, or run this in a terminal, which asks. They are an"
                 " administrator's keys, not those of the functions",
                 names=needed,
             ),
         )
-    for name, value in given.items():
+    for name, value in values.items():
         check_form(name, value)
-    return Keys(*(Secret(given[name]) for name in names))
+    return Keys(*(Secret(values[name]) for name in names))
 
 
-def handed_over(session: Session, names: tuple[str, str], given: Sequence[str], whose: Text) -> Keys | None:
-    """A permanent key that somebody else made: what was `taken` from the environment, or what somebody types now; None
-    where nobody has it yet. `whose` key it is, and why it is asked for."""
-    if not all(given):
-        given = [*typed(session, names, whose).values()]
-    for name, value in zip(names, given, strict=True):
+def read_handed_over(session: Session, names: tuple[str, str], pair: Sequence[str], owner: Text) -> Keys | None:
+    """Return a permanent key that another person made; None if the user does not have it yet.
+
+    `pair`: the key and its secret from the environment; if either is empty, the user types them. `owner`: the sentence
+    with the key's owner and purpose.
+    """
+    if not all(pair):
+        pair = [*ask_secrets(session, names, owner).values()]
+    for name, value in zip(names, pair, strict=True):
         check_form(name, value)
-    access, secret = map(Secret, given)
+    access, secret = map(Secret, pair)
     return Keys(access, secret) if access and secret else None
 
 
-def taken(names: Sequence[str]) -> list[str]:
-    """What the environment has under these names, and has no more."""
+def take_variables(names: Sequence[str]) -> list[str]:
+    """Remove these variables from the environment, and return their values."""
     return [os.environ.pop(name, "").strip() for name in names]
 
 
-def typed(session: Session, names: Sequence[str], why: Text) -> dict[str, str]:
-    """Return what somebody types for these secrets, once told `why`; each is empty where nobody can be asked."""
+def ask_secrets(session: Session, names: Sequence[str], why: Text) -> dict[str, str]:
+    """Return the secrets that the user types, after printing `why`; without a terminal each is empty."""
     if not session.screen.interactive:
         return dict.fromkeys(names, "")
     session.say(why)
@@ -133,33 +139,32 @@ def typed(session: Session, names: Sequence[str], why: Text) -> dict[str, str]:
     return {name: session.screen.ask_secret(question.of(session.lang)) for name, question in questions.items()}
 
 
-def check_given(name: str, value: str, how: Text) -> None:
-    """Raise UsageError for a secret that is missing; `how` to give it."""
+def check_present(name: str, value: str, how: Text) -> None:
+    """Raise UsageError for a missing secret; `how`: the way to supply it."""
     if not value:
         raise UsageError(t("{name} is empty", name=name), how)
 
 
 def check_form(name: str, value: str) -> None:
-    """Raise UsageError for a secret that cannot be one. None at all passes."""
+    """Raise UsageError for a malformed secret. An empty secret passes."""
     if value and not re.fullmatch(r"[!-~]+", value):
         raise UsageError(t("{name} has blanks or characters that no key has", name=name), t("Copy it again"))
 
 
 def keep(session: Session, options: Namespace, folder: Path) -> int:
-    """Store the secrets that `options.name` names, or all; from the environment, or as somebody types them. Return the
-    exit code.
+    """Store the secrets that `options.name` names, or all, from the environment or as the user types them.
 
-    Raises UsageError where one is missing or cannot be one.
+    Return the exit code. Raises UsageError for a missing or malformed secret.
     """
     # The variables of s.yaml that are secrets, and their names in the tool's store.
-    named = dict(_NAMED.findall(as_it_stands(options.template or folder / "s.yaml")))
-    for name in options.name or _NEEDED:
+    named = dict(_SECRET_LINE.findall(as_it_stands(options.template or folder / "s.yaml")))
+    for name in options.name or _REQUIRED:
         if name not in named:
             raise UsageError(
                 t("s.yaml says no {name}: ${{secret('...')}} under vars", name=name),
                 t("Name it there as the tool's store has it"),
             )
-    # All are there before any is stored: two keys that belong together never come from two pairs.
+    # All are read before any is stored, so that a key and its secret never come from two pairs.
     values = _values(session, options.name or [*named])
     store(session.caller, {named[name]: value for name, value in values.items()})
     for name in values:
@@ -169,10 +174,13 @@ def keep(session: Session, options: Namespace, folder: Path) -> int:
 
 
 def store(caller: Caller, secrets: Mapping[str, str]) -> None:
-    """Put secrets that belong together into the tool's store. The old ones go first, but the first, so that a run that
-    is cut off leaves a part of them, and never a new one beside an old one."""
-    _, *others = secrets
-    for name in {*others} & {*caller.secrets()} if others else ():
+    """Put a pair of secrets into the tool's store.
+
+    The old second part is deleted first, so that an interrupted run leaves a half, and never a new part beside an old
+    part.
+    """
+    _, *later_names = secrets
+    for name in {*later_names} & {*caller.secrets()} if later_names else ():
         caller.forget_secret(name)
     for name, value in secrets.items():
         caller.keep_secret(name, value)
@@ -183,16 +191,16 @@ def _values(session: Session, names: Sequence[str]) -> dict[str, str]:
     missing = [name for name in names if not values[name]]
     others = tuple(name for name in missing if not any(name in group for group in _STORED))
     for group, why in {**_STORED, others: t("Secrets that s.yaml names")}.items():
-        if asked := [name for name in missing if name in group]:
-            values |= typed(session, asked, why)
+        if group_names := [name for name in missing if name in group]:
+            values |= ask_secrets(session, group_names, why)
     for name, value in values.items():
         _check(name, value)
     return values
 
 
 def _check(name: str, value: str) -> None:
-    """Raise UsageError for a secret that is missing, or cannot be one."""
-    check_given(
+    """Raise UsageError for a missing or malformed secret."""
+    check_present(
         name,
         value,
         t(
@@ -201,6 +209,6 @@ def _check(name: str, value: str) -> None:
         ),
     )
     check_form(name, value)
-    # The functions refuse it otherwise, at every tick, and doctor does not have it.
+    # The functions would refuse it at every run, and doctor cannot check it.
     if name == "ALERT_WEBHOOK" and not _ADDRESS.match(value):
         raise UsageError(t("{name} does not start with https://", name=name), t("Copy the robot's address again"))

@@ -1,10 +1,10 @@
-"""Huawei's OMS: what it tells of a sync task, and its migration task groups, which copy what is there once.
+"""Huawei's OMS: the state of a sync task, and migration task groups, which copy existing objects once.
 
 Source: support.huaweicloud.com/api-oms (ShowSyncTask, ListSyncTaskStatistic; CreateTaskGroup, ListTaskGroup,
 ShowTaskGroup, StopTaskGroup, StartTaskGroup, RetryTaskGroup, DeleteTaskGroup).
 
 All methods raise RefusedError, UnreachableError and UnreadableResponseError. A request that changes something is sent
-once: if its response is lost, the caller looks whether it was done.
+once: if its response is lost, the caller checks the result.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ from ops.errors import UsageError
 from oss_oms_sync.answers.task_group import OverwriteMode, TaskGroup
 from oss_oms_sync.answers.text import t
 
-_PAGE = 100
+_PAGE_SIZE = 100
 
 
 class Wanted(NamedTuple):
-    """What a group is to copy, and between which buckets. `note` is its description. `overwrite`: also what is there
-    already, with its headers, whatever its contents are. `restore`: also what is archived, once OMS has restored it in
-    the source."""
+    """The objects that a group copies, and its buckets.
+
+    `note`: the group's description. `overwrite`: also copy objects that exist in the destination, with their headers,
+    whatever their contents. `restore`: also copy archived objects, after OMS has restored them in the source.
+    """
 
     source: str
     source_region: str
@@ -40,93 +42,93 @@ class Wanted(NamedTuple):
     restore: bool
 
 
-def note_of(mark: str, run: str) -> str:
-    """The description of the group that a run of a migration makes. `mark`: that of all that the project has there."""
+def group_note(mark: str, run: str) -> str:
+    """Return the description of a migration's task group. `mark`: the mark of all resources of the project."""
     return f"{mark}:{run}"
 
 
 class TaskGroups:
-    """Those of a project of Huawei Cloud (`project`: its id)."""
+    """The task groups of a project of Huawei Cloud (`project`: its id)."""
 
     def __init__(self, oms: Service, project: str) -> None:
         self._oms, self._path = oms, f"/v2/{project}/taskgroups"
 
-    def create(self, wanted: Wanted, source: Keys, destination: Keys) -> str:
-        """Create a group, which begins by itself; return its id.
+    def create(self, group: Wanted, source: Keys, destination: Keys) -> str:
+        """Create a group, which starts by itself; return its id.
 
-        Unless it is to overwrite everything, what is in the destination is overwritten where its CRC64 differs, or
-        where there is none, by size and time.
+        Unless `overwrite` is set, OMS overwrites an object in the destination if its CRC64 differs, or, without a
+        CRC64, by size and time.
         """
-        given = {
+        request = {
             "src_node": {
                 "cloud_type": "Aliyun",
-                "region": wanted.source_region,
-                "bucket": wanted.source,
+                "region": group.source_region,
+                "bucket": group.source,
                 "ak": source.access.reveal(),
                 "sk": source.secret.reveal(),
-                "object_key": list(wanted.prefixes),
+                "object_key": list(group.prefixes),
             },
             "dst_node": {
-                "region": wanted.destination_region,
-                "bucket": wanted.destination,
+                "region": group.destination_region,
+                "bucket": group.destination,
                 "ak": destination.access.reveal(),
                 "sk": destination.secret.reveal(),
             },
             "task_type": "PREFIX",
-            "description": wanted.note,
-            # Without it OMS keeps Content-Type alone.
+            "description": group.note,
+            # Without this option OMS keeps only Content-Type.
             "enable_metadata_migration": True,
             "enable_failed_object_recording": True,
-            "enable_restore": wanted.restore,
-            "object_overwrite_mode": (OverwriteMode.ALWAYS if wanted.overwrite else OverwriteMode.CRC64).value,
+            "enable_restore": group.restore,
+            "object_overwrite_mode": (OverwriteMode.ALWAYS if group.overwrite else OverwriteMode.CRC64).value,
             "consistency_check": "crc64",
         }
-        return str(self._oms.call("POST", self._path, body=given, attempts=1)["group_id"])
+        return str(self._oms.call("POST", self._path, body=request, attempts=1)["group_id"])
 
     def all(self) -> Iterator[TaskGroup]:
-        """All of the project, whoever made them."""
+        """Yield all groups of the project, also those of other users."""
         offset = 0
         while True:
-            page = self._oms.call("GET", self._path, {"limit": str(_PAGE), "offset": str(offset)})
-            found = listed(page, "taskgroups")
-            yield from map(_group, found)
-            offset += len(found)
-            if not found or offset >= int(page.get("count") or 0):
+            page = self._oms.call("GET", self._path, {"limit": str(_PAGE_SIZE), "offset": str(offset)})
+            groups = listed(page, "taskgroups")
+            yield from map(_parse_group, groups)
+            offset += len(groups)
+            if not groups or offset >= int(page.get("count") or 0):
                 return
 
     def show(self, group: str) -> TaskGroup | None:
-        """One of them; None if there is none of this id."""
+        """Return a group; None if there is none with this id."""
         with refused(lambda error: error.status == 404):
-            return _group(self._oms.call("GET", f"{self._path}/{group}"))
+            return _parse_group(self._oms.call("GET", f"{self._path}/{group}"))
         return None
 
     def pause(self, group: str) -> None:
-        """Let one that is creating or copying begin nothing more."""
+        """Stop a group that is creating or copying from starting further work."""
         self._oms.call("PUT", f"{self._path}/{group}/stop", attempts=1)
 
     def go_on(self, group: str, source: Keys, destination: Keys) -> None:
-        """Let one that is paused go on, with these keys."""
-        self._oms.call("PUT", f"{self._path}/{group}/start", body=of_both(source, destination), attempts=1)
+        """Continue a paused group with these keys."""
+        self._oms.call("PUT", f"{self._path}/{group}/start", body=key_fields(source, destination), attempts=1)
 
     def retry(self, group: str, source: Keys, destination: Keys, *, only_failed: bool) -> None:
-        """Let one that has failed try what failed again, or all of it, with these keys."""
-        given = {**of_both(source, destination), "migrate_failed_object": only_failed}
-        self._oms.call("PUT", f"{self._path}/{group}/retry", body=given, attempts=1)
+        """Retry the failed objects of a failed group, or all of its objects, with these keys."""
+        request = {**key_fields(source, destination), "migrate_failed_object": only_failed}
+        self._oms.call("PUT", f"{self._path}/{group}/retry", body=request, attempts=1)
 
     def delete(self, group: str) -> None:
-        """Delete one that neither lists nor copies."""
+        """Delete a group that neither lists nor copies."""
         self._oms.call("DELETE", f"{self._path}/{group}", attempts=1)
 
 
-def _group(told: dict[str, Any]) -> TaskGroup:
+def _parse_group(fields: dict[str, Any]) -> TaskGroup:
     try:
-        return TaskGroup.of(told)
+        return TaskGroup.of(fields)
     except ValueError:
         raise UnreadableResponseError from None
 
 
-def of_both(source: Keys, destination: Keys) -> dict[str, Any]:
-    """The keys of both sides, as OMS takes them of a task."""
+def key_fields(source: Keys, destination: Keys) -> dict[str, Any]:
+    """Return the keys of both sides in the fields of a task."""
     return {
         "src_ak": source.access.reveal(),
         "src_sk": source.secret.reveal(),
@@ -135,14 +137,16 @@ def of_both(source: Keys, destination: Keys) -> dict[str, Any]:
     }
 
 
-# As the functions take it (oss_oms_sync/settings.py).
+# The form that the functions accept (oss_oms_sync/settings.py).
 _ADDRESS = re.compile(r"\s*((?i:https?)://[\w.-]+(?::\d+)?)(/v2/([\w.~-]+)/sync-tasks/([\w.~-]+))/events\s*", re.ASCII)
 KINDS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 
 
 class SyncTaskClient:
-    """The task that `url` is for: the address to which its events go. Raises UsageError for one that is none; all
-    methods raise RefusedError, UnreachableError and UnreadableResponseError."""
+    """The sync task whose events go to the address `url`.
+
+    Raises UsageError for another address; all methods raise RefusedError, UnreachableError and UnreadableResponseError.
+    """
 
     def __init__(self, url: str, keys: Keys, clock: WallClock) -> None:
         match = _ADDRESS.fullmatch(url)
@@ -159,27 +163,27 @@ class SyncTaskClient:
         self._clock = clock
 
     def show(self) -> dict[str, Any]:
-        """The task itself, which has a destination."""
-        found = self._service.call("GET", self._path, {"query_time": _stamp(self._clock.now())})
-        if not (found.get("dst_bucket") and found.get("dst_region")):
+        """Return the task's fields, which include a destination."""
+        task = self._service.call("GET", self._path, {"query_time": _milliseconds(self._clock.now())})
+        if not (task.get("dst_bucket") and task.get("dst_region")):
             raise UnreadableResponseError
-        return found
+        return task
 
     def statistics(self, since: datetime) -> tuple[str, dict[str, int]]:
-        """The step in which OMS counts, and how many objects it counted since then, by KINDS."""
+        """Return the step of OMS's counts, and the number of objects since then, by KINDS."""
         until = self._clock.now() + timedelta(minutes=5)
-        answer = self._service.call(
+        response = self._service.call(
             "GET",
             f"{self._path}/statistics",
-            {"data_type": ",".join(KINDS), "end_time": _stamp(until), "start_time": _stamp(since)},
+            {"data_type": ",".join(KINDS), "end_time": _milliseconds(until), "start_time": _milliseconds(since)},
         )
         try:
-            told = {one["data_type"]: one["data"] or [] for one in answer["statistic_datas"]}
-            sums = {kind: sum(int(step["statistic_num"]) for step in told.get(kind, [])) for kind in KINDS}
-            return str(answer["statistic_time_type"]), sums
+            steps = {entry["data_type"]: entry["data"] or [] for entry in response["statistic_datas"]}
+            sums = {kind: sum(int(step["statistic_num"]) for step in steps.get(kind, [])) for kind in KINDS}
+            return str(response["statistic_time_type"]), sums
         except (LookupError, TypeError, ValueError):
             raise UnreadableResponseError from None
 
 
-def _stamp(moment: datetime) -> str:
+def _milliseconds(moment: datetime) -> str:
     return str(int(moment.timestamp() * 1000))

@@ -1,10 +1,11 @@
-"""Huawei Cloud's services that take JSON, IAM and OMS, and those of Alibaba Cloud that are signed by ACS3: RAM, STS,
-which tells whose a key is, and Function Compute with the OSS triggers of its functions in a region.
+"""Services of Huawei Cloud that take JSON (IAM, OMS), and of Alibaba Cloud with ACS3 signatures (RAM, STS, FC).
+
+STS names the caller; Function Compute (FC) has the OSS triggers of its functions in a region.
 
 Sources: help.aliyun.com/zh/ram/developer-reference (RAM, version 2015-05-01); .../zh/sts/developer-reference,
 "GetCallerIdentity" (STS, version 2015-04-01); .../zh/functioncompute/fc/developer-reference (version 2023-03-30):
-ListFunctions, ListTriggers, "fc-endpoints" (the account's number is in the host's name); .../fc/user-guide/
-overview-of-oss-trigger (what overlaps is refused, and at most ten are a bucket's).
+ListFunctions, ListTriggers, "fc-endpoints" (the account's number is in the host's name);
+.../fc/user-guide/overview-of-oss-trigger (overlapping triggers are refused, and a bucket has at most ten).
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ from urllib.parse import quote, urlencode, urlsplit
 from ops.clock import WallClock
 from ops.clouds import signers
 from ops.clouds.keys import Keys
-from ops.clouds.wire import ATTEMPTS, RefusedError, Request, UnreadableResponseError, ask, patiently, refused
+from ops.clouds.wire import ATTEMPTS, RefusedError, Request, UnreadableResponseError, ask, refused, retry_while_absent
 
 _NOTHING: Mapping[str, str] = {}
 _FC_VERSION, _FC_PAGE = "2023-03-30", "100"
 
 
 class Service:
-    """A service at `origin` (scheme and host), as somebody with these keys sees it. `about`: headers that say which
-    project or domain it is about, such as X-Project-Id."""
+    """A service at `origin` (scheme and host), as the owner of these keys sees it.
+
+    `about`: headers that name the project or domain, such as X-Project-Id.
+    """
 
     def __init__(self, origin: str, keys: Keys, clock: WallClock, about: Mapping[str, str] = _NOTHING) -> None:
         self.origin, self._keys, self._clock, self._about = origin, keys, clock, about
@@ -43,24 +46,30 @@ class Service:
         attempts: int = ATTEMPTS,
         was_made: bool = False,
     ) -> dict[str, Any]:
-        """What it answers; empty where it says nothing. `was_made`: what it is about was made just now, and may not be
-        seen yet. Raises RefusedError, UnreachableError and UnreadableResponseError."""
-        host, sent = urlsplit(self.origin).netloc, b"" if body is None else json.dumps(body).encode()
-        asked = f"?{urlencode(sorted(query.items()), quote_via=quote)}" if query else ""
+        """Return the response's fields; empty for a response without a body.
 
-        def made() -> Request:
+        `was_made`: the resource was made just now, and may not be visible yet. Raises RefusedError, UnreachableError
+        and UnreadableResponseError.
+        """
+        host, payload = urlsplit(self.origin).netloc, b"" if body is None else json.dumps(body).encode()
+        parameters = f"?{urlencode(sorted(query.items()), quote_via=quote)}" if query else ""
+
+        def make_request() -> Request:
             headers = {"Content-Type": "application/json", **self._about}
-            signed = signers.sdk(method, host, path, query, headers, sent, keys=self._keys, now=self._clock.now())
-            return Request(method, f"{self.origin}{path}{asked}", signed, sent)
+            signed = signers.sdk(method, host, path, query, headers, payload, keys=self._keys, now=self._clock.now())
+            return Request(method, f"{self.origin}{path}{parameters}", signed, payload)
 
-        asked_once = partial(ask, self._clock, made, attempts)
-        answer = patiently(self._clock, asked_once, lambda error: error.status == 404) if was_made else asked_once()
-        return answer.json() if answer.body else {}
+        send = partial(ask, self._clock, make_request, attempts)
+        response = retry_while_absent(self._clock, send, lambda error: error.status == 404) if was_made else send()
+        return response.json() if response.body else {}
 
 
 def listed(page: Mapping[str, Any], *path: str) -> list[dict[str, Any]]:
-    """Return the elements of a page of a list, at this path in the answer. A list that is missing is empty only where
-    the answer counts none. Raises UnreadableResponseError for anything else that is no list of objects."""
+    """Return the elements of a page of a list, at this path in the response.
+
+    A missing list is empty only if the response has a count of 0. Raises UnreadableResponseError for anything else than
+    a list of objects.
+    """
     elements: Any = page
     for name in path:
         elements = elements.get(name) if isinstance(elements, dict) else None
@@ -72,7 +81,7 @@ def listed(page: Mapping[str, Any], *path: str) -> list[dict[str, Any]]:
 
 
 class Acs:
-    """A service of Alibaba Cloud at `origin` (scheme and host), as somebody with these keys sees it."""
+    """A service of Alibaba Cloud at `origin` (scheme and host), as the owner of these keys sees it."""
 
     def __init__(self, origin: str, version: str, keys: Keys, clock: WallClock) -> None:
         self._origin, self._version, self._keys, self._clock = origin, version, keys, clock
@@ -80,22 +89,22 @@ class Acs:
     def call(
         self, method: str, path: str, action: str, query: Mapping[str, str] = _NOTHING, attempts: int = ATTEMPTS
     ) -> dict[str, Any]:
-        """What it answers. Raises RefusedError, UnreachableError and UnreadableResponseError."""
-        host, asked = urlsplit(self._origin).netloc, urlencode(sorted(query.items()), quote_via=quote)
+        """Return the response's fields. Raises RefusedError, UnreachableError and UnreadableResponseError."""
+        host, parameters = urlsplit(self._origin).netloc, urlencode(sorted(query.items()), quote_via=quote)
 
-        def made() -> Request:
-            # A nonce belongs to a request: one that is sent again is another.
+        def make_request() -> Request:
+            # Each request has its own nonce, a repeated request too.
             now, nonce = self._clock.now(), uuid.uuid4().hex
             signed = signers.acs(
                 method, host, path, action, self._version, query, keys=self._keys, now=now, nonce=nonce
             )
-            return Request(method, f"{self._origin}{path}?{asked}", signed)
+            return Request(method, f"{self._origin}{path}?{parameters}", signed)
 
-        return ask(self._clock, made, attempts).json()
+        return ask(self._clock, make_request, attempts).json()
 
 
 class Ram:
-    """RAM, as somebody with these keys sees it. `endpoint` stands for both services in the sandbox.
+    """RAM, as the owner of these keys sees it. `endpoint` replaces both RAM and STS in the sandbox.
 
     All methods raise RefusedError, UnreachableError and UnreadableResponseError.
     """
@@ -105,30 +114,32 @@ class Ram:
         self._sts = Acs(endpoint or "https://sts.aliyuncs.com", "2015-04-01", keys, clock)
         self._clock = clock
 
-    def whose(self) -> dict[str, Any]:
-        """Whose the keys are: `AccountId`, `IdentityType` (Account, RAMUser, AssumedRoleUser) and `Arn`."""
+    def identity(self) -> dict[str, Any]:
+        """Return the caller's identity: `AccountId`, `IdentityType` (Account, RAMUser, AssumedRoleUser) and `Arn`."""
         return self._sts.call("POST", "/", "GetCallerIdentity")
 
     def do(self, action: str, **parameters: str) -> dict[str, Any]:
-        """What RAM answers to an action, with its parameters as RAM calls them; what it is about may be new."""
-        # A key that was made without anybody having its secret is of no use, and there are two a user.
+        """Send an action with RAM's parameters; return the response. The resource may be new."""
+        # A key whose secret is lost is useless, and a user has at most two keys.
         attempts = 1 if action == "CreateAccessKey" else ATTEMPTS
-        return patiently(self._clock, partial(self._ram.call, "POST", "/", action, parameters, attempts), is_absent)
+        return retry_while_absent(
+            self._clock, partial(self._ram.call, "POST", "/", action, parameters, attempts), is_absent
+        )
 
     def find(self, action: str, **parameters: str) -> dict[str, Any] | None:
-        """The same for a thing that may not be there: then None."""
+        """Send an action; return the response, or None if the resource is missing."""
         with refused(is_absent):
             return self._ram.call("POST", "/", action, parameters)
         return None
 
 
 def is_absent(error: RefusedError) -> bool:
-    """Whether RAM has nothing of that name."""
+    """Return True if RAM has no resource of that name."""
     return error.code.startswith("EntityNotExist")
 
 
 class OssTrigger(NamedTuple):
-    """By which events of which keys OSS calls a function. An event may end with `*`."""
+    """The events and keys for which OSS calls a function. An event may end with `*`."""
 
     function: str
     name: str
@@ -137,45 +148,53 @@ class OssTrigger(NamedTuple):
     suffix: str
 
     def overlaps(self, other: OssTrigger) -> bool:
-        """Whether one event of one key could be both's."""
+        """Return True if both triggers match an event of a key."""
         return (
-            any(fnmatchcase(event, them) or fnmatchcase(them, event) for event in self.events for them in other.events)
+            any(
+                fnmatchcase(event, pattern) or fnmatchcase(pattern, event)
+                for event in self.events
+                for pattern in other.events
+            )
             and (self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix))
             and (self.suffix.endswith(other.suffix) or other.suffix.endswith(self.suffix))
         )
 
 
 class Functions:
-    """The functions of an account in a region, as somebody with these keys sees them. `endpoint`: where they are in the
-    sandbox."""
+    """The functions of an account in a region, as the owner of these keys sees them.
+
+    `endpoint`: their address in the sandbox.
+    """
 
     def __init__(self, region: str, account: str, keys: Keys, clock: WallClock, endpoint: str = "") -> None:
         self._acs = Acs(endpoint or f"https://{account}.{region}.fc.aliyuncs.com", _FC_VERSION, keys, clock)
 
     def oss_triggers(self, bucket: str) -> Iterator[OssTrigger]:
-        """All native triggers of a bucket, also those of Function Compute 2.0's functions. Raises RefusedError,
-        UnreachableError and UnreadableResponseError."""
+        """Yield all native triggers of a bucket, also those of Function Compute 2.0's functions.
+
+        Raises RefusedError, UnreachableError and UnreadableResponseError.
+        """
         for function in self._pages("", "ListFunctions", "functions"):
             name = str(function["functionName"])
-            for page in self._pages(f"/{quote(name, safe='~')}/triggers", "ListTriggers", "triggers"):
-                if page["triggerType"] == "oss" and page["sourceArn"].rpartition(":")[2] == bucket:
-                    yield _trigger(name, page)
+            for trigger in self._pages(f"/{quote(name, safe='~')}/triggers", "ListTriggers", "triggers"):
+                if trigger["triggerType"] == "oss" and trigger["sourceArn"].rpartition(":")[2] == bucket:
+                    yield _parse_trigger(name, trigger)
 
-    def _pages(self, path: str, action: str, what: str) -> Iterator[dict[str, Any]]:
+    def _pages(self, path: str, action: str, field: str) -> Iterator[dict[str, Any]]:
         query = {"limit": _FC_PAGE}
         while True:
-            answer = self._acs.call("GET", f"/{_FC_VERSION}/functions{path}", action, query)
-            yield from answer.get(what) or ()
-            if not answer.get("nextToken"):
+            response = self._acs.call("GET", f"/{_FC_VERSION}/functions{path}", action, query)
+            yield from response.get(field) or ()
+            if not response.get("nextToken"):
                 return
-            query["nextToken"] = str(answer["nextToken"])
+            query["nextToken"] = str(response["nextToken"])
 
 
-def _trigger(function: str, told: dict[str, Any]) -> OssTrigger:
+def _parse_trigger(function: str, fields: dict[str, Any]) -> OssTrigger:
     try:
-        config = json.loads(told["triggerConfig"])
+        config = json.loads(fields["triggerConfig"])
         key = config.get("filter", {}).get("key", {})
-        found = (str(key.get(part, "")) for part in ("prefix", "suffix"))
-        return OssTrigger(function, str(told["triggerName"]), config["events"], *found)
+        parts = (str(key.get(part, "")) for part in ("prefix", "suffix"))
+        return OssTrigger(function, str(fields["triggerName"]), config["events"], *parts)
     except (LookupError, TypeError, ValueError, AttributeError):
         raise UnreadableResponseError from None

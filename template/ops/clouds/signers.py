@@ -1,12 +1,12 @@
-"""The signatures of requests, as pure functions. Each agrees with the vendor's own signer, which the tests ask.
+"""The signatures of requests, as pure functions. The tests compare each with the vendor's own signer.
 
 Sources: OSS4-HMAC-SHA256, help.aliyun.com/zh/oss/developer-reference/recommend-to-use-signature-version-4; OBS,
 support.huaweicloud.com/intl/en-us/api-obs/obs_04_0010.html; SDK-HMAC-SHA256, Huawei Cloud, "API Gateway: signing
 algorithm of API requests"; ACS3-HMAC-SHA256,
 help.aliyun.com/zh/sdk/product-overview/v3-request-structure-and-signature.
 
-Keys and parameters are given as plain text, a parameter without a value as an empty one; `now` is in UTC. What comes
-back are the headers to send: those given, and those of the signature.
+Keys and parameters are plain text; a parameter without a value is an empty text; `now` is in UTC. Each function returns
+the headers to send: the caller's, and those of the signature.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Query = Mapping[str, str]
 _OSS, _SDK, _ACS = "OSS4-HMAC-SHA256", "SDK-HMAC-SHA256", "ACS3-HMAC-SHA256"
 _UNSIGNED = "UNSIGNED-PAYLOAD"
 _OBS_TOKEN = "x-obs-security-token"  # noqa: S105 (a name)
-# The parameters that OBS signs, of those that are sent from here.
+# The parameters in this project's requests that OBS signs.
 _OBS_SIGNED = (
     "acl",
     "cors",
@@ -53,7 +53,7 @@ _OBS_SIGNED = (
 def oss(
     method: str, bucket: str, key: str, query: Query, headers: Headers, *, keys: Keys, region: str, now: datetime
 ) -> dict[str, str]:
-    """Sign a request to OSS, in whatever way its bucket is addressed."""
+    """Sign a request to OSS, in whatever way the URL addresses the bucket."""
     moment = now.strftime("%Y%m%dT%H%M%SZ")
     sent = {
         **headers,
@@ -101,11 +101,13 @@ def obs(
 def obs_url(
     method: str, bucket: str, key: str, query: Query, headers: Headers, *, keys: Keys, expires: int
 ) -> dict[str, str]:
-    """Sign a request to OBS in its URL, which is honoured until `expires`, in seconds since 1970; return its query. The
-    headers have to be sent as they are given (support.huaweicloud.com/intl/en-us/api-obs/obs_04_0011.html)."""
-    asked = {**query, **_obs_token(keys)}
-    signature = _obs_signature(method, bucket, key, asked, headers, keys, str(expires))
-    return {**asked, "AccessKeyId": keys.access.reveal(), "Expires": str(expires), "Signature": signature}
+    """Sign a request to OBS in its URL, which is valid until `expires`, in seconds since 1970; return its query.
+
+    The headers must be sent unchanged (support.huaweicloud.com/intl/en-us/api-obs/obs_04_0011.html).
+    """
+    parameters = {**query, **_obs_token(keys)}
+    signature = _obs_signature(method, bucket, key, parameters, headers, keys, str(expires))
+    return {**parameters, "AccessKeyId": keys.access.reveal(), "Expires": str(expires), "Signature": signature}
 
 
 def _obs_token(keys: Keys) -> dict[str, str]:
@@ -113,16 +115,18 @@ def _obs_token(keys: Keys) -> dict[str, str]:
 
 
 def _obs_signature(method: str, bucket: str, key: str, query: Query, headers: Headers, keys: Keys, moment: str) -> str:
-    """Return the signature of a request; `moment` is its date, or when its URL expires."""
+    """Return the signature of a request; `moment`: its date, or the expiry of its URL."""
     values = {name.lower(): value.strip() for name, value in headers.items()}
-    asked = "&".join(f"{name}={query[name]}" if query[name] else name for name in sorted(query) if name in _OBS_SIGNED)
+    parameters = "&".join(
+        f"{name}={query[name]}" if query[name] else name for name in sorted(query) if name in _OBS_SIGNED
+    )
     lines = [
         method,
         values.get("content-md5", ""),
         values.get("content-type", ""),
         moment,
         *(f"{name}:{values[name]}" for name in sorted(values) if name.startswith("x-obs-")),
-        f"/{bucket}/{quote_key(key)}{'?' if asked else ''}{asked}",
+        f"/{bucket}/{quote_key(key)}{'?' if parameters else ''}{parameters}",
     ]
     digest = hmac.digest(keys.secret.reveal().encode(), "\n".join(lines).encode(), "sha1")
     return base64.b64encode(digest).decode()
@@ -131,7 +135,7 @@ def _obs_signature(method: str, bucket: str, key: str, query: Query, headers: He
 def sdk(
     method: str, host: str, path: str, query: Query, headers: Headers, body: bytes, *, keys: Keys, now: datetime
 ) -> dict[str, str]:
-    """Sign a request to Huawei's other services. Every header is signed. `path` is quoted, as it is sent."""
+    """Sign a request to Huawei's other services, with every header. `path` is quoted, as it is sent."""
     sent = {
         **headers,
         "Host": host,
@@ -161,8 +165,10 @@ def acs(
     now: datetime,
     nonce: str,
 ) -> dict[str, str]:
-    """Sign a request to Alibaba Cloud's other services, with all parameters in the query and no body. `path` is quoted,
-    as it is sent; `nonce` is one that was never sent before."""
+    """Sign a request to Alibaba Cloud's other services, with all parameters in the query and no body.
+
+    `path` is quoted, as it is sent; `nonce` was never sent before.
+    """
     sent = {
         "Host": host,
         "x-acs-action": action,
@@ -182,13 +188,15 @@ def acs(
 
 
 def quote_key(key: str) -> str:
-    """An object's key as it stands in a URL, and in what is signed."""
+    """Quote an object's key for a URL and for a signature."""
     return quote(key, safe="/~")
 
 
-def _names_and_digest(method: str, path: str, query: Query, sent: Headers, of_body: str) -> tuple[str, str]:
-    """The names of the headers, and the SHA-256 of what of a request both vendors' other services have signed: with all
-    headers that are `sent`, and the SHA-256 `of_body`."""
+def _names_and_digest(method: str, path: str, query: Query, sent: Headers, body_digest: str) -> tuple[str, str]:
+    """Return the names of the signed headers, and the SHA-256 of the canonical request.
+
+    Both vendors' other services sign this. `sent`: all headers; `body_digest`: the SHA-256 of the body.
+    """
     lines = sorted((name.lower(), value.strip()) for name, value in sent.items())
     names = ";".join(name for name, _ in lines)
     canonical = "\n".join(
@@ -198,7 +206,7 @@ def _names_and_digest(method: str, path: str, query: Query, sent: Headers, of_bo
             "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in sorted(query.items())),
             "".join(f"{name}:{value}\n" for name, value in lines),
             names,
-            of_body,
+            body_digest,
         )
     )
     return names, hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,7 +1,7 @@
-"""One request to a cloud and its answer: no redirect is followed, and what failed on its way is tried again.
+"""A request to a cloud and its response: redirects are not followed, and failed transfers are repeated.
 
-A proxy is used where HTTPS_PROXY names one, but for the hosts of NO_PROXY, and by a tunnel: TLS goes through to the
-cloud, so no proxy sees a key. What the system's own settings say is not asked.
+If HTTPS_PROXY names a proxy, it is used by a tunnel, except for the hosts of NO_PROXY: TLS goes through to the cloud,
+so a proxy sees no key. The system's own proxy settings are ignored.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from ops.clock import WallClock
 from ops.errors import OpsError, UsageError
 from oss_oms_sync.answers.text import Text, t
 
-# Nothing that is asked for here is larger: the largest object of a canary has some 60 MB.
+# No requested object is larger: the largest object of a canary has about 60 MB.
 _MAX_BODY = 128 * 1024 * 1024
-_SECONDS = 60.0
-# How often a request is sent at most.
+_TIMEOUT_SECONDS = 60.0
+# The largest number of attempts of a request.
 ATTEMPTS = 4
 _STALE_ATTEMPTS, _STALE_SECONDS = 5, 2.0
 _T = TypeVar("_T")
-_FINE = (200, 201, 204)
-# After such an answer the same request may succeed; of one that changes something it is unknown what it did.
+_SUCCESS = (200, 201, 204)
+# After such a response the same request may succeed; if the request changes something, its effect is unknown.
 AGAIN = (429, 500, 502, 503, 504)
 _REDIRECTS = (301, 302, 307)
-# In the codes with which the clouds refuse a key, its secret, or the machine's clock.
+# Parts of the codes with which the clouds refuse the machine's clock, or a key or its secret.
 _WRONG_CLOCK, _WRONG_KEY = "Skew|TimeStamp", "Skew|TimeStamp|AccessKeyId|Signature|SecurityToken"
-# What OMS itself says of a missing permission, by status 400 as all its codes; its gateway says so by 403.
+# OMS's own code for a missing permission, with status 400 like all its codes; its gateway answers 403.
 _NO_PERMISSION = "OMS.0072"
 _CODE = re.compile(rb'<Code>([A-Za-z0-9.]{1,80})</Code>|"(?:error_code|Code|code)" *: *"?([A-Za-z0-9.()]{1,80})"?')
 
-# The host of a bucket's region, in the refusal of the endpoint of another one.
+# The endpoint of the bucket's region, in the refusal by the endpoint of another region.
 _ENDPOINT = re.compile(rb"<Endpoint>(?:https?://)?([a-z0-9.-]{1,200})</Endpoint>")
 _DENIAL = re.compile(rb'[<"](AuthAction|NoPermissionType|PolicyType)(?:>|" *: *")([A-Za-z0-9:*]{1,80})')
 
-_DIRECTLY = t(
+_DIRECT_STEP = t(
     "See that this machine reaches it, or set HTTPS_PROXY where a proxy is needed; then run the command again"
 )
-_THROUGH = t(
+_PROXY_STEP = t(
     "It was asked through the proxy of HTTPS_PROXY, {value}: see that this one reaches it, or name the host in"
     " NO_PROXY; then run the command again"
 )
@@ -67,7 +67,7 @@ _CODE_SAYS = t(
 
 
 class Request(NamedTuple):
-    """What is sent. `headers`, or the query of `url`, are signed: neither is ever shown."""
+    """A request to a cloud. `headers`, or the query of `url`, have the signature: neither is ever shown."""
 
     method: str
     url: str
@@ -76,7 +76,7 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """What came back; the names of `headers` are in lower case."""
+    """A response; the names of `headers` are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -84,25 +84,27 @@ class Response(NamedTuple):
 
     @property
     def code(self) -> str:
-        """What the cloud calls its refusal; empty where it says nothing, as to HEAD."""
+        """The cloud's code of a refusal; empty if the response has none, as for HEAD."""
         match = _CODE.search(self.body[:4096])
         return (match[1] or match[2]).decode() if match else ""
 
     @property
     def denial(self) -> Denial:
-        """What it says of a right that is missing."""
-        found = dict(_DENIAL.findall(self.body[:4096]))
-        return Denial(*(found.get(body, b"").decode() for body in (b"AuthAction", b"NoPermissionType", b"PolicyType")))
+        """The details of a missing permission."""
+        parts = dict(_DENIAL.findall(self.body[:4096]))
+        return Denial(*(parts.get(body, b"").decode() for body in (b"AuthAction", b"NoPermissionType", b"PolicyType")))
 
     @property
     def endpoint(self) -> str:
-        """The host at which the bucket is, where a cloud refuses because that is another one; empty where it names
-        none."""
+        """The host of a bucket in another place, if a cloud refuses for that; empty if the response has none."""
         named = _ENDPOINT.search(self.body[:4096])
         return named[1].decode() if named else urlsplit(self.headers.get("location", "")).netloc
 
     def xml(self) -> ElementTree.Element:
-        """The body as XML, without namespaces, which differ between regions. Raises UnreadableResponseError."""
+        """Parse the body as XML, without namespaces, which differ between regions.
+
+        Raises UnreadableResponseError.
+        """
         try:
             root = ElementTree.fromstring(self.body)  # noqa: S314 (of the clouds, over TLS; expat limits entities)
         except ElementTree.ParseError:
@@ -112,20 +114,22 @@ class Response(NamedTuple):
         return root
 
     def json(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises UnreadableResponseError."""
+        """Parse the body as a JSON object. Raises UnreadableResponseError."""
         try:
-            found = json.loads(self.body)
+            fields = json.loads(self.body)
         except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, dict):
+            fields = None
+        if not isinstance(fields, dict):
             raise UnreadableResponseError
-        return found
+        return fields
 
 
 class Denial(NamedTuple):
-    """What a cloud says of a right that is missing, in its own words (help.aliyun.com/zh/ram/user-guide,
-    "AccessDeniedDetail"): which, whether a policy forbids it or none allows it, and of what type that policy is. Empty
-    where it says nothing."""
+    """A cloud's details of a missing permission, in its own words (help.aliyun.com/zh/ram/user-guide).
+
+    They are those of "AccessDeniedDetail": the action; whether a policy forbids it or no policy allows it; and the type
+    of that policy. Each is empty if the response lacks it.
+    """
 
     action: str
     kind: str
@@ -133,14 +137,14 @@ class Denial(NamedTuple):
 
     @property
     def ask(self) -> Text | None:
-        """Whom to ask."""
+        """The person to ask."""
         if self.kind == "ExplicitDeny":
             return t("A policy forbids {action}, whatever others allow: ask whoever wrote it", action=self.action)
         return t("Ask an administrator of this account for {action}", action=self.action) if self.action else None
 
 
 class UnreadableResponseError(OpsError):
-    """What was answered says nothing that is known."""
+    """The error of a response in an unknown form."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -150,67 +154,72 @@ class UnreadableResponseError(OpsError):
 
 
 class UnreachableError(OpsError):
-    """A cloud gave no answer, so it is not known what it did."""
+    """The error of a request without a response: its effect is unknown."""
 
 
 class RefusedError(OpsError):
-    """A cloud answered that it does not do it. `status` and `code` are its own. `is_denied`: a permission is missing;
-    `is_elsewhere`: the bucket is in another region, at `endpoint` if the cloud names that."""
+    """The error of a request that a cloud refuses. `status` and `code` are the cloud's own.
 
-    def __init__(self, request: Request, answer: Response) -> None:
-        self.status, self.code, self.denial = answer.status, answer.code, answer.denial
-        self.endpoint = answer.endpoint
-        self.is_elsewhere = answer.status in _REDIRECTS or bool(answer.endpoint)
-        self.is_denied = _is_denied(answer) and not self.is_elsewhere
+    `is_denied`: a permission is missing; `is_elsewhere`: the bucket is in another region, at `endpoint` if the cloud
+    names it.
+    """
+
+    def __init__(self, request: Request, response: Response) -> None:
+        self.status, self.code, self.denial = response.status, response.code, response.denial
+        self.endpoint = response.endpoint
+        self.is_elsewhere = response.status in _REDIRECTS or bool(response.endpoint)
+        self.is_denied = _is_denied(response) and not self.is_elsewhere
         happened = (
             t("{host} refused {action}: {status} {code}, {kind}, {policy} (request {number})")
-            if answer.denial.action
+            if response.denial.action
             else t("{host} refused {method}: {status} {code} (request {number})")
         )
         super().__init__(
-            # Of a call that carries keys only these go out.
+            # A call with keys must show only these parts.
             happened.filled(
                 host=urlsplit(request.url).netloc,
                 method=request.method,
-                status=answer.status,
-                code=answer.code,
+                status=response.status,
+                code=response.code,
                 number=next(
-                    (answer.headers[header] for header in answer.headers if header.endswith("request-id")), "-"
+                    (response.headers[header] for header in response.headers if header.endswith("request-id")), "-"
                 ),
-                **answer.denial._asdict(),
+                **response.denial._asdict(),
             ),
-            _fix(answer),
+            _fix(response),
         )
 
 
-def ask(clock: WallClock, made: Callable[[], Request], attempts: int = ATTEMPTS, number: str = "") -> Response:
-    """Send the request that `made` makes, made again for each attempt because its signature holds the time. A request
-    that must not be repeated has one of its `attempts`. `number` is the header with the cloud's request id.
+def ask(clock: WallClock, make_request: Callable[[], Request], attempts: int = ATTEMPTS, number: str = "") -> Response:
+    """Send a request, and repeat it after failures; return the response.
+
+    `make_request` makes the request again for each attempt, because its signature includes the time. A request that
+    must not be repeated has one attempt. `number`: the header with the cloud's request id.
 
     Raises RefusedError and UnreachableError, and UnreadableResponseError if another service answered.
     """
     for attempt in range(attempts):
         is_last = attempt == attempts - 1
-        request = made()
+        request = make_request()
         try:
-            answer = exchange(request)
+            response = exchange(request)
         except (OSError, http.client.HTTPException) as error:
             if is_last or isinstance(error, ssl.SSLCertVerificationError):
                 raise _unreachable(request, error) from None
         else:
-            if number and number not in answer.headers and answer.status not in AGAIN:
+            if number and number not in response.headers and response.status not in AGAIN:
                 raise UnreadableResponseError
-            if answer.status in _FINE:
-                return answer
-            if answer.status not in AGAIN or is_last:
-                raise RefusedError(request, answer)
+            if response.status in _SUCCESS:
+                return response
+            if response.status not in AGAIN or is_last:
+                raise RefusedError(request, response)
         clock.sleep(2.0**attempt)
     raise AssertionError
 
 
 @contextlib.contextmanager
 def refused(is_fine: Callable[[RefusedError], bool]) -> Iterator[None]:
-    """What is done in it may be refused where that `is_fine`: what it is about is not there, or is as it is to be."""
+    """Suppress a refusal if `is_fine` returns True for it: the resource is missing, or already in the wanted state."""
     try:
         yield
     except RefusedError as error:
@@ -218,9 +227,11 @@ def refused(is_fine: Callable[[RefusedError], bool]) -> Iterator[None]:
             raise
 
 
-def patiently(clock: WallClock, call: Callable[[], _T], absent: Callable[[RefusedError], bool]) -> _T:
-    """What `call` returns, about something that was just made: for some seconds a cloud may not see it yet, and refuses
-    with what is `absent` of such errors."""
+def retry_while_absent(clock: WallClock, call: Callable[[], _T], absent: Callable[[RefusedError], bool]) -> _T:
+    """Return the result of `call` about a resource that was just made.
+
+    For some seconds a cloud may not see the resource; `absent` returns True for such refusals.
+    """
     for _ in range(_STALE_ATTEMPTS):
         with refused(absent):
             return call()
@@ -229,7 +240,7 @@ def patiently(clock: WallClock, call: Callable[[], _T], absent: Callable[[Refuse
 
 
 def exchange(request: Request) -> Response:
-    """Send it, and read the whole answer. Raises OSError and http.client.HTTPException."""
+    """Send a request, and read the whole response. Raises OSError and http.client.HTTPException."""
     url = urlsplit(request.url)
     connection = _connection(url)
     target = f"{url.path or '/'}{'?' if url.query else ''}{url.query}"
@@ -237,7 +248,7 @@ def exchange(request: Request) -> Response:
         connection.request(request.method, target, request.body or None, dict(request.headers))
         response = connection.getresponse()
         body = response.read(_MAX_BODY)
-        # It does not say so by itself.
+        # The library does not report a short body by itself.
         if response.length:
             raise http.client.IncompleteRead(body, response.length)
     finally:
@@ -245,53 +256,57 @@ def exchange(request: Request) -> Response:
     return Response(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
 
 
-def _is_denied(answer: Response) -> bool:
-    """Return True for a missing permission, of whichever cloud and service; a wrong key or clock is none."""
-    code = answer.code
-    return code == _NO_PERMISSION or (answer.status == 403 and not re.search(_WRONG_KEY, code))
+def _is_denied(response: Response) -> bool:
+    """Return True for a missing permission, in either cloud and any service; a wrong key or clock is none."""
+    code = response.code
+    return code == _NO_PERMISSION or (response.status == 403 and not re.search(_WRONG_KEY, code))
 
 
-def _fix(answer: Response) -> Text:
-    """What to do about a refusal, by how the clouds call it."""
-    code = answer.code
-    if answer.status in _REDIRECTS or answer.endpoint:
+def _fix(response: Response) -> Text:
+    """Return the next step after a refusal, by its code."""
+    code = response.code
+    if response.status in _REDIRECTS or response.endpoint:
         return _CORRECT
     if re.search(_WRONG_CLOCK, code):
         return t("Set this machine's clock: a signature holds for a quarter of an hour")
-    if answer.status == 401 or re.search(_WRONG_KEY, code):
+    if response.status == 401 or re.search(_WRONG_KEY, code):
         return _KEYS
     if code.startswith("LimitExceeded") or code == "PAP5.0003":
         return t("A limit of the account is reached: delete what nobody needs, or ask the cloud for more")
-    if _is_denied(answer):
-        return answer.denial.ask or _RIGHTS
-    return _LATER if answer.status in AGAIN else _CODE_SAYS
+    if _is_denied(response):
+        return response.denial.ask or _RIGHTS
+    return _LATER if response.status in AGAIN else _CODE_SAYS
 
 
 def _connection(url: SplitResult) -> http.client.HTTPConnection:
     host, port = url.hostname or "", url.port
     if url.scheme != "https":
-        return http.client.HTTPConnection(host, port, timeout=_SECONDS)
+        return http.client.HTTPConnection(host, port, timeout=_TIMEOUT_SECONDS)
     context, proxy = ssl.create_default_context(), _proxy(url)
     if proxy is None:
-        return http.client.HTTPSConnection(host, port, timeout=_SECONDS, context=context)
-    connection = http.client.HTTPSConnection(proxy.hostname or "", proxy.port or 80, timeout=_SECONDS, context=context)
-    known = f"{unquote(proxy.username or '')}:{unquote(proxy.password or '')}"
-    basic = {"Proxy-Authorization": f"Basic {base64.b64encode(known.encode()).decode()}"} if proxy.username else {}
+        return http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_SECONDS, context=context)
+    connection = http.client.HTTPSConnection(
+        proxy.hostname or "", proxy.port or 80, timeout=_TIMEOUT_SECONDS, context=context
+    )
+    credentials = f"{unquote(proxy.username or '')}:{unquote(proxy.password or '')}"
+    basic = (
+        {"Proxy-Authorization": f"Basic {base64.b64encode(credentials.encode()).decode()}"} if proxy.username else {}
+    )
     connection.set_tunnel(host, port or 443, basic)
     return connection
 
 
 def _proxy(url: SplitResult) -> SplitResult | None:
-    """The proxy for this address, of which only the sandbox's are not https; None if it is reached directly.
+    """Return the proxy for this address; None if it is reached directly. Only addresses of the sandbox are not https.
 
-    Raises UsageError, without what was given, which may hold a password.
+    Raises UsageError without the value of the variable, which may have a password.
     """
-    given = getproxies_environment().get("https", "") if url.scheme == "https" else ""
-    # It asks the environment alone where that names a proxy.
-    if not given or proxy_bypass(url.hostname or ""):
+    address = getproxies_environment().get("https", "") if url.scheme == "https" else ""
+    # proxy_bypass only uses the environment if the environment names a proxy.
+    if not address or proxy_bypass(url.hostname or ""):
         return None
     try:
-        proxy = urlsplit(given if "://" in given else f"http://{given}")
+        proxy = urlsplit(address if "://" in address else f"http://{address}")
         is_usable = proxy.scheme == "http" and bool(proxy.hostname) and proxy.port != 0
     except ValueError:
         is_usable = False
@@ -305,5 +320,5 @@ def _unreachable(request: Request, error: Exception) -> UnreachableError:
     proxy = _proxy(url)
     why = str(error) if isinstance(error, OSError) else ""
     happened = t("{host} gives no answer: {error}", host=url.netloc, error=why or type(error).__name__)
-    through = _THROUGH.filled(value=f"{proxy.hostname}:{proxy.port or 80}") if proxy else _DIRECTLY
-    return UnreachableError(happened, _TRUST if isinstance(error, ssl.SSLCertVerificationError) else through)
+    step = _PROXY_STEP.filled(value=f"{proxy.hostname}:{proxy.port or 80}") if proxy else _DIRECT_STEP
+    return UnreachableError(happened, _TRUST if isinstance(error, ssl.SSLCertVerificationError) else step)

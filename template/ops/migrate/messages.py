@@ -1,4 +1,4 @@
-"""What a migration says of itself: what it will do and cost, how far it is, and what comes next."""
+"""The messages of a migration: its plan and cost, its progress, and the next step."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
 REMOVE = Typed("migrate", remove=True)
-LOOK = t("See how far it is: {command}", command=Typed("migrate", look=True))
-NONE = t("No migration of the old objects is on its way.")
+SHOW_PROGRESS = t("See how far it is: {command}", command=Typed("migrate", look=True))
+NO_MIGRATION = t("No migration of the old objects is on its way.")
 ENDED = t("Somebody else has ended it meanwhile")
 NOT_BEGUN = t("It is written down, and OMS has no task group of it yet")
-GO_ON = t("Go on: {go_on}. Or end it: {remove}", go_on=Typed("migrate"), remove=REMOVE)
-END_IT = t("End it: {command}", command=REMOVE)
-_MUCH = t(
+CONTINUE = t("Go on: {go_on}. Or end it: {remove}", go_on=Typed("migrate"), remove=REMOVE)
+END = t("End it: {command}", command=REMOVE)
+_SIZE = t(
     "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}. At the usual limits of OMS"
     " that takes {time:time} at least (an estimate)."
 )
-_AT_MOST = t(
+_MAX_SIZE = t(
     "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}, at most: that comparison"
     " counts whole first-level folders. At the usual limits of OMS all of that takes {time:time} at least (an"
     " estimate)."
@@ -43,8 +43,8 @@ _NEXT = {
 }
 
 
-def plan(intention: Intention, found: CompareAnswer, own: str, language: str) -> Iterator[Line]:
-    """What will be done, and what it costs and takes, as far as a comparison of the project's `own` prefix tells."""
+def plan(intention: Intention, comparison: CompareAnswer, own: str, language: str) -> Iterator[Line]:
+    """Yield the plan with its cost and duration, as far as a comparison shows them. `own`: the project's prefix."""
     yield t(
         "A task group of OMS copies what is in {source} now to {destination}, once; the sync task goes on beside it."
         " With metadata; {there}.",
@@ -72,7 +72,7 @@ def plan(intention: Intention, found: CompareAnswer, own: str, language: str) ->
         ),
     ):
         yield text.of(language)
-    if not isinstance(found, Compared):
+    if not isinstance(comparison, Compared):
         yield t(
             "Nothing was compared yet, so it is not known how much that is. What it costs: {command}", command=COST
         ).of(language)
@@ -80,57 +80,63 @@ def plan(intention: Intention, found: CompareAnswer, own: str, language: str) ->
     copied = [*ObjectClass] if intention.overwrite else [ObjectClass.MISSING, ObjectClass.OLDER]
     folders = {
         folder: [count for name, count in classes.items() if name in copied and count[0]]
-        for folder, classes in found.folders.items()
+        for folder, classes in comparison.folders.items()
     }
-    whole, others = _folders_of(intention.prefixes, folders, own)
-    part = [one for one in others if folders[one]]
-    if "*" in part:
+    whole, maybe_partial = _split_folders(intention.prefixes, folders, own)
+    partial = [folder for folder in maybe_partial if folders[folder]]
+    if "*" in partial:
         yield t(
             "How much that is, is not known: the last comparison, of {began}, counts these folders together with"
             " others. What it costs: {command}",
-            began=found.started,
+            began=comparison.started,
             command=COST,
         ).of(language)
         return
-    objects, size = (sum(count[place] for one in (*whole, *part) for count in folders[one]) for place in (0, 1))
-    much, time = _AT_MOST if part else _MUCH, effort.group_seconds(objects, size)
+    objects, size = (
+        sum(count[index] for folder in (*whole, *partial) for count in folders[folder]) for index in (0, 1)
+    )
+    size_text, time = _MAX_SIZE if partial else _SIZE, effort.group_seconds(objects, size)
     yield from lines.draw(
         cost_table.copying(
             estimate.copying(Prices(), objects, size),
-            much.filled(began=found.started, objects=objects, size=size, time=time).of(language),
+            size_text.filled(began=comparison.started, objects=objects, size=size, time=time).of(language),
             language,
         )
     )
 
 
-def _folders_of(prefixes: Sequence[str], folders: Collection[str], own: str) -> tuple[list[str], list[str]]:
-    """Which first-level folders a migration copies whole, and of which others perhaps a part: "" is in none, "*" in
-    any that a comparison does not count by itself."""
+def _split_folders(prefixes: Sequence[str], folders: Collection[str], own: str) -> tuple[list[str], list[str]]:
+    """Return the first-level folders that a migration copies whole, and those that it may copy in part.
+
+    The folder "" has objects outside folders; "*" stands for all folders that a comparison does not count separately.
+    """
     if own in prefixes:
         return [*folders], []
-    homes = {prefix[: prefix.find("/") + 1] for prefix in prefixes}
+    parents = {prefix[: prefix.find("/") + 1] for prefix in prefixes}
     whole = [folder for folder in folders if folder.startswith(tuple(prefixes))]
-    is_known = "" not in homes and homes <= {*folders}
+    is_counted = "" not in parents and parents <= {*folders}
     return whole, [
-        folder for folder in folders if folder not in whole and (folder in homes or (folder == "*" and not is_known))
+        folder
+        for folder in folders
+        if folder not in whole and (folder in parents or (folder == "*" and not is_counted))
     ]
 
 
-def found_without(found: CompareAnswer) -> str:
-    """The digest of the destination, if a comparison found nothing that is there alone; else it is empty."""
-    if not isinstance(found, Compared) or counted_classes(found).keys() & {ObjectClass.UNKNOWN, ObjectClass.ARRIVING}:
+def digest_if_nothing_extra(comparison: CompareAnswer) -> str:
+    """Return the destination's digest if a comparison found no object only there; otherwise an empty text."""
+    if not isinstance(comparison, Compared) or counted_classes(comparison).keys() & {ObjectClass.UNKNOWN, ObjectClass.ARRIVING}:
         return ""
-    return f"{found.destination.digest:064x}"
+    return f"{comparison.destination.digest:064x}"
 
 
 def how_far(group: TaskGroup, left: float | None = None) -> Text:
-    """A line of progress; `left`: for how many seconds more, if that can be estimated."""
+    """Return a line of progress. `left`: the remaining seconds, if they can be estimated."""
     text = existing_objects.how_far(group)
     return text if left is None else t("{how_far}; about {left:time} to go (an estimate)", how_far=text, left=left)
 
 
-def standing(group: TaskGroup, keys: Sequence[str], language: str, left: float | None = None) -> Iterator[Line]:
-    """How a group stands; `keys`: those that it still has."""
+def state_lines(group: TaskGroup, keys: Sequence[str], language: str, left: float | None = None) -> Iterator[Line]:
+    """Yield the state of a group. `keys`: the access keys that it still has."""
     yield Marked("", group.title.of(language), existing_objects.tone(group))
     if group.total:
         yield f"  {how_far(group, left).of(language)}"
@@ -138,12 +144,12 @@ def standing(group: TaskGroup, keys: Sequence[str], language: str, left: float |
         yield f"  {text.of(language)}"
     if keys and group.state not in MOVING:
         yield f"  {t('Access keys that are kept for it: {keys}', keys=keys).of(language)}"
-    yield f"-> {_what_for(group).of(language)}"
+    yield f"-> {_step_purpose(group).of(language)}"
     yield Whole(f"   {command(group.step)}")
 
 
-def _what_for(group: TaskGroup) -> Text:
-    """What its next step is for."""
+def _step_purpose(group: TaskGroup) -> Text:
+    """Return the purpose of the group's next step."""
     if group.resent:
         return t("End the migration:")
     if group.step.options:
@@ -151,8 +157,8 @@ def _what_for(group: TaskGroup) -> Text:
     return t("Follow it:") if group.state in MOVING else t("Delete its access keys:")
 
 
-def done(group: TaskGroup, language: str) -> Iterator[Line]:
-    """The end of it, when nothing of it is left but what it copied."""
+def end_lines(group: TaskGroup, language: str) -> Iterator[Line]:
+    """Yield the result of a finished migration, and the steps to check and to repeat it."""
     yield Marked("", group.title.of(language), existing_objects.tone(group))
     yield f"  {how_far(group).of(language)}"
     yield f"-> {t('Now see what lacks, and what was written while it ran:').of(language)}"
@@ -162,5 +168,5 @@ def done(group: TaskGroup, language: str) -> Iterator[Line]:
 
 
 def to_json(group: TaskGroup | None) -> dict[str, Any]:
-    """The same for programs; `group` is None where there is none."""
+    """Return the state for programs; `group` is None if there is none."""
     return codec.to_json(group) if group else {"state": "none"}

@@ -1,8 +1,8 @@
-"""The commands of a migration of the old objects.
+"""The commands of a migration of the existing objects.
 
-What it is about is written down first, in the log bucket; then its keys are made, and the task group. So whoever comes
-after an interruption, from whatever machine, goes on where it stands: a group is known by the run in its description,
-and its keys are those that both users did not have before.
+First, the record of the migration is written to the log bucket; then its keys are made, and the task group. So any
+later command, on any machine, can continue after an interruption: it recognizes the group by the run in its
+description, and the migration's keys are those that both users did not have before.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ops import project
-from ops.accounts.both_clouds import NEEDED, Alibaba, Holder, Huawei, mark_of
+from ops.accounts.both_clouds import NEEDED, Alibaba, Holder, Huawei, project_mark
 from ops.accounts.needs import Grants
 from ops.clouds.keys import Keys
-from ops.clouds.oms import Wanted, note_of
+from ops.clouds.oms import Wanted, group_note
 from ops.clouds.wire import UnreachableError, UnreadableResponseError
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions, delete_keys, keys_of
 from ops.migrate import messages
 from ops.migrate.own_keys import OwnKeys
-from ops.migrate.preparation import GROUP, YES, agreed, check_open, check_same, confirm
+from ops.migrate.preparation import GROUP, YES, check_open, check_same, confirm, prepare
 from ops.report import existing_objects
 from ops.session import Session, T
 from ops.shell import Typed
@@ -31,100 +31,107 @@ from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
-# What is little is copied at once.
+# A few objects are copied at once.
 _FIRST_LOOK_SECONDS = 1.0
 _LOOK_SECONDS = 10.0
-# Replay looks each minute for what a group failed to copy: how often somebody looks whether it has, and for how long.
+# Replay looks each minute for the failed objects of a group: the interval and the limit of the wait for replay.
 _REPLAY_LOOK_SECONDS, _REPLAY_SECONDS = 30.0, 150.0
-# What a list of failed objects holds at most.
-_MOST_LISTED = 100_000
+# The largest number of objects in OMS's list of failed objects.
+_MAX_LISTED = 100_000
 _NOT_YET = 3
 
 
 def migrate(session: Session, options: Namespace, folder: Path) -> int:
-    """Begin a migration, or do with the one that is on its way what `options` say; return the exit code.
+    """Begin a migration, or carry out an option of the current migration; return the exit code.
 
     Raises OpsError.
     """
-    this = ProjectMigration(
+    migration = ProjectMigration(
         session, project.read(options.template or folder / "s.yaml", (*NEEDED, "SYNC_URL")), options
     )
     actions: dict[str, Callable[[], int]] = {
-        "look": this.look,
-        "pause": this.pause,
-        "go_on": this.go_on,
-        "retry": this.retry,
-        "remove": this.remove,
+        "look": migration.look,
+        "pause": migration.pause,
+        "go_on": migration.go_on,
+        "retry": migration.retry,
+        "remove": migration.remove,
     }
-    return next((action for name, action in actions.items() if getattr(options, name)), this.begin)()
+    return next((action for name, action in actions.items() if getattr(options, name)), migration.begin)()
 
 
 class ProjectMigration:
-    """That of one project. `given`: the variables of s.yaml."""
+    """The migration of a project. `variables`: the variables of s.yaml."""
 
-    def __init__(self, session: Session, given: Mapping[str, str], options: Namespace) -> None:
-        self._session, self._given, self._options = session, given, options
-        alibaba, self._huawei = Alibaba(session, given), Huawei(session, given)
+    def __init__(self, session: Session, variables: Mapping[str, str], options: Namespace) -> None:
+        self._session, self._variables, self._options = session, variables, options
+        alibaba, self._huawei = Alibaba(session, variables), Huawei(session, variables)
         self._groups = self._huawei.tasks.groups()
-        self._intentions = Intentions(alibaba.log, given["SYNC_URL"], given["functionName"])
+        self._intentions = Intentions(alibaba.log, variables["SYNC_URL"], variables["functionName"])
         self._holders: tuple[Holder, Holder] = (alibaba.reader, self._huawei.writer)
         self._own = OwnKeys(session, self._intentions, self._holders)
 
     def begin(self) -> int:
-        """Begin one, or go on with one that was interrupted; follow it to its end."""
+        """Begin a migration, or continue an interrupted migration; follow it to its end."""
         intention = self._intentions.read()
         if intention is None:
-            intention = agreed(self._session, self._given, self._options, self._holders)
+            intention = prepare(self._session, self._variables, self._options, self._holders)
             if not self._intentions.begin(intention):
-                raise UsageError(t("Somebody else has just begun one"), messages.LOOK)
+                raise UsageError(t("Somebody else has just begun one"), messages.SHOW_PROGRESS)
         else:
-            check_same(intention, self._given, self._options)
-        return self._follow(intention, self._found(intention) or self._created(intention))
+            check_same(intention, self._variables, self._options)
+        return self._follow(intention, self._find_group(intention) or self._create(intention))
 
     def look(self) -> int:
-        """Say how it stands."""
+        """Print the state of the migration."""
         intention = self._intentions.read()
         if intention is None:
-            self._say([messages.NONE])
+            self._say([messages.NO_MIGRATION])
             return 0
-        group = self._found(intention)
+        group = self._find_group(intention)
         if group is None:
-            self._say([messages.NOT_BEGUN, messages.GO_ON])
+            self._say([messages.NOT_BEGUN, messages.CONTINUE])
             return _NOT_YET
-        self._show(group, messages.standing(group, self._keys(intention), self._session.lang, self._left(group)))
+        self._show(
+            group,
+            messages.state_lines(group, self._keys(intention), self._session.lang, self._remaining_seconds(group)),
+        )
         return _exit_code(group)
 
     def pause(self) -> int:
-        """Let it begin nothing more, and wait until what it began has come to an end."""
-        intention, group = self._on_its_way()
-        group = self._until_not(intention, group, GroupState.WAITING)
+        """Stop the migration from starting further work, and wait until the current work has ended."""
+        intention, group = self._read_current()
+        group = self._await_other_state(intention, group, GroupState.WAITING)
         if group.state in (GroupState.CREATING, GroupState.COPYING):
             self._groups.pause(group.id)
-            group = self._until_not(intention, group, *MOVING)
+            group = self._await_other_state(intention, group, *MOVING)
         self._follow(intention, group)
         return 0 if group.state is GroupState.PAUSED else _exit_code(group)
 
     def go_on(self) -> int:
-        """Let one that is paused go on, with new keys, because nobody has the secrets of the old ones."""
-        intention, group = self._on_its_way(GroupState.PAUSED)
-        return self._again(intention, group, lambda source, there: self._groups.go_on(group.id, source, there))
+        """Continue a paused migration with new keys, because the secrets of the old keys are lost."""
+        intention, group = self._read_current(GroupState.PAUSED)
+        return self._restart(
+            intention, group, lambda source, destination: self._groups.go_on(group.id, source, destination)
+        )
 
     def retry(self) -> int:
-        """Let one that has failed try again, with new keys: what failed alone, if OMS has recorded that."""
-        intention, group = self._on_its_way(GroupState.FAILED)
+        """Retry a failed migration with new keys: only its failed objects, if OMS has recorded them."""
+        intention, group = self._read_current(GroupState.FAILED)
         if group.resent:
-            raise UsageError(existing_objects.RESENT, messages.END_IT)
-        # A list that is full lacks the others.
-        only_failed = group.can_retry_failed and group.failed < _MOST_LISTED
-        return self._again(
-            intention, group, lambda source, there: self._groups.retry(group.id, source, there, only_failed=only_failed)
+            raise UsageError(existing_objects.RESENT, messages.END)
+        # A full list lacks further objects.
+        only_failed = group.can_retry_failed and group.failed < _MAX_LISTED
+        return self._restart(
+            intention,
+            group,
+            lambda source, destination: self._groups.retry(group.id, source, destination, only_failed=only_failed),
         )
 
     def remove(self) -> int:
-        """End it, whatever it does; what it has copied stays."""
+        """End the migration in any state; copied objects stay."""
         intention = self._intentions.read()
         if intention is None:
-            self._say([messages.NONE])
+            self._say([messages.NO_MIGRATION])
             return 0
         confirm(
             self._session,
@@ -132,9 +139,9 @@ class ProjectMigration:
             t("It is not over. Type {word} to end it, and leave what is copied:", word=YES),
         )
         if not self._intentions.latest(intention):
-            raise UsageError(messages.ENDED, messages.LOOK)
+            raise UsageError(messages.ENDED, messages.SHOW_PROGRESS)
         self._session.hint = t("The migration is not ended yet: {command}", command=messages.REMOVE)
-        # OMS is asked, which knows a group until that is deleted.
+        # OMS lists a group until it is deleted, so its list is complete.
         groups = self._all_of(intention)
         how = "resent" if len(groups) == 1 and self._with_replay(groups[0]).resent else "removed"
         self._delete_groups(intention, groups, how)
@@ -143,104 +150,109 @@ class ProjectMigration:
         return 0
 
     def _delete_groups(self, intention: Intention, groups: Sequence[TaskGroup], how: str) -> None:
-        """Let them rest, write down what they came to, of which OMS tells nothing afterwards, and delete them."""
+        """Pause the groups, store their results, which OMS no longer reports afterwards, and delete them."""
         for group in groups:
-            resting = self._until_not(intention, group, GroupState.WAITING)
+            resting = self._await_other_state(intention, group, GroupState.WAITING)
             if resting.state in (GroupState.CREATING, GroupState.COPYING):
                 self._groups.pause(group.id)
-            resting = self._until_not(intention, resting, *MOVING)
+            resting = self._await_other_state(intention, resting, *MOVING)
             self._intentions.note_end(intention, self._session.clock.now(), how, resting)
             self._groups.delete(group.id)
 
-    def _created(self, intention: Intention) -> TaskGroup:
-        """Make its keys and its group. What cannot be known to have come to nothing stays written down."""
+    def _create(self, intention: Intention) -> TaskGroup:
+        """Make the keys and the group. If the outcome is unknown, the record stays."""
         self._session.hint = t(
             "The migration has not begun yet. Go on: {go_on}. Or end it: {remove}",
             go_on=Typed("migrate"),
             remove=messages.REMOVE,
         )
         self._own.take_over(intention)
-        # That of a command which was at work before.
-        if task_group := self._found(intention):
+        # The group may have been made by an earlier command.
+        if task_group := self._find_group(intention):
             self._own.release(intention)
             return task_group
         try:
-            source, there, region = self._new_keys(intention)
-            # Whoever closes looks for the intention afterwards, so one of both sees the other.
+            source, destination, region = self._new_keys(intention)
+            # Closing checks for the intention after its mark, so one of the two commands sees the other.
             check_open(self._session)
-            buckets = (intention.source, region, intention.destination, self._given["destinationRegion"])
-            wanted = Wanted(*buckets, intention.prefixes, self._note(intention), intention.overwrite, intention.restore)
-            intention.group = self._handed_over(
-                intention, lambda: self._adopted(intention) or self._groups.create(wanted, source, there)
+            buckets = (intention.source, region, intention.destination, self._variables["destinationRegion"])
+            request = Wanted(
+                *buckets, intention.prefixes, self._note(intention), intention.overwrite, intention.restore
+            )
+            intention.group = self._hand_over(
+                intention, lambda: self._adopt(intention) or self._groups.create(request, source, destination)
             )
         except OpsError as error:
             self._own.check(intention)
-            if self._adopted(intention):
+            if self._adopt(intention):
                 self._own.release(intention)
-                return self._shown(intention)
+                return self._read_group(intention)
             if not isinstance(error, (UnreachableError, UnreadableResponseError)):
                 self._end(intention, "refused")
             raise
         if not self._intentions.latest(intention):
-            # Nobody would know of it: the next one is on its way already.
+            # No record names this group: the next migration is in progress already.
             self._delete_groups(intention, self._all_of(intention), "removed")
             delete_keys(keys_of(intention, self._holders))
-            raise UsageError(messages.ENDED, messages.LOOK)
+            raise UsageError(messages.ENDED, messages.SHOW_PROGRESS)
         self._own.release(intention)
         self._session.hint = None
-        return self._shown(intention)
+        return self._read_group(intention)
 
-    def _adopted(self, intention: Intention) -> str:
-        """OMS's id of a group that has begun, also by another command with its keys; empty if there is none."""
-        task_group = self._found(intention)
+    def _adopt(self, intention: Intention) -> str:
+        """Return OMS's id of a started group, also of another command with its keys; empty if there is none."""
+        task_group = self._find_group(intention)
         if task_group:
             self._own.name_others(intention)
         return task_group.id if task_group else ""
 
     def _new_keys(self, intention: Intention) -> tuple[Keys, Keys, str]:
-        """Two new keys instead of those that the migration had, once they may do what they have to; and the region of
-        the source, as OMS names it."""
+        """Replace the migration's keys by two new keys, and wait until their permissions act.
+
+        Return the keys, and OMS's name of the source's region.
+        """
         huawei, grants = self._huawei, Grants(self._session)
-        source, there = self._own.make(intention)
+        source, destination = self._own.make(intention)
         region = grants.wait(
             t("reading the source"),
             self._own.checked(intention, lambda: huawei.tasks.region_of("Aliyun", source, intention.source)),
         )
         grants.wait(
-            t("writing to the destination"), self._own.checked(intention, lambda: huawei.with_keys(there).location())
+            t("writing to the destination"),
+            self._own.checked(intention, lambda: huawei.with_keys(destination).location()),
         )
-        return source, there, region
+        return source, destination, region
 
-    def _handed_over(self, intention: Intention, call: Callable[[], T]) -> T:
-        """Let OMS begin with the new keys; return what `call` does. Raises what it raises, and TakenOverError."""
+    def _hand_over(self, intention: Intention, call: Callable[[], T]) -> T:
+        """Have OMS begin with the new keys; return the result of `call`. Raise its errors, and TakenOverError."""
         return Grants(self._session).wait(GROUP, self._own.checked(intention, call), is_settled=True)
 
-    def _again(self, intention: Intention, group: TaskGroup, call: Callable[[Keys, Keys], None]) -> int:
-        self._session.hint = messages.LOOK
+    def _restart(self, intention: Intention, group: TaskGroup, call: Callable[[Keys, Keys], None]) -> int:
+        self._session.hint = messages.SHOW_PROGRESS
         self._own.take_over(intention)
-        if self._shown(intention).state is group.state:
-            source, there, _ = self._new_keys(intention)
+        if self._read_group(intention).state is group.state:
+            source, destination, _ = self._new_keys(intention)
             try:
-                self._handed_over(intention, lambda: call(source, there))
+                self._hand_over(intention, lambda: call(source, destination))
             except UnreachableError:
-                if self._shown(intention).state is group.state:
+                if self._read_group(intention).state is group.state:
                     raise
         self._own.release(intention)
         self._session.hint = None
-        return self._follow(intention, self._shown(intention))
+        return self._follow(intention, self._read_group(intention))
 
     def _follow(self, intention: Intention, group: TaskGroup) -> int:
-        """Say how far it is until it rests; then what comes next."""
-        group = self._once_resent(intention, self._until_not(intention, group, *MOVING))
+        """Print the progress until the group rests, and then the next step."""
+        group = self._await_replay(intention, self._await_other_state(intention, group, *MOVING))
         if group.state is GroupState.DONE:
             self._end(intention, "done", group)
-            self._show(group, messages.done(group, self._session.lang))
+            self._show(group, messages.end_lines(group, self._session.lang))
         else:
-            self._show(group, messages.standing(group, self._keys(intention), self._session.lang))
+            self._show(group, messages.state_lines(group, self._keys(intention), self._session.lang))
         return _exit_code(group)
 
-    def _until_not(self, intention: Intention, group: TaskGroup, *states: GroupState) -> TaskGroup:
-        """The group, once it is in none of these states any more."""
+    def _await_other_state(self, intention: Intention, group: TaskGroup, *states: GroupState) -> TaskGroup:
+        """Wait until the group is in none of these states; return it."""
         session = self._session
         session.hint = session.hint or t(
             "The migration goes on at OMS. See how far it is: {look}. Pause it: {pause}",
@@ -255,43 +267,48 @@ class ProjectMigration:
             session.progress(messages.how_far(group, left))
             session.clock.sleep(seconds)
             seconds = min(2 * seconds, _LOOK_SECONDS)
-            group = self._shown(intention, group.id)
+            group = self._read_group(intention, group.id)
         return group
 
-    def _once_resent(self, intention: Intention, group: TaskGroup) -> TaskGroup:
-        """The group, once replay has all that it failed to copy, so that nobody tries the same again by hand; as it is
-        if replay does not take that soon."""
+    def _await_replay(self, intention: Intention, group: TaskGroup) -> TaskGroup:
+        """Wait until replay has the failed objects, so that the user does not retry them; return the group.
+
+        If replay does not take them soon, the group is returned as it is.
+        """
         session, clock = self._session, self._session.clock
-        session.hint, until = messages.LOOK, clock.monotonic() + _REPLAY_SECONDS
+        session.hint, until = messages.SHOW_PROGRESS, clock.monotonic() + _REPLAY_SECONDS
         while group.can_be_resent and not group.resent and clock.monotonic() < until:
             session.progress(t("{failed:object|objects} failed; replay takes them over", failed=group.failed))
             clock.sleep(_REPLAY_LOOK_SECONDS)
-            group = self._shown(intention, group.id)
+            group = self._read_group(intention, group.id)
         return group
 
-    def _left(self, group: TaskGroup) -> float | None:
-        """For how many seconds more it copies, by how long it took until now, pauses and all."""
+    def _remaining_seconds(self, group: TaskGroup) -> float | None:
+        """Return the estimated remaining seconds, by the time until now including pauses."""
         passed = self._session.clock.now().timestamp() - group.started
         is_copying = group.state is GroupState.COPYING and group.finished and group.started
         return (group.total - group.finished) * passed / group.finished if is_copying else None
 
-    def _on_its_way(self, *states: GroupState) -> tuple[Intention, TaskGroup]:
-        """Raise UsageError unless there is one, in one of these states (if any are named)."""
+    def _read_current(self, *states: GroupState) -> tuple[Intention, TaskGroup]:
+        """Return the migration and its group.
+
+        Raises UsageError if there is none, or if its group is in none of these states (if any are named).
+        """
         intention = self._intentions.read()
         if intention is None:
             raise UsageError(
                 t("No migration of the old objects is on its way"),
                 t("Begin one: {command}", command=Typed("migrate")),
             )
-        group = self._found(intention)
+        group = self._find_group(intention)
         if group is None:
-            raise UsageError(messages.NOT_BEGUN, messages.GO_ON)
+            raise UsageError(messages.NOT_BEGUN, messages.CONTINUE)
         if states and group.state not in states:
-            raise UsageError(t("It cannot be done now: {how}", how=group.title), messages.LOOK)
+            raise UsageError(t("It cannot be done now: {how}", how=group.title), messages.SHOW_PROGRESS)
         return intention, group
 
-    def _found(self, intention: Intention) -> TaskGroup | None:
-        """Its group; None if there is none yet. Raises UsageError where it is not there any more, or is not one."""
+    def _find_group(self, intention: Intention) -> TaskGroup | None:
+        """Return the group; None if there is none yet. Raises UsageError if it is gone, or if there are several."""
         if not intention.group:
             mine = self._all_of(intention)
             if len(mine) > 1:
@@ -300,16 +317,16 @@ class ProjectMigration:
                         "OMS has several task groups of this migration: {groups}",
                         groups=[task_group.id for task_group in mine],
                     ),
-                    messages.END_IT,
+                    messages.END,
                 )
             if not mine:
                 return None
             intention.group = mine[0].id
             self._intentions.note_group(intention, intention.group)
-        return self._shown(intention)
+        return self._read_group(intention)
 
     def _with_replay(self, group: TaskGroup) -> TaskGroup:
-        """The same as status sees it, if replay may have what it failed to copy; where that tells nothing, as it is."""
+        """Return the group as status reports it, if replay may have its failed objects; otherwise the group itself."""
         if not group.can_be_resent:
             return group
         try:
@@ -318,23 +335,23 @@ class ProjectMigration:
             return group
         return task_group if task_group and task_group.id == group.id else group
 
-    def _shown(self, intention: Intention, group: str = "") -> TaskGroup:
+    def _read_group(self, intention: Intention, group: str = "") -> TaskGroup:
         if task_group := self._groups.show(group or intention.group):
             return self._with_replay(task_group)
         if not self._intentions.latest(intention):
-            raise UsageError(messages.ENDED, messages.LOOK)
+            raise UsageError(messages.ENDED, messages.SHOW_PROGRESS)
         raise UsageError(
-            t("OMS has no task group {group} any more: somebody has deleted it", group=intention.group), messages.END_IT
+            t("OMS has no task group {group} any more: somebody has deleted it", group=intention.group), messages.END
         )
 
     def _all_of(self, intention: Intention) -> list[TaskGroup]:
         return [task_group for task_group in self._groups.all() if task_group.note == self._note(intention)]
 
     def _note(self, intention: Intention) -> str:
-        return note_of(mark_of(self._given), intention.run)
+        return group_note(project_mark(self._variables), intention.run)
 
     def _keys(self, intention: Intention) -> list[str]:
-        """The access keys that it has."""
+        """Return the access keys of the migration."""
         return [key for _, key in keys_of(intention, self._holders)]
 
     def _end(self, intention: Intention, how: str, group: TaskGroup | None = None) -> None:
@@ -344,10 +361,10 @@ class ProjectMigration:
         self._session.screen.answer([Whole(json.dumps(messages.to_json(group)))] if self._options.json else lines)
 
     def _say(self, texts: Iterable[Text]) -> None:
-        """What there is to say where there is no group."""
+        """Print the texts of a migration without a group."""
         self._show(None, [text.of(self._session.lang) for text in texts])
 
 
 def _exit_code(group: TaskGroup) -> int:
-    """0 while it goes on, and once it is done."""
+    """Return 0 while the group runs, and once it is done."""
     return {GroupState.PAUSED: _NOT_YET, GroupState.NOT_CREATED: 1, GroupState.FAILED: 1}.get(group.state, 0)

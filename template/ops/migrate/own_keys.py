@@ -1,8 +1,9 @@
-"""The access keys of a migration: which command makes them, and which of them it deletes.
+"""The access keys of a migration: the command that makes them, and the keys that it deletes.
 
-One command at a time makes keys and lets OMS begin with them. It writes its number into the intention first, and looks
-before each change whether that is still there. Another command may take this over, because a machine may be gone: it
-waits until what the first one has sent must have arrived, and looks at the group again before it deletes any key.
+One command at a time makes keys and has OMS begin with them. It first writes its number into the intention, and checks
+before each change that the number is still there. Another command can take over, because the first command's machine
+may be gone: it waits until the first command's requests must have arrived, and reads the group again before it deletes
+any key.
 """
 
 from __future__ import annotations
@@ -24,21 +25,21 @@ _TAKEN_OVER = t("Another command has taken this migration over; this one has end
 
 
 class TakenOverError(UsageError):
-    """The error of a command whose migration another one has taken over, or ended."""
+    """The error of a command whose migration another command has taken over, or ended."""
 
 
 class OwnKeys:
-    """The access keys of one migration. `holders`: of the source's keys and of the destination's."""
+    """The access keys of one migration. `holders`: the users with the source's key and with the destination's key."""
 
     def __init__(self, session: Session, intentions: Intentions, holders: tuple[Holder, Holder]) -> None:
         self._session, self._intentions, self._holders = session, intentions, holders
         self._command = secrets.token_hex(8)
 
     def take_over(self, intention: Intention) -> None:
-        """Be the command that makes keys from now on. Raises TakenOverError."""
+        """Become the command that makes keys. Raises TakenOverError."""
         before = self._intentions.claim(intention, self._command)
         if before is None:
-            raise TakenOverError(messages.ENDED, messages.LOOK)
+            raise TakenOverError(messages.ENDED, messages.SHOW_PROGRESS)
         intention.kept, intention.keys, intention.group, intention.maker = (
             before.kept,
             before.keys,
@@ -46,18 +47,18 @@ class OwnKeys:
             self._command,
         )
         if before.maker:
-            waits = t("Waiting {left} for requests of the command that was at work on this migration before")
-            pause(self._session, _IN_FLIGHT_SECONDS, waits)
+            reason = t("Waiting {left} for requests of the command that was at work on this migration before")
+            pause(self._session, _IN_FLIGHT_SECONDS, reason)
             self.check(intention)
 
     def check(self, intention: Intention) -> None:
-        """Raise TakenOverError unless this is still the command that makes keys."""
+        """Raise TakenOverError unless this command still makes the keys."""
         current = self._intentions.latest(intention)
         if current is None or current.maker != self._command:
-            raise TakenOverError(_TAKEN_OVER if current else messages.ENDED, messages.LOOK)
+            raise TakenOverError(_TAKEN_OVER if current else messages.ENDED, messages.SHOW_PROGRESS)
 
     def checked(self, intention: Intention, call: Callable[[], T]) -> Callable[[], T]:
-        """Return `call`, but that it raises TakenOverError once another command makes the keys."""
+        """Return a `call` that raises TakenOverError once another command makes the keys."""
 
         def check_and_call() -> T:
             self.check(intention)
@@ -66,36 +67,38 @@ class OwnKeys:
         return check_and_call
 
     def release(self, intention: Intention) -> None:
-        """Let the next command begin at once: OMS has answered. Raises TakenOverError."""
+        """Allow the next command to begin at once, because OMS has answered. Raises TakenOverError."""
         self.check(intention)
         intention.maker = ""
         self._intentions.write(intention)
 
     def make(self, intention: Intention) -> tuple[Keys, Keys]:
-        """Return two new keys, instead of those that the migration had. Raises TakenOverError, and then leaves none of
-        those that it made."""
-        # Those of this moment: a machine that sleeps before it deletes them deletes none that is made meanwhile.
+        """Replace the migration's keys by two new keys, and return these.
+
+        Raises TakenOverError, and then deletes the keys that it made.
+        """
+        # The list is read now, so that a machine which sleeps before the deletion does not delete newer keys.
         old = keys_of(intention, self._holders)
         self.check(intention)
         delete_keys(old)
-        # While none is named, what is made next is the migration's; what its users have for other purposes stays.
+        # While no key is named, all keys that are made next are the migration's; keys for other purposes stay.
         intention.kept, intention.keys = [key for _, key in all_keys(self._holders)], []
-        made: list[tuple[Holder, Keys]] = []
+        new_keys: list[tuple[Holder, Keys]] = []
         try:
             self._write(intention)
             for holder in self._holders:
                 self.check(intention)
-                made.append((holder, holder.make_key()))
-            intention.keys = [keys.access.reveal() for _, keys in made]
+                new_keys.append((holder, holder.make_key()))
+            intention.keys = [keys.access.reveal() for _, keys in new_keys]
             self._write(intention)
         except TakenOverError:
-            delete_keys((holder, keys.access.reveal()) for holder, keys in made)
+            delete_keys((holder, keys.access.reveal()) for holder, keys in new_keys)
             raise
-        (_, source), (_, destination) = made
+        (_, source), (_, destination) = new_keys
         return source, destination
 
     def name_others(self, intention: Intention) -> None:
-        """Name what another command made beside these. That is all that is not kept, as long as none is named."""
+        """Name the keys that another command made: as long as none is named, all keys that are not kept."""
         intention.keys = [key for _, key in all_keys(self._holders) if key not in intention.kept]
 
     def _write(self, intention: Intention) -> None:

@@ -1,5 +1,4 @@
-"""What is asked before a migration of the old objects begins: whether it may, which objects it is about, and whether
-somebody wants it."""
+"""The checks and questions before a migration: its conditions, its objects, and the user's consent."""
 
 from __future__ import annotations
 
@@ -22,40 +21,43 @@ from ops.shell import Typed
 from oss_oms_sync.answers.job_answers import LookAnswer
 from oss_oms_sync.answers.text import Text, t
 
-# What somebody types who agrees.
+# The word that the user types to agree.
 YES = "yes"
-_MOST_KEYS = 2
+_MAX_KEYS = 2
 
 GROUP = t("a task group")
 
 
-def agreed(session: Session, given: Mapping[str, str], options: Namespace, holders: Sequence[Holder]) -> Intention:
-    """What is to be done, once somebody wants it. `given`: the variables of s.yaml; `holders`: of the source's key and
-    of the destination's. Raises OpsError where it must not begin, or could not."""
-    _check(session, given, holders)
+def prepare(session: Session, variables: Mapping[str, str], options: Namespace, holders: Sequence[Holder]) -> Intention:
+    """Return the new migration, once the user agrees to it.
+
+    `variables`: the variables of s.yaml; `holders`: the users with the source's key and with the destination's key.
+    Raises OpsError if the migration must not or cannot begin.
+    """
+    _check(session, variables, holders)
     intention = Intention(
         secrets.token_hex(8),
         timestamp(session.clock.now()),
-        given["sourceBucket"],
-        given["destinationBucket"],
-        _prefixes(options.prefix, given.get("objectPrefix", "")),
+        variables["sourceBucket"],
+        variables["destinationBucket"],
+        _prefixes(options.prefix, variables.get("objectPrefix", "")),
         kept=[],
         overwrite=options.overwrite,
     )
-    compared = tool_output.of_compare(session.caller.ask("compare", {"look": True}))
-    intention.found_without = messages.found_without(compared)
-    for line in messages.plan(intention, compared, given.get("objectPrefix", ""), session.lang):
+    comparison = tool_output.of_compare(session.caller.ask("compare", {"look": True}))
+    intention.found_without = messages.digest_if_nothing_extra(comparison)
+    for line in messages.plan(intention, comparison, variables.get("objectPrefix", ""), session.lang):
         session.screen.say(line)
     confirm(session, options, t("Type {word} to begin:", word=YES))
-    intention.restore = _restores(session, options, holders[0].name)
-    # Not before somebody has answered, which may take an hour.
+    intention.restore = _agrees_to_restore(session, options, holders[0].name)
+    # The keys are listed after the user's answer, which may take an hour.
     intention.kept = [key for _, key in all_keys(holders)]
     return intention
 
 
-def check_same(intention: Intention, given: Mapping[str, str], options: Namespace) -> None:
-    """Raise UsageError where `options` ask for something else than what is on its way."""
-    prefixes = _prefixes(options.prefix, given.get("objectPrefix", "")) if options.prefix else intention.prefixes
+def check_same(intention: Intention, variables: Mapping[str, str], options: Namespace) -> None:
+    """Raise UsageError if `options` differ from the migration in progress."""
+    prefixes = _prefixes(options.prefix, variables.get("objectPrefix", "")) if options.prefix else intention.prefixes
     wanted = (options.overwrite or intention.overwrite, options.restore or intention.restore, sorted(prefixes))
     if wanted != (intention.overwrite, intention.restore, sorted(intention.prefixes)):
         raise UsageError(
@@ -68,20 +70,20 @@ def check_same(intention: Intention, given: Mapping[str, str], options: Namespac
 
 
 def check_open(session: Session) -> None:
-    """Raise UsageError where the project is closed."""
+    """Raise UsageError if the project is closed."""
     closed = session.ask(LookAnswer, "certify", {"look": True}).closed
     if closed:
         raise UsageError(t("The project is closed: OMS must not write to OBS any more"), opening_step(closed))
 
 
 def confirm(session: Session, options: Namespace, question: Text) -> None:
-    """Raise UsageError unless somebody agrees."""
+    """Raise UsageError unless the user agrees."""
     if not options.yes:
         session.insist(question, YES, t("Nothing was done"), t("Where nobody can be asked, give --yes"))
 
 
-def _check(session: Session, given: Mapping[str, str], holders: Sequence[Holder]) -> None:
-    if suffix := given.get("objectSuffix"):
+def _check(session: Session, variables: Mapping[str, str], holders: Sequence[Holder]) -> None:
+    if suffix := variables.get("objectSuffix"):
         raise UsageError(
             t(
                 "A task group takes prefixes, and no suffix such as {suffix}: it would copy other objects, too",
@@ -94,14 +96,14 @@ def _check(session: Session, given: Mapping[str, str], holders: Sequence[Holder]
         )
     check_open(session)
     for holder in holders:
-        if holder.need(GROUP, (), lambda: False).see().state is not Standing.THERE:
+        if holder.need(GROUP, (), lambda: False).inspect().state is not Standing.THERE:
             raise UsageError(
                 t("{name} is not as setup makes it", name=holder.name),
                 t("Let setup do it: {command}", command=Typed("setup")),
             )
-        if len(holder.key_ids()) >= _MOST_KEYS:
+        if len(holder.key_ids()) >= _MAX_KEYS:
             raise UsageError(
-                t("{name} has {n} access keys, and no more are possible", name=holder.name, n=_MOST_KEYS),
+                t("{name} has {n} access keys, and no more are possible", name=holder.name, n=_MAX_KEYS),
                 t("Delete the one that the sync task does not use"),
             )
     check_set_up(
@@ -114,19 +116,18 @@ def _check(session: Session, given: Mapping[str, str], holders: Sequence[Holder]
 
 
 def _prefixes(wanted: Sequence[str], own: str) -> list[str]:
-    """What is asked for of what the project covers, whose own prefix is `own`. Raises UsageError for what is
-    outside."""
-    for one in wanted:
-        if not one.startswith(own) and not own.startswith(one):
+    """Return the requested prefixes within the project's `own` prefix. Raises UsageError for a prefix outside."""
+    for prefix in wanted:
+        if not prefix.startswith(own) and not own.startswith(prefix):
             raise UsageError(
-                t("The project covers nothing that begins with {prefix}", prefix=one),
+                t("The project covers nothing that begins with {prefix}", prefix=prefix),
                 t("It covers what begins with {own}", own=own),
             )
-    return [max(one, own, key=len) for one in wanted] or [own]
+    return [max(prefix, own, key=len) for prefix in wanted] or [own]
 
 
-def _restores(session: Session, options: Namespace, user: str) -> bool:
-    """Whether somebody wants archived objects, too: it is asked by itself, because it costs."""
+def _agrees_to_restore(session: Session, options: Namespace, user: str) -> bool:
+    """Return True if the user wants archived objects, too: a separate question, because it costs money."""
     if options.restore or options.yes:
         return bool(options.restore)
     return session.agrees(

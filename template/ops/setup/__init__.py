@@ -1,1 +1,1 @@
-"""What has to be there in both clouds before the project can be deployed."""
+"""The commands that create and remove the project's resources in both clouds."""

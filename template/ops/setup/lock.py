@@ -1,7 +1,7 @@
 """The lock of setup: an object in the log bucket that is written once, and names the callers of the run.
 
-A run that was cut off leaves its lock, which nobody else takes before the longest wait for grants is over. Its own
-caller may, by the yes to a plan that says so.
+An interrupted run leaves its lock. Other callers can take the lock only after the longest wait for grants. The lock's
+own caller can take it over before, by confirming a plan that says so.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ops.errors import UsageError
 from ops.session import Session
 from oss_oms_sync.answers.text import Text, t
 
-_HOLDS = timedelta(minutes=40)
-# Of two who take the same lock over, the later one has it: so long after writing it, each reads whose it is.
+_MAX_AGE = timedelta(minutes=40)
+# If two runs take over the same lock, the later write has it: each run reads the lock back after this time.
 _READ_BACK_SECONDS = 5.0
 
 
 class _Holder(NamedTuple):
-    """A run that has the lock: since when, its number, and its callers (ARN, IAM user)."""
+    """The run that has the lock: its start, its number, and its callers (ARN, IAM user)."""
 
     since: datetime
     run: str
@@ -34,7 +34,7 @@ class _Holder(NamedTuple):
 
     @property
     def work(self) -> Text:
-        """The fact to print of it."""
+        """The fact to print about the run."""
         return t(
             "a setup by {callers} has been running since {since}, or was cut off",
             callers=self.callers,
@@ -43,18 +43,24 @@ class _Holder(NamedTuple):
 
 
 class Lock:
-    """The lock of a project. `callers`: whose keys this run has: the ARN in Alibaba Cloud, the user in Huawei Cloud.
-    Without keys for the log bucket (None) there is no lock."""
+    """The lock of a project.
+
+    `callers`: the callers of this run: the ARN in Alibaba Cloud, the user in Huawei Cloud. Without keys for the log
+    bucket (None) there is no lock.
+    """
 
     def __init__(self, session: Session, project: str, bucket: OssBucketClient | None, callers: Sequence[str]) -> None:
         self._clock, self._bucket, self._callers = session.clock, bucket, callers
         self._name = f"{RECORDS}setup/{project}.json"
         self._run, self._may_be_mine = uuid.uuid4().hex, False
-        # The run that the plan names: no other one is taken over.
+        # The run that the plan names: only its lock is taken over.
         self._cut_off = ""
 
     def needs(self) -> list[Need]:
-        """The line of the plan, where a run has the lock. Where it cannot be read, the log bucket's line says why."""
+        """Return the line of the plan if another run has the lock.
+
+        If the lock cannot be read, the log bucket's line has the reason.
+        """
         try:
             holder = self._holder()
         except RefusedError:
@@ -65,7 +71,7 @@ class Lock:
         return [Need(t("lock of setup"), ("oss:GetObject", "oss:PutObject"), self._look, self._take_over)]
 
     def take(self) -> None:
-        """Take the lock, once the log bucket is there. Raises UsageError where another run has it."""
+        """Take the lock, once the log bucket exists. Raises UsageError if another run has it."""
         if self._bucket is None or self._may_be_mine or self._bucket.info() is None:
             return
         try:
@@ -80,7 +86,7 @@ class Lock:
         self._check()
 
     def release(self) -> None:
-        """Delete the lock for the next run, if it is this one's."""
+        """Delete the lock for the next run, if this run has it."""
         if self._bucket and self._may_be_mine:
             holder = self._holder()
             if holder and holder.run == self._run:
@@ -101,8 +107,10 @@ class Lock:
         self._check()
 
     def _check(self) -> None:
-        """Read the lock back: an answer may have been lost, and two may have taken it over. Where it cannot be read, it
-        may be this run's, too."""
+        """Read the lock back: a response may have been lost, or two runs may have taken it over.
+
+        If the lock cannot be read, this run may have it.
+        """
         self._may_be_mine = True
         holder = self._holder()
         if holder and holder.run != self._run:
@@ -114,7 +122,7 @@ class Lock:
             self._bucket.put(self._name, json.dumps(values).encode(), headers)
 
     def _holder(self) -> _Holder | None:
-        """Return the run that has the lock; None if none has."""
+        """Return the run that has the lock; None if no run has it."""
         stored = None
         with refused(lambda error: error.code == "NoSuchBucket"):
             stored = self._bucket.get(self._name) if self._bucket else None
@@ -127,8 +135,8 @@ class Lock:
             raise UnreadableResponseError from None
 
     def _is_over(self, holder: _Holder) -> bool:
-        return self._clock.now() - holder.since >= _HOLDS
+        return self._clock.now() - holder.since >= _MAX_AGE
 
 
 def _wait() -> Text:
-    return t("Wait for it; {n} minutes after it began you may go on", n=_HOLDS.seconds // 60)
+    return t("Wait for it; {n} minutes after it began you may go on", n=_MAX_AGE.seconds // 60)

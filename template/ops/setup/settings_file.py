@@ -1,5 +1,7 @@
-"""The lines of s.yaml that setup fills in, and empties again: those with `# setup` at their end. answers.json follows,
-so that an upgrade finds nothing to merge there."""
+"""The lines of s.yaml that setup fills in and empties: those that end with `# setup`.
+
+answers.json follows, so that an upgrade has nothing to merge there.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,15 @@ from ops.accounts.needs import Line, Need, Standing
 from ops.errors import UsageError
 from oss_oms_sync.answers.text import Text, t
 
-_KEPT = ("SYNC_URL", "logBucket")
+_ANSWERS = ("SYNC_URL", "logBucket")
 
 
 def write(file: Path, values: Mapping[str, str], say: Callable[[Text], None]) -> None:
-    """Write these values into their lines; the file as it was is kept beside it. Raises UsageError where it has no such
-    lines, with what to write; `say`: to whom answers.json is named that cannot be read."""
+    """Write these values into their lines, and keep the previous file beside it.
+
+    Raises UsageError with the text to write if such a line is missing. `say` prints a note if answers.json cannot be
+    read.
+    """
     text = changed = file.read_text(encoding="utf-8")
     for name, value in values.items():
         line = f"  {name}: {json.dumps(value, ensure_ascii=False)} # setup"
@@ -30,14 +35,14 @@ def write(file: Path, values: Mapping[str, str], say: Callable[[Text], None]) ->
         changed = changed.replace(before[0], line)
     if changed == text:
         return
-    # First what the look at s.yaml does not see: a run that ends here is made good by the next.
+    # answers.json comes first, because the next run only checks s.yaml: it repairs a run that ends here.
     answers = file.with_name("answers.json")
-    # These are the answers of s.yaml alone.
+    # answers.json has the answers of s.yaml only.
     if file.name == "s.yaml" and answers.exists():
-        new = {one: values[one] for one in _KEPT if one in values}
+        new = {name: values[name] for name in _ANSWERS if name in values}
         try:
-            kept = json.loads(answers.read_text(encoding="utf-8-sig")) | new
-            answers.write_text(f"{json.dumps(kept, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
+            merged = json.loads(answers.read_text(encoding="utf-8-sig")) | new
+            answers.write_text(f"{json.dumps(merged, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
         except (ValueError, TypeError):
             say(t("answers.json is no JSON, and stays as it is. Write into it: {new}", new=json.dumps(new)))
     file.with_name(f"{file.name}.before-setup").write_text(text, encoding="utf-8")
@@ -47,10 +52,10 @@ def write(file: Path, values: Mapping[str, str], say: Callable[[Text], None]) ->
 def need(
     file: Path, variables: Mapping[str, str], values: Callable[[], dict[str, str]], say: Callable[[Text], None]
 ) -> Need:
-    """Fill in these values. `variables`: those of s.yaml."""
+    """Return the need of these values in s.yaml. `variables`: the current variables."""
 
     def look() -> Line:
-        # Where the task is not made yet, nobody knows its address.
+        # The address is unknown until the task is made.
         wrong = [name for name, value in values().items() if not value or variables.get(name) != value]
         return Line(Standing.CHANGE, t("{names} are filled in", names=wrong)) if wrong else Line(Standing.THERE)
 
@@ -58,20 +63,24 @@ def need(
 
 
 def removal(file: Path, names: Callable[[], list[str]], say: Callable[[Text], None]) -> Need:
-    """Empty these variables again, if their lines are setup's: the SYNC_URL of a task that is gone would stop the next
-    setup."""
+    """Return the removal of these values, if their lines are setup's.
 
-    def own() -> list[str]:
+    The SYNC_URL of a deleted task would stop the next setup.
+    """
+
+    def own_names() -> list[str]:
         text = file.read_text(encoding="utf-8")
         return [name for name in names() if _line(name, text)]
 
     def look() -> Line:
         return (
-            Line(Standing.CHANGE, t("{names} are emptied", names=filled)) if (filled := own()) else Line(Standing.THERE)
+            Line(Standing.CHANGE, t("{names} are emptied", names=filled))
+            if (filled := own_names())
+            else Line(Standing.THERE)
         )
 
     rights = ("oms:synctask:list", "iam:users:listUsersV5")
-    return Need(t("s.yaml"), rights, look, lambda: write(file, dict.fromkeys(own(), ""), say))
+    return Need(t("s.yaml"), rights, look, lambda: write(file, dict.fromkeys(own_names(), ""), say))
 
 
 def _line(name: str, text: str) -> re.Match[str] | None:

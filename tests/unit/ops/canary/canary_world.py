@@ -30,7 +30,7 @@ REGIONS = ["cn-hangzhou", "cn-beijing", "cn-shenzhen"]
 
 def of(title: str) -> Callable[[str], bool]:
     """Whether a key is that of this object of a canary."""
-    ending = next(canary_object.ending for canary_object in objects.items() if canary_object.title == title)
+    ending = next(canary_object.ending for canary_object in objects.canary_objects() if canary_object.title == title)
     return lambda key: key.endswith(f"/{ending}")
 
 
@@ -147,7 +147,7 @@ class DrawnWorld(CanaryWorld):
 
     def _one_of_it(self) -> Callable[[str], bool]:
         """Whether a key is that of one object of a canary, which is drawn."""
-        ending = f"/{self._draw.choice(objects.items()).ending}{self.suffix}"
+        ending = f"/{self._draw.choice(objects.canary_objects()).ending}{self.suffix}"
         return lambda key: key.endswith(ending)
 
     def identifying(self) -> set[str]:

@@ -61,7 +61,11 @@ def test_what_others_wrote_stays(world):
         (lambda world: world.oss.lose_events(of("hostile name")), {"event": ["hostile name"]}),
         (
             lambda world: world.oms.faults.add(Fault.status(401), where=lambda one: one.raw_path.endswith("/events")),
-            {"accepted": [canary_object.title for canary_object in objects.items()], "counted": [], "listed": []},
+            {
+                "accepted": [canary_object.title for canary_object in objects.canary_objects()],
+                "counted": [],
+                "listed": [],
+            },
         ),
         (
             lambda world: world.task.copies.add(CopyFault.lost(), where=of("between")),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ops.canary import field_report, hops
 from ops.canary.field_report import SEPARATORS
 from ops.canary.in_place import InPlace
-from ops.canary.objects import items
+from ops.canary.objects import canary_objects
 from ops.clouds.wire import Response
 from oss_oms_sync.unconfirmed import NOT_OBSERVED, UNCONFIRMED
 from support.documents import Document
@@ -30,9 +30,9 @@ moments = st.none() | st.integers(0, 10_000).map(
 
 
 @st.composite
-def followed(draw, item):
+def traces(draw, item):
     headers = {"etag": f'"{draw(etags)}"', draw(words).lower(): draw(words), "x-obs-checksum-crc64ecma": "77"}
-    return hops.Followed(
+    return hops.Trace(
         item,
         draw(words),
         draw(etags),
@@ -49,10 +49,12 @@ def followed(draw, item):
 
 @st.composite
 def watches(draw):
-    listed = hops.Lists(draw(words), draw(words), (draw(words), "key"), draw(words), draw(st.booleans()), draw(moments))
-    small = [canary_object for canary_object in items() if canary_object.size <= 1000]
+    listed = hops.ListForm(
+        draw(words), draw(words), (draw(words), "key"), draw(words), draw(st.booleans()), draw(moments)
+    )
+    small = [canary_object for canary_object in canary_objects() if canary_object.size <= 1000]
     return SimpleNamespace(
-        followed=[draw(followed(item)) for item in small],
+        traces=[draw(traces(item)) for item in small],
         counts=hops.Counts(draw(words), 7, 7) if draw(st.booleans()) else None,
         counted=draw(moments),
         is_alone=draw(st.booleans()),
@@ -86,7 +88,7 @@ def test_whatever_the_clouds_say_a_report_identifies_nobody(watch, shown):
     assert PRIVATE not in text
     # No ETag, checksum or time: no long number at all.
     assert not re.search(r"[0-9A-Fa-f]{16}|\d{5}|20\d\d-", text)
-    assert not any(one.etag in text for one in watch.followed if one.etag)
+    assert not any(one.etag in text for one in watch.traces if one.etag)
 
 
 def allowed():

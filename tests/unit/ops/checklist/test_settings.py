@@ -22,7 +22,7 @@ from obs import (
 from obs.model import AbortIncompleteMultipartUpload, ErrorDocument, Expiration, IndexDocument
 
 from ops.checklist.bucket_settings import SETTINGS
-from ops.checklist.checklist import State, compared
+from ops.checklist.checklist import State, read_setting
 from ops.clock import WallClock
 from ops.clouds.buckets import ObsBucketClient, OssBucketClient, Place
 from ops.clouds.keys import Keys, Secret
@@ -51,7 +51,7 @@ class World:
         self.there = ObsBucketClient(Place.of(box.obs.endpoint, THERE), administrator, WallClock())
 
     def row(self, name):
-        return compared(BY_NAME[name], self.here, self.there)
+        return read_setting(BY_NAME[name], self.here, self.there)
 
     def state(self, name):
         return self.row(name).state

@@ -21,8 +21,8 @@ UNRESTRICTED = {"iam::listAuthDomains", "iam:projects:listProjects", "ram:GetCal
 def named(world, *words):
     """The rights that the plan would name."""
     found = []
-    see = module._seen
-    with patch.object(module, "_seen", lambda session, needs: (found.extend(needs), see(session, needs))[1]):
+    see = module._read_states
+    with patch.object(module, "_read_states", lambda session, needs: (found.extend(needs), see(session, needs))[1]):
         world.setup("--plan", *words)
     return {right for need in found for right in need.rights}
 
