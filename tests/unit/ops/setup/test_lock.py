@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ops.clouds import wire
 from sandbox.server.faults import Fault
 from unit.ops.setup.setup_world import NAME, YES, ends, number_of, well
 
@@ -24,7 +25,8 @@ def others_keys(world):
 
 def is_about_lock(request, method):
     """True if a request with this method is about the lock, not about another object beside it."""
-    return request.method == method and getattr(request, "raw_path", urlsplit(getattr(request, "url", "")).path).endswith(f"/{LOCK}")
+    path = urlsplit(request.url).path if isinstance(request, wire.Request) else request.raw_path
+    return request.method == method and path.endswith(f"/{LOCK}")
 
 
 def cut_off_with_lock(world):
