@@ -17,7 +17,7 @@ from tools.package import ROOT
 CODE, OPS = "template/code/oss_oms_sync", "template/ops"
 CATALOGUE = f"{CODE}/answers/zh.json"
 # Who is judged must not be the judge: what ops.py goes by when it judges a certificate stands apart.
-JUDGE = f"{OPS}/certificates.py"
+JUDGE = f"{OPS}/certificate/form.py"
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ CHANGES = {
                 '        Finding("NAMED", t("It has a name"), Result.PASSED, t("{it}", it=settings.project)),\n'
                 "        _clock(evidence),\n",
             ),
-            (JUDGE, '    "CLOCK": Rule(),\n', '    "NAMED": Rule(),\n    "CLOCK": Rule(),\n'),
+            (JUDGE, '    "CLOCK": CheckRule(),\n', '    "NAMED": CheckRule(),\n    "CLOCK": CheckRule(),\n'),
             (
-                f"{OPS}/report/checks.py",
+                f"{OPS}/report/findings.py",
                 '    "CLOCK":',
                 '    "NAMED": t("It has a name"),\n    "CLOCK":',
             ),
@@ -126,7 +126,7 @@ CHANGES = {
             (
                 f"{OPS}/report/status.py",
                 "meaning), numbers, result))",
-                "meaning), numbers, units.number(len(one.right), say), result))",
+                "meaning), numbers, units.number(len(sum_.right), say), result))",
             ),
             (
                 f"{OPS}/report/status.py",
@@ -152,7 +152,7 @@ CHANGES = {
                 "    look: bool = False\n    quiet: bool = False\n",
             ),
             (
-                f"{OPS}/arguments.py",
+                f"{OPS}/command_line/arguments.py",
                 '            flag("--again"',
                 '            flag("--quiet", t("log nothing")),\n            flag("--again"',
             ),

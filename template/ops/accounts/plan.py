@@ -86,7 +86,8 @@ class SetupPlan:
         # A plan with an unknown state is not carried out.
         self.can_be_done = Standing.STOP not in states and Standing.UNSEEN not in states
         self.waits = Standing.WAIT in states
-        self.exit_code = 3 if self.waits or Standing.UNSEEN in states else 0 if self.can_be_done else 1
+        is_unfinished = self.waits or Standing.UNSEEN in states
+        self.exit_code = 1 if Standing.STOP in states else 3 if is_unfinished else 0
 
     @property
     def hash(self) -> str:

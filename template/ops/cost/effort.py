@@ -42,7 +42,7 @@ _OMS_PART_BYTES = 50_000_000
 # 500 Mbit/s.
 _OMS_BYTES_A_SECOND = 62_500_000
 # Requests of `ops.py migrate` to both clouds, and the interval of its requests for progress.
-_GROUP_REQUESTS, _GROUP_LOOK_SECONDS = 60, 10
+_GROUP_REQUESTS, _GROUP_LOOK_SECONDS = 74, 10
 _PIECE_SECONDS = 120
 _IDLE_SECONDS = 0.3
 # Steps of a freeze that do not depend on the number of objects: resending waiting keys; letting the last writes settle;

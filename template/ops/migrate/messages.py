@@ -124,7 +124,10 @@ def _split_folders(prefixes: Sequence[str], folders: Collection[str], own: str) 
 
 def digest_if_nothing_extra(comparison: CompareAnswer) -> str:
     """Return the destination's digest if a comparison found no object only there; otherwise an empty text."""
-    if not isinstance(comparison, Compared) or counted_classes(comparison).keys() & {ObjectClass.UNKNOWN, ObjectClass.ARRIVING}:
+    if not isinstance(comparison, Compared) or counted_classes(comparison).keys() & {
+        ObjectClass.UNKNOWN,
+        ObjectClass.ARRIVING,
+    }:
         return ""
     return f"{comparison.destination.digest:064x}"
 

@@ -214,7 +214,7 @@ def test_who_reads_no_further_gets_no_traceback(environment, stand_in):
 
 def test_certificate_page_and_switch_survive_a_reader_that_stops(environment, stand_in, tmp_path):
     # GIVEN a GO that stands, and a reader such as `head` that is gone before anything is printed
-    mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "r"}
+    mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "r", "go": ""}
     looked = {"closed": mark, "go": certificate(), "checks": [], "migration": None, "next": "", "next_zh": ""}
     stand_in.answers(looked)
     words = ["--frozen-since", "2026-01-31T08:00:00Z", "--html", "page.html", "--out", "certificate.json"]
@@ -229,7 +229,7 @@ def test_certificate_page_and_switch_survive_a_reader_that_stops(environment, st
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_certificate_page_and_switch_survive_a_full_disk(environment, stand_in, tmp_path):
-    mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "r"}
+    mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "r", "go": ""}
     looked = {"closed": mark, "go": certificate(), "checks": [], "migration": None, "next": "", "next_zh": ""}
     stand_in.answers(looked)
     words = ["--frozen-since", "2026-01-31T08:00:00Z", "--html", "page.html", "--out", "certificate.json"]
@@ -249,7 +249,7 @@ def test_ctrl_c_while_it_loads_or_reads_the_command_line_is_quiet(environment, t
     for folder in ("ops", "code"):
         shutil.copytree(TEMPLATE / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(TEMPLATE / "ops.py", tmp_path)
-    file = tmp_path / "ops" / f"{module}.py"
+    file = tmp_path / "ops" / "command_line" / f"{module}.py"
     at = (
         "from __future__ import annotations\n"
         if module == "cli"

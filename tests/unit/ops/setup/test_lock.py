@@ -1,11 +1,13 @@
 """Two who run setup, and one who was cut off: a lock in the log bucket, which says whose it is."""
 
 import json
+from urllib.parse import urlsplit
 
 import pytest
 
+from ops.clouds import wire
 from sandbox.server.faults import Fault
-from unit.ops.setup.setup_world import NAME, YES, ends, well
+from unit.ops.setup.setup_world import NAME, YES, ends, number_of, well
 
 LOCK = f"oms_source_record/setup/{NAME}.json"
 OTHER = ("LTAIofAnotherPerson01", "secretOfAnotherPerson000000001")
@@ -21,11 +23,23 @@ def others_keys(world):
     return {**keys, **dict(zip([name for name in keys if name.startswith("ALIBABA")], OTHER, strict=False))}
 
 
+def is_about_lock(request, method):
+    """True if a request with this method is about the lock, not about another object beside it."""
+    path = urlsplit(request.url).path if isinstance(request, wire.Request) else request.raw_path
+    return request.method == method and path.endswith(f"/{LOCK}")
+
+
+def cut_off_with_lock(world):
+    """Cut a run off as soon as it has the lock."""
+    number = number_of(lambda request: is_about_lock(request, "PUT"))
+    with world.cut_off("dies_after", number, away=0):
+        world.setup(typed=YES)
+
+
 @pytest.fixture
 def cut_off(world):
-    """A run that was cut off a moment ago, while it had the lock."""
-    with world.cut_off("dies_after", 40, away=0):
-        world.setup(typed=YES)
+    """The lock of a run that was cut off a moment ago."""
+    cut_off_with_lock(world)
     return json.loads(world.oss.objects(world.log_bucket)[LOCK].data)
 
 
@@ -54,8 +68,7 @@ def test_without_a_terminal_the_hash_of_that_plan_is_the_yes(world, cut_off):
 
 def test_a_plan_of_before_takes_no_lock_over(world):
     shown = json.loads(well(world.setup("--plan", "--json")).splitlines()[-1])
-    with world.cut_off("dies_after", 40, away=0):
-        world.setup(typed=YES)
+    cut_off_with_lock(world)
     ends(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan is another one now")
 
 
@@ -75,6 +88,6 @@ def test_only_the_run_that_the_plan_names_is_taken_over(world, cut_off):
 
 def test_a_lock_that_cannot_be_read_back_is_in_nobody_s_way(world):
     world.oss.create_bucket(world.log_bucket)
-    world.oss.faults.add(Fault.status(503), 8, where=lambda one: one.method == "GET" and "/setup/" in one.raw_path)
+    world.oss.faults.add(Fault.status(503), 8, where=lambda request: is_about_lock(request, "GET"))
     ends(world.setup(typed=YES), 1, "refused GET: 503")
     well(world.setup(typed=YES))

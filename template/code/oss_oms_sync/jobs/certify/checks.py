@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 
-from oss_oms_sync.answers.certificate import HeaderLost, bound_of
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
-from oss_oms_sync.answers.step import Finding, Result, Step
-from oss_oms_sync.answers.text import AtLeast, Text, sentences, t
+from oss_oms_sync.answers.step import Finding, Result
+from oss_oms_sync.answers.text import AtLeast, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS
@@ -17,10 +16,11 @@ from oss_oms_sync.comparison.proof import GRANT_READING, UNREADABLE
 from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.jobs.certify.class_checks import checks_of_classes, unseen
 from oss_oms_sync.jobs.certify.closing_checks import REHEARSED, closed, nothing_waits, oms_finished, stood_still
-from oss_oms_sync.jobs.certify.evidence import DEPLOY, DOCTOR, METADATA, NOT_IN_SCOPE, Comparison, Evidence
+from oss_oms_sync.jobs.certify.evidence import DEPLOY, DOCTOR, Comparison, Evidence
+from oss_oms_sync.jobs.certify.header_check import metadata
 from oss_oms_sync.jobs.certify.sample import BACK_TO_SOURCE, OUT_OF_TIME
 from oss_oms_sync.passes.states import MAX_PASS_AGE
-from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, Side
+from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN
 from oss_oms_sync.settings import Settings
 
 _FROZEN = partial(
@@ -41,16 +41,6 @@ _CLOCK = partial(
     "CLOCK",
     t("All clouds' clocks are within {clocks_seconds} seconds of the function's", clocks_seconds=CLOCKS_SECONDS),
 )
-# Sample size that shows enough of the headers.
-_SAMPLE_OF_HEADERS = 100
-_METADATA = partial(
-    Finding,
-    METADATA.upper(),
-    t(
-        "Content-Type, Content-Disposition, Content-Encoding, Content-Language, Cache-Control, Expires and the users'"
-        " own headers are the same in OBS"
-    ),
-)
 
 
 def all_checks(evidence: Evidence, settings: Settings) -> list[Finding]:
@@ -65,7 +55,7 @@ def all_checks(evidence: Evidence, settings: Settings) -> list[Finding]:
         _sums(evidence, scope),
         *checks_of_classes(evidence, scope),
         _sample(evidence),
-        _metadata(evidence),
+        metadata(evidence),
         nothing_waits(evidence),
         _task(evidence, settings),
         _clock(evidence),
@@ -242,90 +232,6 @@ def _sample(evidence: Evidence) -> Finding:
         fewer = t("Compare again, after restoring what is archived. Or go on with a sample of as many as can be read")
         return finding(Result.NOT_PROVEN, text, fewer, options.cutover(sample=read))
     return finding(Result.PASSED, text)
-
-
-def _metadata(evidence: Evidence) -> Finding:
-    """Check that the headers of the sample are the same in OBS.
-
-    The check gates if a sample was requested, or if the sync task may not migrate headers.
-    """
-    headers, options, comparison = evidence.headers, evidence.options, evidence.comparison
-    text, why = sentences(*_describe_headers(evidence)), options.accept.get(METADATA)
-    is_lacking = headers.migrated is False or bool(headers.documented)
-    is_unknown = headers.migrated is None and not headers.compared
-    finding = partial(_METADATA, gates=options.sample > 0 or headers.migrated is not True)
-    if options.sample and not headers.compared:
-        return finding(Result.NOT_RUN, text, t("Go on with the cutover, which asks again"), options.cutover())
-    if is_unknown and why is None:
-        by_sample = t("Go on with a sample, which compares headers. Or accept metadata by name")
-        return finding(Result.NOT_RUN, text, by_sample, options.cutover(sample=_SAMPLE_OF_HEADERS))
-    if not (headers.unexpected or is_lacking or is_unknown):
-        return finding(Result.PASSED if headers.compared else Result.NOT_RUN, text)
-    if why is not None:
-        return finding(Result.PASSED, sentences(text, t("Accepted by name: {why}", why=why)))
-    lost = headers.unexpected or headers.documented
-    source = comparison.tally.side("source", *NOT_IN_SCOPE) if comparison else Side()
-    result, step = Result.NOT_PROVEN, options.accepting(METADATA)
-    if headers.unexpected:
-        result, step = Result.FAILED, Step("migrate", {"overwrite": True})
-        following = t(
-            "Migrate with --overwrite in an open project, which reads and writes all {objects:object|objects}"
-            " ({bytes:byte|bytes}) once more; or write these objects again at the source, each a PUT and a copy, unless"
-            " the task compares CRC64 and skips what is equal. If neither helps, run the cutover with --accept"
-            " metadata='who, why'"
-        )
-    elif headers.migrated:
-        following = t(
-            "Accept it by name: OMS copies values of letters, digits and hyphens only. Or write the objects again at"
-            " the source with such values: each is a PUT and a copy"
-        )
-    else:
-        following = t(
-            "Accept it by name. Or take a sync task that migrates metadata: in an open project delete this one in the"
-            " OMS console, empty SYNC_URL in s.yaml, set up and deploy again, and then migrate with --overwrite, which"
-            " reads and writes all {objects:object|objects} ({bytes:byte|bytes}) once more"
-        )
-    return finding(
-        result,
-        text,
-        following.filled(objects=source.objects, bytes=source.bytes),
-        step,
-        sorted({key for header_lost in lost.values() for key in header_lost.keys})[:MAX_KEYS],
-    )
-
-
-def _describe_headers(evidence: Evidence) -> Iterator[Text]:
-    headers, sample = evidence.headers, evidence.sample
-    if headers.migrated is False:
-        yield t("The sync task does not migrate metadata, so OMS copies Content-Type alone")
-    if headers.migrated is None:
-        yield t("OMS does not report whether the sync task migrates metadata")
-    if not headers.compared or sample is None:
-        not_compared = t("Headers were not compared")
-        yield t("Headers were not compared: {why}", why=headers.problem) if headers.problem else not_compared
-        return
-    yield t(
-        "The headers of {drawn:object|objects} drawn at random, and of {more} more so that each first-level folder has"
-        " one, were compared",
-        drawn=headers.drawn,
-        more=len(headers.more),
-    )
-    if headers.documented:
-        yield t("Not copied, as OMS's documents say: {lost}", lost=_listed(headers.documented))
-    if headers.unexpected:
-        yield t("Lost or changed otherwise: {lost}", lost=_listed(headers.unexpected))
-    elif not headers.documented and headers.drawn:
-        yield t(
-            "None differs: with 95 % confidence, fewer than {percent} of {drawn_from} do",
-            percent=bound_of(headers.drawn),
-            drawn_from=sample.drawn_from,
-        )
-
-
-def _listed(lost: Mapping[str, HeaderLost]) -> list[Text]:
-    return [
-        t("{name} ({n:object|objects})", name=name, n=header_lost.objects) for name, header_lost in sorted(lost.items())
-    ]
 
 
 def _task(evidence: Evidence, settings: Settings) -> Finding:

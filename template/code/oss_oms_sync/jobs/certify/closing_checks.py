@@ -199,13 +199,9 @@ def stood_still(evidence: Evidence, scope: Finding) -> Finding:
     if comparison is None or scope.result is Result.NOT_RUN:
         return unseen(_STOOD_STILL, scope)
     still, finished = comparison.standstill, evidence.oms.finished
+    not_run = partial(_STOOD_STILL, Result.NOT_RUN, next=_GO_ON, step=go_on)
     if still is None:
-        return _STOOD_STILL(
-            Result.NOT_RUN,
-            t("No standstill pass has begun after {as_of}", as_of=comparison.state.as_of),
-            _GO_ON,
-            go_on,
-        )
+        return not_run(t("No standstill pass has begun after {as_of}", as_of=comparison.state.as_of))
     still_tally, began = still.state.tally, timestamp(still.began)
     sides = (
         (t("the source"), comparison.tally.state, still_tally.state),
@@ -219,11 +215,8 @@ def stood_still(evidence: Evidence, scope: Finding) -> Finding:
             go_on,
         )
     if finished and still.began < finished:
-        return _STOOD_STILL(
-            Result.NOT_RUN,
-            t("The standstill pass began at {began}, before OMS had been quiet for ten minutes", began=began),
-            _GO_ON,
-            go_on,
+        return not_run(
+            t("The standstill pass began at {began}, before OMS had been quiet for ten minutes", began=began)
         )
     digests = f"{still_tally.state:064x}, {still_tally.twin:064x}"
     return _STOOD_STILL(Result.PASSED, t("The same digests at {began}: {digests}", began=began, digests=digests))
