@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ from ops.report import cutover_result, findings
 from ops.report.words import NEXT_STEPS, STOPS, Words
 from oss_oms_sync.answers import text
 from oss_oms_sync.answers.certificate import CutoverVerdict
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Stop
+from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.jobs.status import verdict
+from oss_oms_sync.rules.remedy import Counts, Tried, remedy
 from support.answers import EXAMPLES, answer
 from unit.answers.test_text import PHRASES
 from unit.ops.web_page import certificate_page, page_of, parse, status_page
@@ -103,7 +107,25 @@ def test_every_step_of_a_verdict_has_words():
             if isinstance(job, ast.Constant)
         )
     }
-    assert {"doctor", "compare deep"} <= named <= NEXT_STEPS.keys()
+    assert {"doctor", "status"} <= named <= NEXT_STEPS.keys()
+
+
+@pytest.mark.parametrize(
+    "object_class", [ObjectClass.MISSING, ObjectClass.OVERWRITTEN, ObjectClass.OLDER, ObjectClass.SUSPICIOUS]
+)
+def test_each_step_of_a_remedy_has_words(object_class):
+    prefixes = ((), ["a/"], None)
+    counts = [Counts(2, *proven, prefixes=names) for proven in ((0, 0), (1, 1), (2, 2)) for names in prefixes]
+    attempts = [
+        Tried(),
+        Tried(deep=True),
+        Tried(submitted=2, overwrite=True),
+        Tried(since="2026-01-01T00:00:00Z"),
+        Tried(earlier="2026-01-01T00:00:00Z"),
+    ]
+    facts = product(counts, OverwriteMode, attempts)
+    steps = [remedy(object_class, count, mode, tried, is_open=True).step for count, mode, tried in facts]
+    assert {" ".join([step.job, *step.options]) for step in filter(None, steps)} <= NEXT_STEPS.keys()
 
 
 def test_text_equal_to_a_phrase_stays_unchanged():
