@@ -29,7 +29,7 @@ REGIONS = ["cn-hangzhou", "cn-beijing", "cn-shenzhen"]
 
 
 def of(title: str) -> Callable[[str], bool]:
-    """Whether a key is that of this object of a canary."""
+    """Return a check for the key of this object of a canary."""
     ending = next(canary_object.ending for canary_object in objects.canary_objects() if canary_object.title == title)
     return lambda key: key.endswith(f"/{ending}")
 
@@ -151,7 +151,7 @@ class DrawnWorld(CanaryWorld):
         return lambda key: key.endswith(ending)
 
     def identifying(self) -> set[str]:
-        """What tells whose it is, or when it was."""
+        """Return the parts that identify the owner or the time."""
         runs = {run for request in self.sent for run in re.findall(r"\d{8}T\d{6}Z-\w{4}", request.url)}
         # ETags, checksums, times, numbers of requests.
         told = {value.strip('"') for response in self.answered for value in response.headers.values()}

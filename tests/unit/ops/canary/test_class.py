@@ -34,7 +34,7 @@ def compared(world):
 
 
 def counted(answer, name):
-    """How many of a class there are on both sides."""
+    """Return the numbers of objects of a class on both sides."""
     return [answer["classes"][name][side]["objects"] for side in ("source", "destination")]
 
 

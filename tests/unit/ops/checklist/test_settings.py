@@ -280,7 +280,7 @@ def test_the_document_put_there_makes_both_equal_and_keeps_what_else_is_there(wo
 
 
 RULE = "<Prefix>a/</Prefix><Status>Enabled</Status>"
-# What OBS has no like of.
+# Settings that OBS cannot express.
 LEFT_OUT = [
     "<Transition><Days>9</Days><StorageClass>ColdArchive</StorageClass></Transition>",
     "<Expiration><CreatedBeforeDate>2026-01-01T00:00:00.000Z</CreatedBeforeDate></Expiration>",

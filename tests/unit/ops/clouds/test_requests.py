@@ -24,14 +24,14 @@ from support.names import esdk
 SOURCE, DESTINATION = "photos", "photos-obs"
 KEY = "a b/é+%/c=.txt"
 HEADERS = {"Content-Type": "text/plain", "Cache-Control": "no-cache", "x-oss-meta-note": 'a=b "c"'}
-# What only one of both sends, and why that asks for nothing else.
+# Parts that only one of the two sends, and the reason that the request is the same.
 DIFFERENT = {
     "accept": "the SDKs say that they take any type, which is so without it",
     "accept-encoding": "the SDKs could unpack what is compressed; nothing is where nobody asks for it",
     "connection": "the SDKs keep connections open",
     "user-agent": "each has its own name",
     "host": "at an address of this machine the port is said by both, in other cases of the name",
-    # Of the signature: each is in both where it is needed.
+    # Parts of the signature: each is in both where it is needed.
     "content-length": "a request without a body may say so, or not",
     "content-md5": "the SDK checks a CRC64 after the call, and here OSS checks the MD5 before it stores anything",
     "content-type": "is compared where contents are sent whose type is kept",
@@ -73,7 +73,7 @@ def their_obs(box, monkeypatch):
 
 
 def seen(request):
-    """What a request asks for, without what `DIFFERENT` names."""
+    """Return the parts of a request, without those that `DIFFERENT` names."""
     told = {name: value for name, value in request.headers.items() if name not in DIFFERENT}
     if request.method in ("PUT", "POST") and "partNumber" not in request.params:
         told["content-type"] = request.headers.get("content-type")
@@ -150,7 +150,7 @@ OSS_CALLS = {
         lambda theirs: theirs.get_bucket_worm(sdk.GetBucketWormRequest(bucket=SOURCE)),
     ),
 }
-# Those that checklist reads.
+# Settings that checklist reads.
 OSS_SETTINGS = {
     "acl": (sdk.Client.get_bucket_acl, sdk.GetBucketAclRequest),
     "cname": (sdk.Client.list_cname, sdk.ListCnameRequest),
@@ -299,7 +299,7 @@ def test_what_oms_is_asked_equals_the_sdks(box):
     assert list(map(seen, mine)) == list(map(seen, yours))
 
 
-# What a signature covers, by the vendors' pages: headers, and parameters of the query.
+# The parts that a signature covers, by the vendors' pages: headers, and parameters of the query.
 SIGNED_HEADERS = {
     "oss": re.compile(r"x-oss-.*|content-type|content-md5"),
     "obs": re.compile(r"x-obs-.*|content-type|content-md5|date"),
@@ -311,13 +311,13 @@ SIGNED_QUERY = {
     "obs": re.compile("|".join((*OBS_SETTINGS, "mirrorBackToSource|object-lock|versions|versioning|versionId"))),
     "oms": re.compile(r".*"),
 }
-# What is added where nothing of it was.
+# Parts that are added to a request without them.
 MORE = {
     "oss": ({"x-oss-meta-more": "1"}, "versionId=1"),
     "obs": ({"x-obs-meta-more": "1"}, "versionId=1"),
     "oms": ({}, "more=1"),
 }
-# What a cloud answers to a signature that is not that of the request; HEAD has no code.
+# A cloud's answer to the signature of another request; HEAD has no code.
 REFUSED = {"SignatureDoesNotMatch", "InvalidArgument", "InvalidAccessKeyId", "AccessDenied", "APIGW.0301", ""}
 # What may lead to a call that there is not, which is said first.
 ELSEWHERE = {"another method", "another path", "more versionId=1"}

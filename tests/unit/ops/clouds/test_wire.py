@@ -118,7 +118,7 @@ def test_hosts_of_no_proxy_are_asked_directly(monkeypatch, tunnel, excepted):
 
 
 def in_both(error: OpsError) -> list[str]:
-    """What it says, in both languages."""
+    """Return the texts of the error, in both languages."""
     return [text.of(language) for text in (error.happened, error.fix) for language in ("en", "zh")]
 
 
