@@ -42,9 +42,10 @@ test: setup ## Run every test, side by side on all cores (EXTRAS=1: what that le
 	$(PYTEST) $(if $(EXTRAS),-m "extras or part") \
 		$(if $(COVERAGE),--cov $(if $(EXTRAS),--cov-append --cov-fail-under=95,--cov-report=))
 
-check: setup ## Lint, and check types and layers
+check: setup ## Lint, and check the language of the code, types and layers
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/python -m tools.language
 	$(BIN)/mypy template/code
 	$(BIN)/mypy template/ops
 	$(BIN)/mypy template/ops.py template/digests.py template/policies/show.py

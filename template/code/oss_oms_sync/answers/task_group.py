@@ -17,8 +17,10 @@ from oss_oms_sync.answers.text import Text, t
 
 
 class OverwriteMode(Enum):
-    """Overwrite modes of a sync task or a task group, by OMS's names. A mode that OMS adds later keeps its name and is
-    no member: callers treat it, like a mode that OMS does not report, as DEFAULT.
+    """Overwrite modes of a sync task or a task group, by OMS's names.
+
+    A mode that OMS adds later keeps its name and is no member: callers treat it, like a mode that OMS does not report,
+    as DEFAULT.
 
     Source: OMS, "Creating a sync task". By default OMS skips an object that OBS has in the same size and not older;
     with CRC64 only where one of the two objects has no CRC64.

@@ -20,15 +20,17 @@ from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.rules.remedy import Counts, Remedy, Tried, narrowest_prefixes, remedy
 
-# What a pass can be asked for besides (passes/pieces.py).
+# Wishes of a pass beside its scope (passes/pieces.py).
 _WISHES = ("since", "deep", "overwrite", "cutover")
 
 
 @dataclass(frozen=True)
 class CompareResult:
-    """What a pass has found, and what is answered of any; `state` is None if there is no pass. `overwrite_mode` is the
-    sync task's. `stood_still`: whether a standstill pass has seen since what the pass has judged; None if there was
-    none."""
+    """The result of a pass, and the part of the answer that any pass has; `state` is None if there is no pass.
+
+    `overwrite_mode` is the sync task's. `stood_still`: True if a later standstill pass agrees with the pass, None if
+    there was none.
+    """
 
     tally: Tally
     answer: PassAnswer
@@ -42,12 +44,12 @@ class CompareResult:
         return self.stood_still is False
 
     def to_json(self) -> dict[str, object]:
-        """As the caller gets it: classes and folders are only known at the end."""
+        """Return the answer; classes and folders are known only when the pass has ended."""
         is_compared = self.answer.finished and not (self.state and self.state.scope.standstill)
         return to_json(self.compared() if is_compared else CompareAnswer(**self._answer()))  # type: ignore[no-any-return]
 
     def compared(self) -> Compared:
-        """What is found at the end."""
+        """Return the answer of a pass that has ended."""
         return Compared(
             **self._answer(),
             **self.tally.shown(),
@@ -58,7 +60,7 @@ class CompareResult:
         )
 
     def _answer(self) -> dict[str, Any]:
-        """What is known of any pass, by the names of CompareAnswer."""
+        """Return the part that any pass has, by the names of CompareAnswer."""
         state, tally, finished = self.state, self.tally, self.answer.finished
         is_standstill = state is not None and state.scope.standstill
         return {
@@ -76,7 +78,7 @@ class CompareResult:
         }
 
     def _deep(self) -> Deep | None:
-        """What reading showed, if anything was to be read."""
+        """Return the results of reading; None if there was nothing to read."""
         counts = self.tally.counts
         shown = {name: counts.get(f"deep_{name}", 0) for name in (*(proof.value for proof in Proof), "bytes")}
         return Deep(**shown, keys=self.tally.unread) if any(shown.values()) else None
@@ -110,7 +112,7 @@ class CompareResult:
 
 
 def missing_rights(tally: Tally) -> list[Text]:
-    """Which rights were missing to read objects, and what grants them."""
+    """List the permissions that were missing to read objects, each with the way to grant it."""
     counts = {name: tally.counts.get(f"deep_{name}", 0) for name in MISSING_RIGHTS}
     return [MISSING_RIGHTS[name].filled(number=number) for name, number in counts.items() if number]
 
@@ -142,8 +144,10 @@ def counts_of(tally: Tally, object_class: ObjectClass, suffix: str) -> Counts:
 
 
 def _prefixes(tally: Tally, object_class: ObjectClass) -> list[str]:
-    """Return the prefixes of a migration that overwrites a class: that of overwritten objects mends suspicious and
-    older ones as well."""
+    """Return the prefixes of a migration that overwrites a class.
+
+    The migration of overwritten objects mends suspicious and older objects as well.
+    """
     classes: tuple[ObjectClass, ...] = (object_class,)
     if object_class is ObjectClass.OVERWRITTEN:
         classes = (object_class, ObjectClass.SUSPICIOUS, ObjectClass.OLDER)

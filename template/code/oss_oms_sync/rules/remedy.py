@@ -48,10 +48,13 @@ _OVERWRITE = Step("compare", {"overwrite": True, "restart": True})
 
 @dataclass(frozen=True)
 class Counts:
-    """Objects of one class in the source. `proven_different` and `in_vain` count those with an equal size in OBS that
-    were read and differ, and that OMS accepted once more without effect; `are_same_size`: all have an equal size.
-    `prefixes` are those of a migration that overwrites the objects: empty for all keys, None if a task group cannot
-    take the project's keys. `key` is that of a single object, if only this object is in question."""
+    """Objects of one class in the source.
+
+    `proven_different` and `in_vain` count those with an equal size in OBS that were read and differ, and that OMS
+    accepted once more without effect; `are_same_size`: all have an equal size. `prefixes` are those of a migration that
+    overwrites the objects: empty for all keys, None if a task group cannot take the project's keys. `key` is that of a
+    single object, if only this object is in question.
+    """
 
     objects: int
     proven_different: int = 0
@@ -63,11 +66,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class Tried:
-    """Attempts so far: wishes and effects of the comparison that found the objects. `overwrite`: it submitted
-    overwritten objects, and nobody has rechecked them since. `since`: its wish. `earlier`: the time of the oldest
-    object, if the pass submitted only what was written since it `begins`. `migration`: the step that copies `unsent`
-    objects sooner. `frozen`: a cutover has frozen the source; `go_stands`: it ended in a GO, which keeps the project
-    closed."""
+    """Attempts so far: wishes and effects of the comparison that found the objects.
+
+    `overwrite`: it submitted overwritten objects, which were not rechecked since. `since`: its wish. `earlier`: the
+    time of the oldest object, if the pass submitted only objects written since `begins`. `migration`: the step that
+    copies `unsent` objects sooner. `frozen`: a cutover has frozen the source; `go_stands`: it ended in a GO, which
+    keeps the project closed.
+    """
 
     deep: bool = False
     missing_rights: Sequence[Text] = ()
@@ -89,8 +94,10 @@ class Tried:
 
 
 class Remedy(NamedTuple):
-    """A remedy, and its first step; None if the user has to act outside of this tool. `is_special`: a plain submission
-    is known or supposed to do nothing, so the sentence says what does."""
+    """A remedy, and its first step; None if the user has to act outside of this tool.
+
+    `is_special`: a plain submission is known or supposed to do nothing, so the sentence names another way.
+    """
 
     text: Text
     step: Step | None
@@ -100,9 +107,11 @@ class Remedy(NamedTuple):
 def remedy(
     object_class: ObjectClass, counts: Counts, mode: OverwriteMode | None, tried: Tried, *, is_open: bool
 ) -> Remedy:
-    """Return the remedy of objects of a class; without text if nothing but an acceptance is left, or nothing is wrong.
+    """Return the remedy of objects of a class; without text if only an acceptance is left, or nothing is wrong.
+
     `mode` is the sync task's, None if OMS does not report it. `is_open`: the project submits objects, or the next step
-    of a cutover opens it."""
+    of a cutover opens it.
+    """
     match object_class:
         case ObjectClass.MIGRATING:
             return Remedy(_MIGRATING, _RESTART)
@@ -122,14 +131,19 @@ def remedy(
 
 
 def closed_remedy(*, go_stands: bool) -> Text:
-    """Return the remedy of objects that nothing submits, because no cutover opens the project (ops/cutover/close.py).
-    No step opens it either: the user has to know that OBS is not in use."""
+    """Return the remedy of objects that no job submits, because no cutover opens the project (ops/cutover/close.py).
+
+    No step opens it either: the user has to know that OBS is not in use.
+    """
     return _GO_STANDS if go_stands else _STAYS_CLOSED
 
 
 def narrowest_prefixes(keys: Sequence[str], objects: int, folders: Sequence[str]) -> list[str]:
-    """Return the narrowest prefixes of so many objects, at most ten: their keys or the folders of these, if all `keys`
-    are there; else their first-level `folders`. Empty if some cannot be named."""
+    """Return the narrowest prefixes of a number of objects, at most ten.
+
+    They are the keys or their folders, if all `keys` are given; else the first-level `folders`. Empty if some cannot
+    be typed.
+    """
     prefixes = list(folders)
     if keys and len(keys) == objects:
         prefixes = _without_nested(sorted(keys))
@@ -257,9 +271,11 @@ def _reading(counts: Counts) -> Step:
 
 
 def _migration(counts: Counts, mode: OverwriteMode | None) -> Step | None:
-    """Return the migration that overwrites the objects, and as little else as prefixes allow. None where there can be
-    none: a task group takes no suffix, and none begins beside a sync task that overwrites nothing, which doctor
-    refuses."""
+    """Return the migration that overwrites the objects, and as little else as prefixes allow.
+
+    None if it is impossible: a task group takes no suffix, and none begins beside a sync task that overwrites nothing,
+    which doctor refuses.
+    """
     if counts.prefixes is None or mode is OverwriteMode.NEVER:
         return None
     return Step("migrate", {"overwrite": True, **({"prefix": [*counts.prefixes]} if counts.prefixes else {})})

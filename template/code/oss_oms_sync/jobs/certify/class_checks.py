@@ -19,8 +19,10 @@ from oss_oms_sync.rules.remedy import remedy
 
 
 class _ClassCheck(NamedTuple):
-    """A check that some classes are empty, or accepted by name if they can be. `seen` and `next` are about the objects
-    that are in them; `next` is empty where that depends."""
+    """A check that some classes are empty, or accepted by name if they can be.
+
+    `seen` and `next` describe the objects in them; `next` is empty if it depends on more than the class.
+    """
 
     id: str
     classes: Sequence[ObjectClass]
@@ -119,7 +121,7 @@ _GO_ON = t("Go on with the cutover")
 
 
 def checks_of_classes(evidence: Evidence, scope: Finding) -> Iterator[Finding]:
-    """A check for each class that decides anything."""
+    """Yield a check for each class that decides about the cutover."""
     comparison, task = evidence.comparison, evidence.task
     for check in _CHECKS:
         finding = partial(Finding, check.id, check.wanted)
@@ -130,7 +132,7 @@ def checks_of_classes(evidence: Evidence, scope: Finding) -> Iterator[Finding]:
 
 
 def unseen(finding: partial[Finding], scope: Finding) -> Finding:
-    """A check where no comparison counts, which `scope` explains."""
+    """Return the finding of a check without a comparison that counts, as `scope` explains."""
     return finding(Result.NOT_RUN, t("No comparison counts: see SCOPE"), scope.next, scope.step)
 
 
@@ -143,16 +145,16 @@ def _judged(
     if not number:
         return finding(Result.PASSED, t("none"))
     text = t("{number:object|objects}, {size} bytes: {seen}", number=number, size=size, seen=check.seen)
-    keys, one = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
-    if not one.can_be_accepted:
+    keys, accepted_class = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
+    if not accepted_class.can_be_accepted:
         return finding(Result.FAILED, text, *_mend(check, comparison, task, evidence), keys)
-    if (why := evidence.options.accept.get(one.title)) is not None:
+    if (why := evidence.options.accept.get(accepted_class.title)) is not None:
         return finding(Result.PASSED, t("{seen}. Accepted by name: {why}", seen=text, why=why), keys=keys)
     return finding(Result.NOT_PROVEN, text, *_prove(check, comparison, evidence), keys)
 
 
 def _prove(check: _ClassCheck, comparison: Comparison, evidence: Evidence) -> tuple[Text, Step]:
-    """How objects are proven to be equal, or accepted by the name of their class."""
+    """Return the way to prove that objects are equal, or to accept them by the name of their class."""
     object_class, scope = check.classes[0], comparison.state.scope
     if object_class in UNPROVEN and not scope.deep:
         return check.next, evidence.options.comparing(scope, deep=True, restart=True)
@@ -160,7 +162,7 @@ def _prove(check: _ClassCheck, comparison: Comparison, evidence: Evidence) -> tu
 
 
 def by_hand(comparison: Comparison) -> Text:
-    """What to do about objects that reading did not prove: to grant the right first, where one is missing."""
+    """Return the remedy of objects that reading did not prove: the missing permission first, if there is one."""
     missing = missing_rights(comparison.tally)
     return sentences(*missing, _GRANT) if missing else _BY_HAND
 

@@ -13,7 +13,7 @@ from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.rules.remedy import Remedy
 
 NOTHING_TO_DO = t("Nothing.")
-# What comes of a key in a closed project: nothing sends it, so these are all that can be promised.
+# The next event of a key in a closed project, in which no job submits it.
 WAITS = t("It waits where it is, and replay sends it once the project is open.")
 WITH_OMS = t(
     "OMS may still copy what it accepted; nothing is sent again until the project is open and compare has found what"
@@ -23,9 +23,11 @@ NOT_SENT = t("It is not sent until the project is open.")
 
 
 class Story(NamedTuple):
-    """What happened to the key, and what happens next in an open project; `closed`: what does in a closed one, None if
-    there is nothing to send in either; `well`: this version is in OBS, or on its way; `step`: the remedy, where a
-    resend is not it."""
+    """The story of a key: its outcome, and the next event in an open project.
+
+    `closed`: the next event in a closed project, None if there is nothing to send in either; `well`: this version is in
+    OBS, or in progress; `step`: the remedy, if a resend does not help.
+    """
 
     told: Text
     following: Text
@@ -52,8 +54,10 @@ def story_of_failed_copy(details: Mapping[str, object]) -> Story:
 
 
 def story_in_obs(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, was_resent: bool) -> Story:
-    """Return the story of an accepted version by its class in OBS; `remedy` is what puts it there in the place of
-    another, and it `was_resent` after OMS failed to copy it."""
+    """Return the story of an accepted version by its class in OBS.
+
+    `remedy` puts it there in the place of another version; it `was_resent` after OMS failed to copy it.
+    """
     if object_class is ObjectClass.EQUAL_CONTENTS:
         return Story(t("It is in OBS, with the same contents."), NOTHING_TO_DO, None, well=True)
     if object_class.is_equal and was_resent:

@@ -1,5 +1,7 @@
-"""The verdict on OMS's part: what it failed to copy, what it still has to copy, and what is in OBS. Each rule says what
-it found, if anything."""
+"""The verdict on OMS's part: failed copies, copies in progress, and the objects in OBS.
+
+Each rule yields its verdict, if it applies.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ unknown = partial(Verdict, VerdictState.UNKNOWN)
 _COUNTERS_MISSING = t(
     "Nothing waits here, but OMS's answer lacks some of its counters: see the task in the OMS console."
 )
-# What stands still of a migration, by the option of what ends that.
+# Reasons why a migration stands still, by the option that ends it.
 _STOPPED = {
     "go_on": t("The migration of the old objects is paused. To let it go on: python3 ops.py migrate --go-on"),
     "retry": t(
@@ -43,7 +45,7 @@ _RESENT = t(
 
 
 def stuck_at_oms(facts: Facts) -> Iterator[Verdict]:
-    """What OMS fails to copy however often it is sent again."""
+    """Yield the verdict of objects that OMS fails to copy after every resend."""
     failures = facts.failures
     if failures and failures.stuck:
         yield behind(
@@ -60,7 +62,7 @@ def stuck_at_oms(facts: Facts) -> Iterator[Verdict]:
 
 
 def failed_to_copy(facts: Facts) -> Iterator[Verdict]:
-    """What OMS reports as failures, and nobody knows what became of it."""
+    """Yield the verdict of failures that OMS reports and whose outcome is unknown."""
     copying, failures, earlier = facts.copying, facts.failures, None
     if isinstance(copying.months, Failure):
         text = t(
@@ -88,7 +90,7 @@ def failed_to_copy(facts: Facts) -> Iterator[Verdict]:
 
 
 def yet_to_copy(facts: Facts) -> Iterator[Verdict]:
-    """What OMS has had to work on for too long, or nobody knows for how long."""
+    """Yield the verdict of work that OMS has had for too long, or for an unknown time."""
     unfinished, last_day = facts.copying.unfinished, facts.copying.last_day
     if isinstance(last_day, Failure):
         yield behind(
@@ -126,7 +128,7 @@ def yet_to_copy(facts: Facts) -> Iterator[Verdict]:
 
 
 def too_many(facts: Facts) -> Iterator[Verdict]:
-    """What a pass has left, because a migration copies it sooner."""
+    """Yield the verdict of objects that a pass has left, because a migration copies them sooner."""
     compared = facts.in_obs.last.state if facts.in_obs.last else None
     for last in filter(None, (compared, facts.coverage.recent)):
         if last.unsent:
@@ -179,7 +181,7 @@ def differing_in_obs(facts: Facts) -> Iterator[Verdict]:
 
 
 def old_objects_stopped(facts: Facts) -> Iterator[Verdict]:
-    """A migration of the old objects that does not go on by itself."""
+    """Yield the verdict of a migration of existing objects that does not continue without action."""
     group = facts.old_objects
     if isinstance(group, Failure) and group.status == 404:
         yield behind(
@@ -204,7 +206,7 @@ def old_objects_stopped(facts: Facts) -> Iterator[Verdict]:
 
 
 def old_objects_unknown(facts: Facts) -> Iterator[Verdict]:
-    """A migration of the old objects of which OMS does not tell how far it is."""
+    """Yield the verdict of a migration of existing objects whose progress OMS does not report."""
     group = facts.old_objects
     if isinstance(group, Failure):
         yield unknown(
@@ -226,7 +228,7 @@ def old_objects_unknown(facts: Facts) -> Iterator[Verdict]:
 
 
 def on_their_way(facts: Facts) -> Text | None:
-    """How far the old objects are, for any verdict while OMS copies them, or has done so."""
+    """Return the progress of the migration of existing objects; None if OMS does not report it."""
     group = facts.old_objects
     if not isinstance(group, TaskGroup):
         return None
@@ -244,7 +246,7 @@ def on_their_way(facts: Facts) -> Text | None:
 
 
 def seen_in_obs(in_obs: InObs) -> Text:
-    """What the last comparison has seen, for the verdict that all is in step."""
+    """Return the result of the last comparison, for the verdict that all is in step."""
     if not in_obs.last:
         return t("That is what OMS accepted: nothing has looked at OBS yet (python3 ops.py compare).")
     if in_obs.last.is_contradicted:

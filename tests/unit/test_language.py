@@ -1,0 +1,42 @@
+"""The check of the language finds vague names and sentences without a noun, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tools.language import BEGINNING, prose, vague_identifiers
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("for one in records:\n    print(one)", ["one", "one"]),
+        ("def is_told(key): ...", ["is_told"]),
+        ("class LastSeen: ...", ["LastSeen"]),
+        ("answer(seen=state.found)", ["seen", "found"]),
+        ("def test_one_key(): ...", []),
+        ("from hypothesis import given\n\n@given(keys)\ndef test_keys(keys): ...", []),
+        ("raise FileNotFoundError", []),
+        ("for record in records:\n    print(record.reason)", []),
+    ],
+)
+def test_a_vague_name_counts_wherever_it_is_used(source, names):
+    assert sorted(name for _, name in vague_identifiers(ast.parse(source))) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("source", "hits"),
+    [
+        ('"""What a pass found."""', 1),
+        ('"""Return the keys. Whether they wait."""', 1),
+        ("# Of these\n# two, the first.\nx = 1", 1),
+        ("x = 1  # noqa: E501", 0),
+        ('"""Return the number of keys."""', 0),
+        ('"""Return a record, whatever its age."""', 0),
+    ],
+)
+def test_a_sentence_counts_by_its_first_word(source, hits):
+    matches = [match for _, text in prose(ast.parse(source), source) for match in BEGINNING.finditer(text)]
+    assert len(matches) == hits
