@@ -108,8 +108,8 @@ def test_who_follows_what_is_printed_comes_to_go_and_none_differs(mode, seed, bu
         world.oms.groups.prepare = lambda _: None
         world.later(20 * MINUTE)
 
-        # WHEN late copies are looked for, THEN none counts as equal, AND the printed step mends them: another migration,
-        # or a comparison that submits them, if the sync task overwrites in any case
+        # WHEN late copies are looked for, THEN none counts as equal, AND the printed step mends them: a migration, or a
+        # comparison that submits them, if the sync task overwrites in any case
         behind = world.behind()
         assert LATE in behind
         assert world.rewritten >= {*behind}, "what nobody writes meanwhile arrives"
