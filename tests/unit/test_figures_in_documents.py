@@ -24,7 +24,7 @@ from tools.package import ROOT
 RATE, LANES, PIECE = (int(str(SETTINGS[name].default)) for name in ("OMS_RATE", "LANES", "PIECE_SECONDS"))
 A_DAY = RATE * KEYS_PER_CALL * 24 * 60 * 60 // 10**6
 A_PASS = pieces.MAX_PIECES * PIECE * int(work._CALLS_OF_A_SENDING_LANE) * KEYS_PER_CALL // 10**6
-RESTS = resting._FIRST_REST // 60
+RESTS = resting._FIRST_PAUSE_SECONDS // 60
 CANARY_MB = sum(canary_object.size for canary_object in canary_objects()) // 10**6
 MINUTES = int(SETTLED.total_seconds()) // 60
 
@@ -43,7 +43,7 @@ FIGURES = [
     ("operations", "takes nothing of five batches", "连续五批一个都不接受"),
     ("cutover", f"{RATE * KEYS_PER_CALL * 60:,} object keys a minute", f"每分钟 {RATE * KEYS_PER_CALL * 60:,} 个"),
     ("cutover", f"until the freeze is {CUTOVER_SECONDS // 60} minutes old", f"停写满 {CUTOVER_SECONDS // 60} 分钟"),
-    ("certificate", f"more than {evidence._MOST_RECORDS:,} records", f"超过 {evidence._MOST_RECORDS:,} 条"),
+    ("certificate", f"more than {evidence._MAX_RECORDS:,} records", f"超过 {evidence._MAX_RECORDS:,} 条"),
     ("certificate", f"or {waiting._MAX_LISTED:,} to look through", f"超过 {waiting._MAX_LISTED:,} 条"),
     ("certificate", f"of the first {digests.MAX_FOLDERS}", f"前 {digests.MAX_FOLDERS} 个目录"),
     ("how-it-works", "at most five times in all", f"连同首次最多 {calls._MAX_ATTEMPTS} 次"),
