@@ -108,8 +108,8 @@ def test_who_follows_what_is_printed_comes_to_go_and_none_differs(mode, seed, bu
         world.oms.groups.prepare = lambda _: None
         world.later(20 * MINUTE)
 
-        # WHEN what landed late is looked for, THEN none of it counts as equal, AND what is printed mends it: another migration,
-        # or a comparison that submits it where the sync task overwrites in any case
+        # WHEN what landed late is looked for, THEN none of it counts as equal, AND what is printed mends it:
+        # another migration, or a comparison that submits it where the sync task overwrites in any case
         behind = world.behind()
         assert LATE in behind
         assert world.rewritten >= {*behind}, "what nobody writes meanwhile arrives"
