@@ -16,6 +16,7 @@ ended = st.none() | st.tuples(st.sampled_from(["dies_after", "loses"]), st.integ
 commands = st.sampled_from([("migrate", "--yes"), ("migrate", "--remove", "--yes"), ("setup", "--remove")])
 
 
+@pytest.mark.part
 @pytest.mark.law
 @given(steps=st.lists(st.tuples(meddled, commands, ended, st.none() | st.integers(1, 60)), min_size=1, max_size=3))
 @settings(max_examples=max(3, schedules(10) // 6))

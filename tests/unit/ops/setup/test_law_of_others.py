@@ -19,6 +19,7 @@ _HALVES = [("--only", "alibaba"), ("--remove", "--only", "huawei")]
 commands = st.sampled_from([(), (), ("--new-key",), ("--remove",), *_HALVES])
 
 
+@pytest.mark.part
 @pytest.mark.law
 @given(steps=st.lists(st.tuples(meddled, commands, ended, st.none() | st.integers(1, 90)), min_size=1, max_size=4))
 @settings(max_examples=max(5, schedules(10) // 2))
