@@ -23,7 +23,7 @@ from tools.package import ROOT
 
 RATE, LANES, PIECE = (int(str(SETTINGS[name].default)) for name in ("OMS_RATE", "LANES", "PIECE_SECONDS"))
 A_DAY = RATE * KEYS_PER_CALL * 24 * 60 * 60 // 10**6
-A_PASS = pieces.MAX_PIECES * PIECE * int(work._CALLS_OF_A_SENDING_LANE) * KEYS_PER_CALL // 10**6
+A_PASS = pieces.MAX_PIECES * PIECE * int(work._CALLS_PER_SENDING_LANE) * KEYS_PER_CALL // 10**6
 RESTS = resting._FIRST_PAUSE_SECONDS // 60
 CANARY_MB = sum(canary_object.size for canary_object in canary_objects()) // 10**6
 MINUTES = int(SETTLED.total_seconds()) // 60
