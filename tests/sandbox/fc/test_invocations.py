@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.__main__ import describe
+from sandbox.__main__ import Totals, describe
 from sandbox.fc.logs import records, said
 from sandbox.server.faults import Fault
 from support.world import payload
@@ -162,9 +162,9 @@ def test_only_the_projects_own_line_says_something(line):
 
 def test_the_playground_shows_what_became_of_each_key(box):
     box.deploy(CODE)
-    (line,) = describe(box.fc.invoke("forward", payload("a", "b")))
+    (line,) = describe(box.fc.invoke("forward", payload("a", "b")), Totals())
     assert re.fullmatch(r"\[green\]accepted\[/\] in .* ms: a, b", line)
     box.oms.faults.add(Fault.status(401))
-    failed, last = describe(box.fc.invoke("forward", payload("c")))
+    failed, last = describe(box.fc.invoke("forward", payload("c")), Totals())
     assert failed.startswith("[yellow]failed[/] c: CREDENTIALS. ")
     assert last.startswith("[yellow]recorded as failed[/]")
