@@ -60,9 +60,9 @@ CHANGES = {
         (
             (
                 f"{CODE}/jobs/doctor/function.py",
-                '    Check(t("OMS connection"),',
+                '    Check(t("clock"), ("settings",), clock),',
                 '    Check(t("machine"), ("settings",), lambda _: ok(same(platform.machine()))),\n'
-                '    Check(t("OMS connection"),',
+                '    Check(t("clock"), ("settings",), clock),',
             ),
         ),
         ("tests/system/doctor/test_network.py", "tests/unit/answers"),

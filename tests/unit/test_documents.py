@@ -279,7 +279,7 @@ def test_a_broken_command_is_noticed(text, project):
 def test_contributing_names_every_module_in_its_package():
     document = Document.read(ROOT / "docs" / "contributing.md")
     tables = [[[cell.content for cell in row] for row in table] for table in document.tables]
-    (_, *rows), _ = (table for table in tables if table[0] == ["package", "its modules"])
+    ((_, *rows),) = (table for table in tables if table[0] == ["package", "its modules"])
     code = ROOT / "template" / "code"
     packages = {}
     for init in (code / "oss_oms_sync").rglob("__init__.py"):
