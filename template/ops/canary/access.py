@@ -13,7 +13,7 @@ from ops.clouds.buckets import ObsBucketClient, OssBucketClient
 from ops.clouds.keys import ALIBABA, HUAWEI, Keys, administrators
 from ops.clouds.oms import SyncTaskClient
 from ops.clouds.wire import refused
-from ops.cutover.close import opening_step
+from ops.cutover.open_and_close import opening_step
 from ops.errors import UsageError
 from ops.session import Session
 from oss_oms_sync.answers.job_answers import LookAnswer

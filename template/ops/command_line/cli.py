@@ -18,7 +18,7 @@ from ops.clouds import keys
 from ops.command_line import parser, verification
 from ops.cost import estimate
 from ops.cost.prices import Prices
-from ops.cutover import close, cutover, freeze
+from ops.cutover import cutover, freeze, open_and_close
 from ops.errors import OpsError, ToolError, UntrustedError, UsageError
 from ops.functions import call, tool_output
 from ops.migrate.migration import migrate
@@ -204,11 +204,11 @@ def _cutover(session: Session, options: Namespace) -> int:
 
 
 def _close(session: Session, options: Namespace) -> int:
-    return _show(session, options, to_json(close.close(session)), "closing")
+    return _show(session, options, to_json(open_and_close.close(session)), "closing")
 
 
 def _open(session: Session, options: Namespace) -> int:
-    return _show(session, options, to_json(close.open_by_hand(session, after_go=options.after_go)), "closing")
+    return _show(session, options, to_json(open_and_close.open_by_hand(session, after_go=options.after_go)), "closing")
 
 
 def _cost(session: Session, options: Namespace) -> int:

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from ops.certificate.form import NOT_COUNTED
 from ops.clock import timestamp
-from ops.cutover import close
+from ops.cutover import open_and_close
 from ops.cutover.freeze import CutoverPlan
 from ops.errors import CloudError, FunctionError
 from ops.functions import tool_output
@@ -107,7 +107,7 @@ class Cutover:
         self._mark, self._is_closed = answer.closed, answer.closed is not None
         if answer.migration:
             if self._plan.frozen:
-                raise CloudError(_MIGRATES, close.HOW_FAR)
+                raise CloudError(_MIGRATES, open_and_close.HOW_FAR)
             session.say(_MIGRATES, "open")
         go = self._sufficient_go(answer) or self._take_steps()
         if go:
@@ -119,7 +119,7 @@ class Cutover:
     def after(self, document: Any) -> None:
         """Act on the certificate in the cloud."""
         if self._plan.frozen:
-            close.act_on_certificate(self._session, tool_output.of(Certificate, document), self._mark)
+            open_and_close.act_on_certificate(self._session, tool_output.of(Certificate, document), self._mark)
 
     def _sufficient_go(self, answer: LookAnswer) -> Any:
         """Return a GO that stands and satisfies the options: a new comparison or a larger sample needs another."""
@@ -278,7 +278,7 @@ class Cutover:
         """Close the project with this run's mark; return a GO that stands, if another run has reached one."""
         self._begin(t("Close the project, so that nothing is sent any more"))
         self._hint(_HINT_CLOSED if self._mark and self._mark.go else _HINT_GIVE_UP)
-        answer = close.close(self._session, self._run, self._since)
+        answer = open_and_close.close(self._session, self._run, self._since)
         self._is_closed, go = True, self._sufficient_go(answer)
         self._mark = answer.closed if answer.closed and answer.closed.run == self._run else None
         self._end(self._mark is not None, t("closed since {since}", since=self._mark.since) if self._mark else None)

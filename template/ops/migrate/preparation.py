@@ -10,8 +10,8 @@ from ops.accounts.both_clouds import Holder
 from ops.accounts.needs import Standing
 from ops.clock import timestamp
 from ops.cost.prices import RESTORE
-from ops.cutover.close import opening_step
 from ops.cutover.cutover import check_set_up
+from ops.cutover.open_and_close import opening_step
 from ops.errors import UsageError
 from ops.functions import tool_output
 from ops.intention import Intention, all_keys

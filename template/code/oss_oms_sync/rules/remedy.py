@@ -131,9 +131,10 @@ def remedy(
 
 
 def closed_remedy(*, go_stands: bool) -> Text:
-    """Return the remedy of objects that no job submits, because no cutover opens the project (ops/cutover/close.py).
+    """Return the remedy of objects that no job submits, because no cutover opens the project.
 
-    No step opens it either: the user has to know that OBS is not in use.
+    Source: the table in ops/cutover/open_and_close.py. No step opens it either: the user has to know that OBS is not in
+    use.
     """
     return _GO_STANDS if go_stands else _STAYS_CLOSED
 
