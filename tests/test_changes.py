@@ -99,7 +99,7 @@ CHANGES = {
                 f"{CODE}/clouds/webhook.py",
                 '    "oapi.dingtalk.com": _DINGTALK,\n',
                 '    "oapi.dingtalk.com": _DINGTALK,\n'
-                '    "chat.example.com": _Robot("Chat", lambda text, _: {"said": text}, _says_zero("error")),\n',
+                '    "chat.example.com": _Robot("Chat", lambda text, _: {"said": text}, _accepts_by_code("error")),\n',
             ),
         ),
         ("tests/unit/clouds/test_webhook.py", "tests/unit/jobs/status/test_alert.py"),
