@@ -574,8 +574,8 @@ MISTAKES = (
         "OBS's rules taken for none where nobody has looked",
         "tests/system/doctor/test_clouds.py::test_back_to_source_rules_are_those_that_the_checklist_noted",
         f"{_CODE}/ledger/state.py",
-        "return back_to_source if back_to_source.bucket == bucket and back_to_source.rules is not None else None",
-        "return back_to_source",
+        "return noted if noted and noted.bucket == bucket and noted.rules is not None else None",
+        "return noted",
     ),
     Mistake(
         "accepting what the comparison has not looked at",

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
@@ -94,22 +93,25 @@ class JobState:
 
         Raises StorageError.
         """
-        body = self._bucket.get(f"{self._folder}canary-{self._invocation.settings.project}.json")
-        try:
-            return from_json(CanaryResult, jsontext.load(body or b"{}"))
-        except UnreadableError:
-            return None
+        return self._read(CanaryResult, f"canary-{self._invocation.settings.project}.json")
 
     def back_to_source(self, bucket: str) -> BackToSource | None:
         """Return the back-to-source rules of a bucket in OBS; None if they could not be read.
 
         Raises StorageError.
         """
-        body = self._bucket.get(f"{self._folder}back_to_source.json")
-        with suppress(UnreadableError):
-            back_to_source = from_json(BackToSource, jsontext.load(body or b""))
-            return back_to_source if back_to_source.bucket == bucket and back_to_source.rules is not None else None
-        return None
+        noted = self._read(BackToSource, "back_to_source.json")
+        return noted if noted and noted.bucket == bucket and noted.rules is not None else None
+
+    def _read(self, kind: type[T], name: str) -> T | None:
+        """Read an object that ops.py writes beside the state; None if it is missing or has another form.
+
+        Raises StorageError.
+        """
+        try:
+            return from_json(kind, jsontext.load(self._bucket.get(f"{self._folder}{name}") or b"{}"))
+        except UnreadableError:
+            return None
 
     def store(self, job: str, value: dict[str, object]) -> None:
         """Store `value` for the next run of `job`.
