@@ -10,6 +10,7 @@ import pytest
 
 from ops.certificate.form import NOT_COUNTED
 from ops.report.comparison import CLASSES
+from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.status_answer import VerdictState
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.errors import Reason
@@ -174,7 +175,7 @@ def captioned(section: Element) -> dict[str, Element]:
 
 def test_lasting_reasons_are_apart_from_passing_reasons(example):
     example["backlog"]["by_reason"] = {"THROTTLED": 900, "FORBIDDEN": 2, "NO_TASK": 1, "MYSTERY": 3}
-    example["fixes"] = {name: Reason[name].fix.to_json() for name in ("THROTTLED", "FORBIDDEN", "NO_TASK")}
+    example["fixes"] = {name: to_json(Reason[name].fix) for name in ("THROTTLED", "FORBIDDEN", "NO_TASK")}
     example["lasting"] = ["FORBIDDEN", "NO_TASK"]
     tables = captioned(page(example).section("waiting"))
     lasting = tables["Lasting: they need you"]
