@@ -22,7 +22,7 @@ from ops.session import Session
 from ops.terminal import Screen
 from sandbox.server.faults import Fault
 from support.law import EXTRAS
-from support.migration import CONTENTS, MINUTE, Caller, Here, Migration
+from support.migration import CONTENTS, MINUTE, Caller, MachineClock, Migration
 
 FREEZE = 10 * MINUTE
 KEYS = ("a", "b")
@@ -110,9 +110,10 @@ def test_of_two_people_at_once_nobody_undoes_what_the_other_does():
         def person() -> Any:
             """Until there is a GO, which both see."""
             for _ in range(4):
-                screen = Screen(Here(world), io.StringIO(), io.StringIO(), io.StringIO())
+                screen = Screen(MachineClock(world), io.StringIO(), io.StringIO(), io.StringIO())
                 cutover = Cutover(
-                    Session(Caller(world), screen, Here(world), "en"), CutoverPlan(world.moment(FREEZE), close=True)
+                    Session(Caller(world), screen, MachineClock(world), "en"),
+                    CutoverPlan(world.moment(FREEZE), close=True),
                 )
                 document = cutover.run()
                 cutover.after(document)

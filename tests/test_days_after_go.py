@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ops.clock import timestamp
-from support.migration import CONTENTS, MINUTE, MODES, Caller, Migration, Said
+from support.migration import CONTENTS, MINUTE, MODES, Caller, CommandResult, Migration
 from tools.package import ROOT
 
 SECTIONS = {"cutover.md": "## The days after", "cutover.zh.md": "## 之后的日子"}
@@ -42,7 +42,7 @@ class DaysAfter(Migration):
         self.later(20 * MINUTE)
         self.before = len(self.oms.calls)
 
-    def run(self, command: str) -> Said:
+    def run(self, command: str) -> CommandResult:
         self.commands.append(command)
         return self.ops(*command.split()[2:])
 

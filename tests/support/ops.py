@@ -134,7 +134,7 @@ class Terminal(io.StringIO):
         return True
 
 
-class Seen:
+class Console:
     """A session, and what is printed in it; `typed` is what somebody types who sits at the terminal."""
 
     def __init__(self, caller: Any = None, lang: str = "en", typed: str | None = None) -> None:
@@ -144,11 +144,11 @@ class Seen:
         self.caller, self.session = caller, Session(caller, screen, self.clock, lang)
 
     @property
-    def said(self) -> str:
+    def messages(self) -> str:
         return self.err.getvalue()
 
 
-def lacks(text: str, *parts: str) -> list[str]:
+def missing_parts(text: str, *parts: str) -> list[str]:
     """Those of the parts that are not in the text."""
     return [part for part in parts if part not in text]
 
@@ -192,7 +192,7 @@ class StandInTool:
         (self.folder / "plan.json").write_text(json.dumps(steps))
 
     def answers(self, answer: Any, **more: Any) -> None:
-        self.plan({"*": {"out": printed(answer), **more}})
+        self.plan({"*": {"out": invoke_output(answer), **more}})
 
     @property
     def calls(self) -> list[list[str]]:
@@ -200,7 +200,7 @@ class StandInTool:
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def printed(answer: Any, error_type: str = "", logs: str = '{"level": "INFO"}') -> str:
+def invoke_output(answer: Any, error_type: str = "", logs: str = '{"level": "INFO"}') -> str:
     """What the component prints of a call (devsapp/fc3, src/subCommands/invoke/index.ts), without its colours."""
     error = f"Error Type: {error_type}\n" if error_type else ""
     body = answer if isinstance(answer, str) else json.dumps(answer, indent=4, sort_keys=True)
@@ -211,9 +211,9 @@ def printed(answer: Any, error_type: str = "", logs: str = '{"level": "INFO"}') 
     )
 
 
-def failed(kind: str, message: str) -> str:
+def failure_output(kind: str, message: str) -> str:
     """What the component prints of a function that raised."""
-    return printed({"errorMessage": message, "errorType": kind, "stackTrace": []}, "UnhandledInvocationError")
+    return invoke_output({"errorMessage": message, "errorType": kind, "stackTrace": []}, "UnhandledInvocationError")
 
 
 def report(state: str = "behind", **changes: object) -> dict[str, Any]:
@@ -223,7 +223,7 @@ def report(state: str = "behind", **changes: object) -> dict[str, Any]:
     return {**answer("made/status"), "verdict": verdict, **changes}
 
 
-def a_pass(**changes: Any) -> dict[str, Any]:
+def pass_answer(**changes: Any) -> dict[str, Any]:
     """What reconcile answers of a pass that has ended."""
     return {**answer("made/pass"), **changes}
 
@@ -240,14 +240,14 @@ _STILL: dict[str, Any] = {
 }
 
 
-def open_pass(**changes: Any) -> dict[str, Any]:
+def open_pass_answer(**changes: Any) -> dict[str, Any]:
     """The same of one that has not."""
-    return a_pass(**{**_STILL, **changes})
+    return pass_answer(**{**_STILL, **changes})
 
 
-def open_compare(**changes: Any) -> dict[str, Any]:
+def open_compare_answer(**changes: Any) -> dict[str, Any]:
     """What compare answers of a pass that has not ended."""
-    return compared(**{**_STILL, "state": None, "twin": None, **changes})
+    return compare_answer(**{**_STILL, "state": None, "twin": None, **changes})
 
 
 def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
@@ -261,7 +261,7 @@ def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
     }
 
 
-def compared(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+def compare_answer(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     """What compare answers of a pass that has ended."""
     found = {"equal_contents": sides(1000, 1000), **(classes or {})}
     whole = answer("made/compared")
@@ -274,7 +274,7 @@ def compared(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[s
 
 _NONE = {"pass": None, "finished": False, "started": None, "ended": None, "next": "No pass of this scope has begun."}
 # What a job answers of whose passes none has begun.
-NO_PASS = {"reconcile": a_pass(**_NONE), "compare": compared(**_NONE)}
+NO_PASS = {"reconcile": pass_answer(**_NONE), "compare": compare_answer(**_NONE)}
 STORY = {
     "key": "a b",
     "accepted": False,
@@ -291,5 +291,5 @@ STORY = {
     "next_zh": "立即重发：",
     "step": {"job": "replay", "options": {"key": "a b"}},
 }
-REPLAYED = answer("made/replayed")
-SET_UP_RIGHT = {"ok": True, "text": "Setup OK", "text_zh": "配置正确", "checks": []}
+REPLAY_ANSWER = answer("made/replayed")
+DOCTOR_OK = {"ok": True, "text": "Setup OK", "text_zh": "配置正确", "checks": []}

@@ -17,7 +17,7 @@ from sandbox.server.faults import Fault
 from sandbox.server.message import Request
 
 
-class What(NamedTuple):
+class RequestTarget(NamedTuple):
     """What a request is about: `kind` is put, get, head, find (a listing of one), list or delete."""
 
     kind: str
@@ -26,7 +26,7 @@ class What(NamedTuple):
 
     @classmethod
     @lru_cache
-    def of(cls, method: str, host: str, path: str, query: str, body: Any) -> What:
+    def of(cls, method: str, host: str, path: str, query: str, body: Any) -> RequestTarget:
         bucket, key = host.partition(".")[0], unquote(path[1:])
         asked = dict(part.partition("=")[::2] for part in query.split("&"))
         if "delete" in asked:
@@ -107,7 +107,7 @@ class Stored:
         """Let this go wrong with requests of a kind (empty: of any) that name such an object."""
 
         def applies(request: Request) -> bool:
-            what = What.of(
+            what = RequestTarget.of(
                 request.method, request.headers.get("host", ""), request.raw_path, request.raw_query, request.body
             )
             return what.bucket == self.name and kind in ("", what.kind) and any(map(where, what.names))

@@ -15,7 +15,7 @@ def upload(box: Sandbox, *keys: str) -> None:
     box.wait_idle(PATIENCE)
 
 
-def migrating(box: Sandbox) -> None:
+def record_migration(box: Sandbox) -> None:
     """Write down a migration of the old objects, as the administrator does who begins one."""
     name = f"oms_source_record/{box.task.task_id}/state/migrate-oss-oms-sync.json"
     box.oss.put(box.log_bucket, name, b'{"begun": "2026-03-06T00:00:00Z", "group": "g"}')

@@ -15,7 +15,7 @@ import pytest
 from sandbox import Sandbox
 from sandbox.demo.cutover import now
 from sandbox.server.faults import Fault
-from support.names import esdk
+from support.names import esdk_client
 from support.uploads import upload
 from support.world import HOUR, oss_error
 
@@ -42,7 +42,7 @@ def in_oss(box: Sandbox) -> list[tuple[str, int]]:
 
 
 def in_obs(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    with esdk(box, monkeypatch) as client:
+    with esdk_client(box, monkeypatch) as client:
         body = client.listObjects(box.destination_bucket, encoding_type="url").body
     return [
         (content.key, int(content.size)) for content in body.contents if not content.key.startswith("oms/sync_task/")

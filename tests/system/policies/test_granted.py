@@ -15,7 +15,7 @@ from sandbox.gateway import GatewayError
 from sandbox.oms.copier import PART_SIZE
 from sandbox.oms.service import Account
 from support.grants import Key, iam_user, ram_user
-from support.uploads import PATIENCE, migrating, upload
+from support.uploads import PATIENCE, record_migration, upload
 from tools.render import render
 
 Document = dict[str, Any]
@@ -71,7 +71,7 @@ def work(box: Sandbox) -> set[str]:
         box.tick(job)
         box.wait_idle(PATIENCE)
     box.fc.invoke("certify", b"{}")
-    migrating(box)
+    record_migration(box)
     # Without a right to read records it answers nothing.
     told = box.fc.invoke("status", b"{}").value or {"old_objects_silence": {"status": 0}}
     checks = box.fc.invoke("doctor", b"{}").value["checks"]

@@ -17,7 +17,7 @@ from sandbox.oss.store import Action
 from sandbox.server.faults import Fault
 from support.documents import Document
 from support.policies import Right, rights
-from support.uploads import migrating, upload
+from support.uploads import record_migration, upload
 from tools.package import ROOT
 
 HOUR = 3600
@@ -85,7 +85,7 @@ def doctor(box: Sandbox) -> None:
 def status(box: Sandbox) -> None:
     """While old objects are on their way."""
     upload(box, "a")
-    migrating(box)
+    record_migration(box)
     del box.oss.actions[:]
     for asked in (b"", b'{"key": "a"}', b'{"acknowledge": true}'):
         box.fc.invoke("status", asked)
