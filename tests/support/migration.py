@@ -191,11 +191,11 @@ class Migration(InProcess):
         out, err = io.StringIO(), _TimedOutput(lambda: self.seconds)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), patch("sys.stdin", io.StringIO()):
             code = cli.main([*words, "--json"], MachineClock(self))
-        found = out.getvalue().strip().splitlines()
-        answer = json.loads(found[-1]) if found else None
-        said = CommandResult(code, answer, err.getvalue(), err.minutes())
+        printed = out.getvalue().strip().splitlines()
+        answer = json.loads(printed[-1]) if printed else None
+        result = CommandResult(code, answer, err.getvalue(), err.minutes())
         self.say("ops.py", *words, "->", code, _verdict(answer))
-        return said
+        return result
 
 
 def _verdict(answer: Any) -> str:

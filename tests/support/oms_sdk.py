@@ -32,7 +32,7 @@ def drop_action(statements: Statements, action: str) -> Statements:
     kept = [
         {**statement, "Action": [name for name in statement["Action"] if name != action]} for statement in statements
     ]
-    return [one for one in kept if one["Action"]]
+    return [statement for statement in kept if statement["Action"]]
 
 
 def catch_refusal(call: Callable[[], object]) -> tuple[int, str]:

@@ -64,7 +64,9 @@ class FakeCaller:
     """Answers from a list for each job, of which the last is given again and again; an error is raised."""
 
     def __init__(self, **answers: Any) -> None:
-        self._answers = {job: deque(given if isinstance(given, list) else [given]) for job, given in answers.items()}
+        self._answers = {
+            job: deque(replies if isinstance(replies, list) else [replies]) for job, replies in answers.items()
+        }
         self.asked: list[tuple[str, dict[str, Any]]] = []
         # What whoever looks sees of the passes of a job, and who has looked: without an answer here, no pass has begun.
         self.passes: dict[str, Any] = {}
@@ -106,10 +108,14 @@ class FakeCaller:
             self.opened_late, self.mark = self.opened_late - 1, None
         word = "closed" if self.mark else "open"
         # Who begins, or has just closed, asks as nobody.
-        found = self.checks.popleft() if len(self.checks) > 1 and run and "look" in payload else self.checks[0]
-        said = {"next": f"It is {word}.", "next_zh": {"closed": "已关闭。", "open": "已打开。"}[word]}
-        told = {"closed": self.mark and {"go": self.go_name, **self.mark}, "checks": found if self.mark else [], **said}
-        return {**told, "go": self.go, "migration": self.migration}
+        checks = self.checks.popleft() if len(self.checks) > 1 and run and "look" in payload else self.checks[0]
+        next_step = {"next": f"It is {word}.", "next_zh": {"closed": "已关闭。", "open": "已打开。"}[word]}
+        state = {
+            "closed": self.mark and {"go": self.go_name, **self.mark},
+            "checks": checks if self.mark else [],
+            **next_step,
+        }
+        return {**state, "go": self.go, "migration": self.migration}
 
     def trigger(self, action: str, job: str, trigger: str) -> None:
         self.asked.append((action, {"trigger": trigger}))
@@ -263,13 +269,16 @@ def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
 
 def compare_answer(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     """What compare answers of a pass that has ended."""
-    found = {"equal_contents": sides(1000, 1000), **(classes or {})}
+    counts_by_class = {"equal_contents": sides(1000, 1000), **(classes or {})}
     whole = answer("made/compared")
     totals = {
-        side: {**whole[side], **{unit: sum(one[side][unit] for one in found.values()) for unit in ("objects", "bytes")}}
+        side: {
+            **whole[side],
+            **{unit: sum(counts[side][unit] for counts in counts_by_class.values()) for unit in ("objects", "bytes")},
+        }
         for side in ("source", "destination")
     }
-    return {**whole, **totals, "classes": found, **changes}
+    return {**whole, **totals, "classes": counts_by_class, **changes}
 
 
 _NONE = {"pass": None, "finished": False, "started": None, "ended": None, "next": "No pass of this scope has begun."}

@@ -23,8 +23,8 @@ def end_migration(world: World, how: str, run: str = "ab12", **fields: object) -
     """It is over, and was written down as that."""
     for name in [stored for stored in world.bucket.objects if "/state/migrate-" in stored]:
         world.bucket.objects.pop(name)
-    told = {**intention(world, HOUR), "ended": timestamp(world.clock.now()), "how": how, **fields}
-    world.keep(f"state/migrated-{world.settings.project}-{run}.json", told)
+    outcome = {**intention(world, HOUR), "ended": timestamp(world.clock.now()), "how": how, **fields}
+    world.keep(f"state/migrated-{world.settings.project}-{run}.json", outcome)
 
 
 def intention(world: World, ago: float, **fields: object) -> dict[str, object]:
@@ -32,8 +32,8 @@ def intention(world: World, ago: float, **fields: object) -> dict[str, object]:
     return {"begun": at, "group": "", "prefixes": [""], "found_without": "", **fields}
 
 
-def answer_group(world: World, told: dict[str, object]) -> None:
+def answer_group(world: World, group: dict[str, object]) -> None:
     """What OMS answers who asks for the group."""
     world.oms.faults.clear()
-    fault = Fault.status(200, json.dumps(told).encode())
+    fault = Fault.status(200, json.dumps(group).encode())
     world.oms.faults.add(fault, where=lambda request: request.raw_path.endswith("/taskgroups/g"))

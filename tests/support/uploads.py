@@ -24,5 +24,5 @@ def record_migration(box: Sandbox) -> None:
 def records(box: Sandbox, folder: str = "") -> dict[str, bytes]:
     """What stands in a folder of the task's in the log bucket, by the names in that."""
     root = f"oms_source_record/{box.task_id}/{folder}"
-    found = dict(box.oss.objects(box.log_bucket))
-    return {name.removeprefix(root): oss_object.data for name, oss_object in found.items() if name.startswith(root)}
+    objects = dict(box.oss.objects(box.log_bucket))
+    return {name.removeprefix(root): oss_object.data for name, oss_object in objects.items() if name.startswith(root)}
