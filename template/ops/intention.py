@@ -21,7 +21,7 @@ from ops.clouds.oms import TaskGroups
 from ops.clouds.wire import UnreadableResponseError, refused
 from ops.errors import OpsError
 from ops.session import Session
-from ops.shell import Typed
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.answers.text import t
 
@@ -113,7 +113,7 @@ class Intentions:
             t(
                 "A migration of the old objects is not over, and has the access keys {keys}. What follows it to its"
                 " end, and deletes them: {command}",
-                command=Typed("migrate"),
+                command=Step("migrate"),
                 keys=intention.keys,
             )
         )

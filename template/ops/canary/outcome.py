@@ -9,8 +9,9 @@ from ops.canary import hops
 from ops.canary.hops import Trace, Watch
 from ops.canary.in_place import NO, YES, InPlace
 from ops.canary.objects import CanaryObject
-from ops.shell import Typed
+from ops.shell import sentence
 from ops.terminal import Line, Marked, width
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 # Exit codes.
@@ -65,13 +66,16 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
         late=late,
     ).of(lang)
     if watch.unfinished:
-        yield t(
-            "Unless OMS still finishes them, it goes on counting {unfinished} of these keys as accepted and not"
-            " finished, and nobody can tell them from others: status shows them ({command}), and so does a cutover"
-            " (OMS_FINISHED)",
-            command=Typed("status", acknowledge=True),
-            unfinished=watch.unfinished,
-        ).of(lang)
+        yield sentence(
+            t(
+                "Unless OMS still finishes them, it goes on counting {unfinished} of these keys as accepted and not"
+                " finished, and nobody can tell them from others: status shows them ({command}), and so does a cutover"
+                " (OMS_FINISHED)",
+                command=Step("status", {"acknowledge": True}),
+                unfinished=watch.unfinished,
+            ),
+            lang,
+        )
     if missing:
         yield Marked("", _MISSING.filled(what=hop_titles(missing, lang)).of(lang), "open")
     lost = sorted({name for trace in watch.traces for name in _lost(trace)})
@@ -86,10 +90,10 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
         DIFFERS: t("What came differs from what was written."),
         INCOMPLETE: t(
             "Not everything came, in twice the documented time. The hop above says where to look: {command}",
-            command=Typed("doctor"),
+            command=Step("doctor"),
         ),
     }[code]
-    yield Marked("", text.of(lang), {EQUAL: "good", DIFFERS: "bad"}.get(code, "open"))
+    yield Marked("", sentence(text, lang), {EQUAL: "good", DIFFERS: "bad"}.get(code, "open"))
 
 
 def hop_titles(missing: Mapping[str, list[CanaryObject]], lang: str) -> list[Text]:

@@ -10,7 +10,7 @@ from ops.canary.journal import Journal, Journals
 from ops.certificate.form import RECORDS
 from ops.clouds.buckets import BucketClient
 from ops.session import Session, duration
-from ops.shell import Typed
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
 _KINDS = ("success", "failed", "proven")
@@ -33,7 +33,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
                 prefix=prefix,
                 source=journal.source,
                 destination=journal.destination,
-                command=Typed("canary", remove=True),
+                command=Step("canary", {"remove": True}),
             )
         )
         return False
@@ -49,7 +49,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
         if left <= 0 and not deleted and not is_waiting:
             break
         if clock.monotonic() - began > _MAX_SECONDS:
-            session.say(t("Not all is gone yet. In a few minutes: {command}", command=Typed("canary", remove=True)))
+            session.say(t("Not all is gone yet. In a few minutes: {command}", command=Step("canary", {"remove": True})))
             return False
         if left > 0:
             session.progress(

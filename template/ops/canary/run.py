@@ -25,17 +25,17 @@ from ops.errors import OpsError, UsageError
 from ops.intention import Holder, Intentions
 from ops.project import read
 from ops.session import Session, duration
-from ops.shell import Typed
 from ops.terminal import Whole
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import CanaryResult
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
 _NEEDED_TO_REMOVE = ("functionName", "region", "sourceBucket", "logBucket")
 _NEEDED = (*_NEEDED_TO_REMOVE, "SYNC_URL")
 _LOOK_SECONDS = 5.0
 
-_REMOVE = Typed("canary", remove=True)
+_REMOVE = Step("canary", {"remove": True})
 _LEFT = t("Objects of the canary are left. Delete them: {command}", command=_REMOVE)
 
 
@@ -219,7 +219,7 @@ class _Run:
             session.say(error.happened, "bad")
             session.say(t("Doctor does not learn what this canary saw: run another one"))
         else:
-            session.say(t("Doctor goes by what was seen: {command}", command=Typed("doctor")))
+            session.say(t("Doctor goes by what was seen: {command}", command=Step("doctor")))
 
     def _keep(self, file: Path | None, report: dict[str, Any]) -> None:
         """Write the report to a file if the user wants it."""

@@ -26,12 +26,13 @@ from ops.report import cost_table, cutover_result, jobs, passes, status
 from ops.report.blocks import Report
 from ops.session import Session, check_writable, run_pass
 from ops.setup.setup import setup
-from ops.shell import TEMPLATE, Typed
+from ops.shell import TEMPLATE, sentence
 from ops.terminal import Screen, Whole
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import DoctorAnswer, MarkAnswer, ReplayAnswer, StoryAnswer
 from oss_oms_sync.answers.pass_answers import ReconcileAnswer
 from oss_oms_sync.answers.status_answer import StatusAnswer
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
 FOLDER = Path(__file__).resolve().parents[2]
@@ -125,7 +126,7 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
     except KeyboardInterrupt:
         session.say(t("Stopped."))
         if session.hint:
-            session.screen.say(Whole(session.hint.of(session.lang)))
+            session.screen.say(Whole(sentence(session.hint, session.lang)))
         return _INTERRUPTED
     finally:
         TEMPLATE.reset(named)
@@ -144,7 +145,7 @@ def _report_error(session: Session, error: OpsError) -> int:
     for line in error.output:
         session.screen.say(f"| {line}")
     session.say(error.happened, "bad")
-    session.screen.say(f"-> {error.fix.of(session.lang)}")
+    session.screen.say(f"-> {sentence(error.fix, session.lang)}")
     return error.exit_code
 
 
@@ -231,8 +232,8 @@ def _show_input(session: Session, options: Namespace) -> int:
             t("The input contains no answer that is known here"),
             t(
                 "Give it an answer: {status} | {show}, or {show} < certificate.json",
-                status=Typed("status", json=True),
-                show=Typed("show"),
+                status=Step("status", {"json": True}),
+                show=Step("show"),
             ),
             text.splitlines()[-_TAIL:],
         )

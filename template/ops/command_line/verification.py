@@ -21,8 +21,8 @@ from ops.functions.tool_output import object_without_duplicates
 from ops.report import cutover_result
 from ops.report.words import Words
 from ops.session import Session
-from ops.shell import Typed
 from ops.terminal import Line, Marked, Whole
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import same, t
 
 _HOLDS, _FAILS = t("holds"), t("does not hold")
@@ -144,6 +144,6 @@ def _no_certificate(file: Path) -> UntrustedError:
         t("{file} is not a certificate, or is damaged", file=file),
         t(
             "Get it again: `{command}` writes it, and the log bucket has it under oms_source_record/certificates/",
-            command=Typed("cutover", frozen_since="now"),
+            command=Step("cutover", {"frozen_since": "now"}),
         ),
     )

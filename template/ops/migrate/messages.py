@@ -10,7 +10,7 @@ from ops.cost.prices import RESTORE, Prices
 from ops.intention import Intention
 from ops.report import cost_table, existing_objects
 from ops.report.comparison import counted_classes
-from ops.shell import COST, Typed, command
+from ops.shell import COST, command, sentence
 from ops.show import lines
 from ops.terminal import Line, Marked, Whole
 from oss_oms_sync.answers import codec
@@ -20,12 +20,12 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
-REMOVE = Typed("migrate", remove=True)
-SHOW_PROGRESS = t("See how far it is: {command}", command=Typed("migrate", look=True))
+REMOVE = Step("migrate", {"remove": True})
+SHOW_PROGRESS = t("See how far it is: {command}", command=Step("migrate", {"look": True}))
 NO_MIGRATION = t("No migration of the old objects is on its way.")
 ENDED = t("Somebody else has ended it meanwhile")
 NOT_BEGUN = t("It is written down, and OMS has no task group of it yet")
-CONTINUE = t("Go on: {go_on}. Or end it: {remove}", go_on=Typed("migrate"), remove=REMOVE)
+CONTINUE = t("Go on: {go_on}. Or end it: {remove}", go_on=Step("migrate"), remove=REMOVE)
 END = t("End it: {command}", command=REMOVE)
 _SIZE = t(
     "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}. At the usual limits of OMS"
@@ -71,11 +71,12 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, language: st
             " such objects."
         ),
     ):
-        yield text.of(language)
+        yield sentence(text, language)
     if not isinstance(comparison, Compared):
-        yield t(
-            "Nothing was compared yet, so it is not known how much that is. What it costs: {command}", command=COST
-        ).of(language)
+        yield sentence(
+            t("Nothing was compared yet, so it is not known how much that is. What it costs: {command}", command=COST),
+            language,
+        )
         return
     copied = [*ObjectClass] if intention.overwrite else [ObjectClass.MISSING, ObjectClass.OLDER]
     folders = {
@@ -85,12 +86,15 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, language: st
     whole, maybe_partial = _split_folders(intention.prefixes, folders, own)
     partial = [folder for folder in maybe_partial if folders[folder]]
     if "*" in partial:
-        yield t(
-            "How much that is, is not known: the last comparison, of {began}, counts these folders together with"
-            " others. What it costs: {command}",
-            began=comparison.started,
-            command=COST,
-        ).of(language)
+        yield sentence(
+            t(
+                "How much that is, is not known: the last comparison, of {began}, counts these folders together with"
+                " others. What it costs: {command}",
+                began=comparison.started,
+                command=COST,
+            ),
+            language,
+        )
         return
     objects, size = (
         sum(count[index] for folder in (*whole, *partial) for count in folders[folder]) for index in (0, 1)
@@ -144,7 +148,7 @@ def state_lines(group: TaskGroup, keys: Sequence[str], language: str, left: floa
     if group.total:
         yield f"  {how_far(group, left).of(language)}"
     for text in existing_objects.failures(group):
-        yield f"  {text.of(language)}"
+        yield f"  {sentence(text, language)}"
     if keys and group.state not in MOVING:
         yield f"  {t('Access keys that are kept for it: {keys}', keys=keys).of(language)}"
     yield f"-> {_step_purpose(group).of(language)}"

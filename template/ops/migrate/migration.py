@@ -25,9 +25,10 @@ from ops.migrate.own_keys import OwnKeys
 from ops.migrate.preparation import GROUP, YES, check_open, check_same, confirm, prepare
 from ops.report import existing_objects
 from ops.session import Session, T
-from ops.shell import Typed
+from ops.shell import sentence
 from ops.terminal import Line, Whole
 from oss_oms_sync.answers.status_answer import StatusAnswer
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
@@ -163,7 +164,7 @@ class ProjectMigration:
         """Make the keys and the group. If the outcome is unknown, the record stays."""
         self._session.hint = t(
             "The migration has not begun yet. Go on: {go_on}. Or end it: {remove}",
-            go_on=Typed("migrate"),
+            go_on=Step("migrate"),
             remove=messages.REMOVE,
         )
         self._own.take_over(intention)
@@ -256,8 +257,8 @@ class ProjectMigration:
         session = self._session
         session.hint = session.hint or t(
             "The migration goes on at OMS. See how far it is: {look}. Pause it: {pause}",
-            look=Typed("migrate", look=True),
-            pause=Typed("migrate", pause=True),
+            look=Step("migrate", {"look": True}),
+            pause=Step("migrate", {"pause": True}),
         )
         session.screen.begin()
         first, began, seconds = group, session.clock.monotonic(), _FIRST_LOOK_SECONDS
@@ -298,7 +299,7 @@ class ProjectMigration:
         if intention is None:
             raise UsageError(
                 t("No migration of the old objects is on its way"),
-                t("Begin one: {command}", command=Typed("migrate")),
+                t("Begin one: {command}", command=Step("migrate")),
             )
         group = self._find_group(intention)
         if group is None:
@@ -362,7 +363,7 @@ class ProjectMigration:
 
     def _say(self, texts: Iterable[Text]) -> None:
         """Print the texts of a migration without a group."""
-        self._show(None, [text.of(self._session.lang) for text in texts])
+        self._show(None, [sentence(text, self._session.lang) for text in texts])
 
 
 def _exit_code(group: TaskGroup) -> int:

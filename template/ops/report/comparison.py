@@ -114,7 +114,7 @@ def sums(both_buckets: BothBuckets, say: Words, apart: Apart = _NONE_APART, *, a
 def remedies(compared: Compared, say: Words) -> Blocks:
     """Return the remedies for classes that another submission may not repair."""
     return [
-        Paragraph((Span("strong", class_name(name.title, say)), say(": "), Span("prose", say(remedy))))
+        Paragraph((Span("strong", class_name(name.title, say)), say(": "), say(remedy)))
         for name, remedy in compared.remedies.items()
     ]
 

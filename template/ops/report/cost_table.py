@@ -6,7 +6,7 @@ from ops.cost.estimate import Estimate, Expense, Workload, total_dollars
 from ops.cost.quantities import in_bytes
 from ops.report.blocks import Blocks, Column, Hero, Paragraph, Phrase, Report, Table
 from ops.report.words import CUTOVER_STEPS, Words
-from ops.shell import Typed
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 _ONCE = t("Once: what is in the bucket already")
@@ -45,7 +45,7 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
             say(
                 "Copying it takes a task group {group:time} at least ({command}), and {sent:time} where this project"
                 " sends it, ten keys a call: both by OMS's usual limits, an estimate.",
-                command=Typed("migrate"),
+                command=Step("migrate"),
                 group=estimate.old_seconds["group"],
                 sent=estimate.old_seconds["sent"],
             )
@@ -72,7 +72,7 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
                 "An estimate; docs/costs.md says what it rests on. OMS is free at present, says Huawei; give"
                 " --oms-price if it is not. Logs, storage in OBS and a NAT gateway are not in it. A rehearsal measures"
                 " how long your freeze will be: {command}",
-                command=Typed("cutover", rehearse=True),
+                command=Step("cutover", {"rehearse": True}),
             )
         ),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops.shell import with_file
+from ops.shell import sentence
 from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.text import Text, t
 
@@ -16,7 +16,7 @@ class Words:
     def __call__(self, phrase: str | Text, /, **values: object) -> str:
         """Return a phrase of the catalogue, which is written where it is used, or a text, with its `values`."""
         text = Text(phrase) if isinstance(phrase, str) else phrase
-        return with_file(text.filled(**values).of(self.language))
+        return sentence(text.filled(**values), self.language)
 
     def before(self, sentence: str, command: str | None) -> str:
         """Return `sentence` with a colon before a command, if it has no full stop."""

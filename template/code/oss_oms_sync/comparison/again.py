@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from oss_oms_sync.answers.object_class import AGAIN, LASTING
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import parts_of
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -29,7 +30,7 @@ from oss_oms_sync.passes.tally import Side, Tally, written_last
 MAX_KEYS = 10_000
 # Number of keys whose records and objects are read together.
 _KEYS_PER_READ = 100
-_RESTART = "python3 ops.py compare --restart"
+_RESTART = Step("compare", {"restart": True})
 
 
 def judge_again(

@@ -23,6 +23,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_http_date, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
@@ -174,7 +175,7 @@ class Closing:
             message = f"It is not known whether the project is closed, so nothing is sent: {error}"
             return Failure(Reason.MARK_UNREAD, message=message)
         if isinstance(mark, Closed):
-            return Failure(Reason.CLOSED, message=f"{mark.text.en}. What to do: python3 ops.py status")
+            return Failure(Reason.CLOSED, message=f"{mark.text}. What to do: {Step('status')}")
         self._remembered[self.name] = asked_at
         return None
 
@@ -217,7 +218,7 @@ def read_mark(read: StoredObject) -> Closed | str:
             written = timestamp(modified) if modified else ""
             return Closed(at, by, why, run, opened, written, first or written)
     raise StorageError(
-        f"{read.name} in the log bucket is unreadable. Write it again, which closes the project: python3 ops.py close"
+        f"{read.name} in the log bucket is unreadable. Write it again, which closes the project: {Step('close')}"
     )
 
 

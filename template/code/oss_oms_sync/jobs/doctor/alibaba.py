@@ -7,6 +7,7 @@ from datetime import timedelta
 from itertools import islice
 
 from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import AtLeast, Text, same, sentences, t
 from oss_oms_sync.clouds.objects import BAD_CREDENTIALS, StoredObject, etag_of
 from oss_oms_sync.clouds.obs_answers import ObsError
@@ -97,7 +98,7 @@ def canaries(context: CheckContext) -> Finding:
             n=AtLeast(len(old)) if page.more else len(old),
             folder=presentable(folder),
         ),
-        t("Delete them: python3 ops.py canary --remove"),
+        t("Delete them: {step}", step=Step("canary", {"remove": True})),
     )
 
 
@@ -199,7 +200,7 @@ def in_scope(context: CheckContext) -> Finding:
     if not is_whole and last is None:
         return unknown(
             text,
-            t("Let a pass check the rest: `python3 ops.py reconcile`; then run doctor again"),
+            t("Let a pass check the rest: {step}; then run doctor again", step=Step("reconcile")),
         )
     return warning(
         text,
@@ -231,7 +232,7 @@ def back_to_source(context: CheckContext) -> Finding:
                 "unknown whether {name} has back-to-source rules, by which reading a missing object creates it",
                 name=name,
             ),
-            t("An administrator can read them: python3 ops.py checklist"),
+            t("An administrator can read them: {step}", step=Step("checklist")),
         )
     if rules.rules:
         return warning(
@@ -242,7 +243,7 @@ def back_to_source(context: CheckContext) -> Finding:
                 n=rules.rules,
                 at=rules.at,
             ),
-            t("Delete them until after the GO. Then run the checklist again: python3 ops.py checklist"),
+            t("Delete them until after the GO. Then run the checklist again: {step}", step=Step("checklist")),
         )
     return ok(t("{name} has no back-to-source rules, as of {at}", name=name, at=rules.at))
 
@@ -256,7 +257,10 @@ def right_to_read(context: CheckContext) -> Finding:
     if last and (missing := missing_rights(last.tally)):
         return warning(
             sentences(t("Of what the comparison of {started} was to read:", started=last.started), *missing),
-            t("Grant what is missing, and compare again: python3 ops.py compare --deep --restart"),
+            t(
+                "Grant what is missing, and compare again: {step}",
+                step=Step("compare", {"deep": True, "restart": True}),
+            ),
         )
     prefix = context.settings.key_filter.prefix
     try:

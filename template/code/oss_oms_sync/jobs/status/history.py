@@ -167,7 +167,7 @@ class KeyHistory:
             (
                 key_filter.is_canary(self._key),
                 t("It is a canary's, and its event was lost: nothing else sends it."),
-                t("Nothing: the canary says so, and deletes it (python3 ops.py canary --remove)."),
+                t("Nothing: the canary says so, and deletes it ({step}).", step=Step("canary", {"remove": True})),
                 NOT_SENT,
             ),
         )
@@ -264,9 +264,10 @@ class KeyHistory:
             closed = Closing(self._invocation).state()
         except StorageError as error:
             return t(
-                "It is not known whether the project is closed, and until it is, nothing is sent (python3 ops.py"
-                " doctor checks that): {error}",
+                "It is not known whether the project is closed, and until it is, nothing is sent ({step} checks that):"
+                " {error}",
                 error=error,
+                step=Step("doctor"),
             )
         return describe(closed, shown_mark(self._invocation, closed).go) if closed else None
 
