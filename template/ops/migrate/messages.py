@@ -10,6 +10,7 @@ from ops.cost.prices import RESTORE, Prices
 from ops.intention import Intention
 from ops.report import cost_table, existing_objects
 from ops.report.comparison import counted_classes
+from ops.report.words import purpose
 from ops.shell import COST, command, sentence
 from ops.show import lines
 from ops.terminal import Line, Marked, Whole
@@ -36,11 +37,6 @@ _MAX_SIZE = t(
     " counts whole first-level folders. At the usual limits of OMS all of that takes {time:time} at least (an"
     " estimate)."
 )
-_NEXT = {
-    "go_on": t("Go on:"),
-    "retry": t("Try again what failed:"),
-    "remove": t("Mend what it says, end it, and begin anew:"),
-}
 
 
 def plan(intention: Intention, comparison: CompareAnswer, own: str, language: str) -> Iterator[Line]:
@@ -151,17 +147,8 @@ def state_lines(group: TaskGroup, keys: Sequence[str], language: str, left: floa
         yield f"  {sentence(text, language)}"
     if keys and group.state not in MOVING:
         yield f"  {t('Access keys that are kept for it: {keys}', keys=keys).of(language)}"
-    yield f"-> {_step_purpose(group).of(language)}"
+    yield f"-> {(t('Follow it:') if group.state in MOVING else purpose(group.step)).of(language)}"
     yield Whole(f"   {command(group.step)}")
-
-
-def _step_purpose(group: TaskGroup) -> Text:
-    """Return the purpose of the group's next step."""
-    if group.resent:
-        return t("End the migration:")
-    if group.step.options:
-        return _NEXT[next(iter(group.step.options))]
-    return t("Follow it:") if group.state in MOVING else t("Delete its access keys:")
 
 
 def end_lines(group: TaskGroup, language: str) -> Iterator[Line]:

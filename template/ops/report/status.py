@@ -31,7 +31,7 @@ from ops.report.blocks import (
 from ops.report.copy_failures import Cause, failures, tables
 from ops.report.copying import copying, drain, throughput
 from ops.report.existing_objects import failed
-from ops.report.words import LOST_EVENTS, NEVER_COMPARED, NEXT_STEPS, PASS_COUNTS, UTC, Words
+from ops.report.words import LOST_EVENTS, NEVER_COMPARED, PASS_COUNTS, UTC, Words, purpose
 from ops.shell import command
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import (
@@ -43,7 +43,7 @@ from oss_oms_sync.answers.status_answer import (
     Verdict,
     VerdictState,
 )
-from oss_oms_sync.answers.text import NOTHING, AtLeast, Text, t
+from oss_oms_sync.answers.text import AtLeast, Text, t
 
 _STATES = {
     VerdictState.IN_STEP: (t("In step"), "good"),
@@ -131,8 +131,7 @@ def _hero(verdict: Verdict, say: Words) -> Hero:
     word, tone = _STATES[verdict.state]
     step = None
     if verdict.step:
-        following = NEXT_STEPS.get(" ".join([verdict.step.job, *verdict.step.options]), NOTHING)
-        step = StepBlock(say(following), command(verdict.step))
+        step = StepBlock(say(purpose(verdict.step)), command(verdict.step))
     return Hero(say(word), "bad" if verdict.alarm else tone, say(verdict.text), step, say(word))
 
 

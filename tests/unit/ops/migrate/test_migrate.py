@@ -276,7 +276,7 @@ def test_who_stops_following_leaves_it_running_and_may_come_back(world):
     assert f"The migration goes on at OMS. See how far it is: {OPS} migrate --look" in begun(world)
     well(world.migrate("--look"), "The migration is on its way", "to go (an estimate)")
     world.later(1200)
-    well(world.migrate("--look"), "Delete its access keys:")
+    well(world.migrate("--look"), "The old objects are there. Delete the access keys of their migration:")
     assert (world.group.status, world.oms_keys()) == (Status.DONE, (2, 2))
     well(world.migrate(typed=""))
     assert (is_over(world), len(world.oms.groups.all())) == (True, 1)
