@@ -18,7 +18,6 @@ from ops.canary.journal import Journal, Journals
 from ops.canary.objects import UPLOAD_PART, CanaryObject, canary_objects
 from ops.canary.outcome import EQUAL, INCOMPLETE, exit_code, hop_titles, outcome, title_of
 from ops.canary.removal import remove
-from ops.certificate.form import RECORDS
 from ops.clock import timestamp
 from ops.clouds.oms import TaskGroups
 from ops.errors import OpsError, UsageError
@@ -28,6 +27,7 @@ from ops.session import Session, duration
 from ops.terminal import Whole
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import CanaryResult
+from oss_oms_sync.answers.layout import canary_result_name
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
@@ -209,9 +209,9 @@ class _Run:
             self._in_place = change_in_place(self._accounts.destination, arrived.key, self._session.clock)
 
     def _store(self, report: dict[str, Any]) -> None:
-        """Store the report for doctor (oss_oms_sync/ledger/state.py); if that fails, the run continues."""
+        """Store the report for doctor; if that fails, the run continues."""
         accounts, session = self._accounts, self._session
-        name = f"{RECORDS}{accounts.task}/state/canary-{accounts.variables['functionName']}.json"
+        name = canary_result_name(accounts.task, accounts.variables["functionName"])
         canary_result = CanaryResult(timestamp(session.clock.now()), report)
         try:
             accounts.log.put(name, json.dumps(to_json(canary_result)).encode(), {"Content-Type": "application/json"})

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property, partial
 
 from oss_oms_sync import jsontext, options
+from oss_oms_sync.answers.layout import Kind
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clock import Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
@@ -33,7 +34,7 @@ from oss_oms_sync.errors import PayloadError, SettingsError, log
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.ledger.records import FailedKey, Kind
+from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import list_waiting_keys
 from oss_oms_sync.passes.driver import Driver, refusal

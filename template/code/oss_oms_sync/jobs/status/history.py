@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.job_answers import ObjectInfo, Seconds, StoryAnswer, Submitted
+from oss_oms_sync.answers.layout import Kind, record_name
 from oss_oms_sync.answers.object_class import ObjectClass as ObjectClassInObs
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, sentences, t
@@ -29,7 +30,7 @@ from oss_oms_sync.jobs.status.stories import (
 )
 from oss_oms_sync.ledger.certificates import describe, shown_mark
 from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, NO_VERSION, Kind, modified_at, record_name, success_etag
+from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, NO_VERSION, modified_at, success_etag
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from oss_oms_sync.passes.classify import Classifier, Entry, ReconcileClass, is_covered, listed_record
