@@ -106,7 +106,7 @@ CHANGES = {
     ),
     "the 15 minutes": Change(
         "after how long an object has had its event",
-        ((f"{CODE}/passes/classify.py", "SETTLED = timedelta(minutes=15)", "SETTLED = timedelta(minutes=14)"),),
+        ((f"{CODE}/passes/entries.py", "SETTLED = timedelta(minutes=15)", "SETTLED = timedelta(minutes=14)"),),
         ("tests/unit/comparison/test_classes.py", "tests/unit/jobs/reconcile/test_law1.py"),
     ),
     "the order of what matters in status": Change(

@@ -43,8 +43,8 @@ from oss_oms_sync.ledger.migration import Migrations, Reach
 from oss_oms_sync.ledger.records import FailedKey, failed_key, failed_record
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
-from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.digests import Drawn
+from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.marks import KeyMark
 from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope
 from oss_oms_sync.passes.states import Amendment, PassState

@@ -17,11 +17,12 @@ from oss_oms_sync.comparison.count import CompareCount
 from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.comparison.judge import Judge, Moments
 from oss_oms_sync.comparison.proof import Proof, _body
+from oss_oms_sync.comparison.reconciling import Classifier
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs.reconcile import ReconcileCount
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.passes.classify import SETTLED, Classifier
+from oss_oms_sync.passes.entries import SETTLED
 from oss_oms_sync.passes.listing import Feed, KeyRun, merged
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.range_walk import Count

@@ -24,8 +24,8 @@ from oss_oms_sync.comparison.judge import Judge
 from oss_oms_sync.comparison.proof import kept
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.passes.classify import Entry, listed_record
 from oss_oms_sync.passes.digests import MODULUS
+from oss_oms_sync.passes.entries import Entry, listed_record
 from oss_oms_sync.passes.tally import Side, Tally, written_last
 
 MAX_KEYS = 10_000

@@ -21,7 +21,7 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.ledger.records import FailedKey, repeated_etag
-from oss_oms_sync.passes.classify import SETTLED, Entry, is_covered
+from oss_oms_sync.passes.entries import SETTLED, Entry, is_covered
 from oss_oms_sync.passes.listing import KeyRun
 
 # The event or the copy of a younger object may still be under way.

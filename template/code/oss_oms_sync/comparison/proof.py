@@ -31,7 +31,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.entries import Entry
 
 UNREADABLE = t("Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing: {missing:and}")
 GRANT_READING = t(

@@ -37,7 +37,7 @@ from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.list_positions import MARGIN, LineCount, ListPositions, ListRead
 from oss_oms_sync.ledger.records import FailedKey, copy_attempts, failed_key, failed_record, modified_at
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.classify import is_covered, listed_record
+from oss_oms_sync.passes.entries import is_covered, listed_record
 
 _STATE = "failed_copies"
 # Share of a run's time, so that sending gets its share with any number of lists.
