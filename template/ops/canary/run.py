@@ -16,11 +16,11 @@ from ops.canary.hops import LIMITS, Trace, Watch
 from ops.canary.in_place import InPlace, change_in_place
 from ops.canary.journal import Journal, Journals
 from ops.canary.objects import UPLOAD_PART, CanaryObject, canary_objects
-from ops.canary.outcome import EQUAL, INCOMPLETE, exit_code, hop_titles, outcome, title_of
+from ops.canary.outcome import exit_code, hop_titles, outcome, title_of
 from ops.canary.removal import remove
 from ops.clock import timestamp
 from ops.clouds.oms import TaskGroups
-from ops.errors import OpsError, UsageError
+from ops.errors import ExitCode, OpsError, UsageError
 from ops.intention import Holder, Intentions
 from ops.project import read
 from ops.session import Session, duration
@@ -73,7 +73,7 @@ def _remove_all(session: Session, options: Namespace, accounts: Accounts, journa
         session.screen.answer([Whole(json.dumps({"removed": removed, "left": left}))])
     elif not all_journals:
         session.screen.answer([t("No canary has left anything.").of(session.lang)])
-    return INCOMPLETE if left else EQUAL
+    return ExitCode.NOT_PROVEN if left else ExitCode.OK
 
 
 class _Run:
@@ -135,7 +135,7 @@ class _Run:
         self._keep(options.report, report)
         if not is_gone:
             session.say(_LEFT)
-            return code or INCOMPLETE
+            return code or ExitCode.NOT_PROVEN
         return code
 
     def _remove(self) -> bool:

@@ -22,7 +22,7 @@ from ops.clock import timestamp
 from ops.clouds.buckets import BucketClient, ObsBucketClient, OssBucketClient
 from ops.clouds.keys import ALIBABA, HUAWEI, administrators
 from ops.clouds.wire import RefusedError, Response, UnreadableResponseError
-from ops.errors import OpsError
+from ops.errors import ExitCode, OpsError
 from ops.report.blocks import (
     Block,
     Column,
@@ -130,10 +130,12 @@ def checklist(session: Session, options: Namespace, folder: Path) -> int:
     return exit_code(rows)
 
 
-def exit_code(rows: Sequence[Row]) -> int:
+def exit_code(rows: Sequence[Row]) -> ExitCode:
     """Return 0 if nothing is left to do, 1 if something is, 3 if something could not be read."""
     states = [row.state for row in rows]
-    return 3 if State.UNREAD in states else 0 if all(state in _DONE for state in states) else 1
+    if State.UNREAD in states:
+        return ExitCode.NOT_PROVEN
+    return ExitCode.OK if all(state in _DONE for state in states) else ExitCode.FAILED
 
 
 def report(rows: Sequence[Row], source: str, destination: str, language: str) -> Report:
