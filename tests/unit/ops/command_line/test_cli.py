@@ -278,7 +278,7 @@ def test_help_is_a_command_and_no_command_prints_help(ended, capsys):
 @pytest.mark.parametrize("language", [["--lang", "zh"], ["--lang=en", "--lang=zh"]])
 def test_errors_and_help_are_in_chinese_too(ended, language):
     assert "没有 'stauts' 这个命令：是否想输入 'status'？" in ended("stauts", *language)
-    assert "显示进度、积压及原因。退出码：0 GO 或正常；" in ended("status", "--help", *language, code=0)
+    assert "显示进度、积压及原因。退出码：0 GO 或正常。" in ended("status", "--help", *language, code=0)
 
 
 def words_of_argparse() -> set[str]:
