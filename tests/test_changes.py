@@ -177,7 +177,8 @@ CHANGES = {
             (
                 f"{CODE}/jobs/doctor/huawei.py",
                 "    if mode is OverwriteMode.ALWAYS:\n",
-                '    if mode is OverwriteMode.MD5:\n        return ok(t("{mode}: other contents are copied", mode=name))\n'
+                "    if mode is OverwriteMode.MD5:\n"
+                '        return ok(t("{mode}: other contents are copied", mode=name))\n'
                 "    if mode is OverwriteMode.ALWAYS:\n",
             ),
         ),
