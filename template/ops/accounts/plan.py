@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ops.accounts.needs import OURS, Line, Need, Standing
+from ops.errors import ExitCode
 from ops.report.blocks import Block, FindingBlock, Hero, Items, Paragraph, Report, Span
 from ops.report.blocks import StepBlock as BlockStep
 from ops.shell import COST, chained, sentence
@@ -88,7 +89,9 @@ class SetupPlan:
         self.can_be_done = Standing.STOP not in states and Standing.UNSEEN not in states
         self.waits = Standing.WAIT in states
         is_unfinished = self.waits or Standing.UNSEEN in states
-        self.exit_code = 1 if Standing.STOP in states else 3 if is_unfinished else 0
+        self.exit_code = ExitCode.NOT_PROVEN if is_unfinished else ExitCode.OK
+        if Standing.STOP in states:
+            self.exit_code = ExitCode.FAILED
 
     @property
     def hash(self) -> str:

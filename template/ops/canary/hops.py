@@ -17,6 +17,7 @@ from ops.clock import WallClock
 from ops.clouds.buckets import ListedKey
 from ops.clouds.oms import SyncTaskClient
 from ops.clouds.wire import Response
+from oss_oms_sync.answers.layout import record_name, task_lists_folder
 
 # The limit of each hop in seconds: twice the documented or allowed time, which is five minutes for an event and ten for
 # OMS. OMS does not document the delay of its counts, which are of five minutes, and of its lists.
@@ -151,7 +152,8 @@ class Watch:
     def _look_at(self, trace: Trace) -> None:
         accounts = self._accounts
         if trace.accepted is None:
-            success, failed = (accounts.log.get(accounts.record(kind, trace.key)) for kind in ("success", "failed"))
+            success = accounts.log.get(record_name(accounts.task, "success", trace.key))
+            failed = accounts.log.get(record_name(accounts.task, "failed", trace.key))
             times = [modified(response) for response in (success, failed) if response]
             trace.recorded = trace.recorded or min((time for time in times if time), default=None)
             if failed:
@@ -186,7 +188,7 @@ class Watch:
         return Counts(step, sums["REQUEST"], sums["SUCCESS"] + sums["FAILURE"] + sums["SKIP"])
 
     def _lists(self) -> list[ListedKey]:
-        return list(islice(self._accounts.destination.objects(f"oms/sync_task/{self._task.id}/"), _MAX_LISTS))
+        return list(islice(self._accounts.destination.objects(task_lists_folder(self._task.id)), _MAX_LISTS))
 
     def _look_at_lists(self) -> None:
         if self.lists or not self._reads_lists:
@@ -271,7 +273,7 @@ def _column(text: str, trace: Trace) -> str:
 
 
 def _accepted_etag(record: Response) -> str:
-    """Return the version of a success record, "-" if its event had none (oss_oms_sync/ledger/records.py)."""
+    """Return the version of a success record, "-" if its event had none."""
     return record.headers.get("x-oss-meta-etag", record.body.decode("utf-8", "replace")).removesuffix(" again")
 
 

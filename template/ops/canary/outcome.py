@@ -9,13 +9,11 @@ from ops.canary import hops
 from ops.canary.hops import Trace, Watch
 from ops.canary.in_place import NO, YES, InPlace
 from ops.canary.objects import CanaryObject
+from ops.errors import ExitCode
 from ops.shell import sentence
 from ops.terminal import Line, Marked, width
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
-
-# Exit codes.
-EQUAL, DIFFERS, INCOMPLETE = 0, 1, 3
 
 _HOPS = {
     "event": t("event"),
@@ -35,11 +33,11 @@ _UNKNOWN = t("unknown")
 _ANSWERS = {YES: t("yes"), NO: t("no")}
 
 
-def exit_code(watch: Watch) -> int:
+def exit_code(watch: Watch) -> ExitCode:
     """Return the exit code of a run."""
     if any(trace.differs for trace in watch.traces):
-        return DIFFERS
-    return INCOMPLETE if watch.missing() else EQUAL
+        return ExitCode.FAILED
+    return ExitCode.NOT_PROVEN if watch.missing() else ExitCode.OK
 
 
 def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
@@ -86,14 +84,14 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
             names=lost,
         )
     text = {
-        EQUAL: works,
-        DIFFERS: t("What came differs from what was written."),
-        INCOMPLETE: t(
+        ExitCode.OK: works,
+        ExitCode.FAILED: t("What came differs from what was written."),
+        ExitCode.NOT_PROVEN: t(
             "Not everything came, in twice the documented time. The hop above says where to look: {command}",
             command=Step("doctor"),
         ),
     }[code]
-    yield Marked("", sentence(text, lang), {EQUAL: "good", DIFFERS: "bad"}.get(code, "open"))
+    yield Marked("", sentence(text, lang), {ExitCode.OK: "good", ExitCode.FAILED: "bad"}.get(code, "open"))
 
 
 def hop_titles(missing: Mapping[str, list[CanaryObject]], lang: str) -> list[Text]:

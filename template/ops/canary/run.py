@@ -16,18 +16,18 @@ from ops.canary.hops import LIMITS, Trace, Watch
 from ops.canary.in_place import InPlace, change_in_place
 from ops.canary.journal import Journal, Journals
 from ops.canary.objects import UPLOAD_PART, CanaryObject, canary_objects
-from ops.canary.outcome import EQUAL, INCOMPLETE, exit_code, hop_titles, outcome, title_of
+from ops.canary.outcome import exit_code, hop_titles, outcome, title_of
 from ops.canary.removal import remove
-from ops.certificate.form import RECORDS
 from ops.clock import timestamp
 from ops.clouds.oms import TaskGroups
-from ops.errors import OpsError, UsageError
+from ops.errors import ExitCode, OpsError, UsageError
 from ops.intention import Holder, Intentions
 from ops.project import read
 from ops.session import Session, duration
 from ops.terminal import Whole
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import CanaryResult
+from oss_oms_sync.answers.layout import canary_result_name
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
@@ -73,7 +73,7 @@ def _remove_all(session: Session, options: Namespace, accounts: Accounts, journa
         session.screen.answer([Whole(json.dumps({"removed": removed, "left": left}))])
     elif not all_journals:
         session.screen.answer([t("No canary has left anything.").of(session.lang)])
-    return INCOMPLETE if left else EQUAL
+    return ExitCode.NOT_PROVEN if left else ExitCode.OK
 
 
 class _Run:
@@ -135,7 +135,7 @@ class _Run:
         self._keep(options.report, report)
         if not is_gone:
             session.say(_LEFT)
-            return code or INCOMPLETE
+            return code or ExitCode.NOT_PROVEN
         return code
 
     def _remove(self) -> bool:
@@ -209,9 +209,9 @@ class _Run:
             self._in_place = change_in_place(self._accounts.destination, arrived.key, self._session.clock)
 
     def _store(self, report: dict[str, Any]) -> None:
-        """Store the report for doctor (oss_oms_sync/ledger/state.py); if that fails, the run continues."""
+        """Store the report for doctor; if that fails, the run continues."""
         accounts, session = self._accounts, self._session
-        name = f"{RECORDS}{accounts.task}/state/canary-{accounts.variables['functionName']}.json"
+        name = canary_result_name(accounts.task, accounts.variables["functionName"])
         canary_result = CanaryResult(timestamp(session.clock.now()), report)
         try:
             accounts.log.put(name, json.dumps(to_json(canary_result)).encode(), {"Content-Type": "application/json"})

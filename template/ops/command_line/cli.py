@@ -19,7 +19,7 @@ from ops.command_line import parser, verification
 from ops.cost import estimate
 from ops.cost.prices import Prices
 from ops.cutover import cutover, freeze, open_and_close
-from ops.errors import OpsError, ToolError, UntrustedError, UsageError
+from ops.errors import ExitCode, OpsError, ToolError, UntrustedError, UsageError
 from ops.functions import call, tool_output
 from ops.migrate.migration import migrate
 from ops.report import cost_table, cutover_result, jobs, passes, status
@@ -36,7 +36,6 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
 FOLDER = Path(__file__).resolve().parents[2]
-_INTERRUPTED = 130
 # Lines shown of input without an answer.
 _TAIL = 15
 
@@ -50,7 +49,7 @@ class View(NamedTuple):
     names: set[str]
     read: Callable[[Any], Any]
     report: Callable[..., Report]
-    exit_code: Callable[[Any], int]
+    exit_code: Callable[[Any], ExitCode]
     page: bool = False
 
 
@@ -62,7 +61,9 @@ VIEWS = {
         cutover_result.exit_code,
         page=True,
     ),
-    "closing": View({"closed", "next", "next_zh"}, partial(tool_output.of, MarkAnswer), jobs.mark, lambda _: 0),
+    "closing": View(
+        {"closed", "next", "next_zh"}, partial(tool_output.of, MarkAnswer), jobs.mark, lambda _: ExitCode.OK
+    ),
     "status": View(
         {"verdict", "backlog"}, partial(tool_output.of, StatusAnswer), status.report, status.exit_code, page=True
     ),
@@ -70,10 +71,13 @@ VIEWS = {
         {"key", "story", "next"},
         partial(tool_output.of, StoryAnswer),
         jobs.story,
-        lambda answer: 0 if answer.well else 1,
+        lambda answer: ExitCode.OK if answer.well else ExitCode.FAILED,
     ),
     "doctor": View(
-        {"ok", "checks"}, partial(tool_output.of, DoctorAnswer), jobs.doctor, lambda answer: 0 if answer.ok else 1
+        {"ok", "checks"},
+        partial(tool_output.of, DoctorAnswer),
+        jobs.doctor,
+        lambda answer: ExitCode.OK if answer.ok else ExitCode.FAILED,
     ),
     "compare": View({"finished", "pass", "lag"}, tool_output.of_compare, passes.report, passes.exit_code),
     "reconcile": View(
@@ -83,7 +87,7 @@ VIEWS = {
         {"taken", "accepted", "left"},
         partial(tool_output.of, ReplayAnswer),
         jobs.replay,
-        lambda answer: 0 if answer.is_well else 1,
+        lambda answer: ExitCode.OK if answer.is_well else ExitCode.FAILED,
     ),
 }
 # Options that are not part of a payload, and options with which a pass is a single call.
@@ -127,7 +131,7 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
         session.say(t("Stopped."))
         if session.hint:
             session.screen.say(Whole(sentence(session.hint, session.lang)))
-        return _INTERRUPTED
+        return ExitCode.STOPPED
     finally:
         TEMPLATE.reset(named)
         session.caller.stop()

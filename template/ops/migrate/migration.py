@@ -18,7 +18,7 @@ from ops.accounts.needs import Grants
 from ops.clouds.keys import Keys
 from ops.clouds.oms import Wanted, group_note
 from ops.clouds.wire import UnreachableError, UnreadableResponseError
-from ops.errors import OpsError, UsageError
+from ops.errors import ExitCode, OpsError, UsageError
 from ops.intention import Intention, Intentions, delete_keys, keys_of
 from ops.migrate import messages
 from ops.migrate.own_keys import OwnKeys
@@ -39,7 +39,6 @@ _LOOK_SECONDS = 10.0
 _REPLAY_LOOK_SECONDS, _REPLAY_SECONDS = 30.0, 150.0
 # The largest number of objects in OMS's list of failed objects.
 _MAX_LISTED = 100_000
-_NOT_YET = 3
 
 
 def migrate(session: Session, options: Namespace, folder: Path) -> int:
@@ -91,7 +90,7 @@ class ProjectMigration:
         group = self._find_group(intention)
         if group is None:
             self._say([messages.NOT_BEGUN, messages.CONTINUE])
-            return _NOT_YET
+            return ExitCode.NOT_PROVEN
         self._show(
             group,
             messages.state_lines(group, self._keys(intention), self._session.lang, self._remaining_seconds(group)),
@@ -366,6 +365,8 @@ class ProjectMigration:
         self._show(None, [sentence(text, self._session.lang) for text in texts])
 
 
-def _exit_code(group: TaskGroup) -> int:
+def _exit_code(group: TaskGroup) -> ExitCode:
     """Return 0 while the group runs, and once it is done."""
-    return {GroupState.PAUSED: _NOT_YET, GroupState.NOT_CREATED: 1, GroupState.FAILED: 1}.get(group.state, 0)
+    if group.state is GroupState.PAUSED:
+        return ExitCode.NOT_PROVEN
+    return ExitCode.FAILED if group.state in (GroupState.NOT_CREATED, GroupState.FAILED) else ExitCode.OK

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ops.certificate.form import NOT_COUNTED
 from ops.clock import moment
+from ops.errors import ExitCode
 from ops.report import comparison, units
 from ops.report.blocks import (
     Bar,
@@ -70,13 +71,14 @@ _PASS_PARTS = {
 }
 
 
-def exit_code(answer: StatusAnswer) -> int:
+def exit_code(answer: StatusAnswer) -> ExitCode:
     """Return 0 if all is in step and all waiting keys are counted, otherwise 1.
 
     A project that is closed without an alarm, as for weeks after a GO, also counts as in step.
     """
     is_calm = not (answer.verdict.alarm or answer.backlog.more_may_wait)
-    return 0 if {VerdictState.IN_STEP: True, VerdictState.CLOSED: is_calm}.get(answer.verdict.state) else 1
+    is_well = {VerdictState.IN_STEP: True, VerdictState.CLOSED: is_calm}.get(answer.verdict.state)
+    return ExitCode.OK if is_well else ExitCode.FAILED
 
 
 def report(answer: StatusAnswer, language: str) -> Report:

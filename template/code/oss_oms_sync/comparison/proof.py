@@ -22,6 +22,7 @@ import sys
 from collections.abc import Callable, Sequence
 from enum import Enum
 
+from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clock import Deadline
@@ -30,8 +31,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.ledger.records import record_name
-from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.entries import Entry
 
 UNREADABLE = t("Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing: {missing:and}")
 GRANT_READING = t(

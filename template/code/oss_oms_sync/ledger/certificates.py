@@ -13,10 +13,10 @@ from typing import Any
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.certificate import CutoverVerdict
 from oss_oms_sync.answers.job_answers import ShownMark
+from oss_oms_sync.answers.layout import certificate_folder
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.ledger.closing import Closed
 
 _AFTER_GO = t(
@@ -28,7 +28,7 @@ _AFTER_GO = t(
 
 def certificates_folder(invocation: Invocation) -> str:
     """Return the beginning of the names of the project's certificates."""
-    return f"{RECORD_ROOT}certificates/{invocation.settings.project}/{invocation.task_id}/"
+    return certificate_folder(invocation.task_id, invocation.settings.project)
 
 
 def certificate_name(number: int, made: str, verdict: CutoverVerdict) -> str:

@@ -16,6 +16,7 @@ from datetime import datetime
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import UnreadableError, from_json
 from oss_oms_sync.answers.job_answers import Migrated, Migration
+from oss_oms_sync.answers.layout import current_migration_name, finished_migrations_prefix
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, GroupState, TaskGroup
 from oss_oms_sync.clock import parse_time
@@ -23,7 +24,6 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.errors import Failure
 from oss_oms_sync.ledger.list_positions import ListPositions
-from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState
 
 _RUN = re.compile(r"[0-9a-f]+\.json")
@@ -149,20 +149,16 @@ def query_task_group(invocation: Invocation, migration: Migration | None) -> Tas
 
 
 def _read_current(invocation: Invocation) -> bytes | None:
-    return invocation.log_bucket.get(f"{_state_folder(invocation)}migrate-{invocation.settings.project}.json")
+    return invocation.log_bucket.get(current_migration_name(invocation.task_id, invocation.settings.project))
 
 
 def _read_finished(invocation: Invocation) -> list[bytes]:
-    begin = f"{_state_folder(invocation)}migrated-{invocation.settings.project}-"
+    begin = finished_migrations_prefix(invocation.task_id, invocation.settings.project)
     # Another project's name may begin with this one's.
     names = [
         stored.name for stored in invocation.log_bucket.iter_objects(begin) if _RUN.fullmatch(stored.name[len(begin) :])
     ]
     return [stored.body for stored in invocation.log_bucket.get_all(names) if stored]
-
-
-def _state_folder(invocation: Invocation) -> str:
-    return f"{record_root(invocation.task_id)}state/"
 
 
 def _parse_migration(body: bytes) -> Migration:

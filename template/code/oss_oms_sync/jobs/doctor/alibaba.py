@@ -7,15 +7,14 @@ from datetime import timedelta
 from itertools import islice
 
 from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.answers.layout import OMS_LISTS, RECORDS
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import AtLeast, Text, same, sentences, t
 from oss_oms_sync.clouds.objects import BAD_CREDENTIALS, StoredObject, etag_of
 from oss_oms_sync.clouds.obs_answers import ObsError
-from oss_oms_sync.comparison.judge import OMS_LISTS
 from oss_oms_sync.comparison.proof import GRANT_READING, UNREADABLE, missing_permissions
 from oss_oms_sync.comparison.result import missing_rights
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
-from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import answering
@@ -60,10 +59,10 @@ def source_bucket(context: CheckContext) -> Finding:
 def source_names(context: CheckContext) -> Finding:
     """Check for objects in the source that are never forwarded, because they look like records."""
     prefix, suffix = context.settings.key_filter.prefix, context.settings.key_filter.suffix
-    none = t("the project has no object under {record_root} in the source bucket", record_root=RECORD_ROOT)
-    if not (RECORD_ROOT.startswith(prefix) or prefix.startswith(RECORD_ROOT)):
+    none = t("the project has no object under {record_root} in the source bucket", record_root=RECORDS)
+    if not (RECORDS.startswith(prefix) or prefix.startswith(RECORDS)):
         return ok(none)
-    page = context.invocation.source_bucket.list_page(max(RECORD_ROOT, prefix, key=len), "")
+    page = context.invocation.source_bucket.list_page(max(RECORDS, prefix, key=len), "")
     mine = [stored.name for stored in page.objects if stored.name.endswith(suffix)]
     if not mine and not page.more:
         return ok(none)
@@ -73,7 +72,7 @@ def source_names(context: CheckContext) -> Finding:
             "of {objects} under {folder} in the source bucket, such as {example}, {mine:is|are} the project's, and"
             " nothing under {folder} is ever forwarded",
             objects=t("the first {n:object|objects}", n=number) if page.more else t("{n:object|objects}", n=number),
-            folder=RECORD_ROOT,
+            folder=RECORDS,
             example=presentable((mine or [page.objects[0].name])[0]),
             mine=len(mine),
         ),

@@ -12,16 +12,18 @@ from typing import NamedTuple
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import Deadline, from_epoch
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
+from oss_oms_sync.comparison.reconciling import Classifier, ReconcileClass
 from oss_oms_sync.errors import Reason, StorageError
 from oss_oms_sync.jobs.doctor.rules import CheckContext, fault, ok, skipped, unknown, warning
-from oss_oms_sync.ledger.records import first_recorded_at, record_name
+from oss_oms_sync.ledger.records import first_recorded_at
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles, iter_records
-from oss_oms_sync.passes.classify import SETTLED, Classifier, ReconcileClass
+from oss_oms_sync.passes.entries import SETTLED
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
 

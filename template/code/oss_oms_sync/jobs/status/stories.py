@@ -9,7 +9,7 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.copy_codes import copy_code
-from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.rules.remedy import Remedy
 
 NOTHING_TO_DO = t("Nothing.")
