@@ -25,7 +25,7 @@ def world(busy):
     """With those of a canary that was cut off while it waited, for half an hour."""
     busy.cut_short()
     busy.later(1800)
-    assert len(busy.oss.objects(busy.source_bucket)) == len(CONTENTS) + 7
+    assert len(busy.oss.objects(busy.source_bucket)) == len(CONTENTS) + 8
     return busy
 
 
@@ -41,7 +41,7 @@ def counted(answer, name):
 def test_a_comparison_counts_it_on_both_sides_and_it_adds_up(world):
     answer = compared(world)
     assert (answer["finished"], answer["adds_up"]) == (True, True)
-    assert (counted(answer, "canary"), counted(answer, "equal_contents")) == ([7, 7], [len(CONTENTS)] * 2)
+    assert (counted(answer, "canary"), counted(answer, "equal_contents")) == ([8, 8], [len(CONTENTS)] * 2)
 
 
 def test_no_digest_changes_with_it(world):
@@ -67,7 +67,7 @@ def test_a_go_is_given_beside_it_and_its_document_is_sound(world, tmp_path):
     said = world.ops("cutover", "--frozen-since", "2026-01-02T00:10:00Z", "--close", "--out", str(file), "--deep")
     assert said.code == 0, [(one["id"], one["seen"]) for one in said.answer["checks"] if one["result"] != "passed"]
     document = json.loads(file.read_text())
-    assert (document["verdict"], counted(document, "canary")) == ("GO", [7, 7])
+    assert (document["verdict"], counted(document, "canary")) == ("GO", [8, 8])
     assert document["source"]["objects"] == len(CONTENTS)
     # A stranger lists both buckets, canaries and all.
     listings = []

@@ -58,6 +58,8 @@ def watches(draw):
         counts=hops.Counts(draw(words), 7, 7) if draw(st.booleans()) else None,
         counted=draw(moments),
         is_alone=draw(st.booleans()),
+        last_accepted=draw(moments),
+        change_event=draw(words),
         doubles=draw(words),
         order=draw(words),
         lists=[listed],
@@ -141,7 +143,8 @@ def test_what_doctor_takes_for_confirmed_are_words_of_reports():
 
 def names_of(told):
     """The fields of a report."""
-    parts = (told[name] for name in ("task", "versions", "counts", "listing", "objects", "in_place"))
+    names = ("task", "versions", "counts", "listing", "objects", "header_change", "in_place")
+    parts = (told[name] for name in names)
     lists = (name for one in told["lists"] for name in one)
     return {*told, *(name for part in parts for name in part), *lists, *told["objects"]["small"]}
 
