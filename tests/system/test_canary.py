@@ -8,6 +8,7 @@ import os
 import pytest
 
 from ops.canary import field_report, in_place, objects
+from ops.canary import run as canary_run
 from ops.clouds import keys
 from ops.command_line import cli
 
@@ -22,6 +23,7 @@ def canary(box, deploy, ops, monkeypatch, tmp_path):
         monkeypatch.setattr(module, "PARTS", PARTS)
     monkeypatch.setattr(in_place, "_VALID_SECONDS", 1)
     monkeypatch.setattr(in_place, "_LATE_SECONDS", 1.0)
+    monkeypatch.setattr(canary_run, "_LOOK_SECONDS", 0.2)
     box.task.part_size = PARTS["50 MB"]
     deploy(instances=2)
 
