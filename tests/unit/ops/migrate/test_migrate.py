@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
+from ops.cost.prices import Prices
 from ops.functions import tool_output
 from ops.intention import Intention, Intentions
 from ops.migrate.messages import how_far, plan
@@ -588,7 +589,7 @@ def test_the_plan_counts_what_begins_with_the_prefix_as_far_as_that_is_known(pre
         folders["*"] = missing(8)
     answer = tool_output.of_compare(compared({"missing": sides(7 + others, 0)}, folders=folders))
     intention = Intention("", "", "source", "destination", [prefix], [])
-    assert said in "\n".join(map(str, plan(intention, answer, own, "en")))
+    assert said in "\n".join(map(str, plan(intention, answer, own, Prices(), "en")))
 
 
 @pytest.mark.parametrize(("copied", "share"), [(99_999, "99.9 %"), (100_000, "100.0 %"), (25_000, "25.0 %")])
