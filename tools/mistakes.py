@@ -987,4 +987,11 @@ MISTAKES = (
         'if any(stored and "x-oss-version-id"',
         'if all(stored and "x-oss-version-id"',
     ),
+    Mistake(
+        "a command that is cut where another one ends",
+        f"{_UNIT}/answers/test_codec.py::test_text_keeps_its_steps_and_is_readable_without_them",
+        f"{_CODE}/answers/codec.py",
+        "sorted(places, key=len, reverse=True)",
+        "sorted(places, key=len)",
+    ),
 )
