@@ -807,8 +807,8 @@ MISTAKES = (
         "trying again without end what replay has",
         f"{_UNIT}/ops/migrate/test_migrate.py"
         "::test_what_the_group_fails_for_ever_is_left_to_replay_and_the_next_step_is_the_end",
-        f"{_OPS}/migrate/migration.py",
-        "return self._with_replay(task_group)",
+        f"{_OPS}/migrate/own_group.py",
+        "return self.with_replay(task_group)",
         "return task_group",
     ),
     Mistake(
@@ -817,6 +817,34 @@ MISTAKES = (
         f"{_OPS}/intention.py",
         "group.state is not GroupState.DONE",
         "group.state is GroupState.COPYING",
+    ),
+    Mistake(
+        "limits that a group loses over a pause",
+        f"{_UNIT}/ops/migrate/test_bandwidth.py::test_a_paused_group_that_loses_its_limits_gets_them_again",
+        f"{_OPS}/migrate/own_group.py",
+        "in_force = None if is_restarted and group.bandwidth else sorted(group.bandwidth)",
+        "in_force = sorted(intention.bandwidth)",
+    ),
+    Mistake(
+        "limits of another administrator that a command undoes",
+        f"{_UNIT}/ops/migrate/test_bandwidth.py::test_of_two_administrators_the_limits_stored_last_are_in_force",
+        f"{_OPS}/migrate/own_group.py",
+        "in_force, wanted = wanted, sorted(current.bandwidth or ()) if current else wanted",
+        "in_force = wanted",
+    ),
+    Mistake(
+        "a night that is not China's",
+        f"{_UNIT}/ops/cost/test_nights.py::test_a_day_of_progress_shows_how_late_the_limits_are",
+        f"{_OPS}/migrate/windows.py",
+        "(second + _CHINA_SECONDS)",
+        "second",
+    ),
+    Mistake(
+        "the floor of the day without its price",
+        f"{_UNIT}/ops/migrate/test_bandwidth.py::test_price_of_a_migration_by_night_is_that_of_the_estimate",
+        f"{_OPS}/cost/nights.py",
+        "night_share * prices.night_egress + (1 - night_share) * prices.egress",
+        "prices.night_egress",
     ),
     Mistake(
         "restoring archived objects unasked",

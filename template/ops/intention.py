@@ -106,7 +106,7 @@ class Intentions:
 
     def progress(self) -> Progress | None:
         """Return the progress that status has measured under limits of the bandwidth; None if there is none."""
-        response = self._log.get(f"{self._root}speed-{self._project}.json")
+        response = self._log.get(f"{self._root}migration-speed-{self._project}.json")
         try:
             return codec.from_json(Progress, json.loads(response.body)) if response else None
         except ValueError:

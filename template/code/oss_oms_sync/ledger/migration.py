@@ -4,7 +4,7 @@
 
 oms_source_record/{task}/state/migrate-{project}.json           {"begun", "group", "keys", "prefixes", ...}
 oms_source_record/{task}/state/migrated-{project}-{run}.json    also {"ended", "how", "copied", ...}
-oms_source_record/{task}/state/speed-{project}.json             the bytes copied under limits of the bandwidth, by time
+oms_source_record/{task}/state/migration-speed-{project}.json   the bytes copied under limits of the bandwidth, by time
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def note_progress(invocation: Invocation, group: TaskGroup | Failure | None) -> 
     """
     if not isinstance(group, TaskGroup) or group.state is not GroupState.COPYING or not group.bandwidth:
         return
-    name, now = f"{_state_folder(invocation)}speed-{invocation.settings.project}.json", invocation.clock.now()
+    name, now = f"{_state_folder(invocation)}migration-speed-{invocation.settings.project}.json", invocation.clock.now()
     progress = Progress(group.id, group.bandwidth, ())
     with suppress(UnreadableError):
         stored = from_json(Progress, jsontext.load(invocation.log_bucket.get(name) or b"{}"))
