@@ -29,8 +29,11 @@ def count(text: str) -> int:
 
 
 def size(text: str) -> int:
-    """Parse bytes: 500GB, 1.5 TB, 200TiB, 2000, with 1024 bytes a kilobyte, as both clouds bill. Raises ValueError."""
-    return round(_scaled(text, 1024, r"([kmgtp]i?b?|b?)", t("a size, such as 200TB")))
+    """Parse bytes: 500GB, 1.5 TB, 200000000000000, in powers of 1000; 200TiB in powers of 1024. Raises ValueError."""
+    form = t("a size, such as 200TB")
+    if re.search("[kmgtp]i", text, re.IGNORECASE):
+        return round(_scaled(text, 1024, r"([kmgtp])ib?", form))
+    return round(_scaled(text, 1000, r"([kmgtp]?)b?", form))
 
 
 def window(text: str) -> Window:
@@ -121,17 +124,7 @@ def _scaled(text: str, thousand: int, unit: str, form: Text) -> float:
     match = re.fullmatch(rf"(\d[\d,_]*(?:\.\d+)?)\s*{unit}", text.strip(), re.IGNORECASE)
     if not match:
         raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=form))
-    exponent = _THOUSANDS[match[2].lower().removesuffix("b" if thousand == 1024 else "").removesuffix("i")]
-    number = float(match[1].replace(",", "").replace("_", "")) * float(thousand**exponent)
+    number = float(match[1].replace(",", "").replace("_", "")) * float(thousand ** _THOUSANDS[match[2].lower()])
     if number > _MAX_NUMBER:
         raise OverflowError(text)
     return number
-
-
-def in_bytes(number: float) -> str:
-    """Format bytes as `size` reads them, in the largest unit with a digit before the point."""
-    for unit in ("B", "KB", "MB", "GB", "TB"):
-        if number < 1024:
-            return f"{number:.3g} {unit}" if number < 1000 else f"{number:,.0f} {unit}"
-        number /= 1024
-    return f"{number:,.1f} PB"

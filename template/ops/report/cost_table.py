@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from ops.cost.estimate import Estimate, Expense, Workload, total_dollars
 from ops.cost.nights import Copy, Ways
-from ops.cost.quantities import in_bytes
 from ops.report.blocks import Blocks, Column, Hero, Paragraph, Phrase, Report, Table
 from ops.report.words import CUTOVER_STEPS, Words
 from ops.shell import Typed
@@ -33,11 +32,12 @@ _OPTIONAL = "deep"
 
 def report(plan: Workload, estimate: Estimate, language: str) -> Report:
     """Return the costs and the freeze."""
-    say, size = Words(language), in_bytes(plan.size)
+    say = Words(language)
     asked = say(
-        "{objects:object|objects} of {size}, {a_day} new ones a day, {lanes:lane|lanes}; list prices in US dollars",
+        "{objects:object|objects} of {size:size}, {a_day} new objects a day, {lanes:lane|lanes}; list prices in US"
+        " dollars",
         objects=plan.objects,
-        size=size,
+        size=plan.size,
         a_day=plan.a_day,
         lanes=plan.lanes,
     )
@@ -95,7 +95,7 @@ def _ways(ways: Ways, say: Words) -> Blocks:
         return []
     rows = [
         (say("day and night"), ways.day_and_night),
-        (say("by night (migrate --nights)"), ways.nights),
+        (say("by night: {command}", command=Typed("migrate", nights=True)), ways.nights),
         (say("by night, if OMS reads the hours in UTC"), ways.in_utc),
     ]
     return [
@@ -140,5 +140,5 @@ def _costs(title: Text, items: list[Expense], say: Words) -> Table:
 
 def _row(expense: Expense, say: Words) -> tuple[Phrase, ...]:
     objects = say("{number:object|objects}", number=round(expense.objects)) if expense.objects else None
-    amount = say(", ").join(filter(None, (objects, in_bytes(expense.size) if expense.size else None)))
+    amount = say(", ").join(filter(None, (objects, say("{n:size}", n=round(expense.size)) if expense.size else None)))
     return say(_ITEMS[expense.name]), amount, say("not known") if expense.dollars is None else f"{expense.dollars:,.2f}"
