@@ -72,7 +72,9 @@ class Aliyun:
     def in_force(self) -> dict[str, Any]:
         """The documents of the policies."""
         policies = self.state["policies"].items()
-        return {name: json.loads(one["versions"][one["told"]["DefaultVersion"]]["document"]) for name, one in policies}
+        return {
+            name: json.loads(one["versions"][one["fields"]["DefaultVersion"]]["document"]) for name, one in policies
+        }
 
     def attached(self) -> dict[str, list[str]]:
         """The names of the policies of each role."""
@@ -133,7 +135,7 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     assert (done.returncode, done.stderr) == (0, "")
     state = aliyun.state
     assert aliyun.attached() == {name: [name] for name in ("my-sync-function", "my-sync-trigger")}
-    trusts = [json.loads(one["told"]["AssumeRolePolicyDocument"]) for one in state["roles"].values()]
+    trusts = [json.loads(one["fields"]["AssumeRolePolicyDocument"]) for one in state["roles"].values()]
     services = [trust["Statement"][0]["Principal"]["Service"] for trust in trusts]
     assert services == [["fc.aliyuncs.com"], ["oss.aliyuncs.com"]]
     assert {len(one["versions"]) for one in state["policies"].values()} == {1}
