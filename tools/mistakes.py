@@ -161,7 +161,7 @@ MISTAKES = (
     ),
     Mistake(
         "a task with the mark and another source is setup's",
-        f"{_WHOSE}::test_a_task_with_the_mark_of_the_project_and_another_source_is_somebody_else_s",
+        f"{_WHOSE}::test_a_task_with_the_project_s_mark_and_another_source_is_foreign",
         f"{_OPS}/accounts/sync_tasks.py",
         '(task.get("description"), task["src_bucket"]) == marked',
         'task.get("description") == self._mark',
@@ -203,7 +203,7 @@ MISTAKES = (
     ),
     Mistake(
         "a new half of a pair beside an old one",
-        f"{_SETUP}/test_new_key.py::test_a_pair_whose_storing_was_cut_off_is_not_there_and_another_one_is_made",
+        f"{_SETUP}/test_new_key.py::test_half_a_stored_pair_counts_as_no_key_and_is_replaced",
         f"{_OPS}/clouds/keys.py",
         "        caller.forget_secret(name)\n",
         "        pass\n",
@@ -231,7 +231,7 @@ MISTAKES = (
     ),
     Mistake(
         "a policy of others with the name is detached",
-        f"{_SETUP}/test_remove.py::test_a_policy_of_others_with_the_name_on_a_user_of_setup_s_stays_attached",
+        f"{_SETUP}/test_remove.py::test_a_policy_of_others_with_setup_s_name_stays_attached",
         f"{_OPS}/accounts/ram_roles.py",
         "if policy and policy.is_ours}",
         "if policy}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,13 @@ from ops.clouds import wire
 from sandbox.inprocess import InProcess
 from tools import render
 from tools.package import ROOT
+
+
+def draw_requests(requests: range) -> range:
+    """Return every third of the requests; the first is drawn and printed."""
+    first = random.randrange(3)
+    print(f"interrupted at every third request from number {requests[first]}")
+    return requests[first::3]
 
 
 class KilledError(BaseException):

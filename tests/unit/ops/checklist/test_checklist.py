@@ -12,7 +12,7 @@ from sandbox.server.faults import Fault
 from support.grants import iam_user, ram_user
 from support.policies import show
 from support.stored import Stored
-from unit.ops.setup.setup_world import SetupWorld, ends, to, well
+from unit.ops.setup.setup_world import SetupWorld, expect_exit, expect_success, set_variables
 
 TAGS = b"<Tagging><TagSet><Tag><Key>team</Key><Value>a</Value></Tag></TagSet></Tagging>"
 CORS = (
@@ -36,14 +36,14 @@ def here(world):
 def test_buckets_without_settings_have_nothing_to_be_moved(world):
     # AND it claims no more than it has looked at
     number, rest = len(SETTINGS), "Not looked at here, so see to it yourself: image styles, retention (WORM)"
-    said = well(world.run("checklist"), f"The {number} settings that are compared here", rest)
+    said = expect_success(world.run("checklist"), f"The {number} settings that are compared here", rest)
     assert said.count("none on both sides") == number
 
 
 def test_what_is_left_to_do_is_said_with_pages_and_the_document(world):
     here(world).update(cors=CORS, tagging=TAGS)
     world.obs.bucket(world.destination_bucket).documents["tagging"] = TAGS
-    said = ends(
+    said = expect_exit(
         world.run("checklist"),
         1,
         "1 setting to be seen to by hand",
@@ -57,7 +57,7 @@ def test_what_is_left_to_do_is_said_with_pages_and_the_document(world):
 def test_what_cannot_be_read_comes_before_what_is_to_do(world):
     here(world)["cors"] = CORS
     world.oss.deny("oss:GetBucketAcl", "photos")
-    ends(
+    expect_exit(
         world.run("checklist"),
         3,
         "1 setting could not be read",
@@ -68,7 +68,7 @@ def test_what_cannot_be_read_comes_before_what_is_to_do(world):
 
 def test_programs_and_pages_have_it_too(world, tmp_path):
     here(world)["cors"], page = CORS, tmp_path / "page.html"
-    said = ends(world.run("checklist", "--json", "--html", str(page)), 1)
+    said = expect_exit(world.run("checklist", "--json", "--html", str(page)), 1)
     told = json.loads(next(line for line in said.splitlines() if line.startswith("{")))
     by_name = {one["name"]: one for one in told["settings"]}
     cors = by_name["cors"]
@@ -86,7 +86,7 @@ RULE = b'{"rules": [{"id": "a", "condition": {"httpErrorCodeReturnedEquals": "40
 
 @pytest.mark.parametrize(("document", "rules"), [(None, 0), (RULE, 1), (b'{"rules": 7}', None)])
 def test_back_to_source_rules_are_noted_for_doctor_and_the_sample(world, document, rules):
-    to(world, SYNC_URL=SYNC_URL)
+    set_variables(world, SYNC_URL=SYNC_URL)
     if document:
         world.obs.bucket(world.destination_bucket).documents["mirrorBackToSource"] = document
     world.run("checklist")
@@ -95,20 +95,20 @@ def test_back_to_source_rules_are_noted_for_doctor_and_the_sample(world, documen
 
 
 def test_what_cannot_be_noted_is_said(world):
-    to(world, SYNC_URL=SYNC_URL)
+    set_variables(world, SYNC_URL=SYNC_URL)
     world.oss.deny("oss:PutObject", world.log_bucket)
-    well(world.run("checklist"), "Doctor does not know of back-to-source rules in OBS: ")
+    expect_success(world.run("checklist"), "Doctor does not know of back-to-source rules in OBS: ")
 
 
 def test_it_is_said_in_chinese(world):
     here(world)["cors"] = CORS
     page = "https://help.aliyun.com/zh/oss/developer-reference/getbucketcors"
-    ends(world.run("checklist", "--lang", "zh"), 1, "仅源端有", page)
+    expect_exit(world.run("checklist", "--lang", "zh"), 1, "仅源端有", page)
 
 
 def test_it_only_reads_and_no_key_is_told(world):
     keys = world.administrators()
-    to(world, SYNC_URL=SYNC_URL)
+    set_variables(world, SYNC_URL=SYNC_URL)
     _, said = world.run("checklist")
     assert [one.method for one in world.sent if one.method != "GET"] == ["PUT"]
     assert [*Stored(world.oss, world.log_bucket).objects] == [NOTED]
@@ -124,8 +124,8 @@ def test_what_show_prints_is_what_it_needs_and_all_of_it(world):
     keys = {**dict(zip(ALIBABA, alibaba, strict=False)), **dict(zip(HUAWEI, huawei, strict=False))}
 
     # WHEN they run it THEN all is read, with each right of the table, and those are all that is printed
-    to(world, SYNC_URL=SYNC_URL)
-    assert "does not know" not in well(world.run("checklist", keys=keys))
+    set_variables(world, SYNC_URL=SYNC_URL)
+    assert "does not know" not in expect_success(world.run("checklist", keys=keys))
     named = {side.right.lower() for setting in SETTINGS for side in (setting.source, setting.destination)} | {
         "oss:putobject"
     }
@@ -138,7 +138,7 @@ def test_what_show_prints_is_what_it_needs_and_all_of_it(world):
 )
 def test_keys_that_nobody_has_are_an_error_and_no_table(world, name, code):
     keys = {**world.administrators(), name: "NOBODYS"}
-    assert "cannot be read: " not in ends(world.run("checklist", keys=keys), 1, code)
+    assert "cannot be read: " not in expect_exit(world.run("checklist", keys=keys), 1, code)
 
 
 @pytest.mark.parametrize("name", ["a bucket that is not there", "a bucket in another region"])
@@ -147,7 +147,7 @@ def test_a_bucket_that_refuses_everything_is_an_error_and_no_table(world, name):
     if name == "a bucket in another region":
         world.obs.create_bucket(world.destination_bucket, "cn-east-3")
     told = "307 TemporaryRedirect" if "region" in name else "404 NoSuchBucket"
-    assert "cannot be read: " not in ends(world.run("checklist"), 1, told)
+    assert "cannot be read: " not in expect_exit(world.run("checklist"), 1, told)
 
 
 def test_one_setting_that_is_refused_is_one_row(world):
@@ -155,5 +155,7 @@ def test_one_setting_that_is_refused_is_one_row(world):
     headers, body = {"x-obs-request-id": "1"}, b"<Error><Code>SignatureDoesNotMatch</Code></Error>"
     refusal = Fault.status(403, body, headers)
     world.obs.faults.add(refusal, where=lambda one: "mirrorBackToSource" in one.raw_query)
-    said = ends(world.run("checklist"), 3, "1 setting could not be read", "only at the source", "SignatureDoesNotMatch")
+    said = expect_exit(
+        world.run("checklist"), 3, "1 setting could not be read", "only at the source", "SignatureDoesNotMatch"
+    )
     assert re.search(r"Back-to-source rules +- +cannot be read: .*403 SignatureDoesNotMatch", said)

@@ -11,7 +11,7 @@ from ops.clouds.buckets import OssBucketClient, Place
 from ops.clouds.keys import Keys, Secret
 from sandbox.oms.group import Group
 from support.migration import Here, at_once
-from unit.ops.setup.setup_world import NAME, YES, SetupWorld, well
+from unit.ops.setup.setup_world import NAME, YES, SetupWorld, expect_success
 
 STATE = f"migrate-{NAME}.json"
 
@@ -23,7 +23,7 @@ class MigrateWorld(SetupWorld):
         super()._set_up()
         self._patches.enter_context(patch("ops.session.in_background", at_once))
         self._patches.enter_context(patch.object(Here, "sleep", self._sleep))
-        well(self.setup(typed=YES))
+        expect_success(self.setup(typed=YES))
         self.task = self.oms.tasks[0]
         self.deploy_project(self.folder)
 

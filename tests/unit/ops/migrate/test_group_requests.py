@@ -17,7 +17,7 @@ from ops.cost import effort
 from sandbox.oms.copier import CopyFailure
 from sandbox.server.faults import Fault
 from unit.ops.migrate.migrate_world import MigrateWorld
-from unit.ops.setup.setup_world import ends, well
+from unit.ops.setup.setup_world import expect_exit, expect_success
 from unit.ops.setup.test_requests import compared, huawei
 
 
@@ -35,7 +35,7 @@ def sent():
         world.stop_following_after(30)
         assert world.migrate("--restore")[0] == 130
         for word, code in (("--look", 0), ("--pause", 0), ("--go-on", 1), ("--retry", 1), ("--remove", 0)):
-            ends(world.migrate(word), code)
+            expect_exit(world.migrate(word), code)
         return [request for request in world.sent if "/taskgroups" in urlsplit(request.url).path]
 
 
@@ -110,7 +110,7 @@ def counted(objects, *words):
                 return False
 
             getattr(world, name).faults.add(Fault.hang(), where=counting)
-        well(world.run(*words, typed=""))
+        expect_success(world.run(*words, typed=""))
         world.later(60)
         assert world.copied() == objects
     return requests

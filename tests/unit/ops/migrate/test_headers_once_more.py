@@ -12,7 +12,7 @@ import pytest
 
 from support.migration import MINUTE, MODES
 from unit.ops.migrate.migrate_world import MigrateWorld
-from unit.ops.setup.setup_world import well
+from unit.ops.setup.setup_world import expect_success
 
 HEADERS = {"content-type": "text/html", "cache-control": "no-cache", "x-oss-meta-team": "web"}
 ACCEPTED = ("--accept", "metadata=the owner: nobody reads them")
@@ -72,7 +72,7 @@ def test_a_new_task_and_a_group_that_overwrites_bring_them(world):
     world.oms._tasks.clear()
     file, address = world.folder / "s.yaml", world.variables()["SYNC_URL"]
     file.write_text(file.read_text(encoding="utf-8").replace(f'"{address}"', '""'), encoding="utf-8")
-    well(world.setup(typed="yes\nagree\n"))
+    expect_success(world.setup(typed="yes\nagree\n"))
     (world.task,) = world.oms.tasks
     assert world.task.metadata
     world.deploy_project(world.folder)
@@ -82,7 +82,7 @@ def test_a_new_task_and_a_group_that_overwrites_bring_them(world):
     assert world.migrate("--yes")[0] == 0
     assert world.headers("index.html") == {"content-type": "text/html"}
     # AND with --overwrite they come with their headers, to a GO without any acceptance
-    well(world.migrate("--overwrite", typed="yes\n"), "what is there is overwritten, equal or not")
+    expect_success(world.migrate("--overwrite", typed="yes\n"), "what is there is overwritten, equal or not")
     assert world.headers("index.html")["x-obs-meta-team"] == "web"
     document = world.cut_over()
     assert (document["verdict"], found(document)["result"], document["accepted"]) == ("GO", "passed", {})

@@ -21,7 +21,7 @@ from support.law import EXTRAS
 from support.migration import Caller
 from support.ops import OPS, SET_UP_RIGHT, compared, sides
 from unit.ops.migrate.migrate_world import STATE, MigrateWorld
-from unit.ops.setup.setup_world import NAME, YES, ends, to, well
+from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, set_variables
 
 FAILS = CopyFailure("GET_SRC_OBJ_FAILURE", "com.aliyun.oss.ClientException: Connection reset")
 
@@ -47,7 +47,7 @@ def begun(world, objects=200, seconds=600):
     world.fill(objects)
     slow(world, seconds)
     world.stop_following_after(60)
-    return ends(world.migrate(), 130)
+    return expect_exit(world.migrate(), 130)
 
 
 def done(world):
@@ -60,7 +60,7 @@ def two_fail(world, objects=100, *told):
     """One that has ended, of whose objects two failed; they will not fail again."""
     world.fill(objects)
     world.oms.groups.prepare = lambda group: group.failures.add(FAILS, times=2)
-    ends(world.migrate(), 1, *told)
+    expect_exit(world.migrate(), 1, *told)
 
 
 def is_over(world):
@@ -73,7 +73,7 @@ def test_what_was_there_before_is_copied_and_no_key_is_left(world):
     world.wait_idle(60)
     world.fill(1000)
     done = "The migration is done\n  100.0 % of 1,001 objects: 1,000 copied, 1 skipped, 0 failed;"
-    well(world.migrate(), done, "python3 ops.py compare --deep")
+    expect_success(world.migrate(), done, "python3 ops.py compare --deep")
     assert (world.copied(), is_over(world)) == (1001, True)
     told, group = over(world), world.group
     assert (told["how"], told["group"], told["prefixes"]) == ("done", group.group_id, [""])
@@ -133,11 +133,11 @@ def test_whoever_goes_on_with_one_that_was_not_begun_keeps_to_what_was_said_of_a
     ids=["the project's prefix", "a shorter one", "two below it", "another"],
 )
 def test_of_what_the_project_covers_what_begins_with_the_prefixes_asked_for_is_copied(world, words, code, told, copied):
-    to(world, objectPrefix="old/")
+    set_variables(world, objectPrefix="old/")
     world.deploy_project(world.folder)
     for prefix in ("old/a/", "old/b/", "old/c/", "other/"):
         world.fill(10, prefix=prefix)
-    ends(world.migrate(*words), code, told)
+    expect_exit(world.migrate(*words), code, told)
     assert (len(world.oms.groups.all()), world.copied()) == (1 if copied else 0, copied)
 
 
@@ -159,7 +159,7 @@ REFUSED = {
     ),
     # The backfill is offered.
     "a suffix": (
-        lambda world: to(world, objectSuffix=".jpg"),
+        lambda world: set_variables(world, objectSuffix=".jpg"),
         "yes\n",
         ["no suffix such as .jpg", f"{OPS} reconcile --since 1970-01-01"],
     ),
@@ -172,14 +172,14 @@ def test_nothing_is_begun_that_could_not_end_or_that_nobody_wants(world, name):
     prepare(world)
     world.fill(10)
     keys = world.all_oms_keys()
-    ends(world.migrate(typed=typed), 2, *told)
+    expect_exit(world.migrate(typed=typed), 2, *told)
     assert (world.oms.groups.all(), world.all_oms_keys(), world.written_down()) == ([], keys, [])
 
 
 def test_what_is_not_set_up_right_is_mended_first(world):
     wrong = {**SET_UP_RIGHT, "ok": False}
     with patch.object(Caller, "ask", lambda self, job, payload: wrong if job == "doctor" else CALL(self, job, payload)):
-        ends(world.migrate(), 1, "The migration does not begin")
+        expect_exit(world.migrate(), 1, "The migration does not begin")
     assert world.oms.groups.all() == []
 
 
@@ -200,17 +200,17 @@ def test_a_project_that_is_closed_meanwhile_is_left_alone(world):
         return answer
 
     with patch.object(Caller, "ask", ask):
-        ends(world.migrate(), 2, "The project is closed")
+        expect_exit(world.migrate(), 2, "The project is closed")
     assert (world.oms.groups.all(), is_over(world)) == ([], True)
 
 
 def test_no_project_is_closed_while_old_objects_are_on_their_way(world):
     begun(world)
-    ends(world.run("close"), 1, "a migration of the old objects is not over", f"{OPS} migrate --look")
+    expect_exit(world.run("close"), 1, "a migration of the old objects is not over", f"{OPS} migrate --look")
     assert CALL(Caller(world), "certify", {"look": True})["closed"] is None
 
-    well(world.migrate())
-    well(world.run("close"))
+    expect_success(world.migrate())
+    expect_success(world.run("close"))
 
 
 def under_way(world, name=STATE):
@@ -237,7 +237,7 @@ def test_a_key_that_somebody_gives_oms_meanwhile_is_not_taken_for_the_migration_
     new = ram.create_access_key(user)["AccessKey"]["AccessKeyId"]
 
     # WHEN it is ended THEN its own keys are gone, and that is there
-    well(world.migrate("--remove"))
+    expect_success(world.migrate("--remove"))
     assert (keys_of_reader(world), world.oms_keys()) == ({new}, (1, 1))
 
 
@@ -247,38 +247,38 @@ def test_without_a_sync_task_the_migration_s_keys_are_not_taken_for_those_that_n
     world.later(300)
     world.oms._tasks.clear()
     address, keys = world.variables()["SYNC_URL"], world.oms_keys()
-    to(world, SYNC_URL="")
+    set_variables(world, SYNC_URL="")
 
     # WHEN it is set up again THEN its keys are not taken for those that nobody has, and how to end it is said
-    ends(world.setup(typed=YES), 1, "stop: sync task: a migration of the old objects is not over")
+    expect_exit(world.setup(typed=YES), 1, "stop: sync task: a migration of the old objects is not over")
     assert world.oms_keys() == keys
-    to(world, SYNC_URL=address)
-    well(world.migrate("--remove"))
-    to(world, SYNC_URL="")
-    well(world.setup(typed=YES))
+    set_variables(world, SYNC_URL=address)
+    expect_success(world.migrate("--remove"))
+    set_variables(world, SYNC_URL="")
+    expect_success(world.setup(typed=YES))
     assert world.oms_keys() == (1, 1)
 
 
 def test_setup_does_not_remove_what_a_migration_works_with(world):
     begun(world)
     address, told = world.variables()["SYNC_URL"], "migration of the old objects: it is not over"
-    ends(world.setup("--remove", typed="yes\n"), 1, told, "End it first: python3 ops.py migrate --remove")
-    ends(world.setup("--remove", "--only", "huawei", typed="yes\n"), 1, told)
+    expect_exit(world.setup("--remove", typed="yes\n"), 1, told, "End it first: python3 ops.py migrate --remove")
+    expect_exit(world.setup("--remove", "--only", "huawei", typed="yes\n"), 1, told)
     # Whoever has Alibaba Cloud alone has no SYNC_URL.
-    to(world, SYNC_URL="")
-    ends(world.setup("--remove", "--only", "alibaba", typed="yes\n"), 1, told)
-    to(world, SYNC_URL=address)
-    well(world.migrate("--remove"))
-    well(world.setup("--remove", typed="yes\n"))
+    set_variables(world, SYNC_URL="")
+    expect_exit(world.setup("--remove", "--only", "alibaba", typed="yes\n"), 1, told)
+    set_variables(world, SYNC_URL=address)
+    expect_success(world.migrate("--remove"))
+    expect_success(world.setup("--remove", typed="yes\n"))
 
 
 def test_who_stops_following_leaves_it_running_and_may_come_back(world):
     assert f"The migration goes on at OMS. See how far it is: {OPS} migrate --look" in begun(world)
-    well(world.migrate("--look"), "The migration is on its way", "to go (an estimate)")
+    expect_success(world.migrate("--look"), "The migration is on its way", "to go (an estimate)")
     world.later(1200)
-    well(world.migrate("--look"), "Delete its access keys:")
+    expect_success(world.migrate("--look"), "Delete its access keys:")
     assert (world.group.status, world.oms_keys()) == (Status.DONE, (2, 2))
-    well(world.migrate(typed=""))
+    expect_success(world.migrate(typed=""))
     assert (is_over(world), len(world.oms.groups.all())) == (True, 1)
 
 
@@ -288,11 +288,11 @@ def test_status_says_how_far_it_is_until_it_is_over(world):
     told = {"id": group.group_id, "state": "copying", "total": 200, "copied": group.success}
     assert told.items() <= seen["old_objects"].items()
     # AND so do programs hear of it that look
-    look = json.loads(well(world.migrate("--look", "--json")))
+    look = json.loads(expect_success(world.migrate("--look", "--json")))
     assert told.items() <= look.items()
     assert (seen["migration"]["group"], 0 < group.success < 200) == (group.group_id, True)
-    ends(world.run("status"), 1, f"{group.success / 2:.1f} % of 200 objects: ", f"{OPS} migrate --look")
-    well(world.migrate())
+    expect_exit(world.run("status"), 1, f"{group.success / 2:.1f} % of 200 objects: ", f"{OPS} migrate --look")
+    expect_success(world.migrate())
     seen = world.answer("status")[1]
     assert (seen["migration"], seen["old_objects"]) == (None, None)
 
@@ -303,11 +303,11 @@ def test_what_failed_is_named_by_status_where_it_is_listed_and_tried_again_with_
     two_fail(world, 100, ended, failed, listed, retry)
     assert (world.oms_keys(), world.run("close")[0]) == ((2, 2), 1)
     lists = f"{listed}{world.group.group_id}/failed_object_lists/"
-    ends(world.run("status", "--all"), 1, failed, "Of 100 old objects 2 failed.", lists, retry)
-    ends(world.run("status", "--all", "--lang", "zh"), 1, "已复制 98，跳过 0，失败 2")
+    expect_exit(world.run("status", "--all"), 1, failed, "Of 100 old objects 2 failed.", lists, retry)
+    expect_exit(world.run("status", "--all", "--lang", "zh"), 1, "已复制 98，跳过 0，失败 2")
     before = keys_of_reader(world)
 
-    well(world.migrate("--retry"))
+    expect_success(world.migrate("--retry"))
     assert (world.copied(), is_over(world), keys_of_reader(world) < before) == (100, True, True)
     assert retry not in world.run("status")[1]
 
@@ -318,16 +318,16 @@ def test_the_keys_of_one_that_was_done_a_day_ago_are_named_and_status_is_behind(
     seen = world.answer("status")[1]
     assert (seen["old_objects"]["state"], {*seen["migration"]["keys"]}) == ("done", keys)
     assert "was done over a day ago" not in str(seen["verdict"]["text"])
-    ends(world.run("status"), 1, *keys)
+    expect_exit(world.run("status"), 1, *keys)
 
     # AND so does setup, for which somebody has administrators' keys at hand
-    well(world.setup("--plan"), *keys, f"What follows it to its end, and deletes them: {OPS} migrate")
+    expect_success(world.setup("--plan"), *keys, f"What follows it to its end, and deletes them: {OPS} migrate")
 
     world.later(86_400)
     verdict = world.answer("status")[1]["verdict"]
     assert (verdict["state"], verdict["step"]) == ("behind", {"job": "migrate", "options": {}})
     assert all(key in str(verdict["text"]) for key in keys)
-    well(world.migrate(typed=""))
+    expect_success(world.migrate(typed=""))
     assert is_over(world)
 
 
@@ -336,17 +336,17 @@ def test_who_has_administrators_keys_may_end_one_that_is_done_or_gone(world, com
     mocker.patch("ops.canary.run._Run.fly", return_value=0)
     done(world)
     # Whoever says no leaves it, AND nobody is asked who only looks
-    well(world.run(command, typed="n\n"), "End it, and delete them now? [y/N]")
+    expect_success(world.run(command, typed="n\n"), "End it, and delete them now? [y/N]")
     assert "End it" not in world.setup("--plan", typed="y\n")[1]
     assert not is_over(world)
 
-    well(world.run(command, typed="y\n"), "It is ended, and its access keys are deleted")
+    expect_success(world.run(command, typed="y\n"), "It is ended, and its access keys are deleted")
     assert (is_over(world), over(world)["how"], over(world)["copied"]) == (True, "done", 200)
 
     # AND the same where somebody has deleted the group
     begun(world)
     world.oms.groups._known.clear()
-    well(world.run(command, typed="y\n"))
+    expect_success(world.run(command, typed="y\n"))
     assert is_over(world)
 
 
@@ -364,16 +364,16 @@ def test_the_keys_of_one_that_goes_on_or_can_be_retried_are_not_offered(world, s
 
 def test_where_nobody_is_asked_the_plan_s_hash_says_yes_to_it(world):
     done(world)
-    said = well(world.setup("--json", "--plan"))
+    said = expect_success(world.setup("--json", "--plan"))
     plan = json.loads(next(line for line in said.splitlines() if line.startswith("{")))["plan"]
-    well(world.setup("--yes", plan, typed=""))
+    expect_success(world.setup("--yes", plan, typed=""))
     assert is_over(world)
 
 
 def test_the_hash_of_another_plan_says_yes_to_nothing(world):
     done(world)
-    to(world, readObjects="off")
-    ends(world.setup("--yes", "00000000"), 2, "The plan is another one now")
+    set_variables(world, readObjects="off")
+    expect_exit(world.setup("--yes", "00000000"), 2, "The plan is another one now")
     assert (is_over(world), world.oms_keys()) == (False, (2, 2))
 
 
@@ -381,7 +381,7 @@ def test_who_may_not_delete_them_is_told_and_goes_on(world):
     done(world)
     refused = Fault.status(403, b'{"Code": "NoPermission", "Message": "You are not authorized"}')
     world.ram.faults.add(refused, where=lambda request: request.headers.get("x-acs-action") == "DeleteAccessKey")
-    well(world.setup(typed="y\n"), "They are not deleted:")
+    expect_success(world.setup(typed="y\n"), "They are not deleted:")
     assert not is_over(world)
 
 
@@ -395,7 +395,7 @@ def test_a_certificate_says_what_was_migrated_and_one_that_is_not_over_gates_it(
     seen = "The migration has ended, and something failed: of 100 old objects 98 copied, 0 skipped, 2 failed"
     assert finished() == ("not run", seen, {"job": "migrate", "options": {"retry": True}}, [])
 
-    well(world.migrate("--retry"))
+    expect_success(world.migrate("--retry"))
     result, seen, _, (migrated,) = finished()
     assert (result, "migration" in seen) == ("not run", False)
     assert {"how": "done", "total": 100, "copied": 100, "skipped": 0, "failed": 0}.items() <= migrated.items()
@@ -416,10 +416,10 @@ def test_what_failed_is_resent_by_replay_and_then_the_migration_is_to_be_ended(w
     keys = {key for call in world.oms.calls for key in call.keys}
     assert len(keys) == 2, "the group's failures, and nothing else"
     step = f"-> End the migration:\n   {OPS} migrate --remove\n"
-    ends(world.migrate("--look"), 1, "Replay has the keys of all that failed, and resends them.", step)
+    expect_exit(world.migrate("--look"), 1, "Replay has the keys of all that failed, and resends them.", step)
     # The sync task failed nothing.
     assert seen["copying"]["failures"]["counted"] == 0
-    well(world.migrate("--remove"))
+    expect_success(world.migrate("--remove"))
     assert (is_over(world), over(world)["how"], world.answer("status")[1]["old_objects"]) == (True, "resent", None)
 
     # AND what it copied is not sent again
@@ -432,20 +432,20 @@ def test_what_the_group_fails_for_ever_is_left_to_replay_and_the_next_step_is_th
     world.fill(100)
     world.oms.groups.prepare = lambda group: group.failures.add(FAILS, where=lambda key: key == "old/000007")
     world.start_timers()
-    said = ends(world.migrate(), 1)
+    said = expect_exit(world.migrate(), 1)
     assert re.findall(r"ops\.py migrate (--\w+)", said)[-1:] == ["--remove"]
 
     # AND who tries it again by hand begins nothing
     before = world.oms_keys()
-    ends(world.migrate("--retry"), 2)
+    expect_exit(world.migrate("--retry"), 2)
     assert world.oms_keys() == before, "keys for what replay has"
-    well(world.migrate("--remove"))
+    expect_success(world.migrate("--remove"))
     assert (world.copied(), over(world)["how"], is_over(world)) == (100, "resent", True)
 
 
 def test_one_that_is_ended_before_replay_has_what_failed_is_no_more_than_removed(world):
     two_fail(world)
-    well(world.migrate("--remove"))
+    expect_success(world.migrate("--remove"))
     assert over(world)["how"] == "removed"
 
 
@@ -454,7 +454,7 @@ def test_one_that_has_not_told_of_all_objects_is_not_resent(world):
     # GIVEN a task of the group that failed as a whole, so that OMS tells nothing of its objects
     world.group.success -= 10
     assert not world.answer("status")[1]["old_objects"]["resent"]
-    well(world.migrate("--remove"))
+    expect_success(world.migrate("--remove"))
     assert over(world)["how"] == "removed"
 
 
@@ -476,7 +476,7 @@ def test_lists_from_long_before_the_end_are_read_too_and_once(world):
     world.tick("replay")
 
     # WHEN it has ended
-    ends(world.migrate("--go-on"), 1)
+    expect_exit(world.migrate("--go-on"), 1)
     read = world.tick("replay").value["copies"]
 
     # THEN what it listed then is resent, AND also after days it is read no second time
@@ -496,28 +496,28 @@ def test_an_estimate_comes_true(world):
 
 def test_a_pause_and_going_on(world):
     begun(world)
-    well(world.migrate("--pause"), "Access keys that are kept for it")
+    expect_success(world.migrate("--pause"), "Access keys that are kept for it")
     before = world.copied()
     world.later(3600)
     # It does not go on by itself, and nothing failed that could be tried again.
     for words, code in ((["--look"], 3), ([], 3), (["--yes"], 3), (["--retry"], 2)):
-        ends(world.migrate(*words), code)
+        expect_exit(world.migrate(*words), code)
     assert (world.group.status, world.copied()) == (Status.PAUSED, before)
 
-    well(world.migrate("--go-on"))
+    expect_success(world.migrate("--go-on"))
     assert (world.copied(), world.group.success, is_over(world)) == (200, 200, True)
 
 
 def test_the_end_of_one_that_runs_leaves_what_it_copied(world):
     begun(world)
-    ends(world.migrate("--remove", typed="no\n"), 2)
+    expect_exit(world.migrate("--remove", typed="no\n"), 2)
     assert world.group.status is Status.MONITORING
-    well(world.migrate("--remove"))
+    expect_success(world.migrate("--remove"))
     assert (world.oms.groups.all(), is_over(world), 0 < world.copied() < 200) == ([], True, True)
     # AND the certificate counts what was copied while it came to rest, too
     assert over(world)["copied"] == world.copied()
     # AND another one begins anew
-    well(world.migrate())
+    expect_success(world.migrate())
     assert world.copied() == 200
 
 
@@ -529,23 +529,25 @@ def test_a_group_that_could_not_be_created_is_ended(world):
             world.ram.entities.delete_access_key(f"{NAME}-oms", key)
 
     world.oms.groups.prepare = prepare
-    ends(world.migrate(), 1, "OMS could not begin the migration", "InvalidAccessKeyId", f"{OPS} migrate --remove")
-    well(world.migrate("--remove"))
+    expect_exit(
+        world.migrate(), 1, "OMS could not begin the migration", "InvalidAccessKeyId", f"{OPS} migrate --remove"
+    )
+    expect_success(world.migrate("--remove"))
     assert is_over(world)
 
 
 def test_nothing_there_to_copy_is_said_and_ended(world):
-    ends(world.migrate(), 1, "TRF.0012", f"{OPS} migrate --remove")
-    assert "OMS lists the source" not in ends(world.run("status"), 1, "Nothing was copied")
-    well(world.migrate("--remove"))
+    expect_exit(world.migrate(), 1, "TRF.0012", f"{OPS} migrate --remove")
+    assert "OMS lists the source" not in expect_exit(world.run("status"), 1, "Nothing was copied")
+    expect_success(world.migrate("--remove"))
 
 
 def test_a_group_that_somebody_deleted_is_said_to_be_gone(world):
     begun(world)
     world.oms.groups._known.clear()
     for word in ("--look", "--pause", "--retry"):
-        ends(world.migrate(word), 2, "somebody has deleted it", "migrate --remove")
-    well(world.migrate("--remove"))
+        expect_exit(world.migrate(word), 2, "somebody has deleted it", "migrate --remove")
+    expect_success(world.migrate("--remove"))
     assert is_over(world)
 
 
@@ -553,7 +555,7 @@ def test_without_one_each_command_says_so(world):
     assert world.migrate("--look") == (0, "No migration of the old objects is on its way.\n")
     assert world.migrate("--remove") == (0, "No migration of the old objects is on its way.\n")
     for word in ("--pause", "--go-on", "--retry"):
-        ends(world.migrate(word), 2, f"Begin one: {OPS} migrate")
+        expect_exit(world.migrate(word), 2, f"Begin one: {OPS} migrate")
 
 
 def test_a_comparison_says_how_much_is_missing_and_what_that_costs(world):
@@ -561,7 +563,7 @@ def test_a_comparison_says_how_much_is_missing_and_what_that_costs(world):
     world.later(86_400)
     assert world.run("compare", "--since", "2020-01-01", "--dry-run")[0] in (0, 1)
     assert world.run("compare")[0] in (0, 1)
-    ends(world.migrate(typed="no\n"), 2, "it copies 1,000 objects, 10.0 MB", "(an estimate)", "OMS")
+    expect_exit(world.migrate(typed="no\n"), 2, "it copies 1,000 objects, 10.0 MB", "(an estimate)", "OMS")
 
 
 @pytest.mark.parametrize(
@@ -608,7 +610,7 @@ def test_interrupted_at_a_request_and_begun_again_all_is_copied_and_nothing_left
             with world.cut_off(fate, number, away=0):
                 world.migrate()
             world.later(60)
-            well(world.migrate())
+            expect_success(world.migrate())
             assert (world.copied(), is_over(world)) == (50, True), number
 
 
@@ -673,7 +675,7 @@ def test_two_people_at_once_make_one_group_and_leave_no_key(block):
             if not others:  # it was over before
                 break
             assert {code, others[0][0]} <= {0, 2}, (number, said, others)
-            well(world.migrate("--look"))
+            expect_success(world.migrate("--look"))
             assert (world.copied(), is_over(world)) == (50, True), number
             runs = [group.order.note for group in world.oms.groups.all()]
             assert len({*runs}) == len(runs), "two groups of one migration"
@@ -689,7 +691,7 @@ def test_two_people_at_once_who_go_on_leave_no_key_that_nobody_names(command):
             before = world.all_oms_keys()
             begun(world, 50)
             if command == "--go-on":
-                well(world.migrate("--pause"))
+                expect_success(world.migrate("--pause"))
             else:
                 world.group.failures.add(FAILS, times=2)
                 assert world.migrate()[0] == 1
@@ -726,11 +728,11 @@ def test_a_copy_that_landed_late_is_found_by_the_comparison(world):
     world.fill(1, size=7)
     world.oms.groups.prepare = lambda group: group.copies.add(CopyFault.late(0, 120))
     world.stop_following_after(30)
-    ends(world.migrate(), 130)
+    expect_exit(world.migrate(), 130)
     world.oss.put(world.source_bucket, "old/000000", b"renewed")
     for seconds, contents in ((20, b"renewed"), (300, bytes(7))):
         world.later(seconds)
         assert world.obs.objects(world.destination_bucket)["old/000000"].data == contents
-    well(world.migrate(typed=""))
+    expect_success(world.migrate(typed=""))
     world.later(7200)
-    ends(world.run("compare", "--deep"), 1, "overwritten", "old/000000")
+    expect_exit(world.run("compare", "--deep"), 1, "overwritten", "old/000000")

@@ -17,16 +17,16 @@ from support.administrator import KilledError
 from support.migration import Here
 from unit.ops.migrate.migrate_world import STATE, MigrateWorld
 from unit.ops.migrate.test_migrate import FAILS, begun, failed_and_waited, keys_of_reader, over, slow, under_way
-from unit.ops.setup.setup_world import NAME, ends, well
+from unit.ops.setup.setup_world import NAME, expect_exit, expect_success
 
 
 def another_begun(world):
     """Somebody follows the one that is there to its end, and begins another, which overwrites."""
     world.later(1200)
-    well(world.migrate("--yes", typed=""))
+    expect_success(world.migrate("--yes", typed=""))
     slow(world, 6000)
     world.stop_following_after(60)
-    ends(world.migrate("--overwrite", "--yes", typed=""), 130)
+    expect_exit(world.migrate("--overwrite", "--yes", typed=""), 130)
     return under_way(world)["run"]
 
 
@@ -50,7 +50,7 @@ def test_whoever_slept_does_not_end_the_next_one(world):
         really(seconds)
 
     with patch.object(Here, "sleep", sleep):
-        well(world.migrate(), "The migration is done")
+        expect_success(world.migrate(), "The migration is done")
     assert is_untouched(world, runs[-1])
 
 
@@ -62,7 +62,7 @@ def test_whoever_thinks_before_ending_one_does_not_end_the_next_one(world):
         runs.append(another_begun(world))
 
     with patch("ops.migrate.migration.confirm", confirm):
-        ends(world.migrate("--remove"), 2, "Somebody else has ended it meanwhile")
+        expect_exit(world.migrate("--remove"), 2, "Somebody else has ended it meanwhile")
     assert is_untouched(world, runs[-1])
 
 
@@ -78,7 +78,7 @@ def test_a_key_that_comes_while_somebody_is_asked_stays(world):
         really(*asked)
 
     with patch("ops.migrate.preparation.confirm", confirm):
-        well(world.migrate())
+        expect_success(world.migrate())
     assert keys_of_reader(world) == {*made}
 
 
@@ -122,8 +122,8 @@ def test_of_two_who_go_on_neither_deletes_the_keys_that_oms_has(first):
 def test_one_with_other_options_is_not_taken_for_the_one_that_is_on_its_way(world, words):
     begun(world)
     world.later(1200)
-    ends(world.migrate(*words, "--yes", typed=""), 2, "Another migration is on its way, not with these options")
-    well(world.migrate("--yes", typed=""), "The migration is done")
+    expect_exit(world.migrate(*words, "--yes", typed=""), 2, "Another migration is on its way, not with these options")
+    expect_success(world.migrate("--yes", typed=""), "The migration is done")
 
 
 def test_what_was_listed_before_a_retry_hides_nothing_that_failed_in_it(world, mocker):
@@ -137,8 +137,8 @@ def test_what_was_listed_before_a_retry_hides_nothing_that_failed_in_it(world, m
         return (often[key] == 1 and key < "old/000300") or (often[key] == 2 and "old/000250" <= key < "old/000300")
 
     world.oms.groups.prepare = lambda group: group.failures.add(FAILS, where=fails)
-    ends(world.migrate(), 1)
-    ends(world.migrate("--retry"), 1)
+    expect_exit(world.migrate(), 1)
+    expect_exit(world.migrate("--retry"), 1)
     # WHEN the time of each of replay's runs is over after a part of it
     checks, really = count(1), FailedCopies._check_time
 
@@ -164,7 +164,7 @@ def test_an_end_that_is_interrupted_forgets_nothing_of_what_there_was(world):
             world.migrate("--remove", "--yes")
         if world.written_down() != [STATE]:
             break
-    well(world.migrate("--remove", "--yes"))
+    expect_success(world.migrate("--remove", "--yes"))
     told = over(world)
     assert [told[name] for name in ("how", "total", "copied", "failed")] == ["resent", 100, 98, 2]
 

@@ -94,14 +94,14 @@ class Busy(MigrateWorld):
 def test_who_follows_what_is_printed_comes_to_go_and_none_differs(mode, seed, bulk):
     with Busy(seed) as world:
         world.begin(mode, seed, bulk)
-        ends: list[str] = []
+        expect_exit: list[str] = []
         for _ in range(10):
-            code, said = world.answer("migrate", "--yes", *ends)
+            code, said = world.answer("migrate", "--yes", *expect_exit)
             if code == 0:
                 break
             # Where OMS did not answer, the same once more.
             if isinstance(said, dict):
-                ends = [] if code != 1 else ["--remove" if said.get("resent") else "--retry"]
+                expect_exit = [] if code != 1 else ["--remove" if said.get("resent") else "--retry"]
         assert code == 0, said
         world.later(WRITTEN_FOR)
         world.oms.faults.clear()
