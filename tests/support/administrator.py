@@ -17,11 +17,11 @@ from tools import render
 from tools.package import ROOT
 
 
-def draw_requests(requests: range) -> range:
-    """Return every third of the requests; the first is drawn and printed."""
-    first = random.randrange(3)
-    print(f"interrupted at every third request from number {requests[first]}")
-    return requests[first::3]
+def draw_requests(requests: range, step: int = 3) -> range:
+    """Return every third of the requests, or another share of them; the first is drawn and printed."""
+    first = random.randrange(step)
+    print(f"drawn requests: each {step} from number {requests[first]}")
+    return requests[first::step]
 
 
 class KilledError(BaseException):

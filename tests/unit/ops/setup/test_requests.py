@@ -1,8 +1,6 @@
 """Each request of setup equals what the vendor's SDK sends for the same call. (Signatures are compared elsewhere.)"""
 
-import json
 import re
-from contextlib import suppress
 from urllib.parse import parse_qsl, urlsplit
 
 import alibabacloud_oss_v2 as oss_sdk
@@ -14,11 +12,11 @@ from alibabacloud_ram20150501.client import Client as RamClient
 from alibabacloud_tea_openapi.utils_models import Config
 from darabonba.runtime import RuntimeOptions
 from huaweicloudsdkcore.auth.credentials import BasicCredentials, GlobalCredentials
-from huaweicloudsdkcore.http.http_config import HttpConfig
 from huaweicloudsdkiam import v3, v5
 from huaweicloudsdkoms import v2
 
 from sandbox.account import ACCOUNT_ID, DOMAIN_ID
+from support.sdk_requests import capture_request, compare_with_sdk, huawei_client, meaning
 from unit.ops.setup.setup_world import SetupWorld, expect_success, set_up_and_repair
 
 PATIENCE = RuntimeOptions(read_timeout=10_000, connect_timeout=10_000)
@@ -37,28 +35,6 @@ def sent():
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-def meaning(request):
-    """Return method, path, parameters, body and Alibaba's headers of a request of ours or of an SDK."""
-    if hasattr(request, "url"):
-        url = urlsplit(request.url)
-        path, query = url.path, parse_qsl(url.query, keep_blank_values=True)
-    else:
-        path, query = request.raw_path, request.query
-    body = json.loads(request.body) if request.body[:1] == b"{" else request.body
-    # The SDK writes a truth as Python does; RAM's pages have true.
-    query = sorted((name, value.lower() if name == "SetAsDefault" else value) for name, value in query)
-    headers = [request.headers.get(f"x-acs-{name}") for name in ("action", "version", "content-sha256")]
-    return request.method, path, query, body, headers
-
-
-def capture_request(service, call):
-    """Return the request that a call of an SDK sends, whatever the response."""
-    before = len(service.requests)
-    with suppress(Exception):
-        call()
-    return list(service.requests)[before]
 
 
 def requests_to(sent, host):
@@ -105,11 +81,6 @@ def test_calls_of_function_compute(box, sent):
     }.items():
         mine = ours[f"https://{ACCOUNT_ID}.cn-hangzhou.fc.aliyuncs.com/2023-03-30/{path}"]
         assert meaning(mine) == meaning(capture_request(box.functions, call)), path
-
-
-def huawei(version, service, credentials, client):
-    builder = client.new_builder().with_credentials(credentials).with_http_config(HttpConfig(timeout=10))
-    return builder.with_endpoints([service.endpoint]).build()
 
 
 # By method and path: the SDK's method, its request, and the body's class.
@@ -177,40 +148,15 @@ OMS = {
 }
 
 
-def compare_with_sdk(sent, service, table, clients):
-    """Compare each kind of request once with the SDK's; each request has a row, and each row a request."""
-    kinds = set()
-    for ours in sent:
-        method, path, query, body, _ = meaning(ours)
-        candidates = [(row, ids_in(path, row[1])) for row in table if row[0] == method]
-        (row, ids) = next((row, ids) for row, ids in candidates if ids is not None)
-        kind = (row, tuple(name for name, _ in query))
-        if kind in kinds:
-            continue
-        kinds.add(kind)
-        name, request, body_of = table[row]
-        fields = {name: int(value) if value.isdigit() else value for name, value in query}
-        fields |= {name: value for name, value in ids.items() if name != "_"}
-        fields |= {"body": body_of(**body)} if body_of else {}
-        call = next(getattr(client, name) for client in clients if hasattr(client, name))
-        assert meaning(ours) == meaning(capture_request(service, lambda: call(request(**fields)))), row  # noqa: B023
-    assert {row for row, _ in kinds} == set(table)
-
-
-def ids_in(path, pattern):
-    match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern), path)
-    return match.groupdict() if match else None
-
-
 def test_calls_of_iam(box, sent):
     key = GlobalCredentials(*box.huawei_credentials, DOMAIN_ID)
-    clients = [huawei(version, box.iam, key, version.IamClient) for version in (v3, v5)]
+    clients = [huawei_client(version, box.iam, key, version.IamClient) for version in (v3, v5)]
     compare_with_sdk(requests_to(sent, "iam."), box.iam, IAM, clients)
 
 
 def test_calls_of_oms(box, sent):
     key = BasicCredentials(*box.huawei_credentials, box.project_id)
-    compare_with_sdk(requests_to(sent, "oms."), box.oms, OMS, [huawei(v2, box.oms, key, v2.OmsClient)])
+    compare_with_sdk(requests_to(sent, "oms."), box.oms, OMS, [huawei_client(v2, box.oms, key, v2.OmsClient)])
 
 
 def test_calls_of_buckets(box, sent):
