@@ -565,7 +565,7 @@ MISTAKES = (
     ),
     Mistake(
         "rules that could not be read noted as none",
-        f"{_UNIT}/ops/checklist/test_checklist.py::test_back_to_source_rules_are_noted_for_doctor_and_the_sample",
+        f"{_UNIT}/ops/checklist/test_checklist.py::test_back_to_source_rules_are_stored_for_doctor_and_the_sample",
         f"{_OPS}/checklist/checklist.py",
         "number = None if rules.unread else ",
         "number = 0 if rules.unread else ",
