@@ -23,7 +23,7 @@ from obs.convertor import Adapter
 
 from ops.clouds import keys, signers
 from ops.errors import UsageError
-from support.ops import Seen
+from support.ops import Console
 
 ID, SECRET = "FAKEACCESSKEY0000001", "fakeSecretKey0001"
 TOKEN = "FAKETOKEN+/=1"
@@ -165,9 +165,9 @@ def administrators(monkeypatch):
             else:
                 monkeypatch.setenv(name, value)
         monkeypatch.setattr("getpass.getpass", lambda *_: next(typing))
-        typing, console = iter(typed or ()), Seen(typed=None if typed is None else "")
+        typing, console = iter(typed or ()), Console(typed=None if typed is None else "")
         pair = keys.administrators(console.session, names)
-        return [secret.reveal() for secret in (pair.access, pair.secret, pair.token)], console.said
+        return [secret.reveal() for secret in (pair.access, pair.secret, pair.token)], console.messages
 
     return administrators
 

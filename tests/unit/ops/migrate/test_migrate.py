@@ -19,7 +19,7 @@ from sandbox.server.faults import Fault
 from support.administrator import draw_requests
 from support.law import EXTRAS
 from support.migration import Caller
-from support.ops import OPS, SET_UP_RIGHT, compared, sides
+from support.ops import DOCTOR_OK, OPS, compare_answer, sides
 from unit.ops.migrate.migrate_world import FAILURE, MigrateWorld
 from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, set_variables
 
@@ -135,7 +135,7 @@ def test_a_migration_that_is_refused_changes_nothing(world, name):
 
 
 def test_no_migration_begins_before_doctor_is_green(world):
-    wrong = {**SET_UP_RIGHT, "ok": False}
+    wrong = {**DOCTOR_OK, "ok": False}
     with patch.object(Caller, "ask", lambda self, job, payload: wrong if job == "doctor" else ASK(self, job, payload)):
         expect_exit(world.migrate(), 1, "The migration does not begin")
     assert world.oms.groups.all() == []
@@ -536,7 +536,7 @@ def test_the_plan_counts_objects_below_the_prefix_as_far_as_known(prefix, own, o
     folders = {"": missing(2), "a/": missing(1), "b/": missing(4), "d/": missing(0)}
     if others:
         folders["*"] = missing(8)
-    answer = tool_output.of_compare(compared({"missing": sides(7 + others, 0)}, folders=folders))
+    answer = tool_output.of_compare(compare_answer({"missing": sides(7 + others, 0)}, folders=folders))
     intention = Intention("", "", "source", "destination", [prefix], [])
     assert phrase in "\n".join(map(str, plan(intention, answer, own, "en")))
 

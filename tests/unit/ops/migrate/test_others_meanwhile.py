@@ -14,7 +14,7 @@ from ops.migrate import preparation
 from oss_oms_sync.jobs.replay.failed_copies import FailedCopies, _TimeIsUpError
 from sandbox.oms.group import Status
 from support.administrator import KilledError, draw_requests
-from support.migration import Here
+from support.migration import MachineClock
 from unit.ops.migrate.migrate_world import FAILURE, STATE, MigrateWorld
 from unit.ops.setup.setup_world import NAME, expect_exit, expect_success
 
@@ -53,7 +53,7 @@ def test_a_follower_that_slept_does_not_end_the_next_migration(world):
             runs.append(begin_another(world))
         really(seconds)
 
-    with patch.object(Here, "sleep", sleep):
+    with patch.object(MachineClock, "sleep", sleep):
         expect_success(world.migrate(), "The migration is done")
     assert is_untouched(world, runs[-1])
 

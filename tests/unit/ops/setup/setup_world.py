@@ -15,7 +15,7 @@ import yaml
 from ops.clouds.wire import Request
 from ops.command_line import cli
 from support.administrator import Administrator
-from support.migration import Caller, Here
+from support.migration import Caller, MachineClock
 from support.ops import Terminal
 
 NAME = "photos-sync"
@@ -112,7 +112,7 @@ class SetupWorld(Administrator):
             contextlib.redirect_stdout(terminal),
             contextlib.redirect_stderr(terminal),
         ):
-            code = cli.main([command, "-t", str(self.folder / "s.yaml"), "--lang", "en", *words], Here(self))
+            code = cli.main([command, "-t", str(self.folder / "s.yaml"), "--lang", "en", *words], MachineClock(self))
         return code, terminal.getvalue()
 
     def variables(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ops.project import read
 from ops.session import Session
 from ops.terminal import Screen
 from sandbox.iam.identities import Asked
-from support.migration import Caller, Here
+from support.migration import Caller, MachineClock
 from unit.ops.setup.setup_world import NAME, OTHER, YES, expect_exit, expect_success, request_number, trust_policy
 
 MARK = f"oss-oms-sync:{NAME}:photos"
@@ -96,7 +96,7 @@ def test_a_user_that_somebody_else_made_anew_keeps_its_keys_and_gets_none(resour
     keys = {name: value for name, value in world.administrators().items() if value}
     before = world.snapshot()
     with patch.dict("os.environ", keys):
-        session = Session(Caller(world), Screen(Here(world)), Here(world), "en")
+        session = Session(Caller(world), Screen(MachineClock(world)), MachineClock(world), "en")
         variables = read(world.folder / "s.yaml", NEEDED)
         holders = Alibaba(session, variables).reader, Huawei(session, variables).writer
     # WHEN a migration asks for them THEN it sees no key to delete, and makes none
