@@ -59,7 +59,7 @@ class Others:
             return
         at, number = self._holder(kind, holder)["attached"], policy
         if kind == "iam":
-            number = now[policies, policy]["told"]["policy_id"]
+            number = now[policies, policy]["fields"]["policy_id"]
         if number in at or len(at) >= 5:
             return
         at[number] = self.world.ground.now()
@@ -98,7 +98,7 @@ class Others:
     def _holder(self, kind: str, name: str) -> Any:
         if kind != "iam":
             return self.world.ram.entities.state[kind][name]
-        return next(user for user in self.world.iam.users.values() if user["told"]["user_name"] == name)
+        return next(user for user in self.world.iam.users.values() if user["fields"]["user_name"] == name)
 
     def _removes(self, kind: str, name: str) -> bool:
         """Delete the project's resource by hand; return False if it has attachments, or is attached."""
@@ -107,11 +107,11 @@ class Others:
             return (kind, name) not in world.snapshot()
         among: Any = {**world.ram.entities.state, "iam users": world.iam.users, "iam policies": world.iam.policies}
         for number, thing in [*among.get(kind, {}).items()]:
-            fields = thing["told"]
+            fields = thing["fields"]
             if name in (fields.get("user_name"), fields.get("policy_name"), number):
                 holders = [*world.ram.entities.roles.values(), *world.ram.entities.users.values()]
                 holders += world.iam.users.values()
-                if thing.get("attached") or any(number in holder_of_policy["attached"] for holder_of_policy in holders):
+                if thing.get("attached") or any(number in holder["attached"] for holder in holders):
                     return False
                 del among[kind][number]
         return True

@@ -67,7 +67,7 @@ def set_up_and_repair(world: SetupWorld) -> None:
     other = {"document": json.dumps({**OTHER, "Version": "5.0"}), "created_at": "2026-01-01T00:00:00Z"}
     for policy in policies:
         policy["versions"] |= {f"v{number}": other for number in range(2, 6)}
-        policy["told"]["default_version_id"] = "v5"
+        policy["fields"]["default_version_id"] = "v5"
     world.forget()
     world.oms._tasks.clear()
     world.later(300)
@@ -121,7 +121,7 @@ class SetupWorld(Administrator):
 
     def iam_user(self, name: str) -> dict[str, Any]:
         """Return the IAM user that setup created, with its `keys` and `attached` policies."""
-        return next(user for user in self.iam.users.values() if user["told"]["user_name"] == f"{NAME}-{name}")
+        return next(user for user in self.iam.users.values() if user["fields"]["user_name"] == f"{NAME}-{name}")
 
     def forget(self) -> None:
         """Delete this machine's secrets, and the lines of setup in s.yaml."""
@@ -137,9 +137,9 @@ class SetupWorld(Administrator):
             "users": {name: (sorted(user["attached"]), len(user["keys"])) for name, user in ram.users.items()},
             "policies": {name: len(policy["versions"]) for name, policy in ram.policies.items()},
             "iam users": sorted(
-                (user["told"]["user_name"], len(user["attached"]), len(user["keys"])) for user in iam.users.values()
+                (user["fields"]["user_name"], len(user["attached"]), len(user["keys"])) for user in iam.users.values()
             ),
-            "iam policies": sorted(policy["told"]["policy_name"] for policy in iam.policies.values()),
+            "iam policies": sorted(policy["fields"]["policy_name"] for policy in iam.policies.values()),
             "tasks": [(task.src_bucket, task.bucket.name, task.metadata) for task in self.oms.tasks],
             "secrets": sorted(self.secrets),
         }
@@ -153,8 +153,8 @@ class SetupWorld(Administrator):
                 for kind, entities in self.ram.entities.state.items()
                 for name, entity in entities.items()
             },
-            **{("iam users", user["told"]["user_name"]): user for user in iam.users.values()},
-            **{("iam policies", policy["told"]["policy_name"]): policy for policy in iam.policies.values()},
+            **{("iam users", user["fields"]["user_name"]): user for user in iam.users.values()},
+            **{("iam policies", policy["fields"]["policy_name"]): policy for policy in iam.policies.values()},
             **{
                 ("tasks", task.task_id): (task.note, task.status, task.src_bucket, task.bucket.name)
                 for task in self.oms.tasks

@@ -224,7 +224,7 @@ def create_foreign_ram_policy(world):
 def change_iam_marks(world):
     expect_success(world.setup(typed=YES))
     for policy in world.iam.policies.values():
-        policy["told"]["description"] = "mine"
+        policy["fields"]["description"] = "mine"
 
 
 # By what is wrong: how it becomes so, how setup ends, and what it says.
@@ -287,7 +287,7 @@ WRONG = {
     ),
 }
 IAM_USER = {
-    "told": {"user_id": "x", "user_name": f"{NAME}-functions", "description": "mine"},
+    "fields": {"user_id": "x", "user_name": f"{NAME}-functions", "description": "mine"},
     "made": 0.0,
     "keys": {},
     "attached": {},

@@ -91,8 +91,8 @@ def test_a_thing_that_appears_after_the_plan_stays_as_it_is(world, kind):
 
 def test_a_user_that_somebody_else_made_anew_keeps_its_keys_and_gets_none(resources, world):
     # GIVEN users that were deleted, and made by others for other purposes
-    world.iam_user("oms")["told"]["description"] = "mine"
-    world.ram.entities.users[f"{NAME}-oms"]["told"]["Comments"] = "mine"
+    world.iam_user("oms")["fields"]["description"] = "mine"
+    world.ram.entities.users[f"{NAME}-oms"]["fields"]["Comments"] = "mine"
     keys = {name: value for name, value in world.administrators().items() if value}
     before = world.snapshot()
     with patch.dict("os.environ", keys):
