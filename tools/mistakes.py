@@ -790,8 +790,7 @@ MISTAKES = (
     ),
     Mistake(
         "leaving out the rest of what a task group lists once it is much",
-        f"{_UNIT}/ops/migrate/test_others_meanwhile.py"
-        "::test_lists_of_before_a_retry_hide_no_failure_of_the_retry",
+        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_lists_of_before_a_retry_hide_no_failure_of_the_retry",
         f"{_CODE}/jobs/replay/failed_copies.py",
         "            folders.append(group.lists)",
         "            folders += [group.lists] if positions.of_group < 150 else []",
@@ -805,8 +804,7 @@ MISTAKES = (
     ),
     Mistake(
         "trying again without end what replay has",
-        f"{_UNIT}/ops/migrate/test_migrate.py"
-        "::test_permanent_failures_are_left_to_replay",
+        f"{_UNIT}/ops/migrate/test_migrate.py::test_permanent_failures_are_left_to_replay",
         f"{_OPS}/migrate/migration.py",
         "return self._with_replay(task_group)",
         "return task_group",
