@@ -58,8 +58,8 @@ def requested(options: Namespace) -> list[Window] | None:
 def hours_late(progress: Progress) -> int | None:
     """Return by how many hours OMS applies the windows later than in China's time; None if the progress cannot show it.
 
-    It needs a day of samples, and hours in which the group copied more than the windows allow elsewhere. Of several
-    time zones that agree, the nearest to China's counts.
+    It needs a day of samples, and hours in which the group copied more than the windows allow elsewhere. Where
+    several time zones agree, the nearest to China's counts.
     """
     samples = progress.samples
     copied = [(begin, end, after - before) for (begin, before), (end, after) in pairwise(samples) if end > begin]
