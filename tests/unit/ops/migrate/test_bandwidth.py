@@ -12,7 +12,7 @@ from ops.cost.prices import Prices
 from oss_oms_sync.answers.bandwidth import NIGHTS
 from sandbox.oms.group import Status
 from unit.ops.migrate.migrate_world import MigrateWorld
-from unit.ops.setup.setup_world import ends
+from unit.ops.setup.setup_world import expect_exit
 
 NIGHTS_FIELD = [{"start": "08:00", "end": "23:59", "max_bandwidth": 1_048_576}]
 GIGABYTES = 3_700
@@ -28,13 +28,13 @@ def begin_slowly(world: MigrateWorld, *words: str, number: int = 50) -> None:
 
     world.oms.groups.prepare = slow_down
     world.stop_following_after(60)
-    ends(world.migrate(*words), 130)
+    expect_exit(world.migrate(*words), 130)
 
 
 def change(world: MigrateWorld, *words: str) -> None:
     """Change the limits, and stop following the migration."""
     world.stop_following_after(30)
-    ends(world.migrate(*words), 130)
+    expect_exit(world.migrate(*words), 130)
 
 
 def test_a_group_gets_the_limits_and_loses_them(world):
@@ -73,8 +73,8 @@ def test_six_windows_are_refused_before_any_call(world):
 
 def test_a_paused_group_that_loses_its_limits_gets_them_again(world):
     begin_slowly(world, "--nights")
-    well_paused = world.migrate("--pause")
-    ends(well_paused, 0)
+    paused = world.migrate("--pause")
+    expect_exit(paused, 0)
     world.group.forgets_bandwidth = True
     change(world, "--go-on")
     assert world.group.bandwidth == NIGHTS_FIELD
@@ -147,7 +147,7 @@ def test_price_of_a_migration_by_night_is_that_of_the_estimate(world):
     """Two days at the usual speed of 500 Mbit/s: the floor of 1 MB/s by day costs the price of the day."""
     copied = measure(world, GIGABYTES)
     world.stop_following_after(60)
-    ends(world.migrate("--nights"), 130)
+    expect_exit(world.migrate("--nights"), 130)
     world.later(2 * 86_400 + 3600)
     assert world.group.status is Status.DONE
     prices = Prices()
@@ -167,7 +167,7 @@ def test_price_of_a_migration_by_night_is_that_of_the_estimate(world):
 def test_look_shows_the_time_zone_of_the_limits(world, zone, sentence):
     measure(world, 10_000, zone)
     world.stop_following_after(60)
-    ends(world.migrate("--nights"), 130)
+    expect_exit(world.migrate("--nights"), 130)
     for _ in range(25):
         world.later(3600)
         world.tick("status")
