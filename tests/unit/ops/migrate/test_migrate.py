@@ -345,7 +345,7 @@ def test_who_has_administrators_keys_may_end_one_that_is_done_or_gone(world, com
 
     # AND the same where somebody has deleted the group
     begun(world)
-    world.oms.groups._known.clear()
+    world.oms.groups._groups.clear()
     well(world.run(command, typed="y\n"))
     assert is_over(world)
 
@@ -542,7 +542,7 @@ def test_nothing_there_to_copy_is_said_and_ended(world):
 
 def test_a_group_that_somebody_deleted_is_said_to_be_gone(world):
     begun(world)
-    world.oms.groups._known.clear()
+    world.oms.groups._groups.clear()
     for word in ("--look", "--pause", "--retry"):
         ends(world.migrate(word), 2, "somebody has deleted it", "migrate --remove")
     well(world.migrate("--remove"))

@@ -26,7 +26,7 @@ def keys(world):
 
 def given(world):
     """The access keys that OMS was given for each task."""
-    return [[one["src_ak"], one["dst_ak"]] for one in world.oms._given.values()]
+    return [[one["src_ak"], one["dst_ak"]] for one in world.oms._bodies.values()]
 
 
 def deleted(world, first=0):
@@ -149,7 +149,7 @@ def test_a_task_whose_key_was_deleted_is_a_fault_of_the_plan(world, made, cloud)
 
     # WHEN that is done THEN there is a task that copies
     world.oms._tasks.clear()
-    world.oms._given.clear()
+    world.oms._bodies.clear()
     world.forget()
     world.later(300)
     well(world.setup(typed=YES))
