@@ -160,7 +160,7 @@ def handler(event, context):
 """
 
 
-def test_a_chain_of_late_events_that_functions_cause_is_waited_for_to_its_end(box, deliveries, tmp_path):
+def test_waiting_includes_a_chain_of_late_events(box, deliveries, tmp_path):
     (tmp_path / "index.py").write_text(RELAY)
     box.deploy(tmp_path)
     deliveries.add(EventFault.late(0.1))
