@@ -120,6 +120,7 @@ class Groups:
             raise bad_parameters("migrate_failed_object: the failed objects were not recorded")
         group.read_source, group.bucket = between.read_source, between.bucket
         group.list_source = lambda: between.list_source(group.order)
+        group.forget()
         if call == "start":
             group.resume()
         elif only_failed:
