@@ -269,7 +269,7 @@ def test_each_of_many_objects_is_in_its_class_and_exactly_what_is_due_is_sent(bo
     elsewhere = Sum.of({key: stored.size for key, stored in copies.items() if not key.startswith(OMS_LISTS)})
     (of_source,), of_destination = vendor_digests("oss"), vendor_digests("obs")
     spread(4)
-    box.task.lists.held = True  # or OMS would write some while OBS is listed
+    box.task.lists.withheld = True  # or OMS would write some while OBS is listed
     # A first pass splits what takes longer than three seconds: three such pages on any machine, and one ahead of them.
     box.obs.faults.add(Fault.slow(1), times=20)
 

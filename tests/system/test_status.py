@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.fc.logs import said
+from sandbox.fc.logs import parse_line
 from sandbox.robots import Robots
 from sandbox.server.faults import Fault
 from support.settings import rewrite
@@ -96,7 +96,7 @@ def test_the_timer_tells_the_webhook_that_it_is_broken_and_says_so_in_one_line(w
     assert alarm["verdict"] == "broken"
     assert alarm["waiting"] == 1
     assert "Check HW_AK and HW_SK" in alarm["message"]
-    lines = [said(line) for line in watched.fc.invocations[-1].logs]
+    lines = [parse_line(line) for line in watched.fc.invocations[-1].logs]
     for name in ("verdict", "alert"):
         assert [line[name] for line in lines if name in line] == ["broken"]
 

@@ -76,6 +76,11 @@ def finished_migrations_prefix(task_id: str, project: str) -> str:
     return f"{state_folder(task_id)}migrated-{project}-"
 
 
+def migration_speed_name(task_id: str, project: str) -> str:
+    """Return the name of the bytes that a migration copied under limits of the bandwidth, by time."""
+    return f"{state_folder(task_id)}migration-speed-{project}.json"
+
+
 def canary_result_name(task_id: str, project: str) -> str:
     """Return the name of the last canary's result, which `ops.py canary` writes for doctor."""
     return f"{state_folder(task_id)}canary-{project}.json"
