@@ -1048,4 +1048,18 @@ MISTAKES = (
         "sorted(places, key=len, reverse=True)",
         "sorted(places, key=len)",
     ),
+    Mistake(
+        "a command in a sentence that is another machine's",
+        f"{_UNIT}/ops/test_shell.py::test_command_in_a_sentence_has_the_interpreter_of_this_machine",
+        f"{_OPS}/shell.py",
+        "{_BEGIN}{command(step)}{_END}",
+        "{_BEGIN}{step}{_END}",
+    ),
+    Mistake(
+        "a next step without a purpose",
+        f"{_UNIT}/ops/report/test_words.py::test_every_step_has_its_purpose_and_every_purpose_a_step",
+        f"{_OPS}/report/words.py",
+        '    "migrate retry": t("Remove the cause. Then try again what failed:"),\n',
+        "",
+    ),
 )

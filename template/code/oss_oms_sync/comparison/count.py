@@ -185,7 +185,7 @@ class CompareCount(Count):
         if is_old and object_class is ObjectClass.EQUAL_CONTENTS:
             return  # nearly all objects
         arrived = destination is not None and destination.size == source.size and destination.modified >= written
-        if object_class.is_lacking or (object_class is ObjectClass.MOVING and not arrived):
+        if object_class.holds_watermark or (object_class is ObjectClass.MOVING and not arrived):
             oldest = tally.oldest_not_there
             tally.oldest_not_there = written if oldest is None else min(oldest, written)
         if is_old or object_class is ObjectClass.IMPOSSIBLE:

@@ -162,7 +162,8 @@ class InObs:
     @property
     def lacking(self) -> int:
         """Number of objects that are missing or outdated in the destination, and not in hand of replay or OMS."""
-        return self.count(ObjectClass.MISSING, ObjectClass.OLDER, ObjectClass.OVERWRITTEN)
+        lacking = (object_class for object_class in ObjectClass if object_class.is_lacking)
+        return self.count(*(object_class for object_class in lacking if object_class is not ObjectClass.FAILED_BEFORE))
 
     @property
     def is_clean(self) -> bool:
