@@ -965,6 +965,19 @@ MISTAKES = (
         'source, prefix, clock = accounts.source, journal.prefix.rstrip("/"), session.clock',
     ),
     Mistake(
+        "a field report that is lost with the reader of the output",
+        f"{_UNIT}/ops/canary/test_canary.py::test_the_report_is_written_before_the_outcome_is_printed",
+        f"{_OPS}/canary/run.py",
+        """        if options.report:
+            self._write_report(options.report, report)
+        session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
+""",
+        """        session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
+        if options.report:
+            self._write_report(options.report, report)
+""",
+    ),
+    Mistake(
         "a record of the first event taken for one of new headers",
         f"{_UNIT}/ops/canary/test_canary.py::test_new_headers_in_oss_show_their_event_and_the_counts_include_it",
         f"{_OPS}/canary/hops.py",
