@@ -30,12 +30,12 @@ RESERVED = json.loads((COMPONENT / "commands.json").read_text())
 
 
 @pytest.fixture(scope="session")
-def help_of(a_home: Path) -> Callable[..., str]:
-    """The tool's help for a command, such as "secret", "add"."""
+def help_of(tool_home: Path) -> Callable[..., str]:
+    """Return the tool's help for a command, such as "secret", "add"."""
 
     @functools.cache
     def ask(*command: str) -> str:
-        done = Tool(a_home).run(*command, "--help")
+        done = Tool(tool_home).run(*command, "--help")
         assert done.returncode == 0, done.stdout
         return done.stdout
 
@@ -88,9 +88,9 @@ def project(tmp_path: Path) -> Path:
 def test_the_tool_runs_every_command_that_the_documents_give_to_a_resource(tool, project):
     # GIVEN a deployed project, and a component that has fc3's commands
     names = resources(project)
-    commands = {tuple(words) for path in DOCUMENTS for words in Document.read(path).commands if words[0] == "s"}
-    # Of those that differ in an event alone, one.
-    alike = {re.sub(r"\{.*\}", "{}", " ".join(words)): words for words in sorted(commands)}
+    documented = {tuple(words) for path in DOCUMENTS for words in Document.read(path).commands if words[0] == "s"}
+    # Commands that differ only in the event are run once.
+    alike = {re.sub(r"\{.*\}", "{}", " ".join(words)): words for words in sorted(documented)}
     commands = [words for words in alike.values() if words[1] in names and words[2] in RESERVED["component"]]
     assert commands
     assert {words[1] for words in commands} <= set(names)

@@ -35,7 +35,7 @@ HOSTILE = [
 
 
 def check_props(deployed: Mapping[str, dict[str, Any]], answers: Mapping[str, str]) -> None:
-    """The resolved properties say what was answered."""
+    """Compare the resolved properties with the answers."""
     props, region, name = deployed["forward"], answers["region"], answers["functionName"]
     expected = {
         "region": region,
@@ -60,13 +60,9 @@ def check_props(deployed: Mapping[str, dict[str, Any]], answers: Mapping[str, st
             "destinationConfig": {"onFailure": {"destination": f"acs:fc:{region}::functions/{name}-replay"}},
         },
     }
-    assert {name_of_prop: props[name_of_prop] for name_of_prop in expected} == expected
+    assert {prop: props[prop] for prop in expected} == expected
     (trigger,) = props["triggers"]
-    (pieces,) = (
-        trigger_of_pass
-        for trigger_of_pass in deployed["reconcile"]["triggers"]
-        if trigger_of_pass["triggerType"] == "oss"
-    )
+    (pieces,) = (wake for wake in deployed["reconcile"]["triggers"] if wake["triggerType"] == "oss")
     account = trigger["sourceArn"].split(":")[3]
     for source, bucket in ((trigger, "sourceBucket"), (pieces, "logBucket")):
         assert source["sourceArn"] == f"acs:oss:{region}:{account}:{answers[bucket]}"
@@ -80,7 +76,7 @@ def check_props(deployed: Mapping[str, dict[str, Any]], answers: Mapping[str, st
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What is in all files of a folder."""
+    """Return the contents of all files in a folder, by path."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -210,7 +206,7 @@ def test_more_hostile_answers_through_the_tool(tool, built, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("said", "times"),
+    ("message", "times"),
     [
         ("ENOENT: no such file or directory, scandir '$PWD/out'", 2),
         ("ENOENT: no such file or directory, scandir '$PWD/other'", 1),

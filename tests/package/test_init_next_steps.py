@@ -46,7 +46,7 @@ NOTE = "is not known to offer sync tasks"
 
 
 @pytest.mark.parametrize(
-    ("host", "told"),
+    ("host", "note"),
     [
         ("oms.cn-east-2.myhuaweicloud.com", f"Note: cn-east-2 {NOTE}"),
         ("example.com", f"Note: the host of SYNC_URL {NOTE}"),

@@ -159,7 +159,7 @@ def test_what_was_answered_at_the_prompts_is_not_lost_by_a_refusal(tool, built, 
 
 
 def hook_alone(built: Path, project: Path, call: str, current: Path, **environment: str) -> str:
-    """What the hook prints that refuses in `call`, in a process of its own and in the folder `current`."""
+    """Run `call`, which the hook refuses, in a process of its own in the folder `current`; return its output."""
     with zipfile.ZipFile(built) as package:
         for name in ("hook/index.js", "hook/questions.json"):
             if not (project / name).exists():

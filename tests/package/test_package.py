@@ -39,7 +39,7 @@ http.request = (options, ...rest) => {
 
 @contextmanager
 def a_registry() -> Iterator[SimpleNamespace]:
-    """A Serverless Devs registry on loopback that takes one release: its `address`, and what was `uploaded`."""
+    """Serve a registry on loopback that takes one release; return its `address` and the `uploaded` package."""
     registry = SimpleNamespace(address="", uploaded=b"")
 
     class Handler(BaseHTTPRequestHandler):
@@ -112,7 +112,7 @@ def test_the_package_holds_what_belongs_and_nothing_else(built):
 
 
 def cells(document: Document) -> list[str]:
-    """What a reader sees in each cell of the tables."""
+    """Return the text of each cell of the tables, as a reader sees it."""
     return [
         "".join(token.content for token in cell.children) for table in document.tables for row in table for cell in row
     ]

@@ -20,7 +20,7 @@ from tools.render import render
 
 LATER = ("SYNC_URL", "HW_AK", "HW_SK", "logBucket")
 WITHOUT = {name: value for name, value in ANSWERS.items() if name not in LATER}
-# What the tool ends with where an action fails.
+# The tool's exit code after a failed action.
 STOPPED = 101
 
 
@@ -74,7 +74,7 @@ def test_a_log_bucket_is_proposed_that_oss_takes_also_for_the_longest_name(built
 
 @pytest.mark.usefixtures("require_tool")
 @pytest.mark.parametrize(
-    ("line", "other", "told"),
+    ("line", "other", "message"),
     [
         ('lanes: "32"', "lanes: 32", 'lanes has to be text: write lanes: "32" in s.yaml, in quotes.'),
         ('lanes: "32"', "lanes: 1_6 # ours", "lanes"),
@@ -122,7 +122,7 @@ def test_of_another_file_than_s_yaml_only_the_address_is_known(tmp_path):
 
 
 def ready(folder: Path, address: str = ANSWERS["SYNC_URL"]) -> str:
-    """What stops a deployment; empty if nothing does."""
+    """Return the message that stops a deployment, or an empty text."""
     words = ["node", folder / "ready.js", address]
     done = subprocess.run(
         words, env={"PATH": os.environ["PATH"], "LANG": "C"}, capture_output=True, text=True, timeout=60, check=False

@@ -30,18 +30,18 @@ DEPLOY, BY_HAND, OPERATIONS, LIFE_CYCLE, CUTOVER, ALARMS = (
 
 
 @pytest.fixture(scope="session")
-def made(a_home: Path, built: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A folder with a project that `s init` made and the tool's home, to copy; and the address to replace in it."""
+def made(tool_home: Path, built: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return a folder to copy, with a project that `s init` made and the tool's home; and its sandbox address."""
     folder = tmp_path_factory.mktemp("made")
     with Sandbox() as box:
         answers = box.answers()
-    init(Tool(shutil.copytree(a_home, folder / "home")), built, folder / "project", answers)
+    init(Tool(shutil.copytree(tool_home, folder / "home")), built, folder / "project", answers)
     return folder, answers["SYNC_URL"]
 
 
 @pytest.fixture
 def project(shell: Shell, fc3: Fc3, box: Sandbox, tool: Tool, made: tuple[Path, str]) -> Path:
-    """A project for the sandbox in the shell's folder, made by `s init`, and deployed as `s deploy` does it."""
+    """Return a project in the shell's folder that `s init` made and `s deploy` deployed into the sandbox."""
     folder, address = made
     shutil.copytree(folder / "home" / ".s", tool.home / ".s", dirs_exist_ok=True)
     shell.folder = shutil.copytree(folder / "project", shell.folder / "project")
@@ -183,7 +183,7 @@ def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, f
 
 
 def changed_package(built: Path, folder: Path) -> Path:
-    """A newer version: a file more, a file less, other code, another timeout."""
+    """Build a newer version: a new file, a removed file, changed code, another timeout."""
     newer = folder / "newer.zip"
     with zipfile.ZipFile(built) as old, zipfile.ZipFile(newer, "w") as new:
         for name in old.namelist():
@@ -317,9 +317,9 @@ CI = {
 
 
 @pytest.mark.extras
-def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built, a_home, tmp_path):
+def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built, tool_home, tmp_path):
     # GIVEN the project on a machine whose tool knows no key
-    other = Tool(shutil.copytree(a_home, tmp_path / "machine of CI"))
+    other = Tool(shutil.copytree(tool_home, tmp_path / "machine of CI"))
     copy = tmp_path / "checkout"
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".env"))
     keys = dict(zip(("HW_AK", "HW_SK"), box.huawei_credentials, strict=True))
@@ -334,7 +334,7 @@ def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built
 
         # WHEN the document's command is run, and each process of the tool notes what everybody can see of it
         command = "bash ci/deploy.sh"
-        calls, note = tmp_path / "seen", tmp_path / "note.js"
+        calls, note = tmp_path / "calls", tmp_path / "note.js"
         calls.write_text("")
         note.write_text(NOTE % json.dumps(str(calls)))
         node = f"{other.environment['NODE_OPTIONS']} --require {note}"

@@ -1,4 +1,4 @@
-"""Where nobody answers."""
+"""A port without a server."""
 
 from __future__ import annotations
 
