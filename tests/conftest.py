@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from sandbox import Sandbox, runtimes
 from sandbox.server import loop
+from support.project_copy import ProjectCopy
 
 # Whenever the tests run, the sandbox's clock starts at this date, or at another that the environment has.
 os.environ.setdefault(loop.VARIABLE, "2026-01-14T10:00:00Z")
@@ -49,6 +50,13 @@ def box() -> Iterator[Sandbox]:
     """Both clouds and Function Compute."""
     with Sandbox(forks=True) as sandbox:
         yield sandbox
+
+
+@pytest.fixture(scope="session")
+def project_copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectCopy]:
+    copy = ProjectCopy(tmp_path_factory.mktemp("project"))
+    yield copy
+    copy.close()
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,7 @@ def is_closed(world: Migration) -> bool:
 
 
 def changes_in_obs(world: Migration) -> bool:
-    """Whether anything changes there within an hour."""
+    """Return True if the world changes within an hour."""
     before = {key: world.in_obs(key) for key in KEYS}
     world.later(60 * MINUTE)
     return before != {key: world.in_obs(key) for key in KEYS}
@@ -81,7 +81,7 @@ def changes_in_obs(world: Migration) -> bool:
 
 @pytest.mark.part
 @pytest.mark.parametrize("rehearsed", [True, False])
-def test_a_cutover_that_is_interrupted_at_any_request_comes_to_its_end_when_it_is_begun_again(rehearsed):
+def test_a_cutover_interrupted_at_any_request_ends_the_same_when_repeated(rehearsed):
     # GIVEN what a cutover asks that nobody interrupts
     with frozen_world() as world, after_each_request(lambda _: None) as asked:
         whole = world.ops(*words(world.moment(FREEZE), rehearsed=rehearsed))
@@ -105,7 +105,7 @@ def test_a_cutover_that_is_interrupted_at_any_request_comes_to_its_end_when_it_i
             assert rehearsed or not changes_in_obs(world)
 
 
-def test_of_two_people_at_once_nobody_undoes_what_the_other_does():
+def test_two_cutovers_at_the_same_time_do_not_undo_each_other():
     with frozen_world() as world:
 
         def person() -> Any:
@@ -134,7 +134,7 @@ def test_of_two_people_at_once_nobody_undoes_what_the_other_does():
         assert not changes_in_obs(world)
 
 
-def test_what_was_written_while_the_project_was_closed_is_sent_once_a_no_go_has_opened_it():
+def test_late_writes_are_submitted_once_a_no_go_has_opened_the_project():
     with frozen_world() as world:
         records = f"oms_source_record/{world.task_id}/failed_object/"
         recorded: list[str] = []
@@ -172,7 +172,7 @@ def test_a_no_go_ends_the_go_before_it_and_more_that_is_to_be_read_is_read():
         assert world.ops(*asked).answer["verdict"] == "NO-GO"
 
 
-def test_a_project_that_somebody_opens_during_a_cutover_is_not_called_closed():
+def test_a_project_opened_during_a_cutover_is_not_reported_closed():
     with frozen_world() as world:
         opened: list[int] = []
 

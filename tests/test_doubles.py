@@ -12,7 +12,7 @@ from oss_oms_sync.clouds.oss import OssBucket, OssClient
 
 TESTS = Path(__file__).parent
 CLIENTS = (OmsClient, OssClient, OssBucket, ObsClient, ObsBucket)
-# What the code asks a cloud for. Words that much else is called as well do not tell a double.
+# Calls of a cloud by the code. Words that much else is called as well do not tell a double.
 CALLS = {name for client in CLIENTS for name in vars(client) if not name.startswith("_")} - {
     *("attempt", "bucket", "get", "group", "put", "read", "session", "task", "within")
 }

@@ -209,7 +209,7 @@ def test_the_manifest_uses_the_registrys_own_words():
     assert manifest["HomePage"].startswith("https://")
 
 
-def test_the_permissions_of_the_functions_key_are_the_same_wherever_they_are_named():
+def test_all_pages_name_the_same_permissions_of_the_functions_key():
     granted = {
         action
         for statement in functions_in_huawei(ANSWERS)["Statement"]
@@ -230,7 +230,7 @@ def test_package_code_and_list_of_changes_are_of_one_version(built):
     assert (ROOT / "version.md").read_text(encoding="utf-8").startswith(f"# {version}\n")
 
 
-def test_the_checksums_are_those_of_the_package_and_of_the_code_that_certificates_name(built, tmp_path):
+def test_the_checksums_are_of_the_package_and_of_the_certificates_code(built, tmp_path):
     # GIVEN a release that somebody downloads, and a project made of it
     shutil.copy(built, tmp_path)
     sums = package.write_checksums(tmp_path / built.name)

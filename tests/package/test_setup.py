@@ -21,7 +21,7 @@ from support.uploads import upload
 from tools.package import ROOT
 from tools.serverless import Tool
 
-# What stands on the screen. To write it anew: WRITE_SCREENS=1 .venv/bin/pytest -n 0 tests/package/test_setup.py
+# The expected screens. To write them: WRITE_SCREENS=1 .venv/bin/pytest -n 0 tests/package/test_setup.py
 SCREENS = ROOT / "tests" / "screens"
 DEPLOY = ROOT / "docs" / "deploy.md"
 # With what the tool deploys.

@@ -24,6 +24,7 @@ ELSEWHERE = [
     "clouds/test_obs_listing.py",
     "clouds/test_signers.py",
     "clouds/test_oms_lists.py",
+    "jobs/doctor",
     "ops/canary",
     "ops/checklist",
     "ops/clouds",
