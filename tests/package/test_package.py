@@ -230,6 +230,11 @@ def test_package_code_and_list_of_changes_are_of_one_version(built):
     assert (ROOT / "version.md").read_text(encoding="utf-8").startswith(f"# {version}\n")
 
 
+def test_the_page_by_hand_names_the_file_of_the_package(built):
+    page = (ROOT / "docs" / "by-hand.md").read_text(encoding="utf-8")
+    assert f"s init --uri <repository>/dist/{built.name}" in page
+
+
 def test_the_checksums_are_of_the_package_and_of_the_certificates_code(built, tmp_path):
     # GIVEN a release that somebody downloads, and a project made of it
     shutil.copy(built, tmp_path)

@@ -258,10 +258,9 @@ def test_the_script_counts_the_objects_of_a_certificate_or_names_an_error(box, v
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", [24_000, pytest.param(120_000, marks=pytest.mark.extras)])
-def test_each_object_is_in_its_class_and_exactly_due_objects_are_submitted(box, spread, vendor_digests, number):
+def test_each_object_is_in_its_class_and_exactly_due_objects_are_submitted(box, spread, vendor_digests):
     # GIVEN objects of every class, with every combination that matches several rows of the table
-    classes = furnish(box, number)
+    classes = furnish(box, 24_000)
     expected = sums(box, classes)
     copies = box.obs.objects(box.destination_bucket)
     in_lists = Sum.of({key: stored.size for key, stored in copies.items() if key.startswith(OMS_LISTS)})
