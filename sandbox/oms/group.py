@@ -64,6 +64,9 @@ class Group(Copier):
     order: Order
     list_source: Callable[[], Iterable[tuple[str, int]]]
     bandwidth: Sequence[Mapping[str, Any]] = ()
+    # The time zone of the windows, and True if a group that begins again loses them: no document says either.
+    zone: timezone = _CHINA
+    forgets_bandwidth: bool = False
     speed: float = _SPEED
     at_once: int = 100
     status: Status = Status.WAITING
@@ -94,6 +97,11 @@ class Group(Copier):
         self.success = self.skip = self.size = 0
         self.failed_sizes.clear()
         self._to(Status.WAITING, _SOON, self._create)
+
+    def forget(self) -> None:
+        """Lose the windows, if a group that begins again does so here."""
+        if self.forgets_bandwidth:
+            self.bandwidth = ()
 
     def pause(self) -> None:
         """End what was begun, and begin nothing more."""
@@ -219,7 +227,7 @@ class Group(Copier):
         if not now:
             self._settle()
             return
-        seconds = sum(size for _, size in now) / self._bytes_a_second() + _SOON
+        seconds = self._seconds_for(sum(size for _, size in now)) + _SOON
         self._moving += self.copy([key for key, _ in now], CopyFault.late(0, seconds))
         self._later(seconds, self._step)
 
@@ -241,8 +249,21 @@ class Group(Copier):
         self.reason = {"error_code": code if colon else "", "error_msg": why} if why else None
         self.lists.write(self.service.now())
 
-    def _bytes_a_second(self) -> float:
-        """By the clock of the region: windows are of the day."""
-        clock = datetime.fromtimestamp(self.service.now(), _CHINA).strftime("%H:%M")
-        limits = [float(one["max_bandwidth"]) for one in self.bandwidth if one["start"] <= clock < one["end"]]
-        return min([self.speed, *limits])
+    def _seconds_for(self, size: int) -> float:
+        """Return the time that `size` bytes take from now on, at the speeds of the windows that follow each other."""
+        begin = now = self.service.now()
+        left = float(size)
+        while True:
+            speed, until_change = self._speed(now)
+            if left <= speed * until_change:
+                return now + left / speed - begin
+            left -= speed * until_change
+            now += until_change
+
+    def _speed(self, now: float) -> tuple[float, float]:
+        """Return the speed in bytes a second, and the seconds until a window may begin or end: the next full minute."""
+        clock = datetime.fromtimestamp(now, self.zone).strftime("%H:%M")
+        limits = [
+            float(window["max_bandwidth"]) for window in self.bandwidth if window["start"] <= clock < window["end"]
+        ]
+        return min([self.speed, *limits]), 60 - now % 60

@@ -267,7 +267,7 @@ def test_each_object_is_in_its_class_and_exactly_due_objects_are_submitted(box, 
     elsewhere = Sum.of({key: stored.size for key, stored in copies.items() if not key.startswith(OMS_LISTS)})
     (of_source,), of_destination = vendor_digests("oss"), vendor_digests("obs")
     spread(4)
-    box.task.lists.held = True  # or OMS would write lists while OBS is listed
+    box.task.lists.withheld = True  # or OMS would write lists while OBS is listed
     # A first pass splits a range after three seconds: three such pages on any machine, and one page ahead.
     box.obs.faults.add(Fault.slow(1), times=20)
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import oss2
 import pytest
 
-from sandbox.fc.logs import said
+from sandbox.fc.logs import parse_line
 from sandbox.server.faults import Fault
 from support.law import HOSTILE
 from support.uploads import records
@@ -92,7 +92,7 @@ def test_connections_reset_during_a_freeze_cost_one_quick_retry(deployed):
     assert invocation.value is True
     assert deployed.oms.connections == 2
     assert deployed.oss.connections == 2
-    (line,) = [line for line in map(said, invocation.logs) if "ms" in line]
+    (line,) = [line for line in map(parse_line, invocation.logs) if "ms" in line]
     assert line["ms"] < 1000
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.fc.logs import said
+from sandbox.fc.logs import parse_line
 from sandbox.robots import Robots
 from sandbox.server.faults import Fault
 from support.settings import rewrite
@@ -96,7 +96,7 @@ def test_the_timer_sends_one_alarm_of_a_broken_project(watched, hook):
     assert alarm["verdict"] == "broken"
     assert alarm["waiting"] == 1
     assert "Check HW_AK and HW_SK" in alarm["message"]
-    lines = [said(line) for line in watched.fc.invocations[-1].logs]
+    lines = [parse_line(line) for line in watched.fc.invocations[-1].logs]
     for name in ("verdict", "alert"):
         assert [line[name] for line in lines if name in line] == ["broken"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from oss_oms_sync.clock import from_epoch, timestamp
 from sandbox import Sandbox
-from sandbox.fc.logs import said
+from sandbox.fc.logs import parse_line
 from support.world import payload
 
 CODE = Path(__file__).parents[2] / "template" / "code"
@@ -22,7 +22,7 @@ def invoke(box: Sandbox, event: bytes | None = None, **environment: str) -> tupl
     output = "\n".join([*invocation.logs, invocation.error_message, *map(str, invocation.stack_trace)])
     secrets = [settings["HW_AK"], settings["HW_SK"], *box.huawei_credentials, *box.function_credentials]
     assert not [secret for secret in secrets if secret and secret in output]
-    (line,) = [line for line in map(said, invocation.logs) if line.get("level") in ("WARNING", "ERROR")]
+    (line,) = [line for line in map(parse_line, invocation.logs) if line.get("level") in ("WARNING", "ERROR")]
     ending = str(invocation.value) if invocation.outcome == "returned" else invocation.error_type
     return ending, " ".join(str(line.get(name, "")) for name in ("reason", "fix", "error", "message", "problem"))
 

@@ -213,7 +213,7 @@ def test_a_group_that_is_not_there_is_not_found(order, show):
 def test_groups_are_listed_by_status_and_page_by_page(box, client, create, migrate):
     put(box, a=b"hello")
     first = migrate()
-    box.oms.groups.prepare = lambda group: group.copies.then(CopyFault.held())
+    box.oms.groups.prepare = lambda group: group.copies.then(CopyFault.withheld())
     second = create()
 
     def listed(**query):
@@ -273,7 +273,7 @@ def test_a_group_pauses_once_what_it_began_is_there_and_goes_on_with_new_keys(bo
 
     def prepare(group):
         group.at_once = 1
-        group.copies.then(CopyFault.held())
+        group.copies.then(CopyFault.withheld())
 
     box.oms.groups.prepare = prepare
     group = migrate()
@@ -286,8 +286,8 @@ def test_a_group_pauses_once_what_it_began_is_there_and_goes_on_with_new_keys(bo
     for action in ("delete", "stop", "start"):
         assert catch_refusal(lambda action=action: order(action, group)) == (400, "OMS.0001")
 
-    it.begin(*it.held)
-    it.end(*it.held)
+    it.begin(*it.withheld)
+    it.end(*it.withheld)
     assert show(group).status == 3
     assert catch_refusal(lambda: order("start", group, src_sk="wrong")) == (400, "OMS.0068")
     order("start", group)

@@ -73,7 +73,7 @@ class Aliyun:
         """Return the policies' documents in force."""
         policies = self.state["policies"].items()
         return {
-            name: json.loads(policy["versions"][policy["told"]["DefaultVersion"]]["document"])
+            name: json.loads(policy["versions"][policy["fields"]["DefaultVersion"]]["document"])
             for name, policy in policies
         }
 
@@ -137,7 +137,7 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     assert done.stderr == ""
     state = aliyun.state
     assert aliyun.policies_by_role() == {name: [name] for name in ("my-sync-function", "my-sync-trigger")}
-    trusts = [json.loads(role["told"]["AssumeRolePolicyDocument"]) for role in state["roles"].values()]
+    trusts = [json.loads(role["fields"]["AssumeRolePolicyDocument"]) for role in state["roles"].values()]
     services = [trust["Statement"][0]["Principal"]["Service"] for trust in trusts]
     assert services == [["fc.aliyuncs.com"], ["oss.aliyuncs.com"]]
     assert {len(policy["versions"]) for policy in state["policies"].values()} == {1}

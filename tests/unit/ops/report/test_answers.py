@@ -99,7 +99,7 @@ def test_example_of_a_comparison_has_the_functions_remedies():
     suspicious = last["classes"]["suspicious"]["source"]
     tally = Tally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
     assert last["remedies"] == {
-        object_class.title: text.to_json() for object_class, text in remedies(tally, mode, "", Tried()).items()
+        object_class.title: to_json(text) for object_class, text in remedies(tally, mode, "", Tried()).items()
     }
 
 
