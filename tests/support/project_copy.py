@@ -16,15 +16,15 @@ from tools.package import ROOT
 
 # Enough for laws that try examples of their own first.
 SCHEDULES = "20"
-# Each run is a fork of a process that has imported pytest, its plugins and the libraries, but nothing of the project:
-# to import them takes most of the time of a short run.
+# Each run is a fork of a process that has run pytest once, and so has imported its plugins and the libraries, but no
+# module of the project: these imports take most of the time of a short run. 70 is the exit code if pytest itself fails.
+_LIBRARIES = "import hypothesis.strategies, oss2, requests, yaml\n\ndef test_nothing(): pass\n"
 _RUNNER = """
-import contextlib, io, json, os, sys
+import contextlib, json, os, sys
 import pytest
 
-with contextlib.redirect_stdout(io.StringIO()):
-    pytest.main(["--version"])
-import hypothesis.strategies, oss2, requests
+with contextlib.redirect_stdout(sys.stderr):
+    assert pytest.main(["-q", "-n", "0", "-p", "no:cacheprovider", "-c", os.devnull, sys.argv[1]]) == 0
 
 for line in sys.stdin:
     words, variables, output = json.loads(line)
@@ -34,9 +34,12 @@ for line in sys.stdin:
         descriptor = os.open(output, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
         for stream in (1, 2):
             os.dup2(descriptor, stream)
-        code = pytest.main(words)
-        sys.stdout.flush()
-        os._exit(code)
+        code = 70
+        try:
+            code = pytest.main(words)
+            sys.stdout.flush()
+        finally:
+            os._exit(code)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
@@ -52,8 +55,10 @@ class ProjectCopy:
         self.folder = shutil.copytree(ROOT, place / "copy", ignore=excluded)
         compileall.compile_dir(self.folder, quiet=2)
         self._output = place / "output"
+        libraries = place / "test_libraries.py"
+        libraries.write_text(_LIBRARIES)
         self._runner = subprocess.Popen(
-            [sys.executable, "-c", _RUNNER],
+            [sys.executable, "-c", _RUNNER, libraries],
             cwd=self.folder,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.PIPE,
