@@ -965,6 +965,20 @@ MISTAKES = (
         'source, prefix, clock = accounts.source, journal.prefix.rstrip("/"), session.clock',
     ),
     Mistake(
+        "a record of the first event taken for one of new headers",
+        f"{_UNIT}/ops/canary/test_canary.py::test_new_headers_in_oss_show_their_event_and_the_counts_include_it",
+        f"{_OPS}/canary/hops.py",
+        "(written is not None and written > after)",
+        "written is not None",
+    ),
+    Mistake(
+        "counts that are final before the event of new headers",
+        f"{_UNIT}/ops/canary/test_canary.py::test_new_headers_in_oss_show_their_event_and_the_counts_include_it",
+        f"{_OPS}/canary/hops.py",
+        "traces = [*self.traces, self.change] if self.change else self.traces",
+        "traces = self.traces",
+    ),
+    Mistake(
         "a removal of another project's canary",
         f"{_UNIT}/ops/canary/test_law_of_canary_and_others.py",
         f"{_OPS}/canary/journal.py",
