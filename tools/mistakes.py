@@ -572,7 +572,7 @@ MISTAKES = (
     ),
     Mistake(
         "OBS's rules taken for none where nobody has looked",
-        "tests/system/doctor/test_clouds.py::test_back_to_source_rules_are_those_that_the_checklist_noted",
+        "tests/unit/jobs/doctor/test_clouds.py::test_back_to_source_rules_are_those_that_the_checklist_noted",
         f"{_CODE}/ledger/state.py",
         "return noted if noted and noted.bucket == bucket and noted.rules is not None else None",
         "return noted",
