@@ -130,8 +130,15 @@ def test_init_at_the_prompts_asks_again_after_wrong_answers_and_gives_the_same(t
         "objectPrefix": "${x}",
         "logBucket": "Photos",
     }
-    code, screen = answer_prompts(tool, built, project, answers, wrong)
+    # The regions of a project in a folder beside this one are the defaults.
+    proposed = {"region": "cn-shanghai", "destinationRegion": "cn-east-3"}
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "answers.json").write_text(json.dumps(proposed))
+    (tmp_path / "beside" / "s.yaml").write_text('edition: 3.0.0\naccess: "work"\n')
+    code, screen = answer_prompts(tool, built, project, answers, wrong, proposed)
     assert code == 0, screen
+    assert "are proposed: cn-shanghai and cn-east-3." in screen
+    assert "-a work" in screen
     deployed, _ = deploy(tool, project)
     # Singapore has no python3.12, and nobody is asked about it.
     check_props(deployed, {**answers, "runtime": "python3.10"})
@@ -210,7 +217,7 @@ def test_more_hostile_answers_through_the_tool(tool, built, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("said", "times"),
+    ("message", "times"),
     [
         ("ENOENT: no such file or directory, scandir '$PWD/out'", 2),
         ("ENOENT: no such file or directory, scandir '$PWD/other'", 1),
