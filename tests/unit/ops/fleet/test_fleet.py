@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from ops.errors import ToolError
 from ops.fleet import fleet as fleet_module
+from oss_oms_sync.answers.text import t
 from support.ops import FakeCaller, invoke_output
 from tools.package import ROOT
 
@@ -79,8 +81,8 @@ def test_worst_first_with_reasons_and_steps_in_80_columns(run, tool, project, mo
     rows = [line.split()[0] for line in lines][1:]
     assert code == 1
     assert rows[:2] == ["broken", "late-writers"]
-    assert {*rows[2:6]} == {"empty", "no-answer", "not-known", "other-version"}
-    assert rows[6:9] == ["behind", "closed", "in-step"]
+    assert rows[2:5] == ["empty", "no-answer", "other-version"]
+    assert rows[5:9] == ["behind", "not-known", "closed", "in-step"]
     assert f"cd {folders[4]} && python3 ops.py replay" in text.replace("\n", " ")
     assert "there is no ops.py in this folder" in text
     assert all(f"{folder.name}: " in progress for folder in (*folders, no_answer, other_version, empty))
@@ -142,3 +144,16 @@ def test_at_most_eight_projects_are_asked_at_once(run, tmp_path, monkeypatch):
     assert code == 1
     assert most == 8
     assert progress.count(": unknown") == 20
+
+
+def test_status_that_fails_leaves_no_green_metrics(run, tmp_path):
+    file = tmp_path / "sync.prom"
+    caller = FakeCaller(status=ANSWER)
+    assert run(caller, "status", "--prometheus", str(file))[0] == 1
+    assert 'state="behind"} 1' in file.read_text()
+    success = [line for line in file.read_text().splitlines() if line.startswith("oss_oms_sync_last_success")]
+    failing = FakeCaller(status=ToolError(t("OMS does not say"), t("Name another file")))
+    code, _, _ = run(failing, "status", "--prometheus", str(file))
+    assert code == 1
+    assert 'state="not known"} 1' in file.read_text()
+    assert [line for line in file.read_text().splitlines() if line.startswith("oss_oms_sync_last_success")] == success
