@@ -294,7 +294,7 @@ def test_setup_and_canary_offer_to_end_a_migration_done_or_gone(world, command, 
 
     # AND both end a migration whose group was deleted
     world.begin_migration()
-    world.oms.groups._known.clear()
+    world.oms.groups._groups.clear()
     expect_success(world.run(command, typed="y\n"))
     assert world.is_finished()
 
@@ -493,7 +493,7 @@ def test_a_migration_of_no_objects_is_reported_and_ended(world):
 
 def test_a_group_that_was_deleted_is_reported_as_gone(world):
     world.begin_migration()
-    world.oms.groups._known.clear()
+    world.oms.groups._groups.clear()
     for word in ("--look", "--pause", "--retry"):
         expect_exit(world.migrate(word), 2, "somebody has deleted it", "migrate --remove")
     expect_success(world.migrate("--remove"))
