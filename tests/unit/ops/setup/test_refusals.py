@@ -29,19 +29,19 @@ def test_a_permission_of_oms_that_is_missing_is_a_line_of_the_plan(world, right,
     assert right in line["next"]["en"]
 
 
-def test_a_missing_right_to_create_the_task_is_not_waited_for_as_a_grant(world):
-    world.oms.judges_rights = True
+@pytest.mark.parametrize(
+    ("is_by_oms", "refusal", "minutes"),
+    [(True, "400 OMS.0072", 5), (False, "403 APIGW.0302", 1)],
+    ids=["by OMS itself", "by its gateway"],
+)
+def test_a_missing_right_to_create_the_task_is_not_waited_for_as_a_grant(world, is_by_oms, refusal, minutes):
+    world.oms.judges_rights = is_by_oms
     world.oms.deny("oms:synctask:create")
     began = world.ground.now()
     done = world.setup(typed=YES)
-    expect_exit(
-        done,
-        3,
-        "sync task: ",
-        "refused POST: 400 OMS.0072",
-        "Ask for what this needs: oms:synctask:list, oms:synctask:create",
-    )
-    assert world.ground.now() - began < 5 * 60
+    step = "Ask for what this needs: oms:synctask:list, oms:synctask:create"
+    expect_exit(done, 3, "sync task: ", f"refused POST: {refusal}", step)
+    assert world.ground.now() - began < minutes * 60
     assert world.resources()["users"][f"{NAME}-oms"][1] == 0
 
 
