@@ -204,7 +204,7 @@ def test_without_a_sync_task_the_migration_s_keys_are_no_orphans(world):
     assert world.count_oms_keys() == (1, 1)
 
 
-def test_setup_does_not_remove_what_a_migration_works_with(world):
+def test_setup_removes_nothing_during_a_migration(world):
     world.begin_migration()
     address, reason = world.variables()["SYNC_URL"], "migration of the old objects: it is not over"
     expect_exit(world.setup("--remove", typed="yes\n"), 1, reason, "End it first: python3 ops.py migrate --remove")

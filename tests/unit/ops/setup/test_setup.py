@@ -35,7 +35,7 @@ def whole():
         return world.resources(), world.asked
 
 
-def test_what_it_makes_is_enough_for_an_object_to_arrive(world):
+def test_an_object_arrives_after_setup_and_deployment(world):
     # GIVEN two accounts in which every right is asked for
     world.binds_roles = True
     cost = f"what a migration costs: {OPS} cost --objects N --size BYTES."
@@ -134,7 +134,7 @@ def test_a_file_that_extends_s_yaml_is_set_up_without_changing_s_yaml(world):
     expect_success(world.setup("-t", str(file), "--remove", "--plan"), f"Remove them first: s remove -y -t {file.name}")
 
 
-def test_a_file_without_those_lines_is_told_what_to_write(world):
+def test_a_file_without_setup_s_lines_gets_the_lines_to_write(world):
     file = world.folder / "s.yaml"
     file.write_text(file.read_text().replace(" # setup", ""))
     expect_exit(world.setup(typed=YES), 2, 'Write it under vars: SYNC_URL: "https://oms.')
@@ -153,7 +153,7 @@ NOBODY = "nobody can be asked"
     ],
     ids=["not in full", "not in full to the agreement", "Ctrl-D", "Ctrl-D at the agreement"],
 )
-def test_who_does_not_say_yes_or_does_not_agree_changes_nothing(world, typed, phrases):
+def test_without_a_yes_or_an_agreement_nothing_changes(world, typed, phrases):
     before = world.resources()
     output = expect_exit(world.setup(typed=typed), 2, *phrases)
     assert (NOBODY in output) == (NOBODY in phrases)
@@ -191,7 +191,7 @@ def test_grants_that_never_act_are_named_and_leave_no_key(world):
     assert world.resources()["tasks"] == [("photos", "photos-obs", True)]
 
 
-def test_what_was_just_made_and_is_not_seen_yet_is_asked_for_again(world):
+def test_a_new_resource_that_is_not_listed_yet_is_read_again(world):
     world.ram.entities.stale_for = world.iam.stale_for = 3.0
     expect_success(world.setup(typed=YES))
 
@@ -279,13 +279,13 @@ def test_obstacles_to_settle_by_hand_are_named_and_all_else_is_created(world):
     )
 
 
-def test_a_website_without_pages_of_subfolders_is_in_nobody_s_way(world):
+def test_a_website_without_subfolder_pages_is_no_obstacle(world):
     set_website(world, SUBFOLDERS.replace("true", "false"))
     assert "is there: source bucket photos" in world.setup("--plan")[1]
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_somebody_has_to_choose_stops_it_before_anything_is_made(world, name):
+def test_an_obstacle_to_settle_first_stops_setup_before_changes(world, name):
     prepare, code, phrase = WRONG[name]
     prepare(world)
     before = world.resources()
@@ -296,13 +296,13 @@ def test_what_somebody_has_to_choose_stops_it_before_anything_is_made(world, nam
 @pytest.mark.parametrize(
     ("name", "host"), [(ALIBABA[0], "ram."), (ALIBABA[1], "ram."), (HUAWEI[0], "iam."), (HUAWEI[1], "iam.")]
 )
-def test_a_wrong_key_is_told_with_the_cloud_that_does_not_know_it(world, name, host):
+def test_a_wrong_key_is_reported_with_its_cloud(world, name, host):
     done = world.setup(keys={**world.administrators(), name: "x"})
     output = expect_exit(done, 1, "-> See that access key and secret belong together")
     assert re.search(rf"{host}\S+ refused (GET|POST): 40[0-4] ", output)
 
 
-def test_a_limit_that_is_reached_is_told_with_what_it_is_about(world):
+def test_a_limit_of_the_account_is_named_with_its_resource(world):
     for number in range(50):
         world.iam.create_user(Asked((), {"name": f"user-{number}"}, {}))
     expect_exit(
@@ -313,7 +313,7 @@ def test_a_limit_that_is_reached_is_told_with_what_it_is_about(world):
     )
 
 
-def test_what_was_changed_by_hand_is_put_right_and_what_others_made_stays(world, resources):
+def test_changes_by_hand_are_repaired_and_attachments_of_others_stay(world, resources):
     # GIVEN a project that was set up, and a policy that was changed, one that was detached, and one of somebody else
     ram = world.ram.entities
     ram.roles[f"{NAME}-function"]["attached"] = {}
@@ -358,7 +358,7 @@ def test_the_permission_to_read_objects_has_its_reason_and_way_out(world):
         ({"readObjects": "off", "compareDeep": "on"}, "compareDeep"),
     ],
 )
-def test_a_wish_about_reading_that_cannot_be_is_told(world, variables, phrase):
+def test_an_impossible_setting_of_read_objects_is_refused(world, variables, phrase):
     set_variables(world, **variables)
     expect_exit(world.setup("--plan"), 2, phrase)
 
@@ -413,7 +413,7 @@ def test_another_project_of_the_same_name_stops_it_and_changes_nothing(world, re
     assert world.resources() == {**resources, "buckets": VIDEOS}
 
 
-def test_a_task_that_is_stopped_is_not_taken_for_one_that_copies(world, resources):
+def test_a_stopped_task_is_not_taken_for_a_running_task(world, resources):
     world.oms.tasks[0].status = "STOPPED"
     output = expect_exit(world.setup("--plan"), 3, "wait: sync task: it is stopped, and copies nothing")
     assert "All is there" not in output
@@ -442,7 +442,7 @@ def find_secrets(world, *outputs):
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])
-def test_no_secret_is_in_what_it_says_or_writes(world, words):
+def test_no_secret_is_in_the_output_or_in_a_file(world, words):
     world.iam.acts_after = 60.0
     output = expect_success(world.setup(*words, typed=YES))
     assert find_secrets(world, output) == (False, 2 + 3)
@@ -451,7 +451,7 @@ def test_no_secret_is_in_what_it_says_or_writes(world, words):
 
 
 @pytest.mark.parametrize("status", [400, 403])
-def test_no_secret_is_in_what_it_says_of_a_request_that_is_refused(whole, status):
+def test_no_secret_is_in_the_output_about_a_refused_request(whole, status):
     refused, fault = 0, Fault.status(status, b'{"message": "SECRET of the cloud"}')
     for number in range(3, whole[1], 7):
         with SetupWorld() as world:
@@ -468,6 +468,6 @@ def fail_each_once(world, fault):
         service.faults.add(fault, times=1)
 
 
-def test_a_service_that_is_away_for_a_moment_is_asked_again(world):
+def test_a_request_that_a_service_does_not_answer_is_repeated(world):
     fail_each_once(world, Fault.status(503))
     expect_success(world.setup(typed=YES))
