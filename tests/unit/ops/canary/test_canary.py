@@ -197,7 +197,7 @@ def test_a_canary_killed_at_any_request_is_removed_completely():
     for number in draw_requests(range(1, every), max(1, 6000 // SCHEDULES)):
         with CanaryWorld(number) as world:
             world.cut_short(number)
-            assert (world.canary("--remove").code, world.leftovers(after=3600)) == (0, []), number
+            assert (world.canary("--remove").code, world.leftovers(after=1200)) == (0, []), number
 
 
 def test_leftovers_are_named_and_not_touched_by_another_canary(world):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sandbox.iam.identities import Asked
-from support.administrator import draw_requests
+from support.administrator import draw_interruptions
 from unit.ops.setup.setup_world import NAME, OTHER, YES, SetupWorld, expect_exit, expect_success, set_variables
 
 NOTHING = {"roles": {}, "users": {}, "policies": {}, "iam users": [], "iam policies": [], "tasks": [], "secrets": []}
@@ -50,10 +50,9 @@ def test_a_plan_of_a_removal_changes_nothing(world):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("fate", ["dies_after", "loses"])
 @pytest.mark.parametrize("quarter", range(4))
-def test_an_interrupted_removal_followed_by_another_leaves_nothing(fate, quarter):
-    for number in draw_requests(range(1, 80))[quarter::4]:
+def test_an_interrupted_removal_followed_by_another_leaves_nothing(quarter):
+    for fate, number in draw_interruptions(range(1, 80))[quarter::4]:
         with SetupWorld() as world:
             world.setup(typed=YES)
             with world.cut_off(fate, number):
@@ -61,7 +60,7 @@ def test_an_interrupted_removal_followed_by_another_leaves_nothing(fate, quarter
             # OMS may list a task five minutes late, so setup awaits a task that it deleted without an answer.
             world.later(300)
             remove(world)
-            assert remaining_resources(world) == NOTHING, number
+            assert remaining_resources(world) == NOTHING, (fate, number)
 
 
 @pytest.mark.parametrize("number", range(4, 81, 19))

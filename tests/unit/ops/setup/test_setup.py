@@ -11,7 +11,7 @@ from ops.clouds.keys import ALIBABA, HUAWEI
 from ops.project import read
 from sandbox.iam.identities import Asked
 from sandbox.server.faults import Fault
-from support.administrator import draw_requests
+from support.administrator import draw_interruptions
 from support.ops import OPS
 from unit.ops.setup.setup_world import (
     NAME,
@@ -162,16 +162,15 @@ def test_without_a_yes_or_an_agreement_nothing_changes(world, typed, phrases):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("fate", ["dies_after", "loses"])
 @pytest.mark.parametrize("quarter", range(4))
-def test_an_interrupted_run_followed_by_another_creates_the_same(whole, fate, quarter):
+def test_an_interrupted_run_followed_by_another_creates_the_same(whole, quarter):
     resources, requests = whole
-    for number in draw_requests(range(1, requests))[quarter::4]:
+    for fate, number in draw_interruptions(range(1, requests))[quarter::4]:
         with SetupWorld() as world:
             with world.cut_off(fate, number):
                 world.setup(typed=YES)
             expect_success(world.setup(typed=YES))
-            assert world.resources() == resources, number
+            assert world.resources() == resources, (fate, number)
 
 
 @pytest.mark.parametrize("minutes", [0, 10, 30])
