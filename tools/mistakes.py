@@ -833,8 +833,8 @@ MISTAKES = (
     Mistake(
         "trying again without end what replay has",
         f"{_UNIT}/ops/migrate/test_migrate.py::test_permanent_failures_are_left_to_replay",
-        f"{_OPS}/migrate/migration.py",
-        "return self._with_replay(task_group)",
+        f"{_OPS}/migrate/own_group.py",
+        "return self.with_replay(task_group)",
         "return task_group",
     ),
     Mistake(
@@ -843,6 +843,34 @@ MISTAKES = (
         f"{_OPS}/intention.py",
         "group.state is not GroupState.DONE",
         "group.state is GroupState.COPYING",
+    ),
+    Mistake(
+        "limits that a group loses over a pause",
+        f"{_UNIT}/ops/migrate/test_bandwidth.py::test_a_paused_group_that_loses_its_limits_gets_them_again",
+        f"{_OPS}/migrate/own_group.py",
+        "in_force = None if is_restarted and group.bandwidth else sorted(group.bandwidth)",
+        "in_force = sorted(intention.bandwidth)",
+    ),
+    Mistake(
+        "limits of another administrator that a command undoes",
+        f"{_UNIT}/ops/migrate/test_bandwidth.py::test_of_two_administrators_the_limits_stored_last_are_in_force",
+        f"{_OPS}/migrate/own_group.py",
+        "in_force, wanted = wanted, sorted(current.bandwidth or ()) if current else wanted",
+        "in_force = wanted",
+    ),
+    Mistake(
+        "a night that is not China's",
+        f"{_UNIT}/ops/cost/test_nights.py::test_a_day_of_progress_shows_how_late_the_limits_are",
+        f"{_OPS}/migrate/windows.py",
+        "(second + _CHINA_SECONDS)",
+        "second",
+    ),
+    Mistake(
+        "the floor of the day without its price",
+        f"{_UNIT}/ops/migrate/test_bandwidth.py::test_price_of_a_migration_by_night_is_that_of_the_estimate",
+        f"{_OPS}/cost/nights.py",
+        "night_share * prices.night_egress + (1 - night_share) * prices.egress",
+        "prices.night_egress",
     ),
     Mistake(
         "restoring archived objects unasked",
@@ -963,6 +991,20 @@ MISTAKES = (
         f"{_OPS}/canary/removal.py",
         "source, prefix, clock = accounts.source, journal.prefix, session.clock",
         'source, prefix, clock = accounts.source, journal.prefix.rstrip("/"), session.clock',
+    ),
+    Mistake(
+        "a record of the first event taken for one of new headers",
+        f"{_UNIT}/ops/canary/test_canary.py::test_new_headers_in_oss_show_their_event_and_the_counts_include_it",
+        f"{_OPS}/canary/hops.py",
+        "(written is not None and written > after)",
+        "written is not None",
+    ),
+    Mistake(
+        "counts that are final before the event of new headers",
+        f"{_UNIT}/ops/canary/test_canary.py::test_new_headers_in_oss_show_their_event_and_the_counts_include_it",
+        f"{_OPS}/canary/hops.py",
+        "traces = [*self.traces, self.change] if self.change else self.traces",
+        "traces = self.traces",
     ),
     Mistake(
         "a removal of another project's canary",

@@ -72,6 +72,12 @@ class MigrateWorld(SetupWorld):
         """Return the names of the log bucket's files about migrations, running and finished."""
         return [name.rpartition("/")[2] for name in self.oss.objects(self.log_bucket) if "/state/migrate" in name]
 
+    def stored_windows(self) -> Any:
+        """Return the limits of the bandwidth in the record of the current migration."""
+        stored = self.oss.objects(self.log_bucket)
+        (body,) = (stored[name].data for name in stored if name.endswith(f"/state/{STATE}"))
+        return json.loads(body)["bandwidth"]
+
     def all_oms_keys(self) -> set[str]:
         """Return the access keys of OMS's users."""
         return {*self.ram.entities.users[f"{NAME}-oms"]["keys"], *self.iam_user("oms")["keys"]}

@@ -14,6 +14,7 @@ from ops.clouds.keys import Keys, Secret
 from ops.clouds.oms import TaskGroups, Wanted
 from ops.clouds.services import Service
 from ops.cost import effort
+from oss_oms_sync.answers.bandwidth import NIGHTS
 from sandbox.oms.copier import CopyFailure
 from sandbox.server.faults import Fault
 from support.sdk_requests import compare_with_sdk, huawei_client
@@ -33,7 +34,9 @@ def sent():
 
         world.oms.groups.prepare = prepare
         world.stop_following_after(30)
-        assert world.migrate("--restore")[0] == 130
+        assert world.migrate("--restore", "--nights")[0] == 130
+        world.stop_following_after(10)
+        assert world.migrate("--day-and-night")[0] == 130
         for word, code in (("--look", 0), ("--pause", 0), ("--go-on", 1), ("--retry", 1), ("--remove", 0)):
             expect_exit(world.migrate(word), code)
         return [request for request in world.sent if "/taskgroups" in urlsplit(request.url).path]
@@ -64,6 +67,11 @@ GROUPS = {
         v2.RetryTaskGroupRequest,
         v2.RetryTaskGroupReq,
     ),
+    ("PUT", "/v2/{_}/taskgroups/{group_id}/update"): (
+        "update_task_group",
+        v2.UpdateTaskGroupRequest,
+        v2.UpdateBandwidthPolicyReq,
+    ),
     ("DELETE", "/v2/{_}/taskgroups/{group_id}"): ("delete_task_group", v2.DeleteTaskGroupRequest, None),
 }
 
@@ -84,6 +92,7 @@ WANTED = Wanted("photos", "cn-hangzhou", "photos-obs", "cn-north-4", [""], "note
         lambda groups: groups.pause("1"),
         lambda groups: groups.go_on("1", KEYS, KEYS),
         lambda groups: groups.retry("1", KEYS, KEYS, only_failed=True),
+        lambda groups: groups.limit("1", NIGHTS),
         lambda groups: groups.delete("1"),
     ],
 )

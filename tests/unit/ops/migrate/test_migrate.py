@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
+from ops.cost.prices import Prices
 from ops.functions import tool_output
 from ops.intention import Intention, Intentions
 from ops.migrate.messages import how_far, plan
@@ -293,7 +294,7 @@ def test_setup_and_canary_offer_to_end_a_migration_done_or_gone(world, command, 
 
     # AND both end a migration whose group was deleted
     world.begin_migration()
-    world.oms.groups._known.clear()
+    world.oms.groups._groups.clear()
     expect_success(world.run(command, typed="y\n"))
     assert world.is_finished()
 
@@ -492,7 +493,7 @@ def test_a_migration_of_no_objects_is_reported_and_ended(world):
 
 def test_a_group_that_was_deleted_is_reported_as_gone(world):
     world.begin_migration()
-    world.oms.groups._known.clear()
+    world.oms.groups._groups.clear()
     for word in ("--look", "--pause", "--retry"):
         expect_exit(world.migrate(word), 2, "somebody has deleted it", "migrate --remove")
     expect_success(world.migrate("--remove"))
@@ -538,7 +539,7 @@ def test_the_plan_counts_objects_below_the_prefix_as_far_as_known(prefix, own, o
         folders["*"] = missing(8)
     answer = tool_output.of_compare(compare_answer({"missing": sides(7 + others, 0)}, folders=folders))
     intention = Intention("", "", "source", "destination", [prefix], [])
-    assert phrase in "\n".join(map(str, plan(intention, answer, own, "en")))
+    assert phrase in "\n".join(map(str, plan(intention, answer, own, Prices(), "en")))
 
 
 @pytest.mark.parametrize(("copied", "share"), [(99_999, "99.9 %"), (100_000, "100.0 %"), (25_000, "25.0 %")])
