@@ -3,11 +3,13 @@
 import json
 import re
 from datetime import datetime, timedelta, timezone
+from unittest.mock import patch
 
 import pytest
 
 from ops.canary import hops, objects
 from ops.canary.outcome import since
+from ops.terminal import Screen
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oss.deliveries import EventFault
 from sandbox.server.faults import Fault
@@ -454,6 +456,13 @@ def test_an_undocumented_response_ends_it_with_a_sentence(world, service, body, 
 def test_a_report_that_cannot_be_written_stops_it_before_requests(world):
     expect_exit(world.canary("--report", str(world.folder / "nowhere" / "report.json")), 2)
     assert world.sent == []
+
+
+def test_the_report_is_written_before_the_outcome_is_printed(world):
+    file, has_file = world.folder / "report.json", []
+    with patch.object(Screen, "answer", lambda *_: has_file.append(file.exists())):
+        world.canary("--report", str(file))
+    assert has_file == [True]
 
 
 def test_the_report_is_written_to_its_file_and_not_printed(world):
