@@ -572,7 +572,7 @@ MISTAKES = (
     ),
     Mistake(
         "OBS's rules taken for none where nobody has looked",
-        "tests/system/doctor/test_clouds.py::test_back_to_source_rules_are_those_that_the_checklist_noted",
+        "tests/unit/jobs/doctor/test_clouds.py::test_back_to_source_rules_are_those_that_the_checklist_noted",
         f"{_CODE}/ledger/state.py",
         "return noted if noted and noted.bucket == bucket and noted.rules is not None else None",
         "return noted",
@@ -963,6 +963,33 @@ MISTAKES = (
         f"{_OPS}/canary/removal.py",
         "source, prefix, clock = accounts.source, journal.prefix, session.clock",
         'source, prefix, clock = accounts.source, journal.prefix.rstrip("/"), session.clock',
+    ),
+    Mistake(
+        "a field report that is lost with the reader of the output",
+        f"{_UNIT}/ops/canary/test_canary.py::test_the_report_is_written_before_the_outcome_is_printed",
+        f"{_OPS}/canary/run.py",
+        """        if options.report:
+            self._write_report(options.report, report)
+        session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
+""",
+        """        session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
+        if options.report:
+            self._write_report(options.report, report)
+""",
+    ),
+    Mistake(
+        "a record of the first event taken for one of new headers",
+        f"{_UNIT}/ops/canary/test_canary.py::test_new_headers_in_oss_show_their_event_and_the_counts_include_it",
+        f"{_OPS}/canary/hops.py",
+        "(written is not None and written > after)",
+        "written is not None",
+    ),
+    Mistake(
+        "counts that are final before the event of new headers",
+        f"{_UNIT}/ops/canary/test_canary.py::test_new_headers_in_oss_show_their_event_and_the_counts_include_it",
+        f"{_OPS}/canary/hops.py",
+        "traces = [*self.traces, self.change] if self.change else self.traces",
+        "traces = self.traces",
     ),
     Mistake(
         "a removal of another project's canary",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sandbox.account import ACCOUNT_ID
 from sandbox.keys import Credential, KeyedService
@@ -56,6 +56,10 @@ class Store(KeyedService):
         self.stale_for = 0.0
         # True if the endpoint of any region answers `_ANYWHERE`.
         self.answers_anywhere = True
+        # The event of a copy of an object onto itself, which changes its headers; empty: none. No page says which.
+        self.header_event: Literal["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta", ""] = (
+            "ObjectCreated:CopyObject"
+        )
         self._stale: dict[str, float] = {}
         self._loses: Callable[[str], bool] = lambda _: False
         self._denied: list[tuple[str, str, Callable[[str], bool] | None]] = []

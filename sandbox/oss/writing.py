@@ -40,15 +40,16 @@ def copy_object(call: Call) -> Response:
     directive = call.headers.get("x-oss-metadata-directive", "COPY")
     if directive not in ("COPY", "REPLACE"):
         raise invalid_argument("Invalid x-oss-metadata-directive.", ArgumentName="x-oss-metadata-directive")
-    is_itself = (bucket, key) == (call.bucket, call.key) and not bucket.versioning
+    is_itself = (bucket, key) == (call.bucket, call.key)
+    is_replaced = directive == "REPLACE" or (is_itself and not bucket.versioning)
     copy = replace(
         source,
-        headers=source.headers if directive == "COPY" and not is_itself else stored_headers(call.headers),
+        headers=stored_headers(call.headers) if is_replaced else source.headers,
         last_modified=int(call.store.now()),
         type="Normal" if source.type == "Appendable" else source.type,
         has_crc64=False,
     )
-    copy = call.save(copy, "ObjectCreated:CopyObject")
+    copy = call.save(copy, call.store.header_event if is_itself else "ObjectCreated:CopyObject")
     headers = {**checksums(copy), **version_header(call.bucket, copy.version_id)}
     if bucket.versioning:
         headers["x-oss-copy-source-version-id"] = source.version_id

@@ -1,6 +1,7 @@
 """A judge from outside: alibabacloud-oss-v2, the vendor's newer SDK, against the sandbox."""
 
 import io
+import json
 import os
 
 import alibabacloud_oss_v2 as oss
@@ -108,6 +109,27 @@ def test_metadata_comes_back_is_copied_and_replaced(v2):
     assert kept == [{"a": "1", "a-b": "2"}, "text/plain", "no-cache"]
     assert properties("kept") == (*kept, etag)
     assert properties("replaced") == ({"c": "3"}, "application/octet-stream", None, etag)
+
+
+@pytest.mark.parametrize("event", ["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta", ""])
+def test_new_headers_by_a_copy_onto_itself_send_the_chosen_event(box, v2, event):
+    put(v2, "a", content_type="text/plain", cache_control="no-cache")
+    payloads, names = [], ["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta"]
+    box.oss.add_trigger("all", "photos", [f"oss:{name}" for name in names], "", "", payloads.append)
+    box.oss.header_event = event
+
+    def copy(key):
+        source = {"bucket": "photos", "source_bucket": "photos", "source_key": "a"}
+        v2.copy_object(
+            oss.CopyObjectRequest(key=key, metadata_directive="REPLACE", cache_control="max-age=61", **source)
+        )
+        return [json.loads(payload)["events"][0]["eventName"] for payload in payloads]
+
+    assert copy("a") == [event] * bool(event)
+    head = v2.head_object(oss.HeadObjectRequest(bucket="photos", key="a"))
+    assert (head.cache_control, head.content_type) == ("max-age=61", "application/octet-stream")
+    # A copy to another key has its own event.
+    assert copy("b")[-1] == "ObjectCreated:CopyObject"
 
 
 def test_existing_objects_can_be_protected(box, v2):

@@ -3,11 +3,13 @@
 import json
 import re
 from datetime import datetime, timedelta, timezone
+from unittest.mock import patch
 
 import pytest
 
 from ops.canary import hops, objects
 from ops.canary.outcome import since
+from ops.terminal import Screen
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oss.deliveries import EventFault
 from sandbox.server.faults import Fault
@@ -107,7 +109,7 @@ def test_a_missing_hop_is_named_after_twice_its_time(world, fault, missing):
 def test_a_difference_is_reported_whatever_else_came(world):
     def tamper():
         for key, copy in world.task.destination.items():
-            if is_key_of("between")(key) and not copy.data.startswith(b"x"):
+            if is_key_of("between")(key) and copy.data != b"x" * copy.size:
                 world.obs.put(world.destination_bucket, key, b"x" * copy.size)
 
     world.before = tamper
@@ -130,6 +132,43 @@ def test_a_header_that_the_task_should_carry_and_did_not_differs(world):
     world.task.metadata = False
     world.task.summary = lambda: {**show(), "enable_metadata_migration": True}
     assert expect_exit(world.canary(), 1)["report"]["objects"]["metadata"]["differs"] == ["x-oss-meta-plain"]
+
+
+_EVENT_LINE = "forward got an event of a change of headers in OSS: "
+
+
+@pytest.mark.parametrize(
+    ("event", "answer", "text"),
+    [
+        ("ObjectCreated:CopyObject", "yes", f"{_EVENT_LINE}yes, +0 s"),
+        ("ObjectModified:UpdateObjectMeta", "no", f"{_EVENT_LINE}no. OSS sends UpdateObjectMeta,"),
+        ("", "no", f"{_EVENT_LINE}no. OSS sends UpdateObjectMeta,"),
+    ],
+)
+def test_new_headers_in_oss_show_their_event_and_the_counts_include_it(world, event, answer, text):
+    world.oss.header_event = event
+    assert [line for line in world.screen() if line.startswith(text)]
+    stored = json.loads(world.oss.objects(world.log_bucket)[world.canary_observation].data)["report"]
+    assert (stored["header_change"], stored["counts"]["doubles"]) == ({"event": answer}, "each counted")
+    assert (stored["objects"]["new headers"]["differs"], world.leftovers()) == ([], [])
+
+
+def test_a_failed_record_of_new_headers_shows_their_event_as_well(world):
+    def refuse():
+        if "x-oss-metadata-directive" in {name for request in world.sent for name in request.headers}:
+            world.before = lambda: None
+            world.oms.faults.add(Fault.status(401), where=lambda request: request.raw_path.endswith("/events"))
+
+    # GIVEN an OMS that refuses keys from the change on WHEN it is made THEN its event has come
+    world.oss.deliveries(world.source_bucket).add(EventFault.late(8), where=is_key_of("new headers"))
+    world.before = refuse
+    report = expect_exit(world.canary(), 0)["report"]
+    assert (report["header_change"], report["counts"]["doubles"]) == ({"event": "yes"}, "each counted")
+
+
+def test_headers_of_an_object_that_comes_late_are_not_changed(world):
+    world.task.copies.add(CopyFault.late(400), where=is_key_of("new headers"))
+    assert expect_exit(world.canary(), 0)["report"]["header_change"] == {"event": "not seen"}
 
 
 def test_no_version_is_left_in_a_bucket_with_versions(world):
@@ -407,6 +446,13 @@ def test_an_undocumented_response_ends_it_with_a_sentence(world, service, body, 
 def test_a_report_that_cannot_be_written_stops_it_before_requests(world):
     expect_exit(world.canary("--report", str(world.folder / "nowhere" / "report.json")), 2)
     assert world.sent == []
+
+
+def test_the_report_is_written_before_the_outcome_is_printed(world):
+    file, has_file = world.folder / "report.json", []
+    with patch.object(Screen, "answer", lambda *_: has_file.append(file.exists())):
+        world.canary("--report", str(file))
+    assert has_file == [True]
 
 
 def test_the_report_is_written_to_its_file_and_not_printed(world):
