@@ -24,6 +24,11 @@ def draw_requests(requests: range, step: int = 3) -> range:
     return requests[first::step]
 
 
+def draw_interruptions(requests: range, step: int = 3) -> list[tuple[str, int]]:
+    """Return a fate, `dies_after` or `loses`, for each of the drawn requests; the fates are drawn as well."""
+    return [(random.choice(["dies_after", "loses"]), number) for number in draw_requests(requests, step)]
+
+
 class KilledError(BaseException):
     """The administrator's machine is no more."""
 
