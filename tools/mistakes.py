@@ -873,6 +873,21 @@ MISTAKES = (
         "prices.night_egress",
     ),
     Mistake(
+        "a project without an answer that looks well",
+        f"{_UNIT}/ops/fleet/test_metrics.py::test_a_project_without_an_answer_keeps_the_time_of_its_last_success",
+        f"{_OPS}/fleet/metrics.py",
+        "if overview else _last_success(member.name, earlier)",
+        "if overview else time.time()",
+        more=((f"{_OPS}/fleet/metrics.py", "import re\nimport tempfile", "import re\nimport tempfile\nimport time"),),
+    ),
+    Mistake(
+        "all projects asked at once",
+        f"{_UNIT}/ops/fleet/test_fleet.py::test_at_most_eight_projects_are_asked_at_once",
+        f"{_OPS}/fleet/fleet.py",
+        "_MAX_AT_ONCE = 8",
+        "_MAX_AT_ONCE = 20",
+    ),
+    Mistake(
         "restoring archived objects unasked",
         f"{_UNIT}/ops/migrate/test_migrate.py::test_archived_objects_without_a_yes_fail_and_are_not_restored",
         f"{_OPS}/migrate/preparation.py",

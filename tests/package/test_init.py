@@ -131,8 +131,15 @@ def test_answers_at_the_prompts_make_a_project_that_shows_no_secret(tool, built,
         "objectPrefix": "${x}",
         "logBucket": "Photos",
     }
-    code, screen = answer_prompts(tool, built, project, answers, wrong)
+    # The regions of a project in a folder beside this one are the defaults.
+    proposed = {"region": "cn-shanghai", "destinationRegion": "cn-east-3"}
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "answers.json").write_text(json.dumps(proposed))
+    (tmp_path / "beside" / "s.yaml").write_text('edition: 3.0.0\naccess: "work"\n')
+    code, screen = answer_prompts(tool, built, project, answers, wrong, proposed)
     assert code == 0, screen
+    assert "are proposed: cn-shanghai and cn-east-3." in screen
+    assert "-a work" in screen
 
     # WHEN the project is printed and deployed
     preview = tool.run("preview", "--debug", cwd=project)

@@ -242,15 +242,30 @@ def plain(text: str) -> str:
 
 
 def answer_prompts(
-    tool: Tool, package: Path, folder: Path, answers: Mapping[str, str], wrong: Mapping[str, str] | None = None
+    tool: Tool,
+    package: Path,
+    folder: Path,
+    answers: Mapping[str, str],
+    wrong: Mapping[str, str] | None = None,
+    proposed: Mapping[str, str] | None = None,
 ) -> tuple[int | None, str]:
-    """Answer the questions of `s init`, after the `wrong` answers; return the exit code and the screen."""
-    code, screen = _answer_prompts(tool, package, folder, answers, wrong)
-    return _answer_prompts(tool, package, folder, answers, wrong) if tool.stumbled(screen, folder) else (code, screen)
+    """Answer the questions one by one, after `wrong` answers; return the exit code and the screen.
+
+    `proposed`: defaults that differ from those of publish.yaml.
+    """
+    code, screen = _answer_prompts(tool, package, folder, answers, wrong or {}, proposed or {})
+    if tool.stumbled(screen, folder):
+        return _answer_prompts(tool, package, folder, answers, wrong or {}, proposed or {})
+    return code, screen
 
 
 def _answer_prompts(
-    tool: Tool, package: Path, folder: Path, answers: Mapping[str, str], wrong: Mapping[str, str] | None
+    tool: Tool,
+    package: Path,
+    folder: Path,
+    answers: Mapping[str, str],
+    wrong: Mapping[str, str],
+    proposed: Mapping[str, str],
 ) -> tuple[int | None, str]:
     with served(package) as url:
         words = tool.command("init", "--uri", url, "-d", folder.name, "-a", "default")
@@ -274,13 +289,14 @@ def _answer_prompts(
         }
         for name, question in asked.items():
             screen.expect_exact(question["title"])
-            if wrong and name in wrong:
+            if name in wrong:
                 screen.send(wrong[name] + ENTER)
                 english = question["description"].split(". ")[0][-30:]
                 screen.expect_exact(english)
                 screen.send("\x15")
             if "enum" in question:
-                down = question["enum"].index(answers[name]) - question["enum"].index(question["default"])
+                default = proposed.get(name, question["default"])
+                down = question["enum"].index(answers[name]) - question["enum"].index(default)
                 screen.send("\x1b[B" * down + ENTER)
             else:
                 screen.send(answers[name] + ENTER)
