@@ -21,7 +21,7 @@ from ops.cutover.cutover import Cutover, CutoverPlan
 from ops.session import Session
 from ops.terminal import Screen
 from sandbox.server.faults import Fault
-from support.law import EXTRAS
+from support.law import sweep
 from support.migration import CONTENTS, MINUTE, Caller, Here, Migration
 
 FREEZE = 10 * MINUTE
@@ -91,7 +91,7 @@ def test_a_cutover_that_is_interrupted_at_any_request_comes_to_its_end_when_it_i
         if number == at:
             raise KeyboardInterrupt
 
-    for at in steps_of(asked)[:: 1 if EXTRAS else 3]:
+    for at in sweep(steps_of(asked)):
         with frozen_world() as world:
             # WHEN it is interrupted after one of these requests, and begun again
             with after_each_request(kill):

@@ -83,6 +83,10 @@ class CallInstance:
             duration=self._ground.loop.time() - began,
         )
 
+    @property
+    def is_frozen(self) -> bool:
+        return not self._runs.is_set()
+
     def freeze(self) -> None:
         if self._runs.is_set():
             self._runs.clear()

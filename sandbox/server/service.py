@@ -50,6 +50,9 @@ class Ground(Protocol):
     def call_soon(self, call: Callable[..., object], *arguments: Any) -> None:
         """Let the loop call this, from whatever thread."""
 
+    async def pause(self, seconds: float) -> None:
+        """Let time go by."""
+
     def serve(self, service: Service) -> Front:
         """Lead requests to a service from now on."""
 
@@ -196,9 +199,9 @@ class Service(ABC):
         self.requests.append(request)
         self._used.add(connection.id)
         one_way = (self.round_trip + self.latency_of(request)) / 2
-        await asyncio.sleep(one_way)
+        await self._ground.pause(one_way)
         response = await self._answer(request, connection)
-        await asyncio.sleep(one_way)
+        await self._ground.pause(one_way)
         if connection.silent:
             await connection.lost.wait()
         return Response(response.status, response.body, {"Date": _date(int(self.now())), **response.headers})
@@ -223,7 +226,7 @@ class Service(ABC):
             self._work(request)
             return Response(fault.code)
         if fault.kind == "slow":
-            await asyncio.sleep(fault.seconds)
+            await self._ground.pause(fault.seconds)
             return self._work(request)
         if fault.kind in ("drop_after", "drip"):
             self._work(request)

@@ -14,7 +14,7 @@ from oss_oms_sync.answers.object_class import LASTING
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError, StorageError
 from support.compare_world import CompareWorld, classes
-from support.law import SCHEDULES
+from support.law import schedules
 from support.reconcile_world import refusing
 from support.world import HOUR
 
@@ -226,8 +226,9 @@ def digests(answer: dict) -> list[object]:
 SIDES, WHAT = ("source", "destination"), ("objects", "bytes")
 
 
+@pytest.mark.part
 @pytest.mark.law
-@settings(max_examples=SCHEDULES // 6)
+@settings(max_examples=schedules(6))
 @given(before=happenings, after=happenings, copied=st.booleans(), folders=st.sampled_from([2, 200]))
 def test_law1_a_recheck_equals_a_new_comparison_in_total_and_by_folder(before, after, copied, folders, count_schedule):
     with patch("oss_oms_sync.passes.digests.MAX_FOLDERS", folders):

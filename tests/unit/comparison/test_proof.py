@@ -23,7 +23,7 @@ from oss_oms_sync.rules.remedy import Tried
 from sandbox.obs.objects import etag_of as obs_etag
 from sandbox.server.faults import Fault
 from support.compare_world import CompareWorld, classes, once
-from support.law import SCHEDULES
+from support.law import schedules
 from support.world import HOUR, KNOWN_OBS, oss_error
 
 
@@ -231,8 +231,9 @@ def test_parts_of_50_mb_and_of_50_mib_are_recognised(size):
     assert digest.etag().lower() == obs_etag(chunk * 101, size)
 
 
+@pytest.mark.part
 @pytest.mark.law
-@settings(max_examples=SCHEDULES // 6)
+@settings(max_examples=schedules(6))
 @given(
     data=st.text("AB", max_size=9),
     there=st.text("AB", max_size=9),

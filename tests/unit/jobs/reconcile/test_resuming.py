@@ -13,6 +13,7 @@ from requests import PreparedRequest
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import Killed
 from support.compare_world import pages_of
+from support.law import sweep
 from support.reconcile_world import ReconcileWorld, adds_up, busy_world, missing, slow
 from support.world import DRIP, FROZEN, NO_RIGHT, OK, ROOT, World
 
@@ -103,14 +104,14 @@ def test_however_slow_the_listings_the_ticks_end_a_pass(lanes, seconds, of_log):
     assert Counter(world.oms.accepted.values()) == {1: 10}
 
 
+@pytest.mark.part
 @pytest.mark.long
 # The end of one write is the begin of the next, apart from parallel requests.
 @pytest.mark.parametrize("hook", [pytest.param("before", marks=pytest.mark.extras), "after"])
 @pages_of(4)
 def test_killed_at_any_write_the_next_ticks_cover_every_key(small_pages, hook):
     """A read changes nothing, so a kill there leaves the state after the write before."""
-    step = 0
-    while True:
+    for step in sweep(count()):
         # GIVEN a call by hand that is killed at this one of its writes, in the log bucket or to OMS
         World.close_all()
         world, writes = busy_world(12, LANES="2", PIECE_SECONDS="10"), count()
@@ -126,7 +127,7 @@ def test_killed_at_any_write_the_next_ticks_cover_every_key(small_pages, hook):
             world.reconcile()
             break
         except Killed:
-            step += 1
+            pass
         setattr(world.ground.network, hook, lambda request: None)
 
         # WHEN ticks come

@@ -15,6 +15,7 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.inprocess.instance import Killed
 from sandbox.oms.copier import CopyFailure
+from support.law import sweep
 from support.world import ROOT, TASK, THROTTLED, TICK, World
 
 FOLDER = f"oms/sync_task/{TASK}/failed_object_lists/"
@@ -158,9 +159,11 @@ def at_step(world: World, step: int, happens: Callable[[], object]) -> Iterator[
 def at_each_step(
     make: Callable[[], ReplayWorld], run: Callable[[ReplayWorld], object], happens: Callable[[ReplayWorld], object]
 ) -> Iterator[tuple[int, ReplayWorld]]:
-    """New worlds after a run in which something happened, each time a step later, until the run has no more steps. If
-    it was killed, another instance is in its place."""
-    for step in itertools.count():
+    """Yield worlds after a run in which something happened at a step, for a sweep over all steps of the run.
+
+    If the instance was killed, another is in its place.
+    """
+    for step in sweep(itertools.count()):
         World.close_all()
         world, happened = make(), []
 

@@ -17,7 +17,7 @@ from oss_oms_sync.ledger.state import JobState
 from sandbox.inprocess.instance import Killed
 from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
-from support.law import SCHEDULES
+from support.law import schedules
 from support.world import MINUTE, ROOT, UNAUTHORIZED, World, event, oss_error
 from unit.jobs.replay.replay_world import FOLDER, ReplayWorld, at_step
 
@@ -220,8 +220,9 @@ SETTLED = [("deletes", ""), *FAILS, ("tick", 8, "die"), ("minutes", 1)]
 DOWN, UP = ("oms", True), ("oms", False)
 
 
+@pytest.mark.part
 @pytest.mark.law
-@settings(max_examples=SCHEDULES // 6)
+@settings(max_examples=schedules(6))
 @given(happenings)
 # The version before is copied late, and looks newer than the one that fails while replay has that one in hand.
 @example([*LISTED, ("tick", 14, "write", A, "B", False), ("copy", A, "A"), ("tick",)])
