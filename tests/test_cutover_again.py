@@ -64,7 +64,7 @@ def after_each_request(call: Callable[[int], None]) -> Iterator[list[tuple[str, 
 
 def steps_of(asked: list[tuple[str, bytes]]) -> list[int]:
     """The numbers of requests, but of those that only repeat the one before."""
-    return [number for number, one in enumerate(asked, 1) if number == 1 or one != asked[number - 2]]
+    return [number for number, call in enumerate(asked, 1) if number == 1 or call != asked[number - 2]]
 
 
 def is_closed(world: Migration) -> bool:
@@ -73,7 +73,7 @@ def is_closed(world: Migration) -> bool:
 
 
 def changes_in_obs(world: Migration) -> bool:
-    """Whether anything changes there within an hour."""
+    """Return True if anything changes there within an hour."""
     before = {key: world.in_obs(key) for key in KEYS}
     world.later(60 * MINUTE)
     return before != {key: world.in_obs(key) for key in KEYS}
@@ -81,7 +81,7 @@ def changes_in_obs(world: Migration) -> bool:
 
 @pytest.mark.part
 @pytest.mark.parametrize("rehearsed", [True, False])
-def test_a_cutover_that_is_interrupted_at_any_request_comes_to_its_end_when_it_is_begun_again(rehearsed):
+def test_a_cutover_interrupted_at_any_request_ends_when_begun_again(rehearsed):
     # GIVEN what a cutover asks that nobody interrupts
     with frozen_world() as world, after_each_request(lambda _: None) as asked:
         whole = world.ops(*words(world.moment(FREEZE), rehearsed=rehearsed))
@@ -126,13 +126,13 @@ def test_of_two_people_at_once_nobody_undoes_what_the_other_does():
             return person()
 
         async def both() -> list[Any]:
-            return await asyncio.gather(*(world.ground.run(one, None) for one in (person, later)))
+            return await asyncio.gather(*(world.ground.run(act, None) for act in (person, later)))
 
-        assert [one["verdict"] for one in world.ground.call(both())] == ["GO", "GO"]
+        assert [document["verdict"] for document in world.ground.call(both())] == ["GO", "GO"]
         assert not changes_in_obs(world)
 
 
-def test_what_was_written_while_the_project_was_closed_is_sent_once_a_no_go_has_opened_it():
+def test_objects_written_while_closed_are_sent_once_a_no_go_opens():
     with frozen_world() as world:
         records = f"oms_source_record/{world.task_id}/failed_object/"
         recorded: list[str] = []
@@ -145,11 +145,11 @@ def test_what_was_written_while_the_project_was_closed_is_sent_once_a_no_go_has_
                 recorded.extend(name for name in world.oss.objects(world.log_bucket) if name.startswith(records))
 
         with after_each_request(straggle):
-            said = world.ops(*words(world.moment(FREEZE)))
+            result = world.ops(*words(world.moment(FREEZE)))
         # GIVEN a failed record of it
         assert recorded == [f"{records}b"]
         # THEN there is no GO, and it is sent, because the project is open again
-        assert (said.code, "The project is open again" in said.text) == (1, True)
+        assert (result.code, "The project is open again" in result.text) == (1, True)
         world.later(5 * MINUTE)
         assert world.in_obs("b") == CONTENTS["C"]
 
@@ -169,7 +169,7 @@ def test_a_no_go_ends_the_go_before_it_and_more_that_is_to_be_read_is_read():
         assert world.ops(*asked).answer["verdict"] == "NO-GO"
 
 
-def test_a_project_that_somebody_opens_during_a_cutover_is_not_called_closed():
+def test_a_project_opened_during_a_cutover_is_not_called_closed():
     with frozen_world() as world:
         opened: list[int] = []
 
@@ -178,11 +178,11 @@ def test_a_project_that_somebody_opens_during_a_cutover_is_not_called_closed():
                 opened.append(world.ops("open").code)
 
         with after_each_request(meddle) as asked:
-            said = world.ops(*words(world.moment(FREEZE)))
+            result = world.ops(*words(world.moment(FREEZE)))
         assert opened == [0]
-        assert "somebody has opened the project" in said.text
-        assert "The project stays closed" not in said.text
-        assert said.answer["verdict"] != "GO"
+        assert "somebody has opened the project" in result.text
+        assert "The project stays closed" not in result.text
+        assert result.answer["verdict"] != "GO"
 
 
 @pytest.mark.parametrize("cloud", ["oms", "obs"])
@@ -202,8 +202,8 @@ def test_where_a_cloud_does_not_answer_for_a_moment_nothing_is_opened(cloud):
                 getattr(world, cloud).faults.random(1.0, [Fault.status(503)], 1)
 
         with after_each_request(meddle) as asked:
-            said = world.ops(*words(world.moment(FREEZE)))
-        assert (broken, said.answer["verdict"]) == ([cloud], "NOT PROVEN")
+            result = world.ops(*words(world.moment(FREEZE)))
+        assert (broken, result.answer["verdict"]) == ([cloud], "NOT PROVEN")
         assert is_closed(world)
         getattr(world, cloud).faults.clear()
         assert world.ops(*words(world.moment(FREEZE))).answer["verdict"] == "GO"

@@ -12,7 +12,7 @@ from oss_oms_sync.clouds.oss import OssBucket, OssClient
 
 TESTS = Path(__file__).parent
 CLIENTS = (OmsClient, OssClient, OssBucket, ObsClient, ObsBucket)
-# What the code asks a cloud for. Words that much else is called as well do not tell a double.
+# The calls of the code to a cloud. Words that much else is called as well do not tell a double.
 CALLS = {name for client in CLIENTS for name in vars(client) if not name.startswith("_")} - {
     *("attempt", "bucket", "get", "group", "put", "read", "session", "task", "within")
 }
@@ -30,8 +30,10 @@ def doubles(source: str) -> Iterator[str]:
 
 
 def test_no_class_in_tests_answers_as_a_cloud():
-    found = {f"{path.relative_to(TESTS)}: {name}" for path in TESTS.rglob("*.py") for name in doubles(path.read_text())}
-    assert found - NO_CLOUDS == set()
+    classes = {
+        f"{path.relative_to(TESTS)}: {name}" for path in TESTS.rglob("*.py") for name in doubles(path.read_text())
+    }
+    assert classes - NO_CLOUDS == set()
 
 
 def test_one_that_does_would_be_noticed():

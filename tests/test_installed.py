@@ -1,4 +1,4 @@
-"""What `make` installs: all of it is locked, and the demo gets no more than it needs."""
+"""The packages that `make` installs: all are locked, and the demo gets no more than it needs."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def pinned(file: Path) -> dict[str, str]:
 def not_pinned(installed: Iterable[Distribution], file: Path) -> list[str]:
     """The lines that `file` lacks."""
     pins = pinned(file)
-    found = {normal(distribution.name): distribution.version for distribution in installed}
-    return [f"{name}=={version}" for name, version in found.items() if pins.get(name) != version]
+    versions = {normal(distribution.name): distribution.version for distribution in installed}
+    return [f"{name}=={version}" for name, version in versions.items() if pins.get(name) != version]
 
 
 def test_every_package_of_the_environment_is_there_in_its_locked_version():
@@ -68,10 +68,10 @@ def imported(modules: Iterable[Path]) -> Iterator[str]:
 
 
 def lacking(modules: Iterable[Path], *requirements: str) -> list[str]:
-    """What modules import and no file of requirements has."""
+    """Return imported packages that no file of requirements has."""
     names = {*imported(modules)} - sys.stdlib_module_names - {"sandbox", "tools", "oss_oms_sync", "ops", "bootstrap"}
     required = {name for file in requirements for name in pinned(ROOT / file)}
-    # What only the pictures need is not installed for the tests.
+    # Packages for the pictures only are not installed for the tests.
     providers = {"PIL": ["pillow"], **packages_distributions()}
     return [name for name in names if required.isdisjoint(map(normal, providers[name]))]
 

@@ -47,7 +47,7 @@ def changed(folder: Path, changes: Iterable[tuple[str, str, str]]) -> Iterator[N
 
 
 def run(folder: Path, tests: Sequence[str], seeds: str) -> tuple[int, str]:
-    """What pytest ends with, and prints; `seeds` are those of the worlds that a law tries."""
+    """Return the exit code and the output of pytest; `seeds` are those of the worlds that a law tries."""
     words = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     asked = {"SEEDS": seeds, "SCHEDULES": SCHEDULES, "EXTRAS": "", "SWEEP": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     environment = {**os.environ, **asked}

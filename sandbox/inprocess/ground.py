@@ -35,7 +35,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._numbers = itertools.count()
         self._seconds = 0.0
-        # What is due within it is due now. The base class's nanosecond is lost in the time of some months.
+        # Timers that are due within it are due now. The base class's nanosecond is lost in the time of some months.
         self._clock_resolution = 1e-6
         # The end of the shortest wait of the running code that no timer ends.
         self.limit = math.inf

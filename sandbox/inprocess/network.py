@@ -142,7 +142,7 @@ class Network:
         raise requests.ConnectionError(f"Failed to resolve {host!r}")
 
     def adapter(self) -> Adapter:
-        """What a new session of whoever runs now sends its requests with."""
+        """Return the adapter of a new session of the running code."""
         return Adapter(self._ground, self)
 
 
@@ -240,9 +240,9 @@ class Adapter(BaseAdapter):
 
 
 def _headers(request: requests.PreparedRequest, host: str) -> tuple[tuple[str, bytes], ...]:
-    given = {"host": host, **{name.lower(): value for name, value in request.headers.items()}}
+    lines = {"host": host, **{name.lower(): value for name, value in request.headers.items()}}
     return tuple(
-        (name, value if isinstance(value, bytes) else str(value).encode("latin-1")) for name, value in given.items()
+        (name, value if isinstance(value, bytes) else str(value).encode("latin-1")) for name, value in lines.items()
     )
 
 
@@ -268,8 +268,8 @@ def _response(request: requests.PreparedRequest, answer: Response) -> requests.R
     response = requests.Response()
     body = b"" if request.method == "HEAD" else answer.body
     response.status_code, response.request, response.url = answer.status, request, request.url or ""
-    told = {name: _as_latin_1(value) for name, value in answer.headers.items()}
-    response.headers.update({"Content-Length": str(len(answer.body)), **told})
+    headers = {name: _as_latin_1(value) for name, value in answer.headers.items()}
+    response.headers.update({"Content-Length": str(len(answer.body)), **headers})
     response.raw = Body(body)
     return response
 

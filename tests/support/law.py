@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 # `make test` tries a part of what takes seconds each, such as whole migrations and deaths at each request of a command.
 # A test that goes by this, by `schedules` or by `sweep`, is marked `part`.
 EXTRAS = bool(os.environ.get("EXTRAS"))
-# How many fault schedules are tried in virtual time, and over sockets. `make fuzz` asks for more.
+# The number of fault schedules in virtual time, and over sockets. `make fuzz` asks for more.
 SCHEDULES = int(os.environ.get("SCHEDULES", "600"))
 SOCKET_SCHEDULES = max(20, SCHEDULES // 20)
 # `make test` interrupts a run at every third of its requests.

@@ -93,7 +93,7 @@ def at_once(ask: Callable[[], Any]) -> Future[Any]:
 
 
 class _Heard(io.StringIO):
-    """What a command says, and when."""
+    """The output of a command, with its times."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         super().__init__()
@@ -113,8 +113,8 @@ class _Heard(io.StringIO):
         return spent
 
 
-class Said(NamedTuple):
-    """What a command ended with. `minutes`: how long each of its numbered steps took, by what it said meanwhile."""
+class CommandResult(NamedTuple):
+    """The end of a command. `minutes`: the duration of each of its numbered steps, by its output."""
 
     code: int
     answer: Any
@@ -130,7 +130,7 @@ class Migration(InProcess):
         self.dice = random.Random(seed)
         self._often = timers
         self.story: list[str] = []
-        # What is in the source, and was: key -> [(when, contents, or None once it is deleted)].
+        # The history of the source: key -> [(when, contents, or None once it is deleted)].
         self.written: dict[str, list[tuple[float, bytes | None]]] = {}
 
     def _set_up(self) -> None:
@@ -150,7 +150,7 @@ class Migration(InProcess):
         return self.ground.loop.time()
 
     def moment(self, seconds: float | None = None) -> datetime:
-        """So many seconds after the world began, or now; as clocks and commands tell it, a whole second."""
+        """Return the time so many seconds after the world began, or now, in whole seconds, as commands print it."""
         return datetime.fromtimestamp(
             int(self.ground.EPOCH + (self.seconds if seconds is None else seconds)), timezone.utc
         )
@@ -186,16 +186,16 @@ class Migration(InProcess):
 
     # -- what the person does
 
-    def ops(self, *words: str) -> Said:
+    def ops(self, *words: str) -> CommandResult:
         """Run a command of `ops.py`; its answer, where it has one in JSON."""
         out, err = io.StringIO(), _Heard(lambda: self.seconds)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), patch("sys.stdin", io.StringIO()):
             code = cli.main([*words, "--json"], Here(self))
-        found = out.getvalue().strip().splitlines()
-        answer = json.loads(found[-1]) if found else None
-        said = Said(code, answer, err.getvalue(), err.minutes())
+        lines = out.getvalue().strip().splitlines()
+        answer = json.loads(lines[-1]) if lines else None
+        result = CommandResult(code, answer, err.getvalue(), err.minutes())
         self.say("ops.py", *words, "->", code, _verdict(answer))
-        return said
+        return result
 
 
 def _verdict(answer: Any) -> str:
@@ -214,7 +214,7 @@ def storms(world: Migration, until: float) -> None:
 
 
 def copies(world: Migration, until: float, *, loses: bool) -> None:
-    """What OMS does with the keys that it accepts until a moment."""
+    """Draw the fates of the keys that OMS accepts until a moment."""
     dice, task = world.dice, world.task
     # Some copies write what they have read long after others have begun.
     is_slow = dice.random() < 0.15

@@ -27,7 +27,7 @@ CONTEXT = SimpleNamespace(request_id="1-abc", function=SimpleNamespace(timeout=6
 @pytest.fixture
 def index(world):
     """Yield the instance's module, whose environment may be changed."""
-    index = world.one.module()
+    index = world.call_instance.module()
     yield index
     logging.getLogger("oss_oms_sync").setLevel(logging.NOTSET)
 

@@ -92,7 +92,7 @@ def test_an_event_goes_astray_in_the_same_way(world, tmp_path, fault, events):
         ("import index", ["returned"]),
     ],
 )
-def test_a_function_is_retried_in_the_same_way_and_its_last_failure_handed_on(world, body, outcomes, tmp_path):
+def test_a_function_is_retried_alike_and_its_last_failure_handed_on(world, body, outcomes, tmp_path):
     (tmp_path / "index.py").write_text(f"def handler(event, context):\n    {body}\n")
     world.deploy(tmp_path, max_retries=1)
     world.oss.put(world.source_bucket, "a", b"")
@@ -174,7 +174,7 @@ def test_a_copy_lands_after_one_that_was_accepted_later(world, oms):
     assert [line[1] for _, line in lists(world)] == ["b", "a"]
 
 
-def test_held_copies_read_when_they_begin_and_write_what_they_read_when_they_end(world, oms):
+def test_held_copies_read_when_they_begin_and_write_when_they_end(world, oms):
     world.task.copies.add(CopyFault.held())
     for data in (b"old", b"newer"):
         world.oss.put(world.source_bucket, "a", data)

@@ -273,7 +273,7 @@ def _other_secret(world: World) -> None:
         (
             403,
             "RequestTimeTooSkewed",
-            lambda world: setattr(world.one, "skew", 1000),
+            lambda world: setattr(world.call_instance, "skew", 1000),
             "the clock of the function instance",
             "系统时钟",
         ),

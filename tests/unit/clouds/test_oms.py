@@ -150,7 +150,7 @@ def test_retry_after_may_be_a_date(world):
 def test_a_clock_further_off_than_huawei_lets_pass_is_the_reason(world, minutes, reason):
     # The instance has read an open mark: OSS, which stores it, would refuse such a clock too.
     assert Closing(world.invocation()).refusal() is None
-    world.one.skew = 60 * minutes
+    world.call_instance.skew = 60 * minutes
     world.oms.faults.then(oms_error(401))
     assert failure_of(world).reason is reason
 

@@ -107,6 +107,6 @@ def test_no_part_of_the_address_is_in_what_it_says(kind):
 @pytest.mark.parametrize("secret", ["a1b2c3", "AbC%2Fdef%2Bghij12345"])
 def test_of_an_unknown_address_only_the_status_of_its_response_is_shown(secret):
     chat = Chat("JSON")
-    chat.given = {**chat.given, "ALERT_WEBHOOK": f"{ROBOTS['JSON'].address}?key={secret}"}
+    chat.variables = {**chat.variables, "ALERT_WEBHOOK": f"{ROBOTS['JSON'].address}?key={secret}"}
     chat.start()
     assert chat.tell(fault=Fault.status(400, f"no such hook: {unquote(secret)}".encode())) == "it answered 400"

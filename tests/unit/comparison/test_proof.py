@@ -24,7 +24,7 @@ from sandbox.obs.objects import etag_of as obs_etag
 from sandbox.server.faults import Fault
 from support.compare_world import CompareWorld, classes, once
 from support.law import schedules
-from support.world import HOUR, KNOWN_OBS, oss_error
+from support.world import HOUR, OBS_HEADERS, oss_error
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_without_permission_to_check_encryption_a_difference_is_unproven(world):
 @pytest.mark.parametrize("status", [400, 405, 416])
 def test_an_object_that_obs_refuses_stays_unproven_and_stops_nothing(world, status):
     flipped(world)
-    world.there.fail(Fault.status(status, b"", KNOWN_OBS), "head", "a".__eq__)
+    world.there.fail(Fault.status(status, b"", OBS_HEADERS), "head", "a".__eq__)
     assert deep(world) == ("equal_size", {"unreadable": 1})
 
 

@@ -271,7 +271,7 @@ def test_an_acceptance_that_was_cut_off_is_none(world):
 @pytest.mark.parametrize("minutes", [-20, 20])
 @pytest.mark.parametrize("answer", [OK, oms_error(400, "OMS.0068")])
 def test_a_wrong_clock_is_distinguished_from_wrong_credentials(world, minutes, answer):
-    world.one.skew = 60 * minutes
+    world.call_instance.skew = 60 * minutes
     world.oms.faults.then(answer)
     assert reasons(send(world, TEN)) == {Reason.CLOCK}
 

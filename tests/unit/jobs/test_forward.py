@@ -15,7 +15,7 @@ from sandbox.server.faults import Fault
 from support.world import (
     DROP_BEFORE,
     HANG,
-    KNOWN,
+    OSS_HEADERS,
     PAGE,
     REDIRECTS,
     TASK,
@@ -156,7 +156,7 @@ UNREADABLE = {
     "server errors": oss_error(500),
     "something else than OSS": PAGE,
     "something else that has no such page": Fault.status(404, PAGE.body),
-    "a mark that is none": Fault.status(200, b"[]", KNOWN),
+    "a mark that is none": Fault.status(200, b"[]", OSS_HEADERS),
 }
 
 

@@ -10,7 +10,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
 from support.reconcile_world import LONG, ReconcileWorld, adds_up, counts
-from support.world import HOUR, KNOWN, ROOT, record_name
+from support.world import HOUR, OSS_HEADERS, ROOT, record_name
 
 
 def recorded_by_the_vendors_handler(world: ReconcileWorld, key: str) -> None:
@@ -121,7 +121,7 @@ def test_objects_written_while_closed_are_sent_once_open_at_any_age(world):
 def test_a_long_record_without_a_time_covers_nothing(world):
     world.in_step(LONG)
     world.later()
-    undated = {**KNOWN, "x-oss-meta-etag": etag_of(b"A")}
+    undated = {**OSS_HEADERS, "x-oss-meta-etag": etag_of(b"A")}
     world.bucket.fail(Fault.status(200, LONG.encode(), undated), "get", lambda name: "success_object_long" in name)
     world.reconcile()
     assert world.sent() == {LONG}

@@ -140,10 +140,10 @@ def many(number: int) -> list[str]:
 def at_step(world: World, step: int, happens: Callable[[], object]) -> Iterator[None]:
     """Within it, this happens in the client's place before the instance sends its request number `step`.
 
-    That is also after the request before it, because nothing is done in between. Of requests that go side by side,
-    those that were sent already are carried out, whatever happens.
+    That is also after the request before it, because nothing is done in between. Parallel
+    requests that were sent already are carried out, whatever happens.
     """
-    call_instance, steps, network = world.one, itertools.count(), world.ground.network
+    call_instance, steps, network = world.call_instance, itertools.count(), world.ground.network
 
     def before(_: object) -> None:
         if world.ground.owner() is call_instance and next(steps) == step:
@@ -176,6 +176,6 @@ def at_each_step(
         if not happened:
             assert step > 10
             return
-        if not world.one.alive:
+        if not world.call_instance.alive:
             world.start()
         yield step, world

@@ -111,7 +111,7 @@ class Tale:
         happens = self.world.die if what == "die" else lambda: getattr(self, what)(*details)
         with at_step(self.world, step, happens), contextlib.suppress(Killed, OmsSyncError):
             self.world.tick()
-        if not self.world.one.alive:
+        if not self.world.call_instance.alive:
             self.world.start()
         # Its knowledge is at most a minute old.
         may_send = not self.is_closed or began - self.turned_at < 60 or what == "close"
@@ -125,11 +125,11 @@ class Tale:
 
     def another_project(self) -> None:
         """Its replay sends nothing of this one's."""
-        calls, mine = len(self.world.oms.calls), self.world.given
-        self.world.given = {**mine, "OBJECT_PREFIX": "other/", "PROJECT": "other"}
+        calls, mine = len(self.world.oms.calls), self.world.variables
+        self.world.variables = {**mine, "OBJECT_PREFIX": "other/", "PROJECT": "other"}
         with self.world.beside(), contextlib.suppress(OmsSyncError):
             self.world.tick()
-        self.world.given = mine
+        self.world.variables = mine
         assert len(self.world.oms.calls) == calls
 
     def deletes(self, late: str) -> None:

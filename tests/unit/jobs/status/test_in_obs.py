@@ -80,7 +80,7 @@ def test_lacking_objects_have_a_command_that_resolves_them(world, what):
     oldest = NOW + timedelta(days=sent_counts.get("oldest", -1))
     classes = {name: ClassCount(Side(number, number)) for name, number in counts.items()}
     sent = Counter(submitted=sent_counts.get("submitted", 0))
-    world.passed(job="compare", found=Tally(sent, classes=classes, oldest_not_there=int(oldest.timestamp())))
+    world.passed(job="compare", tally=Tally(sent, classes=classes, oldest_not_there=int(oldest.timestamp())))
     verdict = world.status()["verdict"]
     assert verdict["text"].endswith(f": python3 ops.py {ends}")
     assert command(from_json(Step, verdict["step"])) == f"{OPS} {ends}"
@@ -308,4 +308,4 @@ def test_a_failed_one_is_told_to_the_webhook_once():
 
     # THEN that is told, once
     assert world.states == [IN_STEP, BEHIND]
-    assert "python3 ops.py migrate --retry" in world.told[-1]["text"]
+    assert "python3 ops.py migrate --retry" in world.alarms[-1]["text"]

@@ -186,7 +186,7 @@ def test_another_projects_pass_and_replay_are_not_ones_own():
     assert world.status()["replay"]
 
     # WHEN this one is asked, THEN it does not claim them
-    world.given = {**world.given, "OBJECT_PREFIX": "b/"}
+    world.variables = {**world.variables, "OBJECT_PREFIX": "b/"}
     world.start()
     report = world.status()
     assert (report["reconcile"], report["replay"]) == ({"last": None, "open": []}, None)

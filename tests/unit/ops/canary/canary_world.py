@@ -16,7 +16,7 @@ from ops.canary import objects
 from ops.command_line import cli
 from sandbox.oms.copier import CopyFault
 from support.administrator import Administrator
-from support.migration import MODES, Here, Migration, Said
+from support.migration import MODES, CommandResult, Here, Migration
 
 # A thousandth of what they are, and the twin's part size with them.
 PARTS = {"50 MB": 50_000, "50 MiB": 52_429}
@@ -34,7 +34,7 @@ def of(title: str) -> Callable[[str], bool]:
     return lambda key: key.endswith(f"/{ending}")
 
 
-def ends(said: Said, code: int, *told: str) -> Any:
+def ends(said: CommandResult, code: int, *told: str) -> Any:
     """What a canary answers that ends with this exit code, and says this among other things."""
     assert (said.code, [one for one in told if one not in said.text]) == (code, []), said.text
     return said.answer
@@ -55,7 +55,7 @@ class CanaryWorld(Administrator, Migration):
         self._patches.enter_context(patch.object(objects, "PARTS", PARTS))
         self._patches.enter_context(patch("ops.canary.field_report.PARTS", PARTS))
 
-    def canary(self, *words: str) -> Said:
+    def canary(self, *words: str) -> CommandResult:
         """Run the command in a folder of this project."""
         with self._as_administrator() as file:
             return self.ops("canary", "-t", str(file), *words)

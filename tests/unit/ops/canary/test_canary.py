@@ -13,7 +13,7 @@ from sandbox.oss.deliveries import EventFault
 from sandbox.server.faults import Fault
 from support.law import SCHEDULES
 from support.ops import OPS
-from support.world import KNOWN, KNOWN_OBS
+from support.world import OBS_HEADERS, OSS_HEADERS
 from unit.ops.canary.canary_world import CanaryWorld, ends, of
 
 NO_ADDRESS = "SYNC_URL is not the address of a sync task"
@@ -271,7 +271,7 @@ def test_a_second_ctrl_c_says_how(world):
 
 @pytest.mark.parametrize("status", [403, 503])
 def test_what_was_seen_is_told_though_it_cannot_be_deleted(world, status):
-    world.obs.faults.add(Fault.status(status, b"", KNOWN_OBS), where=lambda one: one.method == "DELETE")
+    world.obs.faults.add(Fault.status(status, b"", OBS_HEADERS), where=lambda one: one.method == "DELETE")
     file = world.folder / "report.json"
     said = world.canary("--report", str(file))
     assert said.text.rstrip().endswith(HOW)
@@ -380,7 +380,7 @@ PAGE = b"<R><IsTruncated>true</IsTruncated><Contents><Key>k</Key><Size>1</Size><
 )
 def test_an_answer_that_no_cloud_gives_ends_it_with_a_sentence(world, service, body, where):
     faults = getattr(world, service).faults
-    faults.add(Fault.status(200, body, KNOWN | KNOWN_OBS), where=where)
+    faults.add(Fault.status(200, body, OSS_HEADERS | OBS_HEADERS), where=where)
     ends(world.canary(), 1, "nothing that the cloud documents")
     faults.clear()
     assert (world.canary("--remove").code, world.left()) == (0, [])
@@ -423,12 +423,12 @@ def test_a_change_of_headers_that_obs_refuses_is_not_seen_and_no_fault(world):
 
 
 def test_a_url_that_obs_does_not_honour_does_not_hide_what_a_change_does(world):
-    world.obs.faults.add(Fault.status(403, b"", KNOWN_OBS), where=lambda one: "Signature" in one.params)
+    world.obs.faults.add(Fault.status(403, b"", OBS_HEADERS), where=lambda one: "Signature" in one.params)
     told = ends(world.canary(), 0)["report"]["in_place"]
     assert told == {"moves_time": "no", "moves_etag": "no", "url": "no", "expired_url": "not seen"}
 
 
-@pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.status(500, b"", KNOWN_OBS), Fault.status(200, b"")])
+@pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.status(500, b"", OBS_HEADERS), Fault.status(200, b"")])
 def test_no_signed_url_is_shown_whatever_comes_of_it(world, fault):
     world.obs.faults.add(fault, where=lambda one: "Signature" in one.params)
     said = world.canary()

@@ -30,7 +30,7 @@ from ops.clouds.wire import Response
 from sandbox.account import DOMAIN_ID
 from sandbox.server.faults import Fault
 from support.names import esdk
-from support.world import KNOWN_OBS
+from support.world import OBS_HEADERS
 
 HERE, THERE = "photos", "photos-obs"
 BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -477,6 +477,6 @@ def test_a_bucket_that_is_not_there_has_no_settings_that_are_none(world):
 @pytest.mark.parametrize("name", ["lifecycle", "website"])
 @pytest.mark.parametrize("answer", [b"<html>Not found</html>", b"<Error><Code>NoSuchKey</Code></Error>"])
 def test_that_there_is_none_is_what_the_cloud_says_of_settings_alone(world, name, answer):
-    world.box.obs.faults.add(Fault.status(404, answer, KNOWN_OBS))
+    world.box.obs.faults.add(Fault.status(404, answer, OBS_HEADERS))
     row = world.row(name)
     assert (row.state, "404" in row.destination.unread.en) == (State.UNREAD, True)
