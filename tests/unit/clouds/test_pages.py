@@ -44,7 +44,8 @@ def test_the_next_page_only_is_requested_before_this_page_is_parsed(world, mocke
         assert asked(world) == [""]
         for before in (["", "a"], ["", "a", "b"]):
             next(pages)
-            assert (when_read.pop(), when_read) == (before, [])
+            assert when_read.pop() == before
+            assert when_read == []
 
 
 def test_waiting_for_pages_and_working_on_them_go_side_by_side(world):

@@ -142,7 +142,8 @@ def possible(key: str, states: list[KeyState], compared: Compared, *, has_read: 
 
 def check(world: CompareWorld, compared: Compared, *, overwrite: bool = False, closed: bool = False) -> None:
     result = compared.result
-    assert (result["finished"], result["adds_up"]) == (True, True)
+    assert result["finished"] is True
+    assert result["adds_up"] is True
     for key in world.keys:
         class_name, states = compared.class_of(key), compared.combinations(key)
         assert class_name in possible(key, states, compared, has_read=world.has_read), (key, class_name, states)
@@ -158,7 +159,8 @@ def check(world: CompareWorld, compared: Compared, *, overwrite: bool = False, c
         # OMS would skip objects that differ in equal size.
         wanted.update(key for key in result["classes"]["overwritten"]["keys"] if _differs_in_size(compared, key))
     assert compared.sent == wanted
-    assert (result["submitted"], result["accepted"] + result["failed"]) == (len(wanted), len(wanted))
+    assert result["submitted"] == len(wanted)
+    assert result["accepted"] + result["failed"] == len(wanted)
 
 
 def _may_be_sent(state: KeyState, overwrite: bool) -> bool:
@@ -177,7 +179,8 @@ def check_sums(world: CompareWorld, result: dict) -> None:
     """Check both sides against a plain loop over the buckets."""
     for side, bucket in (("source", world.source), ("destination", world.there)):
         sizes = [len(stored.body) for stored in bucket.objects.values()]
-        assert (result[side]["objects"], result[side]["bytes"]) == (len(sizes), sum(sizes))
+        assert result[side]["objects"] == len(sizes)
+        assert result[side]["bytes"] == sum(sizes)
 
 
 def check_watermark(world: CompareWorld, compared: Compared) -> None:

@@ -134,7 +134,9 @@ def test_how_many_wait_is_unknown_where_a_run_file_cannot_be_read():
     world.ticks(2)
     (alarm,) = world.alarms
     unknown = "Waiting to be sent: unknown." in alarm["message"]
-    assert (alarm["waiting"], alarm["at_least"], unknown) == (0, True, True)
+    assert alarm["waiting"] == 0
+    assert alarm["at_least"] is True
+    assert unknown is True
 
 
 def test_an_alarm_about_old_passes_names_the_command_to_run(caplog):
