@@ -24,7 +24,8 @@ class Task(Copier):
     """One task. It is created running, as OMS does it; `status` may be set to STOPPED.
 
     `merges`: a key that is accepted again while it waits to be begun is copied once for both. `lag`: after how many
-    seconds its counts show something. `step`: that of its statistics. `note`: its description.
+    seconds its counts show something. `step`: that of its statistics. `has_early_steps`: its statistics have the steps
+    before its first count, too. `note`: its description.
     """
 
     project_id: str
@@ -36,6 +37,7 @@ class Task(Copier):
     merges: bool = False
     lag: float = 0.0
     step: Literal["FIVE_MINUTES", "ONE_HOUR"] = "FIVE_MINUTES"
+    has_early_steps: bool = True
     consistency_check: str = "size_last_modified"
     note: str = ""
     status: Literal["SYNCHRONIZING", "STOPPED"] = "SYNCHRONIZING"
@@ -154,6 +156,8 @@ class Task(Copier):
         """The answer of ListSyncTaskStatistic: each step from the one of `start` to the one of `end`, the empty ones
         too. It is text already: a week has ten thousand counts, nearly all of them zero."""
         step = _STEPS[self.step]
+        if not self.has_early_steps:
+            start = max(start, min((stamp for _, stamp in self._counts), default=end))
         sums: dict[str, Counter[int]] = defaultdict(Counter)
         for kind, stamp, number in self._told():
             sums[kind][stamp - stamp % step] += number

@@ -59,13 +59,13 @@ def test_with_the_period_off_a_tick_only_resumes_what_was_begun_by_hand():
 
 @pytest.mark.parametrize("since", ["1970-01-01", "0001-01-01", "0999-12-31T23:59:59.9Z"])
 def test_a_backfill_begun_by_hand_is_resumed_by_the_timer(world, since):
-    world.fill(600, minutes_ago=60 * 24 * 30)
-    world.oms.round_trip = 3.0
+    world.fill(130, minutes_ago=60 * 24 * 30)
+    world.oms.round_trip = 10.0
     assert not world.reconcile({"since": since}, timeout=120)["finished"]
     for _ in range(5):
         world.later(600)
         world.tick(timeout=120)
-    assert Counter(world.oms.accepted.values()) == {1: 600}
+    assert Counter(world.oms.accepted.values()) == {1: 130}
 
 
 @pytest.mark.parametrize("first", ["a", "b"])
@@ -84,6 +84,8 @@ def test_a_tick_continues_the_older_of_two_backfills_and_wakes_the_other(world, 
     assert older.scope.key_filter.prefix == first
     assert bool(older.ended)
     assert not bool(newer.ended)
+    wakes = [name for name in world.bucket.names("oms_source_record/passes/") if "/r/wake-" in name]
+    assert {name.split("/")[-3] for name in wakes} == {newer.of.name}
     assert [name.rpartition("/")[0] for name in world.bucket.objects if "/wake-" in name] == [
         f"{world.store.prefix}{newer.of.name}/r"
     ]

@@ -37,12 +37,12 @@ def test_nothing_to_replay_is_finished(world):
 
 @pytest.mark.long
 @pytest.mark.usefixtures("_small_pages")
-def test_25_pages_of_failed_records_are_sent_at_a_bounded_cost():
+def test_twelve_pages_of_failed_records_are_sent_at_a_bounded_cost():
     # GIVEN failed records of all kinds: hostile and long keys, and the empty ones of the vendor's handler
     world = ReplayWorld(OMS_RATE="20")
-    keys = [*HOSTILE, *(f"{key}{number}" for number in range(10) for key in HOSTILE[:11]), *many(2500)]
+    keys = [*HOSTILE, *(f"{key}{number}" for number in range(10) for key in HOSTILE[:11]), *many(1000)]
     world.fail(*keys)
-    for key in many(2500)[::50]:
+    for key in many(1000)[::50]:
         world.bucket.add(StoredObject(record_name("failed", key), b""))
 
     # WHEN replay runs as its timer lets it

@@ -8,7 +8,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError, Reason
 from sandbox.server.faults import Fault
 from support.status_world import BEHIND, IN_STEP, USUAL, StatusWorld
-from support.world import DROP_BEFORE, ROOT
+from support.world import DAY, DROP_BEFORE, ROOT
 
 
 @pytest.mark.parametrize(("status", "reason"), [(401, "CREDENTIALS"), (403, "FORBIDDEN"), (404, "NO_TASK")])
@@ -27,6 +27,24 @@ def test_where_every_key_is_refused_it_is_broken_and_says_what_to_do(world, stat
     # WHEN it shows it again, THEN the backlog says so still
     world.oms.faults.clear()
     assert world.verdict() == broken
+
+
+def test_of_several_lasting_failures_that_of_the_task_comes_first(world):
+    world.fail("a", "ACCOUNT")
+    world.oms.faults.add(Fault.status(401))
+    assert world.verdict() == ("broken", f"CREDENTIALS: {Reason.CREDENTIALS.fix.en}")
+
+
+def test_gaps_are_named_in_order_with_the_step_of_the_first():
+    # GIVEN a project without a reconcile pass, whose last comparison is too old
+    world = StatusWorld()
+    world.compared(equal_contents=3)
+    world.later(9 * DAY)
+    verdict = world.status()["verdict"]
+    gaps = ("no reconcile pass over everything", " And the last comparison began at ")
+    assert [text for text in gaps if text not in verdict["text"]] == []
+    assert verdict["text"].index(gaps[0]) < verdict["text"].index(gaps[1])
+    assert verdict["step"]["job"] == "reconcile"
 
 
 def test_a_stopped_task_is_broken(world):
