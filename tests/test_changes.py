@@ -196,12 +196,12 @@ CHANGES = {
 def rows() -> dict[str, set[str]]:
     """The files that each row of contributing's table of changes names, as they are in the repository."""
     text = (ROOT / "docs/contributing.md").read_text(encoding="utf-8").partition("## Where a change goes")[2]
-    files = {}
+    named_files = {}
     for line in re.findall(r"^\| .*\|$", text, re.MULTILINE)[1:]:
         change, files, others = (cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:4])
         named = re.findall(r"`(\w+[./][\w./]*)`", files) + ([JUDGE] if f"`{JUDGE}`" in others else [])
-        files[change] = {name if (ROOT / name).exists() else f"{CODE}/{name}" for name in named}
-    return files
+        named_files[change] = {name if (ROOT / name).exists() else f"{CODE}/{name}" for name in named}
+    return named_files
 
 
 @pytest.fixture(params=CHANGES, ids=str)

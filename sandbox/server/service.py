@@ -201,7 +201,8 @@ class Service(ABC):
         one_way = (self.round_trip + self.latency_of(request)) / 2
         await self._ground.pause(one_way)
         response = await self._answer(request, connection)
-        await self._ground.pause(one_way)
+        if not connection.lost.is_set():
+            await self._ground.pause(one_way)
         if connection.silent:
             await connection.lost.wait()
         return Response(response.status, response.body, {"Date": _date(int(self.now())), **response.headers})
