@@ -1,8 +1,8 @@
-"""Two answering servers at a set distance: a request costs one round trip, a new TCP connection one more, and its TLS
-handshake another, as on a real network. `python -m benchmarks.network MILLISECONDS [CERTIFICATE]` serves until its
-standard input ends, and first prints the port of OMS and of OSS.
+"""Two servers at a set distance, `python -m benchmarks.network MILLISECONDS [CERTIFICATE]`.
 
-The servers take everything, and hold nothing that could be read: what is measured is the client.
+A request costs one round trip, a new TCP connection another, and its TLS handshake a third, as on a real network. The
+program prints the ports of OMS and OSS, and serves until its standard input ends. The servers accept each write and
+store nothing, because only the client is measured.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ANSWER = (
 )
 
 _NOTHING = b"<Error><Code>NoSuchKey</Code></Error>"
-_NOT_FOUND = (
+_ABSENT = (
     b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\nx-oss-request-id: 5D12\r\nConnection: keep-alive\r\n\r\n%s"
     % (len(_NOTHING), _NOTHING)
 )
@@ -37,7 +37,7 @@ class Network:
         self.counts: Counter[str] = Counter()
 
     async def open(self, name: str) -> int:
-        """Starts a server and the way to it; the port to connect to."""
+        """Start a server and the link to it; return the port of the link."""
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -47,7 +47,7 @@ class Network:
                     body = await reader.readexactly(int(length or 0))
                     self.counts[f"{name} requests"] += 1
                     is_put = not head.startswith(b"get ")
-                    writer.write(_ANSWER % hashlib.md5(body).hexdigest().upper().encode() if is_put else _NOT_FOUND)
+                    writer.write(_ANSWER % hashlib.md5(body).hexdigest().upper().encode() if is_put else _ABSENT)
             writer.close()
 
         server = await asyncio.start_server(answer, "127.0.0.1", ssl=self._context)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -22,31 +22,41 @@ T = TypeVar("T", bound=_Stored)
 
 @dataclass(frozen=True)
 class Marker:
-    """A delete marker: as the current version it hides the ones before."""
+    """A delete marker: as the current version it hides earlier versions."""
 
     version_id: str
     last_modified: float
 
 
 class History(Generic[T]):
-    """`objects` are the current versions, which change with what happens here."""
+    """The versions of all keys. `objects` are the current versions, which change with the history."""
 
     def __init__(self, objects: SortedDict) -> None:
         self._objects = objects
-        # The oldest first. Of a key that is not in it, the current version is the only one.
+        # The versions of a key, the oldest first. A key that is not in it has only its current version.
         self._all: dict[str, list[T | Marker]] = {}
 
-    def add(self, key: str, one: T | Marker) -> None:
-        """Make this the current version. There is one version `null` at most."""
-        before = [old for old in self._of(key) if old.version_id != one.version_id]
-        self._set(key, [*before, one])
+    def add(self, key: str, version: T | Marker) -> None:
+        """Make this the current version. A key has no second version `null`."""
+        before = [old for old in self._of(key) if old.version_id != version.version_id]
+        self._set(key, [*before, version])
 
     def remove(self, key: str, version_id: str) -> None:
-        """Remove one version for good; not an error if it is not there."""
+        """Remove a version for good; a missing version is no error."""
         self._set(key, [old for old in self._of(key) if old.version_id != version_id])
 
-    def listed(self, prefix: str) -> Iterator[tuple[str, T | Marker, bool]]:
-        """By key, each with its latest version first, and whether it is the current one."""
+    def page(self, params: Mapping[str, str], limit: int) -> tuple[list[tuple[str, T | Marker, bool]], bool]:
+        """Return the versions after the markers of a request, up to the limit, and whether more follow."""
+        after = params.get("key-marker", ""), params.get("version-id-marker", "")
+        following, is_after = [], not after[1]
+        for key, version, is_latest in self._listed(params.get("prefix", "")):
+            if key > after[0] or (key == after[0] and after[1] and is_after):
+                following.append((key, version, is_latest))
+            is_after = is_after or (key, version.version_id) == after
+        return following[:limit], len(following) > limit
+
+    def _listed(self, prefix: str) -> Iterator[tuple[str, T | Marker, bool]]:
+        """Yield all versions by key, the latest first, with whether it is the current version."""
         for key in sorted({*self._objects, *self._all}):
             if key.startswith(prefix):
                 entries = self._of(key)

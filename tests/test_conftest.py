@@ -1,4 +1,4 @@
-"""The output of a test run about law 1."""
+"""The summary of law 1 that a run of the tests prints."""
 
 import shutil
 import subprocess
@@ -29,5 +29,5 @@ def test_the_fault_schedules_of_all_processes_are_added_up(tmp_path, workers):
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
 
     # THEN the sum is printed
-    lines = [line.split() for line in done.stdout.splitlines() if "fault schedules" in line]
-    assert [(line[0], line[-1]) for line in lines] == [("3", "even"), ("3", "odd"), ("6", "all")], done.stdout
+    counts = [line.split() for line in done.stdout.splitlines() if "fault schedules" in line]
+    assert [(line[0], line[-1]) for line in counts] == [("3", "even"), ("3", "odd"), ("6", "all")], done.stdout

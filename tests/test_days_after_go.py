@@ -1,5 +1,4 @@
-"""The days after a GO, as docs/cutover.md tells them: who writes where, stragglers, and the way back. The test
-plays the document, and runs each of its commands."""
+"""The days after a GO by the steps of docs/cutover.md: late writers and the way back. Each command is run."""
 
 from __future__ import annotations
 
@@ -57,11 +56,11 @@ class DaysAfter(Migration):
 
 def classes(answer: Any) -> Mapping[str, list[str]]:
     """The keys of each class that decides anything."""
-    all_classes = {name: count["keys"] for name, count in answer["classes"].items() if count["keys"]}
-    return {name: keys for name, keys in all_classes.items() if name not in ("equal_contents", "oms_own")}
+    keys_by_class = {name: counts["keys"] for name, counts in answer["classes"].items() if counts["keys"]}
+    return {name: keys for name, keys in keys_by_class.items() if name not in ("equal_contents", "oms_own")}
 
 
-def commands_in(document: str) -> Iterator[str]:
+def commands_of(document: str) -> Iterator[str]:
     """The commands in the section of the days after."""
     text = (ROOT / "docs" / document).read_text(encoding="utf-8").partition(SECTIONS[document])[2]
     for block in re.findall(r"```sh\n(.*?)```", text.partition("\n## ")[0], re.DOTALL):
@@ -75,8 +74,7 @@ def world() -> Iterator[DaysAfter]:
         yield made
 
 
-def test_stragglers_are_reported_and_there_is_a_way_back(world):
-    """The classes of a comparison say who wrote where."""
+def test_late_writers_are_named_and_recorded_and_the_way_back_works(world):
     # WHEN both buckets are compared, THEN the classes say who wrote where, and nothing is sent
     assert classes(world.run("python3 ops.py compare").answer) == {
         "unknown": ["new"],
@@ -95,7 +93,7 @@ def test_stragglers_are_reported_and_there_is_a_way_back(world):
     assert world.verdict() == ("closed", True)
     backlog = world.run("python3 ops.py status").answer["backlog"]
     assert backlog["by_reason"] == {"CLOSED": 1}
-    assert [entry["key"] for entry in backlog["keys"]] == ["straggler"]
+    assert [record["key"] for record in backlog["keys"]] == ["straggler"]
     world.run("python3 ops.py status --acknowledge")
     assert world.verdict() == ("closed", False)
     assert world.sent() == []
@@ -117,4 +115,4 @@ def test_stragglers_are_reported_and_there_is_a_way_back(world):
     assert world.in_obs("new") == b"application"
     assert world.in_obs("straggler") == CONTENTS["D"]
     for document in SECTIONS:
-        assert {*commands_in(document)} == {*world.commands}, document
+        assert {*commands_of(document)} == {*world.commands}, document

@@ -1,5 +1,7 @@
-"""Uploads in parts: https://help.aliyun.com/zh/oss/developer-reference/initiatemultipartupload, .../uploadpart,
-.../completemultipartupload, .../abortmultipartupload, .../listmultipartuploads, .../listparts.
+"""Uploads in parts.
+
+https://help.aliyun.com/zh/oss/developer-reference/initiatemultipartupload, .../uploadpart, .../completemultipartupload,
+.../abortmultipartupload, .../listmultipartuploads, .../listparts.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from dataclasses import replace
 
 from sandbox.oss.answers import checksums, encoder, encoding_tag, version_header, xml_response
 from sandbox.oss.call import Call
-from sandbox.oss.checks import check_body, check_overwrite, number_between, parse_xml
+from sandbox.oss.checks import check_body, number_between, parse_xml
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, no_such_upload, not_implemented
 from sandbox.oss.objects import OssObject, Upload, iso_time, stored_headers
 from sandbox.server.message import Response
@@ -20,7 +22,6 @@ _MAX_LISTED = 1000
 
 
 def initiate_multipart_upload(call: Call) -> Response:
-    check_overwrite(call)
     upload = Upload(uuid.uuid4().hex.upper(), call.key, stored_headers(call.headers), int(call.store.now()))
     call.bucket.uploads[upload.id] = upload
     call.emit("ObjectCreated:InitiateMultipartUpload", call.store.new_object(b""))
@@ -36,9 +37,9 @@ def upload_part(call: Call) -> Response:
 
 
 def complete_multipart_upload(call: Call) -> Response:
-    """The parts named, in rising order, each by its ETag, all but the last of at least 100 KB, become the object.
+    """Join the named parts: in rising order, each by its ETag, all but the last of at least 100 KB.
 
-    Its ETag is made of theirs and is not an MD5 of the contents.
+    The ETag is made of those of the parts, and is not an MD5 of the contents.
     """
     upload = _find_upload(call)
     encode = encoder(call.params)
@@ -47,7 +48,6 @@ def complete_multipart_upload(call: Call) -> Response:
         if part.size < _MIN_PART_BYTES:
             message = "Your proposed upload smaller than the minimum allowed size."
             raise OssError(400, "EntityTooSmall", message, ec="0042-00000213")
-    check_overwrite(call, ec="0042-00000214")
     digest = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts)).hexdigest().upper()
     whole = call.store.new_object(b"".join(part.data for part in parts), upload.headers)
     whole = replace(whole, etag=f"{digest}-{len(parts)}", type="Multipart")
@@ -90,7 +90,7 @@ def list_parts(call: Call) -> Response:
 
 
 def list_multipart_uploads(call: Call) -> Response:
-    """Those of keys with a prefix, by key, then by id; what is more than a page the sandbox refuses."""
+    """List the uploads of keys with a prefix, by key, then by id; more than a page is refused."""
     params, encode = call.params, encoder(call.params)
     prefix = params.get("prefix", "")
     uploads = [upload for upload in call.bucket.uploads.values() if upload.key.startswith(prefix)]
@@ -106,7 +106,7 @@ def list_multipart_uploads(call: Call) -> Response:
     inner += [
         f"<Upload><Key>{encode(upload.key)}</Key><UploadId>{upload.id}</UploadId><StorageClass>Standard</StorageClass>"
         f"<Initiated>{iso_time(upload.initiated)}</Initiated></Upload>"
-        for upload in sorted(uploads, key=lambda one: (one.key, one.id))
+        for upload in sorted(uploads, key=lambda upload: (upload.key, upload.id))
     ]
     return xml_response("ListMultipartUploadsResult", "".join(inner))
 
@@ -128,7 +128,7 @@ def _find_upload(call: Call) -> Upload:
 
 
 def _chosen_parts(call: Call, upload: Upload) -> list[int]:
-    """The numbers of the parts to join."""
+    """Return the numbers of the parts to join."""
     nodes = parse_xml(call.request.body, "CompleteMultipartUpload").findall("Part")
     if not nodes:
         raise malformed_xml()
@@ -152,9 +152,9 @@ def _check_part(part: OssObject | None, etag: str) -> None:
         )
 
 
-def _part_number(given: str) -> int:
-    if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= 10_000:
+def _part_number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10_000:
         raise invalid_argument(
             "Part number must be an integer between 1 and 10000, inclusive.", ArgumentName="partNumber"
         )
-    return int(given)
+    return int(text)

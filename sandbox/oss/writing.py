@@ -1,6 +1,6 @@
-"""PutObject, CopyObject, AppendObject, DeleteObject, DeleteMultipleObjects.
+"""PutObject, CopyObject, DeleteObject, DeleteMultipleObjects.
 
-https://help.aliyun.com/zh/oss/developer-reference/putobject, .../copyobject, .../appendobject, .../deleteobject,
+https://help.aliyun.com/zh/oss/developer-reference/putobject, .../copyobject, .../deleteobject,
 .../deletemultipleobjects.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sandbox.oss.answers import checksums, encoder, encoding_tag, version_header, xml_response
 from sandbox.oss.call import Call
-from sandbox.oss.checks import check_body, check_conditions, check_overwrite, parse_xml
+from sandbox.oss.checks import check_body, check_overwrite, parse_xml
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, not_implemented
 from sandbox.oss.objects import check_name, iso_time, stored_headers
 from sandbox.server.message import Response
@@ -25,61 +25,36 @@ def put_object(call: Call) -> Response:
     check_overwrite(call)
     encryption = call.bucket.encryption
     obj = call.store.new_object(call.request.body, {**stored_headers(call.headers), **encryption})
-    if "KMS" in encryption.values():  # then the ETag is not an MD5
+    if "KMS" in encryption.values():  # so the ETag is not an MD5
         obj = replace(obj, etag=hashlib.md5(b"encrypted" + obj.data).hexdigest().upper())
     obj = call.save(obj, "ObjectCreated:PutObject")
     return Response(200, headers={**checksums(obj), **version_header(call.bucket, obj.version_id), **encryption})
 
 
 def copy_object(call: Call) -> Response:
-    """The copy has its source's ETag, whatever that is made of, and no CRC64. Without versioning, what is copied onto
-    itself takes the request's metadata, whatever the directive says."""
+    """Copy an object, with its ETag in any form, and without a CRC64.
+
+    Without versioning, a copy onto itself takes the request's metadata, whatever the directive is.
+    """
     bucket, key, source = call.find_source()
-    check_conditions(source, call.headers, "x-oss-copy-source-")
-    check_overwrite(call)
     directive = call.headers.get("x-oss-metadata-directive", "COPY")
     if directive not in ("COPY", "REPLACE"):
         raise invalid_argument("Invalid x-oss-metadata-directive.", ArgumentName="x-oss-metadata-directive")
-    is_itself = (bucket, key) == (call.bucket, call.key) and not bucket.versioning
+    is_itself = (bucket, key) == (call.bucket, call.key)
+    is_replaced = directive == "REPLACE" or (is_itself and not bucket.versioning)
     copy = replace(
         source,
-        headers=source.headers if directive == "COPY" and not is_itself else stored_headers(call.headers),
+        headers=stored_headers(call.headers) if is_replaced else source.headers,
         last_modified=int(call.store.now()),
         type="Normal" if source.type == "Appendable" else source.type,
         has_crc64=False,
     )
-    copy = call.save(copy, "ObjectCreated:CopyObject")
+    copy = call.save(copy, call.store.header_event if is_itself else "ObjectCreated:CopyObject")
     headers = {**checksums(copy), **version_header(call.bucket, copy.version_id)}
     if bucket.versioning:
         headers["x-oss-copy-source-version-id"] = source.version_id
     inner = f'<ETag>"{copy.etag}"</ETag><LastModified>{iso_time(copy.last_modified)}</LastModified>'
     return xml_response("CopyObjectResult", inner, headers)
-
-
-def append_object(call: Call) -> Response:
-    """What comes first sets the headers; the ETag is unique and not an MD5 of the contents."""
-    check_body(call.request)
-    existing = call.bucket.objects.get(call.key)
-    if existing and existing.type != "Appendable":
-        raise OssError(409, "ObjectNotAppendable", "The object is not appendable")
-    before = existing.data if existing else b""
-    position = call.params.get("position", "")
-    if not position.isascii() or not position.isdigit():
-        raise OssError(400, "MissingArgument", "Missing Some Required Arguments.", ec="0016-00000502")
-    if int(position) != len(before):
-        raise OssError(
-            409,
-            "PositionNotEqualToLength",
-            "Position is not equal to file length",
-            {"x-oss-next-append-position": str(len(before))},
-        )
-    data = before + call.request.body
-    headers = existing.headers if existing else stored_headers(call.headers)
-    etag = hashlib.md5(b"appended" + data).hexdigest().upper()
-    obj = replace(call.store.new_object(data, headers), etag=etag, type="Appendable")
-    obj = call.save(obj, "ObjectCreated:AppendObject")
-    answer = {**checksums(obj), **version_header(call.bucket, obj.version_id)}
-    return Response(200, headers={**answer, "x-oss-next-append-position": str(obj.size)})
 
 
 def delete_object(call: Call) -> Response:
@@ -95,19 +70,22 @@ def delete_object_version(call: Call) -> Response:
 
 
 def _check_retention(call: Call) -> None:
-    """https://help.aliyun.com/zh/oss/user-guide/oss-retention-policies: what a policy keeps is not deleted."""
+    """Raise the OssError of a deletion that a retention rule forbids: .../user-guide/oss-retention-policies."""
     if call.bucket.retains:
         raise OssError(409, "FileImmutable", "The object you specified is immutable.")
 
 
 def delete_multiple_objects(call: Call) -> Response:
-    """What may not be deleted, by a right that is denied for some keys only, stays and is not in the list of what was.
-    That is our reading: no page says what OSS answers of such a key."""
+    """Delete the objects that the caller may delete, and list them.
+
+    An object whose deletion is denied by its key stays, and is not listed. That is our reading: no page describes the
+    answer.
+    """
     if "content-md5" not in call.headers:
         raise OssError(400, "MissingArgument", "Missing Some Required Arguments: Content-MD5.", ec="0016-00000606")
     check_body(call.request)
     encode = encoder({**call.headers, **call.params})
-    keys, quiet = _keys_to_delete(call.request.body)
+    keys = _keys_to_delete(call.request.body)
     call.touched[:] = [key for key in keys if call.may("oss:DeleteObject", key)]
     deleted = []
     for key in call.touched:
@@ -118,20 +96,19 @@ def delete_multiple_objects(call: Call) -> Response:
             else ""
         )
         deleted.append(f"<Deleted><Key>{encode(key)}</Key>{marker}</Deleted>")
-    if quiet:
-        return Response(200)
     return xml_response("DeleteResult", encoding_tag(call.params) + "".join(deleted))
 
 
-def _keys_to_delete(body: bytes) -> tuple[list[str], bool]:
+def _keys_to_delete(body: bytes) -> list[str]:
     root = parse_xml(body, "Delete")
     if not {node.tag for node in root.iterfind("*")} | {node.tag for node in root.iterfind("*/*")} <= _DELETE_TAGS:
         raise not_implemented()  # a VersionId
-    quiet = root.findtext("Quiet", "false")
+    if root.findtext("Quiet", "false") != "false":
+        raise not_implemented()
     keys = [node.findtext("Key") for node in root.findall("Object")]
-    if not 1 <= len(keys) <= _MAX_DELETES or quiet not in ("true", "false") or not all(keys):
+    if not 1 <= len(keys) <= _MAX_DELETES or not all(keys):
         raise malformed_xml()
     names = [key for key in keys if key]
     for name in names:
         check_name(name)
-    return names, quiet == "true"
+    return names

@@ -1,7 +1,7 @@
-"""A whole migration in process: applications that write to the source and to OBS, OMS with its moods, and a person at
-`ops.py`, who knows what is printed there and nothing else.
+"""A whole migration in process: applications that write to both clouds, an OMS with faults, and a person at `ops.py`.
 
-Nothing here asks the function's code what it thinks: what it does is seen in the buckets, and in the calls of OMS.
+The person knows only the printed text. Results are read from the buckets and from OMS's calls, never from the
+function's code.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sandbox.asking import answer_to
 from sandbox.inprocess import InProcess
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.server.faults import Fault
-from support.ops import SET_UP_RIGHT
+from support.ops import DOCTOR_OK
 from tools.render import render
 
 MINUTE = 60
@@ -42,7 +42,7 @@ MODES = ["SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "FULL_OVERWRITE", "CRC64_COM
 
 @cache
 def project() -> Path:
-    """A rendered project, the same for all worlds."""
+    """Render the project that all worlds share."""
     folder = Path(mkdtemp(prefix="migration-"))
     atexit.register(shutil.rmtree, folder)
     with InProcess() as box:
@@ -50,7 +50,7 @@ def project() -> Path:
     return folder
 
 
-class Here(OpsClock):
+class MachineClock(OpsClock):
     """The clock of the person's machine."""
 
     def __init__(self, box: InProcess) -> None:
@@ -67,7 +67,7 @@ class Here(OpsClock):
 
 
 class Caller(call.Sandbox):
-    """Asks the sandbox, but for HTTP."""
+    """Calls of the sandbox's functions without HTTP."""
 
     def __init__(self, box: InProcess) -> None:
         super().__init__("")
@@ -75,7 +75,7 @@ class Caller(call.Sandbox):
 
     def ask(self, job: str, payload: Mapping[str, Any]) -> Any:
         if job == "doctor":  # it looks at names and sockets, of which there are none here
-            return SET_UP_RIGHT
+            return DOCTOR_OK
         return super().ask(job, payload)
 
     def let_pass(self, seconds: float) -> bool:
@@ -85,15 +85,15 @@ class Caller(call.Sandbox):
         return answer_to(self._box, path.split("/"), body)
 
 
-def at_once(ask: Callable[[], Any]) -> Future[Any]:
-    """In the place of a call in the background: in virtual time nobody has anything else to do meanwhile."""
+def call_now(ask: Callable[[], Any]) -> Future[Any]:
+    """Call now instead of in the background: in virtual time nothing else happens meanwhile."""
     call = Future[Any]()
     call.set_result(ask())
     return call
 
 
-class _Heard(io.StringIO):
-    """The output of a command, with its times."""
+class _TimedOutput(io.StringIO):
+    """Messages of a command, and the time of each numbered step."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class _Heard(io.StringIO):
 
 
 class CommandResult(NamedTuple):
-    """The end of a command. `minutes`: the duration of each of its numbered steps, by its output."""
+    """The result of a command; `minutes` is the duration of each numbered step, by its title."""
 
     code: int
     answer: Any
@@ -130,19 +130,19 @@ class Migration(InProcess):
         self.dice = random.Random(seed)
         self._often = timers
         self.story: list[str] = []
-        # The history of the source: key -> [(when, contents, or None once it is deleted)].
+        # The source's history: key -> [(seconds, contents, or None for a deletion)].
         self.written: dict[str, list[tuple[float, bytes | None]]] = {}
 
     def _set_up(self) -> None:
         super()._set_up()
         self.oms.round_trip = self.oss.round_trip = self.obs.round_trip = 0.02
         self._patches.enter_context(patch("ops.functions.call.caller", lambda *_: Caller(self)))
-        self._patches.enter_context(patch("ops.session.in_background", at_once))
+        self._patches.enter_context(patch("ops.session.in_background", call_now))
         self.deploy_project(self.project(), instances=4)
         self.start_timers(self._often)
 
     def project(self) -> Path:
-        """Its folder."""
+        """Return the folder of the project."""
         return project()
 
     @property
@@ -150,7 +150,7 @@ class Migration(InProcess):
         return self.ground.loop.time()
 
     def moment(self, seconds: float | None = None) -> datetime:
-        """Return the time so many seconds after the world began, or now, in whole seconds, as commands print it."""
+        """Return the time `seconds` after the start of the world, or now, in whole seconds as clocks print it."""
         return datetime.fromtimestamp(
             int(self.ground.EPOCH + (self.seconds if seconds is None else seconds)), timezone.utc
         )
@@ -159,7 +159,7 @@ class Migration(InProcess):
         self.story.append(f"{self.seconds / MINUTE:8.2f} " + " ".join(map(str, words)))
 
     def at(self, seconds: float, call: Callable[..., object], *arguments: Any) -> None:
-        """Let this happen then."""
+        """Schedule a call."""
         self.ground.loop.call_at(max(seconds, self.seconds), call, *arguments)
 
     # -- what applications do
@@ -187,12 +187,12 @@ class Migration(InProcess):
     # -- what the person does
 
     def ops(self, *words: str) -> CommandResult:
-        """Run a command of `ops.py`; its answer, where it has one in JSON."""
-        out, err = io.StringIO(), _Heard(lambda: self.seconds)
+        """Run a command of `ops.py`; return its result with the JSON answer, if there is any."""
+        out, err = io.StringIO(), _TimedOutput(lambda: self.seconds)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), patch("sys.stdin", io.StringIO()):
-            code = cli.main([*words, "--json"], Here(self))
-        lines = out.getvalue().strip().splitlines()
-        answer = json.loads(lines[-1]) if lines else None
+            code = cli.main([*words, "--json"], MachineClock(self))
+        printed = out.getvalue().strip().splitlines()
+        answer = json.loads(printed[-1]) if printed else None
         result = CommandResult(code, answer, err.getvalue(), err.minutes())
         self.say("ops.py", *words, "->", code, _verdict(answer))
         return result
@@ -204,8 +204,8 @@ def _verdict(answer: Any) -> str:
     return " ".join([str(answer.get("verdict")), *(c["id"] for c in answer["checks"] if c["result"] != "passed")])
 
 
-def storms(world: Migration, until: float) -> None:
-    """Moods of OMS and of OSS until a moment, drawn."""
+def add_service_faults(world: Migration, until: float) -> None:
+    """Draw faults of OMS that end at `until`."""
     dice = world.dice
     if dice.random() < 0.5:
         faults = [Fault.status(503), Fault.drop_before(), Fault.drop_after(), Fault.slow(2)]
@@ -213,8 +213,8 @@ def storms(world: Migration, until: float) -> None:
         world.at(until, world.oms.faults.clear)
 
 
-def copies(world: Migration, until: float, *, loses: bool) -> None:
-    """Draw the fates of the keys that OMS accepts until a moment."""
+def set_copy_behaviour(world: Migration, until: float, *, loses: bool) -> None:
+    """Draw OMS's delays, losses and failures of accepted keys until `until`."""
     dice, task = world.dice, world.task
     # Some copies write what they have read long after others have begun.
     is_slow = dice.random() < 0.15

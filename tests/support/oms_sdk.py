@@ -1,4 +1,4 @@
-"""OMS as the vendor's client (huaweicloudsdkoms) calls it, and what the keys that it is given have to be allowed."""
+"""Permissions of the keys in OMS's tasks, and refusals of the vendor's client (huaweicloudsdkoms)."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ DESTINATION = [
 Statements = list[dict[str, object]]
 
 
-def without(statements: Statements, action: str) -> Statements:
-    """The same, with one action less."""
+def drop_action(statements: Statements, action: str) -> Statements:
+    """Return the statements without an action."""
     kept = [
         {**statement, "Action": [name for name in statement["Action"] if name != action]} for statement in statements
     ]
-    return [one for one in kept if one["Action"]]
+    return [statement for statement in kept if statement["Action"]]
 
 
-def refused(call: Callable[[], object]) -> tuple[int, str]:
-    """What the client says of a call that is refused."""
+def catch_refusal(call: Callable[[], object]) -> tuple[int, str]:
+    """Make a call that is refused; return the status and the code."""
     with pytest.raises(ClientRequestException) as caught:
         call()
     return caught.value.status_code, caught.value.error_code

@@ -1,4 +1,4 @@
-"""Status in the sandbox: its numbers are what the clouds counted, and its timer tells a webhook over sockets."""
+"""Status in the sandbox: its numbers against the clouds' counts, and its alarm over sockets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.fc.logs import said
+from sandbox.fc.logs import parse_line
 from sandbox.robots import Robots
 from sandbox.server.faults import Fault
 from support.settings import rewrite
@@ -16,7 +16,7 @@ from support.world import HOUR
 from tools.render import render
 
 
-def test_after_a_bad_day_every_number_is_what_the_sandbox_counted(deployed):
+def test_after_a_bad_day_all_numbers_are_the_clouds_counts(deployed):
     # GIVEN uploads that were accepted, refused and lost, and passes of replay and reconcile
     upload(deployed, *(f"good/{number}" for number in range(12)))
     deployed.oss.lose_events(lambda key: key.startswith("lost/"))
@@ -31,7 +31,7 @@ def test_after_a_bad_day_every_number_is_what_the_sandbox_counted(deployed):
     # WHEN status is asked
     report = deployed.fc.invoke("status", b"").value
 
-    # THEN its numbers are theirs: those of the month alone, which may have begun meanwhile
+    # THEN its numbers are the clouds', of the current month alone, which can begin during the test
     task = deployed.task
     month = task.description(deployed.now())
     assert report["oms"]["month"] == {
@@ -42,14 +42,18 @@ def test_after_a_bad_day_every_number_is_what_the_sandbox_counted(deployed):
         "bytes": month["monthly_size"],
     }
     sums = {kind: sum(number for _, number in some) for kind, some in report["statistics"]["series"].items()}
-    assert (sums["REQUEST"], sums["SIZE"]) == (task.acceptance_request, task.size)
+    assert sums["REQUEST"] == task.acceptance_request
+    assert sums["SIZE"] == task.size
     backlog = report["backlog"]
-    assert (backlog["failed"], backlog["at_least"], backlog["by_reason"]) == (4, False, {"REFUSED": 4})
-    assert [one["key"] for one in backlog["keys"]] == [f"bad/{number}" for number in range(4)]
-    assert (report["replay"]["result"], report["replay"]["result"]["failed"]) == (replayed, 4)
+    assert backlog["failed"] == 4
+    assert not backlog["at_least"]
+    assert backlog["by_reason"] == {"REFUSED": 4}
+    assert [record["key"] for record in backlog["keys"]] == [f"bad/{number}" for number in range(4)]
+    assert report["replay"]["result"] == replayed
+    assert report["replay"]["result"]["failed"] == 4
     for name in ("scanned", "covered", "submitted", "accepted"):
         assert report["reconcile"]["last"][name] == passed[name], name
-    assert [one["holds"] for one in report["sums"]] == [True] * 4
+    assert [total["holds"] for total in report["sums"]] == [True] * 4
     assert report["verdict"]["state"] == "behind"
     assert report["verdict"]["text"].startswith("4 objects waiting since 20")
     assert report["fixes"]["REFUSED"]["zh"]
@@ -68,7 +72,7 @@ def hook(box) -> Iterator[Robots]:
 
 @pytest.fixture
 def watched(box, tmp_path, hook):
-    """The rendered project, whose s.yaml names a webhook as its comment says, and which is broken."""
+    """Return a broken project, whose s.yaml names a webhook as its comment says."""
     render(box.answers(), tmp_path)
     named = "ALERT_WEBHOOK: ${secret('oss-oms-sync_ALERT_WEBHOOK')}"
     rewrite(tmp_path / "s.yaml", {'\n  ALERT_WEBHOOK: ""\n': f"\n  {named}\n"})
@@ -76,7 +80,7 @@ def watched(box, tmp_path, hook):
     box.oms.faults.add(Fault.status(401))
     upload(box, "a")
     yield box
-    # Law 5, of the address as well.
+    # The address is a secret, too (law 5).
     made = [
         json.dumps([invocation.logs, invocation.body, invocation.error_message]) for invocation in box.fc.invocations
     ]
@@ -84,22 +88,24 @@ def watched(box, tmp_path, hook):
     assert not [text for text in made if TOKEN in text]
 
 
-def test_the_timer_tells_the_webhook_that_it_is_broken_and_says_so_in_one_line(watched, hook):
+def test_the_timer_sends_one_alarm_of_a_broken_project(watched, hook):
     watched.tick("status")
     (body,) = hook.took
-    told = json.loads(body)
-    assert (told["project"], told["verdict"], told["waiting"]) == ("oss-oms-sync", "broken", 1)
-    assert "Check HW_AK and HW_SK" in told["message"]
-    lines = [said(line) for line in watched.fc.invocations[-1].logs]
+    alarm = json.loads(body)
+    assert alarm["project"] == "oss-oms-sync"
+    assert alarm["verdict"] == "broken"
+    assert alarm["waiting"] == 1
+    assert "Check HW_AK and HW_SK" in alarm["message"]
+    lines = [parse_line(line) for line in watched.fc.invocations[-1].logs]
     for name in ("verdict", "alert"):
         assert [line[name] for line in lines if name in line] == ["broken"]
 
-    # AND not again, nor when somebody looks
+    # AND it is not repeated, neither by the timer nor by a manual call
     watched.tick("status")
     watched.fc.invoke("status", b"{}")
     assert len(hook.took) == 1
 
-    # AND closing it is told, and then nothing
+    # AND closing the project is reported once
     watched.fc.invoke("certify", b'{"close": true}')
     watched.tick("status")
     watched.tick("status")

@@ -1,0 +1,140 @@
+"""Doctor's checks of unconfirmed assumptions, which decide nothing."""
+
+import json
+import re
+from itertools import count
+
+import pytest
+
+from ops.report import jobs
+from ops.show import lines
+from ops.terminal import Marked
+from oss_oms_sync.answers.codec import from_json
+from oss_oms_sync.answers.job_answers import DoctorAnswer
+from oss_oms_sync.unconfirmed import UNCONFIRMED
+from sandbox.server.faults import Fault
+from support.doctor import HOUR, deploy, find_check, states, verify_check
+from tools.package import ROOT
+
+# Assumptions that no run of a project shows: only a canary does, or the clouds' documents.
+FOR_EVER = {"doubles", "lag of counts", "lag of lists"}
+
+
+def test_a_new_project_passes_and_lists_its_assumptions(run_doctor):
+    report = run_doctor()
+    names = set(states(report, "not confirmed"))
+    assert report["ok"]
+    assert {*FOR_EVER, "written as a whole", "order of OBS", "form of lists", "encoding of keys"} <= names
+    assert names <= UNCONFIRMED.keys()
+    for name in names:
+        check, row = find_check(report, name), UNCONFIRMED[name]
+        assert check["seen"].startswith(f"{row.question.en}; assumed: {row.assumed.en}")
+        assert check["seen_zh"].startswith(f"{row.question.zh}；假设：{row.assumed.zh}")
+        assert ("ops.py canary" in check["fix"]) == (name != "form of lists")
+    # The text names the setting that switches the assumption.
+    assert find_check(report, "encoding of keys")["seen"].endswith("(OMS_KEY_ENCODING)")
+
+
+@pytest.mark.parametrize("missing", [set(), {"encoding of keys", "keys in events", "written as a whole"}])
+def test_a_comparison_confirms_assumptions_except_of_missing_objects(box, tmp_path, run_doctor, missing):
+    deploy(box, tmp_path)
+    box.bucket(box.source_bucket).put_object("a b+%41", b"contents")
+    box.wait_idle(60)
+    if missing:
+        box.obs.delete(box.task.bucket.name, "a b+%41")
+    box.later(2 * HOUR)
+    assert box.fc.invoke("compare", b"{}").value["finished"]
+    assert set(states(run_doctor(), "not confirmed")) == {*FOR_EVER, "form of lists", *missing}
+
+
+REPORT = {
+    "counts": {"doubles": "each counted", "shown_after": "under 5 min"},
+    "objects": {
+        "between": {"etag": "MD5 of the contents"},
+        "hostile name": {"event": "under 5 s", "in_obs": "under 1 min"},
+    },
+    "listing": {"order": "bytes"},
+    "lists": [{"written_after": "longer"}],
+    "part_size": "50 MB",
+}
+
+
+def keep_report(box, report):
+    """Store a canary's report, as ops.py does."""
+    name = f"oms_source_record/{box.task_id}/state/canary-oss-oms-sync.json"
+    box.oss.put(box.log_bucket, name, json.dumps({"at": "2026-02-02T00:00:00Z", "report": report}).encode())
+
+
+def test_a_canary_confirms_all_assumptions_but_the_form_of_lists(box, run_doctor):
+    assert len(states(run_doctor(COMPARE_DEEP="on"), "not confirmed")) == 9
+    keep_report(box, REPORT)
+    report = run_doctor(COMPARE_DEEP="on")
+    assert states(report, "not confirmed") == ["form of lists"]
+    verify_check(report, "doubles", "ok", "the canary of 2026-02-02T00:00:00Z saw: each counted; assumed: yes")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("doubles", {"counts": {"doubles": "merged", "shown_after": "under 5 min"}}),
+        ("lag of counts", {"counts": {"doubles": "each counted", "shown_after": "longer"}}),
+        ("order of OBS", {"listing": {"order": "utf-16"}}),
+        ("part size", {"part_size": "whole"}),
+    ],
+)
+def test_an_observation_against_an_assumption_is_a_warning(box, run_doctor, name, changes):
+    keep_report(box, {**REPORT, **changes})
+    report = run_doctor(COMPARE_DEEP="on")
+    assert report["ok"]
+    verify_check(report, name, "warning", fix="Know what rests on it: ")
+
+
+@pytest.mark.parametrize(
+    "report", [{}, {"counts": "x", "lists": [], "part_size": "not seen"}, {"objects": {"between": 1}}]
+)
+def test_an_unreadable_report_of_a_canary_confirms_nothing(box, run_doctor, report):
+    keep_report(box, report)
+    assert len(states(run_doctor(COMPARE_DEEP="on"), "not confirmed")) == 9
+
+
+@pytest.mark.parametrize("deep", ["off", "on"])
+def test_the_size_of_parts_matters_only_to_deep_comparisons(run_doctor, deep):
+    assert ("part size" in states(run_doctor(COMPARE_DEEP=deep), "not confirmed")) == (deep == "on")
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (Fault.status(503, headers={"Retry-After": "60"}), "unknown"),
+        (Fault.status(200, b'{"statistic_time_type": "FIVE_MINUTES", "statistic_datas": []}'), "warning"),
+    ],
+)
+def test_unreported_counts_are_not_taken_for_hourly_counts(box, run_doctor, answer, state):
+    # GIVEN an OMS that reports the last hour, but not the last day
+    asked = count()
+    box.oms.faults.add(answer, where=lambda request: "statistics" in request.raw_path and next(asked) > 0)
+    verify_check(run_doctor(), "step of counts", state, fix="Run doctor again in a minute")
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "not confirmed: "), ("zh", "未确认：")])
+def test_on_a_terminal_each_is_a_line_above_what_shows_it(box, run_doctor, language, title):
+    report = run_doctor()
+    shown = [
+        "".join(marked[:2]) + marked.after if isinstance(marked, Marked) else marked
+        for marked in lines.draw(jobs.doctor(from_json(DoctorAnswer, report), language))
+    ]
+    begins = [place for place, line in enumerate(shown) if line.strip().startswith(title)]
+    text_field, fix_field = ("seen", "fix") if language == "en" else ("seen_zh", "fix_zh")
+    checks = [find_check(report, name) for name in states(report, "not confirmed")]
+    for begin, is_of_a_canary in zip(begins, (True, False), strict=True):
+        group = [check for check in checks if ("ops.py canary" in check["fix"]) == is_of_a_canary]
+        below = shown[begin + 1 : begin + 2 + len(group)]
+        expected = [*(check[text_field] for check in group), f"-> {group[0][fix_field]}"]
+        assert [line.endswith(end) for line, end in zip(below, expected, strict=True)] == [True] * len(expected)
+
+
+@pytest.mark.parametrize("page", ["by-hand.md", "by-hand.zh.md"])
+def test_the_sample_in_the_documents_has_as_many_checks(box, run_doctor, page):
+    report, text = run_doctor(), (ROOT / "docs" / page).read_text(encoding="utf-8")
+    (counts,) = re.findall(r"`Setup OK: (.*?)`", text)
+    assert sum(map(int, re.findall(r"\d+", counts))) == len(report["checks"])

@@ -1,0 +1,353 @@
+"""Doctor's checks of the function, of OMS, OSS and OBS, of both buckets, and of the scope."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from sandbox import Sandbox
+from sandbox.server.faults import Fault
+from support.doctor import deploy, find_check, keep, states, verify_check, work_a_day
+
+REGIONS = {
+    "cn-north-4": "CN North-Beijing4 (cn-north-4)",
+    "cn-east-3": "CN East-Shanghai1 (cn-east-3)",
+    "cn-southwest-2": "CN Southwest-Guiyang1 (cn-southwest-2)",
+}
+
+
+@pytest.mark.parametrize(
+    ("region", "state", "text", "fix"),
+    [
+        *((region, "ok", name, "") for region, name in REGIONS.items()),
+        *((region, "warning", "", "{}, {} or {}".format(*REGIONS.values())) for region in ("cn-east-2", "cn-south-1")),
+    ],
+)
+def test_a_region_without_known_sync_tasks_is_a_warning(box, run_doctor, region, state, text, fix):
+    url = box.task.sync_url.replace(box.oms.endpoint, f"https://oms.{region}.myhuaweicloud.com")
+    verify_check(run_doctor(SYNC_URL=url), "OMS region", state, text, fix)
+
+
+def set_task(**changes: str | bool) -> Callable[[Sandbox], None]:
+    return lambda box: [setattr(box.task, name, value) for name, value in changes.items()]
+
+
+def hide_clocks(box: Sandbox) -> None:
+    """Drop the requests for the time. Accepted signatures show as well that the clock is right."""
+    for cloud in (box.oms, box.oss):
+        cloud.faults.add(Fault.drop_before(), where=lambda request: request.method == "HEAD")
+
+
+def keep_migration(box: Sandbox) -> None:
+    written = {"begun": "2026-01-30T09:00:00Z", "group": "77", "keys": ["LTAI-A", "HPUA-B"]}
+    keep(box, [("state/migrate-oss-oms-sync.json", json.dumps(written).encode())])
+
+
+def hide_options(summary: Callable[[], dict[str, object]]) -> dict[str, object]:
+    """Return the summary of the task without its options."""
+    return {name: answer for name, answer in summary().items() if not name.startswith("enable_")}
+
+
+MODE, NOT_SKIPPED = "task overwrite mode", "FULL_OVERWRITE"
+# The change, the check that warns, and words of its observation and of its remedy.
+IMPERFECT = {
+    "a region in another form": (set_task(src_region="Hangzhou (East China 1)"), "task source", "", ""),
+    "CRC64s are compared": (
+        set_task(overwrite_mode="CRC64_COMPARISON_OVERWRITE"),
+        MODE,
+        "has no CRC64, OMS compares size and time",
+        NOT_SKIPPED,
+    ),
+    "sizes are compared": (
+        set_task(overwrite_mode="SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"),
+        MODE,
+        "same size",
+        NOT_SKIPPED,
+    ),
+    "a mode that is not known": (
+        set_task(overwrite_mode="ONE_THAT_IS_NOT_KNOWN"),
+        MODE,
+        "may be skipped",
+        NOT_SKIPPED,
+    ),
+    "metadata is not migrated": (
+        set_task(metadata=False),
+        "task options",
+        "of objects' headers only Content-Type is copied",
+        "accept metadata by name",
+    ),
+    "metadata and archived objects are not reported": (
+        lambda box: setattr(box.task, "summary", partial(hide_options, box.task.summary)),
+        "task options",
+        "whether archived objects are restored; OMS does not report whether objects' headers are copied",
+        "--sample",
+    ),
+    "a clock that is a little off": (lambda box: setattr(box.oms, "clock_offset", 300), "clock", "", ""),
+    "a clock that nobody tells": (hide_clocks, "clock", "", ""),
+    "counts by the hour": (set_task(step="ONE_HOUR"), "step of counts", "", "oms_unfinished"),
+    "no right to see task groups": (
+        lambda box: box.oms.deny("oms:taskgroup:get"),
+        "right oms:taskgroup:get",
+        "",
+        "oms:taskgroup:get",
+    ),
+    "a migration that does not go on by itself": (
+        keep_migration,
+        "old objects",
+        "LTAI-A, HPUA-B",
+        "python3 ops.py migrate --look",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", IMPERFECT)
+def test_an_imperfect_setup_is_a_warning_with_its_consequence(box, run_doctor, case):
+    change, name, text, fix = IMPERFECT[case]
+    change(box)
+    report = run_doctor()
+    assert report["ok"]
+    verify_check(report, name, "warning", text, fix)
+
+
+def test_a_perfect_setup_has_no_warning_of_them(box, run_doctor):
+    box.task.overwrite_mode = NOT_SKIPPED
+    report = run_doctor()
+    verify_check(report, MODE, "ok", "no new version is skipped")
+    for _, name, _, _ in IMPERFECT.values():
+        verify_check(report, name, "ok")
+
+
+def test_a_function_without_a_role_is_a_fault(run_doctor):
+    names = ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")
+    assert states(run_doctor(**{f"ALIBABA_CLOUD_{name}": "" for name in names}), "fault") == ["role"]
+
+
+def test_without_a_source_bucket_reconciles_checks_are_skipped(run_doctor):
+    report = run_doctor(SOURCE_BUCKET="")
+    assert report["ok"]
+    assert states(report, "unknown") == []
+    of_source = {"source bucket", "right to list source bucket", "records flow", "pass triggers"}
+    assert of_source <= set(states(report, "skipped"))
+
+
+RECORDS = "oms_source_record/"
+# The project's filter, the objects in the source bucket, and the state of the check.
+SOURCE = {
+    "nothing": ({}, [], "ok"),
+    "objects that look like records": ({}, [f"{RECORDS}a"], "fault"),
+    "more of them than a page": ({}, [f"{RECORDS}{number}" for number in range(1001)], "fault"),
+    "a prefix of theirs": ({"OBJECT_PREFIX": "oms_"}, [f"{RECORDS}a"], "fault"),
+    "a prefix among them": ({"OBJECT_PREFIX": f"{RECORDS}a"}, [f"{RECORDS}ab"], "fault"),
+    "another prefix": ({"OBJECT_PREFIX": "photos/"}, [f"{RECORDS}a"], "ok"),
+    "another suffix": ({"OBJECT_SUFFIX": ".jpg"}, [f"{RECORDS}a"], "ok"),
+    "a suffix that the first thousand do not have": (
+        {"OBJECT_SUFFIX": ".jpg"},
+        [f"{RECORDS}{number}" for number in range(1001)],
+        "unknown",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SOURCE)
+def test_objects_of_the_source_that_are_never_forwarded_are_a_fault(box, run_doctor, case):
+    environment, keys, state = SOURCE[case]
+    box.oss.fill(box.source_bucket, keys)
+    report = run_doctor(**environment)
+    assert states(report, "fault", "unknown") == (["source names"] if state != "ok" else [])
+    verify_check(report, "source names", state, fix="vars.objectPrefix" if state != "ok" else "")
+
+
+@pytest.mark.parametrize("prefix", ["", "photos/"])
+@pytest.mark.parametrize(("age", "state"), [(3600, "ok"), (90_000, "fault")])
+def test_objects_of_a_canary_older_than_a_day_are_a_fault(box, run_doctor, prefix, age, state):
+    box.oss.fill(box.source_bucket, [f"{prefix}.oss-oms-sync-canary/run/small"], age=age)
+    report = run_doctor(OBJECT_PREFIX=prefix)
+    verify_check(report, "canaries", state, fix="ops.py canary --remove" if state == "fault" else "")
+
+
+EMPTY = b"<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"
+
+
+def test_a_listing_without_the_object_just_written_leaves_etags_unknown(box, run_doctor):
+    empty = Fault.status(200, EMPTY, {"x-oss-request-id": "5D12"})
+    box.oss.faults.add(empty, where=lambda request: "/doctor/" in request.params.get("prefix", ""))
+    report = run_doctor()
+    assert not report["ok"]
+    assert states(report, "fault") == []
+    assert states(report, "unknown") == ["record ETag"]
+
+
+LIST, GET, HEAD = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
+
+
+@pytest.fixture
+def copied(box: Sandbox, tmp_path) -> Sandbox:
+    """Deploy a project whose objects OMS has copied."""
+    deploy(box, tmp_path)
+    work_a_day(box)
+    return box
+
+
+def set_bucket(**changes: bool) -> Callable[[Sandbox], None]:
+    return lambda box: [setattr(box.obs.bucket(box.destination_bucket), name, value) for name, value in changes.items()]
+
+
+def test_a_readable_destination_passes(copied, run_doctor):
+    report = run_doctor()
+    of_obs = [
+        "OBS connection",
+        "OBS clock",
+        "right to list OBS",
+        "destination kind",
+        "right to read OMS's lists",
+        "destination encryption",
+        "destination versioning",
+    ]
+    assert set(of_obs) <= set(states(report, "ok"))
+
+
+WARNINGS = {
+    "not to be listed": (lambda box: box.obs.deny(LIST), "right to list OBS", LIST),
+    "lists not to be read": (lambda box: box.obs.deny(GET), "right to read OMS's lists", GET),
+    "kind not to be asked for": (lambda box: box.obs.deny(HEAD), "destination kind", HEAD),
+    "a parallel file system": (set_bucket(is_file_system=True), "destination kind", "parallel file system"),
+    "bucket gone": (
+        lambda box: box.obs.remove_bucket(box.destination_bucket),
+        "right to list OBS",
+        "destination of the sync",
+    ),
+    "clock off": (lambda box: setattr(box.obs, "clock_offset", 1200), "OBS clock", "clock"),
+    "OBS down": (lambda box: box.obs.faults.add(Fault.status(503)), "right to list OBS", ""),
+}
+
+
+@pytest.mark.parametrize("case", WARNINGS)
+def test_a_destination_that_compare_cannot_read_is_only_a_warning(copied, run_doctor, case):
+    change, name, fix = WARNINGS[case]
+    change(copied)
+    report = run_doctor()
+    assert name in states(report, "warning", "fault")
+    check = find_check(report, name)
+    assert fix in check["fix"] + check["seen"]
+    assert not [state for state in states(report, "fault") if state != "OBS clock"]
+
+
+@pytest.mark.parametrize(("kept", "text"), [(True, "keeps older versions"), (False, "keeps no older versions")])
+def test_versioning_of_the_destination_shows_in_oms_lists(copied, run_doctor, kept, text):
+    set_bucket(has_versions=kept)(copied)
+    verify_check(run_doctor(), "destination versioning", "ok", text)
+
+
+def test_encryption_of_the_destination_shows_in_oms_newest_list(copied, run_doctor):
+    set_bucket(encrypted=True)(copied)
+    copied.bucket(copied.source_bucket).put_object("object 3", b"contents")
+    copied.wait_idle(60)
+    verify_check(run_doctor(), "destination encryption", "warning", "no MD5s")
+
+
+def test_without_lists_of_oms_their_checks_are_skipped(run_doctor):
+    assert "right to read OMS's lists" in states(run_doctor(), "skipped")
+
+
+DEEP, READS = {"COMPARE_DEEP": "on"}, "right to read objects"
+
+
+@pytest.mark.parametrize(
+    ("deny", "policy_line"),
+    [
+        (lambda box: box.obs.deny(GET), "obs:object:GetObject on obs:*:*:object:photos-obs/*"),
+        (
+            lambda box: box.oss.deny("oss:GetObject", box.source_bucket),
+            "oss:GetObject on acs:oss:*:*:photos/*",
+        ),
+    ],
+    ids=["in OBS", "at the source"],
+)
+def test_a_missing_permission_to_read_objects_is_a_warning(copied, run_doctor, deny, policy_line):
+    verify_check(run_doctor(), READS, "ok")
+    deny(copied)
+    verify_check(run_doctor(), READS, "warning", f"ends NOT PROVEN. Missing: {policy_line}", "Run python3 ops.py setup")
+
+
+def test_without_objects_in_obs_the_permission_to_read_is_skipped(box, run_doctor):
+    box.oss.put(box.source_bucket, "a", b"x")
+    verify_check(run_doctor(), READS, "skipped")
+
+
+def test_an_object_that_compare_could_not_read_is_a_warning_until_it_can(copied, run_doctor, run_job):
+    # GIVEN a comparison without the permission to read an object whose ETag is no MD5
+    objects, refused = copied.oss.buckets[copied.source_bucket].objects, ["object 0"]
+    objects["object 0"] = replace(objects["object 0"], etag="0" * 16, type="Appendable")
+    copied.oss.deny("oss:GetObject", copied.source_bucket, lambda key: key in refused)
+    run_job("compare", {"deep": True})
+    verify_check(run_doctor(**DEEP), READS, "warning", "lacks oss:GetObject on the source bucket")
+    # WHEN it has the permission
+    refused.clear()
+    copied.later(1)  # passes differ in the second of their start
+    run_job("compare", {"deep": True, "restart": True})
+    verify_check(run_doctor(**DEEP), READS, "ok")
+
+
+RULES = "back-to-source rules"
+
+
+@pytest.mark.parametrize(
+    ("noted", "state", "text"),
+    [
+        (None, "warning", "unknown whether"),
+        ({"rules": None}, "warning", "unknown whether"),
+        ({"bucket": "another"}, "warning", "unknown whether"),
+        ({"rules": 0}, "ok", "has no back-to-source rules, as of 2026-02-02"),
+        ({"rules": 1}, "warning", "has 1 back-to-source rule, as of 2026-02-02"),
+    ],
+)
+def test_back_to_source_rules_are_those_that_the_checklist_noted(box, run_doctor, noted, state, text):
+    if noted is not None:
+        value = {"bucket": box.destination_bucket, "at": "2026-02-02T00:00:00Z", "rules": 1, **noted}
+        keep(box, [("state/back_to_source.json", json.dumps(value).encode())])
+    report = run_doctor()
+    assert report["ok"]
+    verify_check(report, RULES, state, text, "" if state == "ok" else "python3 ops.py checklist")
+
+
+NAME = "objects in scope"
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"OBJECT_PREFIX": "phots/"}, "OBJECT_PREFIX 'phots/'"),
+        ({"OBJECT_SUFFIX": ".jpgg"}, "all 2 names were checked"),
+        ({"OBJECT_PREFIX": "oms_source_record/"}, "all 1 name was checked"),
+    ],
+    ids=["prefix", "suffix", "records"],
+)
+def test_an_empty_scope_is_a_warning_that_names_the_filter(box, run_doctor, changes, text):
+    for key in ("photos/1.jpg", "oms_source_record/x"):
+        box.oss.put(box.source_bucket, key, b"x")
+    verify_check(run_doctor(**changes), NAME, "warning", text, "typo")
+
+    # AND with the right prefix it passes
+    verify_check(run_doctor(OBJECT_PREFIX="photos/", OBJECT_SUFFIX=""), NAME, "ok")
+
+
+def test_a_scope_too_large_for_doctor_is_known_after_a_pass(box, tmp_path, run_doctor, run_job):
+    # GIVEN more objects than doctor lists, none of which has the suffix
+    suffix = {"OBJECT_SUFFIX": ".png"}
+    deploy(box, tmp_path, **suffix)
+    box.oss.fill(box.source_bucket, (f"{number:05}.jpg" for number in range(10_500)))
+    report = run_doctor(**suffix)
+    assert not report["ok"]
+    verify_check(report, NAME, "unknown", "the first 10,000 names were checked", "python3 ops.py reconcile")
+
+    # WHEN a pass has listed them, THEN the check warns, and passes once an object has the suffix
+    run_job("reconcile", **suffix)
+    verify_check(run_doctor(**suffix), NAME, "warning")
+    box.oss.fill(box.source_bucket, ["z.png"])
+    box.later(1)
+    run_job("reconcile", **suffix)
+    verify_check(run_doctor(**suffix), NAME, "ok", "by the pass of")
