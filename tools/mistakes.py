@@ -473,7 +473,7 @@ MISTAKES = (
     ),
     Mistake(
         "a probe of the permission to read that OMS's own lists pass",
-        f"{_JOBS}/test_doctor.py",
+        f"{_JOBS}/doctor/test_reading.py",
         f"{_CODE}/jobs/doctor/alibaba.py",
         'if not listed.name.startswith(OMS_LISTS)), "")',
         'if listed.name), "")',

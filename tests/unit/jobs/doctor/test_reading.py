@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oss_oms_sync.answers.step import Result
+from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.jobs.doctor.alibaba import right_to_read
 from oss_oms_sync.jobs.doctor.rules import CheckContext
 from support.world import TASK
