@@ -36,7 +36,7 @@ def vague_identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
     Names of Python and of Hypothesis are left out.
     """
-    hypothesis = {
+    hypothesis = {"one_of"} | {
         alias.name
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.module == "hypothesis"

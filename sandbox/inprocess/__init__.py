@@ -5,7 +5,7 @@ whatever comes next, requests that are handed over instead of sent, and instance
 Nothing runs at the same time, and whatever happens at one moment happens in a fixed order: the same seed gives the same
 run.
 
-What only processes and sockets can show stays with them (`Sandbox` itself, tests/system): what an import costs and
+Effects of processes and sockets stay with them (`Sandbox` itself, tests/system): what an import costs and
 which libraries it finds, signals, what a function prints, TLS, bytes on the wire, and memory that nobody shares.
 """
 

@@ -83,6 +83,10 @@ class CallInstance:
             duration=self._ground.loop.time() - began,
         )
 
+    @property
+    def is_frozen(self) -> bool:
+        return not self._runs.is_set()
+
     def freeze(self) -> None:
         if self._runs.is_set():
             self._runs.clear()
@@ -115,7 +119,7 @@ class CallInstance:
         what it imports is shared."""
         if name not in self._modules:
             module = self._modules[name] = ModuleType(name)
-            # What a function prints is for processes to show: here the process's own logging stays as it is.
+            # Only processes show the output of a function: here the process's own logging stays as it is.
             log = logging.getLogger("oss_oms_sync")
             kept = log.handlers, log.propagate
             exec(_compiled(Path(self._setup["code"]).resolve() / f"{name}.py"), vars(module))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,21 +21,74 @@ if TYPE_CHECKING:
     from sandbox.inprocess.ground import Owner, VirtualGround
 
 
+def release(waiter: asyncio.Future[None]) -> None:
+    """Let the thread continue that waits for this, unless it does so already."""
+    if not waiter.done():
+        waiter.set_result(None)
+
+
 @dataclass(eq=False)
 class _Connection(Connection):
-    """`is_gone` has a result once either side has broken it off, and no answer will come any more."""
+    """`is_gone`: either side has broken it off, and no answer will come any more. `waiter`: of the client."""
 
-    is_gone: asyncio.Future[None] = field(kw_only=True)
+    is_gone: bool = False
     is_dripping: bool = False
+    waiter: asyncio.Future[None] | None = None
 
     def reset(self) -> None:
         self.lost.set()
-        if not self.is_gone.done():
-            self.is_gone.set_result(None)
+        self.is_gone = True
+        self.end_wait()
 
     async def drip(self) -> None:
         self.is_dripping = True
         await self.lost.wait()
+
+    def end_wait(self) -> None:
+        if self.waiter:
+            release(self.waiter)
+
+    def time_out(self) -> None:
+        """End the client's wait, unless bytes drip: then no read takes long, and none is the last."""
+        if not self.is_dripping:
+            self.end_wait()
+
+
+class _Exchange:
+    """The work of a service on one request, which continues when the client has left."""
+
+    answer: Response
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, connection: _Connection, work: Coroutine[Any, Any, Response]):
+        self._loop = loop
+        self._connection = connection
+        self._work = work
+        self.is_done = False
+        self._error: BaseException | None = None
+
+    def advance(self, _: object = None) -> None:
+        """Work until the service waits, or has the answer."""
+        try:
+            waits_for = self._work.send(None)
+        except StopIteration as end:
+            self._end(end.value)
+        except Exception as error:
+            self._error = error
+            self._end(Response(500))
+        else:
+            if waits_for is None:  # for a round of the loop
+                self._loop.call_soon(self.advance)
+            else:
+                waits_for.add_done_callback(self.advance)
+
+    def result(self) -> Response:
+        if self._error:
+            raise self._error
+        return self.answer
+
+    def _end(self, answer: Response) -> None:
+        self.answer, self.is_done = answer, True
+        self._connection.end_wait()
 
 
 class _Host:
@@ -89,7 +142,7 @@ class Network:
         raise requests.ConnectionError(f"Failed to resolve {host!r}")
 
     def adapter(self) -> Adapter:
-        """What a new session of whoever runs now sends its requests with."""
+        """Return the adapter of a new session of the running code."""
         return Adapter(self._ground, self)
 
 
@@ -110,7 +163,7 @@ class Adapter(BaseAdapter):
         timeout = options["timeout"]  # of all, or of connecting and reading
         read = timeout[1] if isinstance(timeout, tuple) else timeout
         try:
-            answer = self._ground.call(self._exchange(request, read))
+            answer = self._exchange(request, read)
         finally:
             self._check()
             self._network.after(request)
@@ -131,7 +184,7 @@ class Adapter(BaseAdapter):
         if self._owner:
             self._owner.check()
 
-    async def _exchange(self, request: requests.PreparedRequest, read: float) -> Response:
+    def _exchange(self, request: requests.PreparedRequest, read: float) -> Response:
         url = urlsplit(request.url or "")
         service, connection = self._connection(self._network.service_at(url.hostname or ""))
         self._busy.append((service, connection))
@@ -144,42 +197,52 @@ class Adapter(BaseAdapter):
             connection.id,
             service.now(),
         )
-        answer = asyncio.ensure_future(service.handle(sent, connection))
+        exchange = _Exchange(self._ground.loop, connection, service.handle(sent, connection))
         try:
-            await self._ended(answer, connection, read)
+            self._wait(exchange, connection, self._ground.loop.time() + read)
         finally:
             self._busy.remove((service, connection))
-            if not answer.done() or connection.lost.is_set():
+            if not exchange.is_done or connection.lost.is_set():
                 service.closed(connection)
         if connection.lost.is_set():
-            if answer.done() or connection.is_gone.done():
+            if exchange.is_done or connection.is_gone:
                 raise requests.ConnectionError("Connection aborted.")
             raise requests.ReadTimeout("Read timed out.")
         self._idle.append((service, connection))
-        return answer.result()
+        return exchange.result()
 
-    async def _ended(self, answer: asyncio.Future[Response], connection: _Connection, read: float) -> None:
-        """Wait until there is an answer, or there will be none."""
-        waited: set[asyncio.Future[Any]] = {answer, connection.is_gone}
-        await asyncio.wait(waited, timeout=read, return_when=asyncio.FIRST_COMPLETED)
-        if connection.is_dripping:  # then no read takes long, and none is the last
-            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+    def _wait(self, exchange: _Exchange, connection: _Connection, end: float) -> None:
+        """Wait until there is an answer, or there will be none, at most until `end`."""
+        loop, limit = self._ground.loop, self._ground.loop.limit
+        if self._ground.is_free():
+            loop.limit = min(limit, end)
+            exchange.advance()
+            loop.limit = limit
+        else:
+            loop.call_soon(exchange.advance)
+        if exchange.is_done or connection.is_gone:
+            return
+        connection.waiter = loop.create_future()
+        timer = loop.call_at(end, connection.time_out)
+        try:
+            self._ground.wait(connection.waiter)
+        finally:
+            timer.cancel()
 
     def _connection(self, service: Service) -> tuple[Service, _Connection]:
-        for one in reversed(self._idle):
-            if one[0] is service:
-                self._idle.remove(one)
-                return one
-        is_gone = self._ground.loop.create_future()
-        made = service.opened(lambda number: _Connection(number, is_gone=is_gone))
-        assert isinstance(made, _Connection)
-        return service, made
+        for idle in reversed(self._idle):
+            if idle[0] is service:
+                self._idle.remove(idle)
+                return idle
+        connection = service.opened(_Connection)
+        assert isinstance(connection, _Connection)
+        return service, connection
 
 
 def _headers(request: requests.PreparedRequest, host: str) -> tuple[tuple[str, bytes], ...]:
-    given = {"host": host, **{name.lower(): value for name, value in request.headers.items()}}
+    lines = {"host": host, **{name.lower(): value for name, value in request.headers.items()}}
     return tuple(
-        (name, value if isinstance(value, bytes) else str(value).encode("latin-1")) for name, value in given.items()
+        (name, value if isinstance(value, bytes) else str(value).encode("latin-1")) for name, value in lines.items()
     )
 
 
@@ -205,8 +268,8 @@ def _response(request: requests.PreparedRequest, answer: Response) -> requests.R
     response = requests.Response()
     body = b"" if request.method == "HEAD" else answer.body
     response.status_code, response.request, response.url = answer.status, request, request.url or ""
-    told = {name: _as_latin_1(value) for name, value in answer.headers.items()}
-    response.headers.update({"Content-Length": str(len(answer.body)), **told})
+    headers = {name: _as_latin_1(value) for name, value in answer.headers.items()}
+    response.headers.update({"Content-Length": str(len(answer.body)), **headers})
     response.raw = Body(body)
     return response
 

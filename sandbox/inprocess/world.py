@@ -30,7 +30,7 @@ CODE = Path(__file__).parents[2] / "template" / "code"
 
 @lru_cache(10_000)
 def _encoded(text: str | bytes, ignores_slashes: bool) -> str:
-    """What oss2's signer makes of a text."""
+    """Return a text as oss2's signer encodes it."""
     encoded: str = _ENCODE(None, text, ignores_slashes)
     return encoded
 
@@ -58,7 +58,7 @@ class InProcess(Sandbox):
         return self.ground, Calls(self.ground)
 
     def open(self) -> None:
-        """The same as entering it; `close` ends it."""
+        """Enter it; `close` ends it."""
         self.__enter__()
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ class InProcess(Sandbox):
         bits = lambda: uuid.UUID(int=self._dice.getrandbits(128), version=4)  # noqa: E731
         self._patches.enter_context(patch("uuid.uuid4", bits))
         code = "oss_oms_sync.clouds"
-        for name, one in (
+        for name, double in (
             (f"{code}.connection._Adapter", self.ground.network.adapter),
             # A connection opens in no time.
             (f"{code}.connection.Thread", partial(SimpleNamespace, start=lambda: None)),
@@ -82,7 +82,7 @@ class InProcess(Sandbox):
             ("oss2.auth.ProviderAuthV4._ProviderAuthV4__v4_uri_encode", lambda _, *text: _encoded(*text)),
             ("oss2.auth.ProviderAuthV4._ProviderAuthV4__get_signing_key", _signing_key),
         ):
-            self._patches.enter_context(patch(name, one))
+            self._patches.enter_context(patch(name, double))
         return super().__enter__()
 
     def __exit__(
