@@ -1,4 +1,4 @@
-"""A loop in virtual time, and how synchronous code waits in it."""
+"""A loop in virtual time, and the waits of synchronous code in it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """It has no sockets to wait for, so where nothing is ready, it is at once as late as the next thing is due."""
+    """A loop without sockets: if no callback is ready, its time jumps to the next timer."""
 
     _ready: deque[asyncio.Handle]
 
@@ -65,7 +65,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
-        """As in the base class, which would also look whether the loop is closed or debugged."""
+        """Call it soon, as in the base class, but without its checks for a closed or debugged loop."""
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
@@ -73,13 +73,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
-        """As in the base class, whose heap compares timers by a call."""
+        """Call it at a time, as in the base class, whose heap compares timers by a call."""
         timer = asyncio.TimerHandle(when, callback, args, self, context)
         heapq.heappush(self._timers, (when, next(self._numbers), timer))
         return timer
 
     def _run_once(self) -> None:
-        """One round, in place of the base class's, which is made for sockets and takes twice the time."""
+        """Run a round, in place of the base class's, which is made for sockets and takes twice the time."""
         ready, timers = self._ready, self._timers
         while not ready:
             if not timers:
@@ -96,7 +96,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 handle._run()
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """It is left out once it is due."""
+        """Keep the timer, which is dropped once it is due."""
 
     def _process_events(self, event_list: object) -> None:
         pass
@@ -141,7 +141,7 @@ class Thread(greenlet):
 
 
 class VirtualGround:
-    """Runs everything in the thread of its caller; time goes by while somebody waits."""
+    """The base of a world in its caller's thread, whose time passes while code waits."""
 
     # 2026-01-02T00:00:00Z
     EPOCH = 1_767_312_000

@@ -1,4 +1,4 @@
-"""Requests of the `requests` library that are handed to a service instead of sent."""
+"""Requests of the `requests` library that are passed to a service instead of sent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def release(waiter: asyncio.Future[None]) -> None:
 
 @dataclass(eq=False)
 class _Connection(Connection):
-    """`is_gone`: either side has broken it off, and no answer will come any more. `waiter`: of the client."""
+    """A connection in the process.
+
+    `is_gone`: either side has broken it off, and no answer comes. `waiter`: the wait of the client.
+    """
 
     is_gone: bool = False
     is_dripping: bool = False
@@ -92,7 +95,7 @@ class _Exchange:
 
 
 class _Host:
-    """The host's name of a service that is served here."""
+    """The host name of a service."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -102,10 +105,10 @@ class _Host:
 
 
 class Network:
-    """Leads a request to its service by the host's name, as the real clouds have them.
+    """The way of a request to its service by the host name, as in the real clouds.
 
-    `before` and `after` see each request when its client sends it and when the client has its answer, or none. They are
-    called in the client's place: they may wait, and what they raise ends the client's call.
+    `before` and `after` see each request when its client sends it, and when the client has its answer or error. They
+    are called in the client's place: they can wait, and an exception of theirs ends the client's call.
     """
 
     _NAMES = (
@@ -135,7 +138,7 @@ class Network:
         return _Host(endpoint.format(getattr(service, "region", "cn-north-4")))
 
     def service_at(self, host: str) -> Service:
-        """Raises requests.ConnectionError for a name that leads nowhere."""
+        """Return the service of a host; raise requests.ConnectionError for an unknown name."""
         for pattern, kind, _ in self._NAMES:
             if pattern.fullmatch(host) and kind in self._services:
                 return self._services[kind]
@@ -147,7 +150,7 @@ class Network:
 
 
 class Adapter(BaseAdapter):
-    """Keeps its connections as an HTTPAdapter does: one that is idle is used again, and `close` closes those."""
+    """An adapter that keeps connections like an HTTPAdapter: idle connections are reused, and `close` closes them."""
 
     def __init__(self, ground: VirtualGround, network: Network) -> None:
         super().__init__()
@@ -258,7 +261,7 @@ def _body(body: Any) -> bytes:
 
 
 class Body(io.BytesIO):
-    """As urllib3 lets it be read."""
+    """A body with the `read` of urllib3."""
 
     def read(self, size: int | None = None, decode_content: bool = False) -> bytes:  # noqa: ARG002
         return super().read(size)
@@ -275,6 +278,6 @@ def _response(request: requests.PreparedRequest, answer: Response) -> requests.R
 
 
 def _as_latin_1(value: str) -> str:
-    """As HTTP's libraries read its bytes: those of UTF-8, unless it is Latin-1 already."""
+    """Return a header as HTTP's libraries read its bytes of UTF-8, unless it is Latin-1 already."""
     is_readable = value.isascii() or max(value) <= "\xff"
     return value if is_readable else value.encode("utf-8", "surrogateescape").decode("latin-1")

@@ -1,5 +1,4 @@
-"""What only the clouds within the process have: virtual time, one order of events, instances that are frozen or killed
-at any request."""
+"""Effects of the world in process alone: virtual time, an order of events, instances that stop at any request."""
 
 import itertools
 import time
