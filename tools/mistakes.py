@@ -53,6 +53,13 @@ MISTAKES = (
         seeds="7",
     ),
     Mistake(
+        "a GO five minutes after OMS's last activity",
+        f"{_JOBS}/certify/test_oms_work.py",
+        f"{_CODE}/jobs/certify/oms_work.py",
+        "QUIET = timedelta(minutes=10)",
+        "QUIET = timedelta(minutes=5)",
+    ),
+    Mistake(
         "a project that opens after a GO without being asked to",
         f"{_JOBS}/certify/test_closing.py::test_after_a_go_the_project_opens_only_if_that_is_asked_for",
         f"{_CODE}/jobs/certify/__init__.py",
@@ -113,8 +120,8 @@ MISTAKES = (
         "run files of all projects in one place",
         _VERSIONS,
         f"{_CODE}/ledger/waiting.py",
-        "replay/{project or invocation.settings.project}/",
-        "replay/all/",
+        "run_files_folder(invocation.task_id, project or invocation.settings.project)",
+        'run_files_folder(invocation.task_id, "all")',
     ),
     Mistake(
         "a policy of others is overwritten in RAM, if its role is absent",
@@ -458,6 +465,34 @@ MISTAKES = (
         "            self.buckets.__iadd__(other.buckets),\n",
     ),
     Mistake(
+        "a wake of an idle range that names another pass",
+        f"{_JOBS}/reconcile/test_due.py::test_a_tick_continues_the_older_of_two_backfills_and_wakes_the_other",
+        f"{_CODE}/passes/driver.py",
+        "self._store.wake(other.pass_name, other.range_name)",
+        "self._store.wake(first.pass_name, other.range_name)",
+    ),
+    Mistake(
+        "a probe of the permission to read that OMS's own lists pass",
+        f"{_JOBS}/doctor/test_reading.py",
+        f"{_CODE}/jobs/doctor/alibaba.py",
+        'if not listed.name.startswith(OMS_LISTS)), "")',
+        'if listed.name), "")',
+    ),
+    Mistake(
+        "a lasting failure of keys that is named before that of the task",
+        f"{_JOBS}/status/test_verdict.py::test_of_several_lasting_failures_that_of_the_task_comes_first",
+        f"{_CODE}/jobs/status/verdict.py",
+        "names.insert(0, task.reason.name)",
+        "names.append(task.reason.name)",
+    ),
+    Mistake(
+        "a step that belongs to another gap than the first",
+        f"{_JOBS}/status/test_verdict.py::test_gaps_are_named_in_order_with_the_step_of_the_first",
+        f"{_CODE}/jobs/status/verdict.py",
+        "step, reason = reasons[0]",
+        "step, reason = reasons[-1]",
+    ),
+    Mistake(
         "nothing kept back of a piece with little time",
         f"{_JOBS}/reconcile/test_resuming.py::test_a_pass_stops_before_its_time_is_up_and_the_next_tick_continues",
         f"{_CODE}/passes/range_walk.py",
@@ -593,7 +628,7 @@ MISTAKES = (
     ),
     Mistake(
         "a command for what OMS skips that changes nothing",
-        "tests/test_law_of_liveness.py::test_whoever_follows_the_printed_step_comes_to_go_and_accepts_only_what_cannot_be_proven[0]",
+        "tests/test_law_of_liveness.py::test_the_printed_steps_lead_to_go_without_needless_acceptances[0]",
         f"{_CODE}/rules/remedy.py",
         "return Remedy(differing if proven else heal, _migration(counts, mode) or _RESTART, is_special=True)",
         "return Remedy(differing if proven else heal, _RESTART, is_special=True)",
@@ -644,7 +679,7 @@ MISTAKES = (
     Mistake(
         "a long name counted in letters",
         f"{_UNIT}/ledger/test_records.py::test_a_key_too_long_for_the_prefix_is_named_by_its_hash[failed]",
-        f"{_CODE}/ledger/records.py",
+        f"{_CODE}/answers/layout.py",
         'len(f"{record_prefix(task_id, kind)}{key}".encode())',
         'len(f"{record_prefix(task_id, kind)}{key}")',
     ),
@@ -708,7 +743,7 @@ MISTAKES = (
         "a pass that sends records",
         f"{_UNIT}/passes/test_classify.py::test_records_in_the_source_bucket_are_never_sent",
         f"{_CODE}/filters.py",
-        " and key.endswith(self.suffix) and not key.startswith(RECORD_ROOT)",
+        " and key.endswith(self.suffix) and not key.startswith(RECORDS)",
         " and key.endswith(self.suffix)",
     ),
     Mistake(
@@ -980,6 +1015,13 @@ MISTAKES = (
         "",
     ),
     Mistake(
+        "an older record hides the keys of the command that continued a migration",
+        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_a_claim_over_newer_keys_leaves_none_of_them",
+        f"{_OPS}/migrate/migration.py",
+        "            self._own.name_others(intention)\n        self._own.release(intention)\n",
+        "            pass\n        self._own.release(intention)\n",
+    ),
+    Mistake(
         "deleting keys that another command made meanwhile",
         f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_of_two_that_continue_neither_deletes_the_keys_at_oms",
         f"{_OPS}/migrate/own_keys.py",
@@ -1103,5 +1145,19 @@ MISTAKES = (
         f"{_CODE}/answers/codec.py",
         "sorted(places, key=len, reverse=True)",
         "sorted(places, key=len)",
+    ),
+    Mistake(
+        "a command in a sentence that is another machine's",
+        f"{_UNIT}/ops/test_shell.py::test_command_in_a_sentence_has_the_interpreter_of_this_machine",
+        f"{_OPS}/shell.py",
+        "{_BEGIN}{command(step)}{_END}",
+        "{_BEGIN}{step}{_END}",
+    ),
+    Mistake(
+        "a next step without a purpose",
+        f"{_UNIT}/ops/report/test_words.py::test_every_step_has_its_purpose_and_every_purpose_a_step",
+        f"{_OPS}/report/words.py",
+        '    "migrate retry": t("Remove the cause. Then try again what failed:"),\n',
+        "",
     ),
 )
