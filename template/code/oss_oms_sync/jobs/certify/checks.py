@@ -8,6 +8,7 @@ from functools import partial
 
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import AtLeast, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
@@ -204,8 +205,9 @@ def _sample(evidence: Evidence) -> Finding:
         go_on = t("Go on with the cutover, which reads on")
         if sample.problem == BACK_TO_SOURCE:
             go_on = t(
-                "Delete them until after the GO, and run the checklist again (python3 ops.py checklist). Then go on"
-                " with the cutover, which reads on"
+                "Delete them until after the GO, and run the checklist again ({step}). Then go on with the cutover,"
+                " which reads on",
+                step=Step("checklist"),
             )
         elif sample.problem not in ("", OUT_OF_TIME) and not read:
             go_on = t(

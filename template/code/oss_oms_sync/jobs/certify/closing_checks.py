@@ -301,7 +301,7 @@ def _more_waits(evidence: Evidence) -> Finding:
         return _NOTHING_WAITS(Result.NOT_RUN, text, t("Send them again, in each project of this task"), Step("replay"))
     if evidence.waiting.has_more_records and not evidence.stays_closed:
         return _NOTHING_WAITS(Result.FAILED, text, _OPENS, evidence.options.cutover())
-    send = t("In each project of this task, open it (python3 ops.py open), and send them again")
+    send = t("In each project of this task, open it ({step}), and send them again", step=Step("open"))
     if evidence.go_stands:
         send = closed_remedy(go_stands=evidence.go_stands)
     return _NOTHING_WAITS(Result.NOT_RUN, text, send)
