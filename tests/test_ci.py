@@ -73,7 +73,7 @@ def test_missing_programs_of_a_bare_machine_are_installed(machine):
 
 def test_tests_that_extras_enlarge_are_marked_part():
     files = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
-    tries_a_part = re.compile(r"^from support\.law import .*\b(EXTRAS|schedules)\b", re.MULTILINE)
+    tries_a_part = re.compile(r"^from support\.law import .*\b(EXTRAS|schedules|sweep)\b", re.MULTILINE)
     sized = {path for path, text in files.items() if tries_a_part.search(text)}
     assert sized
     assert [str(path) for path in sized if "@pytest.mark.part" not in files[path]] == []
