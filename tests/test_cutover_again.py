@@ -149,7 +149,7 @@ def test_what_was_written_while_the_project_was_closed_is_sent_once_a_no_go_has_
         # GIVEN a failed record of it
         assert recorded == [f"{records}b"]
         # THEN there is no GO, and it is sent, because the project is open again
-        assert (said.code, "The project is open again" in said.text) == (1, True)
+        assert (said.code, "the project is open again" in said.text) == (1, True)
         world.later(5 * MINUTE)
         assert world.in_obs("b") == CONTENTS["C"]
 
@@ -180,7 +180,7 @@ def test_a_project_that_somebody_opens_during_a_cutover_is_not_called_closed():
         with after_each_request(meddle) as asked:
             said = world.ops(*words(world.moment(FREEZE)))
         assert opened == [0]
-        assert "somebody has opened the project" in said.text
+        assert "the project was opened" in said.text
         assert "The project stays closed" not in said.text
         assert said.answer["verdict"] != "GO"
 

@@ -32,7 +32,7 @@ MIGRATIONS = int(os.environ.get("SCHEDULES", "300" if EXTRAS else "120")) // 10
 # What replay's first run says of a project.
 FIRST_MARK = b'{"closed": false}'
 # What a command says of it.
-SAID = {"opened again": "The project is open again", "closed before": "the project is closed already"}
+SAID = {"opened again": "the project is open again", "closed before": "the project is already closed"}
 
 
 class Played:

@@ -141,7 +141,7 @@ def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     here = backlog.failed + backlog.in_run_files
     shown = f"{here:,}"
     if backlog.more_may_wait:
-        shown = say("at least {number}", number=here) if here else say("not known")
+        shown = say("at least {number}", number=here) if here else say("unknown")
     since = _since(backlog.oldest, t("the oldest failed {age}"), now, say) if backlog.oldest else None
     waits = Figure(say("Waiting to be resent"), shown, since, "open" if here or backlog.more_may_wait else None)
     mark = last.watermark if last else None
@@ -152,7 +152,7 @@ def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
         if name.title not in NOT_COUNTED["source"]
     }
     unproven = sum(counts.values()) - counts.get(ObjectClass.EQUAL_CONTENTS, 0)
-    until = units.age(moment(mark), now, say) if mark else say("not known")
+    until = units.age(moment(mark), now, say) if mark else say("unknown")
     about = say(_WATERMARK, total=sum(counts.values()), rest=unproven) if mark else say(NEVER_COMPARED)
     watermark = Figure(say("In OBS up to"), until, about, None if mark else "open")
     late = last.lag.copied if last else None

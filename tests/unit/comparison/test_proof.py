@@ -262,10 +262,10 @@ SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERW
 @pytest.mark.parametrize(
     ("mode", "is_sent", "words"),
     [
-        (SIZE, False, f"OMS skips what is sent again ({SIZE}), so have a task group of OMS overwrite them"),
+        (SIZE, False, f"OMS skips resent objects ({SIZE}), so overwrite all of them with a task group"),
         (None, False, "(python3 ops.py migrate --overwrite --prefix a --prefix b)"),
-        ("NO_OVERWRITE", False, "delete each in OBS and compare again"),
-        (CRC64, True, "python3 ops.py compare --deep --overwrite. OMS skips it if one of both"),
+        ("NO_OVERWRITE", False, "delete each object in OBS and compare again"),
+        (CRC64, True, "python3 ops.py compare --deep --overwrite. OMS skips an object if either"),
         ("FULL_OVERWRITE", True, "python3 ops.py compare --deep --overwrite."),
     ],
 )

@@ -243,7 +243,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
             reconcile_lines,
             a_pass(is_migration_unknown=True),
             "en",
-            ["A migration of the old objects is not over. How far it is, is not known."],
+            ["The migration of the existing objects is not finished; its progress is unknown."],
         ),
         (compare_lines, SUSPICIOUS, "en", ["  suspicious\n      'a'\n", "  suspicious: Read them.\n"]),
         (compare_lines, SUSPICIOUS, "zh", ["  可疑：请读取。\n"]),
@@ -402,20 +402,19 @@ def test_certificate_names_failed_checks_with_remedies():
     sample = {"result": "not run", "gates": False}
     document = a_certificate({"MISSING": missing, "SAMPLE": sample}, "NO-GO", accepted={"equal_size": "Li, checked"})
     out = text(certificate_lines(document))
-    assert out.startswith("NO-GO\n  These checks failed: MISSING.\n")
+    assert out.startswith("NO-GO\n  Failed checks: MISSING.\n")
     expected = (
         "  Writes stopped: 2026-01-31T08:00:00Z (2026-01-31 UTC)\n  As of: 2026-01-31T09:12:00Z (",
         f"  Checks passed: {len(IDS) - 3} of {len(IDS) - 2}\n",
-        "  failed: Nothing is missing in OBS MISSING\n      counted: 1 object, 4 bytes\n",
-        "      certify saw: MISSING seen\n      certify wants: none\n",
+        "  MISSING failed: MISSING seen\n      required: none\n      in the document: 1 object, 4 bytes\n",
         f"      -> mend MISSING\n      -> {OPS} compare --again\n",
         *("      'a'\n", "equal size equal_size", "  Li, checked  "),
     )
     assert lacks(out, *expected, "SAMPLE") == ["SAMPLE"]
     out = text(certificate_lines(document, "zh"))
-    assert out.startswith("NO-GO\n  以下检查未通过：MISSING。\n")
-    in_chinese = "  未通过：OBS 中没有缺失 MISSING\n      计数：1 个对象、4 字节\n      certify 所见：MISSING 所见\n"
-    assert lacks(out, in_chinese, "      -> 修复 MISSING\n") == []
+    assert out.startswith("NO-GO\n  未通过的检查：MISSING。\n")
+    in_chinese = "      证书中的计数：1 个对象、4 字节\n", "      -> 修复 MISSING\n"
+    assert lacks(out, "  MISSING 未通过：MISSING 所见\n", *in_chinese) == []
 
 
 def test_rehearsal_has_the_length_of_the_freeze():
@@ -423,7 +422,7 @@ def test_rehearsal_has_the_length_of_the_freeze():
     out = text(certificate_lines(document))
     stopped = "  writes stopped: not stopped: a rehearsal\n"
     lasts = "  The freeze would last about 133 minutes, "
-    assert lacks(out, stopped, lasts, "      Nothing is missing in OBS MISSING\n") == []
+    assert lacks(out, stopped, lasts, "      MISSING: objects missing in OBS\n") == []
     minutes = [line.split()[-2:] for line in out.partition("will stand still:")[2].splitlines()[2:10]]
     assert minutes == [[number, "min"] for number in ("1", "5", "54", "5", "2", "10", "54", "2")]
 

@@ -12,8 +12,8 @@ from oss_oms_sync.answers.text import Text, t
 Json: TypeAlias = object
 
 UNREADABLE = t(
-    "A run file of replay cannot be read, and its keys stand nowhere else: {names}. If it stays so: python3 ops.py"
-    " compare, which sends what is missing in OBS. Then delete the file."
+    "A run file of replay cannot be read, and its keys are recorded nowhere else: {names}. If it stays"
+    " unreadable: python3 ops.py compare, which submits the objects missing in OBS. Then delete the file."
 )
 
 

@@ -105,7 +105,7 @@ class _Shown:
     def __format__(self, spec: str) -> str:
         value = self._value
         if spec in _QUANTITIES:
-            value, spec = t("not known") if value is None else _QUANTITIES[spec](value), ""
+            value, spec = t("unknown") if value is None else _QUANTITIES[spec](value), ""
         if isinstance(value, Text):
             return value.of(self._language)
         if isinstance(value, (list, tuple)):

@@ -32,10 +32,12 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.records import record_name
 from oss_oms_sync.passes.classify import Entry
 
-UNREADABLE = t("Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing: {missing:and}")
+UNREADABLE = t(
+    "Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing permissions: {missing:and}"
+)
 GRANT_READING = t(
-    'Run python3 ops.py setup, with readObjects "on" in s.yaml: it grants what is missing. By hand: python3'
-    " policies/show.py prints the policies. In OBS a grant takes 15 to 30 minutes to apply"
+    'Run python3 ops.py setup, with readObjects "on" in s.yaml: it grants the missing permissions. By'
+    " hand: python3 policies/show.py prints the policies. In OBS a grant takes 15 to 30 minutes to apply"
 )
 _PART_SIZES = (50_000_000, 50 * 1024 * 1024)
 _ETAG = re.compile(r"(?P<md5>[0-9A-F]{32})(-(?P<parts>[1-9][0-9]*))?")

@@ -35,9 +35,9 @@ def test_a_go_claims_of_obs_no_more_than_was_looked_at(world):
     still = document["passes"]["standstill"]["began"]
     assert document["passes"]["compare"]["started"] == began < document["as_of"] < still < document["made"]
     assert document["text"] == (
-        "GO. Each object of the source (4 objects, 6 bytes) was in OBS with equal contents when it was checked, between"
+        "GO. Each source object (4 objects, 6 bytes) was in OBS with equal contents when it was checked, between"
         f" {began} and {document['as_of']}. Both buckets were unchanged at {still}; nothing has been submitted since"
-        f" two minutes after {document['closed']['written']}, and OMS had finished. Headers were not compared."
+        f" two minutes after {document['closed']['written']}, and OMS had finished. headers were not compared."
     )
 
 
@@ -93,7 +93,7 @@ def test_what_obs_lacks_is_a_no_go_and_judging_it_again_mends_it(world, harm, na
     [
         (left_out, {}, "MISSING", "some are older"),
         # It is newer in OBS, in another size.
-        (overwritten, {"deep": True}, "OVERWRITTEN", "send these again"),
+        (overwritten, {"deep": True}, "OVERWRITTEN", "resend the objects"),
     ],
 )
 def test_what_compare_did_not_send_by_itself_is_sent_by_the_command(world, harm, wishes, name, words):
@@ -223,7 +223,7 @@ def test_where_oms_overwrites_nothing_the_check_says_to_delete_in_obs(world, har
     world.task.overwrite_mode = "NO_OVERWRITE"
     world.get_ready()
     found = check(world.certify(), name)
-    assert (found["result"], "delete each in OBS" in found["next"]) == ("failed", True)
+    assert (found["result"], "delete each object in OBS" in found["next"]) == ("failed", True)
     world.later(HOUR)
     world.remove("b")
     assert is_mended(world, found)
@@ -287,8 +287,9 @@ def test_where_a_right_is_missing_to_prove_it_that_is_named_and_what_grants_it(w
     document = world.cut_over(deep=True)
     (found,) = (check(document, name) for name in results(document))
     assert found["next"].startswith(
-        "1 object differs, or is encrypted in OBS: the IAM user of HW_AK lacks obs:object:GetObject there, which would"
-        " tell (python3 policies/show.py prints it). Grant what is missing, and begin anew with --deep --restart. Or"
+        "1 object differs, or is encrypted in OBS: to tell them apart, the IAM user of HW_AK needs"
+        " obs:object:GetObject (python3 policies/show.py prints the policy). Grant what is missing, and"
+        " begin anew with --deep --restart. Or"
     )
     assert "accept" in found["step"]["options"]
 
@@ -303,7 +304,7 @@ def test_a_symbolic_link_is_accepted_by_name(world):
     world.later(HOUR)
     world.prove()
     says = world.stopped_by("PROOF_IMPOSSIBLE", "not proven")["next"]
-    assert says == "Copy by hand what is needed, and accept these by name"
+    assert says == "Copy the needed objects by hand, then accept the class by name"
 
 
 def test_what_is_only_in_obs_and_was_never_sent_is_unknown(world):

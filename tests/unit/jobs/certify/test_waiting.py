@@ -244,12 +244,12 @@ def test_where_obs_does_not_tell_of_a_failed_record_nothing_is_known_and_nothing
     ready.obs.deny("obs:bucket:ListBucket", lambda key: key == "b")
     # Which it is, and why it waits, is known all the same.
     told = ready.stopped_by("NOTHING_WAITS", "not run")
-    assert (told["seen"], told["keys"]) == ("1 object (REJECTED), of which OBS does not tell", ["b"])
+    assert (told["seen"], told["keys"]) == ("OBS did not answer for 1 object (REJECTED)", ["b"])
 
 
 def test_a_failed_record_that_nobody_can_read_is_a_no_go(ready):
     ready.bucket.add(StoredObject(f"{ROOT}failed_object_long/{'0' * 64}", b"unreadable"))
-    assert "1 record or run file that cannot be read" in ready.stopped_by("NOTHING_WAITS")["seen"]
+    assert "1 unreadable record or run file" in ready.stopped_by("NOTHING_WAITS")["seen"]
 
 
 def test_keys_of_another_project_in_a_run_file_do_not_count():

@@ -104,7 +104,7 @@ def test_an_event_of_it_that_is_lost_is_the_canarys_to_tell(busy):
     found = busy.ops("reconcile", "--restart").answer
     told = [found[name] for name in ("finished", "scanned", "submitted", "orphans")]
     assert (told, busy.task.acceptance_request) == ([True, len(CONTENTS), 0, 0], accepted)
-    assert busy.ops("status").answer["verdict"]["state"] in ("in step", "not known")
+    assert busy.ops("status").answer["verdict"]["state"] in ("in step", "unknown")
     key = next(key for key in busy.oss.objects(busy.source_bucket) if key.endswith("/between"))
     assert busy.ops("story", key).answer["story"].startswith("It is a canary's")
 

@@ -19,7 +19,7 @@ ACCEPTED = ("--accept", "metadata=the owner: nobody reads them")
 
 
 class Losing(MigrateWorld):
-    """Somebody's own sync task, which copied two objects and of their headers Content-Type alone."""
+    """Somebody's own sync task, which copied two objects and of their headers only Content-Type."""
 
     def _set_up(self) -> None:
         super()._set_up()

@@ -72,7 +72,7 @@ def test_what_was_there_before_is_copied_and_no_key_is_left(world):
     world.oss.put(world.source_bucket, "new", b"live")
     world.wait_idle(60)
     world.fill(1000)
-    done = "The migration is done\n  100.0 % of 1,001 objects: 1,000 copied, 1 skipped, 0 failed;"
+    done = "The migration is finished\n  100.0 % of 1,001 objects: 1,000 copied, 1 skipped, 0 failed;"
     well(world.migrate(), done, "python3 ops.py compare --deep")
     assert (world.copied(), is_over(world)) == (1001, True)
     told, group = over(world), world.group
@@ -127,7 +127,7 @@ def test_whoever_goes_on_with_one_that_was_not_begun_keeps_to_what_was_said_of_a
     [
         ([], 0, "Only what begins with old/", 30),
         (["--prefix", "ol"], 0, "Only what begins with old/", 30),
-        (["--prefix", "old/a/", "--prefix", "old/b/"], 0, "The migration is done", 20),
+        (["--prefix", "old/a/", "--prefix", "old/b/"], 0, "The migration is finished", 20),
         (["--prefix", "other/"], 2, "The project covers nothing that begins with other/", 0),
     ],
     ids=["the project's prefix", "a shorter one", "two below it", "another"],
@@ -273,8 +273,8 @@ def test_setup_does_not_remove_what_a_migration_works_with(world):
 
 
 def test_who_stops_following_leaves_it_running_and_may_come_back(world):
-    assert f"The migration goes on at OMS. See how far it is: {OPS} migrate --look" in begun(world)
-    well(world.migrate("--look"), "The migration is on its way", "to go (an estimate)")
+    assert f"The migration goes on at OMS. Check the progress: {OPS} migrate --look" in begun(world)
+    well(world.migrate("--look"), "The migration is running", "to go (an estimate)")
     world.later(1200)
     well(world.migrate("--look"), "Delete its access keys:")
     assert (world.group.status, world.oms_keys()) == (Status.DONE, (2, 2))
@@ -299,7 +299,7 @@ def test_status_says_how_far_it_is_until_it_is_over(world):
 
 def test_what_failed_is_named_by_status_where_it_is_listed_and_tried_again_with_new_keys(world):
     retry, listed = f"{OPS} migrate --retry", "What failed is listed in OBS, below oms/task_group/"
-    ended, failed = "The migration has ended, and something failed", "98 copied, 0 skipped, 2 failed"
+    ended, failed = "The migration has ended with failures", "98 copied, 0 skipped, 2 failed"
     two_fail(world, 100, ended, failed, listed, retry)
     assert (world.oms_keys(), world.run("close")[0]) == ((2, 2), 1)
     lists = f"{listed}{world.group.group_id}/failed_object_lists/"
@@ -392,7 +392,7 @@ def test_a_certificate_says_what_was_migrated_and_one_that_is_not_over_gates_it(
         return one["result"], one["seen"], one["step"], document["shown"]["migrations"]
 
     two_fail(world)
-    seen = "The migration has ended, and something failed: of 100 old objects 98 copied, 0 skipped, 2 failed"
+    seen = "The migration has ended with failures: 100 existing objects, 98 copied, 0 skipped, 2 failed"
     assert finished() == ("not run", seen, {"job": "migrate", "options": {"retry": True}}, [])
 
     well(world.migrate("--retry"))

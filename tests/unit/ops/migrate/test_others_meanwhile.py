@@ -50,7 +50,7 @@ def test_whoever_slept_does_not_end_the_next_one(world):
         really(seconds)
 
     with patch.object(Here, "sleep", sleep):
-        well(world.migrate(), "The migration is done")
+        well(world.migrate(), "The migration is finished")
     assert is_untouched(world, runs[-1])
 
 
@@ -123,7 +123,7 @@ def test_one_with_other_options_is_not_taken_for_the_one_that_is_on_its_way(worl
     begun(world)
     world.later(1200)
     ends(world.migrate(*words, "--yes", typed=""), 2, "Another migration is on its way, not with these options")
-    well(world.migrate("--yes", typed=""), "The migration is done")
+    well(world.migrate("--yes", typed=""), "The migration is finished")
 
 
 def test_what_was_listed_before_a_retry_hides_nothing_that_failed_in_it(world, mocker):

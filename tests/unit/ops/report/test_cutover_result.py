@@ -112,7 +112,7 @@ def test_document_with_any_missing_or_wrong_part_has_a_page(short):
 
 def test_empty_document_is_not_known():
     shown = page({})
-    assert (shown.word(), [*shown.every(class_="mark good")]) == (("NOT KNOWN", "calm"), [])
+    assert (shown.word(), [*shown.every(class_="mark good")]) == (("UNKNOWN", "calm"), [])
 
 
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "status"])
@@ -228,7 +228,7 @@ def test_rehearsal_shows_the_length_of_the_freeze_and_failing_checks():
     assert "do not add up" in page(document).section("rehearsal").text
 
 
-@pytest.mark.parametrize(("left", "number"), [(3, "3"), (None, "not known")])
+@pytest.mark.parametrize(("left", "number"), [(3, "3"), (None, "unknown")])
 def test_accepted_name_that_is_no_class_shows_only_its_known_number(document, left, number):
     """Show unfinished objects and lost headers in words; only the objects of OMS have a number."""
     document["accepted"] |= {"oms_unfinished": "Li, seen", "metadata": "Li, none wanted"}

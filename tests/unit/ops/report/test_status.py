@@ -272,7 +272,7 @@ NOT_OF_OMS = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_zh"
 @pytest.mark.parametrize(
     ("failures", "expected"),
     [
-        (None, "not known"),
+        (None, "unknown"),
         (
             {"counted": 0, **dict.fromkeys(("done", "waiting", "stuck", "outside", "unknown"), 0), "codes": {}},
             "Of what was submitted, OMS failed to copy nothing.",

@@ -129,7 +129,7 @@ def test_each_step_of_a_remedy_has_words(object_class):
 
 
 def test_text_equal_to_a_phrase_stays_unchanged():
-    document = {"checks": [{"id": "not known", "result": "{x}"}]}
+    document = {"checks": [{"id": "unknown", "result": "{x}"}]}
     document_of_status = answer("status")
     document_of_status["sums"][0].update(
         claim="a minute", claim_zh="a minute", holds=False, meaning="ago", meaning_zh="ago"
