@@ -49,7 +49,7 @@ _STATES = {
     VerdictState.IN_STEP: (t("In step"), "good"),
     VerdictState.BEHIND: (t("Behind"), "open"),
     VerdictState.BROKEN: (t("Broken"), "bad"),
-    VerdictState.UNKNOWN: (t("Not known"), "calm"),
+    VerdictState.UNKNOWN: (t("Unknown"), "calm"),
     VerdictState.CLOSED: (t("Closed"), "way"),
 }
 _WATERMARK = t(
@@ -298,7 +298,7 @@ def _open_pass(pass_under_way: PassUnderWay | CompareUnderWay, text: Text, now: 
     )
     rate = units.a_minute(pass_under_way.objects_per_minute, say)
     if pass_under_way.share is None or pass_under_way.minutes_left is None:
-        return Paragraph((since, say(": "), say(", ").join([*scanned, rate, say("end not known")])))
+        return Paragraph((since, say(": "), say(", ").join([*scanned, rate, say("end unknown")])))
     done = round(pass_under_way.share * 1000)
     label = say(", ").join(
         [units.share(done, 1000), *scanned, rate, say("{left:time} left", left=60 * pass_under_way.minutes_left)]

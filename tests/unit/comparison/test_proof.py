@@ -293,7 +293,7 @@ def test_only_suspicious_objects_have_a_remedy_not_objects_of_other_sizes(world)
     world.lie_in_both("b", data="12", there="123")
     remedies = world.compare()["remedies"]
     assert remedies.keys() == {"suspicious"}
-    assert ": python3 ops.py compare --deep. If one does: OMS skips" in remedies["suspicious"]["en"]
+    assert ": python3 ops.py compare --deep. If an object differs: OMS skips" in remedies["suspicious"]["en"]
 
 
 def test_the_task_group_gets_the_differing_folders_if_a_shell_takes_them():

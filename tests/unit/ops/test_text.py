@@ -53,7 +53,7 @@ LAG = (
     ("lang", "line"),
     [
         ("en", "  In OBS: 4,608,162 (18.7 TB, 3,310 objects deleted at the source)"),
-        ("zh", "  OBS 对象：4,608,162 (18.7 TB，其中 3,310 个对象已在源端删除)"),
+        ("zh", "  OBS 对象：4,608,162（18.7 TB，其中 3,310 个对象已在源端删除）"),
     ],
 )
 def test_a_go_explains_why_obs_has_more_objects_than_the_source(lang, line):
@@ -103,7 +103,7 @@ def test_counters_missing_from_oms_are_unknown():
     month = {"requests": None, "copied": 3, "failed": 0, "skipped": 0, "bytes": None}
     rows = [line.split() for line in text(status_lines(report(oms={**report()["oms"], "month": month}))).splitlines()]
     counters = [row for row in rows if row[:1] in (["requested"], ["copied"])]
-    assert counters == [["requested", "42", "not", "known"], ["copied", "40", "3"]]
+    assert counters == [["requested", "42", "unknown"], ["copied", "40", "3"]]
 
 
 def test_counters_keep_their_order_in_a_sorted_answer():
@@ -221,7 +221,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
             "en",
             [
                 "OMS does not say: UNREACHABLE\n  Check the host.",
-                *("What OMS failed to copy:\n  not known\n", "No reconcile pass has ended yet"),
+                *("What OMS failed to copy:\n  unknown\n", "No reconcile pass has ended yet"),
             ],
         ),
         (
@@ -235,7 +235,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
             ],
         ),
         (replay_lines, REPLAYED, "zh", ["没有待重发的对象。\n"]),
-        (reconcile_lines, open_pass(), "zh", ["  提前停止：本次调用时间已用尽 ("]),
+        (reconcile_lines, open_pass(), "zh", ["  提前停止：本次调用时间已用尽（"]),
         (reconcile_lines, a_pass(**TOO_MANY), "en", NOT_SENT),
         (compare_lines, compared(**TOO_MANY), "en", NOT_SENT),
         (reconcile_lines, a_pass(**TOO_MANY), "zh", ["有 1,234 个缺失的对象未补交", *BOTH_WAYS]),
@@ -253,7 +253,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
             "en",
             [
                 *("  4 could not be read: archived, or encrypted", "      'archived'\n"),
-                "  2 objects differ, or are encrypted in OBS: the IAM user of HW_AK lacks obs:object:GetObject",
+                "  2 objects differ, or are encrypted in OBS: to tell them apart, the IAM user of HW_AK needs obs:object:GetObject",
                 "(4 objects are not proven to be equal)",
             ],
         ),

@@ -70,7 +70,7 @@ def test_ten_kinds_of_headers_and_each_loss_is_named(world, migrated):
     # THEN all folders are looked at, and what is not in OBS is named
     assert folders(seen(document)) == folders(world.source.objects)
     assert (document["headers"]["drawn"], len(seen(document))) == (1, len(KINDS) + 2)
-    assert f"1 object drawn at random, and of {len(KINDS) + 1} more" in found["seen"]
+    assert f"headers of 1 object drawn at random, and of {len(KINDS) + 1} more" in found["seen"]
     expected = NEVER if migrated else {name.lower().removeprefix("x-oss-") for name in KINDS} - {"content-type"}
     assert (lost(document, "documented"), lost(document, "unexpected")) == (dict.fromkeys(expected, 1), {})
     assert (verdict(document), doubts(document)) == (("NOT PROVEN", {"METADATA": "not proven"}), [])
@@ -88,7 +88,7 @@ def test_a_task_that_migrates_no_metadata_has_to_be_accepted_whether_there_is_a_
     for sample in (0, 3):
         document = ready.certify(sample=sample)
         assert (verdict(document), doubts(document)) == (("NOT PROVEN", {"METADATA": "not proven"}), [])
-        assert "all 3 objects (5 bytes) once more" in check(document, "METADATA")["next"]
+        assert "all 3 objects (5 bytes) again" in check(document, "METADATA")["next"]
         assert ready.is_go(sample=sample, accept={"metadata": "the owner: Content-Type is all we use"})
 
 

@@ -40,7 +40,7 @@ def test_without_a_sample_asked_for_nothing_is_read_and_that_is_said(ready, read
     assert (document["verdict"], document["sample"], reads) == ("GO", None, [])
     found = [check(document, name) for name in ("SAMPLE", "METADATA")]
     assert [(one["result"], one["gates"]) for one in found] == [("not run", False)] * 2
-    assert document["text"].endswith("headers were not compared.")
+    assert document["text"].endswith("Headers were not compared.")
 
 
 def test_no_sample_is_read_where_obs_has_back_to_source_rules(ready, reads):

@@ -189,7 +189,7 @@ def test_what_oms_refuses_for_ever_and_nobody_can_read_is_accepted_by_name_and_n
     document = unread.certify(accept=BY_NAME)
     assert verdict(document) == ("GO", {})
     waits = check(document, "NOTHING_WAITS")
-    assert (waits["keys"], "reading did not prove them: 1 object" in waits["seen"]) == (["odd"], True)
+    assert (waits["keys"], "reading did not prove them equal: 1 object" in waits["seen"]) == (["odd"], True)
     looked = unread.call(look=True, frozen_since=unread.frozen, accept=BY_NAME)
     assert [one["result"] for one in looked["checks"]] == ["passed", "passed"]
 

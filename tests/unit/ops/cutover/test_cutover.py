@@ -92,7 +92,7 @@ def test_the_steps_are_taken_in_their_order_and_each_says_how_it_ended():
         ("compare", {"standstill": True, "restart": True}),
         ("certify", {"frozen_since": FROZEN_TEXT, "run": mark}),
     ]
-    assert [line for line in seen.said.splitlines() if "to go" not in line and "Next check" not in line] == [
+    assert [line for line in seen.said.splitlines() if not line.startswith("closing") and "Next check" not in line] == [
         "1. Check the setup …",
         "   done",
         "2. Resend failed objects …",
@@ -109,7 +109,7 @@ def test_the_steps_are_taken_in_their_order_and_each_says_how_it_ended():
         "   done",
         "8. Check that both buckets are unchanged …",
         "   done",
-        "Certify …",
+        "Make the certificate …",
     ]
     # Two minutes for what was begun, one until OMS is asked again, and a second.
     assert seen.clock.seconds == 120 + 60 + 1
@@ -169,7 +169,7 @@ def test_a_comparison_that_has_grown_too_old_meanwhile_is_made_anew():
     seen = after(compare=[moving(in_flight=1), NO_PASS["compare"], compared()])
     assert asked(seen, "compare") == [{"cutover": True, "restart": True}, {**SINCE, "again": True}] * 2
     assert "look: stopped: No pass of this scope has begun." in seen.said
-    assert seen.said.endswith("Certify …\n")
+    assert seen.said.endswith("Make the certificate …\n")
 
 
 def test_what_is_on_its_way_is_judged_again_until_it_is_there():
@@ -316,7 +316,7 @@ def test_a_go_that_stands_is_given_once_more_and_nothing_else_is_done(command, t
     seen = world()
     seen.caller.go = certificate()
     assert command(seen, "cutover", *WORDS, "--out", "go.json") == 0
-    assert ([job for job, _ in seen.caller.asked], "A GO stands" in seen.said) == (["certify", "remove"], True)
+    assert ([job for job, _ in seen.caller.asked], "A GO is in effect" in seen.said) == (["certify", "remove"], True)
     assert json.loads((tmp_path / "go.json").read_text()) == certificate()
 
 
@@ -350,12 +350,12 @@ def test_the_standstill_pass_comes_only_after_certify_says_that_oms_has_finished
     run(seen, accept={"oms_unfinished": "Li"})
     assert [one["accept"] for one in asked(seen, "certify") if "accept" in one] == [{"oms_unfinished": "Li"}] * 3
     assert ({"standstill": True, "restart": True} in seen.caller.payloads("compare")) is goes_on
-    assert (f"   look: {check['id']}\nCertify" in seen.said) is not goes_on
+    assert (f"   look: {check['id']}\nMake the certificate" in seen.said) is not goes_on
 
 
 OPENED = [("deploy", {"trigger": "oss-content"}), ("reconcile", {"restart": True})]
-TO_BE_SENT = "because something has to be sent ({}). Then run the cutover again.\n"
-STAYS_CLOSED = f" and it goes on from there. To give up: {OPS} open\n"
+TO_BE_SENT = "because some objects must be submitted ({}). Then run the cutover again.\n"
+STAYS_CLOSED = f"it continues from there. To give up: {OPS} open\n"
 
 
 @pytest.mark.parametrize(
@@ -586,7 +586,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_asked(command, words)
     assert seen.caller.asked == []
 
 
-GIVE = "-> Give --rehearse, or since when nobody writes: --frozen-since now"
+GIVE = "-> Pass --rehearse, or the begin of the freeze: --frozen-since now"
 
 
 @pytest.mark.parametrize(
@@ -666,4 +666,4 @@ def test_while_old_objects_are_on_their_way_it_ends_before_it_begins_and_a_rehea
     assert seen.caller.asked == [("certify", {"look": True, "frozen_since": FROZEN_TEXT})]
 
     run(seen, frozen=None)
-    assert "A migration of the old objects is not over" in seen.said
+    assert "The migration of the existing objects is not finished" in seen.said

@@ -87,7 +87,7 @@ def test_open_after_a_go_lists_objects_only_in_obs_and_asks(command):
     classes = {"overwritten": sides(1, 1, "photos/a"), "unknown": sides(0, 2, "new"), "equal_size": sides(3, 3)}
     console = after_go("2026-02-01T00:00:00Z", "yes\n", **classes)
     assert (command(console, "open"), console.caller.asked) == (0, OPENED)
-    assert "A GO stands (0007-20260131T090000Z-go.json): applications write to OBS." in console.said
+    assert "A GO is in effect (0007-20260131T090000Z-go.json): applications write to OBS." in console.said
     assert console.said.splitlines()[-5:] == [
         "The comparison of 2026-02-01T00:00:00Z found in OBS:",
         "  1 object (overwritten): 'photos/a'",

@@ -41,7 +41,7 @@ def metadata(evidence: Evidence) -> Finding:
     if not (headers.unexpected or is_lacking or is_unknown):
         return finding(Result.PASSED if headers.compared else Result.NOT_RUN, text)
     if why is not None:
-        return finding(Result.PASSED, sentences(text, t("accepted by name: {why}", why=why)))
+        return finding(Result.PASSED, sentences(text, t("Accepted by name: {why}", why=why)))
     lost = headers.unexpected or headers.documented
     source = comparison.tally.side("source", *NOT_IN_SCOPE) if comparison else Side()
     result, step = Result.NOT_PROVEN, options.accepting(METADATA)
@@ -77,26 +77,26 @@ def metadata(evidence: Evidence) -> Finding:
 def _describe_headers(evidence: Evidence) -> Iterator[Text]:
     headers, sample = evidence.headers, evidence.sample
     if headers.migrated is False:
-        yield t("the sync task does not migrate metadata, so OMS copies only Content-Type")
+        yield t("The sync task does not migrate metadata, so OMS copies only Content-Type")
     if headers.migrated is None:
         yield t("OMS does not report whether the sync task migrates metadata")
     if not headers.compared or sample is None:
-        not_compared = t("headers were not compared")
-        yield t("headers were not compared: {why}", why=headers.problem) if headers.problem else not_compared
+        not_compared = t("Headers were not compared")
+        yield t("Headers were not compared: {why}", why=headers.problem) if headers.problem else not_compared
         return
     yield t(
-        "the headers of {drawn:object|objects} drawn at random were compared, and of {more} more for one in"
-        " each first-level folder",
+        "Compared the headers of {drawn:object|objects} drawn at random, and of {more} more for one in each"
+        " first-level folder",
         drawn=headers.drawn,
         more=len(headers.more),
     )
     if headers.documented:
-        yield t("not copied, as documented by OMS: {lost}", lost=_listed(headers.documented))
+        yield t("Not copied, as documented by OMS: {lost}", lost=_listed(headers.documented))
     if headers.unexpected:
-        yield t("otherwise lost or changed: {lost}", lost=_listed(headers.unexpected))
+        yield t("Otherwise lost or changed: {lost}", lost=_listed(headers.unexpected))
     elif not headers.documented and headers.drawn:
         yield t(
-            "no headers differ: with 95 % confidence, fewer than {percent} of {drawn_from} have different headers",
+            "No headers differ: with 95 % confidence, fewer than {percent} of {drawn_from} have different headers",
             percent=bound_of(headers.drawn),
             drawn_from=sample.drawn_from,
         )
