@@ -70,8 +70,8 @@ UPWARDS = [
     ),
     (
         "ops/certificate/check.py",
-        "from oss_oms_sync.answers.step import Result",
-        "ops.certificate.check -> oss_oms_sync.answers.step",
+        "from oss_oms_sync.answers.finding import Result",
+        "ops.certificate.check -> oss_oms_sync.answers.finding",
     ),
 ]
 

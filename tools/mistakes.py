@@ -932,6 +932,20 @@ MISTAKES = (
         "_RUN.fullmatch(run)",
     ),
     Mistake(
+        "a removal of objects whose keys begin as a canary's do",
+        f"{_UNIT}/ops/canary/test_law_of_canary_and_others.py",
+        f"{_OPS}/canary/removal.py",
+        "source, prefix, clock = accounts.source, journal.prefix, session.clock",
+        'source, prefix, clock = accounts.source, journal.prefix.rstrip("/"), session.clock',
+    ),
+    Mistake(
+        "a removal of another project's canary",
+        f"{_UNIT}/ops/canary/test_law_of_canary_and_others.py",
+        f"{_OPS}/canary/journal.py",
+        "canary/{accounts.variables['functionName']}/",
+        "canary/",
+    ),
+    Mistake(
         "a watermark that passes over what is too young to be judged",
         f"{_UNIT}/comparison/test_result.py::test_a_young_object_holds_the_watermark_back_until_it_arrives[lost]",
         f"{_CODE}/comparison/count.py",
@@ -986,5 +1000,12 @@ MISTAKES = (
         f"{_CODE}/ledger/state.py",
         'if any(stored and "x-oss-version-id"',
         'if all(stored and "x-oss-version-id"',
+    ),
+    Mistake(
+        "a command that is cut where another one ends",
+        f"{_UNIT}/answers/test_codec.py::test_text_keeps_its_steps_and_is_readable_without_them",
+        f"{_CODE}/answers/codec.py",
+        "sorted(places, key=len, reverse=True)",
+        "sorted(places, key=len)",
     ),
 )

@@ -15,7 +15,7 @@ from typing import Any
 
 from ops.certificate.form import ACCEPTABLE
 from ops.command_line.arguments import COMMANDS, Command, flag, option
-from oss_oms_sync.answers.step import names_who_and_why
+from oss_oms_sync.answers.finding import names_who_and_why
 from oss_oms_sync.answers.text import Text, same, sentences, t
 
 _Say = Callable[[Text], str]

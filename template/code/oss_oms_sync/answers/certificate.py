@@ -9,10 +9,10 @@ from enum import Enum
 
 from oss_oms_sync.answers.causes import causes
 from oss_oms_sync.answers.codec import Digest
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.job_answers import Mark, Migrated
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import BothBuckets, ClassCounts, Lags, LastWritten, ListedSource, ListingTotals
-from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.task_group import Silence, TaskShown
 from oss_oms_sync.answers.text import Text, same, sentences, t
 

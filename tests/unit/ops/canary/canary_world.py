@@ -16,7 +16,7 @@ from ops.canary import objects
 from ops.command_line import cli
 from sandbox.oms.copier import CopyFault
 from support.administrator import Administrator
-from support.migration import MODES, Here, Migration, Said
+from support.migration import MODES, CommandResult, MachineClock, Migration
 
 # A thousandth of what they are, and the twin's part size with them.
 PARTS = {"50 MB": 50_000, "50 MiB": 52_429}
@@ -34,10 +34,17 @@ def of(title: str) -> Callable[[str], bool]:
     return lambda key: key.endswith(f"/{ending}")
 
 
-def ends(said: Said, code: int, *told: str) -> Any:
+def ends(said: CommandResult, code: int, *told: str) -> Any:
     """What a canary answers that ends with this exit code, and says this among other things."""
     assert (said.code, [one for one in told if one not in said.text]) == (code, []), said.text
     return said.answer
+
+
+def shrink_parts(world: Any) -> None:
+    """Make a canary's large objects a thousand times smaller, and OMS's parts with them."""
+    world.task.part_size = PARTS["50 MiB"]
+    for module in ("objects", "field_report"):
+        world._patches.enter_context(patch(f"ops.canary.{module}.PARTS", PARTS))
 
 
 class CanaryWorld(Administrator, Migration):
@@ -51,11 +58,9 @@ class CanaryWorld(Administrator, Migration):
 
     def _set_up(self) -> None:
         super()._set_up()
-        self.task.part_size = PARTS["50 MiB"]
-        self._patches.enter_context(patch.object(objects, "PARTS", PARTS))
-        self._patches.enter_context(patch("ops.canary.field_report.PARTS", PARTS))
+        shrink_parts(self)
 
-    def canary(self, *words: str) -> Said:
+    def canary(self, *words: str) -> CommandResult:
         """Run the command in a folder of this project."""
         with self._as_administrator() as file:
             return self.ops("canary", "-t", str(file), *words)
@@ -64,7 +69,7 @@ class CanaryWorld(Administrator, Migration):
         """What the command shows of its outcome, line by line."""
         out = io.StringIO()
         with self._as_administrator() as file, redirect_stdout(out), redirect_stderr(io.StringIO()):
-            cli.main(["canary", "-t", str(file), *words], Here(self))
+            cli.main(["canary", "-t", str(file), *words], MachineClock(self))
         return out.getvalue().splitlines()
 
     @contextmanager

@@ -75,7 +75,7 @@ def test_what_others_wrote_stays(world):
             lambda world: world.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), where=of("between")),
             {"in_obs": ["between"]},
         ),
-        (lambda world: setattr(world.task.lists, "held", True), {"listed": []}),
+        (lambda world: setattr(world.task.lists, "withheld", True), {"listed": []}),
         (lambda world: setattr(world.task, "lag", 3600), {"counted": []}),
     ],
     ids=["event lost", "refused", "copy lost", "copy failed", "lists held back", "counted late"],

@@ -29,7 +29,7 @@ from ops.clouds.keys import Keys, Secret
 from ops.clouds.wire import Response
 from sandbox.account import DOMAIN_ID
 from sandbox.server.faults import Fault
-from support.names import esdk
+from support.names import esdk_client
 from support.world import KNOWN_OBS
 
 HERE, THERE = "photos", "photos-obs"
@@ -83,7 +83,7 @@ def world(box, monkeypatch):
     config = v2.config.load_default()
     config.credentials_provider = v2.credentials.StaticCredentialsProvider(*box.user_credentials)
     config.region, config.endpoint, config.use_path_style = box.region, box.oss.endpoint, True
-    with esdk(box, monkeypatch) as obs:
+    with esdk_client(box, monkeypatch) as obs:
         yield World(box, obs, v2.Client(config))
 
 

@@ -19,7 +19,7 @@ from ops.clouds.buckets import ObsBucketClient, OssBucketClient, Place
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.oms import SyncTaskClient
 from ops.clouds.services import Ram
-from support.names import esdk
+from support.names import esdk_client
 
 SOURCE, DESTINATION = "photos", "photos-obs"
 KEY = "a b/é+%/c=.txt"
@@ -68,7 +68,7 @@ def their_oss(box):
 
 @pytest.fixture
 def their_obs(box, monkeypatch):
-    with esdk(box, monkeypatch) as client:
+    with esdk_client(box, monkeypatch) as client:
         yield client
 
 

@@ -23,7 +23,7 @@ from obs.convertor import Adapter
 
 from ops.clouds import keys, signers
 from ops.errors import UsageError
-from support.ops import Seen
+from support.ops import Console
 
 ID, SECRET = "FAKEACCESSKEY0000001", "fakeSecretKey0001"
 TOKEN = "FAKETOKEN+/=1"
@@ -159,9 +159,9 @@ def administrators(monkeypatch):
             else:
                 monkeypatch.setenv(name, value)
         monkeypatch.setattr("getpass.getpass", lambda *_: next(typing))
-        typing, seen = iter(typed or ()), Seen(typed=None if typed is None else "")
+        typing, seen = iter(typed or ()), Console(typed=None if typed is None else "")
         found = keys.administrators(seen.session, names)
-        return [secret.reveal() for secret in (found.access, found.secret, found.token)], seen.said
+        return [secret.reveal() for secret in (found.access, found.secret, found.token)], seen.messages
 
     return administrators
 

@@ -18,18 +18,18 @@ import pytest
 
 from ops.command_line.arguments import COMMANDS
 from support.ops import (
+    DOCTOR_OK,
     OPS,
-    REPLAYED,
-    SET_UP_RIGHT,
+    REPLAY_ANSWER,
     TEMPLATE,
     StandInTool,
-    compared,
-    lacks,
-    open_pass,
-    printed,
+    compare_answer,
+    invoke_output,
+    missing_parts,
+    open_pass_answer,
     sides,
 )
-from support.process import interruptible, started
+from support.process import allow_interrupts, start_process
 from unit.ops.certificates import certificate
 
 PROGRAM = [sys.executable, "-I", "-S", str(TEMPLATE / "ops.py")]
@@ -111,7 +111,7 @@ def test_the_tool_is_run_in_the_projects_folder(environment, stand_in):
 
 
 def test_off_a_terminal_the_answer_is_on_standard_output_and_nothing_else(environment, stand_in):
-    stand_in.plan({"*": {"before": "warning\n", "err": "(node) Warning\n", "out": printed(compared())}})
+    stand_in.plan({"*": {"before": "warning\n", "err": "(node) Warning\n", "out": invoke_output(compare_answer())}})
     done = run(environment, "compare")
     told = done.stdout.partition("\n")[0]
     assert (done.returncode, told, done.stderr) == (0, "All is in OBS, with equal contents.", "")
@@ -119,11 +119,11 @@ def test_off_a_terminal_the_answer_is_on_standard_output_and_nothing_else(enviro
 
 
 def test_on_a_terminal_states_have_colours(environment, stand_in):
-    stand_in.answers(compared({"missing": sides(1, 0, "\x1b[2Jgone")}))
+    stand_in.answers(compare_answer({"missing": sides(1, 0, "\x1b[2Jgone")}))
     terminal = OnTerminal(environment, "compare")
     assert terminal.end() == 1
     told = ("\x1b[31mNot all is in OBS.\x1b[0m\r\n", r"'\x1b[2Jgone'", "\x1b[2J")
-    assert lacks(terminal.shown, *told) == ["\x1b[2J"]
+    assert missing_parts(terminal.shown, *told) == ["\x1b[2J"]
 
 
 HINT = f"compare goes on in the cloud. Check the progress: {OPS} compare --deep --look"
@@ -132,7 +132,7 @@ HINT = f"compare goes on in the cloud. Check the progress: {OPS} compare --deep 
 @pytest.fixture
 def slow(stand_in) -> StandInTool:
     """A pass that takes a minute, of which whoever looks sees how far it is."""
-    stand_in.plan({"compare invoke": {"seconds": 60, "out": printed(compared())}})
+    stand_in.plan({"compare invoke": {"seconds": 60, "out": invoke_output(compare_answer())}})
     return stand_in
 
 
@@ -149,7 +149,7 @@ def is_running(stand_in: StandInTool) -> bool:
 
 
 def test_ctrl_c_on_a_terminal_says_how_to_look_again_and_leaves_no_tool_behind(environment, slow):
-    with interruptible():
+    with allow_interrupts():
         terminal = OnTerminal(environment, "compare", "--deep")
     terminal.read_until("compare 0:0")
     terminal.read_until("begins")
@@ -162,7 +162,7 @@ def test_ctrl_c_on_a_terminal_says_how_to_look_again_and_leaves_no_tool_behind(e
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
 def test_the_same_off_a_terminal_also_of_one_that_was_closed_and_by_whoever_ends_it(environment, slow, number):
     words = [*PROGRAM, "compare", "--deep"]
-    with interruptible(), started(words, env=environment, stderr=subprocess.PIPE) as process:
+    with allow_interrupts(), start_process(words, env=environment, stderr=subprocess.PIPE) as process:
         while not slow.calls:
             time.sleep(0.05)
         process.send_signal(number)
@@ -172,7 +172,7 @@ def test_the_same_off_a_terminal_also_of_one_that_was_closed_and_by_whoever_ends
 
 
 def test_a_terminal_that_is_closed_stops_it_as_well_though_nobody_reads_what_it_says(environment, slow):
-    with interruptible():
+    with allow_interrupts():
         terminal = OnTerminal(environment, "compare", "--deep")
     terminal.read_until("begins")
     assert terminal.close() == 130
@@ -184,10 +184,10 @@ def test_a_rehearsal_is_asked_for_on_a_terminal_in_chinese(environment, stand_in
     looked = {"closed": None, "go": None, "checks": [], "migration": None, "next": "", "next_zh": ""}
     stand_in.plan(
         {
-            'certify invoke -e {"look": true}': {"out": printed(looked)},
-            "doctor": {"out": printed(SET_UP_RIGHT)},
-            "replay": {"out": printed(REPLAYED)},
-            "compare": {"out": printed(compared())},
+            'certify invoke -e {"look": true}': {"out": invoke_output(looked)},
+            "doctor": {"out": invoke_output(DOCTOR_OK)},
+            "replay": {"out": invoke_output(REPLAY_ANSWER)},
+            "compare": {"out": invoke_output(compare_answer())},
             "certify": {"err": "FunctionNotFound", "code": 101},
         }
     )
@@ -197,16 +197,16 @@ def test_a_rehearsal_is_asked_for_on_a_terminal_in_chinese(environment, stand_in
     terminal.read_until("不是带时区的时间")
     terminal.type("r\n")
     assert terminal.end() == 1
-    assert lacks(terminal.shown, "3. 比对两侧的桶 …", "函数计算中没有该函数") == []
+    assert missing_parts(terminal.shown, "3. 比对两侧的桶 …", "函数计算中没有该函数") == []
     assert [job for job, *_, event in stand_in.calls if "look" not in event] == [
         *("doctor", "replay", "compare", "compare", "compare", "certify"),
     ]
 
 
 def test_who_reads_no_further_gets_no_traceback(environment, stand_in):
-    stand_in.answers(open_pass(finished=True, missing=["k" * 200] * 100_000))
+    stand_in.answers(open_pass_answer(finished=True, missing=["k" * 200] * 100_000))
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with started([*PROGRAM, "reconcile"], env=environment, **pipes) as process:
+    with start_process([*PROGRAM, "reconcile"], env=environment, **pipes) as process:
         process.stdout.readline()
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
@@ -219,7 +219,7 @@ def test_certificate_page_and_switch_survive_a_reader_that_stops(environment, st
     stand_in.answers(looked)
     words = ["--frozen-since", "2026-01-31T08:00:00Z", "--html", "page.html", "--out", "certificate.json"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with started([*PROGRAM, "cutover", *words], env=environment, cwd=tmp_path, **pipes) as process:
+    with start_process([*PROGRAM, "cutover", *words], env=environment, cwd=tmp_path, **pipes) as process:
         process.stdout.close()
         assert process.wait(PATIENCE) == 0
     assert json.loads((tmp_path / "certificate.json").read_text())["verdict"] == "GO"

@@ -11,7 +11,7 @@ from ops.errors import CloudError, FunctionError, ToolError, UsageError
 from ops.functions import call
 from ops.functions.call import Sandbox, Tool
 from ops.session import in_background
-from support.ops import NASTY, OPS, StandInTool, failed, lacks, printed
+from support.ops import NASTY, OPS, StandInTool, failure_output, invoke_output, missing_parts
 
 
 def test_payload_reaches_the_tool_unchanged(stand_in, tmp_path):
@@ -39,7 +39,7 @@ def test_other_settings_file_is_passed_with_its_full_path(stand_in, tmp_path, mo
 
 def test_warnings_around_an_answer_and_an_exit_code_are_ignored(stand_in, tmp_path):
     around = {"before": "warning {\n", "err": "(node) Warning\n", "code": 1}
-    stand_in.plan({"*": {**around, "out": printed({"a": 1}) + "\nupdate {\n"}})
+    stand_in.plan({"*": {**around, "out": invoke_output({"a": 1}) + "\nupdate {\n"}})
     assert Tool(None, tmp_path).ask("doctor", {}) == {"a": 1}
 
 
@@ -90,7 +90,7 @@ def test_missing_answer_is_explained_with_a_remedy(stand_in, tmp_path, output, e
 
 
 def test_function_log_does_not_explain_a_missing_answer(stand_in, tmp_path):
-    logged = printed("", logs="OBS said AccessDenied").partition("Invoke instanceId")[0]
+    logged = invoke_output("", logs="OBS said AccessDenied").partition("Invoke instanceId")[0]
     for output in (logged, logged.partition("\n====")[0]):
         stand_in.plan({"*": {"out": output, "code": 1}})
         with pytest.raises(ToolError, match="gave no answer"):
@@ -111,7 +111,7 @@ def test_tool_that_cannot_run_is_reported(stand_in, tmp_path):
 
 
 def test_function_error_is_reported_if_the_tool_exits_with_0(stand_in, tmp_path):
-    stand_in.plan({"*": {"out": failed("PayloadError", "The payload asks for 'x'"), "code": 0}})
+    stand_in.plan({"*": {"out": failure_output("PayloadError", "The payload asks for 'x'"), "code": 0}})
     with pytest.raises(FunctionError, match="refused the command: The payload asks for 'x'"):
         Tool(None, tmp_path).ask("doctor", {})
 
@@ -236,4 +236,4 @@ def test_environment_selects_the_sandbox(monkeypatch, tmp_path):
 def test_missing_sandbox_is_reported():
     with pytest.raises(ToolError, match=r"http://127\.0\.0\.1:1") as raised:
         Sandbox("http://127.0.0.1:1/").ask("doctor", {})
-    assert lacks(raised.value.fix.en, "make sandbox", call.SANDBOX) == []
+    assert missing_parts(raised.value.fix.en, "make sandbox", call.SANDBOX) == []

@@ -10,7 +10,7 @@ from unittest.mock import patch
 from ops.clouds.buckets import OssBucketClient, Place
 from ops.clouds.keys import Keys, Secret
 from sandbox.oms.group import Group
-from support.migration import Here, at_once
+from support.migration import MachineClock, call_now
 from unit.ops.setup.setup_world import NAME, YES, SetupWorld, well
 
 STATE = f"migrate-{NAME}.json"
@@ -21,8 +21,8 @@ class MigrateWorld(SetupWorld):
 
     def _set_up(self) -> None:
         super()._set_up()
-        self._patches.enter_context(patch("ops.session.in_background", at_once))
-        self._patches.enter_context(patch.object(Here, "sleep", self._sleep))
+        self._patches.enter_context(patch("ops.session.in_background", call_now))
+        self._patches.enter_context(patch.object(MachineClock, "sleep", self._sleep))
         well(self.setup(typed=YES))
         self.task = self.oms.tasks[0]
         self.deploy_project(self.folder)
@@ -54,7 +54,7 @@ class MigrateWorld(SetupWorld):
     def administrator_log(self) -> OssBucketClient:
         """The log bucket, as the administrator sees it."""
         place = Place.of(f"https://oss-{self.region}.aliyuncs.com", self.log_bucket)
-        return OssBucketClient(place, Keys(*map(Secret, self.user_credentials)), Here(self), self.region)
+        return OssBucketClient(place, Keys(*map(Secret, self.user_credentials)), MachineClock(self), self.region)
 
     @property
     def group(self) -> Group:

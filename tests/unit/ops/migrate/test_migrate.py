@@ -19,7 +19,7 @@ from sandbox.oms.group import Status
 from sandbox.server.faults import Fault
 from support.law import EXTRAS
 from support.migration import Caller
-from support.ops import OPS, SET_UP_RIGHT, compared, sides
+from support.ops import DOCTOR_OK, OPS, compare_answer, sides
 from unit.ops.migrate.migrate_world import STATE, MigrateWorld
 from unit.ops.setup.setup_world import NAME, YES, ends, to, well
 
@@ -177,7 +177,7 @@ def test_nothing_is_begun_that_could_not_end_or_that_nobody_wants(world, name):
 
 
 def test_what_is_not_set_up_right_is_mended_first(world):
-    wrong = {**SET_UP_RIGHT, "ok": False}
+    wrong = {**DOCTOR_OK, "ok": False}
     with patch.object(Caller, "ask", lambda self, job, payload: wrong if job == "doctor" else CALL(self, job, payload)):
         ends(world.migrate(), 1, "The migration does not begin")
     assert world.oms.groups.all() == []
@@ -586,7 +586,7 @@ def test_the_plan_counts_what_begins_with_the_prefix_as_far_as_that_is_known(pre
     folders = {"": missing(2), "a/": missing(1), "b/": missing(4), "d/": missing(0)}
     if others:
         folders["*"] = missing(8)
-    answer = tool_output.of_compare(compared({"missing": sides(7 + others, 0)}, folders=folders))
+    answer = tool_output.of_compare(compare_answer({"missing": sides(7 + others, 0)}, folders=folders))
     intention = Intention("", "", "source", "destination", [prefix], [])
     assert said in "\n".join(map(str, plan(intention, answer, own, "en")))
 

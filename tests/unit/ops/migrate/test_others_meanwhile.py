@@ -14,7 +14,7 @@ from ops.migrate import preparation
 from oss_oms_sync.jobs.replay.failed_copies import FailedCopies, _TimeIsUpError
 from sandbox.oms.group import Status
 from support.administrator import KilledError
-from support.migration import Here
+from support.migration import MachineClock
 from unit.ops.migrate.migrate_world import STATE, MigrateWorld
 from unit.ops.migrate.test_migrate import FAILS, begun, failed_and_waited, keys_of_reader, over, slow, under_way
 from unit.ops.setup.setup_world import NAME, ends, well
@@ -49,7 +49,7 @@ def test_whoever_slept_does_not_end_the_next_one(world):
             runs.append(another_begun(world))
         really(seconds)
 
-    with patch.object(Here, "sleep", sleep):
+    with patch.object(MachineClock, "sleep", sleep):
         well(world.migrate(), "The migration is finished")
     assert is_untouched(world, runs[-1])
 

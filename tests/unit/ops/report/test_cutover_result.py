@@ -15,7 +15,7 @@ from oss_oms_sync.answers.certificate import Certificate
 from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.step import Step
 from support.answers import EXAMPLES, answer
-from support.ops import lacks
+from support.ops import missing_parts
 from unit.ops.certificates import places, replaced, sealed
 from unit.ops.web_page import Element, certificate_page, parse
 
@@ -80,7 +80,7 @@ def test_sample_gates_nothing_if_none_was_requested(document):
     document["headers"] |= {"drawn": 0, "more": []}
     shown = page(sealed(document))
     assert shown.word() == ("GO", "good")
-    assert lacks(shown.text, "not part of the verdict", "21 of 21", "Nothing was sampled") == []
+    assert missing_parts(shown.text, "not part of the verdict", "21 of 21", "Nothing was sampled") == []
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_page_has_every_check_with_its_facts(name, language):
         if check["result"] != "passed" and check["gates"]:
             step = command(from_json(Step, check["step"])) if check["step"] else ""
             parts += [check[f"wanted{ending}"], check[f"next{ending}"], step, *check["keys"]]
-        assert lacks(shown, *parts) == []
+        assert missing_parts(shown, *parts) == []
 
 
 def test_failed_checks_come_first_worst_at_the_top():
@@ -212,7 +212,7 @@ BOUND = "fewer than 3.0 % of the 4,598,210 objects of up to 1 GiB that count as 
     ],
 )
 def test_section_states_its_facts_and_no_others(document, section, expected, changes, absent):
-    assert lacks(page({**document, **changes}).section(section).text, *expected, *absent) == absent
+    assert missing_parts(page({**document, **changes}).section(section).text, *expected, *absent) == absent
 
 
 def test_rehearsal_shows_the_length_of_the_freeze_and_failing_checks():
@@ -222,9 +222,9 @@ def test_rehearsal_shows_the_length_of_the_freeze_and_failing_checks():
         int(element.attributes["style"].removeprefix("flex-grow:")) for element in part.only(class_="bar").every("i")
     ]
     assert sum(shares) == document["rehearsal"]["minutes"]["total"]
-    assert lacks(part.text, "total81 min", "Would be NO-GO") == []
+    assert missing_parts(part.text, "total81 min", "Would be NO-GO") == []
     # The sentence under the verdict, and the section.
-    assert lacks(page(document, "zh").text, "结论将为 NO-GO", "结论将为：NO-GO") == []
+    assert missing_parts(page(document, "zh").text, "结论将为 NO-GO", "结论将为：NO-GO") == []
     assert [element.text for element in part.every("code")] == document["rehearsal"]["failing"]
     document["rehearsal"]["minutes"]["total"] += 1
     assert "do not add up" in page(document).section("rehearsal").text
@@ -256,7 +256,10 @@ def test_page_has_digests_and_exact_numbers():
     ]
     classes = [(counts, side) for counts in document["classes"].values() for side in ("source", "destination")]
     of_classes = [counts["digests"][side] for counts, side in classes if counts[side]["objects"]]
-    assert lacks(page(document).section("digests").text, document["source"]["state_digest"], *whole, *of_classes) == []
+    assert (
+        missing_parts(page(document).section("digests").text, document["source"]["state_digest"], *whole, *of_classes)
+        == []
+    )
 
 
 def test_sample_names_differing_and_unread_keys(document):
@@ -314,4 +317,4 @@ def test_facts_missing_from_oms_are_unknown_and_gate_nothing(document):
     document["shown"]["lag"]["copied"] |= {"objects": 0, "not_yet": 0, "within": within}
     shown = page(sealed(document))
     assert shown.word() == ("GO", "good")
-    assert lacks(shown.text, "OMS does not say: FORBIDDEN", "No object was written in that time.") == []
+    assert missing_parts(shown.text, "OMS does not say: FORBIDDEN", "No object was written in that time.") == []

@@ -9,7 +9,7 @@ import pytest
 
 from ops.show.style import STYLE
 from support.answers import EXAMPLES, answer
-from support.ops import lacks
+from support.ops import missing_parts
 from unit.ops.web_page import NASTY, Element, hostile, huge, page_of, parse
 
 LANGUAGES = ["en", "zh"]
@@ -101,4 +101,4 @@ def test_hostile_text_stays_text(name):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_billion_objects_200_folders_and_20_reasons_fit_a_page(language):
     expected = ("4,402,118,000,000", "folder-199/", *(f"REASON_{number}" for number in range(20)))
-    assert lacks(parse(page_of(huge(), language)).text, *expected) == []
+    assert missing_parts(parse(page_of(huge(), language)).text, *expected) == []

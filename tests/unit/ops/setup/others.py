@@ -57,7 +57,7 @@ class Others:
             return
         at, number = self._holder(kind, holder)["attached"], policy
         if kind == "iam":
-            number = now[policies, policy]["told"]["policy_id"]
+            number = now[policies, policy]["fields"]["policy_id"]
         if number in at or len(at) >= 5:
             return
         at[number] = self.world.ground.now()
@@ -94,7 +94,7 @@ class Others:
     def _holder(self, kind: str, name: str) -> Any:
         if kind != "iam":
             return self.world.ram.entities.state[kind][name]
-        return next(user for user in self.world.iam.users.values() if user["told"]["user_name"] == name)
+        return next(user for user in self.world.iam.users.values() if user["fields"]["user_name"] == name)
 
     def _removes(self, kind: str, name: str) -> bool:
         """Delete what the project has there, by hand; False if something is attached to it, or it is."""
@@ -103,7 +103,7 @@ class Others:
             return (kind, name) not in world.everything()
         among: Any = {**world.ram.entities.state, "iam users": world.iam.users, "iam policies": world.iam.policies}
         for number, thing in [*among.get(kind, {}).items()]:
-            told = thing["told"]
+            told = thing["fields"]
             if name in (told.get("user_name"), told.get("policy_name"), number):
                 holders = [*world.ram.entities.roles.values(), *world.ram.entities.users.values()]
                 holders += world.iam.users.values()

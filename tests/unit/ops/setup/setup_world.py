@@ -15,7 +15,7 @@ import yaml
 from ops.clouds.wire import Request
 from ops.command_line import cli
 from support.administrator import Administrator
-from support.migration import Caller, Here
+from support.migration import Caller, MachineClock
 from support.ops import Terminal
 
 NAME = "photos-sync"
@@ -67,7 +67,7 @@ def mended(world: SetupWorld) -> None:
     other = {"document": json.dumps({**OTHER, "Version": "5.0"}), "created_at": "2026-01-01T00:00:00Z"}
     for policy in policies:
         policy["versions"] |= {f"v{number}": other for number in range(2, 6)}
-        policy["told"]["default_version_id"] = "v5"
+        policy["fields"]["default_version_id"] = "v5"
     world.forget()
     world.oms._tasks.clear()
     world.later(300)
@@ -110,7 +110,7 @@ class SetupWorld(Administrator):
             contextlib.redirect_stdout(terminal),
             contextlib.redirect_stderr(terminal),
         ):
-            code = cli.main([command, "-t", str(self.folder / "s.yaml"), "--lang", "en", *words], Here(self))
+            code = cli.main([command, "-t", str(self.folder / "s.yaml"), "--lang", "en", *words], MachineClock(self))
         return code, terminal.getvalue()
 
     def variables(self) -> dict[str, Any]:
@@ -119,7 +119,7 @@ class SetupWorld(Administrator):
 
     def iam_user(self, name: str) -> dict[str, Any]:
         """The one that setup has made for this: its `keys`, and which policies are `attached`."""
-        return next(user for user in self.iam.users.values() if user["told"]["user_name"] == f"{NAME}-{name}")
+        return next(user for user in self.iam.users.values() if user["fields"]["user_name"] == f"{NAME}-{name}")
 
     def forget(self) -> None:
         """All that this machine knows of what setup has made."""
@@ -135,9 +135,9 @@ class SetupWorld(Administrator):
             "users": {name: (sorted(user["attached"]), len(user["keys"])) for name, user in ram.users.items()},
             "policies": {name: len(policy["versions"]) for name, policy in ram.policies.items()},
             "iam users": sorted(
-                (user["told"]["user_name"], len(user["attached"]), len(user["keys"])) for user in iam.users.values()
+                (user["fields"]["user_name"], len(user["attached"]), len(user["keys"])) for user in iam.users.values()
             ),
-            "iam policies": sorted(policy["told"]["policy_name"] for policy in iam.policies.values()),
+            "iam policies": sorted(policy["fields"]["policy_name"] for policy in iam.policies.values()),
             "tasks": [(task.src_bucket, task.bucket.name, task.metadata) for task in self.oms.tasks],
             "secrets": sorted(self.secrets),
         }
@@ -148,8 +148,8 @@ class SetupWorld(Administrator):
         iam, buckets = self.iam, {name: bucket for name, bucket in self.oss.buckets.items() if name != self.log_bucket}
         things = {
             **{(kind, name): one for kind, named in self.ram.entities.state.items() for name, one in named.items()},
-            **{("iam users", user["told"]["user_name"]): user for user in iam.users.values()},
-            **{("iam policies", policy["told"]["policy_name"]): policy for policy in iam.policies.values()},
+            **{("iam users", user["fields"]["user_name"]): user for user in iam.users.values()},
+            **{("iam policies", policy["fields"]["policy_name"]): policy for policy in iam.policies.values()},
             **{
                 ("tasks", task.task_id): (task.note, task.status, task.src_bucket, task.bucket.name)
                 for task in self.oms.tasks

@@ -110,7 +110,7 @@ def test_a_policy_whose_role_or_user_was_deleted_by_hand_goes(world):
     ram, user = world.ram.entities, world.iam_user("functions")
     ram.roles.clear()
     ram.users.clear()
-    del world.iam.users[user["told"]["user_id"]]
+    del world.iam.users[user["fields"]["user_id"]]
     said = removes(world, f"policy {NAME}-trigger", f"policy {NAME}-oms")
     assert ("nothing to remove" in said, left(world)) == (False, NOTHING)
 
@@ -142,7 +142,7 @@ def test_a_policy_of_setup_s_that_others_attached_stays_and_all_keys_go(world):
 def test_a_policy_of_others_with_the_name_on_a_user_of_setup_s_stays_attached(world):
     user, ram = world.iam_user("oms"), world.ram.entities
     for policy in (world.iam.policies[next(iter(user["attached"]))], ram.policies[f"{NAME}-oms"]):
-        policy["told"] |= {"description": "mine", "Description": "mine"}
+        policy["fields"] |= {"description": "mine", "Description": "mine"}
     told = f"stays, because setup did not attach {NAME}-oms"
     removes(world, f"RAM user {NAME}-oms {told}", f"IAM user {NAME}-oms {told}", code=3)
     assert (len(user["attached"]), ram.users[f"{NAME}-oms"]["attached"].keys()) == (1, {f"{NAME}-oms"})

@@ -208,7 +208,7 @@ def somebody_elses_policy_of_ram(world):
 def somebody_elses_policies_of_iam(world):
     well(world.setup(typed=YES))
     for policy in world.iam.policies.values():
-        policy["told"]["description"] = "mine"
+        policy["fields"]["description"] = "mine"
 
 
 # By what is wrong: how it becomes so, how setup ends, and what it says.
@@ -271,7 +271,7 @@ WRONG = {
     ),
 }
 IAM_USER = {
-    "told": {"user_id": "x", "user_name": f"{NAME}-functions", "description": "mine"},
+    "fields": {"user_id": "x", "user_name": f"{NAME}-functions", "description": "mine"},
     "made": 0.0,
     "keys": {},
     "attached": {},

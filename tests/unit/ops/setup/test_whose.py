@@ -15,7 +15,7 @@ from ops.project import read
 from ops.session import Session
 from ops.terminal import Screen
 from sandbox.iam.identities import Asked
-from support.migration import Caller, Here
+from support.migration import Caller, MachineClock
 from unit.ops.setup.setup_world import NAME, OTHER, YES, ends, number_of, trust, well
 
 MARK = f"oss-oms-sync:{NAME}:photos"
@@ -90,12 +90,12 @@ def test_a_thing_that_appears_after_the_plan_stays_as_it_is(world, kind):
 
 def test_a_user_that_somebody_else_made_anew_keeps_its_keys_and_gets_none(made, world):
     # GIVEN users that were deleted, and made by others for other purposes
-    world.iam_user("oms")["told"]["description"] = "mine"
-    world.ram.entities.users[f"{NAME}-oms"]["told"]["Comments"] = "mine"
+    world.iam_user("oms")["fields"]["description"] = "mine"
+    world.ram.entities.users[f"{NAME}-oms"]["fields"]["Comments"] = "mine"
     keys = {name: value for name, value in world.administrators().items() if value}
     before = world.everything()
     with patch.dict("os.environ", keys):
-        session = Session(Caller(world), Screen(Here(world)), Here(world), "en")
+        session = Session(Caller(world), Screen(MachineClock(world)), MachineClock(world), "en")
         variables = read(world.folder / "s.yaml", NEEDED)
         holders = Alibaba(session, variables).reader, Huawei(session, variables).writer
     # WHEN a migration asks for them THEN it sees no key to delete, and makes none

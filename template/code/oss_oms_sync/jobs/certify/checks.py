@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
-from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.text import AtLeast, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo

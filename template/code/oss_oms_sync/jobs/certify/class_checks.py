@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import LATE, ObjectClass
-from oss_oms_sync.answers.step import Finding, Result, Step
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.judge import UNPROVEN

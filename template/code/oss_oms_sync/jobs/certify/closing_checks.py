@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from oss_oms_sync.answers.step import Finding, Result, Step
+from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, TaskGroup
 from oss_oms_sync.answers.text import AtLeast, Text, t
 from oss_oms_sync.clock import parse_time, timestamp

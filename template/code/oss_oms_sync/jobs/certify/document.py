@@ -30,8 +30,8 @@ from oss_oms_sync.answers.certificate import (
     Rehearsal,
 )
 from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import LATE
-from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.text import NOTHING, same, sentences
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation

@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from oss_oms_sync import options
 from oss_oms_sync.answers.certificate import Headers
+from oss_oms_sync.answers.finding import WHO_WHY, names_who_and_why
 from oss_oms_sync.answers.job_answers import Migrated, Migration
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.step import WHO_WHY, Step, names_who_and_why
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import parse_time, timestamp

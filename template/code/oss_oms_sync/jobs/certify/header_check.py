@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from oss_oms_sync.answers.certificate import HeaderLost, bound_of
-from oss_oms_sync.answers.step import Finding, Result, Step
+from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.jobs.certify.evidence import METADATA, NOT_IN_SCOPE, Evidence
 from oss_oms_sync.passes.tally import MAX_KEYS, Side
