@@ -36,7 +36,7 @@ def copied(deployed: Sandbox) -> Sandbox:
 # In an order in which none changes what the next one is to find.
 SHOWN = [
     ("doctor", 0, "Setup OK: "),
-    ("status", 1, "Not known\n  Nothing waits, but no reconcile pass"),
+    ("status", 1, "Unknown\n  Nothing waits, but no reconcile pass"),
     ("story a/1", 0, "'a/1': It is in OBS, with the same contents."),
     ("story nowhere", 1, "'nowhere': There is no such object"),
     ("replay", 0, "Nothing is left to send again."),

@@ -154,7 +154,7 @@ class SyncTaskClient:
             raise UsageError(
                 t("SYNC_URL is not the address of a sync task"),
                 t(
-                    "Copy it from the task's details in the OMS console into s.yaml; it looks like"
+                    "Copy the address from the task's details in the OMS console into s.yaml:"
                     " https://oms.<region>.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
                 ),
             )

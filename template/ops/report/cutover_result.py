@@ -321,7 +321,7 @@ def _scope(scope: CertifiedScope, say: Words) -> Phrase:
 def _pass(certified_pass: CertifiedPass | None, amended: str | None, say: Words) -> Phrase:
     """Return the time of a pass and its speed."""
     if certified_pass is None:
-        return Span("", say("there is none"), "open")
+        return Span("", say("none"), "open")
     again = Span("below", say("late keys judged again {time}", time=units.clock(moment(amended)))) if amended else None
     return units.ran(certified_pass.started, certified_pass.ended, None, say, certified_pass.objects_per_minute), again
 

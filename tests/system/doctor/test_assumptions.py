@@ -92,7 +92,7 @@ def test_what_a_canary_saw_otherwise_than_is_assumed_is_a_warning(box, handler, 
 
 
 @pytest.mark.parametrize(
-    "report", [{}, {"counts": "x", "lists": [], "part_size": "not seen"}, {"objects": {"between": 1}}]
+    "report", [{}, {"counts": "x", "lists": [], "part_size": "unknown"}, {"objects": {"between": 1}}]
 )
 def test_what_a_canary_did_not_see_is_as_open_as_before(box, handler, report):
     keep(box, report)

@@ -84,7 +84,7 @@ def test_pass_is_called_to_its_end_and_a_few_times_after_a_stop(job, answers, pa
     assert answer == {name: answers[-1][name] for name in (answer if job == "compare" else answers[-1])}
     assert console.caller.payloads(job) == [{"restart": True, "prefix": "a"}, *[{"prefix": "a"}] * (len(answers) - 1)]
     assert console.clock.slept == [30.0] * pauses
-    assert console.messages.splitlines()[:1] == [f"{message} It is tried again in 30 seconds"] * bool(message)
+    assert console.messages.splitlines()[:1] == [f"{message} Next attempt in 30 seconds"] * bool(message)
 
 
 class Working:

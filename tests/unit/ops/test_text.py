@@ -265,7 +265,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
             "en",
             [
                 *("  4 could not be read: archived, or encrypted", "      'archived'\n"),
-                "  2 objects differ, or are encrypted in OBS: to tell them apart, the IAM user of HW_AK needs obs:object:GetObject",
+                "  2 objects differ, or are encrypted in OBS: to tell them apart, the IAM user of HW_AK needs",
                 "(4 objects are not proven to be equal)",
             ],
         ),

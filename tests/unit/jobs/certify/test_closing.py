@@ -266,7 +266,7 @@ def test_a_standstill_pass_from_before_oms_had_finished_shows_nothing(closed):
 def test_while_old_objects_are_on_their_way_no_project_is_closed(world, written):
     world.keep(f"state/migrate-{world.settings.project}.json", written)
     answer = world.call(close=True)
-    assert (answer["closed"], "migration of the old objects" in str(answer["next"])) == (None, True)
+    assert (answer["closed"], "migration of the existing objects" in str(answer["next"])) == (None, True)
     assert world.call(look=True)["closed"] is None
 
 

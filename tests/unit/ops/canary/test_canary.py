@@ -347,7 +347,7 @@ def test_a_second_copy_that_ends_late_is_waited_for_whatever_others_do(world):
     world.meanwhile[40] = use
     # WHEN all has come THEN the canary does not take that for the end of it
     answer = ends(world.canary(), 0)
-    assert (answer["missing"], answer["report"]["counts"]["shown_after"]) == ({}, "not seen")
+    assert (answer["missing"], answer["report"]["counts"]["shown_after"]) == ({}, "unknown")
     assert world.left(after=3600) == []
 
 
@@ -381,7 +381,7 @@ PAGE = b"<R><IsTruncated>true</IsTruncated><Contents><Key>k</Key><Size>1</Size><
 def test_an_answer_that_no_cloud_gives_ends_it_with_a_sentence(world, service, body, where):
     faults = getattr(world, service).faults
     faults.add(Fault.status(200, body, KNOWN | KNOWN_OBS), where=where)
-    ends(world.canary(), 1, "nothing that the cloud documents")
+    ends(world.canary(), 1, "not in the cloud's documentation")
     faults.clear()
     assert (world.canary("--remove").code, world.left()) == (0, [])
 
@@ -419,13 +419,13 @@ def test_it_measures_what_a_change_of_headers_in_obs_does(world, moves):
 
 def test_a_change_of_headers_that_obs_refuses_is_not_seen_and_no_fault(world):
     world.obs.deny("obs:object:ModifyObjectMetaData")
-    assert set(ends(world.canary(), 0)["report"]["in_place"].values()) == {"not seen"}
+    assert set(ends(world.canary(), 0)["report"]["in_place"].values()) == {"unknown"}
 
 
 def test_a_url_that_obs_does_not_honour_does_not_hide_what_a_change_does(world):
     world.obs.faults.add(Fault.status(403, b"", KNOWN_OBS), where=lambda one: "Signature" in one.params)
     told = ends(world.canary(), 0)["report"]["in_place"]
-    assert told == {"moves_time": "no", "moves_etag": "no", "url": "no", "expired_url": "not seen"}
+    assert told == {"moves_time": "no", "moves_etag": "no", "url": "no", "expired_url": "unknown"}
 
 
 @pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.status(500, b"", KNOWN_OBS), Fault.status(200, b"")])

@@ -127,7 +127,7 @@ def test_the_report_of_a_world_names_nothing_of_it_and_tells_what_it_is_like(blo
             found = told["counts"]["step"], told["part_size"], told["listing"]["order"]
             order = world.obs.bucket(world.destination_bucket).order
             for one, is_so in zip(found, (world.task.step, world.parts, order), strict=True):
-                assert one in {is_so, "not seen"}, seed
+                assert one in {is_so, "unknown"}, seed
             assert {one["separator"] for one in told["lists"]} <= {SEPARATORS[world.task.lists.separator]}, seed
             assert world.left(after=3600) == [], seed
         count(LAW, {0: "all came", 1: "something differs", 3: "something did not come"}[said.code])
@@ -135,7 +135,7 @@ def test_the_report_of_a_world_names_nothing_of_it_and_tells_what_it_is_like(blo
 
 def test_what_doctor_takes_for_confirmed_are_words_of_reports():
     for unconfirmed in UNCONFIRMED.values():
-        assert {*unconfirmed.as_assumed, NOT_OBSERVED} <= {*allowed(), "not seen"}
+        assert {*unconfirmed.as_assumed, NOT_OBSERVED} <= {*allowed(), "unknown"}
         assert not unconfirmed.as_assumed or len(unconfirmed.fields) == 1
 
 

@@ -472,7 +472,7 @@ def test_document_nested_too_deep_for_its_hash_has_no_form(mocker, capsys):
     mocker.patch("ops.functions.tool_output.read", return_value=document)
     mocker.patch("sys.stdin", io.TextIOWrapper(io.BytesIO()))
     assert cli.main(["show", "--lang", "en"], HOUR_AFTER) == 4
-    assert "The answer has another form" in capsys.readouterr().err
+    assert "The answer has a form unknown" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -269,7 +269,10 @@ COST = ["cost", "--objects", "1M", "--size", "1TB", "--lang", "en"]
 def test_a_full_disk_is_told_without_a_traceback(environment):
     with Path("/dev/full").open("w") as full:
         done = run(environment, *COST, stdout=full)
-    told = ["The output cannot be written: No space left on device", "-> Make room for it, or write it elsewhere"]
+    told = [
+        "The output cannot be written: No space left on device",
+        "-> Free some space, or write the output elsewhere",
+    ]
     assert (done.returncode, done.stderr.splitlines()) == (2, told)
 
 

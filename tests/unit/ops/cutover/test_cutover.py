@@ -323,7 +323,10 @@ def test_a_go_that_stands_is_given_once_more_and_nothing_else_is_done(command, t
     seen = world()
     seen.caller.go = certificate()
     assert command(seen, "cutover", *WORDS, "--out", "go.json") == 0
-    assert ([job for job, _ in seen.caller.asked], "A GO stands" in seen.messages) == (["certify", "remove"], True)
+    assert ([job for job, _ in seen.caller.asked], "A GO is in effect" in seen.messages) == (
+        ["certify", "remove"],
+        True,
+    )
     assert json.loads((tmp_path / "go.json").read_text()) == certificate()
 
 
@@ -675,4 +678,4 @@ def test_while_old_objects_are_on_their_way_it_ends_before_it_begins_and_a_rehea
     assert seen.caller.asked == [("certify", {"look": True, "frozen_since": FROZEN_TEXT})]
 
     run(seen, frozen=None)
-    assert "A migration of the existing objects is not over" in seen.messages
+    assert "The migration of the existing objects is not finished" in seen.messages

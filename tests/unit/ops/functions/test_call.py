@@ -57,7 +57,7 @@ def test_missing_tool_is_reported_with_its_installation(tmp_path, monkeypatch):
         (
             "✖ failed\n error: code: FunctionNotFound, 404, function 'x' does not exist",
             CloudError,
-            "Function Compute does not know the function\nDeploy the project: s deploy -y",
+            "The function does not exist in Function Compute\nDeploy the project: s deploy -y",
         ),
         ("code: AccessDenied, 403, the caller is not authorized", CloudError, "fc:InvokeFunction"),
         ("InvalidAccessKeyId.NotFound: 404", CloudError, "s config add"),
@@ -67,7 +67,11 @@ def test_missing_tool_is_reported_with_its_installation(tmp_path, monkeypatch):
             ToolError,
             "The tool could not reach Alibaba Cloud\nCheck the network",
         ),
-        ("Error Message:\ngetaddrinfo ENOTFOUND api.devsapp.cn", ToolError, "Let this machine reach it once"),
+        (
+            "Error Message:\ngetaddrinfo ENOTFOUND api.devsapp.cn",
+            ToolError,
+            "Allow this machine to reach the registry once",
+        ),
         (
             "anonymous:1:1\n >> 1| ${secret('p_HW_AK')}\n\nRuntimeError: undefined not found",
             ToolError,
@@ -76,8 +80,8 @@ def test_missing_tool_is_reported_with_its_installation(tmp_path, monkeypatch):
         ("Message: The edition field in the s.yaml file is incorrect.", ToolError, "@serverless-devs/s@3"),
         ("Not found access: default", ToolError, "s config add"),
         ("the s.yaml file was not found", ToolError, "-t FILE"),
-        ("what nobody has ever seen", ToolError, "See above"),
-        ("", ToolError, "See above"),
+        ("what nobody has ever seen", ToolError, "Check the output above"),
+        ("", ToolError, "Check the output above"),
     ],
 )
 @pytest.mark.parametrize("way", ["out", "err"])
@@ -106,7 +110,7 @@ def test_error_for_a_truncated_answer_shows_its_end(stand_in, tmp_path):
 
 def test_tool_that_cannot_run_is_reported(stand_in, tmp_path):
     (stand_in.folder / "s").write_bytes(b"\x7fELF, of another kind of machine")
-    with pytest.raises(ToolError, match="cannot be run: Exec format error"):
+    with pytest.raises(ToolError, match="does not run: Exec format error"):
         Tool(None, tmp_path).ask("doctor", {})
 
 

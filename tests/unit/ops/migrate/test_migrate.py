@@ -144,8 +144,8 @@ def test_of_what_the_project_covers_what_begins_with_the_prefixes_asked_for_is_c
 USER = f"{NAME}-oms"
 # By what is in the way: how it comes to be so, what is typed, and what is said.
 REFUSED = {
-    "yes, not in full": (lambda _: None, "y\n", ["Nothing was done", "type yes in full"]),
-    "nobody at a terminal": (lambda _: None, "", ["Nothing was done", "Where nobody can be asked, give --yes"]),
+    "yes, not in full": (lambda _: None, "y\n", ["Nothing was changed", "type yes in full"]),
+    "nobody at a terminal": (lambda _: None, "", ["Nothing was changed", "Without a terminal, pass --yes"]),
     "a closed project": (lambda world: world.run("close"), "yes\n", ["The project is closed"]),
     "no room for another key": (
         lambda world: world.ram.entities.create_access_key(USER),
@@ -206,7 +206,7 @@ def test_a_project_that_is_closed_meanwhile_is_left_alone(world):
 
 def test_no_project_is_closed_while_old_objects_are_on_their_way(world):
     begun(world)
-    ends(world.run("close"), 1, "a migration of the old objects is not over", f"{OPS} migrate --look")
+    ends(world.run("close"), 1, "a migration of the existing objects is not over", f"{OPS} migrate --look")
     assert CALL(Caller(world), "certify", {"look": True})["closed"] is None
 
     well(world.migrate())
@@ -250,7 +250,7 @@ def test_without_a_sync_task_the_migration_s_keys_are_not_taken_for_those_that_n
     to(world, SYNC_URL="")
 
     # WHEN it is set up again THEN its keys are not taken for those that nobody has, and how to end it is said
-    ends(world.setup(typed=YES), 1, "stop: sync task: a migration of the old objects is not over")
+    ends(world.setup(typed=YES), 1, "stop: sync task: a migration of the existing objects is not over")
     assert world.oms_keys() == keys
     to(world, SYNC_URL=address)
     well(world.migrate("--remove"))
@@ -261,8 +261,8 @@ def test_without_a_sync_task_the_migration_s_keys_are_not_taken_for_those_that_n
 
 def test_setup_does_not_remove_what_a_migration_works_with(world):
     begun(world)
-    address, told = world.variables()["SYNC_URL"], "migration of the old objects: it is not over"
-    ends(world.setup("--remove", typed="yes\n"), 1, told, "End it first: python3 ops.py migrate --remove")
+    address, told = world.variables()["SYNC_URL"], "migration of the existing objects: not finished"
+    ends(world.setup("--remove", typed="yes\n"), 1, told, "End the migration first: python3 ops.py migrate --remove")
     ends(world.setup("--remove", "--only", "huawei", typed="yes\n"), 1, told)
     # Whoever has Alibaba Cloud alone has no SYNC_URL.
     to(world, SYNC_URL="")
@@ -321,7 +321,7 @@ def test_the_keys_of_one_that_was_done_a_day_ago_are_named_and_status_is_behind(
     ends(world.run("status"), 1, *keys)
 
     # AND so does setup, for which somebody has administrators' keys at hand
-    well(world.setup("--plan"), *keys, f"What follows it to its end, and deletes them: {OPS} migrate")
+    well(world.setup("--plan"), *keys, f"To follow it to its end and delete the keys: {OPS} migrate")
 
     world.later(86_400)
     verdict = world.answer("status")[1]["verdict"]
@@ -336,11 +336,11 @@ def test_who_has_administrators_keys_may_end_one_that_is_done_or_gone(world, com
     mocker.patch("ops.canary.run._Run.fly", return_value=0)
     done(world)
     # Whoever says no leaves it, AND nobody is asked who only looks
-    well(world.run(command, typed="n\n"), "End it, and delete them now? [y/N]")
+    well(world.run(command, typed="n\n"), "End it and delete the keys now? [y/N]")
     assert "End it" not in world.setup("--plan", typed="y\n")[1]
     assert not is_over(world)
 
-    well(world.run(command, typed="y\n"), "It is ended, and its access keys are deleted")
+    well(world.run(command, typed="y\n"), "The migration is ended, and its access keys are deleted")
     assert (is_over(world), over(world)["how"], over(world)["copied"]) == (True, "done", 200)
 
     # AND the same where somebody has deleted the group
@@ -358,7 +358,7 @@ def test_the_keys_of_one_that_goes_on_or_can_be_retried_are_not_offered(world, s
         begun(world)
         assert state == "copying" or world.migrate("--pause")[0] == 0
     _, said = world.setup(typed="y\ny\n")
-    assert ("has the access keys" in said, "End it, and delete them now" in said) == (True, False)
+    assert ("OMS has the access keys" in said, "End it and delete the keys now" in said) == (True, False)
     assert world.oms_keys() == (2, 2)
 
 
@@ -373,7 +373,7 @@ def test_where_nobody_is_asked_the_plan_s_hash_says_yes_to_it(world):
 def test_the_hash_of_another_plan_says_yes_to_nothing(world):
     done(world)
     to(world, readObjects="off")
-    ends(world.setup("--yes", "00000000"), 2, "The plan is another one now")
+    ends(world.setup("--yes", "00000000"), 2, "The plan has changed")
     assert (is_over(world), world.oms_keys()) == (False, (2, 2))
 
 
@@ -381,7 +381,7 @@ def test_who_may_not_delete_them_is_told_and_goes_on(world):
     done(world)
     refused = Fault.status(403, b'{"Code": "NoPermission", "Message": "You are not authorized"}')
     world.ram.faults.add(refused, where=lambda request: request.headers.get("x-acs-action") == "DeleteAccessKey")
-    well(world.setup(typed="y\n"), "They are not deleted:")
+    well(world.setup(typed="y\n"), "The keys are not deleted:")
     assert not is_over(world)
 
 
@@ -550,8 +550,8 @@ def test_a_group_that_somebody_deleted_is_said_to_be_gone(world):
 
 
 def test_without_one_each_command_says_so(world):
-    assert world.migrate("--look") == (0, "No migration of the old objects is on its way.\n")
-    assert world.migrate("--remove") == (0, "No migration of the old objects is on its way.\n")
+    assert world.migrate("--look") == (0, "No migration of the existing objects is on its way.\n")
+    assert world.migrate("--remove") == (0, "No migration of the existing objects is on its way.\n")
     for word in ("--pause", "--go-on", "--retry"):
         ends(world.migrate(word), 2, f"Begin one: {OPS} migrate")
 

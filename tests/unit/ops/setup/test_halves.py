@@ -15,7 +15,7 @@ from support.grants import iam_user, ram_user
 from support.migration import Caller
 from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, to, well
 
-READER = "RAM user with whose key OMS reads the source"
+READER = "RAM user for OMS to read the source"
 # To both users on the account, and to OMS's on the project as well.
 GRANTED = ["account", "project cn-north-4", "account"]
 FUNCTIONS = "forward, replay, reconcile, compare, certify, doctor, status"
@@ -51,7 +51,7 @@ def key_of_reader(world):
 
 def test_two_people_who_hand_one_key_over_end_as_one_does(world, whole):
     # GIVEN somebody who sets up Alibaba Cloud, and is told which key the other one needs
-    wanted = f"by hand: access key of {NAME}-oms, for whoever sets up Huawei Cloud: there is none"
+    wanted = f"by hand: access key of {NAME}-oms, for the setup of Huawei Cloud: none"
     well(alibaba(world), wanted, "python3 ops.py setup --only huawei")
     assert [one.url for one in world.sent if "huawei" in one.url] == []
 
@@ -103,7 +103,7 @@ def test_a_key_that_was_mistyped_is_not_waited_for(world, wrong):
     key, secret = key_of_reader(world)
     began = world.ground.now()
     done = huawei(world, ("LTAIxxxx", secret) if wrong == "key" else (key, "x"))
-    ends(done, 2, "reading the source: no user has the key that was given")
+    ends(done, 2, "reading the source: the key belongs to no user")
     assert world.ground.now() - began < 60
     # The other key, which OMS did not get, is gone.
     assert keys_in_iam(world) == [1, 0]
@@ -127,7 +127,7 @@ def test_a_half_is_removed_alone(world, made):
 
 def at_its_end(said):
     """What a run says that somebody else has to do something first."""
-    return said.rpartition("Not all is there yet. When that is done")[2]
+    return said.rpartition("Some resources are still missing. When they exist")[2]
 
 
 def left(said):
@@ -137,7 +137,7 @@ def left(said):
 
 def documents(said, version):
     """Those that are printed to be copied, by the user whom they are for."""
-    parts = re.split(r"\d\. Create the (?:IAM|RAM) user (\S+),", at_its_end(said))
+    parts = re.split(r"\d\. Create the (?:IAM|RAM) user (\S+) ", at_its_end(said))
     texts = zip(parts[1::2], parts[2::2], strict=True)
     found = {name: re.findall(rf'{{"Version": "{version}".*', text) for name, text in texts}
     return {name: [*map(json.loads, some)] for name, some in found.items() if some}
@@ -182,7 +182,7 @@ def test_the_user_made_by_hand_as_it_is_printed_is_setup_s_own(world):
     world.iam.deny("iam:users:createUserV5")
     said = ends(world.setup(typed=YES), 3)
     # WHEN they are made by hand, with the description that is printed
-    for name, mark in re.findall(r"Create the IAM user (\S+), .* description (\S+),", at_its_end(said)):
+    for name, mark in re.findall(r"Create the IAM user (\S+) .* description (\S+), in its own", at_its_end(said)):
         world.iam.create_user(Asked((), {"name": name, "description": mark}, {}))
     # THEN it does the rest itself
     well(world.setup(typed=YES))
@@ -198,8 +198,8 @@ def test_without_rights_in_ram_the_printed_documents_suffice_and_setup_goes_on(w
         world.setup(typed=YES),
         3,
         "refused ram:GetRole: 403 NoPermission, ExplicitDeny, AccountLevelIdentityBasedPolicy (request ",
-        "-> A policy forbids ram:GetRole, whatever others allow: ask whoever wrote it",
-        "Run python3 policies/show.py | bash where aliyun has keys",
+        "-> A policy denies ram:GetRole and overrides all others: ask its author",
+        "Run this where aliyun has keys for creating RAM roles and policies: python3 policies/show.py | bash",
     )
     assert (world.made()["tasks"], sorted(world.secrets)) == ([], [f"{NAME}_HW_AK", f"{NAME}_HW_SK"])
 
@@ -237,14 +237,14 @@ def test_a_key_that_somebody_made_is_given_to_oms_and_not_taken_for_one_that_nob
 def test_a_policy_that_may_not_be_changed_is_waited_for_though_the_functions_have_their_key(world, made):
     to(world, readObjects="off")
     world.iam.deny("iam:policies:createVersionV5")
-    assert left(ends(world.setup(typed=YES), 3)) == ["IAM user with whose key the functions call OMS and OBS"]
+    assert left(ends(world.setup(typed=YES), 3)) == ["IAM user for the functions to call OMS and OBS"]
 
 
 def test_a_key_that_may_not_be_deleted_is_named_as_left(world):
     well(alibaba(world))
     world.ram.entities.create_access_key(f"{NAME}-oms")
     world.ram.deny("ram:DeleteAccessKey")
-    assert left(ends(world.setup(typed=YES), 3)) == [f"access keys of RAM user {NAME}-oms that nothing uses"]
+    assert left(ends(world.setup(typed=YES), 3)) == [f"unused access keys of RAM user {NAME}-oms"]
 
 
 def test_a_missing_right_to_make_a_bucket_ends_it_there(world):

@@ -48,7 +48,7 @@ def test_the_lock_says_who_has_it(cut_off):
 
 
 def test_another_caller_waits_and_is_told_for_whom_and_how_long(world, cut_off):
-    ways = "-> Wait for it; 40 minutes after it began you may go on"
+    ways = "-> Wait for it to end; you can continue 40 minutes after it began"
     ends(world.setup(typed=YES, keys=others_keys(world)), 1, RUNNING, cut_off["since"], ways)
     world.later(41 * 60)
     well(world.setup(typed=YES, keys=others_keys(world)))
@@ -57,7 +57,7 @@ def test_another_caller_waits_and_is_told_for_whom_and_how_long(world, cut_off):
 def test_the_same_caller_takes_it_over_by_the_yes_to_a_plan_that_says_so(world, cut_off):
     taken = "change: lock of setup: a setup by acs:ram::1000000000000001:user/administrator, administrator"
     assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data) == cut_off
-    well(world.setup(typed=YES), taken, cut_off["since"], "Carry out this plan only if that run has ended")
+    well(world.setup(typed=YES), taken, cut_off["since"], "Confirm this plan only if that run has ended")
     assert LOCK not in world.oss.objects(world.log_bucket)
 
 
@@ -69,7 +69,7 @@ def test_without_a_terminal_the_hash_of_that_plan_is_the_yes(world, cut_off):
 def test_a_plan_of_before_takes_no_lock_over(world):
     shown = json.loads(well(world.setup("--plan", "--json")).splitlines()[-1])
     cut_off_with_lock(world)
-    ends(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan is another one now")
+    ends(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan has changed")
 
 
 def test_only_the_run_that_the_plan_names_is_taken_over(world, cut_off):
@@ -82,7 +82,7 @@ def test_only_the_run_that_the_plan_names_is_taken_over(world, cut_off):
 
     shown = json.loads(well(world.setup("--plan", "--json")).splitlines()[-1])
     world.meanwhile[world.asked + (world.asked - began)] = another
-    ends(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan no longer holds: lock of setup")
+    ends(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan is outdated: lock of setup")
     assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data)["run"] == "another" != held
 
 

@@ -43,16 +43,16 @@ def test_the_old_key_goes_once_the_new_one_is_used(world):
 
     # WHEN they get another one THEN the old one goes on working
     world.later(60)
-    new = renew(world, "more than a day later run this again, and the old one goes")
+    new = renew(world, "it then deletes the old key")
     assert keys(world) == [old, new]
 
     # WHEN that is deployed, and it is run again THEN the old one goes, but not within a day
     use(world)
-    renew(world, "either may be in use: both were used, or", old, code=1)
+    renew(world, "either key may be in use: their last uses are", old, code=1)
     assert keys(world) == [old, new]
     world.later(2 * DAYS)
     use(world)
-    assert renew(world, f"{old} goes: the other one was used later") == new
+    assert renew(world, f"{old} will be deleted: the other key was used later") == new
     assert keys(world) == [new]
 
 
@@ -68,10 +68,10 @@ def test_a_key_that_nobody_used_yet_is_replaced_and_not_the_one_that_works(world
     world.later(60)
     unused = renew(world)
     # Just deployed, it may be in use, and IAM has not noted that yet.
-    renew(world, "the newer one was made, within a day", unused, code=1)
+    renew(world, "the newer key is less than a day old", unused, code=1)
     assert keys(world) == [old, unused]
     world.later(DAYS)
-    new = renew(world, f"IAM has noted no use of {unused}: a new one takes its place")
+    new = renew(world, f"IAM recorded no use of {unused}: a new key replaces it")
     assert (keys(world), new == unused) == ([old, new], False)
 
 
@@ -95,7 +95,7 @@ def test_a_pair_whose_storing_was_cut_off_is_not_there_and_another_one_is_made(w
 
     # WHEN it is looked at after an hour THEN the key is not there, and there is a way to another one
     world.later(3600)
-    assert "is there: access key of the functions" not in world.setup("--plan")[1]
+    assert "exists: access key of the functions" not in world.setup("--plan")[1]
     renew(world)
     use(world)
     assert old in keys(world)
@@ -114,7 +114,7 @@ def test_a_third_machine_is_told_that_there_are_two_and_deletes_neither(world):
         world.secrets.clear()
         world.later(60)
         done = world.setup(typed="yes\n")
-    ends(done, 1, f"{NAME}-functions has two, the most that a user may have", "python3 ops.py setup --new-key")
+    ends(done, 1, f"{NAME}-functions has two access keys, the maximum of a user", "python3 ops.py setup --new-key")
     assert len(keys(world)) == 2
 
 
@@ -131,7 +131,7 @@ def test_of_two_machines_the_key_goes_that_was_used_last_longer_ago_whichever_is
     use(world)
 
     # WHEN one goes THEN it is not that of the functions
-    renew(world, f"{other} goes: the other one was used later")
+    renew(world, f"{other} will be deleted: the other key was used later")
     assert keys(world) == [first[STORED]]
 
 

@@ -24,7 +24,7 @@ def test_a_permission_of_oms_that_is_missing_is_a_line_of_the_plan(world, right,
     world.oms.judges_rights = is_by_oms
     world.oms.deny(right)
     line = plan(world, 3)["sync task"]
-    assert line["state"] == "not seen"
+    assert line["state"] == "unreadable"
     assert ("400 OMS.0072" if is_by_oms else "403 APIGW.0302") in line["seen"]["en"]
     assert right in line["next"]["en"]
 
@@ -39,7 +39,7 @@ def test_a_missing_right_to_create_the_task_is_not_waited_for_as_a_grant(world):
         3,
         "sync task: ",
         "refused POST: 400 OMS.0072",
-        "Ask for what this needs: oms:synctask:list, oms:synctask:create",
+        "Request the permissions oms:synctask:list, oms:synctask:create",
     )
     assert world.ground.now() - began < 5 * 60
     assert world.made()["users"][f"{NAME}-oms"][1] == 0
@@ -71,7 +71,7 @@ def no_tasks(world, body):
 def test_an_answer_without_a_list_is_not_taken_for_an_empty_one(world, body):
     no_tasks(world, body)
     line = plan(world, 3)["sync task"]
-    assert (line["state"], "nothing that the cloud documents" in line["seen"]["en"]) == ("not seen", True)
+    assert (line["state"], "not in the cloud's documentation" in line["seen"]["en"]) == ("unreadable", True)
 
 
 @pytest.mark.parametrize("body", [b'{"count": 0}', b'{"tasks": null, "count": 0}', b'{"tasks": [], "count": 0}'])
@@ -84,7 +84,7 @@ def test_a_list_that_counts_none_is_empty(world, body):
 
 PLACES = {
     "source": ("source bucket photos", "cn-hangzhou", "Correct sourceBucket or region in s.yaml"),
-    "log": ("log bucket photos-oms-log", "cn-hangzhou", "Name another logBucket in s.yaml"),
+    "log": ("log bucket photos-oms-log", "cn-hangzhou", "Set another logBucket in s.yaml"),
     "destination": ("destination bucket photos-obs", "cn-north-4", "Correct destinationBucket or destinationRegion"),
 }
 
@@ -100,7 +100,7 @@ def test_a_bucket_in_another_region_is_named_with_both_and_the_way_out(world, na
         world.oss.create_bucket({"source": "photos", "log": world.log_bucket}[name], actual)
     what, region, way_out = PLACES[name]
     line = plan(world, 1)[what]
-    assert (line["state"], line["seen"]["en"]) == ("stop", f"it is in {actual}, and s.yaml names {region}")
+    assert (line["state"], line["seen"]["en"]) == ("stop", f"it is in {actual}, but s.yaml has {region}")
     assert line["next"]["en"].startswith(way_out)
 
 
@@ -110,7 +110,7 @@ def test_a_redirect_that_names_no_region_is_another_region_too(world):
     line = plan(world, 1)["destination bucket photos-obs"]
     assert (line["state"], line["seen"]["en"]) == (
         "stop",
-        "it is in another region than cn-north-4, which s.yaml names",
+        "it is not in cn-north-4, the region in s.yaml",
     )
 
 
@@ -154,14 +154,14 @@ def test_what_stops_it_stands_first_and_the_counts_stand_last(world):
     said = ends(world.setup(typed=YES), 1)
     lines = [line for line in said.splitlines() if line.startswith("  ") and not line.startswith("   ")]
     assert lines[0].startswith("  stop: destination bucket photos.obs")
-    assert lines[-1] == "  In all: 1 to settle first, 8 to create, 1 to change, nothing removed"
+    assert lines[-1] == "  Total: 1 to resolve first, 8 to create, 1 to change, nothing removed"
 
 
 def test_the_counts_are_those_of_the_lines(world):
-    said = well(world.setup("--plan"), "In all: 9 to create, 1 to change, nothing removed")
+    said = well(world.setup("--plan"), "Total: 9 to create, 1 to change, nothing removed")
     assert (said.count("  create: "), said.count("  change: ")) == (9, 1)
     well(world.setup(typed=YES))
-    well(world.setup("--plan"), "In all: nothing to do")
+    well(world.setup("--plan"), "Total: nothing to do")
     well(world.setup("--remove", "--plan"), "to remove, 1 by hand")
 
 
@@ -174,7 +174,7 @@ def test_each_key_that_is_asked_for_is_said_whose_it_is_and_why(world):
     hidden = [*world.huawei_credentials, key["AccessKeyId"], key["AccessKeySecret"]]
     said = well(world.setup("--only", "huawei", typed=YES, keys={}, hidden=hidden))
     for whose in (
-        "Access key of an administrator of Huawei Cloud: this command works in that account with it",
+        "Access key of a Huawei Cloud administrator: this command uses it in that account",
         f"OMS reads the source bucket photos with an access key of the RAM user {NAME}-oms.",
     ):
         assert said.count(whose) == 1

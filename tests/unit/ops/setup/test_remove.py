@@ -30,12 +30,12 @@ def left(world):
 def test_nothing_is_left_but_the_buckets_and_their_objects(world):
     world.oss.put(world.log_bucket, "oms_source_record/t/success_object/a", b"-")
     buckets = world.made()["buckets"]
-    removes(world, "Remove them first: s remove -y")
+    removes(world, "First remove the functions and triggers: s remove -y")
     assert world.made() == {**NOTHING, "buckets": buckets}
     assert list(world.oss.objects(world.log_bucket)) == ["oms_source_record/t/success_object/a"]
 
     # AND once more there is nothing to do
-    said = removes(world, "Setup has nothing to remove. The buckets are still there")
+    said = removes(world, "Setup has nothing to remove. The buckets and their objects are unchanged")
     assert ("Type yes" in said, "s deploy" in said) == (False, False)
 
     # AND it can be set up again
@@ -80,7 +80,7 @@ def test_what_others_made_or_attached_stays_and_is_named(world):
     world.oms.create_task(world.project_id, "t", lambda key: None, world.obs.bucket(world.destination_bucket))
 
     # WHEN all of setup's is taken away THEN what stays is not told as done
-    told = f"RAM role of trigger: RAM role {NAME}-trigger stays, because setup did not attach other"
+    told = f"RAM role of trigger: RAM role {NAME}-trigger is kept, because setup did not attach other"
     said = removes(world, f"wait: {told}", code=3)
     assert "Done: RAM role of trigger" not in said
 
@@ -89,7 +89,7 @@ def test_what_others_made_or_attached_stays_and_is_named(world):
     assert left(world) == {**NOTHING, **theirs, "tasks": [("photos", "photos-obs", True)]}
 
     # AND the next run says so as well
-    said = removes(world, f"wait: {told}", "Detach in the console what setup did not attach", code=3)
+    said = removes(world, f"wait: {told}", "Detach the policies that setup did not attach", code=3)
     assert "Setup has nothing to remove" not in said
 
 
@@ -98,9 +98,11 @@ def test_a_user_of_iam_to_whom_others_attached_something_stays_until_they_take_i
     policy = world.iam.create_policy(Asked((), given, {}))["policy"]["policy_id"]
     attached = world.iam_user("oms")["attached"]
     attached[policy] = 0.0
-    told = f"OMS writes to the destination: IAM user {NAME}-oms stays, because setup did not attach other"
+    told = (
+        f"IAM user for OMS to write to the destination: IAM user {NAME}-oms is kept, because setup did not attach other"
+    )
     for _ in range(2):
-        removes(world, told, "Detach in the console what setup did not attach", code=3)
+        removes(world, told, "Detach the policies that setup did not attach", code=3)
     del attached[policy]
     removes(world)
     assert left(world) == {**NOTHING, "iam policies": ["other"]}
@@ -123,10 +125,10 @@ def test_a_policy_of_setup_s_that_others_attached_stays_and_all_keys_go(world):
     user = iam.create_user(Asked((), {"name": "theirs"}, {}))["user"]["user_id"]
     (policy,) = world.iam_user("oms")["attached"]
     iam.users[user]["attached"][policy] = 0.0
-    told = f"the policy {NAME}-oms stays, because it is attached to something that setup did not make"
+    told = f"the policy {NAME}-oms is kept, because it is attached to an identity that setup did not create"
     for _ in range(2):
         # WHEN all is taken away, and once more THEN what stays is named
-        said = removes(world, f"wait: RAM user with whose key OMS reads the source: {told}", told, code=3)
+        said = removes(world, f"wait: RAM user for OMS to read the source: {told}", told, code=3)
         assert "nothing to remove" not in said
         theirs = {"users": {"theirs": ([f"{NAME}-oms"], 0)}, "policies": {f"{NAME}-oms": 1}}
         there = {"iam users": [("theirs", 1, 0)], "iam policies": [f"{NAME}-oms"]}
@@ -143,7 +145,7 @@ def test_a_policy_of_others_with_the_name_on_a_user_of_setup_s_stays_attached(wo
     user, ram = world.iam_user("oms"), world.ram.entities
     for policy in (world.iam.policies[next(iter(user["attached"]))], ram.policies[f"{NAME}-oms"]):
         policy["fields"] |= {"description": "mine", "Description": "mine"}
-    told = f"stays, because setup did not attach {NAME}-oms"
+    told = f"is kept, because setup did not attach {NAME}-oms"
     removes(world, f"RAM user {NAME}-oms {told}", f"IAM user {NAME}-oms {told}", code=3)
     assert (len(user["attached"]), ram.users[f"{NAME}-oms"]["attached"].keys()) == (1, {f"{NAME}-oms"})
     assert (user["keys"], ram.users[f"{NAME}-oms"]["keys"]) == ({}, {})
@@ -178,11 +180,11 @@ def test_a_migration_beside_another_task_stops_it_with_the_address_under_which_i
     name = f"oms_source_record/{address.split('/')[-2]}/state/migrate-{NAME}.json"
     world.oss.put(world.log_bucket, name, json.dumps({**begun, "prefixes": [""], "kept": []}).encode())
     to(world, SYNC_URL=task and address.replace(address.split("/")[-2], task))
-    removes(world, "Write SYNC_URL back into s.yaml as it was", address, code=1)
+    removes(world, "Restore the previous SYNC_URL in s.yaml", address, code=1)
 
     # WHEN that is done THEN it can be ended, and all taken away
     to(world, SYNC_URL=address)
-    removes(world, "End it first: python3 ops.py migrate --remove", code=1)
+    removes(world, "End the migration first: python3 ops.py migrate --remove", code=1)
     well(world.run("migrate", "--remove", typed="yes\n"))
     removes(world)
     assert left(world) == NOTHING

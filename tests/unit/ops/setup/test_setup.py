@@ -30,7 +30,7 @@ def whole():
 def test_what_it_makes_is_enough_for_an_object_to_arrive(world):
     # GIVEN two accounts in which every right is asked for
     world.binds_roles = True
-    cost = f"what a migration costs: {OPS} cost --objects N --size BYTES."
+    cost = f"the cost of a migration: {OPS} cost --objects N --size BYTES."
     well(world.setup(typed=YES), f"s deploy -y && {OPS} doctor", cost)
 
     # WHEN the project is deployed, and something is written
@@ -61,11 +61,11 @@ def test_a_plan_changes_nothing_and_is_made_by_its_hash(world):
     # WHEN another hash is given THEN nothing is done; with its own all is
     assert (world.setup("--yes", "00000000", "--agree")[0], world.made()) == (2, before[0])
     well(world.setup("--yes", shown["plan"], "--agree"))
-    said = well(world.setup("--plan"), "All is there.")
-    assert re.findall(r"^ *(create|change|remove|stop|not seen)", said, re.MULTILINE) == []
+    said = well(world.setup("--plan"), "All resources exist.")
+    assert re.findall(r"^ *(create|change|remove|stop|unreadable)", said, re.MULTILINE) == []
 
 
-@pytest.mark.parametrize(("language", "title"), [("en", "Plan of both clouds"), ("zh", "两朵云的计划")])
+@pytest.mark.parametrize(("language", "title"), [("en", "Plan for both clouds"), ("zh", "两家云的设置计划")])
 def test_a_page_of_the_plan_has_each_right_as_well(world, language, title):
     file = world.folder / "plan.html"
     well(world.setup("--plan", "--html", str(file), "--lang", language))
@@ -91,13 +91,13 @@ def test_what_it_fills_in_is_in_the_answers_that_an_upgrade_takes_and_the_rest_s
 def test_answers_that_cannot_be_read_stay_as_they_are_and_s_yaml_is_filled_in(world, written):
     file = world.folder / "answers.json"
     file.write_bytes(written)
-    said = well(world.setup(typed=YES), "Set up. ")
+    said = well(world.setup(typed=YES), "Setup is complete. ")
     address = world.variables()["SYNC_URL"]
     assert address
     if written.endswith(b"{}"):  # an editor's mark before it is no fault
         assert json.loads(file.read_text())["SYNC_URL"] == address
     else:
-        told = f'answers.json is no JSON, and stays as it is. Write into it: {{"SYNC_URL": "{address}"'
+        told = f'answers.json is not JSON and was not changed. Write into it: {{"SYNC_URL": "{address}"'
         assert (file.read_bytes(), told in said) == (written, True)
 
 
@@ -118,7 +118,10 @@ def test_a_file_that_extends_s_yaml_has_its_settings_but_not_its_answers_and_is_
     assert (given["objectPrefix"], given["replayRole"], given["access"]) == ("photos/", "staging-own", "default")
     assert given["HW_AK"] == "${secret('staging_HW_AK')}"
     assert [one.read_bytes() for one, _ in first] == [before for _, before in first]
-    well(world.setup("-t", str(file), "--remove", "--plan"), f"Remove them first: s remove -y -t {file.name}")
+    well(
+        world.setup("-t", str(file), "--remove", "--plan"),
+        f"First remove the functions and triggers: s remove -y -t {file.name}",
+    )
 
 
 def test_a_file_without_those_lines_is_told_what_to_write(world):
@@ -127,16 +130,16 @@ def test_a_file_without_those_lines_is_told_what_to_write(world):
     ends(world.setup(typed=YES), 2, 'Write it under vars: SYNC_URL: "https://oms.')
 
 
-NOBODY = "nobody can be asked"
+NOBODY = "Without a terminal"
 
 
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("y\n", ["Nothing was done", "run this again, and type yes in full"]),
-        ("yes\nyes\n", ["Nobody agreed, so nothing was done", "run this again, and type agree in full"]),
-        ("", ["Nothing was done", NOBODY]),
-        ("yes\n", ["Nobody agreed, so nothing was done", NOBODY]),
+        ("y\n", ["Nothing was changed", "run this again and type yes in full"]),
+        ("yes\nyes\n", ["Not confirmed: nothing was changed", "run this again and type agree in full"]),
+        ("", ["Nothing was changed", NOBODY]),
+        ("yes\n", ["Not confirmed: nothing was changed", NOBODY]),
     ],
     ids=["not in full", "not in full to the agreement", "Ctrl-D", "Ctrl-D at the agreement"],
 )
@@ -170,7 +173,7 @@ def test_grants_that_act_late_are_waited_for(world, minutes):
 
 def test_grants_that_never_act_end_with_what_it_waits_for_and_no_key_is_left(world):
     world.iam.acts_after = None
-    ends(world.setup(typed=YES), 3, "writing to the destination: the new key still may not")
+    ends(world.setup(typed=YES), 3, "writing to the destination: the new key still lacks the permission")
     assert world.made()["users"][f"{NAME}-oms"][1] == 0
     world.iam.acts_after = 0.0
     well(world.setup(typed=YES))
@@ -180,7 +183,7 @@ def test_grants_that_never_act_end_with_what_it_waits_for_and_no_key_is_left(wor
 def test_a_right_that_the_administrator_lacks_is_asked_for_and_not_waited_for(world):
     world.oms.deny("oms:synctask:create")
     began = world.ground.now()
-    ends(world.setup(typed=YES), 3, "refused POST: 403 APIGW.0302", "Ask for what this needs: oms:synctask:list, oms:")
+    ends(world.setup(typed=YES), 3, "refused POST: 403 APIGW.0302", "Request the permissions oms:synctask:list, oms:")
     assert world.ground.now() - began < 60
     assert world.made()["users"][f"{NAME}-oms"][1] == 0
 
@@ -213,43 +216,43 @@ def somebody_elses_policies_of_iam(world):
 
 # By what is wrong: how it becomes so, how setup ends, and what it says.
 WRONG = {
-    "no source": (lambda world: world.oss.remove_bucket("photos"), 1, "source bucket photos: there is none"),
-    "a log bucket with versions": (version, 1, "log bucket photos-oms-log: it keeps versions"),
+    "no source": (lambda world: world.oss.remove_bucket("photos"), 1, "source bucket photos: none"),
+    "a log bucket with versions": (version, 1, "log bucket photos-oms-log: versioning is or was enabled"),
     "a destination elsewhere": (
         lambda world: world.obs.create_bucket(world.destination_bucket, "cn-east-3"),
         1,
-        "destination bucket photos-obs: it is in cn-east-3, and s.yaml names cn-north-4",
+        "destination bucket photos-obs: it is in cn-east-3, but s.yaml has cn-north-4",
     ),
     "a destination with a period": (
         lambda world: to(world, destinationBucket="photos.obs"),
         1,
-        "its name has a period",
+        "the name has a period",
     ),
     "a destination of the archive": (
         lambda world: setattr(world.obs.create_bucket(world.destination_bucket), "storage_class", "COLD"),
         1,
-        "its class is COLD, which OMS does not write",
+        "storage class COLD, to which OMS does not write",
     ),
     "an alias of another account": (
         lambda world: setattr(world, "tool_account", "200**********002"),
         1,
-        "alias default of the Serverless Devs tool, which deploys: it is of another account: 200**********002",
+        "alias default of the Serverless Devs tool, for deployment: belongs to another account: 200**********002",
     ),
-    "a task of somebody else": (somebody_elses_task, 1, "there is one for these buckets, which setup did not make"),
+    "a task of somebody else": (somebody_elses_task, 1, "a task for these buckets exists that setup did not create"),
     "a user of that name": (
         lambda world: world.iam.users.update(x=IAM_USER),
         1,
-        "setup did not create this for this source bucket: IAM user photos-sync-functions",
+        "not created by setup for this source bucket: IAM user photos-sync-functions",
     ),
     "a policy of that name in RAM": (
         somebody_elses_policy_of_ram,
         1,
-        "setup did not create this for this source bucket: policy photos-sync-trigger",
+        "not created by setup for this source bucket: policy photos-sync-trigger",
     ),
     "policies of those names in IAM": (
         somebody_elses_policies_of_iam,
         1,
-        "setup did not create this for this source bucket: policy photos-sync-oms",
+        "not created by setup for this source bucket: policy photos-sync-oms",
     ),
     # What cannot be seen is named with its right.
     "a source that may not be seen": (
@@ -262,12 +265,12 @@ WRONG = {
     "a log bucket of somebody else": (
         lambda world: world.oss.create_bucket(world.log_bucket, owner="2000000000000002"),
         3,
-        "If the bucket is somebody else's, name another one in s.yaml: logBucket",
+        "If the bucket belongs to another account, set another bucket in s.yaml: logBucket",
     ),
     "a destination of somebody else": (
         lambda world: setattr(world.obs.create_bucket(world.destination_bucket), "owner", "somebody"),
         3,
-        "If the bucket is somebody else's, name another one in s.yaml: destinationBucket",
+        "If the bucket belongs to another account, set another bucket in s.yaml: destinationBucket",
     ),
 }
 IAM_USER = {
@@ -293,17 +296,17 @@ def test_what_is_in_the_way_and_is_somebody_s_to_mend_is_said_and_the_rest_is_ma
     world.obs.create_bucket(world.destination_bucket).encrypted = True
     well(
         world.setup(typed=YES),
-        "by hand: alias default of the Serverless Devs tool, which deploys: there is none",
+        "by hand: alias default of the Serverless Devs tool, for deployment: none",
         "s config add -a default",
-        "by hand: source bucket photos: its static website has subfolder pages",
-        "it fetches what it lacks from elsewhere when it is read",
-        "is there: destination bucket photos-obs: it is encrypted",
+        "by hand: source bucket photos: static website with subfolder pages",
+        "back-to-source rules: reading a missing object fetches it from another origin",
+        "exists: destination bucket photos-obs: encrypted",
     )
 
 
 def test_a_website_without_pages_of_subfolders_is_in_nobody_s_way(world):
     website(world, SUBFOLDERS.replace("true", "false"))
-    assert "is there: source bucket photos" in world.setup("--plan")[1]
+    assert "exists: source bucket photos" in world.setup("--plan")[1]
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -320,7 +323,7 @@ def test_what_somebody_has_to_choose_stops_it_before_anything_is_made(world, nam
 )
 def test_a_wrong_key_is_told_with_the_cloud_that_does_not_know_it(world, name, host):
     done = world.setup(keys={**world.administrators(), name: "x"})
-    said = ends(done, 1, "-> See that access key and secret belong together")
+    said = ends(done, 1, "-> Check that the access key and the secret match")
     assert re.search(rf"{host}\S+ refused (GET|POST): 40[0-4] ", said)
 
 
@@ -330,8 +333,8 @@ def test_a_limit_that_is_reached_is_told_with_what_it_is_about(world):
     ends(
         world.setup(typed=YES),
         1,
-        "IAM user with whose key OMS writes to the destination: iam.myhuaweicloud.com refused POST: 409 PAP5.0003",
-        "-> A limit of the account is reached",
+        "IAM user for OMS to write to the destination: iam.myhuaweicloud.com refused POST: 409 PAP5.0003",
+        "-> A quota of the account is exhausted",
     )
 
 
@@ -347,7 +350,7 @@ def test_what_was_changed_by_hand_is_put_right_and_what_others_made_stays(world,
     well(
         world.setup("--plan"),
         f"the policy {NAME}-function is not attached",
-        f"the policy {NAME}-trigger says something else, and will no longer allow oss:ListObjects on",
+        f"the policy {NAME}-trigger has different contents, and no longer allows oss:ListObjects on",
     )
     well(world.setup(typed=YES))
     assert world.made()["roles"] == {**made["roles"], f"{NAME}-trigger": sorted([f"{NAME}-trigger", "other"])}
@@ -358,7 +361,7 @@ READING = ["oss:GetObject on acs:oss:*:*:photos/*", "obs:object:getObject on obs
 
 def test_the_permission_to_read_objects_is_granted_with_its_reason_unless_it_is_left_out(world):
     # GIVEN a project before its setup THEN the plan names the permissions in both clouds, what for, and the way out
-    reason, way_out = "Objects are read for `cutover --sample` and `--deep`", 'set readObjects to "off" in s.yaml'
+    reason, way_out = "`cutover --sample` and `--deep` read objects", 'set readObjects to "off" in s.yaml'
     said = " ".join(well(world.setup("--plan")).split())
     assert [said.count(one) for one in (reason, way_out)] == [2, 2]
     of_functions = said[said.index("RAM role of forward") : said.index("RAM role of trigger")]
@@ -388,7 +391,7 @@ def test_permissions_that_are_left_out_later_are_named_in_the_plan(world, made):
     to(world, readObjects="off")
     # WHEN it is looked at again THEN just that is named, and nothing that stays
     said = well(world.setup("--plan"))
-    changes = [line.partition(", and will no longer allow ")[2] for line in said.splitlines() if "change: " in line]
+    changes = [line.partition(", and no longer allows ")[2] for line in said.splitlines() if "change: " in line]
     assert changes == READING
 
 
@@ -399,7 +402,7 @@ VIDEOS = (["photos", "photos-oms-log", "videos"], True)
 @pytest.mark.parametrize("address", ["filled in", "empty"])
 def test_another_destination_stops_it_because_the_task_goes_on_copying_to_the_one_of_before(world, made, address):
     to(world, destinationBucket="photos-new", **({"SYNC_URL": ""} if address == "empty" else {}))
-    ends(world.setup(typed=YES), 1, "stop: sync task: it copies photos to photos-obs, and s.yaml says otherwise")
+    ends(world.setup(typed=YES), 1, "stop: sync task: it copies photos to photos-obs, which differs from s.yaml")
     assert world.made() == made
     # What is said then leads on.
     well(world.setup("--remove", typed="yes\n"))
@@ -410,7 +413,7 @@ def test_another_destination_stops_it_because_the_task_goes_on_copying_to_the_on
 def test_with_another_source_nothing_is_taken_away_before_that_of_the_task_is_written_back(world, made):
     world.oss.create_bucket("videos")
     to(world, sourceBucket="videos")
-    said = ends(world.setup("--remove", typed="yes\n"), 1, "Write the source bucket back into s.yaml first: photos")
+    said = ends(world.setup("--remove", typed="yes\n"), 1, "First restore the source bucket in s.yaml: photos")
     assert ("remove: " in said, world.made()) == (False, {**made, "buckets": VIDEOS})
     # What is said then leads on.
     to(world, sourceBucket="photos")
@@ -423,7 +426,7 @@ def test_with_another_source_nothing_is_taken_away_before_that_of_the_task_is_wr
 def test_another_project_of_the_same_name_stops_it_and_the_first_keeps_all_it_has(world, made):
     world.oss.create_bucket("videos")
     to(world, SYNC_URL="", HW_AK="", HW_SK="", sourceBucket="videos", destinationBucket="videos-obs")
-    told = f"setup did not create this for this source bucket: IAM user {NAME}-functions, policy {NAME}-functions"
+    told = f"not created by setup for this source bucket: IAM user {NAME}-functions, policy {NAME}-functions"
     assert "remove: " not in ends(world.setup(typed=YES), 1, told)
     for words in (("--only", "alibaba"), ("--remove",)):
         world.setup(*words, typed=YES)
@@ -432,8 +435,8 @@ def test_another_project_of_the_same_name_stops_it_and_the_first_keeps_all_it_ha
 
 def test_a_task_that_is_stopped_is_not_taken_for_one_that_copies(world, made):
     world.oms.tasks[0].status = "STOPPED"
-    said = ends(world.setup("--plan"), 3, "wait: sync task: it is stopped, and copies nothing")
-    assert "All is there" not in said
+    said = ends(world.setup("--plan"), 3, "wait: sync task: stopped, copies nothing")
+    assert "All resources exist" not in said
 
 
 @pytest.mark.parametrize("cloud", ["Alibaba", "Huawei"])
@@ -443,7 +446,7 @@ def test_the_account_s_own_key_wants_a_second_yes(world, cloud):
         "Huawei": (world.iam, world.huawei_credentials),
     }[cloud]
     service.add_credentials(*key, holder="root")
-    ends(world.setup(typed="yes\nno\n"), 2, "The key of a user would be safer")
+    ends(world.setup(typed="yes\nno\n"), 2, "A user's key is safer")
     well(world.setup(typed=f"yes\n{YES}"))
 
 

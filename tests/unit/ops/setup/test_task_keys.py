@@ -11,7 +11,7 @@ from unit.ops.setup.setup_world import NAME, YES, ends, number_of, well
 
 NOTE = f"oms_source_record/setup/{NAME}-task.json"
 LOST = {"lost": Fault.drop_after(), "504": Fault.status_after(504)}
-ASKED = "OMS was asked for a sync task at "
+ASKED = "sync task requested at "
 
 
 def is_creation(request):
@@ -44,12 +44,12 @@ def test_a_task_whose_answer_is_lost_is_awaited_and_keeps_its_keys(world, answer
     world.oms.stale_for = 30.0
     world.oms.faults.add(LOST[answer], times=1, where=is_creation)
     # WHEN it is set up THEN that is the task, with keys that exist
-    well(world.setup(typed=YES), "Set up. ")
+    well(world.setup(typed=YES), "Setup is complete. ")
     (task,) = world.oms.tasks
     assert (world.variables()["SYNC_URL"], given(world)) == (task.sync_url, [keys(world)])
     assert (deleted(world), json.loads(world.oss.objects(world.log_bucket)[NOTE].data)["task"]) == ([], task.task_id)
     # AND nothing is left to do
-    assert "create" not in well(world.setup("--plan"), "All is there.")
+    assert "create" not in well(world.setup("--plan"), "All resources exist.")
 
 
 def test_a_run_that_ends_at_the_creation_is_followed_by_one_that_waits(world):
@@ -62,7 +62,7 @@ def test_a_run_that_ends_at_the_creation_is_followed_by_one_that_waits(world):
     assert (len(world.oms.tasks), len(first)) == (1, 2)
 
     # WHEN it is run again at once THEN the plan names the keys, and deletes none
-    said = well(world.setup(typed=YES), f"create: sync task: {ASKED}", "Setup waits until OMS lists it", *first)
+    said = well(world.setup(typed=YES), f"create: sync task: {ASKED}", "Setup waits until OMS lists the task", *first)
     assert ("remove: " in said, given(world), keys(world)) == (False, [first], first)
 
 
@@ -78,15 +78,15 @@ def never_listed(world):
     world.oms.stale_for = 3600.0
     world.oms.faults.add(Fault.drop_after(), times=1, where=is_creation)
     began = world.ground.now()
-    ends(world.setup(typed=YES), 3, f"wait: sync task: {ASKED}", "Run this again: the plan names the keys that go")
+    ends(world.setup(typed=YES), 3, f"wait: sync task: {ASKED}", "Run this again: the plan lists the keys to delete")
     assert 300 <= world.ground.now() - began < 330
     return keys(world)
 
 
 def test_after_five_minutes_the_plan_asks_before_the_keys_go(world, never_listed):
     # GIVEN keys that stayed WHEN somebody says no THEN they still stay
-    said = ends(world.setup(typed="no\n"), 2, f"that nothing uses: {ASKED}", *never_listed)
-    assert (said.count("remove: access keys of "), keys(world)) == (2, never_listed)
+    said = ends(world.setup(typed="no\n"), 2, f"unused access keys of RAM user {NAME}-oms: {ASKED}", *never_listed)
+    assert (said.count("remove: unused access keys of "), keys(world)) == (2, never_listed)
     # WHEN somebody says yes THEN another task has new ones
     well(world.setup(typed=YES))
     assert (given(world)[1], set(keys(world)) & set(never_listed)) == (keys(world), set())
@@ -95,10 +95,10 @@ def test_after_five_minutes_the_plan_asks_before_the_keys_go(world, never_listed
     world.later(3600)
     world.oms.stale_for = 0.0
     first, second = world.oms.tasks
-    said = well(world.setup("--plan"), "by hand: sync task: OMS has others that setup made", first.sync_url)
+    said = well(world.setup("--plan"), "by hand: sync task: OMS has other tasks created by setup", first.sync_url)
     assert world.variables()["SYNC_URL"] == second.sync_url
     world.forget()
-    well(world.setup("--plan"), "by hand: sync task: OMS has others that setup made", first.sync_url)
+    well(world.setup("--plan"), "by hand: sync task: OMS has other tasks created by setup", first.sync_url)
 
 
 def test_keys_that_became_late_after_the_plan_was_shown_are_not_deleted(world):
@@ -109,7 +109,7 @@ def test_keys_that_became_late_after_the_plan_was_shown_are_not_deleted(world):
         world.setup(typed=YES)
     first = unlocked(world)
     world.meanwhile[world.asked + 48] = lambda: world.later(400)
-    ends(world.setup(typed=YES), 3, f"is there: access keys of RAM user {NAME}-oms that nothing uses: {ASKED}")
+    ends(world.setup(typed=YES), 3, f"exists: unused access keys of RAM user {NAME}-oms: {ASKED}")
     assert (keys(world), len(world.oms.tasks)) == (first, 1)
 
 
@@ -128,12 +128,12 @@ def test_a_removal_right_after_an_unknown_outcome_removes_nothing(world):
 
 def test_a_task_that_was_created_and_is_not_listed_yet_is_the_project_s(world):
     world.oms.stale_for = 30.0
-    well(world.setup(typed=YES), "Set up. ")
+    well(world.setup(typed=YES), "Setup is complete. ")
     (task,) = world.oms.tasks
     assert world.variables()["SYNC_URL"] == task.sync_url
-    well(world.setup("--plan"), "is there: sync task: OMS created it at ")
+    well(world.setup("--plan"), "exists: sync task: created by OMS at ")
     world.forget()
-    well(world.setup("--plan"), "is there: sync task: OMS created it at ")
+    well(world.setup("--plan"), "exists: sync task: created by OMS at ")
 
 
 @pytest.mark.parametrize("cloud", ["RAM", "IAM"])
@@ -144,7 +144,7 @@ def test_a_task_whose_key_was_deleted_is_a_fault_of_the_plan(world, made, cloud)
     else:
         world.iam_user("oms")["keys"].clear()
     lost = here if cloud == "RAM" else there
-    told = f"stop: sync task: the access keys that OMS got for it no longer exist: {lost}. It copies nothing"
+    told = f"stop: sync task: the access keys of this task no longer exist: {lost}. The task copies nothing"
     ends(world.setup(typed=YES), 1, told, "-> Delete the task in the OMS console, and empty SYNC_URL")
 
     # WHEN that is done THEN there is a task that copies

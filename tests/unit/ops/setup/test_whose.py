@@ -53,8 +53,13 @@ def test_a_thing_of_others_with_the_project_s_name_stops_the_plan(world, kind):
     create, name, called = FOREIGN[kind]
     create(world, name)
     before = world.everything()
-    told = f"setup did not create this for this source bucket: {called} {name}"
-    ends(world.setup(typed=YES), 1, told, "-> Rename or delete it if nothing uses it, or choose another functionName")
+    told = f"not created by setup for this source bucket: {called} {name}"
+    ends(
+        world.setup(typed=YES),
+        1,
+        told,
+        "-> If it is unused, rename or delete it. Otherwise choose another functionName",
+    )
     assert world.everything() == before
 
 
@@ -84,7 +89,7 @@ def test_a_thing_that_appears_after_the_plan_stays_as_it_is(world, kind):
     )
     world.meanwhile[number - 1] = create
     # WHEN it is set up THEN that thing is named, and nothing was done to it
-    ends(world.setup(typed=YES), 2, "setup did not create this for this source bucket: ")
+    ends(world.setup(typed=YES), 2, "not created by setup for this source bucket: ")
     assert [things[name]] == first
 
 
@@ -100,7 +105,7 @@ def test_a_user_that_somebody_else_made_anew_keeps_its_keys_and_gets_none(made, 
         holders = Alibaba(session, variables).reader, Huawei(session, variables).writer
     # WHEN a migration asks for them THEN it sees no key to delete, and makes none
     for holder in holders:
-        with pytest.raises(UsageError, match="setup did not create this"):
+        with pytest.raises(UsageError, match="not created by setup"):
             holder.make_key()
     assert ([holder.key_ids() for holder in holders], world.everything()) == ([[], []], before)
 
