@@ -126,7 +126,7 @@ def test_on_a_terminal_states_have_colours(environment, stand_in):
     assert missing_parts(terminal.shown, *told) == ["\x1b[2J"]
 
 
-HINT = f"compare goes on in the cloud. Check the progress: {OPS} compare --deep --look"
+HINT = f"compare continues in the cloud. Its progress: {OPS} compare --deep --look"
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_function_log_does_not_explain_a_missing_answer(stand_in, tmp_path):
     logged = invoke_output("", logs="OBS said AccessDenied").partition("Invoke instanceId")[0]
     for output in (logged, logged.partition("\n====")[0]):
         stand_in.plan({"*": {"out": output, "code": 1}})
-        with pytest.raises(ToolError, match="gave no answer"):
+        with pytest.raises(ToolError, match="returned no answer"):
             Tool(None, tmp_path).ask("doctor", {})
 
 

@@ -206,7 +206,7 @@ def test_a_project_that_is_closed_meanwhile_is_left_alone(world):
 
 def test_no_project_is_closed_while_old_objects_are_on_their_way(world):
     begun(world)
-    ends(world.run("close"), 1, "a migration of the existing objects is not over", f"{OPS} migrate --look")
+    ends(world.run("close"), 1, "the migration of the existing objects is not finished", f"{OPS} migrate --look")
     assert CALL(Caller(world), "certify", {"look": True})["closed"] is None
 
     well(world.migrate())
@@ -250,7 +250,7 @@ def test_without_a_sync_task_the_migration_s_keys_are_not_taken_for_those_that_n
     to(world, SYNC_URL="")
 
     # WHEN it is set up again THEN its keys are not taken for those that nobody has, and how to end it is said
-    ends(world.setup(typed=YES), 1, "stop: sync task: a migration of the existing objects is not over")
+    ends(world.setup(typed=YES), 1, "stop: sync task: the migration of the existing objects, begun with another sync task")
     assert world.oms_keys() == keys
     to(world, SYNC_URL=address)
     well(world.migrate("--remove"))
@@ -273,7 +273,7 @@ def test_setup_does_not_remove_what_a_migration_works_with(world):
 
 
 def test_who_stops_following_leaves_it_running_and_may_come_back(world):
-    assert f"The migration goes on at OMS. Check the progress: {OPS} migrate --look" in begun(world)
+    assert f"The migration goes on at OMS. See how far it is: {OPS} migrate --look" in begun(world)
     well(world.migrate("--look"), "The migration is running", "to go (an estimate)")
     world.later(1200)
     well(world.migrate("--look"), "Delete its access keys:")
@@ -550,8 +550,8 @@ def test_a_group_that_somebody_deleted_is_said_to_be_gone(world):
 
 
 def test_without_one_each_command_says_so(world):
-    assert world.migrate("--look") == (0, "No migration of the existing objects is on its way.\n")
-    assert world.migrate("--remove") == (0, "No migration of the existing objects is on its way.\n")
+    assert world.migrate("--look") == (0, "No migration of the old objects is on its way.\n")
+    assert world.migrate("--remove") == (0, "No migration of the old objects is on its way.\n")
     for word in ("--pause", "--go-on", "--retry"):
         ends(world.migrate(word), 2, f"Begin one: {OPS} migrate")
 

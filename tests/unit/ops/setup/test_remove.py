@@ -153,7 +153,7 @@ def test_a_policy_of_others_with_the_name_on_a_user_of_setup_s_stays_attached(wo
 
 def test_what_setup_wrote_into_s_yaml_is_taken_back_and_nothing_else(world):
     before = world.variables()
-    removes(world, "change: s.yaml: SYNC_URL, HW_AK, HW_SK are emptied")
+    removes(world, "change: s.yaml: empty SYNC_URL, HW_AK, HW_SK")
     assert world.variables() == {**before, "SYNC_URL": "", "HW_AK": "", "HW_SK": ""}
     assert json.loads((world.folder / "answers.json").read_text())["SYNC_URL"] == ""
 
@@ -161,7 +161,7 @@ def test_what_setup_wrote_into_s_yaml_is_taken_back_and_nothing_else(world):
 def test_an_address_of_a_task_that_somebody_else_made_stays_in_s_yaml(world):
     task = world.oms.create_task(world.project_id, "t", lambda key: None, world.obs.bucket(world.destination_bucket))
     to(world, SYNC_URL=task.sync_url)
-    removes(world, "change: s.yaml: HW_AK, HW_SK are emptied")
+    removes(world, "change: s.yaml: empty HW_AK, HW_SK")
     assert world.variables()["SYNC_URL"] == task.sync_url
 
 
