@@ -34,6 +34,8 @@ from oss_oms_sync.answers.text import t
 _NEEDED_TO_REMOVE = ("functionName", "region", "sourceBucket", "logBucket")
 _NEEDED = (*_NEEDED_TO_REMOVE, "SYNC_URL")
 _LOOK_SECONDS = 5.0
+# Headers in the source are changed within this time, so that OMS's counts have enough of theirs left.
+_MAX_CHANGE_DELAY = 300.0
 
 _REMOVE = Typed("canary", remove=True)
 _LEFT = t("Objects of the canary are left. Delete them: {command}", command=_REMOVE)
@@ -162,13 +164,17 @@ class _Run:
             source.upload(key, original.contents(self._run), UPLOAD_PART, original.headers)
         else:
             source.put(key, original.contents(self._run), original.headers)
-        response = source.head(key)
-        trace = Trace(original, key)
-        if response:
-            trace.etag, trace.written = response.headers.get("etag", "").strip('"'), hops.modified(response)
+        trace = self._trace(original, key)
         self._watch.traces.append(trace)
         if original.twice:
             session.caller.ask("forward", _event(self._accounts.variables, trace))
+
+    def _trace(self, original: CanaryObject, key: str) -> Trace:
+        """Return the beginning of an object's way: its version in the source."""
+        response = self._accounts.source.head(key)
+        if response is None:
+            return Trace(original, key)
+        return Trace(original, key, response.headers.get("etag", "").strip('"'), hops.modified(response))
 
     def _follow(self) -> None:
         """Follow the objects until all have arrived, or the others have exceeded their limits."""
@@ -178,10 +184,14 @@ class _Run:
         while True:
             watch.look()
             elapsed = session.clock.monotonic() - began
+            if elapsed < _MAX_CHANGE_DELAY and (trace := watch.changeable()):
+                self._change_in_source(trace)
             waiting = {hop: originals for hop, originals in watch.missing().items() if elapsed < LIMITS[hop]}
+            left = max((LIMITS[hop] - elapsed for hop in waiting), default=0.0)
+            if watch.change and watch.change_left:
+                waiting["change"], left = [watch.change.original], max(left, watch.change_left)
             if not waiting:
                 return
-            left = max(LIMITS[hop] for hop in waiting) - elapsed
             session.progress(
                 t(
                     "waiting at most {left} more for: {what}",
@@ -191,6 +201,16 @@ class _Run:
             )
             # The first minute has shorter intervals, for precise times.
             session.clock.sleep(_LOOK_SECONDS if elapsed < 60 else 3 * _LOOK_SECONDS)
+
+    def _change_in_source(self, trace: Trace) -> None:
+        """Change headers of an object in the source, and note it: OSS sends an event, or none."""
+        session, source = self._session, self._accounts.source
+        session.progress(t("changing headers of {title} in OSS", title=title_of(trace.original, session.lang)))
+        # The records have whole seconds: those of the change are later than the first.
+        session.clock.sleep(2.0)
+        self._journals.write(self._journal, session.clock.now())
+        source.replace_headers(trace.key, {**trace.original.headers, "Cache-Control": "max-age=61"})
+        self._watch.note_change(self._trace(trace.original, trace.key))
 
     def _compare(self) -> None:
         carries = self._accounts.shown.get("enable_metadata_migration") is True

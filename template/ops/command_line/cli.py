@@ -212,7 +212,10 @@ def _open(session: Session, options: Namespace) -> int:
 
 
 def _cost(session: Session, options: Namespace) -> int:
-    prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price)
+    # A price of the user's own holds by night as well, unless there is a price of the night.
+    usual_night = Prices().night_egress if options.egress_price == Prices().egress else options.egress_price
+    night = usual_night if options.night_price is None else options.night_price
+    prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price, night)
     plan = estimate.Workload(options.objects, options.size, options.rate, options.lanes, options.sample, prices)
     costs = estimate.estimate(plan)
     session.show(options, cost_table.report(plan, costs, session.lang), costs.to_json(plan))

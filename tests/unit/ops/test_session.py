@@ -23,7 +23,7 @@ from support.ops import (
     pass_answer,
 )
 
-BROKEN = ToolError(Text("broken", "坏了"), Text("mend it", "修复"))
+BROKEN = ToolError(Text("broken", chinese="坏了"), Text("mend it", chinese="修复"))
 
 
 @pytest.fixture(autouse=True)

@@ -205,7 +205,9 @@ def test_what_moves_for_ever_is_waited_for_some_hours():
     assert missing_parts(seen.messages, "in progress: moving 2. Recheck in ", "   look: left: moving 2\n") == []
 
 
-TOO_MANY = FunctionError("PayloadError", Text("The lists name 12,000 keys", "清单中有 12,000 个"), Text("", ""))
+TOO_MANY = FunctionError(
+    "PayloadError", Text("The lists name 12,000 keys", chinese="清单中有 12,000 个"), Text("", chinese="")
+)
 
 
 @pytest.mark.parametrize(
@@ -635,7 +637,7 @@ def test_on_a_terminal_it_asks_when_writes_stopped(command, typed, payload):
 
 
 def test_an_error_in_the_midst_ends_it_with_what_to_do(command):
-    seen = world(compare=ToolError(Text("no network", "无网络"), Text("check it", "检查"), ["| said"]))
+    seen = world(compare=ToolError(Text("no network", chinese="无网络"), Text("check it", chinese="检查"), ["| said"]))
     assert command(seen, "cutover", "--frozen-since", FROZEN_TEXT) == 1
     assert seen.messages.splitlines()[-2:] == ["no network", "-> check it"]
 

@@ -14,16 +14,17 @@ from ops.clouds.keys import Keys, Secret
 from ops.clouds.oms import TaskGroups, Wanted
 from ops.clouds.services import Service
 from ops.cost import effort
+from oss_oms_sync.answers.bandwidth import NIGHTS
 from sandbox.oms.copier import CopyFailure
 from sandbox.server.faults import Fault
+from support.sdk_requests import compare_with_sdk, huawei_client
 from unit.ops.migrate.migrate_world import MigrateWorld
-from unit.ops.setup.setup_world import ends, well
-from unit.ops.setup.test_requests import compared, huawei
+from unit.ops.setup.setup_world import expect_exit, expect_success
 
 
 @pytest.fixture(scope="module")
 def sent():
-    """The requests of a migration that is paused, goes on, fails, is tried again and ended."""
+    """Return the requests of a migration that is paused, continued, retried and ended."""
     with MigrateWorld() as world:
         world.fill(200)
 
@@ -33,9 +34,11 @@ def sent():
 
         world.oms.groups.prepare = prepare
         world.stop_following_after(30)
-        assert world.migrate("--restore")[0] == 130
+        assert world.migrate("--restore", "--nights")[0] == 130
+        world.stop_following_after(10)
+        assert world.migrate("--day-and-night")[0] == 130
         for word, code in (("--look", 0), ("--pause", 0), ("--go-on", 1), ("--retry", 1), ("--remove", 0)):
-            ends(world.migrate(word), code)
+            expect_exit(world.migrate(word), code)
         return [request for request in world.sent if "/taskgroups" in urlsplit(request.url).path]
 
 
@@ -44,13 +47,13 @@ def no_proxy(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
-def created(src_node, dst_node, **rest):
-    """The body of CreateTaskGroup as the SDK has it."""
-    return v2.CreateTaskGroupReq(v2.TaskGroupSrcNode(**src_node), dst_node=v2.TaskGroupDstNode(**dst_node), **rest)
+def build_order(src_node, dst_node, **options):
+    """Return the body of CreateTaskGroup as the SDK has it."""
+    return v2.CreateTaskGroupReq(v2.TaskGroupSrcNode(**src_node), dst_node=v2.TaskGroupDstNode(**dst_node), **options)
 
 
 GROUPS = {
-    ("POST", "/v2/{_}/taskgroups"): ("create_task_group", v2.CreateTaskGroupRequest, created),
+    ("POST", "/v2/{_}/taskgroups"): ("create_task_group", v2.CreateTaskGroupRequest, build_order),
     ("GET", "/v2/{_}/taskgroups"): ("list_task_group", v2.ListTaskGroupRequest, None),
     ("GET", "/v2/{_}/taskgroups/{group_id}"): ("show_task_group", v2.ShowTaskGroupRequest, None),
     ("PUT", "/v2/{_}/taskgroups/{group_id}/stop"): ("stop_task_group", v2.StopTaskGroupRequest, None),
@@ -64,13 +67,18 @@ GROUPS = {
         v2.RetryTaskGroupRequest,
         v2.RetryTaskGroupReq,
     ),
+    ("PUT", "/v2/{_}/taskgroups/{group_id}/update"): (
+        "update_task_group",
+        v2.UpdateTaskGroupRequest,
+        v2.UpdateBandwidthPolicyReq,
+    ),
     ("DELETE", "/v2/{_}/taskgroups/{group_id}"): ("delete_task_group", v2.DeleteTaskGroupRequest, None),
 }
 
 
 def test_calls_about_task_groups(box, sent):
     key = BasicCredentials(*box.huawei_credentials, box.project_id)
-    compared(sent, box.oms, GROUPS, [huawei(v2, box.oms, key, v2.OmsClient)])
+    compare_with_sdk(sent, box.oms, GROUPS, [huawei_client(v2, box.oms, key, v2.OmsClient)])
 
 
 KEYS = Keys(Secret("a"), Secret("s"), Secret())
@@ -84,6 +92,7 @@ WANTED = Wanted("photos", "cn-hangzhou", "photos-obs", "cn-north-4", [""], "note
         lambda groups: groups.pause("1"),
         lambda groups: groups.go_on("1", KEYS, KEYS),
         lambda groups: groups.retry("1", KEYS, KEYS, only_failed=True),
+        lambda groups: groups.limit("1", NIGHTS),
         lambda groups: groups.delete("1"),
     ],
 )
@@ -98,7 +107,7 @@ SIZE = 10
 
 
 def counted(objects, *words):
-    """The requests that a command makes, by the service, until all is in OBS."""
+    """Return the number of requests of a command by service, until all objects are in OBS."""
     requests = Counter()
     with MigrateWorld() as world:
         world.fill(objects, size=SIZE)
@@ -110,9 +119,9 @@ def counted(objects, *words):
                 return False
 
             getattr(world, name).faults.add(Fault.hang(), where=counting)
-        well(world.run(*words, typed=""))
+        expect_success(world.run(*words, typed=""))
         world.later(60)
-        assert world.copied() == objects
+        assert world.count_copies() == objects
     return requests
 
 
