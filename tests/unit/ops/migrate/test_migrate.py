@@ -211,7 +211,7 @@ def test_without_a_sync_task_the_migration_s_keys_are_no_orphans(world):
 
 def test_setup_does_not_remove_what_a_migration_works_with(world):
     world.begin_migration()
-    address, reason = world.variables()["SYNC_URL"], "migration of the existing objects: it is not over"
+    address, reason = world.variables()["SYNC_URL"], "migration of the existing objects: not finished"
     expect_exit(
         world.setup("--remove", typed="yes\n"), 1, reason, "End the migration first: python3 ops.py migrate --remove"
     )

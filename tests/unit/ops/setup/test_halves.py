@@ -50,7 +50,7 @@ def create_reader_key(world):
 
 def test_two_people_who_hand_one_key_over_end_as_one_does(world, whole):
     # GIVEN an administrator who sets up Alibaba Cloud; setup names the key that the other administrator needs
-    wanted = f"by hand: access key of {NAME}-oms, for the setup of Huawei Cloud: there is none"
+    wanted = f"by hand: access key of {NAME}-oms, for the setup of Huawei Cloud: none"
     expect_success(set_up_alibaba(world), wanted, "python3 ops.py setup --only huawei")
     assert [request.url for request in world.sent if "huawei" in request.url] == []
 
@@ -136,7 +136,7 @@ def waiting_resources(output):
 
 def printed_policies(output, version):
     """Return the policies that are printed to be copied, by user."""
-    parts = re.split(r"\d\. Create the (?:IAM|RAM) user (\S+),", closing_steps(output))
+    parts = re.split(r"\d\. Create the (?:IAM|RAM) user (\S+) ", closing_steps(output))
     texts = zip(parts[1::2], parts[2::2], strict=True)
     policies = {name: re.findall(rf'{{"Version": "{version}".*', text) for name, text in texts}
     return {name: [*map(json.loads, lines)] for name, lines in policies.items() if lines}
@@ -185,7 +185,7 @@ def test_the_user_made_by_hand_as_it_is_printed_is_setup_s_own(world):
     world.iam.deny("iam:users:createUserV5")
     output = expect_exit(world.setup(typed=YES), 3)
     # WHEN they are made by hand, with the description that is printed
-    for name, mark in re.findall(r"Create the IAM user (\S+), .* description (\S+), in its own", closing_steps(output)):
+    for name, mark in re.findall(r"Create the IAM user (\S+) .* description (\S+), in its own", closing_steps(output)):
         world.iam.create_user(Asked((), {"name": name, "description": mark}, {}))
     # THEN it does the rest itself
     expect_success(world.setup(typed=YES))

@@ -100,7 +100,7 @@ def test_an_iam_user_with_a_policy_of_others_stays_until_it_is_detached(world):
     policy = world.iam.create_policy(Asked((), fields, {}))["policy"]["policy_id"]
     attached = world.iam_user("oms")["attached"]
     attached[policy] = 0.0
-    reason = f"OMS writes to the destination: IAM user {NAME}-oms is kept, because setup did not attach other"
+    reason = f"IAM user for OMS to write to the destination: IAM user {NAME}-oms is kept, because setup did not attach other"
     for _ in range(2):
         remove(world, reason, "Detach the policies that setup did not attach", code=3)
     del attached[policy]

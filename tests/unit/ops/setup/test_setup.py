@@ -232,8 +232,8 @@ def change_iam_marks(world):
 
 # By what is wrong: how it becomes so, how setup ends, and what it says.
 WRONG = {
-    "no source": (lambda world: world.oss.remove_bucket("photos"), 1, "source bucket photos: there is none"),
-    "a log bucket with versions": (enable_versioning, 1, "log bucket photos-oms-log: it keeps versions"),
+    "no source": (lambda world: world.oss.remove_bucket("photos"), 1, "source bucket photos: none"),
+    "a log bucket with versions": (enable_versioning, 1, "log bucket photos-oms-log: versioning is or was enabled"),
     "a destination elsewhere": (
         lambda world: world.obs.create_bucket(world.destination_bucket, "cn-east-3"),
         1,
@@ -312,7 +312,7 @@ def test_obstacles_to_settle_by_hand_are_named_and_all_else_is_created(world):
     world.obs.create_bucket(world.destination_bucket).encrypted = True
     expect_success(
         world.setup(typed=YES),
-        "by hand: alias default of the Serverless Devs tool, for deployment: there is none",
+        "by hand: alias default of the Serverless Devs tool, for deployment: none",
         "s config add -a default",
         "by hand: source bucket photos: static website with subfolder pages",
         "back-to-source rules: reading a missing object fetches it from another origin",
