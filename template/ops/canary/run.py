@@ -133,8 +133,15 @@ class _Run:
             session.hint = None
         titles = {hop: [canary_object.title for canary_object in waiting] for hop, waiting in missing.items()}
         answer = {"code": code, "missing": titles, "unfinished": self._watch.unfinished, "report": report}
+        # The file comes first: a reader of the output, such as head, may end this program.
+        if options.report:
+            self._write_report(options.report, report)
         session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
-        self._keep(options.report, report)
+        default_file = Path("field-report.json")
+        if not options.report and session.agrees(
+            t("Write the field report, which names nobody, to {wanted}? [y/N]", wanted=default_file)
+        ):
+            self._write_report(default_file, report)
         if not is_gone:
             session.say(_LEFT)
             return code or INCOMPLETE
@@ -241,22 +248,16 @@ class _Run:
         else:
             session.say(t("Doctor goes by what was seen: {command}", command=Typed("doctor")))
 
-    def _keep(self, file: Path | None, report: dict[str, Any]) -> None:
-        """Write the report to a file if the user wants it."""
-        session, default_file = self._session, Path("field-report.json")
-        if file is None and session.agrees(
-            t("Write the field report, which names nobody, to {wanted}? [y/N]", wanted=default_file)
-        ):
-            file = default_file
-        if file:
-            session.write(file, f"{json.dumps(report, indent=1)}\n")
-            session.say(
-                t(
-                    "No name, key, host, ETag or time is in {file}. It helps others: attach it to a field report at the"
-                    " project's issues.",
-                    file=str(file),
-                )
+    def _write_report(self, file: Path, report: dict[str, Any]) -> None:
+        session = self._session
+        session.write(file, f"{json.dumps(report, indent=1)}\n")
+        session.say(
+            t(
+                "No name, key, host, ETag or time is in {file}. It helps others: attach it to a field report at the"
+                " project's issues.",
+                file=str(file),
             )
+        )
 
 
 def _event(variables: Mapping[str, str], trace: Trace) -> dict[str, Any]:

@@ -65,6 +65,9 @@ REASONS = (
 )
 
 
+_PROMETHEUS = option(
+    "--prometheus", t("also write metrics for node_exporter's textfile collector (*.prom)"), metavar="FILE", type=Path
+)
 _PREFIX = option("--prefix", t("only object keys with this prefix"), metavar="PREFIX", type=quantities.prefix)
 _DEEP = flag("--deep", t("read objects at the source that are not proven equal"))
 _OF_PASSES = (
@@ -88,12 +91,19 @@ COMMANDS = {
             option(
                 "--hours", t("how many hours OMS's statistics go back (24)"), type=quantities.whole(1, 744), metavar="N"
             ),
+            _PROMETHEUS,
             flag(
                 "--acknowledge",
                 t("mark all copy failures so far as resolved; in a closed project, only what came after the close"),
             ),
         ),
         page=True,
+    ),
+    "fleet": Command(
+        t("show the status of several projects, the worst first"),
+        (option("folders", t("folders of projects"), metavar="FOLDER", nargs="+", type=Path), _PROMETHEUS),
+        page=True,
+        asks=False,
     ),
     "story": Command(t("show one object's history"), (option("key", t("the object key, as it is"), metavar="KEY"),)),
     "replay": Command(

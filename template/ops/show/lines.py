@@ -20,6 +20,7 @@ from ops.report.blocks import (
     FindingBlock,
     Heading,
     Items,
+    Link,
     Paragraph,
     Phrase,
     Picture,
@@ -167,6 +168,8 @@ def _flat(say: Words, phrase: Phrase | Cell) -> str:
             return ""
         case Span(_, content) | Cell(content):
             return _flat(say, content)
+        case Link(_, shown):
+            return shown
         case Rounded(_, exact):
             return _flat(say, exact)
         case Time(written, _, age):

@@ -3,11 +3,13 @@
 import json
 import re
 from datetime import datetime, timedelta, timezone
+from unittest.mock import patch
 
 import pytest
 
 from ops.canary import hops, objects
 from ops.canary.outcome import since
+from ops.terminal import Screen
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oss.deliveries import EventFault
 from sandbox.server.faults import Fault
@@ -52,6 +54,16 @@ def test_all_objects_come_are_equal_and_are_deleted(world):
 def test_no_time_of_a_hop_is_negative_if_the_clock_of_obs_is_slow():
     sent = datetime(2026, 1, 2, tzinfo=timezone.utc)
     assert [since(sent, sent + timedelta(seconds=late)) for late in (-2, -0.4, 3)] == ["+0 s", "+0 s", "+3 s"]
+
+
+def test_large_objects_show_the_size_of_oms_s_parts():
+    """One large object lies between the possible sizes of a part, the other above both."""
+    units = {"MB": 10**6, "MiB": 2**20}
+    smaller, larger = sorted(objects.PARTS.values())
+    assert {name: int(name.split()[0]) * units[name.split()[1]] for name in objects.PARTS} == objects.PARTS
+    sizes = {canary_object.title: canary_object.size for canary_object in objects.canary_objects()}
+    assert smaller < sizes["between"] < larger < sizes["above"]
+    assert sizes["above"] > objects.UPLOAD_PART
 
 
 def test_objects_of_others_stay(world):
@@ -224,7 +236,7 @@ def test_a_canary_killed_at_any_request_is_removed_completely():
     for number in draw_requests(range(1, every), max(1, 6000 // SCHEDULES)):
         with CanaryWorld(number) as world:
             world.cut_short(number)
-            assert (world.canary("--remove").code, world.leftovers(after=3600)) == (0, []), number
+            assert (world.canary("--remove").code, world.leftovers(after=1200)) == (0, []), number
 
 
 def test_leftovers_are_named_and_not_touched_by_another_canary(world):
@@ -446,6 +458,13 @@ def test_a_report_that_cannot_be_written_stops_it_before_requests(world):
     assert world.sent == []
 
 
+def test_the_report_is_written_before_the_outcome_is_printed(world):
+    file, has_file = world.folder / "report.json", []
+    with patch.object(Screen, "answer", lambda *_: has_file.append(file.exists())):
+        world.canary("--report", str(file))
+    assert has_file == [True]
+
+
 def test_the_report_is_written_to_its_file_and_not_printed(world):
     file = world.folder / "report.json"
     done = world.canary("--report", str(file))
@@ -522,6 +541,13 @@ def destination(world):
     return world.obs.bucket(world.destination_bucket)
 
 
+@pytest.fixture(scope="module")
+def usual_report():
+    """Return the report of a canary in clouds with the usual behaviour."""
+    with CanaryWorld() as world:
+        return expect_exit(world.canary(), 0)["report"]
+
+
 @pytest.mark.parametrize(
     ("variant", "where", "expected"),
     [
@@ -543,12 +569,12 @@ def destination(world):
     ],
     ids=["counts by the hour", "merged doubles", "parts", "order", "separator", "crc64", "event late"],
 )
-def test_the_report_has_the_behaviour_of_the_clouds(world, variant, where, expected):
+def test_the_report_has_the_behaviour_of_the_clouds(world, usual_report, variant, where, expected):
     def read_field(report):
         for part in where:
             report = report[part]
         return report
 
-    assert read_field(world.canary().answer["report"]) != expected
+    assert read_field(usual_report) != expected
     variant(world)
     assert read_field(expect_exit(world.canary(), 0)["report"]) == expected

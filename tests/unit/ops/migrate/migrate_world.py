@@ -99,12 +99,12 @@ class MigrateWorld(SetupWorld):
 
         self.oms.groups.prepare = prepare
 
-    def begin_migration(self, objects: int = 200, seconds: float = 600) -> str:
+    def begin_migration(self, objects: int = 200, seconds: float = 600, *words: str) -> str:
         """Begin a migration that takes `seconds`, and stop following it; return the output."""
         self.fill(objects)
         self.slow_groups(seconds)
         self.stop_following_after(60)
-        return expect_exit(self.migrate(), 130)
+        return expect_exit(self.migrate(*words), 130)
 
     def leave_done(self) -> None:
         """Leave a migration that is done, and whose keys exist because nobody followed it to its end."""

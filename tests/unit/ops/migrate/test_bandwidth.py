@@ -11,24 +11,13 @@ from ops.cost import nights
 from ops.cost.prices import Prices
 from oss_oms_sync.answers.bandwidth import NIGHTS
 from sandbox.oms.group import Status
+from support.administrator import draw_interruptions, draw_requests
 from unit.ops.migrate.migrate_world import MigrateWorld
 from unit.ops.setup.setup_world import expect_exit
 
 NIGHTS_FIELD = [{"start": "08:00", "end": "23:59", "max_bandwidth": 1_048_576}]
 GIGABYTES = 3_700
 CHINA_SECONDS = 8 * 3600
-
-
-def begin_slowly(world: MigrateWorld, *words: str, number: int = 50) -> None:
-    """Begin a migration that takes an hour, and stop following it."""
-    world.fill(number)
-
-    def slow_down(group):
-        group.speed, group.at_once = number * 10 / 3600, 1
-
-    world.oms.groups.prepare = slow_down
-    world.stop_following_after(60)
-    expect_exit(world.migrate(*words), 130)
 
 
 def change(world: MigrateWorld, *words: str) -> None:
@@ -38,7 +27,7 @@ def change(world: MigrateWorld, *words: str) -> None:
 
 
 def test_a_group_gets_the_limits_and_loses_them(world):
-    begin_slowly(world, "--nights")
+    world.begin_migration(50, 3600, "--nights")
     assert world.group.bandwidth == NIGHTS_FIELD
     change(world, "--bandwidth", "08:00-19:59=5MB/s", "--bandwidth", "20:00-23:59=1MB/s")
     assert [window["max_bandwidth"] for window in world.group.bandwidth] == [5_000_000, 1_048_576]
@@ -47,7 +36,7 @@ def test_a_group_gets_the_limits_and_loses_them(world):
 
 
 def test_without_an_option_no_limit_is_sent_and_limits_of_the_console_stay(world):
-    begin_slowly(world)
+    world.begin_migration(50, 3600)
     assert not any(b"bandwidth_policy" in (request.body or b"") for request in world.sent)
     world.group.bandwidth = NIGHTS_FIELD
     change(world)
@@ -72,7 +61,7 @@ def test_six_windows_are_refused_before_any_call(world):
 
 
 def test_a_paused_group_that_loses_its_limits_gets_them_again(world):
-    begin_slowly(world, "--nights")
+    world.begin_migration(50, 3600, "--nights")
     paused = world.migrate("--pause")
     expect_exit(paused, 0)
     world.group.forgets_bandwidth = True
@@ -80,11 +69,10 @@ def test_a_paused_group_that_loses_its_limits_gets_them_again(world):
     assert world.group.bandwidth == NIGHTS_FIELD
 
 
-@pytest.mark.parametrize("fate", ["dies_after", "loses"])
-def test_a_change_that_is_interrupted_is_made_by_the_next_command(fate):
-    for number in range(1, 20):
+def test_a_change_that_is_interrupted_is_made_by_the_next_command():
+    for fate, number in draw_interruptions(range(1, 20)):
         with MigrateWorld() as world:
-            begin_slowly(world)
+            world.begin_migration(50, 3600)
             last = world.asked + number
             world.stop_following_after(30)
             with world.cut_off(fate, number, away=0):
@@ -93,16 +81,16 @@ def test_a_change_that_is_interrupted_is_made_by_the_next_command(fate):
             stored = world.stored_windows()
             change(world)
             assert world.stored_windows() == stored
-            assert world.group.bandwidth == (stored or []), number
+            assert world.group.bandwidth == (stored or []), (fate, number)
         if not is_reached:
             break
     assert number > 3
 
 
 def test_of_two_administrators_the_limits_stored_last_are_in_force():
-    for number in range(1, 20):
+    for number in draw_requests(range(1, 20)):
         with MigrateWorld() as world:
-            begin_slowly(world)
+            world.begin_migration(50, 3600)
             at = world.asked + number
 
             def set_other_limits(world=world):

@@ -96,7 +96,7 @@ WANTED = Wanted("photos", "cn-hangzhou", "photos-obs", "cn-north-4", [""], "note
         lambda groups: groups.delete("1"),
     ],
 )
-def test_what_changes_a_group_is_asked_once_though_the_answer_is_lost(mocker, change):
+def test_a_change_of_a_group_is_sent_once_even_without_an_answer(mocker, change):
     exchange = mocker.patch.object(wire, "exchange", side_effect=ConnectionResetError)
     with pytest.raises(wire.UnreachableError):
         change(TaskGroups(Service("https://oms.cn-north-4.myhuaweicloud.com", KEYS, WallClock()), "project"))
@@ -126,7 +126,7 @@ def counted(objects, *words):
 
 
 @pytest.mark.parametrize("objects", [1_000, pytest.param(10_000, marks=pytest.mark.extras)])
-def test_what_is_said_of_requests_is_what_is_counted(objects):
+def test_the_estimated_numbers_of_requests_are_those_counted(objects):
     group = counted(objects, "migrate", "--yes")
     sent = counted(objects, "reconcile", "--since", "1970-01-01")
     assert sent["oms"] == objects / 10
