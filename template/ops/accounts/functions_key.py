@@ -14,7 +14,7 @@ from ops.accounts.needs import NOTHING_OURS, Line, Need, Standing
 from ops.clock import WallClock, parse_time
 from ops.clouds.keys import store
 from ops.functions.call import Caller
-from ops.shell import Typed
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import same, t
 
 _TITLE = t("access key of the functions")
@@ -77,9 +77,10 @@ class FunctionsKey:
     def need(self) -> Need:
         """Return the need of a key for this machine."""
         by_hand = t(
-            "Create an access key of {name}. After this run, store it in the tool's secret store: {command}",
+            "Create an access key of {name}. After this run, store it in the tool's secret store: {command}"
+            " HW_AK HW_SK",
             name=self._user.name,
-            command=f"{Typed('secrets')} HW_AK HW_SK",
+            command=Step("secrets"),
         )
         return Need(_TITLE, _RIGHTS, self._look, self._make, [by_hand], lambda: self.is_kept() and not self._has_none)
 
@@ -104,7 +105,7 @@ class FunctionsKey:
                     "{name} has two access keys, the maximum of a user, and neither is on this machine",
                     name=self._user.name,
                 ),
-                t("Show the key that will be deleted: {command}", command=Typed("setup", new_key=True)),
+                t("Show the key that will be deleted: {command}", command=Step("setup", {"new_key": True})),
             )
         return Line(Standing.CREATE, _PLACE)
 

@@ -23,7 +23,7 @@ from ops.functions.call import Payload
 from ops.report import jobs
 from ops.report.comparison import COMING, LACKING, UNPROVEN, counted_classes
 from ops.session import Session, pause, run_pass
-from ops.shell import Typed
+from ops.shell import sentence
 from ops.show.lines import draw
 from ops.terminal import Marked
 from oss_oms_sync.answers.certificate import Certificate
@@ -31,6 +31,7 @@ from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.job_answers import DoctorAnswer, LookAnswer, ReplayAnswer, ShownMark
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, t
 
 # Younger objects count as moving on cutover day (comparison/judge.py).
@@ -54,7 +55,7 @@ _RESTART = {"restart": True}
 _HINT_CLOSED = t("The project is closed. To continue, run the same command again with {options}")
 _HINT_GIVE_UP = t(
     "The project is closed. To continue, run the same command again with {options}. To give up: {command}"
-).filled(command=Typed("open"))
+).filled(command=Step("open"))
 _STOPPED = t("stopped: {why}")
 
 _MIGRATES = t("The migration of the existing objects is not finished; no project can be closed before")
@@ -348,7 +349,7 @@ class Cutover:
 
     def _end(self, is_well: bool, *details: Text | None) -> None:
         word, tone = (t("done"), "good") if is_well else (t("look"), "open")
-        after = "; ".join(text.of(self._session.lang) for text in details if text)
+        after = "; ".join(sentence(text, self._session.lang) for text in details if text)
         self._session.screen.say(Marked("   ", word.of(self._session.lang), tone, f": {after}" if after else ""))
 
 

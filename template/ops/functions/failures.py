@@ -8,7 +8,7 @@ from typing import Any
 
 from ops.errors import CloudError, FunctionError, OpsError, ToolError
 from ops.functions import tool_output
-from ops.shell import Typed
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 # Lines of the tool's output that are shown.
@@ -19,10 +19,10 @@ _ENDED_BY_PLATFORM = re.compile(r"^Function|Invocation|OOM|OutOfMemory")
 # Errors that the function raises on purpose (code/oss_oms_sync/errors.py); their messages are specific.
 _REMEDIES = {
     "PayloadError": t("Change the options of the command"),
-    "SettingsError": t("Change s.yaml, then: {command}", command=Typed("deploy")),
+    "SettingsError": t("Change s.yaml, then: {command}", command=Step("deploy")),
     "CredentialsError": t("Check the role in s.yaml: python3 policies/show.py"),
-    "StorageError": t("Check the setup: {command}", command=Typed("doctor")),
-    "RecordError": t("Check the setup: {command}", command=Typed("doctor")),
+    "StorageError": t("Check the setup: {command}", command=Step("doctor")),
+    "RecordError": t("Check the setup: {command}", command=Step("doctor")),
     "EventError": t("Change the options of the command"),
 }
 # Patterns in the output of a tool that gave no answer, with their errors; the first match counts.
@@ -31,7 +31,7 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
         r"\$\{secret\([\s\S]{0,200}undefined not found",
         ToolError,
         t("A secret in s.yaml is missing in this machine's secret store"),
-        t("Store the secret: {command}", command=Typed("secrets")),
+        t("Store the secret: {command}", command=Step("secrets")),
     ),
     (
         r"edition field in the s\.yaml",
@@ -49,7 +49,7 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
         r"FunctionNotFound|function .{0,200} does not exist",
         CloudError,
         t("The function does not exist in Function Compute"),
-        t("Deploy the project: {command}", command=Typed("deploy")),
+        t("Deploy the project: {command}", command=Step("deploy")),
     ),
     (
         r"AccessDenied|NoPermission|not authorized|Forbidden",

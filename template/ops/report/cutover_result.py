@@ -11,7 +11,7 @@ from ops.certificate.check import NO_FORM, doubts
 from ops.certificate.counts import Doubt as Doubt
 from ops.certificate.form import CHECKS, sha256
 from ops.clock import moment
-from ops.errors import UntrustedError
+from ops.errors import ExitCode, UntrustedError
 from ops.report import comparison, findings, totals, units
 from ops.report.blocks import (
     Bar,
@@ -52,8 +52,7 @@ from oss_oms_sync.answers.pass_answers import ListingTotals, ObjectCount
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
-# Exit codes.
-CODES = {"GO": 0, "NO-GO": 1, "NOT PROVEN": 3}
+CODES = {"GO": ExitCode.OK, "NO-GO": ExitCode.FAILED, "NOT PROVEN": ExitCode.NOT_PROVEN}
 VERDICTS = {
     "GO": (t("GO"), "good"),
     "NO-GO": (t("NO-GO"), "bad"),
@@ -149,7 +148,7 @@ def read(document: Mapping[str, Any]) -> Certificate | None:
     return certificate
 
 
-def exit_code(document: Mapping[str, Any]) -> int:
+def exit_code(document: Mapping[str, Any]) -> ExitCode:
     """Return 0 for GO, 1 for NO-GO, 3 for NOT PROVEN (a rehearsal: its expected verdict), 4 if invalid."""
     certificate = read(document)
     if certificate is None or doubts(document):

@@ -14,8 +14,8 @@ Json: TypeAlias = object
 
 UNREADABLE = t(
     "A run file of replay cannot be read, and its keys are recorded nowhere else: {names}. If it stays"
-    " unreadable: python3 ops.py compare, which submits the objects missing in OBS. Then delete the file."
-)
+    " unreadable: {step}, which submits the objects missing in OBS. Then delete the file."
+).filled(step=Step("compare"))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ import sys
 from collections.abc import Callable, Sequence
 from enum import Enum
 
+from oss_oms_sync.answers.layout import record_name
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.bucket import CHANGED
@@ -29,15 +31,15 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.ledger.records import record_name
-from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.entries import Entry
 
 UNREADABLE = t(
     "Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing permissions: {missing:and}"
 )
 GRANT_READING = t(
-    'Run python3 ops.py setup, with readObjects "on" in s.yaml: it grants the missing permissions. By'
-    " hand: python3 policies/show.py prints the policies. In OBS a grant takes 15 to 30 minutes to apply"
+    'Run {step}, with readObjects "on" in s.yaml: it grants the missing permissions. By hand: python3'
+    " policies/show.py prints the policies. In OBS a grant takes 15 to 30 minutes to apply",
+    step=Step("setup"),
 )
 _PART_SIZES = (50_000_000, 50 * 1024 * 1024)
 _ETAG = re.compile(r"(?P<md5>[0-9A-F]{32})(-(?P<parts>[1-9][0-9]*))?")

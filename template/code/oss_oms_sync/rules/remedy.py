@@ -9,7 +9,6 @@ and not older. CRC64_COMPARISON_OVERWRITE does so if one of the two objects has 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,22 +16,23 @@ from typing import NamedTuple
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import OverwriteMode
-from oss_oms_sync.answers.text import NOTHING, Text, same, sentences, t
+from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 
-# Maximum number of prefixes of a task group, if any shell takes them: as they stand, or in single quotes.
+# Maximum number of prefixes of a task group.
 _MAX_PREFIXES = 10
-_PLAIN = re.compile(r"[\w./:=@+-]+", re.ASCII)
-_NOT_QUOTABLE = re.compile("^-|[\"'\u2018\u2019\u201a\u201b]")
 PERHAPS_COPIED = t(
     "These objects are in OBS in the same size, perhaps copied by hand: read them at the source. Status"
     " shows why OMS does not accept them"
 )
 _STAYS_CLOSED = t(
-    "The project stays closed, so nothing is submitted. If OBS is not in use yet, open the project (python3"
-    " ops.py open), and start over. If OBS is in use, copy the needed objects by hand"
+    "The project stays closed, so nothing is submitted. If OBS is not in use yet, open the project ({step}),"
+    " and start over. If OBS is in use, copy the needed objects by hand",
+    step=Step("open"),
 )
 _GO_STANDS = t("A GO is in effect, so the project stays closed. Copy the objects that OBS needs by hand")
-_MIGRATING = t("Compare again when the migration is finished. Its progress: python3 ops.py migrate --look")
+_MIGRATING = t(
+    "Compare again when the migration is finished. Its progress: {step}", step=Step("migrate", {"look": True})
+)
 _FAILED = t("Check the reasons in status, resend the objects, then recheck them")
 _LATER = t("Recheck the objects in a few minutes")
 _SENT = t("Compare has submitted the objects, unless the project was closed. Recheck them in a few minutes")
@@ -158,21 +158,9 @@ def narrowest_prefixes(keys: Sequence[str], objects: int, folders: Sequence[str]
     return prefixes if len(prefixes) <= _MAX_PREFIXES and all(map(_can_be_typed, prefixes)) else []
 
 
-def typed(step: Step) -> str:
-    """Return a step as it is typed, where any shell takes all that it names as it stands or in single quotes."""
-    words = [f"python3 ops.py {step.job}"]
-    for name, option in step.options.items():
-        values = option if isinstance(option, list) else [option]
-        words += [f"--{name}" if value is True else f"--{name} {_quoted(str(value))}" for value in values]
-    return " ".join(words)
-
-
-def _quoted(value: str) -> str:
-    return value if _PLAIN.fullmatch(value) else f"'{value}'"
-
-
 def _can_be_typed(prefix: str) -> bool:
-    return bool(prefix) and prefix.isprintable() and not _NOT_QUOTABLE.search(prefix)
+    # PowerShell loses quotation marks.
+    return bool(prefix) and prefix.isprintable() and '"' not in prefix
 
 
 def _without_nested(prefixes: Sequence[str]) -> list[str]:
@@ -247,9 +235,7 @@ def _suspicious(counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Rem
         suspicious=counts.objects,
     )
     reading = _reading(counts)
-    read = t(
-        "To find different objects, read them: {deep}. If an object differs: {heal}.", deep=typed(reading), heal=heal
-    )
+    read = t("To find different objects, read them: {deep}. If an object differs: {heal}.", deep=reading, heal=heal)
     unread = t(
         "Reading did not prove the objects equal: compare them by hand. If an object differs: {heal}.", heal=heal
     )
@@ -268,7 +254,7 @@ def _skipped_as_equal(counts: Counts, tried: Tried) -> Remedy:
     )
     read = t(
         "To find out, read the objects: {deep}. If an object cannot be read: {otherwise}.",
-        deep=typed(reading),
+        deep=reading,
         otherwise=otherwise,
     )
     unread = t("Reading did not prove the objects equal: {otherwise}.", otherwise=otherwise)
@@ -299,17 +285,17 @@ def _overwriting(counts: Counts, mode: OverwriteMode | None) -> Text:
     return t(
         "overwrite all of them with a task group ({command}), or delete each object in OBS and compare"
         " again: missing objects are submitted",
-        command=typed(migration),
+        command=migration,
     )
 
 
 def _heal(counts: Counts, mode: OverwriteMode | None) -> Text:
     """Return the way in which an object of the same size gets the source's contents in OBS."""
-    send = typed(Step("replay", {"key": counts.key})) if counts.key else "python3 ops.py compare --deep --overwrite"
+    send = Step("replay", {"key": counts.key}) if counts.key else Step("compare", {"deep": True, "overwrite": True})
     otherwise = _overwriting(counts, mode)
     match mode:
         case OverwriteMode.ALWAYS:
-            return same(send)
+            return t("{step}", step=send)
         case OverwriteMode.NEVER:
             return t("OMS overwrites no objects (NO_OVERWRITE), so {delete}", delete=otherwise)
         case OverwriteMode.CRC64 if counts.in_vain:

@@ -8,6 +8,7 @@ from functools import partial
 
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import AtLeast, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
@@ -210,8 +211,9 @@ def _sample(evidence: Evidence) -> Finding:
         go_on = t("Continue the cutover, which reads the others")
         if sample.problem == BACK_TO_SOURCE:
             go_on = t(
-                "Delete the rules until the GO, and run the checklist again (python3 ops.py checklist). Then"
-                " continue the cutover, which reads the others"
+                "Delete the rules until the GO, and run the checklist again ({step}). Then continue the"
+                " cutover, which reads the others",
+                step=Step("checklist"),
             )
         elif sample.problem not in ("", OUT_OF_TIME) and not read:
             go_on = t(

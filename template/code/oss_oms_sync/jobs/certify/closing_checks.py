@@ -300,7 +300,7 @@ def _more_waits(evidence: Evidence) -> Finding:
         )
     if evidence.waiting.has_more_records and not evidence.stays_closed:
         return _NOTHING_WAITS(Result.FAILED, text, _OPENS, evidence.options.cutover())
-    send = t("Open each project of this task (python3 ops.py open), then resend the objects")
+    send = t("Open each project of this task ({step}), then resend the objects", step=Step("open"))
     if evidence.go_stands:
         send = closed_remedy(go_stands=evidence.go_stands)
     return _NOTHING_WAITS(Result.NOT_RUN, text, send)
