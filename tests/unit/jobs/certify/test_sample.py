@@ -222,7 +222,7 @@ def test_a_rehearsal_passes_over_what_applications_have_changed_since_it_was_dra
     document = world.rehearse(sample=3)
     # THEN that is no difference, and is not read in their place; another comparison draws anew
     found, sample = check(document, "SAMPLE"), document["sample"]
-    assert (found["result"], found["next"].startswith("Compare again")) == ("not proven", True)
+    assert (found["result"], found["next"].startswith("Restore the archived objects")) == ("not proven", True)
     assert (sorted(sample["keys"]), sorted(sample["unreadable"])) == (["a/1", "a/2"], ["b", "c"])
     assert check(world.rehearse(sample=2), "SAMPLE")["result"] == "passed"
     # AND what somebody does in OBS alone is one
@@ -259,5 +259,5 @@ def test_a_rehearsal_without_a_sample_names_the_permission_that_one_lacks(ready,
     # WHEN objects cannot be read on a side THEN it names the permission, its line of the policy, and the next step
     getattr(ready, side).fail(oss_error(403, "AccessDenied"), "head")
     text = ready.rehearse()["text"]
-    assert "a cutover with --sample or --deep ends NOT PROVEN. Missing: " + policy_line in text
+    assert "a cutover with --sample or --deep ends NOT PROVEN. Missing permissions: " + policy_line in text
     assert "Run python3 ops.py setup" in text
