@@ -110,8 +110,8 @@ def _finding(finding_block: FindingBlock, say: Words) -> Iterator[Line]:
     colon = say(": ")
     title, result = _flat(say, finding_block.title), _flat(say, finding_block.result)
     before, after = _INDENT, title
-    if finding_block.seen:
-        before, after = f"{_INDENT}{title} ", _flat(say, finding_block.seen)
+    if finding_block.evidence:
+        before, after = f"{_INDENT}{title} ", _flat(say, finding_block.evidence)
     yield Marked(before, result, finding_block.result.tone or "", f"{colon}{after}")
     for name, value in finding_block.facts:
         if value is not None:

@@ -129,7 +129,7 @@ REMEDIED = (ObjectClass.MISSING, ObjectClass.OVERWRITTEN, ObjectClass.OLDER, Obj
 
 
 def test_every_step_has_its_purpose_and_every_purpose_a_step():
-    # Those of task groups, and those that a verdict computes.
+    # Steps of task groups, and steps that a verdict computes.
     others = {"migrate", "migrate look", "migrate go_on", "migrate retry", "migrate remove", "open"}
     others |= {"status acknowledge", "reconcile", "compare", "cutover rehearse"}
     named = named_steps()
