@@ -980,6 +980,13 @@ MISTAKES = (
         "",
     ),
     Mistake(
+        "an older record hides the keys of the command that continued a migration",
+        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_a_claim_over_newer_keys_leaves_none_of_them",
+        f"{_OPS}/migrate/migration.py",
+        "            self._own.name_others(intention)\n        self._own.release(intention)\n",
+        "            pass\n        self._own.release(intention)\n",
+    ),
+    Mistake(
         "deleting keys that another command made meanwhile",
         f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_of_two_that_continue_neither_deletes_the_keys_at_oms",
         f"{_OPS}/migrate/own_keys.py",

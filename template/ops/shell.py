@@ -22,7 +22,7 @@ _QUOTES = re.compile("['\u2018\u2019\u201a\u201b]")
 _BEGIN, _END = "\ufdd0", "\ufdd1"
 COMMAND_IN_TEXT = re.compile(f"{_BEGIN}([^{_BEGIN}{_END}]*){_END}")
 # Commands that need no project.
-_WITHOUT_PROJECT = ("cost", "check", "show")
+_WITHOUT_PROJECT = ("cost", "check", "show", "fleet")
 # The file used instead of s.yaml, which every printed command then names; empty for s.yaml.
 TEMPLATE: ContextVar[str] = ContextVar("TEMPLATE", default="")
 

@@ -253,6 +253,9 @@ class ProjectMigration:
             except UnreachableError:
                 if self._group.read(intention).state is group.state:
                     raise
+        else:
+            # Another command had OMS continue while this one read and wrote the record, which may name older keys.
+            self._own.name_others(intention)
         self._own.release(intention)
         self._session.hint = None
         return self._follow(intention, self._group.limit(intention, self._group.read(intention), is_restarted=True))

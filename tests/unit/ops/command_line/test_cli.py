@@ -238,7 +238,7 @@ def ended(capsys):
         (["migrate", "--plan"], "migrate takes no '--plan', which is an option of setup. --help says what there is"),
         (
             ["compare", "--html=page"],
-            "compare takes no '--html', which is an option of status, show, cutover, setup and checklist.",
+            "compare takes no '--html', which is an option of status, fleet, show, cutover, setup and checklist.",
         ),
         (["status", "--hour"], "status takes no '--hour': did you mean '--hours'?"),
         (["status", "--acknowlege"], "did you mean '--acknowledge'?"),
