@@ -245,7 +245,7 @@ def test_of_an_accepted_version_only_what_obs_has_or_may_still_get_is_well():
 
 SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERWRITE"
 READ = ("compare", {"deep": True, "prefix": "a"})
-OVERWRITES = "overwrite all of them with creating a task group (python3 ops.py migrate --overwrite --prefix a)"
+OVERWRITES = "overwrite all of them with a task group (python3 ops.py migrate --overwrite --prefix a)"
 
 
 @pytest.mark.parametrize(
