@@ -257,7 +257,7 @@ OVERWRITES = "overwrite all of them with a task group (python3 ops.py migrate --
         (CRC64, "b", f"replay --key a. OMS skips an object if either side has no CRC64; then {OVERWRITES}", READ),
         ("NO_OVERWRITE", "b", "delete each object in OBS and compare again", READ),
         # A newer one of another size.
-        (SIZE, "?!", "resend it:", ("replay", {"key": "a"})),
+        (SIZE, "?!", "resend the object:", ("replay", {"key": "a"})),
         ("NO_OVERWRITE", "?!", "delete each object in OBS and compare again", ("compare", {"restart": True})),
     ],
 )

@@ -47,7 +47,7 @@ COMPARISONS = {
     "an MD5 that differs, and reading as the next step": (
         {"equal_contents": 2, "suspicious": 1},
         BEHIND,
-        ["of 3 objects: 1 object of the same size, but with another MD5", "python3 ops.py compare --deep"],
+        ["of 3 objects: 1 object of the same size with a different MD5", "python3 ops.py compare --deep"],
     ),
 }
 
