@@ -70,7 +70,7 @@ def ask(run, *words: object) -> tuple[int, str, str]:
 
 def test_worst_first_with_reasons_and_steps_in_80_columns(run, tool, project, monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "80")
-    states = ["in step", "closed", "behind", "not known", "broken"]
+    states = ["in step", "closed", "behind", "unknown", "broken"]
     folders = [project(state.replace(" ", "-"), answer(state)) for state in states]
     folders.append(project("late-writers", answer("closed", alarm=True)))
     no_answer, other_version = project("no-answer", "no result\n"), project("other-version", invoke_output({"a": 1}))
@@ -116,7 +116,7 @@ def test_metrics_of_all_projects_are_written(run, tool, project, tmp_path):
     ask(run, project("photos", answer("behind")), project("videos", "nothing"), "--prometheus", file)
     text = file.read_text()
     assert 'oss_oms_sync_verdict{project="photos",state="behind"} 1' in text
-    assert 'oss_oms_sync_verdict{project="videos",state="not known"} 1' in text
+    assert 'oss_oms_sync_verdict{project="videos",state="unknown"} 1' in text
 
 
 def test_at_most_eight_projects_are_asked_at_once(run, tmp_path, monkeypatch):
@@ -158,5 +158,5 @@ def test_status_that_fails_leaves_no_green_metrics(run, tmp_path):
     failing = FakeCaller(status=ToolError(t("OMS does not say"), t("Choose another file")))
     code, _, _ = run(failing, "status", "--prometheus", str(file))
     assert code == 1
-    assert 'state="not known"} 1' in file.read_text()
+    assert 'state="unknown"} 1' in file.read_text()
     assert [line for line in file.read_text().splitlines() if line.startswith("oss_oms_sync_last_success")] == success
