@@ -82,7 +82,7 @@ def test_worst_first_with_reasons_and_steps_in_80_columns(run, tool, project, mo
     assert code == 1
     assert rows[:2] == ["broken", "late-writers"]
     assert rows[2:5] == ["empty", "no-answer", "other-version"]
-    assert rows[5:9] == ["behind", "not-known", "closed", "in-step"]
+    assert rows[5:9] == ["behind", "unknown", "closed", "in-step"]
     assert f"cd {folders[4]} && python3 ops.py replay" in text.replace("\n", " ")
     assert "there is no ops.py in this folder" in text
     assert all(f"{folder.name}: " in progress for folder in (*folders, no_answer, other_version, empty))
