@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from ops.certificate.counts import Document, Doubt, Wording, counts, headers_fit, sample_fits, whole
+from ops.certificate.counts import Document, Doubt, counts, headers_fit, sample_fits, whole
 from ops.certificate.form import (
     ACCEPTABLE,
     CHECKS,
@@ -18,6 +18,7 @@ from ops.certificate.form import (
 )
 from ops.certificate.results import CLOSING_TIME, CLOUD_TOLERANCE, results_fit
 from ops.clock import moment, timestamp
+from oss_oms_sync.answers.text import t
 
 # Tolerance for the clock of the machine that checks.
 _MACHINE_TOLERANCE = timedelta(minutes=10)
@@ -29,7 +30,7 @@ _STEPS = {"settle", "replay", "compare", "again", "close", "oms", "standstill", 
 _PATIENCE, _BYTES_A_MINUTE = timedelta(hours=1), 10**9
 # Errors that a document without the form of a certificate raises.
 FORMLESS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
-NO_FORM = Doubt(Wording("It has the form of a certificate", "文件具有证书的格式"), holds=False)
+NO_FORM = Doubt(t("The document has the form of a certificate"), holds=False)
 
 
 def doubts(document: Document) -> list[Doubt]:
@@ -53,7 +54,7 @@ def findings(document: Document) -> Iterator[Doubt]:
     if document["passes"]["standstill"] is not None and not is_compared:
         raise ValueError("a standstill pass without a comparison")
     made = sha256(document)
-    yield Doubt(Wording("The document is as it was made", "文档未被改动"), made == document["sha256"], made)
+    yield Doubt(t("The document is unchanged"), made == document["sha256"], made)
     for rule in (_all_checks, _verdict, results_fit, _in_order, _accepted, _name, _oms, _steps):
         yield rule(document)
     if document["sample"] is not None:
@@ -67,7 +68,7 @@ def findings(document: Document) -> Iterator[Doubt]:
 
 def check_made_before(document: Document, now: datetime) -> Doubt:
     """Compare the document's time with `now`, the time of this machine."""
-    claim = Wording("It was made before now", "证书的生成时间不晚于现在")
+    claim = t("The certificate was made before now")
     return Doubt(claim, moment(document["made"]) <= now + _MACHINE_TOLERANCE, f"{document['made']}, {timestamp(now)}")
 
 
@@ -83,7 +84,7 @@ def _all_checks(document: Document) -> Doubt:
     is_about_headers = document["headers"]["migrated"] is not True or (sample is not None and sample["asked"] > 0)
     counts_if = {"SAMPLE": sample is not None, "METADATA": is_about_headers}
     wrong += [check["id"] for check in document["checks"] if check["gates"] is not counts_if.get(check["id"], True)]
-    return Doubt.unless(Wording("It has all checks, and each counts", "检查项齐全，且每项都计入结论"), wrong)
+    return Doubt.unless(t("All checks are present, and each counts"), wrong)
 
 
 def _verdict(document: Document) -> Doubt:
@@ -102,7 +103,7 @@ def _verdict(document: Document) -> Doubt:
     if is_rehearsal or rehearsal is not None:
         stated = f"{stated}, {rehearsal['would_be'] if rehearsal else None}"
         follows = f"REHEARSAL, {follows}" if is_rehearsal else follows
-    return Doubt(Wording("The verdict follows from the checks", "结论与各项检查相符"), stated == follows, follows)
+    return Doubt(t("The verdict follows from the checks"), stated == follows, follows)
 
 
 def _is_of_freeze(check: Document) -> bool:
@@ -137,7 +138,7 @@ def _oms(document: Document) -> Doubt:
         patience = _PATIENCE + timedelta(minutes=largest / _BYTES_A_MINUTE)
         if abs(quiet - patience) > CLOSING_TIME and oms["may_finish"] is not (quiet < patience):
             wrong.append("may_finish")
-    return Doubt.unless(Wording("What is said of OMS can be so", "有关 OMS 的说明合理"), wrong)
+    return Doubt.unless(t("The statements about OMS are plausible"), wrong)
 
 
 def _in_order(document: Document) -> Doubt:
@@ -166,13 +167,13 @@ def _in_order(document: Document) -> Doubt:
         wrong.append("as_of")
     if compared and compared["state"] != document["source"]["state_digest"]:
         wrong.append("state")
-    return Doubt.unless(Wording("Its times are in order", "各时间先后有序"), wrong)
+    return Doubt.unless(t("The times are in order"), wrong)
 
 
 def _accepted(document: Document) -> Doubt:
     """Require that only acceptable names were accepted, each with an author."""
     wrong = [name for name, who in document["accepted"].items() if name not in ACCEPTABLE or not who.strip()]
-    return Doubt.unless(Wording("Only what can be accepted by name was accepted", "只接受了可具名认可的对象"), wrong)
+    return Doubt.unless(t("Only acceptable classes were accepted by name"), wrong)
 
 
 def _name(document: Document) -> Doubt:
@@ -184,7 +185,7 @@ def _name(document: Document) -> Doubt:
     number = document["document"].removeprefix(folder).partition("-")[0]
     made, verdict = document["made"].replace("-", "").replace(":", ""), document["verdict"].lower().replace(" ", "-")
     name = f"{folder}{number}-{made}-{verdict}.json"
-    claim = Wording("Its name says what it is", "文件名与内容相符")
+    claim = t("The document's name matches its content")
     return Doubt(
         claim, document["document"] == name and len(number) >= 4 and number.isascii() and number.isdecimal(), name
     )
@@ -193,7 +194,7 @@ def _name(document: Document) -> Doubt:
 def _steps(document: Document) -> Doubt:
     """Require that each next step is a command of this project, and that none opens it."""
     wrong = [check["id"] for check in document["checks"] if check["step"] is not None and not _is_step(check["step"])]
-    return Doubt.unless(Wording("Its next steps are this project's", "其中的下一步都属于本项目"), wrong)
+    return Doubt.unless(t("The next steps are commands of this project"), wrong)
 
 
 def _is_step(step: Document) -> bool:
@@ -218,7 +219,7 @@ def _rehearsal(document: Document) -> Doubt:
         "minutes": minutes.keys() == _STEPS and total == (sum(present) if len(present) == len(_STEPS) else None),
         **{name: minutes.get(name) == _minutes(passes["compare"]) for name in ("compare", "standstill")},
     }
-    claim = Wording("The rehearsal adds up", "预演数字相符")
+    claim = t("The numbers of the rehearsal add up")
     return Doubt.unless(claim, [name for name, fits in holds.items() if not fits])
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 
-from ops.certificate.counts import Document, Doubt, Wording, numbers
+from ops.certificate.counts import Document, Doubt, numbers
 from ops.certificate.form import CHECKS, METADATA, OMS_UNFINISHED
 from ops.clock import moment
+from oss_oms_sync.answers.text import t
 
 _RESULTS = {"passed", "failed", "not run", "not proven"}
 # An older comparison cannot decide a cutover.
@@ -26,7 +27,7 @@ def results_fit(document: Document) -> Doubt:
         for check in document["checks"]
         if check["result"] not in _possible_results(document, check["id"], scope)
     ]
-    return Doubt.unless(Wording("Each check ended as the numbers say", "各项检查的结果与数字相符"), wrong)
+    return Doubt.unless(t("The result of each check agrees with the numbers"), wrong)
 
 
 def _possible_results(document: Document, name: str, scope: str) -> set[str]:

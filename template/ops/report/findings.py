@@ -13,31 +13,31 @@ from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
-# The claim of each check that passes.
+# The failing state of each check.
 NAMES = {
-    "FROZEN": t("Nothing was written after the freeze"),
-    "CLOSED": t("The project is closed"),
-    "OMS_FINISHED": t("OMS has finished"),
-    "STOOD_STILL": t("Both buckets stood still"),
-    "SCOPE": t("All in scope was compared"),
-    "SUMS": t("The sums add up"),
-    "MIGRATING": t("No migration has anything left to copy"),
-    "MISSING": t("Nothing is missing in OBS"),
-    "OLDER": t("Nothing in OBS is older"),
-    "OVERWRITTEN": t("Nothing was overwritten in OBS"),
-    "MOVING": t("Nothing was moving"),
-    "IN_FLIGHT": t("Nothing is in flight"),
-    "FAILED": t("Nothing failed before"),
-    "PROOF_SUSPICIOUS": t("Nothing suspicious"),
-    "PROOF_EQUAL_VERSION": t("Nothing equal by version alone"),
-    "PROOF_EQUAL_SIZE": t("Nothing equal by size alone"),
-    "PROOF_IMPOSSIBLE": t("Nothing that cannot be copied"),
-    "UNKNOWN": t("Nothing unknown in OBS"),
-    "SAMPLE": t("The sample is equal"),
-    "METADATA": t("Headers are the same"),
-    "NOTHING_WAITS": t("Nothing waits to be resent"),
-    "TASK": t("The sync task is right"),
-    "CLOCK": t("The clocks agree"),
+    "FROZEN": t("writes after the freeze"),
+    "CLOSED": t("project not closed"),
+    "OMS_FINISHED": t("OMS still at work"),
+    "STOOD_STILL": t("bucket changed since the comparison"),
+    "SCOPE": t("no current comparison"),
+    "SUMS": t("sums that disagree"),
+    "MIGRATING": t("objects left to a migration"),
+    "MISSING": t("objects missing in OBS"),
+    "OLDER": t("objects older in OBS"),
+    "OVERWRITTEN": t("objects overwritten in OBS"),
+    "MOVING": t("objects just written"),
+    "IN_FLIGHT": t("objects not copied yet"),
+    "FAILED": t("objects not accepted by OMS"),
+    "PROOF_SUSPICIOUS": t("suspicious objects"),
+    "PROOF_EQUAL_VERSION": t("objects equal by version alone"),
+    "PROOF_EQUAL_SIZE": t("objects equal by size alone"),
+    "PROOF_IMPOSSIBLE": t("objects that cannot be copied"),
+    "UNKNOWN": t("objects of unknown origin in OBS"),
+    "SAMPLE": t("sampled objects that differ"),
+    "METADATA": t("headers that differ"),
+    "NOTHING_WAITS": t("objects waiting to be resent"),
+    "TASK": t("sync task not running"),
+    "CLOCK": t("clocks that disagree"),
 }
 # Results, worst first, with their words and tones.
 _RESULTS = {
@@ -65,7 +65,7 @@ def next_step(certificate: Certificate, say: Words) -> StepBlock:
 
 def name_of(name: str, say: Words) -> str:
     """Return a check in words."""
-    return say(NAMES.get(name, t("A check not known here")))
+    return say(NAMES.get(name, t("unknown check")))
 
 
 def checks(certificate: Certificate, say: Words) -> Blocks:
@@ -76,22 +76,22 @@ def checks(certificate: Certificate, say: Words) -> Blocks:
     wrong = [finding for finding in every if finding.gates and finding.result is not answered.Result.PASSED]
     body = [
         (
-            (_title(finding, say), None if finding.gates else Span("note", say("does not gate"))),
-            _result(finding, say),
+            (_title(finding), Span("note", name_of(finding.id, say))),
+            (_result(finding, say), None if finding.gates else Span("note", say("not part of the verdict"))),
             say(finding.seen),
         )
         for finding in every
         if finding not in wrong
     ]
-    columns = [Column(say("check")), Column(say("result")), Column(say("certify saw"), "half")]
+    columns = [Column(say("check")), Column(say("result")), Column(say("finding"), "half")]
     return [
         *(_trouble(certificate, finding, say) for finding in wrong),
         Detail([Table(columns, body)]) if body else None,
     ]
 
 
-def _title(check: answered.Finding, say: Words) -> Phrase:
-    return name_of(check.id, say), " ", Span("code", check.id)
+def _title(check: answered.Finding) -> Phrase:
+    return Span("code", check.id)
 
 
 def _result(check: answered.Finding, say: Words) -> Span:
@@ -101,13 +101,13 @@ def _result(check: answered.Finding, say: Words) -> Span:
 
 def _trouble(certificate: Certificate, check: answered.Finding, say: Words) -> FindingBlock:
     return FindingBlock(
-        _title(check, say),
+        _title(check),
         _result(check, say),
         StepBlock(say(check.next), command(check.step)),
+        say(check.seen),
         [
-            (say("counted"), _counted(certificate, check.id, say)),
-            (say("certify saw"), say(check.seen)),
-            (say("certify wants"), say(check.wanted)),
+            (say("required"), say(check.wanted)),
+            (say("in the document"), _counted(certificate, check.id, say)),
         ],
         keys(check.keys),
         say("The first {number}", number=len(check.keys)) if len(check.keys) > 1 else say("object key"),

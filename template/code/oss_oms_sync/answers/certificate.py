@@ -144,7 +144,8 @@ class Sampled:
             return None
         if self.read == self.population:
             return t(
-                "All that count as equal were read ({population:object|objects} of up to 1 GiB): none differs",
+                "All objects that count as equal were read ({population:object|objects} of up to 1 GiB): no"
+                " contents differ",
                 population=self.population,
             )
         bound = t(
@@ -157,13 +158,13 @@ class Sampled:
     @property
     def passed_over(self) -> Text:
         """Note that some of the drawn objects could not be read."""
-        return t("{n:drawn object|drawn objects} could not be read, or changed meanwhile", n=len(self.unreadable))
+        return t("{n:sampled object|sampled objects} could not be read, or changed meanwhile", n=len(self.unreadable))
 
     @property
     def drawn_from(self) -> Text:
         """Name of the objects for which the bound holds."""
         all_equal = t("the {population:object|objects} of up to 1 GiB that count as equal", population=self.population)
-        return t("those that can be read of {all_equal}", all_equal=all_equal) if self.unreadable else all_equal
+        return t("the readable part of {all_equal}", all_equal=all_equal) if self.unreadable else all_equal
 
 
 def bound_of(number: int) -> str:
@@ -211,9 +212,9 @@ class Headers:
         """Summary of the headers for a GO."""
         if not self.compared:
             return t("Headers were not compared.")
-        what = t("all are the same in OBS")
+        what = t("all are equal in OBS")
         if self.documented or self.unexpected:
-            what = t("not all are in OBS (accepted by name)")
+            what = t("not all are equal in OBS (accepted by name)")
         return t("The headers of {n:object|objects} were compared: {what}.", n=self.compared, what=what)
 
 
@@ -313,14 +314,14 @@ class Certificate:
         left = [check.id for check in causes(self.checks)]
         if self.verdict is CutoverVerdict.NO_GO:
             failed = [check.id for check in self.checks if check.gates and check.result is Result.FAILED]
-            return t("These checks failed: {failed}.", failed=failed)
+            return t("Failed checks: {failed}.", failed=failed)
         compared, still = self.passes.compare, self.passes.standstill
         if self.verdict is not CutoverVerdict.GO or not (compared and still and self.closed and self.source):
-            return t("Nothing is known to be wrong, but {left} did not pass.", left=left)
+            return t("No check failed, but {left} did not pass.", left=left)
         looked = t("between {began} and {ended}", began=compared.started, ended=self.as_of)
         accepted = (counts for name, counts in (self.classes or {}).items() if name.title in self.accepted)
         if any(counts.source.objects or counts.destination.objects for counts in accepted):
-            looked = t("{when}, but for what was accepted by name", when=looked)
+            looked = t("{when}, except objects accepted by name", when=looked)
         oms = t("and OMS had finished")
         if self.oms.left != 0:
             number = t("{n:object|objects}", n=self.oms.left)
@@ -329,9 +330,9 @@ class Certificate:
             oms = t("but OMS may still write: it has not finished {left} (accepted by name)", left=number)
         # Later changes of OBS are unknown.
         return t(
-            "Each object of the source ({n:object|objects}, {bytes:byte|bytes}) was in OBS with equal contents when it"
-            " was checked, {when}. Both buckets were unchanged at {stood}; nothing has been submitted since two minutes"
-            " after {closed}, {oms}. {headers}",
+            "Each source object ({n:object|objects}, {bytes:byte|bytes}) was in OBS with equal contents when"
+            " checked, {when}. Both buckets were unchanged at {stood}; nothing has been submitted since two"
+            " minutes after {closed}, {oms}. {headers}",
             headers=self.headers.summary,
             n=self.source.objects,
             bytes=self.source.bytes,
@@ -351,7 +352,7 @@ def _not_sampled(checks: Sequence[Finding]) -> Iterator[Text]:
 
 def _rehearsed(rehearsal: Rehearsal, checks: Sequence[Finding], judged: tuple[int, int]) -> Text:
     total, would = rehearsal.minutes.get("total"), same(rehearsal.would_be.value)
-    lasts = t("How long the freeze would last is not known")
+    lasts = t("The length of the freeze is unknown")
     if total is not None:
         lasts = t("The freeze would last about {n:minute|minutes}", n=total)
     if rehearsal.failing:
@@ -359,7 +360,7 @@ def _rehearsed(rehearsal: Rehearsal, checks: Sequence[Finding], judged: tuple[in
         would = t("{verdict}, because of {failing}", verdict=would, failing=failing)
     if 0 < judged[0] < judged[1]:
         return t(
-            "{lasts}, and the verdict would be {would}, as far as {judged} of {total:object|objects} could be judged.",
+            "{lasts}, and the verdict would be {would}. {judged} of {total:object|objects} could be judged.",
             lasts=lasts,
             would=would,
             judged=judged[0],

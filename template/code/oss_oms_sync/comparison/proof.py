@@ -33,10 +33,12 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.entries import Entry
 
-UNREADABLE = t("Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing: {missing:and}")
+UNREADABLE = t(
+    "Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing permissions: {missing:and}"
+)
 GRANT_READING = t(
-    'Run {step}, with readObjects "on" in s.yaml: it grants what is missing. By hand: python3 policies/show.py prints'
-    " the policies. In OBS a grant takes 15 to 30 minutes to apply",
+    'Run {step}, with readObjects "on" in s.yaml: it grants the missing permissions. By hand: python3'
+    " policies/show.py prints the policies. In OBS a grant takes 15 to 30 minutes to apply",
     step=Step("setup"),
 )
 _PART_SIZES = (50_000_000, 50 * 1024 * 1024)

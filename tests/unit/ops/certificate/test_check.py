@@ -30,8 +30,13 @@ from unit.ops.certificates import (
 # An hour after the time of these certificates.
 HOUR_AFTER = FakeClock(80 * 60)
 
+BUCKETS = {"source": "the source", "destination": "OBS"}
 
-NOT_AS_NUMBERS, NOT_AS_SAMPLED = "Each check ended as the numbers say", "What is said of headers fits the sample"
+
+NOT_AS_NUMBERS, NOT_AS_SAMPLED = (
+    "The result of each check agrees with the numbers",
+    "The statements about headers agree with the sample",
+)
 
 
 def wrong(document) -> list[str]:
@@ -63,7 +68,7 @@ SOUND = {
 UNSOUND = {
     "a sample that was asked for and decides nothing": (
         certificate(NOT_GATING, sample=a_sample(read=2)),
-        "It has all checks, and each counts",
+        "All checks are present, and each counts",
     ),
     "GO though no sample was read": (certificate({"SAMPLE": "not run"}), "The verdict follows from the checks"),
     "a rehearsal of a GO without what it lacks": (
@@ -91,13 +96,13 @@ def test_unsound_certificate_has_exactly_its_wrong_claim(document, claim):
 @pytest.mark.parametrize(
     ("changes", "claim"),
     [
-        ({"source": {**certificate()["source"], "objects": 4}}, "The classes add up to the source"),
-        ({"source": {**certificate()["source"], "digest": "0" * 64}}, "The classes add up to the source"),
-        ({"destination": {**certificate()["destination"], "bytes": 13}}, "The classes add up to the destination"),
+        ({"source": {**certificate()["source"], "objects": 4}}, "The classes add up to the total of the source"),
+        ({"source": {**certificate()["source"], "digest": "0" * 64}}, "The classes add up to the total of the source"),
+        ({"destination": {**certificate()["destination"], "bytes": 13}}, "The classes add up to the total of OBS"),
         ({"verdict": "NO-GO"}, "The verdict follows from the checks"),
         ({"verdict": "REHEARSAL"}, "The verdict follows from the checks"),
-        ({"checks": certificate()["checks"][:-1]}, "It has all checks, and each counts"),
-        ({"checks": [certificate()["checks"][0]] * len(IDS)}, "It has all checks, and each counts"),
+        ({"checks": certificate()["checks"][:-1]}, "All checks are present, and each counts"),
+        ({"checks": [certificate()["checks"][0]] * len(IDS)}, "All checks are present, and each counts"),
         ({"folders": {"a/": {"equal_contents": [2, 12, 2, 12]}}}, "The folders add up to the classes"),
         (
             {"folders": {**certificate()["folders"], "b/": {"missing": [1, 1, 0, 0]}}},
@@ -144,13 +149,13 @@ def test_accepted_class_may_have_objects(title):
 @pytest.mark.parametrize("title", ["missing", "moving", "failed_before"])
 def test_acceptance_of_an_unacceptable_class_is_detected(title):
     claims = wrong(with_class(title, accepted={title: "me: never mind"}))
-    assert {NOT_AS_NUMBERS, "Only what can be accepted by name was accepted"} <= {*claims}
+    assert {NOT_AS_NUMBERS, "Only acceptable classes were accepted by name"} <= {*claims}
 
 
 def test_check_marked_as_not_gating_still_decides():
     for name in IDS:
         claims = wrong(certificate({name: {"result": "failed", "gates": False}}, sample=a_sample()))
-        assert {"It has all checks, and each counts", "The verdict follows from the checks"} <= {*claims}, name
+        assert {"All checks are present, and each counts", "The verdict follows from the checks"} <= {*claims}, name
 
 
 LOST = {"cache-control": {"objects": 2, "keys": ["a/1", "a/2"]}}
@@ -249,7 +254,7 @@ PASSES = certificate()["passes"]
     ],
 )
 def test_passes_and_states_out_of_order_are_detected(changes):
-    assert {"Its times are in order", NOT_AS_NUMBERS, "What is said of OMS can be so"} & {
+    assert {"The times are in order", NOT_AS_NUMBERS, "The statements about OMS are plausible"} & {
         *wrong(certificate(**changes))
     }
 
@@ -271,10 +276,10 @@ STILL, CLOSED = PASSES["standstill"], certificate()["closed"]
 @pytest.mark.parametrize(
     ("still", "closed", "claims"),
     [
-        ({"began": "2026-01-31T09:16:01Z"}, {}, ["Its times are in order"]),
+        ({"began": "2026-01-31T09:16:01Z"}, {}, ["The times are in order"]),
         # Later than the document.
-        *(({}, {name: "2026-01-31T09:21:01Z"}, ["Its times are in order"]) for name in ("opened", "since")),
-        ({"ended": "2026-01-31T09:21:01Z"}, {}, ["Its times are in order"]),
+        *(({}, {name: "2026-01-31T09:21:01Z"}, ["The times are in order"]) for name in ("opened", "since")),
+        ({"ended": "2026-01-31T09:21:01Z"}, {}, ["The times are in order"]),
         # Clocks may differ by a minute.
         ({"began": "2026-01-31T09:16:00Z", "ended": "2026-01-31T09:21:00Z"}, {"since": "2026-01-31T09:13:30Z"}, []),
     ],
@@ -296,7 +301,7 @@ def test_clocks_over_a_minute_apart_are_detected(still, closed, claims):
 )
 def test_class_with_objects_on_an_impossible_side_is_detected(title, source, destination):
     details = details_of_wrong_claims(certificate(**counted({title: (source, destination)})))
-    assert details["It has all classes, each where its objects can be"] == title
+    assert details["All classes are present, each on its possible sides"] == title
 
 
 def test_certificate_without_a_comparison_has_no_sums():
@@ -343,7 +348,7 @@ def run(tmp_path, capsys):
 def test_listings_that_agree_are_accepted(run):
     code, out = run(certificate(), source=SOURCE, destination=DESTINATION)
     assert (code, out.splitlines()[-1]) == (0, "The certificate is sound. It says GO.")
-    assert "holds: The listing of the destination has what the document states" in out
+    assert "holds: The listing of OBS agrees with the certificate" in out
 
 
 @pytest.mark.parametrize("side", ["source", "destination"])
@@ -351,10 +356,10 @@ def test_listings_that_agree_are_accepted(run):
 def test_listings_that_differ_are_named(run, side, objects):
     code, out = run(certificate(), **{side: objects})
     assert (code, out.splitlines()[-1]) == (4, "This certificate is not to be trusted.")
-    assert f"does not hold: The listing of the {side} has what the document states ({len(objects)} objects, " in out
+    assert f"does not hold: The listing of {BUCKETS[side]} agrees with the certificate ({len(objects)} objects, " in out
 
 
-SHARED = "The objects that both listings have are those that count as equal"
+SHARED = "The objects in both listings match the classes that count as equal"
 ONLY_THERE = [("x", 3), ("y", 9)]
 
 
@@ -467,7 +472,7 @@ def test_document_nested_too_deep_for_its_hash_has_no_form(mocker, capsys):
     mocker.patch("ops.functions.tool_output.read", return_value=document)
     mocker.patch("sys.stdin", io.TextIOWrapper(io.BytesIO()))
     assert cli.main(["show", "--lang", "en"], HOUR_AFTER) == 4
-    assert "The answer has another form" in capsys.readouterr().err
+    assert "The answer has a form unknown" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -487,7 +492,7 @@ def test_json_output_has_each_claim(run):
     code, out = run(document, "--json")
     answer = json.loads(out)
     assert (code, answer["sound"], answer["verdict"]) == (4, False, "GO")
-    claim = {"claim": "The document is as it was made", "claim_zh": "文档未被改动"}
+    claim = {"claim": "The document is unchanged", "claim_zh": "文件未被改动"}
     assert answer["findings"][0] == {**claim, "holds": False, "seen": sha256(document)}
 
 

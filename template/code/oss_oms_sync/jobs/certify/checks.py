@@ -27,20 +27,23 @@ from oss_oms_sync.settings import Settings
 _FROZEN = partial(
     Finding,
     "FROZEN",
-    t("No object was written later than a minute after the freeze"),
+    t("No object was written more than a minute after the freeze"),
 )
 _SUMS = partial(
     Finding,
     "SUMS",
     t(
-        "The classes and folders add up to what was listed in both buckets; what counts as equal has the same digest"
-        " on both sides"
+        "The classes and folders add up to the listings of both buckets; each class of equal objects has the"
+        " same digest on both sides"
     ),
 )
 _CLOCK = partial(
     Finding,
     "CLOCK",
-    t("All clouds' clocks are within {clocks_seconds} seconds of the function's", clocks_seconds=CLOCKS_SECONDS),
+    t(
+        "The clocks of all clouds are within {clocks_seconds} seconds of the function's clock",
+        clocks_seconds=CLOCKS_SECONDS,
+    ),
 )
 
 
@@ -67,7 +70,7 @@ def _scope(evidence: Evidence, settings: Settings) -> Finding:
     """Check for a recent comparison of the project's whole scope, begun after the freeze."""
     key_filter, comparison, frozen = settings.key_filter, evidence.comparison, evidence.options.frozen
     wanted = t(
-        "A comparison of all that the project covers ({covered}), begun after the freeze, and at most 24 hours old",
+        "A comparison of the project's whole scope ({covered}), begun after the freeze and at most 24 hours old",
         covered=t("prefix {prefix!r}, suffix {suffix!r}", prefix=key_filter.prefix, suffix=key_filter.suffix),
     )
     finding, following = partial(Finding, "SCOPE", wanted), t("Compare both buckets")
@@ -75,25 +78,25 @@ def _scope(evidence: Evidence, settings: Settings) -> Finding:
     if isinstance(evidence.task, Failure):
         return finding(
             Result.NOT_RUN,
-            t("OMS does not report which bucket is the destination: {reason}", reason=evidence.task.reason.name),
+            t("OMS does not report the destination bucket: {reason}", reason=evidence.task.reason.name),
             evidence.task.remedy("get"),
             begin,
         )
     if comparison is None:
-        return finding(Result.NOT_RUN, t("No comparison of all of it has ended"), following, begin)
+        return finding(Result.NOT_RUN, t("No comparison of the whole scope has finished"), following, begin)
     began = comparison.state.started
     text = t("The comparison of {began}, as of {as_of}", began=began, as_of=comparison.state.as_of)
     if frozen and began < timestamp(frozen):
         return finding(Result.NOT_RUN, t("{seen}, before the freeze", seen=text), following, begin)
     # A recheck of some keys does not make the results for all others any newer.
     if frozen and comparison.state.ended < timestamp(evidence.now - MAX_PASS_AGE):
-        return finding(Result.NOT_RUN, t("{seen}, too long ago", seen=text), following, begin)
+        return finding(Result.NOT_RUN, t("{seen}, over 24 hours ago", seen=text), following, begin)
     if not comparison.tally.has_no_objects:
         return finding(Result.PASSED, text)
     return finding(
         Result.NOT_PROVEN,
         t("No object in {source_bucket} is in scope", source_bucket=settings.source_bucket),
-        t("Correct the source bucket, or the prefix and suffix, in s.yaml, and deploy"),
+        t("Correct the source bucket, the prefix or the suffix in s.yaml, then deploy"),
         DEPLOY,
     )
 
@@ -113,19 +116,19 @@ def _frozen(evidence: Evidence, scope: Finding) -> Finding:
         if written_object.modified > frozen.timestamp() + CLOCKS_SECONDS
     ]
     if not late:
-        return _FROZEN(Result.PASSED, t("The last write was at {last}", last=timestamp(last)))
+        return _FROZEN(Result.PASSED, t("last write at {last}", last=timestamp(last)))
     later = last + timedelta(seconds=CLOCKS_SECONDS)
     return _FROZEN(
         Result.FAILED,
         t(
-            "{n:object|objects} written after the freeze of {frozen}, the last at {last}",
+            "{n:object|objects} written after the freeze at {frozen}, the last at {last}",
             n=AtLeast(len(late)) if len(late) == MAX_WRITTEN else len(late),
             frozen=timestamp(frozen),
             last=timestamp(last),
         ),
         t(
-            "Make sure that nothing writes there any more. The freeze began later than stated: cut over with"
-            " --frozen-since {later}",
+            "Make sure that no application writes to the source. The freeze began later than stated:"
+            " continue with --frozen-since {later}",
             later=timestamp(later),
         ),
         evidence.options.cutover(frozen=later),
@@ -141,8 +144,8 @@ def _sums(evidence: Evidence, scope: Finding) -> Finding:
     if wrong := list(_wrong_sums(comparison)):
         return _SUMS(
             Result.FAILED,
-            t("Does not add up: {wrong}", wrong=wrong),
-            t("Compare again. If that does not help, open an issue"),
+            t("sums disagree: {wrong}", wrong=wrong),
+            t("Compare again. If the sums still disagree, open an issue"),
             evidence.options.comparing(comparison.state.scope, restart=True),
         )
     source = comparison.tally.side("source")
@@ -178,23 +181,26 @@ def _sample(evidence: Evidence) -> Finding:
         finding = partial(Finding, "SAMPLE", t("-"), Result.NOT_RUN, gates=False)
         if evidence.missing_permissions:
             return finding(seen=UNREADABLE.filled(missing=evidence.missing_permissions), next=GRANT_READING)
-        return finding(seen=t("Nothing was to be sampled"))
+        return finding(seen=t("no sample requested"))
     if sample.differing:
         return Finding(
             "SAMPLE",
-            t("No object that was drawn differs between both sides, or has changed since"),
+            t("Every sampled object is equal on both sides and unchanged"),
             Result.FAILED,
             t(
-                "{n} of {n2} objects that were looked at differ, or have changed since they were drawn",
+                "{n} of {n2} sampled objects differ, or have changed since the sample was drawn",
                 n=len(sample.differing),
                 n2=sample.read,
             ),
-            t("Compare again and read all objects that are not proven (deep); see who writes to either bucket"),
+            t(
+                "Find out which application writes to either bucket, then compare again and read all unproven"
+                " objects (deep)"
+            ),
             step=options.comparing(comparison.state.scope if comparison else None, deep=True, restart=True),
             keys=sample.differing[:MAX_KEYS],
         )
     wanted = t(
-        "{asked} objects that count as equal, drawn at random, are read on both sides, and do not differ",
+        "{asked} objects that count as equal, drawn at random and read on both sides, do not differ",
         asked=sample.asked,
     )
     finding, read = partial(Finding, "SAMPLE", wanted), sample.read
@@ -202,17 +208,17 @@ def _sample(evidence: Evidence) -> Finding:
         text = t("{read} of {drawn:drawn object was|drawn objects were} read", read=read, drawn=sample.drawn)
         text = t("{seen}: {why}", seen=text, why=sample.problem) if sample.problem else text
         # If an object was read, the next call reads others.
-        go_on = t("Go on with the cutover, which reads on")
+        go_on = t("Continue the cutover, which reads the others")
         if sample.problem == BACK_TO_SOURCE:
             go_on = t(
-                "Delete them until after the GO, and run the checklist again ({step}). Then go on with the cutover,"
-                " which reads on",
+                "Delete the rules until the GO, and run the checklist again ({step}). Then continue the"
+                " cutover, which reads the others",
                 step=Step("checklist"),
             )
         elif sample.problem not in ("", OUT_OF_TIME) and not read:
             go_on = t(
-                "First mend what keeps it from reading: {problem}. If a permission is missing: {grant}. Then go on with"
-                " the cutover, which reads them",
+                "First remove what prevents reading: {problem}. If a permission is missing: {grant}. Then"
+                " continue the cutover, which reads the objects",
                 problem=sample.problem,
                 grant=GRANT_READING,
             )
@@ -220,18 +226,18 @@ def _sample(evidence: Evidence) -> Finding:
     if not read and comparison and comparison.tally.side("source").objects:
         return finding(
             Result.NOT_RUN,
-            sample.passed_over if sample.unreadable else t("No object of up to 1 GiB counts as equal"),
-            t("There is nothing to sample: go on without"),
+            sample.passed_over if sample.unreadable else t("no object of up to 1 GiB counts as equal"),
+            t("Continue the cutover without a sample"),
             options.cutover(sample=0),
         )
     text = t(
         "{read:object|objects}, {bytes:byte|bytes}. {bound}",
         read=read,
         bytes=sample.bytes,
-        bound=sample.bound or t("There is nothing to sample"),
+        bound=sample.bound or t("no object to sample"),
     )
     if read < min(sample.asked, sample.population):
-        fewer = t("Compare again, after restoring what is archived. Or go on with a sample of as many as can be read")
+        fewer = t("Restore the archived objects, then compare again. Or continue with a smaller sample")
         return finding(Result.NOT_PROVEN, text, fewer, options.cutover(sample=read))
     return finding(Result.PASSED, text)
 
@@ -242,24 +248,24 @@ def _task(evidence: Evidence, settings: Settings) -> Finding:
     finding = partial(
         Finding,
         "TASK",
-        t("The sync task of the bucket {bucket} is synchronizing", bucket=settings.source_bucket),
+        t("The sync task of the source bucket {bucket} is synchronizing", bucket=settings.source_bucket),
     )
     if not isinstance(task, TaskInfo):
-        text = t("OMS does not report it: {reason}", reason=task.reason.name)
+        text = t("OMS does not report the sync task: {reason}", reason=task.reason.name)
         return finding(Result.NOT_RUN, text, task.remedy("get"), DOCTOR)
     if not (task.src_bucket and task.status):
         return finding(
             Result.NOT_RUN,
-            t("OMS does not say which bucket it reads, or whether it does"),
-            t("Look at the task in the OMS console, and at what doctor says of it"),
+            t("OMS does not report the task's source bucket or state"),
+            t("Check the task in the OMS console, and run doctor"),
             DOCTOR,
         )
-    text = t("Of the bucket {src_bucket}: {status}", src_bucket=task.src_bucket, status=task.status)
+    text = t("Source bucket {src_bucket}: {status}", src_bucket=task.src_bucket, status=task.status)
     if task.src_bucket != settings.source_bucket:
-        return finding(Result.FAILED, text, t("Correct SYNC_URL or the source bucket in s.yaml, and deploy"), DEPLOY)
+        return finding(Result.FAILED, text, t("Correct SYNC_URL or the source bucket in s.yaml, then deploy"), DEPLOY)
     if task.is_running:
         return finding(Result.PASSED, text)
-    return finding(Result.FAILED, text, t("Start it in the OMS console"))
+    return finding(Result.FAILED, text, t("Start the sync task in the OMS console"))
 
 
 def _clock(evidence: Evidence) -> Finding:
@@ -270,5 +276,5 @@ def _clock(evidence: Evidence) -> Finding:
     if any(seconds > CLOCKS_SECONDS for seconds in seconds_by_cloud.values()):
         return _CLOCK(Result.FAILED, text, Reason.CLOCK.fix, DOCTOR)
     if unknown:
-        return _CLOCK(Result.NOT_RUN, text, t("Doctor says why it is not reached"), DOCTOR)
+        return _CLOCK(Result.NOT_RUN, text, t("Run doctor: it shows why the cloud is unreachable"), DOCTOR)
     return _CLOCK(Result.PASSED, text)

@@ -32,93 +32,100 @@ class _ClassCheck(NamedTuple):
     next: Text = NOTHING
 
 
-_BY_HAND = t("Reading did not prove them. Compare them by hand, then accept them by name")
+_BY_HAND = t("Reading did not prove these objects equal. Compare them by hand, then accept them by name")
 _GRANT = t(
-    "Grant what is missing, and begin anew with --deep --restart. Or compare them by hand, then accept them by name"
+    "Grant the missing permission, then start over with --deep --restart. Or compare the objects by hand,"
+    " then accept them by name"
 )
-_READ = t("Read these objects in the source, which proves most")
-_EQUAL = t("The contents of each object are proven to be equal")
+_READ = t("Read these objects at the source, which proves most of them")
+_EQUAL = t("The contents of each object are proven equal")
 _CHECKS = (
     _ClassCheck(
         "MIGRATING",
         (ObjectClass.MIGRATING,),
-        t("No migration of the old objects has anything left to copy"),
-        t("missing or older in OBS, and left to a migration of the old objects"),
+        t("No migration has existing objects left to copy"),
+        t("{number:object|objects} missing or outdated in OBS, left to the migration of existing objects"),
     ),
     _ClassCheck(
         "MISSING",
         (ObjectClass.MISSING,),
         t("Every object of the source is in OBS"),
-        t("not in OBS"),
+        t("{number:object|objects} missing in OBS"),
     ),
     _ClassCheck(
         "OVERWRITTEN",
         (ObjectClass.OVERWRITTEN,),
-        t("Nothing in OBS differs from the source and is newer"),
-        t("different and newer in OBS: somebody wrote there, or OMS finished an older version late"),
+        t("No object in OBS is newer than the source object and different"),
+        t(
+            "{number:object|objects} newer and different in OBS: an application wrote there, or OMS finished an"
+            " older version late"
+        ),
     ),
     # After the one above: what that takes overwrites what is older, too.
     _ClassCheck(
         "OLDER",
         (ObjectClass.OLDER,),
-        t("OBS has no version older than the source's"),
-        t("older in OBS"),
+        t("No object in OBS is older than the source object"),
+        t("{number:object|objects} older in OBS"),
     ),
     _ClassCheck(
         "MOVING",
         (ObjectClass.MOVING, ObjectClass.ARRIVING),
-        t("Nothing was written while it was compared"),
-        t("written too recently to be judged"),
+        t("No object was written during the comparison"),
+        t("{number:object|objects} written too recently to be judged"),
     ),
     _ClassCheck(
         "IN_FLIGHT",
         (ObjectClass.IN_FLIGHT,),
-        t("OMS has copied all that it accepted"),
-        t("accepted by OMS, and not in OBS yet"),
+        t("OMS has copied every accepted object"),
+        t("{number:object|objects} accepted by OMS and not in OBS yet"),
     ),
     _ClassCheck(
         "FAILED",
         (ObjectClass.FAILED_BEFORE,),
-        t("No object waits in a failed record"),
-        t("not accepted by OMS; failed records say why"),
+        t("No object has a failed record"),
+        t("{number:object|objects} not accepted by OMS; the failed records have the reasons"),
     ),
     _ClassCheck(
         "PROOF_SUSPICIOUS",
         (ObjectClass.SUSPICIOUS,),
-        t("No object of equal size has another ETag"),
-        t("of equal size with different ETags, because they differ or because an ETag is not an MD5"),
+        t("No object of equal size has a different ETag"),
+        t("{number:object|objects} of equal size with different ETags: the contents differ, or an ETag is not an MD5"),
         _READ,
     ),
     _ClassCheck(
         "PROOF_EQUAL_VERSION",
         (ObjectClass.EQUAL_VERSION,),
         _EQUAL,
-        t("of equal size, and OMS accepted this very version; their contents were not compared"),
+        t("{number:object|objects} of equal size, in the version that OMS accepted; contents not compared"),
         _READ,
     ),
     _ClassCheck(
         "PROOF_EQUAL_SIZE",
         (ObjectClass.EQUAL_SIZE,),
         _EQUAL,
-        t("of equal size; nothing else is known of them"),
+        t("{number:object|objects} of equal size; all else is unknown"),
         _READ,
     ),
     _ClassCheck(
         "PROOF_IMPOSSIBLE",
         (ObjectClass.IMPOSSIBLE,),
         t("OMS can copy every object"),
-        t("impossible to copy: symbolic links, keys below oms_source_record/, or what OBS cannot hold"),
-        t("Copy by hand what is needed, and accept these by name"),
+        t(
+            "{number:object|objects} impossible to copy: symbolic links, keys below oms_source_record/, or keys"
+            " that OBS cannot store"
+        ),
+        t("Copy the needed objects by hand, then accept the class by name"),
     ),
     _ClassCheck(
         "UNKNOWN",
         (ObjectClass.UNKNOWN,),
         t("OBS holds no object that is absent at the source and was never submitted"),
-        t("only in OBS, and not sent by this project"),
-        t("Delete in OBS what does not belong there, and begin anew with --restart. Or accept these by name"),
+        t("{number:object|objects} only in OBS, not submitted by this project"),
+        t("Delete unwanted objects in OBS, then start over with --restart. Or accept them by name"),
     ),
 )
-_GO_ON = t("Go on with the cutover")
+_GO_ON = t("Continue the cutover")
 
 
 def checks_of_classes(evidence: Evidence, scope: Finding) -> Iterator[Finding]:
@@ -134,7 +141,7 @@ def checks_of_classes(evidence: Evidence, scope: Finding) -> Iterator[Finding]:
 
 def unseen(finding: partial[Finding], scope: Finding) -> Finding:
     """Return the finding of a check without a comparison that counts, as `scope` explains."""
-    return finding(Result.NOT_RUN, t("No comparison counts: see SCOPE"), scope.next, scope.step)
+    return finding(Result.NOT_RUN, t("no valid comparison: see SCOPE"), scope.next, scope.step)
 
 
 def _judged(
@@ -145,7 +152,7 @@ def _judged(
     number, size = sum(side.objects for side in sides), sum(side.bytes for side in sides)
     if not number:
         return finding(Result.PASSED, t("none"))
-    text = t("{number:object|objects}, {size} bytes: {seen}", number=number, size=size, seen=check.seen)
+    text = t("{seen} ({size} bytes)", seen=check.seen.filled(number=number), size=size)
     keys, accepted_class = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
     if not accepted_class.can_be_accepted:
         return finding(Result.FAILED, text, *_mend(check, comparison, task, evidence), keys)

@@ -20,39 +20,39 @@ from oss_oms_sync.passes.states import MAX_PASS_AGE
 from oss_oms_sync.passes.tally import MAX_KEYS
 from oss_oms_sync.rules.remedy import PERHAPS_COPIED, closed_remedy
 
-_OPENS = t("Go on with the cutover, which opens the project and sends them again")
-REHEARSED = t("Nothing is frozen: this is a rehearsal")
-_GO_ON = t("Go on with the cutover")
+_OPENS = t("Continue the cutover, which opens the project and resends the objects")
+REHEARSED = t("a rehearsal freezes nothing")
+_GO_ON = t("Continue the cutover")
 _CLOSED = partial(
     Finding,
     "CLOSED",
     t(
-        "This cutover closed the project two minutes or more before the standstill pass began, nobody has opened it"
-        " since, and every other project of the sync task is closed"
+        "This cutover closed the project at least two minutes before the standstill pass began; the project"
+        " was not opened since, and every other project of the sync task is closed"
     ),
 )
 _OMS_FINISHED = partial(
     Finding,
     "OMS_FINISHED",
     t(
-        "By its counts, which tell of all that our records do, OMS has finished all that it accepted, and accepted"
-        " nothing for ten minutes"
+        "OMS's counts cover all success records, and OMS has finished every accepted object and accepted"
+        " none for ten minutes"
     ),
 )
 _STOOD_STILL = partial(
     Finding,
     "STOOD_STILL",
     t(
-        "A standstill pass begun after the comparison's last look, and after OMS had finished, sees the very same"
-        " versions in the source, and what was judged of them in OBS"
+        "A standstill pass, begun after the comparison's last check and after OMS finished, lists the same"
+        " versions in the source, and the judged objects in OBS"
     ),
 )
 _NOTHING_WAITS = partial(
     Finding,
     "NOTHING_WAITS",
     t(
-        "The object of each failed record and run file is equal in OBS, impossible to copy, or gone; OMS's lists of"
-        " what it failed to copy were read after it had finished"
+        "The object of each failed record and run file is equal in OBS, impossible to copy, or deleted at"
+        " the source; OMS's lists of failed copies were read after OMS finished"
     ),
 )
 
@@ -64,25 +64,26 @@ def closed(evidence: Evidence) -> Finding:
     mark, not_run, go_on = evidence.closed, partial(_CLOSED, Result.NOT_RUN), evidence.options.cutover()
     if mark is None:
         return not_run(
-            t("The project is open"),
-            t("Close it: the cutover does, and goes on"),
+            t("the project is open"),
+            t("Continue the cutover, which closes the project"),
             evidence.options.cutover(close=True),
         )
     if mark.run != evidence.options.run:
         return not_run(
-            t("Somebody else has closed the project, at {since}", since=mark.written),
-            t("Go on with the cutover, which closes it anew"),
+            t("the project was closed by hand or by another run at {since}", since=mark.written),
+            t("Continue the cutover, which closes the project again"),
             go_on,
         )
     if evidence.open_projects:
         return not_run(
             t(
-                "Other projects of the sync task are open, or were closed too late: {names}",
+                "other projects of the sync task are open, or were closed too late: {names}",
                 names=", ".join(evidence.open_projects),
             ),
             t(
-                "Close each in its own folder with this, two minutes before the cutover goes on. Of one that was"
-                " removed from Function Compute, delete the mark in the task's folder of the log bucket: {marks}",
+                "Close each project in its own folder, two minutes before the cutover continues. If a"
+                " project was removed from Function Compute, delete its mark in the task's folder of the log"
+                " bucket: {marks}",
                 marks=", ".join(f"state/closed-{name}.json" for name in evidence.open_projects),
             ),
             Step("close"),
@@ -92,7 +93,7 @@ def closed(evidence: Evidence) -> Finding:
     if still is None or written is None or still.began < written + CLOSED_AFTER:
         return not_run(
             t(
-                "No standstill pass has begun two minutes after the project was closed at {written}",
+                "no standstill pass has begun since two minutes after the close at {written}",
                 written=mark.written,
             ),
             _GO_ON,
@@ -101,7 +102,7 @@ def closed(evidence: Evidence) -> Finding:
     return _CLOSED(
         Result.PASSED,
         t(
-            "Closed at {written}; the standstill pass began at {began}",
+            "closed at {written}; standstill pass begun at {began}",
             written=mark.written,
             began=timestamp(still.began),
         ),
@@ -114,30 +115,30 @@ def oms_finished(evidence: Evidence) -> Finding:
     if evidence.migration:
         return _migrates(evidence.old_objects)
     if frozen is None or evidence.closed is None:
-        return _OMS_FINISHED(Result.NOT_RUN, t("The project is open: see CLOSED") if frozen else REHEARSED)
+        return _OMS_FINISHED(Result.NOT_RUN, t("the project is open: see CLOSED") if frozen else REHEARSED)
     if (text := _oms_is_busy(evidence)) is not None:
         return _OMS_FINISHED(
             Result.NOT_RUN,
             text,
-            t("Nothing but time: ask again in a minute"),
+            t("Wait a minute, then check again"),
             evidence.options.cutover(),
             waits=True,
         )
     if work.left != 0:
         return _unfinished(evidence)
-    text = t("Nothing is left, and it has done nothing for days")
+    text = t("OMS has no work left and has been idle for days")
     if work.busy:
-        text = t("Nothing is left, and it has accepted nothing since {busy}", busy=timestamp(work.busy))
+        text = t("OMS has no work left and has accepted no object since {busy}", busy=timestamp(work.busy))
     return _OMS_FINISHED(Result.PASSED, text)
 
 
 def _migrates(group: TaskGroup | Failure | None) -> Finding:
     """Return the finding for an unfinished migration of the old objects, which may still write."""
-    text, step = t("A migration of the old objects is not over. How far it is, is not known."), LOOK
+    text, step = t("The migration of the existing objects is not finished; its progress is unknown."), LOOK
     if isinstance(group, TaskGroup):
         step = group.step_of_others
         text = t(
-            "{how}: of {total:old object|old objects} {copied} copied, {skipped} skipped, {failed} failed",
+            "{how}: {total:existing object|existing objects}, {copied} copied, {skipped} skipped, {failed} failed",
             how=group.title,
             total=group.total,
             copied=group.copied,
@@ -147,7 +148,7 @@ def _migrates(group: TaskGroup | Failure | None) -> Finding:
     return _OMS_FINISHED(
         Result.NOT_RUN,
         text,
-        t("Before the cutover the migration of the old objects has to be over, because it may still write"),
+        t("The migration of the existing objects must finish before the cutover, because it may still write"),
         step,
     )
 
@@ -158,7 +159,7 @@ def _oms_is_busy(evidence: Evidence) -> Text | None:
     if work.left is None:
         return None
     if work.recorded is None:
-        return t("Our records of what OMS accepted are not all counted yet")
+        return t("the success records are not all counted yet")
     if work.left > 0:
         return t("OMS has not finished {left:object|objects}", left=work.left) if work.may_finish else None
     if work.busy and work.finished and evidence.now < work.finished:
@@ -171,21 +172,22 @@ def _unfinished(evidence: Evidence) -> Finding:
     work, why = evidence.oms, evidence.options.accept.get(OMS_UNFINISHED)
     if work.left is None:
         result = Result.NOT_RUN
-        text = t("OMS does not report by five minutes what it has left")
+        text = t("OMS does not report its remaining work in steps of five minutes")
         following = t(
-            "See the OMS console, and doctor for a missing permission. What OMS still copies after the cutover"
-            " overwrites what applications have written; accept that by name if you can"
+            "Check the OMS console, and run doctor to find a missing permission. OMS overwrites application"
+            " writes with every object that it copies after the cutover; accept that by name if you can"
         )
     else:
         result = Result.NOT_PROVEN
         text = t(
-            "OMS has not finished {left:object|objects}, and finished nothing for an hour"
+            "OMS has not finished {left:object|objects}, and finished none for an hour"
             " ({minutes:minute|minutes} more for the largest object)",
             left=work.left,
             minutes=work.largest // 10**9,
         )
         following = t(
-            "It has lost them, or counts what came twice only once; if not, it may still write. Accept that by name"
+            "OMS has lost these objects, or counts an object submitted twice only once; otherwise OMS may"
+            " still write. Accept that by name"
         )
     if why is not None:
         return _OMS_FINISHED(Result.PASSED, t("{seen}. Accepted by name: {why}", seen=text, why=why))
@@ -202,7 +204,7 @@ def stood_still(evidence: Evidence, scope: Finding) -> Finding:
     still, finished = comparison.standstill, evidence.oms.finished
     not_run = partial(_STOOD_STILL, Result.NOT_RUN, next=_GO_ON, step=go_on)
     if still is None:
-        return not_run(t("No standstill pass has begun after {as_of}", as_of=comparison.state.as_of))
+        return not_run(t("no standstill pass has begun after {as_of}", as_of=comparison.state.as_of))
     still_tally, began = still.state.tally, timestamp(still.began)
     sides = (
         (t("the source"), comparison.tally.state, still_tally.state),
@@ -211,16 +213,14 @@ def stood_still(evidence: Evidence, scope: Finding) -> Finding:
     if changed := [name for name, judged, current in sides if judged != current]:
         return _STOOD_STILL(
             Result.FAILED,
-            t("By {began} something has changed in {sides:and} since it was judged", began=began, sides=changed),
-            t("Make sure that nothing writes there any more. Then go on with the cutover, which compares again"),
+            t("objects have changed in {sides:and} between the comparison and {began}", began=began, sides=changed),
+            t("Make sure that no application writes there. Then continue the cutover, which compares again"),
             go_on,
         )
     if finished and still.began < finished:
-        return not_run(
-            t("The standstill pass began at {began}, before OMS had been quiet for ten minutes", began=began)
-        )
+        return not_run(t("the standstill pass began at {began}, before OMS had been idle for ten minutes", began=began))
     digests = f"{still_tally.state:064x}, {still_tally.twin:064x}"
-    return _STOOD_STILL(Result.PASSED, t("The same digests at {began}: {digests}", began=began, digests=digests))
+    return _STOOD_STILL(Result.PASSED, t("equal digests at {began}: {digests}", began=began, digests=digests))
 
 
 def nothing_waits(evidence: Evidence) -> Finding:
@@ -238,11 +238,11 @@ def nothing_waits(evidence: Evidence) -> Finding:
         finding = _NOTHING_WAITS(
             Result.NOT_RUN,
             t(
-                "{n:object|objects} ({reasons}), of which OBS does not tell",
+                "OBS did not answer for {n:object|objects} ({reasons})",
                 n=len(waiting.keys),
                 reasons=sorted({key.reason_name for key in waiting.keys}),
             ),
-            t("See OBS_ENDPOINT, and what doctor says. Then go on with the cutover"),
+            t("Check OBS_ENDPOINT, and run doctor. Then continue the cutover"),
             evidence.options.cutover(),
             [key.key for key in waiting.keys][:MAX_KEYS],
         )
@@ -252,15 +252,15 @@ def nothing_waits(evidence: Evidence) -> Finding:
         finding = _lists(evidence)
     if accepted:
         text = t(
-            "{seen}. Accepted by name, because OMS takes none of them, and reading did not prove them:"
-            " {accepted:object|objects}",
+            "{seen}. Accepted by name, because OMS does not accept them and reading did not prove them"
+            " equal: {accepted:object|objects}",
             seen=finding.seen,
             accepted=len(accepted),
         )
         finding = replace(finding, seen=text, keys=finding.keys or accepted[:MAX_KEYS])
     text = t(
-        "{seen} (besides, {needless:key needs|keys need} nothing: gone at the source, equal in OBS, or impossible to"
-        " copy)",
+        "{seen} (and {needless:key that needs|keys that need} nothing: deleted at the source, equal in OBS,"
+        " or impossible to copy)",
         seen=finding.seen,
         needless=needless,
     )
@@ -275,13 +275,10 @@ def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
     if reasons:
         text = t("{n:object|objects} ({reasons})", n=number, reasons=reasons)
     if waiting.unread:
-        unread = t("{n:record or run file|records or run files} that cannot be read", n=waiting.unread)
+        unread = t("{n:unreadable record or run file|unreadable records or run files}", n=waiting.unread)
         text = t("{parts}", parts=[text, unread])
     comparison, options = evidence.comparison, evidence.options
-    send = t(
-        "Status says what to do about each reason. Then go on with the cutover, which opens the project and sends them"
-        " again"
-    )
+    send = t("Check the reasons in status. Then continue the cutover, which opens the project and resends the objects")
     result = Result.FAILED
     what: tuple[Text, Step | None] = send, options.cutover()
     if evidence.stays_closed:
@@ -296,12 +293,14 @@ def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
 
 def _more_waits(evidence: Evidence) -> Finding:
     """Report more records than could be checked. Only sending ends that, so a cutover opens a project it has closed."""
-    text = t("There are more failed records or run files than could be checked")
+    text = t("more failed records or run files than could be checked")
     if evidence.closed is None:
-        return _NOTHING_WAITS(Result.NOT_RUN, text, t("Send them again, in each project of this task"), Step("replay"))
+        return _NOTHING_WAITS(
+            Result.NOT_RUN, text, t("Resend the objects in each project of this task"), Step("replay")
+        )
     if evidence.waiting.has_more_records and not evidence.stays_closed:
         return _NOTHING_WAITS(Result.FAILED, text, _OPENS, evidence.options.cutover())
-    send = t("In each project of this task, open it ({step}), and send them again", step=Step("open"))
+    send = t("Open each project of this task ({step}), then resend the objects", step=Step("open"))
     if evidence.go_stands:
         send = closed_remedy(go_stands=evidence.go_stands)
     return _NOTHING_WAITS(Result.NOT_RUN, text, send)
@@ -313,17 +312,17 @@ def _lists(evidence: Evidence) -> Finding:
     if lists.said:
         return _NOTHING_WAITS(
             Result.NOT_RUN,
-            t("OMS's lists are not read: {why}", why=lists.said),
-            t("Doctor says which permission is missing"),
+            t("OMS's lists cannot be read: {why}", why=lists.said),
+            t("Run doctor: it names the missing permission"),
             DOCTOR,
         )
     if looked < max(_lists_count_from(evidence)):
-        never = t("Replay has not read OMS's lists yet")
-        last = t("Replay last read OMS's lists at {looked}", looked=looked)
+        never = t("replay has not read OMS's lists yet")
+        last = t("replay last read OMS's lists at {looked}", looked=looked)
         return _NOTHING_WAITS(
             Result.NOT_RUN,
             last if looked else never,
-            t("Its timer does so every minute. If it does not, look at replay's timer and log"),
+            t("Replay's timer reads the lists every minute. If it does not, check the timer and replay's log"),
             evidence.options.cutover(),
             waits=True,
         )

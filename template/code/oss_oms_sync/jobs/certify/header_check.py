@@ -18,8 +18,8 @@ _METADATA = partial(
     Finding,
     METADATA.upper(),
     t(
-        "Content-Type, Content-Disposition, Content-Encoding, Content-Language, Cache-Control, Expires and the users'"
-        " own headers are the same in OBS"
+        "Content-Type, Content-Disposition, Content-Encoding, Content-Language, Cache-Control, Expires and"
+        " custom headers are equal in OBS"
     ),
 )
 
@@ -35,9 +35,9 @@ def metadata(evidence: Evidence) -> Finding:
     is_unknown = headers.migrated is None and not headers.compared
     finding = partial(_METADATA, gates=options.sample > 0 or headers.migrated is not True)
     if options.sample and not headers.compared:
-        return finding(Result.NOT_RUN, text, t("Go on with the cutover, which asks again"), options.cutover())
+        return finding(Result.NOT_RUN, text, t("Continue the cutover, which checks again"), options.cutover())
     if is_unknown and why is None:
-        by_sample = t("Go on with a sample, which compares headers. Or accept metadata by name")
+        by_sample = t("Continue with a sample, which compares headers. Or accept metadata by name")
         return finding(Result.NOT_RUN, text, by_sample, options.cutover(sample=_SAMPLE_OF_HEADERS))
     if not (headers.unexpected or is_lacking or is_unknown):
         return finding(Result.PASSED if headers.compared else Result.NOT_RUN, text)
@@ -49,21 +49,22 @@ def metadata(evidence: Evidence) -> Finding:
     if headers.unexpected:
         result, step = Result.FAILED, Step("migrate", {"overwrite": True})
         following = t(
-            "Migrate with --overwrite in an open project, which reads and writes all {objects:object|objects}"
-            " ({bytes:byte|bytes}) once more; or write these objects again at the source, each a PUT and a copy, unless"
-            " the task compares CRC64 and skips what is equal. If neither helps, run the cutover with --accept"
-            " metadata='who, why'"
+            "Open the project, then migrate with --overwrite, which reads and writes all"
+            " {objects:object|objects} ({bytes:byte|bytes}) again. Or write these objects again at the"
+            " source (each a PUT and a copy), unless the task compares CRC64 and skips equal objects. If"
+            " neither helps, run the cutover with --accept metadata='who, why'"
         )
     elif headers.migrated:
         following = t(
-            "Accept it by name: OMS copies values of letters, digits and hyphens only. Or write the objects again at"
-            " the source with such values: each is a PUT and a copy"
+            "Accept metadata by name: OMS copies only values of letters, digits and hyphens. Or write the"
+            " objects again at the source with such values (each a PUT and a copy)"
         )
     else:
         following = t(
-            "Accept it by name. Or take a sync task that migrates metadata: in an open project delete this one in the"
-            " OMS console, empty SYNC_URL in s.yaml, set up and deploy again, and then migrate with --overwrite, which"
-            " reads and writes all {objects:object|objects} ({bytes:byte|bytes}) once more"
+            "Accept metadata by name. Or use a sync task that migrates metadata: while the project is open,"
+            " delete this task in the OMS console, empty SYNC_URL in s.yaml, run setup and deploy again,"
+            " then migrate with --overwrite, which reads and writes all {objects:object|objects}"
+            " ({bytes:byte|bytes}) again"
         )
     return finding(
         result,
@@ -77,7 +78,7 @@ def metadata(evidence: Evidence) -> Finding:
 def _describe_headers(evidence: Evidence) -> Iterator[Text]:
     headers, sample = evidence.headers, evidence.sample
     if headers.migrated is False:
-        yield t("The sync task does not migrate metadata, so OMS copies Content-Type alone")
+        yield t("The sync task does not migrate metadata, so OMS copies only Content-Type")
     if headers.migrated is None:
         yield t("OMS does not report whether the sync task migrates metadata")
     if not headers.compared or sample is None:
@@ -85,18 +86,18 @@ def _describe_headers(evidence: Evidence) -> Iterator[Text]:
         yield t("Headers were not compared: {why}", why=headers.problem) if headers.problem else not_compared
         return
     yield t(
-        "The headers of {drawn:object|objects} drawn at random, and of {more} more so that each first-level folder has"
-        " one, were compared",
+        "Compared the headers of {drawn:object|objects} drawn at random, and of {more} more for one in each"
+        " first-level folder",
         drawn=headers.drawn,
         more=len(headers.more),
     )
     if headers.documented:
-        yield t("Not copied, as OMS's documents say: {lost}", lost=_listed(headers.documented))
+        yield t("Not copied, as documented by OMS: {lost}", lost=_listed(headers.documented))
     if headers.unexpected:
-        yield t("Lost or changed otherwise: {lost}", lost=_listed(headers.unexpected))
+        yield t("Otherwise lost or changed: {lost}", lost=_listed(headers.unexpected))
     elif not headers.documented and headers.drawn:
         yield t(
-            "None differs: with 95 % confidence, fewer than {percent} of {drawn_from} do",
+            "No headers differ: with 95 % confidence, fewer than {percent} of {drawn_from} have different headers",
             percent=bound_of(headers.drawn),
             drawn_from=sample.drawn_from,
         )

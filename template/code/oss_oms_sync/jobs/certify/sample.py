@@ -41,7 +41,7 @@ from oss_oms_sync.passes.tally import MAX_KEYS
 
 # For the work after the last byte: storing the results, and the certificate.
 _WRITING_SECONDS = 30.0
-BACK_TO_SOURCE = t("OBS has back-to-source rules, by which reading a missing object creates it")
+BACK_TO_SOURCE = t("OBS has back-to-source rules: reading a missing object creates the object")
 OUT_OF_TIME = "the time is up: the next call goes on"
 _CARRIED = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 
