@@ -8,7 +8,7 @@ from ops.report.blocks import Blocks, Column, Detail, FindingBlock, Paragraph, P
 from ops.report.words import Words
 from ops.shell import command
 from oss_oms_sync.answers import step as answered
-from oss_oms_sync.answers.causes import causes
+from oss_oms_sync.rules.causes import causes
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
 from oss_oms_sync.answers.text import t
 

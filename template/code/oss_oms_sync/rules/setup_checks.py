@@ -1,0 +1,58 @@
+"""The checks TASK and CLOCK: the sync task, and the clocks of the clouds."""
+
+from __future__ import annotations
+
+from oss_oms_sync.answers.certificate import CutoverFacts
+from oss_oms_sync.answers.step import Finding, Result
+from oss_oms_sync.answers.text import t
+from oss_oms_sync.rules.check import DEPLOY, DOCTOR, Check
+from oss_oms_sync.rules.times import CLOCKS
+
+_CLOCKS_SECONDS = round(CLOCKS.total_seconds())
+TASK = Check(
+    "TASK",
+    t("The sync task is right"),
+    t("The sync task of the bucket {bucket} is synchronizing"),
+)
+CLOCK = Check(
+    "CLOCK",
+    t("The clocks agree"),
+    t("All clouds' clocks are within {clocks_seconds} seconds of the function's", clocks_seconds=_CLOCKS_SECONDS),
+)
+
+
+def task(facts: CutoverFacts) -> Finding:
+    """Check that the sync task is that of the source bucket, and accepts keys."""
+    check, info = TASK.requiring(bucket=facts.source_bucket), facts.sync_task
+    if info is None:
+        reason = facts.oms_silence.reason if facts.oms_silence else ""
+        text = t("OMS does not report it: {reason}", reason=reason)
+        return check.finding(Result.NOT_RUN, text, t("Doctor says why, and what to do"), DOCTOR)
+    if not (info.src_bucket and info.status):
+        return check.finding(
+            Result.NOT_RUN,
+            t("OMS does not say which bucket it reads, or whether it does"),
+            t("Look at the task in the OMS console, and at what doctor says of it"),
+            DOCTOR,
+        )
+    text = t("Of the bucket {src_bucket}: {status}", src_bucket=info.src_bucket, status=info.status)
+    if info.src_bucket != facts.source_bucket:
+        correct = t("Correct SYNC_URL or the source bucket in s.yaml, and deploy")
+        return check.finding(Result.FAILED, text, correct, DEPLOY)
+    if info.is_running:
+        return check.finding(Result.PASSED, text)
+    return check.finding(Result.FAILED, text, t("Start it in the OMS console"))
+
+
+def clock(facts: CutoverFacts) -> Finding:
+    """Check that the clocks agree as comparisons assume: these use the times of three clouds."""
+    clocks = {name.upper(): seconds for name, seconds in vars(facts.clocks).items()}
+    known = {name: seconds for name, seconds in clocks.items() if seconds is not None}
+    unknown = [f"{name} ?" for name in clocks if name not in known]
+    text = t("{clocks}", clocks=[*(f"{name} {seconds} s" for name, seconds in known.items()), *unknown])
+    if any(seconds > _CLOCKS_SECONDS for seconds in known.values()):
+        off = t("Nothing to change: run this again later. If it lasts, doctor says which clock is off")
+        return CLOCK.finding(Result.FAILED, text, off, DOCTOR)
+    if unknown:
+        return CLOCK.finding(Result.NOT_RUN, text, t("Doctor says why it is not reached"), DOCTOR)
+    return CLOCK.finding(Result.PASSED, text)
