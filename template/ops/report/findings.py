@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from ops.certificate.form import CHECKS
 from ops.report import totals
 from ops.report.blocks import Blocks, Column, Detail, FindingBlock, Paragraph, Phrase, Span, StepBlock, Table, keys
 from ops.report.words import Words
 from ops.shell import command
 from oss_oms_sync.answers import step as answered
-from oss_oms_sync.rules.causes import causes
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
 from oss_oms_sync.answers.text import t
+from oss_oms_sync.rules.causes import causes
+from oss_oms_sync.rules.cutover import CHECKS
 
-# The claim of each check that passes.
-NAMES = {
-    "FROZEN": t("Nothing was written after the freeze"),
-    "CLOSED": t("The project is closed"),
-    "OMS_FINISHED": t("OMS has finished"),
-    "STOOD_STILL": t("Both buckets stood still"),
-    "SCOPE": t("All in scope was compared"),
-    "SUMS": t("The sums add up"),
-    "MIGRATING": t("No migration has anything left to copy"),
-    "MISSING": t("Nothing is missing in OBS"),
-    "OLDER": t("Nothing in OBS is older"),
-    "OVERWRITTEN": t("Nothing was overwritten in OBS"),
-    "MOVING": t("Nothing was moving"),
-    "IN_FLIGHT": t("Nothing is in flight"),
-    "FAILED": t("Nothing failed before"),
-    "PROOF_SUSPICIOUS": t("Nothing suspicious"),
-    "PROOF_EQUAL_VERSION": t("Nothing equal by version alone"),
-    "PROOF_EQUAL_SIZE": t("Nothing equal by size alone"),
-    "PROOF_IMPOSSIBLE": t("Nothing that cannot be copied"),
-    "UNKNOWN": t("Nothing unknown in OBS"),
-    "SAMPLE": t("The sample is equal"),
-    "METADATA": t("Headers are the same"),
-    "NOTHING_WAITS": t("Nothing waits to be resent"),
-    "TASK": t("The sync task is right"),
-    "CLOCK": t("The clocks agree"),
-}
 # Results, worst first, with their words and tones.
 _RESULTS = {
     answered.Result.FAILED: (t("failed"), "bad"),
@@ -64,7 +38,7 @@ def next_step(certificate: Certificate, say: Words) -> StepBlock:
 
 def name_of(name: str, say: Words) -> str:
     """Return a check in words."""
-    return say(NAMES.get(name, t("A check not known here")))
+    return say(CHECKS[name].title)
 
 
 def checks(certificate: Certificate, say: Words) -> Blocks:
@@ -115,7 +89,7 @@ def _trouble(certificate: Certificate, check: answered.Finding, say: Words) -> F
 
 def _counted(certificate: Certificate, check: str, say: Words) -> str | None:
     """Return the objects of a check's classes, as the document counts them; None for another check."""
-    sides = [totals.of_class(certificate, title) for title in (CHECKS[check].classes if check in CHECKS else ())]
+    sides = [totals.of_class(certificate, object_class.title) for object_class in CHECKS[check].classes]
     return totals.objects_and_bytes(sides, say) if sides else None
 
 

@@ -23,7 +23,7 @@ from oss_oms_sync.answers.pass_answers import (
     ListingTotals,
     ObjectCount,
 )
-from oss_oms_sync.answers.step import Finding
+from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.task_group import GroupProgress, TaskShown
 from oss_oms_sync.answers.text import Text
 
@@ -381,3 +381,7 @@ class Certificate(CutoverFacts):
     checks: Sequence[Finding]
     rehearsal: Rehearsal | None
     document: str
+
+    def result_of(self, name: str) -> Result:
+        """Return the result of a check, by its id."""
+        return next(check.result for check in self.checks if check.id == name)
