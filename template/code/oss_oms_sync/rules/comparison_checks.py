@@ -47,7 +47,7 @@ def scope(facts: CutoverFacts) -> Finding:
             "OMS does not report which bucket is the destination: {reason}",
             reason=facts.oms_silence.reason,
         )
-        return check.finding(Result.NOT_RUN, text, t("Doctor says why, and what to do"), DOCTOR)
+        return check.finding(Result.NOT_RUN, text, t("Run doctor, which reports the reason and the remedy"), DOCTOR)
     if compared is None:
         return check.finding(Result.NOT_RUN, t("No comparison of all of it has ended"), following, begin)
     text = t("The comparison of {began}, as of {as_of}", began=compared.started, as_of=facts.as_of)

@@ -36,7 +36,7 @@ HEADERS = Check(
 # Sample size that shows enough of the headers.
 _SAMPLE_OF_HEADERS = 100
 _PROBLEMS = {
-    TIME_IS_UP: t("the time is up: the next call goes on"),
+    TIME_IS_UP: t("the time is up, and the next call continues"),
     BACK_TO_SOURCE: t("OBS has back-to-source rules, by which reading a missing object creates it"),
 }
 

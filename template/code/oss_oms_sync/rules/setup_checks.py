@@ -27,7 +27,7 @@ def task(facts: CutoverFacts) -> Finding:
     if info is None:
         reason = facts.oms_silence.reason if facts.oms_silence else ""
         text = t("OMS does not report it: {reason}", reason=reason)
-        return check.finding(Result.NOT_RUN, text, t("Doctor says why, and what to do"), DOCTOR)
+        return check.finding(Result.NOT_RUN, text, t("Run doctor, which reports the reason and the remedy"), DOCTOR)
     if not (info.src_bucket and info.status):
         return check.finding(
             Result.NOT_RUN,
@@ -51,7 +51,7 @@ def clock(facts: CutoverFacts) -> Finding:
     unknown = [f"{name} ?" for name in clocks if name not in known]
     text = t("{clocks}", clocks=[*(f"{name} {seconds} s" for name, seconds in known.items()), *unknown])
     if any(seconds > _CLOCKS_SECONDS for seconds in known.values()):
-        off = t("Nothing to change: run this again later. If it lasts, doctor says which clock is off")
+        off = t("Run this again later. If the clocks still differ, run doctor")
         return CLOCK.finding(Result.FAILED, text, off, DOCTOR)
     if unknown:
         return CLOCK.finding(Result.NOT_RUN, text, t("Doctor says why it is not reached"), DOCTOR)

@@ -133,7 +133,7 @@ def _lists(facts: WaitingFacts) -> Finding:
     if lists.is_refused:
         return NOTHING_WAITS.finding(
             Result.NOT_RUN,
-            t("OMS's lists are not read"),
+            t("OMS's lists of copy failures cannot be read"),
             t("Doctor says which permission is missing"),
             DOCTOR,
         )
