@@ -22,7 +22,7 @@ _ANSWER = (
 )
 
 _NOTHING = b"<Error><Code>NoSuchKey</Code></Error>"
-_NOT_FOUND = (
+_ABSENT = (
     b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\nx-oss-request-id: 5D12\r\nConnection: keep-alive\r\n\r\n%s"
     % (len(_NOTHING), _NOTHING)
 )
@@ -47,7 +47,7 @@ class Network:
                     body = await reader.readexactly(int(length or 0))
                     self.counts[f"{name} requests"] += 1
                     is_put = not head.startswith(b"get ")
-                    writer.write(_ANSWER % hashlib.md5(body).hexdigest().upper().encode() if is_put else _NOT_FOUND)
+                    writer.write(_ANSWER % hashlib.md5(body).hexdigest().upper().encode() if is_put else _ABSENT)
             writer.close()
 
         server = await asyncio.start_server(answer, "127.0.0.1", ssl=self._context)

@@ -67,12 +67,12 @@ class Outcome(NamedTuple):
     did not."""
 
     call: Call
-    given_up: float | None
+    abandoned: float | None
     arrived: float | None
 
     @property
     def is_late(self) -> bool:
-        return self.arrived is not None and self.arrived > (self.given_up or LAST_ATTEMPT)
+        return self.arrived is not None and self.arrived > (self.abandoned or LAST_ATTEMPT)
 
 
 def calls(partition: float) -> list[Call]:
@@ -219,8 +219,8 @@ def measure(partitions: Sequence[float], code: Path, runtime: str, deadline: flo
         time.sleep(watched)
         requests, lines = server.read_all(), [line for client in clients.values() for line in client.read_all()]
     arrived = {call.name: line["at"] - began for line in requests for call in every if call.name in line["text"]}
-    given_up = {line["call"]: line["ended"] - began for line in lines if line["failure"]}
-    return [Outcome(call, given_up.get(call.name), arrived.get(call.name)) for call in every]
+    abandoned = {line["call"]: line["ended"] - began for line in lines if line["failure"]}
+    return [Outcome(call, abandoned.get(call.name), arrived.get(call.name)) for call in every]
 
 
 def main() -> int:
@@ -244,10 +244,10 @@ def main() -> int:
 
 def _line(outcome: Outcome) -> str:
     call, arrived = outcome.call, outcome.arrived
-    given_up = "not given up" if outcome.given_up is None else f"given up at {outcome.given_up:5.1f} s"
+    abandoned = "not given up" if outcome.abandoned is None else f"given up at {outcome.abandoned:5.1f} s"
     arrival = "did not arrive" if arrived is None else f"arrived at {arrived:5.1f} s{': LATE' * outcome.is_late}"
     title = f"partition of {call.partition:3g} s  {call.what:6}  ended by {call.ended_by:8}  {call.state:7}"
-    return f"{title}  {given_up:18}  {arrival}"
+    return f"{title}  {abandoned:18}  {arrival}"
 
 
 if __name__ == "__main__":

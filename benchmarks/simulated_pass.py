@@ -177,18 +177,18 @@ class SimulatedPass:
         yield self._call("PUT")
         self._open.remove(key_range)
         split = [(key_range, cut)]
-        for one, middle in split:
+        for divided, middle in split:
             # The halves' first pieces, and the event of the one that says so.
             yield self._call("PUT") + self._call("PUT")
             self.pieces += 2
             self._invoke(self._find_nothing())
             place = space.up_to(middle)
-            depth = one.depth + 1
-            one.halves = (
-                KeyRange(one.place, place, middle, depth=depth),
-                KeyRange(place, one.end, one.until, depth=depth),
+            depth = divided.depth + 1
+            divided.halves = (
+                KeyRange(divided.place, place, middle, depth=depth),
+                KeyRange(place, divided.end, divided.until, depth=depth),
             )
-            for half in one.halves:
+            for half in divided.halves:
                 planned = self._planned_cut(half) if len(split) + 1 < self._lanes else None
                 if planned:
                     split.append((half, planned))
@@ -216,11 +216,11 @@ class SimulatedPass:
         is worked on."""
         begin = key_range.place
         key_range.place = min(begin + pages * _PAGE, key_range.end)
-        full, rest = divmod(key_range.place - begin, _PAGE)
+        full, remainder = divmod(key_range.place - begin, _PAGE)
         # Each long listing has a page that was read ahead in vain, too.
-        self.calls["LIST"] += self.job.listings * (full + bool(rest) + 1) + self.job.short_listings
+        self.calls["LIST"] += self.job.listings * (full + bool(remainder) + 1) + self.job.short_listings
         key_range.marks = Marks([*key_range.marks, *self._marks(begin, key_range.place)])
-        return self.job.page + full * self.job.page_seconds() + self.job.page_seconds(rest)
+        return self.job.page + full * self.job.page_seconds() + self.job.page_seconds(remainder)
 
     def _marks(self, begin: int, end: int) -> list[KeyMark]:
         """Marks as `Marks.add` leaves them of the keys at these places."""

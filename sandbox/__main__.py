@@ -20,7 +20,7 @@ from rich.markup import escape
 from sandbox import Sandbox, runtimes
 from sandbox.asking import VARIABLE, asked
 from sandbox.demo.project import make_project
-from sandbox.fc.logs import said
+from sandbox.fc.logs import parse_line
 from sandbox.fc.service import Invocation
 from sandbox.prompt import Prompt
 from sandbox.server.faults import Fault
@@ -150,7 +150,7 @@ def watch(box: Sandbox, console: Console) -> None:
 def describe(invocation: Invocation, totals: Totals) -> Iterator[str]:
     """Describe an invocation: a line for each failed key, and one for the keys that it submitted."""
     for text in invocation.logs:
-        line = said(text)
+        line = parse_line(text)
         if "reason" in line:
             yield f"[yellow]failed[/] {escape(line['key'])}: {line['reason']}. {escape(line['fix'])}"
         elif line.get("job") == "forward" and "accepted" in line:

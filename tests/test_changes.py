@@ -196,12 +196,12 @@ CHANGES = {
 def rows() -> dict[str, set[str]]:
     """The files that each row of contributing's table of changes names, as they are in the repository."""
     text = (ROOT / "docs/contributing.md").read_text(encoding="utf-8").partition("## Where a change goes")[2]
-    found = {}
+    files_by_change = {}
     for line in re.findall(r"^\| .*\|$", text, re.MULTILINE)[1:]:
         change, files, others = (cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:4])
         named = re.findall(r"`(\w+[./][\w./]*)`", files) + ([JUDGE] if f"`{JUDGE}`" in others else [])
-        found[change] = {one if (ROOT / one).exists() else f"{CODE}/{one}" for one in named}
-    return found
+        files_by_change[change] = {file if (ROOT / file).exists() else f"{CODE}/{file}" for file in named}
+    return files_by_change
 
 
 @pytest.fixture(params=CHANGES, ids=str)
@@ -211,10 +211,10 @@ def change(request: pytest.FixtureRequest) -> Change:
 
 def test_a_change_is_where_contributing_says(change: Change) -> None:
     (named,) = (files for row, files in rows().items() if row.startswith(change.row))
-    assert len([one for one in named if one not in (CATALOGUE, JUDGE)]) <= 2
+    assert len([file for file in named if file not in (CATALOGUE, JUDGE)]) <= 2
     for file, old, _ in change.patch:
         # A folder stands for one of its modules.
-        assert any(file == one or (one.endswith("/") and file.startswith(one)) for one in named), (file, named)
+        assert any(file == path or (path.endswith("/") and file.startswith(path)) for path in named), (file, named)
         assert (ROOT / file).read_text(encoding="utf-8").count(old) == 1, f"{file} has not exactly one {old!r}"
 
 

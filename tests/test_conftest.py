@@ -29,5 +29,5 @@ def test_the_fault_schedules_of_all_processes_are_added_up(tmp_path, workers):
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
 
     # THEN the sum is printed
-    told = [line.split() for line in done.stdout.splitlines() if "fault schedules" in line]
-    assert [(line[0], line[-1]) for line in told] == [("3", "even"), ("3", "odd"), ("6", "all")], done.stdout
+    counts = [line.split() for line in done.stdout.splitlines() if "fault schedules" in line]
+    assert [(line[0], line[-1]) for line in counts] == [("3", "even"), ("3", "odd"), ("6", "all")], done.stdout

@@ -22,7 +22,7 @@ from ops.session import Session
 from ops.terminal import Screen
 from sandbox.server.faults import Fault
 from support.law import EXTRAS
-from support.migration import CONTENTS, MINUTE, Caller, Here, Migration
+from support.migration import CONTENTS, MINUTE, Caller, MachineClock, Migration
 
 FREEZE = 10 * MINUTE
 KEYS = ("a", "b")
@@ -64,7 +64,7 @@ def after_each_request(call: Callable[[int], None]) -> Iterator[list[tuple[str, 
 
 def steps_of(asked: list[tuple[str, bytes]]) -> list[int]:
     """The numbers of requests, but of those that only repeat the one before."""
-    return [number for number, one in enumerate(asked, 1) if number == 1 or one != asked[number - 2]]
+    return [number for number, request in enumerate(asked, 1) if number == 1 or request != asked[number - 2]]
 
 
 def is_closed(world: Migration) -> bool:
@@ -100,7 +100,8 @@ def test_a_cutover_that_is_interrupted_at_any_request_comes_to_its_end_when_it_i
             again = world.ops(*words(world.moment(FREEZE), rehearsed=rehearsed))
             # THEN it ends as the other did
             assert killed.code == 130, (at, asked[at - 1])
-            assert (again.code, again.answer["verdict"]) == (whole.code, whole.answer["verdict"]), (at, asked[at - 1])
+            assert again.code == whole.code, (at, asked[at - 1])
+            assert again.answer["verdict"] == whole.answer["verdict"]
             assert rehearsed or not changes_in_obs(world)
 
 
@@ -110,9 +111,10 @@ def test_of_two_people_at_once_nobody_undoes_what_the_other_does():
         def person() -> Any:
             """Until there is a GO, which both see."""
             for _ in range(4):
-                screen = Screen(Here(world), io.StringIO(), io.StringIO(), io.StringIO())
+                screen = Screen(MachineClock(world), io.StringIO(), io.StringIO(), io.StringIO())
                 cutover = Cutover(
-                    Session(Caller(world), screen, Here(world), "en"), CutoverPlan(world.moment(FREEZE), close=True)
+                    Session(Caller(world), screen, MachineClock(world), "en"),
+                    CutoverPlan(world.moment(FREEZE), close=True),
                 )
                 document = cutover.run()
                 cutover.after(document)
@@ -126,9 +128,9 @@ def test_of_two_people_at_once_nobody_undoes_what_the_other_does():
             return person()
 
         async def both() -> list[Any]:
-            return await asyncio.gather(*(world.ground.run(one, None) for one in (person, later)))
+            return await asyncio.gather(*(world.ground.run(visitor, None) for visitor in (person, later)))
 
-        assert [one["verdict"] for one in world.ground.call(both())] == ["GO", "GO"]
+        assert [document["verdict"] for document in world.ground.call(both())] == ["GO", "GO"]
         assert not changes_in_obs(world)
 
 
@@ -145,11 +147,12 @@ def test_what_was_written_while_the_project_was_closed_is_sent_once_a_no_go_has_
                 recorded.extend(name for name in world.oss.objects(world.log_bucket) if name.startswith(records))
 
         with after_each_request(straggle):
-            said = world.ops(*words(world.moment(FREEZE)))
+            result = world.ops(*words(world.moment(FREEZE)))
         # GIVEN a failed record of it
         assert recorded == [f"{records}b"]
         # THEN there is no GO, and it is sent, because the project is open again
-        assert (said.code, "The project is open again" in said.text) == (1, True)
+        assert result.code == 1
+        assert "The project is open again" in result.text
         world.later(5 * MINUTE)
         assert world.in_obs("b") == CONTENTS["C"]
 
@@ -178,11 +181,11 @@ def test_a_project_that_somebody_opens_during_a_cutover_is_not_called_closed():
                 opened.append(world.ops("open").code)
 
         with after_each_request(meddle) as asked:
-            said = world.ops(*words(world.moment(FREEZE)))
+            result = world.ops(*words(world.moment(FREEZE)))
         assert opened == [0]
-        assert "somebody has opened the project" in said.text
-        assert "The project stays closed" not in said.text
-        assert said.answer["verdict"] != "GO"
+        assert "somebody has opened the project" in result.text
+        assert "The project stays closed" not in result.text
+        assert result.answer["verdict"] != "GO"
 
 
 @pytest.mark.parametrize("cloud", ["oms", "obs"])
@@ -202,8 +205,9 @@ def test_where_a_cloud_does_not_answer_for_a_moment_nothing_is_opened(cloud):
                 getattr(world, cloud).faults.random(1.0, [Fault.status(503)], 1)
 
         with after_each_request(meddle) as asked:
-            said = world.ops(*words(world.moment(FREEZE)))
-        assert (broken, said.answer["verdict"]) == ([cloud], "NOT PROVEN")
+            result = world.ops(*words(world.moment(FREEZE)))
+        assert broken == [cloud]
+        assert result.answer["verdict"] == "NOT PROVEN"
         assert is_closed(world)
         getattr(world, cloud).faults.clear()
         assert world.ops(*words(world.moment(FREEZE))).answer["verdict"] == "GO"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ops.clock import timestamp
-from support.migration import CONTENTS, MINUTE, MODES, Caller, Migration, Said
+from support.migration import CONTENTS, MINUTE, MODES, Caller, CommandResult, Migration
 from tools.package import ROOT
 
 SECTIONS = {"cutover.md": "## The days after", "cutover.zh.md": "## 之后的日子"}
@@ -29,8 +29,8 @@ class DaysAfter(Migration):
         for key in ("kept", "rewritten", "late", "both", "deleted"):
             self.write(key, CONTENTS["A"])
         self.later(10 * MINUTE)
-        said = self.ops("cutover", "--frozen-since", timestamp(self.moment()), "--close", "--out", os.devnull)
-        assert said.answer["verdict"] == "GO"
+        result = self.ops("cutover", "--frozen-since", timestamp(self.moment()), "--close", "--out", os.devnull)
+        assert result.answer["verdict"] == "GO"
         self.later(MINUTE)
         # Applications write to OBS, and delete there; somebody still writes to OSS.
         for key in ("new", "rewritten", "both"):
@@ -42,13 +42,13 @@ class DaysAfter(Migration):
         self.later(20 * MINUTE)
         self.before = len(self.oms.calls)
 
-    def run(self, command: str) -> Said:
+    def run(self, command: str) -> CommandResult:
         self.commands.append(command)
         return self.ops(*command.split()[2:])
 
     def verdict(self) -> tuple[str, bool]:
-        told = self.run("python3 ops.py status").answer["verdict"]
-        return told["state"], told["alarm"]
+        verdict = self.run("python3 ops.py status").answer["verdict"]
+        return verdict["state"], verdict["alarm"]
 
     def sent(self) -> list[str]:
         """The keys that OMS was asked for since the GO."""
@@ -57,11 +57,11 @@ class DaysAfter(Migration):
 
 def classes(answer: Any) -> Mapping[str, list[str]]:
     """The keys of each class that decides anything."""
-    found = {name: one["keys"] for name, one in answer["classes"].items() if one["keys"]}
-    return {name: keys for name, keys in found.items() if name not in ("equal_contents", "oms_own")}
+    keys_by_class = {name: counts["keys"] for name, counts in answer["classes"].items() if counts["keys"]}
+    return {name: keys for name, keys in keys_by_class.items() if name not in ("equal_contents", "oms_own")}
 
 
-def told(document: str) -> Iterator[str]:
+def commands_of(document: str) -> Iterator[str]:
     """The commands in the section of the days after."""
     text = (ROOT / "docs" / document).read_text(encoding="utf-8").partition(SECTIONS[document])[2]
     for block in re.findall(r"```sh\n(.*?)```", text.partition("\n## ")[0], re.DOTALL):
@@ -93,7 +93,8 @@ def test_who_writes_where_is_told_stragglers_are_recorded_and_there_is_a_way_bac
     world.later(2 * MINUTE)
     assert world.verdict() == ("closed", True)
     backlog = world.run("python3 ops.py status").answer["backlog"]
-    assert (backlog["by_reason"], [one["key"] for one in backlog["keys"]]) == ({"CLOSED": 1}, ["straggler"])
+    assert backlog["by_reason"] == {"CLOSED": 1}
+    assert [record["key"] for record in backlog["keys"]] == ["straggler"]
     world.run("python3 ops.py status --acknowledge")
     assert world.verdict() == ("closed", False)
     assert world.sent() == []
@@ -103,14 +104,16 @@ def test_who_writes_where_is_told_stragglers_are_recorded_and_there_is_a_way_bac
         world.write(key, b"application")
     world.remove("deleted")
     # AND without an answer open only lists what OBS would lose
-    said = world.run("python3 ops.py open")
+    result = world.run("python3 ops.py open")
     listed = ("1 object (overwritten): 'rewritten'", "1 object (unknown origin): 'new'", "The project stays closed")
-    assert (said.code, [line for line in listed if line not in said.text]) == (2, [])
+    assert result.code == 2
+    assert [line for line in listed if line not in result.text] == []
     world.ops("open", "--after-go")
     world.later(30 * MINUTE)
     # THEN both sides are the same, and an application's object is lost that a straggler wrote, too
     assert classes(world.run("python3 ops.py compare").answer) == {}
     assert world.in_obs("both") == CONTENTS["C"]
-    assert (world.in_obs("new"), world.in_obs("straggler")) == (b"application", CONTENTS["D"])
+    assert world.in_obs("new") == b"application"
+    assert world.in_obs("straggler") == CONTENTS["D"]
     for document in SECTIONS:
-        assert {*told(document)} == {*world.commands}, document
+        assert {*commands_of(document)} == {*world.commands}, document

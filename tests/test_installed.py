@@ -29,8 +29,8 @@ def pinned(file: Path) -> dict[str, str]:
 def not_pinned(installed: Iterable[Distribution], file: Path) -> list[str]:
     """The lines that `file` lacks."""
     pins = pinned(file)
-    found = {normal(distribution.name): distribution.version for distribution in installed}
-    return [f"{name}=={version}" for name, version in found.items() if pins.get(name) != version]
+    versions = {normal(distribution.name): distribution.version for distribution in installed}
+    return [f"{name}=={version}" for name, version in versions.items() if pins.get(name) != version]
 
 
 def test_every_package_of_the_environment_is_there_in_its_locked_version():

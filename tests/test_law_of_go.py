@@ -21,7 +21,7 @@ from oss_oms_sync.answers.step import Step
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
 from support.law import EXTRAS, seeds_of
-from support.migration import CONTENTS, MINUTE, MODES, Migration, copies, storms
+from support.migration import CONTENTS, MINUTE, MODES, Migration, add_service_faults, set_copy_behaviour
 from support.world import oss_error
 
 LAW = "a GO stays true"
@@ -51,8 +51,8 @@ def play(seed: int) -> Played:
         parts = {key: dice.random() < 0.3 for key in keys}
         freeze = dice.uniform(20, 30) * MINUTE
         calm = freeze + dice.choice([-1800, -300, 0, 600, 2400])
-        storms(world, calm)
-        copies(world, calm, loses=dice.random() < 0.15)
+        add_service_faults(world, calm)
+        set_copy_behaviour(world, calm, loses=dice.random() < 0.15)
         deaf = dice.random() < 0.2
         if dice.random() < 0.2:
             late_first_mark(world, freeze)

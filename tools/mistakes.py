@@ -161,7 +161,7 @@ MISTAKES = (
     ),
     Mistake(
         "a task with the mark and another source is setup's",
-        f"{_WHOSE}::test_a_task_with_the_mark_of_the_project_and_another_source_is_somebody_else_s",
+        f"{_WHOSE}::test_a_task_with_the_project_s_mark_and_another_source_is_foreign",
         f"{_OPS}/accounts/sync_tasks.py",
         '(task.get("description"), task["src_bucket"]) == marked',
         'task.get("description") == self._mark',
@@ -203,7 +203,7 @@ MISTAKES = (
     ),
     Mistake(
         "a new half of a pair beside an old one",
-        f"{_SETUP}/test_new_key.py::test_a_pair_whose_storing_was_cut_off_is_not_there_and_another_one_is_made",
+        f"{_SETUP}/test_new_key.py::test_half_a_stored_pair_counts_as_no_key_and_is_replaced",
         f"{_OPS}/clouds/keys.py",
         "        caller.forget_secret(name)\n",
         "        pass\n",
@@ -231,7 +231,7 @@ MISTAKES = (
     ),
     Mistake(
         "a policy of others with the name is detached",
-        f"{_SETUP}/test_remove.py::test_a_policy_of_others_with_the_name_on_a_user_of_setup_s_stays_attached",
+        f"{_SETUP}/test_remove.py::test_a_policy_of_others_with_setup_s_name_stays_attached",
         f"{_OPS}/accounts/ram_roles.py",
         "if policy and policy.is_ours}",
         "if policy}",
@@ -565,7 +565,7 @@ MISTAKES = (
     ),
     Mistake(
         "rules that could not be read noted as none",
-        f"{_UNIT}/ops/checklist/test_checklist.py::test_back_to_source_rules_are_noted_for_doctor_and_the_sample",
+        f"{_UNIT}/ops/checklist/test_checklist.py::test_back_to_source_rules_are_stored_for_doctor_and_the_sample",
         f"{_OPS}/checklist/checklist.py",
         "number = None if rules.unread else ",
         "number = 0 if rules.unread else ",
@@ -783,44 +783,42 @@ MISTAKES = (
     ),
     Mistake(
         "taking for resent what OMS tells nothing of",
-        f"{_UNIT}/ops/migrate/test_migrate.py::test_one_that_has_not_told_of_all_objects_is_not_resent",
+        f"{_UNIT}/ops/migrate/test_migrate.py::test_a_group_that_does_not_report_all_objects_is_not_resent",
         f"{_CODE}/ledger/list_positions.py",
         " and group.finished >= group.total",
         "",
     ),
     Mistake(
         "leaving out the rest of what a task group lists once it is much",
-        f"{_UNIT}/ops/migrate/test_others_meanwhile.py"
-        "::test_what_was_listed_before_a_retry_hides_nothing_that_failed_in_it",
+        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_lists_of_before_a_retry_hide_no_failure_of_the_retry",
         f"{_CODE}/jobs/replay/failed_copies.py",
         "            folders.append(group.lists)",
         "            folders += [group.lists] if positions.of_group < 150 else []",
     ),
     Mistake(
         "ending whatever migration is written down",
-        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_whoever_slept_does_not_end_the_next_one",
+        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_a_follower_that_slept_does_not_end_the_next_migration",
         f"{_OPS}/intention.py",
         "return current if current and current.run == intention.run else None",
         "return current",
     ),
     Mistake(
         "trying again without end what replay has",
-        f"{_UNIT}/ops/migrate/test_migrate.py"
-        "::test_what_the_group_fails_for_ever_is_left_to_replay_and_the_next_step_is_the_end",
+        f"{_UNIT}/ops/migrate/test_migrate.py::test_permanent_failures_are_left_to_replay",
         f"{_OPS}/migrate/migration.py",
         "return self._with_replay(task_group)",
         "return task_group",
     ),
     Mistake(
         "ending a migration that can be retried",
-        f"{_UNIT}/ops/migrate/test_migrate.py::test_the_keys_of_one_that_goes_on_or_can_be_retried_are_not_offered",
+        f"{_UNIT}/ops/migrate/test_migrate.py::test_setup_does_not_offer_to_end_a_migration_that_can_go_on",
         f"{_OPS}/intention.py",
         "group.state is not GroupState.DONE",
         "group.state is GroupState.COPYING",
     ),
     Mistake(
         "restoring archived objects unasked",
-        f"{_UNIT}/ops/migrate/test_migrate.py::test_else_they_fail_and_are_not_restored",
+        f"{_UNIT}/ops/migrate/test_migrate.py::test_archived_objects_without_a_yes_fail_and_are_not_restored",
         f"{_OPS}/migrate/preparation.py",
         "return bool(options.restore)",
         "return True",
@@ -912,14 +910,14 @@ MISTAKES = (
     ),
     Mistake(
         "deleting keys that another command made meanwhile",
-        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_of_two_who_go_on_neither_deletes_the_keys_that_oms_has",
+        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_of_two_that_continue_neither_deletes_the_keys_at_oms",
         f"{_OPS}/migrate/own_keys.py",
         "        delete_keys(old)\n",
         "        delete_keys(keys_of(intention, self._holders))\n",
     ),
     Mistake(
         "two migrations begun at once",
-        f"{_UNIT}/ops/migrate/test_migrate.py::test_of_two_who_begin_at_once_one_does",
+        f"{_UNIT}/ops/migrate/test_migrate.py::test_of_two_migrations_begun_at_once_one_begins",
         f"{_OPS}/intention.py",
         "return self.latest(intention) is not None",
         "return self.read() is not None",
@@ -930,6 +928,20 @@ MISTAKES = (
         f"{_OPS}/canary/journal.py",
         '_RUN.fullmatch(run) and prefix.endswith(f"{CANARY}{run}/")',
         "_RUN.fullmatch(run)",
+    ),
+    Mistake(
+        "a removal of objects whose keys begin as a canary's do",
+        f"{_UNIT}/ops/canary/test_law_of_canary_and_others.py",
+        f"{_OPS}/canary/removal.py",
+        "source, prefix, clock = accounts.source, journal.prefix, session.clock",
+        'source, prefix, clock = accounts.source, journal.prefix.rstrip("/"), session.clock',
+    ),
+    Mistake(
+        "a removal of another project's canary",
+        f"{_UNIT}/ops/canary/test_law_of_canary_and_others.py",
+        f"{_OPS}/canary/journal.py",
+        "canary/{accounts.variables['functionName']}/",
+        "canary/",
     ),
     Mistake(
         "a watermark that passes over what is too young to be judged",
@@ -986,5 +998,12 @@ MISTAKES = (
         f"{_CODE}/ledger/state.py",
         'if any(stored and "x-oss-version-id"',
         'if all(stored and "x-oss-version-id"',
+    ),
+    Mistake(
+        "a command that is cut where another one ends",
+        f"{_UNIT}/answers/test_codec.py::test_text_keeps_its_steps_and_is_readable_without_them",
+        f"{_CODE}/answers/codec.py",
+        "sorted(places, key=len, reverse=True)",
+        "sorted(places, key=len)",
     ),
 )

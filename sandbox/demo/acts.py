@@ -43,7 +43,7 @@ REFUSED = "refused/by OMS.txt"
 # Uploaded while OMS is down: the events of some are lost, and forward can do nothing with one.
 DURING_OUTAGE = [f"outage/{number:02}.jpg" for number in range(40)]
 LOST = [f"lost/{number:02}.jpg" for number in range(20)]
-GIVEN_UP = "given up by forward.txt"
+ABANDONED = "given up by forward.txt"
 HOUR = 3600
 
 
@@ -76,16 +76,18 @@ def outage(box: Sandbox, console: Console) -> Books:
     box.oms.faults.add(Fault.status(503, headers={"Retry-After": "600"}))
     box.oss.lose_events(lambda key: key in LOST)
     refusal = Fault.status(403, headers={"x-oss-request-id": "5D12"})
-    box.oss.faults.add(refusal, times=9, where=lambda request: quote(GIVEN_UP) in request.raw_path)
+    box.oss.faults.add(refusal, times=9, where=lambda request: quote(ABANDONED) in request.raw_path)
     keys = [*DURING_OUTAGE, *LOST]
     upload_and_wait(box, console, keys, events=len(DURING_OUTAGE))
-    box.oss.put(box.source_bucket, GIVEN_UP, b"not lost either")
+    box.oss.put(box.source_bucket, ABANDONED, b"not lost either")
     box.wait_idle(timeout=PATIENCE_SECONDS)
     books = keep_books(box, set(LOST))
     show(books, console)
-    tries = Counter(invocation.function for invocation in box.fc.invocations if GIVEN_UP.encode() in invocation.payload)
+    tries = Counter(
+        invocation.function for invocation in box.fc.invocations if ABANDONED.encode() in invocation.payload
+    )
     console.print(
-        f"Function Compute tried {GIVEN_UP!r} {tries['forward']} times, then handed the event to"
+        f"Function Compute tried {ABANDONED!r} {tries['forward']} times, then handed the event to"
         " replay, which recorded it."
     )
     return books

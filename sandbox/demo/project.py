@@ -46,7 +46,7 @@ def set_up(box: Sandbox, project: Path, console: Console) -> None:
     _ops(box, project, "setup", "--yes", plan["plan"], "--agree")
     (box.task,) = box.oms.tasks
     (functions,) = (
-        number for number, user in box.iam.users.items() if user["told"]["user_name"].endswith("-functions")
+        number for number, user in box.iam.users.items() if user["fields"]["user_name"].endswith("-functions")
     )
     box.iam.grant(functions, json.dumps(_READS))
     console.print("For the certificate's sample an administrator adds the right to read what was copied.\n")

@@ -25,7 +25,7 @@ def records(lines: Iterable[str]) -> list[str]:
     return ["\n".join(record) for record in made]
 
 
-def said(line: str) -> dict[str, Any]:
+def parse_line(line: str) -> dict[str, Any]:
     """What the project's own line says; empty for a line of anybody else."""
     time, _, text = line.partition(" ")
     if not _DATE.match(time) or not text.startswith("{"):

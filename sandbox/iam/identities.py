@@ -78,7 +78,7 @@ class Identities(KeyedService):
         name = call.body["name"]
         if not re.fullmatch(_USER_NAME, name) or len(call.body.get("description", "")) > 255:
             raise invalid("name or description")
-        if any(user["told"]["user_name"] == name for user in self.users.values()):
+        if any(user["fields"]["user_name"] == name for user in self.users.values()):
             raise _taken("user")
         _within(len(self.users), _USERS, "users per account")
         number = uuid.uuid4().hex
@@ -91,23 +91,23 @@ class Identities(KeyedService):
             "urn": f"iam::{DOMAIN_ID}:user:{name}",
             "created_at": self._date(),
         }
-        self.users[number] = {"told": told, "made": self.now(), "keys": {}, "attached": {}, "roles": []}
+        self.users[number] = {"fields": told, "made": self.now(), "keys": {}, "attached": {}, "roles": []}
         return {"user": told}
 
     def list_users(self, call: Asked) -> object:
         """Also that one user whose a key is."""
         key = call.params.get("access_key_id")
         if key is None:
-            return self._page(call, "users", [one["told"] for one in self._seen(self.users)], "user_id")
+            return self._page(call, "users", [one["fields"] for one in self._seen(self.users)], "user_id")
         owner = self.credential(key)
-        told = [one["told"] for one in self._seen(self.users) if key in one["keys"]]
+        told = [one["fields"] for one in self._seen(self.users) if key in one["keys"]]
         if owner and not told:
             name = {"user_id": uuid.UUID(int=0).hex, "user_name": owner.holder.rpartition("/")[2]}
             told = [{**name, "is_root_user": owner.holder == "root", "enabled": True}]
         return self._page(call, "users", told, "user_id")
 
     def show_user(self, call: Asked) -> object:
-        return {"user": self._user(call)["told"]}
+        return {"user": self._user(call)["fields"]}
 
     def delete_user(self, call: Asked) -> None:
         user = self._user(call)
@@ -144,7 +144,7 @@ class Identities(KeyedService):
     def list_attached(self, call: Asked) -> object:
         attached = self._user(call)["attached"].items()
         told = [
-            {name: self.policies[policy]["told"][name] for name in ("policy_id", "policy_name", "urn")}
+            {name: self.policies[policy]["fields"][name] for name in ("policy_id", "policy_name", "urn")}
             | {"attached_at": _iso(at)}
             for policy, at in attached
         ]
@@ -156,7 +156,7 @@ class Identities(KeyedService):
         name, document = call.body["policy_name"], _checked(call.body["policy_document"])
         if not re.fullmatch(_POLICY_NAME, name) or len(call.body.get("description", "")) > 1000:
             raise invalid("policy_name or description")
-        if any(policy["told"]["policy_name"] == name for policy in self.policies.values()):
+        if any(policy["fields"]["policy_name"] == name for policy in self.policies.values()):
             raise _taken("policy")
         number, date = str(uuid.uuid4()), self._date()
         told = {
@@ -172,7 +172,7 @@ class Identities(KeyedService):
             "updated_at": date,
         }
         self.policies[number] = {
-            "told": told,
+            "fields": told,
             "made": self.now(),
             "versions": {"v1": {"document": document, "created_at": date}},
             "changes": [(self.now(), document)],
@@ -199,7 +199,7 @@ class Identities(KeyedService):
         number = f"v{max(int(one[1:]) for one in policy['versions']) + 1}"
         policy["versions"][number] = {"document": document, "created_at": self._date()}
         if call.body.get("set_as_default"):
-            policy["told"] |= {"default_version_id": number, "updated_at": self._date()}
+            policy["fields"] |= {"default_version_id": number, "updated_at": self._date()}
             policy["changes"].append((self.now(), document))
         return {"policy_version": _version(policy, number)}
 
@@ -271,8 +271,8 @@ class Identities(KeyedService):
         return bool(self.now() < one["made"] + self.stale_for)
 
     def _told(self, policy: Record) -> Record:
-        number = policy["told"]["policy_id"]
-        return {**policy["told"], "attachment_count": sum(number in user["attached"] for user in self.users.values())}
+        number = policy["fields"]["policy_id"]
+        return {**policy["fields"], "attachment_count": sum(number in user["attached"] for user in self.users.values())}
 
     def grant(self, user: str, document: str) -> None:
         """What an administrator does by hand where there is no v5: let a custom policy of a role act for a user, by its
@@ -323,7 +323,7 @@ def _version(policy: Record, number: str) -> Record:
     return {
         **policy["versions"][number],
         "version_id": number,
-        "is_default": number == policy["told"]["default_version_id"],
+        "is_default": number == policy["fields"]["default_version_id"],
     }
 
 

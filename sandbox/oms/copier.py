@@ -96,7 +96,7 @@ class CopyFailure:
 class CopyFault:
     """What becomes of one key that OMS is to copy, where that is not to copy it at once."""
 
-    kind: Literal["late", "held", "lost"]
+    kind: Literal["late", "withheld", "lost"]
     waits: float = 0.0
     takes: float = 0.0
 
@@ -106,9 +106,9 @@ class CopyFault:
         return CopyFault("late", waits, takes)
 
     @staticmethod
-    def held() -> CopyFault:
-        """Begin and end when the test says so: `Copier.held`."""
-        return CopyFault("held")
+    def withheld() -> CopyFault:
+        """Begin and end when the test says so: `Copier.withheld`."""
+        return CopyFault("withheld")
 
     @staticmethod
     def lost() -> CopyFault:
@@ -140,12 +140,12 @@ ReadSource = Callable[[str], SourceObject | None]
 
 @dataclass(eq=False)
 class Copier(ABC):
-    """Copies keys. `copies`: which are to be copied late, when the test says so (`held`, the oldest first, with `begin`
-    and `end`), or never.
+    """A copier of keys.
 
-    `failures`: which keys OMS is to fail to copy, and with what code. `part_size`: larger objects are written in parts
-    of so many bytes. `metadata`: whether other headers than the content's type go with an object. `restores`: whether
-    archived objects are restored, which takes no time here, and copied.
+    `copies`: the schedule of keys that are copied late, never, or when the test says so (`withheld`, the oldest first,
+    with `begin` and `end`). `failures`: the schedule of keys that OMS fails to copy, with the code. `part_size`: larger
+    objects are written in parts of so many bytes. `metadata`: other headers than the content's type are copied.
+    `restores`: archived objects are restored, which takes no time here, and copied.
     """
 
     service: Service
@@ -155,7 +155,7 @@ class Copier(ABC):
     part_size: int = field(default=PART_SIZE, kw_only=True)
     failures: Schedule[str, CopyFailure] = field(default_factory=Schedule, kw_only=True)
     copies: Schedule[str, CopyFault] = field(default_factory=Schedule, kw_only=True)
-    held: list[Copy] = field(default_factory=list, kw_only=True)
+    withheld: list[Copy] = field(default_factory=list, kw_only=True)
     metadata: bool = field(default=False, kw_only=True)
     restores: bool = field(default=False, kw_only=True)
     # How many copies of each key wait to be begun.
@@ -178,7 +178,7 @@ class Copier(ABC):
                 self._waiting[key] += 1
                 together[fault].append(Copy(key))
         number = sum(map(len, together.values()))
-        self.held += together.pop(CopyFault.held(), [])
+        self.withheld += together.pop(CopyFault.withheld(), [])
         for fault, copies in together.items():
             self.service.later(fault.waits, partial(self._copy, copies, fault.takes))
         return number
@@ -199,7 +199,7 @@ class Copier(ABC):
     def end(self, *copies: Copy) -> None:
         """Write what was read, skip it, or fail; then tell of that."""
         with self.service.lock:
-            self.held = [copy for copy in self.held if copy not in copies]
+            self.withheld = [copy for copy in self.withheld if copy not in copies]
             for copy in copies:
                 self._end(copy)
             self.ended()

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from sandbox.gateway import GatewayError, json_response
 from sandbox.oms.copier import Destination, ReadSource
-from sandbox.oms.given import (
+from sandbox.oms.group import Group, Order, Status
+from sandbox.oms.parameters import (
     KEYS_OF_BOTH,
     MAX_PAGE,
     bad_parameters,
@@ -20,7 +21,6 @@ from sandbox.oms.given import (
     keys_of_both_buckets,
     number,
 )
-from sandbox.oms.group import Group, Order, Status
 from sandbox.server.message import Request, Response
 from sandbox.server.service import Service
 

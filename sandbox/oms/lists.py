@@ -22,16 +22,16 @@ class _Put(Protocol):
 
 
 class ResultLists:
-    """The lists of one task under `root`: one file of each kind for each call's keys, where there are such.
+    """The lists of one task under `root`: for each call a file of each kind of outcome that its keys had.
 
-    `separator` is between columns. `broken`: each file gets a line that nobody can read. `held`: files are kept back
-    until this is false again and the next keys are copied, or `write` is called. `sub_task` is part of their names.
+    `separator` is between columns. `broken`: each file gets an unreadable line. `withheld`: files are kept back until
+    this is false again and the next keys are copied, or `write` is called. `sub_task` is part of their names.
     """
 
     def __init__(self, root: str, put: _Put) -> None:
         self.separator: Literal[",", "\t"] = ","
         self.broken = False
-        self.held = False
+        self.withheld = False
         self.sub_task = "00000000000000000000000000000001"
         self._root = root
         self._put = put
@@ -50,7 +50,7 @@ class ResultLists:
     def write(self, now: float) -> None:
         """Write what came since the last files into new ones."""
         with self._lock:
-            if self.held:
+            if self.withheld:
                 return
             for kind, lines in self._lines.items():
                 # No two files have the same name, however fast they come.

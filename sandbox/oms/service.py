@@ -17,7 +17,8 @@ from typing import Any, NamedTuple, Protocol
 from sandbox.gateway import GatewayError, json_response, throttled, verify_signature
 from sandbox.keys import KeyedService
 from sandbox.oms.copier import Destination, OverwriteMode, ReadSource
-from sandbox.oms.given import (
+from sandbox.oms.groups import Between, Groups
+from sandbox.oms.parameters import (
     KEYS_OF_BOTH,
     MAX_PAGE,
     bad_parameters,
@@ -30,7 +31,6 @@ from sandbox.oms.given import (
     task_of,
     try_read_keys,
 )
-from sandbox.oms.groups import Between, Groups
 from sandbox.oms.task import STATISTICS, KeyEncoding, Task
 from sandbox.server.message import Request, Response
 from sandbox.server.throttle import RateLimit

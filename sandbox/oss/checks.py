@@ -15,16 +15,13 @@ from sandbox.server.message import Request, parse_http_date
 
 
 def check_body(request: Request) -> None:
-    """Raise what OSS answers to a body without a length (chunked has one), or with an MD5 that is not its own."""
-    if "content-length" not in request.headers and "transfer-encoding" not in request.headers:
-        raise OssError(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
-    given = request.headers.get("content-md5")
-    actual = base64.b64encode(hashlib.md5(request.body).digest()).decode()
-    if given is not None and given != actual:
+    """Raise the OssError of a body whose MD5 is not the one in the header."""
+    md5 = base64.b64encode(hashlib.md5(request.body).digest()).decode()
+    if request.headers.get("content-md5", md5) != md5:
         raise OssError(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
 
 
-def check_overwrite(call: Call, ec: str = "0026-00000002") -> None:
+def check_overwrite(call: Call) -> None:
     """x-oss-forbid-overwrite: help.aliyun.com/zh/oss/developer-reference/putobject.
 
     Where versioning is enabled or suspended it has no effect.
@@ -32,23 +29,16 @@ def check_overwrite(call: Call, ec: str = "0026-00000002") -> None:
     forbidden = call.headers.get("x-oss-forbid-overwrite") == "true" and not call.bucket.versioning
     if forbidden and call.key in call.bucket.objects:
         message = "The object you specified already exists and can not be overwritten."
-        raise OssError(409, "FileAlreadyExists", message, ec=ec)
+        raise OssError(409, "FileAlreadyExists", message, ec="0026-00000002")
 
 
-def check_conditions(obj: OssObject, headers: Mapping[str, str], prefix: str = "") -> None:
-    """Raise what OSS answers where a condition does not hold. Each counts by itself; a malformed date counts for none.
-
-    With the prefix `x-oss-copy-source-` these are the conditions of CopyObject.
-    """
-    given = headers.get(prefix + "if-match")
-    if given is not None and given.strip('"') != obj.etag:
+def check_conditions(obj: OssObject, headers: Mapping[str, str]) -> None:
+    """Raise the OssError of a condition that does not hold."""
+    if headers.get("if-match", obj.etag).strip('"') != obj.etag:
         raise _precondition_failed("If-Match")
-    moment = _moment(headers.get(prefix + "if-unmodified-since"))
-    if moment is not None and moment < obj.last_modified:
+    if (date := headers.get("if-unmodified-since")) and parse_http_date(date) < obj.last_modified:
         raise _precondition_failed("If-Unmodified-Since")
-    given = headers.get(prefix + "if-none-match")
-    moment = _moment(headers.get(prefix + "if-modified-since"))
-    if (given is not None and given.strip('"') == obj.etag) or (moment is not None and moment >= obj.last_modified):
+    if headers.get("if-none-match", "").strip('"') == obj.etag:
         raise OssError(304, "NotModified", "Not Modified", {**checksums(obj), **last_modified(obj)})
 
 
@@ -62,20 +52,16 @@ def _precondition_failed(condition: str) -> OssError:
     )
 
 
-def _moment(given: str | None) -> float | None:
-    try:
-        return parse_http_date(given) if given else None
-    except ValueError:
-        return None
-
-
-def number_between(params: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
-    given = params.get(name) or str(default)  # oss2 sends empty ones
-    if not given.isascii() or not given.isdigit() or not least <= int(given) <= most:
+def number_between(params: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:
+    """Return the number in a parameter; raise the OssError InvalidArgument outside of the limits."""
+    text = params.get(name) or str(default)  # oss2 sends empty parameters
+    if not text.isascii() or not text.isdigit() or not minimum <= int(text) <= maximum:
         raise invalid_argument(
-            f"Argument {name} must be an integer between {least} and {most}.", ArgumentName=name, ArgumentValue=given
+            f"Argument {name} must be an integer between {minimum} and {maximum}.",
+            ArgumentName=name,
+            ArgumentValue=text,
         )
-    return int(given)
+    return int(text)
 
 
 def parse_xml(body: bytes, root: str) -> ElementTree.Element:

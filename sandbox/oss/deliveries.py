@@ -17,7 +17,7 @@ from sandbox.server.faults import Schedule
 class EventFault:
     """One thing that goes wrong with one event."""
 
-    kind: Literal["lost", "twice", "late", "held"]
+    kind: Literal["lost", "twice", "late", "withheld"]
     seconds: float = 0.0
 
     @staticmethod
@@ -36,9 +36,9 @@ class EventFault:
         return EventFault("late", seconds)
 
     @staticmethod
-    def held() -> EventFault:
+    def withheld() -> EventFault:
         """Deliver it when the test says so: `Deliveries.release`."""
-        return EventFault("held")
+        return EventFault("withheld")
 
 
 class Deliveries(Schedule[str, EventFault]):
@@ -46,19 +46,19 @@ class Deliveries(Schedule[str, EventFault]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._held: list[tuple[str, Callable[[], None]]] = []
+        self._withheld: list[tuple[str, Callable[[], None]]] = []
         self._holding = threading.Lock()
 
     @property
-    def held(self) -> list[str]:
+    def withheld(self) -> list[str]:
         """The keys of the events that wait for `release`, the oldest first."""
-        return [key for key, _ in list(self._held)]
+        return [key for key, _ in list(self._withheld)]
 
     def release(self, where: Callable[[str], bool] = lambda _: True) -> None:
         """Deliver what is held back, of these keys, the oldest first. What comes later is held as before."""
         with self._holding:
-            released = [one for one in self._held if where(one[0])]
-            self._held = [one for one in self._held if one not in released]
+            released = [one for one in self._withheld if where(one[0])]
+            self._withheld = [one for one in self._withheld if one not in released]
         for _, deliver in released:
             deliver()
 
@@ -69,8 +69,8 @@ class Deliveries(Schedule[str, EventFault]):
             deliver()
         if fault is None or fault.kind == "lost":
             return
-        if fault.kind == "held":
+        if fault.kind == "withheld":
             with self._holding:
-                self._held.append((key, deliver))
+                self._withheld.append((key, deliver))
         else:
             later(fault.seconds, deliver)

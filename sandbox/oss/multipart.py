@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from sandbox.oss.answers import checksums, encoder, encoding_tag, version_header, xml_response
 from sandbox.oss.call import Call
-from sandbox.oss.checks import check_body, check_overwrite, number_between, parse_xml
+from sandbox.oss.checks import check_body, number_between, parse_xml
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, no_such_upload, not_implemented
 from sandbox.oss.objects import OssObject, Upload, iso_time, stored_headers
 from sandbox.server.message import Response
@@ -20,7 +20,6 @@ _MAX_LISTED = 1000
 
 
 def initiate_multipart_upload(call: Call) -> Response:
-    check_overwrite(call)
     upload = Upload(uuid.uuid4().hex.upper(), call.key, stored_headers(call.headers), int(call.store.now()))
     call.bucket.uploads[upload.id] = upload
     call.emit("ObjectCreated:InitiateMultipartUpload", call.store.new_object(b""))
@@ -47,7 +46,6 @@ def complete_multipart_upload(call: Call) -> Response:
         if part.size < _MIN_PART_BYTES:
             message = "Your proposed upload smaller than the minimum allowed size."
             raise OssError(400, "EntityTooSmall", message, ec="0042-00000213")
-    check_overwrite(call, ec="0042-00000214")
     digest = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts)).hexdigest().upper()
     whole = call.store.new_object(b"".join(part.data for part in parts), upload.headers)
     whole = replace(whole, etag=f"{digest}-{len(parts)}", type="Multipart")

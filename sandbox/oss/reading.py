@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from sandbox.oss.answers import checksums, last_modified, version_header
 from sandbox.oss.call import Call
 from sandbox.oss.checks import check_conditions
-from sandbox.oss.errors import OssError
+from sandbox.oss.errors import OssError, not_implemented
 from sandbox.oss.objects import OssObject
 from sandbox.server.message import Response
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)(?:,.*)?")
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 def get_object(call: Call) -> Response:
@@ -25,10 +25,10 @@ def get_object(call: Call) -> Response:
     if obj.is_archived:
         raise OssError(403, "InvalidObjectState", "The operation is not valid for the object's state.")
     headers = _headers(call, obj)
-    wanted = _range(call.headers, obj.size)
-    if wanted is None:
+    part = _range(call.headers, obj.size)
+    if part is None:
         return Response(200, obj.data, headers)
-    first, last = wanted
+    first, last = part
     return Response(206, obj.data[first : last + 1], {**headers, "Content-Range": f"bytes {first}-{last}/{obj.size}"})
 
 
@@ -47,22 +47,22 @@ def get_object_meta(call: Call) -> Response:
 
 
 def _range(headers: Mapping[str, str], size: int) -> tuple[int, int] | None:
-    """The first and the last byte wanted, None for all of them.
+    """Return the first and the last byte of a range, None for the whole object.
 
-    OSS answers a range that is malformed or not wholly in the object with the whole object. With
-    x-oss-range-behavior: standard it cuts an end off that is too far, and refuses a beginning that is.
+    OSS answers a range that ends behind the object with the whole object. With x-oss-range-behavior: standard it cuts
+    the end off, and refuses a range that begins there.
     """
-    match = _RANGE.fullmatch(headers.get("range", ""))
-    if match is None or match[1] == match[2] == "":
+    if "range" not in headers:
         return None
-    standard = headers.get("x-oss-range-behavior") == "standard"
-    first = int(match[1]) if match[1] else size - int(match[2])
-    last = int(match[2]) if match[1] and match[2] else size - 1
-    if standard:
+    match = _RANGE.fullmatch(headers["range"])
+    if match is None:
+        raise not_implemented()
+    first, last = int(match[1]), int(match[2] or size - 1)
+    if headers.get("x-oss-range-behavior") == "standard":
         if first >= size:
             raise OssError(416, "InvalidRange", "The requested range cannot be satisfied.")
-        first, last = max(first, 0), min(last, size - 1)
-    return (first, last) if 0 <= first <= last < size else None
+        last = min(last, size - 1)
+    return (first, last) if first <= last < size else None
 
 
 def _headers(call: Call, obj: OssObject) -> dict[str, str]:

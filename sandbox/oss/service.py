@@ -48,9 +48,10 @@ from sandbox.oss.writing import (
 )
 from sandbox.server.message import Request, Response
 
-_CONDITIONS = {"if-match", "if-modified-since", "if-none-match", "if-unmodified-since"}
+_CONDITIONS = {"if-match", "if-none-match", "if-unmodified-since"}
+# Headers that ask for something, beside OSS's own.
+_ASKING = {*_CONDITIONS, "if-modified-since", "range"}
 _COPY = "x-oss-copy-source"
-_COPIED = {_COPY, *(f"{_COPY}-{condition}" for condition in _CONDITIONS)}
 _FORBID, _META = "x-oss-forbid-overwrite", "x-oss-meta-"
 _SIGNING_HEADERS = {"x-oss-content-sha256", "x-oss-date", "x-oss-security-token"}
 _LISTING = {"delimiter", "encoding-type", "max-keys", "prefix"}
@@ -106,7 +107,7 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
     ("POST", "bucket", frozenset({"delete"})): _Row("oss:DeleteObject", delete_multiple_objects, {"encoding-type"}),
     ("PUT", "object", frozenset()): _Row("oss:PutObject", put_object, headers={_FORBID, _META}),
     ("PUT", "object", frozenset({_COPY})): _Row(
-        "oss:PutObject", copy_object, headers={*_COPIED, _FORBID, _META, "x-oss-metadata-directive"}
+        "oss:PutObject", copy_object, headers={_COPY, _META, "x-oss-metadata-directive"}
     ),
     ("POST", "object", frozenset({"append"})): _Row("oss:PutObject", append_object, {"position"}, {_META}),
     ("GET", "object", frozenset()): _Row(
@@ -117,12 +118,12 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
     ("DELETE", "object", frozenset()): _Row("oss:DeleteObject", delete_object),
     ("DELETE", "object", frozenset({"versionId"})): _Row("oss:DeleteObjectVersion", delete_object_version),
     ("POST", "object", frozenset({"uploads"})): _Row(
-        "oss:PutObject", initiate_multipart_upload, {"encoding-type"}, {_FORBID, _META}
+        "oss:PutObject", initiate_multipart_upload, {"encoding-type"}, {_META}
     ),
     # ali-oss sends the upload's metadata with each part and the end as well, where it means nothing.
     ("PUT", "object", frozenset({"partNumber", "uploadId"})): _Row("oss:PutObject", upload_part, headers={_META}),
     ("POST", "object", frozenset({"uploadId"})): _Row(
-        "oss:PutObject", complete_multipart_upload, {"encoding-type"}, {_FORBID, _META}
+        "oss:PutObject", complete_multipart_upload, {"encoding-type"}, {_META}
     ),
     ("GET", "object", frozenset({"uploadId"})): _Row(
         "oss:ListParts", list_parts, {"encoding-type", "max-parts", "part-number-marker"}
@@ -216,4 +217,4 @@ def _asked_for(names: Iterable[str]) -> set[str]:
     """The headers that ask for something: conditions, a range, and OSS's own, but for those of the signature."""
     headers = {_META if name.startswith(_META) else name for name in names}
     own = {name for name in headers if name.startswith("x-oss-")} - _SIGNING_HEADERS
-    return own | headers & {*_CONDITIONS, "range"}
+    return own | headers & _ASKING

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -20,7 +19,7 @@ from urllib.parse import quote, unquote_to_bytes
 from sandbox.keys import Credential
 from sandbox.oss.errors import OssError, access_denied, invalid_argument, not_implemented
 from sandbox.oss.objects import iso_time
-from sandbox.server.message import Request, parse_http_date
+from sandbox.server.message import Request
 
 _ALGORITHM = "OSS4-HMAC-SHA256"
 _PAYLOAD = "UNSIGNED-PAYLOAD"
@@ -28,7 +27,6 @@ _MAX_SKEW_SECONDS = 15 * 60
 _ALWAYS_SIGNED = ("content-type", "content-md5")
 # The signature of a presigned URL, by V4 and before it.
 _PRESIGNED = {"x-oss-signature", "Signature"}
-_BASIC_DATE = re.compile(r"\d{8}T\d{6}Z")
 
 
 class _Scope(NamedTuple):
@@ -46,7 +44,6 @@ class _Authorization:
     """What a request says of its signature."""
 
     scope: _Scope
-    additional_headers: str
     signature: str
     timestamp: str
     security_token: str | None
@@ -86,33 +83,23 @@ def _from_header(request: Request) -> _Authorization:
         raise not_implemented()
     if header is None:
         raise access_denied("Anonymous access is forbidden for this operation.")
-    algorithm, _, rest = header.partition(" ")
+    algorithm, _, details = header.partition(" ")
     if algorithm.startswith("OSS") and algorithm != _ALGORITHM:
         raise access_denied("The bucket you access does not support signature version v1 or v2: use v4.")
     if algorithm != _ALGORITHM:
         raise invalid_argument("Authorization header is invalid.")
-    fields = dict(part.strip().partition("=")[::2] for part in rest.split(","))
+    fields = dict(part.strip().partition("=")[::2] for part in details.split(","))
     scope = fields.get("Credential", "").split("/")
-    unknown = fields.keys() - {"Credential", "Signature", "AdditionalHeaders"}
-    if len(scope) != 5 or not fields.get("Signature") or unknown:
+    if "AdditionalHeaders" in fields:
+        raise not_implemented()
+    if len(scope) != 5 or fields.keys() != {"Credential", "Signature"}:
         raise invalid_argument("Authorization header is invalid.")
     return _Authorization(
         _Scope(*scope),
-        additional_headers=_additional(fields.get("AdditionalHeaders")),
         signature=fields["Signature"],
-        timestamp=_timestamp(request),
+        timestamp=request.headers.get("x-oss-date", ""),
         security_token=request.headers.get("x-oss-security-token"),
     )
-
-
-def _additional(names: str | None) -> str:
-    """Lower-case names, sorted, none empty: documents 0002-00000209 and 0002-00000210."""
-    if names is None:
-        return ""
-    listed = names.split(";")
-    if "" in listed or names != names.lower() or listed != sorted(listed):
-        raise invalid_argument("Invalid additional headers in Authorization header.")
-    return names
 
 
 def _check_token(sent: str | None, credential: Credential) -> None:
@@ -129,18 +116,6 @@ def _check_scope(authorization: _Authorization, region: str) -> None:
         raise invalid_argument("Invalid signing product in Authorization header.")
     if authorization.scope.terminator != "aliyun_v4_request":
         raise invalid_argument("Invalid credential terminator in Authorization header.")
-
-
-def _timestamp(request: Request) -> str:
-    """When the client signed, in the basic ISO form; x-oss-date goes before Date."""
-    given = request.headers.get("x-oss-date")
-    if given is not None and _BASIC_DATE.fullmatch(given):
-        return given
-    try:
-        moment = parse_http_date(given or request.headers["date"])
-    except (KeyError, ValueError):
-        raise access_denied("OSS authentication requires a valid Date.") from None
-    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
 
 
 def _check_date(authorization: _Authorization, skew: Callable[[float], float]) -> None:
@@ -169,7 +144,7 @@ def _seconds(timestamp: str) -> float:
 
 
 def _check_signature(request: Request, path: str, authorization: _Authorization, credential: Credential) -> None:
-    canonical = canonical_request(request, path, authorization.additional_headers)
+    canonical = _canonical_request(request, path)
     digest, scope = hashlib.sha256(canonical).hexdigest(), authorization.scope[1:]
     to_sign = "\n".join([_ALGORITHM, authorization.timestamp, "/".join(scope), digest]).encode()
     expected = hmac.digest(_signing_key(credential.secret, scope), to_sign, "sha256").hex()
@@ -193,15 +168,15 @@ def _signing_key(secret: str, scope: tuple[str, ...]) -> bytes:
     return key
 
 
-def canonical_request(request: Request, path: str, additional_headers: str) -> bytes:
-    """Method, URI, query, headers, additional headers and payload hash, one a line."""
+def _canonical_request(request: Request, path: str) -> bytes:
+    """Join method, URI, query, headers, no additional headers, and payload hash, each as a line."""
     return b"\n".join(
         [
             request.method.encode(),
             _encode(unquote_to_bytes(path), "/"),
             _canonical_query(request),
-            _canonical_headers(request, additional_headers.split(";")),
-            additional_headers.encode(),
+            _canonical_headers(request),
+            b"",
             _PAYLOAD.encode(),
         ]
     )
@@ -212,12 +187,10 @@ def _canonical_query(request: Request) -> bytes:
     return b"&".join(name + b"=" + value if value else name for name, value in pairs)
 
 
-def _canonical_headers(request: Request, additional: list[str]) -> bytes:
-    """Sorted by their names: in the order of whole lines, `x-oss-meta-a-b:` would go before `x-oss-meta-a:`."""
+def _canonical_headers(request: Request) -> bytes:
+    """Sort the headers by their names: in the order of lines, `x-oss-meta-a-b:` would precede `x-oss-meta-a:`."""
     signed = [
-        (name, value)
-        for name, value in request.raw_headers
-        if name.startswith("x-oss-") or name in _ALWAYS_SIGNED or name in additional
+        (name, value) for name, value in request.raw_headers if name.startswith("x-oss-") or name in _ALWAYS_SIGNED
     ]
     return b"".join(name.encode() + b":" + value.strip() + b"\n" for name, value in sorted(signed))
 

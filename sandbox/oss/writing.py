@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sandbox.oss.answers import checksums, encoder, encoding_tag, version_header, xml_response
 from sandbox.oss.call import Call
-from sandbox.oss.checks import check_body, check_conditions, check_overwrite, parse_xml
+from sandbox.oss.checks import check_body, check_overwrite, parse_xml
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, not_implemented
 from sandbox.oss.objects import check_name, iso_time, stored_headers
 from sandbox.server.message import Response
@@ -35,8 +35,6 @@ def copy_object(call: Call) -> Response:
     """The copy has its source's ETag, whatever that is made of, and no CRC64. Without versioning, what is copied onto
     itself takes the request's metadata, whatever the directive says."""
     bucket, key, source = call.find_source()
-    check_conditions(source, call.headers, "x-oss-copy-source-")
-    check_overwrite(call)
     directive = call.headers.get("x-oss-metadata-directive", "COPY")
     if directive not in ("COPY", "REPLACE"):
         raise invalid_argument("Invalid x-oss-metadata-directive.", ArgumentName="x-oss-metadata-directive")
@@ -107,7 +105,7 @@ def delete_multiple_objects(call: Call) -> Response:
         raise OssError(400, "MissingArgument", "Missing Some Required Arguments: Content-MD5.", ec="0016-00000606")
     check_body(call.request)
     encode = encoder({**call.headers, **call.params})
-    keys, quiet = _keys_to_delete(call.request.body)
+    keys = _keys_to_delete(call.request.body)
     call.touched[:] = [key for key in keys if call.may("oss:DeleteObject", key)]
     deleted = []
     for key in call.touched:
@@ -118,20 +116,19 @@ def delete_multiple_objects(call: Call) -> Response:
             else ""
         )
         deleted.append(f"<Deleted><Key>{encode(key)}</Key>{marker}</Deleted>")
-    if quiet:
-        return Response(200)
     return xml_response("DeleteResult", encoding_tag(call.params) + "".join(deleted))
 
 
-def _keys_to_delete(body: bytes) -> tuple[list[str], bool]:
+def _keys_to_delete(body: bytes) -> list[str]:
     root = parse_xml(body, "Delete")
     if not {node.tag for node in root.iterfind("*")} | {node.tag for node in root.iterfind("*/*")} <= _DELETE_TAGS:
         raise not_implemented()  # a VersionId
-    quiet = root.findtext("Quiet", "false")
+    if root.findtext("Quiet", "false") != "false":
+        raise not_implemented()
     keys = [node.findtext("Key") for node in root.findall("Object")]
-    if not 1 <= len(keys) <= _MAX_DELETES or quiet not in ("true", "false") or not all(keys):
+    if not 1 <= len(keys) <= _MAX_DELETES or not all(keys):
         raise malformed_xml()
     names = [key for key in keys if key]
     for name in names:
         check_name(name)
-    return names, quiet == "true"
+    return names

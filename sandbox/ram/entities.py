@@ -137,7 +137,7 @@ class Entities:
         return {"Role": self._add("Role", role_name, told, {"attached": {}, "tags": tags_of(tag)})}
 
     def get_role(self, role_name: str) -> dict[str, Any]:
-        return {"Role": self._find("Role", role_name)["told"]}
+        return {"Role": self._find("Role", role_name)["fields"]}
 
     def update_role(
         self,
@@ -146,7 +146,7 @@ class Entities:
         new_description: str = "",
         new_max_session_duration: str = "",
     ) -> dict[str, Any]:
-        role = self._find("Role", role_name)["told"]
+        role = self._find("Role", role_name)["fields"]
         if new_assume_role_policy_document:
             role["AssumeRolePolicyDocument"] = checked_trust(new_assume_role_policy_document)
         if new_description:
@@ -188,9 +188,9 @@ class Entities:
     def get_policy(self, policy_name: str, policy_type: str) -> dict[str, Any]:
         policy = self._custom(policy_type, policy_name)
         used = sum(policy_name in one["attached"] for one in (*self.roles.values(), *self.users.values()))
-        default = policy["told"]["DefaultVersion"]
+        default = policy["fields"]["DefaultVersion"]
         return {
-            "Policy": {**policy["told"], "AttachmentCount": used},
+            "Policy": {**policy["fields"], "AttachmentCount": used},
             "DefaultPolicyVersion": self._version(policy, default),
         }
 
@@ -202,7 +202,7 @@ class Entities:
         self, policy_name: str, policy_document: str, set_as_default: str = "false", rotate_strategy: str = "None"
     ) -> dict[str, Any]:
         policy, document = self._find("Policy", policy_name), checked_policy(policy_document)
-        versions, default = policy["versions"], policy["told"]["DefaultVersion"]
+        versions, default = policy["versions"], policy["fields"]["DefaultVersion"]
         if rotate_strategy not in ("None", ROTATE):
             raise RamError("InvalidParameter.RotateStrategy")
         if len(versions) >= _VERSIONS:
@@ -212,7 +212,7 @@ class Entities:
         number = f"v{max(int(one[1:]) for one in (*versions, default)) + 1}"
         versions[number] = {"document": document, "date": self._date()}
         if is_true("SetAsDefault", set_as_default):
-            policy["told"] |= {"DefaultVersion": number, "UpdateDate": self._date()}
+            policy["fields"] |= {"DefaultVersion": number, "UpdateDate": self._date()}
             policy["changes"].append([self._now(), document])
         return {"PolicyVersion": self._version(policy, number)}
 
@@ -221,7 +221,7 @@ class Entities:
 
         def with_it(kind: str, *told: str) -> list[dict[str, Any]]:
             return [
-                {name: one["told"][name] for name in told} | {"AttachDate": _iso(one["attached"][policy_name])}
+                {name: one["fields"][name] for name in told} | {"AttachDate": _iso(one["attached"][policy_name])}
                 for one in self._all(kind).values()
                 if policy_name in one["attached"]
             ]
@@ -253,7 +253,7 @@ class Entities:
         return {"User": self._add("User", user_name, told, {"attached": {}, "keys": {}})}
 
     def get_user(self, user_name: str) -> dict[str, Any]:
-        return {"User": self._find("User", user_name)["told"]}
+        return {"User": self._find("User", user_name)["fields"]}
 
     def delete_user(self, user_name: str) -> None:
         user = self._find("User", user_name)
@@ -304,7 +304,7 @@ class Entities:
         if name in self._all(kind):
             raise RamError(f"EntityAlreadyExists.{kind}")
         told |= {"CreateDate": self._date(), "UpdateDate": self._date()}
-        self._all(kind)[name] = {"told": told, "made": self._now(), **kept}
+        self._all(kind)[name] = {"fields": told, "made": self._now(), **kept}
         return told
 
     def _find(self, kind: str, name: str) -> Record:
@@ -347,13 +347,13 @@ class Entities:
         told = ("PolicyName", "PolicyType", "Description", "DefaultVersion")
         attached = self._find(kind, name)["attached"].items()
         found = [
-            {part: self.policies[policy]["told"][part] for part in told} | {"AttachDate": _iso(at)}
+            {part: self.policies[policy]["fields"][part] for part in told} | {"AttachDate": _iso(at)}
             for policy, at in attached
         ]
         return {"Policies": {"Policy": found}}
 
     def _version(self, policy: Record, number: str) -> dict[str, Any]:
-        version, default = policy["versions"][number], policy["told"]["DefaultVersion"]
+        version, default = policy["versions"][number], policy["fields"]["DefaultVersion"]
         return {
             "VersionId": number,
             "IsDefaultVersion": number == default,

@@ -20,8 +20,9 @@ from ops.report.blocks import Report
 from ops.shell import Typed, command, with_file
 from ops.show import lines, page
 from ops.terminal import Marked, Screen, Whole
+from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.pass_answers import CompareAnswer, PassAnswer, ReconcileAnswer
-from oss_oms_sync.answers.step import Step, Stop
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, t
 
 T = TypeVar("T")

@@ -60,13 +60,17 @@ def check_props(deployed: Mapping[str, dict[str, Any]], answers: Mapping[str, st
             "destinationConfig": {"onFailure": {"destination": f"acs:fc:{region}::functions/{name}-replay"}},
         },
     }
-    assert {one: props[one] for one in expected} == expected
+    assert {name_of_prop: props[name_of_prop] for name_of_prop in expected} == expected
     (trigger,) = props["triggers"]
-    (pieces,) = (one for one in deployed["reconcile"]["triggers"] if one["triggerType"] == "oss")
+    (pieces,) = (
+        trigger_of_pass
+        for trigger_of_pass in deployed["reconcile"]["triggers"]
+        if trigger_of_pass["triggerType"] == "oss"
+    )
     account = trigger["sourceArn"].split(":")[3]
-    for one, bucket in ((trigger, "sourceBucket"), (pieces, "logBucket")):
-        assert one["sourceArn"] == f"acs:oss:{region}:{account}:{answers[bucket]}"
-        assert one["invocationRole"] == f"acs:ram::{account}:role/{name}-trigger"
+    for source, bucket in ((trigger, "sourceBucket"), (pieces, "logBucket")):
+        assert source["sourceArn"] == f"acs:oss:{region}:{account}:{answers[bucket]}"
+        assert source["invocationRole"] == f"acs:ram::{account}:role/{name}-trigger"
     scope = {"prefix": answers["objectPrefix"], "suffix": answers["objectSuffix"]}
     assert trigger["triggerConfig"]["filter"]["key"] == scope
     assert pieces["triggerConfig"] == {
@@ -89,7 +93,8 @@ def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path
     printed = init(tool, built, project, answers)
 
     # THEN it is whole, says what comes next, and is the same as what Jinja2 renders
-    assert ("s deploy" in printed, "is replaced" in printed) == (True, False), printed
+    assert "s deploy" in printed
+    assert "is replaced" not in printed
     rendered = tmp_path / "rendered"
     render.render(answers, rendered)
     made, own = files(project), {".env", ".gitignore", "answers.json"}
@@ -161,7 +166,8 @@ def test_the_network_with_a_fixed_address_is_one_the_component_takes(tmp_path):
     # THEN no function has a way to the internet but the VPC's
     network = yaml.safe_load(lines)["network"]
     for name, props in deployed.items():
-        assert (props["internetAccess"], props["vpcConfig"]) == (False, network["vpcConfig"]), name
+        assert not props["internetAccess"], name
+        assert props["vpcConfig"] == network["vpcConfig"]
         jsonschema.Draft7Validator(SCHEMA).validate(props)
 
 
@@ -211,11 +217,11 @@ def test_more_hostile_answers_through_the_tool(tool, built, tmp_path):
         ("ENOENT: no such file or directory, open '$PWD/out'", 1),
     ],
 )
-def test_an_init_that_lists_its_folder_too_early_is_tried_once_more(tool, built, tmp_path, monkeypatch, said, times):
+def test_an_init_that_lists_its_folder_too_early_is_tried_once_more(tool, built, tmp_path, monkeypatch, message, times):
     # GIVEN a tool that fails each time, and leaves a file behind
     monkeypatch.setattr(Tool, "stumbles", 0)
     stumbling = tmp_path / "s"
-    stumbling.write_text(f'#!/bin/sh\necho try >> tries; mkdir out || exit 5\necho "Message: {said}"; exit 101\n')
+    stumbling.write_text(f'#!/bin/sh\necho try >> tries; mkdir out || exit 5\necho "Message: {message}"; exit 101\n')
     stumbling.chmod(0o755)
     monkeypatch.setattr("tools.serverless._COMMAND", stumbling)
 

@@ -55,12 +55,12 @@ NOTE = "is not known to offer sync tasks"
     ids=["the other Shanghai", "a host", "the Shanghai that has them"],
 )
 @pytest.mark.usefixtures("require_tool")
-def test_an_unknown_region_of_oms_is_a_warning_and_who_submits_what_is_told(built, tmp_path, host, told):
+def test_an_unknown_region_of_oms_is_a_warning_and_who_submits_what_is_told(built, tmp_path, host, note):
     url = ANSWERS["SYNC_URL"].replace("oms.cn-north-4.myhuaweicloud.com", host)
     done = run_hook(built, tmp_path / "out", {**KEYLESS, "SYNC_URL": url})
     assert done.returncode == 0
-    assert told in done.stdout
-    assert [NOTE in done.stdout, "CN East-Shanghai1 (cn-east-3)" in done.stdout] == [bool(told)] * 2
+    assert note in done.stdout
+    assert [NOTE in done.stdout, "CN East-Shanghai1 (cn-east-3)" in done.stdout] == [bool(note)] * 2
     assert "no two of them may overlap in both prefix and suffix" in done.stdout
     assert 'This one submits "*" of photos' in done.stdout
 
@@ -69,8 +69,8 @@ def test_the_hook_speaks_chinese_where_the_user_does_and_so_will_the_alarms_of_a
     url = ANSWERS["SYNC_URL"].replace("cn-north-4", "cn-south-1")
     answers = {name: value for name, value in KEYLESS.items() if name != "alertLanguage"} | {"SYNC_URL": url}
     printed = init(tool, built, tmp_path / "out", answers, env={"LANG": "zh_CN.UTF-8"})
-    told = ("项目已生成，位置：out。", "华东-上海一（cn-east-3）", "各项目的前缀和后缀不能同时重叠", "接下来执行")
-    assert [one for one in told if one not in printed] == []
+    sentences = ("项目已生成，位置：out。", "华东-上海一（cn-east-3）", "各项目的前缀和后缀不能同时重叠", "接下来执行")
+    assert [sentence for sentence in sentences if sentence not in printed] == []
     # And so will the alarms, for the functions cannot know; and an upgrade keeps that, whoever runs it.
     made = yaml.safe_load((tmp_path / "out" / "s.yaml").read_text(encoding="utf-8"))
     assert made["vars"]["alertLanguage"] == "zh"

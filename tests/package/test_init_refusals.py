@@ -63,16 +63,16 @@ def test_wrong_parameters_are_refused_with_what_to_do_before_anything_is_made(to
 
     # WHEN answers are given that cannot be right (by the tool, once)
     answers = {**ANSWERS, **{name: value for name, (value, _) in wrong.items()}}
-    given = {name: value for name, value in answers.items() if value is not LEFT_OUT}
-    done = tool.init(built, project, given) if wrong is WRONG[0] else run_hook(built, project, given)
+    parameters = {name: value for name, value in answers.items() if value is not LEFT_OUT}
+    done = tool.init(built, project, parameters) if wrong is WRONG[0] else run_hook(built, project, parameters)
 
     # THEN it says so in one language, ends with 1, and nothing is touched
     assert done.returncode == 1, done.stdout
-    told = [line for line in done.stdout.splitlines() if line.startswith("  - ")]
-    assert f"{project} is not empty, and the tool would delete all that is in it." in told[0]
-    assert len(told) == 1 + len(wrong), told
+    lines = [line for line in done.stdout.splitlines() if line.startswith("  - ")]
+    assert f"{project} is not empty, and the tool would delete all that is in it." in lines[0]
+    assert len(lines) == 1 + len(wrong), lines
     for name, (_, text) in wrong.items():
-        assert any(name in line and text in line for line in told), name
+        assert any(name in line and text in line for line in lines), name
     assert not CHINESE.search(done.stdout)
     assert [path.name for path in project.iterdir()] == ["mine.txt"]
     assert {path.name for path in tmp_path.iterdir()} == {"home", "out"}
@@ -84,7 +84,8 @@ def test_a_folder_that_holds_something_is_refused_and_stays_as_it_is(built, tmp_
     project = tmp_path / "out"
     (project / ".git").mkdir(parents=True)
     done = run_hook(built, project, ANSWERS)
-    assert (done.returncode, "--no-overwrite" in done.stdout) == (1, False), done.stdout
+    assert done.returncode == 1, done.stdout
+    assert "--no-overwrite" not in done.stdout
     assert "Name another folder with -d. For a new version" in done.stdout
     assert [path.name for path in project.iterdir()] == [".git"]
 
@@ -98,9 +99,9 @@ def test_a_refusal_is_in_chinese_where_the_user_is(built, tmp_path):
     )
     done = run_hook(built, tmp_path / "out", answers, LANG="", NODE_OPTIONS=f"--require {tmp_path}/locale.js")
     assert done.returncode == 1
-    told = [line for line in done.stdout.splitlines() if line.startswith("  - ")]
-    assert len(told) == 5
-    for line in told:
+    lines = [line for line in done.stdout.splitlines() if line.startswith("  - ")]
+    assert len(lines) == 5
+    for line in lines:
         assert CHINESE.search(line), line
         assert not re.search(r"[A-Za-z]+ [a-z]+ [a-z]+", line), line
     for text in (
@@ -115,7 +116,7 @@ MARS = f"--parameters={json.dumps({'region': 'mars-1'})}"
 
 
 @pytest.mark.parametrize(
-    ("words", "language", "told"),
+    ("words", "language", "sentences"),
     [
         ([], "C", ["There are no answers", "--parameters"]),
         (["--parameters", "null"], "zh_CN.UTF-8", ["没有收到任何答案", "--parameters"]),
@@ -124,12 +125,13 @@ MARS = f"--parameters={json.dumps({'region': 'mars-1'})}"
     ids=["none, in English", "null, in Chinese", "written in one word"],
 )
 def test_yes_without_right_parameters_is_refused_for_it_would_render_nothing(
-    tool, built, tmp_path, words, language, told
+    tool, built, tmp_path, words, language, sentences
 ):
     with served(built) as url:
-        given = ("--uri", url, "-d", "out", "-y", "-a", "default", *words)
-        done = tool.run("init", *given, cwd=tmp_path, env={"LANG": language})
-    assert (done.returncode, [one for one in told if one not in done.stdout]) == (1, []), done.stdout
+        options = ("--uri", url, "-d", "out", "-y", "-a", "default", *words)
+        done = tool.run("init", *options, cwd=tmp_path, env={"LANG": language})
+    assert done.returncode == 1, done.stdout
+    assert [sentence for sentence in sentences if sentence not in done.stdout] == []
     assert not (tmp_path / "out").exists()
 
 
@@ -140,7 +142,8 @@ def test_what_was_answered_at_the_prompts_is_not_lost_by_a_refusal(tool, built, 
 
     # WHEN they are refused
     code, screen = answer_prompts(tool, built, project, answers)
-    assert (code, "logBucket is the source bucket" in screen) == (1, True), screen
+    assert code == 1, screen
+    assert "logBucket is the source bucket" in screen
     assert list(project.iterdir()) == []
     read, command = commands_in(screen)
 
@@ -172,7 +175,8 @@ def hook_alone(built: Path, project: Path, call: str, current: Path, **environme
     done = subprocess.run(
         ["node", "-e", script], cwd=current, env=environment, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (1, "")
+    assert done.returncode == 1
+    assert done.stderr == ""
     return done.stdout
 
 
@@ -201,9 +205,9 @@ def test_a_fault_of_the_hook_itself_ends_with_1_for_the_tool_would_go_on(built, 
     questions.write_text("?")
     for name in ("src", ".git"):
         (tmp_path / "project" / name).mkdir()
-    said = hook_alone(built, tmp_path / "project", f"process.argv.push('-y', '--no-overwrite'); {call};", tmp_path)
-    assert "is not valid JSON" in said or "Unexpected token" in said
-    assert "`git reset --hard` restores them" in said
+    output = hook_alone(built, tmp_path / "project", f"process.argv.push('-y', '--no-overwrite'); {call};", tmp_path)
+    assert "is not valid JSON" in output or "Unexpected token" in output
+    assert "`git reset --hard` restores them" in output
 
 
 @pytest.mark.usefixtures("require_tool")
@@ -214,6 +218,6 @@ def test_a_file_that_the_package_has_too_is_refused_for_the_tool_replaces_it_wit
     words = ["-y", "--no-overwrite", "--parameters", json.dumps(ANSWERS)]
     call = f"process.argv.push(...{json.dumps(words)}); preInit(paths);"
     (project / "code" / "index.py").write_text("mine")
-    said = hook_alone(built, project, call, tmp_path)
-    assert f"{project} has code/index.py already, and the tool would replace it, --no-overwrite or not." in said
+    output = hook_alone(built, project, call, tmp_path)
+    assert f"{project} has code/index.py already, and the tool would replace it, --no-overwrite or not." in output
     assert (project / "code" / "index.py").read_text() == "mine"

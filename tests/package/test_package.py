@@ -137,7 +137,9 @@ def test_the_registry_shows_the_readme_without_what_would_be_dead_there(built, s
 
     # AND nothing else is missing
     blocks = [block for block in readme.blocks if block[0] != "mermaid"]
-    assert (page.headings, page.blocks, cells(page)) == (readme.headings, blocks, cells(readme))
+    assert page.headings == readme.headings
+    assert page.blocks == blocks
+    assert cells(page) == cells(readme)
 
 
 @PAGES
@@ -215,8 +217,8 @@ def test_the_permissions_of_the_functions_key_are_the_same_wherever_they_are_nam
         if action.startswith("oms:")
     }
     manifest = package.manifest()
-    said = (ROOT / "hooks" / "index.js").read_text(encoding="utf-8").partition("function sayNeeds")[2]
-    english, chinese = said.split("\n`,\n")[:2]
+    notes = (ROOT / "hooks" / "index.js").read_text(encoding="utf-8").partition("function sayNeeds")[2]
+    english, chinese = notes.split("\n`,\n")[:2]
     for text in (english, chinese, manifest["Service"]["其它"]["Authorities"][1]):
         assert {*re.findall(r"oms:\w+:\w+", text)} == granted
 

@@ -45,7 +45,7 @@ def box(tmp_path: Path) -> Iterator[OnTheInternet]:
 def made_keys(box: Sandbox) -> dict[str, str]:
     """All that setup has made, by their identifiers."""
     users = (*box.ram.entities.users.values(), *box.iam.users.values())
-    made = {key: str(one["secret"]) for user in users for key, one in user["keys"].items()}
+    made = {key: str(key_of_user["secret"]) for user in users for key, key_of_user in user["keys"].items()}
     assert len(made) == 3
     return made
 
@@ -73,8 +73,8 @@ def test_the_first_object_is_in_obs_after_one_yes_and_one_agreement(
     assert tool.run("config", "add", *own, "-a", "default", "-f").returncode == 0
     left_empty = dict.fromkeys(("logBucket", "objectPrefix", "objectSuffix"), "")
     answers = {**box.answers(), **left_empty, "functionName": "photos-sync"}
-    code, said = answer_prompts(tool, built, shell.folder / "photos-sync", answers)
-    assert code == 0, said
+    code, prompts = answer_prompts(tool, built, shell.folder / "photos-sync", answers)
+    assert code == 0, prompts
     *_, change, set_up, and_deploy = commands().splitlines()
     shell.run(change)
 
@@ -117,7 +117,7 @@ def test_the_first_object_is_in_obs_after_one_yes_and_one_agreement(
     assert words.read_text().count("/s\0") > 2
     logged = [line for invocation in box.fc.invocations for line in invocation.logs]
     stored = [stored.data.decode("utf-8", "replace") for stored in box.oss.objects(log).values()]
-    assert_no_secret(said, screen, done, *logged, words, shell.folder, tool.home, secrets=secrets(box))
+    assert_no_secret(prompts, screen, done, *logged, words, shell.folder, tool.home, secrets=secrets(box))
     # Which keys OMS has is noted in the log bucket, by their identifiers.
     assert_no_secret(*stored, secrets=secrets(box) - made_keys(box).keys())
     assert_no_secret(variables.read_text(), secrets=box.administrators().values())

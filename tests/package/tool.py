@@ -85,8 +85,8 @@ class Fc3:
         if self.box is None:
             return ""
         if action == "invoke":
-            given = Path(folder, options.event_file).read_text() if options.event_file else options.event or ""
-            return self._invoke(self.box, resource, given)
+            payload = Path(folder, options.event_file).read_text() if options.event_file else options.event or ""
+            return self._invoke(self.box, resource, payload)
         return "\n".join(
             line
             for invocation in self.box.fc.invocations
@@ -105,7 +105,7 @@ class Fc3:
 
     def _remove(self, resource: str, trigger: str | None) -> str:
         if trigger:
-            if trigger not in [one["triggerName"] for one in self.deployed[resource]["triggers"]]:
+            if trigger not in [declared["triggerName"] for declared in self.deployed[resource]["triggers"]]:
                 raise RefusedError(f"trigger {trigger} does not exist")
             if self.box:
                 self.box.remove_trigger(resource, trigger)
@@ -115,9 +115,9 @@ class Fc3:
         del self.deployed[resource]
         return ""
 
-    def _invoke(self, box: Sandbox, resource: str, given: str) -> str:
+    def _invoke(self, box: Sandbox, resource: str, payload: str) -> str:
         """As the component shows an invocation: devsapp/fc3, src/subCommands/invoke."""
-        done = box.fc.invoke(resource, given.encode())
+        done = box.fc.invoke(resource, payload.encode())
         failure = {"errorMessage": done.error_message, "errorType": done.error_type, "stackTrace": done.stack_trace}
         body = json.dumps(failure, indent=4, sort_keys=True) if done.failed else done.body
         logs = "\n".join(done.logs)
@@ -267,7 +267,11 @@ def _answered(
         screen.logfile_read = type(
             "Log", (), {"write": staticmethod(shown.append), "flush": staticmethod(lambda: None)}
         )
-        asked = {name: one for name, one in manifest()["Parameters"]["properties"].items() if one.get("input", True)}
+        asked = {
+            name: question
+            for name, question in manifest()["Parameters"]["properties"].items()
+            if question.get("input", True)
+        }
         for name, question in asked.items():
             screen.expect_exact(question["title"])
             if wrong and name in wrong:

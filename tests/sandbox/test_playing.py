@@ -20,7 +20,7 @@ from sandbox.__main__ import Totals, describe, introduce, parser, snippet
 from sandbox.asking import asked
 from sandbox.fc.service import Invocation
 from sandbox.prompt import Prompt
-from support.process import interruptible, started
+from support.process import allow_interrupts, start_process
 from tools.package import ROOT
 from tools.render import render
 
@@ -88,7 +88,7 @@ def test_the_snippet_shows_the_record_of_what_it_uploads(box, tmp_path, options)
 def test_the_whole_project_runs_until_it_is_interrupted():
     """What is printed is pasted, and what the functions do is shown."""
     words = [sys.executable, "-m", "sandbox"]
-    with interruptible(), started(words, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
+    with allow_interrupts(), start_process(words, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
         printed = ""
         while "Ctrl-C" not in printed:
             printed += next(process.stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,13 @@ from ops.clouds import wire
 from sandbox.inprocess import InProcess
 from tools import render
 from tools.package import ROOT
+
+
+def draw_requests(requests: range, step: int = 3) -> range:
+    """Return every third of the requests, or another share of them; the first is drawn and printed."""
+    first = random.randrange(step)
+    print(f"drawn requests: each {step} from number {requests[first]}")
+    return requests[first::step]
 
 
 class KilledError(BaseException):

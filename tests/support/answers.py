@@ -19,4 +19,4 @@ def answer(name: str) -> dict[str, Any]:
 # A right answer to each of the questions that `s init` asks.
 ANSWERS: dict[str, str] = answer("made/init")
 # The same before there are keys: then the tool is not asked five times more, to keep them.
-KEYLESS = {name: one for name, one in ANSWERS.items() if name not in ("HW_AK", "HW_SK")}
+KEYLESS = {name: answer_text for name, answer_text in ANSWERS.items() if name not in ("HW_AK", "HW_SK")}

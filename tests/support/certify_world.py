@@ -35,14 +35,14 @@ class CertifyWorld(World):
         if fate == "refused":
             self.oms.faults.then(FROZEN, where=lambda request: request.method == "POST")
         elif fate == "accepted":
-            self.task.copies.then(CopyFault.held())
+            self.task.copies.then(CopyFault.withheld())
         etag = self.source.service.objects(self.source.name)[key].etag
         self.forward(payload(key, etag=etag, time=timestamp(self.clock.now())))
         self.later(0.01)
 
     def copy_all(self) -> None:
         """OMS copies what it held back."""
-        copies = list(self.task.held)
+        copies = list(self.task.withheld)
         self.task.begin(*copies)
         self.task.end(*copies)
 

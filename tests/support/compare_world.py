@@ -79,8 +79,8 @@ class CompareWorld(ReconcileWorld):
         self.events: list[tuple[str, str]] = []
         self.refuses = False
         self.oms.faults.add(FROZEN, where=lambda request: self.refuses and request.method == "POST")
-        self.task.copies.add(CopyFault.held())
-        self.task.lists.held = True
+        self.task.copies.add(CopyFault.withheld())
+        self.task.lists.withheld = True
         self.task.part_size = PART
         self._begun: list[Copy] = []
         self._snapshots: list[dict[str, Seen]] = []
@@ -146,12 +146,12 @@ class CompareWorld(ReconcileWorld):
             self.task.end(copy)
 
     def copy_all(self) -> None:
-        while self.task.held:
+        while self.task.withheld:
             self.begin_copy()
             self.end_copy()
 
     def _waiting(self) -> list[Copy]:
-        return [copy for copy in self.task.held if copy not in self._begun]
+        return [copy for copy in self.task.withheld if copy not in self._begun]
 
     def encrypt(self, on: bool) -> None:
         self.obs.bucket(self.destination_bucket).encrypted = on

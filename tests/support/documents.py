@@ -60,7 +60,7 @@ class Document:
 
     def blocks_under(self, heading: str, language: str = "sh") -> list[str]:
         """The blocks of that language under a heading, up to the next of its level or above."""
-        level, found = 0, []
+        level, texts = 0, []
         for token, following in zip(self._tokens, [*self._tokens[1:], None], strict=True):
             if token.type == "heading_open":
                 if level and int(token.tag[1]) <= level:
@@ -68,8 +68,8 @@ class Document:
                 if following and following.content == heading:
                     level = int(token.tag[1])
             elif level and token.type == "fence" and token.info == language:
-                found.append(token.content)
-        return found
+                texts.append(token.content)
+        return texts
 
     @property
     def tables(self) -> list[list[list[Token]]]:

@@ -31,7 +31,7 @@ from sandbox.asking import answer_to
 from sandbox.inprocess import InProcess
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.server.faults import Fault
-from support.ops import SET_UP_RIGHT
+from support.ops import DOCTOR_OK
 from tools.render import render
 
 MINUTE = 60
@@ -50,7 +50,7 @@ def project() -> Path:
     return folder
 
 
-class Here(OpsClock):
+class MachineClock(OpsClock):
     """The clock of the person's machine."""
 
     def __init__(self, box: InProcess) -> None:
@@ -75,7 +75,7 @@ class Caller(call.Sandbox):
 
     def ask(self, job: str, payload: Mapping[str, Any]) -> Any:
         if job == "doctor":  # it looks at names and sockets, of which there are none here
-            return SET_UP_RIGHT
+            return DOCTOR_OK
         return super().ask(job, payload)
 
     def let_pass(self, seconds: float) -> bool:
@@ -85,14 +85,14 @@ class Caller(call.Sandbox):
         return answer_to(self._box, path.split("/"), body)
 
 
-def at_once(ask: Callable[[], Any]) -> Future[Any]:
+def call_now(ask: Callable[[], Any]) -> Future[Any]:
     """In the place of a call in the background: in virtual time nobody has anything else to do meanwhile."""
     call = Future[Any]()
     call.set_result(ask())
     return call
 
 
-class _Heard(io.StringIO):
+class _TimedOutput(io.StringIO):
     """What a command says, and when."""
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -113,7 +113,7 @@ class _Heard(io.StringIO):
         return spent
 
 
-class Said(NamedTuple):
+class CommandResult(NamedTuple):
     """What a command ended with. `minutes`: how long each of its numbered steps took, by what it said meanwhile."""
 
     code: int
@@ -137,7 +137,7 @@ class Migration(InProcess):
         super()._set_up()
         self.oms.round_trip = self.oss.round_trip = self.obs.round_trip = 0.02
         self._patches.enter_context(patch("ops.functions.call.caller", lambda *_: Caller(self)))
-        self._patches.enter_context(patch("ops.session.in_background", at_once))
+        self._patches.enter_context(patch("ops.session.in_background", call_now))
         self.deploy_project(self.project(), instances=4)
         self.start_timers(self._often)
 
@@ -186,16 +186,16 @@ class Migration(InProcess):
 
     # -- what the person does
 
-    def ops(self, *words: str) -> Said:
+    def ops(self, *words: str) -> CommandResult:
         """Run a command of `ops.py`; its answer, where it has one in JSON."""
-        out, err = io.StringIO(), _Heard(lambda: self.seconds)
+        out, err = io.StringIO(), _TimedOutput(lambda: self.seconds)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), patch("sys.stdin", io.StringIO()):
-            code = cli.main([*words, "--json"], Here(self))
-        found = out.getvalue().strip().splitlines()
-        answer = json.loads(found[-1]) if found else None
-        said = Said(code, answer, err.getvalue(), err.minutes())
+            code = cli.main([*words, "--json"], MachineClock(self))
+        printed = out.getvalue().strip().splitlines()
+        answer = json.loads(printed[-1]) if printed else None
+        result = CommandResult(code, answer, err.getvalue(), err.minutes())
         self.say("ops.py", *words, "->", code, _verdict(answer))
-        return said
+        return result
 
 
 def _verdict(answer: Any) -> str:
@@ -204,7 +204,7 @@ def _verdict(answer: Any) -> str:
     return " ".join([str(answer.get("verdict")), *(c["id"] for c in answer["checks"] if c["result"] != "passed")])
 
 
-def storms(world: Migration, until: float) -> None:
+def add_service_faults(world: Migration, until: float) -> None:
     """Moods of OMS and of OSS until a moment, drawn."""
     dice = world.dice
     if dice.random() < 0.5:
@@ -213,7 +213,7 @@ def storms(world: Migration, until: float) -> None:
         world.at(until, world.oms.faults.clear)
 
 
-def copies(world: Migration, until: float, *, loses: bool) -> None:
+def set_copy_behaviour(world: Migration, until: float, *, loses: bool) -> None:
     """What OMS does with the keys that it accepts until a moment."""
     dice, task = world.dice, world.task
     # Some copies write what they have read long after others have begun.

@@ -30,7 +30,7 @@ def obs_server(box: Sandbox) -> str:
 
 
 @contextmanager
-def esdk(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObsClient]:
+def esdk_client(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObsClient]:
     """esdk-obs-python, which asks once, by the scheme that is OBS's own."""
     lead_huawei_here(monkeypatch)
     options = {"is_signature_negotiation": False, "max_retry_count": 0, "timeout": 10}

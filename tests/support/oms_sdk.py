@@ -27,15 +27,15 @@ DESTINATION = [
 Statements = list[dict[str, object]]
 
 
-def without(statements: Statements, action: str) -> Statements:
+def drop_action(statements: Statements, action: str) -> Statements:
     """The same, with one action less."""
     kept = [
         {**statement, "Action": [name for name in statement["Action"] if name != action]} for statement in statements
     ]
-    return [one for one in kept if one["Action"]]
+    return [statement for statement in kept if statement["Action"]]
 
 
-def refused(call: Callable[[], object]) -> tuple[int, str]:
+def catch_refusal(call: Callable[[], object]) -> tuple[int, str]:
     """What the client says of a call that is refused."""
     with pytest.raises(ClientRequestException) as caught:
         call()

@@ -64,7 +64,9 @@ class FakeCaller:
     """Answers from a list for each job, of which the last is given again and again; an error is raised."""
 
     def __init__(self, **answers: Any) -> None:
-        self._answers = {job: deque(given if isinstance(given, list) else [given]) for job, given in answers.items()}
+        self._answers = {
+            job: deque(replies if isinstance(replies, list) else [replies]) for job, replies in answers.items()
+        }
         self.asked: list[tuple[str, dict[str, Any]]] = []
         # What whoever looks sees of the passes of a job, and who has looked: without an answer here, no pass has begun.
         self.passes: dict[str, Any] = {}
@@ -106,10 +108,14 @@ class FakeCaller:
             self.opened_late, self.mark = self.opened_late - 1, None
         word = "closed" if self.mark else "open"
         # Who begins, or has just closed, asks as nobody.
-        found = self.checks.popleft() if len(self.checks) > 1 and run and "look" in payload else self.checks[0]
-        said = {"next": f"It is {word}.", "next_zh": {"closed": "已关闭。", "open": "已打开。"}[word]}
-        told = {"closed": self.mark and {"go": self.go_name, **self.mark}, "checks": found if self.mark else [], **said}
-        return {**told, "go": self.go, "migration": self.migration}
+        checks = self.checks.popleft() if len(self.checks) > 1 and run and "look" in payload else self.checks[0]
+        next_step = {"next": f"It is {word}.", "next_zh": {"closed": "已关闭。", "open": "已打开。"}[word]}
+        state = {
+            "closed": self.mark and {"go": self.go_name, **self.mark},
+            "checks": checks if self.mark else [],
+            **next_step,
+        }
+        return {**state, "go": self.go, "migration": self.migration}
 
     def trigger(self, action: str, job: str, trigger: str) -> None:
         self.asked.append((action, {"trigger": trigger}))
@@ -134,7 +140,7 @@ class Terminal(io.StringIO):
         return True
 
 
-class Seen:
+class Console:
     """A session, and what is printed in it; `typed` is what somebody types who sits at the terminal."""
 
     def __init__(self, caller: Any = None, lang: str = "en", typed: str | None = None) -> None:
@@ -144,11 +150,11 @@ class Seen:
         self.caller, self.session = caller, Session(caller, screen, self.clock, lang)
 
     @property
-    def said(self) -> str:
+    def messages(self) -> str:
         return self.err.getvalue()
 
 
-def lacks(text: str, *parts: str) -> list[str]:
+def missing_parts(text: str, *parts: str) -> list[str]:
     """Those of the parts that are not in the text."""
     return [part for part in parts if part not in text]
 
@@ -192,7 +198,7 @@ class StandInTool:
         (self.folder / "plan.json").write_text(json.dumps(steps))
 
     def answers(self, answer: Any, **more: Any) -> None:
-        self.plan({"*": {"out": printed(answer), **more}})
+        self.plan({"*": {"out": invoke_output(answer), **more}})
 
     @property
     def calls(self) -> list[list[str]]:
@@ -200,7 +206,7 @@ class StandInTool:
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def printed(answer: Any, error_type: str = "", logs: str = '{"level": "INFO"}') -> str:
+def invoke_output(answer: Any, error_type: str = "", logs: str = '{"level": "INFO"}') -> str:
     """What the component prints of a call (devsapp/fc3, src/subCommands/invoke/index.ts), without its colours."""
     error = f"Error Type: {error_type}\n" if error_type else ""
     body = answer if isinstance(answer, str) else json.dumps(answer, indent=4, sort_keys=True)
@@ -211,9 +217,9 @@ def printed(answer: Any, error_type: str = "", logs: str = '{"level": "INFO"}') 
     )
 
 
-def failed(kind: str, message: str) -> str:
+def failure_output(kind: str, message: str) -> str:
     """What the component prints of a function that raised."""
-    return printed({"errorMessage": message, "errorType": kind, "stackTrace": []}, "UnhandledInvocationError")
+    return invoke_output({"errorMessage": message, "errorType": kind, "stackTrace": []}, "UnhandledInvocationError")
 
 
 def report(state: str = "behind", **changes: object) -> dict[str, Any]:
@@ -223,7 +229,7 @@ def report(state: str = "behind", **changes: object) -> dict[str, Any]:
     return {**answer("made/status"), "verdict": verdict, **changes}
 
 
-def a_pass(**changes: Any) -> dict[str, Any]:
+def pass_answer(**changes: Any) -> dict[str, Any]:
     """What reconcile answers of a pass that has ended."""
     return {**answer("made/pass"), **changes}
 
@@ -240,14 +246,14 @@ _STILL: dict[str, Any] = {
 }
 
 
-def open_pass(**changes: Any) -> dict[str, Any]:
+def open_pass_answer(**changes: Any) -> dict[str, Any]:
     """The same of one that has not."""
-    return a_pass(**{**_STILL, **changes})
+    return pass_answer(**{**_STILL, **changes})
 
 
-def open_compare(**changes: Any) -> dict[str, Any]:
+def open_compare_answer(**changes: Any) -> dict[str, Any]:
     """What compare answers of a pass that has not ended."""
-    return compared(**{**_STILL, "state": None, "twin": None, **changes})
+    return compare_answer(**{**_STILL, "state": None, "twin": None, **changes})
 
 
 def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
@@ -261,20 +267,23 @@ def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
     }
 
 
-def compared(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+def compare_answer(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     """What compare answers of a pass that has ended."""
-    found = {"equal_contents": sides(1000, 1000), **(classes or {})}
+    counts_by_class = {"equal_contents": sides(1000, 1000), **(classes or {})}
     whole = answer("made/compared")
     totals = {
-        side: {**whole[side], **{unit: sum(one[side][unit] for one in found.values()) for unit in ("objects", "bytes")}}
+        side: {
+            **whole[side],
+            **{unit: sum(counts[side][unit] for counts in counts_by_class.values()) for unit in ("objects", "bytes")},
+        }
         for side in ("source", "destination")
     }
-    return {**whole, **totals, "classes": found, **changes}
+    return {**whole, **totals, "classes": counts_by_class, **changes}
 
 
 _NONE = {"pass": None, "finished": False, "started": None, "ended": None, "next": "No pass of this scope has begun."}
 # What a job answers of whose passes none has begun.
-NO_PASS = {"reconcile": a_pass(**_NONE), "compare": compared(**_NONE)}
+NO_PASS = {"reconcile": pass_answer(**_NONE), "compare": compare_answer(**_NONE)}
 STORY = {
     "key": "a b",
     "accepted": False,
@@ -291,5 +300,5 @@ STORY = {
     "next_zh": "立即重发：",
     "step": {"job": "replay", "options": {"key": "a b"}},
 }
-REPLAYED = answer("made/replayed")
-SET_UP_RIGHT = {"ok": True, "text": "Setup OK", "text_zh": "配置正确", "checks": []}
+REPLAY_ANSWER = answer("made/replayed")
+DOCTOR_OK = {"ok": True, "text": "Setup OK", "text_zh": "配置正确", "checks": []}

@@ -41,13 +41,13 @@ class Right(NamedTuple):
 
 def rights(project: Path, name: str, service: str, *, reads: bool = True) -> list[Right]:
     """What a function, or the triggers, need of one service; `reads`: with the permission to read objects."""
-    given = {**variables((project / "s.yaml").read_text(encoding="utf-8")), "readObjects": "on" if reads else "off"}
+    answers = {**variables((project / "s.yaml").read_text(encoding="utf-8")), "readObjects": "on" if reads else "off"}
     return [
         Right(action, resource, prefix)
-        for one in statements(given)[name]
-        for action in one["Action"]
-        for resource in one["Resource"]
-        for prefix in one.get("Condition", {}).get("StringLike", {}).get("oss:Prefix", ["*"])
+        for statement in statements(answers)[name]
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+        for prefix in statement.get("Condition", {}).get("StringLike", {}).get("oss:Prefix", ["*"])
         if action.startswith(f"{service}:")
     ]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 
 @contextmanager
-def started(words: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+def start_process(words: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
     """Start it; in the end, it is killed if it is still there: whoever waited for it in vain does not wait again."""
     with subprocess.Popen(words, text=True, **options) as process:
         try:
@@ -20,7 +20,7 @@ def started(words: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[s
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def allow_interrupts() -> Iterator[None]:
     """What is started within can be interrupted. A shell ignores SIGINT in what it starts in the background, nohup
     SIGHUP, and a process hands that on to those that it starts."""
     numbers = (signal.SIGINT, signal.SIGHUP)

@@ -17,7 +17,7 @@ from sandbox.server.faults import Fault
 from sandbox.server.message import Request
 
 
-class What(NamedTuple):
+class RequestTarget(NamedTuple):
     """What a request is about: `kind` is put, get, head, find (a listing of one), list or delete."""
 
     kind: str
@@ -26,7 +26,7 @@ class What(NamedTuple):
 
     @classmethod
     @lru_cache
-    def of(cls, method: str, host: str, path: str, query: str, body: Any) -> What:
+    def of(cls, method: str, host: str, path: str, query: str, body: Any) -> RequestTarget:
         bucket, key = host.partition(".")[0], unquote(path[1:])
         asked = dict(part.partition("=")[::2] for part in query.split("&"))
         if "delete" in asked:
@@ -44,10 +44,10 @@ class _Objects(MutableMapping[str, StoredObject]):
         self._service, self._bucket = service, bucket
 
     def __getitem__(self, name: str) -> StoredObject:
-        one: Any = self._service.objects(self._bucket)[name]
-        return StoredObject(name, one.data, dict(getattr(one, "headers", {})))
+        stored: Any = self._service.objects(self._bucket)[name]
+        return StoredObject(name, stored.data, dict(getattr(stored, "headers", {})))
 
-    def __setitem__(self, name: str, one: StoredObject) -> None:
+    def __setitem__(self, name: str, stored: StoredObject) -> None:
         raise TypeError("use `add`")
 
     def __delitem__(self, name: str) -> None:
@@ -89,14 +89,14 @@ class Stored:
         self.before: Callable[[str, Sequence[str]], None] = lambda *_: None
         self.after: Callable[[str, Sequence[str]], None] = lambda *_: None
 
-    def add(self, one: StoredObject) -> None:
+    def add(self, new: StoredObject) -> None:
         """Store an object now, without a request; its headers may say its `etag` and `x-oss-object-type`."""
-        stored: Any = self.service.put(self.name, one.name, one.body)
+        stored: Any = self.service.put(self.name, new.name, new.body)
         if isinstance(self.service, Oss):
-            given = {name.lower(): value for name, value in one.headers.items()}
-            kind, etag = given.pop("x-oss-object-type", "Normal"), given.pop("etag", stored.etag)
+            headers = {name.lower(): value for name, value in new.headers.items()}
+            kind, etag = headers.pop("x-oss-object-type", "Normal"), headers.pop("etag", stored.etag)
             bucket: Any = self.service._buckets[self.name]
-            bucket.objects[one.name] = replace(stored, headers=given, type=kind, etag=etag)
+            bucket.objects[new.name] = replace(stored, headers=headers, type=kind, etag=etag)
 
     def names(self, prefix: str) -> list[str]:
         return [name for name in self.objects if name.startswith(prefix)]
@@ -107,7 +107,7 @@ class Stored:
         """Let this go wrong with requests of a kind (empty: of any) that name such an object."""
 
         def applies(request: Request) -> bool:
-            what = What.of(
+            what = RequestTarget.of(
                 request.method, request.headers.get("host", ""), request.raw_path, request.raw_query, request.body
             )
             return what.bucket == self.name and kind in ("", what.kind) and any(map(where, what.names))

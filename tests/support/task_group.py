@@ -10,21 +10,21 @@ from sandbox.server.faults import Fault
 from support.world import HOUR, World
 
 COPYING, PAUSED, FAILED, DONE = 2, 3, 5, 6
-TOLD = {"group_id": "g", "total_num": 9, "success_num": 4}
+GROUP = {"group_id": "g", "total_num": 9, "success_num": 4}
 
 
-def begun(world: World, status: int = COPYING, ago: float = HOUR, **fields: object) -> None:
+def begin_migration(world: World, status: int = COPYING, ago: float = HOUR, **fields: object) -> None:
     """A migration has begun an hour ago, and so its task group stands now."""
     world.keep(f"state/migrate-{world.settings.project}.json", intention(world, ago, **{"group": "g", **fields}))
-    says(world, {**TOLD, "status": status})
+    answer_group(world, {**GROUP, "status": status})
 
 
-def over(world: World, how: str, run: str = "ab12", **fields: object) -> None:
+def end_migration(world: World, how: str, run: str = "ab12", **fields: object) -> None:
     """It is over, and was written down as that."""
     for name in [stored for stored in world.bucket.objects if "/state/migrate-" in stored]:
         world.bucket.objects.pop(name)
-    told = {**intention(world, HOUR), "ended": timestamp(world.clock.now()), "how": how, **fields}
-    world.keep(f"state/migrated-{world.settings.project}-{run}.json", told)
+    outcome = {**intention(world, HOUR), "ended": timestamp(world.clock.now()), "how": how, **fields}
+    world.keep(f"state/migrated-{world.settings.project}-{run}.json", outcome)
 
 
 def intention(world: World, ago: float, **fields: object) -> dict[str, object]:
@@ -32,8 +32,8 @@ def intention(world: World, ago: float, **fields: object) -> dict[str, object]:
     return {"begun": at, "group": "", "prefixes": [""], "found_without": "", **fields}
 
 
-def says(world: World, told: dict[str, object]) -> None:
+def answer_group(world: World, group: dict[str, object]) -> None:
     """What OMS answers who asks for the group."""
     world.oms.faults.clear()
-    fault = Fault.status(200, json.dumps(told).encode())
+    fault = Fault.status(200, json.dumps(group).encode())
     world.oms.faults.add(fault, where=lambda request: request.raw_path.endswith("/taskgroups/g"))

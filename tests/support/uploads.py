@@ -15,7 +15,7 @@ def upload(box: Sandbox, *keys: str) -> None:
     box.wait_idle(PATIENCE)
 
 
-def migrating(box: Sandbox) -> None:
+def record_migration(box: Sandbox) -> None:
     """Write down a migration of the old objects, as the administrator does who begins one."""
     name = f"oms_source_record/{box.task.task_id}/state/migrate-oss-oms-sync.json"
     box.oss.put(box.log_bucket, name, b'{"begun": "2026-03-06T00:00:00Z", "group": "g"}')
@@ -24,5 +24,5 @@ def migrating(box: Sandbox) -> None:
 def records(box: Sandbox, folder: str = "") -> dict[str, bytes]:
     """What stands in a folder of the task's in the log bucket, by the names in that."""
     root = f"oms_source_record/{box.task_id}/{folder}"
-    found = dict(box.oss.objects(box.log_bucket))
-    return {name.removeprefix(root): oss_object.data for name, oss_object in found.items() if name.startswith(root)}
+    objects = dict(box.oss.objects(box.log_bucket))
+    return {name.removeprefix(root): oss_object.data for name, oss_object in objects.items() if name.startswith(root)}

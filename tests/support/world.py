@@ -29,7 +29,7 @@ from sandbox.obs.objects import etag_of as obs_etag
 from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
-from support.stored import Stored, What
+from support.stored import RequestTarget, Stored
 
 T = TypeVar("T")
 
@@ -267,11 +267,11 @@ class World(InProcess):
             bucket, what = found
             bucket.after(what.kind, what.names)
 
-    def _what(self, request: requests.PreparedRequest) -> tuple[Stored, What] | None:
+    def _what(self, request: requests.PreparedRequest) -> tuple[Stored, RequestTarget] | None:
         url = urlsplit(request.url or "")
         for bucket in (self.bucket, self.source, self.there):
             if url.netloc.startswith(f"{bucket.name}."):
-                return bucket, What.of(request.method or "", url.netloc, url.path, url.query, request.body)
+                return bucket, RequestTarget.of(request.method or "", url.netloc, url.path, url.query, request.body)
         return None
 
 

@@ -81,9 +81,9 @@ class Logstore(NamedTuple):
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What a query of Simple Log Service finds: "search | SELECT ... FROM log"."""
         search, _, select = query.partition("|")
-        found = (record for record in self.records if matches(search, record))
+        matching = (record for record in self.records if matches(search, record))
         # Of one second, the later is later: there are minutes between two looks of status, and less than one here.
-        timed = [(record, time_of(record) + at / 1e6) for at, record in enumerate(found)]
+        timed = [(record, time_of(record) + at / 1e6) for at, record in enumerate(matching)]
         with closing(sqlite3.connect(":memory:")) as database:
             for function in (regexp_extract, json_parse, try_, json_extract_scalar):
                 database.create_function(function.__name__.rstrip("_"), function.__code__.co_argcount, function)
@@ -159,7 +159,8 @@ def test_each_look_of_status_is_counted(logstore):
 
 def test_a_webhook_that_fails_is_named_with_what_is_wrong(logstore):
     ((webhook, problem, times),) = logstore.rows(WEBHOOK)
-    assert (webhook, times) == ("JSON", 1)
+    assert webhook == "JSON"
+    assert times == 1
     assert "refused" in problem
 
 
@@ -168,5 +169,8 @@ def test_the_dashboard_shows_what_status_said(logstore):
     waiting = [look["backlog"]["failed"] + look["backlog"]["in_run_files"] for look in looks]
     verdicts = [look["verdict"]["state"] for look in looks]
     ((verdict, alarm, shown, _, _, lag, text),) = logstore.rows(NOW)
-    assert (verdict, int(shown), lag, text) == (verdicts[-1], waiting[-1], None, looks[-1]["verdict"]["text"])
+    assert verdict == verdicts[-1]
+    assert int(shown) == waiting[-1]
+    assert lag is None
+    assert text == looks[-1]["verdict"]["text"]
     assert alarm == json.dumps(looks[-1]["verdict"]["alarm"])

@@ -39,19 +39,19 @@ def test_it_flies_over_sockets_and_leaves_nothing(box, canary):
     assert out.splitlines()[-1].startswith("It works: all objects came, with equal contents")
     assert ["  equal" in line for line in out.splitlines()[:7]] == [True] * 7
     buckets = (box.oss.objects(box.source_bucket), box.oss.objects(box.log_bucket), box.task.destination)
-    (seen,) = [key for bucket in buckets for key in bucket if "canary" in key]
-    assert json.loads(box.oss.objects(box.log_bucket)[seen].data)["report"]["part_size"] == "50 MB"
-    assert not any(one in out + err for one in (*box.user_credentials, *box.huawei_credentials))
+    (name,) = [key for bucket in buckets for key in bucket if "canary" in key]
+    assert json.loads(box.oss.objects(box.log_bucket)[name].data)["report"]["part_size"] == "50 MB"
+    assert not any(credential in out + err for credential in (*box.user_credentials, *box.huawei_credentials))
 
 
 def test_no_program_that_it_starts_has_the_keys(canary, monkeypatch):
-    seen = []
+    names_left = []
     ask = cli.call.Sandbox.ask
 
     def look(self, job, payload):
-        seen.append({name for name in (*keys.ALIBABA, *keys.HUAWEI) if name in os.environ})
+        names_left.append({name for name in (*keys.ALIBABA, *keys.HUAWEI) if name in os.environ})
         return ask(self, job, payload)
 
     monkeypatch.setattr(cli.call.Sandbox, "ask", look)
     assert canary()[0] == 0
-    assert seen == [set()] * len(seen) != []
+    assert names_left == [set()] * len(names_left) != []

@@ -15,7 +15,7 @@ import pytest
 from sandbox import Sandbox
 from sandbox.demo.cutover import now
 from sandbox.server.faults import Fault
-from support.names import esdk
+from support.names import esdk_client
 from support.uploads import upload
 from support.world import HOUR, oss_error
 
@@ -33,16 +33,16 @@ def invoke(box: Sandbox, job: str, **asked: object) -> dict[str, Any]:
 def digest(objects: Iterable[tuple[str, int]]) -> str:
     """The twenty lines of a stranger."""
     digests = [hashlib.sha256(f"{key}\0{size}".encode()).hexdigest() for key, size in objects]
-    return f"{sum(int(one, 16) for one in digests) % 2**256:064x}"
+    return f"{sum(int(hexdigest, 16) for hexdigest in digests) % 2**256:064x}"
 
 
 def in_oss(box: Sandbox) -> list[tuple[str, int]]:
     bucket = oss2.Bucket(oss2.AuthV4(*box.user_credentials), box.oss.endpoint, box.source_bucket, region=box.region)
-    return [(one.key, one.size) for one in oss2.ObjectIteratorV2(bucket)]
+    return [(stored.key, stored.size) for stored in oss2.ObjectIteratorV2(bucket)]
 
 
 def in_obs(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    with esdk(box, monkeypatch) as client:
+    with esdk_client(box, monkeypatch) as client:
         body = client.listObjects(box.destination_bucket, encoding_type="url").body
     return [
         (content.key, int(content.size)) for content in body.contents if not content.key.startswith("oms/sync_task/")
@@ -75,7 +75,7 @@ def test_a_cutover_ends_with_a_go_whose_digests_a_stranger_reproduces(ready, mon
     ready.tick("replay")
     assert invoke(ready, "compare", standstill=True, restart=True)["finished"]
     document = invoke(ready, "certify", frozen_since=frozen, sample=4, run="r")
-    assert document["verdict"] == "GO", [one for one in document["checks"] if one["result"] != "passed"]
+    assert document["verdict"] == "GO", [check for check in document["checks"] if check["result"] != "passed"]
     assert digest(in_oss(ready)) == document["source"]["digest"]
     assert digest(in_obs(ready, monkeypatch)) == document["destination"]["digest"]
     # What was read is what it says.
@@ -99,5 +99,5 @@ def test_a_failed_record_of_a_key_that_no_object_can_have_keeps_nobody_from_a_ce
     document = in_process(box, "certify")
 
     # THEN there is a certificate, and nothing that waits
-    (waits,) = (one["result"] for one in document["checks"] if one["id"] == "NOTHING_WAITS")
+    (waits,) = (check["result"] for check in document["checks"] if check["id"] == "NOTHING_WAITS")
     assert waits != "failed"

@@ -30,7 +30,7 @@ OLD, LATER, RECORDED, FUTURE = 4 * HOUR, 3 * HOUR, 2 * HOUR, -10 * MINUTE
 JUST = 3 * MINUTE
 
 
-class One(NamedTuple):
+class Version(NamedTuple):
     """An object: its ETag, size and age in seconds."""
 
     etag: str = A
@@ -44,60 +44,60 @@ class Row(NamedTuple):
     success record names and the record's age, and the age of its failed record."""
 
     name: str
-    source: One | None = None
-    there: One | None = None
+    source: Version | None = None
+    copy: Version | None = None
     accepted: tuple[str, float] | None = None
     failed: float | None = None
 
 
-THERE = One(age=LATER)
+COPY = Version(age=LATER)
 WANTED = (A, RECORDED)
 ROWS = [
-    Row("equal_contents", One(), THERE, WANTED),
-    Row("equal_contents", One(size=0), One(size=0, age=LATER)),
-    Row("equal_contents", One(), THERE, WANTED, failed=RECORDED),  # replay has not looked at it yet
-    Row("equal_contents", One(), THERE, failed=FUTURE),
-    Row("equal_contents", One(), One(age=OLD + HOUR), WANTED),  # OBS's clock, or the migration before
-    Row("impossible", One(type="Symlink")),
-    Row("impossible", One(type="Symlink", age=JUST), THERE, failed=RECORDED),
-    Row("moving", One(age=JUST)),
-    Row("moving", One(age=JUST), One(age=JUST), (A, JUST)),
-    Row("moving", One(), None, (A, FUTURE)),
-    Row("failed_before", One(), None, None, failed=FUTURE),
-    Row("moving", One(), One(B, 6, FUTURE), WANTED),
-    Row("failed_before", One(), None, None, failed=RECORDED),
-    Row("failed_before", One(), THERE._replace(size=6), WANTED, failed=RECORDED),
-    Row("failed_before", One(PARTS), One(B, age=LATER), (PARTS, RECORDED), failed=OLD),  # the same second
-    Row("in_flight", One(), None, (A, JUST)),
-    Row("in_flight", One(), One(B, 6, OLD + HOUR), (f"{A} again", JUST)),
-    Row("missing", One()),
-    Row("missing", One(), None, WANTED),
-    Row("missing", One(), None, (B, JUST)),  # another version was accepted
-    Row("missing", One(), None, (A, OLD + HOUR)),  # A, B, A: it was the first A that was accepted
-    Row("missing", One(), None, None, failed=OLD + HOUR),
-    Row("missing", One(APPENDED, type="Appendable"), None, (APPENDED, RECORDED)),
-    Row("older", One(), One(B, age=OLD + HOUR)),
-    Row("older", One(B), One(A, age=OLD + HOUR), (A, OLD + MINUTE)),  # the same size
-    Row("older", One(size=9), One(A, age=OLD + HOUR), (A, RECORDED)),
-    Row("older", One(PARTS), One(OTHER_PARTS, age=OLD + HOUR)),
-    Row("overwritten", One(), One(B, 6, LATER), WANTED),
-    Row("overwritten", One(), One(A, 0, LATER)),
-    Row("suspicious", One(), One(B, age=LATER), WANTED),
-    Row("suspicious", One(NO_MD5), THERE, (NO_MD5, RECORDED)),  # by form, or a copy
-    Row("suspicious", One(), One(NO_MD5, age=LATER), WANTED),  # encrypted in OBS
-    Row("equal_version", One(PARTS, type="Multipart"), THERE, (PARTS, RECORDED)),
-    Row("equal_version", One(APPENDED, type="Appendable"), THERE, (f"{APPENDED} again", RECORDED)),
-    Row("equal_version", One(PARTS, type="Multipart"), One(PARTS, age=LATER), (PARTS, RECORDED)),
-    Row("equal_version", One(), One(OTHER_PARTS, age=LATER), WANTED),
-    Row("equal_size", One(PARTS, type="Multipart"), THERE),
-    Row("equal_size", One(), One(OTHER_PARTS, age=LATER), (A, OLD + HOUR)),
-    Row("equal_size", One(PARTS), One(OTHER_PARTS, age=OLD), (B, RECORDED)),  # the same second
-    Row("arriving", None, One(age=JUST)),
-    Row("arriving", None, One(age=JUST), WANTED),
-    Row("deleted_at_source", None, THERE, (A, RECORDED)),
-    Row("deleted_at_source", None, THERE, (A, RECORDED), failed=RECORDED),
-    Row("unknown", None, THERE),
-    Row("unknown", None, THERE, failed=RECORDED),
+    Row("equal_contents", Version(), COPY, WANTED),
+    Row("equal_contents", Version(size=0), Version(size=0, age=LATER)),
+    Row("equal_contents", Version(), COPY, WANTED, failed=RECORDED),  # replay has not looked at it yet
+    Row("equal_contents", Version(), COPY, failed=FUTURE),
+    Row("equal_contents", Version(), Version(age=OLD + HOUR), WANTED),  # OBS's clock, or the migration before
+    Row("impossible", Version(type="Symlink")),
+    Row("impossible", Version(type="Symlink", age=JUST), COPY, failed=RECORDED),
+    Row("moving", Version(age=JUST)),
+    Row("moving", Version(age=JUST), Version(age=JUST), (A, JUST)),
+    Row("moving", Version(), None, (A, FUTURE)),
+    Row("failed_before", Version(), None, None, failed=FUTURE),
+    Row("moving", Version(), Version(B, 6, FUTURE), WANTED),
+    Row("failed_before", Version(), None, None, failed=RECORDED),
+    Row("failed_before", Version(), COPY._replace(size=6), WANTED, failed=RECORDED),
+    Row("failed_before", Version(PARTS), Version(B, age=LATER), (PARTS, RECORDED), failed=OLD),  # the same second
+    Row("in_flight", Version(), None, (A, JUST)),
+    Row("in_flight", Version(), Version(B, 6, OLD + HOUR), (f"{A} again", JUST)),
+    Row("missing", Version()),
+    Row("missing", Version(), None, WANTED),
+    Row("missing", Version(), None, (B, JUST)),  # another version was accepted
+    Row("missing", Version(), None, (A, OLD + HOUR)),  # A, B, A: it was the first A that was accepted
+    Row("missing", Version(), None, None, failed=OLD + HOUR),
+    Row("missing", Version(APPENDED, type="Appendable"), None, (APPENDED, RECORDED)),
+    Row("older", Version(), Version(B, age=OLD + HOUR)),
+    Row("older", Version(B), Version(A, age=OLD + HOUR), (A, OLD + MINUTE)),  # the same size
+    Row("older", Version(size=9), Version(A, age=OLD + HOUR), (A, RECORDED)),
+    Row("older", Version(PARTS), Version(OTHER_PARTS, age=OLD + HOUR)),
+    Row("overwritten", Version(), Version(B, 6, LATER), WANTED),
+    Row("overwritten", Version(), Version(A, 0, LATER)),
+    Row("suspicious", Version(), Version(B, age=LATER), WANTED),
+    Row("suspicious", Version(NO_MD5), COPY, (NO_MD5, RECORDED)),  # by form, or a copy
+    Row("suspicious", Version(), Version(NO_MD5, age=LATER), WANTED),  # encrypted in OBS
+    Row("equal_version", Version(PARTS, type="Multipart"), COPY, (PARTS, RECORDED)),
+    Row("equal_version", Version(APPENDED, type="Appendable"), COPY, (f"{APPENDED} again", RECORDED)),
+    Row("equal_version", Version(PARTS, type="Multipart"), Version(PARTS, age=LATER), (PARTS, RECORDED)),
+    Row("equal_version", Version(), Version(OTHER_PARTS, age=LATER), WANTED),
+    Row("equal_size", Version(PARTS, type="Multipart"), COPY),
+    Row("equal_size", Version(), Version(OTHER_PARTS, age=LATER), (A, OLD + HOUR)),
+    Row("equal_size", Version(PARTS), Version(OTHER_PARTS, age=OLD), (B, RECORDED)),  # the same second
+    Row("arriving", None, Version(age=JUST)),
+    Row("arriving", None, Version(age=JUST), WANTED),
+    Row("deleted_at_source", None, COPY, (A, RECORDED)),
+    Row("deleted_at_source", None, COPY, (A, RECORDED), failed=RECORDED),
+    Row("unknown", None, COPY),
+    Row("unknown", None, COPY, failed=RECORDED),
     Row("orphan_records", None, None, WANTED),
     Row("orphan_records", None, None, None, failed=RECORDED),
     Row("orphan_records", None, None, WANTED, failed=RECORDED),
@@ -133,11 +133,11 @@ def furnish(box: Sandbox, number: int) -> dict[str, str]:
     classes = _milliseconds(box)
     for place, row in enumerate(ROWS):
         keys = [special.format(f"{place:02}") for special in SPECIAL]
-        keys += [f"photos/{one:03}/{place:02}.jpg" for one in range(number // 400)]
+        keys += [f"photos/{index:03}/{place:02}.jpg" for index in range(number // 400)]
         for key in keys:
             _put(box, key, row)
             classes[key] = class_of(key, row)
-    in_step = [f"photos/{one // 700:03}/{one:06}.jpg" for one in range(number - len(classes))]
+    in_step = [f"photos/{index // 700:03}/{index:06}.jpg" for index in range(number - len(classes))]
     box.oss.fill(box.source_bucket, in_step, 5, A, OLD)
     box.obs.fill(box.destination_bucket, in_step, 5, A.lower(), LATER)
     records = (f"oms_source_record/{box.task_id}/success_object/{key}" for key in in_step)
@@ -151,8 +151,8 @@ def _put(box: Sandbox, key: str, row: Row) -> None:
     if row.source:
         etag, size, age, kind = row.source
         box.oss.buckets[box.source_bucket].objects[key] = OssObject(bytes(size), etag, int(now - age), {}, kind)
-    if row.there:
-        etag, size, age, _ = row.there
+    if row.copy:
+        etag, size, age, _ = row.copy
         box.obs.bucket(box.destination_bucket).objects[key] = ObsObject(bytes(size), etag.lower(), now - age)
     if row.accepted:
         _record(box, "success", key, row.accepted[0], now - row.accepted[1])
@@ -197,8 +197,8 @@ class Sum(NamedTuple):
 def sums(box: Sandbox, classes: dict[str, str]) -> dict[str, tuple[Sum, Sum, list[str]]]:
     """Both sides of each class, and the first of its keys, by a plain loop over what is in the buckets."""
     sides = [
-        {key: one.size for key, one in found.items()}
-        for found in (box.oss.objects(box.source_bucket), box.obs.objects(box.destination_bucket))
+        {key: stored.size for key, stored in objects.items()}
+        for objects in (box.oss.objects(box.source_bucket), box.obs.objects(box.destination_bucket))
     ]
     keys = sorted({*sides[0], *sides[1]}, key=lambda key: (classes[key], key))
     return {
@@ -220,7 +220,7 @@ def look(box: Sandbox, **asked: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def told_by_the_vendors(box, monkeypatch, capsys):
+def vendor_digests(box, monkeypatch, capsys):
     """What the script prints that reads a listing by the vendor's own SDK. Huawei's asks at the bucket's host name."""
     places = {"oss": (box.oss.endpoint, box.source_bucket), "obs": (obs_server(box), box.destination_bucket)}
     names = ("OSS_AK", "OSS_SK", "OBS_AK", "OBS_SK", "OSS_REGION")
@@ -237,39 +237,39 @@ def told_by_the_vendors(box, monkeypatch, capsys):
     return run
 
 
-def shown(found: dict[str, Any]) -> str:
-    return f"{found['objects']} objects, {found['bytes']} bytes, {found['digest']}"
+def summary(totals: dict[str, Any]) -> str:
+    return f"{totals['objects']} objects, {totals['bytes']} bytes, {totals['digest']}"
 
 
-def test_the_script_counts_what_a_certificate_does_and_says_why_it_cannot(box, told_by_the_vendors):
+def test_the_script_counts_what_a_certificate_does_and_says_why_it_cannot(box, vendor_digests):
     for key in ("a.jpg", "b.tmp", "oms_source_record/x/success_object/a.jpg"):
         box.obs.put(box.destination_bucket, key, b"x")
         box.oss.put(box.source_bucket, key, b"x")
-    nothing, only = (shown(Sum.of(one)._asdict()) for one in ({}, {"a.jpg": 1}))
-    of_obs = told_by_the_vendors("obs", "--suffix", ".jpg")
+    nothing, only = (summary(Sum.of(sizes)._asdict()) for sizes in ({}, {"a.jpg": 1}))
+    of_obs = vendor_digests("obs", "--suffix", ".jpg")
     assert of_obs == [only, f"of these OMS's own lists: {nothing}", f"and elsewhere: {only}"]
-    assert told_by_the_vendors("oss", "a", "--suffix=.jpg") == [only]
+    assert vendor_digests("oss", "a", "--suffix=.jpg") == [only]
     box.obs.faults.add(Fault.status(403))
     with pytest.raises(SystemExit, match="photos-obs: 403 "):
-        told_by_the_vendors("obs")
+        vendor_digests("obs")
     box.obs.faults.clear()
     box.obs.faults.add(Fault.status(200, b"<html><body>Please log in</body></html>"))
     with pytest.raises(SystemExit, match="no page of it behind ''"):
-        told_by_the_vendors("obs")
+        vendor_digests("obs")
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", [24_000, pytest.param(120_000, marks=pytest.mark.extras)])
-def test_each_of_many_objects_is_in_its_class_and_exactly_what_is_due_is_sent(box, spread, told_by_the_vendors, number):
+def test_each_of_many_objects_is_in_its_class_and_exactly_what_is_due_is_sent(box, spread, vendor_digests, number):
     # GIVEN objects of every class, with every combination that matches several rows of the table
     classes = furnish(box, number)
     expected = sums(box, classes)
-    there = box.obs.objects(box.destination_bucket)
-    in_lists = Sum.of({key: one.size for key, one in there.items() if key.startswith(OMS_LISTS)})
-    elsewhere = Sum.of({key: one.size for key, one in there.items() if not key.startswith(OMS_LISTS)})
-    (of_source,), of_destination = told_by_the_vendors("oss"), told_by_the_vendors("obs")
+    copies = box.obs.objects(box.destination_bucket)
+    in_lists = Sum.of({key: stored.size for key, stored in copies.items() if key.startswith(OMS_LISTS)})
+    elsewhere = Sum.of({key: stored.size for key, stored in copies.items() if not key.startswith(OMS_LISTS)})
+    (of_source,), of_destination = vendor_digests("oss"), vendor_digests("obs")
     spread(4)
-    box.task.lists.held = True  # or OMS would write some while OBS is listed
+    box.task.lists.withheld = True  # or OMS would write some while OBS is listed
     # A first pass splits what takes longer than three seconds: three such pages on any machine, and one ahead of them.
     box.obs.faults.add(Fault.slow(1), times=20)
 
@@ -280,23 +280,28 @@ def test_each_of_many_objects_is_in_its_class_and_exactly_what_is_due_is_sent(bo
 
     # THEN each is in its class, with the sums and digests of a plain loop
     assert answer["finished"]
-    found = {name: one for name, one in answer["classes"].items() if one["keys"]}
+    classes_of_answer = {name: counts for name, counts in answer["classes"].items() if counts["keys"]}
     assert expected == {
-        name: (*(Sum(**one[side], digest=one["digests"][side]) for side in ("source", "destination")), one["keys"])
-        for name, one in found.items()
+        name: (
+            *(Sum(**counts[side], digest=counts["digests"][side]) for side in ("source", "destination")),
+            counts["keys"],
+        )
+        for name, counts in classes_of_answer.items()
     }
     assert answer["adds_up"]
     # AND the vendors' SDKs tell the same of both buckets
-    assert of_source == shown(answer["source"])
+    assert of_source == summary(answer["source"])
     assert of_destination == [
-        shown(answer["destination"]),
-        f"of these OMS's own lists: {shown(in_lists._asdict())}",
-        f"and elsewhere: {shown(elsewhere._asdict())}",
+        summary(answer["destination"]),
+        f"of these OMS's own lists: {summary(in_lists._asdict())}",
+        f"and elsewhere: {summary(elsewhere._asdict())}",
     ]
     # AND exactly those are sent, once, that are due
     due = {key for key, name in classes.items() if name in DUE}
     assert box.oms.accepted == Counter(due)
-    assert (answer["submitted"], answer["accepted"], answer["failed"]) == (len(due), len(due), 0)
+    assert answer["submitted"] == len(due)
+    assert answer["accepted"] == len(due)
+    assert answer["failed"] == 0
     # AND it took many workers: a range of more than four such pages splits as long as a lane is free, and three such
     # splits use up at most twelve pages of the 23 and more there are
     assert answer["ranges"]["done"] >= 4

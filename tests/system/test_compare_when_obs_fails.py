@@ -62,10 +62,13 @@ def test_it_stops_with_what_to_do_and_goes_on_where_it_was(furnished, fault, sen
     # WHEN it is compared, THEN the error says what to do, without what it was asked
     with pytest.raises(StorageError) as raised:
         run(furnished, seconds=12)
-    assert (sentence in str(raised.value), "secret" in str(raised.value)) == (True, False), raised.value
+    assert sentence in str(raised.value)
+    assert "secret" not in str(raised.value)
     # AND how far it came is seen, and why it stopped
     looked = run(furnished, look=True)
-    assert (looked["finished"], "classes" in looked, looked["submitted"]) == (False, False, 1)
+    assert not looked["finished"]
+    assert "classes" not in looked
+    assert looked["submitted"] == 1
 
     # WHEN OBS is well again, THEN the next call reads what is left, and no page before
     furnished.obs.faults.clear()
@@ -82,6 +85,6 @@ def test_it_stops_with_what_to_do_and_goes_on_where_it_was(furnished, fault, sen
     assert answer["finished"]
     assert KEYS[900] < min(markers)
     # AND nothing is counted or sent twice
-    counts = {name: found["source"]["objects"] for name, found in answer["classes"].items()}
+    counts = {name: sides["source"]["objects"] for name, sides in answer["classes"].items()}
     assert {name: number for name, number in counts.items() if number} == {"equal_contents": 2_499, "missing": 1}
     assert furnished.oms.accepted == {KEYS[7]: 1}

@@ -154,10 +154,10 @@ def test_every_object_is_listed_once_in_byte_order_page_by_page(box, either):
     box.obs.fill(box.destination_bucket, [*names, "outside"])
 
     with either.pages("p/") as pages:
-        found = [page.objects for page in pages]
+        pages_of_objects = [page.objects for page in pages]
 
-    assert [len(objects) for objects in found] == [1000, 1000, len(names) - 2000]
-    assert [stored.name for objects in found for stored in objects] == sorted(names, key=str.encode)
+    assert [len(objects) for objects in pages_of_objects] == [1000, 1000, len(names) - 2000]
+    assert [stored.name for objects in pages_of_objects for stored in objects] == sorted(names, key=str.encode)
 
 
 def test_an_object_of_any_key_is_read(box, either):
@@ -166,6 +166,9 @@ def test_an_object_of_any_key_is_read(box, either):
 
         head, part = either.head(key), either.read(key, 1, 3)
 
-        assert (head.size, head.etag, head.modified) == (5, stored.etag.upper(), int(stored.last_modified))
-        assert (part.body, part.head) == (b"ell", head)
+        assert head.size == 5
+        assert head.etag == stored.etag.upper()
+        assert head.modified == int(stored.last_modified)
+        assert part.body == b"ell"
+        assert part.head == head
         assert either.head(f"{key}x") is None

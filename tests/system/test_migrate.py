@@ -16,8 +16,11 @@ def test_two_thousand_old_objects_are_copied_beside_a_live_one(bare):
     box.bucket(box.source_bucket).put_object("new", b"live")
     box.wait_idle(60)
 
-    told = json.loads(bare.ops("migrate", "--yes", "--json"))
-    assert (told["state"], told["total"], told["copied"], told["skipped"]) == ("done", OLD + 1, OLD, 1)
+    answer = json.loads(bare.ops("migrate", "--yes", "--json"))
+    assert answer["state"] == "done"
+    assert answer["total"] == OLD + 1
+    assert answer["copied"] == OLD
+    assert answer["skipped"] == 1
     there = [key for key in box.obs.objects(box.destination_bucket) if not key.startswith("oms/")]
     assert len(there) == OLD + 1
     assert len(box.oms.accepted) == 1, "the old ones went no other way"

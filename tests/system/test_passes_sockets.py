@@ -23,10 +23,10 @@ STALE, STORED = etag_of(b"A"), etag_of(b"B")
 def furnish(box: Sandbox, number: int) -> None:
     """`number` objects, most of them in step; of each hundred one has no record, another that of an older version, a
     third a failed one."""
-    keys = [f"photos/{one // 700:03}/{one:06}.jpg" for one in range(number)]
+    keys = [f"photos/{index // 700:03}/{index:06}.jpg" for index in range(number)]
     box.oss.fill(box.source_bucket, keys, etag=STORED, age=2 * HOUR)
     for state, etag, some in (
-        ("success", STORED, (key for one, key in enumerate(keys) if one % 100 not in (17, 42, 71))),
+        ("success", STORED, (key for index, key in enumerate(keys) if index % 100 not in (17, 42, 71))),
         ("success", STALE, keys[42::100]),
         ("failed", "{}", keys[71::100]),
     ):
@@ -63,7 +63,7 @@ def slow_pages(box: Sandbox, seconds: float, times: int | None = None) -> None:
 
 def totals(box: Sandbox) -> list[dict[str, Any]]:
     stored = box.oss.objects(box.log_bucket).copy()
-    return [json.loads(one.data) for name, one in stored.items() if "/passes/" in name and name.endswith("/total")]
+    return [json.loads(piece.data) for name, piece in stored.items() if "/passes/" in name and name.endswith("/total")]
 
 
 def counted(total: dict[str, Any]) -> dict[str, int]:

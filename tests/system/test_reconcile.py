@@ -32,8 +32,12 @@ def test_objects_whose_events_were_lost_are_found_by_the_tick(deployed):
     deployed.wait_idle(PATIENCE)
 
     # THEN just these are sent, and the destination equals the source
-    assert (report["covered"], report["accepted"], report["finished"]) == (len(keys) - len(lost), len(lost), True)
-    assert {key: one.data for key, one in deployed.task.destination.items()} == {key: key.encode() for key in keys}
+    assert report["covered"] == len(keys) - len(lost)
+    assert report["accepted"] == len(lost)
+    assert report["finished"]
+    assert {key: stored.data for key, stored in deployed.task.destination.items()} == {
+        key: key.encode() for key in keys
+    }
     assert deployed.oms.accepted == dict.fromkeys(keys, 1)
 
 
@@ -46,9 +50,9 @@ def test_the_period_off_reaches_the_function(box, deploy):
     assert box.fc.invoke("reconcile", b"{}").value["accepted"] == 1
 
 
-def name(one: int) -> str:
+def name(number: int) -> str:
     """Of each ten, one's name begins the next one's."""
-    return f"in/{one // 10:06}{'/a' * (one % 10)}.x"
+    return f"in/{number // 10:06}{'/a' * (number % 10)}.x"
 
 
 def furnish(box: Sandbox, number: int) -> set[str]:
@@ -63,11 +67,11 @@ def furnish(box: Sandbox, number: int) -> set[str]:
         for key in keys:
             box.oss.put(box.source_bucket, key, data)
 
-    def record(state: str, ones: Iterable[int], body: bytes) -> None:
-        for one in ones:
-            box.oss.put(box.log_bucket, f"{records}/{state}_object/{name(one)}", body)
+    def record(state: str, numbers: Iterable[int], body: bytes) -> None:
+        for number in numbers:
+            box.oss.put(box.log_bucket, f"{records}/{state}_object/{name(number)}", body)
 
-    put((f"in/old/{one:06}.x" for one in range(0, number, 50)), b"before the installation")
+    put((f"in/old/{index:06}.x" for index in range(0, number, 50)), b"before the installation")
     box.later(72 * HOUR)
     put(map(name, range(number)), b"A")
     record("success", sorted(set(range(number)) - {*missing, *failed}), etag_of(b"A").encode())
@@ -77,10 +81,10 @@ def furnish(box: Sandbox, number: int) -> set[str]:
     box.later(HOUR)
     put(map(name, [*overwritten, *restored]), b"B")
     put(map(name, restored), b"A")
-    put((f"out/{one:06}.x" for one in range(0, number, 100)), b"outside the prefix")
-    put((f"in/{one:06}.y" for one in range(0, number, 100)), b"outside the suffix")
+    put((f"out/{index:06}.x" for index in range(0, number, 100)), b"outside the prefix")
+    put((f"in/{index:06}.y" for index in range(0, number, 100)), b"outside the suffix")
     box.later(HOUR)
-    return {name(one) for ones in (missing, vendors, same_second, overwritten, restored) for one in ones}
+    return {name(index) for numbers in (missing, vendors, same_second, overwritten, restored) for index in numbers}
 
 
 def highest_memory(box: Sandbox) -> int:
@@ -104,10 +108,10 @@ def test_of_200_000_objects_the_missing_and_stale_are_sent_in_flat_memory(tmp_pa
             box.deploy_project(folder, environment={**box.environment(), **single, **scope}, retry_delay=0.001)
             report = box.tick("reconcile").value
             assert box.oms.accepted == dict.fromkeys(wanted, 1)
-            told = {"finished": True, "scanned": number, "failed_before": number // 1000}
-            told |= dict.fromkeys(("submitted", "accepted"), len(wanted))
-            told["covered"] = number - len(wanted) - number // 1000
-            assert {name: report[name] for name in told} == told
+            expected = {"finished": True, "scanned": number, "failed_before": number // 1000}
+            expected |= dict.fromkeys(("submitted", "accepted"), len(wanted))
+            expected["covered"] = number - len(wanted) - number // 1000
+            assert {name: report[name] for name in expected} == expected
             peaks[number] = highest_memory(box)
     # Python and full pages take 44 MB at 20,000 objects and 48 MB at 400,000; keeping 200,000 names takes 20 MB more.
     assert peaks[200_000] < 1.25 * peaks[20_000], peaks

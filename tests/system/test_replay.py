@@ -31,7 +31,9 @@ def test_what_failed_while_oms_was_down_goes_out_when_the_timer_strikes(deployed
 
     # THEN everything is in the destination, in calls of ten, and no failed record or run file is left
     deployed.wait_idle(PATIENCE)
-    assert (report["taken"], report["accepted"], report["finished"]) == (28, 28, True)
+    assert report["taken"] == 28
+    assert report["accepted"] == 28
+    assert report["finished"]
     assert deployed.task.destination.keys() == set(keys)
     # The long key stands in a listing of its own.
     assert [len(call.sent) for call in deployed.oms.calls] == [10, 10, 7, 1]
@@ -62,9 +64,9 @@ NO = CopyFailure("UPLOAD_DST_OBJ_FAILURE", "timed out, or so")
 
 
 def tick(box: Sandbox) -> dict:
-    told = box.tick("replay").value
+    answer = box.tick("replay").value
     box.wait_idle(PATIENCE)
-    return told
+    return answer
 
 
 def test_what_oms_failed_to_copy_is_in_obs_after_the_next_tick_on_each_runtime(deployed):
@@ -76,10 +78,12 @@ def test_what_oms_failed_to_copy_is_in_obs_after_the_next_tick_on_each_runtime(d
     assert deployed.task.destination.keys() == set()
 
     # WHEN replay's timer strikes
-    told = tick(deployed)
+    answer = tick(deployed)
 
     # THEN they are sent again, and arrive
-    assert (told["copies"]["recorded"], told["copies"]["unread"], told["copies"]["stopped"]) == (len(keys), 0, None)
+    assert answer["copies"]["recorded"] == len(keys)
+    assert answer["copies"]["unread"] == 0
+    assert answer["copies"]["stopped"] is None
     assert deployed.task.destination.keys() == set(keys)
     assert records(deployed, "failed_object") == {}, "nor of the long key"
 

@@ -7,7 +7,9 @@ import pytest
 from support.machine import find_python
 
 
-@pytest.fixture(params=["3.10", *(pytest.param(one, marks=pytest.mark.extras) for one in ("3.11", "3.12")), "3.13"])
+@pytest.fixture(
+    params=["3.10", *(pytest.param(version, marks=pytest.mark.extras) for version in ("3.11", "3.12")), "3.13"]
+)
 def python(request):
     return find_python(request.param)
 

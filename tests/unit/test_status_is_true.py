@@ -27,9 +27,9 @@ def world() -> World:
 def fail_behind_a_late_copy(world: World) -> None:
     """Fail the copy of an object's second version before the copy of the first, of the same size, arrives."""
     world.source.add(StoredObject("a", b"one"))
-    world.task.copies.then(CopyFault.held())
+    world.task.copies.then(CopyFault.withheld())
     world.forward(payload("a"))
-    (first,) = world.task.held
+    (first,) = world.task.withheld
     world.task.begin(first)
     world.later(60)
     world.source.add(StoredObject("a", b"two", {"etag": ETAG}))
@@ -61,7 +61,7 @@ def test_a_failed_copy_is_not_done_because_of_another_version_of_its_size(world)
 
 def test_a_comparison_without_proof_settles_no_failed_copy(world):
     # GIVEN a failure that no list names, and a comparison that sees the object's size in OBS
-    world.task.lists.held = True
+    world.task.lists.withheld = True
     fail_behind_a_late_copy(world)
     world.later(3 * HOUR)
     for job in ("reconcile", "compare"):

@@ -22,8 +22,9 @@ from ops.certificate.form import CANARY
 from ops.intention import Intention
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import Digest, from_json, to_json
+from oss_oms_sync.answers.finding import Stop, Stopped
 from oss_oms_sync.answers.job_answers import BackToSource, CanaryResult
-from oss_oms_sync.answers.step import Step, Stop, Stopped
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.task import MonthCounts
 from oss_oms_sync.comparison.proof import Proof, kept

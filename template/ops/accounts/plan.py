@@ -12,6 +12,7 @@ from ops.accounts.needs import OURS, Line, Need, Standing
 from ops.report.blocks import Block, FindingBlock, Hero, Items, Paragraph, Report, Span
 from ops.report.blocks import StepBlock as BlockStep
 from ops.shell import COST, chained
+from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
@@ -162,9 +163,9 @@ def _blocks(need: Need, line: Line, language: str) -> Iterator[Block]:
 def _to_json(need: Need, line: Line) -> dict[str, Any]:
     return {
         "state": line.state.value,
-        "what": need.what.to_json(),
-        "seen": line.detail.to_json() if line.detail else None,
-        "next": line.next.to_json() if line.next else None,
-        "facts": [fact.to_json() for fact in line.facts],
-        "steps": [step.to_json() for step in line.steps],
+        "what": to_json(need.what),
+        "seen": to_json(line.detail) if line.detail else None,
+        "next": to_json(line.next) if line.next else None,
+        "facts": [to_json(fact) for fact in line.facts],
+        "steps": [to_json(step) for step in line.steps],
     }

@@ -16,7 +16,7 @@ from ops.certificate.form import KIND, RECORDS, SCHEMA, sha256
 from ops.clock import moment, timestamp
 from oss_oms_sync.answers.certificate import Certificate, CutoverFacts, CutoverVerdict, MadeBy
 from oss_oms_sync.answers.codec import from_json, to_json
-from oss_oms_sync.answers.step import Result
+from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.rules.comparison_checks import SUMS
 from oss_oms_sync.rules.cutover import judge
 from oss_oms_sync.rules.next_steps import ACCEPTABLE

@@ -50,14 +50,15 @@ class BucketSetting(NamedTuple):
 
 def _oss(query: str, action: str, read: Read) -> SettingQuery:
     page = f"oss/developer-reference/{action.lower()}"
-    where = Text(f"https://www.alibabacloud.com/help/en/{page}", f"https://help.aliyun.com/zh/{page}")
+    where = Text(f"https://www.alibabacloud.com/help/en/{page}", chinese=f"https://help.aliyun.com/zh/{page}")
     return SettingQuery(query, f"oss:{action}", where, read)
 
 
 def _obs(query: str, action: str, page: str, read: Read) -> SettingQuery:
     """Return the query with the page that describes how to change the setting."""
-    where = (f"https://support.huaweicloud.com/{part}api-obs/obs_04_{page}.html" for part in ("intl/en-us/", ""))
-    return SettingQuery(query, f"obs:bucket:{action}", Text(*where), read)
+    site, file = "https://support.huaweicloud.com", f"api-obs/obs_04_{page}.html"
+    where = Text(f"{site}/intl/en-us/{file}", chinese=f"{site}/{file}")
+    return SettingQuery(query, f"obs:bucket:{action}", where, read)
 
 
 def _lifecycle(rules: Iterable[LifecycleRule], _bucket: str, _response: Response | None) -> str:

@@ -39,7 +39,7 @@ from ops.report.blocks import (
     Table,
 )
 from ops.session import Session
-from oss_oms_sync.answers.codec import to_json as as_json
+from oss_oms_sync.answers import codec
 from oss_oms_sync.answers.job_answers import BackToSource
 from oss_oms_sync.answers.text import Text, t
 
@@ -183,7 +183,7 @@ def to_json(rows: Sequence[Row]) -> dict[str, Any]:
                 "source": _side_json(row.setting.source, row.source),
                 "destination": _side_json(row.setting.destination, row.destination),
                 "document": row.document,
-                "left_out": [text.to_json() for text in row.left_out],
+                "left_out": [codec.to_json(text) for text in row.left_out],
             }
             for row in rows
         ],
@@ -196,7 +196,7 @@ def _note_rules(session: Session, log: OssBucketClient, name: str, bucket: str, 
     number = None if rules.unread else len(rules.answer.json()["rules"]) if rules.answer else 0
     back_to_source = BackToSource(bucket, timestamp(session.clock.now()), number)
     try:
-        log.put(name, json.dumps(as_json(back_to_source)).encode(), {"Content-Type": "application/json"})
+        log.put(name, json.dumps(codec.to_json(back_to_source)).encode(), {"Content-Type": "application/json"})
     except OpsError as error:
         session.say(
             t("Doctor does not know of back-to-source rules in OBS: {happened}", happened=error.happened), "open"
@@ -280,8 +280,8 @@ def _blocks(row: Row, language: str) -> Iterator[Block]:
 
 def _side_json(side: SettingQuery, reading: SideReading) -> dict[str, Any]:
     return {
-        "told": reading.shape.summary.to_json() if reading.shape else None,
-        "unread": reading.unread.to_json() if reading.unread else None,
+        "told": codec.to_json(reading.shape.summary) if reading.shape else None,
+        "unread": codec.to_json(reading.unread) if reading.unread else None,
         "right": side.right,
-        "page": side.page.to_json(),
+        "page": codec.to_json(side.page),
     }

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.command_line.arguments import COMMANDS, Command, flag, option
-from oss_oms_sync.answers.step import names_who_and_why
+from oss_oms_sync.answers.finding import names_who_and_why
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.rules.next_steps import ACCEPTABLE
 

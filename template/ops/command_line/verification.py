@@ -23,7 +23,7 @@ from ops.report.words import Words
 from ops.session import Session
 from ops.shell import Typed
 from ops.terminal import Line, Marked, Whole
-from oss_oms_sync.answers.step import Result
+from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.text import same, t
 from oss_oms_sync.rules.comparison_checks import SUMS
 

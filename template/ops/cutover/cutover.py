@@ -28,10 +28,10 @@ from ops.shell import Typed
 from ops.show.lines import draw
 from ops.terminal import Marked
 from oss_oms_sync.answers.certificate import Certificate
+from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.job_answers import DoctorAnswer, LookAnswer, ReplayAnswer, ShownMark
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
-from oss_oms_sync.answers.step import Result
 from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.rules.cutover import CHECKS
 from oss_oms_sync.rules.times import CLOCKS, SETTLED

@@ -11,10 +11,10 @@ from ops.functions.call import Payload
 from ops.session import Session, call_once, pause
 from ops.shell import Typed
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
+from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.job_answers import LookAnswer, Mark, MarkAnswer, ShownMark
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
 from oss_oms_sync.answers.pass_answers import Compared
-from oss_oms_sync.answers.step import Result
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.rules.cutover import CHECKS
 

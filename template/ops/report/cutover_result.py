@@ -39,16 +39,16 @@ from ops.report.blocks import (
 )
 from ops.report.words import CUTOVER_STEPS, UTC, Words
 from ops.shell import command, interpreter, quoted
-from oss_oms_sync.answers import step
 from oss_oms_sync.answers.certificate import (
     Certificate,
     CertifiedPass,
     CertifiedScope,
     Rehearsal,
 )
+from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import ListingTotals, ObjectCount
-from oss_oms_sync.answers.step import Result
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.cutover import CHECKS
 from oss_oms_sync.rules.summary import summarize
@@ -174,7 +174,7 @@ def _not_valid(wrong: Sequence[Doubt], certificate: Certificate | None, say: Wor
         word,
         "bad",
         say("Do not rely on this document. It says {verdict}, but this does not hold:", verdict=claim),
-        StepBlock(say("Make a new certificate:"), command(step.Step("cutover", when))),
+        StepBlock(say("Make a new certificate:"), command(Step("cutover", when))),
         word,
         Items(listed),
     )

@@ -6,8 +6,9 @@ from ops.report import totals
 from ops.report.blocks import Blocks, Column, Detail, FindingBlock, Paragraph, Phrase, Span, StepBlock, Table, keys
 from ops.report.words import Words
 from ops.shell import command
-from oss_oms_sync.answers import step as answered
+from oss_oms_sync.answers import finding as answered
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.causes import causes
 from oss_oms_sync.rules.cutover import CHECKS
@@ -32,7 +33,7 @@ def next_step(certificate: Certificate, say: Words) -> StepBlock:
             return StepBlock(say(finding.next), command(finding.step))
     return StepBlock(
         say("On the day, stop the writes to the source bucket, and run:"),
-        command(answered.Step("cutover", {"frozen_since": "now"})),
+        command(Step("cutover", {"frozen_since": "now"})),
     )
 
 

@@ -10,8 +10,8 @@ from ops.report.blocks import Block, Blocks, CommandBlock, FactList, Hero, Items
 from ops.report.comparison import COMING, LACKING, UNPROVEN, counted_classes
 from ops.report.words import MIGRATION_UNKNOWN, PASS_COUNTS, Words
 from ops.shell import command
+from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, CompareAnswer, Compared, PassAnswer, ReconcileAnswer
-from oss_oms_sync.answers.step import Stop
 from oss_oms_sync.answers.text import Text, t
 
 _SENT = t("{submitted}: accepted {accepted}, failed {failed}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ops.shell import with_file
-from oss_oms_sync.answers.step import Stop
+from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.text import Text, t
 
 

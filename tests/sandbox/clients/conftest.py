@@ -4,7 +4,7 @@ import alibabacloud_oss_v2 as oss
 import pytest
 from darabonba.exceptions import DaraException
 
-from support.names import esdk
+from support.names import esdk_client
 
 
 @pytest.fixture(autouse=True)
@@ -38,5 +38,5 @@ def v2(box):
 @pytest.fixture
 def obs(box, monkeypatch):
     """esdk-obs-python, which asks once."""
-    with esdk(box, monkeypatch) as made:
+    with esdk_client(box, monkeypatch) as made:
         yield made

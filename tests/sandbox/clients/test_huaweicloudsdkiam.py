@@ -7,7 +7,7 @@ from huaweicloudsdkcore.auth.credentials import GlobalCredentials
 from huaweicloudsdkiam import v3, v5
 
 from sandbox.account import DOMAIN_ID
-from support.oms_sdk import refused
+from support.oms_sdk import catch_refusal
 
 DOCUMENT = {"Version": "5.0", "Statement": [{"Effect": "Allow", "Action": ["oms:synctask:get"]}]}
 
@@ -42,13 +42,13 @@ def make_key(client, user):
 def test_a_user_has_a_life_and_two_keys(box, client):
     user = make_user(client)
     assert (user.user_name, user.description, user.is_root_user) == ("sync-functions", "oss-oms-sync:sync", False)
-    assert refused(lambda: make_user(client))[0] == 409
+    assert catch_refusal(lambda: make_user(client))[0] == 409
     first, second = (make_key(client, user) for _ in range(2))
-    assert refused(lambda: make_key(client, user)) == (409, "PAP5.0003")
+    assert catch_refusal(lambda: make_key(client, user)) == (409, "PAP5.0003")
     keys = client.list_access_keys_v5(v5.ListAccessKeysV5Request(user_id=user.user_id)).access_keys
     assert [key.access_key_id for key in keys] == [first.access_key_id, second.access_key_id]
     assert box.iam.find_key(first.access_key_id).secret == first.secret_access_key
-    assert refused(lambda: client.delete_user_v5(v5.DeleteUserV5Request(user_id=user.user_id)))[0] == 409
+    assert catch_refusal(lambda: client.delete_user_v5(v5.DeleteUserV5Request(user_id=user.user_id)))[0] == 409
 
     rest = v5.UpdateAccessKeyReqBody(status="inactive")
     client.update_access_key_v5(v5.UpdateAccessKeyV5Request(user.user_id, first.access_key_id, rest))
@@ -56,7 +56,7 @@ def test_a_user_has_a_life_and_two_keys(box, client):
     for one in (first, second):
         client.delete_access_key_v5(v5.DeleteAccessKeyV5Request(user.user_id, one.access_key_id))
     client.delete_user_v5(v5.DeleteUserV5Request(user_id=user.user_id))
-    assert refused(lambda: client.show_user_v5(v5.ShowUserV5Request(user_id=user.user_id)))[0] == 404
+    assert catch_refusal(lambda: client.show_user_v5(v5.ShowUserV5Request(user_id=user.user_id)))[0] == 404
 
 
 def test_lists_come_in_pages_after_a_marker(client):
@@ -65,7 +65,7 @@ def test_lists_come_in_pages_after_a_marker(client):
     second = client.list_users_v5(v5.ListUsersV5Request(limit=2, marker=first.page_info.next_marker))
     assert [user.user_id for user in (*first.users, *second.users)] == made
     assert (first.page_info.current_count, second.page_info.next_marker) == (2, None)
-    assert refused(lambda: client.list_users_v5(v5.ListUsersV5Request(marker="never"))) == (400, "PAP5.0010")
+    assert catch_refusal(lambda: client.list_users_v5(v5.ListUsersV5Request(marker="never"))) == (400, "PAP5.0010")
 
 
 def test_a_list_tells_whose_a_key_is(box, client):
@@ -85,10 +85,10 @@ def test_a_list_tells_whose_a_key_is(box, client):
 
 def test_a_policy_is_attached_and_changed_by_versions(client):
     user, policy = make_user(client), make_policy(client)
-    assert refused(lambda: make_policy(client))[0] == 409
+    assert catch_refusal(lambda: make_policy(client))[0] == 409
     attach = v5.AttachUserPolicyV5Request(policy.policy_id, v5.AttachUserPolicyReqBody(user_id=user.user_id))
     client.attach_user_policy_v5(attach)
-    assert refused(lambda: client.attach_user_policy_v5(attach))[0] == 409
+    assert catch_refusal(lambda: client.attach_user_policy_v5(attach))[0] == 409
     attached = client.list_attached_user_policies_v5(v5.ListAttachedUserPoliciesV5Request(user_id=user.user_id))
     assert [attached_policy.policy_name for attached_policy in attached.attached_policies] == ["sync"]
     shown = client.list_policies_v5(v5.ListPoliciesV5Request(policy_type="custom")).policies
@@ -98,23 +98,23 @@ def test_a_policy_is_attached_and_changed_by_versions(client):
     version = v5.CreatePolicyVersionV5Request(policy_id=policy.policy_id, body=body5)
     for _ in range(4):
         client.create_policy_version_v5(version)
-    assert refused(lambda: client.create_policy_version_v5(version)) == (409, "PAP5.0003")
+    assert catch_refusal(lambda: client.create_policy_version_v5(version)) == (409, "PAP5.0003")
     versions = client.list_policy_versions_v5(v5.ListPolicyVersionsV5Request(policy_id=policy.policy_id)).versions
     assert [(version.version_id, version.is_default) for version in versions][-2:] == [("v4", False), ("v5", True)]
     default = client.get_policy_version_v5(v5.GetPolicyVersionV5Request(policy.policy_id, "v5")).policy_version
     assert json.loads(default.document) == DOCUMENT
 
     delete = v5.DeletePolicyV5Request(policy_id=policy.policy_id)
-    assert refused(lambda: client.delete_policy_v5(delete))[0] == 409
+    assert catch_refusal(lambda: client.delete_policy_v5(delete))[0] == 409
     *old, last = (v5.DeletePolicyVersionV5Request(policy.policy_id, f"v{number}") for number in range(1, 6))
     for one in old:
         client.delete_policy_version_v5(one)
-    assert refused(lambda: client.delete_policy_version_v5(last))[0] == 409
+    assert catch_refusal(lambda: client.delete_policy_version_v5(last))[0] == 409
     detach = v5.DetachUserPolicyV5Request(policy.policy_id, v5.DetachUserPolicyReqBody(user_id=user.user_id))
     client.detach_user_policy_v5(detach)
-    assert refused(lambda: client.detach_user_policy_v5(detach))[0] == 404
+    assert catch_refusal(lambda: client.detach_user_policy_v5(detach))[0] == 404
     client.delete_policy_v5(delete)
-    assert refused(lambda: client.get_policy_v5(v5.GetPolicyV5Request(policy_id=policy.policy_id)))[0] == 404
+    assert catch_refusal(lambda: client.get_policy_v5(v5.GetPolicyV5Request(policy_id=policy.policy_id)))[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -126,23 +126,23 @@ def test_a_policy_is_attached_and_changed_by_versions(client):
     ],
 )
 def test_a_document_that_is_none_or_too_long_is_refused(client, document, code):
-    assert refused(lambda: make_policy(client, document=document))[1] == code
+    assert catch_refusal(lambda: make_policy(client, document=document))[1] == code
 
 
 @pytest.mark.parametrize("name", ["1st", "a/b", "a" * 65, ""])
 def test_a_name_that_is_none_is_refused(client, name):
-    assert refused(lambda: make_user(client, name))[0] == 400
+    assert catch_refusal(lambda: make_user(client, name))[0] == 400
 
 
 def test_at_most_fifty_users_and_ten_policies_of_one(client):
     users = [make_user(client, f"user-{number}") for number in range(50)]
-    assert refused(lambda: make_user(client, "one-more")) == (409, "PAP5.0003")
+    assert catch_refusal(lambda: make_user(client, "one-more")) == (409, "PAP5.0003")
     body = v5.AttachUserPolicyReqBody(user_id=users[0].user_id)
     policies = [make_policy(client, f"policy-{number}").policy_id for number in range(11)]
     *ten, last = (v5.AttachUserPolicyV5Request(policy_id=policy, body=body) for policy in policies)
     for one in ten:
         client.attach_user_policy_v5(one)
-    assert refused(lambda: client.attach_user_policy_v5(last)) == (409, "PAP5.0003")
+    assert catch_refusal(lambda: client.attach_user_policy_v5(last)) == (409, "PAP5.0003")
 
 
 def test_v3_tells_whose_the_keys_are_and_the_projects(box, client_of):
@@ -156,15 +156,15 @@ def test_v3_tells_whose_the_keys_are_and_the_projects(box, client_of):
 
 def test_a_wrong_secret_and_another_domain_are_refused(box, client_of):
     for wrong in (client_of(v5, (box.huawei_credentials[0], "wrong")), client_of(v5, domain="another")):
-        assert refused(lambda wrong=wrong: wrong.list_users_v5(v5.ListUsersV5Request())) == (401, "APIGW.0301")
+        assert catch_refusal(lambda wrong=wrong: wrong.list_users_v5(v5.ListUsersV5Request())) == (401, "APIGW.0301")
 
 
 def test_without_v5_or_the_right_it_is_denied_and_v3_goes_on(box, client_of, client):
     box.iam.deny("iam:users:createUserV5")
-    assert refused(lambda: make_user(client)) == (403, "PAP5.0001")
+    assert catch_refusal(lambda: make_user(client)) == (403, "PAP5.0001")
     assert client.list_users_v5(v5.ListUsersV5Request()).users == []
     box.iam.v5 = False
-    assert refused(lambda: client.list_users_v5(v5.ListUsersV5Request())) == (403, "PAP5.0001")
+    assert catch_refusal(lambda: client.list_users_v5(v5.ListUsersV5Request())) == (403, "PAP5.0001")
     assert client_of(v3).keystone_list_auth_domains(v3.KeystoneListAuthDomainsRequest()).domains
 
 
@@ -172,8 +172,8 @@ def test_what_was_made_is_not_seen_at_once_but_its_name_is_taken(box, client):
     box.iam.stale_for = 1
     user = make_user(client)
     show = v5.ShowUserV5Request(user_id=user.user_id)
-    assert refused(lambda: client.show_user_v5(show))[0] == 404
-    assert refused(lambda: make_user(client))[0] == 409
+    assert catch_refusal(lambda: client.show_user_v5(show))[0] == 404
+    assert catch_refusal(lambda: make_user(client))[0] == 409
     box.later(1)
     assert client.show_user_v5(show).user.user_name == "sync-functions"
     assert box.iam.find_key(make_key(client, user).access_key_id) is None

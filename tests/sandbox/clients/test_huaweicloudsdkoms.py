@@ -17,7 +17,7 @@ from huaweicloudsdkoms.v2 import (
 
 from sandbox import Sandbox
 from support.law import HOSTILE
-from support.oms_sdk import refused
+from support.oms_sdk import catch_refusal
 
 PATIENCE = 10
 BOTH_KEYS = {"src_ak": "ALIAK", "src_sk": "ALISK", "dst_ak": "HWAK", "dst_sk": "HWSK"}
@@ -51,12 +51,12 @@ def test_a_hostile_key_arrives_as_it_was(box, client, key):
 
 @pytest.mark.parametrize("keys", [[f"key{number}" for number in range(11)], ["a b.txt"], ["a/b.txt"], []], ids=str)
 def test_eleven_keys_a_raw_key_or_none_are_refused(box, client, keys):
-    assert refused(lambda: submit(box, client, keys)) == (400, "OMS.0001")
+    assert catch_refusal(lambda: submit(box, client, keys)) == (400, "OMS.0001")
     assert not box.oms.accepted
 
 
 def test_a_wrong_secret_key_is_refused(box, oms_sdk):
-    assert refused(lambda: show(box, oms_sdk("wrong"))) == (401, "APIGW.0301")
+    assert catch_refusal(lambda: show(box, oms_sdk("wrong"))) == (401, "APIGW.0301")
 
 
 def test_the_task_says_what_it_is_and_how_many_objects_it_took(box, client):
@@ -103,8 +103,8 @@ def test_tasks_are_listed_by_status_and_page_by_page(box, client):
     assert listed() == ([box.task_id, stopped.task_id], 2)
     assert listed(status="STOPPED") == ([stopped.task_id], 1)
     assert listed(limit=1, offset=1) == ([stopped.task_id], 2)
-    assert refused(lambda: listed(limit=101)) == (400, "OMS.0001")
-    assert refused(lambda: listed(status="RUNNING")) == (400, "OMS.0001")
+    assert catch_refusal(lambda: listed(limit=101)) == (400, "OMS.0001")
+    assert catch_refusal(lambda: listed(status="RUNNING")) == (400, "OMS.0001")
 
 
 def test_a_task_is_stopped_and_started_again(box, client):
@@ -117,11 +117,11 @@ def test_a_task_is_stopped_and_started_again(box, client):
     def stop():
         client.stop_sync_task(StopSyncTaskRequest(box.task_id))
 
-    assert refused(start) == (400, "OMS.0001"), "it changes nothing"
+    assert catch_refusal(start) == (400, "OMS.0001"), "it changes nothing"
     stop()
     assert show(box, client).status == "STOPPED"
     for call in (stop, lambda: start(dst_sk="k" * 101), lambda: submit(box, client, ["a"])):
-        assert refused(call) == (400, "OMS.0001")
+        assert catch_refusal(call) == (400, "OMS.0001")
 
     start()
     task = show(box, client)
@@ -132,11 +132,11 @@ def test_a_task_is_stopped_and_started_again(box, client):
 def test_only_a_stopped_task_is_deleted(box, client):
     delete = DeleteSyncTaskRequest(box.task_id)
 
-    assert refused(lambda: client.delete_sync_task(delete)) == (400, "OMS.0001")
+    assert catch_refusal(lambda: client.delete_sync_task(delete)) == (400, "OMS.0001")
     client.stop_sync_task(StopSyncTaskRequest(box.task_id))
     client.delete_sync_task(delete)
 
-    assert refused(lambda: show(box, client)) == (404, "OMS.0404")
+    assert catch_refusal(lambda: show(box, client)) == (404, "OMS.0404")
 
 
 @pytest.mark.parametrize(
@@ -150,4 +150,4 @@ def test_only_a_stopped_task_is_deleted(box, client):
 def test_what_is_not_allowed_is_refused(box, client, action, call, request_):
     box.oms.deny(f"oms:synctask:{action}")
 
-    assert refused(lambda: getattr(client, call)(request_)) == (403, "APIGW.0302")
+    assert catch_refusal(lambda: getattr(client, call)(request_)) == (403, "APIGW.0302")

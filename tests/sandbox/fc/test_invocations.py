@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.__main__ import Totals, describe
-from sandbox.fc.logs import records, said
+from sandbox.fc.logs import parse_line, records
 from sandbox.server.faults import Fault
 from support.world import payload
 
@@ -156,8 +156,8 @@ def test_a_write_of_over_128_kb_is_cut():
 
 @pytest.mark.parametrize("line", ["", "FC Invoke End", '{"job": "forward"}', "2026-01-31 12:00:00 [INFO] {x}", "{} {}"])
 def test_only_the_projects_own_line_says_something(line):
-    assert said(line) == {}
-    assert said(DATED) == {"job": "forward"}
+    assert parse_line(line) == {}
+    assert parse_line(DATED) == {"job": "forward"}
 
 
 def test_the_playground_shows_what_became_of_each_key(box):

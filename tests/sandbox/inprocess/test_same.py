@@ -175,27 +175,27 @@ def test_a_copy_lands_after_one_that_was_accepted_later(world, oms):
 
 
 def test_held_copies_read_when_they_begin_and_write_what_they_read_when_they_end(world, oms):
-    world.task.copies.add(CopyFault.held())
+    world.task.copies.add(CopyFault.withheld())
     for data in (b"old", b"newer"):
         world.oss.put(world.source_bucket, "a", data)
         oms("", "a")
-        world.task.begin(world.task.held[-1])
-    first, second = world.task.held
+        world.task.begin(world.task.withheld[-1])
+    first, second = world.task.withheld
     world.wait_idle(PATIENCE)
     assert copied(world) == {}
 
     for copy, data in ((second, b"newer"), (first, b"old")):
         world.task.end(copy)
         assert copied(world) == {"a": data}
-    assert (world.task.held, world.task.success_object) == ([], 2)
+    assert (world.task.withheld, world.task.success_object) == ([], 2)
 
 
 def test_the_destination_is_looked_at_when_a_copy_begins(world, oms):
     world.oss.put(world.source_bucket, "a", b"source")
     world.obs.put(world.destination_bucket, "a", b"there!")
-    world.task.copies.add(CopyFault.held())
+    world.task.copies.add(CopyFault.withheld())
     oms("", "a")
-    (copy,) = world.task.held
+    (copy,) = world.task.withheld
 
     world.task.begin(copy)
     world.obs.put(world.destination_bucket, "a", b"another size")
@@ -207,15 +207,15 @@ def test_the_destination_is_looked_at_when_a_copy_begins(world, oms):
 @pytest.mark.parametrize(("merges", "held"), [(False, 3), (True, 1)])
 def test_oms_may_merge_what_waits_to_be_begun(world, oms, merges, held):
     world.task.merges = merges
-    world.task.copies.add(CopyFault.held())
+    world.task.copies.add(CopyFault.withheld())
     oms("", "a")
     oms("", "a", "a")
 
-    assert [copy.key for copy in world.task.held] == ["a"] * held
-    world.task.begin(*world.task.held)
+    assert [copy.key for copy in world.task.withheld] == ["a"] * held
+    world.task.begin(*world.task.withheld)
     oms("", "a")
 
-    assert (len(world.task.held), world.task.acceptance_request) == (held + 1, 4)
+    assert (len(world.task.withheld), world.task.acceptance_request) == (held + 1, 4)
 
 
 def test_oms_may_lose_what_it_accepted(world, oms):

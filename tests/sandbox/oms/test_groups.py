@@ -13,7 +13,7 @@ from sandbox import Sandbox
 from sandbox.inprocess import InProcess
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oms.group import Status
-from support.oms_sdk import DESTINATION, KEYS, SOURCE, refused, without
+from support.oms_sdk import DESTINATION, KEYS, SOURCE, catch_refusal, drop_action
 
 LISTS = "oms/task_group/"
 WINDOW = {"start": "08:00", "end": "20:00", "max_bandwidth": 1_048_576}
@@ -145,7 +145,7 @@ def test_a_group_with_no_more_rights_than_it_needs_copies_what_has_one_of_its_pr
     ids=str,
 )
 def test_what_is_wrong_or_lacking_here_is_refused(box, create, given):
-    assert refused(lambda: create(**given)) == (400, "OMS.0001")
+    assert catch_refusal(lambda: create(**given)) == (400, "OMS.0001")
     assert box.oms.groups.all() == []
 
 
@@ -159,17 +159,17 @@ def test_both_sides_have_to_be_said(box, huawei, assert_refused, node):
 
 @pytest.mark.parametrize("action", ["oss:ListBuckets", "oss:GetBucketLocation", "oss:ListObjects"])
 def test_one_right_less_at_the_source_and_there_is_no_group(box, create, ram_key, action):
-    assert refused(lambda: create(ram_key(*without(SOURCE, action)))) == (400, "OMS.0072")
+    assert catch_refusal(lambda: create(ram_key(*drop_action(SOURCE, action)))) == (400, "OMS.0072")
 
 
 @pytest.mark.parametrize("action", [name for one in DESTINATION[:2] for name in one["Action"]])
 def test_one_right_less_at_the_destination_and_there_is_no_group(box, create, iam_key, action):
-    assert refused(lambda: create(there=iam_key(*without(DESTINATION, action)))) == (400, "OMS.0072")
+    assert catch_refusal(lambda: create(there=iam_key(*drop_action(DESTINATION, action)))) == (400, "OMS.0072")
 
 
 def test_a_key_that_may_not_read_objects_fails_to_copy_them(box, migrate, show, ram_key):
     put(box, a=b"hello")
-    told = show(migrate(ram_key(*without(SOURCE, "oss:GetObject")), **RECORDS))
+    told = show(migrate(ram_key(*drop_action(SOURCE, "oss:GetObject")), **RECORDS))
     assert (told.status, told.fail_num) == (5, 1)
 
 
@@ -202,18 +202,18 @@ def test_an_archived_object_is_copied_if_it_is_to_be_restored_and_the_key_may(
 )
 def test_each_call_needs_its_right(box, client, create, action, call):
     box.oms.deny(f"oms:taskgroup:{action}")
-    assert refused(lambda: call(client, create)) == (403, "APIGW.0302")
+    assert catch_refusal(lambda: call(client, create)) == (403, "APIGW.0302")
 
 
 def test_a_group_that_is_not_there_is_not_found(order, show):
     for call in (show, lambda group: order("stop", group)):
-        assert refused(lambda call=call: call("x")) == (404, "OMS.0404")
+        assert catch_refusal(lambda call=call: call("x")) == (404, "OMS.0404")
 
 
 def test_groups_are_listed_by_status_and_page_by_page(box, client, create, migrate):
     put(box, a=b"hello")
     first = migrate()
-    box.oms.groups.prepare = lambda group: group.copies.then(CopyFault.held())
+    box.oms.groups.prepare = lambda group: group.copies.then(CopyFault.withheld())
     second = create()
 
     def listed(**query):
@@ -223,13 +223,13 @@ def test_groups_are_listed_by_status_and_page_by_page(box, client, create, migra
     assert listed() == ([first, second], 2)
     assert listed(status=6) == ([first], 1)
     assert listed(limit=1, offset=1) == ([second], 2)
-    assert refused(lambda: listed(limit=101)) == (400, "OMS.0001")
-    assert refused(lambda: listed(status=10)) == (400, "OMS.0001")
+    assert catch_refusal(lambda: listed(limit=101)) == (400, "OMS.0001")
+    assert catch_refusal(lambda: listed(status=10)) == (400, "OMS.0001")
 
 
 def test_the_privacy_statement_may_have_to_be_agreed_to(box, client, create):
     box.oms.needs_agreement = True
-    assert refused(create) == (400, "OMS.0001")
+    assert catch_refusal(create) == (400, "OMS.0001")
     client.update_privacy_agreement_record(v2.UpdatePrivacyAgreementRecordRequest())
     assert create()
 
@@ -260,7 +260,7 @@ def test_a_whole_retry_looks_at_everything_again(box, migrate, order, show):
     box.oms.groups.prepare = lambda group: group.failures.add(CopyFailure("X"), times=1, where=lambda key: key == "b")
     group = migrate()
     assert not [key for key in box.obs.objects("photos-obs") if key.startswith(LISTS)], "nothing was to be recorded"
-    assert refused(lambda: order("retry", group, migrate_failed_object=True)) == (400, "OMS.0001")
+    assert catch_refusal(lambda: order("retry", group, migrate_failed_object=True)) == (400, "OMS.0001")
 
     order("retry", group)
     box.oms.wait_copied(10)
@@ -273,7 +273,7 @@ def test_a_group_pauses_once_what_it_began_is_there_and_goes_on_with_new_keys(bo
 
     def prepare(group):
         group.at_once = 1
-        group.copies.then(CopyFault.held())
+        group.copies.then(CopyFault.withheld())
 
     box.oms.groups.prepare = prepare
     group = migrate()
@@ -284,17 +284,17 @@ def test_a_group_pauses_once_what_it_began_is_there_and_goes_on_with_new_keys(bo
     box.oms.wait_copied(10)
     assert show(group).status == 7
     for action in ("delete", "stop", "start"):
-        assert refused(lambda action=action: order(action, group)) == (400, "OMS.0001")
+        assert catch_refusal(lambda action=action: order(action, group)) == (400, "OMS.0001")
 
-    it.begin(*it.held)
-    it.end(*it.held)
+    it.begin(*it.withheld)
+    it.end(*it.withheld)
     assert show(group).status == 3
-    assert refused(lambda: order("start", group, src_sk="wrong")) == (400, "OMS.0068")
+    assert catch_refusal(lambda: order("start", group, src_sk="wrong")) == (400, "OMS.0068")
     order("start", group)
     box.oms.wait_copied(10)
     assert (show(group).status, copied(box)) == (6, ["a", "b", "c"])
     order("delete", group)
-    assert refused(lambda: show(group)) == (404, "OMS.0404")
+    assert catch_refusal(lambda: show(group)) == (404, "OMS.0404")
 
 
 def test_a_group_that_ended_well_is_neither_stopped_nor_started_nor_retried(box, client, migrate, order):
@@ -306,7 +306,7 @@ def test_a_group_that_ended_well_is_neither_stopped_nor_started_nor_retried(box,
         lambda: order("retry", group),
         lambda: client.update_task_group(v2.UpdateTaskGroupRequest(group, v2.UpdateBandwidthPolicyReq([]))),
     ):
-        assert refused(call) == (400, "OMS.0001")
+        assert catch_refusal(call) == (400, "OMS.0001")
 
 
 def test_a_source_without_objects_fails_as_a_whole(migrate, show):

@@ -69,10 +69,10 @@ def test_a_broken_line_is_added_on_demand(box, copy, lists):
 
 
 def test_lists_can_be_held_back(box, copy, lists):
-    box.task.lists.held = True
+    box.task.lists.withheld = True
     copy("missing")
     assert lists() == {}
-    box.task.lists.held = False
+    box.task.lists.withheld = False
     copy("gone")
     assert [len(lines) for lines in lists().values()] == [2]
 

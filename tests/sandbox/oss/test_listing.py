@@ -30,7 +30,7 @@ HOSTILE_KEYS = [
 ]
 
 
-# Of each version the method, and its names of where a page begins and the next one.
+# For each version: the method, and its names of the beginning of a page and of the next page.
 VERSIONS = {
     "version 1": ("list_objects", "marker", "next_marker"),
     "version 2": ("list_objects_v2", "continuation_token", "next_continuation_token"),
@@ -39,7 +39,7 @@ VERSIONS = {
 
 @pytest.fixture(params=VERSIONS)
 def list_page(photos, request):
-    """A page of a listing of either version, and where the next one begins."""
+    """Read a page of a listing of either version; return it and the beginning of the next page."""
     method, begin, following = VERSIONS[request.param]
 
     def list_page(begins="", **parameters):
@@ -51,13 +51,13 @@ def list_page(photos, request):
 
 @pytest.fixture
 def list_all(list_page):
-    """Keys and prefixes of all pages, and the number of pages."""
+    """Read all pages; return keys, prefixes and the number of pages."""
 
     def list_all(**parameters):
         keys, prefixes, begins, pages, is_truncated = [], [], "", 0, True
         while is_truncated:
             page, begins = list_page(begins, **parameters)
-            keys += [found.key for found in page.object_list]
+            keys += [entry.key for entry in page.object_list]
             prefixes += page.prefix_list
             pages, is_truncated = pages + 1, page.is_truncated
         return keys, prefixes, pages
@@ -74,42 +74,33 @@ def test_keys_come_in_byte_order_whatever_the_page_size(box, list_all, page_size
     assert list_all(max_keys=page_size) == (sorted(HOSTILE_KEYS, key=str.encode), [], pages)
 
 
-def test_a_page_holds_a_hundred_keys_unless_told_otherwise(box, photos):
-    box.oss.fill("photos", (f"{number:03}" for number in range(101)))
-
-    assert len(photos.list_objects_v2().object_list) == 100
-    assert len(photos.list_objects_v2(max_keys=1000).object_list) == 101
-
-
-def test_an_entry_tells_what_an_object_is(box, photos):
+def test_an_entry_holds_size_etag_time_class_and_owner(box, photos):
     stored = box.oss.put("photos", "a", b"hello")
 
     [entry] = photos.list_objects_v2(fetch_owner=True).object_list
 
     assert (entry.key, entry.size, entry.etag) == ("a", 5, "5D41402ABC4B2A76B9719D911017C592")
     assert (entry.last_modified, entry.type, entry.storage_class) == (stored.last_modified, "Normal", "Standard")
-    assert entry.owner.id == photos.list_objects().object_list[0].owner.id, "version 1 tells it unasked"
+    assert entry.owner.id == photos.list_objects().object_list[0].owner.id, "version 1 always names the owner"
 
 
 @pytest.mark.parametrize(
     ("version", "parameters", "keys"),
     [
         ("list_objects_v2", {"start_after": "a"}, ["b", "c"]),
-        ("list_objects_v2", {"start_after": "aa", "prefix": "c"}, ["c"]),
         ("list_objects_v2", {"start_after": "x", "prefix": "b"}, []),
         ("list_objects", {"marker": "aa"}, ["b", "c"]),
-        ("list_objects", {"marker": "b"}, ["c"]),
     ],
     ids=str,
 )
-def test_a_listing_begins_behind_a_key_that_need_not_exist(box, photos, version, parameters, keys):
+def test_a_listing_begins_after_a_key_that_can_be_missing(box, photos, version, parameters, keys):
     for key in ["a", "b", "c"]:
         box.oss.put("photos", key, b"")
-    assert [one.key for one in getattr(photos, version)(**parameters).object_list] == keys
+    assert [entry.key for entry in getattr(photos, version)(**parameters).object_list] == keys
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 1000])
-def test_keys_that_share_a_prefix_up_to_the_delimiter_count_as_one(box, list_all, page_size):
+def test_keys_that_share_a_prefix_up_to_the_delimiter_are_one_entry(box, list_all, page_size):
     for key in ["a", "d/", "d/1", "d/2", "d/2/x", "d0", "e/1", "f"]:
         box.oss.put("photos", key, b"")
 
@@ -117,18 +108,12 @@ def test_keys_that_share_a_prefix_up_to_the_delimiter_count_as_one(box, list_all
     assert list_all(delimiter="/", prefix="d/", max_keys=page_size)[:2] == (["d/", "d/1", "d/2"], ["d/2/"])
 
 
-def test_a_listing_goes_on_where_the_last_page_ended_though_its_last_key_was_deleted(box, photos):
+def test_a_listing_continues_after_a_page_whose_last_key_was_deleted(box, photos):
     for key in ["a", "b", "c"]:
         box.oss.put("photos", key, b"")
     page = photos.list_objects_v2(max_keys=2)
     photos.batch_delete_objects(["a", "b"])
 
-    rest = photos.list_objects_v2(continuation_token=page.next_continuation_token)
+    following = photos.list_objects_v2(continuation_token=page.next_continuation_token)
 
-    assert [entry.key for entry in rest.object_list] == ["c"]
-
-
-def test_without_encoding_a_key_stands_in_the_answer_as_text(box, oss_requests):
-    box.oss.put("photos", "a&b <照片>", b"")
-
-    assert "<Key>a&amp;b &lt;照片&gt;</Key>" in oss_requests.send("GET", "", params={"list-type": "2"}).text
+    assert [entry.key for entry in following.object_list] == ["c"]

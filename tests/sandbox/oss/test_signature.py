@@ -1,4 +1,4 @@
-"""Who may talk to OSS: V4 signatures in the header, and nothing else."""
+"""V4 signatures in the Authorization header, and no other access to OSS."""
 
 import oss2
 import pytest
@@ -6,6 +6,7 @@ import pytest
 from sandbox import Sandbox
 
 SCOPE = "SANDBOXALIUSER000001/20260114/cn-hangzhou/oss/aliyun_v4_request"
+USER, FUNCTION = Sandbox.user_credentials, Sandbox.function_credentials
 
 
 def client(box, *credentials, token=None, region="cn-hangzhou", version="v4"):
@@ -14,26 +15,26 @@ def client(box, *credentials, token=None, region="cn-hangzhou", version="v4"):
 
 
 def test_a_temporary_key_with_its_token_passes(box):
-    *key, token = box.function_credentials
+    *key, token = FUNCTION
 
     assert client(box, *key, token=token).put_object("a", b"").status == 200
 
 
 @pytest.mark.parametrize(
-    ("details", "error", "said"),
+    ("details", "error", "message"),
     [
-        *(({"version": one}, oss2.exceptions.AccessDenied, "use v4") for one in ("v1", "v2")),
+        ({"version": "v1"}, oss2.exceptions.AccessDenied, "use v4"),
         ({"region": "cn-shanghai"}, oss2.exceptions.InvalidArgument, "signing region.*Expected cn-hangzhou"),
     ],
     ids=str,
 )
-def test_an_older_signature_or_a_wrong_region_is_refused_and_the_right_one_named(box, details, error, said):
-    with pytest.raises(error, match=said):
-        client(box, *box.user_credentials, **details).put_object("a", b"")
+def test_an_older_signature_or_a_wrong_region_is_refused(box, details, error, message):
+    with pytest.raises(error, match=message):
+        client(box, *USER, **details).put_object("a", b"")
 
 
 def test_headers_are_signed_in_the_order_of_their_names(box, photos):
-    # In the order of whole lines `x-oss-meta-a-b:` would go before `x-oss-meta-a:`.
+    # In the order of lines `x-oss-meta-a-b:` would precede `x-oss-meta-a:`.
     photos.put_object("a", b"", headers={"x-oss-meta-a": "1", "x-oss-meta-a-b": "2"})
 
     assert box.oss.objects("photos")["a"].meta == {"x-oss-meta-a": "1", "x-oss-meta-a-b": "2"}
@@ -48,34 +49,26 @@ def test_anonymous_access_is_refused(box, http):
 
 
 @pytest.mark.parametrize("version", ["v1", "v4"])
-@pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_a_presigned_url_is_not_implemented(box, http, method, version):
-    address = client(box, *box.user_credentials, version=version).sign_url(method, "a", 60)
-    answer = http.request(method, address)
+def test_a_presigned_url_is_not_implemented(box, http, version):
+    answer = http.put(client(box, *USER, version=version).sign_url("PUT", "a", 60))
 
     assert (answer.status_code, "<Code>NotImplemented</Code>" in answer.text) == (400, True)
     assert not box.oss.objects("photos")
 
 
 @pytest.mark.parametrize(
-    "header",
+    ("header", "code"),
     [
-        "OSS4-HMAC-SHA256 Signature=00",
-        "OSS4-HMAC-SHA256 Credential=a/b/c, Signature=00",
-        f"OSS4-HMAC-SHA256 Credential={SCOPE}",
-        f"OSS4-HMAC-SHA256 Credential={SCOPE}, Signature=0, AdditionalHeaders=",
-        f"OSS4-HMAC-SHA256 Credential={SCOPE}, Signature=0, AdditionalHeaders=b;a",
-        "Bearer token",
+        ("OSS4-HMAC-SHA256 Signature=00", "InvalidArgument"),
+        ("OSS4-HMAC-SHA256 Credential=a/b/c, Signature=00", "InvalidArgument"),
+        ("Bearer token", "InvalidArgument"),
+        (f"OSS4-HMAC-SHA256 Credential={SCOPE}, Signature=0, AdditionalHeaders=host", "NotImplemented"),
     ],
 )
-def test_a_malformed_authorization_is_refused(box, http, header):
+def test_a_malformed_authorization_is_refused(box, http, header, code):
     answer = http.get(f"{box.oss.endpoint}/photos/a", headers={"Authorization": header})
 
-    assert (answer.status_code, "<Code>InvalidArgument</Code>" in answer.text) == (400, True)
-    assert "Authorization header" in answer.text
-
-
-USER, FUNCTION = Sandbox.user_credentials, Sandbox.function_credentials
+    assert (answer.status_code, f"<Code>{code}</Code>" in answer.text) == (400, True)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +82,7 @@ USER, FUNCTION = Sandbox.user_credentials, Sandbox.function_credentials
     ],
     ids=["unknown key", "wrong secret", "missing token", "wrong token", "token of a key that has none"],
 )
-def test_who_has_not_the_right_credentials_is_refused(box, refused, credentials, token, code):
+def test_wrong_credentials_are_refused(box, refused, credentials, token, code):
     assert refused(lambda: client(box, *credentials, token=token).put_object("a", b"")) == (403, code)
 
 
@@ -115,42 +108,21 @@ def test_a_clock_may_be_a_quarter_of_an_hour_off(box, photos, refused, sign):
         ("photos/a", {}, ("", ""), {"x-oss-content-sha256": "0" * 64}, "InvalidArgument"),
         ("photos/a", {}, ("/oss/", "/oss-cloudbox/"), {}, "InvalidArgument"),
         ("photos/a", {}, ("aliyun_v4_request", "aws4_request"), {}, "InvalidArgument"),
-        ("photos/a", {}, ("", ""), {"x-oss-date": "yesterday"}, "AccessDenied"),
+        ("photos/a", {}, ("", ""), {"x-oss-date": "Thu, 01 Jan 2026 00:00:00 GMT"}, "AccessDenied"),
         ("photos/a", {}, ("", ""), {"x-oss-date": "20261399T000000Z"}, "AccessDenied"),
-        ("photos/a", {}, ("", ""), {"x-oss-date": "Thu, 01 Jan 2026 00:00:00"}, "AccessDenied"),
+        ("photos/a", {}, ("", ""), {"x-oss-date": "20200101T000000Z"}, "InvalidArgument"),
     ],
 )
-def test_what_is_not_as_it_was_signed_is_refused(oss_requests, box, http, path, params, replaced, headers, code):
+def test_a_request_that_differs_from_the_signed_one_is_refused(
+    oss_requests, box, http, path, params, replaced, headers, code
+):
     signed = oss_requests.signed("PUT", "a").headers
     changed = {**signed, "authorization": signed["authorization"].replace(*replaced), **headers}
     answer = http.put(f"{box.oss.endpoint}/{path}", params=params, headers=changed, data=b"")
     assert f"<Code>{code}</Code>" in answer.text
 
 
-def test_a_signing_date_other_than_the_request_date_is_refused(oss_requests, http):
-    request = oss_requests.signed("GET", "a")
-    another = request.headers["authorization"].replace(request.headers["x-oss-date"][:8], "20200101")
-
-    answer = http.get(request.url, headers={**request.headers, "authorization": another})
-
-    assert "Invalid signing date" in answer.text
-
-
-def test_additional_headers_are_part_of_the_signature(box, oss_requests, http):
-    class WithHost(oss2.AuthV4):
-        def _sign_request(self, request, bucket, key, in_additional_headers=None):
-            super()._sign_request(request, bucket, key, {"host"})
-
-    auth = WithHost(*box.user_credentials)
-    host = {"Host": box.oss.endpoint.removeprefix("http://")}
-
-    assert oss_requests.send("PUT", "a", auth=auth, headers=host).status_code == 200
-    request = oss_requests.signed("PUT", "a", auth=auth, headers={"Host": "elsewhere"})
-    answer = http.put(request.url, headers={**request.headers, **host}, data=b"")
-    assert "<Code>SignatureDoesNotMatch</Code>" in answer.text
-
-
-def test_the_bucket_may_stand_in_the_host_instead_of_the_path(box, http, oss_requests):
+def test_the_bucket_can_be_in_the_host_instead_of_the_path(box, http, oss_requests):
     box.oss.put("photos", "a/b", b"data")
     signed = oss_requests.signed("GET", "a/b").headers
 

@@ -47,10 +47,10 @@ REGIONS = {
         *((region, "warning", "", "{}, {} or {}".format(*REGIONS.values())) for region in ("cn-east-2", "cn-south-1")),
     ],
 )
-def test_a_region_that_is_not_known_to_offer_sync_tasks_is_a_warning(box, handler, mocker, region, state, seen, fix):
+def test_a_region_that_is_not_known_to_offer_sync_tasks_is_a_warning(box, handler, mocker, region, state, text, fix):
     url = box.task.sync_url.replace(box.oms.endpoint, f"https://oms.{region}.myhuaweicloud.com")
     mocker.patch("socket.getaddrinfo", side_effect=OSError(-2, "Name or service not known"))
-    assert says(handler(box, SYNC_URL=url), "OMS region", state, seen, fix)
+    assert says(handler(box, SYNC_URL=url), "OMS region", state, text, fix)
 
 
 def of_task(**changes: str | bool) -> Callable[[Sandbox], None]:
@@ -70,7 +70,7 @@ def migrate(box: Sandbox) -> None:
 
 def unreported(summary: Callable[[], dict[str, object]]) -> dict[str, object]:
     """A task without its options."""
-    return {name: told for name, told in summary().items() if not name.startswith("enable_")}
+    return {name: answer for name, answer in summary().items() if not name.startswith("enable_")}
 
 
 MODE, NOT_SKIPPED = "task overwrite mode", "FULL_OVERWRITE"
@@ -127,11 +127,11 @@ AMISS = {
 
 @pytest.mark.parametrize("what", AMISS)
 def test_what_is_amiss_is_a_warning_that_says_what_is_lost_and_what_to_do(box, handler, what):
-    go_wrong, name, seen, fix = AMISS[what]
+    go_wrong, name, text, fix = AMISS[what]
     go_wrong(box)
     report = handler(box)
     assert report["ok"]
-    assert says(report, name, "warning", seen, fix)
+    assert says(report, name, "warning", text, fix)
 
 
 def test_where_nothing_is_amiss_nothing_is_to_be_done(box, handler):
@@ -147,7 +147,8 @@ def test_a_function_without_a_role_is_told_so(box, handler):
 
 def test_without_a_source_bucket_reconciles_checks_are_skipped(box, handler):
     report = handler(box, SOURCE_BUCKET="")
-    assert (report["ok"], states(report, "unknown")) == (True, [])
+    assert report["ok"]
+    assert states(report, "unknown") == []
     # Nor is any pass expected to wake.
     of_source = {"source bucket", "right to list source bucket", "records flow", "pass triggers"}
     assert of_source <= set(states(report, "skipped"))
@@ -195,7 +196,9 @@ def test_a_listing_that_lacks_what_was_just_written_is_not_known_and_nothing_els
     empty = Fault.status(200, EMPTY, {"x-oss-request-id": "5D12"})
     box.oss.faults.add(empty, where=lambda request: "/doctor/" in request.params.get("prefix", ""))
     report = handler(box)
-    assert (report["ok"], states(report, "fault"), states(report, "unknown")) == (False, [], ["record ETag"])
+    assert not report["ok"]
+    assert states(report, "fault") == []
+    assert states(report, "unknown") == ["record ETag"]
 
 
 LIST, GET, HEAD = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
@@ -253,10 +256,10 @@ def test_what_keeps_compare_from_looking_is_a_warning_and_all_else_is_as_before(
     assert not [state for state in states(report, "fault") if state != "OBS clock"]
 
 
-@pytest.mark.parametrize(("kept", "seen"), [(True, "keeps older versions"), (False, "keeps no older versions")])
-def test_versioning_of_the_destination_is_told_by_what_oms_wrote(copied, handler, kept, seen):
+@pytest.mark.parametrize(("kept", "text"), [(True, "keeps older versions"), (False, "keeps no older versions")])
+def test_versioning_of_the_destination_is_told_by_what_oms_wrote(copied, handler, kept, text):
     bucket(has_versions=kept)(copied)
-    assert says(handler(copied), "destination versioning", "ok", seen)
+    assert says(handler(copied), "destination versioning", "ok", text)
 
 
 def test_a_destination_that_was_encrypted_since_is_judged_by_what_oms_wrote_last(copied, handler):
@@ -314,7 +317,7 @@ RULES = "back-to-source rules"
 
 
 @pytest.mark.parametrize(
-    ("noted", "state", "seen"),
+    ("noted", "state", "text"),
     [
         (None, "warning", "unknown whether"),
         ({"rules": None}, "warning", "unknown whether"),
@@ -323,20 +326,20 @@ RULES = "back-to-source rules"
         ({"rules": 1}, "warning", "has 1 back-to-source rule, as of 2026-02-02"),
     ],
 )
-def test_back_to_source_rules_are_those_that_the_checklist_noted(box, handler, noted, state, seen):
+def test_back_to_source_rules_are_those_that_the_checklist_noted(box, handler, noted, state, text):
     if noted is not None:
         value = {"bucket": box.destination_bucket, "at": "2026-02-02T00:00:00Z", "rules": 1, **noted}
         keep(box, [("state/back_to_source.json", json.dumps(value).encode())])
     report = handler(box)
     assert report["ok"]
-    assert says(report, RULES, state, seen, "" if state == "ok" else "python3 ops.py checklist")
+    assert says(report, RULES, state, text, "" if state == "ok" else "python3 ops.py checklist")
 
 
 NAME = "objects in scope"
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "text"),
     [
         ({"OBJECT_PREFIX": "phots/"}, "OBJECT_PREFIX 'phots/'"),
         ({"OBJECT_SUFFIX": ".jpgg"}, "all 2 names were checked"),
@@ -344,10 +347,10 @@ NAME = "objects in scope"
     ],
     ids=["prefix", "suffix", "records"],
 )
-def test_nothing_in_scope_is_a_warning_that_names_what_may_have_a_typo(box, handler, changes, told):
+def test_nothing_in_scope_is_a_warning_that_names_what_may_have_a_typo(box, handler, changes, text):
     for key in ("photos/1.jpg", "oms_source_record/x"):
         box.oss.put(box.source_bucket, key, b"x")
-    assert says(handler(box, **changes), NAME, "warning", told, "typo")
+    assert says(handler(box, **changes), NAME, "warning", text, "typo")
 
     # AND with the right one it is none
     assert says(handler(box, OBJECT_PREFIX="photos/", OBJECT_SUFFIX=""), NAME, "ok")

@@ -116,7 +116,8 @@ def test_records_that_there_was_no_time_to_look_at_are_not_taken_for_none(box, h
 
     # WHEN doctor looks, THEN it says so
     report = handler(box)
-    assert (report["ok"], states(report, "unknown")) == (False, [RIGHT])
+    assert not report["ok"]
+    assert states(report, "unknown") == [RIGHT]
     assert "more records than could be checked" in the_check(report, RIGHT)["seen"]
     assert "of the first 0 names" in the_check(report, "records flow")["seen"]
 
@@ -129,7 +130,8 @@ def test_where_every_key_failed_it_does_not_say_that_all_is_well(box, tmp_path, 
     a_day_of_work(box)
     box.oms.faults.clear()
     report = handler(box)
-    assert (report["ok"], report["text"]) == (False, "Some checks could not run")
+    assert not report["ok"]
+    assert report["text"] == "Some checks could not run"
     assert states(report, "unknown") == [RIGHT]
     assert "(REFUSED)" in the_check(report, RIGHT)["seen"]
     assert says(report, "records flow", "warning")
@@ -198,7 +200,8 @@ def test_records_that_reconcile_made_do_not_make_a_dead_trigger_look_well(box, h
     # WHEN reconcile has sent it, THEN doctor does not say that records flow
     assert in_process(box, "reconcile")["submitted"]
     report = handler(box)
-    assert (report["ok"], states(report, "unknown")) == (False, ["records flow"])
+    assert not report["ok"]
+    assert states(report, "unknown") == ["records flow"]
 
 
 def test_what_replay_resent_after_an_outage_of_oms_shows_that_records_flow(box, tmp_path, handler, in_process):

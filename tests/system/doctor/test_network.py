@@ -19,7 +19,7 @@ def test_a_server_that_cannot_be_trusted_is_told_from_one_that_is_not_there(hand
     with Sandbox(ssl_context=context) as box, Sandbox() as plain:
         # A folder without it, then the file itself, in the way in which requests is told of them.
         trusting = [{}, {"REQUESTS_CA_BUNDLE": str(tmp_path)}, {"REQUESTS_CA_BUNDLE": str(certificate)}]
-        *refused, trusted = (handler(plain, SYNC_URL=box.task.sync_url, **one) for one in trusting)
+        *refused, trusted = (handler(plain, SYNC_URL=box.task.sync_url, **bundle) for bundle in trusting)
     for report in refused:
         assert states(report, "fault") == ["OMS connection"]
         assert says(report, "OMS connection", "fault", "cannot be trusted")
@@ -48,7 +48,9 @@ def test_a_proxy_that_has_no_address_is_a_fault_that_does_not_quote_it(box, hand
 @pytest.mark.parametrize("location", ["http://[", "//", "http://a:b/", "http://x/\xff\xfe", "\x80"])
 def test_a_clock_is_read_from_an_answer_with_a_malformed_location(box, handler, location):
     # GIVEN something at OMS's address that redirects to nowhere, and then refuses
-    box.oms.faults.add(Fault.status(302, headers={"Location": location}), where=lambda one: one.method == "HEAD")
+    box.oms.faults.add(
+        Fault.status(302, headers={"Location": location}), where=lambda request: request.method == "HEAD"
+    )
     box.oms.faults.add(Fault.status(403))
     report = handler(box)
     assert states(report, "fault") == ["right oms:synctask:get"]

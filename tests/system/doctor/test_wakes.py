@@ -103,7 +103,7 @@ def test_a_strike_that_cannot_be_noted_is_a_strike_all_the_same(box, in_process,
 def test_doctor_expects_the_timers_that_are_deployed(box, tmp_path):
     render(box.answers() | {"replayPeriod": "5m"}, tmp_path)
     props = resources(tmp_path, lambda name: "")
-    told = props["doctor"]["environmentVariables"]
+    variables = props["doctor"]["environmentVariables"]
     strikes = {
         job: Timer.from_trigger(trigger).expression
         for job in TIMED
@@ -112,17 +112,17 @@ def test_doctor_expects_the_timers_that_are_deployed(box, tmp_path):
     }
     every = f"@every {flow._TICK.seconds // MINUTE}m"
     assert strikes == {
-        "replay": f"@every {told['REPLAY_PERIOD']}",
+        "replay": f"@every {variables['REPLAY_PERIOD']}",
         **dict.fromkeys(PASSES, every),
-        "status": f"@every {told['STATUS_PERIOD']}",
+        "status": f"@every {variables['STATUS_PERIOD']}",
     }
 
 
 def test_doctor_has_the_settings_of_every_function_but_the_webhook(tmp_path, box):
     render(box.answers() | {"compareDeep": "on", "alertLanguage": "zh"}, tmp_path)
     settings = {name: props["environmentVariables"] for name, props in resources(tmp_path, lambda name: "").items()}
-    told = settings.pop("doctor")
-    lacking = {name for setting in settings.values() for name in setting.items() if name not in told.items()}
+    of_doctor = settings.pop("doctor")
+    lacking = {name for setting in settings.values() for name in setting.items() if name not in of_doctor.items()}
     assert {name for name, _ in lacking} == {"ALERT_WEBHOOK"}
 
 
@@ -142,7 +142,7 @@ class Triggers:
 
     def add(self, *jobs: str) -> None:
         for job in jobs:
-            (trigger,) = (one for one in self._props[job]["triggers"] if one["triggerType"] == "oss")
+            (trigger,) = (trigger for trigger in self._props[job]["triggers"] if trigger["triggerType"] == "oss")
             config = trigger["triggerConfig"]
             self.box.oss.add_trigger(
                 job, self.box.log_bucket, config["events"], config["filter"]["key"]["prefix"], "", self._heard(job)
@@ -168,9 +168,9 @@ def triggers(box: Sandbox, tmp_path, monkeypatch) -> Triggers:
 def test_a_trigger_on_the_log_bucket_that_is_gone_is_a_warning_that_names_its_job(box, handler, triggers, there):
     triggers.add(*there)
     report = handler(box)
-    said = [check["seen"] for check in report["checks"] if check["state"] == "warning" and "passes/" in check["seen"]]
+    texts = [check["seen"] for check in report["checks"] if check["state"] == "warning" and "passes/" in check["seen"]]
     gone = [job for job in PASSES if job not in there]
-    assert [job for job in PASSES if job in json.dumps(said)] == gone
+    assert [job for job in PASSES if job in json.dumps(texts)] == gone
     # Both are waited for at once, and nothing is left of it.
     assert triggers.waited == (20 if gone else 1)
     assert not [name for name in box.oss.objects(box.log_bucket) if "/ping-" in name]

@@ -15,7 +15,7 @@ from sandbox.gateway import GatewayError
 from sandbox.oms.copier import PART_SIZE
 from sandbox.oms.service import Account
 from support.grants import Key, iam_user, ram_user
-from support.uploads import PATIENCE, migrating, upload
+from support.uploads import PATIENCE, record_migration, upload
 from tools.render import render
 
 Document = dict[str, Any]
@@ -23,8 +23,14 @@ Document = dict[str, Any]
 
 def less(document: Document, action: str) -> Document:
     """The same document without one action."""
-    kept = [{**one, "Action": [name for name in one["Action"] if name != action]} for one in document["Statement"]]
-    return {**document, "Statement": [{**one, "Action": one["Action"] or ["none:None"]} for one in kept]}
+    kept = [
+        {**statement, "Action": [name for name in statement["Action"] if name != action]}
+        for statement in document["Statement"]
+    ]
+    return {
+        **document,
+        "Statement": [{**statement, "Action": statement["Action"] or ["none:None"]} for statement in kept],
+    }
 
 
 @pytest.fixture
@@ -33,13 +39,13 @@ def granted(box, tmp_path):
 
     def deployed(missing: str = "", *, missing_of_oms: str = "", by_hand: bool = False) -> None:
         render(box.answers(), tmp_path)
-        given = variables((tmp_path / "s.yaml").read_text(encoding="utf-8"))
+        answers = variables((tmp_path / "s.yaml").read_text(encoding="utf-8"))
         ram = box.ram.entities
-        for role in roles(given):
+        for role in roles(answers):
             ram.create_role(role.name, json.dumps(trust_of([role])))
             ram.create_policy(role.policy, json.dumps(less(role.document, missing)))
             ram.attach_policy_to_role("Custom", role.policy, role.name)
-        ak, sk = iam_user(box, "functions", *in_dialect(less(functions_in_huawei(given), missing), by_hand))
+        ak, sk = iam_user(box, "functions", *in_dialect(less(functions_in_huawei(answers), missing), by_hand))
         source = ram_user(box, less(source_reader(box.source_bucket), missing_of_oms))
         target = less(destination_writer(box.destination_bucket), missing_of_oms)
         use_keys(box, source, iam_user(box, "oms", *in_dialect(target, by_hand)))
@@ -51,7 +57,7 @@ def granted(box, tmp_path):
 
 def in_dialect(document: Document, by_hand: bool) -> list[Document]:
     """As setup grants it, or as somebody does by hand where the account has no v5."""
-    return [one for _, one in by_roles(document, "cn-north-4")] if by_hand else [document]
+    return [policy for _, policy in by_roles(document, "cn-north-4")] if by_hand else [document]
 
 
 def use_keys(box: Sandbox, source: Key, there: Key) -> None:
@@ -71,14 +77,14 @@ def work(box: Sandbox) -> set[str]:
         box.tick(job)
         box.wait_idle(PATIENCE)
     box.fc.invoke("certify", b"{}")
-    migrating(box)
+    record_migration(box)
     # Without a right to read records it answers nothing.
-    told = box.fc.invoke("status", b"{}").value or {"old_objects_silence": {"status": 0}}
+    status = box.fc.invoke("status", b"{}").value or {"old_objects_silence": {"status": 0}}
     checks = box.fc.invoke("doctor", b"{}").value["checks"]
     # Doctor's look at the clock is of no bucket, and unsigned.
     refused = {action.name for action in (*box.oss.actions, *box.obs.actions) if action.bucket and action.status == 403}
     refused |= {"fc:InvokeFunction"} if box.not_invoked else set()
-    refused |= {"oms:taskgroup:get"} if told["old_objects_silence"]["status"] == 403 else set()
+    refused |= {"oms:taskgroup:get"} if status["old_objects_silence"]["status"] == 403 else set()
     return refused | {check["name"] for check in checks if check["state"] == "fault"}
 
 
@@ -109,7 +115,9 @@ MISSING_TOO = {
 }
 
 
-@pytest.mark.parametrize("missing", [*MISSING, *(pytest.param(one, marks=pytest.mark.extras) for one in MISSING_TOO)])
+@pytest.mark.parametrize(
+    "missing", [*MISSING, *(pytest.param(action, marks=pytest.mark.extras) for action in MISSING_TOO)]
+)
 def test_with_one_right_less_something_is_refused(box, granted, missing):
     granted(missing)
     assert (MISSING | MISSING_TOO)[missing] <= work(box)
@@ -136,8 +144,8 @@ def test_with_one_right_less_oms_takes_no_task_or_does_not_copy(box, granted, mi
 
 def test_each_right_that_is_granted_is_taken_away_once(box, tmp_path):
     render(box.answers(), tmp_path)
-    given = variables((tmp_path / "s.yaml").read_text(encoding="utf-8"))
-    of_functions = [*(role.document for role in roles(given)), functions_in_huawei(given)]
+    answers = variables((tmp_path / "s.yaml").read_text(encoding="utf-8"))
+    of_functions = [*(role.document for role in roles(answers)), functions_in_huawei(answers)]
     assert actions_of(*of_functions) == MISSING.keys() | MISSING_TOO.keys()
     assert actions_of(source_reader("bucket"), destination_writer("bucket")) == set(OF_OMS)
 

@@ -17,7 +17,7 @@ from sandbox.oss.store import Action
 from sandbox.server.faults import Fault
 from support.documents import Document
 from support.policies import Right, rights
-from support.uploads import migrating, upload
+from support.uploads import record_migration, upload
 from tools.package import ROOT
 
 HOUR = 3600
@@ -85,7 +85,7 @@ def doctor(box: Sandbox) -> None:
 def status(box: Sandbox) -> None:
     """While old objects are on their way."""
     upload(box, "a")
-    migrating(box)
+    record_migration(box)
     del box.oss.actions[:]
     for asked in (b"", b'{"key": "a"}', b'{"acknowledge": true}'):
         box.fc.invoke("status", asked)
@@ -118,7 +118,7 @@ def test_a_functions_policy_allows_what_it_calls_and_nothing_more(box, project, 
     assert refused(calls, granted) == []
     # Each is needed: without it some call would not be allowed.
     for right in granted:
-        assert refused(calls, [one for one in granted if one != right]), f"{right} is needed by nothing"
+        assert refused(calls, [other for other in granted if other != right]), f"{right} is needed by nothing"
 
 
 def deep(box: Sandbox, job: str) -> None:
@@ -148,10 +148,12 @@ def test_only_what_reads_objects_needs_the_right_to_and_it_is_of_the_source_alon
 def test_huaweis_policies_allow_what_is_called_and_nothing_more(box):
     for job in JOBS.values():
         job(box)
-    given = {"destinationBucket": box.destination_bucket}
-    (_, oms), (_, obs) = by_roles(functions_in_huawei(given), "cn-north-4")
-    assert box.oms.actions == {action for one in oms["Statement"] for action in one["Action"]}
-    granted = {(action, to) for one in obs["Statement"] for action in one["Action"] for to in one["Resource"]}
+    answers = {"destinationBucket": box.destination_bucket}
+    (_, oms), (_, obs) = by_roles(functions_in_huawei(answers), "cn-north-4")
+    assert box.oms.actions == {action for statement in oms["Statement"] for action in statement["Action"]}
+    granted = {
+        (action, to) for statement in obs["Statement"] for action in statement["Action"] for to in statement["Resource"]
+    }
     (everything,) = {resource for action, resource in granted if action == "obs:object:GetObject"}
     called = {
         (action.name, f"OBS:*:*:bucket:{action.bucket}" if action.name.startswith("obs:bucket:") else everything)
@@ -159,7 +161,7 @@ def test_huaweis_policies_allow_what_is_called_and_nothing_more(box):
     }
     assert called == granted
     # Without reading objects: OMS's lists, of the sync task and of a migration.
-    *_, (_, obs) = by_roles(functions_in_huawei({**given, "readObjects": "off"}), "cn-north-4")
+    *_, (_, obs) = by_roles(functions_in_huawei({**answers, "readObjects": "off"}), "cn-north-4")
     folders = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
     assert obs["Statement"][-1]["Resource"] == [
         f"OBS:*:*:object:{box.destination_bucket}/{folder}*" for folder in folders
@@ -199,7 +201,7 @@ def table(first: str) -> list[list[str]]:
     return [[cell.content for cell in row] for row in rows]
 
 
-def told(cell: str) -> set[str]:
+def names_in(cell: str) -> set[str]:
     return set(re.findall(r"`(\w+)`", cell))
 
 
@@ -208,14 +210,14 @@ def named(rights: Iterable[Right]) -> set[str]:
 
 
 def test_the_table_of_rights_is_what_the_policies_give(project):
-    rows = {told(row[0]).pop(): row for row in table("source bucket")}
+    rows = {names_in(row[0]).pop(): row for row in table("source bucket")}
     assert set(rows) == {*FUNCTIONS, "trigger"}
     for name, (_, source, log, other, _) in rows.items():
         oss = rights(project, name, "oss")
         in_log = [right for right in oss if "-oms-log" in right.resource]
         of_source = [right for right in oss if right not in in_log]
-        held = [named(some) for some in (of_source, in_log, rights(project, name, "fc"))]
-        assert [told(source), told(log), told(other)] == held, name
+        granted = [named(some) for some in (of_source, in_log, rights(project, name, "fc"))]
+        assert [names_in(source), names_in(log), names_in(other)] == granted, name
         # Only under oms_source_record/, whether by name or by prefix.
         assert all("oms_source_record/" in right.resource + right.prefix for right in in_log), name
 
@@ -243,4 +245,4 @@ def test_names_of_objects_stand_in_the_logs_of_those_functions_that_it_names(box
     named = {
         invocation.function for invocation in box.fc.invocations if any("private/" in line for line in invocation.logs)
     }
-    assert named == {told(row[0]).pop() for row in table("which") if told(row[0])}
+    assert named == {names_in(row[0]).pop() for row in table("which") if names_in(row[0])}

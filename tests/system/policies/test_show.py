@@ -33,8 +33,8 @@ def test_show_says_every_right_and_what_is_no_command_is_a_comment(project):
     granted, removed = show(project), show(project, "--remove")
     show(project, "--json", "console")
     for path in (project / "console").iterdir():
-        for one in json.loads(path.read_text())["Statement"]:
-            assert f"{', '.join(one['Action'])} on {', '.join(one['Resource'])}" in granted
+        for statement in json.loads(path.read_text())["Statement"]:
+            assert f"{', '.join(statement['Action'])} on {', '.join(statement['Resource'])}" in granted
     assert "oms:synctask:createEvent" in granted
     script = r"( *|#.*|case .* esac|tolerate\(\) \{|  (if|elif|else) .*|\}|document=.*|tolerate .* aliyun ram \w+ .*)"
     assert [line for line in f"{granted}\n{removed}".splitlines() if not re.fullmatch(script, line)] == []
@@ -72,11 +72,14 @@ class Aliyun:
     def in_force(self) -> dict[str, Any]:
         """The documents of the policies."""
         policies = self.state["policies"].items()
-        return {name: json.loads(one["versions"][one["told"]["DefaultVersion"]]["document"]) for name, one in policies}
+        return {
+            name: json.loads(policy["versions"][policy["fields"]["DefaultVersion"]]["document"])
+            for name, policy in policies
+        }
 
     def attached(self) -> dict[str, list[str]]:
         """The names of the policies of each role."""
-        return {name: list(one["attached"]) for name, one in self.state["roles"].items()}
+        return {name: list(role["attached"]) for name, role in self.state["roles"].items()}
 
     def run(self, *options: str, shell: str = "bash") -> subprocess.CompletedProcess[str]:
         """What the documents say: `python3 policies/show.py | bash`."""
@@ -112,16 +115,16 @@ def test_a_roles_one_policy_allows_what_each_of_its_functions_needs_and_no_more(
     show(project, "--json", "console")
     merged = json.loads((project / "console" / "oss-oms-sync-function.json").read_text())["Statement"]
     by_purpose = statements(variables((project / "s.yaml").read_text()))
-    needed = [one for purpose, allowed in by_purpose.items() if purpose != "trigger" for one in allowed]
+    needed = [statement for purpose, allowed in by_purpose.items() if purpose != "trigger" for statement in allowed]
 
     # THEN what each function needs is in one of few statements, and each of these is what some function needs
     assert len(merged) < len(needed) / 3
     assert pairs(merged) <= pairs(needed)
-    for one in needed:
-        wide = [other for other in merged if other.get("Condition") == one.get("Condition")]
+    for statement in needed:
+        wide = [other for other in merged if other.get("Condition") == statement.get("Condition")]
         lacking = [
             (action, resource)
-            for action, resource in pairs([one])
+            for action, resource in pairs([statement])
             if not any(action == other and fnmatchcase(resource, pattern) for other, pattern in pairs(wide))
         ]
         assert lacking == []
@@ -130,13 +133,14 @@ def test_a_roles_one_policy_allows_what_each_of_its_functions_needs_and_no_more(
 def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     # GIVEN roles and policies made by what show prints
     done = aliyun.run()
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert done.stderr == ""
     state = aliyun.state
     assert aliyun.attached() == {name: [name] for name in ("my-sync-function", "my-sync-trigger")}
-    trusts = [json.loads(one["told"]["AssumeRolePolicyDocument"]) for one in state["roles"].values()]
+    trusts = [json.loads(role["fields"]["AssumeRolePolicyDocument"]) for role in state["roles"].values()]
     services = [trust["Statement"][0]["Principal"]["Service"] for trust in trusts]
     assert services == [["fc.aliyuncs.com"], ["oss.aliyuncs.com"]]
-    assert {len(one["versions"]) for one in state["policies"].values()} == {1}
+    assert {len(policy["versions"]) for policy in state["policies"].values()} == {1}
     before = aliyun.in_force()
 
     # WHEN another log bucket is named in s.yaml, and RAM keeps no further version of one policy
@@ -147,7 +151,8 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     done = aliyun.run()
 
     # THEN the policies in force are new, and their old versions make room
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert done.stderr == ""
     assert json.dumps(before).replace("photos-oms-log", "other-log") == json.dumps(aliyun.in_force())
     assert list(aliyun.state["policies"]["my-sync-function"]["versions"]) == ["v1", "v3", "v4", "v5", "v6"]
     assert aliyun.state["roles"] == state["roles"]
@@ -171,7 +176,10 @@ def test_the_commands_that_remove_leave_nothing_but_a_role_that_others_use(aliyu
     first, second = aliyun.run("--remove"), aliyun.run("--remove")
 
     # THEN only what the other project needs is left
-    assert (first.returncode, first.stderr, second.returncode, second.stderr) == (0, "", 0, "")
+    assert first.returncode == 0
+    assert first.stderr == ""
+    assert second.returncode == 0
+    assert second.stderr == ""
     assert list(aliyun.state["policies"]) == ["other-forward"]
     assert aliyun.attached() == {"my-sync-function": ["other-forward"]}
     assert "DeleteRole --RoleName my-sync-function: DeleteConflict.Role.Policy" in first.stdout
@@ -183,7 +191,8 @@ def test_what_ram_refuses_is_a_failure_that_ends_the_commands(aliyun, options, a
     aliyun.state = aliyun.state | {"denied": [action]}
     before = aliyun.state
     done = aliyun.run(*options)
-    assert (done.returncode, "ErrorCode: NoPermission" in done.stderr) == (1, True), done.stderr
+    assert done.returncode == 1, done.stderr
+    assert "ErrorCode: NoPermission" in done.stderr
     assert aliyun.state["policies"].keys() == before["policies"].keys()
     assert "trigger" not in done.stdout
     # A terminal into which it is pasted goes on, and stays open.
@@ -208,17 +217,17 @@ def test_what_ram_refuses_is_a_failure_that_ends_the_commands(aliyun, options, a
     ],
     ids=["separate, or given as ARNs", "one for functions and triggers, trusted by both"],
 )
-def test_show_knows_roles_that_are(tmp_path, instead, told):
+def test_show_knows_roles_that_are(tmp_path, instead, lines):
     render(ANSWERS, tmp_path)
     rewrite(tmp_path / "s.yaml", instead)
     granted = show(tmp_path)
-    assert [one for one in told if one not in granted] == []
+    assert [line for line in lines if line not in granted] == []
 
 
 def test_show_reads_vars_however_they_are_written(tmp_path):
     # GIVEN vars as a person would write them, and others of the same name elsewhere
     render(ANSWERS, tmp_path)
-    head, _, rest = (tmp_path / "s.yaml").read_text().partition("vars:")
+    head, _, tail = (tmp_path / "s.yaml").read_text().partition("vars:")
     written = """vars: # ours
     # where
     region: 'cn-hangzhou'
@@ -237,7 +246,7 @@ def test_show_reads_vars_however_they_are_written(tmp_path):
     statusRole: r
     triggerRole: "acs:ram::${config('AccountID')}:role/t"
 """
-    (tmp_path / "s.yaml").write_text(f"{head}{written}\n{rest[rest.index('resources:') :]}\n  logBucket: wrong\n")
+    (tmp_path / "s.yaml").write_text(f"{head}{written}\n{tail[tail.index('resources:') :]}\n  logBucket: wrong\n")
 
     # WHEN show reads them, THEN it is the same as before
     render(ANSWERS, tmp_path / "rendered")
@@ -251,7 +260,7 @@ def test_show_reads_vars_however_they_are_written(tmp_path):
 )
 def test_a_variable_is_what_yaml_reads(written):
     text = f"vars:\n  # ours\n  network: &network\n    region: other\n  objectPrefix: {written}\n  region: here\n"
-    texts = {name: one for name, one in yaml.safe_load(text)["vars"].items() if isinstance(one, str)}
+    texts = {name: value for name, value in yaml.safe_load(text)["vars"].items() if isinstance(value, str)}
     assert variables(text) == texts
 
 
@@ -309,12 +318,14 @@ PREFIX = """vars.objectPrefix is '/photos/' in s.yaml, but no object key begins 
     ],
     ids=ascii,
 )
-def test_what_a_variable_cannot_be_is_told_and_nothing_reaches_the_shell(aliyun, before, after, told):
+def test_what_a_variable_cannot_be_is_told_and_nothing_reaches_the_shell(aliyun, before, after, message):
     rewrite(aliyun.project / "s.yaml", {before: after})
     for options in ((), ("--remove",)):
         done = aliyun.run(*options)
-        assert (done.returncode, done.stdout) == (1, "")
-        assert (told in done.stderr, "touch" in done.stderr) == (True, False), done.stderr
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert message in done.stderr
+        assert "touch" not in done.stderr
     assert not (aliyun.project / "taken").exists()
 
 
@@ -325,7 +336,8 @@ def test_whatever_else_a_variable_holds_reaches_aliyun_as_one_word(aliyun):
 
     # WHEN bash runs what show prints, THEN it is what it was
     done = aliyun.run()
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert done.stderr == ""
     assert aliyun.in_force()["my-sync-function"]["Statement"][0]["Resource"] == [
         f"acs:oss:*:*:{name}/oms_source_record/*"
     ]
@@ -333,26 +345,29 @@ def test_whatever_else_a_variable_holds_reaches_aliyun_as_one_word(aliyun):
     # AND RAM refuses it as the name of a role
     rewrite(aliyun.project / "s.yaml", {FUNCTION_ROLE: f"functionRole: {json.dumps(name)}"})
     done = aliyun.run()
-    assert (done.returncode, "InvalidParameter.RoleName.InvalidChars" in done.stderr) == (1, True)
+    assert done.returncode == 1
+    assert "InvalidParameter.RoleName.InvalidChars" in done.stderr
     assert not (aliyun.project / "taken").exists()
 
 
 def test_what_is_rendered_tells_nobody_to_type_a_secret_on_a_command_line(project):
-    told = (project / "s.yaml").read_text(encoding="utf-8")
-    assert "s secret add" not in told
-    assert "python3 ops.py secrets ALERT_WEBHOOK" in told
+    settings = (project / "s.yaml").read_text(encoding="utf-8")
+    assert "s secret add" not in settings
+    assert "python3 ops.py secrets ALERT_WEBHOOK" in settings
 
 
 def test_show_outside_of_a_project_says_so(tmp_path):
     render(ANSWERS, tmp_path)
     (tmp_path / "s.yaml").unlink()
     done = run_script("policies/show.py", tmp_path)
-    assert (done.returncode, "s.yaml is missing" in done.stderr) == (2, True), done.stderr
+    assert done.returncode == 2, done.stderr
+    assert "s.yaml is missing" in done.stderr
 
 
 def test_a_file_in_the_way_and_a_reader_who_has_seen_enough_end_it_without_a_traceback(aliyun):
     done = run_script("policies/show.py", aliyun.project, "--json", "s.yaml")
-    assert (done.returncode, done.stdout) == (1, "")
+    assert done.returncode == 1
+    assert done.stdout == ""
     assert done.stderr.startswith("[Errno 17] File exists")
     assert aliyun.run(shell=":").stderr == ""
 

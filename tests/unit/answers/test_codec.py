@@ -12,6 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from oss_oms_sync.answers.codec import Digest, UnreadableError, from_json, to_json
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import Text, t
 
 
 class Colour(Enum):
@@ -127,3 +129,35 @@ def test_incomplete_json_is_refused_and_not_filled_in(value: object) -> None:
 def test_a_time_is_written_in_utc() -> None:
     there = datetime.fromisoformat("2026-01-31T16:00:00+08:00")
     assert to_json(Inner(there, None)) == {"at": "2026-01-31T08:00:00Z", "share": None}
+
+
+@dataclass(frozen=True)
+class Advice:
+    text: Text
+
+
+DEEP, KEY = Step("compare", {"deep": True}), Step("replay", {"key": "{0} it's"})
+
+
+def test_text_keeps_its_steps_and_is_readable_without_them():
+    advice = Advice(t("{a}, {b}, {c}, {odd}", a=Step("compare"), b=DEEP, c=KEY, odd="{0} {"))
+    written = json.loads(json.dumps(to_json(advice)))
+    commands = ["compare", "compare --deep", """replay --key '{0} it'"'"'s'"""]
+    typed = ", ".join(f"python3 ops.py {command}" for command in commands)
+    assert written["text"] == written["text_zh"] == f"{typed}, {{0}} {{"
+    assert [step["job"] for step in written["text_steps"]] == ["compare", "compare", "replay"]
+    text = from_json(Advice, written).text
+    assert text.steps == [Step("compare"), DEEP, KEY]
+    assert text.of("zh", lambda step: f"<{step.job}>") == "<compare>, <compare>, <replay>, {0} {"
+    assert to_json(Advice(text)) == written
+
+
+def test_text_without_a_step_has_no_field_for_steps():
+    assert to_json(t("{a}", a=1)) == {"en": "1", "zh": "1"}
+    assert from_json(Text, {"en": "{a}", "zh": "{b}"}).zh == "{b}"
+
+
+@pytest.mark.parametrize("steps", [None, "x", [{"job": "compare"}], [{"job": 1, "options": {}}]])
+def test_steps_of_another_form_are_refused(steps):
+    with pytest.raises(UnreadableError):
+        from_json(Text, {"en": "a", "zh": "b", "steps": steps})

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from oss_oms_sync.answers import text
+from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import AtLeast, Text, same, sentences, t
 from tools.package import ROOT
 
@@ -102,7 +104,17 @@ def test_lists(names, listed, both, either, chinese):
 def test_a_text_within_a_text_is_in_the_same_language(monkeypatch):
     monkeypatch.setattr(text, "_chinese", lambda: {"It failed: {why}": "失败：{why}", "too large": "过大"})
     failure = t("It failed: {why}", why=[t("too large"), same("{n}")])
-    assert failure.to_json() == {"en": "It failed: too large, {n}", "zh": "失败：过大、{n}"}
+    assert to_json(failure) == {"en": "It failed: too large, {n}", "zh": "失败：过大、{n}"}
+
+
+COMPARE = Step("compare", {"deep": True})
+
+
+def test_step_in_a_text_is_printed_for_the_reader_of_the_text():
+    text = t("First {step}. {then}", step=Step("status"), then=sentences(t("Do: {it}", it=COMPARE), t("One.")))
+    assert text.en == "First python3 ops.py status. Do: python3 ops.py compare --deep. One."
+    assert text.of("en", lambda step: f"<{step.job}>") == "First <status>. Do: <compare>. One."
+    assert [part for part in text.parts("zh") if isinstance(part, Step)] == text.steps == [Step("status"), COMPARE]
 
 
 FIRST, SECOND, DO = t("One."), t("Two."), t("Do: {it}", it="x")
@@ -120,7 +132,7 @@ FIRST, SECOND, DO = t("One."), t("Two."), t("Do: {it}", it="x")
 )
 def test_sentences_follow_one_another(monkeypatch, parts, english, chinese):
     monkeypatch.setattr(text, "_chinese", lambda: {"One.": "一。", "Two.": "二。", "Do: {it}": "执行：{it}"})
-    assert sentences(*parts).to_json() == {"en": english, "zh": chinese}
+    assert to_json(sentences(*parts)) == {"en": english, "zh": chinese}
 
 
 @pytest.mark.parametrize("hostile", ["{n}", "{n:key|keys}", "{0}", "}{", "%s", "\n"])
@@ -190,4 +202,7 @@ def test_a_phrase_without_its_chinese_is_said_in_english():
 
 
 def test_a_text_that_was_read_from_an_answer_is_said_as_it_came():
-    assert [Text("{n} keys", "{n} 个对象").of(language) for language in ("en", "zh")] == ["{n} keys", "{n} 个对象"]
+    assert [Text("{n} keys", {"n": 2}, "{n} 个对象").of(language) for language in ("en", "zh")] == [
+        "2 keys",
+        "2 个对象",
+    ]

@@ -89,7 +89,7 @@ def test_rechecks_send_due_objects_once_for_each_cutover_if_open(world):
     def recheck_missing(**asked: str) -> set[str]:
         """Return the missing keys of a recheck, long after the last recheck."""
         missing_count = classes(again(world, **asked))["missing"]
-        while world.task.held:
+        while world.task.withheld:
             world.fail_copy()
         world.later(2 * HOUR)
         return {*missing_count}

@@ -13,7 +13,7 @@ import pytest
 from oss_oms_sync.answers.task_group import LISTED_A_SECOND, max_submissions
 from oss_oms_sync.clock import timestamp
 from support.compare_world import CompareWorld, classes
-from support.task_group import DONE, FAILED, PAUSED, begun, over, says
+from support.task_group import DONE, FAILED, PAUSED, answer_group, begin_migration, end_migration
 from support.world import HOUR, MINUTE
 
 
@@ -43,7 +43,7 @@ def compare(world: CompareWorld) -> dict[str, object]:
 
 
 def test_what_a_group_will_copy_is_left_to_it_and_what_came_later_is_not(world):
-    begun(world)
+    begin_migration(world)
     result = compare(world)
     assert classes(result) == {"migrating": ["old/1", "old/2"], "missing": ["new"]}
     assert world.sent() == {"new"}
@@ -51,21 +51,21 @@ def test_what_a_group_will_copy_is_left_to_it_and_what_came_later_is_not(world):
 
     # WHEN the group has copied an object and is finished, THEN the other is sent
     world.write("old/1", "A")
-    over(world, "done")
+    end_migration(world, "done")
     assert "old/2" in classes(compare(world))["missing"]
     assert world.sent() == {"new", "old/2"}
 
 
 def test_reconcile_leaves_objects_to_a_group_and_counts_copies_as_covered(world):
-    begun(world)
+    begin_migration(world)
     result = ask(world, "reconcile")
     assert (result["migrating"], result["submitted"], world.sent()) == (2, 1, {"new"})
-    over(world, "done")
+    end_migration(world, "done")
     result = ask(world, "reconcile")
     assert (result["migrating"], result["covered"], result["submitted"]) == (2, 1, 0)
 
     # AND equally if replay has the failed copies, as their failed records show
-    over(world, "resent", failed=1)
+    end_migration(world, "resent", failed=1)
     assert ask(world, "reconcile")["submitted"] == 0
 
     # AND the option to send all objects sends them
@@ -74,7 +74,7 @@ def test_reconcile_leaves_objects_to_a_group_and_counts_copies_as_covered(world)
 
 @pytest.mark.parametrize(("how", "failed"), [("removed", 0), ("refused", 0), ("done", 1)])
 def test_what_one_that_was_ended_may_not_have_copied_is_sent(world, how, failed):
-    over(world, how, failed=failed)
+    end_migration(world, how, failed=failed)
     assert ask(world, "reconcile")["submitted"] == 3
     world.oms.accepted.clear()
     world.later(2 * HOUR)
@@ -84,13 +84,13 @@ def test_what_one_that_was_ended_may_not_have_copied_is_sent(world, how, failed)
 
 @pytest.mark.parametrize("status", [PAUSED, FAILED, DONE, 4, 7, 8, 9])
 def test_nothing_is_left_to_one_that_does_not_copy_now(world, status):
-    begun(world, status)
+    begin_migration(world, status)
     assert (classes(compare(world)), len(world.sent())) == (ALL, 3)
 
 
 @pytest.mark.parametrize("unknown", ["no right", "no group", "no answer", "no id", "no text"])
 def test_beside_a_group_in_an_unknown_state_all_objects_are_sent(world, unknown):
-    begun(world, **({"group": ""} if unknown == "no id" else {}))
+    begin_migration(world, **({"group": ""} if unknown == "no id" else {}))
     match unknown:
         case "no group":
             world.oms.faults.clear()
@@ -98,7 +98,7 @@ def test_beside_a_group_in_an_unknown_state_all_objects_are_sent(world, unknown)
             world.oms.faults.clear()
             world.oms.deny("oms:taskgroup:get")
         case "no answer":
-            says(world, {"group_id": "g", "status": 77})
+            answer_group(world, {"group_id": "g", "status": 77})
         case "no text":
             world.keep(f"state/migrate-{world.settings.project}.json", "what?")
     result = compare(world)
@@ -106,9 +106,9 @@ def test_beside_a_group_in_an_unknown_state_all_objects_are_sent(world, unknown)
 
 
 def test_a_pass_keeps_to_what_it_learned_and_judging_again_learns_anew(world):
-    begun(world)
+    begin_migration(world)
     assert "migrating" in classes(compare(world))
-    over(world, "done")
+    end_migration(world, "done")
     world.later(1)
     assert classes(world.compare({"again": True}))["missing"] == ["old/1", "old/2"]
 
@@ -119,11 +119,13 @@ def test_an_object_only_in_obs_was_deleted_if_a_group_had_copied_it(world):
         world.there.modified[key] -= int(ago)
     nothing, both, deleted = "0" * 64, {"unknown": ["gone", "theirs"]}, {"deleted_at_source": ["gone"]}
     for digest, expected in (("", both), (nothing, deleted)):
-        begun(world, found_without=digest)
+        begin_migration(world, found_without=digest)
         assert expected.items() <= classes(compare(world)).items()
     # The object arrived while a group ran that is finished now, or after that.
     for minutes, expected in ((0, deleted), (45, both)):
-        over(world, "done", found_without=nothing, ended=timestamp(world.clock.now() - timedelta(minutes=minutes)))
+        end_migration(
+            world, "done", found_without=nothing, ended=timestamp(world.clock.now() - timedelta(minutes=minutes))
+        )
         assert expected.items() <= classes(compare(world)).items()
 
 
@@ -153,7 +155,7 @@ def test_a_paused_group_is_what_copies_too_many(mocker):
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
     world = CompareWorld()
     world.upload("old", minutes_ago=1500)
-    begun(world, PAUSED)
+    begin_migration(world, PAUSED)
     assert (compare(world)["step"], world.sent()) == ({"job": "migrate", "options": {"go_on": True}}, set())
 
 

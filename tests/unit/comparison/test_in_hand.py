@@ -18,14 +18,14 @@ def world() -> CertifyWorld:
 def accept(world: CertifyWorld, *keys: str, fault: CopyFault | None = None) -> None:
     """OMS accepts objects that are twenty minutes older."""
     for key in keys:
-        world.task.copies.then(fault or CopyFault.held())
+        world.task.copies.then(fault or CopyFault.withheld())
         world.put(key, "1", fate="copied")
         world.source.modified[key] -= 20 * MINUTE
 
 
 def copy_first(world: CertifyWorld) -> None:
     """OMS copies the first of what it has accepted."""
-    copy = world.task.held[0]
+    copy = world.task.withheld[0]
     world.task.begin(copy)
     world.task.end(copy)
 

@@ -13,7 +13,7 @@ import pytest
 from oss_oms_sync.clock import timestamp
 from support.compare_world import CompareWorld, classes
 from support.law import EXTRAS, seeds_of
-from support.task_group import COPYING, DONE, FAILED, PAUSED, begun, over
+from support.task_group import COPYING, DONE, FAILED, PAUSED, begin_migration, end_migration
 from support.world import DAY, HOUR, MINUTE
 
 KEYS = [f"k{number}" for number in range(8)]
@@ -41,7 +41,7 @@ class Beside(CompareWorld):
         if self.left is None:
             self.left, self.has_failed = [key for key in KEYS if self.there_is(key)], False
             self.began = timestamp(self.clock.now())
-            begun(self, COPYING, begun=self.began)
+            begin_migration(self, COPYING, begun=self.began)
 
     def copy_object(self) -> None:
         """Copy an object, also over an object that came meanwhile."""
@@ -62,12 +62,12 @@ class Beside(CompareWorld):
         if status is None:
             self.end()
         else:
-            begun(self, status, begun=self.began)
+            begin_migration(self, status, begun=self.began)
 
     def end(self) -> None:
         if self.left is not None:
             how = "removed" if self.left or self.has_failed else "done"
-            over(self, how, run=f"{self.dice.randrange(16**6):x}", begun=self.began)
+            end_migration(self, how, run=f"{self.dice.randrange(16**6):x}", begun=self.began)
             self.left = None
 
     def ask_job(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ops.command_line import cli
-from support.ops import Seen, StandInTool
+from support.ops import Console, StandInTool
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def command(monkeypatch, tmp_path) -> Callable[..., int]:
     """Run a command of `ops.py` in its own folder and a given session; return the exit code."""
     monkeypatch.chdir(tmp_path)
 
-    def command(console: Seen, name: str, *words: str) -> int:
+    def command(console: Console, name: str, *words: str) -> int:
         monkeypatch.setattr(cli.call, "caller", lambda template, folder: console.session.caller)
         monkeypatch.setattr(cli, "Screen", lambda clock: console.session.screen)
         return cli.main([name, "--lang", console.session.lang, *words], console.clock)
@@ -36,8 +36,8 @@ def run(command):
     """Run a command of `ops.py` against `caller`; return the exit code, the output and the messages."""
 
     def run(caller: object, *words: str, lang: str = "en") -> tuple[int, str, str]:
-        console = Seen(caller, lang=lang)
-        return command(console, *words), console.out.getvalue(), console.said
+        console = Console(caller, lang=lang)
+        return command(console, *words), console.out.getvalue(), console.messages
 
     return run
 

@@ -11,7 +11,7 @@ import pytest
 from ops.clouds import keys
 from ops.errors import ToolError, UsageError
 from ops.functions.call import Tool
-from support.ops import Seen, lacks
+from support.ops import Console, missing_parts
 
 S_YAML = """vars:
   region: cn-hangzhou
@@ -37,9 +37,9 @@ def keep(tmp_path):
     def keep(*names: str, typed: str | None = None, template=None) -> tuple[dict[str, str], str]:
         kept: dict[str, str] = {}
         store = SimpleNamespace(keep_secret=kept.__setitem__, forget_secret=kept.pop, secrets=kept.keys)
-        console = Seen(store, typed=typed)
+        console = Console(store, typed=typed)
         keys.keep(console.session, Namespace(name=list(names), template=template), tmp_path)
-        return kept, console.out.getvalue() + console.said
+        return kept, console.out.getvalue() + console.messages
 
     return keep
 
@@ -49,7 +49,8 @@ def test_values_of_the_environment_are_stored_under_names_of_s_yaml(keep, monkey
         monkeypatch.setenv(name, value)
     kept, shown = keep()
     assert kept == {f"sync_{name}": value for name, value in VALUES.items()}
-    assert (lacks(shown, *VALUES.values()), shown.endswith("s deploy -y\n")) == ([*VALUES.values()], True)
+    assert shown.endswith("s deploy -y\n")
+    assert missing_parts(shown, *VALUES.values()) == [*VALUES.values()]
 
 
 def test_terminal_asks_for_missing_secrets_without_echo(keep, monkeypatch):
@@ -57,7 +58,8 @@ def test_terminal_asks_for_missing_secrets_without_echo(keep, monkeypatch):
     asked = []
     monkeypatch.setattr("getpass.getpass", lambda prompt, stream: asked.append(prompt) or " SK0002\n")
     kept, shown = keep("HW_AK", "HW_SK", typed="")
-    assert (kept, "SK0002" in shown) == ({"sync_HW_AK": "AK0001", "sync_HW_SK": "SK0002"}, False)
+    assert "SK0002" not in shown
+    assert kept == {"sync_HW_AK": "AK0001", "sync_HW_SK": "SK0002"}
     assert [prompt.partition(" ")[0] for prompt in asked] == ["HW_SK"]
 
 

@@ -11,9 +11,19 @@ from ops.errors import OpsError, ToolError
 from ops.session import duration, run_pass
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.text import Text
-from support.ops import NASTY, OPS, FakeCaller, Seen, a_pass, compared, lacks, open_compare, open_pass
+from support.ops import (
+    NASTY,
+    OPS,
+    Console,
+    FakeCaller,
+    compare_answer,
+    missing_parts,
+    open_compare_answer,
+    open_pass_answer,
+    pass_answer,
+)
 
-BROKEN = ToolError(Text("broken", "坏了"), Text("mend it", "修复"))
+BROKEN = ToolError(Text("broken", chinese="坏了"), Text("mend it", chinese="修复"))
 
 
 @pytest.fixture(autouse=True)
@@ -21,39 +31,39 @@ def quick(monkeypatch):
     monkeypatch.setattr(session, "_REDRAW_SECONDS", 0.001)
 
 
-RESTS = open_pass(stop="storage", stopped="the log bucket refuses")
-REFUSED = open_pass(stop="refused", stopped="OMS refuses every key: ACCOUNT. Pay")
-NO_REASON = open_pass(stop=None, stopped=None, next="The pass has 10000 pieces")
-SUPERSEDED = open_compare(stop="superseded", stopped="a newer pass of these keys has begun")
+RESTS = open_pass_answer(stop="storage", stopped="the log bucket refuses")
+REFUSED = open_pass_answer(stop="refused", stopped="OMS refuses every key: ACCOUNT. Pay")
+NO_REASON = open_pass_answer(stop=None, stopped=None, next="The pass has 10000 pieces")
+SUPERSEDED = open_compare_answer(stop="superseded", stopped="a newer pass of these keys has begun")
 
 
 @pytest.mark.parametrize(
     ("job", "answers", "pauses", "message"),
     [
-        ("reconcile", [a_pass()], 0, ""),
-        ("compare", [*[open_compare()] * 7, compared()], 0, ""),
+        ("reconcile", [pass_answer()], 0, ""),
+        ("compare", [*[open_compare_answer()] * 7, compare_answer()], 0, ""),
         ("reconcile", [REFUSED] * 3, 2, "reconcile rests: OMS refuses every key: ACCOUNT. Pay."),
         (
             "reconcile",
-            [RESTS, RESTS, open_pass(), RESTS, RESTS, a_pass()],
+            [RESTS, RESTS, open_pass_answer(), RESTS, RESTS, pass_answer()],
             4,
             "reconcile rests: the log bucket refuses.",
         ),
         ("reconcile", [NO_REASON] * 3, 2, "reconcile rests: The pass has 10000 pieces."),
         (
             "compare",
-            [SUPERSEDED, open_compare(), SUPERSEDED, compared()],
+            [SUPERSEDED, open_compare_answer(), SUPERSEDED, compare_answer()],
             2,
             "compare rests: a newer pass of these keys has begun.",
         ),
         (
             "compare",
-            [*[SUPERSEDED, open_compare(), open_compare()] * 2, SUPERSEDED],
+            [*[SUPERSEDED, open_compare_answer(), open_compare_answer()] * 2, SUPERSEDED],
             2,
             "compare rests: a newer pass of these keys has begun.",
         ),
-        ("reconcile", [open_pass(stop="closed", stopped="it says why")], 0, ""),
-        ("reconcile", [open_pass(stop="too_large", stopped="it says why")], 0, ""),
+        ("reconcile", [open_pass_answer(stop="closed", stopped="it says why")], 0, ""),
+        ("reconcile", [open_pass_answer(stop="too_large", stopped="it says why")], 0, ""),
     ],
     ids=[
         *(
@@ -68,13 +78,13 @@ SUPERSEDED = open_compare(stop="superseded", stopped="a newer pass of these keys
 def test_pass_is_called_to_its_end_and_a_few_times_after_a_stop(job, answers, pauses, message):
     # GIVEN these answers; a further call would end the pass as well
     """Call a pass until it ends; after a stop pause, and give up after a few attempts."""
-    console = Seen(FakeCaller(**{job: [*answers, a_pass() if job == "reconcile" else compared()]}))
+    console = Console(FakeCaller(**{job: [*answers, pass_answer() if job == "reconcile" else compare_answer()]}))
     answer = to_json(run_pass(console.session, job, {"restart": True, "prefix": "a"}))
     # A comparison has more fields than the answer that is compared.
     assert answer == {name: answers[-1][name] for name in (answer if job == "compare" else answers[-1])}
     assert console.caller.payloads(job) == [{"restart": True, "prefix": "a"}, *[{"prefix": "a"}] * (len(answers) - 1)]
     assert console.clock.slept == [30.0] * pauses
-    assert console.said.splitlines()[:1] == [f"{message} It is tried again in 30 seconds"] * bool(message)
+    assert console.messages.splitlines()[:1] == [f"{message} It is tried again in 30 seconds"] * bool(message)
 
 
 class Working:
@@ -88,7 +98,7 @@ class Working:
     def ask(self, job, payload):
         if "look" not in payload:
             assert self._looked.wait(30)
-            return compared()
+            return compare_answer()
         self.payloads.append(payload)
         look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if len(self.looks) == 1:
@@ -98,7 +108,7 @@ class Working:
         return look
 
 
-def passing(console: Seen) -> None:
+def passing(console: Console) -> None:
     """Advance the clock by a second at each reading."""
 
     def monotonic() -> float:
@@ -110,8 +120,8 @@ def passing(console: Seen) -> None:
 
 def test_progress_of_the_pass_is_shown_meanwhile():
     # GIVEN a terminal, and a pass whose first progress is an older pass, and whose second is an error
-    caller = Working(a_pass(), BROKEN, open_pass(), open_pass(share=0.5))
-    console = Seen(caller, typed="")
+    caller = Working(pass_answer(), BROKEN, open_pass_answer(), open_pass_answer(share=0.5))
+    console = Console(caller, typed="")
     passing(console)
 
     # WHEN the command waits for the pass
@@ -121,21 +131,21 @@ def test_progress_of_the_pass_is_shown_meanwhile():
     assert len(caller.payloads) >= 3
     assert all(payload == {"prefix": "a/", "look": True} for payload in caller.payloads)
     expected = ("begins", "34%, 1,000 objects, 100 objects a minute, 12 min left")
-    assert lacks(console.said, *expected, "\n") == ["\n"]
+    assert missing_parts(console.messages, *expected, "\n") == ["\n"]
 
 
 def test_progress_without_a_terminal_is_a_line_a_minute():
-    caller = Working(*[open_pass()] * 20)
-    console = Seen(caller, lang="zh")
+    caller = Working(*[open_pass_answer()] * 20)
+    console = Console(caller, lang="zh")
     passing(console)
     run_pass(console.session, "compare", {})
-    lines = console.said.splitlines()
+    lines = console.messages.splitlines()
     assert len(lines) == pytest.approx(console.clock.seconds / 60, abs=2)
     assert lines[-1].endswith("：34%、1,000 个对象、每分钟 100 个对象、预计还需 12 分钟")
 
 
 def test_interrupted_pass_has_the_command_that_shows_its_progress():
-    console = Seen(FakeCaller(compare=KeyboardInterrupt()))
+    console = Console(FakeCaller(compare=KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         run_pass(console.session, "compare", {"restart": True, "deep": True, "prefix": f"a {NASTY}"})
     hint, sentence = console.session.hint, "compare goes on in the cloud. See how far it is:"

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import pytest
 
 from ops.terminal import COLOURS, Line, Marked, Screen, Whole, escaped, width, wrapped
-from support.ops import NASTY, FakeClock, Seen
+from support.ops import NASTY, Console, FakeClock
 
 
 def controls(text: str) -> set[str]:
@@ -19,7 +19,7 @@ def controls(text: str) -> set[str]:
 
 def shown(lines: Iterable[Line], typed: str | None = "") -> str:
     """Print the lines as an answer and return the output; without `typed` there is no terminal."""
-    console = Seen(typed=typed)
+    console = Console(typed=typed)
     console.session.screen.answer(lines)
     return console.out.getvalue()
 
@@ -38,7 +38,7 @@ def test_control_characters_are_escaped(text, written):
 
 @pytest.mark.parametrize("typed", [None, ""], ids=["elsewhere", "on a terminal"])
 def test_keys_are_escaped_in_lines_questions_and_progress(typed):
-    console = Seen(typed=typed)
+    console = Console(typed=typed)
     screen = console.session.screen
     screen.answer([NASTY, Marked(NASTY, NASTY, "nothing known", NASTY)])
     screen.say(NASTY)
@@ -47,7 +47,7 @@ def test_keys_are_escaped_in_lines_questions_and_progress(typed):
     screen.progress(NASTY)
     assert screen.ask(NASTY) == ""
     # Only the rewritten line begins with a return.
-    messages = console.said if typed is None else console.said.replace("\r", "")
+    messages = console.messages if typed is None else console.messages.replace("\r", "")
     assert controls(console.out.getvalue() + messages) == set()
 
 
@@ -67,27 +67,27 @@ def test_colours_are_only_for_terminals_that_want_them(mocker, environment, type
 
 
 def test_progress_on_a_terminal_is_a_rewritten_line_that_disappears():
-    console = Seen(typed="")
+    console = Console(typed="")
     screen = console.session.screen
     screen.begin()
     for text in ("a long line of progress", "short"):
         screen.progress(text)
     screen.say("done")
-    assert console.said == "\ra long line of progress\rshort" + " " * 18 + "\r       \rdone\n"
+    assert console.messages == "\ra long line of progress\rshort" + " " * 18 + "\r       \rdone\n"
 
 
 def test_progress_fits_the_terminal_in_chinese_too(monkeypatch):
     monkeypatch.setenv("COLUMNS", "13")
-    console = Seen(typed="")
+    console = Console(typed="")
     console.session.screen.progress("每分钟两千个对象")
-    assert console.said == "\r每分钟两千"
+    assert console.messages == "\r每分钟两千"
 
 
 def test_terminal_without_columns_has_the_default_number(monkeypatch):
     monkeypatch.setattr("shutil.get_terminal_size", lambda **_: os.terminal_size((0, 0)))
-    console = Seen(typed="")
+    console = Console(typed="")
     console.session.screen.progress("x" * 100)
-    assert console.said == "\r" + "x" * 77
+    assert console.messages == "\r" + "x" * 77
 
 
 STEP = "      -> python3 ops.py cutover --frozen-since 2026-01-31T08:00:00Z --deep --restart"
@@ -137,12 +137,12 @@ def test_off_a_terminal_no_line_is_broken(monkeypatch):
 
 
 def test_progress_elsewhere_is_a_line_a_minute():
-    console = Seen()
+    console = Console()
     console.session.screen.begin()
     for second in range(200):
         console.clock.seconds = second
         console.session.screen.progress(f"{second}")
-    assert console.said == "60\n120\n180\n"
+    assert console.messages == "60\n120\n180\n"
 
 
 def test_characters_outside_the_encoding_are_escaped():

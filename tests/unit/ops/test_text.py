@@ -16,7 +16,19 @@ from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.pass_answers import Deep, PassAnswer
 from oss_oms_sync.errors import Reason
 from support.answers import answer
-from support.ops import NASTY, OPS, REPLAYED, STORY, Seen, a_pass, compared, lacks, open_pass, report, sides
+from support.ops import (
+    NASTY,
+    OPS,
+    REPLAY_ANSWER,
+    STORY,
+    Console,
+    compare_answer,
+    missing_parts,
+    open_pass_answer,
+    pass_answer,
+    report,
+    sides,
+)
 from unit.ops.certificates import IDS, rehearsal, sealed
 from unit.ops.certificates import certificate as a_certificate
 from unit.ops.web_page import hostile
@@ -24,7 +36,7 @@ from unit.ops.web_page import hostile
 
 def text(lines) -> str:
     """Print lines without a terminal and return the output."""
-    console = Seen()
+    console = Console()
     console.session.screen.answer(lines)
     return console.out.getvalue()
 
@@ -84,7 +96,7 @@ def test_status_has_numbers_remedies_and_sums():
         report()["fixes"]["THROTTLED"]["en"],
     )
     assert out.startswith("Behind\n  Now behind.\n")
-    assert lacks(out, *parts, "never said") == ["never said"]
+    assert missing_parts(out, *parts, "never said") == ["never said"]
 
 
 def test_bytes_are_printed_in_full():
@@ -193,8 +205,8 @@ BOTH_WAYS = ("ops.py migrate\n", "ops.py reconcile --all\n")
 NOT_SENT = ("1,234 objects that are missing were not sent", *BOTH_WAYS)
 ACKNOWLEDGED = report(copying={**report()["copying"], "acknowledged": "2026-01-01T12:00:00Z"})
 WHAT_FAILED = {"failed": 2, "oldest_failure": "2026-01-01T00:00:00Z", "by_reason": {"THROTTLED": 2}}
-LEFT = {**REPLAYED, "taken": 5, "accepted": 3, **WHAT_FAILED, "stop": "time", "stopped": "the time is up"}
-SUSPICIOUS = compared(
+LEFT = {**REPLAY_ANSWER, "taken": 5, "accepted": 3, **WHAT_FAILED, "stop": "time", "stopped": "the time is up"}
+SUSPICIOUS = compare_answer(
     {"suspicious": sides(2, 2, "a"), "unknown": sides(0, 2, "u")},
     remedies={"suspicious": {"en": "Read them.", "zh": "请读取。"}},
 )
@@ -234,14 +246,14 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
                 "    THROTTLED        2\n",
             ],
         ),
-        (replay_lines, REPLAYED, "zh", ["没有待重发的对象。\n"]),
-        (reconcile_lines, open_pass(), "zh", ["  提前停止：本次调用时间已用尽 ("]),
-        (reconcile_lines, a_pass(**TOO_MANY), "en", NOT_SENT),
-        (compare_lines, compared(**TOO_MANY), "en", NOT_SENT),
-        (reconcile_lines, a_pass(**TOO_MANY), "zh", ["有 1,234 个缺失的对象未补交", *BOTH_WAYS]),
+        (replay_lines, REPLAY_ANSWER, "zh", ["没有待重发的对象。\n"]),
+        (reconcile_lines, open_pass_answer(), "zh", ["  提前停止：本次调用时间已用尽 ("]),
+        (reconcile_lines, pass_answer(**TOO_MANY), "en", NOT_SENT),
+        (compare_lines, compare_answer(**TOO_MANY), "en", NOT_SENT),
+        (reconcile_lines, pass_answer(**TOO_MANY), "zh", ["有 1,234 个缺失的对象未补交", *BOTH_WAYS]),
         (
             reconcile_lines,
-            a_pass(is_migration_unknown=True),
+            pass_answer(is_migration_unknown=True),
             "en",
             ["A migration of the old objects is not over. How far it is, is not known."],
         ),
@@ -249,7 +261,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
         (compare_lines, SUSPICIOUS, "zh", ["  可疑：请读取。\n"]),
         (
             compare_lines,
-            compared({"equal_size": sides(4, 4)}, deep=READ),
+            compare_answer({"equal_size": sides(4, 4)}, deep=READ),
             "en",
             [
                 *("  4 could not be read: archived, or encrypted", "      'archived'\n"),
@@ -269,7 +281,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
 )
 def test_main_facts_of_an_answer_are_in_the_language_requested(view, answer, lang, expected):
     # At most five keys are shown; the sixth is 'f'.
-    assert lacks(text(view(answer, lang)), *expected, "'f'") == ["'f'"]
+    assert missing_parts(text(view(answer, lang)), *expected, "'f'") == ["'f'"]
 
 
 def test_long_key_does_not_widen_other_rows():
@@ -279,10 +291,10 @@ def test_long_key_does_not_widen_other_rows():
 
 
 def test_reconcile_reports_its_result_or_progress():
-    out = text(pass_lines(a_pass(), "en"))
+    out = text(pass_lines(pass_answer(), "en"))
     assert out.startswith("The pass has ended.\n  scanned: 1,000\n  accepted by OMS: 1,000\n")
     assert "  pass: 2026-01-31T09:00:00Z – 2026-01-31T09:10:00Z, took 10 min, 100 objects a minute\n" in out
-    trial = a_pass(**NONE, missing=[*"abcdefg", NASTY])
+    trial = pass_answer(**NONE, missing=[*"abcdefg", NASTY])
     first = text(pass_lines(trial, "en")).partition("It would send, first:\n")[2].splitlines()
     assert (first[:7], len(first)) == ([f"      {key!r}" for key in "abcdefg"], 8)
 
@@ -291,13 +303,13 @@ LACKING = {"missing": sides(3, 0, "a", "b", "c", "d", "e", "f"), "unknown": side
 
 
 def test_compare_shows_classes_with_objects_and_first_unequal_keys():
-    out = text(pass_lines(compared({**LACKING, "older": sides(0, 0)}, amended="2026-01-31T09:30:00Z"), "en"))
+    out = text(pass_lines(compare_answer({**LACKING, "older": sides(0, 0)}, amended="2026-01-31T09:30:00Z"), "en"))
     judged = ("  keys judged again: 2026-01-31T09:30:00Z\n", "  In OBS up to: 2026-01-31T08:59:00Z", *LAG)
-    assert lacks(out, *judged, "  missing\n      'a'\n      'b'\n") == []
+    assert missing_parts(out, *judged, "  missing\n      'a'\n      'b'\n") == []
     rows = "\n".join(" ".join(line.split()) for line in out.splitlines())
     equal = "\nequal contents equal_contents 1,000 10,000 bytes 1,000 10,000 bytes\n"
-    assert lacks(rows, equal, "\nmissing missing 3 30 bytes 0 0 bytes\n") == []
-    assert lacks(out, "'f'", "older") == ["'f'", "older"]
+    assert missing_parts(rows, equal, "\nmissing missing 3 30 bytes 0 0 bytes\n") == []
+    assert missing_parts(out, "'f'", "older") == ["'f'", "older"]
 
 
 NOTHING = "Nothing is in scope: see whether the source bucket, the prefix or the suffix has a typo."
@@ -310,46 +322,54 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
 @pytest.mark.parametrize(
     ("answer", "code", "title"),
     [
-        (compared(), 0, "All is in OBS, with equal contents."),
-        (compared(LACKING), 1, "Not all is in OBS."),
-        (compared({"moving": sides(1, 0)}), 3, "Some of it is still on its way."),
-        (compared({"arriving": sides(0, 1)}), 3, "Some of it is still on its way."),
-        (compared({"in_flight": sides(1, 0), "older": sides(1, 1)}), 1, "Not all is in OBS."),
+        (compare_answer(), 0, "All is in OBS, with equal contents."),
+        (compare_answer(LACKING), 1, "Not all is in OBS."),
+        (compare_answer({"moving": sides(1, 0)}), 3, "Some of it is still on its way."),
+        (compare_answer({"arriving": sides(0, 1)}), 3, "Some of it is still on its way."),
+        (compare_answer({"in_flight": sides(1, 0), "older": sides(1, 1)}), 1, "Not all is in OBS."),
         # In a closed project, or if it is REJECTED, no function resends it.
-        (compared({"failed_before": sides(1, 0)}), 1, "Not all is in OBS."),
+        (compare_answer({"failed_before": sides(1, 0)}), 1, "Not all is in OBS."),
         (
-            compared({"in_flight": sides(1, 0), "equal_size": sides(1, 1)}),
+            compare_answer({"in_flight": sides(1, 0), "equal_size": sides(1, 1)}),
             3,
             "Some of it is still on its way, and not all of the rest is proven to be equal.",
         ),
-        (compared(EMPTY, found_nothing=True), 3, NOTHING),
-        (compared({**EMPTY, "outside": sides(9, 9), "oms_own": sides(0, 9)}, found_nothing=True), 3, NOTHING),
+        (compare_answer(EMPTY, found_nothing=True), 3, NOTHING),
+        (compare_answer({**EMPTY, "outside": sides(9, 9), "oms_own": sides(0, 9)}, found_nothing=True), 3, NOTHING),
         *(
-            (compared({**EMPTY, name: sides(0, 3)}, found_nothing=True), 3, EMPTIED)
+            (compare_answer({**EMPTY, name: sides(0, 3)}, found_nothing=True), 3, EMPTIED)
             for name in ("deleted_at_source", "unknown", "arriving")
         ),
-        (compared(LACKING, **{"pass": None}), 1, "Not all is in OBS."),
-        (a_pass(found_nothing=True), 3, NOTHING),
-        (compared({"equal_size": sides(1, 1)}), 3, "Nothing is known to lack, but not all is proven to be equal."),
+        (compare_answer(LACKING, **{"pass": None}), 1, "Not all is in OBS."),
+        (pass_answer(found_nothing=True), 3, NOTHING),
         (
-            compared({"oms_own": sides(0, 9), "deleted_at_source": sides(0, 2)}),
+            compare_answer({"equal_size": sides(1, 1)}),
+            3,
+            "Nothing is known to lack, but not all is proven to be equal.",
+        ),
+        (
+            compare_answer({"oms_own": sides(0, 9), "deleted_at_source": sides(0, 2)}),
             0,
             "All is in OBS, with equal contents.",
         ),
-        (a_pass(), 0, "The pass has ended."),
-        (a_pass(failed=1), 1, "The pass has ended."),
-        (a_pass(unsent=1), 1, "The pass has ended."),
-        (open_pass(), 1, "The pass has not ended."),
-        (a_pass(**NONE), 1, "No pass of this scope has begun."),
-        (a_pass(**{**NONE, "finished": True}), 0, "One call without a pass, which is not continued."),
-        (a_pass(**{**NONE, "finished": True}, missing=["a"]), 1, "One call without a pass, which is not continued."),
+        (pass_answer(), 0, "The pass has ended."),
+        (pass_answer(failed=1), 1, "The pass has ended."),
+        (pass_answer(unsent=1), 1, "The pass has ended."),
+        (open_pass_answer(), 1, "The pass has not ended."),
+        (pass_answer(**NONE), 1, "No pass of this scope has begun."),
+        (pass_answer(**{**NONE, "finished": True}), 0, "One call without a pass, which is not continued."),
         (
-            a_pass(**NONE | {"stop": "limit", "stopped": "the limit is reached"}),
+            pass_answer(**{**NONE, "finished": True}, missing=["a"]),
+            1,
+            "One call without a pass, which is not continued.",
+        ),
+        (
+            pass_answer(**NONE | {"stop": "limit", "stopped": "the limit is reached"}),
             0,
             "One call without a pass, which is not continued.",
         ),
         (
-            a_pass(**NONE | {"stop": "time", "stopped": "the time is up"}),
+            pass_answer(**NONE | {"stop": "time", "stopped": "the time is up"}),
             1,
             "One call without a pass, which is not continued.",
         ),
@@ -364,32 +384,32 @@ def test_title_and_exit_code_of_a_pass_agree(answer, code, title):
 
 
 def test_objects_on_their_way_are_named_and_not_red():
-    answer = compared({"in_flight": sides(1, 0, "late")})
+    answer = compare_answer({"in_flight": sides(1, 0, "late")})
     assert passes.report(VIEWS["compare"].read(answer), "en").hero.tone == "way"
     assert "  in_flight\n      'late'\n" in text(pass_lines(answer))
 
 
-@pytest.mark.parametrize("trial", [compared(LACKING, **TRIAL), a_pass(missing=["a"], **TRIAL)])
+@pytest.mark.parametrize("trial", [compare_answer(LACKING, **TRIAL), pass_answer(missing=["a"], **TRIAL)])
 def test_trial_reports_objects_to_send_and_none_sent(trial):
     not_sent = ["sent again", "sent by this pass"]
-    assert lacks(text(pass_lines(trial)), "  would be sent: 5\n", *not_sent) == not_sent
+    assert missing_parts(text(pass_lines(trial)), "  would be sent: 5\n", *not_sent) == not_sent
 
 
 @pytest.mark.parametrize(
     ("answer", "en", "zh"),
     [
         (
-            open_pass(),
+            open_pass_answer(),
             "34%, 1,000 objects, 100 objects a minute, 12 min left",
             "34%、1,000 个对象、每分钟 100 个对象、预计还需 12 分钟",
         ),
         (
-            open_pass(share=None, minutes_left=None),
+            open_pass_answer(share=None, minutes_left=None),
             "1,000 objects, 100 objects a minute",
             "1,000 个对象、每分钟 100 个对象",
         ),
         (None, "begins", "正在开始"),
-        (a_pass(), "begins", "正在开始"),  # the one before it
+        (pass_answer(), "begins", "正在开始"),  # the one before it
     ],
 )
 def test_progress_of_a_pass_is_a_single_line(answer, en, zh):
@@ -411,11 +431,11 @@ def test_certificate_names_failed_checks_with_remedies():
         f"      -> {OPS} cutover --frozen-since 2026-01-31T08:00:00Z --accept 'equal_size=Li, checked' --restart\n",
         *("equal size equal_size", "  Li, checked  "),
     )
-    assert lacks(out, *expected, "SAMPLE") == ["SAMPLE"]
+    assert missing_parts(out, *expected, "SAMPLE") == ["SAMPLE"]
     out = text(certificate_lines(document, "zh"))
     assert out.startswith("NO-GO\n  以下检查未通过：MISSING。\n")
     in_chinese = "  未通过：OBS 中没有缺失 MISSING\n      计数：1 个对象、4 字节\n      certify 所见：1 个对象"
-    assert lacks(out, in_chinese) == []
+    assert missing_parts(out, in_chinese) == []
 
 
 def test_rehearsal_has_the_length_of_the_freeze():
@@ -423,7 +443,7 @@ def test_rehearsal_has_the_length_of_the_freeze():
     out = text(certificate_lines(document))
     stopped = "  writes stopped: not stopped: a rehearsal\n"
     lasts = "  The freeze would last about 131 minutes, "
-    assert lacks(out, stopped, lasts, "      Nothing is missing in OBS MISSING\n") == []
+    assert missing_parts(out, stopped, lasts, "      Nothing is missing in OBS MISSING\n") == []
     minutes = [line.split()[-2:] for line in out.partition("will stand still:")[2].splitlines()[2:9]]
     assert minutes == [[number, "min"] for number in ("1", "5", "54", "5", "2", "10", "54")]
 
@@ -451,9 +471,9 @@ def test_exit_code_is_the_verdict_of_a_sound_document(document, code):
         (status_lines, report()),
         (doctor_lines, {"ok": False, "text": "", "text_zh": "", "checks": CHECKS}),
         (story_lines, STORY),
-        (replay_lines, {**REPLAYED, "by_reason": {NASTY: 1}, "stopped": "", "oldest_failure": ""}),
-        (pass_lines, a_pass(missing=["a"], stopped="x")),
-        (pass_lines, compared(LACKING, stopped="x", remedies={"missing": {"en": "", "zh": ""}})),
+        (replay_lines, {**REPLAY_ANSWER, "by_reason": {NASTY: 1}, "stopped": "", "oldest_failure": ""}),
+        (pass_lines, pass_answer(missing=["a"], stopped="x")),
+        (pass_lines, compare_answer(LACKING, stopped="x", remedies={"missing": {"en": "", "zh": ""}})),
         (certificate_lines, a_certificate({"MISSING": {"result": "failed", "keys": ["a"]}}, accepted={NASTY: "x"})),
     ],
     ids=["status", "doctor", "story", "replay", "reconcile", "compare", "certificate"],
@@ -461,7 +481,7 @@ def test_exit_code_is_the_verdict_of_a_sound_document(document, code):
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_hostile_text_does_not_act_on_a_terminal(view, answer, lang, monkeypatch):
     monkeypatch.setenv("COLUMNS", "9999")
-    console = Seen(typed="")
+    console = Console(typed="")
     drawn = list(view(hostile(answer, NASTY), lang))
     console.session.screen.answer(drawn)
     shown = re.sub(r"\x1b\[(0|2|3[1-4])m", "", console.out.getvalue())

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from oss_oms_sync.answers.step import TIME_IS_UP, Stop, Stopped
+from oss_oms_sync.answers.finding import TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.driver import Driver
 from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope, Wake

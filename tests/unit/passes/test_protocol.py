@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from oss_oms_sync.answers.step import Stop
+from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import reconcile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oss_oms_sync.answers.step import Finding, Result
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.text import NOTHING, same
 from oss_oms_sync.rules.causes import causes
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import Enum
 
 from oss_oms_sync.answers.codec import Digest
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.job_answers import Mark, Migrated
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import (
@@ -23,7 +24,6 @@ from oss_oms_sync.answers.pass_answers import (
     ListingTotals,
     ObjectCount,
 )
-from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.task_group import GroupProgress, TaskShown
 from oss_oms_sync.answers.text import Text
 

@@ -4,7 +4,11 @@ A dataclass is an object with the names of its fields. A NamedTuple is the list 
 thousands of them are stored at once. An enumeration is its value, a Digest 64 hex digits, a time ISO 8601 in UTC to the
 second. The names of a mapping are texts, whole numbers or an enumeration. `object` is a value that is JSON already.
 Types in hints have to be imported at runtime. A field has the name of the JSON, without the line that ends a name like
-`from_`. A Text is {"en", "zh"}; a Text in an object has its name there, and its Chinese the same name with `_zh`.
+`from_`.
+
+A Text is {"en", "zh"}; a Text in an object has its name there, and its Chinese the same name with `_zh`. If commands
+of ops.py are in it, they are a POSIX shell's, and `steps`, or the name with `_steps`, has each as a Step, so that
+readers can print it for their shell.
 
 Input has exactly this form, or is refused: no missing value is filled in, and neither 1.0 nor True is a whole number.
 Only unknown names are ignored.
@@ -22,6 +26,7 @@ from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text
 
 T = TypeVar("T")
@@ -71,14 +76,37 @@ def _read_digest(text: str) -> int:
     return int(text, 16)
 
 
-def _text(value: Any) -> str:
-    return str(_exactly(str, value))
+def _write_text(text: Text, prefix: str = "") -> dict[str, Any]:
+    """Return the fields of a text: `en` and `zh`, or the `prefix` and its names."""
+    english, chinese, steps = _text_names(prefix)
+    written: dict[str, Any] = {english: text.en, chinese: text.zh}
+    return {**written, steps: [to_json(step) for step in text.steps]} if text.steps else written
+
+
+def _read_text(fields: Mapping[str, Any], prefix: str = "") -> Text:
+    english, chinese, steps = _text_names(prefix)
+    values = {str(number): _form(Step).read(step) for number, step in enumerate(_exactly(list, fields.get(steps, [])))}
+    phrases = [_phrase(_exactly(str, fields[name]), values) for name in (english, chinese)]
+    return Text(phrases[0], values, phrases[1])
+
+
+def _text_names(prefix: str) -> tuple[str, str, str]:
+    return (prefix, f"{prefix}_zh", f"{prefix}_steps") if prefix else ("en", "zh", "steps")
+
+
+def _phrase(sentence: str, steps: Mapping[str, Step]) -> str:
+    """Return a sentence as a phrase with a place for each command."""
+    places = {str(step).replace("{", "{{").replace("}", "}}"): f"{{{name}}}" for name, step in steps.items()}
+    # The longest first, because a command may begin with another.
+    pattern = "|".join(map(re.escape, sorted(places, key=len, reverse=True)))
+    literal = sentence.replace("{", "{{").replace("}", "}}")
+    return re.sub(pattern, lambda match: places[match[0]], literal) if places else literal
 
 
 _FORMS: Mapping[object, _Form] = {
     object: _Form(lambda value: value, lambda value: value),
     **{kind: _Form(lambda value: value, partial(_exactly, kind)) for kind in (str, int, bool, NoneType)},
-    Text: _Form(Text.to_json, lambda text: Text(_text(text["en"]), _text(text["zh"]))),
+    Text: _Form(_write_text, _read_text),
     float: _Form(float, lambda number: float(number if type(number) is int else _exactly(float, number))),
     Digest: _Form(lambda number: f"{number:064x}", _read_digest),
     datetime: _Form(
@@ -149,12 +177,11 @@ def _of_dataclass(kind: Any) -> _Form:
     def write(value: Any) -> dict[str, Any]:
         written = {name.rstrip("_"): form.write(getattr(value, name)) for name, form in forms.items()}
         for name in texts:
-            text = getattr(value, name)
-            written |= {name: text.en, f"{name}_zh": text.zh}
+            written |= _write_text(getattr(value, name), name)
         return written
 
     def read(value: Any) -> Any:
         fields_by_name = {name: form.read(value[name.rstrip("_")]) for name, form in forms.items()}
-        return kind(**fields_by_name, **{name: Text(_text(value[name]), _text(value[f"{name}_zh"])) for name in texts})
+        return kind(**fields_by_name, **{name: _read_text(value, name) for name in texts})
 
     return _Form(write, read)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from oss_oms_sync.answers.step import Finding, Step, Stop
+from oss_oms_sync.answers.finding import Finding, Stop
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 Json: TypeAlias = object

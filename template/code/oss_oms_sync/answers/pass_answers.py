@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from oss_oms_sync.answers.codec import Digest
+from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.object_class import IN_SCOPE, LATE, ObjectClass
-from oss_oms_sync.answers.step import Step, Stop
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 # Maximum number of keys of each class that are shown as examples, and of the last written objects that are kept.

@@ -1,107 +1,55 @@
-"""Results of checks (rules of doctor, checks of a certificate), reasons for an early end of a call, and next steps.
-
-Programs go by these values; the sentence beside a Stop is for people only.
-"""
+"""A next step: a command of ops.py, or of the Serverless Devs tool, as a value."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import NamedTuple
 
-from oss_oms_sync.answers.text import NOTHING, Text
-
-# Placeholder for the name and the reason of an acceptance.
-WHO_WHY = "<who, why>"
-
-
-def names_who_and_why(text: str) -> bool:
-    """Return True if an acceptance has a name and a reason, with a comma or colon between them."""
-    who, *why = re.split(r"[,:，：]", text, maxsplit=1)
-    return text.strip() != WHO_WHY and all(part.strip() for part in (who, *(why or [""])))
-
-
-class Stop(Enum):
-    """Reason for the early end of a call, by its name in answers."""
-
-    # Normal: repeating the call continues the work.
-    TIME = "time"
-    SUPERSEDED = "superseded"
-    LIMIT = "limit"
-    # Nothing may be sent: the project is closed, or its mark cannot be read.
-    CLOSED = "closed"
-    MARK_UNREAD = "mark_unread"
-    # OMS refuses every key, or accepted none.
-    REFUSED = "refused"
-    NOTHING_TAKEN = "nothing_taken"
-    # A bucket cannot be listed, read or written.
-    STORAGE = "storage"
-    # A range made no progress.
-    NO_PROGRESS = "no_progress"
-    # There are more objects than a pass can handle.
-    TOO_LARGE = "too_large"
-    # More objects are missing than should be sent: a migration copies them sooner.
-    TOO_MANY = "too_many"
-    # The timer begins no pass, and none was begun by a manual call.
-    PERIOD_OFF = "period_off"
-    # Another run is at work.
-    BUSY = "busy"
-
-
-class Stopped(NamedTuple):
-    """Reason for the early end of a call, with a sentence."""
-
-    stop: Stop
-    why: str
-
-
-TIME_IS_UP = Stopped(Stop.TIME, "the time is up")
-LIMIT_REACHED = Stopped(Stop.LIMIT, "the limit is reached")
-
-
-def stop_json(stopped: Stopped | None) -> dict[str, object]:
-    """Return the fields of an answer for `stopped`."""
-    return {"stop": stopped and stopped.stop.value, "stopped": stopped and stopped.why}
+# Commands of the Serverless Devs tool.
+_TOOL_COMMANDS = ("deploy", "remove")
+_PLAIN = re.compile(r"[\w./:=@%+,-]+", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Step:
-    """A command, such as `compare`, with its options by their names in payloads; `deploy` is the tool's own command."""
+    """A command, such as `compare`, with its options by their names in payloads; `deploy` is the tool's own command.
+
+    A text holds it as a value, and each reader prints it for its shell. As a string it is the command for a POSIX
+    shell, in log lines and alarms.
+    """
 
     job: str
     options: Mapping[str, object] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        return " ".join(map(_quoted, self.words()))
 
-class Result(Enum):
-    """Result of a check, in the words of certificates."""
+    def words(self, python: str = "python3", can_be_typed: Callable[[str], bool] = str.isprintable) -> list[str]:
+        """Return the words of the command, without quotes.
 
-    PASSED = "passed"
-    FAILED = "failed"
-    WARNING = "warning"
-    # The check was not made, or could not be.
-    NOT_RUN = "not run"
-    # No difference is known, but equality is not proven.
-    NOT_PROVEN = "not proven"
-    # There is nothing to check: not yet, or because of the settings.
-    SKIPPED = "skipped"
+        A key that cannot be typed is escaped as in JSON.
+        """
+        words = ["s", self.job, "-y"] if self.job in _TOOL_COMMANDS else [python, "ops.py", self.job]
+        for name, value in self.options.items():
+            option = f"--{name.replace('_', '-')}"
+            if name == "key" and not can_be_typed(str(value)):
+                words += _option_words("--escaped-key", json.dumps(str(value))[1:-1].replace(r"\"", r"\u0022"))
+            elif isinstance(value, Mapping):
+                words += (word for element, reason in value.items() for word in (option, f"{element}={reason}"))
+            elif isinstance(value, list):
+                words += (word for element in value for word in _option_words(option, str(element)))
+            else:
+                words += [option] if value is True else _option_words(option, str(value))
+        return words
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Result of a check: `wanted` is the required state, `seen` the actual state, `keys` the first keys concerned.
+def _option_words(option: str, value: str) -> list[str]:
+    """Return an option with its value: as one word if the value could be mistaken for an option."""
+    return [f"{option}={value}"] if value.startswith("-") else [option, value]
 
-    `next` is the remedy, `step` its command. A check that does not gate is shown, but is not part of the verdict. A
-    check that `waits` only needs time.
-    """
 
-    id: str
-    wanted: Text
-    result: Result
-    seen: Text
-    next: Text = NOTHING
-    step: Step | None = None
-    keys: Sequence[str] = ()
-    gates: bool = True
-    waits: bool = False
+def _quoted(word: str) -> str:
+    """Quote a word for a POSIX shell, as `shlex.quote` does, which a cold start would have to import."""
+    return word if _PLAIN.fullmatch(word) else "'" + word.replace("'", "'\"'\"'") + "'"

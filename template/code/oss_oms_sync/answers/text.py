@@ -10,6 +10,7 @@ this module, which is read only for Chinese output. Formats of values:
     {parts:sentences}  a list of sentences, with spaces between English ones; a sentence that ends in a command, which
                        has no full stop, gets one if another follows
     {text}        another Text, in the same language
+    {step}        a Step, which each reader prints for its shell
     {n:size}      bytes, with three digits: 999 bytes, 1.24 TB; units are powers of 1000
     {n:time}      seconds, in the unit that fits best: 90 s, 3 h
 
@@ -21,11 +22,14 @@ All other formats are Python's: {share:.0%}, {name!r}. A phrase of places alone 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
+
+from oss_oms_sync.answers.step import Step
 
 
 @dataclass(frozen=True)
@@ -33,19 +37,16 @@ class Text:
     """A phrase of the catalogue with its values."""
 
     phrase: str
-    # Or the Chinese text, if the Text was read from an answer.
-    values: Mapping[str, object] | str = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
+    # The Chinese phrase, if the catalogue does not have it.
+    chinese: str | None = None
 
     def filled(self, **values: object) -> Text:
         """Return the phrase with more values; those without a place are ignored."""
-        return Text(self.phrase, {**self.values, **values} if isinstance(self.values, Mapping) else self.values)
+        return Text(self.phrase, {**self.values, **values}, self.chinese)
 
     def __str__(self) -> str:
         return self.en
-
-    def to_json(self) -> dict[str, str]:
-        """Return the form in answers."""
-        return {"en": self.en, "zh": self.zh}
 
     @property
     def en(self) -> str:
@@ -57,12 +58,25 @@ class Text:
         """The Chinese text."""
         return self.of("zh")
 
-    def of(self, language: str) -> str:
-        """Return the text in `language`: "en" or "zh"."""
-        if isinstance(self.values, str):
-            return self.values if language == "zh" else self.phrase
-        phrase = _chinese().get(self.phrase, self.phrase) if language == "zh" else self.phrase
-        return phrase.format_map({name: _Shown(value, language) for name, value in self.values.items()})
+    @property
+    def steps(self) -> list[Step]:
+        """The Steps in the text, each once."""
+        return [*{str(part): part for part in self.parts("en") if isinstance(part, Step)}.values()]
+
+    def of(self, language: str, command: Callable[[Step], str] = str) -> str:
+        """Return the text in `language`: "en" or "zh". `command` prints a Step for the reader's shell."""
+        return "".join(part if isinstance(part, str) else command(part) for part in self.parts(language))
+
+    def parts(self, language: str) -> Iterator[str | Step]:
+        """Yield the text in `language` as strings and the Steps between them."""
+        phrase = self.phrase
+        if language == "zh":
+            phrase = _chinese().get(phrase, phrase) if self.chinese is None else self.chinese
+        for before, name, spec, conversion in Formatter().parse(phrase):
+            yield before
+            if name is not None:
+                value = self.values[name]
+                yield from _shown(repr(value) if conversion == "r" else value, spec or "", language)
 
 
 class AtLeast(int):
@@ -92,39 +106,47 @@ _TIMES = ((86400, t("{n:,.0f}\u00a0d")), (3600, t("{n:,.0f}\u00a0h")), (60, t("{
 _ENDS = (*".!?:", *"。！？：")
 
 
-class _Shown:
-    """A value of a phrase, formatted by `str.format`."""
+def _shown(value: object, spec: str, language: str) -> Iterator[str | Step]:
+    """Yield a value of a phrase in its format."""
+    if spec in _QUANTITIES:
+        value, spec = t("not known") if value is None else _QUANTITIES[spec](value), ""
+    singular, _, plural = spec.partition("|")
+    match value:
+        case Step():
+            yield value
+        case Text():
+            yield from value.parts(language)
+        case list() | tuple():
+            yield from _joined([[*_shown(element, "", language)] for element in value], spec, language)
+        case int() | float() if plural:
+            yield from _shown(value, "", language)
+            yield f" {singular if value == 1 else plural}"
+        case AtLeast():
+            yield t("at least {n}", n=int(value)).of(language)
+        case _:
+            yield f"{value:,}" if type(value) is int and not spec else format(value, spec)
 
-    def __init__(self, value: object, language: str) -> None:
-        self._value = value
-        self._language = language
 
-    def __repr__(self) -> str:
-        return repr(self._value)
-
-    def __format__(self, spec: str) -> str:
-        value = self._value
-        if spec in _QUANTITIES:
-            value, spec = t("not known") if value is None else _QUANTITIES[spec](value), ""
-        if isinstance(value, Text):
-            return value.of(self._language)
-        if isinstance(value, (list, tuple)):
-            return self._joined([f"{_Shown(element, self._language)}" for element in value], spec)
-        singular, _, plural = spec.partition("|")
-        if plural:
-            return f"{self} {singular if value == 1 else plural}"
-        if isinstance(value, AtLeast):
-            return t("at least {n}", n=int(value)).of(self._language)
-        return f"{value:,}" if type(value) is int and not spec else format(value, spec)
-
-    def _joined(self, shown: Sequence[str], how: str) -> str:
+def _joined(elements: Sequence[Sequence[str | Step]], how: str, language: str) -> Iterator[str | Step]:
+    """Yield the elements of a list with what separates them."""
+    before_last = f" {how} " if how else ", "
+    for number, element in enumerate(elements, 1):
+        yield from element
+        if number == len(elements):
+            return
         if how == "sentences":
-            stop, between = ("。", "") if self._language == "zh" else (".", " ")
-            ended = [sentence if sentence.endswith(_ENDS) else f"{sentence}{stop}" for sentence in shown[:-1]]
-            return between.join([*ended, *shown[-1:]])
-        if self._language == "zh":
-            return "、".join(shown)
-        return f" {how} ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:]))) if how else ", ".join(shown)
+            stop, space = ("。", "") if language == "zh" else (".", " ")
+            yield space if _is_ended(element) else f"{stop}{space}"
+        elif language == "zh":
+            yield "、"
+        else:
+            yield before_last if number == len(elements) - 1 else ", "
+
+
+def _is_ended(sentence: Sequence[str | Step]) -> bool:
+    """Return True if a sentence has its full stop, or introduces the next sentence."""
+    last = [part for part in sentence if part][-1:]
+    return any(isinstance(part, str) and part.endswith(_ENDS) for part in last)
 
 
 def _size(number: int) -> Text:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from oss_oms_sync.answers.step import TIME_IS_UP, Stop, Stopped
+from oss_oms_sync.answers.finding import TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.calls import RunningCall
 from oss_oms_sync.clouds.connection import POOL_WIDTH

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from oss_oms_sync.answers.step import TIME_IS_UP, Stop, Stopped, stop_json
+from oss_oms_sync.answers.finding import TIME_IS_UP, Stop, Stopped, stop_json
 from oss_oms_sync.answers.task_group import max_submissions
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation

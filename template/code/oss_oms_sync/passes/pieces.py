@@ -28,7 +28,7 @@ from functools import reduce
 from typing import NamedTuple
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.step import Stopped
+from oss_oms_sync.answers.finding import Stopped
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.events import text_at

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 
+from oss_oms_sync.answers.finding import LIMIT_REACHED, TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.answers.pass_answers import PassAnswer
-from oss_oms_sync.answers.step import LIMIT_REACHED, TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, first_difference
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL

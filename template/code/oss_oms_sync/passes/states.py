@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from oss_oms_sync.answers.finding import Stop, Stopped
 from oss_oms_sync.answers.pass_answers import PassAnswer, Progress, Ranges
-from oss_oms_sync.answers.step import Step, Stop, Stopped
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.passes.pieces import MAX_PIECES, Pass, Scope
 from oss_oms_sync.passes.tally import UNSENT, Tally

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from oss_oms_sync.answers.step import Stop, Stopped
+from oss_oms_sync.answers.finding import Stop, Stopped
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import StorageError, log
 from oss_oms_sync.passes.marks import KeyMark, expected_objects, find_cut, middle_of

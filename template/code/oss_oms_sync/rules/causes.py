@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from oss_oms_sync.answers.step import Finding, Result
+from oss_oms_sync.answers.finding import Finding, Result
 
 _UNPROVEN = ("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION", "PROOF_EQUAL_SIZE")
 _CLASSES = (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.step import Finding, Result, Step
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import NOTHING, Text, t
 
 DOCTOR, DEPLOY = Step("doctor"), Step("deploy")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oss_oms_sync.answers.certificate import CertifiedComparison, CutoverFacts
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import LATE, UNPROVEN, ObjectClass
 from oss_oms_sync.answers.pass_answers import MAX_KEYS, MISSING_RIGHTS
-from oss_oms_sync.answers.step import Finding, Result, Step
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 from oss_oms_sync.rules.check import GO_ON, Check
 from oss_oms_sync.rules.comparison_checks import scope, unseen

@@ -6,7 +6,8 @@ from datetime import datetime
 from functools import partial
 
 from oss_oms_sync.answers.certificate import CutoverFacts, OmsLeft, WaitingFacts
-from oss_oms_sync.answers.step import Finding, Result, Step
+from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, GroupProgress
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.rules.check import GO_ON, REHEARSED, Check

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from oss_oms_sync.answers.certificate import CutoverFacts
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.pass_answers import MAX_KEYS, MAX_WRITTEN
-from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.text import AtLeast, t
 from oss_oms_sync.rules.check import DEPLOY, DOCTOR, REHEARSED, Check
 from oss_oms_sync.rules.counts import wrong_sums

@@ -11,8 +11,8 @@ from datetime import timedelta
 from functools import partial
 
 from oss_oms_sync.answers.certificate import CutoverFacts, CutoverVerdict, Rehearsal
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import LATE, NOT_IN_SCOPE
-from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.text import Text, same, sentences
 from oss_oms_sync.rules.check import Check
 from oss_oms_sync.rules.class_checks import CLASS_CHECKS, judge_classes

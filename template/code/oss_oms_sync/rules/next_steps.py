@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from oss_oms_sync.answers.certificate import WaitingFacts, WaitingGroup
+from oss_oms_sync.answers.finding import WHO_WHY
 from oss_oms_sync.answers.object_class import UNPROVEN, ObjectClass
-from oss_oms_sync.answers.step import WHO_WHY, Step
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.rules.counts import is_empty
 
 # Names that can be accepted beside classes: unfinished work of OMS, and lost headers.

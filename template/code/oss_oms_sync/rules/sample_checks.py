@@ -13,8 +13,9 @@ from oss_oms_sync.answers.certificate import (
     Headers,
     Sampled,
 )
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.pass_answers import MAX_KEYS
-from oss_oms_sync.answers.step import Finding, Result, Step
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.rules.check import Check
 from oss_oms_sync.rules.next_steps import METADATA, accepting, asked_sample, comparing, cutover

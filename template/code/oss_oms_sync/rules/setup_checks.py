@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oss_oms_sync.answers.certificate import CutoverFacts
-from oss_oms_sync.answers.step import Finding, Result
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.check import DEPLOY, DOCTOR, Check
 from oss_oms_sync.rules.times import CLOCKS

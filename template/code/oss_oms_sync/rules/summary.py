@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from oss_oms_sync.answers.certificate import CutoverFacts, CutoverVerdict, Headers, Rehearsal
-from oss_oms_sync.answers.step import Finding, Result
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.rules.causes import causes
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from oss_oms_sync.answers.certificate import WaitingFacts, WaitingGroup
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.pass_answers import MAX_KEYS
-from oss_oms_sync.answers.step import Finding, Result, Step
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import AtLeast, Text, t
 from oss_oms_sync.rules.check import DOCTOR, Check
 from oss_oms_sync.rules.class_checks import by_hand

@@ -12,7 +12,7 @@ from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs.certify import facts
 from support.certify_world import CertifyWorld, check, verdict
-from support.task_group import begun, over
+from support.task_group import begin_migration, end_migration
 from support.world import DAY, HOUR, MINUTE
 from unit.jobs.certify.mending import RESTART, asked, is_mended
 
@@ -285,10 +285,10 @@ def test_what_oms_has_accepted_and_not_copied_is_a_no_go(world):
 def test_what_was_left_to_a_migration_is_a_no_go_until_it_is_compared_again(world):
     world.put("b", "xy", fate="lost")
     world.later(2 * HOUR)
-    begun(world)
+    begin_migration(world)
     world.freeze()
     world.compare()
-    over(world, "removed")
+    end_migration(world, "removed")
     world.stand_still()
     found = world.stopped_by("MIGRATING")
     assert (asked(found), check(world.rehearse(), "MIGRATING")["result"]) == (RESTART, "failed")

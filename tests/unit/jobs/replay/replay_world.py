@@ -33,7 +33,7 @@ class ReplayWorld(World):
         self.keep(f"state/closed-{self.settings.project}.json", {"closed": False})
         self.install()
         self.task.failures.add(CopyFailure(CODE))
-        self.task.lists.held = True
+        self.task.lists.withheld = True
         self._sent = 0
 
     # Earlier events.

@@ -17,7 +17,7 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from support.ops import OPS
 from support.status_world import BEHIND, EARLY, IN_STEP, NOW, StatusWorld, Watched
-from support.task_group import over, says
+from support.task_group import answer_group, end_migration
 
 
 def test_without_a_comparison_it_says_that_nothing_has_looked(world):
@@ -206,7 +206,7 @@ def begun(world, group=None):
     """A migration has begun, and OMS tells this of its task group."""
     world.keep(f"state/migrate-{world.settings.project}.json", {"begun": "2026-03-06T00:00:00Z", "group": "g"})
     if group:
-        says(world, group)
+        answer_group(world, group)
 
 
 def test_how_far_it_is_and_where_the_failed_are_listed(world):
@@ -281,7 +281,7 @@ def test_what_was_left_to_one_that_is_over_is_not_known_to_be_there(world):
     world.compared(migrating=5, equal_contents=7)
     begun(world, {**GROUP, "status": 2})
     assert world.verdict()[0] == IN_STEP
-    over(world, "removed")
+    end_migration(world, "removed")
     verdict = world.status()["verdict"]
     assert (verdict["state"], verdict["step"]["job"]) == ("not known", "compare")
 
@@ -303,7 +303,7 @@ def test_a_failed_one_is_told_to_the_webhook_once():
     assert world.states == [IN_STEP]
 
     # WHEN that ends, and something failed
-    says(world, {**GROUP, "status": 5})
+    answer_group(world, {**GROUP, "status": 5})
     world.ticks(5)
 
     # THEN that is told, once

@@ -16,28 +16,35 @@ from ops.canary import objects
 from ops.command_line import cli
 from sandbox.oms.copier import CopyFault
 from support.administrator import Administrator
-from support.migration import MODES, Here, Migration, Said
+from support.migration import MODES, CommandResult, MachineClock, Migration
 
-# A thousandth of what they are, and the twin's part size with them.
+# A thousandth of the real part sizes; the sync task's part size is scaled alike.
 PARTS = {"50 MB": 50_000, "50 MiB": 52_429}
 
 
-# What a drawn world may be like: answers to `s init`, and how the clouds behave.
+# Answers to `s init` that are drawn.
 PREFIXES = ["", "kwyjibo/", "träger of/", '山水 "x"/']
 SUFFIXES = ["", ".jpeg-q", "'ü"]
 REGIONS = ["cn-hangzhou", "cn-beijing", "cn-shenzhen"]
 
 
-def of(title: str) -> Callable[[str], bool]:
+def is_key_of(title: str) -> Callable[[str], bool]:
     """Return a check for the key of this object of a canary."""
     ending = next(canary_object.ending for canary_object in objects.canary_objects() if canary_object.title == title)
     return lambda key: key.endswith(f"/{ending}")
 
 
-def ends(said: Said, code: int, *told: str) -> Any:
-    """What a canary answers that ends with this exit code, and says this among other things."""
-    assert (said.code, [one for one in told if one not in said.text]) == (code, []), said.text
-    return said.answer
+def expect_exit(done: CommandResult, code: int, *phrases: str) -> Any:
+    """Compare a canary's exit code with `code`, and look for each phrase; return the answer."""
+    assert (done.code, [phrase for phrase in phrases if phrase not in done.text]) == (code, []), done.text
+    return done.answer
+
+
+def shrink_parts(world: Any) -> None:
+    """Make a canary's large objects a thousand times smaller, and OMS's parts with them."""
+    world.task.part_size = PARTS["50 MiB"]
+    for module in ("objects", "field_report"):
+        world._patches.enter_context(patch(f"ops.canary.{module}.PARTS", PARTS))
 
 
 class CanaryWorld(Administrator, Migration):
@@ -51,25 +58,23 @@ class CanaryWorld(Administrator, Migration):
 
     def _set_up(self) -> None:
         super()._set_up()
-        self.task.part_size = PARTS["50 MiB"]
-        self._patches.enter_context(patch.object(objects, "PARTS", PARTS))
-        self._patches.enter_context(patch("ops.canary.field_report.PARTS", PARTS))
+        shrink_parts(self)
 
-    def canary(self, *words: str) -> Said:
+    def canary(self, *words: str) -> CommandResult:
         """Run the command in a folder of this project."""
         with self._as_administrator() as file:
             return self.ops("canary", "-t", str(file), *words)
 
     def screen(self, *words: str) -> list[str]:
-        """What the command shows of its outcome, line by line."""
+        """Run the command; return the lines of standard output."""
         out = io.StringIO()
         with self._as_administrator() as file, redirect_stdout(out), redirect_stderr(io.StringIO()):
-            cli.main(["canary", "-t", str(file), *words], Here(self))
+            cli.main(["canary", "-t", str(file), *words], MachineClock(self))
         return out.getvalue().splitlines()
 
     @contextmanager
     def _as_administrator(self) -> Iterator[Path]:
-        """The project's s.yaml, in a folder of its own."""
+        """Yield the project's s.yaml in its own folder, with administrators' keys in the environment."""
         settings, file = (self.project() / "s.yaml").read_text(encoding="utf-8"), self.folder / "s.yaml"
         file.write_text(self.change_settings(settings), encoding="utf-8")
         with patch.dict("os.environ", self.administrators()), patch("ops.command_line.cli.FOLDER", self.folder):
@@ -77,33 +82,38 @@ class CanaryWorld(Administrator, Migration):
 
     @property
     def canary_observation(self) -> str:
-        """The name of what the last canary saw."""
+        """The name of the last canary's stored observation."""
         return f"oms_source_record/{self.task_id}/state/canary-{self.function_name}.json"
 
     def cut_short(self, after: int = 40) -> None:
-        """A canary on a machine that is no more after so many requests, and another machine then."""
+        """Run a canary on a machine that dies after so many requests."""
         with self.cut_off("dies_after", after, away=0):
             self.canary()
 
-    def left(self, after: float = 0) -> list[str]:
-        """What is on either side, or among the records, that a canary has brought there, so many seconds from now."""
+    def leftovers(self, after: float = 0) -> list[str]:
+        """Return the objects, versions, uploads and records that canaries left, `after` seconds from now."""
         self.later(after)
-        source, there = self.oss.buckets[self.source_bucket], self.obs.bucket(self.destination_bucket)
-        # What it saw stays, for doctor.
-        records = [one for one in self.oss.objects(self.log_bucket).items() if one[0] != self.canary_observation]
+        source, bucket = self.oss.buckets[self.source_bucket], self.obs.bucket(self.destination_bucket)
+        # The observation stays for doctor.
+        records = {**self.oss.objects(self.log_bucket)}
+        records.pop(self.canary_observation, None)
         return [
             *(key for key in self.oss.objects(self.source_bucket) if "canary" in key),
             *(f"upload of {upload.key}" for upload in source.uploads.values() if "canary" in upload.key),
             *(f"version of {key}" for key, *_ in source.history.listed("") if "canary" in key),
             *(f"OBS: {key}" for key in self.task.destination if "canary" in key),
-            *(f"OBS: version of {key}" for key, *_ in there.history.listed("") if "canary" in key),
-            *(f"log: {name}" for name, _ in records if "canary" in name),
-            *(f"log: {name}" for name, oss_object in records if "/replay/" in name and b"canary" in oss_object.data),
+            *(f"OBS: version of {key}" for key, *_ in bucket.history.listed("") if "canary" in key),
+            *(f"log: {name}" for name in records if "canary" in name),
+            *(
+                f"log: {name}"
+                for name, oss_object in records.items()
+                if "/replay/" in name and b"canary" in oss_object.data
+            ),
         ]
 
 
 class DrawnWorld(CanaryWorld):
-    """One whose names, keys and clouds are drawn."""
+    """A world whose names, keys and clouds are drawn."""
 
     def __init__(self, seed: int) -> None:
         dice = random.Random(seed)
@@ -127,7 +137,7 @@ class DrawnWorld(CanaryWorld):
 
     def _set_up(self) -> None:
         super()._set_up()
-        dice, task, there = self._draw, self.task, self.obs.bucket(self.destination_bucket)
+        dice, task, bucket = self._draw, self.task, self.obs.bucket(self.destination_bucket)
         self.parts = dice.choice([*PARTS])
         task.part_size = PARTS[self.parts]
         task.step = dice.choice(["FIVE_MINUTES", "ONE_HOUR"])
@@ -135,18 +145,18 @@ class DrawnWorld(CanaryWorld):
         task.metadata = dice.random() < 0.5
         task.lag = dice.choice([0, 60, 400])
         task.lists.separator = dice.choice([",", "\t"])
-        there.order = dice.choice(["bytes", "utf-16"])
-        there.crc64_header = dice.choice(["", "x-obs-checksum-crc64ecma", "x-obs-hash-crc64ecma"])
-        there.has_versions = dice.random() < 0.3
+        bucket.order = dice.choice(["bytes", "utf-16"])
+        bucket.crc64_header = dice.choice(["", "x-obs-checksum-crc64ecma", "x-obs-hash-crc64ecma"])
+        bucket.has_versions = dice.random() < 0.3
         self.oss.buckets[self.source_bucket].versioning = dice.choice(["", "", "Enabled", "Suspended"])
         faults = [CopyFault.late(20), CopyFault.late(400), CopyFault.lost(), None, None]
         if fault := dice.choice(faults):
-            task.copies.add(fault, where=self._one_of_it() if dice.random() < 0.7 else None)
+            task.copies.add(fault, where=self._draw_key() if dice.random() < 0.7 else None)
         if dice.random() < 0.2:
-            self.oss.lose_events(self._one_of_it())
+            self.oss.lose_events(self._draw_key())
 
-    def _one_of_it(self) -> Callable[[str], bool]:
-        """Whether a key is that of one object of a canary, which is drawn."""
+    def _draw_key(self) -> Callable[[str], bool]:
+        """Draw an object of a canary; return a check for its key."""
         ending = f"/{self._draw.choice(objects.canary_objects()).ending}{self.suffix}"
         return lambda key: key.endswith(ending)
 
@@ -154,13 +164,13 @@ class DrawnWorld(CanaryWorld):
         """Return the parts that identify the owner or the time."""
         runs = {run for request in self.sent for run in re.findall(r"\d{8}T\d{6}Z-\w{4}", request.url)}
         # ETags, checksums, times, numbers of requests.
-        told = {value.strip('"') for response in self.answered for value in response.headers.values()}
+        header_values = {value.strip('"') for response in self.answered for value in response.headers.values()}
         names = {
             *(self.source_bucket, self.log_bucket, self.destination_bucket, self.function_name),
             *(self.project_id, self.task_id, self.region, self.obs.region, "myhuaweicloud", "aliyuncs"),
             *(*self.user_credentials, *self.huawei_credentials, *self.function_credentials),
             *(self.prefix.strip("/"), self.suffix, "canary/", f"{self.ground.now():.0f}"[:6], "2026"),
             *runs,
-            *(form for value in told if len(value) > 5 for form in (value, value.lower())),
+            *(form for text in header_values if len(text) > 5 for form in (text, text.lower())),
         }
         return names - {""}

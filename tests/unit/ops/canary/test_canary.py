@@ -1,4 +1,4 @@
-"""A canary in process: each fault is named by its hop, nothing is left behind, and nobody else's work is touched."""
+"""A canary in process: each fault is named by its hop, nothing is left behind, and no object of others is touched."""
 
 import json
 import re
@@ -11,10 +11,11 @@ from ops.canary.outcome import since
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oss.deliveries import EventFault
 from sandbox.server.faults import Fault
+from support.administrator import draw_requests
 from support.law import SCHEDULES
 from support.ops import OPS
 from support.world import KNOWN, KNOWN_OBS
-from unit.ops.canary.canary_world import CanaryWorld, ends, of
+from unit.ops.canary.canary_world import CanaryWorld, expect_exit, is_key_of
 
 NO_ADDRESS = "SYNC_URL is not the address of a sync task"
 
@@ -25,31 +26,38 @@ def world():
         yield world
 
 
-def to(world, name, value):
-    """Another value in s.yaml."""
+def set_variable(world, name, value):
+    """Write a variable into s.yaml."""
     world.change_settings = lambda text: re.sub(f"{name}:.*", f'{name}: "{value}"', text)
 
 
-def test_all_comes_and_is_equal_and_nothing_is_left(world):
-    answer = ends(world.canary(), 0, "OMS's own lists stay")
+def test_all_objects_come_are_equal_and_are_deleted(world):
+    answer = expect_exit(world.canary(), 0, "OMS's own lists stay")
     report = answer["report"]
-    assert {one["etag"] for one in report["objects"].values()} == {"MD5 of the contents", "32 digits and parts"}
-    in_parts = [title for title, one in report["objects"].items() if one["source_etag"] == "32 digits and parts"]
+    assert {canary_object["etag"] for canary_object in report["objects"].values()} == {
+        "MD5 of the contents",
+        "32 digits and parts",
+    }
+    in_parts = [
+        title
+        for title, canary_object in report["objects"].items()
+        if canary_object["source_etag"] == "32 digits and parts"
+    ]
     assert (in_parts, report["counts"]["doubles"]) == (["above"], "each counted")
-    assert (answer["missing"], world.left()) == ({}, [])
-    # OMS's lists are the only thing that is new there.
+    assert (answer["missing"], world.leftovers()) == ({}, [])
+    # Only OMS's lists are new in the bucket.
     assert {key.split("/")[0] for key in world.obs.objects(world.destination_bucket)} == {"oms"}
 
 
-def test_nothing_comes_before_it_was_sent_where_the_clock_of_obs_is_behind():
+def test_no_time_of_a_hop_is_negative_if_the_clock_of_obs_is_slow():
     sent = datetime(2026, 1, 2, tzinfo=timezone.utc)
     assert [since(sent, sent + timedelta(seconds=late)) for late in (-2, -0.4, 3)] == ["+0 s", "+0 s", "+3 s"]
 
 
-def test_what_others_wrote_stays(world):
+def test_objects_of_others_stay(world):
     world.write("theirs", b"hello")
     world.write(".oss-oms-sync-canary.txt", b"hello")
-    ends(world.canary(), 0)
+    expect_exit(world.canary(), 0)
     assert list(world.oss.objects(world.source_bucket)) == [".oss-oms-sync-canary.txt", "theirs"]
     assert [world.in_obs(key) for key in ("theirs", ".oss-oms-sync-canary.txt")] == [b"hello"] * 2
 
@@ -58,9 +66,11 @@ def test_what_others_wrote_stays(world):
 @pytest.mark.parametrize(
     ("fault", "missing"),
     [
-        (lambda world: world.oss.lose_events(of("hostile name")), {"event": ["hostile name"]}),
+        (lambda world: world.oss.lose_events(is_key_of("hostile name")), {"event": ["hostile name"]}),
         (
-            lambda world: world.oms.faults.add(Fault.status(401), where=lambda one: one.raw_path.endswith("/events")),
+            lambda world: world.oms.faults.add(
+                Fault.status(401), where=lambda request: request.raw_path.endswith("/events")
+            ),
             {
                 "accepted": [canary_object.title for canary_object in objects.canary_objects()],
                 "counted": [],
@@ -68,74 +78,76 @@ def test_what_others_wrote_stays(world):
             },
         ),
         (
-            lambda world: world.task.copies.add(CopyFault.lost(), where=of("between")),
+            lambda world: world.task.copies.add(CopyFault.lost(), where=is_key_of("between")),
             {"in_obs": ["between"], "counted": []},
         ),
         (
-            lambda world: world.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), where=of("between")),
+            lambda world: world.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), where=is_key_of("between")),
             {"in_obs": ["between"]},
         ),
-        (lambda world: setattr(world.task.lists, "held", True), {"listed": []}),
+        (lambda world: setattr(world.task.lists, "withheld", True), {"listed": []}),
         (lambda world: setattr(world.task, "lag", 3600), {"counted": []}),
     ],
     ids=["event lost", "refused", "copy lost", "copy failed", "lists held back", "counted late"],
 )
-def test_a_hop_that_does_not_come_is_named_after_twice_its_time(world, fault, missing):
+def test_a_missing_hop_is_named_after_twice_its_time(world, fault, missing):
     fault(world)
     began = world.seconds
-    answer = ends(world.canary(), 3)
+    answer = expect_exit(world.canary(), 3)
     assert {**answer["missing"], **missing} == answer["missing"]
-    # Of what others wait for, the rest came.
-    assert "differs" not in {"".join(one["differs"]) for one in answer["report"]["objects"].values()}
+    # All other hops came.
+    assert "differs" not in {
+        "".join(canary_object["differs"]) for canary_object in answer["report"]["objects"].values()
+    }
     assert world.seconds - began >= 600
     world.oms.faults.clear()
-    assert world.left(after=1800) == []
+    assert world.leftovers(after=1800) == []
 
 
-def test_what_differs_is_told_whatever_else_came(world):
+def test_a_difference_is_reported_whatever_else_came(world):
     def tamper():
-        for key, one in world.task.destination.items():
-            if of("between")(key) and not one.data.startswith(b"x"):
-                world.obs.put(world.destination_bucket, key, b"x" * one.size)
+        for key, copy in world.task.destination.items():
+            if is_key_of("between")(key) and not copy.data.startswith(b"x"):
+                world.obs.put(world.destination_bucket, key, b"x" * copy.size)
 
     world.before = tamper
-    answer = ends(world.canary(), 1)
+    answer = expect_exit(world.canary(), 1)
     assert answer["report"]["objects"]["between"]["differs"] == ["bytes", "content-type"]
-    assert world.left(after=3600) == []
+    assert world.leftovers(after=3600) == []
 
 
 @pytest.mark.parametrize("carries", [False, True])
 def test_headers_are_compared_by_what_the_task_carries(world, carries):
     world.task.metadata = carries
-    headers = ends(world.canary(), 0)["report"]["objects"]["metadata"]["headers"]
+    headers = expect_exit(world.canary(), 0)["report"]["objects"]["metadata"]["headers"]
     plain = "kept" if carries else "lost"
-    told = {"content-type": "kept", "x-oss-meta-plain": plain, "x-oss-meta-odd": "lost"}
-    assert {**headers, **told} == headers
+    expected = {"content-type": "kept", "x-oss-meta-plain": plain, "x-oss-meta-odd": "lost"}
+    assert {**headers, **expected} == headers
 
 
 def test_a_header_that_the_task_should_carry_and_did_not_differs(world):
     show = world.task.summary
     world.task.metadata = False
     world.task.summary = lambda: {**show(), "enable_metadata_migration": True}
-    assert ends(world.canary(), 1)["report"]["objects"]["metadata"]["differs"] == ["x-oss-meta-plain"]
+    assert expect_exit(world.canary(), 1)["report"]["objects"]["metadata"]["differs"] == ["x-oss-meta-plain"]
 
 
-def test_of_a_bucket_with_versions_none_is_left(world):
+def test_no_version_is_left_in_a_bucket_with_versions(world):
     world.oss.buckets[world.source_bucket].versioning = "Enabled"
     world.obs.bucket(world.destination_bucket).has_versions = True
-    assert ends(world.canary(), 0)["report"]["versions"] == {"source": True, "destination": True}
-    assert world.left() == []
+    assert expect_exit(world.canary(), 0)["report"]["versions"] == {"source": True, "destination": True}
+    assert world.leftovers() == []
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "phrase"),
     [
         (
             lambda world: setattr(world.oss.buckets[world.source_bucket], "retains", True),
             "a rule of retention keeps what is written there",
         ),
         (
-            lambda world: setattr(there(world), "retains", True),
+            lambda world: setattr(destination(world), "retains", True),
             "a rule of retention keeps what is written there",
         ),
         (lambda world: world.ops("close"), "The project is closed"),
@@ -143,10 +155,10 @@ def test_of_a_bucket_with_versions_none_is_left(world):
             lambda world: setattr(world.task, "src_bucket", "another"),
             "The sync task reads another, and s.yaml says photos",
         ),
-        (lambda world: to(world, "objectPrefix", "oms_source_record/"), "what begins so is a record"),
-        (lambda world: to(world, "objectPrefix", "x" * 1000), "over 1,023 bytes"),
-        (lambda world: to(world, "SYNC_URL", "https://oms.cn-north-4.myhuaweicloud.com"), NO_ADDRESS),
-        (lambda world: to(world, "SYNC_URL", "${env('SYNC_URL')}"), NO_ADDRESS),
+        (lambda world: set_variable(world, "objectPrefix", "oms_source_record/"), "what begins so is a record"),
+        (lambda world: set_variable(world, "objectPrefix", "x" * 1000), "over 1,023 bytes"),
+        (lambda world: set_variable(world, "SYNC_URL", "https://oms.cn-north-4.myhuaweicloud.com"), NO_ADDRESS),
+        (lambda world: set_variable(world, "SYNC_URL", "${env('SYNC_URL')}"), NO_ADDRESS),
     ],
     ids=[
         "source retains",
@@ -159,94 +171,94 @@ def test_of_a_bucket_with_versions_none_is_left(world):
         "an address from elsewhere",
     ],
 )
-def test_it_writes_nothing_where_it_could_not_fly_or_not_be_removed(world, fault, said):
+def test_a_refused_canary_writes_nothing(world, fault, phrase):
     fault(world)
     before = dict(world.oss.objects(world.source_bucket))
-    ends(world.canary(), 2, said)
-    assert (dict(world.oss.objects(world.source_bucket)), world.left()) == (before, [])
+    expect_exit(world.canary(), 2, phrase)
+    assert (dict(world.oss.objects(world.source_bucket)), world.leftovers()) == (before, [])
 
 
 @pytest.mark.law
-def test_killed_at_whatever_request_it_leaves_nothing_once_removed():
+def test_a_canary_killed_at_any_request_is_removed_completely():
     with CanaryWorld() as world:
         world.canary()
         every = world.asked
-    # Some are cut off in writing, some in waiting, some in removing.
-    for number in range(1, every, max(1, 6000 // SCHEDULES)):
+    # Some are cut off while they write, some while they wait, some while they delete.
+    for number in draw_requests(range(1, every), max(1, 6000 // SCHEDULES)):
         with CanaryWorld(number) as world:
             world.cut_short(number)
-            assert (world.canary("--remove").code, world.left(after=3600)) == (0, []), number
+            assert (world.canary("--remove").code, world.leftovers(after=3600)) == (0, []), number
 
 
-def test_what_a_canary_left_is_named_and_not_touched(world):
+def test_leftovers_are_named_and_not_touched_by_another_canary(world):
     world.cut_short()
-    before = world.left()
-    ends(world.canary(), 2, "ops.py canary --remove")
-    assert world.left() == before
+    before = world.leftovers()
+    expect_exit(world.canary(), 2, "ops.py canary --remove")
+    assert world.leftovers() == before
 
 
-def test_a_second_one_in_the_same_folder_leaves_the_first_alone(world):
+def test_a_second_canary_in_the_folder_leaves_the_first_alone(world):
     second = []
     world.meanwhile[60] = lambda: second.append(world.canary())
-    assert ends(world.canary(), 0)["missing"] == {}
-    ends(second[0], 2, "or still runs")
-    assert world.left() == []
+    assert expect_exit(world.canary(), 0)["missing"] == {}
+    expect_exit(second[0], 2, "or still runs")
+    assert world.leftovers() == []
 
 
-def test_what_one_left_is_removed_after_its_task_was(world):
+def test_leftovers_are_removed_after_their_task_was(world):
     world.cut_short(60)
     world.oms._tasks.clear()
-    before = world.left()
-    assert (world.canary().code, world.left()) == (1, before)
-    assert is_removed(world)
+    before = world.leftovers()
+    assert (world.canary().code, world.leftovers()) == (1, before)
+    assert remove_leftovers(world)
 
 
-def is_removed(world):
-    """Whether what one left goes, all of it."""
-    answer = ends(world.canary("--remove"), 0)
-    return (answer["left"], len(answer["removed"]), world.left(after=3600)) == ([], 1, [])
+def remove_leftovers(world):
+    """Remove a canary's leftovers; return True if none is left."""
+    answer = expect_exit(world.canary("--remove"), 0)
+    return (answer["left"], len(answer["removed"]), world.leftovers(after=3600)) == ([], 1, [])
 
 
 @pytest.mark.parametrize("new", ["", "another"])
-def test_what_one_left_is_removed_with_its_records_though_s_yaml_names_its_task_no_more(world, new):
-    # GIVEN what one left with all its records, whose task was taken away; s.yaml names none, or another one
+def test_leftovers_are_removed_after_s_yaml_names_another_task(world, new):
+    # GIVEN leftovers with all records, whose task was deleted; s.yaml names no task, or another
     world.cut_short(60)
     world.later(60)
-    assert any("_object/" in one for one in world.left())
+    assert any("_object/" in leftover for leftover in world.leftovers())
     ((project, _), task) = world.oms._tasks.popitem()
     world.oms._tasks[project, "another"] = task
     address = re.escape(world.task_id)
     world.change_settings = lambda text: re.sub(
         f'SYNC_URL: "(.*){address}(.*)"', rf'SYNC_URL: "\1{new}\2"' if new else 'SYNC_URL: ""', text
     )
-    # WHEN it is to be removed THEN all of it is
-    assert is_removed(world)
+    # WHEN they are removed THEN none is left
+    assert remove_leftovers(world)
 
 
-def test_a_removal_with_wrong_keys_says_so(world):
+def test_a_removal_with_wrong_keys_is_refused(world):
     world.cut_short(60)
-    before = world.left()
+    before = world.leftovers()
     world.oms.faults.add(Fault.status(401))
-    ends(world.canary("--remove"), 1, "refused GET: 401")
-    assert world.left() == before
+    expect_exit(world.canary("--remove"), 1, "refused GET: 401")
+    assert world.leftovers() == before
 
 
 @pytest.mark.parametrize("is_source", [True, False])
-def test_one_of_other_buckets_is_not_said_to_be_removed(world, is_source):
-    # GIVEN what one left, and settings that name another source, or a task with another destination
+def test_leftovers_in_other_buckets_are_not_reported_as_removed(world, is_source):
+    # GIVEN leftovers, and settings that name another source, or a task with another destination
     world.cut_short(60)
     world.later(1200)
-    before, summary = world.left(), world.task.summary
+    before, summary = world.leftovers(), world.task.summary
     if is_source:
         world.change_settings = lambda text: text.replace('sourceBucket: "photos"', 'sourceBucket: "another"')
     else:
         world.task.summary = lambda: {**summary(), "dst_bucket": "another"}
-    # WHEN it is to be removed THEN it says where that is, and nothing is touched
-    answer = ends(world.canary("--remove"), 3, f"is in photos and {world.destination_bucket}, and s.yaml")
-    assert (answer["removed"], len(answer["left"]), world.left()) == ([], 1, before)
-    # AND with the settings of before it is
+    # WHEN they are to be removed THEN the answer names their buckets, and nothing is touched
+    answer = expect_exit(world.canary("--remove"), 3, f"is in photos and {world.destination_bucket}, and s.yaml")
+    assert (answer["removed"], len(answer["left"]), world.leftovers()) == ([], 1, before)
+    # AND with the first settings they are removed
     world.change_settings, world.task.summary = str, summary
-    assert (world.canary("--remove").code, world.left()) == (0, [])
+    assert (world.canary("--remove").code, world.leftovers()) == (0, [])
 
 
 HOW = f"Delete them: {OPS} canary --remove"
@@ -258,45 +270,45 @@ def ctrl_c():
 
 def test_ctrl_c_cleans_up(world):
     world.meanwhile[30] = ctrl_c
-    assert (world.canary().code, world.left(after=3600)) == (130, [])
+    assert (world.canary().code, world.leftovers(after=3600)) == (130, [])
 
 
-def test_a_second_ctrl_c_says_how(world):
-    # Of each request from then on: one that is interrupted is not counted.
+def test_a_second_ctrl_c_prints_the_removal(world):
+    # An interrupted request is not counted, so each request from the thirtieth on is interrupted.
     world.before = lambda: ctrl_c() if world.asked >= 30 else None
-    said = world.canary()
-    assert (said.code, said.text.count(HOW)) == (130, 1)
-    assert world.left()
+    done = world.canary()
+    assert (done.code, done.text.count(HOW)) == (130, 1)
+    assert world.leftovers()
 
 
 @pytest.mark.parametrize("status", [403, 503])
-def test_what_was_seen_is_told_though_it_cannot_be_deleted(world, status):
-    world.obs.faults.add(Fault.status(status, b"", KNOWN_OBS), where=lambda one: one.method == "DELETE")
+def test_the_report_is_complete_if_objects_cannot_be_deleted(world, status):
+    world.obs.faults.add(Fault.status(status, b"", KNOWN_OBS), where=lambda request: request.method == "DELETE")
     file = world.folder / "report.json"
-    said = world.canary("--report", str(file))
-    assert said.text.rstrip().endswith(HOW)
-    answer = ends(said, 3, f"refused DELETE: {status}")
+    done = world.canary("--report", str(file))
+    assert done.text.rstrip().endswith(HOW)
+    answer = expect_exit(done, 3, f"refused DELETE: {status}")
     assert (answer["missing"], json.loads(file.read_text())) == ({}, answer["report"])
     world.obs.faults.clear()
-    assert (world.canary("--remove").code, world.left()) == (0, [])
+    assert (world.canary("--remove").code, world.leftovers()) == (0, [])
 
 
-def test_ctrl_c_while_it_deletes_loses_nothing_that_was_seen(world):
+def test_ctrl_c_during_the_removal_keeps_the_report(world):
     def before():
         if world.sent and world.sent[-1].method == "DELETE" and "obs." in world.sent[-1].url:
             ctrl_c()
 
     world.before = before
-    assert ends(world.canary(), 3, HOW)["missing"] == {}
+    assert expect_exit(world.canary(), 3, HOW)["missing"] == {}
 
 
-def test_a_copy_that_ends_after_the_removal_began_is_removed_as_well(world):
-    world.task.copies.add(CopyFault.late(1, 400), where=of("small"))
+def test_a_copy_that_ends_during_the_removal_is_removed(world):
+    world.task.copies.add(CopyFault.late(1, 400), where=is_key_of("small"))
     world.cut_short(45)
     before = world.asked
-    ends(world.canary("--remove"), 0, "OMS may still write what it has read before")
+    expect_exit(world.canary("--remove"), 0, "OMS may still write what it has read before")
     assert world.asked - before < 20 * 400 / 15, "it asks at leisure"
-    assert world.left(after=3600) == []
+    assert world.leftovers(after=3600) == []
 
 
 @pytest.mark.parametrize(
@@ -331,37 +343,39 @@ def test_a_journal_that_names_anything_but_a_canary_removes_nothing(world, chang
     }
     body = json.dumps(forged).encode()
     world.oss.put(world.log_bucket, "oms_source_record/canary/oss-oms-sync/x.json", body)
-    assert ends(world.canary("--remove"), 0) == {"removed": [], "left": []}
+    assert expect_exit(world.canary("--remove"), 0) == {"removed": [], "left": []}
     assert [*world.oss.objects(world.source_bucket)] == [*world.task.destination] == keys
 
 
-def test_a_second_copy_that_ends_late_is_waited_for_whatever_others_do(world):
-    # GIVEN a key that was handed over twice, whose second copy has begun and takes long, and a bucket in use
+def test_a_second_copy_that_ends_late_is_awaited_in_a_bucket_in_use(world):
+    # GIVEN a key that was submitted twice, whose second copy takes long, and a bucket in use
     world.task.overwrite_mode = "FULL_OVERWRITE"
-    world.task.copies.then(None, CopyFault.late(1, 420), where=of("twice"))
+    world.task.copies.then(None, CopyFault.late(1, 420), where=is_key_of("twice"))
 
     def use():
         for name in range(20):
             world.write(f"theirs/{name}", b"hello")
 
     world.meanwhile[40] = use
-    # WHEN all has come THEN the canary does not take that for the end of it
-    answer = ends(world.canary(), 0)
+    # WHEN all objects came THEN the canary still awaits the second copy
+    answer = expect_exit(world.canary(), 0)
     assert (answer["missing"], answer["report"]["counts"]["shown_after"]) == ({}, "not seen")
-    assert world.left(after=3600) == []
+    assert world.leftovers(after=3600) == []
 
 
-def test_where_there_are_too_many_lists_none_is_waited_for(world, monkeypatch):
+def test_with_too_many_lists_none_is_awaited(world, monkeypatch):
     world.write("theirs", b"hello")
     world.later(60)
     monkeypatch.setattr(hops, "_MAX_LISTS", 1)
-    answer = ends(world.canary(), 0)
+    answer = expect_exit(world.canary(), 0)
     assert (answer["missing"], answer["report"]["lists"]) == ({}, [])
 
 
-def test_an_upload_whose_last_answer_is_lost_is_there(world):
-    world.oss.faults.add(Fault.drop_after(), 1, lambda one: one.method == "POST" and "uploadId" in one.params)
-    assert (world.canary().code, world.left()) == (0, [])
+def test_an_upload_whose_last_answer_is_lost_exists(world):
+    world.oss.faults.add(
+        Fault.drop_after(), 1, lambda request: request.method == "POST" and "uploadId" in request.params
+    )
+    assert (world.canary().code, world.leftovers()) == (0, [])
 
 
 PAGE = b"<R><IsTruncated>true</IsTruncated><Contents><Key>k</Key><Size>1</Size></Contents></R>"
@@ -370,37 +384,41 @@ PAGE = b"<R><IsTruncated>true</IsTruncated><Contents><Key>k</Key><Size>1</Size><
 @pytest.mark.parametrize(
     ("service", "body", "where"),
     [
-        ("obs", PAGE, lambda one: "prefix" in one.params),
-        ("obs", b"<html>Log in", lambda one: "prefix" in one.params),
-        ("oss", b"<R><IsTruncated>true</IsTruncated></R>", lambda one: "prefix" in one.params and one.method == "GET"),
-        ("oms", b"{}", lambda one: "query_time" in one.params),
-        ("oms", b"[]", lambda one: "query_time" in one.params),
-        ("oms", b'{"statistic_datas": [{}]}', lambda one: "data_type" in one.params),
+        ("obs", PAGE, lambda request: "prefix" in request.params),
+        ("obs", b"<html>Log in", lambda request: "prefix" in request.params),
+        (
+            "oss",
+            b"<R><IsTruncated>true</IsTruncated></R>",
+            lambda request: "prefix" in request.params and request.method == "GET",
+        ),
+        ("oms", b"{}", lambda request: "query_time" in request.params),
+        ("oms", b"[]", lambda request: "query_time" in request.params),
+        ("oms", b'{"statistic_datas": [{}]}', lambda request: "data_type" in request.params),
     ],
 )
-def test_an_answer_that_no_cloud_gives_ends_it_with_a_sentence(world, service, body, where):
+def test_an_undocumented_response_ends_it_with_a_sentence(world, service, body, where):
     faults = getattr(world, service).faults
     faults.add(Fault.status(200, body, KNOWN | KNOWN_OBS), where=where)
-    ends(world.canary(), 1, "nothing that the cloud documents")
+    expect_exit(world.canary(), 1, "nothing that the cloud documents")
     faults.clear()
-    assert (world.canary("--remove").code, world.left()) == (0, [])
+    assert (world.canary("--remove").code, world.leftovers()) == (0, [])
 
 
-def test_a_report_that_cannot_be_written_is_no_reason_to_fly(world):
-    ends(world.canary("--report", str(world.folder / "nowhere" / "report.json")), 2)
+def test_a_report_that_cannot_be_written_stops_it_before_requests(world):
+    expect_exit(world.canary("--report", str(world.folder / "nowhere" / "report.json")), 2)
     assert world.sent == []
 
 
-def test_the_report_is_written_where_it_is_wanted_and_not_shown(world):
+def test_the_report_is_written_to_its_file_and_not_printed(world):
     file = world.folder / "report.json"
-    said = world.canary("--report", str(file))
-    assert json.loads(file.read_text()) == said.answer["report"]
-    assert f"No name, key, host, ETag or time is in {file}" in said.text
+    done = world.canary("--report", str(file))
+    assert json.loads(file.read_text()) == done.answer["report"]
+    assert f"No name, key, host, ETag or time is in {file}" in done.text
     assert "32 digits" not in world.canary().text
 
 
 @pytest.mark.parametrize(("carries", "row"), [(False, "equal but for 5 headers"), (True, "equal but for 3 headers")])
-def test_lost_headers_are_told_in_the_row_and_in_the_verdict_and_it_is_short(world, carries, row):
+def test_lost_headers_are_in_the_row_and_the_short_verdict(world, carries, row):
     world.task.metadata = carries
     lines = world.screen()
     assert [line for line in lines if line.endswith("headers")] == [line for line in lines if line.endswith(row)] != []
@@ -410,72 +428,73 @@ def test_lost_headers_are_told_in_the_row_and_in_the_verdict_and_it_is_short(wor
 
 
 @pytest.mark.parametrize("moves", [False, True])
-def test_it_measures_what_a_change_of_headers_in_obs_does(world, moves):
-    there(world).headers_move_time = moves
-    told = ends(world.canary(), 0)["report"]["in_place"]
-    assert told == {"moves_time": "yes" if moves else "no", "moves_etag": "no", "url": "yes", "expired_url": "no"}
-    assert world.left() == []
+def test_the_effects_of_a_change_of_headers_in_obs_are_measured(world, moves):
+    destination(world).headers_move_time = moves
+    in_place = expect_exit(world.canary(), 0)["report"]["in_place"]
+    assert in_place == {"moves_time": "yes" if moves else "no", "moves_etag": "no", "url": "yes", "expired_url": "no"}
+    assert world.leftovers() == []
 
 
-def test_a_change_of_headers_that_obs_refuses_is_not_seen_and_no_fault(world):
+def test_a_refused_change_of_headers_is_not_seen_and_no_fault(world):
     world.obs.deny("obs:object:ModifyObjectMetaData")
-    assert set(ends(world.canary(), 0)["report"]["in_place"].values()) == {"not seen"}
+    assert set(expect_exit(world.canary(), 0)["report"]["in_place"].values()) == {"not seen"}
 
 
-def test_a_url_that_obs_does_not_honour_does_not_hide_what_a_change_does(world):
-    world.obs.faults.add(Fault.status(403, b"", KNOWN_OBS), where=lambda one: "Signature" in one.params)
-    told = ends(world.canary(), 0)["report"]["in_place"]
-    assert told == {"moves_time": "no", "moves_etag": "no", "url": "no", "expired_url": "not seen"}
+def test_a_refused_url_does_not_hide_the_effects_of_a_change(world):
+    world.obs.faults.add(Fault.status(403, b"", KNOWN_OBS), where=lambda request: "Signature" in request.params)
+    in_place = expect_exit(world.canary(), 0)["report"]["in_place"]
+    assert in_place == {"moves_time": "no", "moves_etag": "no", "url": "no", "expired_url": "not seen"}
 
 
 @pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.status(500, b"", KNOWN_OBS), Fault.status(200, b"")])
-def test_no_signed_url_is_shown_whatever_comes_of_it(world, fault):
-    world.obs.faults.add(fault, where=lambda one: "Signature" in one.params)
-    said = world.canary()
-    signed = [one.url for one in world.sent if "Signature=" in one.url]
-    assert signed
-    for url in signed:
-        assert url.partition("Signature=")[2].partition("&")[0] not in said.text
+def test_no_signed_url_is_shown(world, fault):
+    world.obs.faults.add(fault, where=lambda request: "Signature" in request.params)
+    done = world.canary()
+    urls = [request.url for request in world.sent if "Signature=" in request.url]
+    assert urls
+    for url in urls:
+        assert url.partition("Signature=")[2].partition("&")[0] not in done.text
     stored = b"".join(stored.data for stored in world.oss.objects(world.log_bucket).values())
-    assert b"Signature" not in stored + said.text.encode()
+    assert b"Signature" not in stored + done.text.encode()
 
 
-def test_what_it_saw_is_kept_for_doctor_after_all_else_is_deleted(world):
-    answer = ends(world.canary(), 0)
-    seen = json.loads(world.oss.objects(world.log_bucket)[world.canary_observation].data)
-    assert (seen["report"], world.left()) == (answer["report"], [])
+def test_the_observation_is_kept_for_doctor_after_the_removal(world):
+    answer = expect_exit(world.canary(), 0)
+    observation = json.loads(world.oss.objects(world.log_bucket)[world.canary_observation].data)
+    assert (observation["report"], world.leftovers()) == (answer["report"], [])
 
 
-def test_what_it_saw_that_cannot_be_kept_is_no_reason_to_leave_anything(world):
+def test_an_observation_that_cannot_be_kept_stops_no_removal(world):
     world.oss.deny("oss:PutObject", world.log_bucket, lambda key: key == world.canary_observation)
-    said = world.canary()
-    assert (said.code, world.left()) == (0, [])
-    assert ("Doctor does not learn what this canary saw" in said.text, "Doctor goes by" in said.text) == (True, False)
+    done = world.canary()
+    assert (done.code, world.leftovers()) == (0, [])
+    assert "Doctor does not learn what this canary saw" in done.text
+    assert "Doctor goes by" not in done.text
 
 
-def test_both_languages_are_spoken(world):
-    ends(world.canary("--lang", "zh"), 0, "两端均已删除", "doctor 会采用本次观测结果")
+def test_the_output_is_in_chinese_too(world):
+    expect_exit(world.canary("--lang", "zh"), 0, "两端均已删除", "doctor 会采用本次观测结果")
 
 
-def merge(world):
+def merge_doubles(world):
     world.task.merges = True
     world.task.copies.add(CopyFault.late(20))
 
 
-def there(world):
+def destination(world):
     return world.obs.bucket(world.destination_bucket)
 
 
 @pytest.mark.parametrize(
-    ("variant", "where", "is_so"),
+    ("variant", "where", "expected"),
     [
         (lambda world: setattr(world.task, "step", "ONE_HOUR"), ("counts", "step"), "ONE_HOUR"),
-        (merge, ("counts", "doubles"), "merged"),
+        (merge_doubles, ("counts", "doubles"), "merged"),
         (lambda world: setattr(world.task, "part_size", 50_000), ("part_size",), "50 MB"),
-        (lambda world: setattr(there(world), "order", "utf-16"), ("listing", "order"), "utf-16"),
+        (lambda world: setattr(destination(world), "order", "utf-16"), ("listing", "order"), "utf-16"),
         (lambda world: setattr(world.task.lists, "separator", "\t"), ("lists", 0, "separator"), "tab"),
         (
-            lambda world: setattr(there(world), "crc64_header", "x-obs-checksum-crc64ecma"),
+            lambda world: setattr(destination(world), "crc64_header", "x-obs-checksum-crc64ecma"),
             ("objects", "small", "crc64"),
             "x-obs-checksum-crc64ecma",
         ),
@@ -487,12 +506,12 @@ def there(world):
     ],
     ids=["counts by the hour", "merged doubles", "parts", "order", "separator", "crc64", "event late"],
 )
-def test_the_report_tells_what_the_clouds_do(world, variant, where, is_so):
-    def found(report):
+def test_the_report_has_the_behaviour_of_the_clouds(world, variant, where, expected):
+    def read_field(report):
         for part in where:
             report = report[part]
         return report
 
-    assert found(world.canary().answer["report"]) != is_so
+    assert read_field(world.canary().answer["report"]) != expected
     variant(world)
-    assert found(ends(world.canary(), 0)["report"]) == is_so
+    assert read_field(expect_exit(world.canary(), 0)["report"]) == expected

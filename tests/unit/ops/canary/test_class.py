@@ -1,4 +1,4 @@
-"""What a canary wrote is a class of its own: counted, and in nothing that anybody goes by."""
+"""Objects of a canary are a class of their own: counted, and in no digest, lag, backlog or verdict."""
 
 import json
 
@@ -7,12 +7,12 @@ import pytest
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.server.faults import Fault
 from support.migration import CONTENTS
-from unit.ops.canary.canary_world import CanaryWorld, ends, of
+from unit.ops.canary.canary_world import CanaryWorld, expect_exit, is_key_of
 
 
 @pytest.fixture
 def busy():
-    """With objects of an application, for half an hour."""
+    """Yield a world with objects of an application, half an hour old."""
     with CanaryWorld() as world:
         for name, contents in CONTENTS.items():
             world.write(name, contents)
@@ -22,54 +22,56 @@ def busy():
 
 @pytest.fixture
 def world(busy):
-    """With those of a canary that was cut off while it waited, for half an hour."""
+    """Add the objects of a canary that was cut off while it waited, half an hour old."""
     busy.cut_short()
     busy.later(1800)
     assert len(busy.oss.objects(busy.source_bucket)) == len(CONTENTS) + 7
     return busy
 
 
-def compared(world):
+def compare(world):
     return world.ops("compare", "--restart").answer
 
 
-def counted(answer, name):
+def class_counts(answer, name):
     """Return the numbers of objects of a class on both sides."""
     return [answer["classes"][name][side]["objects"] for side in ("source", "destination")]
 
 
-def test_a_comparison_counts_it_on_both_sides_and_it_adds_up(world):
-    answer = compared(world)
+def test_a_comparison_counts_a_canary_on_both_sides_and_adds_up(world):
+    answer = compare(world)
     assert (answer["finished"], answer["adds_up"]) == (True, True)
-    assert (counted(answer, "canary"), counted(answer, "equal_contents")) == ([7, 7], [len(CONTENTS)] * 2)
+    assert (class_counts(answer, "canary"), class_counts(answer, "equal_contents")) == ([7, 7], [len(CONTENTS)] * 2)
 
 
-def test_no_digest_changes_with_it(world):
-    before = compared(world)
-    ends(world.canary("--remove"), 0)
-    after = compared(world)
-    assert "canary" not in after["classes"] or counted(after, "canary")[0] == 0
+def test_no_digest_changes_with_a_canary(world):
+    before = compare(world)
+    expect_exit(world.canary("--remove"), 0)
+    after = compare(world)
+    assert "canary" not in after["classes"] or class_counts(after, "canary")[0] == 0
     assert (before["state"], before["twin"]) == (after["state"], after["twin"])
 
 
-def test_no_lag_is_told_of_it_and_nothing_is_sent_for_it(world):
+def test_a_canary_has_no_lag_and_no_submission(world):
     for key in list(world.task.destination):
         if "canary" in key:
             world.obs.delete(world.destination_bucket, key)
     accepted = world.task.acceptance_request
-    answer = compared(world)
-    assert (counted(answer, "canary")[1], answer["lag"]["copied"]["not_yet"]) == (0, 0)
+    answer = compare(world)
+    assert (class_counts(answer, "canary")[1], answer["lag"]["copied"]["not_yet"]) == (0, 0)
     assert (answer["submitted"], world.task.acceptance_request) == (0, accepted)
 
 
-def test_a_go_is_given_beside_it_and_its_document_is_sound(world, tmp_path):
+def test_a_go_beside_a_canary_is_sound(world, tmp_path):
     file = tmp_path / "certificate.json"
-    said = world.ops("cutover", "--frozen-since", "2026-01-02T00:10:00Z", "--close", "--out", str(file), "--deep")
-    assert said.code == 0, [(one["id"], one["seen"]) for one in said.answer["checks"] if one["result"] != "passed"]
+    done = world.ops("cutover", "--frozen-since", "2026-01-02T00:10:00Z", "--close", "--out", str(file), "--deep")
+    assert done.code == 0, [
+        (check["id"], check["seen"]) for check in done.answer["checks"] if check["result"] != "passed"
+    ]
     document = json.loads(file.read_text())
-    assert (document["verdict"], counted(document, "canary")) == ("GO", [7, 7])
+    assert (document["verdict"], class_counts(document, "canary")) == ("GO", [7, 7])
     assert document["source"]["objects"] == len(CONTENTS)
-    # A stranger lists both buckets, canaries and all.
+    # The listings of both buckets contain the canary.
     listings = []
     for side, objects in (
         ("source", world.oss.objects(world.source_bucket)),
@@ -81,36 +83,36 @@ def test_a_go_is_given_beside_it_and_its_document_is_sound(world, tmp_path):
         )
         listings += [f"--{side}", str(listing)]
     assert world.ops("check", str(file), *listings).code == 0
-    # And it is removed although the project is closed.
-    assert (world.canary("--remove").code, world.left()) == (0, [])
+    # The canary is removed although the project is closed.
+    assert (world.canary("--remove").code, world.leftovers()) == (0, [])
 
 
-def test_a_canary_beside_a_comparison_disturbs_it_not(busy):
-    before, looks = compared(busy), []
-    busy.meanwhile = dict.fromkeys((20, 60), lambda: looks.append(compared(busy)))
-    ends(busy.canary(), 0)
+def test_a_canary_beside_a_comparison_changes_no_sum(busy):
+    before, looks = compare(busy), []
+    busy.meanwhile = dict.fromkeys((20, 60), lambda: looks.append(compare(busy)))
+    expect_exit(busy.canary(), 0)
     assert [(look["adds_up"], look["state"], look["twin"]) for look in looks] == [
         (True, before["state"], before["twin"])
     ] * 2
 
 
-def test_an_event_of_it_that_is_lost_is_the_canarys_to_tell(busy):
-    # GIVEN a canary whose events are all lost, and which is cut off
+def test_a_lost_event_of_a_canary_is_no_lost_event_of_reconcile(busy):
+    # GIVEN a canary that lost all its events, and was cut off
     busy.oss.lose_events(lambda key: "canary" in key)
     busy.cut_short()
     busy.later(1800)
     accepted = busy.task.acceptance_request
-    # WHEN a pass looks for lost events THEN it finds none, and sends nothing
-    found = busy.ops("reconcile", "--restart").answer
-    told = [found[name] for name in ("finished", "scanned", "submitted", "orphans")]
-    assert (told, busy.task.acceptance_request) == ([True, len(CONTENTS), 0, 0], accepted)
+    # WHEN a pass looks for lost events THEN it finds none, and submits no object
+    reconciliation = busy.ops("reconcile", "--restart").answer
+    counts = [reconciliation[name] for name in ("finished", "scanned", "submitted", "orphans")]
+    assert (counts, busy.task.acceptance_request) == ([True, len(CONTENTS), 0, 0], accepted)
     assert busy.ops("status").answer["verdict"]["state"] in ("in step", "not known")
     key = next(key for key in busy.oss.objects(busy.source_bucket) if key.endswith("/between"))
     assert busy.ops("story", key).answer["story"].startswith("It is a canary's")
 
 
 def fly_and_cut_over(world):
-    """A canary, and an hour later a cutover."""
+    """Run a canary, and a cutover an hour later; return both results, and the answer of status."""
     flown = world.canary()
     world.later(3600)
     world.ops("reconcile", "--restart")
@@ -123,42 +125,42 @@ def cut_over(world, *words):
     return world.ops("cutover", "--frozen-since", "2026-01-02T01:00:00Z", "--close", "--out", file, *words)
 
 
-def test_after_a_canary_that_came_back_nothing_of_it_is_told_or_left(busy):
-    flown, status, said = fly_and_cut_over(busy)
-    assert ends(flown, 0)["unfinished"] == 0
+def test_a_finished_canary_leaves_no_trace_in_status_and_cutover(busy):
+    flown, status, cutover = fly_and_cut_over(busy)
+    assert expect_exit(flown, 0)["unfinished"] == 0
     assert status["verdict"]["state"] == "in step"
     assert (status["copying"]["failed"], status["copying"]["unfinished"]["objects"]) == (0, 0)
-    assert ends(said, 0)["verdict"] == "GO"
+    assert expect_exit(cutover, 0)["verdict"] == "GO"
 
 
-def test_what_oms_failed_to_copy_of_it_is_nobodys_fault_any_more(busy):
-    busy.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), 1, of("between"))
-    flown, status, said = fly_and_cut_over(busy)
+def test_a_failed_copy_of_a_canary_is_done_in_status(busy):
+    busy.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), 1, is_key_of("between"))
+    flown, status, cutover = fly_and_cut_over(busy)
     failures = status["copying"]["failures"]
     assert (failures["counted"], failures["done"], failures["unknown"]) == (1, 1, 0)
-    assert (flown.answer["unfinished"], status["verdict"]["state"], said.code) == (0, "in step", 0)
+    assert (flown.answer["unfinished"], status["verdict"]["state"], cutover.code) == (0, "in step", 0)
 
 
-def test_what_oms_fails_to_copy_again_and_again_is_finished_for_it(busy):
-    busy.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), where=of("between"))
-    assert ends(busy.canary(), 3)["unfinished"] == 0
+def test_a_copy_that_always_fails_is_finished_for_the_canary(busy):
+    busy.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), where=is_key_of("between"))
+    assert expect_exit(busy.canary(), 3)["unfinished"] == 0
 
 
-def test_what_oms_lost_of_it_is_said_by_the_canary_because_nobody_can_tell_it_apart_later(busy):
-    busy.task.copies.add(CopyFault.lost(), where=of("between"))
-    flown, status, said = fly_and_cut_over(busy)
-    assert ends(flown, 3)["unfinished"] == 1
-    # A comparison that proves all there is closes it for status. The certificate is right about OMS: it may write.
+def test_an_object_that_oms_lost_is_reported_by_the_canary_itself(busy):
+    busy.task.copies.add(CopyFault.lost(), where=is_key_of("between"))
+    flown, status, cutover = fly_and_cut_over(busy)
+    assert expect_exit(flown, 3)["unfinished"] == 1
+    # A comparison that proves all objects is enough for status. The certificate is strict: OMS may still write.
     assert status["verdict"]["state"] == "in step"
-    results = {one["id"]: one["result"] for one in ends(said, 3)["checks"]}
+    results = {check["id"]: check["result"] for check in expect_exit(cutover, 3)["checks"]}
     assert results["OMS_FINISHED"] == "not proven"
-    ends(cut_over(busy, "--accept", "oms_unfinished=tester: it was a canary's"), 0)
+    expect_exit(cut_over(busy, "--accept", "oms_unfinished=tester: it was a canary's"), 0)
 
 
-def test_what_fails_of_it_is_not_told_as_a_backlog(busy):
+def test_failed_records_of_a_canary_are_no_backlog(busy):
     busy.oms.faults.add(Fault.status(401), where=lambda request: request.raw_path.endswith("/events"))
     looks = []
     busy.meanwhile = dict.fromkeys((40, 60, 80), lambda: looks.append(busy.ops("status").answer["backlog"]))
     assert busy.canary().answer["missing"]["accepted"]
-    told = [[look[name] for name in ("failed", "in_run_files", "oldest", "keys")] for look in looks]
-    assert told == [[0, 0, None, []]] * 3
+    backlogs = [[look[name] for name in ("failed", "in_run_files", "oldest", "keys")] for look in looks]
+    assert backlogs == [[0, 0, None, []]] * 3

@@ -1,4 +1,4 @@
-"""A field report holds words of closed lists only; and the page of what is not confirmed names its fields."""
+"""A field report consists of words of closed lists; the page of unconfirmed facts names its fields."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from support.law import SCHEDULES, seeds_of
 from tools.package import ROOT
 from unit.ops.canary.canary_world import CanaryWorld, DrawnWorld
 
-# What is in no report whoever ran it: as it would stand in names, headers, lists and answers of the clouds.
+# A private text in names, headers, lists and answers of the clouds, which no report may contain.
 PRIVATE = "s3cr3t-b0x"
 words = st.text(max_size=8).map(lambda text: f"{PRIVATE}{text}")
 etags = words | st.from_regex(r"[0-9A-F]{32}(-[1-9])?", fullmatch=True)
@@ -64,96 +64,98 @@ def watches(draw):
     )
 
 
-def texts(value):
-    """All names and texts of JSON."""
-    if isinstance(value, dict):
-        for name, one in value.items():
+def texts(document):
+    """Yield all names and texts of a JSON document."""
+    if isinstance(document, dict):
+        for name, part in document.items():
             yield name
-            yield from texts(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from texts(one)
-    elif isinstance(value, str):
-        yield value
+            yield from texts(part)
+    elif isinstance(document, list):
+        for part in document:
+            yield from texts(part)
+    elif isinstance(document, str):
+        yield document
 
 
 @settings(max_examples=100, deadline=None)
 @given(
     watch=watches(), shown=st.dictionaries(st.sampled_from(["object_overwrite_mode", "consistency_check", "x"]), words)
 )
-def test_whatever_the_clouds_say_a_report_identifies_nobody(watch, shown):
+def test_a_report_identifies_nobody_whatever_the_clouds_answer(watch, shown):
     in_place = InPlace(PRIVATE, PRIVATE, PRIVATE, PRIVATE)
-    told = field_report.report(watch, "20260131T080007Z-abcd", shown, in_place, versions=(True, False))
-    text = json.dumps(told, ensure_ascii=False)
+    report = field_report.report(watch, "20260131T080007Z-abcd", shown, in_place, versions=(True, False))
+    text = json.dumps(report, ensure_ascii=False)
     assert PRIVATE not in text
     # No ETag, checksum or time: no long number at all.
     assert not re.search(r"[0-9A-Fa-f]{16}|\d{5}|20\d\d-", text)
-    assert not any(one.etag in text for one in watch.traces if one.etag)
+    assert not any(trace.etag in text for trace in watch.traces if trace.etag)
 
 
-def allowed():
-    """Every text that can stand in a report."""
+def allowed_texts():
+    """Return the texts that a report may contain."""
     tables = [value for name, value in vars(field_report).items() if name.startswith("_") and isinstance(value, tuple)]
     return {
         *field_report.DURATIONS,
         *field_report.SEPARATORS.values(),
-        *(one for table in tables for one in table if isinstance(one, str)),
+        *(text for table in tables for text in table if isinstance(text, str)),
         *("other", "none", "whole", "LF", "CRLF", "gone", "bytes"),
         *(field_report.KIND, *field_report.PARTS),
     }
 
 
-# Each is a whole canary in clouds of its own; a hundred of them, and more, where more is asked for.
+# Each world runs a whole canary in its own clouds.
 WORLDS = SCHEDULES // 60
 LAW = "a field report names nobody"
 
 
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
-def test_the_report_of_a_world_names_nothing_of_it_and_tells_what_it_is_like(block, count):
+def test_the_report_of_a_world_has_its_behaviour_and_no_names(block, count):
     for seed in seeds_of(block, WORLDS):
         with DrawnWorld(seed) as world:
-            said = world.canary()
-            told = said.answer["report"]
-            text = json.dumps(told, ensure_ascii=False)
-            assert [one for one in world.identifying() if one in text] == [], seed
-            assert {one for one in texts(told) if one not in allowed()} <= names_of(told), seed
-            # It is of this world, and of no other.
-            assert told["task"] == {
+            done = world.canary()
+            report = done.answer["report"]
+            text = json.dumps(report, ensure_ascii=False)
+            assert [identifier for identifier in world.identifying() if identifier in text] == [], seed
+            assert {text for text in texts(report) if text not in allowed_texts()} <= field_names(report), seed
+            # The report is about this world.
+            assert report["task"] == {
                 "mode": world.task.overwrite_mode,
                 "check": "size_last_modified",
                 "metadata": world.task.metadata,
             }, seed
-            found = told["counts"]["step"], told["part_size"], told["listing"]["order"]
+            fields = report["counts"]["step"], report["part_size"], report["listing"]["order"]
             order = world.obs.bucket(world.destination_bucket).order
-            for one, is_so in zip(found, (world.task.step, world.parts, order), strict=True):
-                assert one in {is_so, "not seen"}, seed
-            assert {one["separator"] for one in told["lists"]} <= {SEPARATORS[world.task.lists.separator]}, seed
-            assert world.left(after=3600) == [], seed
-        count(LAW, {0: "all came", 1: "something differs", 3: "something did not come"}[said.code])
+            for field, expected in zip(fields, (world.task.step, world.parts, order), strict=True):
+                assert field in {expected, "not seen"}, seed
+            assert {oms_list["separator"] for oms_list in report["lists"]} <= {
+                SEPARATORS[world.task.lists.separator]
+            }, seed
+            assert world.leftovers(after=3600) == [], seed
+        count(LAW, {0: "all came", 1: "something differs", 3: "something did not come"}[done.code])
 
 
-def test_what_doctor_takes_for_confirmed_are_words_of_reports():
+def test_the_words_that_doctor_takes_as_confirmed_are_in_reports():
     for unconfirmed in UNCONFIRMED.values():
-        assert {*unconfirmed.as_assumed, NOT_OBSERVED} <= {*allowed(), "not seen"}
+        assert {*unconfirmed.as_assumed, NOT_OBSERVED} <= {*allowed_texts(), "not seen"}
         assert not unconfirmed.as_assumed or len(unconfirmed.fields) == 1
 
 
-def names_of(told):
-    """The fields of a report."""
-    parts = (told[name] for name in ("task", "versions", "counts", "listing", "objects", "in_place"))
-    lists = (name for one in told["lists"] for name in one)
-    return {*told, *(name for part in parts for name in part), *lists, *told["objects"]["small"]}
+def field_names(report):
+    """Return the names of a report's fields."""
+    parts = (report[name] for name in ("task", "versions", "counts", "listing", "objects", "in_place"))
+    lists = (name for oms_list in report["lists"] for name in oms_list)
+    return {*report, *(name for part in parts for name in part), *lists, *report["objects"]["small"]}
 
 
-def test_the_page_of_what_is_not_confirmed_names_fields_that_are_there():
+def test_the_page_of_unconfirmed_facts_names_existing_fields():
     with CanaryWorld() as world:
-        told = world.canary().answer["report"]
+        report = world.canary().answer["report"]
     document = Document.read(ROOT / "docs" / "unconfirmed.md")
     (table,) = document.tables
     fields = [token.content for row in table[1:] for token in row[-1].children if token.type == "code_inline"]
     assert len(fields) > 10
     for field in fields:
-        found = told
-        for part in field.split("."):
-            found = (found[0] if isinstance(found, list) else found)[part]
+        part = report
+        for name in field.split("."):
+            part = (part[0] if isinstance(part, list) else part)[name]

@@ -1,4 +1,4 @@
-"""What `policies/show.py --canary` prints is what a canary needs, and all of it."""
+"""The permissions that `policies/show.py --canary` prints are those that a canary needs."""
 
 import json
 from fnmatch import fnmatchcase
@@ -11,10 +11,10 @@ from support.policies import show
 from unit.ops.canary.canary_world import CanaryWorld
 
 
-def needed(world, request):
-    """The action and the resource of a request of the administrator."""
+def permission_of(world, request):
+    """Return the action and the resource of an administrator's request."""
     url = urlsplit(request.url)
-    seen = Request(
+    sandbox_request = Request(
         request.method,
         url.path,
         url.query,
@@ -26,14 +26,14 @@ def needed(world, request):
     bucket, _, host = url.netloc.partition(".")
     key = unquote(url.path[1:])
     if host.startswith("oss-"):
-        action = service._operation(seen).action
+        action = service._operation(sandbox_request).action
         return action, f"acs:oss:*:*:{bucket}/{key}" if key else f"acs:oss:*:*:{bucket}"
     if host.startswith("obs."):
         selector = next(
             (
                 name
                 for name in ("metadata", "object-lock", "versionId", "versioning", "versions")
-                if name in seen.params
+                if name in sandbox_request.params
             ),
             "",
         )
@@ -43,7 +43,7 @@ def needed(world, request):
 
 
 def test_the_rights_are_those_that_its_requests_need():
-    # GIVEN canaries with and without versions, one of which was cut off in an upload
+    # GIVEN canaries with and without versions, and a canary that was cut off in an upload
     asked = set()
     for versions in (False, True):
         with CanaryWorld() as world:
@@ -51,26 +51,26 @@ def test_the_rights_are_those_that_its_requests_need():
                 world.oss.buckets[world.source_bucket].versioning = "Enabled"
                 world.obs.bucket(world.destination_bucket).has_versions = True
             assert world.canary().code == 0
-            asked |= {needed(world, request) for request in world.sent}
+            asked |= {permission_of(world, request) for request in world.sent}
             begun = next(n for n, request in enumerate(world.sent) if "partNumber" in request.url)
         with CanaryWorld() as world:
             world.cut_short(begun + 1)
             assert world.canary("--remove").code == 0
-            asked |= {needed(world, request) for request in world.sent}
+            asked |= {permission_of(world, request) for request in world.sent}
     # WHEN the printed documents are read
     text = show(project(), "--canary")
     documents = [json.loads(part.partition("\n")[2]) for part in text.split("# ")[1:] if "{" in part]
     granted = [
         (action, resource)
         for document in documents
-        for one in document["Statement"]
-        for action in one["Action"]
-        for resource in one.get("Resource", ["*"])
+        for statement in document["Statement"]
+        for action in statement["Action"]
+        for resource in statement.get("Resource", ["*"])
     ]
 
-    # THEN each request is allowed, and each right is needed by some
+    # THEN each request is allowed, and each permission is needed by a request
     def allows(right, request):
         return right[0] == request[0] and fnmatchcase(request[1], right[1])
 
-    assert [one for one in asked if not any(allows(right, one) for right in granted)] == []
-    assert [right for right in granted if not any(allows(right, one) for one in asked)] == []
+    assert [request for request in asked if not any(allows(right, request) for right in granted)] == []
+    assert [right for right in granted if not any(allows(right, request) for request in asked)] == []

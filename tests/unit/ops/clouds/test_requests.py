@@ -1,4 +1,4 @@
-"""Each request equals what the vendor's SDK sends to the same sandbox; and the sandbox refuses it spoiled anywhere."""
+"""Each request equals the vendor's SDK's to the same sandbox, which refuses it with any signed part changed."""
 
 import datetime as dt
 import re
@@ -19,42 +19,42 @@ from ops.clouds.buckets import ObsBucketClient, OssBucketClient, Place
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.oms import SyncTaskClient
 from ops.clouds.services import Ram
-from support.names import esdk
+from support.names import esdk_client
 
 SOURCE, DESTINATION = "photos", "photos-obs"
 KEY = "a b/é+%/c=.txt"
 HEADERS = {"Content-Type": "text/plain", "Cache-Control": "no-cache", "x-oss-meta-note": 'a=b "c"'}
-# Parts that only one of the two sends, and the reason that the request is the same.
+# Parts that differ, with the reason that the requests are equal without them.
 DIFFERENT = {
-    "accept": "the SDKs say that they take any type, which is so without it",
-    "accept-encoding": "the SDKs could unpack what is compressed; nothing is where nobody asks for it",
+    "accept": "the SDKs accept any type, which is the default",
+    "accept-encoding": "the SDKs accept compressed bodies; without the header no body is compressed",
     "connection": "the SDKs keep connections open",
     "user-agent": "each has its own name",
-    "host": "at an address of this machine the port is said by both, in other cases of the name",
-    # Parts of the signature: each is in both where it is needed.
-    "content-length": "a request without a body may say so, or not",
+    "host": "both name the port at an address of this machine, in names of other case",
+    # Parts of the signature: both send each where it is needed.
+    "content-length": "a request without a body may omit it",
     "content-md5": "the SDK checks a CRC64 after the call, and here OSS checks the MD5 before it stores anything",
-    "content-type": "is compared where contents are sent whose type is kept",
-    "authorization": "is compared where all that it signs is the same",
-    "x-sdk-content-sha256": "is the hash of the body, which is signed as such by both",
-    **dict.fromkeys(("date", "x-oss-date", "x-sdk-date"), "each is asked at a time of its own"),
+    "content-type": "is compared where the cloud stores it",
+    "authorization": "is compared by the tests of the signers",
+    "x-sdk-content-sha256": "is the hash of the body, which both sign",
+    **dict.fromkeys(("date", "x-oss-date", "x-sdk-date"), "each request has its own time"),
 }
 
 
-def made(credentials):
+def make_keys(credentials):
     return Keys(*map(Secret, credentials))
 
 
 @pytest.fixture
 def oss(box):
-    return OssBucketClient(Place.of(box.oss.endpoint, SOURCE), made(box.user_credentials), WallClock(), box.region)
+    return OssBucketClient(Place.of(box.oss.endpoint, SOURCE), make_keys(box.user_credentials), WallClock(), box.region)
 
 
 @pytest.fixture
 def obs(box, their_obs):
     port = urlsplit(box.obs.endpoint).port
     place = Place.of(f"http://obs.cn-north-4.myhuaweicloud.com:{port}", DESTINATION)
-    return ObsBucketClient(place, made(box.huawei_credentials), WallClock())
+    return ObsBucketClient(place, make_keys(box.huawei_credentials), WallClock())
 
 
 @pytest.fixture
@@ -68,17 +68,17 @@ def their_oss(box):
 
 @pytest.fixture
 def their_obs(box, monkeypatch):
-    with esdk(box, monkeypatch) as client:
+    with esdk_client(box, monkeypatch) as client:
         yield client
 
 
-def seen(request):
+def request_parts(request):
     """Return the parts of a request, without those that `DIFFERENT` names."""
-    told = {name: value for name, value in request.headers.items() if name not in DIFFERENT}
+    headers = {name: value for name, value in request.headers.items() if name not in DIFFERENT}
     if request.method in ("PUT", "POST") and "partNumber" not in request.params:
-        told["content-type"] = request.headers.get("content-type")
+        headers["content-type"] = request.headers.get("content-type")
     body = b"".join(request.body.split()) if request.raw_query.startswith("uploadId") else request.body
-    return request.method, request.raw_path, sorted(request.query), told, body
+    return request.method, request.raw_path, sorted(request.query), headers, body
 
 
 OSS_CALLS = {
@@ -209,8 +209,8 @@ OBS_CALLS |= {
 }
 
 
-def told(service, call):
-    """The requests that a call makes; what it is answered is for other tests."""
+def capture_requests(service, call):
+    """Return the requests of a call, whatever the responses."""
     before = len(service.requests)
     with suppress(sdk.exceptions.OperationError, wire.RefusedError):
         call()
@@ -228,13 +228,13 @@ def test_a_request_equals_the_sdks(box, oss, obs, their_oss, their_obs, cloud, n
         "obs": (box.obs, OBS_CALLS, obs, their_obs),
     }[cloud]
     ours, theirs = calls[name]
-    mine = [*map(seen, told(service, lambda: ours(us)))]
-    assert mine == [*map(seen, told(service, lambda: theirs(them)))] != []
+    mine = [*map(request_parts, capture_requests(service, lambda: ours(us)))]
+    assert mine == [*map(request_parts, capture_requests(service, lambda: theirs(them)))] != []
 
 
 def test_an_upload_in_parts_equals_the_sdks(box, oss, their_oss):
     body = bytes(range(256)) * 800
-    mine = told(box.oss, lambda: oss.upload(KEY, body, 150 * 1024, HEADERS))
+    mine = capture_requests(box.oss, lambda: oss.upload(KEY, body, 150 * 1024, HEADERS))
 
     def theirs():
         upload = their_oss.initiate_multipart_upload(
@@ -264,20 +264,20 @@ def test_an_upload_in_parts_equals_the_sdks(box, oss, their_oss):
         )
 
     def without_id(request):
-        method, path, query, headers, sent = seen(request)
+        method, path, query, headers, sent = request_parts(request)
         names = [(name, "" if name == "uploadId" else value) for name, value in query]
         is_list = sent.startswith(b"<")
         return method, path, names, headers, is_list or sent
 
-    yours = told(box.oss, theirs)
+    yours = capture_requests(box.oss, theirs)
     assert list(map(without_id, mine)) == list(map(without_id, yours))
     assert box.oss.objects(SOURCE)[KEY].data == body
 
 
-def test_what_oms_is_asked_equals_the_sdks(box):
-    task = SyncTaskClient(box.task.sync_url, made(box.huawei_credentials), WallClock(lambda: box.ahead))
+def test_requests_to_oms_equal_the_sdks(box):
+    task = SyncTaskClient(box.task.sync_url, make_keys(box.huawei_credentials), WallClock(lambda: box.ahead))
     since = dt.datetime.fromtimestamp(box.now(), dt.timezone.utc)
-    mine = told(box.oms, lambda: (task.show(), task.statistics(since)))
+    mine = capture_requests(box.oms, lambda: (task.show(), task.statistics(since)))
     config = HttpConfig.get_default_config()
     config.ignore_ssl_verification = True
     client = (
@@ -288,15 +288,15 @@ def test_what_oms_is_asked_equals_the_sdks(box):
         .build()
     )
 
-    shown, counted = (dict(one.params) for one in mine)
-    yours = told(
+    shown, counted = (dict(request.params) for request in mine)
+    yours = capture_requests(
         box.oms,
         lambda: (
             client.show_sync_task(ShowSyncTaskRequest(sync_task_id=box.task_id, **shown)),
             client.list_sync_task_statistic(ListSyncTaskStatisticRequest(sync_task_id=box.task_id, **counted)),
         ),
     )
-    assert list(map(seen, mine)) == list(map(seen, yours))
+    assert list(map(request_parts, mine)) == list(map(request_parts, yours))
 
 
 # The parts that a signature covers, by the vendors' pages: headers, and parameters of the query.
@@ -319,44 +319,48 @@ MORE = {
 }
 # A cloud's answer to the signature of another request; HEAD has no code.
 REFUSED = {"SignatureDoesNotMatch", "InvalidArgument", "InvalidAccessKeyId", "AccessDenied", "APIGW.0301", ""}
-# What may lead to a call that there is not, which is said first.
+# Changes that may name an unknown call, which a cloud answers before it checks the signature.
 ELSEWHERE = {"another method", "another path", "more versionId=1"}
 
 
-def altered(text):
-    """With its last letter or digit changed: a time stays one."""
-    place = max(at for at, one in enumerate(text) if one.isalnum())
+def alter(text):
+    """Change the last letter or digit; a time stays a time."""
+    place = max(position for position, letter in enumerate(text) if letter.isalnum())
     return f"{text[:place]}{'1' if text[place] == '0' else '0'}{text[place + 1 :]}"
 
 
-def spoiled(cloud, request):
-    """A request, wrong in one place that is signed, each in turn: which, and how it is then."""
+def spoil(cloud, request):
+    """Yield each signed part of a request, and the request with this part changed."""
     url, (more_headers, more_query) = urlsplit(request.url), MORE[cloud]
     authorization = request.headers["Authorization"]
     pairs = url.query.split("&") if url.query else []
 
     def headed(name, value):
-        """With another value of a header, or without it."""
+        """Return the request with another value of a header, or without the header."""
         headers = {**request.headers, name: value}
-        return request._replace(headers={one: header for one, header in headers.items() if header is not None})
+        return request._replace(
+            headers={
+                header_name: header_value for header_name, header_value in headers.items() if header_value is not None
+            }
+        )
 
     def at(**parts):
         return request._replace(url=url._replace(**parts).geturl())
 
     signed = [name for name in request.headers if SIGNED_HEADERS[cloud].fullmatch(name.lower())]
-    yield from ((f"another {name}", headed(name, altered(request.headers[name]))) for name in signed)
+    yield from ((f"another {name}", headed(name, alter(request.headers[name]))) for name in signed)
     yield from ((f"no {name}", headed(name, None)) for name in signed if name != "Host")  # every request has one
     yield from ((f"more {name}", headed(name, value)) for name, value in more_headers.items())
-    yield "another signature", headed("Authorization", altered(authorization))
+    yield "another signature", headed("Authorization", alter(authorization))
     yield "no signature", headed("Authorization", None)
     parts = re.findall(r"(?:Credential|Access)=([^,]+)|OBS ([^:]+)", authorization)
     for word in "/".join(map("".join, parts)).split("/"):
-        yield f"another {word}", headed("Authorization", authorization.replace(word, altered(word), 1))
+        yield f"another {word}", headed("Authorization", authorization.replace(word, alter(word), 1))
     for place, pair in enumerate(pairs):
         name, _, value = pair.partition("=")
         if SIGNED_QUERY[cloud].fullmatch(name):
             before, after = pairs[:place], pairs[place + 1 :]
-            wrong = f"{name}={altered(value)}" if value else f"{name}=1"
+            wrong = f"{name}={alter(value)}" if value else f"{name}=1"
             yield f"another {name}", at(query="&".join([*before, wrong, *after]))
             yield f"no {name}", at(query="&".join([*before, *after]))
     if not any(pair.startswith("versionId") for pair in pairs):
@@ -378,12 +382,12 @@ ALL_CALLS = {
 
 @pytest.mark.parametrize("call", ALL_CALLS)
 def test_spoiled_in_one_place_it_is_refused(box, oss, obs, monkeypatch, call):
-    # GIVEN the requests of a call, none of which is refused for its signature
+    # GIVEN the requests of a call, which no cloud refuses for their signatures
     cloud = call.split()[0]
     ours = {
         "oss": oss,
         "obs": obs,
-        "oms": SyncTaskClient(box.task.sync_url, made(box.huawei_credentials), WallClock()),
+        "oms": SyncTaskClient(box.task.sync_url, make_keys(box.huawei_credentials), WallClock()),
     }[cloud]
     for key in ("there", KEY):
         box.oss.put(SOURCE, key, b"here")
@@ -394,7 +398,7 @@ def test_spoiled_in_one_place_it_is_refused(box, oss, obs, monkeypatch, call):
         ALL_CALLS[call](ours)
     assert len(sent) == (4 if call == "oss upload" else 1)
 
-    # WHEN one is wrong in one place THEN it is refused for that, and nothing has changed
+    # WHEN a signed part is changed THEN the cloud refuses the request, and no object changes
     def stored():
         return dict(box.oss.objects(SOURCE)), dict(box.obs.objects(DESTINATION))
 
@@ -402,7 +406,7 @@ def test_spoiled_in_one_place_it_is_refused(box, oss, obs, monkeypatch, call):
     for request in sent:
         assert exchange(request).status not in (401, 403)
         before = stored()
-        for what, wrong in spoiled(cloud, request):
+        for what, wrong in spoil(cloud, request):
             answer = exchange(wrong)
             is_none = what in ELSEWHERE and answer.status in (404, 501)
             assert is_none or (answer.status in (400, 401, 403) and answer.code in REFUSED), (what, answer)
@@ -416,13 +420,13 @@ def test_a_refusal_shows_no_key(box, oss):
     with pytest.raises(wire.RefusedError) as refused:
         oss.put(KEY, b"hello")
     assert refused.value.code == "InvalidAccessKeyId"
-    said = f"{refused.value} {refused.value.happened} {refused.value.fix}"
-    assert not any(user_credential in said for user_credential in box.user_credentials)
+    text = f"{refused.value} {refused.value.happened} {refused.value.fix}"
+    assert not any(user_credential in text for user_credential in box.user_credentials)
 
 
-def test_an_object_is_missing_only_from_a_bucket_that_is_there_and_may_be_read(box, oss):
+def test_an_object_is_missing_only_from_a_readable_bucket(box, oss):
     elsewhere = OssBucketClient(
-        Place.of(box.oss.endpoint, "nowhere"), made(box.user_credentials), WallClock(), box.region
+        Place.of(box.oss.endpoint, "nowhere"), make_keys(box.user_credentials), WallClock(), box.region
     )
     assert (oss.head(KEY), oss.get(KEY)) == (None, None)
     with pytest.raises(wire.RefusedError, match="NoSuchBucket"):
@@ -435,13 +439,13 @@ def test_an_object_is_missing_only_from_a_bucket_that_is_there_and_may_be_read(b
 def test_a_key_is_made_once_though_the_answer_is_lost_and_by_ram_itself(box, mocker):
     exchange = mocker.patch.object(wire, "exchange", side_effect=ConnectionResetError)
     with pytest.raises(wire.UnreachableError):
-        Ram(made(box.user_credentials), WallClock()).do("CreateAccessKey", UserName="x")
+        Ram(make_keys(box.user_credentials), WallClock()).do("CreateAccessKey", UserName="x")
     ((request,),) = (call.args for call in exchange.call_args_list)
     assert request.url.startswith("https://ram.aliyuncs.com/")
 
 
 def test_versions_are_listed_page_by_page_and_deleted_by_their_ids(box, oss, obs):
-    # GIVEN versioned buckets with three versions of a key, of which the last is a delete marker
+    # GIVEN versioned buckets with three versions of a key; the last is a delete marker
     box.oss.buckets[SOURCE].versioning = "Enabled"
     box.obs.bucket(DESTINATION).has_versions = True
     for body in (b"1", b"2"):
@@ -451,10 +455,10 @@ def test_versions_are_listed_page_by_page_and_deleted_by_their_ids(box, oss, obs
         bucket.delete(KEY)
         assert bucket.versioning() == "Enabled"
         assert bucket.head(KEY) is None
-        found = list(bucket.versions("a "))
-        assert [one.key for one in found] == [KEY] * 3
+        versions = list(bucket.versions("a "))
+        assert [version.key for version in versions] == [KEY] * 3
         assert list(bucket.versions("b")) == []
-        # WHEN each goes by its id THEN nothing is left
-        for one in found:
-            bucket.delete(one.key, one.version)
+        # WHEN each version is deleted by its id THEN nothing is left
+        for version in versions:
+            bucket.delete(version.key, version.version)
         assert list(bucket.versions("")) == []

@@ -26,8 +26,8 @@ GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
 @contextlib.contextmanager
-def peer(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """The port of one that answers a single connection so."""
+def listen(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Yield the port of a server that answers a single connection."""
 
     def run() -> None:
         with contextlib.suppress(OSError):
@@ -51,8 +51,8 @@ def head_of(connection: socket.socket) -> bytes:
     return body
 
 
-def saying(answer: bytes) -> Callable[[socket.socket], None]:
-    """One that hears what it is asked, and says this."""
+def reply(answer: bytes) -> Callable[[socket.socket], None]:
+    """Return a server's function that reads a request, and sends `answer`."""
 
     def answers(connection: socket.socket) -> None:
         head_of(connection)
@@ -73,7 +73,7 @@ def no_proxy(monkeypatch):
 
 @pytest.fixture
 def tunnel(monkeypatch, tmp_path):
-    """A proxy that lets through to a cloud, which nothing else does: its port, and what either of both was told."""
+    """Yield the port of a proxy, which alone reaches a cloud, and the requests that the proxy and the cloud read."""
     file, heard = make_certificate(tmp_path), []
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -86,25 +86,25 @@ def tunnel(monkeypatch, tmp_path):
             heard.append(head_of(inside))
             inside.sendall(GOOD)
 
-    with peer(answer) as port:
+    with listen(answer) as port:
         yield port, heard
 
 
-def test_an_answer_that_is_cut_off_is_none():
-    with peer(saying(GOOD[:-1])) as port, pytest.raises(http.client.IncompleteRead):
+def test_a_response_that_is_cut_off_is_an_error():
+    with listen(reply(GOOD[:-1])) as port, pytest.raises(http.client.IncompleteRead):
         wire.exchange(get(f"http://127.0.0.1:{port}/"))
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
-def test_a_proxy_gets_a_tunnel_and_sees_nothing_of_what_goes_through(monkeypatch, tunnel, name):
+def test_a_proxy_gets_a_tunnel_and_no_request(monkeypatch, tunnel, name):
     port, heard = tunnel
     monkeypatch.setenv(name, f"http://me:p%40ss@127.0.0.1:{port}")
     cloud = f"127.0.0.1:{free_port()}"
     assert wire.exchange(get(f"https://{cloud}/a%20b")).body == b"hello"
-    assert [one.partition(b" HTTP/1.")[0] for one in heard] == [f"CONNECT {cloud}".encode(), b"GET /a%20b"]
+    assert [request.partition(b" HTTP/1.")[0] for request in heard] == [f"CONNECT {cloud}".encode(), b"GET /a%20b"]
     basic = b"Proxy-Authorization: Basic bWU6cEBzcw==\r\n"
-    assert [(basic in one, one.count(b"Basic")) for one in heard] == [(True, 1), (False, 0)]
-    assert [b"signed" in one for one in heard] == [False, True]
+    assert [(basic in request, request.count(b"Basic")) for request in heard] == [(True, 1), (False, 0)]
+    assert [b"signed" in request for request in heard] == [False, True]
 
 
 @pytest.mark.parametrize("excepted", ["127.0.0.1", "*"])
@@ -117,12 +117,12 @@ def test_hosts_of_no_proxy_are_asked_directly(monkeypatch, tunnel, excepted):
     assert heard == []
 
 
-def in_both(error: OpsError) -> list[str]:
+def in_both_languages(error: OpsError) -> list[str]:
     """Return the texts of the error, in both languages."""
     return [text.of(language) for text in (error.happened, error.fix) for language in ("en", "zh")]
 
 
-def test_what_cannot_be_reached_says_by_which_way(monkeypatch):
+def test_an_unreachable_host_has_the_proxy_of_the_request(monkeypatch):
     def fails(url: str) -> wire.UnreachableError:
         with pytest.raises(wire.UnreachableError) as failed:
             wire.ask(WallClock(), lambda: get(url), attempts=1)
@@ -135,14 +135,14 @@ def test_what_cannot_be_reached_says_by_which_way(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", f"http://me:p%40ss@127.0.0.1:{free_port()}")
     error = fails(cloud)
     assert "through the proxy of HTTPS_PROXY, 127.0.0.1:" in error.fix.en
-    assert not any("p@ss" in one or "p%40ss" in one for one in (str(error), *in_both(error)))
+    assert not any("p@ss" in text or "p%40ss" in text for text in (str(error), *in_both_languages(error)))
 
-    with peer(saying(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")) as port:
+    with listen(reply(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{port}")
         assert "407" in fails(cloud).happened.en
 
 
-def test_a_certificate_that_is_not_trusted_is_said_at_once_and_no_way_of_the_network(monkeypatch, tunnel):
+def test_an_untrusted_certificate_is_reported_at_once_not_the_network(monkeypatch, tunnel):
     port, heard = tunnel
     monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
@@ -158,7 +158,7 @@ def test_a_proxy_of_another_kind_is_refused_without_being_shown(monkeypatch, wro
     with pytest.raises(UsageError) as refused:
         wire.exchange(get("https://127.0.0.1:1/"))
     assert "http://host:port" in refused.value.fix.en
-    assert not any("secret" in said for said in in_both(refused.value))
+    assert not any("secret" in text for text in in_both_languages(refused.value))
 
 
 @pytest.mark.parametrize(
@@ -171,14 +171,14 @@ def test_a_proxy_of_another_kind_is_refused_without_being_shown(monkeypatch, wro
         (409, b"", "Look up in the cloud's documentation what this answer means"),
     ],
 )
-def test_what_to_do_about_a_refusal_is_about_rights_only_where_one_is_missing(status, body, fix):
+def test_the_step_of_a_refusal_names_rights_only_if_one_is_missing(status, body, fix):
     error = wire.RefusedError(get("https://cloud/"), wire.Response(status, {}, body))
     assert error.fix.en.startswith(fix)
 
 
 @pytest.mark.parametrize("bucket", [OssBucketClient, ObsBucketClient])
 @pytest.mark.parametrize("status", [200, 403, 404])
-def test_what_something_else_answers_in_the_place_of_a_bucket_says_nothing_of_it(monkeypatch, bucket, status):
+def test_a_login_page_in_the_place_of_a_bucket_is_unreadable(monkeypatch, bucket, status):
     page = wire.Response(status, {"content-type": "text/html"}, b"<html><body>Please log in</body></html>")
     monkeypatch.setattr(wire, "exchange", lambda _: page)
     asked = bucket.at({}, "cn-north-4", "photos", Keys(Secret("a"), Secret("b")), WallClock())
@@ -189,15 +189,15 @@ def test_what_something_else_answers_in_the_place_of_a_bucket_says_nothing_of_it
             call()
 
 
-@pytest.mark.parametrize("given", ["{}", " {}\n", "HTTPS{}"])
-def test_the_address_of_the_task_is_taken_as_the_functions_take_it(given):
-    url = given.format(ENVIRONMENT["SYNC_URL"].removeprefix("https" if "HTTPS" in given else ""))
+@pytest.mark.parametrize("form", ["{}", " {}\n", "HTTPS{}"])
+def test_the_task_s_address_is_read_as_the_functions_read_it(form):
+    url = form.format(ENVIRONMENT["SYNC_URL"].removeprefix("https" if "HTTPS" in form else ""))
     assert Settings.from_env({**ENVIRONMENT, "SYNC_URL": url}).task.task_id == TASK
     assert SyncTaskClient(url, Keys(Secret("a"), Secret("b")), WallClock()).id == TASK
 
 
 @pytest.mark.parametrize("body", [b"", b"<html><p>Log in", b'{"a": 1', b"[]", b"7"])
-def test_what_no_cloud_says_is_an_error_of_ours(body):
+def test_an_undocumented_body_is_an_error_of_ours(body):
     answer = wire.Response(200, {}, body)
     for read in (answer.xml, answer.json):
         with pytest.raises(OpsError, match="nothing that the cloud documents"):

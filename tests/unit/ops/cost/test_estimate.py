@@ -26,7 +26,7 @@ from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.work import lanes_of
 from oss_oms_sync.settings_table import SETTINGS
 from support.answers import ANSWERS
-from support.ops import FakeCaller, lacks
+from support.ops import FakeCaller, missing_parts
 from tools import render
 from tools.package import ROOT
 
@@ -222,7 +222,7 @@ def test_the_table_has_every_cost_its_total_and_the_freeze(run):
 def test_one_object_and_one_lane_are_singular(run):
     _, out, _ = run(FakeCaller(), "cost", "--objects", "1", "--size", "1KB", "--lanes", "1")
     assert out.startswith("1 object of 1 KB, ")
-    assert lacks(out, ", 1 lane; list prices", "  1 object  ", "1 objects") == ["1 objects"]
+    assert missing_parts(out, ", 1 lane; list prices", "  1 object  ", "1 objects") == ["1 objects"]
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

@@ -16,18 +16,18 @@ from ops.report.cutover_result import exit_code
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, CUTOVER_SECONDS
 from support.ops import (
+    DOCTOR_OK,
     NASTY,
     NO_PASS,
     NOW,
     OPS,
-    REPLAYED,
-    SET_UP_RIGHT,
+    REPLAY_ANSWER,
+    Console,
     FakeCaller,
-    Seen,
-    a_pass,
-    compared,
-    lacks,
-    open_compare,
+    compare_answer,
+    missing_parts,
+    open_compare_answer,
+    pass_answer,
     sides,
 )
 from unit.ops.certificates import a_sample, certificate, rehearsal
@@ -39,17 +39,17 @@ SINCE = {"cutover": True, "frozen_since": FROZEN_TEXT}
 WORDS = ("--frozen-since", FROZEN_TEXT, "--close")
 
 
-def world(lang="en", typed=None, **answers) -> Seen:
+def world(lang="en", typed=None, **answers) -> Console:
     """One in which all goes well, but for what is given."""
-    well = {"doctor": SET_UP_RIGHT, "replay": REPLAYED, "compare": compared(), "reconcile": a_pass()}
-    return Seen(FakeCaller(**{**well, "certify": certificate(), **answers}), lang, typed)
+    well = {"doctor": DOCTOR_OK, "replay": REPLAY_ANSWER, "compare": compare_answer(), "reconcile": pass_answer()}
+    return Console(FakeCaller(**{**well, "certify": certificate(), **answers}), lang, typed)
 
 
-def run(seen: Seen, frozen=FROZEN, **plan) -> dict:
+def run(seen: Console, frozen=FROZEN, **plan) -> dict:
     return Cutover(seen.session, CutoverPlan(frozen, **{"close": True, **plan})).run()
 
 
-def after(**answers) -> Seen:
+def after(**answers) -> Console:
     """What is seen once a cutover has been run."""
     seen = world(**answers)
     run(seen)
@@ -61,7 +61,7 @@ def mark_of(run: str) -> dict[str, str]:
     return {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": run}
 
 
-def asked(seen: Seen, job: str) -> list[dict]:
+def asked(seen: Console, job: str) -> list[dict]:
     """What a job was asked, without the id of the run."""
     payloads = [{name: one for name, one in each.items() if name != "run"} for each in seen.caller.payloads(job)]
     return payloads if job != "compare" else [payload for payload in payloads if "standstill" not in payload]
@@ -91,7 +91,7 @@ def test_the_steps_are_taken_in_their_order_and_each_says_how_it_ended():
         ("compare", {"standstill": True, "restart": True}),
         ("certify", {"frozen_since": FROZEN_TEXT, "run": mark}),
     ]
-    assert [line for line in seen.said.splitlines() if "to go" not in line and "Asked again" not in line] == [
+    assert [line for line in seen.messages.splitlines() if "to go" not in line and "Asked again" not in line] == [
         "1. Look whether all is set up right …",
         "   done",
         "2. Send again what failed …",
@@ -119,7 +119,7 @@ def test_what_is_set_up_wrong_ends_it_before_anything_is_waited_for(command):
     checks = [{**fault, "fix": "F", "fix_zh": "F"}]
     seen = world(doctor={"ok": False, "checks": checks, "text": "Setup has faults", "text_zh": "有误"})
     assert command(seen, "cutover", "--frozen-since", "now", "--close") == 1
-    assert "  fault: key: revoked\n      -> F\nThe cutover ends before it begins" in seen.said
+    assert "  fault: key: revoked\n      -> F\nThe cutover ends before it begins" in seen.messages
     assert (seen.clock.seconds, asked(seen, "replay")) == (0, [])
 
 
@@ -129,7 +129,12 @@ def test_a_young_freeze_is_waited_for_with_a_countdown():
     seen.caller.meanwhile = lambda job: asked_at.append((job, seen.clock.seconds))
     run(seen, NOW - timedelta(minutes=1))
     assert (dict(asked_at)["replay"], dict(reversed(asked_at))["compare"]) == (0, 240)
-    assert lacks(seen.said, *(f"waiting until 2026-01-31T09:04:00Z, {left} to go" for left in ("4:00", "0:01"))) == []
+    assert (
+        missing_parts(
+            seen.messages, *(f"waiting until 2026-01-31T09:04:00Z, {left} to go" for left in ("4:00", "0:01"))
+        )
+        == []
+    )
 
 
 def test_in_the_sandbox_the_time_goes_by_at_once():
@@ -141,14 +146,14 @@ def test_in_the_sandbox_the_time_goes_by_at_once():
     assert (passed, seen.clock.seconds < 10) == ([300, 120, 300], True)
 
 
-SOME = {**REPLAYED, "taken": 9, "accepted": 5, "failed": 4, "left": 3, "finished": False}
+SOME = {**REPLAY_ANSWER, "taken": 9, "accepted": 5, "failed": 4, "left": 3, "finished": False}
 
 
 @pytest.mark.parametrize(
     ("answers", "told"),
     [
         (
-            [SOME, SOME, {**REPLAYED, "taken": 4, "failed": 4, "by_reason": {"REFUSED": 4}}],
+            [SOME, SOME, {**REPLAY_ANSWER, "taken": 4, "failed": 4, "by_reason": {"REFUSED": 4}}],
             "   look: taken 4, accepted 0, failed again 4, needless by now 0, left 0\n",
         ),
         ([{**SOME, "stopped": "OMS refuses every key: ACCOUNT"}], "left 3; stopped: OMS refuses every key: ACCOUNT\n"),
@@ -157,22 +162,22 @@ SOME = {**REPLAYED, "taken": 9, "accepted": 5, "failed": 4, "left": 3, "finished
 )
 def test_replay_is_called_as_long_as_oms_takes_some(answers, told):
     seen = after(replay=answers)
-    assert (len(asked(seen, "replay")), lacks(seen.said, told)) == (len(answers), [])
+    assert (len(asked(seen, "replay")), missing_parts(seen.messages, told)) == (len(answers), [])
 
 
 def moving(**classes) -> dict:
-    return compared({name: sides(number, 0) for name, number in classes.items()})
+    return compare_answer({name: sides(number, 0) for name, number in classes.items()})
 
 
 def test_a_comparison_that_has_grown_too_old_meanwhile_is_made_anew():
-    seen = after(compare=[moving(in_flight=1), NO_PASS["compare"], compared()])
+    seen = after(compare=[moving(in_flight=1), NO_PASS["compare"], compare_answer()])
     assert asked(seen, "compare") == [{"cutover": True, "restart": True}, {**SINCE, "again": True}] * 2
-    assert "look: stopped: No pass of this scope has begun." in seen.said
-    assert seen.said.endswith("Certify …\n")
+    assert "look: stopped: No pass of this scope has begun." in seen.messages
+    assert seen.messages.endswith("Certify …\n")
 
 
 def test_what_is_on_its_way_is_judged_again_until_it_is_there():
-    answers = [moving(missing=3, in_flight=2), *[moving(in_flight=5)] * 3, moving(in_flight=1), compared()]
+    answers = [moving(missing=3, in_flight=2), *[moving(in_flight=5)] * 3, moving(in_flight=1), compare_answer()]
     seen = world(compare=answers)
     asked_at: list[float] = []
     seen.caller.meanwhile = lambda job: asked_at.append(seen.clock.seconds) if job == "compare" else None
@@ -183,21 +188,23 @@ def test_what_is_on_its_way_is_judged_again_until_it_is_there():
         [{**SINCE, "deep": True, "again": True}] * 5,
     )
     assert [round(later - one) for one, later in pairwise(asked_at)][:5] == [20] * 3 + [60] * 2
-    assert "\n   done\n6. Close the project" in seen.said
+    assert "\n   done\n6. Close the project" in seen.messages
 
 
 def test_what_failed_before_is_replayed_before_it_is_judged_again():
-    jobs = [job for job, _ in after(compare=[moving(failed_before=1), compared()]).caller.asked]
+    jobs = [job for job, _ in after(compare=[moving(failed_before=1), compare_answer()]).caller.asked]
     assert [job for job in jobs if job in ("replay", "compare")][:4] == ["replay", "compare"] * 2
 
 
 def test_what_moves_for_ever_is_waited_for_some_hours():
     seen = after(compare=moving(moving=2))
     assert 9000 <= seen.clock.seconds < 9100
-    assert lacks(seen.said, "on their way: moving 2. Judged again in ", "   look: left: moving 2\n") == []
+    assert missing_parts(seen.messages, "on their way: moving 2. Judged again in ", "   look: left: moving 2\n") == []
 
 
-TOO_MANY = FunctionError("PayloadError", Text("The lists name 12,000 keys", "清单中有 12,000 个"), Text("", ""))
+TOO_MANY = FunctionError(
+    "PayloadError", Text("The lists name 12,000 keys", chinese="清单中有 12,000 个"), Text("", chinese="")
+)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +212,7 @@ TOO_MANY = FunctionError("PayloadError", Text("The lists name 12,000 keys", "清
     [
         (moving(missing=2, older=1), 1 + 3, "left: missing 2, older 1\nThe project is not closed: something is left"),
         ([moving(missing=12_000), TOO_MANY], 2, "The lists name 12,000 keys\nThe project is not closed"),
-        (open_compare(stop="storage", stopped="OBS refuses"), 3, "stopped: OBS refuses\nCertify …"),
+        (open_compare_answer(stop="storage", stopped="OBS refuses"), 3, "stopped: OBS refuses\nCertify …"),
     ],
     ids=["it stays missing", "it cannot be judged again", "the comparison rests"],
 )
@@ -213,7 +220,7 @@ def test_what_sending_did_not_mend_is_said_and_left_to_the_certificate_of_an_ope
     seen = world(compare=compare)
     assert run(seen) == certificate()
     assert (len(asked(seen, "compare")), seen.caller.mark) == (calls, None)
-    assert f"   look: {told}" in seen.said
+    assert f"   look: {told}" in seen.messages
 
 
 BEGAN_FROZEN = {"started": "2026-01-31T08:15:00Z", "ended": "2026-01-31T08:40:00Z"}
@@ -222,22 +229,24 @@ BEGAN_FROZEN = {"started": "2026-01-31T08:15:00Z", "ended": "2026-01-31T08:40:00
 def test_the_comparison_that_answers_is_taken_and_what_differed_is_judged_again_at_once():
     # GIVEN an object that was overwritten, and mended since by whoever looked after it
     seen = world()
-    seen.caller.passes["compare"] = compared({"overwritten": sides(1, 1)}, **BEGAN_FROZEN)
+    seen.caller.passes["compare"] = compare_answer({"overwritten": sides(1, 1)}, **BEGAN_FROZEN)
 
     # WHEN the cutover is run again, THEN no other comparison is made
     assert run(seen)["verdict"] == "GO"
     assert asked(seen, "compare") == [{**SINCE, "again": True}]
-    assert "   done: the one that began 2026-01-31T08:15:00Z; 1,001 objects in the source, 1,001 in OBS\n" in seen.said
+    assert (
+        "   done: the one that began 2026-01-31T08:15:00Z; 1,001 objects in the source, 1,001 in OBS\n" in seen.messages
+    )
 
 
 @pytest.mark.parametrize(
     ("plan", "one", "first"),
     [
-        ({}, open_compare(**{**BEGAN_FROZEN, "ended": None}, stood_still=None, wishes=[]), {}),
-        ({}, compared(**BEGAN_FROZEN, stood_still=False), {"restart": True}),
-        ({"deep": True}, compared(**BEGAN_FROZEN), {"deep": True, "restart": True}),
-        ({"restart": True}, compared(**BEGAN_FROZEN), {"restart": True}),
-        ({}, compared(**BEGAN_FROZEN, last_written=[]), {"restart": True}),
+        ({}, open_compare_answer(**{**BEGAN_FROZEN, "ended": None}, stood_still=None, wishes=[]), {}),
+        ({}, compare_answer(**BEGAN_FROZEN, stood_still=False), {"restart": True}),
+        ({"deep": True}, compare_answer(**BEGAN_FROZEN), {"deep": True, "restart": True}),
+        ({"restart": True}, compare_answer(**BEGAN_FROZEN), {"restart": True}),
+        ({}, compare_answer(**BEGAN_FROZEN, last_written=[]), {"restart": True}),
     ],
     ids=["open", "contradicted by a standstill pass", "not deep", "given up", "of nothing at the source"],
 )
@@ -250,8 +259,8 @@ def test_only_an_open_comparison_is_gone_on_with(plan, one, first):
 
 def test_a_comparison_with_too_many_keys_to_judge_again_is_not_taken_but_made_anew():
     # GIVEN one of which every cutover, and not only this one, would be refused the same
-    seen = world(compare=[TOO_MANY, compared()])
-    seen.caller.passes["compare"] = compared({"missing": sides(12_000, 0)}, **BEGAN_FROZEN)
+    seen = world(compare=[TOO_MANY, compare_answer()])
+    seen.caller.passes["compare"] = compare_answer({"missing": sides(12_000, 0)}, **BEGAN_FROZEN)
     run(seen)
     again = {**SINCE, "again": True}
     assert asked(seen, "compare") == [again, {"cutover": True, "restart": True}, again]
@@ -266,10 +275,10 @@ def waiting(seen: str, name: str = "OMS_FINISHED", **changes) -> dict:
 
 
 def written(*times: str) -> dict:
-    return compared(last_written=[{"key": at, "at": f"2026-01-31T{at}Z"} for at in times])
+    return compare_answer(last_written=[{"key": at, "at": f"2026-01-31T{at}Z"} for at in times])
 
 
-UNPROVEN = compared({"equal_size": sides(1, 1)})
+UNPROVEN = compare_answer({"equal_size": sides(1, 1)})
 
 
 @pytest.mark.parametrize(
@@ -278,7 +287,7 @@ UNPROVEN = compared({"equal_size": sides(1, 1)})
         (UNPROVEN, {}, False),
         (UNPROVEN, {"equal_size": "Li"}, True),
         (UNPROVEN, {"equal_version": "Li"}, False),
-        (compared({"arriving": sides(0, 1)}), {}, False),
+        (compare_answer({"arriving": sides(0, 1)}), {}, False),
         (written("08:01:00", "07:00:00"), {}, True),
         (written("08:01:01", "07:00:00"), {}, False),
         (written(), {}, False),
@@ -292,7 +301,7 @@ def test_what_may_differ_is_not_closed_over(compare, accept, is_closed):
     seen = world(compare=compare)
     run(seen, accept=accept)
     assert (seen.caller.mark is not None) is is_closed
-    assert ("something is left that has to be mended" in seen.said) is not is_closed
+    assert ("something is left that has to be mended" in seen.messages) is not is_closed
     assert asked(seen, "certify")[-1] == {"frozen_since": FROZEN_TEXT, **({"accept": accept} if accept else {})}
 
 
@@ -304,14 +313,14 @@ def test_on_a_terminal_somebody_is_asked_whether_to_close_and_elsewhere_it_is_no
     assert command(seen, "cutover", "--frozen-since", FROZEN_TEXT) == 3
     assert (seen.caller.mark is not None) is is_closed
     told = "The project is not closed, and without that there is no GO: run the same command with --close"
-    assert (told in seen.said) is not is_closed
+    assert (told in seen.messages) is not is_closed
 
 
 def test_a_go_that_stands_is_given_once_more_and_nothing_else_is_done(command, tmp_path):
     seen = world()
     seen.caller.go = certificate()
     assert command(seen, "cutover", *WORDS, "--out", "go.json") == 0
-    assert ([job for job, _ in seen.caller.asked], "A GO stands" in seen.said) == (["certify", "remove"], True)
+    assert ([job for job, _ in seen.caller.asked], "A GO stands" in seen.messages) == (["certify", "remove"], True)
     assert json.loads((tmp_path / "go.json").read_text()) == certificate()
 
 
@@ -327,7 +336,7 @@ def test_who_finds_the_mark_of_another_run_after_the_two_minutes_leaves_the_proj
     seen.caller.meanwhile = another
     assert command(seen, "cutover", *WORDS) == (0 if has_go else 1)
     assert seen.caller.mark["run"] == "another"
-    assert ("Another cutover has closed the project" in seen.said) is not has_go
+    assert ("Another cutover has closed the project" in seen.messages) is not has_go
     assert not [payload for payload in seen.caller.payloads("compare") if "standstill" in payload]
 
 
@@ -345,7 +354,7 @@ def test_the_standstill_pass_comes_only_after_certify_says_that_oms_has_finished
     run(seen, accept={"oms_unfinished": "Li"})
     assert [one["accept"] for one in asked(seen, "certify") if "accept" in one] == [{"oms_unfinished": "Li"}] * 3
     assert ({"standstill": True, "restart": True} in seen.caller.payloads("compare")) is goes_on
-    assert (f"   look: {check['id']}\nCertify" in seen.said) is not goes_on
+    assert (f"   look: {check['id']}\nCertify" in seen.messages) is not goes_on
 
 
 OPENED = [("deploy", {"trigger": "oss-content"}), ("reconcile", {"restart": True})]
@@ -373,7 +382,7 @@ def test_only_what_has_to_be_sent_opens_the_project_that_this_run_has_closed(
     seen = world(certify=document)
     assert command(seen, "cutover", *WORDS) == exit_code(document)
     assert (seen.caller.mark is None, seen.caller.asked[-2:] == OPENED) == (is_open, is_open)
-    assert (seen.said.endswith(told), "The project stays closed: run the cutover again" in seen.said) == (
+    assert (seen.messages.endswith(told), "The project stays closed: run the cutover again" in seen.messages) == (
         True,
         not is_open,
     )
@@ -404,11 +413,11 @@ def test_what_has_to_be_sent_opens_what_an_earlier_run_closed_unless_a_go_stands
     assert command(seen, "cutover", *WORDS, "--restart") == 1
     assert (seen.caller.mark is None) is is_open
     not_anew = "The project is closed already, and is not closed anew: something is left"
-    assert lacks(seen.said, not_anew, told) == []
+    assert missing_parts(seen.messages, not_anew, told) == []
 
 
 def test_who_compares_anew_gets_no_older_go(command):
-    seen = world(compare=compared(), certify=certificate({"SAMPLE": "not run"}, "NOT PROVEN"))
+    seen = world(compare=compare_answer(), certify=certificate({"SAMPLE": "not run"}, "NOT PROVEN"))
     seen.caller.mark = mark_of("of yesterday")
     seen.caller.go = certificate()
     assert command(seen, "cutover", *WORDS, "--restart") == 3
@@ -422,7 +431,9 @@ def test_after_go_the_project_stays_closed_and_the_trigger_is_taken_away(command
     # What OMS accepted before is another matter, where it has not finished. AND it is said how to stop the task itself,
     # which the project's keys may not
     how_to_stop = f"Now stop the sync task {certificate()['task']} in the OMS console"
-    assert lacks(seen.said, "its trigger is taken away: nothing is sent to OMS any more.\n", how_to_stop) == []
+    assert (
+        missing_parts(seen.messages, "its trigger is taken away: nothing is sent to OMS any more.\n", how_to_stop) == []
+    )
 
 
 # The certificate.
@@ -440,7 +451,7 @@ def test_certify_is_called_until_the_sample_is_read(reading):
     accept = {"equal_size": "Li"}
     assert run(seen, sample=300, accept=accept)["verdict"] == "GO"
     assert asked(seen, "certify")[-3:] == [{"frozen_since": FROZEN_TEXT, "sample": 300, "accept": accept}] * 3
-    assert lacks(seen.said, "reading the sample: 100 of 300", "reading the sample: 250 of 300") == []
+    assert missing_parts(seen.messages, "reading the sample: 100 of 300", "reading the sample: 250 of 300") == []
 
 
 def test_a_sample_that_cannot_be_read_any_further_is_left_to_the_certificate(reading):
@@ -466,12 +477,12 @@ OUT_OF_SCOPE = {name: sides(90, 90) for name in ("outside", "canary")}
     ids=["something moves", "nothing moves", "nothing can be judged"],
 )
 def test_a_rehearsal_freezes_and_closes_nothing_waits_for_nobody_and_says_what_it_could_judge(command, classes, told):
-    seen = world(compare=compared(classes), certify=rehearsal("NO-GO"))
+    seen = world(compare=compare_answer(classes), certify=rehearsal("NO-GO"))
     assert command(seen, "cutover", "--rehearse", "--sample", "10") == 1
     assert asked(seen, "compare") == [{"cutover": True, "restart": True}, {"cutover": True, "again": True}]
     assert seen.caller.payloads("compare")[2:] == [{"standstill": True, "restart": True}]
     assert asked(seen, "certify") == [{"look": True}, {"sample": 10}]
-    assert (told in seen.said, "settle" in seen.said) == (True, False)
+    assert (told in seen.messages, "settle" in seen.messages) == (True, False)
 
 
 def test_a_rehearsal_waits_until_oms_lists_are_read_and_not_for_ever():
@@ -497,7 +508,7 @@ def test_the_verdict_is_shown_stored_and_the_exit_code(command, tmp_path, docume
     assert command(seen, "cutover", *words) == code
     name = document["document"].rpartition("/")[2]
     assert json.loads((tmp_path / name).read_text()) == document
-    told = (seen.out.getvalue().startswith(f"{document['verdict']}\n  "), f"Written: {name}\n" in seen.said)
+    told = (seen.out.getvalue().startswith(f"{document['verdict']}\n  "), f"Written: {name}\n" in seen.messages)
     assert told == (True, True)
 
 
@@ -521,7 +532,7 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_asked(command,
     if not words:
         (tmp_path / "certificate.json").mkdir()
     assert command(seen, "cutover", *WORDS, *words) == 2
-    assert ("-> Name another file" in seen.said, seen.caller.asked) == (True, [])
+    assert ("-> Name another file" in seen.messages, seen.caller.asked) == (True, [])
 
 
 def test_what_is_accepted_is_given_on_by_name_and_first_of_all(command):
@@ -591,7 +602,7 @@ GIVE = "-> Give --rehearse, or since when nobody writes: --frozen-since now"
 def test_without_a_freeze_that_can_be_nothing_begins_and_it_says_what_to_give(command, words, lang, typed, told):
     seen = world(lang, typed)
     assert command(seen, "cutover", *words) == 2
-    assert (lacks(seen.said, *told), seen.caller.asked) == ([], [])
+    assert (missing_parts(seen.messages, *told), seen.caller.asked) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -605,14 +616,14 @@ def test_without_a_freeze_that_can_be_nothing_begins_and_it_says_what_to_give(co
 def test_on_a_terminal_it_asks_when_writes_stopped(command, typed, payload):
     seen = world(typed=typed, certify=certificate() if payload else rehearsal())
     assert (command(seen, "cutover"), asked(seen, "certify")[-1]) == (0, payload)
-    assert "Since when has nobody written to the source?" in seen.said
-    assert ("Close the project now" in seen.said) is bool(payload)
+    assert "Since when has nobody written to the source?" in seen.messages
+    assert ("Close the project now" in seen.messages) is bool(payload)
 
 
 def test_an_error_in_the_midst_ends_it_with_what_to_do(command):
-    seen = world(compare=ToolError(Text("no network", "无网络"), Text("check it", "检查"), ["| said"]))
+    seen = world(compare=ToolError(Text("no network", chinese="无网络"), Text("check it", chinese="检查"), ["| said"]))
     assert command(seen, "cutover", "--frozen-since", FROZEN_TEXT) == 1
-    assert seen.said.splitlines()[-2:] == ["no network", "-> check it"]
+    assert seen.messages.splitlines()[-2:] == ["no network", "-> check it"]
 
 
 @pytest.mark.parametrize(
@@ -631,13 +642,13 @@ def test_whoever_interrupts_is_told_how_to_go_on(command, second, told):
 
     seen.caller.meanwhile = interrupt
     assert command(seen, "cutover", *WORDS) == 130
-    assert [line[: len(told)] for line in seen.said.splitlines()[-2:]] == ["Stopped.", told]
+    assert [line[: len(told)] for line in seen.messages.splitlines()[-2:]] == ["Stopped.", told]
 
 
 def test_it_speaks_chinese(command):
     seen = world("zh")
     assert command(seen, "cutover", *WORDS) == 0
-    assert "4. 比对两侧的桶 …\n   完成: 源端 1,000 个对象，OBS 中 1,000 个\n" in seen.said
+    assert "4. 比对两侧的桶 …\n   完成: 源端 1,000 个对象，OBS 中 1,000 个\n" in seen.messages
     assert seen.out.getvalue().startswith("GO\n  在 2026-01-31T08:16:00Z 至 ")
 
 
@@ -650,4 +661,4 @@ def test_while_old_objects_are_on_their_way_it_ends_before_it_begins_and_a_rehea
     assert seen.caller.asked == [("certify", {"look": True, "frozen_since": FROZEN_TEXT})]
 
     run(seen, frozen=None)
-    assert "A migration of the old objects is not over" in seen.said
+    assert "A migration of the old objects is not over" in seen.messages

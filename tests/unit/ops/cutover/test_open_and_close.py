@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from support.ops import OPS, FakeCaller, Seen, a_pass, compared, sides
+from support.ops import OPS, Console, FakeCaller, compare_answer, pass_answer, sides
 
 MADE = "2026-01-31T09:00:00Z"
 GO = "oms_source_record/certificates/p/t/0007-20260131T090000Z-go.json"
 
 
 def test_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
-    console = Seen(FakeCaller())
+    console = Console(FakeCaller())
     looked_at: list[float] = []
     console.caller.meanwhile = lambda job: looked_at.append(console.clock.seconds)
     assert command(console, "close") == 0
     assert (console.caller.asked, looked_at) == ([("certify", {"close": True}), ("certify", {"look": True})], [0, 120])
-    assert "closing: what was begun comes to its end, 1:00 to go" in console.said
+    assert "closing: what was begun comes to its end, 1:00 to go" in console.messages
     assert console.out.getvalue().startswith("It is closed.\n  The mark was read again two minutes after it was set.")
 
 
@@ -25,26 +25,26 @@ def test_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
     [(1, 2, 0, "It is closed again"), (9, 3, 1, "The project does not stay closed")],
 )
 def test_late_write_that_opens_the_project_is_undone_a_few_times(command, times, rounds, code, message):
-    console = Seen(FakeCaller())
+    console = Console(FakeCaller())
     console.caller.opened_late = times
-    assert (command(console, "close"), message in console.said) == (code, True)
+    assert (command(console, "close"), message in console.messages) == (code, True)
     assert console.caller.payloads("certify") == [{"close": True}, {"look": True}] * rounds
 
 
 def test_two_minutes_start_again_with_the_mark_of_another_caller(command):
-    console = Seen(FakeCaller())
+    console = Console(FakeCaller())
 
     def another(job: str) -> None:
         if console.clock.seconds == 120:
             console.caller.mark = {**console.caller.mark, "since": "2026-01-31T09:01:59Z"}
 
     console.caller.meanwhile = another
-    assert (command(console, "close"), "or closed it anew meanwhile" in console.said) == (0, True)
+    assert (command(console, "close"), "or closed it anew meanwhile" in console.messages) == (0, True)
     assert console.caller.payloads("certify") == [{"close": True}, {"look": True}] * 2
 
 
 def test_interrupted_close_reports_that_the_project_is_closed(command):
-    console = Seen(FakeCaller())
+    console = Console(FakeCaller())
 
     def interrupt(job: str) -> None:
         if console.clock.seconds:
@@ -52,11 +52,14 @@ def test_interrupted_close_reports_that_the_project_is_closed(command):
 
     console.caller.meanwhile = interrupt
     assert command(console, "close") == 130
-    assert "Stopped.\nThe project is closed already, and what was begun before ends within two minutes." in console.said
+    assert (
+        "Stopped.\nThe project is closed already, and what was begun before ends within two minutes."
+        in console.messages
+    )
 
 
 def test_open_restores_the_trigger_and_starts_a_pass(command):
-    console = Seen(FakeCaller(reconcile=a_pass()))
+    console = Console(FakeCaller(reconcile=pass_answer()))
     assert (command(console, "open"), console.out.getvalue()) == (0, "It is open.\n")
     assert console.caller.asked == [
         ("certify", {"open": True}),
@@ -65,14 +68,14 @@ def test_open_restores_the_trigger_and_starts_a_pass(command):
     ]
 
 
-def after_go(began="", typed=None, lang="en", **classes) -> Seen:
+def after_go(began="", typed=None, lang="en", **classes) -> Console:
     """Return a session with a closed project, a GO, and a comparison that started at `began`."""
-    caller = FakeCaller(reconcile=a_pass())
+    caller = FakeCaller(reconcile=pass_answer())
     caller.mark = {"since": "2026-01-31T08:30:00Z", "by": "cutover", "why": "r", "run": "r"}
     caller.go_name = GO
     if began:
-        caller.passes["compare"] = compared(classes, started=began)
-    return Seen(caller, lang, typed)
+        caller.passes["compare"] = compare_answer(classes, started=began)
+    return Console(caller, lang, typed)
 
 
 OPENED = [
@@ -87,8 +90,8 @@ def test_open_after_a_go_lists_objects_only_in_obs_and_asks(command):
     classes = {"overwritten": sides(1, 1, "photos/a"), "unknown": sides(0, 2, "new"), "equal_size": sides(3, 3)}
     console = after_go("2026-02-01T00:00:00Z", "yes\n", **classes)
     assert (command(console, "open"), console.caller.asked) == (0, OPENED)
-    assert "A GO stands (0007-20260131T090000Z-go.json): applications write to OBS." in console.said
-    assert console.said.splitlines()[-5:] == [
+    assert "A GO stands (0007-20260131T090000Z-go.json): applications write to OBS." in console.messages
+    assert console.messages.splitlines()[-5:] == [
         "The comparison of 2026-02-01T00:00:00Z found in OBS:",
         "  1 object (overwritten): 'photos/a'",
         "  2 objects (unknown origin): 'new'",
@@ -101,15 +104,18 @@ def test_open_after_a_go_lists_objects_only_in_obs_and_asks(command):
 def test_open_after_a_go_reports_a_missing_comparison(command, began):
     console = after_go(began, "\n")
     assert (command(console, "open"), console.caller.asked) == (2, OPENED[:1])
-    assert "No comparison has checked OBS since the GO, so it is unknown what applications wrote there." in console.said
-    assert f"submits nothing while the project is closed: {OPS} compare\n" in console.said
-    assert "The project stays closed" in console.said
+    assert (
+        "No comparison has checked OBS since the GO, so it is unknown what applications wrote there."
+        in console.messages
+    )
+    assert f"submits nothing while the project is closed: {OPS} compare\n" in console.messages
+    assert "The project stays closed" in console.messages
 
 
 def test_open_after_a_go_needs_its_option_without_a_terminal(command):
     console = after_go()
     assert (command(console, "open"), console.caller.asked) == (2, OPENED[:1])
-    assert f"-> Without a terminal, pass --after-go: {OPS} open --after-go\n" in console.said
+    assert f"-> Without a terminal, pass --after-go: {OPS} open --after-go\n" in console.messages
     console = after_go()
     assert (command(console, "open", "--after-go"), console.caller.asked) == (0, OPENED)
 
@@ -124,4 +130,4 @@ def test_stopped_close_has_no_step_that_opens(command):
     console = after_go()
     console.caller.meanwhile = lambda job: (_ for _ in ()).throw(KeyboardInterrupt) if console.clock.seconds else None
     assert command(console, "close") == 130
-    assert "ops.py open" not in console.said
+    assert "ops.py open" not in console.messages

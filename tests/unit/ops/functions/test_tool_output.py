@@ -8,7 +8,7 @@ from ops.command_line.cli import kind_of
 from ops.errors import CloudError, FunctionError, ToolError
 from ops.functions import tool_output
 from ops.functions.failures import checked_answer
-from support.ops import failed, printed, report
+from support.ops import failure_output, invoke_output, report
 
 ANSWER = {"finished": True, "pass": "p"}
 WARNINGS = "(node:1) [DEP0040] DeprecationWarning: punycode\n⌛  Steps for [invoke] of [oss-oms-sync]\n"
@@ -18,13 +18,13 @@ BEHIND = "\n✔ [status] completed (1.2s)\n\nA new version of s is available: {3
 @pytest.mark.parametrize(
     "output",
     [
-        printed(ANSWER),
-        f"{WARNINGS}{printed(ANSWER)}{BEHIND}",
-        f"{WARNINGS}{printed(ANSWER)}{BEHIND}".replace("\n", "\r\n"),
-        printed(json.dumps(ANSWER)),  # in one line
-        printed(ANSWER).replace("Invoke Result:", "\x1b[1mInvoke Result:\x1b[22m"),
-        printed("\n".join(f"\x1b[32m{line}\x1b[39m" for line in json.dumps(ANSWER, indent=4).split("\n"))),
-        printed(ANSWER).removesuffix("\n"),
+        invoke_output(ANSWER),
+        f"{WARNINGS}{invoke_output(ANSWER)}{BEHIND}",
+        f"{WARNINGS}{invoke_output(ANSWER)}{BEHIND}".replace("\n", "\r\n"),
+        invoke_output(json.dumps(ANSWER)),  # in one line
+        invoke_output(ANSWER).replace("Invoke Result:", "\x1b[1mInvoke Result:\x1b[22m"),
+        invoke_output("\n".join(f"\x1b[32m{line}\x1b[39m" for line in json.dumps(ANSWER, indent=4).split("\n"))),
+        invoke_output(ANSWER).removesuffix("\n"),
     ],
     ids=["bare", "with warnings", "on Windows", "in one line", "bold", "in colour", "without a line's end"],
 )
@@ -35,7 +35,7 @@ def test_answer_is_found_among_other_output(output):
 
 @pytest.mark.parametrize("value", [True, False, 7, "text", None, [1]])
 def test_an_answer_may_be_any_json_value(value):
-    assert tool_output.find(printed(json.dumps(value))).answer == value
+    assert tool_output.find(invoke_output(json.dumps(value))).answer == value
 
 
 FORGERIES = [
@@ -54,14 +54,14 @@ def test_key_that_imitates_an_answer_is_not_an_answer(key):
     answer = {"accepted": 1, "keys": [key], "body": key}
 
     # WHEN the output is read, THEN the answer is unchanged, and logs alone have no answer
-    invocation = tool_output.find(printed(answer, logs=logs))
+    invocation = tool_output.find(invoke_output(answer, logs=logs))
     assert (invocation.answer, invocation.error_type) == (answer, "")
     assert tool_output.find(f"{logs}\n") is None
     assert kind_of(tool_output.read(f"{line}\n{line}\n")) == ""
 
     # AND an error that names the key is that error
     with pytest.raises(FunctionError) as raised:
-        checked_answer("replay", tool_output.find(failed("StorageError", key)))
+        checked_answer("replay", tool_output.find(failure_output("StorageError", key)))
     assert raised.value.kind == "StorageError"
 
 
@@ -70,7 +70,7 @@ def test_json_is_parsed_once_in_output_of_any_length(mocker, size):
     answer = report()
     decoder = mocker.spy(json.JSONDecoder, "raw_decode")
     lines = '{"level": "INFO", "key": "{{{{"}\n' * size
-    assert tool_output.find(printed(answer, logs=lines) + lines).answer == answer
+    assert tool_output.find(invoke_output(answer, logs=lines) + lines).answer == answer
     assert decoder.call_count == 1
 
 
@@ -93,18 +93,22 @@ def test_other_text_is_no_answer(text):
 )
 def test_errors_of_function_and_platform_are_distinguished(kind, error, says):
     with pytest.raises(error) as raised:
-        checked_answer("replay", tool_output.find(failed(kind, "because")))
+        checked_answer("replay", tool_output.find(failure_output(kind, "because")))
     message, fix = raised.value.happened.en, raised.value.fix
-    assert (message, bool(fix.en), bool(fix.zh)) == (says, True, True)
+    assert bool(fix.en)
+    assert bool(fix.zh)
+    assert message == says
     assert raised.value.exit_code == (2 if kind == "PayloadError" else 1)
 
 
 def test_error_without_json_is_an_error():
     with pytest.raises(CloudError, match="timed out after 570 seconds"):
-        checked_answer("compare", tool_output.find(printed("Function timed out after 570 seconds", "FunctionTimeout")))
+        checked_answer(
+            "compare", tool_output.find(invoke_output("Function timed out after 570 seconds", "FunctionTimeout"))
+        )
 
 
 def test_truncated_answer_is_an_error():
     with pytest.raises(ToolError, match="not JSON") as raised:
-        checked_answer("compare", tool_output.find(printed('{"finished": tr')))
+        checked_answer("compare", tool_output.find(invoke_output('{"finished": tr')))
     assert raised.value.output == ['{"finished": tr']

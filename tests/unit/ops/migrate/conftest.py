@@ -1,4 +1,4 @@
-"""What the tests of a migration of the old objects share."""
+"""Fixtures of the tests of migrations."""
 
 import pytest
 
@@ -7,5 +7,5 @@ from unit.ops.migrate.migrate_world import MigrateWorld
 
 @pytest.fixture
 def world():
-    with MigrateWorld() as made:
-        yield made
+    with MigrateWorld() as world:
+        yield world

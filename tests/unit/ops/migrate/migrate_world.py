@@ -1,4 +1,4 @@
-"""A project that was set up and deployed, with objects in the source that were there before."""
+"""A project that was set up and deployed, with existing objects in the source."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from unittest.mock import patch
 
 from ops.clouds.buckets import OssBucketClient, Place
 from ops.clouds.keys import Keys, Secret
+from sandbox.oms.copier import CopyFailure
 from sandbox.oms.group import Group
-from support.migration import Here, at_once
-from unit.ops.setup.setup_world import NAME, YES, SetupWorld, well
+from support.migration import MachineClock, call_now
+from unit.ops.setup.setup_world import NAME, YES, SetupWorld, expect_exit, expect_success
 
 STATE = f"migrate-{NAME}.json"
+FAILURE = CopyFailure("GET_SRC_OBJ_FAILURE", "com.aliyun.oss.ClientException: Connection reset")
 
 
 class MigrateWorld(SetupWorld):
@@ -21,9 +23,9 @@ class MigrateWorld(SetupWorld):
 
     def _set_up(self) -> None:
         super()._set_up()
-        self._patches.enter_context(patch("ops.session.in_background", at_once))
-        self._patches.enter_context(patch.object(Here, "sleep", self._sleep))
-        well(self.setup(typed=YES))
+        self._patches.enter_context(patch("ops.session.in_background", call_now))
+        self._patches.enter_context(patch.object(MachineClock, "sleep", self._sleep))
+        expect_success(self.setup(typed=YES))
         self.task = self.oms.tasks[0]
         self.deploy_project(self.folder)
 
@@ -34,7 +36,7 @@ class MigrateWorld(SetupWorld):
             raise KeyboardInterrupt
 
     def fill(self, number: int, prefix: str = "old/", size: int = 10, storage_class: str = "Standard") -> None:
-        """Objects of before, which no event tells of."""
+        """Write existing objects, without events."""
         keys = [f"{prefix}{n:06}" for n in range(number)]
         self.oss.fill(self.source_bucket, keys, size=size, age=86_400, storage_class=storage_class)
 
@@ -42,38 +44,103 @@ class MigrateWorld(SetupWorld):
         return self.run("migrate", *words, typed=typed)
 
     def answer(self, *words: str) -> tuple[int, Any]:
-        """What a command answers."""
-        code, said = self.run(*words, "--json", typed="")
-        answers = [line for line in said.splitlines() if line.startswith("{")]
-        return code, json.loads(answers[-1]) if answers else said
+        """Run a command with `--json`; return the exit code and the answer, or the output without one."""
+        code, output = self.run(*words, "--json", typed="")
+        answers = [line for line in output.splitlines() if line.startswith("{")]
+        return code, json.loads(answers[-1]) if answers else output
 
     def stop_following_after(self, seconds: float) -> None:
-        """Let the next command that waits be interrupted, once so many seconds have gone by."""
+        """Interrupt the next command that waits after so many seconds."""
         self._interrupted_at = self.ground.loop.time() + seconds
 
     def administrator_log(self) -> OssBucketClient:
-        """The log bucket, as the administrator sees it."""
+        """Return the log bucket with an administrator's keys."""
         place = Place.of(f"https://oss-{self.region}.aliyuncs.com", self.log_bucket)
-        return OssBucketClient(place, Keys(*map(Secret, self.user_credentials)), Here(self), self.region)
+        return OssBucketClient(place, Keys(*map(Secret, self.user_credentials)), MachineClock(self), self.region)
 
     @property
     def group(self) -> Group:
-        """The one that there is."""
+        """The only task group."""
         (group,) = self.oms.groups.all()
         return group
 
-    def copied(self) -> int:
-        """How many objects there are in OBS, but for OMS's own."""
+    def count_copies(self) -> int:
+        """Return the number of objects in OBS, without OMS's own."""
         return sum(not key.startswith("oms/") for key in self.obs.objects(self.destination_bucket))
 
-    def written_down(self) -> list[str]:
-        """What the log bucket has of migrations: those on their way, and those that are over."""
+    def migration_files(self) -> list[str]:
+        """Return the names of the log bucket's files about migrations, running and finished."""
         return [name.rpartition("/")[2] for name in self.oss.objects(self.log_bucket) if "/state/migrate" in name]
 
     def all_oms_keys(self) -> set[str]:
-        """The access keys that OMS's users have."""
+        """Return the access keys of OMS's users."""
         return {*self.ram.entities.users[f"{NAME}-oms"]["keys"], *self.iam_user("oms")["keys"]}
 
-    def oms_keys(self) -> tuple[int, int]:
-        """How many access keys OMS's users have: of RAM, and of IAM."""
+    def count_oms_keys(self) -> tuple[int, int]:
+        """Return the numbers of access keys of OMS's users in RAM and in IAM."""
         return len(self.ram.entities.users[f"{NAME}-oms"]["keys"]), len(self.iam_user("oms")["keys"])
+
+    def reader_keys(self) -> set[str]:
+        """Return the access keys with which OMS reads the source."""
+        return set(self.ram.entities.users[f"{NAME}-oms"]["keys"])
+
+    def slow_groups(self, seconds: float) -> None:
+        """Let new groups take about so long for the objects of `fill`."""
+        size = sum(stored.size for stored in self.oss.objects(self.source_bucket).values())
+
+        def prepare(group: Group) -> None:
+            group.speed, group.at_once = size / seconds, 1
+
+        self.oms.groups.prepare = prepare
+
+    def begin_migration(self, objects: int = 200, seconds: float = 600) -> str:
+        """Begin a migration that takes `seconds`, and stop following it; return the output."""
+        self.fill(objects)
+        self.slow_groups(seconds)
+        self.stop_following_after(60)
+        return expect_exit(self.migrate(), 130)
+
+    def leave_done(self) -> None:
+        """Leave a migration that is done, and whose keys exist because nobody followed it to its end."""
+        self.begin_migration(seconds=300)
+        self.later(3600)
+
+    def fail_two(self, objects: int = 100, *phrases: str) -> None:
+        """Run a migration in which two objects fail, once each."""
+        self.fill(objects)
+        self.oms.groups.prepare = lambda group: group.failures.add(FAILURE, times=2)
+        expect_exit(self.migrate(), 1, *phrases)
+
+    def fail_two_and_wait(self) -> Any:
+        """Run a migration in which two objects fail, and replay's timer; return the answer of status."""
+        self.fail_two()
+        self.start_timers()
+        self.later(300)
+        return self.answer("status")[1]
+
+    def is_finished(self) -> bool:
+        """Return True if a migration left no key and no intention."""
+        return self.count_oms_keys() == (1, 1) and STATE not in self.migration_files()
+
+    def read_intention(self, name: str = STATE) -> Any:
+        """Return the intention of the running migration, or the file whose name begins with `name`."""
+        (intention,) = [stored for key, stored in self.oss.objects(self.log_bucket).items() if f"/state/{name}" in key]
+        return json.loads(intention.data)
+
+    def read_outcome(self) -> Any:
+        """Return the stored outcome of the finished migration."""
+        return self.read_intention("migrated-")
+
+    def migration_state(self) -> str:
+        """Return the state that `migrate --look` prints; "none" without a migration."""
+        code, answer = self.answer("migrate", "--look")
+        return f"{code}: {answer}" if isinstance(answer, str) else answer["state"]
+
+    def run_printed_commands(self, pause: float, end: str | None = None) -> None:
+        """Run the command that continues the migration, or the one that ends it, until there is none."""
+        following = {"paused": "--go-on", "failed": "--retry"}
+        for _ in range(6):
+            if (state := self.migration_state()) == "none":
+                break
+            self.later(pause)
+            self.migrate(*filter(None, [end or following.get(state), "--yes"]))

@@ -16,14 +16,14 @@ from ops.clouds.services import Service
 from ops.cost import effort
 from sandbox.oms.copier import CopyFailure
 from sandbox.server.faults import Fault
+from support.sdk_requests import compare_with_sdk, huawei_client
 from unit.ops.migrate.migrate_world import MigrateWorld
-from unit.ops.setup.setup_world import ends, well
-from unit.ops.setup.test_requests import compared, huawei
+from unit.ops.setup.setup_world import expect_exit, expect_success
 
 
 @pytest.fixture(scope="module")
 def sent():
-    """The requests of a migration that is paused, goes on, fails, is tried again and ended."""
+    """Return the requests of a migration that is paused, continued, retried and ended."""
     with MigrateWorld() as world:
         world.fill(200)
 
@@ -35,7 +35,7 @@ def sent():
         world.stop_following_after(30)
         assert world.migrate("--restore")[0] == 130
         for word, code in (("--look", 0), ("--pause", 0), ("--go-on", 1), ("--retry", 1), ("--remove", 0)):
-            ends(world.migrate(word), code)
+            expect_exit(world.migrate(word), code)
         return [request for request in world.sent if "/taskgroups" in urlsplit(request.url).path]
 
 
@@ -44,13 +44,13 @@ def no_proxy(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
-def created(src_node, dst_node, **rest):
-    """The body of CreateTaskGroup as the SDK has it."""
-    return v2.CreateTaskGroupReq(v2.TaskGroupSrcNode(**src_node), dst_node=v2.TaskGroupDstNode(**dst_node), **rest)
+def build_order(src_node, dst_node, **options):
+    """Return the body of CreateTaskGroup as the SDK has it."""
+    return v2.CreateTaskGroupReq(v2.TaskGroupSrcNode(**src_node), dst_node=v2.TaskGroupDstNode(**dst_node), **options)
 
 
 GROUPS = {
-    ("POST", "/v2/{_}/taskgroups"): ("create_task_group", v2.CreateTaskGroupRequest, created),
+    ("POST", "/v2/{_}/taskgroups"): ("create_task_group", v2.CreateTaskGroupRequest, build_order),
     ("GET", "/v2/{_}/taskgroups"): ("list_task_group", v2.ListTaskGroupRequest, None),
     ("GET", "/v2/{_}/taskgroups/{group_id}"): ("show_task_group", v2.ShowTaskGroupRequest, None),
     ("PUT", "/v2/{_}/taskgroups/{group_id}/stop"): ("stop_task_group", v2.StopTaskGroupRequest, None),
@@ -70,7 +70,7 @@ GROUPS = {
 
 def test_calls_about_task_groups(box, sent):
     key = BasicCredentials(*box.huawei_credentials, box.project_id)
-    compared(sent, box.oms, GROUPS, [huawei(v2, box.oms, key, v2.OmsClient)])
+    compare_with_sdk(sent, box.oms, GROUPS, [huawei_client(v2, box.oms, key, v2.OmsClient)])
 
 
 KEYS = Keys(Secret("a"), Secret("s"), Secret())
@@ -98,7 +98,7 @@ SIZE = 10
 
 
 def counted(objects, *words):
-    """The requests that a command makes, by the service, until all is in OBS."""
+    """Return the number of requests of a command by service, until all objects are in OBS."""
     requests = Counter()
     with MigrateWorld() as world:
         world.fill(objects, size=SIZE)
@@ -110,9 +110,9 @@ def counted(objects, *words):
                 return False
 
             getattr(world, name).faults.add(Fault.hang(), where=counting)
-        well(world.run(*words, typed=""))
+        expect_success(world.run(*words, typed=""))
         world.later(60)
-        assert world.copied() == objects
+        assert world.count_copies() == objects
     return requests
 
 

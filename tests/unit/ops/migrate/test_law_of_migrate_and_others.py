@@ -1,4 +1,4 @@
-"""Nothing of others changes in a migration either, whenever it is killed, and whatever others do meanwhile."""
+"""A migration changes no resource of others, whenever it is killed, and whatever others do meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `policies/show.py --migrate` prints is what an administrator of a migration needs, and all of it."""
+"""The permissions that `policies/show.py --migrate` prints are those that an administrator of a migration needs."""
 
 import json
 
@@ -15,7 +15,7 @@ from unit.ops.migrate.migrate_world import MigrateWorld
 
 
 def whole(documents):
-    """Whether all commands of a migration come to their ends with the keys of two users who may do this."""
+    """Return True if all commands of a migration end as expected with the permissions of these documents."""
     with MigrateWorld() as world:
         world.fill(50)
         keys = dict(zip(ALIBABA, ram_user(world, documents[0], "mover"), strict=False))
@@ -55,10 +55,10 @@ def test_they_are_enough():
 
 @pytest.mark.long
 @pytest.mark.parametrize(("side", "action"), RIGHTS, ids=[action for _, action in RIGHTS])
-def test_none_is_needless(side, action):
+def test_each_printed_permission_is_needed(side, action):
     less = [json.loads(json.dumps(document)) for document in DOCUMENTS]
     for statement in less[side]["Statement"]:
-        statement["Action"] = [one for one in statement["Action"] if one != action] or ["oss:Nothing"]
+        statement["Action"] = [allowed for allowed in statement["Action"] if allowed != action] or ["oss:Nothing"]
     assert not whole(less)
 
 

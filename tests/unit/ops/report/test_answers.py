@@ -29,7 +29,7 @@ from oss_oms_sync.rules.remedy import Tried
 from support import certificate_oracle
 from support.answers import answer
 from support.certify_world import CertifyWorld
-from support.ops import lacks
+from support.ops import missing_parts
 from support.status_world import StatusWorld
 from support.world import HOUR
 from unit.ops.web_page import certificate_page, parse, status_page
@@ -99,7 +99,7 @@ def test_example_of_a_comparison_has_the_functions_remedies():
     suspicious = last["classes"]["suspicious"]["source"]
     tally = Tally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
     assert last["remedies"] == {
-        object_class.title: text.to_json() for object_class, text in remedies(tally, mode, "", Tried()).items()
+        object_class.title: to_json(text) for object_class, text in remedies(tally, mode, "", Tried()).items()
     }
 
 
@@ -184,7 +184,7 @@ def test_real_status_without_oms_is_not_green(world):
     shown = parse(status_page(world.status()))
     assert shown.only("h1").attributes["class"] != "good"
     expected = ("OMS does not say: FORBIDDEN", "is not authorized to perform oms:synctask:get")
-    assert lacks(shown.text, *expected) == []
+    assert missing_parts(shown.text, *expected) == []
 
 
 def test_certificate_contains_a_comparisons_answer_unchanged():

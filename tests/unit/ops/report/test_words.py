@@ -12,8 +12,8 @@ from ops.report import cutover_result
 from ops.report.words import NEXT_STEPS, STOPS, Words
 from oss_oms_sync.answers import text
 from oss_oms_sync.answers.certificate import CutoverVerdict
+from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.step import Stop
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.jobs.status import verdict

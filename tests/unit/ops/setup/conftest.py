@@ -1,18 +1,18 @@
-"""What the tests of setup share."""
+"""Fixtures of the tests of setup."""
 
 import pytest
 
-from unit.ops.setup.setup_world import YES, SetupWorld, well
+from unit.ops.setup.setup_world import YES, SetupWorld, expect_success
 
 
 @pytest.fixture
 def world():
-    with SetupWorld() as made:
-        yield made
+    with SetupWorld() as world:
+        yield world
 
 
 @pytest.fixture
-def made(world):
-    """The project is set up: what there is then."""
-    well(world.setup(typed=YES))
-    return world.made()
+def resources(world):
+    """Set the project up; return its resources."""
+    expect_success(world.setup(typed=YES))
+    return world.resources()

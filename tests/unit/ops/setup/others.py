@@ -9,34 +9,36 @@ from typing import Any
 from hypothesis import strategies as st
 
 from sandbox.iam.identities import Asked
-from unit.ops.setup.setup_world import NAME, OTHER, SetupWorld, trust
+from unit.ops.setup.setup_world import NAME, OTHER, SetupWorld, trust_policy
 
 MARK = f"oss-oms-sync:{NAME}:photos"
-# Of another source bucket, of other purposes, and of nobody.
+# Marks for another source bucket, for another purpose, and none.
 OTHER_MARKS = (f"oss-oms-sync:{NAME}:videos", "mine", "")
 _OTHER_IN_IAM = json.dumps({**OTHER, "Version": "5.0"})
 Thing = tuple[str, str]
 
 
 class Others:
-    """Those who make and attach things in both accounts beside the project, each with a name and a mark of which at
-    most one is the project's."""
+    """Users of both accounts who create and attach resources beside the project.
+
+    The project owns at most the name or the mark of such a resource.
+    """
 
     def __init__(self, world: SetupWorld) -> None:
         self.world = world
-        # By kind and name: how it was when they had made it.
+        # By kind and name: the state of each resource after its creation.
         self.things: dict[Thing, Any] = {}
-        # What they attached to things of the project: where, and which policy.
+        # Their attachments to resources of the project: kind, holder, policy.
         self.attached: list[tuple[str, str, str]] = []
         self.replaces = True
 
     def make(self, kind: str, name: str, mark: str) -> None:
-        """Make it in the place of what has this name; a user with a key."""
+        """Create a resource in the place of the resource with this name; a user gets a key."""
         world, ram = self.world, self.world.ram.entities
         if (kind, name) in self.things or not self._removes(kind, name):
             return
         {
-            "roles": lambda: ram.create_role(name, trust("ecs"), mark),
+            "roles": lambda: ram.create_role(name, trust_policy("ecs"), mark),
             "policies": lambda: ram.create_policy(name, json.dumps(OTHER), mark),
             "users": lambda: (ram.create_user(name, comments=mark), ram.create_access_key(name)),
             "iam users": lambda: self._make_iam_user(name, mark),
@@ -51,13 +53,13 @@ class Others:
     def attach(self, kind: str, holder: str, policy: str) -> None:
         """Attach a policy to a role or a user, one of which at least is theirs."""
         holders, policies = ("iam users", "iam policies") if kind == "iam" else (kind, "policies")
-        now = self.world.everything()
+        now = self.world.snapshot()
         is_theirs = {(holders, holder), (policies, policy)} & self.things.keys()
         if (holders, holder) not in now or (policies, policy) not in now or not is_theirs:
             return
         at, number = self._holder(kind, holder)["attached"], policy
         if kind == "iam":
-            number = now[policies, policy]["told"]["policy_id"]
+            number = now[policies, policy]["fields"]["policy_id"]
         if number in at or len(at) >= 5:
             return
         at[number] = self.world.ground.now()
@@ -67,8 +69,10 @@ class Others:
             self.attached.append((kind, holder, number))
 
     def work(self, acts: Sequence[Callable[[Others], None]], late: int | None) -> None:
-        """Do all this now, or once so many requests of the next command are answered. The clouds act by names: what is
-        replaced between a look and an act cannot be told apart, so nothing is replaced then."""
+        """Run the acts now, or after `late` answered requests of the next command.
+
+        The clouds act by names: a replacement between a look and an act is invisible, so `late` acts replace nothing.
+        """
         self.replaces = late is None
         self.world.meanwhile = {}
         if late is None:
@@ -77,8 +81,8 @@ class Others:
             self.world.meanwhile[self.world.asked + late] = lambda: self._act(acts)
 
     def check(self) -> None:
-        """Compare all with what they made."""
-        now = self.world.everything()
+        """Compare the accounts with the resources and attachments of others."""
+        now = self.world.snapshot()
         for thing, was in self.things.items():
             assert now.get(thing) == was, thing
         for kind, holder, policy in self.attached:
@@ -89,25 +93,25 @@ class Others:
             act(self)
 
     def _note(self, kind: str, name: str) -> None:
-        self.things[kind, name] = self.world.everything()[kind, name]
+        self.things[kind, name] = self.world.snapshot()[kind, name]
 
     def _holder(self, kind: str, name: str) -> Any:
         if kind != "iam":
             return self.world.ram.entities.state[kind][name]
-        return next(user for user in self.world.iam.users.values() if user["told"]["user_name"] == name)
+        return next(user for user in self.world.iam.users.values() if user["fields"]["user_name"] == name)
 
     def _removes(self, kind: str, name: str) -> bool:
-        """Delete what the project has there, by hand; False if something is attached to it, or it is."""
+        """Delete the project's resource by hand; return False if it has attachments, or is attached."""
         world = self.world
         if not self.replaces:
-            return (kind, name) not in world.everything()
+            return (kind, name) not in world.snapshot()
         among: Any = {**world.ram.entities.state, "iam users": world.iam.users, "iam policies": world.iam.policies}
         for number, thing in [*among.get(kind, {}).items()]:
-            told = thing["told"]
-            if name in (told.get("user_name"), told.get("policy_name"), number):
+            fields = thing["fields"]
+            if name in (fields.get("user_name"), fields.get("policy_name"), number):
                 holders = [*world.ram.entities.roles.values(), *world.ram.entities.users.values()]
                 holders += world.iam.users.values()
-                if thing.get("attached") or any(number in one["attached"] for one in holders):
+                if thing.get("attached") or any(number in holder["attached"] for holder in holders):
                     return False
                 del among[kind][number]
         return True
@@ -147,5 +151,5 @@ _ATTACHMENTS = [
     for policy in (*_POLICIES[kind], "theirs")
 ]
 made = st.sampled_from(THINGS).map(lambda thing: lambda others: others.make(*thing))
-attached = st.sampled_from(_ATTACHMENTS).map(lambda one: lambda others: others.attach(*one))
+attached = st.sampled_from(_ATTACHMENTS).map(lambda attachment: lambda others: others.attach(*attachment))
 meddled = st.lists(made | attached, max_size=5)

@@ -42,17 +42,17 @@ def test_nothing_of_others_changes(
 CALLED = {"policies": "policy", "users": "RAM user", "iam users": "IAM user", "iam policies": "policy"}
 
 
-@given(things=st.lists(st.sampled_from([one for one in THINGS if one[0] in CALLED]), min_size=1, max_size=6))
+@given(things=st.lists(st.sampled_from([thing for thing in THINGS if thing[0] in CALLED]), min_size=1, max_size=6))
 @settings(max_examples=max(5, schedules(10) // 4))
 def test_the_plan_names_each_thing_in_the_way_and_the_way_out(things: list[tuple[str, str, str]]) -> None:
     with SetupWorld() as world:
         others = Others(world)
         for thing in things:
             others.make(*thing)
-        code, said = world.setup("--plan", "--json")
-        lines = [one for one in json.loads(said.splitlines()[-1])["steps"] if one["state"] == "stop"]
+        code, output = world.setup("--plan", "--json")
+        lines = [step for step in json.loads(output.splitlines()[-1])["steps"] if step["state"] == "stop"]
         for kind, name, mark in things:
-            named = [line for line in lines if f"{CALLED[kind]} {name}" in line["seen"]["en"]]
-            assert (mark == MARK) != bool(named), (kind, name)
-            assert all(one["next"] for one in named)
+            matching = [line for line in lines if f"{CALLED[kind]} {name}" in line["seen"]["en"]]
+            assert (mark == MARK) != bool(matching), (kind, name)
+            assert all(line["next"] for line in matching)
         assert code == (1 if lines else 0)

@@ -1,4 +1,4 @@
-"""Two who run setup, and one who was cut off: a lock in the log bucket, which says whose it is."""
+"""Setup's lock in the log bucket: two runs at once, and a run that was cut off."""
 
 import json
 from urllib.parse import urlsplit
@@ -7,15 +7,15 @@ import pytest
 
 from ops.clouds import wire
 from sandbox.server.faults import Fault
-from unit.ops.setup.setup_world import NAME, YES, ends, number_of, well
+from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, request_number
 
 LOCK = f"oms_source_record/setup/{NAME}.json"
 OTHER = ("LTAIofAnotherPerson01", "secretOfAnotherPerson000000001")
 RUNNING = "stop: lock of setup: a setup by acs:ram::1000000000000001:user/administrator, administrator has been running"
 
 
-def others_keys(world):
-    """Those of somebody else, who administers the same accounts."""
+def add_other_administrator(world):
+    """Add a second administrator of the same accounts; return the keys."""
     world.ram.add_credentials(*OTHER, holder="user/somebody")
     world.oss.add_credentials(*OTHER, holder="user/somebody")
     world.functions.add_credentials(*OTHER, holder="user/somebody")
@@ -31,7 +31,7 @@ def is_about_lock(request, method):
 
 def cut_off_with_lock(world):
     """Cut a run off as soon as it has the lock."""
-    number = number_of(lambda request: is_about_lock(request, "PUT"))
+    number = request_number(lambda request: is_about_lock(request, "PUT"))
     with world.cut_off("dies_after", number, away=0):
         world.setup(typed=YES)
 
@@ -49,45 +49,45 @@ def test_the_lock_says_who_has_it(cut_off):
 
 def test_another_caller_waits_and_is_told_for_whom_and_how_long(world, cut_off):
     ways = "-> Wait for it; 40 minutes after it began you may go on"
-    ends(world.setup(typed=YES, keys=others_keys(world)), 1, RUNNING, cut_off["since"], ways)
+    expect_exit(world.setup(typed=YES, keys=add_other_administrator(world)), 1, RUNNING, cut_off["since"], ways)
     world.later(41 * 60)
-    well(world.setup(typed=YES, keys=others_keys(world)))
+    expect_success(world.setup(typed=YES, keys=add_other_administrator(world)))
 
 
 def test_the_same_caller_takes_it_over_by_the_yes_to_a_plan_that_says_so(world, cut_off):
     taken = "change: lock of setup: a setup by acs:ram::1000000000000001:user/administrator, administrator"
     assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data) == cut_off
-    well(world.setup(typed=YES), taken, cut_off["since"], "Carry out this plan only if that run has ended")
+    expect_success(world.setup(typed=YES), taken, cut_off["since"], "Carry out this plan only if that run has ended")
     assert LOCK not in world.oss.objects(world.log_bucket)
 
 
 def test_without_a_terminal_the_hash_of_that_plan_is_the_yes(world, cut_off):
-    shown = json.loads(well(world.setup("--plan", "--json")).splitlines()[-1])
-    well(world.setup("--yes", shown["plan"], "--agree"))
+    shown = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
+    expect_success(world.setup("--yes", shown["plan"], "--agree"))
 
 
 def test_a_plan_of_before_takes_no_lock_over(world):
-    shown = json.loads(well(world.setup("--plan", "--json")).splitlines()[-1])
+    shown = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
     cut_off_with_lock(world)
-    ends(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan is another one now")
+    expect_exit(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan is another one now")
 
 
 def test_only_the_run_that_the_plan_names_is_taken_over(world, cut_off):
-    # GIVEN another terminal of the same caller, which takes it over while this one is asked
-    began, held = world.asked, world.oss.objects(world.log_bucket)[LOCK]
+    # GIVEN another terminal of the same caller, which takes the lock over while this terminal prompts
+    began, lock = world.asked, world.oss.objects(world.log_bucket)[LOCK]
 
-    def another(world=world):
+    def take_over(world=world):
         later = json.dumps({**cut_off, "run": "another"}).encode()
         world.oss.put(world.log_bucket, LOCK, later)
 
-    shown = json.loads(well(world.setup("--plan", "--json")).splitlines()[-1])
-    world.meanwhile[world.asked + (world.asked - began)] = another
-    ends(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan no longer holds: lock of setup")
-    assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data)["run"] == "another" != held
+    shown = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
+    world.meanwhile[world.asked + (world.asked - began)] = take_over
+    expect_exit(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan no longer holds: lock of setup")
+    assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data)["run"] == "another" != lock
 
 
 def test_a_lock_that_cannot_be_read_back_is_in_nobody_s_way(world):
     world.oss.create_bucket(world.log_bucket)
     world.oss.faults.add(Fault.status(503), 8, where=lambda request: is_about_lock(request, "GET"))
-    ends(world.setup(typed=YES), 1, "refused GET: 503")
-    well(world.setup(typed=YES))
+    expect_exit(world.setup(typed=YES), 1, "refused GET: 503")
+    expect_success(world.setup(typed=YES))

@@ -6,9 +6,9 @@ import pytest
 
 from ops.errors import ToolError
 from oss_oms_sync.answers.text import NOTHING, t
-from support.administrator import KilledError
+from support.administrator import KilledError, draw_requests
 from support.migration import Caller
-from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, well
+from unit.ops.setup.setup_world import NAME, YES, SetupWorld, expect_exit, expect_success
 
 STORED = f"{NAME}_HW_AK"
 DAYS = 86_400
@@ -17,7 +17,7 @@ DAYS = 86_400
 @pytest.fixture
 def world(world):
     """The project is set up."""
-    well(world.setup(typed=YES))
+    expect_success(world.setup(typed=YES))
     return world
 
 
@@ -25,21 +25,21 @@ def keys(world):
     return [*world.iam_user("functions")["keys"]]
 
 
-def use(world):
-    """What the functions do once they are deployed with what the store has: its key."""
+def use_stored_key(world):
+    """Use the stored key as the deployed functions do; return its id."""
     assert world.obs.credential(world.secrets[STORED]).secret == world.secrets[f"{NAME}_HW_SK"]
     return world.secrets[STORED]
 
 
-def renew(world, *told, code=0):
-    """Another key, which the store has then."""
-    ends(world.setup("--new-key", typed="yes\n"), code, *told)
+def renew(world, *phrases, code=0):
+    """Run `setup --new-key`; return the id of the stored key."""
+    expect_exit(world.setup("--new-key", typed="yes\n"), code, *phrases)
     return world.secrets[STORED]
 
 
 def test_the_old_key_goes_once_the_new_one_is_used(world):
     # GIVEN functions that use their key
-    old = use(world)
+    old = use_stored_key(world)
 
     # WHEN they get another one THEN the old one goes on working
     world.later(60)
@@ -47,11 +47,11 @@ def test_the_old_key_goes_once_the_new_one_is_used(world):
     assert keys(world) == [old, new]
 
     # WHEN that is deployed, and it is run again THEN the old one goes, but not within a day
-    use(world)
+    use_stored_key(world)
     renew(world, "either may be in use: both were used, or", old, code=1)
     assert keys(world) == [old, new]
     world.later(2 * DAYS)
-    use(world)
+    use_stored_key(world)
     assert renew(world, f"{old} goes: the other one was used later") == new
     assert keys(world) == [new]
 
@@ -64,7 +64,7 @@ def test_no_key_is_made_or_goes_where_the_store_does_not_answer(world):
 
 
 def test_a_key_that_nobody_used_yet_is_replaced_and_not_the_one_that_works(world):
-    old = use(world)
+    old = use_stored_key(world)
     world.later(60)
     unused = renew(world)
     # Just deployed, it may be in use, and IAM has not noted that yet.
@@ -72,14 +72,15 @@ def test_a_key_that_nobody_used_yet_is_replaced_and_not_the_one_that_works(world
     assert keys(world) == [old, unused]
     world.later(DAYS)
     new = renew(world, f"IAM has noted no use of {unused}: a new one takes its place")
-    assert (keys(world), new == unused) == ([old, new], False)
+    assert new != unused
+    assert keys(world) == [old, new]
 
 
 @pytest.mark.parametrize("half", ["HW_AK", "HW_SK"])
 @pytest.mark.parametrize("command", ["setup --new-key", "secrets"])
-def test_a_pair_whose_storing_was_cut_off_is_not_there_and_another_one_is_made(world, half, command):
+def test_half_a_stored_pair_counts_as_no_key_and_is_replaced(world, half, command):
     # GIVEN a machine that dies before it stores one half of a new pair, beside an old pair
-    old, pair = use(world), {f"{NAME}_HW_AK": "an-access-key", f"{NAME}_HW_SK": "its-secret"}
+    old, pair = use_stored_key(world), {f"{NAME}_HW_AK": "an-access-key", f"{NAME}_HW_SK": "its-secret"}
     world.later(60)
     really = Caller.keep_secret
 
@@ -89,46 +90,46 @@ def test_a_pair_whose_storing_was_cut_off_is_not_there_and_another_one_is_made(w
         really(self, name, value)
 
     with patch.object(Caller, "keep_secret", keep), pytest.raises(KilledError):
-        given = {name.removeprefix(f"{NAME}_"): value for name, value in pair.items()}
-        world.setup("--new-key", typed="yes\n") if command != "secrets" else world.run("secrets", keys=given)
+        variables = {name.removeprefix(f"{NAME}_"): value for name, value in pair.items()}
+        world.setup("--new-key", typed="yes\n") if command != "secrets" else world.run("secrets", keys=variables)
     assert len([name for name in pair if name in world.secrets]) == 1
 
     # WHEN it is looked at after an hour THEN the key is not there, and there is a way to another one
     world.later(3600)
     assert "is there: access key of the functions" not in world.setup("--plan")[1]
     renew(world)
-    use(world)
+    use_stored_key(world)
     assert old in keys(world)
 
 
 def test_a_plan_of_it_changes_nothing(world):
-    before = world.made(), dict(world.secrets)
-    well(world.setup("--new-key", "--plan"), "create: access key of the functions")
-    ends(world.setup("--new-key", typed="no\n"), 2)
-    assert (world.made(), world.secrets) == before
+    before = world.resources(), dict(world.secrets)
+    expect_success(world.setup("--new-key", "--plan"), "create: access key of the functions")
+    expect_exit(world.setup("--new-key", typed="no\n"), 2)
+    assert (world.resources(), world.secrets) == before
 
 
 def test_a_third_machine_is_told_that_there_are_two_and_deletes_neither(world):
     for _ in range(2):
-        use(world)
+        use_stored_key(world)
         world.secrets.clear()
         world.later(60)
         done = world.setup(typed="yes\n")
-    ends(done, 1, f"{NAME}-functions has two, the most that a user may have", "python3 ops.py setup --new-key")
+    expect_exit(done, 1, f"{NAME}-functions has two, the most that a user may have", "python3 ops.py setup --new-key")
     assert len(keys(world)) == 2
 
 
-def test_of_two_machines_the_key_goes_that_was_used_last_longer_ago_whichever_is_newer(world):
+def test_the_key_whose_last_use_is_older_goes_even_if_it_is_newer(world):
     # GIVEN another machine, which deployed once, and the first, which has deployed since
-    use(world)
+    use_stored_key(world)
     first = dict(world.secrets)
     world.secrets.clear()
     world.later(60)
-    well(world.setup(typed="yes\n"))
-    other = use(world)
+    expect_success(world.setup(typed="yes\n"))
+    other = use_stored_key(world)
     world.later(30 * DAYS)
     world.secrets.update(first)
-    use(world)
+    use_stored_key(world)
 
     # WHEN one goes THEN it is not that of the functions
     renew(world, f"{other} goes: the other one was used later")
@@ -140,41 +141,41 @@ def test_an_s_yaml_of_before_setup_gets_a_key_and_none_goes(world, is_used):
     # GIVEN a key that may be in use, though IAM, or no task, tells of that
     first = world.secrets[STORED]
     if is_used:
-        use(world)
+        use_stored_key(world)
         world.oms._tasks.clear()
     # WHEN a copy of the project is set up whose s.yaml knows of no key, on another machine THEN both have one
     world.forget()
-    well(world.setup(typed=YES))
+    expect_success(world.setup(typed=YES))
     assert keys(world) == [first, world.secrets[STORED]]
 
 
 def test_a_key_of_a_user_that_was_deleted_is_made_anew(world):
     # GIVEN a machine whose store has what another one has removed
     dead = dict(world.secrets)
-    well(world.setup("--remove", typed="yes\n"))
+    expect_success(world.setup("--remove", typed="yes\n"))
     world.forget()
     world.secrets.update(dead)
     # WHEN setup may not make one THEN that is said at the end
     world.iam.deny("iam:credentials:createCredentialV5")
-    ends(world.setup(typed=YES), 3, "wait: access key of the functions: ")
+    expect_exit(world.setup(typed=YES), 3, "wait: access key of the functions: ")
     world.iam._denied.clear()
     # WHEN it is set up there THEN the store has one that works
-    well(world.setup(typed=YES), "create: access key of the functions")
+    expect_success(world.setup(typed=YES), "create: access key of the functions")
     assert keys(world) == [world.secrets[STORED]] != [dead[STORED]]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("fate", ["dies_after", "loses"])
-def test_interrupted_at_a_request_and_begun_again_a_key_in_use_is_never_lost(fate):
+def test_an_interrupted_renewal_never_loses_a_key_in_use(fate):
     with SetupWorld() as whole:
-        well(whole.setup(typed=YES))
+        expect_success(whole.setup(typed=YES))
         before = whole.asked
         renew(whole)
-        requests = range(1, whole.asked - before + 1, 4)
+        requests = draw_requests(range(1, whole.asked - before + 1))
     for number in requests:
         with SetupWorld() as world:
-            well(world.setup(typed=YES))
-            old = use(world)
+            expect_success(world.setup(typed=YES))
+            old = use_stored_key(world)
             world.later(60)
             with world.cut_off(fate, number):
                 world.setup("--new-key", typed="yes\n")
@@ -182,5 +183,6 @@ def test_interrupted_at_a_request_and_begun_again_a_key_in_use_is_never_lost(fat
             world.later(DAYS)
             renew(world)
             # The store has one that works, whose twin is the old one or nobody's.
-            use(world)
-            assert (old in keys(world), len(keys(world))) == (True, 2)
+            use_stored_key(world)
+            assert old in keys(world)
+            assert len(keys(world)) == 2

@@ -6,12 +6,12 @@ import json
 import pytest
 
 from sandbox.server.faults import Fault
-from unit.ops.setup.setup_world import NAME, YES, ends, to, well
+from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, set_variables
 
 
-def plan(world, code):
+def read_plan(world, code):
     """The plan's lines by their things, of a run that ends with this code."""
-    shown = json.loads(ends(world.setup("--plan", "--json"), code).splitlines()[-1])
+    shown = json.loads(expect_exit(world.setup("--plan", "--json"), code).splitlines()[-1])
     return {line["what"]["en"]: line for line in shown["steps"]}
 
 
@@ -23,7 +23,7 @@ def plan(world, code):
 def test_a_permission_of_oms_that_is_missing_is_a_line_of_the_plan(world, right, is_by_oms):
     world.oms.judges_rights = is_by_oms
     world.oms.deny(right)
-    line = plan(world, 3)["sync task"]
+    line = read_plan(world, 3)["sync task"]
     assert line["state"] == "not seen"
     assert ("400 OMS.0072" if is_by_oms else "403 APIGW.0302") in line["seen"]["en"]
     assert right in line["next"]["en"]
@@ -34,7 +34,7 @@ def test_a_missing_right_to_create_the_task_is_not_waited_for_as_a_grant(world):
     world.oms.deny("oms:synctask:create")
     began = world.ground.now()
     done = world.setup(typed=YES)
-    ends(
+    expect_exit(
         done,
         3,
         "sync task: ",
@@ -42,20 +42,22 @@ def test_a_missing_right_to_create_the_task_is_not_waited_for_as_a_grant(world):
         "Ask for what this needs: oms:synctask:list, oms:synctask:create",
     )
     assert world.ground.now() - began < 5 * 60
-    assert world.made()["users"][f"{NAME}-oms"][1] == 0
+    assert world.resources()["users"][f"{NAME}-oms"][1] == 0
 
 
 def test_a_grant_that_oms_sees_a_minute_late_is_waited_for(world):
     world.oms.judges_rights = True
     refusal = Fault.status(400, b'{"error_code": "OMS.0072", "error_msg": "no permission"}')
-    world.oms.faults.add(refusal, 3, where=lambda one: one.method == "POST" and one.raw_path.endswith("/sync-tasks"))
-    well(world.setup(typed=YES))
+    world.oms.faults.add(
+        refusal, 3, where=lambda request: request.method == "POST" and request.raw_path.endswith("/sync-tasks")
+    )
+    expect_success(world.setup(typed=YES))
 
 
 def test_one_refusal_is_one_line_and_the_other_lines_stand(world):
     frozen = Fault.status(400, b'{"error_code": "OMS.0202", "error_msg": "frozen"}')
-    world.oms.faults.add(frozen, where=lambda one: one.raw_path.endswith("/sync-tasks"))
-    lines = plan(world, 3)
+    world.oms.faults.add(frozen, where=lambda request: request.raw_path.endswith("/sync-tasks"))
+    lines = read_plan(world, 3)
     assert "400 OMS.0202" in lines["sync task"]["seen"]["en"]
     assert lines["log bucket photos-oms-log"]["state"] == "create"
 
@@ -63,21 +65,22 @@ def test_one_refusal_is_one_line_and_the_other_lines_stand(world):
 # -- lists
 
 
-def no_tasks(world, body):
-    world.oms.faults.add(Fault.status(200, body), where=lambda one: one.raw_path.endswith("/sync-tasks"))
+def answer_task_list(world, body):
+    world.oms.faults.add(Fault.status(200, body), where=lambda request: request.raw_path.endswith("/sync-tasks"))
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"count": 2}', b'{"tasks": "none", "count": 0}', b'{"tasks": [1]}', b"[]"])
 def test_an_answer_without_a_list_is_not_taken_for_an_empty_one(world, body):
-    no_tasks(world, body)
-    line = plan(world, 3)["sync task"]
-    assert (line["state"], "nothing that the cloud documents" in line["seen"]["en"]) == ("not seen", True)
+    answer_task_list(world, body)
+    line = read_plan(world, 3)["sync task"]
+    assert "nothing that the cloud documents" in line["seen"]["en"]
+    assert line["state"] == "not seen"
 
 
 @pytest.mark.parametrize("body", [b'{"count": 0}', b'{"tasks": null, "count": 0}', b'{"tasks": [], "count": 0}'])
 def test_a_list_that_counts_none_is_empty(world, body):
-    no_tasks(world, body)
-    assert plan(world, 0)["sync task"]["state"] == "create"
+    answer_task_list(world, body)
+    assert read_plan(world, 0)["sync task"]["state"] == "create"
 
 
 # -- buckets in another region
@@ -99,15 +102,17 @@ def test_a_bucket_in_another_region_is_named_with_both_and_the_way_out(world, na
     else:
         world.oss.create_bucket({"source": "photos", "log": world.log_bucket}[name], actual)
     what, region, way_out = PLACES[name]
-    line = plan(world, 1)[what]
+    line = read_plan(world, 1)[what]
     assert (line["state"], line["seen"]["en"]) == ("stop", f"it is in {actual}, and s.yaml names {region}")
     assert line["next"]["en"].startswith(way_out)
 
 
 def test_a_redirect_that_names_no_region_is_another_region_too(world):
     world.obs.create_bucket(world.destination_bucket)
-    world.obs.faults.add(Fault.status(301, headers={"x-obs-request-id": "1"}), where=lambda one: one.method == "HEAD")
-    line = plan(world, 1)["destination bucket photos-obs"]
+    world.obs.faults.add(
+        Fault.status(301, headers={"x-obs-request-id": "1"}), where=lambda request: request.method == "HEAD"
+    )
+    line = read_plan(world, 1)["destination bucket photos-obs"]
     assert (line["state"], line["seen"]["en"]) == (
         "stop",
         "it is in another region than cn-north-4, which s.yaml names",
@@ -121,9 +126,9 @@ def test_a_redirect_that_names_no_region_is_another_region_too(world):
 @pytest.mark.parametrize("side", ["log", "destination"])
 def test_a_bucket_whose_creation_was_not_answered_is_looked_for(world, side, fault):
     service, name = (world.oss, world.log_bucket) if side == "log" else (world.obs, world.destination_bucket)
-    service.faults.add(fault, 1, where=lambda one: one.method == "PUT" and is_of_bucket(one, name))
-    well(world.setup(typed=YES))
-    puts = [one for one in world.sent if one.method == "PUT" and is_of_bucket(one, name)]
+    service.faults.add(fault, 1, where=lambda request: request.method == "PUT" and is_of_bucket(request, name))
+    expect_success(world.setup(typed=YES))
+    puts = [request for request in world.sent if request.method == "PUT" and is_of_bucket(request, name)]
     assert len(puts) <= 2
 
 
@@ -134,47 +139,52 @@ def is_of_bucket(request, name):
 
 
 def test_a_creation_that_lands_after_it_was_sent_again_is_found(world):
-    where = {"where": lambda one: one.method == "PUT" and is_of_bucket(one, world.log_bucket)}
+    where = {"where": lambda request: request.method == "PUT" and is_of_bucket(request, world.log_bucket)}
     world.oss.faults.add(Fault.lands_late(1), 1, **where)
-    well(world.setup(typed=YES))
+    expect_success(world.setup(typed=YES))
 
 
 def test_a_name_that_somebody_else_has_taken_is_not_taken_for_ones_own(world):
     taken = Fault.status(409, b"<Error><Code>BucketAlreadyExists</Code></Error>", {"x-oss-request-id": "1"})
-    world.oss.faults.add(taken, where=lambda one: one.method == "PUT" and is_of_bucket(one, world.log_bucket))
-    ends(world.setup(typed=YES), 1, "log bucket photos-oms-log: ", "409 BucketAlreadyExists")
-    assert len([one for one in world.sent if one.method == "PUT" and is_of_bucket(one, world.log_bucket)]) == 1
+    world.oss.faults.add(
+        taken, where=lambda request: request.method == "PUT" and is_of_bucket(request, world.log_bucket)
+    )
+    expect_exit(world.setup(typed=YES), 1, "log bucket photos-oms-log: ", "409 BucketAlreadyExists")
+    assert (
+        len([request for request in world.sent if request.method == "PUT" and is_of_bucket(request, world.log_bucket)])
+        == 1
+    )
 
 
 # -- what stands in the plan
 
 
 def test_what_stops_it_stands_first_and_the_counts_stand_last(world):
-    to(world, destinationBucket="photos.obs")
-    said = ends(world.setup(typed=YES), 1)
-    lines = [line for line in said.splitlines() if line.startswith("  ") and not line.startswith("   ")]
+    set_variables(world, destinationBucket="photos.obs")
+    output = expect_exit(world.setup(typed=YES), 1)
+    lines = [line for line in output.splitlines() if line.startswith("  ") and not line.startswith("   ")]
     assert lines[0].startswith("  stop: destination bucket photos.obs")
     assert lines[-1] == "  In all: 1 to settle first, 8 to create, 1 to change, nothing removed"
 
 
 def test_the_counts_are_those_of_the_lines(world):
-    said = well(world.setup("--plan"), "In all: 9 to create, 1 to change, nothing removed")
-    assert (said.count("  create: "), said.count("  change: ")) == (9, 1)
-    well(world.setup(typed=YES))
-    well(world.setup("--plan"), "In all: nothing to do")
-    well(world.setup("--remove", "--plan"), "to remove, 1 by hand")
+    output = expect_success(world.setup("--plan"), "In all: 9 to create, 1 to change, nothing removed")
+    assert (output.count("  create: "), output.count("  change: ")) == (9, 1)
+    expect_success(world.setup(typed=YES))
+    expect_success(world.setup("--plan"), "In all: nothing to do")
+    expect_success(world.setup("--remove", "--plan"), "to remove, 1 by hand")
 
 
 # -- what is asked
 
 
 def test_each_key_that_is_asked_for_is_said_whose_it_is_and_why(world):
-    well(world.setup("--only", "alibaba", typed="yes\n"))
+    expect_success(world.setup("--only", "alibaba", typed="yes\n"))
     key = world.ram.entities.create_access_key(f"{NAME}-oms")["AccessKey"]
     hidden = [*world.huawei_credentials, key["AccessKeyId"], key["AccessKeySecret"]]
-    said = well(world.setup("--only", "huawei", typed=YES, keys={}, hidden=hidden))
-    for whose in (
+    output = expect_success(world.setup("--only", "huawei", typed=YES, keys={}, hidden=hidden))
+    for sentence in (
         "Access key of an administrator of Huawei Cloud: this command works in that account with it",
         f"OMS reads the source bucket photos with an access key of the RAM user {NAME}-oms.",
     ):
-        assert said.count(whose) == 1
+        assert output.count(sentence) == 1

@@ -1,8 +1,6 @@
 """Each request of setup equals what the vendor's SDK sends for the same call. (Signatures are compared elsewhere.)"""
 
-import json
 import re
-from contextlib import suppress
 from urllib.parse import parse_qsl, urlsplit
 
 import alibabacloud_oss_v2 as oss_sdk
@@ -14,12 +12,12 @@ from alibabacloud_ram20150501.client import Client as RamClient
 from alibabacloud_tea_openapi.utils_models import Config
 from darabonba.runtime import RuntimeOptions
 from huaweicloudsdkcore.auth.credentials import BasicCredentials, GlobalCredentials
-from huaweicloudsdkcore.http.http_config import HttpConfig
 from huaweicloudsdkiam import v3, v5
 from huaweicloudsdkoms import v2
 
 from sandbox.account import ACCOUNT_ID, DOMAIN_ID
-from unit.ops.setup.setup_world import SetupWorld, mended, well
+from support.sdk_requests import capture_request, compare_with_sdk, huawei_client, meaning
+from unit.ops.setup.setup_world import SetupWorld, expect_success, set_up_and_repair
 
 PATIENCE = RuntimeOptions(read_timeout=10_000, connect_timeout=10_000)
 
@@ -29,8 +27,8 @@ def sent():
     """The requests of runs in which all is made, and then changed and made right again."""
     with SetupWorld() as world:
         world.functions.others = {"album$resize": [], **{f"thumbnails-{n}": [] for n in range(100)}}
-        mended(world)
-        well(world.setup("--new-key", "--plan"))
+        set_up_and_repair(world)
+        expect_success(world.setup("--new-key", "--plan"))
         return list(world.sent)
 
 
@@ -39,30 +37,8 @@ def no_proxy(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
-def asked(request):
-    """Method, path, parameters, body, and what Alibaba's services are told of it, whichever of both sent it."""
-    if hasattr(request, "url"):
-        url = urlsplit(request.url)
-        path, query = url.path, parse_qsl(url.query, keep_blank_values=True)
-    else:
-        path, query = request.raw_path, request.query
-    body = json.loads(request.body) if request.body[:1] == b"{" else request.body
-    # The SDK writes a truth as Python does; RAM's pages have true.
-    query = sorted((one, value.lower() if one == "SetAsDefault" else value) for one, value in query)
-    told = [request.headers.get(f"x-acs-{name}") for name in ("action", "version", "content-sha256")]
-    return request.method, path, query, body, told
-
-
-def told(service, call):
-    """The one request that a call of an SDK makes, whatever it is answered."""
-    before = len(service.requests)
-    with suppress(Exception):
-        call()
-    return list(service.requests)[before]
-
-
-def of(sent, host):
-    return [one for one in sent if urlsplit(one.url).netloc.startswith(host)]
+def requests_to(sent, host):
+    return [request for request in sent if urlsplit(request.url).netloc.startswith(host)]
 
 
 def alibaba(kind, service, credentials):
@@ -72,25 +48,25 @@ def alibaba(kind, service, credentials):
 
 def test_calls_of_ram(box, sent):
     client = alibaba(RamClient, box.ram, box.user_credentials)
-    by_action = {one.headers["x-acs-action"]: one for one in of(sent, "ram.")}
+    by_action = {request.headers["x-acs-action"]: request for request in requests_to(sent, "ram.")}
     assert len(by_action) >= 12
     for action, ours in by_action.items():
         if action == "GetCallerIdentity":  # of STS, which has no parameters
             assert (ours.headers["x-acs-version"], urlsplit(ours.url).query) == ("2015-04-01", "")
             continue
-        given = dict(parse_qsl(urlsplit(ours.url).query))
+        query = dict(parse_qsl(urlsplit(ours.url).query))
         name = re.sub("(?<!^)([A-Z])", r"_\1", action).lower()
-        parameters = {re.sub("(?<!^)([A-Z])", r"_\1", one).lower(): value for one, value in given.items()}
+        parameters = {re.sub("(?<!^)([A-Z])", r"_\1", name).lower(): value for name, value in query.items()}
         if "set_as_default" in parameters:
             parameters["set_as_default"] = parameters["set_as_default"] == "true"
         request = getattr(models, f"{action}Request")(**parameters)
-        theirs = told(box.ram, lambda: getattr(client, f"{name}_with_options")(request, PATIENCE))  # noqa: B023
-        assert asked(ours) == asked(theirs), action
+        theirs = capture_request(box.ram, lambda: getattr(client, f"{name}_with_options")(request, PATIENCE))  # noqa: B023
+        assert meaning(ours) == meaning(theirs), action
 
 
 def test_calls_of_function_compute(box, sent):
     client = alibaba(FcClient, box.functions, box.user_credentials)
-    ours = {one.url: one for one in of(sent, f"{ACCOUNT_ID}.cn-hangzhou.fc.")}
+    ours = {request.url: request for request in requests_to(sent, f"{ACCOUNT_ID}.cn-hangzhou.fc.")}
     first, second = (
         fc_models.ListFunctionsRequest(limit=100),
         fc_models.ListFunctionsRequest(limit=100, next_token="100"),
@@ -104,12 +80,7 @@ def test_calls_of_function_compute(box, sent):
         ),
     }.items():
         mine = ours[f"https://{ACCOUNT_ID}.cn-hangzhou.fc.aliyuncs.com/2023-03-30/{path}"]
-        assert asked(mine) == asked(told(box.functions, call)), path
-
-
-def huawei(version, service, credentials, client):
-    builder = client.new_builder().with_credentials(credentials).with_http_config(HttpConfig(timeout=10))
-    return builder.with_endpoints([service.endpoint]).build()
+        assert meaning(mine) == meaning(capture_request(box.functions, call)), path
 
 
 # By method and path: the SDK's method, its request, and the body's class.
@@ -161,7 +132,7 @@ IAM = {
 }
 OMS = {
     ("GET", "/v2/{_}/sync-tasks"): ("list_sync_tasks", v2.ListSyncTasksRequest, None),
-    # Whether a migration is on its way.
+    # Setup looks for a running migration.
     ("GET", "/v2/{_}/taskgroups"): ("list_task_group", v2.ListTaskGroupRequest, None),
     ("POST", "/v2/{_}/sync-tasks"): ("create_sync_task", v2.CreateSyncTaskRequest, v2.CreateSyncTaskReq),
     ("POST", "/v2/{_}/privacy-agreements"): (
@@ -177,40 +148,15 @@ OMS = {
 }
 
 
-def compared(sent, service, table, clients):
-    """Compare each kind of request once, by its parameters; whatever is sent has a row, and each row is sent."""
-    seen = set()
-    for ours in sent:
-        method, path, query, body, _ = asked(ours)
-        found = [(one, ids_in(path, one[1])) for one in table if one[0] == method]
-        (row, ids) = next((one, ids) for one, ids in found if ids is not None)
-        kind = (row, tuple(name for name, _ in query))
-        if kind in seen:
-            continue
-        seen.add(kind)
-        name, request, body_of = table[row]
-        given = {one: int(value) if value.isdigit() else value for one, value in query}
-        given |= {one: value for one, value in ids.items() if one != "_"}
-        given |= {"body": body_of(**body)} if body_of else {}
-        call = next(getattr(client, name) for client in clients if hasattr(client, name))
-        assert asked(ours) == asked(told(service, lambda: call(request(**given)))), row  # noqa: B023
-    assert {row for row, _ in seen} == set(table)
-
-
-def ids_in(path, pattern):
-    match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern), path)
-    return match.groupdict() if match else None
-
-
 def test_calls_of_iam(box, sent):
     key = GlobalCredentials(*box.huawei_credentials, DOMAIN_ID)
-    clients = [huawei(version, box.iam, key, version.IamClient) for version in (v3, v5)]
-    compared(of(sent, "iam."), box.iam, IAM, clients)
+    clients = [huawei_client(version, box.iam, key, version.IamClient) for version in (v3, v5)]
+    compare_with_sdk(requests_to(sent, "iam."), box.iam, IAM, clients)
 
 
 def test_calls_of_oms(box, sent):
     key = BasicCredentials(*box.huawei_credentials, box.project_id)
-    compared(of(sent, "oms."), box.oms, OMS, [huawei(v2, box.oms, key, v2.OmsClient)])
+    compare_with_sdk(requests_to(sent, "oms."), box.oms, OMS, [huawei_client(v2, box.oms, key, v2.OmsClient)])
 
 
 def test_calls_of_buckets(box, sent):
@@ -218,13 +164,17 @@ def test_calls_of_buckets(box, sent):
     config.credentials_provider = oss_sdk.credentials.StaticCredentialsProvider(*box.user_credentials)
     config.region, config.endpoint, config.use_path_style = box.region, box.oss.endpoint, True
     client = oss_sdk.Client(config)
-    ours = {tuple(asked(one)[2]) for one in of(sent, "photos.oss-")}
+    ours = {tuple(meaning(request)[2]) for request in requests_to(sent, "photos.oss-")}
     calls = (
         lambda: client.get_bucket_info(oss_sdk.GetBucketInfoRequest(bucket="photos")),
         lambda: client.get_bucket_website(oss_sdk.GetBucketWebsiteRequest(bucket="photos")),
     )
-    assert ours == {tuple(asked(told(box.oss, call))[2]) for call in calls}
-    (made,) = [one for one in of(sent, "photos-oms-log.oss-") if (one.method, urlsplit(one.url).path) == ("PUT", "/")]
-    theirs = told(box.oss, lambda: client.put_bucket(oss_sdk.PutBucketRequest(bucket="photos-oms-log")))
-    assert (made.method, made.body) == (theirs.method, theirs.body)
-    assert not [name for name in made.headers if name.lower().startswith("x-oss-acl")]
+    assert ours == {tuple(meaning(capture_request(box.oss, call))[2]) for call in calls}
+    (creation,) = [
+        request
+        for request in requests_to(sent, "photos-oms-log.oss-")
+        if (request.method, urlsplit(request.url).path) == ("PUT", "/")
+    ]
+    theirs = capture_request(box.oss, lambda: client.put_bucket(oss_sdk.PutBucketRequest(bucket="photos-oms-log")))
+    assert (creation.method, creation.body) == (theirs.method, theirs.body)
+    assert not [name for name in creation.headers if name.lower().startswith("x-oss-acl")]

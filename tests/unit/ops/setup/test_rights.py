@@ -12,36 +12,40 @@ from sandbox.iam.service import _OPERATIONS
 from support.documents import Document
 from support.grants import iam_user, ram_user
 from tools.package import ROOT
-from unit.ops.setup.setup_world import YES, mended, well
+from unit.ops.setup.setup_world import YES, expect_success, set_up_and_repair
 
 # By their pages everybody may ask that of the own account.
 UNRESTRICTED = {"iam::listAuthDomains", "iam:projects:listProjects", "ram:GetCallerIdentity"}
 
 
-def named(world, *words):
-    """The rights that the plan would name."""
-    found = []
-    see = module._read_states
-    with patch.object(module, "_read_states", lambda session, needs: (found.extend(needs), see(session, needs))[1]):
+def rights_of_plan(world, *words):
+    """Return the rights that the plan names."""
+    needs = []
+    read_states = module._read_states
+    with patch.object(
+        module,
+        "_read_states",
+        lambda session, plan_needs: (needs.extend(plan_needs), read_states(session, plan_needs))[1],
+    ):
         world.setup("--plan", *words)
-    return {right for need in found for right in need.rights}
+    return {right for need in needs for right in need.rights}
 
 
-def used(world, first):
-    """The rights that its requests needed, from a number on."""
+def rights_of_requests(world, first):
+    """Return the rights that the requests from number `first` on needed."""
     actions = (
         {action.name for action in (*world.oss.actions, *world.obs.actions)}
         | world.oms.actions
         | world.functions.actions
     )
-    for one in world.sent[first:]:
-        url = urlsplit(one.url)
-        if "x-acs-action" in one.headers and "ram" in url.netloc:
-            actions.add(f"ram:{one.headers['x-acs-action']}")
+    for request in world.sent[first:]:
+        url = urlsplit(request.url)
+        if "x-acs-action" in request.headers and "ram" in url.netloc:
+            actions.add(f"ram:{request.headers['x-acs-action']}")
         actions |= {
             row.action
             for (method, path), row in _OPERATIONS.items()
-            if "iam" in url.netloc and method == one.method and re.fullmatch(path.replace("*", "[^/]+"), url.path)
+            if "iam" in url.netloc and method == request.method and re.fullmatch(path.replace("*", "[^/]+"), url.path)
         }
     return actions - UNRESTRICTED
 
@@ -53,24 +57,24 @@ def world(world):
 
 
 def test_all_rights_that_are_named_are_used_and_no_others(world):
-    rights = named(world)
-    mended(world)
-    assert used(world, 0) == rights
+    rights = rights_of_plan(world)
+    set_up_and_repair(world)
+    assert rights_of_requests(world, 0) == rights
 
 
-def test_the_same_for_a_removal(world):
-    mended(world)
-    rights, first = named(world, "--remove"), len(world.sent)
-    for one in (world.oss.actions, world.obs.actions, world.oms.actions, world.functions.actions):
-        one.clear()
-    well(world.setup("--remove", typed="yes\n"))
+def test_a_removal_needs_no_right_that_is_not_named(world):
+    set_up_and_repair(world)
+    rights, first = rights_of_plan(world, "--remove"), len(world.sent)
+    for actions in (world.oss.actions, world.obs.actions, world.oms.actions, world.functions.actions):
+        actions.clear()
+    expect_success(world.setup("--remove", typed="yes\n"))
     # The lock is that of a run which makes something.
-    assert used(world, first) - {"oss:GetBucketInfo", "oss:PutObject", "oss:DeleteObject"} <= rights
+    assert rights_of_requests(world, first) - {"oss:GetBucketInfo", "oss:PutObject", "oss:DeleteObject"} <= rights
 
 
 def test_administrators_who_may_do_just_that_set_it_up(world):
     # GIVEN two with the rights that are named
-    rights = sorted(named(world))
+    rights = sorted(rights_of_plan(world))
     here, there = (
         [right for right in rights if right.startswith(("ram:", "oss:", "fc:")) is is_here] for is_here in (True, False)
     )
@@ -80,20 +84,20 @@ def test_administrators_who_may_do_just_that_set_it_up(world):
     keys = {**dict(zip(ALIBABA, alibaba, strict=False)), **dict(zip(HUAWEI, huawei, strict=False))}
 
     # WHEN they run it THEN nothing is refused
-    well(world.setup(typed=YES, keys=keys))
-    assert [one.status for one in world.answered if one.status == 403] == []
+    expect_success(world.setup(typed=YES, keys=keys))
+    assert [response.status for response in world.answered if response.status == 403] == []
 
 
 @pytest.mark.parametrize("name", ["SECURITY.md", "SECURITY.zh.md"])
 def test_the_document_names_them(world, name):
     tables = Document.read(ROOT / name).tables
-    (told,) = [row[1].content for table in tables for row in table if "`python3 ops.py setup`" in row[0].content]
-    first, _, removal = told.partition("`--remove`")
-    rights = named(world) | named(world, "--new-key")
+    (cell,) = [row[1].content for table in tables for row in table if "`python3 ops.py setup`" in row[0].content]
+    first, _, removal = cell.partition("`--remove`")
+    rights = rights_of_plan(world) | rights_of_plan(world, "--new-key")
     assert rights_in(first) == rights
-    assert rights_in(removal) == named(world, "--remove") - rights
+    assert rights_in(removal) == rights_of_plan(world, "--remove") - rights
 
 
 def rights_in(text):
-    """The permissions that a text names."""
+    """Return the permissions that a text names."""
     return set(re.findall(r"`(\w+:[\w:]+)`", text))

@@ -1,4 +1,4 @@
-"""`ops.py setup`: from a source bucket and two accounts to a project that works, whatever happens on the way."""
+"""`ops.py setup`: from a source bucket and two accounts to a working project, also after interruptions."""
 
 import json
 import re
@@ -11,27 +11,35 @@ from ops.clouds.keys import ALIBABA, HUAWEI
 from ops.project import read
 from sandbox.iam.identities import Asked
 from sandbox.server.faults import Fault
+from support.administrator import draw_requests
 from support.ops import OPS
-from unit.ops.setup.setup_world import NAME, OTHER, YES, SetupWorld, ends, to, trust, well
+from unit.ops.setup.setup_world import (
+    NAME,
+    OTHER,
+    YES,
+    SetupWorld,
+    expect_exit,
+    expect_success,
+    set_variables,
+    trust_policy,
+)
 
 KEYS = ("HW_AK", "HW_SK")
-# Of the requests of a run one in so many is where it ends.
-EACH = 12
 
 
 @pytest.fixture(scope="module")
 def whole():
-    """What there is after a run that nothing disturbed, and how many requests it took."""
+    """Return the resources after an undisturbed run, and its number of requests."""
     with SetupWorld() as world:
-        well(world.setup(typed=YES))
-        return world.made(), world.asked
+        expect_success(world.setup(typed=YES))
+        return world.resources(), world.asked
 
 
 def test_what_it_makes_is_enough_for_an_object_to_arrive(world):
     # GIVEN two accounts in which every right is asked for
     world.binds_roles = True
     cost = f"what a migration costs: {OPS} cost --objects N --size BYTES."
-    well(world.setup(typed=YES), f"s deploy -y && {OPS} doctor", cost)
+    expect_success(world.setup(typed=YES), f"s deploy -y && {OPS} doctor", cost)
 
     # WHEN the project is deployed, and something is written
     world.deploy_project(world.folder)
@@ -47,91 +55,96 @@ def test_what_it_makes_is_enough_for_an_object_to_arrive(world):
 
 def test_a_plan_changes_nothing_and_is_made_by_its_hash(world):
     # GIVEN a plan in JSON
-    before = world.made(), (world.folder / "s.yaml").read_bytes()
-    shown = json.loads(well(world.setup("--plan", "--json")).splitlines()[-1])
+    before = world.resources(), (world.folder / "s.yaml").read_bytes()
+    plan = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
 
     # THEN it has all that is missing, each right in full, and nothing was done
-    states = {one["what"]["en"]: one["state"] for one in shown["steps"]}
-    told = {"source bucket photos": "there", "sync task": "create", "log bucket photos-oms-log": "create"}
-    assert {**states, **told} == states
-    assert "oss:GetObject on acs:oss:*:*:photos/*" in [fact["en"] for one in shown["steps"] for fact in one["facts"]]
-    assert (world.made(), (world.folder / "s.yaml").read_bytes()) == before
-    assert {one.method for one in world.sent if "ram." not in one.url} == {"GET"}
+    states = {step["what"]["en"]: step["state"] for step in plan["steps"]}
+    expected = {"source bucket photos": "there", "sync task": "create", "log bucket photos-oms-log": "create"}
+    assert {**states, **expected} == states
+    assert "oss:GetObject on acs:oss:*:*:photos/*" in [fact["en"] for step in plan["steps"] for fact in step["facts"]]
+    assert (world.resources(), (world.folder / "s.yaml").read_bytes()) == before
+    assert {request.method for request in world.sent if "ram." not in request.url} == {"GET"}
 
     # WHEN another hash is given THEN nothing is done; with its own all is
-    assert (world.setup("--yes", "00000000", "--agree")[0], world.made()) == (2, before[0])
-    well(world.setup("--yes", shown["plan"], "--agree"))
-    said = well(world.setup("--plan"), "All is there.")
-    assert re.findall(r"^ *(create|change|remove|stop|not seen)", said, re.MULTILINE) == []
+    assert (world.setup("--yes", "00000000", "--agree")[0], world.resources()) == (2, before[0])
+    expect_success(world.setup("--yes", plan["plan"], "--agree"))
+    output = expect_success(world.setup("--plan"), "All is there.")
+    assert re.findall(r"^ *(create|change|remove|stop|not seen)", output, re.MULTILINE) == []
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "Plan of both clouds"), ("zh", "两朵云的计划")])
 def test_a_page_of_the_plan_has_each_right_as_well(world, language, title):
     file = world.folder / "plan.html"
-    well(world.setup("--plan", "--html", str(file), "--lang", language))
+    expect_success(world.setup("--plan", "--html", str(file), "--lang", language))
     page = file.read_text(encoding="utf-8")
-    assert all(one in page for one in (title, "oss:GetObject", "acs:oss:*:*:photos/*"))
+    assert all(phrase in page for phrase in (title, "oss:GetObject", "acs:oss:*:*:photos/*"))
     # A file that cannot be written is noticed before anything is asked.
     asked = world.asked
     assert (world.setup("--plan", "--html", str(world.folder))[0], world.asked) == (2, asked)
 
 
-def test_what_it_fills_in_is_in_the_answers_that_an_upgrade_takes_and_the_rest_stays_as_it_was(world):
+def test_setup_fills_in_its_lines_of_s_yaml_and_answers_and_no_others(world):
     before = (world.folder / "s.yaml").read_text()
-    well(world.setup(typed=YES))
-    kept, given = json.loads((world.folder / "answers.json").read_text()), world.variables()
-    assert [given[name] for name in ("SYNC_URL", "logBucket")] == [kept[name] for name in ("SYNC_URL", "logBucket")]
+    expect_success(world.setup(typed=YES))
+    kept, variables = json.loads((world.folder / "answers.json").read_text()), world.variables()
+    assert [variables[name] for name in ("SYNC_URL", "logBucket")] == [kept[name] for name in ("SYNC_URL", "logBucket")]
     after = (world.folder / "s.yaml").read_text()
     changed = [line for line, was in zip(after.splitlines(), before.splitlines(), strict=True) if line != was]
-    assert [re.sub(": .* # ", " # ", one) for one in changed] == [f"  {name} # setup" for name in ("SYNC_URL", *KEYS)]
+    assert [re.sub(": .* # ", " # ", line) for line in changed] == [f"  {name} # setup" for name in ("SYNC_URL", *KEYS)]
     assert (world.folder / "s.yaml.before-setup").read_text() == before
 
 
 @pytest.mark.parametrize("written", [b"\xef\xbb\xbf{}", b"<<<<<<< HEAD\n{}\n", b"", "{}".encode("utf-16"), b"[]"])
-def test_answers_that_cannot_be_read_stay_as_they_are_and_s_yaml_is_filled_in(world, written):
+def test_unreadable_answers_stay_and_s_yaml_is_filled_in(world, written):
     file = world.folder / "answers.json"
     file.write_bytes(written)
-    said = well(world.setup(typed=YES), "Set up. ")
+    output = expect_success(world.setup(typed=YES), "Set up. ")
     address = world.variables()["SYNC_URL"]
     assert address
     if written.endswith(b"{}"):  # an editor's mark before it is no fault
         assert json.loads(file.read_text())["SYNC_URL"] == address
     else:
-        told = f'answers.json is no JSON, and stays as it is. Write into it: {{"SYNC_URL": "{address}"'
-        assert (file.read_bytes(), told in said) == (written, True)
+        message = f'answers.json is no JSON, and stays as it is. Write into it: {{"SYNC_URL": "{address}"'
+        assert message in output
+        assert file.read_bytes() == written
 
 
-def test_a_file_that_extends_s_yaml_has_its_settings_but_not_its_answers_and_is_named_in_each_command(world):
+def test_a_file_that_extends_s_yaml_is_set_up_without_changing_s_yaml(world):
     # GIVEN a second environment that says only what is its own
-    to(world, objectPrefix="photos/", replayRole="${vars.functionName}-own")
-    first = [(one, one.read_bytes()) for one in (world.folder / "s.yaml", world.folder / "answers.json")]
+    set_variables(world, objectPrefix="photos/", replayRole="${vars.functionName}-own")
+    first = [(path, path.read_bytes()) for path in (world.folder / "s.yaml", world.folder / "answers.json")]
     file = world.folder / "s.staging.yaml"
     empty = "".join(f'  {name}: "" # setup\n' for name in ("SYNC_URL", "HW_AK", "HW_SK"))
     file.write_text(f"extend: s.yaml\nvars:\n  functionName: staging\n  logBucket: staging-log # setup\n{empty}")
 
     # WHEN it is set up
     named = f"s deploy -y -t {file.name} && {OPS} doctor -t {file.name}"
-    well(world.setup("-t", str(file), typed=YES), named)
+    expect_success(world.setup("-t", str(file), typed=YES), named)
 
     # THEN what it does not say is that of s.yaml, with its own in it, and that one's files are as they were
-    given = read(file, ("SYNC_URL", "sourceBucket"))
-    assert (given["objectPrefix"], given["replayRole"], given["access"]) == ("photos/", "staging-own", "default")
-    assert given["HW_AK"] == "${secret('staging_HW_AK')}"
-    assert [one.read_bytes() for one, _ in first] == [before for _, before in first]
-    well(world.setup("-t", str(file), "--remove", "--plan"), f"Remove them first: s remove -y -t {file.name}")
+    variables = read(file, ("SYNC_URL", "sourceBucket"))
+    assert (variables["objectPrefix"], variables["replayRole"], variables["access"]) == (
+        "photos/",
+        "staging-own",
+        "default",
+    )
+    assert variables["HW_AK"] == "${secret('staging_HW_AK')}"
+    assert [path.read_bytes() for path, _ in first] == [before for _, before in first]
+    expect_success(world.setup("-t", str(file), "--remove", "--plan"), f"Remove them first: s remove -y -t {file.name}")
 
 
 def test_a_file_without_those_lines_is_told_what_to_write(world):
     file = world.folder / "s.yaml"
     file.write_text(file.read_text().replace(" # setup", ""))
-    ends(world.setup(typed=YES), 2, 'Write it under vars: SYNC_URL: "https://oms.')
+    expect_exit(world.setup(typed=YES), 2, 'Write it under vars: SYNC_URL: "https://oms.')
 
 
 NOBODY = "nobody can be asked"
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "phrases"),
     [
         ("y\n", ["Nothing was done", "run this again, and type yes in full"]),
         ("yes\nyes\n", ["Nobody agreed, so nothing was done", "run this again, and type agree in full"]),
@@ -140,88 +153,91 @@ NOBODY = "nobody can be asked"
     ],
     ids=["not in full", "not in full to the agreement", "Ctrl-D", "Ctrl-D at the agreement"],
 )
-def test_who_does_not_say_yes_or_does_not_agree_changes_nothing(world, typed, told):
-    before = world.made()
-    said = ends(world.setup(typed=typed), 2, *told)
-    assert (NOBODY in said, world.made()) == (NOBODY in told, before)
-    assert not {one.method for one in world.sent if "ram." not in one.url} - {"GET"}
+def test_who_does_not_say_yes_or_does_not_agree_changes_nothing(world, typed, phrases):
+    before = world.resources()
+    output = expect_exit(world.setup(typed=typed), 2, *phrases)
+    assert (NOBODY in output) == (NOBODY in phrases)
+    assert world.resources() == before
+    assert not {request.method for request in world.sent if "ram." not in request.url} - {"GET"}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("fate", ["dies_after", "loses"])
-@pytest.mark.parametrize("first", range(1, 5))
-def test_interrupted_at_a_request_and_begun_again_it_ends_the_same(whole, fate, first):
-    made, requests = whole
-    for number in range(first, requests, EACH):
+@pytest.mark.parametrize("quarter", range(4))
+def test_an_interrupted_run_followed_by_another_creates_the_same(whole, fate, quarter):
+    resources, requests = whole
+    for number in draw_requests(range(1, requests))[quarter::4]:
         with SetupWorld() as world:
             with world.cut_off(fate, number):
                 world.setup(typed=YES)
-            well(world.setup(typed=YES))
-            assert world.made() == made, number
+            expect_success(world.setup(typed=YES))
+            assert world.resources() == resources, number
 
 
 @pytest.mark.parametrize("minutes", [0, 10, 30])
 def test_grants_that_act_late_are_waited_for(world, minutes):
     world.ram.entities.acts_after = world.iam.acts_after = minutes * 60.0
     began = world.ground.now()
-    well(world.setup(typed=YES))
+    expect_success(world.setup(typed=YES))
     assert timedelta(minutes=minutes) <= timedelta(seconds=world.ground.now() - began) < timedelta(minutes=minutes + 2)
 
 
-def test_grants_that_never_act_end_with_what_it_waits_for_and_no_key_is_left(world):
+def test_grants_that_never_act_are_named_and_leave_no_key(world):
     world.iam.acts_after = None
-    ends(world.setup(typed=YES), 3, "writing to the destination: the new key still may not")
-    assert world.made()["users"][f"{NAME}-oms"][1] == 0
+    expect_exit(world.setup(typed=YES), 3, "writing to the destination: the new key still may not")
+    assert world.resources()["users"][f"{NAME}-oms"][1] == 0
     world.iam.acts_after = 0.0
-    well(world.setup(typed=YES))
-    assert world.made()["tasks"] == [("photos", "photos-obs", True)]
+    expect_success(world.setup(typed=YES))
+    assert world.resources()["tasks"] == [("photos", "photos-obs", True)]
 
 
-def test_a_right_that_the_administrator_lacks_is_asked_for_and_not_waited_for(world):
+def test_a_permission_of_the_administrator_is_asked_for_not_awaited(world):
     world.oms.deny("oms:synctask:create")
     began = world.ground.now()
-    ends(world.setup(typed=YES), 3, "refused POST: 403 APIGW.0302", "Ask for what this needs: oms:synctask:list, oms:")
+    expect_exit(
+        world.setup(typed=YES), 3, "refused POST: 403 APIGW.0302", "Ask for what this needs: oms:synctask:list, oms:"
+    )
     assert world.ground.now() - began < 60
-    assert world.made()["users"][f"{NAME}-oms"][1] == 0
+    assert world.resources()["users"][f"{NAME}-oms"][1] == 0
 
 
 def test_what_was_just_made_and_is_not_seen_yet_is_asked_for_again(world):
     world.ram.entities.stale_for = world.iam.stale_for = 3.0
-    well(world.setup(typed=YES))
+    expect_success(world.setup(typed=YES))
 
 
-def version(world):
+def enable_versioning(world):
     world.oss.create_bucket(world.log_bucket)
     world.oss.buckets[world.log_bucket].versioning = "Suspended"
 
 
-def somebody_elses_task(world):
+def create_foreign_task(world):
     world.obs.create_bucket(world.destination_bucket)
     world.oms.create_task(world.project_id, "t", lambda key: None, world.obs.bucket(world.destination_bucket))
 
 
-def somebody_elses_policy_of_ram(world):
+def create_foreign_ram_policy(world):
     world.ram.entities.create_policy(f"{NAME}-trigger", json.dumps(OTHER))
-    world.ram.entities.create_role(f"{NAME}-trigger", trust("oss"), description=f"oss-oms-sync:{NAME}:photos")
+    world.ram.entities.create_role(f"{NAME}-trigger", trust_policy("oss"), description=f"oss-oms-sync:{NAME}:photos")
 
 
-def somebody_elses_policies_of_iam(world):
-    well(world.setup(typed=YES))
+def change_iam_marks(world):
+    expect_success(world.setup(typed=YES))
     for policy in world.iam.policies.values():
-        policy["told"]["description"] = "mine"
+        policy["fields"]["description"] = "mine"
 
 
 # By what is wrong: how it becomes so, how setup ends, and what it says.
 WRONG = {
     "no source": (lambda world: world.oss.remove_bucket("photos"), 1, "source bucket photos: there is none"),
-    "a log bucket with versions": (version, 1, "log bucket photos-oms-log: it keeps versions"),
+    "a log bucket with versions": (enable_versioning, 1, "log bucket photos-oms-log: it keeps versions"),
     "a destination elsewhere": (
         lambda world: world.obs.create_bucket(world.destination_bucket, "cn-east-3"),
         1,
         "destination bucket photos-obs: it is in cn-east-3, and s.yaml names cn-north-4",
     ),
     "a destination with a period": (
-        lambda world: to(world, destinationBucket="photos.obs"),
+        lambda world: set_variables(world, destinationBucket="photos.obs"),
         1,
         "its name has a period",
     ),
@@ -235,30 +251,30 @@ WRONG = {
         1,
         "alias default of the Serverless Devs tool, which deploys: it is of another account: 200**********002",
     ),
-    "a task of somebody else": (somebody_elses_task, 1, "there is one for these buckets, which setup did not make"),
+    "a task of somebody else": (create_foreign_task, 1, "there is one for these buckets, which setup did not make"),
     "a user of that name": (
         lambda world: world.iam.users.update(x=IAM_USER),
         1,
         "setup did not create this for this source bucket: IAM user photos-sync-functions",
     ),
     "a policy of that name in RAM": (
-        somebody_elses_policy_of_ram,
+        create_foreign_ram_policy,
         1,
         "setup did not create this for this source bucket: policy photos-sync-trigger",
     ),
     "policies of those names in IAM": (
-        somebody_elses_policies_of_iam,
+        change_iam_marks,
         1,
         "setup did not create this for this source bucket: policy photos-sync-oms",
     ),
-    # What cannot be seen is named with its right.
+    # Resources that setup cannot read are named with the permission.
     "a source that may not be seen": (
         lambda world: world.oss.deny("oss:GetBucketInfo", "photos"),
         3,
         "oss:GetBucketInfo",
     ),
     "tasks that may not be seen": (lambda world: world.oms.deny("oms:synctask:list"), 3, "oms:synctask:list"),
-    # And a bucket of somebody else is not taken for a missing right alone.
+    # The cause may also be a bucket of another owner.
     "a log bucket of somebody else": (
         lambda world: world.oss.create_bucket(world.log_bucket, owner="2000000000000002"),
         3,
@@ -271,7 +287,7 @@ WRONG = {
     ),
 }
 IAM_USER = {
-    "told": {"user_id": "x", "user_name": f"{NAME}-functions", "description": "mine"},
+    "fields": {"user_id": "x", "user_name": f"{NAME}-functions", "description": "mine"},
     "made": 0.0,
     "keys": {},
     "attached": {},
@@ -282,16 +298,16 @@ SUBFOLDERS = "<IndexDocument><Suffix>index.html</Suffix><SupportSubDir>true</Sup
 MIRROR = "<RoutingRule><Redirect><RedirectType>Mirror</RedirectType></Redirect></RoutingRule>"
 
 
-def website(world, pages):
+def set_website(world, pages):
     document = f"<WebsiteConfiguration>{pages}</WebsiteConfiguration>".encode()
     world.oss.buckets["photos"].documents["website"] = document
 
 
-def test_what_is_in_the_way_and_is_somebody_s_to_mend_is_said_and_the_rest_is_made(world):
+def test_obstacles_to_settle_by_hand_are_named_and_all_else_is_created(world):
     world.tool_account = ""
-    website(world, f"{SUBFOLDERS}<RoutingRules>{MIRROR}</RoutingRules>")
+    set_website(world, f"{SUBFOLDERS}<RoutingRules>{MIRROR}</RoutingRules>")
     world.obs.create_bucket(world.destination_bucket).encrypted = True
-    well(
+    expect_success(
         world.setup(typed=YES),
         "by hand: alias default of the Serverless Devs tool, which deploys: there is none",
         "s config add -a default",
@@ -302,17 +318,17 @@ def test_what_is_in_the_way_and_is_somebody_s_to_mend_is_said_and_the_rest_is_ma
 
 
 def test_a_website_without_pages_of_subfolders_is_in_nobody_s_way(world):
-    website(world, SUBFOLDERS.replace("true", "false"))
+    set_website(world, SUBFOLDERS.replace("true", "false"))
     assert "is there: source bucket photos" in world.setup("--plan")[1]
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_somebody_has_to_choose_stops_it_before_anything_is_made(world, name):
-    prepare, code, told = WRONG[name]
+    prepare, code, phrase = WRONG[name]
     prepare(world)
-    before = world.made()
-    ends(world.setup(typed=YES), code, told)
-    assert world.made() == before
+    before = world.resources()
+    expect_exit(world.setup(typed=YES), code, phrase)
+    assert world.resources() == before
 
 
 @pytest.mark.parametrize(
@@ -320,14 +336,14 @@ def test_what_somebody_has_to_choose_stops_it_before_anything_is_made(world, nam
 )
 def test_a_wrong_key_is_told_with_the_cloud_that_does_not_know_it(world, name, host):
     done = world.setup(keys={**world.administrators(), name: "x"})
-    said = ends(done, 1, "-> See that access key and secret belong together")
-    assert re.search(rf"{host}\S+ refused (GET|POST): 40[0-4] ", said)
+    output = expect_exit(done, 1, "-> See that access key and secret belong together")
+    assert re.search(rf"{host}\S+ refused (GET|POST): 40[0-4] ", output)
 
 
 def test_a_limit_that_is_reached_is_told_with_what_it_is_about(world):
     for number in range(50):
         world.iam.create_user(Asked((), {"name": f"user-{number}"}, {}))
-    ends(
+    expect_exit(
         world.setup(typed=YES),
         1,
         "IAM user with whose key OMS writes to the destination: iam.myhuaweicloud.com refused POST: 409 PAP5.0003",
@@ -335,7 +351,7 @@ def test_a_limit_that_is_reached_is_told_with_what_it_is_about(world):
     )
 
 
-def test_what_was_changed_by_hand_is_put_right_and_what_others_made_stays(world, made):
+def test_what_was_changed_by_hand_is_put_right_and_what_others_made_stays(world, resources):
     # GIVEN a project that was set up, and a policy that was changed, one that was detached, and one of somebody else
     ram = world.ram.entities
     ram.roles[f"{NAME}-function"]["attached"] = {}
@@ -344,51 +360,53 @@ def test_what_was_changed_by_hand_is_put_right_and_what_others_made_stays(world,
     ram.create_policy_version(f"{NAME}-trigger", json.dumps(OTHER), set_as_default="true")
 
     # WHEN it is looked at THEN both differences are told, and mended
-    well(
+    expect_success(
         world.setup("--plan"),
         f"the policy {NAME}-function is not attached",
         f"the policy {NAME}-trigger says something else, and will no longer allow oss:ListObjects on",
     )
-    well(world.setup(typed=YES))
-    assert world.made()["roles"] == {**made["roles"], f"{NAME}-trigger": sorted([f"{NAME}-trigger", "other"])}
+    expect_success(world.setup(typed=YES))
+    assert world.resources()["roles"] == {**resources["roles"], f"{NAME}-trigger": sorted([f"{NAME}-trigger", "other"])}
 
 
 READING = ["oss:GetObject on acs:oss:*:*:photos/*", "obs:object:getObject on obs:*:*:object:photos-obs/*"]
 
 
-def test_the_permission_to_read_objects_is_granted_with_its_reason_unless_it_is_left_out(world):
+def test_the_permission_to_read_objects_has_its_reason_and_way_out(world):
     # GIVEN a project before its setup THEN the plan names the permissions in both clouds, what for, and the way out
     reason, way_out = "Objects are read for `cutover --sample` and `--deep`", 'set readObjects to "off" in s.yaml'
-    said = " ".join(well(world.setup("--plan")).split())
-    assert [said.count(one) for one in (reason, way_out)] == [2, 2]
-    of_functions = said[said.index("RAM role of forward") : said.index("RAM role of trigger")]
-    assert (READING[0] in of_functions, READING[1] in said) == (True, True)
+    output = " ".join(expect_success(world.setup("--plan")).split())
+    assert [output.count(sentence) for sentence in (reason, way_out)] == [2, 2]
+    function_lines = output[output.index("RAM role of forward") : output.index("RAM role of trigger")]
+    assert READING[0] in function_lines
+    assert READING[1] in output
     # WHEN s.yaml leaves it out THEN neither is there
-    to(world, readObjects="off")
-    said = " ".join(well(world.setup("--plan")).split())
-    of_functions = said[said.index("RAM role of forward") : said.index("RAM role of trigger")]
-    assert (READING[0] in of_functions, reason in said) == (False, False)
-    assert "obs:object:photos-obs/oms/sync_task/*" in said.replace("obs:*:*:", "obs:")
+    set_variables(world, readObjects="off")
+    output = " ".join(expect_success(world.setup("--plan")).split())
+    function_lines = output[output.index("RAM role of forward") : output.index("RAM role of trigger")]
+    assert READING[0] not in function_lines
+    assert reason not in output
+    assert "obs:object:photos-obs/oms/sync_task/*" in output.replace("obs:*:*:", "obs:")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("variables", "phrase"),
     [
         ({"readObjects": "never"}, "vars.readObjects is never"),
         ({"readObjects": "off", "compareDeep": "on"}, "compareDeep"),
     ],
 )
-def test_a_wish_about_reading_that_cannot_be_is_told(world, words, said):
-    to(world, **words)
-    ends(world.setup("--plan"), 2, said)
+def test_a_wish_about_reading_that_cannot_be_is_told(world, variables, phrase):
+    set_variables(world, **variables)
+    expect_exit(world.setup("--plan"), 2, phrase)
 
 
-def test_permissions_that_are_left_out_later_are_named_in_the_plan(world, made):
+def test_permissions_that_are_left_out_later_are_named_in_the_plan(world, resources):
     # GIVEN a project that was set up, and then left the permission to read objects out
-    to(world, readObjects="off")
+    set_variables(world, readObjects="off")
     # WHEN it is looked at again THEN just that is named, and nothing that stays
-    said = well(world.setup("--plan"))
-    changes = [line.partition(", and will no longer allow ")[2] for line in said.splitlines() if "change: " in line]
+    output = expect_success(world.setup("--plan"))
+    changes = [line.partition(", and will no longer allow ")[2] for line in output.splitlines() if "change: " in line]
     assert changes == READING
 
 
@@ -397,43 +415,46 @@ VIDEOS = (["photos", "photos-oms-log", "videos"], True)
 
 
 @pytest.mark.parametrize("address", ["filled in", "empty"])
-def test_another_destination_stops_it_because_the_task_goes_on_copying_to_the_one_of_before(world, made, address):
-    to(world, destinationBucket="photos-new", **({"SYNC_URL": ""} if address == "empty" else {}))
-    ends(world.setup(typed=YES), 1, "stop: sync task: it copies photos to photos-obs, and s.yaml says otherwise")
-    assert world.made() == made
-    # What is said then leads on.
-    well(world.setup("--remove", typed="yes\n"))
-    well(world.setup(typed=YES))
+def test_another_destination_than_the_task_s_stops_it(world, resources, address):
+    set_variables(world, destinationBucket="photos-new", **({"SYNC_URL": ""} if address == "empty" else {}))
+    expect_exit(world.setup(typed=YES), 1, "stop: sync task: it copies photos to photos-obs, and s.yaml says otherwise")
+    assert world.resources() == resources
+    # The printed steps lead to a project that is set up.
+    expect_success(world.setup("--remove", typed="yes\n"))
+    expect_success(world.setup(typed=YES))
     assert [task.bucket.name for task in world.oms.tasks] == ["photos-new"]
 
 
-def test_with_another_source_nothing_is_taken_away_before_that_of_the_task_is_written_back(world, made):
+def test_another_source_than_the_task_s_stops_a_removal(world, resources):
     world.oss.create_bucket("videos")
-    to(world, sourceBucket="videos")
-    said = ends(world.setup("--remove", typed="yes\n"), 1, "Write the source bucket back into s.yaml first: photos")
-    assert ("remove: " in said, world.made()) == (False, {**made, "buckets": VIDEOS})
-    # What is said then leads on.
-    to(world, sourceBucket="photos")
-    well(world.setup("--remove", typed="yes\n"))
-    to(world, sourceBucket="videos")
-    well(world.setup(typed=YES))
+    set_variables(world, sourceBucket="videos")
+    output = expect_exit(
+        world.setup("--remove", typed="yes\n"), 1, "Write the source bucket back into s.yaml first: photos"
+    )
+    assert "remove: " not in output
+    assert world.resources() == {**resources, "buckets": VIDEOS}
+    # The printed steps lead to a project that is set up.
+    set_variables(world, sourceBucket="photos")
+    expect_success(world.setup("--remove", typed="yes\n"))
+    set_variables(world, sourceBucket="videos")
+    expect_success(world.setup(typed=YES))
     assert [task.src_bucket for task in world.oms.tasks] == ["videos"]
 
 
-def test_another_project_of_the_same_name_stops_it_and_the_first_keeps_all_it_has(world, made):
+def test_another_project_of_the_same_name_stops_it_and_changes_nothing(world, resources):
     world.oss.create_bucket("videos")
-    to(world, SYNC_URL="", HW_AK="", HW_SK="", sourceBucket="videos", destinationBucket="videos-obs")
-    told = f"setup did not create this for this source bucket: IAM user {NAME}-functions, policy {NAME}-functions"
-    assert "remove: " not in ends(world.setup(typed=YES), 1, told)
+    set_variables(world, SYNC_URL="", HW_AK="", HW_SK="", sourceBucket="videos", destinationBucket="videos-obs")
+    reason = f"setup did not create this for this source bucket: IAM user {NAME}-functions, policy {NAME}-functions"
+    assert "remove: " not in expect_exit(world.setup(typed=YES), 1, reason)
     for words in (("--only", "alibaba"), ("--remove",)):
         world.setup(*words, typed=YES)
-    assert world.made() == {**made, "buckets": VIDEOS}
+    assert world.resources() == {**resources, "buckets": VIDEOS}
 
 
-def test_a_task_that_is_stopped_is_not_taken_for_one_that_copies(world, made):
+def test_a_task_that_is_stopped_is_not_taken_for_one_that_copies(world, resources):
     world.oms.tasks[0].status = "STOPPED"
-    said = ends(world.setup("--plan"), 3, "wait: sync task: it is stopped, and copies nothing")
-    assert "All is there" not in said
+    output = expect_exit(world.setup("--plan"), 3, "wait: sync task: it is stopped, and copies nothing")
+    assert "All is there" not in output
 
 
 @pytest.mark.parametrize("cloud", ["Alibaba", "Huawei"])
@@ -443,29 +464,28 @@ def test_the_account_s_own_key_wants_a_second_yes(world, cloud):
         "Huawei": (world.iam, world.huawei_credentials),
     }[cloud]
     service.add_credentials(*key, holder="root")
-    ends(world.setup(typed="yes\nno\n"), 2, "The key of a user would be safer")
-    well(world.setup(typed=f"yes\n{YES}"))
+    expect_exit(world.setup(typed="yes\nno\n"), 2, "The key of a user would be safer")
+    expect_success(world.setup(typed=f"yes\n{YES}"))
 
 
-def shows_a_secret(world, *said):
-    """Whether one of those that the clouds told in this run, or an administrator's, is in what was said or written; and
-    how many there are."""
-    bodies = b"".join(one.body for one in world.answered).decode("utf-8", "replace")
+def find_secrets(world, *outputs):
+    """Return True if a secret of the clouds or an administrator was printed or written, and the number of secrets."""
+    bodies = b"".join(response.body for response in world.answered).decode("utf-8", "replace")
     secrets = {*re.findall(r'"(?:AccessKeySecret|secret_access_key)": *"([^"]+)"', bodies)}
     secrets |= {world.user_credentials[1], world.huawei_credentials[1]}
     files = [path.read_text(encoding="utf-8", errors="replace") for path in world.folder.rglob("*") if path.is_file()]
     written = world.oss.objects(world.log_bucket).values() if world.log_bucket in world.oss.buckets else ()
-    texts = (*said, *files, *(one.data.decode("utf-8", "replace") for one in written))
+    texts = (*outputs, *files, *(record.data.decode("utf-8", "replace") for record in written))
     return any(secret in text for secret in secrets for text in texts), len(secrets)
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])
 def test_no_secret_is_in_what_it_says_or_writes(world, words):
     world.iam.acts_after = 60.0
-    said = well(world.setup(*words, typed=YES))
-    assert shows_a_secret(world, said) == (False, 2 + 3)
+    output = expect_success(world.setup(*words, typed=YES))
+    assert find_secrets(world, output) == (False, 2 + 3)
     later = [world.setup(word, *words, typed="yes\n")[1] for word in ("--new-key", "--remove")]
-    assert shows_a_secret(world, *later) == (False, 2 + 4)
+    assert find_secrets(world, *later) == (False, 2 + 4)
 
 
 @pytest.mark.parametrize("status", [400, 403])
@@ -473,18 +493,19 @@ def test_no_secret_is_in_what_it_says_of_a_request_that_is_refused(whole, status
     refused, fault = 0, Fault.status(status, b'{"message": "SECRET of the cloud"}')
     for number in range(3, whole[1], 7):
         with SetupWorld() as world:
-            world.meanwhile[number] = partial(each_fails_once, world, fault)
-            code, said = world.setup(typed=YES)
+            world.meanwhile[number] = partial(fail_each_once, world, fault)
+            code, output = world.setup(typed=YES)
             refused += code != 0
-            assert (shows_a_secret(world, said)[0], "of the cloud" in said) == (False, False)
+            assert "of the cloud" not in output
+            assert not find_secrets(world, output)[0]
     assert refused > 5
 
 
-def each_fails_once(world, fault):
+def fail_each_once(world, fault):
     for service in (world.ram, world.iam, world.functions, world.oms, world.oss, world.obs):
         service.faults.add(fault, times=1)
 
 
 def test_a_service_that_is_away_for_a_moment_is_asked_again(world):
-    each_fails_once(world, Fault.status(503))
-    well(world.setup(typed=YES))
+    fail_each_once(world, Fault.status(503))
+    expect_success(world.setup(typed=YES))

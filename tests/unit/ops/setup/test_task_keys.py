@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sandbox.server.faults import Fault
-from unit.ops.setup.setup_world import NAME, YES, ends, number_of, well
+from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, request_number
 
 NOTE = f"oms_source_record/setup/{NAME}-task.json"
 LOST = {"lost": Fault.drop_after(), "504": Fault.status_after(504)}
@@ -24,17 +24,17 @@ def keys(world):
     return [*world.ram.entities.users[f"{NAME}-oms"]["keys"], *world.iam_user("oms")["keys"]]
 
 
-def given(world):
-    """The access keys that OMS was given for each task."""
-    return [[one["src_ak"], one["dst_ak"]] for one in world.oms._given.values()]
+def keys_at_oms(world):
+    """Return the access keys that OMS has for each task."""
+    return [[task_keys["src_ak"], task_keys["dst_ak"]] for task_keys in world.oms._given.values()]
 
 
-def deleted(world, first=0):
+def key_deletions(world, first=0):
     return [
-        one
-        for one in world.sent[first:]
-        if "DeleteAccessKey" in one.headers.get("x-acs-action", "")
-        or (one.method, "/access-keys/" in one.url) == ("DELETE", True)
+        request
+        for request in world.sent[first:]
+        if "DeleteAccessKey" in request.headers.get("x-acs-action", "")
+        or (request.method, "/access-keys/" in request.url) == ("DELETE", True)
     ]
 
 
@@ -44,30 +44,36 @@ def test_a_task_whose_answer_is_lost_is_awaited_and_keeps_its_keys(world, answer
     world.oms.stale_for = 30.0
     world.oms.faults.add(LOST[answer], times=1, where=is_creation)
     # WHEN it is set up THEN that is the task, with keys that exist
-    well(world.setup(typed=YES), "Set up. ")
+    expect_success(world.setup(typed=YES), "Set up. ")
     (task,) = world.oms.tasks
-    assert (world.variables()["SYNC_URL"], given(world)) == (task.sync_url, [keys(world)])
-    assert (deleted(world), json.loads(world.oss.objects(world.log_bucket)[NOTE].data)["task"]) == ([], task.task_id)
+    assert (world.variables()["SYNC_URL"], keys_at_oms(world)) == (task.sync_url, [keys(world)])
+    assert (key_deletions(world), json.loads(world.oss.objects(world.log_bucket)[NOTE].data)["task"]) == (
+        [],
+        task.task_id,
+    )
     # AND nothing is left to do
-    assert "create" not in well(world.setup("--plan"), "All is there.")
+    assert "create" not in expect_success(world.setup("--plan"), "All is there.")
 
 
 def test_a_run_that_ends_at_the_creation_is_followed_by_one_that_waits(world):
     # GIVEN an administrator whose machine dies before OMS's answer
     world.oms.stale_for = 30.0
-    number = number_of(is_creation)
+    number = request_number(is_creation)
     with world.cut_off("dies_after", number, away=0):
         world.setup(typed=YES)
-    first = unlocked(world)
+    first = remove_lock(world)
     assert (len(world.oms.tasks), len(first)) == (1, 2)
 
     # WHEN it is run again at once THEN the plan names the keys, and deletes none
-    said = well(world.setup(typed=YES), f"create: sync task: {ASKED}", "Setup waits until OMS lists it", *first)
-    assert ("remove: " in said, given(world), keys(world)) == (False, [first], first)
+    output = expect_success(
+        world.setup(typed=YES), f"create: sync task: {ASKED}", "Setup waits until OMS lists it", *first
+    )
+    assert "remove: " not in output
+    assert (keys_at_oms(world), keys(world)) == ([first], first)
 
 
-def unlocked(world):
-    """The keys of a machine that died, whose lock is taken away."""
+def remove_lock(world):
+    """Remove the lock of a machine that died; return its keys."""
     del world.oss.buckets[world.log_bucket].objects[f"oms_source_record/setup/{NAME}.json"]
     return keys(world)
 
@@ -78,85 +84,90 @@ def never_listed(world):
     world.oms.stale_for = 3600.0
     world.oms.faults.add(Fault.drop_after(), times=1, where=is_creation)
     began = world.ground.now()
-    ends(world.setup(typed=YES), 3, f"wait: sync task: {ASKED}", "Run this again: the plan names the keys that go")
+    expect_exit(
+        world.setup(typed=YES), 3, f"wait: sync task: {ASKED}", "Run this again: the plan names the keys that go"
+    )
     assert 300 <= world.ground.now() - began < 330
     return keys(world)
 
 
 def test_after_five_minutes_the_plan_asks_before_the_keys_go(world, never_listed):
     # GIVEN keys that stayed WHEN somebody says no THEN they still stay
-    said = ends(world.setup(typed="no\n"), 2, f"that nothing uses: {ASKED}", *never_listed)
-    assert (said.count("remove: access keys of "), keys(world)) == (2, never_listed)
+    output = expect_exit(world.setup(typed="no\n"), 2, f"that nothing uses: {ASKED}", *never_listed)
+    assert (output.count("remove: access keys of "), keys(world)) == (2, never_listed)
     # WHEN somebody says yes THEN another task has new ones
-    well(world.setup(typed=YES))
-    assert (given(world)[1], set(keys(world)) & set(never_listed)) == (keys(world), set())
+    expect_success(world.setup(typed=YES))
+    assert (keys_at_oms(world)[1], set(keys(world)) & set(never_listed)) == (keys(world), set())
 
     # AND once OMS lists the first, it is not taken for the project's
     world.later(3600)
     world.oms.stale_for = 0.0
     first, second = world.oms.tasks
-    said = well(world.setup("--plan"), "by hand: sync task: OMS has others that setup made", first.sync_url)
+    output = expect_success(world.setup("--plan"), "by hand: sync task: OMS has others that setup made", first.sync_url)
     assert world.variables()["SYNC_URL"] == second.sync_url
     world.forget()
-    well(world.setup("--plan"), "by hand: sync task: OMS has others that setup made", first.sync_url)
+    expect_success(world.setup("--plan"), "by hand: sync task: OMS has others that setup made", first.sync_url)
 
 
 def test_keys_that_became_late_after_the_plan_was_shown_are_not_deleted(world):
     # GIVEN a plan that is shown before the five minutes are over, and a yes that comes after them
-    number = number_of(is_creation)
+    number = request_number(is_creation)
     world.oms.stale_for = 3600.0
     with world.cut_off("dies_after", number, away=0):
         world.setup(typed=YES)
-    first = unlocked(world)
+    first = remove_lock(world)
     world.meanwhile[world.asked + 48] = lambda: world.later(400)
-    ends(world.setup(typed=YES), 3, f"is there: access keys of RAM user {NAME}-oms that nothing uses: {ASKED}")
+    expect_exit(world.setup(typed=YES), 3, f"is there: access keys of RAM user {NAME}-oms that nothing uses: {ASKED}")
     assert (keys(world), len(world.oms.tasks)) == (first, 1)
 
 
 def test_a_removal_right_after_an_unknown_outcome_removes_nothing(world):
-    with world.cut_off("dies_after", number_of(is_creation), away=0):
+    with world.cut_off("dies_after", request_number(is_creation), away=0):
         world.oms.stale_for = 30.0
         world.setup(typed=YES)
-    first = unlocked(world)
-    ends(world.setup("--remove", typed="yes\n"), 1, f"stop: sync task: {ASKED}", "Run this again five minutes after")
+    first = remove_lock(world)
+    expect_exit(
+        world.setup("--remove", typed="yes\n"), 1, f"stop: sync task: {ASKED}", "Run this again five minutes after"
+    )
     assert keys(world) == first
     # THEN the task goes as well
     world.later(300)
-    well(world.setup("--remove", typed="yes\n"))
+    expect_success(world.setup("--remove", typed="yes\n"))
     assert (world.oms.tasks, world.ram.entities.users) == ([], {})
 
 
 def test_a_task_that_was_created_and_is_not_listed_yet_is_the_project_s(world):
     world.oms.stale_for = 30.0
-    well(world.setup(typed=YES), "Set up. ")
+    expect_success(world.setup(typed=YES), "Set up. ")
     (task,) = world.oms.tasks
     assert world.variables()["SYNC_URL"] == task.sync_url
-    well(world.setup("--plan"), "is there: sync task: OMS created it at ")
+    expect_success(world.setup("--plan"), "is there: sync task: OMS created it at ")
     world.forget()
-    well(world.setup("--plan"), "is there: sync task: OMS created it at ")
+    expect_success(world.setup("--plan"), "is there: sync task: OMS created it at ")
 
 
 @pytest.mark.parametrize("cloud", ["RAM", "IAM"])
-def test_a_task_whose_key_was_deleted_is_a_fault_of_the_plan(world, made, cloud):
+def test_a_task_whose_key_was_deleted_is_a_fault_of_the_plan(world, resources, cloud):
     here, there = keys(world)
     if cloud == "RAM":
         world.ram.entities.delete_access_key(f"{NAME}-oms", here)
     else:
         world.iam_user("oms")["keys"].clear()
     lost = here if cloud == "RAM" else there
-    told = f"stop: sync task: the access keys that OMS got for it no longer exist: {lost}. It copies nothing"
-    ends(world.setup(typed=YES), 1, told, "-> Delete the task in the OMS console, and empty SYNC_URL")
+    reason = f"stop: sync task: the access keys that OMS got for it no longer exist: {lost}. It copies nothing"
+    expect_exit(world.setup(typed=YES), 1, reason, "-> Delete the task in the OMS console, and empty SYNC_URL")
 
     # WHEN that is done THEN there is a task that copies
     world.oms._tasks.clear()
     world.oms._given.clear()
     world.forget()
     world.later(300)
-    well(world.setup(typed=YES))
-    assert given(world) == [keys(world)]
+    expect_success(world.setup(typed=YES))
+    assert keys_at_oms(world) == [keys(world)]
 
 
 def test_a_refusal_of_the_task_deletes_its_keys_and_its_note(world):
     world.oms.faults.add(Fault.status(400, b'{"error_code": "OMS.0001"}'), times=1, where=is_creation)
-    ends(world.setup(typed=YES), 1, "400 OMS.0001")
-    assert (keys(world), NOTE in world.oss.objects(world.log_bucket)) == ([], False)
+    expect_exit(world.setup(typed=YES), 1, "400 OMS.0001")
+    assert NOTE not in world.oss.objects(world.log_bucket)
+    assert keys(world) == []

@@ -1,4 +1,4 @@
-"""What the plan says of other functions' triggers on the source bucket: Function Compute refuses two that overlap."""
+"""The plan's line about other functions' triggers on the source bucket: Function Compute refuses two that overlap."""
 
 import json
 
@@ -8,14 +8,14 @@ from ops.accounts.both_clouds import CONTENT_EVENTS
 from ops.clouds.keys import ALIBABA
 from sandbox.account import ACCOUNT_ID
 from support.grants import ram_user
-from unit.ops.setup.setup_world import NAME, YES, ends, to, well
+from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, set_variables
 
 ALL = "oss:ObjectCreated:*"
 
 
 @pytest.fixture
 def world(world):
-    to(world, objectPrefix="photos/")
+    set_variables(world, objectPrefix="photos/")
     return world
 
 
@@ -29,9 +29,9 @@ def trigger(prefix="", suffix="", bucket="photos", kind="oss", event=ALL, name="
     }
 
 
-def told(world, code, **given):
-    """The plan's line in JSON; the command ends with this exit code."""
-    steps = json.loads(ends(world.setup("--plan", "--json", **given), code).splitlines()[-1])["steps"]
+def trigger_line(world, code, **options):
+    """Return the plan's line about triggers, of a command that ends with exit code `code`."""
+    steps = json.loads(expect_exit(world.setup("--plan", "--json", **options), code).splitlines()[-1])["steps"]
     return next(step for step in steps if step["what"]["en"] == "OSS triggers on the source bucket")
 
 
@@ -47,9 +47,9 @@ def told(world, code, **given):
 )
 def test_one_that_overlaps_stops_the_plan(world, other):
     world.functions.others["thumbnails"] = [trigger("music/"), other]
-    line, key = told(world, 1), other["triggerConfig"]["filter"]["key"]
-    its = f'trigger on-upload of function thumbnails: prefix "{key["prefix"]}", suffix "{key["suffix"]}"'
-    assert (line["state"], [one["en"] for one in line["facts"]]) == ("stop", [its])
+    line, key = trigger_line(world, 1), other["triggerConfig"]["filter"]["key"]
+    fact_text = f'trigger on-upload of function thumbnails: prefix "{key["prefix"]}", suffix "{key["suffix"]}"'
+    assert (line["state"], [fact["en"] for fact in line["facts"]]) == ("stop", [fact_text])
     assert "objectPrefix" in line["next"]["en"]
 
 
@@ -72,26 +72,26 @@ OTHERS = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_one_is_in_the_way_only_where_function_compute_would_refuse_ours(world, name):
     world.functions.others, state = OTHERS[name]
-    assert told(world, {"there": 0, "stop": 1}[state])["state"] == state
+    assert trigger_line(world, {"there": 0, "stop": 1}[state])["state"] == state
 
 
 @pytest.mark.parametrize(("suffix", "state"), [(".png", "there"), ("-small.jpg", "stop"), ("g", "stop")])
 def test_suffixes_are_compared_from_their_ends(world, suffix, state):
-    to(world, objectSuffix=".jpg")
+    set_variables(world, objectSuffix=".jpg")
     world.functions.others["thumbnails"] = [trigger(suffix=suffix)]
-    assert told(world, {"there": 0, "stop": 1}[state])["state"] == state
+    assert trigger_line(world, {"there": 0, "stop": 1}[state])["state"] == state
 
 
-def test_that_of_the_project_itself_does_not_count_and_its_events_are_those_of_the_settings(world):
-    well(world.setup(typed=YES))
+def test_the_project_s_own_trigger_does_not_count(world):
+    expect_success(world.setup(typed=YES))
     world.deploy_project(world.folder)
     (own,) = world.functions.deployed()[NAME]
     assert (own["triggerName"], own["triggerConfig"]["events"]) == ("oss-content", [*CONTENT_EVENTS])
-    assert told(world, 0)["state"] == "there"
+    assert trigger_line(world, 0)["state"] == "there"
 
 
 @pytest.mark.parametrize("missing", ["fc:ListFunctions", "fc:ListTriggers"])
-def test_whoever_may_not_look_is_told_what_to_ask_for_and_the_rest_goes_on(world, missing):
+def test_a_missing_permission_to_list_triggers_is_named(world, missing):
     # GIVEN an administrator who may do all but that
     world.functions.others["thumbnails"] = [trigger()]
     allowed = {"Effect": "Allow", "Action": ["*"], "Resource": ["*"]}
@@ -100,7 +100,7 @@ def test_whoever_may_not_look_is_told_what_to_ask_for_and_the_rest_goes_on(world
     keys = {**world.administrators(), **dict(zip(ALIBABA, key, strict=False))}
 
     # WHEN they look THEN the line is not green, names the rights, and says where to look instead
-    line = told(world, 0, keys=keys)
+    line = trigger_line(world, 0, keys=keys)
     assert line["state"] == "by hand"
     assert "fc:ListFunctions and fc:ListTriggers" in line["next"]["en"]
     assert "no other OSS trigger on photos" in line["steps"][-1]["en"]

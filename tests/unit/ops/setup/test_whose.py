@@ -1,5 +1,4 @@
-"""Whose each thing is that has a name of the project's: of others' nothing is changed, attached, given a key or
-removed."""
+"""Resources of others with a name of the project: setup changes, attaches and removes none, and gives none a key."""
 
 from __future__ import annotations
 
@@ -15,8 +14,8 @@ from ops.project import read
 from ops.session import Session
 from ops.terminal import Screen
 from sandbox.iam.identities import Asked
-from support.migration import Caller, Here
-from unit.ops.setup.setup_world import NAME, OTHER, YES, ends, number_of, trust, well
+from support.migration import Caller, MachineClock
+from unit.ops.setup.setup_world import NAME, OTHER, YES, expect_exit, expect_success, request_number, trust_policy
 
 MARK = f"oss-oms-sync:{NAME}:photos"
 OTHER_IN_IAM = json.dumps({**OTHER, "Version": "5.0"})
@@ -38,7 +37,7 @@ def ram_user(world, name):
     world.ram.entities.create_user(name)
 
 
-# By the thing of somebody else: how it is made, of which name, and how the plan names it.
+# By a resource of others: the call that creates it, its name, and its kind in the plan.
 FOREIGN = {
     "a RAM policy without its role": (ram_policy, f"{NAME}-function", "policy"),
     "a RAM policy without its user": (ram_policy, f"{NAME}-oms", "policy"),
@@ -50,18 +49,20 @@ FOREIGN = {
 
 @pytest.mark.parametrize("kind", FOREIGN)
 def test_a_thing_of_others_with_the_project_s_name_stops_the_plan(world, kind):
-    create, name, called = FOREIGN[kind]
+    create, name, kind_name = FOREIGN[kind]
     create(world, name)
-    before = world.everything()
-    told = f"setup did not create this for this source bucket: {called} {name}"
-    ends(world.setup(typed=YES), 1, told, "-> Rename or delete it if nothing uses it, or choose another functionName")
-    assert world.everything() == before
+    before = world.snapshot()
+    reason = f"setup did not create this for this source bucket: {kind_name} {name}"
+    expect_exit(
+        world.setup(typed=YES), 1, reason, "-> Rename or delete it if nothing uses it, or choose another functionName"
+    )
+    assert world.snapshot() == before
 
 
 def test_a_user_and_a_policy_of_others_are_named_in_one_line(world):
     for create in (ram_user, ram_policy):
         create(world, f"{NAME}-oms")
-    ends(world.setup("--plan"), 1, f"for this source bucket: RAM user {NAME}-oms, policy {NAME}-oms")
+    expect_exit(world.setup("--plan"), 1, f"for this source bucket: RAM user {NAME}-oms, policy {NAME}-oms")
 
 
 @pytest.mark.parametrize("kind", ["Role", "User", "Policy"])
@@ -73,42 +74,42 @@ def test_a_thing_that_appears_after_the_plan_stays_as_it_is(world, kind):
 
     def create():
         {
-            "Role": lambda: ram.create_role(name, trust("ecs")),
+            "Role": lambda: ram.create_role(name, trust_policy("ecs")),
             "User": lambda: ram.create_user(name),
             "Policy": lambda: ram.create_policy(name, json.dumps(OTHER)),
         }[kind]()
         first.append(deepcopy(things[name]))
 
-    number = number_of(
+    number = request_number(
         lambda request: request.headers.get("x-acs-action") == f"Create{kind}" and f"{name}&" in f"{request.url}&"
     )
     world.meanwhile[number - 1] = create
     # WHEN it is set up THEN that thing is named, and nothing was done to it
-    ends(world.setup(typed=YES), 2, "setup did not create this for this source bucket: ")
+    expect_exit(world.setup(typed=YES), 2, "setup did not create this for this source bucket: ")
     assert [things[name]] == first
 
 
-def test_a_user_that_somebody_else_made_anew_keeps_its_keys_and_gets_none(made, world):
+def test_a_user_that_somebody_else_made_anew_keeps_its_keys_and_gets_none(resources, world):
     # GIVEN users that were deleted, and made by others for other purposes
-    world.iam_user("oms")["told"]["description"] = "mine"
-    world.ram.entities.users[f"{NAME}-oms"]["told"]["Comments"] = "mine"
+    world.iam_user("oms")["fields"]["description"] = "mine"
+    world.ram.entities.users[f"{NAME}-oms"]["fields"]["Comments"] = "mine"
     keys = {name: value for name, value in world.administrators().items() if value}
-    before = world.everything()
+    before = world.snapshot()
     with patch.dict("os.environ", keys):
-        session = Session(Caller(world), Screen(Here(world)), Here(world), "en")
+        session = Session(Caller(world), Screen(MachineClock(world)), MachineClock(world), "en")
         variables = read(world.folder / "s.yaml", NEEDED)
         holders = Alibaba(session, variables).reader, Huawei(session, variables).writer
     # WHEN a migration asks for them THEN it sees no key to delete, and makes none
     for holder in holders:
         with pytest.raises(UsageError, match="setup did not create this"):
             holder.make_key()
-    assert ([holder.key_ids() for holder in holders], world.everything()) == ([[], []], before)
+    assert ([holder.key_ids() for holder in holders], world.snapshot()) == ([[], []], before)
 
 
-def test_a_task_with_the_mark_of_the_project_and_another_source_is_somebody_else_s(world):
+def test_a_task_with_the_project_s_mark_and_another_source_is_foreign(world):
     destination = world.obs.create_bucket("videos-obs")
     task = world.oms.create_task(world.project_id, "t", lambda key: None, destination, src_bucket="videos")
     task.note = MARK
-    well(world.setup(typed=YES), "create: sync task")
-    well(world.setup("--remove", typed="yes\n"))
+    expect_success(world.setup(typed=YES), "create: sync task")
+    expect_success(world.setup("--remove", typed="yes\n"))
     assert (world.oms.tasks, task.status) == ([task], "SYNCHRONIZING")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from oss_oms_sync import options
-from oss_oms_sync.answers.step import names_who_and_why
+from oss_oms_sync.answers.finding import names_who_and_why
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.passes.digests import MAX_DRAWN

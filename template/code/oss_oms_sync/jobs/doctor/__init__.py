@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from oss_oms_sync import options
 from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.job_answers import DoctorAnswer, DoctorCheck
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.text import NOTHING, Text, same, t
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError, log

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from itertools import islice
 
-from oss_oms_sync.answers.step import Finding
+from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.answers.text import AtLeast, Text, same, sentences, t
 from oss_oms_sync.clouds.objects import BAD_CREDENTIALS, StoredObject, etag_of
 from oss_oms_sync.clouds.obs_answers import ObsError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from oss_oms_sync.answers.step import Finding, Result
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from oss_oms_sync.answers.step import Finding
+from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clouds.by_oss2 import import_oss2
 from oss_oms_sync.clouds.clocks import clock_skews

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from oss_oms_sync.answers.step import Finding
+from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clouds.task import OBJECT_TYPES, TaskInfo

@@ -11,7 +11,7 @@ from math import inf
 from typing import NamedTuple
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.step import Finding
+from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import Deadline, from_epoch
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject

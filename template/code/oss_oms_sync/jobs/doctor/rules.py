@@ -9,8 +9,8 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import Generic, TypeVar
 
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.job_answers import CanaryResult
-from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.text import NOTHING, Text
 from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.invocation import Invocation

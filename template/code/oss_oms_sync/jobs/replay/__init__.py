@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from oss_oms_sync import events, options
 from oss_oms_sync.answers.codec import to_json
-from oss_oms_sync.answers.step import Stop, Stopped
+from oss_oms_sync.answers.finding import Stop, Stopped
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import EventError, PayloadError, log

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from oss_oms_sync.answers.codec import to_json
-from oss_oms_sync.answers.step import TIME_IS_UP, Stop, Stopped, stop_json
+from oss_oms_sync.answers.finding import TIME_IS_UP, Stop, Stopped, stop_json
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import Deadline, from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation

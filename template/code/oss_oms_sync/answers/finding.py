@@ -1,0 +1,100 @@
+"""Results of checks (rules of doctor, checks of a certificate), and reasons for an early end of a call.
+
+Programs go by these values; the sentence beside a Stop is for people only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import NOTHING, Text
+
+# Placeholder for the name and the reason of an acceptance.
+WHO_WHY = "<who, why>"
+
+
+def names_who_and_why(text: str) -> bool:
+    """Return True if an acceptance has a name and a reason, with a comma or colon between them."""
+    who, *why = re.split(r"[,:，：]", text, maxsplit=1)
+    return text.strip() != WHO_WHY and all(part.strip() for part in (who, *(why or [""])))
+
+
+class Stop(Enum):
+    """Reason for the early end of a call, by its name in answers."""
+
+    # Normal: repeating the call continues the work.
+    TIME = "time"
+    SUPERSEDED = "superseded"
+    LIMIT = "limit"
+    # Nothing may be sent: the project is closed, or its mark cannot be read.
+    CLOSED = "closed"
+    MARK_UNREAD = "mark_unread"
+    # OMS refuses every key, or accepted none.
+    REFUSED = "refused"
+    NOTHING_TAKEN = "nothing_taken"
+    # A bucket cannot be listed, read or written.
+    STORAGE = "storage"
+    # A range made no progress.
+    NO_PROGRESS = "no_progress"
+    # There are more objects than a pass can handle.
+    TOO_LARGE = "too_large"
+    # More objects are missing than should be sent: a migration copies them sooner.
+    TOO_MANY = "too_many"
+    # The timer begins no pass, and none was begun by a manual call.
+    PERIOD_OFF = "period_off"
+    # Another run is at work.
+    BUSY = "busy"
+
+
+class Stopped(NamedTuple):
+    """Reason for the early end of a call, with a sentence."""
+
+    stop: Stop
+    why: str
+
+
+TIME_IS_UP = Stopped(Stop.TIME, "the time is up")
+LIMIT_REACHED = Stopped(Stop.LIMIT, "the limit is reached")
+
+
+def stop_json(stopped: Stopped | None) -> dict[str, object]:
+    """Return the fields of an answer for `stopped`."""
+    return {"stop": stopped and stopped.stop.value, "stopped": stopped and stopped.why}
+
+
+class Result(Enum):
+    """Result of a check, in the words of certificates."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    WARNING = "warning"
+    # The check was not made, or could not be.
+    NOT_RUN = "not run"
+    # No difference is known, but equality is not proven.
+    NOT_PROVEN = "not proven"
+    # There is nothing to check: not yet, or because of the settings.
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Result of a check: `wanted` is the required state, `seen` the actual state, `keys` the first keys concerned.
+
+    `next` is the remedy, `step` its command. A check that does not gate is shown, but is not part of the verdict. A
+    check that `waits` only needs time.
+    """
+
+    id: str
+    wanted: Text
+    result: Result
+    seen: Text
+    next: Text = NOTHING
+    step: Step | None = None
+    keys: Sequence[str] = ()
+    gates: bool = True
+    waits: bool = False

@@ -1,0 +1,145 @@
+"""A canary changes nothing of others, and its own objects go with a removal, at whatever request it was killed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from support.law import schedules
+from unit.ops.canary.canary_world import shrink_parts
+from unit.ops.migrate.migrate_world import MigrateWorld
+from unit.ops.setup.others import Others, meddled
+from unit.ops.setup.setup_world import NAME
+
+CANARIES, JOURNALS = ".oss-oms-sync-canary/", "oms_source_record/canary/"
+OTHER_RUN = "20260102T000000Z-beef"
+
+
+class SetUpWorld(MigrateWorld):
+    """A project that was set up and deployed, whose administrator runs canaries."""
+
+    def _set_up(self) -> None:
+        super()._set_up()
+        shrink_parts(self)
+
+    @property
+    def runs(self) -> list[str]:
+        """The names of all canaries of this project, the latest last."""
+        journal = re.compile(rf"{JOURNALS}{NAME}/(\d{{8}}T\d{{6}}Z-\w{{4}})\.json")
+        return [name[1] for request in self.sent if request.method == "PUT" and (name := journal.search(request.url))]
+
+    def snapshot(self) -> dict[str, Any]:
+        """Each thing, and each object of each bucket, without this project's canaries, what doctor reads of them, OMS's
+        lists, and the uses of keys."""
+        things: dict[Any, Any] = {thing: value for thing, value in super().snapshot().items() if thing[0] != "obs"}
+        for thing, value in things.items():
+            if thing[0] == "oss":
+                things[thing] = value[:2]
+            if thing[0] == "iam users":
+                value["keys"] = {number: {**key, "used": None} for number, key in value["keys"].items()}
+        own = {*self.own_objects(), ("log", f"oms_source_record/{self.task.task_id}/state/canary-{NAME}.json")}
+        return things | {
+            (side, name): stored
+            for side, name, stored in self._objects()
+            if (side, name) not in own and not name.startswith("oms/")
+        }
+
+    def own_objects(self) -> list[tuple[str, str]]:
+        """The objects and uploads of this project's canaries, their journals and their records."""
+        parts = [part for run in self.runs for part in (f"{CANARIES}{run}/", f"{JOURNALS}{NAME}/{run}.json")]
+        uploads = self.oss.buckets[self.source_bucket].uploads.values()
+        objects = [(side, name) for side, name, _ in self._objects()] + [("upload", upload.key) for upload in uploads]
+        return [(side, name) for side, name in objects if any(part in name for part in parts)]
+
+    def _objects(self) -> Iterator[tuple[str, str, Any]]:
+        for side, objects in (
+            ("source", self.oss.objects(self.source_bucket)),
+            ("log", self.oss.objects(self.log_bucket)),
+            ("OBS", self.obs.objects(self.destination_bucket)),
+        ):
+            yield from ((side, name, stored) for name, stored in objects.items())
+
+
+class OthersWithObjects(Others):
+    """Others, who also write objects beside those of canaries. Nothing but what they do changes anything."""
+
+    def __init__(self, world: SetUpWorld) -> None:
+        super().__init__(world)
+        self._canaries, self._expected = world, world.snapshot()
+
+    def write(self, side: str, name: str) -> None:
+        """Write an object, whose name may be like that of the latest canary."""
+        world = self._canaries
+        name = name.format(run=[OTHER_RUN, *world.runs][-1], task=world.task.task_id)
+        if side == "OBS":
+            world.obs.put(world.destination_bucket, name, b"theirs")
+        else:
+            world.oss.fill(world.source_bucket if side == "source" else world.log_bucket, [name], size=6, age=60)
+
+    def check(self) -> None:
+        """Compare everything with what there was after their last act."""
+        now = self._canaries.snapshot()
+        changed = [thing for thing in {*now, *self._expected} if now.get(thing) != self._expected.get(thing)]
+        assert changed == []
+
+    def _act(self, acts: Sequence[Callable[[Others], None]]) -> None:
+        self.check()
+        super()._act(acts)
+        self._expected = self._canaries.snapshot()
+
+
+_OBJECTS = [
+    *(
+        (side, name)
+        for side in ("source", "OBS")
+        for name in (
+            f"{CANARIES}theirs",
+            f"{CANARIES}{OTHER_RUN}/small",
+            f"{CANARIES}{{run}}-theirs",
+            f"{CANARIES}{{run}}",
+            ".oss-oms-sync-canary.txt",
+        )
+    ),
+    *(
+        ("log", name)
+        for name in (
+            f"{JOURNALS}other/{OTHER_RUN}.json",
+            f"{JOURNALS}{NAME}-2/{{run}}.json",
+            f"{JOURNALS}{NAME}/theirs",
+            f"oms_source_record/{{task}}/success_object/{CANARIES}theirs",
+            f"oms_source_record/{{task}}/failed_object/{CANARIES}{{run}}-theirs",
+            f"oms_source_record/other/success_object/{CANARIES}{OTHER_RUN}/small",
+        )
+    ),
+]
+written = st.sampled_from(_OBJECTS).map(lambda place: lambda others: others.write(*place))
+acts = st.tuples(meddled, st.lists(written, max_size=4)).map(lambda lists: lists[0] + lists[1])
+ended = st.none() | st.tuples(st.sampled_from(["dies_after", "loses"]), st.integers(1, 130))
+commands = st.sampled_from([("canary",), ("canary",), ("canary", "--remove")])
+
+
+@pytest.mark.part
+@pytest.mark.law
+@given(steps=st.lists(st.tuples(acts, commands, ended, st.none() | st.integers(1, 130)), min_size=1, max_size=3))
+# A search for a smaller example would take minutes.
+@settings(max_examples=max(8, schedules(10) // 6), phases=[Phase.explicit, Phase.reuse, Phase.generate])
+def test_a_canary_changes_nothing_of_others_and_is_removed_completely(
+    steps: list[tuple[list[Callable[[Others], None]], tuple[str, ...], tuple[str, int] | None, int | None]],
+) -> None:
+    with SetUpWorld() as world:
+        others = OthersWithObjects(world)
+        for first, command, end, late in steps:
+            others.work(first, late)
+            with world.cut_off(*(end or ("loses", 10**6))):
+                world.run(*command)
+            others.check()
+        others.work((), None)
+        assert world.run("canary", "--remove")[0] == 0
+        world.later(3600)
+        others.check()
+        assert world.own_objects() == []
