@@ -17,7 +17,7 @@ _UNCOUNTED = ("outside", "canary", "oms_own")
 _EQUAL = ("equal_contents", "equal_version", "equal_size")
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """A check passes if its classes are empty, or accepted by the name of the first if `accepts` is True."""
 
     classes: tuple[str, ...] = ()
@@ -26,29 +26,29 @@ class _Row(NamedTuple):
 
 
 ROWS = {
-    "FROZEN": _Row(of_freeze=True),
-    "CLOSED": _Row(of_freeze=True),
-    "OMS_FINISHED": _Row(of_freeze=True),
-    "STOOD_STILL": _Row(of_freeze=True),
-    "SCOPE": _Row(),
-    "SUMS": _Row(),
-    "MIGRATING": _Row(("migrating",)),
-    "MISSING": _Row(("missing",)),
-    "OVERWRITTEN": _Row(("overwritten",)),
-    "OLDER": _Row(("older",)),
-    "MOVING": _Row(("moving", "arriving"), of_freeze=True),
-    "IN_FLIGHT": _Row(("in_flight",), of_freeze=True),
-    "FAILED": _Row(("failed_before",)),
-    "PROOF_SUSPICIOUS": _Row(("suspicious",), accepts=True),
-    "PROOF_EQUAL_VERSION": _Row(("equal_version",), accepts=True),
-    "PROOF_EQUAL_SIZE": _Row(("equal_size",), accepts=True),
-    "PROOF_IMPOSSIBLE": _Row(("impossible",), accepts=True),
-    "UNKNOWN": _Row(("unknown",), accepts=True),
-    "SAMPLE": _Row(),
-    "METADATA": _Row(),
-    "NOTHING_WAITS": _Row(),
-    "TASK": _Row(),
-    "CLOCK": _Row(),
+    "FROZEN": Row(of_freeze=True),
+    "CLOSED": Row(of_freeze=True),
+    "OMS_FINISHED": Row(of_freeze=True),
+    "STOOD_STILL": Row(of_freeze=True),
+    "SCOPE": Row(),
+    "SUMS": Row(),
+    "MIGRATING": Row(("migrating",)),
+    "MISSING": Row(("missing",)),
+    "OVERWRITTEN": Row(("overwritten",)),
+    "OLDER": Row(("older",)),
+    "MOVING": Row(("moving", "arriving"), of_freeze=True),
+    "IN_FLIGHT": Row(("in_flight",), of_freeze=True),
+    "FAILED": Row(("failed_before",)),
+    "PROOF_SUSPICIOUS": Row(("suspicious",), accepts=True),
+    "PROOF_EQUAL_VERSION": Row(("equal_version",), accepts=True),
+    "PROOF_EQUAL_SIZE": Row(("equal_size",), accepts=True),
+    "PROOF_IMPOSSIBLE": Row(("impossible",), accepts=True),
+    "UNKNOWN": Row(("unknown",), accepts=True),
+    "SAMPLE": Row(),
+    "METADATA": Row(),
+    "NOTHING_WAITS": Row(),
+    "TASK": Row(),
+    "CLOCK": Row(),
 }
 
 
@@ -179,7 +179,7 @@ def _of_sums(document: Document) -> str:
     return "passed" if is_right else "failed"
 
 
-def _of_classes(document: Document, row: _Row) -> str:
+def _of_classes(document: Document, row: Row) -> str:
     if not any(_quad(document["classes"][title])[0::2] != [0, 0] for title in row.classes):
         return "passed"
     if not row.accepts:

@@ -294,7 +294,8 @@ def waiting_fits(document: Document) -> Doubt:
         "keys": len(set(keys)) == len(keys) and list(map(_listed, groups)) == [min(n, _MAX_KEYS) for n in numbers],
         "groups": len({_values_of(group) for group in groups}) == len(groups),
         "sha256": _is_hexadecimal(waiting["sha256"], 64)
-        and (len(keys) < waiting["number"] or waiting["sha256"] == hashlib.sha256(lines.encode()).hexdigest()),
+        and (len(keys) < waiting["number"] or waiting["sha256"] == hashlib.sha256(lines.encode()).hexdigest())
+        and (waiting["number"] == 0 or waiting["sha256"] != hashlib.sha256().hexdigest()),
         "unread": whole(waiting["unread"]) >= 0 and whole(document["lists"]["unread"]) >= 0,
     }
     claim = Wording("The numbers of waiting keys fit", "等待的对象名数字相符")

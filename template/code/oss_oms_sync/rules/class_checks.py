@@ -154,9 +154,9 @@ def judge_classes(check: ClassCheck, facts: CutoverFacts) -> Finding:
         return unseen(check, scoped)
     counts = [(object_class, facts.classes[object_class]) for object_class in check.classes]
     sides = [count.destination if object_class.is_only_there else count.source for object_class, count in counts]
-    number, size = sum(side.objects for side in sides), sum(side.bytes for side in sides)
-    if not number:
+    if all(is_empty(facts.classes, object_class) for object_class in check.classes):
         return check.finding(Result.PASSED, t("none"))
+    number, size = sum(side.objects for side in sides), sum(side.bytes for side in sides)
     text = t("{number:object|objects}, {size} bytes: {seen}", number=number, size=size, seen=check.seen)
     keys, first = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
     if not first.can_be_accepted:
