@@ -36,6 +36,11 @@ HEADERS = Check(
 )
 # Sample size that shows enough of the headers.
 _SAMPLE_OF_HEADERS = 100
+_MEND = t(
+    "First mend what keeps it from reading: {problem}. If a permission is missing: {grant}. Then go on with the"
+    " cutover, which reads them",
+    grant=GRANT_READING,
+)
 _PROBLEMS = {
     TIME_IS_UP: t("the time is up, and the next call continues"),
     BACK_TO_SOURCE: t("OBS has back-to-source rules, by which reading a missing object creates it"),
@@ -98,12 +103,7 @@ def _unread(check: Check, drawn: Sampled, facts: CutoverFacts) -> Finding:
             " with the cutover, which reads on"
         )
     elif problem and drawn.problem != TIME_IS_UP and not drawn.read:
-        following = t(
-            "First mend what keeps it from reading: {problem}. If a permission is missing: {grant}. Then go on with"
-            " the cutover, which reads them",
-            problem=problem,
-            grant=GRANT_READING,
-        )
+        following = _MEND.filled(problem=problem)
     return check.finding(Result.NOT_RUN, text, following, cutover(facts), waits=drawn.read > 0)
 
 
@@ -166,7 +166,9 @@ def metadata(facts: CutoverFacts) -> Finding:
     is_unknown = headers.migrated is None and not headers.compared
     finding = partial(HEADERS.finding, gates=asked > 0 or headers.migrated is not True)
     if asked and not headers.compared:
-        return finding(Result.NOT_RUN, text, t("Go on with the cutover, which asks again"), cutover(facts))
+        problem = problem_text(headers.problem)
+        again = _MEND.filled(problem=problem) if problem else t("Go on with the cutover, which asks again")
+        return finding(Result.NOT_RUN, text, again, cutover(facts))
     if is_unknown and why is None:
         by_sample = t("Go on with a sample, which compares headers. Or accept metadata by name")
         return finding(Result.NOT_RUN, text, by_sample, cutover(facts, sample=_SAMPLE_OF_HEADERS))

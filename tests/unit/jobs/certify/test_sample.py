@@ -119,8 +119,8 @@ def test_an_object_that_has_changed_in_obs_since_is_a_no_go(ready, harm):
     ("bucket", "code", "grants"),
     [
         # What is missing comes before the command that needs it.
-        ("source", "AccessDenied", ["python3 ops.py setup", "grant it"]),
-        ("there", "AccessDenied", ["python3 ops.py setup", "Grant"]),
+        ("source", "AccessDenied", ["python3 ops.py setup", "prints the policies"]),
+        ("there", "AccessDenied", ["python3 ops.py setup", "prints the policies"]),
         # OBS refuses whatever object: that is no sample of none.
         *(("there", code, []) for code in ("InArrearOrInsufficientBalance", "NotSignedUp", "AccessForbidden")),
     ],
@@ -143,7 +143,7 @@ def test_what_there_is_no_time_for_is_read_by_the_next_call(ready):
     first = ready.certify(sample=3)
     found = check(first, "SAMPLE")
     assert (results(first), first["sample"]["read"]) == ({"SAMPLE": "not run", "METADATA": "not run"}, 2)
-    assert (found["waits"], "the next call goes on" in found["seen"]) == (True, True)
+    assert (found["waits"], "the next call continues" in found["seen"]) == (True, True)
     assert ready.is_go(sample=3)
 
 
