@@ -213,7 +213,7 @@ def rows() -> dict[str, set[str]]:
     files_by_change = {}
     for line in re.findall(r"^\| .*\|$", text, re.MULTILINE)[1:]:
         change, files, others = (cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:4])
-        named = re.findall(r"`(\w+[./][\w./]*)`", files) + ([JUDGE] if f"`{JUDGE}`" in others else [])
+        named = re.findall(r"`(\w+[./][\w./]*)`", files) + [file for file in (JUDGE, ORACLE) if f"`{file}`" in others]
         files_by_change[change] = {file if (ROOT / file).exists() else f"{CODE}/{file}" for file in named}
     return files_by_change
 

@@ -171,11 +171,11 @@ def _of_sums(document: Document) -> str:
     listed = [compared[f"{side}_listed"][unit] for side in ("source", "destination") for unit in ("objects", "bytes")]
     is_right = totals == listed and compared["walked"] == compared["classified"]
     for title, counts in classes.items():
-        one, other = _quad(counts)[:2], _quad(counts)[2:]
+        source, destination = _quad(counts)[:2], _quad(counts)[2:]
         if title in _EQUAL:
-            is_right &= one == other and counts["digests"]["source"] == counts["digests"]["destination"]
+            is_right &= source == destination and counts["digests"]["source"] == counts["digests"]["destination"]
         folders = [of[title] for of in document["folders"].values() if title in of]
-        is_right &= [sum(quad[place] for quad in folders) for place in range(4)] == one + other
+        is_right &= [sum(quad[place] for quad in folders) for place in range(4)] == source + destination
     return "passed" if is_right else "failed"
 
 

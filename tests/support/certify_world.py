@@ -73,26 +73,26 @@ class CertifyWorld(World):
         self.tick_replay()
         self.compare(standstill=True)
 
-    def freeze(self, rest: float = HOUR) -> None:
+    def freeze(self, wait: float = HOUR) -> None:
         """Nobody writes from now on; what is on its way arrives."""
         self.later(1)
         self.frozen = timestamp(self.clock.now())
         self.tick_replay()
-        self.later(rest)
+        self.later(wait)
 
     def prove(self, **asked: object) -> None:
         """All that certify needs."""
         self.compare(**asked)
         self.stand_still()
 
-    def get_ready(self, rest: float = HOUR, **asked: object) -> None:
+    def get_ready(self, wait: float = HOUR, **asked: object) -> None:
         """The freeze, and all that certify needs."""
-        self.freeze(rest)
+        self.freeze(wait)
         self.prove(**asked)
 
-    def cut_over(self, rest: float = HOUR, **asked: object) -> dict[str, Any]:
+    def cut_over(self, wait: float = HOUR, **asked: object) -> dict[str, Any]:
         """The certificate of all that."""
-        self.get_ready(rest, **asked)
+        self.get_ready(wait, **asked)
         return self.certify()
 
     def judge_again(self, **asked: object) -> None:
@@ -126,7 +126,11 @@ class CertifyWorld(World):
 
 def results(document: dict[str, Any]) -> dict[str, str]:
     """The result of each check that did not pass, by its id."""
-    return {one["id"]: one["result"] for one in document["checks"] if one["gates"] and one["result"] != "passed"}
+    return {
+        finding["id"]: finding["result"]
+        for finding in document["checks"]
+        if finding["gates"] and finding["result"] != "passed"
+    }
 
 
 def verdict(document: dict[str, Any]) -> tuple[str, dict[str, str]]:
@@ -135,4 +139,4 @@ def verdict(document: dict[str, Any]) -> tuple[str, dict[str, str]]:
 
 def check(document: dict[str, Any], name: str) -> dict[str, Any]:
     """The check of that id."""
-    return next(one for one in document["checks"] if one["id"] == name)
+    return next(finding for finding in document["checks"] if finding["id"] == name)

@@ -39,7 +39,7 @@ class Check:
     def finding(
         self,
         result: Result,
-        seen: Text,
+        state: Text,
         following: Text = NOTHING,
         step: Step | None = None,
         keys: Sequence[str] = (),
@@ -47,5 +47,5 @@ class Check:
         gates: bool = True,
         waits: bool = False,
     ) -> Finding:
-        """Return a result of the check; `following` is the remedy, `step` its command."""
-        return Finding(self.id, self.wanted, result, seen, following, step, keys, gates=gates, waits=waits)
+        """Return a result of the check; `state` is the actual state, `following` the remedy, `step` its command."""
+        return Finding(self.id, self.wanted, result, state, following, step, keys, gates=gates, waits=waits)

@@ -28,10 +28,10 @@ _EQUAL = t("The contents of each object are proven to be equal")
 class ClassCheck(Check):
     """A check that some classes are empty, or accepted by name if they can be.
 
-    `seen` and `following` describe the objects in them; `following` is empty if it depends on more than the class.
+    `description` and `following` are of the objects in them; `following` is empty if more than the class decides it.
     """
 
-    seen: Text = NOTHING
+    description: Text = NOTHING
     following: Text = NOTHING
 
 
@@ -42,7 +42,7 @@ CLASS_CHECKS = (
         t("No migration of the old objects has anything left to copy"),
         (ObjectClass.MIGRATING,),
         keeps_open=True,
-        seen=t("missing or older in OBS, and left to a migration of the old objects"),
+        description=t("missing or older in OBS, and left to a migration of the old objects"),
     ),
     ClassCheck(
         "MISSING",
@@ -51,7 +51,7 @@ CLASS_CHECKS = (
         (ObjectClass.MISSING,),
         opens=True,
         keeps_open=True,
-        seen=t("not in OBS"),
+        description=t("not in OBS"),
     ),
     ClassCheck(
         "OVERWRITTEN",
@@ -60,7 +60,7 @@ CLASS_CHECKS = (
         (ObjectClass.OVERWRITTEN,),
         opens=True,
         keeps_open=True,
-        seen=t("different and newer in OBS: somebody wrote there, or OMS finished an older version late"),
+        description=t("different and newer in OBS: somebody wrote there, or OMS finished an older version late"),
     ),
     # After the one above: what that takes overwrites what is older, too.
     ClassCheck(
@@ -70,7 +70,7 @@ CLASS_CHECKS = (
         (ObjectClass.OLDER,),
         opens=True,
         keeps_open=True,
-        seen=t("older in OBS"),
+        description=t("older in OBS"),
     ),
     ClassCheck(
         "MOVING",
@@ -79,7 +79,7 @@ CLASS_CHECKS = (
         (ObjectClass.MOVING, ObjectClass.ARRIVING),
         keeps_open=True,
         of_freeze=True,
-        seen=t("written too recently to be judged"),
+        description=t("written too recently to be judged"),
     ),
     ClassCheck(
         "IN_FLIGHT",
@@ -88,7 +88,7 @@ CLASS_CHECKS = (
         (ObjectClass.IN_FLIGHT,),
         keeps_open=True,
         of_freeze=True,
-        seen=t("accepted by OMS, and not in OBS yet"),
+        description=t("accepted by OMS, and not in OBS yet"),
     ),
     ClassCheck(
         "FAILED",
@@ -97,7 +97,7 @@ CLASS_CHECKS = (
         (ObjectClass.FAILED_BEFORE,),
         opens=True,
         keeps_open=True,
-        seen=t("not accepted by OMS; failed records say why"),
+        description=t("not accepted by OMS; failed records say why"),
     ),
     ClassCheck(
         "PROOF_SUSPICIOUS",
@@ -105,7 +105,7 @@ CLASS_CHECKS = (
         t("No object of equal size has another ETag"),
         (ObjectClass.SUSPICIOUS,),
         keeps_open=True,
-        seen=t("of equal size with different ETags, because they differ or because an ETag is not an MD5"),
+        description=t("of equal size with different ETags, because they differ or because an ETag is not an MD5"),
         following=_READ,
     ),
     ClassCheck(
@@ -114,7 +114,7 @@ CLASS_CHECKS = (
         _EQUAL,
         (ObjectClass.EQUAL_VERSION,),
         keeps_open=True,
-        seen=t("of equal size, and OMS accepted this very version; their contents were not compared"),
+        description=t("of equal size, and OMS accepted this very version; their contents were not compared"),
         following=_READ,
     ),
     ClassCheck(
@@ -123,7 +123,7 @@ CLASS_CHECKS = (
         _EQUAL,
         (ObjectClass.EQUAL_SIZE,),
         keeps_open=True,
-        seen=t("of equal size; nothing else is known of them"),
+        description=t("of equal size; nothing else is known of them"),
         following=_READ,
     ),
     ClassCheck(
@@ -132,7 +132,7 @@ CLASS_CHECKS = (
         t("OMS can copy every object"),
         (ObjectClass.IMPOSSIBLE,),
         keeps_open=True,
-        seen=t("impossible to copy: symbolic links, keys below oms_source_record/, or what OBS cannot hold"),
+        description=t("impossible to copy: symbolic links, keys below oms_source_record/, or what OBS cannot hold"),
         following=t("Copy by hand what is needed, and accept these by name"),
     ),
     ClassCheck(
@@ -141,7 +141,7 @@ CLASS_CHECKS = (
         t("OBS holds no object that is absent at the source and was never submitted"),
         (ObjectClass.UNKNOWN,),
         keeps_open=True,
-        seen=t("only in OBS, and not sent by this project"),
+        description=t("only in OBS, and not sent by this project"),
         following=t("Delete in OBS what does not belong there, and begin anew with --restart. Or accept these by name"),
     ),
 )
@@ -157,7 +157,7 @@ def judge_classes(check: ClassCheck, facts: CutoverFacts) -> Finding:
     if all(is_empty(facts.classes, object_class) for object_class in check.classes):
         return check.finding(Result.PASSED, t("none"))
     number, size = sum(side.objects for side in sides), sum(side.bytes for side in sides)
-    text = t("{number:object|objects}, {size} bytes: {seen}", number=number, size=size, seen=check.seen)
+    text = t("{number:object|objects}, {size} bytes: {seen}", number=number, size=size, seen=check.description)
     keys, first = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
     if not first.can_be_accepted:
         return check.finding(Result.FAILED, text, *_mend(check, compared, facts), keys)

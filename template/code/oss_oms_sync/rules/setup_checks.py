@@ -47,10 +47,10 @@ def task(facts: CutoverFacts) -> Finding:
 def clock(facts: CutoverFacts) -> Finding:
     """Check that the clocks agree as comparisons assume: these use the times of three clouds."""
     clocks = {name.upper(): seconds for name, seconds in vars(facts.clocks).items()}
-    known = {name: seconds for name, seconds in clocks.items() if seconds is not None}
-    unknown = [f"{name} ?" for name in clocks if name not in known]
-    text = t("{clocks}", clocks=[*(f"{name} {seconds} s" for name, seconds in known.items()), *unknown])
-    if any(seconds > _CLOCKS_SECONDS for seconds in known.values()):
+    seconds_by_cloud = {name: seconds for name, seconds in clocks.items() if seconds is not None}
+    unknown = [f"{name} ?" for name in clocks if name not in seconds_by_cloud]
+    text = t("{clocks}", clocks=[*(f"{name} {seconds} s" for name, seconds in seconds_by_cloud.items()), *unknown])
+    if any(seconds > _CLOCKS_SECONDS for seconds in seconds_by_cloud.values()):
         off = t("Run this again later. If the clocks still differ, run doctor")
         return CLOCK.finding(Result.FAILED, text, off, DOCTOR)
     if unknown:

@@ -124,7 +124,7 @@ def test_oms_counts_as_busy_when_our_records_say_so_though_what_came_twice_makes
 
 
 def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mocker):
-    world.get_ready(rest=20 * MINUTE)
+    world.get_ready(wait=20 * MINUTE)
     # GIVEN pages of two, and no time for more than one
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     folder = f"{ROOT}success_object"

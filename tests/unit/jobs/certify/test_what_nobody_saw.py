@@ -39,7 +39,7 @@ def test_what_was_written_after_the_freeze_is_named_until_the_freeze_is_said_to_
 
 
 def test_a_write_within_a_minute_of_the_freeze_may_be_the_clocks(world):
-    world.freeze(rest=MINUTE - 1)
+    world.freeze(wait=MINUTE - 1)
     world.put("a/1", "xy")
     world.later(HOUR)
     world.prove()
@@ -265,7 +265,7 @@ def test_a_comparison_that_does_not_show_how_all_of_it_is_now_does_not_count(wor
 
 def test_what_is_moving_is_a_no_go_until_it_is_judged_again_later(world):
     world.put("b", "xy")
-    found = check(world.cut_over(rest=MINUTE), "MOVING")
+    found = check(world.cut_over(wait=MINUTE), "MOVING")
     assert (found["result"], asked(found), found["next"]) == ("failed", {}, "Go on with the cutover")
     assert check(world.rehearse(), "MOVING")["step"]["job"] == "compare"
     world.judge_again()
@@ -275,7 +275,7 @@ def test_what_is_moving_is_a_no_go_until_it_is_judged_again_later(world):
 def test_what_oms_has_accepted_and_not_copied_is_a_no_go(world):
     world.later(HOUR)
     world.put("b", "xy", fate="accepted")
-    world.get_ready(rest=20 * MINUTE)
+    world.get_ready(wait=20 * MINUTE)
     world.stopped_by("IN_FLIGHT", "failed", "OMS_FINISHED")
     world.copy_all()
     world.judge_again()
