@@ -1,0 +1,1 @@
+"""Benchmarks: the function, its passes and their costs."""

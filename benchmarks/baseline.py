@@ -23,7 +23,7 @@ TASK = SYNC_URL.split("/")[-2]
 
 
 def handler(event: bytes, context: Any) -> bool:  # noqa: ARG001
-    """Forwards the first change of an event of the OSS trigger."""
+    """Forward the first change of an event of the OSS trigger."""
     key = json.loads(event)["events"][0]["oss"]["object"]["key"]
     body = json.dumps({"object_keys": [quote(key, safe="")]}).encode()
     url = urlsplit(SYNC_URL)

@@ -33,7 +33,7 @@ def cpu() -> float:
 
 
 def peak_kb() -> int:
-    """Of this process alone: what getrusage tells includes the process it was forked from."""
+    """Return the peak memory of this process alone: getrusage includes the process it was forked from."""
     with open("/proc/self/status") as status:  # noqa: PTH123  pathlib would be imported for this alone
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
 

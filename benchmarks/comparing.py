@@ -1,5 +1,6 @@
-"""What comparisons take and cost: memory and bytes of `deep` measured here, time and money reckoned from list prices;
-beside `rclone check`.
+"""Memory, time and costs of comparisons, beside those of `rclone check`.
+
+Memory and bytes of `deep` are measured; time and costs are computed from list prices.
 
 Exit code 0 only when the memory does not grow with the number of objects.
 """
@@ -82,7 +83,7 @@ def entries(objects: int) -> Iterator[Entry]:
 
 
 def bytes_a_second() -> float:
-    """Of contents that are read over TLS on a kept connection, as `deep` does, and digested in both part sizes."""
+    """Return the rate at which `deep` reads contents over TLS and digests them in both part sizes."""
     with TemporaryDirectory() as folder:
         certificate = make_certificate(Path(folder))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Job(NamedTuple):
-    """What one job did until it was finished: how often it ran, how long, what it sent, and the requests it made."""
+    """A finished job: its number of runs, its duration, the keys that it submitted, and its requests."""
 
     runs: int
     seconds: float
@@ -184,7 +184,7 @@ def name_of(request: Request) -> str:
 
 
 def replay_bounds(job: Job) -> dict[str, int]:
-    """A page is up to a thousand keys: a listing, a multi-delete, a run file written and deleted again."""
+    """Return the most requests of replay: a page of 1,000 keys takes a listing, a multi-delete and a run file."""
     pages = FAILED // 1000 + 2 * job.runs
     single = sum(has_control_character(key) for key in failed_keys())
     return {

@@ -72,19 +72,21 @@ def _folders(name: str, size: int, weights: dict[str, float]) -> KeySpace:
 
 
 def _spread(place: int, size: int, digits: int) -> int:
-    """The place among all numbers of so many hexadecimal digits, evenly."""
+    """Spread the places evenly over all numbers with this many hexadecimal digits."""
     return int(place * 16**digits // size)
 
 
 def _uuid(number: int) -> str:
-    """A random UUID (version 4) by its 30 random digits."""
+    """Return a UUID (version 4) with these 30 hexadecimal digits."""
     digits = f"{number:030x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-8{digits[15:18]}-{digits[18:]}"
 
 
 def _counter(place: int, digits: int) -> str:
-    """The number at this place, if all numbers of up to so many digits are written without leading zeros and sorted as
-    text: a number comes before all that continue it."""
+    """Return the number at a place among all numbers of up to `digits` digits, sorted as text.
+
+    Numbers have no leading zeros, and a number comes before all numbers that begin with it.
+    """
     if place == 0:
         return "0"
     # Zero begins no other number.

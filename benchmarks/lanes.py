@@ -1,5 +1,6 @@
-"""Durations of passes over many objects with one lane and with many, over sockets: the project in the sandbox, whose
-listings take as long as they may in the cloud.
+"""Durations of passes over many objects with one lane and with many, over sockets.
+
+The listings of the sandbox take as long as they can in the cloud.
 
 Exit code 0 only if every total is exact, and the target holds.
 """
@@ -64,7 +65,7 @@ def main() -> int:
 
 
 def both_passes(lanes: int) -> list[Pass]:
-    """A pass, and another over the same objects. All of them have their records."""
+    """Run a pass, and another over the same objects, all of which have records."""
     with Sandbox() as box, TemporaryDirectory() as folder:
         keys = [f"photos/{number // 1000:04}/{number:07}.jpg" for number in range(OBJECTS)]
         etag = etag_of(b"")

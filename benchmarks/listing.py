@@ -1,6 +1,7 @@
-"""CPU of a pass for each object, on the client's side alone, in one run: of reconcile against what it was before
-(`listing_baseline.py`) and against `oss2`, which merely lists the source; of compare, which reads the destination as
-well, against the former; and of a standstill pass against compare.
+"""CPU time of a pass for each object, on the client's side alone.
+
+Reconcile is compared with its earlier code (`listing_baseline.py`) and with `oss2`, which only lists the source;
+compare, which also reads the destination, with the earlier code; a standstill pass with compare.
 
 Exit code 0 only when all targets hold.
 """
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = runtimes.installed("python3.12")
 OBJECTS = 100_000
 ROUNDS = 5
-# What is measured, against what, and how much of that it may take.
+# The measured pass, its reference, and the largest allowed ratio.
 TARGETS = (
     ("reconciliation", "baseline", 0.3),
     ("reconciliation", "oss2_lists", 0.45),

@@ -26,6 +26,8 @@ _SETTLED = 15 * 60
 
 @dataclass(frozen=True)
 class Summary:
+    """An object of a listing."""
+
     name: str
     etag: str
     size: int

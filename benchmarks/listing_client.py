@@ -1,8 +1,8 @@
-"""Passes of reconcile, the baseline, compare and a standstill, and oss2's mere listing of the source, in turn:
-`python -S -s listing_client.py PATH OBJECTS ROUNDS`.
+"""Passes of reconcile, its baseline, compare and standstill in turn, and oss2's listing of the source.
 
-PATH is where modules are looked for, as in PYTHONPATH. The clouds' answers are in memory. Prints a JSON object: CPU
-microseconds for each object, of each round. Nothing but the runtime's libraries is at hand.
+`python -S -s listing_client.py PATH OBJECTS ROUNDS` prints a JSON object with the CPU microseconds for each object, by
+round. PATH has the modules, as PYTHONPATH does. The clouds' answers are in memory, and only the runtime's libraries are
+available.
 """
 
 import io
@@ -53,8 +53,10 @@ SINCE = datetime(2020, 1, 1, tzinfo=timezone.utc)
 
 
 class Clouds(requests.adapters.BaseAdapter):
-    """A bucket, the log bucket with a success record of each object but every hundredth, which failed, and the
-    destination, which has all of them."""
+    """The source, the log bucket and the destination, which has all objects.
+
+    Each hundredth object has a failed record, the others have success records.
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""Two answering servers at a set distance: a request costs one round trip, a new TCP connection one more, and its TLS
-handshake another, as on a real network. `python -m benchmarks.network MILLISECONDS [CERTIFICATE]` serves until its
-standard input ends, and first prints the port of OMS and of OSS.
+"""Two servers at a set distance, `python -m benchmarks.network MILLISECONDS [CERTIFICATE]`.
 
-The servers take everything, and hold nothing that could be read: what is measured is the client.
+A request costs one round trip, a new TCP connection another, and its TLS handshake a third, as on a real network. The
+program prints the ports of OMS and OSS, and serves until its standard input ends. The servers accept each write and
+store nothing, because only the client is measured.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Network:
         self.counts: Counter[str] = Counter()
 
     async def open(self, name: str) -> int:
-        """Starts a server and the way to it; the port to connect to."""
+        """Start a server and the link to it; return the port of the link."""
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):

@@ -31,16 +31,16 @@ ROOT = Path(__file__).resolve().parent.parent
 OMS, OSS = "oms.cn-north-4.myhuaweicloud.com", "oss-cn-hangzhou-internal.aliyuncs.com"
 SERVER = "10.0.0.2"
 PARTITIONS = (70.0, 100.0, 135.0)
-# The time after which a kernel sends again, as over a way of 180 ms to and fro. It doubles each time. Of a socket that
-# was closed Linux sends for the last time before 102 s: with this one at 101 s, over a short way at 52 s.
+# The first retransmission timeout of a kernel, as with a round trip of 180 ms. It doubles each time. Linux sends for a
+# closed socket until 102 s: with this timeout the last time at 101 s, with a short round trip at 52 s.
 RTO = "380ms"
-# Of an invocation, where it ends the call: earlier than a read of OSS or OMS does.
+# The deadline of an invocation that ends a call, before the timeout of a read of OSS or OMS.
 DEADLINE = 4.0
 # An open socket sends once more at 204 s.
 THAWED_AFTER, WATCHED = 5.0, 80.0
-# An attempt that nobody gives up has arrived by then: a kernel gives up at 15 s, and a function makes none after 20 s.
+# The latest arrival of an attempt that is not given up: a kernel gives up at 15 s, a function begins none after 20 s.
 LAST_ATTEMPT = 22.0
-# The function opens connections anew that were idle for 30 s.
+# The function replaces connections that were idle for 30 s.
 MAX_IDLE = 25.0
 INSIDE = "PACKETS_INSIDE"
 
@@ -63,27 +63,25 @@ class Call(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """When a call was given up, and when it arrived for the last time, in seconds since the partition began; None: it
-    did not."""
+    """The times at which a call was given up and last arrived, in seconds since the partition began, or None."""
 
     call: Call
-    abandoned: float | None
+    ended: float | None
     arrived: float | None
 
     @property
     def is_late(self) -> bool:
-        return self.arrived is not None and self.arrived > (self.abandoned or LAST_ATTEMPT)
+        return self.arrived is not None and self.arrived > (self.ended or LAST_ATTEMPT)
 
 
 def calls(partition: float) -> list[Call]:
-    """The calls that are made in a partition."""
+    """Return the calls in a partition."""
     ends = [*itertools.product(("timeout", "deadline"), ("warm", "frozen")), ("nothing", "stopped")]
     return [Call(partition, what, *end) for what, end in itertools.product(("submit", "put", "delete"), ends)]
 
 
 class Program:
-    """A program in a network namespace of its own, whose lines of JSON are read while it runs; the first says that it
-    is ready."""
+    """A program in its own network namespace that prints lines of JSON; the first line reports that it is ready."""
 
     def __init__(self, *words: str, **environment: str) -> None:
         self._lines: queue.Queue[Any] = queue.Queue()
@@ -120,11 +118,11 @@ class Program:
         self._process.stdin.flush()
 
     def read(self, number: int) -> list[Any]:
-        """Wait for so many lines."""
+        """Wait for `number` lines."""
         return [self._lines.get(timeout=60) for _ in range(number)]
 
     def read_all(self) -> list[Any]:
-        """The lines that it has printed since."""
+        """Return the lines that are printed but not read."""
         return [self._lines.get() for _ in range(self._lines.qsize())]
 
     def close(self) -> None:
@@ -159,7 +157,7 @@ def _outer() -> list[str]:
 def programs(
     code: Path, runtime: str, deadline: float, partitions: Sequence[float]
 ) -> Iterator[tuple[Program, dict[str, Program]]]:
-    """The server, and the clients by the links that lead to them."""
+    """Start the server and the clients; return them, the clients by their links."""
     python = runtimes.installed(runtime)
     with TemporaryDirectory() as folder, ExitStack() as stack:
         certificate = make_certificate(Path(folder), OMS, f"photos-oms-log.{OSS}")
@@ -219,8 +217,8 @@ def measure(partitions: Sequence[float], code: Path, runtime: str, deadline: flo
         time.sleep(watched)
         requests, lines = server.read_all(), [line for client in clients.values() for line in client.read_all()]
     arrived = {call.name: line["at"] - began for line in requests for call in every if call.name in line["text"]}
-    abandoned = {line["call"]: line["ended"] - began for line in lines if line["failure"]}
-    return [Outcome(call, abandoned.get(call.name), arrived.get(call.name)) for call in every]
+    ended = {line["call"]: line["ended"] - began for line in lines if line["failure"]}
+    return [Outcome(call, ended.get(call.name), arrived.get(call.name)) for call in every]
 
 
 def main() -> int:
@@ -244,10 +242,10 @@ def main() -> int:
 
 def _line(outcome: Outcome) -> str:
     call, arrived = outcome.call, outcome.arrived
-    abandoned = "not given up" if outcome.abandoned is None else f"given up at {outcome.abandoned:5.1f} s"
+    ended = "not given up" if outcome.ended is None else f"given up at {outcome.ended:5.1f} s"
     arrival = "did not arrive" if arrived is None else f"arrived at {arrived:5.1f} s{': LATE' * outcome.is_late}"
     title = f"partition of {call.partition:3g} s  {call.what:6}  ended by {call.ended_by:8}  {call.state:7}"
-    return f"{title}  {abandoned:18}  {arrival}"
+    return f"{title}  {ended:18}  {arrival}"
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Instances of the function whose calls are given up while packets are lost: `python -S -s packets_client.py CODE
-LIBRARIES SERVER SECONDS CALL...`, each CALL in a process of its own, written as `packets.Call.name` writes it.
+"""Instances of the function whose calls are given up while packets are lost.
 
-Each line of standard input takes all of them a step on: make a call that opens the connection; make the call that is
-given up; thaw. Prints a line of JSON when it is ready, and one for each call that ended. Standard library only, like
-Function Compute's own process around a function.
+`python -S -s packets_client.py CODE LIBRARIES SERVER SECONDS CALL...` runs each CALL, a `packets.Call.name`, in its own
+process. Each line of standard input starts the next step of all processes: a call that opens the connection, the call
+that is given up, a thaw. It prints a line of JSON when it is ready, and a line for each ended call. It uses only the
+standard library, like Function Compute's own process around a function.
 """
 
 import importlib

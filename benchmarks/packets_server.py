@@ -1,8 +1,7 @@
-"""OMS and OSS as far as calls that write need them, over TLS: `python -m benchmarks.packets_server ADDRESS CERTIFICATE`
-serves until it is killed.
+"""OMS and OSS for calls that write, over TLS.
 
-Prints a line of JSON when it is ready, and one for each request that has come whole: its moment on the machine's
-monotonic clock, and its text.
+`python -m benchmarks.packets_server ADDRESS CERTIFICATE` serves until it is killed. It prints a line of JSON when it is
+ready, and a line for each complete request: the time of the machine's monotonic clock, and the text.
 """
 
 from __future__ import annotations

@@ -26,8 +26,7 @@ INSTANCES = 80
 
 
 class Run(NamedTuple):
-    """Two reconcile passes over the same keys: the first one without marks, the second one with those of the first; and
-    a comparison with them."""
+    """A reconcile pass without marks, a second with the marks of the first, and a comparison, over the same keys."""
 
     space: KeySpace
     lanes: int

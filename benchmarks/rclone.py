@@ -28,7 +28,7 @@ from sandbox import Sandbox, runtimes
 
 OBJECTS, SIZE, A_FOLDER = 50_000, 32, 1_000
 ROUNDS = 5
-# Of what rclone check takes.
+# The largest allowed share of the time of `rclone check`.
 ALLOWED = {"compare": "0.80", "compare, with a proof of each": "1.00"}
 HOUR = 3600
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,7 +75,7 @@ def beside_rclone(console: Console) -> None:
 
 
 def find_rclone() -> str | None:
-    """The one beside this Python, where `make bench` puts it, or the machine's."""
+    """Return the path of rclone beside this Python, where `make bench` installs it, or of the machine's."""
     return shutil.which("rclone", path=str(Path(sys.executable).parent)) or shutil.which("rclone")
 
 
@@ -120,7 +120,7 @@ def rclone_check(rclone: str) -> dict[str, Took]:
 
 @contextmanager
 def serving(rclone: str, folder: Path) -> Iterator[str]:
-    """An S3 server whose buckets are the folders in `folder`, as a remote of rclone's."""
+    """Serve the folders in `folder` as buckets of an S3 server; return it as a remote of rclone."""
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
     serve = ["serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"]

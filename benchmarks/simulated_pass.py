@@ -32,8 +32,11 @@ _CALLS_AT_ONCE = 10
 
 
 class Job(NamedTuple):
-    """A job of passes: the size of its function; seconds of a whole vCPU for an object, and of waiting for a page; how
-    many long listings are read side by side, and how many that are nearly empty."""
+    """A job of passes.
+
+    `computing` is the CPU time of an object on a whole vCPU, `page` the wait for a page, both in seconds. `listings`
+    counts the long listings that a pass reads side by side, `short_listings` those that are nearly empty.
+    """
 
     cpu: float
     megabytes: int
@@ -43,35 +46,34 @@ class Job(NamedTuple):
     short_listings: int
 
     def page_seconds(self, objects: int = _PAGE) -> float:
-        """How long a page takes that is worked on while the next one is waited for."""
+        """Return the seconds of a page, which is processed while the next page loads."""
         return max(self.page, objects * self.computing / self.cpu) if objects else 0.0
 
 
-# On a core of the machine on which this was written an object of reconcile took 7 microseconds, and one of compare 12
-# (18 and 31 key by key; benchmarks.listing): twice that, because a vCPU is half a core, and as much as 24 for TLS and
-# HTTP, 36 where there are three long listings. Of compare a page takes longer, because OBS answers over the internet.
+# On a core of the author's machine an object took 7 microseconds in reconcile and 12 in compare (18 and 31 key by key;
+# benchmarks.listing). That is doubled, because a vCPU is half a core; TLS and HTTP add 24 microseconds, with three long
+# listings 36. A page of compare takes longer, because OBS answers over the internet.
 RECONCILE = Job(0.5, 512, 0.000038, 0.1, 2, 1)
 COMPARE = Job(1.0, 1024, 0.00006, 0.12, 3, 2)
 
-# What a worker does: it yields for how many seconds it is busy, and goes on after them.
+# The steps of a worker, each by its seconds.
 _Worker = Generator[float, None, None]
 
 
 @dataclass(eq=False)
 class KeyRange:
-    """A range of a pass: the keys at the places from `place` to `end` are still to be done. `until` is "" where it has
-    no limit."""
+    """A range of a pass, with the keys from `place` to `end` left to do; `until` is empty if the range has no limit."""
 
     place: int
     end: int
     until: str = ""
     marks: Marks = field(default_factory=Marks)
-    # How often what it is of was halved.
+    # The number of splits above the range.
     depth: int = 0
     halves: tuple[KeyRange, ...] = ()
 
     def fold(self) -> Marks:
-        """The marks of all that the range was: its own, then those of the halves of what was left of it."""
+        """Return the marks of the whole range: its own, then those of its halves."""
         folded = self.marks
         for half in self.halves:
             folded = Marks([*folded, *half.fold()])
@@ -105,7 +107,7 @@ class SimulatedPass:
         assert sum(mark.objects for mark in self.marks) == len(space)
 
     def dollars(self) -> float:
-        """The price of its invocations and requests."""
+        """Return the price of the invocations and requests."""
         function = dollars_for_function(self.invocations, self.billed_seconds, self.job.cpu, self.job.megabytes)
         return function + self.calls.total() * DOLLARS_A_REQUEST
 
@@ -203,7 +205,7 @@ class SimulatedPass:
         return middle_of(self._space.key(half.place - 1) if half.place else "", half.until, self._before)
 
     def _may_split(self, key_range: KeyRange) -> bool:
-        """Whether a lane is free, and half of the range is worth an invocation, as far as that is known."""
+        """Return True if a lane is free, and half of the range is worth an invocation."""
         return len(self._open) < self._lanes and self._is_large(key_range)
 
     def _is_large(self, key_range: KeyRange) -> bool:
@@ -212,8 +214,7 @@ class SimulatedPass:
         return not marks or expected_objects(after, key_range.until, marks) >= WORTH_SPLITTING
 
     def _walk(self, key_range: KeyRange, pages: int) -> float:
-        """Walk through so many pages at most. Returns how long that takes: each page is asked for while the one before
-        is worked on."""
+        """Walk through at most `pages` pages; return the seconds. A page loads while the previous is processed."""
         begin = key_range.place
         key_range.place = min(begin + pages * _PAGE, key_range.end)
         full, remainder = divmod(key_range.place - begin, _PAGE)
@@ -223,19 +224,19 @@ class SimulatedPass:
         return self.job.page + full * self.job.page_seconds() + self.job.page_seconds(remainder)
 
     def _marks(self, begin: int, end: int) -> list[KeyMark]:
-        """Marks as `Marks.add` leaves them of the keys at these places."""
+        """Return the marks that `Marks.add` makes of the keys at these places."""
         step = -(-(end - begin) // MAX_MARKS)
         ends = [*range(begin, end, step), end]
         return [KeyMark(self._space.key(upper - 1), upper - lower) for lower, upper in pairwise(ends)]
 
     def _find_nothing(self) -> _Worker:
-        """An event that wakes a worker in vain."""
+        """Yield the seconds of an event that wakes a worker in vain."""
         yield self._start() + self._call("LIST")
 
     def _start(self) -> float:
         return self._random.uniform(*START_SECONDS)
 
     def _call(self, kind: str, times: int = 1) -> float:
-        """So many calls side by side."""
+        """Count `times` calls side by side; return their seconds."""
         self.calls[kind] += times
         return CALL_SECONDS

@@ -66,7 +66,7 @@ class Field:
         if tls:
             certificate = make_certificate(folder)
             arguments.append(str(certificate))
-            # What every client trusts, and this one: where requests looks for it by itself, which is the fastest way.
+            # The usual certificates and the server's, in the file that requests reads by default, the fastest way.
             self._bundle.write_bytes((LIBRARIES / "certifi" / "cacert.pem").read_bytes() + certificate.read_bytes())
             for kind in ("plain", "compiled"):
                 shutil.copytree(LIBRARIES / "certifi", folder / kind / "certifi")
@@ -201,8 +201,10 @@ def machine() -> str:
 
 
 def warm(field: Field) -> dict[str, Any]:
-    """Seconds and CPU seconds of an event of one key on open connections; the first event opens them. `due`: seconds of
-    ours where the mark of a closed project has to be asked for."""
+    """Return the seconds and CPU seconds of an event of one key on open connections, which the first event opens.
+
+    `due` has the seconds of our function if it has to read the mark of a closed project.
+    """
     seconds, cpu, p99, floors = Pair([], []), Pair([], []), Pair([], []), []
     due: list[float] = []
     times = WARM_EVENTS if field.milliseconds < 50 else WARM_EVENTS // 4

@@ -47,7 +47,10 @@ async function preInit(paths) {
     const problems = checkFolder(paths.appPath);
     if (isUnattended) problems.push(...checkGiven(readQuestions(), given));
     if (problems.length > 0) fail(problems, paths);
-    if (!isUnattended) sayNeeds();
+    if (!isUnattended) {
+      sayNeeds();
+      proposeAnswers(paths);
+    }
   } catch (error) {
     fail([error.message], paths);
   }
@@ -97,6 +100,42 @@ async function postInit({ artTemplate, ...paths }) {
 
 function readQuestions() {
   return JSON.parse(fs.readFileSync(path.join(__dirname, "questions.json"), "utf8"));
+}
+
+/** The answers of the newest project in a folder beside this one; undefined if there is none. */
+function neighbour(appPath) {
+  const parent = path.dirname(path.resolve(appPath));
+  const projects = fs
+    .readdirSync(parent)
+    .map((name) => path.join(parent, name, "answers.json"))
+    .filter((file) => fs.existsSync(file))
+    .map((file) => ({ file, written: fs.statSync(file).mtimeMs }))
+    .sort((first, second) => second.written - first.written);
+  if (projects.length === 0) return undefined;
+  return { folder: path.dirname(projects[0].file), answers: JSON.parse(fs.readFileSync(projects[0].file, "utf8")) };
+}
+
+/** Make the regions of a project beside this one the defaults of the questions, which the tool reads after this hook. */
+function proposeAnswers({ appPath, tempAppPath }) {
+  const beside = neighbour(appPath);
+  if (beside === undefined) return;
+  const file = path.join(tempAppPath, "publish.yaml");
+  let manifest = fs.readFileSync(file, "utf8");
+  for (const name of ["region", "destinationRegion"]) {
+    const { enum: choices } = readQuestions().properties[name];
+    const answer = beside.answers[name];
+    const line = new RegExp(`(\\n    ${name}:\\n(?:      .*\\n)*?      default: ).*`);
+    if (choices.includes(answer)) manifest = manifest.replace(line, (_, before) => `${before}${answer}`);
+  }
+  fs.writeFileSync(file, manifest);
+  const { region, destinationRegion } = beside.answers;
+  const settings = path.join(beside.folder, "s.yaml");
+  const [, access] = (fs.existsSync(settings) && /^access: *"?([\w-]+)/m.exec(fs.readFileSync(settings, "utf8"))) || [];
+  say(
+    `The regions of ${beside.folder} are proposed: ${region} and ${destinationRegion}.`,
+    `默认采用 ${beside.folder} 的地域和区域：${region}、${destinationRegion}。`,
+  );
+  if (access) say(`Its keys of Alibaba Cloud: -a ${access}\n`, `其阿里云密钥别名：-a ${access}\n`);
 }
 
 /** The last value of an option of `s init`, which runs in this process; undefined where it is not given. */

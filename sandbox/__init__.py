@@ -18,7 +18,7 @@ __all__ = ["Sandbox"]
 
 
 def __getattr__(name: str) -> object:
-    """The sandbox is imported by whom it is for: what stands in for a command starts a hundred times in a test."""
+    """Import the sandbox on its first use, because stand-ins for commands start a hundred times in a test."""
     if name != "Sandbox":
         raise AttributeError(name)
     from sandbox.sandbox import Sandbox

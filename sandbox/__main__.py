@@ -1,4 +1,4 @@
-"""Run both clouds and the whole project until Ctrl-C, for playing: what is uploaded is forwarded, timers strike."""
+"""Both clouds and the whole project until Ctrl-C, for playing: uploads are forwarded, timers strike."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ print(records)
 
 
 def calls_per_second(text: str) -> float:
-    """An argument of the command line; argparse shows the message of its errors."""
+    """Read an argument of the command line; argparse prints the message of its errors."""
     rate = _number(text)
     if not 0 < rate < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is no rate: give calls a second, more than 0, such as 5")
@@ -69,7 +69,7 @@ def _number(text: str) -> float:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     options = argparse.ArgumentParser(
         prog="python -m sandbox",
         description="Runs a simulated OSS, OMS and Function Compute on this machine, with the project in them, until"
@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def snippet(box: Sandbox) -> str:
-    """What uploads an object and shows its record, in Python with `oss2`."""
+    """Return a program that uploads an object and prints its record, in Python with `oss2`."""
     key_id, secret = box.user_credentials
     return SNIPPET.format(
         key_id=key_id,
@@ -120,7 +120,7 @@ def snippet(box: Sandbox) -> str:
 
 
 def introduce(box: Sandbox, console: Console, address: str, project: Path) -> None:
-    """Print what to type. With two lines about the project, and the prompt, it fits a terminal of 24 lines."""
+    """Print commands to type. With two lines about the project, and the prompt, they fit 24 lines."""
     console.out(
         f"Bucket {box.source_bucket} of OSS is copied to bucket {box.destination_bucket} of OBS. In another terminal:\n"
     )
@@ -148,7 +148,7 @@ def watch(box: Sandbox, console: Console) -> None:
 
 
 def describe(invocation: Invocation, totals: Totals) -> Iterator[str]:
-    """Describe an invocation: a line for each failed key, and one for the keys that it submitted."""
+    """Describe an invocation: a line for each failed key, and a line for the keys that it submitted."""
     for text in invocation.logs:
         line = parse_line(text)
         if "reason" in line:
@@ -173,7 +173,7 @@ class Totals:
         self._by_pass: dict[str, tuple[int, int]] = {}
 
     def added(self, line: Mapping[str, Any]) -> tuple[int, int]:
-        """Return how many keys were accepted, and how many failed, since the last line of the same pass."""
+        """Return the numbers of accepted and failed keys since the last line of the pass."""
         accepted, failed = line["accepted"], line["failed"]
         if "pass" not in line:
             return accepted, failed

@@ -1,18 +1,19 @@
-"""How `python3 ops.py` of a rendered project asks a running sandbox instead of the Serverless Devs tool: by HTTP, at an
-address that it finds in the environment variable OSS_OMS_SYNC_SANDBOX.
+"""An HTTP server by which `python3 ops.py` of a rendered project asks a running sandbox, not the tool.
+
+The environment variable OSS_OMS_SYNC_SANDBOX holds its address.
 
     POST /invoke/<function>             the payload as body; answers {"answer": ...}, or {"error": {"errorType",
                                         "errorMessage"}} if the function raised
-    POST /keep                          a secret, as the tool's store keeps it: its name and value
-    POST /kept                          {"keys": the names of those}
-    POST /forget                        takes one away, by its name
-    POST /account/<alias>               {"account": whose the tool's keys of that alias are}
-    POST /endpoints                     where the clouds are, by the names of the functions' settings
-    POST /remove/<function>/<trigger>   takes a trigger away; answers {}
+    POST /keep                          a secret for the tool's store: its name and value
+    POST /kept                          answers {"keys": the names of the secrets}
+    POST /forget                        the name of a secret to remove
+    POST /account/<alias>               answers {"account": the account of the tool's keys of that alias}
+    POST /endpoints                     answers the addresses of the clouds, by the names of the functions' settings
+    POST /remove/<function>/<trigger>   removes a trigger; answers {}
     POST /deploy/<function>/<trigger>   puts it back; answers {}
-    POST /ahead                         how far the sandbox's clock is ahead of the machine's: {"ahead": seconds}
-    POST /say                           a line for the prompt (`Prompt`) as body; answers in plain text what it says
-    POST /later/<seconds>               moves it on by so much (`Sandbox.let_pass`); answers {}
+    POST /ahead                         answers {"ahead": the seconds that the sandbox's clock is ahead}
+    POST /say                           a line for the prompt (`Prompt`) as body; answers its output in plain text
+    POST /later/<seconds>               moves the clock on (`Sandbox.let_pass`); answers {}
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ _PATIENCE = 60.0
 
 @contextmanager
 def asked(box: Sandbox) -> Iterator[str]:
-    """The address at which `box` can be asked meanwhile."""
+    """Yield the address at which `box` answers meanwhile."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
         def do_POST(self) -> None:
             payload = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -61,10 +62,7 @@ def asked(box: Sandbox) -> Iterator[str]:
 
 
 def answer_to(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object]:
-    """What a request is answered.
-
-    Raises LookupError for what is not there.
-    """
+    """Return the answer to a request; raise LookupError for an unknown path or name."""
     match path:
         case ["invoke", function]:
             done = box.fc.invoke(function, payload)

@@ -1,4 +1,4 @@
-"""Function Compute's API on loopback, as far as it tells of functions and their triggers.
+"""Function Compute's API on loopback, for lists of functions and their triggers.
 
 help.aliyun.com/zh/functioncompute/fc/developer-reference, version 2023-03-30: ListFunctions, ListTriggers; both rights
 are given for all resources only.
@@ -20,50 +20,53 @@ from sandbox.ram.limits import RamError
 from sandbox.ram.signature import verify_signature
 from sandbox.server.message import Request, Response
 
-_VERSION, _MOST = "2023-03-30", 100
+_VERSION, _MAX_PAGE = "2023-03-30", 100
 
 Triggers = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 class Functions(KeyedService):
-    """`deployed`: the triggers of each function of the sandbox, as s.yaml has them, by the name that it has in the
-    cloud; `others`: those of somebody else's functions."""
+    """The service of the API.
+
+    `deployed`: the triggers of each function of the sandbox, as s.yaml has them, by its name in the cloud; `others`:
+    those of functions outside the sandbox.
+    """
 
     def __init__(self, region: str, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(0, ssl_context)
         self.region = region
         self.deployed: Callable[[], Triggers] = dict
         self.others: dict[str, Sequence[Mapping[str, Any]]] = {}
-        # The rights that were asked for.
+        # The rights of all calls.
         self.actions: set[str] = set()
 
     def respond(self, request: Request) -> Response:
         number = str(uuid.uuid4()).upper()
         try:
-            told, status = self._respond(request), 200
+            answer, status = self._respond(request), 200
         except RamError as error:
-            told, status = {"Code": error.code, "Message": error.message, "RequestId": number}, error.status
+            answer, status = {"Code": error.code, "Message": error.message, "RequestId": number}, error.status
         headers = {"Content-Type": "application/json", "x-acs-request-id": number}
-        return Response(status, json.dumps(told).encode(), headers)
+        return Response(status, json.dumps(answer).encode(), headers)
 
     def _respond(self, request: Request) -> dict[str, Any]:
         caller = verify_signature(request, self.credential, self.skew)
         match = re.fullmatch(rf"/{_VERSION}/functions(?:/([^/]+)/triggers)?", request.raw_path)
         action = "ListTriggers" if match and match[1] else "ListFunctions"
-        given = [request.method, request.headers["x-acs-action"], request.headers["x-acs-version"], request.body]
-        if match is None or given != ["GET", action, _VERSION, b""]:
+        call = [request.method, request.headers["x-acs-action"], request.headers["x-acs-version"], request.body]
+        if match is None or call != ["GET", action, _VERSION, b""]:
             raise RamError("InvalidAction.NotFound", "The sandbox only lists functions and their triggers.", 404)
         self._check_parameters(request, action)
         self.actions.add(f"fc:{action}")
         if caller.denial(f"fc:{action}", "*"):
             raise RamError("AccessDenied", f"the caller is not authorized to perform `fc:{action}`", 403)
-        found = {**self.deployed(), **self.others}
+        functions = {**self.deployed(), **self.others}
         if not match[1]:
-            return self._page(request, "functions", [self._function(name) for name in sorted(found)])
+            return self._page(request, "functions", [self._function(name) for name in sorted(functions)])
         name = unquote(match[1])
-        if name not in found:
+        if name not in functions:
             raise RamError("FunctionNotFound", f"function '{name}' does not exist", 404)
-        return self._page(request, "triggers", [_trigger(one) for one in found[name]])
+        return self._page(request, "triggers", [_trigger(trigger) for trigger in functions[name]])
 
     def _check_parameters(self, request: Request, action: str) -> None:
         for name, _ in request.query:
@@ -72,21 +75,21 @@ class Functions(KeyedService):
         if len(request.query) > len(request.params):
             raise RamError("InvalidArgument", "a parameter is repeated")
 
-    def _page(self, request: Request, what: str, found: Sequence[Any]) -> dict[str, Any]:
+    def _page(self, request: Request, name: str, entries: Sequence[Any]) -> dict[str, Any]:
         limit, token = request.params.get("limit", "20"), request.params.get("nextToken")
-        if not re.fullmatch("[0-9]{1,3}", limit) or not 1 <= int(limit) <= _MOST:
-            raise RamError("InvalidArgument", f"limit is 1 to {_MOST}")
-        if token is not None and token not in map(str, range(1, len(found))):
+        if not re.fullmatch("[0-9]{1,3}", limit) or not 1 <= int(limit) <= _MAX_PAGE:
+            raise RamError("InvalidArgument", f"limit is 1 to {_MAX_PAGE}")
+        if token is not None and token not in map(str, range(1, len(entries))):
             raise RamError("InvalidArgument", "nextToken is none that was answered")
         start = int(token or 0)
         end = start + int(limit)
-        return {what: found[start:end], **({"nextToken": str(end)} if end < len(found) else {})}
+        return {name: entries[start:end], **({"nextToken": str(end)} if end < len(entries) else {})}
 
     def _function(self, name: str) -> dict[str, Any]:
         arn = f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{name}"
         return {"functionName": name, "functionArn": arn, "runtime": "python3.12", "handler": "index.handler"}
 
 
-def _trigger(given: Mapping[str, Any]) -> dict[str, Any]:
-    """As it was deployed, but with its configuration as text."""
-    return {**given, "triggerConfig": json.dumps(given["triggerConfig"]), "status": "OK"}
+def _trigger(trigger: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a trigger as it was deployed, but with its configuration as text."""
+    return {**trigger, "triggerConfig": json.dumps(trigger["triggerConfig"]), "status": "OK"}

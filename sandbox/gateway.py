@@ -1,7 +1,7 @@
-"""What Huawei's API gateway checks before a request reaches OMS or IAM: the signature, the clock, the rate.
+"""Checks of Huawei's API gateway in front of OMS and IAM: the signature, the clock, the rate.
 
-The signature is computed by the vendor's own signer (package huaweicloudsdkcore), as the support pages of the
-"API request signing guide" describe it.
+The signature is computed by the vendor's own signer (package huaweicloudsdkcore), as the support pages of the "API
+request signing guide" describe it.
 """
 
 from __future__ import annotations
@@ -47,8 +47,10 @@ def json_response(status: int, body: object) -> Response:
 def verify_signature(
     request: Request, find: Callable[[str], Credential | None], skew: Callable[[float], float]
 ) -> Credential:
-    """Whose request it is. Raises the GatewayError with which the gateway refuses it, if it does. `find` knows the
-    access keys, `skew` how many seconds ago a time was."""
+    """Return the caller; raise the GatewayError of a request that the gateway refuses.
+
+    `find` returns the credential of an access key, `skew` the age of a time in seconds.
+    """
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     if match is None:
         raise _unauthorized("authorization header is missing or malformed")
@@ -68,8 +70,8 @@ def verify_signature(
     return credential
 
 
-def _unauthorized(why: str) -> GatewayError:
-    return GatewayError(401, "APIGW.0301", f"Incorrect IAM authentication information: {why}")
+def _unauthorized(reason: str) -> GatewayError:
+    return GatewayError(401, "APIGW.0301", f"Incorrect IAM authentication information: {reason}")
 
 
 def _check_signed_headers(request: Request, signed: list[str], credential: Credential) -> None:
@@ -78,7 +80,7 @@ def _check_signed_headers(request: Request, signed: list[str], credential: Crede
         required.add("content-type")
     if credential.security_token is not None:
         required.add("x-security-token")
-    # They say whose account or project it is.
+    # They name the account or the project.
     required |= {"x-domain-id", "x-project-id"} & request.headers.keys()
     if not required <= set(signed):
         raise _unauthorized(f"not signed: {', '.join(sorted(required - set(signed)))}")
@@ -86,9 +88,9 @@ def _check_signed_headers(request: Request, signed: list[str], credential: Crede
         raise _unauthorized("a signed header was not sent")
 
 
-def _check_date(given: str, skew: Callable[[float], float]) -> None:
+def _check_date(date: str, skew: Callable[[float], float]) -> None:
     try:
-        signed_at = _seconds(given)
+        signed_at = _seconds(date)
     except ValueError:
         raise _unauthorized("x-sdk-date is not like 20060102T150405Z") from None
     if abs(skew(signed_at)) > _MAX_SKEW_SECONDS:
@@ -96,22 +98,22 @@ def _check_date(given: str, skew: Callable[[float], float]) -> None:
 
 
 @lru_cache
-def _seconds(given: str) -> float:
-    return datetime.strptime(given, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
+def _seconds(date: str) -> float:
+    return datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
 
 
 def _check_body_hash(request: Request) -> None:
-    """The signer takes a given hash on trust; a server that did so would take any body."""
-    given = request.headers.get("x-sdk-content-sha256")
+    """Check the hash of the body, which the signer trusts; a server that did so would accept any body."""
+    sent = request.headers.get("x-sdk-content-sha256")
     actual = hashlib.sha256(request.body).hexdigest()
-    unsigned = given == "UNSIGNED-PAYLOAD" and not request.headers.get("content-type", "").startswith(_JSON)
-    if given not in (None, actual) and not unsigned:
+    unsigned = sent == "UNSIGNED-PAYLOAD" and not request.headers.get("content-type", "").startswith(_JSON)
+    if sent not in (None, actual) and not unsigned:
         raise _unauthorized("x-sdk-content-sha256 does not match the body")
 
 
 def _sign(request: Request, signed: list[str], access_key: str, secret: str) -> str:
-    """The Authorization header that the vendor's signer makes of the request and its signed headers."""
-    # The signer looks for Content-Type in just this spelling.
+    """Return the Authorization header that the vendor's signer makes of the request and its signed headers."""
+    # The signer needs Content-Type in this spelling.
     headers = {name.title(): request.headers[name] for name in signed}
     sdk_request = SdkRequest(
         method=request.method,

@@ -1,4 +1,4 @@
-"""The access keys that a cloud's service takes, and what their holders may do."""
+"""Access keys of a cloud's service, and the rights of their holders."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _NOTHING: Mapping[str, str] = {}
 
 @dataclass(frozen=True)
 class Credential:
-    """An access key; with a security token it is a temporary one.
+    """An access key; with a security token it is a temporary key.
 
-    `policies`: those in force for its holder now; without them the holder may do anything. `holder`: what the account
-    calls whoever has it.
+    `policies`: those in force for its holder now; without them the holder may do anything. `holder`: its name in the
+    account.
     """
 
     secret: str
@@ -27,12 +27,12 @@ class Credential:
     holder: str = ADMINISTRATOR
 
     def denial(self, action: str, resource: str, about: Mapping[str, str] = _NOTHING) -> str:
-        """Why the holder may not do it, as in `policy.denial`; empty for who may."""
+        """Return the kind of the denial, as in `policy.denial`; empty if the holder has the right."""
         return denial(self.policies(), action, resource, about) if self.policies else ""
 
 
 class KeyedService(Service):
-    """A service that takes keys of its own, and those of the account's users.
+    """A service that accepts its own keys, and those of the account's users.
 
     `account` finds the latter by their identifiers.
     """
@@ -50,7 +50,7 @@ class KeyedService(Service):
         policies: Callable[[], Sequence[Document]] | None = None,
         holder: str = ADMINISTRATOR,
     ) -> None:
-        """Take a key, instead of what it was before."""
+        """Add a key, or replace it."""
         with self.lock:
             self._credentials[access_key] = Credential(secret, security_token, policies, holder)
 

@@ -1,8 +1,8 @@
-"""What policies allow: documents of RAM (Version 1), and of Huawei's IAM (5.0 for identity policies, 1.1 for roles).
+"""Policies: documents of RAM (Version 1), and of Huawei's IAM (5.0 for identity policies, 1.1 for roles).
 
 help.aliyun.com/zh/ram/user-guide/policy-structure-and-syntax; support.huaweicloud.com/usermanual-iam5, "Identity policy
-syntax". Elements that neither the clouds' documents for the project nor this evaluation know are refused where a
-document is stored, so that none is ever ignored.
+syntax". A document with an element that is not evaluated here is refused when it is stored, so no element is ever
+ignored.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ Document = Mapping[str, Any]
 
 _NOTHING: Mapping[str, str] = {}
 _ELEMENTS = {"Sid", "Effect", "Action", "Resource", "Condition"}
-# An operator's values of which one has to hold.
+# Operators of conditions; any of their values is enough.
 _OPERATORS: dict[str, Callable[[str, str], bool]] = {
-    "StringEquals": lambda pattern, given: pattern == given,
-    "StringLike": lambda pattern, given: _fits(pattern, given),
+    "StringEquals": lambda pattern, text: pattern == text,
+    "StringLike": lambda pattern, text: _fits(pattern, text),
 }
 _CONDITION_KEYS = {"oss:Prefix", "obs:prefix"}
 
 
 def denial(documents: Iterable[Document], action: str, resource: str, about: Mapping[str, str] = _NOTHING) -> str:
-    """Why policies do not allow an action: `ExplicitDeny`, which wins, or `ImplicitDeny`; empty if they allow it.
+    """Return why policies deny an action: `ExplicitDeny`, which wins, or `ImplicitDeny`; empty if they allow it.
 
-    `about`: what conditions may ask for, by their keys.
+    `about`: the values of conditions, by their keys.
     """
     effects = {
-        one["Effect"]
+        statement["Effect"]
         for document in documents
-        for one in document["Statement"]
-        if _concerns(one, document["Version"], action, resource, about)
+        for statement in document["Statement"]
+        if _concerns(statement, document["Version"], action, resource, about)
     }
     return "ExplicitDeny" if "Deny" in effects else "" if "Allow" in effects else "ImplicitDeny"
 
 
 def parse(text: str, version: str) -> dict[str, Any]:
-    """A policy document. Raises ValueError for one that is none, or that says what is not evaluated here."""
+    """Return a policy document; raise ValueError if it is malformed, or not evaluated here."""
     document = json.loads(text)
     if (
         not isinstance(document, dict)
@@ -50,13 +50,13 @@ def parse(text: str, version: str) -> dict[str, Any]:
         raise ValueError(f"a document has a Statement and the Version {version}")
     if not isinstance(document["Statement"], list) or not document["Statement"]:
         raise ValueError("Statement is a list")
-    for one in document["Statement"]:
-        _check(one, version)
+    for statement in document["Statement"]:
+        _check(statement, version)
     return document
 
 
 def parse_trust(text: str) -> dict[str, Any]:
-    """Who may take a role on. Raises ValueError for a document that does not say it."""
+    """Return a trust policy, which names who may take a role on; raise ValueError if it is malformed."""
     document = json.loads(text)
     statements = document.get("Statement") if isinstance(document, dict) and document.get("Version") == "1" else None
     if not isinstance(statements, list) or not statements:
@@ -76,7 +76,7 @@ def _check(statement: Any, version: str) -> None:
     if "Resource" not in statement and version == "1":
         raise ValueError("a statement of RAM names its Resource")
     for name in ("Action", "Resource"):
-        if not all(isinstance(one, str) and one for one in _listed(statement.get(name, "*"))):
+        if not all(isinstance(text, str) and text for text in _listed(statement.get(name, "*"))):
             raise ValueError(f"{name} is a text, or a list of them")
     for operator, keys in statement.get("Condition", {}).items():
         if operator not in _OPERATORS or not set(keys) <= _CONDITION_KEYS:
@@ -87,20 +87,20 @@ def _concerns(statement: Mapping[str, Any], version: str, action: str, resource:
     # Huawei's two models write the same action with and without a capital: obs:bucket:ListBucket, listBucket.
     fold = (lambda text: text) if version == "1" else str.lower
     return (
-        any(_fits(fold(one), fold(action)) for one in _listed(statement["Action"]))
-        and any(_fits(_place(one, version), resource) for one in _listed(statement.get("Resource", "*")))
+        any(_fits(fold(pattern), fold(action)) for pattern in _listed(statement["Action"]))
+        and any(_fits(_place(pattern, version), resource) for pattern in _listed(statement.get("Resource", "*")))
         and all(
-            name in about and any(_OPERATORS[operator](one, about[name]) for one in _listed(wanted))
+            name in about and any(_OPERATORS[operator](pattern, about[name]) for pattern in _listed(patterns))
             for operator, keys in statement.get("Condition", {}).items()
-            for name, wanted in keys.items()
+            for name, patterns in keys.items()
         )
     )
 
 
 def _place(pattern: str, version: str) -> str:
-    """A resource's service is written in capitals by the older pages of Huawei: OBS:*:*:bucket:name."""
-    service, colon, rest = pattern.partition(":")
-    return pattern if version == "1" else f"{service.lower()}{colon}{rest}"
+    """Return a resource with its service in small letters: older pages of Huawei write OBS:*:*:bucket:name."""
+    service, colon, path = pattern.partition(":")
+    return pattern if version == "1" else f"{service.lower()}{colon}{path}"
 
 
 def _listed(value: Any) -> Iterator[Any]:
@@ -113,5 +113,7 @@ def _fits(pattern: str, text: str) -> bool:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """`*` is any text, `?` any character."""
-    return re.compile("".join({"*": ".*", "?": "."}.get(one, re.escape(one)) for one in pattern), re.DOTALL)
+    """Compile a pattern: `*` is any text, `?` any character."""
+    return re.compile(
+        "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern), re.DOTALL
+    )

@@ -1,4 +1,4 @@
-"""What one can do to a running sandbox: at the prompt of `make sandbox`, or from another shell by HTTP (`asking`)."""
+"""Commands to a running sandbox: at the prompt of `make sandbox`, or from another shell by HTTP (`asking`)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from sandbox.server.faults import Fault
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _EVENTS = {"lost": EventFault.lost(), "twice": EventFault.twice(), "well": None}
-# Two parts of one object, the first as large as OSS asks at least.
+# The size of each part, the minimum of OSS.
 _PART_BYTES = 100 * 1024
 
 
 class _MisuseError(Exception):
-    """The words are none that the command takes."""
+    """An error of the words of a command."""
 
 
 class Prompt(cmd.Cmd):
-    """One command a method; its docstring is its help."""
+    """A prompt whose methods are commands; the docstring of each is its help."""
 
     prompt = "sandbox> "
 
@@ -34,7 +34,7 @@ class Prompt(cmd.Cmd):
         self._box = box
 
     def answer(self, line: str) -> str:
-        """Do what a line says, and return what there is to say of it."""
+        """Do a command, and return its output."""
         self.stdout = io.StringIO()
         self.onecmd(line)
         return self.stdout.getvalue()
@@ -160,10 +160,10 @@ class Prompt(cmd.Cmd):
         """quit: end the sandbox, and keep nothing"""
         return True
 
-    do_EOF = do_quit  # noqa: N815 (the name that the library gives it)
+    do_EOF = do_quit  # noqa: N815 (the library's name)
 
     def onecmd(self, line: str) -> bool:
-        """See Cmd: whether to end. A misuse is told, and ends nothing."""
+        """Do a command and return whether it ends the prompt; print a misuse."""
         try:
             return bool(super().onecmd(line))
         except (_MisuseError, ValueError) as error:  # ValueError: an open quotation mark
@@ -171,11 +171,11 @@ class Prompt(cmd.Cmd):
             return False
 
     def default(self, line: str) -> None:
-        """See Cmd: there is no such command."""
+        """Raise the error of an unknown command."""
         raise _MisuseError(f"There is no command {line.split()[0]}.")
 
     def emptyline(self) -> bool:
-        """See Cmd, which would do again what was done last."""
+        """Do nothing, while Cmd would repeat the last command."""
         return False
 
     def _switch(self, name: str, line: str) -> None:
@@ -192,18 +192,18 @@ class Prompt(cmd.Cmd):
         print(text, file=self.stdout)
 
 
-def _words(line: str, least: int, most: int) -> list[str]:
-    return _checked(shlex.split(line), least, most)
+def _words(line: str, minimum: int, maximum: int) -> list[str]:
+    return _checked(shlex.split(line), minimum, maximum)
 
 
-def _checked(words: list[str], least: int, most: int) -> list[str]:
-    if not least <= len(words) <= most:
-        raise _MisuseError(f"{len(words)} words are too {'few' if len(words) < least else 'many'}.")
+def _checked(words: list[str], minimum: int, maximum: int) -> list[str]:
+    if not minimum <= len(words) <= maximum:
+        raise _MisuseError(f"{len(words)} words are too {'few' if len(words) < minimum else 'many'}.")
     return words
 
 
-def _cloud_and(line: str, least: int, most: int) -> Sequence[str]:
-    """The cloud that is named first, which is OSS if none is, and the other words."""
+def _cloud_and(line: str, minimum: int, maximum: int) -> Sequence[str]:
+    """Return the cloud that is named first, by default OSS, and the other words."""
     words = shlex.split(line)
     cloud = words.pop(0) if words[:1] in (["oss"], ["obs"]) else "oss"
-    return [cloud, *_checked(words, least, most)]
+    return [cloud, *_checked(words, minimum, maximum)]

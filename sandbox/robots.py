@@ -1,4 +1,4 @@
-"""The webhooks of chats, as strict as what their pages say they take.
+"""The webhooks of chats, as strict as their pages.
 
 Written from "Custom robot access" (open.dingtalk.com), "Use bots in groups" (open.feishu.cn), "Group robots"
 (developer.work.weixin.qq.com) and "Sending messages using incoming webhooks" (docs.slack.dev).
@@ -14,16 +14,18 @@ from typing import NamedTuple
 from sandbox.server.message import Request, Response
 from sandbox.server.service import Service
 
-# What the robots of DingTalk and Feishu want to see in each message.
+# The keyword that the robots of DingTalk and Feishu require in each message.
 KEYWORD = "oss-oms-sync"
-# What they answer to what people then see.
+# The answer to a message that is shown.
 _SHOWN = Response(200, b'{"errcode":0,"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}')
 _OK, _NO_CONTENT = Response(200, b"ok"), Response(204)
 
 
 class Robots(Service):
-    """The robots of all chats, each by its host's name; any other host is a webhook that takes JSON. `took`: the
-    messages that people see."""
+    """The robots of all chats, each by its host's name; any other host is a webhook for JSON.
+
+    `took`: the messages that people see.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,12 +42,12 @@ class Robots(Service):
 
     @property
     def texts(self) -> list[str]:
-        """What people read."""
+        """The texts that people read."""
         return list(map(text_of, self.took))
 
 
 def _content(body: bytes, kind: str, part: str, name: str) -> str | None:
-    """The text in {kind: "text", part: {name: text}}; None if it is anything else."""
+    """Return the text in {kind: "text", part: {name: text}}; None for any other body."""
     try:
         value = json.loads(body.decode("utf-8"))
         text = value[part][name]
@@ -86,19 +88,19 @@ def _slack(body: bytes) -> Response:
     text = value.get("text")
     if value != {"text": text}:
         return Response(400, b"invalid_payload")
-    # What is not escaped would be a link or a mention of everybody.
+    # Unescaped characters would make a link or a mention of everybody.
     if not text or re.search(r"[<>]|&(?!amp;|lt;|gt;)", text):
         return Response(400, b"no_text")
     return _OK
 
 
 def _any_other(body: bytes) -> Response:
-    known = {"project", "task", "source", "verdict", "before", "since", "at", "text", "next", "waiting", "oldest"}
-    return _NO_CONTENT if json.loads(body).keys() >= known else Response(400)
+    fields = {"project", "task", "source", "verdict", "before", "since", "at", "text", "next", "waiting", "oldest"}
+    return _NO_CONTENT if json.loads(body).keys() >= fields else Response(400)
 
 
 class Robot(NamedTuple):
-    """Where the robots of a chat are, what follows the host in an address, before the token, and what they answer."""
+    """The robots of a chat: their host, the path before the token, and their answers."""
 
     host: str
     path: str
@@ -120,7 +122,7 @@ ROBOTS = {
 
 
 def text_of(body: bytes) -> str:
-    """What people read in a message, whatever its form."""
+    """Return the text that people read in a message of any form."""
     value = json.loads(body)
     for part in ("text", "content"):
         if isinstance(value.get(part), dict):

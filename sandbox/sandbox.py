@@ -1,4 +1,4 @@
-"""The world that the template is deployed in: both clouds, Function Compute, and what they have in common."""
+"""The world of a deployed template: both clouds, Function Compute, and their connections."""
 
 from __future__ import annotations
 
@@ -73,8 +73,11 @@ class Sandbox:
         forks: bool = False,
         bare: bool = False,
     ) -> None:
-        """`forks`: instances of the template's code start warm, which hides what its import takes. `bare`: there are
-        only the source bucket and the administrators, as before `ops.py setup`."""
+        """Create both clouds and Function Compute.
+
+        `forks`: instances of the template's code start warm, which hides the time of its import. `bare`: only the
+        source bucket and the administrators exist, as before `ops.py setup`.
+        """
         self._ground, instances = self._stands_on(Forks if forks else Processes)
         self.oss = Oss(self.region, ssl_context=ssl_context)
         self.oms = Oms(ssl_context=ssl_context)
@@ -88,26 +91,26 @@ class Sandbox:
         self.oss.account = self.functions.account = self.ram.find_key
         self.obs.account = self.oms.account = self.iam.find_key
         self.oms.sides, self.oms.projects = Sides(self.oss, self.obs), {self.project_id}
-        # Whether functions and triggers that are deployed from now on may only do what their roles may.
+        # True if functions and triggers that are deployed from now on have only the rights of their roles.
         self.binds_roles = False
         self._roles: dict[str, Credential] = {}
-        # The functions that a trigger or another function may not call, once for each event.
+        # The functions that a trigger or another function was not allowed to call, once for each event.
         self.not_invoked: list[str] = []
         self.fc = FunctionCompute(self.region, instances)
         self.fc.may_invoke = lambda caller, called: self._may_invoke(self._roles.get(caller), called)
         self._overwrite_mode: OverwriteMode = overwrite_mode
         self._bare = bare
-        # What the tool's store has, by the names that s.yaml gives.
+        # The secrets in the tool's store, by the names in s.yaml.
         self.secrets: dict[str, str] = {}
-        # Of the keys by which the tool deploys, as it shows it; empty if it has none.
+        # The account of the tool's keys, as it shows it; empty without keys.
         self.tool_account = ACCOUNT_ID
         self._http = oss2.Session()
         self._timers: dict[str, Timer] = {}
         # The names of each function's OSS triggers.
         self._triggers: defaultdict[str, set[str]] = defaultdict(set)
-        # By function and name.
+        # The deployed triggers by function and name.
         self._deployed: dict[tuple[str, str], Mapping[str, Any]] = {}
-        # The names that functions have here, by those that they have in the cloud.
+        # The names of functions here, by their names in the cloud.
         self._local_names: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -127,12 +130,12 @@ class Sandbox:
             self._http.session.close()
 
     def _stands_on(self, processes: type[Processes]) -> tuple[Ground, Instances]:
-        """Sockets, a clock that is moved by hand, and processes."""
+        """Return the base of this world: sockets, a clock that is moved by hand, and processes."""
         ground = LoopThread()
         return ground, processes(lambda: ground.ahead)
 
     def environment(self) -> dict[str, str]:
-        """The function's settings, as a user of the template sets them."""
+        """Return the function's settings, as a user of the template sets them."""
         access_key, secret_key = self.huawei_credentials
         return {
             "SYNC_URL": self.task.sync_url,
@@ -145,11 +148,11 @@ class Sandbox:
         }
 
     def endpoints(self) -> dict[str, str]:
-        """Where this machine's buckets are."""
+        """Return the addresses of this machine's buckets."""
         return {"OSS_ENDPOINT": self.oss.endpoint, "OBS_ENDPOINT": self.obs.endpoint}
 
     def all_endpoints(self) -> dict[str, str]:
-        """The same, with what only an administrator calls."""
+        """Return the addresses of the buckets, and of the services that only an administrator calls."""
         return {
             **self.endpoints(),
             "OMS_ENDPOINT": self.oms.endpoint,
@@ -171,10 +174,10 @@ class Sandbox:
     def deploy_project(
         self, folder: Path, called: str = "", secrets: Mapping[str, str] | None = None, **overrides: Any
     ) -> None:
-        """Deploy a rendered project as `s deploy` would: its s.yaml says all but where this machine's buckets are.
+        """Deploy a rendered project as `s deploy` would, with the addresses of this machine's buckets.
 
-        A function is named after its resource, with `called` in front where several projects are deployed. `secrets`
-        are in the tool's store beside the AK/SK. `overrides` are parameters of `create_function`, for all of them.
+        A function is named after its resource, with `called` in front if several projects are deployed. `secrets` are
+        in the tool's store beside the AK/SK. `overrides` are parameters of `create_function`, for all functions.
         """
         stored = {**dict(zip(("HW_AK", "HW_SK"), self.huawei_credentials, strict=True)), **(secrets or {})}
 
@@ -185,7 +188,7 @@ class Sandbox:
             self.deploy_resource(called + name, props, folder, **overrides)
 
     def deploy_resource(self, name: str, props: Mapping[str, Any], folder: Path, **overrides: Any) -> None:
-        """Deploy one function and its triggers by the properties that its component is handed; again, to change it."""
+        """Deploy a function and its triggers by the properties of its component; again, to change it."""
         config = props.get("asyncInvokeConfig", {})
         destination = config.get("destinationConfig", {}).get("onFailure", {}).get("destination", "")
         lifecycle = props.get("instanceLifecycleConfig", {})
@@ -207,15 +210,15 @@ class Sandbox:
             self._add_trigger(name, trigger)
 
     def _key_of(self, function: str, role: str) -> tuple[str, str, str]:
-        """The temporary key with which a function acts. Raises RamError where it may not take on the role."""
+        """Return the temporary key of a function; raise RamError if it may not take on the role."""
         taken = self._roles[function] = self.ram.take_on(role, "fc.aliyuncs.com")
         key = (f"STS.{uuid.uuid4().hex[:20]}", taken.secret, taken.security_token or "")
         self.oss.add_credentials(*key, taken.policies, taken.holder)
         return key
 
     def _may_invoke(self, caller: Credential | None, function: str) -> bool:
-        """Whether a role may call a function: whoever has none, anything."""
-        cloud_name = next((one for one, local in self._local_names.items() if local == function), function)
+        """Return whether a role may call a function; without a role, any function."""
+        cloud_name = next((name for name, local in self._local_names.items() if local == function), function)
         place = f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{cloud_name}"
         if caller is None or not caller.denial("fc:InvokeFunction", place):
             return True
@@ -225,7 +228,7 @@ class Sandbox:
     def restore_trigger(self, function: str, trigger: str) -> None:
         """Let a trigger that was deployed call its function again; nothing changes if it does.
 
-        Raises KeyError if there was none.
+        Raises KeyError if there was no such trigger.
         """
         self.remove_trigger(function, trigger)
         self._add_trigger(function, self._deployed[function, trigger])
@@ -236,13 +239,13 @@ class Sandbox:
         self.fc.remove_function(name)
 
     def remove_triggers(self, name: str) -> None:
-        """Let nothing call a function any more, except manually."""
+        """Remove all triggers of a function, which can still be called by hand."""
         self._timers.pop(name, None)
         for trigger in self._triggers.pop(name, ()):
             self.oss.remove_trigger(trigger)
 
     def remove_trigger(self, function: str, trigger: str) -> None:
-        """Let one trigger call a function no more; not an error if there is none, as with the cloud's tool."""
+        """Remove a trigger of a function; a missing trigger is no error, as with the cloud's tool."""
         name = f"{function}/{trigger}"
         if name in self._triggers[function]:
             self._triggers[function].remove(name)
@@ -252,7 +255,7 @@ class Sandbox:
             del self._timers[function]
 
     def _triggers_by_cloud_name(self) -> dict[str, list[Mapping[str, Any]]]:
-        """The triggers of the functions that were deployed as a project's, without those that were removed."""
+        """Return the present triggers of the functions that were deployed with a project."""
         return {
             cloud_name: [
                 trigger
@@ -283,8 +286,10 @@ class Sandbox:
         suffix: str = "",
         role: Credential | None = None,
     ) -> None:
-        """Let events of a bucket wake a function, as far as the role may call it: what it may not is lost. The names of
-        triggers are unique in their function only."""
+        """Let events of a bucket wake a function, if the role may call it; else the events are lost.
+
+        The names of triggers are unique only in their function.
+        """
         name = f"{function}/{trigger}"
 
         def wake(event: bytes) -> None:
@@ -295,17 +300,19 @@ class Sandbox:
         self._triggers[function].add(name)
 
     def now(self) -> float:
-        """The time of all that is in here, in seconds since 1970."""
+        """Return the time of the sandbox, in seconds since 1970."""
         return self._ground.now()
 
     @property
     def ahead(self) -> float:
-        """How far that is ahead of the machine's time, in seconds."""
+        """The seconds by which the sandbox's time is ahead of the machine's."""
         return self._ground.ahead
 
     def later(self, seconds: float) -> None:
-        """Move the clock on, which instances see with their next event; what is still to happen waits as long as it
-        would have."""
+        """Move the clock on; instances see it with their next event.
+
+        Later calls wait as long as before.
+        """
         self._ground.ahead += seconds
 
     def let_pass(self, seconds: float) -> None:
@@ -319,7 +326,7 @@ class Sandbox:
             self.tick(function)
 
     def tick(self, function: str) -> Invocation:
-        """Let the timer of a deployed function strike, and wait for what it wakes."""
+        """Let the timer of a deployed function strike, and wait for the function."""
         return self.fc.invoke(function, self._timers[function].event(self._ground.now()))
 
     def start_timers(self, times_as_often: float = 1) -> None:
@@ -335,7 +342,7 @@ class Sandbox:
             await asyncio.sleep(seconds)
 
     def answers(self) -> dict[str, str]:
-        """This world as answers to the questions of `s init`; what setup is to make is left empty."""
+        """Return the answers to the questions of `s init`; empty for resources that setup creates."""
         sync_url, access_key, secret_key = (
             ("", "", "") if self._bare else (self.task.sync_url, *self.huawei_credentials)
         )
@@ -352,8 +359,7 @@ class Sandbox:
         }
 
     def administrators(self) -> dict[str, str]:
-        """The keys of who may do everything in both accounts, by the names that the vendors' SDKs give them in the
-        environment."""
+        """Return the keys of both administrators by the names of the vendors' environment variables."""
         names = (
             "ALIBABA_CLOUD_ACCESS_KEY_ID",
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
@@ -363,7 +369,7 @@ class Sandbox:
         return dict(zip(names, (*self.user_credentials, *self.huawei_credentials), strict=True))
 
     def bucket(self, name: str) -> oss2.Bucket:
-        """A bucket as a user with credentials of their own sees it."""
+        """Return a bucket as a user with their own credentials sees it."""
         return oss2.Bucket(
             oss2.AuthV4(*self.user_credentials),
             self.oss.endpoint,
@@ -374,14 +380,14 @@ class Sandbox:
         )
 
     def wait_idle(self, timeout: float) -> None:
-        """Block until every event is handled and every accepted key is copied.
+        """Wait until every event is handled and every accepted key is copied.
 
-        What is late is waited for, what is held back is not.
+        That includes late events and copies, but not those that are withheld.
         """
         self._ground.call(self._idle(), timeout)
 
     async def _idle(self) -> None:
-        """What handles an event may write something, and the event of that may be late again."""
+        """Wait for events and copies; a function can write an object, whose event can be late again."""
         await self.fc.idle()
         clouds = (self.oss, self.oms, self.obs)
         while not all(cloud.settled for cloud in clouds):

@@ -1,6 +1,7 @@
-"""Both accounts as OMS sees them, with the access keys that it is given for a task.
+"""Both accounts as OMS sees them, with the access keys of a task.
 
-What it needs there: support.huaweicloud.com/oms_faq, "How do I obtain permissions for source and destination buckets".
+The rights that it needs: support.huaweicloud.com/oms_faq, "How do I obtain permissions for source and destination
+buckets".
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sandbox.oms.service import Account
 from sandbox.oss.service import Oss
 
 _LOOKS = ("oss:ListBuckets", "oss:GetBucketLocation", "oss:ListObjects")
-# No page of OMS's names it; OSS's page of RestoreObject does.
+# Named by OSS's page of RestoreObject, by no page of OMS.
 _RESTORES = "oss:RestoreObject"
 _LOOKS_THERE = ("obs:bucket:ListAllMyBuckets", "obs:bucket:GetBucketLocation", "obs:bucket:ListBucket")
 _WRITES_THERE = ("obs:object:GetObject", "obs:object:PutObject")
@@ -25,13 +26,16 @@ _WRITES_PARTS = ("obs:object:ListMultipartUploadParts",)
 
 
 class Sides:
-    """An OSS and an OBS, for the OMS between them. All methods raise the GatewayError with which OMS refuses."""
+    """An OSS and an OBS, for the OMS between them.
+
+    All methods raise the GatewayError with which OMS refuses.
+    """
 
     def __init__(self, oss: Oss, obs: Obs) -> None:
         self._oss, self._obs = oss, obs
 
     def region_of(self, cloud: str, keys: Account, bucket: str) -> str:
-        """In which region a bucket is. Huawei's own cloud is called HEC."""
+        """Return the region of a bucket. Huawei's own cloud is called HEC."""
         if cloud == "HEC":
             self._look(_credential(self._obs, keys), _LOOKS_THERE[1:2], bucket)
             return self._obs.bucket(bucket).region
@@ -41,7 +45,7 @@ class Sides:
         return self._oss.buckets[bucket].region
 
     def source(self, keys: Account, region: str, bucket: str) -> ReadSource:
-        """Reads a bucket for as long as the key may."""
+        """Return the reader of a bucket, which works as long as the key may read."""
         self._look_at_source(_credential(self._oss, keys), _LOOKS, bucket)
         _in_region(self._oss.buckets[bucket].region, region)
 
@@ -50,17 +54,19 @@ class Sides:
             denial = "InvalidAccessKeyId" if holder is None else self._oss.denial(holder, "oss:GetObject", bucket, key)
             if denial:
                 raise PermissionError(f"com.aliyun.oss.OSSException: AccessDenied: {denial}")
-            found = source_object(self._oss, bucket, key)
-            if found and holder and found.is_archived:
+            source = source_object(self._oss, bucket, key)
+            if source and holder and source.is_archived:
                 denial = self._oss.denial(holder, _RESTORES, bucket, key)
-                return replace(found, unrestored=f"{_RESTORES}: {denial}" if denial else "")
-            return found
+                return replace(source, unrestored=f"{_RESTORES}: {denial}" if denial else "")
+            return source
 
         return read
 
     def listed(self, keys: Account, bucket: str, prefixes: Sequence[str], since: int) -> Iterator[tuple[str, int]]:
-        """Keys and sizes of what was modified after `since` and has one of the prefixes, for as long as the key may
-        list. Raises PermissionError."""
+        """Yield keys and sizes of objects with one of the prefixes that were modified after `since`.
+
+        Raises PermissionError if the key may not list them.
+        """
         holder = self._oss.credential(keys.key)
         for prefix in prefixes:
             denial = "InvalidAccessKeyId" if holder is None else self._oss.denial(holder, _LOOKS[2], bucket, prefix)
@@ -71,7 +77,7 @@ class Sides:
                 yield key, stored.size
 
     def destination(self, keys: Account, region: str, bucket: str) -> Destination:
-        """Writes into a bucket for as long as the key may."""
+        """Return a bucket that accepts objects as long as the key may write."""
         self._look(_credential(self._obs, keys), _LOOKS_THERE, bucket)
         _in_region(self._obs.bucket(bucket).region, region)
         return _Written(self._obs, bucket, lambda: self._obs.credential(keys.key))
@@ -92,7 +98,7 @@ class Sides:
 
 
 class _Written:
-    """A bucket of OBS, which takes what the key's holder may write."""
+    """A bucket of OBS that accepts the objects that the key's holder may write."""
 
     def __init__(self, obs: Obs, bucket: str, holder: Callable[[], Credential | None]) -> None:
         self._obs, self._bucket, self._holder = obs, obs.bucket(bucket), holder
@@ -105,7 +111,7 @@ class _Written:
     def put(
         self, key: str, data: bytes, part_size: int | None = None, headers: Mapping[str, str] | None = None
     ) -> object:
-        """OMS's own lists are not written where it may not write."""
+        """Store an object, but none of OMS's own lists without the right to write."""
         return None if self._denied(key, ()) else self._bucket.put(key, data, part_size, headers)
 
     def refusal(self, key: str, data: bytes) -> str:
@@ -115,12 +121,12 @@ class _Written:
         holder = self._holder()
         if holder is None:
             return "InvalidAccessKeyId"
-        missing = [one for one in (*_WRITES_THERE, *more) if not self._obs.allows(holder, one, self.name, key)]
+        missing = [action for action in (*_WRITES_THERE, *more) if not self._obs.allows(holder, action, self.name, key)]
         return f"AccessDenied: {missing[0]}" if missing else ""
 
 
 def source_object(oss: Oss, bucket: str, key: str) -> SourceObject | None:
-    """An object as OMS reads it; it fails to copy a symbolic link."""
+    """Return an object as OMS reads it; OMS fails to copy a symbolic link."""
     oss_object = oss.objects(bucket).get(key)
     if oss_object is None or oss_object.type == "Symlink":
         return None
@@ -131,13 +137,13 @@ def source_object(oss: Oss, bucket: str, key: str) -> SourceObject | None:
 
 
 def _credential(service: KeyedService, keys: Account) -> Credential:
-    """Of a permanent key: OMS takes no other."""
+    """Return the credential of a permanent key: OMS accepts no other."""
     credential = service.credential(keys.key)
     if credential is None or credential.secret != keys.secret or credential.security_token:
         raise GatewayError(400, "OMS.0068", "The access key or its secret is wrong")
     return credential
 
 
-def _in_region(actual: str, given: str) -> None:
-    if actual != given:
-        raise GatewayError(400, "OMS.0001", f"Invalid parameter: the bucket is not in {given}")
+def _in_region(actual: str, expected: str) -> None:
+    if actual != expected:
+        raise GatewayError(400, "OMS.0001", f"Invalid parameter: the bucket is not in {expected}")

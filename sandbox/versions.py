@@ -22,31 +22,31 @@ T = TypeVar("T", bound=_Stored)
 
 @dataclass(frozen=True)
 class Marker:
-    """A delete marker: as the current version it hides the ones before."""
+    """A delete marker: as the current version it hides earlier versions."""
 
     version_id: str
     last_modified: float
 
 
 class History(Generic[T]):
-    """`objects` are the current versions, which change with what happens here."""
+    """The versions of all keys. `objects` are the current versions, which change with the history."""
 
     def __init__(self, objects: SortedDict) -> None:
         self._objects = objects
-        # The oldest first. Of a key that is not in it, the current version is the only one.
+        # The versions of a key, the oldest first. A key that is not in it has only its current version.
         self._all: dict[str, list[T | Marker]] = {}
 
-    def add(self, key: str, one: T | Marker) -> None:
-        """Make this the current version. There is one version `null` at most."""
-        before = [old for old in self._of(key) if old.version_id != one.version_id]
-        self._set(key, [*before, one])
+    def add(self, key: str, version: T | Marker) -> None:
+        """Make this the current version. A key has no second version `null`."""
+        before = [old for old in self._of(key) if old.version_id != version.version_id]
+        self._set(key, [*before, version])
 
     def remove(self, key: str, version_id: str) -> None:
-        """Remove one version for good; not an error if it is not there."""
+        """Remove a version for good; a missing version is no error."""
         self._set(key, [old for old in self._of(key) if old.version_id != version_id])
 
     def listed(self, prefix: str) -> Iterator[tuple[str, T | Marker, bool]]:
-        """By key, each with its latest version first, and whether it is the current one."""
+        """Yield all versions by key, the latest first, with whether it is the current version."""
         for key in sorted({*self._objects, *self._all}):
             if key.startswith(prefix):
                 entries = self._of(key)

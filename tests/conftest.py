@@ -7,7 +7,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from statistics import median, quantiles
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,45 +15,57 @@ from hypothesis import HealthCheck, settings
 from sandbox import Sandbox, runtimes
 from sandbox.server import loop
 
-# Whenever the tests run, the sandbox's clock starts at this date, or at another that the environment has.
+if TYPE_CHECKING:
+    from support.project_copy import ProjectCopy
+
+# The start of the sandbox's clock, unless the environment has another date.
 os.environ.setdefault(loop.VARIABLE, "2026-01-14T10:00:00Z")
 
 settings.register_profile("default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
 
 _LAW1 = "no key is dropped (law 1)"
-# By law: how many of its schedules ended how, and what was measured of them.
+# Numbers of schedules and measurements, by law and result.
 _counted: Counter[tuple[str, str]] = Counter()
 _measured: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are cores, because some tests wait, for a process or a limit."""
+    """Return one and a half times the number of cores, because some tests wait for a process or a limit."""
     cores = os.cpu_count() or 1
     return cores + cores // 2
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first, so that no worker begins it when the others are done."""
+    """Begin with the longest tests, so that no worker begins one when the others are done."""
     items.sort(key=lambda item: not any(map(item.get_closest_marker, ("law", "extras", "long"))))
 
 
 def pytest_collection_finish() -> None:
-    """What was collected stays to the end, so nobody looks through it for garbage again and again."""
+    """Exclude the collected tests, which stay to the end, from garbage collections."""
     gc.freeze()
 
 
 @pytest.fixture
 def box() -> Iterator[Sandbox]:
-    """Both clouds and Function Compute."""
+    """Return both clouds and Function Compute."""
     with Sandbox(forks=True) as sandbox:
         yield sandbox
 
 
 @pytest.fixture(scope="session")
+def project_copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectCopy]:
+    from support.project_copy import ProjectCopy
+
+    copy = ProjectCopy(tmp_path_factory.mktemp("project"))
+    yield copy
+    copy.close()
+
+
+@pytest.fixture(scope="session")
 def count():
-    """Called with a law, and how a schedule of it ended."""
+    """Return a function that counts a law's schedule by its result."""
 
     def count(law: str, state: str) -> None:
         _counted[law, state] += 1
@@ -63,7 +75,7 @@ def count():
 
 @pytest.fixture(scope="session")
 def measure():
-    """Called with a law, what was measured of a schedule of it, and the number."""
+    """Return a function that stores a measurement of a law's schedule."""
 
     def measure(law: str, what: str, number: float) -> None:
         _measured[law, what].append(number)
@@ -73,7 +85,7 @@ def measure():
 
 @pytest.fixture(scope="session")
 def count_schedule(count):
-    """Called with the kind of a fault schedule that law 1 was tried on, and the state its keys ended in."""
+    """Return a function that counts a fault schedule of law 1 by its kind, and by the state of its keys."""
     return lambda kind, state: count(_LAW1, f"fault schedules, {kind}: {state}")
 
 
@@ -92,7 +104,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    # A worker of pytest-xdist prints nothing: it hands its counts to the process that does.
+    # A worker of pytest-xdist prints nothing: it passes its counts to the controller.
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["laws"] = [list(_counted.items()), list(_measured.items())]
 

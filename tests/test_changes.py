@@ -1,5 +1,4 @@
-"""Changes that somebody may want: each is made in the files that contributing's row of it names, and in no others, and
-what it does not concern stays green."""
+"""Likely changes: each needs only the files in its row of contributing.md, and breaks no test of other rules."""
 
 from __future__ import annotations
 
@@ -7,11 +6,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
-from test_mistakes import changed, folder, run  # noqa: F401 (a fixture)
+from support.project_copy import ProjectCopy
 from tools.package import ROOT
 
 CODE, OPS = "template/code/oss_oms_sync", "template/ops"
@@ -24,8 +22,10 @@ ORACLE = "tests/support/certificate_oracle.py"
 
 @dataclass(frozen=True)
 class Change:
-    """`row`: how contributing's row begins. `patch`: files with what is replaced in each, and by what. `chinese`: what
-    the catalogue gets, by phrase. `green`: tests that it does not concern, and that are near."""
+    """A change: `row` is the beginning of its row in contributing.md, `patch` its replacements (file, old, new).
+
+    `chinese` has the new phrases of the catalogue, `green` related tests that the change does not break.
+    """
 
     row: str
     patch: tuple[tuple[str, str, str], ...]
@@ -207,8 +207,8 @@ CHANGES = {
 }
 
 
-def rows() -> dict[str, set[str]]:
-    """The files that each row of contributing's table of changes names, as they are in the repository."""
+def files_by_row() -> dict[str, set[str]]:
+    """Return the files in each row of contributing.md's table of changes, as paths of the repository."""
     text = (ROOT / "docs/contributing.md").read_text(encoding="utf-8").partition("## Where a change goes")[2]
     files_by_change = {}
     for line in re.findall(r"^\| .*\|$", text, re.MULTILINE)[1:]:
@@ -224,7 +224,7 @@ def change(request: pytest.FixtureRequest) -> Change:
 
 
 def test_a_change_is_where_contributing_says(change: Change) -> None:
-    (named,) = (files for row, files in rows().items() if row.startswith(change.row))
+    (named,) = (files for row, files in files_by_row().items() if row.startswith(change.row))
     assert len([file for file in named if file not in (CATALOGUE, JUDGE, ORACLE)]) <= 2
     for file, old, _ in change.patch:
         # A folder stands for one of its modules.
@@ -233,10 +233,10 @@ def test_a_change_is_where_contributing_says(change: Change) -> None:
 
 
 @pytest.mark.extras
-def test_what_a_change_does_not_concern_stays_green(change: Change, folder: Path) -> None:  # noqa: F811
-    catalogue = (folder / CATALOGUE).read_text(encoding="utf-8")
+def test_a_change_breaks_no_test_of_other_rules(change: Change, project_copy: ProjectCopy) -> None:
+    catalogue = (project_copy.folder / CATALOGUE).read_text(encoding="utf-8")
     chinese = dict(sorted({**json.loads(catalogue), **change.chinese}.items()))
-    with_these = (CATALOGUE, catalogue, json.dumps(chinese, ensure_ascii=False, indent=1) + "\n")
-    with changed(folder, [*change.patch, with_these]):
-        code, printed = run(folder, change.green, "")
+    catalogue_change = (CATALOGUE, catalogue, json.dumps(chinese, ensure_ascii=False, indent=1) + "\n")
+    with project_copy.change([*change.patch, catalogue_change]):
+        code, printed = project_copy.run(change.green, "")
     assert code == 0, printed

@@ -1,4 +1,4 @@
-"""What CI runs, with programs that note how they are called in the place of the real ones."""
+"""The commands of CI, with programs that record their calls in the place of the real ones."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(machine: Path) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     return done, notes.read_text().splitlines()
 
 
-def test_make_test_is_run_once_as_the_readme_has_it_and_the_extras_beside_it(machine):
+def test_ci_runs_make_test_of_the_readme_once_and_then_the_extras(machine):
     done, notes = run(machine)
     assert done.returncode == 0, done.stderr
     assert [line for line in notes if line.startswith("make")] == [

@@ -1,5 +1,4 @@
-"""No test reads the machine's clock, in its own process or in the sandbox's: a date is the sandbox's, which starts at
-one that tests/conftest.py sets, or is a constant."""
+"""Reads of the machine's clock: none in tests or the sandbox, whose date tests/conftest.py sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run of the tests prints about law 1."""
+"""The summary of law 1 that a run of the tests prints."""
 
 import shutil
 import subprocess

@@ -1,5 +1,4 @@
-"""A cutover that is interrupted at any request is begun again and comes to its end; so do two at once; and a NO-GO
-sends what was written while the project was closed."""
+"""Cutovers that are interrupted or simultaneous, and late writes after a NO-GO."""
 
 from __future__ import annotations
 
@@ -27,13 +26,13 @@ from support.migration import CONTENTS, MINUTE, Caller, MachineClock, Migration
 FREEZE = 10 * MINUTE
 KEYS = ("a", "b")
 AT = "2026-01-02T00:16:00Z"
-# More than one cutover asks, rehearsed or real.
-MOST = 40
+# More requests than a cutover makes, rehearsed or real.
+MAX_REQUESTS = 40
 
 
 @contextmanager
 def frozen_world(seed: int = 1) -> Iterator[Migration]:
-    """Two objects, the second of which OMS copies late, and a freeze that began a minute ago."""
+    """Return a world with two objects and a freeze that began a minute ago."""
     with Migration(seed, timers=1) as world:
         for key in KEYS:
             world.write(key, CONTENTS["A"])
@@ -48,7 +47,7 @@ def words(frozen: datetime, *, rehearsed: bool = False) -> list[str]:
 
 @contextmanager
 def after_each_request(call: Callable[[int], None]) -> Iterator[list[tuple[str, bytes]]]:
-    """Call with the number of each request of a person's, once the cloud has done what it asks."""
+    """Call with the number of each request of a person, once the cloud has done it."""
     asked: list[tuple[str, bytes]] = []
     really = Caller._post
 
@@ -63,7 +62,7 @@ def after_each_request(call: Callable[[int], None]) -> Iterator[list[tuple[str, 
 
 
 def steps_of(asked: list[tuple[str, bytes]]) -> list[int]:
-    """The numbers of requests, but of those that only repeat the one before."""
+    """Return the numbers of requests without repetitions of the previous request."""
     return [number for number, request in enumerate(asked, 1) if number == 1 or request != asked[number - 2]]
 
 
@@ -73,7 +72,7 @@ def is_closed(world: Migration) -> bool:
 
 
 def changes_in_obs(world: Migration) -> bool:
-    """Whether anything changes there within an hour."""
+    """Return True if the world changes within an hour."""
     before = {key: world.in_obs(key) for key in KEYS}
     world.later(60 * MINUTE)
     return before != {key: world.in_obs(key) for key in KEYS}
@@ -81,8 +80,8 @@ def changes_in_obs(world: Migration) -> bool:
 
 @pytest.mark.part
 @pytest.mark.parametrize("rehearsed", [True, False])
-def test_a_cutover_that_is_interrupted_at_any_request_comes_to_its_end_when_it_is_begun_again(rehearsed):
-    # GIVEN what a cutover asks that nobody interrupts
+def test_a_cutover_interrupted_at_any_request_ends_the_same_when_repeated(rehearsed):
+    # GIVEN the requests of an uninterrupted cutover
     with frozen_world() as world, after_each_request(lambda _: None) as asked:
         whole = world.ops(*words(world.moment(FREEZE), rehearsed=rehearsed))
     assert whole.code == 0 if not rehearsed else whole.answer["verdict"] == "REHEARSAL"
@@ -93,19 +92,19 @@ def test_a_cutover_that_is_interrupted_at_any_request_comes_to_its_end_when_it_i
 
     for at in steps_of(asked)[:: 1 if EXTRAS else 3]:
         with frozen_world() as world:
-            # WHEN it is interrupted after one of these requests, and begun again
+            # WHEN a cutover is interrupted after one of these requests, and repeated
             with after_each_request(kill):
                 killed = world.ops(*words(world.moment(FREEZE), rehearsed=rehearsed))
             world.later(2 * MINUTE)
             again = world.ops(*words(world.moment(FREEZE), rehearsed=rehearsed))
-            # THEN it ends as the other did
+            # THEN it ends as the uninterrupted cutover
             assert killed.code == 130, (at, asked[at - 1])
             assert again.code == whole.code, (at, asked[at - 1])
             assert again.answer["verdict"] == whole.answer["verdict"]
             assert rehearsed or not changes_in_obs(world)
 
 
-def test_of_two_people_at_once_nobody_undoes_what_the_other_does():
+def test_two_cutovers_at_the_same_time_do_not_undo_each_other():
     with frozen_world() as world:
 
         def person() -> Any:
@@ -134,7 +133,7 @@ def test_of_two_people_at_once_nobody_undoes_what_the_other_does():
         assert not changes_in_obs(world)
 
 
-def test_what_was_written_while_the_project_was_closed_is_sent_once_a_no_go_has_opened_it():
+def test_late_writes_are_submitted_once_a_no_go_has_opened_the_project():
     with frozen_world() as world:
         records = f"oms_source_record/{world.task_id}/failed_object/"
         recorded: list[str] = []
@@ -172,7 +171,7 @@ def test_a_no_go_ends_the_go_before_it_and_more_that_is_to_be_read_is_read():
         assert world.ops(*asked).answer["verdict"] == "NO-GO"
 
 
-def test_a_project_that_somebody_opens_during_a_cutover_is_not_called_closed():
+def test_a_project_opened_during_a_cutover_is_not_reported_closed():
     with frozen_world() as world:
         opened: list[int] = []
 

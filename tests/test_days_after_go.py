@@ -1,5 +1,4 @@
-"""The days after a GO, as docs/cutover.md tells them: who writes where, stragglers, and the way back. What is played is
-what the document says, and each command in it is run."""
+"""The days after a GO by the steps of docs/cutover.md: late writers and the way back. Each command is run."""
 
 from __future__ import annotations
 
@@ -75,7 +74,7 @@ def world() -> Iterator[DaysAfter]:
         yield made
 
 
-def test_who_writes_where_is_told_stragglers_are_recorded_and_there_is_a_way_back(world):
+def test_late_writers_are_named_and_recorded_and_the_way_back_works(world):
     # WHEN both buckets are compared, THEN the classes say who wrote where, and nothing is sent
     assert classes(world.run("python3 ops.py compare").answer) == {
         "unknown": ["new"],

@@ -1,4 +1,4 @@
-"""Each cloud has one double, the sandbox: nothing in tests/ answers in its place."""
+"""The sandbox as the only double of the clouds: no class in tests/ answers in its place."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from oss_oms_sync.clouds.oss import OssBucket, OssClient
 
 TESTS = Path(__file__).parent
 CLIENTS = (OmsClient, OssClient, OssBucket, ObsClient, ObsBucket)
-# What the code asks a cloud for. Words that much else is called as well do not tell a double.
+# Calls of a cloud by the code, without names that other classes have as well.
 CALLS = {name for client in CLIENTS for name in vars(client) if not name.startswith("_")} - {
     *("attempt", "bucket", "get", "group", "put", "read", "session", "task", "within")
 }
-# Stands where an algorithm asks whether a name is there, 2,304 times over.
+# A set of names, which an algorithm queries 2,304 times.
 NO_CLOUDS = {"unit/comparison/test_file_system.py: Files"}
 
 
-def doubles(source: str) -> Iterator[str]:
-    """Classes with methods by which the code asks a cloud for something."""
+def find_doubles(source: str) -> Iterator[str]:
+    """Yield the classes with methods that call a cloud."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ClassDef):
             methods = {stmt.name for stmt in node.body if isinstance(stmt, ast.FunctionDef | ast.AsyncFunctionDef)}
@@ -31,10 +31,10 @@ def doubles(source: str) -> Iterator[str]:
 
 def test_no_class_in_tests_answers_as_a_cloud():
     doubles_by_file = {
-        f"{path.relative_to(TESTS)}: {name}" for path in TESTS.rglob("*.py") for name in doubles(path.read_text())
+        f"{path.relative_to(TESTS)}: {name}" for path in TESTS.rglob("*.py") for name in find_doubles(path.read_text())
     }
     assert doubles_by_file - NO_CLOUDS == set()
 
 
-def test_one_that_does_would_be_noticed():
-    assert list(doubles("class Fake:\n    def try_put_all(self, objects): return []")) == ["Fake"]
+def test_a_class_that_answers_as_a_cloud_is_noticed():
+    assert list(find_doubles("class Fake:\n    def try_put_all(self, objects): return []")) == ["Fake"]

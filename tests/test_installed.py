@@ -1,4 +1,4 @@
-"""What `make` installs: all of it is locked, and the demo gets no more than it needs."""
+"""Packages that `make` installs: all are locked, and the demo has only those that it needs."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def imported(modules: Iterable[Path]) -> Iterator[str]:
 
 
 def lacking(modules: Iterable[Path], *requirements: str) -> list[str]:
-    """What modules import and no file of requirements has."""
+    """Return the imports of modules that no file of requirements has."""
     names = {*imported(modules)} - sys.stdlib_module_names - {"sandbox", "tools", "oss_oms_sync", "ops", "bootstrap"}
     required = {name for file in requirements for name in pinned(ROOT / file)}
-    # What only the pictures need is not installed for the tests.
+    # Packages for the pictures alone are not installed for the tests.
     providers = {"PIL": ["pillow"], **packages_distributions()}
     return [name for name in names if required.isdisjoint(map(normal, providers[name]))]
 

@@ -118,7 +118,7 @@ MISTAKES = (
     ),
     Mistake(
         "a policy of others is overwritten in RAM, if its role is absent",
-        f"{_WHOSE}::test_a_thing_of_others_with_the_project_s_name_stops_the_plan[a RAM policy without its role]",
+        f"{_WHOSE}::test_a_resource_of_others_with_the_project_s_name_stops_the_plan[a RAM policy without its role]",
         f"{_OPS}/accounts/ram_roles.py",
         "        if is_foreign or others:\n",
         "        if is_foreign or (holder and others):\n",
@@ -126,7 +126,7 @@ MISTAKES = (
     ),
     Mistake(
         "a policy of others is overwritten in IAM, if its user is absent",
-        f"{_WHOSE}::test_a_thing_of_others_with_the_project_s_name_stops_the_plan[an IAM policy without its user]",
+        f"{_WHOSE}::test_a_resource_of_others_with_the_project_s_name_stops_the_plan[an IAM policy without its user]",
         f"{_OPS}/accounts/iam_users.py",
         "if others := [name for resource, name in names if resource and",
         "if others := [name for resource, name in names if user and resource and",
@@ -140,21 +140,21 @@ MISTAKES = (
     ),
     Mistake(
         "a thing of others that appears after the look is taken for setup's",
-        f"{_WHOSE}::test_a_thing_that_appears_after_the_plan_stays_as_it_is",
+        f"{_WHOSE}::test_a_foreign_resource_created_after_the_plan_stays_unchanged",
         f"{_OPS}/accounts/ram_roles.py",
         "            self._check_ours(holder)\n            if not",
         "            if not",
     ),
     Mistake(
         "an access key on a user of others",
-        f"{_WHOSE}::test_a_user_that_somebody_else_made_anew_keeps_its_keys_and_gets_none",
+        f"{_WHOSE}::test_a_user_recreated_by_others_keeps_its_keys_and_gets_none",
         f"{_OPS}/accounts/iam_users.py",
         "        self._check_ours(user, self.title)\n        made",
         "        made",
     ),
     Mistake(
         "a key of others is deleted with those of a user",
-        f"{_WHOSE}::test_a_user_that_somebody_else_made_anew_keeps_its_keys_and_gets_none",
+        f"{_WHOSE}::test_a_user_recreated_by_others_keeps_its_keys_and_gets_none",
         f"{_OPS}/accounts/ram_roles.py",
         " if self.is_ours() else None\n",
         "\n",
@@ -210,21 +210,21 @@ MISTAKES = (
     ),
     Mistake(
         "a policy stays whose role was deleted by hand",
-        f"{_SETUP}/test_remove.py::test_a_policy_whose_role_or_user_was_deleted_by_hand_goes",
+        f"{_SETUP}/test_remove.py::test_a_policy_without_its_deleted_role_or_user_is_removed",
         f"{_OPS}/accounts/ram_roles.py",
         "        is_ours, policies = self.is_ours(), self._own_policies()\n",
         "        is_ours = self.is_ours()\n        policies = self._own_policies() if is_ours else {}\n",
     ),
     Mistake(
         "a policy that others attached ends a removal",
-        f"{_SETUP}/test_remove.py::test_a_policy_of_setup_s_that_others_attached_stays_and_all_keys_go",
+        f"{_SETUP}/test_remove.py::test_a_policy_attached_by_others_stays_and_all_keys_go",
         f"{_OPS}/accounts/ram_roles.py",
         'error.code.startswith("DeleteConflict")',
         "error.status == 0",
     ),
     Mistake(
         "what stays is nothing to remove the next time",
-        f"{_SETUP}/test_remove.py::test_what_others_made_or_attached_stays_and_is_named",
+        f"{_SETUP}/test_remove.py::test_resources_and_attachments_of_others_stay_and_are_named",
         f"{_OPS}/accounts/needs.py",
         "Line(Standing.WAIT, text, step) if reasons",
         "Line(Standing.THERE, text) if reasons",
@@ -238,14 +238,14 @@ MISTAKES = (
     ),
     Mistake(
         "a stale SYNC_URL after a removal",
-        f"{_SETUP}/test_remove.py::test_an_address_of_a_task_that_is_gone_is_taken_back",
+        f"{_SETUP}/test_remove.py::test_the_address_of_a_deleted_task_is_removed_from_s_yaml",
         f"{_OPS}/accounts/sync_tasks.py",
         "self._address not in others\n",
         "self._address in map(self.url, self.made())\n",
     ),
     Mistake(
         "the address of somebody else's task is taken out of s.yaml",
-        f"{_SETUP}/test_remove.py::test_an_address_of_a_task_that_somebody_else_made_stays_in_s_yaml",
+        f"{_SETUP}/test_remove.py::test_the_address_of_a_task_of_others_stays_in_s_yaml",
         f"{_OPS}/accounts/sync_tasks.py",
         " and self._address not in others\n",
         "\n",
@@ -572,7 +572,7 @@ MISTAKES = (
     ),
     Mistake(
         "OBS's rules taken for none where nobody has looked",
-        "tests/system/doctor/test_clouds.py::test_back_to_source_rules_are_those_that_the_checklist_noted",
+        "tests/unit/jobs/doctor/test_clouds.py::test_back_to_source_rules_are_those_that_the_checklist_noted",
         f"{_CODE}/ledger/state.py",
         "return noted if noted and noted.bucket == bucket and noted.rules is not None else None",
         "return noted",
@@ -719,6 +719,34 @@ MISTAKES = (
         "self._rate",
     ),
     Mistake(
+        "an unread line of OMS's lists is not shown",
+        f"{_UNIT}/ops/report/test_status.py::test_unread_lines_of_oms_lists_are_shown_with_an_example",
+        f"{_OPS}/report/status.py",
+        'Paragraph(unread, "open") if lists.unread else None',
+        'Paragraph(unread, "open") if lists.unread > 1 else None',
+    ),
+    Mistake(
+        "reasons in the order of the answer",
+        f"{_UNIT}/ops/report/test_status.py::test_lasting_reasons_are_apart_from_passing_reasons",
+        f"{_OPS}/report/copy_failures.py",
+        "    ordered = sorted(causes, key=lambda cause: (-cause.objects, cause.name))\n",
+        "    ordered = list(causes)\n",
+    ),
+    Mistake(
+        "reasons of a run of replay in the order of the answer",
+        f"{_UNIT}/ops/test_text.py::test_main_facts_of_an_answer_are_in_the_language_requested",
+        f"{_OPS}/report/jobs.py",
+        "    ordered = sorted(answer.by_reason.items(), key=lambda entry: -entry[1])\n",
+        "    ordered = list(answer.by_reason.items())\n",
+    ),
+    Mistake(
+        "a large object of a canary that does not lie between the sizes of a part",
+        f"{_UNIT}/ops/canary/test_canary.py::test_large_objects_show_the_size_of_oms_s_parts",
+        f"{_OPS}/canary/objects.py",
+        '"50 MiB": 50 * 2**20',
+        '"50 MiB": 51 * 2**20',
+    ),
+    Mistake(
         "why replay stopped, untold on the terminal",
         f"{_UNIT}/ops/test_text.py::test_main_facts_of_an_answer_are_in_the_language_requested",
         f"{_OPS}/report/units.py",
@@ -805,8 +833,8 @@ MISTAKES = (
     Mistake(
         "trying again without end what replay has",
         f"{_UNIT}/ops/migrate/test_migrate.py::test_permanent_failures_are_left_to_replay",
-        f"{_OPS}/migrate/migration.py",
-        "return self._with_replay(task_group)",
+        f"{_OPS}/migrate/own_group.py",
+        "return self.with_replay(task_group)",
         "return task_group",
     ),
     Mistake(
@@ -815,6 +843,49 @@ MISTAKES = (
         f"{_OPS}/intention.py",
         "group.state is not GroupState.DONE",
         "group.state is GroupState.COPYING",
+    ),
+    Mistake(
+        "limits that a group loses over a pause",
+        f"{_UNIT}/ops/migrate/test_bandwidth.py::test_a_paused_group_that_loses_its_limits_gets_them_again",
+        f"{_OPS}/migrate/own_group.py",
+        "in_force = None if is_restarted and group.bandwidth else sorted(group.bandwidth)",
+        "in_force = sorted(intention.bandwidth)",
+    ),
+    Mistake(
+        "limits of another administrator that a command undoes",
+        f"{_UNIT}/ops/migrate/test_bandwidth.py::test_of_two_administrators_the_limits_stored_last_are_in_force",
+        f"{_OPS}/migrate/own_group.py",
+        "in_force, wanted = wanted, sorted(current.bandwidth or ()) if current else wanted",
+        "in_force = wanted",
+    ),
+    Mistake(
+        "a night that is not China's",
+        f"{_UNIT}/ops/cost/test_nights.py::test_a_day_of_progress_shows_how_late_the_limits_are",
+        f"{_OPS}/migrate/windows.py",
+        "(second + _CHINA_SECONDS)",
+        "second",
+    ),
+    Mistake(
+        "the floor of the day without its price",
+        f"{_UNIT}/ops/migrate/test_bandwidth.py::test_price_of_a_migration_by_night_is_that_of_the_estimate",
+        f"{_OPS}/cost/nights.py",
+        "night_share * prices.night_egress + (1 - night_share) * prices.egress",
+        "prices.night_egress",
+    ),
+    Mistake(
+        "a project without an answer that looks well",
+        f"{_UNIT}/ops/fleet/test_metrics.py::test_a_project_without_an_answer_keeps_the_time_of_its_last_success",
+        f"{_OPS}/fleet/metrics.py",
+        "if overview else _last_success(member.name, earlier)",
+        "if overview else time.time()",
+        more=((f"{_OPS}/fleet/metrics.py", "import re\nimport tempfile", "import re\nimport tempfile\nimport time"),),
+    ),
+    Mistake(
+        "all projects asked at once",
+        f"{_UNIT}/ops/fleet/test_fleet.py::test_at_most_eight_projects_are_asked_at_once",
+        f"{_OPS}/fleet/fleet.py",
+        "_MAX_AT_ONCE = 8",
+        "_MAX_AT_ONCE = 20",
     ),
     Mistake(
         "restoring archived objects unasked",
@@ -839,7 +910,7 @@ MISTAKES = (
     ),
     Mistake(
         "taking a list that is missing for an empty one",
-        f"{_UNIT}/ops/setup/test_refusals.py::test_an_answer_without_a_list_is_not_taken_for_an_empty_one",
+        f"{_UNIT}/ops/setup/test_refusals.py::test_a_response_without_a_list_is_not_an_empty_list",
         f"{_OPS}/clouds/services.py",
         'if elements is None and page.get("count") == 0:',
         "if elements is None:",
@@ -854,7 +925,7 @@ MISTAKES = (
     ),
     Mistake(
         "creating a bucket again without a look",
-        f"{_UNIT}/ops/setup/test_refusals.py::test_a_bucket_whose_creation_was_not_answered_is_looked_for",
+        f"{_UNIT}/ops/setup/test_refusals.py::test_a_bucket_whose_creation_got_no_answer_is_looked_up",
         f"{_OPS}/clouds/buckets.py",
         'self.call("PUT", body=body, attempts=1)',
         'self.call("PUT", body=body)',
@@ -875,7 +946,7 @@ MISTAKES = (
     ),
     Mistake(
         "taking over the lock of another caller",
-        f"{_UNIT}/ops/setup/test_lock.py::test_another_caller_waits_and_is_told_for_whom_and_how_long",
+        f"{_UNIT}/ops/setup/test_lock.py::test_another_caller_waits_and_sees_for_whom_and_how_long",
         f"{_OPS}/setup/lock.py",
         "if holder.run == self._cut_off and holder.callers[:1] == self._callers[:1]:",
         "if holder.run == self._cut_off:",
@@ -889,21 +960,21 @@ MISTAKES = (
     ),
     Mistake(
         "agreeing to OMS's statement once all else is made",
-        f"{_UNIT}/ops/setup/test_setup.py::test_who_does_not_say_yes_or_does_not_agree_changes_nothing",
+        f"{_UNIT}/ops/setup/test_setup.py::test_without_a_yes_or_an_agreement_nothing_changes",
         f"{_OPS}/setup/setup.py",
         "if run.task and current.creates(run.task):",
         "if options.agree and run.task:",
     ),
     Mistake(
         "a stop among what is there already",
-        f"{_UNIT}/ops/setup/test_refusals.py::test_what_stops_it_stands_first_and_the_counts_stand_last",
+        f"{_UNIT}/ops/setup/test_refusals.py::test_the_plan_begins_with_obstacles_and_ends_with_counts",
         f"{_OPS}/accounts/plan.py",
         "key=lambda pair: pair[1].state not in _FIRST",
         "key=lambda pair: 0",
     ),
     Mistake(
         "asking for a key without saying whose it is",
-        f"{_UNIT}/ops/setup/test_refusals.py::test_each_key_that_is_asked_for_is_said_whose_it_is_and_why",
+        f"{_UNIT}/ops/setup/test_refusals.py::test_each_prompt_for_a_key_names_its_owner_and_its_use",
         f"{_OPS}/clouds/keys.py",
         "    session.say(why)\n",
         "",
@@ -935,6 +1006,33 @@ MISTAKES = (
         f"{_OPS}/canary/removal.py",
         "source, prefix, clock = accounts.source, journal.prefix, session.clock",
         'source, prefix, clock = accounts.source, journal.prefix.rstrip("/"), session.clock',
+    ),
+    Mistake(
+        "a field report that is lost with the reader of the output",
+        f"{_UNIT}/ops/canary/test_canary.py::test_the_report_is_written_before_the_outcome_is_printed",
+        f"{_OPS}/canary/run.py",
+        """        if options.report:
+            self._write_report(options.report, report)
+        session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
+""",
+        """        session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
+        if options.report:
+            self._write_report(options.report, report)
+""",
+    ),
+    Mistake(
+        "a record of the first event taken for one of new headers",
+        f"{_UNIT}/ops/canary/test_canary.py::test_new_headers_in_oss_show_their_event_and_the_counts_include_it",
+        f"{_OPS}/canary/hops.py",
+        "(written is not None and written > after)",
+        "written is not None",
+    ),
+    Mistake(
+        "counts that are final before the event of new headers",
+        f"{_UNIT}/ops/canary/test_canary.py::test_new_headers_in_oss_show_their_event_and_the_counts_include_it",
+        f"{_OPS}/canary/hops.py",
+        "traces = [*self.traces, self.change] if self.change else self.traces",
+        "traces = self.traces",
     ),
     Mistake(
         "a removal of another project's canary",

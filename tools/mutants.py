@@ -23,7 +23,7 @@ from pathlib import Path
 
 from .package import ROOT
 
-# Doctor's unit tests play whole projects.
+# Connections of doctor are tested over sockets.
 _TEMPLATE, _UNIT, _DOCTOR = "template", "tests/unit", "tests/system/doctor"
 _CODE = "code/oss_oms_sync"
 GROUPS = (

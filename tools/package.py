@@ -33,6 +33,7 @@ DOCUMENTS = (
     "reasons",
     "settings",
     "alarms",
+    "monitoring",
     "unconfirmed",
 )
 # Documents with a Chinese twin: all but two, which hold both languages.
@@ -43,6 +44,7 @@ _NAMES = {
     "version.md": "version.md",
     **{f"docs/{name}.md": f"src/docs/{name}.md" for name in DOCUMENTS},
     **{f"docs/{name}.zh.md": f"src/docs/{name}.zh.md" for name in IN_CHINESE},
+    **{f"docs/monitoring/{name}": f"src/docs/monitoring/{name}" for name in ("alerts.yaml", "dashboard.json")},
     # The example of the document on certificates.
     **{f"docs/certificate.{kind}": f"src/docs/certificate.{kind}" for kind in ("json", "png")},
 }

@@ -1,1 +1,1 @@
-"""The whole job, seen: `make demo`."""
+"""A demo of the whole job: `make demo`."""

@@ -1,9 +1,11 @@
-"""The whole job, seen: a task group copies what was there before; objects are uploaded while OMS misbehaves, then is
-down; replay and reconcile submit what was not accepted. Then OMS fails to copy some objects, and somebody changes
-others in OBS: the certificate says NO-GO and names them; they are put right, and it says GO.
+"""A demo of the whole job, from existing objects to the GO of a cutover.
 
-Exit code 0 only if every uploaded object is accounted for all the time, the destination equals the source, and the
-last certificate is a GO.
+A task group copies the existing objects; objects are uploaded while OMS misbehaves, then is down; replay and reconcile
+submit the objects that OMS did not accept. Then OMS fails to copy some objects, and others are changed in OBS: the
+certificate is a NO-GO that names them; after their repair it is a GO.
+
+The exit code is 0 only if every uploaded object is accounted for all the time, the destination equals the source, and
+the last certificate is a GO.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from sandbox.demo.cutover import cutover, in_obs
 from sandbox.demo.picture import WIDTH, save
 from sandbox.demo.project import make_project, migrate, set_up
 
-# Made by `make`, and no part of git.
+# Written by `make`, and not in git.
 CERTIFICATE = Path("dist") / "demo-certificate.json"
 
 
@@ -34,11 +36,11 @@ def main() -> int:
         "--certificate", type=Path, metavar="FILE", default=CERTIFICATE, help="where the last one goes"
     )
     options.add_argument("--picture", type=Path, metavar="FILE", help="draw the last act, as SVG")
-    given = options.parse_args()
-    console = Console(highlight=False, record=True, width=WIDTH) if given.picture else Console(highlight=False)
+    arguments = options.parse_args()
+    console = Console(highlight=False, record=True, width=WIDTH) if arguments.picture else Console(highlight=False)
     console.print("[bold]OSS, OMS and Function Compute on this machine, the function in between.")
     with Sandbox(bare=True) as box, TemporaryDirectory() as folder:
-        # Its clock moves on where time has to pass: no certificate may be of a time that is still to come.
+        # The clock is moved on later, and no certificate may be of a future time.
         box.later(-3 * HOUR)
         for key in OLD:
             box.oss.put(box.source_bucket, key, contents_of(key))
@@ -48,28 +50,28 @@ def main() -> int:
         migrate(box, project, console)
         stages = [trouble(box, console), outage(box, console), recovery(box, console)]
         in_obs(box, console)
-        if given.picture:
+        if arguments.picture:
             console.export_text()  # forgets all acts but the last
         books, document = cutover(box, console)
-    problems = [problem for one in (*stages, books) for problem in one.problems()]
+    problems = [problem for stage in (*stages, books) for problem in stage.problems()]
     if books.missing:
         problems.append(f"{len(books.missing)} objects are still missing in the end")
     if document["verdict"] != "GO":
         problems.append(f"the last certificate is a {document['verdict']}")
-    given.certificate.parent.mkdir(exist_ok=True)
-    given.certificate.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    arguments.certificate.parent.mkdir(exist_ok=True)
+    arguments.certificate.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for problem in problems:
         console.print(f"[red]{escape(problem)}")
     good = (
         "[green]Every object was accounted for all the time, and in the end the destination equals the source: GO, with"
         " the proof."
     )
-    if not given.picture:
-        check = f"python3 template/ops.py check {given.certificate}"
-        console.print(f"The certificate is {given.certificate}. To check it: {check}", soft_wrap=True)
+    if not arguments.picture:
+        check = f"python3 template/ops.py check {arguments.certificate}"
+        console.print(f"The certificate is {arguments.certificate}. To check it: {check}", soft_wrap=True)
     console.print("[red]The books do not balance." if problems else good, soft_wrap=not console.record)
-    if given.picture:
-        save(console, given.picture)
+    if arguments.picture:
+        save(console, arguments.picture)
     return 1 if problems else 0
 
 

@@ -1,4 +1,4 @@
-"""The first acts: OMS misbehaves, then is down; replay and reconcile submit what was not accepted."""
+"""The first acts: OMS misbehaves, then is down; replay and reconcile submit the remaining objects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OMS_RATE, OMS_BURST = 25, 60
 TROUBLE = 0.12
 PATIENCE_SECONDS = 180
 
-# Names that have bitten somebody: what URLs, XML, JSON and shells treat as special, and the longest there can be.
+# Troublesome names: characters that are special in URLs, XML, JSON and shells, and the longest names.
 HOSTILE = [
     "with space.txt",
     "a+b=c.txt",
@@ -40,7 +40,7 @@ HOSTILE = [
     "最" * 341,
 ]
 REFUSED = "refused/by OMS.txt"
-# Uploaded while OMS is down: the events of some are lost, and forward can do nothing with one.
+# Uploads while OMS is down: some events are lost, and forward abandons an object.
 DURING_OUTAGE = [f"outage/{number:02}.jpg" for number in range(40)]
 LOST = [f"lost/{number:02}.jpg" for number in range(20)]
 ABANDONED = "given up by forward.txt"
@@ -48,7 +48,7 @@ HOUR = 3600
 
 
 def trouble(box: Sandbox, console: Console) -> Books:
-    """OMS throttles, fails now and then, and rejects one object key."""
+    """Let OMS throttle, fail now and then, and reject an object key."""
     console.print(
         f"[bold]1.[/] OMS misbehaves: it admits {OMS_RATE} calls a second, every {1 / TROUBLE:.0f}th or so goes wrong,"
         " and one object key is rejected."
@@ -65,7 +65,7 @@ def trouble(box: Sandbox, console: Console) -> Books:
 
 
 def outage(box: Sandbox, console: Console) -> Books:
-    """OMS is down, some events are lost, and one can neither be sent nor recorded however often it is tried."""
+    """Let OMS be down and events be lost; an object can be neither submitted nor recorded by forward."""
     console.print(
         f"\n[bold]2.[/] OMS is down. The events of {len(LOST)} uploads are lost. And the log bucket does not accept the"
         " record of one object, so forward can do nothing with it."
@@ -94,7 +94,7 @@ def outage(box: Sandbox, console: Console) -> Books:
 
 
 def recovery(box: Sandbox, console: Console) -> Books:
-    """OMS works again. The timers invoke replay and reconcile."""
+    """Let OMS work again, and the timers invoke replay and reconcile."""
     box.oms.faults.clear()
     console.print("\n[bold]3.[/] OMS works again. The timer invokes replay, which returns")
     console.print(escape(json.dumps(box.tick("replay").value)), soft_wrap=True)
@@ -108,7 +108,7 @@ def recovery(box: Sandbox, console: Console) -> Books:
 
 
 def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events: int) -> None:
-    """Uploads through OSS's own client and waits until so many more events are done with."""
+    """Upload through OSS's own client, and wait until so many more events are done."""
     bucket = box.bucket(box.source_bucket)
     before = handled(box)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -128,7 +128,7 @@ def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events:
 
 
 def handled(box: Sandbox) -> int:
-    """Events that are done with: the function returned, or Function Compute gave up."""
+    """Count the events that are done: the function returned, or Function Compute gave up."""
     return sum(not invocation.failed for invocation in list(box.fc.invocations)) + len(box.fc.dropped)
 
 
@@ -143,5 +143,5 @@ def show_faults(box: Sandbox, books: Books, console: Console) -> None:
         console.print(f"For example, the record failed_object/{escape(key)} says {reason}.")
 
 
-def counts(what: Counter[str]) -> str:
-    return ", ".join(f"{number} x {name}" for name, number in sorted(what.items()))
+def counts(numbers: Counter[str]) -> str:
+    return ", ".join(f"{number} x {name}" for name, number in sorted(numbers.items()))

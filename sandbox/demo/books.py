@@ -1,4 +1,4 @@
-"""What each side holds, and whether that adds up."""
+"""The objects and records on each side, and whether they add up."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rich.table import Table
 
 from sandbox import Sandbox
 
-# What was in the source before the project.
+# Objects that were in the source before the project.
 OLD = [f"photos/{number:04}.jpg" for number in range(200, 300)]
 
 
 @dataclass
 class Books:
-    """What each side holds in the end."""
+    """The objects and records on each side in the end."""
 
     uploaded: dict[str, bytes]
     copied: dict[str, bytes]
@@ -29,7 +29,7 @@ class Books:
 
     @property
     def missing(self) -> set[str]:
-        """Not in the destination with the contents it has in the source."""
+        """The keys whose objects are not in the destination with the contents of the source."""
         return {key for key, data in self.uploaded.items() if self.copied.get(key) != data}
 
     @property
@@ -37,7 +37,7 @@ class Books:
         return self.succeeded | self.failed.keys()
 
     def problems(self) -> list[str]:
-        """Why the books do not balance; empty when they do."""
+        """Return why the books do not balance; empty if they do."""
         claims = {
             "uploaded objects have no record": self.uploaded.keys() - self.recorded - self.lost - self.old,
             "records are of objects that were never uploaded": self.recorded - self.uploaded.keys(),
@@ -45,8 +45,8 @@ class Books:
             "objects are missing and have no failed record": self.missing - self.failed.keys() - self.lost,
             "objects in the destination were never uploaded": self.copied.keys() - self.uploaded.keys(),
         }
-        found = [f"{len(keys)} {claim}: {sorted(keys)[:3]}" for claim, keys in claims.items() if keys]
-        return found + ([f"{self.dropped} events were dropped"] if self.dropped else [])
+        problems = [f"{len(keys)} {claim}: {sorted(keys)[:3]}" for claim, keys in claims.items() if keys]
+        return problems + ([f"{self.dropped} events were dropped"] if self.dropped else [])
 
 
 def contents_of(key: str) -> bytes:
@@ -54,13 +54,13 @@ def contents_of(key: str) -> bytes:
 
 
 def keep_books(box: Sandbox, lost_events: set[str]) -> Books:
-    """What there is now; of `lost_events` no event came."""
+    """Return the books of the present; no events of `lost_events` came."""
     succeeded, failed = set(), {}
     root = f"oms_source_record/{box.task.task_id}/"
     for name, record in box.oss.objects(box.log_bucket).items():
-        kind, _, rest = name.removeprefix(root).partition("/")
+        kind, _, key = name.removeprefix(root).partition("/")
         if kind.startswith("success_object"):
-            succeeded.add(record.data.decode() if kind.endswith("_long") else rest)
+            succeeded.add(record.data.decode() if kind.endswith("_long") else key)
         elif kind.startswith("failed_object"):
             body = json.loads(record.data)
             failed[body["key"]] = body["reason"]

@@ -1,5 +1,7 @@
-"""The last acts: OMS fails to copy objects, and somebody changes others in OBS. The certificate says NO-GO, and why;
-what it names is put right, and it says GO."""
+"""The last acts: OMS fails to copy objects, others are changed in OBS, and the certificate turns to GO.
+
+The first certificate is a NO-GO with its reasons; after the repair of the named objects it is a GO.
+"""
 
 from __future__ import annotations
 
@@ -23,17 +25,17 @@ DELETED, OVERWRITTEN = "photos/0001.jpg", "photos/0002.jpg"
 SAMPLE = 50
 # The run of the cutover that closes the project.
 RUN = "demo"
-# Two minutes after the mark, and a second, because times are in whole seconds, nothing is sent any more.
+# Two minutes after the mark nothing is submitted any more; a second more, because times are in whole seconds.
 CLOSE_SECONDS = 121
-# As long OMS has been idle when the certificate is made.
+# The idle time of OMS before the certificate.
 OMS_SECONDS = 1200
-# Classes that say nothing of a difference, and need no table.
+# Classes of equal objects, which need no table.
 EQUAL = {"equal_contents", "oms_own"}
 _COLOURS = {"GO": "green", "NO-GO": "red", "NOT PROVEN": "yellow"}
 
 
 def in_obs(box: Sandbox, console: Console) -> None:
-    """OMS accepts objects and fails to copy them, and somebody deletes one in OBS and overwrites another."""
+    """Let OMS accept objects and fail to copy them; delete an object in OBS and overwrite another."""
     console.print(
         f"\n[bold]4.[/] OMS accepts {len(NOT_COPIED)} more objects, but fails to copy them, and says so in lists in"
         " OBS. The timer invokes replay, which reads the lists and returns"
@@ -53,7 +55,7 @@ def in_obs(box: Sandbox, console: Console) -> None:
 
 
 def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
-    """The day of the cutover: what there is in the end, and the last certificate."""
+    """Play the day of the cutover; return the books in the end, and the last certificate."""
     console.print(
         "\n[bold]5.[/] Cutover day: nobody writes to the source any more. Half an hour later, step by step what"
         " `python3 ops.py cutover` does:"
@@ -74,7 +76,7 @@ def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
 
 
 def close(box: Sandbox, console: Console) -> None:
-    """Close the project; two minutes later nothing is sent any more, and in the end OMS has finished."""
+    """Close the project; two minutes later nothing is submitted any more, and OMS finishes."""
     wait_a_second(box)
     console.print("\npython3 ops.py close")
     box.fc.invoke("certify", json.dumps({"close": True, "run": RUN}).encode())
@@ -84,22 +86,22 @@ def close(box: Sandbox, console: Console) -> None:
 
 
 def stand_still(box: Sandbox, console: Console) -> None:
-    """Show that both buckets are what was judged."""
+    """Show that both buckets still equal the judged buckets."""
     wait_a_second(box)
     payload = json.dumps({"standstill": True, "restart": True})
     console.print("\npython3 ops.py compare --standstill --restart")
-    found = box.fc.invoke("compare", payload.encode()).value
-    _say(console, f"The digests are {found['state']} and {found['twin']}.")
+    digests = box.fc.invoke("compare", payload.encode()).value
+    _say(console, f"The digests are {digests['state']} and {digests['twin']}.")
 
 
 def later(box: Sandbox) -> None:
-    """All is done that was to be done, and half an hour goes by, so that nothing is too young to be judged."""
+    """Wait for all work, and let half an hour pass, so that no object is too young to be judged."""
     box.wait_idle(timeout=PATIENCE_SECONDS)
     box.later(HOUR // 2)
 
 
 def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dict[str, Any]:
-    """Invoke certify by hand, and show its verdict, with what did not pass."""
+    """Invoke certify by hand, and show its verdict, with the checks that did not pass."""
     payload = json.dumps({"frozen_since": frozen, **asked})
     console.print(f"\nCertify, with the freeze at {frozen}")
     document: dict[str, Any] = box.fc.invoke("certify", payload.encode()).value
@@ -119,14 +121,14 @@ def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dic
 
 
 def wait_a_second(box: Sandbox) -> None:
-    """Passes know to the second when they began and ended, and the next one has to be later."""
+    """Wait for the next second, because passes know their begin and end to the second."""
     ended = now(box)
     while now(box) <= ended:
         time.sleep(0.05)
 
 
 def now(box: Sandbox) -> str:
-    """The time as certificates tell it."""
+    """Return the time in the form of certificates."""
     return datetime.fromtimestamp(box.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -134,28 +136,28 @@ def compare(box: Sandbox, console: Console, **asked: bool) -> None:
     """Invoke compare by hand, and show its classes, if there are differences."""
     wait_a_second(box)
     console.print(" ".join(["\npython3 ops.py compare", *(f"--{name}" for name in asked)]))
-    found = box.fc.invoke("compare", json.dumps(asked).encode()).value
+    comparison = box.fc.invoke("compare", json.dumps(asked).encode()).value
     table = Table("class", "in OSS", "in OBS", "such as")
     for column in table.columns[1:3]:
         column.justify = "right"
-    classes = [(name, one) for name, one in found["classes"].items() if sum(count_of(one))]
-    for name, one in classes:
-        table.add_row(name, *map(str, count_of(one)), escape(f"{one['keys'][0]!a:.40}"))
+    classes = [(name, row) for name, row in comparison["classes"].items() if sum(count_of(row))]
+    for name, row in classes:
+        table.add_row(name, *map(str, count_of(row)), escape(f"{row['keys'][0]!a:.40}"))
     table.add_section()
-    totals = [found[side]["objects"] for side in ("source", "destination")]
+    totals = [comparison[side]["objects"] for side in ("source", "destination")]
     table.add_row("[bold]both buckets", *(f"[bold]{number}" for number in totals))
     if not EQUAL.issuperset(name for name, _ in classes):
         console.print(table)
-    sums = [sum(count_of(one)[side] for _, one in classes) for side in (0, 1)]
+    sums = [sum(count_of(row)[side] for _, row in classes) for side in (0, 1)]
     adds_up = "The classes add up to both buckets." if sums == totals else "[red]The classes do not add up."
-    console.print(f"{adds_up} Submitted: {found['submitted']}.")
+    console.print(f"{adds_up} Submitted: {comparison['submitted']}.")
 
 
 def _say(console: Console, text: str) -> None:
-    """A line that a terminal may break where it likes; a picture has no terminal."""
+    """Print a line that a terminal can break anywhere; a picture has no terminal."""
     console.print(text, soft_wrap=not console.record)
 
 
-def count_of(one: dict[str, Any]) -> tuple[int, int]:
-    """Objects of a class on both sides."""
-    return one["source"]["objects"], one["destination"]["objects"]
+def count_of(row: dict[str, Any]) -> tuple[int, int]:
+    """Return the numbers of objects of a class on both sides."""
+    return row["source"]["objects"], row["destination"]["objects"]

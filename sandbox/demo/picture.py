@@ -11,12 +11,12 @@ from rich.console import Console
 from tools.package import manifest
 
 WIDTH = 118  # columns
-# Fonts from elsewhere: a picture in a document loads nothing, and a terminal's own font does.
+# Fonts of other sites: a picture in a document loads nothing, and the terminal's own font is enough.
 _FONTS = re.compile(r"\s*@font-face \{\{.*?\}\}\n", re.DOTALL)
 
 
 def save(console: Console, file: Path) -> None:
-    """Draw what `console` has recorded, under the version that it is of."""
+    """Draw the recorded output of `console`, titled with the version."""
     title = f"make demo - oss-oms-sync {manifest()['Version']}"
     drawn = console.export_svg(title=title, code_format=_FONTS.sub("", CONSOLE_SVG_FORMAT), unique_id="demo")
     file.write_text(drawn, encoding="utf-8")

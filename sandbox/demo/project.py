@@ -1,4 +1,4 @@
-"""The project as a user gets it, and what `ops.py setup` makes for it."""
+"""The project of a user, and the resources that `ops.py setup` creates for it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tools.package import build
 from tools.render import render
 from tools.serverless import Tool, available
 
-# What setup does not grant: to read what was copied, for a certificate's sample.
+# A right that setup does not grant: to read copied objects, for a certificate's sample.
 _READS = {"Version": "1.1", "Statement": [{"Effect": "Allow", "Action": ["obs:object:GetObject"]}]}
 
 
 def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "python3.12") -> Path:
-    """The project as a user gets it: from the package, through `s init` where the tool is here."""
+    """Make a user's project from the package, through `s init` if the tool is installed."""
     package, project, answers = build(folder), folder / "project", box.answers() | {"runtime": runtime}
     if available():
         done = Tool(folder / "home").init(package, project, answers)
@@ -36,13 +36,13 @@ def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "p
 
 
 def set_up(box: Sandbox, project: Path, console: Console) -> None:
-    """Let `ops.py setup` make what both accounts lack, and show what that is, but not every right."""
+    """Let `ops.py setup` create the missing resources of both accounts, and print them, but not every right."""
     console.print("There is only the source bucket. `python3 ops.py setup` makes the rest:")
     plan = json.loads(_ops(box, project, "setup", "--plan", "--json"))
     for step in plan["steps"]:
         if step["state"] in ("create", "change"):
-            seen = f": {step['seen']['en']}" if step["seen"] else ""
-            console.out(f"  {step['state']} {step['what']['en']}{seen}")
+            present = f": {step['seen']['en']}" if step["seen"] else ""
+            console.out(f"  {step['state']} {step['what']['en']}{present}")
     _ops(box, project, "setup", "--yes", plan["plan"], "--agree")
     (box.task,) = box.oms.tasks
     (functions,) = (
@@ -53,16 +53,16 @@ def set_up(box: Sandbox, project: Path, console: Console) -> None:
 
 
 def migrate(box: Sandbox, project: Path, console: Console) -> None:
-    """Let `ops.py migrate` have OMS copy what was there before, and show what became of it."""
+    """Let `ops.py migrate` have OMS copy the existing objects, and print the outcome."""
     console.print(f"{len(OLD)} objects are older than the project. `python3 ops.py migrate` lets OMS copy them:")
-    said = _ops(box, project, "migrate", "--yes").partition("-> ")[0].splitlines()
-    for line in said[-2:]:
+    lines = _ops(box, project, "migrate", "--yes").partition("-> ")[0].splitlines()
+    for line in lines[-2:]:
         console.out(f"  {line.strip()}")
     console.print()
 
 
 def _ops(box: Sandbox, project: Path, *words: str) -> str:
-    """What a command of the project says to an administrator of both clouds."""
+    """Return the output of a command of the project for an administrator of both clouds."""
     with asked(box) as address:
         done = subprocess.run(
             [sys.executable, "ops.py", *words, "--lang", "en"],

@@ -1,1 +1,1 @@
-"""Function Compute: runs the function's code in processes of its own, as the real one does."""
+"""Function Compute: processes that run the function's code, as in the cloud."""

@@ -1,11 +1,10 @@
-"""What runs in an instance's process: it takes one event at a time and hands it to the function's handler.
+"""The program in an instance's process: it passes an event at a time to the function's handler.
 
-Started by `Instance` with `python -S -s` and a clean environment; it imports the standard library only, and what the
-function imports comes from its own folder or from the runtime's libraries. Events and results go over a socket, one
-JSON document a line, because functions may print. What it does to a function is what FC's own bootstrap does (its
-python3.9, 2023): the handler is imported inside the first invocation, the output is wrapped before that, SIGTERM ends
-an invocation that takes too long. Further pages: help.aliyun.com/zh/functioncompute, "Context" and "Error handling" of
-Python.
+Started by `Instance` with `python -S -s` and a clean environment; it imports the standard library only, and the
+function imports from its own folder or from the runtime's libraries. Events and results go over a socket, a JSON
+document a line, because functions may print. It treats a function like FC's own bootstrap (its python3.9, 2023): the
+handler is imported inside the first invocation, the output is wrapped before that, SIGTERM ends an invocation that
+takes too long. Further pages: help.aliyun.com/zh/functioncompute, "Context" and "Error handling" of Python.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent: int) -> None:
-    """A killed test leaves no process behind, not even a frozen one. Elsewhere the closed socket must do."""
+    """End this process with its parent, even if frozen; on other systems than Linux the closed socket ends it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
@@ -42,7 +41,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def exit_on_sigterm() -> None:
-    """What comes at the timeout: the stacks are shown, then the exit, which runs `finally` blocks."""
+    """Print the stacks at SIGTERM, which comes at the timeout, then exit, which runs `finally` blocks."""
 
     def end(*_: object) -> None:
         faulthandler.dump_traceback(1, all_threads=True)
@@ -52,9 +51,9 @@ def exit_on_sigterm() -> None:
 
 
 class Clock:
-    """The process's: what is imported after `lend` sees it in the place of the machine's.
+    """The clock of the process: modules that are imported after `lend` see it in place of the machine's.
 
-    `ahead`: how far the sandbox's clock is ahead of the machine's, in seconds; `first`: the same at the first event.
+    `ahead`: the seconds by which the sandbox's clock is ahead of the machine's; `first`: these at the first event.
     """
 
     ahead = first = 0.0
@@ -85,7 +84,7 @@ class Clock:
 
 
 class _Output:
-    """Standard output as the function finds it: 128 KB of one write are kept."""
+    """Standard output as the function sees it: 128 KB of a single write are kept."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -126,7 +125,7 @@ def set_up_logging() -> _LogFormatter:
 
 
 def make_context(request_id: str, setup: dict[str, Any]) -> SimpleNamespace:
-    """The second argument of a handler; `credentials` exists in python3.10 only."""
+    """Return the second argument of a handler; `credentials` exists in python3.10 only."""
     context = SimpleNamespace(
         request_id=request_id,
         function=SimpleNamespace(**setup["function"]),
@@ -142,14 +141,14 @@ def make_context(request_id: str, setup: dict[str, Any]) -> SimpleNamespace:
 
 
 def find_handler(handler: str) -> Callable[..., Any]:
-    """The function that `module.function` names; the first call imports the module."""
+    """Return the function that `module.function` names; the first call imports the module."""
     module_name, _, function_name = handler.rpartition(".")
-    found: Callable[..., Any] = getattr(importlib.import_module(module_name.replace("/", ".")), function_name)
-    return found
+    function: Callable[..., Any] = getattr(importlib.import_module(module_name.replace("/", ".")), function_name)
+    return function
 
 
 def answer(value: Any) -> dict[str, Any]:
-    """A result as FC passes it on: bytes and text as they are, all else as JSON. `value` is what a caller reads."""
+    """Return a result as FC passes it on: bytes and text unchanged, other values as JSON; `value` for the caller."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, str):
@@ -169,7 +168,7 @@ def failure(error: BaseException) -> dict[str, Any]:
 
 
 def handle(message: dict[str, Any], setup: dict[str, Any]) -> dict[str, Any]:
-    """Call what the message names: a handler with its event, or the initializer, which gets none."""
+    """Call the handler with the event of the message, or the initializer, which gets no event."""
     event = [base64.b64decode(message["payload"])] if "payload" in message else []
     try:
         return answer(find_handler(message["call"])(*event, make_context(message["request_id"], setup)))
@@ -179,7 +178,7 @@ def handle(message: dict[str, Any], setup: dict[str, Any]) -> dict[str, Any]:
 
 
 def finish(channel: Any, reply: dict[str, Any]) -> None:
-    """Send the result, and mark in the output where this invocation's logs end."""
+    """Send the result, and mark the end of this invocation's logs in the output."""
     sys.stdout.flush()
     sys.stderr.flush()
     print(END_OF_LOGS, file=sys.__stdout__, flush=True)

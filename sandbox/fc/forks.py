@@ -1,5 +1,7 @@
-"""Instances that are forked from a process which has imported the function's code: for tests that start many, and look
-at other things than a cold start."""
+"""Instances that are forked from a process which has imported the function's code.
+
+They serve tests that start many instances, and do not concern cold starts.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,10 @@ _SCRIPT = Path(__file__).with_name("mother.py")
 
 
 class Forks(Processes):
-    """Each instance is a child of its runtime's mother, where it is to run the very code that this imported; all
-    others start as ever."""
+    """Instances as children of their runtime's mother, if they run the code that she has imported.
+
+    All others start as processes of their own.
+    """
 
     async def start(
         self, runtime: Runtime, setup: Mapping[str, Any], environment: Mapping[str, str]
@@ -43,7 +47,7 @@ class Forks(Processes):
 
 
 class _Child:
-    """What asyncio's Process is of a child of one's own; it says nothing before `read`."""
+    """A child process in the form of asyncio's Process; it is silent before `read`."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -105,5 +109,5 @@ def _mother(runtime: Runtime) -> _Mother:
 
 
 def _is_the_code(folder: Path) -> bool:
-    names, here = ([str(path.relative_to(one)) for path in one.rglob("*.py")] for one in (CODE, folder))
-    return {*names} == {*here} and not any(filecmp.cmpfiles(folder, CODE, names, shallow=False)[1:])
+    names, copied = ([str(path.relative_to(root)) for path in root.rglob("*.py")] for root in (CODE, folder))
+    return {*names} == {*copied} and not any(filecmp.cmpfiles(folder, CODE, names, shallow=False)[1:])

@@ -1,4 +1,4 @@
-"""A function as Function Compute keeps it: its code and settings, and what an instance of it gets."""
+"""A function as Function Compute keeps it: its code and settings, and the setup of its instances."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class Credentials(NamedTuple):
 
 @dataclass(eq=False)
 class Function:
+    """A function with its settings, its free slots and its idle instances."""
+
     name: str
     code: Path
     handler: str
@@ -43,11 +45,11 @@ class Function:
 
     @property
     def _credentials_in_context(self) -> bool:
-        """python3.12's context has none: there they are in the environment."""
+        """True for python3.10; in python3.12 the credentials are in the environment."""
         return self.runtime.name == "python3.10"
 
     def setup(self, region: str) -> dict[str, Any]:
-        """What an instance of this function gets when it starts."""
+        """Return the setup of an instance of this function."""
         credentials = self.credentials._asdict() if self._credentials_in_context else None
         return {
             "code": str(self.code),
@@ -83,7 +85,7 @@ class Function:
 
 
 def check_environment(environment: Mapping[str, str]) -> None:
-    """ValueError for what FC does not take as a function's environment."""
+    """Raise ValueError for an environment that FC refuses."""
     if any(name.startswith("FC_") for name in environment):
         raise ValueError("names that begin with FC_ are reserved")
     if not all(isinstance(value, str) for value in environment.values()):

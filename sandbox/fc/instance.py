@@ -1,4 +1,4 @@
-"""An instance seen from the service: starting its process, handing it an event, reading its logs."""
+"""An instance as the service sees it: the start of its process, its events, its logs."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from sandbox.fc.bootstrap import END_OF_LOGS
 
 _SCRIPT = Path(__file__).with_name("bootstrap.py")
 _INITIALIZER_SECONDS = 30.0
-# How long an invocation that was told to end (SIGTERM) may take for its `finally` blocks, before it is killed.
+# The time for `finally` blocks after SIGTERM, before an instance is killed.
 _GRACE_SECONDS = 2.0
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Result:
-    """How one invocation went: returned, raised, timeout or crashed.
+    """The result of an invocation: returned, raised, timeout or crashed.
 
-    `body` is what FC answers, `value` what a caller reads in it.
+    `body` is FC's answer, `value` its contents for a caller.
     """
 
     outcome: str
@@ -43,7 +43,7 @@ class Result:
 
 
 class InstanceNotStarted(Exception):  # noqa: N818 (FC's own name of the error)
-    """The initializer failed."""
+    """The error of an initializer that failed."""
 
     def __init__(self, result: Result) -> None:
         super().__init__(result.error_message)
@@ -51,7 +51,7 @@ class InstanceNotStarted(Exception):  # noqa: N818 (FC's own name of the error)
 
 
 class Instance(Protocol):
-    """What handles the events of one function, one at a time, until it dies or is given up."""
+    """A handler of the events of a function, each after the other, until it dies or is given up."""
 
     @property
     def busy(self) -> bool: ...
@@ -60,13 +60,13 @@ class Instance(Protocol):
     def alive(self) -> bool: ...
 
     async def initialize(self, initializer: str) -> None:
-        """Call the initializer, which is named as a handler is; InstanceNotStarted where it fails."""
+        """Call the initializer, which is named like a handler; raise InstanceNotStarted if it fails."""
 
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
-        """Hand over one event; past the timeout the instance is told to end, and killed if it does not."""
+        """Pass an event; past the timeout the instance gets SIGTERM, and is killed if it does not end."""
 
     def freeze(self) -> None:
-        """Let it do nothing until the next event, or until it is thawed."""
+        """Stop it until the next event, or until it is thawed."""
 
     def thaw(self) -> None: ...
 
@@ -77,19 +77,19 @@ class Instance(Protocol):
 
 
 class Instances(Protocol):
-    """Where instances come from."""
+    """The source of instances."""
 
     def runtime(self, name: str) -> runtimes.Runtime:
-        """What a function of that runtime runs on; RuntimeError where this machine does not have it."""
+        """Return the runtime of a function; raise RuntimeError if this machine lacks it."""
 
     async def start(
         self, runtime: runtimes.Runtime, setup: Mapping[str, Any], environment: Mapping[str, str], /
     ) -> Instance:
-        """A new one. It imports nothing of the function before its first invocation."""
+        """Start an instance, which imports nothing of the function before its first invocation."""
 
 
 class Process(Protocol):
-    """The part of asyncio's Process that is used."""
+    """The used part of asyncio's Process."""
 
     stdout: asyncio.StreamReader | None
 
@@ -105,7 +105,7 @@ class Process(Protocol):
 
 
 class Processes:
-    """Each instance is a child process, whose clock is as far ahead of the machine's as `ahead` says at each event."""
+    """Instances as child processes, whose clock is ahead of the machine's by `ahead` at each event."""
 
     def __init__(self, ahead: Callable[[], float] = lambda: 0.0) -> None:
         self.ahead = ahead
@@ -134,7 +134,7 @@ class Processes:
 async def connected(
     setup: Mapping[str, Any], runtime: runtimes.Runtime
 ) -> AsyncIterator[tuple[socket.socket, asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A socket for an instance that starts meanwhile, and this side of it; its setup is on the way."""
+    """Yield a socket for an instance that starts meanwhile, and streams to it; then send the setup."""
     ours, theirs = socket.socketpair()
     with theirs:
         reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_MESSAGE_BYTES)
@@ -231,14 +231,14 @@ class ProcessInstance:
         )
 
     async def _start(self) -> None:
-        """Wait until it has started, or is dead: how long that takes is no part of any invocation."""
+        """Wait until it has started, or is dead: an invocation does not include that time."""
         if not self._is_ready:
             with contextlib.suppress(ConnectionError):
                 await self._reader.readline()
             self._is_ready = True
 
     async def _terminate(self, logs: list[str]) -> None:
-        """What the `finally` blocks print still belongs to the invocation."""
+        """Send SIGTERM and read the output of `finally` blocks, which belongs to the invocation."""
         self._signal(signal.SIGTERM)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._read_logs(logs), _GRACE_SECONDS)
@@ -258,7 +258,7 @@ class ProcessInstance:
         return reply
 
     async def _read_logs(self, logs: list[str]) -> None:
-        """Lines of output up to the mark that ends an invocation, or to the end of a process that died."""
+        """Read lines of output up to the mark that ends an invocation, or to the end of a dead process."""
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
             text = line.decode("utf-8", "replace").rstrip("\n")

@@ -1,4 +1,4 @@
-"""What becomes of a function's output: the lines as Function Compute has them, the records as Simple Log Service does.
+"""The output of functions: lines as Function Compute has them, records as Simple Log Service has them.
 
 Function Compute, LogConfig: under logBeginRule "DefaultRegex", which `logConfig: auto` deploys, "the first line and the
 consecutive lines after it that carry no date are written as a whole".
@@ -16,7 +16,7 @@ _MAX_LINE_BYTES = 128 * 1024
 
 
 def records(lines: Iterable[str]) -> list[str]:
-    """The records that one instance's output becomes; what is too long of a line is cut off."""
+    """Return the records of an instance's output; the end of a too long line is cut off."""
     made: list[list[str]] = []
     for line in lines:
         if _DATE.match(line) or not made:
@@ -26,12 +26,12 @@ def records(lines: Iterable[str]) -> list[str]:
 
 
 def parse_line(line: str) -> dict[str, Any]:
-    """What the project's own line says; empty for a line of anybody else."""
+    """Return the fields of the project's own line; empty for other lines."""
     time, _, text = line.partition(" ")
     if not _DATE.match(time) or not text.startswith("{"):
         return {}
     try:
         fields: dict[str, Any] = json.loads(text)
-    except ValueError:  # a line that was too long is cut off
+    except ValueError:  # the end of a too long line is cut off
         return {}
     return fields

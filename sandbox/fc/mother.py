@@ -1,8 +1,7 @@
-"""The process that instances are forked from: one of a runtime, with the function's code and its libraries imported
-already, which takes most of an instance's start.
+"""The process that instances are forked from, with the function's code and its libraries imported.
 
-Each message over its socket is one instance to start: its environment and setup, the socket that leads to it, and
-where its output goes. The answer is its process id. It ends with the socket.
+That import takes most of an instance's start. Each message over its socket starts an instance: its environment and
+setup, its socket, and the pipe for its output. The answer is its process id. The mother ends with the socket.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _MAX_MESSAGE_BYTES = 64 * 1024
 
 
 def prepare(code: str, libraries: str) -> None:
-    """Import all that an instance may import of the function, but for the module of its handlers."""
+    """Import all modules of the function that an instance can import, except that of its handlers."""
     own = list(sys.path)
     sys.path[:] = [code, libraries, *own[1:]]
     for package in pkgutil.walk_packages(importlib.import_module(_PACKAGE).__path__, f"{_PACKAGE}."):
@@ -44,7 +43,7 @@ def be_instance(parent: int, message: dict[str, Any], channel: int, output: int)
     os.chdir(message["code"])
     own = list(sys.path)
     sys.path.insert(0, message["code"])
-    # It notes when the import began, and where it is.
+    # The package records the time of its import, and its place.
     importlib.reload(sys.modules[_PACKAGE])
     sys.path[:] = own
     bootstrap.serve(socket.socket(fileno=channel).makefile("rwb"))

@@ -22,13 +22,13 @@ from sandbox.fc.instance import Instance, InstanceNotStarted, Instances, Process
 from sandbox.server.service import Ground
 
 _MAX_ASYNC_PAYLOAD_BYTES = 128 * 1024
-# What an account may run at once in a region (100 to 300, pages differ). Each is a process here.
+# The instances of an account at once in a region (100 to 300, pages differ). Each is a process here.
 _MAX_INSTANCES = 100
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """One attempt at one event. `body` is what FC answers, `value` what a caller reads in it."""
+    """An attempt at an event. `body` is FC's answer, `value` its contents for a caller."""
 
     function: str
     request_id: str
@@ -45,13 +45,13 @@ class Invocation:
 
     @property
     def failed(self) -> bool:
-        """What FC calls a failure; a function that returns False has succeeded."""
+        """True if FC calls it a failure; a function that returns False has succeeded."""
         return self.outcome != "returned"
 
 
 @dataclass
 class Killer:
-    """Chooses invocations to kill, and after how many seconds."""
+    """A choice of invocations to kill, and of their time."""
 
     probability: float
     within: float
@@ -59,24 +59,24 @@ class Killer:
     function: str
 
     def next(self, function: str) -> float | None:
-        """How long this invocation is to live, None for as long as it likes."""
+        """Return the seconds that this invocation lives, None for no limit."""
         if self.function not in ("", function) or self.dice.random() >= self.probability:
             return None
         return self.dice.uniform(0, self.within)
 
 
 class FunctionCompute:
-    """Functions, their instances and their queues. All of it lives in the sandbox's loop."""
+    """Functions, their instances and their queues, in the sandbox's loop."""
 
     def __init__(self, region: str = "cn-hangzhou", instances: Instances | None = None) -> None:
         self.region = region
         self._new = instances or Processes()
-        # Whether one function may hand what failed on to another.
+        # Returns whether a function may pass its failed events to another function.
         self.may_invoke: Callable[[str, str], bool] = lambda _caller, _called: True
         self.invocations: list[Invocation] = []
         self.dropped: list[Invocation] = []
         self._functions: dict[str, Function] = {}
-        # With the name of the function that each is for, in the order in which they started.
+        # The function of each instance, in the order of their starts.
         self._instances: dict[Instance, str] = {}
         self._deliveries: set[asyncio.Task[None]] = set()
         self._killer: Killer | None = None
@@ -84,7 +84,7 @@ class FunctionCompute:
 
     @property
     def names(self) -> set[str]:
-        """Of its functions."""
+        """The names of its functions."""
         return {*self._functions}
 
     def start(self, ground: Ground) -> None:
@@ -110,11 +110,11 @@ class FunctionCompute:
         on_failure: str | None = None,
         instances: int = _MAX_INSTANCES,
     ) -> None:
-        """`retry_delay` doubles at each retry; `on_failure` names the function that gets what failed for good.
+        """Create a function, or replace it.
 
+        `retry_delay` doubles at each retry; `on_failure` names the function that gets the events that failed for good.
         `initializer` is called before the first event of an instance (FC: instanceLifecycleConfig). Each event gets an
-        instance of its own where none is idle, up to `instances` at once; more wait, and the first to come is the
-        first to be handled.
+        instance of its own if none is idle, up to `instances` at once; further events wait in their order.
         """
         check_environment(environment)
         self._functions[name] = Function(
@@ -133,32 +133,32 @@ class FunctionCompute:
         )
 
     def remove_function(self, name: str) -> None:
-        """Events that are queued for it are still handled."""
+        """Remove a function; its queued events are still handled."""
         del self._functions[name]
 
     def invoke(self, name: str, payload: bytes, timeout: float | None = None) -> Invocation:
-        """Call a function and wait, as `s invoke` does: no retry. `timeout` is how long the caller waits."""
+        """Call a function and wait up to `timeout`, as `s invoke` does: without a retry."""
         return self._ground.call(self._attempt(self._functions[name], payload, _request_id(), 1), timeout)
 
     def submit(self, name: str, payload: bytes) -> None:
-        """Queue an event, as a trigger does. Safe from any thread, the loop's own included."""
+        """Queue an event, as a trigger does; safe from any thread, also from the loop."""
         if len(payload) > _MAX_ASYNC_PAYLOAD_BYTES:
             raise ValueError(f"an asynchronous payload holds at most 128 KB, not {len(payload)} bytes")
         self._ground.call_soon(self._enqueue, self._functions[name], payload)
 
     def wait_idle(self, timeout: float) -> None:
-        """Block until every queued event is done with: handled, handed to a destination, or dropped."""
+        """Wait until every queued event was handled, passed to a destination, or dropped."""
         self._ground.call(self.idle(), timeout)
 
     def freeze(self, name: str) -> None:
-        """Stop the idle instances, as FC does between events. The next event thaws the one it gets."""
+        """Stop the idle instances, as FC does between events. The next event thaws its instance."""
         self._ground.call(self._each_idle(name, lambda instance: instance.freeze()))
 
     def thaw(self, name: str) -> None:
         self._ground.call(self._each_idle(name, lambda instance: instance.thaw()))
 
     def pids(self, name: str = "", *, busy: bool = False) -> list[int]:
-        """The processes of all instances, or of one function's, in the order in which they started.
+        """Return the processes of all instances, or of a function's, in the order of their starts.
 
         `busy`: only of those that handle an event now.
         """
@@ -172,16 +172,16 @@ class FunctionCompute:
         ]
 
     def kill_at_random(self, probability: float, within: float, seed: int, name: str = "") -> None:
-        """Kill the process of each attempt with this probability, at a random moment of its first `within` seconds.
+        """Kill the process of each attempt with this probability, at a random moment of `within` seconds.
 
-        `name`: only of this function's. An attempt that has ended by then is spared. What is drawn depends on the seed
-        and the order of the attempts.
+        `name`: only of this function's attempts. An attempt that has ended by then is spared. The draw depends on the
+        seed and the order of the attempts.
         """
         self._killer = Killer(probability, within, random.Random(seed), name)
 
     async def idle(self) -> None:
-        """Wait until every queued event is done with."""
-        await asyncio.sleep(0)  # lets a `submit` made before this call take effect
+        """Wait until no queued event is left."""
+        await asyncio.sleep(0)  # for a `submit` before this call to take effect
         while self._deliveries:
             await asyncio.wait(self._deliveries)
 
@@ -192,19 +192,19 @@ class FunctionCompute:
         await asyncio.gather(*(instance.kill() for instance in list(self._instances)))
         await asyncio.gather(*self._deliveries, return_exceptions=True)
 
-    async def _each_idle(self, name: str, what: Callable[[Instance], None]) -> None:
+    async def _each_idle(self, name: str, change: Callable[[Instance], None]) -> None:
         for instance in self._functions[name].idle:
-            what(instance)
+            change(instance)
 
     def _enqueue(self, function: Function, payload: bytes) -> None:
-        if self._stopped:  # an event that was late
+        if self._stopped:  # a late event
             return
         delivery = asyncio.get_running_loop().create_task(self._deliver(function, payload))
         self._deliveries.add(delivery)
         delivery.add_done_callback(self._deliveries.discard)
 
     async def _deliver(self, function: Function, payload: bytes) -> None:
-        """Try, try again, then hand what failed to the destination."""
+        """Try, retry, then pass a failed event to the destination."""
         request_id = _request_id()
         for attempt in range(1, function.max_retries + 2):
             invocation = await self._attempt(function, payload, request_id, attempt)
@@ -219,7 +219,7 @@ class FunctionCompute:
             self._enqueue(destination, self._envelope(invocation))
 
     def _envelope(self, last: Invocation) -> bytes:
-        """What a destination gets: help.aliyun.com/zh/functioncompute, "result callback"."""
+        """Return the event for a destination: help.aliyun.com/zh/functioncompute, "result callback"."""
         error = {
             "errorMessage": last.error_message,
             "errorType": last.error_type,
@@ -265,7 +265,7 @@ class FunctionCompute:
         return invocation
 
     async def _idle_instance(self, function: Function) -> Instance | None:
-        """The one that was used last. One that died meanwhile costs no attempt."""
+        """Return the instance that was used last; a dead instance costs no attempt."""
         while function.idle:
             instance = function.idle.pop()
             if instance.alive:
@@ -286,7 +286,7 @@ class FunctionCompute:
         return instance
 
     async def _use(self, function: Function, instance: Instance, request_id: str, payload: bytes) -> Result:
-        """One event; the instance stays for the next one unless it died, was given up or is outdated."""
+        """Pass an event to an instance, which stays for the next event unless it died or was given up."""
         result = None
         try:
             with self._killed_at_random(function, instance):

@@ -1,4 +1,4 @@
-"""Timer triggers: how often they strike, and what their event says.
+"""Timer triggers: their periods and their events.
 
 Written from the page "time trigger" of help.aliyun.com/zh/functioncompute.
 """
@@ -18,7 +18,7 @@ _SECONDS = {"m": 60, "h": 3600}
 
 @dataclass(frozen=True)
 class Timer:
-    """One timer trigger."""
+    """A timer trigger."""
 
     name: str
     expression: str
@@ -26,13 +26,13 @@ class Timer:
 
     @classmethod
     def from_trigger(cls, trigger: Mapping[str, Any]) -> Timer:
-        """By the trigger's properties in s.yaml."""
+        """Return the timer of a trigger in s.yaml."""
         config = trigger["triggerConfig"]
         return cls(trigger["triggerName"], config["cronExpression"], config["payload"])
 
     @property
     def period(self) -> float:
-        """Seconds. ValueError for a cron expression: the project has none."""
+        """The period in seconds; ValueError for a cron expression, which the project does not use."""
         match = _EVERY.fullmatch(self.expression)
         if match is None:
             raise ValueError(f'the sandbox strikes timers like "@every 5m" only, not {self.expression!r}')
@@ -40,6 +40,6 @@ class Timer:
         return float(int(number) * _SECONDS[unit])
 
     def event(self, now: float) -> bytes:
-        """What the function gets when the timer strikes."""
+        """Return the event that the function gets when the timer strikes."""
         struck = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
         return json.dumps({"triggerTime": struck, "triggerName": self.name, "payload": self.payload}).encode()

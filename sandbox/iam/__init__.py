@@ -1,1 +1,1 @@
-"""Huawei Cloud IAM: v5's users, keys and identity policies, and what v3 tells of the account."""
+"""Huawei Cloud IAM: users, keys and identity policies of v5, domains and projects of v3."""

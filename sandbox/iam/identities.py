@@ -1,4 +1,4 @@
-"""IAM's users, their keys and identity policies, and what it refuses to do with them."""
+"""Users of IAM, their keys and identity policies, and the refusals of operations on them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from sandbox.server.message import Response
 
 Record = dict[str, Any]
 
-_USERS, _KEYS, _POLICIES, _VERSIONS, _DOCUMENT = 50, 2, 10, 5, 6144
+_MAX_USERS, _MAX_KEYS, _MAX_POLICIES, _MAX_VERSIONS, _MAX_DOCUMENT = 50, 2, 10, 5, 6144
 _USER_NAME, _POLICY_NAME = r"[A-Za-z_-][A-Za-z0-9 _.-]{0,63}", r"[A-Za-z0-9_+=.@-]{1,128}"
-_PAGE = 200
+_MAX_PAGE = 200
 
 
 class IamError(GatewayError):
     """A refusal by IAM itself, `PAP5.` and a number.
 
-    0001 (no right), 0003 (a limit), 0010 (marker) and 0011 (document) are documented; no page that was found says the
-    numbers of the others, so that nobody should go by more than their status.
+    0001 (no right), 0003 (a limit), 0010 (marker) and 0011 (document) are documented; no page names the numbers of the
+    others, so no client may rely on more than their status.
     """
 
     def response(self) -> Response:
@@ -38,7 +38,7 @@ class IamError(GatewayError):
 
 
 class Asked(NamedTuple):
-    """What a request asks for that may: the identifiers in its path, and what it says."""
+    """A request that may pass: the identifiers in its path, its body and its parameters."""
 
     ids: tuple[str, ...]
     body: Mapping[str, Any]
@@ -46,12 +46,10 @@ class Asked(NamedTuple):
 
 
 class Identities(KeyedService):
-    """What the account has, and each operation as a method: what those do with it, and what they refuse.
+    """The users and policies of the account, with each operation as a method.
 
-    It does not know the requests that come in: `Iam` does. `projects`: the account's, by their names.
-
-    `acts_after`: so many seconds after it was given a right acts, or it never does. `stale_for`: so many seconds what
-    was made is not seen by whoever asks for it, although its name is taken.
+    `Iam` reads the requests. `projects`: the account's projects by their names. `acts_after`: the seconds until a grant
+    acts; None: it never does. `stale_for`: the seconds until requests see a new record, whose name is taken at once.
     """
 
     def __init__(self, projects: Mapping[str, str], port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -64,7 +62,7 @@ class Identities(KeyedService):
         self.account = self.find_key
 
     def find_key(self, access_key: str) -> Credential | None:
-        """The key of a user, for all services of the cloud, one of which it is used for now."""
+        """Return the key of a user, which is used for a service of the cloud now."""
         for number, user in self.users.items():
             key = user["keys"].get(access_key)
             if key and key["status"] == "active" and not self._is_stale(key):
@@ -80,9 +78,9 @@ class Identities(KeyedService):
             raise invalid("name or description")
         if any(user["fields"]["user_name"] == name for user in self.users.values()):
             raise _taken("user")
-        _within(len(self.users), _USERS, "users per account")
+        _within(len(self.users), _MAX_USERS, "users per account")
         number = uuid.uuid4().hex
-        told = {
+        fields = {
             "user_id": number,
             "user_name": name,
             "description": call.body.get("description", ""),
@@ -91,20 +89,20 @@ class Identities(KeyedService):
             "urn": f"iam::{DOMAIN_ID}:user:{name}",
             "created_at": self._date(),
         }
-        self.users[number] = {"fields": told, "made": self.now(), "keys": {}, "attached": {}, "roles": []}
-        return {"user": told}
+        self.users[number] = {"fields": fields, "made": self.now(), "keys": {}, "attached": {}, "roles": []}
+        return {"user": fields}
 
     def list_users(self, call: Asked) -> object:
-        """Also that one user whose a key is."""
+        """List all users, or the user of an access key."""
         key = call.params.get("access_key_id")
         if key is None:
-            return self._page(call, "users", [one["fields"] for one in self._seen(self.users)], "user_id")
+            return self._page(call, "users", [user["fields"] for user in self._visible(self.users)], "user_id")
         owner = self.credential(key)
-        told = [one["fields"] for one in self._seen(self.users) if key in one["keys"]]
-        if owner and not told:
+        users = [user["fields"] for user in self._visible(self.users) if key in user["keys"]]
+        if owner and not users:
             name = {"user_id": uuid.UUID(int=0).hex, "user_name": owner.holder.rpartition("/")[2]}
-            told = [{**name, "is_root_user": owner.holder == "root", "enabled": True}]
-        return self._page(call, "users", told, "user_id")
+            users = [{**name, "is_root_user": owner.holder == "root", "enabled": True}]
+        return self._page(call, "users", users, "user_id")
 
     def show_user(self, call: Asked) -> object:
         return {"user": self._user(call)["fields"]}
@@ -117,19 +115,19 @@ class Identities(KeyedService):
 
     def create_key(self, call: Asked) -> object:
         user = self._user(call)
-        _within(len(user["keys"]), _KEYS, "access keys per user")
+        _within(len(user["keys"]), _MAX_KEYS, "access keys per user")
         number, secret = uuid.uuid4().hex[:20].upper(), uuid.uuid4().hex + uuid.uuid4().hex[:8]
-        told = {"access_key_id": number, "user_id": call.ids[0], "status": "active", "created_at": self._date()}
-        user["keys"][number] = {**told, "secret": secret, "made": self.now()}
-        return {"access_key": {**told, "secret_access_key": secret}}
+        fields = {"access_key_id": number, "user_id": call.ids[0], "status": "active", "created_at": self._date()}
+        user["keys"][number] = {**fields, "secret": secret, "made": self.now()}
+        return {"access_key": {**fields, "secret_access_key": secret}}
 
     def list_keys(self, call: Asked) -> object:
-        told = ("access_key_id", "user_id", "status", "created_at")
-        keys = [{name: one[name] for name in told} for one in self._seen(self._user(call)["keys"])]
+        names = ("access_key_id", "user_id", "status", "created_at")
+        keys = [{name: key[name] for name in names} for key in self._visible(self._user(call)["keys"])]
         return self._page(call, "access_keys", keys, "access_key_id")
 
     def show_last_used(self, call: Asked) -> object:
-        """Nothing of a key that was never used."""
+        """Return the time of the last use; nothing for a key that was never used."""
         used = self._key(call).get("used")
         return {"access_key_last_used": {"last_used_at": _iso(used)} if used else {}}
 
@@ -143,12 +141,12 @@ class Identities(KeyedService):
 
     def list_attached(self, call: Asked) -> object:
         attached = self._user(call)["attached"].items()
-        told = [
+        policies = [
             {name: self.policies[policy]["fields"][name] for name in ("policy_id", "policy_name", "urn")}
             | {"attached_at": _iso(at)}
             for policy, at in attached
         ]
-        return self._page(call, "attached_policies", told, "policy_id")
+        return self._page(call, "attached_policies", policies, "policy_id")
 
     # Policies.
 
@@ -159,7 +157,7 @@ class Identities(KeyedService):
         if any(policy["fields"]["policy_name"] == name for policy in self.policies.values()):
             raise _taken("policy")
         number, date = str(uuid.uuid4()), self._date()
-        told = {
+        fields = {
             "policy_id": number,
             "policy_name": name,
             "policy_type": "custom",
@@ -172,31 +170,33 @@ class Identities(KeyedService):
             "updated_at": date,
         }
         self.policies[number] = {
-            "fields": told,
+            "fields": fields,
             "made": self.now(),
             "versions": {"v1": {"document": document, "created_at": date}},
             "changes": [(self.now(), document)],
         }
-        return {"policy": told}
+        return {"policy": fields}
 
     def list_policies(self, call: Asked) -> object:
         if call.params.get("policy_type", "custom") != "custom":
             raise invalid("policy_type: the sandbox has none of the system's policies")
-        return self._page(call, "policies", [self._told(one) for one in self._seen(self.policies)], "policy_id")
+        return self._page(
+            call, "policies", [self._described(policy) for policy in self._visible(self.policies)], "policy_id"
+        )
 
     def show_policy(self, call: Asked) -> object:
-        return {"policy": self._told(self._policy(call))}
+        return {"policy": self._described(self._policy(call))}
 
     def delete_policy(self, call: Asked) -> None:
         policy = self._policy(call)
-        if self._told(policy)["attachment_count"] or len(policy["versions"]) > 1:
+        if self._described(policy)["attachment_count"] or len(policy["versions"]) > 1:
             raise IamError(409, "PAP5.0005", "delete conflict: the policy is attached or has other versions")
         del self.policies[call.ids[0]]
 
     def create_version(self, call: Asked) -> object:
         policy, document = self._policy(call), _checked(call.body["policy_document"])
-        _within(len(policy["versions"]), _VERSIONS, "versions per policy")
-        number = f"v{max(int(one[1:]) for one in policy['versions']) + 1}"
+        _within(len(policy["versions"]), _MAX_VERSIONS, "versions per policy")
+        number = f"v{max(int(version[1:]) for version in policy['versions']) + 1}"
         policy["versions"][number] = {"document": document, "created_at": self._date()}
         if call.body.get("set_as_default"):
             policy["fields"] |= {"default_version_id": number, "updated_at": self._date()}
@@ -205,7 +205,7 @@ class Identities(KeyedService):
 
     def list_versions(self, call: Asked) -> object:
         policy = self._policy(call)
-        return self._page(call, "versions", [_version(policy, one) for one in policy["versions"]], "version_id")
+        return self._page(call, "versions", [_version(policy, number) for number in policy["versions"]], "version_id")
 
     def show_version(self, call: Asked) -> object:
         return {"policy_version": _version(self._policy(call), call.ids[1])}
@@ -221,7 +221,7 @@ class Identities(KeyedService):
         attached = self._find(self.users, call.body["user_id"], "user")["attached"]
         if call.ids[0] in attached:
             raise _taken("attachment")
-        _within(len(attached), _POLICIES, "attached policies per user")
+        _within(len(attached), _MAX_POLICIES, "attached policies per user")
         attached[call.ids[0]] = self.now()
 
     def detach(self, call: Asked) -> None:
@@ -231,23 +231,23 @@ class Identities(KeyedService):
             raise _missing("attachment")
         del attached[call.ids[0]]
 
-    # What v3 tells.
+    # Domains and projects of v3.
 
     def list_domains(self, _call: Asked) -> object:
         domain = {"id": DOMAIN_ID, "name": "sandbox", "enabled": True, "description": "", "links": {}}
         return {"domains": [domain], "links": {}}
 
     def list_projects(self, call: Asked) -> object:
-        wanted = call.params.get("name")
-        found = [
+        name_filter = call.params.get("name")
+        projects = [
             {"id": number, "name": name, "domain_id": DOMAIN_ID, "parent_id": DOMAIN_ID, "enabled": True}
             | {"is_domain": False, "description": "", "links": {}}
             for name, number in self.projects.items()
-            if wanted in (None, name)
+            if name_filter in (None, name)
         ]
-        return {"projects": found, "links": {}}
+        return {"projects": projects, "links": {}}
 
-    # What several of them do.
+    # Parts of several operations.
 
     def _user(self, call: Asked) -> Record:
         return self._find(self.users, call.ids[0], "user")
@@ -259,56 +259,58 @@ class Identities(KeyedService):
         return self._find(self._user(call)["keys"], call.ids[1], "access key")
 
     def _find(self, among: dict[str, Record], number: str, what: str) -> Record:
-        found = among.get(number)
-        if found is None or self._is_stale(found):
+        record = among.get(number)
+        if record is None or self._is_stale(record):
             raise _missing(what)
-        return found
+        return record
 
-    def _seen(self, among: dict[str, Record]) -> list[Record]:
-        return [one for one in among.values() if not self._is_stale(one)]
+    def _visible(self, among: dict[str, Record]) -> list[Record]:
+        return [record for record in among.values() if not self._is_stale(record)]
 
-    def _is_stale(self, one: Record) -> bool:
-        return bool(self.now() < one["made"] + self.stale_for)
+    def _is_stale(self, record: Record) -> bool:
+        return bool(self.now() < record["made"] + self.stale_for)
 
-    def _told(self, policy: Record) -> Record:
+    def _described(self, policy: Record) -> Record:
         number = policy["fields"]["policy_id"]
         return {**policy["fields"], "attachment_count": sum(number in user["attached"] for user in self.users.values())}
 
     def grant(self, user: str, document: str) -> None:
-        """What an administrator does by hand where there is no v5: let a custom policy of a role act for a user, by its
-        group. Such grants and those of v5 act together."""
+        """Let a custom policy of a role act for a user, as an administrator does in an account without v5.
+
+        Grants by roles and those of v5 act together.
+        """
         with self.lock:
             self.users[user]["roles"].append((self.now(), parse(document, "1.1")))
 
     def _in_force(self, user: str) -> list[Document]:
-        """The documents of the policies that act for a user now."""
+        """Return the documents of the policies that act for a user now."""
         if self.acts_after is None:
             return []
         latest = self.now() - self.acts_after
-        attached = [policy for policy, at in self.users[user]["attached"].items() if at <= latest]
-        changes = [[text for at, text in self.policies[one]["changes"] if at <= latest] for one in attached]
+        attached = [identifier for identifier, at in self.users[user]["attached"].items() if at <= latest]
+        changes = [[text for at, text in self.policies[policy]["changes"] if at <= latest] for policy in attached]
         roles = [document for at, document in self.users[user]["roles"] if at <= latest]
         return [*roles, *(parse(texts[-1], "5.0") for texts in changes)]
 
-    def _page(self, call: Asked, name: str, found: list[Record], key: str) -> object:
-        """A page of what follows the marker, which is the identifier of the last before it."""
+    def _page(self, call: Asked, name: str, records: list[Record], key: str) -> object:
+        """Return a page after the marker, which is the identifier of the last record of the page before."""
         limit, marker = call.params.get("limit", "100"), call.params.get("marker")
-        if not limit.isdigit() or not 1 <= int(limit) <= _PAGE:
+        if not limit.isdigit() or not 1 <= int(limit) <= _MAX_PAGE:
             raise invalid("limit")
-        numbers = [one[key] for one in found]
+        numbers = [record[key] for record in records]
         if marker is not None and marker not in numbers:
             raise IamError(400, "PAP5.0010", "invalid marker")
-        rest = found[numbers.index(marker) + 1 :] if marker else found
-        page = rest[: int(limit)]
-        following = {"next_marker": page[-1][key]} if len(page) < len(rest) else {}
-        return {name: page, "page_info": {"current_count": len(page), **following}}
+        following = records[numbers.index(marker) + 1 :] if marker else records
+        page = following[: int(limit)]
+        more = {"next_marker": page[-1][key]} if len(page) < len(following) else {}
+        return {name: page, "page_info": {"current_count": len(page), **more}}
 
     def _date(self) -> str:
         return _iso(self.now())
 
 
 def _checked(document: str) -> str:
-    if len(document.encode()) > _DOCUMENT:
+    if len(document.encode()) > _MAX_DOCUMENT:
         raise IamError(409, "PAP5.0003", "size of a policy limit exceeded")
     try:
         parse(document, "5.0")
@@ -327,8 +329,8 @@ def _version(policy: Record, number: str) -> Record:
     }
 
 
-def _within(count: int, most: int, what: str) -> None:
-    if count >= most:
+def _within(count: int, maximum: int, what: str) -> None:
+    if count >= maximum:
         raise IamError(409, "PAP5.0003", f"{what} limit exceeded")
 
 

@@ -1,8 +1,8 @@
-"""IAM on loopback: who asks, for what, and whether it answers.
+"""IAM on loopback: callers, operations, and answers.
 
 Written from support.huaweicloud.com/api-iam5 (CreateUserV5 and its like, "Error codes") and /api-iam
-(KeystoneListAuthDomains, KeystoneListProjects). What a request says beyond what its row names is refused, never
-ignored.
+(KeystoneListAuthDomains, KeystoneListProjects). A parameter or field that the row of an operation does not name is
+refused, never ignored.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sandbox.server.message import Request, Response
 
 
 class _Row(NamedTuple):
-    """An operation: the action that a policy must allow, what carries it out, and what it heeds of a request.
+    """An operation: the action that a policy must allow, its function, and the accepted parts of a request.
 
     `needs` and `takes` are fields of the body.
     """
@@ -35,7 +35,7 @@ class _Row(NamedTuple):
 
 
 class Iam(Identities):
-    """`v5`: whether the account has identity policies."""
+    """The service; `v5`: the account has identity policies."""
 
     def __init__(self, projects: Mapping[str, str], port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(projects, port, ssl_context)
@@ -64,12 +64,12 @@ class Iam(Identities):
                 raise IamError(403, "PAP5.0001", f"access denied: {row.action}")
         if not request.params.keys() <= row.params:
             raise invalid(", ".join(request.params.keys() - row.params))
-        found = row.run(self, Asked(ids, _body(request, row), request.params))
-        return Response(204) if found is None and row.status == 204 else json_response(row.status, found or {})
+        answer = row.run(self, Asked(ids, _body(request, row), request.params))
+        return Response(204) if answer is None and row.status == 204 else json_response(row.status, answer or {})
 
 
 _LISTED = frozenset({"limit", "marker"})
-# By the method and the path. The actions are on the page of each operation.
+# Operations by the method and the path. The actions are on the page of each operation.
 _OPERATIONS = {
     ("GET", "/v3/auth/domains"): _Row("iam::listAuthDomains", Iam.list_domains),
     ("GET", "/v3/projects"): _Row("iam:projects:listProjects", Iam.list_projects, params={"name"}),
@@ -119,7 +119,7 @@ def _row_of(request: Request) -> tuple[_Row, tuple[str, ...]]:
 
 
 def _body(request: Request, row: _Row) -> Mapping[str, Any]:
-    """What the body says, checked."""
+    """Return the fields of the body."""
     if not row.needs:
         if request.body:
             raise invalid("there is no body")

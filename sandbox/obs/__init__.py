@@ -1,1 +1,1 @@
-"""Huawei OBS on loopback: a bucket that a sync task writes to, and that others may list and read."""
+"""Huawei OBS on loopback: the destination of a sync task, which others can list and read."""

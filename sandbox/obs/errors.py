@@ -1,4 +1,4 @@
-"""OBS's refusals: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0115.html ("Error codes")."""
+"""Errors of OBS: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0115.html ("Error codes")."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 
 class ObsError(Exception):
-    """A refusal, with the status, the code and the message that OBS answers with."""
+    """An error with the status, the code and the message that OBS answers."""
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status} {code}: {message}")

@@ -1,6 +1,6 @@
-"""Listing the objects of a bucket, version 1: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html.
+"""Listings of objects, version 1: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html.
 
-`list-type=2` is not on that page.
+That page does not name `list-type=2`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ LISTING_PARAMETERS = {"delimiter", "encoding-type", "marker", "max-keys", "prefi
 
 
 def list_objects(bucket: Bucket, params: Mapping[str, str], namespace: str) -> Response:
-    """A page of what follows the marker, which need not exist. The XML's namespace is not the same in every region."""
+    """Return a page after the marker, which can be a missing key. Regions differ in the namespace of the XML."""
     encode, limit = _encoder(params), _limit(params)
     prefix, marker, delimiter = (params.get(name, "") for name in ("prefix", "marker", "delimiter"))
-    found = _entries(bucket.objects, prefix, delimiter, marker)
+    listed = _entries(bucket.objects, prefix, delimiter, marker)
     if bucket.order == "utf-16":
-        found = _in_utf16(bucket.objects, prefix, marker)
-    entries = list(islice(found, limit + 1))
+        listed = _in_utf16(bucket.objects, prefix, marker)
+    entries = list(islice(listed, limit + 1))
     page, truncated = entries[:limit], len(entries) > limit
     fields = {
         "Name": bucket.name,
@@ -47,7 +47,7 @@ def list_objects(bucket: Bucket, params: Mapping[str, str], namespace: str) -> R
     if "encoding-type" in params:
         fields["EncodingType"] = "url"
     inner = [f"<{tag}>{text}</{tag}>" for tag, text in fields.items()]
-    groups = [one for one in page if _is_group(one, prefix, delimiter)]
+    groups = [entry for entry in page if _is_group(entry, prefix, delimiter)]
     inner += [_object_xml(encode(key), bucket.objects[key]) for key in page if key not in groups]
     inner += [f"<CommonPrefixes><Prefix>{encode(group)}</Prefix></CommonPrefixes>" for group in groups]
     root = f'<ListBucketResult xmlns="{namespace}">{"".join(inner)}</ListBucketResult>'
@@ -70,35 +70,34 @@ def _quoted(text: str) -> str:
 
 
 def _limit(params: Mapping[str, str]) -> int:
-    """A number that is out of range counts as a thousand."""
-    given = params.get("max-keys", str(_MAX_KEYS))
-    if not given.isascii() or not given.isdigit():
+    """Return the length of a page; a number out of range counts as a thousand."""
+    text = params.get("max-keys", str(_MAX_KEYS))
+    if not text.isascii() or not text.isdigit():
         raise invalid_argument("max-keys")
-    return int(given) if 1 <= int(given) <= _MAX_KEYS else _MAX_KEYS
+    return int(text) if 1 <= int(text) <= _MAX_KEYS else _MAX_KEYS
 
 
 def _entries(objects: SortedDict, prefix: str, delimiter: str, marker: str) -> Iterator[str]:
-    """Keys after the marker; in place of those that share a prefix up to the delimiter, that prefix."""
+    """Yield keys after the marker; in place of keys with a common prefix up to the delimiter, that prefix."""
     last = marker
     for key in objects.irange(minimum=max(prefix, marker)):
         if not key.startswith(prefix):
             return
-        head, found, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
-        entry = prefix + head + delimiter if found else key
+        head, separator, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
+        entry = prefix + head + delimiter if separator else key
         if entry > last:
             last = entry
             yield entry
 
 
 def _in_utf16(objects: SortedDict, prefix: str, marker: str) -> Iterator[str]:
-    """The same in the order of UTF-16's units, in which Java and Windows sort; without a delimiter."""
+    """Yield keys in the order of UTF-16's units, as Java and Windows sort; without a delimiter."""
     keys = {key.encode("utf-16-be"): key for key in objects if key.startswith(prefix)}
     return (keys[key] for key in sorted(keys) if key > marker.encode("utf-16-be"))
 
 
 def list_versions(bucket: Bucket, params: Mapping[str, str], namespace: str) -> Response:
-    """All versions and delete markers, of each key the latest first:
-    https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html, "versions"."""
+    """List all versions and delete markers, for each key the latest first: obs_04_0022, "versions"."""
     encode, limit = _encoder(params), _limit(params)
     after = params.get("key-marker", ""), params.get("version-id-marker", "")
     following, is_after = [], not after[1]
@@ -119,13 +118,13 @@ def list_versions(bucket: Bucket, params: Mapping[str, str], namespace: str) -> 
     inner = [f"<{tag}>{text}</{tag}>" for tag, text in fields.items()]
     for key, obs_object, is_latest in page:
         tag = "DeleteMarker" if isinstance(obs_object, Marker) else "Version"
-        told = (
+        properties = (
             "" if isinstance(obs_object, Marker) else f'<ETag>"{obs_object.etag}"</ETag><Size>{obs_object.size}</Size>'
         )
         inner.append(
             f"<{tag}><Key>{encode(key)}</Key><VersionId>{obs_object.version_id}</VersionId>"
             f"<IsLatest>{str(is_latest).lower()}</IsLatest><LastModified>{iso_time(obs_object.last_modified)}</LastModified>"
-            f"{told}<Owner><ID>{ACCOUNT_ID}</ID></Owner></{tag}>"
+            f"{properties}<Owner><ID>{ACCOUNT_ID}</ID></Owner></{tag}>"
         )
     root = f'<ListVersionsResult xmlns="{namespace}">{"".join(inner)}</ListVersionsResult>'
     body = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{root}'.encode()

@@ -1,6 +1,6 @@
 """Headers of an object that are changed in place.
 
-https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0091.html. No page says whether that changes LastModified.
+https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0091.html. No page says if the change moves LastModified.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _STANDARD = ("cache-control", "content-disposition", "content-encoding", "conten
 
 
 def set_metadata(bucket: Bucket, key: str, request: Request) -> Response:
-    """REPLACE_NEW: headers that are not named stay; those of the user are replaced as a whole."""
+    """Change headers by REPLACE_NEW: unnamed headers stay; the user's headers are replaced together."""
     stored = bucket.objects.get(key)
     if stored is None:
         raise no_such_key()

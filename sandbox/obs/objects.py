@@ -1,4 +1,4 @@
-"""What an OBS bucket holds, and what OBS says of it."""
+"""Buckets and objects of OBS."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ _crc64: Callable[[bytes], int] = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0,
 
 @dataclass(frozen=True)
 class ObsObject:
-    """A version of an object. `last_modified` is in seconds since 1970, to the millisecond; `headers` are given back
-    with it."""
+    """A version of an object.
+
+    `last_modified` is in seconds since 1970, to the millisecond; `headers` are returned with the object.
+    """
 
     data: bytes
     etag: str
@@ -49,13 +51,13 @@ class ObsObject:
 
 
 class Bucket:
-    """Objects in the order in which OBS lists them.
+    """A bucket, with its objects in the order of OBS's listings.
 
-    `encrypted`: what is written from now on is encrypted with KMS, so its ETag is not an MD5. `crc64_header`: the
-    header in which HEAD and GET tell an object's CRC64; empty where they do not. `has_versions`, `is_file_system`: what
-    HEAD tells of versioning, and whether the bucket is a parallel file system. `retains`: a rule of retention keeps
-    what is in it from being deleted. `headers_move_time`: a change of headers changes LastModified, of which no page
-    tells. `order`: that of its listings, which no page of OBS's says in so many words.
+    `encrypted`: new objects are encrypted with KMS, so their ETags are not MD5s. `crc64_header`: the header of an
+    object's CRC64 in answers to HEAD and GET; empty for none. `has_versions`, `is_file_system`: versioning is on, the
+    bucket is a parallel file system; HEAD reports both. `retains`: a retention rule forbids deletions.
+    `headers_move_time`: a change of headers changes LastModified, which no page describes. `order`: the order of
+    listings, which no page of OBS defines.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class Bucket:
         self.storage_class = "STANDARD"
         self._lock = lock
         self._now = now
-        # What was put of its settings, by the parameters that select them.
+        # The documents of its settings, by the parameters that select them.
         self.documents: dict[str, bytes] = {}
         self.crc64_header = ""
         self.has_versions = False
@@ -97,7 +99,7 @@ class Bucket:
     def put(
         self, key: str, data: bytes, part_size: int | None = None, headers: Mapping[str, str] | None = None
     ) -> ObsObject:
-        """Store an object at this moment by OBS's clock, in parts if it is larger than `part_size`."""
+        """Store an object at the present time of OBS's clock, in parts if it is larger than `part_size`."""
         check_name(key)
         if refusal := self.refusal(key, data):
             raise ValueError(refusal)
@@ -112,7 +114,7 @@ class Bucket:
         return stored
 
     def change_headers(self, key: str, headers: Mapping[str, str]) -> None:
-        """Give the current version of an object other headers."""
+        """Replace the headers of an object's current version."""
         stored = self.objects[key]
         moved = to_milliseconds(self._now()) if self.headers_move_time else stored.last_modified
         changed = replace(stored, headers=headers, last_modified=moved)
@@ -123,7 +125,10 @@ class Bucket:
                 self.objects[key] = changed
 
     def delete(self, key: str) -> dict[str, str]:
-        """What DELETE answers: with versioning a delete marker becomes the current version."""
+        """Delete an object and return the headers of the answer.
+
+        With versioning a delete marker becomes the current version.
+        """
         if not self.has_versions:
             self.objects.pop(key, None)
             return {}
@@ -135,7 +140,7 @@ class Bucket:
         return f"G00101{uuid.uuid4().hex[:26]}" if self.has_versions else "null"
 
     def refusal(self, key: str, data: bytes) -> str:
-        """Why a parallel file system does not take an object; empty if it does: OBS, "Parallel File System"."""
+        """Return why a parallel file system refuses an object; empty if it accepts: OBS, "Parallel File System"."""
         if not self.is_file_system:
             return ""
         if "//" in key:
@@ -149,13 +154,13 @@ class Bucket:
 
 
 def check_name(key: str) -> None:
-    """Raises ValueError for a name that OBS does not take."""
+    """Raise ValueError for a name that OBS refuses."""
     if not 1 <= len(key.encode()) <= _MAX_NAME_BYTES:
         raise ValueError(f"a name has 1 to {_MAX_NAME_BYTES} bytes")
 
 
 def etag_of(data: bytes, part_size: int | None = None) -> str:
-    """The MD5 of an object that came whole; of one that came in parts, the MD5 of the parts' MD5s and their number."""
+    """Return the MD5 of an object; for an object in parts, the MD5 of the parts' MD5s, and their number."""
     if part_size is None or len(data) <= part_size:
         return hashlib.md5(data).hexdigest()
     parts = [hashlib.md5(data[start : start + part_size]).digest() for start in range(0, len(data), part_size)]

@@ -16,17 +16,17 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 def head_object(bucket: Bucket, key: str, _request: Request) -> Response:
-    """The web library leaves the body of the answer out. It keeps its length, but not that of an empty one."""
+    """Answer with the length, which the web library omits for an empty body, as it omits the body."""
     obj = _find(bucket, key)
     return Response(200, obj.data, {**_headers(bucket, obj), "Content-Length": str(obj.size)})
 
 
 def get_object(bucket: Bucket, key: str, request: Request) -> Response:
     obj = _find(bucket, key)
-    wanted = _range(request.headers.get("range", ""), obj.size)
-    if wanted is None:
+    part = _range(request.headers.get("range", ""), obj.size)
+    if part is None:
         return Response(200, obj.data, _headers(bucket, obj))
-    first, last = wanted
+    first, last = part
     content_range = {"Content-Range": f"bytes {first}-{last}/{obj.size}"}
     return Response(206, obj.data[first : last + 1], {**_headers(bucket, obj), **content_range})
 
@@ -39,9 +39,9 @@ def _find(bucket: Bucket, key: str) -> ObsObject:
     return obs_object
 
 
-def _range(given: str, size: int) -> tuple[int, int] | None:
-    """The first and the last byte wanted, None for all of them: RFC 9110, 14.2."""
-    match = _RANGE.fullmatch(given)
+def _range(text: str, size: int) -> tuple[int, int] | None:
+    """Return the first and the last byte of a range, None for the whole object: RFC 9110, 14.2."""
+    match = _RANGE.fullmatch(text)
     if match is None or match[1] == match[2] == "":
         return None
     first = int(match[1]) if match[1] else max(0, size - int(match[2]))
@@ -56,7 +56,7 @@ def _headers(bucket: Bucket, obj: ObsObject) -> dict[str, str]:
         "ETag": f'"{obj.etag}"',
         "Last-Modified": formatdate(obj.last_modified, usegmt=True),
         "Accept-Ranges": "bytes",
-        # By their names in lower case, as they are kept.
+        # In lower case, as stored headers.
         "content-type": "application/octet-stream",
         **obj.headers,
     }

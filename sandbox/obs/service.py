@@ -1,4 +1,4 @@
-"""Huawei OBS on loopback: who asks, for what, and whether OBS answers."""
+"""Huawei OBS on loopback: callers, operations, and answers."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?obs\.[a-z0-9-]+\.myhuaweiclou
 _CREATE, _LOCATION = "obs:bucket:CreateBucket", "obs:bucket:GetBucketLocation"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _MAX_BUCKETS = 100
-# Headers that ask for something, beside OBS's own; and those of the signature, which do not.
+# Headers that ask for something, beside OBS's own. The signature's headers do not.
 _ASKING = {"if-match", "if-modified-since", "if-none-match", "if-unmodified-since", "range"}
 _SIGNING_HEADERS = {"x-obs-date", "x-obs-security-token"}
 
 
 class Action(NamedTuple):
-    """What a policy would have to allow, and how it went. `key` is the object's, or the prefix of a listing."""
+    """An action as in policies, and the status of its answer. `key` is the object's, or the prefix of a listing."""
 
     name: str
     bucket: str
@@ -43,8 +43,10 @@ class Action(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """An operation: the action that a policy must allow, what carries it out, and what it heeds of a request;
-    `takes_metadata`: also the user's own headers."""
+    """An operation: the action that a policy must allow, its function, and the accepted parts of a request.
+
+    `takes_metadata`: the user's own headers are accepted as well.
+    """
 
     action: str
     run: Callable[[Bucket, str, Request], Response]
@@ -54,8 +56,10 @@ class _Row(NamedTuple):
 
 
 class _Address(NamedTuple):
-    """What a request is about, and the path that it signs; both are quoted, as they came over the wire. The bucket is
-    empty for the service itself."""
+    """The bucket and the key of a request, and the path that it signs, quoted as on the wire.
+
+    The bucket is empty for the service itself.
+    """
 
     bucket: str
     quoted_key: str
@@ -65,10 +69,9 @@ class _Address(NamedTuple):
 class Obs(KeyedService):
     """Buckets behind the signature "OBS", at the bucket's host name, or at an IP address as /bucket/key.
 
-    What a request says beyond what its operation's row names is refused, never ignored.
+    A parameter or header that the row of an operation does not name is refused, never ignored.
 
-    `namespace` is that of listings. `repeats_pages`: answer the first page to whatever marker, as parallel file systems
-    were seen to do.
+    `namespace` is that of listings. `repeats_pages`: answer the first page to any marker, as parallel file systems did.
     """
 
     def __init__(self, region: str = "cn-north-4", port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -76,17 +79,17 @@ class Obs(KeyedService):
         self.region = region
         self.namespace = f"http://obs.{region}.myhuaweicloud.com/doc/2015-06-30/"
         self.repeats_pages = False
-        # Whether any region's endpoint says where a bucket is.
+        # True if the endpoint of any region answers the location of a bucket.
         self.answers_anywhere = False
         self.actions: list[Action] = []
-        # So many seconds what was created by a request is not seen.
+        # The seconds until requests see a bucket that a request created.
         self.stale_for = 0.0
         self._stale: dict[str, float] = {}
         self._buckets: dict[str, Bucket] = {}
         self._denied: list[tuple[str, Callable[[str], bool]]] = []
         self._limit: RateLimit | None = None
         self._delay_ms = 0
-        # By the method, whether it is about an object, and the parameter that selects it.
+        # Operations by method, "is about an object", and selecting parameter.
         self._operations = {
             ("GET", False, ""): _Row("obs:bucket:ListBucket", self._list, LISTING_PARAMETERS),
             ("GET", False, "versions"): _Row(
@@ -119,7 +122,7 @@ class Obs(KeyedService):
         }
 
     def create_bucket(self, name: str, region: str = "", owner: str = DOMAIN_ID) -> Bucket:
-        """Create it in this service's region, or in another, whose endpoint this is not; or as somebody else's."""
+        """Create a bucket in this service's region, in another region, or with another owner."""
         with self.lock:
             bucket = self._buckets[name] = Bucket(name, region or self.region, self.lock, self.now, owner)
         return bucket
@@ -129,14 +132,14 @@ class Obs(KeyedService):
             del self._buckets[name]
 
     def has(self, name: str) -> bool:
-        """Whether the account has a bucket of this name."""
+        """Return whether the account has a bucket of this name."""
         return name in self._buckets and self._buckets[name].owner == DOMAIN_ID
 
     def bucket(self, name: str) -> Bucket:
         return self._buckets[name]
 
     def objects(self, bucket: str) -> Mapping[str, ObsObject]:
-        """The bucket's objects in listing order, live: copy it before walking it while requests go on."""
+        """Return the bucket's objects in listing order, live: copy them before a loop while requests continue."""
         return MappingProxyType(self._buckets[bucket].objects)
 
     def put(self, bucket: str, key: str, data: bytes, part_size: int | None = None) -> ObsObject:
@@ -148,9 +151,9 @@ class Obs(KeyedService):
             del self._buckets[bucket].objects[key]
 
     def fill(self, bucket: str, keys: Iterable[str], size: int = 0, etag: str = "", age: float = 0) -> None:
-        """Store objects of these keys at once, alike in all else and written `age` seconds ago.
+        """Store objects with these keys at once, alike in all else, written `age` seconds ago.
 
-        The ETag is that of their contents, zeros, unless another is given.
+        The default ETag is that of the contents, which are zeros.
         """
         data = bytes(size)
         alike = ObsObject(data, etag or etag_of(data), to_milliseconds(self.now() - age))
@@ -166,8 +169,10 @@ class Obs(KeyedService):
             self._denied.append((action, where))
 
     def allows(self, caller: Credential, action: str, bucket: str, touched: str = "") -> bool:
-        """Whether nobody took the right away, and the caller's policies give it. Resources and the condition are those
-        of support.huaweicloud.com/api-obs/obs_04_0112.html."""
+        """Return whether the caller's policies give the right, and no test took it away.
+
+        Resources and the condition are those of support.huaweicloud.com/api-obs/obs_04_0112.html.
+        """
         if any(denied == action and where(touched) for denied, where in self._denied):
             return False
         is_object = action.startswith("obs:object:")
@@ -180,7 +185,7 @@ class Obs(KeyedService):
             self._limit = None if rate_per_second is None else RateLimit(rate_per_second, self._ground.loop.time, burst)
 
     def delay(self, milliseconds: int) -> None:
-        """Let each request wait so long, and say so, as OBS does to accounts with too many."""
+        """Delay each request by so long, and say so, as OBS does to accounts with too many requests."""
         self._delay_ms = milliseconds
 
     def latency_of(self, request: Request) -> float:  # noqa: ARG002  whatever it is
@@ -202,7 +207,7 @@ class Obs(KeyedService):
         if self._limit and not self._limit.allows():
             raise ObsError(429, "TooManyRequests", "Please reduce your request rate.")
         address = _address_of(request)
-        if request.method == "HEAD" and request.raw_query == "apiversion":  # anybody may ask that
+        if request.method == "HEAD" and request.raw_query == "apiversion":  # needs no signature
             return Response(200, headers={"x-obs-api": "3.0"})
         key = unquote(address.quoted_key)
         selector = next((name for name in SELECTORS if name in request.params), "")
@@ -253,20 +258,20 @@ class Obs(KeyedService):
         return self._xml("VersioningConfiguration", status)
 
     def _put_versioning(self, bucket: Bucket, _key: str, request: Request) -> Response:
-        """It is only ever switched on here."""
+        """Switch versioning on; the sandbox never suspends it."""
         if b"<Status>Enabled</Status>" not in request.body:
             raise not_implemented()
         bucket.has_versions = True
         return Response(200)
 
     def _object_lock(self, bucket: Bucket, _key: str, _request: Request) -> Response:
-        """https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0167.html: 404 where there is no such rule."""
+        """Answer 404 without a retention rule: .../intl/en-us/api-obs/obs_04_0167.html."""
         if not bucket.retains:
             raise ObsError(404, "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist.")
         return self._xml("ObjectLockConfiguration", "<ObjectLockEnabled>Enabled</ObjectLockEnabled>")
 
     def _delete(self, bucket: Bucket, key: str, request: Request) -> Response:
-        """https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0085.html."""
+        """Delete an object or a version: .../intl/en-us/api-obs/obs_04_0085.html."""
         if bucket.retains:
             raise access_denied()
         version = request.params.get("versionId")
@@ -281,11 +286,11 @@ class Obs(KeyedService):
 
     def _head_bucket(self, bucket: Bucket, _key: str, _request: Request) -> Response:
         kind = {"x-obs-fs-file-interface": "Enabled"} if bucket.is_file_system else {}
-        told = {"x-obs-bucket-location": bucket.region, "x-obs-storage-class": bucket.storage_class}
-        return Response(200, headers={**told, "x-obs-version": "3.0", **kind})
+        properties = {"x-obs-bucket-location": bucket.region, "x-obs-storage-class": bucket.storage_class}
+        return Response(200, headers={**properties, "x-obs-version": "3.0", **kind})
 
     def _create_bucket(self, bucket: Bucket, _key: str, request: Request) -> Response:
-        """https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0021.html."""
+        """Create a bucket: .../intl/en-us/api-obs/obs_04_0021.html."""
         if not _NAME.fullmatch(bucket.name) or ".." in bucket.name:
             raise ObsError(400, "InvalidBucketName", "The specified bucket is not valid.")
         if _location_of(request.body) != self.region:
@@ -318,7 +323,7 @@ def _location_of(body: bytes) -> str:
 
 
 def _address_of(request: Request) -> _Address:
-    """The bucket is in the host's name. Only at an IP address, which has none, it comes first in the path."""
+    """Return the address: the bucket is in the host name, and only at an IP address first in the path."""
     host, path = request.headers.get("host", "").partition(":")[0], request.raw_path
     named = _HOST.fullmatch(host)
     if named and named["bucket"]:

@@ -1,7 +1,7 @@
-"""What a bucket is set to do, as documents: each is kept as it was put, and answered so.
+"""Settings of buckets as documents, which are stored and returned unchanged.
 
 https://support.huaweicloud.com/intl/en-us/api-obs/, obs_04_0027 to obs_04_0074, obs_04_0059, obs_04_0062 and
-obs_04_0119. Nothing here goes by them but encryption.
+obs_04_0119. Only encryption has an effect here.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from sandbox.server.message import Request, Response
 
 
 class Setting(NamedTuple):
-    """`action`: what policies call it, behind Get and Put. `root`: that of its document; JSON has none. Where nothing
-    is set: the code of a 404, or what its document holds then."""
+    """A kind of setting.
+
+    `action`: its name in policies, behind Get and Put. `root`: the root element of its document; JSON has none. Without
+    a document: the code of a 404, or the contents of an empty document.
+    """
 
     action: str
     root: str
@@ -28,7 +31,7 @@ class Setting(NamedTuple):
 
 _OWNER = f"<Owner><ID>{DOMAIN_ID}</ID></Owner>"
 _GRANT = f"<Grant><Grantee><ID>{DOMAIN_ID}</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant>"
-# By the parameter that selects it. Of back-to-source rules no page names the code.
+# Settings by the parameters that select them. No page names the code of back-to-source rules.
 SETTINGS = {
     "acl": Setting(
         "BucketAcl", "AccessControlPolicy", empty=f"{_OWNER}<AccessControlList>{_GRANT}</AccessControlList>"
@@ -45,28 +48,28 @@ SETTINGS = {
     "tagging": Setting("BucketTagging", "Tagging", "NoSuchTagSet"),
     "website": Setting("BucketWebsite", "WebsiteConfiguration", "NoSuchWebsiteConfiguration"),
 }
-# Whose document tells more than what was put.
+# Settings whose document holds more than a request can put.
 READ_ONLY = {"customdomain"}
 
 
 def get_setting(bucket: Bucket, _key: str, request: Request) -> Response:
     (name,) = request.params
-    setting, kept = SETTINGS[name], bucket.documents.get(name)
-    if kept is None:
+    setting, document = SETTINGS[name], bucket.documents.get(name)
+    if document is None:
         if setting.code:
             raise ObsError(404, setting.code, f"The bucket has no {name} configuration.")
-        kept = f"<{setting.root}>{setting.empty}</{setting.root}>".encode()
-    return Response(200, kept, {"Content-Type": "application/xml" if setting.root else "application/json"})
+        document = f"<{setting.root}>{setting.empty}</{setting.root}>".encode()
+    return Response(200, document, {"Content-Type": "application/xml" if setting.root else "application/json"})
 
 
 def put_setting(bucket: Bucket, _key: str, request: Request) -> Response:
     (name,) = request.params
     try:
         root = SETTINGS[name].root
-        is_one = ElementTree.fromstring(request.body).tag == root if root else bool(json.loads(request.body))
+        is_valid = ElementTree.fromstring(request.body).tag == root if root else bool(json.loads(request.body))
     except (ValueError, ElementTree.ParseError):
-        is_one = False
-    if not is_one:
+        is_valid = False
+    if not is_valid:
         raise malformed()
     bucket.documents[name] = request.body
     return Response(200)

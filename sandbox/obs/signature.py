@@ -1,4 +1,4 @@
-"""The scheme "OBS" in the Authorization header, or in the URL, checked from the server's side.
+"""The scheme "OBS" in the Authorization header, or in the URL, checked by the server.
 
 Written from https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0010.html ("Authentication of signature in a
 header") and .../obs_04_0011.html ("... in a URL"), not from an SDK, so that it finds an SDK's mistakes.
@@ -19,7 +19,7 @@ from sandbox.server.message import Request, parse_http_date
 
 _AUTHORIZATION = re.compile(r"OBS ([^:\s]+):([A-Za-z0-9+/=]+)")
 _MAX_SKEW_SECONDS = 15 * 60
-# The parameters that are signed, of those that the sandbox heeds.
+# The signed parameters, of those that the sandbox accepts.
 SELECTORS = (
     "acl",
     "cors",
@@ -39,7 +39,7 @@ SELECTORS = (
     "website",
 )
 _TOKEN = "x-obs-security-token"
-# The parameters of a signature in a URL; the token is one of those that it signs.
+# The parameters of a signature in a URL; the token is signed as well.
 IN_URL = {"AccessKeyId", "Expires", "Signature", _TOKEN}
 _SIGNED = {*SELECTORS, _TOKEN}
 
@@ -47,8 +47,11 @@ _SIGNED = {*SELECTORS, _TOKEN}
 def verify_signature(
     request: Request, resource: str, find: Callable[[str], Credential | None], skew: Callable[[float], float]
 ) -> Credential:
-    """Whose request it is. Raises the ObsError with which OBS refuses it, if it does. `resource` is the path that is
-    signed, quoted as it came over the wire; `find` knows the access keys, `skew` how many seconds ago a time was."""
+    """Return the caller; raise the ObsError of a request that OBS refuses.
+
+    `resource` is the path that is signed, quoted as on the wire. `find` returns the credential of an access key, `skew`
+    the age of a time in seconds.
+    """
     params, is_in_url = request.params, bool(IN_URL & request.params.keys())
     if is_in_url:
         access_key, signature, moment = (params.get(name, "") for name in ("AccessKeyId", "Signature", "Expires"))
@@ -87,7 +90,7 @@ def _authorization(request: Request) -> tuple[str, str]:
 
 
 def _check_expiry(moment: str, skew: Callable[[float], float]) -> None:
-    """Of a URL: seconds since 1970, by OBS's clock."""
+    """Check the expiry of a URL: seconds since 1970, by OBS's clock."""
     if not moment.isascii() or not moment.isdigit():
         raise access_denied()
     if skew(float(moment)) > 0:
@@ -95,9 +98,9 @@ def _check_expiry(moment: str, skew: Callable[[float], float]) -> None:
 
 
 def _check_date(request: Request, skew: Callable[[float], float]) -> None:
-    given = request.headers.get("x-obs-date") or request.headers.get("date", "")
+    date = request.headers.get("x-obs-date") or request.headers.get("date", "")
     try:
-        signed_at = parse_http_date(given)
+        signed_at = parse_http_date(date)
     except ValueError:
         raise ObsError(403, "AccessDenied", "A valid Date or x-obs-date header is required.") from None
     if abs(skew(signed_at)) > _MAX_SKEW_SECONDS:
@@ -107,7 +110,7 @@ def _check_date(request: Request, skew: Callable[[float], float]) -> None:
 
 
 def _string_to_sign(request: Request, resource: str, moment: str) -> str:
-    """`moment` is the date, or when a URL expires."""
+    """Return the text to sign; `moment` is the date, or the expiry of a URL."""
     headers = request.headers
     lines = [request.method, headers.get("content-md5", ""), headers.get("content-type", "")]
     lines.append(moment)

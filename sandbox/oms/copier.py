@@ -1,7 +1,7 @@
-"""How OMS copies objects, on whosever order: what it reads, whether it overwrites, what it writes, and why it fails.
+"""Copies of OMS, by a task or a group: reading, overwriting, writing, and failures.
 
-A key is copied in two steps. OMS begins: it reads the source object, and decides by what is in the destination whether
-to overwrite that. It ends: it writes what it has read, whatever has come there meanwhile.
+A key is copied in two steps. OMS begins: it reads the source object, and decides by the destination's object if it
+overwrites that. It ends: it writes the contents that it has read, even if the destination has changed since.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ _PLAIN = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 
 @dataclass(frozen=True)
 class SourceObject:
-    """An object as OMS reads it from the source bucket. `headers` are those given back with it, by their names in lower
-    case. `unrestored`: why OMS's key may not restore one that is archived; empty if it may."""
+    """An object as OMS reads it from the source bucket.
+
+    `headers` are returned with it; their names are in lower case. `unrestored`: why OMS's key may not restore an
+    archived object; empty if it may.
+    """
 
     data: bytes
     etag: str
@@ -47,7 +50,7 @@ class SourceObject:
 
 
 class Stored(Protocol):
-    """An object as its bucket has it."""
+    """An object in its bucket."""
 
     @property
     def data(self) -> bytes: ...
@@ -60,7 +63,7 @@ class Stored(Protocol):
 
 
 class Destination(Protocol):
-    """The bucket that is copied to."""
+    """The bucket of the copies."""
 
     @property
     def name(self) -> str: ...
@@ -74,15 +77,15 @@ class Destination(Protocol):
     def put(
         self, key: str, data: bytes, part_size: int | None = None, headers: Mapping[str, str] | None = None
     ) -> object:
-        """Store an object by its own clock, in parts if it is larger than `part_size`."""
+        """Store an object by the bucket's clock, in parts if it is larger than `part_size`."""
 
     def refusal(self, key: str, data: bytes) -> str:
-        """Why it does not take an object; empty if it does."""
+        """Return why the bucket refuses an object; empty if it accepts."""
 
 
 @dataclass(frozen=True)
 class CopyFailure:
-    """Why OMS fails to copy an object, as its lists say it."""
+    """The reason of a failed copy, as in OMS's lists."""
 
     code: str
     message: str = ""
@@ -94,7 +97,7 @@ class CopyFailure:
 
 @dataclass(frozen=True)
 class CopyFault:
-    """What becomes of one key that OMS is to copy, where that is not to copy it at once."""
+    """A fault of the copy of a key."""
 
     kind: Literal["late", "withheld", "lost"]
     waits: float = 0.0
@@ -112,13 +115,13 @@ class CopyFault:
 
     @staticmethod
     def lost() -> CopyFault:
-        """Never copy it, nor count or list it as anything but accepted."""
+        """Never copy the key, and count it only as accepted."""
         return CopyFault("lost")
 
 
 @dataclass(eq=False)
 class Copy:
-    """A key on its way; the rest is what OMS found when it began."""
+    """The copy of a key, with the state of both buckets when OMS began it."""
 
     key: str
     source: SourceObject | None = None
@@ -132,9 +135,9 @@ class Copy:
 
 _ARCHIVED = "com.aliyun.oss.OSSException: The operation is not valid for the object's state."
 _UNRESTORED = "com.aliyun.oss.OSSException: AccessDenied: {}"
-Became = Literal["success", "skip"] | CopyFailure
+Outcome = Literal["success", "skip"] | CopyFailure
 _GONE = CopyFailure("GET_SRC_OBJ_META_FAILURE", "com.aliyun.oss.OSSException: The specified key does not exist.")
-# Raises PermissionError where the key that OMS was given may not read it.
+# Raises PermissionError if OMS's key may not read the object.
 ReadSource = Callable[[str], SourceObject | None]
 
 
@@ -158,19 +161,19 @@ class Copier(ABC):
     withheld: list[Copy] = field(default_factory=list, kw_only=True)
     metadata: bool = field(default=False, kw_only=True)
     restores: bool = field(default=False, kw_only=True)
-    # How many copies of each key wait to be begun.
+    # The number of copies of each key that wait for their beginning.
     _waiting: Counter[str] = field(default_factory=Counter, kw_only=True)
 
     @abstractmethod
-    def tell(self, copy: Copy, became: Became) -> None:
-        """Count and list what became of an object."""
+    def tell(self, copy: Copy, outcome: Outcome) -> None:
+        """Count and list the outcome of a copy."""
 
     @abstractmethod
     def ended(self) -> None:
-        """Several objects were told of, and no more are for now."""
+        """End a batch of copies, whose outcomes are known."""
 
     def copy(self, keys: Iterable[str], usual: CopyFault) -> int:
-        """Copy these, each as `copies` has it or else as `usual`; return how many of them it will ever end."""
+        """Copy these keys as `copies` orders or else as `usual`; return the number of copies that will end."""
         together: defaultdict[CopyFault, list[Copy]] = defaultdict(list)
         for key in keys:
             fault = self.copies.next(key) or usual
@@ -184,7 +187,7 @@ class Copier(ABC):
         return number
 
     def begin(self, *copies: Copy) -> None:
-        """Read their sources, and decide what becomes of them."""
+        """Read the source objects, and decide which overwrite."""
         with self.service.lock:
             for copy in copies:
                 self._waiting[copy.key] -= 1
@@ -197,7 +200,7 @@ class Copier(ABC):
                 copy.overwrites = copy.source is not None and self._overwrites(copy.source, there)
 
     def end(self, *copies: Copy) -> None:
-        """Write what was read, skip it, or fail; then tell of that."""
+        """Write, skip or fail; then report the outcomes."""
         with self.service.lock:
             self.withheld = [copy for copy in self.withheld if copy not in copies]
             for copy in copies:
@@ -225,7 +228,7 @@ class Copier(ABC):
             self.tell(copy, "success")
 
     def _unread(self, source: SourceObject) -> CopyFailure | None:
-        """Why it is not read, although it is there."""
+        """Return the failure of reading an object that exists."""
         if not source.is_archived or (self.restores and not source.unrestored):
             return None
         return CopyFailure("GET_SRC_OBJ_FAILURE", _UNRESTORED.format(source.unrestored) if self.restores else _ARCHIVED)
@@ -240,8 +243,11 @@ class Copier(ABC):
         return source.size != there.size or source.last_modified > there.last_modified
 
     def _copied_headers(self, source: SourceObject) -> dict[str, str]:
-        """OMS's FAQ on metadata: the content's type always; else, if asked for, values of letters of English and
-        Chinese, digits and hyphens."""
+        """Return the copied headers, by OMS's FAQ on metadata.
+
+        The content's type is always copied; others only with `metadata`, if their values hold English and Chinese
+        letters, digits and hyphens.
+        """
         copied = {}
         for name, value in source.headers.items():
             if name == "content-type" or (self.metadata and _PLAIN.fullmatch(value)):

@@ -1,8 +1,8 @@
-"""An OMS migration task group: what was there before, listed by prefixes and copied once.
+"""An OMS migration task group: existing objects, listed by prefixes and copied once.
 
-Pages CreateTaskGroup, ShowTaskGroup, StopTaskGroup, StartTaskGroup, RetryTaskGroup, UpdateTaskGroup and DeleteTaskGroup
-of support.huaweicloud.com/api-oms. They do not say how a group's counts go on when it is retried, nor what a line of
-its lists looks like: here what is tried again is no longer counted as failed, and the lines are those of sync tasks.
+Written from the pages CreateTaskGroup, ShowTaskGroup, StopTaskGroup, StartTaskGroup, RetryTaskGroup, UpdateTaskGroup
+and DeleteTaskGroup of support.huaweicloud.com/api-oms. They describe neither a group's counts after a retry, nor the
+lines of its lists: here a retried object is no longer counted as failed, and the lines are those of sync tasks.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from enum import IntEnum
 from functools import partial
 from typing import Any, NamedTuple
 
-from sandbox.oms.copier import Became, Copier, Copy, CopyFailure, CopyFault
+from sandbox.oms.copier import Copier, Copy, CopyFailure, CopyFault, Outcome
 from sandbox.oms.lists import ResultLists
 
 GROUP_LISTS_ROOT = "oms/task_group/"
-# What a list of failed objects holds at most.
+# The maximum length of a list of failed objects.
 _MAX_LINES = 100_000
 # The default quota, 500 Mbit/s, in bytes; and the 27 million objects an hour of OMS's own assessment.
 _SPEED = 62_500_000.0
 _LISTED_A_SECOND = 27_000_000 / 3600
-_SOON = 0.005
+_SOON_SECONDS = 0.005
 _CHINA = timezone(timedelta(hours=8))
 
 
 class Status(IntEnum):
-    """ShowTaskGroup."""
+    """The status in ShowTaskGroup."""
 
     WAITING = 0
     CREATING = 1
@@ -41,7 +41,7 @@ class Status(IntEnum):
 
 
 class Order(NamedTuple):
-    """What a group is to do. `since`: in seconds; what was not modified after it stays."""
+    """The order of a group. Objects that were not modified after `since`, in seconds, are left out."""
 
     src_bucket: str
     src_region: str
@@ -54,16 +54,19 @@ class Order(NamedTuple):
 
 @dataclass(eq=False)
 class Group(Copier):
-    """One group. It begins by itself, as soon as it was created.
+    """A group, which begins by itself as soon as it was created.
 
-    It lists what is to be copied, and then copies it in the listing's order, `at_once` objects at a time, as fast as
-    `speed` (bytes a second) and the bandwidth policy allow. `list_source`: keys and sizes; it raises PermissionError.
+    It lists the objects, and then copies them in the listing's order, `at_once` objects at a time, as fast as `speed`
+    (bytes a second) and the bandwidth policy allow. `list_source`: keys and sizes; it raises PermissionError.
     """
 
     group_id: str
     order: Order
     list_source: Callable[[], Iterable[tuple[str, int]]]
     bandwidth: Sequence[Mapping[str, Any]] = ()
+    # The time zone of the windows, and True if a group that begins again loses them: no document says either.
+    zone: timezone = _CHINA
+    forgets_bandwidth: bool = False
     speed: float = _SPEED
     at_once: int = 100
     status: Status = Status.WAITING
@@ -75,7 +78,7 @@ class Group(Copier):
     _listed: dict[str, int] | None = None
     _left: list[tuple[str, int]] = field(default_factory=list)
     _moving: int = 0
-    # What was ordered before a pause does not happen after it.
+    # The number of the run: a step of an earlier run is skipped.
     _run: int = 0
     _started: float = 0.0
     _ended: float = 0.0
@@ -89,37 +92,42 @@ class Group(Copier):
         return self.status not in (Status.CREATING, Status.MONITORING, Status.PAUSING)
 
     def start(self) -> None:
-        """List what is there, and copy it."""
+        """List the objects, and copy them."""
         self._started, self._ended, self._listed, self.reason = self.service.now(), 0.0, None, None
         self.success = self.skip = self.size = 0
         self.failed_sizes.clear()
-        self._to(Status.WAITING, _SOON, self._create)
+        self._to(Status.WAITING, _SOON_SECONDS, self._create)
+
+    def forget(self) -> None:
+        """Lose the windows, if a group that begins again does so here."""
+        if self.forgets_bandwidth:
+            self.bandwidth = ()
 
     def pause(self) -> None:
-        """End what was begun, and begin nothing more."""
-        self._to(Status.PAUSING, _SOON, self._settle)
+        """End the copies that have begun, and begin no more."""
+        self._to(Status.PAUSING, _SOON_SECONDS, self._settle)
 
     def resume(self) -> None:
-        """Go on where it was paused."""
+        """Continue after a pause."""
         if self._listed is None:
             self.start()
         else:
-            self._to(Status.MONITORING, _SOON, self._step)
+            self._to(Status.MONITORING, _SOON_SECONDS, self._step)
 
     def retry(self) -> None:
-        """Try again what failed and was listed, and nothing else."""
+        """Retry only the failed objects that were listed."""
         self._left, self.reason = list(self.failed_sizes.items())[:_MAX_LINES], None
         for key, _ in self._left:
             del self.failed_sizes[key]
-        self._to(Status.MONITORING, _SOON, self._step)
+        self._to(Status.MONITORING, _SOON_SECONDS, self._step)
 
-    def tell(self, copy: Copy, became: Became) -> None:
+    def tell(self, copy: Copy, outcome: Outcome) -> None:
         self._moving -= 1
-        if isinstance(became, CopyFailure):
+        if isinstance(outcome, CopyFailure):
             self.failed_sizes[copy.key] = (self._listed or {})[copy.key]
             if self.order.records_failures and len(self.failed_sizes) <= _MAX_LINES:
-                self.lists.add_failed(copy.key, became.code, became.message, self.service.now())
-        elif became == "skip":
+                self.lists.add_failed(copy.key, outcome.code, outcome.message, self.service.now())
+        elif outcome == "skip":
             self.skip += 1
         else:
             self.success += 1
@@ -129,12 +137,12 @@ class Group(Copier):
         self._settle()
 
     def description(self) -> dict[str, Any]:
-        """The answer of ShowTaskGroup, and one element of ListTaskGroup's."""
+        """Return the answer of ShowTaskGroup, which is also an element of ListTaskGroup's."""
         sizes = self._listed or {}
         now = self._ended or self.service.now()
         seconds = now - self._started
         is_created = self._listed is not None
-        told: dict[str, Any] = {
+        answer: dict[str, Any] = {
             "group_id": self.group_id,
             "status": int(self.status),
             "src_node": {
@@ -174,75 +182,88 @@ class Group(Copier):
             "consistency_check": self.order.consistency_check,
             "obs_system": "BUCKET",
             "enable_requester_pays": False,
-            # An empty text where there is none, by the page.
+            # By the page, an empty text if there is no error.
             "error_reason": dict(self.reason) if self.reason else "",
         }
         if self.status is Status.FAILED and self.failed_sizes:
-            told["failed_object_record"] = {
+            answer["failed_object_record"] = {
                 "result": self.order.records_failures,
                 "list_file_key": f"{GROUP_LISTS_ROOT}{self.group_id}/failed_object_lists/",
             }
-        return told
+        return answer
 
-    def _to(self, status: Status, seconds: float, what: Callable[[], None]) -> None:
+    def _to(self, status: Status, seconds: float, step: Callable[[], None]) -> None:
         self.status = status
         self._run += 1
-        self._later(seconds, what)
+        self._later(seconds, step)
 
-    def _later(self, seconds: float, what: Callable[[], None]) -> None:
-        self.service.later(seconds, partial(self._unless_changed, self._run, what))
+    def _later(self, seconds: float, step: Callable[[], None]) -> None:
+        self.service.later(seconds, partial(self._unless_changed, self._run, step))
 
-    def _unless_changed(self, run: int, what: Callable[[], None]) -> None:
+    def _unless_changed(self, run: int, step: Callable[[], None]) -> None:
         with self.service.lock:
             if run == self._run:
-                what()
+                step()
 
     def _create(self) -> None:
         try:
-            found = dict(self.list_source())
+            listed = dict(self.list_source())
         except PermissionError as error:
             self._end_as(Status.NOT_CREATED, str(error))
             return
-        if not found:
+        if not listed:
             self._end_as(Status.FAILED, "TRF.0012: no object exists in the way of migrating that was chosen")
             return
         self.status = Status.CREATING
-        self._later(len(found) / _LISTED_A_SECOND, partial(self._created, found))
+        self._later(len(listed) / _LISTED_A_SECOND, partial(self._created, listed))
 
-    def _created(self, found: dict[str, int]) -> None:
-        self._listed, self._left = found, list(found.items())
+    def _created(self, listed: dict[str, int]) -> None:
+        self._listed, self._left = listed, list(listed.items())
         self._to(Status.MONITORING, 0, self._step)
 
     def _step(self) -> None:
-        """Copy the next few, and come back once their bytes have passed."""
-        now, self._left = self._left[: self.at_once], self._left[self.at_once :]
-        if not now:
+        """Copy the next few objects, and come back once their bytes have passed."""
+        batch, self._left = self._left[: self.at_once], self._left[self.at_once :]
+        if not batch:
             self._settle()
             return
-        seconds = sum(size for _, size in now) / self._bytes_a_second() + _SOON
-        self._moving += self.copy([key for key, _ in now], CopyFault.late(0, seconds))
+        seconds = self._seconds_for(sum(size for _, size in batch)) + _SOON_SECONDS
+        self._moving += self.copy([key for key, _ in batch], CopyFault.late(0, seconds))
         self._later(seconds, self._step)
 
     def _settle(self) -> None:
-        """Whether it has paused, or is done: what OMS never ends never lets it be done."""
+        """Pause or end the group, if no copy is left; a lost copy never lets it end."""
         if self.status is Status.PAUSING and not self._moving:
             self.status = Status.PAUSED
             self.lists.write(self.service.now())
-        elif self.status is Status.MONITORING and self._told_of() == len(self._listed or {}):
+        elif self.status is Status.MONITORING and self._ended_copies() == len(self._listed or {}):
             failed = len(self.failed_sizes)
             self._end_as(Status.FAILED if failed else Status.DONE, f"{failed} objects failed" if failed else "")
 
-    def _told_of(self) -> int:
+    def _ended_copies(self) -> int:
         return self.success + self.skip + len(self.failed_sizes)
 
-    def _end_as(self, status: Status, why: str) -> None:
+    def _end_as(self, status: Status, message: str) -> None:
         self.status, self._ended = status, self.service.now()
-        code, colon, _ = why.partition(": ")
-        self.reason = {"error_code": code if colon else "", "error_msg": why} if why else None
+        code, colon, _ = message.partition(": ")
+        self.reason = {"error_code": code if colon else "", "error_msg": message} if message else None
         self.lists.write(self.service.now())
 
-    def _bytes_a_second(self) -> float:
-        """By the clock of the region: windows are of the day."""
-        clock = datetime.fromtimestamp(self.service.now(), _CHINA).strftime("%H:%M")
-        limits = [float(one["max_bandwidth"]) for one in self.bandwidth if one["start"] <= clock < one["end"]]
-        return min([self.speed, *limits])
+    def _seconds_for(self, size: int) -> float:
+        """Return the time that `size` bytes take from now on, at the speeds of the windows that follow each other."""
+        begin = now = self.service.now()
+        left = float(size)
+        while True:
+            speed, until_change = self._speed(now)
+            if left <= speed * until_change:
+                return now + left / speed - begin
+            left -= speed * until_change
+            now += until_change
+
+    def _speed(self, now: float) -> tuple[float, float]:
+        """Return the speed in bytes a second, and the seconds until a window may begin or end: the next full minute."""
+        clock = datetime.fromtimestamp(now, self.zone).strftime("%H:%M")
+        limits = [
+            float(window["max_bandwidth"]) for window in self.bandwidth if window["start"] <= clock < window["end"]
+        ]
+        return min([self.speed, *limits]), 60 - now % 60

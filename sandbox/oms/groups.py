@@ -1,5 +1,7 @@
-"""What OMS's calls do with task groups: CreateTaskGroup, ListTaskGroup, ShowTaskGroup, StopTaskGroup, StartTaskGroup,
-RetryTaskGroup, UpdateTaskGroup, DeleteTaskGroup.
+"""Calls about task groups.
+
+CreateTaskGroup, ListTaskGroup, ShowTaskGroup, StopTaskGroup, StartTaskGroup, RetryTaskGroup, UpdateTaskGroup,
+DeleteTaskGroup.
 """
 
 from __future__ import annotations
@@ -28,8 +30,10 @@ _MAX_OFFSET = 2_147_483_647
 
 
 class Between(NamedTuple):
-    """Both buckets, as the holders of the given keys see them. `list_source`: keys and sizes of what an order is about;
-    it raises PermissionError."""
+    """Both buckets, as the holders of the given keys see them.
+
+    `list_source`: keys and sizes of the objects of an order; it raises PermissionError.
+    """
 
     read_source: ReadSource
     bucket: Destination
@@ -37,35 +41,38 @@ class Between(NamedTuple):
 
 
 class Groups:
-    """Those of all projects. `between` raises the GatewayError with which OMS refuses keys or buckets; `prepare` is
-    called with each new group before it begins."""
+    """The groups of all projects.
+
+    `between` raises the GatewayError with which OMS refuses keys or buckets; `prepare` is called with each new group
+    before it begins.
+    """
 
     def __init__(self, service: Service, between: Callable[[Mapping[str, Any]], Between]) -> None:
         self.prepare: Callable[[Group], object] = lambda _: None
         self._service, self._between = service, between
-        # By project and id, with what the group was given.
-        self._known: dict[tuple[str, str], tuple[Group, dict[str, Any]]] = {}
+        # By project and id: the group, and the keys, regions and buckets of its creation.
+        self._groups: dict[tuple[str, str], tuple[Group, dict[str, Any]]] = {}
 
     def all(self) -> list[Group]:
-        """Of whatever project, the oldest first."""
-        return [group for group, _ in self._known.values()]
+        """Return the groups of any project, the oldest first."""
+        return [group for group, _ in self._groups.values()]
 
     def create(self, request: Request, project: str) -> Response:
-        group_given = group_of(request)
-        between = self._between(group_given.sides)
+        parameters = group_of(request)
+        between = self._between(parameters.sides)
         group = Group(
             self._service,
             between.read_source,
             between.bucket,
-            group_given.mode,
+            parameters.mode,
             str(uuid.uuid4()),
-            group_given.order,
-            lambda: between.list_source(group_given.order),
-            group_given.bandwidth,
-            metadata=group_given.metadata,
-            restores=group_given.restores,
+            parameters.order,
+            lambda: between.list_source(parameters.order),
+            parameters.bandwidth,
+            metadata=parameters.metadata,
+            restores=parameters.restores,
         )
-        self._known[project, group.group_id] = group, group_given.sides
+        self._groups[project, group.group_id] = group, parameters.sides
         self.prepare(group)
         group.start()
         return json_response(200, {"group_id": group.group_id})
@@ -74,46 +81,47 @@ class Groups:
         status = None if "status" not in request.params else number(request, "status", 0, 0, 9)
         limit = number(request, "limit", 10, 1, MAX_PAGE)
         offset = number(request, "offset", 0, 0, _MAX_OFFSET)
-        found = [
+        groups = [
             group.description()
-            for (owner, _), (group, _) in self._known.items()
+            for (owner, _), (group, _) in self._groups.items()
             if owner == project and status in (None, group.status)
         ]
-        return json_response(200, {"taskgroups": found[offset : offset + limit], "count": len(found)})
+        return json_response(200, {"taskgroups": groups[offset : offset + limit], "count": len(groups)})
 
-    def manage(self, request: Request, project: str, group_id: str, what: str) -> Response:
-        """Calls about one group; `what`: the end of the path, or the method where there is none."""
+    def manage(self, request: Request, project: str, group_id: str, call: str) -> Response:
+        """Answer a call about a group; `call`: the end of the path, or the method without such an end."""
         try:
-            group, given = self._known[project, group_id]
+            group, sides = self._groups[project, group_id]
         except KeyError:
             raise GatewayError(404, "OMS.0404", "The task group does not exist.") from None
-        if what == "GET":
+        if call == "GET":
             return json_response(200, group.description())
-        if what == "DELETE":
+        if call == "DELETE":
             if not group.is_deletable:
                 raise bad_parameters("a group that is created, monitored or paused just now cannot be deleted")
-            del self._known[project, group_id]
-        elif what == "stop":
+            del self._groups[project, group_id]
+        elif call == "stop":
             _check_status(group, Status.CREATING, Status.MONITORING)
             group.pause()
-        elif what == "update":
+        elif call == "update":
             _check_status(group, Status.WAITING, Status.CREATING, Status.MONITORING, Status.PAUSED, Status.PAUSING)
             group.bandwidth = bandwidth_of(fields_of(request, "bandwidth_policy"))
         else:
-            _check_status(group, Status.PAUSED if what == "start" else Status.FAILED)
-            self._go_on(request, group, given, what)
+            _check_status(group, Status.PAUSED if call == "start" else Status.FAILED)
+            self._restart(request, group, sides, call)
         return Response(200)
 
-    def _go_on(self, request: Request, group: Group, given: Mapping[str, Any], what: str) -> None:
-        """Start it again, or retry it, with keys that may be others than before."""
-        body = fields_of(request, *KEYS_OF_BOTH, *(["migrate_failed_object"] if what == "retry" else []))
+    def _restart(self, request: Request, group: Group, sides: Mapping[str, Any], call: str) -> None:
+        """Start a group again, or retry it, possibly with other keys than before."""
+        body = fields_of(request, *KEYS_OF_BOTH, *(["migrate_failed_object"] if call == "retry" else []))
         only_failed = body.get("migrate_failed_object", False) is True
-        between = self._between({**given, **keys_of_both_buckets(body)})
+        between = self._between({**sides, **keys_of_both_buckets(body)})
         if only_failed and not group.order.records_failures:
             raise bad_parameters("migrate_failed_object: the failed objects were not recorded")
         group.read_source, group.bucket = between.read_source, between.bucket
         group.list_source = lambda: between.list_source(group.order)
-        if what == "start":
+        group.forget()
+        if call == "start":
             group.resume()
         elif only_failed:
             group.retry()

@@ -1,4 +1,7 @@
-"""What OMS's calls are given, checked: each function raises the GatewayError with which OMS refuses."""
+"""Checks of the parameters and bodies of OMS's calls.
+
+Each function raises the GatewayError with which OMS refuses.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ MAX_PAGE = 100
 KEYS_OF_BOTH = ("src_ak", "src_sk", "dst_ak", "dst_sk")
 _MAX_ACCESS_KEY_LENGTH = 100
 _MAX_KEYS = 10
-# What a task has to be given: names, and how long each may be.
+# Required fields of a task, and the maximum length of each.
 _LENGTHS: Mapping[str, int] = {
     "src_region": 100,
     "src_bucket": 1024,
@@ -30,7 +33,7 @@ _LENGTHS: Mapping[str, int] = {
     "dst_region": 100,
     "dst_bucket": 1024,
 }
-# What else it may be given, beside a description; the sandbox does no more than these.
+# Optional fields beside a description, with the values that the sandbox supports.
 _CHOICES: Mapping[str, tuple[object, ...]] = {
     "src_cloud_type": ("Aliyun",),
     "enable_metadata_migration": (True, False),
@@ -38,7 +41,7 @@ _CHOICES: Mapping[str, tuple[object, ...]] = {
     "dst_storage_policy": ("STANDARD",),
     "consistency_check": ("size_last_modified", "crc64", "transmission"),
 }
-# The same for a group, and for its two sides.
+# Optional fields of a group, and of its two sides.
 _GROUP_CHOICES: Mapping[str, tuple[object, ...]] = {
     "task_type": ("PREFIX",),
     "enable_metadata_migration": (True, False),
@@ -56,7 +59,7 @@ _SIDE_CHOICES: Mapping[str, tuple[object, ...]] = {
     "dst_crypto_type": ("DEFAULT",),
     "dst_save_prefix": ("",),
 }
-_WINDOWS, _LEAST_BANDWIDTH, _MOST_BANDWIDTH = 5, 1_048_576, 209_715_200
+_MAX_WINDOWS, _MIN_BANDWIDTH, _MAX_BANDWIDTH = 5, 1_048_576, 209_715_200
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
@@ -65,7 +68,7 @@ def bad_parameters(what: str) -> GatewayError:
 
 
 def try_read_keys(request: Request) -> tuple[list[str], list[str]]:
-    """The keys of a call that may be refused for other reasons, as well as they can be read."""
+    """Return the keys, sent and decoded, of a call that can still be refused; empty if they are unreadable."""
     try:
         sent = json.loads(request.body)["object_keys"]
         return list(sent), [unquote(key) for key in sent]
@@ -74,7 +77,7 @@ def try_read_keys(request: Request) -> tuple[list[str], list[str]]:
 
 
 def check_names(request: Request, params: Collection[str], has_body: bool) -> None:
-    """Refuse parameters that a call does not have or that are repeated, and the body of a call without one."""
+    """Refuse unknown or repeated parameters, and a body for a call without a body."""
     surplus = [name for name, _ in request.query if name not in params]
     if surplus:
         raise bad_parameters(f"the sandbox does not know the parameter {surplus[0]}")
@@ -85,7 +88,7 @@ def check_names(request: Request, params: Collection[str], has_body: bool) -> No
 
 
 def read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[str]]:
-    """The keys as sent and decoded."""
+    """Return the keys as sent and decoded."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise bad_parameters("Content-Type")
     try:
@@ -120,7 +123,7 @@ def _check_fields(body: Mapping[str, Any], names: Collection[str]) -> None:
 
 
 def _body_of(request: Request) -> dict[str, Any]:
-    """The body, which is a JSON object."""
+    """Return the body, which is a JSON object."""
     try:
         body = json.loads(request.body)
     except ValueError:
@@ -131,28 +134,31 @@ def _body_of(request: Request) -> dict[str, Any]:
 
 
 def keys_of_both_buckets(body: Mapping[str, Any]) -> dict[str, str]:
-    """A task is started with the access keys of both buckets, each of at most 100 characters (StartSyncTask)."""
+    """Return the access keys of both buckets, each of at most 100 characters (StartSyncTask)."""
     _check_texts(body, KEYS_OF_BOTH)
     return {name: body[name] for name in KEYS_OF_BOTH}
 
 
 def _check_texts(body: Mapping[str, Any], names: Iterable[str]) -> None:
     for name in names:
-        given = body.get(name)
-        if not isinstance(given, str) or not 1 <= len(given) <= _LENGTHS[name]:
+        text = body.get(name)
+        if not isinstance(text, str) or not 1 <= len(text) <= _LENGTHS[name]:
             raise bad_parameters(name)
 
 
 def task_of(request: Request) -> dict[str, Any]:
-    """What CreateSyncTask is given, checked."""
+    """Return the body of CreateSyncTask."""
     body = _body_of(request)
     _check_texts(body, _LENGTHS)
-    _check_rest(body, _LENGTHS, _CHOICES)
+    _check_options(body, _LENGTHS, _CHOICES)
     return body
 
 
-class GroupGiven(NamedTuple):
-    """What CreateTaskGroup is given. `sides`: keys, regions and buckets, named as CreateSyncTask names them."""
+class GroupParameters(NamedTuple):
+    """The parameters of CreateTaskGroup.
+
+    `sides`: keys, regions and buckets, with the names of CreateSyncTask.
+    """
 
     sides: dict[str, Any]
     order: Order
@@ -162,8 +168,8 @@ class GroupGiven(NamedTuple):
     bandwidth: list[dict[str, Any]]
 
 
-def group_of(request: Request) -> GroupGiven:
-    """What CreateTaskGroup is given, checked."""
+def group_of(request: Request) -> GroupParameters:
+    """Return the parameters of CreateTaskGroup."""
     body = _body_of(request)
     nodes = {side: body.get(f"{side}_node") for side in ("src", "dst")}
     if not all(isinstance(node, dict) for node in nodes.values()):
@@ -171,13 +177,13 @@ def group_of(request: Request) -> GroupGiven:
     sides = {f"{side}_{name}": value for side, node in nodes.items() for name, value in (node or {}).items()}
     prefixes = sides.pop("src_object_key", None)
     _check_texts(sides, _LENGTHS)
-    _check_rest(sides, _LENGTHS, _SIDE_CHOICES)
+    _check_options(sides, _LENGTHS, _SIDE_CHOICES)
     if not isinstance(prefixes, list) or not prefixes or not all(isinstance(prefix, str) for prefix in prefixes):
         raise bad_parameters('object_key: the prefixes, or [""] for the whole bucket')
     since = body.get("migrate_since", 0)
     if isinstance(since, bool) or not isinstance(since, int) or not 0 <= since < 10**11:
         raise bad_parameters("migrate_since must be a time in seconds")
-    _check_rest(body, ("src_node", "dst_node", "migrate_since", "bandwidth_policy"), _GROUP_CHOICES)
+    _check_options(body, ("src_node", "dst_node", "migrate_since", "bandwidth_policy"), _GROUP_CHOICES)
     order = Order(
         sides["src_bucket"],
         sides["src_region"],
@@ -189,34 +195,38 @@ def group_of(request: Request) -> GroupGiven:
     )
     mode = body.get("object_overwrite_mode", "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE")
     metadata, restores = (body.get(f"enable_{name}", False) for name in ("metadata_migration", "restore"))
-    return GroupGiven(sides, order, mode, metadata, restores, bandwidth_of(body))
+    return GroupParameters(sides, order, mode, metadata, restores, bandwidth_of(body))
 
 
 def bandwidth_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """At most five windows of the day that do not overlap, each with a limit in bytes a second."""
-    given = body.get("bandwidth_policy", [])
-    if not isinstance(given, list) or len(given) > _WINDOWS or not all(_is_window(one) for one in given):
+    """Return up to five windows of the day without overlap, each with a limit in bytes a second."""
+    windows = body.get("bandwidth_policy", [])
+    if (
+        not isinstance(windows, list)
+        or len(windows) > _MAX_WINDOWS
+        or not all(_is_window(window) for window in windows)
+    ):
         raise bad_parameters("bandwidth_policy")
-    ordered = sorted(given, key=lambda one: str(one["start"]))
-    if any(one["end"] > after["start"] for one, after in pairwise(ordered)):
+    ordered = sorted(windows, key=lambda window: str(window["start"]))
+    if any(window["end"] > after["start"] for window, after in pairwise(ordered)):
         raise bad_parameters("bandwidth_policy: windows overlap")
-    return given
+    return windows
 
 
-def _is_window(one: Any) -> bool:
+def _is_window(window: Any) -> bool:
     return (
-        isinstance(one, dict)
-        and one.keys() == {"start", "end", "max_bandwidth"}
-        and all(isinstance(one[name], str) and _CLOCK.fullmatch(one[name]) for name in ("start", "end"))
-        and one["start"] < one["end"]
-        and isinstance(one["max_bandwidth"], int)
-        and _LEAST_BANDWIDTH <= one["max_bandwidth"] <= _MOST_BANDWIDTH
+        isinstance(window, dict)
+        and window.keys() == {"start", "end", "max_bandwidth"}
+        and all(isinstance(window[name], str) and _CLOCK.fullmatch(window[name]) for name in ("start", "end"))
+        and window["start"] < window["end"]
+        and isinstance(window["max_bandwidth"], int)
+        and _MIN_BANDWIDTH <= window["max_bandwidth"] <= _MAX_BANDWIDTH
     )
 
 
-def _check_rest(body: Mapping[str, Any], known: Iterable[str], choices: Mapping[str, tuple[object, ...]]) -> None:
-    """What else is given is a description, or one of the choices that the sandbox has."""
-    for name in body.keys() - set(known):
+def _check_options(body: Mapping[str, Any], checked: Iterable[str], choices: Mapping[str, tuple[object, ...]]) -> None:
+    """Refuse other fields than a description or a choice that the sandbox has."""
+    for name in body.keys() - set(checked):
         value = body[name]
         if name == "description":
             if not isinstance(value, str) or not re.fullmatch(r"[^<>()\"'&]{0,255}", value):
@@ -225,16 +235,16 @@ def _check_rest(body: Mapping[str, Any], known: Iterable[str], choices: Mapping[
             raise bad_parameters(f"{name}: the sandbox has no more than {choices.get(name, 'nothing')}")
 
 
-def number(request: Request, name: str, default: int, least: int, most: int) -> int:
-    given = request.params.get(name, str(default))
-    if not re.fullmatch(r"[0-9]{1,10}", given) or not least <= int(given) <= most:
+def number(request: Request, name: str, default: int, minimum: int, maximum: int) -> int:
+    text = request.params.get(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,10}", text) or not minimum <= int(text) <= maximum:
         raise bad_parameters(name)
-    return int(given)
+    return int(text)
 
 
 def milliseconds(request: Request, name: str) -> int:
-    given = request.params.get(name, "")
+    text = request.params.get(name, "")
     # 13 digits: a time in seconds is a mistake that the service can see.
-    if not re.fullmatch(r"[0-9]{13}", given):
+    if not re.fullmatch(r"[0-9]{13}", text):
         raise bad_parameters(f"{name} must be a time in milliseconds")
-    return int(given)
+    return int(text)

@@ -51,7 +51,7 @@ class _Api(NamedTuple):
 
 
 _PAGES = frozenset({"limit", "offset", "status"})
-# By the method and the end of the path.
+# Calls by the method and the end of the path.
 _CALLS = {
     ("POST", "events"): _Api("createEvent", has_body=True),
     ("GET", "list"): _Api("list", _PAGES),
@@ -72,7 +72,7 @@ _GROUP_CALLS = {
     ("PUT", "update"): _Api("update", has_body=True),
     ("DELETE", "group"): _Api("delete"),
 }
-# What policies name of it: support.huaweicloud.com/api-oms/oms_api_8004.html; tasks are not told apart, nor groups.
+# The resource in policies: support.huaweicloud.com/api-oms/oms_api_8004.html. It names no single task or group.
 _RESOURCE = "oms:*:*:{kind}:*"
 _MAX_OFFSET = 10_000
 _MAX_TASKS = 5
@@ -98,14 +98,17 @@ class Call(NamedTuple):
 
 
 class Account(NamedTuple):
-    """An access key that OMS is given, and its secret."""
+    """An access key for OMS, and its secret."""
 
     key: str
     secret: str
 
 
 class Sides(Protocol):
-    """Both accounts, as OMS sees them with such keys. All raise the GatewayError with which OMS refuses."""
+    """Both accounts, as OMS sees them with such keys.
+
+    All methods raise the GatewayError with which OMS refuses.
+    """
 
     def region_of(self, cloud: str, keys: Account, bucket: str) -> str: ...
 
@@ -114,15 +117,15 @@ class Sides(Protocol):
     def destination(self, keys: Account, region: str, bucket: str) -> Destination: ...
 
     def listed(self, keys: Account, bucket: str, prefixes: Sequence[str], since: int) -> Iterable[tuple[str, int]]:
-        """Keys and sizes of what is in a source bucket. Raises PermissionError where the key may not list it."""
+        """Yield keys and sizes of a source bucket; raise PermissionError if the key may not list it."""
 
 
 class Oms(KeyedService):
-    """A service that takes object keys for a task, and copies the objects a moment later.
+    """A service that accepts object keys for a task, and copies the objects a moment later.
 
-    `sides` and `projects`: what tasks may be created between, and in which projects. `agreements`: the projects whose
-    user agreed to the privacy statement, without which no task is created where it `needs_agreement`. `stale_for`: so
-    many seconds a new task is in no list.
+    `sides` and `projects`: the accounts and the projects of new tasks. `agreements`: the projects whose user agreed to
+    the privacy statement, without which no task is created if it `needs_agreement`. `stale_for`: the seconds until a
+    new task is in lists.
     """
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -134,10 +137,10 @@ class Oms(KeyedService):
         self.agreements: set[str] = set()
         self.needs_agreement = False
         self.stale_for = 0.0
-        # Whether a missing right is refused by OMS itself, and not by the gateway in front of it.
+        # True if OMS itself refuses a missing right, not the gateway in front of it.
         self.judges_rights = False
-        # What tasks that were created by a call were given.
-        self._given: dict[str, dict[str, Any]] = {}
+        # The bodies of the calls that created tasks.
+        self._bodies: dict[str, dict[str, Any]] = {}
         self.groups = Groups(self, self._both_sides)
         self.accepted: Counter[str] = Counter()
         self._tasks: dict[tuple[str, str], Task] = {}
@@ -166,7 +169,7 @@ class Oms(KeyedService):
 
     @property
     def tasks(self) -> list[Task]:
-        """Of whatever project, in the order in which they were made."""
+        """The tasks of any project, the oldest first."""
         return list(self._tasks.values())
 
     def deny(self, action: str) -> None:
@@ -185,7 +188,7 @@ class Oms(KeyedService):
             self._refused = predicate
 
     def wait_copied(self, timeout: float) -> None:
-        """Block until every accepted key was copied, skipped or failed, but for those that are held or lost."""
+        """Wait until every accepted key was copied, skipped or failed, except withheld or lost copies."""
         self._ground.call(self.settle(), timeout)
 
     def respond(self, request: Request) -> Response:
@@ -236,7 +239,7 @@ class Oms(KeyedService):
             if task.status != "STOPPED":
                 raise bad_parameters("a task that is synchronizing cannot be deleted: stop it first")
             del self._tasks[task.project_id, task.task_id]
-            self._given.pop(task.task_id, None)
+            self._bodies.pop(task.task_id, None)
         elif call == ("POST", "stop"):
             if task.status != "SYNCHRONIZING":
                 raise bad_parameters("the synchronization task is not running")
@@ -245,46 +248,44 @@ class Oms(KeyedService):
             keys = keys_of_both_buckets(fields_of(request, *KEYS_OF_BOTH))
             if task.status != "STOPPED":
                 raise bad_parameters("the synchronization task is not stopped")
-            if given := self._given.get(task.task_id):
-                task.read_source, task.bucket = self._between({**given, **keys})
+            if body := self._bodies.get(task.task_id):
+                task.read_source, task.bucket = self._between({**body, **keys})
             task.start()
         return Response(200)
 
-    def _about_account(self, request: Request, project: str, what: str) -> Response:
-        """Calls for which no page names a right."""
+    def _about_account(self, request: Request, project: str, call: str) -> Response:
+        """Answer a call for which no page names a right."""
         caller = verify_signature(request, self.credential, self.skew)
         if project not in self.projects or caller.denial("oms:*", _RESOURCE.format(kind="*")) == "ExplicitDeny":
             raise GatewayError(403, "APIGW.0302", "The IAM user is not authorized for this project.")
-        check_names(request, (), has_body=what.endswith("regions"))
-        if (request.method, what) == ("POST", "privacy-agreements"):
+        check_names(request, (), has_body=call.endswith("regions"))
+        if (request.method, call) == ("POST", "privacy-agreements"):
             self.agreements.add(project)
             return Response(200)
-        if (request.method, what) == ("GET", "objectstorage/data-center"):
+        if (request.method, call) == ("GET", "objectstorage/data-center"):
             return json_response(200, _REGIONS)
-        if (request.method, what) == ("POST", "objectstorage/buckets/regions"):
+        if (request.method, call) == ("POST", "objectstorage/buckets/regions"):
             names = ("cloud_type", "ak", "sk", "bucket_name")
-            given = fields_of(request, *names)
-            if len(given) < len(names):
+            body = fields_of(request, *names)
+            if len(body) < len(names):
                 raise bad_parameters("cloud_type, ak, sk and bucket_name are what is asked for")
-            region = self._both().region_of(
-                given["cloud_type"], Account(given["ak"], given["sk"]), given["bucket_name"]
-            )
+            region = self._both().region_of(body["cloud_type"], Account(body["ak"], body["sk"]), body["bucket_name"])
             return json_response(200, {"id": region, "name": region, "support": True})
         raise _no_such_api()
 
     def _create_sync_task(self, request: Request, project: str) -> Response:
-        given = task_of(request)
+        body = task_of(request)
         self._check_may_create(project)
         if len(self._tasks) >= _MAX_TASKS:
             raise bad_parameters(f"a tenant has at most {_MAX_TASKS} synchronization tasks")
-        read, bucket = self._between(given)
+        read, bucket = self._between(body)
         number = str(uuid.uuid4())
-        names = {"src_bucket": given["src_bucket"], "src_region": given["src_region"]}
+        names = {"src_bucket": body["src_bucket"], "src_region": body["src_region"]}
         task = self.create_task(project, number, read, bucket, **names)
-        task.metadata = given.get("enable_metadata_migration", False)
-        task.consistency_check = given.get("consistency_check", task.consistency_check)
-        task.note = given.get("description", "")
-        self._given[number] = given
+        task.metadata = body.get("enable_metadata_migration", False)
+        task.consistency_check = body.get("consistency_check", task.consistency_check)
+        task.note = body.get("description", "")
+        self._bodies[number] = body
         return json_response(200, {"sync_task_id": number})
 
     def _check_may_create(self, project: str) -> None:
@@ -293,23 +294,23 @@ class Oms(KeyedService):
         if self.needs_agreement and project not in self.agreements:
             raise bad_parameters("the privacy statement was not agreed to")
 
-    def _between(self, given: Mapping[str, Any]) -> tuple[ReadSource, Destination]:
-        """What a task reads and writes with its keys."""
-        sides, source, there = self._both(), Account(given["src_ak"], given["src_sk"]), given["dst_ak"]
+    def _between(self, body: Mapping[str, Any]) -> tuple[ReadSource, Destination]:
+        """Return the source and the destination of a task with its keys."""
+        sides, source, there = self._both(), Account(body["src_ak"], body["src_sk"]), body["dst_ak"]
         return (
-            sides.source(source, given["src_region"], given["src_bucket"]),
-            sides.destination(Account(there, given["dst_sk"]), given["dst_region"], given["dst_bucket"]),
+            sides.source(source, body["src_region"], body["src_bucket"]),
+            sides.destination(Account(there, body["dst_sk"]), body["dst_region"], body["dst_bucket"]),
         )
 
-    def _both_sides(self, given: Mapping[str, Any]) -> Between:
-        """The same for a group, which lists the source as well."""
-        source, bucket = Account(given["src_ak"], given["src_sk"]), given["src_bucket"]
+    def _both_sides(self, body: Mapping[str, Any]) -> Between:
+        """Return the source, the destination and the listing of a group."""
+        source, bucket = Account(body["src_ak"], body["src_sk"]), body["src_bucket"]
         listed = self._both().listed
-        return Between(*self._between(given), lambda order: listed(source, bucket, order.prefixes, order.since))
+        return Between(*self._between(body), lambda order: listed(source, bucket, order.prefixes, order.since))
 
     def _both(self) -> Sides:
         if self.sides is None:
-            raise GatewayError(501, "OMS.0501", "There is nothing between which this OMS could copy.")
+            raise GatewayError(501, "OMS.0501", "This OMS has no buckets to copy between.")
         return self.sides
 
     def _list_sync_tasks(self, request: Request, project: str) -> Response:
@@ -318,12 +319,12 @@ class Oms(KeyedService):
             raise bad_parameters("status")
         limit = number(request, "limit", 10, 1, MAX_PAGE)
         offset = number(request, "offset", 0, 0, _MAX_OFFSET)
-        found = [
+        summaries = [
             task.summary()
             for (owner, _), task in self._tasks.items()
             if owner == project and status in (None, task.status) and task.age() >= self.stale_for
         ]
-        return json_response(200, {"tasks": found[offset : offset + limit], "count": len(found)})
+        return json_response(200, {"tasks": summaries[offset : offset + limit], "count": len(summaries)})
 
     def _pass_gateway(self, request: Request, kind: str, row: _Api) -> None:
         caller, action = verify_signature(request, self.credential, self.skew), f"oms:{kind}:{row.action}"

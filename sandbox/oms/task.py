@@ -1,4 +1,4 @@
-"""An OMS synchronization task: what it accepted, what it copied, and what it says about that."""
+"""An OMS synchronization task: its accepted keys, its copies, and its counters."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Literal
 
-from sandbox.oms.copier import Became, Copier, Copy, CopyFailure, CopyFault, Stored
+from sandbox.oms.copier import Copier, Copy, CopyFailure, CopyFault, Outcome, Stored
 from sandbox.oms.lists import LISTS_ROOT, ResultLists
 
 KeyEncoding = Literal["url", "raw"]
 _STEPS = {"FIVE_MINUTES": 5 * 60 * 1000, "ONE_HOUR": 60 * 60 * 1000}
 STATISTICS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")
-# Long enough that an answer is out before the copy is made, as in the cloud.
+# Long enough that the answer leaves before the copy is made, as in the cloud.
 _SOON = CopyFault.late(0.005)
 
 
 @dataclass(eq=False)
 class Task(Copier):
-    """One task. It is created running, as OMS does it; `status` may be set to STOPPED.
+    """A task, which is created running, as by OMS; `status` can be set to STOPPED.
 
-    `merges`: a key that is accepted again while it waits to be begun is copied once for both. `lag`: after how many
-    seconds its counts show something. `step`: that of its statistics. `note`: its description.
+    `merges`: a key that is accepted again before its copy begins is copied once for both. `lag`: the seconds until the
+    counts show something. `step`: the step of its statistics. `note`: its description.
     """
 
     project_id: str
@@ -41,7 +41,7 @@ class Task(Copier):
     status: Literal["SYNCHRONIZING", "STOPPED"] = "SYNCHRONIZING"
     _created: int = 0
     _started: int = 0
-    # By what is counted, and when, in milliseconds.
+    # Numbers by kind and time, in milliseconds.
     _counts: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -54,9 +54,9 @@ class Task(Copier):
 
     @property
     def destination(self) -> dict[str, Stored]:
-        """What is in the destination now, without OMS's own lists."""
-        found = list(self.bucket.objects.items())
-        return {key: stored for key, stored in found if not key.startswith(LISTS_ROOT)}
+        """The objects in the destination now, without OMS's own lists."""
+        stored_objects = list(self.bucket.objects.items())
+        return {key: stored for key, stored in stored_objects if not key.startswith(LISTS_ROOT)}
 
     @property
     def acceptance_request(self) -> int:
@@ -84,38 +84,40 @@ class Task(Copier):
         self._created = self._created or self._started
 
     def age(self) -> float:
-        """Return the seconds since it was created."""
+        """Return the seconds since the creation."""
         return self.service.now() - self._created / 1000
 
     def accept(self, keys: Iterable[str]) -> None:
-        """Take the keys of one call, and copy them later. REQUEST counts objects, not calls ("number of objects
-        requested")."""
-        taken = list(keys)
-        self._count("REQUEST", len(taken))
+        """Accept the keys of a call, and copy them later.
+
+        REQUEST counts objects, not calls ("number of objects requested").
+        """
+        accepted = list(keys)
+        self._count("REQUEST", len(accepted))
         if self.merges:
-            taken = [key for key in dict.fromkeys(taken) if not self._waiting[key]]
-        self.copy(taken, _SOON)
+            accepted = [key for key in dict.fromkeys(accepted) if not self._waiting[key]]
+        self.copy(accepted, _SOON)
 
     def counted(self, kind: str, number: int, at: float) -> None:
-        """Objects of before there was anything here, which OMS counted at that time."""
+        """Count objects from before the sandbox began, at that time."""
         self._counts[kind, int(at * 1000)] += number
 
-    def tell(self, copy: Copy, became: Became) -> None:
+    def tell(self, copy: Copy, outcome: Outcome) -> None:
         now = self.service.now()
-        if isinstance(became, CopyFailure):
+        if isinstance(outcome, CopyFailure):
             self._count("FAILURE", 1)
-            self.lists.add_failed(copy.key, became.code, became.message, now)
+            self.lists.add_failed(copy.key, outcome.code, outcome.message, now)
             return
-        self._count(became.upper(), 1)
-        if became == "success":
+        self._count(outcome.upper(), 1)
+        if outcome == "success":
             self._count("SIZE", copy.size)
-        self.lists.add(became, copy.key, copy.size, now)
+        self.lists.add(outcome, copy.key, copy.size, now)
 
     def ended(self) -> None:
         self.lists.write(self.service.now())
 
     def summary(self) -> dict[str, object]:
-        """One element of ListSyncTasks' answer (model SyncTaskInfo of huaweicloudsdkoms)."""
+        """Return an element of ListSyncTasks' answer (model SyncTaskInfo of huaweicloudsdkoms)."""
         return {
             "sync_task_id": self.task_id,
             "src_cloud_type": self.src_cloud_type,
@@ -135,11 +137,13 @@ class Task(Copier):
         }
 
     def description(self, query_time: float) -> dict[str, object]:
-        """The answer of ShowSyncTask, with the counters of the month of `query_time` (seconds since 1970):
-        support.huaweicloud.com/api-oms, "Querying details of a sync task"."""
+        """Return the answer of ShowSyncTask: support.huaweicloud.com/api-oms, "Querying details of a sync task".
+
+        The counters are of the month of `query_time` (seconds since 1970).
+        """
         month = _month(query_time)
         counted: Counter[str] = Counter()
-        for kind, stamp, number in self._told():
+        for kind, stamp, number in self._shown_counts():
             counted[kind] += number if _month(stamp / 1000) == month else 0
         return {
             **self.summary(),
@@ -151,30 +155,32 @@ class Task(Copier):
         }
 
     def statistics(self, data_types: Iterable[str], start: int, end: int) -> str:
-        """The answer of ListSyncTaskStatistic: each step from the one of `start` to the one of `end`, the empty ones
-        too. It is text already: a week has ten thousand counts, nearly all of them zero."""
+        """Return the answer of ListSyncTaskStatistic: each step from `start` to `end`, also the empty steps.
+
+        It is text, because a week has ten thousand counts, nearly all of them zero.
+        """
         step = _STEPS[self.step]
         sums: dict[str, Counter[int]] = defaultdict(Counter)
-        for kind, stamp, number in self._told():
+        for kind, stamp, number in self._shown_counts():
             sums[kind][stamp - stamp % step] += number
         stamps = range(start - start % step, end + 1, step)
         datas = []
         for data_type in data_types:
-            of = sums[data_type]
-            data = ", ".join([_point(stamp, of.get(stamp, 0)) for stamp in stamps])
+            counts = sums[data_type]
+            data = ", ".join([_point(stamp, counts.get(stamp, 0)) for stamp in stamps])
             datas.append(f'{{"data_type": "{data_type}", "data": [{data}]}}')
         return f'{{"statistic_time_type": "{self.step}", "statistic_datas": [{", ".join(datas)}]}}'
 
     def _count(self, kind: str, number: int) -> None:
         self.counted(kind, number, self.service.now())
 
-    def _told(self) -> list[tuple[str, int, int]]:
-        """What was counted and is old enough to be shown: what, when in milliseconds, and how many."""
+    def _shown_counts(self) -> list[tuple[str, int, int]]:
+        """Return the counts that are old enough to show: kind, time in milliseconds, and number."""
         latest = (self.service.now() - self.lag) * 1000
         return [(kind, stamp, number) for (kind, stamp), number in self._counts.items() if stamp <= latest]
 
     def _total(self, kind: str) -> int:
-        return sum(number for (one, _), number in list(self._counts.items()) if one == kind)
+        return sum(number for (counted_kind, _), number in list(self._counts.items()) if counted_kind == kind)
 
 
 @lru_cache(50_000)
@@ -183,6 +189,6 @@ def _point(stamp: int, number: int) -> str:
 
 
 def _month(seconds: float) -> tuple[int, int]:
-    """Year and month in China, where the service is."""
+    """Return year and month in China, where the service is."""
     time = datetime.fromtimestamp(seconds, timezone(timedelta(hours=8)))
     return time.year, time.month

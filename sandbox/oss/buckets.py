@@ -1,4 +1,4 @@
-"""What is asked and ordered of buckets themselves: GetService (ListBuckets), PutBucket, GetBucketInfo, and versioning.
+"""Operations on buckets: GetService (ListBuckets), PutBucket, GetBucketInfo, and versioning.
 
 https://help.aliyun.com/zh/oss/developer-reference/listbuckets, .../putbucket, .../getbucketinfo, .../getbucketlocation,
 .../putbucketversioning, .../getbucketversioning, .../getbucketworm.
@@ -22,14 +22,14 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
 def list_buckets(call: Call) -> Response:
-    """All of the account, in whatever region; where some are left the answer says so, else it says nothing of pages."""
+    """List the account's buckets of all regions; only an answer that is cut off has fields of pages."""
     prefix, marker = call.params.get("prefix", ""), call.params.get("marker", "")
     limit = number_between(call.params, "max-keys", 100, 1, 1000)
-    own = (name for name, bucket in call.store.buckets.items() if bucket.owner == ACCOUNT_ID)
-    wanted = sorted(name for name in own if name.startswith(prefix) and name > marker)
-    page = wanted[:limit]
+    owned = (name for name, bucket in call.store.buckets.items() if bucket.owner == ACCOUNT_ID)
+    names = sorted(name for name in owned if name.startswith(prefix) and name > marker)
+    page = names[:limit]
     inner = ""
-    if len(page) < len(wanted):
+    if len(page) < len(names):
         inner = (
             f"<Prefix>{escape(prefix)}</Prefix><Marker>{escape(marker)}</Marker><MaxKeys>{limit}</MaxKeys>"
             f"<IsTruncated>true</IsTruncated><NextMarker>{page[-1]}</NextMarker>"
@@ -39,7 +39,7 @@ def list_buckets(call: Call) -> Response:
 
 
 def put_bucket(call: Call) -> Response:
-    """Only the account itself may repeat it: to a RAM user OSS says that the name is somebody else's."""
+    """Create a bucket. Only the account itself can repeat it: a RAM user gets the error of a foreign bucket."""
     name = call.bucket.name
     if not _NAME.fullmatch(name):
         raise OssError(400, "InvalidBucketName", "The specified bucket is not valid.", BucketName=name)
@@ -63,10 +63,10 @@ def _storage_class(body: bytes) -> str:
     configured = parse_xml(body, "CreateBucketConfiguration")
     if {element.tag for element in configured} - {"StorageClass"}:
         raise not_implemented()
-    given = configured.findtext("StorageClass") or "Standard"
-    if given not in ("Standard", "IA", "Archive", "ColdArchive"):
+    storage_class = configured.findtext("StorageClass") or "Standard"
+    if storage_class not in ("Standard", "IA", "Archive", "ColdArchive"):
         raise malformed_xml()
-    return given
+    return storage_class
 
 
 def get_bucket_info(call: Call) -> Response:
@@ -97,13 +97,13 @@ def put_bucket_versioning(call: Call) -> Response:
 
 
 def get_bucket_versioning(call: Call) -> Response:
-    """Empty where versioning was never switched on."""
+    """Return the status; empty if versioning was never switched on."""
     status = call.bucket.versioning
     return xml_response("VersioningConfiguration", f"<Status>{status}</Status>" if status else "")
 
 
 def get_bucket_worm(call: Call) -> Response:
-    """The rule of retention, where there is one."""
+    """Return the retention rule."""
     if not call.bucket.retains:
         raise OssError(404, "NoSuchWORMConfiguration", "The WORM Configuration does not exist.")
     inner = (

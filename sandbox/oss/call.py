@@ -1,4 +1,4 @@
-"""A request on its way to an operation of OSS: what it is about, and what the operation may use."""
+"""A request on its way to an operation of OSS: its address, and the values that the operation needs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _BUCKET_HOST = re.compile(r"([a-z0-9-]+)\.oss-[a-z0-9-]+\.aliyuncs\.com")
 
 
 class Address(NamedTuple):
-    """What a request is about; the key is quoted, as it came over the wire. Both are empty for the service itself."""
+    """The bucket and the key of a request, quoted as on the wire; both are empty for the service itself."""
 
     bucket: str
     quoted_key: str
 
     @property
     def path(self) -> str:
-        """The path that is signed, in whatever way the bucket was addressed."""
+        """The path that is signed, however the request names the bucket."""
         return "/" if self.target == "service" else f"/{self.bucket}/{self.quoted_key}"
 
     @property
@@ -34,7 +34,7 @@ class Address(NamedTuple):
 
 @lru_cache
 def address_of(request: Request) -> Address:
-    """The bucket is in the host's name, as `ali-oss` sends it in the Host header, or else comes first in the path."""
+    """Return the address: the bucket is in the host name, as `ali-oss` sends it, or comes first in the path."""
     path = request.raw_path.removeprefix("/")
     host = _BUCKET_HOST.fullmatch(request.headers.get("host", "").partition(":")[0])
     if host:
@@ -44,7 +44,7 @@ def address_of(request: Request) -> Address:
 
 
 class Call(NamedTuple):
-    """A request that may do what it asks for. `touched` are the keys that it reads or changes."""
+    """An admitted request. `touched` are the keys that it reads or changes."""
 
     request: Request
     id: str
@@ -63,11 +63,11 @@ class Call(NamedTuple):
         return self.request.headers
 
     def find(self) -> OssObject:
-        """The object that the call is about."""
+        """Return the object of the call's key."""
         return self.bucket.find(self.key)
 
     def find_source(self) -> tuple[Bucket, str, OssObject]:
-        """The object that x-oss-copy-source names, its bucket and key; reading it takes a right of its own."""
+        """Return bucket, key and object of x-oss-copy-source, whose reading needs a right of its own."""
         path, _, query = self.headers["x-oss-copy-source"].removeprefix("/").partition("?")
         if query:  # a versionId
             raise not_implemented()
@@ -79,7 +79,7 @@ class Call(NamedTuple):
         return bucket, key, source
 
     def may(self, action: str, key: str) -> bool:
-        """Whether the caller's rights allow this of a key; if not, the refusal is recorded."""
+        """Return whether the caller may do this with a key; record a refusal."""
         if not self.store.denial(self.caller, action, self.bucket.name, key):
             return True
         self.store.record(action, self.bucket.name, key, 403)
@@ -90,7 +90,7 @@ class Call(NamedTuple):
         return self.store.save(self.bucket, self.key, obj, event, self.id)
 
     def emit(self, event: str, obj: OssObject) -> None:
-        """Tell the triggers of something that stores no object of this key."""
+        """Emit an event of the call's key without storing an object."""
         self.store.emit(event, self.bucket, self.key, obj, self.id)
 
 

@@ -1,4 +1,4 @@
-"""What several operations check in a request, each with the refusal of OSS: its body, its numbers, its conditions."""
+"""Checks that several operations share, each with its error of OSS: bodies, numbers, conditions."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def check_body(request: Request) -> None:
 
 
 def check_overwrite(call: Call) -> None:
-    """x-oss-forbid-overwrite: help.aliyun.com/zh/oss/developer-reference/putobject.
+    """Raise the OssError of a write that forbids overwriting: .../developer-reference/putobject.
 
-    Where versioning is enabled or suspended it has no effect.
+    The header has no effect if versioning is enabled or suspended.
     """
     forbidden = call.headers.get("x-oss-forbid-overwrite") == "true" and not call.bucket.versioning
     if forbidden and call.key in call.bucket.objects:
@@ -67,7 +67,7 @@ def number_between(params: Mapping[str, str], name: str, default: int, minimum: 
 def parse_xml(body: bytes, root: str) -> ElementTree.Element:
     try:
         parsed = ElementTree.fromstring(body)
-    except ElementTree.ParseError:  # a control character is enough: XML 1.0 has no way to write one
+    except ElementTree.ParseError:  # such as a control character, which XML 1.0 cannot hold
         raise malformed_xml() from None
     if parsed.tag != root:
         raise malformed_xml()

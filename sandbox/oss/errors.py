@@ -1,7 +1,7 @@
-"""OSS's refusals: https://help.aliyun.com/zh/oss/user-guide/overview-14 ("Error responses").
+"""Errors of OSS: https://help.aliyun.com/zh/oss/user-guide/overview-14 ("Error responses").
 
-`ec` is the fine-grained code of https://help.aliyun.com/en/oss/user-guide/<ec>. An error for which no such page was
-found goes out without one: no client may rely on it, because it may change.
+`ec` is the fine-grained code of https://help.aliyun.com/en/oss/user-guide/<ec>. An error whose code has no such page
+goes out without it: no client may rely on it, because it can change.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 
 class OssError(Exception):
-    """A refusal, with the status, the code and the message that OSS answers with."""
+    """An error with the status, the code and the message that OSS answers."""
 
     def __init__(
         self,
@@ -24,7 +24,7 @@ class OssError(Exception):
         **details: str,
     ) -> None:
         super().__init__(f"{status} {code}: {message}")
-        # Of a missing right the action, and why it is missing.
+        # The action of a missing right, and the kind of the denial.
         self.denial = ("", "")
         self.status = status
         self.code = code
@@ -47,17 +47,17 @@ class OssError(Exception):
         return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n{inner}</Error>\n'.encode()
 
     def _detail(self) -> str:
-        """help.aliyun.com/zh/oss/user-guide/0003-00000001."""
+        """Return the element of help.aliyun.com/zh/oss/user-guide/0003-00000001."""
         action, kind = self.denial
-        told = f"<AuthAction>{action}</AuthAction><NoPermissionType>{kind}</NoPermissionType>"
+        denied = f"<AuthAction>{action}</AuthAction><NoPermissionType>{kind}</NoPermissionType>"
         policy = "<PolicyType>AccountLevelIdentityBasedPolicy</PolicyType>"
-        return f"  <AccessDeniedDetail>{told}{policy}</AccessDeniedDetail>\n" if action else ""
+        return f"  <AccessDeniedDetail>{denied}{policy}</AccessDeniedDetail>\n" if action else ""
 
 
 def access_denied(
     message: str, ec: str = "0003-00000001", denial: tuple[str, str] = ("", ""), endpoint: str = ""
 ) -> OssError:
-    """`endpoint`: the host at which the bucket is, where that is another one."""
+    """Return the error; `endpoint` is the host of a bucket in another region."""
     error = OssError(403, "AccessDenied", message, ec=ec)
     error.denial = denial
     if endpoint:

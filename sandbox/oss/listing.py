@@ -36,10 +36,10 @@ class _Page:
 
 
 def list_objects(call: Call) -> Response:
-    """GetBucket: the next page begins after a marker, which need not exist."""
+    """Answer GetBucket: the next page begins after a marker, which can be a missing key."""
     params, encode = call.params, encoder(call.params)
     prefix, marker, delimiter = params.get("prefix", ""), params.get("marker", ""), params.get("delimiter", "")
-    # The page before may have ended with a common prefix, and then none of its keys is to come again.
+    # The previous page can end with a common prefix, whose keys must not come again.
     is_group = bool(delimiter) and marker.startswith(prefix) and marker[len(prefix) :].endswith(delimiter)
     start = (_after_prefix(marker), True) if is_group else (marker, False)
     page = _fill_page(call.bucket.objects, prefix, delimiter, start, _limit(params))
@@ -50,7 +50,7 @@ def list_objects(call: Call) -> Response:
 
 
 def list_objects_v2(call: Call) -> Response:
-    """GetBucketV2: the next page begins where a token says."""
+    """Answer GetBucketV2: the next page begins at a token."""
     params, encode = call.params, encoder(call.params)
     page = _fill_page(
         call.bucket.objects, params.get("prefix", ""), params.get("delimiter", ""), _start(params), _limit(params)
@@ -66,7 +66,7 @@ def list_objects_v2(call: Call) -> Response:
 
 
 def list_object_versions(call: Call) -> Response:
-    """All versions and delete markers, of each key the latest first."""
+    """List all versions and delete markers, for each key the latest first."""
     params, encode = call.params, encoder(call.params)
     limit = _limit(params)
     after = params.get("key-marker", ""), params.get("version-id-marker", "")
@@ -90,7 +90,7 @@ def list_object_versions(call: Call) -> Response:
     inner.append(encoding_tag(params))
     for key, oss_object, is_latest in page:
         tag = "DeleteMarker" if isinstance(oss_object, Marker) else "Version"
-        told = (
+        properties = (
             ""
             if isinstance(oss_object, Marker)
             else f'<ETag>"{oss_object.etag}"</ETag><Size>{oss_object.size}</Size><Type>{oss_object.type}</Type>'
@@ -98,13 +98,13 @@ def list_object_versions(call: Call) -> Response:
         inner.append(
             f"<{tag}><Key>{encode(key)}</Key><VersionId>{oss_object.version_id}</VersionId>"
             f"<IsLatest>{str(is_latest).lower()}</IsLatest><LastModified>{iso_time(oss_object.last_modified)}</LastModified>"
-            f"{told}{OWNER}</{tag}>"
+            f"{properties}{OWNER}</{tag}>"
         )
     return xml_response("ListVersionsResult", "".join(inner))
 
 
 def _response(call: Call, page: _Page, fields: Mapping[str, str], with_owner: bool) -> Response:
-    """What both versions have in common, and the fields that only one has."""
+    """Join the fields of both versions and the fields of this version."""
     params, encode = call.params, encoder(call.params)
     common = {
         "Name": call.bucket.name,
@@ -125,7 +125,7 @@ def _limit(params: Mapping[str, str]) -> int:
 
 
 def _start(params: Mapping[str, str]) -> tuple[str, bool]:
-    """Where a page begins, and whether a key of just that name belongs to it."""
+    """Return the first key of a page, and whether an object with this key belongs to the page."""
     token = params.get("continuation-token")
     if not token:  # oss2 sends an empty one for the first page
         return params.get("start-after", ""), False
@@ -145,7 +145,7 @@ def _token(kind: str, last: str) -> str:
 
 
 def _after_prefix(prefix: str) -> str:
-    """The first possible name after all names with this prefix."""
+    """Return the first possible key after all keys with this prefix."""
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
@@ -167,7 +167,7 @@ def _fill_page(objects: SortedDict, prefix: str, delimiter: str, start: tuple[st
 def _entries(
     objects: SortedDict, prefix: str, delimiter: str, start: tuple[str, bool]
 ) -> Iterator[tuple[str, str | None]]:
-    """Keys from `start` on; of those that share a prefix up to the delimiter only the first, with that prefix."""
+    """Yield keys from `start` on; of keys with a common prefix only the first, with that prefix."""
     position: tuple[str, bool] | None = start if start[0] >= prefix else (prefix, True)
     while position:
         minimum, inclusive = position
@@ -175,8 +175,8 @@ def _entries(
         for key in objects.irange(minimum=minimum, inclusive=(inclusive, True)):
             if not key.startswith(prefix):
                 return
-            head, found, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
-            if found:
+            head, separator, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
+            if separator:
                 group = prefix + head + delimiter
                 yield key, group
                 position = _after_prefix(group), True

@@ -1,5 +1,7 @@
-"""Uploads in parts: https://help.aliyun.com/zh/oss/developer-reference/initiatemultipartupload, .../uploadpart,
-.../completemultipartupload, .../abortmultipartupload, .../listmultipartuploads, .../listparts.
+"""Uploads in parts.
+
+https://help.aliyun.com/zh/oss/developer-reference/initiatemultipartupload, .../uploadpart, .../completemultipartupload,
+.../abortmultipartupload, .../listmultipartuploads, .../listparts.
 """
 
 from __future__ import annotations
@@ -35,9 +37,9 @@ def upload_part(call: Call) -> Response:
 
 
 def complete_multipart_upload(call: Call) -> Response:
-    """The parts named, in rising order, each by its ETag, all but the last of at least 100 KB, become the object.
+    """Join the named parts: in rising order, each by its ETag, all but the last of at least 100 KB.
 
-    Its ETag is made of theirs and is not an MD5 of the contents.
+    The ETag is made of those of the parts, and is not an MD5 of the contents.
     """
     upload = _find_upload(call)
     encode = encoder(call.params)
@@ -88,7 +90,7 @@ def list_parts(call: Call) -> Response:
 
 
 def list_multipart_uploads(call: Call) -> Response:
-    """Those of keys with a prefix, by key, then by id; what is more than a page the sandbox refuses."""
+    """List the uploads of keys with a prefix, by key, then by id; more than a page is refused."""
     params, encode = call.params, encoder(call.params)
     prefix = params.get("prefix", "")
     uploads = [upload for upload in call.bucket.uploads.values() if upload.key.startswith(prefix)]
@@ -104,7 +106,7 @@ def list_multipart_uploads(call: Call) -> Response:
     inner += [
         f"<Upload><Key>{encode(upload.key)}</Key><UploadId>{upload.id}</UploadId><StorageClass>Standard</StorageClass>"
         f"<Initiated>{iso_time(upload.initiated)}</Initiated></Upload>"
-        for upload in sorted(uploads, key=lambda one: (one.key, one.id))
+        for upload in sorted(uploads, key=lambda upload: (upload.key, upload.id))
     ]
     return xml_response("ListMultipartUploadsResult", "".join(inner))
 
@@ -126,7 +128,7 @@ def _find_upload(call: Call) -> Upload:
 
 
 def _chosen_parts(call: Call, upload: Upload) -> list[int]:
-    """The numbers of the parts to join."""
+    """Return the numbers of the parts to join."""
     nodes = parse_xml(call.request.body, "CompleteMultipartUpload").findall("Part")
     if not nodes:
         raise malformed_xml()
@@ -150,9 +152,9 @@ def _check_part(part: OssObject | None, etag: str) -> None:
         )
 
 
-def _part_number(given: str) -> int:
-    if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= 10_000:
+def _part_number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10_000:
         raise invalid_argument(
             "Part number must be an integer between 1 and 10000, inclusive.", ArgumentName="partNumber"
         )
-    return int(given)
+    return int(text)

@@ -1,4 +1,4 @@
-"""What an OSS bucket holds, what may be in it, and the event that reports a change."""
+"""Buckets and objects of OSS, rules of their names, and events of their changes."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _KEPT_HEADERS = {
     "content-type",
     "expires",
 }
-# The polynomial of ECMA-182, as in oss2.utils.Crc64: the SDK compares it with what it sent.
+# The polynomial of ECMA-182, as in oss2.utils.Crc64: the SDK compares the CRC with its own.
 _crc64: Callable[[bytes], int] = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, xorOut=0xFFFFFFFFFFFFFFFF)
 
 
 @dataclass(frozen=True)
 class OssObject:
-    """An object's current version. `headers` are those given back with it, by their names in lower case."""
+    """The current version of an object. `headers` are returned with it; their names are in lower case."""
 
     data: bytes
     etag: str
@@ -50,7 +50,7 @@ class OssObject:
 
     @property
     def is_archived(self) -> bool:
-        """Whether it has to be restored before it is read."""
+        """True if the object must be restored before it is read."""
         return self.storage_class in ("Archive", "ColdArchive")
 
     @property
@@ -67,14 +67,14 @@ class OssObject:
 
     @property
     def crc64(self) -> int | None:
-        """None for a copy: OSS has none of those."""
+        """The CRC64; None for a copy, for which OSS has none."""
         return _crc64(self.data) if self.has_crc64 else None
 
 
 def stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """What OSS keeps of an upload's headers: help.aliyun.com/zh/oss/developer-reference/putobject.
+    """Return the headers that OSS keeps of an upload: help.aliyun.com/zh/oss/developer-reference/putobject.
 
-    Raises the OssError of help.aliyun.com/en/oss/user-guide/0011-00000002, which leaves its code unsaid, for metadata
+    Raises the OssError of help.aliyun.com/en/oss/user-guide/0011-00000002, which does not name its code, for metadata
     of over 8 KB, names and values.
     """
     meta = {name: value for name, value in headers.items() if name.startswith("x-oss-meta-")}
@@ -94,7 +94,7 @@ def etag_of(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class Trigger:
-    """What an FC trigger of type `oss` subscribes to: exact event names, one prefix, one suffix."""
+    """The filter of an FC trigger of type `oss`: exact event names, a prefix, a suffix."""
 
     name: str
     events: frozenset[str]
@@ -103,7 +103,7 @@ class Trigger:
     deliver: Callable[[bytes], None]
 
     def overlaps(self, other: Trigger) -> bool:
-        """Whether some event could be for both."""
+        """Return whether an event can match both triggers."""
         prefixes, suffixes = sorted((self.prefix, other.prefix), key=len), sorted((self.suffix, other.suffix), key=len)
         fits = prefixes[1].startswith(prefixes[0]) and suffixes[1].endswith(suffixes[0])
         return fits and not self.events.isdisjoint(other.events)
@@ -114,7 +114,7 @@ class Trigger:
 
 @dataclass
 class Upload:
-    """A multipart upload under way."""
+    """An unfinished multipart upload."""
 
     id: str
     key: str
@@ -124,7 +124,10 @@ class Upload:
 
 
 class Bucket:
-    """Objects in the order in which OSS lists them. `versioning` is empty until it is first switched on."""
+    """A bucket, with its objects in the order of OSS's listings.
+
+    `versioning` is empty until it is first switched on.
+    """
 
     def __init__(self, name: str, region: str, created: float, owner: str = ACCOUNT_ID) -> None:
         self.name = name
@@ -133,16 +136,16 @@ class Bucket:
         self.owner = owner
         self.storage_class = "Standard"
         self.acl = "private"
-        # What was put of other settings, by the parameters that select them; and the domains bound to it.
+        # The documents of other settings, by the parameters that select them; and the domains bound to the bucket.
         self.documents: dict[str, bytes] = {}
         self.domains: list[str] = []
         self.versioning: Literal["", "Enabled", "Suspended"] = ""
         # str compares by code point, which is the byte order of UTF-8.
         self.objects: SortedDict = SortedDict()
         self.history: History[OssObject] = History(self.objects)
-        # Whether a rule of retention keeps objects from being deleted.
+        # True if a retention rule forbids deletions.
         self.retains = False
-        # The version of each key's last delete marker.
+        # The version of the last delete marker of each key.
         self._markers: dict[str, str] = {}
         self.triggers: list[Trigger] = []
         self.deliveries = Deliveries()
@@ -150,12 +153,12 @@ class Bucket:
 
     @property
     def encryption(self) -> dict[str, str]:
-        """What answers say of how objects are encrypted, where they are."""
+        """The headers of answers about the encryption of objects; empty without encryption."""
         rule = re.search(rb"<SSEAlgorithm>(\w+)</SSEAlgorithm>", self.documents.get("encryption", b""))
         return {"x-oss-server-side-encryption": rule[1].decode()} if rule else {}
 
     def find(self, key: str) -> OssObject:
-        """Raises the OssError NoSuchKey where there is none. If a delete marker is the current version, it says so."""
+        """Return an object; raise the OssError NoSuchKey, which names a delete marker, if it is missing."""
         try:
             oss_object: OssObject = self.objects[key]
         except KeyError:
@@ -163,8 +166,10 @@ class Bucket:
         return oss_object
 
     def delete(self, key: str, now: float = 0) -> dict[str, str]:
-        """What DELETE answers. With versioning a delete marker becomes the current version, whether there was an object
-        or not."""
+        """Delete an object and return the headers of the answer.
+
+        With versioning a delete marker becomes the current version, even if the object is missing.
+        """
         if self.versioning:
             self._markers[key] = self.new_version_id()
             self.history.add(key, Marker(self._markers[key], int(now)))
@@ -173,7 +178,7 @@ class Bucket:
         return self._marker_headers(key)
 
     def delete_version(self, key: str, version_id: str) -> None:
-        """Delete one version for good, or a delete marker, so that the version before is the current one again."""
+        """Delete a version for good, or a delete marker, so that the version before it is current again."""
         self.history.remove(key, version_id)
         if self._markers.get(key) == version_id:
             del self._markers[key]
@@ -183,12 +188,12 @@ class Bucket:
         return {"x-oss-delete-marker": "true", "x-oss-version-id": marker} if marker else {}
 
     def new_version_id(self) -> str:
-        """help.aliyun.com/zh/oss/developer-reference/putbucketversioning: unique where enabled, else `null`."""
+        """Return a unique id with versioning, `null` without: .../developer-reference/putbucketversioning."""
         return uuid.uuid4().hex.upper() if self.versioning == "Enabled" else "null"
 
 
 def object_name(quoted: str) -> str:
-    """The key in a raw URL path; OSS's rules: 1 to 1023 bytes of UTF-8, no `/` or `\\` in front."""
+    """Return the key in a raw URL path: 1 to 1023 bytes of UTF-8, without a slash or backslash in front."""
     raw = unquote_to_bytes(quoted)
     try:
         name = raw.decode()
@@ -208,7 +213,7 @@ def _invalid_name(name: str) -> OssError:
 
 
 def event_json(event_name: str, bucket: str, key: str, obj: OssObject, region: str, request_id: str) -> bytes:
-    """The event that a trigger hands to a function: help.aliyun.com/zh/functioncompute, "OSS trigger"."""
+    """Return the event that a trigger passes to a function: help.aliyun.com/zh/functioncompute, "OSS trigger"."""
     event = {
         "eventName": event_name,
         "eventSource": "acs:oss",

@@ -1,4 +1,4 @@
-"""GetObject, HeadObject, GetObjectMeta: conditions, ranges, the headers that were stored.
+"""GetObject, HeadObject, GetObjectMeta: conditions, ranges, stored headers.
 
 https://help.aliyun.com/zh/oss/developer-reference/getobject, .../headobject, .../getobjectmeta; for ranges
 https://help.aliyun.com/document_detail/39571.html ("HTTP Range requests").
@@ -33,14 +33,14 @@ def get_object(call: Call) -> Response:
 
 
 def head_object(call: Call) -> Response:
-    """The web library leaves the body of the answer out and keeps its length."""
+    """Answer with the body, which the web library omits, keeping its length."""
     obj = call.find()
     check_conditions(obj, call.headers)
     return Response(200, obj.data, _headers(call, obj))
 
 
 def get_object_meta(call: Call) -> Response:
-    """A HEAD that answers ETag, size and time only."""
+    """Answer a HEAD with ETag, size and time only."""
     obj = call.find()
     headers = {**checksums(obj), **last_modified(obj), **version_header(call.bucket, obj.version_id)}
     return Response(200, obj.data, headers)

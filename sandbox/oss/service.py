@@ -1,6 +1,6 @@
-"""Alibaba Cloud OSS on loopback: the operations that the function, its users and its tests need.
+"""Alibaba Cloud OSS on loopback: the operations that the project, its users and its tests need.
 
-What a request says beyond what its operation's row names is refused, never ignored.
+A parameter or header that the row of an operation does not name is refused, never ignored.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ _VERSIONS = {"encoding-type", "key-marker", "max-keys", "prefix", "version-id-ma
 
 
 class _Row(NamedTuple):
-    """An operation, called as in OSS's API: the action that a policy must allow, and what it heeds of a request.
+    """An operation, named as in OSS's API: the action that a policy must allow, and the accepted parts of a request.
 
-    `params` refine it. `headers` are of those that ask for something (`_asked_for`); all of a user's metadata counts as
-    one.
+    `params` refine the operation. `headers` are accepted, of those that ask for something (`_asking_headers`); all
+    headers of a user's metadata count as a single header.
     """
 
     action: str
@@ -76,7 +76,7 @@ def _refuse(_call: Call) -> Response:
 
 
 _REFUSED = _Row("oss:Unknown", _refuse)
-# By the method, what it is about, and what selects an operation: parameters, and the header that makes it a copy.
+# Operations by method, target, and selectors: parameters, and the header of a copy.
 _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
     ("GET", "service", frozenset()): _Row("oss:ListBuckets", list_buckets, {"marker", "max-keys", "prefix"}),
     ("GET", "bucket", frozenset()): _Row("oss:ListObjects", list_objects, {*_LISTING, "marker"}),
@@ -146,7 +146,7 @@ class Oss(Store):
         self._expired = True
 
     def latency(self, *, listing: float = 0, put: float = 0, get: float = 0, delete: float = 0) -> None:
-        """Let each request of these kinds take so many seconds, beside all others, from now on."""
+        """Delay each request of these kinds by so many seconds from now on, without delaying others."""
         self._latency = {
             "oss:ListObjects": listing,
             "oss:PutObject": put,
@@ -161,7 +161,7 @@ class Oss(Store):
         request_id = new_request_id()
         address = address_of(request)
         row = _operation(request)
-        # What a listing touches is its prefix: policies may say which.
+        # A listing touches its prefix, because policies can name it.
         touched = [unquote(address.quoted_key) or request.params.get("prefix", "")]
         try:
             response = row.run(self._admit(request, request_id, address, row, touched))
@@ -172,23 +172,24 @@ class Oss(Store):
         return Response(response.status, response.body, {**response.headers, "x-oss-request-id": request_id})
 
     def _admit(self, request: Request, request_id: str, address: Address, row: _Row, touched: list[str]) -> Call:
-        """Raise what OSS answers to a caller who may not do this."""
+        """Return the call of a request; raise the OssError of a caller without the permission."""
         caller = verify_signature(request, address.path, self.credential, self.region, self.skew)
         if self._expired and "x-oss-security-token" in request.headers:
             raise OssError(403, "SecurityTokenExpired", "The security token you provided has expired.")
-        if row is _REFUSED and (request.method, address.target) == ("PUT", "bucket"):  # there need be none
+        if row is _REFUSED and (request.method, address.target) == ("PUT", "bucket"):  # the bucket can be missing
             raise not_implemented()
         if address.target == "service" or row.run is put_bucket:
             self.check_right(caller, row.action, address.bucket, "")
             bucket = Bucket(address.bucket, self.region, 0)
         else:
-            of_one = row.run is not delete_multiple_objects  # that one looks at each of its keys
-            bucket = self.bucket_for(caller, row.action, address.bucket, touched[0] if of_one else None)
+            # DeleteMultipleObjects checks each of its keys itself.
+            key_to_check = None if row.run is delete_multiple_objects else touched[0]
+            bucket = self.bucket_for(caller, row.action, address.bucket, key_to_check)
         key = object_name(address.quoted_key) if address.quoted_key else ""
         return Call(request, request_id, self, bucket, key, touched, caller)
 
     def _refusal(self, error: OssError, request_id: str) -> Response:
-        if error.status == 304:  # oss2 knows it by its having no code
+        if error.status == 304:  # oss2 recognizes it by the missing code
             return Response(304, headers=dict(error.headers))
         body = error.xml(request_id, self.endpoint)
         # An answer to HEAD has no body, so the error goes into a header as well.
@@ -200,21 +201,21 @@ class Oss(Store):
 
 @lru_cache
 def _operation(request: Request) -> _Row:
-    """The one that heeds all that the request says; if there is none, one that refuses it."""
+    """Return the row that accepts all parts of the request, or the row that refuses it."""
     row = _row(request.method, address_of(request).target, frozenset(request.params), frozenset(request.headers))
     return row if request.params.get("list-type", "2") == "2" else _REFUSED
 
 
 @lru_cache
 def _row(method: str, target: str, params: frozenset[str], headers: frozenset[str]) -> _Row:
-    asked = _asked_for(headers)
-    selectors = frozenset({*(params - _REFINEMENTS), *(asked & {_COPY})})
+    asking = _asking_headers(headers)
+    selectors = frozenset({*(params - _REFINEMENTS), *(asking & {_COPY})})
     row = _OPERATIONS.get((method, target, selectors), _REFUSED)
-    return row if params <= selectors | row.params and asked <= row.headers else _REFUSED
+    return row if params <= selectors | row.params and asking <= row.headers else _REFUSED
 
 
-def _asked_for(names: Iterable[str]) -> set[str]:
-    """The headers that ask for something: conditions, a range, and OSS's own, but for those of the signature."""
+def _asking_headers(names: Iterable[str]) -> set[str]:
+    """Return the headers that ask for something: conditions, a range, and OSS's own except those of the signature."""
     headers = {_META if name.startswith(_META) else name for name in names}
     own = {name for name in headers if name.startswith("x-oss-")} - _SIGNING_HEADERS
     return own | headers & _ASKING

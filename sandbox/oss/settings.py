@@ -1,7 +1,6 @@
-"""What a bucket is set to do, as documents: each is kept as it was put, and answered so.
+"""Settings of buckets as documents, which are stored and returned unchanged.
 
-https://help.aliyun.com/zh/oss/developer-reference/, putbucketlifecycle and so on. Nothing here goes by them but
-encryption, and pages and back-to-source rules as far as they are told.
+https://help.aliyun.com/zh/oss/developer-reference/, putbucketlifecycle and so on. Only encryption has an effect here.
 """
 
 from __future__ import annotations
@@ -19,8 +18,11 @@ _ACLS = ("private", "public-read", "public-read-write")
 
 
 class Setting(NamedTuple):
-    """`action`: what policies call it, behind Get and Put. `root`: that of its document; a policy is JSON, and has
-    none. Where nothing is set: the code of a 404, or what its document holds then."""
+    """A kind of setting.
+
+    `action`: its name in policies, behind Get and Put. `root`: the root element of its document; a policy is JSON, and
+    has none. Without a document: the code of a 404, or the contents of an empty document.
+    """
 
     action: str
     root: str
@@ -28,7 +30,7 @@ class Setting(NamedTuple):
     empty: str = ""
 
 
-# By the parameter that selects it.
+# Settings by the parameters that select them.
 SETTINGS = {
     "cors": Setting("BucketCors", "CORSConfiguration", "NoSuchCORSConfiguration"),
     "encryption": Setting("BucketEncryption", "ServerSideEncryptionRule", "NoSuchServerSideEncryptionRule"),
@@ -47,9 +49,9 @@ SETTINGS = {
 
 def get_setting(call: Call) -> Response:
     (name,) = call.params
-    setting, kept = SETTINGS[name], call.bucket.documents.get(name)
-    if kept is not None:
-        return Response(200, kept, {"Content-Type": "application/xml" if setting.root else "application/json"})
+    setting, document = SETTINGS[name], call.bucket.documents.get(name)
+    if document is not None:
+        return Response(200, document, {"Content-Type": "application/xml" if setting.root else "application/json"})
     if setting.code:
         message = f"The bucket has no {name} configuration."
         raise OssError(404, setting.code, message, BucketName=call.bucket.name)
@@ -73,21 +75,21 @@ def get_bucket_acl(call: Call) -> Response:
 
 
 def put_bucket_acl(call: Call) -> Response:
-    given = call.headers.get("x-oss-acl", "")
-    if given not in _ACLS:
-        raise invalid_argument("no such bucket access control exists", ArgumentName="x-oss-acl", ArgumentValue=given)
-    call.bucket.acl = given
+    acl = call.headers.get("x-oss-acl", "")
+    if acl not in _ACLS:
+        raise invalid_argument("no such bucket access control exists", ArgumentName="x-oss-acl", ArgumentValue=acl)
+    call.bucket.acl = acl
     return Response(200)
 
 
 def list_cname(call: Call) -> Response:
-    """The domains that somebody bound to it in the console."""
+    """List the domains that were bound to the bucket in the console."""
     if not call.bucket.domains:
         raise OssError(404, "NoSuchCname", "The bucket has no CNAME records.", BucketName=call.bucket.name)
-    told = "".join(
+    domains = "".join(
         f"<Cname><Domain>{domain}</Domain><Status>Enabled</Status></Cname>" for domain in call.bucket.domains
     )
-    return xml_response("ListCnameResult", f"<Bucket>{call.bucket.name}</Bucket><Owner>owner</Owner>{told}")
+    return xml_response("ListCnameResult", f"<Bucket>{call.bucket.name}</Bucket><Owner>owner</Owner>{domains}")
 
 
 def _check_policy(body: bytes) -> None:

@@ -1,4 +1,4 @@
-"""OSS4-HMAC-SHA256 in the Authorization header, checked from the server's side.
+"""OSS4-HMAC-SHA256 in the Authorization header, checked by the server.
 
 Written from https://help.aliyun.com/zh/oss/developer-reference/recommend-to-use-signature-version-4, not from an SDK,
 so that it finds an SDK's mistakes. The error codes are those of the documents 0002-000002xx and of answers that users
@@ -30,7 +30,7 @@ _PRESIGNED = {"x-oss-signature", "Signature"}
 
 
 class _Scope(NamedTuple):
-    """<id>/<date>/<region>/oss/aliyun_v4_request"""
+    """The scope <id>/<date>/<region>/oss/aliyun_v4_request."""
 
     access_key_id: str
     date: str
@@ -41,7 +41,7 @@ class _Scope(NamedTuple):
 
 @dataclass(frozen=True)
 class _Authorization:
-    """What a request says of its signature."""
+    """The parts of a request's signature."""
 
     scope: _Scope
     signature: str
@@ -56,8 +56,11 @@ def verify_signature(
     region: str,
     skew: Callable[[float], float],
 ) -> Credential:
-    """Whose request it is. Raises the OssError with which OSS refuses it, if it does. `path` is /bucket/key, quoted or
-    not; `find` knows the access keys, `skew` how many seconds ago a time was."""
+    """Return the caller; raise the OssError of a request that OSS refuses.
+
+    `path` is /bucket/key, quoted or not. `find` returns the credential of an access key, `skew` the age of a time in
+    seconds.
+    """
     authorization = _from_header(request)
     credential = find(authorization.scope.access_key_id)
     if credential is None:
@@ -197,5 +200,5 @@ def _canonical_headers(request: Request) -> bytes:
 
 @lru_cache(10_000)
 def _encode(text: bytes, safe: str = "") -> bytes:
-    """URI-encode all but letters, digits and `-_.~`."""
+    """URI-encode all characters but letters, digits and `-_.~`."""
     return quote(text, safe=safe).encode()

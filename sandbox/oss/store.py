@@ -1,4 +1,4 @@
-"""An account's buckets, and what follows from each change: a version, an event, an entry in the list of actions."""
+"""The buckets of an account, and the effects of each change: a version, an event, a recorded action."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sandbox.account import ACCOUNT_ID
 from sandbox.keys import Credential, KeyedService
@@ -17,7 +17,7 @@ from sandbox.oss.errors import access_denied, no_such_bucket
 from sandbox.oss.objects import Bucket, OssObject, Trigger, check_name, etag_of, event_json
 
 _MAX_TRIGGERS = 10
-# Those whose resource is an object; that of all others is the bucket, and of oss:ListBuckets all.
+# Actions on objects. The resource of other actions is the bucket, that of oss:ListBuckets is `*`.
 OBJECT_ACTIONS = {
     "oss:AbortMultipartUpload",
     "oss:DeleteObject",
@@ -31,12 +31,12 @@ _KMS = (
     b"<ServerSideEncryptionRule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>KMS</SSEAlgorithm>"
     b"</ApplyServerSideEncryptionByDefault></ServerSideEncryptionRule>"
 )
-# These may be asked of any region's endpoint.
+# Actions that the endpoint of any region answers.
 _ANYWHERE = {"oss:GetBucketInfo", "oss:GetBucketLocation"}
 
 
 class Action(NamedTuple):
-    """What a RAM policy would have to allow, and how it went."""
+    """An action as in RAM policies, and the status of its answer."""
 
     name: str
     bucket: str
@@ -45,37 +45,38 @@ class Action(NamedTuple):
 
 
 class Store(KeyedService):
-    """The buckets behind an endpoint: what tests do with them, and what operations need of them.
-
-    It does not know the requests that come in: `Oss` does.
-    """
+    """The buckets behind an endpoint, without the requests, which `Oss` reads."""
 
     def __init__(self, region: str, port: int, ssl_context: ssl.SSLContext | None) -> None:
         super().__init__(port, ssl_context)
         self.region = region
         self.actions: list[Action] = []
         self._buckets: dict[str, Bucket] = {}
-        # So many seconds what was created by a request is not seen.
+        # The seconds until requests see a bucket that a request created.
         self.stale_for = 0.0
-        # Whether any region's endpoint says where a bucket is.
+        # True if the endpoint of any region answers `_ANYWHERE`.
         self.answers_anywhere = True
+        # The event of a copy of an object onto itself, which changes its headers; empty: none. No page says which.
+        self.header_event: Literal["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta", ""] = (
+            "ObjectCreated:CopyObject"
+        )
         self._stale: dict[str, float] = {}
         self._loses: Callable[[str], bool] = lambda _: False
         self._denied: list[tuple[str, str, Callable[[str], bool] | None]] = []
 
     @property
     def buckets(self) -> Mapping[str, Bucket]:
-        """All of the account, in whatever region."""
+        """All buckets of the account, in any region."""
         return MappingProxyType(self._buckets)
 
     def create_bucket(self, name: str, region: str = "", owner: str = ACCOUNT_ID) -> Bucket:
-        """Create it in this service's region, or in another, whose endpoint this is not; or as somebody else's."""
+        """Create a bucket in this service's region, in another region, or with another owner."""
         with self.lock:
             self._buckets[name] = Bucket(name, region or self.region, self.now(), owner)
         return self._buckets[name]
 
     def create_by_request(self, name: str, storage_class: str) -> None:
-        """The same as a call does it."""
+        """Create a bucket that requests see after `stale_for` seconds."""
         self.create_bucket(name).storage_class = storage_class
         self._stale[name] = self.now() + self.stale_for
 
@@ -84,16 +85,16 @@ class Store(KeyedService):
             del self._buckets[name]
 
     def encrypt(self, name: str) -> None:
-        """Encrypt what is put into this bucket from now on with KMS."""
+        """Encrypt objects that are put into this bucket from now on with KMS."""
         with self.lock:
             self.buckets[name].documents["encryption"] = _KMS
 
     def objects(self, bucket: str) -> Mapping[str, OssObject]:
-        """The bucket's objects in listing order, live: copy it before walking it while requests go on."""
+        """Return the bucket's objects in listing order, live: copy them before a loop while requests continue."""
         return MappingProxyType(self._buckets[bucket].objects)
 
     def put(self, bucket: str, key: str, data: bytes, event: str = "ObjectCreated:PutObject") -> OssObject:
-        """Store an object without a request, and emit the event that the named way of uploading emits."""
+        """Store an object without a request, and emit the event of the named kind of upload."""
         check_name(key)
         with self.lock:
             return self.save(self._buckets[bucket], key, self.new_object(data), event, new_request_id())
@@ -107,9 +108,9 @@ class Store(KeyedService):
         age: float = 0,
         storage_class: str = "Standard",
     ) -> None:
-        """Store objects of these keys at once, alike in all else and written `age` seconds ago, without any event.
+        """Store objects with these keys at once, alike in all else, written `age` seconds ago, without events.
 
-        The ETag is that of their contents, zeros, unless another is given.
+        The default ETag is that of the contents, which are zeros.
         """
         data = bytes(size)
         alike = OssObject(data, etag or etag_of(data), int(self.now() - age), storage_class=storage_class)
@@ -122,10 +123,10 @@ class Store(KeyedService):
     def add_trigger(
         self, name: str, bucket: str, events: Iterable[str], prefix: str, suffix: str, deliver: Callable[[bytes], None]
     ) -> None:
-        """Hand each event of these names (`oss:ObjectCreated:PutObject`) to `deliver`, which must not block.
+        """Pass each event of these names (`oss:ObjectCreated:PutObject`) to `deliver`, which must not block.
 
-        Replaces the trigger of this name, whatever bucket has it. Raises ValueError where it overlaps with another of
-        the bucket, or is the eleventh: FC, "OSS triggers".
+        Replaces the trigger of this name in any bucket. Raises ValueError if it overlaps with another trigger of the
+        bucket, or is the eleventh: FC, "OSS triggers".
         """
         trigger = Trigger(name, frozenset(events), prefix, suffix, deliver)
         with self.lock:
@@ -139,30 +140,29 @@ class Store(KeyedService):
             self._buckets[bucket].triggers.append(trigger)
 
     def remove_trigger(self, name: str) -> None:
-        """Remove it from whatever bucket has it."""
+        """Remove the trigger from its bucket."""
         with self.lock:
             for bucket in self._buckets.values():
                 bucket.triggers = [trigger for trigger in bucket.triggers if trigger.name != name]
 
     def deny(self, action: str, bucket: str, where: Callable[[str], bool] | None = None) -> None:
-        """Take away the right to do this in this bucket, as a RAM policy does, or only for these keys (or prefixes of
-        listings)."""
+        """Deny the action in this bucket, as a RAM policy does, or only for these keys (or prefixes of listings)."""
         with self.lock:
             self._denied.append((action, bucket, where))
 
     def lose_events(self, lost: Callable[[str], bool]) -> None:
-        """Let no event of these keys leave their bucket, whichever that is, from now on."""
+        """Lose the events of these keys, in any bucket, from now on."""
         self._loses = lost
 
     def deliveries(self, bucket: str) -> Deliveries:
-        """The events of this bucket's triggers, to be lost, doubled, delayed or held back."""
+        """Return the events of this bucket's triggers, to be lost, doubled or delayed."""
         return self._buckets[bucket].deliveries
 
     def record(self, action: str, bucket: str, key: str, status: int) -> None:
         self.actions.append(Action(action, bucket, key, status))
 
     def bucket_for(self, caller: Credential, action: str, name: str, key: str | None) -> Bucket:
-        """The bucket, if this endpoint and the caller's rights allow the action in it; `key` as in `denial`."""
+        """Return the bucket, if this endpoint and the caller's rights allow the action; `key` as in `denial`."""
         if name not in self._buckets or self.now() < self._stale.get(name, 0):
             raise no_such_bucket(name)
         if self._buckets[name].owner != ACCOUNT_ID:
@@ -177,16 +177,15 @@ class Store(KeyedService):
         return self._buckets[name]
 
     def check_right(self, caller: Credential, action: str, bucket: str, key: str | None) -> None:
-        """Raise the OssError AccessDenied where the right is missing; `key` as in `denial`."""
+        """Raise the OssError AccessDenied if the right is missing; `key` as in `denial`."""
         if kind := self.denial(caller, action, bucket, key):
             raise access_denied("You have no right to access this object because of its policy.", denial=(action, kind))
 
     def denial(self, caller: Credential, action: str, bucket: str, key: str | None) -> str:
-        """Why the right is missing, as in `policy.denial`; empty if nobody took it away and the caller's policies give
-        it. Of a call whose keys are still to be read (None) only that is known which holds for all of them.
+        """Return the kind of a denial, as in `policy.denial`; empty if the caller has the right.
 
-        Resources and the condition are those of help.aliyun.com/zh/oss/user-guide/ram-policy-overview; oss:Prefix is
-        asked of listings.
+        Without a key (None), because the keys are still unread, only a denial for all keys counts. Resources and the
+        condition are those of help.aliyun.com/zh/oss/user-guide/ram-policy-overview; listings have an oss:Prefix.
         """
         for denied, place, where in self._denied:
             if (action, bucket) == (denied, place) and (where is None or (key is not None and where(key))):

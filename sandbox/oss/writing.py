@@ -25,28 +25,31 @@ def put_object(call: Call) -> Response:
     check_overwrite(call)
     encryption = call.bucket.encryption
     obj = call.store.new_object(call.request.body, {**stored_headers(call.headers), **encryption})
-    if "KMS" in encryption.values():  # then the ETag is not an MD5
+    if "KMS" in encryption.values():  # so the ETag is not an MD5
         obj = replace(obj, etag=hashlib.md5(b"encrypted" + obj.data).hexdigest().upper())
     obj = call.save(obj, "ObjectCreated:PutObject")
     return Response(200, headers={**checksums(obj), **version_header(call.bucket, obj.version_id), **encryption})
 
 
 def copy_object(call: Call) -> Response:
-    """The copy has its source's ETag, whatever that is made of, and no CRC64. Without versioning, what is copied onto
-    itself takes the request's metadata, whatever the directive says."""
+    """Copy an object, with its ETag in any form, and without a CRC64.
+
+    Without versioning, a copy onto itself takes the request's metadata, whatever the directive is.
+    """
     bucket, key, source = call.find_source()
     directive = call.headers.get("x-oss-metadata-directive", "COPY")
     if directive not in ("COPY", "REPLACE"):
         raise invalid_argument("Invalid x-oss-metadata-directive.", ArgumentName="x-oss-metadata-directive")
-    is_itself = (bucket, key) == (call.bucket, call.key) and not bucket.versioning
+    is_itself = (bucket, key) == (call.bucket, call.key)
+    is_replaced = directive == "REPLACE" or (is_itself and not bucket.versioning)
     copy = replace(
         source,
-        headers=source.headers if directive == "COPY" and not is_itself else stored_headers(call.headers),
+        headers=stored_headers(call.headers) if is_replaced else source.headers,
         last_modified=int(call.store.now()),
         type="Normal" if source.type == "Appendable" else source.type,
         has_crc64=False,
     )
-    copy = call.save(copy, "ObjectCreated:CopyObject")
+    copy = call.save(copy, call.store.header_event if is_itself else "ObjectCreated:CopyObject")
     headers = {**checksums(copy), **version_header(call.bucket, copy.version_id)}
     if bucket.versioning:
         headers["x-oss-copy-source-version-id"] = source.version_id
@@ -55,7 +58,7 @@ def copy_object(call: Call) -> Response:
 
 
 def append_object(call: Call) -> Response:
-    """What comes first sets the headers; the ETag is unique and not an MD5 of the contents."""
+    """Append to an object. The first call sets the headers; the ETag is unique and not an MD5 of the contents."""
     check_body(call.request)
     existing = call.bucket.objects.get(call.key)
     if existing and existing.type != "Appendable":
@@ -93,14 +96,17 @@ def delete_object_version(call: Call) -> Response:
 
 
 def _check_retention(call: Call) -> None:
-    """https://help.aliyun.com/zh/oss/user-guide/oss-retention-policies: what a policy keeps is not deleted."""
+    """Raise the OssError of a deletion that a retention rule forbids: .../user-guide/oss-retention-policies."""
     if call.bucket.retains:
         raise OssError(409, "FileImmutable", "The object you specified is immutable.")
 
 
 def delete_multiple_objects(call: Call) -> Response:
-    """What may not be deleted, by a right that is denied for some keys only, stays and is not in the list of what was.
-    That is our reading: no page says what OSS answers of such a key."""
+    """Delete the objects that the caller may delete, and list them.
+
+    An object whose deletion is denied by its key stays, and is not listed. That is our reading: no page describes the
+    answer.
+    """
     if "content-md5" not in call.headers:
         raise OssError(400, "MissingArgument", "Missing Some Required Arguments: Content-MD5.", ec="0016-00000606")
     check_body(call.request)

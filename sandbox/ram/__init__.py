@@ -1,1 +1,1 @@
-"""Alibaba Cloud RAM, 2015-05-01: users, roles and policies, which the command line `aliyun ram` asks for as well."""
+"""Alibaba Cloud RAM, 2015-05-01: users, roles and policies, also for the command line `aliyun ram`."""

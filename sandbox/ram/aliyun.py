@@ -1,6 +1,6 @@
-"""Stands in for `aliyun ram`: keeps what RAM has in the file that RAM_STATE names, and says what RAM says.
+"""A stand-in for `aliyun ram` that keeps RAM's records in the file RAM_STATE, and prints RAM's answers.
 
-It reads all of its input, too: a script that is piped to a shell must not lend that to its commands.
+It reads all of its input: a script that is piped to a shell must not lend its text to its commands.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from sandbox.ram.limits import RamError
 
 def main() -> int:
     sys.stdin.read()
-    product, action, *words = sys.argv[1:]
+    product, action, *options = sys.argv[1:]
     assert product == "ram"
-    given = {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
+    parameters = {name.removeprefix("--"): value for name, value in zip(options[::2], options[1::2], strict=True)}
     file = Path(os.environ["RAM_STATE"])
     state = json.loads(file.read_text())
     ram = Entities(lambda: 0.0, {kind: state[kind] for kind in ("users", "roles", "policies")})
     ram.denied = dict.fromkeys(state["denied"], "ImplicitDeny")
     try:
-        told = ram.do(action, given)
+        answer = ram.do(action, parameters)
     except RamError as error:
-        said = f"ErrorCode: {error.code}\nRequestId: 1\nMessage: {error.message}"
-        print(f"ERROR: SDK.ServerError\n{said}", file=sys.stderr)
+        error_text = f"ErrorCode: {error.code}\nRequestId: 1\nMessage: {error.message}"
+        print(f"ERROR: SDK.ServerError\n{error_text}", file=sys.stderr)
         return 1
     file.write_text(json.dumps({**state, **ram.state}))
-    print(json.dumps({"RequestId": "1", **told}))
+    print(json.dumps({"RequestId": "1", **answer}))
     return 0
 
 

@@ -1,7 +1,7 @@
-"""RAM's users, roles, policies and access keys, and what it refuses to do with them.
+"""Users, roles, policies and access keys of RAM, and the refusals of operations on them.
 
 Actions, parameters, errors and limits are those of RAM's API, version 2015-05-01:
-help.aliyun.com/zh/ram/developer-reference. It keeps what it knows as JSON, because a command line has no memory.
+help.aliyun.com/zh/ram/developer-reference. Records are JSON, because a command line keeps them in a file.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from sandbox.ram.limits import (
 Record = dict[str, Any]
 
 ROTATE = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
-_VERSIONS, _KEYS = 5, 2
-# Accounts differ in the first.
-_ROLE_POLICIES, _USER_POLICIES = 5, 10
-# What each action is about: the end of the ARN that a policy may name.
+_MAX_VERSIONS, _MAX_KEYS = 5, 2
+# Accounts differ in the first limit.
+_MAX_ROLE_POLICIES, _MAX_USER_POLICIES = 5, 10
+# The resource of each action: the end of the ARN in policies.
 ACTIONS = {
     "CreateRole": "role/{role_name}",
     "GetRole": "role/{role_name}",
@@ -62,11 +62,11 @@ ACTIONS = {
 
 
 class Entities:
-    """What there is, and each action as a method.
+    """The records of the account, with each action as a method.
 
-    `acts_after`: so many seconds after it was given a right acts, or it never does. `stale_for`: so many seconds what
-    was made is not seen by whoever asks for it, although its name is taken. `denied`: actions that nobody may do, each
-    with the kind of the denial.
+    `acts_after`: the seconds until a grant acts; None: it never does. `stale_for`: the seconds until requests see a new
+    record, whose name is taken at once. `denied`: actions that are denied to everybody, each with the kind of the
+    denial.
     """
 
     def __init__(self, now: Callable[[], float], state: Mapping[str, dict[str, Record]] | None = None) -> None:
@@ -83,25 +83,25 @@ class Entities:
     def state(self) -> dict[str, dict[str, Record]]:
         return {"users": self.users, "roles": self.roles, "policies": self.policies}
 
-    def do(self, action: str, given: Mapping[str, str]) -> dict[str, Any]:
-        """What RAM answers to an action, whose parameters are named as in its API. Raises RamError."""
+    def do(self, action: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """Return the answer to an action, whose parameters have the names of the API; raise RamError."""
         if action not in ACTIONS:
             raise RamError("InvalidAction.NotFound", "The specified api is not found.", 404)
         if action in self.denied:
             raise no_permission(f"ram:{action}", self.denied[action])
         method: Callable[..., dict[str, Any] | None] = getattr(self, snake(action))
-        mapping_proxy_type = inspect.signature(method).parameters
-        arguments = {snake(name): value for name, value in given.items()}
-        for name in arguments.keys() - mapping_proxy_type.keys():
+        expected = inspect.signature(method).parameters
+        arguments = {snake(name): value for name, value in parameters.items()}
+        for name in arguments.keys() - expected.keys():
             raise RamError("NotImplemented", f"The sandbox does not know {name} of {action}.")
-        for name, parameter in mapping_proxy_type.items():
+        for name, parameter in expected.items():
             if parameter.default is parameter.empty and not arguments.get(name):
                 camel = name.title().replace("_", "")
                 raise RamError(f"Missing{camel}", f"{camel} is mandatory for this action.")
         return method(**arguments) or {}
 
     def in_force(self, kind: str, name: str) -> list[Document]:
-        """The documents of the policies that act for a `user` or `role` now."""
+        """Return the documents of the policies that act for a `user` or `role` now."""
         if self.acts_after is None:
             return []
         latest = self._now() - self.acts_after
@@ -109,7 +109,7 @@ class Entities:
         return [self._document_at(policy, latest) for policy, at in attached.items() if at <= latest]
 
     def holder_of(self, access_key: str) -> tuple[str, str] | None:
-        """The user of an active key, and its secret."""
+        """Return the user of an active key, and its secret."""
         for name, user in self.users.items():
             key = user["keys"].get(access_key)
             if key and key["Status"] == "Active" and not self._is_stale(key):
@@ -126,7 +126,7 @@ class Entities:
         max_session_duration: str = "3600",
         tag: str = "[]",
     ) -> dict[str, Any]:
-        told = {
+        fields = {
             "RoleName": role_name,
             "RoleId": _number(),
             "Arn": f"acs:ram::{ACCOUNT_ID}:role/{role_name.lower()}",
@@ -134,7 +134,7 @@ class Entities:
             "Description": text_of("Description", description),
             "MaxSessionDuration": session_seconds(max_session_duration),
         }
-        return {"Role": self._add("Role", role_name, told, {"attached": {}, "tags": tags_of(tag)})}
+        return {"Role": self._add("Role", role_name, fields, {"attached": {}, "tags": tags_of(tag)})}
 
     def get_role(self, role_name: str) -> dict[str, Any]:
         return {"Role": self._find("Role", role_name)["fields"]}
@@ -165,7 +165,7 @@ class Entities:
         return self._policies_of("Role", role_name)
 
     def attach_policy_to_role(self, policy_type: str, policy_name: str, role_name: str) -> None:
-        self._attach("Role", role_name, policy_type, policy_name, _ROLE_POLICIES)
+        self._attach("Role", role_name, policy_type, policy_name, _MAX_ROLE_POLICIES)
 
     def detach_policy_from_role(self, policy_type: str, policy_name: str, role_name: str) -> None:
         self._detach("Role", role_name, policy_type, policy_name)
@@ -175,7 +175,7 @@ class Entities:
     def create_policy(
         self, policy_name: str, policy_document: str, description: str = "", tag: str = "[]"
     ) -> dict[str, Any]:
-        told = {
+        fields = {
             "PolicyName": policy_name,
             "PolicyType": "Custom",
             "Description": text_of("Description", description),
@@ -183,11 +183,11 @@ class Entities:
         }
         first = {"v1": {"document": checked_policy(policy_document), "date": self._date()}}
         kept = {"versions": first, "changes": [[self._now(), policy_document]], "tags": tags_of(tag)}
-        return {"Policy": self._add("Policy", policy_name, told, kept)}
+        return {"Policy": self._add("Policy", policy_name, fields, kept)}
 
     def get_policy(self, policy_name: str, policy_type: str) -> dict[str, Any]:
         policy = self._custom(policy_type, policy_name)
-        used = sum(policy_name in one["attached"] for one in (*self.roles.values(), *self.users.values()))
+        used = sum(policy_name in record["attached"] for record in (*self.roles.values(), *self.users.values()))
         default = policy["fields"]["DefaultVersion"]
         return {
             "Policy": {**policy["fields"], "AttachmentCount": used},
@@ -196,7 +196,7 @@ class Entities:
 
     def list_policy_versions(self, policy_name: str, policy_type: str) -> dict[str, Any]:
         policy = self._custom(policy_type, policy_name)
-        return {"PolicyVersions": {"PolicyVersion": [self._version(policy, one) for one in policy["versions"]]}}
+        return {"PolicyVersions": {"PolicyVersion": [self._version(policy, number) for number in policy["versions"]]}}
 
     def create_policy_version(
         self, policy_name: str, policy_document: str, set_as_default: str = "false", rotate_strategy: str = "None"
@@ -205,11 +205,11 @@ class Entities:
         versions, default = policy["versions"], policy["fields"]["DefaultVersion"]
         if rotate_strategy not in ("None", ROTATE):
             raise RamError("InvalidParameter.RotateStrategy")
-        if len(versions) >= _VERSIONS:
+        if len(versions) >= _MAX_VERSIONS:
             if rotate_strategy != ROTATE:
                 raise RamError("LimitExceeded.Policy.Version")
             del versions[next(version for version in versions if version != default)]
-        number = f"v{max(int(one[1:]) for one in (*versions, default)) + 1}"
+        number = f"v{max(int(version[1:]) for version in (*versions, default)) + 1}"
         versions[number] = {"document": document, "date": self._date()}
         if is_true("SetAsDefault", set_as_default):
             policy["fields"] |= {"DefaultVersion": number, "UpdateDate": self._date()}
@@ -219,23 +219,23 @@ class Entities:
     def list_entities_for_policy(self, policy_name: str, policy_type: str) -> dict[str, Any]:
         self._custom(policy_type, policy_name)
 
-        def with_it(kind: str, *told: str) -> list[dict[str, Any]]:
+        def holders(kind: str, *names: str) -> list[dict[str, Any]]:
             return [
-                {name: one["fields"][name] for name in told} | {"AttachDate": _iso(one["attached"][policy_name])}
-                for one in self._all(kind).values()
-                if policy_name in one["attached"]
+                {name: record["fields"][name] for name in names} | {"AttachDate": _iso(record["attached"][policy_name])}
+                for record in self._all(kind).values()
+                if policy_name in record["attached"]
             ]
 
         return {
             "Groups": {"Group": []},
-            "Roles": {"Role": with_it("Role", "RoleName", "RoleId", "Arn", "Description")},
-            "Users": {"User": with_it("User", "UserName", "UserId", "DisplayName")},
+            "Roles": {"Role": holders("Role", "RoleName", "RoleId", "Arn", "Description")},
+            "Users": {"User": holders("User", "UserName", "UserId", "DisplayName")},
         }
 
     def delete_policy(self, policy_name: str, cascading_delete: str = "false") -> None:
         policy = self._find("Policy", policy_name)
         for kind in ("Role", "User"):
-            if any(policy_name in one["attached"] for one in self._all(kind).values()):
+            if any(policy_name in record["attached"] for record in self._all(kind).values()):
                 raise RamError(f"DeleteConflict.Policy.{kind}")
         if len(policy["versions"]) > 1 and not is_true("CascadingDelete", cascading_delete):
             raise RamError("DeleteConflict.Policy.Version")
@@ -244,21 +244,21 @@ class Entities:
     # Users and their keys.
 
     def create_user(self, user_name: str, display_name: str = "", comments: str = "") -> dict[str, Any]:
-        told = {
+        fields = {
             "UserName": user_name,
             "UserId": _number(),
             "DisplayName": text_of("DisplayName", display_name or user_name),
             "Comments": text_of("Comments", comments),
         }
-        return {"User": self._add("User", user_name, told, {"attached": {}, "keys": {}})}
+        return {"User": self._add("User", user_name, fields, {"attached": {}, "keys": {}})}
 
     def get_user(self, user_name: str) -> dict[str, Any]:
         return {"User": self._find("User", user_name)["fields"]}
 
     def delete_user(self, user_name: str) -> None:
         user = self._find("User", user_name)
-        for held, name in (("keys", "AccessKey"), ("attached", "Policy")):
-            if user[held]:
+        for part, name in (("keys", "AccessKey"), ("attached", "Policy")):
+            if user[part]:
                 raise RamError(f"DeleteConflict.User.{name}")
         del self.users[user_name]
 
@@ -266,24 +266,24 @@ class Entities:
         return self._policies_of("User", user_name)
 
     def attach_policy_to_user(self, policy_type: str, policy_name: str, user_name: str) -> None:
-        self._attach("User", user_name, policy_type, policy_name, _USER_POLICIES)
+        self._attach("User", user_name, policy_type, policy_name, _MAX_USER_POLICIES)
 
     def detach_policy_from_user(self, policy_type: str, policy_name: str, user_name: str) -> None:
         self._detach("User", user_name, policy_type, policy_name)
 
     def create_access_key(self, user_name: str) -> dict[str, Any]:
         keys = self._find("User", user_name)["keys"]
-        if len(keys) >= _KEYS:
+        if len(keys) >= _MAX_KEYS:
             raise RamError("LimitExceeded.User.AccessKey")
         identifier, secret = f"LTAI{uuid.uuid4().hex[:20]}", uuid.uuid4().hex[:30]
-        told = {"AccessKeyId": identifier, "Status": "Active", "CreateDate": self._date()}
-        keys[identifier] = {**told, "secret": secret, "made": self._now()}
-        return {"AccessKey": {**told, "AccessKeySecret": secret}}
+        fields = {"AccessKeyId": identifier, "Status": "Active", "CreateDate": self._date()}
+        keys[identifier] = {**fields, "secret": secret, "made": self._now()}
+        return {"AccessKey": {**fields, "AccessKeySecret": secret}}
 
     def list_access_keys(self, user_name: str) -> dict[str, Any]:
-        keys = [one for one in self._find("User", user_name)["keys"].values() if not self._is_stale(one)]
-        told = [{name: key[name] for name in ("AccessKeyId", "Status", "CreateDate")} for key in keys]
-        return {"AccessKeys": {"AccessKey": told}}
+        keys = [key for key in self._find("User", user_name)["keys"].values() if not self._is_stale(key)]
+        listed = [{name: key[name] for name in ("AccessKeyId", "Status", "CreateDate")} for key in keys]
+        return {"AccessKeys": {"AccessKey": listed}}
 
     def update_access_key(self, user_name: str, user_access_key_id: str, status: str) -> None:
         if status not in ("Active", "Inactive"):
@@ -294,27 +294,27 @@ class Entities:
         self._key(user_name, user_access_key_id)
         del self.users[user_name]["keys"][user_access_key_id]
 
-    # What several of them do.
+    # Parts of several actions.
 
     def _all(self, kind: str) -> dict[str, Record]:
         return {"Role": self.roles, "Policy": self.policies, "User": self.users}[kind]
 
-    def _add(self, kind: str, name: str, told: Record, kept: Record) -> Record:
+    def _add(self, kind: str, name: str, fields: Record, details: Record) -> Record:
         check_name(kind, name)
         if name in self._all(kind):
             raise RamError(f"EntityAlreadyExists.{kind}")
-        told |= {"CreateDate": self._date(), "UpdateDate": self._date()}
-        self._all(kind)[name] = {"fields": told, "made": self._now(), **kept}
-        return told
+        fields |= {"CreateDate": self._date(), "UpdateDate": self._date()}
+        self._all(kind)[name] = {"fields": fields, "made": self._now(), **details}
+        return fields
 
     def _find(self, kind: str, name: str) -> Record:
-        found = self._all(kind).get(name)
-        if found is None or self._is_stale(found):
+        record = self._all(kind).get(name)
+        if record is None or self._is_stale(record):
             raise RamError(f"EntityNotExist.{kind}", f"The {kind.lower()} does not exist: {name} .")
-        return found
+        return record
 
-    def _is_stale(self, one: Record) -> bool:
-        return bool(self._now() < one["made"] + self.stale_for)
+    def _is_stale(self, record: Record) -> bool:
+        return bool(self._now() < record["made"] + self.stale_for)
 
     def _custom(self, policy_type: str, name: str) -> Record:
         if policy_type != "Custom":
@@ -327,12 +327,12 @@ class Entities:
             raise RamError("EntityNotExist.User.AccessKey")
         return key
 
-    def _attach(self, kind: str, name: str, policy_type: str, policy: str, most: int) -> None:
+    def _attach(self, kind: str, name: str, policy_type: str, policy: str, maximum: int) -> None:
         attached = self._find(kind, name)["attached"]
         self._custom(policy_type, policy)
         if policy in attached:
             raise RamError(f"EntityAlreadyExists.{kind}.Policy")
-        if len(attached) >= most:
+        if len(attached) >= maximum:
             raise RamError(f"LimitExceeded.{kind}.Policy")
         attached[policy] = self._now()
 
@@ -344,13 +344,13 @@ class Entities:
         del attached[policy]
 
     def _policies_of(self, kind: str, name: str) -> dict[str, Any]:
-        told = ("PolicyName", "PolicyType", "Description", "DefaultVersion")
+        names = ("PolicyName", "PolicyType", "Description", "DefaultVersion")
         attached = self._find(kind, name)["attached"].items()
-        found = [
-            {part: self.policies[policy]["fields"][part] for part in told} | {"AttachDate": _iso(at)}
+        policies = [
+            {name: self.policies[policy]["fields"][name] for name in names} | {"AttachDate": _iso(at)}
             for policy, at in attached
         ]
-        return {"Policies": {"Policy": found}}
+        return {"Policies": {"Policy": policies}}
 
     def _version(self, policy: Record, number: str) -> dict[str, Any]:
         version, default = policy["versions"][number], policy["fields"]["DefaultVersion"]
@@ -370,7 +370,7 @@ class Entities:
 
 
 def snake(name: str) -> str:
-    """RAM's name of an action or parameter as it is called here; of anything else, itself."""
+    """Return RAM's name of an action or parameter in the form of Python; return other names unchanged."""
     return re.sub("(?<!^)([A-Z])", r"_\1", name).lower() if re.fullmatch("([A-Z][a-z]+)+", name) else name
 
 

@@ -1,4 +1,4 @@
-"""What RAM takes of a parameter, and what it answers instead: names, texts, documents, and how long each may be."""
+"""Checks of RAM's parameters, and its errors: names, texts, documents, and their lengths."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from collections.abc import Mapping
 from sandbox.account import ACCOUNT_ID
 from sandbox.policy import parse, parse_trust
 
-_DOCUMENT, _TAGS = 6144, 20
+_MAX_DOCUMENT, _MAX_TAGS = 6144, 20
 _STATUS = {"EntityNotExist": 404, "EntityAlreadyExist": 409, "DeleteConflict": 409, "LimitExceeded": 409}
-# What a name may be made of, and its longest.
+# Characters and maximum lengths of names.
 _NAMES = {"Role": (r"[A-Za-z0-9.-]+", 64), "Policy": (r"[A-Za-z0-9-]+", 128), "User": (r"[A-Za-z0-9._-]+", 64)}
 _TEXTS = {"Description": 1024, "Comments": 128, "DisplayName": 128}
 
 
 class RamError(Exception):
-    """What RAM answers instead. `details` are of a missing right: AccessDeniedDetail."""
+    """An error of RAM. `details` describe a missing right: AccessDeniedDetail."""
 
     def __init__(self, code: str, message: str = "", status: int = 0, details: Mapping[str, str] | None = None) -> None:
         super().__init__(code)
         self.code, self.message, self.details = code, message or f"The request is refused: {code}.", details
-        self.status = status or next((one for start, one in _STATUS.items() if code.startswith(start)), 400)
+        self.status = status or next((number for start, number in _STATUS.items() if code.startswith(start)), 400)
 
 
 def no_permission(action: str, kind: str, holder: str = "") -> RamError:
-    """help.aliyun.com/zh/ram/user-guide, "AccessDeniedDetail"."""
+    """Return the error of a missing right: help.aliyun.com/zh/ram/user-guide, "AccessDeniedDetail"."""
     details = {
         "AuthAction": action,
         "AuthPrincipalDisplayName": holder,
@@ -39,7 +39,7 @@ def no_permission(action: str, kind: str, holder: str = "") -> RamError:
 
 
 def check_name(kind: str, name: str) -> None:
-    """Of a Role, Policy or User."""
+    """Check the name of a Role, Policy or User."""
     characters, longest = _NAMES[kind]
     if not re.fullmatch(characters, name):
         raise RamError(f"InvalidParameter.{kind}Name.InvalidChars")
@@ -48,7 +48,7 @@ def check_name(kind: str, name: str) -> None:
 
 
 def checked_policy(document: str) -> str:
-    if len(document) > _DOCUMENT:
+    if len(document) > _MAX_DOCUMENT:
         raise RamError("InvalidParameter.PolicyDocument.Length")
     try:
         parse(document, "1")
@@ -65,33 +65,33 @@ def checked_trust(document: str) -> str:
     return document
 
 
-def text_of(name: str, given: str) -> str:
-    if len(given) > _TEXTS[name]:
+def text_of(name: str, text: str) -> str:
+    if len(text) > _TEXTS[name]:
         raise RamError(f"InvalidParameter.{name}.Length")
-    return given
+    return text
 
 
-def is_true(name: str, given: str) -> bool:
-    """In whatever case: Python's SDK writes True."""
-    if given.lower() not in ("true", "false"):
+def is_true(name: str, text: str) -> bool:
+    """Return a bool in any case of letters: Python's SDK writes True."""
+    if text.lower() not in ("true", "false"):
         raise RamError(f"InvalidParameter.{name}")
-    return given.lower() == "true"
+    return text.lower() == "true"
 
 
-def session_seconds(given: str) -> int:
-    if not given.isdigit() or not 3600 <= int(given) <= 43200:
+def session_seconds(text: str) -> int:
+    if not text.isdigit() or not 3600 <= int(text) <= 43200:
         raise RamError("InvalidParameter.MaxSessionDuration")
-    return int(given)
+    return int(text)
 
 
-def tags_of(given: str) -> list[dict[str, str]]:
-    """A list travels as JSON."""
+def tags_of(text: str) -> list[dict[str, str]]:
+    """Return a list of tags, which travels as JSON."""
     try:
-        tags = json.loads(given)
-        fine = len(tags) <= _TAGS and all(set(tag) == {"Key", "Value"} and tag["Key"] for tag in tags)
+        tags = json.loads(text)
+        fine = len(tags) <= _MAX_TAGS and all(set(tag) == {"Key", "Value"} and tag["Key"] for tag in tags)
     except (ValueError, TypeError):
         fine = False
     if not fine:
         raise RamError("InvalidParameter.Tag")
-    found: list[dict[str, str]] = tags
-    return found
+    checked: list[dict[str, str]] = tags
+    return checked

@@ -1,4 +1,4 @@
-"""RAM on loopback, and the one call of STS that tells whose a key is: who asks, for what, and whether it answers.
+"""RAM on loopback, and STS's GetCallerIdentity: callers, actions, and answers.
 
 help.aliyun.com/zh/ram/developer-reference, "api-ram-2015-05-01-overview"; .../zh/sts, "GetCallerIdentity".
 """
@@ -22,14 +22,14 @@ from sandbox.server.message import Request, Response
 ROOT = "root"
 _RAM, _STS = "2015-05-01", "2015-04-01"
 _NONCE_SECONDS = 15 * 60
-# Without a UserName they are about the caller's own keys.
-_OF_KEYS = {"CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"}
+# Without a UserName these actions are about the caller's own keys.
+_KEY_ACTIONS = {"CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"}
 
 
 class Ram(KeyedService):
-    """Answers RPC calls: the action is in a header, all parameters are in the query, and the answer is JSON.
+    """A service of RPC calls: the action is in a header, all parameters are in the query, the answer is JSON.
 
-    `entities` is what there is. Keys that were added here are the administrator's, or those of `holder`, such as ROOT.
+    `entities` are the records. Keys that were added here are the administrator's, or those of `holder`, such as ROOT.
     """
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -44,20 +44,22 @@ class Ram(KeyedService):
             self.entities.denied[action.removeprefix("ram:")] = kind
 
     def find_key(self, access_key: str) -> Credential | None:
-        """The key of a user, for all services of the cloud."""
-        found = self.entities.holder_of(access_key)
-        if found is None:
+        """Return the key of a user, for all services of the cloud."""
+        holder = self.entities.holder_of(access_key)
+        if holder is None:
             return None
-        name, secret = found
+        name, secret = holder
         return Credential(secret, None, lambda: self.entities.in_force("user", name), f"user/{name}")
 
     def take_on(self, role: str, service: str) -> Credential:
-        """A temporary key for a service that takes on a role, named by its ARN. Raises RamError where there is none, or
-        where it does not trust the service."""
+        """Return a temporary key for a service that takes on a role, named by its ARN.
+
+        Raises RamError if the role is missing, or does not trust the service.
+        """
         name = role.rpartition("/")[2]
         document = json.loads(self.entities.get_role(name)["Role"]["AssumeRolePolicyDocument"])
-        trusted = [one["Principal"].get("Service", []) for one in document["Statement"] if one["Effect"] == "Allow"]
-        if not any(service in one for one in trusted):
+        allowed = (statement for statement in document["Statement"] if statement["Effect"] == "Allow")
+        if not any(service in statement["Principal"].get("Service", []) for statement in allowed):
             raise no_permission("sts:AssumeRole", "ImplicitDeny", service)
         policies = partial(self.entities.in_force, "role", name)
         return Credential(uuid.uuid4().hex, uuid.uuid4().hex, policies, f"role/{name}")
@@ -65,10 +67,10 @@ class Ram(KeyedService):
     def respond(self, request: Request) -> Response:
         number, action = str(uuid.uuid4()).upper(), request.headers.get("x-acs-action", "")
         try:
-            told, status = self._respond(request, action), 200
+            answer, status = self._respond(request, action), 200
         except RamError as error:
-            told, status = self._refusal(error), error.status
-        body = json.dumps({"RequestId": number, **told}).encode()
+            answer, status = self._refusal(error), error.status
+        body = json.dumps({"RequestId": number, **answer}).encode()
         return Response(status, body, {"Content-Type": "application/json", "x-acs-request-id": number})
 
     def _respond(self, request: Request, action: str) -> dict[str, Any]:
@@ -80,16 +82,16 @@ class Ram(KeyedService):
             return self._identity(request, caller)
         if request.headers["x-acs-version"] != _RAM:
             raise RamError("InvalidVersion", "Specified parameter Version is not valid.", 404)
-        given = dict(request.params)
-        if action in _OF_KEYS and "UserName" not in given:
-            given["UserName"] = self._own_name(caller)
-        self._check_right(action, given, caller)
-        return self.entities.do(action, given)
+        parameters = dict(request.params)
+        if action in _KEY_ACTIONS and "UserName" not in parameters:
+            parameters["UserName"] = self._own_name(caller)
+        self._check_right(action, parameters, caller)
+        return self.entities.do(action, parameters)
 
     def _use_nonce(self, nonce: str) -> None:
-        """Once within the time for which a signature holds."""
+        """Refuse a nonce that was used within the time for which a signature is valid."""
         now = self.now()
-        self._nonces = {one: at for one, at in self._nonces.items() if at > now - _NONCE_SECONDS}
+        self._nonces = {used: at for used, at in self._nonces.items() if at > now - _NONCE_SECONDS}
         if nonce in self._nonces:
             raise RamError("SignatureNonceUsed", "Specified signature nonce was used already.")
         self._nonces[nonce] = now
@@ -99,14 +101,14 @@ class Ram(KeyedService):
             raise RamError("NotImplemented", "The sandbox keeps no keys of the account itself.")
         return caller.holder.removeprefix("user/")
 
-    def _check_right(self, action: str, given: dict[str, str], caller: Credential) -> None:
-        about = defaultdict(lambda: "*", {snake(name): value for name, value in given.items()})
-        place = f"acs:ram:*:{ACCOUNT_ID}:{ACTIONS.get(action, '*').format_map(about)}"
+    def _check_right(self, action: str, parameters: dict[str, str], caller: Credential) -> None:
+        names = defaultdict(lambda: "*", {snake(name): value for name, value in parameters.items()})
+        place = f"acs:ram:*:{ACCOUNT_ID}:{ACTIONS.get(action, '*').format_map(names)}"
         if kind := caller.denial(f"ram:{action}", place):
             raise no_permission(f"ram:{action}", kind, caller.holder)
 
     def _identity(self, request: Request, caller: Credential) -> dict[str, Any]:
-        """Everybody may ask that."""
+        """Return the caller's identity, which needs no right."""
         if request.params:
             raise RamError("NotImplemented", "GetCallerIdentity has no parameters.")
         if caller.holder == ROOT:
@@ -118,10 +120,10 @@ class Ram(KeyedService):
         return {"AccountId": ACCOUNT_ID, "IdentityType": kind, "Arn": arn, "UserId": number, "PrincipalId": number}
 
     def _refusal(self, error: RamError) -> dict[str, Any]:
-        told = {
+        answer = {
             "HostId": self.endpoint.partition("://")[2],
             "Code": error.code,
             "Message": error.message,
             "Recommend": f"https://api.aliyun.com/troubleshoot?q={error.code}&product=Ram",
         }
-        return {**told, **({"AccessDeniedDetail": error.details} if error.details else {})}
+        return {**answer, **({"AccessDeniedDetail": error.details} if error.details else {})}

@@ -1,4 +1,4 @@
-"""ACS3-HMAC-SHA256 in the Authorization header, checked from the server's side.
+"""ACS3-HMAC-SHA256 in the Authorization header, checked by the server.
 
 Written from help.aliyun.com/zh/sdk/product-overview/v3-request-structure-and-signature, not from an SDK, so that it
 finds an SDK's mistakes. The error codes are those of the gateway before all of Alibaba Cloud's RPC services.
@@ -28,8 +28,10 @@ _MAX_SKEW_SECONDS = 15 * 60
 def verify_signature(
     request: Request, find: Callable[[str], Credential | None], skew: Callable[[float], float]
 ) -> Credential:
-    """Whose request it is. Raises the RamError with which it is refused, if it is. `find` knows the access keys, `skew`
-    how many seconds ago a time was."""
+    """Return the caller; raise the RamError of a request that is refused.
+
+    `find` returns the credential of an access key, `skew` the age of a time in seconds.
+    """
     for name in _REQUIRED:
         if not request.headers.get(name):
             raise RamError(f"Missing{name}", f"{name} is mandatory for this action.")
@@ -55,7 +57,7 @@ def verify_signature(
 
 
 def _check_token(request: Request, access_key: str, credential: Credential) -> None:
-    """A temporary key says twice whose it is."""
+    """Check the token of a temporary key, and the key that goes with it."""
     sent = request.headers.get("x-acs-security-token")
     if sent is None and credential.security_token is not None:
         raise RamError("MissingSecurityToken", "SecurityToken is mandatory for this action.")
@@ -65,9 +67,9 @@ def _check_token(request: Request, access_key: str, credential: Credential) -> N
         raise RamError("InvalidSecurityToken.MismatchWithAccessKey", "SecurityToken mismatch with the AccessKeyId.")
 
 
-def _check_date(given: str, skew: Callable[[float], float]) -> None:
+def _check_date(date: str, skew: Callable[[float], float]) -> None:
     try:
-        signed_at = datetime.strptime(given, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+        signed_at = datetime.strptime(date, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
     except ValueError:
         raise RamError("InvalidTimeStamp.Format", "x-acs-date is not like 2006-01-02T15:04:05Z.") from None
     if abs(skew(signed_at.timestamp())) > _MAX_SKEW_SECONDS:
@@ -75,10 +77,10 @@ def _check_date(given: str, skew: Callable[[float], float]) -> None:
 
 
 def _check_signed(request: Request, names: str) -> None:
-    """All public headers that are there are signed: those of ACS, the host and the body's type."""
+    """Check that all public headers are signed: those of ACS, the host and the body's type."""
     signed = names.split(";")
-    there = {name for name in request.headers if name.startswith("x-acs-") or name in ("host", "content-type")}
-    if signed != sorted(set(signed)) or not there <= set(signed) <= set(request.headers):
+    public = {name for name in request.headers if name.startswith("x-acs-") or name in ("host", "content-type")}
+    if signed != sorted(set(signed)) or not public <= set(signed) <= set(request.headers):
         raise RamError("IncompleteSignature", "The signed headers are not all that are there, in order.")
 
 

@@ -1,7 +1,7 @@
-"""Function Compute's Python runtimes on this machine: for each an interpreter, and the libraries built into it.
+"""Function Compute's Python runtimes on this machine: an interpreter and the built-in libraries for each.
 
-`make` builds .runtimes/<name> (see `sandbox.runtimes.__main__`). The interpreter is of the runtime's own version where
-this machine has one, else it is the project's.
+`make` builds .runtimes/<name> (see `sandbox.runtimes.__main__`). The interpreter has the runtime's own version if this
+machine has it, else the project's.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Literal, NamedTuple
 Name = Literal["python3.12", "python3.10"]
 NAMES: tuple[Name, ...] = ("python3.12", "python3.10")
 ROOT = Path(__file__).resolve().parents[2] / ".runtimes"
-# In the libraries' folder: the interpreter they were installed with, and its version.
+# A file in the libraries' folder: the interpreter that installed them, and its version.
 _INTERPRETER = ".interpreter"
-# Where pyenv, asdf, mise, uv and GitHub's runners keep interpreters, whatever their shims on the PATH say.
+# The interpreters of pyenv, asdf, mise, uv and GitHub's runners, whose shims on the PATH can fail.
 _FOLDERS = (
     ("PYENV_ROOT", "~/.pyenv", "versions/{version}*/bin"),
     ("ASDF_DATA_DIR", "~/.asdf", "installs/python/{version}*/bin"),
@@ -26,14 +26,14 @@ _FOLDERS = (
     ("UV_PYTHON_INSTALL_DIR", "~/.local/share/uv/python", "cpython-{version}*/bin"),
     ("RUNNER_TOOL_CACHE", "/opt/hostedtoolcache", "Python/{version}*/x64/bin"),
 )
-# A function's process needs these, and a Python that was built without them is of no use.
+# Modules that a function's process needs: a Python without them is not usable.
 _PROBE = "import ctypes, socket, ssl, sys, zlib; print('%d.%d.%d' % sys.version_info[:3])"
 _PROBE_TIMEOUT = 10
 _OWN = (sys.executable, ".".join(map(str, sys.version_info[:3])))
 
 
 class Runtime(NamedTuple):
-    """What a function's process is started with."""
+    """The interpreter and the libraries of a function's process."""
 
     name: str
     libraries: Path
@@ -42,7 +42,7 @@ class Runtime(NamedTuple):
 
     @property
     def is_real(self) -> bool:
-        """Whether the interpreter is of the runtime's own version."""
+        """True if the interpreter has the runtime's own version."""
         return version_fits(self.name, self.version)
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class Runtime(NamedTuple):
 
 
 def installed(name: str) -> Runtime:
-    """The runtime as `make` built it. RuntimeError says what to do where it did not."""
+    """Return the runtime as `make` built it; raise a RuntimeError with the next step if it is missing."""
     libraries = ROOT / name
     if not libraries.is_dir():
         raise RuntimeError(f"{libraries} is missing: run `make setup`, which makes it")
@@ -65,7 +65,7 @@ def installed(name: str) -> Runtime:
 
 
 def find_interpreter(name: str) -> tuple[str, str]:
-    """An interpreter of this runtime's version, and the version; the project's own where this machine has none."""
+    """Return an interpreter of this runtime's version, or else the project's own, and its version."""
     for candidate in _candidates(name):
         version = probe(candidate)
         if version_fits(name, version):
@@ -74,12 +74,12 @@ def find_interpreter(name: str) -> tuple[str, str]:
 
 
 def write_interpreter(libraries: Path, interpreter: str, version: str) -> None:
-    """Note with what the libraries were installed, for `installed`."""
+    """Write the interpreter of the libraries for `installed`."""
     (libraries / _INTERPRETER).write_text(f"{interpreter}\n{version}\n")
 
 
 def probe(interpreter: str) -> str:
-    """The version of an interpreter; empty if it does not run, as the shims of version managers may not."""
+    """Return the version of an interpreter; empty if it fails, as shims of version managers can."""
     try:
         done = subprocess.run(
             [interpreter, "-S", "-s", "-c", _PROBE],

@@ -1,1 +1,1 @@
-"""What the clouds' servers have in common: HTTP on loopback, and faults on demand."""
+"""The common part of the clouds' servers: HTTP on loopback, and faults on demand."""

@@ -1,4 +1,4 @@
-"""What can go wrong between a client and a service, and how a test orders that something goes wrong."""
+"""Faults between a client and a service, and their schedules, which tests order."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class _Named(Protocol):
     def kind(self) -> str: ...
 
 
-# What something goes wrong with (a request, the key of an event), and what goes wrong with it.
+# The subject of a fault (a request, the key of an event), and the fault.
 SubjectT = TypeVar("SubjectT")
 FaultT = TypeVar("FaultT", bound=_Named)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong with one request."""
+    """A fault of a single request."""
 
     kind: str
     seconds: float = 0.0
@@ -34,22 +34,22 @@ class Fault:
 
     @staticmethod
     def slow(seconds: float) -> Fault:
-        """Work and answer late; the work is done even where the client has given up by then."""
+        """Work and answer late; the work is done even after the client has given up."""
         return Fault("slow", seconds=seconds)
 
     @staticmethod
     def hang() -> Fault:
-        """Neither work nor answer; the connection stays until the client goes away."""
+        """Neither work nor answer; the connection stays open until the client closes it."""
         return Fault("hang")
 
     @staticmethod
     def status(code: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Fault:
-        """Answer this instead of doing the work."""
+        """Answer this status instead of doing the work."""
         return Fault("status", code=code, body=body, headers=dict(headers or {}))
 
     @staticmethod
     def status_after(code: int) -> Fault:
-        """Do the work, then answer this, as a gateway does that has waited too long."""
+        """Do the work, then answer this status, as a gateway that has waited too long."""
         return Fault("status_after", code=code)
 
     @staticmethod
@@ -59,23 +59,25 @@ class Fault:
 
     @staticmethod
     def drop_after() -> Fault:
-        """Do the work, then reset the connection: the client cannot know that it was done."""
+        """Do the work, then reset the connection, so the client cannot know that the work was done."""
         return Fault("drop_after")
 
     @staticmethod
     def lands_late(seconds: float) -> Fault:
-        """Reset the connection at once, and do the work so many seconds later, perhaps after what was sent since. After
-        a quarter of an hour its signature is too old, and it is refused, unseen."""
+        """Reset the connection at once, and do the work so many seconds later, after later requests.
+
+        After a quarter of an hour its signature is too old, and it is refused, unnoticed by the client.
+        """
         return Fault("lands_late", seconds=seconds)
 
     @staticmethod
     def drip() -> Fault:
-        """Do the work, then send a header byte every 0.05 s for ever: no read timeout ever strikes."""
+        """Do the work, then send a header byte every 0.05 s without end, so that no read timeout strikes."""
         return Fault("drip")
 
     @staticmethod
     def silence() -> Fault:
-        """From now on this TCP connection stays open and answers nothing, like one that died unnoticed."""
+        """Keep this TCP connection open and silent from now on, like a connection that died unnoticed."""
         return Fault("silence")
 
 
@@ -108,7 +110,7 @@ class _Chance(Generic[SubjectT, FaultT]):
 
 
 class Schedule(Generic[SubjectT, FaultT]):
-    """What is to go wrong: ordered faults first, in the order of `add` and `then`, after them random ones."""
+    """A schedule of faults: ordered faults first, in the order of `add` and `then`, after them random faults."""
 
     def __init__(self) -> None:
         self.used: Counter[str] = Counter()
@@ -117,30 +119,30 @@ class Schedule(Generic[SubjectT, FaultT]):
         self._lock = threading.Lock()
 
     def add(self, fault: FaultT, times: int | None = None, where: Callable[[SubjectT], bool] | None = None) -> None:
-        """Show `fault` the next `times` times (None: always) that `where` is true."""
+        """Show `fault` to the next `times` subjects (None: always) for which `where` is true."""
         with self._lock:
             self._rules.append(_Rule(fault, times, where))
 
     def then(self, *faults: FaultT | None, where: Callable[[SubjectT], bool] | None = None) -> None:
-        """What the next subjects for which `where` is true meet, one each; None: nothing goes wrong with that one."""
+        """Show a fault to each of the next subjects for which `where` is true; None: no fault for that subject."""
         with self._lock:
             self._rules += [_Rule(fault, 1, where) for fault in faults]
 
     def random(
         self, probability: float, faults: Sequence[FaultT], seed: int, where: Callable[[SubjectT], bool] | None = None
     ) -> None:
-        """Show one of `faults` with this probability where `where` is true; the same seed gives the same run."""
+        """Show a random fault with this probability if `where` is true; a seed always gives the same run."""
         with self._lock:
             self._chance = _Chance(probability, tuple(faults), random.Random(seed), where)
 
     def clear(self) -> None:
-        """Be well again; what was used stays counted."""
+        """Remove all rules; the counts of used faults stay."""
         with self._lock:
             self._rules.clear()
             self._chance = None
 
     def next(self, subject: SubjectT) -> FaultT | None:
-        """What goes wrong with this one, counted in `used`."""
+        """Return the fault of this subject, counted in `used`."""
         with self._lock:
             fault = self._next(subject)
             if fault:
@@ -155,4 +157,4 @@ class Schedule(Generic[SubjectT, FaultT]):
 
 
 class Faults(Schedule[Request, Fault]):
-    """The faults that a service is to show to requests."""
+    """The faults that a service shows to requests."""

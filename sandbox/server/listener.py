@@ -17,7 +17,7 @@ from aiohttp.web_protocol import RequestHandler
 from sandbox.server.message import Request
 from sandbox.server.service import Connection, Ground, Service
 
-# Names of 1023 bytes, three times as long when quoted, occur several times in one request line.
+# Quoted names of 3 * 1023 bytes occur several times in a request line.
 _MAX_LINE_BYTES = 64 * 1024
 _MAX_BODY_BYTES = 64 * 1024 * 1024
 _DRIP_SECONDS = 0.05
@@ -27,7 +27,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 @dataclass(eq=False)
 class TcpConnection(Connection):
-    """One TCP connection."""
+    """A TCP connection."""
 
     transport: asyncio.Transport = field(kw_only=True)
 
@@ -47,7 +47,7 @@ class TcpConnection(Connection):
 
 
 class _TrackedServer(web.Server):
-    """aiohttp's low-level server, which reports connections that come and go."""
+    """The low-level server, with reports of opened and lost connections."""
 
     def __init__(self, owner: Listener) -> None:
         super().__init__(
@@ -81,7 +81,7 @@ class _TrackedServer(web.Server):
 
 
 class Listener:
-    """Serves one service on 127.0.0.1, at the port that it asks for."""
+    """The server of a service on 127.0.0.1, at the port of the service."""
 
     def __init__(self, service: Service, ground: Ground) -> None:
         self._service = service
@@ -107,7 +107,7 @@ class Listener:
         self._listener.close()
         for connection in list(self._connections.values()):
             connection.reset()
-        # 0 would mean to wait for ever, should a connection have come meanwhile.
+        # With 0 it would wait without end for a connection that was opened meanwhile.
         await self._web.shutdown(timeout=0.1)
 
     def _opened(self, handler: object, transport: asyncio.Transport) -> None:
@@ -122,7 +122,7 @@ class Listener:
 
     async def _handle(self, web_request: web.BaseRequest) -> web.Response:
         connection = self._connections.get(web_request.protocol)
-        if connection is None:  # gone before its request was looked at
+        if connection is None:  # lost before its request was read
             return web.Response()
         body = await web_request.read()
         raw_path, _, raw_query = web_request.raw_path.partition("?")

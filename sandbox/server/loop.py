@@ -1,7 +1,7 @@
-"""The one asyncio loop, in one background thread, that everything in the sandbox runs in; and the sandbox's clock.
+"""The asyncio loop of the sandbox, in a background thread, and its clock.
 
 The clock starts at the machine's time, or at the date in the environment variable SANDBOX_DATE, such as
-2026-01-31T08:00:00Z. Clients that date their requests by the machine's clock are let in either way (`Service.skew`).
+2026-01-31T08:00:00Z. Clients that date their requests by the machine's clock are admitted either way (`Service.skew`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VARIABLE = "SANDBOX_DATE"
 class LoopThread:
     """A loop in the background, which runs coroutines for synchronous callers.
 
-    `ahead`: how far its clock is ahead of the machine's, in seconds.
+    `ahead`: the seconds by which its clock is ahead of the machine's.
     """
 
     def __init__(self) -> None:
@@ -40,13 +40,13 @@ class LoopThread:
         return time.time() + self.ahead
 
     def serve(self, service: Service) -> Front:
-        """Serve it over sockets."""
+        """Serve a service over sockets."""
         from sandbox.server.listener import Listener
 
         return Listener(service, self)
 
     def call_soon(self, call: Callable[..., object], *arguments: Any) -> None:
-        """Let the loop call this, from whatever thread."""
+        """Let the loop call this; safe from any thread."""
         self.loop.call_soon_threadsafe(call, *arguments)
 
     def call(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
@@ -59,7 +59,7 @@ class LoopThread:
             raise
 
     def stop(self) -> None:
-        """Cancel whatever still runs (a fault may hang for ever) and end the thread."""
+        """Cancel all tasks, because a fault can hang without end, and end the thread."""
         self.call(cancel_all())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()

@@ -1,4 +1,4 @@
-"""Requests and responses, as the services of the sandbox see them."""
+"""Requests to the services of the sandbox, and their responses."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from urllib.parse import unquote_plus
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """A request with its path and query as they came over the wire: signatures and keys need them raw. Each is itself
-    alone, so what is read of one can be cached."""
+    """A request with its raw path and query, which signatures and keys need.
+
+    Each request equals only itself, so that values that were read of it can be cached.
+    """
 
     method: str
     raw_path: str
@@ -23,7 +25,7 @@ class Request:
 
     @cached_property
     def headers(self) -> dict[str, str]:
-        """Names in lower case; of a header sent twice the last one."""
+        """The headers by names in lower case; of a repeated header the last value."""
         return {name: value.strip().decode("utf-8", "surrogateescape") for name, value in self.raw_headers}
 
     @cached_property
@@ -38,7 +40,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """What a service answers; the server adds the date."""
+    """A response of a service; the server adds the date."""
 
     status: int
     body: bytes = b""
@@ -46,8 +48,7 @@ class Response:
 
 
 def parse_http_date(text: str) -> float:
-    """Return the time in seconds since 1970; raise ValueError for anything else, and for a time without its zone, which
-    would be the machine's."""
+    """Return the time in seconds since 1970; raise ValueError for other texts, and for a time without a zone."""
     date = parsedate_to_datetime(text)
     if date.tzinfo is None:
         raise ValueError(text)

@@ -1,7 +1,7 @@
-"""A service of a cloud: what it does with a request, what goes wrong on the way, and the connections that carry it.
+"""A service of a cloud: its requests, its faults, and its connections.
 
-It knows neither sockets nor the machine's clock: whoever starts it lends both (`Ground`), over loopback (`loop`) or in
-the process and time of a test (`sandbox.inprocess`).
+It uses neither sockets nor the machine's clock: its starter lends both (`Ground`), over loopback (`loop`) or in the
+process and time of a test (`sandbox.inprocess`).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ T = TypeVar("T")
 
 
 class Ground(Protocol):
-    """What services and functions stand on: a loop, a clock, and whatever leads requests to a service.
+    """The base of services and functions: a loop, a clock, and the way of requests to a service.
 
-    `ahead`: how far the clock is ahead of the one by which a client outside the sandbox dates its requests, in seconds.
+    `ahead`: the seconds by which the clock is ahead of that of clients outside the sandbox.
     """
 
     ahead: float
@@ -39,34 +39,34 @@ class Ground(Protocol):
     def start(self) -> None: ...
 
     def stop(self) -> None:
-        """Cancel whatever still runs: a fault may hang for ever."""
+        """Cancel all tasks: a fault can hang without end."""
 
     def now(self) -> float:
-        """The time, in seconds since 1970."""
+        """Return the time, in seconds since 1970."""
 
     def call(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Run `work` in the loop and wait for its result; past `timeout` cancel it and raise TimeoutError."""
 
     def call_soon(self, call: Callable[..., object], *arguments: Any) -> None:
-        """Let the loop call this, from whatever thread."""
+        """Let the loop call this; safe from any thread."""
 
     def serve(self, service: Service) -> Front:
-        """Lead requests to a service from now on."""
+        """Send requests to a service from now on."""
 
 
 class Front(Protocol):
-    """Where a service is to be found."""
+    """The address of a service."""
 
     @property
     def endpoint(self) -> str: ...
 
     def close(self) -> None:
-        """Lead no request to it any more."""
+        """Send no more requests to the service."""
 
 
 @dataclass(eq=False)
 class Connection(ABC):
-    """One connection, as the service sees it. `lost`: one of both sides has gone."""
+    """A connection, as the service sees it. `lost`: either side has closed it."""
 
     id: int
     lost: asyncio.Event = field(default_factory=asyncio.Event)
@@ -78,20 +78,20 @@ class Connection(ABC):
 
     @abstractmethod
     async def drip(self) -> None:
-        """Send header bytes, one by one, until the client has gone."""
+        """Send header bytes, one by one, until the client closes the connection."""
 
 
 class Service(ABC):
-    """Subclasses say how to answer; faults and connections are handled here."""
+    """A service; subclasses answer requests, this class handles faults and connections."""
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
-        """`port` and `ssl_context` are for where it is served over loopback."""
+        """Create a service; `port` and `ssl_context` are used over loopback."""
         self.port = port
         self.ssl_context = ssl_context
         self.faults = Faults()
         self.requests: deque[Request] = deque(maxlen=_MAX_REQUESTS_KEPT)
         self.clock_offset = 0.0
-        # What every request takes, to the work and back, in seconds.
+        # The seconds that every request takes, to the work and back.
         self.round_trip = 0.0
         self.lock = threading.RLock()
         self._open: set[Connection] = set()
@@ -101,10 +101,13 @@ class Service(ABC):
 
     @abstractmethod
     def respond(self, request: Request) -> Response:
-        """Do the work and say what to answer. Runs whole, under `lock`: a request is done or not done."""
+        """Do the work and return the response.
 
-    def latency_of(self, request: Request) -> float:  # noqa: ARG002 (of most services it is none)
-        """How many seconds more this request takes."""
+        Runs as a whole, under `lock`: a request is done or not done.
+        """
+
+    def latency_of(self, request: Request) -> float:  # noqa: ARG002 (most services have none)
+        """Return the additional seconds that this request takes."""
         return 0
 
     def start(self, ground: Ground) -> None:
@@ -119,35 +122,37 @@ class Service(ABC):
         return self._front.endpoint
 
     def now(self) -> float:
-        """The service's idea of the time."""
+        """Return the time by the service's clock."""
         return self._ground.now() + self.clock_offset
 
     def skew(self, sent_at: float) -> float:
-        """How far off the clock is, in seconds, by which a client dates its request: the machine's clock is right, too,
-        because nobody outside the sandbox can move with it."""
+        """Return the seconds by which the clock that dated a request is behind.
+
+        The machine's clock is right as well, because clients outside the sandbox cannot move with its clock.
+        """
         skew = self.now() - sent_at
         return min(skew, skew - self._ground.ahead, key=abs)
 
-    # What happens some time on.
+    # Later calls.
 
     def later(self, seconds: float, call: Callable[[], object]) -> None:
-        """Call this in the loop after so many seconds. Whoever orders that may do it in any thread."""
+        """Call this in the loop after so many seconds; safe from any thread."""
         self._ground.call_soon(self._start_late, seconds, call)
 
     async def settle(self) -> None:
-        """Wait until nothing is to happen later any more."""
+        """Wait until no later call is due."""
         while self._late:
             await asyncio.wait(self._late)
 
     @property
     def settled(self) -> bool:
-        """Whether nothing is to happen later any more."""
+        """True if no later call is due."""
         return not self._late
 
     def _start_late(self, seconds: float, call: Callable[[], object]) -> None:
         late = asyncio.get_running_loop().create_task(self._happen(seconds, call))
         self._late.add(late)
-        # Callbacks run in order: what was called is done, or with its function, before it is no longer here.
+        # Callbacks run in order: the call has ended, or its event is queued, before it leaves the set.
         late.add_done_callback(self._late.discard)
 
     async def _happen(self, seconds: float, call: Callable[[], object]) -> None:
@@ -158,7 +163,7 @@ class Service(ABC):
 
     @property
     def connections(self) -> int:
-        """How many connections ever carried a request."""
+        """The number of connections that carried a request."""
         return len(self._used)
 
     @property
@@ -166,39 +171,39 @@ class Service(ABC):
         return len(self._open)
 
     def silence_connections(self) -> None:
-        """All connections open now stay open and answer nothing any more."""
+        """Keep all connections that are open now without any more answers."""
         self._ground.call(self._each_connection(lambda connection: setattr(connection, "silent", True)))
 
     def reset_connections(self) -> None:
-        """Reset all connections open now, the idle ones too."""
+        """Reset all connections that are open now, the idle connections too."""
         self._ground.call(self._each_connection(lambda connection: connection.reset()))
 
     def opened(self, made: Callable[[int], Connection]) -> Connection:
-        """A client has connected."""
+        """Add the connection of a client."""
         self._opened_ever += 1
         connection = made(self._opened_ever)
         self._open.add(connection)
         return connection
 
     def closed(self, connection: Connection) -> None:
-        """The connection is no more."""
+        """Remove a connection."""
         self._open.discard(connection)
         connection.lost.set()
 
-    async def _each_connection(self, what: Callable[[Connection], None]) -> None:
-        for connection in sorted(self._open, key=lambda one: one.id):
-            what(connection)
+    async def _each_connection(self, change: Callable[[Connection], None]) -> None:
+        for connection in sorted(self._open, key=lambda connection: connection.id):
+            change(connection)
 
     # Requests.
 
     async def handle(self, request: Request, connection: Connection) -> Response:
-        """What the client gets, when it gets it. Nobody reads it if the connection is lost by then."""
+        """Return the response at its time; it is dropped if the connection is lost by then."""
         self.requests.append(request)
         self._used.add(connection.id)
-        one_way = (self.round_trip + self.latency_of(request)) / 2
-        await asyncio.sleep(one_way)
+        half_trip = (self.round_trip + self.latency_of(request)) / 2
+        await asyncio.sleep(half_trip)
         response = await self._answer(request, connection)
-        await asyncio.sleep(one_way)
+        await asyncio.sleep(half_trip)
         if connection.silent:
             await connection.lost.wait()
         return Response(response.status, response.body, {"Date": _date(int(self.now())), **response.headers})

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class RateLimit:
-    """A bucket of tokens, one a request, that fills again at a rate per second."""
+    """A bucket of tokens, a token for each request, that fills again at a rate per second."""
 
     def __init__(self, rate: float, now: Callable[[], float], burst: float | None = None) -> None:
         self._rate = rate
@@ -16,7 +16,7 @@ class RateLimit:
         self._filled = now()
 
     def allows(self) -> bool:
-        """Whether one more request may pass now; if so, it is counted."""
+        """Count a request if it may pass now, and return whether it may."""
         now = self._now()
         self._tokens = min(self._capacity, self._tokens + (now - self._filled) * self._rate)
         self._filled = now

@@ -22,6 +22,8 @@ from ops.clouds.wire import UnreadableResponseError, refused
 from ops.errors import OpsError
 from ops.session import Session
 from ops.shell import Typed
+from oss_oms_sync.answers import codec
+from oss_oms_sync.answers.bandwidth import Progress, Window
 from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.answers.text import t
 
@@ -57,7 +59,8 @@ class Intention:
     number of the command that makes the keys, and has OMS begin with them; empty if no command does. `group`: OMS's id
     of the task group; empty until OMS has answered. `found_without`: the digest of the destination if the comparison
     before the migration found no object only there; otherwise empty. `overwrite`: True if it copies existing objects
-    whatever their contents. `restore`: True if it restores archived objects, which costs money.
+    whatever their contents. `restore`: True if it restores archived objects, which costs money. `bandwidth`: limits by
+    the time of day; None if no command has set any, so that limits of the console stay.
     """
 
     run: str
@@ -72,6 +75,7 @@ class Intention:
     overwrite: bool = False
     restore: bool = False
     maker: str = ""
+    bandwidth: Sequence[Window] | None = None
 
 
 class Intentions:
@@ -93,8 +97,19 @@ class Intentions:
         if response is None:
             return None
         try:
-            return Intention(**json.loads(response.body))
-        except (TypeError, ValueError):
+            fields = json.loads(response.body)
+            windows = fields.get("bandwidth")
+            fields["bandwidth"] = windows and [Window(**window) for window in windows]
+            return Intention(**fields)
+        except (AttributeError, TypeError, ValueError):
+            raise UnreadableResponseError from None
+
+    def progress(self) -> Progress | None:
+        """Return the progress that status has measured under limits of the bandwidth; None if there is none."""
+        response = self._log.get(f"{self._root}migration-speed-{self._project}.json")
+        try:
+            return codec.from_json(Progress, json.loads(response.body)) if response else None
+        except ValueError:
             raise UnreadableResponseError from None
 
     def report_keys(self, session: Session, access: Access | None = None, *, yes: bool = False) -> None:
@@ -160,6 +175,12 @@ class Intentions:
         """Add OMS's id of the task group to the stored record."""
         if current := self.latest(intention):
             self.write(replace(current, group=group))
+
+    def note_bandwidth(self, intention: Intention, windows: Sequence[Window]) -> None:
+        """Store the limits of the bandwidth: of two commands, those that are stored last are in force."""
+        intention.bandwidth = windows
+        if current := self.latest(intention):
+            self.write(replace(current, bandwidth=windows))
 
     def write(self, intention: Intention) -> None:
         """Store the record as it is. The caller has just checked that the migration is in progress."""

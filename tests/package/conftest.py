@@ -18,14 +18,13 @@ from tools.serverless import Tool, served
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package's zip."""
+    """Build the package; return its zip."""
     return package.build(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """To compile the tool takes more than half of the time of each of its commands, and some more to read root
-    certificates that it has no use for here."""
+    """Cache the compiled tool, and skip its own root certificates: both take most of the time of each command."""
     hook = ROOT / "tests" / "support" / "compiled.js"
     Tool.also = {
         "NODE_OPTIONS": f"--use-openssl-ca --require {hook}",
@@ -35,7 +34,7 @@ def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _stumbles(count: Callable[[str, str], None]) -> Iterator[None]:
-    """How often `s init` was tried once more is told in the end."""
+    """Print the number of repeated `s init` in the summary of the tests."""
     yield
     for _ in range(Tool.stumbles):
         count("the Serverless Devs tool", "times `s init` listed a folder that was not there yet, and was tried again")
@@ -48,27 +47,27 @@ def require_tool() -> None:
 
 
 @pytest.fixture(scope="session")
-def a_home(require_tool: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home of the tool to copy, for it takes a second to make one."""
+def tool_home(require_tool: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home of the tool for copies: the tool takes a second to make its own."""
     return Tool(tmp_path_factory.mktemp("tool") / "home").home
 
 
 @pytest.fixture
-def tool(a_home: Path, tmp_path: Path) -> Tool:
-    """The tool with a home of its own, in which nothing is configured but the credential alias `default`."""
-    return Tool(shutil.copytree(a_home, tmp_path / "home"))
+def tool(tool_home: Path, tmp_path: Path) -> Tool:
+    """Return the tool with a home of its own that has only the credential alias `default`."""
+    return Tool(shutil.copytree(tool_home, tmp_path / "home"))
 
 
 @pytest.fixture
 def fc3(tool: Tool, box: Sandbox) -> Iterator[Fc3]:
-    """The stand-in for the tool's component, which deploys into the sandbox."""
+    """Return the stand-in for the tool's component, which deploys into the sandbox."""
     with standing_in(tool, box) as component:
         yield component
 
 
 @pytest.fixture
 def shell(tool: Tool, built: Path, tmp_path: Path) -> Iterator[Shell]:
-    """bash in an empty folder."""
+    """Return bash in an empty folder."""
     folder = tmp_path / "work"
     folder.mkdir()
     with served(built) as url:

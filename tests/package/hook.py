@@ -1,4 +1,4 @@
-"""What the package's hook does of itself, without the tool around it."""
+"""The package's hook as a process of its own, without the tool."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-# In place of the tool, whose store has no secret: what the hook does before and after a project is made of the answers
-# that are given.
+# Calls the hook in the tool's place, before and after the files are written. The secret store is empty.
 _HOOK = """
 const fs = require("fs");
 const path = require("path");
@@ -33,7 +32,7 @@ if (command === "init") {
 def run_hook(
     package: Path, project: Path, answers: Mapping[str, object], **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """What the hook does of itself when `s init` is given these answers: the tool would take seconds for it."""
+    """Run the hook with these answers to `s init`. The tool would need seconds for each call."""
     with zipfile.ZipFile(package) as built, tempfile.TemporaryDirectory() as folder:
         for name in ("hook/index.js", "hook/questions.json"):
             built.extract(name, folder)

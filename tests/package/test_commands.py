@@ -1,4 +1,4 @@
-"""What the documents give to the Serverless Devs tool, it takes: its help says so, and it runs what is a resource's."""
+"""Commands of the Serverless Devs tool in the documents, compared with its help, and run for resources."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from tools.render import render
 from tools.serverless import Tool
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "template" / "readme.md", *sorted((ROOT / "docs").glob("*.md"))]
-# `s secret add` and the like; what else the tool does has no further command.
+# Commands with subcommands, such as `s secret add`.
 GROUPS = ("secret", "config")
 
-# A resource that is called as a command of the component is refused by the tool; one called as a command of the tool's
-# own would be taken for that.
+# The tool refuses a resource with the name of a component's command, and takes a resource with the name of its own
+# command for the command.
 RESERVED = json.loads((COMPONENT / "commands.json").read_text())
 
 
 @pytest.fixture(scope="session")
-def help_of(a_home: Path) -> Callable[..., str]:
-    """The tool's help for a command, such as "secret", "add"."""
+def help_of(tool_home: Path) -> Callable[..., str]:
+    """Return the tool's help for a command, such as "secret", "add"."""
 
     @functools.cache
     def ask(*command: str) -> str:
-        done = Tool(a_home).run(*command, "--help")
+        done = Tool(tool_home).run(*command, "--help")
         assert done.returncode == 0, done.stdout
         return done.stdout
 
     return ask
 
 
-def wrong(document: Document, help_of: Callable[..., str]) -> Iterator[str]:
-    """Commands of the tool itself that it does not know, or that have an option which it does not take."""
+def find_unknown_commands(document: Document, help_of: Callable[..., str]) -> Iterator[str]:
+    """Yield commands of the tool that its help lacks, or whose options it lacks."""
     for words in document.commands:
         if words[0] != "s" or words[1] not in ("init", "preview", *GROUPS):
             continue
@@ -57,21 +57,21 @@ def wrong(document: Document, help_of: Callable[..., str]) -> Iterator[str]:
 
 def test_every_command_that_the_documents_give_to_the_tool_is_in_its_help(help_of):
     for path in DOCUMENTS:
-        assert list(wrong(Document.read(path), help_of)) == [], path.name
+        assert list(find_unknown_commands(Document.read(path), help_of)) == [], path.name
 
 
 @pytest.mark.parametrize(
     "command", ["s init oss-oms-sync --directory x", "s secret remove --key x", "s config add --key x"]
 )
-def test_one_that_is_not_is_noticed(command, help_of):
-    assert list(wrong(Document(f"```sh\n{command}\n```"), help_of)) == [command]
+def test_a_command_that_is_not_in_the_help_is_noticed(command, help_of):
+    assert list(find_unknown_commands(Document(f"```sh\n{command}\n```"), help_of)) == [command]
 
 
 def resources(folder: Path) -> dict[str, object]:
     return yaml.safe_load((folder / "s.yaml").read_text(encoding="utf-8"))["resources"]
 
 
-def test_no_resource_is_called_as_a_command_of_the_component_or_of_the_tool(tmp_path):
+def test_no_resource_has_the_name_of_a_command(tmp_path):
     render(ANSWERS, tmp_path)
     assert resources(tmp_path).keys().isdisjoint({*RESERVED["component"], *RESERVED["tool"]})
 
@@ -85,28 +85,29 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_tool_runs_every_command_that_the_documents_give_to_a_resource(tool, project):
+def test_the_tool_runs_the_documents_commands_of_resources(tool, project):
     # GIVEN a deployed project, and a component that has fc3's commands
     names = resources(project)
-    commands = {tuple(words) for path in DOCUMENTS for words in Document.read(path).commands if words[0] == "s"}
-    # Of those that differ in an event alone, one.
-    alike = {re.sub(r"\{.*\}", "{}", " ".join(words)): words for words in sorted(commands)}
-    commands = [words for words in alike.values() if words[1] in names and words[2] in RESERVED["component"]]
+    documented = {tuple(words) for path in DOCUMENTS for words in Document.read(path).commands if words[0] == "s"}
+    of_resources = [words for words in documented if len(words) > 2 and words[2] in RESERVED["component"]]
+    # Commands that differ only in the resource or the event are run once.
+    alike = {re.sub(r"\{.*\}", "{}", " ".join(words[2:])): words for words in sorted(of_resources)}
+    commands = list(alike.values())
     assert commands
-    assert {words[1] for words in commands} <= set(names)
-    shutil.copy(project / "s.yaml", project / "s.staging.yaml")  # of which they tell, too
+    assert {words[1] for words in of_resources} <= set(names)
+    shutil.copy(project / "s.yaml", project / "s.staging.yaml")  # is in the documents, too
     with standing_in(tool) as fc3:
         assert tool.run("deploy", "-y", cwd=project).returncode == 0
         deployed = dict(fc3.deployed)
         for words in commands:
             fc3.deployed = dict(deployed)
 
-            # WHEN it is run, THEN it reaches the component
+            # WHEN a command is run, THEN it reaches the component
             done = tool.run(*words[1:], cwd=project)
             assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}"
 
 
-def test_a_resource_that_is_called_as_a_command_of_the_component_is_refused(tool, project):
+def test_a_resource_with_the_name_of_a_command_is_refused(tool, project):
     rewrite(project / "s.yaml", {"\n  forward:": "\n  sync:"})
     with standing_in(tool):
         done = tool.run("sync", "invoke", cwd=project)

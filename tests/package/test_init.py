@@ -1,9 +1,11 @@
-"""`s init` through the real tool: with --parameters, and answered at the prompts in a terminal."""
+"""`s init` through the real tool: with --parameters, and at the prompts of a terminal."""
 
 from __future__ import annotations
 
 import json
 import re
+import stat
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import indent
@@ -35,7 +37,7 @@ HOSTILE = [
 
 
 def check_props(deployed: Mapping[str, dict[str, Any]], answers: Mapping[str, str]) -> None:
-    """The resolved properties say what was answered."""
+    """Compare the resolved properties with the answers."""
     props, region, name = deployed["forward"], answers["region"], answers["functionName"]
     expected = {
         "region": region,
@@ -60,13 +62,9 @@ def check_props(deployed: Mapping[str, dict[str, Any]], answers: Mapping[str, st
             "destinationConfig": {"onFailure": {"destination": f"acs:fc:{region}::functions/{name}-replay"}},
         },
     }
-    assert {name_of_prop: props[name_of_prop] for name_of_prop in expected} == expected
+    assert {prop: props[prop] for prop in expected} == expected
     (trigger,) = props["triggers"]
-    (pieces,) = (
-        trigger_of_pass
-        for trigger_of_pass in deployed["reconcile"]["triggers"]
-        if trigger_of_pass["triggerType"] == "oss"
-    )
+    (pieces,) = (wake for wake in deployed["reconcile"]["triggers"] if wake["triggerType"] == "oss")
     account = trigger["sourceArn"].split(":")[3]
     for source, bucket in ((trigger, "sourceBucket"), (pieces, "logBucket")):
         assert source["sourceArn"] == f"acs:oss:{region}:{account}:{answers[bucket]}"
@@ -80,7 +78,7 @@ def check_props(deployed: Mapping[str, dict[str, Any]], answers: Mapping[str, st
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What is in all files of a folder."""
+    """Return the contents of all files in a folder, by path."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -92,7 +90,7 @@ def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path
     # WHEN the project is made
     printed = init(tool, built, project, answers)
 
-    # THEN it is whole, says what comes next, and is the same as what Jinja2 renders
+    # THEN its files are those that Jinja2 renders, and the next step is printed
     assert "s deploy" in printed
     assert "is replaced" not in printed
     rendered = tmp_path / "rendered"
@@ -112,17 +110,20 @@ def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path
     for path in code.rglob("*.py"):
         assert (project / "code" / path.relative_to(code)).read_bytes() == path.read_bytes()
 
-    # AND what the tool hands to a component at deploy is what was answered, secrets included, which it never shows
+    # AND the component gets the answers with the secrets, which the tool does not show
     ours = resources(project, lambda name: {"my-sync_HW_AK": ANSWERS["HW_AK"], "my-sync_HW_SK": ANSWERS["HW_SK"]}[name])
-    deployed, printed = deploy(tool, project)
+    deployed, output = deploy(tool, project)
     check_props(deployed, answers)
     account = deployed["forward"]["triggers"][0]["sourceArn"].split(":")[3]
     assert json.loads(json.dumps(ours).replace("1000000000000001", account)) == deployed
-    assert_no_secret(printed)
+    assert_no_secret(printed, output, project, tool.home)
 
 
-def test_init_at_the_prompts_asks_again_after_wrong_answers_and_gives_the_same(tool, built, tmp_path):
-    project = tmp_path / "out"
+def test_answers_at_the_prompts_make_a_project_that_shows_no_secret(tool, built, tmp_path):
+    # GIVEN answers at the prompts, some of them after wrong answers
+    project, temporary = tmp_path / "out", tmp_path / "tmp"
+    temporary.mkdir()
+    tool.environment["TMPDIR"] = str(temporary)
     answers = {**ANSWERS, "region": "ap-southeast-1", "objectPrefix": HOSTILE[0], "objectSuffix": HOSTILE[1]}
     wrong = {
         "SYNC_URL": ANSWERS["SYNC_URL"] + "?x=1",
@@ -130,40 +131,62 @@ def test_init_at_the_prompts_asks_again_after_wrong_answers_and_gives_the_same(t
         "objectPrefix": "${x}",
         "logBucket": "Photos",
     }
-    code, screen = answer_prompts(tool, built, project, answers, wrong)
+    # The regions of a project in a folder beside this one are the defaults.
+    proposed = {"region": "cn-shanghai", "destinationRegion": "cn-east-3"}
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "answers.json").write_text(json.dumps(proposed))
+    (tmp_path / "beside" / "s.yaml").write_text('edition: 3.0.0\naccess: "work"\n')
+    code, screen = answer_prompts(tool, built, project, answers, wrong, proposed)
     assert code == 0, screen
-    deployed, _ = deploy(tool, project)
-    # Singapore has no python3.12, and nobody is asked about it.
+    assert "are proposed: cn-shanghai and cn-east-3." in screen
+    assert "-a work" in screen
+
+    # WHEN the project is printed and deployed
+    preview = tool.run("preview", "--debug", cwd=project)
+    assert preview.returncode == 0, preview.stdout
+    deployed, output = deploy(tool, project)
+
+    # THEN the functions have the answers. Singapore has no python3.12, and no question about it
     check_props(deployed, {**answers, "runtime": "python3.10"})
     assert json.loads((project / "answers.json").read_text())["runtime"] == "python3.10"
     assert (project / ".env").read_text().split("\n")[1:] == ["", "HW_AK=", "HW_SK="]
 
+    # AND neither screen, project, nor the tool's logs show a secret; only the user can read its files, and git cannot
+    assert (tool.home / ".s" / "logs").is_dir()
+    assert_no_secret(screen, preview.stdout, output, project, tool.home, temporary)
+    for file in (project / ".env", tool.home / ".s" / "secrets.yaml"):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+    git = ["git", "-C", str(project)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    for name in (".env", ".s/x"):
+        subprocess.run([*git, "check-ignore", "-q", name], check=True)
+
 
 def test_the_project_satisfies_the_fc3_components_schema(tmp_path):
-    # (`s init` renders the same, as the first test shows.)
+    # `s init` renders the same: see the first test.
     render.render(ANSWERS, tmp_path)
     kinds = {"oss": "IOssTriggerConfig", "timer": "ITimerTriggerConfig"}
     for props in resources(tmp_path, lambda name: name).values():
-        # The schema lets a property pass that it does not know; ours has those that are used.
+        # The schema allows unknown properties; this part of it has the properties in use.
         assert props.keys() <= SCHEMA["properties"].keys()
         jsonschema.Draft7Validator(SCHEMA).validate(props)
-        # As a whole it lets almost anything pass as a trigger.
+        # The whole schema allows almost any trigger.
         for trigger in props.get("triggers", []):
             kind = SCHEMA["definitions"][kinds[trigger["triggerType"]]]
             jsonschema.Draft7Validator(kind).validate(trigger["triggerConfig"])
 
 
-def test_the_network_with_a_fixed_address_is_one_the_component_takes(tmp_path):
-    # GIVEN a project, in which the document's lines stand instead of those of s.yaml
+def test_the_component_takes_the_network_with_a_fixed_address(tmp_path):
+    # GIVEN a project with the document's lines in s.yaml
     render.render(ANSWERS, tmp_path)
     (lines,) = Document.read(ROOT / "docs" / "lifecycle.md").blocks_under("A fixed address", "yaml")
     usual = "  network: &network\n    internetAccess: true\n"
     rewrite(tmp_path / "s.yaml", {usual: indent(lines, "  ")})
 
-    # WHEN it is deployed (as the tool hands it to the component: see the first test)
+    # WHEN it is deployed (the component gets these properties: see the first test)
     deployed = resources(tmp_path, lambda name: name)
 
-    # THEN no function has a way to the internet but the VPC's
+    # THEN functions reach the internet only through the VPC
     network = yaml.safe_load(lines)["network"]
     for name, props in deployed.items():
         assert not props["internetAccess"], name
@@ -173,7 +196,7 @@ def test_the_network_with_a_fixed_address_is_one_the_component_takes(tmp_path):
 
 if (original := ROOT.parent / "shared" / "fc3-schema.json").exists():  # on its authors' machines
 
-    def test_the_schema_that_is_kept_here_is_a_part_of_the_components_own():
+    def test_the_stored_schema_is_a_part_of_the_components_schema():
         whole = json.loads(original.read_text())
         for name, part in SCHEMA.items():
             if name in ("properties", "definitions"):
@@ -183,8 +206,8 @@ if (original := ROOT.parent / "shared" / "fc3-schema.json").exists():  # on its 
 
 
 @pytest.mark.parametrize("prefix", HOSTILE)
-def test_hostile_answers_still_give_valid_yaml_with_exactly_that_value(prefix, tmp_path):
-    # The tool renders the same (the test above compares the two), and takes seconds each.
+def test_hostile_answers_are_values_of_valid_yaml(prefix, tmp_path):
+    # The tool renders the same: see the first test.
     render.render({**ANSWERS, "objectPrefix": prefix, "objectSuffix": prefix}, tmp_path)
     document = yaml.safe_load((tmp_path / "s.yaml").read_text(encoding="utf-8"))
     assert document["vars"]["objectPrefix"] == document["vars"]["objectSuffix"] == prefix
@@ -210,22 +233,22 @@ def test_more_hostile_answers_through_the_tool(tool, built, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("said", "times"),
+    ("message", "times"),
     [
         ("ENOENT: no such file or directory, scandir '$PWD/out'", 2),
         ("ENOENT: no such file or directory, scandir '$PWD/other'", 1),
         ("ENOENT: no such file or directory, open '$PWD/out'", 1),
     ],
 )
-def test_an_init_that_lists_its_folder_too_early_is_tried_once_more(tool, built, tmp_path, monkeypatch, message, times):
-    # GIVEN a tool that fails each time, and leaves a file behind
+def test_an_init_that_lists_its_folder_too_early_is_repeated_once(tool, built, tmp_path, monkeypatch, message, times):
+    # GIVEN a tool that always fails and leaves a folder
     monkeypatch.setattr(Tool, "stumbles", 0)
     stumbling = tmp_path / "s"
     stumbling.write_text(f'#!/bin/sh\necho try >> tries; mkdir out || exit 5\necho "Message: {message}"; exit 101\n')
     stumbling.chmod(0o755)
     monkeypatch.setattr("tools.serverless._COMMAND", stumbling)
 
-    # WHEN a project is made THEN it is tried again only for that, once, and into no folder
+    # THEN the call is repeated once, only after this message, and without the folder
     assert tool.init(built, tmp_path / "out", ANSWERS).returncode == 101
     assert (tmp_path / "tries").read_text().count("try") == times
     assert Tool.stumbles == times - 1

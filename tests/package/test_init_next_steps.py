@@ -1,10 +1,9 @@
-"""What `s init` prints once a project is made: what comes next, and what to look at."""
+"""The next steps and notes that `s init` prints."""
 
 import json
 import subprocess
 
 import pytest
-import yaml
 
 from package.hook import run_hook
 from package.tool import commands_in, init
@@ -12,8 +11,8 @@ from support.answers import ANSWERS, KEYLESS
 from tools.serverless import served
 
 
-def test_what_comes_next_is_printed_for_the_shell(tool, built, shell):
-    # GIVEN a project in a folder whose name is not a plain word
+def test_the_printed_next_steps_are_lines_of_shell(tool, built, shell):
+    # GIVEN a project in a folder with a quote in its name
     change, git, roles, *deploy = commands_in(init(tool, built, shell.folder / "it's mine", ANSWERS))
     assert deploy == ["s deploy -y", "python3 ops.py doctor"]
 
@@ -25,8 +24,8 @@ def test_what_comes_next_is_printed_for_the_shell(tool, built, shell):
     assert shell.run("git branch --format='%(refname:short)'").split() == ["main", "template"]
 
 
-def test_what_comes_next_has_no_git_where_git_is(tool, built, tmp_path):
-    # GIVEN a repository with a .gitignore of its own, which does not end in a line's end
+def test_in_a_repository_the_next_steps_have_no_git(tool, built, tmp_path):
+    # GIVEN a repository whose .gitignore does not end with a line end
     subprocess.run(["git", "init", "-q", tmp_path / "out"], check=True)
     (tmp_path / "out" / ".gitignore").write_text("mine\n.env")
 
@@ -35,7 +34,7 @@ def test_what_comes_next_has_no_git_where_git_is(tool, built, tmp_path):
         words = ["-y", "-d", ".", "--no-overwrite", "--parameters", json.dumps(ANSWERS)]
         done = tool.run("init", "--uri", url, *words, cwd=tmp_path / "out")
 
-    # THEN nobody is told to go there or to begin a repository, and what was ignored still is
+    # THEN the steps neither change the folder nor begin a repository, and .gitignore keeps its lines
     assert "Ready in this folder" in done.stdout
     assert [line.split()[0] for line in commands_in(done.stdout)] == ["python3", "s", "python3"]
     assert (tmp_path / "out" / ".gitignore").read_text() == "mine\n.env\n.s/\n__pycache__/\n*.before-setup\n"
@@ -46,7 +45,7 @@ NOTE = "is not known to offer sync tasks"
 
 
 @pytest.mark.parametrize(
-    ("host", "told"),
+    ("host", "note"),
     [
         ("oms.cn-east-2.myhuaweicloud.com", f"Note: cn-east-2 {NOTE}"),
         ("example.com", f"Note: the host of SYNC_URL {NOTE}"),
@@ -55,7 +54,7 @@ NOTE = "is not known to offer sync tasks"
     ids=["the other Shanghai", "a host", "the Shanghai that has them"],
 )
 @pytest.mark.usefixtures("require_tool")
-def test_an_unknown_region_of_oms_is_a_warning_and_who_submits_what_is_told(built, tmp_path, host, note):
+def test_an_unknown_region_of_oms_is_a_note_beside_the_scope(built, tmp_path, host, note):
     url = ANSWERS["SYNC_URL"].replace("oms.cn-north-4.myhuaweicloud.com", host)
     done = run_hook(built, tmp_path / "out", {**KEYLESS, "SYNC_URL": url})
     assert done.returncode == 0
@@ -65,16 +64,16 @@ def test_an_unknown_region_of_oms_is_a_warning_and_who_submits_what_is_told(buil
     assert 'This one submits "*" of photos' in done.stdout
 
 
-def test_the_hook_speaks_chinese_where_the_user_does_and_so_will_the_alarms_of_an_upgrade(tool, built, tmp_path):
+@pytest.mark.usefixtures("require_tool")
+def test_a_chinese_user_gets_chinese_steps_and_alarms_after_upgrades(built, tmp_path):
     url = ANSWERS["SYNC_URL"].replace("cn-north-4", "cn-south-1")
     answers = {name: value for name, value in KEYLESS.items() if name != "alertLanguage"} | {"SYNC_URL": url}
-    printed = init(tool, built, tmp_path / "out", answers, env={"LANG": "zh_CN.UTF-8"})
+    printed = run_hook(built, tmp_path / "out", answers, LANG="zh_CN.UTF-8").stdout
     sentences = ("项目已生成，位置：out。", "华东-上海一（cn-east-3）", "各项目的前缀和后缀不能同时重叠", "接下来执行")
     assert [sentence for sentence in sentences if sentence not in printed] == []
-    # And so will the alarms, for the functions cannot know; and an upgrade keeps that, whoever runs it.
-    made = yaml.safe_load((tmp_path / "out" / "s.yaml").read_text(encoding="utf-8"))
-    assert made["vars"]["alertLanguage"] == "zh"
+    # The functions cannot detect the language, so the project keeps it, also for upgrades on other machines.
     kept = json.loads((tmp_path / "out" / "answers.json").read_text(encoding="utf-8"))
     assert kept["alertLanguage"] == "zh"
-    init(tool, built, tmp_path / "upgraded", kept, env={"LANG": "C"})
-    assert 'alertLanguage: "zh"' in (tmp_path / "upgraded" / "s.yaml").read_text(encoding="utf-8")
+    run_hook(built, tmp_path / "upgraded", kept, LANG="C")
+    upgraded = json.loads((tmp_path / "upgraded" / "answers.json").read_text(encoding="utf-8"))
+    assert upgraded["alertLanguage"] == "zh"

@@ -21,7 +21,7 @@ from support.uploads import upload
 from tools.package import ROOT
 from tools.serverless import Tool
 
-# What stands on the screen. To write it anew: WRITE_SCREENS=1 .venv/bin/pytest -n 0 tests/package/test_setup.py
+# The expected screens. To write them: WRITE_SCREENS=1 .venv/bin/pytest -n 0 tests/package/test_setup.py
 SCREENS = ROOT / "tests" / "screens"
 DEPLOY = ROOT / "docs" / "deploy.md"
 # With what the tool deploys.
@@ -51,13 +51,13 @@ def made_keys(box: Sandbox) -> dict[str, str]:
 
 
 def secrets(box: Sandbox) -> set[str]:
-    """The administrators' keys, and all that setup has made."""
+    """Return the administrators' secrets, and all secrets that setup has made."""
     made = made_keys(box)
     return {*made, *made.values(), *box.administrators().values(), DEPLOYS}
 
 
 def commands() -> str:
-    """The lines of shell with which both the readme and the page on deploying begin."""
+    """Return the lines of shell at the beginning of the readme and of the page on deploying."""
     first = Document.read(DEPLOY).blocks_under("Deploy it")[0]
     assert ("sh", first) in Document.read(ROOT / "README.md").blocks
     return first
@@ -118,6 +118,6 @@ def test_the_first_object_is_in_obs_after_one_yes_and_one_agreement(
     logged = [line for invocation in box.fc.invocations for line in invocation.logs]
     stored = [stored.data.decode("utf-8", "replace") for stored in box.oss.objects(log).values()]
     assert_no_secret(prompts, screen, done, *logged, words, shell.folder, tool.home, secrets=secrets(box))
-    # Which keys OMS has is noted in the log bucket, by their identifiers.
+    # The log bucket names OMS's keys by their identifiers.
     assert_no_secret(*stored, secrets=secrets(box) - made_keys(box).keys())
     assert_no_secret(variables.read_text(), secrets=box.administrators().values())

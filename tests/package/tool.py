@@ -32,7 +32,7 @@ COMPONENT = Path(__file__).parents[1] / "component"
 
 
 class RefusedError(ValueError):
-    """What the component would say no to."""
+    """Error for a command that the component refuses."""
 
 
 class _Arguments(argparse.ArgumentParser):
@@ -49,7 +49,7 @@ def _arguments(*options: tuple[str, ...], flags: tuple[tuple[str, ...], ...] = (
     return parser
 
 
-# What the component takes: devsapp/fc3, src/commands-help.
+# The component's options: devsapp/fc3, src/commands-help.
 _TAKES = {
     "deploy": _arguments(("--function",), ("--trigger",), flags=(("-y", "--assume-yes"),)),
     "invoke": _arguments(("-e", "--event"), ("-f", "--event-file"), ("--invocation-type",), ("--qualifier",)),
@@ -59,7 +59,7 @@ _TAKES = {
 
 
 def arguments(action: str, words: list[str]) -> argparse.Namespace:
-    """What a command of the component is given. Raises RefusedError. `-t` is the tool's own, which hands it on."""
+    """Parse the options of a command of the component. Raise RefusedError for others. `-t` is the tool's own."""
     if "-t" in words:
         at = words.index("-t")
         words = words[:at] + words[at + 2 :]
@@ -68,13 +68,13 @@ def arguments(action: str, words: list[str]) -> argparse.Namespace:
 
 @dataclass
 class Fc3:
-    """What the component was asked: `deployed` are the properties of each resource as it was handed them."""
+    """Stand-in for the component; `deployed` has the properties of each resource as the tool passed them."""
 
     box: Sandbox | None = None
     deployed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def answer(self, action: str, resource: str, props: dict[str, Any], args: list[str], folder: str) -> str:
-        """What the component prints."""
+        """Return the component's output for a command."""
         options = arguments(action, args)
         if action == "deploy":
             return self.deploy(resource, props, Path(folder), options.trigger)
@@ -116,7 +116,7 @@ class Fc3:
         return ""
 
     def _invoke(self, box: Sandbox, resource: str, payload: str) -> str:
-        """As the component shows an invocation: devsapp/fc3, src/subCommands/invoke."""
+        """Invoke the function; return the output in the form of devsapp/fc3, src/subCommands/invoke."""
         done = box.fc.invoke(resource, payload.encode())
         failure = {"errorMessage": done.error_message, "errorType": done.error_type, "stackTrace": done.stack_trace}
         body = json.dumps(failure, indent=4, sort_keys=True) if done.failed else done.body
@@ -130,10 +130,10 @@ class Fc3:
 
 @contextmanager
 def standing_in(tool: Tool, box: Sandbox | None = None) -> Iterator[Fc3]:
-    """Lets the stand-in answer whatever `tool` asks of the fc3 component meanwhile."""
+    """Answer the calls of `tool` to the fc3 component with the stand-in."""
     component = tool.home / ".s" / "components" / "devsapp.cn" / "v3" / "fc3"
     shutil.copytree(COMPONENT, component, dirs_exist_ok=True)
-    # So long the tool does not look for a newer one.
+    # With this lock the tool does not look for a newer component.
     (component / ".s.lock").write_text(json.dumps({"version": "0.0.1", "lastUpdateCheck": int(time.time() * 1e3)}))
     fc3 = Fc3(box)
 
@@ -181,7 +181,7 @@ class Shell:
         self._environment = {**author, "PATH": path, "TOOL": tool.command()[0], "PACKAGE_URL": package_url}
 
     def run(self, text: str, typed: str = "", env: Mapping[str, str] | None = None) -> str:
-        """Runs lines of shell, of which each must succeed, and returns what they print. `typed` is their input."""
+        """Run lines of shell, each of which must succeed; return their output. `typed` is their input."""
         done = self.attempt(text, typed, env)
         assert done.returncode == 0, done.stdout
         return done.stdout
@@ -189,7 +189,7 @@ class Shell:
     def attempt(
         self, text: str, typed: str = "", env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """The same for lines that may fail."""
+        """Run lines of shell that can fail."""
         where = self.folder / ".where"
         done = subprocess.run(
             ["bash", "-euc", f"trap 'pwd > \"$WHERE\"' EXIT\n{text}"],
@@ -209,8 +209,8 @@ class Shell:
     def on_terminal(
         self, text: str, dialogue: Sequence[tuple[str, str]], env: Mapping[str, str] | None = None
     ) -> tuple[int | None, str]:
-        """Runs a line of shell on a terminal, and types an answer to each question of the dialogue. Gives its exit
-        code, and what stands on the screen in the end."""
+        """Run a line of shell on a terminal, and type an answer to each question of the dialogue; return the exit code
+        and the final screen."""
         terminal = pexpect.spawn(
             "bash",
             ["-euc", text],
@@ -228,7 +228,7 @@ class Shell:
         terminal.expect(pexpect.EOF)
         terminal.close()
         shown += terminal.before
-        # What was written over a line stands there in its place.
+        # A carriage return starts a line again.
         return terminal.exitstatus, plain("\n".join(line.rpartition("\r")[2] for line in shown.split("\r\n")))
 
 
@@ -242,15 +242,30 @@ def plain(text: str) -> str:
 
 
 def answer_prompts(
-    tool: Tool, package: Path, folder: Path, answers: Mapping[str, str], wrong: Mapping[str, str] | None = None
+    tool: Tool,
+    package: Path,
+    folder: Path,
+    answers: Mapping[str, str],
+    wrong: Mapping[str, str] | None = None,
+    proposed: Mapping[str, str] | None = None,
 ) -> tuple[int | None, str]:
-    """Answers the questions one by one, after `wrong` answers where given; gives the exit code and the screen."""
-    code, screen = _answered(tool, package, folder, answers, wrong)
-    return _answered(tool, package, folder, answers, wrong) if tool.stumbled(screen, folder) else (code, screen)
+    """Answer the questions one by one, after `wrong` answers; return the exit code and the screen.
+
+    `proposed`: defaults that differ from those of publish.yaml.
+    """
+    code, screen = _answer_prompts(tool, package, folder, answers, wrong or {}, proposed or {})
+    if tool.stumbled(screen, folder):
+        return _answer_prompts(tool, package, folder, answers, wrong or {}, proposed or {})
+    return code, screen
 
 
-def _answered(
-    tool: Tool, package: Path, folder: Path, answers: Mapping[str, str], wrong: Mapping[str, str] | None
+def _answer_prompts(
+    tool: Tool,
+    package: Path,
+    folder: Path,
+    answers: Mapping[str, str],
+    wrong: Mapping[str, str],
+    proposed: Mapping[str, str],
 ) -> tuple[int | None, str]:
     with served(package) as url:
         words = tool.command("init", "--uri", url, "-d", folder.name, "-a", "default")
@@ -274,13 +289,14 @@ def _answered(
         }
         for name, question in asked.items():
             screen.expect_exact(question["title"])
-            if wrong and name in wrong:
+            if name in wrong:
                 screen.send(wrong[name] + ENTER)
                 english = question["description"].split(". ")[0][-30:]
                 screen.expect_exact(english)
                 screen.send("\x15")
             if "enum" in question:
-                down = question["enum"].index(answers[name]) - question["enum"].index(question["default"])
+                default = proposed.get(name, question["default"])
+                down = question["enum"].index(answers[name]) - question["enum"].index(default)
                 screen.send("\x1b[B" * down + ENTER)
             else:
                 screen.send(answers[name] + ENTER)
@@ -292,14 +308,14 @@ def _answered(
 def init(
     tool: Tool, package: Path, project: Path, answers: Mapping[str, str], env: Mapping[str, str] | None = None
 ) -> str:
-    """What `s init` prints that has to make the project."""
+    """Make the project with `s init`; return the output."""
     done = tool.init(package, project, answers, env)
     assert done.returncode == 0, done.stdout
     return done.stdout
 
 
 def deploy(tool: Tool, folder: Path) -> tuple[dict[str, Any], str]:
-    """What the fc3 component is handed by `s deploy` for each function, and what the tool prints."""
+    """Run `s deploy`; return the properties that the fc3 component got for each function, and the output."""
     with standing_in(tool) as fc3:
         done = tool.run("deploy", "-y", cwd=folder)
     assert done.returncode == 0, done.stdout
@@ -307,7 +323,7 @@ def deploy(tool: Tool, folder: Path) -> tuple[dict[str, Any], str]:
 
 
 def texts_in(*places: Path | str) -> Iterator[tuple[Path | str, str]]:
-    """Texts, and what is written in files and in all that are in folders; and where."""
+    """Yield each text, and each file below the folders, with its place."""
     for place in places:
         if isinstance(place, str):
             yield place, place
@@ -317,10 +333,10 @@ def texts_in(*places: Path | str) -> Iterator[tuple[Path | str, str]]:
 
 
 def assert_no_secret(*places: Path | str, secrets: Iterable[str] = SECRETS) -> None:
-    """Neither in texts nor in files, nor in any below folders."""
+    """Search the texts, files and folders for secrets."""
     assert not [(where, secret) for where, text in texts_in(*places) for secret in secrets if secret in text]
 
 
 def commands_in(text: str) -> list[str]:
-    """The lines of shell in what the hook printed."""
+    """Return the lines of shell in the hook's output."""
     return [line.strip() for line in text.splitlines() if re.match(r"  (cd|git|read|python3?|s) ", line)]

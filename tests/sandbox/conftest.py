@@ -1,4 +1,4 @@
-"""Right clients, which single tests then make wrong: oss2 and the vendor's signer."""
+"""Valid clients, which single tests then spoil: oss2 and the vendor's signer."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ def photos(box: Sandbox) -> oss2.Bucket:
 
 @pytest.fixture
 def refused() -> Callable[[Callable[[], object]], tuple[int, str]]:
-    """The status and the code with which OSS refuses what oss2 asks."""
+    """Return the status and the code of OSS's error to oss2."""
 
-    def told(call: Callable[[], object]) -> tuple[int, str]:
+    def refusal(call: Callable[[], object]) -> tuple[int, str]:
         with pytest.raises(oss2.exceptions.OssError) as caught:
             call()
         return caught.value.status, caught.value.code
 
-    return told
+    return refusal
 
 
 @dataclass
 class OssRequests:
-    """Requests that are signed as oss2 does it, but may hold what no method of oss2 sends."""
+    """Requests with the signature of oss2, also with parameters that none of its methods sends."""
 
     box: Sandbox
     http: requests.Session
@@ -94,7 +94,7 @@ def oss_requests(box: Sandbox, http: requests.Session) -> OssRequests:
 
 @dataclass
 class HuaweiClient:
-    """Calls OMS as the vendor's SDK would."""
+    """Calls of OMS with the signature of the vendor's SDK."""
 
     box: Sandbox
     http: requests.Session
@@ -138,7 +138,7 @@ def huawei(box: Sandbox, http: requests.Session) -> HuaweiClient:
 
 @pytest.fixture
 def huawei_sdk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """A client of Huawei's SDKs. It heeds this machine's proxy, unless NO_PROXY names loopback."""
+    """Make clients of Huawei's SDKs, which use this machine's proxy unless NO_PROXY names loopback."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
     def made(kind: Any, endpoint: str, credentials: object) -> Any:
@@ -152,7 +152,7 @@ def huawei_sdk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
 @pytest.fixture
 def oms_sdk(box: Sandbox, huawei_sdk: Callable[..., Any]) -> Callable[[str], OmsClient]:
-    """OMS's own client with this secret."""
+    """Make OMS's own client with this secret."""
     key, _ = box.huawei_credentials
     return lambda secret: huawei_sdk(OmsClient, box.oms.endpoint, BasicCredentials(key, secret, box.project_id))
 
@@ -165,7 +165,7 @@ def client(box: Sandbox, oms_sdk: Callable[[str], OmsClient]) -> OmsClient:
 
 @pytest.fixture
 def assert_refused() -> Callable[[requests.Response, int, str], None]:
-    """Checks an answer's status and the code of OMS or IAM, and that it says something."""
+    """Check an answer's status, the code of OMS or IAM, and that it has a message."""
 
     def check(answer: requests.Response, status: int, code: str) -> None:
         assert (answer.status_code, answer.json()["error_code"]) == (status, code)
@@ -176,24 +176,24 @@ def assert_refused() -> Callable[[requests.Response, int, str], None]:
 
 @pytest.fixture
 def huawei_of() -> Callable[[Sandbox], HuaweiClient]:
-    """The same for another world than the `box`."""
+    """Make a client of OMS in another world than the `box`."""
     return lambda box: HuaweiClient(box, box._http.session)
 
 
 @pytest.fixture
 def ram_key(box: Sandbox) -> Callable[..., Key]:
-    """The key of a RAM user who may do what statements say."""
+    """Make the key of a RAM user with the rights of these statements."""
     return lambda *statements: ram_user(box, {"Version": "1", "Statement": statements})
 
 
 @pytest.fixture
 def iam_key(box: Sandbox) -> Callable[..., Key]:
-    """The key of an IAM user who may do what statements say."""
+    """Make the key of an IAM user with the rights of these statements."""
     return lambda *statements: iam_user(box, "user", {"Version": "5.0", "Statement": statements})
 
 
 class RawConnection:
-    """One TCP connection, to see what a client library hides."""
+    """A TCP connection, for details that a client library hides."""
 
     def __init__(self, endpoint: str) -> None:
         parts = urlsplit(endpoint)
@@ -229,7 +229,7 @@ def connect() -> Iterator[Callable[[str], RawConnection]]:
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], object]], None]:
-    """Wait for something that nothing announces."""
+    """Wait for a condition that nothing announces."""
 
     def wait(condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE

@@ -1,4 +1,4 @@
-"""How `make demo` begins."""
+"""The beginning of `make demo`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sandbox.demo.project import migrate, set_up
 from tools.render import render
 
 
-def test_setup_and_migrate_do_what_the_demo_needs_and_it_says_what_that_is(tmp_path):
+def test_setup_and_migrate_prepare_the_demo_and_it_prints_the_steps(tmp_path):
     console = Console(record=True, width=200)
     with Sandbox(bare=True) as box:
         render(box.answers(), tmp_path)
@@ -22,7 +22,7 @@ def test_setup_and_migrate_do_what_the_demo_needs_and_it_says_what_that_is(tmp_p
         assert box.task.sync_url in (tmp_path / "s.yaml").read_text()
         assert f"{box.answers()['functionName']}_HW_SK" in box.secrets
 
-        # WHEN there are old objects, THEN they are copied, and the books say by what
+        # WHEN there are existing objects, THEN a task group copies them, as the books say
         for key in OLD:
             box.oss.put(box.source_bucket, key, contents_of(key))
         box.deploy_project(tmp_path)

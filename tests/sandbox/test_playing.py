@@ -54,7 +54,7 @@ def test_sensible_options_are_taken():
 
 
 def run_python(code, *options):
-    """Code as standard input: a file, or with -i what somebody pastes."""
+    """Run code from standard input, as a file or with -i as if it was pasted."""
     done = subprocess.run(
         [sys.executable, *options, "-"], input=code, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
@@ -63,7 +63,7 @@ def run_python(code, *options):
 
 
 def ask(printed: str) -> str:
-    """What `ops.py doctor` says in the folder and with the address that are printed."""
+    """Return the output of `ops.py doctor` in the folder and with the address that are printed."""
     variable, address = re.search(r"^export (\w+)=(.*)$", printed, re.MULTILINE).groups()
     (folder,) = re.findall(r"^cd (.*)$", printed, re.MULTILINE)
     return subprocess.run(
@@ -86,7 +86,7 @@ def test_the_snippet_shows_the_record_of_what_it_uploads(box, tmp_path, options)
 
 
 def test_the_whole_project_runs_until_it_is_interrupted():
-    """What is printed is pasted, and what the functions do is shown."""
+    """The printed commands are pasted, and the work of the functions is shown."""
     words = [sys.executable, "-m", "sandbox"]
     with allow_interrupts(), start_process(words, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
         printed = ""
@@ -97,15 +97,15 @@ def test_the_whole_project_runs_until_it_is_interrupted():
 
         shown = run_python((Path(folder) / upload).read_text(encoding="utf-8"))
         line = next(line for line in process.stdout if line.strip())
-        found = ask(printed)
+        verdict = ask(printed)
 
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=PATIENCE)
+        output, _ = process.communicate(timeout=PATIENCE)
 
     assert shown == [str([RECORD])]
-    assert found.startswith("Setup OK: ")
+    assert verdict.startswith("Setup OK: ")
     assert re.fullmatch("accepted in .*hello 山.txt\n", line)
-    assert "Stopped. Nothing is kept." in rest
+    assert "Stopped. Nothing is kept." in output
     assert process.returncode == 0
 
 
@@ -123,11 +123,11 @@ INVOCATION = Invocation("replay", "id", 1, b"", "returned", {}, "", "", "", (), 
         ("a line of somebody else's, even with {braces}", []),
     ],
 )
-def test_a_timers_work_is_told_where_there_was_any(log, lines):
+def test_a_timers_work_is_shown_if_there_was_any(log, lines):
     assert [line.partition("[/] ")[2] for line in describe(replace(INVOCATION, logs=[log]), Totals())] == lines
 
 
-def test_what_is_shown_of_passes_adds_up_to_what_oms_accepted():
+def test_the_shown_numbers_of_passes_add_up_to_the_accepted_keys():
     """Each tick logs the total of the pass again."""
     totals = Totals()
     logs = [
@@ -164,9 +164,9 @@ def test_the_prompt_writes_changes_and_deletes_on_both_sides(box, tmp_path):
         "big is in OSS, 204800 bytes in two parts.",
     ]
     box.wait_idle(PATIENCE)
-    assert {key: in_obs[key].data for key in in_oss} == {key: one.data for key, one in in_oss.items()}
+    assert {key: in_obs[key].data for key in in_oss} == {key: stored.data for key, stored in in_oss.items()}
     answers(box, "tamper 'a b'", "put obs c theirs", "delete obs big", "delete 'a b'")
-    assert {key: one.data for key, one in in_obs.items() if not key.startswith("oms/")} == {
+    assert {key: stored.data for key, stored in in_obs.items() if not key.startswith("oms/")} == {
         "a b": bytes(byte ^ 1 for byte in b"hello"),
         "c": b"theirs",
     }
@@ -186,7 +186,7 @@ def test_the_prompt_breaks_oms_and_mends_it(box, huawei, breaks, mends, status):
 
 
 @pytest.mark.parametrize(("how", "calls"), [("lost", 0), ("twice", 2), ("well", 1)])
-def test_the_prompt_says_what_becomes_of_events(box, how, calls):
+def test_the_prompt_changes_the_deliveries_of_events(box, how, calls):
     came: list[bytes] = []
     box.oss.add_trigger("mine", box.source_bucket, ["oss:ObjectCreated:PutObject"], "", "", came.append)
     answers(box, f"events {how}", "put a")
@@ -220,7 +220,7 @@ def test_the_prompt_moves_the_clock(monkeypatch):
         ("delete obs nothing", "There is no nothing in OBS."),
     ],
 )
-def test_a_misuse_of_the_prompt_is_told(box, line, says):
+def test_a_misuse_of_the_prompt_is_explained(box, line, says):
     assert answers(box, line) == [f"{says} `help` says what there is."]
 
 
@@ -230,7 +230,7 @@ def test_help_names_every_command(box):
     assert named == {name.removeprefix("do_") for name in dir(Prompt) if name.startswith("do_")} - {"EOF"}
 
 
-def test_another_shell_can_say_it_too(box):
+def test_another_shell_can_send_a_command(box):
     with asked(box) as address:
         text = requests.post(f"{address}/say", data=b"put a", timeout=PATIENCE).text
     assert text == "a is in OSS, 5 bytes.\n"

@@ -1,4 +1,4 @@
-"""What policies allow: the documents alone, and requests to OSS by keys of users with them."""
+"""Policies: the documents alone, and requests to OSS by keys of users with them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def allow(action, resource="*", **more):
 
 
 @pytest.mark.parametrize(
-    ("statements", "action", "resource", "about", "told"),
+    ("statements", "action", "resource", "about", "expected"),
     [
         ([], "oss:GetObject", A, {}, "ImplicitDeny"),
         ([allow("oss:GetObject")], "oss:GetObject", A, {}, ""),
@@ -31,8 +31,8 @@ def allow(action, resource="*", **more):
         ([allow("*"), {**allow("*", "acs:oss:*:*:a/*"), "Effect": "Deny"}], "oss:GetObject", A, {}, "ExplicitDeny"),
         ([allow("*"), {**allow("*", "acs:oss:*:*:a/*"), "Effect": "Deny"}], "oss:GetObject", B, {}, ""),
         *(
-            ([allow("*", Condition={operator: {"oss:Prefix": wanted}})], "oss:ListObjects", A, about, told)
-            for operator, wanted, about, told in (
+            ([allow("*", Condition={operator: {"oss:Prefix": wanted}})], "oss:ListObjects", A, about, expected)
+            for operator, wanted, about, expected in (
                 ("StringLike", "x/*", {"oss:Prefix": "x/y"}, ""),
                 ("StringLike", ["z", "x/*"], {"oss:Prefix": "x/y"}, ""),
                 ("StringLike", "x/*", {"oss:Prefix": ""}, "ImplicitDeny"),
@@ -42,14 +42,14 @@ def allow(action, resource="*", **more):
         ),
     ],
 )
-def test_of_rams_documents_deny_wins_and_what_nobody_allows_is_denied(statements, action, resource, about, told):
+def test_deny_wins_in_rams_documents_and_a_missing_allow_denies(statements, action, resource, about, expected):
     documents = [parse(json.dumps({"Version": "1", "Statement": [statement]}), "1") for statement in statements]
-    assert denial(documents, action, resource, about) == told
+    assert denial(documents, action, resource, about) == expected
 
 
 @pytest.mark.parametrize("version", ["5.0", "1.1"])
 @pytest.mark.parametrize(
-    ("action", "resource", "told"),
+    ("action", "resource", "expected"),
     [
         ("obs:bucket:listBucket", "obs:*:*:bucket:a", ""),
         ("obs:bucket:ListBucket", "OBS:*:*:bucket:a", ""),
@@ -58,10 +58,10 @@ def test_of_rams_documents_deny_wins_and_what_nobody_allows_is_denied(statements
         ("obs:bucket:list", "obs:*:*:bucket:a", "ImplicitDeny"),
     ],
 )
-def test_of_huaweis_documents_actions_have_no_case_and_resources_a_service_without(version, action, resource, told):
+def test_huaweis_documents_ignore_the_case_of_actions_and_services(version, action, resource, expected):
     statement = allow(action, resource) if resource else {"Effect": "Allow", "Action": [action]}
     document = parse(json.dumps({"Version": version, "Statement": [statement]}), version)
-    assert denial([document], "obs:bucket:ListBucket", "obs:*:*:bucket:a") == told
+    assert denial([document], "obs:bucket:ListBucket", "obs:*:*:bucket:a") == expected
 
 
 def outcome(call):
@@ -78,7 +78,7 @@ def bucket_of(box):
     )
 
 
-def test_a_ram_users_key_may_do_in_oss_what_its_policies_say(box, bucket_of, ram_key):
+def test_a_ram_users_key_has_the_rights_of_its_policies_in_oss(box, bucket_of, ram_key):
     photos = "acs:oss:*:*:photos"
     key = ram_key(
         allow(["oss:PutObject", "oss:GetObject"], f"{photos}/mine/*"),
@@ -114,12 +114,12 @@ def test_a_ram_users_key_may_do_in_oss_what_its_policies_say(box, bucket_of, ram
         ("Deny", lambda bucket: bucket.put_object("a", b""), "PutObject", "ExplicitDeny"),
     ],
 )
-def test_oss_says_which_right_is_missing_and_why(bucket_of, ram_key, effect, call, action, kind):
+def test_oss_names_a_missing_right_and_the_kind_of_denial(bucket_of, ram_key, effect, call, action, kind):
     with pytest.raises(oss2.exceptions.AccessDenied) as caught:
         call(bucket_of(ram_key({**allow("oss:Put*"), "Effect": effect})))
-    told = caught.value.body.decode()
-    assert f"<NoPermissionType>{kind}</NoPermissionType>" in told
-    assert f"<AuthAction>oss:{action}</AuthAction>" in told
+    body = caught.value.body.decode()
+    assert f"<NoPermissionType>{kind}</NoPermissionType>" in body
+    assert f"<AuthAction>oss:{action}</AuthAction>" in body
 
 
 DENIED = (403, "AccessDenied")
@@ -139,6 +139,6 @@ def test_a_new_version_of_a_policy_acts_as_late_as_a_grant(box, bucket_of, ram_k
     box.ram.entities.acts_after = 60
     box.later(60)
     box.ram.entities.create_policy_version("user", json.dumps({"Version": "1", "Statement": [allow("oss:*")]}), "true")
-    for told in (DENIED, 200):
-        assert outcome(lambda: bucket.put_object("a", b"")) == told
+    for expected in (DENIED, 200):
+        assert outcome(lambda: bucket.put_object("a", b"")) == expected
         box.later(60)

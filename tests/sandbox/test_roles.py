@@ -1,4 +1,4 @@
-"""Functions and triggers that may only do what their roles may."""
+"""Functions and triggers with only the rights of their roles."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def trust(service):
 
 @pytest.fixture
 def role(box):
-    """Makes a role that this service may take on, and what it may do."""
+    """Make a role with these statements, which this service may take on."""
 
     def made(name, service, *statements):
         ram = box.ram.entities
@@ -43,7 +43,7 @@ def role(box):
 
 @pytest.fixture
 def deploy(box, tmp_path):
-    """Deploys a function and its trigger, with replay behind it, as functions whose roles are bound."""
+    """Deploy a function and its trigger, with replay as its destination, bound to their roles."""
     (tmp_path / "index.py").write_text(CODE)
     box.binds_roles = True
 
@@ -84,7 +84,7 @@ def invoke(*names):
     return {"Effect": "Allow", "Action": "fc:InvokeFunction", "Resource": [f"{FUNCTIONS}/{name}" for name in names]}
 
 
-def test_a_function_acts_with_a_key_that_may_do_what_its_role_may(box, role, deploy, refused):
+def test_a_functions_key_has_the_rights_of_its_role(box, role, deploy, refused):
     role(
         "function",
         "fc.aliyuncs.com",
@@ -107,7 +107,7 @@ def test_a_function_acts_with_a_key_that_may_do_what_its_role_may(box, role, dep
     ],
     ids=["both", "no destination", "no trigger"],
 )
-def test_a_trigger_and_a_destination_call_what_their_roles_may(box, role, deploy, function, trigger, ran, lost):
+def test_triggers_and_destinations_need_a_role_that_may_call(box, role, deploy, function, trigger, ran, lost):
     role("function", "fc.aliyuncs.com", function)
     role("trigger", "oss.aliyuncs.com", trigger)
     deploy()

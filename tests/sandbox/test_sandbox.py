@@ -1,4 +1,4 @@
-"""The ready-made world: an upload travels from OSS through a function to OMS, and every trigger of a project wakes."""
+"""The ready-made world: the way of an upload from OSS through a function to OMS, and a project's triggers."""
 
 import contextlib
 import socket
@@ -16,7 +16,7 @@ from sandbox import Sandbox
 from sandbox.server.certificate import make_certificate
 from sandbox.server.faults import Fault
 
-# What the template's function does, in its simplest form.
+# The template's function in its simplest form.
 FORWARD = """
 import json, os
 from urllib.parse import quote
@@ -24,10 +24,10 @@ import oss2, requests
 
 def handler(event, context):
     key = json.loads(event)["events"][0]["oss"]["object"]["key"]
-    given = getattr(context, "credentials", None)
+    credentials = getattr(context, "credentials", None)
     names = "access_key_id", "access_key_secret", "security_token"
     key_id, secret, token = (
-        getattr(given, name) if given else os.environ["ALIBABA_CLOUD_" + name.upper()] for name in names
+        getattr(credentials, name) if credentials else os.environ["ALIBABA_CLOUD_" + name.upper()] for name in names
     )
     auth = oss2.StsAuth(key_id, secret, token, auth_version="v4")
     logs = oss2.Bucket(auth, os.environ["OSS_ENDPOINT"], os.environ["LOG_BUCKET"], region=os.environ["FC_REGION"])
@@ -80,7 +80,7 @@ def get_in_vain(bucket):
         bucket.get_object("a")
 
 
-def test_the_sandbox_ends_quickly_though_a_fault_hangs_and_a_function_sleeps(tmp_path):
+def test_the_sandbox_ends_quickly_despite_a_hanging_fault_and_function(tmp_path):
     (tmp_path / "index.py").write_text("import time\ndef handler(event, context): time.sleep(1000)")
     with Sandbox() as box:
         box.oss.faults.add(Fault.hang())
@@ -96,7 +96,7 @@ def test_the_sandbox_ends_quickly_though_a_fault_hangs_and_a_function_sleeps(tmp
     client.join()
 
 
-def test_the_sandbox_ends_though_the_test_in_it_failed():
+def test_the_sandbox_ends_after_a_failed_test():
     with pytest.raises(ZeroDivisionError), Sandbox() as box:
         raise ZeroDivisionError
     host, port = box.oss.endpoint.removeprefix("http://").split(":")
@@ -105,15 +105,15 @@ def test_the_sandbox_ends_though_the_test_in_it_failed():
 
 
 def listening():
-    """The addresses that this process listens on, by its own open files."""
+    """Yield the addresses that this process listens on, from its open files."""
     for name in [path.name for path in Path("/dev/fd").iterdir()]:
         try:
-            one = socket.socket(fileno=int(name))
+            listener = socket.socket(fileno=int(name))
         except OSError:  # no socket
             continue
-        if one.family != socket.AF_UNIX and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            yield one.getsockname()[:2]
-        one.detach()
+        if listener.family != socket.AF_UNIX and listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            yield listener.getsockname()[:2]
+        listener.detach()
 
 
 def test_everything_listens_on_loopback_only(box, code):
@@ -126,7 +126,7 @@ def test_everything_listens_on_loopback_only(box, code):
     assert {host for host, _ in addresses} == {"127.0.0.1"}
 
 
-def test_both_clouds_speak_https_where_a_certificate_is_given(tmp_path, http):
+def test_both_clouds_speak_https_with_a_certificate(tmp_path, http):
     certificate = str(make_certificate(tmp_path))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -162,13 +162,13 @@ def test_the_clock_moves_for_all_and_what_is_stored_keeps_its_times(tmp_path, re
         before = box.fc.invoke("clock", b"").value
         # WHEN two hours go by
         box.later(7200)
-        # THEN a warm instance sees them, by whatever it asks
+        # THEN a warm instance sees them by every clock
         seconds, now, utc, monotonic = box.fc.invoke("clock", b"").value
         assert 7200 <= seconds - before[0] < 7260
         assert [now, datetime.fromisoformat(f"{utc}+00:00").timestamp()] == pytest.approx([seconds] * 2, abs=1)
         assert 7200 <= monotonic - before[3] < 7260
-        # AND an object is as much older, because its time is what it was
-        # AND somebody whose clock has not moved is let in all the same; one who is wrong by both clocks is not
+        # AND an object is as much older, because its time stays
+        # AND a client whose clock has not moved is admitted, but none who is wrong by both clocks
         assert box.bucket(box.source_bucket).head_object("a").last_modified == written
         box.oss.clock_offset = 3600
         assert refused(lambda: box.bucket(box.source_bucket).get_object("a")) == (403, "RequestTimeTooSkewed")
@@ -183,7 +183,7 @@ def test_all_clocks_start_at_the_date_of_the_environment(tmp_path, monkeypatch, 
         box.fc.create_function(
             "clock", tmp_path, environment={}, credentials=box.function_credentials, handler="index.handler"
         )
-        # WHEN somebody writes whose clock is the machine's
+        # WHEN a client writes whose clock is the machine's
         box.bucket(box.source_bucket).put_object("a", b"")
         # THEN the object is of that date, as the functions' clock is
         written = box.bucket(box.source_bucket).head_object("a").last_modified
@@ -195,7 +195,7 @@ def test_all_clocks_start_at_the_date_of_the_environment(tmp_path, monkeypatch, 
 
 KEYS_OF_EVENT = """
 import json
-def handler(event, context): return [one["oss"]["object"]["key"] for one in json.loads(event)["events"]]
+def handler(event, context): return [entry["oss"]["object"]["key"] for entry in json.loads(event)["events"]]
 """
 
 PROJECT = """
@@ -248,7 +248,7 @@ PIECE = "oms_source_record/passes/project-reconcile/task/1/r/0"
 
 @pytest.fixture
 def deploy(box, tmp_path):
-    """Deploys a project of two functions, whose s.yaml is given as text."""
+    """Deploy a project of two functions from the text of its s.yaml."""
 
     def deploy_text(text=PROJECT):
         (tmp_path / "index.py").write_text(KEYS_OF_EVENT)
@@ -260,7 +260,7 @@ def deploy(box, tmp_path):
 
 @pytest.fixture
 def woken(box):
-    """Function and key of each event that these uploads to both buckets led to."""
+    """Upload to both buckets; return function and key of each event."""
 
     def by_uploads():
         before = len(box.fc.invocations)
@@ -273,7 +273,7 @@ def woken(box):
     return by_uploads
 
 
-def test_every_trigger_of_every_function_wakes_it_by_the_bucket_that_it_names(deploy, woken):
+def test_every_trigger_wakes_its_function_by_its_bucket(deploy, woken):
     deploy()
 
     assert woken() == [("forward", "a.jpg"), ("reconcile", PIECE), ("reconcile", "orders/1")]

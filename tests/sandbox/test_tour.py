@@ -1,4 +1,4 @@
-"""docs/playing.md and its twin: a stranger who does what they say sees what they show."""
+"""The commands of docs/playing.md and its twin print the shown lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tools.render import render
 PATIENCE = 120
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-# What runs ops.py has another name elsewhere.
+# The interpreter of ops.py has another name elsewhere.
 INTERPRETER = re.compile(r"\bpython3(\.\d+)?(?= ops\.py)")
 LEFT_OUT = "…"
 # A user types this behind a question.
@@ -29,7 +29,7 @@ TYPED = "yes"
 
 
 def steps(document: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Where each command is typed, the command, and the lines that are shown below it."""
+    """Yield the prompt of each command, the command, and the lines that are shown below it."""
     lines = "".join(BLOCK.findall(document)).splitlines()
     starts = [number for number, line in enumerate(lines) if line.startswith(("$ ", "sandbox> "))]
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
@@ -37,18 +37,18 @@ def steps(document: str) -> Iterator[tuple[str, str, list[str]]]:
         yield where, command, lines[start + 1 : end]
 
 
-def is_shown(expected: list[str], said: list[str]) -> bool:
-    """Whether what is shown is what was said, line for line, but for what is left out."""
+def is_shown(expected: list[str], output: list[str]) -> bool:
+    """Return whether the output has the shown lines, except for omitted lines."""
 
     def alike(line: str) -> str:
         return INTERPRETER.sub("python", TIME.sub("T", f"{line}\n"))
 
     pattern = "".join(r"(?:.*\n)*?" if line == LEFT_OUT else re.escape(alike(line)) for line in expected)
-    return re.fullmatch(pattern, "".join(map(alike, said))) is not None
+    return re.fullmatch(pattern, "".join(map(alike, output))) is not None
 
 
 def run(words: list[str], expected: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """Run a command, and type what is shown behind its question."""
+    """Run a command, and type the shown answer to its question."""
     for line in expected:
         if line.endswith(TYPED):
             environment |= {"COLUMNS": "200", "TERM": "dumb"}
@@ -75,16 +75,16 @@ def run(words: list[str], expected: list[str], folder: Path, environment: dict[s
     ("file", "locale"),
     [("playing.md", "C.UTF-8"), pytest.param("playing.zh.md", "zh_CN.UTF-8", marks=pytest.mark.extras)],
 )
-def test_the_tour_shows_what_comes(box, tmp_path, file, locale):
+def test_the_tour_shows_the_output(box, tmp_path, file, locale):
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path)
     with asked(box) as address:
         for where, command, expected in steps((ROOT / "docs" / file).read_text(encoding="utf-8")):
             if where == "sandbox>":
-                said = Prompt(box).answer(command)
+                output = Prompt(box).answer(command)
                 box.wait_idle(PATIENCE)
             else:
                 exported = {"OSS_OMS_SYNC_SANDBOX": address, **box.administrators()}
                 environment = {**os.environ, **exported, "LANG": locale, "LC_ALL": locale}
-                said = run(shlex.split(command)[1:], expected, tmp_path, environment)
-            assert is_shown(expected, said.splitlines()), f"{command}\n{said}"
+                output = run(shlex.split(command)[1:], expected, tmp_path, environment)
+            assert is_shown(expected, output.splitlines()), f"{command}\n{output}"

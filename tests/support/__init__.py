@@ -1,1 +1,1 @@
-"""What several tests share: fake clouds, laws to be held, commands to be run."""
+"""Helpers that several tests share: fake clouds, laws to be held, commands to be run."""

@@ -24,19 +24,27 @@ def draw_requests(requests: range, step: int = 3) -> range:
     return requests[first::step]
 
 
+def draw_interruptions(requests: range, step: int = 3) -> list[tuple[str, int]]:
+    """Return a fate, `dies_after` or `loses`, for each of the drawn requests; the fates are drawn as well."""
+    return [(random.choice(["dies_after", "loses"]), number) for number in draw_requests(requests, step)]
+
+
 class KilledError(BaseException):
     """The administrator's machine is no more."""
 
 
 class Administrator(InProcess):
-    """A world with one. `asked`: how many requests of that machine were answered; `dies_after`: after how many it is no
-    more, of which the last was done. `loses`: the number of a request that is done, but whose answer never comes."""
+    """A world with an administrator's machine.
+
+    `asked` counts the machine's requests that were answered. The machine dies once the cloud has done the request
+    number `dies_after`; the response to the request number `loses` never comes.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.folder = Path(mkdtemp(prefix="administrator-"))
         self.dies_after, self.loses, self.asked = -1, -1, 0
-        # What is done before a request of this number goes out, once.
+        # Calls to run once, by the number of the request before which they are due.
         self.meanwhile: dict[int, Callable[[], object]] = {}
         self.sent: list[wire.Request] = []
         self.answered: list[wire.Response] = []
@@ -56,9 +64,9 @@ class Administrator(InProcess):
 
     @contextmanager
     def cut_off(self, fate: str, number: int, away: float = 41 * 60) -> Iterator[None]:
-        """What is run within, cut off at the request of this number, counted from now: the machine is no more after it
-        (`dies_after`), or its answer is lost (`loses`). Afterwards there is a machine again; until then a killed one is
-        away for so many seconds, after which that is known."""
+        """Interrupt the commands of the block at the request of this number, counted from now. With `dies_after` the
+        machine dies after the request, with `loses` the response is lost. After the block there is a machine again;
+        a dead one comes back after `away` seconds."""
         setattr(self, fate, self.asked + number)
         try:
             yield
@@ -67,7 +75,7 @@ class Administrator(InProcess):
         self.dies_after = self.loses = -1
 
     def before(self) -> None:
-        """What happens before a request goes out."""
+        """Run the call that is due before the next request."""
         self.meanwhile.pop(self.asked, lambda: None)()
 
     def _exchange(self, request: wire.Request) -> wire.Response:
@@ -75,7 +83,7 @@ class Administrator(InProcess):
             raise KilledError
         self.before()
         self.sent.append(request)
-        # As http.client tells it.
+        # http.client adds this header.
         length = {"Content-Length": str(len(request.body))} if request.body or request.method in ("POST", "PUT") else {}
         whole = request._replace(headers={**request.headers, **length})
         response = self._adapter.send(whole, timeout=wire._TIMEOUT_SECONDS)

@@ -1,4 +1,4 @@
-"""What is kept as JSON in tests/answers: what the function answers, and what users answer to `s init`."""
+"""Examples in tests/answers, as JSON: answers of the functions, and users' answers to `s init`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 _FOLDER = Path(__file__).parents[1] / "answers"
-# Those that the function gives, as documents show them.
+# Answers of the functions, as the documents show them.
 EXAMPLES = sorted(path.stem for path in _FOLDER.glob("*.json"))
 
 
 def answer(name: str) -> dict[str, Any]:
-    """One of EXAMPLES, or `made/...`: the small ones that tests are made of."""
+    """Return an example: a name of EXAMPLES, or `made/...`, the small ones that tests change."""
     return dict(json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8")))
 
 
-# A right answer to each of the questions that `s init` asks.
+# A valid answer to each question of `s init`.
 ANSWERS: dict[str, str] = answer("made/init")
-# The same before there are keys: then the tool is not asked five times more, to keep them.
+# Answers without keys, which save the tool's five calls to store them.
 KEYLESS = {name: answer_text for name, answer_text in ANSWERS.items() if name not in ("HW_AK", "HW_SK")}

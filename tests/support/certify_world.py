@@ -24,8 +24,10 @@ class CertifyWorld(World):
     # What happens to objects.
 
     def put(self, key: str, data: str, kind: str = "md5", fate: str = "copied") -> None:
-        """A user writes an object at the source. Its event is lost, or refused by OMS, or accepted; or OMS copies it at
-        once. Of other kinds than `md5` the ETag is not that of the contents."""
+        """Write an object at the source. Its event is lost, or refused by OMS, or accepted; or OMS copies it at once.
+
+        The ETag of other kinds than `md5` is not that of the contents.
+        """
         self.upload(key, data, kind=kind)
         if fate != "lost" and kind != "Symlink":
             self.send(key, fate)
@@ -81,7 +83,7 @@ class CertifyWorld(World):
         self.later(wait)
 
     def prove(self, **asked: object) -> None:
-        """All that certify needs."""
+        """Do all that certify needs."""
         self.compare(**asked)
         self.stand_still()
 
@@ -91,12 +93,12 @@ class CertifyWorld(World):
         self.prove(**asked)
 
     def cut_over(self, wait: float = HOUR, **asked: object) -> dict[str, Any]:
-        """The certificate of all that."""
+        """Prepare a cutover, and return its certificate."""
         self.get_ready(wait, **asked)
         return self.certify()
 
     def judge_again(self, **asked: object) -> None:
-        """The same for what differed, an hour later."""
+        """Recheck the objects that differed, an hour later, and stand still."""
         self.later(HOUR)
         self.compare(again=True, **asked)
         self.stand_still()
@@ -125,7 +127,7 @@ class CertifyWorld(World):
 
 
 def results(document: dict[str, Any]) -> dict[str, str]:
-    """The result of each check that did not pass, by its id."""
+    """Return the result of each check that did not pass, by its id."""
     return {
         finding["id"]: finding["result"]
         for finding in document["checks"]
@@ -138,5 +140,5 @@ def verdict(document: dict[str, Any]) -> tuple[str, dict[str, str]]:
 
 
 def check(document: dict[str, Any], name: str) -> dict[str, Any]:
-    """The check of that id."""
+    """Return the check with this id."""
     return next(finding for finding in document["checks"] if finding["id"] == name)

@@ -1,11 +1,121 @@
-"""Where nobody answers."""
+"""Misconfigured projects in the sandbox, and answers of doctor."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from sandbox import Sandbox
+from sandbox.server.faults import Fault
+from tools.render import render
+
+HOUR = 3600
+# The resolver is asked once, with a short timeout.
+QUICK = {"RES_OPTIONS": "attempts:1 timeout:1"}
+PASSES = ("reconcile", "compare")
+# The event of a timer.
+STRIKE = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"}
+
+Environment = dict[str, str]
+Change = Callable[[Sandbox, Environment], object]
 
 
 def free_port() -> int:
+    """Return a port without a server."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def deploy(box: Sandbox, folder: Path, **settings: str) -> None:
+    """Deploy the rendered project, with these settings besides the sandbox's."""
+    render(box.answers(), folder)
+    box.deploy_project(folder, environment={**box.environment(), **settings})
+
+
+def invoke_doctor(box: Sandbox) -> dict[str, Any]:
+    """Invoke the deployed doctor; return its answer."""
+    invocation = box.fc.invoke("doctor", b"")
+    assert invocation.outcome == "returned", invocation.error_message
+    return dict(invocation.value)
+
+
+def states(report: dict[str, Any], *wanted: str) -> list[str]:
+    """Return the names of the checks in these states."""
+    return [check["name"] for check in report["checks"] if check["state"] in wanted]
+
+
+def find_check(report: dict[str, Any], name: str) -> dict[str, Any]:
+    (check,) = (check for check in report["checks"] if check["name"] == name)
+    return dict(check)
+
+
+def verify_check(report: dict[str, Any], name: str, state: str, text: str = "", fix: str = "") -> None:
+    """Compare the state of a check, and parts of its texts. A check that passed or was skipped has no remedy."""
+    check = find_check(report, name)
+    assert check["state"] == state, check
+    assert text in check["seen"]
+    assert fix in check["fix"]
+    assert state not in ("ok", "skipped") or not check["fix"]
+
+
+def keep(box: Sandbox, records: Iterable[tuple[str, bytes]]) -> None:
+    """Store objects below the task's folder of the log bucket."""
+    for name, body in records:
+        box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{name}", body)
+
+
+def keep_strikes(box: Sandbox) -> None:
+    """Store the strike of each job's timer, which doctor finds by its time."""
+    jobs = ("replay", *PASSES, "status")
+    keep(box, [(f"state/{job}-timer-oss-oms-sync.json", b"{}") for job in jobs])
+
+
+def work_a_day(box: Sandbox) -> None:
+    """Upload objects, and let an hour pass, in which all timers strike."""
+    for number in range(3):
+        box.bucket(box.source_bucket).put_object(f"object {number}", b"contents")
+    box.wait_idle(60)
+    box.later(HOUR)
+    keep_strikes(box)
+
+
+def install_long_ago(box: Sandbox) -> None:
+    keep(box, [("state/installed.json", b'{"at": "2020-01-01T00:00:00Z"}')])
+
+
+def lose_events_of_a_day(box: Sandbox) -> None:
+    box.oss.lose_events(lambda key: True)
+    install_long_ago(box)
+    work_a_day(box)
+
+
+def set_variables(**changes: str) -> Change:
+    return lambda box, environment: environment.update(changes)
+
+
+def replace_in_url(new: str, old: str = "") -> Change:
+    """Replace OMS's address, or the text `old`, in SYNC_URL."""
+    return lambda box, environment: environment.update(SYNC_URL=box.task.sync_url.replace(old or box.oms.endpoint, new))
+
+
+def add_oms_fault(fault: Fault) -> Change:
+    return lambda box, environment: box.oms.faults.add(fault)
+
+
+def shift_clocks(seconds: float, *names: str) -> Change:
+    return lambda box, environment: [setattr(getattr(box, name), "clock_offset", seconds) for name in names]
+
+
+def verify_only_fault(box: Sandbox, report: dict[str, Any], name: str, fix: str) -> None:
+    """Compare the only failed check; no other check has a remedy, and nothing shows a secret."""
+    assert report["text"] == "Setup has faults"
+    assert not report["ok"]
+    assert states(report, "fault") == [name]
+    # The remedy of the fault comes first.
+    assert [check["name"] for check in report["checks"] if check["state"] == "unknown" and check["fix"]] == []
+    check = find_check(report, name)
+    assert fix in check["fix"] + check["seen"]
+    assert [key for key in (*box.huawei_credentials, *box.function_credentials) if key in str(report)] == []

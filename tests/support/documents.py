@@ -1,4 +1,4 @@
-"""A Markdown document, as the tests of the documents look at it."""
+"""Markdown documents, parsed for the tests of the documents."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
-# What a command in backticks begins with.
+# First words of commands in backticks.
 TOOLS = ("s", "make", "python3", "git", "bash", "npm", "aliyun", "ossutil")
 
 
 @dataclass(frozen=True)
 class Document:
-    """What a document consists of; `text` is Markdown."""
+    """The parts of a document; `text` is Markdown."""
 
     text: str
 
@@ -59,7 +59,7 @@ class Document:
         return [(token.info, token.content) for token in self._tokens if token.type == "fence"]
 
     def blocks_under(self, heading: str, language: str = "sh") -> list[str]:
-        """The blocks of that language under a heading, up to the next of its level or above."""
+        """Return the blocks of a language under a heading, up to the next heading of its level or above."""
         level, texts = 0, []
         for token, following in zip(self._tokens, [*self._tokens[1:], None], strict=True):
             if token.type == "heading_open":
@@ -89,13 +89,16 @@ class Document:
         """The words of every command in the blocks of shell lines and in backticks."""
         inline = [token.content for token in self._inline() if token.type == "code_inline"]
         texts = [text for info, text in self.blocks if info == "sh"]
-        # What stands in backticks is a command only if it begins so and goes on.
+        # Text in backticks is a command only if it begins with a tool and has a second word.
         texts += [text for text in inline if text.split(" ")[0] in TOOLS and " " in text]
         return [words for text in texts for words in commands_in(text)]
 
 
 def commands_in(text: str) -> Iterator[list[str]]:
-    """The words of each command in lines of shell; `|`, `;` and `&&` end one. Raises ValueError for an open quote."""
+    """Yield the words of each command in lines of shell; `|`, `;` and `&&` end a command.
+
+    Raise ValueError for an open quote.
+    """
     line = ""
     for piece in text.splitlines():
         line += piece

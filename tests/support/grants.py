@@ -12,7 +12,7 @@ Key = tuple[str, str]
 
 
 def ram_user(box: Sandbox, document: Mapping[str, object], name: str = "user") -> Key:
-    """The key of a RAM user of this name who may do what the document says."""
+    """Create a RAM user with the policy `document`; return the key."""
     ram = box.ram.entities
     ram.create_user(name)
     ram.create_policy(name, json.dumps(document))
@@ -22,7 +22,7 @@ def ram_user(box: Sandbox, document: Mapping[str, object], name: str = "user") -
 
 
 def iam_user(box: Sandbox, name: str, *documents: Mapping[str, object]) -> Key:
-    """The key of an IAM user of this name who may do what the documents say, of v5, or of v3 by hand."""
+    """Create an IAM user with policies of v5, or of v3 by hand; return the key."""
     user = box.iam.create_user(Asked((), {"name": name}, {}))["user"]["user_id"]
     for document in documents:
         if document["Version"] == "1.1":

@@ -39,14 +39,14 @@ class Instance:
         self._credentials = Credentials(*box.function_credentials)
 
     def invocation(self, seconds: float = 60) -> Invocation:
-        """A new invocation that has so long."""
+        """Return a new invocation whose deadline is in `seconds`."""
         deadline = Deadline(seconds, self.clock)
         return Invocation(
             self.settings, self._oms, self._oss, self._credentials, deadline, self.clock, lambda: self._obs
         )
 
     def destination(self, seconds: float = 60) -> ObsBucket:
-        """The bucket that OMS says it copies to, in a new invocation that has so long."""
+        """Return the destination bucket of OMS's task, in a new invocation whose deadline is in `seconds`."""
         deadline = Deadline(seconds, self.clock)
         task = self._oms.task(deadline)
         assert isinstance(task, TaskInfo)

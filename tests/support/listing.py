@@ -34,12 +34,12 @@ def _contents(listed: ObjectSummary, key: str) -> str:
 
 
 def page_of(objects: Sequence[ObjectSummary], more: bool, token: str = "") -> ListPage:
-    """What reading a page of these objects gives."""
+    """Return the parsed page of these objects."""
     return ListPage(Columns(*([stored[place] for stored in objects] for place in range(5))), more, token)
 
 
 def answer(*names: str, token: str = "") -> Fault:
-    """OSS's answer of a page of objects of these names."""
+    """Return OSS's response with a page of objects of these names."""
     page = listing([ObjectSummary(name, "AB", 1, NEW_YEAR) for name in names], token)
     return Fault.status(200, page.encode(), KNOWN)
 

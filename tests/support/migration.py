@@ -1,7 +1,7 @@
-"""A whole migration in process: applications that write to the source and to OBS, OMS with its moods, and a person at
-`ops.py`, who knows what is printed there and nothing else.
+"""A whole migration in process: applications that write to both clouds, an OMS with faults, and a person at `ops.py`.
 
-Nothing here asks the function's code what it thinks: what it does is seen in the buckets, and in the calls of OMS.
+The person knows only the printed text. Results are read from the buckets and from OMS's calls, never from the
+function's code.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MODES = ["SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "FULL_OVERWRITE", "CRC64_COM
 
 @cache
 def project() -> Path:
-    """A rendered project, the same for all worlds."""
+    """Render the project that all worlds share."""
     folder = Path(mkdtemp(prefix="migration-"))
     atexit.register(shutil.rmtree, folder)
     with InProcess() as box:
@@ -67,7 +67,7 @@ class MachineClock(OpsClock):
 
 
 class Caller(call.Sandbox):
-    """Asks the sandbox, but for HTTP."""
+    """Calls of the sandbox's functions without HTTP."""
 
     def __init__(self, box: InProcess) -> None:
         super().__init__("")
@@ -86,14 +86,14 @@ class Caller(call.Sandbox):
 
 
 def call_now(ask: Callable[[], Any]) -> Future[Any]:
-    """In the place of a call in the background: in virtual time nobody has anything else to do meanwhile."""
+    """Call now instead of in the background: in virtual time nothing else happens meanwhile."""
     call = Future[Any]()
     call.set_result(ask())
     return call
 
 
 class _TimedOutput(io.StringIO):
-    """What a command says, and when."""
+    """Messages of a command, and the time of each numbered step."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class _TimedOutput(io.StringIO):
 
 
 class CommandResult(NamedTuple):
-    """What a command ended with. `minutes`: how long each of its numbered steps took, by what it said meanwhile."""
+    """The result of a command; `minutes` is the duration of each numbered step, by its title."""
 
     code: int
     answer: Any
@@ -130,7 +130,7 @@ class Migration(InProcess):
         self.dice = random.Random(seed)
         self._often = timers
         self.story: list[str] = []
-        # What is in the source, and was: key -> [(when, contents, or None once it is deleted)].
+        # The source's history: key -> [(seconds, contents, or None for a deletion)].
         self.written: dict[str, list[tuple[float, bytes | None]]] = {}
 
     def _set_up(self) -> None:
@@ -142,7 +142,7 @@ class Migration(InProcess):
         self.start_timers(self._often)
 
     def project(self) -> Path:
-        """Its folder."""
+        """Return the folder of the project."""
         return project()
 
     @property
@@ -150,7 +150,7 @@ class Migration(InProcess):
         return self.ground.loop.time()
 
     def moment(self, seconds: float | None = None) -> datetime:
-        """So many seconds after the world began, or now; as clocks and commands tell it, a whole second."""
+        """Return the time `seconds` after the start of the world, or now, in whole seconds as clocks print it."""
         return datetime.fromtimestamp(
             int(self.ground.EPOCH + (self.seconds if seconds is None else seconds)), timezone.utc
         )
@@ -159,7 +159,7 @@ class Migration(InProcess):
         self.story.append(f"{self.seconds / MINUTE:8.2f} " + " ".join(map(str, words)))
 
     def at(self, seconds: float, call: Callable[..., object], *arguments: Any) -> None:
-        """Let this happen then."""
+        """Schedule a call."""
         self.ground.loop.call_at(max(seconds, self.seconds), call, *arguments)
 
     # -- what applications do
@@ -187,7 +187,7 @@ class Migration(InProcess):
     # -- what the person does
 
     def ops(self, *words: str) -> CommandResult:
-        """Run a command of `ops.py`; its answer, where it has one in JSON."""
+        """Run a command of `ops.py`; return its result with the JSON answer, if there is any."""
         out, err = io.StringIO(), _TimedOutput(lambda: self.seconds)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), patch("sys.stdin", io.StringIO()):
             code = cli.main([*words, "--json"], MachineClock(self))
@@ -205,7 +205,7 @@ def _verdict(answer: Any) -> str:
 
 
 def add_service_faults(world: Migration, until: float) -> None:
-    """Moods of OMS and of OSS until a moment, drawn."""
+    """Draw faults of OMS that end at `until`."""
     dice = world.dice
     if dice.random() < 0.5:
         faults = [Fault.status(503), Fault.drop_before(), Fault.drop_after(), Fault.slow(2)]
@@ -214,7 +214,7 @@ def add_service_faults(world: Migration, until: float) -> None:
 
 
 def set_copy_behaviour(world: Migration, until: float, *, loses: bool) -> None:
-    """What OMS does with the keys that it accepts until a moment."""
+    """Draw OMS's delays, losses and failures of accepted keys until `until`."""
     dice, task = world.dice, world.task
     # Some copies write what they have read long after others have begun.
     is_slow = dice.random() < 0.15

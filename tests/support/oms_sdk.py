@@ -1,4 +1,4 @@
-"""OMS as the vendor's client (huaweicloudsdkoms) calls it, and what the keys that it is given have to be allowed."""
+"""Permissions of the keys in OMS's tasks, and refusals of the vendor's client (huaweicloudsdkoms)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Statements = list[dict[str, object]]
 
 
 def drop_action(statements: Statements, action: str) -> Statements:
-    """The same, with one action less."""
+    """Return the statements without an action."""
     kept = [
         {**statement, "Action": [name for name in statement["Action"] if name != action]} for statement in statements
     ]
@@ -36,7 +36,7 @@ def drop_action(statements: Statements, action: str) -> Statements:
 
 
 def catch_refusal(call: Callable[[], object]) -> tuple[int, str]:
-    """What the client says of a call that is refused."""
+    """Make a call that is refused; return the status and the code."""
     with pytest.raises(ClientRequestException) as caught:
         call()
     return caught.value.status_code, caught.value.error_code

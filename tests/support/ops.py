@@ -1,4 +1,4 @@
-"""What the tests of ops.py share: a clock, a caller and a screen to look at, and a program that stands in for `s`."""
+"""Doubles for the tests of ops.py: a clock, a caller, a console, and a program in the place of `s`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NASTY = "<script>alert(1)</script>&\"'\x1b[2J\u202egnp.exe\u2028\x9b31m\r\n\t\x0
 
 
 def run_ops(python: Sequence[str], folder: Path, environment: Mapping[str, str], *words: str) -> str:
-    """What `ops.py` prints, run by a program of its own in the project of a folder; it has to end well."""
+    """Run `ops.py` as a process of its own in a project's folder, and expect success; return the output."""
     done = subprocess.run(
         [*python, TEMPLATE / "ops.py", *words, "-t", folder / "s.yaml", "--lang", "en"],
         env={"PATH": os.environ["PATH"], **environment},
@@ -43,7 +43,7 @@ def run_ops(python: Sequence[str], folder: Path, environment: Mapping[str, str],
 
 
 class FakeClock(WallClock):
-    """Time that goes by only where somebody sleeps."""
+    """A clock that only `sleep` moves."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds = seconds
@@ -61,26 +61,26 @@ class FakeClock(WallClock):
 
 
 class FakeCaller:
-    """Answers from a list for each job, of which the last is given again and again; an error is raised."""
+    """A caller with a list of answers for each job. The last answer repeats; an error is raised."""
 
     def __init__(self, **answers: Any) -> None:
         self._answers = {
             job: deque(replies if isinstance(replies, list) else [replies]) for job, replies in answers.items()
         }
         self.asked: list[tuple[str, dict[str, Any]]] = []
-        # What whoever looks sees of the passes of a job, and who has looked: without an answer here, no pass has begun.
+        # Answers to `look` by job (without an answer, no pass has begun), and the calls with `look`.
         self.passes: dict[str, Any] = {}
         self.looked: list[tuple[str, dict[str, Any]]] = []
-        # The mark of a closed project; how many looks find that a late write has opened it; the GO that stands; and the
-        # checks for which a cutover waits, look after look.
+        # The mark of a closed project; the number of looks after which a late write opens it; the standing GO; and the
+        # checks that a cutover waits for, look by look.
         self.mark: dict[str, str] | None = None
         self.opened_late = 0
-        # That of the old objects, which is not over.
+        # The unfinished migration of existing objects.
         self.migration: dict[str, str] | None = None
         self.go: Any = None
         self.go_name = ""
         self.checks: deque[list[dict[str, Any]]] = deque([[]])
-        # What is done before a job answers.
+        # A call before each answer of a job.
         self.meanwhile: Callable[[str], None] = lambda job: None
 
     def ask(self, job: str, payload: Mapping[str, Any]) -> Any:
@@ -107,7 +107,7 @@ class FakeCaller:
         elif self.mark and self.opened_late:
             self.opened_late, self.mark = self.opened_late - 1, None
         word = "closed" if self.mark else "open"
-        # Who begins, or has just closed, asks as nobody.
+        # A cutover that begins, or has just closed the project, asks without a run.
         checks = self.checks.popleft() if len(self.checks) > 1 and run and "look" in payload else self.checks[0]
         next_step = {"next": f"It is {word}.", "next_zh": {"closed": "已关闭。", "open": "已打开。"}[word]}
         state = {
@@ -141,7 +141,7 @@ class Terminal(io.StringIO):
 
 
 class Console:
-    """A session, and what is printed in it; `typed` is what somebody types who sits at the terminal."""
+    """A session and its output; `typed` is the input at its terminal."""
 
     def __init__(self, caller: Any = None, lang: str = "en", typed: str | None = None) -> None:
         kind = io.StringIO if typed is None else Terminal
@@ -155,20 +155,20 @@ class Console:
 
 
 def missing_parts(text: str, *parts: str) -> list[str]:
-    """Those of the parts that are not in the text."""
+    """Return the parts that the text lacks."""
     return [part for part in parts if part not in text]
 
 
-# Where the stand-in finds what to do; it notes in `calls` what it was given.
+# The stand-in follows plan.json, and appends its arguments to `calls`.
 _STAND_IN = """#!{python}
 import json, sys, time
 from pathlib import Path
 folder = Path(__file__).parent
-given = sys.argv[1:]
+words = sys.argv[1:]
 with (folder / "calls").open("a") as calls:
-    calls.write(json.dumps(given) + "\\n")
+    calls.write(json.dumps(words) + "\\n")
 plan = json.loads((folder / "plan.json").read_text())
-for key in (" ".join(given), " ".join(given[:2]), *given[:1], "*"):
+for key in (" ".join(words), " ".join(words[:2]), *words[:1], "*"):
     if key in plan:
         step = plan[key]
         break
@@ -183,7 +183,7 @@ sys.exit(step.get("code", 0))
 
 
 class StandInTool:
-    """A program `s` in a folder of its own, which does what `plan` says by the words that it is given."""
+    """A program `s` in a folder of its own that follows a plan by its arguments."""
 
     def __init__(self, folder: Path, name: str = "s") -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -194,7 +194,7 @@ class StandInTool:
         self.plan({})
 
     def plan(self, steps: Mapping[str, Any]) -> None:
-        """By `<job> invoke`, the job, or "*": `out`, `err`, exit `code`, `seconds` that it takes."""
+        """Set the steps by `<job> invoke`, the job, or "*": `out`, `err`, exit `code`, and duration in `seconds`."""
         (self.folder / "plan.json").write_text(json.dumps(steps))
 
     def answers(self, answer: Any, **more: Any) -> None:
@@ -207,7 +207,7 @@ class StandInTool:
 
 
 def invoke_output(answer: Any, error_type: str = "", logs: str = '{"level": "INFO"}') -> str:
-    """What the component prints of a call (devsapp/fc3, src/subCommands/invoke/index.ts), without its colours."""
+    """Return the component's output of a call (devsapp/fc3, src/subCommands/invoke/index.ts), without colours."""
     error = f"Error Type: {error_type}\n" if error_type else ""
     body = answer if isinstance(answer, str) else json.dumps(answer, indent=4, sort_keys=True)
     return (
@@ -218,23 +218,23 @@ def invoke_output(answer: Any, error_type: str = "", logs: str = '{"level": "INF
 
 
 def failure_output(kind: str, message: str) -> str:
-    """What the component prints of a function that raised."""
+    """Return the component's output of a function that raised."""
     return invoke_output({"errorMessage": message, "errorType": kind, "stackTrace": []}, "UnhandledInvocationError")
 
 
 def report(state: str = "behind", **changes: object) -> dict[str, Any]:
-    """What status answers (tests/system/status/ shows that it does)."""
+    """Return an answer of status."""
     verdict = {"state": state, "alarm": False, "text": f"Now {state}.", "text_zh": f"现在 {state}。"}
     verdict["step"] = {"job": "replay", "options": {}}
     return {**answer("made/status"), "verdict": verdict, **changes}
 
 
 def pass_answer(**changes: Any) -> dict[str, Any]:
-    """What reconcile answers of a pass that has ended."""
+    """Return an answer of reconcile for a finished pass."""
     return {**answer("made/pass"), **changes}
 
 
-# What goes on answers so.
+# Fields of an unfinished pass.
 _STILL: dict[str, Any] = {
     "finished": False,
     "stop": "time",
@@ -247,12 +247,12 @@ _STILL: dict[str, Any] = {
 
 
 def open_pass_answer(**changes: Any) -> dict[str, Any]:
-    """The same of one that has not."""
+    """Return an answer of reconcile for an unfinished pass."""
     return pass_answer(**{**_STILL, **changes})
 
 
 def open_compare_answer(**changes: Any) -> dict[str, Any]:
-    """What compare answers of a pass that has not ended."""
+    """Return an answer of compare for an unfinished pass."""
     return compare_answer(**{**_STILL, "state": None, "twin": None, **changes})
 
 
@@ -268,7 +268,7 @@ def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
 
 
 def compare_answer(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-    """What compare answers of a pass that has ended."""
+    """Return an answer of compare for a finished pass."""
     counts_by_class = {"equal_contents": sides(1000, 1000), **(classes or {})}
     whole = answer("made/compared")
     totals = {
@@ -282,7 +282,7 @@ def compare_answer(classes: Mapping[str, Any] | None = None, **changes: Any) -> 
 
 
 _NONE = {"pass": None, "finished": False, "started": None, "ended": None, "next": "No pass of this scope has begun."}
-# What a job answers of whose passes none has begun.
+# Answers of jobs before their first pass.
 NO_PASS = {"reconcile": pass_answer(**_NONE), "compare": compare_answer(**_NONE)}
 STORY = {
     "key": "a b",

@@ -1,4 +1,4 @@
-"""What a rendered project's policies/show.py prints, and the rights that its policies hold."""
+"""The output of a rendered project's policies/show.py, and the permissions in its policies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def show(project: Path, *arguments: str) -> str:
 
 
 class Right(NamedTuple):
-    """One action that a policy allows, on which resources, and for a listing with which prefixes."""
+    """A permission: an action, its resource, and the prefix of a listing."""
 
     action: str
     resource: str
@@ -40,7 +40,7 @@ class Right(NamedTuple):
 
 
 def rights(project: Path, name: str, service: str, *, reads: bool = True) -> list[Right]:
-    """What a function, or the triggers, need of one service; `reads`: with the permission to read objects."""
+    """Return the permissions of a function, or of the triggers, at one service; `reads`: with reading objects."""
     answers = {**variables((project / "s.yaml").read_text(encoding="utf-8")), "readObjects": "on" if reads else "off"}
     return [
         Right(action, resource, prefix)
@@ -53,7 +53,7 @@ def rights(project: Path, name: str, service: str, *, reads: bool = True) -> lis
 
 
 def run_script(name: str, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs a script of the template as if it stood in `project`, in this process, so that coverage is counted."""
+    """Run a script of the template for `project`, in this process, so that coverage is counted."""
     source, out, err = ROOT / "template" / name, io.StringIO(), io.StringIO()
     code = compile(source.read_bytes(), str(source), "exec")
     status: object = 0

@@ -1,4 +1,4 @@
-"""A process that a test starts and talks to, and may interrupt."""
+"""Processes that tests start and interrupt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def start_process(words: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """Start it; in the end, it is killed if it is still there: whoever waited for it in vain does not wait again."""
+    """Start a process, and kill it at the end of the block, so that a failed test does not wait for it."""
     with subprocess.Popen(words, text=True, **options) as process:
         try:
             yield process
@@ -21,8 +21,8 @@ def start_process(words: Sequence[str], **options: Any) -> Iterator[subprocess.P
 
 @contextmanager
 def allow_interrupts() -> Iterator[None]:
-    """What is started within can be interrupted. A shell ignores SIGINT in what it starts in the background, nohup
-    SIGHUP, and a process hands that on to those that it starts."""
+    """Let processes that are started in the block receive signals. A shell ignores SIGINT for its background jobs,
+    nohup ignores SIGHUP, and child processes inherit both."""
     numbers = (signal.SIGINT, signal.SIGHUP)
     before = [signal.signal(number, signal.default_int_handler) for number in numbers]
     try:

@@ -1,4 +1,4 @@
-"""A project's files, as a user changes them."""
+"""Changes of a user in a project's files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def rewrite(file: Path, instead: Mapping[str, str]) -> None:
-    """Write other text in the place of what has to stand there."""
+    """Replace texts in a file, each of which must be there."""
     text = file.read_text(encoding="utf-8")
     for old, new in instead.items():
         assert old in text, f"{file.name} has no {old!r}"

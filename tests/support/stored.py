@@ -1,4 +1,4 @@
-"""A bucket, as a test sees it: what is in it, what is asked of it, and what goes wrong there."""
+"""Buckets for tests: their objects, requests and faults."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sandbox.server.message import Request
 
 
 class RequestTarget(NamedTuple):
-    """What a request is about: `kind` is put, get, head, find (a listing of one), list or delete."""
+    """The target of a request; `kind` is put, get, head, find (a listing of one key), list or delete."""
 
     kind: str
     bucket: str
@@ -64,7 +64,7 @@ class _Objects(MutableMapping[str, StoredObject]):
 
 
 class _Modified:
-    """When each object of a bucket was written, in whole seconds; may be changed."""
+    """The time of the last change of each object, in whole seconds; tests can set it."""
 
     def __init__(self, service: Oss | Obs, bucket: str) -> None:
         self._objects: Any = service._buckets[bucket].objects
@@ -77,8 +77,11 @@ class _Modified:
 
 
 class Stored:
-    """A bucket, as a test sees it. `calls` counts its requests by kind; `before` and `after` see each (kind, names) in
-    the client's place, and may kill the instance (`World.die`)."""
+    """A bucket of the sandbox.
+
+    `calls` counts its requests by kind. `before` and `after` run around each request with (kind, names), and can kill
+    the instance (`World.die`).
+    """
 
     def __init__(self, service: Oss | Obs, name: str) -> None:
         self.name = name
@@ -90,7 +93,7 @@ class Stored:
         self.after: Callable[[str, Sequence[str]], None] = lambda *_: None
 
     def add(self, new: StoredObject) -> None:
-        """Store an object now, without a request; its headers may say its `etag` and `x-oss-object-type`."""
+        """Store an object now, without a request; its headers can set `etag` and `x-oss-object-type`."""
         stored: Any = self.service.put(self.name, new.name, new.body)
         if isinstance(self.service, Oss):
             headers = {name.lower(): value for name, value in new.headers.items()}
@@ -104,13 +107,13 @@ class Stored:
     def fail(
         self, fault: Fault, kind: str = "", where: Callable[[str], bool] = lambda _: True, times: int | None = None
     ) -> None:
-        """Let this go wrong with requests of a kind (empty: of any) that name such an object."""
+        """Add a fault to requests of a kind (empty: any kind) that name a matching object."""
 
         def applies(request: Request) -> bool:
-            what = RequestTarget.of(
+            target = RequestTarget.of(
                 request.method, request.headers.get("host", ""), request.raw_path, request.raw_query, request.body
             )
-            return what.bucket == self.name and kind in ("", what.kind) and any(map(where, what.names))
+            return target.bucket == self.name and kind in ("", target.kind) and any(map(where, target.names))
 
         self.service.faults.add(fault, times, applies)
 

@@ -1,4 +1,4 @@
-"""A migration of the old objects, as the log bucket and OMS tell of it."""
+"""A migration of existing objects, in the log bucket and at OMS."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ GROUP = {"group_id": "g", "total_num": 9, "success_num": 4}
 
 
 def begin_migration(world: World, status: int = COPYING, ago: float = HOUR, **fields: object) -> None:
-    """A migration has begun an hour ago, and so its task group stands now."""
+    """Write a migration that began `ago` seconds ago, and let OMS report its task group in `status`."""
     world.keep(f"state/migrate-{world.settings.project}.json", intention(world, ago, **{"group": "g", **fields}))
     answer_group(world, {**GROUP, "status": status})
 
 
 def end_migration(world: World, how: str, run: str = "ab12", **fields: object) -> None:
-    """It is over, and was written down as that."""
+    """Write the migration as finished."""
     for name in [stored for stored in world.bucket.objects if "/state/migrate-" in stored]:
         world.bucket.objects.pop(name)
     outcome = {**intention(world, HOUR), "ended": timestamp(world.clock.now()), "how": how, **fields}
@@ -33,7 +33,7 @@ def intention(world: World, ago: float, **fields: object) -> dict[str, object]:
 
 
 def answer_group(world: World, group: dict[str, object]) -> None:
-    """What OMS answers who asks for the group."""
+    """Let OMS report the task group with these fields."""
     world.oms.faults.clear()
     fault = Fault.status(200, json.dumps(group).encode())
     world.oms.faults.add(fault, where=lambda request: request.raw_path.endswith("/taskgroups/g"))

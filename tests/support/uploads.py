@@ -9,20 +9,20 @@ PATIENCE = 60
 
 
 def upload(box: Sandbox, *keys: str) -> None:
-    """Stores an object for each key, whose contents are the key, and waits until all that follows is done."""
+    """Store an object for each key, with the key as contents, and wait until the events are handled."""
     for key in keys:
         box.oss.put(box.source_bucket, key, key.encode())
     box.wait_idle(PATIENCE)
 
 
 def record_migration(box: Sandbox) -> None:
-    """Write down a migration of the old objects, as the administrator does who begins one."""
+    """Write the start of a migration of existing objects, as `ops.py migrate` does."""
     name = f"oms_source_record/{box.task.task_id}/state/migrate-oss-oms-sync.json"
     box.oss.put(box.log_bucket, name, b'{"begun": "2026-03-06T00:00:00Z", "group": "g"}')
 
 
 def records(box: Sandbox, folder: str = "") -> dict[str, bytes]:
-    """What stands in a folder of the task's in the log bucket, by the names in that."""
+    """Return the objects of a folder of the task in the log bucket, by their names in the folder."""
     root = f"oms_source_record/{box.task_id}/{folder}"
     objects = dict(box.oss.objects(box.log_bucket))
     return {name.removeprefix(root): oss_object.data for name, oss_object in objects.items() if name.startswith(root)}

@@ -28,7 +28,7 @@ RUNTIMES = ["python3.12", "python3.10"]
 
 @pytest.fixture
 def box(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Iterator[Sandbox]:
-    """The sandbox. Whatever a test makes in it is searched for secrets afterwards: law 5."""
+    """Return the sandbox; search all output and stored objects of the test for secrets (law 5)."""
     with Sandbox(forks=not request.node.get_closest_marker("cold_starts")) as sandbox:
         yield sandbox
         made = [json.dumps(dataclasses.asdict(invocation), default=str) for invocation in sandbox.fc.invocations]
@@ -43,16 +43,15 @@ def box(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> I
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process as many tries as ever, with less waiting in between (tests/unit looks at how long that is)."""
+    """Shorten the waits between attempts in this process (tests/unit tests their length)."""
     monkeypatch.setattr(calls, "_BACKOFF_BASE", 0.01)
 
 
 @pytest.fixture
 def deploy(box: Sandbox, tmp_path: Path) -> Callable[..., None]:
-    """Deploys the rendered project, with some answers to `s init` that are not the sandbox's usual ones; `overrides` as
-    for `deploy_project`.
+    """Return a function that deploys the rendered project, with other answers to `s init` than the sandbox's.
 
-    (tests/package shows that `s init` renders the same.)
+    `overrides` go to `deploy_project`. tests/package shows that `s init` renders the same project.
     """
 
     def deploy(answers: Mapping[str, str] | None = None, **overrides: Any) -> None:
@@ -64,15 +63,15 @@ def deploy(box: Sandbox, tmp_path: Path) -> Callable[..., None]:
 
 @pytest.fixture(params=RUNTIMES)
 def deployed(request: pytest.FixtureRequest, box: Sandbox, deploy: Callable[..., None]) -> Sandbox:
-    """The sandbox with the project in it, on each runtime's own libraries."""
-    # One instance for each of many uploads at once would be many processes that import, on few cores.
+    """Return the sandbox with the deployed project, on each runtime's own libraries."""
+    # More instances would import at the same time on few cores.
     deploy({"runtime": request.param}, instances=2)
     return box
 
 
 @pytest.fixture
 def spread(box: Sandbox, deploy: Callable[..., None]) -> Callable[..., None]:
-    """Deploys the project for passes of so many lanes, with as many instances, at a pace that loopback can keep."""
+    """Return a function that deploys the project for passes on many lanes, at a rate that loopback sustains."""
 
     def spread(lanes: int, **overrides: Any) -> None:
         settings = {"LANES": str(lanes), "PIECE_SECONDS": "10", "OMS_RATE": "1000"}
@@ -83,8 +82,10 @@ def spread(box: Sandbox, deploy: Callable[..., None]) -> Callable[..., None]:
 
 @pytest.fixture
 def ops(box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    """`ops.py` with these words in the project's folder, where it asks the functions that are deployed in the sandbox:
-    its exit code, what it prints and what it says."""
+    """Return a function that runs `ops.py` in the project's folder against the sandbox's functions.
+
+    It returns the exit code, the output and the messages.
+    """
     monkeypatch.chdir(tmp_path)
 
     def ops(*words: str) -> tuple[int, str, str]:
@@ -97,7 +98,7 @@ def ops(box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 
 class Bare(NamedTuple):
-    """Both clouds and a project before `ops.py setup`; and `ops.py`, run by a program of its own."""
+    """Both clouds and a project before `ops.py setup`; `ops.py` runs as a process of its own."""
 
     box: Sandbox
     folder: Path
@@ -107,7 +108,7 @@ class Bare(NamedTuple):
         return run_ops(python, self.folder, self.environment, *words)
 
     def agree(self, *words: str, **options: Any) -> None:
-        """To the plan of a command of setup."""
+        """Agree to the plan of a command of setup."""
         plan = json.loads(self.ops("setup", *words, "--plan", "--json", **options))["plan"]
         self.ops("setup", *words, "--yes", plan, **options)
 
@@ -122,7 +123,7 @@ def bare(tmp_path: Path) -> Iterator[Bare]:
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
-    """A job's handler in this process, so that coverage is counted, as a function of these settings has it."""
+    """Return a function that runs a job's handler in this process, so that coverage is counted."""
     index = importlib.import_module("index")
     (lines,) = [handler for handler in index.log.handlers if handler.formatter is index._lines]
 

@@ -1,6 +1,6 @@
-"""The queries of docs/alarms.md, run on what the functions really log, as it stands in Simple Log Service.
+"""Queries of docs/alarms.md, run on the functions' real log lines as Simple Log Service stores them.
 
-SQLite runs them, with Presto's functions put beside its own.
+SQLite runs the queries, with Presto's functions added.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tools.render import render
 SILENT, WEBHOOK, NOW = (text for info, text in Document.read(ROOT / "docs" / "alarms.md").blocks if info == "sql")
 FORGED = '2026-01-31T12:00:00.123Z {"job": "status", "verdict": "forged", "alert_problem": "forged"}'
 HOSTILE = (f"a\n{FORGED}", f"b\u2028{FORGED}", "c\x85}", '{"job": "status", "verdict": "forged"}', "山} {")
-# What others write into the same log: Function Compute, and what a library may.
+# Lines of Function Compute and of libraries in the log.
 FOREIGN = (
     f"2026-01-31 12:00:00 [ERROR] {{'job': 'status', 'verdict': 'x'}} alert_problem {FORGED}",
     '{"job": "status", "verdict": "NOT OURS", "alert_problem": "NOT OURS"}',
@@ -36,7 +36,7 @@ FOREIGN = (
 
 
 def regexp_extract(text: str | None, pattern: str) -> str | None:
-    # As a dot is read by the strictest: Java's ends at any line's end.
+    # A dot does not match a line end, as in Java, the strictest engine.
     match = re.search(pattern.replace(".", "[^\n\r\x85\u2028\u2029]"), text or "")
     return match and match[0]
 
@@ -53,7 +53,7 @@ def try_(value: str | None) -> str | None:
 
 
 def json_extract_scalar(text: str | None, path: str) -> str | None:
-    # What is no JSON ends the whole query.
+    # Text that is not JSON ends the whole query.
     value = json.loads(text).get(path.removeprefix("$.")) if text is not None else None
     if value is None or isinstance(value, dict | list):
         return None
@@ -61,28 +61,28 @@ def json_extract_scalar(text: str | None, path: str) -> str | None:
 
 
 def time_of(record: str) -> int:
-    """As the Logstore has it, though by the date at the beginning: when it came in is not known here."""
+    """Return the time of a record, by the date at its beginning: its arrival is unknown here."""
     return int(datetime.fromisoformat(f"{record[:10]}T{record[11:19]}+00:00").timestamp())
 
 
 def matches(search: str, message: str) -> bool:
-    """Whether a record is found by words of its `message`, which all have to be in it."""
+    """Return True if the message contains all words of a search."""
     words = set(re.split(r"""[\s,'";=()\[\]{}?@&<>/:]+""", message.lower()))
     wanted = [re.fullmatch(r'message: "(\w+)"', term) for term in search.strip().split(" and ")]
     return all(term and term[1] in words for term in wanted)
 
 
 class Logstore(NamedTuple):
-    """Every record of a project's functions, and what the functions returned."""
+    """The log records and the answers of a project's functions."""
 
     records: list[str]
     returned: dict[str, list[Any]]
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """What a query of Simple Log Service finds: "search | SELECT ... FROM log"."""
+        """Return the rows of a query of Simple Log Service: "search | SELECT ... FROM log"."""
         search, _, select = query.partition("|")
         matching = (record for record in self.records if matches(search, record))
-        # Of one second, the later is later: there are minutes between two looks of status, and less than one here.
+        # Records of the same second keep their order: calls of status are minutes apart in the cloud, seconds here.
         timed = [(record, time_of(record) + at / 1e6) for at, record in enumerate(matching)]
         with closing(sqlite3.connect(":memory:")) as database:
             for function in (regexp_extract, json_parse, try_, json_extract_scalar):
@@ -94,11 +94,11 @@ class Logstore(NamedTuple):
 
 @pytest.fixture(scope="module")
 def logstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logstore]:
-    """A project on a bad day."""
+    """Return the log of a project on a bad day."""
     folder = tmp_path_factory.mktemp("project")
     with Sandbox(forks=True) as box:
         render(box.answers(), folder)
-        # Nobody listens there.
+        # No server listens at this address.
         rewrite(folder / "s.yaml", {'ALERT_WEBHOOK: ""': "ALERT_WEBHOOK: http://127.0.0.1:1/hook"})
         box.deploy_project(folder, max_retries=0)
         live(box)
@@ -118,14 +118,14 @@ def logstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logstore]:
 
 
 def lines(invocation) -> Iterator[str]:
-    """An invocation's output between the lines that Function Compute writes of its own."""
+    """Yield an invocation's output between the lines of Function Compute."""
     yield f"FC Invoke Start RequestId: {invocation.request_id}"
     yield from invocation.logs
     yield f"FC Invoke End RequestId: {invocation.request_id}"
 
 
 def live(box: Sandbox) -> None:
-    """Let every function do well, fail, stop and raise."""
+    """Let each function succeed, fail, stop and raise."""
     box.fc.invoke("forward", payload("well"))
     box.fc.invoke("replay", b"{}")
     box.fc.invoke("forward", b"no event")
@@ -139,7 +139,7 @@ def live(box: Sandbox) -> None:
     box.tick("status")
     box.oms.faults.clear()
 
-    # OMS knows no task for one call, and the log bucket takes no record of it.
+    # OMS has no task for one call, and the log bucket refuses its record.
     box.oms.faults.add(Fault.status(404), times=1)
     box.oss.faults.add(
         NO_RIGHT,
@@ -153,18 +153,18 @@ def live(box: Sandbox) -> None:
         box.fc.invoke(name, b"{}")
 
 
-def test_each_look_of_status_is_counted(logstore):
+def test_each_call_of_status_is_counted(logstore):
     assert logstore.rows(SILENT) == [(2,)]
 
 
-def test_a_webhook_that_fails_is_named_with_what_is_wrong(logstore):
+def test_a_failing_webhook_is_named_with_its_problem(logstore):
     ((webhook, problem, times),) = logstore.rows(WEBHOOK)
     assert webhook == "JSON"
     assert times == 1
     assert "refused" in problem
 
 
-def test_the_dashboard_shows_what_status_said(logstore):
+def test_the_dashboard_shows_the_last_answer_of_status(logstore):
     looks = logstore.returned["status"]
     waiting = [look["backlog"]["failed"] + look["backlog"]["in_run_files"] for look in looks]
     verdicts = [look["verdict"]["state"] for look in looks]

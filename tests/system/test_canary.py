@@ -8,6 +8,7 @@ import os
 import pytest
 
 from ops.canary import field_report, in_place, objects
+from ops.canary import run as canary_run
 from ops.clouds import keys
 from ops.command_line import cli
 
@@ -22,6 +23,7 @@ def canary(box, deploy, ops, monkeypatch, tmp_path):
         monkeypatch.setattr(module, "PARTS", PARTS)
     monkeypatch.setattr(in_place, "_VALID_SECONDS", 1)
     monkeypatch.setattr(in_place, "_LATE_SECONDS", 1.0)
+    monkeypatch.setattr(canary_run, "_LOOK_SECONDS", 0.2)
     box.task.part_size = PARTS["50 MB"]
     deploy(instances=2)
 
@@ -37,7 +39,7 @@ def test_it_flies_over_sockets_and_leaves_nothing(box, canary):
     code, out, err = canary()
     assert code == 0, out + err
     assert out.splitlines()[-1].startswith("It works: all objects came, with equal contents")
-    assert ["  equal" in line for line in out.splitlines()[:7]] == [True] * 7
+    assert ["  equal" in line for line in out.splitlines()[:8]] == [True] * 8
     buckets = (box.oss.objects(box.source_bucket), box.oss.objects(box.log_bucket), box.task.destination)
     (name,) = [key for bucket in buckets for key in bucket if "canary" in key]
     assert json.loads(box.oss.objects(box.log_bucket)[name].data)["report"]["part_size"] == "50 MB"

@@ -1,5 +1,6 @@
-"""A whole cutover over sockets: the very functions that are deployed, the sample read on both sides, the digests
-reproduced by clients that nobody here wrote."""
+"""A whole cutover over sockets: the deployed functions, the sample read on both sides, and digests by the vendors'
+clients.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +25,14 @@ KEYS = ["a b+c%2F.txt", "photos/山 🎉.jpg", "最" * 341, "control\x01.bin", "
 
 
 def invoke(box: Sandbox, job: str, **asked: object) -> dict[str, Any]:
-    """The answer of a deployed function."""
+    """Return the answer of a deployed function."""
     invocation = box.fc.invoke(job, json.dumps(asked).encode())
     assert not invocation.failed, invocation.error_message
     return dict(invocation.value)
 
 
 def digest(objects: Iterable[tuple[str, int]]) -> str:
-    """The twenty lines of a stranger."""
+    """Return the digest, computed independently of the project's code."""
     digests = [hashlib.sha256(f"{key}\0{size}".encode()).hexdigest() for key, size in objects]
     return f"{sum(int(hexdigest, 16) for hexdigest in digests) % 2**256:064x}"
 
@@ -51,7 +52,7 @@ def in_obs(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int
 
 @pytest.fixture
 def ready(deployed: Sandbox) -> Sandbox:
-    """Objects that were copied an hour ago, one of 20 MiB, and replay has looked at OMS's lists."""
+    """Return a project with objects that were copied an hour ago, one of 20 MiB; replay has read OMS's lists."""
     upload(deployed, *KEYS)
     deployed.oss.put(deployed.source_bucket, "big", bytes(20 * MIB))
     deployed.fc.wait_idle(60)
@@ -60,16 +61,16 @@ def ready(deployed: Sandbox) -> Sandbox:
     return deployed
 
 
-def test_a_cutover_ends_with_a_go_whose_digests_a_stranger_reproduces(ready, monkeypatch):
+def test_a_cutover_ends_with_a_go_with_reproducible_digests(ready, monkeypatch):
     frozen = now(ready)
     assert invoke(ready, "certify")["verdict"] == "REHEARSAL"
     assert invoke(ready, "compare", restart=True)["finished"]
     document = invoke(ready, "certify", frozen_since=frozen)
     assert document["verdict"] == "NOT PROVEN"
-    # Closed minutes ago, and OMS has done nothing for long.
+    # The project was closed an hour ago, and OMS is idle since.
     assert invoke(ready, "certify", close=True, run="r")["closed"]["run"] == "r"
     ready.later(HOUR)
-    # Times are told to the second, and the standstill pass has to begin after compare's end.
+    # Times are whole seconds, and the standstill pass has to begin after the end of compare.
     while now(ready) <= document["as_of"]:
         time.sleep(0.05)
     ready.tick("replay")
@@ -78,7 +79,7 @@ def test_a_cutover_ends_with_a_go_whose_digests_a_stranger_reproduces(ready, mon
     assert document["verdict"] == "GO", [check for check in document["checks"] if check["result"] != "passed"]
     assert digest(in_oss(ready)) == document["source"]["digest"]
     assert digest(in_obs(ready, monkeypatch)) == document["destination"]["digest"]
-    # What was read is what it says.
+    # The reads of OBS are those of the sample.
     drawn = set(document["sample"]["keys"])
     assert {action.key for action in ready.obs.actions if action.status == 206} == drawn
     assert document["sample"]["read"] == len(drawn) == 4
@@ -86,18 +87,18 @@ def test_a_cutover_ends_with_a_go_whose_digests_a_stranger_reproduces(ready, mon
     assert invoke(ready, "status")["verdict"]["state"] == "closed"
 
 
-def test_a_failed_record_of_a_key_that_no_object_can_have_keeps_nobody_from_a_certificate(box, in_process):
-    # GIVEN a key longer than any name, as somebody has asked replay for it, which OMS did not take
+def test_a_failed_record_of_an_impossible_key_does_not_wait(box, in_process):
+    # GIVEN a failed record of a key longer than any name, which a user gave to replay
     box.oms.faults.add(Fault.status(503))
     key = "最" * 342
     in_process(box, "replay", {"keys": [key]})
     assert any("/failed_object_long/" in name for name in box.oss.objects(box.log_bucket))
     box.oms.faults.clear()
 
-    # WHEN the cutover is judged, and OSS refuses to list so long a name
+    # WHEN certify runs, and OSS refuses to list such a name
     box.oss.faults.add(oss_error(400), where=lambda request: len(request.params.get("prefix", "").encode()) > 1023)
     document = in_process(box, "certify")
 
-    # THEN there is a certificate, and nothing that waits
+    # THEN there is a certificate, and no key waits
     (waits,) = (check["result"] for check in document["checks"] if check["id"] == "NOTHING_WAITS")
     assert waits != "failed"

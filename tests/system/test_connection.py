@@ -71,7 +71,7 @@ def threads() -> Callable[[], list[threading.Thread]]:
     return lambda: [thread for thread in threading.enumerate() if thread not in before]
 
 
-def test_what_writes_to_a_bucket_that_answers_for_ever_leaves_no_thread_behind(box, threads):
+def test_writing_to_a_bucket_with_an_endless_response_leaves_no_thread(box, threads):
     # GIVEN an OSS that sends its answer a byte at a time and never ends
     box.oss.faults.add(Fault.drip())
     bucket = Instance(box).invocation(0.5).log_bucket
@@ -83,7 +83,7 @@ def test_what_writes_to_a_bucket_that_answers_for_ever_leaves_no_thread_behind(b
     assert threads() == []
 
 
-def test_what_submits_to_an_oms_that_answers_for_ever_leaves_no_thread_behind(box, threads, monkeypatch):
+def test_submitting_to_oms_with_an_endless_response_leaves_no_thread(box, threads, monkeypatch):
     monkeypatch.setattr(oms, "MAX_CALL_SECONDS", 0.2)
     box.oms.faults.add(Fault.drip())
     invocation = Instance(box).invocation(1)
@@ -94,7 +94,7 @@ def test_what_submits_to_an_oms_that_answers_for_ever_leaves_no_thread_behind(bo
     assert threads() == []
 
 
-def test_a_connection_on_which_the_rest_of_an_answer_stands_is_not_used_again(box):
+def test_a_connection_with_an_unread_response_is_not_used_again(box):
     box.oms.faults.add(Fault.status(404, b"x" * 1_000_000), times=1)
     invocation = Instance(box).invocation()
     for key in ("a", "b", "c"):
@@ -111,7 +111,7 @@ def two_answers(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_a_connection_opened_ahead_is_that_of_the_first_call_and_of_the_next(tmp_path, monkeypatch, threads, tls):
+def test_a_connection_opened_ahead_serves_the_first_call_and_the_next(tmp_path, monkeypatch, threads, tls):
     # GIVEN a server that serves one connection, which is open
     certificate = make_certificate(tmp_path) if tls else None
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate or ""))
@@ -137,7 +137,7 @@ def bucket(box: Sandbox) -> ObsBucket:
 
 @pytest.fixture
 def named_bucket(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> ObsBucket:
-    """The same bucket at its host name, which leads to this machine."""
+    """Resolve the bucket's host name to this machine."""
     lead_huawei_here(monkeypatch)
     client = ObsClient(Instance(box).settings, CallPool(), Clock())
     return ObsBucket(client, box.destination_bucket, obs_server(box), Deadline(60, Clock()))

@@ -1,4 +1,4 @@
-"""What the function does on both runtimes' own libraries, seen from the two clouds."""
+"""Effects of the function on both runtimes' own libraries, in the two clouds."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_whatever_is_uploaded_ends_up_in_the_destination(deployed):
     assert all(len(call.sent) <= 10 for call in deployed.oms.calls)
 
 
-def test_ten_keys_of_one_event_cost_one_call_and_ten_records_on_kept_connections(deployed):
+def test_ten_keys_of_an_event_cost_one_call_and_ten_records(deployed):
     keys = [f"key {number}" for number in range(10)]
     deployed.oss.faults.add(Fault.slow(0.3))
     for _ in range(3):
@@ -78,7 +78,7 @@ def test_ten_keys_of_one_event_cost_one_call_and_ten_records_on_kept_connections
     assert deployed.oss.connections == 10
 
 
-def test_connections_reset_while_the_instance_was_frozen_cost_one_quick_retry(deployed):
+def test_connections_reset_during_a_freeze_cost_one_quick_retry(deployed):
     # GIVEN a frozen instance whose connections die meanwhile
     deployed.fc.invoke("forward", payload("first"))
     deployed.fc.freeze("forward")
@@ -112,7 +112,7 @@ def test_an_oms_that_does_not_answer_ends_in_a_record_within_the_timeout(box, fa
 
 
 @NEVER_ENDING
-def test_a_log_bucket_that_does_not_answer_makes_it_raise_within_the_timeout(box, fault):
+def test_with_an_unresponsive_log_bucket_forward_raises_in_time(box, fault):
     box.deploy(CODE, timeout=2)
     box.fc.invoke("forward", b"")  # imports the handler, which a busy machine takes a while for
     # The instance knows of two seconds. It has more, or a busy machine could end it before it has raised.

@@ -26,7 +26,7 @@ from support.law import SOCKET_SCHEDULES, check, object_keys
 from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, PAGE, payload
 
 TIMEOUT = 0.7
-# What the machine itself may add: a test must not depend on how busy it is.
+# Seconds that a busy machine can add.
 LENIENCY = 5.0
 network = [
     *(DROP_BEFORE, DROP_AFTER, HANG, DRIP, Fault.silence(), Fault.slow(0.02)),
@@ -53,15 +53,15 @@ def instance() -> Iterator[tuple[Sandbox, Instance]]:
         yield box, Instance(box)
 
 
-# A call of the schedule before that is still on its way draws its pauses, while this one's are drawn.
+# A late call of the previous schedule draws pauses while this schedule draws.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.law
 @settings(max_examples=SOCKET_SCHEDULES)
 @given(keys=object_keys, refused=st.integers(0, 40), trouble=st.sampled_from([0.1, 0.5, 0.9]), seed=seeds)
 def test_no_key_is_dropped_over_sockets_whatever_fails(count_schedule, instance, keys, refused, trouble, seed):
-    # GIVEN two clouds that fail at random, and perhaps a key that OMS never takes
+    # GIVEN two clouds that fail at random, and perhaps a key that OMS always refuses
     box, function = instance
-    # Keys of its own, for a call of the schedule before may still be on its way.
+    # Unique keys, because a call of the previous schedule can arrive late.
     number = next(numbers)
     keys = [f"{number}/{key}" for key in keys]
     box.oms.faults.random(trouble, oms_faults, seed)
@@ -82,7 +82,7 @@ def test_no_key_is_dropped_over_sockets_whatever_fails(count_schedule, instance,
     count_schedule("over sockets", state)
 
 
-def test_a_connection_that_goes_silent_costs_one_retry_on_a_new_one(monkeypatch):
+def test_a_silent_connection_costs_one_retry_on_a_new_connection(monkeypatch):
     monkeypatch.setattr(oms, "_READ_SECONDS", 0.2)
     with Sandbox(forks=True) as box:
         invocation = Instance(box).invocation()

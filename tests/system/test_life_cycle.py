@@ -1,4 +1,4 @@
-"""What happens to a project in its life: another task, another project beside it, a closing."""
+"""Events in a project's life: another task, a second project, closing and opening."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tools.render import render
 
 @pytest.fixture
 def deploy(box: Sandbox, tmp_path: Path):
-    """Deploys a project with other answers than the sandbox's usual ones, or deploys it again."""
+    """Return a function that deploys a project with other answers than the sandbox's, or deploys it again."""
 
     def deploy(called: str = "", **answers: str) -> None:
         folder = tmp_path / f"project {called}"
@@ -41,7 +41,7 @@ def test_another_task_begins_with_records_of_its_own(box, deploy):
     upload(box, "new")
     box.tick("replay")
 
-    # THEN what failed for the old one stays there; a backfill brings all that the new one has not
+    # THEN the failed record stays with the old task; a backfill submits the other keys to the new task
     assert set(other.destination) == {"new"}
     assert records(box, "failed_object/").keys() == {"failed"}
     box.later(HOUR)
@@ -50,7 +50,7 @@ def test_another_task_begins_with_records_of_its_own(box, deploy):
     assert set(other.destination) == {"accepted", "failed", "new"}
 
 
-def test_two_projects_side_by_side_each_do_their_own_part(box, deploy):
+def test_two_projects_each_submit_their_own_keys(box, deploy):
     # GIVEN two projects for one task and bucket
     deploy("one ", objectPrefix="a/")
     deploy("two ", objectPrefix="b/")
@@ -66,7 +66,7 @@ def test_two_projects_side_by_side_each_do_their_own_part(box, deploy):
         for called in ("one ", "two "):
             box.tick(called + job)
 
-    # THEN all that belongs to either is there
+    # THEN all keys of both projects are copied
     box.wait_idle(PATIENCE)
     assert set(box.task.destination) == {f"{folder}/{number}" for folder in "ab" for number in (1, 2, 3)}
     assert records(box, "failed_object/") == {}
@@ -77,7 +77,7 @@ CLOSED = "nothing is submitted. What to do: python3 ops.py status"
 
 @pytest.fixture(params=["python3.12", "python3.10"])
 def project(request, box, tmp_path) -> Sandbox:
-    """One instance of each function: what it sees counts for all that follows."""
+    """Return a project with one instance of each function, which keeps the mark that it read."""
     render(box.answers() | {"runtime": request.param}, tmp_path)
     box.deploy_project(tmp_path, instances=1)
     return box
@@ -88,25 +88,25 @@ def closing(box: Sandbox) -> Closing:
 
 
 def reasons(box: Sandbox) -> dict[str, str]:
-    """The failed records: key to reason."""
+    """Return the reasons of the failed records by key."""
     return {key: json.loads(body)["reason"] for key, body in records(box, "failed_object/").items()}
 
 
-def test_in_a_closed_project_nothing_reaches_oms_and_opened_again_replay_sends_it(project):
+def test_a_closed_project_submits_nothing_until_it_is_open(project):
     box = project
-    # GIVEN a project that is closed, and an event that waited in the queue
+    # GIVEN a closed project, and an event that waited in the queue
     box.oss.lose_events(lambda key: key == "lost")
     closing(box).close("Li Lei", "cut over")
     assert box.fc.invoke("forward", payload("waited")).value is False
 
-    # WHEN objects are uploaded, and all jobs have their turn
+    # WHEN objects are uploaded, and all jobs run
     upload(box, "a", "b", "lost")
     box.later(HOUR)
     asked = [("replay", b""), ("replay", b'{"keys": ["a"]}'), ("reconcile", b"{}")]
     stopped = [box.fc.invoke(job, payload).value["stopped"] for job, payload in asked]
     box.wait_idle(PATIENCE)
 
-    # THEN OMS is not called, each key is recorded, and everybody says why
+    # THEN OMS is not called, each key is recorded, and each job reports the closed project
     assert box.oms.calls == []
     assert reasons(box) == dict.fromkeys(["waited", "a", "b"], "CLOSED")
     assert all(CLOSED in answer for answer in stopped)
@@ -114,7 +114,7 @@ def test_in_a_closed_project_nothing_reaches_oms_and_opened_again_replay_sends_i
     assert verdict["state"] == "closed"
     assert "(Li Lei: cut over)" in verdict["text"]
 
-    # WHEN it is opened, THEN all is sent, and the destination equals the source
+    # WHEN it is opened, THEN all keys are submitted, and the destination equals the source
     closing(box).open("Li Lei")
     assert box.tick("replay").value["accepted"] == 3
     assert box.fc.invoke("reconcile", b"{}").value["accepted"] == 1

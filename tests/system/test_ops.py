@@ -1,4 +1,4 @@
-"""`python3 ops.py` asks the functions that are deployed in the sandbox, which an environment variable names."""
+"""Commands of ops.py that call the functions in the sandbox, which an environment variable names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOUR = 3600
 
 @pytest.fixture
 def deployed(box: Sandbox, deploy) -> Sandbox:
-    """A project on one runtime: what is asked here does not depend on it."""
+    """Return a project on one runtime: these commands do not depend on it."""
     deploy(instances=2)
     return box
 
@@ -26,14 +26,14 @@ def later(box: Sandbox) -> None:
 
 @pytest.fixture
 def copied(deployed: Sandbox) -> Sandbox:
-    """Objects that were copied an hour ago; replay has looked at OMS's lists since."""
+    """Return a project with objects that were copied an hour ago; replay has read OMS's lists since."""
     upload(deployed, "a/1", "a/2", "山/3")
     later(deployed)
     deployed.tick("replay")
     return deployed
 
 
-# In an order in which none changes what the next one is to find.
+# In an order in which no command changes the output of the next.
 SHOWN = [
     ("doctor", 0, "Setup OK: "),
     ("status", 1, "Not known\n  Nothing waits, but no reconcile pass"),
@@ -53,14 +53,14 @@ SHOWN = [
 ]
 
 
-def test_what_each_function_answers_is_shown(ops, copied):
+def test_the_answer_of_each_function_is_shown(ops, copied):
     for words, code, first in SHOWN:
         done, out, _ = ops(*words.split())
         assert done == code
         assert out[: len(first)] == first
 
 
-def test_what_a_function_refuses_is_wrong_use(ops, deployed):
+def test_a_payload_that_a_function_refuses_is_wrong_use(ops, deployed):
     code, out, messages = ops("replay", "--key", "oms_source_record/x")
     assert code == 2
     assert out == ""
@@ -68,7 +68,7 @@ def test_what_a_function_refuses_is_wrong_use(ops, deployed):
     assert "\n-> Change what the command asks for\n" in messages
 
 
-def test_a_prefix_that_no_key_can_begin_with_is_refused_by_ops_and_by_each_function(ops, deployed, capsys):
+def test_an_impossible_prefix_is_refused_by_ops_and_by_each_function(ops, deployed, capsys):
     for job in ("replay", "reconcile", "compare"):
         before = len(deployed.fc.invocations)
         with pytest.raises(SystemExit) as ended:
@@ -81,7 +81,7 @@ def test_a_prefix_that_no_key_can_begin_with_is_refused_by_ops_and_by_each_funct
         assert "Set it to 'a/'" in invocation.error_message
 
 
-def test_a_function_that_is_not_there_is_told(ops, deployed):
+def test_a_missing_function_is_named(ops, deployed):
     deployed.remove_resource("doctor")
     code, _, messages = ops("doctor")
     assert code == 1
@@ -92,8 +92,8 @@ def asked_functions(box: Sandbox, before: int) -> set[str]:
     return {invocation.function for invocation in box.fc.invocations[before:]}
 
 
-def test_what_cannot_end_well_ends_a_cutover_before_it_begins(ops, copied):
-    # GIVEN options that make no sense, and a file that cannot be written: nothing is called
+def test_a_cutover_that_cannot_succeed_ends_before_it_begins(ops, copied):
+    # GIVEN a file that cannot be written, and an invalid option: no function is called
     before = len(copied.fc.invocations)
     assert ops("cutover", "--frozen-since", "now", "--out", "nowhere/certificate.json")[0] == 2
     assert asked_functions(copied, before) == set()
@@ -101,7 +101,7 @@ def test_what_cannot_end_well_ends_a_cutover_before_it_begins(ops, copied):
         ops("cutover", "--frozen-since", "now", "--sample", "301")
     assert asked_functions(copied, before) == set()
 
-    # GIVEN a key that was revoked: nothing but that is found out
+    # GIVEN a revoked key: only the checks run
     copied.oms.remove_credentials(copied.huawei_credentials[0])
     code, _, messages = ops("cutover", "--frozen-since", "now")
     assert code == 1
@@ -109,11 +109,11 @@ def test_what_cannot_end_well_ends_a_cutover_before_it_begins(ops, copied):
     assert {"certify", "doctor"} <= asked_functions(copied, before) <= {"certify", "doctor", "compare", "reconcile"}
 
 
-def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_project(ops, copied, tmp_path):
-    # GIVEN an object that somebody overwrote in OBS
+def test_after_the_remedy_of_a_no_go_a_cutover_closes_the_project(ops, copied, tmp_path):
+    # GIVEN an object that was overwritten in OBS
     copied.obs.put(copied.destination_bucket, "a/2", b"somebody else's")
 
-    # WHEN the cutover is taken, THEN it says no, and with which command that is mended, and closes nothing
+    # THEN a cutover ends with NO-GO and the remedy, and closes nothing
     code, out, messages = ops("cutover", "--frozen-since", "now", "--close")
     assert code == 1, out
     assert out.splitlines()[0] == "NO-GO"
@@ -122,11 +122,11 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
     assert "-> python3 ops.py compare --overwrite --restart" in out
     assert "The project is not closed: something is left" in messages
 
-    # AND after that it closes the project, says GO, and leaves a certificate that stands a check
+    # AND after the remedy it closes the project, says GO, and writes a certificate that passes its check
     assert ops("compare", "--overwrite", "--restart")[0] == 1
     later(copied)
     copied.tick_all()
-    # Passes are told apart by the second in which they begin.
+    # Passes differ in the second of their start.
     copied.later(1)
     code, out, messages = ops("cutover", "--frozen-since", "now", "--sample", "3", "--close", "--out", "go.json")
     assert code == 0, messages + out
@@ -141,7 +141,7 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
     assert code == 0
     assert out.splitlines()[-1] == "The certificate is sound. It says GO."
 
-    # AND what is written now wakes nothing any more, and the same command gives the same certificate
+    # AND a late write calls no function, and the same command gives the same certificate
     before = len(copied.fc.invocations)
     copied.bucket(copied.source_bucket).put_object("late", b"1")
     copied.wait_idle(PATIENCE)
@@ -153,7 +153,7 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
     assert "A GO stands" in messages
     assert (tmp_path / "again.json").read_text() == (tmp_path / "go.json").read_text()
 
-    # AND opened again, the object that woke nothing is found and sent
+    # AND after opening, reconcile submits the late object
     assert ops("open", "--after-go")[0] == 0
     later(copied)
     ops("reconcile", "--restart")

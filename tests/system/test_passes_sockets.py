@@ -1,4 +1,4 @@
-"""A pass spreads over processes of the rendered project: whatever dies or is lost, it counts as a plain loop."""
+"""Passes on many processes of the rendered project, whose counts equal a plain loop's whatever dies."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ STALE, STORED = etag_of(b"A"), etag_of(b"B")
 
 
 def furnish(box: Sandbox, number: int) -> None:
-    """`number` objects, most of them in step; of each hundred one has no record, another that of an older version, a
-    third a failed one."""
+    """Store objects with records. In each hundred, a record is missing, is of an older version, or is failed."""
     keys = [f"photos/{index // 700:03}/{index:06}.jpg" for index in range(number)]
     box.oss.fill(box.source_bucket, keys, etag=STORED, age=2 * HOUR)
     for state, etag, some in (
@@ -35,7 +34,7 @@ def furnish(box: Sandbox, number: int) -> None:
 
 
 def count(box: Sandbox) -> tuple[dict[str, int], set[str]]:
-    """What a pass has to count, and the keys that it has to send, by a plain loop over what is in the buckets."""
+    """Return the counts of a pass, and the keys that it has to submit, by a plain loop over the buckets."""
     counts: Counter[str] = Counter()
     missing = set()
     records = box.oss.objects(box.log_bucket)
@@ -52,8 +51,8 @@ def count(box: Sandbox) -> tuple[dict[str, int], set[str]]:
     return {**counts, "submitted": len(missing), "accepted": len(missing)}, missing
 
 
-def slow_pages(box: Sandbox, seconds: float, times: int | None = None) -> None:
-    """Let so many pages of what is at the source take so long each, and nothing else."""
+def slow_down_pages(box: Sandbox, seconds: float, times: int | None = None) -> None:
+    """Slow down pages of the source's listing, and no other request."""
 
     def is_page(request: Request) -> bool:
         return address_of(request).bucket == box.source_bucket and request.params.get("max-keys") == "1000"
@@ -66,19 +65,19 @@ def totals(box: Sandbox) -> list[dict[str, Any]]:
     return [json.loads(piece.data) for name, piece in stored.items() if "/passes/" in name and name.endswith("/total")]
 
 
-def counted(total: dict[str, Any]) -> dict[str, int]:
-    """Only what is not zero."""
+def nonzero_counts(total: dict[str, Any]) -> dict[str, int]:
+    """Return the counts that are not zero."""
     return {name: number for name, number in total["passed"]["counts"].items() if number}
 
 
 @pytest.mark.long
-def test_a_pass_whose_processes_are_killed_at_random_counts_and_sends_what_a_plain_loop_finds(box, spread):
-    # GIVEN 60,000 objects, eight instances, and death for every fourth invocation that lasts
+def test_a_pass_of_killed_processes_counts_and_submits_all_objects(box, spread):
+    # GIVEN 60,000 objects, eight instances, and death of two in five invocations
     furnish(box, 60_000)
     expected, missing = count(box)
-    # A tick does not wait for long for what is lost.
+    # With a short timeout, a tick waits only briefly for lost workers.
     spread(8, timeout=25)
-    slow_pages(box, 0.3)
+    slow_down_pages(box, 0.3)
     box.fc.kill_at_random(0.4, within=1, seed=14, name="reconcile")
 
     # WHEN ticks come, each an hour after the one before, until the pass ends
@@ -90,30 +89,30 @@ def test_a_pass_whose_processes_are_killed_at_random_counts_and_sends_what_a_pla
         box.wait_idle(TIMEOUT)
         ticks += 1
 
-    # THEN exactly those are sent that have to be
+    # THEN exactly the missing keys are submitted
     assert box.oms.accepted.keys() == missing
-    # AND each object is counted once: as sent, or as covered if whoever sent it died before its piece was written
+    # AND each object is counted once: as submitted, or as covered if its worker died before it wrote its piece
     (total,) = totals(box)
-    counts = counted(total)
+    counts = nonzero_counts(total)
     sent_before = expected["submitted"] - counts["submitted"]
     assert sent_before >= 0
     sent = dict.fromkeys(("submitted", "accepted"), counts["submitted"])
     assert counts == {**expected, **sent, "covered": expected["covered"] + sent_before}
-    # AND many worked on it, and many died
+    # AND many workers took part, and many died
     assert [invocation.outcome for invocation in box.fc.invocations].count("crashed") >= 5
     assert total["ranges_done"] >= 4
 
 
-def test_after_the_first_tick_a_pass_needs_no_other(box, spread):
+def test_a_pass_needs_no_tick_after_the_first(box, spread):
     furnish(box, 6_000)
     expected, missing = count(box)
     spread(4)
-    # So slow that it is not walked through before it splits.
-    slow_pages(box, 1.1, times=3)
+    # Slow enough to split before the end of the listing.
+    slow_down_pages(box, 1.1, times=3)
 
     assert not box.tick("reconcile").value["finished"]
     box.wait_idle(TIMEOUT)
 
     (total,) = totals(box)
-    assert counted(total) == expected
+    assert nonzero_counts(total) == expected
     assert box.oms.accepted.keys() == missing

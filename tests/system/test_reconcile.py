@@ -1,4 +1,4 @@
-"""Reconcile in the rendered project: lost events are found, in any number, in a memory that does not grow."""
+"""Reconcile in the rendered project: lost events are found, in any number, in constant memory."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from support.world import HOUR
 from tools.render import render
 
 
-def test_objects_whose_events_were_lost_are_found_by_the_tick(deployed):
-    # GIVEN uploads of which every third event is lost
+def test_objects_with_lost_events_are_submitted_by_the_tick(deployed):
+    # GIVEN uploads, a third of whose events is lost
     keys = [f"key {number}" for number in range(30)] + ["control\x01", "return\r", "最" * 341, "a+b%2F"]
     deployed.oss.lose_events(lambda key: keys.index(key) % 3 == 0)
     bucket = deployed.bucket(deployed.source_bucket)
@@ -31,7 +31,7 @@ def test_objects_whose_events_were_lost_are_found_by_the_tick(deployed):
     report = deployed.fc.invoke("reconcile", b"{}").value
     deployed.wait_idle(PATIENCE)
 
-    # THEN just these are sent, and the destination equals the source
+    # THEN exactly these objects are submitted, and the destination equals the source
     assert report["covered"] == len(keys) - len(lost)
     assert report["accepted"] == len(lost)
     assert report["finished"]
@@ -51,13 +51,13 @@ def test_the_period_off_reaches_the_function(box, deploy):
 
 
 def name(number: int) -> str:
-    """Of each ten, one's name begins the next one's."""
+    """Return the name of an object; of each ten names, each begins the next."""
     return f"in/{number // 10:06}{'/a' * (number % 10)}.x"
 
 
 def furnish(box: Sandbox, number: int) -> set[str]:
-    """`number` objects, most of them in step, and some that are no concern of reconcile's; returns the keys that are
-    missing or stale."""
+    """Store `number` objects, most of them with records, and objects outside the filter; return the missing and stale
+    keys."""
     records = f"oms_source_record/{box.task_id}"
     missing, failed = range(17, number, 100), range(5, number, 1000)
     vendors = range(33, number, 500)
@@ -88,21 +88,21 @@ def furnish(box: Sandbox, number: int) -> set[str]:
 
 
 def highest_memory(box: Sandbox) -> int:
-    """Kilobytes, of the process that took most."""
+    """Return the highest memory of a process, in kilobytes."""
     statuses = (Path(f"/proc/{pid}/status").read_text().splitlines() for pid in box.fc.pids())
     return max(int(line.split()[1]) for status in statuses for line in status if line.startswith("VmHWM:"))
 
 
 @pytest.mark.extras
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory's peak from /proc")
-def test_of_200_000_objects_the_missing_and_stale_are_sent_in_flat_memory(tmp_path):
+def test_200_000_objects_are_reconciled_in_constant_memory(tmp_path):
     peaks = {}
     for number in (20_000, 200_000):
         with Sandbox(overwrite_mode="FULL_OVERWRITE", forks=True) as box:
             wanted = furnish(box, number)
             folder = tmp_path / str(number)
             render(box.answers(), folder)
-            # In one piece, by one instance, at a pace that loopback can keep.
+            # In one piece, by one instance, at a rate that loopback sustains.
             single = {"LANES": "1", "PIECE_SECONDS": "300", "OMS_RATE": "1000"}
             scope = {"OBJECT_PREFIX": "in/", "OBJECT_SUFFIX": ".x"}
             box.deploy_project(folder, environment={**box.environment(), **single, **scope}, retry_delay=0.001)

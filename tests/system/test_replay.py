@@ -11,7 +11,7 @@ from support.world import NO_RIGHT, payload
 
 
 def states(box: Sandbox) -> dict[str, int]:
-    """How many records and run files there are."""
+    """Return the numbers of records and run files."""
     return {folder: len(records(box, f"{folder}/")) for folder in ("success_object", "failed_object", "replay")}
 
 
@@ -40,7 +40,7 @@ def test_what_failed_while_oms_was_down_goes_out_when_the_timer_strikes(deployed
     assert states(deployed) == {"success_object": 27, "failed_object": 0, "replay": 0}
 
 
-def test_an_event_that_function_compute_gave_up_on_reaches_replay_and_is_accepted(box, deploy):
+def test_an_event_that_failed_for_good_reaches_replay_and_is_accepted(box, deploy):
     # GIVEN a log bucket and an OMS that fail as often as Function Compute tries
     deploy(max_retries=1)
     box.oms.faults.add(Fault.status(404), times=2)
@@ -69,7 +69,7 @@ def tick(box: Sandbox) -> dict:
     return answer
 
 
-def test_what_oms_failed_to_copy_is_in_obs_after_the_next_tick_on_each_runtime(deployed):
+def test_an_object_that_oms_failed_to_copy_is_in_obs_after_the_next_tick(deployed):
     # GIVEN objects that OMS accepts and fails to copy, once each
     keys = ["a,b", "山/照片 1.jpg", "100%+", "最" * 341]
     deployed.tick("replay")

@@ -1,4 +1,4 @@
-"""Status in the sandbox: its numbers are what the clouds counted, and its timer tells a webhook over sockets."""
+"""Status in the sandbox: its numbers against the clouds' counts, and its alarm over sockets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.world import HOUR
 from tools.render import render
 
 
-def test_after_a_bad_day_every_number_is_what_the_sandbox_counted(deployed):
+def test_after_a_bad_day_all_numbers_are_the_clouds_counts(deployed):
     # GIVEN uploads that were accepted, refused and lost, and passes of replay and reconcile
     upload(deployed, *(f"good/{number}" for number in range(12)))
     deployed.oss.lose_events(lambda key: key.startswith("lost/"))
@@ -31,7 +31,7 @@ def test_after_a_bad_day_every_number_is_what_the_sandbox_counted(deployed):
     # WHEN status is asked
     report = deployed.fc.invoke("status", b"").value
 
-    # THEN its numbers are theirs: those of the month alone, which may have begun meanwhile
+    # THEN its numbers are the clouds', of the current month alone, which can begin during the test
     task = deployed.task
     month = task.description(deployed.now())
     assert report["oms"]["month"] == {
@@ -72,7 +72,7 @@ def hook(box) -> Iterator[Robots]:
 
 @pytest.fixture
 def watched(box, tmp_path, hook):
-    """The rendered project, whose s.yaml names a webhook as its comment says, and which is broken."""
+    """Return a broken project, whose s.yaml names a webhook as its comment says."""
     render(box.answers(), tmp_path)
     named = "ALERT_WEBHOOK: ${secret('oss-oms-sync_ALERT_WEBHOOK')}"
     rewrite(tmp_path / "s.yaml", {'\n  ALERT_WEBHOOK: ""\n': f"\n  {named}\n"})
@@ -80,7 +80,7 @@ def watched(box, tmp_path, hook):
     box.oms.faults.add(Fault.status(401))
     upload(box, "a")
     yield box
-    # Law 5, of the address as well.
+    # The address is a secret, too (law 5).
     made = [
         json.dumps([invocation.logs, invocation.body, invocation.error_message]) for invocation in box.fc.invocations
     ]
@@ -88,7 +88,7 @@ def watched(box, tmp_path, hook):
     assert not [text for text in made if TOKEN in text]
 
 
-def test_the_timer_tells_the_webhook_that_it_is_broken_and_says_so_in_one_line(watched, hook):
+def test_the_timer_sends_one_alarm_of_a_broken_project(watched, hook):
     watched.tick("status")
     (body,) = hook.took
     alarm = json.loads(body)
@@ -100,12 +100,12 @@ def test_the_timer_tells_the_webhook_that_it_is_broken_and_says_so_in_one_line(w
     for name in ("verdict", "alert"):
         assert [line[name] for line in lines if name in line] == ["broken"]
 
-    # AND not again, nor when somebody looks
+    # AND it is not repeated, neither by the timer nor by a manual call
     watched.tick("status")
     watched.fc.invoke("status", b"{}")
     assert len(hook.took) == 1
 
-    # AND closing it is told, and then nothing
+    # AND closing the project is reported once
     watched.fc.invoke("certify", b'{"close": true}')
     watched.tick("status")
     watched.tick("status")

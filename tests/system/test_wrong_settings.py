@@ -1,4 +1,4 @@
-"""What a user gets wrong, and the one line that tells: which setting, and what to do. Never a secret."""
+"""Wrong settings, and the line that names the setting and the remedy, without a secret."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from support.world import payload
 CODE = Path(__file__).parents[2] / "template" / "code"
 
 
-def outcome(box: Sandbox, event: bytes | None = None, **environment: str) -> tuple[str, str]:
-    """How the invocation ends, and the only line of its log that says what to do."""
+def invoke(box: Sandbox, event: bytes | None = None, **environment: str) -> tuple[str, str]:
+    """Return the result of an invocation, and the only log line with a remedy."""
     settings = {**box.environment(), **environment}
     box.deploy(CODE, environment=settings)
     invocation = box.fc.invoke("forward", event or payload("a", time=timestamp(from_epoch(box.now()))))
@@ -35,9 +35,7 @@ def outcome(box: Sandbox, event: bytes | None = None, **environment: str) -> tup
     ],
     ids=["no such bucket", "another region"],
 )
-def test_a_log_bucket_that_cannot_be_read_says_not_whether_the_project_is_closed_so_the_event_stays_queued(
-    box, settings, region, message
-):
+def test_without_a_readable_log_bucket_the_event_stays_queued(box, settings, region, message):
     box.oss.region = region
     box.deploy(CODE, environment={**box.environment(), **settings})
     invocation = box.fc.invoke("forward", payload("a", time=timestamp(from_epoch(box.now()))))
@@ -47,7 +45,7 @@ def test_a_log_bucket_that_cannot_be_read_says_not_whether_the_project_is_closed
 
 
 NO_TASK = "/sync-tasks/ffffffff-0000/events"
-# What is wrong, in the settings or at OMS, how the invocation ends, and what its line says.
+# The wrong settings, the result of the invocation, and words of its line.
 WRONG = {
     "keys of Huawei Cloud": ({"HW_SK": "WRONGKEYWRONGKEY0001"}, "False", "CREDENTIALS Check HW_AK and HW_SK"),
     "another task": ({"SYNC_URL": NO_TASK}, "False", "NO_TASK Check SYNC_URL"),
@@ -60,14 +58,14 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_one_line_says_what_is_wrong_and_what_to_do(box, what):
+def test_one_line_names_the_wrong_setting_and_the_remedy(box, what):
     settings, ends, says = WRONG[what]
     box.task.status = "STOPPED" if what == "a stopped task" else "SYNCHRONIZING"
     box.oms.clock_offset = 20 * 60 * (what == "a clock that is off")
     if path := settings.get("SYNC_URL"):
         kept = box.task.sync_url if path == "/" else box.task.sync_url.partition("/sync-tasks/")[0]
         settings = {"SYNC_URL": kept + path}
-    ending, line = outcome(box, b"not json" if what == "an unreadable event" else None, **settings)
+    ending, line = invoke(box, b"not json" if what == "an unreadable event" else None, **settings)
     assert ending == ends, line
     assert says in line
     assert ends == "False" or box.oms.calls == []

@@ -39,7 +39,7 @@ FIGURES = [
     ("operations", f"status adds up {_MAX_MONTHS} at most", f"最多相加 {_MAX_MONTHS} 个月"),
     ("operations", f"the {facts._MAX_RECORDS_READ} that status reads", f"所读的 {facts._MAX_RECORDS_READ} 条记录"),
     ("operations", f"ones at once, after {RESTS} minutes, then", f"立即重试一次，然后间隔 {RESTS} 分钟"),
-    ("operations", f"seven objects, {CANARY_MB} MB", f"七个对象（{CANARY_MB} MB）"),
+    ("operations", f"eight objects, {CANARY_MB} MB", f"八个对象（{CANARY_MB} MB）"),
     ("operations", "takes nothing of five batches", "连续五批一个都不接受"),
     ("cutover", f"{RATE * KEYS_PER_CALL * 60:,} object keys a minute", f"每分钟 {RATE * KEYS_PER_CALL * 60:,} 个"),
     ("cutover", f"until the freeze is {CUTOVER_SECONDS // 60} minutes old", f"停写满 {CUTOVER_SECONDS // 60} 分钟"),

@@ -149,6 +149,15 @@ UNCONFIRMED = {
         t("nothing but how long a pass takes"),
         setting="LANES",
     ),
+    "event of headers": Unconfirmed(
+        t(
+            "whether new headers of an object in OSS (a copy onto itself) send an event to the trigger (`CopyObject`),"
+            " or `UpdateObjectMeta`, or none"
+        ),
+        t("either"),
+        t("when such an object is submitted: within seconds, or by `reconcile` within a day"),
+        ("header_change.event",),
+    ),
     "headers in place": Unconfirmed(
         t("whether a change of an object's headers in OBS (`PUT ?metadata`) moves LastModified or the ETag"),
         t("nothing"),

@@ -64,7 +64,7 @@ def report(
         "objects": {trace.original.title: _object(trace, run) for trace in watch.traces},
         "counts": {
             "step": _allowed_word(counts.step if counts else None, _STEPS),
-            "shown_after": _duration(first_accepted(watch.traces), watch.counted if watch.is_alone else None),
+            "shown_after": _duration(watch.last_accepted, watch.counted if watch.is_alone else None),
             "doubles": _allowed_word(watch.doubles, _DOUBLES),
         },
         "listing": {"order": _allowed_word(watch.order, _ORDERS)},
@@ -80,6 +80,8 @@ def report(
             for listing in watch.lists[:3]
         ],
         "part_size": part_size(watch.traces, run),
+        # An event to which the trigger of forward subscribes; for a copy onto itself that is CopyObject.
+        "header_change": {"event": _allowed_word(watch.change_event, _ANSWERS)},
         "in_place": {name: _allowed_word(answer, _ANSWERS) for name, answer in in_place._asdict().items()},
     }
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from ops.canary.access import Accounts
+from ops.canary.in_place import NO, UNKNOWN, YES
 from ops.canary.objects import CanaryObject
 from ops.clock import WallClock
 from ops.clouds.buckets import ListedKey
@@ -84,6 +85,9 @@ class Watch:
         # With more lists, a new list may be behind the last that is read.
         self._reads_lists = len(self._old_lists) < _MAX_LISTS
         self.traces: list[Trace] = []
+        # The change of headers in the source: its time is `written`, and later records are its own.
+        self.change: Trace | None = None
+        self._changed_at = 0.0
         self.counts: Counts | None = None
         self.counted: datetime | None = None
         self._stable_since: datetime | None = None
@@ -93,13 +97,12 @@ class Watch:
     @property
     def is_alone(self) -> bool:
         """True if OMS's counts are the canary's own, as far as can be told."""
-        return self.counts is not None and self.counts.asked in (self._accepted, self._accepted + 1)
+        return self.counts is not None and self.counts.asked in (self._submissions - 1, self._submissions)
 
     @property
     def is_done(self) -> bool:
         """True if OMS has finished all submitted keys, doubles included, so that none arrives later."""
-        every = self._accepted + 1
-        return bool(self.counted) and self.counts is not None and self.counts[1:] == (every, every)
+        return bool(self.counted) and self.counts is not None and self.counts[1:] == (self._submissions,) * 2
 
     @property
     def unfinished(self) -> int:
@@ -116,19 +119,55 @@ class Watch:
         It is not known, for example, if other keys are counted as well.
         """
         counts = self.counts
-        if not counts or not self.counted or counts.asked != self._accepted + 1:
+        if not counts or not self.counted or counts.asked != self._submissions:
             return "not known"
         return {0: "each counted", 1: "merged"}.get(counts.asked - counts.finished, "not known")
 
     @property
-    def _accepted(self) -> int:
-        """The number of keys that OMS has accepted; it received one of them twice, if both events came."""
-        return sum(trace.accepted is not None for trace in self.traces)
+    def _submissions(self) -> int:
+        """The number of keys that OMS has accepted, with the second event of one object, if it came."""
+        return 1 + len(self._acceptances)
+
+    @property
+    def last_accepted(self) -> datetime | None:
+        """The time at which OMS accepted the last key."""
+        return max(self._acceptances, default=None)
+
+    @property
+    def _acceptances(self) -> list[datetime]:
+        traces = [*self.traces, self.change] if self.change else self.traces
+        return [trace.accepted for trace in traces if trace.accepted]
+
+    @property
+    def change_event(self) -> str:
+        """The answer of the change of headers in the source: "yes" if forward got an event; empty if unknown."""
+        return UNKNOWN if self.change is None else YES if self.change.recorded else NO
+
+    @property
+    def change_left(self) -> float:
+        """The seconds for which the event of the change of headers is still awaited, 0 after its acceptance."""
+        if self.change is None or self.change.accepted:
+            return 0.0
+        return max(0.0, self._changed_at + LIMITS["event"] - self._clock.monotonic())
+
+    def changeable(self) -> Trace | None:
+        """Return the object whose headers can be changed now: OMS has finished it, so that it merges no submissions."""
+        if self.change:
+            return None
+        return next(
+            (trace for trace in self.traces if trace.original.is_changed and trace.accepted and trace.in_obs), None
+        )
+
+    def note_change(self, change: Trace) -> None:
+        """Note the change of headers. The counts are final once its event has come, or comes no more."""
+        self.change, self._changed_at, self.counted = change, self._clock.monotonic(), None
 
     def look(self) -> None:
         """Read the progress since the last look. Raises OpsError."""
         for trace in self.traces:
             self._look_at(trace)
+            if self.change and self.change.key == trace.key and self.change.accepted is None:
+                self._look_at_records(self.change, trace.accepted)
         if any(trace.in_obs for trace in self.traces):
             self._look_at_counts()
             self._look_at_lists()
@@ -149,20 +188,28 @@ class Watch:
         }
 
     def _look_at(self, trace: Trace) -> None:
-        accounts = self._accounts
         if trace.accepted is None:
-            success, failed = (accounts.log.get(accounts.record(kind, trace.key)) for kind in ("success", "failed"))
-            times = [modified(response) for response in (success, failed) if response]
-            trace.recorded = trace.recorded or min((time for time in times if time), default=None)
-            if failed:
-                reason = re.search(rb'"reason": ?"([A-Z_]+)"', failed.body)
-                trace.reason = reason[1].decode() if reason else "FAILED"
-            if success and _accepted_etag(success) in (trace.etag, "-"):
-                trace.accepted, trace.reason = modified(success), ""
+            self._look_at_records(trace)
         if trace.in_obs is None:
-            response = accounts.destination.head(trace.key)
+            response = self._accounts.destination.head(trace.key)
             if response:
                 trace.destination, trace.in_obs = response, modified(response)
+
+    def _look_at_records(self, trace: Trace, after: datetime | None = None) -> None:
+        """Read the records of a key; with `after`, records that were not written later do not count."""
+        accounts, records = self._accounts, []
+        for kind in ("success", "failed"):
+            response = accounts.log.get(accounts.record(kind, trace.key))
+            written = modified(response) if response else None
+            records.append(response if after is None or (written is not None and written > after) else None)
+        success, failed = records
+        times = [modified(response) for response in records if response]
+        trace.recorded = trace.recorded or min((time for time in times if time), default=None)
+        if failed:
+            reason = re.search(rb'"reason": ?"([A-Z_]+)"', failed.body)
+            trace.reason = reason[1].decode() if reason else "FAILED"
+        if success and _accepted_etag(success) in (trace.etag, "-"):
+            trace.accepted, trace.reason = modified(success), ""
 
     def _look_at_counts(self) -> None:
         step, asked, finished = self._count()
@@ -171,14 +218,13 @@ class Watch:
         if self.counts is None or counts != self.counts:
             self._stable_since = now
         self.counts = counts
-        # The second event of one object is counted, too.
-        every = self._accepted + 1
+        every = self._submissions
         is_whole = min(counts.asked, counts.finished) >= every
         # The count is final: that event was lost, or OMS has merged the two.
         has_rested = self._stable_since is not None and now - self._stable_since >= _MERGE_DELAY
         is_there = all(trace.in_obs for trace in self.traces if trace.accepted)
         is_less = is_there and has_rested and min(counts.asked, counts.finished) == every - 1
-        if not self.counted and every > 1 and (is_whole or is_less):
+        if not self.counted and every > 1 and (is_whole or is_less) and not self.change_left:
             self.counted = self._stable_since
 
     def _count(self) -> Counts:

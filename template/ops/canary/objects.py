@@ -27,7 +27,8 @@ _METADATA = {
 class CanaryObject:
     """An object: its title in both languages, the end of its key, and the way it is written to the source.
 
-    A copy has the contents of the first object. `twice`: its event is sent a second time.
+    A copy has the contents of the first object. `twice`: its event is sent a second time. `is_changed`: its headers
+    are changed in the source once it is in OBS.
     """
 
     title: str
@@ -37,6 +38,7 @@ class CanaryObject:
     how: Literal["put", "copy", "parts"] = "put"
     headers: Mapping[str, str] = field(default_factory=lambda: _TYPE)
     twice: bool = False
+    is_changed: bool = False
 
     def contents(self, run: str) -> bytes:
         """Return the contents, which are equal at each call."""
@@ -55,4 +57,5 @@ def canary_objects() -> list[CanaryObject]:
         CanaryObject("above", "分段", "above", larger * 6 // 5, how="parts"),
         CanaryObject("copy", "副本", "copy", 1000, how="copy"),
         CanaryObject("twice", "两次事件", "Twice", 1000, twice=True),
+        CanaryObject("new headers", "更改头域", "headers", 1000, is_changed=True),
     ]

@@ -22,6 +22,7 @@ _HOPS = {
     "in_obs": t("copy in OBS"),
     "counted": t("OMS's counts"),
     "listed": t("OMS's lists"),
+    "change": t("event of the change of headers in OSS"),
 }
 _COLUMNS = 21
 _MISSING = t("not come: {what}")
@@ -32,6 +33,7 @@ _STEPS = {
 _DOUBLES = {"each counted": t("counted twice"), "merged": t("counted once")}
 _UNKNOWN = t("unknown")
 _ANSWERS = {YES: t("yes"), NO: t("no")}
+_NO_EVENT = t("no. OSS sends UpdateObjectMeta, to which the trigger does not subscribe, or no event")
 
 
 def exit_code(watch: Watch) -> int:
@@ -51,10 +53,16 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
         yield t(
             "OMS's counts ({step}): {shown_after}; a key sent twice: {doubles}",
             step=_STEPS.get(counts.step, _UNKNOWN),
-            shown_after=since(first, watch.counted if watch.is_alone else None),
+            shown_after=since(watch.last_accepted, watch.counted if watch.is_alone else None),
             doubles=_DOUBLES.get(watch.doubles, _UNKNOWN),
         ).of(lang)
     yield t("OMS's lists: {since}", since=since(first, watch.lists[0].written if watch.lists else None)).of(lang)
+    if watch.change:
+        after = since(watch.change.written, watch.change.recorded)
+        yield t(
+            "forward got an event of a change of headers in OSS: {answer}",
+            answer=t("yes, {after}", after=after) if watch.change_event == YES else _NO_EVENT,
+        ).of(lang)
     time, etag, url, late = (_ANSWERS.get(answer, _UNKNOWN) for answer in in_place)
     yield t(
         "a change of headers in OBS moves LastModified: {time}, the ETag: {etag}; OBS honours a URL that expires:"

@@ -34,6 +34,8 @@ from oss_oms_sync.answers.text import t
 _NEEDED_TO_REMOVE = ("functionName", "region", "sourceBucket", "logBucket")
 _NEEDED = (*_NEEDED_TO_REMOVE, "SYNC_URL")
 _LOOK_SECONDS = 5.0
+# Headers in the source are changed within this time, so that OMS's counts have enough of theirs left.
+_MAX_CHANGE_DELAY = 300.0
 
 _REMOVE = Typed("canary", remove=True)
 _LEFT = t("Objects of the canary are left. Delete them: {command}", command=_REMOVE)
@@ -131,8 +133,15 @@ class _Run:
             session.hint = None
         titles = {hop: [canary_object.title for canary_object in waiting] for hop, waiting in missing.items()}
         answer = {"code": code, "missing": titles, "unfinished": self._watch.unfinished, "report": report}
+        # The file comes first: a reader of the output, such as head, may end this program.
+        if options.report:
+            self._write_report(options.report, report)
         session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
-        self._keep(options.report, report)
+        default_file = Path("field-report.json")
+        if not options.report and session.agrees(
+            t("Write the field report, which names nobody, to {wanted}? [y/N]", wanted=default_file)
+        ):
+            self._write_report(default_file, report)
         if not is_gone:
             session.say(_LEFT)
             return code or INCOMPLETE
@@ -162,13 +171,17 @@ class _Run:
             source.upload(key, original.contents(self._run), UPLOAD_PART, original.headers)
         else:
             source.put(key, original.contents(self._run), original.headers)
-        response = source.head(key)
-        trace = Trace(original, key)
-        if response:
-            trace.etag, trace.written = response.headers.get("etag", "").strip('"'), hops.modified(response)
+        trace = self._trace(original, key)
         self._watch.traces.append(trace)
         if original.twice:
             session.caller.ask("forward", _event(self._accounts.variables, trace))
+
+    def _trace(self, original: CanaryObject, key: str) -> Trace:
+        """Return the beginning of an object's way: its version in the source."""
+        response = self._accounts.source.head(key)
+        if response is None:
+            return Trace(original, key)
+        return Trace(original, key, response.headers.get("etag", "").strip('"'), hops.modified(response))
 
     def _follow(self) -> None:
         """Follow the objects until all have arrived, or the others have exceeded their limits."""
@@ -178,10 +191,14 @@ class _Run:
         while True:
             watch.look()
             elapsed = session.clock.monotonic() - began
+            if elapsed < _MAX_CHANGE_DELAY and (trace := watch.changeable()):
+                self._change_in_source(trace)
             waiting = {hop: originals for hop, originals in watch.missing().items() if elapsed < LIMITS[hop]}
+            left = max((LIMITS[hop] - elapsed for hop in waiting), default=0.0)
+            if watch.change and watch.change_left:
+                waiting["change"], left = [watch.change.original], max(left, watch.change_left)
             if not waiting:
                 return
-            left = max(LIMITS[hop] for hop in waiting) - elapsed
             session.progress(
                 t(
                     "waiting at most {left} more for: {what}",
@@ -191,6 +208,16 @@ class _Run:
             )
             # The first minute has shorter intervals, for precise times.
             session.clock.sleep(_LOOK_SECONDS if elapsed < 60 else 3 * _LOOK_SECONDS)
+
+    def _change_in_source(self, trace: Trace) -> None:
+        """Change headers of an object in the source, and note it: OSS sends an event, or none."""
+        session, source = self._session, self._accounts.source
+        session.progress(t("changing headers of {title} in OSS", title=title_of(trace.original, session.lang)))
+        # The records have whole seconds: those of the change are later than the first.
+        session.clock.sleep(2.0)
+        self._journals.write(self._journal, session.clock.now())
+        source.replace_headers(trace.key, {**trace.original.headers, "Cache-Control": "max-age=61"})
+        self._watch.note_change(self._trace(trace.original, trace.key))
 
     def _compare(self) -> None:
         carries = self._accounts.shown.get("enable_metadata_migration") is True
@@ -221,22 +248,16 @@ class _Run:
         else:
             session.say(t("Doctor goes by what was seen: {command}", command=Typed("doctor")))
 
-    def _keep(self, file: Path | None, report: dict[str, Any]) -> None:
-        """Write the report to a file if the user wants it."""
-        session, default_file = self._session, Path("field-report.json")
-        if file is None and session.agrees(
-            t("Write the field report, which names nobody, to {wanted}? [y/N]", wanted=default_file)
-        ):
-            file = default_file
-        if file:
-            session.write(file, f"{json.dumps(report, indent=1)}\n")
-            session.say(
-                t(
-                    "No name, key, host, ETag or time is in {file}. It helps others: attach it to a field report at the"
-                    " project's issues.",
-                    file=str(file),
-                )
+    def _write_report(self, file: Path, report: dict[str, Any]) -> None:
+        session = self._session
+        session.write(file, f"{json.dumps(report, indent=1)}\n")
+        session.say(
+            t(
+                "No name, key, host, ETag or time is in {file}. It helps others: attach it to a field report at the"
+                " project's issues.",
+                file=str(file),
             )
+        )
 
 
 def _event(variables: Mapping[str, str], trace: Trace) -> dict[str, Any]:

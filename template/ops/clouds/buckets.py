@@ -270,6 +270,14 @@ class OssBucketClient(BucketClient):
         """Copy an object of this bucket, with its metadata."""
         return self.call("PUT", key, headers={"x-oss-copy-source": f"/{self.name}/{signers.quote_key(source)}"})
 
+    def replace_headers(self, key: str, headers: Mapping[str, str]) -> Response:
+        """Replace all headers of an object, by a copy onto itself: OSS changes none in place."""
+        replacing = {
+            "x-oss-copy-source": f"/{self.name}/{signers.quote_key(key)}",
+            "x-oss-metadata-directive": "REPLACE",
+        }
+        return self.call("PUT", key, headers={**replacing, **headers})
+
     def upload(self, key: str, body: bytes, part_size: int, headers: Mapping[str, str]) -> None:
         """Store an object in parts of this size.
 

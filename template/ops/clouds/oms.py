@@ -1,7 +1,7 @@
 """Huawei's OMS: the state of a sync task, and migration task groups, which copy existing objects once.
 
 Source: support.huaweicloud.com/api-oms (ShowSyncTask, ListSyncTaskStatistic; CreateTaskGroup, ListTaskGroup,
-ShowTaskGroup, StopTaskGroup, StartTaskGroup, RetryTaskGroup, DeleteTaskGroup).
+ShowTaskGroup, StopTaskGroup, StartTaskGroup, RetryTaskGroup, UpdateTaskGroup, DeleteTaskGroup).
 
 All methods raise RefusedError, UnreachableError and UnreadableResponseError. A request that changes something is sent
 once: if its response is lost, the caller checks the result.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from ops.clouds.keys import Keys
 from ops.clouds.services import Service, listed
 from ops.clouds.wire import UnreadableResponseError, refused
 from ops.errors import UsageError
+from oss_oms_sync.answers.bandwidth import Window
 from oss_oms_sync.answers.task_group import OverwriteMode, TaskGroup
 from oss_oms_sync.answers.text import t
 
@@ -30,6 +32,7 @@ class Wanted(NamedTuple):
 
     `note`: the group's description. `overwrite`: also copy objects that exist in the destination, with their headers,
     whatever their contents. `restore`: also copy archived objects, after OMS has restored them in the source.
+    `bandwidth`: limits by the time of day; none if empty.
     """
 
     source: str
@@ -40,6 +43,7 @@ class Wanted(NamedTuple):
     note: str
     overwrite: bool
     restore: bool
+    bandwidth: Sequence[Window] = ()
 
 
 def group_note(mark: str, run: str) -> str:
@@ -82,6 +86,7 @@ class TaskGroups:
             "enable_restore": group.restore,
             "object_overwrite_mode": (OverwriteMode.ALWAYS if group.overwrite else OverwriteMode.CRC64).value,
             "consistency_check": "crc64",
+            **(_bandwidth_field(group.bandwidth) if group.bandwidth else {}),
         }
         return str(self._oms.call("POST", self._path, body=request, attempts=1)["group_id"])
 
@@ -115,6 +120,10 @@ class TaskGroups:
         request = {**key_fields(source, destination), "migrate_failed_object": only_failed}
         self._oms.call("PUT", f"{self._path}/{group}/retry", body=request, attempts=1)
 
+    def limit(self, group: str, windows: Sequence[Window]) -> None:
+        """Replace the limits of a group's bandwidth; without windows OMS copies at full speed."""
+        self._oms.call("PUT", f"{self._path}/{group}/update", body=_bandwidth_field(windows), attempts=1)
+
     def delete(self, group: str) -> None:
         """Delete a group that neither lists nor copies."""
         self._oms.call("DELETE", f"{self._path}/{group}", attempts=1)
@@ -125,6 +134,10 @@ def _parse_group(fields: dict[str, Any]) -> TaskGroup:
         return TaskGroup.of(fields)
     except ValueError:
         raise UnreadableResponseError from None
+
+
+def _bandwidth_field(windows: Sequence[Window]) -> dict[str, Any]:
+    return {"bandwidth_policy": [asdict(window) for window in windows]}
 
 
 def key_fields(source: Keys, destination: Keys) -> dict[str, Any]:

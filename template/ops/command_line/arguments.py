@@ -65,6 +65,9 @@ REASONS = (
 )
 
 
+_PROMETHEUS = option(
+    "--prometheus", t("also write metrics for node_exporter's textfile collector (*.prom)"), metavar="FILE", type=Path
+)
 _PREFIX = option("--prefix", t("only object keys with this prefix"), metavar="PREFIX", type=quantities.prefix)
 _DEEP = flag("--deep", t("read objects at the source that are not proven equal"))
 _OF_PASSES = (
@@ -88,12 +91,19 @@ COMMANDS = {
             option(
                 "--hours", t("how many hours OMS's statistics go back (24)"), type=quantities.whole(1, 744), metavar="N"
             ),
+            _PROMETHEUS,
             flag(
                 "--acknowledge",
                 t("mark all copy failures so far as resolved; in a closed project, only what came after the close"),
             ),
         ),
         page=True,
+    ),
+    "fleet": Command(
+        t("show the status of several projects, the worst first"),
+        (option("folders", t("folders of projects"), metavar="FOLDER", nargs="+", type=Path), _PROMETHEUS),
+        page=True,
+        asks=False,
     ),
     "story": Command(t("show one object's history"), (option("key", t("the object key, as it is"), metavar="KEY"),)),
     "replay": Command(
@@ -210,6 +220,12 @@ COMMANDS = {
             ),
             option("--sample", t("as in cutover (100)"), type=quantities.whole(0, 300), metavar="N", default=100),
             _price("--egress-price", Prices().egress, t("traffic out of OSS")),
+            option(
+                "--night-price",
+                t("dollars a gigabyte of traffic out of OSS from 0 to 8 o'clock (half in mainland China)"),
+                metavar="DOLLARS",
+                type=quantities.dollars,
+            ),
             _price("--obs-egress-price", Prices().obs_egress, t("traffic out of OBS")),
             _price("--oms-price", None, t("what OMS copies")),
         ),
@@ -261,6 +277,16 @@ COMMANDS = {
                 flag("--go-on", t("go on after a pause, with new keys")),
                 flag("--retry", t("try again what failed, with new keys")),
                 flag("--remove", t("end it, and leave what is copied")),
+                flag("--nights", t("copy at full speed from 0 to 8 o'clock in China, and at 1 MB/s by day")),
+                flag("--day-and-night", t("copy without a limit of the bandwidth again")),
+                option(
+                    "--bandwidth",
+                    t("limit the bandwidth in these hours, such as 08:00-19:59=5MB/s (repeat it for up to five)"),
+                    metavar="HOURS=SPEED",
+                    action="append",
+                    default=[],
+                    type=quantities.window,
+                ),
             ],
             flag("--overwrite", t("copy what is in OBS once more, too, such as for its headers")),
             flag("--restore", t("restore archived objects, too, which costs, without asking")),

@@ -20,6 +20,9 @@ from ops.cost import estimate
 from ops.cost.prices import Prices
 from ops.cutover import cutover, freeze, open_and_close
 from ops.errors import OpsError, ToolError, UntrustedError, UsageError
+from ops.fleet import metrics
+from ops.fleet.fleet import fleet
+from ops.fleet.overview import Member, StatusOverview
 from ops.functions import call, tool_output
 from ops.migrate.migration import migrate
 from ops.report import cost_table, cutover_result, jobs, passes, status
@@ -86,7 +89,7 @@ VIEWS = {
     ),
 }
 # Options that are not part of a payload, and options with which a pass is a single call.
-_SHARED_OPTIONS = {"command", "json", "lang", "html", "template", "in_full"}
+_SHARED_OPTIONS = {"command", "json", "lang", "html", "template", "in_full", "prometheus"}
 _SINGLE_CALL_OPTIONS = {"look", "dry_run", "limit", "again"}
 
 
@@ -117,7 +120,7 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
     session = Session(caller, Screen(clock), clock, options.lang)
     try:
         # Checked at the start, because a command may take an hour.
-        for file in filter(None, map(vars(options).get, ("html", "out", "report"))):
+        for file in filter(None, map(vars(options).get, ("html", "out", "report", "prometheus"))):
             check_writable(file)
         return _COMMANDS[options.command](session, options)
     except OpsError as error:
@@ -177,6 +180,18 @@ def _ask(session: Session, options: Namespace, job: str, kind: str) -> int:
     return _show(session, options, session.caller.ask(job, _payload(options)), kind)
 
 
+def _status(session: Session, options: Namespace) -> int:
+    """Call status, and write the metrics of the project, if requested: also without an answer."""
+    overview = None
+    try:
+        answer = session.caller.ask("status", _payload(options))
+        overview = tool_output.of(StatusOverview, answer)
+    finally:
+        if options.prometheus:
+            metrics.write(options.prometheus, [Member(FOLDER.name, FOLDER, overview)])
+    return _show(session, options, answer, "status")
+
+
 def _pass(session: Session, options: Namespace, job: str) -> int:
     payload = _payload(options)
     is_single_call = payload.keys() & _SINGLE_CALL_OPTIONS
@@ -212,7 +227,10 @@ def _open(session: Session, options: Namespace) -> int:
 
 
 def _cost(session: Session, options: Namespace) -> int:
-    prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price)
+    # A price of the user's own holds by night as well, unless there is a price of the night.
+    usual_night = Prices().night_egress if options.egress_price == Prices().egress else options.egress_price
+    night = usual_night if options.night_price is None else options.night_price
+    prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price, night)
     plan = estimate.Workload(options.objects, options.size, options.rate, options.lanes, options.sample, prices)
     costs = estimate.estimate(plan)
     session.show(options, cost_table.report(plan, costs, session.lang), costs.to_json(plan))
@@ -243,7 +261,8 @@ def _show_input(session: Session, options: Namespace) -> int:
 
 _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "doctor": partial(_ask, job="doctor", kind="doctor"),
-    "status": partial(_ask, job="status", kind="status"),
+    "status": _status,
+    "fleet": fleet,
     "story": partial(_ask, job="status", kind="story"),
     "replay": partial(_ask, job="replay", kind="replay"),
     "reconcile": partial(_pass, job="reconcile"),

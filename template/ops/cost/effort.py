@@ -40,7 +40,7 @@ _SAMPLED_FOLDERS = 200
 # OMS's part size.
 _OMS_PART_BYTES = 50_000_000
 # 500 Mbit/s.
-_OMS_BYTES_A_SECOND = 62_500_000
+OMS_BYTES_A_SECOND = 62_500_000
 # Requests of `ops.py migrate` to both clouds, and the interval of its requests for progress.
 _GROUP_REQUESTS, _GROUP_LOOK_SECONDS = 74, 10
 _PIECE_SECONDS = 120
@@ -146,12 +146,12 @@ def group_seconds(objects: int, size: int) -> float:
 
     OMS copies while it lists, no faster than an account's usual quota.
     """
-    return max(objects / LISTED_A_SECOND, size / _OMS_BYTES_A_SECOND)
+    return max(objects / LISTED_A_SECOND, size / OMS_BYTES_A_SECOND)
 
 
 def sent_seconds(objects: int, size: int) -> float:
     """Return the minimum duration if the project submits the objects, ten keys a call, while OMS copies."""
-    return max(backfill_seconds(objects), size / _OMS_BYTES_A_SECOND)
+    return max(backfill_seconds(objects), size / OMS_BYTES_A_SECOND)
 
 
 def group_requests(objects: int, size: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ops.cost import effort
+from ops.cost import effort, nights
 from ops.cost.effort import DAYS_A_MONTH, Effort
 from ops.cost.prices import GIGABYTE, Prices
 
@@ -46,13 +46,15 @@ class Expense(NamedTuple):
 class Estimate(NamedTuple):
     """The costs in order of time; minimum seconds and requests for the existing objects; the freeze's minutes.
 
-    `old_seconds` and `old_requests` are by the task group and by the project, without OMS's own requests;
-    `freeze_minutes` is by step; `deep_hours` is the duration of `deep`.
+    `ways`: copying the existing objects day and night, and by night. `old_seconds` and `old_requests` are by the task
+    group and by the project, without OMS's own requests; `freeze_minutes` is by step; `deep_hours` is the duration of
+    `deep`.
     """
 
     once: list[Expense]
     month: list[Expense]
     cutover: list[Expense]
+    ways: nights.Ways
     old_seconds: dict[str, float]
     old_requests: dict[str, int]
     freeze_minutes: dict[str, int]
@@ -63,7 +65,8 @@ class Estimate(NamedTuple):
         costs = {name: [expense._asdict() for expense in getattr(self, name)] for name in ("once", "month", "cutover")}
         asked = {**plan._asdict(), "prices": plan.prices._asdict()}
         times = {name: getattr(self, name) for name in ("old_seconds", "old_requests", "freeze_minutes", "deep_hours")}
-        return {"plan": asked, **costs, **times}
+        ways = {name: [copy._asdict() for copy in copies] for name, copies in self.ways._asdict().items()}
+        return {"plan": asked, **costs, **times, "ways": ways}
 
 
 def estimate(plan: Workload) -> Estimate:
@@ -75,13 +78,16 @@ def estimate(plan: Workload) -> Estimate:
         return Expense(name, needed.dollars(plan.prices), objects, size)
 
     new = plan.a_day * DAYS_A_MONTH
+    new_size = round(new * plan.object_bytes)
+    ways = nights.ways(plan.objects, plan.size, plan.prices)
     return Estimate(
         once=[
-            *copying(plan.prices, plan.objects, plan.size),
+            *copying(plan.prices, plan.objects, plan.size, ways.day_and_night[0].dollars),
             expense("backfill", effort.backfill(plan.objects, plan.lanes), plan.objects),
         ],
         month=[
-            *copying(plan.prices, new, round(new * plan.object_bytes)),
+            # The sync task copies an object when it is written, which is by day for most buckets.
+            *copying(plan.prices, new, new_size, new_size / GIGABYTE * plan.prices.egress),
             expense("events", effort.event().times(new), new),
             expense("reconciles", effort.reconcile_pass(plan.objects).times(_RECONCILES_A_MONTH), plan.objects),
             expense("compares", effort.compare_pass(plan.objects).times(_COMPARES_A_MONTH), plan.objects),
@@ -93,6 +99,7 @@ def estimate(plan: Workload) -> Estimate:
             expense("sample", effort.sample(drawn, sampled), drawn, sampled),
             expense("deep", effort.deep(plan.objects, plan.size, plan.lanes), plan.objects, plan.size),
         ],
+        ways=ways,
         old_seconds={
             "group": effort.group_seconds(plan.objects, plan.size),
             "sent": effort.sent_seconds(plan.objects, plan.size),
@@ -106,12 +113,11 @@ def estimate(plan: Workload) -> Estimate:
     )
 
 
-def copying(prices: Prices, objects: int, size: int) -> list[Expense]:
-    """Return the costs of OMS's reads and writes."""
-    gigabytes = size / GIGABYTE
+def copying(prices: Prices, objects: int, size: int, traffic: float) -> list[Expense]:
+    """Return the costs of OMS's reads and writes. `traffic`: the price of the traffic out of OSS, in dollars."""
     return [
-        Expense("egress", gigabytes * prices.egress, size=size),
-        Expense("oms", None if prices.oms is None else gigabytes * prices.oms, size=size),
+        Expense("egress", traffic, size=size),
+        Expense("oms", None if prices.oms is None else size / GIGABYTE * prices.oms, size=size),
         Expense("oms_requests", effort.oms_requests(objects, size).dollars(prices), objects),
     ]
 

@@ -20,7 +20,7 @@ DISK_GB = 0.5
 # A PUT or a LIST of OSS, at 0.01 yuan for 10,000. A GET costs no more, and a request to OBS as much.
 DOLLARS_A_REQUEST = 0.01 / 10_000 / YUAN_A_DOLLAR
 # Traffic out of OSS over the internet, in mainland China: 0.50 yuan a gigabyte from 8 to 24 o'clock, 0.25 from 0 to 8.
-OSS_EGRESS = 0.50 / YUAN_A_DOLLAR
+OSS_EGRESS, OSS_NIGHT_EGRESS = 0.50 / YUAN_A_DOLLAR, 0.25 / YUAN_A_DOLLAR
 # Traffic out of OBS over the internet: the listings that compare reads, and the objects of a sample.
 OBS_EGRESS = 0.50 / YUAN_A_DOLLAR
 
@@ -31,12 +31,19 @@ RESTORE = 0.06 / YUAN_A_DOLLAR
 class Prices(NamedTuple):
     """Prices by region and contract, in dollars a gigabyte: traffic out of OSS, traffic out of OBS, and OMS's copies.
 
-    OMS's price is None if it is unknown.
+    OMS's price is None if it is unknown. `night_egress`: traffic out of OSS from 0 to 8 o'clock.
     """
 
     egress: float = OSS_EGRESS
     obs_egress: float = OBS_EGRESS
     oms: float | None = None
+    night_egress: float = OSS_NIGHT_EGRESS
+
+    @classmethod
+    def of_region(cls, region: str) -> Prices:
+        """Return the prices of a region of Alibaba Cloud: only mainland China has a price of the night."""
+        is_mainland = region.startswith("cn-") and region != "cn-hongkong"
+        return cls() if is_mainland else cls(night_egress=cls().egress)
 
 
 def dollars_for_function(calls: float, seconds: float, cpu: float, megabytes: int) -> float:

@@ -11,12 +11,16 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
+from oss_oms_sync.answers.bandwidth import MIN_BANDWIDTH, Window
 from oss_oms_sync.answers.text import Text, t
 
 _THOUSANDS = {"": 0, "k": 1, "m": 2, "g": 3, "b": 3, "t": 4, "p": 5}
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "day": 86400}
 _DAY = 86400
 _MAX_NUMBER = 1e21
+# A time of the day; 24:00 is none for OMS.
+_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_MIN_SPEED, _MAX_SPEED = 1_000_000, 200_000_000
 
 
 def count(text: str) -> int:
@@ -25,8 +29,30 @@ def count(text: str) -> int:
 
 
 def size(text: str) -> int:
-    """Parse bytes: 500GB, 1.5 TB, 200TiB, with 1024 bytes a kilobyte, as both clouds bill. Raises ValueError."""
-    return round(_scaled(text, 1024, r"([kmgtp]i?b?|b)", t("a size with its unit, such as 200TB")))
+    """Parse bytes: 500GB, 1.5 TB, 200000000000000, in powers of 1000; 200TiB in powers of 1024. Raises ValueError."""
+    form = t("a size, such as 200TB")
+    if re.search("[kmgtp]i", text, re.IGNORECASE):
+        return round(_scaled(text, 1024, r"([kmgtp])ib?", form))
+    return round(_scaled(text, 1000, r"([kmgtp]?)b?", form))
+
+
+def window(text: str) -> Window:
+    """Parse a limit by the time of day: 08:00-19:59=5MB/s, with 1,000,000 bytes a megabyte. Raises ValueError.
+
+    1 MB/s becomes OMS's smallest limit, which is a little more.
+    """
+    form = t("a limit such as 08:00-19:59=5MB/s")
+    match = re.fullmatch(rf"({_CLOCK})-({_CLOCK})=(.+)/s", text.strip())
+    if not match:
+        raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=form))
+    start, end, speed = match.groups()
+    if start >= end:
+        problem = t("{text!r} runs over midnight: give two windows, and write 23:59 for the end of the day", text=text)
+        raise ValueError(problem)
+    bandwidth = round(_scaled(speed, 1000, "([kmg])b", form))
+    if not _MIN_SPEED <= bandwidth <= _MAX_SPEED:
+        raise ValueError(t("{text!r}: OMS takes limits from 1 to 200 MB/s", text=text))
+    return Window(start, end, max(bandwidth, MIN_BANDWIDTH))
 
 
 def a_day(text: str) -> int:
@@ -98,17 +124,7 @@ def _scaled(text: str, thousand: int, unit: str, form: Text) -> float:
     match = re.fullmatch(rf"(\d[\d,_]*(?:\.\d+)?)\s*{unit}", text.strip(), re.IGNORECASE)
     if not match:
         raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=form))
-    exponent = _THOUSANDS[match[2].lower().removesuffix("b" if thousand == 1024 else "").removesuffix("i")]
-    number = float(match[1].replace(",", "").replace("_", "")) * float(thousand**exponent)
+    number = float(match[1].replace(",", "").replace("_", "")) * float(thousand ** _THOUSANDS[match[2].lower()])
     if number > _MAX_NUMBER:
         raise OverflowError(text)
     return number
-
-
-def in_bytes(number: float) -> str:
-    """Format bytes as `size` reads them, in the largest unit with a digit before the point."""
-    for unit in ("B", "KB", "MB", "GB", "TB"):
-        if number < 1024:
-            return f"{number:.3g} {unit}" if number < 1000 else f"{number:,.0f} {unit}"
-        number /= 1024
-    return f"{number:,.1f} PB"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from ops.cost import effort, estimate
+from ops.cost import estimate, nights
 from ops.cost.prices import RESTORE, Prices
 from ops.intention import Intention
 from ops.report import cost_table, existing_objects
@@ -14,6 +14,7 @@ from ops.shell import COST, Typed, command
 from ops.show import lines
 from ops.terminal import Line, Marked, Whole
 from oss_oms_sync.answers import codec
+from oss_oms_sync.answers.bandwidth import Window, moved
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
 from oss_oms_sync.answers.step import Step
@@ -43,7 +44,7 @@ _NEXT = {
 }
 
 
-def plan(intention: Intention, comparison: CompareAnswer, own: str, language: str) -> Iterator[Line]:
+def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Prices, language: str) -> Iterator[Line]:
     """Yield the plan with its cost and duration, as far as a comparison shows them. `own`: the project's prefix."""
     yield t(
         "A task group of OMS copies what is in {source} now to {destination}, once; the sync task goes on beside it."
@@ -56,6 +57,8 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, language: st
     ).of(language)
     for prefix in filter(None, intention.prefixes):
         yield t("Only what begins with {prefix}", prefix=prefix).of(language)
+    if intention.bandwidth:
+        yield existing_objects.bandwidth(intention.bandwidth).of(language)
     for text in (
         t(
             "Two permanent access keys go to OMS for it, of the users that setup made. They are deleted once it is"
@@ -95,11 +98,14 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, language: st
     objects, size = (
         sum(count[index] for folder in (*whole, *partial) for count in folders[folder]) for index in (0, 1)
     )
-    size_text, time = _MAX_SIZE if partial else _SIZE, effort.group_seconds(objects, size)
+    size_text, ways = _MAX_SIZE if partial else _SIZE, nights.ways(objects, size, prices)
+    # The limits of a user's own count as they are, in China's time.
+    wanted = nights.copy(objects, size, prices, intention.bandwidth or ())
     yield from lines.draw(
         cost_table.copying(
-            estimate.copying(Prices(), objects, size),
-            size_text.filled(began=comparison.started, objects=objects, size=size, time=time).of(language),
+            estimate.copying(prices, objects, size, wanted.dollars),
+            ways,
+            size_text.filled(began=comparison.started, objects=objects, size=size, time=wanted.seconds).of(language),
             language,
         )
     )
@@ -138,17 +144,42 @@ def how_far(group: TaskGroup, left: float | None = None) -> Text:
     return text if left is None else t("{how_far}; about {left:time} to go (an estimate)", how_far=text, left=left)
 
 
-def state_lines(group: TaskGroup, keys: Sequence[str], language: str, left: float | None = None) -> Iterator[Line]:
-    """Yield the state of a group. `keys`: the access keys that it still has."""
+def state_lines(
+    group: TaskGroup, keys: Sequence[str], language: str, left: float | None = None, zone: Text | None = None
+) -> Iterator[Line]:
+    """Yield the state of a group.
+
+    `keys`: the access keys that it still has; `zone`: the time zone of its limits, as far as it is known.
+    """
     yield Marked("", group.title.of(language), existing_objects.tone(group))
     if group.total:
         yield f"  {how_far(group, left).of(language)}"
+    if group.bandwidth:
+        yield f"  {existing_objects.bandwidth(group.bandwidth).of(language)}"
+    if zone:
+        yield f"  {zone.of(language)}"
     for text in existing_objects.failures(group):
         yield f"  {text.of(language)}"
     if keys and group.state not in MOVING:
         yield f"  {t('Access keys that are kept for it: {keys}', keys=keys).of(language)}"
     yield f"-> {_step_purpose(group).of(language)}"
     yield Whole(f"   {command(group.step)}")
+
+
+def zone(windows: Sequence[Window], hours: int | None) -> Text:
+    """Describe the time zone of the limits. `hours`: how late they take effect; None if that is unknown."""
+    if hours is None:
+        return t("The time zone of the limits is unknown until OMS has copied under them for a day.")
+    if not hours:
+        return t("The limits follow China's time, by the bytes copied in the last day.")
+    limits = [f"{window.start}-{window.end}={window.max_bandwidth // 1000}KB/s" for window in moved(windows, -hours)]
+    return t(
+        "The limits seem to take effect {hours:hour|hours} {later}, by the bytes copied in the last day. Move them:"
+        " {command}",
+        hours=abs(hours),
+        later=t("late") if hours > 0 else t("early"),
+        command=Typed("migrate", bandwidth=limits),
+    )
 
 
 def _step_purpose(group: TaskGroup) -> Text:

@@ -16,18 +16,19 @@ from ops import project
 from ops.accounts.both_clouds import NEEDED, Alibaba, Holder, Huawei, project_mark
 from ops.accounts.needs import Grants
 from ops.clouds.keys import Keys
-from ops.clouds.oms import Wanted, group_note
+from ops.clouds.oms import Wanted
 from ops.clouds.wire import UnreachableError, UnreadableResponseError
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions, delete_keys, keys_of
 from ops.migrate import messages
+from ops.migrate.own_group import OwnGroup
 from ops.migrate.own_keys import OwnKeys
 from ops.migrate.preparation import GROUP, YES, check_open, check_same, confirm, prepare
+from ops.migrate.windows import hours_late, requested
 from ops.report import existing_objects
 from ops.session import Session, T
 from ops.shell import Typed
 from ops.terminal import Line, Whole
-from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
@@ -69,17 +70,21 @@ class ProjectMigration:
         self._intentions = Intentions(alibaba.log, variables["SYNC_URL"], variables["functionName"])
         self._holders: tuple[Holder, Holder] = (alibaba.reader, self._huawei.writer)
         self._own = OwnKeys(session, self._intentions, self._holders)
+        self._group = OwnGroup(session, self._intentions, self._groups, project_mark(variables))
 
     def begin(self) -> int:
         """Begin a migration, or continue an interrupted migration; follow it to its end."""
-        intention = self._intentions.read()
+        intention, windows = self._intentions.read(), requested(self._options)
         if intention is None:
             intention = prepare(self._session, self._variables, self._options, self._holders)
             if not self._intentions.begin(intention):
                 raise UsageError(t("Somebody else has just begun one"), messages.SHOW_PROGRESS)
         else:
             check_same(intention, self._variables, self._options)
-        return self._follow(intention, self._find_group(intention) or self._create(intention))
+            if windows is not None:
+                self._intentions.note_bandwidth(intention, windows)
+        group = self._group.find(intention) or self._create(intention)
+        return self._follow(intention, self._group.limit(intention, group))
 
     def look(self) -> int:
         """Print the state of the migration."""
@@ -87,15 +92,21 @@ class ProjectMigration:
         if intention is None:
             self._say([messages.NO_MIGRATION])
             return 0
-        group = self._find_group(intention)
+        group = self._group.find(intention)
         if group is None:
             self._say([messages.NOT_BEGUN, messages.CONTINUE])
             return _NOT_YET
-        self._show(
-            group,
-            messages.state_lines(group, self._keys(intention), self._session.lang, self._remaining_seconds(group)),
-        )
+        keys, left = self._keys(intention), self._remaining_seconds(group)
+        self._show(group, messages.state_lines(group, keys, self._session.lang, left, self._zone(group)))
         return _exit_code(group)
+
+    def _zone(self, group: TaskGroup) -> Text | None:
+        """Describe the time zone of the group's limits; None without limits."""
+        if not group.bandwidth:
+            return None
+        progress = self._intentions.progress()
+        is_of_limits = progress and (progress.group, progress.windows) == (group.id, group.bandwidth)
+        return messages.zone(group.bandwidth, hours_late(progress) if progress and is_of_limits else None)
 
     def pause(self) -> int:
         """Stop the migration from starting further work, and wait until the current work has ended."""
@@ -142,8 +153,8 @@ class ProjectMigration:
             raise UsageError(messages.ENDED, messages.SHOW_PROGRESS)
         self._session.hint = t("The migration is not ended yet: {command}", command=messages.REMOVE)
         # OMS lists a group until it is deleted, so its list is complete.
-        groups = self._all_of(intention)
-        how = "resent" if len(groups) == 1 and self._with_replay(groups[0]).resent else "removed"
+        groups = self._group.all(intention)
+        how = "resent" if len(groups) == 1 and self._group.with_replay(groups[0]).resent else "removed"
         self._delete_groups(intention, groups, how)
         self._end(intention, how)
         self._say([t("Ended. What was copied stays; its task group and its access keys are gone.")])
@@ -168,7 +179,7 @@ class ProjectMigration:
         )
         self._own.take_over(intention)
         # The group may have been made by an earlier command.
-        if task_group := self._find_group(intention):
+        if task_group := self._group.find(intention):
             self._own.release(intention)
             return task_group
         try:
@@ -177,7 +188,12 @@ class ProjectMigration:
             check_open(self._session)
             buckets = (intention.source, region, intention.destination, self._variables["destinationRegion"])
             request = Wanted(
-                *buckets, intention.prefixes, self._note(intention), intention.overwrite, intention.restore
+                *buckets,
+                intention.prefixes,
+                self._group.note(intention),
+                intention.overwrite,
+                intention.restore,
+                intention.bandwidth or (),
             )
             intention.group = self._hand_over(
                 intention, lambda: self._adopt(intention) or self._groups.create(request, source, destination)
@@ -186,22 +202,22 @@ class ProjectMigration:
             self._own.check(intention)
             if self._adopt(intention):
                 self._own.release(intention)
-                return self._read_group(intention)
+                return self._group.read(intention)
             if not isinstance(error, (UnreachableError, UnreadableResponseError)):
                 self._end(intention, "refused")
             raise
         if not self._intentions.latest(intention):
             # No record names this group: the next migration is in progress already.
-            self._delete_groups(intention, self._all_of(intention), "removed")
+            self._delete_groups(intention, self._group.all(intention), "removed")
             delete_keys(keys_of(intention, self._holders))
             raise UsageError(messages.ENDED, messages.SHOW_PROGRESS)
         self._own.release(intention)
         self._session.hint = None
-        return self._read_group(intention)
+        return self._group.read(intention)
 
     def _adopt(self, intention: Intention) -> str:
         """Return OMS's id of a started group, also of another command with its keys; empty if there is none."""
-        task_group = self._find_group(intention)
+        task_group = self._group.find(intention)
         if task_group:
             self._own.name_others(intention)
         return task_group.id if task_group else ""
@@ -230,16 +246,16 @@ class ProjectMigration:
     def _restart(self, intention: Intention, group: TaskGroup, call: Callable[[Keys, Keys], None]) -> int:
         self._session.hint = messages.SHOW_PROGRESS
         self._own.take_over(intention)
-        if self._read_group(intention).state is group.state:
+        if self._group.read(intention).state is group.state:
             source, destination, _ = self._new_keys(intention)
             try:
                 self._hand_over(intention, lambda: call(source, destination))
             except UnreachableError:
-                if self._read_group(intention).state is group.state:
+                if self._group.read(intention).state is group.state:
                     raise
         self._own.release(intention)
         self._session.hint = None
-        return self._follow(intention, self._read_group(intention))
+        return self._follow(intention, self._group.limit(intention, self._group.read(intention), is_restarted=True))
 
     def _follow(self, intention: Intention, group: TaskGroup) -> int:
         """Print the progress until the group rests, and then the next step."""
@@ -267,7 +283,7 @@ class ProjectMigration:
             session.progress(messages.how_far(group, left))
             session.clock.sleep(seconds)
             seconds = min(2 * seconds, _LOOK_SECONDS)
-            group = self._read_group(intention, group.id)
+            group = self._group.read(intention, group.id)
         return group
 
     def _await_replay(self, intention: Intention, group: TaskGroup) -> TaskGroup:
@@ -280,7 +296,7 @@ class ProjectMigration:
         while group.can_be_resent and not group.resent and clock.monotonic() < until:
             session.progress(t("{failed:object|objects} failed; replay takes them over", failed=group.failed))
             clock.sleep(_REPLAY_LOOK_SECONDS)
-            group = self._read_group(intention, group.id)
+            group = self._group.read(intention, group.id)
         return group
 
     def _remaining_seconds(self, group: TaskGroup) -> float | None:
@@ -300,55 +316,12 @@ class ProjectMigration:
                 t("No migration of the old objects is on its way"),
                 t("Begin one: {command}", command=Typed("migrate")),
             )
-        group = self._find_group(intention)
+        group = self._group.find(intention)
         if group is None:
             raise UsageError(messages.NOT_BEGUN, messages.CONTINUE)
         if states and group.state not in states:
             raise UsageError(t("It cannot be done now: {how}", how=group.title), messages.SHOW_PROGRESS)
         return intention, group
-
-    def _find_group(self, intention: Intention) -> TaskGroup | None:
-        """Return the group; None if there is none yet. Raises UsageError if it is gone, or if there are several."""
-        if not intention.group:
-            mine = self._all_of(intention)
-            if len(mine) > 1:
-                raise UsageError(
-                    t(
-                        "OMS has several task groups of this migration: {groups}",
-                        groups=[task_group.id for task_group in mine],
-                    ),
-                    messages.END,
-                )
-            if not mine:
-                return None
-            intention.group = mine[0].id
-            self._intentions.note_group(intention, intention.group)
-        return self._read_group(intention)
-
-    def _with_replay(self, group: TaskGroup) -> TaskGroup:
-        """Return the group as status reports it, if replay may have its failed objects; otherwise the group itself."""
-        if not group.can_be_resent:
-            return group
-        try:
-            task_group = self._session.ask(StatusAnswer, "status", {}).old_objects
-        except OpsError:
-            return group
-        return task_group if task_group and task_group.id == group.id else group
-
-    def _read_group(self, intention: Intention, group: str = "") -> TaskGroup:
-        if task_group := self._groups.show(group or intention.group):
-            return self._with_replay(task_group)
-        if not self._intentions.latest(intention):
-            raise UsageError(messages.ENDED, messages.SHOW_PROGRESS)
-        raise UsageError(
-            t("OMS has no task group {group} any more: somebody has deleted it", group=intention.group), messages.END
-        )
-
-    def _all_of(self, intention: Intention) -> list[TaskGroup]:
-        return [task_group for task_group in self._groups.all() if task_group.note == self._note(intention)]
-
-    def _note(self, intention: Intention) -> str:
-        return group_note(project_mark(self._variables), intention.run)
 
     def _keys(self, intention: Intention) -> list[str]:
         """Return the access keys of the migration."""

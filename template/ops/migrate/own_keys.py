@@ -52,10 +52,14 @@ class OwnKeys:
             self.check(intention)
 
     def check(self, intention: Intention) -> None:
-        """Raise TakenOverError unless this command still makes the keys."""
+        """Raise TakenOverError unless this command still makes the keys.
+
+        Any command may change the limits of the bandwidth, so the next write keeps the stored limits.
+        """
         current = self._intentions.latest(intention)
         if current is None or current.maker != self._command:
             raise TakenOverError(_TAKEN_OVER if current else messages.ENDED, messages.SHOW_PROGRESS)
+        intention.bandwidth = current.bandwidth
 
     def checked(self, intention: Intention, call: Callable[[], T]) -> Callable[[], T]:
         """Return a `call` that raises TakenOverError once another command makes the keys."""

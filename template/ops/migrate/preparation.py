@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from ops.accounts.both_clouds import Holder
 from ops.accounts.needs import Standing
 from ops.clock import timestamp
-from ops.cost.prices import RESTORE
+from ops.cost.prices import RESTORE, Prices
 from ops.cutover.cutover import check_set_up
 from ops.cutover.open_and_close import opening_step
 from ops.errors import UsageError
 from ops.functions import tool_output
 from ops.intention import Intention, all_keys
-from ops.migrate import messages
+from ops.migrate import messages, windows
 from ops.session import Session
 from ops.shell import Typed
 from oss_oms_sync.answers.job_answers import LookAnswer
@@ -43,10 +43,12 @@ def prepare(session: Session, variables: Mapping[str, str], options: Namespace, 
         _prefixes(options.prefix, variables.get("objectPrefix", "")),
         kept=[],
         overwrite=options.overwrite,
+        bandwidth=windows.requested(options),
     )
     comparison = tool_output.of_compare(session.caller.ask("compare", {"look": True}))
     intention.found_without = messages.digest_if_nothing_extra(comparison)
-    for line in messages.plan(intention, comparison, variables.get("objectPrefix", ""), session.lang):
+    prices = Prices.of_region(variables["region"])
+    for line in messages.plan(intention, comparison, variables.get("objectPrefix", ""), prices, session.lang):
         session.screen.say(line)
     confirm(session, options, t("Type {word} to begin:", word=YES))
     intention.restore = _agrees_to_restore(session, options, holders[0].name)

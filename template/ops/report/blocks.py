@@ -60,7 +60,14 @@ class Track(NamedTuple):
     percent: str | None = None
 
 
-Phrase: TypeAlias = "str | Span | Time | Rounded | Bar | Track | Sequence[Phrase] | None"
+class Link(NamedTuple):
+    """A text that a page links to a file beside it."""
+
+    file: str
+    shown: str
+
+
+Phrase: TypeAlias = "str | Span | Link | Time | Rounded | Bar | Track | Sequence[Phrase] | None"
 
 
 class Figure(NamedTuple):

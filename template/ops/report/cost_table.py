@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ops.cost.estimate import Estimate, Expense, Workload, total_dollars
-from ops.cost.quantities import in_bytes
+from ops.cost.nights import Copy, Ways
 from ops.report.blocks import Blocks, Column, Hero, Paragraph, Phrase, Report, Table
 from ops.report.words import CUTOVER_STEPS, Words
 from ops.shell import Typed
@@ -30,11 +32,12 @@ _OPTIONAL = "deep"
 
 def report(plan: Workload, estimate: Estimate, language: str) -> Report:
     """Return the costs and the freeze."""
-    say, size = Words(language), in_bytes(plan.size)
+    say = Words(language)
     asked = say(
-        "{objects:object|objects} of {size}, {a_day} new ones a day, {lanes:lane|lanes}; list prices in US dollars",
+        "{objects:object|objects} of {size:size}, {a_day} new objects a day, {lanes:lane|lanes}; list prices in US"
+        " dollars",
         objects=plan.objects,
-        size=size,
+        size=plan.size,
         a_day=plan.a_day,
         lanes=plan.lanes,
     )
@@ -58,6 +61,7 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
                 sent=estimate.old_requests["sent"],
             )
         ),
+        *_ways(estimate.ways, say),
         _costs(t("A month: what is written every day"), estimate.month, say),
         _costs(t("Cutover day"), estimate.cutover, say),
         Table(
@@ -79,9 +83,48 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
     return Report(Hero("", "", asked, None), language, blocks)
 
 
-def copying(items: list[Expense], about: str, language: str) -> Report:
+def copying(items: list[Expense], ways: Ways, about: str, language: str) -> Report:
     """Return the cost of copying something once."""
-    return Report(Hero("", "", about, None), language, [_costs(_ONCE, items, Words(language))])
+    say = Words(language)
+    return Report(Hero("", "", about, None), language, [_costs(_ONCE, items, say), *_ways(ways, say)])
+
+
+def _ways(ways: Ways, say: Words) -> Blocks:
+    """Return the durations and the prices of the ways to copy; nothing where traffic costs the same by night."""
+    if not ways.nights:
+        return []
+    rows = [
+        (say("day and night"), ways.day_and_night),
+        (say("by night: {command}", command=Typed("migrate", nights=True)), ways.nights),
+        (say("by night, if OMS reads the hours in UTC"), ways.in_utc),
+    ]
+    return [
+        Table(
+            [Column(say("existing objects")), Column(say("at least"), "n"), Column(say("traffic, dollars"), "n")],
+            [(title, _time_range(copies, say), _price_range(copies, say)) for title, copies in rows],
+            caption=say("Copying day and night, or by night"),
+        ),
+        Paragraph(
+            say(
+                "Traffic out of OSS costs half from 0 to 8 o'clock in China. OMS documents neither the time zone of its"
+                " limits nor whether each task of a large group has the limit for itself: {command} measures the time"
+                " zone within a day. The sync task has no limit.",
+                command=Typed("migrate", look=True),
+            )
+        ),
+    ]
+
+
+def _time_range(copies: Sequence[Copy], say: Words) -> str:
+    least, most = min(copy.seconds for copy in copies), max(copy.seconds for copy in copies)
+    if len(copies) == 1:
+        return say("{most:time}", most=most)
+    return say("{least:time} to {most:time}", least=least, most=most)
+
+
+def _price_range(copies: Sequence[Copy], say: Words) -> str:
+    least, most = (f"{choose(copy.dollars for copy in copies):,.2f}" for choose in (min, max))
+    return most if len(copies) == 1 else say("{least} to {most}", least=least, most=most)
 
 
 def _costs(title: Text, items: list[Expense], say: Words) -> Table:
@@ -97,5 +140,5 @@ def _costs(title: Text, items: list[Expense], say: Words) -> Table:
 
 def _row(expense: Expense, say: Words) -> tuple[Phrase, ...]:
     objects = say("{number:object|objects}", number=round(expense.objects)) if expense.objects else None
-    amount = say(", ").join(filter(None, (objects, in_bytes(expense.size) if expense.size else None)))
+    amount = say(", ").join(filter(None, (objects, say("{n:size}", n=round(expense.size)) if expense.size else None)))
     return say(_ITEMS[expense.name]), amount, say("not known") if expense.dollars is None else f"{expense.dollars:,.2f}"

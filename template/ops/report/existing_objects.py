@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ops.report.blocks import Blocks, CommandBlock, FactList, Paragraph, Span
 from ops.report.words import MIGRATION_UNKNOWN, Words
 from ops.shell import Typed, command
+from oss_oms_sync.answers.bandwidth import Window
 from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.task_group import LOOK, MAX_RESENT, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
@@ -51,6 +52,17 @@ def how_far(group: TaskGroup) -> Text:
         size=group.copied_size,
         whole=group.size,
         speed=group.speed,
+    )
+
+
+def bandwidth(windows: Sequence[Window]) -> Text:
+    """Describe the limits of a group's bandwidth."""
+    return t(
+        "Limits of the bandwidth: {limits}; no limit else",
+        limits=[
+            t("{start} to {end} {speed:size}/s", start=window.start, end=window.end, speed=window.max_bandwidth)
+            for window in windows
+        ],
     )
 
 
@@ -105,6 +117,7 @@ def under_way(answer: StatusAnswer, say: Words) -> Blocks:
     return [
         Paragraph(say(group.title), tone(group)),
         *(Paragraph(say(text)) for text in (how_far(group), *failures(group))),
+        Paragraph(say(bandwidth(group.bandwidth))) if group.bandwidth else None,
         facts,
         CommandBlock(command(group.step_of_others)),
     ]

@@ -20,6 +20,7 @@ from ops.report.blocks import (
     FindingBlock,
     Heading,
     Items,
+    Link,
     Paragraph,
     Phrase,
     Picture,
@@ -165,6 +166,8 @@ def _flat(phrase: Phrase | Cell) -> str:
             return ""
         case Span(_, content) | Cell(content):
             return _flat(content)
+        case Link(_, shown):
+            return shown
         case Rounded(_, exact):
             return _flat(exact)
         case Time(written, _, age):

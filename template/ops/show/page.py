@@ -21,6 +21,7 @@ from ops.report.blocks import (
     Heading,
     Hero,
     Items,
+    Link,
     Paragraph,
     Phrase,
     Picture,
@@ -136,6 +137,8 @@ def _phrase(phrase: Phrase | Cell) -> Markup:
             return join((phrase,))
         case Span():
             return _span(phrase)
+        case Link(file, shown):
+            return element("a", shown, href=file)
         case Rounded(shown, _):
             return join((shown,))
         case Time(written, shown, age):

@@ -1,4 +1,4 @@
-"""What the vendors' clients share."""
+"""Fixtures of the vendors' clients."""
 
 import alibabacloud_oss_v2 as oss
 import pytest
@@ -9,25 +9,25 @@ from support.names import esdk_client
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch):
-    """Some heed this machine's proxy, which has no business on loopback."""
+    """Keep clients from this machine's proxy."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture
 def dara_refused():
-    """The status and the code with which Alibaba Cloud refuses what a client asks that is made with Dara."""
+    """Return the status and the code of Alibaba Cloud's error to a client made with Dara."""
 
-    def told(call):
+    def refusal(call):
         with pytest.raises(DaraException) as caught:
             call()
         return caught.value.status_code, caught.value.code
 
-    return told
+    return refusal
 
 
 @pytest.fixture
 def v2(box):
-    """alibabacloud-oss-v2, which asks once."""
+    """alibabacloud-oss-v2, without retries."""
     config = oss.config.load_default()
     config.credentials_provider = oss.credentials.StaticCredentialsProvider(*box.user_credentials)
     config.region, config.endpoint, config.use_path_style = box.region, box.oss.endpoint, True
@@ -37,6 +37,6 @@ def v2(box):
 
 @pytest.fixture
 def obs(box, monkeypatch):
-    """esdk-obs-python, which asks once."""
+    """esdk-obs-python, without retries."""
     with esdk_client(box, monkeypatch) as made:
         yield made

@@ -17,18 +17,18 @@ from support.machine import lack
 
 SCRIPT = Path(__file__).parent / "ali_oss.js"
 TIMEOUT = 60
-# Its HTTP library tidies a path up before it sends it, so what it signed is not what it asked for.
+# Its HTTP library normalizes a path after the signature.
 TIDIED = "../..//./x"
 
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    """Node.js, which finds the SDK."""
-    found = shutil.which("node")
-    missing = "Node.js is" if found is None else "" if _has_sdk(found) else "the npm package ali-oss is"
+    """Node.js with the SDK."""
+    path = shutil.which("node")
+    missing = "Node.js is" if path is None else "" if _has_sdk(path) else "the npm package ali-oss is"
     if missing:
         lack(f"{missing} missing: `make setup` installs what npm can")
-    return str(found)
+    return str(path)
 
 
 def _has_sdk(node: str) -> bool:
@@ -40,14 +40,14 @@ def _has_sdk(node: str) -> bool:
 
 @pytest.fixture
 def play(box: Sandbox, node: str) -> Callable[..., Any]:
-    """Play a scenario of the script; what it returned, or {"name", "code", "status", "message"} of what it raised."""
+    """Play a scenario of the script; return its result, or {"name", "code", "status", "message"} of its error."""
 
     def run(scenario: str, keys: list[str] | None = None) -> Any:
         key_id, secret = box.user_credentials
-        given = {"scenario": scenario, "endpoint": box.oss.endpoint, "region": box.region, "id": key_id}
+        order = {"scenario": scenario, "endpoint": box.oss.endpoint, "region": box.region, "id": key_id}
         done = subprocess.run(
             [node, str(SCRIPT)],
-            input=json.dumps({**given, "secret": secret, "keys": keys}),
+            input=json.dumps({**order, "secret": secret, "keys": keys}),
             capture_output=True,
             text=True,
             timeout=TIMEOUT,
@@ -63,17 +63,17 @@ def play(box: Sandbox, node: str) -> Callable[..., Any]:
 def test_hostile_keys_are_stored_and_listed(box, play):
     keys = [key for key in HOSTILE if key != TIDIED]
 
-    seen = play("hostile_keys", keys)
+    result = play("hostile_keys", keys)
 
-    assert seen["contents"] == {key: key for key in keys}
-    assert seen["list"] == seen["listV2"] == list(box.oss.objects("photos")) == sorted(keys)
+    assert result["contents"] == {key: key for key in keys}
+    assert result["list"] == result["listV2"] == list(box.oss.objects("photos")) == sorted(keys)
 
 
 def test_a_large_object_is_uploaded_in_parts(play):
-    seen = play("multipart")
+    result = play("multipart")
 
-    assert (seen["equal"], seen["meta"]) == (True, {"author": "me"})
-    assert all(etag.endswith('-4"') for etag in seen["etags"])
+    assert (result["equal"], result["meta"]) == (True, {"author": "me"})
+    assert all(etag.endswith('-4"') for etag in result["etags"])
 
 
 def test_a_precondition_that_does_not_hold_is_named(play):
@@ -91,8 +91,8 @@ def test_an_existing_object_can_be_protected(box, play):
 
 
 KEPT = [{"a": "1", "a-b": "2"}, "text/plain", "no-cache"]
-# What each scenario comes to.
-SEEN = {
+# The result of each scenario.
+RESULTS = {
     "deletes": {"deleted": ["a", "b&<c>", "d e", "照片", "never was"], "status": 204, "left": []},
     "folders": [[["a"], ["b/"]], [["c"], None], [["a", "c"], ["b/"]]],
     "ranges_and_conditions": {"part": [206, "ell", "bytes 1-3/5"], "same": 304, "found": "hello"},
@@ -115,11 +115,11 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("scenario", SEEN)
-def test_what_it_does_comes_to_what_its_users_expect(play, scenario):
-    assert play(scenario) == SEEN[scenario]
+@pytest.mark.parametrize("scenario", RESULTS)
+def test_a_scenario_has_the_expected_result(play, scenario):
+    assert play(scenario) == RESULTS[scenario]
 
 
 @pytest.mark.parametrize("scenario", REFUSED)
-def test_what_is_wrong_is_refused_by_its_code(play, scenario):
+def test_a_wrong_request_is_refused_by_its_code(play, scenario):
     assert play(scenario)["code"] == REFUSED[scenario]

@@ -1,6 +1,7 @@
 """A judge from outside: alibabacloud-oss-v2, the vendor's newer SDK, against the sandbox."""
 
 import io
+import json
 import os
 
 import alibabacloud_oss_v2 as oss
@@ -10,7 +11,7 @@ from support.law import HOSTILE
 
 PART = 100 * 1024
 LARGE = os.urandom(3 * PART + 17)
-# Its HTTP library tidies a path up before it sends it, so what it signed is not what it asked for.
+# Its HTTP library normalizes a path after the signature.
 TIDIED = "../..//./x"
 SENDABLE = [key for key in HOSTILE if key != TIDIED]
 
@@ -24,14 +25,14 @@ def get(v2, key, **details):
 
 
 def refusal(call):
-    """The error that OSS answered with."""
+    """Return the error that OSS answers."""
     with pytest.raises(oss.exceptions.OperationError) as refused:
         call()
     return refused.value.unwrap()
 
 
 def listings(v2, limit, **details):
-    """The pages of the bucket, by each version of the call."""
+    """Yield the pages of the bucket for each version of the call."""
     for paginator, request in (
         (v2.list_objects_paginator, oss.ListObjectsRequest),
         (v2.list_objects_v2_paginator, oss.ListObjectsV2Request),
@@ -56,7 +57,7 @@ def test_hostile_keys_are_stored_listed_and_deleted(box, v2):
     assert not box.oss.objects("photos")
 
 
-def test_a_path_that_was_tidied_up_after_it_was_signed_is_refused(box, v2):
+def test_a_path_that_was_normalized_after_its_signature_is_refused(box, v2):
     assert refusal(lambda: put(v2, TIDIED)).code == "SignatureDoesNotMatch"
     assert not box.oss.objects("photos")
 
@@ -100,14 +101,35 @@ def test_metadata_comes_back_is_copied_and_replaced(v2):
     v2.copy_object(oss.CopyObjectRequest(key="kept", **source))
     v2.copy_object(oss.CopyObjectRequest(key="replaced", metadata_directive="REPLACE", metadata={"c": "3"}, **source))
 
-    def told(key):
+    def properties(key):
         head = v2.head_object(oss.HeadObjectRequest(bucket="photos", key=key))
         return head.metadata, head.content_type, head.cache_control, head.etag
 
-    *kept, etag = told("a")
+    *kept, etag = properties("a")
     assert kept == [{"a": "1", "a-b": "2"}, "text/plain", "no-cache"]
-    assert told("kept") == (*kept, etag)
-    assert told("replaced") == ({"c": "3"}, "application/octet-stream", None, etag)
+    assert properties("kept") == (*kept, etag)
+    assert properties("replaced") == ({"c": "3"}, "application/octet-stream", None, etag)
+
+
+@pytest.mark.parametrize("event", ["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta", ""])
+def test_new_headers_by_a_copy_onto_itself_send_the_chosen_event(box, v2, event):
+    put(v2, "a", content_type="text/plain", cache_control="no-cache")
+    payloads, names = [], ["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta"]
+    box.oss.add_trigger("all", "photos", [f"oss:{name}" for name in names], "", "", payloads.append)
+    box.oss.header_event = event
+
+    def copy(key):
+        source = {"bucket": "photos", "source_bucket": "photos", "source_key": "a"}
+        v2.copy_object(
+            oss.CopyObjectRequest(key=key, metadata_directive="REPLACE", cache_control="max-age=61", **source)
+        )
+        return [json.loads(payload)["events"][0]["eventName"] for payload in payloads]
+
+    assert copy("a") == [event] * bool(event)
+    head = v2.head_object(oss.HeadObjectRequest(bucket="photos", key="a"))
+    assert (head.cache_control, head.content_type) == ("max-age=61", "application/octet-stream")
+    # A copy to another key has its own event.
+    assert copy("b")[-1] == "ObjectCreated:CopyObject"
 
 
 def test_an_object_is_appended(v2):
@@ -119,7 +141,7 @@ def test_an_object_is_appended(v2):
     assert refusal(lambda: append(0, b"x")).code == "PositionNotEqualToLength"
 
 
-def test_existing_objects_are_found_and_can_be_protected(box, v2):
+def test_existing_objects_are_reported_and_can_be_protected(box, v2):
     put(v2, "a", forbid_overwrite=True)
 
     assert [v2.is_object_exist("photos", key) for key in "ab"] == [True, False]
@@ -143,7 +165,7 @@ def test_buckets_are_listed_described_and_versioned(v2):
     assert put(v2, "a").version_id == get(v2, "a").version_id
 
 
-def test_what_the_sandbox_cannot_do_is_refused(v2):
+def test_an_unsupported_feature_is_refused(v2):
     put(v2, "a")
     version = oss.DeleteObject(key="a", version_id="null")
     for call in (
@@ -172,19 +194,19 @@ def test_versions_are_listed_and_deleted_by_their_ids(box, v2):
 
     delete()
     pages = list(v2.list_object_versions_paginator(limit=2).iter_page(oss.ListObjectVersionsRequest(bucket="photos")))
-    [marker] = [one for page in pages for one in page.delete_marker or []]
-    versions = [one for page in pages for one in page.version or []]
+    [marker] = [version for page in pages for version in page.delete_marker or []]
+    versions = [version for page in pages for version in page.version or []]
     assert (marker.key, marker.is_latest) == ("a b", True)
     assert [(version.key, version.size) for version in versions] == [("a b", 1), ("a b", 1)]
     # WHEN the delete marker goes THEN the object is there again
     delete(marker.version_id)
     assert get(v2, "a b").body.read() == b"2"
-    for one in versions:
-        delete(one.version_id)
+    for version in versions:
+        delete(version.version_id)
     assert not v2.list_object_versions(oss.ListObjectVersionsRequest(bucket="photos")).version
 
 
-def test_a_rule_of_retention_is_told_and_keeps_objects(box, v2):
+def test_a_retention_rule_is_reported_and_keeps_objects(box, v2):
     put(v2, "a")
     asked, delete = oss.GetBucketWormRequest(bucket="photos"), oss.DeleteObjectRequest(bucket="photos", key="a")
     assert refusal(lambda: v2.get_bucket_worm(asked)).status_code == 404
@@ -193,11 +215,13 @@ def test_a_rule_of_retention_is_told_and_keeps_objects(box, v2):
     assert refusal(lambda: v2.delete_object(delete)).code == "FileImmutable"
 
 
-def test_uploads_under_way_are_listed_by_prefix(v2):
-    begun = {
+def test_unfinished_uploads_are_listed_by_prefix(v2):
+    upload_ids = {
         key: v2.initiate_multipart_upload(oss.InitiateMultipartUploadRequest(bucket="photos", key=key)).upload_id
         for key in ("b", "a b", "a/é")
     }
     request = oss.ListMultipartUploadsRequest(bucket="photos", prefix="a", encoding_type="url")
-    found = v2.list_multipart_uploads(request)
-    assert [(upload.key, upload.upload_id) for upload in found.uploads] == [(key, begun[key]) for key in ("a b", "a/é")]
+    listed = v2.list_multipart_uploads(request)
+    assert [(upload.key, upload.upload_id) for upload in listed.uploads] == [
+        (key, upload_ids[key]) for key in ("a b", "a/é")
+    ]

@@ -25,17 +25,17 @@ def client_of(box, key, secret, token=None):
 
 @pytest.fixture
 def ask(box):
-    """Calls an action as the administrator, with parameters as the SDK calls them."""
+    """Call an action as the administrator, with the parameters of the SDK."""
     client = client_of(box, *box.user_credentials)
 
-    def call(action, **given):
+    def call(action, **parameters):
         request = getattr(models, "".join(part.title() for part in action.split("_")) + "Request")
-        return getattr(client, f"{action}_with_options")(request(**given), PATIENCE).body
+        return getattr(client, f"{action}_with_options")(request(**parameters), PATIENCE).body
 
     return call
 
 
-def test_a_role_has_a_life(ask, dara_refused):
+def test_a_role_is_created_changed_and_deleted(ask, dara_refused):
     wanted = {
         "role_name": "sync-function",
         "assume_role_policy_document": json.dumps(TRUST),
@@ -48,15 +48,15 @@ def test_a_role_has_a_life(ask, dara_refused):
 
     other = {**TRUST, "Statement": [{**TRUST["Statement"][0], "Principal": {"Service": ["oss.aliyuncs.com"]}}]}
     ask("update_role", role_name="sync-function", new_assume_role_policy_document=json.dumps(other))
-    found = ask("get_role", role_name="sync-function").role
-    told = json.loads(found.assume_role_policy_document), found.description, found.max_session_duration
-    assert told == (other, "oss-oms-sync:sync +&=山", 3600)
+    role = ask("get_role", role_name="sync-function").role
+    properties = json.loads(role.assume_role_policy_document), role.description, role.max_session_duration
+    assert properties == (other, "oss-oms-sync:sync +&=山", 3600)
 
     ask("delete_role", role_name="sync-function")
     assert dara_refused(lambda: ask("get_role", role_name="sync-function")) == (404, "EntityNotExist.Role")
 
 
-def test_a_policy_has_versions_of_which_the_oldest_makes_room(ask, dara_refused):
+def test_the_oldest_version_of_a_policy_makes_room(ask, dara_refused):
     ask("create_policy", policy_name="sync", policy_document=json.dumps(DOCUMENT), description="oss-oms-sync:sync")
     version = {"policy_name": "sync", "policy_document": json.dumps(DOCUMENT), "set_as_default": True}
     for _ in range(4):
@@ -71,16 +71,16 @@ def test_a_policy_has_versions_of_which_the_oldest_makes_room(ask, dara_refused)
         *((f"v{number}", False) for number in (2, 3, 4, 5)),
         ("v6", True),
     ]
-    found = ask("get_policy", **named)
-    assert json.loads(found.default_policy_version.policy_document) == DOCUMENT
-    assert (found.policy.default_version, found.policy.attachment_count) == ("v6", 0)
+    answer = ask("get_policy", **named)
+    assert json.loads(answer.default_policy_version.policy_document) == DOCUMENT
+    assert (answer.policy.default_version, answer.policy.attachment_count) == ("v6", 0)
     assert dara_refused(lambda: ask("delete_policy", policy_name="sync")) == (409, "DeleteConflict.Policy.Version")
     ask("delete_policy", policy_name="sync", cascading_delete=True)
     assert dara_refused(lambda: ask("get_policy", **named)) == (404, "EntityNotExist.Policy")
 
 
 @pytest.mark.parametrize("kind", ["role", "user"])
-def test_a_policy_is_attached_and_names_whom_it_is_for(ask, dara_refused, kind):
+def test_a_policy_is_attached_and_names_its_holders(ask, dara_refused, kind):
     holder = {f"{kind}_name": "holder"}
     ask(f"create_{kind}", **holder, **({"assume_role_policy_document": json.dumps(TRUST)} if kind == "role" else {}))
     ask("create_policy", policy_name="sync", policy_document=json.dumps(DOCUMENT))
@@ -90,11 +90,11 @@ def test_a_policy_is_attached_and_names_whom_it_is_for(ask, dara_refused, kind):
 
     again = dara_refused(lambda: ask(f"attach_policy_to_{kind}", **both))
     assert again == (409, f"EntityAlreadyExists.{kind.title()}.Policy")
-    held = ask(f"list_policies_for_{kind}", **holder).policies.policy
-    assert [(one.policy_name, one.policy_type) for one in held] == [("sync", "Custom")]
+    policies = ask(f"list_policies_for_{kind}", **holder).policies.policy
+    assert [(policy.policy_name, policy.policy_type) for policy in policies] == [("sync", "Custom")]
     entities = ask("list_entities_for_policy", policy_name="sync", policy_type="Custom")
-    assert [one.role_name for one in entities.roles.role] == (["holder"] if kind == "role" else [])
-    assert [one.user_name for one in entities.users.user] == (["holder"] if kind == "user" else [])
+    assert [role.role_name for role in entities.roles.role] == (["holder"] if kind == "role" else [])
+    assert [user.user_name for user in entities.users.user] == (["holder"] if kind == "user" else [])
     assert dara_refused(lambda: ask("delete_policy", policy_name="sync"))[1] == f"DeleteConflict.Policy.{kind.title()}"
     assert dara_refused(lambda: ask(f"delete_{kind}", **holder))[1] == f"DeleteConflict.{kind.title()}.Policy"
 
@@ -104,27 +104,27 @@ def test_a_policy_is_attached_and_names_whom_it_is_for(ask, dara_refused, kind):
     ask(f"delete_{kind}", **holder)
 
 
-def test_a_user_has_two_keys_which_may_rest(box, ask, dara_refused):
+def test_a_user_has_two_keys_that_can_be_inactive(box, ask, dara_refused):
     ask("create_user", user_name="oms.reader", display_name="for OMS", comments="oss-oms-sync:sync")
     first, second = (ask("create_access_key", user_name="oms.reader").access_key for _ in range(2))
     assert dara_refused(lambda: ask("create_access_key", user_name="oms.reader"))[1] == "LimitExceeded.User.AccessKey"
 
-    def asked_by_them():
-        theirs = client_of(box, first.access_key_id, first.access_key_secret)
-        return theirs.get_user_with_options(models.GetUserRequest(user_name="oms.reader"), PATIENCE)
+    def get_user_by_first_key():
+        client = client_of(box, first.access_key_id, first.access_key_secret)
+        return client.get_user_with_options(models.GetUserRequest(user_name="oms.reader"), PATIENCE)
 
-    assert dara_refused(asked_by_them) == (403, "NoPermission")
+    assert dara_refused(get_user_by_first_key) == (403, "NoPermission")
     ask("update_access_key", user_name="oms.reader", user_access_key_id=first.access_key_id, status="Inactive")
-    assert dara_refused(asked_by_them) == (404, "InvalidAccessKeyId.NotFound")
+    assert dara_refused(get_user_by_first_key) == (404, "InvalidAccessKeyId.NotFound")
 
     listed = ask("list_access_keys", user_name="oms.reader").access_keys.access_key
-    assert [(one.access_key_id, one.status) for one in listed] == [
+    assert [(key.access_key_id, key.status) for key in listed] == [
         (first.access_key_id, "Inactive"),
         (second.access_key_id, "Active"),
     ]
     assert dara_refused(lambda: ask("delete_user", user_name="oms.reader"))[1] == "DeleteConflict.User.AccessKey"
-    for one in (first, second):
-        ask("delete_access_key", user_name="oms.reader", user_access_key_id=one.access_key_id)
+    for key in (first, second):
+        ask("delete_access_key", user_name="oms.reader", user_access_key_id=key.access_key_id)
     ask("delete_user", user_name="oms.reader")
     assert dara_refused(lambda: ask("get_user", user_name="oms.reader")) == (404, "EntityNotExist.User")
 
@@ -137,7 +137,7 @@ def test_a_user_has_two_keys_which_may_rest(box, ask, dara_refused):
         (None, "root", "Account", "root"),
     ],
 )
-def test_anybody_may_ask_whose_a_key_is(box, token, holder, kind, arn):
+def test_get_caller_identity_needs_no_right(box, token, holder, kind, arn):
     box.ram.add_credentials("LTAIKEY", "secret", token, holder=holder)
     params = Params(
         action="GetCallerIdentity",
@@ -150,6 +150,6 @@ def test_anybody_may_ask_whose_a_key_is(box, token, holder, kind, arn):
         req_body_type="formData",
         body_type="json",
     )
-    told = client_of(box, "LTAIKEY", "secret", token).call_api(params, OpenApiRequest(), PATIENCE)["body"]
-    assert (told["AccountId"], told["IdentityType"]) == ("1000000000000001", kind)
-    assert told["Arn"] == f"acs:ram::1000000000000001:{arn}"
+    identity = client_of(box, "LTAIKEY", "secret", token).call_api(params, OpenApiRequest(), PATIENCE)["body"]
+    assert (identity["AccountId"], identity["IdentityType"]) == ("1000000000000001", kind)
+    assert identity["Arn"] == f"acs:ram::1000000000000001:{arn}"

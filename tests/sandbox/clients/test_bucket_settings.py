@@ -1,4 +1,4 @@
-"""The vendors' own clients set what a bucket does, and are told so; where nothing is set, as the clouds tell it."""
+"""The vendors' own clients put and get settings of buckets, also of buckets without settings."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def rule():
     return oss2.models.LifecycleRule("a", "logs/", expiration=oss2.models.LifecycleExpiration(days=3))
 
 
-# By the setting: how oss2 puts it, and what it is told then.
+# For each setting: oss2's call that puts it, its call that gets it, and the result.
 OSS2 = {
     "lifecycle": (
         lambda bucket: bucket.put_bucket_lifecycle(oss2.models.BucketLifecycle([rule()])),
-        lambda bucket: [(one.prefix, one.expiration.days) for one in bucket.get_bucket_lifecycle().rules],
+        lambda bucket: [(rule.prefix, rule.expiration.days) for rule in bucket.get_bucket_lifecycle().rules],
         [("logs/", 3)],
     ),
     "cors": (
         lambda bucket: bucket.put_bucket_cors(
             oss2.models.BucketCors([oss2.models.CorsRule(allowed_origins=["*"], allowed_methods=["GET"])])
         ),
-        lambda bucket: [one.allowed_origins for one in bucket.get_bucket_cors().rules],
+        lambda bucket: [rule.allowed_origins for rule in bucket.get_bucket_cors().rules],
         [["*"]],
     ),
     "policy": (
@@ -82,7 +82,7 @@ OSS2 = {
         ("public-read", "public-read"),
     ),
 }
-# What it is told where nothing was put: what the clouds answer with 404, or what they answer without.
+# The result without a setting: a 404 with its code, or an empty value.
 NOTHING_IN_OSS = {
     "lifecycle": (404, "NoSuchLifecycle"),
     "cors": (404, "NoSuchCORSConfiguration"),
@@ -103,23 +103,23 @@ def tagging_rules():
 
 
 @pytest.mark.parametrize("name", OSS2)
-def test_oss2_sets_it_and_is_told_so(box, refused, name):
+def test_oss2_puts_and_gets_a_setting(box, refused, name):
     bucket, nothing = box.bucket(HERE), NOTHING_IN_OSS[name]
-    put, told, expected = OSS2[name]
-    before = refused(lambda: told(bucket)) if isinstance(nothing, tuple) and nothing[0] == 404 else told(bucket)
+    put, get, expected = OSS2[name]
+    before = refused(lambda: get(bucket)) if isinstance(nothing, tuple) and nothing[0] == 404 else get(bucket)
     assert (before or "") == (nothing or "")
     put(bucket)
-    assert told(bucket) == expected
+    assert get(bucket) == expected
 
 
-def test_domains_are_told_by_oss(box, v2, refused):
+def test_domains_are_listed_by_oss(box, v2, refused):
     assert refused(box.bucket(HERE).list_bucket_cname) == (404, "NoSuchCname")
     box.oss.buckets[HERE].domains.append("img.example.com")
     listed = *box.bucket(HERE).list_bucket_cname().cname, *v2.list_cname(oss.ListCnameRequest(bucket=HERE)).cnames
-    assert [one.domain for one in listed] == ["img.example.com"] * 2
+    assert [entry.domain for entry in listed] == ["img.example.com"] * 2
 
 
-def test_what_one_client_sets_the_other_reads(box, v2):
+def test_a_client_reads_settings_of_another_client(box, v2):
     days = oss.LifecycleRuleExpiration(days=3)
     rules = oss.LifecycleConfiguration([oss.LifecycleRule(id="a", prefix="logs/", status="Enabled", expiration=days)])
     v2.put_bucket_lifecycle(oss.PutBucketLifecycleRequest(bucket=HERE, lifecycle_configuration=rules))
@@ -137,7 +137,7 @@ def test_what_one_client_sets_the_other_reads(box, v2):
         ({"cors": "", "policy": ""}, b"{}", "NotImplemented"),
     ],
 )
-def test_what_is_no_setting_is_refused_by_oss(box, oss_requests, params, body, code):
+def test_a_wrong_setting_is_refused_by_oss(box, oss_requests, params, body, code):
     answer = oss_requests.send("PUT", "", body, params=params)
     assert f"<Code>{code}</Code>" in answer.text
     assert not box.oss.buckets[HERE].documents
@@ -148,13 +148,13 @@ ESDK = {
     "lifecycle": (
         lambda client: client.setBucketLifecycle(THERE, Lifecycle([Rule("a", "logs/", "Enabled", Expiration(days=3))])),
         lambda client: client.getBucketLifecycle(THERE),
-        lambda body: [(one.prefix, one.expiration.days) for one in body.lifecycleConfig.rule] == [("logs/", 3)],
+        lambda body: [(rule.prefix, rule.expiration.days) for rule in body.lifecycleConfig.rule] == [("logs/", 3)],
         "NoSuchLifecycleConfiguration",
     ),
     "cors": (
         lambda client: client.setBucketCors(THERE, [CorsRule("a", ["GET"], ["*"])]),
         lambda client: client.getBucketCors(THERE),
-        lambda body: [one.allowedOrigin for one in body] == [["*"]],
+        lambda body: [rule.allowedOrigin for rule in body] == [["*"]],
         "NoSuchCORSConfiguration",
     ),
     "policy": (
@@ -172,7 +172,7 @@ ESDK = {
     "tags": (
         lambda client: client.setBucketTagging(THERE, TagInfo([Tag("team", "a")])),
         lambda client: client.getBucketTagging(THERE),
-        lambda body: [(one.key, one.value) for one in body.tagSet] == [("team", "a")],
+        lambda body: [(tag.key, tag.value) for tag in body.tagSet] == [("team", "a")],
         "NoSuchTagSet",
     ),
     "encryption": (
@@ -203,7 +203,7 @@ ESDK = {
 
 
 @pytest.mark.parametrize("name", ESDK)
-def test_esdk_sets_it_and_is_told_so(obs, name):
+def test_esdk_puts_and_gets_a_setting(obs, name):
     put, get, is_set, code = ESDK[name]
     before = get(obs)
     assert (before.status, before.errorCode) == ((404, code) if code else (200, None))
@@ -218,7 +218,7 @@ def test_an_encrypted_bucket_of_obs_encrypts(box, obs):
 
 
 @pytest.mark.parametrize("body", ["<Tagging>", "<CORSConfiguration/>"])
-def test_what_is_no_setting_is_refused_by_obs(box, obs, body):
+def test_a_wrong_setting_is_refused_by_obs(box, obs, body):
     answer = obs._make_put_request(THERE, pathArgs={"tagging": None}, entity=body)
     assert (answer.status, answer.errorCode) == (400, "MalformedXML")
     assert not box.obs.bucket(THERE).documents

@@ -1,4 +1,4 @@
-"""The vendor's own client (esdk-obs-python) judges the simulated OBS: as users call it, by the bucket's host name."""
+"""The vendor's own client (esdk-obs-python) judges the simulated OBS at the bucket's host name."""
 
 import hashlib
 import re
@@ -18,7 +18,7 @@ BUCKET = "photos-obs"
 
 @pytest.fixture
 def make_client(box, monkeypatch):
-    """A client with these credentials, closed at the end."""
+    """Make clients with these credentials, closed at the end."""
     lead_huawei_here(monkeypatch)
     server = f"http://obs.cn-north-4.myhuaweicloud.com:{urlsplit(box.obs.endpoint).port}"
     with ExitStack() as opened:
@@ -38,7 +38,7 @@ def client(box, make_client):
 
 
 def pages(client, **details):
-    """All pages of a listing, as the vendor's documents loop over them."""
+    """Yield all pages of a listing, as the vendor's documents loop over them."""
     marker, is_truncated = None, True
     while is_truncated:
         answer = client.listObjects(BUCKET, marker=marker, **details)
@@ -52,24 +52,24 @@ def test_the_client_signs_by_the_scheme_that_the_sandbox_checks(box, client):
     assert dict(box.obs.requests[-1].headers)["authorization"].startswith("OBS ")
 
 
-def test_a_thousand_keys_come_in_a_page_and_all_pages_hold_every_key_once(box, client):
+def test_pages_of_a_thousand_keys_hold_every_key_once(box, client):
     keys = [f"{number:05}" for number in range(2001)]
     box.obs.fill(BUCKET, reversed(keys))
 
-    found = [[one.key for one in page] for page in pages(client)]
+    listed = [[entry.key for entry in page] for page in pages(client)]
 
-    assert [len(page) for page in found] == [1000, 1000, 1]
-    assert [key for page in found for key in page] == keys
+    assert [len(page) for page in listed] == [1000, 1000, 1]
+    assert [key for page in listed for key in page] == keys
 
 
 @pytest.mark.parametrize("page_size", [1, 3, 1000])
-def test_hostile_keys_are_listed_in_byte_order_and_read(box, client, page_size):
+def test_hostile_keys_are_listed_in_byte_order(box, client, page_size):
     for key in HOSTILE:
         box.obs.put(BUCKET, key, key.encode())
 
-    found = [one.key for page in pages(client, max_keys=page_size, encoding_type="url") for one in page]
+    listed = [entry.key for page in pages(client, max_keys=page_size, encoding_type="url") for entry in page]
 
-    assert found == sorted(HOSTILE, key=str.encode)
+    assert listed == sorted(HOSTILE, key=str.encode)
 
 
 @pytest.mark.parametrize("key", ["/leading", "a//b", "a/./b", "..", *HOSTILE], ids=ascii)
@@ -82,7 +82,7 @@ def test_an_object_of_a_hostile_key_is_read(box, client, key):
     assert client.getObjectMetadata(BUCKET, key).status == 200
 
 
-def test_an_entry_and_the_metadata_tell_what_an_object_is(box, client):
+def test_an_entry_and_the_metadata_describe_an_object(box, client):
     box.obs.bucket(BUCKET).put("a", b"hello", headers={"content-type": "text/plain", "x-obs-meta-note": "x-1"})
 
     [entry] = client.listObjects(BUCKET).body.contents
@@ -98,14 +98,14 @@ def test_an_entry_and_the_metadata_tell_what_an_object_is(box, client):
 def test_prefixes_and_common_prefixes_are_listed(box, client):
     box.obs.fill(BUCKET, ["a/1", "a/2", "b", "c/d/e"])
 
-    def found(**details):
+    def listed(**details):
         body = client.listObjects(BUCKET, **details).body
         return [content.key for content in body.contents], [commonPrefix.prefix for commonPrefix in body.commonPrefixs]
 
-    assert found(prefix="a/") == (["a/1", "a/2"], [])
-    assert found(delimiter="/") == (["b"], ["a/", "c/"])
-    assert found(delimiter="/", marker="a/") == (["b"], ["c/"])
-    assert found(prefix="c/", delimiter="/") == ([], ["c/d/"])
+    assert listed(prefix="a/") == (["a/1", "a/2"], [])
+    assert listed(delimiter="/") == (["b"], ["a/", "c/"])
+    assert listed(delimiter="/", marker="a/") == (["b"], ["c/"])
+    assert listed(prefix="c/", delimiter="/") == ([], ["c/d/"])
 
 
 @pytest.mark.parametrize(
@@ -126,20 +126,23 @@ def test_a_range_is_read_up_to_the_end_and_refused_behind_it(box, client, wanted
     assert (answer.status, answer.errorCode, getattr(answer.body, "buffer", None)) == expected
 
 
-def test_refusals_are_told_by_their_code(box, client, make_client):
-    def told(answer):
+def test_errors_have_the_codes_of_obs(box, client, make_client):
+    def refusal(answer):
         return answer.status, answer.errorCode
 
-    assert told(client.listObjects("nowhere")) == (404, "NoSuchBucket")
-    assert told(client.getObject(BUCKET, "a")) == (404, "NoSuchKey")
+    assert refusal(client.listObjects("nowhere")) == (404, "NoSuchBucket")
+    assert refusal(client.getObject(BUCKET, "a")) == (404, "NoSuchKey")
     assert client.getObjectMetadata(BUCKET, "a").status == 404
-    assert told(make_client(box.huawei_credentials[0], "wrong").listObjects(BUCKET)) == (403, "SignatureDoesNotMatch")
-    assert told(make_client("NOBODY", "x").listObjects(BUCKET)) == (403, "InvalidAccessKeyId")
+    assert refusal(make_client(box.huawei_credentials[0], "wrong").listObjects(BUCKET)) == (
+        403,
+        "SignatureDoesNotMatch",
+    )
+    assert refusal(make_client("NOBODY", "x").listObjects(BUCKET)) == (403, "InvalidAccessKeyId")
     box.obs.deny("obs:bucket:ListBucket")
-    assert told(client.listObjects(BUCKET)) == (403, "AccessDenied")
+    assert refusal(client.listObjects(BUCKET)) == (403, "AccessDenied")
 
 
-def test_what_the_sandbox_cannot_do_is_refused(box, client, http):
+def test_an_unsupported_feature_is_refused(box, client, http):
     box.obs.put(BUCKET, "a", b"hello")
     conditions = [{"if_match": "x"}, {"if_none_match": "x"}, {"if_modified_since": "x"}, {"if_unmodified_since": "x"}]
     for answer in (
@@ -155,7 +158,7 @@ def test_what_the_sandbox_cannot_do_is_refused(box, client, http):
         client.getObjectMetadata(BUCKET, "a", origin="x", extensionHeaders={"x-obs-never-heard-of": "x"}),
     ):
         assert (answer.status, answer.errorCode or "ServiceNotImplemented") == (501, "ServiceNotImplemented")
-    # Of a change of headers: other ways to replace them, and what the page of that call does not name.
+    # Other forms of a change of headers, and headers that the page of that call does not name.
     for headers, more in (
         (SetObjectMetadataHeader(removeUnset=True, contentType="x/y"), {}),
         (SetObjectMetadataHeader(storageClass="WARM"), {}),
@@ -167,14 +170,14 @@ def test_what_the_sandbox_cannot_do_is_refused(box, client, http):
 
 
 def headers_of(client, key):
-    """What OBS tells of an object: its time and ETag, and its headers."""
-    found = client.getObjectMetadata(BUCKET, key)
-    return (found.body.lastModified, found.body.etag), dict(found.header)
+    """Return an object's time and ETag, and its headers."""
+    metadata = client.getObjectMetadata(BUCKET, key)
+    return (metadata.body.lastModified, metadata.body.etag), dict(metadata.header)
 
 
 @pytest.mark.parametrize("moves", [False, True])
 @pytest.mark.parametrize("has_versions", [False, True])
-def test_headers_change_in_place_and_those_that_are_not_named_stay(box, client, moves, has_versions):
+def test_named_headers_change_in_place_and_others_stay(box, client, moves, has_versions):
     bucket = box.obs.bucket(BUCKET)
     bucket.headers_move_time, bucket.has_versions = moves, has_versions
     bucket.put(
@@ -187,8 +190,8 @@ def test_headers_change_in_place_and_those_that_are_not_named_stay(box, client, 
     assert client.setObjectMetadata(BUCKET, "a b", {"new": "2"}, changed).status == 200
 
     (time_after, etag_after), after = headers_of(client, "a b")
-    told = {name: after.get(name) for name in ("content-type", "cache-control", "old", "new")}
-    assert told == {"content-type": "text/html", "cache-control": "no-cache", "old": None, "new": "2"}
+    values = {name: after.get(name) for name in ("content-type", "cache-control", "old", "new")}
+    assert values == {"content-type": "text/html", "cache-control": "no-cache", "old": None, "new": "2"}
     assert (etag_after == etag, time_after != time) == (True, moves)
     assert client.setObjectMetadata(BUCKET, "gone", headers=changed).errorCode == "NoSuchKey"
     box.obs.deny("obs:object:ModifyObjectMetaData")
@@ -196,14 +199,14 @@ def test_headers_change_in_place_and_those_that_are_not_named_stay(box, client, 
 
 
 def signed(client, key, expires, **headers):
-    """A change of headers by a URL that expires in so many seconds."""
+    """Return URL and headers of a change of headers; the URL expires in so many seconds."""
     sent = {"x-obs-metadata-directive": "REPLACE_NEW", **headers}
     made = client.createSignedUrl("PUT", BUCKET, key, "metadata", expires, sent)
     return made.signedUrl, made.actualSignedRequestHeaders
 
 
 @pytest.mark.parametrize("credentials", [None, ("TEMPORARY", "secret", "token+/=")])
-def test_a_url_is_honoured_for_a_change_of_headers_until_it_expires(box, make_client, http, credentials):
+def test_a_signed_url_changes_headers_until_it_expires(box, make_client, http, credentials):
     if credentials:
         box.obs.add_credentials(*credentials)
     client = make_client(*(credentials or box.huawei_credentials))
@@ -216,7 +219,7 @@ def test_a_url_is_honoured_for_a_change_of_headers_until_it_expires(box, make_cl
         answer = http.put(url, headers={**headers, **more})
         return answer.status_code, ElementTree.fromstring(answer.content).findtext("Code")
 
-    # For another header, another object, another moment, another key, or beside another signature it is refused.
+    # It is refused for another header, object, expiry or key, or beside another signature.
     assert refusal(url, **{"Content-Type": "text/plain"}) == (403, "SignatureDoesNotMatch")
     assert refusal(url.replace("%20", "")) == (403, "SignatureDoesNotMatch")
     assert refusal(re.sub(r"Expires=(\d+)", r"Expires=9\1", url)) == (403, "SignatureDoesNotMatch")
@@ -252,18 +255,18 @@ def test_versions_are_listed_and_deleted_by_their_ids(box, client):
     for body in (b"1", b"2"):
         box.obs.put(BUCKET, "a b", body)
     assert client.deleteObject(BUCKET, "a b").body.deleteMarker
-    found = client.listVersions(BUCKET, Versions(max_keys=2)).body
-    assert [(marker.key, marker.isLatest) for marker in found.markers] == [("a b", True)]
-    assert [(version.key, version.size, version.isLatest) for version in found.versions] == [("a b", 1, False)]
-    assert found.head.isTruncated
-    rest = Versions(key_marker=found.head.nextKeyMarker, version_id_marker=found.head.nextVersionIdMarker)
-    found.versions += client.listVersions(BUCKET, rest).body.versions
-    for one in [*found.markers, *found.versions]:
-        assert client.deleteObject(BUCKET, one.key, versionId=one.versionId).status == 204
+    listed = client.listVersions(BUCKET, Versions(max_keys=2)).body
+    assert [(marker.key, marker.isLatest) for marker in listed.markers] == [("a b", True)]
+    assert [(version.key, version.size, version.isLatest) for version in listed.versions] == [("a b", 1, False)]
+    assert listed.head.isTruncated
+    following = Versions(key_marker=listed.head.nextKeyMarker, version_id_marker=listed.head.nextVersionIdMarker)
+    listed.versions += client.listVersions(BUCKET, following).body.versions
+    for version in [*listed.markers, *listed.versions]:
+        assert client.deleteObject(BUCKET, version.key, versionId=version.versionId).status == 204
     assert not client.listVersions(BUCKET).body.versions
 
 
-def test_a_rule_of_retention_is_told_and_keeps_objects(box, client):
+def test_a_retention_rule_is_reported_and_keeps_objects(box, client):
     box.obs.put(BUCKET, "a", b"hello")
     assert client.getBucketObjectLock(BUCKET).status == 404
     box.obs.bucket(BUCKET).retains = True

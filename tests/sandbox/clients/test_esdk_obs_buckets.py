@@ -1,4 +1,4 @@
-"""The vendor's own client (esdk-obs-python) creates buckets in the simulated OBS, and asks what they are."""
+"""The vendor's own client (esdk-obs-python) creates buckets in the simulated OBS, and reads their properties."""
 
 import pytest
 from obs import CreateBucketHeader
@@ -9,11 +9,11 @@ def create(obs, name, location="cn-north-4", **header):
     return answer.status, answer.errorCode
 
 
-def test_a_bucket_is_created_and_tells_what_it_is(box, obs):
+def test_a_bucket_is_created_in_its_class_and_location(box, obs):
     assert obs.headBucket("new").status == 404
     assert create(obs, "new", storageClass="WARM") == (200, None)
-    told = obs.getBucketMetadata("new").body
-    assert (told.storageClass, told.location, told.obsVersion) == ("WARM", "cn-north-4", "3.0")
+    metadata = obs.getBucketMetadata("new").body
+    assert (metadata.storageClass, metadata.location, metadata.obsVersion) == ("WARM", "cn-north-4", "3.0")
     assert obs.getBucketLocation("new").body.location == "cn-north-4"
     assert obs.getBucketEncryption("new").errorCode == "NoSuchEncryptionConfiguration"
     box.obs.bucket("new").encrypted = True
@@ -31,24 +31,24 @@ def test_a_bucket_is_created_and_tells_what_it_is(box, obs):
         ("theirs", "cn-north-4", {}, "BucketAlreadyExists"),
     ],
 )
-def test_what_obs_does_not_take_is_refused(box, obs, name, location, header, code):
+def test_a_wrong_bucket_is_refused(box, obs, name, location, header, code):
     box.obs.create_bucket("theirs", owner="another")
     before = list(box.obs._buckets)
     assert create(obs, name, location, **header)[1] == code
     assert list(box.obs._buckets) == before
 
 
-def test_a_class_that_is_none_is_refused(box, obs):
+def test_an_unknown_class_is_refused(box, obs):
     answer = obs.createBucket("new", location="cn-north-4", extensionHeaders={"x-obs-storage-class": "HOT"})
     assert (answer.status, answer.errorCode, box.obs.has("new")) == (400, "InvalidArgument", False)
 
 
-def test_a_bucket_of_somebody_else_is_denied(box, obs):
+def test_a_bucket_of_another_owner_is_denied(box, obs):
     box.obs.create_bucket("theirs", owner="another")
     assert obs.headBucket("theirs").status == 403
 
 
-def test_a_new_bucket_is_not_seen_at_once_and_the_hundredth_is_the_last(box, obs):
+def test_a_new_bucket_shows_up_late_and_the_hundredth_is_the_last(box, obs):
     box.obs.stale_for = 1
     create(obs, "new")
     assert obs.headBucket("new").status == 404

@@ -31,7 +31,7 @@ def show(box, client):
     return client.show_sync_task(ShowSyncTaskRequest(box.task_id, query_time=int(box.oms.now() * 1000)))
 
 
-def test_ten_keys_are_taken_and_copied(box, client):
+def test_ten_keys_are_accepted_and_copied(box, client):
     keys = [f"photos/{number} 山.jpg" for number in range(10)]
     for key in keys:
         box.oss.put(box.source_bucket, key, b"data")
@@ -43,7 +43,7 @@ def test_ten_keys_are_taken_and_copied(box, client):
 
 
 @pytest.mark.parametrize("key", HOSTILE, ids=ascii)
-def test_a_hostile_key_arrives_as_it_was(box, client, key):
+def test_a_hostile_key_arrives_unchanged(box, client, key):
     submit(box, client, [quote(key, safe="")])
 
     assert box.oms.accepted == {key: 1}
@@ -59,7 +59,7 @@ def test_a_wrong_secret_key_is_refused(box, oms_sdk):
     assert catch_refusal(lambda: show(box, oms_sdk("wrong"))) == (401, "APIGW.0301")
 
 
-def test_the_task_says_what_it_is_and_how_many_objects_it_took(box, client):
+def test_the_task_describes_itself_and_counts_objects(box, client):
     box.oss.put(box.source_bucket, "a", b"hello")
     submit(box, client, ["a", "missing", "missing2"])
     submit(box, client, ["a"])
@@ -147,7 +147,7 @@ def test_only_a_stopped_task_is_deleted(box, client):
         ("delete", "delete_sync_task", DeleteSyncTaskRequest(Sandbox.task_id)),
     ],
 )
-def test_what_is_not_allowed_is_refused(box, client, action, call, request_):
+def test_a_call_without_its_right_is_refused(box, client, action, call, request_):
     box.oms.deny(f"oms:synctask:{action}")
 
     assert catch_refusal(lambda: getattr(client, call)(request_)) == (403, "APIGW.0302")

@@ -15,7 +15,7 @@ def test_hostile_keys_are_stored_listed_and_deleted(box, photos):
         photos.put_object(key, key.encode())
 
     for iterator in (oss2.ObjectIterator(photos, max_keys=4), oss2.ObjectIteratorV2(photos, max_keys=4)):
-        assert [found.key for found in iterator] == sorted(HOSTILE)
+        assert [entry.key for entry in iterator] == sorted(HOSTILE)
     assert all(photos.get_object(key).read() == key.encode() for key in HOSTILE)
     writable = [key for key in HOSTILE if "\x01" not in key and "\r" not in key]
     assert photos.batch_delete_objects(writable).deleted_keys == writable

@@ -1,4 +1,4 @@
-"""Functions written in the tests themselves, and what became of them."""
+"""Functions from texts in the tests, and their outcomes."""
 
 import textwrap
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def create(box, tmp_path):
-    """Creates a function of the given name from the text of its index.py."""
+    """Create a function from the text of its index.py; return its folder."""
 
     def create_function(source, name="f", **details):
         code = tmp_path / name
@@ -23,13 +23,13 @@ def create(box, tmp_path):
 
 @pytest.fixture
 def outcomes(box):
-    """Of all attempts so far: the function, which attempt it was, how it went."""
+    """List the attempts so far: function, number of the attempt, outcome."""
     return lambda: [(invocation.function, invocation.attempt, invocation.outcome) for invocation in box.fc.invocations]
 
 
 @pytest.fixture
 def process_state():
-    """The letter of proc(5) for a process: T is stopped, Z one that ended and waits for its parent."""
+    """Return the letter of proc(5) for a process: T is stopped, Z has ended and waits for its parent."""
 
     def state(pid):
         try:

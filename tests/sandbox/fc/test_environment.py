@@ -1,4 +1,4 @@
-"""What a function finds: libraries, environment, context, credentials."""
+"""The surroundings of a function: libraries, environment, context, credentials."""
 
 import pytest
 
@@ -111,7 +111,7 @@ def test_no_bytecode_is_written_into_the_code_folder(box, create):
     ("environment", "message"),
     [({"FC_X": "1"}, "reserved"), ({"A": 1}, "strings"), ({"A": "x" * 4096}, "4 KB")],
 )
-def test_an_environment_that_fc_does_not_take_is_refused(create, environment, message):
+def test_an_environment_beyond_the_rules_of_fc_is_refused(create, environment, message):
     with pytest.raises(ValueError, match=message):
         create("", environment=environment)
 

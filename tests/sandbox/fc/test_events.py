@@ -28,7 +28,7 @@ def test_a_failed_event_is_tried_again_until_it_succeeds(box, create, outcomes):
     assert len({invocation.request_id for invocation in box.fc.invocations}) == 1
 
 
-def test_an_event_that_failed_for_good_goes_to_its_destination_in_an_envelope(box, create, outcomes):
+def test_a_finally_failed_event_goes_to_its_destination_in_an_envelope(box, create, outcomes):
     create("def handler(event, context): raise RuntimeError('no good')", max_retries=1, on_failure="g")
     create("def handler(event, context): return event.decode()", name="g")
 
@@ -116,6 +116,6 @@ def test_a_period_is_read(expression, seconds):
 
 
 @pytest.mark.parametrize("expression", ["0 0 2 * * *", "@every 0m", "@every 5", "every 5m"])
-def test_what_is_no_period_is_refused(expression):
+def test_an_unsupported_period_is_refused(expression):
     with pytest.raises(ValueError, match="@every 5m"):
         _ = Timer("t", expression, "{}").period

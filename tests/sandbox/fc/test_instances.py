@@ -1,4 +1,4 @@
-"""The processes that functions run in: when one starts, for what it is kept, how it ends."""
+"""The processes of functions: their starts, their reuse and their ends."""
 
 import subprocess
 import sys
@@ -35,7 +35,7 @@ def handler(event, context): return runs
 
 
 @pytest.mark.parametrize(("initializer", "runs"), [("index.initialize", ["f"]), (None, [])])
-def test_an_initializer_that_is_configured_runs_once_an_instance(box, create, initializer, runs):
+def test_a_configured_initializer_runs_once_an_instance(box, create, initializer, runs):
     create(INITIALIZE, initializer=initializer)
 
     assert [box.fc.invoke("f", b"").value for _ in range(2)] == [runs] * 2
@@ -79,9 +79,7 @@ def handler(event, context):
 """
 
 
-def test_past_the_timeout_finally_blocks_run_the_process_ends_and_it_is_retried(
-    box, create, tmp_path, outcomes, process_state
-):
+def test_past_the_timeout_finally_blocks_run_and_the_event_is_retried(box, create, tmp_path, outcomes, process_state):
     create(WORK_AND_CLEAN_UP.format(folder=str(tmp_path), end=""), timeout=2)
 
     box.fc.submit("f", b"")
@@ -94,7 +92,7 @@ def test_past_the_timeout_finally_blocks_run_the_process_ends_and_it_is_retried(
     assert any("in handler" in line for line in late.logs), "all stacks are dumped"
 
 
-def test_a_process_that_goes_on_after_the_timeout_is_killed(box, create, mocker, tmp_path, process_state):
+def test_a_process_that_continues_after_the_timeout_is_killed(box, create, mocker, tmp_path, process_state):
     mocker.patch("sandbox.fc.instance._GRACE_SECONDS", 0.2)
     create(WORK_AND_CLEAN_UP.format(folder=str(tmp_path), end="continue"), timeout=0.5)
 

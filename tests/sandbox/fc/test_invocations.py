@@ -1,4 +1,4 @@
-"""One invocation: what the handler gets, what a caller is answered, and what is logged, as the log service has it."""
+"""A single invocation: the event, the answer, and the logs, as the log service has them."""
 
 import re
 from pathlib import Path
@@ -43,8 +43,8 @@ def test_output_and_log_lines_belong_to_their_invocation(box, create):
     )
 
     for number, loading in (("one", [" [INFO] loading"]), ("two", [])):
-        one = box.fc.invoke("f", number.encode())
-        assert [line.rpartition(one.request_id)[2] for line in one.logs] == [
+        invocation = box.fc.invoke("f", number.encode())
+        assert [line.rpartition(invocation.request_id)[2] for line in invocation.logs] == [
             *loading,
             f"printed {number}",
             f" [INFO] logged {number}",
@@ -70,7 +70,7 @@ def test_of_one_write_128_kb_are_kept(box, create):
     assert [len(line.encode()) for line in logs] == [131_070, 131_071, 3], "nothing is cut within a character"
 
 
-def test_an_exception_is_told_and_a_synchronous_call_is_not_retried(box, create, outcomes):
+def test_an_exception_is_reported_and_a_direct_call_not_retried(box, create, outcomes):
     create("def handler(event, context): raise ValueError('no good')")
 
     invocation = box.fc.invoke("f", b"")
@@ -133,9 +133,9 @@ INITIALIZER = "def initialize(context): raise OSError('down')\n" + HANDLER + "pa
         (f"import sys\n{HANDLER}sys.exit(0)", None, "crashed", "FunctionCrashed"),
     ],
 )
-def test_what_cannot_be_loaded_or_answered_fails_each_event(box, create, source, initializer, outcome, error):
+def test_an_error_at_import_or_in_the_answer_fails_each_event(box, create, source, initializer, outcome, error):
     create(source, initializer=initializer)
-    assert [(one.outcome, one.error_type) for one in (box.fc.invoke("f", b""), box.fc.invoke("f", b""))] == [
+    assert [(failed.outcome, failed.error_type) for failed in (box.fc.invoke("f", b""), box.fc.invoke("f", b""))] == [
         (outcome, error)
     ] * 2
 
@@ -144,7 +144,7 @@ CODE = Path(__file__).parents[3] / "template" / "code"
 DATED = '2026-01-31T12:00:00.123Z {"job": "forward"}'
 
 
-def test_a_line_that_begins_with_a_date_opens_a_record_and_others_are_appended_to_it():
+def test_a_line_with_a_date_opens_a_record_and_others_continue_it():
     lines = ["FC Invoke Start", DATED, "Traceback", '{"job": "forward"}', "  on 2026-01-31", "2026-01-31 other", DATED]
     assert records(lines) == ["FC Invoke Start", "\n".join(lines[1:5]), *lines[5:]]
 
@@ -155,12 +155,12 @@ def test_a_write_of_over_128_kb_is_cut():
 
 
 @pytest.mark.parametrize("line", ["", "FC Invoke End", '{"job": "forward"}', "2026-01-31 12:00:00 [INFO] {x}", "{} {}"])
-def test_only_the_projects_own_line_says_something(line):
+def test_only_the_projects_own_line_has_fields(line):
     assert parse_line(line) == {}
     assert parse_line(DATED) == {"job": "forward"}
 
 
-def test_the_playground_shows_what_became_of_each_key(box):
+def test_the_playground_shows_the_outcome_of_each_key(box):
     box.deploy(CODE)
     (line,) = describe(box.fc.invoke("forward", payload("a", "b")), Totals())
     assert re.fullmatch(r"\[green\]accepted\[/\] in .* ms: a, b", line)

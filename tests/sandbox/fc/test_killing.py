@@ -1,4 +1,4 @@
-"""Instances side by side: how many there are, in what order events wait for them, and what becomes of a killed one."""
+"""Instances side by side: their number, the order of waiting events, and kills."""
 
 import os
 import random
@@ -23,8 +23,8 @@ def handler(event, context):
 
 
 @pytest.fixture
-def begun(tmp_path, eventually):
-    """Waits until the events of these names have begun, and tells the processes that handle them."""
+def wait_begun(tmp_path, eventually):
+    """Wait until the events of these names have begun; return the processes that handle them."""
 
     def processes(*names):
         files = [tmp_path / f"begun-{name}" for name in names]
@@ -34,11 +34,11 @@ def begun(tmp_path, eventually):
     return processes
 
 
-def test_one_of_several_is_killed_and_only_its_event_is_tried_again(box, create, tmp_path, begun, outcomes):
+def test_a_kill_concerns_a_single_instance_whose_event_is_retried(box, create, tmp_path, wait_begun, outcomes):
     create(WAIT_FOR_GO.format(folder=str(tmp_path)))
     for name in "abc":
         box.fc.submit("f", name.encode())
-    running = begun(*"abc")
+    running = wait_begun(*"abc")
 
     os.kill(running[1], signal.SIGKILL)
     (tmp_path / "go").touch()
@@ -51,14 +51,14 @@ def test_one_of_several_is_killed_and_only_its_event_is_tried_again(box, create,
     assert running[1] not in box.fc.pids()
 
 
-def test_processes_are_told_by_function_in_the_order_in_which_they_started(box, create, tmp_path, begun):
+def test_processes_are_listed_by_function_in_the_order_of_their_starts(box, create, tmp_path, wait_begun):
     create("def handler(event, context): pass", name="idle")
     box.fc.invoke("idle", b"")
     create(WAIT_FOR_GO.format(folder=str(tmp_path)))
     running = []
     for name in "abc":
         box.fc.submit("f", name.encode())
-        running += begun(name)
+        running += wait_begun(name)
 
     assert box.fc.pids("f") == box.fc.pids("f", busy=True) == box.fc.pids(busy=True) == running
     assert box.fc.pids() == [*box.fc.pids("idle"), *running]
@@ -80,7 +80,7 @@ def test_an_idle_instance_that_was_killed_costs_no_attempt(box, create, eventual
     assert outcomes() == [("f", 1, "returned")] * 2
 
 
-def test_an_attempt_that_ends_before_its_death_is_spared_and_so_is_the_next_one(box, create, outcomes):
+def test_an_attempt_that_ends_before_its_kill_is_spared(box, create, outcomes):
     create("def handler(event, context): pass", max_retries=0)
     box.fc.invoke("f", b"")
 
@@ -95,7 +95,7 @@ def test_an_attempt_that_ends_before_its_death_is_spared_and_so_is_the_next_one(
     assert box.fc.pids() == processes
 
 
-def test_an_event_that_comes_when_all_is_over_starts_nothing(box, create):
+def test_an_event_after_the_end_starts_nothing(box, create):
     create("def handler(event, context): pass")
 
     box.fc.stop()
@@ -115,7 +115,7 @@ def test_the_same_seed_draws_the_same_deaths():
     assert all(0 <= moment <= 2 for moment in drawn(7) if moment is not None)
 
 
-def test_past_the_limit_events_wait_in_the_order_in_which_they_came(box, create):
+def test_events_beyond_the_limit_wait_in_their_order(box, create):
     create("import time\ndef handler(event, context): time.sleep(0.02)", instances=1)
 
     for number in range(10):

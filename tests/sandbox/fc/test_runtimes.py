@@ -24,6 +24,7 @@ ELSEWHERE = [
     "clouds/test_obs_listing.py",
     "clouds/test_signers.py",
     "clouds/test_oms_lists.py",
+    "jobs/doctor",
     "ops/canary",
     "ops/checklist",
     "ops/clouds",
@@ -33,8 +34,8 @@ ELSEWHERE = [
     "ops/cost/test_estimate.py",
     "ops/certificate/test_docs_certificate.py",
 ]
-# Need what the runtimes do not have: the count of fault schedules, or a path of the project's own libraries. Deaths at
-# each request of a run, and hours of passes, say the same on each interpreter.
+# These tests need the project's libraries, or have the same result on each interpreter, as the laws have: deaths at
+# each request of a run, and hours of passes.
 NOT_HERE = (
     "not law1 and not interleaving and not oss2_is_imported_without_its_encryption"
     " and not any_step and not at_any_write and not variants and not thousands and not 25_pages and not judged_again_is"
@@ -44,14 +45,14 @@ NOT_HERE = (
 @pytest.fixture(params=runtimes.NAMES)
 def runtime(request):
     """A runtime whose own version of Python is on this machine."""
-    found = runtimes.installed(request.param)
-    if not found.is_real:
-        lack(str(found))
-    return found
+    runtime = runtimes.installed(request.param)
+    if not runtime.is_real:
+        lack(str(runtime))
+    return runtime
 
 
 def run(runtime, *arguments, libraries=()):
-    """The runtime's interpreter with its libraries and nothing of the project's."""
+    """Run the runtime's interpreter with its libraries and without the project's."""
     path = os.pathsep.join(map(str, [runtime.libraries, *libraries]))
     return subprocess.run(
         [runtime.interpreter, "-S", "-s", *arguments],
@@ -68,8 +69,8 @@ def test_every_module_can_be_imported(runtime):
         runtime,
         "-c",
         "import importlib, pkgutil, index, oss_oms_sync, sys\n"
-        "for one in pkgutil.walk_packages(oss_oms_sync.__path__, 'oss_oms_sync.'):\n"
-        "    importlib.import_module(one.name); print(one.name)\n"
+        "for module in pkgutil.walk_packages(oss_oms_sync.__path__, 'oss_oms_sync.'):\n"
+        "    importlib.import_module(module.name); print(module.name)\n"
         "print(sys.version.split()[0])",
         libraries=[CODE],
     )
@@ -97,7 +98,7 @@ def test_the_functions_unit_tests_pass(runtime):
             "--confcutdir=tests/unit",
             "--hypothesis-profile=ci",
             "-m",
-            "not long",
+            "not long and not law",
             "-k",
             NOT_HERE,
         ),
@@ -152,7 +153,7 @@ def test_a_functions_process_runs_on_the_runtimes_interpreter(runtime, box, tmp_
 
 @pytest.fixture
 def bare_machine(monkeypatch, tmp_path):
-    """A machine with no Python but the project's."""
+    """A machine with only the project's Python."""
     for variable, *_ in runtimes._FOLDERS:
         monkeypatch.setenv(variable, str(tmp_path / variable))
     monkeypatch.setenv("PATH", str(tmp_path / "shims"))
@@ -163,18 +164,18 @@ SHIM, REAL = "shims/python3.10", "PYENV_ROOT/versions/3.10.13/bin/python3.10"
 
 
 @pytest.mark.parametrize(
-    ("scripts", "found"),
+    ("scripts", "interpreter"),
     [({}, None), ({SHIM: "exit 127", REAL: "echo 3.10.13"}, REAL), ({SHIM: "echo 3.1.0"}, None)],
     ids=["there is none", "a shim fails", "it is of another version than its name"],
 )
-def test_what_is_not_of_the_runtimes_version_is_passed_over_and_the_projects_is_the_last(bare_machine, scripts, found):
+def test_another_version_is_passed_over_and_the_projects_is_the_last(bare_machine, scripts, interpreter):
     for name, text in scripts.items():
         path = bare_machine / name
         path.parent.mkdir(parents=True)
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(0o755)
 
-    expected = (str(bare_machine / found), "3.10.13") if found else (sys.executable, sys.version.split()[0])
+    expected = (str(bare_machine / interpreter), "3.10.13") if interpreter else (sys.executable, sys.version.split()[0])
     assert runtimes.find_interpreter("python3.10") == expected
 
 
@@ -185,7 +186,7 @@ def libraries(mocker, tmp_path):
     return tmp_path / "python3.10"
 
 
-def test_what_was_missing_is_told(libraries):
+def test_a_missing_interpreter_is_named(libraries):
     runtimes.write_interpreter(libraries, sys.executable, "3.11.7")
 
     assert str(runtimes.installed("python3.10")) == (
@@ -211,7 +212,7 @@ def test_a_runtimes_interpreter_fails_a_test_where_tools_are_required(monkeypatc
     ("versions", "missing"),
     [(("3.12.1", "3.10.13"), []), (("3.12.1", "3.13.5"), ["3.10"]), (("3.13.5", "3.13.5"), ["3.12", "3.10"])],
 )
-def test_interpreters_that_are_missing_are_named_with_what_to_do(mocker, tmp_path, capsys, versions, missing):
+def test_missing_interpreters_are_named_with_the_next_step(mocker, tmp_path, capsys, versions, missing):
     mocker.patch("sandbox.runtimes.ROOT", tmp_path)
     for name, version in zip(runtimes.NAMES, versions, strict=True):
         (tmp_path / name).mkdir()
@@ -223,7 +224,7 @@ def test_interpreters_that_are_missing_are_named_with_what_to_do(mocker, tmp_pat
     assert all(f"`pyenv install {version}`" in line for line, version in zip(lines, missing, strict=True))
 
 
-def test_an_interpreter_that_is_gone_is_named_with_what_to_do(libraries):
+def test_a_deleted_interpreter_is_named_with_the_next_step(libraries):
     runtimes.write_interpreter(libraries, str(Path("/no/such/python3.10")), "3.10.1")
 
     with pytest.raises(RuntimeError, match=r"^/no/such/python3.10 is gone: .*make setup"):

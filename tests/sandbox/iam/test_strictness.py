@@ -1,4 +1,4 @@
-"""What a request to IAM says beyond what is known is refused, and so is one that is spoiled after it was signed."""
+"""Unknown parts of a request to IAM are refused, and so are changes after its signature."""
 
 import json
 
@@ -26,7 +26,7 @@ USER = json.dumps({"name": "a"}).encode()
         ("GET", "/v3/projects?enabled=true", b"", 400),
     ],
 )
-def test_what_no_row_names_is_refused(box, huawei, method, path, body, status):
+def test_an_unknown_part_of_a_request_is_refused(box, huawei, method, path, body, status):
     headers = {"Content-Type": "application/json", "X-Domain-Id": DOMAIN_ID}
     assert huawei.call(method, f"{box.iam.endpoint}{path}", body, headers=headers).status_code == status
 
@@ -36,7 +36,7 @@ def test_what_no_row_names_is_refused(box, huawei, method, path, body, status):
     [{"X-Domain-Id": DOMAIN_ID}, {"X-Sdk-Date": "20060102T150405Z"}, {"X-Security-Token": "a"}],
     ids=["the domain", "the date", "a token"],
 )
-def test_what_is_not_signed_is_refused(box, huawei, unsigned, assert_refused):
+def test_an_unsigned_header_is_refused(box, huawei, unsigned, assert_refused):
     answer = huawei.call("POST", f"{box.iam.endpoint}/v5/users", USER, unsigned=unsigned)
     assert_refused(answer, 401, "APIGW.0301")
     assert not box.iam.users

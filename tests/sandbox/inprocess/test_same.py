@@ -72,7 +72,7 @@ def test_a_fault_looks_the_same_to_a_client_and_does_the_same(name):
 
 
 @pytest.mark.parametrize(
-    ("fault", "events"), [(EventFault.lost(), 0), (EventFault.twice(0.2), 2), (EventFault.late(0.2), 1)]
+    ("fault", "events"), [(EventFault.lost(), 0), (EventFault.twice(), 2), (EventFault.late(0.2), 1)]
 )
 def test_an_event_goes_astray_in_the_same_way(world, tmp_path, fault, events):
     (tmp_path / "index.py").write_text("def handler(event, context):\n    return event\n")

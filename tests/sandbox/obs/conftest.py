@@ -1,4 +1,4 @@
-"""Requests to OBS that are right, which single tests then make wrong."""
+"""Valid requests to OBS, which single tests then spoil."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOST = "photos-obs.obs.cn-north-4.myhuaweicloud.com"
 
 @dataclass
 class ObsRequests:
-    """Requests that are signed as the vendor's SDK does it, but may hold what no method of it sends."""
+    """Requests with the signature of the vendor's SDK, also with parameters that none of its methods sends."""
 
     box: Sandbox
     http: requests.Session
@@ -38,7 +38,7 @@ class ObsRequests:
         credentials: tuple[str, str] | None = None,
         change: Callable[[dict[str, str]], None] = lambda _: None,
     ) -> requests.Response:
-        """`headers` are signed, `change` alters what is sent after that. `path` is sent in place of the signed one."""
+        """Send a request: `headers` are signed, `change` then alters them, `path` replaces the signed path."""
         access_key, secret = credentials or self.box.huawei_credentials
         sent = {"Date": formatdate(self.box.obs.now(), usegmt=True), **(headers or {})}
         signer = Authentication(access_key, secret, False, Adapter("obs"), "", False)
@@ -47,7 +47,7 @@ class ObsRequests:
         change(sent)
         request = requests.Request(method, self.box.obs.endpoint, headers=sent).prepare()
         target = f"/{encode_object_key(key)}" if path is None else path
-        # As it is: requests would tidy it up.
+        # Set afterwards, because requests would normalize it.
         request.url = f"{self.box.obs.endpoint}{target}{'?' if params else ''}{urlencode(params or {})}"
         return self.http.send(request, timeout=10, allow_redirects=False)
 
@@ -59,5 +59,5 @@ def obs_requests(box: Sandbox, http: requests.Session) -> ObsRequests:
 
 @pytest.fixture
 def refusal() -> Callable[[requests.Response], tuple[int, str | None]]:
-    """The status and the code of an answer."""
+    """Return the status and the code of an answer."""
     return lambda answer: (answer.status_code, ElementTree.fromstring(answer.content).findtext("Code"))

@@ -1,4 +1,4 @@
-"""What OBS answers beside what was asked for: addresses, rights, limits, listings, and what is in a bucket."""
+"""Answers of OBS: addresses, refusals, limits, listings, and the contents of a bucket."""
 
 import hashlib
 import re
@@ -19,25 +19,15 @@ def test_the_bucket_has_to_be_in_the_host_name(obs_requests, refusal):
     assert refusal(answer) == (403, "VirtualHostDomainRequired")
 
 
-def test_a_bucket_of_another_region_is_redirected_to(box, obs_requests, refusal):
+def test_a_bucket_of_another_region_answers_with_a_redirect(box, obs_requests, refusal):
     box.obs.create_bucket(BUCKET, region="cn-east-3")
     answer = obs_requests.send()
     assert refusal(answer) == (307, "TemporaryRedirect")
     assert answer.headers["Location"].startswith(f"https://{BUCKET}.obs.cn-east-3.myhuaweicloud.com/")
 
 
-LACKING = [
-    "If-Match",
-    "If-None-Match",
-    "If-Modified-Since",
-    "If-Unmodified-Since",
-    "x-obs-request-payer",
-    "x-obs-unknown",
-]
-
-
 @pytest.mark.parametrize(
-    ("asked", "status", "code"),
+    ("details", "status", "code"),
     [
         *[
             ({"method": method, "key": key, "params": params}, 501, "ServiceNotImplemented")
@@ -45,36 +35,25 @@ LACKING = [
                 ("GET", "", {"list-type": "2"}),
                 ("GET", "a", {"versionId": "1"}),
                 ("GET", "", {"notification": ""}),
-                ("GET", "", {"uploads": ""}),
-                ("HEAD", "", {"prefix": "a"}),
                 ("GET", "a", {"prefix": "a"}),
                 ("PUT", "a", {}),
-                ("PUT", "a", {"versionId": "1"}),
             ]
         ],
         *[
-            ({"key": key, "headers": {name: "x"}}, 501, "ServiceNotImplemented")
-            for key in ("", "a")
-            for name in LACKING
+            ({"key": "a", "headers": {name: "x"}}, 501, "ServiceNotImplemented")
+            for name in ("If-Match", "If-Modified-Since", "x-obs-unknown")
         ],
-        *[
-            ({"host": host, "path": "/"}, 501, "ServiceNotImplemented")
-            for host in ("obs.cn-north-4.myhuaweicloud.com", "127.0.0.1")
-        ],
-        *[
-            ({"params": params}, 400, "InvalidArgument")
-            for params in ({"max-keys": "many"}, {"max-keys": "-1"}, {"encoding-type": "base64"})
-        ],
+        ({"host": "127.0.0.1", "path": "/"}, 501, "ServiceNotImplemented"),
+        *[({"params": params}, 400, "InvalidArgument") for params in ({"max-keys": "-1"}, {"encoding-type": "base64"})],
     ],
     ids=str,
 )
-def test_what_the_sandbox_lacks_or_makes_no_sense_is_refused(box, obs_requests, refusal, asked, status, code):
+def test_an_unsupported_or_malformed_request_is_refused(box, obs_requests, refusal, details, status, code):
     box.obs.put(BUCKET, "a", b"hello")
-    answer = obs_requests.send(**asked)
-    assert answer.status_code == status if asked.get("method") == "HEAD" else refusal(answer) == (status, code)
+    assert refusal(obs_requests.send(**details)) == (status, code)
 
 
-def test_more_than_a_thousand_keys_never_come_in_a_page(box, obs_requests):
+def test_a_page_has_at_most_a_thousand_keys(box, obs_requests):
     box.obs.fill(BUCKET, (f"{number:04}" for number in range(1001)))
     assert len(keys(obs_requests.send(params={"max-keys": "5000"}))) == 1000
 
@@ -82,23 +61,19 @@ def test_more_than_a_thousand_keys_never_come_in_a_page(box, obs_requests):
 def test_a_listing_has_milliseconds_lower_case_etags_and_a_namespace(box, obs_requests):
     box.obs.put(BUCKET, "a b+c", b"hello")
     root = ElementTree.fromstring(obs_requests.send(params={"encoding-type": "url"}).content)
-    told = {element.tag.removeprefix(NAMESPACE): element.text for element in root.iter()}
-    entry = told["Key"], told["EncodingType"], told["ETag"]
+    texts = {element.tag.removeprefix(NAMESPACE): element.text for element in root.iter()}
+    entry = texts["Key"], texts["EncodingType"], texts["ETag"]
     assert entry == ("a+b%2Bc", "url", f'"{hashlib.md5(b"hello").hexdigest()}"')
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told["LastModified"])
-    assert "Type" not in told
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", texts["LastModified"])
+    assert "Type" not in texts
 
 
-@pytest.mark.parametrize(("size", "parts"), [(8, 0), (9, 3), (12, 3), (13, 4)])
-def test_the_etag_of_what_came_in_parts_ends_in_their_number(box, size, parts):
-    stored = box.obs.put(BUCKET, "a", b"x" * size, part_size=4 if parts else 8)
-    assert stored.etag.partition("-")[2] == (str(parts) if parts else "")
-
-
-def test_the_etag_of_parts_is_the_md5_of_their_md5s(box):
-    stored = box.obs.put(BUCKET, "a", b"aaaabb", part_size=4)
-    md5s = hashlib.md5(b"aaaa").digest() + hashlib.md5(b"bb").digest()
-    assert stored.etag == f"{hashlib.md5(md5s).hexdigest()}-2"
+@pytest.mark.parametrize(("size", "parts"), [(4, 0), (5, 2), (8, 2), (9, 3)])
+def test_the_etag_of_parts_is_the_md5_of_their_md5s_and_their_number(box, size, parts):
+    data = bytes(range(size))
+    md5s = b"".join(hashlib.md5(data[start : start + 4]).digest() for start in range(0, size, 4))
+    expected = f"{hashlib.md5(md5s).hexdigest()}-{parts}" if parts else hashlib.md5(data).hexdigest()
+    assert box.obs.put(BUCKET, "a", data, part_size=4).etag == expected
 
 
 def test_a_name_of_over_1024_bytes_is_not_stored(box):
@@ -108,7 +83,7 @@ def test_a_name_of_over_1024_bytes_is_not_stored(box):
 
 
 @pytest.mark.parametrize("data", [b"", b"hello"])
-def test_head_tells_the_length_without_the_contents(box, obs_requests, data):
+def test_head_answers_the_length_without_the_contents(box, obs_requests, data):
     box.obs.put(BUCKET, "a", data)
     answer = obs_requests.send("HEAD", "a")
     assert (answer.headers["Content-Length"], answer.content) == (str(len(data)), b"")
@@ -121,7 +96,7 @@ def test_requests_beyond_the_rate_get_429(box, obs_requests):
     assert obs_requests.send().status_code == 200
 
 
-def test_delayed_requests_say_how_long_they_waited(box, obs_requests):
+def test_delayed_answers_name_the_delay(box, obs_requests):
     box.obs.delay(30)
     answer = obs_requests.send()
     assert answer.headers["x-obs-qos-delay-time"] == "30"

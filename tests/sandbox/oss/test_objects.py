@@ -57,7 +57,7 @@ def test_every_call_is_recorded_as_the_action_that_a_policy_must_allow(box, phot
     ]
 
 
-def test_an_object_that_is_encrypted_with_kms_says_so_and_its_etag_is_no_md5(box):
+def test_the_etag_of_an_object_encrypted_with_kms_is_no_md5(box):
     box.oss.encrypt(box.log_bucket)
     bucket = box.bucket(box.log_bucket)
     for answer in (bucket.put_object("a", b"a"), bucket.get_object("a")):

@@ -1,4 +1,4 @@
-"""What OSS answers of an object: ranges, stored headers, classes."""
+"""Answers of OSS about an object: ranges, stored headers, classes."""
 
 import pytest
 

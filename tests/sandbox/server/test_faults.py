@@ -1,4 +1,4 @@
-"""What faults do on the wire, beyond what `tests/sandbox/inprocess/test_same.py` shows of each."""
+"""Faults on the wire, beyond those in `tests/sandbox/inprocess/test_same.py`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sandbox.server.faults import Fault, Faults
 
 @pytest.fixture
 def idle(box, connect):
-    """A connection that was answered, and waits."""
+    """A connection that was answered, and is idle."""
     connection = connect(box.oss.endpoint)
     connection.ask()
     assert connection.answer()
     return connection
 
 
-def test_a_slow_service_does_the_work_though_the_client_gave_up(box, photos, eventually):
+def test_a_slow_service_works_after_the_client_gave_up(box, photos, eventually):
     photos.timeout = 0.1
     box.oss.faults.add(Fault.slow(0.3), times=1)
 

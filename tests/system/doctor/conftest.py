@@ -1,6 +1,9 @@
-"""Doctor in this process."""
+"""Doctor in this process, over sockets."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,16 +13,16 @@ from sandbox import Sandbox
 
 @pytest.fixture(autouse=True)
 def short_ping(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process nobody waits long for reconcile, which most tests do not deploy."""
+    """Shorten doctor's wait for reconcile, which most tests do not deploy."""
     monkeypatch.setattr(flow, "_PING_SECONDS", 0.2)
     monkeypatch.setattr(flow, "_PING_POLL_SECONDS", 0.05)
 
 
 @pytest.fixture
-def handler(in_process):
-    """What doctor answers with the sandbox's settings, or with others for some of them."""
+def run_doctor(in_process: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """Return a function that runs doctor with the sandbox's settings, and with others for some of them."""
 
-    def run(box: Sandbox, *, credentials: tuple[str, ...] | None = None, **settings: str) -> dict:
-        return in_process(box, "doctor", environment={**box.environment(), **settings}, credentials=credentials)
+    def run(box: Sandbox, **settings: str) -> dict[str, Any]:
+        return dict(in_process(box, "doctor", environment={**box.environment(), **settings}))
 
     return run

@@ -1,57 +1,82 @@
-"""What doctor says of names, connections, TLS, proxies and clocks."""
+"""Doctor's checks of libraries, names, connections, TLS, proxies, clocks and triggers, over sockets."""
 
 from __future__ import annotations
 
 import ssl
+from textwrap import dedent
 
 import pytest
 
 from sandbox import Sandbox
 from sandbox.server.certificate import make_certificate
 from sandbox.server.faults import Fault
-from system.doctor.project import QUICK, says, states
+from support.doctor import QUICK, invoke_doctor, states, verify_check
+from tools.render import render
+
+OLD_OSS2 = """
+    from pathlib import Path
+    import sys
+    folder = next(Path(path) / "oss2" for path in sys.path[1:] if (Path(path) / "oss2").is_dir())
+    __path__ = [str(folder)]
+    exec(compile((folder / "__init__.py").read_text(), "oss2", "exec"))
+    __version__ = "2.15.0"
+"""
 
 
-def test_a_server_that_cannot_be_trusted_is_told_from_one_that_is_not_there(handler, tmp_path):
+def test_an_oss2_without_v4_signatures_is_named(box, tmp_path):
+    render(box.answers(), tmp_path)
+    (tmp_path / "code" / "oss2").mkdir()
+    (tmp_path / "code" / "oss2" / "__init__.py").write_text(dedent(OLD_OSS2))
+    box.deploy_project(tmp_path)
+    assert states(invoke_doctor(box), "fault") == ["libraries"]
+
+
+def test_an_untrusted_server_is_a_fault_until_its_certificate_is_trusted(run_doctor, tmp_path):
     certificate = make_certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with Sandbox(ssl_context=context) as box, Sandbox() as plain:
-        # A folder without it, then the file itself, in the way in which requests is told of them.
+        # No certificate, a folder without it, and the file.
         trusting = [{}, {"REQUESTS_CA_BUNDLE": str(tmp_path)}, {"REQUESTS_CA_BUNDLE": str(certificate)}]
-        *refused, trusted = (handler(plain, SYNC_URL=box.task.sync_url, **bundle) for bundle in trusting)
+        *refused, trusted = (run_doctor(plain, SYNC_URL=box.task.sync_url, **bundle) for bundle in trusting)
     for report in refused:
         assert states(report, "fault") == ["OMS connection"]
-        assert says(report, "OMS connection", "fault", "cannot be trusted")
-    assert says(trusted, "OMS connection", "ok")
+        verify_check(report, "OMS connection", "fault", "cannot be trusted")
+    verify_check(trusted, "OMS connection", "ok")
 
 
 @pytest.mark.parametrize(("proxy", "state"), [("HTTPS_PROXY", "ok"), ("HTTP_PROXY", "fault")])
-def test_behind_a_proxy_the_connection_to_the_proxy_is_tried(box, handler, monkeypatch, proxy, state):
+def test_behind_a_proxy_the_connection_to_the_proxy_is_tried(box, run_doctor, monkeypatch, proxy, state):
     # GIVEN an OMS that this machine cannot reach by itself, and a proxy for https or for http
     monkeypatch.setenv(proxy, box.oms.endpoint.removeprefix("http://"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     url = box.task.sync_url.replace(box.oms.endpoint, "https://oms.cn-north-4.invalid")
-    assert says(handler(box, **QUICK, SYNC_URL=url), "OMS connection", state)
+    verify_check(run_doctor(box, **QUICK, SYNC_URL=url), "OMS connection", state)
 
 
 @pytest.mark.parametrize("proxy", ["http://proxy:80x", "http://user:p#ss@proxy:80"])
-def test_a_proxy_that_has_no_address_is_a_fault_that_does_not_quote_it(box, handler, monkeypatch, proxy):
+def test_a_proxy_that_has_no_address_is_a_fault_that_does_not_quote_it(box, run_doctor, monkeypatch, proxy):
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", proxy)
-    report = handler(box)
+    report = run_doctor(box)
     assert states(report, "fault") == ["OMS connection", "OSS connection"]
     assert "p#ss" not in str(report)
 
 
 @pytest.mark.parametrize("location", ["http://[", "//", "http://a:b/", "http://x/\xff\xfe", "\x80"])
-def test_a_clock_is_read_from_an_answer_with_a_malformed_location(box, handler, location):
+def test_a_clock_is_read_from_an_answer_with_a_malformed_location(box, run_doctor, location):
     # GIVEN something at OMS's address that redirects to nowhere, and then refuses
     box.oms.faults.add(
         Fault.status(302, headers={"Location": location}), where=lambda request: request.method == "HEAD"
     )
     box.oms.faults.add(Fault.status(403))
-    report = handler(box)
+    report = run_doctor(box)
     assert states(report, "fault") == ["right oms:synctask:get"]
-    assert says(report, "clock", "ok", "OMS's clock")
+    verify_check(report, "clock", "ok", "OMS's clock")
+
+
+def test_the_triggers_on_the_log_bucket_wake_reconcile_and_compare(deployed):
+    verify_check(invoke_doctor(deployed), "pass triggers", "ok")
+    deployed.wait_idle(60)
+    assert not [name for name in deployed.oss.objects(deployed.log_bucket) if "/ping-" in name]

@@ -1,10 +1,10 @@
-"""What the tests of policies share."""
+"""The deployed project for the tests of policies."""
 
 import pytest
 
 
 @pytest.fixture
 def project(deploy, tmp_path):
-    """The folder of the rendered project, which is deployed."""
+    """Deploy the rendered project; return its folder."""
     deploy(retry_delay=0.001)
     return tmp_path

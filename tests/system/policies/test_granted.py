@@ -1,5 +1,4 @@
-"""What setup grants suffices: all jobs run with the roles of its statements and the keys of its documents, and no cloud
-refuses anything for a right."""
+"""Jobs with exactly the permissions that setup grants: no cloud refuses a call."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ Document = dict[str, Any]
 
 
 def less(document: Document, action: str) -> Document:
-    """The same document without one action."""
+    """Return the document without an action."""
     kept = [
         {**statement, "Action": [name for name in statement["Action"] if name != action]}
         for statement in document["Statement"]
@@ -35,7 +34,7 @@ def less(document: Document, action: str) -> Document:
 
 @pytest.fixture
 def granted(box, tmp_path):
-    """Deploys the rendered project with no more rights than setup gives it, or one less."""
+    """Return a function that deploys the rendered project with setup's permissions, or without one of them."""
 
     def deployed(missing: str = "", *, missing_of_oms: str = "", by_hand: bool = False) -> None:
         render(box.answers(), tmp_path)
@@ -56,19 +55,19 @@ def granted(box, tmp_path):
 
 
 def in_dialect(document: Document, by_hand: bool) -> list[Document]:
-    """As setup grants it, or as somebody does by hand where the account has no v5."""
+    """Return the document as setup grants it, or in the older dialect of accounts without v5."""
     return [policy for _, policy in by_roles(document, "cn-north-4")] if by_hand else [document]
 
 
 def use_keys(box: Sandbox, source: Key, there: Key) -> None:
-    """Let OMS's task go on with these keys."""
+    """Give OMS's task these keys."""
     sides = box.oms.sides
     box.task.read_source = sides.source(Account(*source), box.region, box.source_bucket)
     box.task.bucket = sides.destination(Account(*there), box.obs.region, box.destination_bucket)
 
 
 def work(box: Sandbox) -> set[str]:
-    """Runs every job, and says which rights were missing, and what faults doctor sees."""
+    """Run every job; return the missing permissions and doctor's faults."""
     upload(box, "a", "最" * 341)
     box.oss.lose_events("lost".__eq__)
     upload(box, "lost")
@@ -78,10 +77,10 @@ def work(box: Sandbox) -> set[str]:
         box.wait_idle(PATIENCE)
     box.fc.invoke("certify", b"{}")
     record_migration(box)
-    # Without a right to read records it answers nothing.
+    # Without the permission to read records, status has no answer.
     status = box.fc.invoke("status", b"{}").value or {"old_objects_silence": {"status": 0}}
     checks = box.fc.invoke("doctor", b"{}").value["checks"]
-    # Doctor's look at the clock is of no bucket, and unsigned.
+    # Doctor's request for the time names no bucket, and is unsigned.
     refused = {action.name for action in (*box.oss.actions, *box.obs.actions) if action.bucket and action.status == 403}
     refused |= {"fc:InvokeFunction"} if box.not_invoked else set()
     refused |= {"oms:taskgroup:get"} if status["old_objects_silence"]["status"] == 403 else set()

@@ -1,4 +1,4 @@
-"""The policies in the rendered project allow what the functions call, and nothing more; and SECURITY.md says so."""
+"""Policies of the rendered project against the calls of the functions, and against SECURITY.md."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ HOUR = 3600
 
 
 def forward(box: Sandbox) -> None:
-    """Accepted, failed, and neither: then Function Compute invokes replay for it."""
+    """Let keys be accepted and fail."""
     upload(box, "a", "最" * 341)
     box.oms.faults.add(Fault.status(401), times=1)
     upload(box, "b")
 
 
 def replay(box: Sandbox) -> None:
-    """Records that XML does not carry among the failed, by all ways of asking; and an object that OMS did not copy."""
+    """Resend keys, also keys that XML cannot contain, and an object that OMS failed to copy."""
     box.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), times=1)
     upload(box, "not copied")
     box.oms.faults.add(Fault.status(401))
@@ -43,7 +43,7 @@ def replay(box: Sandbox) -> None:
 
 
 def reconcile(box: Sandbox) -> None:
-    """Objects without records, long keys among them; the pass after next clears the first away."""
+    """Submit objects without records, also long keys; the third pass deletes the first."""
     box.oss.lose_events(lambda key: True)
     upload(box, "a", "最" * 341)
     box.oss.lose_events(lambda key: False)
@@ -53,7 +53,7 @@ def reconcile(box: Sandbox) -> None:
 
 
 def compare(box: Sandbox) -> None:
-    """Objects that OBS lacks, and a second pass that clears the first away."""
+    """Compare objects that OBS lacks; a later pass deletes the first."""
     upload(box, "a", "最" * 341)
     for key in list(box.obs.objects(box.destination_bucket)):
         box.obs.delete(box.destination_bucket, key)
@@ -64,7 +64,7 @@ def compare(box: Sandbox) -> None:
 
 
 def certify(box: Sandbox) -> None:
-    """A certificate, while something waits to be sent; then the project is closed and opened."""
+    """Certify while a key waits, then close and open the project."""
     upload(box, "a")
     box.oms.faults.add(Fault.status(401), times=1)
     upload(box, "b")
@@ -76,14 +76,14 @@ def certify(box: Sandbox) -> None:
 
 
 def doctor(box: Sandbox) -> None:
-    """With an object whose headers show whether objects can be read."""
+    """Run doctor with an object, whose headers show if objects can be read."""
     upload(box, "a")
     del box.oss.actions[:]
     box.fc.invoke("doctor", b"")
 
 
 def status(box: Sandbox) -> None:
-    """While old objects are on their way."""
+    """Ask status during a migration of existing objects."""
     upload(box, "a")
     record_migration(box)
     del box.oss.actions[:]
@@ -103,7 +103,7 @@ JOBS: dict[str, Callable[[Sandbox], None]] = {
 }
 
 
-def refused(calls: list[Action], granted: Iterable[Right]) -> list[Action]:
+def find_refused_calls(calls: list[Action], granted: Iterable[Right]) -> list[Action]:
     return [call for call in calls if not any(right.allows(call) for right in granted)]
 
 
@@ -113,16 +113,18 @@ def test_a_functions_policy_allows_what_it_calls_and_nothing_more(box, project, 
     JOBS[name](box)
     # Doctor's look at the clock is of no bucket, and unsigned.
     calls = [action for action in box.oss.actions if action.bucket]
-    # Compare reads only what somebody asks for: see below.
+    # Compare reads objects only on demand: see below.
     granted = rights(project, name, "oss", reads=name != "compare")
-    assert refused(calls, granted) == []
-    # Each is needed: without it some call would not be allowed.
+    assert find_refused_calls(calls, granted) == []
+    # Each permission is needed: without it a call would be refused.
     for right in granted:
-        assert refused(calls, [other for other in granted if other != right]), f"{right} is needed by nothing"
+        assert find_refused_calls(calls, [other for other in granted if other != right]), (
+            f"{right} is needed by nothing"
+        )
 
 
-def deep(box: Sandbox, job: str) -> None:
-    """An object whose ETag tells nothing is read by compare, and by certify for a sample."""
+def read_objects(box: Sandbox, job: str) -> None:
+    """Let compare read an object whose ETag is not an MD5, and let certify read it for a sample."""
     upload(box, "a")
     box.later(HOUR)
     objects = box.oss.buckets[box.source_bucket].objects
@@ -134,11 +136,11 @@ def deep(box: Sandbox, job: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["compare", "certify"])
-def test_only_what_reads_objects_needs_the_right_to_and_it_is_of_the_source_alone(box, project, name):
-    deep(box, name)
+def test_the_permission_to_read_objects_is_of_the_source_alone(box, project, name):
+    read_objects(box, name)
     calls = [action for action in box.oss.actions if action.bucket]
     granted, usual = (rights(project, name, "oss", reads=reads) for reads in (True, False))
-    assert refused(calls, granted) == []
+    assert find_refused_calls(calls, granted) == []
     (more,) = set(granted) - set(usual)
     assert more.resource == f"acs:oss:*:*:{box.source_bucket}/*"
     assert any(more.allows(call) for call in calls)
@@ -160,7 +162,7 @@ def test_huaweis_policies_allow_what_is_called_and_nothing_more(box):
         for action in box.obs.actions
     }
     assert called == granted
-    # Without reading objects: OMS's lists, of the sync task and of a migration.
+    # Without reading objects, only OMS's lists remain, of the sync task and of a migration.
     *_, (_, obs) = by_roles(functions_in_huawei({**answers, "readObjects": "off"}), "cn-north-4")
     folders = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
     assert obs["Statement"][-1]["Resource"] == [
@@ -168,7 +170,7 @@ def test_huaweis_policies_allow_what_is_called_and_nothing_more(box):
     ]
 
 
-def test_the_triggers_may_invoke_what_they_wake_and_forward_may_invoke_replay(box, project):
+def test_triggers_can_invoke_their_functions_and_forward_replay(box, project):
     def invokes(name: str) -> set[tuple[str, str]]:
         return {(right.action, right.resource) for right in rights(project, name, "fc")}
 
@@ -185,7 +187,7 @@ def test_the_triggers_may_invoke_what_they_wake_and_forward_may_invoke_replay(bo
     assert invokes("trigger") == functions(*triggered)
     assert invokes("forward") == functions("oss-oms-sync-replay")
     assert not set().union(*(invokes(name) for name in JOBS if name != "forward"))
-    # A key that can be neither sent nor recorded goes that way.
+    # A key that can be neither submitted nor recorded goes to replay.
     box.oms.faults.add(Fault.status(401))
     box.oss.deny("oss:PutObject", box.log_bucket)
     box.oss.put(box.source_bucket, "a", b"contents")
@@ -194,7 +196,7 @@ def test_the_triggers_may_invoke_what_they_wake_and_forward_may_invoke_replay(bo
 
 
 def table(first: str) -> list[list[str]]:
-    """The rows of the table of SECURITY.md whose second column is called so, without its head."""
+    """Return the rows of the table in SECURITY.md whose second column has the heading `first`."""
     ((_, *rows),) = (
         tokenses for tokenses in Document.read(ROOT / "SECURITY.md").tables if tokenses[0][1].content == first
     )
@@ -205,33 +207,33 @@ def names_in(cell: str) -> set[str]:
     return set(re.findall(r"`(\w+)`", cell))
 
 
-def named(rights: Iterable[Right]) -> set[str]:
+def action_names(rights: Iterable[Right]) -> set[str]:
     return {right.action.partition(":")[2] for right in rights}
 
 
-def test_the_table_of_rights_is_what_the_policies_give(project):
+def test_the_table_of_permissions_equals_the_policies(project):
     rows = {names_in(row[0]).pop(): row for row in table("source bucket")}
     assert set(rows) == {*FUNCTIONS, "trigger"}
     for name, (_, source, log, other, _) in rows.items():
         oss = rights(project, name, "oss")
         in_log = [right for right in oss if "-oms-log" in right.resource]
         of_source = [right for right in oss if right not in in_log]
-        granted = [named(some) for some in (of_source, in_log, rights(project, name, "fc"))]
+        granted = [action_names(some) for some in (of_source, in_log, rights(project, name, "fc"))]
         assert [names_in(source), names_in(log), names_in(other)] == granted, name
-        # Only under oms_source_record/, whether by name or by prefix.
+        # Only below oms_source_record/, by name or by prefix.
         assert all("oms_source_record/" in right.resource + right.prefix for right in in_log), name
 
 
 @pytest.mark.usefixtures("project")
-def test_names_of_objects_stand_in_the_logs_of_those_functions_that_it_names(box):
-    # GIVEN objects that go well, fail, and of which no event tells
+def test_object_keys_are_only_in_the_logs_that_the_document_names(box):
+    # GIVEN an accepted object, a failed object, and an object without an event
     box.oss.lose_events(lambda key: key.startswith("private/lost"))
     for key, faults in {"private/good": 0, "private/failed": 1, "private/lost": 0}.items():
         box.oms.faults.add(Fault.status(401), times=faults)
         upload(box, key)
     box.later(HOUR)
 
-    # WHEN all jobs have run, and somebody has asked for one object's story
+    # WHEN all jobs have run, and status has shown an object's history
     for job in ("replay", "reconcile", "compare"):
         box.tick(job)
         box.wait_idle(60)
@@ -241,7 +243,7 @@ def test_names_of_objects_stand_in_the_logs_of_those_functions_that_it_names(box
     box.wait_idle(60)
     assert {invocation.function for invocation in box.fc.invocations} == set(FUNCTIONS)
 
-    # THEN names stand in the logs of the two that the document names, and of no other
+    # THEN keys are in the logs of the two functions that the document names, and in no other log
     named = {
         invocation.function for invocation in box.fc.invocations if any("private/" in line for line in invocation.logs)
     }

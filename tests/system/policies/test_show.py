@@ -1,4 +1,4 @@
-"""policies/show.py: the commands that it prints make the roles and policies, and remove them."""
+"""Commands that policies/show.py prints: they make the roles and policies, and remove them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_show_runs_on_a_bare_python(project):
     assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == show(project)
 
 
-def test_show_says_every_right_and_what_is_no_command_is_a_comment(project):
+def test_show_prints_all_permissions_as_commands_or_comments(project):
     granted, removed = show(project), show(project, "--remove")
     show(project, "--json", "console")
     for path in (project / "console").iterdir():
@@ -69,20 +69,20 @@ class Aliyun:
     def state(self, state: dict[str, Any]) -> None:
         self._state.write_text(json.dumps(state))
 
-    def in_force(self) -> dict[str, Any]:
-        """The documents of the policies."""
+    def documents(self) -> dict[str, Any]:
+        """Return the policies' documents in force."""
         policies = self.state["policies"].items()
         return {
             name: json.loads(policy["versions"][policy["fields"]["DefaultVersion"]]["document"])
             for name, policy in policies
         }
 
-    def attached(self) -> dict[str, list[str]]:
-        """The names of the policies of each role."""
+    def policies_by_role(self) -> dict[str, list[str]]:
+        """Return the names of each role's policies."""
         return {name: list(role["attached"]) for name, role in self.state["roles"].items()}
 
     def run(self, *options: str, shell: str = "bash") -> subprocess.CompletedProcess[str]:
-        """What the documents say: `python3 policies/show.py | bash`."""
+        """Run `python3 policies/show.py | bash`, as the documents say."""
         line = f"set -o pipefail; python3 policies/show.py {' '.join(options)} | {shell}"
         return subprocess.run(
             ["bash", "-c", line],
@@ -101,7 +101,7 @@ def aliyun(tmp_path: Path) -> Aliyun:
 
 
 def pairs(statements: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
-    """Each action that they allow, with each resource."""
+    """Return each allowed action with each resource."""
     return {
         (action, resource)
         for statement in statements
@@ -110,14 +110,14 @@ def pairs(statements: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
     }
 
 
-def test_a_roles_one_policy_allows_what_each_of_its_functions_needs_and_no_more(project):
+def test_a_roles_policy_has_the_permissions_of_its_functions_and_no_other(project):
     # GIVEN one role for all functions
     show(project, "--json", "console")
     merged = json.loads((project / "console" / "oss-oms-sync-function.json").read_text())["Statement"]
     by_purpose = statements(variables((project / "s.yaml").read_text()))
     needed = [statement for purpose, allowed in by_purpose.items() if purpose != "trigger" for statement in allowed]
 
-    # THEN what each function needs is in one of few statements, and each of these is what some function needs
+    # THEN few statements have the permissions of all functions, and no others
     assert len(merged) < len(needed) / 3
     assert pairs(merged) <= pairs(needed)
     for statement in needed:
@@ -131,76 +131,85 @@ def test_a_roles_one_policy_allows_what_each_of_its_functions_needs_and_no_more(
 
 
 def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
-    # GIVEN roles and policies made by what show prints
+    # GIVEN roles and policies that the commands made
     done = aliyun.run()
     assert done.returncode == 0
     assert done.stderr == ""
     state = aliyun.state
-    assert aliyun.attached() == {name: [name] for name in ("my-sync-function", "my-sync-trigger")}
+    assert aliyun.policies_by_role() == {name: [name] for name in ("my-sync-function", "my-sync-trigger")}
     trusts = [json.loads(role["fields"]["AssumeRolePolicyDocument"]) for role in state["roles"].values()]
     services = [trust["Statement"][0]["Principal"]["Service"] for trust in trusts]
     assert services == [["fc.aliyuncs.com"], ["oss.aliyuncs.com"]]
     assert {len(policy["versions"]) for policy in state["policies"].values()} == {1}
-    before = aliyun.in_force()
+    before = aliyun.documents()
 
-    # WHEN another log bucket is named in s.yaml, and RAM keeps no further version of one policy
+    # WHEN s.yaml names another log bucket, and one policy has the maximum of five versions
     versions = state["policies"]["my-sync-function"]["versions"]
     versions |= {f"v{number}": versions["v1"] for number in (2, 3, 4, 5)}
     aliyun.state = state
     rewrite(aliyun.project / "s.yaml", {LOG: "logBucket: other-log # mine"})
     done = aliyun.run()
 
-    # THEN the policies in force are new, and their old versions make room
+    # THEN the policies in force are new, and an old version is deleted
     assert done.returncode == 0
     assert done.stderr == ""
-    assert json.dumps(before).replace("photos-oms-log", "other-log") == json.dumps(aliyun.in_force())
+    assert json.dumps(before).replace("photos-oms-log", "other-log") == json.dumps(aliyun.documents())
     assert list(aliyun.state["policies"]["my-sync-function"]["versions"]) == ["v1", "v3", "v4", "v5", "v6"]
     assert aliyun.state["roles"] == state["roles"]
     assert "CreateRole --RoleName my-sync-function: EntityAlreadyExists.Role" in done.stdout
 
-    # AND the files for the console say the same
+    # AND the files for the console have the same documents
     assert "my-sync-trigger.json: for the role my-sync-trigger" in show(aliyun.project, "--json", "console")
     files = {path.stem: json.loads(path.read_text()) for path in (aliyun.project / "console").iterdir()}
-    assert files == aliyun.in_force()
+    assert files == aliyun.documents()
 
 
-def test_the_commands_that_remove_leave_nothing_but_a_role_that_others_use(aliyun):
-    # GIVEN roles and policies, some in two versions, and another project's policy on one of the roles
-    assert [aliyun.run().returncode for _ in range(2)] == [0, 0]
+def test_the_commands_that_remove_leave_only_a_role_in_use(aliyun):
+    # GIVEN roles and policies, one in two versions, and another project's policy on one of the roles
+    assert aliyun.run().returncode == 0
     state = aliyun.state
+    versions = state["policies"]["my-sync-function"]["versions"]
+    versions["v2"] = versions["v1"]
     state["policies"]["other-forward"] = state["policies"]["my-sync-function"]
     state["roles"]["my-sync-function"]["attached"]["other-forward"] = 0
     aliyun.state = state
 
-    # WHEN they are removed, and once more
+    # WHEN the commands run twice
     first, second = aliyun.run("--remove"), aliyun.run("--remove")
 
-    # THEN only what the other project needs is left
+    # THEN only the role of the other project is left
     assert first.returncode == 0
     assert first.stderr == ""
     assert second.returncode == 0
     assert second.stderr == ""
     assert list(aliyun.state["policies"]) == ["other-forward"]
-    assert aliyun.attached() == {"my-sync-function": ["other-forward"]}
+    assert aliyun.policies_by_role() == {"my-sync-function": ["other-forward"]}
     assert "DeleteRole --RoleName my-sync-function: DeleteConflict.Role.Policy" in first.stdout
 
 
-@pytest.mark.parametrize(("options", "action"), [((), "CreatePolicy"), (("--remove",), "DeletePolicy")])
-def test_what_ram_refuses_is_a_failure_that_ends_the_commands(aliyun, options, action):
-    aliyun.run()
-    aliyun.state = aliyun.state | {"denied": [action]}
-    before = aliyun.state
-    done = aliyun.run(*options)
+def test_a_refusal_of_ram_ends_the_commands(aliyun):
+    aliyun.state = aliyun.state | {"denied": ["CreatePolicy"]}
+    done = aliyun.run()
     assert done.returncode == 1, done.stderr
     assert "ErrorCode: NoPermission" in done.stderr
-    assert aliyun.state["policies"].keys() == before["policies"].keys()
+    assert aliyun.state["policies"] == {}
     assert "trigger" not in done.stdout
-    # A terminal into which it is pasted goes on, and stays open.
-    assert "my-sync-trigger" in aliyun.run(*options, shell="bash --norc -i").stdout
+    # A terminal continues with the pasted lines, and stays open.
+    assert "my-sync-trigger" in aliyun.run(shell="bash --norc -i").stdout
+
+
+def test_a_refusal_of_ram_ends_the_commands_that_remove(aliyun):
+    assert aliyun.run().returncode == 0
+    aliyun.state = aliyun.state | {"denied": ["DeletePolicy"]}
+    done = aliyun.run("--remove")
+    assert done.returncode == 1, done.stderr
+    assert "ErrorCode: NoPermission" in done.stderr
+    assert len(aliyun.state["policies"]) == 2
+    assert "trigger" not in done.stdout
 
 
 @pytest.mark.parametrize(
-    ("instead", "told"),
+    ("changes", "lines"),
     [
         (
             {FUNCTION_ROLE: "functionRole: acs:ram::1:role/one-for-all", REPLAY_ROLE: "replayRole: own # mine"},
@@ -217,15 +226,15 @@ def test_what_ram_refuses_is_a_failure_that_ends_the_commands(aliyun, options, a
     ],
     ids=["separate, or given as ARNs", "one for functions and triggers, trusted by both"],
 )
-def test_show_knows_roles_that_are(tmp_path, instead, lines):
+def test_show_follows_the_roles_in_s_yaml(tmp_path, changes, lines):
     render(ANSWERS, tmp_path)
-    rewrite(tmp_path / "s.yaml", instead)
+    rewrite(tmp_path / "s.yaml", changes)
     granted = show(tmp_path)
     assert [line for line in lines if line not in granted] == []
 
 
-def test_show_reads_vars_however_they_are_written(tmp_path):
-    # GIVEN vars as a person would write them, and others of the same name elsewhere
+def test_show_reads_vars_in_all_forms(tmp_path):
+    # GIVEN vars in a person's style, and other variables with these names
     render(ANSWERS, tmp_path)
     head, _, tail = (tmp_path / "s.yaml").read_text().partition("vars:")
     written = """vars: # ours
@@ -248,7 +257,7 @@ def test_show_reads_vars_however_they_are_written(tmp_path):
 """
     (tmp_path / "s.yaml").write_text(f"{head}{written}\n{tail[tail.index('resources:') :]}\n  logBucket: wrong\n")
 
-    # WHEN show reads them, THEN it is the same as before
+    # THEN show prints the same as for the rendered form
     render(ANSWERS, tmp_path / "rendered")
     rewrite(tmp_path / "rendered" / "s.yaml", {FUNCTION_ROLE: "functionRole: r", TRIGGER_ROLE: "triggerRole: t"})
     assert show(tmp_path) == show(tmp_path / "rendered")
@@ -258,7 +267,7 @@ def test_show_reads_vars_however_they_are_written(tmp_path):
     "written",
     ["my photos/ # ours", "a#b/", "'it''s/' # it's", '"a # b/"', "a'b", "'a\\b'", '"a\\u0041/"', "\n    a: b"],
 )
-def test_a_variable_is_what_yaml_reads(written):
+def test_variables_are_read_as_yaml_reads_them(written):
     text = f"vars:\n  # ours\n  network: &network\n    region: other\n  objectPrefix: {written}\n  region: here\n"
     texts = {name: value for name, value in yaml.safe_load(text)["vars"].items() if isinstance(value, str)}
     assert variables(text) == texts
@@ -268,7 +277,7 @@ PREFIX = """vars.objectPrefix is '/photos/' in s.yaml, but no object key begins 
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "message"),
     [
         ("  replayRole:", "  # replayRole:", "vars.replayRole is missing"),
         ("vars:", "values:", "vars.functionName is missing"),
@@ -301,7 +310,7 @@ PREFIX = """vars.objectPrefix is '/photos/' in s.yaml, but no object key begins 
             (f'object{end}: ""', f"object{end}: {written}", f"vars.object{end} is an expression in s.yaml")
             for end, written in (("Prefix", "${env('P', 'touch')}"), ("Suffix", "<%= touch %>"))
         ),
-        # An order behind a character at which a line, or a comment, may end.
+        # A command behind a character that can end a line or a comment.
         *(
             (LOG, f"logBucket: {written}", "vars.logBucket holds a control character")
             for written in (
@@ -318,27 +327,27 @@ PREFIX = """vars.objectPrefix is '/photos/' in s.yaml, but no object key begins 
     ],
     ids=ascii,
 )
-def test_what_a_variable_cannot_be_is_told_and_nothing_reaches_the_shell(aliyun, before, after, message):
-    rewrite(aliyun.project / "s.yaml", {before: after})
+def test_an_unreadable_variable_is_refused_without_output_to_the_shell(tmp_path, before, after, message):
+    render(ANSWERS, tmp_path)
+    rewrite(tmp_path / "s.yaml", {before: after})
     for options in ((), ("--remove",)):
-        done = aliyun.run(*options)
+        done = run_script("policies/show.py", tmp_path, *options)
         assert done.returncode == 1
         assert done.stdout == ""
         assert message in done.stderr
         assert "touch" not in done.stderr
-    assert not (aliyun.project / "taken").exists()
 
 
-def test_whatever_else_a_variable_holds_reaches_aliyun_as_one_word(aliyun):
-    # GIVEN a name that a shell would take for something else
+def test_any_other_variable_reaches_aliyun_as_one_word(aliyun):
+    # GIVEN a name with all special characters of a shell
     name = """-a'b"$(touch taken)`touch taken`;touch taken|touch taken&#c  !! ~/*?[x] {y,z}\\"""
     rewrite(aliyun.project / "s.yaml", {LOG: f"logBucket: {json.dumps(name)}"})
 
-    # WHEN bash runs what show prints, THEN it is what it was
+    # WHEN bash runs the output of show, THEN the name is unchanged
     done = aliyun.run()
     assert done.returncode == 0
     assert done.stderr == ""
-    assert aliyun.in_force()["my-sync-function"]["Statement"][0]["Resource"] == [
+    assert aliyun.documents()["my-sync-function"]["Statement"][0]["Resource"] == [
         f"acs:oss:*:*:{name}/oms_source_record/*"
     ]
 
@@ -350,13 +359,13 @@ def test_whatever_else_a_variable_holds_reaches_aliyun_as_one_word(aliyun):
     assert not (aliyun.project / "taken").exists()
 
 
-def test_what_is_rendered_tells_nobody_to_type_a_secret_on_a_command_line(project):
+def test_s_yaml_names_no_command_with_a_secret_on_its_line(project):
     settings = (project / "s.yaml").read_text(encoding="utf-8")
     assert "s secret add" not in settings
     assert "python3 ops.py secrets ALERT_WEBHOOK" in settings
 
 
-def test_show_outside_of_a_project_says_so(tmp_path):
+def test_show_outside_of_a_project_names_the_missing_file(tmp_path):
     render(ANSWERS, tmp_path)
     (tmp_path / "s.yaml").unlink()
     done = run_script("policies/show.py", tmp_path)
@@ -364,7 +373,7 @@ def test_show_outside_of_a_project_says_so(tmp_path):
     assert "s.yaml is missing" in done.stderr
 
 
-def test_a_file_in_the_way_and_a_reader_who_has_seen_enough_end_it_without_a_traceback(aliyun):
+def test_an_existing_file_and_a_closed_pipe_end_show_without_traceback(aliyun):
     done = run_script("policies/show.py", aliyun.project, "--json", "s.yaml")
     assert done.returncode == 1
     assert done.stdout == ""

@@ -204,7 +204,7 @@ TOO_MANY = {
 BOTH_WAYS = ("ops.py migrate\n", "ops.py reconcile --all\n")
 NOT_SENT = ("1,234 objects that are missing were not sent", *BOTH_WAYS)
 ACKNOWLEDGED = report(copying={**report()["copying"], "acknowledged": "2026-01-01T12:00:00Z"})
-WHAT_FAILED = {"failed": 2, "oldest_failure": "2026-01-01T00:00:00Z", "by_reason": {"THROTTLED": 2}}
+WHAT_FAILED = {"failed": 2, "oldest_failure": "2026-01-01T00:00:00Z", "by_reason": {"FORBIDDEN": 1, "THROTTLED": 2}}
 LEFT = {**REPLAY_ANSWER, "taken": 5, "accepted": 3, **WHAT_FAILED, "stop": "time", "stopped": "the time is up"}
 SUSPICIOUS = compare_answer(
     {"suspicious": sides(2, 2, "a"), "unknown": sides(0, 2, "u")},
@@ -243,7 +243,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
             [
                 "Some keys still wait to be sent.\n  taken 5, accepted 3, failed again 2, ",
                 "  oldest failure: 2026-01-01T00:00:00Z\n  stopped: the time is up\n",
-                "    THROTTLED        2\n",
+                "    THROTTLED        2\n    FORBIDDEN        1\n",
             ],
         ),
         (replay_lines, REPLAY_ANSWER, "zh", ["没有待重发的对象。\n"]),

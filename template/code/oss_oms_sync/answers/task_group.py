@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from oss_oms_sync.answers.bandwidth import Window
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
@@ -200,6 +201,7 @@ class TaskGroup(GroupProgress):
     `size`: bytes of all objects; `copied_size`: bytes of the copied objects. `speed`: bytes a second. `started`,
     `ended`: seconds since 1970; `ended` is valid if the group rests. `can_retry_failed`: OMS can retry the failed
     objects alone. `lists`: prefix of the lists of failed objects in the destination. `why`: reason of the failure.
+    `bandwidth`: limits by the time of day.
     """
 
     id: str
@@ -212,6 +214,7 @@ class TaskGroup(GroupProgress):
     lists: str
     why: str
     ended: float = 0
+    bandwidth: Sequence[Window] = ()
 
     @property
     def can_be_resent(self) -> bool:
@@ -247,6 +250,10 @@ class TaskGroup(GroupProgress):
                 lists=str(failed.get("list_file_key") or ""),
                 ended=(number("start_time") + number("total_time")) / 1000,
                 why=" ".join(str(why[name]) for name in ("error_code", "error_msg") if why.get(name)),
+                bandwidth=tuple(
+                    Window(str(window["start"]), str(window["end"]), int(window["max_bandwidth"]))
+                    for window in group.get("bandwidth_policy") or ()
+                ),
             )
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"no task group: {error}") from error

@@ -4,6 +4,7 @@
 
 oms_source_record/{task}/state/migrate-{project}.json           {"begun", "group", "keys", "prefixes", ...}
 oms_source_record/{task}/state/migrated-{project}-{run}.json    also {"ended", "how", "copied", ...}
+oms_source_record/{task}/state/migration-speed-{project}.json   the bytes copied under limits of the bandwidth, by time
 """
 
 from __future__ import annotations
@@ -11,23 +12,26 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.codec import UnreadableError, from_json
+from oss_oms_sync.answers.bandwidth import Progress
+from oss_oms_sync.answers.codec import UnreadableError, from_json, to_json
 from oss_oms_sync.answers.job_answers import Migrated, Migration
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, GroupState, TaskGroup
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary
-from oss_oms_sync.errors import Failure
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
+from oss_oms_sync.errors import Failure, log
 from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState
 
 _RUN = re.compile(r"[0-9a-f]+\.json")
 
+# A day of samples, and one sample more.
+_PROGRESS_AGE = timedelta(hours=25)
 # The maximum error of the clock that stamped the beginning: beyond it both clouds refuse requests.
 _CLOCK_SECONDS = 15 * 60
 
@@ -146,6 +150,31 @@ def query_task_group(invocation: Invocation, migration: Migration | None) -> Tas
         return group
     positions = JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions()
     return replace(group, resent=positions.has_all_of(group))
+
+
+def note_progress(invocation: Invocation, group: TaskGroup | Failure | None) -> None:
+    """Store the bytes that a copying group with limits of its bandwidth has copied until now, for a day.
+
+    `ops.py migrate --look` finds out from them in which time zone OMS reads the limits. Nothing else depends on them: a
+    failed write is a warning in the log.
+
+    Raises StorageError if the last samples cannot be read.
+    """
+    if not isinstance(group, TaskGroup) or group.state is not GroupState.COPYING or not group.bandwidth:
+        return
+    name, now = f"{_state_folder(invocation)}migration-speed-{invocation.settings.project}.json", invocation.clock.now()
+    progress = Progress(group.id, group.bandwidth, ())
+    with suppress(UnreadableError):
+        stored = from_json(Progress, jsontext.load(invocation.log_bucket.get(name) or b"{}"))
+        if (stored.group, stored.windows) == (group.id, tuple(group.bandwidth)):
+            progress = stored
+    since, sample = (now - _PROGRESS_AGE).timestamp(), (int(now.timestamp()), group.copied_size)
+    samples = [*(earlier for earlier in progress.samples if since <= earlier[0] < sample[0]), sample]
+    (problem,) = invocation.log_bucket.try_put_all(
+        [StoredObject.of_json(name, to_json(replace(progress, samples=samples)))]
+    )
+    if problem:
+        log.warning({"progress": "not noted", "problem": str(problem)})
 
 
 def _read_current(invocation: Invocation) -> bytes | None:

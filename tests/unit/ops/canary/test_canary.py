@@ -3,11 +3,13 @@
 import json
 import re
 from datetime import datetime, timedelta, timezone
+from unittest.mock import patch
 
 import pytest
 
 from ops.canary import hops, objects
 from ops.canary.outcome import since
+from ops.terminal import Screen
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oss.deliveries import EventFault
 from sandbox.server.faults import Fault
@@ -52,6 +54,16 @@ def test_all_objects_come_are_equal_and_are_deleted(world):
 def test_no_time_of_a_hop_is_negative_if_the_clock_of_obs_is_slow():
     sent = datetime(2026, 1, 2, tzinfo=timezone.utc)
     assert [since(sent, sent + timedelta(seconds=late)) for late in (-2, -0.4, 3)] == ["+0 s", "+0 s", "+3 s"]
+
+
+def test_large_objects_show_the_size_of_oms_s_parts():
+    """One large object lies between the possible sizes of a part, the other above both."""
+    units = {"MB": 10**6, "MiB": 2**20}
+    smaller, larger = sorted(objects.PARTS.values())
+    assert {name: int(name.split()[0]) * units[name.split()[1]] for name in objects.PARTS} == objects.PARTS
+    sizes = {canary_object.title: canary_object.size for canary_object in objects.canary_objects()}
+    assert smaller < sizes["between"] < larger < sizes["above"]
+    assert sizes["above"] > objects.UPLOAD_PART
 
 
 def test_objects_of_others_stay(world):
@@ -107,7 +119,7 @@ def test_a_missing_hop_is_named_after_twice_its_time(world, fault, missing):
 def test_a_difference_is_reported_whatever_else_came(world):
     def tamper():
         for key, copy in world.task.destination.items():
-            if is_key_of("between")(key) and not copy.data.startswith(b"x"):
+            if is_key_of("between")(key) and copy.data != b"x" * copy.size:
                 world.obs.put(world.destination_bucket, key, b"x" * copy.size)
 
     world.before = tamper
@@ -130,6 +142,43 @@ def test_a_header_that_the_task_should_carry_and_did_not_differs(world):
     world.task.metadata = False
     world.task.summary = lambda: {**show(), "enable_metadata_migration": True}
     assert expect_exit(world.canary(), 1)["report"]["objects"]["metadata"]["differs"] == ["x-oss-meta-plain"]
+
+
+_EVENT_LINE = "forward got an event of a change of headers in OSS: "
+
+
+@pytest.mark.parametrize(
+    ("event", "answer", "text"),
+    [
+        ("ObjectCreated:CopyObject", "yes", f"{_EVENT_LINE}yes, +0 s"),
+        ("ObjectModified:UpdateObjectMeta", "no", f"{_EVENT_LINE}no. OSS sends UpdateObjectMeta,"),
+        ("", "no", f"{_EVENT_LINE}no. OSS sends UpdateObjectMeta,"),
+    ],
+)
+def test_new_headers_in_oss_show_their_event_and_the_counts_include_it(world, event, answer, text):
+    world.oss.header_event = event
+    assert [line for line in world.screen() if line.startswith(text)]
+    stored = json.loads(world.oss.objects(world.log_bucket)[world.canary_observation].data)["report"]
+    assert (stored["header_change"], stored["counts"]["doubles"]) == ({"event": answer}, "each counted")
+    assert (stored["objects"]["new headers"]["differs"], world.leftovers()) == ([], [])
+
+
+def test_a_failed_record_of_new_headers_shows_their_event_as_well(world):
+    def refuse():
+        if "x-oss-metadata-directive" in {name for request in world.sent for name in request.headers}:
+            world.before = lambda: None
+            world.oms.faults.add(Fault.status(401), where=lambda request: request.raw_path.endswith("/events"))
+
+    # GIVEN an OMS that refuses keys from the change on WHEN it is made THEN its event has come
+    world.oss.deliveries(world.source_bucket).add(EventFault.late(8), where=is_key_of("new headers"))
+    world.before = refuse
+    report = expect_exit(world.canary(), 0)["report"]
+    assert (report["header_change"], report["counts"]["doubles"]) == ({"event": "yes"}, "each counted")
+
+
+def test_headers_of_an_object_that_comes_late_are_not_changed(world):
+    world.task.copies.add(CopyFault.late(400), where=is_key_of("new headers"))
+    assert expect_exit(world.canary(), 0)["report"]["header_change"] == {"event": "not seen"}
 
 
 def test_no_version_is_left_in_a_bucket_with_versions(world):
@@ -187,7 +236,7 @@ def test_a_canary_killed_at_any_request_is_removed_completely():
     for number in draw_requests(range(1, every), max(1, 6000 // SCHEDULES)):
         with CanaryWorld(number) as world:
             world.cut_short(number)
-            assert (world.canary("--remove").code, world.leftovers(after=3600)) == (0, []), number
+            assert (world.canary("--remove").code, world.leftovers(after=1200)) == (0, []), number
 
 
 def test_leftovers_are_named_and_not_touched_by_another_canary(world):
@@ -409,6 +458,13 @@ def test_a_report_that_cannot_be_written_stops_it_before_requests(world):
     assert world.sent == []
 
 
+def test_the_report_is_written_before_the_outcome_is_printed(world):
+    file, has_file = world.folder / "report.json", []
+    with patch.object(Screen, "answer", lambda *_: has_file.append(file.exists())):
+        world.canary("--report", str(file))
+    assert has_file == [True]
+
+
 def test_the_report_is_written_to_its_file_and_not_printed(world):
     file = world.folder / "report.json"
     done = world.canary("--report", str(file))
@@ -485,6 +541,13 @@ def destination(world):
     return world.obs.bucket(world.destination_bucket)
 
 
+@pytest.fixture(scope="module")
+def usual_report():
+    """Return the report of a canary in clouds with the usual behaviour."""
+    with CanaryWorld() as world:
+        return expect_exit(world.canary(), 0)["report"]
+
+
 @pytest.mark.parametrize(
     ("variant", "where", "expected"),
     [
@@ -506,12 +569,12 @@ def destination(world):
     ],
     ids=["counts by the hour", "merged doubles", "parts", "order", "separator", "crc64", "event late"],
 )
-def test_the_report_has_the_behaviour_of_the_clouds(world, variant, where, expected):
+def test_the_report_has_the_behaviour_of_the_clouds(world, usual_report, variant, where, expected):
     def read_field(report):
         for part in where:
             report = report[part]
         return report
 
-    assert read_field(world.canary().answer["report"]) != expected
+    assert read_field(usual_report) != expected
     variant(world)
     assert read_field(expect_exit(world.canary(), 0)["report"]) == expected

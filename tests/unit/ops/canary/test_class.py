@@ -25,7 +25,7 @@ def world(busy):
     """Add the objects of a canary that was cut off while it waited, half an hour old."""
     busy.cut_short()
     busy.later(1800)
-    assert len(busy.oss.objects(busy.source_bucket)) == len(CONTENTS) + 7
+    assert len(busy.oss.objects(busy.source_bucket)) == len(CONTENTS) + 8
     return busy
 
 
@@ -41,7 +41,7 @@ def class_counts(answer, name):
 def test_a_comparison_counts_a_canary_on_both_sides_and_adds_up(world):
     answer = compare(world)
     assert (answer["finished"], answer["adds_up"]) == (True, True)
-    assert (class_counts(answer, "canary"), class_counts(answer, "equal_contents")) == ([7, 7], [len(CONTENTS)] * 2)
+    assert (class_counts(answer, "canary"), class_counts(answer, "equal_contents")) == ([8, 8], [len(CONTENTS)] * 2)
 
 
 def test_no_digest_changes_with_a_canary(world):
@@ -69,7 +69,7 @@ def test_a_go_beside_a_canary_is_sound(world, tmp_path):
         (check["id"], check["seen"]) for check in done.answer["checks"] if check["result"] != "passed"
     ]
     document = json.loads(file.read_text())
-    assert (document["verdict"], class_counts(document, "canary")) == ("GO", [7, 7])
+    assert (document["verdict"], class_counts(document, "canary")) == ("GO", [8, 8])
     assert document["source"]["objects"] == len(CONTENTS)
     # The listings of both buckets contain the canary.
     listings = []

@@ -58,6 +58,8 @@ def watches(draw):
         counts=hops.Counts(draw(words), 7, 7) if draw(st.booleans()) else None,
         counted=draw(moments),
         is_alone=draw(st.booleans()),
+        last_accepted=draw(moments),
+        change_event=draw(words),
         doubles=draw(words),
         order=draw(words),
         lists=[listed],
@@ -143,7 +145,8 @@ def test_the_words_that_doctor_takes_as_confirmed_are_in_reports():
 
 def field_names(report):
     """Return the names of a report's fields."""
-    parts = (report[name] for name in ("task", "versions", "counts", "listing", "objects", "in_place"))
+    names = ("task", "versions", "counts", "listing", "objects", "header_change", "in_place")
+    parts = (report[name] for name in names)
     lists = (name for oms_list in report["lists"] for name in oms_list)
     return {*report, *(name for part in parts for name in part), *lists, *report["objects"]["small"]}
 

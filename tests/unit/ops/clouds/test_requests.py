@@ -381,7 +381,7 @@ ALL_CALLS = {
 
 
 @pytest.mark.parametrize("call", ALL_CALLS)
-def test_spoiled_in_one_place_it_is_refused(box, oss, obs, monkeypatch, call):
+def test_a_request_with_a_changed_part_is_refused(box, oss, obs, monkeypatch, call):
     # GIVEN the requests of a call, which no cloud refuses for their signatures
     cloud = call.split()[0]
     ours = {

@@ -203,7 +203,7 @@ def test_a_rehearsal_is_asked_for_on_a_terminal_in_chinese(environment, stand_in
     ]
 
 
-def test_who_reads_no_further_gets_no_traceback(environment, stand_in):
+def test_a_reader_that_stops_gets_no_traceback(environment, stand_in):
     stand_in.answers(open_pass_answer(finished=True, missing=["k" * 200] * 100_000))
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with start_process([*PROGRAM, "reconcile"], env=environment, **pipes) as process:
@@ -264,7 +264,7 @@ COST = ["cost", "--objects", "1M", "--size", "1TB", "--lang", "en"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_a_full_disk_is_told_without_a_traceback(environment):
+def test_a_full_disk_is_reported_without_a_traceback(environment):
     with Path("/dev/full").open("w") as full:
         done = run(environment, *COST, stdout=full)
     message = ["The output cannot be written: No space left on device", "-> Make room for it, or write it elsewhere"]
@@ -272,7 +272,7 @@ def test_a_full_disk_is_told_without_a_traceback(environment):
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
-def test_a_closed_stream_is_nobodys_problem(environment, closed):
+def test_a_closed_stream_causes_no_traceback(environment, closed):
     done = run(environment, *COST, program=["/bin/sh", "-c", f'"$@" {closed}', "sh", *PROGRAM])
     assert "Traceback" not in done.stderr
     assert done.returncode == 0

@@ -72,6 +72,12 @@ class MigrateWorld(SetupWorld):
         """Return the names of the log bucket's files about migrations, running and finished."""
         return [name.rpartition("/")[2] for name in self.oss.objects(self.log_bucket) if "/state/migrate" in name]
 
+    def stored_windows(self) -> Any:
+        """Return the limits of the bandwidth in the record of the current migration."""
+        stored = self.oss.objects(self.log_bucket)
+        (body,) = (stored[name].data for name in stored if name.endswith(f"/state/{STATE}"))
+        return json.loads(body)["bandwidth"]
+
     def all_oms_keys(self) -> set[str]:
         """Return the access keys of OMS's users."""
         return {*self.ram.entities.users[f"{NAME}-oms"]["keys"], *self.iam_user("oms")["keys"]}
@@ -93,12 +99,12 @@ class MigrateWorld(SetupWorld):
 
         self.oms.groups.prepare = prepare
 
-    def begin_migration(self, objects: int = 200, seconds: float = 600) -> str:
+    def begin_migration(self, objects: int = 200, seconds: float = 600, *words: str) -> str:
         """Begin a migration that takes `seconds`, and stop following it; return the output."""
         self.fill(objects)
         self.slow_groups(seconds)
         self.stop_following_after(60)
-        return expect_exit(self.migrate(), 130)
+        return expect_exit(self.migrate(*words), 130)
 
     def leave_done(self) -> None:
         """Leave a migration that is done, and whose keys exist because nobody followed it to its end."""

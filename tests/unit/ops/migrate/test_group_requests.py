@@ -14,6 +14,7 @@ from ops.clouds.keys import Keys, Secret
 from ops.clouds.oms import TaskGroups, Wanted
 from ops.clouds.services import Service
 from ops.cost import effort
+from oss_oms_sync.answers.bandwidth import NIGHTS
 from sandbox.oms.copier import CopyFailure
 from sandbox.server.faults import Fault
 from support.sdk_requests import compare_with_sdk, huawei_client
@@ -33,7 +34,9 @@ def sent():
 
         world.oms.groups.prepare = prepare
         world.stop_following_after(30)
-        assert world.migrate("--restore")[0] == 130
+        assert world.migrate("--restore", "--nights")[0] == 130
+        world.stop_following_after(10)
+        assert world.migrate("--day-and-night")[0] == 130
         for word, code in (("--look", 0), ("--pause", 0), ("--go-on", 1), ("--retry", 1), ("--remove", 0)):
             expect_exit(world.migrate(word), code)
         return [request for request in world.sent if "/taskgroups" in urlsplit(request.url).path]
@@ -64,6 +67,11 @@ GROUPS = {
         v2.RetryTaskGroupRequest,
         v2.RetryTaskGroupReq,
     ),
+    ("PUT", "/v2/{_}/taskgroups/{group_id}/update"): (
+        "update_task_group",
+        v2.UpdateTaskGroupRequest,
+        v2.UpdateBandwidthPolicyReq,
+    ),
     ("DELETE", "/v2/{_}/taskgroups/{group_id}"): ("delete_task_group", v2.DeleteTaskGroupRequest, None),
 }
 
@@ -84,10 +92,11 @@ WANTED = Wanted("photos", "cn-hangzhou", "photos-obs", "cn-north-4", [""], "note
         lambda groups: groups.pause("1"),
         lambda groups: groups.go_on("1", KEYS, KEYS),
         lambda groups: groups.retry("1", KEYS, KEYS, only_failed=True),
+        lambda groups: groups.limit("1", NIGHTS),
         lambda groups: groups.delete("1"),
     ],
 )
-def test_what_changes_a_group_is_asked_once_though_the_answer_is_lost(mocker, change):
+def test_a_change_of_a_group_is_sent_once_even_without_an_answer(mocker, change):
     exchange = mocker.patch.object(wire, "exchange", side_effect=ConnectionResetError)
     with pytest.raises(wire.UnreachableError):
         change(TaskGroups(Service("https://oms.cn-north-4.myhuaweicloud.com", KEYS, WallClock()), "project"))
@@ -117,7 +126,7 @@ def counted(objects, *words):
 
 
 @pytest.mark.parametrize("objects", [1_000, pytest.param(10_000, marks=pytest.mark.extras)])
-def test_what_is_said_of_requests_is_what_is_counted(objects):
+def test_the_estimated_numbers_of_requests_are_those_counted(objects):
     group = counted(objects, "migrate", "--yes")
     sent = counted(objects, "reconcile", "--since", "1970-01-01")
     assert sent["oms"] == objects / 10

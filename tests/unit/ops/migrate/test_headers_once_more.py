@@ -58,7 +58,7 @@ def header_check(document: Any) -> Any:
 
 
 @pytest.mark.long
-def test_a_new_task_and_a_group_that_overwrites_bring_them(world):
+def test_a_new_task_and_an_overwriting_group_restore_headers(world):
     world.lose()
     document = world.cut_over()
     assert (document["verdict"], header_check(document)["result"]) == ("NOT PROVEN", "not proven")
@@ -87,7 +87,7 @@ def test_a_new_task_and_a_group_that_overwrites_bring_them(world):
 
 @pytest.mark.long
 @pytest.mark.parametrize("mode", [MODES[0], pytest.param(MODES[1], marks=pytest.mark.extras), MODES[2]])
-def test_writing_again_brings_them_unless_the_task_compares_crc64(world, mode):
+def test_rewriting_objects_restores_headers_unless_crc64_is_compared(world, mode):
     world.lose(mode)
     # The task migrates metadata from now on, so no document explains the headers that it lost before.
     world.task.metadata = True

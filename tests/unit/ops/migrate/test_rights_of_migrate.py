@@ -49,7 +49,7 @@ RIGHTS = [
 ]
 
 
-def test_they_are_enough():
+def test_the_printed_permissions_are_enough():
     assert whole(DOCUMENTS)
 
 
@@ -62,7 +62,7 @@ def test_each_printed_permission_is_needed(side, action):
     assert not whole(less)
 
 
-def test_they_are_printed():
+def test_show_prints_the_permissions_of_a_migration():
     text = show(project(), "--migrate")
     printed = [json.loads(part.partition("\n")[2]) for part in text.split("# ")[1:]]
     assert printed == list(migration(variables((project() / "s.yaml").read_text(encoding="utf-8"))))

@@ -175,7 +175,8 @@ def captioned(section: Element) -> dict[str, Element]:
 
 
 def test_lasting_reasons_are_apart_from_passing_reasons(example):
-    example["backlog"]["by_reason"] = {"THROTTLED": 900, "FORBIDDEN": 2, "NO_TASK": 1, "MYSTERY": 3}
+    # The most frequent reason comes first, whatever the order of the answer; equal numbers are in the order of names.
+    example["backlog"]["by_reason"] = {"NO_TASK": 1, "FORBIDDEN": 2, "THROTTLED": 900, "MYSTERY": 3, "ENIGMA": 3}
     example["fixes"] = {name: to_json(Reason[name].fix) for name in ("THROTTLED", "FORBIDDEN", "NO_TASK")}
     example["lasting"] = ["FORBIDDEN", "NO_TASK"]
     tables = captioned(page(example).section("waiting"))
@@ -185,7 +186,16 @@ def test_lasting_reasons_are_apart_from_passing_reasons(example):
     # Each group has its own scale: its largest cause is a whole bar.
     assert lasting.only("span", style="width:100.000%")
     assert [row[0] for row in tables["Passing: resent automatically"].cells()] == ["reason", "THROTTLED", "total"]
-    assert [row[2] for row in tables["Reason not known here"].cells()] == ["objects", "3", "3"]
+    unknown = [(row[0], row[2]) for row in tables["Reason not known here"].cells()]
+    assert unknown == [("reason", "objects"), ("ENIGMA", "3"), ("MYSTERY", "3"), ("total", "6")]
+
+
+@pytest.mark.parametrize("unread", [0, 1])
+def test_unread_lines_of_oms_lists_are_shown_with_an_example(example, unread):
+    example["oms_lists"] |= {"unread": unread, "example": "x;y"}
+    sentence = "Lines of OMS's lists of failures that could not be read: 1 x;y"
+    shown = [paragraph.text for paragraph in page(example).section("waiting").every("p", class_="open")]
+    assert shown == [sentence] * unread
 
 
 def test_row_of_a_key_has_its_message(example):

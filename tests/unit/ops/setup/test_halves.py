@@ -11,7 +11,7 @@ import pytest
 
 from ops.clouds.keys import ALIBABA, OMS_SOURCE
 from sandbox.iam.identities import Asked
-from support.administrator import draw_requests
+from support.administrator import draw_interruptions
 from support.grants import iam_user, ram_user
 from support.migration import Caller
 from unit.ops.setup.setup_world import NAME, YES, SetupWorld, expect_exit, expect_success, set_variables
@@ -48,7 +48,7 @@ def create_reader_key(world):
     return key["AccessKeyId"], key["AccessKeySecret"]
 
 
-def test_two_people_who_hand_one_key_over_end_as_one_does(world, whole):
+def test_two_people_with_a_handed_key_create_the_same_as_one(world, whole):
     # GIVEN an administrator who sets up Alibaba Cloud; setup names the key that the other administrator needs
     wanted = f"by hand: access key of {NAME}-oms, for whoever sets up Huawei Cloud: there is none"
     expect_success(set_up_alibaba(world), wanted, "python3 ops.py setup --only huawei")
@@ -79,21 +79,20 @@ def count_iam_keys(world):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("fate", ["dies_after", "loses"])
-def test_an_interrupted_second_half_run_again_creates_the_same_resources(whole, fate):
+def test_an_interrupted_second_half_run_again_creates_the_same_resources(whole):
     with SetupWorld() as counted:
         expect_success(set_up_alibaba(counted))
         first = counted.asked
         expect_success(set_up_huawei(counted, create_reader_key(counted)))
-        requests = draw_requests(range(1, counted.asked - first))
-    for number in requests:
+        interruptions = draw_interruptions(range(1, counted.asked - first))
+    for fate, number in interruptions:
         with SetupWorld() as world:
             set_up_alibaba(world)
             handed = create_reader_key(world)
             with world.cut_off(fate, number, away=0):
                 set_up_huawei(world, handed)
             expect_success(set_up_huawei(world, handed))
-            assert world.resources() == whole, number
+            assert world.resources() == whole, (fate, number)
 
 
 @pytest.mark.parametrize("wrong", ["key", "secret"])
@@ -180,7 +179,7 @@ def test_without_identity_policies_the_printed_documents_are_enough(world, whole
     assert expect_success(world.setup("--plan")).count("by hand: IAM user") == 2
 
 
-def test_the_user_made_by_hand_as_it_is_printed_is_setup_s_own(world):
+def test_a_user_made_by_hand_as_printed_counts_as_setup_s(world):
     # GIVEN an account with identity policies, in which setup may create no user, but attach policies
     world.iam.deny("iam:users:createUserV5")
     output = expect_exit(world.setup(typed=YES), 3)
@@ -258,14 +257,14 @@ def test_a_key_that_may_not_be_deleted_is_named_as_left(world):
     ]
 
 
-def test_a_missing_right_to_make_a_bucket_ends_it_there(world):
+def test_a_missing_permission_to_create_a_bucket_ends_setup(world):
     world.oss.deny("oss:PutBucket", world.log_bucket)
     refused = "refused oss:PutBucket: 403 AccessDenied, ExplicitDeny"
     expect_exit(world.setup(typed=YES), 3, f"log bucket {world.log_bucket}: ", refused)
     assert world.resources()["roles"] == {}
 
 
-def test_no_program_that_setup_starts_has_any_key(world):
+def test_no_program_started_by_setup_has_a_key_in_its_environment(world):
     # GIVEN all keys in the environment
     source_key = {"OMS_SOURCE_AK": "a-source-key", "OMS_SOURCE_SK": "its-secret"}
     environments = []

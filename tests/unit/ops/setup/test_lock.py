@@ -43,18 +43,18 @@ def cut_off(world):
     return json.loads(world.oss.objects(world.log_bucket)[LOCK].data)
 
 
-def test_the_lock_says_who_has_it(cut_off):
+def test_the_lock_names_its_callers(cut_off):
     assert cut_off["callers"] == ["acs:ram::1000000000000001:user/administrator", "administrator"]
 
 
-def test_another_caller_waits_and_is_told_for_whom_and_how_long(world, cut_off):
+def test_another_caller_waits_and_sees_for_whom_and_how_long(world, cut_off):
     ways = "-> Wait for it; 40 minutes after it began you may go on"
     expect_exit(world.setup(typed=YES, keys=add_other_administrator(world)), 1, RUNNING, cut_off["since"], ways)
     world.later(41 * 60)
     expect_success(world.setup(typed=YES, keys=add_other_administrator(world)))
 
 
-def test_the_same_caller_takes_it_over_by_the_yes_to_a_plan_that_says_so(world, cut_off):
+def test_the_same_caller_takes_the_lock_over_by_a_yes_to_the_plan(world, cut_off):
     taken = "change: lock of setup: a setup by acs:ram::1000000000000001:user/administrator, administrator"
     assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data) == cut_off
     expect_success(world.setup(typed=YES), taken, cut_off["since"], "Carry out this plan only if that run has ended")
@@ -86,7 +86,7 @@ def test_only_the_run_that_the_plan_names_is_taken_over(world, cut_off):
     assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data)["run"] == "another" != lock
 
 
-def test_a_lock_that_cannot_be_read_back_is_in_nobody_s_way(world):
+def test_a_lock_that_cannot_be_read_back_blocks_no_later_run(world):
     world.oss.create_bucket(world.log_bucket)
     world.oss.faults.add(Fault.status(503), 8, where=lambda request: is_about_lock(request, "GET"))
     expect_exit(world.setup(typed=YES), 1, "refused GET: 503")

@@ -6,7 +6,7 @@ import pytest
 
 from ops.errors import ToolError
 from oss_oms_sync.answers.text import NOTHING, t
-from support.administrator import KilledError, draw_requests
+from support.administrator import KilledError, draw_interruptions
 from support.migration import Caller
 from unit.ops.setup.setup_world import NAME, YES, SetupWorld, expect_exit, expect_success
 
@@ -102,14 +102,14 @@ def test_half_a_stored_pair_counts_as_no_key_and_is_replaced(world, half, comman
     assert old in keys(world)
 
 
-def test_a_plan_of_it_changes_nothing(world):
+def test_a_plan_of_a_new_key_changes_nothing(world):
     before = world.resources(), dict(world.secrets)
     expect_success(world.setup("--new-key", "--plan"), "create: access key of the functions")
     expect_exit(world.setup("--new-key", typed="no\n"), 2)
     assert (world.resources(), world.secrets) == before
 
 
-def test_a_third_machine_is_told_that_there_are_two_and_deletes_neither(world):
+def test_a_third_machine_reports_two_keys_and_deletes_neither(world):
     for _ in range(2):
         use_stored_key(world)
         world.secrets.clear()
@@ -137,7 +137,7 @@ def test_the_key_whose_last_use_is_older_goes_even_if_it_is_newer(world):
 
 
 @pytest.mark.parametrize("is_used", [False, True], ids=["not deployed yet", "used, and the task gone"])
-def test_an_s_yaml_of_before_setup_gets_a_key_and_none_goes(world, is_used):
+def test_an_s_yaml_without_a_key_gets_a_key_and_none_is_deleted(world, is_used):
     # GIVEN a key that may be in use, though IAM, or no task, tells of that
     first = world.secrets[STORED]
     if is_used:
@@ -149,7 +149,7 @@ def test_an_s_yaml_of_before_setup_gets_a_key_and_none_goes(world, is_used):
     assert keys(world) == [first, world.secrets[STORED]]
 
 
-def test_a_key_of_a_user_that_was_deleted_is_made_anew(world):
+def test_a_key_of_a_deleted_user_is_replaced(world):
     # GIVEN a machine whose store has what another one has removed
     dead = dict(world.secrets)
     expect_success(world.setup("--remove", typed="yes\n"))
@@ -165,21 +165,20 @@ def test_a_key_of_a_user_that_was_deleted_is_made_anew(world):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("fate", ["dies_after", "loses"])
-def test_an_interrupted_renewal_never_loses_a_key_in_use(fate):
+def test_an_interrupted_renewal_never_loses_a_key_in_use():
     with SetupWorld() as whole:
         expect_success(whole.setup(typed=YES))
         before = whole.asked
         renew(whole)
-        requests = draw_requests(range(1, whole.asked - before + 1))
-    for number in requests:
+        interruptions = draw_interruptions(range(1, whole.asked - before + 1))
+    for fate, number in interruptions:
         with SetupWorld() as world:
             expect_success(world.setup(typed=YES))
             old = use_stored_key(world)
             world.later(60)
             with world.cut_off(fate, number):
                 world.setup("--new-key", typed="yes\n")
-            assert old in keys(world), number
+            assert old in keys(world), (fate, number)
             world.later(DAYS)
             renew(world)
             # The store has one that works, whose twin is the old one or nobody's.

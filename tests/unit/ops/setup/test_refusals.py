@@ -29,19 +29,19 @@ def test_a_permission_of_oms_that_is_missing_is_a_line_of_the_plan(world, right,
     assert right in line["next"]["en"]
 
 
-def test_a_missing_right_to_create_the_task_is_not_waited_for_as_a_grant(world):
-    world.oms.judges_rights = True
+@pytest.mark.parametrize(
+    ("is_by_oms", "refusal", "minutes"),
+    [(True, "400 OMS.0072", 5), (False, "403 APIGW.0302", 1)],
+    ids=["by OMS itself", "by its gateway"],
+)
+def test_a_missing_right_to_create_the_task_is_not_waited_for_as_a_grant(world, is_by_oms, refusal, minutes):
+    world.oms.judges_rights = is_by_oms
     world.oms.deny("oms:synctask:create")
     began = world.ground.now()
     done = world.setup(typed=YES)
-    expect_exit(
-        done,
-        3,
-        "sync task: ",
-        "refused POST: 400 OMS.0072",
-        "Ask for what this needs: oms:synctask:list, oms:synctask:create",
-    )
-    assert world.ground.now() - began < 5 * 60
+    step = "Ask for what this needs: oms:synctask:list, oms:synctask:create"
+    expect_exit(done, 3, "sync task: ", f"refused POST: {refusal}", step)
+    assert world.ground.now() - began < minutes * 60
     assert world.resources()["users"][f"{NAME}-oms"][1] == 0
 
 
@@ -70,7 +70,7 @@ def answer_task_list(world, body):
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"count": 2}', b'{"tasks": "none", "count": 0}', b'{"tasks": [1]}', b"[]"])
-def test_an_answer_without_a_list_is_not_taken_for_an_empty_one(world, body):
+def test_a_response_without_a_list_is_not_an_empty_list(world, body):
     answer_task_list(world, body)
     line = read_plan(world, 3)["sync task"]
     assert "nothing that the cloud documents" in line["seen"]["en"]
@@ -124,7 +124,7 @@ def test_a_redirect_that_names_no_region_is_another_region_too(world):
 
 @pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.slow(90), Fault.drop_before(), Fault.status(503)])
 @pytest.mark.parametrize("side", ["log", "destination"])
-def test_a_bucket_whose_creation_was_not_answered_is_looked_for(world, side, fault):
+def test_a_bucket_whose_creation_got_no_answer_is_looked_up(world, side, fault):
     service, name = (world.oss, world.log_bucket) if side == "log" else (world.obs, world.destination_bucket)
     service.faults.add(fault, 1, where=lambda request: request.method == "PUT" and is_of_bucket(request, name))
     expect_success(world.setup(typed=YES))
@@ -138,13 +138,13 @@ def is_of_bucket(request, name):
     return f"//{name}." in url.replace("https:", "") and url.count("/") <= 3 and url.endswith("/")
 
 
-def test_a_creation_that_lands_after_it_was_sent_again_is_found(world):
+def test_a_creation_that_lands_after_its_repetition_is_accepted(world):
     where = {"where": lambda request: request.method == "PUT" and is_of_bucket(request, world.log_bucket)}
     world.oss.faults.add(Fault.lands_late(1), 1, **where)
     expect_success(world.setup(typed=YES))
 
 
-def test_a_name_that_somebody_else_has_taken_is_not_taken_for_ones_own(world):
+def test_a_bucket_name_taken_by_others_is_not_taken_for_setup_s(world):
     taken = Fault.status(409, b"<Error><Code>BucketAlreadyExists</Code></Error>", {"x-oss-request-id": "1"})
     world.oss.faults.add(
         taken, where=lambda request: request.method == "PUT" and is_of_bucket(request, world.log_bucket)
@@ -159,7 +159,7 @@ def test_a_name_that_somebody_else_has_taken_is_not_taken_for_ones_own(world):
 # -- what stands in the plan
 
 
-def test_what_stops_it_stands_first_and_the_counts_stand_last(world):
+def test_the_plan_begins_with_obstacles_and_ends_with_counts(world):
     set_variables(world, destinationBucket="photos.obs")
     output = expect_exit(world.setup(typed=YES), 1)
     lines = [line for line in output.splitlines() if line.startswith("  ") and not line.startswith("   ")]
@@ -167,7 +167,7 @@ def test_what_stops_it_stands_first_and_the_counts_stand_last(world):
     assert lines[-1] == "  In all: 1 to settle first, 8 to create, 1 to change, nothing removed"
 
 
-def test_the_counts_are_those_of_the_lines(world):
+def test_the_counts_of_the_plan_are_those_of_its_lines(world):
     output = expect_success(world.setup("--plan"), "In all: 9 to create, 1 to change, nothing removed")
     assert (output.count("  create: "), output.count("  change: ")) == (9, 1)
     expect_success(world.setup(typed=YES))
@@ -178,7 +178,7 @@ def test_the_counts_are_those_of_the_lines(world):
 # -- what is asked
 
 
-def test_each_key_that_is_asked_for_is_said_whose_it_is_and_why(world):
+def test_each_prompt_for_a_key_names_its_owner_and_its_use(world):
     expect_success(world.setup("--only", "alibaba", typed="yes\n"))
     key = world.ram.entities.create_access_key(f"{NAME}-oms")["AccessKey"]
     hidden = [*world.huawei_credentials, key["AccessKeyId"], key["AccessKeySecret"]]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sandbox.iam.identities import Asked
-from support.administrator import draw_requests
+from support.administrator import draw_interruptions
 from unit.ops.setup.setup_world import NAME, OTHER, YES, SetupWorld, expect_exit, expect_success, set_variables
 
 NOTHING = {"roles": {}, "users": {}, "policies": {}, "iam users": [], "iam policies": [], "tasks": [], "secrets": []}
@@ -42,7 +42,7 @@ def test_nothing_is_left_but_the_buckets_and_their_objects(world):
     expect_success(world.setup(typed=YES))
 
 
-def test_a_plan_of_it_removes_nothing(world):
+def test_a_plan_of_a_removal_changes_nothing(world):
     before = world.resources()
     expect_success(world.setup("--remove", "--plan"))
     expect_exit(world.setup("--remove", typed="no\n"), 2)
@@ -50,10 +50,9 @@ def test_a_plan_of_it_removes_nothing(world):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("fate", ["dies_after", "loses"])
 @pytest.mark.parametrize("quarter", range(4))
-def test_an_interrupted_removal_followed_by_another_leaves_nothing(fate, quarter):
-    for number in draw_requests(range(1, 80))[quarter::4]:
+def test_an_interrupted_removal_followed_by_another_leaves_nothing(quarter):
+    for fate, number in draw_interruptions(range(1, 80))[quarter::4]:
         with SetupWorld() as world:
             world.setup(typed=YES)
             with world.cut_off(fate, number):
@@ -61,7 +60,7 @@ def test_an_interrupted_removal_followed_by_another_leaves_nothing(fate, quarter
             # OMS may list a task five minutes late, so setup awaits a task that it deleted without an answer.
             world.later(300)
             remove(world)
-            assert remaining_resources(world) == NOTHING, number
+            assert remaining_resources(world) == NOTHING, (fate, number)
 
 
 @pytest.mark.parametrize("number", range(4, 81, 19))
@@ -73,7 +72,7 @@ def test_after_half_a_setup_nothing_is_left_either(number):
         assert remaining_resources(world) == NOTHING
 
 
-def test_what_others_made_or_attached_stays_and_is_named(world):
+def test_resources_and_attachments_of_others_stay_and_are_named(world):
     # GIVEN a policy of somebody else on a role, a user of theirs, and a task of theirs for the same buckets
     ram = world.ram.entities
     ram.create_policy("other", json.dumps(OTHER))
@@ -108,7 +107,7 @@ def test_an_iam_user_with_a_policy_of_others_stays_until_it_is_detached(world):
     assert remaining_resources(world) == {**NOTHING, "iam policies": ["other"]}
 
 
-def test_a_policy_whose_role_or_user_was_deleted_by_hand_goes(world):
+def test_a_policy_without_its_deleted_role_or_user_is_removed(world):
     ram, user = world.ram.entities, world.iam_user("functions")
     ram.roles.clear()
     ram.users.clear()
@@ -118,7 +117,7 @@ def test_a_policy_whose_role_or_user_was_deleted_by_hand_goes(world):
     assert remaining_resources(world) == NOTHING
 
 
-def test_a_policy_of_setup_s_that_others_attached_stays_and_all_keys_go(world):
+def test_a_policy_attached_by_others_stays_and_all_keys_go(world):
     # GIVEN things of others that have the policies of setup's
     ram, iam = world.ram.entities, world.iam
     ram.create_user("theirs")
@@ -152,21 +151,21 @@ def test_a_policy_of_others_with_setup_s_name_stays_attached(world):
     assert (user["keys"], ram.users[f"{NAME}-oms"]["keys"]) == ({}, {})
 
 
-def test_what_setup_wrote_into_s_yaml_is_taken_back_and_nothing_else(world):
+def test_a_removal_empties_only_setup_s_lines_of_s_yaml(world):
     before = world.variables()
     remove(world, "change: s.yaml: SYNC_URL, HW_AK, HW_SK are emptied")
     assert world.variables() == {**before, "SYNC_URL": "", "HW_AK": "", "HW_SK": ""}
     assert json.loads((world.folder / "answers.json").read_text())["SYNC_URL"] == ""
 
 
-def test_an_address_of_a_task_that_somebody_else_made_stays_in_s_yaml(world):
+def test_the_address_of_a_task_of_others_stays_in_s_yaml(world):
     task = world.oms.create_task(world.project_id, "t", lambda key: None, world.obs.bucket(world.destination_bucket))
     set_variables(world, SYNC_URL=task.sync_url)
     remove(world, "change: s.yaml: HW_AK, HW_SK are emptied")
     assert world.variables()["SYNC_URL"] == task.sync_url
 
 
-def test_an_address_of_a_task_that_is_gone_is_taken_back(world):
+def test_the_address_of_a_deleted_task_is_removed_from_s_yaml(world):
     world.oms._tasks.clear()
     world.later(300)
     remove(world)

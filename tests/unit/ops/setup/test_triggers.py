@@ -45,7 +45,7 @@ def trigger_line(world, code, **options):
     ],
     ids=["everything", "a part of ours", "more than ours", "one event"],
 )
-def test_one_that_overlaps_stops_the_plan(world, other):
+def test_an_overlapping_trigger_stops_the_plan(world, other):
     world.functions.others["thumbnails"] = [trigger("music/"), other]
     line, key = trigger_line(world, 1), other["triggerConfig"]["filter"]["key"]
     fact_text = f'trigger on-upload of function thumbnails: prefix "{key["prefix"]}", suffix "{key["suffix"]}"'
@@ -70,7 +70,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_one_is_in_the_way_only_where_function_compute_would_refuse_ours(world, name):
+def test_a_trigger_stops_the_plan_only_if_ours_would_be_refused(world, name):
     world.functions.others, state = OTHERS[name]
     assert trigger_line(world, {"there": 0, "stop": 1}[state])["state"] == state
 

@@ -48,7 +48,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
-def test_a_thing_of_others_with_the_project_s_name_stops_the_plan(world, kind):
+def test_a_resource_of_others_with_the_project_s_name_stops_the_plan(world, kind):
     create, name, kind_name = FOREIGN[kind]
     create(world, name)
     before = world.snapshot()
@@ -66,7 +66,7 @@ def test_a_user_and_a_policy_of_others_are_named_in_one_line(world):
 
 
 @pytest.mark.parametrize("kind", ["Role", "User", "Policy"])
-def test_a_thing_that_appears_after_the_plan_stays_as_it_is(world, kind):
+def test_a_foreign_resource_created_after_the_plan_stays_unchanged(world, kind):
     # GIVEN somebody who makes a thing of that name just before setup does
     ram, name = world.ram.entities, f"{NAME}-oms" if kind == "User" else f"{NAME}-trigger"
     things = {"Role": ram.roles, "User": ram.users, "Policy": ram.policies}[kind]
@@ -89,7 +89,7 @@ def test_a_thing_that_appears_after_the_plan_stays_as_it_is(world, kind):
     assert [things[name]] == first
 
 
-def test_a_user_that_somebody_else_made_anew_keeps_its_keys_and_gets_none(resources, world):
+def test_a_user_recreated_by_others_keeps_its_keys_and_gets_none(resources, world):
     # GIVEN users that were deleted, and made by others for other purposes
     world.iam_user("oms")["fields"]["description"] = "mine"
     world.ram.entities.users[f"{NAME}-oms"]["fields"]["Comments"] = "mine"

@@ -79,6 +79,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     verdict, facts, report = _StatusReport(invocation).build(asked.hours * _HOUR, acknowledge=asked.acknowledge)
     log.info({"verdict": verdict.state.value, "alarm": verdict.alarm, "text": verdict.text.en, **facts.numbers(now)})
     if is_timer_event(event):
+        migration.note_progress(invocation, facts.old_objects)
         tell_of_change(invocation, verdict, facts)
     return to_json(report)  # type: ignore[no-any-return]
 

@@ -1,4 +1,4 @@
-"""What doctor says of what nobody has confirmed: until something shows it, and without deciding anything."""
+"""Doctor's checks of unconfirmed assumptions, which decide nothing."""
 
 import json
 import re
@@ -13,32 +13,30 @@ from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.job_answers import DoctorAnswer
 from oss_oms_sync.unconfirmed import UNCONFIRMED
 from sandbox.server.faults import Fault
-from system.doctor.project import HOUR, deploy, says, states, the_check
+from support.doctor import HOUR, deploy, find_check, states, verify_check
 from tools.package import ROOT
 
-# What no run of a project shows: only a canary, or the clouds' own documents.
+# Assumptions that no run of a project shows: only a canary does, or the clouds' documents.
 FOR_EVER = {"doubles", "lag of counts", "lag of lists"}
 
 
-def test_a_new_project_is_told_what_it_rests_on_and_is_well(box, handler):
-    report = handler(box)
+def test_a_new_project_passes_and_lists_its_assumptions(run_doctor):
+    report = run_doctor()
     names = set(states(report, "not confirmed"))
     assert report["ok"]
     assert {*FOR_EVER, "written as a whole", "order of OBS", "form of lists", "encoding of keys"} <= names
     assert names <= UNCONFIRMED.keys()
     for name in names:
-        check, row = the_check(report, name), UNCONFIRMED[name]
+        check, row = find_check(report, name), UNCONFIRMED[name]
         assert check["seen"].startswith(f"{row.question.en}; assumed: {row.assumed.en}")
         assert check["seen_zh"].startswith(f"{row.question.zh}；假设：{row.assumed.zh}")
         assert ("ops.py canary" in check["fix"]) == (name != "form of lists")
-    # With the setting that switches it.
-    assert the_check(report, "encoding of keys")["seen"].endswith("(OMS_KEY_ENCODING)")
+    # The text names the setting that switches the assumption.
+    assert find_check(report, "encoding of keys")["seen"].endswith("(OMS_KEY_ENCODING)")
 
 
 @pytest.mark.parametrize("missing", [set(), {"encoding of keys", "keys in events", "written as a whole"}])
-def test_what_a_comparison_has_shown_is_not_told_any_more_but_for_what_is_missing_in_obs(
-    box, tmp_path, handler, missing
-):
+def test_a_comparison_confirms_assumptions_except_of_missing_objects(box, tmp_path, run_doctor, missing):
     deploy(box, tmp_path)
     box.bucket(box.source_bucket).put_object("a b+%41", b"contents")
     box.wait_idle(60)
@@ -46,7 +44,7 @@ def test_what_a_comparison_has_shown_is_not_told_any_more_but_for_what_is_missin
         box.obs.delete(box.task.bucket.name, "a b+%41")
     box.later(2 * HOUR)
     assert box.fc.invoke("compare", b"{}").value["finished"]
-    assert set(states(handler(box), "not confirmed")) == {*FOR_EVER, "form of lists", *missing}
+    assert set(states(run_doctor(), "not confirmed")) == {*FOR_EVER, "form of lists", *missing}
 
 
 REPORT = {
@@ -61,18 +59,18 @@ REPORT = {
 }
 
 
-def keep(box, report):
-    """What a canary saw, as ops.py keeps it."""
+def keep_report(box, report):
+    """Store a canary's report, as ops.py does."""
     name = f"oms_source_record/{box.task_id}/state/canary-oss-oms-sync.json"
     box.oss.put(box.log_bucket, name, json.dumps({"at": "2026-02-02T00:00:00Z", "report": report}).encode())
 
 
-def test_what_a_canary_saw_is_confirmed_and_what_it_cannot_show_stays_open(box, handler):
-    assert len(states(handler(box, COMPARE_DEEP="on"), "not confirmed")) == 9
-    keep(box, REPORT)
-    report = handler(box, COMPARE_DEEP="on")
+def test_a_canary_confirms_all_assumptions_but_the_form_of_lists(box, run_doctor):
+    assert len(states(run_doctor(COMPARE_DEEP="on"), "not confirmed")) == 9
+    keep_report(box, REPORT)
+    report = run_doctor(COMPARE_DEEP="on")
     assert states(report, "not confirmed") == ["form of lists"]
-    assert says(report, "doubles", "ok", "the canary of 2026-02-02T00:00:00Z saw: each counted; assumed: yes")
+    verify_check(report, "doubles", "ok", "the canary of 2026-02-02T00:00:00Z saw: each counted; assumed: yes")
 
 
 @pytest.mark.parametrize(
@@ -84,24 +82,24 @@ def test_what_a_canary_saw_is_confirmed_and_what_it_cannot_show_stays_open(box, 
         ("part size", {"part_size": "whole"}),
     ],
 )
-def test_what_a_canary_saw_otherwise_than_is_assumed_is_a_warning(box, handler, name, changes):
-    keep(box, {**REPORT, **changes})
-    report = handler(box, COMPARE_DEEP="on")
+def test_an_observation_against_an_assumption_is_a_warning(box, run_doctor, name, changes):
+    keep_report(box, {**REPORT, **changes})
+    report = run_doctor(COMPARE_DEEP="on")
     assert report["ok"]
-    assert says(report, name, "warning", fix="Know what rests on it: ")
+    verify_check(report, name, "warning", fix="Know what rests on it: ")
 
 
 @pytest.mark.parametrize(
     "report", [{}, {"counts": "x", "lists": [], "part_size": "not seen"}, {"objects": {"between": 1}}]
 )
-def test_what_a_canary_did_not_see_is_as_open_as_before(box, handler, report):
-    keep(box, report)
-    assert len(states(handler(box, COMPARE_DEEP="on"), "not confirmed")) == 9
+def test_an_unreadable_report_of_a_canary_confirms_nothing(box, run_doctor, report):
+    keep_report(box, report)
+    assert len(states(run_doctor(COMPARE_DEEP="on"), "not confirmed")) == 9
 
 
 @pytest.mark.parametrize("deep", ["off", "on"])
-def test_the_size_of_parts_concerns_who_reads(box, handler, deep):
-    assert ("part size" in states(handler(box, COMPARE_DEEP=deep), "not confirmed")) == (deep == "on")
+def test_the_size_of_parts_matters_only_to_deep_comparisons(run_doctor, deep):
+    assert ("part size" in states(run_doctor(COMPARE_DEEP=deep), "not confirmed")) == (deep == "on")
 
 
 @pytest.mark.parametrize(
@@ -111,23 +109,23 @@ def test_the_size_of_parts_concerns_who_reads(box, handler, deep):
         (Fault.status(200, b'{"statistic_time_type": "FIVE_MINUTES", "statistic_datas": []}'), "warning"),
     ],
 )
-def test_where_oms_does_not_tell_its_counts_it_is_not_said_to_count_by_the_hour(box, handler, answer, state):
-    # GIVEN an OMS that tells the last hour, and then not the last day
+def test_unreported_counts_are_not_taken_for_hourly_counts(box, run_doctor, answer, state):
+    # GIVEN an OMS that reports the last hour, but not the last day
     asked = count()
     box.oms.faults.add(answer, where=lambda request: "statistics" in request.raw_path and next(asked) > 0)
-    assert says(handler(box), "step of counts", state, fix="Run doctor again in a minute")
+    verify_check(run_doctor(), "step of counts", state, fix="Run doctor again in a minute")
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "not confirmed: "), ("zh", "未确认：")])
-def test_on_a_terminal_each_is_a_line_above_what_shows_it(box, handler, language, title):
-    report = handler(box)
+def test_on_a_terminal_each_is_a_line_above_what_shows_it(box, run_doctor, language, title):
+    report = run_doctor()
     shown = [
         "".join(marked[:2]) + marked.after if isinstance(marked, Marked) else marked
         for marked in lines.draw(jobs.doctor(from_json(DoctorAnswer, report), language))
     ]
     begins = [place for place, line in enumerate(shown) if line.strip().startswith(title)]
     text_field, fix_field = ("seen", "fix") if language == "en" else ("seen_zh", "fix_zh")
-    checks = [the_check(report, name) for name in states(report, "not confirmed")]
+    checks = [find_check(report, name) for name in states(report, "not confirmed")]
     for begin, is_of_a_canary in zip(begins, (True, False), strict=True):
         group = [check for check in checks if ("ops.py canary" in check["fix"]) == is_of_a_canary]
         below = shown[begin + 1 : begin + 2 + len(group)]
@@ -136,7 +134,7 @@ def test_on_a_terminal_each_is_a_line_above_what_shows_it(box, handler, language
 
 
 @pytest.mark.parametrize("page", ["by-hand.md", "by-hand.zh.md"])
-def test_the_sample_in_the_documents_has_as_many_checks(box, handler, page):
-    report, text = handler(box), (ROOT / "docs" / page).read_text(encoding="utf-8")
+def test_the_sample_in_the_documents_has_as_many_checks(box, run_doctor, page):
+    report, text = run_doctor(), (ROOT / "docs" / page).read_text(encoding="utf-8")
     (counts,) = re.findall(r"`Setup OK: (.*?)`", text)
     assert sum(map(int, re.findall(r"\d+", counts))) == len(report["checks"])

@@ -1,0 +1,77 @@
+"""Limits of a task group's bandwidth by the time of day, and the measured progress of a group that has such limits.
+
+Source: support.huaweicloud.com/api-oms, CreateTaskGroup and UpdateTaskGroup: at most five windows, which neither
+overlap nor run over midnight. OMS documents no time zone; the project assumes China's, and checks that by the progress.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MAX_WINDOWS = 5
+# The smallest bandwidth of a window, in bytes a second: OMS has no window without any copies.
+MIN_BANDWIDTH = 1_048_576
+MINUTES_A_DAY = 24 * 60
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """A limit in bytes a second from `start` until `end`, times of the day such as 08:00; `end` is no part of it."""
+
+    start: str
+    end: str
+    max_bandwidth: int
+
+    @property
+    def minutes(self) -> range:
+        """The minutes of the day, from 0."""
+        return range(_minute(self.start), _minute(self.end))
+
+
+# Full speed from 0 to 8 o'clock, when traffic out of OSS costs half in mainland China.
+NIGHTS = (Window("08:00", "23:59", MIN_BANDWIDTH),)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Progress of a group under unchanged `windows`: times in seconds since 1970, with the bytes copied until then."""
+
+    group: str
+    windows: Sequence[Window]
+    samples: Sequence[tuple[int, int]]
+
+
+def limits_by_minute(windows: Sequence[Window], hours_late: int = 0) -> list[float]:
+    """Return the limit of each minute of a day in China, infinite without a window.
+
+    `hours_late`: the windows take effect so many hours after China's time, because OMS reads them in another time zone.
+    """
+    limits = [math.inf] * MINUTES_A_DAY
+    for window in windows:
+        for minute in window.minutes:
+            limits[(minute + 60 * hours_late) % MINUTES_A_DAY] = window.max_bandwidth
+    return limits
+
+
+def moved(windows: Sequence[Window], hours: int) -> list[Window]:
+    """Return the windows so many hours later; a window that then runs over midnight becomes two."""
+    result: list[Window] = []
+    for window in windows:
+        start, end = ((_minute(time) + 60 * hours) % MINUTES_A_DAY for time in (window.start, window.end))
+        # 24:00 is no time of OMS, so the minute before midnight has no limit.
+        parts = [(start, end)] if start < end else [(0, end), (start, MINUTES_A_DAY - 1)]
+        result += (
+            Window(_clock(begin), _clock(until), window.max_bandwidth) for begin, until in parts if begin < until
+        )
+    return sorted(result)
+
+
+def _minute(time: str) -> int:
+    hours, minutes = time.split(":")
+    return 60 * int(hours) + int(minutes)
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"

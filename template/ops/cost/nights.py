@@ -1,0 +1,64 @@
+"""Duration and price of copying the existing objects day and night, or at full speed by night alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ops.cost import effort
+from ops.cost.prices import GIGABYTE, Prices
+from oss_oms_sync.answers.bandwidth import NIGHTS, Window, limits_by_minute
+
+_NIGHT_MINUTES = 8 * 60
+# OMS splits a group above these sizes into tasks, of which at most five run in a region (OMS, "Quotas").
+_TASK_BYTES, _TASK_OBJECTS, _MAX_TASKS = 3 * 10**12, 5_000_000, 5
+# OMS applies windows so many hours late if it reads them in UTC.
+_UTC_HOURS = 8
+
+
+class Copy(NamedTuple):
+    """A copy of the existing objects: its duration at least, and the price of the traffic out of OSS."""
+
+    seconds: float
+    dollars: float
+
+
+class Ways(NamedTuple):
+    """The ways to copy: day and night, by night, and by night if OMS reads the windows in UTC.
+
+    A way by night has a second copy where OMS splits the group into tasks, because each task may have the limit for
+    itself. Both ways are empty where traffic costs the same by night.
+    """
+
+    day_and_night: Sequence[Copy]
+    nights: Sequence[Copy] = ()
+    in_utc: Sequence[Copy] = ()
+
+
+def ways(objects: int, size: int, prices: Prices) -> Ways:
+    """Return the duration and the price of each way, by the usual limits of OMS."""
+    day_and_night = [copy(objects, size, prices)]
+    if prices.night_egress >= prices.egress:
+        return Ways(day_and_night)
+    most = max(1, math.ceil(size / _TASK_BYTES), math.ceil(objects / _TASK_OBJECTS))
+    tasks = sorted({1, min(_MAX_TASKS, most)})
+    return Ways(
+        day_and_night,
+        [copy(objects, size, prices, NIGHTS, number) for number in tasks],
+        [copy(objects, size, prices, NIGHTS, number, _UTC_HOURS) for number in tasks],
+    )
+
+
+def copy(
+    objects: int, size: int, prices: Prices, windows: Sequence[Window] = (), tasks: int = 1, hours_late: int = 0
+) -> Copy:
+    """Return the duration and price of a copy under `windows`, each limit taken by each of the `tasks`.
+
+    The copy begins at an unknown hour, so each of its parts has the average price of a day.
+    """
+    speeds = [min(effort.OMS_BYTES_A_SECOND, tasks * limit) for limit in limits_by_minute(windows, hours_late)]
+    night_share = sum(speeds[:_NIGHT_MINUTES]) / sum(speeds)
+    a_gigabyte = night_share * prices.night_egress + (1 - night_share) * prices.egress
+    seconds = max(effort.group_seconds(objects, 0), size / (60 * sum(speeds)) * 86400)
+    return Copy(seconds, size / GIGABYTE * a_gigabyte)

@@ -1,0 +1,120 @@
+"""The command `fleet`: the status of several projects, each by its folder's own ops.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from ops.fleet import metrics, table
+from ops.fleet.overview import Member, StatusOverview, worst_first
+from ops.functions.call import CALL_SECONDS
+from ops.session import Session
+from oss_oms_sync.answers import codec
+from oss_oms_sync.answers.codec import UnreadableError
+from oss_oms_sync.answers.text import Text, same, t
+
+# Projects that are asked at once: each is a Python, and the tool's Node.js with 200 MB.
+_MAX_AT_ONCE = 8
+# Lines of a program that failed, of which the last says why.
+_PREFIX = "-> "
+
+
+def fleet(session: Session, options: Namespace) -> int:
+    """Print the verdicts of projects, worst first; return 0 if none of them needs an action, otherwise 1.
+
+    Raises OpsError.
+    """
+    folders = list(dict.fromkeys(folder.resolve() for folder in options.folders))
+    names = _names(folders)
+    pages = {folder: _page(options.html, names[folder]) for folder in folders} if options.html else {}
+    session.screen.begin()
+    members = worst_first(_Children(session, pages).ask(names))
+    if options.prometheus:
+        metrics.write(options.prometheus, members)
+    session.show(options, table.report(members, pages, session.lang), [table.to_json(member) for member in members])
+    return 0 if all(member.is_well for member in members) else 1
+
+
+def _names(folders: Sequence[Path]) -> dict[Path, str]:
+    """Return the names of folders, which are whole paths where several folders have the same name."""
+    count = Counter(folder.name for folder in folders)
+    return {folder: folder.name if count[folder.name] == 1 else str(folder) for folder in folders}
+
+
+def _page(html: Path, name: str) -> Path:
+    """Return the file of a project's page, beside the page of the fleet."""
+    plain = "".join(character if character.isalnum() or character in "-_" else "-" for character in name)
+    return html.with_name(f"{html.stem}-{plain}.html")
+
+
+class _Children:
+    """The programs that ask the projects. `pages`: the files of their pages, if there are any."""
+
+    def __init__(self, session: Session, pages: dict[Path, Path]) -> None:
+        self._session, self._pages = session, pages
+        self._running: set[subprocess.Popen[str]] = set()
+
+    def ask(self, names: dict[Path, str]) -> list[Member]:
+        """Ask all projects, a few at once, and print a line as each answers."""
+        members = []
+        executor = ThreadPoolExecutor(_MAX_AT_ONCE)
+        try:
+            for call in as_completed([executor.submit(self._member, folder, name) for folder, name in names.items()]):
+                member = call.result()
+                members.append(member)
+                word = table.verdict_word(member)
+                self._session.say(t("{name}: {verdict}", name=member.name, verdict=word))
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+            for child in list(self._running):
+                child.terminate()
+        return members
+
+    def _member(self, folder: Path, name: str) -> Member:
+        if not (folder / "ops.py").is_file():
+            return Member(name, folder, None, t("there is no ops.py in this folder"))
+        try:
+            output, errors = self._run(folder)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return Member(name, folder, None, same(str(error)))
+        answers = [line for line in output.splitlines() if line.startswith("{")]
+        if not answers:
+            return Member(name, folder, None, _reason(errors))
+        try:
+            return Member(name, folder, codec.from_json(StatusOverview, json.loads(answers[-1])))
+        except (UnreadableError, ValueError):
+            return Member(name, folder, None, t("its status has another form: its version differs too much"))
+
+    def _run(self, folder: Path) -> tuple[str, str]:
+        """Run the folder's own `status`; return its output and its messages."""
+        page = self._pages.get(folder)
+        words = [sys.executable, "ops.py", "status", "--json", "--lang", self._session.lang]
+        child = subprocess.Popen(  # noqa: S603 (the user named the folder)
+            [*words, "--html", str(page.absolute())] if page else words,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="backslashreplace",
+            env={**os.environ, "PYTHONUTF8": "1"},
+        )
+        self._running.add(child)
+        try:
+            return child.communicate(timeout=CALL_SECONDS)
+        finally:
+            child.kill()
+            self._running.discard(child)
+
+
+def _reason(errors: str) -> Text:
+    """Return the reason why a project gave no answer: the last message before the remedy."""
+    lines = [line for line in errors.splitlines() if line.strip() and not line.startswith((_PREFIX, "| "))]
+    return same(lines[-1].strip()) if lines else t("its status gave no answer")

@@ -1,0 +1,112 @@
+"""Metrics of projects for Prometheus, in the text format that node_exporter's textfile collector reads.
+
+Source of the format and of the conventions for names: https://prometheus.io/docs/instrumenting/exposition_formats/ and
+https://prometheus.io/docs/practices/naming/.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ops.clock import moment
+from ops.errors import UsageError
+from ops.fleet.overview import Member, StatusOverview
+from oss_oms_sync.answers.status_answer import VerdictState
+from oss_oms_sync.answers.text import same, t
+
+_PREFIX = "oss_oms_sync_"
+# Names and meanings, in the order of the file.
+_METRICS = {
+    "verdict": "1 for the verdict of the project, 0 for the others.",
+    "alarm": "1 if the verdict needs an action now.",
+    "backlog_objects": "Objects that wait to be resent; a minimum if the log bucket could not be read to its end.",
+    "backlog_oldest_seconds": "Age of the oldest failure in the backlog.",
+    "unfinished_objects": "Objects that OMS has accepted and not finished.",
+    "overdue_objects": "Objects that OMS accepted over 15 minutes ago and has not finished.",
+    "source_objects": "Objects in the source, by the last comparison.",
+    "lag_seconds": "Time from a write at the source until the object was in OBS, by the last comparison.",
+    "comparison_timestamp_seconds": "Begin of the last comparison.",
+    "certificate_timestamp_seconds": "Time of the GO that stands.",
+    "last_success_timestamp_seconds": "Time of the last status that the project answered; 0 if there was none.",
+}
+_GO = re.compile(r"-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-go\.json")
+
+
+def write(file: Path, members: Sequence[Member]) -> None:
+    """Replace the file by the metrics of these projects, in one step, so that no reader finds half of them.
+
+    A project without an answer keeps the time of its last success from the file. Raises UsageError.
+    """
+    try:
+        earlier = file.read_text(encoding="utf-8") if file.exists() else ""
+        # node_exporter may run as another user.
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=file.absolute().parent, prefix=f".{file.name}.", delete=False
+        ) as written:
+            written.write(text_of(members, earlier))
+        complete = Path(written.name)
+        complete.chmod(0o644)
+        complete.replace(file)
+    except OSError as error:
+        raise UsageError(same(str(error)), t("Name another file")) from None
+
+
+def text_of(members: Sequence[Member], earlier: str = "") -> str:
+    """Return the metrics; `earlier`: the text of the file that they replace."""
+    samples = [(name, labels, value) for member in members for name, labels, value in _samples(member, earlier)]
+    lines = []
+    for metric, meaning in _METRICS.items():
+        lines += [f"# HELP {_PREFIX}{metric} {meaning}", f"# TYPE {_PREFIX}{metric} gauge"]
+        lines += [f"{_PREFIX}{name}{labels} {value:.15g}" for name, labels, value in samples if name == metric]
+    return "\n".join(lines) + "\n"
+
+
+def _samples(member: Member, earlier: str) -> Iterator[tuple[str, str, float]]:
+    """Yield names without the prefix, labels, and values; unknown values are left out."""
+    for state in VerdictState:
+        yield "verdict", _labels(member.name, state=state.value), member.verdict is state
+    overview = member.overview
+    success = moment(overview.at).timestamp() if overview else _last_success(member.name, earlier)
+    yield "last_success_timestamp_seconds", _labels(member.name), success
+    if overview is None:
+        return
+    yield "alarm", _labels(member.name), overview.verdict.alarm
+    for name, value in _numbers(overview):
+        if value is not None:
+            yield name, _labels(member.name), value
+    last = overview.compare.last
+    for percentile in (50, 90, 99):
+        seconds = getattr(last.lag.copied, f"p{percentile}") if last else None
+        if seconds is not None:
+            yield "lag_seconds", _labels(member.name, percentile=str(percentile)), seconds
+
+
+def _numbers(overview: StatusOverview) -> Iterator[tuple[str, float | None]]:
+    backlog, unfinished, last = overview.backlog, overview.copying.unfinished, overview.compare.last
+    yield "backlog_objects", backlog.objects
+    age = moment(overview.at) - moment(backlog.oldest) if backlog.oldest else None
+    yield "backlog_oldest_seconds", age.total_seconds() if age else 0
+    yield "unfinished_objects", unfinished.objects if unfinished else None
+    yield "overdue_objects", unfinished.overdue if unfinished else None
+    yield "source_objects", last.source.objects if last else None
+    yield "comparison_timestamp_seconds", moment(last.started).timestamp() if last else None
+    go = _GO.search(overview.closed.go) if overview.closed else None
+    yield "certificate_timestamp_seconds", moment("{}-{}-{}T{}:{}:{}Z".format(*go.groups())).timestamp() if go else None
+
+
+def _labels(project: str, **labels: str) -> str:
+    pairs = {"project": project, **labels}
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs.items()) + "}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def _last_success(project: str, earlier: str) -> float:
+    name = re.escape(f"{_PREFIX}last_success_timestamp_seconds{_labels(project)}")
+    line = re.search(rf"^{name} ([\d.e+]+)$", earlier, re.MULTILINE)
+    return float(line[1]) if line else 0

@@ -1,0 +1,131 @@
+"""The fields of a status that a fleet shows: few, because the folders of a fleet may hold other versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from oss_oms_sync.answers.pass_answers import Lags, ObjectCount
+from oss_oms_sync.answers.status_answer import Unfinished, Verdict, VerdictState
+from oss_oms_sync.answers.task_group import GroupState
+from oss_oms_sync.answers.text import Text
+
+# Verdicts from the worst to the best; True: with an alarm.
+_ORDER = (
+    (VerdictState.BROKEN, True),
+    (VerdictState.BROKEN, False),
+    (VerdictState.CLOSED, True),
+    (VerdictState.UNKNOWN, True),
+    (VerdictState.BEHIND, True),
+    (VerdictState.BEHIND, False),
+    (VerdictState.UNKNOWN, False),
+    (VerdictState.CLOSED, False),
+    (VerdictState.IN_STEP, True),
+    (VerdictState.IN_STEP, False),
+)
+
+
+@dataclass(frozen=True)
+class BacklogOverview:
+    """Keys that wait to be resent; `oldest`: the time of the first failure."""
+
+    failed: int
+    at_least: bool
+    in_run_files: int
+    oldest: str | None
+
+    @property
+    def objects(self) -> int:
+        """Number of waiting objects; a minimum with `at_least`."""
+        return self.failed + self.in_run_files
+
+
+@dataclass(frozen=True)
+class CopyingOverview:
+    """Objects that OMS has accepted and not finished; None if OMS does not report them."""
+
+    unfinished: Unfinished | None
+
+
+@dataclass(frozen=True)
+class ComparisonOverview:
+    """The last comparison of all objects."""
+
+    started: str
+    source: ObjectCount
+    lag: Lags
+
+
+@dataclass(frozen=True)
+class ComparisonsOverview:
+    """The last comparison; None if none has ended."""
+
+    last: ComparisonOverview | None
+
+
+@dataclass(frozen=True)
+class ClosingOverview:
+    """The mark of a closed project; `go`: the name of the current GO, or empty."""
+
+    go: str
+
+
+@dataclass(frozen=True)
+class GroupOverview:
+    """A migration of the existing objects at OMS."""
+
+    state: GroupState
+    total: int
+    copied: int
+    skipped: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class StatusOverview:
+    """The answer of `status`, as far as a fleet shows it."""
+
+    verdict: Verdict
+    at: str
+    backlog: BacklogOverview
+    copying: CopyingOverview
+    compare: ComparisonsOverview
+    closed: ClosingOverview | None
+    old_objects: GroupOverview | None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A project of a fleet: the overview of its status, or the reason why there is none.
+
+    `name`: its folder's name, or the folder as typed if several have that name. `exit_code`: that of its `status`.
+    """
+
+    name: str
+    folder: Path
+    overview: StatusOverview | None
+    problem: Text | None = None
+
+    @property
+    def verdict(self) -> VerdictState:
+        """The verdict, which is unknown without an answer."""
+        return self.overview.verdict.state if self.overview else VerdictState.UNKNOWN
+
+    @property
+    def rank(self) -> int:
+        """Place in the order of the fleet: 0 is the worst verdict. A project without an answer may need an action."""
+        return _ORDER.index((self.verdict, self.overview.verdict.alarm if self.overview else True))
+
+    @property
+    def is_well(self) -> bool:
+        """True if the project needs no action: in step, or closed without an alarm and with a counted backlog."""
+        if self.overview is None:
+            return False
+        is_calm = not (self.overview.verdict.alarm or self.overview.backlog.at_least)
+        return self.verdict is VerdictState.IN_STEP or (self.verdict is VerdictState.CLOSED and is_calm)
+
+
+def worst_first(members: Sequence[Member]) -> list[Member]:
+    """Sort projects by their verdicts, those with equal verdicts by their names."""
+    return sorted(members, key=lambda member: (member.rank, member.name))

@@ -1,0 +1,108 @@
+"""The table of a fleet: a line for each project, the worst verdict first, and their next steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ops.clock import moment
+from ops.fleet.overview import Member
+from ops.report import units
+from ops.report.blocks import Blocks, Cell, Column, CommandBlock, Hero, Link, Paragraph, Phrase, Report, Span, Table
+from ops.report.words import Words
+from ops.shell import command, quoted
+from oss_oms_sync.answers.codec import to_json as json_of
+from oss_oms_sync.answers.status_answer import VerdictState
+from oss_oms_sync.answers.text import Text, t
+
+_WORDS = {
+    VerdictState.IN_STEP: (t("in step"), "good"),
+    VerdictState.BEHIND: (t("behind"), "open"),
+    VerdictState.BROKEN: (t("broken"), "bad"),
+    VerdictState.UNKNOWN: (t("unknown"), "calm"),
+    VerdictState.CLOSED: (t("closed"), "way"),
+}
+_CLOSED_ALARM, _CLOSED_GO = t("closed (alarm)"), t("closed (GO)")
+
+
+def verdict_word(member: Member) -> Text:
+    """Return the verdict in a word or two."""
+    if member.verdict is VerdictState.CLOSED and not member.is_well:
+        return _CLOSED_ALARM
+    closed = member.overview.closed if member.overview else None
+    return _CLOSED_GO if closed and closed.go else _WORDS[member.verdict][0]
+
+
+def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str) -> Report:
+    """Return the report on projects in their order. `pages`: the files of their own pages."""
+    say = Words(language)
+    needing = [member for member in members if not member.is_well]
+    lead = (
+        say("{n} of {total:project|projects} need an action", n=len(needing), total=len(members))
+        if needing
+        else say("No project needs an action.")
+    )
+    columns = [
+        Column(say("project")),
+        Column(say("verdict")),
+        Column(say("objects"), "n"),
+        Column(say("waiting"), "n"),
+        Column(say("lag")),
+        Column(say("migration")),
+        Column(say("compared")),
+    ]
+    steps = [block for member in needing for block in _step(member, say)]
+    rows = [_row(member, pages.get(member.folder), say) for member in members]
+    word = say("Fleet")
+    return Report(
+        Hero(word, "open" if needing else "good", lead, None),
+        language,
+        [Table(columns, rows), *steps],
+        title=word,
+        about=say("Lag: within it, 99 % of the objects were in OBS, by the last comparison."),
+    )
+
+
+def _row(member: Member, page: Path | None, say: Words) -> list[Phrase | Cell]:
+    word, overview = verdict_word(member), member.overview
+    tone = "bad" if overview and overview.verdict.alarm else _WORDS[member.verdict][1]
+    name = Link(page.name, member.name) if page and overview else member.name
+    head: list[Phrase | Cell] = [name, Cell(say(word), tone)]
+    if overview is None:
+        return [*head, None, None, None, None, None]
+    last, waiting, group = overview.compare.last, f"{overview.backlog.objects:,}", overview.old_objects
+    finished = group.copied + group.skipped + group.failed if group else 0
+    now = moment(overview.at)
+    return [
+        *head,
+        units.count(last.source.objects, say) if last else None,
+        say("at least {number}", number=waiting) if overview.backlog.at_least else waiting,
+        say("{s:time}", s=last.lag.copied.p99) if last and last.lag.copied.p99 is not None else None,
+        units.share(finished, group.total) if group and group.total else None,
+        units.age(moment(last.started), now, say) if last else None,
+    ]
+
+
+def _step(member: Member, say: Words) -> Blocks:
+    """Return the reason and the next step of a project that needs an action; the command changes to its folder."""
+    folder = f"cd {quoted(str(member.folder))} && "
+    if member.overview is None:
+        reason: Phrase = (Span("strong", member.name), say(": "), say(member.problem) if member.problem else None)
+        return [Paragraph(reason, "open"), CommandBlock(f"{folder}python3 ops.py status")]
+    verdict = member.overview.verdict
+    return [
+        Paragraph((Span("strong", member.name), say(": "), say(verdict.text)), "open"),
+        CommandBlock(f"{folder}{command(verdict.step)}") if verdict.step else None,
+    ]
+
+
+def to_json(member: Member) -> dict[str, Any]:
+    """Return a project for programs."""
+    return {
+        "name": member.name,
+        "folder": str(member.folder),
+        "verdict": member.verdict.value,
+        "problem": member.problem.en if member.problem else None,
+        "status": json_of(member.overview) if member.overview else None,
+    }

@@ -1,0 +1,80 @@
+"""The task group of a migration: found by the run in its description, read with the work of replay, and limited."""
+
+from __future__ import annotations
+
+from ops.clouds.oms import TaskGroups, group_note
+from ops.errors import OpsError, UsageError
+from ops.intention import Intention, Intentions
+from ops.migrate import messages
+from ops.session import Session
+from oss_oms_sync.answers.status_answer import StatusAnswer
+from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
+from oss_oms_sync.answers.text import t
+
+
+class OwnGroup:
+    """The task group of a project's migration. `mark`: the mark of the project's resources."""
+
+    def __init__(self, session: Session, intentions: Intentions, groups: TaskGroups, mark: str) -> None:
+        self._session, self._intentions, self._groups, self._mark = session, intentions, groups, mark
+
+    def find(self, intention: Intention) -> TaskGroup | None:
+        """Return the group; None if there is none yet. Raises UsageError if it is gone, or if there are several."""
+        if not intention.group:
+            mine = self.all(intention)
+            if len(mine) > 1:
+                raise UsageError(
+                    t(
+                        "OMS has several task groups of this migration: {groups}",
+                        groups=[task_group.id for task_group in mine],
+                    ),
+                    messages.END,
+                )
+            if not mine:
+                return None
+            intention.group = mine[0].id
+            self._intentions.note_group(intention, intention.group)
+        return self.read(intention)
+
+    def read(self, intention: Intention, group: str = "") -> TaskGroup:
+        if task_group := self._groups.show(group or intention.group):
+            return self.with_replay(task_group)
+        if not self._intentions.latest(intention):
+            raise UsageError(messages.ENDED, messages.SHOW_PROGRESS)
+        raise UsageError(
+            t("OMS has no task group {group} any more: somebody has deleted it", group=intention.group), messages.END
+        )
+
+    def with_replay(self, group: TaskGroup) -> TaskGroup:
+        """Return the group as status reports it, if replay may have its failed objects; otherwise the group itself."""
+        if not group.can_be_resent:
+            return group
+        try:
+            task_group = self._session.ask(StatusAnswer, "status", {}).old_objects
+        except OpsError:
+            return group
+        return task_group if task_group and task_group.id == group.id else group
+
+    def all(self, intention: Intention) -> list[TaskGroup]:
+        return [task_group for task_group in self._groups.all() if task_group.note == self.note(intention)]
+
+    def note(self, intention: Intention) -> str:
+        return group_note(self._mark, intention.run)
+
+    def limit(self, intention: Intention, group: TaskGroup, *, is_restarted: bool = False) -> TaskGroup:
+        """Have OMS use the limits of the record, if the group has others; return the group.
+
+        Another command may store other limits meanwhile: those that were stored last are in force. OMS does not
+        document whether a group that `is_restarted` keeps its limits, whatever it reports.
+        """
+        if intention.bandwidth is None or group.state not in (*MOVING, GroupState.PAUSED):
+            return group
+        in_force = None if is_restarted and group.bandwidth else sorted(group.bandwidth)
+        wanted = sorted(intention.bandwidth)
+        if wanted == in_force:
+            return group
+        while wanted != in_force:
+            self._groups.limit(group.id, wanted)
+            current = self._intentions.latest(intention)
+            in_force, wanted = wanted, sorted(current.bandwidth or ()) if current else wanted
+        return self.read(intention)

@@ -1,0 +1,42 @@
+"""Doctor between both clouds in process. Names, TCP and TLS are tested over sockets (tests/system/doctor)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from oss_oms_sync.answers.text import same
+from oss_oms_sync.jobs.doctor import flow, function
+from oss_oms_sync.jobs.doctor.rules import ok
+from sandbox.inprocess import InProcess
+
+
+@pytest.fixture
+def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcess]:
+    monkeypatch.setattr(function, "_connect", lambda url, setting: ok(same(url)))
+    # Virtual time is free, but each poll is a request.
+    monkeypatch.setattr(flow, "_PING_SECONDS", 2)
+    with InProcess() as world:
+        yield world
+
+
+@pytest.fixture
+def run_job(box: InProcess) -> Callable[..., Any]:
+    """Return a function that runs a job in a new instance with these settings; the job's error is raised."""
+
+    def run(job: str, payload: object = None, **settings: str) -> Any:
+        instance = box.instance(**settings)
+        handler = getattr(instance.module(), f"{job}_handler")
+        event = b"" if payload is None else json.dumps(payload).encode()
+        return box.ground.call(box.ground.run(partial(handler, event, instance.context()), instance))
+
+    return run
+
+
+@pytest.fixture
+def run_doctor(run_job: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    return partial(run_job, "doctor")

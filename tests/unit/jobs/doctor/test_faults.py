@@ -1,0 +1,141 @@
+"""Each misconfiguration is named by one check, and no other check fails."""
+
+from __future__ import annotations
+
+import pytest
+from oss2.models import BucketVersioningConfig
+
+from sandbox import Sandbox
+from sandbox.server.faults import Fault
+from support.doctor import (
+    Change,
+    Environment,
+    add_oms_fault,
+    lose_events_of_a_day,
+    replace_in_url,
+    set_variables,
+    shift_clocks,
+    verify_only_fault,
+    work_a_day,
+)
+from tools.package import ROOT
+
+
+def deny_submissions(box: Sandbox, environment: Environment) -> None:
+    box.deploy(ROOT / "template" / "code")
+    box.oms.deny("oms:synctask:createEvent")
+    work_a_day(box)
+
+
+def lose_events(box: Sandbox, environment: Environment) -> None:
+    lose_events_of_a_day(box)
+
+
+def set_task(**changes: str) -> Change:
+    return lambda box, environment: [setattr(box.task, name, value) for name, value in changes.items()]
+
+
+def deny(action: str, bucket: str) -> Change:
+    return lambda box, environment: box.oss.deny(action, bucket)
+
+
+def move_bucket(bucket: str) -> Change:
+    """Make the bucket again in another region."""
+
+    def change(box: Sandbox, environment: Environment) -> None:
+        box.oss.remove_bucket(bucket)
+        box.oss.create_bucket(bucket, "cn-beijing")
+
+    return change
+
+
+def set_versioning(status: str) -> Change:
+    return lambda box, environment: box.bucket(LOG).put_bucket_versioning(BucketVersioningConfig(status))
+
+
+def add_oss_fault(fault: Fault, method: str = "") -> Change:
+    """Add a fault to signed requests: unsigned requests only ask for the time."""
+    return lambda box, environment: box.oss.faults.add(
+        fault, where=lambda request: method in ("", request.method) and "authorization" in request.headers
+    )
+
+
+THROTTLED = Fault.status(429, b'{"error_code": "APIGW.0308", "error_msg": "throttled"}', {"Retry-After": "60"})
+DOWN = Fault.status(503, b'{"error_code": "OMS.0503", "error_msg": "later"}', {"Retry-After": "60"})
+FROZEN = Fault.status(400, b'{"error_code": "OMS.0202", "error_msg": "frozen"}')
+BUSY, FULL = Fault.status(503, headers={"Retry-After": "60"}), Fault.status(500)
+PHOTOS, LOG = Sandbox.source_bucket, Sandbox.log_bucket
+
+# The change, the check that fails, and words of its remedy.
+FAULTS = {
+    "wrong AK": (set_variables(HW_AK="WRONG"), "access key", "HW_AK"),
+    "wrong SK": (set_variables(HW_SK="WRONG"), "access key", "HW_SK"),
+    "expired Huawei token": (set_variables(HW_SECURITY_TOKEN="EXPIRED"), "access key", "HW_SECURITY_TOKEN"),
+    "frozen account": (add_oms_fault(FROZEN), "access key", "account"),
+    "no get right": (lambda box, _: box.oms.deny("oms:synctask:get"), "right oms:synctask:get", "oms:synctask:get"),
+    "no statistics right": (
+        lambda box, _: box.oms.deny("oms:synctask:statistics"),
+        "right oms:synctask:statistics",
+        "oms:synctask:statistics",
+    ),
+    "no createEvent right": (deny_submissions, "right oms:synctask:createEvent", "oms:synctask:createEvent"),
+    "no such task": (replace_in_url("another", Sandbox.task_id), "task", "Copy the URL again"),
+    "stopped task": (set_task(status="STOPPED"), "task runs", "Start it"),
+    "task of another bucket": (set_task(src_bucket="videos"), "task source", "bucket should be"),
+    "task of another region": (set_task(src_region="cn-beijing"), "task source", "region should be"),
+    "task to another bucket": (
+        set_variables(DESTINATION_BUCKET="elsewhere"),
+        "task destination",
+        "s.yaml says elsewhere",
+    ),
+    "task to another region": (set_variables(DESTINATION_REGION="cn-east-3"), "task destination", "in cn-east-3"),
+    "task to a bucket with a period": (
+        lambda box, _: setattr(box.task.bucket, "name", "photos.obs"),
+        "OBS connection",
+        "without a period",
+    ),
+    "task of another cloud": (set_task(src_cloud_type="AWS"), "task source", "cloud should be"),
+    "task that does not overwrite": (set_task(overwrite_mode="NO_OVERWRITE"), "task overwrite mode", "overwrites"),
+    "no status": (add_oms_fault(Fault.status(200, b"{}")), "task", "check SYNC_URL"),
+    "OMS down": (add_oms_fault(DOWN), "OMS answers", "service health"),
+    "OMS throttling": (add_oms_fault(THROTTLED), "OMS answers", "limit"),
+    "OMS hangs up": (add_oms_fault(Fault.drop_before()), "OMS answers", "SYNC_URL"),
+    "something else at OMS's address": (add_oms_fault(Fault.status(200, b"Please log in")), "OMS answers", "SYNC_URL"),
+    "OSS down": (add_oss_fault(BUSY), "OSS answers", ""),
+    "no room in the log bucket": (add_oss_fault(FULL, "PUT"), "right to write records", ""),
+    "ETags that are not MD5": (lambda box, _: box.oss.encrypt(LOG), "record ETag", ""),
+    "clock off": (shift_clocks(1200, "oms", "oss"), "clock", "ticket"),
+    "clock off at OMS": (shift_clocks(-1200, "oms"), "clock", "ticket"),
+    "log bucket missing": (lambda box, _: box.oss.remove_bucket(LOG), "log bucket", "LOG_BUCKET"),
+    "log bucket in another region": (move_bucket(LOG), "log bucket", "cn-hangzhou"),
+    "log bucket with versioning": (set_versioning("Enabled"), "log bucket versioning", "never enabled"),
+    "log bucket with suspended versioning": (set_versioning("Suspended"), "log bucket versioning", "never enabled"),
+    "log bucket not to be written": (deny("oss:PutObject", LOG), "right to write records", "oss:PutObject"),
+    "log bucket not to be read": (deny("oss:GetObject", LOG), "right to read records", "oss:GetObject"),
+    "log bucket not to be listed": (deny("oss:ListObjects", LOG), "right to list records", "oss:ListObjects"),
+    "records not to be deleted": (deny("oss:DeleteObject", LOG), "right to delete records", "oss:DeleteObject"),
+    "source bucket missing": (lambda box, _: box.oss.remove_bucket(PHOTOS), "source bucket", "SOURCE_BUCKET"),
+    "source bucket in another region": (move_bucket(PHOTOS), "source bucket", "cn-hangzhou"),
+    "source bucket not to be listed": (
+        deny("oss:ListObjects", PHOTOS),
+        "right to list source bucket",
+        "oss:ListObjects",
+    ),
+    "expired OSS token": (lambda box, _: box.oss.expire_tokens(), "OSS answers", "role"),
+    "function in another region": (
+        set_variables(OSS_ENDPOINT="https://oss-cn-beijing-internal.aliyuncs.com"),
+        "region",
+        "vars.region",
+    ),
+    "log bucket is the source": (set_variables(LOG_BUCKET=PHOTOS), "settings", "s.yaml"),
+    "malformed settings": (set_variables(SYNC_URL="oms", OMS_RATE="fast"), "settings", "s.yaml"),
+    "no trigger": (lose_events, "records flow", "trigger"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_misconfiguration_is_named_by_one_check(box, run_doctor, name):
+    change, check, fix = FAULTS[name]
+    environment = box.environment()
+    change(box, environment)
+    verify_only_fault(box, run_doctor(**environment), check, fix)

@@ -1,0 +1,300 @@
+"""Doctor's checks of the records: accepted keys, passes, and the flow of records."""
+
+from __future__ import annotations
+
+import json
+from unittest.mock import patch
+
+import pytest
+
+from oss_oms_sync.clock import Deadline
+from oss_oms_sync.errors import StorageError
+from oss_oms_sync.jobs.doctor import records as of_records
+from sandbox import Sandbox
+from sandbox.server.faults import Fault
+from support.doctor import (
+    HOUR,
+    PASSES,
+    STRIKE,
+    deploy,
+    find_check,
+    install_long_ago,
+    keep,
+    lose_events_of_a_day,
+    states,
+    verify_check,
+    work_a_day,
+)
+
+DAY = 24 * HOUR
+RIGHT = "right oms:synctask:createEvent"
+MARK = "state/closed-oss-oms-sync.json"
+
+
+def close_project(box: Sandbox) -> None:
+    fields = dict.fromkeys(("at", "why", "run", "opened", "first"), "")
+    keep(box, [(MARK, json.dumps({"closed": True, "by": "Li Lei", **fields}).encode())])
+
+
+def open_project(run_job) -> None:
+    run_job("certify", {"open": True})
+
+
+def success_records(*keys: str) -> list[tuple[str, bytes]]:
+    return [(f"success_object/{key}", b"-") for key in keys]
+
+
+def failed_records(reason: str, *keys: str) -> list[tuple[str, bytes]]:
+    return [(f"failed_object/{key}", json.dumps({"key": key, "reason": reason}).encode()) for key in keys]
+
+
+def run_file(reason: str) -> list[tuple[str, bytes]]:
+    """Return the run file of a replay with one key."""
+    run = {"busy_until": "", "keys": [{"key": "k", "reason": reason}]}
+    return [("replay/oss-oms-sync/1.json", json.dumps(run).encode())]
+
+
+MANY = [f"a{number:04}" for number in range(1001)]
+
+# The records from the oldest, and the state of the permission's check.
+RECORDS = {
+    "the last key failed for want of it": ([success_records("a"), failed_records("FORBIDDEN", "b")], "fault"),
+    "it stands behind a page of others": ([success_records(*MANY), failed_records("FORBIDDEN", "z")], "fault"),
+    "it failed before others on another page": (
+        [failed_records("FORBIDDEN", "z"), failed_records("TIMEOUT", *MANY[:150])],
+        "unknown",
+    ),
+    "none was ever accepted": ([failed_records("FORBIDDEN", "a")], "fault"),
+    "none was ever accepted, for another reason": ([failed_records("REFUSED", "a")], "unknown"),
+    "one was accepted since": ([failed_records("FORBIDDEN", "a"), success_records("b")], "ok"),
+    "one was accepted since, on another page": (
+        [success_records(*MANY), failed_records("FORBIDDEN", "a"), success_records("z")],
+        "ok",
+    ),
+    "one was accepted in the same second": ([failed_records("FORBIDDEN", "a") + success_records("b")], "unknown"),
+    "the last failed for another reason": ([success_records("a"), failed_records("TIMEOUT", "b")], "ok"),
+    "it failed for want of it, then for another": (
+        [failed_records("FORBIDDEN", "a"), failed_records("TIMEOUT", "b")],
+        "unknown",
+    ),
+    "replay has it in hand": ([success_records("a"), run_file("FORBIDDEN")], "unknown"),
+    "replay had it in hand": ([run_file("FORBIDDEN"), success_records("a")], "ok"),
+    "replay has others in hand": ([success_records("a"), run_file("TIMEOUT")], "ok"),
+    "the record tells no reason": ([success_records("a"), [("failed_object/b", b"")]], "unknown"),
+    "the key is long": ([success_records("a"), [("failed_object_long/0", b'{"reason": "FORBIDDEN"}')]], "fault"),
+    "not all failures were read": (
+        [failed_records("FORBIDDEN", "z"), failed_records("TIMEOUT", *MANY[:201])],
+        "unknown",
+    ),
+    "not all were read, and one was accepted since": (
+        [failed_records("FORBIDDEN", "z"), success_records("a"), failed_records("TIMEOUT", *MANY[:200])],
+        "ok",
+    ),
+    "there are none": ([], "skipped"),
+    **{
+        f"there is only what a console makes of the folder {folder}": ([[(folder, b"")]], "skipped")
+        for folder in ("success_object/", "success_object_long/", "failed_object/", "replay/")
+    },
+}
+
+
+@pytest.mark.parametrize("case", RECORDS)
+def test_the_permission_to_submit_is_judged_by_the_last_failed_records(box, run_doctor, case):
+    ages, state = RECORDS[case]
+    for records in ages:
+        box.later(60)
+        keep(box, records)
+    report = run_doctor()
+    is_well = state in ("ok", "skipped")
+    verify_check(report, RIGHT, state, fix="" if is_well else "createEvent")
+    assert report["ok"] == is_well
+
+
+def test_records_of_another_project_say_nothing_of_the_permission(box, run_doctor):
+    keep(box, success_records("mine/a"))
+    box.later(60)
+    keep(box, failed_records("FORBIDDEN", "another/b", "mine/c.txt"))
+    verify_check(run_doctor(OBJECT_PREFIX="mine/", OBJECT_SUFFIX="a"), RIGHT, "ok")
+
+
+@pytest.mark.parametrize("kind", ["failed", "success"])
+def test_unread_records_leave_the_permission_unknown(box, run_doctor, mocker, kind):
+    # GIVEN more records than doctor has time for
+    keep(box, [*success_records("a"), *failed_records("FORBIDDEN", "b")])
+    if kind == "success":
+        times = iter([of_records._SCAN_SECONDS])
+        mocker.patch.object(
+            of_records, "_scan_deadline", lambda context: Deadline(next(times, 0), context.invocation.clock)
+        )
+    else:
+        mocker.patch.object(of_records, "_SCAN_SECONDS", 0)
+
+    # THEN doctor says so
+    report = run_doctor()
+    assert not report["ok"]
+    assert states(report, "unknown") == [RIGHT]
+    assert "more records than could be checked" in find_check(report, RIGHT)["seen"]
+    assert "of the first 0 names" in find_check(report, "records flow")["seen"]
+
+
+def test_a_project_whose_keys_all_failed_does_not_pass(box, tmp_path, run_doctor):
+    deploy(box, tmp_path)
+    run_doctor()
+    install_long_ago(box)
+    box.oms.faults.add(Fault.status(400))
+    work_a_day(box)
+    box.oms.faults.clear()
+    report = run_doctor()
+    assert not report["ok"]
+    assert report["text"] == "Some checks could not run"
+    assert states(report, "unknown") == [RIGHT]
+    assert "(REFUSED)" in find_check(report, RIGHT)["seen"]
+    verify_check(report, "records flow", "warning")
+
+
+@pytest.mark.parametrize("job", PASSES)
+def test_a_job_that_fails_at_each_tick_is_a_warning(box, run_doctor, run_job, job):
+    # GIVEN a project that was just deployed, and a job without a permission
+    box.oss.deny("oss:ListObjects", box.source_bucket)
+    for _ in range(3):
+        verify_check(run_doctor(), job, "skipped")
+        with pytest.raises(StorageError):
+            run_job(job, STRIKE)
+        box.later(600)
+    verify_check(run_doctor(), job, "warning", fix=f"s {job} logs")
+
+
+@pytest.mark.parametrize("job", PASSES)
+def test_a_pass_of_a_folder_does_not_hide_that_a_whole_pass_is_overdue(box, run_doctor, run_job, job):
+    # GIVEN a whole pass, and long after it a pass of a folder
+    run_job(job, STRIKE)
+    verify_check(run_doctor(), job, "ok")
+    box.later(10 * DAY)
+    run_job(job, {"prefix": "a/"})
+    # THEN the next pass is overdue, except in a closed project, where no timer begins one
+    verify_check(run_doctor(), job, "warning", "long due")
+    close_project(box)
+    verify_check(run_doctor(), job, "skipped", "closed")
+    # AND not just after opening, nor during a pass
+    open_project(run_job)
+    verify_check(run_doctor(), job, "skipped")
+    box.later(30 * 60)
+    verify_check(run_doctor(), job, "warning")
+    with patch("oss_oms_sync.passes.store.PassStore.write_total"):
+        run_job(job, STRIKE)
+    verify_check(run_doctor(), job, "skipped", "under way")
+
+
+def test_a_comparison_after_which_obs_changed_is_a_warning(box, run_doctor, run_job):
+    box.oss.put(box.source_bucket, "a", b"A")
+    box.obs.put(box.destination_bucket, "a", b"A")
+    box.later(HOUR)
+    for asked in ({}, {"standstill": True}):
+        run_job("compare", asked)
+        verify_check(run_doctor(), "compare", "ok")
+        box.later(60)
+    box.obs.put(box.destination_bucket, "a", b"B")
+    run_job("compare", {"standstill": True, "restart": True})
+    verify_check(run_doctor(), "compare", "warning", "OBS has changed", "python3 ops.py compare")
+
+
+def test_in_a_closed_project_keys_with_closed_records_are_no_fault(box, run_doctor):
+    close_project(box)
+    keep(box, failed_records("CLOSED", "a"))
+    report = run_doctor()
+    assert report["ok"]
+    # No remedy asks for an upload, which would raise an alarm.
+    for name in (RIGHT, "records flow"):
+        verify_check(report, name, "skipped", "closed")
+
+
+def test_records_of_reconcile_do_not_hide_a_dead_trigger(box, run_doctor, run_job):
+    # GIVEN objects without events
+    lose_events_of_a_day(box)
+    verify_check(run_doctor(), "records flow", "fault")
+
+    # WHEN reconcile has submitted them, THEN the flow of records is unknown
+    assert run_job("reconcile")["submitted"]
+    report = run_doctor()
+    assert not report["ok"]
+    assert states(report, "unknown") == ["records flow"]
+
+
+def test_records_that_replay_resent_show_that_forward_ran(box, tmp_path, run_doctor, run_job):
+    # GIVEN an OMS that was down during all writes of the day
+    deploy(box, tmp_path)
+    run_doctor()
+    install_long_ago(box)
+    box.oms.faults.add(Fault.status(503))
+    work_a_day(box)
+    verify_check(run_doctor(), "records flow", "warning")
+
+    # WHEN replay has resent the keys, THEN no further upload is needed
+    box.oms.faults.clear()
+    assert run_job("replay")["accepted"] == 3
+    verify_check(run_doctor(), "records flow", "ok", "3 written in the last day were accepted, 0 failed")
+
+
+def test_a_failed_record_of_reconcile_does_not_show_that_events_arrive(box, run_doctor, run_job):
+    lose_events_of_a_day(box)
+    box.oms.faults.add(Fault.status(503))
+    assert run_job("reconcile")["failed"]
+    box.oms.faults.clear()
+    assert run_job("replay")["accepted"]
+    assert states(run_doctor(), "unknown") == ["records flow"]
+
+
+def test_an_object_outside_the_counts_shows_that_events_arrive(box, tmp_path, run_doctor, run_job):
+    # GIVEN a frozen source, whose objects reconcile has submitted
+    deploy(box, tmp_path)
+    lose_events_of_a_day(box)
+    run_job("reconcile")
+    check = find_check(run_doctor(), "records flow")
+    assert check["state"] == "unknown"
+
+    # WHEN an object is uploaded under the key that doctor names, THEN its record shows that events arrive
+    key = ".oss-oms-sync-canary/flow"
+    assert f"If the source is frozen, upload it as {key}: " in check["fix"]
+    box.oss.lose_events(lambda key: False)
+    box.bucket(box.source_bucket).put_object(key, b"contents")
+    box.wait_idle(60)
+    verify_check(run_doctor(), "records flow", "ok", "3 written in the last day were accepted")
+
+
+def test_objects_written_while_closed_do_not_make_the_trigger_look_dead(box, run_doctor, run_job):
+    close_project(box)
+    lose_events_of_a_day(box)
+    open_project(run_job)
+    box.later(HOUR)
+    verify_check(run_doctor(), "records flow", "skipped")
+    # AND objects written later do
+    work_a_day(box)
+    verify_check(run_doctor(), "records flow", "fault")
+
+
+def test_keys_in_a_run_file_are_not_lost(box, run_doctor):
+    install_long_ago(box)
+    entry = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
+    run = {"busy_until": "", "keys": [{"key": "a", **entry, "held": False}]}
+    keep(box, [("replay/oss-oms-sync/1.json", json.dumps(run).encode())])
+    box.oss.put(box.source_bucket, "a", b"contents")
+    box.later(HOUR)
+    verify_check(run_doctor(), "records flow", "warning")
+
+
+def test_a_closed_project_is_a_warning_with_the_command_that_opens_it(box, run_doctor, run_job):
+    close_project(box)
+    verify_check(
+        run_doctor(), "project open", "warning", "(Li Lei): nothing is submitted. To open it: python3 ops.py open"
+    )
+    open_project(run_job)
+    verify_check(run_doctor(), "project open", "ok")
+
+
+def test_open_projects_of_the_task_are_named(box, run_doctor):
+    closed = json.dumps({"closed": True, **dict.fromkeys(("at", "by", "why", "run", "opened", "first"), "")}).encode()
+    marks = {"open": b'{"closed": false}', "torn": b"{", "closed": closed}
+    keep(box, [(f"state/closed-{name}.json", body) for name, body in marks.items()])
+    verify_check(run_doctor(), "other projects", "warning", ": open, torn")
+    keep(box, [(f"state/closed-{name}.json", closed) for name in marks])
+    verify_check(run_doctor(), "other projects", "ok")

@@ -1,0 +1,140 @@
+"""Doctor's checks of the jobs' timers, and of the triggers on the log bucket."""
+
+from __future__ import annotations
+
+import pytest
+
+from oss_oms_sync.jobs.doctor import flow
+from sandbox.fc.project import resources
+from sandbox.fc.timers import Timer
+from sandbox.server.faults import Fault
+from support.doctor import HOUR, PASSES, STRIKE, deploy, find_check, keep_strikes, states, verify_check
+from tools.render import render
+
+MINUTE = 60
+TIMED = ("replay", *PASSES, "status")
+OFF = {f"{job.upper()}_PERIOD": "off" for job in TIMED}
+
+
+def timer_checks(*jobs: str) -> list[str]:
+    return [f"{job} timer" for job in jobs]
+
+
+@pytest.mark.parametrize("dead", TIMED)
+def test_a_missing_timer_is_a_fault_that_manual_calls_do_not_hide(box, run_doctor, run_job, dead):
+    # GIVEN a project whose timers have struck, and one of them does not strike again
+    for job in TIMED:
+        run_job(job, STRIKE)
+    box.later(HOUR)
+    for job in TIMED:
+        run_job(job, None if job == dead else STRIKE)
+
+    # THEN doctor names it
+    report = run_doctor()
+    assert states(report, "fault") == timer_checks(dead)
+    verify_check(report, f"{dead} timer", "fault", fix=f"s {dead} logs")
+
+
+# Seconds since the timers struck, and by which OSS's clock is ahead of the function's; the periods; the dead timers.
+STRIKES = {
+    "just now": (0, 0, {}, ()),
+    "before replay was due for the second time": (2 * MINUTE, 0, {}, ()),
+    "before replay was due for the third time": (4 * MINUTE, 0, {}, ["replay"]),
+    "before those of passes were due for the second time": (20 * MINUTE, 0, {}, ["replay"]),
+    "before those of passes were due for the third time": (22 * MINUTE, 0, {}, ["replay", *PASSES]),
+    "before that of status was due for the third time": (32 * MINUTE, 0, {}, TIMED),
+    "an hour ago, and replay has a longer period": (HOUR, 0, {"REPLAY_PERIOD": "60m"}, [*PASSES, "status"]),
+    "an hour ago, and status has a longer period": (HOUR, 0, {"STATUS_PERIOD": "1h"}, ["replay", *PASSES]),
+    **{
+        f"an hour ago, and {name} is off": (HOUR, 0, {name: "off"}, [job for job in TIMED if job.upper() not in name])
+        for name in OFF
+    },
+    "an hour ago, and all are off": (HOUR, 0, OFF, ()),
+    "just now, and the clock is slow": (0, 10 * MINUTE, {}, ()),
+    "just now, and the clock is fast": (0, -10 * MINUTE, {}, ()),
+    "too long ago, and the clock is slow": (4 * MINUTE, 10 * MINUTE, {}, ["replay"]),
+    "too long ago, and the clock is fast": (22 * MINUTE, -10 * MINUTE, {}, ["replay", *PASSES]),
+}
+
+
+@pytest.mark.parametrize("case", STRIKES)
+def test_a_timer_is_dead_after_two_periods_by_osss_clock(box, run_doctor, case):
+    ago, ahead, periods, dead = STRIKES[case]
+    box.oss.clock_offset = ahead
+    keep_strikes(box)
+    box.later(ago)
+    report = run_doctor(**periods)
+    assert states(report, "fault") == timer_checks(*dead)
+    assert set(timer_checks(*TIMED)) - set(timer_checks(*dead)) <= set(states(report, "ok"))
+
+
+@pytest.mark.parametrize("ahead", [0, 10 * MINUTE, -10 * MINUTE])
+def test_a_timer_that_never_struck_is_a_fault_after_two_periods(box, run_doctor, ahead):
+    # GIVEN a project that was just deployed, without a stored time
+    box.oss.clock_offset = ahead
+    ages = {0: (), 2 * MINUTE: (), 4 * MINUTE: ["replay"], 22 * MINUTE: ["replay", *PASSES], 32 * MINUTE: TIMED}
+    for age, before in zip(ages, [0, *ages], strict=False):
+        box.later(age - before)
+        # THEN doctor counts from its first run
+        report = run_doctor()
+        assert states(report, "fault") == timer_checks(*ages[age])
+        assert set(timer_checks(*TIMED)) - set(timer_checks(*ages[age])) <= set(states(report, "skipped"))
+        assert report["ok"] == (not ages[age])
+
+
+@pytest.mark.parametrize("job", TIMED)
+def test_a_job_runs_although_its_strike_cannot_be_stored(box, run_job, job):
+    box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/failed_object/a", b"")
+    notes = Fault.status(500)
+    box.oss.faults.add(notes, where=lambda request: request.method == "PUT" and "-timer-" in request.raw_path)
+    result = run_job(job, STRIKE)
+    assert result["verdict" if job == "status" else "finished"]
+    assert job != "replay" or result["accepted"] == 1
+
+
+def test_doctor_expects_the_timers_that_are_deployed(box, tmp_path):
+    render(box.answers() | {"replayPeriod": "5m"}, tmp_path)
+    props = resources(tmp_path, lambda name: "")
+    variables = props["doctor"]["environmentVariables"]
+    strikes = {
+        job: Timer.from_trigger(trigger).expression
+        for job in TIMED
+        for trigger in props[job]["triggers"]
+        if trigger["triggerType"] == "timer"
+    }
+    every = f"@every {flow._TICK.seconds // MINUTE}m"
+    assert strikes == {
+        "replay": f"@every {variables['REPLAY_PERIOD']}",
+        **dict.fromkeys(PASSES, every),
+        "status": f"@every {variables['STATUS_PERIOD']}",
+    }
+
+
+def test_doctor_has_the_settings_of_all_functions_except_the_webhook(tmp_path, box):
+    render(box.answers() | {"compareDeep": "on", "alertLanguage": "zh"}, tmp_path)
+    settings = {name: props["environmentVariables"] for name, props in resources(tmp_path, lambda name: "").items()}
+    of_doctor = settings.pop("doctor")
+    lacking = {name for setting in settings.values() for name in setting.items() if name not in of_doctor.items()}
+    assert {name for name, _ in lacking} == {"ALERT_WEBHOOK"}
+
+
+@pytest.mark.parametrize("jobs", [PASSES, ("reconcile",), ("compare",), ()])
+def test_a_missing_trigger_on_the_log_bucket_is_a_warning_with_its_job(box, tmp_path, run_doctor, jobs):
+    # GIVEN a deployed project, of which these jobs have their triggers
+    deploy(box, tmp_path)
+    missing = [job for job in PASSES if job not in jobs]
+    for job in missing:
+        box.remove_triggers(job)
+
+    # WHEN doctor writes below passes/, THEN it names the jobs that did not wake, and removes its objects
+    check = find_check(run_doctor(), "pass triggers")
+    assert check["state"] == ("warning" if missing else "ok")
+    assert [job for job in PASSES if missing and job in check["seen"]] == missing
+    box.wait_idle(60)
+    assert not [name for name in box.oss.objects(box.log_bucket) if "/ping-" in name]
+
+
+def test_compare_wakes_although_oms_does_not_report_its_destination(box, tmp_path, run_doctor):
+    deploy(box, tmp_path)
+    box.oms.faults.add(Fault.status(503))
+    verify_check(run_doctor(), "pass triggers", "ok")

@@ -1,0 +1,107 @@
+"""Copying by night: its duration and price, and the hours in which OMS applies the limits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pytest
+
+from ops.cost import nights, quantities
+from ops.cost.prices import Prices
+from ops.migrate.windows import hours_late
+from oss_oms_sync.answers.bandwidth import NIGHTS, Progress, Window, limits_by_minute, moved
+
+TB = 10**12
+# 2026-01-01T00:00:00+08:00, a midnight in China.
+MIDNIGHT = 1_767_196_800
+QUARTER = 900
+
+
+def in_yuan(copies: Sequence[nights.Copy]) -> list[int]:
+    return [round(copy.dollars * 7) for copy in copies]
+
+
+def in_days(copies: Sequence[nights.Copy]) -> list[int]:
+    return [round(copy.seconds / 86400) for copy in copies]
+
+
+def test_200_tb_cost_a_sixth_less_than_by_day_and_half_by_night():
+    """Two thirds of a copy that runs day and night cost 0.50 yuan a gigabyte, and a third costs half of that."""
+    ways = nights.ways(1_000_000, 200 * TB, Prices())
+    gigabytes = 200 * TB / 2**30
+    assert in_yuan(ways.day_and_night) == [round(gigabytes * (0.50 * 16 + 0.25 * 8) / 24)]
+    assert in_days(ways.day_and_night) == [37]
+    # A limit of the group, or of each of the five tasks that run at once.
+    assert in_yuan(ways.nights) == [48_167, 53_321]
+    assert in_days(ways.nights) == [107, 95]
+
+
+def test_if_oms_reads_the_hours_in_utc_the_night_falls_on_the_day():
+    (in_utc,) = nights.ways(1, TB, Prices()).in_utc
+    by_day = TB / 2**30 * 0.50 / 7
+    assert 0.98 * by_day < in_utc.dollars < by_day
+
+
+def test_where_traffic_costs_the_same_by_night_there_is_one_way():
+    assert nights.ways(1, TB, Prices.of_region("ap-southeast-1")).nights == ()
+    assert nights.ways(1, TB, Prices.of_region("cn-hongkong")).nights == ()
+    assert nights.ways(1, TB, Prices.of_region("cn-hangzhou")).nights != ()
+
+
+@pytest.mark.parametrize(
+    ("text", "window"),
+    [
+        ("08:00-19:59=5MB/s", Window("08:00", "19:59", 5_000_000)),
+        ("00:00-08:00=1500KB/s", Window("00:00", "08:00", 1_500_000)),
+        ("08:00-23:59=1MB/s", *NIGHTS),
+    ],
+)
+def test_limit_is_read(text, window):
+    assert quantities.window(text) == window
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("08:00-24:00=5MB/s", "20:00-08:00=5MB/s", "8:00-9:00=5MB/s", "08:00-08:00=5MB/s"),
+        *("08:00-19:59", "08:00-19:59=5MB", "08:00-19:59=0MB/s", "08:00-19:59=0.9MB/s", "08:00-19:59=201MB/s"),
+    ],
+)
+def test_limit_that_oms_refuses_is_refused_before(text):
+    with pytest.raises(ValueError, match="08:00"):
+        quantities.window(text)
+
+
+def progress(hours: int, begin: int = 0, seconds: int = 86_400, speed: float = 62_500_000) -> Progress:
+    """Return what status notes while OMS applies NIGHTS so many hours late, from `begin` seconds after midnight on."""
+    limits, copied, samples = limits_by_minute(NIGHTS, hours), 0.0, []
+    for second in range(begin, begin + seconds + 1, 60):
+        if (second - begin) % QUARTER == 0:
+            samples.append((MIDNIGHT + second, round(copied)))
+        copied += 60 * min(speed, limits[second // 60 % 1440])
+    return Progress("g", NIGHTS, tuple(samples))
+
+
+@pytest.mark.parametrize("begin", [0, 5 * 3600, 13 * 3600 + 1800])
+@pytest.mark.parametrize("hours", [0, 8, -8, 1, 5])
+def test_a_day_of_progress_shows_how_late_the_limits_are(hours, begin):
+    assert hours_late(progress(hours, begin)) == hours
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [progress(8, seconds=12 * 3600), progress(8, speed=1_000_000), Progress("g", NIGHTS, ())],
+    ids=["half a day", "slower than the limit", "nothing"],
+)
+def test_progress_that_cannot_show_the_hours_leaves_them_unknown(measured):
+    assert hours_late(measured) is None
+
+
+@pytest.mark.parametrize("hours", [8, -8, 5])
+def test_moved_limits_act_in_the_wanted_hours(hours):
+    """Limits that OMS applies late are moved to earlier hours; only the minute before midnight may lack a limit."""
+    wanted, acting = limits_by_minute(NIGHTS), limits_by_minute(moved(NIGHTS, -hours), hours)
+    differing = [minute for minute in range(1440) if wanted[minute] != acting[minute]]
+    assert len(differing) <= 1
+    assert all(math.isinf(acting[minute]) for minute in differing)

@@ -1,0 +1,159 @@
+"""Several projects on one screen, each asked by its own ops.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from ops.errors import ToolError
+from ops.fleet import fleet as fleet_module
+from oss_oms_sync.answers.text import t
+from support.ops import FakeCaller, invoke_output
+from tools.package import ROOT
+
+TEMPLATE = ROOT / "template"
+ANSWER = json.loads((ROOT / "tests" / "answers" / "made" / "status.json").read_text())
+_TOOL = """#!{python}
+import pathlib, sys
+with open({calls!r}, "a") as calls:
+    calls.write(" ".join([pathlib.Path.cwd().name, *sys.argv[1:3]]) + "\\n")
+sys.stdout.write(pathlib.Path("invoke.txt").read_text())
+"""
+
+
+def answer(state: str, *, alarm: bool = False) -> str:
+    """Return the output of the tool for a status with this verdict and a backlog that is counted."""
+    verdict, backlog = {**ANSWER["verdict"], "state": state, "alarm": alarm}, {**ANSWER["backlog"], "at_least": False}
+    return invoke_output({**ANSWER, "verdict": verdict, "backlog": backlog})
+
+
+@pytest.fixture
+def tool(tmp_path, monkeypatch) -> Path:
+    """Install a stand-in for `s` that prints each project's file; return the file of its calls."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    calls = tmp_path / "calls"
+    program = folder / "s"
+    program.write_text(_TOOL.format(python=sys.executable, calls=str(calls)))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return calls
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Return a function that makes a project whose status the tool prints."""
+
+    def make(name: str, output: str) -> Path:
+        folder = tmp_path / "projects" / name
+        folder.mkdir(parents=True)
+        for part in ("ops", "code"):
+            shutil.copytree(TEMPLATE / part, folder / part, copy_function=os.link)
+        shutil.copy(TEMPLATE / "ops.py", folder / "ops.py")
+        (folder / "s.yaml").write_text("vars: {}\n")
+        (folder / "invoke.txt").write_text(output)
+        return folder
+
+    return make
+
+
+def ask(run, *words: object) -> tuple[int, str, str]:
+    return run(FakeCaller(), "fleet", *map(str, words))
+
+
+def test_worst_first_with_reasons_and_steps_in_80_columns(run, tool, project, monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "80")
+    states = ["in step", "closed", "behind", "not known", "broken"]
+    folders = [project(state.replace(" ", "-"), answer(state)) for state in states]
+    folders.append(project("late-writers", answer("closed", alarm=True)))
+    no_answer, other_version = project("no-answer", "no result\n"), project("other-version", invoke_output({"a": 1}))
+    empty = tmp_path / "projects" / "empty"
+    empty.mkdir()
+    code, text, progress = ask(run, *folders, no_answer, other_version, empty)
+    lines = [line for line in text.splitlines() if re.match(r"    (?!cd )\S+ ", line)]
+    rows = [line.split()[0] for line in lines][1:]
+    assert code == 1
+    assert rows[:2] == ["broken", "late-writers"]
+    assert rows[2:5] == ["empty", "no-answer", "other-version"]
+    assert rows[5:9] == ["behind", "not-known", "closed", "in-step"]
+    assert f"cd {folders[4]} && python3 ops.py replay" in text.replace("\n", " ")
+    assert "there is no ops.py in this folder" in text
+    assert all(f"{folder.name}: " in progress for folder in (*folders, no_answer, other_version, empty))
+    assert [line for line in lines if len(line) > 80] == []
+    assert sorted(tool.read_text().splitlines()) == sorted(
+        f"{folder.name} status invoke" for folder in (*folders, no_answer, other_version)
+    )
+
+
+def test_projects_in_step_or_quietly_closed_need_no_action(run, tool, project):
+    code, text, _ = ask(run, project("a", answer("in step")), project("b", answer("closed")))
+    assert code == 0
+    assert "No project needs an action." in text
+
+
+def test_page_links_to_the_pages_of_the_projects(run, tool, project, tmp_path):
+    page = tmp_path / "fleet.html"
+    ask(run, project("photos", answer("behind")), "--html", page)
+    assert '<a href="fleet-photos.html">photos</a>' in page.read_text()
+    assert "Now behind." in (tmp_path / "fleet-photos.html").read_text()
+
+
+def test_projects_of_the_same_name_are_told_apart_by_their_folders(run, tool, project):
+    folders = [project("x/photos", answer("in step")), project("y/photos", answer("behind"))]
+    _, text, _ = ask(run, *folders, "--json")
+    assert [entry["name"] for entry in json.loads(text)] == [str(folders[1]), str(folders[0])]
+
+
+def test_metrics_of_all_projects_are_written(run, tool, project, tmp_path):
+    file = tmp_path / "sync.prom"
+    ask(run, project("photos", answer("behind")), project("videos", "nothing"), "--prometheus", file)
+    text = file.read_text()
+    assert 'oss_oms_sync_verdict{project="photos",state="behind"} 1' in text
+    assert 'oss_oms_sync_verdict{project="videos",state="not known"} 1' in text
+
+
+def test_at_most_eight_projects_are_asked_at_once(run, tmp_path, monkeypatch):
+    """The first eight wait for each other; a ninth at the same time would be counted."""
+    lock, full = threading.Lock(), threading.Event()
+    running, most = 0, 0
+
+    def run_child(_self: object, _folder: Path) -> tuple[str, str]:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+            if running == 8:
+                full.set()
+        full.wait(30)
+        with lock:
+            running -= 1
+        return "", ""
+
+    monkeypatch.setattr(fleet_module._Children, "_run", run_child)
+    for number in range(20):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "ops.py").touch()
+    code, _, progress = ask(run, *(tmp_path / str(number) for number in range(20)))
+    assert code == 1
+    assert most == 8
+    assert progress.count(": unknown") == 20
+
+
+def test_status_that_fails_leaves_no_green_metrics(run, tmp_path):
+    file = tmp_path / "sync.prom"
+    caller = FakeCaller(status=ANSWER)
+    assert run(caller, "status", "--prometheus", str(file))[0] == 1
+    assert 'state="behind"} 1' in file.read_text()
+    success = [line for line in file.read_text().splitlines() if line.startswith("oss_oms_sync_last_success")]
+    failing = FakeCaller(status=ToolError(t("OMS does not say"), t("Name another file")))
+    code, _, _ = run(failing, "status", "--prometheus", str(file))
+    assert code == 1
+    assert 'state="not known"} 1' in file.read_text()
+    assert [line for line in file.read_text().splitlines() if line.startswith("oss_oms_sync_last_success")] == success

@@ -1,0 +1,126 @@
+"""Metrics of projects, judged by Prometheus's own parser; and the alert rules and the dashboard that use them."""
+
+from __future__ import annotations
+
+import json
+import operator
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from ops.fleet import metrics
+from ops.fleet.overview import ClosingOverview, Member, StatusOverview
+from oss_oms_sync.answers.codec import from_json
+from oss_oms_sync.answers.status_answer import VerdictState
+from tools.package import ROOT
+
+MONITORING = ROOT / "docs" / "monitoring"
+GOLDEN = Path(__file__).with_name("metrics.prom")
+ANSWER = json.loads((ROOT / "tests" / "answers" / "made" / "status.json").read_text())
+STATUS = from_json(StatusOverview, ANSWER)
+AT = 1_767_312_000  # 2026-01-02T00:00:00Z, the time of the answer
+RULES = yaml.safe_load((MONITORING / "alerts.yaml").read_text())["groups"][0]["rules"]
+_CONVENTION = re.compile(r"oss_oms_sync_([a-z_]+_objects|[a-z_]+_seconds|verdict|alarm)")
+_EXPRESSION = re.compile(r'(time\(\) - )?(\w+)(?:\{(\w+)="([^"]+)"\})? (==|>) (\d+)')
+
+
+def member(name: str = "photos", status: StatusOverview | None = STATUS) -> Member:
+    return Member(name, Path("/projects") / name, status)
+
+
+def in_state(state: VerdictState, *, alarm: bool = False) -> Member:
+    return member(status=replace(STATUS, verdict=replace(STATUS.verdict, state=state, alarm=alarm)))
+
+
+def samples(text: str) -> dict[tuple[str, ...], float]:
+    """Return the values that Prometheus reads, by name and labels."""
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_names_labels_and_values_are_those_of_the_golden_file():
+    assert metrics.text_of([member(), member("videos", None)]) == GOLDEN.read_text()
+
+
+def test_each_metric_has_help_a_type_and_a_name_by_the_conventions():
+    families = list(text_string_to_metric_families(GOLDEN.read_text()))
+    assert all(family.documentation and family.type == "gauge" for family in families)
+    odd = [name for name in (family.name for family in families) if not _CONVENTION.fullmatch(name)]
+    assert odd == []
+
+
+def test_a_go_has_its_time():
+    closed = replace(STATUS, closed=ClosingOverview("0007-20260101T230000Z-go.json"))
+    text = metrics.text_of([member(status=closed)])
+    assert samples(text)["oss_oms_sync_certificate_timestamp_seconds", "photos"] == AT - 3600
+
+
+def test_hostile_names_stay_labels():
+    name = 'a"b\\c\nd'
+    assert samples(metrics.text_of([member(name)]))["oss_oms_sync_alarm", name] == 0
+
+
+def test_a_project_without_an_answer_keeps_the_time_of_its_last_success(tmp_path):
+    file = tmp_path / "sync.prom"
+    metrics.write(file, [member(), member("videos", None)])
+    metrics.write(file, [member(status=None), member("videos", None)])
+    values = samples(file.read_text())
+    assert values["oss_oms_sync_last_success_timestamp_seconds", "photos"] == AT
+    assert values["oss_oms_sync_last_success_timestamp_seconds", "videos"] == 0
+    assert values["oss_oms_sync_verdict", "photos", "not known"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["sync.prom"]
+
+
+def fires(expression: str, text: str, now: float) -> bool:
+    """Evaluate an expression of the form that the rules have."""
+    match = _EXPRESSION.fullmatch(expression)
+    assert match, expression
+    is_age, name, label, wanted, sign, limit = match.groups()
+    compare = {"==": operator.eq, ">": operator.gt}[sign]
+    values = [
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name and (label is None or sample.labels[label] == wanted)
+    ]
+    assert values, f"{name} does not exist"
+    return any(compare(now - value if is_age else value, float(limit)) for value in values)
+
+
+CALM = in_state(VerdictState.IN_STEP)
+TROUBLES = {
+    "OssOmsSyncBroken": (in_state(VerdictState.BROKEN), AT),
+    "OssOmsSyncUnknown": (member(status=None), AT),
+    "OssOmsSyncBehind": (in_state(VerdictState.BEHIND), AT),
+    "OssOmsSyncClosed": (in_state(VerdictState.CLOSED), AT),
+    "OssOmsSyncAlarm": (in_state(VerdictState.CLOSED, alarm=True), AT),
+    "OssOmsSyncSilent": (CALM, AT + 3601),
+}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
+def test_each_alert_fires_in_its_trouble_and_clears(rule):
+    trouble, now = TROUBLES[rule["alert"]]
+    assert fires(rule["expr"], metrics.text_of([trouble]), now)
+    assert not fires(rule["expr"], metrics.text_of([CALM]), AT)
+
+
+def test_every_verdict_but_in_step_has_an_alert():
+    alerted = {state for rule in RULES for state in re.findall(r'state="([^"]+)"', rule["expr"])}
+    assert alerted == {state.value for state in VerdictState} - {VerdictState.IN_STEP.value}
+
+
+def test_the_dashboard_uses_metrics_that_exist():
+    text = (MONITORING / "dashboard.json").read_text()
+    names = {family.name for family in text_string_to_metric_families(GOLDEN.read_text())}
+    names.add("oss_oms_sync_certificate_timestamp_seconds")
+    used = set(re.findall(r"oss_oms_sync_\w+", text))
+    assert used <= names
+    assert names <= used

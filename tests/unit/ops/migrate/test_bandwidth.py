@@ -1,0 +1,166 @@
+"""Limits of a migration's bandwidth: set, changed by two administrators, kept over a pause, and priced."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta, timezone
+
+import pytest
+
+from ops.cost import nights
+from ops.cost.prices import Prices
+from oss_oms_sync.answers.bandwidth import NIGHTS
+from sandbox.oms.group import Status
+from support.administrator import draw_interruptions, draw_requests
+from unit.ops.migrate.migrate_world import MigrateWorld
+from unit.ops.setup.setup_world import expect_exit
+
+NIGHTS_FIELD = [{"start": "08:00", "end": "23:59", "max_bandwidth": 1_048_576}]
+GIGABYTES = 3_700
+CHINA_SECONDS = 8 * 3600
+
+
+def change(world: MigrateWorld, *words: str) -> None:
+    """Change the limits, and stop following the migration."""
+    world.stop_following_after(30)
+    expect_exit(world.migrate(*words), 130)
+
+
+def test_a_group_gets_the_limits_and_loses_them(world):
+    world.begin_migration(50, 3600, "--nights")
+    assert world.group.bandwidth == NIGHTS_FIELD
+    change(world, "--bandwidth", "08:00-19:59=5MB/s", "--bandwidth", "20:00-23:59=1MB/s")
+    assert [window["max_bandwidth"] for window in world.group.bandwidth] == [5_000_000, 1_048_576]
+    change(world, "--day-and-night")
+    assert world.group.bandwidth == []
+
+
+def test_without_an_option_no_limit_is_sent_and_limits_of_the_console_stay(world):
+    world.begin_migration(50, 3600)
+    assert not any(b"bandwidth_policy" in (request.body or b"") for request in world.sent)
+    world.group.bandwidth = NIGHTS_FIELD
+    change(world)
+    assert world.group.bandwidth == NIGHTS_FIELD
+
+
+@pytest.mark.parametrize("words", [["--bandwidth=08:00-12:00=5MB/s", "--bandwidth=11:00-13:00=5MB/s"]])
+def test_windows_that_overlap_are_refused_before_any_call(world, words):
+    asked = world.asked
+    code, text = world.migrate(*words)
+    assert code == 2
+    assert "--bandwidth: the windows 08:00-12:00 and 11:00-13:00 overlap" in text
+    assert not [request for request in world.sent[asked:] if "taskgroups" in request.url]
+
+
+def test_six_windows_are_refused_before_any_call(world):
+    words = [f"--bandwidth=0{hour}:00-0{hour}:30=5MB/s" for hour in range(6)]
+    code, text = world.migrate(*words)
+    assert code == 2
+    assert "--bandwidth: OMS takes at most 5 windows" in text
+    assert not world.oms.groups.all()
+
+
+def test_a_paused_group_that_loses_its_limits_gets_them_again(world):
+    world.begin_migration(50, 3600, "--nights")
+    paused = world.migrate("--pause")
+    expect_exit(paused, 0)
+    world.group.forgets_bandwidth = True
+    change(world, "--go-on")
+    assert world.group.bandwidth == NIGHTS_FIELD
+
+
+def test_a_change_that_is_interrupted_is_made_by_the_next_command():
+    for fate, number in draw_interruptions(range(1, 20)):
+        with MigrateWorld() as world:
+            world.begin_migration(50, 3600)
+            last = world.asked + number
+            world.stop_following_after(30)
+            with world.cut_off(fate, number, away=0):
+                world.migrate("--nights")
+            is_reached = world.asked >= last
+            stored = world.stored_windows()
+            change(world)
+            assert world.stored_windows() == stored
+            assert world.group.bandwidth == (stored or []), (fate, number)
+        if not is_reached:
+            break
+    assert number > 3
+
+
+def test_of_two_administrators_the_limits_stored_last_are_in_force():
+    for number in draw_requests(range(1, 20)):
+        with MigrateWorld() as world:
+            world.begin_migration(50, 3600)
+            at = world.asked + number
+
+            def set_other_limits(world=world):
+                world.stop_following_after(0)
+                world.migrate("--bandwidth", "09:00-18:00=2MB/s", typed="")
+                world.stop_following_after(0)
+
+            world.meanwhile[at] = set_other_limits
+            world.migrate("--nights")
+            is_over_before = at in world.meanwhile
+            assert world.group.bandwidth == world.stored_windows(), number
+        if is_over_before:
+            break
+    assert number > 3
+
+
+def measure(world: MigrateWorld, gigabytes: int, zone: timezone | None = None) -> Counter[int]:
+    """Have the next group copy objects of a gigabyte without their bytes; count the bytes by hour of the day in China.
+
+    `zone`: the time zone in which OMS reads the limits.
+    """
+    copied: Counter[int] = Counter()
+
+    def prepare(group):
+        group.at_once, group.zone = 1, zone or group.zone
+        group.list_source = lambda: ((f"old/{number:06}", 10**9) for number in range(gigabytes))
+        read, count = group.read_source, group.tell
+
+        def tell(copy, outcome):
+            count(copy, outcome)
+            group.size += 10**9 - copy.size
+            copied[int(group.service.now() + CHINA_SECONDS) // 3600 % 24] += 10**9
+
+        group.read_source, group.tell = lambda _: read("old/000000"), tell
+
+    world.fill(1)
+    world.oms.groups.prepare = prepare
+    return copied
+
+
+def test_price_of_a_migration_by_night_is_that_of_the_estimate(world):
+    """Two days at the usual speed of 500 Mbit/s: the floor of 1 MB/s by day costs the price of the day."""
+    copied = measure(world, GIGABYTES)
+    world.stop_following_after(60)
+    expect_exit(world.migrate("--nights"), 130)
+    world.later(2 * 86_400 + 3600)
+    assert world.group.status is Status.DONE
+    prices = Prices()
+    counted = sum(size / 2**30 * (prices.night_egress if hour < 8 else prices.egress) for hour, size in copied.items())
+    size = GIGABYTES * 10**9
+    assert sum(copied.values()) == size
+    assert counted == pytest.approx(nights.copy(GIGABYTES, size, prices, NIGHTS).dollars, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("zone", "sentence"),
+    [
+        (timezone(timedelta(hours=8)), "The limits follow China's time"),
+        (timezone.utc, "take effect 8 hours late"),
+    ],
+)
+def test_look_shows_the_time_zone_of_the_limits(world, zone, sentence):
+    measure(world, 10_000, zone)
+    world.stop_following_after(60)
+    expect_exit(world.migrate("--nights"), 130)
+    for _ in range(25):
+        world.later(3600)
+        world.tick("status")
+    code, text = world.migrate("--look")
+    assert code == 0
+    assert sentence in text
+    if zone is timezone.utc:
+        assert "--bandwidth 00:00-15:59=1048KB/s" in text
