@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -45,7 +45,17 @@ class History(Generic[T]):
         """Remove a version for good; a missing version is no error."""
         self._set(key, [old for old in self._of(key) if old.version_id != version_id])
 
-    def listed(self, prefix: str) -> Iterator[tuple[str, T | Marker, bool]]:
+    def page(self, params: Mapping[str, str], limit: int) -> tuple[list[tuple[str, T | Marker, bool]], bool]:
+        """Return the versions after the markers of a request, up to the limit, and whether more follow."""
+        after = params.get("key-marker", ""), params.get("version-id-marker", "")
+        following, is_after = [], not after[1]
+        for key, version, is_latest in self._listed(params.get("prefix", "")):
+            if key > after[0] or (key == after[0] and after[1] and is_after):
+                following.append((key, version, is_latest))
+            is_after = is_after or (key, version.version_id) == after
+        return following[:limit], len(following) > limit
+
+    def _listed(self, prefix: str) -> Iterator[tuple[str, T | Marker, bool]]:
         """Yield all versions by key, the latest first, with whether it is the current version."""
         for key in sorted({*self._objects, *self._all}):
             if key.startswith(prefix):

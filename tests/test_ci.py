@@ -16,7 +16,7 @@ SAYS = "Python 3.10 is missing"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """A clone on a machine that has all tools."""
+    """Return a clone on a machine with all tools."""
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / "bin").mkdir()
@@ -27,7 +27,7 @@ def machine(tmp_path: Path) -> Path:
 
 
 def put(program: Path, then: str = "") -> None:
-    """A program that notes its name, its arguments and what CI exports."""
+    """Write a program that records its name, its arguments and CI's exports."""
     note = 'echo "$(basename "$0") $* REQUIRE_TOOLS=$REQUIRE_TOOLS EXTRAS=$EXTRAS COVERAGE=$COVERAGE" >> "$NOTES"'
     program.write_text(f"#!/bin/sh\n{note}\n{then}\n")
     program.chmod(0o755)
@@ -45,16 +45,14 @@ def run(machine: Path) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     return done, notes.read_text().splitlines()
 
 
-def test_ci_runs_make_test_of_the_readme_once_and_then_the_extras(machine):
+def test_ci_checks_and_runs_all_tests_once(machine):
     done, notes = run(machine)
     assert done.returncode == 0, done.stderr
     assert [line for line in notes if line.startswith("make")] == [
         "make setup REQUIRE_TOOLS=1 EXTRAS= COVERAGE=1",
         "make check REQUIRE_TOOLS=1 EXTRAS= COVERAGE=1",
-        "make test REQUIRE_TOOLS=1 EXTRAS= COVERAGE=1",
         "make test EXTRAS=1 REQUIRE_TOOLS=1 EXTRAS= COVERAGE=1",
     ]
-    assert "`make test`" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert not [line for line in notes if line.startswith("apt-get")]
 
 
@@ -66,14 +64,14 @@ def test_a_missing_interpreter_ends_the_run_before_any_test(machine):
     assert notes[-1].startswith("python -m sandbox.runtimes ")
 
 
-def test_what_a_bare_machine_lacks_is_installed(machine):
+def test_missing_programs_of_a_bare_machine_are_installed(machine):
     (machine / "bin" / "node").unlink()
     done, notes = run(machine)
     assert done.returncode == 0, done.stderr
     assert [line.split()[-4] for line in notes if line.startswith("apt-get install")] == ["nodejs"]
 
 
-def test_what_make_test_tries_in_part_is_among_the_extras():
+def test_tests_that_extras_enlarge_are_marked_part():
     files = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
     tries_a_part = re.compile(r"^from support\.law import .*\b(EXTRAS|schedules)\b", re.MULTILINE)
     sized = {path for path, text in files.items() if tries_a_part.search(text)}

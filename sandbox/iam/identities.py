@@ -65,7 +65,7 @@ class Identities(KeyedService):
         """Return the key of a user, which is used for a service of the cloud now."""
         for number, user in self.users.items():
             key = user["keys"].get(access_key)
-            if key and key["status"] == "active" and not self._is_stale(key):
+            if key and not self._is_stale(key):
                 key["used"] = self.now()
                 return Credential(key["secret"], None, partial(self._in_force, number), f"user/{number}")
         return None
@@ -104,9 +104,6 @@ class Identities(KeyedService):
             users = [{**name, "is_root_user": owner.holder == "root", "enabled": True}]
         return self._page(call, "users", users, "user_id")
 
-    def show_user(self, call: Asked) -> object:
-        return {"user": self._user(call)["fields"]}
-
     def delete_user(self, call: Asked) -> None:
         user = self._user(call)
         if user["keys"] or user["attached"]:
@@ -130,11 +127,6 @@ class Identities(KeyedService):
         """Return the time of the last use; nothing for a key that was never used."""
         used = self._key(call).get("used")
         return {"access_key_last_used": {"last_used_at": _iso(used)} if used else {}}
-
-    def update_key(self, call: Asked) -> None:
-        if call.body["status"] not in ("active", "inactive"):
-            raise invalid("status")
-        self._key(call)["status"] = call.body["status"]
 
     def delete_key(self, call: Asked) -> None:
         del self._user(call)["keys"][self._key(call)["access_key_id"]]
@@ -183,9 +175,6 @@ class Identities(KeyedService):
         return self._page(
             call, "policies", [self._described(policy) for policy in self._visible(self.policies)], "policy_id"
         )
-
-    def show_policy(self, call: Asked) -> object:
-        return {"policy": self._described(self._policy(call))}
 
     def delete_policy(self, call: Asked) -> None:
         policy = self._policy(call)

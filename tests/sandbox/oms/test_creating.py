@@ -150,7 +150,7 @@ def test_a_task_is_started_again_with_other_keys(box, client, create, copied, ra
     assert copied(number, "a")
 
 
-def test_oms_answers_a_buckets_region_and_its_own_regions(box, client, ram_key):
+def test_oms_answers_a_buckets_region(box, client, ram_key):
     def region(cloud, keys, bucket):
         body = v2.ShowBucketRegionReq(cloud_type=cloud, ak=keys[0], sk=keys[1], bucket_name=bucket)
         answer = client.show_bucket_region(v2.ShowBucketRegionRequest(body=body))
@@ -163,8 +163,6 @@ def test_oms_answers_a_buckets_region_and_its_own_regions(box, client, ram_key):
     assert catch_refusal(lambda: region("AWS", ours, "photos")) == (400, "OMS.0001")
     blind = ram_key(*drop_action(SOURCE, "oss:GetBucketLocation"))
     assert catch_refusal(lambda: region("Aliyun", blind, "photos")) == (400, "OMS.0072")
-    regions = client.show_region_info(v2.ShowRegionInfoRequest()).body
-    assert "cn-north-4" in [region.value for cloud in regions for region in cloud.region_list]
 
 
 def test_another_project_is_refused(box, huawei, assert_refused):

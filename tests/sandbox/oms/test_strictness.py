@@ -32,7 +32,6 @@ CALLS = [
     ("DELETE", GROUP, {}, None),
     ("DELETE", TASK, {}, None),
     ("POST", "privacy-agreements", {}, None),
-    ("GET", "objectstorage/data-center", {}, None),
     ("POST", "objectstorage/buckets/regions", {}, "bucket"),
 ]
 # The status that a group must have for a call.

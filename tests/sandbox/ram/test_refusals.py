@@ -143,11 +143,6 @@ def test_a_nonce_is_used_once_within_a_quarter_of_an_hour(box, send, refusal):
             {"RoleName": "a", "AssumeRolePolicyDocument": TRUST, "Tag": "a=b"},
             "InvalidParameter.Tag",
         ),
-        (
-            "CreateRole",
-            {"RoleName": "a", "AssumeRolePolicyDocument": TRUST, "MaxSessionDuration": "60"},
-            "InvalidParameter.MaxSessionDuration",
-        ),
         ("CreatePolicy", {"PolicyName": "a.b", "PolicyDocument": PLAIN}, "InvalidParameter.PolicyName.InvalidChars"),
         ("CreatePolicy", {"PolicyName": "a" * 129, "PolicyDocument": PLAIN}, "InvalidParameter.PolicyName.Length"),
         (
@@ -165,7 +160,6 @@ def test_a_nonce_is_used_once_within_a_quarter_of_an_hour(box, send, refusal):
         ("CreatePolicy", {"PolicyName": "a", "PolicyDocument": PLAIN, "Path": "/"}, "NotImplemented"),
         ("GetPolicy", {"PolicyName": "a", "PolicyType": "System"}, "NotImplemented"),
         ("CreateUser", {"UserName": "a b"}, "InvalidParameter.UserName.InvalidChars"),
-        ("UpdateAccessKey", {"UserName": "a", "UserAccessKeyId": "b", "Status": "Off"}, "InvalidParameter.Status"),
         ("DeleteAccessKey", {"UserName": "a", "AccessKeyId": "b"}, "NotImplemented"),
         ("AttachPolicyToUser", {"UserName": "a", "PolicyName": "b", "PolicyType": "Custom"}, "EntityNotExist.User"),
     ],

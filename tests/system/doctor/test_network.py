@@ -1,34 +1,15 @@
-"""Doctor's checks of libraries, names, connections, TLS, proxies, clocks and triggers, over sockets."""
+"""Doctor's checks of names, connections, TLS, proxies and clocks, over sockets."""
 
 from __future__ import annotations
 
 import ssl
-from textwrap import dedent
 
 import pytest
 
 from sandbox import Sandbox
 from sandbox.server.certificate import make_certificate
 from sandbox.server.faults import Fault
-from support.doctor import QUICK, invoke_doctor, states, verify_check
-from tools.render import render
-
-OLD_OSS2 = """
-    from pathlib import Path
-    import sys
-    folder = next(Path(path) / "oss2" for path in sys.path[1:] if (Path(path) / "oss2").is_dir())
-    __path__ = [str(folder)]
-    exec(compile((folder / "__init__.py").read_text(), "oss2", "exec"))
-    __version__ = "2.15.0"
-"""
-
-
-def test_an_oss2_without_v4_signatures_is_named(box, tmp_path):
-    render(box.answers(), tmp_path)
-    (tmp_path / "code" / "oss2").mkdir()
-    (tmp_path / "code" / "oss2" / "__init__.py").write_text(dedent(OLD_OSS2))
-    box.deploy_project(tmp_path)
-    assert states(invoke_doctor(box), "fault") == ["libraries"]
+from support.doctor import QUICK, states, verify_check
 
 
 def test_an_untrusted_server_is_a_fault_until_its_certificate_is_trusted(run_doctor, tmp_path):
@@ -74,9 +55,3 @@ def test_a_clock_is_read_from_an_answer_with_a_malformed_location(box, run_docto
     report = run_doctor(box)
     assert states(report, "fault") == ["right oms:synctask:get"]
     verify_check(report, "clock", "ok", "OMS's clock")
-
-
-def test_the_triggers_on_the_log_bucket_wake_reconcile_and_compare(deployed):
-    verify_check(invoke_doctor(deployed), "pass triggers", "ok")
-    deployed.wait_idle(60)
-    assert not [name for name in deployed.oss.objects(deployed.log_bucket) if "/ping-" in name]

@@ -154,6 +154,7 @@ class DrawnWorld(CanaryWorld):
             task.copies.add(fault, where=self._draw_key() if dice.random() < 0.7 else None)
         if dice.random() < 0.2:
             self.oss.lose_events(self._draw_key())
+        self.oss.header_event = dice.choice(["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta", ""])
 
     def _draw_key(self) -> Callable[[str], bool]:
         """Draw an object of a canary; return a check for its key."""

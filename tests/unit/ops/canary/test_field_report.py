@@ -133,6 +133,8 @@ def test_the_report_of_a_world_has_its_behaviour_and_no_names(block, count):
             assert {oms_list["separator"] for oms_list in report["lists"]} <= {
                 SEPARATORS[world.task.lists.separator]
             }, seed
+            if "Created" not in world.oss.header_event:
+                assert report["header_change"]["event"] in ("no", "not seen"), seed
             assert world.leftovers(after=3600) == [], seed
         count(LAW, {0: "all came", 1: "something differs", 3: "something did not come"}[done.code])
 
