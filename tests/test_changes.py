@@ -76,7 +76,7 @@ CHANGES = {
             (
                 f"{CODE}/rules/setup_checks.py",
                 "def task(facts",
-                'NAMED = Check("NAMED", t("It has a name"), t("It has a name"))\n\n\n'
+                'NAMED = CutoverCheck("NAMED", t("It has a name"), t("It has a name"))\n\n\n'
                 'def named(facts: CutoverFacts) -> Finding:\n    """Check that the project has a name."""\n'
                 "    result = Result.PASSED if facts.project else Result.FAILED\n"
                 '    return NAMED.finding(result, t("{project}", project=facts.project))\n\n\ndef task(facts',

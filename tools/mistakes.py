@@ -545,7 +545,7 @@ MISTAKES = (
     Mistake(
         "a thousand failed records, and no more looked at",
         f"{_JOBS}/certify/test_waiting.py::test_many_failed_lines_about_equal_objects_keep_nothing_from_a_go",
-        f"{_CODE}/jobs/certify/facts.py",
+        f"{_CODE}/jobs/certify/gathering.py",
         "from oss_oms_sync.comparison.again import MAX_KEYS as MAX_RECORDS\n",
         "MAX_RECORDS = 1000\n",
     ),
@@ -580,7 +580,7 @@ MISTAKES = (
     Mistake(
         "accepting what the comparison has not looked at",
         f"{_JOBS}/certify/test_waiting.py::test_what_the_comparison_has_not_looked_at_waits_whatever_is_accepted",
-        f"{_CODE}/jobs/certify/facts.py",
+        f"{_CODE}/jobs/certify/gathering.py",
         "was_tried=written < tried_until",
         "was_tried=True",
     ),
@@ -798,7 +798,7 @@ MISTAKES = (
     Mistake(
         "asking to send for ever what reading proves",
         f"{_UNIT}/jobs/certify/test_waiting.py::test_what_failed_and_is_in_obs_in_the_same_size_is_to_be_read",
-        f"{_CODE}/jobs/certify/facts.py",
+        f"{_CODE}/jobs/certify/gathering.py",
         "is_same_size=are_same_size(entry)",
         "is_same_size=not are_same_size(entry)",
     ),

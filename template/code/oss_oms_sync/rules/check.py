@@ -16,7 +16,7 @@ REHEARSED = t("Nothing is frozen: this is a rehearsal")
 
 
 @dataclass(frozen=True)
-class Check:
+class CutoverCheck:
     """A check. `title` is the claim of a check that passes, `wanted` the required state.
 
     `classes`: the check passes if they are empty, or accepted by the name of the first. `opens`: a failure opens the
@@ -32,7 +32,7 @@ class Check:
     keeps_open: bool = False
     of_freeze: bool = False
 
-    def requiring(self, **values: object) -> Check:
+    def requiring(self, **values: object) -> CutoverCheck:
         """Return the check with these values in the required state."""
         return replace(self, wanted=self.wanted.filled(**values))
 

@@ -10,7 +10,7 @@ from oss_oms_sync.answers.object_class import LATE, UNPROVEN, ObjectClass
 from oss_oms_sync.answers.pass_answers import MAX_KEYS, MISSING_RIGHTS
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
-from oss_oms_sync.rules.check import GO_ON, Check
+from oss_oms_sync.rules.check import GO_ON, CutoverCheck
 from oss_oms_sync.rules.comparison_checks import scope, unseen
 from oss_oms_sync.rules.counts import counts_of, is_empty, missing_rights
 from oss_oms_sync.rules.next_steps import accepting_unproven, comparing, cutover, stays_closed
@@ -25,7 +25,7 @@ _EQUAL = t("The contents of each object are proven to be equal")
 
 
 @dataclass(frozen=True)
-class ClassCheck(Check):
+class ClassCheck(CutoverCheck):
     """A check that some classes are empty, or accepted by name if they can be.
 
     `description` and `following` are of the objects in them; `following` is empty if more than the class decides it.

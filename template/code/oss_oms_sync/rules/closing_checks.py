@@ -10,12 +10,12 @@ from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, GroupProgress
 from oss_oms_sync.answers.text import Text, t
-from oss_oms_sync.rules.check import GO_ON, REHEARSED, Check
+from oss_oms_sync.rules.check import GO_ON, REHEARSED, CutoverCheck
 from oss_oms_sync.rules.comparison_checks import scope, unseen
 from oss_oms_sync.rules.next_steps import OMS_UNFINISHED, accepting, cutover
 from oss_oms_sync.rules.times import CLOSED_AFTER, QUIET, moment, timestamp
 
-CLOSED = Check(
+CLOSED = CutoverCheck(
     "CLOSED",
     t("The project is closed"),
     t(
@@ -24,7 +24,7 @@ CLOSED = Check(
     ),
     of_freeze=True,
 )
-OMS_FINISHED = Check(
+OMS_FINISHED = CutoverCheck(
     "OMS_FINISHED",
     t("OMS has finished"),
     t(
@@ -33,7 +33,7 @@ OMS_FINISHED = Check(
     ),
     of_freeze=True,
 )
-STOOD_STILL = Check(
+STOOD_STILL = CutoverCheck(
     "STOOD_STILL",
     t("Both buckets stood still"),
     t(

@@ -6,18 +6,18 @@ from oss_oms_sync.answers.certificate import CutoverFacts
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.pass_answers import MAX_KEYS, MAX_WRITTEN
 from oss_oms_sync.answers.text import AtLeast, t
-from oss_oms_sync.rules.check import DEPLOY, DOCTOR, REHEARSED, Check
+from oss_oms_sync.rules.check import DEPLOY, DOCTOR, REHEARSED, CutoverCheck
 from oss_oms_sync.rules.counts import wrong_sums
 from oss_oms_sync.rules.next_steps import comparing, cutover
 from oss_oms_sync.rules.times import CLOCKS, MAX_PASS_AGE, moment, timestamp
 
-SCOPE = Check(
+SCOPE = CutoverCheck(
     "SCOPE",
     t("All in scope was compared"),
     t("A comparison of all that the project covers ({covered}), begun after the freeze, and at most 24 hours old"),
     keeps_open=True,
 )
-FROZEN = Check(
+FROZEN = CutoverCheck(
     "FROZEN",
     t("Nothing was written after the freeze"),
     t("No object was written later than a minute after the freeze"),
@@ -25,7 +25,7 @@ FROZEN = Check(
     keeps_open=True,
     of_freeze=True,
 )
-SUMS = Check(
+SUMS = CutoverCheck(
     "SUMS",
     t("The sums add up"),
     t(
@@ -66,7 +66,7 @@ def scope(facts: CutoverFacts) -> Finding:
     )
 
 
-def unseen(check: Check, scoped: Finding) -> Finding:
+def unseen(check: CutoverCheck, scoped: Finding) -> Finding:
     """Return the finding of a check without a comparison that counts, as the finding of SCOPE explains."""
     return check.finding(Result.NOT_RUN, t("No comparison counts: see SCOPE"), scoped.next, scoped.step)
 

@@ -14,7 +14,7 @@ from oss_oms_sync.answers.certificate import CutoverFacts, CutoverVerdict, Rehea
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import LATE, NOT_IN_SCOPE
 from oss_oms_sync.answers.text import Text, same, sentences
-from oss_oms_sync.rules.check import Check
+from oss_oms_sync.rules.check import CutoverCheck
 from oss_oms_sync.rules.class_checks import CLASS_CHECKS, judge_classes
 from oss_oms_sync.rules.closing_checks import CLOSED, OMS_FINISHED, STOOD_STILL, closed, oms_finished, stood_still
 from oss_oms_sync.rules.comparison_checks import FROZEN, SCOPE, SUMS, frozen, scope, sums
@@ -28,7 +28,7 @@ from oss_oms_sync.rules.waiting_check import NOTHING_WAITS, nothing_waits
 Rule = Callable[[CutoverFacts], Finding]
 
 # Each check with its rule, in the order of a certificate.
-_RULES: Sequence[tuple[Check, Rule]] = (
+_RULES: Sequence[tuple[CutoverCheck, Rule]] = (
     (FROZEN, frozen),
     (CLOSED, closed),
     (OMS_FINISHED, oms_finished),

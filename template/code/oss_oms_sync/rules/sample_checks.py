@@ -17,16 +17,16 @@ from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.pass_answers import MAX_KEYS
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
-from oss_oms_sync.rules.check import Check
+from oss_oms_sync.rules.check import CutoverCheck
 from oss_oms_sync.rules.next_steps import METADATA, accepting, asked_sample, comparing, cutover
 from oss_oms_sync.rules.reading import GRANT_READING, unreadable
 
-SAMPLE = Check(
+SAMPLE = CutoverCheck(
     "SAMPLE",
     t("The sample is equal"),
     t("{asked} objects that count as equal, drawn at random, are read on both sides, and do not differ"),
 )
-HEADERS = Check(
+HEADERS = CutoverCheck(
     METADATA.upper(),
     t("Headers are the same"),
     t(
@@ -91,7 +91,7 @@ def sample(facts: CutoverFacts) -> Finding:
     return check.finding(Result.PASSED, text)
 
 
-def _unread(check: Check, drawn: Sampled, facts: CutoverFacts) -> Finding:
+def _unread(check: CutoverCheck, drawn: Sampled, facts: CutoverFacts) -> Finding:
     """Return the finding for a sample that was not read to its end: the next call reads on if an object was read."""
     text = t("{read} of {drawn:drawn object was|drawn objects were} read", read=drawn.read, drawn=drawn.drawn)
     following, problem = t("Go on with the cutover, which reads on"), problem_text(drawn.problem)

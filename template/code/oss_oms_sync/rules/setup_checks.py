@@ -5,16 +5,16 @@ from __future__ import annotations
 from oss_oms_sync.answers.certificate import CutoverFacts
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.text import t
-from oss_oms_sync.rules.check import DEPLOY, DOCTOR, Check
+from oss_oms_sync.rules.check import DEPLOY, DOCTOR, CutoverCheck
 from oss_oms_sync.rules.times import CLOCKS
 
 _CLOCKS_SECONDS = round(CLOCKS.total_seconds())
-TASK = Check(
+TASK = CutoverCheck(
     "TASK",
     t("The sync task is right"),
     t("The sync task of the bucket {bucket} is synchronizing"),
 )
-CLOCK = Check(
+CLOCK = CutoverCheck(
     "CLOCK",
     t("The clocks agree"),
     t("All clouds' clocks are within {clocks_seconds} seconds of the function's", clocks_seconds=_CLOCKS_SECONDS),

@@ -11,14 +11,14 @@ from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.pass_answers import MAX_KEYS
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import AtLeast, Text, t
-from oss_oms_sync.rules.check import DOCTOR, Check
+from oss_oms_sync.rules.check import DOCTOR, CutoverCheck
 from oss_oms_sync.rules.class_checks import by_hand
 from oss_oms_sync.rules.closing_checks import idle_from
 from oss_oms_sync.rules.next_steps import accepting_unproven, can_be_accepted, comparing, cutover, stays_closed
 from oss_oms_sync.rules.remedy import PERHAPS_COPIED, closed_remedy
 from oss_oms_sync.rules.times import MAX_PASS_AGE, moment, timestamp
 
-NOTHING_WAITS = Check(
+NOTHING_WAITS = CutoverCheck(
     "NOTHING_WAITS",
     t("Nothing waits to be resent"),
     t(

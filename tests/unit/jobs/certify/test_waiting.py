@@ -143,7 +143,7 @@ def test_many_failed_lines_about_equal_objects_keep_nothing_from_a_go(world):
 @pytest.mark.parametrize("is_by_hand", [False, True])
 def test_more_failed_lines_than_are_looked_at_have_a_step_that_ends_them(world, mocker, is_by_hand):
     # GIVEN a project that a cutover has closed, or somebody by hand
-    mocker.patch("oss_oms_sync.jobs.certify.facts.MAX_RECORDS", 3)
+    mocker.patch("oss_oms_sync.jobs.certify.gathering.MAX_RECORDS", 3)
     keys = copied(world, 4)
     world.get_ready()
     world.call(close=True, **({} if is_by_hand else {"run": "run-1"}))

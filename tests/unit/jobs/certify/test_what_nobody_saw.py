@@ -10,7 +10,7 @@ import pytest
 from ops.certificate.check import doubts
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.jobs.certify import facts
+from oss_oms_sync.jobs.certify import gathering
 from support.certify_world import CertifyWorld, check, verdict
 from support.task_group import begin_migration, end_migration
 from support.world import DAY, HOUR, MINUTE
@@ -65,7 +65,7 @@ def test_oms_lists_that_were_read_before_the_comparison_ended_prove_nothing(worl
 
 def test_what_replay_reads_after_a_certificate_has_looked_at_what_waits_is_not_told_of_it(world, mocker):
     world.get_ready()
-    seen, really = check(world.certify(), "NOTHING_WAITS")["seen"], facts.list_waiting_keys
+    seen, really = check(world.certify(), "NOTHING_WAITS")["seen"], gathering.list_waiting_keys
 
     def looked(*asked, **how):
         waiting_keys = really(*asked, **how)
@@ -74,7 +74,7 @@ def test_what_replay_reads_after_a_certificate_has_looked_at_what_waits_is_not_t
             world.tick_replay()
         return waiting_keys
 
-    mocker.patch.object(facts, "list_waiting_keys", looked)
+    mocker.patch.object(gathering, "list_waiting_keys", looked)
     assert check(world.certify(), "NOTHING_WAITS")["seen"] == seen
     mocker.stopall()
     assert check(world.certify(), "NOTHING_WAITS")["seen"] > seen
@@ -131,7 +131,7 @@ def test_of_two_samples_at_once_neither_loses_the_difference_that_the_other_foun
 
 def test_however_many_records_another_project_has_they_hide_none_and_keep_nothing_from_a_go(mocker):
     # GIVEN two projects of one task that differ in their suffixes, and more that one failed to send than is looked at
-    mocker.patch("oss_oms_sync.jobs.certify.facts.MAX_RECORDS", 10)
+    mocker.patch("oss_oms_sync.jobs.certify.gathering.MAX_RECORDS", 10)
     world = CertifyWorld("z.jpg", OBJECT_SUFFIX=".jpg")
     world.fail(*(f"{number:04}.tmp" for number in range(11)))
     world.get_ready()

@@ -17,9 +17,9 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import SettingsError, log
+from oss_oms_sync.jobs.certify.cutover_options import CutoverOptions
 from oss_oms_sync.jobs.certify.document import build
-from oss_oms_sync.jobs.certify.facts import gather, gather_waiting
-from oss_oms_sync.jobs.certify.options import CutoverOptions
+from oss_oms_sync.jobs.certify.gathering import gather, gather_waiting
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.certificates import Certificates, describe, number_of, shown_mark
 from oss_oms_sync.ledger.closing import Closed, Closing

@@ -48,8 +48,8 @@ from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, FileSystem, Judge, Mom
 from oss_oms_sync.comparison.proof import missing_permissions
 from oss_oms_sync.comparison.result import tried_of, unread_counts
 from oss_oms_sync.errors import KEY_REASONS, Failure, StorageError
+from oss_oms_sync.jobs.certify.cutover_options import CutoverOptions
 from oss_oms_sync.jobs.certify.oms_work import ask_oms
-from oss_oms_sync.jobs.certify.options import CutoverOptions
 from oss_oms_sync.jobs.certify.sample import compare_headers, empty_sample, take_sample
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.certificates import Certificates
