@@ -31,7 +31,7 @@ from oss_oms_sync.comparison.count import CompareCount
 from oss_oms_sync.comparison.judge import Judge, Moments
 from oss_oms_sync.comparison.proof import _PART_SIZES, _Digest
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.tally import Tally
 from sandbox.server.certificate import make_certificate
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from oss_oms_sync.ledger.records import record_name
+from oss_oms_sync.answers.layout import record_name
 from sandbox import Sandbox
 from sandbox.demo.acts import HOSTILE
 from sandbox.oss.objects import etag_of

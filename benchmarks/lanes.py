@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from oss_oms_sync.ledger.records import record_name
+from oss_oms_sync.answers.layout import record_name
 from sandbox import Sandbox
 from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault

@@ -16,10 +16,10 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any
 
+from oss_oms_sync.answers.layout import is_long, record_prefix
 from oss_oms_sync.clouds.bucket import PAGE_SIZE
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oss import OssBucket
-from oss_oms_sync.ledger.records import is_long, record_prefix
 
 _SETTLED = 15 * 60
 

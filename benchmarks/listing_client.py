@@ -14,6 +14,8 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
+from oss_oms_sync.answers.layout import record_prefix
+
 OBJECTS, ROUNDS = int(sys.argv[2]), int(sys.argv[3])
 sys.path[:] = [*sys.argv[1].split(":"), *sys.path[1:]]
 
@@ -34,7 +36,8 @@ from oss_oms_sync.clouds.obs import ObsClient  # noqa: E402
 from oss_oms_sync.clouds.oms import OmsClient  # noqa: E402
 from oss_oms_sync.clouds.oss import Credentials, OssClient  # noqa: E402
 from oss_oms_sync.jobs import compare, reconcile  # noqa: E402
-from oss_oms_sync.ledger.records import record_prefix  # noqa: E402
+
+# GONE
 from oss_oms_sync.passes.pieces import Piece, Scope  # noqa: E402
 from oss_oms_sync.settings import Settings  # noqa: E402
 

@@ -22,8 +22,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from oss_oms_sync.answers.layout import Kind, record_name
 from oss_oms_sync.clouds.objects import etag_of
-from oss_oms_sync.ledger.records import Kind, record_name
 from sandbox import Sandbox, runtimes
 
 OBJECTS, SIZE, A_FOLDER = 50_000, 32, 1_000

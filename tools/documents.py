@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ops.cost.effort import LANES, freeze_minutes
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.copy_codes import COPY_CODES, OTHER_CODE
 from oss_oms_sync.errors import Reason
 from oss_oms_sync.settings_table import SETTINGS
@@ -62,9 +63,13 @@ def settings() -> str:
     )
 
 
+def _code(step: Step) -> str:
+    return f"`{step}`"
+
+
 def reasons() -> str:
     """docs/reasons.md: why a key failed, and what to do, in both languages."""
-    rows = [(f"`{reason.name}`", reason.fix.en, reason.fix.zh) for reason in Reason]
+    rows = [(f"`{reason.name}`", *(reason.fix.of(language, _code) for language in ("en", "zh"))) for reason in Reason]
     codes = [(f"`{code}`", copy_code) for code, copy_code in COPY_CODES.items()]
     copies = [
         (name, _YES_NO[copy_code.passes], copy_code.fix.en, copy_code.fix.zh)

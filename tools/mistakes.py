@@ -113,8 +113,8 @@ MISTAKES = (
         "run files of all projects in one place",
         _VERSIONS,
         f"{_CODE}/ledger/waiting.py",
-        "replay/{project or invocation.settings.project}/",
-        "replay/all/",
+        "run_files_folder(invocation.task_id, project or invocation.settings.project)",
+        'run_files_folder(invocation.task_id, "all")',
     ),
     Mistake(
         "a policy of others is overwritten in RAM, if its role is absent",
@@ -644,7 +644,7 @@ MISTAKES = (
     Mistake(
         "a long name counted in letters",
         f"{_UNIT}/ledger/test_records.py::test_a_key_too_long_for_the_prefix_is_named_by_its_hash[failed]",
-        f"{_CODE}/ledger/records.py",
+        f"{_CODE}/answers/layout.py",
         'len(f"{record_prefix(task_id, kind)}{key}".encode())',
         'len(f"{record_prefix(task_id, kind)}{key}")',
     ),
@@ -708,7 +708,7 @@ MISTAKES = (
         "a pass that sends records",
         f"{_UNIT}/passes/test_classify.py::test_records_in_the_source_bucket_are_never_sent",
         f"{_CODE}/filters.py",
-        " and key.endswith(self.suffix) and not key.startswith(RECORD_ROOT)",
+        " and key.endswith(self.suffix) and not key.startswith(RECORDS)",
         " and key.endswith(self.suffix)",
     ),
     Mistake(
@@ -980,6 +980,13 @@ MISTAKES = (
         "",
     ),
     Mistake(
+        "an older record hides the keys of the command that continued a migration",
+        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_a_claim_over_newer_keys_leaves_none_of_them",
+        f"{_OPS}/migrate/migration.py",
+        "            self._own.name_others(intention)\n        self._own.release(intention)\n",
+        "            pass\n        self._own.release(intention)\n",
+    ),
+    Mistake(
         "deleting keys that another command made meanwhile",
         f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_of_two_that_continue_neither_deletes_the_keys_at_oms",
         f"{_OPS}/migrate/own_keys.py",
@@ -1103,5 +1110,19 @@ MISTAKES = (
         f"{_CODE}/answers/codec.py",
         "sorted(places, key=len, reverse=True)",
         "sorted(places, key=len)",
+    ),
+    Mistake(
+        "a command in a sentence that is another machine's",
+        f"{_UNIT}/ops/test_shell.py::test_command_in_a_sentence_has_the_interpreter_of_this_machine",
+        f"{_OPS}/shell.py",
+        "{_BEGIN}{command(step)}{_END}",
+        "{_BEGIN}{step}{_END}",
+    ),
+    Mistake(
+        "a next step without a purpose",
+        f"{_UNIT}/ops/report/test_words.py::test_every_step_has_its_purpose_and_every_purpose_a_step",
+        f"{_OPS}/report/words.py",
+        '    "migrate retry": t("Remove the cause. Then try again what failed:"),\n',
+        "",
     ),
 )

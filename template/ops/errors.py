@@ -11,14 +11,33 @@ OpsError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.text import Text, t
+
+
+class ExitCode(IntEnum):
+    """Exit codes of all commands, each with its meaning, which the help prints."""
+
+    OK = (0, t("GO or OK"))
+    FAILED = (1, t("NO-GO, an error, or not in step"))
+    REFUSED = (2, t("wrong use, or not wanted"))
+    NOT_PROVEN = (3, t("not proven, or to be continued"))
+    UNTRUSTED = (4, t("a certificate that is not to be trusted"))
+    STOPPED = (130, t("interrupted"))
+
+    meaning: Text
+
+    def __new__(cls, number: int, meaning: Text) -> ExitCode:  # noqa: PYI034  typing has Self since 3.11
+        code = int.__new__(cls, number)
+        code._value_, code.meaning = number, meaning
+        return code
 
 
 class OpsError(Exception):
     """An error with its remedy, `fix`, and the lines of another program's `output` about it."""
 
-    exit_code = 1
+    exit_code = ExitCode.FAILED
 
     def __init__(self, happened: Text, fix: Text, output: Sequence[str] = ()) -> None:
         self.happened = happened
@@ -30,7 +49,7 @@ class OpsError(Exception):
 class UsageError(OpsError):
     """A command that was refused before it did anything."""
 
-    exit_code = 2
+    exit_code = ExitCode.REFUSED
 
 
 class ToolError(OpsError):
@@ -56,4 +75,4 @@ class FunctionError(OpsError):
 class UntrustedError(OpsError):
     """A document that must not be relied on."""
 
-    exit_code = 4
+    exit_code = ExitCode.UNTRUSTED

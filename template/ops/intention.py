@@ -8,32 +8,29 @@ oms_source_record/{task}/state/migrated-{project}-{run}.json afterwards
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from ops.certificate.form import RECORDS
 from ops.clock import timestamp
 from ops.clouds.buckets import OssBucketClient
 from ops.clouds.oms import TaskGroups
 from ops.clouds.wire import UnreadableResponseError, refused
 from ops.errors import OpsError
 from ops.session import Session
-from ops.shell import Typed
 from oss_oms_sync.answers import codec
 from oss_oms_sync.answers.bandwidth import Progress, Window
+from oss_oms_sync.answers.layout import (
+    RECORDS,
+    current_migration_name,
+    finished_migrations_prefix,
+    migration_speed_name,
+    task_of,
+)
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.answers.text import t
-
-_TASK = re.compile(r"/sync-tasks/([^/]+)/events$")
-
-
-def state_folder(address: str) -> str:
-    """Return the folder of a task's state in the log bucket, by its SYNC_URL; empty if that is no task's address."""
-    match = _TASK.search(address)
-    return f"{RECORDS}{match[1]}/state/" if match else ""
 
 
 class Holder(Protocol):
@@ -86,8 +83,8 @@ class Intentions:
     """
 
     def __init__(self, log: OssBucketClient, address: str, project: str) -> None:
-        self._log, self._project, self._root = log, project, state_folder(address)
-        self._name = f"{self._root}migrate-{project}.json" if self._root else ""
+        self._log, self._project, self._task = log, project, task_of(address)
+        self._name = current_migration_name(self._task, project) if self._task else ""
 
     def read(self) -> Intention | None:
         """Read the record of the current migration; None if none is in progress."""
@@ -106,7 +103,7 @@ class Intentions:
 
     def progress(self) -> Progress | None:
         """Return the progress that status has measured under limits of the bandwidth; None if there is none."""
-        response = self._log.get(f"{self._root}migration-speed-{self._project}.json")
+        response = self._log.get(migration_speed_name(self._task, self._project))
         try:
             return codec.from_json(Progress, json.loads(response.body)) if response else None
         except ValueError:
@@ -128,7 +125,7 @@ class Intentions:
             t(
                 "A migration of the old objects is not over, and has the access keys {keys}. What follows it to its"
                 " end, and deletes them: {command}",
-                command=Typed("migrate"),
+                command=Step("migrate"),
                 keys=intention.keys,
             )
         )
@@ -193,7 +190,7 @@ class Intentions:
         """
         numbers = {name: getattr(group, name, 0) for name in ("total", "copied", "skipped", "failed")}
         result = {**asdict(intention), "ended": timestamp(ended), "how": how, **numbers}
-        name = f"{self._root}migrated-{self._project}-{intention.run}.json"
+        name = f"{finished_migrations_prefix(self._task, self._project)}{intention.run}.json"
         if group:
             self._log.put(name, json.dumps(result).encode())
         else:
@@ -227,8 +224,8 @@ def find_task(log: OssBucketClient, project: str) -> str:
     Raise the errors of `Intentions.read`.
     """
     with refused(lambda error: error.code == "NoSuchBucket"):
-        folders = (folder for folder in log.folders(RECORDS) if log.get(f"{folder}state/migrate-{project}.json"))
-        return next(folders, "").removeprefix(RECORDS).rstrip("/")
+        tasks = (folder.removeprefix(RECORDS).rstrip("/") for folder in log.folders(RECORDS))
+        return next((task for task in tasks if log.get(current_migration_name(task, project))), "")
     return ""
 
 

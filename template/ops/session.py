@@ -17,7 +17,7 @@ from ops.functions import tool_output
 from ops.functions.call import Caller, Payload
 from ops.report import passes
 from ops.report.blocks import Report
-from ops.shell import Typed, command, with_file
+from ops.shell import sentence
 from ops.show import lines, page
 from ops.terminal import Marked, Screen, Whole
 from oss_oms_sync.answers.finding import Stop
@@ -60,22 +60,22 @@ class Session:
 
     def say(self, text: Text, tone: str = "") -> None:
         """Print a sentence in the user's language."""
-        self.screen.say(Marked("", with_file(text.of(self.lang)), tone))
+        self.screen.say(Marked("", sentence(text, self.lang), tone))
 
     def progress(self, text: Text) -> None:
         """Print progress in a line that the next line overwrites."""
-        self.screen.progress(text.of(self.lang))
+        self.screen.progress(sentence(text, self.lang))
 
     def agrees(self, question: Text) -> bool:
         """Ask a question and return True if a user answers yes."""
-        return self.screen.agrees(question.of(self.lang))
+        return self.screen.agrees(sentence(question, self.lang))
 
     def insist(self, question: Text, word: str, refused: Text, otherwise: Text) -> None:
         """Raise UsageError, `refused`, unless a user types exactly this word.
 
         `otherwise`: the remedy without a terminal.
         """
-        if self.screen.interactive and self.screen.ask(question.of(self.lang)) == word:
+        if self.screen.interactive and self.screen.ask(sentence(question, self.lang)) == word:
             return
         # Input that ended means that no user is there.
         again = t("If you want it, run this again, and type {word} in full", word=word)
@@ -92,7 +92,7 @@ class Session:
         self.screen.answer(
             [Whole(json.dumps(value))] if options.json else lines.draw(report),
             _BRIEF_LINES if is_brief else None,
-            lambda number: _MORE.filled(n=number, command=Typed("status", all=True)).of(self.lang),
+            lambda number: sentence(_MORE.filled(n=number, command=Step("status", {"all": True})), self.lang),
         )
 
     def write(self, file: Path, text: str) -> None:
@@ -132,7 +132,7 @@ def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | 
     session.hint = before or t(
         "{job} goes on in the cloud. See how far it is: {look}",
         job=job,
-        look=command(Step(job, {**scope, "look": True})),
+        look=Step(job, {**scope, "look": True}),
     )
     session.screen.begin()
     began = session.clock.monotonic()

@@ -19,7 +19,7 @@ from typing import NamedTuple, TextIO
 
 from ops.clock import WallClock
 from ops.errors import UsageError
-from ops.shell import IN_TEXT
+from ops.shell import COMMAND_IN_TEXT, unmarked
 from oss_oms_sync.answers.text import t
 
 # Time between two lines of progress without a terminal.
@@ -57,10 +57,11 @@ class Fitted(NamedTuple):
 
 Line = str | Marked | Fitted
 
-# A line is not wrapped within a command of a function's sentence, a sign of two columns, or a word. No line begins with
-# a closing mark of Chinese, and none ends with an opening mark.
+# A line is not wrapped within a command, a sign of two columns, or a word. No line begins with a closing mark of
+# Chinese, and none ends with an opening mark.
+_WIDE, _NARROW = r"[\u2e80-\uffef]", r"[^\s\u2e80-\uffef]"
 _WORD = re.compile(
-    rf"\s*[（「《“]*(?:{IN_TEXT}[^\s\u2e80-\uffef]*|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)[）」》”，。、；：！？]*"
+    rf"\s*[（「《“]*(?:{_NARROW}*{COMMAND_IN_TEXT.pattern}{_NARROW}*|{_WIDE}|{_NARROW}+)[）」》”，。、；：！？]*"
 )
 
 
@@ -71,7 +72,7 @@ def escaped(text: str) -> str:
     become \x1b or \u202e.
     """
     # Pages use it to keep a number and its unit on one line.
-    text = text.replace("\u00a0", " ")
+    text = unmarked(text).replace("\u00a0", " ")
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
@@ -103,7 +104,7 @@ class Screen:
             while shown + len(pieces[0]) < limit:
                 shown += len(pieces[0])
                 self._print(pieces.pop(0), self._out)
-            pieces = [[more(total - shown)]]
+            pieces = [[escaped(more(total - shown))]]
         for part in pieces:
             self._print(part, self._out)
 
@@ -160,9 +161,9 @@ class Screen:
     def _pieces(self, line: str | Marked, stream: TextIO) -> list[str]:
         """Wrap a line to the terminal's width, and colour the pieces."""
         before, marked, tone, after = Marked(line, "", "") if isinstance(line, str) else line
-        before, marked, after = map(escaped, (before, marked, after))
         text = f"{before}{marked}{after}"
-        pieces = [text] if isinstance(line, Whole) else wrapped(text, _columns(stream))
+        pieces = [escaped(text)] if isinstance(line, Whole) else wrapped(text, _columns(stream))
+        before, marked, after = map(escaped, (before, marked, after))
         colour = COLOURS.get(tone) if self._colours[stream] and marked else None
         if colour and not before and not after:
             pieces = [f"\x1b[{colour}m{piece}\x1b[0m" for piece in pieces]
@@ -210,15 +211,15 @@ def _columns(stream: TextIO) -> int:
 
 
 def wrapped(text: str, columns: int, hanging: int = 2) -> list[str]:
-    """Wrap a line to at most `columns`, between words, or between signs that take two columns each.
+    """Escape a line, and wrap it to at most `columns`: between words, or between signs that take two columns each.
 
     Lines after the first are indented by `hanging` more columns.
     """
-    if width(text) <= columns:
-        return [text]
+    if width(escaped(text)) <= columns:
+        return [escaped(text)]
     indent = " " * min(len(text) - len(text.lstrip()) + hanging, columns // 2)
     lines, last = [], ""
-    for word in _WORD.findall(text):
+    for word in _words(text):
         if last.strip() and width(last) + width(word) > columns:
             lines.append(last)
             last = indent + word.lstrip()
@@ -229,7 +230,11 @@ def wrapped(text: str, columns: int, hanging: int = 2) -> list[str]:
 
 def longest_word(text: str) -> int:
     """Return the columns of the longest part that `wrapped` does not break."""
-    return max((width(word.strip()) for word in _WORD.findall(text)), default=0)
+    return max((width(word.strip()) for word in _words(text)), default=0)
+
+
+def _words(text: str) -> list[str]:
+    return [escaped(match[0]) for match in _WORD.finditer(text)]
 
 
 def width(text: str) -> int:

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.clouds import calls, oms, oss
 from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.errors import OmsSyncError
 from oss_oms_sync.jobs import forward
-from oss_oms_sync.ledger.records import record_name
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
 from support.instance import Instance

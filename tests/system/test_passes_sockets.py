@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from oss_oms_sync.ledger.records import record_name
+from oss_oms_sync.answers.layout import record_name
 from sandbox import Sandbox
 from sandbox.oss.call import address_of
 from sandbox.oss.objects import etag_of

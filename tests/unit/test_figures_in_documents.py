@@ -17,7 +17,7 @@ from oss_oms_sync.jobs.replay import resting
 from oss_oms_sync.jobs.status import _MAX_MONTHS, facts
 from oss_oms_sync.ledger import waiting
 from oss_oms_sync.passes import digests, pieces, work
-from oss_oms_sync.passes.classify import SETTLED
+from oss_oms_sync.passes.entries import SETTLED
 from oss_oms_sync.settings_table import SETTINGS
 from tools.package import ROOT
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.errors import OmsSyncError
-from oss_oms_sync.ledger.records import record_name
 from sandbox.server.faults import Fault
 from support.law import check, object_keys, schedules
 from support.world import (

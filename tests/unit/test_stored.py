@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.canary.journal import Journal
-from ops.certificate.form import CANARY
 from ops.intention import Intention
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import Digest, from_json, to_json
 from oss_oms_sync.answers.finding import Stop, Stopped
 from oss_oms_sync.answers.job_answers import BackToSource, CanaryResult
+from oss_oms_sync.answers.layout import CANARY
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.task import MonthCounts
@@ -43,8 +43,8 @@ from oss_oms_sync.ledger.migration import Migrations, Reach
 from oss_oms_sync.ledger.records import FailedKey, failed_key, failed_record
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
-from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.digests import Drawn
+from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.marks import KeyMark
 from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope
 from oss_oms_sync.passes.states import Amendment, PassState

@@ -23,12 +23,11 @@ from enum import Enum
 from itertools import chain, islice
 from urllib.parse import quote
 
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 # In the place of a reason that a record lacks, such as a record of the vendor's handler.
 UNKNOWN = "UNKNOWN"
-# The command that opens a closed project.
-OPEN_COMMAND = "python3 ops.py open"
 _MAX_MESSAGE = 300
 # The number of characters of a text that are read to make one line of it.
 _MAX_SCANNED = 4096
@@ -142,8 +141,9 @@ class Reason(Enum):
     )
     CLOSED = t(
         "Nothing is submitted while the project is closed, but an application still wrote to the source. Find out which"
-        " one, and whether OBS needs the object. It is resent only if the project is opened again: `python3 ops.py"
-        " status` says what to do."
+        " one, and whether OBS needs the object. It is resent only if the project is opened again: {step} says what to"
+        " do.",
+        step=Step("status"),
     )
     MARK_UNREAD = t(
         "See the message: whether the project is closed could not be read from the log bucket, so nothing is sent. The"

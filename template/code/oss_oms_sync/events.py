@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.answers.layout import RECORDS
 from oss_oms_sync.errors import presentable
-from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.settings import Settings
 
 # OSS, "Event notifications": the events of new or changed content, to which s.yaml subscribes. UpdateObjectMeta changes
@@ -189,7 +189,7 @@ class _Parser:
         """Return the reason not to forward this readable event; empty if it is forwarded."""
         if bucket == self._settings.log_bucket:
             return "log bucket"
-        if key.startswith(RECORD_ROOT):
+        if key.startswith(RECORDS):
             return "record"
         return "" if self._settings.key_filter.matches(key) else "outside OBJECT_PREFIX and OBJECT_SUFFIX"
 

@@ -7,10 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-# The prefix of all records.
-RECORD_ROOT = "oms_source_record/"
-# The beginning of a canary's keys after the project's prefix (ops/canary): it deletes them again.
-CANARY = ".oss-oms-sync-canary/"
+from oss_oms_sync.answers.layout import CANARY, RECORDS
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,7 @@ class KeyFilter:
 
     def matches(self, key: str) -> bool:
         """Return True if `key` passes the filter and is not a record: no other key is ever submitted."""
-        return key.startswith(self.prefix) and key.endswith(self.suffix) and not key.startswith(RECORD_ROOT)
+        return key.startswith(self.prefix) and key.endswith(self.suffix) and not key.startswith(RECORDS)
 
     def is_canary(self, key: str) -> bool:
         """Return True if `key`, which passes the filter, is a canary's."""
@@ -42,12 +39,12 @@ class KeyFilter:
         if self.suffix or not all(map(self.is_reported, (keys[0], keys[-1]))):
             return next((place for place, key in enumerate(keys) if not self.is_reported(key)), len(keys))
         # Keys with the same beginning are neighbours.
-        places = (bisect_left(keys, unreported) for unreported in (RECORD_ROOT, self.canaries))
+        places = (bisect_left(keys, unreported) for unreported in (RECORDS, self.canaries))
         return min((at for at in places if at < len(keys) and not self.is_reported(keys[at])), default=len(keys))
 
     def withholds(self, key: str) -> bool:
         """Return True if a key would pass the filter, but has the name of a record: it is never submitted."""
-        return key.startswith(RECORD_ROOT) and key.startswith(self.prefix) and key.endswith(self.suffix)
+        return key.startswith(RECORDS) and key.startswith(self.prefix) and key.endswith(self.suffix)
 
     def overlaps(self, other: KeyFilter) -> bool:
         """Return True if a key could pass both filters."""

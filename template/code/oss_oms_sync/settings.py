@@ -11,15 +11,16 @@ from datetime import timedelta
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from oss_oms_sync.answers.layout import SYNC_PATH_LOOKS, SYNC_URL_LOOKS, TASK_PATH
 from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.filters import KeyFilter, prefix_problem
-from oss_oms_sync.settings_table import SETTINGS, SYNC_URL_LOOKS
+from oss_oms_sync.settings_table import SETTINGS
 
 N = TypeVar("N", int, float)
 
 _OSS_LOOKS = "https://oss-<region>-internal.aliyuncs.com"
 # API page CreateSyncEvents. Ids contain no character that has to be escaped in a URL or an object name.
-_SYNC_PATH = re.compile(r"/v2/(?P<project>[\w.~-]+)/sync-tasks/(?P<task>[\w.~-]+)/events", re.ASCII)
+_SYNC_PATH = re.compile(f"{TASK_PATH}/events", re.ASCII)
 # OSS, "Bucket naming conventions": https://www.alibabacloud.com/help/en/oss/user-guide/bucket-naming-conventions
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 # OSS, "Regions and endpoints"; endpoints of transfer acceleration name no region.
@@ -162,7 +163,7 @@ class _Reader:
             (not url, "is empty"),
             (problem, problem),
             (parts.path.endswith("/"), 'ends with "/", which has to be removed'),
-            (not match, "has another path than /v2/<project id>/sync-tasks/<task id>/events"),
+            (not match, f"has another path than {SYNC_PATH_LOOKS}"),
             (match and not {".", ".."}.isdisjoint(match.groups()), "names a project or a task that is none"),
         )
         self.check(

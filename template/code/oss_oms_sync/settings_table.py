@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from oss_oms_sync.answers.layout import SYNC_URL_LOOKS
 from oss_oms_sync.answers.text import Text, t
-
-SYNC_URL_LOOKS = "https://oms.<region>.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from ops.clouds.wire import refused
 from ops.errors import UsageError
 from ops.functions.call import Caller
 from ops.session import Session
-from ops.shell import Typed
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, t
 
 Holder = IamUser | RamHolder
@@ -94,7 +94,7 @@ class Alibaba:
 
         Setup does not make this key, because it would have to show the secret.
         """
-        half = Typed("setup", only="huawei")
+        half = Step("setup", {"only": "huawei"})
         title = t("access key of {name}, for whoever sets up Huawei Cloud", name=self.reader.name)
         text = t("Create one in the RAM console, and hand it over: {command} asks for it", command=half)
 

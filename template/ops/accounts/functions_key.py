@@ -14,7 +14,7 @@ from ops.accounts.needs import NOTHING_OURS, Line, Need, Standing
 from ops.clock import WallClock, parse_time
 from ops.clouds.keys import store
 from ops.functions.call import Caller
-from ops.shell import Typed
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import same, t
 
 _TITLE = t("access key of the functions")
@@ -77,9 +77,9 @@ class FunctionsKey:
     def need(self) -> Need:
         """Return the need of a key for this machine."""
         by_hand = t(
-            "Create an access key of {name}, and after this run put it into the tool's store: {command}",
+            "Create an access key of {name}, and after this run put it into the tool's store: {command} HW_AK HW_SK",
             name=self._user.name,
-            command=f"{Typed('secrets')} HW_AK HW_SK",
+            command=Step("secrets"),
         )
         return Need(_TITLE, _RIGHTS, self._look, self._make, [by_hand], lambda: self.is_kept() and not self._has_none)
 
@@ -101,7 +101,7 @@ class FunctionsKey:
             return Line(
                 Standing.STOP,
                 t("{name} has two, the most that a user may have, and none is on this machine", name=self._user.name),
-                t("See which one goes: {command}", command=Typed("setup", new_key=True)),
+                t("See which one goes: {command}", command=Step("setup", {"new_key": True})),
             )
         return Line(Standing.CREATE, _PLACE)
 

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from ops.accounts.statements import Document, lost_rights
 from ops.clouds.wire import RefusedError, UnreadableResponseError
-from ops.errors import OpsError, UsageError
+from ops.errors import ExitCode, OpsError, UsageError
 from ops.session import Session, pause
 from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 
@@ -57,7 +57,7 @@ OURS = (Standing.CREATE, Standing.CHANGE, Standing.REMOVE)
 class NotYetError(UsageError):
     """The error for a person's step that is not done yet, or for a grant that does not act yet."""
 
-    exit_code = 3
+    exit_code = ExitCode.NOT_PROVEN
 
 
 class Line(NamedTuple):

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ops.accounts.needs import OURS, Line, Need, Standing
+from ops.errors import ExitCode
 from ops.report.blocks import Block, FindingBlock, Hero, Items, Paragraph, Report, Span
 from ops.report.blocks import StepBlock as BlockStep
-from ops.shell import COST, chained
+from ops.shell import COST, chained, sentence
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
@@ -88,7 +89,9 @@ class SetupPlan:
         self.can_be_done = Standing.STOP not in states and Standing.UNSEEN not in states
         self.waits = Standing.WAIT in states
         is_unfinished = self.waits or Standing.UNSEEN in states
-        self.exit_code = 1 if Standing.STOP in states else 3 if is_unfinished else 0
+        self.exit_code = ExitCode.NOT_PROVEN if is_unfinished else ExitCode.OK
+        if Standing.STOP in states:
+            self.exit_code = ExitCode.FAILED
 
     @property
     def hash(self) -> str:
@@ -102,10 +105,10 @@ class SetupPlan:
         word, tone, text = self._verdict()
         is_done = self.can_be_done and not self.is_to_do and not self.waits
         step = BlockStep("", self._after.command) if is_done and self._after.steps else None
-        hero = Hero(word.of(language), tone, text.of(language), step)
+        hero = Hero(word.of(language), tone, sentence(text, language), step)
         lines = sorted(self._lines, key=lambda pair: pair[1].state not in _FIRST)
         blocks = [block for need, line in lines for block in _blocks(need, line, language)]
-        blocks.append(Paragraph(self._counts().of(language)))
+        blocks.append(Paragraph(sentence(self._counts(), language)))
         return Report(hero, language, blocks, title=t("Plan of both clouds").of(language))
 
     def to_json(self) -> dict[str, Any]:
@@ -148,14 +151,14 @@ class SetupPlan:
 def _blocks(need: Need, line: Line, language: str) -> Iterator[Block]:
     word, tone = _WORDS[line.state]
     text = t("{what}: {seen}", what=need.what, seen=line.detail) if line.detail else need.what
-    facts = Items([Span("code", fact.of(language)) for fact in line.facts])
-    step_block = BlockStep(line.next.of(language) if line.next else "")
-    yield FindingBlock(text.of(language), Span("mark", word.of(language), tone), step_block, keys=facts)
+    facts = Items([Span("code", sentence(fact, language)) for fact in line.facts])
+    step_block = BlockStep(sentence(line.next, language) if line.next else "")
+    yield FindingBlock(sentence(text, language), Span("mark", word.of(language), tone), step_block, keys=facts)
     if line.steps:
         yield Items(
             [
                 t("Or somebody who may does this, and then you run setup again:").of(language),
-                *(f"{n}. {step.of(language)}" for n, step in enumerate(line.steps, 1)),
+                *(f"{n}. {sentence(step, language)}" for n, step in enumerate(line.steps, 1)),
             ]
         )
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from ops.certificate.form import CANARY, OMS_LISTS
 from ops.errors import UsageError
+from oss_oms_sync.answers.layout import CANARY, OMS_LISTS, RECORDS, back_to_source_name, state_folder
 from oss_oms_sync.answers.text import Text, same, t
 
 Document = dict[str, Any]
@@ -76,12 +76,12 @@ def statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
     """Return the statements of each function and of the triggers, as their calls need them."""
     log, source = (f"acs:oss:*:*:{value(variables, name)}" for name in ("logBucket", "sourceBucket"))
     forward = f"acs:fc:{value(variables, 'region')}:*:functions/{value(variables, 'functionName')}"
-    records = [f"{log}/oms_source_record/*"]
+    records = [f"{log}/{RECORDS}*"]
     keep_records = _allow("oss:PutObject", "oss:GetObject", "oss:DeleteObject", on=records)
     # The mark of a closed project.
-    read_mark = _allow("oss:GetObject", on=[f"{log}/oms_source_record/*/state/closed-*"])
+    read_mark = _allow("oss:GetObject", on=[f"{log}/{state_folder('*')}closed-*"])
     list_records = _allow("oss:ListObjects", on=[log])
-    list_records["Condition"] = {"StringLike": {"oss:Prefix": ["oms_source_record/*"]}}
+    list_records["Condition"] = {"StringLike": {"oss:Prefix": [f"{RECORDS}*"]}}
     list_source = _allow("oss:ListObjects", on=[source])
     reads_source = reads_objects(variables)
     read_source = [_allow("oss:GetObject", on=[f"{source}/*"])]
@@ -199,14 +199,14 @@ def canary(variables: Mapping[str, str]) -> tuple[Document, Document]:
         _ram_policy(
             _allow(*keep, "oss:DeleteObjectVersion", "oss:AbortMultipartUpload", on=[f"{source}/{own_keys}"]),
             _allow(*source_actions, "oss:GetBucketWorm", on=[source]),
-            _allow(*keep, on=[f"{log}/oms_source_record/*"]),
+            _allow(*keep, on=[f"{log}/{RECORDS}*"]),
             _allow("oss:ListObjects", on=[log]),
         ),
         _identity_policy(
             _allow("oms:synctask:get", "oms:synctask:statistics", on=["*"]),
             _allow(*(f"obs:bucket:{action}" for action in bucket_actions), on=[f"obs:*:*:bucket:{destination}"]),
             _allow(*object_actions, on=[f"obs:*:*:object:{destination}/{own_keys}"]),
-            _allow("obs:object:getObject", on=[f"obs:*:*:object:{destination}/oms/sync_task/*"]),
+            _allow("obs:object:getObject", on=[f"obs:*:*:object:{destination}/{OMS_LISTS[0]}*"]),
         ),
     )
 
@@ -219,7 +219,7 @@ def migration(variables: Mapping[str, str]) -> tuple[Document, Document]:
     """
     user = f"{value(variables, 'functionName')}-oms"
     user_actions = ("GetUser", "ListPoliciesForUser", "ListAccessKeys", "CreateAccessKey", "DeleteAccessKey")
-    states = f"acs:oss:*:*:{value(variables, 'logBucket')}/oms_source_record/*/state/migrat*"
+    states = f"acs:oss:*:*:{value(variables, 'logBucket')}/{state_folder('*')}migrat*"
     groups = ("create", "list", "get", "update", "delete")
     policies = ("policies:listV5", "policies:getVersionV5", "users:listAttachedPoliciesV5")
     keys = (f"credentials:{action}" for action in ("listCredentialsV5", "createCredentialV5", "deleteCredentialV5"))
@@ -242,7 +242,7 @@ def checklist(variables: Mapping[str, str]) -> tuple[Document, Document]:
     They change no setting, and write one object in the log bucket.
     """
     source, destination = (value(variables, name) for name in ("sourceBucket", "destinationBucket"))
-    record = f"acs:oss:*:*:{value(variables, 'logBucket')}/oms_source_record/*/state/back_to_source.json"
+    record = f"acs:oss:*:*:{value(variables, 'logBucket')}/{back_to_source_name('*')}"
     common_names = ("Acl", "Logging", "Policy", "Tagging", "Versioning", "Website")
     oss_names = ("Cors", "Encryption", "Lifecycle", "Referer")
     obs_names = ("BucketCORS", "BucketCustomDomainConfiguration", "EncryptionConfiguration", "LifecycleConfiguration")

@@ -13,7 +13,7 @@ from ops.accounts.task_keys import TaskKeys, requested_text
 from ops.clouds.keys import Keys
 from ops.clouds.oms import TaskGroups, group_note, key_fields
 from ops.clouds.services import Service, listed
-from ops.shell import Typed
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import GroupState
 from oss_oms_sync.answers.text import Text, same, t
 
@@ -158,7 +158,7 @@ class Tasks:
                 t("a migration of the old objects is not over, which began beside another one"),
                 t(
                     "Write SYNC_URL back into s.yaml as it was, and end it: {command}",
-                    command=Typed("migrate", remove=True),
+                    command=Step("migrate", {"remove": True}),
                 ),
             )
         return Line(
@@ -175,7 +175,7 @@ class Tasks:
                 text = t(
                     "Write these buckets into s.yaml. To copy elsewhere, take all away with them in it ({command});"
                     " then write the new ones",
-                    command=Typed("setup", remove=True),
+                    command=Step("setup", {"remove": True}),
                 )
                 return _other_buckets_line(task, text)
         task = ours[0]

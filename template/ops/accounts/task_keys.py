@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
-from ops.certificate.form import RECORDS
 from ops.clock import WallClock, parse_time, timestamp
 from ops.clouds.buckets import OssBucketClient
 from ops.clouds.wire import RefusedError, UnreadableResponseError, refused
 from ops.intention import Holder, all_keys
+from oss_oms_sync.answers.layout import RECORDS
 from oss_oms_sync.answers.text import Text, t
 
 # The time for which OMS's list may lack a requested task.

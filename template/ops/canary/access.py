@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ops.canary.objects import canary_objects
-from ops.certificate.form import CANARY, RECORDS
 from ops.clouds.buckets import ObsBucketClient, OssBucketClient
 from ops.clouds.keys import ALIBABA, HUAWEI, Keys, administrators
 from ops.clouds.oms import SyncTaskClient
@@ -17,10 +15,9 @@ from ops.cutover.open_and_close import opening_step
 from ops.errors import UsageError
 from ops.session import Session
 from oss_oms_sync.answers.job_answers import LookAnswer
+from oss_oms_sync.answers.layout import CANARY, MAX_NAME_BYTES, RECORDS
 from oss_oms_sync.answers.text import t
 
-# The largest length of an object's name, in bytes of UTF-8.
-_MAX_NAME = 1023
 # The length of a run's name, which is a time and four digits.
 _MAX_RUN = 24
 
@@ -80,17 +77,6 @@ class Accounts:
         """Return the key of an object of a run."""
         return f"{self.prefix(run)}{ending}{self.variables.get('objectSuffix', '')}"
 
-    def record_folder(self, kind: str) -> str:
-        """Return the folder of this task's records of a kind: success, failed or proven."""
-        return f"{RECORDS}{self.task}/{kind}_object/"
-
-    def record(self, kind: str, key: str) -> str:
-        """Return the name of a record; a hash if the key is too long for it (oss_oms_sync/ledger/records.py)."""
-        name = f"{self.record_folder(kind)}{key}"
-        if len(name.encode()) <= _MAX_NAME:
-            return name
-        return f"{RECORDS}{self.task}/{kind}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
-
     def check(self, session: Session) -> None:
         """Raise UsageError if a canary could not arrive, or could not be deleted."""
         source = self.shown.get("src_bucket")
@@ -103,10 +89,10 @@ class Accounts:
             raise UsageError(_FILTER.filled(why=t("what begins so is a record")), _OTHER_FILTER)
         if (
             max(len(self.key("x" * _MAX_RUN, canary_object.ending).encode()) for canary_object in canary_objects())
-            > _MAX_NAME
+            > MAX_NAME_BYTES
         ):
             raise UsageError(
-                _FILTER.filled(why=t("with it they have over {most} bytes", most=_MAX_NAME)), _OTHER_FILTER
+                _FILTER.filled(why=t("with it they have over {most} bytes", most=MAX_NAME_BYTES)), _OTHER_FILTER
             )
         for bucket in (self.source, self.destination):
             if bucket.configured(bucket.retention_query) is not None:

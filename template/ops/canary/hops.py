@@ -18,12 +18,15 @@ from ops.clock import WallClock
 from ops.clouds.buckets import ListedKey
 from ops.clouds.oms import SyncTaskClient
 from ops.clouds.wire import Response
+from oss_oms_sync.answers.layout import Kind, record_name, task_lists_folder
 
 # The limit of each hop in seconds: twice the documented or allowed time, which is five minutes for an event and ten for
 # OMS. OMS does not document the delay of its counts, which are of five minutes, and of its lists.
 LIMITS = {"event": 600.0, "accepted": 600.0, "in_obs": 1200.0, "counted": 1200.0, "listed": 1200.0}
 # If OMS has counted one key less than was submitted, and all objects are there, the count is final after this time.
 _MERGE_DELAY = timedelta(minutes=10)
+# Kinds of records of a submission.
+_KINDS: tuple[Kind, ...] = ("success", "failed")
 # The largest number of list files that are read: OMS removes none.
 _MAX_LISTS = 20_000
 _LIST = re.compile(r"/(success|skip|failed)_object_lists/")
@@ -198,8 +201,8 @@ class Watch:
     def _look_at_records(self, trace: Trace, after: datetime | None = None) -> None:
         """Read the records of a key; with `after`, records that were not written later do not count."""
         accounts, records = self._accounts, []
-        for kind in ("success", "failed"):
-            response = accounts.log.get(accounts.record(kind, trace.key))
+        for kind in _KINDS:
+            response = accounts.log.get(record_name(accounts.task, kind, trace.key))
             written = modified(response) if response else None
             records.append(response if after is None or (written is not None and written > after) else None)
         success, failed = records
@@ -232,7 +235,7 @@ class Watch:
         return Counts(step, sums["REQUEST"], sums["SUCCESS"] + sums["FAILURE"] + sums["SKIP"])
 
     def _lists(self) -> list[ListedKey]:
-        return list(islice(self._accounts.destination.objects(f"oms/sync_task/{self._task.id}/"), _MAX_LISTS))
+        return list(islice(self._accounts.destination.objects(task_lists_folder(self._task.id)), _MAX_LISTS))
 
     def _look_at_lists(self) -> None:
         if self.lists or not self._reads_lists:
@@ -317,7 +320,7 @@ def _column(text: str, trace: Trace) -> str:
 
 
 def _accepted_etag(record: Response) -> str:
-    """Return the version of a success record, "-" if its event had none (oss_oms_sync/ledger/records.py)."""
+    """Return the version of a success record, "-" if its event had none."""
     return record.headers.get("x-oss-meta-etag", record.body.decode("utf-8", "replace")).removesuffix(" again")
 
 

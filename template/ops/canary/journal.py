@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from ops.canary.access import Accounts
-from ops.certificate.form import CANARY, RECORDS
 from ops.clock import parse_time, timestamp
+from oss_oms_sync.answers.layout import CANARY, RECORDS
 
 _RUN = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}")
 # The longest time until a written object arrives: OMS copies within ten minutes, by its guide.

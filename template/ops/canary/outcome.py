@@ -9,12 +9,11 @@ from ops.canary import hops
 from ops.canary.hops import Trace, Watch
 from ops.canary.in_place import NO, YES, InPlace
 from ops.canary.objects import CanaryObject
-from ops.shell import Typed
+from ops.errors import ExitCode
+from ops.shell import sentence
 from ops.terminal import Line, Marked, width
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
-
-# Exit codes.
-EQUAL, DIFFERS, INCOMPLETE = 0, 1, 3
 
 _HOPS = {
     "event": t("event"),
@@ -36,11 +35,11 @@ _ANSWERS = {YES: t("yes"), NO: t("no")}
 _NO_EVENT = t("no. OSS sends UpdateObjectMeta, to which the trigger does not subscribe, or no event")
 
 
-def exit_code(watch: Watch) -> int:
+def exit_code(watch: Watch) -> ExitCode:
     """Return the exit code of a run."""
     if any(trace.differs for trace in watch.traces):
-        return DIFFERS
-    return INCOMPLETE if watch.missing() else EQUAL
+        return ExitCode.FAILED
+    return ExitCode.NOT_PROVEN if watch.missing() else ExitCode.OK
 
 
 def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
@@ -73,13 +72,16 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
         late=late,
     ).of(lang)
     if watch.unfinished:
-        yield t(
-            "Unless OMS still finishes them, it goes on counting {unfinished} of these keys as accepted and not"
-            " finished, and nobody can tell them from others: status shows them ({command}), and so does a cutover"
-            " (OMS_FINISHED)",
-            command=Typed("status", acknowledge=True),
-            unfinished=watch.unfinished,
-        ).of(lang)
+        yield sentence(
+            t(
+                "Unless OMS still finishes them, it goes on counting {unfinished} of these keys as accepted and not"
+                " finished, and nobody can tell them from others: status shows them ({command}), and so does a cutover"
+                " (OMS_FINISHED)",
+                command=Step("status", {"acknowledge": True}),
+                unfinished=watch.unfinished,
+            ),
+            lang,
+        )
     if missing:
         yield Marked("", _MISSING.filled(what=hop_titles(missing, lang)).of(lang), "open")
     lost = sorted({name for trace in watch.traces for name in _lost(trace)})
@@ -90,14 +92,14 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
             names=lost,
         )
     text = {
-        EQUAL: works,
-        DIFFERS: t("What came differs from what was written."),
-        INCOMPLETE: t(
+        ExitCode.OK: works,
+        ExitCode.FAILED: t("What came differs from what was written."),
+        ExitCode.NOT_PROVEN: t(
             "Not everything came, in twice the documented time. The hop above says where to look: {command}",
-            command=Typed("doctor"),
+            command=Step("doctor"),
         ),
     }[code]
-    yield Marked("", text.of(lang), {EQUAL: "good", DIFFERS: "bad"}.get(code, "open"))
+    yield Marked("", sentence(text, lang), {ExitCode.OK: "good", ExitCode.FAILED: "bad"}.get(code, "open"))
 
 
 def hop_titles(missing: Mapping[str, list[CanaryObject]], lang: str) -> list[Text]:

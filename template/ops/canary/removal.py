@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import get_args
 
 from ops.canary.access import Accounts
 from ops.canary.journal import Journal, Journals
-from ops.certificate.form import RECORDS
 from ops.clouds.buckets import BucketClient
 from ops.session import Session, duration
-from ops.shell import Typed
+from oss_oms_sync.answers.layout import (
+    Kind,
+    is_long,
+    keys_of_run_file,
+    record_name,
+    record_prefix,
+    run_files_folder,
+    task_lists_folder,
+)
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
-_KINDS = ("success", "failed", "proven")
 # The interval of the checks for objects that have come back, and their limit, after which the next call continues.
 _LOOK_SECONDS, _MAX_SECONDS = 15.0, 1800.0
 
@@ -33,7 +41,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
                 prefix=prefix,
                 source=journal.source,
                 destination=journal.destination,
-                command=Typed("canary", remove=True),
+                command=Step("canary", {"remove": True}),
             )
         )
         return False
@@ -49,7 +57,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
         if left <= 0 and not deleted and not is_waiting:
             break
         if clock.monotonic() - began > _MAX_SECONDS:
-            session.say(t("Not all is gone yet. In a few minutes: {command}", command=Typed("canary", remove=True)))
+            session.say(t("Not all is gone yet. In a few minutes: {command}", command=Step("canary", {"remove": True})))
             return False
         if left > 0:
             session.progress(
@@ -70,7 +78,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
             " there: {name}/{lists}",
             prefix=prefix,
             name=accounts.destination.name,
-            lists=f"oms/sync_task/{accounts.task}/",
+            lists=task_lists_folder(accounts.task),
         )
     )
     return True
@@ -87,9 +95,9 @@ def _clear(bucket: BucketClient, prefix: str) -> int:
 def _clear_records(accounts: Accounts, journal: Journal) -> int:
     """Delete the records in the run's folders, and those of keys too long for a name; return their number."""
     log, deleted = accounts.log, 0
-    for kind in _KINDS:
-        folder = accounts.record_folder(kind)
-        long = {accounts.record(kind, key) for key in journal.keys if not accounts.record(kind, key).startswith(folder)}
+    for kind in get_args(Kind):
+        folder = record_prefix(accounts.task, kind)
+        long = {record_name(accounts.task, kind, key) for key in journal.keys if is_long(accounts.task, kind, key)}
         names = [stored.key for stored in log.objects(f"{folder}{journal.prefix}")]
         names += [name for name in sorted(long) if log.head(name)]
         for name in names:
@@ -99,16 +107,16 @@ def _clear_records(accounts: Accounts, journal: Journal) -> int:
 
 
 def _is_waiting(accounts: Accounts, prefix: str) -> bool:
-    """Return True if a run of replay has keys of the canary in its file (oss_oms_sync/ledger/waiting.py).
+    """Return True if a run of replay has keys of the canary in its file.
 
     Replay drops keys that are missing in the source; the file itself is replay's own.
     """
-    for stored in accounts.log.objects(f"{RECORDS}{accounts.task}/replay/"):
+    for stored in accounts.log.objects(run_files_folder(accounts.task)):
         response = accounts.log.get(stored.key)
         try:
-            entries = json.loads(response.body)["keys"] if response else []
-        except (ValueError, LookupError, TypeError):
+            keys = keys_of_run_file(json.loads(response.body)) if response else []
+        except ValueError:
             continue
-        if any(str(entry.get("key", "")).startswith(prefix) for entry in entries if isinstance(entry, dict)):
+        if any(key.startswith(prefix) for key in keys):
             return True
     return False

@@ -16,19 +16,19 @@ from ops.canary.hops import LIMITS, Trace, Watch
 from ops.canary.in_place import InPlace, change_in_place
 from ops.canary.journal import Journal, Journals
 from ops.canary.objects import UPLOAD_PART, CanaryObject, canary_objects
-from ops.canary.outcome import EQUAL, INCOMPLETE, exit_code, hop_titles, outcome, title_of
+from ops.canary.outcome import exit_code, hop_titles, outcome, title_of
 from ops.canary.removal import remove
-from ops.certificate.form import RECORDS
 from ops.clock import timestamp
 from ops.clouds.oms import TaskGroups
-from ops.errors import OpsError, UsageError
+from ops.errors import ExitCode, OpsError, UsageError
 from ops.intention import Holder, Intentions
 from ops.project import read
 from ops.session import Session, duration
-from ops.shell import Typed
 from ops.terminal import Whole
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import CanaryResult
+from oss_oms_sync.answers.layout import canary_result_name
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
 _NEEDED_TO_REMOVE = ("functionName", "region", "sourceBucket", "logBucket")
@@ -37,7 +37,7 @@ _LOOK_SECONDS = 5.0
 # Headers in the source are changed within this time, so that OMS's counts have enough of theirs left.
 _MAX_CHANGE_DELAY = 300.0
 
-_REMOVE = Typed("canary", remove=True)
+_REMOVE = Step("canary", {"remove": True})
 _LEFT = t("Objects of the canary are left. Delete them: {command}", command=_REMOVE)
 
 
@@ -75,7 +75,7 @@ def _remove_all(session: Session, options: Namespace, accounts: Accounts, journa
         session.screen.answer([Whole(json.dumps({"removed": removed, "left": left}))])
     elif not all_journals:
         session.screen.answer([t("No canary has left anything.").of(session.lang)])
-    return INCOMPLETE if left else EQUAL
+    return ExitCode.NOT_PROVEN if left else ExitCode.OK
 
 
 class _Run:
@@ -144,7 +144,7 @@ class _Run:
             self._write_report(default_file, report)
         if not is_gone:
             session.say(_LEFT)
-            return code or INCOMPLETE
+            return code or ExitCode.NOT_PROVEN
         return code
 
     def _remove(self) -> bool:
@@ -236,9 +236,9 @@ class _Run:
             self._in_place = change_in_place(self._accounts.destination, arrived.key, self._session.clock)
 
     def _store(self, report: dict[str, Any]) -> None:
-        """Store the report for doctor (oss_oms_sync/ledger/state.py); if that fails, the run continues."""
+        """Store the report for doctor; if that fails, the run continues."""
         accounts, session = self._accounts, self._session
-        name = f"{RECORDS}{accounts.task}/state/canary-{accounts.variables['functionName']}.json"
+        name = canary_result_name(accounts.task, accounts.variables["functionName"])
         canary_result = CanaryResult(timestamp(session.clock.now()), report)
         try:
             accounts.log.put(name, json.dumps(to_json(canary_result)).encode(), {"Content-Type": "application/json"})
@@ -246,7 +246,7 @@ class _Run:
             session.say(error.happened, "bad")
             session.say(t("Doctor does not learn what this canary saw: run another one"))
         else:
-            session.say(t("Doctor goes by what was seen: {command}", command=Typed("doctor")))
+            session.say(t("Doctor goes by what was seen: {command}", command=Step("doctor")))
 
     def _write_report(self, file: Path, report: dict[str, Any]) -> None:
         session = self._session

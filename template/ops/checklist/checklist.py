@@ -22,8 +22,7 @@ from ops.clock import timestamp
 from ops.clouds.buckets import BucketClient, ObsBucketClient, OssBucketClient
 from ops.clouds.keys import ALIBABA, HUAWEI, administrators
 from ops.clouds.wire import RefusedError, Response, UnreadableResponseError
-from ops.errors import OpsError
-from ops.intention import state_folder
+from ops.errors import ExitCode, OpsError
 from ops.report.blocks import (
     Block,
     Column,
@@ -41,6 +40,7 @@ from ops.report.blocks import (
 from ops.session import Session
 from oss_oms_sync.answers import codec
 from oss_oms_sync.answers.job_answers import BackToSource
+from oss_oms_sync.answers.layout import back_to_source_name, task_of
 from oss_oms_sync.answers.text import Text, t
 
 _NEEDED = ("region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
@@ -124,16 +124,18 @@ def checklist(session: Session, options: Namespace, folder: Path) -> int:
         rows.append(read_setting(setting, source, destination))
     _check_sides(rows)
     session.screen.begin()
-    if state := state_folder(variables.get("SYNC_URL", "")):
-        _note_rules(session, log, f"{state}back_to_source.json", destination.name, rows)
+    if task := task_of(variables.get("SYNC_URL", "")):
+        _note_rules(session, log, back_to_source_name(task), destination.name, rows)
     session.show(options, report(rows, source.name, destination.name, session.lang), to_json(rows))
     return exit_code(rows)
 
 
-def exit_code(rows: Sequence[Row]) -> int:
+def exit_code(rows: Sequence[Row]) -> ExitCode:
     """Return 0 if nothing is left to do, 1 if something is, 3 if something could not be read."""
     states = [row.state for row in rows]
-    return 3 if State.UNREAD in states else 0 if all(state in _DONE for state in states) else 1
+    if State.UNREAD in states:
+        return ExitCode.NOT_PROVEN
+    return ExitCode.OK if all(state in _DONE for state in states) else ExitCode.FAILED
 
 
 def report(rows: Sequence[Row], source: str, destination: str, language: str) -> Report:

@@ -17,7 +17,7 @@ from ops.errors import UsageError
 from ops.functions.call import Caller
 from ops.project import as_it_stands
 from ops.session import Session
-from ops.shell import Typed
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 # The variables of each cloud's access key, secret, and token of a temporary key, as the vendors' SDKs name them.
@@ -169,7 +169,7 @@ def keep(session: Session, options: Namespace, folder: Path) -> int:
     store(session.caller, {named[name]: value for name, value in values.items()})
     for name in values:
         session.say(t("{name} is in the tool's secret store now, as {named}.", name=name, named=named[name]))
-    session.say(t("Deploy, so that the functions get them: {command}", command=Typed("deploy")))
+    session.say(t("Deploy, so that the functions get them: {command}", command=Step("deploy")))
     return 0
 
 

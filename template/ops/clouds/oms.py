@@ -21,6 +21,7 @@ from ops.clouds.services import Service, listed
 from ops.clouds.wire import UnreadableResponseError, refused
 from ops.errors import UsageError
 from oss_oms_sync.answers.bandwidth import Window
+from oss_oms_sync.answers.layout import SYNC_URL_LOOKS, TASK_PATH
 from oss_oms_sync.answers.task_group import OverwriteMode, TaskGroup
 from oss_oms_sync.answers.text import t
 
@@ -150,8 +151,7 @@ def key_fields(source: Keys, destination: Keys) -> dict[str, Any]:
     }
 
 
-# The form that the functions accept (oss_oms_sync/settings.py).
-_ADDRESS = re.compile(r"\s*((?i:https?)://[\w.-]+(?::\d+)?)(/v2/([\w.~-]+)/sync-tasks/([\w.~-]+))/events\s*", re.ASCII)
+_ADDRESS = re.compile(rf"\s*((?i:https?)://[\w.-]+(?::\d+)?)({TASK_PATH})/events\s*", re.ASCII)
 KINDS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 
 
@@ -167,8 +167,8 @@ class SyncTaskClient:
             raise UsageError(
                 t("SYNC_URL is not the address of a sync task"),
                 t(
-                    "Copy it from the task's details in the OMS console into s.yaml; it looks like"
-                    " https://oms.<region>.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
+                    "Copy it from the task's details in the OMS console into s.yaml; it looks like {address}",
+                    address=SYNC_URL_LOOKS,
                 ),
             )
         origin, self._path, project, self.id = match.groups()

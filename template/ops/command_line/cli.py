@@ -19,7 +19,7 @@ from ops.command_line import parser, verification
 from ops.cost import estimate
 from ops.cost.prices import Prices
 from ops.cutover import cutover, freeze, open_and_close
-from ops.errors import OpsError, ToolError, UntrustedError, UsageError
+from ops.errors import ExitCode, OpsError, ToolError, UntrustedError, UsageError
 from ops.fleet import metrics
 from ops.fleet.fleet import fleet
 from ops.fleet.overview import Member, StatusOverview
@@ -29,16 +29,16 @@ from ops.report import cost_table, cutover_result, jobs, passes, status
 from ops.report.blocks import Report
 from ops.session import Session, check_writable, run_pass
 from ops.setup.setup import setup
-from ops.shell import TEMPLATE, Typed
+from ops.shell import TEMPLATE, sentence
 from ops.terminal import Screen, Whole
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import DoctorAnswer, MarkAnswer, ReplayAnswer, StoryAnswer
 from oss_oms_sync.answers.pass_answers import ReconcileAnswer
 from oss_oms_sync.answers.status_answer import StatusAnswer
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
 FOLDER = Path(__file__).resolve().parents[2]
-_INTERRUPTED = 130
 # Lines shown of input without an answer.
 _TAIL = 15
 
@@ -52,7 +52,7 @@ class View(NamedTuple):
     names: set[str]
     read: Callable[[Any], Any]
     report: Callable[..., Report]
-    exit_code: Callable[[Any], int]
+    exit_code: Callable[[Any], ExitCode]
     page: bool = False
 
 
@@ -64,7 +64,9 @@ VIEWS = {
         cutover_result.exit_code,
         page=True,
     ),
-    "closing": View({"closed", "next", "next_zh"}, partial(tool_output.of, MarkAnswer), jobs.mark, lambda _: 0),
+    "closing": View(
+        {"closed", "next", "next_zh"}, partial(tool_output.of, MarkAnswer), jobs.mark, lambda _: ExitCode.OK
+    ),
     "status": View(
         {"verdict", "backlog"}, partial(tool_output.of, StatusAnswer), status.report, status.exit_code, page=True
     ),
@@ -72,10 +74,13 @@ VIEWS = {
         {"key", "story", "next"},
         partial(tool_output.of, StoryAnswer),
         jobs.story,
-        lambda answer: 0 if answer.well else 1,
+        lambda answer: ExitCode.OK if answer.well else ExitCode.FAILED,
     ),
     "doctor": View(
-        {"ok", "checks"}, partial(tool_output.of, DoctorAnswer), jobs.doctor, lambda answer: 0 if answer.ok else 1
+        {"ok", "checks"},
+        partial(tool_output.of, DoctorAnswer),
+        jobs.doctor,
+        lambda answer: ExitCode.OK if answer.ok else ExitCode.FAILED,
     ),
     "compare": View({"finished", "pass", "lag"}, tool_output.of_compare, passes.report, passes.exit_code),
     "reconcile": View(
@@ -85,7 +90,7 @@ VIEWS = {
         {"taken", "accepted", "left"},
         partial(tool_output.of, ReplayAnswer),
         jobs.replay,
-        lambda answer: 0 if answer.is_well else 1,
+        lambda answer: ExitCode.OK if answer.is_well else ExitCode.FAILED,
     ),
 }
 # Options that are not part of a payload, and options with which a pass is a single call.
@@ -128,8 +133,8 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
     except KeyboardInterrupt:
         session.say(t("Stopped."))
         if session.hint:
-            session.screen.say(Whole(session.hint.of(session.lang)))
-        return _INTERRUPTED
+            session.screen.say(Whole(sentence(session.hint, session.lang)))
+        return ExitCode.STOPPED
     finally:
         TEMPLATE.reset(named)
         session.caller.stop()
@@ -147,7 +152,7 @@ def _report_error(session: Session, error: OpsError) -> int:
     for line in error.output:
         session.screen.say(f"| {line}")
     session.say(error.happened, "bad")
-    session.screen.say(f"-> {error.fix.of(session.lang)}")
+    session.screen.say(f"-> {sentence(error.fix, session.lang)}")
     return error.exit_code
 
 
@@ -249,8 +254,8 @@ def _show_input(session: Session, options: Namespace) -> int:
             t("The input contains no answer that is known here"),
             t(
                 "Give it an answer: {status} | {show}, or {show} < certificate.json",
-                status=Typed("status", json=True),
-                show=Typed("show"),
+                status=Step("status", {"json": True}),
+                show=Step("show"),
             ),
             text.splitlines()[-_TAIL:],
         )

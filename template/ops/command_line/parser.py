@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.command_line.arguments import COMMANDS, Command, flag, option
+from ops.errors import ExitCode
 from oss_oms_sync.answers.finding import names_who_and_why
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.rules.next_steps import ACCEPTABLE
@@ -24,8 +25,8 @@ _LANGUAGES = ("en", "zh")
 _MIN_SIMILARITY = 0.75
 
 _CODES = t(
-    "Exit codes: 0 GO or OK; 1 NO-GO, an error, or not in step; 2 wrong use, or not wanted; 3 not proven, or to be"
-    " continued; 4 a certificate that is not to be trusted; 130 stopped."
+    "Exit codes: {codes}.",
+    codes=sentences(*(t("{code} {meaning}", code=int(code), meaning=code.meaning) for code in ExitCode)),
 )
 _ABOUT = t(
     "Operate the deployed project. Each command calls `s <function> invoke` in this folder, waits, and shows the"

@@ -16,14 +16,14 @@ from ops.certificate.counts import Doubt, compare_listing, compare_shared, note_
 from ops.certificate.form import KIND, SCHEMA
 from ops.certificate.listings import PairDigests
 from ops.clock import timestamp
-from ops.errors import UntrustedError, UsageError
+from ops.errors import ExitCode, UntrustedError, UsageError
 from ops.functions.tool_output import object_without_duplicates
 from ops.report import cutover_result
 from ops.report.words import Words
 from ops.session import Session
-from ops.shell import Typed
 from ops.terminal import Line, Marked, Whole
 from oss_oms_sync.answers.finding import Result
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import same, t
 from oss_oms_sync.rules.comparison_checks import SUMS
 
@@ -95,9 +95,11 @@ def check_time(document: Any, now: datetime) -> None:
             )
 
 
-def exit_code(document: Any, doubts: list[Doubt]) -> int:
+def exit_code(document: Any, doubts: list[Doubt]) -> ExitCode:
     """Return 4 if a claim does not hold, otherwise the verdict's code; a rehearsal proves nothing (3)."""
-    return cutover_result.CODES.get(document["verdict"], 3) if all(doubt.holds for doubt in doubts) else 4
+    if not all(doubt.holds for doubt in doubts):
+        return ExitCode.UNTRUSTED
+    return cutover_result.CODES.get(document["verdict"], ExitCode.NOT_PROVEN)
 
 
 def _lines(document: Any, doubts: list[Doubt], lang: str) -> Iterator[Line]:
@@ -146,6 +148,6 @@ def _no_certificate(file: Path) -> UntrustedError:
         t("{file} is not a certificate, or is damaged", file=file),
         t(
             "Get it again: `{command}` writes it, and the log bucket has it under oms_source_record/certificates/",
-            command=Typed("cutover", frozen_since="now"),
+            command=Step("cutover", {"frozen_since": "now"}),
         ),
     )

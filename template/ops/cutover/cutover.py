@@ -24,7 +24,7 @@ from ops.functions.tool_output import ANOTHER_FORM, DEPLOY
 from ops.report import cutover_result, jobs
 from ops.report.comparison import counted_classes
 from ops.session import Session, pause, run_pass
-from ops.shell import Typed
+from ops.shell import sentence
 from ops.show.lines import draw
 from ops.terminal import Marked
 from oss_oms_sync.answers.certificate import Certificate
@@ -32,6 +32,7 @@ from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.job_answers import DoctorAnswer, LookAnswer, ReplayAnswer, ShownMark
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.rules.cutover import CHECKS
 from oss_oms_sync.rules.times import CLOCKS, SETTLED
@@ -55,7 +56,7 @@ _RESTART = {"restart": True}
 _HINT_CLOSED = t("The project is closed. Go on: run the same command again with {options}")
 _HINT_GIVE_UP = t(
     "The project is closed. Go on: run the same command again with {options}. Or give up: {command}"
-).filled(command=Typed("open"))
+).filled(command=Step("open"))
 _STOPPED = t("stopped: {why}")
 
 _MIGRATES = t("A migration of the old objects is not over, and before that no project can be closed")
@@ -349,7 +350,7 @@ class Cutover:
 
     def _end(self, is_well: bool, *details: Text | None) -> None:
         word, tone = (t("done"), "good") if is_well else (t("look"), "open")
-        after = "; ".join(text.of(self._session.lang) for text in details if text)
+        after = "; ".join(sentence(text, self._session.lang) for text in details if text)
         self._session.screen.say(Marked("   ", word.of(self._session.lang), tone, f": {after}" if after else ""))
 
 

@@ -9,12 +9,12 @@ from ops.errors import CloudError
 from ops.functions import tool_output
 from ops.functions.call import Payload
 from ops.session import Session, call_once, pause
-from ops.shell import Typed
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
 from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.job_answers import LookAnswer, Mark, MarkAnswer, ShownMark
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
 from oss_oms_sync.answers.pass_answers import Compared
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.rules.cutover import CHECKS
 
@@ -29,13 +29,13 @@ _AFTER_GO = t(
 _NOT_COMPARED = t(
     "No comparison has checked OBS since the GO, so it is unknown what applications wrote there. To list it, which"
     " submits nothing while the project is closed: {command}",
-    command=Typed("compare"),
+    command=Step("compare"),
 )
 # Attempts to set a mark that another late write undoes.
 _ATTEMPTS = 3
 _ANY_FREEZE: Payload = {}
 
-HOW_FAR = t("See how far it is: {command}", command=Typed("migrate", look=True))
+HOW_FAR = t("See how far it is: {command}", command=Step("migrate", {"look": True}))
 
 # The permission to stop a task also allows starting it with any keys: a key that a function stores for months does not
 # have it, and this project asks for no administrator's key for a single click. OMS does not document if a stopped task
@@ -47,7 +47,7 @@ _STOP_TASK = t(
 )
 _OPEN_AGAIN = t("The project is open again, because something has to be sent ({checks}). Then run the cutover again.")
 _STAYS = t("The project stays closed: run the cutover again after that step, and it goes on from there.")
-_GIVE_UP = t("To give up: {command}", command=Typed("open"))
+_GIVE_UP = t("To give up: {command}", command=Step("open"))
 # Classes of objects that are newer in OBS, or only there, by a comparison since the GO.
 _OF_APPLICATIONS = (ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS, ObjectClass.UNKNOWN, ObjectClass.ARRIVING)
 _MAX_KEYS = 5
@@ -66,7 +66,7 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
     """
     session.hint = session.hint or t(
         "The project is closed already, and what was begun before ends within two minutes. What to do next: {command}",
-        command=Typed("status"),
+        command=Step("status"),
     )
     for _ in range(_ATTEMPTS):
         answer = session.ask(MarkAnswer, "certify", {"close": True, **({"run": run} if run else {})})
@@ -116,7 +116,7 @@ def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
             t("Type {word} to open the project after a GO:", word=_YES),
             _YES,
             t("The project stays closed"),
-            t("Without a terminal, pass --after-go: {command}", command=Typed("open", after_go=True)),
+            t("Without a terminal, pass --after-go: {command}", command=Step("open", {"after_go": True})),
         )
     return open_again(session, after_go=True)
 
@@ -148,7 +148,7 @@ def opening_step(closed: ShownMark) -> Text:
     """Return the remedy if a command needs an open project and it is closed."""
     if closed.go:
         return t("Nothing: a GO stands, and applications write to OBS")
-    return t("Open it first, if that is meant: {command}", command=Typed("open"))
+    return t("Open it first, if that is meant: {command}", command=Step("open"))
 
 
 def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | None) -> None:
@@ -186,7 +186,7 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
             "The project stays closed, because a GO stands. What lacks now ({checks}) was written or deleted after"
             " that, or with another freeze. To list what applications wrote to either bucket: {command}",
             checks=names,
-            command=Typed("compare"),
+            command=Step("compare"),
         )
     elif not answer.closed:  # opened meanwhile
         return
@@ -197,7 +197,7 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
             "The project was closed by hand, and something has to be sent ({checks}): {command}. Then run the cutover"
             " again.",
             checks=names,
-            command=Typed("open"),
+            command=Step("open"),
         )
     else:
         opened = open_again(session, mark.run)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ops.errors import CloudError, FunctionError, OpsError, ToolError
 from ops.functions import tool_output
-from ops.shell import Typed
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 # Lines of the tool's output that are shown.
@@ -19,10 +19,10 @@ _ENDED_BY_PLATFORM = re.compile(r"^Function|Invocation|OOM|OutOfMemory")
 # Errors that the function raises on purpose (code/oss_oms_sync/errors.py); their messages are specific.
 _REMEDIES = {
     "PayloadError": t("Change what the command asks for"),
-    "SettingsError": t("Change s.yaml, then: {command}", command=Typed("deploy")),
+    "SettingsError": t("Change s.yaml, then: {command}", command=Step("deploy")),
     "CredentialsError": t("See which role s.yaml names: python3 policies/show.py"),
-    "StorageError": t("See what doctor says: {command}", command=Typed("doctor")),
-    "RecordError": t("See what doctor says: {command}", command=Typed("doctor")),
+    "StorageError": t("See what doctor says: {command}", command=Step("doctor")),
+    "RecordError": t("See what doctor says: {command}", command=Step("doctor")),
     "EventError": t("Change what the command asks for"),
 }
 # Patterns in the output of a tool that gave no answer, with their errors; the first match counts.
@@ -31,7 +31,7 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
         r"\$\{secret\([\s\S]{0,200}undefined not found",
         ToolError,
         t("A secret that s.yaml names is not in this machine's store"),
-        t("Put it there: {command}", command=Typed("secrets")),
+        t("Put it there: {command}", command=Step("secrets")),
     ),
     (
         r"edition field in the s\.yaml",
@@ -49,7 +49,7 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
         r"FunctionNotFound|function .{0,200} does not exist",
         CloudError,
         t("Function Compute does not know the function"),
-        t("Deploy the project: {command}", command=Typed("deploy")),
+        t("Deploy the project: {command}", command=Step("deploy")),
     ),
     (
         r"AccessDenied|NoPermission|not authorized|Forbidden",

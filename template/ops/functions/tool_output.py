@@ -7,9 +7,9 @@ import re
 from typing import Any, NamedTuple, TypeVar
 
 from ops.errors import ToolError
-from ops.shell import Typed
 from oss_oms_sync.answers.codec import UnreadableError, from_json
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
 # The component prints this before the function's answer (devsapp/fc3, src/subCommands/invoke).
@@ -22,7 +22,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 T = TypeVar("T")
 
 ANOTHER_FORM = t("The answer has another form than this ops.py knows")
-DEPLOY = t("Deploy this project, so that both are of one version: {command}", command=Typed("deploy"))
+DEPLOY = t("Deploy this project, so that both are of one version: {command}", command=Step("deploy"))
 
 
 class Invocation(NamedTuple):

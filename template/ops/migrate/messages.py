@@ -10,7 +10,8 @@ from ops.cost.prices import RESTORE, Prices
 from ops.intention import Intention
 from ops.report import cost_table, existing_objects
 from ops.report.comparison import counted_classes
-from ops.shell import COST, Typed, command
+from ops.report.words import purpose
+from ops.shell import COST, command, sentence
 from ops.show import lines
 from ops.terminal import Line, Marked, Whole
 from oss_oms_sync.answers import codec
@@ -21,12 +22,12 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
-REMOVE = Typed("migrate", remove=True)
-SHOW_PROGRESS = t("See how far it is: {command}", command=Typed("migrate", look=True))
+REMOVE = Step("migrate", {"remove": True})
+SHOW_PROGRESS = t("See how far it is: {command}", command=Step("migrate", {"look": True}))
 NO_MIGRATION = t("No migration of the old objects is on its way.")
 ENDED = t("Somebody else has ended it meanwhile")
 NOT_BEGUN = t("It is written down, and OMS has no task group of it yet")
-CONTINUE = t("Go on: {go_on}. Or end it: {remove}", go_on=Typed("migrate"), remove=REMOVE)
+CONTINUE = t("Go on: {go_on}. Or end it: {remove}", go_on=Step("migrate"), remove=REMOVE)
 END = t("End it: {command}", command=REMOVE)
 _SIZE = t(
     "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}. At the usual limits of OMS"
@@ -37,11 +38,6 @@ _MAX_SIZE = t(
     " counts whole first-level folders. At the usual limits of OMS all of that takes {time:time} at least (an"
     " estimate)."
 )
-_NEXT = {
-    "go_on": t("Go on:"),
-    "retry": t("Try again what failed:"),
-    "remove": t("Mend what it says, end it, and begin anew:"),
-}
 
 
 def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Prices, language: str) -> Iterator[Line]:
@@ -74,11 +70,12 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Pric
             " such objects."
         ),
     ):
-        yield text.of(language)
+        yield sentence(text, language)
     if not isinstance(comparison, Compared):
-        yield t(
-            "Nothing was compared yet, so it is not known how much that is. What it costs: {command}", command=COST
-        ).of(language)
+        yield sentence(
+            t("Nothing was compared yet, so it is not known how much that is. What it costs: {command}", command=COST),
+            language,
+        )
         return
     copied = [*ObjectClass] if intention.overwrite else [ObjectClass.MISSING, ObjectClass.OLDER]
     folders = {
@@ -88,12 +85,15 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Pric
     whole, maybe_partial = _split_folders(intention.prefixes, folders, own)
     partial = [folder for folder in maybe_partial if folders[folder]]
     if "*" in partial:
-        yield t(
-            "How much that is, is not known: the last comparison, of {began}, counts these folders together with"
-            " others. What it costs: {command}",
-            began=comparison.started,
-            command=COST,
-        ).of(language)
+        yield sentence(
+            t(
+                "How much that is, is not known: the last comparison, of {began}, counts these folders together with"
+                " others. What it costs: {command}",
+                began=comparison.started,
+                command=COST,
+            ),
+            language,
+        )
         return
     objects, size = (
         sum(count[index] for folder in (*whole, *partial) for count in folders[folder]) for index in (0, 1)
@@ -159,10 +159,10 @@ def state_lines(
     if zone:
         yield f"  {zone.of(language)}"
     for text in existing_objects.failures(group):
-        yield f"  {text.of(language)}"
+        yield f"  {sentence(text, language)}"
     if keys and group.state not in MOVING:
         yield f"  {t('Access keys that are kept for it: {keys}', keys=keys).of(language)}"
-    yield f"-> {_step_purpose(group).of(language)}"
+    yield f"-> {(t('Follow it:') if group.state in MOVING else purpose(group.step)).of(language)}"
     yield Whole(f"   {command(group.step)}")
 
 
@@ -178,17 +178,8 @@ def zone(windows: Sequence[Window], hours: int | None) -> Text:
         " {command}",
         hours=abs(hours),
         later=t("late") if hours > 0 else t("early"),
-        command=Typed("migrate", bandwidth=limits),
+        command=Step("migrate", {"bandwidth": limits}),
     )
-
-
-def _step_purpose(group: TaskGroup) -> Text:
-    """Return the purpose of the group's next step."""
-    if group.resent:
-        return t("End the migration:")
-    if group.step.options:
-        return _NEXT[next(iter(group.step.options))]
-    return t("Follow it:") if group.state in MOVING else t("Delete its access keys:")
 
 
 def end_lines(group: TaskGroup, language: str) -> Iterator[Line]:

@@ -18,7 +18,7 @@ from ops.accounts.needs import Grants
 from ops.clouds.keys import Keys
 from ops.clouds.oms import Wanted
 from ops.clouds.wire import UnreachableError, UnreadableResponseError
-from ops.errors import OpsError, UsageError
+from ops.errors import ExitCode, OpsError, UsageError
 from ops.intention import Intention, Intentions, delete_keys, keys_of
 from ops.migrate import messages
 from ops.migrate.own_group import OwnGroup
@@ -27,8 +27,9 @@ from ops.migrate.preparation import GROUP, YES, check_open, check_same, confirm,
 from ops.migrate.windows import hours_late, requested
 from ops.report import existing_objects
 from ops.session import Session, T
-from ops.shell import Typed
+from ops.shell import sentence
 from ops.terminal import Line, Whole
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
@@ -39,7 +40,6 @@ _LOOK_SECONDS = 10.0
 _REPLAY_LOOK_SECONDS, _REPLAY_SECONDS = 30.0, 150.0
 # The largest number of objects in OMS's list of failed objects.
 _MAX_LISTED = 100_000
-_NOT_YET = 3
 
 
 def migrate(session: Session, options: Namespace, folder: Path) -> int:
@@ -95,7 +95,7 @@ class ProjectMigration:
         group = self._group.find(intention)
         if group is None:
             self._say([messages.NOT_BEGUN, messages.CONTINUE])
-            return _NOT_YET
+            return ExitCode.NOT_PROVEN
         keys, left = self._keys(intention), self._remaining_seconds(group)
         self._show(group, messages.state_lines(group, keys, self._session.lang, left, self._zone(group)))
         return _exit_code(group)
@@ -174,7 +174,7 @@ class ProjectMigration:
         """Make the keys and the group. If the outcome is unknown, the record stays."""
         self._session.hint = t(
             "The migration has not begun yet. Go on: {go_on}. Or end it: {remove}",
-            go_on=Typed("migrate"),
+            go_on=Step("migrate"),
             remove=messages.REMOVE,
         )
         self._own.take_over(intention)
@@ -253,6 +253,9 @@ class ProjectMigration:
             except UnreachableError:
                 if self._group.read(intention).state is group.state:
                     raise
+        else:
+            # Another command had OMS continue while this one read and wrote the record, which may name older keys.
+            self._own.name_others(intention)
         self._own.release(intention)
         self._session.hint = None
         return self._follow(intention, self._group.limit(intention, self._group.read(intention), is_restarted=True))
@@ -272,8 +275,8 @@ class ProjectMigration:
         session = self._session
         session.hint = session.hint or t(
             "The migration goes on at OMS. See how far it is: {look}. Pause it: {pause}",
-            look=Typed("migrate", look=True),
-            pause=Typed("migrate", pause=True),
+            look=Step("migrate", {"look": True}),
+            pause=Step("migrate", {"pause": True}),
         )
         session.screen.begin()
         first, began, seconds = group, session.clock.monotonic(), _FIRST_LOOK_SECONDS
@@ -314,7 +317,7 @@ class ProjectMigration:
         if intention is None:
             raise UsageError(
                 t("No migration of the old objects is on its way"),
-                t("Begin one: {command}", command=Typed("migrate")),
+                t("Begin one: {command}", command=Step("migrate")),
             )
         group = self._group.find(intention)
         if group is None:
@@ -335,9 +338,11 @@ class ProjectMigration:
 
     def _say(self, texts: Iterable[Text]) -> None:
         """Print the texts of a migration without a group."""
-        self._show(None, [text.of(self._session.lang) for text in texts])
+        self._show(None, [sentence(text, self._session.lang) for text in texts])
 
 
-def _exit_code(group: TaskGroup) -> int:
+def _exit_code(group: TaskGroup) -> ExitCode:
     """Return 0 while the group runs, and once it is done."""
-    return {GroupState.PAUSED: _NOT_YET, GroupState.NOT_CREATED: 1, GroupState.FAILED: 1}.get(group.state, 0)
+    if group.state is GroupState.PAUSED:
+        return ExitCode.NOT_PROVEN
+    return ExitCode.FAILED if group.state in (GroupState.NOT_CREATED, GroupState.FAILED) else ExitCode.OK

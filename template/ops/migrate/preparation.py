@@ -17,8 +17,8 @@ from ops.functions import tool_output
 from ops.intention import Intention, all_keys
 from ops.migrate import messages, windows
 from ops.session import Session
-from ops.shell import Typed
 from oss_oms_sync.answers.job_answers import LookAnswer
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 # The word that the user types to agree.
@@ -66,7 +66,7 @@ def check_same(intention: Intention, variables: Mapping[str, str], options: Name
             t("Another migration is on its way, not with these options"),
             t(
                 "Follow it to its end without them, or end it: {command}. Then begin this one",
-                command=Typed("migrate", remove=True),
+                command=Step("migrate", {"remove": True}),
             ),
         )
 
@@ -93,7 +93,7 @@ def _check(session: Session, variables: Mapping[str, str], holders: Sequence[Hol
             ),
             t(
                 "Let the project send what is there, ten keys a call: {command}",
-                command=Typed("reconcile", since="1970-01-01"),
+                command=Step("reconcile", {"since": "1970-01-01"}),
             ),
         )
     check_open(session)
@@ -101,7 +101,7 @@ def _check(session: Session, variables: Mapping[str, str], holders: Sequence[Hol
         if holder.need(GROUP, (), lambda: False).inspect().state is not Standing.THERE:
             raise UsageError(
                 t("{name} is not as setup makes it", name=holder.name),
-                t("Let setup do it: {command}", command=Typed("setup")),
+                t("Let setup do it: {command}", command=Step("setup")),
             )
         if len(holder.key_ids()) >= _MAX_KEYS:
             raise UsageError(

@@ -11,7 +11,7 @@ class Span(NamedTuple):
     """A part of a phrase.
 
     Kinds: "key", an object key; "code", a name or command that is not translated; "digest"; "outside", text from
-    outside this project; "prose" of a function, with its commands set off; "mark", a result, and "swatch", a colour
+    outside this project; "mark", a result, and "swatch", a colour
     beside words, each with a tone; "strong" and "small"; "note", and "below", a note on its own line; "aside", omitted
     on a terminal. The empty kind is text with a tone.
     """

@@ -54,10 +54,10 @@ _BY_TITLE = {object_class.title: object_class for object_class in ObjectClass}
 CLASSES = sorted(ObjectClass, key=lambda object_class: _ORDER.index(object_class.tone))
 _IN_FOLDER = {"source": 0, "destination": 2}
 
-# Classes of keys whose current version is not in OBS; may still arrive; is not proven equal.
-LACKING, COMING, UNPROVEN = (
-    frozenset(object_class for object_class in CLASSES if object_class.tone == tone) for tone in ("bad", "way", "open")
-)
+# Classes that do not count as equal: lacking in OBS, not there yet, not proven equal.
+LACKING = frozenset(object_class for object_class in ObjectClass if object_class.is_lacking)
+COMING = frozenset(object_class for object_class in ObjectClass if object_class.is_coming)
+UNPROVEN = frozenset(object_class for object_class in ObjectClass if object_class.can_be_accepted)
 
 # Classes that do not count on each side, because they are outside the comparison.
 Apart: TypeAlias = Mapping[str, Sequence[str]]
@@ -114,7 +114,7 @@ def sums(both_buckets: BothBuckets, say: Words, apart: Apart = _NONE_APART, *, a
 def remedies(compared: Compared, say: Words) -> Blocks:
     """Return the remedies for classes that another submission may not repair."""
     return [
-        Paragraph((Span("strong", class_name(name.title, say)), say(": "), Span("prose", say(remedy))))
+        Paragraph((Span("strong", class_name(name.title, say)), say(": "), say(remedy)))
         for name, remedy in compared.remedies.items()
     ]
 

@@ -54,7 +54,7 @@ def _table(title: str, group: str, causes: list[Cause], say: Words) -> Block:
     body = [
         (
             (Span("code", cause.name), Track(cause.objects, most, tone)),
-            Span("prose", cause.fix) if cause.fix else say("not known"),
+            cause.fix or say("not known"),
             units.count(cause.objects, say),
         )
         for cause in causes

@@ -8,7 +8,7 @@ from ops.cost.estimate import Estimate, Expense, Workload, total_dollars
 from ops.cost.nights import Copy, Ways
 from ops.report.blocks import Blocks, Column, Hero, Paragraph, Phrase, Report, Table
 from ops.report.words import CUTOVER_STEPS, Words
-from ops.shell import Typed
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 _ONCE = t("Once: what is in the bucket already")
@@ -48,7 +48,7 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
             say(
                 "Copying it takes a task group {group:time} at least ({command}), and {sent:time} where this project"
                 " sends it, ten keys a call: both by OMS's usual limits, an estimate.",
-                command=Typed("migrate"),
+                command=Step("migrate"),
                 group=estimate.old_seconds["group"],
                 sent=estimate.old_seconds["sent"],
             )
@@ -76,7 +76,7 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
                 "An estimate; docs/costs.md says what it rests on. OMS is free at present, says Huawei; give"
                 " --oms-price if it is not. Logs, storage in OBS and a NAT gateway are not in it. A rehearsal measures"
                 " how long your freeze will be: {command}",
-                command=Typed("cutover", rehearse=True),
+                command=Step("cutover", {"rehearse": True}),
             )
         ),
     ]
@@ -95,7 +95,7 @@ def _ways(ways: Ways, say: Words) -> Blocks:
         return []
     rows = [
         (say("day and night"), ways.day_and_night),
-        (say("by night: {command}", command=Typed("migrate", nights=True)), ways.nights),
+        (say("by night: {command}", command=Step("migrate", {"nights": True})), ways.nights),
         (say("by night, if OMS reads the hours in UTC"), ways.in_utc),
     ]
     return [
@@ -109,7 +109,7 @@ def _ways(ways: Ways, say: Words) -> Blocks:
                 "Traffic out of OSS costs half from 0 to 8 o'clock in China. OMS documents neither the time zone of its"
                 " limits nor whether each task of a large group has the limit for itself: {command} measures the time"
                 " zone within a day. The sync task has no limit.",
-                command=Typed("migrate", look=True),
+                command=Step("migrate", {"look": True}),
             )
         ),
     ]

@@ -11,7 +11,7 @@ from ops.certificate.check import FORMLESS, NO_FORM, derive, doubts
 from ops.certificate.counts import Doubt as Doubt
 from ops.certificate.form import sha256
 from ops.clock import moment
-from ops.errors import UntrustedError
+from ops.errors import ExitCode, UntrustedError
 from ops.report import comparison, findings, totals, units
 from ops.report.blocks import (
     Bar,
@@ -53,8 +53,7 @@ from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.cutover import CHECKS
 from oss_oms_sync.rules.summary import summarize
 
-# Exit codes.
-CODES = {"GO": 0, "NO-GO": 1, "NOT PROVEN": 3}
+CODES = {"GO": ExitCode.OK, "NO-GO": ExitCode.FAILED, "NOT PROVEN": ExitCode.NOT_PROVEN}
 VERDICTS = {
     "GO": (t("GO"), "good"),
     "NO-GO": (t("NO-GO"), "bad"),
@@ -152,7 +151,7 @@ def read(document: Mapping[str, Any]) -> Certificate | None:
     return certificate
 
 
-def exit_code(document: Mapping[str, Any]) -> int:
+def exit_code(document: Mapping[str, Any]) -> ExitCode:
     """Return 0 for GO, 1 for NO-GO, 3 for NOT PROVEN (a rehearsal: its expected verdict), 4 if invalid."""
     certificate = read(document)
     if certificate is None or doubts(document):

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from ops.report.blocks import Blocks, CommandBlock, FactList, Paragraph, Span
 from ops.report.words import MIGRATION_UNKNOWN, Words
-from ops.shell import Typed, command
+from ops.shell import command
 from oss_oms_sync.answers.bandwidth import Window
 from oss_oms_sync.answers.status_answer import StatusAnswer
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, MAX_RESENT, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
@@ -25,12 +26,12 @@ _TONES = {
 RESENT = t("Replay has the keys of all that failed, and resends them.")
 _TO_BE_RESENT = t(
     "Replay reads in OMS's lists which failed, and resends them; so does {command}.",
-    command=Typed("migrate", retry=True),
+    command=Step("migrate", {"retry": True}),
 )
 _TOO_MANY = t(
     "These are too many for replay, which resends up to {most}: {retry}. If they fail again and again, end the"
     " migration, and compare sends them: {remove}"
-).filled(retry=Typed("migrate", retry=True), remove=Typed("migrate", remove=True))
+).filled(retry=Step("migrate", {"retry": True}), remove=Step("migrate", {"remove": True}))
 
 
 def tone(group: TaskGroup) -> str:

@@ -20,7 +20,7 @@ from ops.report.blocks import (
     Table,
 )
 from ops.report.words import Words
-from ops.shell import Typed, command
+from ops.shell import command
 from oss_oms_sync.answers.job_answers import (
     UNREADABLE,
     DoctorAnswer,
@@ -30,6 +30,7 @@ from oss_oms_sync.answers.job_answers import (
     ReplayAnswer,
     StoryAnswer,
 )
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 
 # States that need action come first.
@@ -48,7 +49,7 @@ _WELL = {
     False: t("Of what was asked for, nothing is left to send again."),
 }
 _READ_AGAIN = t("The mark was read again two minutes after it was set.")
-_RECORDED = t("What is still written to the source is recorded as failed (CLOSED): {command}", command=Typed("status"))
+_RECORDED = t("What is still written to the source is recorded as failed (CLOSED): {command}", command=Step("status"))
 
 
 def doctor(answer: DoctorAnswer, language: str) -> Report:

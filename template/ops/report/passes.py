@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ops.certificate.form import NOT_COUNTED
+from ops.errors import ExitCode
 from ops.report import comparison, units
 from ops.report.blocks import Block, Blocks, CommandBlock, FactList, Hero, Items, Paragraph, Phrase, Report, Span, keys
 from ops.report.comparison import COMING, LACKING, UNPROVEN, counted_classes
@@ -28,19 +29,21 @@ _UNREAD = {
 }
 
 
-def exit_code(answer: ReconcileAnswer | CompareAnswer) -> int:
+def exit_code(answer: ReconcileAnswer | CompareAnswer) -> ExitCode:
     """Return 0 if a pass has ended well, 3 if nothing is missing but not all is proven, otherwise 1.
 
     Objects on their way are not proven, and neither is an empty scope.
     """
     if not answer.finished and answer.stop is not Stop.LIMIT:
-        return 1
+        return ExitCode.FAILED
     if isinstance(answer, ReconcileAnswer):
         is_left, is_open = bool(answer.failed or answer.missing or answer.unsent), False
     else:
         classes = counted_classes(answer).keys()
         is_left, is_open = bool(classes & LACKING), bool(classes & (COMING | UNPROVEN))
-    return 1 if is_left else 3 if is_open or answer.found_nothing else 0
+    if is_left:
+        return ExitCode.FAILED
+    return ExitCode.NOT_PROVEN if is_open or answer.found_nothing else ExitCode.OK
 
 
 def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:

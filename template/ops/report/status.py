@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ops.certificate.form import NOT_COUNTED
 from ops.clock import moment
+from ops.errors import ExitCode
 from ops.report import comparison, units
 from ops.report.blocks import (
     Bar,
@@ -31,7 +32,7 @@ from ops.report.blocks import (
 from ops.report.copy_failures import Cause, failures, tables
 from ops.report.copying import copying, drain, throughput
 from ops.report.existing_objects import failed
-from ops.report.words import LOST_EVENTS, NEVER_COMPARED, NEXT_STEPS, PASS_COUNTS, UTC, Words
+from ops.report.words import LOST_EVENTS, NEVER_COMPARED, PASS_COUNTS, UTC, Words, purpose
 from ops.shell import command
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import (
@@ -43,7 +44,7 @@ from oss_oms_sync.answers.status_answer import (
     Verdict,
     VerdictState,
 )
-from oss_oms_sync.answers.text import NOTHING, AtLeast, Text, t
+from oss_oms_sync.answers.text import AtLeast, Text, t
 
 _STATES = {
     VerdictState.IN_STEP: (t("In step"), "good"),
@@ -70,13 +71,14 @@ _PASS_PARTS = {
 }
 
 
-def exit_code(answer: StatusAnswer) -> int:
+def exit_code(answer: StatusAnswer) -> ExitCode:
     """Return 0 if all is in step and all waiting keys are counted, otherwise 1.
 
     A project that is closed without an alarm, as for weeks after a GO, also counts as in step.
     """
     is_calm = not (answer.verdict.alarm or answer.backlog.more_may_wait)
-    return 0 if {VerdictState.IN_STEP: True, VerdictState.CLOSED: is_calm}.get(answer.verdict.state) else 1
+    is_well = {VerdictState.IN_STEP: True, VerdictState.CLOSED: is_calm}.get(answer.verdict.state)
+    return ExitCode.OK if is_well else ExitCode.FAILED
 
 
 def report(answer: StatusAnswer, language: str) -> Report:
@@ -131,8 +133,7 @@ def _hero(verdict: Verdict, say: Words) -> Hero:
     word, tone = _STATES[verdict.state]
     step = None
     if verdict.step:
-        following = NEXT_STEPS.get(" ".join([verdict.step.job, *verdict.step.options]), NOTHING)
-        step = StepBlock(say(following), command(verdict.step))
+        step = StepBlock(say(purpose(verdict.step)), command(verdict.step))
     return Hero(say(word), "bad" if verdict.alarm else tone, say(verdict.text), step, say(word))
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ops.shell import with_file
+from ops.shell import sentence
 from oss_oms_sync.answers.finding import Stop
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import NOTHING, Text, t
 
 
 class Words:
@@ -16,7 +17,7 @@ class Words:
     def __call__(self, phrase: str | Text, /, **values: object) -> str:
         """Return a phrase of the catalogue, which is written where it is used, or a text, with its `values`."""
         text = Text(phrase) if isinstance(phrase, str) else phrase
-        return with_file(text.filled(**values).of(self.language))
+        return sentence(text.filled(**values), self.language)
 
     def before(self, sentence: str, command: str | None) -> str:
         """Return `sentence` with a colon before a command, if it has no full stop."""
@@ -50,8 +51,8 @@ CUTOVER_STEPS = {
     "standstill": t("show that both buckets stand still"),
     "sample": t("read the sample"),
 }
-# Purpose of a status's next step, by job and options.
-NEXT_STEPS = {
+# Purposes of next steps, by job and options.
+PURPOSES = {
     "open": t("Only to undo the cutover, or to send what came after the close. This opens the project:"),
     "status acknowledge": t("Once each change is resolved, acknowledge them:"),
     "doctor": t("This checks the setup, and names what is wrong:"),
@@ -90,3 +91,8 @@ STOPS = {
     Stop.PERIOD_OFF: t("no pass begins by itself"),
     Stop.BUSY: t("another run is at it"),
 }
+
+
+def purpose(step: Step) -> Text:
+    """Return the purpose of a next step; a test finds steps without one."""
+    return PURPOSES.get(" ".join([step.job, *step.options]), NOTHING)

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ops.accounts.needs import Line, Need, Standing
-from ops.certificate.form import RECORDS
 from ops.clouds.buckets import OssBucketClient
 from ops.clouds.wire import RefusedError, UnreadableResponseError, refused
 from ops.errors import UsageError
 from ops.session import Session
+from oss_oms_sync.answers.layout import RECORDS
 from oss_oms_sync.answers.text import Text, t
 
 _MAX_AGE = timedelta(minutes=40)

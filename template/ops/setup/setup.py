@@ -19,9 +19,9 @@ from ops.intention import Intentions, find_task
 from ops.session import Session, pause
 from ops.setup import settings_file
 from ops.setup.lock import Lock
-from ops.shell import Typed
 from ops.show import lines
 from ops.terminal import Whole
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, sentences, t
 
 _LIST_SECONDS = 20.0
@@ -96,7 +96,7 @@ class SetupRun:
     def removals(self) -> list[Need]:
         """Return the removals in an order in which each resource goes after the resources that need it."""
         say = self._session.say
-        first = Line(Standing.BY_HAND, None, t("Remove them first: {command}", command=Typed("remove")))
+        first = Line(Standing.BY_HAND, None, t("Remove them first: {command}", command=Step("remove")))
         return [
             Need(t("functions and triggers"), (), lambda: first),
             self._migration_need(),
@@ -270,7 +270,7 @@ class SetupRun:
         cloud sees one of the two.
         """
         alibaba, huawei, address = self._alibaba, self._huawei, self._variables.get("SYNC_URL", "")
-        remove = Typed("migrate", remove=True)
+        remove = Step("migrate", {"remove": True})
 
         def look() -> Line:
             task = find_task(alibaba.log, self._variables["functionName"]) if alibaba else ""

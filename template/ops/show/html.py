@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import html
 import json
-import re
 import unicodedata
 from collections.abc import Iterable
 
-from ops.shell import IN_TEXT
+from ops.shell import COMMAND_IN_TEXT, unmarked
 
 # Invisible characters, and characters that reorder or hide others: controls, formats (bidi overrides, zero width),
 # lone surrogates (which no file can contain), separators of lines and paragraphs.
 _INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _VOID = ("link", "meta")
-# A command in a text.
-_COMMAND = re.compile(f"`?({IN_TEXT})`?")
 # Maximum characters of a key that is shown in full, and the end of a longer key. OSS allows 1023 bytes.
 _MAX_KEY, _TAIL = 240, 60
 
@@ -49,8 +46,8 @@ def element(name: str, /, *children: str | None, **attributes: str | None) -> Ma
 
 
 def join(children: Iterable[str | None]) -> Markup:
-    """Concatenate the children that are not None."""
-    return Markup("".join(_escaped(child) for child in children if child is not None))
+    """Concatenate the children that are not None, with the commands in their texts set off."""
+    return Markup("".join(child if isinstance(child, Markup) else _prose(child) for child in children if child))
 
 
 def key(name: str) -> Markup:
@@ -73,11 +70,6 @@ def key(name: str) -> Markup:
 def code(text: str) -> Markup:
     """Return a name or a command, which is not translated."""
     return element("code", text, dir="ltr", translate="no")
-
-
-def prose(text: str) -> Markup:
-    """Return a function's text, with its commands set off."""
-    return join(code(part) if place % 2 else part for place, part in enumerate(_COMMAND.split(text)))
 
 
 def outside(text: str) -> Markup:
@@ -107,5 +99,10 @@ def document(title: str, language: str, style: str, *body: str | None) -> str:
     return f"<!doctype html>\n{page}\n"
 
 
+def _prose(text: str) -> str:
+    parts = COMMAND_IN_TEXT.split(text)
+    return "".join(code(part) if place % 2 else _escaped(part) for place, part in enumerate(parts))
+
+
 def _escaped(text: str) -> str:
-    return text if isinstance(text, Markup) else html.escape(visible(text))
+    return html.escape(visible(unmarked(text)))

@@ -69,7 +69,7 @@ def _hero(hero: Hero, say: Words) -> Markup:
     return element(
         "header",
         element("h1", hero.word, class_=hero.tone),
-        element("p", html.prose(hero.lead), class_="lead"),
+        element("p", hero.lead, class_="lead"),
         _block(hero.doubts, say) if hero.doubts else None,
         element("div", *_step(step, say, ""), class_="next") if step else None,
         class_="hero",
@@ -165,8 +165,6 @@ def _span(span: Span) -> Markup:
             return html.code(str(content))
         case "outside":
             return html.outside(str(content))
-        case "prose":
-            return html.prose(str(content))
         case "digest":
             return element("code", _phrase(content), class_="digest", dir="ltr", translate="no")
         case "mark":

@@ -13,7 +13,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
 from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.comparison.judge import Moments, classify
 from oss_oms_sync.ledger.migration import Migrations, Reach
-from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.entries import Entry
 
 NOW = 1_000_000.0
 HOUR, MINUTE = 3600, 60

@@ -23,7 +23,7 @@ from oss_oms_sync.comparison.judge import Judge, Moments
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes import digests
 from oss_oms_sync.passes import tally as tallies
-from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.tally import Tally
 from support.compare_world import CompareWorld, classes, once
 from support.law import HOSTILE

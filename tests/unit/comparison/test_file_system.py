@@ -10,7 +10,7 @@ import pytest
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.comparison.judge import FileSystem
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.entries import Entry
 from sandbox.server.faults import Fault
 from support.compare_world import CompareWorld, classes
 from support.world import HOUR

@@ -155,8 +155,10 @@ def a_tally(*keys: str, more: int = 0, title: str = "overwritten") -> Tally:
         (["a/1", "a/1/2"], 0, ["a/1"]),
         ([f"a/b/{number:02}" for number in range(11)], 0, ["a/b/"]),
         (["a/1"], 1, ["a/", "x/"]),
-        (["it's"], 0, []),
-        (["-rf"], 0, []),
+        (["it's"], 0, ["it's"]),
+        (["-rf"], 0, ["-rf"]),
+        # PowerShell loses quotation marks.
+        (['"a"'], 0, []),
         (["a\n"], 0, []),
         ([f"{number:02}" for number in range(11)], 0, []),
     ],

@@ -8,11 +8,12 @@ import re
 
 import pytest
 
+from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import Reason, RecordError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.ledger.records import FailedKey, record_name
+from oss_oms_sync.ledger.records import FailedKey
 from support.world import HANG, OK, TASK, World, oms_error, oss_error
 
 BAD, FROZEN = oms_error(400, "OMS.0001", "bad key"), oms_error(400, "OMS.0202", "frozen")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.errors import EventError, Reason, RecordError
 from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.ledger.records import record_name
 from sandbox.server.faults import Fault
 from support.world import (
     DROP_BEFORE,

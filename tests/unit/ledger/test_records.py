@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
+from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.clouds.objects import StoredObject, etag_of
 from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.events import ObjectChange
@@ -15,7 +16,6 @@ from oss_oms_sync.ledger.records import (
     failed_record,
     first_recorded_at,
     modified_at,
-    record_name,
     success_etag,
     success_record,
 )

@@ -8,7 +8,10 @@ from collections.abc import Iterable
 
 import pytest
 
+from ops import shell
 from ops.terminal import COLOURS, Line, Marked, Screen, Whole, escaped, width, wrapped
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import t
 from support.ops import NASTY, Console, FakeClock
 
 
@@ -121,8 +124,10 @@ def test_on_a_terminal_lines_wrap_at_words_and_commands_stay_whole(monkeypatch, 
         "python3 ops.py replay --reason COPY_FAILED",
     ],
 )
-def test_a_command_in_a_sentence_is_not_broken(command):
-    assert wrapped(f"To send what differs: {command}.", 40) == ["To send what differs:", f"  {command}."]
+def test_a_command_in_a_sentence_is_not_broken(monkeypatch, command):
+    monkeypatch.setattr(shell, "command", lambda step: command)
+    text = shell.sentence(t("To send what differs: {it} ({it}).", it=Step("compare")), "en")
+    assert wrapped(text, 40) == ["To send what differs:", f"  {command}", f"  ({command})."]
 
 
 def test_each_line_of_a_coloured_sentence_is_coloured(monkeypatch):

@@ -18,12 +18,13 @@ from urllib.parse import unquote, urlsplit
 
 from requests import PreparedRequest
 
+from oss_oms_sync.comparison.reconciling import Classifier
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.jobs.reconcile import ReconcileCount
 from oss_oms_sync.passes import store
-from oss_oms_sync.passes.classify import Classifier, Entry
+from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.listing import KeyRun
 from oss_oms_sync.passes.pieces import Pass
 from oss_oms_sync.passes.store import PassStore

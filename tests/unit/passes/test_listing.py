@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from oss_oms_sync.clouds.objects import MAX_NAME_BYTES
+from oss_oms_sync.answers.layout import MAX_NAME_BYTES, is_long, record_prefix
+from oss_oms_sync.comparison.reconciling import Classifier
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.ledger.records import is_long, record_prefix
-from oss_oms_sync.passes.classify import Classifier
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
 from support.compare_world import pages_of

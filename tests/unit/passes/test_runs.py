@@ -10,17 +10,19 @@ from unittest.mock import patch
 import pytest
 
 from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.layout import CANARY, RECORDS
 from oss_oms_sync.clock import from_epoch
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, etag_of
 from oss_oms_sync.comparison.count import CompareCount
 from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.comparison.judge import Judge, Moments
 from oss_oms_sync.comparison.proof import Proof, _body
+from oss_oms_sync.comparison.reconciling import Classifier
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.filters import CANARY, RECORD_ROOT, KeyFilter
+from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs.reconcile import ReconcileCount
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.passes.classify import SETTLED, Classifier
+from oss_oms_sync.passes.entries import SETTLED
 from oss_oms_sync.passes.listing import Feed, KeyRun, merged
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.range_walk import Count
@@ -37,7 +39,7 @@ DAY = 86_400
 EDGES = [NOW - int(days * DAY) for days in (2.01, 2.99)] + [NOW - 2 * DAY - int(SETTLED.total_seconds())]
 WORLDS = 300 if EXTRAS else 60
 MD5S = ["A" * 32, "0F" * 16]
-ODD_FOLDERS = [f"{CANARY}x/", f"{RECORD_ROOT}t/", "oms/sync_task/"]
+ODD_FOLDERS = [f"{CANARY}x/", f"{RECORDS}t/", "oms/sync_task/"]
 FOLDERS = [*["", "a/", "a/b/", "a-", "b/"] * 6, *ODD_FOLDERS]
 # The feeds of `merged`, in their order, with their rows of each key.
 FEEDS = ("source", "success", "failed", "destination", "proof")

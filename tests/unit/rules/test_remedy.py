@@ -36,7 +36,8 @@ TRIED = {
     "frozen": Tried(frozen=True, submitted=2),
 }
 OLDER, OVERWRITTEN, SUSPICIOUS = ObjectClass.OLDER, ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS
-NEVER, DEFAULT, CRC64, ALWAYS = OverwriteMode
+NEVER, DEFAULT = OverwriteMode.NEVER, OverwriteMode.DEFAULT
+CRC64, ALWAYS = OverwriteMode.CRC64, OverwriteMode.ALWAYS
 AGAIN, RESTART, READ = {"again": True}, {"restart": True}, {"deep": True}
 SUBMIT, MIGRATE = {"overwrite": True, "restart": True}, {"overwrite": True, "prefix": ["a/"]}
 

@@ -13,9 +13,9 @@ from oss_oms_sync.answers.text import Text, t
 Json: TypeAlias = object
 
 UNREADABLE = t(
-    "A run file of replay cannot be read, and its keys stand nowhere else: {names}. If it stays so: python3 ops.py"
-    " compare, which sends what is missing in OBS. Then delete the file."
-)
+    "A run file of replay cannot be read, and its keys stand nowhere else: {names}. If it stays so: {step}, which sends"
+    " what is missing in OBS. Then delete the file."
+).filled(step=Step("compare"))
 
 
 @dataclass(frozen=True)

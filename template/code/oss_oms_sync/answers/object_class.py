@@ -10,14 +10,6 @@ from oss_oms_sync.answers.text import NOTHING, Text, t
 AGAIN = "+*~"
 
 
-_TONES = {
-    "equal_contents": "good",
-    **dict.fromkeys(("equal_version", "equal_size", "suspicious", "impossible", "unknown"), "open"),
-    **dict.fromkeys(("moving", "in_flight", "migrating", "arriving"), "way"),
-    **dict.fromkeys(("failed_before", "missing", "older", "overwritten"), "bad"),
-}
-
-
 class ObjectClass(Enum):
     """Classes by their names in answers, each with its sign in lists of differences (as rclone), label and meaning."""
 
@@ -79,14 +71,24 @@ class ObjectClass(Enum):
         # These are attributes and not sets, because a pass reads them for millions of objects, and hashing a class is
         # slow.
         self.is_equal = title in ("equal_contents", "equal_version", "equal_size")
-        # Color in reports: good (proven), open (not proven), way (in progress), bad (lacking), calm (not judged).
-        self.tone = _TONES.get(title, "calm")
-        # True if the destination bucket may lack the object's current version.
-        self.is_lacking = title in ("failed_before", "in_flight", "migrating", "missing", "older", "overwritten")
+        # True if the destination bucket lacks the object's current version, or may only get it by a submission.
+        self.is_lacking = title in ("failed_before", "missing", "older", "overwritten")
+        # True if the object may still arrive by itself.
+        self.is_coming = title in ("moving", "in_flight", "migrating", "arriving")
+        # True if the time of the object limits the time up to which all objects were in the destination bucket.
+        self.holds_watermark = self.is_lacking or title in ("in_flight", "migrating")
         # True if the objects are in the destination bucket alone, and count there.
         self.is_only_there = title in ("oms_own", "arriving", "deleted_at_source", "unknown")
         # True if the class can be accepted by name, although its objects are not proven.
         self.can_be_accepted = title in ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
+
+    @property
+    def tone(self) -> str:
+        """Color in reports: good (proven), open (not proven), way (in progress), bad (lacking), calm (not judged)."""
+        if self is ObjectClass.EQUAL_CONTENTS:
+            return "good"
+        tones = (("bad", self.is_lacking), ("way", self.is_coming), ("open", self.can_be_accepted))
+        return next((tone for tone, is_so in tones if is_so), "calm")
 
 
 EQUAL = tuple(object_class for object_class in ObjectClass if object_class.is_equal)

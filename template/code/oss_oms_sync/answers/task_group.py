@@ -32,6 +32,16 @@ class OverwriteMode(Enum):
     CRC64 = "CRC64_COMPARISON_OVERWRITE"
     ALWAYS = "FULL_OVERWRITE"
 
+    @property
+    def compares_contents(self) -> bool:
+        """True if OMS skips an object only if the contents are equal, as far as both objects have a CRC64."""
+        return self is OverwriteMode.CRC64
+
+    @property
+    def copies_same_size(self) -> bool:
+        """True if OMS may copy an object that OBS has in the same size."""
+        return self in (OverwriteMode.CRC64, OverwriteMode.ALWAYS)
+
     @classmethod
     def _missing_(cls, value: object) -> OverwriteMode | None:
         if not isinstance(value, str):

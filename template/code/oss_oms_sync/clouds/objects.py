@@ -18,9 +18,6 @@ T = TypeVar("T")
 # OBS.
 _STANDARD = ("cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires")
 
-# OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
-# https://www.alibabacloud.com/help/en/oss/user-guide/object-naming-conventions
-MAX_NAME_BYTES = 1023
 # The error codes of responses to HEAD, by their status, in either cloud: they have no body with a code.
 HEAD_ERROR_CODES = {403: "AccessDenied", 404: "NoSuchKey"}
 # The pages on error codes of both clouds: faults of the access key itself, not of its permissions.

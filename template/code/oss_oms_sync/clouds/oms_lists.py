@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote_to_bytes
 
+from oss_oms_sync.answers.layout import task_lists_folder
 from oss_oms_sync.clock import parse_time
 
 _SEPARATORS = (b",", b"\t", b";", b"|")
@@ -52,14 +53,9 @@ class Lines:
     open_line: bool
 
 
-def task_folder(task_id: str) -> str:
-    """Return the prefix of the names of all lists of a sync task."""
-    return f"oms/sync_task/{task_id}/"
-
-
 def lists_folder(task_id: str) -> str:
     """Return the prefix of the names of the lists that this module reads."""
-    return f"{task_folder(task_id)}failed_object_lists/"
+    return f"{task_lists_folder(task_id)}failed_object_lists/"
 
 
 def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) -> Lines:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
+from oss_oms_sync.answers.layout import MAX_NAME_BYTES
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.bucket import PAGE_SIZE, Bucket, none_if_missing
 from oss_oms_sync.clouds.by_oss2 import Transport, import_oss2, not_oss
@@ -23,7 +24,6 @@ from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Connections
 from oss_oms_sync.clouds.objects import (
     BAD_CREDENTIALS,
     HEAD_ERROR_CODES,
-    MAX_NAME_BYTES,
     ListPage,
     ObjectSummary,
     StoredObject,

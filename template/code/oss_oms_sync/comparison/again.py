@@ -13,7 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from oss_oms_sync.answers.layout import Kind, record_name
 from oss_oms_sync.answers.object_class import AGAIN, LASTING
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import parts_of
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -21,15 +23,15 @@ from oss_oms_sync.comparison.count import CompareCount, key_of
 from oss_oms_sync.comparison.judge import Judge
 from oss_oms_sync.comparison.proof import kept
 from oss_oms_sync.errors import PayloadError, StorageError
-from oss_oms_sync.ledger.records import FailedKey, Kind, record_name
-from oss_oms_sync.passes.classify import Entry, listed_record
+from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.digests import MODULUS
+from oss_oms_sync.passes.entries import Entry, listed_record
 from oss_oms_sync.passes.tally import Side, Tally, written_last
 
 MAX_KEYS = 10_000
 # Number of keys whose records and objects are read together.
 _KEYS_PER_READ = 100
-_RESTART = "python3 ops.py compare --restart"
+_RESTART = Step("compare", {"restart": True})
 
 
 def judge_again(

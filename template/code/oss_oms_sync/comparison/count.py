@@ -20,8 +20,8 @@ from oss_oms_sync.clouds.objects import ObjectSummary, etag_of, first
 from oss_oms_sync.comparison.judge import Judge, Judged, are_same_size, is_in_vain
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, kept
 from oss_oms_sync.ledger.records import repeated_etag
-from oss_oms_sync.passes.classify import Entry, is_covered
 from oss_oms_sync.passes.digests import digest, first_folder, reported_folder
+from oss_oms_sync.passes.entries import Entry, is_covered
 from oss_oms_sync.passes.listing import KeyRun
 from oss_oms_sync.passes.range_walk import Count, NoRoomError, Take
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT, ClassCount, Tally, WrittenObject
@@ -185,7 +185,7 @@ class CompareCount(Count):
         if is_old and object_class is ObjectClass.EQUAL_CONTENTS:
             return  # nearly all objects
         arrived = destination is not None and destination.size == source.size and destination.modified >= written
-        if object_class.is_lacking or (object_class is ObjectClass.MOVING and not arrived):
+        if object_class.holds_watermark or (object_class is ObjectClass.MOVING and not arrived):
             oldest = tally.oldest_not_there
             tally.oldest_not_there = written if oldest is None else min(oldest, written)
         if is_old or object_class is ObjectClass.IMPOSSIBLE:

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from oss_oms_sync.answers.layout import OMS_LISTS
 from oss_oms_sync.answers.object_class import EQUAL, UNPROVEN, ObjectClass
 from oss_oms_sync.clouds.objects import NO_PERMISSION, Columns, ObjectSummary, etag_of, first, first_difference
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -20,7 +21,7 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.ledger.records import FailedKey, repeated_etag
-from oss_oms_sync.passes.classify import SETTLED, Entry, is_covered
+from oss_oms_sync.passes.entries import SETTLED, Entry, is_covered
 from oss_oms_sync.passes.listing import KeyRun
 from oss_oms_sync.rules.times import CLOCKS
 from oss_oms_sync.rules.times import SETTLED as SETTLED_FOR_CUTOVER
@@ -29,9 +30,6 @@ from oss_oms_sync.rules.times import SETTLED as SETTLED_FOR_CUTOVER
 SETTLED_SECONDS = SETTLED.total_seconds()
 CUTOVER_SECONDS = round(SETTLED_FOR_CUTOVER.total_seconds())
 CLOCKS_SECONDS = round(CLOCKS.total_seconds())
-# Folders in which OMS writes and keeps its lists of results: for sync tasks (see its "User Guide", "Viewing migration
-# results"), task groups and tasks, and in former years for these in another folder.
-OMS_LISTS = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
 
 _MD5 = re.compile(r"[0-9A-F]{32}")
 _MD5S = re.compile(rf"(?:{_MD5.pattern}\n)*{_MD5.pattern}")

@@ -22,14 +22,14 @@ import sys
 from collections.abc import Callable, Sequence
 from enum import Enum
 
+from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.bucket import CHANGED
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.ledger.records import record_name
-from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.rules.reading import READ_DESTINATION, READ_SOURCE
 
 _PART_SIZES = (50_000_000, 50 * 1024 * 1024)

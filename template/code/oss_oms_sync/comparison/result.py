@@ -14,7 +14,7 @@ from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.comparison.count import same_size_counts
 from oss_oms_sync.comparison.judge import are_same_size
 from oss_oms_sync.comparison.proof import Proof, kept
-from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.rules.counts import counts_of as class_counts

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property, partial
 
 from oss_oms_sync import jsontext, options
+from oss_oms_sync.answers.layout import Kind
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clock import Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
@@ -33,7 +34,7 @@ from oss_oms_sync.errors import PayloadError, SettingsError, log
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.ledger.records import FailedKey, Kind
+from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import list_waiting_keys
 from oss_oms_sync.passes.driver import Driver, refusal
@@ -215,10 +216,9 @@ class _Comparison:
         # A caller of `overwrite` has checked the differences, usually on cutover day, and wants them sent now.
         settling = CUTOVER_SECONDS if pass_.scope.cutover or pass_.scope.overwrite else SETTLED_SECONDS
         # In a cutover no time is lost on a copy that OMS rightly skips, and such an object is not resent.
-        mode = self._task.object_overwrite_mode
-        # This mode compares contents, but only if both objects have a CRC64.
-        skips_equal = mode is OverwriteMode.CRC64
-        reads = PERHAPS_EQUAL if pass_.scope.deep else PERHAPS_SKIPPED if pass_.scope.cutover and skips_equal else ()
+        mode = self._task.object_overwrite_mode or OverwriteMode.DEFAULT
+        perhaps_skipped = PERHAPS_SKIPPED if pass_.scope.cutover and mode.compares_contents else ()
+        reads = PERHAPS_EQUAL if pass_.scope.deep else perhaps_skipped
         return Judge(
             self._invocation.settings.key_filter,
             Moments(now.timestamp(), self._in_hand, settling, pass_.migrations),
@@ -227,7 +227,7 @@ class _Comparison:
             prover=self._prover(keeps=keeps) if reads else None,
             reads=reads,
             file_system=FileSystem(self._destination) if self._is_file_system else None,
-            copies_same_size=skips_equal or mode is OverwriteMode.ALWAYS,
+            copies_same_size=mode.copies_same_size,
             always_copies=mode is OverwriteMode.ALWAYS,
         )
 

@@ -13,14 +13,15 @@ from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.pass_answers import PassAnswer, ReconcileAnswer
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.comparison.reconciling import Classifier, ReconcileClass
 from oss_oms_sync.errors import SettingsError, log
 from oss_oms_sync.events import ObjectChange, is_timer_event
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.classify import Classifier, Entry, ReconcileClass
 from oss_oms_sync.passes.driver import Driver, refusal
+from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.listing import KeyRun, MergedListing
 from oss_oms_sync.passes.pieces import Pass, Piece, Scope
 from oss_oms_sync.passes.range_walk import Count, RangeWalk, Take

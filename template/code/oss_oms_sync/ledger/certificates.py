@@ -13,21 +13,22 @@ from typing import Any
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.certificate import CutoverVerdict
 from oss_oms_sync.answers.job_answers import ShownMark
+from oss_oms_sync.answers.layout import certificate_folder
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.errors import OPEN_COMMAND
-from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.ledger.closing import Closed
 
 _AFTER_GO = t(
     "A GO stands, and its cutover removed the trigger: without it, later writes to OSS are not recorded. To list what"
-    " applications wrote to either bucket since: python3 ops.py compare"
+    " applications wrote to either bucket since: {step}",
+    step=Step("compare"),
 )
 
 
 def certificates_folder(invocation: Invocation) -> str:
     """Return the beginning of the names of the project's certificates."""
-    return f"{RECORD_ROOT}certificates/{invocation.settings.project}/{invocation.task_id}/"
+    return certificate_folder(invocation.task_id, invocation.settings.project)
 
 
 def certificate_name(number: int, made: str, verdict: CutoverVerdict) -> str:
@@ -88,7 +89,7 @@ def shown_mark(invocation: Invocation, closed: Closed) -> ShownMark:
 
 def describe(closed: Closed, go: str) -> Text:
     """Describe a closed project with its next step; `go` is the name of the GO that stands, empty if there is none."""
-    return sentences(closed.text, _AFTER_GO if go else t("To open it: {command}", command=OPEN_COMMAND))
+    return sentences(closed.text, _AFTER_GO if go else t("To open it: {command}", command=Step("open")))
 
 
 def _ending(verdict: CutoverVerdict) -> str:

@@ -23,12 +23,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.answers.layout import closed_mark_name, state_folder
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_http_date, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import Failure, Reason, StorageError, log, presentable
-from oss_oms_sync.ledger.records import record_root
 
 # The time for which an instance trusts a mark of an open project, from its request on.
 _TRUSTED_SECONDS = 60.0
@@ -73,7 +74,7 @@ class Closing:
     """The mark of this project, for any prefix and suffix."""
 
     def __init__(self, invocation: Invocation) -> None:
-        self.name = f"{record_root(invocation.task_id)}state/closed-{invocation.settings.project}.json"
+        self.name = closed_mark_name(invocation.task_id, invocation.settings.project)
         self._bucket = invocation.log_bucket
         self._deadline = invocation.deadline
         self._clock = invocation.clock
@@ -174,7 +175,7 @@ class Closing:
             message = f"It is not known whether the project is closed, so nothing is sent: {error}"
             return Failure(Reason.MARK_UNREAD, message=message)
         if isinstance(mark, Closed):
-            return Failure(Reason.CLOSED, message=f"{mark.text.en}. What to do: python3 ops.py status")
+            return Failure(Reason.CLOSED, message=f"{mark.text}. What to do: {Step('status')}")
         self._remembered[self.name] = asked_at
         return None
 
@@ -217,7 +218,7 @@ def read_mark(read: StoredObject) -> Closed | str:
             written = timestamp(modified) if modified else ""
             return Closed(at, by, why, run, opened, written, first or written)
     raise StorageError(
-        f"{read.name} in the log bucket is unreadable. Write it again, which closes the project: python3 ops.py close"
+        f"{read.name} in the log bucket is unreadable. Write it again, which closes the project: {Step('close')}"
     )
 
 
@@ -242,8 +243,8 @@ def open_projects(invocation: Invocation, before: float = math.inf) -> list[str]
 
     Raises StorageError.
     """
-    prefix, bucket = f"{record_root(invocation.task_id)}state/closed-", invocation.log_bucket
-    own = f"{prefix}{invocation.settings.project}.json"
+    prefix, bucket = f"{state_folder(invocation.task_id)}closed-", invocation.log_bucket
+    own = closed_mark_name(invocation.task_id, invocation.settings.project)
     marks = [stored for stored in bucket.iter_objects(prefix) if stored.name != own]
     read = zip(marks, bucket.get_all([mark.name for mark in marks]), strict=True)
     still_open = (listed for listed, mark in read if not (mark and _is_closed(mark) and listed.modified <= before))

@@ -18,6 +18,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.answers.bandwidth import Progress
 from oss_oms_sync.answers.codec import UnreadableError, from_json, to_json
 from oss_oms_sync.answers.job_answers import Migrated, Migration
+from oss_oms_sync.answers.layout import current_migration_name, finished_migrations_prefix, migration_speed_name
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, GroupState, TaskGroup
 from oss_oms_sync.clock import parse_time
@@ -25,7 +26,6 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.errors import Failure, log
 from oss_oms_sync.ledger.list_positions import ListPositions
-from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState
 
 _RUN = re.compile(r"[0-9a-f]+\.json")
@@ -162,7 +162,7 @@ def note_progress(invocation: Invocation, group: TaskGroup | Failure | None) -> 
     """
     if not isinstance(group, TaskGroup) or group.state is not GroupState.COPYING or not group.bandwidth:
         return
-    name, now = f"{_state_folder(invocation)}migration-speed-{invocation.settings.project}.json", invocation.clock.now()
+    name, now = migration_speed_name(invocation.task_id, invocation.settings.project), invocation.clock.now()
     progress = Progress(group.id, group.bandwidth, ())
     with suppress(UnreadableError):
         stored = from_json(Progress, jsontext.load(invocation.log_bucket.get(name) or b"{}"))
@@ -178,20 +178,16 @@ def note_progress(invocation: Invocation, group: TaskGroup | Failure | None) -> 
 
 
 def _read_current(invocation: Invocation) -> bytes | None:
-    return invocation.log_bucket.get(f"{_state_folder(invocation)}migrate-{invocation.settings.project}.json")
+    return invocation.log_bucket.get(current_migration_name(invocation.task_id, invocation.settings.project))
 
 
 def _read_finished(invocation: Invocation) -> list[bytes]:
-    begin = f"{_state_folder(invocation)}migrated-{invocation.settings.project}-"
+    begin = finished_migrations_prefix(invocation.task_id, invocation.settings.project)
     # Another project's name may begin with this one's.
     names = [
         stored.name for stored in invocation.log_bucket.iter_objects(begin) if _RUN.fullmatch(stored.name[len(begin) :])
     ]
     return [stored.body for stored in invocation.log_bucket.get_all(names) if stored]
-
-
-def _state_folder(invocation: Invocation) -> str:
-    return f"{record_root(invocation.task_id)}state/"
 
 
 def _parse_migration(body: bytes) -> Migration:

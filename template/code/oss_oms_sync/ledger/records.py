@@ -1,31 +1,23 @@
-"""The records of the log bucket: the outcome of each key, in the layout of Huawei's guide.
+"""The records of the log bucket: the outcome of each key, as answers/layout.py names them.
 
-https://support.huaweicloud.com/bestpractice-oms/oms_05_5602.html
+success    body: the accepted version's eTag, or "-"; "{eTag} again" if that version was resent after an acceptance
+failed     body: JSON, the reason of the failure
+proven     body: the result of reading the object, see comparison/proof.py
 
-oms_source_record/{task}/success_object/{key}           body: the accepted version's eTag, or "-"; "{eTag} again" if
-                                                        that version was resent after an earlier acceptance
-oms_source_record/{task}/failed_object/{key}            body: JSON, the reason of the failure
-oms_source_record/{task}/proven_object/{key}            body: the result of reading it, see comparison/proof.py
-oms_source_record/{task}/success_object_long/{sha256}   for a key too long to follow the prefix:
-oms_source_record/{task}/failed_object_long/{sha256}    the key in the body, but for proofs
-oms_source_record/{task}/proven_object_long/{sha256}
+The record of a long key has the key in its body, except for proofs.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Literal
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.answers.layout import is_long, record_name, record_prefix
 from oss_oms_sync.clock import parse_http_date, parse_time, timestamp
-from oss_oms_sync.clouds.objects import MAX_NAME_BYTES, StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import MAY_NOT_SEND, UNKNOWN, Failure
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.filters import RECORD_ROOT
-
-Kind = Literal["success", "failed", "proven"]
 
 # Holds the eTag in the record of a long key, whose body is the key.
 ETAG_HEADER = "x-oss-meta-etag"
@@ -36,28 +28,6 @@ _FIRST_FAILURE_HEADER = "x-oss-meta-first-failure"
 _AGAIN = " again"
 # A success record of a change without an ETag.
 NO_VERSION = "-"
-
-
-def record_root(task_id: str) -> str:
-    """Return the prefix of everything that the project writes for this sync task."""
-    return f"{RECORD_ROOT}{task_id}/"
-
-
-def record_prefix(task_id: str, kind: Kind, *, long: bool = False) -> str:
-    """Return the prefix of records: the key follows it, or the hash of a `long` key."""
-    return f"{record_root(task_id)}{kind}_object{'_long' if long else ''}/"
-
-
-def is_long(task_id: str, kind: Kind, key: str) -> bool:
-    """Return True if the record of `key` has to be named by a hash."""
-    return len(f"{record_prefix(task_id, kind)}{key}".encode()) > MAX_NAME_BYTES
-
-
-def record_name(task_id: str, kind: Kind, key: str) -> str:
-    """Return the name of the record of `key` (plain text)."""
-    if not is_long(task_id, kind, key):
-        return f"{record_prefix(task_id, kind)}{key}"
-    return f"{record_prefix(task_id, kind, long=True)}{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def repeated_etag(etag: str) -> str:

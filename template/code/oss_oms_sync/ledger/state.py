@@ -26,6 +26,7 @@ from typing import NamedTuple, TypeVar
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import UnreadableError, from_json
 from oss_oms_sync.answers.job_answers import BackToSource, CanaryResult
+from oss_oms_sync.answers.layout import back_to_source_name, canary_result_name, state_folder
 from oss_oms_sync.clock import parse_http_date, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
@@ -33,7 +34,6 @@ from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.errors import StorageError, log
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.ledger.records import record_root
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ class JobState:
         self._invocation = invocation
         self._bucket = invocation.log_bucket
         # The folder of the states of all jobs.
-        self._folder = f"{record_root(invocation.task_id)}state/"
+        self._folder = state_folder(invocation.task_id)
 
     def load(self, job: str) -> dict[str, object]:
         """Load the state that the last run of `job` stored; empty if there is nothing readable.
@@ -93,14 +93,14 @@ class JobState:
 
         Raises StorageError.
         """
-        return self._read(CanaryResult, f"canary-{self._invocation.settings.project}.json")
+        return self._read(CanaryResult, canary_result_name(self._invocation.task_id, self._invocation.settings.project))
 
     def back_to_source(self, bucket: str) -> BackToSource | None:
         """Return the back-to-source rules of a bucket in OBS; None if they could not be read.
 
         Raises StorageError.
         """
-        noted = self._read(BackToSource, "back_to_source.json")
+        noted = self._read(BackToSource, back_to_source_name(self._invocation.task_id))
         return noted if noted and noted.bucket == bucket and noted.rules is not None else None
 
     def _read(self, kind: type[T], name: str) -> T | None:
@@ -109,7 +109,7 @@ class JobState:
         Raises StorageError.
         """
         try:
-            return from_json(kind, jsontext.load(self._bucket.get(f"{self._folder}{name}") or b"{}"))
+            return from_json(kind, jsontext.load(self._bucket.get(name) or b"{}"))
         except UnreadableError:
             return None
 

@@ -20,12 +20,13 @@ from datetime import timedelta
 from itertools import chain, islice
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.answers.layout import Kind, record_prefix, run_files_folder
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.errors import log
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.ledger.records import FailedKey, Kind, failed_key, record_prefix, record_root
+from oss_oms_sync.ledger.records import FailedKey, failed_key
 
 # After its deadline, a call of a run may still arrive.
 _GRACE = timedelta(minutes=1)
@@ -65,7 +66,7 @@ class RunFiles:
 
     def __init__(self, invocation: Invocation, project: str = "") -> None:
         # The prefix of their names.
-        self.folder = f"{record_root(invocation.task_id)}replay/{project or invocation.settings.project}/"
+        self.folder = run_files_folder(invocation.task_id, project or invocation.settings.project)
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
 
@@ -142,7 +143,7 @@ def run_files_by_project(invocation: Invocation) -> dict[str, list[ObjectSummary
 
     Raises StorageError.
     """
-    root = f"{record_root(invocation.task_id)}replay/"
+    root = run_files_folder(invocation.task_id)
     run_files = defaultdict[str, list[ObjectSummary]](list)
     for stored in invocation.log_bucket.iter_objects(root):
         project, _, file = stored.name.removeprefix(root).partition("/")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from oss_oms_sync.answers.finding import TIME_IS_UP, Stop, Stopped, stop_json
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import max_submissions
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
@@ -131,7 +132,7 @@ class Driver:
         return Stopped(
             Stop.TOO_LARGE,
             f"about {objects:,} objects would be sent, and a pass sends at most {max_objects:,}. Let OMS copy them"
-            " (python3 ops.py migrate), or begin it all the same: python3 ops.py reconcile --all --restart",
+            f" ({Step('migrate')}), or begin it all the same: {Step('reconcile', {'all': True, 'restart': True})}",
         )
 
     def look(self, scope: Scope) -> PassState | None:

@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
+from oss_oms_sync.answers.layout import MAX_NAME_BYTES, Kind, is_long, record_name, record_prefix
 from oss_oms_sync.clouds.bucket import Bucket
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import MAX_NAME_BYTES, Columns, ListPage, ObjectSummary, first_difference
-from oss_oms_sync.ledger.records import Kind, is_long, record_name, record_prefix
-from oss_oms_sync.passes.classify import Entry, is_covered, listed_record
+from oss_oms_sync.clouds.objects import Columns, ListPage, ObjectSummary, first_difference
+from oss_oms_sync.passes.entries import Entry, is_covered, listed_record
 
 # A name after every key: no key is that long.
 END = "\U0010ffff" * (MAX_NAME_BYTES // 4 + 1)

@@ -17,8 +17,8 @@ from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.digests import state_digest, twin_digest, version_digest
+from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.listing import KeyRun
 from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.pieces import Kind, Piece

@@ -19,7 +19,7 @@ from oss_oms_sync.rules.times import MAX_PASS_AGE
 _PERIOD_TOLERANCE = timedelta(days=1)
 # Without a timer, an older pass is out of date.
 _MAX_MANUAL_AGE = timedelta(days=3)
-_TOO_MANY = "{:,} objects that are missing were not sent: python3 ops.py migrate copies them sooner"
+_TOO_MANY = "{:,} objects that are missing were not sent: a migration copies them sooner"
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,11 @@ class PassState:
         if self.ended:
             return "The pass has ended."
         if not self.goes_on:
-            return f"The pass is too large. What it did is behind the next one: python3 ops.py {job} --restart"
+            restart = Step(job, {"restart": True})
+            return f"The pass is too large. What it did is behind the next one: {restart}"
         return (
             "The pass goes on by itself: what it writes in the log bucket wakes workers, and the timer wakes what"
-            f" stands still. Look how far it is: python3 ops.py {job} --look"
+            f" stands still. Look how far it is: {Step(job, {'look': True})}"
         )
 
     @property

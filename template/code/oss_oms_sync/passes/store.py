@@ -11,12 +11,12 @@ from typing import TypeVar
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import UnreadableError, from_json, to_json
+from oss_oms_sync.answers.layout import RECORDS
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.errors import StorageError, log
-from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.ledger.state import read_all, write_once
 from oss_oms_sync.passes.marks import KeyMark
 from oss_oms_sync.passes.pieces import (
@@ -59,7 +59,7 @@ class PassStore:
         # Prefixes of the names of its passes, of the signs of workers, and of the lists of differences; the name of the
         # pass follows. A trigger covers only the first.
         self.prefix, self._working, self.differences = (
-            f"{RECORD_ROOT}{what}/{invocation.settings.project}-{job}/{invocation.task_id}/"
+            f"{RECORDS}{what}/{invocation.settings.project}-{job}/{invocation.task_id}/"
             for what in ("passes", "working", "differences")
         )
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, t
 
 READ_SOURCE, READ_DESTINATION = "oss:GetObject", "obs:object:GetObject"
 GRANT_READING = t(
-    'Run python3 ops.py setup, with readObjects "on" in s.yaml: it grants what is missing. By hand: python3'
-    " policies/show.py prints the policies. In OBS a grant takes 15 to 30 minutes to apply"
+    'Run {step}, with readObjects "on" in s.yaml: it grants what is missing. By hand: python3 policies/show.py prints'
+    " the policies. In OBS a grant takes 15 to 30 minutes to apply",
+    step=Step("setup"),
 )
 
 

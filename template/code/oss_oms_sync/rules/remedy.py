@@ -9,7 +9,6 @@ and not older. CRC64_COMPARISON_OVERWRITE does so if one of the two objects has 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,21 +16,20 @@ from typing import NamedTuple
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import OverwriteMode
-from oss_oms_sync.answers.text import NOTHING, Text, same, sentences, t
+from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 
-# Maximum number of prefixes of a task group, if any shell takes them: as they stand, or in single quotes.
+# Maximum number of prefixes of a task group.
 _MAX_PREFIXES = 10
-_PLAIN = re.compile(r"[\w./:=@+-]+", re.ASCII)
-_NOT_QUOTABLE = re.compile("^-|[\"'\u2018\u2019\u201a\u201b]")
 PERHAPS_COPIED = t(
     "They are in OBS in the same size, perhaps copied by hand: read them in the source. Status says why OMS takes none"
 )
 _STAYS_CLOSED = t(
-    "The project stays closed, so nothing is submitted. If OBS is not in use yet, open it (python3 ops.py open), and"
-    " begin anew. If it is, copy by hand what OBS needs of these"
+    "The project stays closed, so nothing is submitted. If OBS is not in use yet, open it ({step}), and begin anew. If"
+    " it is, copy by hand what OBS needs of these",
+    step=Step("open"),
 )
 _GO_STANDS = t("A GO stands, so the project stays closed. Copy by hand what OBS needs of these")
-_MIGRATING = t("Compare again once the migration is over. How far it is: python3 ops.py migrate --look")
+_MIGRATING = t("Compare again once the migration is over. How far it is: {step}", step=Step("migrate", {"look": True}))
 _FAILED = t("See the reasons in status, send them again, and then judge them again")
 _LATER = t("Some minutes later, judge them again")
 _SENT = t("Compare has sent them, unless the project is closed. Some minutes later, judge them again")
@@ -153,21 +151,9 @@ def narrowest_prefixes(keys: Sequence[str], objects: int, folders: Sequence[str]
     return prefixes if len(prefixes) <= _MAX_PREFIXES and all(map(_can_be_typed, prefixes)) else []
 
 
-def typed(step: Step) -> str:
-    """Return a step as it is typed, where any shell takes all that it names as it stands or in single quotes."""
-    words = [f"python3 ops.py {step.job}"]
-    for name, option in step.options.items():
-        values = option if isinstance(option, list) else [option]
-        words += [f"--{name}" if value is True else f"--{name} {_quoted(str(value))}" for value in values]
-    return " ".join(words)
-
-
-def _quoted(value: str) -> str:
-    return value if _PLAIN.fullmatch(value) else f"'{value}'"
-
-
 def _can_be_typed(prefix: str) -> bool:
-    return bool(prefix) and prefix.isprintable() and not _NOT_QUOTABLE.search(prefix)
+    # PowerShell loses quotation marks.
+    return bool(prefix) and prefix.isprintable() and '"' not in prefix
 
 
 def _without_nested(prefixes: Sequence[str]) -> list[str]:
@@ -243,7 +229,7 @@ def _suspicious(counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Rem
         suspicious=counts.objects,
     )
     reading = _reading(counts)
-    read = t("To see which differ, read them: {deep}. If one does: {heal}.", deep=typed(reading), heal=heal)
+    read = t("To see which differ, read them: {deep}. If one does: {heal}.", deep=reading, heal=heal)
     unread = t("Reading did not prove them: compare them by hand. If one differs: {heal}.", heal=heal)
     text = sentences(differ, *tried.missing_rights, read if tried.can_read else unread)
     # A rehearsal names those that can only be accepted.
@@ -258,9 +244,7 @@ def _skipped_as_equal(counts: Counts, tried: Tried) -> Remedy:
         "OMS accepted {older:object|objects} of the same size once more, and did not copy them: they may be equal.",
         older=counts.in_vain,
     )
-    read = t(
-        "To see it, read them: {deep}. What cannot be read: {otherwise}.", deep=typed(reading), otherwise=otherwise
-    )
+    read = t("To see it, read them: {deep}. What cannot be read: {otherwise}.", deep=reading, otherwise=otherwise)
     unread = t("Reading did not prove it: {otherwise}.", otherwise=otherwise)
     text = sentences(skipped, *tried.missing_rights, read if tried.can_read else unread)
     return Remedy(text, reading if tried.can_read else _migration(counts, mode) or _RESTART, is_special=True)
@@ -289,17 +273,17 @@ def _overwriting(counts: Counts, mode: OverwriteMode | None) -> Text:
     return t(
         "have a task group of OMS overwrite them, whatever it finds ({command}), or delete each in OBS and compare"
         " again: what is missing is sent",
-        command=typed(migration),
+        command=migration,
     )
 
 
 def _heal(counts: Counts, mode: OverwriteMode | None) -> Text:
     """Return the way in which an object of the same size gets the source's contents in OBS."""
-    send = typed(Step("replay", {"key": counts.key})) if counts.key else "python3 ops.py compare --deep --overwrite"
+    send = Step("replay", {"key": counts.key}) if counts.key else Step("compare", {"deep": True, "overwrite": True})
     otherwise = _overwriting(counts, mode)
     match mode:
         case OverwriteMode.ALWAYS:
-            return same(send)
+            return t("{step}", step=send)
         case OverwriteMode.NEVER:
             return t("OMS overwrites nothing (NO_OVERWRITE), so {delete}", delete=otherwise)
         case OverwriteMode.CRC64 if counts.in_vain:

@@ -36,11 +36,6 @@ HEADERS = CutoverCheck(
 )
 # Sample size that shows enough of the headers.
 _SAMPLE_OF_HEADERS = 100
-_MEND = t(
-    "First mend what keeps it from reading: {problem}. If a permission is missing: {grant}. Then go on with the"
-    " cutover, which reads them",
-    grant=GRANT_READING,
-)
 _PROBLEMS = {
     TIME_IS_UP: t("the time is up, and the next call continues"),
     BACK_TO_SOURCE: t("OBS has back-to-source rules, by which reading a missing object creates it"),
@@ -99,12 +94,23 @@ def _unread(check: CutoverCheck, drawn: Sampled, facts: CutoverFacts) -> Finding
         text = t("{seen}: {why}", seen=text, why=problem)
     if drawn.problem == BACK_TO_SOURCE:
         following = t(
-            "Delete them until after the GO, and run the checklist again (python3 ops.py checklist). Then go on"
-            " with the cutover, which reads on"
+            "Delete them until after the GO, and run the checklist again ({step}). Then go on with the cutover,"
+            " which reads on",
+            step=Step("checklist"),
         )
     elif problem and drawn.problem != TIME_IS_UP and not drawn.read:
-        following = _MEND.filled(problem=problem)
+        following = _mend_reading(problem)
     return check.finding(Result.NOT_RUN, text, following, cutover(facts), waits=drawn.read > 0)
+
+
+def _mend_reading(problem: Text) -> Text:
+    """Return the remedy if a bucket cannot be read."""
+    return t(
+        "First mend what keeps it from reading: {problem}. If a permission is missing: {grant}. Then go on with the"
+        " cutover, which reads them",
+        problem=problem,
+        grant=GRANT_READING,
+    )
 
 
 def problem_text(problem: str) -> Text | None:
@@ -167,7 +173,7 @@ def metadata(facts: CutoverFacts) -> Finding:
     finding = partial(HEADERS.finding, gates=asked > 0 or headers.migrated is not True)
     if asked and not headers.compared:
         problem = problem_text(headers.problem)
-        again = _MEND.filled(problem=problem) if problem else t("Go on with the cutover, which asks again")
+        again = _mend_reading(problem) if problem else t("Go on with the cutover, which asks again")
         return finding(Result.NOT_RUN, text, again, cutover(facts))
     if is_unknown and why is None:
         by_sample = t("Go on with a sample, which compares headers. Or accept metadata by name")

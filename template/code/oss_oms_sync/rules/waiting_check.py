@@ -124,7 +124,7 @@ def _more_waits(facts: WaitingFacts) -> Finding:
         return NOTHING_WAITS.finding(Result.NOT_RUN, text, send, Step("replay"))
     if facts.waiting.has_more_records and not stays_closed(facts):
         return NOTHING_WAITS.finding(Result.FAILED, text, _OPENS, cutover(facts))
-    send = t("In each project of this task, open it (python3 ops.py open), and send them again")
+    send = t("In each project of this task, open it ({step}), and send them again", step=Step("open"))
     return NOTHING_WAITS.finding(Result.NOT_RUN, text, closed_remedy(go_stands=True) if facts.go_stands else send)
 
 

@@ -25,6 +25,7 @@ def test_the_verdict_says_since_when_it_is_closed_and_how_to_open_it(world):
         " To open it: python3 ops.py open.",
         "text_zh": "项目自 2026-03-10T12:00:00Z 起已关闭（Li Lei: cut over），不提交任何对象。如需重新打开："
         "python3 ops.py open。",
+        "text_steps": [{"job": "open", "options": {}}],
         "step": {"job": "open", "options": {}},
     }
     assert report["closed"] == {"since": "2026-03-10T12:00:00Z", "by": "Li Lei", "why": "cut over", "run": "", "go": ""}

@@ -222,7 +222,7 @@ def test_a_migration_continues_without_its_follower(world):
     assert f"The migration goes on at OMS. See how far it is: {OPS} migrate --look" in world.begin_migration()
     expect_success(world.migrate("--look"), "The migration is on its way", "to go (an estimate)")
     world.later(1200)
-    expect_success(world.migrate("--look"), "Delete its access keys:")
+    expect_success(world.migrate("--look"), "The old objects are there. Delete the access keys of their migration:")
     assert (world.group.status, world.count_oms_keys()) == (Status.DONE, (2, 2))
     expect_success(world.migrate(typed=""))
     assert (world.is_finished(), len(world.oms.groups.all())) == (True, 1)

@@ -10,6 +10,7 @@ from unittest.mock import patch
 import pytest
 
 from ops.accounts.iam_users import IamUser
+from ops.intention import Intentions
 from ops.migrate import preparation
 from oss_oms_sync.jobs.replay.failed_copies import FailedCopies, _TimeIsUpError
 from sandbox.oms.group import Status
@@ -121,6 +122,26 @@ def test_of_two_that_continue_neither_deletes_the_keys_at_oms(quarter):
             ended = [(group.status, group.success) for group in world.oms.groups.all()]
             assert (ended, world.count_oms_keys()) == ([(Status.DONE, 50)], (1, 1)), (number, output, others)
     assert number > 20
+
+
+def test_a_claim_over_newer_keys_leaves_none_of_them(world):
+    # GIVEN a paused migration, which another command continues between this command's read of the record and its write
+    world.begin_migration(50)
+    expect_success(world.migrate("--pause"))
+    others, really = [], Intentions.write
+
+    def write(this, intention):
+        if not others:
+            world.stop_following_after(0)
+            others.append(None)
+            others[0] = world.migrate("--go-on", typed="")
+        really(this, intention)
+
+    # WHEN this command writes its older record THEN the end of the migration still deletes the newer keys
+    with patch.object(Intentions, "write", write):
+        expect_success(world.migrate("--go-on", typed=""), "The migration is done")
+    assert others[0][0] == 130
+    assert world.is_finished()
 
 
 @pytest.mark.parametrize("words", [["--overwrite"], ["--prefix", "old/"], ["--restore"]])

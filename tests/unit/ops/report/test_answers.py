@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from ops.certificate.form import CLASSES, OMS_LISTS, SAMPLED
+from ops.certificate.form import CLASSES, SAMPLED
 from ops.report.words import Words
 from oss_oms_sync.answers.certificate import CutoverFacts
 from oss_oms_sync.answers.codec import from_json, to_json
+from oss_oms_sync.answers.layout import OMS_LISTS
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import CopyFailuresShown, FailedForCode
 from oss_oms_sync.answers.task_group import OverwriteMode

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops.report import cutover_result
-from ops.report.words import NEXT_STEPS, STOPS, Words
+from ops.report.words import PURPOSES, STOPS, Words
 from oss_oms_sync.answers import text
 from oss_oms_sync.answers.certificate import CutoverVerdict
 from oss_oms_sync.answers.finding import Stop
@@ -89,30 +89,27 @@ def test_every_code_has_words(words, asked_for):
     assert words.keys() == asked_for
 
 
-def test_every_step_of_a_verdict_has_words():
+def named_steps() -> set[str]:
+    """Return the steps that the verdicts of status name in the source, as keys of PURPOSES."""
     jobs = Path(verdict.__file__).parent
-    steps = [
+    calls = [
         node
         for file in jobs.glob("verdict*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Step"
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Verdict", "behind", "unknown", "_broken")
     ]
-    named = {
-        " ".join([job.value, *(key.value for key in options)])
-        for job, options in (
-            (job, [key for arg in step.args[1:] for key in arg.keys])
-            for step in steps
-            for job in ast.walk(step.args[0])
-            if isinstance(job, ast.Constant)
-        )
+    steps = [step for call in calls for step in ast.walk(call.args[-1]) if getattr(step, "func", None)]
+    return {
+        " ".join([job.value, *(key.value for arg in step.args[1:] for key in arg.keys)])
+        for step in steps
+        if getattr(step.func, "id", "") == "Step"
+        for job in ast.walk(step.args[0])
+        if isinstance(job, ast.Constant)
     }
-    assert {"doctor", "status"} <= named <= NEXT_STEPS.keys()
 
 
-@pytest.mark.parametrize(
-    "object_class", [ObjectClass.MISSING, ObjectClass.OVERWRITTEN, ObjectClass.OLDER, ObjectClass.SUSPICIOUS]
-)
-def test_each_step_of_a_remedy_has_words(object_class):
+def remedy_steps() -> set[str]:
+    """Return the steps of all remedies, as keys of PURPOSES."""
     prefixes = ((), ["a/"], None)
     counts = [Counts(2, *proven, prefixes=names) for proven in ((0, 0), (1, 1), (2, 2)) for names in prefixes]
     attempts = [
@@ -122,9 +119,21 @@ def test_each_step_of_a_remedy_has_words(object_class):
         Tried(since="2026-01-01T00:00:00Z"),
         Tried(earlier="2026-01-01T00:00:00Z"),
     ]
-    facts = product(counts, OverwriteMode, attempts)
-    steps = [remedy(object_class, count, mode, tried, is_open=True).step for count, mode, tried in facts]
-    assert {" ".join([step.job, *step.options]) for step in filter(None, steps)} <= NEXT_STEPS.keys()
+    facts = product(REMEDIED, counts, OverwriteMode, attempts)
+    steps = [remedy(kind, count, mode, tried, is_open=True).step for kind, count, mode, tried in facts]
+    return {" ".join([step.job, *step.options]) for step in filter(None, steps)}
+
+
+REMEDIED = (ObjectClass.MISSING, ObjectClass.OVERWRITTEN, ObjectClass.OLDER, ObjectClass.SUSPICIOUS)
+
+
+def test_every_step_has_its_purpose_and_every_purpose_a_step():
+    # Steps of task groups, and steps that a verdict computes.
+    others = {"migrate", "migrate look", "migrate go_on", "migrate retry", "migrate remove", "open"}
+    others |= {"status acknowledge", "reconcile", "compare", "cutover rehearse"}
+    named = named_steps()
+    assert {"doctor", "status", "replay reason"} <= named
+    assert named | remedy_steps() | others == PURPOSES.keys()
 
 
 def test_text_equal_to_a_phrase_stays_unchanged():

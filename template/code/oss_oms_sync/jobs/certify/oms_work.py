@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync.answers.certificate import OmsLeft
+from oss_oms_sync.answers.layout import record_root
 from oss_oms_sync.clock import from_epoch, parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
@@ -22,7 +23,6 @@ from oss_oms_sync.clouds.task import TaskInfo, month_of
 from oss_oms_sync.comparison.in_hand import InHand, in_hand
 from oss_oms_sync.errors import Failure
 from oss_oms_sync.ledger.closing import Closed
-from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.rules.times import CLOSED_AFTER
 

@@ -16,6 +16,7 @@ from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.job_answers import DoctorAnswer, DoctorCheck
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import NOTHING, Text, same, t
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError, log
@@ -84,7 +85,7 @@ def _assumption(
         if unconfirmed.setting
         else unconfirmed.assumed
     )
-    shows = t("`python3 ops.py canary` shows it in your accounts")
+    shows = t("{step} shows it in your accounts", step=Step("canary"))
     if not unconfirmed.as_assumed:
         shows = t("The first object that OMS fails to copy shows it: run doctor again after that")
     return not_confirmed(t("{question}; assumed: {assumed}", question=unconfirmed.question, assumed=assumed), shows)

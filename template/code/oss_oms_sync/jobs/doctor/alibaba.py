@@ -7,14 +7,14 @@ from datetime import timedelta
 from itertools import islice
 
 from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.answers.layout import OMS_LISTS, RECORDS
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import AtLeast, Text, same, sentences, t
 from oss_oms_sync.clouds.objects import BAD_CREDENTIALS, StoredObject, etag_of
 from oss_oms_sync.clouds.obs_answers import ObsError
-from oss_oms_sync.comparison.judge import OMS_LISTS
 from oss_oms_sync.comparison.proof import missing_permissions
 from oss_oms_sync.comparison.result import missing_rights
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
-from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import answering
@@ -60,10 +60,10 @@ def source_bucket(context: CheckContext) -> Finding:
 def source_names(context: CheckContext) -> Finding:
     """Check for objects in the source that are never forwarded, because they look like records."""
     prefix, suffix = context.settings.key_filter.prefix, context.settings.key_filter.suffix
-    none = t("the project has no object under {record_root} in the source bucket", record_root=RECORD_ROOT)
-    if not (RECORD_ROOT.startswith(prefix) or prefix.startswith(RECORD_ROOT)):
+    none = t("the project has no object under {record_root} in the source bucket", record_root=RECORDS)
+    if not (RECORDS.startswith(prefix) or prefix.startswith(RECORDS)):
         return ok(none)
-    page = context.invocation.source_bucket.list_page(max(RECORD_ROOT, prefix, key=len), "")
+    page = context.invocation.source_bucket.list_page(max(RECORDS, prefix, key=len), "")
     mine = [stored.name for stored in page.objects if stored.name.endswith(suffix)]
     if not mine and not page.more:
         return ok(none)
@@ -73,7 +73,7 @@ def source_names(context: CheckContext) -> Finding:
             "of {objects} under {folder} in the source bucket, such as {example}, {mine:is|are} the project's, and"
             " nothing under {folder} is ever forwarded",
             objects=t("the first {n:object|objects}", n=number) if page.more else t("{n:object|objects}", n=number),
-            folder=RECORD_ROOT,
+            folder=RECORDS,
             example=presentable((mine or [page.objects[0].name])[0]),
             mine=len(mine),
         ),
@@ -98,7 +98,7 @@ def canaries(context: CheckContext) -> Finding:
             n=AtLeast(len(old)) if page.more else len(old),
             folder=presentable(folder),
         ),
-        t("Delete them: python3 ops.py canary --remove"),
+        t("Delete them: {step}", step=Step("canary", {"remove": True})),
     )
 
 
@@ -200,7 +200,7 @@ def in_scope(context: CheckContext) -> Finding:
     if not is_whole and last is None:
         return unknown(
             text,
-            t("Let a pass check the rest: `python3 ops.py reconcile`; then run doctor again"),
+            t("Let a pass check the rest: {step}; then run doctor again", step=Step("reconcile")),
         )
     return warning(
         text,
@@ -232,7 +232,7 @@ def back_to_source(context: CheckContext) -> Finding:
                 "unknown whether {name} has back-to-source rules, by which reading a missing object creates it",
                 name=name,
             ),
-            t("An administrator can read them: python3 ops.py checklist"),
+            t("An administrator can read them: {step}", step=Step("checklist")),
         )
     if rules.rules:
         return warning(
@@ -243,7 +243,7 @@ def back_to_source(context: CheckContext) -> Finding:
                 n=rules.rules,
                 at=rules.at,
             ),
-            t("Delete them until after the GO. Then run the checklist again: python3 ops.py checklist"),
+            t("Delete them until after the GO. Then run the checklist again: {step}", step=Step("checklist")),
         )
     return ok(t("{name} has no back-to-source rules, as of {at}", name=name, at=rules.at))
 
@@ -257,7 +257,10 @@ def right_to_read(context: CheckContext) -> Finding:
     if last and (missing := missing_rights(last.tally)):
         return warning(
             sentences(t("Of what the comparison of {started} was to read:", started=last.started), *missing),
-            t("Grant what is missing, and compare again: python3 ops.py compare --deep --restart"),
+            t(
+                "Grant what is missing, and compare again: {step}",
+                step=Step("compare", {"deep": True, "restart": True}),
+            ),
         )
     prefix = context.settings.key_filter.prefix
     try:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import Deadline, timestamp
@@ -63,7 +64,7 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
         )
     if job == "compare" and context.answer and context.answer.has_obs_changed:
         changed = t("{seen}; a standstill pass found that OBS has changed since, though the source has not", seen=text)
-        return warning(changed, t("Compare again: python3 ops.py compare"))
+        return warning(changed, t("Compare again: {step}", step=Step("compare")))
     return ok(text)
 
 
@@ -128,7 +129,7 @@ def others_open(context: CheckContext) -> Finding:
         return ok(t("no other project of the sync task is open"))
     return warning(
         t("other projects of the sync task are open: {names}", names=names),
-        t("Nothing, until a cutover: close each before that, in its own folder (`python3 ops.py close`)"),
+        t("Nothing, until a cutover: close each before that, in its own folder ({step})", step=Step("close")),
     )
 
 
@@ -145,7 +146,7 @@ def old_objects(context: CheckContext) -> Finding:
     )
     return warning(
         t("{how}; its access keys are still there: {keys}", how=how, keys=under_way.keys) if under_way.keys else how,
-        t("What ends it: python3 ops.py migrate --look"),
+        t("What ends it: {step}", step=Step("migrate", {"look": True})),
     )
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clouds.by_oss2 import import_oss2
 from oss_oms_sync.clouds.clocks import clock_skews
@@ -45,7 +46,7 @@ def settings(invocation: Invocation | SettingsError) -> Finding:
     if isinstance(invocation, SettingsError):
         return fault(
             same(str(invocation)),
-            t("Correct this in s.yaml (secrets: `python3 ops.py secrets`), then `s deploy`"),
+            t("Correct this in s.yaml (secrets: {step}), then `s deploy`", step=Step("secrets")),
         )
     return ok(t("all settings are complete and well-formed"))
 

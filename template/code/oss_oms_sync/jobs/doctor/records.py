@@ -12,15 +12,18 @@ from typing import NamedTuple
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.answers.layout import record_name
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import Deadline, from_epoch
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
+from oss_oms_sync.comparison.reconciling import Classifier, ReconcileClass
 from oss_oms_sync.errors import Reason, StorageError
 from oss_oms_sync.jobs.doctor.rules import CheckContext, fault, ok, skipped, unknown, warning
-from oss_oms_sync.ledger.records import first_recorded_at, record_name
+from oss_oms_sync.ledger.records import first_recorded_at
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles, iter_records
-from oss_oms_sync.passes.classify import SETTLED, Classifier, ReconcileClass
+from oss_oms_sync.passes.entries import SETTLED
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
 
@@ -71,8 +74,9 @@ def right_to_submit(context: CheckContext) -> Finding:
     return unknown(
         text if is_complete else t("{seen}, as far as known: there are more records than could be checked", seen=text),
         t(
-            "Check that the IAM user of HW_AK has the permission oms:synctask:createEvent, and what `python3 ops.py"
-            " status` says about the failed keys; run doctor again once replay has resent them"
+            "Check that the IAM user of HW_AK has the permission oms:synctask:createEvent, and what {step} says about"
+            " the failed keys; run doctor again once replay has resent them",
+            step=Step("status"),
         ),
     )
 
@@ -103,7 +107,7 @@ def records_flow(context: CheckContext) -> Finding:
             ),
         )
     if failed:
-        return warning(text, t("`python3 ops.py status` says why they failed"))
+        return warning(text, t("{step} says why they failed", step=Step("status")))
     if not accepted:
         return skipped(t("{seen}: upload an object, and check again in 15 minutes", seen=text))
     if not recent.events_came and not _events_came(context, recent.late):

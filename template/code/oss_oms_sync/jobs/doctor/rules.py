@@ -11,18 +11,17 @@ from typing import Generic, TypeVar
 
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.job_answers import CanaryResult
+from oss_oms_sync.answers.layout import record_root, task_lists_folder
 from oss_oms_sync.answers.text import NOTHING, Text
 from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
-from oss_oms_sync.clouds.oms_lists import task_folder
 from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import Failure, StorageError
 from oss_oms_sync.ledger.closing import Closed, Closing
-from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState, WriteTime
 from oss_oms_sync.passes.states import AnsweringPass, PassState, answering
 from oss_oms_sync.passes.store import PassStore
@@ -165,7 +164,7 @@ class CheckContext:
     def oms_list(self) -> ObjectHead | ObsError | None:
         """The latest of the first lists that OMS wrote to the destination; None if there is none."""
         try:
-            listed = self.destination.list_page(task_folder(self.invocation.task_id), "").objects
+            listed = self.destination.list_page(task_lists_folder(self.invocation.task_id), "").objects
             return (
                 self.destination.head(max(listed, key=lambda listed_object: listed_object.modified).name)
                 if listed

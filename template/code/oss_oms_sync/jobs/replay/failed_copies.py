@@ -23,6 +23,7 @@ from itertools import islice
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.finding import TIME_IS_UP, Stop, Stopped, stop_json
+from oss_oms_sync.answers.layout import OMS_LISTS, record_name
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import Deadline, from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
@@ -30,14 +31,13 @@ from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, StoredObje
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectPart, ObsError
 from oss_oms_sync.clouds.oms_lists import CopyFailure, lists_folder, read_lines
-from oss_oms_sync.comparison.judge import OMS_LISTS
 from oss_oms_sync.errors import Failure, Reason, StorageError, log, presentable
 from oss_oms_sync.jobs.replay.resting import nothing_to_send, pause_seconds, version
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.list_positions import MARGIN, LineCount, ListPositions, ListRead
-from oss_oms_sync.ledger.records import FailedKey, copy_attempts, failed_key, failed_record, modified_at, record_name
+from oss_oms_sync.ledger.records import FailedKey, copy_attempts, failed_key, failed_record, modified_at
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.classify import is_covered, listed_record
+from oss_oms_sync.passes.entries import is_covered, listed_record
 
 _STATE = "failed_copies"
 # Share of a run's time, so that sending gets its share with any number of lists.

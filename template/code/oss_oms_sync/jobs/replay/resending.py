@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import ReplayAnswer, ReplayRun
+from oss_oms_sync.answers.layout import is_long, record_name, record_prefix
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.bucket import PAGE_SIZE
 from oss_oms_sync.clouds.invocation import Invocation
@@ -21,7 +22,7 @@ from oss_oms_sync.delivery.sender import Sender, earliest
 from oss_oms_sync.errors import UNKNOWN, PayloadError, Reason, StorageError, log
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.replay.resting import ReplayState, Resting, nothing_to_send, version
-from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
+from oss_oms_sync.ledger.records import FailedKey, failed_key
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 

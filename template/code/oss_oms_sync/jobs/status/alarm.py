@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync.answers.status_answer import Verdict, VerdictState
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
@@ -36,22 +37,25 @@ _WORDS = {
     VerdictState.BEHIND.value: (
         t("BEHIND"),
         t(
-            "Look, in the project's folder: python3 ops.py status. If the backlog still grows after an hour: python3"
-            " ops.py doctor."
+            "Look, in the project's folder: {status}. If the backlog still grows after an hour: {doctor}.",
+            status=Step("status"),
+            doctor=Step("doctor"),
         ),
     ),
     VerdictState.BROKEN.value: (
         t("BROKEN"),
         t(
             "Nothing is lost: what fails waits, and is sent once this is repaired. Look, in the project's folder:"
-            " python3 ops.py doctor, which says what to do about each fault."
+            " {step}, which says what to do about each fault.",
+            step=Step("doctor"),
         ),
     ),
     VerdictState.UNKNOWN.value: (
         t("NOT KNOWN"),
         t(
             "Nothing is known to be wrong, but nobody has looked. Run what is named above, in the project's folder. If"
-            " a timer should have: python3 ops.py doctor."
+            " a timer should have: {step}.",
+            step=Step("doctor"),
         ),
     ),
     VerdictState.CLOSED.value: (
@@ -62,7 +66,8 @@ _WORDS = {
         t("closed, ALARM"),
         t(
             "Nothing is lost: the changes are recorded. This alarm repeats daily until the changes are resubmitted or"
-            " acknowledged: python3 ops.py status."
+            " acknowledged: {step}.",
+            step=Step("status"),
         ),
     ),
 }

@@ -19,7 +19,7 @@ from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.ledger.list_positions import LineCount
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.passes.classify import SETTLED
+from oss_oms_sync.passes.entries import SETTLED
 
 _LISTED_WITHIN = timedelta(hours=1)
 # A key that OMS failed to copy this often is taken as stuck until its cause is removed. By then it has been tried for

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from oss_oms_sync.answers.job_answers import Migration
+from oss_oms_sync.answers.layout import record_name, record_prefix
 from oss_oms_sync.answers.object_class import EQUAL, IN_SCOPE, ObjectClass
 from oss_oms_sync.answers.pass_answers import Progress, Ranges
 from oss_oms_sync.answers.status_answer import (
@@ -36,7 +37,7 @@ from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.errors import MAY_NOT_SEND, PERMANENT, Failure, Reason
 from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
 from oss_oms_sync.ledger.closing import Closed
-from oss_oms_sync.ledger.records import FailedKey, record_name, record_prefix
+from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import read_failed, records_and_runs, run_files_by_project
 from oss_oms_sync.passes.states import (
@@ -161,7 +162,8 @@ class InObs:
     @property
     def lacking(self) -> int:
         """Number of objects that are missing or outdated in the destination, and not in hand of replay or OMS."""
-        return self.count(ObjectClass.MISSING, ObjectClass.OLDER, ObjectClass.OVERWRITTEN)
+        lacking = (object_class for object_class in ObjectClass if object_class.is_lacking)
+        return self.count(*(object_class for object_class in lacking if object_class is not ObjectClass.FAILED_BEFORE))
 
     @property
     def is_clean(self) -> bool:

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.job_answers import ObjectInfo, Seconds, StoryAnswer, Submitted
+from oss_oms_sync.answers.layout import Kind, record_name
 from oss_oms_sync.answers.object_class import ObjectClass as ObjectClassInObs
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, sentences, t
@@ -16,6 +17,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.comparison.judge import Moments, classify
+from oss_oms_sync.comparison.reconciling import Classifier, ReconcileClass
 from oss_oms_sync.comparison.result import remedy_of_key
 from oss_oms_sync.errors import UNKNOWN, Reason, StorageError, log
 from oss_oms_sync.jobs.status.stories import (
@@ -29,10 +31,10 @@ from oss_oms_sync.jobs.status.stories import (
 )
 from oss_oms_sync.ledger.certificates import describe, shown_mark
 from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, NO_VERSION, Kind, modified_at, record_name, success_etag
+from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, NO_VERSION, modified_at, success_etag
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
-from oss_oms_sync.passes.classify import Classifier, Entry, ReconcileClass, is_covered, listed_record
+from oss_oms_sync.passes.entries import Entry, is_covered, listed_record
 from oss_oms_sync.passes.pieces import Scope
 
 _UNREAD = t("Whether replay has it in hand is not known: not all of replay's run files could be read.")
@@ -167,7 +169,7 @@ class KeyHistory:
             (
                 key_filter.is_canary(self._key),
                 t("It is a canary's, and its event was lost: nothing else sends it."),
-                t("Nothing: the canary says so, and deletes it (python3 ops.py canary --remove)."),
+                t("Nothing: the canary says so, and deletes it ({step}).", step=Step("canary", {"remove": True})),
                 NOT_SENT,
             ),
         )
@@ -264,9 +266,10 @@ class KeyHistory:
             closed = Closing(self._invocation).state()
         except StorageError as error:
             return t(
-                "It is not known whether the project is closed, and until it is, nothing is sent (python3 ops.py"
-                " doctor checks that): {error}",
+                "It is not known whether the project is closed, and until it is, nothing is sent ({step} checks that):"
+                " {error}",
                 error=error,
+                step=Step("doctor"),
             )
         return describe(closed, shown_mark(self._invocation, closed).go) if closed else None
 

@@ -9,7 +9,7 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.copy_codes import copy_code
-from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.rules.remedy import Remedy
 
 NOTHING_TO_DO = t("Nothing.")
@@ -66,7 +66,7 @@ def story_in_obs(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, was
                 "OMS had failed to copy this version, and accepted it again since. OBS has an object of its size that"
                 " is not older; whether it is this version is not known."
             ),
-            t("To find out: python3 ops.py compare --deep."),
+            t("To find out: {step}.", step=Step("compare", {"deep": True})),
         )
     if object_class.is_equal:
         is_there = t("It is in OBS, with the same size and not older.")

@@ -61,9 +61,9 @@ def closed(facts: Facts) -> Iterator[Verdict]:
     elif backlog.may_be_more:
         after = t(
             "ALARM: it is not known whether anything came after the close, because not all failed records could be"
-            " read. To see how many may have (CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If none did:"
-            " {command}",
+            " read. To see how many may have (CLOSED, MARK_UNREAD): {step}. If none did: {command}",
             command=ACKNOWLEDGE,
+            step=Step("replay", {"dry_run": True}),
         )
         too_many = t("If this stays, there are too many: open the project, so that they are submitted.")
         after = sentences(after, None if facts.go else too_many)
@@ -73,13 +73,14 @@ def closed(facts: Facts) -> Iterator[Verdict]:
         # Compare sends nothing now, so no file may be deleted after it, in contrast to other rules.
         hidden = t(
             "Keys may wait in run files of replay that cannot be read, or whose project no longer runs: {files}. To see"
-            " what is missing in OBS: python3 ops.py compare.",
+            " what is missing in OBS: {step}.",
             files=files,
+            step=Step("compare"),
         )
     text = sentences(t("{closed}.", closed=describe(facts.closed, facts.go)), after, waiting, hidden)
     step: Step | None = Step("open")
     if facts.go:
-        step = Step("status", {"acknowledge": True}) if after else None
+        step = ACKNOWLEDGE if after else None
     yield Verdict(VerdictState.CLOSED, text, step, alarm=after is not None)
 
 
@@ -127,10 +128,11 @@ def left_behind(facts: Facts) -> Iterator[Verdict]:
     if names:
         yield behind(
             t(
-                "Replay's run files of projects that no longer run hold keys that nobody sends: {names}. Deploy"
-                " such a project again; or, if it was renamed or removed, run python3 ops.py compare, which sends what"
-                " is missing, then delete the files.",
+                "Replay's run files of projects that no longer run hold keys that nobody sends: {names}. Deploy such a"
+                " project again; or, if it was renamed or removed, run {step}, which sends what is missing, then delete"
+                " the files.",
                 names=names,
+                step=Step("compare"),
             ),
             Step("compare"),
         )
@@ -163,7 +165,8 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
             Step("reconcile"),
             t(
                 "no reconcile pass over everything has ended lately: whether events were lost is not known. To find"
-                " out: python3 ops.py reconcile."
+                " out: {step}.",
+                step=Step("reconcile"),
             ),
         ),
         (
@@ -171,8 +174,9 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
             Step("compare"),
             t(
                 "the last comparison began at {began}: whether what was written since is in OBS is not known. To find"
-                " out: python3 ops.py compare.",
+                " out: {step}.",
                 began=in_obs.began,
+                step=Step("compare"),
             ),
         ),
         (
@@ -180,8 +184,9 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
             Step("compare"),
             t(
                 "a standstill pass found that OBS has changed since the comparison of {began}, though the source has"
-                " not: what is in OBS is unknown. To find out: python3 ops.py compare.",
+                " not: what is in OBS is unknown. To find out: {step}.",
                 began=in_obs.began,
+                step=Step("compare"),
             ),
         ),
         (
@@ -189,8 +194,9 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
             Step("compare"),
             t(
                 "the last comparison left {n:object|objects} to a migration that is over by now. To see whether they"
-                " are in OBS: python3 ops.py compare.",
+                " are in OBS: {step}.",
                 n=left,
+                step=Step("compare"),
             ),
         ),
         (
@@ -198,7 +204,8 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
             Step("doctor"),
             t(
                 "OMS does not say to which bucket its task copies: what the comparisons found in OBS is not known. To"
-                " see why: python3 ops.py doctor."
+                " see why: {step}.",
+                step=Step("doctor"),
             ),
         ),
     )

@@ -16,9 +16,8 @@ from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.jobs.status.facts import Facts, InObs
-from oss_oms_sync.rules.remedy import typed
 
-ACKNOWLEDGE = "python3 ops.py status --acknowledge"
+ACKNOWLEDGE = Step("status", {"acknowledge": True})
 behind = partial(Verdict, VerdictState.BEHIND)
 unknown = partial(Verdict, VerdictState.UNKNOWN)
 _COUNTERS_MISSING = t(
@@ -26,21 +25,21 @@ _COUNTERS_MISSING = t(
 )
 # Reasons why a migration stands still, by the option that ends it.
 _STOPPED = {
-    "go_on": t("The migration of the old objects is paused. To let it go on: python3 ops.py migrate --go-on"),
+    "go_on": t("The migration of the old objects is paused. To let it go on: {step}"),
     "retry": t(
-        "The migration of the old objects has ended, and of {total:object|objects} {failed} failed. To try them"
-        " again: python3 ops.py migrate --retry"
+        "The migration of the old objects has ended, and of {total:object|objects} {failed} failed. To try them again:"
+        " {step}"
     ),
     "remove": t(
-        "The old objects are not copied, because their migration came to nothing. To end it, and begin anew once"
-        " the cause is gone: python3 ops.py migrate --remove"
+        "The old objects are not copied, because their migration came to nothing. To end it, and begin anew once the"
+        " cause is gone: {step}"
     ),
 }
 # The order of a certificate's checks: a migration that overwrites newer objects mends older ones as well.
 _BY_URGENCY = (ObjectClass.MISSING, ObjectClass.OVERWRITTEN, ObjectClass.OLDER)
 _RESENT = t(
-    "The migration of the old objects has ended, and of {total:object|objects} {failed} failed. Replay has"
-    " their keys, and resends them. To end the migration: python3 ops.py migrate --remove"
+    "The migration of the old objects has ended, and of {total:object|objects} {failed} failed. Replay has their keys,"
+    " and resends them. To end the migration: {step}"
 )
 
 
@@ -50,12 +49,12 @@ def stuck_at_oms(facts: Facts) -> Iterator[Verdict]:
     if failures and failures.stuck:
         yield behind(
             t(
-                "OMS fails again and again to copy {stuck:object|objects}, {codes}: {fix} Replay goes on sending"
-                " them, at last once a day. Once the cause is gone, this sends them at once: python3 ops.py replay"
-                " --reason COPY_FAILED",
+                "OMS fails again and again to copy {stuck:object|objects}, {codes}: {fix} Replay goes on sending them,"
+                " at last once a day. Once the cause is gone, this sends them at once: {step}",
                 stuck=failures.stuck,
                 codes=[code or "?" for code in failures.stuck_codes],
                 fix=copy_code(next(iter(failures.stuck_codes))).fix,
+                step=Step("replay", {"reason": "COPY_FAILED"}),
             ),
             Step("replay", {"reason": Reason.COPY_FAILED.name}),
         )
@@ -78,12 +77,13 @@ def failed_to_copy(facts: Facts) -> Iterator[Verdict]:
     elif failures.unknown:
         yield behind(
             t(
-                "OMS failed to copy {unknown:object|objects}. Replay has not seen which in OMS's lists: look again"
-                " in some minutes. If the number stays, see which in the OMS console, and send them again with replay's"
-                " keys. It ends when a comparison proves that all is in OBS (python3 ops.py compare --deep), or once"
-                " each has been seen to: {acknowledge}",
+                "OMS failed to copy {unknown:object|objects}. Replay has not seen which in OMS's lists: look again in"
+                " some minutes. If the number stays, see which in the OMS console, and send them again with replay's"
+                " keys. It ends when a comparison proves that all is in OBS ({step}), or once each has been seen to:"
+                " {acknowledge}",
                 unknown=failures.unknown,
                 acknowledge=ACKNOWLEDGE,
+                step=Step("compare", {"deep": True}),
             ),
             Step("status"),
         )
@@ -135,9 +135,12 @@ def too_many(facts: Facts) -> Iterator[Verdict]:
             yield behind(
                 t(
                     "The pass of {began} has not sent {n:object|objects}, because a migration copies as many sooner:"
-                    " python3 ops.py migrate. Once that is done: python3 ops.py compare, and python3 ops.py reconcile",
+                    " {migrate}. Once that is done: {compare}, and {reconcile}",
                     began=last.started,
                     n=last.unsent,
+                    migrate=Step("migrate"),
+                    compare=Step("compare"),
+                    reconcile=Step("reconcile"),
                 ),
                 last.of.migrations.step,
             )
@@ -158,10 +161,9 @@ def lacking_in_obs(facts: Facts) -> Iterator[Verdict]:
             lacking=in_obs.lacking,
             total=in_obs.total,
         )
-        command = typed(remedy.step)
-        following = t("{mend}: {command}", mend=remedy.text, command=command)
+        following = t("{mend}: {command}", mend=remedy.text, command=remedy.step)
         if remedy.is_special:
-            following = sentences(remedy.text, t("Next step: {command}", command=command))
+            following = sentences(remedy.text, t("Next step: {command}", command=remedy.step))
         yield behind(sentences(lacking, following), remedy.step)
 
 
@@ -187,7 +189,8 @@ def old_objects_stopped(facts: Facts) -> Iterator[Verdict]:
         yield behind(
             t(
                 "Somebody has deleted the task group that copies the old objects. To end their migration, and begin"
-                " anew: python3 ops.py migrate --remove"
+                " anew: {step}",
+                step=Step("migrate", {"remove": True}),
             ),
             Step("migrate", {"remove": True}),
         )
@@ -195,14 +198,15 @@ def old_objects_stopped(facts: Facts) -> Iterator[Verdict]:
         yield behind(
             t(
                 "The migration of the old objects was done over a day ago, and OMS's users still have the access keys"
-                " that it was given: {keys}. To end it, which deletes them: python3 ops.py migrate",
+                " that it was given: {keys}. To end it, which deletes them: {step}",
                 keys=facts.keys_left,
+                step=Step("migrate"),
             ),
             Step("migrate"),
         )
     if isinstance(group, TaskGroup) and group.step.options:
         text = _RESENT if group.resent else _STOPPED[next(iter(group.step.options))]
-        yield behind(text.filled(failed=group.failed, total=group.total), group.step)
+        yield behind(text.filled(failed=group.failed, total=group.total, step=group.step), group.step)
 
 
 def old_objects_unknown(facts: Facts) -> Iterator[Verdict]:
@@ -221,7 +225,8 @@ def old_objects_unknown(facts: Facts) -> Iterator[Verdict]:
         yield unknown(
             t(
                 "Nothing waits, but a migration of the old objects has begun, and its task group is not known here. To"
-                " see what became of it: python3 ops.py migrate --look"
+                " see what became of it: {step}",
+                step=LOOK,
             ),
             LOOK,
         )
@@ -233,27 +238,29 @@ def on_their_way(facts: Facts) -> Text | None:
     if not isinstance(group, TaskGroup):
         return None
     if group.state is GroupState.DONE:
-        return t("The old objects are copied. To end their migration: python3 ops.py migrate.")
+        return t("The old objects are copied. To end their migration: {step}.", step=Step("migrate"))
     if group.state not in MOVING:
         return None
     if group.percent is None:
-        return t("Old objects are still on their way, and OMS lists them: python3 ops.py migrate --look.")
+        return t("Old objects are still on their way, and OMS lists them: {step}.", step=LOOK)
     return t(
-        "Old objects are still on their way, {percent:.1f} % of {total}: python3 ops.py migrate --look.",
+        "Old objects are still on their way, {percent:.1f} % of {total}: {step}.",
         percent=group.percent,
         total=group.total,
+        step=LOOK,
     )
 
 
 def seen_in_obs(in_obs: InObs) -> Text:
     """Return the result of the last comparison, for the verdict that all is in step."""
     if not in_obs.last:
-        return t("That is what OMS accepted: nothing has looked at OBS yet (python3 ops.py compare).")
+        return t("That is what OMS accepted: nothing has looked at OBS yet ({step}).", step=Step("compare"))
     if in_obs.last.is_contradicted:
         return t(
             "That is what OMS accepted: a standstill pass found other objects than the comparison of {began}, so what"
-            " is in OBS now is unknown (python3 ops.py compare).",
+            " is in OBS now is unknown ({step}).",
             began=in_obs.began,
+            step=Step("compare"),
         )
     watermark, unproven = in_obs.last.watermark, in_obs.equal - in_obs.proven
     counts = {object_class.title: in_obs.count(object_class) for object_class in IN_SCOPE if not object_class.is_equal}

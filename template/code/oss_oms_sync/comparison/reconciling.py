@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 from operator import lt
-from typing import NamedTuple
 
-from oss_oms_sync.clouds.objects import Columns, ObjectSummary, StoredObject, etag_of, etags_of, first, first_difference
+from oss_oms_sync.clouds.objects import Columns, ObjectSummary, etags_of, first, first_difference
 from oss_oms_sync.ledger.migration import NONE, Migrations
-from oss_oms_sync.ledger.records import modified_at, repeated_etag, success_etag
+from oss_oms_sync.passes.entries import SETTLED, Entry, is_covered
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.settings import Settings
 
-# The event of an object younger than this may still be under way.
-SETTLED = timedelta(minutes=15)
 _LINK = "Symlink"
 
 
@@ -40,25 +37,6 @@ class ReconcileClass(Enum):
 # Classes whose records may show if the event of an object arrived.
 _NO_RECORD = (ReconcileClass.MIGRATING, ReconcileClass.UNRECORDED, ReconcileClass.UNSENT)
 _EVENT_CLASSES = (ReconcileClass.COVERED, ReconcileClass.FAILED_BEFORE, *_NO_RECORD)
-
-
-class Entry(NamedTuple):
-    """The rows of the listings for a key.
-
-    A record's row may be named by the key or by the record; so may the row of the kept `proof`, which may be of other
-    versions than these.
-    """
-
-    key: str
-    source: ObjectSummary | None
-    success: ObjectSummary | None = None
-    failed: ObjectSummary | None = None
-    destination: ObjectSummary | None = None
-    proof: ObjectSummary | None = None
-
-    def without_records(self) -> Entry:
-        """Return the entry without OMS's outcomes for the key."""
-        return self._replace(success=None, failed=None)
 
 
 class Classifier:
@@ -148,18 +126,3 @@ class Classifier:
         # OMS cannot copy a symbolic link.
         is_object = source.type != _LINK
         return is_object and source.modified >= self._since and self._key_filter.is_reported(source.name)
-
-
-def is_covered(source: ObjectSummary, success: ObjectSummary | None) -> bool:
-    """Return True if a success record is for this very version.
-
-    Contents may change from A to B and back to A, so the time counts as well.
-    """
-    if success is None or success.modified < source.modified:
-        return False
-    return success.etag == etag_of(source.etag) or success.etag == etag_of(repeated_etag(source.etag))
-
-
-def listed_record(record: StoredObject, key: str) -> ObjectSummary:
-    """Return a record that was read as a row of a listing of records by key."""
-    return ObjectSummary(key, etag_of(success_etag(record)), len(record.body), modified_at(record))

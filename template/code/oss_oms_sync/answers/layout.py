@@ -1,0 +1,119 @@
+"""Names in the log bucket and in the destination, for the functions and ops.py alike.
+
+Everything that the project writes is below `oms_source_record/`. Records are in the layout of Huawei's guide
+(https://support.huaweicloud.com/bestpractice-oms/oms_05_5602.html); other objects are beside them:
+
+oms_source_record/{task}/{kind}_object/{key}              the record of a key: success, failed, or proven by reading it
+oms_source_record/{task}/{kind}_object_long/{sha256}      for a key too long to follow the prefix
+oms_source_record/{task}/state/                           the state of the jobs, and what ops.py writes for them
+oms_source_record/{task}/replay/{project}/{run}.json      a run file: keys that a run of replay has taken
+oms_source_record/certificates/{project}/{task}/          certificates
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Literal
+
+# Prefix of everything that the project writes.
+RECORDS = "oms_source_record/"
+# The beginning of a canary's keys after the project's prefix (ops/canary): it deletes them again.
+CANARY = ".oss-oms-sync-canary/"
+# Folders in which OMS writes and keeps its lists of results: for sync tasks (see its "User Guide", "Viewing migration
+# results"), task groups and tasks, and in former years for these in another folder.
+OMS_LISTS = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
+# OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
+# https://www.alibabacloud.com/help/en/oss/user-guide/object-naming-conventions
+MAX_NAME_BYTES = 1023
+# The path of a sync task in OMS's API, which SYNC_URL continues by `/events`; and what it looks like.
+TASK_PATH = r"/v2/(?P<project>[\w.~-]+)/sync-tasks/(?P<task>[\w.~-]+)"
+SYNC_PATH_LOOKS = "/v2/<project id>/sync-tasks/<task id>/events"
+SYNC_URL_LOOKS = f"https://oms.<region>.myhuaweicloud.com{SYNC_PATH_LOOKS}"
+
+Kind = Literal["success", "failed", "proven"]
+
+
+def record_root(task_id: str) -> str:
+    """Return the prefix of everything that the project writes for this sync task."""
+    return f"{RECORDS}{task_id}/"
+
+
+def record_prefix(task_id: str, kind: Kind, *, long: bool = False) -> str:
+    """Return the prefix of records: the key follows it, or the hash of a `long` key."""
+    return f"{record_root(task_id)}{kind}_object{'_long' if long else ''}/"
+
+
+def is_long(task_id: str, kind: Kind, key: str) -> bool:
+    """Return True if the record of `key` has to be named by a hash."""
+    return len(f"{record_prefix(task_id, kind)}{key}".encode()) > MAX_NAME_BYTES
+
+
+def record_name(task_id: str, kind: Kind, key: str) -> str:
+    """Return the name of the record of `key` (plain text)."""
+    if not is_long(task_id, kind, key):
+        return f"{record_prefix(task_id, kind)}{key}"
+    return f"{record_prefix(task_id, kind, long=True)}{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def state_folder(task_id: str) -> str:
+    """Return the folder of the jobs' state."""
+    return f"{record_root(task_id)}state/"
+
+
+def closed_mark_name(task_id: str, project: str) -> str:
+    """Return the name of the mark of a closed project."""
+    return f"{state_folder(task_id)}closed-{project}.json"
+
+
+def current_migration_name(task_id: str, project: str) -> str:
+    """Return the name of the record of a migration of the existing objects, until it ends."""
+    return f"{state_folder(task_id)}migrate-{project}.json"
+
+
+def finished_migrations_prefix(task_id: str, project: str) -> str:
+    """Return the prefix of the records of finished migrations; another project's records may begin with it, too."""
+    return f"{state_folder(task_id)}migrated-{project}-"
+
+
+def migration_speed_name(task_id: str, project: str) -> str:
+    """Return the name of the bytes that a migration copied under limits of the bandwidth, by time."""
+    return f"{state_folder(task_id)}migration-speed-{project}.json"
+
+
+def canary_result_name(task_id: str, project: str) -> str:
+    """Return the name of the last canary's result, which `ops.py canary` writes for doctor."""
+    return f"{state_folder(task_id)}canary-{project}.json"
+
+
+def back_to_source_name(task_id: str) -> str:
+    """Return the name of the destination's rules, which `ops.py checklist` writes for doctor."""
+    return f"{state_folder(task_id)}back_to_source.json"
+
+
+def run_files_folder(task_id: str, project: str = "") -> str:
+    """Return the folder of a project's run files, or of all run files."""
+    return f"{record_root(task_id)}replay/{f'{project}/' if project else ''}"
+
+
+def keys_of_run_file(document: object) -> list[str]:
+    """Return the keys in a run file; those that can be read, if it has another form."""
+    entries = document.get("keys") if isinstance(document, dict) else None
+    entries = entries if isinstance(entries, list) else []
+    return [str(entry["key"]) for entry in entries if isinstance(entry, dict) and "key" in entry]
+
+
+def certificate_folder(task_id: str, project: str) -> str:
+    """Return the folder of a project's certificates."""
+    return f"{RECORDS}certificates/{project}/{task_id}/"
+
+
+def task_lists_folder(task_id: str) -> str:
+    """Return the prefix of OMS's lists of a sync task."""
+    return f"{OMS_LISTS[0]}{task_id}/"
+
+
+def task_of(address: str) -> str:
+    """Return the id of the task at this SYNC_URL; empty if the address is no task's."""
+    match = re.search(f"{TASK_PATH}/events$", address, re.ASCII)
+    return match["task"] if match else ""
