@@ -45,12 +45,13 @@ def run(machine: Path) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     return done, notes.read_text().splitlines()
 
 
-def test_ci_checks_and_runs_all_tests_once(machine):
+def test_ci_runs_the_checks_make_test_and_the_extras(machine):
     done, notes = run(machine)
     assert done.returncode == 0, done.stderr
     assert [line for line in notes if line.startswith("make")] == [
         "make setup REQUIRE_TOOLS=1 EXTRAS= COVERAGE=1",
         "make check REQUIRE_TOOLS=1 EXTRAS= COVERAGE=1",
+        "make test REQUIRE_TOOLS=1 EXTRAS= COVERAGE=1",
         "make test EXTRAS=1 REQUIRE_TOOLS=1 EXTRAS= COVERAGE=1",
     ]
     assert not [line for line in notes if line.startswith("apt-get")]
@@ -73,7 +74,7 @@ def test_missing_programs_of_a_bare_machine_are_installed(machine):
 
 def test_tests_that_extras_enlarge_are_marked_part():
     files = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
-    tries_a_part = re.compile(r"^from support\.law import .*\b(EXTRAS|schedules)\b", re.MULTILINE)
+    tries_a_part = re.compile(r"^from support\.law import .*\b(EXTRAS|schedules|sweep)\b", re.MULTILINE)
     sized = {path for path, text in files.items() if tries_a_part.search(text)}
     assert sized
     assert [str(path) for path in sized if "@pytest.mark.part" not in files[path]] == []

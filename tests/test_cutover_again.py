@@ -20,7 +20,7 @@ from ops.cutover.cutover import Cutover, CutoverPlan
 from ops.session import Session
 from ops.terminal import Screen
 from sandbox.server.faults import Fault
-from support.law import EXTRAS
+from support.law import sweep
 from support.migration import CONTENTS, MINUTE, Caller, MachineClock, Migration
 
 FREEZE = 10 * MINUTE
@@ -90,7 +90,7 @@ def test_a_cutover_interrupted_at_any_request_ends_the_same_when_repeated(rehear
         if number == at:
             raise KeyboardInterrupt
 
-    for at in steps_of(asked)[:: 1 if EXTRAS else 3]:
+    for at in sweep(steps_of(asked)):
         with frozen_world() as world:
             # WHEN a cutover is interrupted after one of these requests, and repeated
             with after_each_request(kill):

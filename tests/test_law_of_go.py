@@ -29,14 +29,14 @@ LAW = "a GO stays true"
 MIGRATIONS = int(os.environ.get("SCHEDULES", "300" if EXTRAS else "120")) // 10
 
 
-# What replay's first run says of a project.
+# The mark that replay's first run writes.
 FIRST_MARK = b'{"closed": false}'
-# What a command says of it.
-SAID = {"opened again": "The project is open again", "closed before": "the project is closed already"}
+# The text that a command prints of each mark.
+TEXTS = {"opened again": "The project is open again", "closed before": "the project is closed already"}
 
 
 class Played:
-    """What became of a migration; `marks` name what it was like."""
+    """The end of a migration; `marks` name its properties."""
 
     def __init__(self, story: list[str]) -> None:
         self.wrong: list[str] = []
@@ -81,12 +81,12 @@ def play(seed: int) -> Played:
         tampering(world, seed, 0.9 * freeze, keys[0])
         world.task.metadata = seed % 10 != 7
         world.later(freeze + dice.uniform(1, 120))
-        said = cut_over(world, played, timestamp(world.moment(freeze)))
-        if said is None:
+        document = cut_over(world, played, timestamp(world.moment(freeze)))
+        if document is None:
             if any(world.in_source(key) is not None for key in keys):  # GO of nothing is none
                 played.wrong.append("DEAD END: no GO in twelve commands")
             return played
-        after_go(world, played, said, keys)
+        after_go(world, played, document, keys)
     return played
 
 
@@ -128,7 +128,7 @@ def once_closed(world: Migration, call: Callable[[], object]) -> None:
 
 
 def cut_over(world: Migration, played: Played, frozen: str) -> Any:
-    """What a person does who follows the steps that are printed; the certificate in the end, None if there is no GO."""
+    """Follow the printed steps, as a person does; return the certificate, None if there is no GO."""
     dice, options = world.dice, {"frozen_since": frozen, "deep": world.dice.random() < 0.3, "restart": False}
     accept = {"equal_size", "equal_version", "suspicious"} if dice.random() < 0.2 else set()
     for _ in range(12):
@@ -136,28 +136,28 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
         words += [f"--{name}" for name in ("deep", "restart") if options[name]]
         for name in sorted(accept):
             words += ["--accept", f"{name}=tester, because"]
-        said = world.ops(*words)
-        played.marks |= {mark for mark, text in SAID.items() if text in said.text}
-        if said.code == 0:
-            played.marks |= {"amended"} if said.answer["passes"]["compare"]["amended"] else set()
+        result = world.ops(*words)
+        played.marks |= {mark for mark, text in TEXTS.items() if text in result.text}
+        if result.code == 0:
+            played.marks |= {"amended"} if result.answer["passes"]["compare"]["amended"] else set()
             apart = {"oms_unfinished", "metadata"}
             played.marks |= apart & accept | {"go"}
             played.marks |= {mark for mark, true in (("accepted", accept - apart), ("deep", options["deep"])) if true}
-            return said.answer
+            return result.answer
         options["restart"] = False
-        for one in said.answer["checks"] if said.answer else []:
-            step = one["step"]["options"] if one["result"] != "passed" and one["step"] else {}
-            if step and one["step"]["job"] == "compare":  # what a cutover does not do by itself
-                world.ops(*shlex.split(command(Step(**one["step"])))[2:])
-            if one["id"] == "OVERWRITTEN" and world.task.overwrite_mode == MODES[0]:
-                for key in one["keys"]:  # OMS would skip it: so it is deleted there, as the answer says, and compared
+        for check in result.answer["checks"] if result.answer else []:
+            step = check["step"]["options"] if check["result"] != "passed" and check["step"] else {}
+            if step and check["step"]["job"] == "compare":  # what a cutover does not do by itself
+                world.ops(*shlex.split(command(Step(**check["step"])))[2:])
+            if check["id"] == "OVERWRITTEN" and world.task.overwrite_mode == MODES[0]:
+                for key in check["keys"]:  # OMS would skip it: so it is deleted there, as the answer says, and compared
                     world.obs.delete(world.destination_bucket, key)
                     options["restart"] = True
-            if one["id"] == "FROZEN" and one["result"] == "failed":
+            if check["id"] == "FROZEN" and check["result"] == "failed":
                 options["frozen_since"] = step["frozen_since"]
             options["restart"] |= "restart" in step
-            # What nothing proves is read first, and accepted only then.
-            at_once = one["id"] in ("OMS_FINISHED", "METADATA")
+            # Unproven objects are read first, and accepted only then.
+            at_once = check["id"] in ("OMS_FINISHED", "METADATA")
             accept |= set(step.get("accept", {})) if options["deep"] or at_once else set()
             options["deep"] |= "deep" in step
         world.later(dice.uniform(30, 600))
@@ -170,7 +170,7 @@ def after_go(world: Migration, played: Played, document: Any, keys: list[str]) -
         played.wrong.append("LIE: nobody knows that headers are lost")
     if "oms_unfinished" in played.marks:  # OMS may still write, as the certificate says
         return
-    # What was read is proven to be equal, or known to differ: then no acceptance excuses it.
+    # Objects that were read are proven equal, or differ: then no acceptance excuses them.
     exempt = "accepted" in played.marks and "deep" not in played.marks
     for key in keys:
         source, there = world.in_source(key), world.in_obs(key)

@@ -44,11 +44,11 @@ WORST = ("failed", "not proven", "not run")
 MEDIAN, MOST, RARE = 3, 8, 500
 # Who has run so many comes nowhere.
 ENDLESS = 30
-# Of fewer worlds, a median says nothing.
+# A median of fewer worlds says nothing.
 FEW = 20
-# How long a freeze lasts where a comparison takes a minute and OMS loses nothing, in the median.
+# The median of a freeze where a comparison takes a minute and OMS loses nothing.
 MOST_MINUTES = 16
-# How a command calls the parts of a freeze.
+# The names that a command gives the parts of a freeze.
 PARTS = {
     "settling": "Let the last writes settle",
     "comparing": "Compare both buckets",
@@ -77,7 +77,7 @@ class Healthy(Migration, MigrateWorld):
         return self.folder
 
     def live(self, until: float) -> None:
-        """What happens until a moment, after which nobody writes."""
+        """Let objects be written until a moment, after which nobody writes."""
         dice = self.dice
         self.task.overwrite_mode = self._overwrite_mode
         self.oss.faults.add(ARCHIVED, where=self._reads_archived)
@@ -151,19 +151,19 @@ class Healthy(Migration, MigrateWorld):
     # -- what is true of it, whatever the function thinks
 
     def cannot_be_proven(self) -> bool:
-        """Whether it has an object that nobody can read, of which OBS has one of the same size, and no MD5 tells."""
+        """Return True if an archived object has a copy of equal size in OBS, and no MD5 tells."""
         sources, there = self.oss.objects(self.source_bucket), self.task.destination
         pairs = [(sources[key], there[key]) for key in self.archived & there.keys()]
         return any(copy.size == source.size and copy.etag != source.etag.lower() for source, copy in pairs)
 
     def has_to_accept(self, name: str) -> bool:
-        """Whether there is no other way than to accept that by name."""
+        """Return True if only an acceptance by name leads to GO."""
         if name == "metadata":
             return not self.task.metadata
         return self.oms_has_left() if name == "oms_unfinished" else self.cannot_be_proven()
 
     def oms_has_left(self) -> bool:
-        """Whether OMS accepted what it will never finish."""
+        """Return True if OMS accepted objects that it will never finish."""
         task = self.task
         finished = task.success_object + task.failure_object + task.skip_object
         return bool(self.lost or self.merges) and task.acceptance_request > finished
@@ -171,15 +171,15 @@ class Healthy(Migration, MigrateWorld):
 
 @dataclass
 class Played:
-    """What became of a world."""
+    """The end of a world."""
 
     commands: int = 0
-    # How long the freeze lasted, if it ended in GO; and its parts.
+    # The minutes of the freeze, if it ended in GO; and its parts.
     freeze: float | None = None
     parts: Counter[str] = field(default_factory=Counter)
-    # What was to be accepted by name although it could have been proven.
+    # Names to accept although their objects could have been proven.
     needless: set[str] = field(default_factory=set)
-    # Whether OMS did all that it accepted.
+    # True if OMS did all that it accepted.
     is_whole: bool = True
     story: list[str] = field(default_factory=list)
 
@@ -198,14 +198,14 @@ def play(seed: int) -> Played:
                 continue
             # Somebody who is there agrees to close, and says who accepts what, and why.
             agreed = ["--close", "--out", os.devnull] if words[0] == "cutover" else []
-            said = world.ops(*(word.replace("<who, why>", "tester, as printed") for word in words), *agreed)
+            result = world.ops(*(word.replace("<who, why>", "tester, as printed") for word in words), *agreed)
             for part, name in PARTS.items():
-                played.parts[part] += sum(spent for step, spent in said.minutes.items() if step.startswith(name))
-            if words[0] == "cutover" and said.code == 0:
+                played.parts[part] += sum(spent for step, spent in result.minutes.items() if step.startswith(name))
+            if words[0] == "cutover" and result.code == 0:
                 played.freeze = (world.seconds - frozen) / MINUTE
                 break
             # After any other command, the cutover is begun again.
-            words = printed(said.answer) if words[0] == "cutover" else cutover
+            words = printed(result.answer) if words[0] == "cutover" else cutover
             cutover = words if words[:1] == ["cutover"] else cutover
             accepted = re.findall(r"--accept (\w+)=", " ".join(words))
             played.needless |= {name for name in accepted if not world.has_to_accept(name)}
@@ -216,15 +216,15 @@ def play(seed: int) -> Played:
 
 def printed(document: Any) -> list[str]:
     """The words of the next step, behind `python3 ops.py`; none where there is no step."""
-    lacking = [one for one in document["checks"] if one["result"] in WORST and one["gates"] and one["step"]]
-    worst = min(lacking, key=lambda one: WORST.index(one["result"]), default=None)
+    lacking = [check for check in document["checks"] if check["result"] in WORST and check["gates"] and check["step"]]
+    worst = min(lacking, key=lambda check: WORST.index(check["result"]), default=None)
     return [word for word in shlex.split(command(Step(**worst["step"])))[2:] if word != "--close"] if worst else []
 
 
 @pytest.mark.part
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
-def test_whoever_follows_the_printed_step_comes_to_go_and_accepts_only_what_cannot_be_proven(block, count, measure):
+def test_the_printed_steps_lead_to_go_without_needless_acceptances(block, count, measure):
     commands: list[int] = []
     freezes: list[float] = []
     for seed in seeds_of(block, WORLDS):
@@ -242,7 +242,7 @@ def test_whoever_follows_the_printed_step_comes_to_go_and_accepts_only_what_cann
         for part in PARTS:
             measure(LAW, f"minutes of {part}", played.parts[part])
     # One of fewer than so many tells nothing; but of those that are always tried none is.
-    assert sum(one > MOST for one in commands) <= (-(-len(commands) // RARE) if len(commands) >= FEW else 0)
+    assert sum(number > MOST for number in commands) <= (-(-len(commands) // RARE) if len(commands) >= FEW else 0)
     if len(commands) >= FEW:
         assert median(commands) <= MEDIAN
     if len(freezes) >= FEW:

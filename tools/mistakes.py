@@ -53,6 +53,13 @@ MISTAKES = (
         seeds="7",
     ),
     Mistake(
+        "a GO five minutes after OMS's last activity",
+        f"{_JOBS}/certify/test_oms_work.py",
+        f"{_CODE}/jobs/certify/oms_work.py",
+        "QUIET = timedelta(minutes=10)",
+        "QUIET = timedelta(minutes=5)",
+    ),
+    Mistake(
         "a project that opens after a GO without being asked to",
         f"{_JOBS}/certify/test_closing.py::test_after_a_go_the_project_opens_only_if_that_is_asked_for",
         f"{_CODE}/jobs/certify/__init__.py",
@@ -458,6 +465,34 @@ MISTAKES = (
         "            self.buckets.__iadd__(other.buckets),\n",
     ),
     Mistake(
+        "a wake of an idle range that names another pass",
+        f"{_JOBS}/reconcile/test_due.py::test_a_tick_continues_the_older_of_two_backfills_and_wakes_the_other",
+        f"{_CODE}/passes/driver.py",
+        "self._store.wake(other.pass_name, other.range_name)",
+        "self._store.wake(first.pass_name, other.range_name)",
+    ),
+    Mistake(
+        "a probe of the permission to read that OMS's own lists pass",
+        f"{_JOBS}/doctor/test_reading.py",
+        f"{_CODE}/jobs/doctor/alibaba.py",
+        'if not listed.name.startswith(OMS_LISTS)), "")',
+        'if listed.name), "")',
+    ),
+    Mistake(
+        "a lasting failure of keys that is named before that of the task",
+        f"{_JOBS}/status/test_verdict.py::test_of_several_lasting_failures_that_of_the_task_comes_first",
+        f"{_CODE}/jobs/status/verdict.py",
+        "names.insert(0, task.reason.name)",
+        "names.append(task.reason.name)",
+    ),
+    Mistake(
+        "a step that belongs to another gap than the first",
+        f"{_JOBS}/status/test_verdict.py::test_gaps_are_named_in_order_with_the_step_of_the_first",
+        f"{_CODE}/jobs/status/verdict.py",
+        "step, reason = reasons[0]",
+        "step, reason = reasons[-1]",
+    ),
+    Mistake(
         "nothing kept back of a piece with little time",
         f"{_JOBS}/reconcile/test_resuming.py::test_a_pass_stops_before_its_time_is_up_and_the_next_tick_continues",
         f"{_CODE}/passes/range_walk.py",
@@ -593,7 +628,7 @@ MISTAKES = (
     ),
     Mistake(
         "a command for what OMS skips that changes nothing",
-        "tests/test_law_of_liveness.py::test_whoever_follows_the_printed_step_comes_to_go_and_accepts_only_what_cannot_be_proven[0]",
+        "tests/test_law_of_liveness.py::test_the_printed_steps_lead_to_go_without_needless_acceptances[0]",
         f"{_CODE}/rules/remedy.py",
         "return Remedy(differing if proven else heal, _migration(counts, mode) or _RESTART, is_special=True)",
         "return Remedy(differing if proven else heal, _RESTART, is_special=True)",

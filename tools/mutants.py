@@ -204,7 +204,7 @@ def outcome(mutant: Mutant, folder: Path) -> str:
     path.write_text(mutant.source()[1])
     words = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     words.append(f"--timeout={_SECONDS_A_TEST}")
-    environment = {**os.environ, "SCHEDULES": _SCHEDULES, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "SCHEDULES": _SCHEDULES, "SWEEP": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(
             [*words, *mutant.tests()],

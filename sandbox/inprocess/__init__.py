@@ -1,12 +1,11 @@
 """Both clouds and Function Compute within one process and in virtual time.
 
-The services are those of the sandbox, to the line; only what they stand on is another: a loop whose clock jumps to
-whatever comes next, requests that are handed over instead of sent, and instances that are calls instead of processes.
-Nothing runs at the same time, and whatever happens at one moment happens in a fixed order: the same seed gives the same
-run.
+The services are those of the sandbox, to the line; only their base is another: a loop whose clock jumps to the next
+event, requests that are passed instead of sent, and instances that are calls instead of processes. Nothing runs in
+parallel, and events of a moment happen in a fixed order: a seed always gives the same run.
 
-What only processes and sockets can show stays with them (`Sandbox` itself, tests/system): what an import costs and
-which libraries it finds, signals, what a function prints, TLS, bytes on the wire, and memory that nobody shares.
+Only `Sandbox` itself and tests/system show the effects of processes and sockets: the cost of an import and its
+libraries, signals, the output of a function, TLS, bytes on the wire, and unshared memory.
 """
 
 from sandbox.inprocess.world import InProcess

@@ -1,20 +1,22 @@
-"""A loop in virtual time, and how synchronous code waits in it."""
+"""A loop in virtual time, and the waits of synchronous code in it."""
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import contextvars
 import heapq
 import itertools
+import math
 from collections import deque
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timezone
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from sandbox.inprocess.network import Network
+from sandbox.inprocess.network import Network, release
 from sandbox.server.loop import cancel_all
 from sandbox.server.service import Service
 
@@ -22,7 +24,7 @@ T = TypeVar("T")
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """It has no sockets to wait for, so where nothing is ready, it is at once as late as the next thing is due."""
+    """A loop without sockets: if no callback is ready, its time jumps to the next timer."""
 
     _ready: deque[asyncio.Handle]
 
@@ -33,16 +35,37 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._numbers = itertools.count()
         self._seconds = 0.0
-        # What is due within it is due now. The base class's nanosecond is lost in the time of some months.
+        # Timers that are due within it are due now. The base class's nanosecond is lost in the time of some months.
         self._clock_resolution = 1e-6
+        # The end of the shortest wait of the running code that no timer ends.
+        self.limit = math.inf
 
     def time(self) -> float:
         return self._seconds
 
+    def skip(self, seconds: float) -> bool:
+        """Let time go by without a round of the loop; return False if anything else may happen meanwhile."""
+        due, timers = self._seconds + seconds, self._timers
+        if self._ready or due >= self.limit:
+            return False
+        while timers and timers[0][0] <= due:
+            if not timers[0][2].cancelled():
+                return False
+            heapq.heappop(timers)
+        self._seconds = due
+        return True
+
+    def withdraw(self, handle: asyncio.Handle | None) -> bool:
+        """Leave a callback to the caller if nothing else is ready; return False otherwise."""
+        if len(self._ready) != 1 or self._ready[0] is not handle:
+            return False
+        self._ready.clear()
+        return True
+
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
-        """As in the base class, which would also look whether the loop is closed or debugged."""
+        """Call it soon, as in the base class, but without its checks for a closed or debugged loop."""
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
@@ -50,13 +73,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
-        """As in the base class, whose heap compares timers by a call."""
+        """Call it at a time, as in the base class, whose heap compares timers by a call."""
         timer = asyncio.TimerHandle(when, callback, args, self, context)
         heapq.heappush(self._timers, (when, next(self._numbers), timer))
         return timer
 
     def _run_once(self) -> None:
-        """One round, in place of the base class's, which is made for sockets and takes twice the time."""
+        """Run a round, in place of the base class's, which is made for sockets and takes twice the time."""
         ready, timers = self._ready, self._timers
         while not ready:
             if not timers:
@@ -73,7 +96,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 handle._run()
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """It is left out once it is due."""
+        """Keep the timer, which is dropped once it is due."""
 
     def _process_events(self, event_list: object) -> None:
         pass
@@ -83,28 +106,42 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
 
 class Owner(Protocol):
-    """Whose code a task runs. It may stop: what waits then goes on when it may run again, or never.
+    """The owner of running code. It may stop: code that waits then continues when it may run again, or never.
 
-    `skew`: how far its clock is off, in seconds.
+    `skew`: how far its clock is off, in seconds. `is_frozen`: none of its code continues.
     """
 
     skew: float
 
+    @property
+    def is_frozen(self) -> bool: ...
+
     def check(self) -> None:
-        """Raise whatever ends its tasks."""
+        """Raise the exception that ends its code."""
 
     async def may_run(self) -> None:
-        """Return once it may go on."""
+        """Return once its code may continue."""
 
 
-class _Task(greenlet):
-    """Synchronous code that runs within the loop."""
+class Thread(greenlet):
+    """Synchronous code that runs within the loop. To wait, it switches to its parent with a future."""
 
-    owner: Owner | None = None
+    def __init__(self, call: Callable[[], Any], owner: Owner | None) -> None:
+        super().__init__()
+        self._call = call
+        self.owner = owner
+
+    def run(self, _: object) -> Any:
+        return self._call()
+
+    def enter(self, switch: Callable[[Any], Any], value: object = None) -> Any:
+        """Run the code, by `switch` or `throw`, until it waits for a future or ends; return that, or its result."""
+        self.parent = getcurrent()
+        return switch(value)
 
 
 class VirtualGround:
-    """Runs everything in the thread of its caller; time goes by while somebody waits."""
+    """The base of a world in its caller's thread, whose time passes while code waits."""
 
     # 2026-01-02T00:00:00Z
     EPOCH = 1_767_312_000
@@ -113,12 +150,17 @@ class VirtualGround:
     def __init__(self) -> None:
         self.loop = VirtualLoop()
         self.network = Network(self)
+        # Threads of executors that wait, in order.
+        self.waiting: dict[Thread, None] = {}
 
     def start(self) -> None:
         pass
 
     def stop(self) -> None:
         self.loop.run_until_complete(cancel_all())
+        for thread in list(self.waiting):
+            with contextlib.suppress(BaseException):
+                thread.enter(thread.throw, asyncio.CancelledError())
         self.loop.close()
 
     def now(self) -> float:
@@ -131,100 +173,194 @@ class VirtualGround:
         self.loop.call_soon(call, *arguments)
 
     def call(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """Wait for `work`: within the loop where the caller runs in it, and else by running the loop."""
-        if timeout is not None:
-            work = asyncio.wait_for(work, timeout)
+        """Wait for `work`, at most for `timeout`."""
+        return self.wait(self.loop.create_task(work if timeout is None else asyncio.wait_for(work, timeout)))
+
+    def wait(self, future: asyncio.Future[T]) -> T:
+        """Wait for a future: within the loop where the caller runs in it, and else by running the loop."""
         current = getcurrent()
-        if isinstance(current, _Task):
+        if isinstance(current, Thread):
             assert current.parent
-            result: T = current.parent.switch(work)
+            self.loop.limit = math.inf  # timers end all waits from here on
+            result: T = current.parent.switch(future)
             return result
-        return self.loop.run_until_complete(work)
+        return self.loop.run_until_complete(future)
 
     def sleep(self, seconds: float) -> None:
-        self.call(asyncio.sleep(seconds))
+        if not self.is_free() or not self.loop.skip(seconds):
+            self.call(asyncio.sleep(seconds))
+
+    async def pause(self, seconds: float) -> None:
+        if not self.loop.skip(seconds):
+            await asyncio.sleep(seconds)
+
+    def is_free(self) -> bool:
+        """Return True if the running code is a thread that may continue after a wait."""
+        current = getcurrent()
+        return isinstance(current, Thread) and not (current.owner and current.owner.is_frozen)
 
     def owner(self) -> Owner | None:
-        """Whose code is running; None outside the loop."""
+        """Return the owner of the running code; None outside the loop."""
         current = getcurrent()
-        return current.owner if isinstance(current, _Task) else None
+        return current.owner if isinstance(current, Thread) else None
 
     def utc(self) -> datetime:
-        """The time by the clock of whoever is running."""
+        """Return the time by the clock of the running code's owner."""
         owner = self.owner()
         return datetime.fromtimestamp(self.now() + (owner.skew if owner else 0), timezone.utc)
 
     async def run(self, call: Callable[[], T], owner: Owner | None) -> T:
-        """Run synchronous code beside all else: whatever it waits for, the loop goes on."""
-        task = _Task(call)
-        task.owner = owner
-        waits_for = task.switch()
-        while not task.dead:
+        """Run synchronous code beside all else: while it waits, the loop continues."""
+        thread = Thread(call, owner)
+        waits_for = thread.enter(thread.switch)
+        while not thread.dead:
             try:
                 value = await waits_for
                 if owner:
                     await owner.may_run()
             except BaseException as error:
-                waits_for = task.throw(error)
+                waits_for = thread.enter(thread.throw, error)
             else:
-                waits_for = task.switch(value)
+                waits_for = thread.enter(thread.switch, value)
         result: T = waits_for
         return result
 
 
 class Executor:
-    """In the place of a ThreadPoolExecutor: its threads are tasks of the loop, of whoever made it."""
+    """In the place of a ThreadPoolExecutor: its threads are of the loop, and of the instance that made it."""
 
     def __init__(self, ground: VirtualGround, width: int) -> None:
-        self._ground = ground
-        self._owner = ground.owner()
-        self._free = asyncio.Semaphore(width)
-        self._futures: list[Future[Any]] = []
+        self.ground = ground
+        self.owner = ground.owner()
+        self._free = width
+        self._queue: deque[Future[Any]] = deque()
 
     def submit(self, call: Callable[[], T]) -> Future[T]:
-        future: Future[T] = Future(self._ground)
-        future.task = self._ground.loop.create_task(self._run(call, future))
-        # Whether anybody asks for the error, or nobody, as of an instance that was killed.
-        future.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        future = Future(self, call)
+        self._queue.append(future)
+        self._begin()
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         assert not wait
         assert cancel_futures
-        for future in self._futures:
+        for future in list(self._queue):
             future.cancel()
 
-    async def _run(self, call: Callable[[], T], future: Future[T]) -> T:
-        self._futures.append(future)
-        try:
-            async with self._free:
-                future.has_begun = True
-                return await self._ground.run(call, self._owner)
-        finally:
-            self._futures.remove(future)
+    def release(self) -> None:
+        """Give the place of a thread that has ended to the next."""
+        self._free += 1
+        self._begin()
+
+    def leave(self, future: Future[Any]) -> None:
+        """Begin no thread for a future that waits for its turn."""
+        self._queue.remove(future)
+
+    def _begin(self) -> None:
+        while self._free and self._queue:
+            self._free -= 1
+            self._queue.popleft().begin_soon()
 
 
 class Future(Generic[T]):
     """In the place of a concurrent.futures.Future."""
 
-    task: asyncio.Task[T]
+    _thread: Thread
+    _result: T
 
-    def __init__(self, ground: VirtualGround) -> None:
-        self._ground = ground
-        self.has_begun = False
+    def __init__(self, executor: Executor, call: Callable[[], T]) -> None:
+        self._executor = executor
+        self._ground = executor.ground
+        self._call = call
+        self._error: BaseException | None = None
+        self._state: Literal["waiting", "ready", "running", "done"] = "waiting"
+        self._begins: asyncio.Handle | None = None
+        self._waiter: asyncio.Future[None] | None = None
 
     def done(self) -> bool:
-        return self.task.done()
+        return self._state == "done"
 
     def cancel(self) -> bool:
-        return not self.has_begun and self.task.cancel()
+        if self._state == "waiting":
+            self._executor.leave(self)
+        elif self._begins and self._state == "ready":
+            self._begins.cancel()
+            self._executor.release()
+        else:
+            return False
+        self._end(concurrent.futures.CancelledError())
+        return True
 
     def result(self, timeout: float) -> T:
-        if not self.task.done():
-            self._ground.call(asyncio.wait([self.task], timeout=timeout))
-        if not self.task.done():
+        loop, limit = self._ground.loop, self._ground.loop.limit
+        if self._state == "ready" and self._ground.is_free() and loop.withdraw(self._begins):
+            loop.limit = min(limit, loop.time() + timeout)
+            self._begin()
+            loop.limit = limit
+        if not self.done():
+            self._waiter = loop.create_future()
+            timer = loop.call_later(timeout, release, self._waiter)
+            try:
+                self._ground.wait(self._waiter)
+            finally:
+                timer.cancel()
+        if not self.done():
             raise concurrent.futures.TimeoutError
+        if self._error:
+            raise self._error
+        return self._result
+
+    def begin_soon(self) -> None:
+        """Begin when the code that runs now waits."""
+        self._state, self._begins = "ready", self._ground.loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self._state, self._thread = "running", Thread(self._call, self._executor.owner)
+        self._advance(self._thread.switch)
+
+    def _advance(self, switch: Callable[[Any], Any], value: object = None) -> None:
+        """Run the thread until it waits or ends."""
         try:
-            return self.task.result()
+            waits_for = self._thread.enter(switch, value)
+        except BaseException as error:
+            self._end(concurrent.futures.CancelledError() if isinstance(error, asyncio.CancelledError) else error)
+        else:
+            if not self._thread.dead:
+                self._ground.waiting[self._thread] = None
+                waits_for.add_done_callback(self._continue)
+                return
+            self._result = waits_for
+            self._end()
+        self._executor.release()
+
+    def _continue(self, waited_for: asyncio.Future[Any]) -> None:
+        """Continue the thread that waited for this, once its instance may run."""
+        owner = self._executor.owner
+        if self._thread.dead:  # it was ended with the ground
+            return
+        if owner and owner.is_frozen:
+            self._ground.loop.create_task(self._continue_thawed(owner, waited_for))
+            return
+        del self._ground.waiting[self._thread]
+        try:
+            value = waited_for.result()
+            if owner:
+                owner.check()
+        except BaseException as error:
+            self._advance(self._thread.throw, error)
+        else:
+            self._advance(self._thread.switch, value)
+
+    async def _continue_thawed(self, owner: Owner, waited_for: asyncio.Future[Any]) -> None:
+        try:
+            await owner.may_run()
         except asyncio.CancelledError:
-            raise concurrent.futures.CancelledError from None
+            raise
+        except BaseException:
+            pass  # it was killed meanwhile, and continues with the same exception
+        self._continue(waited_for)
+
+    def _end(self, error: BaseException | None = None) -> None:
+        self._state, self._error = "done", error
+        if self._waiter:
+            release(self._waiter)

@@ -1,4 +1,4 @@
-"""An instance of Function Compute that is no process: a module state of its own, and calls into it."""
+"""An instance of Function Compute as calls instead of a process, with a module state of its own."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from sandbox.runtimes import Runtime
 
 
 class Killed(BaseException):
-    """The instance is no more; nothing that its code does afterwards reaches a cloud."""
+    """The error in a dead instance, whose later requests reach no cloud."""
 
 
 class Calls:
-    """Where instances come from that are calls."""
+    """The source of instances that are calls."""
 
     def __init__(self, ground: VirtualGround) -> None:
         self._ground = ground
 
     def runtime(self, name: str) -> Runtime:
-        """The interpreter that runs already."""
+        """Return the interpreter of this process."""
         return Runtime(name, Path(), "", "")
 
     async def start(self, _runtime: Runtime, setup: Mapping[str, Any], environment: Mapping[str, str]) -> CallInstance:
@@ -38,7 +38,10 @@ class Calls:
 
 
 class CallInstance:
-    """The handlers of a function, imported for this instance alone; `skew` is how far its clock is off, in seconds."""
+    """The handlers of a function, imported for this instance alone.
+
+    `skew`: the seconds by which its clock is off.
+    """
 
     def __init__(
         self, ground: VirtualGround, setup: Mapping[str, Any], environment: Mapping[str, str], skew: float = 0
@@ -83,6 +86,10 @@ class CallInstance:
             duration=self._ground.loop.time() - began,
         )
 
+    @property
+    def is_frozen(self) -> bool:
+        return not self._runs.is_set()
+
     def freeze(self) -> None:
         if self._runs.is_set():
             self._runs.clear()
@@ -101,21 +108,23 @@ class CallInstance:
         self.strike()
 
     def check(self) -> None:
-        """Raise Killed if it is no more."""
+        """Raise Killed if it is dead."""
         if not self.alive:
             raise Killed
 
     async def may_run(self) -> None:
-        """Return once it is not frozen."""
+        """Wait until it is not frozen."""
         await self._runs.wait()
         self.check()
 
     def module(self, name: str = "index") -> ModuleType:
-        """A module of the function's code folder, imported at its first use, with a state that no other instance sees;
-        what it imports is shared."""
+        """Return a module of the function's code folder, imported at its first use for this instance alone.
+
+        Modules that it imports are shared.
+        """
         if name not in self._modules:
             module = self._modules[name] = ModuleType(name)
-            # What a function prints is for processes to show: here the process's own logging stays as it is.
+            # Only processes show the output of a function: here the process's own logging stays as it is.
             log = logging.getLogger("oss_oms_sync")
             kept = log.handlers, log.propagate
             exec(_compiled(Path(self._setup["code"]).resolve() / f"{name}.py"), vars(module))
@@ -129,7 +138,7 @@ class CallInstance:
         return self._modules[name]
 
     def context(self, request_id: str = "request") -> SimpleNamespace:
-        """The second argument of a handler."""
+        """Return the second argument of a handler."""
         return make_context(request_id, self._setup)
 
     def _call(self, handler: str, payload: bytes, request_id: str) -> dict[str, Any]:
@@ -149,7 +158,7 @@ def _compiled(path: Path) -> CodeType:
 
 
 def _clock(ground: VirtualGround, instance: CallInstance) -> Any:
-    """The clock of the function's code, as an instance has it: what is monotonic stands still while it is frozen."""
+    """Return the clock of the instance's code, whose monotonic time stands still while it is frozen."""
     base: Any = importlib.import_module("oss_oms_sync.clock").Clock
 
     class InstanceClock(base):  # type: ignore[misc]

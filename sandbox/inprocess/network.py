@@ -1,12 +1,12 @@
-"""Requests of the `requests` library that are handed to a service instead of sent."""
+"""Requests of the `requests` library that are passed to a service instead of sent."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,25 +21,81 @@ if TYPE_CHECKING:
     from sandbox.inprocess.ground import Owner, VirtualGround
 
 
+def release(waiter: asyncio.Future[None]) -> None:
+    """Let the thread continue that waits for this, unless it does so already."""
+    if not waiter.done():
+        waiter.set_result(None)
+
+
 @dataclass(eq=False)
 class _Connection(Connection):
-    """`is_gone` has a result once either side has broken it off, and no answer will come any more."""
+    """A connection in the process.
 
-    is_gone: asyncio.Future[None] = field(kw_only=True)
+    `is_gone`: either side has broken it off, and no answer comes. `waiter`: the wait of the client.
+    """
+
+    is_gone: bool = False
     is_dripping: bool = False
+    waiter: asyncio.Future[None] | None = None
 
     def reset(self) -> None:
         self.lost.set()
-        if not self.is_gone.done():
-            self.is_gone.set_result(None)
+        self.is_gone = True
+        self.end_wait()
 
     async def drip(self) -> None:
         self.is_dripping = True
         await self.lost.wait()
 
+    def end_wait(self) -> None:
+        if self.waiter:
+            release(self.waiter)
+
+    def time_out(self) -> None:
+        """End the client's wait, unless bytes drip: then no read takes long, and none is the last."""
+        if not self.is_dripping:
+            self.end_wait()
+
+
+class _Exchange:
+    """The work of a service on one request, which continues when the client has left."""
+
+    answer: Response
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, connection: _Connection, work: Coroutine[Any, Any, Response]):
+        self._loop = loop
+        self._connection = connection
+        self._work = work
+        self.is_done = False
+        self._error: BaseException | None = None
+
+    def advance(self, _: object = None) -> None:
+        """Work until the service waits, or has the answer."""
+        try:
+            waits_for = self._work.send(None)
+        except StopIteration as end:
+            self._end(end.value)
+        except Exception as error:
+            self._error = error
+            self._end(Response(500))
+        else:
+            if waits_for is None:  # for a round of the loop
+                self._loop.call_soon(self.advance)
+            else:
+                waits_for.add_done_callback(self.advance)
+
+    def result(self) -> Response:
+        if self._error:
+            raise self._error
+        return self.answer
+
+    def _end(self, answer: Response) -> None:
+        self.answer, self.is_done = answer, True
+        self._connection.end_wait()
+
 
 class _Host:
-    """The host's name of a service that is served here."""
+    """The host name of a service."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -49,10 +105,10 @@ class _Host:
 
 
 class Network:
-    """Leads a request to its service by the host's name, as the real clouds have them.
+    """The way of a request to its service by the host name, as in the real clouds.
 
-    `before` and `after` see each request when its client sends it and when the client has its answer, or none. They are
-    called in the client's place: they may wait, and what they raise ends the client's call.
+    `before` and `after` see each request when its client sends it, and when the client has its answer or error. They
+    are called in the client's place: they can wait, and an exception of theirs ends the client's call.
     """
 
     _NAMES = (
@@ -82,19 +138,19 @@ class Network:
         return _Host(endpoint.format(getattr(service, "region", "cn-north-4")))
 
     def service_at(self, host: str) -> Service:
-        """Raises requests.ConnectionError for a name that leads nowhere."""
+        """Return the service of a host; raise requests.ConnectionError for an unknown name."""
         for pattern, kind, _ in self._NAMES:
             if pattern.fullmatch(host) and kind in self._services:
                 return self._services[kind]
         raise requests.ConnectionError(f"Failed to resolve {host!r}")
 
     def adapter(self) -> Adapter:
-        """What a new session of whoever runs now sends its requests with."""
+        """Return the adapter of a new session of the running code."""
         return Adapter(self._ground, self)
 
 
 class Adapter(BaseAdapter):
-    """Keeps its connections as an HTTPAdapter does: one that is idle is used again, and `close` closes those."""
+    """An adapter that keeps connections like an HTTPAdapter: idle connections are reused, and `close` closes them."""
 
     def __init__(self, ground: VirtualGround, network: Network) -> None:
         super().__init__()
@@ -110,7 +166,7 @@ class Adapter(BaseAdapter):
         timeout = options["timeout"]  # of all, or of connecting and reading
         read = timeout[1] if isinstance(timeout, tuple) else timeout
         try:
-            answer = self._ground.call(self._exchange(request, read))
+            answer = self._exchange(request, read)
         finally:
             self._check()
             self._network.after(request)
@@ -131,7 +187,7 @@ class Adapter(BaseAdapter):
         if self._owner:
             self._owner.check()
 
-    async def _exchange(self, request: requests.PreparedRequest, read: float) -> Response:
+    def _exchange(self, request: requests.PreparedRequest, read: float) -> Response:
         url = urlsplit(request.url or "")
         service, connection = self._connection(self._network.service_at(url.hostname or ""))
         self._busy.append((service, connection))
@@ -144,42 +200,52 @@ class Adapter(BaseAdapter):
             connection.id,
             service.now(),
         )
-        answer = asyncio.ensure_future(service.handle(sent, connection))
+        exchange = _Exchange(self._ground.loop, connection, service.handle(sent, connection))
         try:
-            await self._ended(answer, connection, read)
+            self._wait(exchange, connection, self._ground.loop.time() + read)
         finally:
             self._busy.remove((service, connection))
-            if not answer.done() or connection.lost.is_set():
+            if not exchange.is_done or connection.lost.is_set():
                 service.closed(connection)
         if connection.lost.is_set():
-            if answer.done() or connection.is_gone.done():
+            if exchange.is_done or connection.is_gone:
                 raise requests.ConnectionError("Connection aborted.")
             raise requests.ReadTimeout("Read timed out.")
         self._idle.append((service, connection))
-        return answer.result()
+        return exchange.result()
 
-    async def _ended(self, answer: asyncio.Future[Response], connection: _Connection, read: float) -> None:
-        """Wait until there is an answer, or there will be none."""
-        waited: set[asyncio.Future[Any]] = {answer, connection.is_gone}
-        await asyncio.wait(waited, timeout=read, return_when=asyncio.FIRST_COMPLETED)
-        if connection.is_dripping:  # then no read takes long, and none is the last
-            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+    def _wait(self, exchange: _Exchange, connection: _Connection, end: float) -> None:
+        """Wait until there is an answer, or there will be none, at most until `end`."""
+        loop, limit = self._ground.loop, self._ground.loop.limit
+        if self._ground.is_free():
+            loop.limit = min(limit, end)
+            exchange.advance()
+            loop.limit = limit
+        else:
+            loop.call_soon(exchange.advance)
+        if exchange.is_done or connection.is_gone:
+            return
+        connection.waiter = loop.create_future()
+        timer = loop.call_at(end, connection.time_out)
+        try:
+            self._ground.wait(connection.waiter)
+        finally:
+            timer.cancel()
 
     def _connection(self, service: Service) -> tuple[Service, _Connection]:
-        for one in reversed(self._idle):
-            if one[0] is service:
-                self._idle.remove(one)
-                return one
-        is_gone = self._ground.loop.create_future()
-        made = service.opened(lambda number: _Connection(number, is_gone=is_gone))
-        assert isinstance(made, _Connection)
-        return service, made
+        for idle in reversed(self._idle):
+            if idle[0] is service:
+                self._idle.remove(idle)
+                return idle
+        connection = service.opened(_Connection)
+        assert isinstance(connection, _Connection)
+        return service, connection
 
 
 def _headers(request: requests.PreparedRequest, host: str) -> tuple[tuple[str, bytes], ...]:
-    given = {"host": host, **{name.lower(): value for name, value in request.headers.items()}}
+    lines = {"host": host, **{name.lower(): value for name, value in request.headers.items()}}
     return tuple(
-        (name, value if isinstance(value, bytes) else str(value).encode("latin-1")) for name, value in given.items()
+        (name, value if isinstance(value, bytes) else str(value).encode("latin-1")) for name, value in lines.items()
     )
 
 
@@ -195,7 +261,7 @@ def _body(body: Any) -> bytes:
 
 
 class Body(io.BytesIO):
-    """As urllib3 lets it be read."""
+    """A body with the `read` of urllib3."""
 
     def read(self, size: int | None = None, decode_content: bool = False) -> bytes:  # noqa: ARG002
         return super().read(size)
@@ -205,13 +271,13 @@ def _response(request: requests.PreparedRequest, answer: Response) -> requests.R
     response = requests.Response()
     body = b"" if request.method == "HEAD" else answer.body
     response.status_code, response.request, response.url = answer.status, request, request.url or ""
-    told = {name: _as_latin_1(value) for name, value in answer.headers.items()}
-    response.headers.update({"Content-Length": str(len(answer.body)), **told})
+    headers = {name: _as_latin_1(value) for name, value in answer.headers.items()}
+    response.headers.update({"Content-Length": str(len(answer.body)), **headers})
     response.raw = Body(body)
     return response
 
 
 def _as_latin_1(value: str) -> str:
-    """As HTTP's libraries read its bytes: those of UTF-8, unless it is Latin-1 already."""
+    """Return a header as HTTP's libraries read its bytes of UTF-8, unless it is Latin-1 already."""
     is_readable = value.isascii() or max(value) <= "\xff"
     return value if is_readable else value.encode("utf-8", "surrogateescape").decode("latin-1")

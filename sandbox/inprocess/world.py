@@ -30,13 +30,13 @@ CODE = Path(__file__).parents[2] / "template" / "code"
 
 @lru_cache(10_000)
 def _encoded(text: str | bytes, ignores_slashes: bool) -> str:
-    """What oss2's signer makes of a text."""
+    """Encode a text like oss2's signer."""
     encoded: str = _ENCODE(None, text, ignores_slashes)
     return encoded
 
 
 def _signing_key(signer: object, request: Any, credentials: Any, *moment: str) -> bytes:
-    """The key that oss2's signer derives for a day."""
+    """Derive the key of a day like oss2's signer."""
     day = (*moment, request.headers.get("x-oss-date"))[0][:8]
     of = (credentials.get_access_key_secret(), request.region, request.product, day)
     if of not in _derived:
@@ -45,7 +45,7 @@ def _signing_key(signer: object, request: Any, credentials: Any, *moment: str) -
 
 
 class InProcess(Sandbox):
-    """`seed`: all that is drawn at random, by the function's code too, depends on it."""
+    """A sandbox in one process; all random draws depend on `seed`, also those of the function's code."""
 
     def __init__(self, *, seed: int = 0, **options: Any) -> None:
         super().__init__(**options)
@@ -58,7 +58,7 @@ class InProcess(Sandbox):
         return self.ground, Calls(self.ground)
 
     def open(self) -> None:
-        """The same as entering it; `close` ends it."""
+        """Enter the world; `close` ends it."""
         self.__enter__()
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ class InProcess(Sandbox):
         bits = lambda: uuid.UUID(int=self._dice.getrandbits(128), version=4)  # noqa: E731
         self._patches.enter_context(patch("uuid.uuid4", bits))
         code = "oss_oms_sync.clouds"
-        for name, one in (
+        for name, double in (
             (f"{code}.connection._Adapter", self.ground.network.adapter),
             # A connection opens in no time.
             (f"{code}.connection.Thread", partial(SimpleNamespace, start=lambda: None)),
@@ -82,7 +82,7 @@ class InProcess(Sandbox):
             ("oss2.auth.ProviderAuthV4._ProviderAuthV4__v4_uri_encode", lambda _, *text: _encoded(*text)),
             ("oss2.auth.ProviderAuthV4._ProviderAuthV4__get_signing_key", _signing_key),
         ):
-            self._patches.enter_context(patch(name, one))
+            self._patches.enter_context(patch(name, double))
         return super().__enter__()
 
     def __exit__(
@@ -92,15 +92,15 @@ class InProcess(Sandbox):
             super().__exit__(kind, error, trace)
 
     def endpoints(self) -> dict[str, str]:
-        """The function finds the clouds by itself."""
+        """Return no endpoints, because the function derives them."""
         return {}
 
     def later(self, seconds: float) -> None:
-        """Let time go by, and happen what happens meanwhile."""
+        """Let time pass, with all that happens meanwhile."""
         self.ground.sleep(seconds)
 
     def instance(self, skew: float = 0, **environment: str) -> CallInstance:
-        """An instance that no event reaches by itself: its handlers are for the caller to call."""
+        """Make an instance that no event reaches: the caller calls its handlers."""
         identifier, secret, token = self.function_credentials
         role = {
             "ALIBABA_CLOUD_ACCESS_KEY_ID": identifier,

@@ -24,7 +24,8 @@ class Task(Copier):
     """A task, which is created running, as by OMS; `status` can be set to STOPPED.
 
     `merges`: a key that is accepted again before its copy begins is copied once for both. `lag`: the seconds until the
-    counts show something. `step`: the step of its statistics. `note`: its description.
+    counts show something. `step`: the step of its statistics. `has_early_steps`: its statistics have the steps before
+    its first count, too. `note`: its description.
     """
 
     project_id: str
@@ -36,6 +37,7 @@ class Task(Copier):
     merges: bool = False
     lag: float = 0.0
     step: Literal["FIVE_MINUTES", "ONE_HOUR"] = "FIVE_MINUTES"
+    has_early_steps: bool = True
     consistency_check: str = "size_last_modified"
     note: str = ""
     status: Literal["SYNCHRONIZING", "STOPPED"] = "SYNCHRONIZING"
@@ -160,6 +162,8 @@ class Task(Copier):
         It is text, because a week has ten thousand counts, nearly all of them zero.
         """
         step = _STEPS[self.step]
+        if not self.has_early_steps:
+            start = max(start, min((stamp for _, stamp in self._counts), default=end))
         sums: dict[str, Counter[int]] = defaultdict(Counter)
         for kind, stamp, number in self._shown_counts():
             sums[kind][stamp - stamp % step] += number

@@ -49,6 +49,9 @@ class LoopThread:
         """Let the loop call this; safe from any thread."""
         self.loop.call_soon_threadsafe(call, *arguments)
 
+    async def pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
     def call(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Run `work` in the loop and wait for its result; past `timeout` cancel it and raise TimeoutError."""
         future = asyncio.run_coroutine_threadsafe(work, self.loop)

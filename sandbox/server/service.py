@@ -50,6 +50,9 @@ class Ground(Protocol):
     def call_soon(self, call: Callable[..., object], *arguments: Any) -> None:
         """Let the loop call this; safe from any thread."""
 
+    async def pause(self, seconds: float) -> None:
+        """Let time go by."""
+
     def serve(self, service: Service) -> Front:
         """Send requests to a service from now on."""
 
@@ -201,9 +204,10 @@ class Service(ABC):
         self.requests.append(request)
         self._used.add(connection.id)
         half_trip = (self.round_trip + self.latency_of(request)) / 2
-        await asyncio.sleep(half_trip)
+        await self._ground.pause(half_trip)
         response = await self._answer(request, connection)
-        await asyncio.sleep(half_trip)
+        if not connection.lost.is_set():
+            await self._ground.pause(half_trip)
         if connection.silent:
             await connection.lost.wait()
         return Response(response.status, response.body, {"Date": _date(int(self.now())), **response.headers})
@@ -228,7 +232,7 @@ class Service(ABC):
             self._work(request)
             return Response(fault.code)
         if fault.kind == "slow":
-            await asyncio.sleep(fault.seconds)
+            await self._ground.pause(fault.seconds)
             return self._work(request)
         if fault.kind in ("drop_after", "drip"):
             self._work(request)

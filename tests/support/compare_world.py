@@ -31,14 +31,14 @@ class Version(NamedTuple):
     data: bytes
     etag: str
     written: int
-    # Whether its ETag is the MD5 of its contents.
+    # True if the ETag is the MD5 of the contents.
     is_md5: bool = True
     is_link: bool = False
 
 
-class Seen(NamedTuple):
-    """What there was of a key at one moment: versions, the last record of OMS's acceptance (the ETag that it names, and
-    when), and when the last failure was recorded."""
+class KeyState(NamedTuple):
+    """A key at one moment: its versions, the last acceptance by OMS (the ETag in its record, and the time), and the
+    time of the last failed record."""
 
     source: Version | None
     accepted: tuple[str, int] | None
@@ -56,14 +56,14 @@ class Compared:
     began: float
     ended: float
     in_hand: list[float]
-    seen: dict[str, list[Seen]]
+    states: dict[str, list[KeyState]]
 
     def class_of(self, key: str) -> str | None:
-        return next((name for name, found in self.result["classes"].items() if key in found["keys"]), None)
+        return next((name for name, count in self.result["classes"].items() if key in count["keys"]), None)
 
-    def combinations(self, key: str) -> list[Seen]:
+    def combinations(self, key: str) -> list[KeyState]:
         """All that four listings could have of a key, each read at any moment."""
-        return list(map(Seen._make, product(*map(dict.fromkeys, zip(*self.seen[key], strict=True)))))
+        return list(map(KeyState._make, product(*map(dict.fromkeys, zip(*self.states[key], strict=True)))))
 
 
 class CompareWorld(ReconcileWorld):
@@ -83,14 +83,14 @@ class CompareWorld(ReconcileWorld):
         self.task.lists.withheld = True
         self.task.part_size = PART
         self._begun: list[Copy] = []
-        self._snapshots: list[dict[str, Seen]] = []
+        self._snapshots: list[dict[str, KeyState]] = []
         self._in_hands: list[float] = []
         self._during: list[tuple[Any, ...]] = []
         self._is_moving = False
         for bucket in (self.source, self.bucket, self.there):
             bucket.before, bucket.after = self._move, self._look
 
-    # What can happen.
+    # Events.
 
     def put(self, key: str, data: str, kind: str = "md5", fate: str = "comes") -> None:
         """A user writes an object at the source. Its event is lost, will come, is refused by OMS or accepted, or OMS
@@ -160,7 +160,7 @@ class CompareWorld(ReconcileWorld):
         self.refuses = on
 
     def compare_deep(self) -> None:
-        """What is of equal size is read, and what that shows is kept."""
+        """Read the objects of equal size, and keep the proofs."""
         self.compare({"deep": True, "restart": True})
         self.has_read = True
 
@@ -181,19 +181,19 @@ class CompareWorld(ReconcileWorld):
         instance."""
         self._during, self._snapshots, self._sent = list(during), [self.snapshot()], set()
         began, self._in_hands = self._now(), [self._in_hand_since()]
-        self._comparing, invocation = self.one, self.invocation(570)
+        self._comparing, invocation = self.call_instance, self.invocation(570)
         if during:
             self.start()
         text = json.dumps(asked) if asked is not None else ""
         work = self.ground.run(lambda: compare.run(text, invocation), self._comparing)
         result: dict[str, Any] = self.ground.call(work)
         self._comparing, in_hands = None, [*self._in_hands, self._in_hand_since()]
-        seen = {key: [snapshot[key] for snapshot in self._snapshots] for key in self.keys}
-        return Compared(result, self._sent, began, self._now(), in_hands, seen)
+        states = {key: [snapshot[key] for snapshot in self._snapshots] for key in self.keys}
+        return Compared(result, self._sent, began, self._now(), in_hands, states)
 
-    def snapshot(self) -> dict[str, Seen]:
-        """What there is of each key."""
-        return {key: self._seen(key) for key in self.keys}
+    def snapshot(self) -> dict[str, KeyState]:
+        """Return the state of each key."""
+        return {key: self._state(key) for key in self.keys}
 
     def _before(self, request: PreparedRequest) -> None:
         super()._before(request)
@@ -216,10 +216,10 @@ class CompareWorld(ReconcileWorld):
         if self._is_moving and kind in ("put", "delete"):
             self._snapshots.append(self.snapshot())
 
-    def _seen(self, key: str) -> Seen:
+    def _state(self, key: str) -> KeyState:
         success, failed = (self.bucket.objects.get(record_name(kind, key)) for kind in ("success", "failed"))
         accepted = success and success.headers.get("x-oss-meta-etag", success.body.decode()).removesuffix(" again")
-        return Seen(
+        return KeyState(
             _version(self.source, key),
             (accepted, self.bucket.modified[success.name]) if success and accepted else None,
             self.bucket.modified[failed.name] if failed else None,
@@ -231,14 +231,14 @@ class CompareWorld(ReconcileWorld):
         least ten minutes ago; what it accepted over half an hour ago it has lost if it has finished nothing since."""
         now = int(self._now())
         # Nobody asks for more than the last day, and OMS tells of whole steps: of that in which it began, too.
-        told_from = (now - DAY) // STEP * STEP
+        first_step = (now - DAY) // STEP * STEP
         counts = [(kind, at // 1000, many) for (kind, at), many in self.task._counts.items()]
-        counted = [(kind, at) for kind, at, many in counts if at >= told_from for _ in range(many)]
+        counted = [(kind, at) for kind, at, many in counts if at >= first_step for _ in range(many)]
         asked = sorted(at for kind, at in counted if kind == "REQUEST")
         done = [at for kind, at in counted if kind in ("SUCCESS", "FAILURE", "SKIP")]
-        # What it finished may have been accepted before: so many are left of what came since any step, at least.
+        # Finished objects may have been accepted before: at least so many remain of those accepted since any step.
         since = {at // STEP * STEP for at in asked}
-        left = max((sum(at >= one for at in asked) - sum(at >= one for at in done) for one in since), default=0)
+        left = max((sum(at >= step for at in asked) - sum(at >= step for at in done) for step in since), default=0)
         if left <= 0:
             return now - 600
         is_alive = now - min(now, (max(done, default=-HOUR * DAY) // STEP + 1) * STEP) < HOUR // 2
@@ -250,16 +250,16 @@ class CompareWorld(ReconcileWorld):
 
 
 def _version(bucket: Stored, key: str) -> Version | None:
-    one: Any = bucket.service.objects(bucket.name).get(key)
-    if one is None:
+    stored: Any = bucket.service.objects(bucket.name).get(key)
+    if stored is None:
         return None
-    is_md5, is_link = one.etag.upper() == etag_of(one.data), getattr(one, "type", "") == "Symlink"
-    return Version(one.data.decode(), one.etag.upper(), int(one.last_modified), is_md5, is_link)
+    is_md5, is_link = stored.etag.upper() == etag_of(stored.data), getattr(stored, "type", "") == "Symlink"
+    return Version(stored.data.decode(), stored.etag.upper(), int(stored.last_modified), is_md5, is_link)
 
 
 def classes(answer: dict[str, Any]) -> dict[str, list[str]]:
     """The keys of each class that has any."""
-    return {name: found["keys"] for name, found in answer["classes"].items() if found["keys"]}
+    return {name: count["keys"] for name, count in answer["classes"].items() if count["keys"]}
 
 
 def once(kind: str, call: Callable[[], object]) -> Callable[[str, Sequence[str]], None]:

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+import random
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import islice
 
 from hypothesis import strategies as st
 
 # `make test` tries a part of what takes seconds each, such as whole migrations and deaths at each request of a command.
-# A test that goes by this, or by `schedules`, is marked `part`.
+# A test that goes by this, by `schedules` or by `sweep`, is marked `part`.
 EXTRAS = bool(os.environ.get("EXTRAS"))
-# How many fault schedules are tried in virtual time, and over sockets. `make fuzz` asks for more.
+# The number of fault schedules in virtual time, and over sockets. `make fuzz` asks for more.
 SCHEDULES = int(os.environ.get("SCHEDULES", "600"))
 SOCKET_SCHEDULES = max(20, SCHEDULES // 20)
+# `make test` interrupts a run at every third of its requests.
+SWEEP = int(os.environ.get("SWEEP", "1" if EXTRAS else "3"))
 
 
 def schedules(share: int) -> int:
-    """How many a law tries that has this share of them; `make test` alone does with a hundred."""
-    return SCHEDULES // share if EXTRAS or "SCHEDULES" in os.environ else 100
+    """Return the number of schedules of a law that has this share of them; `make test` tries 25."""
+    return SCHEDULES // share if EXTRAS or "SCHEDULES" in os.environ else 25
+
+
+def sweep(steps: Iterable[int]) -> Iterator[int]:
+    """Return the steps to interrupt: all, or every third from a random start, which is printed."""
+    start = random.Random().randrange(SWEEP)
+    print(f"interrupted: every {SWEEP}. step, from step {start}")
+    return islice(steps, start, None, SWEEP)
 
 
 def seeds_of(block: int, number: int) -> Sequence[int]:

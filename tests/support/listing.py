@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 from oss_oms_sync.clouds.objects import Columns, ListPage, ObjectSummary
 from sandbox.server.faults import Fault
-from support.world import KNOWN
+from support.world import OSS_HEADERS
 
 NEW_YEAR = 1_767_225_600
 OBS_NAMESPACE = ' xmlns="http://obs.cn-north-4.myhuaweicloud.com/doc/2015-06-30/"'
@@ -41,7 +41,7 @@ def page_of(objects: Sequence[ObjectSummary], more: bool, token: str = "") -> Li
 def answer(*names: str, token: str = "") -> Fault:
     """Return OSS's response with a page of objects of these names."""
     page = listing([ObjectSummary(name, "AB", 1, NEW_YEAR) for name in names], token)
-    return Fault.status(200, page.encode(), KNOWN)
+    return Fault.status(200, page.encode(), OSS_HEADERS)
 
 
 def obs_listing(

@@ -84,7 +84,7 @@ class ProjectCopy:
     def run(self, tests: Sequence[str], seeds: str) -> tuple[int, str]:
         """Run tests; return pytest's exit code and output. `seeds` are those of the worlds that a law tries."""
         words = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0", *tests]
-        variables = {"SEEDS": seeds, "SCHEDULES": SCHEDULES, "EXTRAS": ""}
+        variables = {"SEEDS": seeds, "SCHEDULES": SCHEDULES, "EXTRAS": "", "SWEEP": "1"}
         assert self._runner.stdin
         assert self._runner.stdout
         print(json.dumps([words, variables, str(self._output)]), file=self._runner.stdin, flush=True)

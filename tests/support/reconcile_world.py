@@ -1,4 +1,4 @@
-"""What reconcile's tests need of a world: objects and records, ticks and calls by hand, and what a pass found."""
+"""A world for the tests of reconcile: objects and records, ticks and calls by hand, and the results of a pass."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ReconcileWorld(World):
     def beside(self, **environment: str) -> ReconcileWorld:
         """An instance of another project for the same task, with settings of its own."""
         other = copy.copy(self)
-        other.given = {"OMS_RATE": "1000", **environment}
+        other.variables = {"OMS_RATE": "1000", **environment}
         if bucket := environment.get("SOURCE_BUCKET"):
             self.oss.create_bucket(bucket)
             other.source = Stored(self.oss, bucket)
@@ -61,8 +61,8 @@ class ReconcileWorld(World):
             self.accept(key)
 
     def fill(self, number: int, minutes_ago: float = 0) -> None:
-        """So many lost objects, named by their numbers."""
-        self.lost(*(f"{one:0{len(str(number - 1))}}" for one in range(number)), minutes_ago=minutes_ago)
+        """Write lost objects that are named by their numbers."""
+        self.lost(*(f"{index:0{len(str(number - 1))}}" for index in range(number)), minutes_ago=minutes_ago)
 
     def lost(self, *keys: str, data: str = "A", **details: Any) -> None:
         """New objects of which no event told, and an hour later."""
@@ -104,7 +104,7 @@ class ReconcileWorld(World):
 
     @property
     def store(self) -> PassStore:
-        if not self.one.alive:
+        if not self.call_instance.alive:
             self.start()
         return PassStore(self.invocation(), "reconcile")
 
@@ -145,16 +145,16 @@ def adds_up(result: dict) -> bool:
 def busy_world(number: int = 60, **environment: str) -> ReconcileWorld:
     """Every third object missing, every third stale, long keys among them."""
     world = ReconcileWorld(**environment)
-    for one in range(number):
-        key = f"{one:02}{LONG if one % 7 == 0 else ''}"
+    for index in range(number):
+        key = f"{index:02}{LONG if index % 7 == 0 else ''}"
         world.upload(key, "B")
-        if one % 3:
-            world.accept(key, "AB"[one % 3 - 1])
+        if index % 3:
+            world.accept(key, "AB"[index % 3 - 1])
     world.accept("zz deleted")
     world.later()
     return world
 
 
 def missing(number: int = 60) -> set[str]:
-    """What has to be sent of busy_world(number): what is missing or stale."""
-    return {f"{one:02}{LONG if one % 7 == 0 else ''}" for one in range(number) if one % 3 < 2}
+    """Return the keys of `busy_world(number)` that are missing or stale."""
+    return {f"{index:02}{LONG if index % 7 == 0 else ''}" for index in range(number) if index % 3 < 2}

@@ -26,13 +26,13 @@ from support.world import ROOT, TASK, World, record_name
 IN_STEP, BEHIND = "in step", "behind"
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
 CHINA = timezone(timedelta(hours=8))
-# What passes are of.
+# Scopes of passes.
 USUAL = {"prefix": "", "suffix": "", "since": "", "all": False}
 BACKFILL = {**USUAL, "since": "1970-01-01T00:00:00Z"}
 # In minutes before NOW: earlier in the month than OMS's statistics reach, and in the month before.
 EARLY, BEFORE = 5 * 24 * 60, 20 * 24 * 60
 
-# How often the timer strikes, and the secret in the webhook's address.
+# The period of the timer, and the secret in the webhook's address.
 PERIOD, TOKEN = timedelta(minutes=15), "0123456789abcdef0123456789abcdef"
 
 
@@ -41,7 +41,7 @@ def is_statistics(request: Request) -> bool:
 
 
 def is_month(month: str) -> Callable[[Request], bool]:
-    """Whether a request asks for the task's counters of a month, such as "2026-03"."""
+    """Return a condition: a request asks for the task's counters of a month, such as "2026-03"."""
 
     def asks(request: Request) -> bool:
         time = datetime.fromtimestamp(int(request.params.get("query_time", 0)) / 1000, CHINA)
@@ -68,7 +68,7 @@ class StatusWorld(World):
             self.task.counted(kind, number, self.clock.now().timestamp() - minutes_ago * 60)
 
     def series(self, **of: dict[int, int]) -> None:
-        """The same by minutes ago."""
+        """Let OMS count objects: numbers by minutes ago, of each kind."""
         for kind, numbers in of.items():
             for minutes_ago, number in numbers.items():
                 self.counted(minutes_ago, **{kind: number})
@@ -76,8 +76,8 @@ class StatusWorld(World):
     def describes(self, **parts: object) -> None:
         """OMS describes the task of this month with other parts; without those that are None."""
         now = self.clock.now()
-        told = {**self.task.description(now.timestamp()), **parts}
-        text = json.dumps({name: value for name, value in told.items() if value is not None})
+        task = {**self.task.description(now.timestamp()), **parts}
+        text = json.dumps({name: value for name, value in task.items() if value is not None})
         month = now.astimezone(CHINA).strftime("%Y-%m")
         self.oms.faults.add(Fault.status(200, text.encode()), where=is_month(month))
 
@@ -87,7 +87,7 @@ class StatusWorld(World):
         *,
         ended: bool = True,
         job: str = "reconcile",
-        found: Tally | None = None,
+        tally: Tally | None = None,
         **counts: int,
     ) -> None:
         """A pass of a job that counted so much until now, in one range. It is not nothing: there are objects."""
@@ -99,22 +99,22 @@ class StatusWorld(World):
         of = Scope(KeyFilter(scope["prefix"], scope["suffix"]), since, scope["all"], standstill=is_standstill)
         there = self.there.name if job == "compare" else ""
         about = Pass(name, "photos", of, started=at(now), installed=at(now), destination_bucket=there)
-        counted = found or Tally(Counter({INSIDE: 1, **counts}), state=1)
+        counted = tally or Tally(Counter({INSIDE: 1, **counts}), state=1)
         total = to_json(PassState(about, counted, at(now), ranges_open=0, ranges_done=1, pieces=1))
         piece = to_json(Piece(tally=counted, about=about))
         folder = f"oms_source_record/passes/{self.settings.project}-{job}/{TASK}/{name}/"
         written, value = ("total", total) if ended else ("r/0000", piece)
         self.bucket.add(StoredObject(f"{folder}{written}", json.dumps(value).encode()))
 
-    def compared(self, oldest: int | None = None, *, ended: bool = True, **found: int) -> None:
+    def compared(self, oldest: int | None = None, *, ended: bool = True, **numbers: int) -> None:
         """A comparison with so many objects of each class, until now."""
-        classes = {name: ClassCount(Side(number, number), Side(number, number)) for name, number in found.items()}
-        self.passed(ended=ended, job="compare", found=Tally(classes=classes, oldest_not_there=oldest))
+        classes = {name: ClassCount(Side(number, number), Side(number, number)) for name, number in numbers.items()}
+        self.passed(ended=ended, job="compare", tally=Tally(classes=classes, oldest_not_there=oldest))
 
     def stood(self, state: int, twin: int) -> None:
         """A standstill pass that sees these digests; those of `compared` are 0."""
         self.later(1)
-        self.passed({**USUAL, "standstill": True}, job="compare", found=Tally(state=state, twin=twin))
+        self.passed({**USUAL, "standstill": True}, job="compare", tally=Tally(state=state, twin=twin))
 
     def upload(self, key: str, minutes_ago: int, *, accepted: bool = True) -> None:
         super().upload(key, key, minutes_ago)
@@ -133,7 +133,7 @@ class StatusWorld(World):
         super().fail(key, reason=reason, **details)
 
     def copy_failed(self, key: str, code: str = "UPLOAD_DST_OBJ_FAILURE", attempts: int = 1) -> None:
-        """What OMS failed to copy so often has a failed record again."""
+        """Write the failed record of an object that OMS failed to copy so many times."""
         self.fail(key, "COPY_FAILED", error_code=code, copy_attempts=attempts)
 
     def reconcile(self, **asked: object) -> dict[str, object]:
@@ -144,14 +144,14 @@ class StatusWorld(World):
         return self.ask("status", asked, timeout)
 
     def verdict(self, **asked: object) -> tuple[str, str]:
-        told = self.status(**asked)["verdict"]
-        assert any("\u4e00" <= letter <= "\u9fff" for letter in told["text_zh"])
-        return told["state"], told["text"]
+        verdict = self.status(**asked)["verdict"]
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in verdict["text_zh"])
+        return verdict["state"], verdict["text"]
 
     def tells(self, state: str, *words: str, **asked: object) -> bool:
-        """Whether the verdict is that, and says all of this."""
-        found, text = self.verdict(**asked)
-        assert (found, [word for word in words if word not in text]) == (state, []), text
+        """Return True if the verdict has this state, and these words."""
+        verdict, text = self.verdict(**asked)
+        assert (verdict, [word for word in words if word not in text]) == (state, []), text
         return True
 
 
@@ -166,13 +166,13 @@ class Watched(StatusWorld):
         self.passed(scanned=7)
 
     @property
-    def told(self) -> list[dict[str, Any]]:
-        """What the webhook took, if it takes JSON."""
+    def alarms(self) -> list[dict[str, Any]]:
+        """The messages that the webhook took, if it takes JSON."""
         return list(map(json.loads, self.hook.took))
 
     @property
     def states(self) -> list[str]:
-        return [one["verdict"] for one in self.told]
+        return [alarm["verdict"] for alarm in self.alarms]
 
     def tick(self) -> None:
         """The timer strikes now."""

@@ -38,9 +38,9 @@ T = TypeVar("T")
 gc.set_threshold(50_000, 20, 100)
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
-# What OMS writes in parts, in bytes, and its parts.
+# The size in bytes of the parts that OMS writes, and of its smallest object in parts.
 PART = 2
-# What a timer sends.
+# The event of a timer.
 TICK = json.dumps({"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"})
 
 TASK = "0f7c9b1e-5a3d-4f61-8a55-0123456789ab"
@@ -55,27 +55,27 @@ ENVIRONMENT = {
     "SOURCE_BUCKET": "photos",
     "FC_REGION": "cn-hangzhou",
 }
-# What can go wrong with a call. What stands between a cloud and its client answers in the cloud's place.
+# Faults of a call. A proxy or a login page answers in the cloud's place.
 OK, HANG, DRIP, DROP_BEFORE, DROP_AFTER = None, Fault.hang(), Fault.drip(), Fault.drop_before(), Fault.drop_after()
 REDIRECTS = [Fault.status(302, b"", {"Location": to}) for to in ("https://login.example/", "http://[", "caf\xe9")]
 PAGE = Fault.status(200, b"<html><body>Please log in</body></html>")
-# By what OSS's answers are known, and those of OBS.
-KNOWN = {"x-oss-request-id": "5D12"}
-KNOWN_OBS = {"x-obs-request-id": "5D12"}
-# What a failed record says of it.
+# The headers that identify answers of OSS, and of OBS.
+OSS_HEADERS = {"x-oss-request-id": "5D12"}
+OBS_HEADERS = {"x-obs-request-id": "5D12"}
+# Its failed record.
 THROTTLED = {"reason": "THROTTLED", "status": 429, "error_code": "APIGW.0308", "message": "slow down"}
 _CODES = {403: "AccessDenied", 404: "NoSuchBucket"}
 
 
 def oss_error(status: int, code: str = "", **headers: str) -> Fault:
-    """What OSS answers to what it refuses, and OBS likewise."""
+    """Return the answer of OSS, and of OBS, to a request that it refuses."""
     code = code or _CODES.get(status, "InternalError")
     body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
-    return Fault.status(status, body, KNOWN | KNOWN_OBS | headers)
+    return Fault.status(status, body, OSS_HEADERS | OBS_HEADERS | headers)
 
 
 def oms_error(status: int, code: str = "", message: str = "no", **headers: str) -> Fault:
-    """What OMS, or the gateway before it, answers."""
+    """Return an error of OMS, or of the gateway before it."""
     body = json.dumps({"error_code": code, "error_msg": message}) if code else ""
     return Fault.status(status, body.encode(), {name.replace("_", "-"): value for name, value in headers.items()})
 
@@ -119,11 +119,13 @@ class World(InProcess):
     def __init__(self, **environment: str) -> None:
         assert "PYTEST_CURRENT_TEST" in os.environ, "a world that is open where no test runs changes the time for all"
         super().__init__()
-        self.given = environment
+        self.variables = environment
         self._unique = count()
         self.open()
         self._open.append(self)
         self.oms.round_trip = self.oss.round_trip = 0.02
+        # Each status would read a thousand steps of zeros.
+        self.task.has_early_steps = False
         self.clock = VirtualClock(self)
         self.bucket = Stored(self.oss, self.log_bucket)
         self.source = Stored(self.oss, self.source_bucket)
@@ -138,25 +140,25 @@ class World(InProcess):
 
     def start(self) -> None:
         """A new instance takes the place of the one before."""
-        self.one = self.instance(**self.given)
-        self._clients = self.within(self.one.module()._instance)
+        self.call_instance = self.instance(**self.variables)
+        self._clients = self.within(self.call_instance.module()._instance)
         self.settings = self._clients.settings
         # So that pytest hears what the function logs.
         logging.getLogger("oss_oms_sync").propagate = True
 
     def within(self, call: Callable[[], T]) -> T:
         """Run this as the instance's own code, all of which ends when it is killed."""
-        return self.ground.call(self.ground.run(call, self.one))
+        return self.ground.call(self.ground.run(call, self.call_instance))
 
     @contextmanager
     def beside(self) -> Iterator[None]:
         """Within it, a second instance is in the place of the first, which may be waiting for an answer meanwhile."""
-        first = self.one, self._clients, self.settings
+        first = self.call_instance, self._clients, self.settings
         self.start()
         try:
             yield
         finally:
-            self.one, self._clients, self.settings = first
+            self.call_instance, self._clients, self.settings = first
 
     def die(self) -> None:
         """Kill the instance whose code is running."""
@@ -177,15 +179,15 @@ class World(InProcess):
         return self.within(lambda: forward.run(payload, self.invocation(timeout - 0.5)))
 
     def ask(self, job: str, asked: object = None, timeout: float = 570) -> dict[str, Any]:
-        """What a job answers to an event, or to what is asked by hand; of a new instance, if this one was killed."""
-        if not self.one.alive:
+        """Return the answer of a job to an event or to options; of a new instance, if the last was killed."""
+        if not self.call_instance.alive:
             self.start()
         event = asked if isinstance(asked, str | bytes) else json.dumps(asked) if asked is not None else ""
         run = importlib.import_module(f"oss_oms_sync.jobs.{job}").run
         answer = self.within(lambda: run(event, self.invocation(timeout)))
         return answer if isinstance(answer, dict) else answer.to_json()
 
-    # What users do, and OMS.
+    # Actions of users and of OMS.
 
     def upload(self, key: str, data: str = "A", minutes_ago: float = 0, kind: str = "md5") -> str:
         """Write an object at the source; its ETag, which is the MD5 of its contents only if that is its kind."""
@@ -209,7 +211,7 @@ class World(InProcess):
         """Somebody deletes an object in OBS."""
         self.there.objects.pop(key, None)
 
-    # What is in the log bucket.
+    # Contents of the log bucket.
 
     def keep(self, name: str, value: object) -> None:
         """It has this under a name of the task's."""
@@ -252,19 +254,19 @@ class World(InProcess):
         record = self.bucket.objects.get(record_name(state, key))
         return record and record.body
 
-    # What is seen of its requests.
+    # Its requests.
 
     def _before(self, request: Any) -> None:
-        request.found = self._what(request)
-        if request.found:
-            bucket, what = request.found
+        request.subject = self._what(request)
+        if request.subject:
+            bucket, what = request.subject
             bucket.calls[what.kind] += 1
             bucket.before(what.kind, what.names)
 
     def _after(self, request: Any) -> None:
         # A test may look at requests in the place of `_before`.
-        if found := getattr(request, "found", None) or self._what(request):
-            bucket, what = found
+        if subject := getattr(request, "subject", None) or self._what(request):
+            bucket, what = subject
             bucket.after(what.kind, what.names)
 
     def _what(self, request: requests.PreparedRequest) -> tuple[Stored, RequestTarget] | None:
@@ -276,13 +278,13 @@ class World(InProcess):
 
 
 def record_name(state: str, key: str) -> str:
-    """What the record of a key is called: by its hash where OSS takes no such long name."""
+    """Return the name of a key's record: by the hash of the key if OSS takes no name of that length."""
     name = f"{ROOT}{state}_object/{key}"
     return name if len(name.encode()) <= 1023 else f"{ROOT}{state}_object_long/{sha256(key.encode()).hexdigest()}"
 
 
 def is_look(request: Request) -> bool:
-    """Whether somebody looks for the mark of a closed project."""
+    """Return True if the request reads the mark of a closed project."""
     return request.method == "GET" and "/state/closed" in unquote(request.raw_path)
 
 

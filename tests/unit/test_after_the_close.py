@@ -11,7 +11,7 @@ TIMER = b'{"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "replay", "payl
 
 
 def call(world: World, handler: str, event: bytes) -> dict:
-    return world.within(lambda: getattr(world.one.module(), handler)(event, world.one.context()))
+    return world.within(lambda: getattr(world.call_instance.module(), handler)(event, world.call_instance.context()))
 
 
 def is_closed(world: World) -> bool:
@@ -24,8 +24,8 @@ def test_a_retry_that_continues_after_a_thaw_submits_nothing(world):
         if "/events" in request.url:
             world.ground.network.after = lambda _: None
             world.shut(on=True)
-            world.one.freeze()
-            world.ground.loop.call_later(180, world.one.thaw)
+            world.call_instance.freeze()
+            world.ground.loop.call_later(180, world.call_instance.thaw)
 
     world.oms.faults.then(oms_error(503))
     world.ground.network.after = close_and_freeze

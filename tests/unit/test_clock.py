@@ -52,7 +52,8 @@ def test_a_date_is_read_the_same_wherever_the_machine_is(monkeypatch, zone):
     finally:
         monkeypatch.undo()
         time.tzset()
-    assert (date, date.tzinfo) == (NOW, timezone.utc)
+    assert date == NOW
+    assert date.tzinfo == timezone.utc
 
 
 def test_timeouts_are_never_zero():

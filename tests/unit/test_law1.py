@@ -13,8 +13,8 @@ from support.world import (
     DROP_AFTER,
     DROP_BEFORE,
     HANG,
-    KNOWN,
     OK,
+    OSS_HEADERS,
     PAGE,
     REDIRECTS,
     TASK,
@@ -38,8 +38,8 @@ coded = [
 cut_off = Fault.status(200, headers={"Content-Length": "60"})
 not_earned = [
     cut_off,
-    Fault.status(200, b"<html></html>", KNOWN),
-    Fault.status(200, headers={**KNOWN, "ETag": '"D41D"'}),
+    Fault.status(200, b"<html></html>", OSS_HEADERS),
+    Fault.status(200, headers={**OSS_HEADERS, "ETag": '"D41D"'}),
 ]
 oms_faults = st.lists(st.sampled_from([*network, cut_off, *map(oms_error, statuses), *coded]), max_size=40)
 look_faults = st.lists(st.sampled_from([*network, *not_earned, *map(oss_error, (403, 404, 500))]), max_size=6)

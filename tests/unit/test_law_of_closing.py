@@ -68,9 +68,9 @@ class ClosingWorld(World):
         self.oss.put(self.log_bucket, self.mark, json.dumps(mark).encode())
 
     def freeze(self, seconds: float) -> None:
-        self.one.freeze()
+        self.call_instance.freeze()
         self.later(seconds)
-        self.one.thaw()
+        self.call_instance.thaw()
         self.has_not_asked = True
 
     def start_anew(self) -> None:
@@ -94,7 +94,9 @@ class ClosingWorld(World):
         self.number += 1
         closed_at, began, sent = self.closed_at, self.clock.seconds, len(self.sent)
         try:
-            outcome = self.within(lambda: self.one.module().handler(payload(*keys), self.one.context()))
+            outcome = self.within(
+                lambda: self.call_instance.module().handler(payload(*keys), self.call_instance.context())
+            )
         except OmsSyncError:
             outcome = None
         self.turn_at_call = None

@@ -70,4 +70,5 @@ def test_what_cannot_be_used_is_named(payload, problem):
     ],
 )
 def test_a_timers_event_and_an_envelope_are_told_from_everything_else(payload, is_timer, is_envelope):
-    assert (is_timer_event(payload), is_failure_envelope(payload)) == (is_timer, is_envelope)
+    assert is_timer_event(payload) == is_timer
+    assert is_failure_envelope(payload) == is_envelope

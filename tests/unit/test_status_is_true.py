@@ -70,7 +70,8 @@ def test_a_comparison_without_proof_settles_no_failed_copy(world):
     # WHEN status is asked, THEN it does not say that all is well
     report = world.ask("status", {})
     assert report["compare"]["last"]["classes"]["equal_version"]["source"]["objects"] == 1
-    assert (report["verdict"]["state"], report["copying"]["failed"]) == ("behind", 1)
+    assert report["verdict"]["state"] == "behind"
+    assert report["copying"]["failed"] == 1
 
 
 def test_a_write_after_the_close_is_an_alarm_until_acknowledged(world):
@@ -83,7 +84,8 @@ def test_a_write_after_the_close_is_an_alarm_until_acknowledged(world):
     # WHEN an application writes to the source, THEN status names it, and a closed project is still closed
     world.forward(payload("late"))
     verdict = world.ask("status", {})["verdict"]
-    assert (verdict["state"], verdict.get("alarm")) == ("closed", True)
+    assert verdict["state"] == "closed"
+    assert verdict.get("alarm")
     assert "1 changed object came after the close, the last at 2026-01-02T" in verdict["text"]
     assert "关闭后又收到 1 个对象的变更" in verdict["text_zh"]
 
@@ -111,5 +113,6 @@ def test_only_run_files_of_projects_that_no_longer_run_are_named(world):
 
     # THEN nothing is in step, and its files are named
     verdict = world.ask("status", {})["verdict"]
-    assert (verdict["state"], f"renamed ({ROOT}replay/renamed/: 1)" in verdict["text"]) == ("behind", True)
+    assert verdict["state"] == "behind"
+    assert f"renamed ({ROOT}replay/renamed/: 1)" in verdict["text"]
     assert "alive" not in verdict["text"]

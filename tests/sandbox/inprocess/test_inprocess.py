@@ -1,5 +1,4 @@
-"""What only the clouds within the process have: virtual time, one order of events, instances that are frozen or killed
-at any request."""
+"""Effects of the world in process alone: virtual time, an order of events, instances that stop at any request."""
 
 import itertools
 import time
@@ -86,7 +85,7 @@ def at_request(world, number, what):
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_killed_instance_sends_nothing_more_and_its_event_is_retried_by_another(world, number):
+def test_a_killed_instance_sends_nothing_more_and_its_event_is_retried(world, number):
     killed = at_request(world, number, CallInstance.strike)
     upload(world, within=3600)
     assert [invocation.outcome for invocation in world.fc.invocations] == ["crashed", "returned"]
@@ -106,7 +105,7 @@ def test_a_frozen_instance_goes_on_where_it_was_when_it_is_thawed(world):
     assert [invocation.outcome for invocation in world.fc.invocations] == ["returned"]
 
 
-def test_an_idle_instance_is_frozen_until_the_next_event_and_its_monotonic_clock_stands_still(world):
+def test_an_idle_instance_is_frozen_with_its_monotonic_clock(world):
     upload(world)
     world.fc.freeze("forward")
     (instance,) = world.fc._functions["forward"].idle

@@ -1,4 +1,4 @@
-"""The same over sockets and within the process: what a client sees of each fault, and what the service has done."""
+"""Sandboxes over sockets and in process are alike: the answers of each fault, and the work that was done."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sandbox.server.faults import Fault
 
 PATIENCE = 60
 
-# What a client sees of each, and what is kept of an upload with it and one after it.
+# The fault, its outcome for a client, and the stored objects of an upload with it and an upload after it.
 FAULTS = {
     "well": (None, 200, ["first", "second"]),
     "slow": (Fault.slow(0.3), 200, ["first", "second"]),
@@ -43,8 +43,8 @@ def world(request):
 
 
 @functools.cache
-def seen(world: type[Sandbox], name: str) -> tuple[object, ...]:
-    """What an upload with a fault comes to, and one after it: outcomes, and what there is then."""
+def play(world: type[Sandbox], name: str) -> tuple[object, ...]:
+    """Return the outcomes of an upload with a fault and of an upload after it, and the state afterwards."""
     with world() as box:
         bucket = box.bucket(box.source_bucket)
         bucket.timeout = (1, 1)
@@ -55,7 +55,7 @@ def seen(world: type[Sandbox], name: str) -> tuple[object, ...]:
 
 
 def outcome(bucket: oss2.Bucket, key: str, data: bytes | None = b"data") -> object:
-    """Of an upload, or without data of a deletion."""
+    """Return the outcome of an upload, or without data of a deletion."""
     try:
         return (bucket.delete_object(key) if data is None else bucket.put_object(key, data)).status
     except oss2.exceptions.RequestError as error:
@@ -66,9 +66,9 @@ def outcome(bucket: oss2.Bucket, key: str, data: bytes | None = b"data") -> obje
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_looks_the_same_to_a_client_and_does_the_same(name):
-    _, seen_of_it, kept = FAULTS[name]
-    assert seen(InProcess, name)[:2] == ([seen_of_it, 200], kept)
-    assert seen(InProcess, name) == seen(Sandbox, name)
+    _, first_outcome, kept = FAULTS[name]
+    assert play(InProcess, name)[:2] == ([first_outcome, 200], kept)
+    assert play(InProcess, name) == play(Sandbox, name)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_an_event_goes_astray_in_the_same_way(world, tmp_path, fault, events):
         ("import index", ["returned"]),
     ],
 )
-def test_a_function_is_retried_in_the_same_way_and_its_last_failure_handed_on(world, body, outcomes, tmp_path):
+def test_a_function_is_retried_alike_and_its_last_failure_handed_on(world, body, outcomes, tmp_path):
     (tmp_path / "index.py").write_text(f"def handler(event, context):\n    {body}\n")
     world.deploy(tmp_path, max_retries=1)
     world.oss.put(world.source_bucket, "a", b"")
@@ -103,7 +103,7 @@ def test_a_function_is_retried_in_the_same_way_and_its_last_failure_handed_on(wo
 
 @pytest.fixture
 def oms(world, huawei_of):
-    """Calls OMS as the vendor's SDK would, by OMS's clock."""
+    """Call OMS with the signature of the vendor's SDK, by OMS's clock."""
     client = huawei_of(world)
 
     def call(tail="", *keys):
@@ -127,9 +127,11 @@ def copied(box):
 
 
 def lists(box):
-    """OMS's lists, the oldest first: when by their names, in seconds, and their columns."""
-    found = [(name.rpartition("/")[2], stored) for name, stored in box.obs.objects(box.destination_bucket).items()]
-    written = sorted((int(name.split(".")[0]) / 1000, one.data.decode()) for name, one in found if "_list." in name)
+    """Return OMS's lists, the oldest first: the time of their names, in seconds, and their columns."""
+    files = [(name.rpartition("/")[2], stored) for name, stored in box.obs.objects(box.destination_bucket).items()]
+    written = sorted(
+        (int(name.split(".")[0]) / 1000, stored.data.decode()) for name, stored in files if "_list." in name
+    )
     return [(when, body.rstrip().split(",")) for when, body in written]
 
 
@@ -138,8 +140,8 @@ def test_a_request_lands_late_and_undoes_what_was_written_since(world):
     world.oss.put(world.source_bucket, "deleted", b"")
     world.oss.faults.then(Fault.lands_late(3), Fault.lands_late(3))
 
-    asked = ("put", b"old"), ("deleted", None), ("put", b"new"), ("deleted", b"again")
-    assert [outcome(bucket, *one) for one in asked] == ["ConnectionError", "ConnectionError", 200, 200]
+    changes = ("put", b"old"), ("deleted", None), ("put", b"new"), ("deleted", b"again")
+    assert [outcome(bucket, *change) for change in changes] == ["ConnectionError", "ConnectionError", 200, 200]
     assert contents(world.oss.objects(world.source_bucket)) == {"put": b"new", "deleted": b"again"}
     world.wait_idle(PATIENCE)
     assert contents(world.oss.objects(world.source_bucket)) == {"put": b"old"}
@@ -174,7 +176,7 @@ def test_a_copy_lands_after_one_that_was_accepted_later(world, oms):
     assert [line[1] for _, line in lists(world)] == ["b", "a"]
 
 
-def test_held_copies_read_when_they_begin_and_write_what_they_read_when_they_end(world, oms):
+def test_withheld_copies_read_when_they_begin_and_write_when_they_end(world, oms):
     world.task.copies.add(CopyFault.withheld())
     for data in (b"old", b"newer"):
         world.oss.put(world.source_bucket, "a", data)
@@ -187,7 +189,8 @@ def test_held_copies_read_when_they_begin_and_write_what_they_read_when_they_end
     for copy, data in ((second, b"newer"), (first, b"old")):
         world.task.end(copy)
         assert copied(world) == {"a": data}
-    assert (world.task.withheld, world.task.success_object) == ([], 2)
+    assert world.task.withheld == []
+    assert world.task.success_object == 2
 
 
 def test_the_destination_is_looked_at_when_a_copy_begins(world, oms):
@@ -201,21 +204,23 @@ def test_the_destination_is_looked_at_when_a_copy_begins(world, oms):
     world.obs.put(world.destination_bucket, "a", b"another size")
     world.task.end(copy)
 
-    assert (copied(world), world.task.skip_object) == ({"a": b"another size"}, 1)
+    assert copied(world) == {"a": b"another size"}
+    assert world.task.skip_object == 1
 
 
-@pytest.mark.parametrize(("merges", "held"), [(False, 3), (True, 1)])
-def test_oms_may_merge_what_waits_to_be_begun(world, oms, merges, held):
+@pytest.mark.parametrize(("merges", "copies"), [(False, 3), (True, 1)])
+def test_oms_may_merge_what_waits_to_be_begun(world, oms, merges, copies):
     world.task.merges = merges
     world.task.copies.add(CopyFault.withheld())
     oms("", "a")
     oms("", "a", "a")
 
-    assert [copy.key for copy in world.task.withheld] == ["a"] * held
+    assert [copy.key for copy in world.task.withheld] == ["a"] * copies
     world.task.begin(*world.task.withheld)
     oms("", "a")
 
-    assert (len(world.task.withheld), world.task.acceptance_request) == (held + 1, 4)
+    assert len(world.task.withheld) == copies + 1
+    assert world.task.acceptance_request == 4
 
 
 def test_oms_may_lose_what_it_accepted(world, oms):
@@ -224,16 +229,28 @@ def test_oms_may_lose_what_it_accepted(world, oms):
     oms("", "lost", "a")
     world.wait_idle(PATIENCE)
 
-    assert (copied(world), [line[1] for _, line in lists(world)]) == ({"a": b""}, ["a"])
-    assert (world.task.acceptance_request, world.task.success_object, world.task.failure_object) == (2, 1, 0)
+    assert copied(world) == {"a": b""}
+    assert [line[1] for _, line in lists(world)] == ["a"]
+    assert world.task.acceptance_request == 2
+    assert world.task.success_object == 1
+    assert world.task.failure_object == 0
 
 
 def counts(oms, when):
-    """What ShowSyncTask and ListSyncTaskStatistic say: sums, and the steps that are not empty."""
+    """Return the answers of ShowSyncTask and ListSyncTaskStatistic: sums, and the steps that are not empty."""
     month = oms(f"?query_time={when}")
-    told = oms(f"/statistics?data_type=REQUEST,SUCCESS&start_time={when - 7_200_000}&end_time={when}")
-    steps = {point["time_stamp"] for one in told["statistic_datas"] for point in one["data"] if point["statistic_num"]}
-    return [month["monthly_acceptance_request"], month["monthly_success_object"]], told["statistic_time_type"], steps
+    statistics = oms(f"/statistics?data_type=REQUEST,SUCCESS&start_time={when - 7_200_000}&end_time={when}")
+    steps = {
+        point["time_stamp"]
+        for data in statistics["statistic_datas"]
+        for point in data["data"]
+        if point["statistic_num"]
+    }
+    return (
+        [month["monthly_acceptance_request"], month["monthly_success_object"]],
+        statistics["statistic_time_type"],
+        steps,
+    )
 
 
 def test_counts_lag_and_come_in_steps_of_an_hour(world, oms):
@@ -246,9 +263,9 @@ def test_counts_lag_and_come_in_steps_of_an_hour(world, oms):
 
     world.oms.clock_offset = 3700
 
-    *told, steps = counts(oms, when + 60_000)
-    assert told == [[1, 1], "ONE_HOUR"]
-    assert steps <= {one - one % 3_600_000 for one in (when, when + 60_000)}
+    *shown, steps = counts(oms, when + 60_000)
+    assert shown == [[1, 1], "ONE_HOUR"]
+    assert steps <= {moment - moment % 3_600_000 for moment in (when, when + 60_000)}
 
 
 def test_each_cloud_tells_its_own_time(world, oms):

@@ -20,7 +20,8 @@ def test_an_answer_keeps_the_mode_as_oms_names_it(name):
 
 def test_a_later_mode_is_no_member():
     later = OverwriteMode("A_LATER_MODE_OF_OMS")
-    assert (later in [*OverwriteMode], later is OverwriteMode("A_LATER_MODE_OF_OMS")) == (False, True)
+    assert later not in [*OverwriteMode]
+    assert later is OverwriteMode("A_LATER_MODE_OF_OMS")
     assert len({mode.value for mode in OverwriteMode}) == 4
 
 

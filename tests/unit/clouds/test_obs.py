@@ -217,7 +217,8 @@ def test_a_passing_fault_is_retried(world, fault):
 def test_what_lasts_ends_by_the_deadline_and_says_what_to_do(world, fault, code, fix):
     world.obs.faults.add(fault)
     error = error_of(lambda: bucket(world, seconds=7).list_page("", ""))
-    assert (error.code, fix in str(error)) == (code, True)
+    assert error.code == code
+    assert fix in str(error)
     assert world.clock.seconds <= 7
 
 
@@ -273,7 +274,7 @@ def _other_secret(world: World) -> None:
         (
             403,
             "RequestTimeTooSkewed",
-            lambda world: setattr(world.one, "skew", 1000),
+            lambda world: setattr(world.call_instance, "skew", 1000),
             "the clock of the function instance",
             "系统时钟",
         ),
@@ -303,7 +304,8 @@ def _other_secret(world: World) -> None:
 def test_a_refusal_is_not_retried_and_says_in_both_languages_what_to_do(world, status, code, refuse, fix, fix_zh):
     refuse(world)
     error = error_of(lambda: bucket(world).list_page("", ""))
-    assert (error.code, len(world.obs.requests)) == (code, 1)
+    assert error.code == code
+    assert len(world.obs.requests) == 1
     assert fix in error.fix.en
     assert str(error).startswith(error.fix.en)
     assert f"OBS answered {status} {code}: " in str(error)
@@ -345,7 +347,8 @@ def test_a_refusal_that_is_not_written_as_obs_writes_it_is_somebody_elses(world,
 def test_no_redirect_is_followed_and_the_error_names_it(world, redirect):
     world.obs.faults.add(redirect)
     error = error_of(lambda: bucket(world).list_page("", ""))
-    assert (error.code, len(world.obs.requests)) == ("Redirect", 1)
+    assert error.code == "Redirect"
+    assert len(world.obs.requests) == 1
     assert "OBS_ENDPOINT" in error.fix.en
     assert redirect.headers["Location"] in str(error)
 
@@ -410,7 +413,8 @@ def test_where_the_range_is_ignored_only_the_beginning_is_read(world, mocker):
     read = mocker.spy(Body, "read")
     world.obs.faults.then(Fault.status(200, b"x" * 1_000_000, {**HEAD, "Content-Length": "1000000"}))
     object_part = bucket(world).read("a", 0, 10)
-    assert (object_part.body, object_part.head.size) == (b"x" * 10, 1_000_000)
+    assert object_part.body == b"x" * 10
+    assert object_part.head.size == 1_000_000
     assert read.call_args.args[1] <= 11
 
 

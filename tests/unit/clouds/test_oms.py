@@ -70,7 +70,10 @@ def test_what_is_asked_stands_in_the_url_and_there_is_no_body(world, ask, query,
     assert ask(world.invocation().oms, Deadline(60, world.clock)) == answer
     (request,) = world.oms.requests
     path = f"{TASK_PATH}/statistics" if isinstance(answer, Statistics) else TASK_PATH
-    assert (request.method, request.raw_path, request.raw_query, request.body) == ("GET", path, query, b"")
+    assert request.method == "GET"
+    assert request.raw_path == path
+    assert request.raw_query == query
+    assert request.body == b""
     assert "content-length" not in request.headers
 
 
@@ -88,7 +91,8 @@ def test_proxies_and_certificates_of_the_environment_are_used(monkeypatch, mocke
 def test_a_question_is_asked_again_on_a_new_connection(world):
     world.oms.faults.then(DROP_BEFORE, oms_error(503))
     assert asked(world).status == "SYNCHRONIZING"
-    assert (len(world.oms.requests), world.oms.connections) == (3, 2)
+    assert len(world.oms.requests) == 3
+    assert world.oms.connections == 2
 
 
 @pytest.mark.parametrize(
@@ -150,7 +154,7 @@ def test_retry_after_may_be_a_date(world):
 def test_a_clock_further_off_than_huawei_lets_pass_is_the_reason(world, minutes, reason):
     # The instance has read an open mark: OSS, which stores it, would refuse such a clock too.
     assert Closing(world.invocation()).refusal() is None
-    world.one.skew = 60 * minutes
+    world.call_instance.skew = 60 * minutes
     world.oms.faults.then(oms_error(401))
     assert failure_of(world).reason is reason
 
@@ -161,4 +165,6 @@ def test_a_clock_further_off_than_huawei_lets_pass_is_the_reason(world, minutes,
 def test_the_throttled_calls_are_counted(world, schedule, throttled):
     world.oms.faults.then(*schedule)
     submission = send(world, "a")
-    assert (submission.calls, submission.throttled, submission.outcomes) == (3, throttled, {"a": None})
+    assert submission.calls == 3
+    assert submission.throttled == throttled
+    assert submission.outcomes == {"a": None}

@@ -34,7 +34,9 @@ def keys(lines: Lines) -> list[str]:
 def test_a_line_tells_the_key_the_code_the_time_in_china_and_what_oss_said():
     lines = read(line("a/b c.jpg", message="The specified key, they say, does not exist.") + "\n")
     copy_failures = [CopyFailure("a/b c.jpg", CODE, "The specified key, they say, does not exist.", AT)]
-    assert (lines.failures, lines.unread, lines.open_line) == (copy_failures, 0, False)
+    assert lines.failures == copy_failures
+    assert lines.unread == 0
+    assert lines.open_line is False
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old mac"])
@@ -52,7 +54,8 @@ def test_keys_are_read_whatever_they_hold(separator):
     odd = [*HOSTILE, "a,a", ",", "x\tx", "q\ta\ta\tq", "a,a,a", '"', '"a"', "+", "%", "a\nb", "\n"]
     names = [key for odd_key in odd for key in ("before", odd_key, "after")]
     lines = read("".join(f"{line(key, separator)}\n" for key in names))
-    assert (keys(lines), lines.unread) == (names, 0)
+    assert keys(lines) == names
+    assert lines.unread == 0
 
 
 @pytest.mark.parametrize("encode", [quote, quote_plus, lambda key: quote(key, safe="/~")])
@@ -69,7 +72,8 @@ def test_columns_in_quotation_marks_are_read():
 @pytest.mark.parametrize("title", ["reason,time,encoded key,key,message", "\ufeff错误码,时间,编码,对象,信息"])
 def test_titles_and_empty_lines_are_no_unread_lines(title):
     lines = read(f"{title}\n\n{line('a')}\n\n")
-    assert (keys(lines), lines.unread) == (["a"], 0)
+    assert keys(lines) == ["a"]
+    assert lines.unread == 0
 
 
 @pytest.mark.parametrize(
@@ -100,16 +104,22 @@ def test_a_line_without_code_and_time_still_names_its_key():
 def test_a_last_line_without_end_is_read_and_its_later_end_passed_over():
     whole = f"{line('a')}\n{line('b', message='')}"
     lines = read(whole)
-    assert (keys(lines), lines.open_line, lines.end) == (["a", "b"], False, len(whole))
+    assert keys(lines) == ["a", "b"]
+    assert lines.open_line is False
+    assert lines.end == len(whole)
     grown = f"{whole}timed out\n{line('c')}\n".encode()
     lines = read_lines(grown, lines.end, begins=True, ends=True, most=MANY)
-    assert (keys(lines), lines.unread, lines.end) == (["c"], 0, len(grown))
+    assert keys(lines) == ["c"]
+    assert lines.unread == 0
+    assert lines.end == len(grown)
 
 
 def test_a_last_line_that_names_no_key_yet_may_be_written_on():
     whole = f"{line('a')}\n"
     lines = read(f"{whole}{CODE},{TIME},b%20")
-    assert (keys(lines), lines.open_line, lines.end) == (["a"], True, len(whole))
+    assert keys(lines) == ["a"]
+    assert lines.open_line is True
+    assert lines.end == len(whole)
 
 
 def test_lines_are_read_in_groups():

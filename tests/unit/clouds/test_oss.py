@@ -15,7 +15,7 @@ from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.network import Adapter, Body
 from sandbox.server.faults import Fault
 from support.listing import answer
-from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, KNOWN, PAGE, REDIRECTS, World, oss_error
+from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, OSS_HEADERS, PAGE, REDIRECTS, World, oss_error
 
 A = StoredObject("a", b"x")
 
@@ -82,7 +82,7 @@ def test_a_bucket_of_another_region_is_told_from_a_missing_right(world):
     body = (
         b"<Error><Code>InvalidArgument</Code><Message>Invalid signing region in Authorization header.</Message></Error>"
     )
-    for fault in (None, Fault.status(400, body, KNOWN)):
+    for fault in (None, Fault.status(400, body, OSS_HEADERS)):
         world.oss.faults.then(fault)
         (problem,) = write(world, A)
         assert problem.startswith("OSS_ENDPOINT may name another region than that of LOG_BUCKET")
@@ -97,11 +97,12 @@ def test_finding_an_object_takes_the_right_to_list(world):
 def test_what_users_said_of_objects_is_told_whatever_else_hangs(world):
     headers = {"Content-Type": "text/html", "Cache-Control": "max-age=60", "x-oss-meta-Team": "山 %E6%B5%B7 100%"}
     world.bucket.add(StoredObject("a", b"12345", headers))
-    world.bucket.fail(Fault.status(403, b"", KNOWN), "head", lambda name: name == "c")
+    world.bucket.fail(Fault.status(403, b"", OSS_HEADERS), "head", lambda name: name == "c")
     metadata, gone, refused = world.within(lambda: world.invocation().log_bucket.try_metadata_of_all(["a", "b", "c"]))
     assert metadata == {"content-type": "text/html", "cache-control": "max-age=60", "meta-team": "山 %E6%B5%B7 100%"}
     # A response to HEAD has no body with the reason.
-    assert (gone.code, refused.code) == ("NoSuchKey", "AccessDenied")
+    assert gone.code == "NoSuchKey"
+    assert refused.code == "AccessDenied"
     assert "oss:GetObject" in str(refused)
 
 
@@ -109,7 +110,8 @@ def test_an_object_that_must_not_be_overwritten_is_not(world):
     world.bucket.add(StoredObject("a", b"before"))
     forbidding = StoredObject("a", b"x", {"x-oss-forbid-overwrite": "true"})
     (problem,) = world.invocation(30).log_bucket.try_put_all([forbidding])
-    assert (problem.code, problem.answered) == ("FileAlreadyExists", True)
+    assert problem.code == "FileAlreadyExists"
+    assert problem.answered is True
     assert world.bucket.objects["a"].body == b"before"
 
 
@@ -139,7 +141,7 @@ def test_an_error_that_oss2_lets_pass_is_returned_as_a_storage_error(world, mock
 
 
 def test_a_cut_off_response_is_retried_and_never_taken_for_the_whole(world):
-    cut = Fault.status(200, b'{"at": "2026', {**KNOWN, "Content-Length": "100"})
+    cut = Fault.status(200, b'{"at": "2026', {**OSS_HEADERS, "Content-Length": "100"})
     world.bucket.add(A)
     world.oss.faults.then(cut)
     assert world.invocation(30).log_bucket.get("a") == b"x"
@@ -158,7 +160,8 @@ def test_a_refusal_not_from_oss_is_retried_and_proves_nothing_of_an_object(world
     world.oss.faults.add(Fault.status(status, body))
     for call in (bucket.try_get_all, bucket.try_metadata_of_all):
         (problem,) = call(["a"])
-        assert (problem.code, problem.answered) == ("", False)
+        assert problem.code == ""
+        assert problem.answered is False
         assert str(problem).startswith(f"something else than OSS answered {status}")
 
 
@@ -174,7 +177,7 @@ NO_LISTINGS = [
 ]
 
 
-@pytest.mark.parametrize("headers", [{}, KNOWN], ids=["", "with a request id"])
+@pytest.mark.parametrize("headers", [{}, OSS_HEADERS], ids=["", "with a request id"])
 @pytest.mark.parametrize("body", NO_LISTINGS)
 def test_a_listing_that_is_none_is_tried_again_and_then_an_error(world, body, headers):
     world.oss.faults.add(Fault.status(200, body.encode(), headers))
@@ -188,9 +191,9 @@ def test_a_listing_that_is_none_is_tried_again_and_then_an_error(world, body, he
     [
         *(
             # After a refusal by OSS itself, no delete can land.
-            (Fault.status(status, body, headers), status != 200 and headers == KNOWN)
+            (Fault.status(status, body, headers), status != 200 and headers == OSS_HEADERS)
             for status in (200, 302, 403)
-            for headers in ({}, KNOWN)
+            for headers in ({}, OSS_HEADERS)
             for body in (b"<html><body>Please log in</body></html>", b"<DeleteResult/>", b"", b"nothing")
         ),
         *((fault, False) for fault in (*map(oss_error, (500, 502, 503, 504)), DROP_AFTER)),
@@ -217,15 +220,15 @@ def test_no_redirect_is_followed_and_the_storage_failure_names_it(world, redirec
 
 
 ETAG = '"9DD4E461268C8034F5C8564E155C67A6"'  # the MD5 of b"x"
-ENCRYPTED = {**KNOWN, "x-oss-server-side-encryption": "KMS", "ETag": '"ABCD"'}
+ENCRYPTED = {**OSS_HEADERS, "x-oss-server-side-encryption": "KMS", "ETag": '"ABCD"'}
 
 
 @pytest.mark.parametrize(
     ("headers", "written"),
     [
-        ({**KNOWN, "ETag": ETAG}, True),
-        ({**KNOWN, "ETag": '"ABCD"'}, False),
-        (KNOWN, False),
+        ({**OSS_HEADERS, "ETag": ETAG}, True),
+        ({**OSS_HEADERS, "ETag": '"ABCD"'}, False),
+        (OSS_HEADERS, False),
         ({"ETag": ETAG}, False),
         ({}, False),
         (ENCRYPTED, True),
@@ -241,12 +244,12 @@ def test_a_record_is_written_only_if_the_response_has_the_md5_of_its_body(world,
 def test_no_more_is_read_of_an_answer_than_is_needed(world, mocker):
     read = mocker.spy(Body, "read")
     for status in (200, 403):
-        world.oss.faults.then(*[Fault.status(status, b"x" * 10_000_000, KNOWN)] * 5)
+        world.oss.faults.then(*[Fault.status(status, b"x" * 10_000_000, OSS_HEADERS)] * 5)
         assert all(write(world, A))
         world.oss.faults.clear()
     assert max(call.args[1] for call in read.call_args_list) <= 64 * 1024 + 1
     # A listing, and a project's object, are read only up to the longest possible length.
-    world.oss.faults.then(*[Fault.status(200, b"x" * 20_000_000, KNOWN)] * 5)
+    world.oss.faults.then(*[Fault.status(200, b"x" * 20_000_000, OSS_HEADERS)] * 5)
     with pytest.raises(StorageError, match="longer than 16777216 bytes"):
         world.invocation(30).log_bucket.list_page("", "")
     assert read.call_args.args[1] <= 16 * 1024 * 1024 + 2
@@ -271,7 +274,7 @@ def test_a_listing_that_makes_no_progress_is_an_error(world, pages, problem):
 
 @pytest.mark.parametrize(("delay", "pause"), [("1500", 1.5), ("999999", 5), ("soon", 0)])
 def test_after_a_delayed_page_the_next_is_requested_as_much_later(world, delay, pause):
-    world.oss.faults.then(Fault.status(200, answer("a").body, {**KNOWN, "x-oss-qos-delay-time": delay}))
+    world.oss.faults.then(Fault.status(200, answer("a").body, {**OSS_HEADERS, "x-oss-qos-delay-time": delay}))
     world.invocation(30).log_bucket.list_page("", "")
     assert world.clock.seconds == pytest.approx(world.oss.round_trip + pause)
 
@@ -297,7 +300,7 @@ def test_a_part_that_is_shorter_than_was_asked_for_is_none_of_the_contents(world
     world.source.add(StoredObject("a", b"hello"))
     bucket = world.invocation(30).source_bucket
     (listed,) = bucket.find_all(["a"])
-    world.oss.faults.add(Fault.status(206, b"hell", KNOWN))
+    world.oss.faults.add(Fault.status(206, b"hell", OSS_HEADERS))
     with pytest.raises(StorageError, match="something else than OSS answered 206"):
         list(bucket.iter_contents(listed))
 
@@ -307,7 +310,10 @@ def test_find_all_returns_each_object_by_name_and_none_if_missing(world):
         world.source.add(StoredObject(name, b"x"))
     bucket = world.invocation(30).source_bucket
     stored, missing = bucket.find_all(["a", "b"])
-    assert (stored.name, stored.size, stored.etag, missing) == ("a", 1, "9DD4E461268C8034F5C8564E155C67A6", None)
+    assert stored.name == "a"
+    assert stored.size == 1
+    assert stored.etag == "9DD4E461268C8034F5C8564E155C67A6"
+    assert missing is None
     assert [bucket.first_name("", after) for after in ("", "a", "bb")] == ["a", "bb", ""]
     assert {request.params["max-keys"] for request in world.oss.requests} == {"1"}
 
@@ -338,7 +344,7 @@ def test_credentials_do_not_show_their_secrets():
     ],
 )
 def test_an_error_of_oss_in_any_form_shows_no_secret(world, body, problem_text):
-    world.oss.faults.add(Fault.status(403, body.format(*world.function_credentials).encode(), KNOWN))
+    world.oss.faults.add(Fault.status(403, body.format(*world.function_credentials).encode(), OSS_HEADERS))
     (problem,) = write(world, A)
     assert problem_text in problem
 
@@ -354,4 +360,5 @@ def test_oss2_is_imported_without_its_encryption_which_stays_importable():
         " print(oss2 is import_oss2(), oss2.Bucket.__name__)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={"PYTHONPATH": CODE})
-    assert (done.stdout, done.stderr) == ("True Bucket\n", "")
+    assert done.stdout == "True Bucket\n"
+    assert done.stderr == ""

@@ -9,7 +9,7 @@ from oss_oms_sync.clouds.objects import etag_of, etags_of
 from oss_oms_sync.errors import StorageError
 from sandbox.server.faults import Fault
 from support.listing import answer
-from support.world import DRIP, HANG, KNOWN, World, oss_error
+from support.world import DRIP, HANG, OSS_HEADERS, World, oss_error
 
 
 def asked(world: World) -> list[str]:
@@ -44,7 +44,8 @@ def test_the_next_page_only_is_requested_before_this_page_is_parsed(world, mocke
         assert asked(world) == [""]
         for before in (["", "a"], ["", "a", "b"]):
             next(pages)
-            assert (when_read.pop(), when_read) == (before, [])
+            assert when_read.pop() == before
+            assert when_read == []
 
 
 def test_waiting_for_pages_and_working_on_them_go_side_by_side(world):
@@ -89,8 +90,8 @@ def test_an_error_of_the_page_ahead_is_raised_when_the_caller_comes_to_it(world)
         oss_error(503),
         HANG,
         Fault.status(200, b"Please log in"),
-        Fault.status(200, b"no listing", KNOWN),
-        Fault.status(200, headers=KNOWN),
+        Fault.status(200, b"no listing", OSS_HEADERS),
+        Fault.status(200, headers=OSS_HEADERS),
     ],
 )
 def test_a_passing_fault_of_any_page_is_retried(world, fault):
@@ -101,7 +102,7 @@ def test_a_passing_fault_of_any_page_is_retried(world, fault):
 
 def test_a_listing_that_lasts_in_being_none_is_an_error(world):
     world.oss.faults.then(answer("a", token="t"))
-    world.oss.faults.add(Fault.status(200, answer("b", token="t").body[:-1], KNOWN))
+    world.oss.faults.add(Fault.status(200, answer("b", token="t").body[:-1], OSS_HEADERS))
     with pytest.raises(StorageError):
         names(world)
     assert len(world.oss.requests) < 20
@@ -116,7 +117,7 @@ def test_a_page_that_is_empty_and_truncated_is_gone_on_with_by_its_token(world):
 
 def test_without_encoded_keys_the_next_page_is_requested_after_parsing(world):
     plain = answer("a", token="t").body.replace(b"<EncodingType>url</EncodingType>", b"")
-    world.oss.faults.then(Fault.status(200, plain, KNOWN), answer("b"))
+    world.oss.faults.then(Fault.status(200, plain, OSS_HEADERS), answer("b"))
     assert names(world) == [["a"], ["b"]]
     assert asked(world) == ["", "a"]
 

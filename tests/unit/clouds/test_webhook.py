@@ -56,7 +56,8 @@ def test_a_long_message_is_cut_in_the_middle_and_keeps_its_next_step(kind, lette
     chat = Chat(kind)
     chat.tell(f"oss-oms-sync photos: BEHIND {letter * 2001} Deploy it again.")
     text = text_of(*chat.robots.took)
-    assert (text[:23], text[-19:]) == ("oss-oms-sync photos: BE", f"{letter * 2} Deploy it again.")
+    assert text[:23] == "oss-oms-sync photos: BE"
+    assert text[-19:] == f"{letter * 2} Deploy it again."
 
 
 def test_another_webhook_gets_machine_readable_fields_and_the_whole_text():
@@ -107,6 +108,6 @@ def test_no_part_of_the_address_is_in_what_it_says(kind):
 @pytest.mark.parametrize("secret", ["a1b2c3", "AbC%2Fdef%2Bghij12345"])
 def test_of_an_unknown_address_only_the_status_of_its_response_is_shown(secret):
     chat = Chat("JSON")
-    chat.given = {**chat.given, "ALERT_WEBHOOK": f"{ROBOTS['JSON'].address}?key={secret}"}
+    chat.variables = {**chat.variables, "ALERT_WEBHOOK": f"{ROBOTS['JSON'].address}?key={secret}"}
     chat.start()
     assert chat.tell(fault=Fault.status(400, f"no such hook: {unquote(secret)}".encode())) == "it answered 400"

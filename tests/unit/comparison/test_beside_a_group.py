@@ -47,7 +47,9 @@ def test_what_a_group_will_copy_is_left_to_it_and_what_came_later_is_not(world):
     result = compare(world)
     assert classes(result) == {"migrating": ["old/1", "old/2"], "missing": ["new"]}
     assert world.sent() == {"new"}
-    assert (result["finished"], result["stop"], result["is_migration_unknown"]) == (True, None, False)
+    assert result["finished"] is True
+    assert result["stop"] is None
+    assert result["is_migration_unknown"] is False
 
     # WHEN the group has copied an object and is finished, THEN the other is sent
     world.write("old/1", "A")
@@ -59,10 +61,14 @@ def test_what_a_group_will_copy_is_left_to_it_and_what_came_later_is_not(world):
 def test_reconcile_leaves_objects_to_a_group_and_counts_copies_as_covered(world):
     begin_migration(world)
     result = ask(world, "reconcile")
-    assert (result["migrating"], result["submitted"], world.sent()) == (2, 1, {"new"})
+    assert result["migrating"] == 2
+    assert result["submitted"] == 1
+    assert world.sent() == {"new"}
     end_migration(world, "done")
     result = ask(world, "reconcile")
-    assert (result["migrating"], result["covered"], result["submitted"]) == (2, 1, 0)
+    assert result["migrating"] == 2
+    assert result["covered"] == 1
+    assert result["submitted"] == 0
 
     # AND equally if replay has the failed copies, as their failed records show
     end_migration(world, "resent", failed=1)
@@ -85,7 +91,8 @@ def test_what_one_that_was_ended_may_not_have_copied_is_sent(world, how, failed)
 @pytest.mark.parametrize("status", [PAUSED, FAILED, DONE, 4, 7, 8, 9])
 def test_nothing_is_left_to_one_that_does_not_copy_now(world, status):
     begin_migration(world, status)
-    assert (classes(compare(world)), len(world.sent())) == (ALL, 3)
+    assert classes(compare(world)) == ALL
+    assert len(world.sent()) == 3
 
 
 @pytest.mark.parametrize("unknown", ["no right", "no group", "no answer", "no id", "no text"])
@@ -102,7 +109,9 @@ def test_beside_a_group_in_an_unknown_state_all_objects_are_sent(world, unknown)
         case "no text":
             world.keep(f"state/migrate-{world.settings.project}.json", "what?")
     result = compare(world)
-    assert (classes(result), result["is_migration_unknown"], len(world.sent())) == (ALL, True, 3)
+    assert classes(result) == ALL
+    assert result["is_migration_unknown"] is True
+    assert len(world.sent()) == 3
 
 
 def test_a_pass_keeps_to_what_it_learned_and_judging_again_learns_anew(world):
@@ -136,7 +145,9 @@ def test_a_pass_with_too_many_submissions_counts_on_and_names_migrate(job, mocke
     world = CompareWorld(OMS_RATE="0.5", PIECE_SECONDS="10", LANES="1")
     world.fill(90, minutes_ago=1500)
     result = ask(world, job)
-    assert (result["finished"], result["stop"], result["accepted"] + result["unsent"]) == (True, "too_many", 90)
+    assert result["finished"] is True
+    assert result["stop"] == "too_many"
+    assert result["accepted"] + result["unsent"] == 90
     assert 20 <= result["accepted"] <= 60
     assert result["step"] == {"job": "migrate", "options": {}}
 
@@ -148,7 +159,9 @@ def test_a_pass_with_too_many_submissions_counts_on_and_names_migrate(job, mocke
     # AND its other step sends all of them
     step = result["all_the_same"]
     result = world.ask(step["job"], step["options"])
-    assert (result["finished"], result["stop"], len(world.sent())) == (True, None, 90)
+    assert result["finished"] is True
+    assert result["stop"] is None
+    assert len(world.sent()) == 90
 
 
 def test_a_paused_group_is_what_copies_too_many(mocker):
@@ -156,14 +169,16 @@ def test_a_paused_group_is_what_copies_too_many(mocker):
     world = CompareWorld()
     world.upload("old", minutes_ago=1500)
     begin_migration(world, PAUSED)
-    assert (compare(world)["step"], world.sent()) == ({"job": "migrate", "options": {"go_on": True}}, set())
+    assert compare(world)["step"] == {"job": "migrate", "options": {"go_on": True}}
+    assert world.sent() == set()
 
 
 def test_what_no_group_could_copy_is_sent_however_much_it_is(mocker):
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
     world = CompareWorld(OBJECT_SUFFIX=".jpg")
     world.upload("old.jpg", minutes_ago=1500)
-    assert (compare(world)["stop"], world.sent()) == (None, {"old.jpg"})
+    assert compare(world)["stop"] is None
+    assert world.sent() == {"old.jpg"}
 
 
 def test_a_group_beats_what_takes_it_longer_to_begin_than_to_be_sent():

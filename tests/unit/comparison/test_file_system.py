@@ -58,7 +58,8 @@ def test_what_the_destination_cannot_hold_is_impossible_and_not_sent(world, what
     listed = world.bucket.objects[answer["differences"][0]].body.decode()
     is_refused = is_file_system and not is_possible
     assert answer["classes"]["impossible"]["keys"] == ([key] if is_refused else [])
-    assert (f"! {key}\n" in listed, world.sent()) == (is_refused, set() if is_refused else {key})
+    assert (f"! {key}\n" in listed) == is_refused
+    assert world.sent() == (set() if is_refused else {key})
     assert answer["adds_up"]
 
 
@@ -97,7 +98,8 @@ def test_a_file_outside_the_listed_prefix_blocks_its_folder(own, asked):
     world = CompareWorld(LANES="1", OBJECT_PREFIX=own)
     make_file_system(world)
     furnish(world, ["a"], "a/b", "12")
-    assert (classes(world.compare(asked)), world.sent()) == ({"impossible": ["a/b"]}, set())
+    assert classes(world.compare(asked)) == {"impossible": ["a/b"]}
+    assert world.sent() == set()
 
 
 class Files:

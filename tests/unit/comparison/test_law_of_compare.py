@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oss_oms_sync.clock import parse_time
-from support.compare_world import Compared, CompareWorld, Seen, pages_of
+from support.compare_world import Compared, CompareWorld, KeyState, pages_of
 from support.law import schedules
 from support.world import DAY, HOUR, MINUTE, PART
 
@@ -67,7 +67,7 @@ ONLY_THERE = {"arriving", "oms_own", "deleted_at_source", "unknown"}
 # The table of the documents, for a moment, by the real versions.
 
 
-def class_at(key: str, state: Seen, listed: float, in_hand: float) -> str | None:
+def class_at(key: str, state: KeyState, listed: float, in_hand: float) -> str | None:
     source, there = state.source, state.there
     if source is None and there is None:
         return None
@@ -86,13 +86,13 @@ def class_at(key: str, state: Seen, listed: float, in_hand: float) -> str | None
     return "moving" if _is_late(state, listed) and class_name not in {*EQUAL, "failed_before"} else class_name
 
 
-def _is_late(state: Seen, listed: float) -> bool:
+def _is_late(state: KeyState, listed: float) -> bool:
     source, there = state.source, state.there
     times = [source.written, state.accepted and state.accepted[1], state.failed, there and there.written]
     return max(time for time in times if time is not None) > listed - MINUTE
 
 
-def _class_of_both(state: Seen, in_hand: float) -> str:
+def _class_of_both(state: KeyState, in_hand: float) -> str:
     source, there = state.source, state.there
     both_tell = there is not None and len(source.etag) == len(there.etag) == 32
     if both_tell and source.etag == there.etag:
@@ -116,7 +116,7 @@ def _class_of_both(state: Seen, in_hand: float) -> str:
     return "equal_version" if was_asked else "equal_size"
 
 
-def possible(key: str, states: list[Seen], compared: Compared, *, has_read: bool) -> set[str | None]:
+def possible(key: str, states: list[KeyState], compared: Compared, *, has_read: bool) -> set[str | None]:
     """Return the classes that these states allow.
 
     Classes that depend on the time of reading are judged by its earliest and its latest time, and OMS's work in hand by
@@ -142,7 +142,8 @@ def possible(key: str, states: list[Seen], compared: Compared, *, has_read: bool
 
 def check(world: CompareWorld, compared: Compared, *, overwrite: bool = False, closed: bool = False) -> None:
     result = compared.result
-    assert (result["finished"], result["adds_up"]) == (True, True)
+    assert result["finished"] is True
+    assert result["adds_up"] is True
     for key in world.keys:
         class_name, states = compared.class_of(key), compared.combinations(key)
         assert class_name in possible(key, states, compared, has_read=world.has_read), (key, class_name, states)
@@ -158,10 +159,11 @@ def check(world: CompareWorld, compared: Compared, *, overwrite: bool = False, c
         # OMS would skip objects that differ in equal size.
         wanted.update(key for key in result["classes"]["overwritten"]["keys"] if _differs_in_size(compared, key))
     assert compared.sent == wanted
-    assert (result["submitted"], result["accepted"] + result["failed"]) == (len(wanted), len(wanted))
+    assert result["submitted"] == len(wanted)
+    assert result["accepted"] + result["failed"] == len(wanted)
 
 
-def _may_be_sent(state: Seen, overwrite: bool) -> bool:
+def _may_be_sent(state: KeyState, overwrite: bool) -> bool:
     source, there = state.source, state.there
     if source is None or there is None:
         return source is not None
@@ -177,17 +179,18 @@ def check_sums(world: CompareWorld, result: dict) -> None:
     """Check both sides against a plain loop over the buckets."""
     for side, bucket in (("source", world.source), ("destination", world.there)):
         sizes = [len(stored.body) for stored in bucket.objects.values()]
-        assert (result[side]["objects"], result[side]["bytes"]) == (len(sizes), sum(sizes))
+        assert result[side]["objects"] == len(sizes)
+        assert result[side]["bytes"] == sum(sizes)
 
 
 def check_watermark(world: CompareWorld, compared: Compared) -> None:
     """Check that all objects written before it that still exist were in OBS."""
     watermark = parse_time(compared.result["watermark"]).timestamp()
     for key in world.keys:
-        first, last = compared.seen[key][0].source, compared.seen[key][-1].source
+        first, last = compared.states[key][0].source, compared.states[key][-1].source
         if first != last or first is None or first.is_link or first.written >= watermark:
             continue
-        there = [state.there for state in compared.seen[key] if state.there]
+        there = [state.there for state in compared.states[key] if state.there]
         arrived = [
             version for version in there if version.written >= first.written and len(version.data) == len(first.data)
         ]
@@ -267,7 +270,7 @@ def test_in_each_interleaving_each_class_is_possible_and_settles(tale, lanes, co
     count_schedule("of compare", "each class is one that an object had meanwhile, and at last nothing is sent")
 
 
-def _settled(state: Seen, *, has_read: bool) -> set[str | None]:
+def _settled(state: KeyState, *, has_read: bool) -> set[str | None]:
     """Return the classes that a key may have at the end."""
     source, there = state.source, state.there
     if source is None:

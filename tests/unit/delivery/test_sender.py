@@ -58,8 +58,10 @@ def test_keys_of_a_batch_that_the_time_did_not_reach_are_left():
 
     # WHEN it is sent, THEN each key is left, accepted, or recorded as failed; the key in doubt is left once as well
     assert world.send(*KEYS, in_doubt=("k8",)) == ["k8", "k7", "k9"]
-    assert (world.recorded("success"), world.recorded("failed")) == ({"k0", "k1", "k2", "k3", "k4"}, {"k5", "k6"})
-    assert (world.sender.accepted, world.sender.failed) == (5, {"TIMEOUT": 2})
+    assert world.recorded("success") == {"k0", "k1", "k2", "k3", "k4"}
+    assert world.recorded("failed") == {"k5", "k6"}
+    assert world.sender.accepted == 5
+    assert world.sender.failed == {"TIMEOUT": 2}
 
     # AND the next batch is not tried, and the run gives the reason
     assert world.send("other") == ["other"]
@@ -99,7 +101,8 @@ def test_a_key_in_doubt_is_left_once_and_has_no_failed_record(world):
     world.oms.refuse(lambda key: key.startswith("bad"))
     in_doubt = ["good and held", "bad and held"]
     assert world.send(*in_doubt, "good", "bad", in_doubt=(*in_doubt,)) == in_doubt
-    assert (world.recorded("success"), world.recorded("failed")) == ({"good", "good and held"}, {"bad"})
+    assert world.recorded("success") == {"good", "good and held"}
+    assert world.recorded("failed") == {"bad"}
 
 
 def test_only_failed_records_that_cannot_be_written_leave_their_keys(world, lines):
@@ -136,7 +139,8 @@ def test_ten_seconds_or_half_of_the_time_are_reserved_for_recording(timeout, rec
 def test_only_what_failed_again_with_its_whole_batch_costs_one_more_call(world, reason, again, calls):
     last = "2026-01-02T00:00:00Z" if again else ""
     world.send(*(f"{number:02}" for number in range(30)), reason=reason, last_failure=last)
-    assert (len(world.oms.calls), len(world.recorded("success"))) == (calls, 30)
+    assert len(world.oms.calls) == calls
+    assert len(world.recorded("success")) == 30
 
 
 def test_calls_keep_to_the_rate():
@@ -188,7 +192,8 @@ def test_calls_run_in_parallel_if_a_sequence_would_not_reach_the_rate():
 def test_a_submission_given_up_with_those_beside_it_leaves_failed_records(world, mocker):
     mocker.patch.object(Sender, "_begin").return_value.result.return_value = None
     assert world.send("a", "b") == []
-    assert (world.recorded("failed"), world.sender.failed) == ({"a", "b"}, {"TIMEOUT": 2})
+    assert world.recorded("failed") == {"a", "b"}
+    assert world.sender.failed == {"TIMEOUT": 2}
 
 
 def test_a_rate_below_a_call_a_second_is_kept():
@@ -222,7 +227,8 @@ def test_a_refused_batch_is_bisected_whatever_became_of_the_one_before(world):
     world.oms.refuse(lambda key: key not in KEYS[5:])
     world.send(*(f"bad {number}" for number in range(10)))
     world.send(*KEYS[4:])
-    assert (world.recorded("success"), world.sender.failed) == (set(KEYS[5:]), {"REFUSED": 10, "REJECTED": 1})
+    assert world.recorded("success") == set(KEYS[5:])
+    assert world.sender.failed == {"REFUSED": 10, "REJECTED": 1}
 
 
 def test_rejected_keys_are_not_bisected_from_a_refused_batch_to_a_success(world):
@@ -240,7 +246,8 @@ def test_rejected_keys_stay_rejected_and_do_not_count_against_the_task(world):
     world.oms.faults.add(BAD)
     for _ in range(6):
         world.send(*KEYS, reason="REJECTED")
-    assert (world.sender.stopped, world.sender.failed) == (None, {"REJECTED": 60})
+    assert world.sender.stopped is None
+    assert world.sender.failed == {"REJECTED": 60}
     assert json.loads(world.bucket.objects[record_name(TASK, "failed", "k0")].body)["reason"] == "REJECTED"
 
 
@@ -296,7 +303,8 @@ def test_a_run_that_has_nothing_to_send_or_whose_time_is_up_does_not_look():
     assert world.send() == []
     world.clock.sleep(10)
     assert world.send("a") == ["a"]
-    assert (world.sender.stopped.why, world.bucket.calls["get"]) == ("the time is up", 0)
+    assert world.sender.stopped.why == "the time is up"
+    assert world.bucket.calls["get"] == 0
 
 
 def test_nothing_is_sent_if_it_is_not_known_whether_the_project_is_closed(world):
@@ -314,7 +322,8 @@ def test_an_unsent_key_without_a_record_is_recorded_or_raises(world):
     world.sender.record_unsent(keys)
     assert world.recorded("failed") == set(KEYS)
     body = json.loads(world.bucket.objects[record_name(TASK, "failed", "k0")].body)
-    assert (body["reason"], body["message"]) == ("CLOSED", world.sender.stopped.why)
+    assert body["reason"] == "CLOSED"
+    assert body["message"] == world.sender.stopped.why
     world.bucket.fail(oss_error(403))
     with pytest.raises(RecordError, match=r"10 failed keys are not recorded: .*oss:PutObject"):
         world.sender.record_unsent(keys)

@@ -409,7 +409,7 @@ def test_trial_reports_objects_to_send_and_none_sent(trial):
             "1,000 个对象、每分钟 100 个对象",
         ),
         (None, "begins", "正在开始"),
-        (pass_answer(), "begins", "正在开始"),  # the one before it
+        (pass_answer(), "begins", "正在开始"),  # the pass before it
     ],
 )
 def test_progress_of_a_pass_is_a_single_line(answer, en, zh):

@@ -135,7 +135,7 @@ class Element:
 
     @property
     def text(self) -> str:
-        """All text in the element, with plain blanks for the unbreakable ones between number and unit."""
+        """All text in the element, with plain blanks for the unbreakable blanks between number and unit."""
         texts = (child if isinstance(child, str) else child.text for child in self.children)
         return "".join(texts).replace("\u00a0", " ")
 

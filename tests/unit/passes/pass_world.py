@@ -55,7 +55,7 @@ class Actor:
         self._go, self._back = asyncio.Event(), asyncio.Event()
         mine = copy.copy(world)
         mine.start()
-        self.instance, invocation = mine.one, replace(mine.invocation(60), settings=world.settings)
+        self.instance, invocation = mine.call_instance, replace(mine.invocation(60), settings=world.settings)
 
         def work() -> None:
             with suppress(StorageError):

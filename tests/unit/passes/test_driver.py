@@ -117,7 +117,9 @@ def test_a_pass_knows_which_one_of_its_scope_ended_last(world, walks):
     driver(world, walks).begin(USUAL)
     driver(world, walks).begin(PART)
     of, of_part = map(driver(world, walks).about_now, (USUAL, PART))
-    assert (of.before, of.before_started, of_part.before) == (ended.of.name, ended.of.started, "")
+    assert of.before == ended.of.name
+    assert of.before_started == ended.of.started
+    assert of_part.before == ""
 
 
 # Wakes.
@@ -127,7 +129,8 @@ def test_a_tick_leaves_alone_what_is_being_worked_on(world, walks):
     at_work(world, walks, later=LOST - 10)
     world.later(LOST - 10)
     driver(world, walks).by_timer(USUAL, DAY)
-    assert (walks.began, woken(world)) == ([], [])
+    assert walks.began == []
+    assert woken(world) == []
     world.later(20)
     driver(world, walks).by_timer(USUAL, DAY)
     assert walks.began
@@ -137,8 +140,11 @@ def test_a_tick_tries_one_range_wakes_the_others_and_waits_for_the_end(world, wa
     pass_ = split(world, walks)
     world.later(LOST)
     state, stopped = driver(world, walks).by_timer(USUAL, DAY)
-    assert (walks.began, woken(world)) == ([("", "m"), ("m", "")], ["r1"])
-    assert (state.of, bool(state.ended), stopped) == (pass_, True, None)
+    assert walks.began == [("", "m"), ("m", "")]
+    assert woken(world) == ["r1"]
+    assert state.of == pass_
+    assert bool(state.ended)
+    assert stopped is None
 
 
 def test_a_tick_that_gets_nowhere_wakes_nobody_and_says_why(world, walks):
@@ -146,7 +152,10 @@ def test_a_tick_that_gets_nowhere_wakes_nobody_and_says_why(world, walks):
     walks.kinds["m"] = rests()
     world.later(LOST)
     state, stopped = driver(world, walks).by_timer(USUAL, DAY)
-    assert (stopped, bool(state.ended), woken(world), len(walks.began)) == (NO_SPACE, False, [], 1)
+    assert stopped == NO_SPACE
+    assert not bool(state.ended)
+    assert woken(world) == []
+    assert len(walks.began) == 1
 
 
 @pytest.mark.parametrize("how", ["timer", "by hand"])
@@ -156,7 +165,8 @@ def test_a_stuck_range_blocks_neither_ticks_nor_manual_calls_for_others(world, w
     for _ in range(2):
         world.later(LOST)
         _, stopped = work(driver(world, walks), how)
-    assert (world.passes()[0].ranges_done, stopped) == (1, NO_SPACE)
+    assert world.passes()[0].ranges_done == 1
+    assert stopped == NO_SPACE
 
 
 def test_a_pass_at_its_limit_of_pieces_keeps_no_other_from_its_turn(world, walks, mocker):
@@ -210,13 +220,16 @@ def test_what_begins_a_pass_reads_how_far_the_others_are_only_once(world, walks,
     counter = listings(world)
     state, _ = work(driver(world, walks), how)
     # The search for names begins at the front, and continues after the only pass.
-    assert (state.ended, counter["each pass"]) == ("", 2)
+    assert state.ended == ""
+    assert counter["each pass"] == 2
 
 
 def test_a_call_by_hand_does_alone_what_nobody_else_does(world, walks):
     split(world, walks)
     state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
-    assert (bool(state.ended), stopped, walks.began) == (True, None, [("", "m"), ("m", "")])
+    assert bool(state.ended)
+    assert stopped is None
+    assert walks.began == [("", "m"), ("m", "")]
 
 
 def test_a_call_by_hand_waits_for_what_others_do(world, walks):
@@ -234,7 +247,9 @@ def test_a_call_by_hand_waits_for_what_others_do(world, walks):
     state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
 
     # THEN the call did only the other half, and answers when the pass is done
-    assert (bool(state.ended), stopped, walks.began) == (True, None, [("m", "")])
+    assert bool(state.ended)
+    assert stopped is None
+    assert walks.began == [("m", "")]
     assert 60 < world.clock.seconds - began < 70
 
 
@@ -243,7 +258,9 @@ def test_a_call_by_hand_says_that_the_time_is_up_with_enough_of_it_left(world, w
     at_work(world, walks)
     began = world.clock.seconds
     state, stopped = driver(world, walks, seconds=170).by_hand(USUAL, restart=False)
-    assert (bool(state.ended), stopped, walks.began) == (False, TIME_IS_UP, [])
+    assert not bool(state.ended)
+    assert stopped == TIME_IS_UP
+    assert walks.began == []
     assert 100 < world.clock.seconds - began < 115
 
 
@@ -269,7 +286,8 @@ def test_an_event_of_a_split_moved_or_missing_range_does_nothing(world, walks, r
     walks.kinds["m"] = Piece(after="a")
     driver(world, walks).by_event([Wake(pass_.name, "r0", 0)])
     walks.began.clear()
-    assert (driver(world, walks).by_event([Wake(pass_.name, range_name, number)])["pieces"], walks.began) == ({}, [])
+    assert driver(world, walks).by_event([Wake(pass_.name, range_name, number)])["pieces"] == {}
+    assert walks.began == []
 
 
 # The total.

@@ -41,18 +41,25 @@ TILED = {"r": SPLIT, "r0": LEFT, "r1": RIGHT}
 )
 def test_what_is_open_and_whether_all_is_done_follows_from_the_names(names, opened, is_complete):
     tree = Tree(names.split())
-    assert (tree.open if "r/0000" in names else [], tree.is_complete) == (opened, is_complete)
+    assert (tree.open if "r/0000" in names else []) == opened
+    assert tree.is_complete == is_complete
 
 
 def test_pieces_are_counted_and_the_last_is_the_highest_number():
     tree = Tree(["r/10000", "r/9999", "r0/0000", "r0/end", "r/wake-0a"])
-    assert (tree.last, tree.pieces, tree.done) == ({"r": 10000, "r0": 0}, 3, 1)
+    assert tree.last == {"r": 10000, "r0": 0}
+    assert tree.pieces == 3
+    assert tree.done == 1
 
 
 def test_halves_begin_and_end_where_the_split_says():
     left, right = SPLIT.halves()
-    assert (left.begin, left.after, left.until) == ("c", "c", "m")
-    assert (right.begin, right.after, right.until) == ("m", "m", "")
+    assert left.begin == "c"
+    assert left.after == "c"
+    assert left.until == "m"
+    assert right.begin == "m"
+    assert right.after == "m"
+    assert right.until == ""
     assert left.tally == right.tally == Tally()
 
 

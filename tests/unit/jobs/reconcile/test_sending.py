@@ -23,14 +23,20 @@ def test_while_oms_refuses_the_account_each_tick_tries_one_batch(world):
     world.fill(30)
     world.oms.faults.then(FROZEN, FROZEN)
     first = world.tick()
-    assert (first["submitted"], first["failed"], first["finished"]) == (10, 10, False)
+    assert first["submitted"] == 10
+    assert first["failed"] == 10
+    assert first["finished"] is False
     assert first["stopped"].startswith("OMS refuses every key: ACCOUNT")
-    assert (len(world.oms.requests), world.position()) == (1, "09")
+    assert len(world.oms.requests) == 1
+    assert world.position() == "09"
     world.later(600)
     assert world.tick()["failed"] == 20
     world.later(600)
     last = world.tick()
-    assert (last["accepted"], last["failed"], last["finished"], adds_up(last)) == (10, 20, True, True)
+    assert last["accepted"] == 10
+    assert last["failed"] == 20
+    assert last["finished"] is True
+    assert adds_up(last)
     assert world.sent() | world.failed() == {f"{number:02}" for number in range(30)}
 
 
@@ -47,14 +53,17 @@ def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, 
     # WHEN ticks come, THEN the pass is kept before that key, and says why
     for _ in range(3):
         result = world.tick()
-        assert (result["finished"], result["stopped"]) == (False, "the log bucket takes no record of some keys")
+        assert result["finished"] is False
+        assert result["stopped"] == "the log bucket takes no record of some keys"
         assert world.position() < key
         assert adds_up(result)
         world.later(600)
     world.bucket.heal()
     last = world.tick()
     assert adds_up(last)
-    assert (last["finished"], last["scanned"], world.failed()) == (True, 50, {key})
+    assert last["finished"] is True
+    assert last["scanned"] == 50
+    assert world.failed() == {key}
 
 
 class Triggered:
@@ -91,7 +100,9 @@ def test_with_events_no_tick_is_needed_after_the_first(lanes):
     assert not world.tick()["finished"]
     trigger.deliver_all()
     result = world.reconcile({"look": True})
-    assert (result["finished"], result["scanned"], result["accepted"]) == (True, 300, 300)
+    assert result["finished"] is True
+    assert result["scanned"] == 300
+    assert result["accepted"] == 300
     assert max(world.oms.accepted.values()) == 1
 
 
@@ -126,7 +137,8 @@ def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(fault,
 def test_an_event_of_anything_else_does_nothing(world, name):
     world.lost("a")
     assert world.ask("reconcile", payload(name)) == {"pieces": {}, "stop": None, "stopped": None}
-    assert (world.oms.calls, [*world.store.names()]) == ([], [])
+    assert world.oms.calls == []
+    assert [*world.store.names()] == []
 
 
 @pages_of(20)
@@ -149,4 +161,6 @@ def test_while_oms_refuses_all_keys_events_stop_and_a_tick_costs_a_batch():
         world.later(600)
         world.tick()
         trigger.deliver_all()
-    assert (len(world.oms.requests) - calls, trigger.invocations - invocations, world.sent()) == (6, 6, set())
+    assert len(world.oms.requests) - calls == 6
+    assert trigger.invocations - invocations == 6
+    assert world.sent() == set()

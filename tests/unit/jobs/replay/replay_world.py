@@ -15,6 +15,7 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.inprocess.instance import Killed
 from sandbox.oms.copier import CopyFailure
+from support.law import sweep
 from support.world import ROOT, TASK, THROTTLED, TICK, World
 
 FOLDER = f"oms/sync_task/{TASK}/failed_object_lists/"
@@ -139,10 +140,10 @@ def many(number: int) -> list[str]:
 def at_step(world: World, step: int, happens: Callable[[], object]) -> Iterator[None]:
     """Within it, this happens in the client's place before the instance sends its request number `step`.
 
-    That is also after the request before it, because nothing is done in between. Of requests that go side by side,
-    those that were sent already are carried out, whatever happens.
+    That is also after the request before it, because nothing is done in between. Parallel
+    requests that were sent already are carried out, whatever happens.
     """
-    call_instance, steps, network = world.one, itertools.count(), world.ground.network
+    call_instance, steps, network = world.call_instance, itertools.count(), world.ground.network
 
     def before(_: object) -> None:
         if world.ground.owner() is call_instance and next(steps) == step:
@@ -158,9 +159,11 @@ def at_step(world: World, step: int, happens: Callable[[], object]) -> Iterator[
 def at_each_step(
     make: Callable[[], ReplayWorld], run: Callable[[ReplayWorld], object], happens: Callable[[ReplayWorld], object]
 ) -> Iterator[tuple[int, ReplayWorld]]:
-    """New worlds after a run in which something happened, each time a step later, until the run has no more steps. If
-    it was killed, another instance is in its place."""
-    for step in itertools.count():
+    """Yield worlds after a run in which something happened at a step, for a sweep over all steps of the run.
+
+    If the instance was killed, another is in its place.
+    """
+    for step in sweep(itertools.count()):
         World.close_all()
         world, happened = make(), []
 
@@ -173,6 +176,6 @@ def at_each_step(
         if not happened:
             assert step > 10
             return
-        if not world.one.alive:
+        if not world.call_instance.alive:
             world.start()
         yield step, world

@@ -78,7 +78,8 @@ def test_a_run_with_a_limit_is_finished_only_if_no_selected_key_is_left(world, t
     result = world.replay({"prefix": "x/", "limit": limit, "dry_run": dry})
 
     # THEN the rest is no secret
-    assert (result["taken"], result["finished"]) == (min(limit, 3), limit >= 3)
+    assert result["taken"] == min(limit, 3)
+    assert result["finished"] == (limit >= 3)
     assert len(world.failed()) == (5 if dry else 5 - result["taken"])
 
 
@@ -93,8 +94,10 @@ def test_a_limit_holds_across_pages_and_nothing_is_listed_beyond_it(world):
 def test_keys_asked_for_are_sent_records_or_not(world):
     world.fail("a", "b")
     result = world.replay({"keys": ["a", "unrecorded", "a"]})
-    assert (result["taken"], result["accepted"]) == (2, 2)
-    assert (world.failed(), world.oms.accepted.keys()) == ({"b"}, {"a", "unrecorded"})
+    assert result["taken"] == 2
+    assert result["accepted"] == 2
+    assert world.failed() == {"b"}
+    assert world.oms.accepted.keys() == {"a", "unrecorded"}
 
 
 def test_keys_asked_for_keep_the_first_failure_of_their_records(world):
@@ -144,7 +147,8 @@ def test_a_dry_run_changes_nothing_and_counts(world):
     result = world.replay({"dry_run": True})
     summary = (result["taken"], result["by_reason"], result["oldest_failure"])
     assert summary == (150, {"THROTTLED": 150}, "2020-01-01T00:00:00Z")
-    assert (world.bucket.objects, world.oms.calls) == (before, [])
+    assert world.bucket.objects == before
+    assert world.oms.calls == []
 
 
 @pytest.mark.parametrize(
@@ -163,7 +167,9 @@ def test_a_dry_run_reports_the_oldest_failure_of_what_it_would_take(world, asked
 
     # WHEN all or some of them are asked for, THEN the oldest of just these is told
     result = world.replay({"dry_run": True, **asked})
-    assert (result["taken"], result["oldest_failure"], result["by_reason"]) == (taken, oldest, by_reason)
+    assert result["taken"] == taken
+    assert result["oldest_failure"] == oldest
+    assert result["by_reason"] == by_reason
 
 
 @pytest.mark.parametrize(
@@ -179,7 +185,8 @@ def test_a_dry_run_reports_the_oldest_failure_of_what_it_would_take(world, asked
 def test_a_run_reports_on_its_selection_and_a_dry_run_on_its_counts(world, asked, lead, is_well):
     world.fail("a", "b")
     answer = from_json(ReplayAnswer, world.replay(asked))
-    assert (answer.is_well, jobs.replay(answer, "en").hero.lead) == (is_well, lead)
+    assert answer.is_well == is_well
+    assert jobs.replay(answer, "en").hero.lead == lead
     assert ("accepted" in jobs.replayed(answer).en) != answer.dry_run
 
 
@@ -255,7 +262,8 @@ def test_state_that_cannot_be_stored_or_read_costs_no_key(world, problems):
     assert world.replay()["accepted"] == 1
     unread, unwritten = problems()
     assert unread == {"state": "replay", "problem": "unreadable, so it begins anew"}
-    assert (unwritten["state"], "oss:PutObject" in unwritten["problem"]) == ("not stored", True)
+    assert unwritten["state"] == "not stored"
+    assert "oss:PutObject" in unwritten["problem"]
 
 
 # A tick of replay's timer leaves a run alone that is still at work.
@@ -277,8 +285,12 @@ def test_after_a_killed_run_ticks_report_busy_until_its_planned_end(busy):
     for seconds in (0, 239):
         busy.later(seconds)
         result = busy.tick()
-        assert (result["taken"], result["finished"], result["stop"], result["stopped"]) == (0, False, "busy", BUSY)
-        assert (busy.sent(), busy.failed()) == ([], set(many(5)))
+        assert result["taken"] == 0
+        assert result["finished"] is False
+        assert result["stop"] == "busy"
+        assert result["stopped"] == BUSY
+        assert busy.sent() == []
+        assert busy.failed() == set(many(5))
     busy.later(2)
     assert busy.tick()["finished"]
     assert set(busy.sent()) == set(many(5))
@@ -303,7 +315,8 @@ def test_a_turn_that_cannot_be_given_back_is_logged_and_ends_by_itself(busy, pro
     busy.bucket.fail(NO_RIGHT, "put", where=lambda name: "/state/turn" in name)
     give_turn_back(busy.invocation(240))
     (problem,) = problems()
-    assert (problem["state"], "oss:PutObject" in problem["problem"]) == ("not stored", True)
+    assert problem["state"] == "not stored"
+    assert "oss:PutObject" in problem["problem"]
     busy.bucket.heal()
     busy.later(241)
     assert busy.tick()["accepted"] == 5

@@ -17,7 +17,7 @@ from oss_oms_sync.ledger.state import JobState
 from sandbox.inprocess.instance import Killed
 from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
-from support.law import SCHEDULES
+from support.law import schedules
 from support.world import MINUTE, ROOT, UNAUTHORIZED, World, event, oss_error
 from unit.jobs.replay.replay_world import FOLDER, ReplayWorld, at_step
 
@@ -111,7 +111,7 @@ class Tale:
         happens = self.world.die if what == "die" else lambda: getattr(self, what)(*details)
         with at_step(self.world, step, happens), contextlib.suppress(Killed, OmsSyncError):
             self.world.tick()
-        if not self.world.one.alive:
+        if not self.world.call_instance.alive:
             self.world.start()
         # Its knowledge is at most a minute old.
         may_send = not self.is_closed or began - self.turned_at < 60 or what == "close"
@@ -125,11 +125,11 @@ class Tale:
 
     def another_project(self) -> None:
         """Its replay sends nothing of this one's."""
-        calls, mine = len(self.world.oms.calls), self.world.given
-        self.world.given = {**mine, "OBJECT_PREFIX": "other/", "PROJECT": "other"}
+        calls, mine = len(self.world.oms.calls), self.world.variables
+        self.world.variables = {**mine, "OBJECT_PREFIX": "other/", "PROJECT": "other"}
         with self.world.beside(), contextlib.suppress(OmsSyncError):
             self.world.tick()
-        self.world.given = mine
+        self.world.variables = mine
         assert len(self.world.oms.calls) == calls
 
     def deletes(self, late: str) -> None:
@@ -220,8 +220,9 @@ SETTLED = [("deletes", ""), *FAILS, ("tick", 8, "die"), ("minutes", 1)]
 DOWN, UP = ("oms", True), ("oms", False)
 
 
+@pytest.mark.part
 @pytest.mark.law
-@settings(max_examples=SCHEDULES // 6)
+@settings(max_examples=schedules(6))
 @given(happenings)
 # The version before is copied late, and looks newer than the one that fails while replay has that one in hand.
 @example([*LISTED, ("tick", 14, "write", A, "B", False), ("copy", A, "A"), ("tick",)])

@@ -12,6 +12,7 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs.status.facts import read_backlog
 from oss_oms_sync.ledger.waiting import list_waiting_keys
 from sandbox.inprocess.instance import Killed
+from support.law import sweep
 from support.world import MINUTE, OK, ROOT, UNAUTHORIZED, World, oms_error, oss_error
 from unit.jobs.replay.replay_world import ReplayWorld, at_each_step, at_step, many
 
@@ -39,6 +40,7 @@ def copies_world() -> ReplayWorld:
 DUE = {"a", "b", "k" * 1000}
 
 
+@pytest.mark.part
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("make", "run", "keys"),
@@ -60,6 +62,7 @@ def test_a_run_killed_at_any_step_loses_no_key_and_is_finished_later(make, run, 
         assert world.succeeded() == world.oms.accepted.keys() == keys, step
 
 
+@pytest.mark.part
 @pytest.mark.long
 @pytest.mark.parametrize("key", ["key 00004", "key 00011", "new"])
 def test_a_failure_at_any_step_survives_or_is_covered_by_a_later_send(key):
@@ -84,9 +87,10 @@ def meeting_world() -> ReplayWorld:
     return world
 
 
+@pytest.mark.part
 @pytest.mark.long
 def test_two_runs_of_a_run_file_lose_no_key_even_if_one_is_killed():
-    for death in itertools.count():
+    for death in sweep(itertools.count()):
         died = []
 
         # GIVEN a run file that both find free
@@ -130,6 +134,7 @@ def test_a_key_that_a_run_moves_meanwhile_counts_once_as_waiting(look, begins):
             assert world.within(lambda world=world: look(world.invocation())) == 1, step
 
 
+@pytest.mark.part
 @pytest.mark.long
 def test_a_log_bucket_that_fails_from_any_step_on_loses_no_failure_to_copy():
     def run(world: ReplayWorld) -> None:

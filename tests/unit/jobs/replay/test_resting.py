@@ -52,7 +52,8 @@ def test_rejected_keys_with_no_good_ones_left_among_them_rest_again(world):
     again = world.tick()
 
     # THEN that is no reason to stop, and they rest for another day
-    assert (again["by_reason"], again["finished"]) == ({"REJECTED": 60}, True)
+    assert again["by_reason"] == {"REJECTED": 60}
+    assert again["finished"] is True
     world.sent()
     assert world.sent_by_tick() == []
 
@@ -168,7 +169,9 @@ def test_a_gone_key_whose_delete_may_still_land_stays_in_its_run_file(world):
     del world.source.objects["a"]
     world.bucket.fail(DROP_BEFORE, "delete")
     answer = world.replay()
-    assert (answer["left"], world.in_run_files(), world.sent()) == (1, {"a"}, [])
+    assert answer["left"] == 1
+    assert world.in_run_files() == {"a"}
+    assert world.sent() == []
 
 
 def test_an_outage_of_oms_with_a_redirect_leaves_failed_copies_recorded(world):
@@ -198,7 +201,8 @@ def test_a_copy_failure_replaces_the_record_and_keeps_its_first_failure(world):
     with pytest.raises(Killed):
         world.tick()
     record = world.failed_record("a")
-    assert (record["reason"], record["first_failure"]) == ("COPY_FAILED", "2026-01-01T00:00:00Z")
+    assert record["reason"] == "COPY_FAILED"
+    assert record["first_failure"] == "2026-01-01T00:00:00Z"
 
 
 def test_whoever_calls_by_hand_has_sent_what_rests(world):
@@ -226,7 +230,9 @@ def test_only_what_the_source_has_no_more_is_done_without_being_sent(world, way)
     if way != "gone":
         world.source.add(StoredObject("a", b"b", {"x-oss-object-type": "Symlink"}))
     answer = world.tick()
-    assert (answer["resolved"], answer["accepted"], world.sent()) == (1, 1, ["b"])
+    assert answer["resolved"] == 1
+    assert answer["accepted"] == 1
+    assert world.sent() == ["b"]
     assert world.failed() == world.in_run_files() == set()
 
 
@@ -244,4 +250,5 @@ def test_how_often_oms_failed_a_version_does_not_count_for_the_next(world):
     etag = etag_of(b"contents")
     world.replay({"requestContext": {}, "requestPayload": {"events": [event("a", etag=etag)]}})
     record = world.bucket.objects[f"{ROOT}success_object/a"]
-    assert (record.body.decode(), record.headers.get("x-oss-meta-copy-attempts")) == (etag, None)
+    assert record.body.decode() == etag
+    assert record.headers.get("x-oss-meta-copy-attempts") is None

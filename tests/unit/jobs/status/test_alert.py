@@ -27,7 +27,7 @@ def world() -> Watched:
 
 def test_it_says_all_that_one_needs_to_know(world):
     world.go("broken", ticks=1)
-    assert world.told[-1]["message"] == (
+    assert world.alarms[-1]["message"] == (
         "oss-oms-sync oss-oms-sync: BROKEN (was in step)\n"
         f"CREDENTIALS: {Reason.CREDENTIALS.fix.en}\n"
         "Waiting to be sent: 1 since 2026-03-10T12:30:00Z. Failed to be copied: 0."
@@ -37,14 +37,14 @@ def test_it_says_all_that_one_needs_to_know(world):
     )
     world.later(24 * 3600)
     world.tick()
-    assert world.told[-1]["message"].startswith("oss-oms-sync oss-oms-sync: still BROKEN\nCREDENTIALS: ")
+    assert world.alarms[-1]["message"].startswith("oss-oms-sync oss-oms-sync: still BROKEN\nCREDENTIALS: ")
 
 
 def test_in_chinese_as_well():
     world = Watched(ALERT_LANGUAGE="zh", PROJECT="photos-sync")
     world.ticks(2)
     world.go("broken", ticks=1)
-    first, sentence, *numbers, following = world.told[-1]["message"].split("\n")
+    first, sentence, *numbers, following = world.alarms[-1]["message"].split("\n")
     assert first == "oss-oms-sync photos-sync：已中断（此前：已同步）"
     assert Reason.CREDENTIALS.fix.zh in sentence
     assert numbers == [
@@ -55,7 +55,7 @@ def test_in_chinese_as_well():
 
 def test_the_same_for_machines(world):
     world.go("behind", ticks=2)
-    alarm = world.told[-1]
+    alarm = world.alarms[-1]
     del alarm["message"]
     assert alarm == {
         "project": "oss-oms-sync",
@@ -132,9 +132,11 @@ def test_how_many_wait_is_unknown_where_a_run_file_cannot_be_read():
     world = Watched()
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
     world.ticks(2)
-    (alarm,) = world.told
+    (alarm,) = world.alarms
     unknown = "Waiting to be sent: unknown." in alarm["message"]
-    assert (alarm["waiting"], alarm["at_least"], unknown) == (0, True, True)
+    assert alarm["waiting"] == 0
+    assert alarm["at_least"] is True
+    assert unknown is True
 
 
 def test_an_alarm_about_old_passes_names_the_command_to_run(caplog):
@@ -147,5 +149,5 @@ def test_an_alarm_about_old_passes_names_the_command_to_run(caplog):
     world.ticks(2)
     assert world.states == ["in step", "not known"]
     start = "oss-oms-sync oss-oms-sync: NOT KNOWN \\(was in step\\)\nNothing waits, but "
-    assert re.match(f"{start}(.|\n)*python3 ops.py reconcile", world.told[-1]["message"])
+    assert re.match(f"{start}(.|\n)*python3 ops.py reconcile", world.alarms[-1]["message"])
     assert line(world, caplog)["verdict"] == "not known"

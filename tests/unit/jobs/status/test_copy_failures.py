@@ -119,7 +119,8 @@ def test_each_code_is_shown_with_what_to_do_in_both_languages(world):
         "UPLOAD_DST_OBJ_FAILURE": (2, True),
         MULTIPART: (1, False),
     }
-    assert ("Content-Type" in codes[MULTIPART]["fix"], "源端" in codes[MULTIPART]["fix_zh"]) == (True, True)
+    assert "Content-Type" in codes[MULTIPART]["fix"]
+    assert "源端" in codes[MULTIPART]["fix_zh"]
 
 
 def test_a_stuck_object_makes_its_code_lasting_and_resending_the_step(world):
@@ -129,7 +130,8 @@ def test_a_stuck_object_makes_its_code_lasting_and_resending_the_step(world):
     world.copy_failed("k1", attempts=9)
     report = world.status()
     code = report["copying"]["failures"]["codes"]["UPLOAD_DST_OBJ_FAILURE"]
-    assert (code["passes"], report["lasting"]) == (False, ["COPY_FAILED"])
+    assert code["passes"] is False
+    assert report["lasting"] == ["COPY_FAILED"]
 
     # WHEN somebody removes the cause, and does as is said, THEN it is sent, and no other key
     step = report["verdict"]["step"]
@@ -151,14 +153,18 @@ def test_the_sum_is_shown_and_holds(world):
     world.listed(3, outside=1)
     world.copy_failed("a")
     shown = sum_of(world)
-    assert (shown["left"], shown["right"], shown["holds"]) == (4, [1, 1, 0, 1, 1], True)
+    assert shown["left"] == 4
+    assert shown["right"] == [1, 1, 0, 1, 1]
+    assert shown["holds"] is True
 
 
 def test_a_counter_that_is_behind_its_lists_is_said_to_be(world):
     world.listed(1)
     world.copy_failed("a")
     shown = sum_of(world)
-    assert (shown["left"], shown["right"], shown["holds"]) == (0, [0, 1, 0, 0, 0], False)
+    assert shown["left"] == 0
+    assert shown["right"] == [0, 1, 0, 0, 0]
+    assert shown["holds"] is False
     assert "OMS's counter does not have all yet" in str(shown["meaning"])
 
 

@@ -8,7 +8,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError, Reason
 from sandbox.server.faults import Fault
 from support.status_world import BEHIND, IN_STEP, USUAL, StatusWorld
-from support.world import DROP_BEFORE, ROOT
+from support.world import DAY, DROP_BEFORE, ROOT
 
 
 @pytest.mark.parametrize(("status", "reason"), [(401, "CREDENTIALS"), (403, "FORBIDDEN"), (404, "NO_TASK")])
@@ -29,6 +29,24 @@ def test_where_every_key_is_refused_it_is_broken_and_says_what_to_do(world, stat
     assert world.verdict() == broken
 
 
+def test_of_several_lasting_failures_that_of_the_task_comes_first(world):
+    world.fail("a", "ACCOUNT")
+    world.oms.faults.add(Fault.status(401))
+    assert world.verdict() == ("broken", f"CREDENTIALS: {Reason.CREDENTIALS.fix.en}")
+
+
+def test_gaps_are_named_in_order_with_the_step_of_the_first():
+    # GIVEN a project without a reconcile pass, whose last comparison is too old
+    world = StatusWorld()
+    world.compared(equal_contents=3)
+    world.later(9 * DAY)
+    verdict = world.status()["verdict"]
+    gaps = ("no reconcile pass over everything", " And the last comparison began at ")
+    assert [text for text in gaps if text not in verdict["text"]] == []
+    assert verdict["text"].index(gaps[0]) < verdict["text"].index(gaps[1])
+    assert verdict["step"]["job"] == "reconcile"
+
+
 def test_a_stopped_task_is_broken(world):
     world.task.status = "STOPPED"
     assert world.tells("broken", "STOPPED")
@@ -44,7 +62,9 @@ def test_with_oms_unreachable_our_half_is_still_told_and_not_green(world, fault,
     world.fail("b", "UNAVAILABLE")
     report = world.status()
     silence = report["oms_silence"]
-    assert (report["backlog"]["failed"], report["oms"], bool(silence["fix"])) == (1, None, True)
+    assert report["backlog"]["failed"] == 1
+    assert report["oms"] is None
+    assert bool(silence["fix"])
     assert silence["problem"] == report["statistics_silence"]["problem"] == problem
 
 
@@ -129,7 +149,9 @@ def test_a_folder_marker_among_failed_records_counts_nowhere(prefix):
 
     # WHEN status is asked, THEN nothing waits
     report = world.status()
-    assert (report["backlog"]["failed"], report["backlog"]["outside"], report["verdict"]["state"]) == (0, 0, IN_STEP)
+    assert report["backlog"]["failed"] == 0
+    assert report["backlog"]["outside"] == 0
+    assert report["verdict"]["state"] == IN_STEP
 
 
 def test_where_nothing_is_known_of_the_oldest_none_is_named(mocker):
@@ -151,7 +173,9 @@ def test_the_sums_are_of_objects(world):
     world.counted(0, REQUEST=12, SUCCESS=8, FAILURE=1, SKIP=2)
     *_, total = world.status()["sums"]
     assert total["claim"] == "objects that OMS accepted this month <= copied + failed + skipped"
-    assert (total["left"], total["right"], total["holds"]) == (12, [8, 1, 2], False)
+    assert total["left"] == 12
+    assert total["right"] == [8, 1, 2]
+    assert total["holds"] is False
 
 
 def test_counting_is_bounded_and_says_at_least(world, mocker):
@@ -160,7 +184,9 @@ def test_counting_is_bounded_and_says_at_least(world, mocker):
     for number in range(7):
         world.fail(str(number), "THROTTLED")
     backlog = world.status()["backlog"]
-    assert (backlog["failed"], backlog["read"], backlog["at_least"]) == (5, 3, True)
+    assert backlog["failed"] == 5
+    assert backlog["read"] == 3
+    assert backlog["at_least"] is True
     assert "at least 5 objects waiting" in world.verdict()[1]
 
 
@@ -174,7 +200,9 @@ def test_failures_outside_the_filter_are_separate_and_hide_none_inside(mocker):
     # WHEN it is asked, THEN its own waits, and the others are only counted
     report = world.status()
     backlog, state = report["backlog"], report["verdict"]["state"]
-    assert (backlog["failed"], backlog["outside"], state) == (2, 4, BEHIND)
+    assert backlog["failed"] == 2
+    assert backlog["outside"] == 4
+    assert state == BEHIND
     assert {waiting_key["key"] for waiting_key in backlog["keys"]} == {"b/1", f"b/{LONG}"}
 
 
@@ -186,17 +214,20 @@ def test_another_projects_pass_and_replay_are_not_ones_own():
     assert world.status()["replay"]
 
     # WHEN this one is asked, THEN it does not claim them
-    world.given = {**world.given, "OBJECT_PREFIX": "b/"}
+    world.variables = {**world.variables, "OBJECT_PREFIX": "b/"}
     world.start()
     report = world.status()
-    assert (report["reconcile"], report["replay"]) == ({"last": None, "open": []}, None)
+    assert report["reconcile"] == {"last": None, "open": []}
+    assert report["replay"] is None
 
 
 def test_run_files_count_as_waiting(world):
     world.run_file("a", first_failure="2020-01-01T00:00:00Z")
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/x.json", b"unreadable"))
     backlog = world.status()["backlog"]
-    assert (backlog["run_files"], backlog["in_run_files"], backlog["oldest"]) == (2, 1, "2020-01-01T00:00:00Z")
+    assert backlog["run_files"] == 2
+    assert backlog["in_run_files"] == 1
+    assert backlog["oldest"] == "2020-01-01T00:00:00Z"
 
 
 def test_run_files_of_a_project_idle_for_a_day_are_left_behind(world):

@@ -30,7 +30,7 @@ def world() -> Watched:
 def test_the_first_verdict_is_told_so_that_one_sees_that_it_works():
     world = Watched()
     world.ticks(5)
-    assert [(alarm["verdict"], alarm["before"]) for alarm in world.told] == [("in step", None)]
+    assert [(alarm["verdict"], alarm["before"]) for alarm in world.alarms] == [("in step", None)]
 
 
 DAILY = DAY / 4
@@ -64,7 +64,7 @@ def test_told_is(world, what):
             world.go(state)
         world.ticks(ticks, period)
         assert expected in (None, world.states)
-    assert [alarm["before"] for alarm in world.told] == ["in step", *world.states][: len(world.told)]
+    assert [alarm["before"] for alarm in world.alarms] == ["in step", *world.states][: len(world.alarms)]
 
 
 def test_trouble_of_two_kinds_in_turn_is_told_once(world):
@@ -96,18 +96,18 @@ def test_changes_after_the_close_alarm_at_once_and_daily(world):
     world.go("closed", ticks=1)
     world.fail("late", "CLOSED")
     world.ticks(4 + 1, DAY / 4)
-    alarms = [(alarm["verdict"], alarm["alarm"], alarm["before"]) for alarm in world.told]
+    alarms = [(alarm["verdict"], alarm["alarm"], alarm["before"]) for alarm in world.alarms]
     assert alarms == [
         ("closed", False, "in step"),
         ("closed", True, "closed"),
         ("closed", True, "closed, alarm"),
     ]
-    assert "python3 ops.py status --acknowledge" in world.told[1]["message"]
+    assert "python3 ops.py status --acknowledge" in world.alarms[1]["message"]
 
     # AND no more once somebody has
     world.status(acknowledge=True)
     world.ticks(4 + 1, DAY / 4)
-    assert [alarm["alarm"] for alarm in world.told[3:]] == [False]
+    assert [alarm["alarm"] for alarm in world.alarms[3:]] == [False]
 
 
 def test_a_call_by_hand_tells_nobody_and_is_no_tick(world):
@@ -133,7 +133,7 @@ def test_what_the_webhook_did_not_take_is_told_at_the_next_tick(world):
     # Until then whoever looks sees that nobody has heard of it.
     assert world.status()["alarm_not_taken"] == "it answered 503"
     world.ticks(3)
-    assert [(alarm["verdict"], alarm["before"]) for alarm in world.told] == [("broken", "in step")]
+    assert [(alarm["verdict"], alarm["before"]) for alarm in world.alarms] == [("broken", "in step")]
     assert world.status()["alarm_not_taken"] == ""
 
 
@@ -187,12 +187,12 @@ def test_without_a_writable_log_bucket_each_tick_sends_the_alarm(world):
 
 def test_two_projects_of_a_log_bucket_keep_separate_verdicts():
     world = Watched()
-    mine = world.one, world._clients, world.settings
-    world.given = {**world.given, "OBJECT_PREFIX": "b/"}  # no pass of its own has ended
+    mine = world.call_instance, world._clients, world.settings
+    world.variables = {**world.variables, "OBJECT_PREFIX": "b/"}  # no pass of its own has ended
     world.start()
-    other = world.one, world._clients, world.settings
+    other = world.call_instance, world._clients, world.settings
     for _ in range(8):
-        for world.one, world._clients, world.settings in (mine, other):
+        for world.call_instance, world._clients, world.settings in (mine, other):
             world.ticks(1)
     assert sorted(world.states) == ["in step", "not known"]
 

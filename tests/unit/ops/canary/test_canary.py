@@ -16,7 +16,7 @@ from sandbox.server.faults import Fault
 from support.administrator import draw_requests
 from support.law import SCHEDULES
 from support.ops import OPS
-from support.world import KNOWN, KNOWN_OBS
+from support.world import OBS_HEADERS, OSS_HEADERS
 from unit.ops.canary.canary_world import CanaryWorld, expect_exit, is_key_of
 
 NO_ADDRESS = "SYNC_URL is not the address of a sync task"
@@ -332,7 +332,7 @@ def test_a_second_ctrl_c_prints_the_removal(world):
 
 @pytest.mark.parametrize("status", [403, 503])
 def test_the_report_is_complete_if_objects_cannot_be_deleted(world, status):
-    world.obs.faults.add(Fault.status(status, b"", KNOWN_OBS), where=lambda request: request.method == "DELETE")
+    world.obs.faults.add(Fault.status(status, b"", OBS_HEADERS), where=lambda request: request.method == "DELETE")
     file = world.folder / "report.json"
     done = world.canary("--report", str(file))
     assert done.text.rstrip().endswith(HOW)
@@ -447,7 +447,7 @@ PAGE = b"<R><IsTruncated>true</IsTruncated><Contents><Key>k</Key><Size>1</Size><
 )
 def test_an_undocumented_response_ends_it_with_a_sentence(world, service, body, where):
     faults = getattr(world, service).faults
-    faults.add(Fault.status(200, body, KNOWN | KNOWN_OBS), where=where)
+    faults.add(Fault.status(200, body, OSS_HEADERS | OBS_HEADERS), where=where)
     expect_exit(world.canary(), 1, "nothing that the cloud documents")
     faults.clear()
     assert (world.canary("--remove").code, world.leftovers()) == (0, [])
@@ -497,12 +497,12 @@ def test_a_refused_change_of_headers_is_not_seen_and_no_fault(world):
 
 
 def test_a_refused_url_does_not_hide_the_effects_of_a_change(world):
-    world.obs.faults.add(Fault.status(403, b"", KNOWN_OBS), where=lambda request: "Signature" in request.params)
+    world.obs.faults.add(Fault.status(403, b"", OBS_HEADERS), where=lambda request: "Signature" in request.params)
     in_place = expect_exit(world.canary(), 0)["report"]["in_place"]
     assert in_place == {"moves_time": "no", "moves_etag": "no", "url": "no", "expired_url": "not seen"}
 
 
-@pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.status(500, b"", KNOWN_OBS), Fault.status(200, b"")])
+@pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.status(500, b"", OBS_HEADERS), Fault.status(200, b"")])
 def test_no_signed_url_is_shown(world, fault):
     world.obs.faults.add(fault, where=lambda request: "Signature" in request.params)
     done = world.canary()

@@ -29,7 +29,7 @@ from ops.clouds.wire import Response
 from sandbox.account import DOMAIN_ID
 from sandbox.server.faults import Fault
 from support.names import esdk_client
-from support.world import KNOWN_OBS
+from support.world import OBS_HEADERS
 
 HERE, THERE = "photos", "photos-obs"
 BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -485,7 +485,7 @@ def test_settings_of_a_missing_bucket_are_unread_not_none(world):
 @pytest.mark.parametrize("name", ["lifecycle", "website"])
 @pytest.mark.parametrize("answer", [b"<html>Not found</html>", b"<Error><Code>NoSuchKey</Code></Error>"])
 def test_only_a_documented_code_says_that_a_setting_is_none(world, name, answer):
-    world.box.obs.faults.add(Fault.status(404, answer, KNOWN_OBS))
+    world.box.obs.faults.add(Fault.status(404, answer, OBS_HEADERS))
     row = world.row(name)
     assert "404" in row.destination.unread.en
     assert row.state == State.UNREAD

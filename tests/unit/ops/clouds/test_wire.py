@@ -1,4 +1,4 @@
-"""Answers that are cut off, or say nothing that is known, and proxies: over sockets, from a peer that does as told."""
+"""Responses that are cut off or undocumented, and proxies: over sockets, from a scripted peer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def listen(answer: Callable[[socket.socket], None]) -> Iterator[int]:
         thread.start()
         yield listener.getsockname()[1]
         with contextlib.suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)  # to close it wakes nobody who still waits for a connection
+            listener.shutdown(socket.SHUT_RDWR)  # a close does not end a waiting accept
     thread.join(5)
 
 

@@ -74,7 +74,7 @@ class OnTerminal:
         return self.close()
 
     def close(self) -> int:
-        """Somebody closes its window; return the exit code."""
+        """Close the terminal's window; return the exit code."""
         os.close(self._terminal)
         return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
 
@@ -83,7 +83,7 @@ class OnTerminal:
             return False
         try:
             data = os.read(self._terminal, 65536)
-        except OSError:  # as Linux says that nobody is left
+        except OSError:  # Linux's sign that all writers are gone
             return False
         self.shown += data.decode("utf-8", "replace")
         return bool(data)

@@ -120,8 +120,8 @@ def test_metrics_of_all_projects_are_written(run, tool, project, tmp_path):
 
 
 def test_at_most_eight_projects_are_asked_at_once(run, tmp_path, monkeypatch):
-    """The first eight wait for each other; a ninth at the same time would be counted."""
-    lock, full = threading.Lock(), threading.Event()
+    """The first eight wait for each other, and for a ninth, which would begin at once if it were allowed."""
+    lock, eight, nine = threading.Lock(), threading.Event(), threading.Event()
     running, most = 0, 0
 
     def run_child(_self: object, _folder: Path) -> tuple[str, str]:
@@ -130,8 +130,11 @@ def test_at_most_eight_projects_are_asked_at_once(run, tmp_path, monkeypatch):
             running += 1
             most = max(most, running)
             if running == 8:
-                full.set()
-        full.wait(30)
+                eight.set()
+            if running == 9:
+                nine.set()
+        eight.wait(30)
+        nine.wait(0.5)
         with lock:
             running -= 1
         return "", ""

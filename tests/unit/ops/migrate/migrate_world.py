@@ -50,7 +50,7 @@ class MigrateWorld(SetupWorld):
         return code, json.loads(answers[-1]) if answers else output
 
     def stop_following_after(self, seconds: float) -> None:
-        """Interrupt the next command that waits after so many seconds."""
+        """Interrupt the next command that waits, after `seconds`."""
         self._interrupted_at = self.ground.loop.time() + seconds
 
     def administrator_log(self) -> OssBucketClient:
@@ -91,7 +91,7 @@ class MigrateWorld(SetupWorld):
         return set(self.ram.entities.users[f"{NAME}-oms"]["keys"])
 
     def slow_groups(self, seconds: float) -> None:
-        """Let new groups take about so long for the objects of `fill`."""
+        """Let new groups take about `seconds` for the objects of `fill`."""
         size = sum(stored.size for stored in self.oss.objects(self.source_bucket).values())
 
         def prepare(group: Group) -> None:
@@ -107,7 +107,7 @@ class MigrateWorld(SetupWorld):
         return expect_exit(self.migrate(*words), 130)
 
     def leave_done(self) -> None:
-        """Leave a migration that is done, and whose keys exist because nobody followed it to its end."""
+        """Leave a migration that is done, with its keys, because no command followed it to its end."""
         self.begin_migration(seconds=300)
         self.later(3600)
 
@@ -143,7 +143,7 @@ class MigrateWorld(SetupWorld):
         return f"{code}: {answer}" if isinstance(answer, str) else answer["state"]
 
     def run_printed_commands(self, pause: float, end: str | None = None) -> None:
-        """Run the command that continues the migration, or the one that ends it, until there is none."""
+        """Run the command that continues the migration, or `end`, until no migration is left."""
         following = {"paused": "--go-on", "failed": "--retry"}
         for _ in range(6):
             if (state := self.migration_state()) == "none":

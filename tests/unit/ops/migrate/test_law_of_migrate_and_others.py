@@ -1,4 +1,4 @@
-"""A migration changes no resource of others, whenever it is killed, and whatever others do meanwhile."""
+"""A migration changes no resource of others, at any request where it is killed, and during any act of others."""
 
 from __future__ import annotations
 

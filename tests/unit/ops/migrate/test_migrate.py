@@ -101,7 +101,7 @@ def test_objects_below_the_prefixes_and_of_the_project_are_copied(world, words, 
 
 
 USER = f"{NAME}-oms"
-# By what is in the way: how it comes to be so, what is typed, and what is said.
+# By the obstacle: the call that causes it, the input, and phrases of the output.
 REFUSALS = {
     "yes, not in full": (lambda _: None, "y\n", ["Nothing was done", "type yes in full"]),
     "nobody at a terminal": (lambda _: None, "", ["Nothing was done", "Where nobody can be asked, give --yes"]),

@@ -32,7 +32,7 @@ MAX_STEPS = 8
 class BusyWorld(MigrateWorld):
     """While the group copies, applications write new objects and new versions of old ones, of the same size or not.
 
-    `bulk` is the number of objects that nobody rewrites, `rewritten` the keys of the others.
+    `bulk` is the number of objects that stay unchanged, `rewritten` the keys of the others.
     """
 
     def begin(self, mode: str, seed: int, bulk: int) -> None:

@@ -51,7 +51,7 @@ class Others:
         self._note(kind, name)
 
     def attach(self, kind: str, holder: str, policy: str) -> None:
-        """Attach a policy to a role or a user, one of which at least is theirs."""
+        """Attach a policy to a role or a user, if the policy or the holder is theirs."""
         holders, policies = ("iam users", "iam policies") if kind == "iam" else (kind, "policies")
         now = self.world.snapshot()
         is_theirs = {(holders, holder), (policies, policy)} & self.things.keys()
@@ -121,7 +121,7 @@ class Others:
         self.world.iam.create_key(Asked((user["user"]["user_id"],), {}, {}))  # type: ignore[index]
 
     def _make_task(self, name: str, mark: str) -> None:
-        """With the project's mark between other buckets; with another between the same ones."""
+        """Create a task: with the project's mark for other buckets, with another mark for the project's buckets."""
         world = self.world
         source, target = ("videos", "videos-obs") if mark == MARK else (world.source_bucket, world.destination_bucket)
         bucket = world.obs.bucket(target) if world.obs.has(target) else world.obs.create_bucket(target)

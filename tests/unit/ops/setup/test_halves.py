@@ -205,7 +205,7 @@ def test_without_permissions_in_ram_the_printed_documents_are_enough(world):
     )
     assert (world.resources()["tasks"], sorted(world.secrets)) == ([], [f"{NAME}_HW_AK", f"{NAME}_HW_SK"])
 
-    # AND with a user of the printed document OMS reads the source; where nobody is asked, the environment has its key
+    # AND with a user of the printed document OMS reads the source; without prompts, the environment has its key
     ((document,),) = printed_policies(output, "1").values()
     key = dict(zip(OMS_SOURCE, ram_user(world, document, f"{NAME}-oms"), strict=True))
     keys = {**world.administrators(), **key}

@@ -1,5 +1,5 @@
-"""Nothing of others changes: whatever they have made of the project's names, with its mark or between its things,
-before, between and after the commands of setup, each of which may be killed at any request."""
+"""Setup changes no resource of others: with the project's names, with its mark or attached to its resources, created
+before, between and during the commands of setup, which may be killed at any request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The functions' key, and `ops.py setup --new-key`: they get another one, and none that is in use goes."""
+"""The functions' key, and `ops.py setup --new-key`: the functions get a new key, and no key in use is deleted."""
 
 from unittest.mock import patch
 
@@ -41,12 +41,12 @@ def test_the_old_key_goes_once_the_new_one_is_used(world):
     # GIVEN functions that use their key
     old = use_stored_key(world)
 
-    # WHEN they get another one THEN the old one goes on working
+    # WHEN they get a new key THEN the old key still works
     world.later(60)
     new = renew(world, "more than a day later run this again, and the old one goes")
     assert keys(world) == [old, new]
 
-    # WHEN that is deployed, and it is run again THEN the old one goes, but not within a day
+    # WHEN the new key is deployed, and the command runs again THEN the old key goes, but not within a day
     use_stored_key(world)
     renew(world, "either may be in use: both were used, or", old, code=1)
     assert keys(world) == [old, new]
@@ -79,7 +79,7 @@ def test_a_key_that_nobody_used_yet_is_replaced_and_not_the_one_that_works(world
 @pytest.mark.parametrize("half", ["HW_AK", "HW_SK"])
 @pytest.mark.parametrize("command", ["setup --new-key", "secrets"])
 def test_half_a_stored_pair_counts_as_no_key_and_is_replaced(world, half, command):
-    # GIVEN a machine that dies before it stores one half of a new pair, beside an old pair
+    # GIVEN a machine that dies before it stores half of a new pair, beside an old pair
     old, pair = use_stored_key(world), {f"{NAME}_HW_AK": "an-access-key", f"{NAME}_HW_SK": "its-secret"}
     world.later(60)
     really = Caller.keep_secret
@@ -94,7 +94,7 @@ def test_half_a_stored_pair_counts_as_no_key_and_is_replaced(world, half, comman
         world.setup("--new-key", typed="yes\n") if command != "secrets" else world.run("secrets", keys=variables)
     assert len([name for name in pair if name in world.secrets]) == 1
 
-    # WHEN it is looked at after an hour THEN the key is not there, and there is a way to another one
+    # WHEN setup runs after an hour THEN the plan has no key, and the command makes another
     world.later(3600)
     assert "is there: access key of the functions" not in world.setup("--plan")[1]
     renew(world)
@@ -131,35 +131,35 @@ def test_the_key_whose_last_use_is_older_goes_even_if_it_is_newer(world):
     world.secrets.update(first)
     use_stored_key(world)
 
-    # WHEN one goes THEN it is not that of the functions
+    # WHEN a key is deleted THEN the functions' key stays
     renew(world, f"{other} goes: the other one was used later")
     assert keys(world) == [first[STORED]]
 
 
 @pytest.mark.parametrize("is_used", [False, True], ids=["not deployed yet", "used, and the task gone"])
 def test_an_s_yaml_without_a_key_gets_a_key_and_none_is_deleted(world, is_used):
-    # GIVEN a key that may be in use, though IAM, or no task, tells of that
+    # GIVEN a key that may be in use, although neither IAM nor a task shows that
     first = world.secrets[STORED]
     if is_used:
         use_stored_key(world)
         world.oms._tasks.clear()
-    # WHEN a copy of the project is set up whose s.yaml knows of no key, on another machine THEN both have one
+    # WHEN a copy of the project without a key in s.yaml is set up on another machine THEN both machines have a key
     world.forget()
     expect_success(world.setup(typed=YES))
     assert keys(world) == [first, world.secrets[STORED]]
 
 
 def test_a_key_of_a_deleted_user_is_replaced(world):
-    # GIVEN a machine whose store has what another one has removed
+    # GIVEN a machine whose store has a key that another machine removed
     dead = dict(world.secrets)
     expect_success(world.setup("--remove", typed="yes\n"))
     world.forget()
     world.secrets.update(dead)
-    # WHEN setup may not make one THEN that is said at the end
+    # WHEN setup has no permission to make a key THEN the output ends with this step
     world.iam.deny("iam:credentials:createCredentialV5")
     expect_exit(world.setup(typed=YES), 3, "wait: access key of the functions: ")
     world.iam._denied.clear()
-    # WHEN it is set up there THEN the store has one that works
+    # WHEN setup has the permission THEN the store has a key that works
     expect_success(world.setup(typed=YES), "create: access key of the functions")
     assert keys(world) == [world.secrets[STORED]] != [dead[STORED]]
 
@@ -181,7 +181,7 @@ def test_an_interrupted_renewal_never_loses_a_key_in_use():
             assert old in keys(world), (fate, number)
             world.later(DAYS)
             renew(world)
-            # The store has one that works, whose twin is the old one or nobody's.
+            # The stored key works, beside the old key.
             use_stored_key(world)
             assert old in keys(world)
             assert len(keys(world)) == 2

@@ -156,7 +156,7 @@ def test_a_bucket_name_taken_by_others_is_not_taken_for_setup_s(world):
     )
 
 
-# -- what stands in the plan
+# -- order of the plan
 
 
 def test_the_plan_begins_with_obstacles_and_ends_with_counts(world):
@@ -175,7 +175,7 @@ def test_the_counts_of_the_plan_are_those_of_its_lines(world):
     expect_success(world.setup("--remove", "--plan"), "to remove, 1 by hand")
 
 
-# -- what is asked
+# -- prompts
 
 
 def test_each_prompt_for_a_key_names_its_owner_and_its_use(world):

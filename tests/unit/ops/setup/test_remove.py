@@ -73,7 +73,7 @@ def test_after_half_a_setup_nothing_is_left_either(number):
 
 
 def test_resources_and_attachments_of_others_stay_and_are_named(world):
-    # GIVEN a policy of somebody else on a role, a user of theirs, and a task of theirs for the same buckets
+    # GIVEN a policy of others on a role, a user of theirs, and a task of theirs for the same buckets
     ram = world.ram.entities
     ram.create_policy("other", json.dumps(OTHER))
     ram.attach_policy_to_role("Custom", "other", f"{NAME}-trigger")

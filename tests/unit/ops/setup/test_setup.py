@@ -111,7 +111,7 @@ def test_unreadable_answers_stay_and_s_yaml_is_filled_in(world, written):
 
 
 def test_a_file_that_extends_s_yaml_is_set_up_without_changing_s_yaml(world):
-    # GIVEN a second environment that says only what is its own
+    # GIVEN a second environment with only its own settings
     set_variables(world, objectPrefix="photos/", replayRole="${vars.functionName}-own")
     first = [(path, path.read_bytes()) for path in (world.folder / "s.yaml", world.folder / "answers.json")]
     file = world.folder / "s.staging.yaml"
@@ -122,7 +122,7 @@ def test_a_file_that_extends_s_yaml_is_set_up_without_changing_s_yaml(world):
     named = f"s deploy -y -t {file.name} && {OPS} doctor -t {file.name}"
     expect_success(world.setup("-t", str(file), typed=YES), named)
 
-    # THEN what it does not say is that of s.yaml, with its own in it, and that one's files are as they were
+    # THEN its other settings are those of s.yaml, filled in with its own, and the files of s.yaml are unchanged
     variables = read(file, ("SYNC_URL", "sourceBucket"))
     assert (variables["objectPrefix"], variables["replayRole"], variables["access"]) == (
         "photos/",
@@ -210,7 +210,7 @@ def create_foreign_ram_policy(world):
     world.ram.entities.create_role(f"{NAME}-trigger", trust_policy("oss"), description=f"oss-oms-sync:{NAME}:photos")
 
 
-# By what is wrong: how it becomes so, how setup ends, and what it says.
+# By the obstacle: the call that causes it, the exit code, and a phrase of the output.
 WRONG = {
     "no source": (lambda world: world.oss.remove_bucket("photos"), 1, "source bucket photos: there is none"),
     "a log bucket with versions": (enable_versioning, 1, "log bucket photos-oms-log: it keeps versions"),
@@ -313,14 +313,14 @@ def test_a_limit_of_the_account_is_named_with_its_resource(world):
 
 
 def test_changes_by_hand_are_repaired_and_attachments_of_others_stay(world, resources):
-    # GIVEN a project that was set up, and a policy that was changed, one that was detached, and one of somebody else
+    # GIVEN a project that was set up, with a changed policy, a detached policy, and a policy of others
     ram = world.ram.entities
     ram.roles[f"{NAME}-function"]["attached"] = {}
     ram.create_policy(policy_name="other", policy_document=json.dumps(OTHER))
     ram.attach_policy_to_role("Custom", "other", f"{NAME}-trigger")
     ram.create_policy_version(f"{NAME}-trigger", json.dumps(OTHER), set_as_default="true")
 
-    # WHEN it is looked at THEN both differences are told, and mended
+    # WHEN setup runs THEN it prints both differences, and repairs them
     expect_success(
         world.setup("--plan"),
         f"the policy {NAME}-function is not attached",
@@ -371,7 +371,7 @@ def test_permissions_that_are_left_out_later_are_named_in_the_plan(world, resour
     assert changes == READING
 
 
-# All buckets, after somebody made one more.
+# All buckets, after another was created.
 VIDEOS = (["photos", "photos-oms-log", "videos"], True)
 
 

@@ -92,10 +92,10 @@ def never_listed(world):
 
 
 def test_after_five_minutes_the_plan_asks_before_the_keys_go(world, never_listed):
-    # GIVEN keys that stayed WHEN somebody says no THEN they still stay
+    # GIVEN keys that stayed WHEN the answer is no THEN they still stay
     output = expect_exit(world.setup(typed="no\n"), 2, f"that nothing uses: {ASKED}", *never_listed)
     assert (output.count("remove: access keys of "), keys(world)) == (2, never_listed)
-    # WHEN somebody says yes THEN another task has new ones
+    # WHEN the answer is yes THEN another task has new keys
     expect_success(world.setup(typed=YES))
     assert (keys_at_oms(world)[1], set(keys(world)) & set(never_listed)) == (keys(world), set())
 

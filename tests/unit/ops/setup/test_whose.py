@@ -67,7 +67,7 @@ def test_a_user_and_a_policy_of_others_are_named_in_one_line(world):
 
 @pytest.mark.parametrize("kind", ["Role", "User", "Policy"])
 def test_a_foreign_resource_created_after_the_plan_stays_unchanged(world, kind):
-    # GIVEN somebody who makes a thing of that name just before setup does
+    # GIVEN others who create a resource of that name just before setup does
     ram, name = world.ram.entities, f"{NAME}-oms" if kind == "User" else f"{NAME}-trigger"
     things = {"Role": ram.roles, "User": ram.users, "Policy": ram.policies}[kind]
     first = []
@@ -84,7 +84,7 @@ def test_a_foreign_resource_created_after_the_plan_stays_unchanged(world, kind):
         lambda request: request.headers.get("x-acs-action") == f"Create{kind}" and f"{name}&" in f"{request.url}&"
     )
     world.meanwhile[number - 1] = create
-    # WHEN it is set up THEN that thing is named, and nothing was done to it
+    # WHEN setup runs THEN it names this resource, and leaves it unchanged
     expect_exit(world.setup(typed=YES), 2, "setup did not create this for this source bucket: ")
     assert [things[name]] == first
 

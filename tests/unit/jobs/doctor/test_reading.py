@@ -1,0 +1,22 @@
+"""Doctor's probes of objects, as requests to both clouds."""
+
+from __future__ import annotations
+
+from oss_oms_sync.answers.finding import Result
+from oss_oms_sync.jobs.doctor.alibaba import right_to_read
+from oss_oms_sync.jobs.doctor.rules import CheckContext
+from support.world import TASK
+
+
+def test_the_permission_to_read_is_tested_on_no_list_of_oms(world):
+    # GIVEN a destination whose first object is a list that OMS wrote
+    world.upload("photo")
+    world.write(f"oms/sync_task/{TASK}/success_object_lists/01/1.success_list.txt", "list")
+    world.write("photo", "A")
+    heads: list[str] = []
+    world.there.before = lambda kind, names: heads.extend(names) if kind == "head" else None
+
+    finding = world.within(lambda: right_to_read(CheckContext(world.invocation())))
+
+    assert heads == ["photo"]
+    assert finding.result is Result.PASSED
