@@ -13,7 +13,7 @@ from ops.clock import timestamp
 from support.migration import CONTENTS, MINUTE, MODES, Caller, CommandResult, Migration
 from tools.package import ROOT
 
-SECTIONS = {"cutover.md": "## The days after", "cutover.zh.md": "## 之后的日子"}
+SECTIONS = {"cutover.md": "## After the cutover", "cutover.zh.md": "## 割接之后"}
 
 
 class DaysAfter(Migration):

@@ -1,8 +1,8 @@
 """Keeps what the documents repeat in step with where it stands: `python -m tools.documents` writes it.
 
 The table of what `s init` does not ask in docs/deploy.md and its twin (publish.yaml), docs/settings.md
-(`settings_table`), docs/reasons.md (`errors`), the table of docs/unconfirmed.md and its twin (`unconfirmed`), and how
-long a freeze lasts in docs/costs.md and its twin (`ops.cost.effort`).
+(`settings_table`), docs/reasons.md (`errors`), the table of docs/unconfirmed.md and its twin (`unconfirmed`), and the
+tables of sizes and of freezes in docs/costs.md and its twin (`ops.cost`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ops.cost.effort import LANES, freeze_minutes
+from ops.cost.estimate import Workload, estimate
+from ops.cost.prices import YUAN_A_DOLLAR, Prices
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.copy_codes import COPY_CODES, OTHER_CODE
 from oss_oms_sync.errors import Reason
@@ -23,7 +25,10 @@ ENGLISH, CHINESE = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh.md"
 COSTS, COSTS_TWIN = ROOT / "docs" / "costs.md", ROOT / "docs" / "costs.zh.md"
 UNKNOWN, UNKNOWN_TWIN = ROOT / "docs" / "unconfirmed.md", ROOT / "docs" / "unconfirmed.zh.md"
 _OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, LANES)
+_TERABYTES, _OBJECTS_A_TERABYTE, _SAMPLE = (1, 10, 50, 100, 200), 10**6, 0
 _REQUIRED = ("required", "必填")
+# Minutes below this are given in hours.
+_DAYS_FROM = 5 * 24 * 60
 # Before choices, and between two.
 _CHOICES = ((" One of ", ", "), ("可选：", "、"))
 _MANY = 10
@@ -122,9 +127,40 @@ def freezes(chinese: bool) -> str:
     return _table(("objects", *(f"{lanes} lane{'s' if lanes > 1 else ''}" for lanes in _LANES)), rows)
 
 
-def _minutes(number: int, chinese: bool) -> str:
-    minutes, hours = ("分钟", "小时") if chinese else ("min", "h")
-    return f"{number} {minutes}" if number < 120 else f"{number / 60:.1f} {hours}"
+def sizes(chinese: bool, rate: float) -> str:
+    """Return the table of durations and prices by size; a dollar costs `rate`."""
+    separator = " 至 " if chinese else " to "
+    rows = []
+    for terabytes in _TERABYTES:
+        objects = terabytes * _OBJECTS_A_TERABYTE
+        costs = estimate(Workload(objects, terabytes * 10**12, 0, LANES, _SAMPLE, Prices()))
+        (usual,) = costs.ways.day_and_night
+        # OMS splits a large group into tasks: an object in it costs more if each task has the limit for itself.
+        nights = dict.fromkeys(_price(copy.dollars * rate) for copy in costs.ways.nights)
+        rows.append(
+            (
+                f"{terabytes} TB",
+                _minutes(usual.seconds / 60, chinese),
+                _price(usual.dollars * rate),
+                separator.join(nights),
+                _minutes(costs.freeze_minutes["total"], chinese),
+            )
+        )
+    if chinese:
+        return _table(("存量对象", "复制至少需要", "流量费", "流量费，仅夜间", "停写"), rows)
+    return _table(("existing objects", "copy at least", "traffic", "traffic by night", "freeze"), rows)
+
+
+def _price(price: float) -> str:
+    """Return a price, from 1,000 on in hundreds."""
+    return f"{round(price, -2 if price >= 1000 else 0):,.0f}"
+
+
+def _minutes(number: float, chinese: bool) -> str:
+    minutes, hours, days = ("分钟", "小时", "天") if chinese else ("min", "h", "days")
+    if number < 120:
+        return f"{number:.0f} {minutes}"
+    return f"{number / 60:.1f} {hours}" if number < _DAYS_FROM else f"{number / 60 / 24:.0f} {days}"
 
 
 def _with_parts(document: Path, *parts: tuple[str, str]) -> str:
@@ -147,8 +183,10 @@ def made() -> dict[Path, str]:
     return {
         ENGLISH: _with_parts(ENGLISH, ("questions", questions(chinese=False))),
         CHINESE: _with_parts(CHINESE, ("questions", questions(chinese=True))),
-        COSTS: _with_parts(COSTS, ("freeze", freezes(chinese=False))),
-        COSTS_TWIN: _with_parts(COSTS_TWIN, ("freeze", freezes(chinese=True))),
+        COSTS: _with_parts(COSTS, ("sizes", sizes(chinese=False, rate=1)), ("freeze", freezes(chinese=False))),
+        COSTS_TWIN: _with_parts(
+            COSTS_TWIN, ("sizes", sizes(chinese=True, rate=YUAN_A_DOLLAR)), ("freeze", freezes(chinese=True))
+        ),
         UNKNOWN: _with_parts(UNKNOWN, ("unconfirmed", unconfirmed(chinese=False))),
         UNKNOWN_TWIN: _with_parts(UNKNOWN_TWIN, ("unconfirmed", unconfirmed(chinese=True))),
         ROOT / "docs" / "settings.md": settings(),
