@@ -171,33 +171,24 @@ CHANGES = {
             (
                 f"{CODE}/answers/task_group.py",
                 '    ALWAYS = "FULL_OVERWRITE"\n',
-                '    ALWAYS = "FULL_OVERWRITE"\n    MD5 = "MD5_COMPARISON_OVERWRITE"\n',
+                '    ALWAYS = "FULL_OVERWRITE"\n    NEWER = "NEWER_OVERWRITE"\n',
             ),
-            (
-                f"{CODE}/answers/task_group.py",
-                "(OverwriteMode.CRC64, OverwriteMode.ALWAYS)",
-                "(OverwriteMode.CRC64, OverwriteMode.ALWAYS, OverwriteMode.MD5)",
-            ),
+            # OMS skips in this mode the objects that it skips by default.
             (
                 f"{CODE}/rules/remedy.py",
                 "{OverwriteMode.ALWAYS: 0, ",
-                "{OverwriteMode.ALWAYS: 0, OverwriteMode.MD5: 0, ",
-            ),
-            (
-                f"{CODE}/rules/remedy.py",
-                "        case OverwriteMode.ALWAYS:\n",
-                "        case OverwriteMode.ALWAYS | OverwriteMode.MD5:\n",
+                "{OverwriteMode.NEWER: proven, OverwriteMode.ALWAYS: 0, ",
             ),
             (
                 f"{CODE}/jobs/doctor/huawei.py",
                 "    if mode is OverwriteMode.ALWAYS:\n",
-                "    if mode is OverwriteMode.MD5:\n"
-                '        return ok(t("{mode}: other contents are copied", mode=name))\n'
+                "    if mode is OverwriteMode.NEWER:\n"
+                '        return warning(t("{mode}: only the time counts", mode=name))\n'
                 "    if mode is OverwriteMode.ALWAYS:\n",
             ),
         ),
         ("tests/unit/rules", "tests/unit/answers", "tests/unit/ops/report/test_words.py"),
-        {"{mode}: other contents are copied": "{mode}：复制内容不同的对象"},
+        {"{mode}: only the time counts": "{mode}：只比较时间"},
         most=4,
     ),
     "an exit code": Change(

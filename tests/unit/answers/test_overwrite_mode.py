@@ -22,7 +22,7 @@ def test_a_later_mode_is_no_member():
     later = OverwriteMode("A_LATER_MODE_OF_OMS")
     assert later not in [*OverwriteMode]
     assert later is OverwriteMode("A_LATER_MODE_OF_OMS")
-    assert len({mode.value for mode in OverwriteMode}) == 4
+    assert "A_LATER_MODE_OF_OMS" not in {mode.value for mode in OverwriteMode}
 
 
 @pytest.mark.parametrize("value", [1, True, ["FULL_OVERWRITE"]])

@@ -323,8 +323,8 @@ def test_version_is_printed(ended):
 def test_every_command_has_help_with_its_exit_codes(ended, command):
     shown = " ".join(ended(command, "--help", code=0).split())
     codes = "Exit codes: 0 GO or OK. 1 NO-GO, an error, or not in step. 2 wrong use, or not wanted. 3 not proven"
-    others = "4 a certificate that is not to be trusted. 130 interrupted."
-    assert missing_parts(shown, codes, others, "--json", "--lang") == []
+    others = ("4 a certificate that is not to be trusted.", "130 interrupted.")
+    assert missing_parts(shown, codes, *others, "--json", "--lang") == []
 
 
 @pytest.fixture
