@@ -54,8 +54,8 @@ MISTAKES = (
     ),
     Mistake(
         "a GO five minutes after OMS's last activity",
-        f"{_JOBS}/certify/test_oms_work.py",
-        f"{_CODE}/jobs/certify/oms_work.py",
+        f"{_UNIT}/rules/test_closing_checks.py",
+        f"{_CODE}/rules/times.py",
         "QUIET = timedelta(minutes=10)",
         "QUIET = timedelta(minutes=5)",
     ),
