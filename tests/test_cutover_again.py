@@ -151,7 +151,7 @@ def test_late_writes_are_submitted_once_a_no_go_has_opened_the_project():
         assert recorded == [f"{records}b"]
         # THEN there is no GO, and it is sent, because the project is open again
         assert result.code == 1
-        assert "The project is open again" in result.text
+        assert "the project is open again" in result.text
         world.later(5 * MINUTE)
         assert world.in_obs("b") == CONTENTS["C"]
 
@@ -182,7 +182,7 @@ def test_a_project_opened_during_a_cutover_is_not_reported_closed():
         with after_each_request(meddle) as asked:
             result = world.ops(*words(world.moment(FREEZE)))
         assert opened == [0]
-        assert "somebody has opened the project" in result.text
+        assert "the project was opened" in result.text
         assert "The project stays closed" not in result.text
         assert result.answer["verdict"] != "GO"
 

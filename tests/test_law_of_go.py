@@ -32,7 +32,7 @@ MIGRATIONS = int(os.environ.get("SCHEDULES", "300" if EXTRAS else "120")) // 10
 # The mark that replay's first run writes.
 FIRST_MARK = b'{"closed": false}'
 # The text that a command prints of each mark.
-TEXTS = {"opened again": "The project is open again", "closed before": "the project is closed already"}
+TEXTS = {"opened again": "The project is open again", "closed before": "the project is already closed"}
 
 
 class Played:

@@ -50,12 +50,12 @@ FEW = 20
 MOST_MINUTES = 16
 # The names that a command gives the parts of a freeze.
 PARTS = {
-    "settling": "Let the last writes settle",
+    "settling": "Wait for the last writes to settle",
     "comparing": "Compare both buckets",
-    "judging again": "Judge again what was on its way",
+    "judging again": "Recheck objects in progress",
     "closing": "Close the project",
     "OMS": "Wait until OMS has finished",
-    "standstill": "Show that both buckets stand still",
+    "standstill": "Check that both buckets are unchanged",
 }
 
 

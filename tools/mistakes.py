@@ -521,7 +521,7 @@ MISTAKES = (
         "more <= others.objects",
     ),
     Mistake(
-        "a certificate that is not to be trusted shown like a no",
+        "a certificate that cannot be trusted shown like a no",
         f"{_UNIT}/ops/certificate/test_forged.py::test_check_and_show_refuse_the_same_documents",
         f"{_OPS}/report/cutover_result.py",
         "        return UntrustedError.exit_code\n",

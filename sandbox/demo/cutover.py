@@ -103,7 +103,7 @@ def later(box: Sandbox) -> None:
 def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dict[str, Any]:
     """Invoke certify by hand, and show its verdict, with the checks that did not pass."""
     payload = json.dumps({"frozen_since": frozen, **asked})
-    console.print(f"\nCertify, with the freeze at {frozen}")
+    console.print(f"\nMake the certificate, with the freeze at {frozen}")
     document: dict[str, Any] = box.fc.invoke("certify", payload.encode()).value
     verdict = document["verdict"]
     _say(console, f"[bold {_COLOURS[verdict]}]{escape(document['text'])}")

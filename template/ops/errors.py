@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
     FAILED = (1, t("NO-GO, an error, or not in step"))
     REFUSED = (2, t("wrong use, or not wanted"))
     NOT_PROVEN = (3, t("not proven, or to be continued"))
-    UNTRUSTED = (4, t("a certificate that is not to be trusted"))
+    UNTRUSTED = (4, t("a certificate that cannot be trusted"))
     STOPPED = (130, t("interrupted"))
 
     meaning: Text

@@ -123,8 +123,8 @@ class Intentions:
             return
         session.say(
             t(
-                "A migration of the old objects is not over, and has the access keys {keys}. What follows it to its"
-                " end, and deletes them: {command}",
+                "The migration of the existing objects is not finished, and OMS has the access keys {keys}"
+                " for it. To follow it to its end and delete the keys: {command}",
                 command=Step("migrate"),
                 keys=intention.keys,
             )
@@ -133,7 +133,7 @@ class Intentions:
             if access and intention.group:
                 self._offer_end(session, intention, access, yes)
         except OpsError as error:
-            session.say(t("They are not deleted: {happened}", happened=error.happened))
+            session.say(t("The keys are not deleted: {happened}", happened=error.happened))
 
     def _offer_end(self, session: Session, intention: Intention, access: Access, yes: bool) -> None:
         groups, holders = access()
@@ -141,9 +141,9 @@ class Intentions:
         # A paused or failed group can continue, and needs its keys for that.
         if group and group.state is not GroupState.DONE:
             return
-        if yes or session.agrees(t("OMS has no more to do for it. End it, and delete them now? [y/N]")):
+        if yes or session.agrees(t("OMS has finished this migration. End it and delete the keys now? [y/N]")):
             self.end(intention, holders, session.clock.now(), "done" if group else "removed", group)
-            session.say(t("It is ended, and its access keys are deleted"))
+            session.say(t("The migration is ended, and its access keys are deleted"))
 
     def begin(self, intention: Intention) -> bool:
         """Write the record unless another migration has one; return True if this one is in force."""

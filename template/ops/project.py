@@ -32,7 +32,7 @@ def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
         raise UsageError(same(happened), same(fix)) from None
     for name in needed:
         if not values.get(name):
-            raise UsageError(t("{file} says no {name} under vars", name=name, file=file.name), t("Fill it in there"))
+            raise UsageError(t("{file} has no {name} under vars", name=name, file=file.name), t("Add the value there"))
     return values
 
 
@@ -42,10 +42,10 @@ def as_it_stands(file: Path) -> str:
         return file.read_text(encoding="utf-8-sig")
     except OSError:
         raise UsageError(
-            t("{file} cannot be read", file=str(file)), t("Run this in the project's folder, or name the file with -t")
+            t("{file} cannot be read", file=str(file)), t("Run this in the project's folder, or pass the file with -t")
         ) from None
     except UnicodeDecodeError:
-        raise UsageError(t("{file} is not UTF-8", file=str(file)), t("Save it as UTF-8")) from None
+        raise UsageError(t("{file} is not UTF-8", file=str(file)), t("Save the file as UTF-8")) from None
 
 
 def variables(*texts: str) -> dict[str, str]:

@@ -78,7 +78,7 @@ class Session:
         if self.screen.interactive and self.screen.ask(sentence(question, self.lang)) == word:
             return
         # Input that ended means that no user is there.
-        again = t("If you want it, run this again, and type {word} in full", word=word)
+        again = t("To confirm, run this again and type {word} in full", word=word)
         raise UsageError(refused, again if self.screen.interactive else otherwise)
 
     def show(self, options: Namespace, report: Report, value: object) -> None:
@@ -117,7 +117,7 @@ def check_writable(file: Path) -> None:
 
 
 def _unwritable(error: OSError) -> UsageError:
-    return UsageError(same(str(error)), t("Name another file"))
+    return UsageError(same(str(error)), t("Choose another file"))
 
 
 def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | CompareAnswer:
@@ -130,7 +130,7 @@ def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | 
     before = session.hint
     # A longer command has set its own hint.
     session.hint = before or t(
-        "{job} goes on in the cloud. See how far it is: {look}",
+        "{job} continues in the cloud. Its progress: {look}",
         job=job,
         look=Step(job, {**scope, "look": True}),
     )
@@ -149,7 +149,7 @@ def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | 
         if not is_moving:
             session.say(
                 t(
-                    "{job} rests: {why}. It is tried again in {seconds:.0f} seconds",
+                    "{job} pauses: {why}. Next attempt in {seconds:.0f} seconds",
                     job=job,
                     why=answer.stopped or answer.next,
                     seconds=_RETRY_SECONDS,

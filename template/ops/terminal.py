@@ -196,7 +196,7 @@ class Screen:
                 stream.close()
             raise UsageError(
                 t("The output cannot be written: {problem}", problem=error.strerror),
-                t("Make room for it, or write it elsewhere"),
+                t("Free some space, or write the output elsewhere"),
             ) from None
 
 

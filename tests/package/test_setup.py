@@ -82,7 +82,7 @@ def test_the_first_object_is_in_obs_after_one_yes_and_one_agreement(
     words, variables, note = (tmp_path / name for name in ("words", "variables", "note.js"))
     note.write_text(NOTE % (json.dumps(str(words)), json.dumps(str(variables))))
     node = f"{tool.environment['NODE_OPTIONS']} --require {note}"
-    yes, agree = t("Type {word} to carry it out:", word="yes"), t("Type {word} if you do:", word="agree")
+    yes, agree = t("Type {word} to execute the plan:", word="yes"), t("Type {word} to agree:", word="agree")
     code, screen = shell.on_terminal(
         set_up,
         [(yes.of(lang), "yes"), (agree.of(lang), "agree")],

@@ -36,7 +36,7 @@ def copied(deployed: Sandbox) -> Sandbox:
 # In an order in which no command changes the output of the next.
 SHOWN = [
     ("doctor", 0, "Setup OK: "),
-    ("status", 1, "Not known\n  Nothing waits, but no reconcile pass"),
+    ("status", 1, "Unknown\n  Nothing waits, but no reconcile pass"),
     ("story a/1", 0, "'a/1': It is in OBS, with the same contents."),
     ("story nowhere", 1, "'nowhere': There is no such object"),
     ("replay", 0, "Nothing is left to send again."),
@@ -65,7 +65,7 @@ def test_a_payload_that_a_function_refuses_is_wrong_use(ops, deployed):
     assert code == 2
     assert out == ""
     assert messages.startswith("replay refused the command: ")
-    assert "\n-> Change what the command asks for\n" in messages
+    assert "\n-> Change the options of the command\n" in messages
 
 
 def test_an_impossible_prefix_is_refused_by_ops_and_by_each_function(ops, deployed, capsys):
@@ -85,7 +85,7 @@ def test_a_missing_function_is_named(ops, deployed):
     deployed.remove_resource("doctor")
     code, _, messages = ops("doctor")
     assert code == 1
-    assert "The sandbox does not know what was asked for" in messages
+    assert "The sandbox does not know this request" in messages
 
 
 def asked_functions(box: Sandbox, before: int) -> set[str]:
@@ -117,10 +117,10 @@ def test_after_the_remedy_of_a_no_go_a_cutover_closes_the_project(ops, copied, t
     code, out, messages = ops("cutover", "--frozen-since", "now", "--close")
     assert code == 1, out
     assert out.splitlines()[0] == "NO-GO"
-    assert "  failed: Nothing was overwritten in OBS OVERWRITTEN\n      counted: 1 object, " in out
+    assert "OVERWRITTEN failed: 1 object newer and different in OBS" in out
     assert "      'a/2'\n" in out
     assert "-> python3 ops.py compare --overwrite --restart" in out
-    assert "The project is not closed: something is left" in messages
+    assert "The project is not closed: some objects must be" in messages
 
     # AND after the remedy it closes the project, says GO, and writes a certificate that passes its check
     assert ops("compare", "--overwrite", "--restart")[0] == 1
@@ -131,7 +131,7 @@ def test_after_the_remedy_of_a_no_go_a_cutover_closes_the_project(ops, copied, t
     code, out, messages = ops("cutover", "--frozen-since", "now", "--sample", "3", "--close", "--out", "go.json")
     assert code == 0, messages + out
     assert out.splitlines()[0] == "GO"
-    assert "6. Close the project, so that nothing is sent any more …\n   done" in messages
+    assert "6. Close the project …\n   done" in messages
     listing = "".join(
         json.dumps({"key": key, "size": len(stored.data)}) + "\n"
         for key, stored in copied.oss.objects(copied.source_bucket).items()
@@ -150,7 +150,7 @@ def test_after_the_remedy_of_a_no_go_a_cutover_closes_the_project(ops, copied, t
     frozen = json.loads((tmp_path / "go.json").read_text())["frozen_since"]
     code, _, messages = ops("cutover", "--frozen-since", frozen, "--out", "again.json")
     assert code == 0
-    assert "A GO stands" in messages
+    assert "A GO is in effect" in messages
     assert (tmp_path / "again.json").read_text() == (tmp_path / "go.json").read_text()
 
     # AND after opening, reconcile submits the late object

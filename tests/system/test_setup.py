@@ -16,7 +16,7 @@ def test_resources_are_made_and_removed_by_the_hashes_of_plans(bare, python):
     # Without installed packages.
     alone = {"python": [python, "-S"]}
     bare.agree("--agree", **alone)
-    assert "All is there." in bare.ops("setup", "--plan", **alone)
+    assert "All resources exist." in bare.ops("setup", "--plan", **alone)
     assert len(bare.box.oms.tasks) == 1
     bare.agree("--remove", **alone)
     assert not (bare.box.oms.tasks or bare.box.iam.users or bare.box.ram.entities.users)

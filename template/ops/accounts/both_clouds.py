@@ -38,9 +38,9 @@ CONTENT_EVENTS = tuple(
     f"oss:ObjectCreated:{event}"
     for event in ("PutObject", "PostObject", "CopyObject", "AppendObject", "CompleteMultipartUpload")
 )
-_READER = t("RAM user with whose key OMS reads the source")
-_WRITER = t("IAM user with whose key OMS writes to the destination")
-_CALLER = t("IAM user with whose key the functions call OMS and OBS")
+_READER = t("RAM user for OMS to read the source")
+_WRITER = t("IAM user for OMS to write to the destination")
+_CALLER = t("IAM user for the functions to call OMS and OBS")
 
 
 class Alibaba:
@@ -95,13 +95,16 @@ class Alibaba:
         Setup does not make this key, because it would have to show the secret.
         """
         half = Step("setup", {"only": "huawei"})
-        title = t("access key of {name}, for whoever sets up Huawei Cloud", name=self.reader.name)
-        text = t("Create one in the RAM console, and hand it over: {command} asks for it", command=half)
+        title = t("access key of {name}, for the setup of Huawei Cloud", name=self.reader.name)
+        text = t(
+            "Create an access key in the RAM console, and hand it over. This command asks for the key: {command}",
+            command=half,
+        )
 
         def look() -> Line:
             if ids := self.reader.key_ids():
                 return Line(Standing.THERE, facts=[same(key_id) for key_id in ids])
-            return Line(Standing.BY_HAND, t("there is none"), text)
+            return Line(Standing.BY_HAND, t("none"), text)
 
         return Need(title, ("ram:ListAccessKeys",), look, by_hand=[text], is_settled=lambda: True)
 
@@ -192,7 +195,9 @@ class Huawei:
 
     def key_of_others(self) -> Need:
         """Return the need of the access key with which OMS reads the source, if another person has that account."""
-        text = t("Have it ready: this asks for it, or takes it from the environment ({names})", names=OMS_SOURCE)
+        text = t(
+            "Have the access key ready: setup asks for it, or reads it from the environment ({names})", names=OMS_SOURCE
+        )
 
         def look() -> Line:
             return Line(Standing.THERE) if self.has_task() else Line(Standing.BY_HAND, None, text)
@@ -228,7 +233,7 @@ class Huawei:
         if not projects:
             raise UsageError(
                 t("The account of Huawei Cloud has no project in {region}", region=self._region),
-                t("Open that region once in the console, or correct destinationRegion in s.yaml"),
+                t("Open the region once in the console, or correct destinationRegion in s.yaml"),
             )
         return str(projects[0]["id"])
 
@@ -256,7 +261,7 @@ def _unused_keys(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKey
         is_awaited = task_keys and note and text and not task_keys.is_late(note)
         named = [key for key in keys if named is None or key in named] if not is_awaited else []
         if named:
-            consequence = t("Without them a task that OMS creates later copies nothing") if text else None
+            consequence = t("Without these keys, a task that OMS creates later cannot copy") if text else None
             return Line(Standing.REMOVE, text, consequence, [*map(same, named)])
         return Line(Standing.THERE, text or t("none"), facts=[*map(same, keys)] if text else ())
 
@@ -264,7 +269,7 @@ def _unused_keys(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKey
         for key in named or ():
             holder.delete_key(key)
 
-    title, by_hand = t("access keys of {who} that nothing uses", who=holder.title), [t("Delete those that nobody has")]
+    title, by_hand = t("unused access keys of {who}", who=holder.title), [t("Delete the keys that no user holds")]
     return Need(title, holder.key_rights, look, remove, by_hand, lambda: True)
 
 
@@ -274,13 +279,13 @@ def _role_title(purposes: Sequence[str]) -> Text:
 
 def _handover_step(names: tuple[str, str]) -> Text:
     return t(
-        "Create an access key for it, and hand it to whoever runs setup: that asks for it, or takes it from the"
-        " environment ({names})",
+        "Create an access key for this user, and hand it to the person who runs setup. Setup asks for the"
+        " key, or reads it from the environment ({names})",
         names=names,
     )
 
 
-_SAFER = t("The key of a user would be safer: this is the account's own, or may be, and that may do everything")
+_SAFER = t("This key is, or may be, the account's own and has every permission. A user's key is safer")
 
 
 class Account(NamedTuple):
@@ -328,15 +333,15 @@ def _alias_need(caller: Caller, name: str, account: str, rights: Sequence[Text])
     def look() -> Line:
         shown = caller.account(name)
         if not shown:
-            add = t("Add the keys of a user in this account: s config add -a {name}", name=name)
-            return Line(Standing.BY_HAND, t("there is none"), add, rights)
+            add = t("Add the access key of a user in this account: s config add -a {name}", name=name)
+            return Line(Standing.BY_HAND, t("none"), add, rights)
         if not re.fullmatch(shown.replace("*", r"\d"), account):
             return Line(
                 Standing.STOP,
-                t("it is of another account: {shown}", shown=shown),
-                t("Name another alias in s.yaml, under access"),
+                t("belongs to another account: {shown}", shown=shown),
+                t("Set another alias in s.yaml, under access"),
             )
-        text = t("of the same account ({shown}); whether it has these rights shows when it deploys", shown=shown)
+        text = t("same account ({shown}); its permissions show at the first deployment", shown=shown)
         return Line(Standing.THERE, text, None, rights)
 
-    return Need(t("alias {name} of the Serverless Devs tool, which deploys", name=name), (), look)
+    return Need(t("alias {name} of the Serverless Devs tool, for deployment", name=name), (), look)

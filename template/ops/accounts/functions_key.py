@@ -18,7 +18,7 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import same, t
 
 _TITLE = t("access key of the functions")
-_PLACE = t("into the secret store of the Serverless Devs tool on this machine")
+_PLACE = t("stored in the secret store of the Serverless Devs tool on this machine")
 _RIGHTS = (
     *("iam:credentials:listCredentialsV5", "iam:credentials:createCredentialV5"),
     "iam:credentials:showAccessKeyLastUsedV5",
@@ -27,7 +27,7 @@ _MAX_KEYS = 2
 # Minimum idle time of the older key while the other key is used, because IAM may record uses late.
 _MIN_IDLE = timedelta(days=1)
 _NEVER, _UNKNOWN = datetime.min.replace(tzinfo=timezone.utc), datetime.max.replace(tzinfo=timezone.utc)
-_AFTERWARDS = t("Deploy, and see whether all is well; more than a day later run this again, and the old one goes")
+_AFTERWARDS = t("Deploy, and check with doctor. Run this again after more than a day: it then deletes the old key")
 
 
 class _Turn(NamedTuple):
@@ -77,7 +77,8 @@ class FunctionsKey:
     def need(self) -> Need:
         """Return the need of a key for this machine."""
         by_hand = t(
-            "Create an access key of {name}, and after this run put it into the tool's store: {command} HW_AK HW_SK",
+            "Create an access key of {name}. After this run, store it in the tool's secret store: {command}"
+            " HW_AK HW_SK",
             name=self._user.name,
             command=Step("secrets"),
         )
@@ -100,8 +101,11 @@ class FunctionsKey:
         if len(keys) >= _MAX_KEYS and self.is_used():
             return Line(
                 Standing.STOP,
-                t("{name} has two, the most that a user may have, and none is on this machine", name=self._user.name),
-                t("See which one goes: {command}", command=Step("setup", {"new_key": True})),
+                t(
+                    "{name} has two access keys, the maximum of a user, and neither is on this machine",
+                    name=self._user.name,
+                ),
+                t("Show the key that will be deleted: {command}", command=Step("setup", {"new_key": True})),
             )
         return Line(Standing.CREATE, _PLACE)
 
@@ -120,16 +124,22 @@ class FunctionsKey:
         if turn.deleted is None and turn.is_made:
             return Line(Standing.CREATE, _PLACE, _AFTERWARDS, facts)
         if turn.deleted is None:
-            text = t("either may be in use: both were used, or the newer one was made, within a day")
-            return Line(Standing.STOP, text, t("Run this again a day after only one of them is deployed"), facts)
+            text = t(
+                "either key may be in use: their last uses are less than a day apart, or the newer key is less"
+                " than a day old"
+            )
+            return Line(
+                Standing.STOP, text, t("Deploy only one of the two keys, and run this again after a day"), facts
+            )
         if turn.is_made:
             text = t(
-                "IAM has noted no use of {key}: a new one takes its place. Say no if it was deployed within a day",
+                "IAM recorded no use of {key}: a new key replaces it. Answer no if this key was deployed"
+                " less than a day ago",
                 key=turn.deleted.number,
             )
             return Line(Standing.CHANGE, text, _AFTERWARDS, facts)
-        text = t("{key} goes: the other one was used later", key=turn.deleted.number)
-        return Line(Standing.REMOVE, text, t("A machine that has it gets another one by this command"), facts)
+        text = t("{key} will be deleted: the other key was used later", key=turn.deleted.number)
+        return Line(Standing.REMOVE, text, t("A machine that uses this key gets a new key by this command"), facts)
 
     def _renew(self) -> None:
         _, turn = self._turn()
@@ -153,7 +163,9 @@ class FunctionsKey:
     def _look_to_forget(self) -> Line:
         if not self._kept() or self._is_foreign():
             return NOTHING_OURS
-        return Line(Standing.REMOVE, t("from the secret store of this machine"), None, [*map(same, self._names)])
+        return Line(
+            Standing.REMOVE, t("removed from the secret store of this machine"), None, [*map(same, self._names)]
+        )
 
     def _is_foreign(self) -> bool:
         """Return True if the user is another project's with this name: the store may have that project's key."""

@@ -129,8 +129,8 @@ class IamUser:
     def _by_hand(self) -> Iterator[Text]:
         """Yield the steps without identity policies; support.huaweicloud.com/api-iam has a call for each."""
         yield t(
-            "Create the IAM user {name}, for programmatic access only, with the description {mark}, in a user group of"
-            " its own",
+            "Create the IAM user {name} for programmatic access only, with the description {mark}, in its"
+            " own user group",
             name=self.name,
             mark=self._mark,
         )
@@ -142,7 +142,7 @@ class IamUser:
             )
         yield t(
             "{told}: {document}",
-            told=t("Or, where the account has identity policies, create this one instead, and attach it to the user"),
+            told=t("If the account has identity policies, create this policy instead, and attach it to the user"),
             document=json.dumps(self._document),
         )
 

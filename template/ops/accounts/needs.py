@@ -30,7 +30,7 @@ _MAX_OMS_DELAY = timedelta(minutes=2)
 _NOT_YET_VISIBLE = ("OMS.0068", "OMS.0072", "AccessDenied", "InvalidAccessKeyId")
 # Codes for a key that does not exist, or for a wrong secret.
 _UNKNOWN_KEY = ("OMS.0068", "InvalidAccessKeyId", "SignatureDoesNotMatch")
-LATER = t("Run this again later: it goes on from here")
+LATER = t("Run this again later: setup continues from here")
 
 
 class Standing(Enum):
@@ -45,7 +45,7 @@ class Standing(Enum):
     # A person has to do it, and the setup is incomplete until then: also for a step that a cloud refuses to setup.
     WAIT = "wait"
     # A permission is missing, so the state is unknown.
-    UNSEEN = "not seen"
+    UNSEEN = "unreadable"
     # Setup does nothing until the user has made another choice.
     STOP = "stop"
 
@@ -109,7 +109,7 @@ class Need:
 
     def ask(self, error: RefusedError) -> Text:
         """Return the person and the permission to ask for, if these keys cannot read or create the resource."""
-        return error.denial.ask or t("Ask for what this needs: {rights:and}", rights=self.rights)
+        return error.denial.ask or t("Request the permissions {rights:and}", rights=self.rights)
 
     def refusal_line(self, error: RefusedError) -> Line:
         """Return the line for a missing permission."""
@@ -137,7 +137,7 @@ def with_reason(need: Need, reason: Text | None) -> Need:
 
 def missing_user(name: str) -> NotYetError:
     """Return the error of a request for a key of a user that does not exist."""
-    return NotYetError(t("there is no user {name} yet", name=name), t("Run this again once there is"))
+    return NotYetError(t("the user {name} does not exist yet", name=name), t("Run this again when the user exists"))
 
 
 def leftover_error(reasons: Sequence[Text]) -> NotYetError:
@@ -147,12 +147,12 @@ def leftover_error(reasons: Sequence[Text]) -> NotYetError:
 
 def other_policies_reason(holder: Text, policies: Sequence[str]) -> Text:
     """Return the reason for which a user or a role stays."""
-    return t("{holder} stays, because setup did not attach {policies}", holder=holder, policies=policies)
+    return t("{holder} is kept, because setup did not attach {policies}", holder=holder, policies=policies)
 
 
 def attachment_reason(policy: str) -> Text:
     """Return the reason for which a policy of setup's stays."""
-    return t("the policy {name} stays, because it is attached to something that setup did not make", name=policy)
+    return t("the policy {name} is kept, because it is attached to an identity that setup did not create", name=policy)
 
 
 def removal_line(removed: Sequence[Text], reasons: Sequence[Text]) -> Line:
@@ -174,9 +174,9 @@ def delete_by_hand(name: str) -> Text:
 
 
 # For removals.
-NOTHING_OURS = Line(Standing.THERE, t("nothing of setup's"))
-_DETACH = t("Detach in the console what setup did not attach, and run this again")
-_RENAME = t("Rename or delete it if nothing uses it, or choose another functionName in s.yaml")
+NOTHING_OURS = Line(Standing.THERE, t("nothing created by setup"))
+_DETACH = t("Detach the policies that setup did not attach in the console, then run this again")
+_RENAME = t("If it is unused, rename or delete it. Otherwise choose another functionName in s.yaml")
 
 
 def policy_changes(name: str, document: Document | None, wanted: Document, *, is_attached: bool) -> Iterator[Text]:
@@ -188,8 +188,8 @@ def policy_changes(name: str, document: Document | None, wanted: Document, *, is
         yield t("the policy {name} is missing", name=name)
         return
     if document != wanted:
-        text, gone = t("the policy {name} says something else", name=name), list(lost_rights(document, wanted))
-        yield t("{said}, and will no longer allow {gone:and}", said=text, gone=gone) if gone else text
+        text, gone = t("the policy {name} has different contents", name=name), list(lost_rights(document, wanted))
+        yield t("{said}, and no longer allows {gone:and}", said=text, gone=gone) if gone else text
     if not is_attached:
         yield t("the policy {name} is not attached", name=name)
 
@@ -198,7 +198,7 @@ def foreign_line(
     names: Sequence[Text], state: Standing = Standing.STOP, step: Text = _RENAME, facts: Sequence[Text] = ()
 ) -> Line:
     """Return the line of resources that have the project's names, and that setup did not make."""
-    return Line(state, t("setup did not create this for this source bucket: {names}", names=names), step, facts)
+    return Line(state, t("not created by setup for this source bucket: {names}", names=names), step, facts)
 
 
 def change_line(missing: Sequence[Text], facts: Sequence[Text]) -> Line:
@@ -228,8 +228,8 @@ class Grants:
             except RefusedError as error:
                 if not is_new and error.code in _UNKNOWN_KEY:
                     raise UsageError(
-                        t("{what}: no user has the key that was given: {happened}", what=what, happened=error.happened),
-                        t("Run this again, and give its access key and its secret"),
+                        t("{what}: the key belongs to no user: {happened}", what=what, happened=error.happened),
+                        t("Run this again with the user's access key and secret"),
                     ) from None
                 if error.code not in _NOT_YET_VISIBLE:
                     raise
@@ -237,6 +237,11 @@ class Grants:
                     raise
                 if self._session.clock.now() >= self._end:
                     raise NotYetError(
-                        t("{what}: the new key still may not: {happened}", what=what, happened=error.happened), LATER
+                        t(
+                            "{what}: the new key still lacks the permission: {happened}",
+                            what=what,
+                            happened=error.happened,
+                        ),
+                        LATER,
                     ) from None
-            pause(self._session, _RETRY_SECONDS, t("Waiting until the new key may do it: {what}", what=what))
+            pause(self._session, _RETRY_SECONDS, t("Waiting for the new key's permissions: {what}", what=what))

@@ -24,7 +24,7 @@ class After(NamedTuple):
     made: Text
     there: Text
     steps: Sequence[Step]
-    word: Text = t("set up")
+    word: Text = t("complete")
 
     @property
     def command(self) -> str:
@@ -33,8 +33,8 @@ class After(NamedTuple):
 
 
 _DEPLOY = After(
-    t("Set up. Deploy it, and see whether all is well:"),
-    t("All is there. Deploy it, and see whether all is well:"),
+    t("Setup is complete. Deploy the project, then check it:"),
+    t("All resources exist. Deploy the project, then check it:"),
     [Step("deploy"), Step("doctor")],
 )
 # By the cloud that was set up alone.
@@ -42,25 +42,25 @@ AFTER = {
     "": _DEPLOY,
     "huawei": _DEPLOY,
     "alibaba": After(
-        t("Set up in Alibaba Cloud. Huawei Cloud is set up with:"),
-        t("All is there in Alibaba Cloud. Huawei Cloud is set up with:"),
+        t("The setup of Alibaba Cloud is complete. Continue with Huawei Cloud:"),
+        t("All resources of Alibaba Cloud exist. Continue with Huawei Cloud:"),
         [Step("setup", {"only": "huawei"})],
     ),
 }
 AFTER_REMOVAL = After(
-    t("Removed. The buckets are still there, with all that is in them."),
-    t("Setup has nothing to remove. The buckets are still there, with all that is in them."),
+    t("Removed. The buckets and their objects are unchanged."),
+    t("Setup has nothing to remove. The buckets and their objects are unchanged."),
     [],
     t("removed"),
 )
 _WORDS = {
-    Standing.THERE: (t("is there"), "good"),
+    Standing.THERE: (t("exists"), "good"),
     Standing.CREATE: (t("create"), "way"),
     Standing.CHANGE: (t("change"), "open"),
     Standing.REMOVE: (t("remove"), "open"),
     Standing.BY_HAND: (t("by hand"), "open"),
     Standing.WAIT: (t("wait"), "open"),
-    Standing.UNSEEN: (t("not seen"), "bad"),
+    Standing.UNSEEN: (t("unknown"), "bad"),
     Standing.STOP: (t("stop"), "bad"),
 }
 
@@ -68,8 +68,8 @@ _WORDS = {
 # Lines to settle before anything is done come first.
 _FIRST = (Standing.STOP, Standing.UNSEEN)
 _COUNTED = (
-    (Standing.STOP, t("{n} to settle first")),
-    (Standing.UNSEEN, t("{n} not seen")),
+    (Standing.STOP, t("{n} to resolve first")),
+    (Standing.UNSEEN, t("{n} unknown")),
     (Standing.CREATE, t("{n} to create")),
     (Standing.CHANGE, t("{n} to change")),
     (Standing.REMOVE, t("{n} to remove")),
@@ -109,7 +109,7 @@ class SetupPlan:
         lines = sorted(self._lines, key=lambda pair: pair[1].state not in _FIRST)
         blocks = [block for need, line in lines for block in _blocks(need, line, language)]
         blocks.append(Paragraph(sentence(self._counts(), language)))
-        return Report(hero, language, blocks, title=t("Plan of both clouds").of(language))
+        return Report(hero, language, blocks, title=t("Plan for both clouds").of(language))
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan for programs."""
@@ -124,26 +124,26 @@ class SetupPlan:
         numbers = Counter(line.state for _, line in self._lines)
         counts = [phrase.filled(n=numbers[state]) for state, phrase in _COUNTED if numbers[state]]
         if not counts:
-            return t("In all: nothing to do")
+            return t("Total: nothing to do")
         if not numbers[Standing.REMOVE]:
             counts.append(t("nothing removed"))
-        return t("In all: {counts}", counts=counts)
+        return t("Total: {counts}", counts=counts)
 
     def _verdict(self) -> tuple[Text, str, Text]:
         """Return the verdict in a word, its tone, and a sentence."""
         if not self.can_be_done:
-            text = t("Nothing is done before that is settled. The rest of the plan: {hash}", hash=self.hash)
+            text = t("Setup changes nothing before this is resolved. Remaining plan: {hash}", hash=self.hash)
             return t("stop"), "bad", text
         if self.is_to_do:
             text = t(
-                "Buckets that are there are not changed, and none is ever deleted. What setup makes costs nothing by"
-                " itself; what a migration costs: {command}. This plan: {hash}",
+                "Existing buckets are not changed, and no bucket is deleted. The resources of this plan are"
+                " free of charge; the cost of a migration: {command}. This plan: {hash}",
                 command=COST,
                 hash=self.hash,
             )
             return t("ready"), "way", text
         if self.waits:
-            text = t("Not all is there yet. When that is done, run this again: it goes on from here")
+            text = t("Some resources are still missing. When they exist, run this again: setup continues from here")
             return t("wait"), "open", text
         return self._after.word, "good", self._after.there
 
@@ -157,7 +157,7 @@ def _blocks(need: Need, line: Line, language: str) -> Iterator[Block]:
     if line.steps:
         yield Items(
             [
-                t("Or somebody who may does this, and then you run setup again:").of(language),
+                t("Or ask an administrator to do this, then run setup again:").of(language),
                 *(f"{n}. {sentence(step, language)}" for n, step in enumerate(line.steps, 1)),
             ]
         )

@@ -100,12 +100,12 @@ class RamHolder:
     def _by_hand(self) -> Iterator[Text]:
         if self._kind == "Role":
             yield t(
-                "Run {command} where aliyun has keys that may make RAM roles and policies",
+                "Run this where aliyun has keys for creating RAM roles and policies: {command}",
                 command=f"{interpreter()} policies/show.py | bash",
             )
             return
         yield t(
-            "Create the RAM user {name}, without access to the console, with the comment {mark}",
+            "Create the RAM user {name} without console access, with the comment {mark}",
             name=self.name,
             mark=self._mark,
         )
@@ -121,14 +121,14 @@ class RamHolder:
         holder, policies = self._find(), {name: self._policy(name) for name in self._policies}
         is_foreign = holder is not None and not self._is_marked(holder)
         if is_foreign and self._kind == "Role":
-            text = t("Attach a policy with these rights to it, or name another in s.yaml")
+            text = t("Attach a policy with these permissions to the role, or set another role in s.yaml")
             return foreign_line([self.title], Standing.BY_HAND, text, facts)
         others = [policy_title(name) for name, policy in policies.items() if policy and not policy.is_ours]
         if is_foreign or others:
             return foreign_line([*([self.title] if is_foreign else ()), *others])
         if holder is None:
             return Line(Standing.CREATE, facts=facts)
-        changes = [] if self._is_trusted(holder) else [t("another may take it on")]
+        changes = [] if self._is_trusted(holder) else [t("trusts another service")]
         attached = self._attached()
         for name, policy in policies.items():
             changes += policy_changes(

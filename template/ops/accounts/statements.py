@@ -114,7 +114,10 @@ def reads_objects(variables: Mapping[str, str]) -> bool:
         )
     if (word, deep) == ("off", "on"):
         raise UsageError(
-            t('vars.compareDeep is "on" in s.yaml, and vars.readObjects "off": the weekly comparison could not read'),
+            t(
+                'vars.compareDeep is "on" in s.yaml, but vars.readObjects is "off": the weekly comparison'
+                " could not read objects"
+            ),
             t('Set compareDeep to "off", or readObjects to "on"'),
         )
     return word == "on"
@@ -125,8 +128,8 @@ def reason_to_read(variables: Mapping[str, str], purposes: Iterable[str] = _READ
     if not (reads_objects(variables) and {*purposes} & {*_READERS}):
         return None
     return t(
-        "Objects are read for `cutover --sample` and `--deep`, which compare contents; without the permission these end"
-        ' NOT PROVEN. To leave it out, set readObjects to "off" in s.yaml'
+        "`cutover --sample` and `--deep` read objects to compare contents; without this permission they end"
+        ' NOT PROVEN. To omit the permission, set readObjects to "off" in s.yaml'
     )
 
 
@@ -281,8 +284,8 @@ def by_roles(document: Document, region: str) -> Iterator[tuple[Text, Document]]
     places = {
         "oms": t("granted on the project {region}", region=region),
         "obs": t(
-            "twice: as one of global services, granted on the account, and as one of project-level services, granted on"
-            " the project MOS"
+            "twice: as a policy of global services, granted on the account, and as a policy of project-level"
+            " services, granted on the project MOS"
         ),
     }
     for service, where in places.items():
@@ -384,5 +387,5 @@ def value(variables: Mapping[str, str], name: str) -> str:
     if not text or "${" in text:
         present = t("vars.{name} is {text} in s.yaml", name=name, text=text)
         missing = t("vars.{name} is missing in s.yaml", name=name)
-        raise UsageError(present if text else missing, t("Write the name out, because the policies need it"))
+        raise UsageError(present if text else missing, t("Write the full name: the policies need it"))
     return text

@@ -17,11 +17,11 @@ from oss_oms_sync.answers.text import Text, t
 
 # The storage classes that OMS writes (its "Constraints").
 _STORAGE_CLASSES = ("STANDARD", "WARM")
-_OTHER_OWNER = t("If the bucket is somebody else's, name another one in s.yaml: {name}")
+_OTHER_OWNER = t("If the bucket belongs to another account, set another bucket in s.yaml: {name}")
 _MAX_TRIGGERS = 10
 # The way out for a bucket in another region.
 _OTHER_SOURCE = t("Correct sourceBucket or region in s.yaml: the functions run in the region of the source bucket")
-_OTHER_LOG = t("Name another logBucket in s.yaml, or a new one, which setup creates in the region of the source bucket")
+_OTHER_LOG = t("Set another logBucket in s.yaml; setup creates a new bucket in the region of the source bucket")
 _OTHER_DESTINATION = t(
     "Correct destinationBucket or destinationRegion in s.yaml: the sync task runs in the region of the destination"
 )
@@ -36,7 +36,7 @@ def source(bucket: OssBucketClient, region: str) -> Need:
     def look() -> Line:
         info = bucket.info()
         if info is None:
-            return Line(Standing.STOP, t("there is none"), t("Correct sourceBucket in s.yaml"))
+            return Line(Standing.STOP, t("none"), t("Correct sourceBucket in s.yaml"))
         return _elsewhere(info["Location"], region, _OTHER_SOURCE) or _website(bucket.configured("website"))
 
     title, rights = t("source bucket {name}", name=bucket.name), ("oss:GetBucketInfo", "oss:GetBucketWebsite")
@@ -54,7 +54,8 @@ def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
         others = [oss_trigger for oss_trigger in functions.oss_triggers(bucket) if oss_trigger.function != own.function]
         if oss_triggers := [oss_trigger for oss_trigger in others if oss_trigger.overlaps(own)]:
             text = t(
-                "these overlap with the trigger of {name}, so that Function Compute would refuse it", name=own.function
+                "these triggers overlap with the trigger of {name}, which Function Compute would refuse",
+                name=own.function,
             )
             return Line(
                 Standing.STOP,
@@ -66,15 +67,15 @@ def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
                 [_trigger_text(oss_trigger) for oss_trigger in oss_triggers],
             )
         if len(others) >= _MAX_TRIGGERS:
-            text = t("there are {n} of other functions, and a bucket takes no more", n=len(others))
+            text = t("other functions have {n} triggers, the maximum of a bucket", n=len(others))
             return Line(
-                Standing.STOP, text, t("Remove one of them"), [_trigger_text(oss_trigger) for oss_trigger in others]
+                Standing.STOP, text, t("Remove a trigger"), [_trigger_text(oss_trigger) for oss_trigger in others]
             )
-        return Line(Standing.THERE, t("none is in the way"))
+        return Line(Standing.THERE, t("no conflict"))
 
     by_hand = [
-        t("If Function Compute is not switched on in this account yet, do that in its console"),
-        t("See in the Function Compute console that no other OSS trigger on {name} overlaps", name=bucket),
+        t("If Function Compute is not activated in this account yet, activate it in its console"),
+        t("Check in the Function Compute console that no other OSS trigger on {name} overlaps", name=bucket),
     ]
     rights = ("fc:ListFunctions", "fc:ListTriggers")
     return Need(t("OSS triggers on the source bucket"), rights, look, by_hand=by_hand, is_settled=lambda: True)
@@ -104,12 +105,12 @@ def log(bucket: OssBucketClient, region: str, account: str) -> Need:
         if elsewhere := _elsewhere(info["Location"], region, _OTHER_LOG):
             return elsewhere
         wrong = [
-            *([t("it is another account's")] if info["Owner"] != account else ()),
-            *([t("it keeps versions")] if info.get("Versioning") else ()),
-            *([t("it is encrypted with a key of KMS")] if info.get("SSEAlgorithm") == "KMS" else ()),
+            *([t("belongs to another account")] if info["Owner"] != account else ()),
+            *([t("versioning is or was enabled")] if info.get("Versioning") else ()),
+            *([t("encrypted with a KMS key")] if info.get("SSEAlgorithm") == "KMS" else ()),
         ]
         if wrong:
-            return Line(Standing.STOP, t("{wrong}", wrong=wrong), t("Name another one in s.yaml: logBucket"))
+            return Line(Standing.STOP, t("{wrong}", wrong=wrong), t("Set another bucket in s.yaml: logBucket"))
         return Line(Standing.THERE)
 
     # The last three for the lock in it.
@@ -125,8 +126,8 @@ def destination(bucket: ObsBucketClient, region: str) -> Need:
         if "." in bucket.name:
             return Line(
                 Standing.STOP,
-                t("its name has a period, and OBS's certificate does not hold for such"),
-                t("Name another one in s.yaml: destinationBucket"),
+                t("the name has a period, which OBS's TLS certificate does not cover"),
+                t("Set another bucket in s.yaml: destinationBucket"),
             )
         location = bucket.location()
         if location is None:
@@ -137,10 +138,10 @@ def destination(bucket: ObsBucketClient, region: str) -> Need:
         if (storage_class := bucket.storage_class()) not in _STORAGE_CLASSES:
             return Line(
                 Standing.STOP,
-                t("its class is {kept}, which OMS does not write", kept=storage_class),
-                t("Choose a bucket of the class Standard or Infrequent Access"),
+                t("storage class {kept}, to which OMS does not write", kept=storage_class),
+                t("Choose a bucket of the storage class Standard or Infrequent Access"),
             )
-        text = t("it is encrypted, so that ETags prove less") if bucket.configured("encryption") is not None else None
+        text = t("encrypted, so ETags prove less") if bucket.configured("encryption") is not None else None
         return Line(Standing.THERE, text)
 
     rights = (
@@ -164,7 +165,7 @@ def _in_region(region: str, way_out: Text, look: Callable[[], Line]) -> Line:
         actual = region_at(error.endpoint)
     if actual:
         return _stop_elsewhere(actual, region, way_out)
-    return Line(Standing.STOP, t("it is in another region than {region}, which s.yaml names", region=region), way_out)
+    return Line(Standing.STOP, t("it is not in {region}, the region in s.yaml", region=region), way_out)
 
 
 def _elsewhere(location: str, region: str, way_out: Text) -> Line | None:
@@ -174,19 +175,19 @@ def _elsewhere(location: str, region: str, way_out: Text) -> Line | None:
 
 
 def _stop_elsewhere(actual: str, region: str, way_out: Text) -> Line:
-    return Line(Standing.STOP, t("it is in {actual}, and s.yaml names {region}", actual=actual, region=region), way_out)
+    return Line(Standing.STOP, t("it is in {actual}, but s.yaml has {region}", actual=actual, region=region), way_out)
 
 
 def _website(element: ElementTree.Element | None) -> Line:
     wrong = []
     if element is not None and has_subfolder_pages(element):
-        wrong.append(t("its static website has subfolder pages"))
+        wrong.append(t("static website with subfolder pages"))
     if element is not None and any(map(is_mirror, element.iter("RoutingRule"))):
-        wrong.append(t("it fetches what it lacks from elsewhere when it is read"))
+        wrong.append(t("back-to-source rules: reading a missing object fetches it from another origin"))
     if not wrong:
         return Line(Standing.THERE)
     return Line(
         Standing.BY_HAND,
         t("{wrong}", wrong=wrong),
-        t("Switch that off before old objects are copied, because OMS reads something else then"),
+        t("Switch this off before existing objects are copied; otherwise OMS reads other contents"),
     )

@@ -126,44 +126,44 @@ class Tasks:
             return self._existing_line(ours)
         note = self._keys.recent()
         if note and note.task and self._address in ("", self.url(note.task)):
-            return Line(Standing.THERE, t("OMS created it at {since}, and does not list it yet", since=note.since))
+            return Line(Standing.THERE, t("created by OMS at {since}, not listed yet", since=note.since))
         if self._address:
             return Line(
                 Standing.STOP,
-                t("SYNC_URL is of no task of this account and region"),
-                t("Correct it in s.yaml, or empty it: then a task is made"),
+                t("SYNC_URL belongs to no task of this account and region"),
+                t("Correct SYNC_URL in s.yaml, or empty it: setup then creates a task"),
             )
         if note and not note.task:
-            text = t("Setup waits until OMS lists it, at most five minutes; no access key is deleted before")
+            text = t("Setup waits until OMS lists the task, at most five minutes; no access key is deleted before")
             return Line(Standing.CREATE, requested_text(note), text)
         if others := self._with_pair(tasks):
             return Line(
                 Standing.STOP,
-                t("there is one for these buckets, which setup did not make"),
+                t("a task for these buckets exists that setup did not create"),
                 t(
-                    "Use it: write its address into s.yaml, SYNC_URL: {url}. Or delete it in the OMS console: then one"
-                    " that migrates metadata is made",
+                    "To use the task, write its address into s.yaml, SYNC_URL: {url}. Or delete it in the"
+                    " OMS console: setup then creates a task that migrates metadata",
                     url=self.url(others[0]["sync_task_id"]),
                 ),
             )
         if len(tasks) >= _MAX_TASKS:
             return Line(
                 Standing.STOP,
-                t("the account has {n} of them, and no more are possible", n=len(tasks)),
-                t("Delete one"),
+                t("the account has {n} sync tasks, the maximum", n=len(tasks)),
+                t("Delete a task"),
             )
         if self.is_migrating():
             return Line(
                 Standing.STOP,
-                t("a migration of the old objects is not over, which began beside another one"),
+                t("the migration of the existing objects, begun with another sync task, is not finished"),
                 t(
-                    "Write SYNC_URL back into s.yaml as it was, and end it: {command}",
+                    "Restore the previous SYNC_URL in s.yaml, and end the migration: {command}",
                     command=Step("migrate", {"remove": True}),
                 ),
             )
         return Line(
             Standing.CREATE,
-            t("with metadata, checked by CRC64; two permanent access keys go to OMS for it"),
+            t("with metadata, compared by CRC64; OMS receives two permanent access keys for the task"),
             None,
             [same(f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})")],
         )
@@ -173,8 +173,8 @@ class Tasks:
         for task in ours:
             if not self._with_pair([task]):
                 text = t(
-                    "Write these buckets into s.yaml. To copy elsewhere, take all away with them in it ({command});"
-                    " then write the new ones",
+                    "Write these buckets into s.yaml. To copy elsewhere, first remove everything with these"
+                    " buckets in s.yaml ({command}), then write the new buckets",
                     command=Step("setup", {"remove": True}),
                 )
                 return _other_buckets_line(task, text)
@@ -182,19 +182,19 @@ class Tasks:
         if lost := self._keys.lost_keys(task["sync_task_id"]):
             return Line(
                 Standing.STOP,
-                t("the access keys that OMS got for it no longer exist: {keys}. It copies nothing", keys=lost),
-                t("Delete the task in the OMS console, and empty SYNC_URL in s.yaml: then setup makes another one"),
+                t("the access keys of this task no longer exist: {keys}. The task copies nothing", keys=lost),
+                t("Delete the task in the OMS console, and empty SYNC_URL in s.yaml: setup then creates another task"),
             )
         if others := [other for other in self._mine(self._all()) if other["sync_task_id"] != task["sync_task_id"]]:
             return Line(
                 Standing.BY_HAND,
-                t("OMS has others that setup made, to which the functions submit nothing"),
-                t("Delete them in the OMS console"),
+                t("OMS has other tasks created by setup, to which the functions submit nothing"),
+                t("Delete these tasks in the OMS console"),
                 [same(self.url(other["sync_task_id"])) for other in others],
             )
         if task["status"] == "STOPPED":
-            text = t("Start it in the OMS console, unless the migration is over")
-            return Line(Standing.WAIT, t("it is stopped, and copies nothing"), text)
+            text = t("Start the task in the OMS console, unless the migration is finished")
+            return Line(Standing.WAIT, t("stopped, copies nothing"), text)
         mode, check = task.get("object_overwrite_mode", "-"), task.get("consistency_check", "-")
         return Line(Standing.THERE, same(f"{mode}, {check}"))
 
@@ -221,14 +221,14 @@ class Tasks:
             # Resources for that source have another mark: all would stay, and the task would continue with its keys.
             if task["src_bucket"] != self._pair.source:
                 return _other_buckets_line(
-                    task, t("Write the source bucket back into s.yaml first: {source}", source=task["src_bucket"])
+                    task, t("First restore the source bucket in s.yaml: {source}", source=task["src_bucket"])
                 )
         mine = self._mine(tasks)
         if not mine and (note := self._keys.recent()):
-            return Line(Standing.STOP, requested_text(note), t("Run this again five minutes after that"))
+            return Line(Standing.STOP, requested_text(note), t("Run this again five minutes after that time"))
         if not mine:
             return NOTHING_OURS
-        return Line(Standing.REMOVE, t("it is stopped first"), None, [same(str(task["sync_task_id"])) for task in mine])
+        return Line(Standing.REMOVE, t("stopped first"), None, [same(str(task["sync_task_id"])) for task in mine])
 
     def _remove(self) -> None:
         for task in self._mine(self._all()):
@@ -251,6 +251,6 @@ def _other_buckets_line(task: dict[str, Any], text: Text) -> Line:
     source, destination = task["src_bucket"], task["dst_bucket"]
     return Line(
         Standing.STOP,
-        t("it copies {source} to {destination}, and s.yaml says otherwise", source=source, destination=destination),
+        t("it copies {source} to {destination}, which differs from s.yaml", source=source, destination=destination),
         text,
     )

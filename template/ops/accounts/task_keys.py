@@ -129,4 +129,4 @@ class TaskKeys:
 
 def requested_text(note: Note) -> Text:
     """Return the state of a task that OMS's list may still lack."""
-    return t("OMS was asked for a sync task at {since}, and does not list it yet", since=note.since)
+    return t("sync task requested at {since}, not listed by OMS yet", since=note.since)

@@ -117,14 +117,14 @@ class Watch:
 
     @property
     def doubles(self) -> str:
-        """OMS's count of a key that it received twice: "each counted", "merged" or "not known".
+        """OMS's count of a key that it received twice: "each counted", "merged" or "unknown".
 
         It is not known, for example, if other keys are counted as well.
         """
         counts = self.counts
         if not counts or not self.counted or counts.asked != self._submissions:
-            return "not known"
-        return {0: "each counted", 1: "merged"}.get(counts.asked - counts.finished, "not known")
+            return "unknown"
+        return {0: "each counted", 1: "merged"}.get(counts.asked - counts.finished, "unknown")
 
     @property
     def _submissions(self) -> int:

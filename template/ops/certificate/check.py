@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import fields
 from datetime import datetime, timedelta
 
-from ops.certificate.counts import Document, Doubt, Wording, counts, headers_fit, sample_fits, waiting_fits, whole
+from ops.certificate.counts import Document, Doubt, counts, headers_fit, sample_fits, waiting_fits, whole
 from ops.certificate.form import KIND, RECORDS, SCHEMA, sha256
 from ops.clock import moment, timestamp
 from oss_oms_sync.answers.certificate import Certificate, CutoverFacts, CutoverVerdict, MadeBy
 from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.answers.finding import Result
+from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.comparison_checks import SUMS
 from oss_oms_sync.rules.cutover import judge
 from oss_oms_sync.rules.next_steps import ACCEPTABLE
@@ -30,7 +31,7 @@ _COMPARISON_FIELDS = ("source", "destination", "last_written", "classes", "folde
 _PATIENCE, _BYTES_A_MINUTE = timedelta(hours=1), 10**9
 # Errors that a document without the form of a certificate raises; UnreadableError is a ValueError.
 FORMLESS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
-NO_FORM = Doubt(Wording("It has the form of a certificate", "文件具有证书的格式"), holds=False)
+NO_FORM = Doubt(t("The document has the form of a certificate"), holds=False)
 
 
 def doubts(document: Document) -> list[Doubt]:
@@ -92,15 +93,15 @@ def findings(document: Document) -> Iterator[Doubt]:
     certificate = derive(document)
     conclusions = to_json(certificate)
     made = sha256(document)
-    yield Doubt(Wording("The document is as it was made", "文档未被改动"), made == document["sha256"], made)
+    yield Doubt(t("The document is unchanged"), made == document["sha256"], made)
     yield _checks(document, conclusions, stated["checks"])
     yield Doubt(
-        Wording("The verdict follows from the facts", "结论与事实相符"),
+        t("The verdict follows from the facts"),
         stated["verdict"] == _as_text(conclusions["verdict"]),
         certificate.verdict.value,
     )
     yield Doubt(
-        Wording("The forecast of the rehearsal follows from the facts", "预演的预测与事实相符"),
+        t("The forecast of the rehearsal follows from the facts"),
         stated["rehearsal"] == _as_text(conclusions["rehearsal"]),
         stated["rehearsal"],
     )
@@ -115,7 +116,7 @@ def findings(document: Document) -> Iterator[Doubt]:
 
 def check_made_before(document: Document, now: datetime) -> Doubt:
     """Compare the document's time with `now`, the time of this machine."""
-    claim = Wording("It was made before now", "证书的生成时间不晚于现在")
+    claim = t("The certificate was made before now")
     return Doubt(claim, moment(document["made"]) <= now + _MACHINE_TOLERANCE, f"{document['made']}, {timestamp(now)}")
 
 
@@ -128,7 +129,7 @@ def _checks(document: Document, conclusions: Document, stated: str) -> Doubt:
         for check in document["checks"]
         if by_id.get(str(check["id"])) != _as_text([check[name] for name in ("id", "result", "gates")])
     ]
-    claim = Wording("Each check ended as the facts say", "各项检查的结果与事实相符")
+    claim = t("Each check ended as the facts say")
     return Doubt(claim, stated == _as_text(derived), ", ".join(dict.fromkeys(wrong)))
 
 
@@ -147,7 +148,7 @@ def _oms(document: Document) -> Doubt:
         patience = _PATIENCE + timedelta(minutes=largest / _BYTES_A_MINUTE)
         if abs(quiet - patience) > CLOSED_AFTER and oms["may_finish"] is not (quiet < patience):
             wrong.append("may_finish")
-    return Doubt.unless(Wording("What is said of OMS can be so", "有关 OMS 的说明合理"), wrong)
+    return Doubt.unless(t("The statements about OMS are plausible"), wrong)
 
 
 def _in_order(document: Document) -> Doubt:
@@ -176,13 +177,13 @@ def _in_order(document: Document) -> Doubt:
         wrong.append("as_of")
     if compared and compared["state"] != document["source"]["state_digest"]:
         wrong.append("state")
-    return Doubt.unless(Wording("Its times are in order", "各时间先后有序"), wrong)
+    return Doubt.unless(t("The times are in order"), wrong)
 
 
 def _accepted(document: Document) -> Doubt:
     """Require that only acceptable names were accepted, each with an author."""
     wrong = [name for name, who in document["accepted"].items() if name not in ACCEPTABLE or not who.strip()]
-    return Doubt.unless(Wording("Only what can be accepted by name was accepted", "只接受了可具名认可的对象"), wrong)
+    return Doubt.unless(t("Only acceptable classes were accepted by name"), wrong)
 
 
 def _name(document: Document) -> Doubt:
@@ -194,7 +195,7 @@ def _name(document: Document) -> Doubt:
     number = document["document"].removeprefix(folder).partition("-")[0]
     made, verdict = document["made"].replace("-", "").replace(":", ""), document["verdict"].lower().replace(" ", "-")
     name = f"{folder}{number}-{made}-{verdict}.json"
-    claim = Wording("Its name says what it is", "文件名与内容相符")
+    claim = t("The document's name matches its content")
     return Doubt(
         claim, document["document"] == name and len(number) >= 4 and number.isascii() and number.isdecimal(), name
     )

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 from ops.certificate.form import CANARY, CLASSES, NOT_COUNTED, OMS_LISTS, RECORDS, SAMPLED, Sides
 from ops.clock import moment
+from oss_oms_sync.answers.text import Text, t
 
 _MODULUS = 2**256
 # As in code/oss_oms_sync: if only the destination has them, copies of records are out of scope, and OMS's own lists
 # stay there permanently.
 _RESERVED = tuple(prefix.encode() for prefix in (RECORDS, *OMS_LISTS))
-# Both sides, with their Chinese names.
-_SIDES = {"source": "源端", "destination": "目的端"}
+# Both sides, with their names.
+_SIDES = {"source": t("the source"), "destination": t("OBS")}
 _NOTHING = {side: {"objects": 0, "bytes": 0} for side in _SIDES}
 # Maximum number of last-written objects in a document.
 _MAX_WRITTEN = 20
@@ -30,26 +31,15 @@ Objects = Iterable[tuple[bytes, int]]
 Keep = Callable[[bytes], object]
 
 
-class Wording(NamedTuple):
-    """A sentence in English and in Chinese."""
-
-    en: str
-    zh: str
-
-    def of(self, lang: str) -> str:
-        """Return the sentence in "en" or "zh"."""
-        return self.zh if lang == "zh" else self.en
-
-
 class Doubt(NamedTuple):
     """A checked claim; `detail` has the actual value, or the wrong names."""
 
-    claim: Wording
+    claim: Text
     holds: bool
     detail: str = ""
 
     @classmethod
-    def unless(cls, claim: Wording, wrong: Sequence[str]) -> Doubt:
+    def unless(cls, claim: Text, wrong: Sequence[str]) -> Doubt:
         """Return the claim, which holds if nothing is wrong."""
         return cls(claim, not wrong, ", ".join(dict.fromkeys(wrong)))
 
@@ -73,7 +63,7 @@ def compare_listing(
     counted = count(document["scope"], objects, None if side == "source" else own, keep)
     stated = _stated(document[side]) if document[side] else None
     return Doubt(
-        Wording(f"The listing of the {side} has what the document states", f"{_SIDES[side]}清单与文档一致"),
+        t("The listing of {side} agrees with the certificate", side=_SIDES[side]),
         counted == stated,
         _in_words(counted),
     )
@@ -114,9 +104,7 @@ def compare_shared(document: Document, shared: Iterable[bytes]) -> Doubt:
     digests = {0: int(equal.digest, 16), others.objects: int(equal.digest, 16) + int(others.digest, 16)}
     is_digest = (digests.get(more, summed) - summed) % _MODULUS == 0
     return Doubt(
-        Wording(
-            "The objects that both listings have are those that count as equal", "两份清单共有的对象与一致的类别相符"
-        ),
+        t("The objects in both listings match the classes that count as equal"),
         0 <= more <= others.objects and is_digest,
         f"{number:,} objects, {summed % _MODULUS:064x}",
     )
@@ -145,12 +133,10 @@ def counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[Doubt]
     wrong = [title for title in classes if title not in CLASSES] + [title for title in CLASSES if title not in classes]
     if adds_up and not wrong:
         wrong = [title for title, object_class in classes.items() if not _is_possible(title, object_class, document)]
-    yield Doubt.unless(
-        Wording("It has all classes, each where its objects can be", "类别齐全，且对象都在应在的一端"), wrong
-    )
-    for side, in_chinese in _SIDES.items():
+    yield Doubt.unless(t("All classes are present, each on its possible sides"), wrong)
+    for side, name in _SIDES.items():
         stated, summed = _stated(document[side]), _summed(classes, side)
-        claim = Wording(f"The classes add up to the {side}", f"各类别之和等于{in_chinese}")
+        claim = t("The classes add up to the total of {side}", side=name)
         yield Doubt(claim, stated == summed, _in_words(summed))
     yield _written_last(document)
     if not _is_hexadecimal(document["source"]["state_digest"], 64):
@@ -164,7 +150,7 @@ def counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[Doubt]
             if title == "equal_contents" or title in accepted
         ]
         objects, size = (sum(four[place] for four in good) for place in (0, 1))
-        claim = Wording("All of the source is equal, or accepted by name", "源端对象全部一致，或已具名认可")
+        claim = t("Every source object is equal, or accepted by name")
         yield Doubt(
             claim,
             [objects, size] == [document["source"][unit] for unit in ("objects", "bytes")],
@@ -181,7 +167,7 @@ def _written_last(document: Document) -> Doubt:
     is_possible = min(_MAX_WRITTEN, total) <= len(last) <= _MAX_WRITTEN and last == sorted(last, reverse=True)
     never = (RECORDS, document["scope"]["prefix"] + CANARY)
     are_objects = all(_is_in_scope(document, key) and not key.startswith(never) for key in _distinct(keys))
-    return Doubt(Wording("What was written last can be so", "最后写入的对象合理"), is_possible and are_objects)
+    return Doubt(t("The objects written last are plausible"), is_possible and are_objects)
 
 
 def _is_possible(title: str, object_class: Document, document: Document) -> bool:
@@ -227,7 +213,7 @@ def _folders(document: Document) -> Doubt:
                 wrong.append(f"{title} in {folder!r}")
             summed[title] = [number + another for number, another in zip(summed.get(title, [0] * 4), four, strict=True)]
     wrong += [title for title, four in summed.items() if four != numbers(document["classes"].get(title, _NOTHING))]
-    return Doubt.unless(Wording("The folders add up to the classes", "各目录之和等于各类别"), wrong)
+    return Doubt.unless(t("The folders add up to the classes"), wrong)
 
 
 def _may_be_in(document: Document, folder: str, title: str) -> bool:
@@ -277,9 +263,7 @@ def sample_fits(document: Document) -> Doubt:
         "keys": all(_is_in_scope(document, key) for key in keys | unreadable),
         "seed": sample["seed"] == "" or _is_hexadecimal(sample["seed"], 32),
     }
-    return Doubt.unless(
-        Wording("The numbers of the sample fit", "抽样数字相符"), [name for name, fits in holds.items() if not fits]
-    )
+    return Doubt.unless(t("The numbers of the sample agree"), [name for name, fits in holds.items() if not fits])
 
 
 def waiting_fits(document: Document) -> Doubt:
@@ -298,7 +282,7 @@ def waiting_fits(document: Document) -> Doubt:
         and (waiting["number"] == 0 or waiting["sha256"] != hashlib.sha256().hexdigest()),
         "unread": whole(waiting["unread"]) >= 0 and whole(document["lists"]["unread"]) >= 0,
     }
-    claim = Wording("The numbers of waiting keys fit", "等待的对象名数字相符")
+    claim = t("The numbers of waiting keys fit")
     return Doubt.unless(claim, [name for name, fits in holds.items() if not fits])
 
 
@@ -337,7 +321,7 @@ def headers_fit(document: Document) -> Doubt:
         "keys": all(_is_in_scope(document, key) for key in more | gone),
     }
     return Doubt.unless(
-        Wording("What is said of headers fits the sample", "有关头域的说明与抽样相符"),
+        t("The statements about headers agree with the sample"),
         [name for name, fits in holds.items() if not fits],
     )
 

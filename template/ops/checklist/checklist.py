@@ -120,7 +120,7 @@ def checklist(session: Session, options: Namespace, folder: Path) -> int:
     source, destination, log = _buckets(session, variables)
     rows = []
     for setting in SETTINGS:
-        session.progress(t("Looking at {what}", what=setting.title))
+        session.progress(t("Checking {what}", what=setting.title))
         rows.append(read_setting(setting, source, destination))
     _check_sides(rows)
     session.screen.begin()

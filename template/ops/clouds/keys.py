@@ -29,19 +29,15 @@ OMS_SOURCE, OMS_DESTINATION = ("OMS_SOURCE_AK", "OMS_SOURCE_SK"), ("OMS_DESTINAT
 # The owner and the purpose of the requested keys.
 _ADMINISTRATOR = {
     ALIBABA: t(
-        "Access key of an administrator of Alibaba Cloud: this command works in that account with it, and keeps it"
-        " nowhere"
+        "Access key of an Alibaba Cloud administrator: this command uses it in that account and does not store it"
     ),
-    HUAWEI: t(
-        "Access key of an administrator of Huawei Cloud: this command works in that account with it, and keeps it"
-        " nowhere"
-    ),
+    HUAWEI: t("Access key of a Huawei Cloud administrator: this command uses it in that account and does not store it"),
 }
 # The secrets that every function needs.
 _REQUIRED = ("HW_AK", "HW_SK")
 _STORED = {
-    _REQUIRED: t("HW_AK and HW_SK: access key of the IAM user with which the functions call OMS and OBS"),
-    ("ALERT_WEBHOOK",): t("ALERT_WEBHOOK: address of the chat's robot, to which status posts alarms"),
+    _REQUIRED: t("HW_AK and HW_SK: access key of the IAM user for the functions to call OMS and OBS"),
+    ("ALERT_WEBHOOK",): t("ALERT_WEBHOOK: webhook address of the chat robot for status's alarms"),
 }
 _SECRET_LINE = re.compile(r"""^ +(\w+): *["']?\$\{secret\(["']([^"']+)["']\)\}""", re.MULTILINE)
 # The form that the functions accept (settings.py).
@@ -101,8 +97,8 @@ def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
             name,
             values[name],
             t(
-                "Set the environment variables {names}, or run this in a terminal, which asks. They are an"
-                " administrator's keys, not those of the functions",
+                "Set the environment variables {names} to an administrator's keys, not the functions' keys,"
+                " or run this in a terminal and enter them",
                 names=needed,
             ),
         )
@@ -135,7 +131,7 @@ def ask_secrets(session: Session, names: Sequence[str], why: Text) -> dict[str, 
     if not session.screen.interactive:
         return dict.fromkeys(names, "")
     session.say(why)
-    questions = {name: t("{name} (what you type or paste is not shown):", name=name) for name in names}
+    questions = {name: t("{name} (input is not shown):", name=name) for name in names}
     return {name: session.screen.ask_secret(question.of(session.lang)) for name, question in questions.items()}
 
 
@@ -148,7 +144,9 @@ def check_present(name: str, value: str, how: Text) -> None:
 def check_form(name: str, value: str) -> None:
     """Raise UsageError for a malformed secret. An empty secret passes."""
     if value and not re.fullmatch(r"[!-~]+", value):
-        raise UsageError(t("{name} has blanks or characters that no key has", name=name), t("Copy it again"))
+        raise UsageError(
+            t("{name} has blanks or characters that are invalid in a key", name=name), t("Copy the key again")
+        )
 
 
 def keep(session: Session, options: Namespace, folder: Path) -> int:
@@ -161,15 +159,15 @@ def keep(session: Session, options: Namespace, folder: Path) -> int:
     for name in options.name or _REQUIRED:
         if name not in named:
             raise UsageError(
-                t("s.yaml says no {name}: ${{secret('...')}} under vars", name=name),
-                t("Name it there as the tool's store has it"),
+                t("s.yaml has no {name}: ${{secret('...')}} under vars", name=name),
+                t("Add the name used in the tool's secret store"),
             )
     # All are read before any is stored, so that a key and its secret never come from two pairs.
     values = _values(session, options.name or [*named])
     store(session.caller, {named[name]: value for name, value in values.items()})
     for name in values:
-        session.say(t("{name} is in the tool's secret store now, as {named}.", name=name, named=named[name]))
-    session.say(t("Deploy, so that the functions get them: {command}", command=Step("deploy")))
+        session.say(t("{name} is now in the tool's secret store, as {named}.", name=name, named=named[name]))
+    session.say(t("Deploy the secrets to the functions: {command}", command=Step("deploy")))
     return 0
 
 
@@ -190,7 +188,7 @@ def _values(session: Session, names: Sequence[str]) -> dict[str, str]:
     values = {name: os.environ.get(name, "").strip() for name in names}
     missing = [name for name in names if not values[name]]
     others = tuple(name for name in missing if not any(name in group for group in _STORED))
-    for group, why in {**_STORED, others: t("Secrets that s.yaml names")}.items():
+    for group, why in {**_STORED, others: t("Secrets in s.yaml")}.items():
         if group_names := [name for name in missing if name in group]:
             values |= ask_secrets(session, group_names, why)
     for name, value in values.items():
@@ -204,7 +202,7 @@ def _check(name: str, value: str) -> None:
         name,
         value,
         t(
-            "Set the environment variable {name}, in CI from its secret store; or run this in a terminal, which asks",
+            "Set the environment variable {name} (in CI from the secret store), or run this in a terminal and enter it",
             name=name,
         ),
     )

@@ -44,26 +44,24 @@ _ENDPOINT = re.compile(rb"<Endpoint>(?:https?://)?([a-z0-9.-]{1,200})</Endpoint>
 _DENIAL = re.compile(rb'[<"](AuthAction|NoPermissionType|PolicyType)(?:>|" *: *")([A-Za-z0-9:*]{1,80})')
 
 _DIRECT_STEP = t(
-    "See that this machine reaches it, or set HTTPS_PROXY where a proxy is needed; then run the command again"
+    "Check that this machine reaches the host; set HTTPS_PROXY if a proxy is needed. Then run the command again"
 )
 _PROXY_STEP = t(
-    "It was asked through the proxy of HTTPS_PROXY, {value}: see that this one reaches it, or name the host in"
-    " NO_PROXY; then run the command again"
+    "The request used the proxy {value} (HTTPS_PROXY): check that the proxy reaches the host, or add the"
+    " host to NO_PROXY. Then run the command again"
 )
 _TRUST = t(
-    "See that this machine's clock is right, and that it trusts who answers: a proxy that opens TLS has a certificate"
-    " of its own, whose issuer SSL_CERT_FILE can name. Then run the command again"
+    "Check that this machine's clock is right and that it trusts the host's certificate: a proxy that"
+    " decrypts TLS has its own certificate; set SSL_CERT_FILE to its issuer. Then run the command again"
 )
-_KEYS = t("See that access key and secret belong together, are of this cloud, and were not deleted")
+_KEYS = t("Check that the access key and the secret match, belong to this cloud, and were not deleted")
 _RIGHTS = t(
-    "See that the keys may do this; what a canary needs: python3 policies/show.py --canary, and a migration: python3"
-    " policies/show.py --migrate"
+    "Check the permissions of the keys. For a canary: python3 policies/show.py --canary; for a migration:"
+    " python3 policies/show.py --migrate"
 )
-_LATER = t("Run the command again in some minutes")
+_LATER = t("Run the command again in a few minutes")
 _CORRECT = t("Correct the region or the bucket in s.yaml")
-_CODE_SAYS = t(
-    "Look up in the cloud's documentation what this answer means, or give its support the number of the request"
-)
+_CODE_SAYS = t("Look up this response in the cloud's documentation, or give the request number to its support")
 
 
 class Request(NamedTuple):
@@ -139,7 +137,7 @@ class Denial(NamedTuple):
     def ask(self) -> Text | None:
         """The person to ask."""
         if self.kind == "ExplicitDeny":
-            return t("A policy forbids {action}, whatever others allow: ask whoever wrote it", action=self.action)
+            return t("A policy denies {action} and overrides all others: ask its author", action=self.action)
         return t("Ask an administrator of this account for {action}", action=self.action) if self.action else None
 
 
@@ -148,8 +146,8 @@ class UnreadableResponseError(OpsError):
 
     def __init__(self) -> None:
         super().__init__(
-            t("What came back is nothing that the cloud documents"),
-            t("See that nothing else answers in its place, such as a page to log in at"),
+            t("The response is not in the cloud's documentation"),
+            t("Make sure that no other service answers, such as a login page"),
         )
 
 
@@ -268,11 +266,11 @@ def _fix(response: Response) -> Text:
     if response.status in _REDIRECTS or response.endpoint:
         return _CORRECT
     if re.search(_WRONG_CLOCK, code):
-        return t("Set this machine's clock: a signature holds for a quarter of an hour")
+        return t("Set this machine's clock: a signature is valid for 15 minutes")
     if response.status == 401 or re.search(_WRONG_KEY, code):
         return _KEYS
     if code.startswith("LimitExceeded") or code == "PAP5.0003":
-        return t("A limit of the account is reached: delete what nobody needs, or ask the cloud for more")
+        return t("A quota of the account is exhausted: delete unused resources, or request a larger quota")
     if _is_denied(response):
         return response.denial.ask or _RIGHTS
     return _LATER if response.status in AGAIN else _CODE_SAYS
@@ -311,7 +309,7 @@ def _proxy(url: SplitResult) -> SplitResult | None:
     except ValueError:
         is_usable = False
     if not is_usable:
-        raise UsageError(t("HTTPS_PROXY names no proxy that can be used"), t("Give it as http://host:port"))
+        raise UsageError(t("HTTPS_PROXY has no usable proxy"), t("Write the proxy as http://host:port"))
     return proxy
 
 
@@ -319,6 +317,6 @@ def _unreachable(request: Request, error: Exception) -> UnreachableError:
     url = urlsplit(request.url)
     proxy = _proxy(url)
     why = str(error) if isinstance(error, OSError) else ""
-    happened = t("{host} gives no answer: {error}", host=url.netloc, error=why or type(error).__name__)
+    happened = t("{host} does not respond: {error}", host=url.netloc, error=why or type(error).__name__)
     step = _PROXY_STEP.filled(value=f"{proxy.hostname}:{proxy.port or 80}") if proxy else _DIRECT_STEP
     return UnreachableError(happened, _TRUST if isinstance(error, ssl.SSLCertVerificationError) else step)

@@ -53,19 +53,19 @@ _ON_ITS_WAY = (*_WAIT_FOR, ObjectClass.FAILED_BEFORE, ObjectClass.MISSING, Objec
 _KEEP_OPEN = {object_class for check in CHECKS.values() if check.keeps_open for object_class in check.classes}
 _RESTART = {"restart": True}
 
-_HINT_CLOSED = t("The project is closed. Go on: run the same command again with {options}")
+_HINT_CLOSED = t("The project is closed. To continue, run the same command again with {options}")
 _HINT_GIVE_UP = t(
-    "The project is closed. Go on: run the same command again with {options}. Or give up: {command}"
+    "The project is closed. To continue, run the same command again with {options}. To give up: {command}"
 ).filled(command=Step("open"))
 _STOPPED = t("stopped: {why}")
 
-_MIGRATES = t("A migration of the old objects is not over, and before that no project can be closed")
-_NOT_YET = t("The project is not closed: something is left that has to be mended or proven first.")
+_MIGRATES = t("The migration of the existing objects is not finished; no project can be closed before")
+_NOT_YET = t("The project is not closed: some objects must be repaired or proven first.")
 _NOT_AGREED = t(
-    "The project is not closed, and without that there is no GO: run the same command with --close, or on a terminal."
+    "The project is not closed, so the cutover cannot end in GO. Run the same command with --close, or in a terminal."
 )
 _NOT_CLOSED_AGAIN = t(
-    "The project is closed already, and is not closed anew: something is left that has to be mended or proven first."
+    "The project was already closed and is not closed again: some objects must be repaired or proven first."
 )
 
 
@@ -75,7 +75,7 @@ def check_set_up(session: Session, otherwise: Text) -> None:
     if not answer.ok:
         for line in draw(jobs.doctor(answer, session.lang)):
             session.screen.say(line)
-        raise CloudError(otherwise, t("Mend that, and run the command again"))
+        raise CloudError(otherwise, t("Correct this, then run the command again"))
 
 
 class Cutover:
@@ -103,7 +103,7 @@ class Cutover:
         calls.
         """
         session = self._session
-        self._hint(t("What was begun goes on in the cloud. Run the same command again with {options}"))
+        self._hint(t("The work continues in the cloud. Run the same command again with {options}"))
         # Certify refuses wrong options before the first step.
         answer = session.ask(LookAnswer, "certify", {**self._since, **self._accepted, "look": True})
         self._mark, self._is_closed = answer.closed, answer.closed is not None
@@ -113,7 +113,7 @@ class Cutover:
             session.say(_MIGRATES, "open")
         go = self._sufficient_go(answer) or self._take_steps()
         if go:
-            session.say(t("A GO stands: the project has been closed since, and nothing is left to do."))
+            session.say(t("A GO is in effect: the project has stayed closed since, and no step is left."))
         document = go or self._certify()
         session.hint = None
         return document
@@ -134,8 +134,8 @@ class Cutover:
     def _take_steps(self) -> Any:
         """Take all steps before the certificate; return a GO that another run has reached meanwhile, or None."""
         frozen = self._plan.frozen
-        self._begin(t("Look whether all is set up right"))
-        check_set_up(self._session, t("The cutover ends before it begins: something is not set up right"))
+        self._begin(t("Check the setup"))
+        check_set_up(self._session, t("The cutover did not start: the setup has faults"))
         self._end(True)
         self._replay()
         if frozen:
@@ -154,9 +154,9 @@ class Cutover:
 
     def _replay(self) -> None:
         """Resend failed objects while OMS accepts some of them."""
-        self._begin(t("Send again what failed"))
+        self._begin(t("Resend failed objects"))
         if self._is_closed:
-            self._end(True, t("the project is closed already"))
+            self._end(True, t("the project is already closed"))
             return
         while True:
             answer = self._session.ask(ReplayAnswer, "replay", {})
@@ -167,11 +167,11 @@ class Cutover:
 
     def _settle(self, frozen: datetime) -> None:
         """Wait until every object is old enough to be judged."""
-        self._begin(t("Let the last writes settle"))
+        self._begin(t("Wait for the last writes to settle"))
         until = frozen + SETTLED
         left = (until - self._session.clock.now()).total_seconds()
         pause(self._session, left, t("waiting until {until}, {left} to go").filled(until=timestamp(until)))
-        self._end(True, t("the source is frozen since {frozen}", frozen=timestamp(frozen)))
+        self._end(True, t("source frozen since {frozen}", frozen=timestamp(frozen)))
 
     def _compare(self, *, restart: bool) -> CompareAnswer:
         """Use the comparison since the freeze, or run a new one, then recheck the objects on their way."""
@@ -186,11 +186,11 @@ class Cutover:
             sides for name, sides in counted_classes(answer).items() if name.title not in NOT_COUNTED["destination"]
         ]
         counts = t(
-            "{source} objects in the source, {destination} in OBS",
+            "{source} source objects, {destination} in OBS",
             source=sum(sides.source.objects for sides in in_scope),
             destination=sum(sides.destination.objects for sides in in_scope),
         )
-        self._end(True, t("the one that began {began}", began=answer.started) if self._is_taken else None, counts)
+        self._end(True, t("comparison of {began}", began=answer.started) if self._is_taken else None, counts)
         return self._recheck(answer)
 
     def _existing_comparison(self) -> CompareAnswer | None:
@@ -216,7 +216,7 @@ class Cutover:
         Return compare's last answer. If an existing comparison has too many keys for a recheck, which it would have the
         next time as well, or has become too old meanwhile, both buckets are compared from the start.
         """
-        self._begin(t("Judge again what was on its way"))
+        self._begin(t("Recheck objects in progress"))
         last: CompareAnswer = compared
         problem, is_refused = None, False
         try:
@@ -229,7 +229,7 @@ class Cutover:
             self._end(False, problem)
             return self._compare(restart=True) if not last.finished or (is_refused and self._is_taken) else last
         waiting = _on_its_way(last)
-        nothing = None if _on_its_way(compared) else t("nothing was on its way")
+        nothing = None if _on_its_way(compared) else t("no objects in progress")
         text = t("left: {waiting}", waiting=_in_words(waiting)) if waiting else nothing
         judged = None
         if isinstance(last, Compared) and self._plan.frozen is None:
@@ -247,7 +247,7 @@ class Cutover:
             waiting = _on_its_way(last)
             if waiting and not (self._is_taken and times == 0):
                 seconds = _AGAIN_SECONDS if times < _FIRST_FEW else _LATER_SECONDS
-                text = t("on their way: {waiting}. Judged again in {left}").filled(waiting=_in_words(waiting))
+                text = t("in progress: {waiting}. Recheck in {left}").filled(waiting=_in_words(waiting))
                 pause(session, seconds, text)
             if ObjectClass.FAILED_BEFORE in waiting and not self._is_closed:
                 session.caller.ask("replay", {})
@@ -270,7 +270,7 @@ class Cutover:
         if unproven or not written or written[0].at > timestamp(frozen + CLOCKS):
             self._session.say(_NOT_CLOSED_AGAIN if self._is_closed else _NOT_YET)
             return False
-        question = t("Close the project now, so that nothing is sent any more? [y/N]")
+        question = t("Close the project now? Nothing is submitted after that. [y/N]")
         may_close = self._plan.close or self._is_closed or self._session.agrees(question)
         if not may_close:
             self._session.say(_NOT_AGREED)
@@ -278,14 +278,14 @@ class Cutover:
 
     def _close(self) -> Any:
         """Close the project with this run's mark; return a GO that stands, if another run has reached one."""
-        self._begin(t("Close the project, so that nothing is sent any more"))
+        self._begin(t("Close the project"))
         self._hint(_HINT_CLOSED if self._mark and self._mark.go else _HINT_GIVE_UP)
         answer = open_and_close.close(self._session, self._run, self._since)
         self._is_closed, go = True, self._sufficient_go(answer)
         self._mark = answer.closed if answer.closed and answer.closed.run == self._run else None
         self._end(self._mark is not None, t("closed since {since}", since=self._mark.since) if self._mark else None)
         if not self._mark and not go:
-            self._session.say(t("Another cutover has closed the project meanwhile: leave it to that one."))
+            self._session.say(t("Another cutover closed the project meanwhile. Continue there."))
         return go
 
     def _wait_for_oms(self) -> bool:
@@ -297,20 +297,20 @@ class Cutover:
                 LookAnswer, "certify", {**self._since, **self._accepted, "look": True, "run": self._run}
             )
             if not answer.closed:
-                self._end(False, t("somebody has opened the project"))
+                self._end(False, t("the project was opened"))
                 return False
             checks = answer.checks
             waits = [check for check in checks if check.waits]
             if not waits or session.clock.monotonic() - began >= _MAX_OMS_SECONDS:
                 break
             if not session.caller.let_pass(_OMS_SECONDS_IN_SANDBOX):
-                pause(session, _OMS_SECONDS, t("{seen}. Asked again in {left}").filled(seen=waits[0].seen))
+                pause(session, _OMS_SECONDS, t("{seen}. Next check in {left}").filled(seen=waits[0].seen))
         lacks = [check.id for check in checks if check.result is not Result.PASSED]
         self._end(not lacks, same(", ".join(lacks)) if lacks else None)
         return not lacks
 
     def _stand_still(self) -> None:
-        self._begin(t("Show that both buckets stand still"))
+        self._begin(t("Check that both buckets are unchanged"))
         # Times have whole seconds, and the standstill pass has to start after the comparison has ended.
         self._session.clock.sleep(1.0)
         answer = self._run_pass({"standstill": True, **_RESTART})
@@ -322,7 +322,7 @@ class Cutover:
         A rehearsal, which has not waited for OMS, waits here until replay has read OMS's lists.
         """
         session, plan = self._session, self._plan
-        session.screen.say(f"{t('Certify').of(session.lang)} …")
+        session.screen.say(f"{t('Make the certificate').of(session.lang)} …")
         asked = {} if plan.sample is None else {"sample": plan.sample}
         payload = {**self._since, **self._accepted, **asked, "run": self._run}
         session.screen.begin()
@@ -337,7 +337,7 @@ class Cutover:
                 read = sample.read
                 session.progress(t("reading the sample: {read} of {drawn}", read=read, drawn=sample.drawn))
             elif "NOTHING_WAITS" in waits and has_time:
-                pause(session, _LISTS_SECONDS, t("waiting until replay has read OMS's lists. Asked again in {left}"))
+                pause(session, _LISTS_SECONDS, t("waiting for replay to read OMS's lists. Next check in {left}"))
             else:
                 return document
 

@@ -15,7 +15,7 @@ from oss_oms_sync.rules.times import CLOCKS
 
 # Tolerance for this machine's clock.
 
-_HOW = t("Give --rehearse, or since when nobody writes: --frozen-since now, or --frozen-since 2026-01-31T08:00:00Z")
+_HOW = t("Pass --rehearse, or the begin of the freeze: --frozen-since now, or --frozen-since 2026-01-31T08:00:00Z")
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,7 @@ def _moment(session: Session, options: Namespace) -> datetime | None:
     while session.screen.interactive:
         time_text = session.screen.ask(
             t(
-                "Since when has nobody written to the source? [now, a time such as 2026-01-31T08:00:00Z, or r to"
-                " rehearse]"
+                "When did all writes to the source stop? [now, a time such as 2026-01-31T08:00:00Z, or r to rehearse]"
             ).of(session.lang)
         )
         if time_text.lower() in ("r", "rehearse"):
@@ -61,7 +60,7 @@ def _moment(session: Session, options: Namespace) -> datetime | None:
             return _read(time_text, session)
         except UsageError as error:
             session.say(error.happened)
-    raise UsageError(t("It is not said since when nobody writes to the source"), _HOW)
+    raise UsageError(t("The begin of the freeze is missing"), _HOW)
 
 
 def _read(time_text: str, session: Session) -> datetime:
@@ -72,5 +71,5 @@ def _read(time_text: str, session: Session) -> datetime:
     if frozen is None:
         raise UsageError(t("{given!r} is not a time with its zone", given=time_text), _HOW)
     if frozen > now + CLOCKS:
-        raise UsageError(t("{frozen} is yet to come", frozen=timestamp(frozen)), _HOW)
+        raise UsageError(t("{frozen} is in the future", frozen=timestamp(frozen)), _HOW)
     return frozen

@@ -23,30 +23,32 @@ FORWARD, TRIGGER = "forward", "oss-content"
 # Time after which no function submits anything (oss_oms_sync/ledger/closing.py, `refusal`).
 CLOSE_SECONDS = 120.0
 _AFTER_GO = t(
-    "A GO stands ({go}): applications write to OBS. If you open the project, OMS copies what was written to OSS since,"
-    " and replaces what applications wrote to OBS under the same object keys"
+    "A GO is in effect ({go}): applications write to OBS. If you open the project, OMS copies later writes"
+    " to OSS and overwrites application writes to OBS under the same object keys"
 )
 _NOT_COMPARED = t(
-    "No comparison has checked OBS since the GO, so it is unknown what applications wrote there. To list it, which"
-    " submits nothing while the project is closed: {command}",
+    "No comparison has checked OBS since the GO, so the application writes there are unknown. To list them"
+    " (nothing is submitted while the project is closed): {command}",
     command=Step("compare"),
 )
 # Attempts to set a mark that another late write undoes.
 _ATTEMPTS = 3
 _ANY_FREEZE: Payload = {}
 
-HOW_FAR = t("See how far it is: {command}", command=Step("migrate", {"look": True}))
+HOW_FAR = t("Check the progress: {command}", command=Step("migrate", {"look": True}))
 
 # The permission to stop a task also allows starting it with any keys: a key that a function stores for months does not
 # have it, and this project asks for no administrator's key for a single click. OMS does not document if a stopped task
 # drops accepted objects, so no GO depends on it (OMS, "StopSyncTask", action oms:synctask:update).
 _STOP_TASK = t(
-    "Now stop the sync task {task} in the OMS console, so that nobody's call makes OMS copy anything any more. The"
-    " keys of this project may not, on purpose. It is no help against what OMS has accepted already: whether a stopped"
-    " task drops that is not documented. If the project is ever opened again, start the task first."
+    "Now stop the sync task {task} in the OMS console, so that OMS accepts no further objects. The project's"
+    " access keys deliberately lack this permission. Stopping may not affect objects that OMS accepted"
+    " before: OMS does not document it. Before you ever open the project again, start the task."
 )
-_OPEN_AGAIN = t("The project is open again, because something has to be sent ({checks}). Then run the cutover again.")
-_STAYS = t("The project stays closed: run the cutover again after that step, and it goes on from there.")
+_OPEN_AGAIN = t(
+    "The project is open again, because some objects must be submitted ({checks}). Then run the cutover again."
+)
+_STAYS = t("The project stays closed. After that step, run the cutover again: it continues from there.")
 _GIVE_UP = t("To give up: {command}", command=Step("open"))
 # Classes of objects that are newer in OBS, or only there, by a comparison since the GO.
 _OF_APPLICATIONS = (ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS, ObjectClass.UNKNOWN, ObjectClass.ARRIVING)
@@ -65,7 +67,7 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
     objects, and the errors of calls.
     """
     session.hint = session.hint or t(
-        "The project is closed already, and what was begun before ends within two minutes. What to do next: {command}",
+        "The project is closed; earlier submissions end within two minutes. Next step: {command}",
         command=Step("status"),
     )
     for _ in range(_ATTEMPTS):
@@ -73,16 +75,18 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
         mark = answer.closed
         if mark is None:
             raise CloudError(answer.next, HOW_FAR)
-        pause(session, CLOSE_SECONDS, t("closing: what was begun comes to its end, {left} to go"))
+        pause(session, CLOSE_SECONDS, t("closing: waiting for earlier submissions, {left} left"))
         state = session.ask(LookAnswer, "certify", {**since, "look": True})
         # The two minutes have not passed since a mark that another caller has set meanwhile.
         if state.closed and (run or (state.closed.since, state.closed.run) == (mark.since, mark.run)):
             return state
         session.say(
-            t("Somebody has opened the project or closed it anew meanwhile, or a late write has. It is closed again"),
+            t("The project was opened or closed again meanwhile. It is now closed again"),
             "open",
         )
-    raise CloudError(t("The project does not stay closed"), t("See who opens it, and run the command again"))
+    raise CloudError(
+        t("The project does not stay closed"), t("Find out who opens the project, then run the command again")
+    )
 
 
 def open_again(session: Session, run: str = "", *, after_go: bool = False) -> MarkAnswer:
@@ -96,7 +100,7 @@ def open_again(session: Session, run: str = "", *, after_go: bool = False) -> Ma
     if not answer.closed:
         session.caller.trigger("deploy", FORWARD, TRIGGER)
         call_once(session, "reconcile", {"restart": True})
-        session.say(t("The trigger is there, and a reconcile pass has begun."))
+        session.say(t("The trigger exists, and a reconcile pass has begun."))
     return answer
 
 
@@ -139,16 +143,16 @@ def _written_by_applications(session: Session, go: str) -> Iterator[Text]:
         counts.get(object_class, 0) for object_class in EQUAL if object_class is not ObjectClass.EQUAL_CONTENTS
     )
     if unproven:
-        yield t("  {n:object|objects} of equal size, whose contents are not proven equal", n=unproven)
+        yield t("  {n:object|objects} of equal size, not proven equal", n=unproven)
     if not unproven and not any(map(counts.get, _OF_APPLICATIONS)):
-        yield t("  no object that is newer than the source's, or only in OBS")
+        yield t("  no objects newer than the source objects, or only in OBS")
 
 
 def opening_step(closed: ShownMark) -> Text:
     """Return the remedy if a command needs an open project and it is closed."""
     if closed.go:
-        return t("Nothing: a GO stands, and applications write to OBS")
-    return t("Open it first, if that is meant: {command}", command=Step("open"))
+        return t("Nothing to do: a GO is in effect, and applications write to OBS")
+    return t("If you want that, open the project first: {command}", command=Step("open"))
 
 
 def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | None) -> None:
@@ -161,7 +165,7 @@ def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | 
     if certificate.verdict is CutoverVerdict.GO:
         session.caller.trigger("remove", FORWARD, TRIGGER)
         session.say(
-            t("Switch over. The project stays closed, and its trigger is taken away: nothing is sent to OMS any more."),
+            t("Switch over. The project stays closed, and its trigger is removed: nothing more is submitted to OMS."),
             "good",
         )
         session.say(_STOP_TASK.filled(task=certificate.task))
@@ -183,8 +187,9 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
     answer = session.ask(LookAnswer, "certify", {"look": True})
     if answer.go:
         text = t(
-            "The project stays closed, because a GO stands. What lacks now ({checks}) was written or deleted after"
-            " that, or with another freeze. To list what applications wrote to either bucket: {command}",
+            "The project stays closed, because a GO is in effect. The differences ({checks}) come from"
+            " writes or deletions after the GO, or from another freeze. To list application writes to either"
+            " bucket: {command}",
             checks=names,
             command=Step("compare"),
         )
@@ -194,8 +199,8 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
         text = _staying_closed(answer)
     elif not mark.run:
         text = t(
-            "The project was closed by hand, and something has to be sent ({checks}): {command}. Then run the cutover"
-            " again.",
+            "The project was closed by hand, and some objects must be submitted ({checks}): {command}. Then"
+            " run the cutover again.",
             checks=names,
             command=Step("open"),
         )

@@ -51,7 +51,7 @@ def write(file: Path, members: Sequence[Member]) -> None:
         complete.chmod(0o644)
         complete.replace(file)
     except OSError as error:
-        raise UsageError(same(str(error)), t("Name another file")) from None
+        raise UsageError(same(str(error)), t("Choose another file")) from None
 
 
 def text_of(members: Sequence[Member], earlier: str = "") -> str:

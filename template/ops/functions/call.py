@@ -147,8 +147,8 @@ class Tool(Caller):
         program = shutil.which("s")
         if program is None:
             raise ToolError(
-                t("The Serverless Devs tool is not here: there is no `s` on the PATH"),
-                t("Install it: npm install -g @serverless-devs/s"),
+                t("The Serverless Devs tool is missing: no `s` on the PATH"),
+                t("Install the tool: npm install -g @serverless-devs/s"),
             )
         return program
 
@@ -170,8 +170,8 @@ class Tool(Caller):
             )
         except OSError as error:
             raise ToolError(
-                t("{program} cannot be run: {problem}", program=self._program, problem=error.strerror or str(error)),
-                t("Install it anew: npm install -g @serverless-devs/s"),
+                t("{program} does not run: {problem}", program=self._program, problem=error.strerror or str(error)),
+                t("Reinstall the tool: npm install -g @serverless-devs/s"),
             ) from None
         with process:
             self._running.add(process)
@@ -180,11 +180,11 @@ class Tool(Caller):
             except subprocess.TimeoutExpired:
                 raise ToolError(
                     t(
-                        "`s {job}` did not end within {seconds:.0f} minutes, longer than a function may run",
+                        "`s {job}` did not end within {seconds:.0f} minutes, longer than a function can run",
                         job=words[0] if words else "secret",
                         seconds=self._seconds / 60,
                     ),
-                    t("Check the network, and run the command again: what was begun in the cloud goes on"),
+                    t("Check the network, then run the command again: the work continues in the cloud"),
                 ) from None
             finally:
                 _kill(process)
@@ -282,13 +282,13 @@ class Sandbox(Caller):
                 answer = json.load(response)
         except urllib.error.HTTPError as error:
             raise CloudError(
-                t("The sandbox does not know what was asked for"),
-                t("Start the sandbox of this project's version anew: make sandbox"),
+                t("The sandbox does not know this request"),
+                t("Restart the sandbox in this project's version: make sandbox"),
                 error.read().decode("utf-8", "replace").splitlines(),
             ) from None
         except (OSError, ValueError, urllib.error.URLError) as error:
             raise ToolError(
                 t("The sandbox at {address} does not answer: {problem}", address=self._address, problem=str(error)),
-                t("Start it (make sandbox), or unset {variable} to ask the cloud", variable=SANDBOX),
+                t("Start the sandbox (make sandbox), or unset {variable} to call the cloud", variable=SANDBOX),
             ) from None
         return dict(answer)

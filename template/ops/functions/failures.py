@@ -18,74 +18,77 @@ _TAIL = 15
 _ENDED_BY_PLATFORM = re.compile(r"^Function|Invocation|OOM|OutOfMemory")
 # Errors that the function raises on purpose (code/oss_oms_sync/errors.py); their messages are specific.
 _REMEDIES = {
-    "PayloadError": t("Change what the command asks for"),
+    "PayloadError": t("Change the options of the command"),
     "SettingsError": t("Change s.yaml, then: {command}", command=Step("deploy")),
-    "CredentialsError": t("See which role s.yaml names: python3 policies/show.py"),
-    "StorageError": t("See what doctor says: {command}", command=Step("doctor")),
-    "RecordError": t("See what doctor says: {command}", command=Step("doctor")),
-    "EventError": t("Change what the command asks for"),
+    "CredentialsError": t("Check the role in s.yaml: python3 policies/show.py"),
+    "StorageError": t("Check the setup: {command}", command=Step("doctor")),
+    "RecordError": t("Check the setup: {command}", command=Step("doctor")),
+    "EventError": t("Change the options of the command"),
 }
 # Patterns in the output of a tool that gave no answer, with their errors; the first match counts.
 _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
     (
         r"\$\{secret\([\s\S]{0,200}undefined not found",
         ToolError,
-        t("A secret that s.yaml names is not in this machine's store"),
-        t("Put it there: {command}", command=Step("secrets")),
+        t("A secret in s.yaml is missing in this machine's secret store"),
+        t("Store the secret: {command}", command=Step("secrets")),
     ),
     (
         r"edition field in the s\.yaml",
         ToolError,
-        t("This `s` is Serverless Devs 2, and the project needs 3"),
-        t("Install it: npm install -g @serverless-devs/s@3"),
+        t("This `s` is Serverless Devs 2, but the project needs 3"),
+        t("Install version 3: npm install -g @serverless-devs/s@3"),
     ),
     (
         r"api\.devsapp\.cn",
         ToolError,
-        t("The tool could not load its fc3 component: its registry, api.devsapp.cn, cannot be reached"),
-        t("Let this machine reach it once: what the tool has loaded stays here"),
+        t("The tool could not load its fc3 component: the registry api.devsapp.cn is unreachable"),
+        t("Allow this machine to reach the registry once: the tool keeps the component"),
     ),
     (
         r"FunctionNotFound|function .{0,200} does not exist",
         CloudError,
-        t("Function Compute does not know the function"),
+        t("The function does not exist in Function Compute"),
         t("Deploy the project: {command}", command=Step("deploy")),
     ),
     (
         r"AccessDenied|NoPermission|not authorized|Forbidden",
         CloudError,
-        t("Function Compute does not let you call the function"),
-        t("Grant fc:InvokeFunction on the function to the user whose AccessKey the tool uses: s config get"),
+        t("Function Compute refused the call"),
+        t(
+            "Grant fc:InvokeFunction on the function to the user of the tool's AccessKey. To show the AccessKey:"
+            " s config get"
+        ),
     ),
     (
         r"InvalidAccessKeyId|Signature(DoesNot|Not)Match|InvalidSecurityToken",
         CloudError,
         t("Alibaba Cloud does not accept the tool's AccessKey"),
-        t("Store the right one: s config add"),
+        t("Store the right AccessKey: s config add"),
     ),
     (
         r"ResourceThrottled|ResourceExhausted|TooManyRequests|ConcurrencyExceeded|Throttl",
         CloudError,
-        t("Function Compute has no instance free"),
-        t("Wait a minute, and run the command again"),
+        t("Function Compute has no free instance"),
+        t("Wait a minute, then run the command again"),
     ),
     (
         r"ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|socket hang up|getaddrinfo|ReadTimeout|ConnectTimeout",
         ToolError,
         t("The tool could not reach Alibaba Cloud"),
-        t("Check the network, and run the command again"),
+        t("Check the network, then run the command again"),
     ),
     (
         r"[Nn]ot found.{0,40}(access|credential)|(access|[Cc]redential).{0,80}([Nn]ot found|does not exist)",
         ToolError,
-        t("The tool knows no AccessKey"),
-        t("Store one: s config add"),
+        t("The tool has no AccessKey"),
+        t("Store an AccessKey: s config add"),
     ),
     (
         r"s\.ya?ml.{0,80}(not found|not exist)|(not found|[Nn]o such file|cannot find).{0,80}\.ya?ml",
         ToolError,
         t("The tool finds no s.yaml"),
-        t("Name it: -t FILE"),
+        t("Pass the file: -t FILE"),
     ),
 ]
 
@@ -99,8 +102,8 @@ def tool_error(job: str, output: str, errors: str, code: int) -> OpsError:
         if re.search(pattern, by_tool):
             return kind(happened, fix, tail)
     return ToolError(
-        t("`s {job}` gave no answer (exit code {code})", job=job, code=code),
-        t("See above what it says"),
+        t("`s {job}` returned no answer (exit code {code})", job=job, code=code),
+        t("Check the output above"),
         tail,
     )
 
@@ -127,7 +130,7 @@ def _kind_and_message(error: dict[str, Any] | None, invocation: tool_output.Invo
 
 
 def _function_error(job: str, kind: str, message: str) -> OpsError:
-    log = t("See its log: s {job} logs", job=job)
+    log = t("Check the log: s {job} logs", job=job)
     if kind in _REMEDIES:
         raised = t("{job} raised {kind}: {message}", job=job, kind=kind, message=message)
         refused = t("{job} refused the command: {message}", job=job, message=message)

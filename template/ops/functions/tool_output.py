@@ -21,8 +21,8 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 T = TypeVar("T")
 
-ANOTHER_FORM = t("The answer has another form than this ops.py knows")
-DEPLOY = t("Deploy this project, so that both are of one version: {command}", command=Step("deploy"))
+ANOTHER_FORM = t("The answer has a form unknown to this ops.py")
+DEPLOY = t("Deploy this project, so that the versions agree: {command}", command=Step("deploy"))
 
 
 class Invocation(NamedTuple):

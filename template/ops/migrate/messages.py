@@ -23,7 +23,7 @@ from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
 REMOVE = Step("migrate", {"remove": True})
-SHOW_PROGRESS = t("See how far it is: {command}", command=Step("migrate", {"look": True}))
+SHOW_PROGRESS = t("Check the progress: {command}", command=Step("migrate", {"look": True}))
 NO_MIGRATION = t("No migration of the old objects is on its way.")
 ENDED = t("Somebody else has ended it meanwhile")
 NOT_BEGUN = t("It is written down, and OMS has no task group of it yet")

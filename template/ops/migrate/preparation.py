@@ -25,7 +25,7 @@ from oss_oms_sync.answers.text import Text, t
 YES = "yes"
 _MAX_KEYS = 2
 
-GROUP = t("a task group")
+GROUP = t("creating a task group")
 
 
 def prepare(session: Session, variables: Mapping[str, str], options: Namespace, holders: Sequence[Holder]) -> Intention:
@@ -81,7 +81,7 @@ def check_open(session: Session) -> None:
 def confirm(session: Session, options: Namespace, question: Text) -> None:
     """Raise UsageError unless the user agrees."""
     if not options.yes:
-        session.insist(question, YES, t("Nothing was done"), t("Where nobody can be asked, give --yes"))
+        session.insist(question, YES, t("Nothing was changed"), t("Without a terminal, pass --yes"))
 
 
 def _check(session: Session, variables: Mapping[str, str], holders: Sequence[Holder]) -> None:

@@ -181,11 +181,15 @@ class Document(NamedTuple):
 
 
 class FindingBlock(NamedTuple):
-    """A check that has not passed, with its remedy."""
+    """A check that has not passed, with its remedy.
+
+    A terminal prints the title, the result and `evidence` as a line; without `evidence`, the result and the title.
+    """
 
     title: Phrase
     result: Span
     next: StepBlock
+    evidence: Phrase = None
     facts: Sequence[tuple[str, Phrase]] = ()
     keys: Items = Items(())
     keys_title: str = ""

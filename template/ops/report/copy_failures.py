@@ -17,7 +17,7 @@ _PARTS = {
     "done": ("good", t("resolved"), t("In OBS by now, gone at the source, or sent again, which OMS counts anew.")),
     "waiting": ("way", t("waiting"), t("Replay sends them again.")),
     "stuck": ("bad", t("stuck"), t("Replay sends them again, but that helps only once the cause is gone.")),
-    "unknown": ("open", t("not known"), t("In no list of OMS's that replay has read.")),
+    "unknown": ("open", t("unknown"), t("In no list of OMS's that replay has read.")),
     "outside": ("calm", t("another project's"), t("Outside the prefix and suffix.")),
 }
 # Groups of causes: lasting causes apart from passing causes.
@@ -54,7 +54,7 @@ def _table(title: str, group: str, causes: list[Cause], say: Words) -> Block:
     body = [
         (
             (Span("code", cause.name), Track(cause.objects, most, tone)),
-            cause.fix or say("not known"),
+            cause.fix or say("unknown"),
             units.count(cause.objects, say),
         )
         for cause in causes
@@ -68,7 +68,7 @@ def failures(copying: CopyingShown, now: datetime, say: Words) -> Blocks:
     copy_failures_shown, acknowledged = copying.failures, copying.acknowledged
     since = FactList([(say("acknowledged up to"), units.time(acknowledged, now, say))]) if acknowledged else None
     if copy_failures_shown is None:
-        return [since, Paragraph(say("not known"), "open")]
+        return [since, Paragraph(say("unknown"), "open")]
     parts = {name: int(getattr(copy_failures_shown, name)) for name in _PARTS}
     if not copy_failures_shown.counted and not any(parts.values()):
         return [since, Paragraph(say("Of what was submitted, OMS failed to copy nothing."))]

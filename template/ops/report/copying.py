@@ -35,7 +35,7 @@ def throughput(answer: StatusAnswer, say: Words) -> Figure:
     statistics, end = answer.statistics, moment(answer.at)
     window = _RECENT.get(statistics.step) if statistics else None
     if statistics is None or window is None or end <= statistics.from_:
-        return Figure(say("Throughput"), say("not known"), say("OMS does not say"), "open")
+        return Figure(say("Throughput"), say("unknown"), say("OMS does not say"), "open")
     window = min(window, end - statistics.from_)
     since, seconds = (end - window).timestamp() * 1000, window.total_seconds()
     objects, size = (
@@ -57,7 +57,7 @@ def drain(answer: StatusAnswer, say: Words) -> Figure:
     """
     backlog, unfinished, statistics = answer.backlog, answer.copying.unfinished, answer.statistics
     if statistics is None or unfinished is None:
-        return Figure(say("Time to drain"), say("not known"), say("OMS does not say"), "open")
+        return Figure(say("Time to drain"), say("unknown"), say("OMS does not say"), "open")
     left = backlog.failed + backlog.in_run_files + unfinished.objects
     if not left and not backlog.more_may_wait:
         return Figure(say("Time to drain"), say("none"), say("nothing to drain"))
@@ -65,7 +65,7 @@ def drain(answer: StatusAnswer, say: Words) -> Figure:
     note = say("for {objects} that wait here or at OMS, as fast as it ever was in the picture", objects=objects)
     fastest = max((number for _, number in statistics.series["SUCCESS"]), default=0)
     if not fastest or not left:
-        return Figure(say("Time to drain"), say("not known"), note if left else None, "open")
+        return Figure(say("Time to drain"), say("unknown"), note if left else None, "open")
     long = units.duration(left * _STEPS.get(statistics.step, 3600) / fastest, say)
     return Figure(say("Time to drain"), say("at least {number}", number=long) if backlog.more_may_wait else long, note)
 
@@ -93,7 +93,7 @@ def _task(task: TaskShown, say: Words) -> Block:
     return FactList(
         [
             (say("from and to"), (source, " → ", destination)),
-            (say("state"), Span("code", task.status) if task.status else say("not known")),
+            (say("state"), Span("code", task.status) if task.status else say("unknown")),
             (say("overwrite mode"), Span("code", mode.value) if mode else None),
         ]
     )

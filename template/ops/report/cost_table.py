@@ -141,4 +141,4 @@ def _costs(title: Text, items: list[Expense], say: Words) -> Table:
 def _row(expense: Expense, say: Words) -> tuple[Phrase, ...]:
     objects = say("{number:object|objects}", number=round(expense.objects)) if expense.objects else None
     amount = say(", ").join(filter(None, (objects, say("{n:size}", n=round(expense.size)) if expense.size else None)))
-    return say(_ITEMS[expense.name]), amount, say("not known") if expense.dollars is None else f"{expense.dollars:,.2f}"
+    return say(_ITEMS[expense.name]), amount, say("unknown") if expense.dollars is None else f"{expense.dollars:,.2f}"

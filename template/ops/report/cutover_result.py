@@ -71,15 +71,13 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
     """
     say, certificate, wrong = Words(language), read(document), doubts(document)
     if certificate is None:
-        stated = _not_valid(wrong or [NO_FORM], None, say) if document else Hero(say("NOT KNOWN"), "calm", "", None)
+        stated = _not_valid(wrong or [NO_FORM], None, say) if document else Hero(say("UNKNOWN"), "calm", "", None)
         return Report(stated, language, [], (), say("Cutover certificate"))
     both, lag, made = certificate.counted, certificate.shown.lag, moment(certificate.made)
     folders = comparison.folders(both, say) if both else Paragraph(say("What is in which folder is not known."), "open")
     compared = certificate.passes.compare
     late = (
-        comparison.lag(lag, compared.amended if compared else None, say)
-        if lag
-        else [Paragraph(say("not known"), "open")]
+        comparison.lag(lag, compared.amended if compared else None, say) if lag else [Paragraph(say("unknown"), "open")]
     )
     return Report(
         _not_valid(wrong, certificate, say) if wrong else _hero(certificate, say),
@@ -91,7 +89,7 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
             Section(
                 "checks",
                 say("Checks"),
-                say("What has not passed comes first. What certify saw and wants is in its own words."),
+                say("Checks that have not passed come first."),
                 findings.checks(certificate, say),
             ),
             Section(
@@ -165,7 +163,7 @@ def _not_valid(wrong: Sequence[Doubt], certificate: Certificate | None, say: Wor
         (doubt.claim.of(say.language), Span("note", Span("outside", doubt.detail)) if doubt.detail else None)
         for doubt in wrong
     ]
-    word, claim = say("NOT VALID"), say(VERDICTS[certificate.verdict.value][0]) if certificate else say("not known")
+    word, claim = say("NOT VALID"), say(VERDICTS[certificate.verdict.value][0]) if certificate else say("unknown")
     when: dict[str, object] = (
         {"frozen_since": "now"} if certificate and certificate.frozen_since else {"rehearse": True}
     )
@@ -218,7 +216,7 @@ def _freeze(certificate: Certificate, say: Words) -> Figure:
 def _as_of(certificate: Certificate, say: Words) -> Figure:
     """Return the time to which the document's claims apply."""
     if certificate.as_of is None:
-        return Figure(say("As of"), say("not known"), None, "open")
+        return Figure(say("As of"), say("unknown"), None, "open")
     note = ""
     if certificate.frozen_since:
         into = (moment(certificate.as_of) - moment(certificate.frozen_since)).total_seconds()
@@ -261,7 +259,7 @@ def _rehearsal(rehearsal: Rehearsal, judged: tuple[int, int], say: Words) -> Sec
             total=judged[1],
         )
     adds_up = total is None or total == sum(minute or 0 for minute in minutes.values())
-    failing = [(findings.name_of(name, say), " ", Span("code", name)) for name in rehearsal.failing]
+    failing = [(Span("code", name), say(": "), findings.name_of(name, say)) for name in rehearsal.failing]
     return Section(
         "rehearsal",
         say("How long writes will stand still"),
@@ -322,7 +320,7 @@ def _scope(scope: CertifiedScope, say: Words) -> Phrase:
 def _pass(certified_pass: CertifiedPass | None, amended: str | None, say: Words) -> Phrase:
     """Return the time of a pass and its speed."""
     if certified_pass is None:
-        return Span("", say("there is none"), "open")
+        return Span("", say("none"), "open")
     again = Span("below", say("late keys judged again {time}", time=units.clock(moment(amended)))) if amended else None
     return units.ran(certified_pass.started, certified_pass.ended, None, say, certified_pass.objects_per_minute), again
 

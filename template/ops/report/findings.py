@@ -50,22 +50,22 @@ def checks(certificate: Certificate, say: Words) -> Blocks:
     wrong = [finding for finding in every if finding.gates and finding.result is not answered.Result.PASSED]
     body = [
         (
-            (_title(finding, say), None if finding.gates else Span("note", say("does not gate"))),
-            _result(finding, say),
+            (_title(finding), Span("note", name_of(finding.id, say))),
+            (_result(finding, say), None if finding.gates else Span("note", say("not part of the verdict"))),
             say(finding.seen),
         )
         for finding in every
         if finding not in wrong
     ]
-    columns = [Column(say("check")), Column(say("result")), Column(say("certify saw"), "half")]
+    columns = [Column(say("check")), Column(say("result")), Column(say("finding"), "half")]
     return [
         *(_trouble(certificate, finding, say) for finding in wrong),
         Detail([Table(columns, body)]) if body else None,
     ]
 
 
-def _title(check: answered.Finding, say: Words) -> Phrase:
-    return name_of(check.id, say), " ", Span("code", check.id)
+def _title(check: answered.Finding) -> Phrase:
+    return Span("code", check.id)
 
 
 def _result(check: answered.Finding, say: Words) -> Span:
@@ -75,13 +75,13 @@ def _result(check: answered.Finding, say: Words) -> Span:
 
 def _trouble(certificate: Certificate, check: answered.Finding, say: Words) -> FindingBlock:
     return FindingBlock(
-        _title(check, say),
+        _title(check),
         _result(check, say),
         StepBlock(say(check.next), command(check.step)),
+        say(check.seen),
         [
-            (say("counted"), _counted(certificate, check.id, say)),
-            (say("certify saw"), say(check.seen)),
-            (say("certify wants"), say(check.wanted)),
+            (say("required"), say(check.wanted)),
+            (say("in the document"), _counted(certificate, check.id, say)),
         ],
         keys(check.keys),
         say("The first {number}", number=len(check.keys)) if len(check.keys) > 1 else say("object key"),

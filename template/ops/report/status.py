@@ -50,7 +50,7 @@ _STATES = {
     VerdictState.IN_STEP: (t("In step"), "good"),
     VerdictState.BEHIND: (t("Behind"), "open"),
     VerdictState.BROKEN: (t("Broken"), "bad"),
-    VerdictState.UNKNOWN: (t("Not known"), "calm"),
+    VerdictState.UNKNOWN: (t("Unknown"), "calm"),
     VerdictState.CLOSED: (t("Closed"), "way"),
 }
 _WATERMARK = t(
@@ -142,7 +142,7 @@ def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     here = backlog.failed + backlog.in_run_files
     shown = f"{here:,}"
     if backlog.more_may_wait:
-        shown = say("at least {number}", number=here) if here else say("not known")
+        shown = say("at least {number}", number=here) if here else say("unknown")
     since = _since(backlog.oldest, t("the oldest failed {age}"), now, say) if backlog.oldest else None
     waits = Figure(say("Waiting to be resent"), shown, since, "open" if here or backlog.more_may_wait else None)
     mark = last.watermark if last else None
@@ -153,7 +153,7 @@ def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
         if name.title not in NOT_COUNTED["source"]
     }
     unproven = sum(counts.values()) - counts.get(ObjectClass.EQUAL_CONTENTS, 0)
-    until = units.age(moment(mark), now, say) if mark else say("not known")
+    until = units.age(moment(mark), now, say) if mark else say("unknown")
     about = say(_WATERMARK, total=sum(counts.values()), rest=unproven) if mark else say(NEVER_COMPARED)
     watermark = Figure(say("In OBS up to"), until, about, None if mark else "open")
     late = last.lag.copied if last else None
@@ -299,7 +299,7 @@ def _open_pass(pass_under_way: PassUnderWay | CompareUnderWay, text: Text, now: 
     )
     rate = units.a_minute(pass_under_way.objects_per_minute, say)
     if pass_under_way.share is None or pass_under_way.minutes_left is None:
-        return Paragraph((since, say(": "), say(", ").join([*scanned, rate, say("end not known")])))
+        return Paragraph((since, say(": "), say(", ").join([*scanned, rate, say("end unknown")])))
     done = round(pass_under_way.share * 1000)
     label = say(", ").join(
         [units.share(done, 1000), *scanned, rate, say("{left:time} left", left=60 * pass_under_way.minutes_left)]

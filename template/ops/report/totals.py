@@ -46,10 +46,10 @@ def of_class(certificate: Certificate, title: str) -> ObjectCount | None:
 
 
 def objects_and_bytes(sides: Sequence[ObjectCount | None], say: Words) -> str:
-    """Return the sum of the counts; "not known" if a count is missing."""
+    """Return the sum of the counts; "unknown" if a count is missing."""
     object_counts = [side for side in sides if side]
     if len(object_counts) < len(sides):
-        return say("not known")
+        return say("unknown")
     objects, size = (
         sum(object_count.objects for object_count in object_counts),
         sum(object_count.bytes for object_count in object_counts),
@@ -161,7 +161,7 @@ def not_judged(certificate: Certificate, shown: NotJudged, say: Words) -> Blocks
     """Return facts outside the verdict."""
     gone, lost = of_class(certificate, ObjectClass.DELETED_AT_SOURCE.title), shown.trigger
     volume = [say("{number:object|objects}", number=gone.objects), units.size(gone.bytes, say)] if gone else []
-    events = say(LOST_EVENTS, new=lost.new, missing=lost.missing) if lost else say("not known")
+    events = say(LOST_EVENTS, new=lost.new, missing=lost.missing) if lost else say("unknown")
     task, silence = certificate.sync_task, certificate.oms_silence
     mode = task.object_overwrite_mode if task else None
     return [
@@ -170,7 +170,7 @@ def not_judged(certificate: Certificate, shown: NotJudged, say: Words) -> Blocks
                 (say("state"), units.name(task.status if task else None, say)),
                 (say("overwrite mode"), units.name(mode.value if mode else None, say)),
                 (say("events"), events),
-                (say(ObjectClass.DELETED_AT_SOURCE.label), say(", ").join(volume) or say("not known")),
+                (say(ObjectClass.DELETED_AT_SOURCE.label), say(", ").join(volume) or say("unknown")),
                 *((say("old objects"), say(_MIGRATION, **vars(migration))) for migration in shown.migrations),
                 (say("project"), _closed(certificate.closed, say)),
             ]

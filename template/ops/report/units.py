@@ -1,4 +1,4 @@
-"""Numbers for readers, with an unbreakable space before the unit. None is "not known"."""
+"""Numbers for readers, with an unbreakable space before the unit. None is "unknown"."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from oss_oms_sync.answers.pass_answers import PassAnswer
 
 def count(number: int | None, say: Words) -> str:
     """Format 1234567 as 1,234,567."""
-    return say("not known") if number is None else f"{number:,}"
+    return say("unknown") if number is None else f"{number:,}"
 
 
 def size(number: int | None, say: Words) -> str:
@@ -30,7 +30,7 @@ def limit(number: int | None, say: Words) -> str:
 
 def a_minute(number: float | None, say: Words) -> str:
     """Format a rate in objects a minute."""
-    return say("not known") if number is None else say("{number} objects a minute", number=rate(number))
+    return say("unknown") if number is None else say("{number} objects a minute", number=rate(number))
 
 
 def rate(number: float) -> str:
@@ -64,7 +64,7 @@ def share(number: int, whole: int) -> str:
 def number(amount: int | None, say: Words, tone: str = "") -> Phrase | Cell:
     """Format a count in a table: pale if 0, otherwise in its tone."""
     if amount is None:
-        return Cell(say("not known"), "open")
+        return Cell(say("unknown"), "open")
     return Cell(count(amount, say), tone if amount else "nil") if tone or not amount else count(amount, say)
 
 
@@ -78,7 +78,7 @@ def volume(size_bytes: int | None, say: Words) -> Cell:
 
 def exact(size_bytes: int | None, say: Words) -> str:
     """Format bytes in full."""
-    return say("not known") if size_bytes is None else say("{n:byte|bytes}", n=size_bytes)
+    return say("unknown") if size_bytes is None else say("{n:byte|bytes}", n=size_bytes)
 
 
 def time(written: str | None, now: datetime | None, say: Words) -> Phrase:
@@ -127,4 +127,4 @@ def name(text: str | None, say: Words) -> Span:
 
 def unknown(say: Words) -> Span:
     """Return the mark of an unknown fact, which is never green."""
-    return Span("", say("not known"), "open")
+    return Span("", say("unknown"), "open")

@@ -26,7 +26,7 @@ class Words:
 
 UTC = t("All times are UTC. Ages are as of {time}.")
 NEVER_COMPARED = t("Nothing has been compared with OBS yet: not known.")
-MIGRATION_UNKNOWN = t("A migration of the old objects is not over. How far it is, is not known.")
+MIGRATION_UNKNOWN = t("The migration of the existing objects is not finished; its progress is unknown.")
 LOST_EVENTS = t("Of {new:new object|new objects}, the events of {missing} did not arrive.")
 SIDES = {"source": t("source (OSS)"), "destination": t("destination (OBS)")}
 # Counts of a pass of reconcile, by field.

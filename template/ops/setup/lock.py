@@ -36,7 +36,7 @@ class _Holder(NamedTuple):
     def work(self) -> Text:
         """The fact to print about the run."""
         return t(
-            "a setup by {callers} has been running since {since}, or was cut off",
+            "a setup by {callers} has been running since {since}, or was interrupted",
             callers=self.callers,
             since=self.since.isoformat(),
         )
@@ -97,7 +97,7 @@ class Lock:
         if holder is None or self._is_over(holder):
             return Line(Standing.THERE)
         if holder.run == self._cut_off and holder.callers[:1] == self._callers[:1]:
-            next_step = t("Carry out this plan only if that run has ended: it takes the lock over, and continues")
+            next_step = t("Confirm this plan only if that run has ended: it takes over the lock and continues")
             return Line(Standing.CHANGE, holder.work, next_step)
         return Line(Standing.STOP, holder.work, _wait())
 
@@ -114,7 +114,7 @@ class Lock:
         self._may_be_mine = True
         holder = self._holder()
         if holder and holder.run != self._run:
-            raise UsageError(t("This run ends here: {work}", work=holder.work), _wait())
+            raise UsageError(t("This run stops here: {work}", work=holder.work), _wait())
 
     def _put(self, headers: dict[str, str]) -> None:
         if self._bucket:
@@ -139,4 +139,4 @@ class Lock:
 
 
 def _wait() -> Text:
-    return t("Wait for it; {n} minutes after it began you may go on", n=_MAX_AGE.seconds // 60)
+    return t("Wait for it to end; you can continue {n} minutes after it began", n=_MAX_AGE.seconds // 60)

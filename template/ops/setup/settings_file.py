@@ -29,7 +29,7 @@ def write(file: Path, values: Mapping[str, str], say: Callable[[Text], None]) ->
         before = _line(name, changed)
         if before is None:
             raise UsageError(
-                t("{file} has no line for {name} that ends with # setup", file=file.name, name=name),
+                t("{file} has no line of {name} that ends with # setup", file=file.name, name=name),
                 t("Write it under vars: {line}", line=line.strip()),
             )
         changed = changed.replace(before[0], line)
@@ -44,7 +44,7 @@ def write(file: Path, values: Mapping[str, str], say: Callable[[Text], None]) ->
             merged = json.loads(answers.read_text(encoding="utf-8-sig")) | new
             answers.write_text(f"{json.dumps(merged, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
         except (ValueError, TypeError):
-            say(t("answers.json is no JSON, and stays as it is. Write into it: {new}", new=json.dumps(new)))
+            say(t("answers.json is not JSON and was not changed. Write into it: {new}", new=json.dumps(new)))
     file.with_name(f"{file.name}.before-setup").write_text(text, encoding="utf-8")
     file.write_text(changed, encoding="utf-8")
 
@@ -57,7 +57,7 @@ def need(
     def look() -> Line:
         # The address is unknown until the task is made.
         wrong = [name for name, value in values().items() if not value or variables.get(name) != value]
-        return Line(Standing.CHANGE, t("{names} are filled in", names=wrong)) if wrong else Line(Standing.THERE)
+        return Line(Standing.CHANGE, t("fill in {names}", names=wrong)) if wrong else Line(Standing.THERE)
 
     return Need(t("s.yaml"), (), look, lambda: write(file, values(), say))
 
@@ -74,9 +74,7 @@ def removal(file: Path, names: Callable[[], list[str]], say: Callable[[Text], No
 
     def look() -> Line:
         return (
-            Line(Standing.CHANGE, t("{names} are emptied", names=filled))
-            if (filled := own_names())
-            else Line(Standing.THERE)
+            Line(Standing.CHANGE, t("empty {names}", names=filled)) if (filled := own_names()) else Line(Standing.THERE)
         )
 
     rights = ("oms:synctask:list", "iam:users:listUsersV5")

@@ -96,7 +96,9 @@ class SetupRun:
     def removals(self) -> list[Need]:
         """Return the removals in an order in which each resource goes after the resources that need it."""
         say = self._session.say
-        first = Line(Standing.BY_HAND, None, t("Remove them first: {command}", command=Step("remove")))
+        first = Line(
+            Standing.BY_HAND, None, t("First remove the functions and triggers: {command}", command=Step("remove"))
+        )
         return [
             Need(t("functions and triggers"), (), lambda: first),
             self._migration_need(),
@@ -107,7 +109,7 @@ class SetupRun:
     def renewals(self) -> list[Need]:
         """Return the needs of a new key of the functions."""
         if self._huawei is None:
-            raise UsageError(t("The functions' key is one of Huawei Cloud"), t("Leave out --only alibaba"))
+            raise UsageError(t("The functions' key belongs to Huawei Cloud"), t("Omit --only alibaba"))
         return list(self._huawei.renewals())
 
     def report_migration(self, options: Namespace) -> None:
@@ -130,12 +132,12 @@ class SetupRun:
     def agree(self, *, is_agreed: bool) -> None:
         """Raise UsageError unless the user agrees to OMS's privacy statement."""
         if not is_agreed:
-            self._session.say(t("OMS wants you to agree to its privacy statement: {url}", url=_STATEMENT))
+            self._session.say(t("OMS requires agreement to its privacy statement: {url}", url=_STATEMENT))
             self._session.insist(
-                t("Type {word} if you do:", word=_AGREE),
+                t("Type {word} to agree:", word=_AGREE),
                 _AGREE,
-                t("Nobody agreed, so nothing was done"),
-                t("Where nobody can be asked, give --agree"),
+                t("Not confirmed: nothing was changed"),
+                t("Without a terminal, pass --agree"),
             )
         self._agreed = True
 
@@ -150,7 +152,7 @@ class SetupRun:
                 line = need.inspect()
                 if line.state in (Standing.STOP, Standing.UNSEEN):
                     raise UsageError(
-                        t("The plan no longer holds: {what}: {seen}", what=need.what, seen=line.detail),
+                        t("The plan is outdated: {what}: {seen}", what=need.what, seen=line.detail),
                         sentences(line.next, t("Then run this again")),
                     )
                 if line.state in OURS:
@@ -200,7 +202,7 @@ class SetupRun:
             grants.wait(writes, lambda: huawei.with_keys(destination).location(), is_new=destination in ours)
             numbers = [keys.access.reveal() for keys in ours]
             grants.wait(
-                t("a sync task"),
+                t("creating a sync task"),
                 lambda: task_keys.request(numbers, lambda: tasks.create(region, source, destination)),
                 is_settled=True,
             )
@@ -219,9 +221,12 @@ class SetupRun:
         """Wait until OMS lists the requested task. Raises NotYetError once its list would show the task."""
         while not (task := huawei.tasks.made()):
             if huawei.task_keys.is_late(note):
-                again = t("Its access keys stay. Run this again: the plan names the keys that go before the next try")
+                again = t(
+                    "Its access keys are kept. Run this again: the plan lists the keys to delete before the next"
+                    " attempt"
+                )
                 raise NotYetError(requested_text(note), again)
-            pause(self._session, _LIST_SECONDS, t("Waiting until OMS lists the sync task"))
+            pause(self._session, _LIST_SECONDS, t("Waiting for OMS to list the sync task"))
         huawei.task_keys.name(task)
 
     def _key(self, holder: Holder | None, names: tuple[str, str], new_keys: list[tuple[Holder, Keys]]) -> Keys:
@@ -243,7 +248,9 @@ class SetupRun:
                 return new_keys[-1][1]
         keys = read_handed_over(self._session, names, handed, self._key_request(names))
         if keys is None:
-            raise NotYetError(t("the key that somebody else makes is missing ({names})", names=names), LATER)
+            raise NotYetError(
+                t("the key from the other cloud's administrator is missing ({names})", names=names), LATER
+            )
         return keys
 
     def _key_request(self, names: tuple[str, str]) -> Text:
@@ -251,14 +258,15 @@ class SetupRun:
         user = f"{self._variables['functionName']}-oms"
         if names == OMS_SOURCE:
             return t(
-                "OMS reads the source bucket {bucket} with an access key of the RAM user {user}. The administrator of"
-                " Alibaba Cloud creates the key and hands it to you; setup passes it on to OMS alone",
+                "OMS reads the source bucket {bucket} with an access key of the RAM user {user}. The"
+                " administrator of Alibaba Cloud creates the key and hands it to you; setup passes it only"
+                " to OMS",
                 bucket=self._variables["sourceBucket"],
                 user=user,
             )
         return t(
-            "OMS writes to the destination bucket {bucket} with an access key of the IAM user {user}. The administrator"
-            " of Huawei Cloud creates the key and hands it to you; setup passes it on to OMS alone",
+            "OMS writes to the destination bucket {bucket} with an access key of the IAM user {user}. The"
+            " administrator of Huawei Cloud creates the key and hands it to you; setup passes it only to OMS",
             bucket=self._variables["destinationBucket"],
             user=user,
         )
@@ -275,21 +283,23 @@ class SetupRun:
         def look() -> Line:
             task = find_task(alibaba.log, self._variables["functionName"]) if alibaba else ""
             if not task and not (huawei and huawei.tasks.is_migrating()):
-                return Line(Standing.THERE, t("none is on its way"))
+                return Line(Standing.THERE, t("none running"))
             if address and task in address:
-                return Line(Standing.STOP, t("it is not over"), t("End it first: {command}", command=remove))
+                return Line(Standing.STOP, t("not finished"), t("End the migration first: {command}", command=remove))
             # Migrate looks for the record by SYNC_URL.
-            end = t("Write SYNC_URL back into s.yaml as it was, and end it: {command}", command=remove)
+            end = t("Restore the previous SYNC_URL in s.yaml, and end the migration: {command}", command=remove)
             facts = [same(huawei.tasks.url(task) if huawei else task)] if task else []
-            return Line(Standing.STOP, t("it is not over"), end, facts)
+            return Line(Standing.STOP, t("not finished"), end, facts)
 
-        return Need(t("migration of the old objects"), ("oss:ListObjects", "oss:GetObject", "oms:taskgroup:list"), look)
+        return Need(
+            t("migration of the existing objects"), ("oss:ListObjects", "oss:GetObject", "oms:taskgroup:list"), look
+        )
 
 
 def _read_states(session: Session, needs: Sequence[Need]) -> list[tuple[Need, Line]]:
     states = []
     for need in needs:
-        session.progress(t("Looking at {what}", what=need.what))
+        session.progress(t("Checking {what}", what=need.what))
         states.append((need, need.inspect()))
     session.screen.begin()
     return states
@@ -299,10 +309,10 @@ def _confirm(session: Session, current: plan.SetupPlan, confirmed_hash: str | No
     """Raise UsageError unless the user confirms exactly this plan."""
     if confirmed_hash is not None and confirmed_hash != current.hash:
         raise UsageError(
-            t("The plan is another one now: {hash}", hash=current.hash), t("Read it, and give its hash with --yes")
+            t("The plan has changed: {hash}", hash=current.hash), t("Read the new plan, and pass its hash with --yes")
         )
-    twice = t("A key is the account's own, or may be. Type {word} again, if that is meant:", word=_YES)
-    questions = [t("Type {word} to carry it out:", word=_YES), *([twice] if is_root else [])]
-    otherwise = t("Where nobody can be asked, give the plan's hash: --yes {hash}", hash=current.hash)
+    twice = t("A key is, or may be, the account's own. Type {word} again to use it:", word=_YES)
+    questions = [t("Type {word} to execute the plan:", word=_YES), *([twice] if is_root else [])]
+    otherwise = t("Without a terminal, pass the plan's hash: --yes {hash}", hash=current.hash)
     for question in questions if confirmed_hash is None else ():
-        session.insist(question, _YES, t("Nothing was done"), otherwise)
+        session.insist(question, _YES, t("Nothing was changed"), otherwise)

@@ -54,7 +54,7 @@ def draw(report: Report) -> Iterator[Line]:
         yield from _block(hero.doubts, say)
     if hero.step:
         yield from _step(hero.step)
-    if about := _flat(report.about):
+    if about := _flat(say, report.about):
         yield f"{_INDENT}{about}"
     yield from _blocks(report.blocks, say)
     for section in filter(None, report.sections):
@@ -78,19 +78,19 @@ def _block(block: Block, say: Words) -> Iterator[Line]:
     colon = say(": ")
     match block:
         case Paragraph(content) | Heading(content):
-            yield from _paragraph(content)
+            yield from _paragraph(content, say)
         case FactList(rows):
-            yield from (f"{_INDENT}{name}{colon}{_flat(value)}" for name, value in rows if value is not None)
+            yield from (f"{_INDENT}{name}{colon}{_flat(say, value)}" for name, value in rows if value is not None)
         case Figures(figures):
-            yield from (_figure(figure, colon) for figure in figures)
+            yield from (_figure(figure, say) for figure in figures)
         case Table():
             yield from _table(block, say)
         case Picture(caption, total):
-            yield f"{_INDENT}{_flat(caption)}{colon}{_flat(total)}"
+            yield f"{_INDENT}{_flat(say, caption)}{colon}{_flat(say, total)}"
         case Chart(label):
-            yield f"{_INDENT}{_flat(label)}"
+            yield f"{_INDENT}{_flat(say, label)}"
         case Items(rows, kind):
-            yield from (f"{_INDENT * 3}{_flat(row)}" for row in rows[: _SHOWN_KEYS if kind == "keys" else None])
+            yield from (f"{_INDENT * 3}{_flat(say, row)}" for row in rows[: _SHOWN_KEYS if kind == "keys" else None])
         case CommandBlock(line):
             yield Whole(f"{_INDENT * 3}-> {line}")
         case Document(text):
@@ -101,19 +101,21 @@ def _block(block: Block, say: Words) -> Iterator[Line]:
             pass
 
 
-def _figure(figure: Figure, colon: str) -> Line:
-    note = f" ({_flat(figure.note)})" if figure.note else ""
-    return Marked(f"{_INDENT}{figure.label}{colon}", _flat(figure.number), figure.tone or "", note)
+def _figure(figure: Figure, say: Words) -> Line:
+    note = say(" ({note})", note=_flat(say, figure.note)) if figure.note else ""
+    return Marked(f"{_INDENT}{figure.label}{say(': ')}", _flat(say, figure.number), figure.tone or "", note)
 
 
 def _finding(finding_block: FindingBlock, say: Words) -> Iterator[Line]:
     colon = say(": ")
-    yield Marked(
-        _INDENT, _flat(finding_block.result), finding_block.result.tone or "", f"{colon}{_flat(finding_block.title)}"
-    )
+    title, result = _flat(say, finding_block.title), _flat(say, finding_block.result)
+    before, after = _INDENT, title
+    if finding_block.evidence:
+        before, after = f"{_INDENT}{title} ", _flat(say, finding_block.evidence)
+    yield Marked(before, result, finding_block.result.tone or "", f"{colon}{after}")
     for name, value in finding_block.facts:
         if value is not None:
-            yield f"{_INDENT * 3}{name}{colon}{_flat(value)}"
+            yield f"{_INDENT * 3}{name}{colon}{_flat(say, value)}"
     if finding_block.keys.rows:
         if finding_block.keys_title:
             yield f"{_INDENT * 3}{finding_block.keys_title}{colon.rstrip()}"
@@ -121,27 +123,27 @@ def _finding(finding_block: FindingBlock, say: Words) -> Iterator[Line]:
     yield from _step(finding_block.next)
 
 
-def _paragraph(content: Phrase) -> Iterator[Line]:
+def _paragraph(content: Phrase, say: Words) -> Iterator[Line]:
     # The tone of a phrase that is a single mark.
     tone = content.tone if isinstance(content, Span) else None
-    yield Marked(_INDENT, _flat(content), tone or "")
+    yield Marked(_INDENT, _flat(say, content), tone or "")
 
 
 def _table(table: Table, say: Words) -> Iterator[Line]:
     if table.caption:
-        yield from _paragraph(table.caption)
-    yield Fitted(partial(table_lines, _grid(table), say))
+        yield from _paragraph(table.caption, say)
+    yield Fitted(partial(table_lines, _grid(table, say), say))
 
 
-def _grid(table: Table) -> Grid:
+def _grid(table: Table, say: Words) -> Grid:
     rows = [*table.rows, *table.foot]
     places = range(len(table.columns))
     sentences = [place for place in places if table.columns[place].kind in _SENTENCES]
     short = [place for place in places if place not in sentences]
     return Grid(
         [table.columns[place].title for place in short],
-        [[escaped(_flat(row[place])) for place in short] for row in rows],
-        [[text for place in sentences if (text := _flat(row[place]))] for row in rows],
+        [[escaped(_flat(say, row[place])) for place in short] for row in rows],
+        [[text for place in sentences if (text := _flat(say, row[place]))] for row in rows],
         numbers={number for number, place in enumerate(short) if table.columns[place].kind == "n"},
         names={number for number, place in enumerate(short) if any(_is_name(row[place]) for row in rows)},
     )
@@ -152,27 +154,27 @@ def _is_name(cell: Phrase | Cell) -> bool:
     return isinstance(cell, Span) and cell.kind in ("key", "code")
 
 
-def _flat(phrase: Phrase | Cell) -> str:
+def _flat(say: Words, phrase: Phrase | Cell) -> str:
     match phrase:
         case str():
             return phrase
         case Span("key", str(name)):
             return repr(name)
         case Span("note", content):
-            return f" ({_flat(content)})"
+            return say(" ({note})", note=_flat(say, content))
         case Span("below", content):
-            return f", {_flat(content)}"
+            return say(", {detail}", detail=_flat(say, content))
         case Span("aside"):
             return ""
         case Span(_, content) | Cell(content):
-            return _flat(content)
+            return _flat(say, content)
         case Link(_, shown):
             return shown
         case Rounded(_, exact):
-            return _flat(exact)
+            return _flat(say, exact)
         case Time(written, _, age):
-            return f"{written} ({_flat(age)})" if age else written
+            return f"{written}{say(' ({note})', note=age)}" if age else written
         case None | Bar() | Track():
             return ""
         case _:
-            return "".join(map(_flat, phrase))
+            return "".join(_flat(say, part) for part in phrase)

@@ -193,10 +193,11 @@ def _figure(figure: Figure) -> Markup:
 
 def _finding(finding_block: FindingBlock, say: Words) -> Markup:
     head = element("h3", element("span", _phrase(finding_block.title)), _phrase(finding_block.result))
+    evidence = element("p", _phrase(finding_block.evidence)) if finding_block.evidence else None
     pairs = [*((name, _phrase(value)) for name, value in finding_block.facts if value is not None)]
     if finding_block.keys.rows:
         pairs.append((finding_block.keys_title, _block(finding_block.keys, say)))
-    return element("div", head, _pairs(pairs), *_step(finding_block.next, say, say(": ")), class_="trouble")
+    return element("div", head, evidence, _pairs(pairs), *_step(finding_block.next, say, say(": ")), class_="trouble")
 
 
 def _table(table: Table) -> Markup:

@@ -72,13 +72,13 @@ def test_a_number_and_what_there_are_so_many_of(number, english, chinese):
         ("size", 1, "1 byte", "1 字节"),
         ("size", 2, "2 bytes", "2 字节"),
         ("size", 1_240_000, "1.24 MB", "1.24 MB"),
-        ("size", None, "not known", "未知"),
+        ("size", None, "unknown", "未知"),
         ("time", 0, "< 1 s", "不到 1 秒"),
         ("time", 1, "1 s", "1 秒"),
         ("time", 2, "2 s", "2 秒"),
         ("time", 60, "1 min", "1 分钟"),
         ("time", 7200, "2 h", "2 小时"),
-        ("time", None, "not known", "未知"),
+        ("time", None, "unknown", "未知"),
     ],
 )
 def test_quantities_have_their_unit(spec, value, english, chinese):

@@ -266,10 +266,10 @@ SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERW
 @pytest.mark.parametrize(
     ("mode", "is_sent", "words"),
     [
-        (SIZE, False, f"OMS skips what is sent again ({SIZE}), so have a task group of OMS overwrite them"),
+        (SIZE, False, f"OMS skips resent objects ({SIZE}), so overwrite all of them with a task group"),
         (None, False, "(python3 ops.py migrate --overwrite --prefix a --prefix b)"),
-        ("NO_OVERWRITE", False, "delete each in OBS and compare again"),
-        (CRC64, True, "python3 ops.py compare --deep --overwrite. OMS skips it if one of both"),
+        ("NO_OVERWRITE", False, "delete each object in OBS and compare again"),
+        (CRC64, True, "python3 ops.py compare --deep --overwrite. OMS skips an object if either"),
         ("FULL_OVERWRITE", True, "python3 ops.py compare --deep --overwrite."),
     ],
 )
@@ -299,7 +299,7 @@ def test_only_suspicious_objects_have_a_remedy_not_objects_of_other_sizes(world)
     world.lie_in_both("b", data="12", there="123")
     remedies = world.compare()["remedies"]
     assert remedies.keys() == {"suspicious"}
-    assert ": python3 ops.py compare --deep. If one does: OMS skips" in remedies["suspicious"]["en"]
+    assert ": python3 ops.py compare --deep. If an object differs: OMS skips" in remedies["suspicious"]["en"]
 
 
 def test_the_task_group_gets_the_differing_folders_if_a_shell_takes_them():

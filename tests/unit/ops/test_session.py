@@ -42,25 +42,25 @@ SUPERSEDED = open_compare_answer(stop="superseded", stopped="a newer pass of the
     [
         ("reconcile", [pass_answer()], 0, ""),
         ("compare", [*[open_compare_answer()] * 7, compare_answer()], 0, ""),
-        ("reconcile", [REFUSED] * 3, 2, "reconcile rests: OMS refuses every key: ACCOUNT. Pay."),
+        ("reconcile", [REFUSED] * 3, 2, "reconcile pauses: OMS refuses every key: ACCOUNT. Pay."),
         (
             "reconcile",
             [RESTS, RESTS, open_pass_answer(), RESTS, RESTS, pass_answer()],
             4,
-            "reconcile rests: the log bucket refuses.",
+            "reconcile pauses: the log bucket refuses.",
         ),
-        ("reconcile", [NO_REASON] * 3, 2, "reconcile rests: The pass has 10000 pieces."),
+        ("reconcile", [NO_REASON] * 3, 2, "reconcile pauses: The pass has 10000 pieces."),
         (
             "compare",
             [SUPERSEDED, open_compare_answer(), SUPERSEDED, compare_answer()],
             2,
-            "compare rests: a newer pass of these keys has begun.",
+            "compare pauses: a newer pass of these keys has begun.",
         ),
         (
             "compare",
             [*[SUPERSEDED, open_compare_answer(), open_compare_answer()] * 2, SUPERSEDED],
             2,
-            "compare rests: a newer pass of these keys has begun.",
+            "compare pauses: a newer pass of these keys has begun.",
         ),
         ("reconcile", [open_pass_answer(stop="closed", stopped="it says why")], 0, ""),
         ("reconcile", [open_pass_answer(stop="too_large", stopped="it says why")], 0, ""),
@@ -84,7 +84,7 @@ def test_pass_is_called_to_its_end_and_a_few_times_after_a_stop(job, answers, pa
     assert answer == {name: answers[-1][name] for name in (answer if job == "compare" else answers[-1])}
     assert console.caller.payloads(job) == [{"restart": True, "prefix": "a"}, *[{"prefix": "a"}] * (len(answers) - 1)]
     assert console.clock.slept == [30.0] * pauses
-    assert console.messages.splitlines()[:1] == [f"{message} It is tried again in 30 seconds"] * bool(message)
+    assert console.messages.splitlines()[:1] == [f"{message} Next attempt in 30 seconds"] * bool(message)
 
 
 class Working:
@@ -148,7 +148,7 @@ def test_interrupted_pass_has_the_command_that_shows_its_progress():
     console = Console(FakeCaller(compare=KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         run_pass(console.session, "compare", {"restart": True, "deep": True, "prefix": f"a {NASTY}"})
-    hint, sentence = console.session.hint, "compare goes on in the cloud. See how far it is:"
+    hint, sentence = console.session.hint, "compare continues in the cloud. Its progress:"
     assert hint.en.startswith(f"{sentence} {OPS} compare --deep --prefix 'a <script>")
     assert [text.rpartition(" ")[2] for text in (hint.en, hint.zh)] == ["--look", "--look"]
 

@@ -65,7 +65,7 @@ LAG = (
     ("lang", "line"),
     [
         ("en", "  In OBS: 4,608,162 (18.7 TB, 3,310 objects deleted at the source)"),
-        ("zh", "  OBS 对象：4,608,162 (18.7 TB，其中 3,310 个对象已在源端删除)"),
+        ("zh", "  OBS 对象：4,608,162（18.7 TB，其中 3,310 个对象已在源端删除）"),
     ],
 )
 def test_a_go_explains_why_obs_has_more_objects_than_the_source(lang, line):
@@ -115,7 +115,7 @@ def test_counters_missing_from_oms_are_unknown():
     month = {"requests": None, "copied": 3, "failed": 0, "skipped": 0, "bytes": None}
     rows = [line.split() for line in text(status_lines(report(oms={**report()["oms"], "month": month}))).splitlines()]
     counters = [row for row in rows if row[:1] in (["requested"], ["copied"])]
-    assert counters == [["requested", "42", "not", "known"], ["copied", "40", "3"]]
+    assert counters == [["requested", "42", "unknown"], ["copied", "40", "3"]]
 
 
 def test_counters_keep_their_order_in_a_sorted_answer():
@@ -233,7 +233,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
             "en",
             [
                 "OMS does not say: UNREACHABLE\n  Check the host.",
-                *("What OMS failed to copy:\n  not known\n", "No reconcile pass has ended yet"),
+                *("What OMS failed to copy:\n  unknown\n", "No reconcile pass has ended yet"),
             ],
         ),
         (
@@ -247,7 +247,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
             ],
         ),
         (replay_lines, REPLAY_ANSWER, "zh", ["没有待重发的对象。\n"]),
-        (reconcile_lines, open_pass_answer(), "zh", ["  提前停止：本次调用时间已用尽 ("]),
+        (reconcile_lines, open_pass_answer(), "zh", ["  提前停止：本次调用时间已用尽（"]),
         (reconcile_lines, pass_answer(**TOO_MANY), "en", NOT_SENT),
         (compare_lines, compare_answer(**TOO_MANY), "en", NOT_SENT),
         (reconcile_lines, pass_answer(**TOO_MANY), "zh", ["有 1,234 个缺失的对象未补交", *BOTH_WAYS]),
@@ -255,7 +255,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
             reconcile_lines,
             pass_answer(is_migration_unknown=True),
             "en",
-            ["A migration of the old objects is not over. How far it is, is not known."],
+            ["The migration of the existing objects is not finished; its progress is unknown."],
         ),
         (compare_lines, SUSPICIOUS, "en", ["  suspicious\n      'a'\n", "  suspicious: Read them.\n"]),
         (compare_lines, SUSPICIOUS, "zh", ["  可疑：请读取。\n"]),
@@ -265,7 +265,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
             "en",
             [
                 *("  4 could not be read: archived, or encrypted", "      'archived'\n"),
-                "  2 objects differ, or are encrypted in OBS: the IAM user of HW_AK lacks obs:object:GetObject",
+                "  2 objects differ, or are encrypted in OBS: to tell them apart, the IAM user of HW_AK needs",
                 "(4 objects are not proven to be equal)",
             ],
         ),
@@ -422,19 +422,19 @@ def test_certificate_names_failed_checks_with_remedies():
     document["classes"]["missing"]["keys"] = [NASTY]
     document = sealed(document)
     out = text(certificate_lines(document))
-    assert out.startswith("NO-GO\n  These checks failed: MISSING.\n")
+    assert out.startswith("NO-GO\n  Failed checks: MISSING.\n")
     expected = (
         "  Writes stopped: 2026-01-31T08:00:00Z (2026-01-31 UTC)\n  As of: 2026-01-31T09:12:00Z (",
         f"  Checks passed: {len(IDS) - 3} of {len(IDS) - 2}\n",
-        "  failed: Nothing is missing in OBS MISSING\n      counted: 1 object, 4 bytes\n",
-        "      certify saw: 1 object, 4 bytes: not in OBS\n      certify wants: Every object of the source is in OBS\n",
+        "  MISSING failed: 1 object missing in OBS (4 bytes)\n      required: ",
+        "      in the document: 1 object, 4 bytes\n",
         f"      -> {OPS} cutover --frozen-since 2026-01-31T08:00:00Z --accept 'equal_size=Li, checked' --restart\n",
         *("equal size equal_size", "  Li, checked  "),
     )
     assert missing_parts(out, *expected, "SAMPLE") == ["SAMPLE"]
     out = text(certificate_lines(document, "zh"))
-    assert out.startswith("NO-GO\n  以下检查未通过：MISSING。\n")
-    in_chinese = "  未通过：OBS 中没有缺失 MISSING\n      计数：1 个对象、4 字节\n      certify 所见：1 个对象"
+    assert out.startswith("NO-GO\n  未通过的检查：MISSING。\n")
+    in_chinese = "      证书中的计数：1 个对象、4 字节\n"
     assert missing_parts(out, in_chinese) == []
 
 
@@ -443,7 +443,7 @@ def test_rehearsal_has_the_length_of_the_freeze():
     out = text(certificate_lines(document))
     stopped = "  writes stopped: not stopped: a rehearsal\n"
     lasts = "  The freeze would last about 131 minutes, "
-    assert missing_parts(out, stopped, lasts, "      Nothing is missing in OBS MISSING\n") == []
+    assert missing_parts(out, stopped, lasts, "      MISSING: objects missing in OBS\n") == []
     minutes = [line.split()[-2:] for line in out.partition("will stand still:")[2].splitlines()[2:9]]
     assert minutes == [[number, "min"] for number in ("1", "5", "54", "5", "2", "10", "54")]
 

@@ -14,30 +14,30 @@ class ObjectClass(Enum):
     """Classes by their names in answers, each with its sign in lists of differences (as rclone), label and meaning."""
 
     # Written by a canary, on either side.
-    CANARY = ("canary", "-", t("canary"), t("Written by a canary, which deletes it again."))
+    CANARY = ("canary", "-", t("canary"), t("Written by a canary, which deletes the object again."))
     # Objects in the source bucket.
     IMPOSSIBLE = (
         "impossible",
         "!",
         t("impossible"),
-        t("A symbolic link, a key that looks like a record's, or one that OBS cannot hold."),
+        t("A symbolic link, a key like a record's, or a key that OBS cannot store."),
     )
     MOVING = ("moving", "~", t("moving"), t("Written just before or during the comparison."))
     EQUAL_CONTENTS = ("equal_contents", "=", t("equal contents"), t("Sizes and checksums agree."))
-    FAILED_BEFORE = ("failed_before", "~", t("failed before"), t("It has a failed record: replay resends it."))
+    FAILED_BEFORE = ("failed_before", "~", t("failed before"), t("A failed record exists: replay resends the object."))
     IN_FLIGHT = ("in_flight", "~", t("in flight"), t("Accepted by OMS, and not in OBS yet."))
     MIGRATING = (
         "migrating",
         "~",
         t("migrating"),
-        t("Missing or older in OBS: the migration of the old objects is about to copy it."),
+        t("Missing or older in OBS: the migration of the existing objects copies the object."),
     )
     MISSING = ("missing", "+", t("missing"), t("Not in OBS."))
     OLDER = ("older", "*", t("older"), t("OBS has an older version."))
     OVERWRITTEN = ("overwritten", "*", t("overwritten"), t("OBS has a newer version of another size."))
     SUSPICIOUS = ("suspicious", "*", t("suspicious"), t("Sizes agree, checksums do not."))
     EQUAL_VERSION = ("equal_version", "=", t("equal version"), t("Sizes agree, and OMS accepted this version."))
-    EQUAL_SIZE = ("equal_size", "=", t("equal size"), t("Sizes agree, and OBS's is not older."))
+    EQUAL_SIZE = ("equal_size", "=", t("equal size"), t("Sizes agree, and the object in OBS is not older."))
     # Objects that are only in the destination bucket.
     OMS_OWN = ("oms_own", "-", t("OMS's own lists"), t("Written to OBS by OMS itself."))
     ARRIVING = ("arriving", "~", t("arriving"), t("Only in OBS, for less than 15 minutes."))
@@ -45,9 +45,9 @@ class ObjectClass(Enum):
         "deleted_at_source",
         "-",
         t("deleted at the source"),
-        t("Only in OBS: the source has deleted it."),
+        t("Only in OBS: deleted at the source."),
     )
-    UNKNOWN = ("unknown", "-", t("unknown origin"), t("Only in OBS, and not sent by this project."))
+    UNKNOWN = ("unknown", "-", t("unknown origin"), t("Only in OBS, not submitted by this project."))
     # Objects outside the project's prefix and suffix, on either side.
     OUTSIDE = ("outside", "-", t("outside the scope"), t("Outside the prefix and suffix."))
     # Records without an object on either side.

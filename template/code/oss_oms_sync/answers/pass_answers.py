@@ -139,12 +139,12 @@ class Deep:
 # Outcomes that are due to a missing permission, by field of Deep: the permission, and how to grant it.
 MISSING_RIGHTS = {
     "no_right_in_oss": t(
-        "{number:object|objects} could not be read, because the function's role lacks oss:GetObject on the source"
-        " bucket (python3 policies/show.py prints it), or may not use their key of KMS"
+        "{number:object|objects} could not be read, because the function's role lacks oss:GetObject on the"
+        " source bucket (python3 policies/show.py prints the policy), or the use of their KMS key"
     ),
     "no_right_in_obs": t(
-        "{number:object differs, or is|objects differ, or are} encrypted in OBS: the IAM user of HW_AK lacks"
-        " obs:object:GetObject there, which would tell (python3 policies/show.py prints it)"
+        "{number:object differs, or is|objects differ, or are} encrypted in OBS: to tell them apart, the IAM"
+        " user of HW_AK needs obs:object:GetObject (python3 policies/show.py prints the policy)"
     ),
 }
 

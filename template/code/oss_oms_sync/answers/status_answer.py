@@ -19,7 +19,7 @@ class VerdictState(Enum):
     IN_STEP = "in step"
     BEHIND = "behind"
     BROKEN = "broken"
-    UNKNOWN = "not known"
+    UNKNOWN = "unknown"
     CLOSED = "closed"
 
 

@@ -68,16 +68,16 @@ class GroupState(Enum):
 
 
 _TITLES = {
-    GroupState.WAITING: t("The migration is about to begin"),
+    GroupState.WAITING: t("The migration is starting"),
     GroupState.CREATING: t("The migration has begun"),
-    GroupState.COPYING: t("The migration is on its way"),
+    GroupState.COPYING: t("The migration is running"),
     GroupState.PAUSED: t("The migration is paused"),
     GroupState.NOT_CREATED: t("OMS could not begin the migration"),
-    GroupState.FAILED: t("The migration has ended, and something failed"),
-    GroupState.DONE: t("The migration is done"),
-    GroupState.PAUSING: t("The migration is about to pause"),
-    GroupState.DELETING_SOON: t("OMS deletes the task group"),
-    GroupState.DELETING: t("OMS deletes the task group"),
+    GroupState.FAILED: t("The migration has ended with failures"),
+    GroupState.DONE: t("The migration is finished"),
+    GroupState.PAUSING: t("The migration is pausing"),
+    GroupState.DELETING_SOON: t("OMS is deleting the task group"),
+    GroupState.DELETING: t("OMS is deleting the task group"),
 }
 
 # If a group failed to copy at most this many objects, replay reads their keys in its lists and resends them.

@@ -109,7 +109,7 @@ _ENDS = (*".!?:", *"。！？：")
 def _shown(value: object, spec: str, language: str) -> Iterator[str | Step]:
     """Yield a value of a phrase in its format."""
     if spec in _QUANTITIES:
-        value, spec = t("not known") if value is None else _QUANTITIES[spec](value), ""
+        value, spec = t("unknown") if value is None else _QUANTITIES[spec](value), ""
     singular, _, plural = spec.partition("|")
     match value:
         case Step():

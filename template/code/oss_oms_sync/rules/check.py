@@ -11,8 +11,8 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import NOTHING, Text, t
 
 DOCTOR, DEPLOY = Step("doctor"), Step("deploy")
-GO_ON = t("Go on with the cutover")
-REHEARSED = t("Nothing is frozen: this is a rehearsal")
+GO_ON = t("Continue the cutover")
+REHEARSED = t("a rehearsal freezes nothing")
 
 
 @dataclass(frozen=True)

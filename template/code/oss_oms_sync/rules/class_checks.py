@@ -16,12 +16,13 @@ from oss_oms_sync.rules.counts import counts_of, is_empty, missing_rights
 from oss_oms_sync.rules.next_steps import accepting_unproven, comparing, cutover, stays_closed
 from oss_oms_sync.rules.remedy import Tried, remedy
 
-_BY_HAND = t("Reading did not prove them. Compare them by hand, then accept them by name")
+_BY_HAND = t("Reading did not prove these objects equal. Compare them by hand, then accept them by name")
 _GRANT = t(
-    "Grant what is missing, and begin anew with --deep --restart. Or compare them by hand, then accept them by name"
+    "Grant the missing permission, then start over with --deep --restart. Or compare the"
+    " objects by hand, then accept them by name"
 )
-_READ = t("Read these objects in the source, which proves most")
-_EQUAL = t("The contents of each object are proven to be equal")
+_READ = t("Read these objects at the source, which proves most of them")
+_EQUAL = t("The contents of each object are proven equal")
 
 
 @dataclass(frozen=True)
@@ -38,111 +39,119 @@ class ClassCheck(CutoverCheck):
 CLASS_CHECKS = (
     ClassCheck(
         "MIGRATING",
-        t("No migration has anything left to copy"),
-        t("No migration of the old objects has anything left to copy"),
+        t("objects left to a migration"),
+        t("No migration has existing objects left to copy"),
         (ObjectClass.MIGRATING,),
         keeps_open=True,
-        description=t("missing or older in OBS, and left to a migration of the old objects"),
+        description=t("{number:object|objects} missing or outdated in OBS, left to the migration of existing objects"),
     ),
     ClassCheck(
         "MISSING",
-        t("Nothing is missing in OBS"),
+        t("objects missing in OBS"),
         t("Every object of the source is in OBS"),
         (ObjectClass.MISSING,),
         opens=True,
         keeps_open=True,
-        description=t("not in OBS"),
+        description=t("{number:object|objects} missing in OBS"),
     ),
     ClassCheck(
         "OVERWRITTEN",
-        t("Nothing was overwritten in OBS"),
-        t("Nothing in OBS differs from the source and is newer"),
+        t("objects overwritten in OBS"),
+        t("No object in OBS is newer than the source object and different"),
         (ObjectClass.OVERWRITTEN,),
         opens=True,
         keeps_open=True,
-        description=t("different and newer in OBS: somebody wrote there, or OMS finished an older version late"),
+        description=t(
+            "{number:object|objects} newer and different in OBS: an application wrote there, or OMS"
+            " finished an older version late"
+        ),
     ),
     # After the one above: what that takes overwrites what is older, too.
     ClassCheck(
         "OLDER",
-        t("Nothing in OBS is older"),
-        t("OBS has no version older than the source's"),
+        t("objects older in OBS"),
+        t("No object in OBS is older than the source object"),
         (ObjectClass.OLDER,),
         opens=True,
         keeps_open=True,
-        description=t("older in OBS"),
+        description=t("{number:object|objects} older in OBS"),
     ),
     ClassCheck(
         "MOVING",
-        t("Nothing was moving"),
-        t("Nothing was written while it was compared"),
+        t("objects just written"),
+        t("No object was written during the comparison"),
         (ObjectClass.MOVING, ObjectClass.ARRIVING),
         keeps_open=True,
         of_freeze=True,
-        description=t("written too recently to be judged"),
+        description=t("{number:object|objects} written too recently to be judged"),
     ),
     ClassCheck(
         "IN_FLIGHT",
-        t("Nothing is in flight"),
-        t("OMS has copied all that it accepted"),
+        t("objects not copied yet"),
+        t("OMS has copied every accepted object"),
         (ObjectClass.IN_FLIGHT,),
         keeps_open=True,
         of_freeze=True,
-        description=t("accepted by OMS, and not in OBS yet"),
+        description=t("{number:object|objects} accepted by OMS and not in OBS yet"),
     ),
     ClassCheck(
         "FAILED",
-        t("Nothing failed before"),
-        t("No object waits in a failed record"),
+        t("objects not accepted by OMS"),
+        t("No object has a failed record"),
         (ObjectClass.FAILED_BEFORE,),
         opens=True,
         keeps_open=True,
-        description=t("not accepted by OMS; failed records say why"),
+        description=t("{number:object|objects} not accepted by OMS; the failed records have the reasons"),
     ),
     ClassCheck(
         "PROOF_SUSPICIOUS",
-        t("Nothing suspicious"),
-        t("No object of equal size has another ETag"),
+        t("suspicious objects"),
+        t("No object of equal size has a different ETag"),
         (ObjectClass.SUSPICIOUS,),
         keeps_open=True,
-        description=t("of equal size with different ETags, because they differ or because an ETag is not an MD5"),
+        description=t(
+            "{number:object|objects} of equal size with different ETags: the contents differ, or an ETag is not an MD5"
+        ),
         following=_READ,
     ),
     ClassCheck(
         "PROOF_EQUAL_VERSION",
-        t("Nothing equal by version alone"),
+        t("objects equal by version alone"),
         _EQUAL,
         (ObjectClass.EQUAL_VERSION,),
         keeps_open=True,
-        description=t("of equal size, and OMS accepted this very version; their contents were not compared"),
+        description=t("{number:object|objects} of equal size, in the version that OMS accepted; contents not compared"),
         following=_READ,
     ),
     ClassCheck(
         "PROOF_EQUAL_SIZE",
-        t("Nothing equal by size alone"),
+        t("objects equal by size alone"),
         _EQUAL,
         (ObjectClass.EQUAL_SIZE,),
         keeps_open=True,
-        description=t("of equal size; nothing else is known of them"),
+        description=t("{number:object|objects} of equal size; all else is unknown"),
         following=_READ,
     ),
     ClassCheck(
         "PROOF_IMPOSSIBLE",
-        t("Nothing that cannot be copied"),
+        t("objects that cannot be copied"),
         t("OMS can copy every object"),
         (ObjectClass.IMPOSSIBLE,),
         keeps_open=True,
-        description=t("impossible to copy: symbolic links, keys below oms_source_record/, or what OBS cannot hold"),
-        following=t("Copy by hand what is needed, and accept these by name"),
+        description=t(
+            "{number:object|objects} impossible to copy: symbolic links, keys below"
+            " oms_source_record/, or keys that OBS cannot store"
+        ),
+        following=t("Copy the needed objects by hand, then accept the class by name"),
     ),
     ClassCheck(
         "UNKNOWN",
-        t("Nothing unknown in OBS"),
+        t("objects of unknown origin in OBS"),
         t("OBS holds no object that is absent at the source and was never submitted"),
         (ObjectClass.UNKNOWN,),
         keeps_open=True,
-        description=t("only in OBS, and not sent by this project"),
-        following=t("Delete in OBS what does not belong there, and begin anew with --restart. Or accept these by name"),
+        description=t("{number:object|objects} only in OBS, not submitted by this project"),
+        following=t("Delete unwanted objects in OBS, then start over with --restart. Or accept them by name"),
     ),
 )
 
@@ -157,7 +166,7 @@ def judge_classes(check: ClassCheck, facts: CutoverFacts) -> Finding:
     if all(is_empty(facts.classes, object_class) for object_class in check.classes):
         return check.finding(Result.PASSED, t("none"))
     number, size = sum(side.objects for side in sides), sum(side.bytes for side in sides)
-    text = t("{number:object|objects}, {size} bytes: {seen}", number=number, size=size, seen=check.description)
+    text = t("{seen} ({size} bytes)", seen=check.description.filled(number=number), size=size)
     keys, first = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
     if not first.can_be_accepted:
         return check.finding(Result.FAILED, text, *_mend(check, compared, facts), keys)

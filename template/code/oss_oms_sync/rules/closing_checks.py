@@ -17,28 +17,28 @@ from oss_oms_sync.rules.times import CLOSED_AFTER, QUIET, moment, timestamp
 
 CLOSED = CutoverCheck(
     "CLOSED",
-    t("The project is closed"),
+    t("project not closed"),
     t(
-        "This cutover closed the project two minutes or more before the standstill pass began, nobody has opened it"
-        " since, and every other project of the sync task is closed"
+        "This cutover closed the project at least two minutes before the standstill pass began;"
+        " the project was not opened since, and every other project of the sync task is closed"
     ),
     of_freeze=True,
 )
 OMS_FINISHED = CutoverCheck(
     "OMS_FINISHED",
-    t("OMS has finished"),
+    t("OMS still at work"),
     t(
-        "By its counts, which tell of all that our records do, OMS has finished all that it accepted, and accepted"
-        " nothing for ten minutes"
+        "OMS's counts cover all success records, and OMS has finished every accepted object and"
+        " accepted none for ten minutes"
     ),
     of_freeze=True,
 )
 STOOD_STILL = CutoverCheck(
     "STOOD_STILL",
-    t("Both buckets stood still"),
+    t("bucket changed since the comparison"),
     t(
-        "A standstill pass begun after the comparison's last look, and after OMS had finished, sees the very same"
-        " versions in the source, and what was judged of them in OBS"
+        "A standstill pass, begun after the comparison's last check and after OMS finished, lists"
+        " the same versions in the source, and the judged objects in OBS"
     ),
     of_freeze=True,
 )
@@ -51,23 +51,24 @@ def closed(facts: CutoverFacts) -> Finding:
     mark, not_run, go_on = facts.closed, partial(CLOSED.finding, Result.NOT_RUN), cutover(facts)
     if mark is None:
         return not_run(
-            t("The project is open"), t("Close it: the cutover does, and goes on"), cutover(facts, close=True)
+            t("the project is open"), t("Continue the cutover, which closes the project"), cutover(facts, close=True)
         )
     if mark.run != facts.run:
         return not_run(
-            t("Somebody else has closed the project, at {since}", since=mark.written),
-            t("Go on with the cutover, which closes it anew"),
+            t("the project was closed by hand or by another run at {since}", since=mark.written),
+            t("Continue the cutover, which closes the project again"),
             go_on,
         )
     if facts.open_projects:
         return not_run(
             t(
-                "Other projects of the sync task are open, or were closed too late: {names}",
+                "other projects of the sync task are open, or were closed too late: {names}",
                 names=", ".join(facts.open_projects),
             ),
             t(
-                "Close each in its own folder with this, two minutes before the cutover goes on. Of one that was"
-                " removed from Function Compute, delete the mark in the task's folder of the log bucket: {marks}",
+                "Close each project in its own folder, two minutes before the cutover continues. If a"
+                " project was removed from Function Compute, delete its mark in the task's folder of the"
+                " log bucket: {marks}",
                 marks=", ".join(f"state/closed-{name}.json" for name in facts.open_projects),
             ),
             Step("close"),
@@ -76,7 +77,7 @@ def closed(facts: CutoverFacts) -> Finding:
     if still is None or not mark.written or moment(still.began) < moment(mark.written) + CLOSED_AFTER:
         return not_run(
             t(
-                "No standstill pass has begun two minutes after the project was closed at {written}",
+                "no standstill pass has begun since two minutes after the close at {written}",
                 written=mark.written,
             ),
             GO_ON,
@@ -84,7 +85,7 @@ def closed(facts: CutoverFacts) -> Finding:
         )
     return CLOSED.finding(
         Result.PASSED,
-        t("Closed at {written}; the standstill pass began at {began}", written=mark.written, began=still.began),
+        t("closed at {written}; standstill pass begun at {began}", written=mark.written, began=still.began),
     )
 
 
@@ -99,27 +100,27 @@ def oms_finished(facts: WaitingFacts) -> Finding:
     if facts.migration:
         return _migrates(facts.migration.group)
     if facts.frozen_since is None or facts.closed is None:
-        text = t("The project is open: see CLOSED") if facts.frozen_since else REHEARSED
+        text = t("the project is open: see CLOSED") if facts.frozen_since else REHEARSED
         return OMS_FINISHED.finding(Result.NOT_RUN, text)
     if (reason := _oms_is_busy(facts)) is not None:
         return OMS_FINISHED.finding(
-            Result.NOT_RUN, reason, t("Nothing but time: ask again in a minute"), cutover(facts), waits=True
+            Result.NOT_RUN, reason, t("Wait a minute, then check again"), cutover(facts), waits=True
         )
     if oms.left != 0:
         return _unfinished(facts)
-    text = t("Nothing is left, and it has done nothing for days")
+    text = t("OMS has no work left and has been idle for days")
     if oms.busy:
-        text = t("Nothing is left, and it has accepted nothing since {busy}", busy=timestamp(oms.busy))
+        text = t("OMS has no work left and has accepted no object since {busy}", busy=timestamp(oms.busy))
     return OMS_FINISHED.finding(Result.PASSED, text)
 
 
 def _migrates(group: GroupProgress | None) -> Finding:
     """Return the finding for an unfinished migration of the existing objects, which may still write."""
-    text, step = t("A migration of the old objects is not over. How far it is, is not known."), LOOK
+    text, step = t("The migration of the existing objects is not finished; its progress is unknown."), LOOK
     if group:
         step = group.step_of_others
         text = t(
-            "{how}: of {total:old object|old objects} {copied} copied, {skipped} skipped, {failed} failed",
+            "{how}: {total:existing object|existing objects}, {copied} copied, {skipped} skipped, {failed} failed",
             how=group.title,
             total=group.total,
             copied=group.copied,
@@ -129,7 +130,7 @@ def _migrates(group: GroupProgress | None) -> Finding:
     return OMS_FINISHED.finding(
         Result.NOT_RUN,
         text,
-        t("Before the cutover the migration of the old objects has to be over, because it may still write"),
+        t("The migration of the existing objects must finish before the cutover, because it may still write"),
         step,
     )
 
@@ -140,7 +141,7 @@ def _oms_is_busy(facts: WaitingFacts) -> Text | None:
     if oms.left is None:
         return None
     if oms.recorded is None:
-        return t("Our records of what OMS accepted are not all counted yet")
+        return t("the success records are not all counted yet")
     if oms.left > 0:
         return t("OMS has not finished {left:object|objects}", left=oms.left) if oms.may_finish else None
     if oms.busy and idle and moment(facts.made) < idle:
@@ -153,21 +154,23 @@ def _unfinished(facts: WaitingFacts) -> Finding:
     oms, why = facts.oms, facts.accepted.get(OMS_UNFINISHED)
     if oms.left is None:
         result = Result.NOT_RUN
-        text = t("OMS does not report by five minutes what it has left")
+        text = t("OMS does not report its remaining work in steps of five minutes")
         following = t(
-            "See the OMS console, and doctor for a missing permission. What OMS still copies after the cutover"
-            " overwrites what applications have written; accept that by name if you can"
+            "Check the OMS console, and run doctor to find a missing permission. OMS overwrites"
+            " application writes with every object that it copies after the cutover; accept that by"
+            " name if you can"
         )
     else:
         result = Result.NOT_PROVEN
         text = t(
-            "OMS has not finished {left:object|objects}, and finished nothing for an hour"
+            "OMS has not finished {left:object|objects}, and finished none for an hour"
             " ({minutes:minute|minutes} more for the largest object)",
             left=oms.left,
             minutes=oms.largest // 10**9,
         )
         following = t(
-            "It has lost them, or counts what came twice only once; if not, it may still write. Accept that by name"
+            "OMS has lost these objects, or counts an object submitted twice only once; otherwise OMS"
+            " may still write. Accept that by name"
         )
     if why is not None:
         return OMS_FINISHED.finding(Result.PASSED, t("{seen}. Accepted by name: {why}", seen=text, why=why))
@@ -183,21 +186,25 @@ def stood_still(facts: CutoverFacts) -> Finding:
         return unseen(STOOD_STILL, scoped)
     go_on = cutover(facts)
     if still is None:
-        text = t("No standstill pass has begun after {as_of}", as_of=facts.as_of)
+        text = t("no standstill pass has begun after {as_of}", as_of=facts.as_of)
         return STOOD_STILL.finding(Result.NOT_RUN, text, GO_ON, go_on)
     sides = (t("the source"), compared.state, still.state), (t("OBS"), compared.twin, still.twin)
     if changed := [name for name, judged, current in sides if judged != current]:
         return STOOD_STILL.finding(
             Result.FAILED,
-            t("By {began} something has changed in {sides:and} since it was judged", began=still.began, sides=changed),
-            t("Make sure that nothing writes there any more. Then go on with the cutover, which compares again"),
+            t(
+                "objects have changed in {sides:and} between the comparison and {began}",
+                began=still.began,
+                sides=changed,
+            ),
+            t("Make sure that no application writes there. Then continue the cutover, which compares again"),
             go_on,
         )
     idle = idle_from(facts.oms)
     if idle and moment(still.began) < idle:
-        text = t("The standstill pass began at {began}, before OMS had been quiet for ten minutes", began=still.began)
+        text = t("the standstill pass began at {began}, before OMS had been idle for ten minutes", began=still.began)
         return STOOD_STILL.finding(Result.NOT_RUN, text, GO_ON, go_on)
     digests = f"{still.state:064x}, {still.twin:064x}"
     return STOOD_STILL.finding(
-        Result.PASSED, t("The same digests at {began}: {digests}", began=still.began, digests=digests)
+        Result.PASSED, t("equal digests at {began}: {digests}", began=still.began, digests=digests)
     )

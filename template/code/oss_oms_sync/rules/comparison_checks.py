@@ -13,24 +13,24 @@ from oss_oms_sync.rules.times import CLOCKS, MAX_PASS_AGE, moment, timestamp
 
 SCOPE = CutoverCheck(
     "SCOPE",
-    t("All in scope was compared"),
-    t("A comparison of all that the project covers ({covered}), begun after the freeze, and at most 24 hours old"),
+    t("no current comparison"),
+    t("A comparison of the project's whole scope ({covered}), begun after the freeze and at most 24 hours old"),
     keeps_open=True,
 )
 FROZEN = CutoverCheck(
     "FROZEN",
-    t("Nothing was written after the freeze"),
-    t("No object was written later than a minute after the freeze"),
+    t("writes after the freeze"),
+    t("No object was written more than a minute after the freeze"),
     opens=True,
     keeps_open=True,
     of_freeze=True,
 )
 SUMS = CutoverCheck(
     "SUMS",
-    t("The sums add up"),
+    t("sums that disagree"),
     t(
-        "The classes and folders add up to what was listed in both buckets; what counts as equal has the same digest"
-        " on both sides"
+        "The classes and folders add up to the listings of both buckets; each class of equal"
+        " objects has the same digest on both sides"
     ),
 )
 
@@ -44,31 +44,31 @@ def scope(facts: CutoverFacts) -> Finding:
     begin = comparing(facts, restart=True)
     if facts.oms_silence:
         text = t(
-            "OMS does not report which bucket is the destination: {reason}",
+            "OMS does not report the destination bucket: {reason}",
             reason=facts.oms_silence.reason,
         )
         return check.finding(Result.NOT_RUN, text, t("Run doctor, which reports the reason and the remedy"), DOCTOR)
     if compared is None:
-        return check.finding(Result.NOT_RUN, t("No comparison of all of it has ended"), following, begin)
+        return check.finding(Result.NOT_RUN, t("No comparison of the whole scope has finished"), following, begin)
     text = t("The comparison of {began}, as of {as_of}", began=compared.started, as_of=facts.as_of)
     if frozen and compared.started < frozen:
         return check.finding(Result.NOT_RUN, t("{seen}, before the freeze", seen=text), following, begin)
     # A recheck of some keys does not make the results for all others any newer.
     if frozen and moment(compared.ended) < moment(facts.made) - MAX_PASS_AGE:
-        return check.finding(Result.NOT_RUN, t("{seen}, too long ago", seen=text), following, begin)
+        return check.finding(Result.NOT_RUN, t("{seen}, over 24 hours ago", seen=text), following, begin)
     if facts.last_written:
         return check.finding(Result.PASSED, text)
     return check.finding(
         Result.NOT_PROVEN,
         t("No object in {source_bucket} is in scope", source_bucket=facts.source_bucket),
-        t("Correct the source bucket, or the prefix and suffix, in s.yaml, and deploy"),
+        t("Correct the source bucket, the prefix or the suffix in s.yaml, then deploy"),
         DEPLOY,
     )
 
 
 def unseen(check: CutoverCheck, scoped: Finding) -> Finding:
     """Return the finding of a check without a comparison that counts, as the finding of SCOPE explains."""
-    return check.finding(Result.NOT_RUN, t("No comparison counts: see SCOPE"), scoped.next, scoped.step)
+    return check.finding(Result.NOT_RUN, t("no valid comparison: see SCOPE"), scoped.next, scoped.step)
 
 
 def frozen(facts: CutoverFacts) -> Finding:
@@ -81,19 +81,19 @@ def frozen(facts: CutoverFacts) -> Finding:
     last, allowed = moment(facts.last_written[0].at), moment(facts.frozen_since) + CLOCKS
     late = [written.key for written in facts.last_written if moment(written.at) > allowed]
     if not late:
-        return FROZEN.finding(Result.PASSED, t("The last write was at {last}", last=timestamp(last)))
+        return FROZEN.finding(Result.PASSED, t("last write at {last}", last=timestamp(last)))
     later = timestamp(last + CLOCKS)
     return FROZEN.finding(
         Result.FAILED,
         t(
-            "{n:object|objects} written after the freeze of {frozen}, the last at {last}",
+            "{n:object|objects} written after the freeze at {frozen}, the last at {last}",
             n=AtLeast(len(late)) if len(late) == MAX_WRITTEN else len(late),
             frozen=facts.frozen_since,
             last=timestamp(last),
         ),
         t(
-            "Make sure that nothing writes there any more. The freeze began later than stated: cut over with"
-            " --frozen-since {later}",
+            "Make sure that no application writes to the source. The freeze began later than stated:"
+            " continue with --frozen-since {later}",
             later=later,
         ),
         cutover(facts, frozen_since=later),
@@ -113,8 +113,8 @@ def sums(facts: CutoverFacts) -> Finding:
     if wrong:
         return SUMS.finding(
             Result.FAILED,
-            t("Does not add up: {wrong}", wrong=wrong),
-            t("Compare again. If that does not help, open an issue"),
+            t("sums disagree: {wrong}", wrong=wrong),
+            t("Compare again. If the sums still disagree, open an issue"),
             comparing(facts, restart=True),
         )
     listed = compared.source_listed

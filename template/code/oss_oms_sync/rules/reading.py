@@ -9,8 +9,9 @@ from oss_oms_sync.answers.text import Text, same, t
 
 READ_SOURCE, READ_DESTINATION = "oss:GetObject", "obs:object:GetObject"
 GRANT_READING = t(
-    'Run {step}, with readObjects "on" in s.yaml: it grants what is missing. By hand: python3 policies/show.py prints'
-    " the policies. In OBS a grant takes 15 to 30 minutes to apply",
+    'Run {step}, with readObjects "on" in s.yaml: it grants the missing permissions. By hand:'
+    " python3 policies/show.py prints the policies. In OBS a grant takes 15 to 30 minutes to"
+    " apply",
     step=Step("setup"),
 )
 
@@ -26,6 +27,7 @@ def unreadable(permissions: Sequence[str], source_bucket: str, destination_bucke
         for permission in permissions
     ]
     return t(
-        "Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing: {missing:and}",
+        "Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing"
+        " permissions: {missing:and}",
         missing=missing,
     )

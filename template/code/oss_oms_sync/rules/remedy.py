@@ -21,25 +21,32 @@ from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 # Maximum number of prefixes of a task group.
 _MAX_PREFIXES = 10
 PERHAPS_COPIED = t(
-    "They are in OBS in the same size, perhaps copied by hand: read them in the source. Status says why OMS takes none"
+    "These objects are in OBS in the same size, perhaps copied by hand: read them at the source. Status"
+    " shows why OMS does not accept them"
 )
 _STAYS_CLOSED = t(
-    "The project stays closed, so nothing is submitted. If OBS is not in use yet, open it ({step}), and begin anew. If"
-    " it is, copy by hand what OBS needs of these",
+    "The project stays closed, so nothing is submitted. If OBS is not in use yet, open the project ({step}),"
+    " and start over. If OBS is in use, copy the needed objects by hand",
     step=Step("open"),
 )
-_GO_STANDS = t("A GO stands, so the project stays closed. Copy by hand what OBS needs of these")
-_MIGRATING = t("Compare again once the migration is over. How far it is: {step}", step=Step("migrate", {"look": True}))
-_FAILED = t("See the reasons in status, send them again, and then judge them again")
-_LATER = t("Some minutes later, judge them again")
-_SENT = t("Compare has sent them, unless the project is closed. Some minutes later, judge them again")
-_UNCHANGED = t("Unchanged after rechecking. Start a new comparison, which resubmits them")
-_NEVER_SENT = t(
-    "Compare sent nothing: the project was closed, or that was not known. Start a new comparison, which sends them"
+_GO_STANDS = t("A GO is in effect, so the project stays closed. Copy the objects that OBS needs by hand")
+_MIGRATING = t(
+    "Compare again when the migration is finished. Its progress: {step}", step=Step("migrate", {"look": True})
 )
-_RESEND = t("If OBS is to have the source's version, resend it:")
-_DECIDE = t("See who writes there. If the source has the right versions, send these again, and judge them again later")
-_DELETE = t("delete each in OBS and compare again: what is missing is sent")
+_FAILED = t("Check the reasons in status, resend the objects, then recheck them")
+_LATER = t("Recheck the objects in a few minutes")
+_SENT = t("Compare has submitted the objects, unless the project was closed. Recheck them in a few minutes")
+_UNCHANGED = t("The recheck changed nothing. Start a new comparison, which submits the objects again")
+_NEVER_SENT = t(
+    "Compare submitted nothing: the project was closed, or its state was unknown. Start a new comparison,"
+    " which submits the objects"
+)
+_RESEND = t("If OBS should have the source's version, resend the object:")
+_DECIDE = t(
+    "Find out which application writes to OBS. If the source has the right versions, resend the objects, then"
+    " recheck them"
+)
+_DELETE = t("delete each object in OBS and compare again: missing objects are submitted")
 _AGAIN, _RESTART = Step("compare", {"again": True}), Step("compare", {"restart": True})
 _OVERWRITE = Step("compare", {"overwrite": True, "restart": True})
 
@@ -175,14 +182,13 @@ def _submitted(object_class: ObjectClass, counts: Counts, mode: OverwriteMode | 
         return Remedy(_RESEND, Step("replay", {"key": counts.key}))
     if tried.unsent:
         too_many = t(
-            "Compare has not sent {n:object|objects}, because a migration copies as many sooner: let it, then compare"
-            " again",
+            "Compare left {n:object|objects}: a migration copies that many faster. Run it, then compare again",
             n=tried.unsent,
         )
         return Remedy(too_many, Step("migrate", {tried.migrate: True} if tried.migrate else {}))
     if tried.earlier:
         earlier = t(
-            "Compare sends what was written since {since}, and some are older. Compare again since an earlier time",
+            "Compare submits objects written since {since}, and some are older. Compare again from an earlier time",
             since=tried.begins,
         )
         return Remedy(earlier, Step("compare", {"restart": True, "since": tried.earlier}))
@@ -190,7 +196,7 @@ def _submitted(object_class: ObjectClass, counts: Counts, mode: OverwriteMode | 
     if tried.amended or not tried.submitted:
         since = {"since": tried.since} if tried.since else {}
         return Remedy(_UNCHANGED if tried.amended else _NEVER_SENT, Step("compare", {"restart": True, **since}))
-    sent = t("Compare has sent {sent:object|objects}. Some minutes later, judge them again", sent=tried.submitted)
+    sent = t("Compare has submitted {sent:object|objects}. Recheck in a few minutes", sent=tried.submitted)
     return Remedy(sent, _AGAIN)
 
 
@@ -201,8 +207,8 @@ def _overwritten(counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Re
         mode or OverwriteMode.DEFAULT, proven
     )
     differing = t(
-        "{proven:object of the same size was read and differs|objects of the same size were read and differ}. If"
-        " OBS is to have what the source has: {heal}.",
+        "{proven:object of the same size was read and differs|objects of the same size were read and"
+        " differ}. If OBS should have the source's contents: {heal}.",
         proven=proven,
         heal=heal,
     )
@@ -223,14 +229,16 @@ def _suspicious(counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Rem
     """Return the remedy of objects whose checksums differ, perhaps because one is none of the contents."""
     heal = _heal(counts, mode)
     if mode is OverwriteMode.ALWAYS:
-        heal = t("{heal}. If they cannot be read, {otherwise}", heal=heal, otherwise=_overwriting(counts, mode))
+        heal = t("{heal}. If the objects cannot be read, {otherwise}", heal=heal, otherwise=_overwriting(counts, mode))
     differ = t(
-        "{suspicious:object|objects} of the same size, but with another MD5, or an ETag that is not one.",
+        "{suspicious:object|objects} of the same size with a different MD5, or with an ETag that is not an MD5.",
         suspicious=counts.objects,
     )
     reading = _reading(counts)
-    read = t("To see which differ, read them: {deep}. If one does: {heal}.", deep=reading, heal=heal)
-    unread = t("Reading did not prove them: compare them by hand. If one differs: {heal}.", heal=heal)
+    read = t("To find different objects, read them: {deep}. If an object differs: {heal}.", deep=reading, heal=heal)
+    unread = t(
+        "Reading did not prove the objects equal: compare them by hand. If an object differs: {heal}.", heal=heal
+    )
     text = sentences(differ, *tried.missing_rights, read if tried.can_read else unread)
     # A rehearsal names those that can only be accepted.
     return Remedy(text, reading if tried.can_read else Step("cutover", {"rehearse": True}), is_special=True)
@@ -241,11 +249,15 @@ def _skipped_as_equal(counts: Counts, tried: Tried) -> Remedy:
     mode, reading = OverwriteMode.CRC64, _reading(counts)
     otherwise = _overwriting(counts, mode)
     skipped = t(
-        "OMS accepted {older:object|objects} of the same size once more, and did not copy them: they may be equal.",
+        "OMS accepted {older:object|objects} of the same size again without copying: the contents may be equal.",
         older=counts.in_vain,
     )
-    read = t("To see it, read them: {deep}. What cannot be read: {otherwise}.", deep=reading, otherwise=otherwise)
-    unread = t("Reading did not prove it: {otherwise}.", otherwise=otherwise)
+    read = t(
+        "To find out, read the objects: {deep}. If an object cannot be read: {otherwise}.",
+        deep=reading,
+        otherwise=otherwise,
+    )
+    unread = t("Reading did not prove the objects equal: {otherwise}.", otherwise=otherwise)
     text = sentences(skipped, *tried.missing_rights, read if tried.can_read else unread)
     return Remedy(text, reading if tried.can_read else _migration(counts, mode) or _RESTART, is_special=True)
 
@@ -271,8 +283,8 @@ def _overwriting(counts: Counts, mode: OverwriteMode | None) -> Text:
     if migration is None:
         return _DELETE
     return t(
-        "have a task group of OMS overwrite them, whatever it finds ({command}), or delete each in OBS and compare"
-        " again: what is missing is sent",
+        "overwrite all of them with a task group ({command}), or delete each object in OBS and compare"
+        " again: missing objects are submitted",
         command=migration,
     )
 
@@ -285,17 +297,17 @@ def _heal(counts: Counts, mode: OverwriteMode | None) -> Text:
         case OverwriteMode.ALWAYS:
             return t("{step}", step=send)
         case OverwriteMode.NEVER:
-            return t("OMS overwrites nothing (NO_OVERWRITE), so {delete}", delete=otherwise)
+            return t("OMS overwrites no objects (NO_OVERWRITE), so {delete}", delete=otherwise)
         case OverwriteMode.CRC64 if counts.in_vain:
             return t(
-                "OMS skipped what was sent again, because one of both objects has no CRC64, so {otherwise}",
+                "OMS skipped the resent objects, because either side has no CRC64, so {otherwise}",
                 otherwise=otherwise,
             )
         case OverwriteMode.CRC64:
             return t(
-                "{send}. OMS skips it if one of both objects has no CRC64; then {otherwise}",
+                "{send}. OMS skips an object if either side has no CRC64; then {otherwise}",
                 send=send,
                 otherwise=otherwise,
             )
     name = (mode or OverwriteMode.DEFAULT).value
-    return t("OMS skips what is sent again ({mode}), so {otherwise}", mode=name, otherwise=otherwise)
+    return t("OMS skips resent objects ({mode}), so {otherwise}", mode=name, otherwise=otherwise)

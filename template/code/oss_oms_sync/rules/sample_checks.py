@@ -23,22 +23,22 @@ from oss_oms_sync.rules.reading import GRANT_READING, unreadable
 
 SAMPLE = CutoverCheck(
     "SAMPLE",
-    t("The sample is equal"),
-    t("{asked} objects that count as equal, drawn at random, are read on both sides, and do not differ"),
+    t("sampled objects that differ"),
+    t("{asked} objects that count as equal, drawn at random and read on both sides, do not differ"),
 )
 HEADERS = CutoverCheck(
     METADATA.upper(),
-    t("Headers are the same"),
+    t("headers that differ"),
     t(
-        "Content-Type, Content-Disposition, Content-Encoding, Content-Language, Cache-Control, Expires and the users'"
-        " own headers are the same in OBS"
+        "Content-Type, Content-Disposition, Content-Encoding, Content-Language, Cache-Control,"
+        " Expires and custom headers are equal in OBS"
     ),
 )
 # Sample size that shows enough of the headers.
 _SAMPLE_OF_HEADERS = 100
 _PROBLEMS = {
     TIME_IS_UP: t("the time is up, and the next call continues"),
-    BACK_TO_SOURCE: t("OBS has back-to-source rules, by which reading a missing object creates it"),
+    BACK_TO_SOURCE: t("OBS has back-to-source rules: reading a missing object creates the object"),
 }
 
 
@@ -47,7 +47,7 @@ def sample(facts: CutoverFacts) -> Finding:
     drawn = facts.sample
     check = SAMPLE.requiring(asked=drawn.asked if drawn else 0)
     if drawn is None:
-        text, following = t("Nothing was to be sampled"), None
+        text, following = t("no sample requested"), None
         if facts.missing_permissions:
             buckets = facts.source_bucket, facts.destination_bucket or ""
             text, following = unreadable(facts.missing_permissions, *buckets), GRANT_READING
@@ -57,11 +57,14 @@ def sample(facts: CutoverFacts) -> Finding:
         return check.finding(
             Result.FAILED,
             t(
-                "{n} of {n2} objects that were looked at differ, or have changed since they were drawn",
+                "{n} of {n2} sampled objects differ, or have changed since the sample was drawn",
                 n=len(drawn.differing),
                 n2=drawn.read,
             ),
-            t("Compare again and read all objects that are not proven (deep); see who writes to either bucket"),
+            t(
+                "Find out which application writes to either bucket, then compare again and read all"
+                " unproven objects (deep)"
+            ),
             comparing(facts, deep=True, restart=True),
             sorted(drawn.differing)[:MAX_KEYS],
         )
@@ -70,18 +73,18 @@ def sample(facts: CutoverFacts) -> Finding:
     if not drawn.read and facts.source and facts.passes.compare and facts.passes.compare.source_listed.objects:
         return check.finding(
             Result.NOT_RUN,
-            passed_over(drawn) if drawn.unreadable else t("No object of up to 1 GiB counts as equal"),
-            t("There is nothing to sample: go on without"),
+            passed_over(drawn) if drawn.unreadable else t("no object of up to 1 GiB counts as equal"),
+            t("Continue the cutover without a sample"),
             cutover(facts, sample=0),
         )
     text = t(
         "{read:object|objects}, {bytes:byte|bytes}. {bound}",
         read=drawn.read,
         bytes=drawn.bytes,
-        bound=bound(drawn) or t("There is nothing to sample"),
+        bound=bound(drawn) or t("no object to sample"),
     )
     if drawn.read < min(drawn.asked, drawn.population):
-        fewer = t("Compare again, after restoring what is archived. Or go on with a sample of as many as can be read")
+        fewer = t("Restore the archived objects, then compare again. Or continue with a smaller sample")
         return check.finding(Result.NOT_PROVEN, text, fewer, cutover(facts, sample=drawn.read))
     return check.finding(Result.PASSED, text)
 
@@ -89,13 +92,13 @@ def sample(facts: CutoverFacts) -> Finding:
 def _unread(check: CutoverCheck, drawn: Sampled, facts: CutoverFacts) -> Finding:
     """Return the finding for a sample that was not read to its end: the next call reads on if an object was read."""
     text = t("{read} of {drawn:drawn object was|drawn objects were} read", read=drawn.read, drawn=drawn.drawn)
-    following, problem = t("Go on with the cutover, which reads on"), problem_text(drawn.problem)
+    following, problem = t("Continue the cutover, which reads the others"), problem_text(drawn.problem)
     if problem:
         text = t("{seen}: {why}", seen=text, why=problem)
     if drawn.problem == BACK_TO_SOURCE:
         following = t(
-            "Delete them until after the GO, and run the checklist again ({step}). Then go on with the cutover,"
-            " which reads on",
+            "Delete the rules until the GO, and run the checklist again ({step}). Then continue the"
+            " cutover, which reads the others",
             step=Step("checklist"),
         )
     elif problem and drawn.problem != TIME_IS_UP and not drawn.read:
@@ -106,8 +109,8 @@ def _unread(check: CutoverCheck, drawn: Sampled, facts: CutoverFacts) -> Finding
 def _mend_reading(problem: Text) -> Text:
     """Return the remedy if a bucket cannot be read."""
     return t(
-        "First mend what keeps it from reading: {problem}. If a permission is missing: {grant}. Then go on with the"
-        " cutover, which reads them",
+        "First remove what prevents reading: {problem}. If a permission is missing: {grant}. Then"
+        " continue the cutover, which reads the objects",
         problem=problem,
         grant=GRANT_READING,
     )
@@ -130,7 +133,8 @@ def bound(drawn: Sampled) -> Text | None:
         return None
     if drawn.read == drawn.population:
         return t(
-            "All that count as equal were read ({population:object|objects} of up to 1 GiB): none differs",
+            "All objects that count as equal were read ({population:object|objects} of up to 1 GiB):"
+            " no contents differ",
             population=drawn.population,
         )
     text = t(
@@ -143,13 +147,13 @@ def bound(drawn: Sampled) -> Text | None:
 
 def passed_over(drawn: Sampled) -> Text:
     """Note that some of the drawn objects could not be read."""
-    return t("{n:drawn object|drawn objects} could not be read, or changed meanwhile", n=len(drawn.unreadable))
+    return t("{n:sampled object|sampled objects} could not be read, or changed meanwhile", n=len(drawn.unreadable))
 
 
 def _drawn_from(drawn: Sampled) -> Text:
     """Name the objects for which the bound holds."""
     all_equal = t("the {population:object|objects} of up to 1 GiB that count as equal", population=drawn.population)
-    return t("those that can be read of {all_equal}", all_equal=all_equal) if drawn.unreadable else all_equal
+    return t("the readable part of {all_equal}", all_equal=all_equal) if drawn.unreadable else all_equal
 
 
 def _percent(number: int) -> str:
@@ -173,10 +177,10 @@ def metadata(facts: CutoverFacts) -> Finding:
     finding = partial(HEADERS.finding, gates=asked > 0 or headers.migrated is not True)
     if asked and not headers.compared:
         problem = problem_text(headers.problem)
-        again = _mend_reading(problem) if problem else t("Go on with the cutover, which asks again")
+        again = _mend_reading(problem) if problem else t("Continue the cutover, which checks again")
         return finding(Result.NOT_RUN, text, again, cutover(facts))
     if is_unknown and why is None:
-        by_sample = t("Go on with a sample, which compares headers. Or accept metadata by name")
+        by_sample = t("Continue with a sample, which compares headers. Or accept metadata by name")
         return finding(Result.NOT_RUN, text, by_sample, cutover(facts, sample=_SAMPLE_OF_HEADERS))
     if not (headers.unexpected or is_lacking or is_unknown):
         return finding(Result.PASSED if headers.compared else Result.NOT_RUN, text)
@@ -187,21 +191,22 @@ def metadata(facts: CutoverFacts) -> Finding:
     if headers.unexpected:
         result, step = Result.FAILED, Step("migrate", {"overwrite": True})
         following = t(
-            "Migrate with --overwrite in an open project, which reads and writes all {objects:object|objects}"
-            " ({bytes:byte|bytes}) once more; or write these objects again at the source, each a PUT and a copy, unless"
-            " the task compares CRC64 and skips what is equal. If neither helps, run the cutover with --accept"
-            " metadata='who, why'"
+            "Open the project, then migrate with --overwrite, which reads and writes all"
+            " {objects:object|objects} ({bytes:byte|bytes}) again. Or write these objects again at"
+            " the source (each a PUT and a copy), unless the task compares CRC64 and skips equal"
+            " objects. If neither helps, run the cutover with --accept metadata='who, why'"
         )
     elif headers.migrated:
         following = t(
-            "Accept it by name: OMS copies values of letters, digits and hyphens only. Or write the objects again at"
-            " the source with such values: each is a PUT and a copy"
+            "Accept metadata by name: OMS copies only values of letters, digits and hyphens. Or write"
+            " the objects again at the source with such values (each a PUT and a copy)"
         )
     else:
         following = t(
-            "Accept it by name. Or take a sync task that migrates metadata: in an open project delete this one in the"
-            " OMS console, empty SYNC_URL in s.yaml, set up and deploy again, and then migrate with --overwrite, which"
-            " reads and writes all {objects:object|objects} ({bytes:byte|bytes}) once more"
+            "Accept metadata by name. Or use a sync task that migrates metadata: while the project is"
+            " open, delete this task in the OMS console, empty SYNC_URL in s.yaml, run setup and"
+            " deploy again, then migrate with --overwrite, which reads and writes all"
+            " {objects:object|objects} ({bytes:byte|bytes}) again"
         )
     return finding(
         result,
@@ -216,7 +221,7 @@ def metadata(facts: CutoverFacts) -> Finding:
 
 def _describe_headers(headers: Headers, drawn: Sampled | None) -> Iterator[Text]:
     if headers.migrated is False:
-        yield t("The sync task does not migrate metadata, so OMS copies Content-Type alone")
+        yield t("The sync task does not migrate metadata, so OMS copies only Content-Type")
     if headers.migrated is None:
         yield t("OMS does not report whether the sync task migrates metadata")
     if not headers.compared or drawn is None:
@@ -224,18 +229,18 @@ def _describe_headers(headers: Headers, drawn: Sampled | None) -> Iterator[Text]
         yield t("Headers were not compared: {why}", why=problem) if problem else t("Headers were not compared")
         return
     yield t(
-        "The headers of {drawn:object|objects} drawn at random, and of {more} more so that each first-level folder has"
-        " one, were compared",
+        "Compared the headers of {drawn:object|objects} drawn at random, and of {more} more for"
+        " one in each first-level folder",
         drawn=headers.drawn,
         more=len(headers.more),
     )
     if headers.documented:
-        yield t("Not copied, as OMS's documents say: {lost}", lost=_listed(headers.documented))
+        yield t("Not copied, as documented by OMS: {lost}", lost=_listed(headers.documented))
     if headers.unexpected:
-        yield t("Lost or changed otherwise: {lost}", lost=_listed(headers.unexpected))
+        yield t("Otherwise lost or changed: {lost}", lost=_listed(headers.unexpected))
     elif not headers.documented and headers.drawn:
         yield t(
-            "None differs: with 95 % confidence, fewer than {percent} of {drawn_from} do",
+            "No headers differ: with 95 % confidence, fewer than {percent} of {drawn_from} have different headers",
             percent=_percent(headers.drawn),
             drawn_from=_drawn_from(drawn),
         )

@@ -11,13 +11,16 @@ from oss_oms_sync.rules.times import CLOCKS
 _CLOCKS_SECONDS = round(CLOCKS.total_seconds())
 TASK = CutoverCheck(
     "TASK",
-    t("The sync task is right"),
-    t("The sync task of the bucket {bucket} is synchronizing"),
+    t("sync task not running"),
+    t("The sync task of the source bucket {bucket} is synchronizing"),
 )
 CLOCK = CutoverCheck(
     "CLOCK",
-    t("The clocks agree"),
-    t("All clouds' clocks are within {clocks_seconds} seconds of the function's", clocks_seconds=_CLOCKS_SECONDS),
+    t("clocks that disagree"),
+    t(
+        "The clocks of all clouds are within {clocks_seconds} seconds of the function's clock",
+        clocks_seconds=_CLOCKS_SECONDS,
+    ),
 )
 
 
@@ -26,22 +29,22 @@ def task(facts: CutoverFacts) -> Finding:
     check, info = TASK.requiring(bucket=facts.source_bucket), facts.sync_task
     if info is None:
         reason = facts.oms_silence.reason if facts.oms_silence else ""
-        text = t("OMS does not report it: {reason}", reason=reason)
+        text = t("OMS does not report the sync task: {reason}", reason=reason)
         return check.finding(Result.NOT_RUN, text, t("Run doctor, which reports the reason and the remedy"), DOCTOR)
     if not (info.src_bucket and info.status):
         return check.finding(
             Result.NOT_RUN,
-            t("OMS does not say which bucket it reads, or whether it does"),
-            t("Look at the task in the OMS console, and at what doctor says of it"),
+            t("OMS does not report the task's source bucket or state"),
+            t("Check the task in the OMS console, and run doctor"),
             DOCTOR,
         )
-    text = t("Of the bucket {src_bucket}: {status}", src_bucket=info.src_bucket, status=info.status)
+    text = t("Source bucket {src_bucket}: {status}", src_bucket=info.src_bucket, status=info.status)
     if info.src_bucket != facts.source_bucket:
-        correct = t("Correct SYNC_URL or the source bucket in s.yaml, and deploy")
+        correct = t("Correct SYNC_URL or the source bucket in s.yaml, then deploy")
         return check.finding(Result.FAILED, text, correct, DEPLOY)
     if info.is_running:
         return check.finding(Result.PASSED, text)
-    return check.finding(Result.FAILED, text, t("Start it in the OMS console"))
+    return check.finding(Result.FAILED, text, t("Start the sync task in the OMS console"))
 
 
 def clock(facts: CutoverFacts) -> Finding:
@@ -54,5 +57,5 @@ def clock(facts: CutoverFacts) -> Finding:
         off = t("Run this again later. If the clocks still differ, run doctor")
         return CLOCK.finding(Result.FAILED, text, off, DOCTOR)
     if unknown:
-        return CLOCK.finding(Result.NOT_RUN, text, t("Doctor says why it is not reached"), DOCTOR)
+        return CLOCK.finding(Result.NOT_RUN, text, t("Run doctor: it shows why the cloud is unreachable"), DOCTOR)
     return CLOCK.finding(Result.PASSED, text)

@@ -18,15 +18,15 @@ def summarize(
         return sentences(_rehearsed(rehearsal, checks, facts.judged), *_not_sampled(checks))
     if verdict is CutoverVerdict.NO_GO:
         failed = [check.id for check in checks if check.gates and check.result is Result.FAILED]
-        return t("These checks failed: {failed}.", failed=failed)
+        return t("Failed checks: {failed}.", failed=failed)
     compared, still = facts.passes.compare, facts.passes.standstill
     if verdict is not CutoverVerdict.GO or not (compared and still and facts.closed and facts.source):
         left = [check.id for check in causes(checks)]
-        return t("Nothing is known to be wrong, but {left} did not pass.", left=left)
+        return t("No check failed, but {left} did not pass.", left=left)
     looked = t("between {began} and {ended}", began=compared.started, ended=facts.as_of)
     accepted = (counts for name, counts in (facts.classes or {}).items() if name.title in facts.accepted)
     if any(counts.source.objects or counts.destination.objects for counts in accepted):
-        looked = t("{when}, but for what was accepted by name", when=looked)
+        looked = t("{when}, except objects accepted by name", when=looked)
     oms = t("and OMS had finished")
     if facts.oms.left != 0:
         number = t("an unknown number of objects")
@@ -35,9 +35,9 @@ def summarize(
         oms = t("but OMS may still write: it has not finished {left} (accepted by name)", left=number)
     # Later changes of OBS are unknown.
     return t(
-        "Each object of the source ({n:object|objects}, {bytes:byte|bytes}) was in OBS with equal contents when it"
-        " was checked, {when}. Both buckets were unchanged at {stood}; nothing has been submitted since two minutes"
-        " after {closed}, {oms}. {headers}",
+        "Each source object ({n:object|objects}, {bytes:byte|bytes}) was in OBS with equal"
+        " contents when checked, {when}. Both buckets were unchanged at {stood}; nothing has been"
+        " submitted since two minutes after {closed}, {oms}. {headers}",
         headers=_headers(facts.headers),
         n=facts.source.objects,
         bytes=facts.source.bytes,
@@ -52,9 +52,9 @@ def _headers(headers: Headers) -> Text:
     """Return the summary of the headers for a GO."""
     if not headers.compared:
         return t("Headers were not compared.")
-    what = t("all are the same in OBS")
+    what = t("all are equal in OBS")
     if headers.documented or headers.unexpected:
-        what = t("not all are in OBS (accepted by name)")
+        what = t("not all are equal in OBS (accepted by name)")
     return t("The headers of {n:object|objects} were compared: {what}.", n=headers.compared, what=what)
 
 
@@ -67,7 +67,7 @@ def _not_sampled(checks: Sequence[Finding]) -> Iterator[Text]:
 
 def _rehearsed(rehearsal: Rehearsal, checks: Sequence[Finding], judged: tuple[int, int]) -> Text:
     total, would = rehearsal.minutes.get("total"), same(rehearsal.would_be.value)
-    lasts = t("How long the freeze would last is not known")
+    lasts = t("The length of the freeze is unknown")
     if total is not None:
         lasts = t("The freeze would last about {n:minute|minutes}", n=total)
     if rehearsal.failing:
@@ -75,7 +75,7 @@ def _rehearsed(rehearsal: Rehearsal, checks: Sequence[Finding], judged: tuple[in
         would = t("{verdict}, because of {failing}", verdict=would, failing=failing)
     if 0 < judged[0] < judged[1]:
         return t(
-            "{lasts}, and the verdict would be {would}, as far as {judged} of {total:object|objects} could be judged.",
+            "{lasts}, and the verdict would be {would}. {judged} of {total:object|objects} could be judged.",
             lasts=lasts,
             would=would,
             judged=judged[0],

@@ -20,14 +20,14 @@ from oss_oms_sync.rules.times import MAX_PASS_AGE, moment, timestamp
 
 NOTHING_WAITS = CutoverCheck(
     "NOTHING_WAITS",
-    t("Nothing waits to be resent"),
+    t("objects waiting to be resent"),
     t(
-        "The object of each failed record and run file is equal in OBS, impossible to copy, or gone; OMS's lists of"
-        " what it failed to copy were read after it had finished"
+        "The object of each failed record and run file is equal in OBS, impossible to copy, or"
+        " deleted at the source; OMS's lists of failed copies were read after OMS finished"
     ),
     opens=True,
 )
-_OPENS = t("Go on with the cutover, which opens the project and sends them again")
+_OPENS = t("Continue the cutover, which opens the project and resends the objects")
 
 
 def nothing_waits(facts: WaitingFacts) -> Finding:
@@ -42,11 +42,11 @@ def nothing_waits(facts: WaitingFacts) -> Finding:
         finding = NOTHING_WAITS.finding(
             Result.NOT_RUN,
             t(
-                "{n:object|objects} ({reasons}), of which OBS does not tell",
+                "OBS did not answer for {n:object|objects} ({reasons})",
                 n=_number(unanswered),
                 reasons=_reasons(unanswered),
             ),
-            t("See OBS_ENDPOINT, and what doctor says. Then go on with the cutover"),
+            t("Check OBS_ENDPOINT, and run doctor. Then continue the cutover"),
             cutover(facts),
             _keys(unanswered),
         )
@@ -56,16 +56,16 @@ def nothing_waits(facts: WaitingFacts) -> Finding:
         finding = _lists(facts)
     if accepted:
         text = t(
-            "{seen}. Accepted by name, because OMS takes none of them, and reading did not prove them:"
-            " {accepted:object|objects}",
+            "{seen}. Accepted by name, because OMS does not accept them and reading did not prove"
+            " them equal: {accepted:object|objects}",
             seen=finding.seen,
             accepted=_number(accepted),
         )
         finding = replace(finding, seen=text, keys=finding.keys or _keys(accepted))
     needless = waiting.number - _number(waiting.groups)
     text = t(
-        "{seen} (besides, {needless:key needs|keys need} nothing: gone at the source, equal in OBS, or impossible to"
-        " copy)",
+        "{seen} (and {needless:key that needs|keys that need} nothing: deleted at the source,"
+        " equal in OBS, or impossible to copy)",
         seen=finding.seen,
         needless=needless,
     )
@@ -96,14 +96,11 @@ def _waits(facts: WaitingFacts, due: Sequence[WaitingGroup]) -> Finding:
     if due:
         text = t("{n:object|objects} ({reasons})", n=shown, reasons=_reasons(due))
     if waiting.unread:
-        unread = t("{n:record or run file|records or run files} that cannot be read", n=waiting.unread)
+        unread = t("{n:unreadable record or run file|unreadable records or run files}", n=waiting.unread)
         text = t("{parts}", parts=[text, unread])
     result = Result.FAILED
     remedy: tuple[Text, Step | None] = (
-        t(
-            "Status says what to do about each reason. Then go on with the cutover, which opens the project and sends"
-            " them again"
-        ),
+        t("Check the reasons in status. Then continue the cutover, which opens the project and resends the objects"),
         cutover(facts),
     )
     if stays_closed(facts):
@@ -118,13 +115,13 @@ def _waits(facts: WaitingFacts, due: Sequence[WaitingGroup]) -> Finding:
 
 def _more_waits(facts: WaitingFacts) -> Finding:
     """Report more records than could be checked. Only sending ends that, so a cutover opens a project it has closed."""
-    text = t("There are more failed records or run files than could be checked")
+    text = t("more failed records or run files than could be checked")
     if facts.closed is None:
-        send = t("Send them again, in each project of this task")
+        send = t("Resend the objects in each project of this task")
         return NOTHING_WAITS.finding(Result.NOT_RUN, text, send, Step("replay"))
     if facts.waiting.has_more_records and not stays_closed(facts):
         return NOTHING_WAITS.finding(Result.FAILED, text, _OPENS, cutover(facts))
-    send = t("In each project of this task, open it ({step}), and send them again", step=Step("open"))
+    send = t("Open each project of this task ({step}), then resend the objects", step=Step("open"))
     return NOTHING_WAITS.finding(Result.NOT_RUN, text, closed_remedy(go_stands=True) if facts.go_stands else send)
 
 
@@ -135,16 +132,16 @@ def _lists(facts: WaitingFacts) -> Finding:
         return NOTHING_WAITS.finding(
             Result.NOT_RUN,
             t("OMS's lists of copy failures cannot be read"),
-            t("Doctor says which permission is missing"),
+            t("Run doctor: it names the missing permission"),
             DOCTOR,
         )
     if looked < max(_lists_count_from(facts)):
-        never = t("Replay has not read OMS's lists yet")
-        last = t("Replay last read OMS's lists at {looked}", looked=looked)
+        never = t("replay has not read OMS's lists yet")
+        last = t("replay last read OMS's lists at {looked}", looked=looked)
         return NOTHING_WAITS.finding(
             Result.NOT_RUN,
             last if looked else never,
-            t("Its timer does so every minute. If it does not, look at replay's timer and log"),
+            t("Replay's timer reads the lists every minute. If it does not, check the timer and replay's log"),
             cutover(facts),
             waits=True,
         )

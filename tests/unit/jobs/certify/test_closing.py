@@ -104,7 +104,7 @@ def test_oms_that_has_done_nothing_for_days_has_finished_and_the_check_names_no_
     world.later(9 * 24 * HOUR)
     world.get_ready()
     seen = check(world.certify(), "OMS_FINISHED")
-    assert (seen["result"], seen["seen"]) == ("passed", "Nothing is left, and it has done nothing for days")
+    assert (seen["result"], seen["seen"]) == ("passed", "OMS has no work left and has been idle for days")
 
 
 def test_oms_counts_as_busy_when_our_records_say_so_though_what_came_twice_makes_up_for_it(world):
@@ -267,7 +267,7 @@ def test_a_standstill_pass_from_before_oms_had_finished_shows_nothing(closed):
 def test_while_old_objects_are_on_their_way_no_project_is_closed(world, written):
     world.keep(f"state/migrate-{world.settings.project}.json", written)
     answer = world.call(close=True)
-    assert (answer["closed"], "migration of the old objects" in str(answer["next"])) == (None, True)
+    assert (answer["closed"], "migration of the existing objects" in str(answer["next"])) == (None, True)
     assert world.call(look=True)["closed"] is None
 
 
@@ -301,7 +301,9 @@ def test_after_a_go_no_check_of_what_lacks_names_the_step_that_opens(ready, fate
     for document in (ready.certify(run="another"), ready.rehearse()):
         found = check(document, name)
         assert (found["result"], found["step"]) == ("failed", None)
-        assert found["next"].startswith("A GO stands, so the project stays closed. Copy by hand what OBS needs")
+        assert found["next"].startswith(
+            "A GO is in effect, so the project stays closed. Copy the objects that OBS needs"
+        )
         assert "ops.py open" not in str(document)
         assert doubts(document) == []
 

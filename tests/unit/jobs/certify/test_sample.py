@@ -71,7 +71,7 @@ def test_whole_objects_are_read_on_both_sides_once_and_no_more_than_it_says(read
     document = ready.certify(sample=300)
     assert (document["sample"]["read"], len(reads)) == (3, 6)
     # A sample of all says that it was all.
-    told = "All that count as equal were read (3 objects of up to 1 GiB): none differs"
+    told = "All objects that count as equal were read (3 objects of up to 1 GiB): no contents differ"
     assert told in check(document, "SAMPLE")["seen"]
 
 
@@ -191,10 +191,10 @@ def test_an_object_that_cannot_be_read_is_named_and_makes_room_for_others(ready,
     document = ready.certify(sample=3)
     sample, found = document["sample"], check(document, "SAMPLE")
     assert (sample["read"], sample["unread"], sample["unreadable"]) == (2, [], [first])
-    assert found["seen"].endswith("1 drawn object could not be read, or changed meanwhile")
+    assert found["seen"].endswith("1 sampled object could not be read, or changed meanwhile")
     assert first not in sample["keys"]
     # AND that it holds of what can be read alone, and is fewer than were asked for, until somebody asks for as many
-    assert "fewer than 100.0 % of those that can be read of the 3 objects" in found["seen"]
+    assert "fewer than 100.0 % of the readable part of the 3 objects" in found["seen"]
     assert (found["result"], document["verdict"]) == ("not proven", "NOT PROVEN")
     assert found["step"]["options"] == {"frozen_since": ready.frozen, "sample": 2}
     assert ready.is_go(sample=2)
@@ -207,7 +207,7 @@ def test_an_object_that_cannot_be_read_is_named_and_makes_room_for_others(ready,
 def test_where_nothing_that_was_drawn_can_be_read_that_is_said(ready):
     ready.source.fail(oss_error(403, "InvalidObjectState"), "get")
     found = check(ready.certify(sample=3), "SAMPLE")
-    assert (found["result"], found["seen"]) == ("not run", "3 drawn objects could not be read, or changed meanwhile")
+    assert (found["result"], found["seen"]) == ("not run", "3 sampled objects could not be read, or changed meanwhile")
     assert "sample" not in found["step"]["options"]
 
 
@@ -222,7 +222,7 @@ def test_a_rehearsal_passes_over_what_applications_have_changed_since_it_was_dra
     document = world.rehearse(sample=3)
     # THEN that is no difference, and is not read in their place; another comparison draws anew
     found, sample = check(document, "SAMPLE"), document["sample"]
-    assert (found["result"], found["next"].startswith("Compare again")) == ("not proven", True)
+    assert (found["result"], found["next"].startswith("Restore the archived objects")) == ("not proven", True)
     assert (sorted(sample["keys"]), sorted(sample["unreadable"])) == (["a/1", "a/2"], ["b", "c"])
     assert check(world.rehearse(sample=2), "SAMPLE")["result"] == "passed"
     # AND what somebody does in OBS alone is one
@@ -259,5 +259,5 @@ def test_a_rehearsal_without_a_sample_names_the_permission_that_one_lacks(ready,
     # WHEN objects cannot be read on a side THEN it names the permission, its line of the policy, and the next step
     getattr(ready, side).fail(oss_error(403, "AccessDenied"), "head")
     text = ready.rehearse()["text"]
-    assert "a cutover with --sample or --deep ends NOT PROVEN. Missing: " + policy_line in text
+    assert "a cutover with --sample or --deep ends NOT PROVEN. Missing permissions: " + policy_line in text
     assert "Run python3 ops.py setup" in text

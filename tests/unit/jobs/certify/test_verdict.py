@@ -35,7 +35,7 @@ def test_a_go_claims_of_obs_no_more_than_was_looked_at(world):
     still = document["passes"]["standstill"]["began"]
     assert document["passes"]["compare"]["started"] == began < document["as_of"] < still < document["made"]
     assert document["text"] == (
-        "GO. Each object of the source (4 objects, 6 bytes) was in OBS with equal contents when it was checked, between"
+        "GO. Each source object (4 objects, 6 bytes) was in OBS with equal contents when checked, between"
         f" {began} and {document['as_of']}. Both buckets were unchanged at {still}; nothing has been submitted since"
         f" two minutes after {document['closed']['written']}, and OMS had finished. Headers were not compared."
     )
@@ -93,7 +93,7 @@ def test_what_obs_lacks_is_a_no_go_and_judging_it_again_mends_it(world, harm, na
     [
         (left_out, {}, "MISSING", "some are older"),
         # It is newer in OBS, in another size.
-        (overwritten, {"deep": True}, "OVERWRITTEN", "send these again"),
+        (overwritten, {"deep": True}, "OVERWRITTEN", "resend the objects"),
     ],
 )
 def test_what_compare_did_not_send_by_itself_is_sent_by_the_command(world, harm, wishes, name, words):
@@ -158,7 +158,7 @@ def test_where_no_task_group_can_overwrite_what_oms_would_skip_it_is_deleted_and
     differs(world, "a.jpg")
     world.get_ready(deep=True)
     finding = world.stopped_by("OVERWRITTEN")
-    assert "so delete each in OBS" in finding["next"]
+    assert "so delete each object in OBS" in finding["next"]
     world.remove("a.jpg")
     assert is_mended(world, finding)
 
@@ -223,7 +223,7 @@ def test_where_oms_overwrites_nothing_the_check_says_to_delete_in_obs(world, har
     world.task.overwrite_mode = "NO_OVERWRITE"
     world.get_ready()
     finding = check(world.certify(), name)
-    assert (finding["result"], "delete each in OBS" in finding["next"]) == ("failed", True)
+    assert (finding["result"], "delete each object in OBS" in finding["next"]) == ("failed", True)
     world.later(HOUR)
     world.remove("b")
     assert is_mended(world, finding)
@@ -287,8 +287,9 @@ def test_where_a_right_is_missing_to_prove_it_that_is_named_and_what_grants_it(w
     document = world.cut_over(deep=True)
     (finding,) = (check(document, name) for name in results(document))
     assert finding["next"].startswith(
-        "1 object differs, or is encrypted in OBS: the IAM user of HW_AK lacks obs:object:GetObject there, which would"
-        " tell (python3 policies/show.py prints it). Grant what is missing, and begin anew with --deep --restart. Or"
+        "1 object differs, or is encrypted in OBS: to tell them apart, the IAM user of HW_AK needs"
+        " obs:object:GetObject (python3 policies/show.py prints the policy). Grant the missing permission,"
+        " then start over with --deep --restart. Or"
     )
     assert "accept" in finding["step"]["options"]
 
@@ -303,7 +304,7 @@ def test_a_symbolic_link_is_accepted_by_name(world):
     world.later(HOUR)
     world.prove()
     says = world.stopped_by("PROOF_IMPOSSIBLE", "not proven")["next"]
-    assert says == "Copy by hand what is needed, and accept these by name"
+    assert says == "Copy the needed objects by hand, then accept the class by name"
 
 
 def test_what_is_only_in_obs_and_was_never_sent_is_unknown(world):
@@ -322,7 +323,7 @@ def test_what_was_deleted_at_the_source_is_reported_and_keeps_nothing_from_a_go(
     document = world.certify()
     assert verdict(document) == ("GO", {})
     assert document["classes"]["deleted_at_source"]["destination"] == {"objects": 1, "bytes": 1}
-    assert "1 key needs nothing" in check(document, "NOTHING_WAITS")["seen"]
+    assert "1 key that needs nothing" in check(document, "NOTHING_WAITS")["seen"]
 
 
 def test_what_is_too_much_to_be_sent_asks_for_a_migration(world, mocker):

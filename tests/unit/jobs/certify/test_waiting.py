@@ -189,7 +189,7 @@ def test_what_oms_refuses_for_ever_and_nobody_can_read_is_accepted_by_name_and_n
     document = unread.certify(accept=BY_NAME)
     assert verdict(document) == ("GO", {})
     waits = check(document, "NOTHING_WAITS")
-    assert (waits["keys"], "reading did not prove them: 1 object" in waits["seen"]) == (["odd"], True)
+    assert (waits["keys"], "reading did not prove them equal: 1 object" in waits["seen"]) == (["odd"], True)
     looked = unread.call(look=True, frozen_since=unread.frozen, accept=BY_NAME)
     assert [one["result"] for one in looked["checks"]] == ["passed", "passed"]
 
@@ -244,12 +244,12 @@ def test_where_obs_does_not_tell_of_a_failed_record_nothing_is_known_and_nothing
     ready.obs.deny("obs:bucket:ListBucket", lambda key: key == "b")
     # Which it is, and why it waits, is known all the same.
     told = ready.stopped_by("NOTHING_WAITS", "not run")
-    assert (told["seen"], told["keys"]) == ("1 object (REJECTED), of which OBS does not tell", ["b"])
+    assert (told["seen"], told["keys"]) == ("OBS did not answer for 1 object (REJECTED)", ["b"])
 
 
 def test_a_failed_record_that_nobody_can_read_is_a_no_go(ready):
     ready.bucket.add(StoredObject(f"{ROOT}failed_object_long/{'0' * 64}", b"unreadable"))
-    assert "1 record or run file that cannot be read" in ready.stopped_by("NOTHING_WAITS")["seen"]
+    assert "1 unreadable record or run file" in ready.stopped_by("NOTHING_WAITS")["seen"]
 
 
 def test_keys_of_another_project_in_a_run_file_do_not_count():

@@ -252,7 +252,11 @@ def long_ago(world: CertifyWorld) -> None:
 
 @pytest.mark.parametrize(
     ("compared", "seen"),
-    [(before_the_freeze, "before the freeze"), (of_a_part, "No comparison of all"), (long_ago, "too long ago")],
+    [
+        (before_the_freeze, "before the freeze"),
+        (of_a_part, "No comparison of the whole scope"),
+        (long_ago, "over 24 hours ago"),
+    ],
 )
 def test_a_comparison_that_does_not_show_how_all_of_it_is_now_does_not_count(world, compared, seen):
     compared(world)
@@ -266,7 +270,7 @@ def test_a_comparison_that_does_not_show_how_all_of_it_is_now_does_not_count(wor
 def test_what_is_moving_is_a_no_go_until_it_is_judged_again_later(world):
     world.put("b", "xy")
     found = check(world.cut_over(wait=MINUTE), "MOVING")
-    assert (found["result"], asked(found), found["next"]) == ("failed", {}, "Go on with the cutover")
+    assert (found["result"], asked(found), found["next"]) == ("failed", {}, "Continue the cutover")
     assert check(world.rehearse(), "MOVING")["step"]["job"] == "compare"
     world.judge_again()
     assert world.is_go()

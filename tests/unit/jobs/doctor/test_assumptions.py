@@ -90,7 +90,7 @@ def test_an_observation_against_an_assumption_is_a_warning(box, run_doctor, name
 
 
 @pytest.mark.parametrize(
-    "report", [{}, {"counts": "x", "lists": [], "part_size": "not seen"}, {"objects": {"between": 1}}]
+    "report", [{}, {"counts": "x", "lists": [], "part_size": "unknown"}, {"objects": {"between": 1}}]
 )
 def test_an_unreadable_report_of_a_canary_confirms_nothing(box, run_doctor, report):
     keep_report(box, report)

@@ -147,7 +147,7 @@ def test_an_alarm_about_old_passes_names_the_command_to_run(caplog):
 
     # WHEN that has lasted for two looks, THEN the chat hears of it, and the log line says the same
     world.ticks(2)
-    assert world.states == ["in step", "not known"]
-    start = "oss-oms-sync oss-oms-sync: NOT KNOWN \\(was in step\\)\nNothing waits, but "
+    assert world.states == ["in step", "unknown"]
+    start = "oss-oms-sync oss-oms-sync: UNKNOWN \\(was in step\\)\nNothing waits, but "
     assert re.match(f"{start}(.|\n)*python3 ops.py reconcile", world.alarms[-1]["message"])
-    assert line(world, caplog)["verdict"] == "not known"
+    assert line(world, caplog)["verdict"] == "unknown"

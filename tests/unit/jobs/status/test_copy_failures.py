@@ -20,7 +20,7 @@ from oss_oms_sync.ledger.records import FailedKey
 from support.status_world import BEFORE, BEHIND, EARLY, IN_STEP, StatusWorld
 
 MULTIPART = "INIT_DST_OBJ_MULTIPART_FAILURE"
-CLAIM = "objects that OMS failed to copy = resolved + waiting + stuck + other projects' + not known"
+CLAIM = "objects that OMS failed to copy = resolved + waiting + stuck + other projects' + unknown"
 
 
 def fail(world: StatusWorld, number: int, minutes_ago: int = EARLY) -> None:

@@ -251,22 +251,20 @@ def test_of_an_accepted_version_only_what_obs_has_or_may_still_get_is_well():
 
 SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERWRITE"
 READ = ("compare", {"deep": True, "prefix": "a"})
-OVERWRITES = (
-    "have a task group of OMS overwrite them, whatever it finds (python3 ops.py migrate --overwrite --prefix a)"
-)
+OVERWRITES = "overwrite all of them with a task group (python3 ops.py migrate --overwrite --prefix a)"
 
 
 @pytest.mark.parametrize(
     ("mode", "data", "remedy", "step"),
     [
         # Another object of the same size, which reading proves to differ, or not.
-        (SIZE, "b", f"OMS skips what is sent again ({SIZE}), so {OVERWRITES}", READ),
-        ("FULL_OVERWRITE", "b", "If one does: python3 ops.py replay --key a.", READ),
-        (CRC64, "b", f"replay --key a. OMS skips it if one of both objects has no CRC64; then {OVERWRITES}", READ),
-        ("NO_OVERWRITE", "b", "delete each in OBS and compare again", READ),
+        (SIZE, "b", f"OMS skips resent objects ({SIZE}), so {OVERWRITES}", READ),
+        ("FULL_OVERWRITE", "b", "If an object differs: python3 ops.py replay --key a.", READ),
+        (CRC64, "b", f"replay --key a. OMS skips an object if either side has no CRC64; then {OVERWRITES}", READ),
+        ("NO_OVERWRITE", "b", "delete each object in OBS and compare again", READ),
         # A newer one of another size.
-        (SIZE, "?!", "resend it:", ("replay", {"key": "a"})),
-        ("NO_OVERWRITE", "?!", "delete each in OBS and compare again", ("compare", {"restart": True})),
+        (SIZE, "?!", "resend the object:", ("replay", {"key": "a"})),
+        ("NO_OVERWRITE", "?!", "delete each object in OBS and compare again", ("compare", {"restart": True})),
     ],
 )
 def test_a_story_names_the_remedy_that_works_in_the_mode_of_the_task(mode, data, remedy, step):

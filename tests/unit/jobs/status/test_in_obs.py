@@ -47,7 +47,7 @@ COMPARISONS = {
     "an MD5 that differs, and reading as the next step": (
         {"equal_contents": 2, "suspicious": 1},
         BEHIND,
-        ["of 3 objects: 1 object of the same size, but with another MD5", "python3 ops.py compare --deep"],
+        ["of 3 objects: 1 object of the same size with a different MD5", "python3 ops.py compare --deep"],
     ),
 }
 
@@ -90,7 +90,7 @@ def test_comparisons_do_not_count_while_oms_hides_its_destination(world):
     world.compared(equal_contents=2, missing=3)
     assert world.verdict()[0] == BEHIND
     world.describes(dst_bucket=None)
-    assert world.tells("not known", "python3 ops.py doctor")
+    assert world.tells("unknown", "python3 ops.py doctor")
 
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2), ("7d", 8)])
@@ -107,7 +107,7 @@ def test_what_is_in_obs_is_not_known_when_the_last_comparison_is_too_old(period,
 
     # THEN that is a verdict of its own, which a comparison ends
     state, text = world.verdict()
-    assert state == "not known"
+    assert state == "unknown"
     assert "python3 ops.py compare" in text
     assert "python3 ops.py reconcile" not in text
     assert world.status()["overdue"] == ["compare"]
@@ -147,7 +147,7 @@ def test_a_clean_comparison_closes_what_oms_had_failed_to_copy_before(world):
 @pytest.mark.parametrize(
     ("state", "verdict"),
     [
-        pytest.param(0, "not known", id="OBS changed under a source that stood still"),
+        pytest.param(0, "unknown", id="OBS changed under a source that stood still"),
         pytest.param(1, IN_STEP, id="both changed, as where applications write"),
     ],
 )
@@ -268,14 +268,14 @@ def test_what_is_not_that_group_is_not_known_and_never_green(world, group):
     answer = world.status()
     assert answer["old_objects"] is None
     assert answer["old_objects_silence"]["problem"] == "UNEXPECTED"
-    assert answer["verdict"]["state"] == "not known"
+    assert answer["verdict"]["state"] == "unknown"
     assert answer["verdict"]["step"] == {"job": "migrate", "options": LOOK}
 
 
 def test_without_the_right_it_is_not_known_and_says_which(world):
     begun(world)
     world.oms.deny("oms:taskgroup:get")
-    assert world.tells("not known", "oms:taskgroup:get")
+    assert world.tells("unknown", "oms:taskgroup:get")
     assert "oms:taskgroup:get" in world.status()["old_objects_silence"]["fix"]
 
 
@@ -290,7 +290,7 @@ def test_what_was_left_to_one_that_is_over_is_not_known_to_be_there(world):
     assert world.verdict()[0] == IN_STEP
     end_migration(world, "removed")
     verdict = world.status()["verdict"]
-    assert verdict["state"] == "not known"
+    assert verdict["state"] == "unknown"
     assert verdict["step"]["job"] == "compare"
 
 

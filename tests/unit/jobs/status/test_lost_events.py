@@ -206,7 +206,7 @@ PART = {**USUAL, "prefix": "nothing/"}
 @pytest.mark.parametrize("scope", [BACKFILL, {**USUAL, "all": True}, PART], ids=["since", "all", "a part"])
 def test_a_backfill_or_a_part_alone_does_not_tell_whether_events_come(unseen, scope):
     unseen.passed(scope)
-    assert unseen.tells("not known", "whether events were lost is not known")
+    assert unseen.tells("unknown", "whether events were lost is not known")
 
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2)])
@@ -223,7 +223,7 @@ def test_lost_events_are_unknown_if_the_last_pass_is_too_old(period, days):
 
     # THEN that is a verdict of its own, neither in step nor behind
     state, text = world.verdict()
-    assert state == "not known"
+    assert state == "unknown"
     assert "python3 ops.py reconcile" in text
     assert "python3 ops.py compare" not in text
     assert world.status()["overdue"] == ["reconcile"]
@@ -237,6 +237,6 @@ def test_lost_events_are_unknown_if_the_last_pass_is_too_old(period, days):
 def test_without_any_pass_it_is_not_known_until_one_has_ended(period):
     world = StatusWorld(RECONCILE_PERIOD=period, COMPARE_PERIOD="off")
     world.upload("old", 60 * 24 * 10)
-    assert world.tells("not known", "python3 ops.py reconcile")
+    assert world.tells("unknown", "python3 ops.py reconcile")
     world.reconcile()
     assert world.verdict()[0] == IN_STEP

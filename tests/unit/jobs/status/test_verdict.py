@@ -80,7 +80,7 @@ def test_a_prefix_that_matches_nothing_is_not_in_step_but_not_known():
 
     # WHEN a pass has found nothing to send, THEN that is no success
     world.reconcile()
-    assert world.tells("not known", "found no object in scope (prefix 'phots/', suffix '')")
+    assert world.tells("unknown", "found no object in scope (prefix 'phots/', suffix '')")
 
 
 def test_failures_of_the_last_day_count_when_the_month_has_just_turned(world):
@@ -92,7 +92,7 @@ def test_failures_of_the_last_day_count_when_the_month_has_just_turned(world):
 def test_an_unreadable_run_file_is_not_green(world):
     name = f"{ROOT}replay/oss-oms-sync/1.json"
     world.bucket.add(StoredObject(name, b"?"))
-    nowhere = f"cannot be read, and its keys stand nowhere else: {name}."
+    nowhere = f"cannot be read, and its keys are recorded nowhere else: {name}."
     assert world.tells("behind", nowhere, "python3 ops.py compare")
     assert world.status()["verdict"]["step"]["job"] == "compare"
 
@@ -131,7 +131,7 @@ def test_a_migration_is_named_also_with_an_unreadable_record(world, written, exp
     migration = world.status()["migration"]
     assert (migration["begun"], migration["group"]) == expected
     # OMS has no such group, or nobody knows of which to ask.
-    assert world.verdict()[0] in (BEHIND, "not known")
+    assert world.verdict()[0] in (BEHIND, "unknown")
 
 
 # Keys that wait in the log bucket.

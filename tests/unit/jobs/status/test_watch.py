@@ -72,7 +72,7 @@ def test_trouble_of_two_kinds_in_turn_is_told_once(world):
     world.compared(equal_contents=3)
     world.later(9 * DAY.total_seconds())
     # AND in step between them, it disturbs nobody
-    for expected in (["not known"], ["not known", "in step"]):
+    for expected in (["unknown"], ["unknown", "in step"]):
         for _ in range(4):
             world.go("behind", ticks=1)
             world.go("in step", ticks=1)
@@ -194,7 +194,7 @@ def test_two_projects_of_a_log_bucket_keep_separate_verdicts():
     for _ in range(8):
         for world.call_instance, world._clients, world.settings in (mine, other):
             world.ticks(1)
-    assert sorted(world.states) == ["in step", "not known"]
+    assert sorted(world.states) == ["in step", "unknown"]
 
 
 def test_what_it_remembers_may_be_damaged_it_begins_anew(world):

@@ -178,7 +178,7 @@ def test_a_failed_record_of_new_headers_shows_their_event_as_well(world):
 
 def test_headers_of_an_object_that_comes_late_are_not_changed(world):
     world.task.copies.add(CopyFault.late(400), where=is_key_of("new headers"))
-    assert expect_exit(world.canary(), 0)["report"]["header_change"] == {"event": "not seen"}
+    assert expect_exit(world.canary(), 0)["report"]["header_change"] == {"event": "unknown"}
 
 
 def test_no_version_is_left_in_a_bucket_with_versions(world):
@@ -408,7 +408,7 @@ def test_a_second_copy_that_ends_late_is_awaited_in_a_bucket_in_use(world):
     world.meanwhile[40] = use
     # WHEN all objects came THEN the canary still awaits the second copy
     answer = expect_exit(world.canary(), 0)
-    assert (answer["missing"], answer["report"]["counts"]["shown_after"]) == ({}, "not seen")
+    assert (answer["missing"], answer["report"]["counts"]["shown_after"]) == ({}, "unknown")
     assert world.leftovers(after=3600) == []
 
 
@@ -448,7 +448,7 @@ PAGE = b"<R><IsTruncated>true</IsTruncated><Contents><Key>k</Key><Size>1</Size><
 def test_an_undocumented_response_ends_it_with_a_sentence(world, service, body, where):
     faults = getattr(world, service).faults
     faults.add(Fault.status(200, body, OSS_HEADERS | OBS_HEADERS), where=where)
-    expect_exit(world.canary(), 1, "nothing that the cloud documents")
+    expect_exit(world.canary(), 1, "not in the cloud's documentation")
     faults.clear()
     assert (world.canary("--remove").code, world.leftovers()) == (0, [])
 
@@ -493,13 +493,13 @@ def test_the_effects_of_a_change_of_headers_in_obs_are_measured(world, moves):
 
 def test_a_refused_change_of_headers_is_not_seen_and_no_fault(world):
     world.obs.deny("obs:object:ModifyObjectMetaData")
-    assert set(expect_exit(world.canary(), 0)["report"]["in_place"].values()) == {"not seen"}
+    assert set(expect_exit(world.canary(), 0)["report"]["in_place"].values()) == {"unknown"}
 
 
 def test_a_refused_url_does_not_hide_the_effects_of_a_change(world):
     world.obs.faults.add(Fault.status(403, b"", OBS_HEADERS), where=lambda request: "Signature" in request.params)
     in_place = expect_exit(world.canary(), 0)["report"]["in_place"]
-    assert in_place == {"moves_time": "no", "moves_etag": "no", "url": "no", "expired_url": "not seen"}
+    assert in_place == {"moves_time": "no", "moves_etag": "no", "url": "no", "expired_url": "unknown"}
 
 
 @pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.status(500, b"", OBS_HEADERS), Fault.status(200, b"")])

@@ -106,7 +106,7 @@ def test_a_lost_event_of_a_canary_is_no_lost_event_of_reconcile(busy):
     reconciliation = busy.ops("reconcile", "--restart").answer
     counts = [reconciliation[name] for name in ("finished", "scanned", "submitted", "orphans")]
     assert (counts, busy.task.acceptance_request) == ([True, len(CONTENTS), 0, 0], accepted)
-    assert busy.ops("status").answer["verdict"]["state"] in ("in step", "not known")
+    assert busy.ops("status").answer["verdict"]["state"] in ("in step", "unknown")
     key = next(key for key in busy.oss.objects(busy.source_bucket) if key.endswith("/between"))
     assert busy.ops("story", key).answer["story"].startswith("It is a canary's")
 

@@ -32,9 +32,13 @@ from unit.ops.certificates import (
 # An hour after the time of these certificates.
 HOUR_AFTER = FakeClock(80 * 60)
 
+BUCKETS = {"source": "the source", "destination": "OBS"}
 
 CHECKS, VERDICT = "Each check ended as the facts say", "The verdict follows from the facts"
-FORECAST, HEADERS = "The forecast of the rehearsal follows from the facts", "What is said of headers fits the sample"
+FORECAST, HEADERS = (
+    "The forecast of the rehearsal follows from the facts",
+    "The statements about headers agree with the sample",
+)
 
 
 def wrong(document) -> list[str]:
@@ -89,15 +93,15 @@ def test_unsound_certificate_has_exactly_its_wrong_claims(document, claims):
 
 
 # A name has the verdict as well.
-NAMES = ("Its name says what it is",)
+NAMES = ("The document's name matches its content",)
 
 
 @pytest.mark.parametrize(
     ("changes", "claim"),
     [
-        ({"source": {**certificate()["source"], "objects": 4}}, "The classes add up to the source"),
-        ({"source": {**certificate()["source"], "digest": "0" * 64}}, "The classes add up to the source"),
-        ({"destination": {**certificate()["destination"], "bytes": 13}}, "The classes add up to the destination"),
+        ({"source": {**certificate()["source"], "objects": 4}}, "The classes add up to the total of the source"),
+        ({"source": {**certificate()["source"], "digest": "0" * 64}}, "The classes add up to the total of the source"),
+        ({"destination": {**certificate()["destination"], "bytes": 13}}, "The classes add up to the total of OBS"),
         ({"verdict": "NO-GO"}, VERDICT),
         ({"verdict": "REHEARSAL"}, VERDICT),
         ({"checks": certificate()["checks"][:-1]}, CHECKS),
@@ -146,7 +150,7 @@ def test_accepted_class_may_have_objects(title):
 @pytest.mark.parametrize("title", ["missing", "moving", "failed_before"])
 def test_acceptance_of_an_unacceptable_class_is_detected(title):
     claims = wrong(with_class(title, accepted={title: "me: never mind"}))
-    assert {CHECKS, "Only what can be accepted by name was accepted"} <= {*claims}
+    assert {CHECKS, "Only acceptable classes were accepted by name"} <= {*claims}
 
 
 def test_check_marked_as_not_gating_is_detected():
@@ -250,7 +254,9 @@ PASSES = certificate()["passes"]
     ],
 )
 def test_passes_and_states_out_of_order_are_detected(changes):
-    assert {"Its times are in order", CHECKS, "What is said of OMS can be so"} & {*wrong(certificate(**changes))}
+    assert {"The times are in order", CHECKS, "The statements about OMS are plausible"} & {
+        *wrong(certificate(**changes))
+    }
 
 
 @pytest.mark.parametrize(("second", "claims"), [("20:00", []), ("19:59", [CHECKS, VERDICT])])
@@ -270,10 +276,10 @@ STILL, CLOSED = PASSES["standstill"], certificate()["closed"]
 @pytest.mark.parametrize(
     ("still", "closed", "claims"),
     [
-        ({"began": "2026-01-31T09:16:01Z"}, {}, ["Its times are in order"]),
+        ({"began": "2026-01-31T09:16:01Z"}, {}, ["The times are in order"]),
         # Later than the document.
-        *(({}, {name: "2026-01-31T09:21:01Z"}, ["Its times are in order"]) for name in ("opened", "since")),
-        ({"ended": "2026-01-31T09:21:01Z"}, {}, ["Its times are in order"]),
+        *(({}, {name: "2026-01-31T09:21:01Z"}, ["The times are in order"]) for name in ("opened", "since")),
+        ({"ended": "2026-01-31T09:21:01Z"}, {}, ["The times are in order"]),
         # Clocks may differ by a minute.
         ({"began": "2026-01-31T09:16:00Z", "ended": "2026-01-31T09:21:00Z"}, {"since": "2026-01-31T09:13:30Z"}, []),
     ],
@@ -296,7 +302,7 @@ def test_clocks_over_a_minute_apart_are_detected(still, closed, claims):
 def test_class_with_objects_on_an_impossible_side_is_detected(title, source, destination):
     details = details_of_wrong_claims(certificate(**counted({title: (source, destination)})))
     # Unequal sides of a class that counts as equal contradict SUMS.
-    impossible = details.get("It has all classes, each where its objects can be")
+    impossible = details.get("All classes are present, each on its possible sides")
     assert title == impossible or "SUMS" in details[CHECKS].split(", ")
 
 
@@ -344,7 +350,7 @@ def run(tmp_path, capsys):
 def test_listings_that_agree_are_accepted(run):
     code, out = run(certificate(), source=SOURCE, destination=DESTINATION)
     assert (code, out.splitlines()[-1]) == (0, "The certificate is sound. It says GO.")
-    assert "holds: The listing of the destination has what the document states" in out
+    assert "holds: The listing of OBS agrees with the certificate" in out
 
 
 @pytest.mark.parametrize("side", ["source", "destination"])
@@ -352,10 +358,10 @@ def test_listings_that_agree_are_accepted(run):
 def test_listings_that_differ_are_named(run, side, objects):
     code, out = run(certificate(), **{side: objects})
     assert (code, out.splitlines()[-1]) == (4, "This certificate is not to be trusted.")
-    assert f"does not hold: The listing of the {side} has what the document states ({len(objects)} objects, " in out
+    assert f"does not hold: The listing of {BUCKETS[side]} agrees with the certificate ({len(objects)} objects, " in out
 
 
-SHARED = "The objects that both listings have are those that count as equal"
+SHARED = "The objects in both listings match the classes that count as equal"
 ONLY_THERE = [("x", 3), ("y", 9)]
 
 
@@ -463,7 +469,7 @@ def test_document_nested_too_deep_for_its_hash_has_no_form(mocker, capsys):
     mocker.patch("ops.functions.tool_output.read", return_value=document)
     mocker.patch("sys.stdin", io.TextIOWrapper(io.BytesIO()))
     assert cli.main(["show", "--lang", "en"], HOUR_AFTER) == 4
-    assert "The answer has another form" in capsys.readouterr().err
+    assert "The answer has a form unknown" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -483,7 +489,7 @@ def test_json_output_has_each_claim(run):
     code, out = run(document, "--json")
     answer = json.loads(out)
     assert (code, answer["sound"], answer["verdict"]) == (4, False, "GO")
-    claim = {"claim": "The document is as it was made", "claim_zh": "文档未被改动"}
+    claim = {"claim": "The document is unchanged", "claim_zh": "文件未被改动"}
     assert answer["findings"][0] == {**claim, "holds": False, "seen": sha256(document)}
 
 

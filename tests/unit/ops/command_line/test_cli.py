@@ -177,7 +177,7 @@ def without(name: str, answer: dict) -> dict:
 def test_answer_of_another_version_is_refused_with_a_remedy(run, words, answer):
     job, *_ = words.replace("story", "status").split()
     code, out, messages = run(FakeCaller(**{job: answer}), *words.split())
-    expected = ("The answer has another form than this ops.py knows", "s deploy -y")
+    expected = ("The answer has a form unknown to this ops.py", "s deploy -y")
     assert (code, out, missing_parts(messages, *expected)) == (1, "", [])
 
 
@@ -185,7 +185,7 @@ def test_answer_of_another_version_is_refused_with_a_remedy(run, words, answer):
 @pytest.mark.parametrize("name", ["amended", "watermark", "lag", "remedies", "submitted", "classes"])
 def test_answer_with_any_wrong_field_is_shown_or_refused(show, name, value):
     code, out, messages = show(json.dumps({**compare_answer(), name: value}), "--lang", "en")
-    assert out or "The answer has another form" in messages
+    assert out or "The answer has a form unknown" in messages
     assert code in (0, 1)
 
 
@@ -323,7 +323,7 @@ def test_version_is_printed(ended):
 def test_every_command_has_help_with_its_exit_codes(ended, command):
     shown = " ".join(ended(command, "--help", code=0).split())
     codes = "Exit codes: 0 GO or OK. 1 NO-GO, an error, or not in step. 2 wrong use, or not wanted. 3 not proven"
-    others = ("4 a certificate that is not to be trusted.", "130 interrupted.")
+    others = ("4 a certificate that cannot be trusted.", "130 interrupted.")
     assert missing_parts(shown, codes, *others, "--json", "--lang") == []
 
 
@@ -361,7 +361,7 @@ def test_impossible_numbers_are_no_answer(show, nonsense):
     status = report()
     status["compare"]["open"][0]["share"] = nonsense
     code, out, messages = show(json.dumps(status), "--lang", "en")
-    assert "The answer has another form" in messages
+    assert "The answer has a form unknown" in messages
     assert (code, out) == (1, "")
 
 

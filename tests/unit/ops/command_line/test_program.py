@@ -126,7 +126,7 @@ def test_on_a_terminal_states_have_colours(environment, stand_in):
     assert missing_parts(terminal.shown, *phrases) == ["\x1b[2J"]
 
 
-HINT = f"compare goes on in the cloud. See how far it is: {OPS} compare --deep --look"
+HINT = f"compare continues in the cloud. Its progress: {OPS} compare --deep --look"
 
 
 @pytest.fixture
@@ -267,7 +267,10 @@ COST = ["cost", "--objects", "1M", "--size", "1TB", "--lang", "en"]
 def test_a_full_disk_is_reported_without_a_traceback(environment):
     with Path("/dev/full").open("w") as full:
         done = run(environment, *COST, stdout=full)
-    message = ["The output cannot be written: No space left on device", "-> Make room for it, or write it elsewhere"]
+    message = [
+        "The output cannot be written: No space left on device",
+        "-> Free some space, or write the output elsewhere",
+    ]
     assert (done.returncode, done.stderr.splitlines()) == (2, message)
 
 

@@ -91,24 +91,26 @@ def test_the_steps_are_taken_in_their_order_and_each_says_how_it_ended():
         ("compare", {"standstill": True, "restart": True}),
         ("certify", {"frozen_since": FROZEN_TEXT, "run": mark}),
     ]
-    assert [line for line in seen.messages.splitlines() if "to go" not in line and "Asked again" not in line] == [
-        "1. Look whether all is set up right …",
+    assert [
+        line for line in seen.messages.splitlines() if not line.startswith("closing") and "Next check" not in line
+    ] == [
+        "1. Check the setup …",
         "   done",
-        "2. Send again what failed …",
+        "2. Resend failed objects …",
         "   done: taken 0, accepted 0, failed again 0, needless by now 0, left 0",
-        "3. Let the last writes settle …",
-        "   done: the source is frozen since 2026-01-31T08:00:00Z",
+        "3. Wait for the last writes to settle …",
+        "   done: source frozen since 2026-01-31T08:00:00Z",
         "4. Compare both buckets …",
-        "   done: 1,000 objects in the source, 1,000 in OBS",
-        "5. Judge again what was on its way …",
-        "   done: nothing was on its way",
-        "6. Close the project, so that nothing is sent any more …",
+        "   done: 1,000 source objects, 1,000 in OBS",
+        "5. Recheck objects in progress …",
+        "   done: no objects in progress",
+        "6. Close the project …",
         "   done: closed since 2026-01-31T09:00:00Z",
         "7. Wait until OMS has finished …",
         "   done",
-        "8. Show that both buckets stand still …",
+        "8. Check that both buckets are unchanged …",
         "   done",
-        "Certify …",
+        "Make the certificate …",
     ]
     # Two minutes for what was begun, one until OMS is asked again, and a second.
     assert seen.clock.seconds == 120 + 60 + 1
@@ -119,7 +121,7 @@ def test_what_is_set_up_wrong_ends_it_before_anything_is_waited_for(command):
     checks = [{**fault, "fix": "F", "fix_zh": "F"}]
     seen = world(doctor={"ok": False, "checks": checks, "text": "Setup has faults", "text_zh": "有误"})
     assert command(seen, "cutover", "--frozen-since", "now", "--close") == 1
-    assert "  fault: key: revoked\n      -> F\nThe cutover ends before it begins" in seen.messages
+    assert "  fault: key: revoked\n      -> F\nThe cutover did not start" in seen.messages
     assert (seen.clock.seconds, asked(seen, "replay")) == (0, [])
 
 
@@ -173,7 +175,7 @@ def test_a_comparison_that_has_grown_too_old_meanwhile_is_made_anew():
     seen = after(compare=[moving(in_flight=1), NO_PASS["compare"], compare_answer()])
     assert asked(seen, "compare") == [{"cutover": True, "restart": True}, {**SINCE, "again": True}] * 2
     assert "look: stopped: No pass of this scope has begun." in seen.messages
-    assert seen.messages.endswith("Certify …\n")
+    assert seen.messages.endswith("Make the certificate …\n")
 
 
 def test_what_is_on_its_way_is_judged_again_until_it_is_there():
@@ -199,7 +201,7 @@ def test_what_failed_before_is_replayed_before_it_is_judged_again():
 def test_what_moves_for_ever_is_waited_for_some_hours():
     seen = after(compare=moving(moving=2))
     assert 9000 <= seen.clock.seconds < 9100
-    assert missing_parts(seen.messages, "on their way: moving 2. Judged again in ", "   look: left: moving 2\n") == []
+    assert missing_parts(seen.messages, "in progress: moving 2. Recheck in ", "   look: left: moving 2\n") == []
 
 
 TOO_MANY = FunctionError(
@@ -210,9 +212,13 @@ TOO_MANY = FunctionError(
 @pytest.mark.parametrize(
     ("compare", "calls", "told"),
     [
-        (moving(missing=2, older=1), 1 + 3, "left: missing 2, older 1\nThe project is not closed: something is left"),
+        (
+            moving(missing=2, older=1),
+            1 + 3,
+            "left: missing 2, older 1\nThe project is not closed: some objects must be",
+        ),
         ([moving(missing=12_000), TOO_MANY], 2, "The lists name 12,000 keys\nThe project is not closed"),
-        (open_compare_answer(stop="storage", stopped="OBS refuses"), 3, "stopped: OBS refuses\nCertify …"),
+        (open_compare_answer(stop="storage", stopped="OBS refuses"), 3, "stopped: OBS refuses\nMake the certificate …"),
     ],
     ids=["it stays missing", "it cannot be judged again", "the comparison rests"],
 )
@@ -234,9 +240,7 @@ def test_the_comparison_that_answers_is_taken_and_what_differed_is_judged_again_
     # WHEN the cutover is run again, THEN no other comparison is made
     assert run(seen)["verdict"] == "GO"
     assert asked(seen, "compare") == [{**SINCE, "again": True}]
-    assert (
-        "   done: the one that began 2026-01-31T08:15:00Z; 1,001 objects in the source, 1,001 in OBS\n" in seen.messages
-    )
+    assert "   done: comparison of 2026-01-31T08:15:00Z; 1,001 source objects, 1,001 in OBS\n" in seen.messages
 
 
 @pytest.mark.parametrize(
@@ -301,7 +305,7 @@ def test_what_may_differ_is_not_closed_over(compare, accept, is_closed):
     seen = world(compare=compare)
     run(seen, accept=accept)
     assert (seen.caller.mark is not None) is is_closed
-    assert ("something is left that has to be mended" in seen.messages) is not is_closed
+    assert ("some objects must be repaired" in seen.messages) is not is_closed
     assert asked(seen, "certify")[-1] == {"frozen_since": FROZEN_TEXT, **({"accept": accept} if accept else {})}
 
 
@@ -312,7 +316,7 @@ def test_on_a_terminal_somebody_is_asked_whether_to_close_and_elsewhere_it_is_no
     seen = world(typed=typed, certify=certificate({"SAMPLE": "not run"}, "NOT PROVEN"))
     assert command(seen, "cutover", "--frozen-since", FROZEN_TEXT) == 3
     assert (seen.caller.mark is not None) is is_closed
-    told = "The project is not closed, and without that there is no GO: run the same command with --close"
+    told = "The project is not closed, so the cutover cannot end in GO. Run the same command with --close"
     assert (told in seen.messages) is not is_closed
 
 
@@ -320,7 +324,10 @@ def test_a_go_that_stands_is_given_once_more_and_nothing_else_is_done(command, t
     seen = world()
     seen.caller.go = certificate()
     assert command(seen, "cutover", *WORDS, "--out", "go.json") == 0
-    assert ([job for job, _ in seen.caller.asked], "A GO stands" in seen.messages) == (["certify", "remove"], True)
+    assert ([job for job, _ in seen.caller.asked], "A GO is in effect" in seen.messages) == (
+        ["certify", "remove"],
+        True,
+    )
     assert json.loads((tmp_path / "go.json").read_text()) == certificate()
 
 
@@ -336,7 +343,7 @@ def test_who_finds_the_mark_of_another_run_after_the_two_minutes_leaves_the_proj
     seen.caller.meanwhile = another
     assert command(seen, "cutover", *WORDS) == (0 if has_go else 1)
     assert seen.caller.mark["run"] == "another"
-    assert ("Another cutover has closed the project" in seen.messages) is not has_go
+    assert ("Another cutover closed the project" in seen.messages) is not has_go
     assert not [payload for payload in seen.caller.payloads("compare") if "standstill" in payload]
 
 
@@ -354,12 +361,12 @@ def test_the_standstill_pass_comes_only_after_certify_says_that_oms_has_finished
     run(seen, accept={"oms_unfinished": "Li"})
     assert [one["accept"] for one in asked(seen, "certify") if "accept" in one] == [{"oms_unfinished": "Li"}] * 3
     assert ({"standstill": True, "restart": True} in seen.caller.payloads("compare")) is goes_on
-    assert (f"   look: {check['id']}\nCertify" in seen.messages) is not goes_on
+    assert (f"   look: {check['id']}\nMake the certificate" in seen.messages) is not goes_on
 
 
 OPENED = [("deploy", {"trigger": "oss-content"}), ("reconcile", {"restart": True})]
-TO_BE_SENT = "because something has to be sent ({}). Then run the cutover again.\n"
-STAYS_CLOSED = f" and it goes on from there. To give up: {OPS} open\n"
+TO_BE_SENT = "because some objects must be submitted ({}). Then run the cutover again.\n"
+STAYS_CLOSED = f"it continues from there. To give up: {OPS} open\n"
 
 
 @pytest.mark.parametrize(
@@ -382,7 +389,7 @@ def test_only_what_has_to_be_sent_opens_the_project_that_this_run_has_closed(
     seen = world(certify=document)
     assert command(seen, "cutover", *WORDS) == exit_code(document)
     assert (seen.caller.mark is None, seen.caller.asked[-2:] == OPENED) == (is_open, is_open)
-    assert (seen.messages.endswith(told), "The project stays closed: run the cutover again" in seen.messages) == (
+    assert (seen.messages.endswith(told), "run the cutover again: it continues" in seen.messages) == (
         True,
         not is_open,
     )
@@ -398,9 +405,14 @@ def test_begun_again_while_it_is_closed_it_sends_nothing_asks_nobody_and_closes_
 @pytest.mark.parametrize(
     ("run", "has_go", "is_open", "told"),
     [
-        ("of yesterday", False, True, "because something has to be sent (MISSING). Then run the cutover again."),
-        ("of yesterday", True, False, "The project stays closed, because a GO stands."),
-        ("", False, False, f"The project was closed by hand, and something has to be sent (MISSING): {OPS} open."),
+        ("of yesterday", False, True, "because some objects must be submitted (MISSING). Then run the cutover again."),
+        ("of yesterday", True, False, "The project stays closed, because a GO is in effect."),
+        (
+            "",
+            False,
+            False,
+            f"The project was closed by hand, and some objects must be submitted (MISSING): {OPS} open.",
+        ),
     ],
 )
 def test_what_has_to_be_sent_opens_what_an_earlier_run_closed_unless_a_go_stands(command, run, has_go, is_open, told):
@@ -412,7 +424,7 @@ def test_what_has_to_be_sent_opens_what_an_earlier_run_closed_unless_a_go_stands
     # WHEN the cutover is run anew, THEN it does not promise that the next run would go on
     assert command(seen, "cutover", *WORDS, "--restart") == 1
     assert (seen.caller.mark is None) is is_open
-    not_anew = "The project is closed already, and is not closed anew: something is left"
+    not_anew = "The project was already closed and is not closed again: some objects"
     assert missing_parts(seen.messages, not_anew, told) == []
 
 
@@ -432,7 +444,7 @@ def test_after_go_the_project_stays_closed_and_the_trigger_is_taken_away(command
     # which the project's keys may not
     how_to_stop = f"Now stop the sync task {certificate()['task']} in the OMS console"
     assert (
-        missing_parts(seen.messages, "its trigger is taken away: nothing is sent to OMS any more.\n", how_to_stop) == []
+        missing_parts(seen.messages, "its trigger is removed: nothing more is submitted to OMS.\n", how_to_stop) == []
     )
 
 
@@ -467,7 +479,7 @@ OUT_OF_SCOPE = {name: sides(90, 90) for name in ("outside", "canary")}
     ("classes", "told"),
     [
         ({"moving": sides(250, 0)}, "look: left: moving 250; 1,000 of 1,250 objects could be judged"),
-        ({}, "done: nothing was on its way; 1,000 of 1,000 objects could be judged"),
+        ({}, "done: no objects in progress; 1,000 of 1,000 objects could be judged"),
         # As the certificate says it, of the objects in scope alone.
         (
             {"equal_contents": sides(0, 0), "moving": sides(10, 0), **OUT_OF_SCOPE},
@@ -532,7 +544,7 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_asked(command,
     if not words:
         (tmp_path / "certificate.json").mkdir()
     assert command(seen, "cutover", *WORDS, *words) == 2
-    assert ("-> Name another file" in seen.messages, seen.caller.asked) == (True, [])
+    assert ("-> Choose another file" in seen.messages, seen.caller.asked) == (True, [])
 
 
 def test_what_is_accepted_is_given_on_by_name_and_first_of_all(command):
@@ -584,7 +596,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_asked(command, words)
     assert seen.caller.asked == []
 
 
-GIVE = "-> Give --rehearse, or since when nobody writes: --frozen-since now"
+GIVE = "-> Pass --rehearse, or the begin of the freeze: --frozen-since now"
 
 
 @pytest.mark.parametrize(
@@ -592,11 +604,11 @@ GIVE = "-> Give --rehearse, or since when nobody writes: --frozen-since now"
     [
         (["--frozen-since", "soon"], "en", None, ["'soon' is not a time with its zone", GIVE]),
         (["--frozen-since", "2026-01-31T08:00:00"], "en", None, ["is not a time with its zone", GIVE]),
-        (["--frozen-since", "2026-01-31T09:05:00Z"], "en", None, ["2026-01-31T09:05:00Z is yet to come", GIVE]),
+        (["--frozen-since", "2026-01-31T09:05:00Z"], "en", None, ["2026-01-31T09:05:00Z is in the future", GIVE]),
         ([], "en", None, [GIVE]),
         ([], "zh", None, ["-> 请使用 --rehearse，或给出停写时间"]),
         # Somebody who is asked, and does not answer.
-        ([], "en", "", ["Since when has nobody written to the source?", GIVE]),
+        ([], "en", "", ["When did all writes to the source stop?", GIVE]),
     ],
 )
 def test_without_a_freeze_that_can_be_nothing_begins_and_it_says_what_to_give(command, words, lang, typed, told):
@@ -616,7 +628,7 @@ def test_without_a_freeze_that_can_be_nothing_begins_and_it_says_what_to_give(co
 def test_on_a_terminal_it_asks_when_writes_stopped(command, typed, payload):
     seen = world(typed=typed, certify=certificate() if payload else rehearsal())
     assert (command(seen, "cutover"), asked(seen, "certify")[-1]) == (0, payload)
-    assert "Since when has nobody written to the source?" in seen.messages
+    assert "When did all writes to the source stop?" in seen.messages
     assert ("Close the project now" in seen.messages) is bool(payload)
 
 
@@ -629,8 +641,11 @@ def test_an_error_in_the_midst_ends_it_with_what_to_do(command):
 @pytest.mark.parametrize(
     ("second", "told"),
     [
-        (0, "What was begun goes on in the cloud. Run the same command again with --frozen-since 2026-01-31T08:00:00Z"),
-        (120, "The project is closed. Go on: run the same command again with --frozen-since 2026-01-31T08:00:00Z."),
+        (0, "The work continues in the cloud. Run the same command again with --frozen-since 2026-01-31T08:00:00Z"),
+        (
+            120,
+            "The project is closed. To continue, run the same command again with --frozen-since 2026-01-31T08:00:00Z.",
+        ),
     ],
 )
 def test_whoever_interrupts_is_told_how_to_go_on(command, second, told):
@@ -661,4 +676,4 @@ def test_while_old_objects_are_on_their_way_it_ends_before_it_begins_and_a_rehea
     assert seen.caller.asked == [("certify", {"look": True, "frozen_since": FROZEN_TEXT})]
 
     run(seen, frozen=None)
-    assert "A migration of the old objects is not over" in seen.messages
+    assert "The migration of the existing objects is not finished" in seen.messages

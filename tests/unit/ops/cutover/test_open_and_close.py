@@ -16,13 +16,13 @@ def test_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
     console.caller.meanwhile = lambda job: looked_at.append(console.clock.seconds)
     assert command(console, "close") == 0
     assert (console.caller.asked, looked_at) == ([("certify", {"close": True}), ("certify", {"look": True})], [0, 120])
-    assert "closing: what was begun comes to its end, 1:00 to go" in console.messages
+    assert "closing: waiting for earlier submissions, 1:00 left" in console.messages
     assert console.out.getvalue().startswith("It is closed.\n  The mark was read again two minutes after it was set.")
 
 
 @pytest.mark.parametrize(
     ("times", "rounds", "code", "message"),
-    [(1, 2, 0, "It is closed again"), (9, 3, 1, "The project does not stay closed")],
+    [(1, 2, 0, "It is now closed again"), (9, 3, 1, "The project does not stay closed")],
 )
 def test_late_write_that_opens_the_project_is_undone_a_few_times(command, times, rounds, code, message):
     console = Console(FakeCaller())
@@ -39,7 +39,7 @@ def test_two_minutes_start_again_with_the_mark_of_another_caller(command):
             console.caller.mark = {**console.caller.mark, "since": "2026-01-31T09:01:59Z"}
 
     console.caller.meanwhile = another
-    assert (command(console, "close"), "or closed it anew meanwhile" in console.messages) == (0, True)
+    assert (command(console, "close"), "or closed again meanwhile" in console.messages) == (0, True)
     assert console.caller.payloads("certify") == [{"close": True}, {"look": True}] * 2
 
 
@@ -52,10 +52,7 @@ def test_interrupted_close_reports_that_the_project_is_closed(command):
 
     console.caller.meanwhile = interrupt
     assert command(console, "close") == 130
-    assert (
-        "Stopped.\nThe project is closed already, and what was begun before ends within two minutes."
-        in console.messages
-    )
+    assert "Stopped.\nThe project is closed; earlier submissions end within two minutes." in console.messages
 
 
 def test_open_restores_the_trigger_and_starts_a_pass(command):
@@ -90,13 +87,13 @@ def test_open_after_a_go_lists_objects_only_in_obs_and_asks(command):
     classes = {"overwritten": sides(1, 1, "photos/a"), "unknown": sides(0, 2, "new"), "equal_size": sides(3, 3)}
     console = after_go("2026-02-01T00:00:00Z", "yes\n", **classes)
     assert (command(console, "open"), console.caller.asked) == (0, OPENED)
-    assert "A GO stands (0007-20260131T090000Z-go.json): applications write to OBS." in console.messages
+    assert "A GO is in effect (0007-20260131T090000Z-go.json): applications write to OBS." in console.messages
     assert console.messages.splitlines()[-5:] == [
         "The comparison of 2026-02-01T00:00:00Z found in OBS:",
         "  1 object (overwritten): 'photos/a'",
         "  2 objects (unknown origin): 'new'",
-        "  3 objects of equal size, whose contents are not proven equal",
-        "Type yes to open the project after a GO: The trigger is there, and a reconcile pass has begun.",
+        "  3 objects of equal size, not proven equal",
+        "Type yes to open the project after a GO: The trigger exists, and a reconcile pass has begun.",
     ]
 
 
@@ -105,10 +102,9 @@ def test_open_after_a_go_reports_a_missing_comparison(command, began):
     console = after_go(began, "\n")
     assert (command(console, "open"), console.caller.asked) == (2, OPENED[:1])
     assert (
-        "No comparison has checked OBS since the GO, so it is unknown what applications wrote there."
-        in console.messages
+        "No comparison has checked OBS since the GO, so the application writes there are unknown." in console.messages
     )
-    assert f"submits nothing while the project is closed: {OPS} compare\n" in console.messages
+    assert f"nothing is submitted while the project is closed): {OPS} compare\n" in console.messages
     assert "The project stays closed" in console.messages
 
 

@@ -70,7 +70,7 @@ def ask(run, *words: object) -> tuple[int, str, str]:
 
 def test_worst_first_with_reasons_and_steps_in_80_columns(run, tool, project, monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "80")
-    states = ["in step", "closed", "behind", "not known", "broken"]
+    states = ["in step", "closed", "behind", "unknown", "broken"]
     folders = [project(state.replace(" ", "-"), answer(state)) for state in states]
     folders.append(project("late-writers", answer("closed", alarm=True)))
     no_answer, other_version = project("no-answer", "no result\n"), project("other-version", invoke_output({"a": 1}))
@@ -82,7 +82,7 @@ def test_worst_first_with_reasons_and_steps_in_80_columns(run, tool, project, mo
     assert code == 1
     assert rows[:2] == ["broken", "late-writers"]
     assert rows[2:5] == ["empty", "no-answer", "other-version"]
-    assert rows[5:9] == ["behind", "not-known", "closed", "in-step"]
+    assert rows[5:9] == ["behind", "unknown", "closed", "in-step"]
     assert f"cd {folders[4]} && python3 ops.py replay" in text.replace("\n", " ")
     assert "there is no ops.py in this folder" in text
     assert all(f"{folder.name}: " in progress for folder in (*folders, no_answer, other_version, empty))
@@ -116,7 +116,7 @@ def test_metrics_of_all_projects_are_written(run, tool, project, tmp_path):
     ask(run, project("photos", answer("behind")), project("videos", "nothing"), "--prometheus", file)
     text = file.read_text()
     assert 'oss_oms_sync_verdict{project="photos",state="behind"} 1' in text
-    assert 'oss_oms_sync_verdict{project="videos",state="not known"} 1' in text
+    assert 'oss_oms_sync_verdict{project="videos",state="unknown"} 1' in text
 
 
 def test_at_most_eight_projects_are_asked_at_once(run, tmp_path, monkeypatch):
@@ -155,8 +155,8 @@ def test_status_that_fails_leaves_no_green_metrics(run, tmp_path):
     assert run(caller, "status", "--prometheus", str(file))[0] == 1
     assert 'state="behind"} 1' in file.read_text()
     success = [line for line in file.read_text().splitlines() if line.startswith("oss_oms_sync_last_success")]
-    failing = FakeCaller(status=ToolError(t("OMS does not say"), t("Name another file")))
+    failing = FakeCaller(status=ToolError(t("OMS does not say"), t("Choose another file")))
     code, _, _ = run(failing, "status", "--prometheus", str(file))
     assert code == 1
-    assert 'state="not known"} 1' in file.read_text()
+    assert 'state="unknown"} 1' in file.read_text()
     assert [line for line in file.read_text().splitlines() if line.startswith("oss_oms_sync_last_success")] == success

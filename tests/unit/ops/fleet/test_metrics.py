@@ -74,7 +74,7 @@ def test_a_project_without_an_answer_keeps_the_time_of_its_last_success(tmp_path
     values = samples(file.read_text())
     assert values["oss_oms_sync_last_success_timestamp_seconds", "photos"] == AT
     assert values["oss_oms_sync_last_success_timestamp_seconds", "videos"] == 0
-    assert values["oss_oms_sync_verdict", "photos", "not known"] == 1
+    assert values["oss_oms_sync_verdict", "photos", "unknown"] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["sync.prom"]
 
 

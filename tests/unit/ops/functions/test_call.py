@@ -58,7 +58,7 @@ def test_missing_tool_is_reported_with_its_installation(tmp_path, monkeypatch):
         (
             "✖ failed\n error: code: FunctionNotFound, 404, function 'x' does not exist",
             CloudError,
-            "Function Compute does not know the function\nDeploy the project: s deploy -y",
+            "The function does not exist in Function Compute\nDeploy the project: s deploy -y",
         ),
         ("code: AccessDenied, 403, the caller is not authorized", CloudError, "fc:InvokeFunction"),
         ("InvalidAccessKeyId.NotFound: 404", CloudError, "s config add"),
@@ -68,7 +68,11 @@ def test_missing_tool_is_reported_with_its_installation(tmp_path, monkeypatch):
             ToolError,
             "The tool could not reach Alibaba Cloud\nCheck the network",
         ),
-        ("Error Message:\ngetaddrinfo ENOTFOUND api.devsapp.cn", ToolError, "Let this machine reach it once"),
+        (
+            "Error Message:\ngetaddrinfo ENOTFOUND api.devsapp.cn",
+            ToolError,
+            "Allow this machine to reach the registry once",
+        ),
         (
             "anonymous:1:1\n >> 1| ${secret('p_HW_AK')}\n\nRuntimeError: undefined not found",
             ToolError,
@@ -77,8 +81,8 @@ def test_missing_tool_is_reported_with_its_installation(tmp_path, monkeypatch):
         ("Message: The edition field in the s.yaml file is incorrect.", ToolError, "@serverless-devs/s@3"),
         ("Not found access: default", ToolError, "s config add"),
         ("the s.yaml file was not found", ToolError, "-t FILE"),
-        ("what nobody has ever seen", ToolError, "See above"),
-        ("", ToolError, "See above"),
+        ("what nobody has ever seen", ToolError, "Check the output above"),
+        ("", ToolError, "Check the output above"),
     ],
 )
 @pytest.mark.parametrize("way", ["out", "err"])
@@ -95,7 +99,7 @@ def test_function_log_does_not_explain_a_missing_answer(stand_in, tmp_path):
     logged = invoke_output("", logs="OBS said AccessDenied").partition("Invoke instanceId")[0]
     for output in (logged, logged.partition("\n====")[0]):
         stand_in.plan({"*": {"out": output, "code": 1}})
-        with pytest.raises(ToolError, match="gave no answer"):
+        with pytest.raises(ToolError, match="returned no answer"):
             Tool(None, tmp_path).ask("doctor", {})
 
 
@@ -108,7 +112,7 @@ def test_error_for_a_truncated_answer_shows_its_end(stand_in, tmp_path):
 
 def test_tool_that_cannot_run_is_reported(stand_in, tmp_path):
     (stand_in.folder / "s").write_bytes(b"\x7fELF, of another kind of machine")
-    with pytest.raises(ToolError, match="cannot be run: Exec format error"):
+    with pytest.raises(ToolError, match="does not run: Exec format error"):
         Tool(None, tmp_path).ask("doctor", {})
 
 

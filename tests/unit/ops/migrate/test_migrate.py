@@ -29,7 +29,7 @@ def test_existing_objects_are_copied_and_no_key_is_left(world):
     world.oss.put(world.source_bucket, "new", b"live")
     world.wait_idle(60)
     world.fill(1000)
-    done = "The migration is done\n  100.0 % of 1,001 objects: 1,000 copied, 1 skipped, 0 failed;"
+    done = "The migration is finished\n  100.0 % of 1,001 objects: 1,000 copied, 1 skipped, 0 failed;"
     expect_success(world.migrate(), done, "python3 ops.py compare --deep")
     assert (world.count_copies(), world.is_finished()) == (1001, True)
     outcome, group = world.read_outcome(), world.group
@@ -86,7 +86,7 @@ def test_a_cut_off_migration_keeps_the_answer_about_archived_objects(world):
     [
         ([], 0, "Only what begins with old/", 30),
         (["--prefix", "ol"], 0, "Only what begins with old/", 30),
-        (["--prefix", "old/a/", "--prefix", "old/b/"], 0, "The migration is done", 20),
+        (["--prefix", "old/a/", "--prefix", "old/b/"], 0, "The migration is finished", 20),
         (["--prefix", "other/"], 2, "The project covers nothing that begins with other/", 0),
     ],
     ids=["the project's prefix", "a shorter one", "two below it", "another"],
@@ -103,8 +103,8 @@ def test_objects_below_the_prefixes_and_of_the_project_are_copied(world, words, 
 USER = f"{NAME}-oms"
 # By the obstacle: the call that causes it, the input, and phrases of the output.
 REFUSALS = {
-    "yes, not in full": (lambda _: None, "y\n", ["Nothing was done", "type yes in full"]),
-    "nobody at a terminal": (lambda _: None, "", ["Nothing was done", "Where nobody can be asked, give --yes"]),
+    "yes, not in full": (lambda _: None, "y\n", ["Nothing was changed", "type yes in full"]),
+    "nobody at a terminal": (lambda _: None, "", ["Nothing was changed", "Without a terminal, pass --yes"]),
     "a closed project": (lambda world: world.run("close"), "yes\n", ["The project is closed"]),
     "no room for another key": (
         lambda world: world.ram.entities.create_access_key(USER),
@@ -167,7 +167,7 @@ def test_a_project_closed_meanwhile_gets_no_migration(world):
 
 def test_no_project_is_closed_during_a_migration(world):
     world.begin_migration()
-    expect_exit(world.run("close"), 1, "a migration of the old objects is not over", f"{OPS} migrate --look")
+    expect_exit(world.run("close"), 1, "the migration of the existing objects is not finished", f"{OPS} migrate --look")
     assert ASK(Caller(world), "certify", {"look": True})["closed"] is None
 
     expect_success(world.migrate())
@@ -196,7 +196,11 @@ def test_without_a_sync_task_the_migration_s_keys_are_no_orphans(world):
     set_variables(world, SYNC_URL="")
 
     # WHEN setup runs again THEN it deletes no key of the migration, and prints the way to end it
-    expect_exit(world.setup(typed=YES), 1, "stop: sync task: a migration of the old objects is not over")
+    expect_exit(
+        world.setup(typed=YES),
+        1,
+        "stop: sync task: the migration of the existing objects, begun with another sync task",
+    )
     assert world.count_oms_keys() == keys
     set_variables(world, SYNC_URL=address)
     expect_success(world.migrate("--remove"))
@@ -207,8 +211,10 @@ def test_without_a_sync_task_the_migration_s_keys_are_no_orphans(world):
 
 def test_setup_removes_nothing_during_a_migration(world):
     world.begin_migration()
-    address, reason = world.variables()["SYNC_URL"], "migration of the old objects: it is not over"
-    expect_exit(world.setup("--remove", typed="yes\n"), 1, reason, "End it first: python3 ops.py migrate --remove")
+    address, reason = world.variables()["SYNC_URL"], "migration of the existing objects: not finished"
+    expect_exit(
+        world.setup("--remove", typed="yes\n"), 1, reason, "End the migration first: python3 ops.py migrate --remove"
+    )
     expect_exit(world.setup("--remove", "--only", "huawei", typed="yes\n"), 1, reason)
     # An administrator of Alibaba Cloud alone has no SYNC_URL.
     set_variables(world, SYNC_URL="")
@@ -220,7 +226,7 @@ def test_setup_removes_nothing_during_a_migration(world):
 
 def test_a_migration_continues_without_its_follower(world):
     assert f"The migration goes on at OMS. See how far it is: {OPS} migrate --look" in world.begin_migration()
-    expect_success(world.migrate("--look"), "The migration is on its way", "to go (an estimate)")
+    expect_success(world.migrate("--look"), "The migration is running", "to go (an estimate)")
     world.later(1200)
     expect_success(world.migrate("--look"), "The old objects are there. Delete the access keys of their migration:")
     assert (world.group.status, world.count_oms_keys()) == (Status.DONE, (2, 2))
@@ -246,7 +252,7 @@ def test_status_has_the_progress_until_the_migration_is_finished(world):
 
 def test_failed_objects_are_in_status_and_retried_with_new_keys(world):
     retry, listed = f"{OPS} migrate --retry", "What failed is listed in OBS, below oms/task_group/"
-    ended, failed = "The migration has ended, and something failed", "98 copied, 0 skipped, 2 failed"
+    ended, failed = "The migration has ended with failures", "98 copied, 0 skipped, 2 failed"
     world.fail_two(100, ended, failed, listed, retry)
     assert (world.count_oms_keys(), world.run("close")[0]) == ((2, 2), 1)
     lists = f"{listed}{world.group.group_id}/failed_object_lists/"
@@ -270,7 +276,7 @@ def test_keys_of_a_migration_done_a_day_ago_make_status_behind(world):
     expect_exit(world.run("status"), 1, *keys)
 
     # AND setup names them, because it has administrators' keys
-    expect_success(world.setup("--plan"), *keys, f"What follows it to its end, and deletes them: {OPS} migrate")
+    expect_success(world.setup("--plan"), *keys, f"To follow it to its end and delete the keys: {OPS} migrate")
 
     world.later(86_400)
     verdict = world.answer("status")[1]["verdict"]
@@ -285,11 +291,11 @@ def test_setup_and_canary_offer_to_end_a_migration_done_or_gone(world, command, 
     mocker.patch("ops.canary.run._Run.fly", return_value=0)
     world.leave_done()
     # A no leaves the migration, AND a plan does not ask
-    expect_success(world.run(command, typed="n\n"), "End it, and delete them now? [y/N]")
+    expect_success(world.run(command, typed="n\n"), "End it and delete the keys now? [y/N]")
     assert "End it" not in world.setup("--plan", typed="y\n")[1]
     assert not world.is_finished()
 
-    expect_success(world.run(command, typed="y\n"), "It is ended, and its access keys are deleted")
+    expect_success(world.run(command, typed="y\n"), "The migration is ended, and its access keys are deleted")
     assert (world.is_finished(), world.read_outcome()["how"], world.read_outcome()["copied"]) == (True, "done", 200)
 
     # AND both end a migration whose group was deleted
@@ -307,8 +313,8 @@ def test_setup_does_not_offer_to_end_a_migration_that_can_go_on(world, state):
         world.begin_migration()
         assert state == "copying" or world.migrate("--pause")[0] == 0
     _, output = world.setup(typed="y\ny\n")
-    assert "has the access keys" in output
-    assert "End it, and delete them now" not in output
+    assert "OMS has the access keys" in output
+    assert "End it and delete the keys now" not in output
     assert world.count_oms_keys() == (2, 2)
 
 
@@ -323,7 +329,7 @@ def test_the_hash_of_the_plan_ends_a_done_migration(world):
 def test_the_hash_of_another_plan_ends_no_migration(world):
     world.leave_done()
     set_variables(world, readObjects="off")
-    expect_exit(world.setup("--yes", "00000000"), 2, "The plan is another one now")
+    expect_exit(world.setup("--yes", "00000000"), 2, "The plan has changed")
     assert (world.is_finished(), world.count_oms_keys()) == (False, (2, 2))
 
 
@@ -331,7 +337,7 @@ def test_setup_goes_on_if_it_cannot_delete_the_migration_s_keys(world):
     world.leave_done()
     refused = Fault.status(403, b'{"Code": "NoPermission", "Message": "You are not authorized"}')
     world.ram.faults.add(refused, where=lambda request: request.headers.get("x-acs-action") == "DeleteAccessKey")
-    expect_success(world.setup(typed="y\n"), "They are not deleted:")
+    expect_success(world.setup(typed="y\n"), "The keys are not deleted:")
     assert not world.is_finished()
 
 
@@ -342,7 +348,7 @@ def test_an_unfinished_migration_gates_and_a_finished_one_is_shown(world):
         return oms_check["result"], oms_check["seen"], oms_check["step"], document["shown"]["migrations"]
 
     world.fail_two()
-    fact = "The migration has ended, and something failed: of 100 old objects 98 copied, 0 skipped, 2 failed"
+    fact = "The migration has ended with failures: 100 existing objects, 98 copied, 0 skipped, 2 failed"
     assert judge_oms() == ("not run", fact, {"job": "migrate", "options": {"retry": True}}, [])
 
     expect_success(world.migrate("--retry"))
@@ -501,8 +507,8 @@ def test_a_group_that_was_deleted_is_reported_as_gone(world):
 
 
 def test_without_a_migration_each_command_reports_that(world):
-    assert world.migrate("--look") == (0, "No migration of the old objects is on its way.\n")
-    assert world.migrate("--remove") == (0, "No migration of the old objects is on its way.\n")
+    assert world.migrate("--look") == (0, "No migration of the existing objects is on its way.\n")
+    assert world.migrate("--remove") == (0, "No migration of the existing objects is on its way.\n")
     for word in ("--pause", "--go-on", "--retry"):
         expect_exit(world.migrate(word), 2, f"Begin one: {OPS} migrate")
 

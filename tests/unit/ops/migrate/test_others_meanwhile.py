@@ -55,7 +55,7 @@ def test_a_follower_that_slept_does_not_end_the_next_migration(world):
         really(seconds)
 
     with patch.object(MachineClock, "sleep", sleep):
-        expect_success(world.migrate(), "The migration is done")
+        expect_success(world.migrate(), "The migration is finished")
     assert is_untouched(world, runs[-1])
 
 
@@ -149,7 +149,7 @@ def test_a_migration_with_other_options_does_not_join_the_running_one(world, wor
     world.begin_migration()
     world.later(1200)
     expect_exit(world.migrate(*words, "--yes", typed=""), 2, "Another migration is on its way, not with these options")
-    expect_success(world.migrate("--yes", typed=""), "The migration is done")
+    expect_success(world.migrate("--yes", typed=""), "The migration is finished")
 
 
 def test_lists_of_before_a_retry_hide_no_failure_of_the_retry(world, mocker):

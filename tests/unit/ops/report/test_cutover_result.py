@@ -80,7 +80,7 @@ def test_sample_gates_nothing_if_none_was_requested(document):
     document["headers"] |= {"drawn": 0, "more": []}
     shown = page(sealed(document))
     assert shown.word() == ("GO", "good")
-    assert missing_parts(shown.text, "does not gate", "21 of 21", "Nothing was sampled") == []
+    assert missing_parts(shown.text, "not part of the verdict", "21 of 21", "Nothing was sampled") == []
 
 
 @pytest.fixture
@@ -99,7 +99,9 @@ def test_document_changed_anywhere_is_not_valid(short):
     for path in (path for path, value in places(short) if not isinstance(value, dict | list)):
         hero = cutover_result.report(replaced(short, path, "x"), "en").hero
         assert (hero.word, hero.tone) == ("NOT VALID", "bad"), path
-        assert hero.doubts.rows[0][0] in ("The document is as it was made", "It has the form of a certificate"), path
+        assert hero.doubts.rows[0][0] in ("The document is unchanged", "The document has the form of a certificate"), (
+            path
+        )
 
 
 def test_document_with_any_missing_or_wrong_part_has_a_page(short):
@@ -112,7 +114,7 @@ def test_document_with_any_missing_or_wrong_part_has_a_page(short):
 
 def test_empty_document_is_not_known():
     shown = page({})
-    assert (shown.word(), [*shown.every(class_="mark good")]) == (("NOT KNOWN", "calm"), [])
+    assert (shown.word(), [*shown.every(class_="mark good")]) == (("UNKNOWN", "calm"), [])
 
 
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "status"])
@@ -192,7 +194,7 @@ BOUND = "fewer than 3.0 % of the 4,598,210 objects of up to 1 GiB that count as 
     ("section", "expected", "changes", "absent"),
     [
         ("shown", ["closed since 2026-01-31 08:50:01"], {}, []),
-        ("shown", ["deleted at the sourcenot known"], NOT_COUNTED, ["not known objects"]),
+        ("shown", ["deleted at the sourceunknown"], NOT_COUNTED, ["unknown objects"]),
         ("waivers", ["equal_size", WHO, ACCEPTED], {}, []),
         ("classes", [f"accepted by {WHO}"], {}, []),
         ("sample", [BOUND, "100 drawn, of 4,598,210 up to 1 GiB each", SEED], {}, []),
@@ -227,7 +229,7 @@ def test_rehearsal_shows_the_length_of_the_freeze_and_failing_checks():
     assert [element.text for element in part.every("code")] == document["rehearsal"]["failing"]
 
 
-@pytest.mark.parametrize(("left", "number"), [(3, "3"), (None, "not known")])
+@pytest.mark.parametrize(("left", "number"), [(3, "3"), (None, "unknown")])
 def test_accepted_name_that_is_no_class_shows_only_its_known_number(document, left, number):
     """Show unfinished objects and lost headers in words; only the objects of OMS have a number."""
     document["accepted"] |= {"oms_unfinished": "Li, seen", "metadata": "Li, none wanted"}

@@ -84,6 +84,6 @@ def test_page_fits_a_phone_follows_the_theme_and_has_no_errors(tmp_path, theme):
         "certificate-go en": "GO",
         "certificate-go zh": "可以割接",
         "status en": "Behind",
-        "no certificate": "NOT KNOWN",
+        "no certificate": "UNKNOWN",
     }
     assert {name: looks[name]["heading"] for name in headings} == headings

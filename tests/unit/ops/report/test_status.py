@@ -214,16 +214,16 @@ NOTHING_WAITS = {"failed": 0, "in_run_files": 0, "at_least": False, "oldest": No
 UNREADABLE = {"unreadable_run_files": ["a/1.json"]}
 LEFT_BEHIND = {"left_behind": [{"project": "old", "run_files": 2, "folder": "f/", "last_run": ""}]}
 DRAINS = "Time to drain15 minfor 300 that wait here or at OMS, as fast as"
-BOTH_UNKNOWN = ["Waiting to be resentnot known", "Time to drainnot known"]
+BOTH_UNKNOWN = ["Waiting to be resentunknown", "Time to drainunknown"]
 
 
 @pytest.mark.parametrize(
     ("copied", "backlog", "unfinished", "expected"),
     [
         (COPIED, {"failed": 290, "in_run_files": 4}, 6, ["Throughput2 objects a minute", "100 kB a second", DRAINS]),
-        ([], {"failed": 290, "in_run_files": 4}, 6, ["Time to drainnot known"]),
+        ([], {"failed": 290, "in_run_files": 4}, 6, ["Time to drainunknown"]),
         ([], NOTHING_WAITS, 0, ["nothing to drain"]),
-        ([], NOTHING_WAITS, None, ["Time to drainnot known"]),
+        ([], NOTHING_WAITS, None, ["Time to drainunknown"]),
         (COPIED, {**NOTHING_WAITS, **UNREADABLE}, 0, BOTH_UNKNOWN),
         (COPIED, {**NOTHING_WAITS, **LEFT_BEHIND}, 0, BOTH_UNKNOWN),
         (COPIED, {**NOTHING_WAITS, **UNREADABLE, "failed": 3}, 0, ["Waiting to be resentat least 3"]),
@@ -285,7 +285,7 @@ NOT_OF_OMS = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_zh"
 @pytest.mark.parametrize(
     ("failures", "expected"),
     [
-        (None, "not known"),
+        (None, "unknown"),
         (
             {"counted": 0, **dict.fromkeys(("done", "waiting", "stuck", "outside", "unknown"), 0), "codes": {}},
             "Of what was submitted, OMS failed to copy nothing.",
@@ -331,7 +331,7 @@ def test_open_passes_show_their_progress(example):
     open_pass = {**example["reconcile"]["last"], **progress, "scanned": 10}
     example["reconcile"]["open"] = [open_pass, {**open_pass, "share": None, "minutes_left": None, "scanned": 4321}]
     progress_line = "A pass is under way since 10 min ago25.0 %, 10 so far, 2,000 objects a minute, 7 min left"
-    assert missing_parts(page(example).text, progress_line, "4,321 so far, 2,000 objects a minute, end not known") == []
+    assert missing_parts(page(example).text, progress_line, "4,321 so far, 2,000 objects a minute, end unknown") == []
 
 
 @pytest.mark.parametrize(

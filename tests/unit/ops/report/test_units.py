@@ -16,7 +16,7 @@ EN, ZH = Words("en"), Words("zh")
 
 def plain(shown: str | None) -> str | None:
     """Return the text with plain blanks, after a check that unbreakable blanks join numbers and units."""
-    assert shown is None or " " not in shown.replace("not known", "").replace(" bytes", "").replace(" ago", "")
+    assert shown is None or " " not in shown.replace("unknown", "").replace(" bytes", "").replace(" ago", "")
     return shown and shown.replace("\u00a0", " ")
 
 
@@ -34,7 +34,7 @@ def plain(shown: str | None) -> str | None:
         (1_240_000_000_000, "1.24 TB"),
         (10**18, "1.00 EB"),
         (10**22, "10,000 EB"),
-        (None, "not known"),
+        (None, "unknown"),
     ],
 )
 def test_bytes_have_three_digits_and_a_unit(number, shown):
@@ -59,7 +59,7 @@ def test_a_size_is_within_half_a_percent_of_the_bytes(number):
         (7199, "120 min", "120 分钟"),
         (86400, "1 d", "1 天"),
         (172_800, "2 d", "2 天"),
-        (None, "not known", "未知"),
+        (None, "unknown", "未知"),
     ],
 )
 def test_duration_has_a_single_fitting_unit(seconds, english, chinese):
@@ -87,6 +87,6 @@ def test_a_small_rate_has_a_decimal_and_is_not_none(rate, shown):
     assert plain(units.rate(rate)) == shown
 
 
-@pytest.mark.parametrize(("number", "shown"), [(2**30, "1 GiB"), (10**9, "1.00 GB"), (None, "not known")])
+@pytest.mark.parametrize(("number", "shown"), [(2**30, "1 GiB"), (10**9, "1.00 GB"), (None, "unknown")])
 def test_limit_is_written_in_the_unit_of_its_choice(number, shown):
     assert plain(units.limit(number, EN)) == shown

@@ -137,7 +137,7 @@ def test_every_step_has_its_purpose_and_every_purpose_a_step():
 
 
 def test_text_equal_to_a_phrase_stays_unchanged():
-    document = {"checks": [{"id": "not known", "result": "{x}"}]}
+    document = {"checks": [{"id": "unknown", "result": "{x}"}]}
     document_of_status = answer("status")
     document_of_status["sums"][0].update(
         claim="a minute", claim_zh="a minute", holds=False, meaning="ago", meaning_zh="ago"

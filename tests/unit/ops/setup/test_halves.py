@@ -16,7 +16,7 @@ from support.grants import iam_user, ram_user
 from support.migration import Caller
 from unit.ops.setup.setup_world import NAME, YES, SetupWorld, expect_exit, expect_success, set_variables
 
-READER = "RAM user with whose key OMS reads the source"
+READER = "RAM user for OMS to read the source"
 # The grants: to both users on the account, and to OMS's user also on the project.
 GRANTED = ["account", "project cn-north-4", "account"]
 FUNCTIONS = "forward, replay, reconcile, compare, certify, doctor, status"
@@ -50,7 +50,7 @@ def create_reader_key(world):
 
 def test_two_people_with_a_handed_key_create_the_same_as_one(world, whole):
     # GIVEN an administrator who sets up Alibaba Cloud; setup names the key that the other administrator needs
-    wanted = f"by hand: access key of {NAME}-oms, for whoever sets up Huawei Cloud: there is none"
+    wanted = f"by hand: access key of {NAME}-oms, for the setup of Huawei Cloud: none"
     expect_success(set_up_alibaba(world), wanted, "python3 ops.py setup --only huawei")
     assert [request.url for request in world.sent if "huawei" in request.url] == []
 
@@ -101,7 +101,7 @@ def test_a_key_that_was_mistyped_is_not_waited_for(world, wrong):
     key, secret = create_reader_key(world)
     began = world.ground.now()
     done = set_up_huawei(world, ("LTAIxxxx", secret) if wrong == "key" else (key, "x"))
-    expect_exit(done, 2, "reading the source: no user has the key that was given")
+    expect_exit(done, 2, "reading the source: the key belongs to no user")
     assert world.ground.now() - began < 60
     # The other key, which OMS did not get, is gone.
     assert count_iam_keys(world) == [1, 0]
@@ -125,7 +125,7 @@ def test_a_half_is_removed_alone(world, resources):
 
 def closing_steps(output):
     """Return the end of the output: the steps for another administrator."""
-    return output.rpartition("Not all is there yet. When that is done")[2]
+    return output.rpartition("Some resources are still missing. When they exist")[2]
 
 
 def waiting_resources(output):
@@ -135,7 +135,7 @@ def waiting_resources(output):
 
 def printed_policies(output, version):
     """Return the policies that are printed to be copied, by user."""
-    parts = re.split(r"\d\. Create the (?:IAM|RAM) user (\S+),", closing_steps(output))
+    parts = re.split(r"\d\. Create the (?:IAM|RAM) user (\S+) ", closing_steps(output))
     texts = zip(parts[1::2], parts[2::2], strict=True)
     policies = {name: re.findall(rf'{{"Version": "{version}".*', text) for name, text in texts}
     return {name: [*map(json.loads, lines)] for name, lines in policies.items() if lines}
@@ -184,7 +184,7 @@ def test_a_user_made_by_hand_as_printed_counts_as_setup_s(world):
     world.iam.deny("iam:users:createUserV5")
     output = expect_exit(world.setup(typed=YES), 3)
     # WHEN they are made by hand, with the description that is printed
-    for name, mark in re.findall(r"Create the IAM user (\S+), .* description (\S+),", closing_steps(output)):
+    for name, mark in re.findall(r"Create the IAM user (\S+) .* description (\S+), in its own", closing_steps(output)):
         world.iam.create_user(Asked((), {"name": name, "description": mark}, {}))
     # THEN it does the rest itself
     expect_success(world.setup(typed=YES))
@@ -200,8 +200,8 @@ def test_without_permissions_in_ram_the_printed_documents_are_enough(world):
         world.setup(typed=YES),
         3,
         "refused ram:GetRole: 403 NoPermission, ExplicitDeny, AccountLevelIdentityBasedPolicy (request ",
-        "-> A policy forbids ram:GetRole, whatever others allow: ask whoever wrote it",
-        "Run python3 policies/show.py | bash where aliyun has keys",
+        "-> A policy denies ram:GetRole and overrides all others: ask its author",
+        "Run this where aliyun has keys for creating RAM roles and policies: python3 policies/show.py | bash",
     )
     assert (world.resources()["tasks"], sorted(world.secrets)) == ([], [f"{NAME}_HW_AK", f"{NAME}_HW_SK"])
 
@@ -244,7 +244,7 @@ def test_a_policy_that_cannot_be_changed_is_left_to_do_beside_a_stored_key(world
     set_variables(world, readObjects="off")
     world.iam.deny("iam:policies:createVersionV5")
     assert waiting_resources(expect_exit(world.setup(typed=YES), 3)) == [
-        "IAM user with whose key the functions call OMS and OBS"
+        "IAM user for the functions to call OMS and OBS"
     ]
 
 
@@ -252,9 +252,7 @@ def test_a_key_that_may_not_be_deleted_is_named_as_left(world):
     expect_success(set_up_alibaba(world))
     world.ram.entities.create_access_key(f"{NAME}-oms")
     world.ram.deny("ram:DeleteAccessKey")
-    assert waiting_resources(expect_exit(world.setup(typed=YES), 3)) == [
-        f"access keys of RAM user {NAME}-oms that nothing uses"
-    ]
+    assert waiting_resources(expect_exit(world.setup(typed=YES), 3)) == [f"unused access keys of RAM user {NAME}-oms"]
 
 
 def test_a_missing_permission_to_create_a_bucket_ends_setup(world):

@@ -48,7 +48,7 @@ def test_the_lock_names_its_callers(cut_off):
 
 
 def test_another_caller_waits_and_sees_for_whom_and_how_long(world, cut_off):
-    ways = "-> Wait for it; 40 minutes after it began you may go on"
+    ways = "-> Wait for it to end; you can continue 40 minutes after it began"
     expect_exit(world.setup(typed=YES, keys=add_other_administrator(world)), 1, RUNNING, cut_off["since"], ways)
     world.later(41 * 60)
     expect_success(world.setup(typed=YES, keys=add_other_administrator(world)))
@@ -57,7 +57,7 @@ def test_another_caller_waits_and_sees_for_whom_and_how_long(world, cut_off):
 def test_the_same_caller_takes_the_lock_over_by_a_yes_to_the_plan(world, cut_off):
     taken = "change: lock of setup: a setup by acs:ram::1000000000000001:user/administrator, administrator"
     assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data) == cut_off
-    expect_success(world.setup(typed=YES), taken, cut_off["since"], "Carry out this plan only if that run has ended")
+    expect_success(world.setup(typed=YES), taken, cut_off["since"], "Confirm this plan only if that run has ended")
     assert LOCK not in world.oss.objects(world.log_bucket)
 
 
@@ -69,7 +69,7 @@ def test_without_a_terminal_the_hash_of_that_plan_is_the_yes(world, cut_off):
 def test_a_plan_of_before_takes_no_lock_over(world):
     shown = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
     cut_off_with_lock(world)
-    expect_exit(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan is another one now")
+    expect_exit(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan has changed")
 
 
 def test_only_the_run_that_the_plan_names_is_taken_over(world, cut_off):
@@ -82,7 +82,7 @@ def test_only_the_run_that_the_plan_names_is_taken_over(world, cut_off):
 
     shown = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
     world.meanwhile[world.asked + (world.asked - began)] = take_over
-    expect_exit(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan no longer holds: lock of setup")
+    expect_exit(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan is outdated: lock of setup")
     assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data)["run"] == "another" != lock
 
 

@@ -43,16 +43,16 @@ def test_the_old_key_goes_once_the_new_one_is_used(world):
 
     # WHEN they get a new key THEN the old key still works
     world.later(60)
-    new = renew(world, "more than a day later run this again, and the old one goes")
+    new = renew(world, "it then deletes the old key")
     assert keys(world) == [old, new]
 
     # WHEN the new key is deployed, and the command runs again THEN the old key goes, but not within a day
     use_stored_key(world)
-    renew(world, "either may be in use: both were used, or", old, code=1)
+    renew(world, "either key may be in use: their last uses are", old, code=1)
     assert keys(world) == [old, new]
     world.later(2 * DAYS)
     use_stored_key(world)
-    assert renew(world, f"{old} goes: the other one was used later") == new
+    assert renew(world, f"{old} will be deleted: the other key was used later") == new
     assert keys(world) == [new]
 
 
@@ -68,10 +68,10 @@ def test_a_key_that_nobody_used_yet_is_replaced_and_not_the_one_that_works(world
     world.later(60)
     unused = renew(world)
     # Just deployed, it may be in use, and IAM has not noted that yet.
-    renew(world, "the newer one was made, within a day", unused, code=1)
+    renew(world, "the newer key is less than a day old", unused, code=1)
     assert keys(world) == [old, unused]
     world.later(DAYS)
-    new = renew(world, f"IAM has noted no use of {unused}: a new one takes its place")
+    new = renew(world, f"IAM recorded no use of {unused}: a new key replaces it")
     assert new != unused
     assert keys(world) == [old, new]
 
@@ -96,7 +96,7 @@ def test_half_a_stored_pair_counts_as_no_key_and_is_replaced(world, half, comman
 
     # WHEN setup runs after an hour THEN the plan has no key, and the command makes another
     world.later(3600)
-    assert "is there: access key of the functions" not in world.setup("--plan")[1]
+    assert "exists: access key of the functions" not in world.setup("--plan")[1]
     renew(world)
     use_stored_key(world)
     assert old in keys(world)
@@ -115,7 +115,9 @@ def test_a_third_machine_reports_two_keys_and_deletes_neither(world):
         world.secrets.clear()
         world.later(60)
         done = world.setup(typed="yes\n")
-    expect_exit(done, 1, f"{NAME}-functions has two, the most that a user may have", "python3 ops.py setup --new-key")
+    expect_exit(
+        done, 1, f"{NAME}-functions has two access keys, the maximum of a user", "python3 ops.py setup --new-key"
+    )
     assert len(keys(world)) == 2
 
 
@@ -132,7 +134,7 @@ def test_the_key_whose_last_use_is_older_goes_even_if_it_is_newer(world):
     use_stored_key(world)
 
     # WHEN a key is deleted THEN the functions' key stays
-    renew(world, f"{other} goes: the other one was used later")
+    renew(world, f"{other} will be deleted: the other key was used later")
     assert keys(world) == [first[STORED]]
 
 

@@ -24,7 +24,7 @@ def test_a_permission_of_oms_that_is_missing_is_a_line_of_the_plan(world, right,
     world.oms.judges_rights = is_by_oms
     world.oms.deny(right)
     line = read_plan(world, 3)["sync task"]
-    assert line["state"] == "not seen"
+    assert line["state"] == "unreadable"
     assert ("400 OMS.0072" if is_by_oms else "403 APIGW.0302") in line["seen"]["en"]
     assert right in line["next"]["en"]
 
@@ -39,7 +39,7 @@ def test_a_missing_right_to_create_the_task_is_not_waited_for_as_a_grant(world, 
     world.oms.deny("oms:synctask:create")
     began = world.ground.now()
     done = world.setup(typed=YES)
-    step = "Ask for what this needs: oms:synctask:list, oms:synctask:create"
+    step = "Request the permissions oms:synctask:list, oms:synctask:create"
     expect_exit(done, 3, "sync task: ", f"refused POST: {refusal}", step)
     assert world.ground.now() - began < minutes * 60
     assert world.resources()["users"][f"{NAME}-oms"][1] == 0
@@ -73,8 +73,8 @@ def answer_task_list(world, body):
 def test_a_response_without_a_list_is_not_an_empty_list(world, body):
     answer_task_list(world, body)
     line = read_plan(world, 3)["sync task"]
-    assert "nothing that the cloud documents" in line["seen"]["en"]
-    assert line["state"] == "not seen"
+    assert "not in the cloud's documentation" in line["seen"]["en"]
+    assert line["state"] == "unreadable"
 
 
 @pytest.mark.parametrize("body", [b'{"count": 0}', b'{"tasks": null, "count": 0}', b'{"tasks": [], "count": 0}'])
@@ -87,7 +87,7 @@ def test_a_list_that_counts_none_is_empty(world, body):
 
 PLACES = {
     "source": ("source bucket photos", "cn-hangzhou", "Correct sourceBucket or region in s.yaml"),
-    "log": ("log bucket photos-oms-log", "cn-hangzhou", "Name another logBucket in s.yaml"),
+    "log": ("log bucket photos-oms-log", "cn-hangzhou", "Set another logBucket in s.yaml"),
     "destination": ("destination bucket photos-obs", "cn-north-4", "Correct destinationBucket or destinationRegion"),
 }
 
@@ -103,7 +103,7 @@ def test_a_bucket_in_another_region_is_named_with_both_and_the_way_out(world, na
         world.oss.create_bucket({"source": "photos", "log": world.log_bucket}[name], actual)
     what, region, way_out = PLACES[name]
     line = read_plan(world, 1)[what]
-    assert (line["state"], line["seen"]["en"]) == ("stop", f"it is in {actual}, and s.yaml names {region}")
+    assert (line["state"], line["seen"]["en"]) == ("stop", f"it is in {actual}, but s.yaml has {region}")
     assert line["next"]["en"].startswith(way_out)
 
 
@@ -115,7 +115,7 @@ def test_a_redirect_that_names_no_region_is_another_region_too(world):
     line = read_plan(world, 1)["destination bucket photos-obs"]
     assert (line["state"], line["seen"]["en"]) == (
         "stop",
-        "it is in another region than cn-north-4, which s.yaml names",
+        "it is not in cn-north-4, the region in s.yaml",
     )
 
 
@@ -164,14 +164,14 @@ def test_the_plan_begins_with_obstacles_and_ends_with_counts(world):
     output = expect_exit(world.setup(typed=YES), 1)
     lines = [line for line in output.splitlines() if line.startswith("  ") and not line.startswith("   ")]
     assert lines[0].startswith("  stop: destination bucket photos.obs")
-    assert lines[-1] == "  In all: 1 to settle first, 8 to create, 1 to change, nothing removed"
+    assert lines[-1] == "  Total: 1 to resolve first, 8 to create, 1 to change, nothing removed"
 
 
 def test_the_counts_of_the_plan_are_those_of_its_lines(world):
-    output = expect_success(world.setup("--plan"), "In all: 9 to create, 1 to change, nothing removed")
+    output = expect_success(world.setup("--plan"), "Total: 9 to create, 1 to change, nothing removed")
     assert (output.count("  create: "), output.count("  change: ")) == (9, 1)
     expect_success(world.setup(typed=YES))
-    expect_success(world.setup("--plan"), "In all: nothing to do")
+    expect_success(world.setup("--plan"), "Total: nothing to do")
     expect_success(world.setup("--remove", "--plan"), "to remove, 1 by hand")
 
 
@@ -184,7 +184,7 @@ def test_each_prompt_for_a_key_names_its_owner_and_its_use(world):
     hidden = [*world.huawei_credentials, key["AccessKeyId"], key["AccessKeySecret"]]
     output = expect_success(world.setup("--only", "huawei", typed=YES, keys={}, hidden=hidden))
     for sentence in (
-        "Access key of an administrator of Huawei Cloud: this command works in that account with it",
+        "Access key of a Huawei Cloud administrator: this command uses it in that account",
         f"OMS reads the source bucket photos with an access key of the RAM user {NAME}-oms.",
     ):
         assert output.count(sentence) == 1

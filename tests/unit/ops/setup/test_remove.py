@@ -29,12 +29,12 @@ def remaining_resources(world):
 def test_nothing_is_left_but_the_buckets_and_their_objects(world):
     world.oss.put(world.log_bucket, "oms_source_record/t/success_object/a", b"-")
     buckets = world.resources()["buckets"]
-    remove(world, "Remove them first: s remove -y")
+    remove(world, "First remove the functions and triggers: s remove -y")
     assert world.resources() == {**NOTHING, "buckets": buckets}
     assert list(world.oss.objects(world.log_bucket)) == ["oms_source_record/t/success_object/a"]
 
     # AND once more there is nothing to do
-    output = remove(world, "Setup has nothing to remove. The buckets are still there")
+    output = remove(world, "Setup has nothing to remove. The buckets and their objects are unchanged")
     assert "Type yes" not in output
     assert "s deploy" not in output
 
@@ -81,7 +81,7 @@ def test_resources_and_attachments_of_others_stay_and_are_named(world):
     world.oms.create_task(world.project_id, "t", lambda key: None, world.obs.bucket(world.destination_bucket))
 
     # WHEN setup removes its resources THEN the role that stays is not reported as done
-    reason = f"RAM role of trigger: RAM role {NAME}-trigger stays, because setup did not attach other"
+    reason = f"RAM role of trigger: RAM role {NAME}-trigger is kept, because setup did not attach other"
     output = remove(world, f"wait: {reason}", code=3)
     assert "Done: RAM role of trigger" not in output
 
@@ -90,7 +90,7 @@ def test_resources_and_attachments_of_others_stay_and_are_named(world):
     assert remaining_resources(world) == {**NOTHING, **theirs, "tasks": [("photos", "photos-obs", True)]}
 
     # AND the next run names it as well
-    output = remove(world, f"wait: {reason}", "Detach in the console what setup did not attach", code=3)
+    output = remove(world, f"wait: {reason}", "Detach the policies that setup did not attach", code=3)
     assert "Setup has nothing to remove" not in output
 
 
@@ -99,9 +99,11 @@ def test_an_iam_user_with_a_policy_of_others_stays_until_it_is_detached(world):
     policy = world.iam.create_policy(Asked((), fields, {}))["policy"]["policy_id"]
     attached = world.iam_user("oms")["attached"]
     attached[policy] = 0.0
-    reason = f"OMS writes to the destination: IAM user {NAME}-oms stays, because setup did not attach other"
+    reason = (
+        f"IAM user for OMS to write to the destination: IAM user {NAME}-oms is kept, because setup did not attach other"
+    )
     for _ in range(2):
-        remove(world, reason, "Detach in the console what setup did not attach", code=3)
+        remove(world, reason, "Detach the policies that setup did not attach", code=3)
     del attached[policy]
     remove(world)
     assert remaining_resources(world) == {**NOTHING, "iam policies": ["other"]}
@@ -125,10 +127,10 @@ def test_a_policy_attached_by_others_stays_and_all_keys_go(world):
     user = iam.create_user(Asked((), {"name": "theirs"}, {}))["user"]["user_id"]
     (policy,) = world.iam_user("oms")["attached"]
     iam.users[user]["attached"][policy] = 0.0
-    reason = f"the policy {NAME}-oms stays, because it is attached to something that setup did not make"
+    reason = f"the policy {NAME}-oms is kept, because it is attached to an identity that setup did not create"
     for _ in range(2):
         # WHEN setup removes its resources, twice THEN each that stays is named
-        output = remove(world, f"wait: RAM user with whose key OMS reads the source: {reason}", reason, code=3)
+        output = remove(world, f"wait: RAM user for OMS to read the source: {reason}", reason, code=3)
         assert "nothing to remove" not in output
         theirs = {"users": {"theirs": ([f"{NAME}-oms"], 0)}, "policies": {f"{NAME}-oms": 1}}
         there = {"iam users": [("theirs", 1, 0)], "iam policies": [f"{NAME}-oms"]}
@@ -145,7 +147,7 @@ def test_a_policy_of_others_with_setup_s_name_stays_attached(world):
     user, ram = world.iam_user("oms"), world.ram.entities
     for policy in (world.iam.policies[next(iter(user["attached"]))], ram.policies[f"{NAME}-oms"]):
         policy["fields"] |= {"description": "mine", "Description": "mine"}
-    reason = f"stays, because setup did not attach {NAME}-oms"
+    reason = f"is kept, because setup did not attach {NAME}-oms"
     remove(world, f"RAM user {NAME}-oms {reason}", f"IAM user {NAME}-oms {reason}", code=3)
     assert (len(user["attached"]), ram.users[f"{NAME}-oms"]["attached"].keys()) == (1, {f"{NAME}-oms"})
     assert (user["keys"], ram.users[f"{NAME}-oms"]["keys"]) == ({}, {})
@@ -153,7 +155,7 @@ def test_a_policy_of_others_with_setup_s_name_stays_attached(world):
 
 def test_a_removal_empties_only_setup_s_lines_of_s_yaml(world):
     before = world.variables()
-    remove(world, "change: s.yaml: SYNC_URL, HW_AK, HW_SK are emptied")
+    remove(world, "change: s.yaml: empty SYNC_URL, HW_AK, HW_SK")
     assert world.variables() == {**before, "SYNC_URL": "", "HW_AK": "", "HW_SK": ""}
     assert json.loads((world.folder / "answers.json").read_text())["SYNC_URL"] == ""
 
@@ -161,7 +163,7 @@ def test_a_removal_empties_only_setup_s_lines_of_s_yaml(world):
 def test_the_address_of_a_task_of_others_stays_in_s_yaml(world):
     task = world.oms.create_task(world.project_id, "t", lambda key: None, world.obs.bucket(world.destination_bucket))
     set_variables(world, SYNC_URL=task.sync_url)
-    remove(world, "change: s.yaml: HW_AK, HW_SK are emptied")
+    remove(world, "change: s.yaml: empty HW_AK, HW_SK")
     assert world.variables()["SYNC_URL"] == task.sync_url
 
 
@@ -180,11 +182,11 @@ def test_a_migration_of_another_task_stops_it_and_names_its_address(world, task)
     name = f"oms_source_record/{address.split('/')[-2]}/state/migrate-{NAME}.json"
     world.oss.put(world.log_bucket, name, json.dumps({**migration, "prefixes": [""], "kept": []}).encode())
     set_variables(world, SYNC_URL=task and address.replace(address.split("/")[-2], task))
-    remove(world, "Write SYNC_URL back into s.yaml as it was", address, code=1)
+    remove(world, "Restore the previous SYNC_URL in s.yaml", address, code=1)
 
     # WHEN the address is back THEN the migration can be ended, and everything removed
     set_variables(world, SYNC_URL=address)
-    remove(world, "End it first: python3 ops.py migrate --remove", code=1)
+    remove(world, "End the migration first: python3 ops.py migrate --remove", code=1)
     expect_success(world.run("migrate", "--remove", typed="yes\n"))
     remove(world)
     assert remaining_resources(world) == NOTHING

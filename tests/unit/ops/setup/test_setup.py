@@ -38,7 +38,7 @@ def whole():
 def test_an_object_arrives_after_setup_and_deployment(world):
     # GIVEN two accounts in which every right is asked for
     world.binds_roles = True
-    cost = f"what a migration costs: {OPS} cost --objects N --size BYTES."
+    cost = f"the cost of a migration: {OPS} cost --objects N --size BYTES."
     expect_success(world.setup(typed=YES), f"s deploy -y && {OPS} doctor", cost)
 
     # WHEN the project is deployed, and something is written
@@ -69,11 +69,11 @@ def test_a_plan_changes_nothing_and_is_made_by_its_hash(world):
     # WHEN another hash is given THEN nothing is done; with its own all is
     assert (world.setup("--yes", "00000000", "--agree")[0], world.resources()) == (2, before[0])
     expect_success(world.setup("--yes", plan["plan"], "--agree"))
-    output = expect_success(world.setup("--plan"), "All is there.")
-    assert re.findall(r"^ *(create|change|remove|stop|not seen)", output, re.MULTILINE) == []
+    output = expect_success(world.setup("--plan"), "All resources exist.")
+    assert re.findall(r"^ *(create|change|remove|stop|unreadable)", output, re.MULTILINE) == []
 
 
-@pytest.mark.parametrize(("language", "title"), [("en", "Plan of both clouds"), ("zh", "两朵云的计划")])
+@pytest.mark.parametrize(("language", "title"), [("en", "Plan for both clouds"), ("zh", "两家云的设置计划")])
 def test_a_page_of_the_plan_has_each_right_as_well(world, language, title):
     file = world.folder / "plan.html"
     expect_success(world.setup("--plan", "--html", str(file), "--lang", language))
@@ -99,13 +99,13 @@ def test_setup_fills_in_its_lines_of_s_yaml_and_answers_and_no_others(world):
 def test_unreadable_answers_stay_and_s_yaml_is_filled_in(world, written):
     file = world.folder / "answers.json"
     file.write_bytes(written)
-    output = expect_success(world.setup(typed=YES), "Set up. ")
+    output = expect_success(world.setup(typed=YES), "Setup is complete. ")
     address = world.variables()["SYNC_URL"]
     assert address
     if written.endswith(b"{}"):  # an editor's mark before it is no fault
         assert json.loads(file.read_text())["SYNC_URL"] == address
     else:
-        message = f'answers.json is no JSON, and stays as it is. Write into it: {{"SYNC_URL": "{address}"'
+        message = f'answers.json is not JSON and was not changed. Write into it: {{"SYNC_URL": "{address}"'
         assert message in output
         assert file.read_bytes() == written
 
@@ -131,7 +131,10 @@ def test_a_file_that_extends_s_yaml_is_set_up_without_changing_s_yaml(world):
     )
     assert variables["HW_AK"] == "${secret('staging_HW_AK')}"
     assert [path.read_bytes() for path, _ in first] == [before for _, before in first]
-    expect_success(world.setup("-t", str(file), "--remove", "--plan"), f"Remove them first: s remove -y -t {file.name}")
+    expect_success(
+        world.setup("-t", str(file), "--remove", "--plan"),
+        f"First remove the functions and triggers: s remove -y -t {file.name}",
+    )
 
 
 def test_a_file_without_setup_s_lines_gets_the_lines_to_write(world):
@@ -140,16 +143,16 @@ def test_a_file_without_setup_s_lines_gets_the_lines_to_write(world):
     expect_exit(world.setup(typed=YES), 2, 'Write it under vars: SYNC_URL: "https://oms.')
 
 
-NOBODY = "nobody can be asked"
+NOBODY = "Without a terminal"
 
 
 @pytest.mark.parametrize(
     ("typed", "phrases"),
     [
-        ("y\n", ["Nothing was done", "run this again, and type yes in full"]),
-        ("yes\nyes\n", ["Nobody agreed, so nothing was done", "run this again, and type agree in full"]),
-        ("", ["Nothing was done", NOBODY]),
-        ("yes\n", ["Nobody agreed, so nothing was done", NOBODY]),
+        ("y\n", ["Nothing was changed", "run this again and type yes in full"]),
+        ("yes\nyes\n", ["Not confirmed: nothing was changed", "run this again and type agree in full"]),
+        ("", ["Nothing was changed", NOBODY]),
+        ("yes\n", ["Not confirmed: nothing was changed", NOBODY]),
     ],
     ids=["not in full", "not in full to the agreement", "Ctrl-D", "Ctrl-D at the agreement"],
 )
@@ -183,7 +186,7 @@ def test_grants_that_act_late_are_waited_for(world, minutes):
 
 def test_grants_that_never_act_are_named_and_leave_no_key(world):
     world.iam.acts_after = None
-    expect_exit(world.setup(typed=YES), 3, "writing to the destination: the new key still may not")
+    expect_exit(world.setup(typed=YES), 3, "writing to the destination: the new key still lacks the permission")
     assert world.resources()["users"][f"{NAME}-oms"][1] == 0
     world.iam.acts_after = 0.0
     expect_success(world.setup(typed=YES))
@@ -212,28 +215,28 @@ def create_foreign_ram_policy(world):
 
 # By the obstacle: the call that causes it, the exit code, and a phrase of the output.
 WRONG = {
-    "no source": (lambda world: world.oss.remove_bucket("photos"), 1, "source bucket photos: there is none"),
-    "a log bucket with versions": (enable_versioning, 1, "log bucket photos-oms-log: it keeps versions"),
+    "no source": (lambda world: world.oss.remove_bucket("photos"), 1, "source bucket photos: none"),
+    "a log bucket with versions": (enable_versioning, 1, "log bucket photos-oms-log: versioning is or was enabled"),
     "a destination with a period": (
         lambda world: set_variables(world, destinationBucket="photos.obs"),
         1,
-        "its name has a period",
+        "the name has a period",
     ),
     "a destination of the archive": (
         lambda world: setattr(world.obs.create_bucket(world.destination_bucket), "storage_class", "COLD"),
         1,
-        "its class is COLD, which OMS does not write",
+        "storage class COLD, to which OMS does not write",
     ),
     "an alias of another account": (
         lambda world: setattr(world, "tool_account", "200**********002"),
         1,
-        "alias default of the Serverless Devs tool, which deploys: it is of another account: 200**********002",
+        "alias default of the Serverless Devs tool, for deployment: belongs to another account: 200**********002",
     ),
-    "a task of somebody else": (create_foreign_task, 1, "there is one for these buckets, which setup did not make"),
+    "a task of somebody else": (create_foreign_task, 1, "a task for these buckets exists that setup did not create"),
     "a policy of that name in RAM": (
         create_foreign_ram_policy,
         1,
-        "setup did not create this for this source bucket: policy photos-sync-trigger",
+        "not created by setup for this source bucket: policy photos-sync-trigger",
     ),
     # Resources that setup cannot read are named with the permission.
     "a source that may not be seen": (
@@ -245,12 +248,12 @@ WRONG = {
     "a log bucket of somebody else": (
         lambda world: world.oss.create_bucket(world.log_bucket, owner="2000000000000002"),
         3,
-        "If the bucket is somebody else's, name another one in s.yaml: logBucket",
+        "If the bucket belongs to another account, set another bucket in s.yaml: logBucket",
     ),
     "a destination of somebody else": (
         lambda world: setattr(world.obs.create_bucket(world.destination_bucket), "owner", "somebody"),
         3,
-        "If the bucket is somebody else's, name another one in s.yaml: destinationBucket",
+        "If the bucket belongs to another account, set another bucket in s.yaml: destinationBucket",
     ),
 }
 
@@ -270,17 +273,17 @@ def test_obstacles_to_settle_by_hand_are_named_and_all_else_is_created(world):
     world.obs.create_bucket(world.destination_bucket).encrypted = True
     expect_success(
         world.setup(typed=YES),
-        "by hand: alias default of the Serverless Devs tool, which deploys: there is none",
+        "by hand: alias default of the Serverless Devs tool, for deployment: none",
         "s config add -a default",
-        "by hand: source bucket photos: its static website has subfolder pages",
-        "it fetches what it lacks from elsewhere when it is read",
-        "is there: destination bucket photos-obs: it is encrypted",
+        "by hand: source bucket photos: static website with subfolder pages",
+        "back-to-source rules: reading a missing object fetches it from another origin",
+        "exists: destination bucket photos-obs: encrypted",
     )
 
 
 def test_a_website_without_subfolder_pages_is_no_obstacle(world):
     set_website(world, SUBFOLDERS.replace("true", "false"))
-    assert "is there: source bucket photos" in world.setup("--plan")[1]
+    assert "exists: source bucket photos" in world.setup("--plan")[1]
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -297,7 +300,7 @@ def test_an_obstacle_to_settle_first_stops_setup_before_changes(world, name):
 )
 def test_a_wrong_key_is_reported_with_its_cloud(world, name, host):
     done = world.setup(keys={**world.administrators(), name: "x"})
-    output = expect_exit(done, 1, "-> See that access key and secret belong together")
+    output = expect_exit(done, 1, "-> Check that the access key and the secret match")
     assert re.search(rf"{host}\S+ refused (GET|POST): 40[0-4] ", output)
 
 
@@ -307,8 +310,8 @@ def test_a_limit_of_the_account_is_named_with_its_resource(world):
     expect_exit(
         world.setup(typed=YES),
         1,
-        "IAM user with whose key OMS writes to the destination: iam.myhuaweicloud.com refused POST: 409 PAP5.0003",
-        "-> A limit of the account is reached",
+        "IAM user for OMS to write to the destination: iam.myhuaweicloud.com refused POST: 409 PAP5.0003",
+        "-> A quota of the account is exhausted",
     )
 
 
@@ -324,7 +327,7 @@ def test_changes_by_hand_are_repaired_and_attachments_of_others_stay(world, reso
     expect_success(
         world.setup("--plan"),
         f"the policy {NAME}-function is not attached",
-        f"the policy {NAME}-trigger says something else, and will no longer allow oss:ListObjects on",
+        f"the policy {NAME}-trigger has different contents, and no longer allows oss:ListObjects on",
     )
     expect_success(world.setup(typed=YES))
     assert world.resources()["roles"] == {**resources["roles"], f"{NAME}-trigger": sorted([f"{NAME}-trigger", "other"])}
@@ -335,7 +338,7 @@ READING = ["oss:GetObject on acs:oss:*:*:photos/*", "obs:object:getObject on obs
 
 def test_the_permission_to_read_objects_has_its_reason_and_way_out(world):
     # GIVEN a project before its setup THEN the plan names the permissions in both clouds, what for, and the way out
-    reason, way_out = "Objects are read for `cutover --sample` and `--deep`", 'set readObjects to "off" in s.yaml'
+    reason, way_out = "`cutover --sample` and `--deep` read objects", 'set readObjects to "off" in s.yaml'
     output = " ".join(expect_success(world.setup("--plan")).split())
     assert [output.count(sentence) for sentence in (reason, way_out)] == [2, 2]
     function_lines = output[output.index("RAM role of forward") : output.index("RAM role of trigger")]
@@ -367,7 +370,7 @@ def test_permissions_that_are_left_out_later_are_named_in_the_plan(world, resour
     set_variables(world, readObjects="off")
     # WHEN it is looked at again THEN just that is named, and nothing that stays
     output = expect_success(world.setup("--plan"))
-    changes = [line.partition(", and will no longer allow ")[2] for line in output.splitlines() if "change: " in line]
+    changes = [line.partition(", and no longer allows ")[2] for line in output.splitlines() if "change: " in line]
     assert changes == READING
 
 
@@ -378,7 +381,7 @@ VIDEOS = (["photos", "photos-oms-log", "videos"], True)
 @pytest.mark.parametrize("address", ["filled in", "empty"])
 def test_another_destination_than_the_task_s_stops_it(world, resources, address):
     set_variables(world, destinationBucket="photos-new", **({"SYNC_URL": ""} if address == "empty" else {}))
-    expect_exit(world.setup(typed=YES), 1, "stop: sync task: it copies photos to photos-obs, and s.yaml says otherwise")
+    expect_exit(world.setup(typed=YES), 1, "stop: sync task: it copies photos to photos-obs, which differs from s.yaml")
     assert world.resources() == resources
     # The printed steps lead to a project that is set up.
     expect_success(world.setup("--remove", typed="yes\n"))
@@ -389,9 +392,7 @@ def test_another_destination_than_the_task_s_stops_it(world, resources, address)
 def test_another_source_than_the_task_s_stops_a_removal(world, resources):
     world.oss.create_bucket("videos")
     set_variables(world, sourceBucket="videos")
-    output = expect_exit(
-        world.setup("--remove", typed="yes\n"), 1, "Write the source bucket back into s.yaml first: photos"
-    )
+    output = expect_exit(world.setup("--remove", typed="yes\n"), 1, "First restore the source bucket in s.yaml: photos")
     assert "remove: " not in output
     assert world.resources() == {**resources, "buckets": VIDEOS}
     # The printed steps lead to a project that is set up.
@@ -405,7 +406,7 @@ def test_another_source_than_the_task_s_stops_a_removal(world, resources):
 def test_another_project_of_the_same_name_stops_it_and_changes_nothing(world, resources):
     world.oss.create_bucket("videos")
     set_variables(world, SYNC_URL="", HW_AK="", HW_SK="", sourceBucket="videos", destinationBucket="videos-obs")
-    reason = f"setup did not create this for this source bucket: IAM user {NAME}-functions, policy {NAME}-functions"
+    reason = f"not created by setup for this source bucket: IAM user {NAME}-functions, policy {NAME}-functions"
     assert "remove: " not in expect_exit(world.setup(typed=YES), 1, reason)
     for words in (("--only", "alibaba"), ("--remove",)):
         world.setup(*words, typed=YES)
@@ -414,8 +415,8 @@ def test_another_project_of_the_same_name_stops_it_and_changes_nothing(world, re
 
 def test_a_stopped_task_is_not_taken_for_a_running_task(world, resources):
     world.oms.tasks[0].status = "STOPPED"
-    output = expect_exit(world.setup("--plan"), 3, "wait: sync task: it is stopped, and copies nothing")
-    assert "All is there" not in output
+    output = expect_exit(world.setup("--plan"), 3, "wait: sync task: stopped, copies nothing")
+    assert "All resources exist" not in output
 
 
 @pytest.mark.parametrize("cloud", ["Alibaba", "Huawei"])
@@ -425,7 +426,7 @@ def test_the_account_s_own_key_wants_a_second_yes(world, cloud):
         "Huawei": (world.iam, world.huawei_credentials),
     }[cloud]
     service.add_credentials(*key, holder="root")
-    expect_exit(world.setup(typed="yes\nno\n"), 2, "The key of a user would be safer")
+    expect_exit(world.setup(typed="yes\nno\n"), 2, "A user's key is safer")
     expect_success(world.setup(typed=f"yes\n{YES}"))
 
 

@@ -11,7 +11,7 @@ from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, r
 
 NOTE = f"oms_source_record/setup/{NAME}-task.json"
 LOST = {"lost": Fault.drop_after(), "504": Fault.status_after(504)}
-ASKED = "OMS was asked for a sync task at "
+ASKED = "sync task requested at "
 
 
 def is_creation(request):
@@ -44,7 +44,7 @@ def test_a_task_whose_answer_is_lost_is_awaited_and_keeps_its_keys(world, answer
     world.oms.stale_for = 30.0
     world.oms.faults.add(LOST[answer], times=1, where=is_creation)
     # WHEN it is set up THEN that is the task, with keys that exist
-    expect_success(world.setup(typed=YES), "Set up. ")
+    expect_success(world.setup(typed=YES), "Setup is complete. ")
     (task,) = world.oms.tasks
     assert (world.variables()["SYNC_URL"], keys_at_oms(world)) == (task.sync_url, [keys(world)])
     assert (key_deletions(world), json.loads(world.oss.objects(world.log_bucket)[NOTE].data)["task"]) == (
@@ -52,7 +52,7 @@ def test_a_task_whose_answer_is_lost_is_awaited_and_keeps_its_keys(world, answer
         task.task_id,
     )
     # AND nothing is left to do
-    assert "create" not in expect_success(world.setup("--plan"), "All is there.")
+    assert "create" not in expect_success(world.setup("--plan"), "All resources exist.")
 
 
 def test_a_run_that_ends_at_the_creation_is_followed_by_one_that_waits(world):
@@ -66,7 +66,7 @@ def test_a_run_that_ends_at_the_creation_is_followed_by_one_that_waits(world):
 
     # WHEN it is run again at once THEN the plan names the keys, and deletes none
     output = expect_success(
-        world.setup(typed=YES), f"create: sync task: {ASKED}", "Setup waits until OMS lists it", *first
+        world.setup(typed=YES), f"create: sync task: {ASKED}", "Setup waits until OMS lists the task", *first
     )
     assert "remove: " not in output
     assert (keys_at_oms(world), keys(world)) == ([first], first)
@@ -85,7 +85,7 @@ def never_listed(world):
     world.oms.faults.add(Fault.drop_after(), times=1, where=is_creation)
     began = world.ground.now()
     expect_exit(
-        world.setup(typed=YES), 3, f"wait: sync task: {ASKED}", "Run this again: the plan names the keys that go"
+        world.setup(typed=YES), 3, f"wait: sync task: {ASKED}", "Run this again: the plan lists the keys to delete"
     )
     assert 300 <= world.ground.now() - began < 330
     return keys(world)
@@ -93,8 +93,10 @@ def never_listed(world):
 
 def test_after_five_minutes_the_plan_asks_before_the_keys_go(world, never_listed):
     # GIVEN keys that stayed WHEN the answer is no THEN they still stay
-    output = expect_exit(world.setup(typed="no\n"), 2, f"that nothing uses: {ASKED}", *never_listed)
-    assert (output.count("remove: access keys of "), keys(world)) == (2, never_listed)
+    output = expect_exit(
+        world.setup(typed="no\n"), 2, f"unused access keys of RAM user {NAME}-oms: {ASKED}", *never_listed
+    )
+    assert (output.count("remove: unused access keys of "), keys(world)) == (2, never_listed)
     # WHEN the answer is yes THEN another task has new keys
     expect_success(world.setup(typed=YES))
     assert (keys_at_oms(world)[1], set(keys(world)) & set(never_listed)) == (keys(world), set())
@@ -103,10 +105,12 @@ def test_after_five_minutes_the_plan_asks_before_the_keys_go(world, never_listed
     world.later(3600)
     world.oms.stale_for = 0.0
     first, second = world.oms.tasks
-    output = expect_success(world.setup("--plan"), "by hand: sync task: OMS has others that setup made", first.sync_url)
+    output = expect_success(
+        world.setup("--plan"), "by hand: sync task: OMS has other tasks created by setup", first.sync_url
+    )
     assert world.variables()["SYNC_URL"] == second.sync_url
     world.forget()
-    expect_success(world.setup("--plan"), "by hand: sync task: OMS has others that setup made", first.sync_url)
+    expect_success(world.setup("--plan"), "by hand: sync task: OMS has other tasks created by setup", first.sync_url)
 
 
 def test_keys_that_became_late_after_the_plan_was_shown_are_not_deleted(world):
@@ -117,7 +121,7 @@ def test_keys_that_became_late_after_the_plan_was_shown_are_not_deleted(world):
         world.setup(typed=YES)
     first = remove_lock(world)
     world.meanwhile[world.asked + 48] = lambda: world.later(400)
-    expect_exit(world.setup(typed=YES), 3, f"is there: access keys of RAM user {NAME}-oms that nothing uses: {ASKED}")
+    expect_exit(world.setup(typed=YES), 3, f"exists: unused access keys of RAM user {NAME}-oms: {ASKED}")
     assert (keys(world), len(world.oms.tasks)) == (first, 1)
 
 
@@ -138,12 +142,12 @@ def test_a_removal_right_after_an_unknown_outcome_removes_nothing(world):
 
 def test_a_task_that_was_created_and_is_not_listed_yet_is_the_project_s(world):
     world.oms.stale_for = 30.0
-    expect_success(world.setup(typed=YES), "Set up. ")
+    expect_success(world.setup(typed=YES), "Setup is complete. ")
     (task,) = world.oms.tasks
     assert world.variables()["SYNC_URL"] == task.sync_url
-    expect_success(world.setup("--plan"), "is there: sync task: OMS created it at ")
+    expect_success(world.setup("--plan"), "exists: sync task: created by OMS at ")
     world.forget()
-    expect_success(world.setup("--plan"), "is there: sync task: OMS created it at ")
+    expect_success(world.setup("--plan"), "exists: sync task: created by OMS at ")
 
 
 @pytest.mark.parametrize("cloud", ["RAM", "IAM"])
@@ -154,7 +158,7 @@ def test_a_task_whose_key_was_deleted_is_a_fault_of_the_plan(world, resources, c
     else:
         world.iam_user("oms")["keys"].clear()
     lost = here if cloud == "RAM" else there
-    reason = f"stop: sync task: the access keys that OMS got for it no longer exist: {lost}. It copies nothing"
+    reason = f"stop: sync task: the access keys of this task no longer exist: {lost}. The task copies nothing"
     expect_exit(world.setup(typed=YES), 1, reason, "-> Delete the task in the OMS console, and empty SYNC_URL")
 
     # WHEN that is done THEN there is a task that copies

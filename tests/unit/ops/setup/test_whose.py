@@ -52,9 +52,12 @@ def test_a_resource_of_others_with_the_project_s_name_stops_the_plan(world, kind
     create, name, kind_name = FOREIGN[kind]
     create(world, name)
     before = world.snapshot()
-    reason = f"setup did not create this for this source bucket: {kind_name} {name}"
+    reason = f"not created by setup for this source bucket: {kind_name} {name}"
     expect_exit(
-        world.setup(typed=YES), 1, reason, "-> Rename or delete it if nothing uses it, or choose another functionName"
+        world.setup(typed=YES),
+        1,
+        reason,
+        "-> If it is unused, rename or delete it. Otherwise choose another functionName",
     )
     assert world.snapshot() == before
 
@@ -85,7 +88,7 @@ def test_a_foreign_resource_created_after_the_plan_stays_unchanged(world, kind):
     )
     world.meanwhile[number - 1] = create
     # WHEN setup runs THEN it names this resource, and leaves it unchanged
-    expect_exit(world.setup(typed=YES), 2, "setup did not create this for this source bucket: ")
+    expect_exit(world.setup(typed=YES), 2, "not created by setup for this source bucket: ")
     assert [things[name]] == first
 
 
@@ -101,7 +104,7 @@ def test_a_user_recreated_by_others_keeps_its_keys_and_gets_none(resources, worl
         holders = Alibaba(session, variables).reader, Huawei(session, variables).writer
     # WHEN a migration asks for them THEN it sees no key to delete, and makes none
     for holder in holders:
-        with pytest.raises(UsageError, match="setup did not create this"):
+        with pytest.raises(UsageError, match="not created by setup"):
             holder.make_key()
     assert ([holder.key_ids() for holder in holders], world.snapshot()) == ([[], []], before)
 

@@ -29,7 +29,7 @@ from oss_oms_sync.rules.waiting_check import nothing_waits
 
 # A rehearsal closes nothing.
 _CUTOVER_VERDICTS = [verdict for verdict in CutoverVerdict if verdict is not CutoverVerdict.REHEARSAL]
-_MIGRATES = t("The project stays open: a migration of the old objects is not over, and OMS may still write")
+_MIGRATES = t("The project stays open: the migration of the existing objects is not finished, and OMS may still write")
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
@@ -145,6 +145,6 @@ def _standing_go(invocation: Invocation, options: CutoverOptions, closed: Closed
 def _answer(invocation: Invocation, closed: Closed | None) -> tuple[ShownMark | None, Text]:
     """Return the fields of a MarkAnswer."""
     if closed is None:
-        return None, t("The project is open: what was recorded while it was closed is sent in minutes.")
+        return None, t("The project is open. The changes recorded while it was closed are submitted within minutes.")
     mark = shown_mark(invocation, closed)
     return mark, describe(closed, mark.go)

@@ -249,7 +249,7 @@ def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailur
         yield _sum(t("sent by this pass = accepted + failed"), count["submitted"], eq, outcomes, _INEXACT_COUNTS)
     if failures:
         yield _sum(
-            t("objects that OMS failed to copy = resolved + waiting + stuck + other projects' + not known"),
+            t("objects that OMS failed to copy = resolved + waiting + stuck + other projects' + unknown"),
             failures.counted,
             eq,
             failures.parts,

@@ -51,7 +51,7 @@ _WORDS = {
         ),
     ),
     VerdictState.UNKNOWN.value: (
-        t("NOT KNOWN"),
+        t("UNKNOWN"),
         t(
             "Nothing is known to be wrong, but nobody has looked. Run what is named above, in the project's folder. If"
             " a timer should have: {step}.",
