@@ -55,7 +55,7 @@ CHANGES = {
                 '    if source.type == "Tape":\n        return ObjectClass.TAPED\n'
                 "    if source.modified > moments.settled:\n",
             ),
-            (JUDGE, '    "moving": Sides.PERHAPS,\n', '    "taped": Sides.PERHAPS,\n    "moving": Sides.PERHAPS,\n'),
+            (JUDGE, '    "moving": Sides.AT_MOST,\n', '    "taped": Sides.AT_MOST,\n    "moving": Sides.AT_MOST,\n'),
         ),
         (
             "tests/unit/ops/report/test_answers.py::test_tables_of_rules_equal_those_of_the_oracle",

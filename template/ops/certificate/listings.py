@@ -66,7 +66,7 @@ class PairDigests:
         self._files[digest[0] % _FILES].write(digest)
 
     def shared_with(self, other: PairDigests) -> Iterator[bytes]:
-        """Yield the digests that both have, each once."""
+        """Yield the digests that are also in `other`, without duplicates."""
         for mine, others in zip(self._files, other._files, strict=True):
             left = set(_digests(mine))
             for digest in _digests(others):

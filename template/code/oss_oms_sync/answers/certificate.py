@@ -1,7 +1,7 @@
 """The certificate as a document: the facts of a cutover, and the conclusions from them.
 
-Facts have no sentence: `rules/` derives the findings, the verdict and all sentences from them, and every reader does so
-again. Times are in the form of records.
+Facts contain no sentences: `rules/` derives the findings, the verdict and all sentences from them, and so does every
+reader. Times are in the form of records.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TIME_IS_UP, BACK_TO_SOURCE = "time", "back_to_source"
 
 
 class CutoverVerdict(Enum):
-    """Verdict of a certificate, by its name in the document."""
+    """Verdicts of a certificate; the values are their names in the document."""
 
     GO = "GO"
     NO_GO = "NO-GO"
@@ -273,9 +273,10 @@ class FailureLists:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """Forecast of a rehearsal.
+    """A rehearsal's forecast of the cutover.
 
-    `minutes`: duration of each step, and of all; None where unknown. `failing`: checks that would not pass.
+    `minutes`: duration of each step and the total, None if unknown. `failing`: ids of the gating checks that would not
+    pass.
     """
 
     would_be: CutoverVerdict
