@@ -13,11 +13,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ops.certificate.form import ACCEPTABLE
 from ops.command_line.arguments import COMMANDS, Command, flag, option
 from ops.errors import ExitCode
 from oss_oms_sync.answers.finding import names_who_and_why
 from oss_oms_sync.answers.text import Text, same, sentences, t
+from oss_oms_sync.rules.next_steps import ACCEPTABLE
 
 _Say = Callable[[Text], str]
 _LANGUAGES = ("en", "zh")

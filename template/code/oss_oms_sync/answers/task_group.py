@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -133,6 +133,11 @@ class TaskShown:
     object_overwrite_mode: OverwriteMode | None
     month: Counters
 
+    @property
+    def is_running(self) -> bool:
+        """True if the task accepts keys: a stopped task refuses them."""
+        return self.status == "SYNCHRONIZING"
+
 
 @dataclass(frozen=True)
 class StatisticsShown:
@@ -149,43 +154,24 @@ class StatisticsShown:
 
 
 @dataclass(frozen=True)
-class TaskGroup:
-    """State of a task group, as OMS reports it.
+class GroupProgress:
+    """Progress of a task group: its state, and numbers of objects.
 
-    `total`: objects, 0 until the source is listed. `size`: bytes of all objects; `copied_size`: bytes of the copied
-    objects. `speed`: bytes a second. `started`, `ended`: seconds since 1970; `ended` is valid if the group rests.
-    `can_retry_failed`: OMS can retry the failed objects alone. `lists`: prefix of the lists of failed objects in the
-    destination. `why`: reason of the failure. `resent`: replay has the keys of all failed objects, so the group has no
-    work left. `bandwidth`: limits by the time of day.
+    `total`: objects, 0 until the source is listed. `resent`: replay has the keys of all failed objects, so the group
+    has no work left.
     """
 
-    id: str
     state: GroupState
-    note: str
     total: int
     copied: int
     skipped: int
     failed: int
-    size: int
-    copied_size: int
-    speed: int
-    started: float
-    can_retry_failed: bool
-    lists: str
-    why: str
-    ended: float = 0
-    resent: bool = False
-    bandwidth: Sequence[Window] = ()
+    resent: bool = field(default=False, kw_only=True)
 
     @property
     def title(self) -> Text:
         """A short description of the group's state."""
         return _TITLES[self.state]
-
-    @property
-    def can_be_resent(self) -> bool:
-        """True if replay resends the objects that the group failed to copy."""
-        return self.state is GroupState.FAILED and bool(self.lists) and 0 < self.failed <= MAX_RESENT
 
     @property
     def finished(self) -> int:
@@ -216,6 +202,34 @@ class TaskGroup:
     def step_of_others(self) -> Step:
         """The step to print in other reports: `--look` while the group runs."""
         return LOOK if self.state in MOVING else self.step
+
+
+@dataclass(frozen=True)
+class TaskGroup(GroupProgress):
+    """State of a task group, as OMS reports it.
+
+    `size`: bytes of all objects; `copied_size`: bytes of the copied objects. `speed`: bytes a second. `started`,
+    `ended`: seconds since 1970; `ended` is valid if the group rests. `can_retry_failed`: OMS can retry the failed
+    objects alone. `lists`: prefix of the lists of failed objects in the destination. `why`: reason of the failure.
+    `bandwidth`: limits by the time of day.
+    """
+
+    id: str
+    note: str
+    size: int
+    copied_size: int
+    speed: int
+    started: float
+    can_retry_failed: bool
+    lists: str
+    why: str
+    ended: float = 0
+    bandwidth: Sequence[Window] = ()
+
+    @property
+    def can_be_resent(self) -> bool:
+        """True if replay resends the objects that the group failed to copy."""
+        return self.state is GroupState.FAILED and bool(self.lists) and 0 < self.failed <= MAX_RESENT
 
     @classmethod
     def of(cls, group: Mapping[str, Any]) -> TaskGroup:

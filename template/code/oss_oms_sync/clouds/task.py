@@ -175,11 +175,6 @@ class TaskInfo(TaskShown):
             month=MonthCounts.parse(answer),
         )
 
-    @property
-    def is_running(self) -> bool:
-        """True if the task accepts keys: a stopped task refuses them."""
-        return self.status == "SYNCHRONIZING"
-
 
 def silence(answer: object, action: str, of: str = "synctask") -> Silence | None:
     """Return the failure that stands in the place of an answer; None if there is an answer.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from oss_oms_sync.answers.layout import OMS_LISTS
-from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
+from oss_oms_sync.answers.object_class import EQUAL, UNPROVEN, ObjectClass
 from oss_oms_sync.clouds.objects import NO_PERMISSION, Columns, ObjectSummary, etag_of, first, first_difference
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.in_hand import InHand
@@ -23,19 +23,17 @@ from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.ledger.records import FailedKey, repeated_etag
 from oss_oms_sync.passes.entries import SETTLED, Entry, is_covered
 from oss_oms_sync.passes.listing import KeyRun
+from oss_oms_sync.rules.times import CLOCKS
+from oss_oms_sync.rules.times import SETTLED as SETTLED_FOR_CUTOVER
 
 # The event or the copy of a younger object may still be under way.
 SETTLED_SECONDS = SETTLED.total_seconds()
-# On cutover day: each event has arrived by this age, and a higher limit only saves sending twice.
-CUTOVER_SECONDS = 5 * 60
-# Maximum difference between the clouds' clocks: a listing may lack objects written later than this before it.
-CLOCKS_SECONDS = 60
+CUTOVER_SECONDS = round(SETTLED_FOR_CUTOVER.total_seconds())
+CLOCKS_SECONDS = round(CLOCKS.total_seconds())
 
 _MD5 = re.compile(r"[0-9A-F]{32}")
 _MD5S = re.compile(rf"(?:{_MD5.pattern}\n)*{_MD5.pattern}")
 
-# Classes of objects that may be equal or differ until they are read.
-UNPROVEN = (ObjectClass.SUSPICIOUS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE)
 # The class after a proof; every other proof leaves the class unchanged.
 PROVEN = {
     Proof.EQUAL: ObjectClass.EQUAL_CONTENTS,

@@ -18,15 +18,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from oss_oms_sync.answers.codec import Digest
+from oss_oms_sync.answers.pass_answers import OTHERS as OTHERS
 from oss_oms_sync.clouds.objects import ObjectSummary
 
 MODULUS = 2**256
 # Maximum number of objects in a sample.
 MAX_DRAWN = 300
-# Maximum number of first-level folders with counts of their own; all others are counted together, under OTHERS, which
-# is no folder's name.
+# Maximum number of first-level folders with counts of their own; all others are counted together, under OTHERS.
 MAX_FOLDERS = 200
-OTHERS = "*"
 # Larger objects are not drawn: a sample has to be read in a few minutes.
 LARGEST = 2**30
 _MASK = MODULUS - 1

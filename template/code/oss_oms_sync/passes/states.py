@@ -13,14 +13,13 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.passes.pieces import MAX_PIECES, Pass, Scope
 from oss_oms_sync.passes.tally import UNSENT, Tally
+from oss_oms_sync.rules.times import MAX_PASS_AGE
 
 # A pass takes time, so the next may begin this much later than its period says.
 _PERIOD_TOLERANCE = timedelta(days=1)
 # Without a timer, an older pass is out of date.
 _MAX_MANUAL_AGE = timedelta(days=3)
 _TOO_MANY = "{:,} objects that are missing were not sent: a migration copies them sooner"
-# An older pass does not decide about a cutover: the buckets may have changed since.
-MAX_PASS_AGE = timedelta(hours=24)
 
 
 @dataclass(frozen=True)

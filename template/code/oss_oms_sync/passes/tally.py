@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.pass_answers import MAX_KEYS as MAX_KEYS
+from oss_oms_sync.answers.pass_answers import MAX_WRITTEN as MAX_WRITTEN
 from oss_oms_sync.answers.pass_answers import (
     ClassCounts,
     Digests,
@@ -40,10 +42,6 @@ COUNTS = ("scanned", *PARTS, "accepted", "failed", "orphans")
 NEW, NEW_MISSING = "new", "new_missing"
 # Count of all objects of the source that the project's filter lets through, of any age.
 INSIDE = "inside"
-# Maximum number of keys of each class that are shown as examples.
-MAX_KEYS = 20
-# Maximum number of the last written objects that are kept.
-MAX_WRITTEN = 20
 # Each bucket ends at 2^(1/8) times the end of the previous: its middle is within 4.5 % of each of its lags.
 _STEPS = 8
 # Limits, in seconds, for which lags are counted exactly: a minute, 5 and 15 minutes, an hour, a day.
