@@ -1,4 +1,4 @@
-"""The clock of the commands, which tests replace so that they need not wait."""
+"""The clock of the commands; tests replace it to avoid waiting."""
 
 from __future__ import annotations
 

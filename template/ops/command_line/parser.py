@@ -145,7 +145,7 @@ def _translate_option_errors(say: _Say) -> None:
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        """Print the version of the code beside this package, which is deployed from here."""
+        """Print the version of the code in this folder, which is the version to deploy."""
         code = Path(__file__).parents[2] / "code" / "oss_oms_sync" / "__init__.py"
         sys.stdout.write(f"oss-oms-sync {runpy.run_path(str(code))['VERSION']}\n")
         parser.exit()

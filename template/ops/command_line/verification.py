@@ -57,7 +57,7 @@ def findings(file: Path, source: Path | None, destination: Path | None, now: dat
 def _compare_listings(
     document: Any, source: Path | None, destination: Path | None, digests: tuple[PairDigests, PairDigests] | None
 ) -> Iterator[Doubt]:
-    """Compare listings with a document; `digests` are for the objects in both.
+    """Compare listings of buckets with a document's counts and digests.
 
     Raises UsageError if a file is unreadable, or if the destination's listing proves nothing without the source's.
     """
@@ -120,7 +120,7 @@ def _lines(document: Any, doubts: list[Doubt], lang: str) -> Iterator[Line]:
 
 
 def _to_json(document: Any, doubts: list[Doubt]) -> dict[str, Any]:
-    """Return the claims for programs."""
+    """Return the checked claims, and whether all hold, as JSON data."""
     claims = [
         {"claim": doubt.claim.en, "claim_zh": doubt.claim.zh, "holds": doubt.holds, "seen": doubt.detail}
         for doubt in doubts

@@ -9,7 +9,7 @@ from itertools import pairwise
 from ops.errors import UsageError
 from oss_oms_sync.answers.bandwidth import (
     MAX_WINDOWS,
-    MINUTES_A_DAY,
+    MINUTES_PER_DAY,
     NIGHTS,
     Progress,
     Window,
@@ -56,7 +56,7 @@ def requested(options: Namespace) -> list[Window] | None:
 
 
 def hours_late(progress: Progress) -> int | None:
-    """Return by how many hours OMS applies the windows later than in China's time; None if the progress cannot show it.
+    """Return the delay in hours of OMS's windows against China's time; None if the progress does not show it.
 
     It needs a day of samples, and hours in which the group copied more than the windows allow elsewhere. Where
     several time zones agree, the nearest to China's counts.
@@ -72,11 +72,11 @@ def hours_late(progress: Progress) -> int | None:
 
 
 def _excess(copied: Sequence[tuple[int, int, int]], windows: Sequence[Window], hours: int) -> float:
-    """Return the copied bytes beyond the limits, if OMS applies the windows so many hours late."""
+    """Return the bytes copied beyond the limits, on the assumption that OMS applies the windows `hours` later."""
     limits = limits_by_minute(windows, hours)
     beyond = 0.0
     for begin, end, size in copied:
-        minutes = [(second + _CHINA_SECONDS) // 60 % MINUTES_A_DAY for second in range(begin, end, 60)]
+        minutes = [(second + _CHINA_SECONDS) // 60 % MINUTES_PER_DAY for second in range(begin, end, 60)]
         allowed = sum(limits[minute] for minute in minutes) * (end - begin) / len(minutes)
         beyond += max(0.0, size - allowed)
     return beyond

@@ -318,7 +318,7 @@ def _scope(scope: CertifiedScope, say: Words) -> Phrase:
 
 
 def _pass(certified_pass: CertifiedPass | None, amended: str | None, say: Words) -> Phrase:
-    """Return the time of a pass and its speed."""
+    """Return the times and the speed of a pass."""
     if certified_pass is None:
         return Span("", say("none"), "open")
     again = Span("below", say("late keys judged again {time}", time=units.clock(moment(amended)))) if amended else None

@@ -166,7 +166,7 @@ class ListingTotals(ObjectCount):
 
 @dataclass(frozen=True)
 class ListedSource(ListingTotals):
-    """Count of the source bucket's listing, with the digest of its versions."""
+    """Number of objects in the source bucket's listing, with the digest of their versions."""
 
     state_digest: Digest
 

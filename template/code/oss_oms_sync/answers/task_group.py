@@ -1,4 +1,4 @@
-"""Answers of OMS about the sync task, and about a migration task group, which copies existing objects once.
+"""OMS's data about the sync task, and about a migration task group (a single copy of existing objects).
 
 Source: support.huaweicloud.com/api-oms (ShowSyncTask, ListSyncTaskStatistic, ShowTaskGroup, ListTaskGroup).
 """
@@ -85,7 +85,7 @@ MAX_RESENT = 10_000
 # States in which a group lists or copies.
 MOVING = (GroupState.WAITING, GroupState.CREATING, GroupState.COPYING, GroupState.PAUSING)
 # Objects that a group lists a second, by OMS's page of assessing; it copies meanwhile.
-LISTED_A_SECOND = 27_000_000 / 3600
+LISTED_PER_SECOND = 27_000_000 / 3600
 # Duration until a group begins: the permissions of its new keys take up to half an hour.
 _BEGINNING_SECONDS = 1800
 # Reports progress, and changes nothing.
@@ -102,7 +102,7 @@ _ENDS = {
 
 @dataclass(frozen=True)
 class Silence:
-    """The error of OMS, or of the way to OMS, in place of an answer; and its remedy."""
+    """The error in place of OMS's answer, by OMS or by the network, and its remedy."""
 
     problem: str
     status: int | None
@@ -209,7 +209,7 @@ class TaskGroup(GroupProgress):
     """State of a task group, as OMS reports it.
 
     `size`: bytes of all objects; `copied_size`: bytes of the copied objects. `speed`: bytes a second. `started`,
-    `ended`: seconds since 1970; `ended` is valid if the group rests. `can_retry_failed`: OMS can retry the failed
+    `ended`: seconds since 1970; `ended` is valid if the group has stopped. `can_retry_failed`: OMS can retry the failed
     objects alone. `lists`: prefix of the lists of failed objects in the destination. `why`: reason of the failure.
     `bandwidth`: limits by the time of day.
     """
@@ -270,12 +270,12 @@ class TaskGroup(GroupProgress):
 
 
 def max_submissions(keys_a_second: float) -> float:
-    """Return the number of objects up to which sending them is faster than a task group, which takes a while to begin.
+    """Return the number of objects up to which submitting them is faster than a task group, which starts slowly.
 
     With twenty calls of ten keys a second it is 370,000 objects, in 31 minutes. The price does not matter: copying
     costs the same either way, and only sent objects cause calls and records of this project.
     """
-    gained = 1 / keys_a_second - 1 / LISTED_A_SECOND
+    gained = 1 / keys_a_second - 1 / LISTED_PER_SECOND
     return _BEGINNING_SECONDS / gained if gained > 0 else math.inf
 
 

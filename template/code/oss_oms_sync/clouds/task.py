@@ -1,4 +1,4 @@
-"""A sync task as OMS describes it, with its counters per calendar month, and per step of its statistics.
+"""A sync task as OMS describes it, with counters per calendar month and per step of the statistics.
 
 `Silence` stands for a description that OMS does not give. All counters count objects, except those of bytes.
 

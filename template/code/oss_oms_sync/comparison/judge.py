@@ -1,4 +1,4 @@
-"""Judgement of a key: the class of its object, the proof that reading gave, and the object to send.
+"""Judgement of a key: its class, the proof by reading the objects, and the object to submit.
 
 Each object has exactly one class: the first in the order of the enumeration that matches.
 """
@@ -207,7 +207,7 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True)
 class Judge:
-    """The rules by which keys are judged. `sent_since` is in seconds since 1970.
+    """The rules to judge keys. `sent_since` is in seconds since 1970.
 
     Objects missing or older in the destination are sent if they were written since `sent_since`; None: nothing is sent.
     `overwrite`: objects newer in the destination are sent as well. With a `prover`, objects of the classes `reads` are
@@ -269,7 +269,7 @@ class Judge:
         return self.judge(entry)
 
     def _prove(self, prover: Prover, entry: Entry, object_class: ObjectClass) -> Proof | None:
-        """Read an object that may be equal and has no other proof."""
+        """Read an object that may be equal and has no kept proof; return the new proof, None if nothing was read."""
         source, destination = entry.source, entry.destination
         if not source or not destination or object_class not in self.reads:
             return None

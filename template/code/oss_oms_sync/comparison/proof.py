@@ -24,7 +24,7 @@ from enum import Enum
 
 from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.bucket import CHANGED
+from oss_oms_sync.clouds.bucket import CHANGED_CODES
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -142,7 +142,7 @@ class Prover:
             if not self._read(source, digests):
                 return Proof.TOO_BIG
         except StorageError as error:
-            if error.code in CHANGED:
+            if error.code in CHANGED_CODES:
                 return Proof.CHANGED
             if error.is_refusal:
                 return Proof.NO_RIGHT_IN_OSS if error.code in NO_PERMISSION else Proof.UNREADABLE

@@ -1,4 +1,4 @@
-"""The answer of compare, with the facts that decide the remedies of what it found."""
+"""The answer of compare, with the facts that decide the remedies of the differences."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _WISHES = ("since", "deep", "overwrite", "cutover")
 
 @dataclass(frozen=True)
 class CompareResult:
-    """The result of a pass, and the part of the answer that any pass has; `state` is None if there is no pass.
+    """A pass's counts, and the answer fields common to all passes.
 
-    `overwrite_mode` is the sync task's. `stood_still`: True if a later standstill pass agrees with the pass, None if
-    there was none.
+    `state`: None if there is no pass. `overwrite_mode`: the sync task's. `stood_still`: True if a later standstill pass
+    agrees, False if it contradicts, None without one.
     """
 
     tally: Tally
@@ -41,7 +41,7 @@ class CompareResult:
 
     @property
     def is_contradicted(self) -> bool:
-        """True if a standstill pass found something else: then nothing is claimed by it."""
+        """True if a standstill pass contradicts this pass, which then proves nothing."""
         return self.stood_still is False
 
     def to_json(self) -> dict[str, object]:

@@ -37,7 +37,7 @@ def digest(key: bytes, size: int) -> int:
 
 
 def version_digest(name: str, etag: str, size: int) -> int:
-    """Return the digest of an object of either bucket with its ETag."""
+    """Return the digest of an object's key, size and ETag, for either bucket."""
     version = f"{name}\0{size}\0{etag}"
     return int.from_bytes(hashlib.sha256(version.encode()).digest(), "big")
 
@@ -74,7 +74,7 @@ class Drawn:
 
     @cached_property
     def _factor(self) -> int:
-        """The number by which objects are ranked."""
+        """The odd number that ranks objects."""
         return 2 * int(self.seed or "0", 16) + 1
 
     @property
@@ -101,7 +101,7 @@ class Drawn:
         return [key for folder, (_, key) in sorted(self.firsts.items()) if folder not in covered]
 
     def plus(self, other: Drawn) -> Drawn:
-        """Return a new draw from both, which are of the same pass; it shares nothing with them."""
+        """Return a new draw from this one and `other`, both of a single pass; it shares no part with them."""
         ranked = sorted([*self.ranked, *other.ranked])[:MAX_DRAWN]
         firsts: dict[str, tuple[Digest, str]] = {}
         names = kept_folders((*self.firsts, *other.firsts))

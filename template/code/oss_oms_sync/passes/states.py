@@ -62,7 +62,7 @@ class PassState:
 
     @property
     def amended(self) -> str:
-        """The time of the last recheck; empty if there was none."""
+        """The time of the last recheck; empty without a recheck."""
         return self.amendment.at if self.amendment else ""
 
     @property
@@ -94,7 +94,7 @@ class PassState:
 
     @property
     def started(self) -> str:
-        """The time when it began."""
+        """The time at which the pass began."""
         return self.of.started
 
     @property
@@ -104,7 +104,7 @@ class PassState:
 
     @property
     def unsent(self) -> int:
-        """The number of due objects that it left unsent."""
+        """The number of due objects that the pass left unsent."""
         return self.counts.get(UNSENT, 0)
 
     @property
@@ -116,7 +116,7 @@ class PassState:
 
     @property
     def objects(self) -> int:
-        """The number of objects of the source bucket that it has walked past."""
+        """The number of objects of the source bucket that the pass has listed."""
         return sum(mark.objects for mark in self.tally.marks)
 
     def is_late(self, period: timedelta | None, now: datetime) -> bool:
@@ -170,7 +170,7 @@ def answer_of(
 
 
 def brief_answer(following: str, stopped: Stopped | None, *, finished: bool) -> PassAnswer:
-    """Return the answer of a call without a pass: the next step, and the reason that ended its work."""
+    """Return the answer of a call that stores no pass: the next step, and the reason if the call stopped early."""
     return PassAnswer(finished=finished, next=following, stop=stopped and stopped.stop, stopped=stopped and stopped.why)
 
 

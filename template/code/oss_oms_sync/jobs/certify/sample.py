@@ -26,7 +26,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.answers.certificate import BACK_TO_SOURCE, TIME_IS_UP, HeaderLost, Headers, Sampled
 from oss_oms_sync.answers.pass_answers import MAX_KEYS
 from oss_oms_sync.clock import parse_time
-from oss_oms_sync.clouds.bucket import CHANGED
+from oss_oms_sync.clouds.bucket import CHANGED_CODES
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -194,7 +194,7 @@ class _Reading:
                         return None
                 digests.add(digest.digest())
         except StorageError as error:
-            if error.code in CHANGED:
+            if error.code in CHANGED_CODES:
                 return False
             raise
         return len(digests) == 1
