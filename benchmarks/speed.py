@@ -339,7 +339,7 @@ OMS_ROUND_TRIP, OSS_ROUND_TRIP = 0.03, 0.002
 
 
 def price(results: dict[str, Any], who: str, cpu: float, megabytes: int) -> float:
-    """Dollars for a million objects, one an event: waiting for round trips, and computing at the size's pace."""
+    """Return the dollars for a million events of one object: round trips, and computing at the size's speed."""
     exchanges = 1 if who == "ours" else 3  # a connection and its handshake are one each
     computing: float = median(results["20 ms, TLS"]["cpu"][who]) / cpu
     seconds = exchanges * (OMS_ROUND_TRIP + OSS_ROUND_TRIP) + computing

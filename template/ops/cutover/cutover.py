@@ -124,7 +124,10 @@ class Cutover:
             open_and_close.act_on_certificate(self._session, _derived(document), self._mark)
 
     def _sufficient_go(self, answer: LookAnswer) -> Any:
-        """Return a GO that stands and satisfies the options; None if they request a new comparison or a larger sample."""
+        """Return the GO that stands if it satisfies the options.
+
+        None if the options request a new comparison or a larger sample.
+        """
         plan = self._plan
         if answer.go is None or not plan.frozen or plan.restart or plan.deep:
             return None
