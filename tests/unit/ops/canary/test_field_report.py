@@ -129,7 +129,7 @@ def test_the_report_of_a_world_has_its_behaviour_and_no_names(block, count):
             fields = report["counts"]["step"], report["part_size"], report["listing"]["order"]
             order = world.obs.bucket(world.destination_bucket).order
             for field, expected in zip(fields, (world.task.step, world.parts, order), strict=True):
-                assert field in {expected, "unknown"}, seed
+                assert field in {expected, "not seen"}, seed
             assert {oms_list["separator"] for oms_list in report["lists"]} <= {
                 SEPARATORS[world.task.lists.separator]
             }, seed
@@ -141,7 +141,7 @@ def test_the_report_of_a_world_has_its_behaviour_and_no_names(block, count):
 
 def test_the_words_that_doctor_takes_as_confirmed_are_in_reports():
     for unconfirmed in UNCONFIRMED.values():
-        assert {*unconfirmed.as_assumed, NOT_OBSERVED} <= {*allowed_texts(), "unknown"}
+        assert {*unconfirmed.as_assumed, NOT_OBSERVED} <= {*allowed_texts(), "not seen"}
         assert not unconfirmed.as_assumed or len(unconfirmed.fields) == 1
 
 
