@@ -47,9 +47,8 @@ class Baseline:
 
     def run(self) -> None:
         deadline = self._invocation.deadline
-        keep_at = 0.0
         for key, summaries in self._merged():
-            if deadline.remaining() < keep_at or deadline.remaining() < self._last_seconds:
+            if deadline.remaining() < self._last_seconds:
                 return
             self._count(key, summaries)
 

@@ -14,7 +14,7 @@ from itertools import count, pairwise
 from typing import NamedTuple
 
 from benchmarks.keyspaces import KeySpace
-from ops.cost.prices import DOLLARS_A_REQUEST, dollars_for_function
+from ops.cost.prices import DOLLARS_PER_REQUEST, dollars_for_function
 from oss_oms_sync.passes.marks import MAX_MARKS, KeyMark, Marks, expected_objects, find_cut, middle_of
 from oss_oms_sync.passes.work import FIRST_SECONDS, WORTH_SPLITTING
 
@@ -109,7 +109,7 @@ class SimulatedPass:
     def dollars(self) -> float:
         """Return the price of the invocations and requests."""
         function = dollars_for_function(self.invocations, self.billed_seconds, self.job.cpu, self.job.megabytes)
-        return function + self.calls.total() * DOLLARS_A_REQUEST
+        return function + self.calls.total() * DOLLARS_PER_REQUEST
 
     def _run(self) -> None:
         while self._agenda:

@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from ops.cost.prices import DOLLARS_A_REQUEST, dollars_for_function
+from ops.cost.prices import DOLLARS_PER_REQUEST, dollars_for_function
 from sandbox import runtimes
 from sandbox.server.certificate import make_certificate
 
@@ -343,7 +343,7 @@ def price(results: dict[str, Any], who: str, cpu: float, megabytes: int) -> floa
     exchanges = 1 if who == "ours" else 3  # a connection and its handshake are one each
     computing: float = median(results["20 ms, TLS"]["cpu"][who]) / cpu
     seconds = exchanges * (OMS_ROUND_TRIP + OSS_ROUND_TRIP) + computing
-    return 1_000_000 * (dollars_for_function(1, seconds, cpu, megabytes) + DOLLARS_A_REQUEST)
+    return 1_000_000 * (dollars_for_function(1, seconds, cpu, megabytes) + DOLLARS_PER_REQUEST)
 
 
 def show_prices(console: Console, results: dict[str, Any]) -> None:

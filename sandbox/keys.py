@@ -50,7 +50,7 @@ class KeyedService(Service):
         policies: Callable[[], Sequence[Document]] | None = None,
         holder: str = ADMINISTRATOR,
     ) -> None:
-        """Add a key, or replace it."""
+        """Add or replace a key."""
         with self.lock:
             self._credentials[access_key] = Credential(secret, security_token, policies, holder)
 

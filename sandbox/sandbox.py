@@ -188,7 +188,7 @@ class Sandbox:
             self.deploy_resource(called + name, props, folder, **overrides)
 
     def deploy_resource(self, name: str, props: Mapping[str, Any], folder: Path, **overrides: Any) -> None:
-        """Deploy a function and its triggers by the properties of its component; again, to change it."""
+        """Deploy or update a function and its triggers by the properties of its component."""
         config = props.get("asyncInvokeConfig", {})
         destination = config.get("destinationConfig", {}).get("onFailure", {}).get("destination", "")
         lifecycle = props.get("instanceLifecycleConfig", {})
@@ -226,9 +226,9 @@ class Sandbox:
         return False
 
     def restore_trigger(self, function: str, trigger: str) -> None:
-        """Let a trigger that was deployed call its function again; nothing changes if it does.
+        """Deploy a trigger again with its last configuration; an existing trigger is replaced.
 
-        Raises KeyError if there was no such trigger.
+        Raises KeyError if the trigger was never deployed.
         """
         self.remove_trigger(function, trigger)
         self._add_trigger(function, self._deployed[function, trigger])
@@ -309,28 +309,28 @@ class Sandbox:
         return self._ground.ahead
 
     def later(self, seconds: float) -> None:
-        """Move the clock on; instances see it with their next event.
+        """Advance the clock; instances get the new time with their next event.
 
         Later calls wait as long as before.
         """
         self._ground.ahead += seconds
 
     def let_pass(self, seconds: float) -> None:
-        """Move the clock on, and let the timers strike afterwards."""
+        """Advance the clock, then fire the timers of all functions."""
         self.later(seconds)
         self.tick_all()
 
     def tick_all(self) -> None:
-        """Let the timers of all deployed functions strike, one after the other."""
+        """Fire the timers of all deployed functions, one after the other."""
         for function in list(self._timers):
             self.tick(function)
 
     def tick(self, function: str) -> Invocation:
-        """Let the timer of a deployed function strike, and wait for the function."""
+        """Fire the timer of a deployed function, and wait for the function."""
         return self.fc.invoke(function, self._timers[function].event(self._ground.now()))
 
     def start_timers(self, times_as_often: float = 1) -> None:
-        """Let the timers of all deployed functions strike by themselves until the sandbox ends."""
+        """Fire the timers of all deployed functions on their schedules until the sandbox ends."""
         for function, timer in self._timers.items():
             strikes = self._strike(function, timer.period / times_as_often)
             asyncio.run_coroutine_threadsafe(strikes, self._ground.loop)

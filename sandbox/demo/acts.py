@@ -108,7 +108,7 @@ def recovery(box: Sandbox, console: Console) -> Books:
 
 
 def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events: int) -> None:
-    """Upload through OSS's own client, and wait until so many more events are done."""
+    """Upload through OSS's own client, and wait until `events` more events are done."""
     bucket = box.bucket(box.source_bucket)
     before = handled(box)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

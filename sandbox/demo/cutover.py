@@ -95,7 +95,7 @@ def stand_still(box: Sandbox, console: Console) -> None:
 
 
 def later(box: Sandbox) -> None:
-    """Wait for all work, and let half an hour pass, so that no object is too young to be judged."""
+    """Wait for all work, and advance the clock by half an hour, so that no object is too young to be judged."""
     box.wait_idle(timeout=PATIENCE_SECONDS)
     box.later(HOUR // 2)
 

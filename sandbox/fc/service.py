@@ -45,7 +45,7 @@ class Invocation:
 
     @property
     def failed(self) -> bool:
-        """True if FC calls it a failure; a function that returns False has succeeded."""
+        """True if FC reports a failed invocation; a function that returns False has succeeded."""
         return self.outcome != "returned"
 
 
@@ -110,7 +110,7 @@ class FunctionCompute:
         on_failure: str | None = None,
         instances: int = _MAX_INSTANCES,
     ) -> None:
-        """Create a function, or replace it.
+        """Create or replace a function.
 
         `retry_delay` doubles at each retry; `on_failure` names the function that gets the events that failed for good.
         `initializer` is called before the first event of an instance (FC: instanceLifecycleConfig). Each event gets an

@@ -40,6 +40,6 @@ class Timer:
         return float(int(number) * _SECONDS[unit])
 
     def event(self, now: float) -> bytes:
-        """Return the event that the function gets when the timer strikes."""
+        """Return the event that the function gets when the timer fires."""
         struck = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
         return json.dumps({"triggerTime": struck, "triggerName": self.name, "payload": self.payload}).encode()

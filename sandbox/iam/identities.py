@@ -62,7 +62,7 @@ class Identities(KeyedService):
         self.account = self.find_key
 
     def find_key(self, access_key: str) -> Credential | None:
-        """Return the key of a user, which is used for a service of the cloud now."""
+        """Return the credential of an access key, and record its use; None if no user has it in force."""
         for number, user in self.users.items():
             key = user["keys"].get(access_key)
             if key and not self._is_stale(key):

@@ -44,7 +44,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self._seconds
 
     def skip(self, seconds: float) -> bool:
-        """Let time go by without a round of the loop; return False if anything else may happen meanwhile."""
+        """Advance the time without a round of the loop; return False if another event may occur meanwhile."""
         due, timers = self._seconds + seconds, self._timers
         if self._ready or due >= self.limit:
             return False
@@ -173,7 +173,7 @@ class VirtualGround:
         self.loop.call_soon(call, *arguments)
 
     def call(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """Wait for `work`, at most for `timeout`."""
+        """Run a coroutine to its end, for at most `timeout` seconds; return its result."""
         return self.wait(self.loop.create_task(work if timeout is None else asyncio.wait_for(work, timeout)))
 
     def wait(self, future: asyncio.Future[T]) -> T:

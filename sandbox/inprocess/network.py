@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def release(waiter: asyncio.Future[None]) -> None:
-    """Let the thread continue that waits for this, unless it does so already."""
+    """Complete the wait of a thread for this future, unless it is already completed."""
     if not waiter.done():
         waiter.set_result(None)
 

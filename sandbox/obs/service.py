@@ -122,7 +122,7 @@ class Obs(KeyedService):
         }
 
     def create_bucket(self, name: str, region: str = "", owner: str = DOMAIN_ID) -> Bucket:
-        """Create a bucket in this service's region, in another region, or with another owner."""
+        """Create a bucket; by default in this service's region, and owned by this account."""
         with self.lock:
             bucket = self._buckets[name] = Bucket(name, region or self.region, self.lock, self.now, owner)
         return bucket
@@ -164,12 +164,12 @@ class Obs(KeyedService):
             self._buckets[bucket].objects.update(filled)
 
     def deny(self, action: str, where: Callable[[str], bool] = lambda _: True) -> None:
-        """Take away a right, such as obs:object:GetObject, for these keys (or prefixes of listings)."""
+        """Deny a permission, such as obs:object:GetObject, for these keys (or prefixes of listings)."""
         with self.lock:
             self._denied.append((action, where))
 
     def allows(self, caller: Credential, action: str, bucket: str, touched: str = "") -> bool:
-        """Return whether the caller's policies give the right, and no test took it away.
+        """Return True if the caller's policies grant the permission, and no test has denied it.
 
         Resources and the condition are those of support.huaweicloud.com/api-obs/obs_04_0112.html.
         """
@@ -185,7 +185,10 @@ class Obs(KeyedService):
             self._limit = None if rate_per_second is None else RateLimit(rate_per_second, self._ground.loop.time, burst)
 
     def delay(self, milliseconds: int) -> None:
-        """Delay each request by so long, and say so, as OBS does to accounts with too many requests."""
+        """Delay each request by `milliseconds`, and report the delay in a header, as OBS does when it throttles.
+
+        The header is x-obs-qos-delay-time.
+        """
         self._delay_ms = milliseconds
 
     def latency_of(self, request: Request) -> float:  # noqa: ARG002  whatever it is

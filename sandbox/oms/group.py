@@ -22,7 +22,7 @@ GROUP_LISTS_ROOT = "oms/task_group/"
 _MAX_LINES = 100_000
 # The default quota, 500 Mbit/s, in bytes; and the 27 million objects an hour of OMS's own assessment.
 _SPEED = 62_500_000.0
-_LISTED_A_SECOND = 27_000_000 / 3600
+_LISTED_PER_SECOND = 27_000_000 / 3600
 _SOON_SECONDS = 0.005
 _CHINA = timezone(timedelta(hours=8))
 
@@ -207,18 +207,18 @@ class Group(Copier):
 
     def _create(self) -> None:
         try:
-            listed = dict(self.list_source())
+            sizes = dict(self.list_source())
         except PermissionError as error:
             self._end_as(Status.NOT_CREATED, str(error))
             return
-        if not listed:
+        if not sizes:
             self._end_as(Status.FAILED, "TRF.0012: no object exists in the way of migrating that was chosen")
             return
         self.status = Status.CREATING
-        self._later(len(listed) / _LISTED_A_SECOND, partial(self._created, listed))
+        self._later(len(sizes) / _LISTED_PER_SECOND, partial(self._created, sizes))
 
-    def _created(self, listed: dict[str, int]) -> None:
-        self._listed, self._left = listed, list(listed.items())
+    def _created(self, sizes: dict[str, int]) -> None:
+        self._listed, self._left = sizes, list(sizes.items())
         self._to(Status.MONITORING, 0, self._step)
 
     def _step(self) -> None:

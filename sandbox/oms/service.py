@@ -96,7 +96,7 @@ class Account(NamedTuple):
 
 
 class Sides(Protocol):
-    """Both accounts, as OMS sees them with such keys.
+    """The source's and the destination's accounts, as OMS sees them with these access keys.
 
     All methods raise the GatewayError with which OMS refuses.
     """
@@ -164,7 +164,7 @@ class Oms(KeyedService):
         return list(self._tasks.values())
 
     def deny(self, action: str) -> None:
-        """Take away a right, such as oms:synctask:get, from everybody."""
+        """Deny a permission, such as oms:synctask:get, to all callers."""
         with self.lock:
             self._denied.add(action)
 
@@ -174,7 +174,7 @@ class Oms(KeyedService):
             self._limit = None if rate_per_second is None else RateLimit(rate_per_second, self._ground.loop.time, burst)
 
     def refuse(self, predicate: Callable[[str], bool] | None) -> None:
-        """Answer 400 to any call that holds a key for which this is true."""
+        """Answer 400 to any call with a key that meets this condition."""
         with self.lock:
             self._refused = predicate
 

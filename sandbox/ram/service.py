@@ -39,7 +39,7 @@ class Ram(KeyedService):
         self._nonces: dict[str, float] = {}
 
     def deny(self, action: str, kind: str = "ImplicitDeny") -> None:
-        """Take away a right, such as ram:CreateRole, from everybody."""
+        """Deny a permission, such as ram:CreateRole, to all callers."""
         with self.lock:
             self.entities.denied[action.removeprefix("ram:")] = kind
 

@@ -64,7 +64,7 @@ class Fault:
 
     @staticmethod
     def lands_late(seconds: float) -> Fault:
-        """Reset the connection at once, and do the work so many seconds later, after later requests.
+        """Reset the connection at once, and do the work `seconds` later, after later requests.
 
         After a quarter of an hour its signature is too old, and it is refused, unnoticed by the client.
         """
@@ -72,7 +72,7 @@ class Fault:
 
     @staticmethod
     def drip() -> Fault:
-        """Do the work, then send a header byte every 0.05 s without end, so that no read timeout strikes."""
+        """Do the work, then send a header byte every 0.05 s without end, so that no read timeout fires."""
         return Fault("drip")
 
     @staticmethod

@@ -51,7 +51,7 @@ class Ground(Protocol):
         """Let the loop call this; safe from any thread."""
 
     async def pause(self, seconds: float) -> None:
-        """Let time go by."""
+        """Wait for `seconds`."""
 
     def serve(self, service: Service) -> Front:
         """Send requests to a service from now on."""
@@ -77,7 +77,7 @@ class Connection(ABC):
 
     @abstractmethod
     def reset(self) -> None:
-        """Break it, as a middlebox or a crashed server would."""
+        """Reset the connection, as a middlebox or a crashed server would."""
 
     @abstractmethod
     async def drip(self) -> None:
@@ -139,7 +139,7 @@ class Service(ABC):
     # Later calls.
 
     def later(self, seconds: float, call: Callable[[], object]) -> None:
-        """Call this in the loop after so many seconds; safe from any thread."""
+        """Run `call` in the loop after `seconds`; safe from any thread."""
         self._ground.call_soon(self._start_late, seconds, call)
 
     async def settle(self) -> None:

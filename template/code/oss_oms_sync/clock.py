@@ -28,7 +28,7 @@ class Clock:
 
 
 class Deadline:
-    """The moment by which a piece of work has to be done."""
+    """The time by which work must be finished."""
 
     def __init__(self, seconds: float, clock: Clock) -> None:
         self._clock = clock

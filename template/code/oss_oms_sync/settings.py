@@ -306,7 +306,7 @@ class _Reader:
 
 
 def _split_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]:
-    """Return the problem of a service's `url`, empty if there is none, and the parts of the URL."""
+    """Return the problem of a service's `url` (empty if valid) and the parts of the URL."""
     nothing = parts = SplitResult("", "", "", "", "")
     is_url = False
     with suppress(ValueError):
@@ -336,7 +336,7 @@ def _first_problem(*problems: tuple[object, str]) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Return True if it is ASCII without spaces."""
+    """Return True if the text is ASCII without spaces."""
     return text.isascii() and text.isprintable() and " " not in text
 
 

@@ -90,7 +90,7 @@ class Alibaba:
             yield holder.removal(_role_title(purposes))
 
     def key_to_hand_over(self) -> Need:
-        """Return the need of the access key with which OMS reads the source, if another person makes the task.
+        """Return the requirement for OMS's access key of the source, if another person creates the task.
 
         Setup does not make this key, because it would have to show the secret.
         """
@@ -172,7 +172,7 @@ class Huawei:
         yield self._functions_need()
 
     def has_task(self) -> bool:
-        """Return True if OMS has its keys."""
+        """Return True if a sync task exists, so that OMS has its access keys."""
         return bool(self.tasks.address())
 
     def settings(self) -> dict[str, str]:
@@ -180,7 +180,7 @@ class Huawei:
         return {"SYNC_URL": self.tasks.address(), **self.key.settings, "logBucket": self._log}
 
     def own_settings(self) -> list[str]:
-        """List the variables of s.yaml that name resources which setup removes, or which are gone."""
+        """List the variables of s.yaml that name resources to be removed, or missing resources."""
         return [*(["SYNC_URL"] if self.tasks.owns_address() else ()), *self.key.own_settings()]
 
     def key_needs(self, holders: Sequence[Holder]) -> Iterator[Need]:
@@ -194,7 +194,7 @@ class Huawei:
         yield self.key.need()
 
     def key_of_others(self) -> Need:
-        """Return the need of the access key with which OMS reads the source, if another person has that account."""
+        """Return the requirement for OMS's access key of the source, if another person owns that account."""
         text = t(
             "Have the access key ready: setup asks for it, or reads it from the environment ({names})", names=OMS_SOURCE
         )

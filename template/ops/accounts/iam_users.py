@@ -57,7 +57,7 @@ class Key(NamedTuple):
 
 
 class IamUser:
-    """A user, and the policy of the same name on it.
+    """A user, and the policy of equal name that is attached to the user.
 
     Users and policies that setup made have `mark` as their description. `region`: the region in which roles grant
     regional permissions.
@@ -114,7 +114,7 @@ class IamUser:
         self._iam.call("DELETE", f"{_keys_path(self.user() or {})}/{key}")
 
     def user(self) -> dict[str, Any] | None:
-        """Return the user; None if there is none of this name."""
+        """Return the user; None if no user has this name."""
         users = self._all("/v5/users", "users")
         return self._made or next((user for user in users if user["user_name"] == self.name), None)
 
@@ -230,7 +230,7 @@ class IamUser:
             raise leftover_error(reasons)
 
     def _own(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        """Return the user and the policy of this name, each if setup made it."""
+        """Return the user and the policy of this name; None for either that setup did not create."""
         user, policy = self.user(), self._policy()
         return user if self._is_ours(user) else None, policy if self._is_ours(policy) else None
 

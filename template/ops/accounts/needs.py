@@ -1,4 +1,4 @@
-"""The needs of a project: a resource, its state, and the step that creates it; and the wait for new keys' permissions.
+"""Requirements of a project (resource, state, step that creates it), and the wait for the permissions of new keys.
 
 No file records past steps: each run reads the state of both clouds, and continues from there. New permissions act only
 after some time.
@@ -124,7 +124,7 @@ class Need:
 
 
 def with_reason(need: Need, reason: Text | None) -> Need:
-    """Return the need whose line also has the reason, if any, for a permission that it grants."""
+    """Return `need` with the reason for a granted permission, if any, in its line."""
     if reason is None:
         return need
 
@@ -151,7 +151,7 @@ def other_policies_reason(holder: Text, policies: Sequence[str]) -> Text:
 
 
 def attachment_reason(policy: str) -> Text:
-    """Return the reason for which a policy of setup's stays."""
+    """Return the reason for which setup keeps its own policy."""
     return t("the policy {name} is kept, because it is attached to an identity that setup did not create", name=policy)
 
 
@@ -169,7 +169,7 @@ def policy_title(name: str) -> Text:
 
 
 def delete_by_hand(name: str) -> Text:
-    """Return the step for a person with the permission, if setup is not allowed to delete what it made."""
+    """Return the step for a person with the permission, if setup is not allowed to delete its own resource."""
     return t("Delete {name}, its access keys and its policy", name=name)
 
 
@@ -209,13 +209,13 @@ def change_line(missing: Sequence[Text], facts: Sequence[Text]) -> Line:
 
 
 class Grants:
-    """The new permissions of keys, which act some time after they were granted; all share one time limit."""
+    """New permissions of keys, which take effect after a delay; a single time limit applies to all."""
 
     def __init__(self, session: Session) -> None:
         self._session, self._end = session, session.clock.now() + _MAX_GRANT_TIME
 
     def wait(self, what: Text, attempt: Callable[[], T], *, is_new: bool = True, is_settled: bool = False) -> T:
-        """Try with a key until its grants act; return the result of `attempt`.
+        """Repeat `attempt` with a key until its permissions take effect; return the result.
 
         A key that was handed over (`is_new` is False) is known to the cloud at once. If the grants act already
         (`is_settled`), a permission that is still missing after two minutes is one of the administrator's. Raises

@@ -54,7 +54,7 @@ class RamHolder:
         self.title = t("RAM role {name}", name=name) if kind == "Role" else t("RAM user {name}", name=name)
 
     def need(self, title: Text, key: Sequence[Text] = (), is_settled: Callable[[], bool] = lambda: False) -> Need:
-        """Return its line of the plan.
+        """Return the requirement, with its line of the plan.
 
         `key`: the steps to hand over a key, if RAM does not let setup make it.
         """
@@ -63,7 +63,7 @@ class RamHolder:
         return Need(title, create_rights, self._look, self._do, [*self._by_hand(), *key], is_settled)
 
     def removal(self, title: Text) -> Need:
-        """Return its line of the removal plan."""
+        """Return the removal, with its line of the removal plan."""
         remove_rights = self._rights("DetachPolicyFrom{}", "DeletePolicy", "Delete{}")
         keys, steps = self.key_rights if self._kind == "User" else (), [delete_by_hand(self.name)]
         return Need(title, (*remove_rights, *keys), self._look_to_remove, self._remove, steps)
@@ -89,11 +89,11 @@ class RamHolder:
         self._ram.do("DeleteAccessKey", UserName=self.name, UserAccessKeyId=key)
 
     def is_ours(self) -> bool:
-        """Return True if setup made it."""
+        """Return True if setup created this role or user."""
         return self._is_marked(self._find())
 
     def _rights(self, *actions: str) -> tuple[str, ...]:
-        """Return the permissions to read it, and those for these actions."""
+        """Return the permissions to read the role or user, and the permissions for these actions."""
         read_actions = ("Get{}", "GetPolicy", "ListPoliciesFor{}")
         return tuple(f"ram:{action.format(self._kind)}" for action in (*read_actions, *actions))
 
@@ -241,7 +241,7 @@ class RamHolder:
         return None if response is None else dict(response[self._kind])
 
     def _policy(self, name: str) -> _Policy | None:
-        """Read a policy; return None if there is none of this name."""
+        """Read a policy; return None if no policy has this name."""
         answer = self._ram.find("GetPolicy", PolicyType="Custom", PolicyName=name)
         return None if answer is None else _parse_policy(answer, self._mark)
 

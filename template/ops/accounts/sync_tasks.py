@@ -1,4 +1,4 @@
-"""The sync task of OMS between both buckets.
+"""OMS's sync task from the source to the destination bucket.
 
 Source: support.huaweicloud.com/api-oms, CreateSyncTask, ListSyncTasks and ShowBucketRegion ("buckets/regions").
 """
@@ -62,7 +62,7 @@ class Tasks:
         return self.url(task) if task else ""
 
     def made(self) -> str:
-        """Return the id of the task that setup made; empty if there is none.
+        """Return the id of the task that setup created; empty without such a task.
 
         The id is from OMS's list, or from the response to the creation while the list may lack the task.
         """
@@ -101,7 +101,7 @@ class Tasks:
         return str(self._oms.call("POST", f"{self._account}/objectstorage/buckets/regions", body=request)["id"])
 
     def create(self, region: str, source: Keys, destination: Keys) -> str:
-        """Create the task, which starts by itself, and return its id. `region`: OMS's name for the source's region.
+        """Create the task and return its id; OMS starts the task at once. `region`: OMS's name for the source's region.
 
         The request is sent once, because a second request would create another task.
         """

@@ -50,7 +50,7 @@ class TaskKeys:
         self._written: Note | None = None
 
     def read(self) -> Note | None:
-        """Return the note; None if there is none."""
+        """Return the note of the last request; None without a note."""
         if self._log is None:
             return self._written
         response = None
@@ -62,12 +62,15 @@ class TaskKeys:
             raise UnreadableResponseError from None
 
     def recent(self) -> Note | None:
-        """Return the note of a request whose task OMS's list may still lack; None if there is none."""
+        """Return the note of a request with a task that OMS may not list yet; None without such a request."""
         note = self.read()
         return note if note and not self.is_late(note) else None
 
     def unanswered(self) -> Note | None:
-        """Return the note of a request whose outcome is unknown; None if there is none, or if its keys are deleted."""
+        """Return the note of a request whose outcome is unknown.
+
+        None if there is none, or if the note is late and none of its keys is known to exist.
+        """
         note = self.read()
         if note is None or note.task:
             return None

@@ -40,7 +40,7 @@ class Journal:
     is_settled: bool = False
 
     def settles_at(self) -> datetime | None:
-        """Return the time until which an object may come back; None if none can any more."""
+        """Return the time until which an object may reappear; None if no object can reappear."""
         written = parse_time(self.written)
         return None if self.is_settled or written is None else written + _SETTLE_TIME
 

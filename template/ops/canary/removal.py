@@ -27,7 +27,7 @@ _LOOK_SECONDS, _MAX_SECONDS = 15.0, 1800.0
 
 
 def remove(session: Session, accounts: Accounts, journals: Journals, journal: Journal) -> bool:
-    """Delete all objects of a run until none comes back; return True if all are gone. Raises OpsError.
+    """Delete all objects of a run until no object reappears; return True if all are gone. Raises OpsError.
 
     The source comes first: a key that is gone there is neither submitted nor copied any more.
     """

@@ -151,7 +151,7 @@ class _Run:
         return code
 
     def _remove(self) -> bool:
-        """Remove the objects; return True if none is left. Errors are printed, so that the outcome is still printed."""
+        """Remove the objects; return True if all are gone. Errors are printed, so that the outcome is still printed."""
         try:
             return remove(self._session, self._accounts, self._journals, self._journal)
         except KeyboardInterrupt:
@@ -180,7 +180,7 @@ class _Run:
             session.caller.ask("forward", _event(self._accounts.variables, trace))
 
     def _trace(self, original: CanaryObject, key: str) -> Trace:
-        """Return the beginning of an object's way: its version in the source."""
+        """Return a new trace of an object, with the object's version in the source."""
         response = self._accounts.source.head(key)
         if response is None:
             return Trace(original, key)
@@ -213,7 +213,7 @@ class _Run:
             session.clock.sleep(_LOOK_SECONDS if elapsed < 60 else 3 * _LOOK_SECONDS)
 
     def _change_in_source(self, trace: Trace) -> None:
-        """Change headers of an object in the source, and note it: OSS sends an event, or none."""
+        """Change the headers of an object in the source, and store the time: OSS may or may not send an event."""
         session, source = self._session, self._accounts.source
         session.progress(t("changing headers of {title} in OSS", title=title_of(trace.original, session.lang)))
         # The records have whole seconds: those of the change are later than the first.

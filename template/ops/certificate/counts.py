@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ _NOTHING = {side: {"objects": 0, "bytes": 0} for side in _SIDES}
 _MAX_WRITTEN = 20
 # Maximum objects of a sample, and maximum bytes of each.
 _MAX_SAMPLE, _MAX_SAMPLED_BYTES = 300, 2**30
+# Maximum number of keys that a document lists of a group or class.
+_MAX_KEYS = 20
 # Maximum number of first-level folders that a document lists individually.
 _MAX_FOLDERS = 200
 Document = Mapping[str, Any]
@@ -121,10 +124,12 @@ def note_reserved_keys(objects: Objects, noted: set[bytes]) -> Iterator[tuple[by
         yield key, size
 
 
-def counts(document: Document) -> Iterator[Doubt]:
-    """Yield the claims that the classes are complete, each on its possible sides, and add up to every total."""
+def counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[Doubt]:
+    """Yield the claims that the classes are complete, each on its possible sides, and add up to every total.
+
+    `adds_up`: False if SUMS failed, so there is no GO. `is_go`: the verdict is GO.
+    """
     classes, accepted = document["classes"], document["accepted"]
-    adds_up = does_add_up(document)
     wrong = [title for title in classes if title not in CLASSES] + [title for title in CLASSES if title not in classes]
     if adds_up and not wrong:
         wrong = [title for title, object_class in classes.items() if not _is_possible(title, object_class, document)]
@@ -138,7 +143,7 @@ def counts(document: Document) -> Iterator[Doubt]:
         raise ValueError("no state digest")
     if adds_up:
         yield _folders(document)
-    if document["verdict"] == "GO":
+    if is_go:
         good = [
             numbers(object_class)
             for title, object_class in classes.items()
@@ -151,11 +156,6 @@ def counts(document: Document) -> Iterator[Doubt]:
             [objects, size] == [document["source"][unit] for unit in ("objects", "bytes")],
             f"{objects:,} objects, {size:,} bytes",
         )
-
-
-def does_add_up(document: Document) -> bool:
-    """Return True unless SUMS says that the comparison does not add up: then there is no GO."""
-    return not any(check["id"] == "SUMS" and check["result"] == "failed" for check in document["checks"])
 
 
 def _written_last(document: Document) -> Doubt:
@@ -264,6 +264,35 @@ def sample_fits(document: Document) -> Doubt:
         "seed": sample["seed"] == "" or _is_hexadecimal(sample["seed"], 32),
     }
     return Doubt.unless(t("The numbers of the sample agree"), [name for name, fits in holds.items() if not fits])
+
+
+def waiting_fits(document: Document) -> Doubt:
+    """Require that the groups of waiting keys agree with their number, and with the digest of all."""
+    waiting = document["waiting"]
+    groups = waiting["groups"]
+    numbers = [whole(group["number"]) for group in groups]
+    keys = [key for group in groups for key in _distinct(group["keys"])]
+    lines = "".join(f"{key}\n" for key in sorted(keys))
+    holds = {
+        "number": sum(numbers) <= whole(waiting["number"]) and 0 not in numbers,
+        "keys": len(set(keys)) == len(keys) and list(map(_listed, groups)) == [min(n, _MAX_KEYS) for n in numbers],
+        "groups": len({_values_of(group) for group in groups}) == len(groups),
+        "sha256": _is_hexadecimal(waiting["sha256"], 64)
+        and (len(keys) < waiting["number"] or waiting["sha256"] == hashlib.sha256(lines.encode()).hexdigest())
+        and (waiting["number"] == 0 or waiting["sha256"] != hashlib.sha256().hexdigest()),
+        "unread": whole(waiting["unread"]) >= 0 and whole(document["lists"]["unread"]) >= 0,
+    }
+    claim = t("The numbers of waiting keys fit")
+    return Doubt.unless(claim, [name for name, fits in holds.items() if not fits])
+
+
+def _listed(group: Document) -> int:
+    return len(group["keys"])
+
+
+def _values_of(group: Document) -> str:
+    """Return the values by which waiting keys are grouped."""
+    return json.dumps({name: value for name, value in group.items() if name not in ("number", "keys")}, sort_keys=True)
 
 
 def headers_fit(document: Document) -> Doubt:

@@ -143,16 +143,16 @@ class BucketClient(ABC):
             query.update({"key-marker": key, "version-id-marker": version})
 
     def versioning(self) -> str:
-        """Return "Enabled" or "Suspended"; empty if it was never switched on."""
+        """Return "Enabled" or "Suspended"; empty if versioning was never switched on."""
         return self.call("GET", query={"versioning": ""}).xml().findtext("Status") or ""
 
     def configured(self, setting: str) -> ElementTree.Element | None:
-        """Read a setting of the bucket, such as `website`; return None if it is not set."""
+        """Read a setting of the bucket, such as `website`; return None for a missing setting."""
         response = self.document(setting)
         return None if response is None else response.xml()
 
     def document(self, setting: str) -> Response | None:
-        """Read a setting as the cloud returns it: XML, or JSON for a policy; None if it is not set.
+        """Read a setting as the cloud returns it: XML, or JSON for a policy; None for a missing setting.
 
         A setting that is not set has its own error code.
         """
@@ -236,7 +236,7 @@ class OssBucketClient(BucketClient):
     number = "x-oss-request-id"
 
     def info(self) -> dict[str, str] | None:
-        """Read OSS's description of the bucket, by the names of its elements; None if there is no bucket of this name.
+        """Return OSS's description of the bucket as a dict of its XML elements; None if no bucket has this name.
 
         The elements are Location, StorageClass, Versioning, SSEAlgorithm and others; `Owner` is the account's id.
         """

@@ -57,7 +57,7 @@ def copy(
 
     The copy begins at an unknown hour, so each of its parts has the average price of a day.
     """
-    speeds = [min(effort.OMS_BYTES_A_SECOND, tasks * limit) for limit in limits_by_minute(windows, hours_late)]
+    speeds = [min(effort.OMS_BYTES_PER_SECOND, tasks * limit) for limit in limits_by_minute(windows, hours_late)]
     night_share = sum(speeds[:_NIGHT_MINUTES]) / sum(speeds)
     a_gigabyte = night_share * prices.night_egress + (1 - night_share) * prices.egress
     seconds = max(effort.group_seconds(objects, 0), size / (60 * sum(speeds)) * 86400)

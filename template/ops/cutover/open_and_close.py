@@ -16,6 +16,7 @@ from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
 from oss_oms_sync.answers.pass_answers import Compared
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
+from oss_oms_sync.rules.cutover import CHECKS
 
 # The function and its trigger for written objects (s.yaml).
 FORWARD, TRIGGER = "forward", "oss-content"
@@ -53,9 +54,6 @@ _GIVE_UP = t("To give up: {command}", command=Step("open"))
 _OF_APPLICATIONS = (ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS, ObjectClass.UNKNOWN, ObjectClass.ARRIVING)
 _MAX_KEYS = 5
 _YES = "yes"
-# Checks whose failure opens a project that this or an earlier cutover has closed, because objects have to be submitted.
-# After any other failure the project stays closed, and the next call continues from there.
-_OPENS = {"FROZEN", "MISSING", "OLDER", "OVERWRITTEN", "FAILED", "NOTHING_WAITS"}
 
 
 def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> LookAnswer:
@@ -162,7 +160,8 @@ def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | 
 
     `mark` is the mark that this or an earlier cutover has set; None keeps the project closed. Waiting opens nothing.
     """
-    failed = [check.id for check in certificate.checks if check.result is Result.FAILED and check.id in _OPENS]
+    # After any other failure the project stays closed, and the next call continues from there.
+    failed = [check.id for check in certificate.checks if check.result is Result.FAILED and CHECKS[check.id].opens]
     if certificate.verdict is CutoverVerdict.GO:
         session.caller.trigger("remove", FORWARD, TRIGGER)
         session.say(

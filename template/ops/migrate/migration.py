@@ -217,7 +217,7 @@ class ProjectMigration:
         return self._group.read(intention)
 
     def _adopt(self, intention: Intention) -> str:
-        """Return OMS's id of a started group, also of another command with its keys; empty if there is none."""
+        """Return OMS's id of a group that this or another command has started; empty without a group."""
         task_group = self._group.find(intention)
         if task_group:
             self._own.name_others(intention)
@@ -262,7 +262,7 @@ class ProjectMigration:
         return self._follow(intention, self._group.limit(intention, self._group.read(intention), is_restarted=True))
 
     def _follow(self, intention: Intention, group: TaskGroup) -> int:
-        """Print the progress until the group rests, and then the next step."""
+        """Show progress until the group stops moving, then the next step; return the exit code."""
         group = self._await_replay(intention, self._await_other_state(intention, group, *MOVING))
         if group.state is GroupState.DONE:
             self._end(intention, "done", group)
@@ -272,7 +272,7 @@ class ProjectMigration:
         return _exit_code(group)
 
     def _await_other_state(self, intention: Intention, group: TaskGroup, *states: GroupState) -> TaskGroup:
-        """Wait until the group is in none of these states; return it."""
+        """Wait until the group has left these states; return the group."""
         session = self._session
         session.hint = session.hint or t(
             "The migration goes on at OMS. See how far it is: {look}. Pause it: {pause}",
@@ -343,7 +343,7 @@ class ProjectMigration:
 
 
 def _exit_code(group: TaskGroup) -> ExitCode:
-    """Return 0 while the group runs, and once it is done."""
+    """Return the exit code for a group: NOT_PROVEN if paused, FAILED if failed or not created, otherwise OK."""
     if group.state is GroupState.PAUSED:
         return ExitCode.NOT_PROVEN
     return ExitCode.FAILED if group.state in (GroupState.NOT_CREATED, GroupState.FAILED) else ExitCode.OK

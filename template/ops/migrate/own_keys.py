@@ -1,4 +1,4 @@
-"""The access keys of a migration: the command that makes them, and the keys that it deletes.
+"""Access keys of a migration: creation by a single command, and deletion.
 
 One command at a time makes keys and has OMS begin with them. It first writes its number into the intention, and checks
 before each change that the number is still there. Another command can take over, because the first command's machine

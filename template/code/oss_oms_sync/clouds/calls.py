@@ -167,7 +167,7 @@ class RunningCall(Generic[T]):
             return None
 
     def leave(self) -> bool:
-        """Give the result up; return True if the call is still running: its connection has to be closed."""
+        """Abandon the call; return True if it is still running, so that the caller closes its connection."""
         return not self._future.cancel() and not self._future.done()
 
 
@@ -216,7 +216,7 @@ class Calls:
 
 
 class PendingCall(Generic[T]):
-    """A call whose result its caller has not asked for yet."""
+    """A call with a result that its caller has not requested yet."""
 
     def __init__(
         self,
@@ -244,7 +244,7 @@ class PendingCall(Generic[T]):
         return result
 
     def leave(self) -> None:
-        """End the call: its result is not needed."""
+        """Abandon the call."""
         self._budget.give_up()
         if self._running.leave():
             self._session.abort()

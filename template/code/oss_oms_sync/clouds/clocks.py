@@ -1,4 +1,4 @@
-"""The clouds' clocks, by the Date header of the response to an unsigned request, which they refuse."""
+"""The clouds' clocks, read from the Date header of a refusal: the request is unsigned."""
 
 from __future__ import annotations
 

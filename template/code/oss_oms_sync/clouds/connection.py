@@ -1,4 +1,4 @@
-"""Kept-alive connections to both clouds, and how responses are read from them."""
+"""Keep-alive connections to both clouds, and functions to read responses from them."""
 
 from __future__ import annotations
 

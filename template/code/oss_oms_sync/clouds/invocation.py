@@ -60,7 +60,7 @@ class Invocation:
         return self._bucket(self.settings.source_bucket, "SOURCE_BUCKET")
 
     def sync_task(self) -> TaskInfo:
-        """Return the sync task, which names the destination.
+        """Return the sync task; it names the destination bucket.
 
         Raises StorageError if OMS does not report the task.
         """

@@ -138,7 +138,7 @@ class ObsBucket(Bucket):
         super().__init__(name, calls, _MAX_NAME_BYTES)
 
     def is_file_system(self) -> bool:
-        """Return True if it is a parallel file system, by the API page "Obtaining Bucket Metadata".
+        """Return True if the bucket is a parallel file system (API page "Obtaining Bucket Metadata").
 
         Raises ObsError.
         """

@@ -95,7 +95,7 @@ class OssClient:
 
 
 class OssBucket(Bucket):
-    """A bucket of OSS, with the credentials of one invocation. `setting` is the setting that names it."""
+    """A bucket of OSS, with the credentials of one invocation. `setting`: the setting with the bucket's name."""
 
     def __init__(
         self, client: OssClient, name: str, setting: str, credentials: Credentials, deadline: Deadline

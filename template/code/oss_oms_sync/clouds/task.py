@@ -1,4 +1,4 @@
-"""A sync task as OMS describes it, with its counters per calendar month, and per step of its statistics.
+"""A sync task as OMS describes it, with counters per calendar month and per step of the statistics.
 
 `Silence` stands for a description that OMS does not give. All counters count objects, except those of bytes.
 
@@ -174,11 +174,6 @@ class TaskInfo(TaskShown):
             enable_metadata_migration=_switch(answer.get("enable_metadata_migration")),
             month=MonthCounts.parse(answer),
         )
-
-    @property
-    def is_running(self) -> bool:
-        """True if the task accepts keys: a stopped task refuses them."""
-        return self.status == "SYNCHRONIZING"
 
 
 def silence(answer: object, action: str, of: str = "synctask") -> Silence | None:

@@ -1,4 +1,4 @@
-"""Objects that OMS has accepted and may still copy, by its counts and with patience: it reports no losses."""
+"""Objects that OMS has accepted and may still copy, by its counts and a time limit: OMS reports no losses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judgement of a key: the class of its object, the proof that reading gave, and the object to send.
+"""Judgement of a key: its class, the proof by reading the objects, and the object to submit.
 
 Each object has exactly one class: the first in the order of the enumeration that matches.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from oss_oms_sync.answers.layout import OMS_LISTS
-from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
+from oss_oms_sync.answers.object_class import EQUAL, UNPROVEN, ObjectClass
 from oss_oms_sync.clouds.objects import NO_PERMISSION, Columns, ObjectSummary, etag_of, first, first_difference
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.in_hand import InHand
@@ -23,19 +23,17 @@ from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.ledger.records import FailedKey, repeated_etag
 from oss_oms_sync.passes.entries import SETTLED, Entry, is_covered
 from oss_oms_sync.passes.listing import KeyRun
+from oss_oms_sync.rules.times import CLOCKS
+from oss_oms_sync.rules.times import SETTLED as SETTLED_FOR_CUTOVER
 
 # The event or the copy of a younger object may still be under way.
 SETTLED_SECONDS = SETTLED.total_seconds()
-# On cutover day: each event has arrived by this age, and a higher limit only saves sending twice.
-CUTOVER_SECONDS = 5 * 60
-# Maximum difference between the clouds' clocks: a listing may lack objects written later than this before it.
-CLOCKS_SECONDS = 60
+CUTOVER_SECONDS = round(SETTLED_FOR_CUTOVER.total_seconds())
+CLOCKS_SECONDS = round(CLOCKS.total_seconds())
 
 _MD5 = re.compile(r"[0-9A-F]{32}")
 _MD5S = re.compile(rf"(?:{_MD5.pattern}\n)*{_MD5.pattern}")
 
-# Classes of objects that may be equal or differ until they are read.
-UNPROVEN = (ObjectClass.SUSPICIOUS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE)
 # The class after a proof; every other proof leaves the class unchanged.
 PROVEN = {
     Proof.EQUAL: ObjectClass.EQUAL_CONTENTS,
@@ -209,7 +207,7 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True)
 class Judge:
-    """The rules by which keys are judged. `sent_since` is in seconds since 1970.
+    """The rules to judge keys. `sent_since` is in seconds since 1970.
 
     Objects missing or older in the destination are sent if they were written since `sent_since`; None: nothing is sent.
     `overwrite`: objects newer in the destination are sent as well. With a `prover`, objects of the classes `reads` are
@@ -271,7 +269,7 @@ class Judge:
         return self.judge(entry)
 
     def _prove(self, prover: Prover, entry: Entry, object_class: ObjectClass) -> Proof | None:
-        """Read an object that may be equal and has no other proof."""
+        """Read an object that may be equal and has no kept proof; return the new proof, None if nothing was read."""
         source, destination = entry.source, entry.destination
         if not source or not destination or object_class not in self.reads:
             return None

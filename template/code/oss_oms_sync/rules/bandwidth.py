@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from oss_oms_sync.answers.bandwidth import MINUTES_A_DAY, Progress, Window, limits_by_minute
+from oss_oms_sync.answers.bandwidth import MINUTES_PER_DAY, Progress, Window, limits_by_minute
 
 # China's time is UTC+8 all year.
 _CHINA_SECONDS = 8 * 3600
@@ -37,7 +37,7 @@ def _excess(copied: Sequence[tuple[int, int, int]], windows: Sequence[Window], h
     limits = limits_by_minute(windows, hours)
     beyond = 0.0
     for begin, end, size in copied:
-        minutes = [(second + _CHINA_SECONDS) // 60 % MINUTES_A_DAY for second in range(begin, end, 60)]
+        minutes = [(second + _CHINA_SECONDS) // 60 % MINUTES_PER_DAY for second in range(begin, end, 60)]
         allowed = sum(limits[minute] for minute in minutes) * (end - begin) / len(minutes)
         beyond += max(0.0, size - allowed)
     return beyond

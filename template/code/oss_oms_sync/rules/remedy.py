@@ -74,9 +74,9 @@ class Tried:
     """Attempts so far: wishes and effects of the comparison that found the objects.
 
     `overwrite`: it submitted overwritten objects, which were not rechecked since. `since`: its wish. `earlier`: the
-    time of the oldest object, if the pass submitted only objects written since `begins`. `migration`: the step that
-    copies `unsent` objects sooner. `frozen`: a cutover has frozen the source; `go_stands`: it ended in a GO, which
-    keeps the project closed.
+    time of the oldest object, if the pass submitted only objects written since `begins`. `migrate`: the option of
+    `migrate` that has `unsent` objects copied sooner. `frozen`: a cutover has frozen the source; `go_stands`: it ended
+    in a GO, which keeps the project closed.
     """
 
     deep: bool = False
@@ -88,7 +88,7 @@ class Tried:
     earlier: str = ""
     amended: bool = False
     unsent: int = 0
-    migration: Step | None = None
+    migrate: str = ""
     frozen: bool = False
     go_stands: bool = False
 
@@ -185,7 +185,7 @@ def _submitted(object_class: ObjectClass, counts: Counts, mode: OverwriteMode | 
             "Compare left {n:object|objects}: a migration copies that many faster. Run it, then compare again",
             n=tried.unsent,
         )
-        return Remedy(too_many, tried.migration)
+        return Remedy(too_many, Step("migrate", {tried.migrate: True} if tried.migrate else {}))
     if tried.earlier:
         earlier = t(
             "Compare submits objects written since {since}, and some are older. Compare again from an earlier time",

@@ -75,7 +75,7 @@ class CheckContext:
     # Evaluated on demand: without credentials there is no bucket.
     @cached_property
     def timers(self) -> tuple[Mapping[str, WriteTime | None], WriteTime | None]:
-        """The last timer call of each job, and the time at which the installation was noted; None if there is none.
+        """The last timer call of each job, and the recorded time of the installation; None without a record.
 
         If the installation was not noted, it is noted now. The age of a job that was never called counts from it, and
         passes, which note it as well, are begun by timers.
@@ -122,7 +122,7 @@ class CheckContext:
 
     @cached_property
     def canary(self) -> CanaryResult | None:
-        """Result of the last canary; None if there was none.
+        """Result of the last canary; None before the first canary.
 
         Raises StorageError.
         """
@@ -162,7 +162,7 @@ class CheckContext:
 
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:
-        """The latest of the first lists that OMS wrote to the destination; None if there is none."""
+        """The latest of the first lists that OMS wrote to the destination; None without a list."""
         try:
             listed = self.destination.list_page(task_lists_folder(self.invocation.task_id), "").objects
             return (

@@ -61,12 +61,12 @@ class Resting:
         return is_this and pause is not None and pause.until > timestamp(self._clock.now())
 
     def reject(self, records: Iterable[StoredObject]) -> None:
-        """Let the records of keys rest that were just rejected."""
+        """Pause the records of keys that OMS has just rejected."""
         until = timestamp(self._clock.now() + _REJECTED_PAUSE)
         self._pauses.update({_short(record.name): Pause(until, etag_of(record.body), 0) for record in records})
 
     def until(self, due: str, listed: ObjectSummary) -> None:
-        """Let this record rest until it is due."""
+        """Pause this record until it is due."""
         self._pauses[_short(listed.name)] = Pause(due, listed.etag, listed.modified)
 
     def kept(self) -> dict[str, Pause]:
@@ -101,7 +101,7 @@ def _short(name: str) -> str:
 
 
 def nothing_to_send(source: ObjectSummary | None) -> str:
-    """Return the reason, in the words of answers, why the source has nothing to send; empty if it has."""
+    """Return the reason, as in answers, for which the source has no object to send; empty if it has an object."""
     if source is None:
         return "gone"
     return "symlinks" if source.type == "Symlink" else ""

@@ -127,7 +127,7 @@ def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> No
 
 
 def not_taken(invocation: Invocation) -> str:
-    """Return the reason why the webhook did not accept the last alarm; empty if it did, or there is none.
+    """Return the reason why the webhook did not accept the last alarm; empty if it did, or before the first alarm.
 
     Raises StorageError.
     """

@@ -45,7 +45,7 @@ def reach_verdict(facts: Facts) -> Verdict:
 
 
 def closed(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict of a closed project, in which only changes after the close matter."""
+    """Yield the verdict of a closed project: only changes after the close count."""
     if facts.closed is None:
         return
     backlog, late, after, waiting, hidden = facts.backlog, facts.backlog.after_close, None, None, None
@@ -284,7 +284,7 @@ _RULES: Sequence[Callable[[Facts], Iterable[Verdict]]] = (
 
 
 def _under_way(passes: OpenPasses) -> Text | None:
-    """Return a sentence on the newest open pass, with the number of the others; None if there is none."""
+    """Return a sentence on the newest open pass, with the number of other open passes; None without an open pass."""
     if not passes:
         return None
     newest, progress = max(passes, key=lambda each: each[0].started)
