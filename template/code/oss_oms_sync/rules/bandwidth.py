@@ -17,7 +17,7 @@ _MIN_SECONDS = 22 * 3600
 
 
 def hours_late(progress: Progress) -> int | None:
-    """Return by how many hours OMS applies the windows later than in China's time; None if the progress cannot show it.
+    """Return the delay in hours of OMS's windows against China's time; None if the progress does not show it.
 
     It needs a day of samples, and hours in which the group copied more than the windows allow elsewhere. Where
     several time zones agree, the nearest to China's counts.
@@ -33,7 +33,7 @@ def hours_late(progress: Progress) -> int | None:
 
 
 def _excess(copied: Sequence[tuple[int, int, int]], windows: Sequence[Window], hours: int) -> float:
-    """Return the copied bytes beyond the limits, if OMS applies the windows so many hours late."""
+    """Return the bytes copied beyond the limits, on the assumption that OMS applies the windows `hours` later."""
     limits = limits_by_minute(windows, hours)
     beyond = 0.0
     for begin, end, size in copied:
