@@ -896,7 +896,7 @@ MISTAKES = (
     Mistake(
         "a night that is not China's",
         f"{_UNIT}/ops/cost/test_nights.py::test_a_day_of_progress_shows_how_late_the_limits_are",
-        f"{_OPS}/migrate/windows.py",
+        f"{_CODE}/rules/bandwidth.py",
         "(second + _CHINA_SECONDS)",
         "second",
     ),

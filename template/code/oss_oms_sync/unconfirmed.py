@@ -170,6 +170,18 @@ UNCONFIRMED = {
         t("nothing today"),
         ("in_place.url", "in_place.expired_url"),
     ),
+    "zone of limits": Unconfirmed(
+        t("in which time zone OMS reads the hours of a task group's bandwidth limits"),
+        t("China's"),
+        t("the price of `migrate --nights`; `migrate --look` measures it within a day"),
+        ("bandwidth.hours_late",),
+        as_assumed=("0",),
+    ),
+    "limit of each task": Unconfirmed(
+        t("whether a bandwidth limit is one of the task group, or of each of its tasks"),
+        t("either"),
+        t("the estimates of `cost` and `migrate`, which name a range"),
+    ),
     "stopped task": Unconfirmed(
         t("what a stopped task does with keys that it has accepted"),
         t("it may copy them"),

@@ -58,7 +58,7 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
             t("Another canary has not been removed, or still runs: {run}", run=journal.run),
             t("If nobody runs it any more: {command}", command=_REMOVE),
         )
-    return _Run(session, accounts, journals).fly(options)
+    return _Run(session, accounts, journals, intentions).fly(options)
 
 
 def _migration_access(session: Session, accounts: Accounts, file: Path) -> tuple[TaskGroups, Sequence[Holder]]:
@@ -81,8 +81,8 @@ def _remove_all(session: Session, options: Namespace, accounts: Accounts, journa
 class _Run:
     """A run, which leaves nothing behind except OMS's lists, and a report if the user wants it."""
 
-    def __init__(self, session: Session, accounts: Accounts, journals: Journals) -> None:
-        self._session, self._accounts, self._journals = session, accounts, journals
+    def __init__(self, session: Session, accounts: Accounts, journals: Journals, intentions: Intentions) -> None:
+        self._session, self._accounts, self._journals, self._intentions = session, accounts, journals, intentions
         self._run = f"{session.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self._watch = Watch(accounts, session.clock, self._run)
         self._in_place = InPlace()
@@ -117,6 +117,7 @@ class _Run:
             self._compare()
             self._change_in_place()
             versions = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
+            progress = self._intentions.progress()
         except (KeyboardInterrupt, OpsError) as error:
             session.say(t("Deleting what was written. Ctrl-C leaves it; then: {command}", command=_REMOVE), "open")
             if not self._remove():
@@ -124,7 +125,9 @@ class _Run:
             session.hint = None
             raise error from None
         self._journal.is_settled = not self._watch.missing() and self._watch.is_done
-        report = field_report.report(self._watch, self._run, accounts.shown, self._in_place, versions=versions)
+        report = field_report.report(
+            self._watch, self._run, accounts.shown, self._in_place, versions=versions, progress=progress
+        )
         self._store(report)
         code, missing = exit_code(self._watch), self._watch.missing()
         lines = list(outcome(self._watch, self._in_place, session.lang))

@@ -24,7 +24,7 @@ from ops.migrate import messages
 from ops.migrate.own_group import OwnGroup
 from ops.migrate.own_keys import OwnKeys
 from ops.migrate.preparation import GROUP, YES, check_open, check_same, confirm, prepare
-from ops.migrate.windows import hours_late, requested
+from ops.migrate.windows import requested
 from ops.report import existing_objects
 from ops.session import Session, T
 from ops.shell import sentence
@@ -32,6 +32,7 @@ from ops.terminal import Line, Whole
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.rules.bandwidth import hours_late
 
 # A few objects are copied at once.
 _FIRST_LOOK_SECONDS = 1.0
