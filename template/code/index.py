@@ -113,7 +113,7 @@ class _Instance:
         preload_oss2()
 
     def invocation(self, context: Context) -> Invocation:
-        """Return the resources of a job in this invocation. Credentials expire, so they are never kept."""
+        """Return the resources of a job in this invocation. Credentials are never kept, because they expire."""
         deadline = _deadline(context, self.clock)
         return Invocation(
             self.settings, self.oms, self.oss, _credentials(context), deadline, self.clock, lambda: self.obs

@@ -28,7 +28,7 @@ class After(NamedTuple):
 
     @property
     def command(self) -> str:
-        """The next command, as it is typed; empty if there is none."""
+        """The next command, as it is typed; empty without a next command."""
         return chained(*self.steps)
 
 

@@ -43,7 +43,7 @@ def doubts(document: Document) -> list[Doubt]:
 
 
 def derive(document: Document) -> Certificate:
-    """Return the certificate with the conclusions that follow from its facts, whatever conclusions it states.
+    """Return the certificate with the conclusions that follow from its facts, independent of its stated conclusions.
 
     Raises an error of FORMLESS if the document does not have a certificate's form.
     """

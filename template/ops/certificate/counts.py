@@ -40,7 +40,7 @@ class Doubt(NamedTuple):
 
     @classmethod
     def unless(cls, claim: Text, wrong: Sequence[str]) -> Doubt:
-        """Return the claim, which holds if nothing is wrong."""
+        """Return the claim; it holds if `wrong` is empty."""
         return cls(claim, not wrong, ", ".join(dict.fromkeys(wrong)))
 
 
@@ -117,7 +117,7 @@ def _in_classes(document: Document, kinds: Collection[Sides]) -> Totals:
 
 
 def note_reserved_keys(objects: Objects, noted: set[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Yield objects unchanged, and note keys like those of records or of OMS's lists."""
+    """Yield objects unchanged, and collect keys like those of records or of OMS's lists."""
     for key, size in objects:
         if key.startswith(_RESERVED):
             noted.add(key)

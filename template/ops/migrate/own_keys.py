@@ -102,7 +102,7 @@ class OwnKeys:
         return source, destination
 
     def name_others(self, intention: Intention) -> None:
-        """Name the keys that another command made: as long as none is named, all keys that are not kept."""
+        """Record all keys that are not kept as the migration's keys: another command has created them."""
         intention.keys = [key for _, key in all_keys(self._holders) if key not in intention.kept]
 
     def _write(self, intention: Intention) -> None:

@@ -162,7 +162,7 @@ class CertifiedStandstill(CertifiedPass):
 
 @dataclass(frozen=True)
 class CertifiedPasses:
-    """The comparison and the standstill pass; None where there is none."""
+    """The comparison and the standstill pass; None for a missing pass."""
 
     compare: CertifiedComparison | None
     standstill: CertifiedStandstill | None

@@ -177,7 +177,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class ShownMark(Mark):
-    """The mark with the name of the current GO, empty if there is none."""
+    """The mark with the name of the current GO; the name is empty without a GO."""
 
     go: str
 

@@ -96,7 +96,7 @@ class CopyingShown:
 
 @dataclass(frozen=True)
 class KeyWaiting:
-    """A failed record: key, reason, time of the first failure, and last error message, which may be empty."""
+    """A failed record: key, reason, time of the first failure, and last error message (may be empty)."""
 
     key: str
     reason: str

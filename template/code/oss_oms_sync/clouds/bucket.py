@@ -43,7 +43,7 @@ class Bucket(ABC):
         return self._list(prefix, after, PAGE_SIZE)
 
     def first_name(self, prefix: str, after: str) -> str:
-        """Return the first name that begins with `prefix` and follows `after`; empty if there is none.
+        """Return the first name that begins with `prefix` and follows `after`; empty without such a name.
 
         This takes a fraction of the time of a page.
 

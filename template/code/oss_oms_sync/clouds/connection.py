@@ -258,7 +258,7 @@ def read_body(response: requests.Response, max_bytes: int) -> bytes:
 
 
 def trusted_certificates() -> str | None:
-    """Return the file or folder of certificates that the environment names; None if it names none."""
+    """Return the file or folder of certificates in the environment variables; None if they are unset."""
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
 
 

@@ -35,7 +35,7 @@ _FIELDS = {
 
 
 class MonthCounts(Counters):
-    """The counters of one month. None means that a counter is missing or not a number, which is not the same as 0."""
+    """The counters of one month. None: a counter is missing or not a number, in contrast to 0."""
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> MonthCounts:

@@ -82,7 +82,7 @@ def classify(entry: Entry, moments: Moments) -> ObjectClass:
 
 
 def equal_contents(source: Columns, destination: Columns, moments: Moments) -> int:
-    """Return the number of first objects that are EQUAL_CONTENTS by both tables, whatever their records say.
+    """Return the number of leading objects that are EQUAL_CONTENTS by both tables, independent of their records.
 
     `classify` returns the same class for each of them. Their keys are within the project's filter.
     """

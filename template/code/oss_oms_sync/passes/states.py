@@ -221,7 +221,7 @@ def answering(
 
 
 def last_usual(passes: Sequence[PassState], prefix: str) -> PassState | None:
-    """Return the last pass of the kind that a timer begins, which shows if events arrive.
+    """Return the last pass of the kind that a timer begins; such a pass shows if events arrive.
 
     A backfill covers older objects, which have not changed since.
     """

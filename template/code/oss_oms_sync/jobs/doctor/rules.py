@@ -146,9 +146,9 @@ class CheckContext:
 
     @property
     def answer(self) -> AnsweringPass | None:
-        """The comparison with the task's destination that answers, with its standstill pass; None if there was none.
+        """The comparison that answers for the task's destination, with its standstill pass.
 
-        Raises StorageError.
+        None before the first comparison. Raises StorageError.
         """
         return answering(self.comparisons, self.settings.key_filter.prefix)
 

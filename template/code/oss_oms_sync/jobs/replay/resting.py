@@ -1,4 +1,4 @@
-"""Resting failed records, which a run of the timer skips without reading them; and keys with nothing left to send."""
+"""Paused failed records (the timer's runs skip them unread), and keys without an object to send."""
 
 from __future__ import annotations
 
