@@ -2,9 +2,9 @@
 
     python -m benchmarks.packets [--code FOLDER] [--runtime NAME] [SECONDS ...]
 
-For each partition of so many seconds (70, 100 and 135), the project's own calls run in one network namespace, the
+For each partition of `seconds` (70, 100 and 135), the project's own calls run in one network namespace, the
 clouds in another; between them a third carries the packets, or loses them. Linux, root or user namespaces, and iproute2
-are needed. Exit code 0 only if no call arrives after it was given up.
+are needed. Exit code 0 only if no call arrives after it was abandoned.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RTO = "380ms"
 DEADLINE = 4.0
 # An open socket sends once more at 204 s.
 THAWED_AFTER, WATCHED = 5.0, 80.0
-# The latest arrival of an attempt that is not given up: a kernel gives up at 15 s, a function begins none after 20 s.
+# The latest arrival of an attempt that is not abandoned: a kernel gives up at 15 s, a function begins none after 20 s.
 LAST_ATTEMPT = 22.0
 # The function replaces connections that were idle for 30 s.
 MAX_IDLE = 25.0

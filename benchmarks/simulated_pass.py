@@ -35,7 +35,7 @@ class Job(NamedTuple):
     """A job of passes.
 
     `computing` is the CPU time of an object on a whole vCPU, `page` the wait for a page, both in seconds. `listings`
-    counts the long listings that a pass reads side by side, `short_listings` those that are nearly empty.
+    counts the long listings that a pass reads in parallel, `short_listings` those that are nearly empty.
     """
 
     cpu: float
@@ -237,6 +237,6 @@ class SimulatedPass:
         return self._random.uniform(*START_SECONDS)
 
     def _call(self, kind: str, times: int = 1) -> float:
-        """Count `times` calls side by side; return their seconds."""
+        """Count `times` calls in parallel; return their seconds."""
         self.calls[kind] += times
         return CALL_SECONDS

@@ -125,7 +125,7 @@ def set_up_logging() -> _LogFormatter:
 
 
 def make_context(request_id: str, setup: dict[str, Any]) -> SimpleNamespace:
-    """Return the second argument of a handler; `credentials` exists in python3.10 only."""
+    """Return the second argument of a handler; it has `credentials` in python3.10 only."""
     context = SimpleNamespace(
         request_id=request_id,
         function=SimpleNamespace(**setup["function"]),
@@ -141,7 +141,7 @@ def make_context(request_id: str, setup: dict[str, Any]) -> SimpleNamespace:
 
 
 def find_handler(handler: str) -> Callable[..., Any]:
-    """Return the function that `module.function` names; the first call imports the module."""
+    """Return the function named by `module.function`; the first call imports the module."""
     module_name, _, function_name = handler.rpartition(".")
     function: Callable[..., Any] = getattr(importlib.import_module(module_name.replace("/", ".")), function_name)
     return function

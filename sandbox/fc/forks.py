@@ -26,10 +26,7 @@ _SCRIPT = Path(__file__).with_name("mother.py")
 
 
 class Forks(Processes):
-    """Instances as children of their runtime's mother, if they run the code that she has imported.
-
-    All others start as processes of their own.
-    """
+    """Instances as child processes of a runtime's mother process, if they run the code that it has imported."""
 
     async def start(
         self, runtime: Runtime, setup: Mapping[str, Any], environment: Mapping[str, str]

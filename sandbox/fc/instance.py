@@ -134,7 +134,7 @@ class Processes:
 async def connected(
     setup: Mapping[str, Any], runtime: runtimes.Runtime
 ) -> AsyncIterator[tuple[socket.socket, asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Yield a socket for an instance that starts meanwhile, and streams to it; then send the setup."""
+    """Yield a socket for an instance that starts meanwhile and streams to it; then send the setup."""
     ours, theirs = socket.socketpair()
     with theirs:
         reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_MESSAGE_BYTES)

@@ -264,15 +264,12 @@ class Identities(KeyedService):
         return {**policy["fields"], "attachment_count": sum(number in user["attached"] for user in self.users.values())}
 
     def grant(self, user: str, document: str) -> None:
-        """Let a custom policy of a role act for a user, as an administrator does in an account without v5.
-
-        Grants by roles and those of v5 act together.
-        """
+        """Attach a role's custom policy to a user, as an administrator does in an account without v5."""
         with self.lock:
             self.users[user]["roles"].append((self.now(), parse(document, "1.1")))
 
     def _in_force(self, user: str) -> list[Document]:
-        """Return the documents of the policies that act for a user now."""
+        """Return the documents of the policies in force for a user."""
         if self.acts_after is None:
             return []
         latest = self.now() - self.acts_after

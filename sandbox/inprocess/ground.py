@@ -120,7 +120,7 @@ class Owner(Protocol):
         """Raise the exception that ends its code."""
 
     async def may_run(self) -> None:
-        """Return once its code may continue."""
+        """Return once the owner's code may continue."""
 
 
 class Thread(greenlet):
@@ -248,12 +248,12 @@ class Executor:
             future.cancel()
 
     def release(self) -> None:
-        """Give the place of a thread that has ended to the next."""
+        """Pass the slot of an ended thread to the next thread."""
         self._free += 1
         self._begin()
 
     def leave(self, future: Future[Any]) -> None:
-        """Begin no thread for a future that waits for its turn."""
+        """Remove a future that waits for its turn, so that its thread never begins."""
         self._queue.remove(future)
 
     def _begin(self) -> None:
@@ -311,7 +311,7 @@ class Future(Generic[T]):
         return self._result
 
     def begin_soon(self) -> None:
-        """Begin when the code that runs now waits."""
+        """Begin when the running code waits."""
         self._state, self._begins = "ready", self._ground.loop.call_soon(self._begin)
 
     def _begin(self) -> None:

@@ -70,7 +70,7 @@ class _Exchange:
         self._error: BaseException | None = None
 
     def advance(self, _: object = None) -> None:
-        """Work until the service waits, or has the answer."""
+        """Work until the service waits or has an answer."""
         try:
             waits_for = self._work.send(None)
         except StopIteration as end:

@@ -54,11 +54,7 @@ class Order(NamedTuple):
 
 @dataclass(eq=False)
 class Group(Copier):
-    """A group, which begins by itself as soon as it was created.
-
-    It lists the objects, and then copies them in the listing's order, `at_once` objects at a time, as fast as `speed`
-    (bytes a second) and the bandwidth policy allow. `list_source`: keys and sizes; it raises PermissionError.
-    """
+    """A group; it starts as soon as it is created."""
 
     group_id: str
     order: Order
@@ -99,7 +95,7 @@ class Group(Copier):
         self._to(Status.WAITING, _SOON_SECONDS, self._create)
 
     def forget(self) -> None:
-        """Lose the windows, if a group that begins again does so here."""
+        """Delete the bandwidth limits, if a restarted group loses them here."""
         if self.forgets_bandwidth:
             self.bandwidth = ()
 
@@ -222,7 +218,7 @@ class Group(Copier):
         self._to(Status.MONITORING, 0, self._step)
 
     def _step(self) -> None:
-        """Copy the next few objects, and come back once their bytes have passed."""
+        """Copy the next few objects, and call this again once their bytes have been transferred."""
         batch, self._left = self._left[: self.at_once], self._left[self.at_once :]
         if not batch:
             self._settle()

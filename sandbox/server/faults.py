@@ -34,7 +34,7 @@ class Fault:
 
     @staticmethod
     def slow(seconds: float) -> Fault:
-        """Work and answer late; the work is done even after the client has given up."""
+        """Work and answer late; the work is done even after the client has abandoned the call."""
         return Fault("slow", seconds=seconds)
 
     @staticmethod
@@ -77,7 +77,7 @@ class Fault:
 
     @staticmethod
     def silence() -> Fault:
-        """Keep this TCP connection open and silent from now on, like a connection that died unnoticed."""
+        """Keep this TCP connection open and silent, like a connection that died unnoticed."""
         return Fault("silence")
 
 

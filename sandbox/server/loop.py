@@ -46,7 +46,7 @@ class LoopThread:
         return Listener(service, self)
 
     def call_soon(self, call: Callable[..., object], *arguments: Any) -> None:
-        """Let the loop call this; safe from any thread."""
+        """Run `call` in the loop; safe from any thread."""
         self.loop.call_soon_threadsafe(call, *arguments)
 
     async def pause(self, seconds: float) -> None:

@@ -107,7 +107,7 @@ class _Instance:
         oms, oss = (Connections(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
         self.oms = OmsClient(self.settings, oms, self.pool, self.clock)
         self.oss = OssClient(self.settings, oss, self.pool, self.clock)
-        # The first calls wait for connections and imports, which are prepared side by side.
+        # The first calls wait for connections and imports, which are prepared in parallel.
         self.oss.connect_ahead()
         oms.connect_ahead(self.settings.task.url)
         preload_oss2()

@@ -19,7 +19,7 @@ from ops.migrate import messages
 from ops.session import Session, T, pause
 from oss_oms_sync.answers.text import t
 
-# A request is connected and answered within a minute each, or given up.
+# A request is connected and answered within a minute each, or abandoned.
 _IN_FLIGHT_SECONDS = 120.0
 _TAKEN_OVER = t("Another command has taken this migration over; this one has ended without changing it further")
 

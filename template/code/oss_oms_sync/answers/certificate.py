@@ -1,7 +1,7 @@
 """The certificate as a document: the facts of a cutover, and the conclusions from them.
 
 Facts contain no sentences: `rules/` derives the findings, the verdict and all sentences from them, and so does every
-reader. Times are in the form of records.
+reader. Times are in the format of records.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Answers of replay, doctor and certify, and of status for one key. Times are in the form of records."""
+"""Answers of replay, doctor and certify, and of status for one key. Times are in the format of records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers of status. Times are in the form of records."""
+"""Answers of status. Times are in the format of records."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _CONNECT_SECONDS = 3.0
 # The longest call, of OMS, from connecting to the end of a response that arrives in pieces.
 MAX_CALL_SECONDS = 15.0
 # While packets are lost, a kernel sends a request again for about 100 s, though its connection was closed: a key would
-# reach OMS, and a DELETE a record, long after the call was given up. So closing a connection resets it, which drops
+# reach OMS, and a DELETE a record, long after the call was abandoned. So closing a connection resets it, which drops
 # the unsent bytes. If nothing closes it, Linux gives up when the longest call would have; other systems cannot.
 _SOCKET_OPTIONS = [
     *urllib3.connection.HTTPConnection.default_socket_options,
@@ -45,7 +45,7 @@ MAX_LONG_BODY = 16 * 1024 * 1024
 # The errors of a call whose response does not arrive completely.
 NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 
-# The number of calls that an instance makes side by side. A thread is only started for a call. As many connections are
+# The number of calls that an instance makes in parallel. A thread is only started for a call. As many connections are
 # kept, because a connection beyond these would be opened for each call.
 POOL_WIDTH = 20
 

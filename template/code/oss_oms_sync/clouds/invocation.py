@@ -77,7 +77,7 @@ class Invocation:
         Raises StorageError if OMS does not report the task.
         """
         task = task or self.sync_task()
-        # A slow call is given up while there is time to write the job's position.
+        # A slow call is abandoned while there is time to write the job's position.
         writing = min(_WRITING_SECONDS, self.deadline.remaining() / 4)
         return self.obs().bucket(task, self.deadline.minus(writing))
 

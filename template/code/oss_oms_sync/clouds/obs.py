@@ -148,7 +148,7 @@ class ObsBucket(Bucket):
         return headers.get("x-obs-fs-file-interface") == "Enabled"
 
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageError]:
-        """HEAD objects side by side; an object that does not exist is a failure with the code NoSuchKey."""
+        """HEAD objects in parallel; an object that does not exist is a failure with the code NoSuchKey."""
 
         def head(response: requests.Response, _: bytes) -> ObjectHead:
             return ObjectHead.parse(response.headers, response.headers.get("Content-Length", ""))

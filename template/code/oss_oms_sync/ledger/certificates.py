@@ -79,7 +79,7 @@ class Certificates:
 
 
 def shown_mark(invocation: Invocation, closed: Closed) -> ShownMark:
-    """Return the mark in the form of answers.
+    """Return the mark as a type of the answers.
 
     Raises StorageError.
     """
