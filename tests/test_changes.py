@@ -63,6 +63,7 @@ CHANGES = {
             "tests/unit/answers",
         ),
         {"on tape": "磁带", "Of another type.": "其他类型。"},
+        most=6,
     ),
     "another rule of doctor": Change(
         "a new rule of doctor",
@@ -112,6 +113,7 @@ CHANGES = {
             "tests/unit/answers",
         ),
         {"It has a name": "项目有名称"},
+        most=4,
     ),
     "another chat": Change(
         "another chat",
