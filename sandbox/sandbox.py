@@ -239,7 +239,7 @@ class Sandbox:
         self.fc.remove_function(name)
 
     def remove_triggers(self, name: str) -> None:
-        """Remove all triggers of a function, which can still be called by hand."""
+        """Remove all triggers of a function; manual calls still work."""
         self._timers.pop(name, None)
         for trigger in self._triggers.pop(name, ()):
             self.oss.remove_trigger(trigger)
@@ -286,7 +286,10 @@ class Sandbox:
         suffix: str = "",
         role: Credential | None = None,
     ) -> None:
-        """Connect events of a bucket to a function; without the role's permission to call it, the events are lost."""
+        """Connect events of a bucket to a function; without the role's permission to call it, the events are lost.
+
+        The names of triggers are unique only in their function.
+        """
         name = f"{function}/{trigger}"
 
         def wake(event: bytes) -> None:

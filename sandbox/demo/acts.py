@@ -65,7 +65,7 @@ def trouble(box: Sandbox, console: Console) -> Books:
 
 
 def outage(box: Sandbox, console: Console) -> Books:
-    """Stop OMS and lose events; an object can be neither submitted nor recorded by forward."""
+    """Stop OMS and lose events; forward can neither submit nor record an object."""
     console.print(
         f"\n[bold]2.[/] OMS is down. The events of {len(LOST)} uploads are lost. And the log bucket does not accept the"
         " record of one object, so forward can do nothing with it."

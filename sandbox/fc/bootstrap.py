@@ -41,7 +41,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def exit_on_sigterm() -> None:
-    """Print the stacks at SIGTERM, which comes at the timeout, then exit, which runs `finally` blocks."""
+    """At SIGTERM, which is sent at the timeout, print the stacks and exit, so that `finally` blocks run."""
 
     def end(*_: object) -> None:
         faulthandler.dump_traceback(1, all_threads=True)
@@ -168,7 +168,7 @@ def failure(error: BaseException) -> dict[str, Any]:
 
 
 def handle(message: dict[str, Any], setup: dict[str, Any]) -> dict[str, Any]:
-    """Call the handler with the event of the message, or the initializer, which gets no event."""
+    """Call the handler with the event of the message, or the initializer without an event."""
     event = [base64.b64decode(message["payload"])] if "payload" in message else []
     try:
         return answer(find_handler(message["call"])(*event, make_context(message["request_id"], setup)))

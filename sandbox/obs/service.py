@@ -151,7 +151,10 @@ class Obs(KeyedService):
             del self._buckets[bucket].objects[key]
 
     def fill(self, bucket: str, keys: Iterable[str], size: int = 0, etag: str = "", age: float = 0) -> None:
-        """Store objects with these keys at once, otherwise equal, written `age` seconds ago."""
+        """Store objects with these keys at once, otherwise equal, written `age` seconds ago.
+
+        The default ETag is that of the contents, which are zeros.
+        """
         data = bytes(size)
         alike = ObsObject(data, etag or etag_of(data), to_milliseconds(self.now() - age))
         filled = dict.fromkeys(keys, alike)

@@ -54,7 +54,11 @@ class Order(NamedTuple):
 
 @dataclass(eq=False)
 class Group(Copier):
-    """A group; it starts as soon as it is created."""
+    """A group; it starts as soon as it is created.
+
+    It lists the objects, and then copies them in the listing's order, `at_once` objects at a time, as fast as `speed`
+    (bytes a second) and the bandwidth policy allow. `list_source`: keys and sizes; it raises PermissionError.
+    """
 
     group_id: str
     order: Order
@@ -133,7 +137,7 @@ class Group(Copier):
         self._settle()
 
     def description(self) -> dict[str, Any]:
-        """Return the answer of ShowTaskGroup, which is also an element of ListTaskGroup's."""
+        """Return the answer of ShowTaskGroup; it is also an element of ListTaskGroup's answer."""
         sizes = self._listed or {}
         now = self._ended or self.service.now()
         seconds = now - self._started
@@ -228,7 +232,7 @@ class Group(Copier):
         self._later(seconds, self._step)
 
     def _settle(self) -> None:
-        """Pause or end the group, if no copy is left; a lost copy never lets it end."""
+        """Pause or end the group, if no copy is left; with a lost copy, the group never ends."""
         if self.status is Status.PAUSING and not self._moving:
             self.status = Status.PAUSED
             self.lists.write(self.service.now())

@@ -108,7 +108,10 @@ class Store(KeyedService):
         age: float = 0,
         storage_class: str = "Standard",
     ) -> None:
-        """Store objects with these keys at once, otherwise equal, written `age` seconds ago, without events."""
+        """Store objects with these keys at once, otherwise equal, written `age` seconds ago, without events.
+
+        The default ETag is that of the contents, which are zeros.
+        """
         data = bytes(size)
         alike = OssObject(data, etag or etag_of(data), int(self.now() - age), storage_class=storage_class)
         filled = dict.fromkeys(keys, alike)

@@ -79,7 +79,7 @@ def is_true(name: str, text: str) -> bool:
 
 
 def tags_of(text: str) -> list[dict[str, str]]:
-    """Return a list of tags, which travels as JSON."""
+    """Return a list of tags from its JSON text."""
     try:
         tags = json.loads(text)
         fine = len(tags) <= _MAX_TAGS and all(set(tag) == {"Key", "Value"} and tag["Key"] for tag in tags)

@@ -1,4 +1,4 @@
-"""Faults between a client and a service, and their schedules, which tests order."""
+"""Faults between a client and a service, and the schedules of tests for them."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ VARIABLE = "SANDBOX_DATE"
 
 
 class LoopThread:
-    """A loop in the background, which runs coroutines for synchronous callers.
+    """A loop in the background that runs coroutines for synchronous callers.
 
     `ahead`: the seconds by which its clock is ahead of the machine's.
     """

@@ -239,7 +239,7 @@ class Huawei:
 
 
 def project_mark(variables: Mapping[str, str]) -> str:
-    """Return the text by which setup recognizes its own resources: a project of the same name has another source.
+    """Return the text by which setup recognizes its own resources; it has the source, because project names may recur.
 
     A user's comment in RAM has at most 128 characters.
     """

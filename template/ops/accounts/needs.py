@@ -99,7 +99,7 @@ class Need:
     or_else: Text | None = None
 
     def inspect(self) -> Line:
-        """Return the line that `look` returns; a refusal or an unreadable answer becomes a line as well."""
+        """Return the line of `look`; return a refusal or an unreadable answer as a line as well."""
         try:
             return self.look()
         except RefusedError as error:
@@ -156,7 +156,7 @@ def attachment_reason(policy: str) -> Text:
 
 
 def removal_line(removed: Sequence[Text], reasons: Sequence[Text]) -> Line:
-    """Return the line of a removal: the `removed` resources, and the reasons for which others stay."""
+    """Return the line of a removal: the `removed` resources, and the reasons for which other resources are kept."""
     text, step = (t("{reasons}", reasons=reasons), _DETACH) if reasons else (None, None)
     if removed:
         return Line(Standing.REMOVE, text, step, removed)

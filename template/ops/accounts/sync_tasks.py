@@ -85,7 +85,7 @@ class Tasks:
         return TaskGroups(self._oms, self._project)
 
     def is_migrating(self) -> bool:
-        """Return True if a task group of a migration may still need its keys."""
+        """Return True if a migration's task group may still need the task's keys."""
         mine = (
             task_group for task_group in self.groups().all() if task_group.note.startswith(group_note(self._mark, ""))
         )

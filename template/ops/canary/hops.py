@@ -104,7 +104,7 @@ class Watch:
 
     @property
     def is_done(self) -> bool:
-        """True if OMS has finished all submitted keys, doubles included, so that none arrives later."""
+        """True if OMS has finished all submitted keys, doubles included, so that no copy arrives later."""
         return bool(self.counted) and self.counts is not None and self.counts[1:] == (self._submissions,) * 2
 
     @property
@@ -128,7 +128,7 @@ class Watch:
 
     @property
     def _submissions(self) -> int:
-        """The number of keys that OMS has accepted, with the second event of one object, if it came."""
+        """The number of keys that OMS has accepted, including a received second event of an object."""
         return 1 + len(self._acceptances)
 
     @property

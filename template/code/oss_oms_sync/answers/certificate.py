@@ -73,9 +73,9 @@ class OmsLeft:
 
     `left`: objects that OMS accepted and has not finished; None if OMS does not report them, or only by the hour.
     `may_finish`: OMS may still finish them. `busy`: the last time at which OMS accepted or finished an object, by its
-    counts or our records; None if there is none. `accepted`: objects that OMS counted from an hour before the mark on.
-    `recorded`: the number of our records of the same time; None while they are being counted. `largest`: size of the
-    largest object in bytes.
+    counts or our records; None without such an object. `accepted`: objects that OMS counted from an hour before the
+    mark on. `recorded`: the number of our records of the same time; None while they are being counted. `largest`: size
+    of the largest object in bytes.
     """
 
     left: int | None

@@ -86,7 +86,7 @@ class CopyFailuresShown:
 
 @dataclass(frozen=True)
 class CopyingShown:
-    """Conclusions from OMS's counters; None if the counters do not show it."""
+    """Conclusions from OMS's counters; fields that the counters do not show are None."""
 
     failed: int | None
     unfinished: Unfinished | None

@@ -36,7 +36,7 @@ class Bucket(ABC):
         self._longest_name = longest_name
 
     def list_page(self, prefix: str, after: str) -> ListPage:
-        """List objects whose names begin with `prefix` and follow `after`; an empty page means that there are no more.
+        """List objects with names that begin with `prefix` and follow `after`. An empty page is the last.
 
         Raises StorageError, also if the names are out of order.
         """

@@ -126,7 +126,7 @@ class CallPool:
         return [call.result() for call in running]
 
     def begin(self, call: Callable[[], T], seconds: float) -> RunningCall[T]:
-        """Start `call` and return; it is abandoned after `seconds`."""
+        """Start `call` and return; the call is abandoned after `seconds`."""
         # A pool that was abandoned by another thread takes no more calls.
         with self._lock:
             pool = self._pool
@@ -151,7 +151,7 @@ class RunningCall(Generic[T]):
         self._abandon = abandon
 
     def result(self) -> T | None:
-        """Wait for the call and return its result; None if it did not return in time.
+        """Wait for the call and return its result; None if the call did not return in time.
 
         An error of the call is raised here.
         """

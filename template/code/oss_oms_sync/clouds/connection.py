@@ -98,7 +98,7 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
     def send_signed(
         self, method: str, url: str, headers: Mapping[str, str], timeout: tuple[float, float], body: bytes = b""
     ) -> requests.Response:
-        """Send a request unchanged, because every byte may be signed: it has to be checked and encoded already.
+        """Send a request unchanged, because every byte may be signed: the caller has checked and encoded it.
 
         `timeout` is for connecting and for each read, in seconds. The response is streamed: see `read_body`.
 
@@ -134,7 +134,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
         super().__init__(pool_maxsize=POOL_WIDTH)
 
     def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
-        """Return the URL as requests does, but keep the slashes of a path that begins with several: it is signed.
+        """Return the URL as requests does, but keep all leading slashes of the path, because the path is signed.
 
         requests 2.32.3, of python3.12, would leave only the first.
         """

@@ -82,7 +82,7 @@ class Invocation:
         return self.obs().bucket(task, self.deadline.minus(writing))
 
     def listing_seconds(self) -> float:
-        """Return the time that a pass may wait for its listings of OSS.
+        """Return the seconds that a pass may wait for its listings of OSS.
 
         It is longer than the pass walks, and leaves time to write the pass's position.
         """

@@ -156,7 +156,7 @@ class ObsBucket(Bucket):
         return self._calls.run([partial(self._attempt, GET, "HEAD", name, {}, {}, 0, head) for name in names])
 
     def head(self, name: str) -> ObjectHead | None:
-        """HEAD an object; return None if it does not exist.
+        """HEAD an object; return None if the object does not exist.
 
         Raises ObsError.
         """

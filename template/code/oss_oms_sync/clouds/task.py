@@ -177,7 +177,7 @@ class TaskInfo(TaskShown):
 
 
 def silence(answer: object, action: str, of: str = "synctask") -> Silence | None:
-    """Return the failure that stands in the place of an answer; None if there is an answer.
+    """Return the failure in place of an answer; None if OMS answered.
 
     `action` is the name of the permission to ask, `of` its resource.
     """

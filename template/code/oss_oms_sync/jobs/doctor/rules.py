@@ -100,7 +100,7 @@ class CheckContext:
     def destination(self) -> ObsBucket:
         """The bucket in OBS.
 
-        Raises ObsError if the task names none, or is not shown.
+        Raises ObsError if OMS does not report the task, or the task has no destination.
         """
         return self.invocation.obs().bucket(self.task, self.invocation.deadline)
 
