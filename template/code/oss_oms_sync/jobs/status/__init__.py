@@ -52,7 +52,7 @@ _INEXACT_COUNTS = t("two invocations went on with the same pass at once: its cou
 
 @dataclass(frozen=True)
 class StatusOptions:
-    """Options of a payload."""
+    """Options of status: the history of one `key`, a report on the last `hours`, or `acknowledge` for failures."""
 
     key: str | None = None
     hours: int = DAY // _HOUR
