@@ -109,7 +109,7 @@ def digest(objects: dict) -> str:
 
 def test_it_has_all_parts_and_all_checks_in_order(document):
     assert document.keys() == PARTS
-    assert [one["id"] for one in document["checks"]] == IDS
+    assert [finding["id"] for finding in document["checks"]] == IDS
 
 
 def test_it_is_kept_in_the_log_bucket_as_it_was_answered(world, document):
@@ -143,7 +143,7 @@ def test_its_digests_are_those_of_the_listings_without_oms_own_lists(world, docu
     assert document["source"]["objects"] == document["destination"]["objects"] == 3
 
 
-def test_what_is_outside_the_scope_is_not_in_its_digests():
+def test_objects_outside_the_scope_are_not_in_the_digests():
     world = CertifyWorld("a.jpg", OBJECT_SUFFIX=".jpg")
     world.put("b.tmp", "x", fate="lost")
     document = world.cut_over()
@@ -160,17 +160,17 @@ def test_it_says_which_code_made_it(document):
 def test_every_text_is_there_in_both_languages(world, document):
     world.task.status = "STOPPED"
     silent = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "SAMPLE", "METADATA", "SUMS")
-    for one in (*document["checks"], *world.certify(sample=3)["checks"], *world.rehearse()["checks"]):
-        said = [[name for name in ("seen", "wanted", "next") if one[name + language]] for language in ("", "_zh")]
-        assert said[0] == said[1], one
-        assert "seen" in said[0]
-        assert "next" in said[0] or one["result"] == "passed" or one["id"] in silent, one
+    for finding in (*document["checks"], *world.certify(sample=3)["checks"], *world.rehearse()["checks"]):
+        texts = [[name for name in ("seen", "wanted", "next") if finding[name + language]] for language in ("", "_zh")]
+        assert texts[0] == texts[1], finding
+        assert "seen" in texts[0]
+        assert "next" in texts[0] or finding["result"] == "passed" or finding["id"] in silent, finding
 
 
 # Rehearsals.
 
 
-def test_a_rehearsal_says_how_long_the_freeze_will_last_and_what_would_fail(world):
+def test_rehearsal_reports_the_length_of_the_freeze_and_failing_checks(world):
     world.later(HOUR)
     world.put("b", "xy", fate="lost")
     world.later(HOUR)
@@ -194,7 +194,7 @@ def compared_and_rehearsed(world: CertifyWorld) -> dict:
     return world.rehearse()
 
 
-def test_a_rehearsal_says_of_how_many_objects_it_speaks_and_of_none_it_proves_nothing(world):
+def test_rehearsal_reports_the_judged_objects_and_proves_nothing_of_none(world):
     # GIVEN objects that are on their way while others could be judged
     world.later(HOUR)
     world.put("c", "x", fate="lost")
@@ -213,8 +213,12 @@ def test_a_rehearsal_says_of_how_many_objects_it_speaks_and_of_none_it_proves_no
 
 
 def test_a_rehearsal_without_passes_does_not_know_how_long_it_will_last(world):
-    told = world.rehearse()["rehearsal"]
-    assert (told["would_be"], told["minutes"]["compare"], told["minutes"]["total"]) == ("NOT PROVEN", None, None)
+    forecast = world.rehearse()["rehearsal"]
+    assert (forecast["would_be"], forecast["minutes"]["compare"], forecast["minutes"]["total"]) == (
+        "NOT PROVEN",
+        None,
+        None,
+    )
 
 
 def test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is():
@@ -243,8 +247,8 @@ def test_closing_names_the_last_certificate_and_nothing_is_sent_any_more(world, 
     assert answer["certificate"] == {name: document[name] for name in ("document", "verdict", "made")}
     assert (answer["closed"]["by"], answer["closed"]["why"]) == ("close", f"{document['document']}: GO")
     assert "nothing is submitted" in str(answer["next"])
-    told = world.certify()["closed"]
-    assert {**told, "go": ""}.items() >= answer["closed"].items()
+    mark = world.certify()["closed"]
+    assert {**mark, "go": ""}.items() >= answer["closed"].items()
 
 
 def test_no_rehearsal_is_a_reason_for_closing_and_opening_undoes_it(world):
@@ -259,7 +263,7 @@ def test_no_rehearsal_is_a_reason_for_closing_and_opening_undoes_it(world):
 
 def test_closing_names_the_last_of_two_certificates_of_one_second(world, document):
     rehearsed, last = world.rehearse(), world.call(frozen_since=world.frozen)
-    numbers = [one["document"].rpartition("/")[2].partition("-")[0] for one in (rehearsed, last)]
+    numbers = [certificate["document"].rpartition("/")[2].partition("-")[0] for certificate in (rehearsed, last)]
     assert (rehearsed["verdict"], last["verdict"], numbers) == ("REHEARSAL", "GO", sorted({*numbers}))
     assert world.call(close=True)["certificate"]["document"] == last["document"]
 
@@ -267,8 +271,8 @@ def test_closing_names_the_last_of_two_certificates_of_one_second(world, documen
 def test_a_certificate_overwrites_none_that_another_call_wrote_meanwhile(world, document, mocker):
     # GIVEN a call that looked for the last certificate just before this world's GO was stored
     mocker.patch("oss_oms_sync.jobs.certify.Certificates.last_name", return_value="")
-    for one in (world.call(frozen_since=world.frozen), document):
-        assert json.loads(world.bucket.objects[one["document"]].body) == one
+    for certificate in (world.call(frozen_since=world.frozen), document):
+        assert json.loads(world.bucket.objects[certificate["document"]].body) == certificate
 
 
 # What is asked for.
@@ -293,7 +297,7 @@ def test_a_certificate_overwrites_none_that_another_call_wrote_meanwhile(world, 
         ('{"forced": true}', "does not know"),
     ],
 )
-def test_what_cannot_be_done_is_refused_and_nothing_is_stored(world, payload, message):
+def test_impossible_request_is_refused_and_nothing_is_stored(world, payload, message):
     before = dict(world.bucket.objects)
     with pytest.raises(PayloadError, match=message):
         world.within(lambda: certify.run(payload, world.invocation()))

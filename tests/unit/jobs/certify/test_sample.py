@@ -35,20 +35,20 @@ def tamper(world: CertifyWorld) -> None:
     object.__setattr__(there["b"], "etag", hashlib.md5(b"b").hexdigest())
 
 
-def test_without_a_sample_asked_for_nothing_is_read_and_that_is_said(ready, reads):
+def test_without_a_requested_sample_nothing_is_read(ready, reads):
     document = ready.certify()
     assert (document["verdict"], document["sample"], reads) == ("GO", None, [])
-    found = [check(document, name) for name in ("SAMPLE", "METADATA")]
-    assert [(one["result"], one["gates"]) for one in found] == [("not run", False)] * 2
+    findings = [check(document, name) for name in ("SAMPLE", "METADATA")]
+    assert [(finding["result"], finding["gates"]) for finding in findings] == [("not run", False)] * 2
     assert document["text"].endswith("Headers were not compared.")
 
 
 def test_no_sample_is_read_where_obs_has_back_to_source_rules(ready, reads):
     noted = {"bucket": ready.destination_bucket, "at": "2026-01-01T00:00:00Z", "rules": 1}
     ready.keep("state/back_to_source.json", noted)
-    found = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
-    told = ("back-to-source" in found["seen"], "python3 ops.py checklist" in found["next"], found["step"]["job"])
-    assert (reads, told) == ([], (True, True, "cutover"))
+    finding = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
+    claim = ("back-to-source" in finding["seen"], "python3 ops.py checklist" in finding["next"], finding["step"]["job"])
+    assert (reads, claim) == ([], (True, True, "cutover"))
     # Without a sample, nothing is read.
     assert ready.is_go()
     # WHEN they are gone, and the checklist was run again, THEN it is read
@@ -57,7 +57,7 @@ def test_no_sample_is_read_where_obs_has_back_to_source_rules(ready, reads):
     assert len(reads) == 6
 
 
-def test_whole_objects_are_read_on_both_sides_once_and_no_more_than_it_says(ready, reads):
+def test_sampled_objects_are_read_once_on_each_side(ready, reads):
     document = ready.certify(sample=2)
     assert document["verdict"] == "GO"
     assert check(document, "SAMPLE")["seen"].endswith(" of the 3 objects of up to 1 GiB that count as equal differ")
@@ -71,8 +71,8 @@ def test_whole_objects_are_read_on_both_sides_once_and_no_more_than_it_says(read
     document = ready.certify(sample=300)
     assert (document["sample"]["read"], len(reads)) == (3, 6)
     # A sample of all says that it was all.
-    told = "All objects that count as equal were read (3 objects of up to 1 GiB): no contents differ"
-    assert told in check(document, "SAMPLE")["seen"]
+    claim = "All objects that count as equal were read (3 objects of up to 1 GiB): no contents differ"
+    assert claim in check(document, "SAMPLE")["seen"]
 
 
 def test_the_keys_are_those_that_the_seed_draws_from_what_counts_as_equal(ready):
@@ -91,11 +91,11 @@ def test_the_keys_are_those_that_the_seed_draws_from_what_counts_as_equal(ready)
 def test_an_object_that_differs_is_a_no_go_however_few_are_asked_for_later(ready, asked):
     tamper(ready)
     first = ready.certify(sample=3)
-    found = ready.stopped_by("SAMPLE", sample=asked)
-    assert found["keys"] == ["b"] == first["sample"]["differing"]
+    finding = ready.stopped_by("SAMPLE", sample=asked)
+    assert finding["keys"] == ["b"] == first["sample"]["differing"]
     # What is read anew may tell what the sample has found.
-    options = found["step"]["options"]
-    assert (found["step"]["job"], options["deep"], options["restart"]) == ("cutover", True, True)
+    options = finding["step"]["options"]
+    assert (finding["step"]["job"], options["deep"], options["restart"]) == ("cutover", True, True)
 
 
 def test_another_comparison_does_not_hide_what_differs(ready):
@@ -128,26 +128,29 @@ def test_an_object_that_has_changed_in_obs_since_is_a_no_go(ready, harm):
 def test_without_the_right_to_read_nothing_is_proven(ready, bucket, code, grants):
     side = getattr(ready, bucket)
     side.fail(oss_error(403, code), "get")
-    found = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
+    finding = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
     # Headers wait for what is not read wholly.
-    assert (code in found["seen"], found["waits"], ready.source.calls["head"]) == (True, False, 0)
-    assert found["step"]["options"] == {"frozen_since": ready.frozen, "sample": 3}
-    assert [grant for grant in grants if grant not in found["next"]] == []
+    assert code in finding["seen"]
+    assert not finding["waits"]
+    assert ready.source.calls["head"] == 0
+    assert finding["step"]["options"] == {"frozen_since": ready.frozen, "sample": 3}
+    assert [grant for grant in grants if grant not in finding["next"]] == []
     # With it, the same command reads them.
     side.heal()
     assert ready.is_go(sample=3)
 
 
-def test_what_there_is_no_time_for_is_read_by_the_next_call(ready):
+def test_objects_without_time_are_read_by_the_next_call(ready):
     ready.source.before = ready.there.before = lambda kind, _: ready.later(90) if kind == "get" else None
     first = ready.certify(sample=3)
-    found = check(first, "SAMPLE")
+    finding = check(first, "SAMPLE")
     assert (results(first), first["sample"]["read"]) == ({"SAMPLE": "not run", "METADATA": "not run"}, 2)
-    assert (found["waits"], "the next call continues" in found["seen"]) == (True, True)
+    assert finding["waits"]
+    assert "the next call continues" in finding["seen"]
     assert ready.is_go(sample=3)
 
 
-def test_where_nothing_can_be_sampled_though_it_was_asked_for_nothing_is_proven(world):
+def test_requested_sample_without_equal_objects_proves_nothing(world):
     for key in list(world.source.objects):
         world.put(key, "12", "form", fate="lost")
     world.freeze()
@@ -156,12 +159,12 @@ def test_where_nothing_can_be_sampled_though_it_was_asked_for_nothing_is_proven(
     assert (check(document, "SAMPLE")["result"], document["verdict"]) == ("not run", "NOT PROVEN")
     world.prove()
     document = world.certify(sample=3)
-    found = check(document, "SAMPLE")
-    assert (document["verdict"], found["result"], document["sample"]["drawn"]) == ("NO-GO", "not run", 0)
-    assert "sample" not in found["step"]["options"]
+    finding = check(document, "SAMPLE")
+    assert (document["verdict"], finding["result"], document["sample"]["drawn"]) == ("NO-GO", "not run", 0)
+    assert "sample" not in finding["step"]["options"]
 
 
-def test_twenty_differing_objects_of_two_thousand_are_found_as_often_as_is_claimed():
+def test_sample_detects_a_one_percent_share_as_often_as_claimed():
     # A hundred objects: the probability that none of twenty in two thousand is among them is the product of
     # (1980 - i) / (2000 - i), which is 0.357. With 300 it is 0.037: a bound of 3/n = 1 % at 95 %.
     keys = [f"photos/{number:04}.jpg" for number in range(2000)]
@@ -189,14 +192,14 @@ def test_an_object_that_cannot_be_read_is_named_and_makes_room_for_others(ready,
     side.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == first)
     # WHEN all are asked for, THEN the others are read, and it is said which was not
     document = ready.certify(sample=3)
-    sample, found = document["sample"], check(document, "SAMPLE")
+    sample, finding = document["sample"], check(document, "SAMPLE")
     assert (sample["read"], sample["unread"], sample["unreadable"]) == (2, [], [first])
-    assert found["seen"].endswith("1 sampled object could not be read, or changed meanwhile")
+    assert finding["seen"].endswith("1 sampled object could not be read, or changed meanwhile")
     assert first not in sample["keys"]
     # AND that it holds of what can be read alone, and is fewer than were asked for, until somebody asks for as many
-    assert "fewer than 100.0 % of the readable part of the 3 objects" in found["seen"]
-    assert (found["result"], document["verdict"]) == ("not proven", "NOT PROVEN")
-    assert found["step"]["options"] == {"frozen_since": ready.frozen, "sample": 2}
+    assert "fewer than 100.0 % of the readable part of the 3 objects" in finding["seen"]
+    assert (finding["result"], document["verdict"]) == ("not proven", "NOT PROVEN")
+    assert finding["step"]["options"] == {"frozen_since": ready.frozen, "sample": 2}
     assert ready.is_go(sample=2)
     # AND another call does not try it again
     calls = side.calls["get"]
@@ -204,14 +207,17 @@ def test_an_object_that_cannot_be_read_is_named_and_makes_room_for_others(ready,
     assert side.calls["get"] == calls
 
 
-def test_where_nothing_that_was_drawn_can_be_read_that_is_said(ready):
+def test_sample_without_readable_objects_is_not_run(ready):
     ready.source.fail(oss_error(403, "InvalidObjectState"), "get")
-    found = check(ready.certify(sample=3), "SAMPLE")
-    assert (found["result"], found["seen"]) == ("not run", "3 sampled objects could not be read, or changed meanwhile")
-    assert "sample" not in found["step"]["options"]
+    finding = check(ready.certify(sample=3), "SAMPLE")
+    assert (finding["result"], finding["seen"]) == (
+        "not run",
+        "3 sampled objects could not be read, or changed meanwhile",
+    )
+    assert "sample" not in finding["step"]["options"]
 
 
-def test_a_rehearsal_passes_over_what_applications_have_changed_since_it_was_drawn(world):
+def test_rehearsal_skips_sampled_objects_that_applications_changed(world):
     # GIVEN a comparison of a bucket that is in use, in which one object is deleted later, and one written
     world.put("c", "c")
     world.later(HOUR)
@@ -221,8 +227,9 @@ def test_a_rehearsal_passes_over_what_applications_have_changed_since_it_was_dra
     world.put("c", "cc", fate="accepted")
     document = world.rehearse(sample=3)
     # THEN that is no difference, and is not read in their place; another comparison draws anew
-    found, sample = check(document, "SAMPLE"), document["sample"]
-    assert (found["result"], found["next"].startswith("Restore the archived objects")) == ("not proven", True)
+    finding, sample = check(document, "SAMPLE"), document["sample"]
+    assert finding["result"] == "not proven"
+    assert finding["next"].startswith("Restore the archived objects")
     assert (sorted(sample["keys"]), sorted(sample["unreadable"])) == (["a/1", "a/2"], ["b", "c"])
     assert check(world.rehearse(sample=2), "SAMPLE")["result"] == "passed"
     # AND what somebody does in OBS alone is one
@@ -233,7 +240,7 @@ def test_a_rehearsal_passes_over_what_applications_have_changed_since_it_was_dra
     assert check(world.rehearse(sample=3), "SAMPLE")["result"] == "failed"
 
 
-def test_what_is_equal_only_now_pushes_what_cannot_be_read_out_of_the_sample():
+def test_newly_equal_object_displaces_an_unreadable_object_of_the_sample():
     # GIVEN as many as can be drawn, of which the last cannot be read
     drawn = Drawn("ab" * 16)
     for number in range(MAX_DRAWN):
@@ -253,7 +260,7 @@ def test_what_is_equal_only_now_pushes_what_cannot_be_read_out_of_the_sample():
         ("there", "obs:object:GetObject on obs:*:*:object:photos-obs/*"),
     ],
 )
-def test_a_rehearsal_without_a_sample_names_the_permission_that_one_lacks(ready, side, policy_line):
+def test_rehearsal_without_a_sample_names_its_missing_permission(ready, side, policy_line):
     # GIVEN a rehearsal that would be GO
     assert "the verdict would be GO." in ready.rehearse()["text"]
     # WHEN objects cannot be read on a side THEN it names the permission, its line of the policy, and the next step

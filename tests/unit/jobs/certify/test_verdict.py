@@ -41,7 +41,7 @@ def test_a_go_claims_of_obs_no_more_than_was_looked_at(world):
     )
 
 
-def test_before_anything_was_looked_at_nothing_is_proven(world):
+def test_nothing_is_proven_before_a_comparison(world):
     world.freeze()
     document = world.certify()
     assert (document["verdict"], document["classes"], document["as_of"]) == ("NOT PROVEN", None, None)
@@ -70,7 +70,7 @@ def left_out(world: CertifyWorld) -> None:
 
 
 @pytest.mark.parametrize(("harm", "name"), [(removed, "MISSING"), (older, "OLDER")])
-def test_what_obs_lacks_is_a_no_go_and_judging_it_again_mends_it(world, harm, name):
+def test_object_missing_in_obs_is_a_no_go_until_its_recheck(world, harm, name):
     # GIVEN what is not in OBS
     harm(world)
     world.freeze()
@@ -96,7 +96,7 @@ def test_what_obs_lacks_is_a_no_go_and_judging_it_again_mends_it(world, harm, na
         (overwritten, {"deep": True}, "OVERWRITTEN", "resend the objects"),
     ],
 )
-def test_what_compare_did_not_send_by_itself_is_sent_by_the_command(world, harm, wishes, name, words):
+def test_objects_not_submitted_by_compare_are_submitted_by_the_command(world, harm, wishes, name, words):
     harm(world)
     world.get_ready(**wishes)
     finding = world.stopped_by(name)
@@ -105,7 +105,7 @@ def test_what_compare_did_not_send_by_itself_is_sent_by_the_command(world, harm,
 
 
 @pytest.mark.parametrize(("harm", "name"), [(removed, "MISSING"), (older, "OLDER")])
-def test_what_oms_took_and_never_copied_is_sent_again_by_the_command(world, harm, name):
+def test_accepted_and_lost_object_is_resent_by_the_command(world, harm, name):
     # GIVEN what compare has sent, and OMS has lost, as judging it again shows
     harm(world)
     world.freeze()
@@ -130,7 +130,7 @@ def differs(world: CertifyWorld, key: str) -> None:
     world.write(key, "21")
 
 
-def test_what_oms_would_skip_is_overwritten_by_the_command_of_the_check(world):
+def test_object_that_oms_skips_is_overwritten_by_the_command(world):
     differs(world, "a/1")
     world.get_ready(deep=True)
     finding = world.stopped_by("OVERWRITTEN")
@@ -142,7 +142,7 @@ def test_what_oms_would_skip_is_overwritten_by_the_command_of_the_check(world):
     assert world.is_go()
 
 
-def test_what_overwrites_the_one_comes_first_and_brings_what_is_older_as_well(world):
+def test_overwriting_comes_first_and_covers_older_objects(world):
     differs(world, "a/1")
     world.put("b/1", "1")
     world.later(HOUR)
@@ -153,7 +153,7 @@ def test_what_overwrites_the_one_comes_first_and_brings_what_is_older_as_well(wo
     assert check(document, "OVERWRITTEN")["step"]["options"] == {"overwrite": True, "prefix": ["a/1", "b/1"]}
 
 
-def test_where_no_task_group_can_overwrite_what_oms_would_skip_it_is_deleted_and_compared_again():
+def test_skipped_object_with_a_suffix_is_deleted_and_compared_again():
     world = CertifyWorld("a.jpg", OBJECT_SUFFIX=".jpg")
     differs(world, "a.jpg")
     world.get_ready(deep=True)
@@ -175,7 +175,7 @@ def skipped(world: CertifyWorld) -> CertifyWorld:
     return world
 
 
-def test_what_oms_skipped_as_equal_and_nobody_can_read_is_overwritten_by_the_command(skipped):
+def test_skipped_archived_object_is_overwritten_by_the_command(skipped):
     # GIVEN that it is archived
     skipped.source.fail(oss_error(403, "InvalidObjectState"), "get")
     skipped.later(HOUR)
@@ -183,7 +183,7 @@ def test_what_oms_skipped_as_equal_and_nobody_can_read_is_overwritten_by_the_com
     assert check(skipped.certify(), "OLDER")["step"] == OVERWRITING
 
 
-def test_what_oms_skipped_as_equal_is_not_overwritten_for_lack_of_the_right_to_read_it(skipped):
+def test_skipped_object_without_read_permission_is_not_overwritten(skipped):
     # GIVEN a role that may not read it, as everyday ones may not
     skipped.source.fail(oss_error(403, "AccessDenied"), "get")
     # WHEN a cutover compares, which reads it, THEN the right comes first, and so it stays until it was read
@@ -195,7 +195,7 @@ def test_what_oms_skipped_as_equal_is_not_overwritten_for_lack_of_the_right_to_r
         assert "lacks oss:GetObject on the source bucket" in finding["next"]
 
 
-def test_what_is_newer_in_obs_is_sent_once_more_where_oms_overwrites_all_and_lost_it(world):
+def test_newer_object_in_obs_is_resent_if_oms_overwrites_all_and_lost_it(world):
     world.task.overwrite_mode = "FULL_OVERWRITE"
     differs(world, "b")
     world.freeze()
@@ -207,7 +207,7 @@ def test_what_is_newer_in_obs_is_sent_once_more_where_oms_overwrites_all_and_los
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_what_is_newer_in_obs_is_a_no_go_until_somebody_decides(world, overwrite):
+def test_newer_object_in_obs_is_a_no_go_until_a_decision(world, overwrite):
     world.freeze()
     overwritten(world)
     world.compare(overwrite=overwrite)
@@ -223,13 +223,14 @@ def test_where_oms_overwrites_nothing_the_check_says_to_delete_in_obs(world, har
     world.task.overwrite_mode = "NO_OVERWRITE"
     world.get_ready()
     finding = check(world.certify(), name)
-    assert (finding["result"], "delete each object in OBS" in finding["next"]) == ("failed", True)
+    assert finding["result"] == "failed"
+    assert "delete each object in OBS" in finding["next"]
     world.later(HOUR)
     world.remove("b")
     assert is_mended(world, finding)
 
 
-def test_no_other_command_than_that_of_overwritten_objects_overwrites_what_is_newer_in_obs(world):
+def test_only_the_step_of_overwritten_overwrites_newer_objects(world):
     # GIVEN a pass from before the freeze that was asked to overwrite
     world.compare(overwrite=True)
     world.later(HOUR)
@@ -243,7 +244,7 @@ def test_no_other_command_than_that_of_overwritten_objects_overwrites_what_is_ne
 
 
 @pytest.mark.parametrize(("kind", "data"), [("form", "12"), ("Appendable", "12"), ("Multipart", "1234")])
-def test_what_is_of_equal_size_is_not_proven_until_it_is_read_or_accepted(world, mocker, kind, data):
+def test_equal_size_is_not_proven_until_it_is_read_or_accepted(world, mocker, kind, data):
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
     world.put("b", data, kind)
     (name,) = results(world.cut_over())
@@ -262,7 +263,7 @@ def test_what_is_of_equal_size_is_not_proven_until_it_is_read_or_accepted(world,
     assert world.is_go()
 
 
-def test_what_reading_does_not_prove_can_only_be_accepted_and_one_command_accepts_all(world):
+def test_unprovable_classes_are_accepted_by_a_single_command(world):
     world.put("link", "x", "Symlink")
     world.put("b", "1234", "Multipart")
     world.obs.bucket(world.there.name).encrypted = True
@@ -280,7 +281,7 @@ def test_what_reading_does_not_prove_can_only_be_accepted_and_one_command_accept
     assert not [finding for finding in finding if "policies/show.py" in finding["next"]]
 
 
-def test_where_a_right_is_missing_to_prove_it_that_is_named_and_what_grants_it(world):
+def test_missing_permission_for_a_proof_is_named_with_its_grant(world):
     world.put("b", "1234", "Multipart")
     world.write("b", "4321")
     world.obs.deny("obs:object:GetObject")
@@ -307,13 +308,13 @@ def test_a_symbolic_link_is_accepted_by_name(world):
     assert says == "Copy the needed objects by hand, then accept the class by name"
 
 
-def test_what_is_only_in_obs_and_was_never_sent_is_unknown(world):
+def test_object_only_in_obs_and_never_submitted_is_unknown(world):
     world.write("stranger", "x")
     assert results(world.cut_over()) == {"UNKNOWN": "not proven"}
     assert world.is_go(accept={"unknown": "ops: a test file"})
 
 
-def test_what_was_deleted_at_the_source_is_reported_and_keeps_nothing_from_a_go(world):
+def test_objects_deleted_at_the_source_are_reported_and_allow_a_go(world):
     world.delete("b")
     # GIVEN a temporary file as well, which was deleted before it was accepted
     world.put("tmp", "x", fate="refused")
@@ -326,7 +327,7 @@ def test_what_was_deleted_at_the_source_is_reported_and_keeps_nothing_from_a_go(
     assert "1 key that needs nothing" in check(document, "NOTHING_WAITS")["seen"]
 
 
-def test_what_is_too_much_to_be_sent_asks_for_a_migration(world, mocker):
+def test_too_many_objects_to_submit_require_a_migration(world, mocker):
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
     world.put("late", "xy", fate="lost")
     world.get_ready()
