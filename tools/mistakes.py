@@ -817,14 +817,14 @@ MISTAKES = (
     ),
     Mistake(
         "closing over what arrives",
-        f"{_UNIT}/ops/cutover/test_cutover.py::test_project_with_possible_differences_is_not_closed[it may yet come to OBS]",
+        f"{_UNIT}/ops/cutover/test_cutover.py::test_possible_differences_prevent_a_close[it may yet come to OBS]",
         f"{_CODE}/rules/class_checks.py",
         "        (ObjectClass.MOVING, ObjectClass.ARRIVING),\n        keeps_open=True,\n",
         "        (ObjectClass.MOVING, ObjectClass.ARRIVING),\n",
     ),
     Mistake(
         "closing over what was written after the freeze",
-        f"{_UNIT}/ops/cutover/test_cutover.py::test_project_with_possible_differences_is_not_closed[written after the freeze]",
+        f"{_UNIT}/ops/cutover/test_cutover.py::test_possible_differences_prevent_a_close[written after the freeze]",
         f"{_OPS}/cutover/cutover.py",
         " or written[0].at > timestamp(frozen + CLOCKS)",
         "",

@@ -1,4 +1,4 @@
-"""What a certificate wants of a project that is closed, and of OMS: each outcome, and the step that ends it."""
+"""Conditions of a certificate for a closed project and for OMS: each outcome, and the step that ends it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from support.world import HOUR, MINUTE, ROOT
 
 
 def state_of(world: CertifyWorld) -> tuple[str, bool]:
-    """How OMS_FINISHED ends, and whether it needs nothing but time."""
+    """Return the result of OMS_FINISHED, and True if it only needs time."""
     finding = check(world.certify(), "OMS_FINISHED")
     return finding["result"], finding["waits"]
 
 
 def close(world: CertifyWorld, minutes: float) -> None:
-    """The project is closed when it is frozen, compared, and OMS has one more copy to do; so long ago."""
+    """Freeze, compare, and close the project these minutes ago; OMS has a single copy left."""
     world.freeze()
     world.compare()
     world.send("b", "accepted")
@@ -48,7 +48,7 @@ def test_oms_finishes_ten_idle_minutes_after_its_last_copy(world, late, closed_f
     world.task.lag = 2 * late * MINUTE
     close(world, closed_for)
     assert state_of(world) == ("not run", True)
-    # WHEN it is copied, and counted, THEN it has finished
+    # WHEN OMS copies the object and counts it, THEN OMS has finished
     world.copy_all()
     world.later(late * MINUTE)
     assert state_of(world) == ("not run", True)
@@ -61,12 +61,12 @@ def test_work_that_oms_lost_can_be_accepted_after_its_time_by_size(closed, mocke
     # GIVEN the largest object in scope
     ask_oms = gathering.ask_oms
     mocker.patch.object(gathering, "ask_oms", lambda *arguments: ask_oms(*arguments[:3], gigabytes * 10**9))
-    # WHEN OMS does nothing any more
+    # WHEN OMS stays idle
     closed.later((50 + gigabytes) * MINUTE)
     assert state_of(closed) == ("not run", True)
     closed.later(20 * MINUTE)
 
-    # THEN it has lost that, or may still write: the certificate says how many
+    # THEN it lost the copy, or may still write: the certificate has the number
     assert state_of(closed) == ("not proven", False)
     closed.stand_still()
     step = closed.stopped_by("OMS_FINISHED", "not proven")["step"]
@@ -95,7 +95,7 @@ def test_unreported_work_of_oms_is_not_proven_unless_accepted_by_name(ready, har
 
 @pytest.mark.parametrize("days", [9, 31])
 def test_work_left_from_before_the_window_is_counted_by_months(world, days):
-    # GIVEN what OMS accepted more than a week ago, perhaps in the last month, and lost
+    # GIVEN an object that OMS accepted more than a week ago, perhaps in the last month, and lost
     world.put("b", "b", fate="accepted")
     world.later(days * 24 * HOUR)
     assert results(world.cut_over()) == {"OMS_FINISHED": "not proven"}
@@ -126,7 +126,7 @@ def test_oms_is_busy_by_records_despite_a_repeated_event(world):
 
 def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mocker):
     world.get_ready(wait=20 * MINUTE)
-    # GIVEN pages of two, and no time for more than one
+    # GIVEN pages of two names, and time for a single page
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     folder = f"{ROOT}success_object"
     world.bucket.after = lambda kind, names: world.later(46) if (kind, names[0]) == ("list", folder) else None
@@ -174,7 +174,7 @@ def test_other_projects_of_the_task_that_are_open_are_named(ready):
         assert (results(document), document["open_projects"]) == ({"CLOSED": "not run"}, ["other"])
         assert "too late: other" in check(document, "CLOSED")["seen"]
         assert "state/closed-other.json" in check(document, "CLOSED")["next"]
-    # What was closed only now could send until two minutes ago.
+    # A project that was just closed could submit until two minutes ago.
     fields = {"at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": "", "opened": "", "first": ""}
     ready.bucket.add(StoredObject(other, json.dumps({"closed": True, **fields}).encode()))
     assert results(ready.certify()) == {"CLOSED": "not run"}
@@ -192,13 +192,13 @@ def test_a_mark_that_changes_while_the_certificate_is_made_is_no_go(ready):
     assert "CLOSED" in results(ready.certify())
 
 
-# A GO that stands.
+# A GO in effect.
 
 
 def test_go_stays_in_effect_until_open_despite_clocks_of_instances(ready):
     go = ready.certify()
     assert ready.call(look=True)["go"] == go
-    # Another cutover that closes it anew opens nothing.
+    # Another cutover that closes the project again opens nothing.
     ready.call(close=True, run="another")
     assert ready.call(look=True)["go"] == go
     # WHEN an instance whose clock is behind opens it, and it is closed again
@@ -210,7 +210,7 @@ def test_go_stays_in_effect_until_open_despite_clocks_of_instances(ready):
 
 
 def test_after_a_go_the_project_opens_only_if_that_is_asked_for(ready):
-    # GIVEN a GO, WHEN somebody closes or looks, THEN the answer names the GO and not the step that opens
+    # GIVEN a GO, WHEN a caller closes or looks, THEN the answer names the GO, without the step that opens
     go = ready.certify()["document"]
     for asked in ({"close": True}, {"look": True}, {"open": True}, {"open": True, "run": "another"}):
         answer = ready.call(**asked)
@@ -218,7 +218,7 @@ def test_after_a_go_the_project_opens_only_if_that_is_asked_for(ready):
         assert "ops.py open" not in answer["next"], asked
         assert "its cutover removed the trigger: without it, later writes to OSS are not recorded" in answer["next"]
 
-    # WHEN it is asked for, THEN the project opens, and after that as ever
+    # WHEN the caller confirms it, THEN the project opens, and later calls need no confirmation
     assert ready.call(open=True, after_go=True)["closed"] is None
     answer = ready.call(close=True)
     assert answer["closed"]["go"] == ""
@@ -252,7 +252,7 @@ def test_a_go_of_an_earlier_freeze_or_another_scope_does_not_stand(ready):
     assert ready.call(look=True, frozen_since=later)["go"] is None
     ready.settings = replace(ready.settings, key_filter=KeyFilter("a/", ""))
     assert ready.call(look=True, frozen_since=ready.frozen)["go"] is None
-    # Whoever would open the project asks without a freeze, and is told of any.
+    # A caller that would open the project passes no freeze, and gets any GO.
     assert ready.call(look=True)["go"] == go
 
 
@@ -276,7 +276,7 @@ def test_no_project_is_closed_during_a_migration(world, written):
 
 
 def test_migration_that_starts_during_close_reopens_the_project(world, mocker):
-    # GIVEN a migration that is written down between the two looks for one
+    # GIVEN a migration that is stored between the two reads of its state
     migrations = [None, Migration("2026-03-06T00:00:00Z", "")]
     mocker.patch(
         "oss_oms_sync.jobs.certify.migration.current_migration", lambda _: migrations.pop(0) if migrations else None
@@ -284,14 +284,14 @@ def test_migration_that_starts_during_close_reopens_the_project(world, mocker):
     assert world.call(close=True)["closed"] is None
     assert world.call(look=True)["closed"] is None
 
-    # WHEN it was closed before, THEN that stays: whoever migrates sees it, and does not begin
+    # WHEN the project was closed before, THEN it stays closed: the migration reads the mark, and does not begin
     for migrations[:] in ([None, None], [None, Migration("2026-03-06T00:00:00Z", "")]):
         assert world.call(close=True)["closed"]
 
 
 @pytest.mark.parametrize(("fate", "name"), [("lost", "MISSING"), ("accepted", "FAILED")])
 def test_after_a_go_no_check_of_missing_objects_names_the_open_step(ready, fate, name):
-    # GIVEN a GO, after which somebody writes to the source, with the trigger there or without it
+    # GIVEN a GO, and a later write to the source, with the trigger or without it
     ready.call(close=True, run="mine")
     ready.later(HOUR)
     ready.tick_replay()
@@ -301,7 +301,7 @@ def test_after_a_go_no_check_of_missing_objects_names_the_open_step(ready, fate,
     ready.later(HOUR)
     ready.ask("compare", {"restart": True})
 
-    # WHEN it is certified once more, by another cutover or a rehearsal, THEN no check says to compare or send anew
+    # WHEN another cutover or a rehearsal certifies, THEN no check says to compare or resend
     for document in (ready.certify(run="another"), ready.rehearse()):
         finding = check(document, name)
         assert (finding["result"], finding["step"]) == ("failed", None)
@@ -311,6 +311,6 @@ def test_after_a_go_no_check_of_missing_objects_names_the_open_step(ready, fate,
         assert "ops.py open" not in str(document)
         assert doubts(document) == []
 
-    # AND once it is open, a comparison sends what lacks
+    # AND after open, a comparison submits the missing object
     if name == "MISSING":
         assert ready.compare()["submitted"] == 1

@@ -1,4 +1,4 @@
-"""What a certificate holds, and that a stranger can check it."""
+"""The content of a certificate, which a third party can check."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_objects_outside_the_scope_are_not_in_the_digests():
 
 
 def test_it_says_which_code_made_it(document):
-    # As a release tells it, of the folder that holds the package alone.
+    # As a release reports it, of the folder that has only the package.
     assert document["made_by"]["code_sha256"] == code_sha256(TEMPLATE / "code")
     assert document["made_by"]["version"]
 
@@ -181,7 +181,7 @@ def test_rehearsal_reports_the_length_of_the_freeze_and_failing_checks(world):
     assert (document["verdict"], document["frozen_since"]) == ("REHEARSAL", None)
     assert (rehearsal["would_be"], rehearsal["failing"]) == ("NO-GO", ["OLDER"])
     minutes = rehearsal["minutes"]
-    # What takes no time is one minute, as `ops.py check` reckons it.
+    # A step without a duration counts as a minute, as in `ops.py check`.
     assert (minutes["settle"], minutes["compare"], minutes["standstill"]) == (5, 1, 1)
     assert minutes["total"] == sum(minutes[name] for name in minutes if name != "total")
     assert check(document, "STOOD_STILL")["result"] == "not run"
@@ -195,7 +195,7 @@ def compared_and_rehearsed(world: CertifyWorld) -> dict:
 
 
 def test_rehearsal_reports_the_judged_objects_and_proves_nothing_of_none(world):
-    # GIVEN objects that are on their way while others could be judged
+    # GIVEN objects in progress beside objects that could be judged
     world.later(HOUR)
     world.put("c", "x", fate="lost")
     document = compared_and_rehearsed(world)
@@ -203,7 +203,7 @@ def test_rehearsal_reports_the_judged_objects_and_proves_nothing_of_none(world):
     assert "the verdict would be GO. 3 of 4 objects could be judged." in document["text"]
     assert "All checks would pass, as far as 3 of 4 objects could be judged." in parse(certificate_page(document)).text
 
-    # WHEN there are no others, THEN nothing is proven, and that is no failure either
+    # WHEN all objects are in progress, THEN nothing is proven and nothing failed
     for key in ("a/1", "a/2", "b"):
         world.delete(key)
         world.remove(key)
@@ -275,7 +275,7 @@ def test_a_certificate_overwrites_none_that_another_call_wrote_meanwhile(world, 
         assert json.loads(world.bucket.objects[certificate["document"]].body) == certificate
 
 
-# What is asked for.
+# Requests.
 
 
 @pytest.mark.parametrize(

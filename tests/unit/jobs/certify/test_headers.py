@@ -1,5 +1,4 @@
-"""What became of the headers of the objects that were drawn: all are the same, or each loss is named, what OMS's
-documents say apart from what nobody expects."""
+"""Headers of sampled objects: all are equal, or each loss is named, as documented by OMS or as unexpected."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from support.certify_world import CertifyWorld, check, verdict
 from support.law import EXTRAS, SCHEDULES
 from support.world import oss_error
 
-# Ten kinds, and which of them OMS carries if it is asked to.
+# Ten kinds of headers; OMS copies all but NEVER if the task migrates metadata.
 KINDS = {
     "Content-Type": "text/html",
     "Content-Disposition": "attachment",
@@ -33,14 +32,14 @@ NEVER = {"expires", "meta-odd", "meta-mail"}
 
 
 def upload(world: CertifyWorld, key: str, headers: dict[str, str], *, migrated: bool = True) -> None:
-    """A user writes an object with these headers, and OMS copies it by a task that migrates metadata, or not."""
+    """Write an object with these headers; OMS copies it by a task that migrates metadata, or not."""
     world.source.add(StoredObject(key, key[:2].encode(), headers))
     world.task.metadata = migrated
     world.send(key, "copied")
 
 
 def change(world: CertifyWorld, key: str, headers: dict[str, str]) -> None:
-    """In OBS an object has other headers from now on."""
+    """Change the headers of an object in OBS."""
     objects = world.obs.bucket(world.there.name).objects
     objects[key] = replace(objects[key], headers=headers)
 
@@ -50,7 +49,7 @@ def folders(keys: Iterable[str]) -> set[str]:
 
 
 def compared_keys(document: dict[str, Any]) -> list[str]:
-    """The keys whose headers were compared."""
+    """Return the keys whose headers were compared."""
     return [*document["sample"]["keys"], *document["headers"]["more"]]
 
 
@@ -67,7 +66,7 @@ def test_ten_kinds_of_headers_and_each_loss_is_named(world, migrated):
     # WHEN one object is drawn
     document = world.certify(sample=1)
     finding = check(document, "METADATA")
-    # THEN all folders are looked at, and what is not in OBS is named
+    # THEN all folders are checked, and headers missing in OBS are named
     assert folders(compared_keys(document)) == folders(world.source.objects)
     assert (document["headers"]["drawn"], len(compared_keys(document))) == (1, len(KINDS) + 2)
     assert f"headers of 1 object drawn at random, and of {len(KINDS) + 1} more" in finding["seen"]
@@ -77,7 +76,7 @@ def test_ten_kinds_of_headers_and_each_loss_is_named(world, migrated):
     assert not [name for name in expected if name not in finding["seen"]]
     assert "no headers differ" not in finding["seen"]
     assert finding["step"]["options"]["accept"] == {"metadata": "<who, why>"}
-    # AND whoever accepts that by name comes to a GO that says so
+    # AND an acceptance by name leads to a GO that names it
     document = world.certify(sample=1, accept={"metadata": "the owner: nobody reads them"})
     assert (verdict(document), doubts(document)) == (("GO", {}), [])
     assert "not all are equal in OBS (accepted by name)" in document["text"]
@@ -93,7 +92,7 @@ def test_task_without_metadata_needs_acceptance_despite_a_sample(ready):
 
 
 def unreported(world: CertifyWorld) -> None:
-    """OMS does not say whether the task migrates metadata."""
+    """Let OMS not report if the task migrates metadata."""
     summary = world.task.summary
     world.task.summary = lambda: {
         name: setting for name, setting in summary().items() if name != "enable_metadata_migration"
@@ -107,10 +106,10 @@ def test_unreported_metadata_is_unknown_until_a_sample_or_acceptance(ready):
     finding = check(document, "METADATA")
     assert "does not report whether" in finding["seen"]
     assert "only Content-Type" not in finding["seen"]
-    # WHEN headers are compared, as it says, THEN what they show counts
+    # WHEN headers are compared, as the step says, THEN their comparison counts
     document = ready.certify(sample=finding["step"]["options"]["sample"])
     assert (verdict(document), doubts(document)) == (("GO", {}), [])
-    # AND so does who accepts it
+    # AND so does an acceptance
     document = ready.certify(accept={"metadata": "the owner: Content-Type is all we use"})
     assert (verdict(document), doubts(document)) == (("GO", {}), [])
 
@@ -134,7 +133,7 @@ def test_a_header_that_is_lost_where_metadata_is_unknown_is_not_proven(world, va
     ],
 )
 def test_unexpected_header_change_is_a_no_go_until_a_copy_with_metadata(world, headers):
-    # GIVEN an object of which somebody has changed the headers in OBS, or which a task without metadata has copied
+    # GIVEN an object whose headers were changed in OBS, or lost by a task without metadata
     upload(world, "web/index.html", {"Content-Type": "text/html", "Cache-Control": "no-cache"})
     change(world, "web/index.html", headers)
     world.get_ready()
@@ -146,9 +145,9 @@ def test_unexpected_header_change_is_a_no_go_until_a_copy_with_metadata(world, h
         {"job": "migrate", "options": {"overwrite": True}},
     )
     assert (lost(document, "documented"), doubts(document)) == ({}, [])
-    # WHEN somebody accepts it all the same, THEN it is a GO that says so
+    # WHEN the loss is accepted, THEN it is a GO that names it
     assert world.is_go(sample=4, accept={"metadata": "the owner: set by hand"})
-    # AND as it was, there is nothing to accept
+    # AND with the original headers, there is nothing to accept
     change(world, "web/index.html", {"content-type": "text/html", "cache-control": "no-cache"})
     document = world.certify(sample=4)
     assert (document["verdict"], lost(document, "unexpected")) == ("GO", {})
@@ -172,13 +171,13 @@ def test_percent_encoding_is_equal_only_as_the_obs_sdk_writes_it(world, value, t
 
 
 def test_combined_folders_count_as_a_single_folder(world, monkeypatch):
-    # GIVEN more folders than are told by name, one of which has only OMS's own lists
+    # GIVEN more folders than are listed by name; a folder has only OMS's own lists
     monkeypatch.setattr(digests, "MAX_FOLDERS", 3)
     for folder in ("b", "p", "q"):
         world.put(f"{folder}/x", "1")
     world.write("oms/sync_task/t/1.txt", "x")
     world.get_ready()
-    # THEN a GO is sound, whichever of them the sample is of
+    # THEN a GO is sound with each sample
     for number in range(1, 6):
         document = world.certify(sample=number)
         assert (document["verdict"], doubts(document)) == ("GO", [])
@@ -222,8 +221,8 @@ SEEDS = SCHEDULES // 30 if EXTRAS or SCHEDULES > 600 else 4
 @pytest.mark.part
 @pytest.mark.law
 def test_lost_headers_are_detected_as_often_as_claimed_in_each_folder(world):
-    # A sample of 20 without a loss says "fewer than 15 %". Of 60 objects 9 have lost a header, all in one folder: none
-    # of them is drawn with a probability of 40/60 * 39/59 * ... * 32/52, which is 0.018.
+    # A sample of 20 without a loss says "fewer than 15 %". In this world 9 of 60 objects lost a header, all in a
+    # single folder: a sample without these has the probability 40/60 * 39/59 * ... * 32/52, which is 0.018.
     for number in range(57):
         upload(world, f"{number % 3}/{number}", {"Cache-Control": "no-cache"})
     for number in range(0, 27, 3):

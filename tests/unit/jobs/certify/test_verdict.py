@@ -1,4 +1,4 @@
-"""GO only where nothing speaks against it; what does is named by its check, with the command that mends it."""
+"""GO only if no check prevents it; such a check names its objects, and the command that repairs them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.world import DAY, HOUR, PART, oss_error
 from unit.jobs.certify.mending import DEEP, RESTART, asked, is_mended
 
 OVERWRITING = {"job": "migrate", "options": {"overwrite": True, "prefix": ["a/1"]}}
-# What an open project has yet to show.
+# Checks that need a closed project.
 NOT_YET = ("CLOSED", "OMS_FINISHED", "STOOD_STILL", "NOTHING_WAITS")
 
 
@@ -23,14 +23,14 @@ def test_a_healthy_migration_is_a_go_that_excepts_nothing(ready):
 
 
 def test_a_go_claims_of_obs_no_more_than_was_looked_at(world):
-    # GIVEN an object that comes late, so that it is judged again
+    # GIVEN a late object, so that it is rechecked
     world.put("c", "x", fate="lost")
     world.freeze()
     began = timestamp(world.clock.now())
     world.compare()
     world.judge_again()
 
-    # THEN the document says when each was looked at, and when the last time was that it was still so
+    # THEN the document has the time of each check, and the last time without a change
     document = world.certify()
     still = document["passes"]["standstill"]["began"]
     assert document["passes"]["compare"]["started"] == began < document["as_of"] < still < document["made"]
@@ -64,14 +64,14 @@ def overwritten(world: CertifyWorld) -> None:
 
 
 def left_out(world: CertifyWorld) -> None:
-    """An object of before the project, which the migration of the old ones has left out."""
+    """Write an object of before the project, which the migration of existing objects left out."""
     world.put("old", "x", fate="lost")
     world.source.modified["old"] -= 30 * DAY
 
 
 @pytest.mark.parametrize(("harm", "name"), [(removed, "MISSING"), (older, "OLDER")])
 def test_object_missing_in_obs_is_a_no_go_until_its_recheck(world, harm, name):
-    # GIVEN what is not in OBS
+    # GIVEN an object that OBS lacks
     harm(world)
     world.freeze()
     world.compare()
@@ -80,7 +80,7 @@ def test_object_missing_in_obs_is_a_no_go_until_its_recheck(world, harm, name):
     finding = world.stopped_by(name, "failed", *NOT_YET)
     assert (finding["keys"], asked(finding)) == (["b"], {})
 
-    # WHEN OMS has copied what compare sent, and it is judged again, and nothing moved after that
+    # WHEN OMS has copied the submitted key, a recheck follows, and nothing changes after it
     world.later(HOUR)
     world.compare(again=True)
     assert results(world.certify()) == dict.fromkeys(NOT_YET, "not run")
@@ -106,7 +106,7 @@ def test_objects_not_submitted_by_compare_are_submitted_by_the_command(world, ha
 
 @pytest.mark.parametrize(("harm", "name"), [(removed, "MISSING"), (older, "OLDER")])
 def test_accepted_and_lost_object_is_resent_by_the_command(world, harm, name):
-    # GIVEN what compare has sent, and OMS has lost, as judging it again shows
+    # GIVEN a key that compare submitted and OMS lost, as a recheck shows
     harm(world)
     world.freeze()
     world.task.copies.then(CopyFault.lost())
@@ -116,7 +116,7 @@ def test_accepted_and_lost_object_is_resent_by_the_command(world, harm, name):
     finding = world.stopped_by(name, "failed", *NOT_YET)
     assert asked(finding) == RESTART
 
-    # WHEN the command is followed, THEN it is a go, but that OMS has not finished what it lost, for ever
+    # WHEN the command is run, THEN it is a GO except for the copy that OMS never finishes
     world.compare()
     world.judge_again()
     assert results(world.certify()) == {"OMS_FINISHED": "not proven"}
@@ -124,7 +124,7 @@ def test_accepted_and_lost_object_is_resent_by_the_command(world, harm, name):
 
 
 def differs(world: CertifyWorld, key: str) -> None:
-    """OMS finished an older version of the same size late."""
+    """Let OMS finish an older version of equal size late."""
     world.put(key, "12", "form")
     world.later(HOUR)
     world.write(key, "21")
@@ -184,9 +184,9 @@ def test_skipped_archived_object_is_overwritten_by_the_command(skipped):
 
 
 def test_skipped_object_without_read_permission_is_not_overwritten(skipped):
-    # GIVEN a role that may not read it, as everyday ones may not
+    # GIVEN a role without the permission to read it, as everyday roles
     skipped.source.fail(oss_error(403, "AccessDenied"), "get")
-    # WHEN a cutover compares, which reads it, THEN the right comes first, and so it stays until it was read
+    # WHEN a cutover compares and reads, THEN the permission comes first, until the object was read
     for asked_for in ({"cutover": True}, {"deep": True}):
         skipped.later(HOUR)
         skipped.compare(**asked_for)
@@ -212,7 +212,7 @@ def test_newer_object_in_obs_is_a_no_go_until_a_decision(world, overwrite):
     overwritten(world)
     world.compare(overwrite=overwrite)
     finding = world.stopped_by("OVERWRITTEN", "failed", *NOT_YET)
-    # Where compare was asked to send it, it only has to be judged again.
+    # If compare submitted the key, it only needs a recheck.
     assert asked(finding) == {"overwrite": True, "again" if overwrite else "restart": True}
     assert is_mended(world, finding)
 
@@ -237,7 +237,7 @@ def test_only_the_step_of_overwritten_overwrites_newer_objects(world):
     world.freeze()
     overwritten(world)
 
-    # WHEN the cutover is judged, THEN no check tells to overwrite what was written in OBS since
+    # WHEN the cutover is judged, THEN no check says to overwrite later writes in OBS
     steps = [finding["step"]["options"] for finding in world.certify()["checks"] if finding["step"]]
     assert {"frozen_since": world.frozen, **RESTART} in steps
     assert not any("overwrite" in step for step in steps)
@@ -268,17 +268,17 @@ def test_unprovable_classes_are_accepted_by_a_single_command(world):
     world.put("b", "1234", "Multipart")
     world.obs.bucket(world.there.name).encrypted = True
     world.write("b", "1234")
-    # Before it is read, what nothing else helps is all that a command accepts.
+    # Before reading, a command accepts only the class without another remedy.
     step = check(world.cut_over(), "PROOF_IMPOSSIBLE")["step"]
     assert step["options"]["accept"] == {"impossible": "<who, why>"}
     world.prove(deep=True)
     document = world.certify()
-    finding = [check(document, name) for name in results(document)]
-    accepted = {finding["id"].removeprefix("PROOF_").lower(): "<who, why>" for finding in finding}
+    findings = [check(document, name) for name in results(document)]
+    accepted = {finding["id"].removeprefix("PROOF_").lower(): "<who, why>" for finding in findings}
     assert accepted.keys() > {"impossible"}
     step = {"job": "cutover", "options": {"frozen_since": world.frozen, "accept": accepted}}
-    assert [finding["step"] for finding in finding] == [step] * 2
-    assert not [finding for finding in finding if "policies/show.py" in finding["next"]]
+    assert [finding["step"] for finding in findings] == [step] * 2
+    assert not [finding for finding in findings if "policies/show.py" in finding["next"]]
 
 
 def test_missing_permission_for_a_proof_is_named_with_its_grant(world):
@@ -300,7 +300,7 @@ def test_a_symbolic_link_is_accepted_by_name(world):
     world.get_ready()
     world.stopped_by("PROOF_IMPOSSIBLE", "not proven")
     assert world.is_go(accept={"impossible": "ops: it is created by hand"})
-    # It stays so where somebody has copied what is behind it, as the check says.
+    # It stays so after a copy of its target by hand, as the check says.
     world.write("link", "x")
     world.later(HOUR)
     world.prove()

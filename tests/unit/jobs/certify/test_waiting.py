@@ -1,4 +1,4 @@
-"""What waits to be sent is no GO, nor what does not add up, nor a task or clocks that are off."""
+"""No GO with waiting keys, with sums that do not add up, or with a wrong task or clock."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def frozen_account(world: CertifyWorld) -> CertifyWorld:
 
 
 def test_failed_object_of_equal_size_in_obs_is_to_be_read(frozen_account):
-    # GIVEN an object that OMS refuses, and that somebody has copied by hand
+    # GIVEN an object that OMS refuses, copied by hand
     frozen_account.obs.put(frozen_account.destination_bucket, "b", b"xz")
-    # THEN sending it once more would do nothing, and reading it may prove it
+    # THEN a resend would do nothing, and reading can prove it
     document = frozen_account.cut_over()
     assert asked(check(document, "FAILED")) == DEEP == asked(check(document, "NOTHING_WAITS"))
 
@@ -58,7 +58,7 @@ RENAMED = StoredObject(f"{ROOT}replay/renamed/1.json", b'{"busy_until": "", "key
 )
 def test_waiting_key_missing_in_obs_is_a_no_go_until_submitted(ready, waits, send):
     waits(ready)
-    # What is equal in OBS waits for nothing.
+    # An object that is equal in OBS does not wait.
     assert ready.is_go()
     ready.remove("b")
     assert ready.stopped_by("NOTHING_WAITS")["keys"] == ["b"]
@@ -95,19 +95,19 @@ def in_no_folder(world: CertifyWorld) -> None:
     ("happened", "key", "accepted"), [(by_hand, "odd", False), (a_link, "odd", True), (in_no_folder, "odd//", True)]
 )
 def test_record_of_an_equal_or_impossible_object_allows_a_go(world, happened, key, accepted, reason):
-    # GIVEN what OMS cannot copy, which somebody has copied by hand, or which is accepted by name
+    # GIVEN an object that OMS cannot copy, copied by hand or accepted by name
     happened(world)
     world.later(1)
     world.fail(key, reason=reason)
     world.get_ready()
 
-    # WHEN replay records it once more, THEN it is a go: it would be for ever
+    # WHEN replay records it again, as it always will, THEN it is a GO
     world.fail(key, reason=reason)
     assert world.is_go(accept={"impossible": "ops: not needed"} if accepted else {})
 
 
 def copied_by_hand(world: CertifyWorld, fate: str) -> None:
-    """An object in parts that OMS refuses is in OBS."""
+    """Write an object with parts that OMS refuses, in OBS as well."""
     world.put("odd", "1234", "Multipart", fate)
     world.later(1)
     world.obs.put(world.there.name, "odd", b"1234", PART)
@@ -123,7 +123,7 @@ def test_record_of_an_object_read_as_equal_does_not_prevent_a_go(world, mocker):
 
 
 def copied(world: CertifyWorld, number: int) -> list[str]:
-    """So many objects that are equal in OBS."""
+    """Write this number of objects, equal in OBS; return their keys."""
     keys = [f"x/{each:05}" for each in range(number)]
     for key in keys:
         world.upload(key, "A")
@@ -133,7 +133,7 @@ def copied(world: CertifyWorld, number: int) -> list[str]:
 
 @pytest.mark.long
 def test_many_failed_lines_about_equal_objects_keep_nothing_from_a_go(world):
-    # GIVEN a closed project, and lists of OMS that tell of more than a thousand failures of what is equal in OBS
+    # GIVEN a closed project, and lists of OMS with over a thousand failures of objects that are equal in OBS
     keys = copied(world, 1001)
     world.get_ready()
     world.fail(*keys, reason="COPY_FAILED")
@@ -143,7 +143,7 @@ def test_many_failed_lines_about_equal_objects_keep_nothing_from_a_go(world):
 
 @pytest.mark.parametrize("is_by_hand", [False, True])
 def test_more_failed_lines_than_are_checked_have_a_step(world, mocker, is_by_hand):
-    # GIVEN a project that a cutover has closed, or somebody by hand
+    # GIVEN a project closed by a cutover, or by hand
     mocker.patch("oss_oms_sync.jobs.certify.gathering.MAX_RECORDS", 3)
     keys = copied(world, 4)
     world.get_ready()
@@ -153,10 +153,10 @@ def test_more_failed_lines_than_are_checked_have_a_step(world, mocker, is_by_han
     world.fail(*keys, reason="COPY_FAILED")
     document = world.certify(run="run-1")
     finding = check(document, "NOTHING_WAITS")
-    # THEN the cutover opens what a cutover has closed, and replay sends them
+    # THEN the cutover opens the project that a cutover closed, and replay submits the keys
     step = finding["step"] and finding["step"]["job"]
-    told = (finding["result"], step, "python3 ops.py open" in finding["next"])
-    assert told == (("not run", None, True) if is_by_hand else ("failed", "cutover", False))
+    assert (finding["result"], step) == (("not run", None) if is_by_hand else ("failed", "cutover"))
+    assert ("python3 ops.py open" in finding["next"]) is is_by_hand
     world.replay()
     world.prove()
     assert world.is_go()
@@ -164,7 +164,7 @@ def test_more_failed_lines_than_are_checked_have_a_step(world, mocker, is_by_han
 
 @pytest.fixture
 def unread(world: CertifyWorld) -> CertifyWorld:
-    """With an archived object in parts that OMS refuses for ever, and that somebody has copied by hand."""
+    """A world with an archived object whose parts OMS always refuses, copied by hand."""
     world.oms.refuse(lambda key: key == "odd")
     world.source.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == "odd")
     copied_by_hand(world, "copied")
@@ -178,7 +178,7 @@ BY_NAME = {"equal_size": "ops: copied by hand"}
 def test_refused_and_unreadable_object_is_accepted_by_name_and_named(unread):
     # GIVEN a comparison that has tried to read it
     unread.prove(deep=True)
-    # THEN nothing is left but to accept it by the name of its class
+    # THEN only an acceptance of its class by name is left
     document = unread.certify()
     assert verdict(document) == ("NOT PROVEN", {"PROOF_EQUAL_SIZE": "not proven", "NOTHING_WAITS": "not proven"})
     steps = [
@@ -186,7 +186,7 @@ def test_refused_and_unreadable_object_is_accepted_by_name_and_named(unread):
     ]
     assert steps == [{"equal_size": "<who, why>"}] * 2
 
-    # WHEN somebody does, THEN it is a go that names it, though replay goes on recording it
+    # WHEN its class is accepted, THEN it is a GO that names it, though replay records it again
     unread.replay()
     unread.stand_still()
     document = unread.certify(accept=BY_NAME)
@@ -213,7 +213,7 @@ def written_at_the_source(world: CertifyWorld) -> None:
 def test_object_changed_since_the_comparison_waits_despite_acceptance(unread, change):
     unread.prove(deep=True)
     assert unread.is_go(accept=BY_NAME)
-    # WHEN one side is written anew, THEN both are to be compared again
+    # WHEN a side is written again, THEN both are to be compared again
     change(unread)
     finding = check(unread.certify(accept=BY_NAME), "NOTHING_WAITS")
     assert (finding["result"], asked(finding)) == ("failed", DEEP)
@@ -231,9 +231,9 @@ def test_older_object_in_obs_is_never_accepted(unread):
     [
         ("REFUSED", {"first_failure": "2026-01-01T00:00:00Z"}, {}),
         ("COPY_FAILED", {"first_failure": "2026-01-01T00:00:00Z"}, {}),
-        # What OMS has refused once may be taken the next time,
+        # OMS can accept a key that it refused once,
         ("REFUSED", {}, {"NOTHING_WAITS": "failed"}),
-        # and what it never saw once it is to be had again.
+        # and a key that it never received once the account is active.
         ("ACCOUNT", {"first_failure": "2026-01-01T00:00:00Z"}, {"NOTHING_WAITS": "failed"}),
     ],
 )
@@ -246,7 +246,7 @@ def test_records_that_a_resend_may_solve_are_not_accepted(unread, reason, more, 
 def test_failed_record_without_an_answer_of_obs_is_unknown(ready):
     ready.fail("b")
     ready.obs.deny("obs:bucket:ListBucket", lambda key: key == "b")
-    # Which it is, and why it waits, is known all the same.
+    # The key and the reason are in the answer.
     finding = ready.stopped_by("NOTHING_WAITS", "not run")
     assert (finding["seen"], finding["keys"]) == ("OBS did not answer for 1 object (REJECTED)", ["b"])
 
@@ -261,11 +261,11 @@ def test_keys_of_another_project_in_a_run_file_do_not_count():
     world = CertifyWorld("a/1", OBJECT_PREFIX="a/")
     world.get_ready()
 
-    # WHEN replay of the other has keys in hand, THEN this one is a go
+    # WHEN replay of the other has keys in hand, THEN this project gets a GO
     world.run_file("b/1")
     assert world.is_go()
 
-    # But not where one of its own is among them.
+    # But not if a key of its own is among them.
     world.remove("a/1")
     world.run_file("b/1", "a/1")
     assert world.stopped_by("NOTHING_WAITS")["keys"] == ["a/1"]
@@ -284,7 +284,7 @@ def test_without_the_right_to_read_oms_lists_nothing_is_proven(world):
     [
         ({"status": "STOPPED"}, "failed"),
         ({"src_bucket": "another"}, "failed"),
-        # A task that does not say whose it is.
+        # A task that does not report its source bucket.
         ({"src_bucket": ""}, "not run"),
         ({"src_bucket": None}, "not run"),
     ],
@@ -318,7 +318,7 @@ def test_wrong_or_unreported_clocks_prevent_a_go(ready, cloud, skew, expected):
 
 
 def harm_total(world: CertifyWorld, old: bytes, new: bytes) -> None:
-    """What a comparison has counted stands there otherwise."""
+    """Change the stored total of a comparison."""
     totals = [name for name in world.bucket.objects if "-compare/" in name and name.endswith("/total")]
     name = min(totals, key=lambda name: name.rpartition("-")[2])  # the other is of the standstill pass
     body = world.bucket.objects[name].body
@@ -357,12 +357,12 @@ def test_total_of_an_unknown_form_proves_nothing(ready):
     "change", [lambda world: world.delete("tmp"), lambda world: world.put("new", "x", fate="lost")]
 )
 def test_source_changes_before_a_recheck_do_not_spoil_the_sums(world, change):
-    # GIVEN a rehearsal, with an object that only OBS has and one that was just written
+    # GIVEN a rehearsal, with an object that only OBS has and an object that was just written
     world.write("new", "x")
     world.put("tmp", "x", fate="accepted")
     world.compare()
 
-    # WHEN one goes, or comes, and they are judged again
+    # WHEN an object goes or comes, and both are rechecked
     change(world)
     world.later(MINUTE)
     world.compare(again=True)

@@ -1,4 +1,4 @@
-"""What came after the freeze, and what nobody has looked at, is never a GO: the check says so, and what ends it."""
+"""Changes after the freeze, and unchecked objects, are never a GO: a check names them, and the step that ends it."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from unit.jobs.certify.mending import RESTART, asked, is_mended
 
 @pytest.mark.parametrize("fate", ["copied", "lost"])
 def test_write_after_the_freeze_is_named_until_the_freeze_is_later(world, fate):
-    # GIVEN a freeze, and an application that wrote once more
+    # GIVEN a freeze, and a later write of an application
     world.freeze()
     world.put("late", "x", fate=fate)
     world.later(HOUR)
 
-    # WHEN all was compared, and what was missing is there, as judging it again shows
+    # WHEN all was compared, and a recheck shows the missing object in OBS
     world.prove()
     world.judge_again()
 
-    # THEN it is a no, which names the object and when the freeze can have been
+    # THEN it is a NO-GO, which names the object and the earliest possible freeze
     finding = world.stopped_by("FROZEN")
     assert finding["keys"] == ["late"] == [world.certify()["last_written"][0]["key"]]
 
-    # WHEN that is said, and compared, THEN it is a go
+    # WHEN the freeze is corrected, and compared, THEN it is a GO
     world.frozen = finding["step"]["options"]["frozen_since"]
     world.prove()
     assert world.is_go()
@@ -87,7 +87,7 @@ def test_oms_lists_that_were_read_days_ago_prove_nothing_in_a_rehearsal(world):
 
 
 def test_source_objects_named_like_records_are_counted_and_named(world):
-    # GIVEN one, which is never sent
+    # GIVEN such an object, which is never submitted
     key = "oms_source_record/another/success_object/x"
     world.put(key, "x", fate="lost")
     world.freeze()
@@ -96,11 +96,11 @@ def test_source_objects_named_like_records_are_counted_and_named(world):
     assert (compared["source"]["objects"], compared["adds_up"]) == (4, True)
     world.prove()
 
-    # WHEN the cutover is judged, THEN it is not proven until somebody accepts it by name
+    # WHEN the cutover is judged, THEN it is not proven until accepted by name
     assert world.stopped_by("PROOF_IMPOSSIBLE", "not proven")["keys"] == [key]
     assert world.is_go(accept={"impossible": "ops: old records"})
 
-    # What only OBS has under such a name is nobody's.
+    # An object of such a name that only OBS has belongs to no class.
     world.delete(key)
     world.write(key, "x")
     world.later(HOUR)
@@ -113,7 +113,7 @@ def test_concurrent_samples_keep_the_differences_of_each_other(ready):
     meanwhile: list[str] = []
 
     def reading(kind: str, names: list[str]) -> None:
-        # WHEN another one finds at the same time that another object differs
+        # WHEN another sample detects a different object at the same time
         if kind == "get" and not meanwhile:
             key = next(key for key in ("a/1", "b") if key != names[0])
             meanwhile.append(key)
@@ -125,12 +125,12 @@ def test_concurrent_samples_keep_the_differences_of_each_other(ready):
     ready.certify(sample=1)
     assert meanwhile[1] == "NO-GO"
 
-    # THEN that is known from now on
+    # THEN the next certificate has the difference
     assert ready.stopped_by("SAMPLE")["keys"] == meanwhile[:1]
 
 
 def test_many_records_of_another_project_do_not_prevent_a_go(mocker):
-    # GIVEN two projects of one task that differ in their suffixes, and more that one failed to send than is looked at
+    # GIVEN two projects of a task with different suffixes, and more failed records of the first than are checked
     mocker.patch("oss_oms_sync.jobs.certify.gathering.MAX_RECORDS", 10)
     world = CertifyWorld("z.jpg", OBJECT_SUFFIX=".jpg")
     world.fail(*(f"{number:04}.tmp" for number in range(11)))
@@ -139,7 +139,7 @@ def test_many_records_of_another_project_do_not_prevent_a_go(mocker):
     # WHEN the other is judged, THEN it is a go
     assert world.is_go()
 
-    # AND what it failed to send itself is found behind all of them
+    # AND its own failed key is detected behind all of them
     world.remove("z.jpg")
     world.fail("z.jpg")
     assert world.stopped_by("NOTHING_WAITS")["keys"] == ["z.jpg"]
@@ -172,7 +172,7 @@ def test_nothing_in_scope_is_not_proven(keys):
 
 
 def test_go_claims_an_unchanged_source_only_until_the_last_listing():
-    # GIVEN somebody who writes what the last pass has walked past, before it ends
+    # GIVEN a write behind the place of the last pass, before it ends
     empty, written = CertifyWorld(), []
     empty.put("a", "x")
 
@@ -187,7 +187,7 @@ def test_go_claims_an_unchanged_source_only_until_the_last_listing():
     empty.bucket.before = write
     empty.stand_still()
 
-    # THEN nothing is said of the time after
+    # THEN the document claims nothing about the time after
     document = empty.certify()
     assert (document["verdict"], len(written)) == ("GO", 1), document["text"]
     sentence = check(document, "STOOD_STILL")["seen"]
@@ -195,7 +195,7 @@ def test_go_claims_an_unchanged_source_only_until_the_last_listing():
 
 
 def ends_late(world: CertifyWorld) -> None:
-    """An upload in parts has the time of its beginning."""
+    """Write an object with the time of its upload's beginning, as an upload in parts."""
     world.put("a/late", "x")
     world.source.modified["a/late"] = world.source.modified["b"]
 
@@ -220,7 +220,7 @@ def test_change_after_the_comparison_is_a_no_go(world, change, phrase):
     assert asked(finding) == {}
     assert phrase in finding["seen"]
     if not phrase:
-        world.freeze()  # what was written at the source belongs to it
+        world.freeze()  # the freeze includes the write at the source
         world.prove()
         assert world.is_go()
 
@@ -249,7 +249,7 @@ def of_a_part(world: CertifyWorld) -> None:
 def long_ago(world: CertifyWorld) -> None:
     world.get_ready()
     world.later(DAY)
-    # Judging some keys again does not make it new.
+    # A recheck of some keys does not make it new.
     world.compare(again=True)
 
 

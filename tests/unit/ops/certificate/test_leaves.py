@@ -130,7 +130,7 @@ def changes(value: object) -> Iterator[object]:
 
 @cache
 def accepted_changes(name: str) -> list[tuple[Any, ...]]:
-    """Return the path of each change that nobody notices; without EXTRAS, of every twentieth change."""
+    """Return the path of each undetected change; without EXTRAS, of every twentieth change."""
     document = CERTIFICATES[name]
     every = [(path, change) for path, value in places(document) if path != ("sha256",) for change in changes(value)]
     return [

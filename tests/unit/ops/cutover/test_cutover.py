@@ -1,4 +1,4 @@
-"""A cutover: its steps, in their order, and what becomes of each, and of the project."""
+"""A cutover: its steps in order, their results, and the state of the project."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WORDS = ("--frozen-since", FROZEN_TEXT, "--close")
 
 
 def world(lang="en", typed=None, **answers) -> Console:
-    """One in which all goes well, but for what is given."""
+    """Return a console whose calls succeed, except for the passed answers."""
     well = {"doctor": DOCTOR_OK, "replay": REPLAY_ANSWER, "compare": compare_answer(), "reconcile": pass_answer()}
     return Console(FakeCaller(**{**well, "certify": certificate(), **answers}), lang, typed)
 
@@ -50,19 +50,19 @@ def run(console: Console, frozen=FROZEN, **plan) -> dict:
 
 
 def after(**answers) -> Console:
-    """What is seen once a cutover has been run."""
+    """Return the console of a finished cutover."""
     console = world(**answers)
     run(console)
     return console
 
 
 def mark_of(run: str) -> dict[str, str]:
-    """Of a project that is closed already."""
+    """Return the mark of a project that `run` closed before."""
     return {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": run}
 
 
 def asked(console: Console, job: str) -> list[dict]:
-    """What a job was asked, without the id of the run."""
+    """Return the payloads of a job, without the id of the run."""
     payloads = [
         {name: option for name, option in payload.items() if name != "run"} for payload in console.caller.payloads(job)
     ]
@@ -114,7 +114,7 @@ def test_steps_run_in_order_and_report_their_results():
         "   done",
         "Make the certificate …",
     ]
-    # Two minutes for what was begun, one until OMS is asked again, and a second.
+    # Two minutes for earlier submissions, a minute until the next call of OMS, and a second.
     assert console.clock.seconds == 120 + 60 + 1
 
 
@@ -236,7 +236,7 @@ BEGAN_FROZEN = {"started": "2026-01-31T08:15:00Z", "ended": "2026-01-31T08:40:00
 
 
 def test_finished_comparison_is_used_and_its_differences_rechecked():
-    # GIVEN an object that was overwritten, and mended since by whoever looked after it
+    # GIVEN an object that was overwritten, and repaired since
     console = world()
     console.caller.passes["compare"] = compare_answer({"overwritten": sides(1, 1)}, **BEGAN_FROZEN)
 
@@ -265,7 +265,7 @@ def test_only_an_open_comparison_is_continued(plan, comparison, first):
 
 
 def test_comparison_with_too_many_keys_to_recheck_starts_over():
-    # GIVEN one of which every cutover, and not only this one, would be refused the same
+    # GIVEN a comparison with more differing keys than a recheck accepts
     console = world(compare=[TOO_MANY, compare_answer()])
     console.caller.passes["compare"] = compare_answer({"missing": sides(12_000, 0)}, **BEGAN_FROZEN)
     run(console)
@@ -304,7 +304,7 @@ UNPROVEN = compare_answer({"equal_size": sides(1, 1)})
         *("it may yet come to OBS", "written just before", "written after the freeze", "nothing is in scope"),
     ],
 )
-def test_project_with_possible_differences_is_not_closed(compare, accept, is_closed):
+def test_possible_differences_prevent_a_close(compare, accept, is_closed):
     console = world(compare=compare)
     run(console, accept=accept)
     assert (console.caller.mark is not None) is is_closed
@@ -379,7 +379,7 @@ STAYS_CLOSED = f"it continues from there. To give up: {OPS} open\n"
             (name, "failed", "NO-GO", True, TO_BE_SENT.format(name))
             for name in ("FROZEN", "MISSING", "OLDER", "OVERWRITTEN", "FAILED")
         ),
-        # These only need reading, waiting or a word.
+        # These only need reading, waiting or an acceptance.
         ("STOOD_STILL", "failed", "NO-GO", False, STAYS_CLOSED),
         ("SAMPLE", "not run", "NOT PROVEN", False, STAYS_CLOSED),
         ("TASK", "failed", "NO-GO", False, STAYS_CLOSED),
@@ -397,7 +397,7 @@ def test_only_objects_to_submit_open_the_project_that_this_run_closed(command, n
 
 def test_cutover_of_a_closed_project_submits_nothing_and_closes_again(command):
     console = world()
-    console.caller.mark = mark_of("of somebody who was killed")
+    console.caller.mark = mark_of("of a killed run")
     assert command(console, "cutover", "--frozen-since", FROZEN_TEXT) == 0
     assert (console.caller.payloads("replay"), console.caller.mark["since"]) == ([], NOW_TEXT)
 
@@ -416,12 +416,12 @@ def test_cutover_of_a_closed_project_submits_nothing_and_closes_again(command):
     ],
 )
 def test_objects_to_submit_open_an_earlier_close_unless_a_go_is_in_effect(command, run, has_go, is_open, message):
-    # GIVEN a project that is closed already, and something that is missing
+    # GIVEN a closed project, and missing objects
     console = world(compare=moving(missing=2), certify=certificate({"MISSING": "failed"}, "NO-GO"))
     console.caller.mark = mark_of(run)
     console.caller.go = certificate() if has_go else None
 
-    # WHEN the cutover is run anew, THEN it does not promise that the next run would go on
+    # WHEN the cutover starts over, THEN it does not promise that the next run continues
     assert command(console, "cutover", *WORDS, "--restart") == 1
     assert (console.caller.mark is None) is is_open
     not_anew = "The project was already closed and is not closed again: some objects"
@@ -441,8 +441,8 @@ def test_after_go_the_project_stays_closed_and_the_trigger_is_taken_away(command
     assert command(console, "cutover", *WORDS) == 0
     assert console.caller.asked[-1] == ("remove", {"trigger": "oss-content"})
     assert console.caller.mark
-    # What OMS accepted before is another matter, where it has not finished. AND it is said how to stop the task itself,
-    # which the project's keys may not
+    # Keys that OMS accepted before can still be unfinished. AND the messages say how to stop the task itself, for
+    # which the project's keys lack the permission
     how_to_stop = f"Now stop the sync task {certificate()['task']} in the OMS console"
     assert (
         missing_parts(console.messages, "its trigger is removed: nothing more is submitted to OMS.\n", how_to_stop)
@@ -455,7 +455,7 @@ def test_after_go_the_project_stays_closed_and_the_trigger_is_taken_away(command
 
 @pytest.fixture(scope="module")
 def reading() -> Callable[[int], dict]:
-    """Certificates whose sample there was no time for."""
+    """Return certificates without the time to read their sample."""
     sample = {**a_sample(), "drawn": 300, "unread": ["a/3"], "problem": "time"}
     return lambda read: certificate({"SAMPLE": "not run"}, "NOT PROVEN", sample={**sample, "read": read})
 
@@ -482,7 +482,7 @@ OUT_OF_SCOPE = {name: sides(90, 90) for name in ("outside", "canary")}
     [
         ({"moving": sides(250, 0)}, "look: left: moving 250; 1,000 of 1,250 objects could be judged"),
         ({}, "done: no objects in progress; 1,000 of 1,000 objects could be judged"),
-        # As the certificate says it, of the objects in scope alone.
+        # As in the certificate, only objects in scope count.
         (
             {"equal_contents": sides(0, 0), "moving": sides(10, 0), **OUT_OF_SCOPE},
             "look: left: moving 10; 0 of 10 objects could be judged",
@@ -523,11 +523,8 @@ def test_the_verdict_is_shown_stored_and_the_exit_code(command, tmp_path, docume
     assert command(console, "cutover", *words) == code
     name = document["document"].rpartition("/")[2]
     assert json.loads((tmp_path / name).read_text()) == document
-    message = (
-        console.out.getvalue().startswith(f"{document['verdict']}\n  "),
-        f"Written: {name}\n" in console.messages,
-    )
-    assert message == (True, True)
+    assert console.out.getvalue().startswith(f"{document['verdict']}\n  ")
+    assert f"Written: {name}\n" in console.messages
 
 
 def test_certificate_and_page_go_where_they_are_wanted(command, tmp_path):
@@ -560,7 +557,7 @@ def test_acceptances_are_passed_by_name_in_the_first_call(command):
     command(console, "cutover", *WORDS, "--sample", "20", *accept)
     accepted = {"equal_size": "Li: checked = by hand", "unknown": "运维，已核对"}
     assert asked(console, "certify")[-1] == {"frozen_since": FROZEN_TEXT, "sample": 20, "accept": accepted}
-    # So that the function, which knows what can be accepted, refuses before the project is closed.
+    # So that the function, which has the list of acceptable classes, refuses before the project is closed.
     first = {"frozen_since": FROZEN_TEXT, "accept": accepted, "look": True}
     assert console.caller.asked[0] == ("certify", first)
 
@@ -615,7 +612,7 @@ GIVE = "-> Pass --rehearse, or the begin of the freeze: --frozen-since now"
         (["--frozen-since", "2026-01-31T09:05:00Z"], "en", None, ["2026-01-31T09:05:00Z is in the future", GIVE]),
         ([], "en", None, [GIVE]),
         ([], "zh", None, ["-> 请使用 --rehearse，或给出停写时间"]),
-        # Somebody who is asked, and does not answer.
+        # A user who does not answer.
         ([], "en", "", ["When did all writes to the source stop?", GIVE]),
     ],
 )
