@@ -61,7 +61,7 @@ MISTAKES = (
     ),
     Mistake(
         "a project that opens after a GO without being asked to",
-        f"{_JOBS}/certify/test_closing.py::test_after_a_go_the_project_opens_only_if_that_is_asked_for",
+        f"{_JOBS}/certify/test_closing.py::test_after_a_go_the_project_opens_only_if_confirmed",
         f"{_CODE}/jobs/certify/__init__.py",
         "mark = None if options.after_go else closing.state()",
         "mark = None",
@@ -340,21 +340,21 @@ MISTAKES = (
     ),
     Mistake(
         "a rehearsal's minutes rounded down",
-        f"{_JOBS}/certify/test_document.py::test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is",
+        f"{_JOBS}/certify/test_document.py::test_forecast_of_each_step_is_no_shorter_than_the_step",
         f"{_CODE}/rules/cutover.py",
         "max(1, -int(-seconds // 60))",
         "max(1, int(seconds // 60))",
     ),
     Mistake(
         "a rehearsal without its standstill pass",
-        f"{_JOBS}/certify/test_document.py::test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is",
+        f"{_JOBS}/certify/test_document.py::test_forecast_of_each_step_is_no_shorter_than_the_step",
         f"{_CODE}/rules/cutover.py",
         '"standstill": compare,',
         '"standstill": 0,',
     ),
     Mistake(
         "a rehearsal that sends key by key",
-        f"{_JOBS}/certify/test_document.py::test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is",
+        f"{_JOBS}/certify/test_document.py::test_forecast_of_each_step_is_no_shorter_than_the_step",
         f"{_CODE}/rules/cutover.py",
         "max(1, facts.keys_a_minute)",
         "max(1, facts.keys_a_minute // 10)",
@@ -368,7 +368,7 @@ MISTAKES = (
     ),
     Mistake(
         "SAMPLE told to compare without reading",
-        f"{_JOBS}/certify/test_sample.py::test_an_object_that_differs_is_a_no_go_however_few_are_asked_for_later",
+        f"{_JOBS}/certify/test_sample.py::test_different_object_is_a_no_go_in_each_later_sample",
         f"{_CODE}/rules/sample_checks.py",
         "comparing(facts, deep=True, restart=True)",
         "comparing(facts, restart=True)",
@@ -592,7 +592,7 @@ MISTAKES = (
     ),
     Mistake(
         "headers asked of what OBS does not list",
-        f"{_JOBS}/certify/test_headers.py::test_no_object_that_obs_does_not_list_is_asked_for_its_headers",
+        f"{_JOBS}/certify/test_headers.py::test_no_headers_are_read_of_objects_that_obs_does_not_list",
         f"{_CODE}/jobs/certify/sample.py",
         "keys_there = [key for key in keys if key not in gone]",
         "keys_there = list(keys)",

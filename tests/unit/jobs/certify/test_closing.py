@@ -138,7 +138,7 @@ def test_a_record_of_the_second_in_which_the_hour_begins_is_counted():
     assert _Recorded("mark").plus([ObjectSummary("key", "", 0, time) for time in (59, 60, 61)], since=60).number == 2
 
 
-def test_only_the_run_that_closed_the_project_is_judged_by_its_mark(ready):
+def test_closed_passes_only_for_the_run_that_closed_the_project(ready):
     ready.stopped_by("CLOSED", "not run", run="another")
     ready.call(close=True, run="mine")
     # A mark that is younger than the standstill pass shows nothing either.
@@ -149,7 +149,7 @@ def test_only_the_run_that_closed_the_project_is_judged_by_its_mark(ready):
     assert ready.is_go(run="mine")
 
 
-def test_a_cutovers_mark_names_the_cutover_and_no_certificate_of_before(ready):
+def test_mark_of_a_cutover_names_the_cutover_and_no_certificate(ready):
     earlier = ready.certify(run="another")["document"]
     ready.call(open=True)
     assert f"(close: {earlier}: NOT PROVEN)" in ready.call(close=True)["next"]
@@ -209,7 +209,7 @@ def test_go_stays_in_effect_until_open_despite_clocks_of_instances(ready):
     assert ready.call(look=True)["go"] is None
 
 
-def test_after_a_go_the_project_opens_only_if_that_is_asked_for(ready):
+def test_after_a_go_the_project_opens_only_if_confirmed(ready):
     # GIVEN a GO, WHEN a caller closes or looks, THEN the answer names the GO, without the step that opens
     go = ready.certify()["document"]
     for asked in ({"close": True}, {"look": True}, {"open": True}, {"open": True, "run": "another"}):
@@ -245,7 +245,7 @@ def test_look_lists_the_awaited_checks_only_during_a_cutover(ready):
     assert look(frozen_since=ready.frozen)["checks"] == []
 
 
-def test_a_go_of_an_earlier_freeze_or_another_scope_does_not_stand(ready):
+def test_go_of_an_earlier_freeze_or_another_scope_has_no_effect(ready):
     go = ready.certify()
     later = timestamp(parse_time(ready.frozen) + timedelta(seconds=1))
     assert ready.call(look=True, frozen_since=ready.frozen)["go"] == go

@@ -107,24 +107,24 @@ def digest(objects: dict) -> str:
     return f"{sum(int(line, 16) for line in lines) % 2**256:064x}"
 
 
-def test_it_has_all_parts_and_all_checks_in_order(document):
+def test_certificate_has_all_parts_and_all_checks_in_order(document):
     assert document.keys() == PARTS
     assert [finding["id"] for finding in document["checks"]] == IDS
 
 
-def test_it_is_kept_in_the_log_bucket_as_it_was_answered(world, document):
+def test_certificate_in_the_log_bucket_equals_the_answer(world, document):
     assert re.fullmatch("oms_source_record/certificates/oss-oms-sync/.*-go.json", document["document"])
     assert json.loads(world.bucket.objects[document["document"]].body) == document
 
 
-def test_its_hash_is_that_of_its_canonical_form_and_of_nothing_else(document):
+def test_hash_is_of_the_canonical_form(document):
     without = {name: value for name, value in document.items() if name != "sha256"}
     canonical = json.dumps(without, sort_keys=True, separators=(",", ":"))
     assert hashlib.sha256(canonical.encode()).hexdigest() == document["sha256"]
     assert hashlib.sha256(canonical.replace('"GO"', '"GO "').encode()).hexdigest() != document["sha256"]
 
 
-def test_no_float_is_in_it_because_languages_write_them_differently(world, document):
+def test_certificate_has_no_floating_point_number(world, document):
     def numbers(value):
         parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         yield from ((value,) if isinstance(value, float) else ())
@@ -136,7 +136,7 @@ def test_no_float_is_in_it_because_languages_write_them_differently(world, docum
     assert not list(numbers(world.rehearse(sample=1)))
 
 
-def test_its_digests_are_those_of_the_listings_without_oms_own_lists(world, document):
+def test_digests_are_of_the_listings_without_oms_own_lists(world, document):
     source = {key: len(stored.body) for key, stored in world.source.objects.items()}
     there = {key: len(stored.body) for key, stored in world.there.objects.items() if not key.startswith("oms/")}
     assert document["source"]["digest"] == digest(source) == digest(there) == document["destination"]["digest"]
@@ -151,13 +151,13 @@ def test_objects_outside_the_scope_are_not_in_the_digests():
     assert document["source"]["digest"] == digest({"a.jpg": 2})
 
 
-def test_it_says_which_code_made_it(document):
+def test_certificate_names_the_code_that_made_it(document):
     # As a release reports it, of the folder that has only the package.
     assert document["made_by"]["code_sha256"] == code_sha256(TEMPLATE / "code")
     assert document["made_by"]["version"]
 
 
-def test_every_text_is_there_in_both_languages(world, document):
+def test_each_text_is_in_both_languages(world, document):
     world.task.status = "STOPPED"
     silent = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "SAMPLE", "METADATA", "SUMS")
     for finding in (*document["checks"], *world.certify(sample=3)["checks"], *world.rehearse()["checks"]):
@@ -212,7 +212,7 @@ def test_rehearsal_reports_the_judged_objects_and_proves_nothing_of_none(world):
     assert (rehearsal["would_be"], rehearsal["failing"], doubts(document)) == ("NOT PROVEN", ["MOVING"], [])
 
 
-def test_a_rehearsal_without_passes_does_not_know_how_long_it_will_last(world):
+def test_rehearsal_without_passes_has_no_length_of_the_freeze(world):
     forecast = world.rehearse()["rehearsal"]
     assert (forecast["would_be"], forecast["minutes"]["compare"], forecast["minutes"]["total"]) == (
         "NOT PROVEN",
@@ -221,7 +221,7 @@ def test_a_rehearsal_without_passes_does_not_know_how_long_it_will_last(world):
     )
 
 
-def test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is():
+def test_forecast_of_each_step_is_no_shorter_than_the_step():
     # GIVEN a comparison of 121 seconds, 601 keys to send at a call of ten a second, and a sample of 100 of ten objects
     # of 20 MB each, read on both sides at 30 MB a second
     document = rehearsal()

@@ -184,7 +184,7 @@ def test_combined_folders_count_as_a_single_folder(world, monkeypatch):
 
 
 @pytest.mark.parametrize("bucket", ["source", "there"])
-def test_without_an_answer_nothing_is_known_of_headers(ready, bucket):
+def test_headers_without_an_answer_are_unknown(ready, bucket):
     side = getattr(ready, bucket)
     side.fail(oss_error(403), "head")
     document = ready.certify(sample=3)
@@ -203,7 +203,7 @@ def test_deleted_objects_are_skipped_and_named(ready):
     assert (document["headers"]["gone"], document["headers"]["drawn"], doubts(document)) == (["b"], 2, [])
 
 
-def test_no_object_that_obs_does_not_list_is_asked_for_its_headers(ready):
+def test_no_headers_are_read_of_objects_that_obs_does_not_list(ready):
     # GIVEN an object that was drawn, and is gone in OBS: by a back-to-source rule, HEAD would create it
     ready.remove("b")
     asked: list[str] = []

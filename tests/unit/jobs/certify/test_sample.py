@@ -77,7 +77,7 @@ def test_sampled_objects_are_read_once_on_each_side(ready, reads):
     assert claim in check(document, "SAMPLE")["seen"]
 
 
-def test_the_keys_are_those_that_the_seed_draws_from_what_counts_as_equal(ready):
+def test_seed_draws_the_sampled_keys_from_equal_objects(ready):
     sample = ready.certify(sample=2)["sample"]
     drawing = Drawn(sample["seed"])
     for key, stored in ready.source.objects.items():
@@ -90,7 +90,7 @@ def test_the_keys_are_those_that_the_seed_draws_from_what_counts_as_equal(ready)
 
 
 @pytest.mark.parametrize("asked", [0, 1, 2])
-def test_an_object_that_differs_is_a_no_go_however_few_are_asked_for_later(ready, asked):
+def test_different_object_is_a_no_go_in_each_later_sample(ready, asked):
     tamper(ready)
     first = ready.certify(sample=3)
     finding = ready.stopped_by("SAMPLE", sample=asked)
@@ -100,7 +100,7 @@ def test_an_object_that_differs_is_a_no_go_however_few_are_asked_for_later(ready
     assert (finding["step"]["job"], options["deep"], options["restart"]) == ("cutover", True, True)
 
 
-def test_another_comparison_does_not_hide_what_differs(ready):
+def test_another_comparison_does_not_hide_a_difference(ready):
     tamper(ready)
     ready.later(20 * MINUTE)
     ready.prove()
@@ -127,7 +127,7 @@ def test_an_object_that_has_changed_in_obs_since_is_a_no_go(ready, harm):
         *(("there", code, []) for code in ("InArrearOrInsufficientBalance", "NotSignedUp", "AccessForbidden")),
     ],
 )
-def test_without_the_right_to_read_nothing_is_proven(ready, bucket, code, grants):
+def test_sample_without_read_permission_proves_nothing(ready, bucket, code, grants):
     side = getattr(ready, bucket)
     side.fail(oss_error(403, code), "get")
     finding = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
@@ -186,7 +186,7 @@ def test_sample_detects_a_one_percent_share_as_often_as_claimed():
 
 
 @pytest.mark.parametrize("bucket", ["source", "there"])
-def test_an_object_that_cannot_be_read_is_named_and_makes_room_for_others(ready, bucket):
+def test_unreadable_object_is_named_and_replaced_by_others(ready, bucket):
     # GIVEN an archived object, the first of the drawing
     first = ready.certify(sample=1)["sample"]["keys"][0]
     ready.prove()

@@ -17,12 +17,12 @@ OVERWRITING = {"job": "migrate", "options": {"overwrite": True, "prefix": ["a/1"
 NOT_YET = ("CLOSED", "OMS_FINISHED", "STOOD_STILL", "NOTHING_WAITS")
 
 
-def test_a_healthy_migration_is_a_go_that_excepts_nothing(ready):
+def test_go_of_a_healthy_migration_has_no_exceptions(ready):
     assert ready.is_go()
     assert "accepted" not in ready.certify(accept={"equal_size": "the owner: a cache"})["text"]
 
 
-def test_a_go_claims_of_obs_no_more_than_was_looked_at(world):
+def test_go_claims_only_checked_times_and_objects(world):
     # GIVEN a late object, so that it is rechecked
     world.put("c", "x", fate="lost")
     world.freeze()

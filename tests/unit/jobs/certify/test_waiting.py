@@ -271,7 +271,7 @@ def test_keys_of_another_project_in_a_run_file_do_not_count():
     assert world.stopped_by("NOTHING_WAITS")["keys"] == ["a/1"]
 
 
-def test_without_the_right_to_read_oms_lists_nothing_is_proven(world):
+def test_unreadable_oms_lists_prove_nothing(world):
     world.obs.deny("obs:bucket:ListBucket", lambda key: key.startswith("oms/"))
     assert verdict(world.cut_over()) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
 

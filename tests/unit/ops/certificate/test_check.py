@@ -160,7 +160,7 @@ def test_check_marked_as_not_gating_is_detected():
 
 
 LOST = {"cache-control": {"objects": 2, "keys": ["a/1", "a/2"]}}
-NAMED = {"metadata": "the owner: nobody reads them"}
+NAMED = {"metadata": "the owner: unused headers"}
 
 
 def with_headers(accepted=None, **changes):

@@ -127,7 +127,7 @@ def test_fault_of_the_setup_ends_the_cutover_without_a_wait(command):
     assert (console.clock.seconds, asked(console, "replay")) == (0, [])
 
 
-def test_a_young_freeze_is_waited_for_with_a_countdown():
+def test_wait_after_a_recent_freeze_has_a_countdown():
     console = world(typed="")
     asked_at: list = []
     console.caller.meanwhile = lambda job: asked_at.append((job, console.clock.seconds))
@@ -141,7 +141,7 @@ def test_a_young_freeze_is_waited_for_with_a_countdown():
     )
 
 
-def test_in_the_sandbox_the_time_goes_by_at_once():
+def test_sandbox_skips_the_waiting_times():
     console = world()
     passed: list = []
     console.caller.let_pass = lambda seconds: passed.append(seconds) or True
@@ -165,7 +165,7 @@ SOME = {**REPLAY_ANSWER, "taken": 9, "accepted": 5, "failed": 4, "left": 3, "fin
     ],
     ids=["until it takes none", "OMS has stopped it"],
 )
-def test_replay_is_called_as_long_as_oms_takes_some(answers, message):
+def test_replay_is_called_while_oms_accepts_keys(answers, message):
     console = after(replay=answers)
     assert (len(asked(console, "replay")), missing_parts(console.messages, message)) == (len(answers), [])
 
@@ -436,7 +436,7 @@ def test_restarted_cutover_does_not_return_an_older_go(command):
     assert {"standstill": True, "restart": True} in console.caller.payloads("compare")
 
 
-def test_after_go_the_project_stays_closed_and_the_trigger_is_taken_away(command):
+def test_after_go_the_project_stays_closed_and_the_trigger_is_removed(command):
     console = world()
     assert command(console, "cutover", *WORDS) == 0
     assert console.caller.asked[-1] == ("remove", {"trigger": "oss-content"})
@@ -500,7 +500,7 @@ def test_rehearsal_closes_nothing_and_reports_the_judged_objects(command, classe
     assert "settle" not in console.messages
 
 
-def test_a_rehearsal_waits_until_oms_lists_are_read_and_not_for_ever():
+def test_rehearsal_waits_a_limited_time_for_oms_lists():
     unread = rehearsal("NOT PROVEN", {"NOTHING_WAITS": {"result": "not run", "waits": True}})
     assert run(world(certify=[unread, unread, rehearsal()]), frozen=None) == rehearsal()
     console = world(certify=unread)
@@ -518,7 +518,7 @@ def test_a_rehearsal_waits_until_oms_lists_are_read_and_not_for_ever():
         (rehearsal("NO-GO"), ("--rehearse",), 1),
     ],
 )
-def test_the_verdict_is_shown_stored_and_the_exit_code(command, tmp_path, document, words, code):
+def test_verdict_is_printed_stored_and_the_exit_code(command, tmp_path, document, words, code):
     console = world(certify=document)
     assert command(console, "cutover", *words) == code
     name = document["document"].rpartition("/")[2]
@@ -527,7 +527,7 @@ def test_the_verdict_is_shown_stored_and_the_exit_code(command, tmp_path, docume
     assert f"Written: {name}\n" in console.messages
 
 
-def test_certificate_and_page_go_where_they_are_wanted(command, tmp_path):
+def test_certificate_and_page_are_written_to_the_named_files(command, tmp_path):
     console = world()
     assert command(console, "cutover", *WORDS, "--out", "a.json", "--html", "a.html", "--json") == 0
     assert json.loads(console.out.getvalue()) == json.loads((tmp_path / "a.json").read_text()) == certificate()
@@ -573,7 +573,7 @@ def test_acceptances_are_passed_by_name_in_the_first_call(command):
         ("equal_size", "say who accepts it"),
     ],
 )
-def test_an_acceptance_of_another_form_is_refused_with_the_form(command, capsys, acceptance, message):
+def test_malformed_acceptance_is_refused_with_the_form(command, capsys, acceptance, message):
     console = world()
     with pytest.raises(SystemExit, match=r"^2$"):
         command(console, "cutover", "--rehearse", "--accept", acceptance)
@@ -630,14 +630,14 @@ def test_cutover_without_a_possible_freeze_names_the_option(command, words, lang
         ("r\n", {}),
     ],
 )
-def test_on_a_terminal_it_asks_when_writes_stopped(command, typed, payload):
+def test_cutover_on_a_terminal_asks_when_writes_stopped(command, typed, payload):
     console = world(typed=typed, certify=certificate() if payload else rehearsal())
     assert (command(console, "cutover"), asked(console, "certify")[-1]) == (0, payload)
     assert "When did all writes to the source stop?" in console.messages
     assert ("Close the project now" in console.messages) is bool(payload)
 
 
-def test_an_error_in_the_midst_ends_it_with_what_to_do(command):
+def test_error_of_a_step_ends_the_cutover_with_its_remedy(command):
     console = world(
         compare=ToolError(Text("no network", chinese="无网络"), Text("check it", chinese="检查"), ["| said"])
     )
@@ -667,7 +667,7 @@ def test_interrupted_cutover_prints_the_command_that_continues(command, second, 
     assert [line[: len(message)] for line in console.messages.splitlines()[-2:]] == ["Stopped.", message]
 
 
-def test_it_speaks_chinese(command):
+def test_cutover_has_chinese_messages(command):
     console = world("zh")
     assert command(console, "cutover", *WORDS) == 0
     assert "4. 比对两侧的桶 …\n   完成: 源端 1,000 个对象，OBS 中 1,000 个\n" in console.messages

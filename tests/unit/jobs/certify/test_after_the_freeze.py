@@ -38,7 +38,7 @@ def test_write_after_the_freeze_is_named_until_the_freeze_is_later(world, fate):
     assert world.is_go()
 
 
-def test_a_write_within_a_minute_of_the_freeze_may_be_the_clocks(world):
+def test_write_within_a_minute_of_the_freeze_is_allowed(world):
     world.freeze(wait=MINUTE - 1)
     world.put("a/1", "xy")
     world.later(HOUR)
