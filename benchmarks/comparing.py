@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def memory(objects: int) -> float:
-    """Peak memory in MB of a process that counts so many equal objects."""
+    """Return the peak memory in MB of a process that counts this number of equal objects."""
     process = os.fork()
     if process:
         _, _, used = os.wait4(process, 0)
@@ -109,7 +109,7 @@ def bytes_a_second() -> float:
 
 
 class _Contents(BaseHTTPRequestHandler):
-    """Answers each call with as many bytes as `deep` asks for at once."""
+    """A server that answers each call with the bytes of one request of `deep`."""
 
     protocol_version = "HTTP/1.1"
     _body = os.urandom(_PART_BYTES)
@@ -121,7 +121,7 @@ class _Contents(BaseHTTPRequestHandler):
         self.wfile.write(self._body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name in the base class
-        """Say nothing."""
+        """Log nothing."""
 
 
 def reckoned(objects: int, lanes: int) -> tuple[str, ...]:

@@ -163,7 +163,7 @@ class Prompt(cmd.Cmd):
     do_EOF = do_quit  # noqa: N815 (the library's name)
 
     def onecmd(self, line: str) -> bool:
-        """Do a command and return whether it ends the prompt; print a misuse."""
+        """Run a command; return True if it ends the prompt. Print the message of a wrong command."""
         try:
             return bool(super().onecmd(line))
         except (_MisuseError, ValueError) as error:  # ValueError: an open quotation mark

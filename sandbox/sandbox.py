@@ -210,14 +210,14 @@ class Sandbox:
             self._add_trigger(name, trigger)
 
     def _key_of(self, function: str, role: str) -> tuple[str, str, str]:
-        """Return the temporary key of a function; raise RamError if it may not take on the role."""
+        """Return the temporary key of a function; raise RamError if the function may not assume the role."""
         taken = self._roles[function] = self.ram.take_on(role, "fc.aliyuncs.com")
         key = (f"STS.{uuid.uuid4().hex[:20]}", taken.secret, taken.security_token or "")
         self.oss.add_credentials(*key, taken.policies, taken.holder)
         return key
 
     def _may_invoke(self, caller: Credential | None, function: str) -> bool:
-        """Return whether a role may call a function; without a role, any function."""
+        """Return True if a role may call a function; without a role, any function."""
         cloud_name = next((name for name, local in self._local_names.items() if local == function), function)
         place = f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{cloud_name}"
         if caller is None or not caller.denial("fc:InvokeFunction", place):
@@ -239,7 +239,7 @@ class Sandbox:
         self.fc.remove_function(name)
 
     def remove_triggers(self, name: str) -> None:
-        """Remove all triggers of a function, which can still be called by hand."""
+        """Remove all triggers of a function; manual calls still work."""
         self._timers.pop(name, None)
         for trigger in self._triggers.pop(name, ()):
             self.oss.remove_trigger(trigger)
@@ -286,7 +286,7 @@ class Sandbox:
         suffix: str = "",
         role: Credential | None = None,
     ) -> None:
-        """Let events of a bucket wake a function, if the role may call it; else the events are lost.
+        """Connect events of a bucket to a function; without the role's permission to call it, the events are lost.
 
         The names of triggers are unique only in their function.
         """

@@ -29,7 +29,7 @@ class Marker:
 
 
 class History(Generic[T]):
-    """The versions of all keys. `objects` are the current versions, which change with the history."""
+    """The versions of all keys. `objects`: the current versions; they change with the history."""
 
     def __init__(self, objects: SortedDict) -> None:
         self._objects = objects

@@ -55,7 +55,7 @@ CHANGES = {
                 '    if source.type == "Tape":\n        return ObjectClass.TAPED\n'
                 "    if source.modified > moments.settled:\n",
             ),
-            (JUDGE, '    "moving": Sides.PERHAPS,\n', '    "taped": Sides.PERHAPS,\n    "moving": Sides.PERHAPS,\n'),
+            (JUDGE, '    "moving": Sides.AT_MOST,\n', '    "taped": Sides.AT_MOST,\n    "moving": Sides.AT_MOST,\n'),
         ),
         (
             "tests/unit/ops/report/test_answers.py::test_tables_of_rules_equal_those_of_the_oracle",
@@ -63,6 +63,7 @@ CHANGES = {
             "tests/unit/answers",
         ),
         {"on tape": "磁带", "Of another type.": "其他类型。"},
+        most=6,
     ),
     "another rule of doctor": Change(
         "a new rule of doctor",
@@ -112,6 +113,7 @@ CHANGES = {
             "tests/unit/answers",
         ),
         {"It has a name": "项目有名称"},
+        most=4,
     ),
     "another chat": Change(
         "another chat",

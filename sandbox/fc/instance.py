@@ -60,7 +60,7 @@ class Instance(Protocol):
     def alive(self) -> bool: ...
 
     async def initialize(self, initializer: str) -> None:
-        """Call the initializer, which is named like a handler; raise InstanceNotStarted if it fails."""
+        """Call the initializer (named like a handler); raise InstanceNotStarted if it fails."""
 
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
         """Pass an event; past the timeout the instance gets SIGTERM, and is killed if it does not end."""
@@ -134,7 +134,7 @@ class Processes:
 async def connected(
     setup: Mapping[str, Any], runtime: runtimes.Runtime
 ) -> AsyncIterator[tuple[socket.socket, asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Yield a socket for an instance that starts meanwhile, and streams to it; then send the setup."""
+    """Yield a socket for an instance that starts meanwhile and streams to it; then send the setup."""
     ours, theirs = socket.socketpair()
     with theirs:
         reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_MESSAGE_BYTES)

@@ -32,7 +32,7 @@ class Timer:
 
     @property
     def period(self) -> float:
-        """The period in seconds; ValueError for a cron expression, which the project does not use."""
+        """The period in seconds. Raises ValueError for a cron expression: the project uses none."""
         match = _EVERY.fullmatch(self.expression)
         if match is None:
             raise ValueError(f'the sandbox strikes timers like "@every 5m" only, not {self.expression!r}')

@@ -52,7 +52,7 @@ class _Connection(Connection):
             release(self.waiter)
 
     def time_out(self) -> None:
-        """End the client's wait, unless bytes drip: then no read takes long, and none is the last."""
+        """End the client's wait, unless bytes drip: each read is then short, and the response never ends."""
         if not self.is_dripping:
             self.end_wait()
 
@@ -70,7 +70,7 @@ class _Exchange:
         self._error: BaseException | None = None
 
     def advance(self, _: object = None) -> None:
-        """Work until the service waits, or has the answer."""
+        """Work until the service waits or has an answer."""
         try:
             waits_for = self._work.send(None)
         except StopIteration as end:
@@ -215,7 +215,7 @@ class Adapter(BaseAdapter):
         return exchange.result()
 
     def _wait(self, exchange: _Exchange, connection: _Connection, end: float) -> None:
-        """Wait until there is an answer, or there will be none, at most until `end`."""
+        """Wait for the answer or the end of the exchange, at most until `end`."""
         loop, limit = self._ground.loop, self._ground.loop.limit
         if self._ground.is_free():
             loop.limit = min(limit, end)

@@ -132,7 +132,7 @@ class Obs(KeyedService):
             del self._buckets[name]
 
     def has(self, name: str) -> bool:
-        """Return whether the account has a bucket of this name."""
+        """Return True if the account has a bucket of this name."""
         return name in self._buckets and self._buckets[name].owner == DOMAIN_ID
 
     def bucket(self, name: str) -> Bucket:
@@ -151,7 +151,7 @@ class Obs(KeyedService):
             del self._buckets[bucket].objects[key]
 
     def fill(self, bucket: str, keys: Iterable[str], size: int = 0, etag: str = "", age: float = 0) -> None:
-        """Store objects with these keys at once, alike in all else, written `age` seconds ago.
+        """Store objects with these keys at once, otherwise equal, written `age` seconds ago.
 
         The default ETag is that of the contents, which are zeros.
         """
@@ -180,7 +180,7 @@ class Obs(KeyedService):
         return not caller.denial(action, place, {} if is_object else {"obs:prefix": touched})
 
     def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
-        """Answer 429 beyond this rate; None takes the limit away."""
+        """Answer 429 beyond this rate; None removes the limit."""
         with self.lock:
             self._limit = None if rate_per_second is None else RateLimit(rate_per_second, self._ground.loop.time, burst)
 

@@ -80,7 +80,7 @@ class Destination(Protocol):
         """Store an object by the bucket's clock, in parts if it is larger than `part_size`."""
 
     def refusal(self, key: str, data: bytes) -> str:
-        """Return why the bucket refuses an object; empty if it accepts."""
+        """Return the reason for which the bucket refuses an object; empty if accepted."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class CopyFault:
 
     @staticmethod
     def withheld() -> CopyFault:
-        """Begin and end when the test says so: `Copier.withheld`."""
+        """Begin and end the copy on request of the test: `Copier.withheld`."""
         return CopyFault("withheld")
 
     @staticmethod
@@ -170,7 +170,7 @@ class Copier(ABC):
 
     @abstractmethod
     def ended(self) -> None:
-        """End a batch of copies, whose outcomes are known."""
+        """End a batch of copies with known outcomes."""
 
     def copy(self, keys: Iterable[str], usual: CopyFault) -> int:
         """Copy these keys as `copies` orders or else as `usual`; return the number of copies that will end."""

@@ -128,7 +128,7 @@ class Oms(KeyedService):
         self.agreements: set[str] = set()
         self.needs_agreement = False
         self.stale_for = 0.0
-        # True if OMS itself refuses a missing right, not the gateway in front of it.
+        # True if OMS itself refuses a missing permission, not the gateway in front of it.
         self.judges_rights = False
         # The bodies of the calls that created tasks.
         self._bodies: dict[str, dict[str, Any]] = {}
@@ -169,7 +169,7 @@ class Oms(KeyedService):
             self._denied.add(action)
 
     def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
-        """Answer 429 beyond this rate; None takes the limit away."""
+        """Answer 429 beyond this rate; None removes the limit."""
         with self.lock:
             self._limit = None if rate_per_second is None else RateLimit(rate_per_second, self._ground.loop.time, burst)
 
@@ -245,7 +245,7 @@ class Oms(KeyedService):
         return Response(200)
 
     def _about_account(self, request: Request, project: str, call: str) -> Response:
-        """Answer a call for which no page names a right."""
+        """Answer a call for which no page names a permission."""
         caller = verify_signature(request, self.credential, self.skew)
         if project not in self.projects or caller.denial("oms:*", _RESOURCE.format(kind="*")) == "ExplicitDeny":
             raise GatewayError(403, "APIGW.0302", "The IAM user is not authorized for this project.")

@@ -1,4 +1,4 @@
-"""Faults between a client and a service, and their schedules, which tests order."""
+"""Faults between a client and a service, and the schedules of tests for them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Fault:
 
     @staticmethod
     def slow(seconds: float) -> Fault:
-        """Work and answer late; the work is done even after the client has given up."""
+        """Work and answer late; the work is done even after the client has abandoned the call."""
         return Fault("slow", seconds=seconds)
 
     @staticmethod
@@ -77,7 +77,7 @@ class Fault:
 
     @staticmethod
     def silence() -> Fault:
-        """Keep this TCP connection open and silent from now on, like a connection that died unnoticed."""
+        """Keep this TCP connection open and silent, like a connection that died unnoticed."""
         return Fault("silence")
 
 

@@ -48,13 +48,13 @@ class Ground(Protocol):
         """Run `work` in the loop and wait for its result; past `timeout` cancel it and raise TimeoutError."""
 
     def call_soon(self, call: Callable[..., object], *arguments: Any) -> None:
-        """Let the loop call this; safe from any thread."""
+        """Run `call` in the loop; safe from any thread."""
 
     async def pause(self, seconds: float) -> None:
         """Wait for `seconds`."""
 
     def serve(self, service: Service) -> Front:
-        """Send requests to a service from now on."""
+        """Route requests to a service."""
 
 
 class Front(Protocol):
@@ -174,11 +174,11 @@ class Service(ABC):
         return len(self._open)
 
     def silence_connections(self) -> None:
-        """Keep all connections that are open now without any more answers."""
+        """Keep all open connections open, without any further answers."""
         self._ground.call(self._each_connection(lambda connection: setattr(connection, "silent", True)))
 
     def reset_connections(self) -> None:
-        """Reset all connections that are open now, the idle connections too."""
+        """Reset all open connections, also the idle connections."""
         self._ground.call(self._each_connection(lambda connection: connection.reset()))
 
     def opened(self, made: Callable[[int], Connection]) -> Connection:

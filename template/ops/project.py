@@ -37,7 +37,7 @@ def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
 
 
 def as_it_stands(file: Path) -> str:
-    """Return the text of s.yaml. Raises UsageError if it cannot be read."""
+    """Return the text of s.yaml. Raises UsageError for an unreadable file."""
     try:
         return file.read_text(encoding="utf-8-sig")
     except OSError:

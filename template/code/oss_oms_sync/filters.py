@@ -27,7 +27,7 @@ class KeyFilter:
         return key.startswith(self.prefix) and key.endswith(self.suffix) and not key.startswith(RECORDS)
 
     def is_canary(self, key: str) -> bool:
-        """Return True if `key`, which passes the filter, is a canary's."""
+        """Return True if a key that passes the filter is a canary's."""
         return key.startswith(self.canaries)
 
     def is_reported(self, key: str) -> bool:

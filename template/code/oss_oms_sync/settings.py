@@ -142,7 +142,7 @@ class Settings:
 
 
 class _Reader:
-    """A reader of one setting after another, which collects their problems."""
+    """A reader of settings that collects all problems."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
@@ -331,7 +331,7 @@ def _split_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitRes
 
 
 def _first_problem(*problems: tuple[object, str]) -> str:
-    """Return the first problem that applies; empty if none does."""
+    """Return the first problem that applies; empty without a problem."""
     return next((problem for is_so, problem in problems if is_so), "")
 
 

@@ -65,7 +65,7 @@ class Alibaba:
         self.reader = RamHolder(self._ram, "User", name, {name: statements.source_reader(self.source.name)}, self._mark)
 
     def needs(self, has_task: Callable[[], bool]) -> Iterator[Need]:
-        """Yield the needs in this account, except keys. `has_task`: whether OMS has a key of the reader."""
+        """Yield the requirements in this account, except keys. `has_task`: OMS has a key of the reader."""
         yield self._account_need()
         needed = list(statements.rights(statements.deployer(self._variables)))
         yield _alias_need(self._caller, self._variables["access"], self.account.number, needed)
@@ -165,7 +165,7 @@ class Huawei:
         return ObsBucketClient.at(self._endpoints, self._region, self._target, keys, self._clock)
 
     def needs(self) -> Iterator[Need]:
-        """Yield the needs in this account, except keys and the task."""
+        """Yield the requirements in this account, except keys and the task."""
         yield self._account_need()
         yield storage.destination(self.with_keys(self._keys), self._region)
         yield self.writer.need(_WRITER, [_handover_step(OMS_DESTINATION)], self.has_task)
@@ -205,7 +205,7 @@ class Huawei:
         return Need(t("access key with which OMS reads the source"), (), look)
 
     def renewals(self) -> Iterator[Need]:
-        """Yield the needs of a new key of the functions."""
+        """Yield the requirements for a new key of the functions."""
         yield self._account_need()
         yield self._functions_need()
         yield self.key.renewal()
@@ -239,7 +239,7 @@ class Huawei:
 
 
 def project_mark(variables: Mapping[str, str]) -> str:
-    """Return the text by which setup recognizes its own resources: a project of the same name has another source.
+    """Return the text by which setup recognizes its own resources; it has the source, because project names may recur.
 
     A user's comment in RAM has at most 128 characters.
     """

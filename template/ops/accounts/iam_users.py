@@ -85,7 +85,7 @@ class IamUser:
         )
 
     def key_ids(self) -> list[str]:
-        """List the access keys of the user; none for a user that setup did not make."""
+        """List the access keys of the user; empty for a user that setup did not create."""
         return [key["access_key_id"] for key in self._keys()]
 
     def keys(self) -> list[Key]:
@@ -98,7 +98,7 @@ class IamUser:
         return sorted(keys, key=lambda key: key.made)
 
     def make_key(self) -> Keys:
-        """Make an access key without a token. IAM shows its secret only now.
+        """Create an access key without a token. IAM shows the secret only in this response.
 
         Raises NotYetError if there is no such user, and UsageError if setup did not make the user.
         """
@@ -244,7 +244,10 @@ class IamUser:
         return resource is not None and resource.get("description") == self._mark
 
     def _replace(self, policy: dict[str, Any], text: str) -> None:
-        """Store a new version of a policy. IAM keeps five versions: the oldest that is not in force makes room."""
+        """Store a new version of a policy.
+
+        IAM keeps five versions: the oldest that is not in force is deleted first.
+        """
         path = f"/v5/policies/{policy['policy_id']}/versions"
         versions = list(self._all(path, "versions"))
         if len(versions) >= _MAX_VERSIONS:

@@ -55,7 +55,7 @@ OURS = (Standing.CREATE, Standing.CHANGE, Standing.REMOVE)
 
 
 class NotYetError(UsageError):
-    """The error for a person's step that is not done yet, or for a grant that does not act yet."""
+    """The error for a person's pending step, or for a permission that has not taken effect yet."""
 
     exit_code = ExitCode.NOT_PROVEN
 
@@ -99,7 +99,7 @@ class Need:
     or_else: Text | None = None
 
     def inspect(self) -> Line:
-        """Return the line that `look` returns; a refusal or an unreadable answer becomes a line as well."""
+        """Return the line of `look`; return a refusal or an unreadable answer as a line as well."""
         try:
             return self.look()
         except RefusedError as error:
@@ -141,12 +141,12 @@ def missing_user(name: str) -> NotYetError:
 
 
 def leftover_error(reasons: Sequence[Text]) -> NotYetError:
-    """Return the error of a removal that leaves something, for these reasons."""
+    """Return the error of a removal that leaves resources, for these reasons."""
     return NotYetError(t("{reasons}", reasons=reasons), _DETACH)
 
 
 def other_policies_reason(holder: Text, policies: Sequence[str]) -> Text:
-    """Return the reason for which a user or a role stays."""
+    """Return the reason for which setup keeps a user or a role."""
     return t("{holder} is kept, because setup did not attach {policies}", holder=holder, policies=policies)
 
 
@@ -156,7 +156,7 @@ def attachment_reason(policy: str) -> Text:
 
 
 def removal_line(removed: Sequence[Text], reasons: Sequence[Text]) -> Line:
-    """Return the line of a removal: the `removed` resources, and the reasons for which others stay."""
+    """Return the line of a removal: the `removed` resources, and the reasons for which other resources are kept."""
     text, step = (t("{reasons}", reasons=reasons), _DETACH) if reasons else (None, None)
     if removed:
         return Line(Standing.REMOVE, text, step, removed)
@@ -197,7 +197,7 @@ def policy_changes(name: str, document: Document | None, wanted: Document, *, is
 def foreign_line(
     names: Sequence[Text], state: Standing = Standing.STOP, step: Text = _RENAME, facts: Sequence[Text] = ()
 ) -> Line:
-    """Return the line of resources that have the project's names, and that setup did not make."""
+    """Return the line for resources that have the project's names but were not created by setup."""
     return Line(state, t("not created by setup for this source bucket: {names}", names=names), step, facts)
 
 

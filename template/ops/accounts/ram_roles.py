@@ -69,12 +69,12 @@ class RamHolder:
         return Need(title, (*remove_rights, *keys), self._look_to_remove, self._remove, steps)
 
     def key_ids(self) -> list[str]:
-        """List the access keys of the user; none for a user that setup did not make."""
+        """List the access keys of the user; empty for a user that setup did not create."""
         keys = self._ram.find("ListAccessKeys", UserName=self.name) if self.is_ours() else None
         return [] if keys is None else [key["AccessKeyId"] for key in listed(keys, "AccessKeys", "AccessKey")]
 
     def make_key(self) -> Keys:
-        """Make an access key. RAM shows its secret only now.
+        """Create an access key. RAM shows the secret only in this response.
 
         Raises NotYetError if there is no such user, and UsageError if setup did not make the user.
         """
@@ -211,7 +211,7 @@ class RamHolder:
             raise leftover_error(reasons)
 
     def _keys(self) -> list[str]:
-        """List the keys that are deleted with a user; a role has none."""
+        """List the keys that are deleted with a user; empty for a role."""
         return self.key_ids() if self._kind == "User" else []
 
     def _is_trusted(self, holder: dict[str, str]) -> bool:

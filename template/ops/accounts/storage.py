@@ -121,7 +121,7 @@ def log(bucket: OssBucketClient, region: str, account: str) -> Need:
 
 
 def destination(bucket: ObsBucketClient, region: str) -> Need:
-    """Return the need of the bucket that OMS copies to."""
+    """Return the requirement for the destination bucket."""
 
     def look() -> Line:
         if "." in bucket.name:

@@ -55,7 +55,7 @@ class Tasks:
         return Need(t("sync task"), rights, self._look_to_remove, self._remove)
 
     def address(self) -> str:
-        """Return SYNC_URL: that of s.yaml, or of the task that setup made; empty if there is no task."""
+        """Return SYNC_URL of s.yaml, or the address of the task that setup created; empty without a task."""
         if self._address:
             return self._address
         task = self.made()
@@ -85,7 +85,7 @@ class Tasks:
         return TaskGroups(self._oms, self._project)
 
     def is_migrating(self) -> bool:
-        """Return True if a task group of a migration may still need its keys."""
+        """Return True if a migration's task group may still need the task's keys."""
         mine = (
             task_group for task_group in self.groups().all() if task_group.note.startswith(group_note(self._mark, ""))
         )
@@ -199,7 +199,7 @@ class Tasks:
         return Line(Standing.THERE, same(f"{mode}, {check}"))
 
     def _ours(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the task of s.yaml; if it names none, the tasks that setup made."""
+        """Return the task of s.yaml; without a task in s.yaml, the tasks that setup created."""
         if self._address:
             return [task for task in tasks if self.url(task["sync_task_id"]) == self._address]
         return self._mine(tasks)
@@ -247,7 +247,7 @@ class Tasks:
 
 
 def _other_buckets_line(task: dict[str, Any], text: Text) -> Line:
-    """Return the line of a task between other buckets than those of s.yaml."""
+    """Return the line for a task with other buckets than those of s.yaml."""
     source, destination = task["src_bucket"], task["dst_bucket"]
     return Line(
         Standing.STOP,

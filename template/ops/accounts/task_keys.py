@@ -119,7 +119,7 @@ class TaskKeys:
         self.pending = self._written = None
 
     def _existing(self) -> list[str] | None:
-        """List the access keys of the users; return None if those of a user cannot be read."""
+        """List the access keys of the users; return None if a user's keys cannot be read."""
         with refused(lambda error: error.is_denied):
             return [key for _, key in all_keys(self._holders)]
         return None

@@ -159,7 +159,7 @@ def _duration(since: datetime | None, until: datetime | None) -> str:
 
 
 def _hours(progress: Progress | None) -> str:
-    """Return by how many hours OMS applies limits of the bandwidth late, if a migration has shown it."""
+    """Return the delay in hours of OMS's bandwidth limits, if a migration has shown it."""
     hours = hours_late(progress) if progress else None
     return _allowed_word(None if hours is None else str(hours), _HOURS)
 

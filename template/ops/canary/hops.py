@@ -35,7 +35,7 @@ _SEPARATORS = (",", "\t", ";", "|", " ")
 
 @dataclass
 class Trace:
-    """The way of an object. Its times are the clouds' own.
+    """The path of an object through the clouds, with times by the clouds' clocks.
 
     `written`: the object in the source; `recorded`: the first record; `accepted`: the success record; `in_obs`: the
     object in OBS. `differs`: the differing parts; `headers`: the outcome of each header, by OBS's names.
@@ -104,12 +104,12 @@ class Watch:
 
     @property
     def is_done(self) -> bool:
-        """True if OMS has finished all submitted keys, doubles included, so that none arrives later."""
+        """True if OMS has finished all submitted keys, doubles included, so that no copy arrives later."""
         return bool(self.counted) and self.counts is not None and self.counts[1:] == (self._submissions,) * 2
 
     @property
     def unfinished(self) -> int:
-        """The number of keys that OMS will keep counting as unfinished, if it has lost or merged them."""
+        """The number of keys that OMS will always count as unfinished, because it has lost or merged them."""
         lost = sum(trace.accepted is not None and trace.in_obs is None for trace in self.traces)
         pending = lost + (self.doubles == "merged")
         # OMS counts failed objects as finished.
@@ -128,7 +128,7 @@ class Watch:
 
     @property
     def _submissions(self) -> int:
-        """The number of keys that OMS has accepted, with the second event of one object, if it came."""
+        """The number of keys that OMS has accepted, including a received second event of an object."""
         return 1 + len(self._acceptances)
 
     @property
@@ -320,7 +320,7 @@ def _column(text: str, trace: Trace) -> str:
 
 
 def _accepted_etag(record: Response) -> str:
-    """Return the version of a success record, "-" if its event had none."""
+    """Return the version in a success record; "-" if the event had no version."""
     return record.headers.get("x-oss-meta-etag", record.body.decode("utf-8", "replace")).removesuffix(" again")
 
 

@@ -1,4 +1,4 @@
-"""The journal of a canary: its objects, noted in the log bucket before each is written.
+"""The journal of a canary: each object is recorded in the log bucket before it is written.
 
 With it, any user can remove the objects, from any machine.
 

@@ -93,7 +93,7 @@ def _clear(bucket: BucketClient, prefix: str) -> int:
 
 
 def _clear_records(accounts: Accounts, journal: Journal) -> int:
-    """Delete the records in the run's folders, and those of keys too long for a name; return their number."""
+    """Delete the records in the run's folders, and records of keys too long for a name; return the number deleted."""
     log, deleted = accounts.log, 0
     for kind in get_args(Kind):
         folder = record_prefix(accounts.task, kind)

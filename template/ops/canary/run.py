@@ -162,7 +162,7 @@ class _Run:
             return False
 
     def _write(self, original: CanaryObject) -> None:
-        """Note the object in the journal, and then write it."""
+        """Record the object in the journal, and then write the object."""
         session, source = self._session, self._accounts.source
         key = self._accounts.key(self._run, original.ending)
         session.progress(t("writing {title}", title=title_of(original, session.lang)))

@@ -28,14 +28,14 @@ _MACHINE_TOLERANCE = timedelta(minutes=10)
 # Fields that only a comparison fills.
 _COMPARISON_FIELDS = ("source", "destination", "last_written", "classes", "folders")
 # OMS has lost its unfinished objects if it finishes none for this time plus a minute for each GB.
-_PATIENCE, _BYTES_A_MINUTE = timedelta(hours=1), 10**9
+_PATIENCE, _BYTES_PER_MINUTE = timedelta(hours=1), 10**9
 # Errors that a document without the form of a certificate raises; UnreadableError is a ValueError.
 FORMLESS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 NO_FORM = Doubt(t("The document has the form of a certificate"), holds=False)
 
 
 def doubts(document: Document) -> list[Doubt]:
-    """Return the claims of a document that do not hold; none if it is sound."""
+    """Return the claims of a document that do not hold; empty for a sound document."""
     try:
         return [finding for finding in findings(document) if not finding.holds]
     except FORMLESS:
@@ -43,9 +43,9 @@ def doubts(document: Document) -> list[Doubt]:
 
 
 def derive(document: Document) -> Certificate:
-    """Return the certificate with the conclusions that follow from its facts, whatever conclusions it states.
+    """Return the certificate with the conclusions that follow from its facts, independent of its stated conclusions.
 
-    Raises an error of FORMLESS if the document has another form than certificates have.
+    Raises an error of FORMLESS if the document does not have a certificate's form.
     """
     if whole(document["schema"]) != SCHEMA or document["kind"] != KIND:
         raise ValueError("not a certificate of this form")
@@ -82,7 +82,7 @@ def _as_text(value: object) -> str:
 def findings(document: Document) -> Iterator[Doubt]:
     """Yield every claim that a document alone can prove or disprove.
 
-    Raises an error of FORMLESS if it has another form than certificates have.
+    Raises an error of FORMLESS if the document does not have a certificate's form.
     """
     # As they are stored, before any rule runs.
     stated = {
@@ -145,7 +145,7 @@ def _oms(document: Document) -> Doubt:
         wrong.append("left")
     if left is not None and left > 0 and oms["busy"] is not None and recorded is not None:
         quiet = moment(document["made"]) - moment(oms["busy"])
-        patience = _PATIENCE + timedelta(minutes=largest / _BYTES_A_MINUTE)
+        patience = _PATIENCE + timedelta(minutes=largest / _BYTES_PER_MINUTE)
         if abs(quiet - patience) > CLOSED_AFTER and oms["may_finish"] is not (quiet < patience):
             wrong.append("may_finish")
     return Doubt.unless(t("The statements about OMS are plausible"), wrong)

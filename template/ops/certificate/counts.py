@@ -32,7 +32,7 @@ Keep = Callable[[bytes], object]
 
 
 class Doubt(NamedTuple):
-    """A checked claim; `detail` has the actual value, or the wrong names."""
+    """A checked claim; `detail`: the actual value, or the wrong names."""
 
     claim: Text
     holds: bool
@@ -40,7 +40,7 @@ class Doubt(NamedTuple):
 
     @classmethod
     def unless(cls, claim: Text, wrong: Sequence[str]) -> Doubt:
-        """Return the claim, which holds if nothing is wrong."""
+        """Return the claim; it holds if `wrong` is empty."""
         return cls(claim, not wrong, ", ".join(dict.fromkeys(wrong)))
 
 
@@ -98,7 +98,7 @@ def compare_shared(document: Document, shared: Iterable[bytes]) -> Doubt:
     number = summed = 0
     for digest in shared:
         number, summed = number + 1, summed + int.from_bytes(digest, "big")
-    equal, others = (_in_classes(document, kinds) for kinds in ((Sides.EQUAL,), (Sides.BOTH, Sides.PERHAPS)))
+    equal, others = (_in_classes(document, kinds) for kinds in ((Sides.EQUAL,), (Sides.BOTH, Sides.AT_MOST)))
     more = number - equal.objects
     # The digest is determined for none or all of the other objects.
     digests = {0: int(equal.digest, 16), others.objects: int(equal.digest, 16) + int(others.digest, 16)}
@@ -117,7 +117,7 @@ def _in_classes(document: Document, kinds: Collection[Sides]) -> Totals:
 
 
 def note_reserved_keys(objects: Objects, noted: set[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Yield objects unchanged, and note keys like those of records or of OMS's lists."""
+    """Yield objects unchanged, and collect keys like those of records or of OMS's lists."""
     for key, size in objects:
         if key.startswith(_RESERVED):
             noted.add(key)
@@ -196,7 +196,7 @@ def _fits(title: str, totals: Sequence[int]) -> bool:
         Sides.EQUAL: (source, of_source) == (destination, of_destination),
         Sides.BOTH: source == destination,
         Sides.SOURCE: destination == 0,
-        Sides.PERHAPS: destination <= source,
+        Sides.AT_MOST: destination <= source,
         Sides.DESTINATION: source == 0,
         Sides.ANY: True,
     }
@@ -241,7 +241,7 @@ def _summed(classes: Document, side: str) -> Totals:
 
 
 def sample_fits(document: Document) -> Doubt:
-    """Require that the numbers of a sample agree with each other and with the classes that count as equal."""
+    """Return the claim that a sample's numbers agree with each other and with the classes that count as equal."""
     sample, classes = document["sample"], document["classes"] or {}
     asked, population, drawn, read, size = (
         whole(sample[name]) for name in ("asked", "population", "drawn", "read", "bytes")
@@ -267,7 +267,7 @@ def sample_fits(document: Document) -> Doubt:
 
 
 def waiting_fits(document: Document) -> Doubt:
-    """Require that the groups of waiting keys agree with their number, and with the digest of all."""
+    """Return the claim that the groups of waiting keys agree with their number, and with the digest of all keys."""
     waiting = document["waiting"]
     groups = waiting["groups"]
     numbers = [whole(group["number"]) for group in groups]
@@ -296,7 +296,7 @@ def _values_of(group: Document) -> str:
 
 
 def headers_fit(document: Document) -> Doubt:
-    """Require possible numbers of headers.
+    """Return the claim that the numbers of headers are possible.
 
     Headers are compared for sampled objects and for one object of each first-level folder; losses do not exceed the
     compared objects, and no loss is a header that OMS's documents say it copies.
@@ -342,7 +342,7 @@ def _stated(side: Document) -> Totals:
 
 
 def whole(value: object) -> int:
-    """Return a count; refuse a bool, which Python would add up."""
+    """Return a count; refuse a bool, which is an int in Python."""
     if type(value) is not int or value < 0:
         raise ValueError(f"{value!r} is not a count")
     return value

@@ -25,7 +25,7 @@ class Sides(Enum):
     EQUAL = "as many, of the same keys and sizes"
     BOTH = "as many"
     SOURCE = "none"
-    PERHAPS = "at most as many"
+    AT_MOST = "at most as many"
     DESTINATION = "any number, and none in the source"
     ANY = "any number"
 
@@ -33,12 +33,12 @@ class Sides(Enum):
 # Possible sides of each class.
 CLASSES = {
     "canary": Sides.ANY,
-    "impossible": Sides.PERHAPS,
-    "moving": Sides.PERHAPS,
+    "impossible": Sides.AT_MOST,
+    "moving": Sides.AT_MOST,
     "equal_contents": Sides.EQUAL,
-    "failed_before": Sides.PERHAPS,
-    "in_flight": Sides.PERHAPS,
-    "migrating": Sides.PERHAPS,
+    "failed_before": Sides.AT_MOST,
+    "in_flight": Sides.AT_MOST,
+    "migrating": Sides.AT_MOST,
     "missing": Sides.SOURCE,
     "older": Sides.BOTH,
     "overwritten": Sides.BOTH,

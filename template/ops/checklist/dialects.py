@@ -330,7 +330,7 @@ def _listed(value: Any) -> list[str]:
 
 
 def _domains(elements: Iterable[ElementTree.Element], name: str, *certificates: str) -> Shape | None:
-    """Return the domains; whether a domain has a certificate is comparable.
+    """Return the domains; the existence of a certificate is a comparable part.
 
     The certificate itself, and whether OSS serves the domain at all, is not.
     """

@@ -92,11 +92,11 @@ class BucketClient(ABC):
         return self.place.name
 
     def head(self, key: str) -> Response | None:
-        """Read an object's headers; return None if it is missing."""
+        """Read an object's headers; return None if the object is missing."""
         return self._call_object("HEAD", key)
 
     def get(self, key: str) -> Response | None:
-        """Read an object with its contents; return None if it is missing."""
+        """Read an object with its contents; return None if the object is missing."""
         return self._call_object("GET", key)
 
     def delete(self, key: str, version: str = "") -> None:
@@ -192,7 +192,7 @@ class BucketClient(ABC):
         return None
 
     def _read_description(self) -> ElementTree.Element | None:
-        """Read the cloud's description of the bucket; return None if there is no bucket of this name."""
+        """Read the cloud's description of the bucket; return None if no bucket has this name."""
         with refused(lambda error: error.code == "NoSuchBucket"):
             return self.call("GET", query={self.place_query: ""}).xml()
         return None
@@ -249,7 +249,10 @@ class OssBucketClient(BucketClient):
         )
 
     def create(self) -> None:
-        """Create the bucket, private. Never call this for an existing bucket: OSS would take it for another call."""
+        """Create the bucket, private.
+
+        Never call this for an existing bucket: OSS would treat the request as another operation.
+        """
         self._create()
 
     def __init__(self, place: Place, keys: Keys, clock: WallClock, region: str) -> None:
@@ -325,7 +328,7 @@ class ObsBucketClient(BucketClient):
         )
 
     def location(self) -> str | None:
-        """Return the region of the bucket; None if there is no bucket of this name."""
+        """Return the region of the bucket; None if no bucket has this name."""
         page = self._read_description()
         return None if page is None else (page.text or page.findtext(".//Location") or "").strip()
 

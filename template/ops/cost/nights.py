@@ -13,7 +13,7 @@ from oss_oms_sync.answers.bandwidth import NIGHTS, Window, limits_by_minute
 _NIGHT_MINUTES = 8 * 60
 # OMS splits a group above these sizes into tasks, of which at most five run in a region (OMS, "Quotas").
 _TASK_BYTES, _TASK_OBJECTS, _MAX_TASKS = 3 * 10**12, 5_000_000, 5
-# OMS applies windows so many hours late if it reads them in UTC.
+# OMS applies windows this number of hours late if it reads them in UTC.
 _UTC_HOURS = 8
 
 

@@ -70,7 +70,7 @@ _NOT_CLOSED_AGAIN = t(
 
 
 def check_set_up(session: Session, otherwise: Text) -> None:
-    """Raise CloudError, `otherwise`, unless doctor finds the setup sound; show its findings."""
+    """Run doctor and show its findings; raise a CloudError with `otherwise` if the setup has a fault."""
     answer = session.ask(DoctorAnswer, "doctor", {})
     if not answer.ok:
         for line in draw(jobs.doctor(answer, session.lang)):
@@ -79,7 +79,7 @@ def check_set_up(session: Session, otherwise: Text) -> None:
 
 
 class Cutover:
-    """A run of a cutover. Its id ensures that it opens only a project that it has closed."""
+    """A run of a cutover. By its id, the run opens the project only if it has closed the project itself."""
 
     def __init__(self, session: Session, plan: CutoverPlan) -> None:
         self._session = session
@@ -124,7 +124,10 @@ class Cutover:
             open_and_close.act_on_certificate(self._session, _derived(document), self._mark)
 
     def _sufficient_go(self, answer: LookAnswer) -> Any:
-        """Return a GO that stands and satisfies the options: a new comparison or a larger sample needs another."""
+        """Return the GO that stands if it satisfies the options.
+
+        None if the options request a new comparison or a larger sample.
+        """
         plan = self._plan
         if answer.go is None or not plan.frozen or plan.restart or plan.deep:
             return None
@@ -174,7 +177,7 @@ class Cutover:
         self._end(True, t("source frozen since {frozen}", frozen=timestamp(frozen)))
 
     def _compare(self, *, restart: bool) -> CompareAnswer:
-        """Use the comparison since the freeze, or run a new one, then recheck the objects on their way."""
+        """Use the comparison since the freeze, or run a new comparison; then recheck the objects in progress."""
         self._begin(t("Compare both buckets"))
         prior = self._existing_comparison() if self._plan.frozen and not restart else None
         self._is_taken = isinstance(prior, Compared)
@@ -196,8 +199,9 @@ class Cutover:
     def _existing_comparison(self) -> CompareAnswer | None:
         """Return the comparison since the freeze, finished or open; None if a new comparison has to start.
 
-        It has to start if there is none, a standstill pass contradicted it, it lacks the requested reading, or the
-        source was empty: the same result would return although objects were written since.
+        A new one is needed if there is none, if a standstill pass contradicted it, if it did not read the contents
+        although `deep` is requested, or if the source was empty (it would return the same result even if objects have
+        been written since).
         """
         answer = self._ask_compare({**self._wishes, **self._since, "look": True})
         lacks = self._plan.deep and "deep" not in answer.wishes
@@ -239,7 +243,10 @@ class Cutover:
         return last
 
     def _repeat_recheck(self, last: CompareAnswer) -> CompareAnswer:
-        """Recheck until all is resolved or nothing changes; once at least, for new repairs and for waiting keys."""
+        """Recheck until all differences are resolved or nothing changes.
+
+        At least one recheck runs, for new repairs and for waiting keys.
+        """
         session, still, times = self._session, 0, 0
         session.screen.begin()
         began = session.clock.monotonic()
@@ -369,7 +376,7 @@ def _in_words(waiting: Mapping[ObjectClass, int]) -> list[str]:
 
 
 def _derived(document: Any) -> Certificate:
-    """Return certify's document with the conclusions that follow from its facts.
+    """Return certify's document with conclusions derived from its facts.
 
     Raises ToolError for another form.
     """

@@ -32,7 +32,7 @@ class CutoverPlan:
 
     @property
     def again(self) -> str:
-        """The options with which the same cutover continues."""
+        """Options to continue this cutover."""
         return f"--frozen-since {timestamp(self.frozen)}" if self.frozen else "--rehearse"
 
 

@@ -1,4 +1,4 @@
-"""Closing the project, so that it leaves the applications' writes to OBS alone, and opening it again."""
+"""Closing the project, so that it does not overwrite the applications' writes to OBS, and opening it again."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
 
 
 def _written_by_applications(session: Session, go: str) -> Iterator[Text]:
-    """Yield the objects that are newer in OBS, or only there, by a comparison since the GO."""
+    """Yield lines on the objects that are newer in OBS or only in OBS, by a comparison since the GO."""
     compared = tool_output.of_compare(session.caller.ask("compare", {"look": True}))
     # The time in a certificate's name has no punctuation.
     made = go.rpartition("/")[2].split("-")[1]
@@ -149,7 +149,7 @@ def _written_by_applications(session: Session, go: str) -> Iterator[Text]:
 
 
 def opening_step(closed: ShownMark) -> Text:
-    """Return the remedy if a command needs an open project and it is closed."""
+    """Return the remedy for a command that needs an open project."""
     if closed.go:
         return t("Nothing to do: a GO is in effect, and applications write to OBS")
     return t("If you want that, open the project first: {command}", command=Step("open"))

@@ -27,7 +27,7 @@ _PREFIX = "-> "
 
 
 def fleet(session: Session, options: Namespace) -> int:
-    """Print the verdicts of projects, worst first; return 0 if none of them needs an action, otherwise 1.
+    """Print the verdicts of projects, worst first; return 1 if a project needs an action, otherwise 0.
 
     Raises OpsError.
     """

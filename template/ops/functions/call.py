@@ -205,7 +205,7 @@ def _event_arguments(program: str, payload: str) -> Iterator[list[str]]:
 
 
 def _is_batch(program: str) -> bool:
-    """Return True if Windows runs `program` through its shell, which interprets quotes in arguments."""
+    """Return True if Windows runs `program` through its shell; the shell interprets quotes in arguments."""
     return program.lower().endswith((".cmd", ".bat"))
 
 

@@ -312,7 +312,7 @@ class ProjectMigration:
     def _read_current(self, *states: GroupState) -> tuple[Intention, TaskGroup]:
         """Return the migration and its group.
 
-        Raises UsageError if there is none, or if its group is in none of these states (if any are named).
+        Raises UsageError without a migration, or if the group's state is not one of `states` (if given).
         """
         intention = self._intentions.read()
         if intention is None:

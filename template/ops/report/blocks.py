@@ -100,7 +100,7 @@ class Heading(NamedTuple):
 
 
 class FactList(NamedTuple):
-    """Names and values, one below the other; values that are None are omitted."""
+    """Names and values in lines; None values are omitted."""
 
     rows: Sequence[tuple[str, Phrase]]
 

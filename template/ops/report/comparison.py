@@ -163,7 +163,7 @@ def lag_section(blocks: Blocks, say: Words) -> Section:
 
 
 def folder_section(block: Block, say: Words) -> Section:
-    """Return the section for the folders, which a terminal omits."""
+    """Return the section for the folders; a terminal omits it."""
     return Section(
         "folders", say("Folders"), say("First-level folders; those with differences first."), [Detail([block])]
     )

@@ -1,7 +1,7 @@
 """The certificate as a document: the facts of a cutover, and the conclusions from them.
 
-Facts have no sentence: `rules/` derives the findings, the verdict and all sentences from them, and every reader does so
-again. Times are in the form of records.
+Facts contain no sentences: `rules/` derives the findings, the verdict and all sentences from them, and so does every
+reader. Times are in the format of records.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TIME_IS_UP, BACK_TO_SOURCE = "time", "back_to_source"
 
 
 class CutoverVerdict(Enum):
-    """Verdict of a certificate, by its name in the document."""
+    """Verdicts of a certificate; the values are their names in the document."""
 
     GO = "GO"
     NO_GO = "NO-GO"
@@ -73,9 +73,9 @@ class OmsLeft:
 
     `left`: objects that OMS accepted and has not finished; None if OMS does not report them, or only by the hour.
     `may_finish`: OMS may still finish them. `busy`: the last time at which OMS accepted or finished an object, by its
-    counts or our records; None if there is none. `accepted`: objects that OMS counted from an hour before the mark on.
-    `recorded`: the number of our records of the same time; None while they are being counted. `largest`: size of the
-    largest object in bytes.
+    counts or our records; None without such an object. `accepted`: objects that OMS counted from an hour before the
+    mark on. `recorded`: the number of our records of the same time; None while they are being counted. `largest`: size
+    of the largest object in bytes.
     """
 
     left: int | None
@@ -162,7 +162,7 @@ class CertifiedStandstill(CertifiedPass):
 
 @dataclass(frozen=True)
 class CertifiedPasses:
-    """The comparison and the standstill pass; None where there is none."""
+    """The comparison and the standstill pass; None for a missing pass."""
 
     compare: CertifiedComparison | None
     standstill: CertifiedStandstill | None
@@ -273,9 +273,10 @@ class FailureLists:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """Forecast of a rehearsal.
+    """A rehearsal's forecast of the cutover.
 
-    `minutes`: duration of each step, and of all; None where unknown. `failing`: checks that would not pass.
+    `minutes`: duration of each step and the total, None if unknown. `failing`: ids of the gating checks that would not
+    pass.
     """
 
     would_be: CutoverVerdict

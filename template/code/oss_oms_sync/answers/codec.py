@@ -77,7 +77,7 @@ def _read_digest(text: str) -> int:
 
 
 def _write_text(text: Text, prefix: str = "") -> dict[str, Any]:
-    """Return the fields of a text: `en` and `zh`, or the `prefix` and its names."""
+    """Return the fields of a text, with the names that `_text_names` makes of `prefix`."""
     english, chinese, steps = _text_names(prefix)
     written: dict[str, Any] = {english: text.en, chinese: text.zh}
     return {**written, steps: [to_json(step) for step in text.steps]} if text.steps else written

@@ -1,4 +1,4 @@
-"""Answers of replay, doctor and certify, and of status for one key. Times are in the form of records."""
+"""Answers of replay, doctor and certify, and of status for one key. Times are in the format of records."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class ShownMark(Mark):
-    """The mark with the name of the current GO, empty if there is none."""
+    """The mark with the name of the current GO; the name is empty without a GO."""
 
     go: str
 

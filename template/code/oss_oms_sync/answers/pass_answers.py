@@ -1,4 +1,4 @@
-"""Answers of reconcile and compare. Times are in the form of records."""
+"""Answers of reconcile and compare. Times are in the format of records."""
 
 from __future__ import annotations
 

@@ -36,14 +36,14 @@ class Bucket(ABC):
         self._longest_name = longest_name
 
     def list_page(self, prefix: str, after: str) -> ListPage:
-        """List objects whose names begin with `prefix` and follow `after`; an empty page means that there are no more.
+        """List objects with names that begin with `prefix` and follow `after`. An empty page is the last.
 
         Raises StorageError, also if the names are out of order.
         """
         return self._list(prefix, after, PAGE_SIZE)
 
     def first_name(self, prefix: str, after: str) -> str:
-        """Return the first name that begins with `prefix` and follows `after`; empty if there is none.
+        """Return the first name that begins with `prefix` and follows `after`; empty without such a name.
 
         This takes a fraction of the time of a page.
 

@@ -165,7 +165,7 @@ def _read_alike(body: bytes, dialect: Dialect) -> ListPage | None:
 
 
 def cut(text: str, mark: str, end: str) -> tuple[str, dict[str, list[str]]] | None:
-    """Cut the objects of a page out of it by one expression, if they all look alike, as they nearly always do.
+    """Extract a page's objects by a single expression, if all of them have an equal form (nearly always).
 
     That takes a quarter of the time of parsing them. `end`: the expression for the end of a time.
 

@@ -35,7 +35,7 @@ _FIELDS = {
 
 
 class MonthCounts(Counters):
-    """The counters of one month. None means that a counter is missing or not a number, which is not the same as 0."""
+    """The counters of one month. None: a counter is missing or not a number, in contrast to 0."""
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> MonthCounts:
@@ -177,7 +177,7 @@ class TaskInfo(TaskShown):
 
 
 def silence(answer: object, action: str, of: str = "synctask") -> Silence | None:
-    """Return the failure that stands in the place of an answer; None if there is an answer.
+    """Return the failure in place of an answer; None if OMS answered.
 
     `action` is the name of the permission to ask, `of` its resource.
     """

@@ -82,7 +82,7 @@ def classify(entry: Entry, moments: Moments) -> ObjectClass:
 
 
 def equal_contents(source: Columns, destination: Columns, moments: Moments) -> int:
-    """Return the number of first objects that are EQUAL_CONTENTS by both tables, whatever their records say.
+    """Return the number of leading objects that are EQUAL_CONTENTS by both tables, independent of their records.
 
     `classify` returns the same class for each of them. Their keys are within the project's filter.
     """
@@ -97,7 +97,7 @@ def equal_contents(source: Columns, destination: Columns, moments: Moments) -> i
 
 
 def is_late(entry: Entry, moments: Moments) -> bool:
-    """Return True if a listing may lack changes that the others show: differences are then not reliable."""
+    """Return True if a listing may lack changes that the other listings show, so that differences are unreliable."""
     return max(listed.modified for listed in entry[1:5] if listed) > moments.listed - CLOCKS_SECONDS
 
 
@@ -227,7 +227,7 @@ class Judge:
     always_copies: bool = False
 
     def judge(self, entry: Entry) -> Judged:
-        """Judge a key; keys of a file system in their order.
+        """Judge a key and return the result; for a file system, call it in the order of keys.
 
         Raises StorageError.
         """
@@ -278,7 +278,7 @@ class Judge:
         return prover.prove(source, destination)
 
     def _due(self, entry: Entry, object_class: ObjectClass) -> FailedKey | None:
-        """Return the key to send for an object of this class."""
+        """Return the key to submit for an object of this class; None if nothing is due."""
         source, is_overwritten = entry.source, object_class is ObjectClass.OVERWRITTEN
         if source is None or self.sent_since is None or source.modified < self.sent_since:
             return None
@@ -290,7 +290,7 @@ class Judge:
         return FailedKey(ObjectChange(entry.key, etag=repeated_etag(source.etag) if is_again else source.etag))
 
     def _is_skipped(self, entry: Entry) -> bool:
-        """Return True if OMS would skip an object that differs in the same size, as far as its settings show."""
+        """Return True if OMS would skip a different object of equal size, as far as the task's settings show."""
         may_copy = self.copies_same_size and (self.always_copies or not is_in_vain(entry))
         return are_same_size(entry) and not may_copy
 

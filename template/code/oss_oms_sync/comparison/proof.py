@@ -90,7 +90,7 @@ def missing_permissions(invocation: Invocation, destination: ObsBucket, source_k
 
 
 def kept(entry: Entry) -> Proof | None:
-    """Return the kept proof of the two current versions of a key; None if there is none for these."""
+    """Return the kept proof of a key's current versions in both buckets; None without such a proof."""
     _, source, _, _, destination, record = entry
     if not record or not source or not destination or source.size != destination.size:
         return None

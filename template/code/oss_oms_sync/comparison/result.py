@@ -79,7 +79,7 @@ class CompareResult:
         }
 
     def _deep(self) -> Deep | None:
-        """Return the results of reading; None if there was nothing to read."""
+        """Return the results of reading; None without objects to read."""
         counts = self.tally.counts
         shown = {name: counts.get(f"deep_{name}", 0) for name in (*(proof.value for proof in Proof), "bytes")}
         return Deep(**shown, keys=self.tally.unread) if any(shown.values()) else None
@@ -104,7 +104,7 @@ class CompareResult:
 
     @property
     def watermark(self) -> str | None:
-        """All that was written before this time was in the destination; None before there is a pass."""
+        """The time before which all written objects were in the destination; None before the first pass."""
         began = parse_time(self.state.started) if self.state else None
         if began is None:
             return None

@@ -46,10 +46,10 @@ def refused(refusal: Failure) -> Stopped:
 
 
 class Sender:
-    """The submissions of one run. `stopped` is the reason for an early end; None if there was none."""
+    """The submissions of one run. `stopped`: the reason for an early end; None without an early end."""
 
     def __init__(self, invocation: Invocation, share: int = 1, seconds: float = math.inf) -> None:
-        """Share the rate with `share` runs in all; after `seconds`, begin no call, and wait for none."""
+        """Divide the rate by the `share` runs that share it; after `seconds`, begin no call and wait for no call."""
         deadline, self._clock = invocation.deadline, invocation.clock
         self._invocation = invocation
         self._sending = deadline.minus(min(_RECORDING_SECONDS, deadline.remaining() / 2))

@@ -128,7 +128,7 @@ class FailedKey:
 
     @property
     def reason_name(self) -> str:
-        """The reason's name in reports and queries, also if the record has none."""
+        """The reason's name in reports and queries, also for a record without a reason."""
         return self.reason or UNKNOWN
 
     def of(self, change: ObjectChange) -> FailedKey:

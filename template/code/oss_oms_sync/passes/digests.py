@@ -112,7 +112,7 @@ class Drawn:
 
 
 def first_folder(key: str) -> str:
-    """Return the first-level folder of a key: its name with the slash, or "" for none."""
+    """Return the first-level folder of a key: its name with the slash, or "" for a key without a folder."""
     return key[: key.find("/") + 1]
 
 

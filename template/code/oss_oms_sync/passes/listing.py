@@ -223,7 +223,7 @@ class MergedListing:
         return stack.enter_context(bucket.pages(prefix, behind.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")))
 
     def _with_long_records(self, pages: Iterator[ListPage]) -> Iterator[ListPage]:
-        """Yield the source's pages, and read the records of their long keys, which are in no listing by key.
+        """Yield the source's pages, and read the records of their long keys: no listing has them by key.
 
         Each takes one GET, or two if the first record does not cover the object.
         """

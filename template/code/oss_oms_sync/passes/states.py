@@ -177,7 +177,8 @@ def brief_answer(following: str, stopped: Stopped | None, *, finished: bool) -> 
 class AnsweringPass(NamedTuple):
     """The pass that answers for both buckets, `of`, and the standstill pass that confirms or contradicts it.
 
-    `standstill` began after the pass's last look: a pass that contradicts it, or else the last; None if there is none.
+    `standstill`: a standstill pass begun after the pass's last look that contradicts the pass, or else the last of
+    them; None without one.
     """
 
     of: PassState
@@ -221,7 +222,7 @@ def answering(
 
 
 def last_usual(passes: Sequence[PassState], prefix: str) -> PassState | None:
-    """Return the last pass of the kind that a timer begins, which shows if events arrive.
+    """Return the last pass of the kind that a timer begins; such a pass shows if events arrive.
 
     A backfill covers older objects, which have not changed since.
     """

@@ -130,7 +130,7 @@ def written_last(objects: Iterable[WrittenObject]) -> list[WrittenObject]:
 
 @dataclass
 class Histogram:
-    """Lags in whole seconds, which grows.
+    """A growing histogram of lags in whole seconds.
 
     `buckets` has counts by the bucket's number (0: no lag at all), `within` those of WITHIN; `not_yet` counts objects
     that have not arrived.

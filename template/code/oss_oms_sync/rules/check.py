@@ -19,9 +19,10 @@ REHEARSED = t("a rehearsal freezes nothing")
 class CutoverCheck:
     """A check. `title` is the claim of a check that passes, `wanted` the required state.
 
-    `classes`: the check passes if they are empty, or accepted by the name of the first. `opens`: a failure opens the
-    project, because objects have to be submitted. `keeps_open`: a cutover closes no project while objects are in the
-    classes, because only an open project mends or proves them. `of_freeze`: a rehearsal leaves it out.
+    `classes`: the check passes if these classes are empty, or accepted by the name of the first class. `opens`: a
+    failure opens the project, because objects have to be submitted. `keeps_open`: a cutover closes no project while
+    objects are in the classes, because only an open project mends or proves these objects. `of_freeze`: not part of a
+    rehearsal.
     """
 
     id: str

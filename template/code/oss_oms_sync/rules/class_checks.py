@@ -1,4 +1,4 @@
-"""Checks of the classes that a comparison found: some speak against the cutover until they are empty or accepted."""
+"""Checks of a comparison's classes: some classes prevent a GO until they are empty or accepted by name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _EQUAL = t("The contents of each object are proven equal")
 class ClassCheck(CutoverCheck):
     """A check that some classes are empty, or accepted by name if they can be.
 
-    `description` and `following` are of the objects in them; `following` is empty if more than the class decides it.
+    `description` and `following` are about the objects in these classes; `following` is empty if it depends on more
+    than the class.
     """
 
     description: Text = NOTHING
@@ -157,7 +158,7 @@ CLASS_CHECKS = (
 
 
 def judge_classes(check: ClassCheck, facts: CutoverFacts) -> Finding:
-    """Check that the classes of `check` are empty, or accepted by name."""
+    """Return the finding of `check`: passed if its classes are empty, or accepted by name."""
     scoped, compared = scope(facts), facts.passes.compare
     if scoped.result is Result.NOT_RUN or compared is None or facts.classes is None:
         return unseen(check, scoped)
@@ -185,7 +186,7 @@ def _prove(check: ClassCheck, compared: CertifiedComparison, facts: CutoverFacts
 
 
 def by_hand(compared: CertifiedComparison) -> Text:
-    """Return the remedy of objects that reading did not prove: the missing permission first, if there is one."""
+    """Return the remedy of objects that reading did not prove equal: first the missing permission, if any."""
     missing = _rights(compared)
     return sentences(*missing, _GRANT) if missing else _BY_HAND
 
@@ -196,7 +197,7 @@ def _rights(compared: CertifiedComparison) -> list[Text]:
 
 
 def _mend(check: ClassCheck, compared: CertifiedComparison, facts: CutoverFacts) -> tuple[Text, Step | None]:
-    """Return the remedy of objects that OBS lacks or has otherwise, with its step as a part of the cutover."""
+    """Return the remedy of objects that are missing or different in OBS, with its step as a part of the cutover."""
     object_class = next(each_class for each_class in check.classes if not is_empty(facts.classes, each_class))
     text, step, _ = remedy(
         object_class,

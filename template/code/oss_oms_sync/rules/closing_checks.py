@@ -90,12 +90,12 @@ def closed(facts: CutoverFacts) -> Finding:
 
 
 def idle_from(oms: OmsLeft) -> datetime | None:
-    """Return the time from which on OMS cannot change OBS any more, if it has no work left."""
+    """Return the time after which OMS cannot change OBS any more, if OMS has no work left."""
     return oms.busy and oms.busy + QUIET
 
 
 def oms_finished(facts: WaitingFacts) -> Finding:
-    """Check that OMS has no work left from before the close; this needs no comparison."""
+    """Check, without a comparison, that OMS has finished all work from before the close."""
     oms = facts.oms
     if facts.migration:
         return _migrates(facts.migration.group)
@@ -150,7 +150,7 @@ def _oms_is_busy(facts: WaitingFacts) -> Text | None:
 
 
 def _unfinished(facts: WaitingFacts) -> Finding:
-    """Return the finding for work that OMS does not report, or will not finish; it can be accepted by name."""
+    """Return the finding for unreported work, or work that OMS will not finish; the finding can be accepted by name."""
     oms, why = facts.oms, facts.accepted.get(OMS_UNFINISHED)
     if oms.left is None:
         result = Result.NOT_RUN
@@ -178,7 +178,7 @@ def _unfinished(facts: WaitingFacts) -> Finding:
 
 
 def stood_still(facts: CutoverFacts) -> Finding:
-    """Check that both buckets are unchanged since the comparison's last look, and since OMS has finished."""
+    """Check that both buckets are unchanged since the comparison's last check and since OMS finished."""
     if facts.frozen_since is None:
         return STOOD_STILL.finding(Result.NOT_RUN, REHEARSED)
     scoped, compared, still = scope(facts), facts.passes.compare, facts.passes.standstill

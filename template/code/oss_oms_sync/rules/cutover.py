@@ -44,7 +44,7 @@ _RULES: Sequence[tuple[CutoverCheck, Rule]] = (
 )
 CHECKS = {check.id: check for check, _ in _RULES}
 # Bytes of both sides that an instance reads a second, at half a core; see docs/performance.md.
-_SAMPLE_BYTES_A_SECOND = 30_000_000
+_SAMPLE_BYTES_PER_SECOND = 30_000_000
 # A recheck of late keys takes a minute, and OMS a few minutes before it.
 _AGAIN_MINUTES = 5
 
@@ -90,7 +90,7 @@ def verdict_of(checks: Sequence[Finding]) -> CutoverVerdict:
 def _lasting(checks: Sequence[Finding], facts: CutoverFacts) -> Iterator[Finding]:
     """Yield the checks that decide a rehearsal.
 
-    Objects in progress prevent no GO, unless there are no others.
+    Objects in progress prevent a GO only if there are no other objects.
     """
     is_judged = any(
         counts.source.objects
@@ -128,7 +128,7 @@ def _sampling(facts: CutoverFacts) -> int:
     if facts.sample is None:
         return 0
     size = 2 * asked_sample(facts) * listed.bytes / max(1, listed.objects) if listed else 0
-    return _rounded_up(size / _SAMPLE_BYTES_A_SECOND)
+    return _rounded_up(size / _SAMPLE_BYTES_PER_SECOND)
 
 
 def _rounded_up(seconds: float) -> int:

@@ -17,7 +17,7 @@ GRANT_READING = t(
 
 
 def unreadable(permissions: Sequence[str], source_bucket: str, destination_bucket: str) -> Text:
-    """Report missing permissions to read objects, as lines of a policy."""
+    """Return missing permissions to read objects, as lines of a policy."""
     places = {
         READ_SOURCE: f"acs:oss:*:*:{source_bucket}/*",
         READ_DESTINATION: f"obs:*:*:object:{destination_bucket}/*",

@@ -90,7 +90,7 @@ def sample(facts: CutoverFacts) -> Finding:
 
 
 def _unread(check: CutoverCheck, drawn: Sampled, facts: CutoverFacts) -> Finding:
-    """Return the finding for a sample that was not read to its end: the next call reads on if an object was read."""
+    """Return the finding for an incomplete sample: the next call continues it if this call has read an object."""
     text = t("{read} of {drawn:drawn object was|drawn objects were} read", read=drawn.read, drawn=drawn.drawn)
     following, problem = t("Continue the cutover, which reads the others"), problem_text(drawn.problem)
     if problem:
@@ -117,7 +117,7 @@ def _mend_reading(problem: Text) -> Text:
 
 
 def problem_text(problem: str) -> Text | None:
-    """Return the reason why objects were not read, in words; None if there is none."""
+    """Return the reason why objects were not read, in words; None without a reason."""
     if not problem:
         return None
     return _PROBLEMS.get(problem) or t("a bucket cannot be read ({code})", code=problem)
@@ -146,7 +146,7 @@ def bound(drawn: Sampled) -> Text | None:
 
 
 def passed_over(drawn: Sampled) -> Text:
-    """Note that some of the drawn objects could not be read."""
+    """Return a sentence on drawn objects that could not be read."""
     return t("{n:sampled object|sampled objects} could not be read, or changed meanwhile", n=len(drawn.unreadable))
 
 

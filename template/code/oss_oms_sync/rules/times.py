@@ -1,4 +1,4 @@
-"""Limits of time by which facts are judged, and times as facts have them."""
+"""Time limits of the rules, and the format of times in facts."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def moment(text: str) -> datetime:
 
 
 def timestamp(at: datetime) -> str:
-    """Write a time as facts have it."""
+    """Format a time as in facts."""
     return at.astimezone(timezone.utc).strftime(_FORM)

@@ -31,7 +31,7 @@ _OPENS = t("Continue the cutover, which opens the project and resends the object
 
 
 def nothing_waits(facts: WaitingFacts) -> Finding:
-    """Check that no failed key has to be sent any more; this needs a comparison only for acceptance by name."""
+    """Check that no failed key has to be submitted; only acceptance by name needs a comparison."""
     waiting = facts.waiting
     unanswered = [group for group in waiting.groups if group.object_class is None]
     accepted = [group for group in waiting.groups if can_be_accepted(group) and _title(group) in facts.accepted]
@@ -114,7 +114,7 @@ def _waits(facts: WaitingFacts, due: Sequence[WaitingGroup]) -> Finding:
 
 
 def _more_waits(facts: WaitingFacts) -> Finding:
-    """Report more records than could be checked. Only sending ends that, so a cutover opens a project it has closed."""
+    """Return the finding for more records than could be checked; a cutover then opens its project to submit them."""
     text = t("more failed records or run files than could be checked")
     if facts.closed is None:
         send = t("Resend the objects in each project of this task")
@@ -126,7 +126,7 @@ def _more_waits(facts: WaitingFacts) -> Finding:
 
 
 def _lists(facts: WaitingFacts) -> Finding:
-    """Check, if no record waits, that OMS's lists have no new failures."""
+    """Return the finding without waiting records: OMS's lists must have no new failures."""
     lists, looked = facts.lists, facts.lists.looked
     if lists.is_refused:
         return NOTHING_WAITS.finding(

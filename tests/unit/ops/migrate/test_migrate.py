@@ -507,8 +507,8 @@ def test_a_group_that_was_deleted_is_reported_as_gone(world):
 
 
 def test_without_a_migration_each_command_reports_that(world):
-    assert world.migrate("--look") == (0, "No migration of the existing objects is on its way.\n")
-    assert world.migrate("--remove") == (0, "No migration of the existing objects is on its way.\n")
+    assert world.migrate("--look") == (0, "No migration of the old objects is on its way.\n")
+    assert world.migrate("--remove") == (0, "No migration of the old objects is on its way.\n")
     for word in ("--pause", "--go-on", "--retry"):
         expect_exit(world.migrate(word), 2, f"Begin one: {OPS} migrate")
 

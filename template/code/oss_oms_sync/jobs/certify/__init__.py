@@ -1,4 +1,4 @@
-"""GO, NO-GO or NOT PROVEN: the verdict on a cutover, in a document that anybody can verify.
+"""Certificates of cutovers: a document with the verdict GO, NO-GO or NOT PROVEN, which any reader can verify.
 
 The job also closes and opens the project, and reports its state and the current GO.
 """
@@ -72,10 +72,10 @@ def _stored(invocation: Invocation, build_document: Callable[[int], dict[str, ob
 
 
 def _close(invocation: Invocation, run: str) -> dict[str, object]:
-    """Close the project, also if it is closed already: from now on nothing is sent. `run` is the cutover's run.
+    """Close the project or renew its mark: nothing is submitted any more. `run`: the cutover's run.
 
     A running migration of the old objects prevents the close. A migration is recorded before its check of the mark;
-    here the order is reversed, so at least one of the two notices the other.
+    here the order is reversed, so at least one of the two commands notices the other's object.
     """
     certificates = Certificates(invocation)
     last = certificates.read(certificates.last_name(_CUTOVER_VERDICTS))

@@ -70,7 +70,7 @@ _COUNTED = ("source", "destination", "last_written", "classes", "folders")
 
 
 class _Buckets(NamedTuple):
-    """The sync task, the destination, and the comparison that answers; None for each that is unknown."""
+    """The sync task, the destination, and the comparison that answers; unknown values are None."""
 
     task: TaskInfo | Failure
     destination: ObsBucket | None
@@ -113,7 +113,7 @@ def gather(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
 
 
 def gather_waiting(invocation: Invocation, options: CutoverOptions) -> WaitingFacts:
-    """Gather the facts of the checks for which a cutover waits, which it asks for each minute.
+    """Gather the facts of the checks for which a cutover waits; a cutover requests them each minute.
 
     Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
     """
@@ -161,14 +161,14 @@ def _mark(closed: Closed) -> ClosedMark:
 
 
 def _progress(group: TaskGroup | Failure | None) -> GroupProgress | None:
-    """Return the numbers of a task group: no text of OMS belongs in a certificate."""
+    """Return the numbers of a task group, without OMS's texts, which do not belong in a certificate."""
     if not isinstance(group, TaskGroup):
         return None
     return GroupProgress(group.state, group.total, group.copied, group.skipped, group.failed, resent=group.resent)
 
 
 def _still_closed(invocation: Invocation, closed: ClosedMark | None) -> ClosedMark | None:
-    """Return the mark; None if the project was opened or closed again in the meantime."""
+    """Return the mark; None if the project has been opened or closed again since."""
     now = Closing(invocation).state()
     return closed if now and _mark(now) == closed else None
 
@@ -257,7 +257,7 @@ def _values(group: WaitingGroup) -> tuple[str, str, bool, bool, bool]:
 def _due(
     invocation: Invocation, destination: ObsBucket | None, compared: PassState | None, waiting: Sequence[FailedKey]
 ) -> list[WaitingGroup] | None:
-    """Return the keys whose objects are neither equal in OBS nor impossible to copy; None if OBS reports none.
+    """Return the keys with objects that are neither equal in OBS nor impossible to copy; None if OBS did not answer.
 
     Replay keeps records of such objects for longer than a freeze lasts.
     """

@@ -42,7 +42,7 @@ _WRITING_SECONDS = 60.0
 def ask_oms(invocation: Invocation, task: TaskInfo | Failure, closed: Closed | None, largest: int) -> OmsLeft:
     """Return the work that OMS has left, by its counts and, if the project is `closed`, our records.
 
-    Raises StorageError if they cannot be listed.
+    Raises StorageError if the records cannot be listed.
     """
     counts, months, recorded = in_hand(invocation, *_DAYS), _left_in_months(invocation, task), None
     mark = parse_time(closed.written) if closed else None
@@ -68,7 +68,7 @@ def ask_oms(invocation: Invocation, task: TaskInfo | Failure, closed: Closed | N
 
 
 def _left_in_months(invocation: Invocation, task: TaskInfo | Failure) -> int | None:
-    """Return the number of objects that OMS accepted and has not finished; None if OMS does not report it.
+    """Return the number of objects that OMS accepted and has not finished; None if OMS does not report the counts.
 
     It is the sum over the months back to the first earlier month without activity.
     """

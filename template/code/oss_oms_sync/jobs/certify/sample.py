@@ -97,7 +97,7 @@ def _result(asked: int, drawn: Drawn, read: _Read, problem: str) -> Sampled:
 
 
 def _problem(error: StorageError) -> str:
-    """Return the code of a cloud's error: no text of a cloud belongs in a certificate."""
+    """Return the code of a cloud's error, without the cloud's text, which does not belong in a certificate."""
     return error.code or "NoAnswer"
 
 
@@ -129,7 +129,7 @@ class _Read:
         invocation.log_bucket.put(StoredObject.of_json(f"{folder}{uuid.uuid4().hex}.json", asdict(self)))
 
     def merged(self, other: _Read) -> _Read:
-        """Return the results of both; a key that differs in one of them differs."""
+        """Return the results of this and `other` together; a key that differs in either differs."""
         outcomes = [outcome for read in (self, other) for outcome in read.outcomes.items()]
         differing = {key: False for key, is_equal in outcomes if is_equal is False}
         return _Read({**self.outcomes, **other.outcomes, **differing}, {**self.sizes, **other.sizes})
@@ -152,7 +152,7 @@ class _Reading:
     def go_on(self, keys: Sequence[str], *, may_read: bool) -> tuple[_Read, str]:
         """Read objects; return the results, and the reason for an early end, or an empty text.
 
-        Unless it `may_read` other objects, a permission that is missing for one object is missing for all.
+        With `may_read` False, a permission that is missing for one object counts as missing for all.
         """
         read = _Read()
         try:

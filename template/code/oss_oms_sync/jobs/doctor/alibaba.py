@@ -249,7 +249,7 @@ def back_to_source(context: CheckContext) -> Finding:
 
 
 def right_to_read(context: CheckContext) -> Finding:
-    """Check the permission to read objects on both sides, which a sample and `--deep` need.
+    """Check the permission to read objects on both sides, as required by a sample and `--deep`.
 
     Compare and certify can have other roles than doctor, so objects that the last comparison could not read come first.
     """

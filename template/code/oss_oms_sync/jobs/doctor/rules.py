@@ -100,7 +100,7 @@ class CheckContext:
     def destination(self) -> ObsBucket:
         """The bucket in OBS.
 
-        Raises ObsError if the task names none, or is not shown.
+        Raises ObsError if OMS does not report the task, or the task has no destination.
         """
         return self.invocation.obs().bucket(self.task, self.invocation.deadline)
 
@@ -146,9 +146,9 @@ class CheckContext:
 
     @property
     def answer(self) -> AnsweringPass | None:
-        """The comparison with the task's destination that answers, with its standstill pass; None if there was none.
+        """The comparison that answers for the task's destination, with its standstill pass.
 
-        Raises StorageError.
+        None before the first comparison. Raises StorageError.
         """
         return answering(self.comparisons, self.settings.key_filter.prefix)
 

@@ -1,4 +1,4 @@
-"""Resting failed records, which a run of the timer skips without reading them; and keys with nothing left to send."""
+"""Paused failed records (the timer's runs skip them unread), and keys without an object to send."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.delivery.sender import MAX_REJECTED_KEPT
 from oss_oms_sync.events import ObjectChange
 
-# Time for which a rejected key rests before it is retried.
+# Time for which a rejected key is paused before it is retried.
 _REJECTED_PAUSE = timedelta(days=1)
 # The first attempt after OMS failed to copy a version follows at once, the next after this time, which then doubles.
 _FIRST_PAUSE_SECONDS = 10 * 60

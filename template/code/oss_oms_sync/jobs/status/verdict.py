@@ -139,7 +139,7 @@ def left_behind(facts: Facts) -> Iterator[Verdict]:
 
 
 def events_lost(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict on lost events, if most new objects had none."""
+    """Yield a verdict on lost events, if most new objects had no event."""
     last = facts.coverage.recent
     new, missing = (last.counts.get(name, 0) for name in (NEW, NEW_MISSING)) if last else (0, 0)
     if missing * 2 > new:
