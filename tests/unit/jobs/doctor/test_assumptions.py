@@ -70,7 +70,7 @@ def test_a_canary_confirms_all_assumptions_but_the_form_of_lists(box, run_doctor
     keep_report(box, REPORT)
     report = run_doctor(COMPARE_DEEP="on")
     assert states(report, "not confirmed") == ["form of lists"]
-    verify_check(report, "doubles", "ok", "the canary of 2026-02-02T00:00:00Z saw: each counted; assumed: yes")
+    verify_check(report, "doubles", "ok", "observed by the canary of 2026-02-02T00:00:00Z: each counted; assumed: yes")
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,11 @@ def test_an_observation_against_an_assumption_is_a_warning(box, run_doctor, name
     keep_report(box, {**REPORT, **changes})
     report = run_doctor(COMPARE_DEEP="on")
     assert report["ok"]
-    verify_check(report, name, "warning", fix="Know what rests on it: ")
+    verify_check(report, name, "warning", fix="Dependent on this: ")
 
 
 @pytest.mark.parametrize(
-    "report", [{}, {"counts": "x", "lists": [], "part_size": "unknown"}, {"objects": {"between": 1}}]
+    "report", [{}, {"counts": "x", "lists": [], "part_size": "not seen"}, {"objects": {"between": 1}}]
 )
 def test_an_unreadable_report_of_a_canary_confirms_nothing(box, run_doctor, report):
     keep_report(box, report)

@@ -62,7 +62,7 @@ def test_check_and_show_refuse_the_same_documents(check, change):
 
 def is_refused(outcome: tuple[int, str]) -> bool:
     code, output = outcome
-    return code == 4 and ("not to be trusted" in output or "is not a certificate, or is damaged" in output)
+    return code == 4 and ("cannot be trusted" in output or "is not a certificate, or is damaged" in output)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -231,12 +231,12 @@ FREE = {
     "classes.canary.digests": "the same",
     "classes.oms_own.digests": "OMS's own lists, which grow: in no sum",
     "sample.population": "as many as are not larger than 1 GiB, of which only the bytes of all tell",
-    "sample.bytes": "a listing tells",
+    "sample.bytes": "a listing shows",
     "sample.seed": "the same",
     "sample.keys": "the same",
     "sample.unreadable": "OSS tells; only the scope can be seen",
     "headers.migrated": "OMS tells; what is said is held against the check",
-    "headers.more": "a listing tells, of each folder",
+    "headers.more": "a listing shows, of each folder",
     "headers.gone": "both buckets tell; only the scope can be seen",
     "headers.problem": "certify's words, where headers were to be compared and were not",
     "headers.documented.*.keys": "the same as of classes",

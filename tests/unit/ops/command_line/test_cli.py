@@ -247,13 +247,13 @@ def ended(capsys):
         (["status", "--page"], "status takes no '--page'. --help says what there is"),
         (
             ["compare", "--since", "2026-13-01"],
-            "argument --since: '2026-13-01' is no time: give one such as 2026-01-31",
+            "argument --since: '2026-13-01' is no time: write a time such as 2026-01-31",
         ),
         (["reconcile", "--since", "yesterday"], "such as 2026-01-31 or 2026-01-31T08:00:00Z"),
         (["replay", "--reason", "X"], "argument --reason: invalid choice: 'X' (choose from 'THROTTLED', 'UNAVAILABLE'"),
-        (["status", "--hours", "0"], "argument --hours: '0' is no whole number from 1 to 744"),
-        (["cutover", "--sample", "301"], "argument --sample: '301' is no whole number from 0 to 300"),
-        (["replay", "--limit", "-1"], "argument --limit: '-1' is no whole number of 0 or more"),
+        (["status", "--hours", "0"], "argument --hours: '0' is not a whole number from 1 to 744"),
+        (["cutover", "--sample", "301"], "argument --sample: '301' is not a whole number from 0 to 300"),
+        (["replay", "--limit", "-1"], "argument --limit: '-1' is not a whole number of 0 or more"),
         (["status", "--hours", "1" * 5000], "1' is too large"),
         (["cost", "--size", "1TB", "--objects", "1" * 300], "1' is too large"),
         (["cost", "--rate", "1" * 330], "1' is too large"),
@@ -344,9 +344,9 @@ def show(monkeypatch, capsys):
         (DOCTOR_OK, 0, "Setup OK: "),
         (report("in step"), 0, "In step"),
         ({**STORY, "well": True}, 0, "'a b': OMS accepted an older version."),
-        (REPLAY_ANSWER, 0, "Nothing is left to send again."),
-        (pass_answer(), 0, "The pass has ended."),
-        (compare_answer(), 0, "All is in OBS, with equal contents."),
+        (REPLAY_ANSWER, 0, "Nothing is left to resend."),
+        (pass_answer(), 0, "The pass is finished."),
+        (compare_answer(), 0, "All objects are in OBS with equal contents."),
         (certificate(verdict="NOT PROVEN"), 3, "NOT PROVEN"),
     ],
 )
@@ -378,7 +378,7 @@ def test_ambiguous_verdict_is_not_shown(show):
 
 
 @pytest.mark.parametrize(
-    ("lang", "problem"), [("en", "The input contains no answer"), ("zh", "输入中没有可识别的返回结果")]
+    ("lang", "problem"), [("en", "The input contains no known answer"), ("zh", "输入中没有可识别的返回结果")]
 )
 def test_input_without_an_answer_is_refused_with_its_usage(show, lang, problem):
     code, out, err = show(f"Error: no such function {{}} {NASTY}", "--lang", lang)

@@ -114,7 +114,7 @@ def test_off_a_terminal_the_answer_is_on_standard_output_and_nothing_else(enviro
     stand_in.plan({"*": {"before": "warning\n", "err": "(node) Warning\n", "out": invoke_output(compare_answer())}})
     done = run(environment, "compare")
     line = done.stdout.partition("\n")[0]
-    assert (done.returncode, line, done.stderr) == (0, "All is in OBS, with equal contents.", "")
+    assert (done.returncode, line, done.stderr) == (0, "All objects are in OBS with equal contents.", "")
     assert "\x1b" not in done.stdout
 
 

@@ -98,7 +98,7 @@ def test_the_steps_are_taken_in_their_order_and_each_says_how_it_ended():
         "1. Check the setup …",
         "   done",
         "2. Resend failed objects …",
-        "   done: taken 0, accepted 0, failed again 0, needless by now 0, left 0",
+        "   done: taken 0, accepted 0, failed again 0, no longer needed 0, left 0",
         "3. Wait for the last writes to settle …",
         "   done: source frozen since 2026-01-31T08:00:00Z",
         "4. Compare both buckets …",
@@ -157,9 +157,9 @@ SOME = {**REPLAY_ANSWER, "taken": 9, "accepted": 5, "failed": 4, "left": 3, "fin
     [
         (
             [SOME, SOME, {**REPLAY_ANSWER, "taken": 4, "failed": 4, "by_reason": {"REFUSED": 4}}],
-            "   look: taken 4, accepted 0, failed again 4, needless by now 0, left 0\n",
+            "   look: taken 4, accepted 0, failed again 4, no longer needed 0, left 0\n",
         ),
-        ([{**SOME, "stopped": "OMS refuses every key: ACCOUNT"}], "left 3; stopped: OMS refuses every key: ACCOUNT\n"),
+        ([{**SOME, "stopped": "OMS refuses all keys: ACCOUNT"}], "left 3; stopped: OMS refuses all keys: ACCOUNT\n"),
     ],
     ids=["until it takes none", "OMS has stopped it"],
 )
@@ -567,10 +567,13 @@ def test_what_is_accepted_is_given_on_by_name_and_first_of_all(command):
     [
         ("x=me", "--accept: 'x' cannot be accepted. Give one of "),
         ("missing=Li, tried", "--accept: 'missing' cannot be accepted"),
-        ("equal_size=me", """say who accepts it, a comma, and why, such as --accept equal_size="the owner, compared"""),
-        ("equal_size=, checked", "say who accepts it"),
-        ("equal_size=Li:", "say who accepts it"),
-        ("equal_size", "say who accepts it"),
+        (
+            "equal_size=me",
+            """write the name, a comma, and the reason, such as --accept equal_size="the owner, compared""",
+        ),
+        ("equal_size=, checked", "write the name, a comma"),
+        ("equal_size=Li:", "write the name, a comma"),
+        ("equal_size", "write the name, a comma"),
     ],
 )
 def test_an_acceptance_of_another_form_is_refused_with_the_form(command, capsys, acceptance, said):

@@ -57,7 +57,7 @@ def migrate_archived(world, *words, typed="", has_permission=True):
 @pytest.mark.parametrize(("words", "typed"), [([], "yes\ny\n"), (["--restore"], "yes\n"), (["--yes", "--restore"], "")])
 def test_archived_objects_are_restored_and_copied_after_a_yes(world, words, typed):
     code, output, copied = migrate_archived(world, *words, typed=typed)
-    assert "costs about 0.009 dollars a GB" in output, output
+    assert "costs about 0.009 dollars per GB" in output, output
     assert (code, copied) == (0, 3), output
 
 
@@ -138,7 +138,7 @@ def test_a_migration_that_is_refused_changes_nothing(world, name):
 def test_no_migration_begins_before_doctor_is_green(world):
     wrong = {**DOCTOR_OK, "ok": False}
     with patch.object(Caller, "ask", lambda self, job, payload: wrong if job == "doctor" else ASK(self, job, payload)):
-        expect_exit(world.migrate(), 1, "The migration does not begin")
+        expect_exit(world.migrate(), 1, "The migration did not begin")
     assert world.oms.groups.all() == []
 
 
@@ -225,10 +225,12 @@ def test_setup_removes_nothing_during_a_migration(world):
 
 
 def test_a_migration_continues_without_its_follower(world):
-    assert f"The migration goes on at OMS. See how far it is: {OPS} migrate --look" in world.begin_migration()
-    expect_success(world.migrate("--look"), "The migration is running", "to go (an estimate)")
+    assert f"The migration continues at OMS. Its progress: {OPS} migrate --look" in world.begin_migration()
+    expect_success(world.migrate("--look"), "The migration is running", "to go (estimate)")
     world.later(1200)
-    expect_success(world.migrate("--look"), "The old objects are there. Delete the access keys of their migration:")
+    expect_success(
+        world.migrate("--look"), "The existing objects are copied. Delete the access keys of their migration:"
+    )
     assert (world.group.status, world.count_oms_keys()) == (Status.DONE, (2, 2))
     expect_success(world.migrate(typed=""))
     assert (world.is_finished(), len(world.oms.groups.all())) == (True, 1)
@@ -251,7 +253,7 @@ def test_status_has_the_progress_until_the_migration_is_finished(world):
 
 
 def test_failed_objects_are_in_status_and_retried_with_new_keys(world):
-    retry, listed = f"{OPS} migrate --retry", "What failed is listed in OBS, below oms/task_group/"
+    retry, listed = f"{OPS} migrate --retry", "Failed objects are listed in OBS, below oms/task_group/"
     ended, failed = "The migration has ended with failures", "98 copied, 0 skipped, 2 failed"
     world.fail_two(100, ended, failed, listed, retry)
     assert (world.count_oms_keys(), world.run("close")[0]) == ((2, 2), 1)
@@ -365,7 +367,7 @@ def test_failures_are_resent_by_replay_and_the_next_step_is_the_end(world):
     keys = {key for call in world.oms.calls for key in call.keys}
     assert len(keys) == 2, "the group's failures, and nothing else"
     step = f"-> End the migration:\n   {OPS} migrate --remove\n"
-    expect_exit(world.migrate("--look"), 1, "Replay has the keys of all that failed, and resends them.", step)
+    expect_exit(world.migrate("--look"), 1, "Replay has all failed keys and resends them.", step)
     # The sync task failed nothing.
     assert status["copying"]["failures"]["counted"] == 0
     expect_success(world.migrate("--remove"))
@@ -449,7 +451,7 @@ def test_an_estimate_comes_true(world):
 
 def test_a_paused_migration_continues_only_on_command(world):
     world.begin_migration()
-    expect_success(world.migrate("--pause"), "Access keys that are kept for it")
+    expect_success(world.migrate("--pause"), "Access keys kept for the migration")
     before = world.count_copies()
     world.later(3600)
     # It does not continue by itself, and has no failure to retry.
@@ -501,7 +503,7 @@ def test_a_group_that_was_deleted_is_reported_as_gone(world):
     world.begin_migration()
     world.oms.groups._groups.clear()
     for word in ("--look", "--pause", "--retry"):
-        expect_exit(world.migrate(word), 2, "somebody has deleted it", "migrate --remove")
+        expect_exit(world.migrate(word), 2, "was deleted in OMS", "migrate --remove")
     expect_success(world.migrate("--remove"))
     assert world.is_finished()
 
@@ -510,7 +512,7 @@ def test_without_a_migration_each_command_reports_that(world):
     assert world.migrate("--look") == (0, "No migration of the existing objects is on its way.\n")
     assert world.migrate("--remove") == (0, "No migration of the existing objects is on its way.\n")
     for word in ("--pause", "--go-on", "--retry"):
-        expect_exit(world.migrate(word), 2, f"Begin one: {OPS} migrate")
+        expect_exit(world.migrate(word), 2, f"Begin a migration:  {OPS} migrate")
 
 
 def test_the_plan_has_the_missing_objects_of_the_last_comparison(world):
@@ -518,7 +520,7 @@ def test_the_plan_has_the_missing_objects_of_the_last_comparison(world):
     world.later(86_400)
     assert world.run("compare", "--since", "2020-01-01", "--dry-run")[0] in (0, 1)
     assert world.run("compare")[0] in (0, 1)
-    expect_exit(world.migrate(typed="no\n"), 2, "it copies 100 objects, 10.0 MB", "(an estimate)", "OMS")
+    expect_exit(world.migrate(typed="no\n"), 2, "it copies 100 objects, 10.0 MB", "(estimate)", "OMS")
 
 
 @pytest.mark.parametrize(
