@@ -107,10 +107,10 @@ def unconfirmed(chinese: bool) -> str:
         for fact in UNCONFIRMED.values()
     ]
     english = (
-        "what is not known",
-        "what is assumed",
-        "the setting that changes it",
-        "what rests on it",
+        "unknown",
+        "assumption",
+        "setting that changes it",
+        "depends on it",
         "field of the report",
     )
     return _table(("未知", "假设", "可更改的设置", "依赖它的内容", "报告字段") if chinese else english, rows)

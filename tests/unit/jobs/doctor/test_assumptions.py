@@ -7,6 +7,7 @@ from itertools import count
 import pytest
 
 from ops.report import jobs
+from ops.shell import unmarked
 from ops.show import lines
 from ops.terminal import Marked
 from oss_oms_sync.answers.codec import from_json
@@ -128,7 +129,7 @@ def test_on_a_terminal_each_is_a_line_above_what_shows_it(box, run_doctor, langu
     checks = [find_check(report, name) for name in states(report, "not confirmed")]
     for begin, is_of_a_canary in zip(begins, (True, False), strict=True):
         group = [check for check in checks if ("ops.py canary" in check["fix"]) == is_of_a_canary]
-        below = shown[begin + 1 : begin + 2 + len(group)]
+        below = map(unmarked, shown[begin + 1 : begin + 2 + len(group)])
         expected = [*(check[text_field] for check in group), f"-> {group[0][fix_field]}"]
         assert [line.endswith(end) for line, end in zip(below, expected, strict=True)] == [True] * len(expected)
 

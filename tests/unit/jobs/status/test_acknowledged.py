@@ -72,7 +72,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
             methodcaller("series", REQUEST={200: 3, 10: 2}),
             "not processed 5 accepted objects (over 15 minutes ago: 3)",
         ),
-        (acknowledged, "not processed 2 objects"),
+        (acknowledged, "OMS has not processed 2 objects"),
         (later(3600), "over 15 minutes ago: 2"),
         # Once OMS has worked on these it is green again, the next day too, and what it leaves unfinished then counts.
         (counted(0, SUCCESS=2), ""),
@@ -81,7 +81,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
     ],
     "what was done just before the acknowledgement is not on its way": [
         (counted(EARLY, REQUEST=10, SUCCESS=10), ""),
-        (methodcaller("series", REQUEST={200: 1, 10: 2}, SUCCESS={5: 2}), "not processed 1 object"),
+        (methodcaller("series", REQUEST={200: 1, 10: 2}, SUCCESS={5: 2}), "OMS has not processed 1 object"),
         (acknowledged, ""),
         (later(3600), ""),
     ],

@@ -122,7 +122,7 @@ def test_on_a_terminal_states_have_colours(environment, stand_in):
     stand_in.answers(compare_answer({"missing": sides(1, 0, "\x1b[2Jgone")}))
     terminal = OnTerminal(environment, "compare")
     assert terminal.end() == 1
-    phrases = ("\x1b[31mNot all is in OBS.\x1b[0m\r\n", r"'\x1b[2Jgone'", "\x1b[2J")
+    phrases = ("\x1b[31mSome objects are not in OBS.\x1b[0m\r\n", r"'\x1b[2Jgone'", "\x1b[2J")
     assert missing_parts(terminal.shown, *phrases) == ["\x1b[2J"]
 
 
