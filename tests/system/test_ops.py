@@ -139,7 +139,7 @@ def test_after_the_remedy_of_a_no_go_a_cutover_closes_the_project(ops, copied, t
     (tmp_path / "listing").write_text(listing)
     code, out, _ = ops("check", "go.json", "--source", "listing", "--destination", "listing")
     assert code == 0
-    assert out.splitlines()[-1] == "The certificate is sound. It says GO."
+    assert out.splitlines()[-1] == "The certificate is sound. Verdict: GO."
 
     # AND a late write calls no function, and the same command gives the same certificate
     before = len(copied.fc.invocations)

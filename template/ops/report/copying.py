@@ -42,7 +42,7 @@ def throughput(answer: StatusAnswer, say: Words) -> Figure:
         sum(number for at, number in statistics.series[name] if at >= since) for name in ("SUCCESS", "SIZE")
     )
     lately = say("copied by OMS in the last {duration:time}", duration=seconds)
-    volume = say("{size:size} a second", size=round(size / seconds))
+    volume = say("{size:size} per second", size=round(size / seconds))
     return Figure(
         say("Throughput"),
         (units.rate(objects * 60 / seconds), " ", Span("small", say("objects a minute"))),

@@ -202,9 +202,9 @@ def test_no_version_is_left_in_a_bucket_with_versions(world):
         (lambda world: world.ops("close"), "The project is closed"),
         (
             lambda world: setattr(world.task, "src_bucket", "another"),
-            "The sync task reads another, and s.yaml says photos",
+            "The sync task reads another, but s.yaml has photos",
         ),
-        (lambda world: set_variable(world, "objectPrefix", "oms_source_record/"), "what begins so is a record"),
+        (lambda world: set_variable(world, "objectPrefix", "oms_source_record/"), "keys with this prefix are records"),
         (lambda world: set_variable(world, "objectPrefix", "x" * 1000), "over 1,023 bytes"),
         (lambda world: set_variable(world, "SYNC_URL", "https://oms.cn-north-4.myhuaweicloud.com"), NO_ADDRESS),
         (lambda world: set_variable(world, "SYNC_URL", "${env('SYNC_URL')}"), NO_ADDRESS),

@@ -347,7 +347,7 @@ def run(tmp_path, capsys):
 
 def test_listings_that_agree_are_accepted(run):
     code, out = run(certificate(), source=SOURCE, destination=DESTINATION)
-    assert (code, out.splitlines()[-1]) == (0, "The certificate is sound. It says GO.")
+    assert (code, out.splitlines()[-1]) == (0, "The certificate is sound. Verdict: GO.")
     assert "holds: The listing of OBS agrees with the certificate" in out
 
 

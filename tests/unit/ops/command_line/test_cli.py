@@ -204,7 +204,9 @@ def test_printed_commands_name_the_settings_file_in_use(run, monkeypatch, tmp_pa
     monkeypatch.setattr(cli, "FOLDER", folder)
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert f"{OPS} replay --key 'a b'{shown}\n" in run(FakeCaller(status=STORY), "story", "a b", "-t", named)[1]
-    assert run(FakeCaller(doctor={}), "doctor", "-t", named)[2].endswith(f"so that the versions agree: s deploy -y{shown}\n")
+    assert run(FakeCaller(doctor={}), "doctor", "-t", named)[2].endswith(
+        f"so that the versions agree: s deploy -y{shown}\n"
+    )
 
 
 def test_interrupted_short_call_has_no_advice(run):
@@ -231,11 +233,11 @@ def ended(capsys):
         (["status", "--hours", "x"], ""),
         (["status", "--hou", "3"], ""),
         (["stauts"], "there is no command 'stauts': did you mean 'status'?"),
-        (["gossip"], "there is no command 'gossip'. --help says what there is"),
+        (["gossip"], "there is no command 'gossip'. For the list: --help"),
         (["compare", "--depe"], "compare takes no '--depe': did you mean '--deep'?"),
         (["cutover", "--frozen-sinc=now"], "did you mean '--frozen-since'?"),
-        (["replay", "a"], "replay takes no 'a'. --help says what there is"),
-        (["migrate", "--plan"], "migrate takes no '--plan', which is an option of setup. --help says what there is"),
+        (["replay", "a"], "replay takes no 'a'. For the list: --help"),
+        (["migrate", "--plan"], "migrate takes no '--plan', which is an option of setup. For the list: --help"),
         (
             ["compare", "--html=page"],
             "compare takes no '--html', which is an option of status, fleet, show, cutover, setup and checklist.",
@@ -244,7 +246,7 @@ def ended(capsys):
         (["status", "--acknowlege"], "did you mean '--acknowledge'?"),
         (["cutover", "--smaple", "3"], "did you mean '--sample'?"),
         (["status", "--lnag", "zh"], "did you mean '--lang'?"),
-        (["status", "--page"], "status takes no '--page'. --help says what there is"),
+        (["status", "--page"], "status takes no '--page'. For the list: --help"),
         (
             ["compare", "--since", "2026-13-01"],
             "argument --since: '2026-13-01' is no time: write a time such as 2026-01-31",
@@ -279,7 +281,7 @@ def test_help_is_a_command_and_no_command_prints_help(ended, capsys):
 @pytest.mark.parametrize("language", [["--lang", "zh"], ["--lang=en", "--lang=zh"]])
 def test_errors_and_help_are_in_chinese_too(ended, language):
     assert "没有 'stauts' 这个命令：是否想输入 'status'？" in ended("stauts", *language)
-    assert "显示进度、积压及原因。退出码：0 GO 或正常。" in ended("status", "--help", *language, code=0)
+    assert "显示进度、积压和失败原因。退出码：0 GO 或正常。" in ended("status", "--help", *language, code=0)
 
 
 def words_of_argparse() -> set[str]:

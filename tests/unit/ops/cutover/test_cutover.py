@@ -565,7 +565,7 @@ def test_what_is_accepted_is_given_on_by_name_and_first_of_all(command):
 @pytest.mark.parametrize(
     ("acceptance", "said"),
     [
-        ("x=me", "--accept: 'x' cannot be accepted. Give one of "),
+        ("x=me", "--accept: 'x' cannot be accepted. Possible classes: "),
         ("missing=Li, tried", "--accept: 'missing' cannot be accepted"),
         (
             "equal_size=me",

@@ -84,10 +84,10 @@ def test_a_cut_off_migration_keeps_the_answer_about_archived_objects(world):
 @pytest.mark.parametrize(
     ("words", "code", "phrase", "copied"),
     [
-        ([], 0, "Only what begins with old/", 30),
-        (["--prefix", "ol"], 0, "Only what begins with old/", 30),
+        ([], 0, "Only keys with the prefix old/", 30),
+        (["--prefix", "ol"], 0, "Only keys with the prefix old/", 30),
         (["--prefix", "old/a/", "--prefix", "old/b/"], 0, "The migration is finished", 20),
-        (["--prefix", "other/"], 2, "The project covers nothing that begins with other/", 0),
+        (["--prefix", "other/"], 2, "The project's scope has no keys with the prefix other/", 0),
     ],
     ids=["the project's prefix", "a shorter one", "two below it", "another"],
 )
@@ -512,7 +512,7 @@ def test_without_a_migration_each_command_reports_that(world):
     assert world.migrate("--look") == (0, "No migration of the existing objects is on its way.\n")
     assert world.migrate("--remove") == (0, "No migration of the existing objects is on its way.\n")
     for word in ("--pause", "--go-on", "--retry"):
-        expect_exit(world.migrate(word), 2, f"Begin a migration:  {OPS} migrate")
+        expect_exit(world.migrate(word), 2, f"Begin a migration: {OPS} migrate")
 
 
 def test_the_plan_has_the_missing_objects_of_the_last_comparison(world):

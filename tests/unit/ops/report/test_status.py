@@ -216,7 +216,7 @@ BOTH_UNKNOWN = ["Waiting to be resentunknown", "Time to drainunknown"]
 @pytest.mark.parametrize(
     ("copied", "backlog", "unfinished", "expected"),
     [
-        (COPIED, {"failed": 290, "in_run_files": 4}, 6, ["Throughput2 objects a minute", "100 kB a second", DRAINS]),
+        (COPIED, {"failed": 290, "in_run_files": 4}, 6, ["Throughput2 objects a minute", "100 kB per second", DRAINS]),
         ([], {"failed": 290, "in_run_files": 4}, 6, ["Time to drainunknown"]),
         ([], NOTHING_WAITS, 0, ["nothing to drain"]),
         ([], NOTHING_WAITS, None, ["Time to drainunknown"]),
