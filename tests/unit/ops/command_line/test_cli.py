@@ -237,10 +237,10 @@ def ended(capsys):
         (["compare", "--depe"], "compare takes no '--depe': did you mean '--deep'?"),
         (["cutover", "--frozen-sinc=now"], "did you mean '--frozen-since'?"),
         (["replay", "a"], "replay takes no 'a'. For the list: --help"),
-        (["migrate", "--plan"], "migrate takes no '--plan', which is an option of setup. For the list: --help"),
+        (["migrate", "--plan"], "migrate takes no '--plan': an option of setup. For the list: --help"),
         (
             ["compare", "--html=page"],
-            "compare takes no '--html', which is an option of status, fleet, show, cutover, setup and checklist.",
+            "compare takes no '--html': an option of status, fleet, show, cutover, setup and checklist.",
         ),
         (["status", "--hour"], "status takes no '--hour': did you mean '--hours'?"),
         (["status", "--acknowlege"], "did you mean '--acknowledge'?"),
@@ -249,7 +249,7 @@ def ended(capsys):
         (["status", "--page"], "status takes no '--page'. For the list: --help"),
         (
             ["compare", "--since", "2026-13-01"],
-            "argument --since: '2026-13-01' is no time: write a time such as 2026-01-31",
+            "argument --since: '2026-13-01' is not a time: write a time such as 2026-01-31",
         ),
         (["reconcile", "--since", "yesterday"], "such as 2026-01-31 or 2026-01-31T08:00:00Z"),
         (["replay", "--reason", "X"], "argument --reason: invalid choice: 'X' (choose from 'THROTTLED', 'UNAVAILABLE'"),
