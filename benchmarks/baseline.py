@@ -1,4 +1,4 @@
-"""The opponent: does what the vendor's page does, and otherwise as fast as it can be made.
+"""The baseline: the vendor's published function, made as fast as possible.
 
 One key an invocation, a new connection for each OMS call, a new `oss2.Bucket` for each invocation, an empty record.
 """

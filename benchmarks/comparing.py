@@ -23,7 +23,7 @@ from rich.table import Table
 from benchmarks.rclone import beside_rclone
 from benchmarks.simulated_pass import COMPARE, PIECE_SECONDS
 from ops.cost.effort import LANES
-from ops.cost.prices import DOLLARS_A_REQUEST, dollars_for_function
+from ops.cost.prices import DOLLARS_PER_REQUEST, dollars_for_function
 from oss_oms_sync.clouds.bucket import _PART_BYTES
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, read_body
 from oss_oms_sync.clouds.objects import ObjectSummary
@@ -38,7 +38,7 @@ from sandbox.server.certificate import make_certificate
 FEW, MANY = 100_000, 1_000_000
 GROWTH_ALLOWED = 1.1
 # OBS's list prices: for a million keys, requests and traffic out of OBS, at 7 yuan a dollar.
-DOLLARS_A_MILLION_LISTED_IN_OBS = (0.001 + 0.15) / 7
+DOLLARS_PER_MILLION_LISTED_IN_OBS = (0.001 + 0.15) / 7
 PAGE = 1000
 _ROUNDS = 64
 NOW = 1_800_000_000
@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def memory(objects: int) -> float:
-    """Peak memory in MB of a process that counts so many equal objects."""
+    """Return the peak memory in MB of a process that counts this number of equal objects."""
     process = os.fork()
     if process:
         _, _, used = os.wait4(process, 0)
@@ -109,7 +109,7 @@ def bytes_a_second() -> float:
 
 
 class _Contents(BaseHTTPRequestHandler):
-    """Answers each call with as many bytes as `deep` asks for at once."""
+    """A server that answers each call with the bytes of one request of `deep`."""
 
     protocol_version = "HTTP/1.1"
     _body = os.urandom(_PART_BYTES)
@@ -121,14 +121,14 @@ class _Contents(BaseHTTPRequestHandler):
         self.wfile.write(self._body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name in the base class
-        """Say nothing."""
+        """Log nothing."""
 
 
 def reckoned(objects: int, lanes: int) -> tuple[str, ...]:
     busy = objects / PAGE * COMPARE.page_seconds()
     function = dollars_for_function(busy / PIECE_SECONDS, busy, COMPARE.cpu, COMPARE.megabytes)
-    oss = 2 * objects / PAGE * DOLLARS_A_REQUEST
-    obs = objects / 1e6 * DOLLARS_A_MILLION_LISTED_IN_OBS
+    oss = 2 * objects / PAGE * DOLLARS_PER_REQUEST
+    obs = objects / 1e6 * DOLLARS_PER_MILLION_LISTED_IN_OBS
     dollars = function + oss + obs
     return f"{busy / lanes / 60:,.0f} min", f"{function:.2f}", f"{oss:.2f}", f"{obs:.2f}", f"{dollars:.2f}"
 

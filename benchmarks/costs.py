@@ -1,4 +1,4 @@
-"""The requests of replay and reconcile, counted by the simulated clouds, and how fast they go on loopback.
+"""Requests of replay and reconcile, counted by the simulated clouds, and their speed on loopback.
 
 Exit code 0 only when the bounds hold: a key costs at most one read of its failed record, one write and a tenth of an
 OMS call; a thousand keys a listing, a multi-delete and a run file written and deleted; a thousand objects of the
@@ -70,7 +70,7 @@ def main() -> int:
 
 
 def replay() -> Job:
-    """Hostile and long keys and the empty records of the vendor's handler are among the failed ones."""
+    """Measure a replay of failed keys: hostile keys, long keys, and empty records of the vendor's handler."""
     with Sandbox() as box, TemporaryDirectory() as folder:
         for number, key in enumerate(failed_keys()):
             name = record_name(box.task_id, "failed", key)
@@ -83,7 +83,7 @@ def replay() -> Job:
 
 
 def throttled(console: Console) -> list[str]:
-    """Keys for each call that OMS admits at 200 calls a second: replay's, and the vendor's way's."""
+    """Return the keys per call admitted by OMS at 200 calls a second, for replay and for the vendor's function."""
     with Sandbox() as box, TemporaryDirectory() as folder:
         for number in range(DRAINED):
             body = json.dumps({"key": f"photos/{number:05}.jpg", "reason": "THROTTLED"}).encode()
@@ -132,12 +132,12 @@ def failed_keys() -> list[str]:
 
 
 def has_control_character(key: str) -> bool:
-    """Such names XML 1.0 does not carry unchanged."""
+    """Return True if XML 1.0 cannot carry the name unchanged."""
     return any(ord(character) < 0x20 and character not in "\t\n" for character in key)
 
 
 def reconcile() -> Job:
-    """Every hundredth object is missing."""
+    """Measure a reconcile pass with every hundredth object missing."""
     with Sandbox() as box, TemporaryDirectory() as folder:
         etag = etag_of(b"contents").encode()
         for number in range(OBJECTS):
@@ -151,13 +151,13 @@ def reconcile() -> Job:
 
 
 def deploy(box: Sandbox, folder: Path) -> None:
-    """At a pace that loopback can keep: what is measured is the work, not the waiting."""
+    """Deploy the project at a rate that loopback can keep: the work is measured, not the waiting."""
     render(box.answers(), folder)
     box.deploy_project(folder, environment={**box.environment(), "OMS_RATE": "1000"})
 
 
 def run(box: Sandbox, function: str) -> Job:
-    """Lets the timer strike until the job is finished."""
+    """Fire the timer until the job is finished."""
     requests: Counter[str] = Counter()
 
     def counting(request: Request) -> bool:
@@ -184,7 +184,7 @@ def name_of(request: Request) -> str:
 
 
 def replay_bounds(job: Job) -> dict[str, int]:
-    """Return the most requests of replay: a page of 1,000 keys takes a listing, a multi-delete and a run file."""
+    """Return the maximum requests of replay: a page of 1,000 keys takes a listing, a multi-delete and a run file."""
     pages = FAILED // 1000 + 2 * job.runs
     single = sum(has_control_character(key) for key in failed_keys())
     return {
@@ -198,7 +198,7 @@ def replay_bounds(job: Job) -> dict[str, int]:
 
 
 def reconcile_bounds(job: Job) -> dict[str, int]:
-    """Two listings a thousand objects; a position every fifteen pages."""
+    """Return the maximum requests of reconcile: two listings per thousand objects, a position every fifteen pages."""
     pages = 2 * (OBJECTS // 1000) + 4 * job.runs
     kept = pages // 15 + 2 * job.runs
     return {

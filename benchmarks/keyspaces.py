@@ -1,4 +1,4 @@
-"""Key spaces of any size: as functions from a key's place to the key, because a billion keys fit into no memory."""
+"""Key spaces of any size, as functions from a place to its key, because a billion keys exceed the memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import accumulate
 
 
 class KeySpace:
-    """Keys in order: `key(place)` for 0 <= place < `size`, made when it is asked for."""
+    """Keys in order: `key(place)` for 0 <= place < `size`, computed on request."""
 
     def __init__(self, name: str, size: int, key: Callable[[int], str]) -> None:
         self.name = name
@@ -26,7 +26,7 @@ class KeySpace:
 
 
 def key_spaces(size: int) -> list[KeySpace]:
-    """`size` keys each, as buckets have them. `size` is a power of ten."""
+    """Return typical key spaces of `size` keys each; `size` is a power of ten."""
     digits = len(str(size - 1))
     return [
         _folders("one prefix has 70 %", size, _same_prefix()),
@@ -44,13 +44,13 @@ def _same_prefix() -> dict[str, float]:
 
 
 def _dates() -> dict[str, float]:
-    """Ten years, each day with a little more than the day before."""
+    """Return keys by date over ten years, with slightly more keys on each day than on the day before."""
     begin = date(2015, 1, 1)
     return {f"{begin + timedelta(days=day):%Y/%m/%d}/": 1.0 + day for day in range(3650)}
 
 
 def _chinese() -> dict[str, float]:
-    """Two thousand folders, few of which are big: the n-th has an n-th of the first."""
+    """Return keys in two thousand Chinese folders; the n-th has 1/n of the first one's keys."""
     draw = random.Random(14)
     names = {"".join(chr(draw.randrange(0x4E00, 0x9FA6)) for _ in range(draw.randint(2, 6))) for _ in range(2000)}
     shuffled = draw.sample(sorted(names), len(names))
@@ -58,7 +58,7 @@ def _chinese() -> dict[str, float]:
 
 
 def _folders(name: str, size: int, weights: dict[str, float]) -> KeySpace:
-    """Folders with as many objects as their weights say, which have names like hashes."""
+    """Return keys in folders of weighted sizes, with hash-like names."""
     folders = sorted(weights)
     sums = list(accumulate(weights[folder] for folder in folders))
     ends = [round(size * sum_ / sums[-1]) for sum_ in sums]

@@ -33,7 +33,7 @@ HOUR = 3600
 
 
 class Pass(NamedTuple):
-    """The duration of a pass, its pieces, and how many cores the sandbox itself kept busy meanwhile."""
+    """The duration of a pass, its pieces, and the number of cores that the sandbox itself used meanwhile."""
 
     lanes: int
     seconds: float
@@ -81,7 +81,7 @@ def both_passes(lanes: int) -> list[Pass]:
 
 
 def measure(box: Sandbox, lanes: int, asked: dict[str, bool]) -> Pass:
-    """One pass, asked for by hand, until its total is written."""
+    """Run a pass by a manual call until its total is written; return the measurements."""
     ended: list[float] = []
     listings = 0
 

@@ -1,4 +1,4 @@
-"""The opponent: a pass's reading, merging and judging as it was before listings were read by `clouds.listings`.
+"""The baseline: reading, merging and judging of a pass before `clouds.listings` existed.
 
 `oss2` reads each page, when the one before is done with; a dataclass for each object, `heapq.merge`, a dict for each
 key.
@@ -36,7 +36,7 @@ class Summary:
 
 
 class Baseline:
-    """A pass over objects of `since` and later. `counts` say what it found."""
+    """A pass over objects written at `since` or later; `counts`: its results."""
 
     def __init__(self, invocation: Invocation, since: float) -> None:
         self._invocation = invocation
@@ -47,9 +47,8 @@ class Baseline:
 
     def run(self) -> None:
         deadline = self._invocation.deadline
-        keep_at = 0.0
         for key, summaries in self._merged():
-            if deadline.remaining() < keep_at or deadline.remaining() < self._last_seconds:
+            if deadline.remaining() < self._last_seconds:
                 return
             self._count(key, summaries)
 
@@ -71,7 +70,7 @@ class Baseline:
                     yield summary.name, "success", success[summary.name]
 
     def _read(self, kind: Any, keys: list[str]) -> dict[str, Summary]:
-        """No key is long here."""
+        """Return no records: no key is long in this benchmark."""
         assert not any(is_long(self._invocation.task_id, kind, key) for key in keys)
         return {}
 

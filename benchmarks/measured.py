@@ -1,4 +1,4 @@
-"""Runs one command and tells what it took: `python -S -s measured.py WORD...`.
+"""Run of a command with its CPU time and peak memory: `python -S -s measured.py WORD...`.
 
 Prints a JSON object: CPU seconds, peak memory in kilobytes, exit code, and what the command wrote. A process of its own
 between the benchmark and the command, because a peak includes the process that a command was forked from.

@@ -29,7 +29,7 @@ _ABSENT = (
 
 
 class Network:
-    """Counts connections and requests of each server."""
+    """Servers with counts of connections and requests."""
 
     def __init__(self, round_trip: float, context: ssl.SSLContext | None) -> None:
         self._half = round_trip / 2
@@ -64,7 +64,7 @@ class Network:
         return int(relay.sockets[0].getsockname()[1])
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carries each piece half a round trip from when it came; pieces close together travel together."""
+        """Deliver each piece half a round trip after its arrival; adjacent pieces are delivered together."""
         loop = asyncio.get_running_loop()
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(1 << 16):

@@ -1,10 +1,10 @@
-"""Calls that are given up while packets are lost: which of them still arrive once the network is well again.
+"""Benchmark of calls abandoned during packet loss: the share that still arrives after the network recovers.
 
     python -m benchmarks.packets [--code FOLDER] [--runtime NAME] [SECONDS ...]
 
-For each partition of so many seconds (70, 100 and 135), the project's own calls run in one network namespace, the
+For each partition of `seconds` (70, 100 and 135), the project's own calls run in one network namespace, the
 clouds in another; between them a third carries the packets, or loses them. Linux, root or user namespaces, and iproute2
-are needed. Exit code 0 only if no call arrives after it was given up.
+are needed. Exit code 0 only if no call arrives after it was abandoned.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RTO = "380ms"
 DEADLINE = 4.0
 # An open socket sends once more at 204 s.
 THAWED_AFTER, WATCHED = 5.0, 80.0
-# The latest arrival of an attempt that is not given up: a kernel gives up at 15 s, a function begins none after 20 s.
+# The latest arrival of an attempt that is not abandoned: a kernel gives up at 15 s, a function begins none after 20 s.
 LAST_ATTEMPT = 22.0
 # The function replaces connections that were idle for 30 s.
 MAX_IDLE = 25.0
@@ -46,10 +46,10 @@ INSIDE = "PACKETS_INSIDE"
 
 
 class Call(NamedTuple):
-    """One call in a partition: what it does, what ends it, and what becomes of its instance.
+    """A call in a partition: its action, the cause of its end, and the later state of its instance.
 
-    It is warm and runs on; it is frozen when the call has returned, and thawed after the partition; or it is stopped
-    while the call waits, for good, which leaves everything to the kernel.
+    The instance keeps running; or it is frozen when the call has returned, and resumed after the partition; or it is
+    stopped for good while the call waits, so that only the kernel acts.
     """
 
     partition: float
@@ -63,7 +63,7 @@ class Call(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The times at which a call was given up and last arrived, in seconds since the partition began, or None."""
+    """The times at which a call was abandoned and last arrived, in seconds since the partition began, or None."""
 
     call: Call
     ended: float | None
@@ -102,7 +102,7 @@ class Program:
             self._lines.put(json.loads(line))
 
     def attach(self, name: str, ours: str, theirs: str) -> None:
-        """Connect its namespace with this one."""
+        """Connect the program's namespace with this namespace."""
         there = ["nsenter", f"--net=/proc/{self._process.pid}/ns/net"]
         ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(self._process.pid))
         ip("address", "add", f"{ours}/24", "dev", name)
@@ -112,7 +112,7 @@ class Program:
         ip("route", "add", "default", "via", ours, "rto_min", RTO, prefix=there)
 
     def step(self) -> None:
-        """Take it a step on."""
+        """Start the program's next step."""
         assert self._process.stdin
         self._process.stdin.write("\n")
         self._process.stdin.flush()
@@ -126,7 +126,7 @@ class Program:
         return [self._lines.get() for _ in range(self._lines.qsize())]
 
     def close(self) -> None:
-        """Kill it, with all that it has started."""
+        """Kill the program and its children."""
         self._process.kill()
         self._process.communicate()
 
@@ -136,12 +136,12 @@ def ip(*words: str, prefix: Sequence[str] = ()) -> None:
 
 
 def carry(link: str, packets: bool) -> None:
-    """Let packets that come by this link go on, or lose them."""
+    """Pass or drop the packets of this link."""
     Path(f"/proc/sys/net/ipv4/conf/{link}/forwarding").write_text("1" if packets else "0")
 
 
 def has_namespaces() -> bool:
-    """Return whether network namespaces can be made here, with links between them."""
+    """Return True if this machine allows network namespaces and links between them."""
     words = [*_outer(), "ip", "link", "add", "probe", "type", "veth", "peer", "name", "eborp"]
     try:
         return subprocess.run(words, capture_output=True, check=False).returncode == 0
@@ -190,7 +190,10 @@ def programs(
 
 
 def measure(partitions: Sequence[float], code: Path, runtime: str, deadline: float, watched: float) -> list[Outcome]:
-    """Lose all packets for so many seconds, side by side, and see what arrives until the last was well for a while."""
+    """Drop all packets for each duration, in parallel, and return the outcomes.
+
+    Arrivals are recorded until `watched` seconds after the last instance is resumed.
+    """
     every = [call for partition in partitions for call in calls(partition)]
     with programs(code, runtime, deadline, partitions) as (server, clients):
         opened = []

@@ -1,9 +1,11 @@
-"""Instances of the function whose calls are given up while packets are lost.
+"""Client processes for the packet-loss benchmark.
+
+Each runs the function's code and abandons a call when it is frozen or reaches its deadline.
 
 `python -S -s packets_client.py CODE LIBRARIES SERVER SECONDS CALL...` runs each CALL, a `packets.Call.name`, in its own
 process. Each line of standard input starts the next step of all processes: a call that opens the connection, the call
-that is given up, a thaw. It prints a line of JSON when it is ready, and a line for each ended call. It uses only the
-standard library, like Function Compute's own process around a function.
+that is abandoned, the resumption of the frozen process. It prints a line of JSON when it is ready, and a line for each
+ended call. It uses only the standard library, like Function Compute's own process around a function.
 """
 
 import importlib
@@ -20,7 +22,10 @@ _STOPPED_AFTER_SECONDS = 1.0
 
 
 def instance(name: str, deadline: float, opened: int, go: int) -> None:
-    """Make both calls, and be frozen as the name says. `opened` is written to between them, and `go` read."""
+    """Make the first call and the abandoned call, then freeze if the name requests it.
+
+    Between the calls, write to `opened` and wait for `go`.
+    """
     _, what, ended_by, state = name.split("-")
     index = importlib.import_module("index")
     objects = importlib.import_module("oss_oms_sync.clouds.objects")

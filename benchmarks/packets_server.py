@@ -22,7 +22,7 @@ _HEAD = (
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Take each request of a connection: confirm what a PUT writes, and what a multi-delete names."""
+    """Answer each request of a connection: confirm the body of a PUT, and the keys of a multi-delete."""
     with contextlib.suppress(asyncio.IncompleteReadError, OSError):
         while True:
             head = await reader.readuntil(b"\r\n\r\n")

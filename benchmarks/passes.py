@@ -113,7 +113,7 @@ def judge(runs: list[Run], alone: dict[KeySpace, Run]) -> list[Verdict]:
 
 
 def show(console: Console, runs: list[Run], alone: dict[KeySpace, Run]) -> None:
-    """Print how long the passes take, how many instances work at most, and what the second one uses."""
+    """Print the durations of the passes, their maximum number of instances, and the resources of the second pass."""
     for size in (HUNDRED_MILLION, BILLION):
         table = Table(title=f"\n{size:,} objects")
         table.add_column("keys", no_wrap=True)

@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def beside_rclone(console: Console) -> None:
-    """Measure both, or say why not."""
+    """Measure compare and rclone; print the reason if rclone is missing."""
     rclone = find_rclone()
     if rclone is None:
         console.print("rclone is not installed (make bench installs it), so `rclone check` was not run beside it.")
@@ -103,7 +103,7 @@ def compare(*, has_proofs: bool = False) -> Took:
 
 
 def rclone_check(rclone: str) -> dict[str, Took]:
-    """With a listing for each folder, which is what it does by itself, and with one of the whole bucket."""
+    """Measure `rclone check` with a listing of each folder (its default), and with a listing of the whole bucket."""
     with TemporaryDirectory() as name, serving(rclone, Path(name)) as remote:
         for side in ("source", "destination"):
             for key in keys():

@@ -14,7 +14,7 @@ from itertools import count, pairwise
 from typing import NamedTuple
 
 from benchmarks.keyspaces import KeySpace
-from ops.cost.prices import DOLLARS_A_REQUEST, dollars_for_function
+from ops.cost.prices import DOLLARS_PER_REQUEST, dollars_for_function
 from oss_oms_sync.passes.marks import MAX_MARKS, KeyMark, Marks, expected_objects, find_cut, middle_of
 from oss_oms_sync.passes.work import FIRST_SECONDS, WORTH_SPLITTING
 
@@ -35,7 +35,7 @@ class Job(NamedTuple):
     """A job of passes.
 
     `computing` is the CPU time of an object on a whole vCPU, `page` the wait for a page, both in seconds. `listings`
-    counts the long listings that a pass reads side by side, `short_listings` those that are nearly empty.
+    counts the long listings that a pass reads in parallel, `short_listings` those that are nearly empty.
     """
 
     cpu: float
@@ -109,7 +109,7 @@ class SimulatedPass:
     def dollars(self) -> float:
         """Return the price of the invocations and requests."""
         function = dollars_for_function(self.invocations, self.billed_seconds, self.job.cpu, self.job.megabytes)
-        return function + self.calls.total() * DOLLARS_A_REQUEST
+        return function + self.calls.total() * DOLLARS_PER_REQUEST
 
     def _run(self) -> None:
         while self._agenda:
@@ -161,7 +161,7 @@ class SimulatedPass:
             self.seconds = self._now
 
     def _split(self, key_range: KeyRange) -> Generator[float, None, bool]:
-        """Split what is left of a range if a lane is free and there is a cut. Returns whether it did."""
+        """Split the remainder of a range if a lane is free and a cut exists; return True if it was split."""
         yield self._call("LIST")
         if not self._may_split(key_range):
             return False
@@ -199,7 +199,7 @@ class SimulatedPass:
         return True
 
     def _planned_cut(self, half: KeyRange) -> str | None:
-        """Where half of a range splits at once, by the marks alone (see `Worker`)."""
+        """Return the place at which half of a range splits at once, by the marks alone (see `Worker`)."""
         if 1 << half.depth >= self._lanes or not list(self._before) or not self._is_large(half):
             return None
         return middle_of(self._space.key(half.place - 1) if half.place else "", half.until, self._before)
@@ -237,6 +237,6 @@ class SimulatedPass:
         return self._random.uniform(*START_SECONDS)
 
     def _call(self, kind: str, times: int = 1) -> float:
-        """Count `times` calls side by side; return their seconds."""
+        """Count `times` calls in parallel; return their seconds."""
         self.calls[kind] += times
         return CALL_SECONDS

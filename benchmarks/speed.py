@@ -1,4 +1,4 @@
-"""The function against the vendor's way (`baseline.py`), in time, CPU, memory and calls: ratios taken in one run.
+"""Time, CPU, memory and calls of the function relative to the vendor's function (`baseline.py`), in a single run.
 
 Prints a verdict for each target; exit code 0 only when all hold.
 """
@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from ops.cost.prices import DOLLARS_A_REQUEST, dollars_for_function
+from ops.cost.prices import DOLLARS_PER_REQUEST, dollars_for_function
 from sandbox import runtimes
 from sandbox.server.certificate import make_certificate
 
@@ -43,7 +43,7 @@ OURS, BASELINE = "index", "baseline"
 
 @dataclass(frozen=True)
 class Target:
-    """A measure and the most it may be."""
+    """A measure and its maximum."""
 
     name: str
     value: float
@@ -243,7 +243,7 @@ def cold(field: Field, compiled: bool = False) -> dict[str, Any]:
 
 
 def many_keys(field: Field, single: dict[str, Any]) -> dict[str, Any]:
-    """Events of ten and of a hundred keys: seconds, OMS calls, records and connections of each."""
+    """Measure events of ten and of a hundred keys: seconds, OMS calls, records and connections of each."""
     measured: dict[str, Any] = {"baseline, one key": median(single["seconds"]["baseline"])}
     for keys in (10, 100):
         field.counts()
@@ -285,7 +285,7 @@ def judge(results: dict[str, Any]) -> list[Target]:
 
 
 def more_round_trips(warm: dict[str, Any], round_trip: float) -> float:
-    """Return the round trips that an event takes when the mark is due, more than when it is known."""
+    """Return the additional round trips of an event for which the mark must be read."""
     pairs: Iterable[tuple[float, float]] = zip(warm["due"], warm["seconds"]["ours"], strict=True)
     return median(due - usual for due, usual in pairs) / round_trip
 
@@ -339,11 +339,11 @@ OMS_ROUND_TRIP, OSS_ROUND_TRIP = 0.03, 0.002
 
 
 def price(results: dict[str, Any], who: str, cpu: float, megabytes: int) -> float:
-    """Dollars for a million objects, one an event: waiting for round trips, and computing at the size's pace."""
+    """Return the dollars for a million events of one object: round trips, and computing at the size's speed."""
     exchanges = 1 if who == "ours" else 3  # a connection and its handshake are one each
     computing: float = median(results["20 ms, TLS"]["cpu"][who]) / cpu
     seconds = exchanges * (OMS_ROUND_TRIP + OSS_ROUND_TRIP) + computing
-    return 1_000_000 * (dollars_for_function(1, seconds, cpu, megabytes) + DOLLARS_A_REQUEST)
+    return 1_000_000 * (dollars_for_function(1, seconds, cpu, megabytes) + DOLLARS_PER_REQUEST)
 
 
 def show_prices(console: Console, results: dict[str, Any]) -> None:
@@ -356,7 +356,7 @@ def show_prices(console: Console, results: dict[str, Any]) -> None:
 
 
 def plot(results: dict[str, Any]) -> None:
-    """docs/performance.png: an event's time and CPU, and a cold start's, of both."""
+    """Draw docs/performance.png: time and CPU of an event and of a cold start, for the function and the baseline."""
     figure, axes = pyplot.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
     networks = ["0 ms, TLS", "20 ms, TLS", "80 ms, TLS"]
     charts = [

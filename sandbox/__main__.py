@@ -1,4 +1,4 @@
-"""Both clouds and the whole project until Ctrl-C, for playing: uploads are forwarded, timers strike."""
+"""Interactive sandbox of both clouds and the whole project until Ctrl-C: uploads are forwarded, timers fire."""
 
 from __future__ import annotations
 

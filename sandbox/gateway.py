@@ -103,7 +103,7 @@ def _seconds(date: str) -> float:
 
 
 def _check_body_hash(request: Request) -> None:
-    """Check the hash of the body, which the signer trusts; a server that did so would accept any body."""
+    """Check the hash of the body: the signature alone would accept any body."""
     sent = request.headers.get("x-sdk-content-sha256")
     actual = hashlib.sha256(request.body).hexdigest()
     unsigned = sent == "UNSIGNED-PAYLOAD" and not request.headers.get("content-type", "").startswith(_JSON)

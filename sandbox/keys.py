@@ -1,4 +1,4 @@
-"""Access keys of a cloud's service, and the rights of their holders."""
+"""Access keys of a cloud's service, and the permissions of their holders."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Credential:
     holder: str = ADMINISTRATOR
 
     def denial(self, action: str, resource: str, about: Mapping[str, str] = _NOTHING) -> str:
-        """Return the kind of the denial, as in `policy.denial`; empty if the holder has the right."""
+        """Return the kind of the denial, as in `policy.denial`; empty if the holder has the permission."""
         return denial(self.policies(), action, resource, about) if self.policies else ""
 
 
@@ -50,7 +50,7 @@ class KeyedService(Service):
         policies: Callable[[], Sequence[Document]] | None = None,
         holder: str = ADMINISTRATOR,
     ) -> None:
-        """Add a key, or replace it."""
+        """Add or replace a key."""
         with self.lock:
             self._credentials[access_key] = Credential(secret, security_token, policies, holder)
 

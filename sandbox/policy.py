@@ -56,7 +56,7 @@ def parse(text: str, version: str) -> dict[str, Any]:
 
 
 def parse_trust(text: str) -> dict[str, Any]:
-    """Return a trust policy, which names who may take a role on; raise ValueError if it is malformed."""
+    """Return a trust policy (the callers that may assume a role); raise ValueError if it is malformed."""
     document = json.loads(text)
     statements = document.get("Statement") if isinstance(document, dict) and document.get("Version") == "1" else None
     if not isinstance(statements, list) or not statements:

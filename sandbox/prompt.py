@@ -131,7 +131,7 @@ class Prompt(cmd.Cmd):
         self._say("The access key does not exist any more." if how == "revoked" else "The access key is known.")
 
     def do_later(self, line: str) -> None:
-        """later 90s|15m|2h|1d: move the clock on, and let the timers strike"""
+        """later 90s|15m|2h|1d: advance the clock, then fire the timers"""
         (text,) = _words(line, 1, 1)
         number, unit = text[:-1], text[-1:]
         if not (number.isascii() and number.isdigit() and unit in _UNITS):
@@ -163,7 +163,7 @@ class Prompt(cmd.Cmd):
     do_EOF = do_quit  # noqa: N815 (the library's name)
 
     def onecmd(self, line: str) -> bool:
-        """Do a command and return whether it ends the prompt; print a misuse."""
+        """Run a command; return True if it ends the prompt. Print the message of a wrong command."""
         try:
             return bool(super().onecmd(line))
         except (_MisuseError, ValueError) as error:  # ValueError: an open quotation mark

@@ -16,8 +16,10 @@ from sandbox.server.service import Service
 
 # The keyword that the robots of DingTalk and Feishu require in each message.
 KEYWORD = "oss-oms-sync"
-# The answer to a message that is shown.
-_SHOWN = Response(200, b'{"errcode":0,"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}')
+# The response to a displayed message.
+_SUCCESS_RESPONSE = Response(
+    200, b'{"errcode":0,"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}'
+)
 _OK, _NO_CONTENT = Response(200, b"ok"), Response(204)
 
 
@@ -36,7 +38,7 @@ class Robots(Service):
             return Response(415)
         kind = next((robot for robot in ROBOTS.values() if robot.host == request.headers["host"]), ROBOTS["JSON"])
         response = kind.answer(request.body)
-        if response in (_SHOWN, _OK, _NO_CONTENT):
+        if response in (_SUCCESS_RESPONSE, _OK, _NO_CONTENT):
             self.took.append(request.body)
         return response
 
@@ -62,7 +64,7 @@ def _dingtalk(body: bytes) -> Response:
         return Response(200, '{"errcode":40035,"errmsg":"缺少参数 json"}'.encode())
     if KEYWORD not in content:
         return Response(200, b'{"errcode":310000,"errmsg":"keywords not in content"}')
-    return _SHOWN
+    return _SUCCESS_RESPONSE
 
 
 def _feishu(body: bytes) -> Response:
@@ -71,7 +73,7 @@ def _feishu(body: bytes) -> Response:
         return Response(200, b'{"code":9499,"msg":"Bad Request","data":{}}')
     if KEYWORD not in content:
         return Response(200, b'{"code":19024,"msg":"Key Words Not Found","data":{}}')
-    return _SHOWN
+    return _SUCCESS_RESPONSE
 
 
 def _wecom(body: bytes) -> Response:
@@ -80,7 +82,7 @@ def _wecom(body: bytes) -> Response:
         return Response(200, b'{"errcode":40008,"errmsg":"invalid message type, hint: [1769], from ip: 1.2.3.4"}')
     if len(content.encode("utf-8", "replace")) > 2048:
         return Response(200, b'{"errcode":40058,"errmsg":"text.content exceed max length 2048"}')
-    return _SHOWN
+    return _SUCCESS_RESPONSE
 
 
 def _slack(body: bytes) -> Response:

@@ -188,7 +188,7 @@ class Sandbox:
             self.deploy_resource(called + name, props, folder, **overrides)
 
     def deploy_resource(self, name: str, props: Mapping[str, Any], folder: Path, **overrides: Any) -> None:
-        """Deploy a function and its triggers by the properties of its component; again, to change it."""
+        """Deploy or update a function and its triggers by the properties of its component."""
         config = props.get("asyncInvokeConfig", {})
         destination = config.get("destinationConfig", {}).get("onFailure", {}).get("destination", "")
         lifecycle = props.get("instanceLifecycleConfig", {})
@@ -210,14 +210,14 @@ class Sandbox:
             self._add_trigger(name, trigger)
 
     def _key_of(self, function: str, role: str) -> tuple[str, str, str]:
-        """Return the temporary key of a function; raise RamError if it may not take on the role."""
+        """Return the temporary key of a function; raise RamError if the function may not assume the role."""
         taken = self._roles[function] = self.ram.take_on(role, "fc.aliyuncs.com")
         key = (f"STS.{uuid.uuid4().hex[:20]}", taken.secret, taken.security_token or "")
         self.oss.add_credentials(*key, taken.policies, taken.holder)
         return key
 
     def _may_invoke(self, caller: Credential | None, function: str) -> bool:
-        """Return whether a role may call a function; without a role, any function."""
+        """Return True if a role may call a function; without a role, any function."""
         cloud_name = next((name for name, local in self._local_names.items() if local == function), function)
         place = f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{cloud_name}"
         if caller is None or not caller.denial("fc:InvokeFunction", place):
@@ -226,9 +226,9 @@ class Sandbox:
         return False
 
     def restore_trigger(self, function: str, trigger: str) -> None:
-        """Let a trigger that was deployed call its function again; nothing changes if it does.
+        """Deploy a trigger again with its last configuration; an existing trigger is replaced.
 
-        Raises KeyError if there was no such trigger.
+        Raises KeyError if the trigger was never deployed.
         """
         self.remove_trigger(function, trigger)
         self._add_trigger(function, self._deployed[function, trigger])
@@ -239,7 +239,7 @@ class Sandbox:
         self.fc.remove_function(name)
 
     def remove_triggers(self, name: str) -> None:
-        """Remove all triggers of a function, which can still be called by hand."""
+        """Remove all triggers of a function; manual calls still work."""
         self._timers.pop(name, None)
         for trigger in self._triggers.pop(name, ()):
             self.oss.remove_trigger(trigger)
@@ -286,7 +286,7 @@ class Sandbox:
         suffix: str = "",
         role: Credential | None = None,
     ) -> None:
-        """Let events of a bucket wake a function, if the role may call it; else the events are lost.
+        """Connect events of a bucket to a function; without the role's permission to call it, the events are lost.
 
         The names of triggers are unique only in their function.
         """
@@ -309,28 +309,28 @@ class Sandbox:
         return self._ground.ahead
 
     def later(self, seconds: float) -> None:
-        """Move the clock on; instances see it with their next event.
+        """Advance the clock; instances get the new time with their next event.
 
         Later calls wait as long as before.
         """
         self._ground.ahead += seconds
 
     def let_pass(self, seconds: float) -> None:
-        """Move the clock on, and let the timers strike afterwards."""
+        """Advance the clock, then fire the timers of all functions."""
         self.later(seconds)
         self.tick_all()
 
     def tick_all(self) -> None:
-        """Let the timers of all deployed functions strike, one after the other."""
+        """Fire the timers of all deployed functions, one after the other."""
         for function in list(self._timers):
             self.tick(function)
 
     def tick(self, function: str) -> Invocation:
-        """Let the timer of a deployed function strike, and wait for the function."""
+        """Fire the timer of a deployed function, and wait for the function."""
         return self.fc.invoke(function, self._timers[function].event(self._ground.now()))
 
     def start_timers(self, times_as_often: float = 1) -> None:
-        """Let the timers of all deployed functions strike by themselves until the sandbox ends."""
+        """Fire the timers of all deployed functions on their schedules until the sandbox ends."""
         for function, timer in self._timers.items():
             strikes = self._strike(function, timer.period / times_as_often)
             asyncio.run_coroutine_threadsafe(strikes, self._ground.loop)

@@ -111,7 +111,7 @@ class _Written:
     def put(
         self, key: str, data: bytes, part_size: int | None = None, headers: Mapping[str, str] | None = None
     ) -> object:
-        """Store an object, but none of OMS's own lists without the right to write."""
+        """Store an object; OMS's own lists only with the permission to write."""
         return None if self._denied(key, ()) else self._bucket.put(key, data, part_size, headers)
 
     def refusal(self, key: str, data: bytes) -> str:

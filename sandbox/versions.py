@@ -29,7 +29,7 @@ class Marker:
 
 
 class History(Generic[T]):
-    """The versions of all keys. `objects` are the current versions, which change with the history."""
+    """The versions of all keys. `objects`: the current versions; they change with the history."""
 
     def __init__(self, objects: SortedDict) -> None:
         self._objects = objects
@@ -49,13 +49,13 @@ class History(Generic[T]):
         """Return the versions after the markers of a request, up to the limit, and whether more follow."""
         after = params.get("key-marker", ""), params.get("version-id-marker", "")
         following, is_after = [], not after[1]
-        for key, version, is_latest in self._listed(params.get("prefix", "")):
+        for key, version, is_latest in self.versions(params.get("prefix", "")):
             if key > after[0] or (key == after[0] and after[1] and is_after):
                 following.append((key, version, is_latest))
             is_after = is_after or (key, version.version_id) == after
         return following[:limit], len(following) > limit
 
-    def _listed(self, prefix: str) -> Iterator[tuple[str, T | Marker, bool]]:
+    def versions(self, prefix: str) -> Iterator[tuple[str, T | Marker, bool]]:
         """Yield all versions by key, the latest first, with whether it is the current version."""
         for key in sorted({*self._objects, *self._all}):
             if key.startswith(prefix):

@@ -1,4 +1,4 @@
-"""The digests that compare shows, computed again from a bucket's listing by its vendor's SDK alone.
+"""The digests that compare shows, recomputed from a bucket's listing with only the vendor's SDK.
 
 It prints objects, bytes and digest: the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal) of each.
 In OBS it also counts OMS's own lists (compare's class oms_own) apart from the other objects, which a certificate has.

@@ -14,8 +14,10 @@ from tools.package import ROOT
 
 CODE, OPS = "template/code/oss_oms_sync", "template/ops"
 CATALOGUE = f"{CODE}/answers/zh.json"
-# The rules by which ops.py judges a certificate are separate from the code that makes it.
+# What a class of objects can have on each side.
 JUDGE = f"{OPS}/certificate/form.py"
+# The second set of rules of a certificate, by which the tests prove the first.
+ORACLE = "tests/support/certificate_oracle.py"
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,15 @@ CHANGES = {
                 '    if source.type == "Tape":\n        return ObjectClass.TAPED\n'
                 "    if source.modified > moments.settled:\n",
             ),
-            (JUDGE, '    "moving": Sides.PERHAPS,\n', '    "taped": Sides.PERHAPS,\n    "moving": Sides.PERHAPS,\n'),
+            (JUDGE, '    "moving": Sides.AT_MOST,\n', '    "taped": Sides.AT_MOST,\n    "moving": Sides.AT_MOST,\n'),
         ),
         (
-            "tests/unit/ops/report/test_answers.py::test_tables_of_the_judge_equal_those_of_certify",
+            "tests/unit/ops/report/test_answers.py::test_tables_of_rules_equal_those_of_the_oracle",
             "tests/unit/ops/report/test_answers.py::test_real_go_is_green_and_has_no_unknown_fact",
             "tests/unit/answers",
         ),
         {"on tape": "磁带", "Of another type.": "其他类型。"},
+        most=6,
     ),
     "another rule of doctor": Change(
         "a new rule of doctor",
@@ -79,25 +82,38 @@ CHANGES = {
         "another check of a certificate",
         (
             (
-                f"{CODE}/jobs/certify/checks.py",
-                "        _clock(evidence),\n",
-                '        Finding("NAMED", t("It has a name"), Result.PASSED, t("{it}", it=settings.project)),\n'
-                "        _clock(evidence),\n",
+                f"{CODE}/rules/setup_checks.py",
+                "def task(facts",
+                'NAMED = CutoverCheck("NAMED", t("It has a name"), t("It has a name"))\n\n\n'
+                'def named(facts: CutoverFacts) -> Finding:\n    """Check that the project has a name."""\n'
+                "    result = Result.PASSED if facts.project else Result.FAILED\n"
+                '    return NAMED.finding(result, t("{project}", project=facts.project))\n\n\ndef task(facts',
             ),
-            (JUDGE, '    "CLOCK": CheckRule(),\n', '    "NAMED": CheckRule(),\n    "CLOCK": CheckRule(),\n'),
+            (f"{CODE}/rules/cutover.py", "    (CLOCK, clock),\n", "    (NAMED, named),\n    (CLOCK, clock),\n"),
             (
-                f"{OPS}/report/findings.py",
-                '    "CLOCK":',
-                '    "NAMED": t("It has a name"),\n    "CLOCK":',
+                f"{CODE}/rules/cutover.py",
+                "import CLOCK, TASK, clock, task",
+                "import CLOCK, NAMED, TASK, clock, named, task",
+            ),
+            (
+                ORACLE,
+                '    "CLOCK": Row(),\n',
+                '    "NAMED": Row(),\n    "CLOCK": Row(),\n',
+            ),
+            (
+                ORACLE,
+                '    "CLOCK": _of_clock,\n',
+                '    "NAMED": lambda document: "passed",\n    "CLOCK": _of_clock,\n',
             ),
         ),
         (
-            "tests/unit/ops/report/test_answers.py::test_tables_of_the_judge_equal_those_of_certify",
+            "tests/unit/ops/report/test_answers.py::test_tables_of_rules_equal_those_of_the_oracle",
             "tests/unit/ops/report/test_answers.py::test_real_go_is_green_and_has_no_unknown_fact",
             "tests/unit/jobs/certify/test_sample.py",
             "tests/unit/answers",
         ),
         {"It has a name": "项目有名称"},
+        most=4,
     ),
     "another chat": Change(
         "another chat",
@@ -252,7 +268,7 @@ def files_by_row() -> dict[str, set[str]]:
     files_by_change = {}
     for line in re.findall(r"^\| .*\|$", text, re.MULTILINE)[1:]:
         change, files, others = (cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:4])
-        named = re.findall(r"`(\w+[./][\w./]*)`", files) + ([JUDGE] if f"`{JUDGE}`" in others else [])
+        named = re.findall(r"`(\w+[./][\w./]*)`", files) + [file for file in (JUDGE, ORACLE) if f"`{file}`" in others]
         files_by_change[change] = {file if (ROOT / file).exists() else f"{CODE}/{file}" for file in named}
     return files_by_change
 
@@ -268,7 +284,7 @@ def test_a_change_is_where_contributing_says(change: Change) -> None:
         assert named == change.files
         assert len(named) <= change.most
     else:
-        assert len([file for file in named if file not in (CATALOGUE, JUDGE)]) <= 2
+        assert len([file for file in named if file not in (CATALOGUE, JUDGE, ORACLE)]) <= 2
     for file, old, _ in change.patch:
         # A folder stands for one of its modules.
         assert any(file == path or (path.endswith("/") and file.startswith(path)) for path in named), (file, named)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ops.cost.effort import LANES, freeze_minutes
 from ops.cost.estimate import Workload, estimate
-from ops.cost.prices import YUAN_A_DOLLAR, Prices
+from ops.cost.prices import YUAN_PER_DOLLAR, Prices
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.copy_codes import COPY_CODES, OTHER_CODE
 from oss_oms_sync.errors import Reason
@@ -25,7 +25,7 @@ ENGLISH, CHINESE = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh.md"
 COSTS, COSTS_TWIN = ROOT / "docs" / "costs.md", ROOT / "docs" / "costs.zh.md"
 UNKNOWN, UNKNOWN_TWIN = ROOT / "docs" / "unconfirmed.md", ROOT / "docs" / "unconfirmed.zh.md"
 _OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, LANES)
-_TERABYTES, _OBJECTS_A_TERABYTE, _SAMPLE = (1, 10, 50, 100, 200), 10**6, 0
+_TERABYTES, _OBJECTS_PER_TERABYTE, _SAMPLE = (1, 10, 50, 100, 200), 10**6, 0
 _REQUIRED = ("required", "必填")
 # Minutes below this are given in hours.
 _DAYS_FROM = 5 * 24 * 60
@@ -110,10 +110,10 @@ def unconfirmed(chinese: bool) -> str:
         "unknown",
         "assumption",
         "setting that changes it",
-        "depends on it",
+        "consequence",
         "field of the report",
     )
-    return _table(("未知", "假设", "可更改的设置", "依赖它的内容", "报告字段") if chinese else english, rows)
+    return _table(("未知", "假设", "可更改的设置", "影响", "报告字段") if chinese else english, rows)
 
 
 def freezes(chinese: bool) -> str:
@@ -132,7 +132,7 @@ def sizes(chinese: bool, rate: float) -> str:
     separator = " 至 " if chinese else " to "
     rows = []
     for terabytes in _TERABYTES:
-        objects = terabytes * _OBJECTS_A_TERABYTE
+        objects = terabytes * _OBJECTS_PER_TERABYTE
         costs = estimate(Workload(objects, terabytes * 10**12, 0, LANES, _SAMPLE, Prices()))
         (usual,) = costs.ways.day_and_night
         # OMS splits a large group into tasks: an object in it costs more if each task has the limit for itself.
@@ -185,7 +185,7 @@ def made() -> dict[Path, str]:
         CHINESE: _with_parts(CHINESE, ("questions", questions(chinese=True))),
         COSTS: _with_parts(COSTS, ("sizes", sizes(chinese=False, rate=1)), ("freeze", freezes(chinese=False))),
         COSTS_TWIN: _with_parts(
-            COSTS_TWIN, ("sizes", sizes(chinese=True, rate=YUAN_A_DOLLAR)), ("freeze", freezes(chinese=True))
+            COSTS_TWIN, ("sizes", sizes(chinese=True, rate=YUAN_PER_DOLLAR)), ("freeze", freezes(chinese=True))
         ),
         UNKNOWN: _with_parts(UNKNOWN, ("unconfirmed", unconfirmed(chinese=False))),
         UNKNOWN_TWIN: _with_parts(UNKNOWN_TWIN, ("unconfirmed", unconfirmed(chinese=True))),

@@ -60,7 +60,7 @@ _NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 # Arguments of these calls are messages.
 _MESSAGES = ("t", "log", "StorageError", "PayloadError", "UsageError", "CloudError")
 _LARGE = 100
-_SECONDS, _SECONDS_A_TEST, _SCHEDULES = 600, 120, "20"
+_SECONDS, _SECONDS_PER_TEST, _SCHEDULES = 600, 120, "20"
 # Tests of files that a copy does not have.
 _NOT_HERE = ("test_documents.py",)
 
@@ -203,7 +203,7 @@ def outcome(mutant: Mutant, folder: Path) -> str:
     kept = path.read_text()
     path.write_text(mutant.source()[1])
     words = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
-    words.append(f"--timeout={_SECONDS_A_TEST}")
+    words.append(f"--timeout={_SECONDS_PER_TEST}")
     environment = {**os.environ, "SCHEDULES": _SCHEDULES, "SWEEP": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(

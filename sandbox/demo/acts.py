@@ -48,7 +48,7 @@ HOUR = 3600
 
 
 def trouble(box: Sandbox, console: Console) -> Books:
-    """Let OMS throttle, fail now and then, and reject an object key."""
+    """Make OMS throttle, fail occasionally, and reject an object key."""
     console.print(
         f"[bold]1.[/] OMS misbehaves: it admits {OMS_RATE} calls a second, every {1 / TROUBLE:.0f}th or so goes wrong,"
         " and one object key is rejected."
@@ -65,7 +65,7 @@ def trouble(box: Sandbox, console: Console) -> Books:
 
 
 def outage(box: Sandbox, console: Console) -> Books:
-    """Let OMS be down and events be lost; an object can be neither submitted nor recorded by forward."""
+    """Stop OMS and lose events; forward can neither submit nor record an object."""
     console.print(
         f"\n[bold]2.[/] OMS is down. The events of {len(LOST)} uploads are lost. And the log bucket does not accept the"
         " record of one object, so forward can do nothing with it."
@@ -94,7 +94,7 @@ def outage(box: Sandbox, console: Console) -> Books:
 
 
 def recovery(box: Sandbox, console: Console) -> Books:
-    """Let OMS work again, and the timers invoke replay and reconcile."""
+    """Restore OMS, and let the timers invoke replay and reconcile."""
     box.oms.faults.clear()
     console.print("\n[bold]3.[/] OMS works again. The timer invokes replay, which returns")
     console.print(escape(json.dumps(box.tick("replay").value)), soft_wrap=True)
@@ -108,7 +108,7 @@ def recovery(box: Sandbox, console: Console) -> Books:
 
 
 def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events: int) -> None:
-    """Upload through OSS's own client, and wait until so many more events are done."""
+    """Upload through OSS's own client, and wait until `events` more events are done."""
     bucket = box.bucket(box.source_bucket)
     before = handled(box)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -37,7 +37,7 @@ class Books:
         return self.succeeded | self.failed.keys()
 
     def problems(self) -> list[str]:
-        """Return why the books do not balance; empty if they do."""
+        """Return the reasons for which the books do not balance; empty if they balance."""
         claims = {
             "uploaded objects have no record": self.uploaded.keys() - self.recorded - self.lost - self.old,
             "records are of objects that were never uploaded": self.recorded - self.uploaded.keys(),
@@ -54,7 +54,7 @@ def contents_of(key: str) -> bytes:
 
 
 def keep_books(box: Sandbox, lost_events: set[str]) -> Books:
-    """Return the books of the present; no events of `lost_events` came."""
+    """Return the current books; `lost_events`: keys whose events were lost."""
     succeeded, failed = set(), {}
     root = f"oms_source_record/{box.task.task_id}/"
     for name, record in box.oss.objects(box.log_bucket).items():

@@ -35,7 +35,7 @@ _COLOURS = {"GO": "green", "NO-GO": "red", "NOT PROVEN": "yellow"}
 
 
 def in_obs(box: Sandbox, console: Console) -> None:
-    """Let OMS accept objects and fail to copy them; delete an object in OBS and overwrite another."""
+    """Make OMS accept objects and fail to copy them; delete an object in OBS and overwrite another."""
     console.print(
         f"\n[bold]4.[/] OMS accepts {len(NOT_COPIED)} more objects, but fails to copy them, and says so in lists in"
         " OBS. The timer invokes replay, which reads the lists and returns"
@@ -95,7 +95,7 @@ def stand_still(box: Sandbox, console: Console) -> None:
 
 
 def later(box: Sandbox) -> None:
-    """Wait for all work, and let half an hour pass, so that no object is too young to be judged."""
+    """Wait for all work, and advance the clock by half an hour, so that no object is too young to be judged."""
     box.wait_idle(timeout=PATIENCE_SECONDS)
     box.later(HOUR // 2)
 
@@ -128,7 +128,7 @@ def wait_a_second(box: Sandbox) -> None:
 
 
 def now(box: Sandbox) -> str:
-    """Return the time in the form of certificates."""
+    """Return the time in the format of certificates."""
     return datetime.fromtimestamp(box.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -36,7 +36,7 @@ def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "p
 
 
 def set_up(box: Sandbox, project: Path, console: Console) -> None:
-    """Let `ops.py setup` create the missing resources of both accounts, and print them, but not every right."""
+    """Run `ops.py setup` to create the missing resources in both accounts; print them without each permission."""
     console.print("There is only the source bucket. `python3 ops.py setup` makes the rest:")
     plan = json.loads(_ops(box, project, "setup", "--plan", "--json"))
     for step in plan["steps"]:

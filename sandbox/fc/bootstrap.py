@@ -41,7 +41,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def exit_on_sigterm() -> None:
-    """Print the stacks at SIGTERM, which comes at the timeout, then exit, which runs `finally` blocks."""
+    """At SIGTERM, which is sent at the timeout, print the stacks and exit, so that `finally` blocks run."""
 
     def end(*_: object) -> None:
         faulthandler.dump_traceback(1, all_threads=True)
@@ -125,7 +125,7 @@ def set_up_logging() -> _LogFormatter:
 
 
 def make_context(request_id: str, setup: dict[str, Any]) -> SimpleNamespace:
-    """Return the second argument of a handler; `credentials` exists in python3.10 only."""
+    """Return the second argument of a handler; it has `credentials` in python3.10 only."""
     context = SimpleNamespace(
         request_id=request_id,
         function=SimpleNamespace(**setup["function"]),
@@ -141,7 +141,7 @@ def make_context(request_id: str, setup: dict[str, Any]) -> SimpleNamespace:
 
 
 def find_handler(handler: str) -> Callable[..., Any]:
-    """Return the function that `module.function` names; the first call imports the module."""
+    """Return the function named by `module.function`; the first call imports the module."""
     module_name, _, function_name = handler.rpartition(".")
     function: Callable[..., Any] = getattr(importlib.import_module(module_name.replace("/", ".")), function_name)
     return function
@@ -168,7 +168,7 @@ def failure(error: BaseException) -> dict[str, Any]:
 
 
 def handle(message: dict[str, Any], setup: dict[str, Any]) -> dict[str, Any]:
-    """Call the handler with the event of the message, or the initializer, which gets no event."""
+    """Call the handler with the event of the message, or the initializer without an event."""
     event = [base64.b64decode(message["payload"])] if "payload" in message else []
     try:
         return answer(find_handler(message["call"])(*event, make_context(message["request_id"], setup)))

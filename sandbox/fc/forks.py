@@ -1,4 +1,4 @@
-"""Instances that are forked from a process which has imported the function's code.
+"""Instances forked from a process that has imported the function's code.
 
 They serve tests that start many instances, and do not concern cold starts.
 """
@@ -26,7 +26,7 @@ _SCRIPT = Path(__file__).with_name("mother.py")
 
 
 class Forks(Processes):
-    """Instances as children of their runtime's mother, if they run the code that she has imported.
+    """Instances as child processes of a runtime's mother process, if they run the code that it has imported.
 
     All others start as processes of their own.
     """

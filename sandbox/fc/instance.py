@@ -51,7 +51,7 @@ class InstanceNotStarted(Exception):  # noqa: N818 (FC's own name of the error)
 
 
 class Instance(Protocol):
-    """A handler of the events of a function, each after the other, until it dies or is given up."""
+    """An instance that handles a function's events, one after the other, until it dies or is abandoned."""
 
     @property
     def busy(self) -> bool: ...
@@ -60,18 +60,18 @@ class Instance(Protocol):
     def alive(self) -> bool: ...
 
     async def initialize(self, initializer: str) -> None:
-        """Call the initializer, which is named like a handler; raise InstanceNotStarted if it fails."""
+        """Call the initializer (named like a handler); raise InstanceNotStarted if it fails."""
 
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
         """Pass an event; past the timeout the instance gets SIGTERM, and is killed if it does not end."""
 
     def freeze(self) -> None:
-        """Stop it until the next event, or until it is thawed."""
+        """Freeze the instance until the next event or until it is resumed."""
 
     def thaw(self) -> None: ...
 
     def strike(self) -> None:
-        """Kill it without waiting for its end."""
+        """Kill the instance without waiting for its end."""
 
     async def kill(self) -> None: ...
 
@@ -134,7 +134,7 @@ class Processes:
 async def connected(
     setup: Mapping[str, Any], runtime: runtimes.Runtime
 ) -> AsyncIterator[tuple[socket.socket, asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Yield a socket for an instance that starts meanwhile, and streams to it; then send the setup."""
+    """Yield a socket for an instance that starts meanwhile and streams to it; then send the setup."""
     ours, theirs = socket.socketpair()
     with theirs:
         reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_MESSAGE_BYTES)
@@ -231,7 +231,7 @@ class ProcessInstance:
         )
 
     async def _start(self) -> None:
-        """Wait until it has started, or is dead: an invocation does not include that time."""
+        """Wait until the instance has started or died; this time is not part of an invocation."""
         if not self._is_ready:
             with contextlib.suppress(ConnectionError):
                 await self._reader.readline()

@@ -1,4 +1,4 @@
-"""The process that instances are forked from, with the function's code and its libraries imported.
+"""The process from which instances are forked, with the function's code and libraries imported.
 
 That import takes most of an instance's start. Each message over its socket starts an instance: its environment and
 setup, its socket, and the pipe for its output. The answer is its process id. The mother ends with the socket.

@@ -45,7 +45,7 @@ class Invocation:
 
     @property
     def failed(self) -> bool:
-        """True if FC calls it a failure; a function that returns False has succeeded."""
+        """True if FC reports a failed invocation; a function that returns False has succeeded."""
         return self.outcome != "returned"
 
 
@@ -59,7 +59,7 @@ class Killer:
     function: str
 
     def next(self, function: str) -> float | None:
-        """Return the seconds that this invocation lives, None for no limit."""
+        """Return the lifetime of this invocation in seconds; None for no limit."""
         if self.function not in ("", function) or self.dice.random() >= self.probability:
             return None
         return self.dice.uniform(0, self.within)
@@ -91,7 +91,7 @@ class FunctionCompute:
         self._ground = ground
 
     def stop(self) -> None:
-        """Give up all queues and kill all processes."""
+        """Drop all queues and kill all processes."""
         self._ground.call(self._stop())
 
     def create_function(
@@ -110,7 +110,7 @@ class FunctionCompute:
         on_failure: str | None = None,
         instances: int = _MAX_INSTANCES,
     ) -> None:
-        """Create a function, or replace it.
+        """Create or replace a function.
 
         `retry_delay` doubles at each retry; `on_failure` names the function that gets the events that failed for good.
         `initializer` is called before the first event of an instance (FC: instanceLifecycleConfig). Each event gets an
@@ -151,7 +151,7 @@ class FunctionCompute:
         self._ground.call(self.idle(), timeout)
 
     def freeze(self, name: str) -> None:
-        """Stop the idle instances, as FC does between events. The next event thaws its instance."""
+        """Stop the idle instances, as FC does between events. The next event resumes its instance."""
         self._ground.call(self._each_idle(name, lambda instance: instance.freeze()))
 
     def thaw(self, name: str) -> None:
@@ -286,7 +286,7 @@ class FunctionCompute:
         return instance
 
     async def _use(self, function: Function, instance: Instance, request_id: str, payload: bytes) -> Result:
-        """Pass an event to an instance, which stays for the next event unless it died or was given up."""
+        """Pass an event to an instance, and keep the instance for the next event unless it died or was abandoned."""
         result = None
         try:
             with self._killed_at_random(function, instance):

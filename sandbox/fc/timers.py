@@ -32,7 +32,7 @@ class Timer:
 
     @property
     def period(self) -> float:
-        """The period in seconds; ValueError for a cron expression, which the project does not use."""
+        """The period in seconds. Raises ValueError for a cron expression: the project uses none."""
         match = _EVERY.fullmatch(self.expression)
         if match is None:
             raise ValueError(f'the sandbox strikes timers like "@every 5m" only, not {self.expression!r}')
@@ -40,6 +40,6 @@ class Timer:
         return float(int(number) * _SECONDS[unit])
 
     def event(self, now: float) -> bytes:
-        """Return the event that the function gets when the timer strikes."""
+        """Return the event that the function gets when the timer fires."""
         struck = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
         return json.dumps({"triggerTime": struck, "triggerName": self.name, "payload": self.payload}).encode()

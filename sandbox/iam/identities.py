@@ -62,7 +62,7 @@ class Identities(KeyedService):
         self.account = self.find_key
 
     def find_key(self, access_key: str) -> Credential | None:
-        """Return the key of a user, which is used for a service of the cloud now."""
+        """Return the credential of an access key, and record its use; None if no user has it in force."""
         for number, user in self.users.items():
             key = user["keys"].get(access_key)
             if key and not self._is_stale(key):
@@ -264,15 +264,15 @@ class Identities(KeyedService):
         return {**policy["fields"], "attachment_count": sum(number in user["attached"] for user in self.users.values())}
 
     def grant(self, user: str, document: str) -> None:
-        """Let a custom policy of a role act for a user, as an administrator does in an account without v5.
+        """Attach a role's custom policy to a user, as an administrator does in an account without v5.
 
-        Grants by roles and those of v5 act together.
+        Permissions by roles and by v5's policies are combined.
         """
         with self.lock:
             self.users[user]["roles"].append((self.now(), parse(document, "1.1")))
 
     def _in_force(self, user: str) -> list[Document]:
-        """Return the documents of the policies that act for a user now."""
+        """Return the documents of the policies in force for a user."""
         if self.acts_after is None:
             return []
         latest = self.now() - self.acts_after
@@ -282,7 +282,7 @@ class Identities(KeyedService):
         return [*roles, *(parse(texts[-1], "5.0") for texts in changes)]
 
     def _page(self, call: Asked, name: str, records: list[Record], key: str) -> object:
-        """Return a page after the marker, which is the identifier of the last record of the page before."""
+        """Return a page after the marker: the identifier of the last record of the previous page."""
         limit, marker = call.params.get("limit", "100"), call.params.get("marker")
         if not limit.isdigit() or not 1 <= int(limit) <= _MAX_PAGE:
             raise invalid("limit")

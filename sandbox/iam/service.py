@@ -43,7 +43,7 @@ class Iam(Identities):
         self._denied: set[str] = set()
 
     def deny(self, action: str) -> None:
-        """Take away a right, such as iam:users:createUserV5, from everybody."""
+        """Deny a permission, such as iam:users:createUserV5, to all callers."""
         with self.lock:
             self._denied.add(action)
 

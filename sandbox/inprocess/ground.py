@@ -44,7 +44,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self._seconds
 
     def skip(self, seconds: float) -> bool:
-        """Let time go by without a round of the loop; return False if anything else may happen meanwhile."""
+        """Advance the time without a round of the loop; return False if another event may occur meanwhile."""
         due, timers = self._seconds + seconds, self._timers
         if self._ready or due >= self.limit:
             return False
@@ -65,7 +65,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
-        """Call it soon, as in the base class, but without its checks for a closed or debugged loop."""
+        """Call `callback` soon, like the base class, but without the checks for a closed or debugged loop."""
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
@@ -73,13 +73,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
-        """Call it at a time, as in the base class, whose heap compares timers by a call."""
+        """Call `callback` at a time, like the base class, but without a method call for each comparison of timers."""
         timer = asyncio.TimerHandle(when, callback, args, self, context)
         heapq.heappush(self._timers, (when, next(self._numbers), timer))
         return timer
 
     def _run_once(self) -> None:
-        """Run a round, in place of the base class's, which is made for sockets and takes twice the time."""
+        """Run a round; the base class's method is made for sockets and takes twice the time."""
         ready, timers = self._ready, self._timers
         while not ready:
             if not timers:
@@ -96,7 +96,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 handle._run()
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Keep the timer, which is dropped once it is due."""
+        """Keep the timer; it is dropped once it is due."""
 
     def _process_events(self, event_list: object) -> None:
         pass
@@ -120,7 +120,7 @@ class Owner(Protocol):
         """Raise the exception that ends its code."""
 
     async def may_run(self) -> None:
-        """Return once its code may continue."""
+        """Return once the owner's code may continue."""
 
 
 class Thread(greenlet):
@@ -173,7 +173,7 @@ class VirtualGround:
         self.loop.call_soon(call, *arguments)
 
     def call(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """Wait for `work`, at most for `timeout`."""
+        """Run a coroutine to its end, for at most `timeout` seconds; return its result."""
         return self.wait(self.loop.create_task(work if timeout is None else asyncio.wait_for(work, timeout)))
 
     def wait(self, future: asyncio.Future[T]) -> T:
@@ -248,12 +248,12 @@ class Executor:
             future.cancel()
 
     def release(self) -> None:
-        """Give the place of a thread that has ended to the next."""
+        """Pass the slot of an ended thread to the next thread."""
         self._free += 1
         self._begin()
 
     def leave(self, future: Future[Any]) -> None:
-        """Begin no thread for a future that waits for its turn."""
+        """Remove a future that waits for its turn, so that its thread never begins."""
         self._queue.remove(future)
 
     def _begin(self) -> None:
@@ -311,7 +311,7 @@ class Future(Generic[T]):
         return self._result
 
     def begin_soon(self) -> None:
-        """Begin when the code that runs now waits."""
+        """Begin when the running code waits."""
         self._state, self._begins = "ready", self._ground.loop.call_soon(self._begin)
 
     def _begin(self) -> None:

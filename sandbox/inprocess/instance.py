@@ -108,12 +108,12 @@ class CallInstance:
         self.strike()
 
     def check(self) -> None:
-        """Raise Killed if it is dead."""
+        """Raise Killed if the instance is dead."""
         if not self.alive:
             raise Killed
 
     async def may_run(self) -> None:
-        """Wait until it is not frozen."""
+        """Wait while the instance is frozen."""
         await self._runs.wait()
         self.check()
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def release(waiter: asyncio.Future[None]) -> None:
-    """Let the thread continue that waits for this, unless it does so already."""
+    """Complete the wait of a thread for this future, unless it is already completed."""
     if not waiter.done():
         waiter.set_result(None)
 
@@ -52,7 +52,7 @@ class _Connection(Connection):
             release(self.waiter)
 
     def time_out(self) -> None:
-        """End the client's wait, unless bytes drip: then no read takes long, and none is the last."""
+        """End the client's wait, unless bytes drip: each read is then short, and the response never ends."""
         if not self.is_dripping:
             self.end_wait()
 
@@ -70,7 +70,7 @@ class _Exchange:
         self._error: BaseException | None = None
 
     def advance(self, _: object = None) -> None:
-        """Work until the service waits, or has the answer."""
+        """Work until the service waits or has an answer."""
         try:
             waits_for = self._work.send(None)
         except StopIteration as end:
@@ -215,7 +215,7 @@ class Adapter(BaseAdapter):
         return exchange.result()
 
     def _wait(self, exchange: _Exchange, connection: _Connection, end: float) -> None:
-        """Wait until there is an answer, or there will be none, at most until `end`."""
+        """Wait for the answer or the end of the exchange, at most until `end`."""
         loop, limit = self._ground.loop, self._ground.loop.limit
         if self._ground.is_free():
             loop.limit = min(limit, end)

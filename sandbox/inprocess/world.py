@@ -96,11 +96,11 @@ class InProcess(Sandbox):
         return {}
 
     def later(self, seconds: float) -> None:
-        """Let time pass, with all that happens meanwhile."""
+        """Advance the time, with all events until then."""
         self.ground.sleep(seconds)
 
     def instance(self, skew: float = 0, **environment: str) -> CallInstance:
-        """Make an instance that no event reaches: the caller calls its handlers."""
+        """Create an instance without events: the caller calls its handlers."""
         identifier, secret, token = self.function_credentials
         role = {
             "ALIBABA_CLOUD_ACCESS_KEY_ID": identifier,

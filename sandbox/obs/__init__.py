@@ -1,1 +1,1 @@
-"""Huawei OBS on loopback: the destination of a sync task, which others can list and read."""
+"""Huawei OBS on loopback: the destination of a sync task, readable by other clients."""

@@ -140,7 +140,10 @@ class Bucket:
         return f"G00101{uuid.uuid4().hex[:26]}" if self.has_versions else "null"
 
     def refusal(self, key: str, data: bytes) -> str:
-        """Return why a parallel file system refuses an object; empty if it accepts: OBS, "Parallel File System"."""
+        """Return the reason for which a parallel file system refuses an object; empty if accepted.
+
+        Source: OBS, "Parallel File System".
+        """
         if not self.is_file_system:
             return ""
         if "//" in key:

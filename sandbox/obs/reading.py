@@ -16,7 +16,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 def head_object(bucket: Bucket, key: str, _request: Request) -> Response:
-    """Answer with the length, which the web library omits for an empty body, as it omits the body."""
+    """Answer with the length explicitly, because the web library omits it for an empty body."""
     obj = _find(bucket, key)
     return Response(200, obj.data, {**_headers(bucket, obj), "Content-Length": str(obj.size)})
 

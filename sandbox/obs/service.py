@@ -122,7 +122,7 @@ class Obs(KeyedService):
         }
 
     def create_bucket(self, name: str, region: str = "", owner: str = DOMAIN_ID) -> Bucket:
-        """Create a bucket in this service's region, in another region, or with another owner."""
+        """Create a bucket; by default in this service's region, and owned by this account."""
         with self.lock:
             bucket = self._buckets[name] = Bucket(name, region or self.region, self.lock, self.now, owner)
         return bucket
@@ -132,7 +132,7 @@ class Obs(KeyedService):
             del self._buckets[name]
 
     def has(self, name: str) -> bool:
-        """Return whether the account has a bucket of this name."""
+        """Return True if the account has a bucket of this name."""
         return name in self._buckets and self._buckets[name].owner == DOMAIN_ID
 
     def bucket(self, name: str) -> Bucket:
@@ -151,7 +151,7 @@ class Obs(KeyedService):
             del self._buckets[bucket].objects[key]
 
     def fill(self, bucket: str, keys: Iterable[str], size: int = 0, etag: str = "", age: float = 0) -> None:
-        """Store objects with these keys at once, alike in all else, written `age` seconds ago.
+        """Store objects with these keys at once, otherwise equal, written `age` seconds ago.
 
         The default ETag is that of the contents, which are zeros.
         """
@@ -164,12 +164,12 @@ class Obs(KeyedService):
             self._buckets[bucket].objects.update(filled)
 
     def deny(self, action: str, where: Callable[[str], bool] = lambda _: True) -> None:
-        """Take away a right, such as obs:object:GetObject, for these keys (or prefixes of listings)."""
+        """Deny a permission, such as obs:object:GetObject, for these keys (or prefixes of listings)."""
         with self.lock:
             self._denied.append((action, where))
 
     def allows(self, caller: Credential, action: str, bucket: str, touched: str = "") -> bool:
-        """Return whether the caller's policies give the right, and no test took it away.
+        """Return True if the caller's policies grant the permission, and no test has denied it.
 
         Resources and the condition are those of support.huaweicloud.com/api-obs/obs_04_0112.html.
         """
@@ -180,12 +180,15 @@ class Obs(KeyedService):
         return not caller.denial(action, place, {} if is_object else {"obs:prefix": touched})
 
     def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
-        """Answer 429 beyond this rate; None takes the limit away."""
+        """Answer 429 beyond this rate; None removes the limit."""
         with self.lock:
             self._limit = None if rate_per_second is None else RateLimit(rate_per_second, self._ground.loop.time, burst)
 
     def delay(self, milliseconds: int) -> None:
-        """Delay each request by so long, and say so, as OBS does to accounts with too many requests."""
+        """Delay each request by `milliseconds`, and report the delay in a header, as OBS does when it throttles.
+
+        The header is x-obs-qos-delay-time.
+        """
         self._delay_ms = milliseconds
 
     def latency_of(self, request: Request) -> float:  # noqa: ARG002  whatever it is

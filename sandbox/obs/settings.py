@@ -1,4 +1,4 @@
-"""Settings of buckets as documents, which are stored and returned unchanged.
+"""Settings of buckets as documents; they are stored and returned unchanged.
 
 https://support.huaweicloud.com/intl/en-us/api-obs/, obs_04_0027 to obs_04_0074, obs_04_0059, obs_04_0062 and
 obs_04_0119. Only encryption has an effect here.

@@ -80,7 +80,7 @@ class Destination(Protocol):
         """Store an object by the bucket's clock, in parts if it is larger than `part_size`."""
 
     def refusal(self, key: str, data: bytes) -> str:
-        """Return why the bucket refuses an object; empty if it accepts."""
+        """Return the reason for which the bucket refuses an object; empty if accepted."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,12 @@ class CopyFault:
 
     @staticmethod
     def late(waits: float, takes: float = 0.0) -> CopyFault:
-        """Begin after so many seconds, and end so many seconds after that."""
+        """Begin the copy after `waits` seconds; end it `takes` seconds after that."""
         return CopyFault("late", waits, takes)
 
     @staticmethod
     def withheld() -> CopyFault:
-        """Begin and end when the test says so: `Copier.withheld`."""
+        """Begin and end the copy on request of the test: `Copier.withheld`."""
         return CopyFault("withheld")
 
     @staticmethod
@@ -147,8 +147,8 @@ class Copier(ABC):
 
     `copies`: the schedule of keys that are copied late, never, or when the test says so (`withheld`, the oldest first,
     with `begin` and `end`). `failures`: the schedule of keys that OMS fails to copy, with the code. `part_size`: larger
-    objects are written in parts of so many bytes. `metadata`: other headers than the content's type are copied.
-    `restores`: archived objects are restored, which takes no time here, and copied.
+    size in bytes of the parts in which objects are written. `metadata`: other headers than the content's type are
+    copied. `restores`: archived objects are restored, which takes no time here, and copied.
     """
 
     service: Service
@@ -166,11 +166,11 @@ class Copier(ABC):
 
     @abstractmethod
     def tell(self, copy: Copy, outcome: Outcome) -> None:
-        """Count and list the outcome of a copy."""
+        """Add the outcome of a copy to the counts and to OMS's lists."""
 
     @abstractmethod
     def ended(self) -> None:
-        """End a batch of copies, whose outcomes are known."""
+        """End a batch of copies with known outcomes."""
 
     def copy(self, keys: Iterable[str], usual: CopyFault) -> int:
         """Copy these keys as `copies` orders or else as `usual`; return the number of copies that will end."""
@@ -187,7 +187,7 @@ class Copier(ABC):
         return number
 
     def begin(self, *copies: Copy) -> None:
-        """Read the source objects, and decide which overwrite."""
+        """Read the source objects, and select those that overwrite an object."""
         with self.service.lock:
             for copy in copies:
                 self._waiting[copy.key] -= 1

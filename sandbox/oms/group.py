@@ -22,7 +22,7 @@ GROUP_LISTS_ROOT = "oms/task_group/"
 _MAX_LINES = 100_000
 # The default quota, 500 Mbit/s, in bytes; and the 27 million objects an hour of OMS's own assessment.
 _SPEED = 62_500_000.0
-_LISTED_A_SECOND = 27_000_000 / 3600
+_LISTED_PER_SECOND = 27_000_000 / 3600
 _SOON_SECONDS = 0.005
 _CHINA = timezone(timedelta(hours=8))
 
@@ -54,7 +54,7 @@ class Order(NamedTuple):
 
 @dataclass(eq=False)
 class Group(Copier):
-    """A group, which begins by itself as soon as it was created.
+    """A group; it starts as soon as it is created.
 
     It lists the objects, and then copies them in the listing's order, `at_once` objects at a time, as fast as `speed`
     (bytes a second) and the bandwidth policy allow. `list_source`: keys and sizes; it raises PermissionError.
@@ -99,7 +99,7 @@ class Group(Copier):
         self._to(Status.WAITING, _SOON_SECONDS, self._create)
 
     def forget(self) -> None:
-        """Lose the windows, if a group that begins again does so here."""
+        """Delete the bandwidth limits, if a restarted group loses them here."""
         if self.forgets_bandwidth:
             self.bandwidth = ()
 
@@ -137,7 +137,7 @@ class Group(Copier):
         self._settle()
 
     def description(self) -> dict[str, Any]:
-        """Return the answer of ShowTaskGroup, which is also an element of ListTaskGroup's."""
+        """Return the answer of ShowTaskGroup; it is also an element of ListTaskGroup's answer."""
         sizes = self._listed or {}
         now = self._ended or self.service.now()
         seconds = now - self._started
@@ -207,22 +207,22 @@ class Group(Copier):
 
     def _create(self) -> None:
         try:
-            listed = dict(self.list_source())
+            sizes = dict(self.list_source())
         except PermissionError as error:
             self._end_as(Status.NOT_CREATED, str(error))
             return
-        if not listed:
+        if not sizes:
             self._end_as(Status.FAILED, "TRF.0012: no object exists in the way of migrating that was chosen")
             return
         self.status = Status.CREATING
-        self._later(len(listed) / _LISTED_A_SECOND, partial(self._created, listed))
+        self._later(len(sizes) / _LISTED_PER_SECOND, partial(self._created, sizes))
 
-    def _created(self, listed: dict[str, int]) -> None:
-        self._listed, self._left = listed, list(listed.items())
+    def _created(self, sizes: dict[str, int]) -> None:
+        self._listed, self._left = sizes, list(sizes.items())
         self._to(Status.MONITORING, 0, self._step)
 
     def _step(self) -> None:
-        """Copy the next few objects, and come back once their bytes have passed."""
+        """Copy the next few objects, and call this again once their bytes have been transferred."""
         batch, self._left = self._left[: self.at_once], self._left[self.at_once :]
         if not batch:
             self._settle()
@@ -232,7 +232,7 @@ class Group(Copier):
         self._later(seconds, self._step)
 
     def _settle(self) -> None:
-        """Pause or end the group, if no copy is left; a lost copy never lets it end."""
+        """Pause or end the group, if no copy is left; with a lost copy, the group never ends."""
         if self.status is Status.PAUSING and not self._moving:
             self.status = Status.PAUSED
             self.lists.write(self.service.now())

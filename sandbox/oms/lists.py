@@ -38,7 +38,7 @@ class ResultLists:
         self._lock = threading.Lock()
 
     def add(self, kind: Literal["success", "skip"], key: str, size: int, now: float) -> None:
-        """Add a line about an object that was copied or skipped; `size` is in bytes."""
+        """Add a line about a copied or skipped object; `size` is in bytes."""
         self._add(kind, _local_time(now), key, str(size))
 
     def add_failed(self, key: str, code: str, message: str, now: float) -> None:

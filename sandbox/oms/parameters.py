@@ -111,7 +111,7 @@ def read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[
 
 
 def fields_of(request: Request, *names: str) -> dict[str, Any]:
-    """Return the body, which is a JSON object with no other fields than these."""
+    """Return the body; refuse a body that is not a JSON object or has other fields than these."""
     body = _body_of(request)
     _check_fields(body, names)
     return body
@@ -123,7 +123,7 @@ def _check_fields(body: Mapping[str, Any], names: Collection[str]) -> None:
 
 
 def _body_of(request: Request) -> dict[str, Any]:
-    """Return the body, which is a JSON object."""
+    """Return the body; refuse a body that is not a JSON object."""
     try:
         body = json.loads(request.body)
     except ValueError:

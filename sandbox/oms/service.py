@@ -96,7 +96,7 @@ class Account(NamedTuple):
 
 
 class Sides(Protocol):
-    """Both accounts, as OMS sees them with such keys.
+    """The source's and the destination's accounts, as OMS sees them with these access keys.
 
     All methods raise the GatewayError with which OMS refuses.
     """
@@ -128,7 +128,7 @@ class Oms(KeyedService):
         self.agreements: set[str] = set()
         self.needs_agreement = False
         self.stale_for = 0.0
-        # True if OMS itself refuses a missing right, not the gateway in front of it.
+        # True if OMS itself refuses a missing permission, not the gateway in front of it.
         self.judges_rights = False
         # The bodies of the calls that created tasks.
         self._bodies: dict[str, dict[str, Any]] = {}
@@ -164,17 +164,17 @@ class Oms(KeyedService):
         return list(self._tasks.values())
 
     def deny(self, action: str) -> None:
-        """Take away a right, such as oms:synctask:get, from everybody."""
+        """Deny a permission, such as oms:synctask:get, to all callers."""
         with self.lock:
             self._denied.add(action)
 
     def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
-        """Answer 429 beyond this rate; None takes the limit away."""
+        """Answer 429 beyond this rate; None removes the limit."""
         with self.lock:
             self._limit = None if rate_per_second is None else RateLimit(rate_per_second, self._ground.loop.time, burst)
 
     def refuse(self, predicate: Callable[[str], bool] | None) -> None:
-        """Answer 400 to any call that holds a key for which this is true."""
+        """Answer 400 to any call with a key that meets this condition."""
         with self.lock:
             self._refused = predicate
 
@@ -245,7 +245,7 @@ class Oms(KeyedService):
         return Response(200)
 
     def _about_account(self, request: Request, project: str, call: str) -> Response:
-        """Answer a call for which no page names a right."""
+        """Answer a call for which no page names a permission."""
         caller = verify_signature(request, self.credential, self.skew)
         if project not in self.projects or caller.denial("oms:*", _RESOURCE.format(kind="*")) == "ExplicitDeny":
             raise GatewayError(403, "APIGW.0302", "The IAM user is not authorized for this project.")

@@ -21,7 +21,7 @@ _SOON = CopyFault.late(0.005)
 
 @dataclass(eq=False)
 class Task(Copier):
-    """A task, which is created running, as by OMS; `status` can be set to STOPPED.
+    """A task; it is created running, as by OMS. `status` can be set to STOPPED.
 
     `merges`: a key that is accepted again before its copy begins is copied once for both. `lag`: the seconds until the
     counts show something. `step`: the step of its statistics. `has_early_steps`: its statistics have the steps before

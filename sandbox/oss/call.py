@@ -24,7 +24,7 @@ class Address(NamedTuple):
 
     @property
     def path(self) -> str:
-        """The path that is signed, however the request names the bucket."""
+        """The signed path, independent of the place of the bucket in the request."""
         return "/" if self.target == "service" else f"/{self.bucket}/{self.quoted_key}"
 
     @property
@@ -67,7 +67,7 @@ class Call(NamedTuple):
         return self.bucket.find(self.key)
 
     def find_source(self) -> tuple[Bucket, str, OssObject]:
-        """Return bucket, key and object of x-oss-copy-source, whose reading needs a right of its own."""
+        """Return bucket, key and object of x-oss-copy-source, whose reading needs a permission of its own."""
         path, _, query = self.headers["x-oss-copy-source"].removeprefix("/").partition("?")
         if query:  # a versionId
             raise not_implemented()
@@ -79,14 +79,14 @@ class Call(NamedTuple):
         return bucket, key, source
 
     def may(self, action: str, key: str) -> bool:
-        """Return whether the caller may do this with a key; record a refusal."""
+        """Return True if the caller may do this with a key; record a refusal."""
         if not self.store.denial(self.caller, action, self.bucket.name, key):
             return True
         self.store.record(action, self.bucket.name, key, 403)
         return False
 
     def save(self, obj: OssObject, event: str) -> OssObject:
-        """Make this the current version of the call's key, and emit the event."""
+        """Store this as the current version of the call's key, and emit the event."""
         return self.store.save(self.bucket, self.key, obj, event, self.id)
 
     def emit(self, event: str, obj: OssObject) -> None:

@@ -33,7 +33,7 @@ def check_overwrite(call: Call) -> None:
 
 
 def check_conditions(obj: OssObject, headers: Mapping[str, str]) -> None:
-    """Raise the OssError of a condition that does not hold."""
+    """Raise the OssError of an unmet condition."""
     if headers.get("if-match", obj.etag).strip('"') != obj.etag:
         raise _precondition_failed("If-Match")
     if (date := headers.get("if-unmodified-since")) and parse_http_date(date) < obj.last_modified:

@@ -31,7 +31,7 @@ class EventFault:
 
     @staticmethod
     def late(seconds: float) -> EventFault:
-        """Deliver the event after so many seconds."""
+        """Deliver the event after `seconds`."""
         return EventFault("late", seconds)
 
 

@@ -24,7 +24,7 @@ class OssError(Exception):
         **details: str,
     ) -> None:
         super().__init__(f"{status} {code}: {message}")
-        # The action of a missing right, and the kind of the denial.
+        # The action of a missing permission, and the kind of the denial.
         self.denial = ("", "")
         self.status = status
         self.code = code

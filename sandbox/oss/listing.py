@@ -98,7 +98,7 @@ def list_object_versions(call: Call) -> Response:
 
 
 def _response(call: Call, page: _Page, fields: Mapping[str, str], with_owner: bool) -> Response:
-    """Join the fields of both versions and the fields of this version."""
+    """Join the common fields of both API versions and the fields of this version."""
     params, encode = call.params, encoder(call.params)
     common = {
         "Name": call.bucket.name,

@@ -37,7 +37,7 @@ def upload_part(call: Call) -> Response:
 
 
 def complete_multipart_upload(call: Call) -> Response:
-    """Join the named parts: in rising order, each by its ETag, all but the last of at least 100 KB.
+    """Join the requested parts: in ascending order, each by its ETag, all but the last of at least 100 KB.
 
     The ETag is made of those of the parts, and is not an MD5 of the contents.
     """
@@ -132,12 +132,12 @@ def _chosen_parts(call: Call, upload: Upload) -> list[int]:
     nodes = parse_xml(call.request.body, "CompleteMultipartUpload").findall("Part")
     if not nodes:
         raise malformed_xml()
-    named = [(_part_number(node.findtext("PartNumber", "")), node.findtext("ETag", "")) for node in nodes]
-    numbers = [number for number, _ in named]
+    parts = [(_part_number(node.findtext("PartNumber", "")), node.findtext("ETag", "")) for node in nodes]
+    numbers = [number for number, _ in parts]
     if numbers != sorted(set(numbers)):
         message = "The list of parts was not in ascending order. Parts list must specified in order by part number."
         raise OssError(400, "InvalidPartOrder", message, ec="0042-00000209")
-    for number, etag in named:
+    for number, etag in parts:
         _check_part(upload.parts.get(number), etag)
     return numbers
 

@@ -67,7 +67,7 @@ class OssObject:
 
     @property
     def crc64(self) -> int | None:
-        """The CRC64; None for a copy, for which OSS has none."""
+        """The CRC64; None for a copy, because OSS reports no CRC64 for copies."""
         return _crc64(self.data) if self.has_crc64 else None
 
 
@@ -103,7 +103,7 @@ class Trigger:
     deliver: Callable[[bytes], None]
 
     def overlaps(self, other: Trigger) -> bool:
-        """Return whether an event can match both triggers."""
+        """Return True if an event can match this trigger and `other`."""
         prefixes, suffixes = sorted((self.prefix, other.prefix), key=len), sorted((self.suffix, other.suffix), key=len)
         fits = prefixes[1].startswith(prefixes[0]) and suffixes[1].endswith(suffixes[0])
         return fits and not self.events.isdisjoint(other.events)

@@ -33,7 +33,7 @@ def get_object(call: Call) -> Response:
 
 
 def head_object(call: Call) -> Response:
-    """Answer with the body, which the web library omits, keeping its length."""
+    """Answer with the body; the web library omits the body and keeps its length."""
     obj = call.find()
     check_conditions(obj, call.headers)
     return Response(200, obj.data, _headers(call, obj))

@@ -143,7 +143,7 @@ class Oss(Store):
         self._expired = True
 
     def latency(self, *, listing: float = 0, put: float = 0, get: float = 0, delete: float = 0) -> None:
-        """Delay each request of these kinds by so many seconds from now on, without delaying others."""
+        """Delay later listings, puts, gets and deletes by these seconds each; other requests are not delayed."""
         self._latency = {
             "oss:ListObjects": listing,
             "oss:PutObject": put,

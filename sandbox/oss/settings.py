@@ -1,4 +1,4 @@
-"""Settings of buckets as documents, which are stored and returned unchanged.
+"""Settings of buckets as documents; they are stored and returned unchanged.
 
 https://help.aliyun.com/zh/oss/developer-reference/, putbucketlifecycle and so on. Only encryption has an effect here.
 """

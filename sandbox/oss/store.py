@@ -70,7 +70,7 @@ class Store(KeyedService):
         return MappingProxyType(self._buckets)
 
     def create_bucket(self, name: str, region: str = "", owner: str = ACCOUNT_ID) -> Bucket:
-        """Create a bucket in this service's region, in another region, or with another owner."""
+        """Create a bucket; by default in this service's region, and owned by this account."""
         with self.lock:
             self._buckets[name] = Bucket(name, region or self.region, self.now(), owner)
         return self._buckets[name]
@@ -85,7 +85,7 @@ class Store(KeyedService):
             del self._buckets[name]
 
     def encrypt(self, name: str) -> None:
-        """Encrypt objects that are put into this bucket from now on with KMS."""
+        """Encrypt with KMS all objects that are written to this bucket later."""
         with self.lock:
             self.buckets[name].documents["encryption"] = _KMS
 
@@ -94,7 +94,7 @@ class Store(KeyedService):
         return MappingProxyType(self._buckets[bucket].objects)
 
     def put(self, bucket: str, key: str, data: bytes, event: str = "ObjectCreated:PutObject") -> OssObject:
-        """Store an object without a request, and emit the event of the named kind of upload."""
+        """Store an object without a request, and emit the event of this kind of upload."""
         check_name(key)
         with self.lock:
             return self.save(self._buckets[bucket], key, self.new_object(data), event, new_request_id())
@@ -108,7 +108,7 @@ class Store(KeyedService):
         age: float = 0,
         storage_class: str = "Standard",
     ) -> None:
-        """Store objects with these keys at once, alike in all else, written `age` seconds ago, without events.
+        """Store objects with these keys at once, otherwise equal, written `age` seconds ago, without events.
 
         The default ETag is that of the contents, which are zeros.
         """
@@ -151,7 +151,7 @@ class Store(KeyedService):
             self._denied.append((action, bucket, where))
 
     def lose_events(self, lost: Callable[[str], bool]) -> None:
-        """Lose the events of these keys, in any bucket, from now on."""
+        """Lose later events of these keys, in any bucket."""
         self._loses = lost
 
     def deliveries(self, bucket: str) -> Deliveries:
@@ -162,7 +162,7 @@ class Store(KeyedService):
         self.actions.append(Action(action, bucket, key, status))
 
     def bucket_for(self, caller: Credential, action: str, name: str, key: str | None) -> Bucket:
-        """Return the bucket, if this endpoint and the caller's rights allow the action; `key` as in `denial`."""
+        """Return the bucket, if this endpoint and the caller's permissions allow the action; `key` as in `denial`."""
         if name not in self._buckets or self.now() < self._stale.get(name, 0):
             raise no_such_bucket(name)
         if self._buckets[name].owner != ACCOUNT_ID:
@@ -177,12 +177,12 @@ class Store(KeyedService):
         return self._buckets[name]
 
     def check_right(self, caller: Credential, action: str, bucket: str, key: str | None) -> None:
-        """Raise the OssError AccessDenied if the right is missing; `key` as in `denial`."""
+        """Raise the OssError AccessDenied if the permission is missing; `key` as in `denial`."""
         if kind := self.denial(caller, action, bucket, key):
             raise access_denied("You have no right to access this object because of its policy.", denial=(action, kind))
 
     def denial(self, caller: Credential, action: str, bucket: str, key: str | None) -> str:
-        """Return the kind of a denial, as in `policy.denial`; empty if the caller has the right.
+        """Return the kind of a denial, as in `policy.denial`; empty if the caller has the permission.
 
         Without a key (None), because the keys are still unread, only a denial for all keys counts. Resources and the
         condition are those of help.aliyun.com/zh/oss/user-guide/ram-policy-overview; listings have an oss:Prefix.
@@ -200,7 +200,7 @@ class Store(KeyedService):
         return OssObject(data, etag_of(data), int(self.now()), headers or {})
 
     def save(self, bucket: Bucket, key: str, obj: OssObject, event: str, request_id: str) -> OssObject:
-        """Make this the current version of the key, and emit the event."""
+        """Store this as the current version of the key, and emit the event."""
         stored = replace(obj, version_id=bucket.new_version_id())
         if bucket.versioning:
             bucket.history.add(key, stored)

@@ -97,7 +97,7 @@ class Entities:
         return method(**arguments) or {}
 
     def in_force(self, kind: str, name: str) -> list[Document]:
-        """Return the documents of the policies that act for a `user` or `role` now."""
+        """Return the documents of the policies in force for a `user` or `role`."""
         if self.acts_after is None:
             return []
         latest = self._now() - self.acts_after

@@ -17,7 +17,7 @@ _TEXTS = {"Description": 1024, "Comments": 128, "DisplayName": 128}
 
 
 class RamError(Exception):
-    """An error of RAM. `details` describe a missing right: AccessDeniedDetail."""
+    """An error of RAM. `details` describe a missing permission: AccessDeniedDetail."""
 
     def __init__(self, code: str, message: str = "", status: int = 0, details: Mapping[str, str] | None = None) -> None:
         super().__init__(code)
@@ -26,7 +26,7 @@ class RamError(Exception):
 
 
 def no_permission(action: str, kind: str, holder: str = "") -> RamError:
-    """Return the error of a missing right: help.aliyun.com/zh/ram/user-guide, "AccessDeniedDetail"."""
+    """Return the error of a missing permission: help.aliyun.com/zh/ram/user-guide, "AccessDeniedDetail"."""
     details = {
         "AuthAction": action,
         "AuthPrincipalDisplayName": holder,
@@ -79,7 +79,7 @@ def is_true(name: str, text: str) -> bool:
 
 
 def tags_of(text: str) -> list[dict[str, str]]:
-    """Return a list of tags, which travels as JSON."""
+    """Return a list of tags from its JSON text."""
     try:
         tags = json.loads(text)
         fine = len(tags) <= _MAX_TAGS and all(set(tag) == {"Key", "Value"} and tag["Key"] for tag in tags)

@@ -39,7 +39,7 @@ class Ram(KeyedService):
         self._nonces: dict[str, float] = {}
 
     def deny(self, action: str, kind: str = "ImplicitDeny") -> None:
-        """Take away a right, such as ram:CreateRole, from everybody."""
+        """Deny a permission, such as ram:CreateRole, to all callers."""
         with self.lock:
             self.entities.denied[action.removeprefix("ram:")] = kind
 
@@ -108,7 +108,7 @@ class Ram(KeyedService):
             raise no_permission(f"ram:{action}", kind, caller.holder)
 
     def _identity(self, request: Request, caller: Credential) -> dict[str, Any]:
-        """Return the caller's identity, which needs no right."""
+        """Return the caller's identity, which needs no permission."""
         if request.params:
             raise RamError("NotImplemented", "GetCallerIdentity has no parameters.")
         if caller.holder == ROOT:

@@ -57,7 +57,7 @@ def verify_signature(
 
 
 def _check_token(request: Request, access_key: str, credential: Credential) -> None:
-    """Check the token of a temporary key, and the key that goes with it."""
+    """Check the token of a temporary key, and the token's access key."""
     sent = request.headers.get("x-acs-security-token")
     if sent is None and credential.security_token is not None:
         raise RamError("MissingSecurityToken", "SecurityToken is mandatory for this action.")

@@ -1,4 +1,4 @@
-"""Faults between a client and a service, and their schedules, which tests order."""
+"""Faults between a client and a service, and the schedules of tests for them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Fault:
 
     @staticmethod
     def slow(seconds: float) -> Fault:
-        """Work and answer late; the work is done even after the client has given up."""
+        """Work and answer late; the work is done even after the client has abandoned the call."""
         return Fault("slow", seconds=seconds)
 
     @staticmethod
@@ -64,7 +64,7 @@ class Fault:
 
     @staticmethod
     def lands_late(seconds: float) -> Fault:
-        """Reset the connection at once, and do the work so many seconds later, after later requests.
+        """Reset the connection at once, and do the work `seconds` later, after later requests.
 
         After a quarter of an hour its signature is too old, and it is refused, unnoticed by the client.
         """
@@ -72,12 +72,12 @@ class Fault:
 
     @staticmethod
     def drip() -> Fault:
-        """Do the work, then send a header byte every 0.05 s without end, so that no read timeout strikes."""
+        """Do the work, then send a header byte every 0.05 s without end, so that no read timeout fires."""
         return Fault("drip")
 
     @staticmethod
     def silence() -> Fault:
-        """Keep this TCP connection open and silent from now on, like a connection that died unnoticed."""
+        """Keep this TCP connection open and silent, like a connection that died unnoticed."""
         return Fault("silence")
 
 

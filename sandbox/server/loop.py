@@ -22,7 +22,7 @@ VARIABLE = "SANDBOX_DATE"
 
 
 class LoopThread:
-    """A loop in the background, which runs coroutines for synchronous callers.
+    """A loop in the background that runs coroutines for synchronous callers.
 
     `ahead`: the seconds by which its clock is ahead of the machine's.
     """
@@ -46,7 +46,7 @@ class LoopThread:
         return Listener(service, self)
 
     def call_soon(self, call: Callable[..., object], *arguments: Any) -> None:
-        """Let the loop call this; safe from any thread."""
+        """Run `call` in the loop; safe from any thread."""
         self.loop.call_soon_threadsafe(call, *arguments)
 
     async def pause(self, seconds: float) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """A request with its raw path and query, which signatures and keys need.
+    """A request with its raw path and query, as needed for signatures and keys.
 
     Each request equals only itself, so that values that were read of it can be cached.
     """

@@ -48,13 +48,13 @@ class Ground(Protocol):
         """Run `work` in the loop and wait for its result; past `timeout` cancel it and raise TimeoutError."""
 
     def call_soon(self, call: Callable[..., object], *arguments: Any) -> None:
-        """Let the loop call this; safe from any thread."""
+        """Run `call` in the loop; safe from any thread."""
 
     async def pause(self, seconds: float) -> None:
-        """Let time go by."""
+        """Wait for `seconds`."""
 
     def serve(self, service: Service) -> Front:
-        """Send requests to a service from now on."""
+        """Route requests to a service."""
 
 
 class Front(Protocol):
@@ -77,7 +77,7 @@ class Connection(ABC):
 
     @abstractmethod
     def reset(self) -> None:
-        """Break it, as a middlebox or a crashed server would."""
+        """Reset the connection, as a middlebox or a crashed server would."""
 
     @abstractmethod
     async def drip(self) -> None:
@@ -139,7 +139,7 @@ class Service(ABC):
     # Later calls.
 
     def later(self, seconds: float, call: Callable[[], object]) -> None:
-        """Call this in the loop after so many seconds; safe from any thread."""
+        """Run `call` in the loop after `seconds`; safe from any thread."""
         self._ground.call_soon(self._start_late, seconds, call)
 
     async def settle(self) -> None:
@@ -174,11 +174,11 @@ class Service(ABC):
         return len(self._open)
 
     def silence_connections(self) -> None:
-        """Keep all connections that are open now without any more answers."""
+        """Keep all open connections open, without any further answers."""
         self._ground.call(self._each_connection(lambda connection: setattr(connection, "silent", True)))
 
     def reset_connections(self) -> None:
-        """Reset all connections that are open now, the idle connections too."""
+        """Reset all open connections, also the idle connections."""
         self._ground.call(self._each_connection(lambda connection: connection.reset()))
 
     def opened(self, made: Callable[[int], Connection]) -> Connection:

@@ -16,7 +16,7 @@ class RateLimit:
         self._filled = now()
 
     def allows(self) -> bool:
-        """Count a request if it may pass now, and return whether it may."""
+        """Return True and count the request if it is within the limit."""
         now = self._now()
         self._tokens = min(self._capacity, self._tokens + (now - self._filled) * self._rate)
         self._filled = now

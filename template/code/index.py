@@ -107,13 +107,13 @@ class _Instance:
         oms, oss = (Connections(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
         self.oms = OmsClient(self.settings, oms, self.pool, self.clock)
         self.oss = OssClient(self.settings, oss, self.pool, self.clock)
-        # The first calls wait for connections and imports, which are prepared side by side.
+        # The first calls wait for connections and imports, which are prepared in parallel.
         self.oss.connect_ahead()
         oms.connect_ahead(self.settings.task.url)
         preload_oss2()
 
     def invocation(self, context: Context) -> Invocation:
-        """Return the resources of a job in this invocation. Credentials expire, so they are never kept."""
+        """Return the resources of a job in this invocation. Credentials are never kept, because they expire."""
         deadline = _deadline(context, self.clock)
         return Invocation(
             self.settings, self.oms, self.oss, _credentials(context), deadline, self.clock, lambda: self.obs

@@ -1,10 +1,13 @@
-"""The clock of the commands, which tests replace so that they need not wait."""
+"""The clock of the commands; tests replace it to avoid waiting."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+
+from oss_oms_sync.rules.times import moment as moment
+from oss_oms_sync.rules.times import timestamp as timestamp
 
 
 class WallClock:
@@ -24,16 +27,6 @@ class WallClock:
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`."""
         time.sleep(seconds)
-
-
-def timestamp(at: datetime) -> str:
-    """Write a time as the functions do: 2026-01-31T08:00:00Z."""
-    return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def moment(text: str) -> datetime:
-    """Parse a time that the functions wrote. Raises ValueError for another form."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
 
 
 def parse_time(text: str) -> datetime | None:

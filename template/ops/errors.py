@@ -47,7 +47,7 @@ class OpsError(Exception):
 
 
 class UsageError(OpsError):
-    """A command that was refused before it did anything."""
+    """A command that was refused before any change."""
 
     exit_code = ExitCode.REFUSED
 
@@ -73,6 +73,6 @@ class FunctionError(OpsError):
 
 
 class UntrustedError(OpsError):
-    """A document that must not be relied on."""
+    """A document is damaged, is not a certificate, or contradicts itself."""
 
     exit_code = ExitCode.UNTRUSTED

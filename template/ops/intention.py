@@ -87,7 +87,7 @@ class Intentions:
         self._name = current_migration_name(self._task, project) if self._task else ""
 
     def read(self) -> Intention | None:
-        """Read the record of the current migration; None if none is in progress."""
+        """Read the record of the current migration; None without a migration."""
         response = None
         with refused(lambda error: error.code == "NoSuchBucket"):
             response = self._log.get(self._name) if self._name else None
@@ -102,7 +102,7 @@ class Intentions:
             raise UnreadableResponseError from None
 
     def progress(self) -> Progress | None:
-        """Return the progress that status has measured under limits of the bandwidth; None if there is none."""
+        """Return the progress that status has measured under bandwidth limits; None without a measurement."""
         response = self._log.get(migration_speed_name(self._task, self._project))
         try:
             return codec.from_json(Progress, json.loads(response.body)) if response else None
@@ -159,7 +159,7 @@ class Intentions:
         return current if current and current.run == intention.run else None
 
     def claim(self, intention: Intention, maker: str) -> Intention | None:
-        """Make this command the maker of the keys; return the record as it was before.
+        """Set this command as the creator of the keys; return the previous record.
 
         Return None if the migration is no longer in progress.
         """
@@ -219,7 +219,7 @@ class Intentions:
 
 
 def find_task(log: OssBucketClient, project: str) -> str:
-    """Return the id of the sync task whose migration is in progress, whatever SYNC_URL is; empty if there is none.
+    """Return the id of the sync task with a migration in progress, independent of SYNC_URL; empty without a migration.
 
     Raise the errors of `Intentions.read`.
     """

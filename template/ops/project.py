@@ -15,7 +15,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
-    """Return the variables of the file and of the file that it extends; the tool's alias is `access`.
+    """Return the variables of s.yaml and of the file it extends; `access` is the tool's credential alias.
 
     Raises UsageError if a file cannot be read, or a `needed` variable is missing or empty.
     """
@@ -37,7 +37,7 @@ def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
 
 
 def as_it_stands(file: Path) -> str:
-    """Return the text of s.yaml. Raises UsageError if it cannot be read."""
+    """Return the text of s.yaml. Raises UsageError for an unreadable file."""
     try:
         return file.read_text(encoding="utf-8-sig")
     except OSError:

@@ -96,7 +96,7 @@ class Session:
         )
 
     def write(self, file: Path, text: str) -> None:
-        """Write a file and report its name. Raises UsageError if that fails."""
+        """Write a file and print its name. Raises UsageError if the write fails."""
         try:
             file.write_text(text, encoding="utf-8", errors="backslashreplace")
         except OSError as error:
@@ -210,7 +210,7 @@ def in_background(ask: Callable[[], Any]) -> Future[Any]:
 
 
 def _look(session: Session, job: str, payload: Payload) -> PassAnswer | None:
-    """Return the state of a pass; None if it is unknown, which changes nothing."""
+    """Return the state of a pass; None if the query failed."""
     try:
         return session.ask(PassAnswer, job, payload)
     except OpsError:

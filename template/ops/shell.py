@@ -40,7 +40,7 @@ def interpreter() -> str:
 
 
 def command(step: Step | None) -> str:
-    """Return a next step as a shell command; empty if there is none."""
+    """Return a next step as a shell command; empty without a step."""
     if step is None:
         return ""
     return " ".join(map(quoted, [*step.words(interpreter(), _can_be_typed), *_file_words(step.job)]))

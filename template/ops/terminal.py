@@ -96,7 +96,7 @@ class Screen:
         self._last_line = -_LINE_SECONDS
 
     def answer(self, lines: Iterable[Line], limit: int | None = None, more: Callable[[int], str] = str) -> None:
-        """Print the answer. If it exceeds `limit` lines, print its beginning, then `more` of the number left out."""
+        """Print the answer. Beyond `limit` lines, print its beginning, then `more` with the number of omitted lines."""
         pieces = [self._pieces(part, self._out) for line in lines for part in self._fitted(line, self._out)]
         total = sum(map(len, pieces))
         if limit and total > limit:

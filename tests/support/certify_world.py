@@ -24,8 +24,10 @@ class CertifyWorld(World):
     # What happens to objects.
 
     def put(self, key: str, data: str, kind: str = "md5", fate: str = "copied") -> None:
-        """A user writes an object at the source. Its event is lost, or refused by OMS, or accepted; or OMS copies it at
-        once. Of other kinds than `md5` the ETag is not that of the contents."""
+        """Write an object at the source. Its event is lost, or refused by OMS, or accepted; or OMS copies it at once.
+
+        The ETag of other kinds than `md5` is not that of the contents.
+        """
         self.upload(key, data, kind=kind)
         if fate != "lost" and kind != "Symlink":
             self.send(key, fate)
@@ -73,30 +75,30 @@ class CertifyWorld(World):
         self.tick_replay()
         self.compare(standstill=True)
 
-    def freeze(self, rest: float = HOUR) -> None:
+    def freeze(self, wait: float = HOUR) -> None:
         """Nobody writes from now on; what is on its way arrives."""
         self.later(1)
         self.frozen = timestamp(self.clock.now())
         self.tick_replay()
-        self.later(rest)
+        self.later(wait)
 
     def prove(self, **asked: object) -> None:
-        """All that certify needs."""
+        """Do all that certify needs."""
         self.compare(**asked)
         self.stand_still()
 
-    def get_ready(self, rest: float = HOUR, **asked: object) -> None:
+    def get_ready(self, wait: float = HOUR, **asked: object) -> None:
         """The freeze, and all that certify needs."""
-        self.freeze(rest)
+        self.freeze(wait)
         self.prove(**asked)
 
-    def cut_over(self, rest: float = HOUR, **asked: object) -> dict[str, Any]:
-        """The certificate of all that."""
-        self.get_ready(rest, **asked)
+    def cut_over(self, wait: float = HOUR, **asked: object) -> dict[str, Any]:
+        """Prepare a cutover, and return its certificate."""
+        self.get_ready(wait, **asked)
         return self.certify()
 
     def judge_again(self, **asked: object) -> None:
-        """The same for what differed, an hour later."""
+        """Recheck the objects that differed, an hour later, and stand still."""
         self.later(HOUR)
         self.compare(again=True, **asked)
         self.stand_still()
@@ -125,8 +127,12 @@ class CertifyWorld(World):
 
 
 def results(document: dict[str, Any]) -> dict[str, str]:
-    """The result of each check that did not pass, by its id."""
-    return {one["id"]: one["result"] for one in document["checks"] if one["gates"] and one["result"] != "passed"}
+    """Return the result of each check that did not pass, by its id."""
+    return {
+        finding["id"]: finding["result"]
+        for finding in document["checks"]
+        if finding["gates"] and finding["result"] != "passed"
+    }
 
 
 def verdict(document: dict[str, Any]) -> tuple[str, dict[str, str]]:
@@ -134,5 +140,5 @@ def verdict(document: dict[str, Any]) -> tuple[str, dict[str, str]]:
 
 
 def check(document: dict[str, Any], name: str) -> dict[str, Any]:
-    """The check of that id."""
-    return next(one for one in document["checks"] if one["id"] == name)
+    """Return the check with this id."""
+    return next(finding for finding in document["checks"] if finding["id"] == name)

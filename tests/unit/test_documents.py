@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from oss_oms_sync.jobs import compare, reconcile, replay, status
-from oss_oms_sync.jobs.certify import evidence as of_certify
+from oss_oms_sync.jobs.certify import cutover_options as of_certify
 from oss_oms_sync.options import option_types
 from package.tool import arguments
 from support.answers import ANSWERS

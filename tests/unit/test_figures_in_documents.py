@@ -12,7 +12,7 @@ from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.comparison import again
 from oss_oms_sync.comparison.judge import CUTOVER_SECONDS
 from oss_oms_sync.delivery import sender
-from oss_oms_sync.jobs.certify import evidence
+from oss_oms_sync.jobs.certify import gathering
 from oss_oms_sync.jobs.replay import resting
 from oss_oms_sync.jobs.status import _MAX_MONTHS, facts
 from oss_oms_sync.ledger import waiting
@@ -43,7 +43,7 @@ FIGURES = [
     ("operations", "takes nothing of five batches", "连续五批一个都不接受"),
     ("cutover", f"{RATE * KEYS_PER_CALL * 60:,} object keys a minute", f"每分钟 {RATE * KEYS_PER_CALL * 60:,} 个"),
     ("cutover", f"until the freeze is {CUTOVER_SECONDS // 60} minutes old", f"停写满 {CUTOVER_SECONDS // 60} 分钟"),
-    ("certificate", f"more than {evidence._MAX_RECORDS:,} records", f"超过 {evidence._MAX_RECORDS:,} 条"),
+    ("certificate", f"more than {gathering.MAX_RECORDS:,} records", f"超过 {gathering.MAX_RECORDS:,} 条"),
     ("certificate", f"or {waiting._MAX_LISTED:,} to look through", f"超过 {waiting._MAX_LISTED:,} 条"),
     ("certificate", f"of the first {digests.MAX_FOLDERS}", f"前 {digests.MAX_FOLDERS} 个目录"),
     ("how-it-works", "at most five times in all", f"连同首次最多 {calls._MAX_ATTEMPTS} 次"),

@@ -28,7 +28,7 @@ class Clock:
 
 
 class Deadline:
-    """The moment by which a piece of work has to be done."""
+    """The time by which work must be finished."""
 
     def __init__(self, seconds: float, clock: Clock) -> None:
         self._clock = clock
@@ -94,7 +94,7 @@ def timestamp(now: datetime) -> str:
 
 
 def parse_time(text: str) -> datetime | None:
-    """Return the time in `text`, in ISO 8601, to the second; None if it is not a time.
+    """Return the time in `text`, in ISO 8601, to the second; None if `text` is not a time.
 
     Examples: "2026-01-31", "20260131", "2026-01-31T12:00Z", "2026-01-31 12:00:00.5+08:00". A time without a zone is in
     UTC.

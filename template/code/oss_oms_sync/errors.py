@@ -60,7 +60,7 @@ class EventError(OmsSyncError):
 
 
 class PayloadError(OmsSyncError):
-    """An unusable option of a manual payload, with the usable options."""
+    """An invalid payload of a manual call; the message says what to correct."""
 
 
 class RecordError(OmsSyncError):

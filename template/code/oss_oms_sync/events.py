@@ -195,7 +195,7 @@ class _Parser:
 
 
 def _etag(quoted: str) -> str:
-    """Return an eTag in the form of listings; empty if it is not an eTag, which no record could carry."""
+    """Return an eTag in the format of listings; empty for any other text, which a record could not carry."""
     etag = quoted.strip('"').upper()
     return etag if re.fullmatch(r"[0-9A-F-]{1,64}", etag) else ""
 
@@ -210,7 +210,7 @@ def is_text(value: str) -> bool:
 
 
 def text_at(event: object, *path: str) -> str:
-    """Return the string at `path` inside nested JSON objects; empty if there is none."""
+    """Return the string at `path` inside nested JSON objects; empty without a string there."""
     for name in path:
         event = event.get(name) if isinstance(event, dict) else None
     return event if isinstance(event, str) else ""

@@ -27,7 +27,7 @@ class KeyFilter:
         return key.startswith(self.prefix) and key.endswith(self.suffix) and not key.startswith(RECORDS)
 
     def is_canary(self, key: str) -> bool:
-        """Return True if `key`, which passes the filter, is a canary's."""
+        """Return True if a key that passes the filter is a canary's."""
         return key.startswith(self.canaries)
 
     def is_reported(self, key: str) -> bool:
@@ -35,7 +35,7 @@ class KeyFilter:
         return self.matches(key) and not key.startswith(self.canaries)
 
     def count_reported(self, keys: Sequence[str]) -> int:
-        """Return the number of leading keys that are reported; the keys rise."""
+        """Return the number of leading keys that are reported; the keys are in ascending order."""
         if self.suffix or not all(map(self.is_reported, (keys[0], keys[-1]))):
             return next((place for place, key in enumerate(keys) if not self.is_reported(key)), len(keys))
         # Keys with the same beginning are neighbours.
@@ -43,7 +43,7 @@ class KeyFilter:
         return min((at for at in places if at < len(keys) and not self.is_reported(keys[at])), default=len(keys))
 
     def withholds(self, key: str) -> bool:
-        """Return True if a key would pass the filter, but has the name of a record: it is never submitted."""
+        """Return True if a key passes the filter but has the name of a record, so that it is never submitted."""
         return key.startswith(RECORDS) and key.startswith(self.prefix) and key.endswith(self.suffix)
 
     def overlaps(self, other: KeyFilter) -> bool:

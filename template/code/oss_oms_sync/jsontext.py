@@ -20,7 +20,7 @@ def load(text: bytes | str) -> object:
 def strict_load(text: bytes | str) -> object:
     """Return the value in `text`.
 
-    Raises ValueError or RecursionError if it cannot be read.
+    Raises ValueError or RecursionError for unreadable text.
     """
     return json.loads(text, object_pairs_hook=_unambiguous)
 

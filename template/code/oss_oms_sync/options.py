@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def option_types(kind: type) -> dict[str, type]:
-    """Return the names of a dataclass's fields, which are options, with their types without None."""
+    """Return a dataclass's options: the names of its fields, and their types without None."""
     hints = get_type_hints(kind).items()
     # `list[str] | None` counts as its first type.
     types = {name: get_args(hint)[0] if NoneType in get_args(hint) else hint for name, hint in hints}

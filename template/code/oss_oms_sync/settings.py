@@ -142,7 +142,7 @@ class Settings:
 
 
 class _Reader:
-    """A reader of one setting after another, which collects their problems."""
+    """A reader of settings that collects all problems."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
@@ -306,7 +306,7 @@ class _Reader:
 
 
 def _split_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]:
-    """Return the problem of a service's `url`, empty if there is none, and the parts of the URL."""
+    """Return the problem of a service's `url` (empty if valid) and the parts of the URL."""
     nothing = parts = SplitResult("", "", "", "", "")
     is_url = False
     with suppress(ValueError):
@@ -331,12 +331,12 @@ def _split_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitRes
 
 
 def _first_problem(*problems: tuple[object, str]) -> str:
-    """Return the first problem that applies; empty if none does."""
+    """Return the first problem that applies; empty without a problem."""
     return next((problem for is_so, problem in problems if is_so), "")
 
 
 def _is_plain(text: str) -> bool:
-    """Return True if it is ASCII without spaces."""
+    """Return True if the text is ASCII without spaces."""
     return text.isascii() and text.isprintable() and " " not in text
 
 

@@ -1,6 +1,6 @@
 """The assumptions about the clouds that no field report has confirmed: docs/unconfirmed.md is made of them.
 
-Doctor reports the assumptions that a project rests on, until they are confirmed in use, or a canary observed them in
+Doctor reports the assumptions on which a project depends, until they are confirmed in use, or a canary observed them in
 these accounts.
 """
 
@@ -14,7 +14,7 @@ from oss_oms_sync.answers.text import Text, t
 
 @dataclass(frozen=True)
 class Unconfirmed:
-    """An open question, the assumed answer, and the parts that rest on it, in Markdown.
+    """An open question, the assumed answer, and the parts that depend on it, in Markdown.
 
     `setting`: the setting that switches it, if there is one. `fields`: the fields of a canary's field report that
     answer it, by the names of parts. `as_assumed`: the values of the single field that agree with the assumption; empty
@@ -169,6 +169,18 @@ UNCONFIRMED = {
         t("nothing"),
         t("nothing today"),
         ("in_place.url", "in_place.expired_url"),
+    ),
+    "zone of limits": Unconfirmed(
+        t("in which time zone OMS reads the hours of a task group's bandwidth limits"),
+        t("China's"),
+        t("the price of `migrate --nights`; `migrate --look` measures it within a day"),
+        ("bandwidth.hours_late",),
+        as_assumed=("0",),
+    ),
+    "limit of each task": Unconfirmed(
+        t("whether a bandwidth limit is one of the task group, or of each of its tasks"),
+        t("either"),
+        t("the estimates of `cost` and `migrate`, which name a range"),
     ),
     "stopped task": Unconfirmed(
         t("what a stopped task does with keys that it has accepted"),

@@ -65,7 +65,7 @@ class Alibaba:
         self.reader = RamHolder(self._ram, "User", name, {name: statements.source_reader(self.source.name)}, self._mark)
 
     def needs(self, has_task: Callable[[], bool]) -> Iterator[Need]:
-        """Yield the needs in this account, except keys. `has_task`: whether OMS has a key of the reader."""
+        """Yield the requirements in this account, except keys. `has_task`: OMS has a key of the reader."""
         yield self._account_need()
         needed = list(statements.rights(statements.deployer(self._variables)))
         yield _alias_need(self._caller, self._variables["access"], self.account.number, needed)
@@ -90,7 +90,7 @@ class Alibaba:
             yield holder.removal(_role_title(purposes))
 
     def key_to_hand_over(self) -> Need:
-        """Return the need of the access key with which OMS reads the source, if another person makes the task.
+        """Return the requirement for OMS's access key of the source, if another person creates the task.
 
         Setup does not make this key, because it would have to show the secret.
         """
@@ -165,14 +165,14 @@ class Huawei:
         return ObsBucketClient.at(self._endpoints, self._region, self._target, keys, self._clock)
 
     def needs(self) -> Iterator[Need]:
-        """Yield the needs in this account, except keys and the task."""
+        """Yield the requirements in this account, except keys and the task."""
         yield self._account_need()
         yield storage.destination(self.with_keys(self._keys), self._region)
         yield self.writer.need(_WRITER, [_handover_step(OMS_DESTINATION)], self.has_task)
         yield self._functions_need()
 
     def has_task(self) -> bool:
-        """Return True if OMS has its keys."""
+        """Return True if a sync task exists, so that OMS has its access keys."""
         return bool(self.tasks.address())
 
     def settings(self) -> dict[str, str]:
@@ -180,7 +180,7 @@ class Huawei:
         return {"SYNC_URL": self.tasks.address(), **self.key.settings, "logBucket": self._log}
 
     def own_settings(self) -> list[str]:
-        """List the variables of s.yaml that name resources which setup removes, or which are gone."""
+        """List the variables of s.yaml that name resources to be removed, or missing resources."""
         return [*(["SYNC_URL"] if self.tasks.owns_address() else ()), *self.key.own_settings()]
 
     def key_needs(self, holders: Sequence[Holder]) -> Iterator[Need]:
@@ -194,7 +194,7 @@ class Huawei:
         yield self.key.need()
 
     def key_of_others(self) -> Need:
-        """Return the need of the access key with which OMS reads the source, if another person has that account."""
+        """Return the requirement for OMS's access key of the source, if another person owns that account."""
         text = t(
             "Have the access key ready: setup asks for it, or reads it from the environment ({names})", names=OMS_SOURCE
         )
@@ -205,7 +205,7 @@ class Huawei:
         return Need(t("access key with which OMS reads the source"), (), look)
 
     def renewals(self) -> Iterator[Need]:
-        """Yield the needs of a new key of the functions."""
+        """Yield the requirements for a new key of the functions."""
         yield self._account_need()
         yield self._functions_need()
         yield self.key.renewal()
@@ -239,7 +239,7 @@ class Huawei:
 
 
 def project_mark(variables: Mapping[str, str]) -> str:
-    """Return the text by which setup recognizes its own resources: a project of the same name has another source.
+    """Return the text by which setup recognizes its own resources; it has the source, because project names may recur.
 
     A user's comment in RAM has at most 128 characters.
     """

@@ -75,7 +75,7 @@ class FunctionsKey:
         return any(key.used for key in keys)
 
     def need(self) -> Need:
-        """Return the need of a key for this machine."""
+        """Return the requirement for an access key on this machine."""
         by_hand = t(
             "Create an access key of {name}. After this run, store it in the tool's secret store: {command}"
             " HW_AK HW_SK",
@@ -85,7 +85,7 @@ class FunctionsKey:
         return Need(_TITLE, _RIGHTS, self._look, self._make, [by_hand], lambda: self.is_kept() and not self._has_none)
 
     def renewal(self) -> Need:
-        """Return the need of a new key; once the new key was used, a later run deletes the old one."""
+        """Return the requirement for a new key; a later run deletes the old key once the new key was used."""
         return Need(_TITLE, _RIGHTS, self._look_to_renew, self._renew)
 
     def removal(self) -> Need:
@@ -110,7 +110,7 @@ class FunctionsKey:
         return Line(Standing.CREATE, _PLACE)
 
     def _make(self) -> None:
-        """Make a key, and store it first of all: IAM shows its secret once."""
+        """Create a key, and store it before anything else: IAM shows the secret once."""
         keys = self._user.make_key()
         pair = (keys.access.reveal(), keys.secret.reveal())
         store(self._caller, dict(zip(self._names, pair, strict=True)))

@@ -57,7 +57,7 @@ class Key(NamedTuple):
 
 
 class IamUser:
-    """A user, and the policy of the same name on it.
+    """A user, and the policy of equal name that is attached to the user.
 
     Users and policies that setup made have `mark` as their description. `region`: the region in which roles grant
     regional permissions.
@@ -85,7 +85,7 @@ class IamUser:
         )
 
     def key_ids(self) -> list[str]:
-        """List the access keys of the user; none for a user that setup did not make."""
+        """List the access keys of the user; empty for a user that setup did not create."""
         return [key["access_key_id"] for key in self._keys()]
 
     def keys(self) -> list[Key]:
@@ -98,7 +98,7 @@ class IamUser:
         return sorted(keys, key=lambda key: key.made)
 
     def make_key(self) -> Keys:
-        """Make an access key without a token. IAM shows its secret only now.
+        """Create an access key without a token. IAM shows the secret only in this response.
 
         Raises NotYetError if there is no such user, and UsageError if setup did not make the user.
         """
@@ -114,7 +114,7 @@ class IamUser:
         self._iam.call("DELETE", f"{_keys_path(self.user() or {})}/{key}")
 
     def user(self) -> dict[str, Any] | None:
-        """Return the user; None if there is none of this name."""
+        """Return the user; None if no user has this name."""
         users = self._all("/v5/users", "users")
         return self._made or next((user for user in users if user["user_name"] == self.name), None)
 
@@ -230,7 +230,7 @@ class IamUser:
             raise leftover_error(reasons)
 
     def _own(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        """Return the user and the policy of this name, each if setup made it."""
+        """Return the user and the policy of this name; None for either that setup did not create."""
         user, policy = self.user(), self._policy()
         return user if self._is_ours(user) else None, policy if self._is_ours(policy) else None
 
@@ -244,7 +244,10 @@ class IamUser:
         return resource is not None and resource.get("description") == self._mark
 
     def _replace(self, policy: dict[str, Any], text: str) -> None:
-        """Store a new version of a policy. IAM keeps five versions: the oldest that is not in force makes room."""
+        """Store a new version of a policy.
+
+        IAM keeps five versions: the oldest that is not in force is deleted first.
+        """
         path = f"/v5/policies/{policy['policy_id']}/versions"
         versions = list(self._all(path, "versions"))
         if len(versions) >= _MAX_VERSIONS:

@@ -1,4 +1,4 @@
-"""The needs of a project: a resource, its state, and the step that creates it; and the wait for new keys' permissions.
+"""Requirements of a project (resource, state, step that creates it), and the wait for the permissions of new keys.
 
 No file records past steps: each run reads the state of both clouds, and continues from there. New permissions act only
 after some time.
@@ -55,7 +55,7 @@ OURS = (Standing.CREATE, Standing.CHANGE, Standing.REMOVE)
 
 
 class NotYetError(UsageError):
-    """The error for a person's step that is not done yet, or for a grant that does not act yet."""
+    """The error for a person's pending step, or for a permission that has not taken effect yet."""
 
     exit_code = ExitCode.NOT_PROVEN
 
@@ -99,7 +99,7 @@ class Need:
     or_else: Text | None = None
 
     def inspect(self) -> Line:
-        """Return the line that `look` returns; a refusal or an unreadable answer becomes a line as well."""
+        """Return the line of `look`; return a refusal or an unreadable answer as a line as well."""
         try:
             return self.look()
         except RefusedError as error:
@@ -124,7 +124,7 @@ class Need:
 
 
 def with_reason(need: Need, reason: Text | None) -> Need:
-    """Return the need whose line also has the reason, if any, for a permission that it grants."""
+    """Return `need` with the reason for a granted permission, if any, in its line."""
     if reason is None:
         return need
 
@@ -141,22 +141,22 @@ def missing_user(name: str) -> NotYetError:
 
 
 def leftover_error(reasons: Sequence[Text]) -> NotYetError:
-    """Return the error of a removal that leaves something, for these reasons."""
+    """Return the error of a removal that leaves resources, for these reasons."""
     return NotYetError(t("{reasons}", reasons=reasons), _DETACH)
 
 
 def other_policies_reason(holder: Text, policies: Sequence[str]) -> Text:
-    """Return the reason for which a user or a role stays."""
+    """Return the reason for which setup keeps a user or a role."""
     return t("{holder} is kept, because setup did not attach {policies}", holder=holder, policies=policies)
 
 
 def attachment_reason(policy: str) -> Text:
-    """Return the reason for which a policy of setup's stays."""
+    """Return the reason for which setup keeps its own policy."""
     return t("the policy {name} is kept, because it is attached to an identity that setup did not create", name=policy)
 
 
 def removal_line(removed: Sequence[Text], reasons: Sequence[Text]) -> Line:
-    """Return the line of a removal: the `removed` resources, and the reasons for which others stay."""
+    """Return the line of a removal: the `removed` resources, and the reasons for which other resources are kept."""
     text, step = (t("{reasons}", reasons=reasons), _DETACH) if reasons else (None, None)
     if removed:
         return Line(Standing.REMOVE, text, step, removed)
@@ -169,7 +169,7 @@ def policy_title(name: str) -> Text:
 
 
 def delete_by_hand(name: str) -> Text:
-    """Return the step for a person with the permission, if setup is not allowed to delete what it made."""
+    """Return the step for a person with the permission, if setup is not allowed to delete its own resource."""
     return t("Delete {name}, its access keys and its policy", name=name)
 
 
@@ -197,7 +197,7 @@ def policy_changes(name: str, document: Document | None, wanted: Document, *, is
 def foreign_line(
     names: Sequence[Text], state: Standing = Standing.STOP, step: Text = _RENAME, facts: Sequence[Text] = ()
 ) -> Line:
-    """Return the line of resources that have the project's names, and that setup did not make."""
+    """Return the line for resources that have the project's names but were not created by setup."""
     return Line(state, t("not created by setup for this source bucket: {names}", names=names), step, facts)
 
 
@@ -209,13 +209,13 @@ def change_line(missing: Sequence[Text], facts: Sequence[Text]) -> Line:
 
 
 class Grants:
-    """The new permissions of keys, which act some time after they were granted; all share one time limit."""
+    """New permissions of keys, which take effect after a delay; a single time limit applies to all."""
 
     def __init__(self, session: Session) -> None:
         self._session, self._end = session, session.clock.now() + _MAX_GRANT_TIME
 
     def wait(self, what: Text, attempt: Callable[[], T], *, is_new: bool = True, is_settled: bool = False) -> T:
-        """Try with a key until its grants act; return the result of `attempt`.
+        """Repeat `attempt` with a key until its permissions take effect; return the result.
 
         A key that was handed over (`is_new` is False) is known to the cloud at once. If the grants act already
         (`is_settled`), a permission that is still missing after two minutes is one of the administrator's. Raises

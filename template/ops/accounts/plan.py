@@ -28,7 +28,7 @@ class After(NamedTuple):
 
     @property
     def command(self) -> str:
-        """The next command, as it is typed; empty if there is none."""
+        """The next command, as it is typed; empty without a next command."""
         return chained(*self.steps)
 
 
@@ -120,7 +120,7 @@ class SetupPlan:
         return any(need is wanted and line.state is Standing.CREATE for need, line in self._lines)
 
     def _counts(self) -> Text:
-        """Return the numbers of resources to create, change and remove, and of those that a person has to do."""
+        """Return the numbers of resources to create, change and remove, and of manual steps."""
         numbers = Counter(line.state for _, line in self._lines)
         counts = [phrase.filled(n=numbers[state]) for state, phrase in _COUNTED if numbers[state]]
         if not counts:

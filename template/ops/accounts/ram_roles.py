@@ -54,7 +54,7 @@ class RamHolder:
         self.title = t("RAM role {name}", name=name) if kind == "Role" else t("RAM user {name}", name=name)
 
     def need(self, title: Text, key: Sequence[Text] = (), is_settled: Callable[[], bool] = lambda: False) -> Need:
-        """Return its line of the plan.
+        """Return the requirement, with its line of the plan.
 
         `key`: the steps to hand over a key, if RAM does not let setup make it.
         """
@@ -63,18 +63,18 @@ class RamHolder:
         return Need(title, create_rights, self._look, self._do, [*self._by_hand(), *key], is_settled)
 
     def removal(self, title: Text) -> Need:
-        """Return its line of the removal plan."""
+        """Return the removal, with its line of the removal plan."""
         remove_rights = self._rights("DetachPolicyFrom{}", "DeletePolicy", "Delete{}")
         keys, steps = self.key_rights if self._kind == "User" else (), [delete_by_hand(self.name)]
         return Need(title, (*remove_rights, *keys), self._look_to_remove, self._remove, steps)
 
     def key_ids(self) -> list[str]:
-        """List the access keys of the user; none for a user that setup did not make."""
+        """List the access keys of the user; empty for a user that setup did not create."""
         keys = self._ram.find("ListAccessKeys", UserName=self.name) if self.is_ours() else None
         return [] if keys is None else [key["AccessKeyId"] for key in listed(keys, "AccessKeys", "AccessKey")]
 
     def make_key(self) -> Keys:
-        """Make an access key. RAM shows its secret only now.
+        """Create an access key. RAM shows the secret only in this response.
 
         Raises NotYetError if there is no such user, and UsageError if setup did not make the user.
         """
@@ -89,11 +89,11 @@ class RamHolder:
         self._ram.do("DeleteAccessKey", UserName=self.name, UserAccessKeyId=key)
 
     def is_ours(self) -> bool:
-        """Return True if setup made it."""
+        """Return True if setup created this role or user."""
         return self._is_marked(self._find())
 
     def _rights(self, *actions: str) -> tuple[str, ...]:
-        """Return the permissions to read it, and those for these actions."""
+        """Return the permissions to read the role or user, and the permissions for these actions."""
         read_actions = ("Get{}", "GetPolicy", "ListPoliciesFor{}")
         return tuple(f"ram:{action.format(self._kind)}" for action in (*read_actions, *actions))
 
@@ -211,7 +211,7 @@ class RamHolder:
             raise leftover_error(reasons)
 
     def _keys(self) -> list[str]:
-        """List the keys that are deleted with a user; a role has none."""
+        """List the keys that are deleted with a user; empty for a role."""
         return self.key_ids() if self._kind == "User" else []
 
     def _is_trusted(self, holder: dict[str, str]) -> bool:
@@ -241,7 +241,7 @@ class RamHolder:
         return None if response is None else dict(response[self._kind])
 
     def _policy(self, name: str) -> _Policy | None:
-        """Read a policy; return None if there is none of this name."""
+        """Read a policy; return None if no policy has this name."""
         answer = self._ram.find("GetPolicy", PolicyType="Custom", PolicyName=name)
         return None if answer is None else _parse_policy(answer, self._mark)
 

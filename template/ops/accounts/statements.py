@@ -124,7 +124,7 @@ def reads_objects(variables: Mapping[str, str]) -> bool:
 
 
 def reason_to_read(variables: Mapping[str, str], purposes: Iterable[str] = _READERS) -> Text | None:
-    """Return the reason for which these functions can read objects, and the way to prevent it; None if they cannot."""
+    """Return the reason why these functions can read objects, and the way to prevent that; None if they cannot."""
     if not (reads_objects(variables) and {*purposes} & {*_READERS}):
         return None
     return t(
@@ -266,7 +266,7 @@ def checklist(variables: Mapping[str, str]) -> tuple[Document, Document]:
 
 
 def deployer(variables: Mapping[str, str]) -> Document:
-    """Return the policy of the deploying tool's user, as the calls of its component are documented."""
+    """Return the policy of the deploying tool's user: the permissions for the API calls that the tool documents."""
     functions = f"acs:fc:{value(variables, 'region')}:*:functions/{value(variables, 'functionName')}*"
     return _ram_policy(
         _allow("fc:*Function*", "fc:*Trigger*", "fc:*AsyncInvokeConfig*", on=[functions]),
@@ -289,9 +289,14 @@ def by_roles(document: Document, region: str) -> Iterator[tuple[Text, Document]]
         ),
     }
     for service, where in places.items():
-        allowed = [statement for statement in document["Statement"] if statement["Action"][0].startswith(f"{service}:")]
-        if allowed:
-            yield where, {"Version": "1.1", "Statement": [_role_statement(statement) for statement in allowed]}
+        service_statements = [
+            statement for statement in document["Statement"] if statement["Action"][0].startswith(f"{service}:")
+        ]
+        if service_statements:
+            yield (
+                where,
+                {"Version": "1.1", "Statement": [_role_statement(statement) for statement in service_statements]},
+            )
 
 
 def _role_statement(statement: Statement) -> Statement:

@@ -28,9 +28,10 @@ _OTHER_DESTINATION = t(
 
 
 def source(bucket: OssBucketClient, region: str) -> Need:
-    """Return the need of the source: it must exist in this region.
+    """Return the requirement for the source bucket: it must exist in this region.
 
-    A website in the bucket can disturb readers (OMS's tutorial for Alibaba Cloud switches it off first).
+    Static website hosting is reported too, because it can disturb reads (OMS's tutorial for Alibaba Cloud turns it off
+    first).
     """
 
     def look() -> Line:
@@ -92,7 +93,7 @@ def _trigger_text(oss_trigger: OssTrigger) -> Text:
 
 
 def log(bucket: OssBucketClient, region: str, account: str) -> Need:
-    """Return the need of the log bucket, which is the project's own.
+    """Return the requirement for the project's own log bucket.
 
     It has no versions, because an object that must be written once could be written twice with them. It has no KMS key,
     because ETags would not identify contents with it.
@@ -120,7 +121,7 @@ def log(bucket: OssBucketClient, region: str, account: str) -> Need:
 
 
 def destination(bucket: ObsBucketClient, region: str) -> Need:
-    """Return the need of the bucket that OMS copies to."""
+    """Return the requirement for the destination bucket."""
 
     def look() -> Line:
         if "." in bucket.name:

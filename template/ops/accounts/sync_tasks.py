@@ -1,4 +1,4 @@
-"""The sync task of OMS between both buckets.
+"""OMS's sync task from the source to the destination bucket.
 
 Source: support.huaweicloud.com/api-oms, CreateSyncTask, ListSyncTasks and ShowBucketRegion ("buckets/regions").
 """
@@ -55,14 +55,14 @@ class Tasks:
         return Need(t("sync task"), rights, self._look_to_remove, self._remove)
 
     def address(self) -> str:
-        """Return SYNC_URL: that of s.yaml, or of the task that setup made; empty if there is no task."""
+        """Return SYNC_URL of s.yaml, or the address of the task that setup created; empty without a task."""
         if self._address:
             return self._address
         task = self.made()
         return self.url(task) if task else ""
 
     def made(self) -> str:
-        """Return the id of the task that setup made; empty if there is none.
+        """Return the id of the task that setup created; empty without such a task.
 
         The id is from OMS's list, or from the response to the creation while the list may lack the task.
         """
@@ -85,7 +85,7 @@ class Tasks:
         return TaskGroups(self._oms, self._project)
 
     def is_migrating(self) -> bool:
-        """Return True if a task group of a migration may still need its keys."""
+        """Return True if a migration's task group may still need the task's keys."""
         mine = (
             task_group for task_group in self.groups().all() if task_group.note.startswith(group_note(self._mark, ""))
         )
@@ -101,7 +101,7 @@ class Tasks:
         return str(self._oms.call("POST", f"{self._account}/objectstorage/buckets/regions", body=request)["id"])
 
     def create(self, region: str, source: Keys, destination: Keys) -> str:
-        """Create the task, which starts by itself, and return its id. `region`: OMS's name for the source's region.
+        """Create the task and return its id; OMS starts the task at once. `region`: OMS's name for the source's region.
 
         The request is sent once, because a second request would create another task.
         """
@@ -199,7 +199,7 @@ class Tasks:
         return Line(Standing.THERE, same(f"{mode}, {check}"))
 
     def _ours(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the task of s.yaml; if it names none, the tasks that setup made."""
+        """Return the task of s.yaml; without a task in s.yaml, the tasks that setup created."""
         if self._address:
             return [task for task in tasks if self.url(task["sync_task_id"]) == self._address]
         return self._mine(tasks)
@@ -247,7 +247,7 @@ class Tasks:
 
 
 def _other_buckets_line(task: dict[str, Any], text: Text) -> Line:
-    """Return the line of a task between other buckets than those of s.yaml."""
+    """Return the line for a task with other buckets than those of s.yaml."""
     source, destination = task["src_bucket"], task["dst_bucket"]
     return Line(
         Standing.STOP,

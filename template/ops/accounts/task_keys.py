@@ -50,7 +50,7 @@ class TaskKeys:
         self._written: Note | None = None
 
     def read(self) -> Note | None:
-        """Return the note; None if there is none."""
+        """Return the note of the last request; None without a note."""
         if self._log is None:
             return self._written
         response = None
@@ -62,12 +62,15 @@ class TaskKeys:
             raise UnreadableResponseError from None
 
     def recent(self) -> Note | None:
-        """Return the note of a request whose task OMS's list may still lack; None if there is none."""
+        """Return the note of a request with a task that OMS may not list yet; None without such a request."""
         note = self.read()
         return note if note and not self.is_late(note) else None
 
     def unanswered(self) -> Note | None:
-        """Return the note of a request whose outcome is unknown; None if there is none, or if its keys are deleted."""
+        """Return the note of a request whose outcome is unknown.
+
+        None if there is none, or if the note is late and none of its keys is known to exist.
+        """
         note = self.read()
         if note is None or note.task:
             return None
@@ -116,7 +119,7 @@ class TaskKeys:
         self.pending = self._written = None
 
     def _existing(self) -> list[str] | None:
-        """List the access keys of the users; return None if those of a user cannot be read."""
+        """List the access keys of the users; return None if a user's keys cannot be read."""
         with refused(lambda error: error.is_denied):
             return [key for _, key in all_keys(self._holders)]
         return None

@@ -1,4 +1,4 @@
-"""The clients of a canary in both clouds, and the checks before it: all that it writes must be deletable."""
+"""Clients of a canary in both clouds, and checks before its run: it must be able to delete its objects."""
 
 from __future__ import annotations
 

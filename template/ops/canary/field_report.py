@@ -14,7 +14,9 @@ from typing import Any
 from ops.canary.hops import Trace, Watch, first_accepted
 from ops.canary.in_place import NO, YES, InPlace
 from ops.canary.objects import PARTS
+from oss_oms_sync.answers.bandwidth import Progress
 from oss_oms_sync.answers.task_group import OverwriteMode
+from oss_oms_sync.rules.bandwidth import hours_late
 
 SCHEMA = 1
 KIND = "oss-oms-sync field report"
@@ -40,16 +42,23 @@ _HEADERS = (
 _KEPT = ("kept", "lost", "changed")
 _FORMS = ("MD5 of the contents", "32 digits", "32 digits and parts", "none")
 _ANSWERS = (YES, NO)
+_HOURS = tuple(map(str, range(-12, 12)))
 _CHECKSUMS = ("x-obs-checksum-crc64ecma", "x-obs-hash-crc64ecma")
 
 
 def report(
-    watch: Watch, run: str, shown: Mapping[str, Any], in_place: InPlace, *, versions: tuple[bool, bool]
+    watch: Watch,
+    run: str,
+    shown: Mapping[str, Any],
+    in_place: InPlace,
+    *,
+    versions: tuple[bool, bool],
+    progress: Progress | None,
 ) -> dict[str, Any]:
     """Return the report of a run.
 
     `shown`: the sync task; `in_place`: the effect of a change of headers in OBS; `versions`: True if the source, or the
-    destination, keeps versions.
+    destination, keeps versions; `progress`: of the last migration with limits of its bandwidth.
     """
     counts = watch.counts
     return {
@@ -82,6 +91,7 @@ def report(
         "part_size": part_size(watch.traces, run),
         # An event to which the trigger of forward subscribes; for a copy onto itself that is CopyObject.
         "header_change": {"event": _allowed_word(watch.change_event, _ANSWERS)},
+        "bandwidth": {"hours_late": _hours(progress)},
         "in_place": {name: _allowed_word(answer, _ANSWERS) for name, answer in in_place._asdict().items()},
     }
 
@@ -146,6 +156,12 @@ def _duration(since: datetime | None, until: datetime | None) -> str:
         return "not seen"
     seconds = (until - since).total_seconds()
     return next((name for name, limit in _SECONDS.items() if seconds < limit), "longer")
+
+
+def _hours(progress: Progress | None) -> str:
+    """Return the delay in hours of OMS's bandwidth limits, if a migration has shown it."""
+    hours = hours_late(progress) if progress else None
+    return _allowed_word(None if hours is None else str(hours), _HOURS)
 
 
 def _allowed_word(value: object, allowed: tuple[str, ...]) -> str:

@@ -35,7 +35,7 @@ _SEPARATORS = (",", "\t", ";", "|", " ")
 
 @dataclass
 class Trace:
-    """The way of an object. Its times are the clouds' own.
+    """The path of an object through the clouds, with times by the clouds' clocks.
 
     `written`: the object in the source; `recorded`: the first record; `accepted`: the success record; `in_obs`: the
     object in OBS. `differs`: the differing parts; `headers`: the outcome of each header, by OBS's names.
@@ -104,12 +104,12 @@ class Watch:
 
     @property
     def is_done(self) -> bool:
-        """True if OMS has finished all submitted keys, doubles included, so that none arrives later."""
+        """True if OMS has finished all submitted keys, doubles included, so that no copy arrives later."""
         return bool(self.counted) and self.counts is not None and self.counts[1:] == (self._submissions,) * 2
 
     @property
     def unfinished(self) -> int:
-        """The number of keys that OMS will keep counting as unfinished, if it has lost or merged them."""
+        """The number of keys that OMS will always count as unfinished, because it has lost or merged them."""
         lost = sum(trace.accepted is not None and trace.in_obs is None for trace in self.traces)
         pending = lost + (self.doubles == "merged")
         # OMS counts failed objects as finished.
@@ -128,7 +128,7 @@ class Watch:
 
     @property
     def _submissions(self) -> int:
-        """The number of keys that OMS has accepted, with the second event of one object, if it came."""
+        """The number of keys that OMS has accepted, including a received second event of an object."""
         return 1 + len(self._acceptances)
 
     @property
@@ -148,7 +148,7 @@ class Watch:
 
     @property
     def change_left(self) -> float:
-        """The seconds for which the event of the change of headers is still awaited, 0 after its acceptance."""
+        """The remaining seconds of the wait for the header change's event; 0 after its acceptance."""
         if self.change is None or self.change.accepted:
             return 0.0
         return max(0.0, self._changed_at + LIMITS["event"] - self._clock.monotonic())
@@ -162,7 +162,7 @@ class Watch:
         )
 
     def note_change(self, change: Trace) -> None:
-        """Note the change of headers. The counts are final once its event has come, or comes no more."""
+        """Store the time of the header change. The counts are final after its event or after the time limit."""
         self.change, self._changed_at, self.counted = change, self._clock.monotonic(), None
 
     def look(self) -> None:
@@ -173,7 +173,7 @@ class Watch:
                 self._look_at_records(self.change, trace.accepted)
         if any(trace.in_obs for trace in self.traces):
             self._look_at_counts()
-            self._look_at_lists()
+            self._read_new_lists()
         if all(trace.in_obs for trace in self.traces) and not self.order:
             self.order = _order([stored.key for stored in self._accounts.destination.objects(self._prefix)])
 
@@ -237,7 +237,7 @@ class Watch:
     def _lists(self) -> list[ListedKey]:
         return list(islice(self._accounts.destination.objects(task_lists_folder(self._task.id)), _MAX_LISTS))
 
-    def _look_at_lists(self) -> None:
+    def _read_new_lists(self) -> None:
         if self.lists or not self._reads_lists:
             return
         for listed in self._lists():
@@ -257,7 +257,7 @@ def first_accepted(traces: Iterable[Trace]) -> datetime | None:
 
 
 def compare(trace: Trace, response: Response | None, contents: bytes, *, carries_metadata: bool) -> None:
-    """Note the differences between the object in OBS and the original, and the outcome of its headers.
+    """Add the differences between the object in OBS and its original, and the outcome of its headers, to the trace.
 
     OMS carries Content-Type; it carries other headers only with the task's metadata option, and then values of letters,
     digits and hyphens (its FAQ on metadata).
@@ -320,12 +320,12 @@ def _column(text: str, trace: Trace) -> str:
 
 
 def _accepted_etag(record: Response) -> str:
-    """Return the version of a success record, "-" if its event had none."""
+    """Return the version in a success record; "-" if the event had no version."""
     return record.headers.get("x-oss-meta-etag", record.body.decode("utf-8", "replace")).removesuffix(" again")
 
 
 def modified(response: Response) -> datetime | None:
-    """Return the time at which the object of a response was stored; None if the response has no time."""
+    """Return the time at which the object of a response was stored; None if the time is missing."""
     try:
         return parsedate_to_datetime(response.headers["last-modified"]).astimezone(timezone.utc)
     except (KeyError, ValueError):

@@ -1,4 +1,4 @@
-"""The effect of a change of headers in place in OBS, which its documents do not describe.
+"""Effect of an in-place header change in OBS, which Huawei's documents do not describe.
 
 The test shows whether the change moves LastModified or the ETag, and whether OBS accepts a signed URL for it until the
 URL expires, and no longer.
@@ -64,7 +64,7 @@ def change_in_place(bucket: ObsBucketClient, key: str, clock: WallClock) -> InPl
 
 
 def _is_done(change: Callable[[], None]) -> bool:
-    """Make a change; return False if OBS refuses it."""
+    """Make a change; return False if OBS refuses the request."""
     try:
         change()
     except RefusedError:

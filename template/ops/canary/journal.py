@@ -1,4 +1,4 @@
-"""The journal of a canary: its objects, noted in the log bucket before each is written.
+"""The journal of a canary: each object is recorded in the log bucket before it is written.
 
 With it, any user can remove the objects, from any machine.
 
@@ -40,7 +40,7 @@ class Journal:
     is_settled: bool = False
 
     def settles_at(self) -> datetime | None:
-        """Return the time until which an object may come back; None if none can any more."""
+        """Return the time until which an object may reappear; None if no object can reappear."""
         written = parse_time(self.written)
         return None if self.is_settled or written is None else written + _SETTLE_TIME
 

@@ -1,4 +1,4 @@
-"""The lines of a canary's outcome: the way of each object, OMS's counts and lists, and the verdict."""
+"""The lines of a canary's outcome: the path of each object, OMS's counts and lists, and the verdict."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _LOOK_SECONDS, _MAX_SECONDS = 15.0, 1800.0
 
 
 def remove(session: Session, accounts: Accounts, journals: Journals, journal: Journal) -> bool:
-    """Delete all objects of a run until none comes back; return True if all are gone. Raises OpsError.
+    """Delete all objects of a run until no object reappears; return True if all are gone. Raises OpsError.
 
     The source comes first: a key that is gone there is neither submitted nor copied any more.
     """
@@ -98,7 +98,7 @@ def _clear(bucket: BucketClient, prefix: str) -> int:
 
 
 def _clear_records(accounts: Accounts, journal: Journal) -> int:
-    """Delete the records in the run's folders, and those of keys too long for a name; return their number."""
+    """Delete the records in the run's folders, and records of keys too long for a name; return the number deleted."""
     log, deleted = accounts.log, 0
     for kind in get_args(Kind):
         folder = record_prefix(accounts.task, kind)

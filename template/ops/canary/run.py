@@ -58,7 +58,7 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
             t("Another canary is running or was not removed: {run}", run=journal.run),
             t("If it no longer runs: {command}", command=_REMOVE),
         )
-    return _Run(session, accounts, journals).fly(options)
+    return _Run(session, accounts, journals, intentions).fly(options)
 
 
 def _migration_access(session: Session, accounts: Accounts, file: Path) -> tuple[TaskGroups, Sequence[Holder]]:
@@ -81,8 +81,8 @@ def _remove_all(session: Session, options: Namespace, accounts: Accounts, journa
 class _Run:
     """A run, which leaves nothing behind except OMS's lists, and a report if the user wants it."""
 
-    def __init__(self, session: Session, accounts: Accounts, journals: Journals) -> None:
-        self._session, self._accounts, self._journals = session, accounts, journals
+    def __init__(self, session: Session, accounts: Accounts, journals: Journals, intentions: Intentions) -> None:
+        self._session, self._accounts, self._journals, self._intentions = session, accounts, journals, intentions
         self._run = f"{session.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self._watch = Watch(accounts, session.clock, self._run)
         self._in_place = InPlace()
@@ -117,6 +117,7 @@ class _Run:
             self._compare()
             self._change_in_place()
             versions = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
+            progress = self._intentions.progress()
         except (KeyboardInterrupt, OpsError) as error:
             session.say(
                 t(
@@ -130,7 +131,9 @@ class _Run:
             session.hint = None
             raise error from None
         self._journal.is_settled = not self._watch.missing() and self._watch.is_done
-        report = field_report.report(self._watch, self._run, accounts.shown, self._in_place, versions=versions)
+        report = field_report.report(
+            self._watch, self._run, accounts.shown, self._in_place, versions=versions, progress=progress
+        )
         self._store(report)
         code, missing = exit_code(self._watch), self._watch.missing()
         lines = list(outcome(self._watch, self._in_place, session.lang))
@@ -154,7 +157,7 @@ class _Run:
         return code
 
     def _remove(self) -> bool:
-        """Remove the objects; return True if none is left. Errors are printed, so that the outcome is still printed."""
+        """Remove the objects; return True if all are gone. Errors are printed, so that the outcome is still printed."""
         try:
             return remove(self._session, self._accounts, self._journals, self._journal)
         except KeyboardInterrupt:
@@ -165,7 +168,7 @@ class _Run:
             return False
 
     def _write(self, original: CanaryObject) -> None:
-        """Note the object in the journal, and then write it."""
+        """Record the object in the journal, and then write the object."""
         session, source = self._session, self._accounts.source
         key = self._accounts.key(self._run, original.ending)
         session.progress(t("writing {title}", title=title_of(original, session.lang)))
@@ -183,7 +186,7 @@ class _Run:
             session.caller.ask("forward", _event(self._accounts.variables, trace))
 
     def _trace(self, original: CanaryObject, key: str) -> Trace:
-        """Return the beginning of an object's way: its version in the source."""
+        """Return a new trace of an object, with the object's version in the source."""
         response = self._accounts.source.head(key)
         if response is None:
             return Trace(original, key)
@@ -216,7 +219,7 @@ class _Run:
             session.clock.sleep(_LOOK_SECONDS if elapsed < 60 else 3 * _LOOK_SECONDS)
 
     def _change_in_source(self, trace: Trace) -> None:
-        """Change headers of an object in the source, and note it: OSS sends an event, or none."""
+        """Change the headers of an object in the source, and store the time: OSS may or may not send an event."""
         session, source = self._session, self._accounts.source
         session.progress(t("changing headers of {title} in OSS", title=title_of(trace.original, session.lang)))
         # The records have whole seconds: those of the change are later than the first.

@@ -1,69 +1,117 @@
-"""Rules of `check`, which trust nothing but a certificate's own numbers: each claim has to follow from them."""
+"""Claims of a certificate: its conclusions follow from its facts, and its facts agree with each other.
+
+The conclusions are derived by the rules that made them, so nothing that a document says about itself is relied on. The
+tests prove the rules: an independent second set of rules, over random facts, has the same results.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import datetime, timedelta
 
-from ops.certificate.counts import Document, Doubt, counts, headers_fit, sample_fits, whole
-from ops.certificate.form import (
-    ACCEPTABLE,
-    CHECKS,
-    KIND,
-    NOT_COUNTED,
-    RECORDS,
-    SCHEMA,
-    gates,
-    sha256,
-)
-from ops.certificate.results import CLOSING_TIME, CLOUD_TOLERANCE, results_fit
+from ops.certificate.counts import Document, Doubt, counts, headers_fit, sample_fits, waiting_fits, whole
+from ops.certificate.form import KIND, RECORDS, SCHEMA, sha256
 from ops.clock import moment, timestamp
+from oss_oms_sync.answers.certificate import Certificate, CutoverFacts, CutoverVerdict, MadeBy
+from oss_oms_sync.answers.codec import from_json, to_json
+from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.text import t
+from oss_oms_sync.rules.comparison_checks import SUMS
+from oss_oms_sync.rules.cutover import judge
+from oss_oms_sync.rules.next_steps import ACCEPTABLE
+from oss_oms_sync.rules.times import CLOCKS, CLOSED_AFTER
 
 # Tolerance for the clock of the machine that checks.
 _MACHINE_TOLERANCE = timedelta(minutes=10)
 # Fields that only a comparison fills.
 _COMPARISON_FIELDS = ("source", "destination", "last_written", "classes", "folders")
-_COMMANDS = {"close", "compare", "cutover", "deploy", "doctor", "migrate", "reconcile", "replay", "status"}
-_STEPS = {"settle", "replay", "compare", "again", "close", "oms", "standstill", "sample"}
 # OMS has lost its unfinished objects if it finishes none for this time plus a minute for each GB.
-_PATIENCE, _BYTES_A_MINUTE = timedelta(hours=1), 10**9
-# Errors that a document without the form of a certificate raises.
+_PATIENCE, _BYTES_PER_MINUTE = timedelta(hours=1), 10**9
+# Errors that a document without the form of a certificate raises; UnreadableError is a ValueError.
 FORMLESS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 NO_FORM = Doubt(t("The document has the form of a certificate"), holds=False)
 
 
 def doubts(document: Document) -> list[Doubt]:
-    """Return the claims of a document that do not hold; none if it is sound."""
+    """Return the claims of a document that do not hold; empty for a sound document."""
     try:
         return [finding for finding in findings(document) if not finding.holds]
     except FORMLESS:
         return [NO_FORM]
 
 
-def findings(document: Document) -> Iterator[Doubt]:
-    """Yield every claim that a document alone can prove or disprove.
+def derive(document: Document) -> Certificate:
+    """Return the certificate with the conclusions that follow from its facts, independent of its stated conclusions.
 
-    Raises an error of FORMLESS if it has another form than certificates have.
+    Raises an error of FORMLESS if the document does not have a certificate's form.
     """
     if whole(document["schema"]) != SCHEMA or document["kind"] != KIND:
         raise ValueError("not a certificate of this form")
-    is_compared = document["passes"]["compare"] is not None
+    facts = from_json(CutoverFacts, document)
+    if _as_text(to_json(facts)) != _as_text({name: document[name] for name in _FACTS}):
+        raise ValueError("facts with unknown names")
+    is_compared = facts.passes.compare is not None
     if any((document[name] is not None) is not is_compared for name in _COMPARISON_FIELDS):
         raise ValueError("counts without a comparison, or a comparison without counts")
-    if document["passes"]["standstill"] is not None and not is_compared:
+    if facts.passes.standstill is not None and not is_compared:
         raise ValueError("a standstill pass without a comparison")
+    judgement = judge(facts)
+    return Certificate(
+        **vars(facts),
+        schema=SCHEMA,
+        kind=KIND,
+        made_by=from_json(MadeBy, document["made_by"]),
+        verdict=judgement.verdict,
+        text=judgement.text,
+        checks=judgement.checks,
+        rehearsal=judgement.rehearsal,
+        document=from_json(str, document["document"]),
+    )
+
+
+_FACTS = [field.name for field in fields(CutoverFacts)]
+
+
+def _as_text(value: object) -> str:
+    """Return JSON as text, in which 1, 1.0 and true differ."""
+    return json.dumps(value, sort_keys=True)
+
+
+def findings(document: Document) -> Iterator[Doubt]:
+    """Yield every claim that a document alone can prove or disprove.
+
+    Raises an error of FORMLESS if the document does not have a certificate's form.
+    """
+    # As they are stored, before any rule runs.
+    stated = {
+        "checks": _as_text([[check[name] for name in ("id", "result", "gates")] for check in document["checks"]]),
+        "verdict": _as_text(document["verdict"]),
+        "rehearsal": _as_text(document["rehearsal"]),
+    }
+    certificate = derive(document)
+    conclusions = to_json(certificate)
     made = sha256(document)
     yield Doubt(t("The document is unchanged"), made == document["sha256"], made)
-    for rule in (_all_checks, _verdict, results_fit, _in_order, _accepted, _name, _oms, _steps):
+    yield _checks(document, conclusions, stated["checks"])
+    yield Doubt(
+        t("The verdict follows from the facts"),
+        stated["verdict"] == _as_text(conclusions["verdict"]),
+        certificate.verdict.value,
+    )
+    yield Doubt(
+        t("The forecast of the rehearsal follows from the facts"),
+        stated["rehearsal"] == _as_text(conclusions["rehearsal"]),
+        stated["rehearsal"],
+    )
+    for rule in (_in_order, _accepted, _name, _oms, waiting_fits, headers_fit):
         yield rule(document)
     if document["sample"] is not None:
         yield sample_fits(document)
-    yield headers_fit(document)
-    if document["rehearsal"] is not None:
-        yield _rehearsal(document)
-    if is_compared:
-        yield from counts(document)
+    if document["passes"]["compare"] is not None:
+        adds_up = certificate.result_of(SUMS.id) is not Result.FAILED
+        yield from counts(document, adds_up=adds_up, is_go=certificate.verdict is CutoverVerdict.GO)
 
 
 def check_made_before(document: Document, now: datetime) -> Doubt:
@@ -72,55 +120,17 @@ def check_made_before(document: Document, now: datetime) -> Doubt:
     return Doubt(claim, moment(document["made"]) <= now + _MACHINE_TOLERANCE, f"{document['made']}, {timestamp(now)}")
 
 
-def _all_checks(document: Document) -> Doubt:
-    """Require every check once, each of them part of the verdict.
-
-    Exceptions: SAMPLE counts if there is a sample; METADATA counts with a sample, and unless the sync task is known to
-    migrate headers.
-    """
-    ids = [check["id"] for check in document["checks"]]
-    wrong = [name for name in CHECKS if ids.count(name) != 1] + [name for name in ids if name not in CHECKS]
-    sample = document["sample"]
-    is_about_headers = document["headers"]["migrated"] is not True or (sample is not None and sample["asked"] > 0)
-    counts_if = {"SAMPLE": sample is not None, "METADATA": is_about_headers}
-    wrong += [check["id"] for check in document["checks"] if check["gates"] is not counts_if.get(check["id"], True)]
-    return Doubt.unless(t("All checks are present, and each counts"), wrong)
-
-
-def _verdict(document: Document) -> Doubt:
-    """Derive the verdict from the checks.
-
-    A rehearsal leaves out the checks of the freeze, and proves nothing if every object is on its way.
-    """
-    is_rehearsal = document["frozen_since"] is None
-    gating = [check for check in document["checks"] if gates(check)]
-    results = {check["result"] for check in gating}
-    if is_rehearsal:
-        late = {"not proven"} if any(_is_about_all_objects(document, check) for check in gating) else set()
-        results = {check["result"] for check in gating if not _is_of_freeze(check)} | late
-    follows = "NO-GO" if "failed" in results else "GO" if results == {"passed"} else "NOT PROVEN"
-    stated, rehearsal = document["verdict"], document["rehearsal"]
-    if is_rehearsal or rehearsal is not None:
-        stated = f"{stated}, {rehearsal['would_be'] if rehearsal else None}"
-        follows = f"REHEARSAL, {follows}" if is_rehearsal else follows
-    return Doubt(t("The verdict follows from the checks"), stated == follows, follows)
-
-
-def _is_of_freeze(check: Document) -> bool:
-    """Return True if a rehearsal leaves the check out."""
-    return check["id"] in CHECKS and CHECKS[check["id"]].of_freeze
-
-
-def _is_about_all_objects(document: Document, check: Document) -> bool:
-    """Return True if the check is about objects on their way, and the source has no others."""
-    left_out = (*NOT_COUNTED["source"], *CHECKS["MOVING"].classes, *CHECKS["IN_FLIGHT"].classes)
-    if not _is_of_freeze(check) or check["result"] != "failed":
-        return False
-    return not any(
-        whole(object_class["source"]["objects"])
-        for name, object_class in document["classes"].items()
-        if name not in left_out
-    )
+def _checks(document: Document, conclusions: Document, stated: str) -> Doubt:
+    """Compare id, result and gates of each stored check with those that follow from the facts."""
+    derived = [[check[name] for name in ("id", "result", "gates")] for check in conclusions["checks"]]
+    by_id = {name: _as_text([name, *values]) for name, *values in derived}
+    wrong = [
+        str(check["id"])
+        for check in document["checks"]
+        if by_id.get(str(check["id"])) != _as_text([check[name] for name in ("id", "result", "gates")])
+    ]
+    claim = t("Each check ended as the facts say")
+    return Doubt(claim, stated == _as_text(derived), ", ".join(dict.fromkeys(wrong)))
 
 
 def _oms(document: Document) -> Doubt:
@@ -135,8 +145,8 @@ def _oms(document: Document) -> Doubt:
         wrong.append("left")
     if left is not None and left > 0 and oms["busy"] is not None and recorded is not None:
         quiet = moment(document["made"]) - moment(oms["busy"])
-        patience = _PATIENCE + timedelta(minutes=largest / _BYTES_A_MINUTE)
-        if abs(quiet - patience) > CLOSING_TIME and oms["may_finish"] is not (quiet < patience):
+        patience = _PATIENCE + timedelta(minutes=largest / _BYTES_PER_MINUTE)
+        if abs(quiet - patience) > CLOSED_AFTER and oms["may_finish"] is not (quiet < patience):
             wrong.append("may_finish")
     return Doubt.unless(t("The statements about OMS are plausible"), wrong)
 
@@ -147,7 +157,7 @@ def _in_order(document: Document) -> Doubt:
     OSS's clock and the instance's agree about the start of the standstill pass.
     """
     compared, still = document["passes"]["compare"], document["passes"]["standstill"]
-    made, frozen, closed = moment(document["made"]) + CLOUD_TOLERANCE, document["frozen_since"], document["closed"]
+    made, frozen, closed = moment(document["made"]) + CLOCKS, document["frozen_since"], document["closed"]
     amended = [compared["amended"]] if compared and compared["amended"] is not None else []
     rows = {
         "frozen_since": [frozen] if frozen is not None else [],
@@ -161,7 +171,7 @@ def _in_order(document: Document) -> Doubt:
         for name, times in rows.items()
         if (times_until_made := [*map(moment, times), made]) != sorted(times_until_made)
     ]
-    if still and abs(moment(still["began"]) - moment(still["started"])) > CLOUD_TOLERANCE:
+    if still and abs(moment(still["began"]) - moment(still["started"])) > CLOCKS:
         wrong.append("began by OSS's clock")
     if document["as_of"] != (rows["compare"][-1] if compared else None):
         wrong.append("as_of")
@@ -189,42 +199,3 @@ def _name(document: Document) -> Doubt:
     return Doubt(
         claim, document["document"] == name and len(number) >= 4 and number.isascii() and number.isdecimal(), name
     )
-
-
-def _steps(document: Document) -> Doubt:
-    """Require that each next step is a command of this project, and that none opens it."""
-    wrong = [check["id"] for check in document["checks"] if check["step"] is not None and not _is_step(check["step"])]
-    return Doubt.unless(t("The next steps are commands of this project"), wrong)
-
-
-def _is_step(step: Document) -> bool:
-    is_command = step.keys() == {"job", "options"} and step["job"] in _COMMANDS
-    return is_command and all(map(str.isidentifier, step["options"]))
-
-
-def _rehearsal(document: Document) -> Doubt:
-    """Require that a rehearsal lists the checks that would not pass, and that its minutes add up."""
-    rehearsal, passes = document["rehearsal"], document["passes"]
-    failing = [
-        check["id"]
-        for check in document["checks"]
-        if gates(check) and check["result"] != "passed"
-        if not _is_of_freeze(check) or _is_about_all_objects(document, check)
-    ]
-    minutes = {name: None if number is None else whole(number) for name, number in rehearsal["minutes"].items()}
-    total = minutes.pop("total")
-    present = [minute for minute in minutes.values() if minute is not None]
-    holds = {
-        "failing": rehearsal["failing"] == failing,
-        "minutes": minutes.keys() == _STEPS and total == (sum(present) if len(present) == len(_STEPS) else None),
-        **{name: minutes.get(name) == _minutes(passes["compare"]) for name in ("compare", "standstill")},
-    }
-    claim = t("The numbers of the rehearsal add up")
-    return Doubt.unless(claim, [name for name, fits in holds.items() if not fits])
-
-
-def _minutes(certified_pass: Document | None) -> int | None:
-    """Return the duration of a pass in whole minutes, rounded up."""
-    if certified_pass is None:
-        return None
-    return max(1, -int(-(moment(certified_pass["ended"]) - moment(certified_pass["started"])).total_seconds() // 60))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ _NOTHING = {side: {"objects": 0, "bytes": 0} for side in _SIDES}
 _MAX_WRITTEN = 20
 # Maximum objects of a sample, and maximum bytes of each.
 _MAX_SAMPLE, _MAX_SAMPLED_BYTES = 300, 2**30
+# Maximum number of keys that a document lists of a group or class.
+_MAX_KEYS = 20
 # Maximum number of first-level folders that a document lists individually.
 _MAX_FOLDERS = 200
 Document = Mapping[str, Any]
@@ -29,7 +32,7 @@ Keep = Callable[[bytes], object]
 
 
 class Doubt(NamedTuple):
-    """A checked claim; `detail` has the actual value, or the wrong names."""
+    """A checked claim; `detail`: the actual value, or the wrong names."""
 
     claim: Text
     holds: bool
@@ -37,7 +40,7 @@ class Doubt(NamedTuple):
 
     @classmethod
     def unless(cls, claim: Text, wrong: Sequence[str]) -> Doubt:
-        """Return the claim, which holds if nothing is wrong."""
+        """Return the claim; it holds if `wrong` is empty."""
         return cls(claim, not wrong, ", ".join(dict.fromkeys(wrong)))
 
 
@@ -95,7 +98,7 @@ def compare_shared(document: Document, shared: Iterable[bytes]) -> Doubt:
     number = summed = 0
     for digest in shared:
         number, summed = number + 1, summed + int.from_bytes(digest, "big")
-    equal, others = (_in_classes(document, kinds) for kinds in ((Sides.EQUAL,), (Sides.BOTH, Sides.PERHAPS)))
+    equal, others = (_in_classes(document, kinds) for kinds in ((Sides.EQUAL,), (Sides.BOTH, Sides.AT_MOST)))
     more = number - equal.objects
     # The digest is determined for none or all of the other objects.
     digests = {0: int(equal.digest, 16), others.objects: int(equal.digest, 16) + int(others.digest, 16)}
@@ -114,17 +117,19 @@ def _in_classes(document: Document, kinds: Collection[Sides]) -> Totals:
 
 
 def note_reserved_keys(objects: Objects, noted: set[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Yield objects unchanged, and note keys like those of records or of OMS's lists."""
+    """Yield objects unchanged, and collect keys like those of records or of OMS's lists."""
     for key, size in objects:
         if key.startswith(_RESERVED):
             noted.add(key)
         yield key, size
 
 
-def counts(document: Document) -> Iterator[Doubt]:
-    """Yield the claims that the classes are complete, each on its possible sides, and add up to every total."""
+def counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[Doubt]:
+    """Yield the claims that the classes are complete, each on its possible sides, and add up to every total.
+
+    `adds_up`: False if SUMS failed, so there is no GO. `is_go`: the verdict is GO.
+    """
     classes, accepted = document["classes"], document["accepted"]
-    adds_up = does_add_up(document)
     wrong = [title for title in classes if title not in CLASSES] + [title for title in CLASSES if title not in classes]
     if adds_up and not wrong:
         wrong = [title for title, object_class in classes.items() if not _is_possible(title, object_class, document)]
@@ -138,7 +143,7 @@ def counts(document: Document) -> Iterator[Doubt]:
         raise ValueError("no state digest")
     if adds_up:
         yield _folders(document)
-    if document["verdict"] == "GO":
+    if is_go:
         good = [
             numbers(object_class)
             for title, object_class in classes.items()
@@ -151,11 +156,6 @@ def counts(document: Document) -> Iterator[Doubt]:
             [objects, size] == [document["source"][unit] for unit in ("objects", "bytes")],
             f"{objects:,} objects, {size:,} bytes",
         )
-
-
-def does_add_up(document: Document) -> bool:
-    """Return True unless SUMS says that the comparison does not add up: then there is no GO."""
-    return not any(check["id"] == "SUMS" and check["result"] == "failed" for check in document["checks"])
 
 
 def _written_last(document: Document) -> Doubt:
@@ -196,7 +196,7 @@ def _fits(title: str, totals: Sequence[int]) -> bool:
         Sides.EQUAL: (source, of_source) == (destination, of_destination),
         Sides.BOTH: source == destination,
         Sides.SOURCE: destination == 0,
-        Sides.PERHAPS: destination <= source,
+        Sides.AT_MOST: destination <= source,
         Sides.DESTINATION: source == 0,
         Sides.ANY: True,
     }
@@ -241,7 +241,7 @@ def _summed(classes: Document, side: str) -> Totals:
 
 
 def sample_fits(document: Document) -> Doubt:
-    """Require that the numbers of a sample agree with each other and with the classes that count as equal."""
+    """Return the claim that a sample's numbers agree with each other and with the classes that count as equal."""
     sample, classes = document["sample"], document["classes"] or {}
     asked, population, drawn, read, size = (
         whole(sample[name]) for name in ("asked", "population", "drawn", "read", "bytes")
@@ -266,8 +266,37 @@ def sample_fits(document: Document) -> Doubt:
     return Doubt.unless(t("The numbers of the sample agree"), [name for name, fits in holds.items() if not fits])
 
 
+def waiting_fits(document: Document) -> Doubt:
+    """Return the claim that the groups of waiting keys agree with their number, and with the digest of all keys."""
+    waiting = document["waiting"]
+    groups = waiting["groups"]
+    numbers = [whole(group["number"]) for group in groups]
+    keys = [key for group in groups for key in _distinct(group["keys"])]
+    lines = "".join(f"{key}\n" for key in sorted(keys))
+    holds = {
+        "number": sum(numbers) <= whole(waiting["number"]) and 0 not in numbers,
+        "keys": len(set(keys)) == len(keys) and list(map(_listed, groups)) == [min(n, _MAX_KEYS) for n in numbers],
+        "groups": len({_values_of(group) for group in groups}) == len(groups),
+        "sha256": _is_hexadecimal(waiting["sha256"], 64)
+        and (len(keys) < waiting["number"] or waiting["sha256"] == hashlib.sha256(lines.encode()).hexdigest())
+        and (waiting["number"] == 0 or waiting["sha256"] != hashlib.sha256().hexdigest()),
+        "unread": whole(waiting["unread"]) >= 0 and whole(document["lists"]["unread"]) >= 0,
+    }
+    claim = t("The numbers of waiting keys fit")
+    return Doubt.unless(claim, [name for name, fits in holds.items() if not fits])
+
+
+def _listed(group: Document) -> int:
+    return len(group["keys"])
+
+
+def _values_of(group: Document) -> str:
+    """Return the values by which waiting keys are grouped."""
+    return json.dumps({name: value for name, value in group.items() if name not in ("number", "keys")}, sort_keys=True)
+
+
 def headers_fit(document: Document) -> Doubt:
-    """Require possible numbers of headers.
+    """Return the claim that the numbers of headers are possible.
 
     Headers are compared for sampled objects and for one object of each first-level folder; losses do not exceed the
     compared objects, and no loss is a header that OMS's documents say it copies.
@@ -313,7 +342,7 @@ def _stated(side: Document) -> Totals:
 
 
 def whole(value: object) -> int:
-    """Return a count; refuse a bool, which Python would add up."""
+    """Return a count; refuse a bool, which is an int in Python."""
     if type(value) is not int or value < 0:
         raise ValueError(f"{value!r} is not a count")
     return value

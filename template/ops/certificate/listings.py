@@ -36,7 +36,10 @@ _FORMATS = t(
 
 
 def read(file: Path) -> Iterator[tuple[bytes, int]]:
-    """Yield the key, in UTF-8, and the size of each object in a listing. Raises UsageError if it is unreadable."""
+    """Yield the key, in UTF-8, and the size of each object in a listing.
+
+    Raises UsageError for an unreadable listing.
+    """
     try:
         with file.open("rb") as listing:
             # Peeking works for a pipe as well, seeking does not.
@@ -66,7 +69,7 @@ class PairDigests:
         self._files[digest[0] % _FILES].write(digest)
 
     def shared_with(self, other: PairDigests) -> Iterator[bytes]:
-        """Yield the digests that both have, each once."""
+        """Yield the digests that are also in `other`, without duplicates."""
         for mine, others in zip(self._files, other._files, strict=True):
             left = set(_digests(mine))
             for digest in _digests(others):
@@ -77,7 +80,7 @@ class PairDigests:
 
 @contextmanager
 def two_digests() -> Iterator[tuple[PairDigests, PairDigests]]:
-    """Provide temporary files for the digests of two listings. Raises UsageError if there is too little room."""
+    """Provide temporary files for the digests of two listings. Raises UsageError if they cannot be written."""
     try:
         with ExitStack() as files:
             source, destination = ([files.enter_context(TemporaryFile()) for _ in range(_FILES)] for _ in range(2))

@@ -86,7 +86,7 @@ class SideReading(NamedTuple):
 class Row(NamedTuple):
     """A setting on both sides.
 
-    `document`: the destination's document, to be set by hand; empty if there is none to write.
+    `document`: the destination's document, to be set by hand, or empty.
     """
 
     setting: BucketSetting

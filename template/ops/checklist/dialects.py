@@ -177,7 +177,7 @@ def policy_of_oss(answer: Response) -> Shape | None:
 
 
 def policy_of_obs(answer: Response) -> Shape | None:
-    """Read the policy without its statements by referer."""
+    """Read the bucket policy without the statements that have a condition on the referer."""
     return _policy([statement for statement in statements(answer) if not _asks_for_referer(statement)])
 
 
@@ -239,7 +239,7 @@ def referers_of(statement: Mapping[str, Any]) -> Referers | None:
 
 
 def statements(answer: Response | None) -> list[dict[str, Any]]:
-    """Return the statements of a bucket's policy; none without a policy. Raises UnreadableResponseError."""
+    """Return the statements of a bucket's policy; an empty list without a policy. Raises UnreadableResponseError."""
     entries = answer.json().get("Statement") if answer else []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UnreadableResponseError
@@ -262,7 +262,7 @@ def _root(answer: Response, *names: str) -> ElementTree.Element:
 
 
 def _rule(element: ElementTree.Element) -> LifecycleRule | None:
-    """Return the rule; None if a part has no equivalent in the other cloud."""
+    """Return the rule; None if a part has no equivalent in the other vendor's cloud."""
     prefix, status, tagged, actions = "", "", [], []
     for part in _rule_parts(element):
         name = _NAMES.get(part.tag, part.tag)
@@ -330,7 +330,7 @@ def _listed(value: Any) -> list[str]:
 
 
 def _domains(elements: Iterable[ElementTree.Element], name: str, *certificates: str) -> Shape | None:
-    """Return the domains; whether a domain has a certificate is comparable.
+    """Return the domains; the existence of a certificate is a comparable part.
 
     The certificate itself, and whether OSS serves the domain at all, is not.
     """

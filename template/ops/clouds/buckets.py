@@ -92,11 +92,11 @@ class BucketClient(ABC):
         return self.place.name
 
     def head(self, key: str) -> Response | None:
-        """Read an object's headers; return None if it is missing."""
+        """Read an object's headers; return None if the object is missing."""
         return self._call_object("HEAD", key)
 
     def get(self, key: str) -> Response | None:
-        """Read an object with its contents; return None if it is missing."""
+        """Read an object with its contents; return None if the object is missing."""
         return self._call_object("GET", key)
 
     def delete(self, key: str, version: str = "") -> None:
@@ -143,16 +143,16 @@ class BucketClient(ABC):
             query.update({"key-marker": key, "version-id-marker": version})
 
     def versioning(self) -> str:
-        """Return "Enabled" or "Suspended"; empty if it was never switched on."""
+        """Return "Enabled" or "Suspended"; empty if versioning was never switched on."""
         return self.call("GET", query={"versioning": ""}).xml().findtext("Status") or ""
 
     def configured(self, setting: str) -> ElementTree.Element | None:
-        """Read a setting of the bucket, such as `website`; return None if it is not set."""
+        """Read a setting of the bucket, such as `website`; return None for a missing setting."""
         response = self.document(setting)
         return None if response is None else response.xml()
 
     def document(self, setting: str) -> Response | None:
-        """Read a setting as the cloud returns it: XML, or JSON for a policy; None if it is not set.
+        """Read a setting as the cloud returns it: XML, or JSON for a policy; None for a missing setting.
 
         A setting that is not set has its own error code.
         """
@@ -192,7 +192,7 @@ class BucketClient(ABC):
         return None
 
     def _read_description(self) -> ElementTree.Element | None:
-        """Read the cloud's description of the bucket; return None if there is no bucket of this name."""
+        """Read the cloud's description of the bucket; return None if no bucket has this name."""
         with refused(lambda error: error.code == "NoSuchBucket"):
             return self.call("GET", query={self.place_query: ""}).xml()
         return None
@@ -236,7 +236,7 @@ class OssBucketClient(BucketClient):
     number = "x-oss-request-id"
 
     def info(self) -> dict[str, str] | None:
-        """Read OSS's description of the bucket, by the names of its elements; None if there is no bucket of this name.
+        """Return OSS's description of the bucket as a dict of its XML elements; None if no bucket has this name.
 
         The elements are Location, StorageClass, Versioning, SSEAlgorithm and others; `Owner` is the account's id.
         """
@@ -249,7 +249,10 @@ class OssBucketClient(BucketClient):
         )
 
     def create(self) -> None:
-        """Create the bucket, private. Never call this for an existing bucket: OSS would take it for another call."""
+        """Create the bucket, private.
+
+        Never call this for an existing bucket: OSS would treat the request as another operation.
+        """
         self._create()
 
     def __init__(self, place: Place, keys: Keys, clock: WallClock, region: str) -> None:
@@ -325,7 +328,7 @@ class ObsBucketClient(BucketClient):
         )
 
     def location(self) -> str | None:
-        """Return the region of the bucket; None if there is no bucket of this name."""
+        """Return the region of the bucket; None if no bucket has this name."""
         page = self._read_description()
         return None if page is None else (page.text or page.findtext(".//Location") or "").strip()
 

@@ -108,7 +108,7 @@ def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
 
 
 def read_handed_over(session: Session, names: tuple[str, str], pair: Sequence[str], owner: Text) -> Keys | None:
-    """Return a permanent key that another person made; None if the user does not have it yet.
+    """Return a permanent key that another person created; None if the user has no key yet.
 
     `pair`: the key and its secret from the environment; if either is empty, the user types them. `owner`: the sentence
     with the key's owner and purpose.

@@ -59,7 +59,7 @@ class TaskGroups:
         self._oms, self._path = oms, f"/v2/{project}/taskgroups"
 
     def create(self, group: Wanted, source: Keys, destination: Keys) -> str:
-        """Create a group, which starts by itself; return its id.
+        """Create a group and return its id; OMS starts the group at once.
 
         Unless `overwrite` is set, OMS overwrites an object in the destination if its CRC64 differs, or, without a
         CRC64, by size and time.
@@ -103,7 +103,7 @@ class TaskGroups:
                 return
 
     def show(self, group: str) -> TaskGroup | None:
-        """Return a group; None if there is none with this id."""
+        """Return a group; None if no group has this id."""
         with refused(lambda error: error.status == 404):
             return _parse_group(self._oms.call("GET", f"{self._path}/{group}"))
         return None
@@ -142,7 +142,7 @@ def _bandwidth_field(windows: Sequence[Window]) -> dict[str, Any]:
 
 
 def key_fields(source: Keys, destination: Keys) -> dict[str, Any]:
-    """Return the keys of both sides in the fields of a task."""
+    """Return the access keys of the source and the destination as fields of a task."""
     return {
         "src_ak": source.access.reveal(),
         "src_sk": source.secret.reveal(),

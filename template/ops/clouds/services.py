@@ -104,7 +104,7 @@ class Acs:
 
 
 class Ram:
-    """RAM, as the owner of these keys sees it. `endpoint` replaces both RAM and STS in the sandbox.
+    """RAM and STS, as the owner of these keys sees them. `endpoint` replaces the address of both in the sandbox.
 
     All methods raise RefusedError, UnreachableError and UnreadableResponseError.
     """
@@ -148,7 +148,7 @@ class OssTrigger(NamedTuple):
     suffix: str
 
     def overlaps(self, other: OssTrigger) -> bool:
-        """Return True if both triggers match an event of a key."""
+        """Return True if an event of a key can match this trigger and `other`."""
         return (
             any(
                 fnmatchcase(event, pattern) or fnmatchcase(pattern, event)

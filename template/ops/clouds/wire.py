@@ -82,7 +82,7 @@ class Response(NamedTuple):
 
     @property
     def code(self) -> str:
-        """The cloud's code of a refusal; empty if the response has none, as for HEAD."""
+        """The cloud's error code of a refusal; empty without a code, such as for HEAD."""
         match = _CODE.search(self.body[:4096])
         return (match[1] or match[2]).decode() if match else ""
 
@@ -94,9 +94,9 @@ class Response(NamedTuple):
 
     @property
     def endpoint(self) -> str:
-        """The host of a bucket in another place, if a cloud refuses for that; empty if the response has none."""
-        named = _ENDPOINT.search(self.body[:4096])
-        return named[1].decode() if named else urlsplit(self.headers.get("location", "")).netloc
+        """The host named in a refusal because the bucket is in another region; empty without such a host."""
+        match = _ENDPOINT.search(self.body[:4096])
+        return match[1].decode() if match else urlsplit(self.headers.get("location", "")).netloc
 
     def xml(self) -> ElementTree.Element:
         """Parse the body as XML, without namespaces, which differ between regions.
@@ -152,7 +152,7 @@ class UnreadableResponseError(OpsError):
 
 
 class UnreachableError(OpsError):
-    """The error of a request without a response: its effect is unknown."""
+    """The error of a request without a response; the request's effect is unknown."""
 
 
 class RefusedError(OpsError):
@@ -255,7 +255,7 @@ def exchange(request: Request) -> Response:
 
 
 def _is_denied(response: Response) -> bool:
-    """Return True for a missing permission, in either cloud and any service; a wrong key or clock is none."""
+    """Return True for a missing permission, in either cloud and any service; False for a wrong key or clock."""
     code = response.code
     return code == _NO_PERMISSION or (response.status == 403 and not re.search(_WRONG_KEY, code))
 
@@ -295,7 +295,7 @@ def _connection(url: SplitResult) -> http.client.HTTPConnection:
 
 
 def _proxy(url: SplitResult) -> SplitResult | None:
-    """Return the proxy for this address; None if it is reached directly. Only addresses of the sandbox are not https.
+    """Return the proxy for this address; None without a proxy. Only addresses of the sandbox are not https.
 
     Raises UsageError without the value of the variable, which may have a password.
     """

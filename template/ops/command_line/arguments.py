@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ops.certificate.form import ACCEPTABLE
 from ops.cost import quantities
 from ops.cost.effort import LANES
 from ops.cost.prices import Prices
 from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.rules.next_steps import ACCEPTABLE
 
 
 class Option(NamedTuple):

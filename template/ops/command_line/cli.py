@@ -141,7 +141,7 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
 
 
 def _settings_file_name(file: Path | None) -> str:
-    """Return the file's name in the project's folder; empty for the tool's default."""
+    """Return the settings file's path, relative if it is in the project's folder; empty for the default s.yaml."""
     if file is None or file.resolve() == (FOLDER / "s.yaml").resolve():
         return ""
     whole = file.parent.resolve() / file.name
@@ -181,7 +181,7 @@ def kind_of(answer: Any) -> str:
 
 
 def _ask(session: Session, options: Namespace, job: str, kind: str) -> int:
-    """Call a job once and show its answer of this kind."""
+    """Call a job once and show its answer; return the exit code."""
     return _show(session, options, session.caller.ask(job, _payload(options)), kind)
 
 

@@ -13,11 +13,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ops.certificate.form import ACCEPTABLE
 from ops.command_line.arguments import COMMANDS, Command, flag, option
 from ops.errors import ExitCode
 from oss_oms_sync.answers.finding import names_who_and_why
 from oss_oms_sync.answers.text import Text, same, sentences, t
+from oss_oms_sync.rules.next_steps import ACCEPTABLE
 
 _Say = Callable[[Text], str]
 _LANGUAGES = ("en", "zh")
@@ -145,7 +145,7 @@ def _translate_option_errors(say: _Say) -> None:
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        """Print the version of the code beside this package, which is deployed from here."""
+        """Print the version of the code in this folder, which is the version to deploy."""
         code = Path(__file__).parents[2] / "code" / "oss_oms_sync" / "__init__.py"
         sys.stdout.write(f"oss-oms-sync {runpy.run_path(str(code))['VERSION']}\n")
         parser.exit()

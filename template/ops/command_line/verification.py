@@ -12,7 +12,7 @@ from typing import Any
 
 from ops.certificate import check as judge
 from ops.certificate import listings
-from ops.certificate.counts import Doubt, compare_listing, compare_shared, does_add_up, note_reserved_keys
+from ops.certificate.counts import Doubt, compare_listing, compare_shared, note_reserved_keys
 from ops.certificate.form import KIND, SCHEMA
 from ops.certificate.listings import PairDigests
 from ops.clock import timestamp
@@ -22,8 +22,10 @@ from ops.report import cutover_result
 from ops.report.words import Words
 from ops.session import Session
 from ops.terminal import Line, Marked, Whole
+from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import same, t
+from oss_oms_sync.rules.comparison_checks import SUMS
 
 _HOLDS, _FAILS = t("holds"), t("does not hold")
 
@@ -55,7 +57,7 @@ def findings(file: Path, source: Path | None, destination: Path | None, now: dat
 def _compare_listings(
     document: Any, source: Path | None, destination: Path | None, digests: tuple[PairDigests, PairDigests] | None
 ) -> Iterator[Doubt]:
-    """Compare listings with a document; `digests` are for the objects in both.
+    """Compare listings of buckets with a document's counts and digests.
 
     Raises UsageError if a file is unreadable, or if the destination's listing proves nothing without the source's.
     """
@@ -78,7 +80,7 @@ def _compare_listings(
                 t("Pass --source, too"),
             )
         yield finding
-    if digests and document["classes"] is not None and does_add_up(document):
+    if digests and document["classes"] is not None and judge.derive(document).result_of(SUMS.id) is not Result.FAILED:
         yield compare_shared(document, digests[0].shared_with(digests[1]))
 
 
@@ -118,7 +120,7 @@ def _lines(document: Any, doubts: list[Doubt], lang: str) -> Iterator[Line]:
 
 
 def _to_json(document: Any, doubts: list[Doubt]) -> dict[str, Any]:
-    """Return the claims for programs."""
+    """Return the checked claims, and whether all hold, as JSON data."""
     claims = [
         {"claim": doubt.claim.en, "claim_zh": doubt.claim.zh, "holds": doubt.holds, "seen": doubt.detail}
         for doubt in doubts

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ops.cost.prices import DOLLARS_A_REQUEST, GIGABYTE, Prices, dollars_for_function
-from oss_oms_sync.answers.task_group import LISTED_A_SECOND
+from ops.cost.prices import DOLLARS_PER_REQUEST, GIGABYTE, Prices, dollars_for_function
+from oss_oms_sync.answers.task_group import LISTED_PER_SECOND
 
-DAYS_A_MONTH = 30
+DAYS_PER_MONTH = 30
 _PAGE = 1000
-_KEYS_A_CALL = 10
+_KEYS_PER_CALL = 10
 # The settings' defaults, and the maximum number of lanes of a pass that sends everything (passes.work).
 LANES, _OMS_RATE = 32, 20
 _SENDING_LANES = 4
@@ -30,9 +30,9 @@ _LISTED_BYTES = 300
 # Bytes a second that `deep` reads over TLS and digests in a lane: half of a core's measured rate
 # (benchmarks.comparing). An account may read 20 Gbit/s or more in most regions of mainland China, all its readers
 # together (OSS, "Limits and performance": https://help.aliyun.com/document_detail/283216.htm).
-_DEEP_BYTES_A_SECOND, _OSS_BYTES_A_SECOND = 140_000_000, 2_500_000_000
+_DEEP_BYTES_PER_SECOND, _OSS_BYTES_PER_SECOND = 140_000_000, 2_500_000_000
 # Bytes a second that a sample reads from both sides.
-_SAMPLE_BYTES_A_SECOND = 30_000_000
+_SAMPLE_BYTES_PER_SECOND = 30_000_000
 # Maximum bytes of a sampled object.
 SAMPLED_BYTES = 2**30
 # Maximum number of first-level folders; the headers of an object of each are compared in addition to a sample.
@@ -40,7 +40,7 @@ _SAMPLED_FOLDERS = 200
 # OMS's part size.
 _OMS_PART_BYTES = 50_000_000
 # 500 Mbit/s.
-OMS_BYTES_A_SECOND = 62_500_000
+OMS_BYTES_PER_SECOND = 62_500_000
 # Requests of `ops.py migrate` to both clouds, and the interval of its requests for progress.
 _GROUP_REQUESTS, _GROUP_LOOK_SECONDS = 74, 10
 _PIECE_SECONDS = 120
@@ -80,7 +80,7 @@ class Effort(NamedTuple):
 
     def dollars(self, prices: Prices) -> float:
         """Return the cost."""
-        requests = (self.oss + self.obs) * DOLLARS_A_REQUEST
+        requests = (self.oss + self.obs) * DOLLARS_PER_REQUEST
         traffic = self.obs_bytes / GIGABYTE * prices.obs_egress
         return dollars_for_function(self.calls, self.seconds, *self.size) + requests + traffic
 
@@ -97,7 +97,7 @@ def event() -> Effort:
 
 def idle_month() -> list[Effort]:
     """Return the effort of each timer in an idle month."""
-    minutes = DAYS_A_MONTH * 24 * 60
+    minutes = DAYS_PER_MONTH * 24 * 60
     return [
         Effort(1, _IDLE_SECONDS, timer.size, oss=timer.oss).times(minutes / timer.minutes) for timer in TIMERS.values()
     ]
@@ -114,7 +114,7 @@ def compare_pass(objects: int) -> Effort:
 
 
 def standstill_pass(objects: int) -> Effort:
-    """Return the effort of listing both buckets."""
+    """Return the effort of a standstill pass, which lists the source and the destination."""
     return _beside_obs(objects)._replace(oss=objects / _PAGE)
 
 
@@ -138,7 +138,7 @@ def backfill(objects: int, lanes: int) -> Effort:
 
 def backfill_seconds(objects: int) -> float:
     """Return the duration of `backfill`."""
-    return objects / (_OMS_RATE * _KEYS_A_CALL)
+    return objects / (_OMS_RATE * _KEYS_PER_CALL)
 
 
 def group_seconds(objects: int, size: int) -> float:
@@ -146,12 +146,12 @@ def group_seconds(objects: int, size: int) -> float:
 
     OMS copies while it lists, no faster than an account's usual quota.
     """
-    return max(objects / LISTED_A_SECOND, size / OMS_BYTES_A_SECOND)
+    return max(objects / LISTED_PER_SECOND, size / OMS_BYTES_PER_SECOND)
 
 
 def sent_seconds(objects: int, size: int) -> float:
     """Return the minimum duration if the project submits the objects, ten keys a call, while OMS copies."""
-    return max(backfill_seconds(objects), size / OMS_BYTES_A_SECOND)
+    return max(backfill_seconds(objects), size / OMS_BYTES_PER_SECOND)
 
 
 def group_requests(objects: int, size: int) -> int:
@@ -161,7 +161,7 @@ def group_requests(objects: int, size: int) -> int:
 
 def sent_requests(objects: int) -> int:
     """Return the requests if the project submits: a call for ten keys, a record for each key, listings."""
-    return math.ceil(objects / _KEYS_A_CALL + backfill(objects, 1).oss)
+    return math.ceil(objects / _KEYS_PER_CALL + backfill(objects, 1).oss)
 
 
 def oms_requests(objects: int, size: int) -> Effort:
@@ -180,7 +180,7 @@ def sample(number: int, bytes_: float) -> Effort:
     The headers of an object of each folder come on top.
     """
     requests = 3 * number + (_SAMPLED_FOLDERS if number else 0)
-    return Effort(1, 2 * bytes_ / _SAMPLE_BYTES_A_SECOND, oss=requests, obs=requests, obs_bytes=bytes_)
+    return Effort(1, 2 * bytes_ / _SAMPLE_BYTES_PER_SECOND, oss=requests, obs=requests, obs_bytes=bytes_)
 
 
 def deep(objects: int, size: int, lanes: int) -> Effort:
@@ -200,14 +200,14 @@ def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[s
         "close": _CLOSE_MINUTES,
         "oms": _OMS_MINUTES,
         "standstill": compared,
-        "sample": _minutes(2 * sampled_bytes / _SAMPLE_BYTES_A_SECOND) if sampled_bytes else 0,
+        "sample": _minutes(2 * sampled_bytes / _SAMPLE_BYTES_PER_SECOND) if sampled_bytes else 0,
     }
     return {**steps, "total": sum(steps.values())}
 
 
 def deep_hours(size: int, lanes: int) -> float:
     """Return the duration of `deep` for a whole source, limited by computing or by OSS's rate for an account."""
-    return size / min(_DEEP_BYTES_A_SECOND * lanes, _OSS_BYTES_A_SECOND) / 3600
+    return size / min(_DEEP_BYTES_PER_SECOND * lanes, _OSS_BYTES_PER_SECOND) / 3600
 
 
 def pass_seconds(objects: int, seconds_an_object: float, lanes: int) -> float:

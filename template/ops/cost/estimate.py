@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ops.cost import effort, nights
-from ops.cost.effort import DAYS_A_MONTH, Effort
+from ops.cost.effort import DAYS_PER_MONTH, Effort
 from ops.cost.prices import GIGABYTE, Prices
 
 # The defaults of s.yaml.
-_RECONCILES_A_MONTH, _COMPARES_A_MONTH = DAYS_A_MONTH, DAYS_A_MONTH / 7
+_RECONCILES_PER_MONTH, _COMPARES_PER_MONTH = DAYS_PER_MONTH, DAYS_PER_MONTH / 7
 
 
 class Workload(NamedTuple):
@@ -77,7 +77,7 @@ def estimate(plan: Workload) -> Estimate:
     def expense(name: str, needed: Effort, objects: float = 0, size: float = 0) -> Expense:
         return Expense(name, needed.dollars(plan.prices), objects, size)
 
-    new = plan.a_day * DAYS_A_MONTH
+    new = plan.a_day * DAYS_PER_MONTH
     new_size = round(new * plan.object_bytes)
     ways = nights.ways(plan.objects, plan.size, plan.prices)
     return Estimate(
@@ -89,8 +89,8 @@ def estimate(plan: Workload) -> Estimate:
             # The sync task copies an object when it is written, which is by day for most buckets.
             *copying(plan.prices, new, new_size, new_size / GIGABYTE * plan.prices.egress),
             expense("events", effort.event().times(new), new),
-            expense("reconciles", effort.reconcile_pass(plan.objects).times(_RECONCILES_A_MONTH), plan.objects),
-            expense("compares", effort.compare_pass(plan.objects).times(_COMPARES_A_MONTH), plan.objects),
+            expense("reconciles", effort.reconcile_pass(plan.objects).times(_RECONCILES_PER_MONTH), plan.objects),
+            expense("compares", effort.compare_pass(plan.objects).times(_COMPARES_PER_MONTH), plan.objects),
             Expense("timers", sum(timer.dollars(plan.prices) for timer in effort.idle_month())),
         ],
         cutover=[

@@ -13,7 +13,7 @@ from oss_oms_sync.answers.bandwidth import NIGHTS, Window, limits_by_minute
 _NIGHT_MINUTES = 8 * 60
 # OMS splits a group above these sizes into tasks, of which at most five run in a region (OMS, "Quotas").
 _TASK_BYTES, _TASK_OBJECTS, _MAX_TASKS = 3 * 10**12, 5_000_000, 5
-# OMS applies windows so many hours late if it reads them in UTC.
+# OMS applies windows this number of hours late if it reads them in UTC.
 _UTC_HOURS = 8
 
 
@@ -57,7 +57,7 @@ def copy(
 
     The copy begins at an unknown hour, so each of its parts has the average price of a day.
     """
-    speeds = [min(effort.OMS_BYTES_A_SECOND, tasks * limit) for limit in limits_by_minute(windows, hours_late)]
+    speeds = [min(effort.OMS_BYTES_PER_SECOND, tasks * limit) for limit in limits_by_minute(windows, hours_late)]
     night_share = sum(speeds[:_NIGHT_MINUTES]) / sum(speeds)
     a_gigabyte = night_share * prices.night_egress + (1 - night_share) * prices.egress
     seconds = max(effort.group_seconds(objects, 0), size / (60 * sum(speeds)) * 86400)

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-YUAN_A_DOLLAR = 7.0
+YUAN_PER_DOLLAR = 7.0
 # Bytes of a gigabyte in both clouds' bills.
 GIGABYTE = 1024**3
 
 # Function Compute bills units of 0.00002 dollars ("billing", "specifications").
 UNIT = 0.00002
-UNITS_A_CALL, UNITS_A_CPU_SECOND, UNITS_A_GB_SECOND, UNITS_A_DISK_GB_SECOND = 75 / 10_000, 1.0, 0.15, 0.05
+UNITS_PER_CALL, UNITS_PER_CPU_SECOND, UNITS_PER_GB_SECOND, UNITS_PER_DISK_GB_SECOND = 75 / 10_000, 1.0, 0.15, 0.05
 DISK_GB = 0.5
 
 # A PUT or a LIST of OSS, at 0.01 yuan for 10,000. A GET costs no more, and a request to OBS as much.
-DOLLARS_A_REQUEST = 0.01 / 10_000 / YUAN_A_DOLLAR
+DOLLARS_PER_REQUEST = 0.01 / 10_000 / YUAN_PER_DOLLAR
 # Traffic out of OSS over the internet, in mainland China: 0.50 yuan a gigabyte from 8 to 24 o'clock, 0.25 from 0 to 8.
-OSS_EGRESS, OSS_NIGHT_EGRESS = 0.50 / YUAN_A_DOLLAR, 0.25 / YUAN_A_DOLLAR
+OSS_EGRESS, OSS_NIGHT_EGRESS = 0.50 / YUAN_PER_DOLLAR, 0.25 / YUAN_PER_DOLLAR
 # Traffic out of OBS over the internet: the listings that compare reads, and the objects of a sample.
-OBS_EGRESS = 0.50 / YUAN_A_DOLLAR
+OBS_EGRESS = 0.50 / YUAN_PER_DOLLAR
 
 # Restoring objects of cold archive within hours: 0.06 yuan a gigabyte, beside 3 for 10,000 requests.
-RESTORE = 0.06 / YUAN_A_DOLLAR
+RESTORE = 0.06 / YUAN_PER_DOLLAR
 
 
 class Prices(NamedTuple):
@@ -48,5 +48,7 @@ class Prices(NamedTuple):
 
 def dollars_for_function(calls: float, seconds: float, cpu: float, megabytes: int) -> float:
     """Return the cost of `calls` that last `seconds` in total, at `cpu` cores and `megabytes`."""
-    units_a_second = cpu * UNITS_A_CPU_SECOND + megabytes / 1024 * UNITS_A_GB_SECOND + DISK_GB * UNITS_A_DISK_GB_SECOND
-    return UNIT * (calls * UNITS_A_CALL + seconds * units_a_second)
+    units_a_second = (
+        cpu * UNITS_PER_CPU_SECOND + megabytes / 1024 * UNITS_PER_GB_SECOND + DISK_GB * UNITS_PER_DISK_GB_SECOND
+    )
+    return UNIT * (calls * UNITS_PER_CALL + seconds * units_a_second)

@@ -1,1 +1,1 @@
-"""Cutover: its freeze, its steps, closing and opening the project."""
+"""The command for a cutover: its options, its steps, and closing and opening the project."""

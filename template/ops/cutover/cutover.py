@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from ops.certificate.form import NOT_COUNTED
 from ops.clock import timestamp
 from ops.cutover import open_and_close
 from ops.cutover.freeze import CutoverPlan
-from ops.errors import CloudError, FunctionError
+from ops.errors import CloudError, FunctionError, ToolError
 from ops.functions import tool_output
 from ops.functions.call import Payload
-from ops.report import jobs
-from ops.report.comparison import COMING, LACKING, UNPROVEN, counted_classes
+from ops.functions.tool_output import ANOTHER_FORM, DEPLOY
+from ops.report import cutover_result, jobs
+from ops.report.comparison import counted_classes
 from ops.session import Session, pause, run_pass
 from ops.shell import sentence
 from ops.show.lines import draw
@@ -33,11 +34,9 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.rules.cutover import CHECKS
+from oss_oms_sync.rules.times import CLOCKS, SETTLED
 
-# Younger objects count as moving on cutover day (comparison/judge.py).
-SETTLED = timedelta(minutes=5)
-# Tolerance for the clocks: a write later than this after the freeze breaks it (comparison/judge.py).
-CLOCKS = timedelta(minutes=1)
 # Intervals of rechecks of keys on their way: the first few, the later ones, and the time limit.
 _AGAIN_SECONDS, _LATER_SECONDS, _MAX_AGAIN_SECONDS = 20.0, 60.0, 9000.0
 _FIRST_FEW = 3
@@ -50,6 +49,8 @@ _MAX_STILL = 3
 # Classes that only need time; and classes that OMS, replay or the pass can still bring to OBS.
 _WAIT_FOR = (ObjectClass.MOVING, ObjectClass.ARRIVING, ObjectClass.IN_FLIGHT)
 _ON_ITS_WAY = (*_WAIT_FOR, ObjectClass.FAILED_BEFORE, ObjectClass.MISSING, ObjectClass.OLDER)
+# A cutover closes no project while objects are in one of these classes, unless it is accepted by name.
+_KEEP_OPEN = {object_class for check in CHECKS.values() if check.keeps_open for object_class in check.classes}
 _RESTART = {"restart": True}
 
 _HINT_CLOSED = t("The project is closed. To continue, run the same command again with {options}")
@@ -69,7 +70,7 @@ _NOT_CLOSED_AGAIN = t(
 
 
 def check_set_up(session: Session, otherwise: Text) -> None:
-    """Raise CloudError, `otherwise`, unless doctor finds the setup sound; show its findings."""
+    """Run doctor and show its findings; raise a CloudError with `otherwise` if the setup has a fault."""
     answer = session.ask(DoctorAnswer, "doctor", {})
     if not answer.ok:
         for line in draw(jobs.doctor(answer, session.lang)):
@@ -78,7 +79,7 @@ def check_set_up(session: Session, otherwise: Text) -> None:
 
 
 class Cutover:
-    """A run of a cutover. Its id ensures that it opens only a project that it has closed."""
+    """A run of a cutover. By its id, the run opens the project only if it has closed the project itself."""
 
     def __init__(self, session: Session, plan: CutoverPlan) -> None:
         self._session = session
@@ -120,14 +121,17 @@ class Cutover:
     def after(self, document: Any) -> None:
         """Act on the certificate in the cloud."""
         if self._plan.frozen:
-            open_and_close.act_on_certificate(self._session, tool_output.of(Certificate, document), self._mark)
+            open_and_close.act_on_certificate(self._session, _derived(document), self._mark)
 
     def _sufficient_go(self, answer: LookAnswer) -> Any:
-        """Return a GO that stands and satisfies the options: a new comparison or a larger sample needs another."""
+        """Return the GO that stands if it satisfies the options.
+
+        None if the options request a new comparison or a larger sample.
+        """
         plan = self._plan
         if answer.go is None or not plan.frozen or plan.restart or plan.deep:
             return None
-        sample = tool_output.of(Certificate, answer.go).sample
+        sample = _derived(answer.go).sample
         return answer.go if not plan.sample or (sample and sample.asked >= plan.sample) else None
 
     def _take_steps(self) -> Any:
@@ -173,7 +177,7 @@ class Cutover:
         self._end(True, t("source frozen since {frozen}", frozen=timestamp(frozen)))
 
     def _compare(self, *, restart: bool) -> CompareAnswer:
-        """Use the comparison since the freeze, or run a new one, then recheck the objects on their way."""
+        """Use the comparison since the freeze, or run a new comparison; then recheck the objects in progress."""
         self._begin(t("Compare both buckets"))
         prior = self._existing_comparison() if self._plan.frozen and not restart else None
         self._is_taken = isinstance(prior, Compared)
@@ -195,8 +199,9 @@ class Cutover:
     def _existing_comparison(self) -> CompareAnswer | None:
         """Return the comparison since the freeze, finished or open; None if a new comparison has to start.
 
-        It has to start if there is none, a standstill pass contradicted it, it lacks the requested reading, or the
-        source was empty: the same result would return although objects were written since.
+        A new one is needed if there is none, if a standstill pass contradicted it, if it did not read the contents
+        although `deep` is requested, or if the source was empty (it would return the same result even if objects have
+        been written since).
         """
         answer = self._ask_compare({**self._wishes, **self._since, "look": True})
         lacks = self._plan.deep and "deep" not in answer.wishes
@@ -238,7 +243,10 @@ class Cutover:
         return last
 
     def _repeat_recheck(self, last: CompareAnswer) -> CompareAnswer:
-        """Recheck until all is resolved or nothing changes; once at least, for new repairs and for waiting keys."""
+        """Recheck until all differences are resolved or nothing changes.
+
+        At least one recheck runs, for new repairs and for waiting keys.
+        """
         session, still, times = self._session, 0, 0
         session.screen.begin()
         began = session.clock.monotonic()
@@ -264,9 +272,9 @@ class Cutover:
         No problem may be left that submitting can solve or that needs a proof before the close; the scope is not empty,
         and no object in it was written after the freeze. Otherwise certify reports the step that helps.
         """
-        classes, written = counted_classes(compared).keys(), compared.last_written
-        unproven = {object_class for object_class in UNPROVEN if object_class.title not in self._plan.accept}
-        if classes & (LACKING | COMING | unproven) or not written or written[0].at > timestamp(frozen + CLOCKS):
+        left, written = counted_classes(compared).keys() & _KEEP_OPEN, compared.last_written
+        unproven = {object_class.title for object_class in left} - {*self._plan.accept}
+        if unproven or not written or written[0].at > timestamp(frozen + CLOCKS):
             self._session.say(_NOT_CLOSED_AGAIN if self._is_closed else _NOT_YET)
             return False
         question = t("Close the project now? Nothing is submitted after that. [y/N]")
@@ -328,7 +336,7 @@ class Cutover:
         read, began = -1, session.clock.monotonic()
         while True:
             document = session.caller.ask("certify", payload)
-            certificate = tool_output.of(Certificate, document)
+            certificate = _derived(document)
             sample, waits = certificate.sample, {check.id for check in certificate.checks if check.waits}
             has_time = not plan.frozen and session.clock.monotonic() - began < _MAX_LISTS_SECONDS
             # Another call helps only if the last call read more.
@@ -365,3 +373,14 @@ def _on_its_way(answer: CompareAnswer) -> dict[ObjectClass, int]:
 
 def _in_words(waiting: Mapping[ObjectClass, int]) -> list[str]:
     return [f"{object_class.title} {number:,}" for object_class, number in waiting.items()]
+
+
+def _derived(document: Any) -> Certificate:
+    """Return certify's document with conclusions derived from its facts.
+
+    Raises ToolError for another form.
+    """
+    certificate = cutover_result.read(document)
+    if certificate is None:
+        raise ToolError(ANOTHER_FORM, DEPLOY)
+    return certificate

@@ -5,15 +5,15 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ops.clock import parse_time, timestamp
 from ops.errors import UsageError
 from ops.session import Session
 from oss_oms_sync.answers.text import t
+from oss_oms_sync.rules.times import CLOCKS
 
 # Tolerance for this machine's clock.
-_CLOCKS = timedelta(minutes=1)
 
 _HOW = t("Pass --rehearse, or the begin of the freeze: --frozen-since now, or --frozen-since 2026-01-31T08:00:00Z")
 
@@ -32,7 +32,7 @@ class CutoverPlan:
 
     @property
     def again(self) -> str:
-        """The options with which the same cutover continues."""
+        """Options to continue this cutover."""
         return f"--frozen-since {timestamp(self.frozen)}" if self.frozen else "--rehearse"
 
 
@@ -70,6 +70,6 @@ def _read(time_text: str, session: Session) -> datetime:
     frozen = parse_time(time_text)
     if frozen is None:
         raise UsageError(t("{given!r} is not a time with its zone", given=time_text), _HOW)
-    if frozen > now + _CLOCKS:
+    if frozen > now + CLOCKS:
         raise UsageError(t("{frozen} is in the future", frozen=timestamp(frozen)), _HOW)
     return frozen

@@ -1,4 +1,4 @@
-"""Closing the project, so that it leaves the applications' writes to OBS alone, and opening it again."""
+"""Closing the project, so that it does not overwrite the applications' writes to OBS, and opening it again."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
 from oss_oms_sync.answers.pass_answers import Compared
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
+from oss_oms_sync.rules.cutover import CHECKS
 
 # The function and its trigger for written objects (s.yaml).
 FORWARD, TRIGGER = "forward", "oss-content"
@@ -53,9 +54,6 @@ _GIVE_UP = t("To give up: {command}", command=Step("open"))
 _OF_APPLICATIONS = (ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS, ObjectClass.UNKNOWN, ObjectClass.ARRIVING)
 _MAX_KEYS = 5
 _YES = "yes"
-# Checks whose failure opens a project that this or an earlier cutover has closed, because objects have to be submitted.
-# After any other failure the project stays closed, and the next call continues from there.
-_OPENS = {"FROZEN", "MISSING", "OLDER", "OVERWRITTEN", "FAILED", "NOTHING_WAITS"}
 
 
 def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> LookAnswer:
@@ -128,7 +126,7 @@ def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
 
 
 def _written_by_applications(session: Session, go: str) -> Iterator[Text]:
-    """Yield the objects that are newer in OBS, or only there, by a comparison since the GO."""
+    """Yield lines on the objects that are newer in OBS or only in OBS, by a comparison since the GO."""
     compared = tool_output.of_compare(session.caller.ask("compare", {"look": True}))
     # The time in a certificate's name has no punctuation.
     made = go.rpartition("/")[2].split("-")[1]
@@ -151,7 +149,7 @@ def _written_by_applications(session: Session, go: str) -> Iterator[Text]:
 
 
 def opening_step(closed: ShownMark) -> Text:
-    """Return the remedy if a command needs an open project and it is closed."""
+    """Return the remedy for a command that needs an open project."""
     if closed.go:
         return t("Nothing to do: a GO is in effect, and applications write to OBS")
     return t("If you want that, open the project first: {command}", command=Step("open"))
@@ -162,7 +160,8 @@ def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | 
 
     `mark` is the mark that this or an earlier cutover has set; None keeps the project closed. Waiting opens nothing.
     """
-    failed = [check.id for check in certificate.checks if check.result is Result.FAILED and check.id in _OPENS]
+    # After any other failure the project stays closed, and the next call continues from there.
+    failed = [check.id for check in certificate.checks if check.result is Result.FAILED and CHECKS[check.id].opens]
     if certificate.verdict is CutoverVerdict.GO:
         session.caller.trigger("remove", FORWARD, TRIGGER)
         session.say(

@@ -1,1 +1,1 @@
-"""Several projects side by side: their verdicts on one screen, and metrics for Prometheus."""
+"""Several projects at once: their verdicts on one screen, and metrics for Prometheus."""

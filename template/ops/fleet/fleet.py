@@ -27,7 +27,7 @@ _PREFIX = "-> "
 
 
 def fleet(session: Session, options: Namespace) -> int:
-    """Print the verdicts of projects, worst first; return 0 if none of them needs an action, otherwise 1.
+    """Print the verdicts of projects, worst first; return 1 if a project needs an action, otherwise 0.
 
     Raises OpsError.
     """
@@ -43,7 +43,7 @@ def fleet(session: Session, options: Namespace) -> int:
 
 
 def _names(folders: Sequence[Path]) -> dict[Path, str]:
-    """Return the names of folders, which are whole paths where several folders have the same name."""
+    """Return the folders' names, or their paths if several folders have equal names."""
     count = Counter(folder.name for folder in folders)
     return {folder: folder.name if count[folder.name] == 1 else str(folder) for folder in folders}
 

@@ -36,7 +36,7 @@ _GO = re.compile(r"-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-go\.json")
 
 
 def write(file: Path, members: Sequence[Member]) -> None:
-    """Replace the file by the metrics of these projects, in one step, so that no reader finds half of them.
+    """Replace the file atomically by the metrics of these projects, so that no reader gets a part of them.
 
     A project without an answer keeps the time of its last success from the file. Raises UsageError.
     """

@@ -1,4 +1,4 @@
-"""The fields of a status that a fleet shows: few, because the folders of a fleet may hold other versions."""
+"""The fields of a status that a fleet shows: few, because a fleet's projects may have different versions."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ComparisonOverview:
 
 @dataclass(frozen=True)
 class ComparisonsOverview:
-    """The last comparison; None if none has ended."""
+    """The last comparison; None before the first comparison has ended."""
 
     last: ComparisonOverview | None
 
@@ -97,9 +97,9 @@ class StatusOverview:
 
 @dataclass(frozen=True)
 class Member:
-    """A project of a fleet: the overview of its status, or the reason why there is none.
+    """A project of a fleet: its status overview, or the problem that prevented one.
 
-    `name`: its folder's name, or the folder as typed if several have that name. `exit_code`: that of its `status`.
+    `name`: the folder's name, or the folder as typed if several have that name.
     """
 
     name: str
@@ -109,7 +109,7 @@ class Member:
 
     @property
     def verdict(self) -> VerdictState:
-        """The verdict, which is unknown without an answer."""
+        """The verdict; UNKNOWN without an overview."""
         return self.overview.verdict.state if self.overview else VerdictState.UNKNOWN
 
     @property

@@ -67,7 +67,7 @@ class Caller(Protocol):
         return {}
 
     def let_pass(self, seconds: float) -> bool:  # noqa: ARG002 (real time cannot be skipped)
-        """Skip this time and return True, which only the sandbox can."""
+        """Skip `seconds` and return True in the sandbox; otherwise return False."""
         return False
 
     def ahead(self) -> float:
@@ -75,7 +75,7 @@ class Caller(Protocol):
         return 0.0
 
     def stop(self) -> None:
-        """Stop waiting for calls, which continue in the cloud."""
+        """Stop waiting for calls; they continue in the cloud."""
         return
 
 
@@ -133,7 +133,7 @@ class Tool(Caller):
         return match[1] if match else ""
 
     def _lock_store(self) -> None:
-        """Restrict the tool's store to its owner, because its encryption key is derivable by any user."""
+        """Restrict the tool's store to its owner, because any user can derive the store's encryption key."""
         home = re.search(r"s-home: (.*?),", self._run(["-v"])[0])
         with contextlib.suppress(OSError):
             Path(home[1] if home else "", "secrets.yaml").chmod(0o600)
@@ -205,7 +205,7 @@ def _event_arguments(program: str, payload: str) -> Iterator[list[str]]:
 
 
 def _is_batch(program: str) -> bool:
-    """Return True if Windows runs `program` through its shell, which interprets quotes in arguments."""
+    """Return True if Windows runs `program` through its shell; the shell interprets quotes in arguments."""
     return program.lower().endswith((".cmd", ".bat"))
 
 

@@ -43,12 +43,12 @@ def plain(output: str) -> str:
 
 
 def without_logs(output: str) -> str:
-    """Return the output without the function's log, which does not concern the call."""
+    """Return the output without the function's log."""
     return _LOGS.sub("", output)
 
 
 def find(output: str) -> Invocation | None:
-    """Return the result of a call in the tool's output; None if it has no answer.
+    """Return the result of a call in the tool's output; None without an answer.
 
     An object key cannot imitate the mark before the answer: logs and answers contain keys in JSON strings, never on a
     line of their own, and logs precede the answer.
@@ -84,7 +84,7 @@ def of_compare(answer: object) -> CompareAnswer:
 
 
 def object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object of JSON; refuse a repeated name, which other readers resolve differently."""
+    """Return a JSON object's fields; refuse repeated names, because parsers disagree about them."""
     value = dict(pairs)
     if len(value) != len(pairs):
         raise ValueError("a name is there twice")
@@ -92,7 +92,7 @@ def object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _load(text: str, *, is_all: bool = False) -> Any:
-    """Return the JSON value at the start of a text (`is_all`: the whole text); None if there is none."""
+    """Return the JSON value at the start of a text (`is_all`: the whole text); None if the text is not JSON."""
     text = text.strip()
     try:
         value, end = json.JSONDecoder(object_pairs_hook=object_without_duplicates).raw_decode(text)

@@ -197,5 +197,5 @@ def end_lines(group: TaskGroup, language: str) -> Iterator[Line]:
 
 
 def to_json(group: TaskGroup | None) -> dict[str, Any]:
-    """Return the state for programs; `group` is None if there is none."""
+    """Return the state as JSON data; `group` is None before the task group exists."""
     return codec.to_json(group) if group else {"state": "none"}

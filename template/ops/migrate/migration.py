@@ -24,7 +24,7 @@ from ops.migrate import messages
 from ops.migrate.own_group import OwnGroup
 from ops.migrate.own_keys import OwnKeys
 from ops.migrate.preparation import GROUP, YES, check_open, check_same, confirm, prepare
-from ops.migrate.windows import hours_late, requested
+from ops.migrate.windows import requested
 from ops.report import existing_objects
 from ops.session import Session, T
 from ops.shell import sentence
@@ -32,6 +32,7 @@ from ops.terminal import Line, Whole
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.rules.bandwidth import hours_late
 
 # A few objects are copied at once.
 _FIRST_LOOK_SECONDS = 1.0
@@ -216,7 +217,7 @@ class ProjectMigration:
         return self._group.read(intention)
 
     def _adopt(self, intention: Intention) -> str:
-        """Return OMS's id of a started group, also of another command with its keys; empty if there is none."""
+        """Return OMS's id of a group that this or another command has started; empty without a group."""
         task_group = self._group.find(intention)
         if task_group:
             self._own.name_others(intention)
@@ -261,7 +262,7 @@ class ProjectMigration:
         return self._follow(intention, self._group.limit(intention, self._group.read(intention), is_restarted=True))
 
     def _follow(self, intention: Intention, group: TaskGroup) -> int:
-        """Print the progress until the group rests, and then the next step."""
+        """Show progress until the group stops moving, then the next step; return the exit code."""
         group = self._await_replay(intention, self._await_other_state(intention, group, *MOVING))
         if group.state is GroupState.DONE:
             self._end(intention, "done", group)
@@ -271,7 +272,7 @@ class ProjectMigration:
         return _exit_code(group)
 
     def _await_other_state(self, intention: Intention, group: TaskGroup, *states: GroupState) -> TaskGroup:
-        """Wait until the group is in none of these states; return it."""
+        """Wait until the group has left these states; return the group."""
         session = self._session
         session.hint = session.hint or t(
             "The migration continues at OMS. Its progress: {look}. To pause it: {pause}",
@@ -311,7 +312,7 @@ class ProjectMigration:
     def _read_current(self, *states: GroupState) -> tuple[Intention, TaskGroup]:
         """Return the migration and its group.
 
-        Raises UsageError if there is none, or if its group is in none of these states (if any are named).
+        Raises UsageError without a migration, or if the group's state is not one of `states` (if given).
         """
         intention = self._intentions.read()
         if intention is None:
@@ -342,7 +343,7 @@ class ProjectMigration:
 
 
 def _exit_code(group: TaskGroup) -> ExitCode:
-    """Return 0 while the group runs, and once it is done."""
+    """Return the exit code for a group: NOT_PROVEN if paused, FAILED if failed or not created, otherwise OK."""
     if group.state is GroupState.PAUSED:
         return ExitCode.NOT_PROVEN
     return ExitCode.FAILED if group.state in (GroupState.NOT_CREATED, GroupState.FAILED) else ExitCode.OK

@@ -19,7 +19,7 @@ class OwnGroup:
         self._session, self._intentions, self._groups, self._mark = session, intentions, groups, mark
 
     def find(self, intention: Intention) -> TaskGroup | None:
-        """Return the group; None if there is none yet. Raises UsageError if it is gone, or if there are several."""
+        """Return the group; None before it is created. Raises UsageError for a deleted group, or for several groups."""
         if not intention.group:
             mine = self.all(intention)
             if len(mine) > 1:
@@ -60,10 +60,10 @@ class OwnGroup:
         return group_note(self._mark, intention.run)
 
     def limit(self, intention: Intention, group: TaskGroup, *, is_restarted: bool = False) -> TaskGroup:
-        """Have OMS use the limits of the record, if the group has others; return the group.
+        """Apply the record's bandwidth limits to the group if they differ; return the group.
 
-        Another command may store other limits meanwhile: those that were stored last are in force. OMS does not
-        document whether a group that `is_restarted` keeps its limits, whatever it reports.
+        If another command stores others meanwhile, the last ones are applied. After a restart (`is_restarted`) they are
+        always set again: OMS does not document that a group keeps them.
         """
         if intention.bandwidth is None or group.state not in (*MOVING, GroupState.PAUSED):
             return group

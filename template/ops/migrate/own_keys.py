@@ -1,4 +1,4 @@
-"""The access keys of a migration: the command that makes them, and the keys that it deletes.
+"""Access keys of a migration: creation by a single command, and deletion.
 
 One command at a time makes keys and has OMS begin with them. It first writes its number into the intention, and checks
 before each change that the number is still there. Another command can take over, because the first command's machine
@@ -19,7 +19,7 @@ from ops.migrate import messages
 from ops.session import Session, T, pause
 from oss_oms_sync.answers.text import t
 
-# A request is connected and answered within a minute each, or given up.
+# A request is connected and answered within a minute each, or abandoned.
 _IN_FLIGHT_SECONDS = 120.0
 _TAKEN_OVER = t("Another command has taken over this migration; this command ended without further changes")
 
@@ -102,7 +102,7 @@ class OwnKeys:
         return source, destination
 
     def name_others(self, intention: Intention) -> None:
-        """Name the keys that another command made: as long as none is named, all keys that are not kept."""
+        """Record all keys that are not kept as the migration's keys: another command has created them."""
         intention.keys = [key for _, key in all_keys(self._holders) if key not in intention.kept]
 
     def _write(self, intention: Intention) -> None:

@@ -126,7 +126,7 @@ def _prefixes(wanted: Sequence[str], own: str) -> list[str]:
 
 
 def _agrees_to_restore(session: Session, options: Namespace, user: str) -> bool:
-    """Return True if the user wants archived objects, too: a separate question, because it costs money."""
+    """Return True if the user agrees to restore archived objects: a separate question, because it costs money."""
     if options.restore or options.yes:
         return bool(options.restore)
     return session.agrees(

@@ -1,29 +1,13 @@
-"""Limits of a migration's bandwidth by the time of day: the user's options, and the time zone that OMS seems to use."""
+"""Limits of a migration's bandwidth by the time of day, from the user's options."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
 from itertools import pairwise
 
 from ops.errors import UsageError
-from oss_oms_sync.answers.bandwidth import (
-    MAX_WINDOWS,
-    MINUTES_A_DAY,
-    NIGHTS,
-    Progress,
-    Window,
-    limits_by_minute,
-)
+from oss_oms_sync.answers.bandwidth import MAX_WINDOWS, NIGHTS, Window
 from oss_oms_sync.answers.text import t
-
-# China's time is UTC+8 all year.
-_CHINA_SECONDS = 8 * 3600
-# Copied bytes beyond the limits of a time zone, as a share of all: up to here it agrees, in steps that are no noise. An
-# hour of a night of eight hours is an eighth of nearly all bytes.
-_AGREES = 0.05
-# A day of samples, one each quarter of an hour, of which the first or last few may be missing.
-_MIN_SECONDS = 22 * 3600
 
 
 def requested(options: Namespace) -> list[Window] | None:
@@ -53,30 +37,3 @@ def requested(options: Namespace) -> list[Window] | None:
                 t("Give windows that end before the next begins"),
             )
     return windows
-
-
-def hours_late(progress: Progress) -> int | None:
-    """Return by how many hours OMS applies the windows later than in China's time; None if the progress cannot show it.
-
-    It needs a day of samples, and hours in which the group copied more than the windows allow elsewhere. Where
-    several time zones agree, the nearest to China's counts.
-    """
-    samples = progress.samples
-    copied = [(begin, end, after - before) for (begin, before), (end, after) in pairwise(samples) if end > begin]
-    total = sum(size for _, _, size in copied)
-    if not copied or samples[-1][0] - samples[0][0] < _MIN_SECONDS or not total:
-        return None
-    excess = {hours: round(_excess(copied, progress.windows, hours) / total / _AGREES) for hours in range(-12, 12)}
-    best = min(excess, key=lambda hours: (excess[hours], abs(hours)))
-    return best if not excess[best] and any(excess.values()) else None
-
-
-def _excess(copied: Sequence[tuple[int, int, int]], windows: Sequence[Window], hours: int) -> float:
-    """Return the copied bytes beyond the limits, if OMS applies the windows so many hours late."""
-    limits = limits_by_minute(windows, hours)
-    beyond = 0.0
-    for begin, end, size in copied:
-        minutes = [(second + _CHINA_SECONDS) // 60 % MINUTES_A_DAY for second in range(begin, end, 60)]
-        allowed = sum(limits[minute] for minute in minutes) * (end - begin) / len(minutes)
-        beyond += max(0.0, size - allowed)
-    return beyond

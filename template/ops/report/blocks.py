@@ -30,7 +30,7 @@ class Time(NamedTuple):
 
 
 class Rounded(NamedTuple):
-    """A text for a page, which shows the details elsewhere, and the same text in full."""
+    """A short text for a page, which shows the details elsewhere, and the full text."""
 
     shown: str
     exact: str
@@ -61,7 +61,7 @@ class Track(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A text that a page links to a file beside it."""
+    """A text that a page shows as a link to a file in its folder."""
 
     file: str
     shown: str
@@ -100,7 +100,7 @@ class Heading(NamedTuple):
 
 
 class FactList(NamedTuple):
-    """Names and values, one below the other; values that are None are omitted."""
+    """Names and values in lines; None values are omitted."""
 
     rows: Sequence[tuple[str, Phrase]]
 
@@ -139,8 +139,7 @@ class Picture(NamedTuple):
 class Chart(NamedTuple):
     """Counts from `start` to `end` in equal spans.
 
-    `asked` is on the scale of `done`, `failed` on its own scale; each has its title and its peak. `label` describes the
-    chart in words.
+    `done` and `asked` share a scale, `failed` has its own: three titles, two peaks. `label`: text alternative.
     """
 
     label: str

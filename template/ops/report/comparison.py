@@ -66,7 +66,7 @@ _NO_ACCEPTANCES: Mapping[str, str] = {}
 
 
 def counted_classes(both_buckets: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassCounts]:
-    """Return the classes with objects on a side, in order; none unless the answer is a finished comparison."""
+    """Return the classes with objects on either side, in order; empty before the comparison has finished."""
     class_counts = both_buckets.classes if isinstance(both_buckets, BothBuckets) else {}
     every = {object_class: class_counts[object_class] for object_class in CLASSES if object_class in class_counts}
     return {name: counts for name, counts in every.items() if counts.source.objects or counts.destination.objects}
@@ -163,7 +163,7 @@ def lag_section(blocks: Blocks, say: Words) -> Section:
 
 
 def folder_section(block: Block, say: Words) -> Section:
-    """Return the section for the folders, which a terminal omits."""
+    """Return the section for the folders; a terminal omits it."""
     return Section(
         "folders", say("Folders"), say("First-level folders; those with differences first."), [Detail([block])]
     )

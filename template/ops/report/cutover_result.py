@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops.certificate.check import NO_FORM, doubts
+from ops.certificate.check import FORMLESS, NO_FORM, derive, doubts
 from ops.certificate.counts import Doubt as Doubt
-from ops.certificate.form import CHECKS, sha256
+from ops.certificate.form import sha256
 from ops.clock import moment
 from ops.errors import ExitCode, UntrustedError
 from ops.report import comparison, findings, totals, units
@@ -45,12 +45,13 @@ from oss_oms_sync.answers.certificate import (
     CertifiedScope,
     Rehearsal,
 )
-from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import ListingTotals, ObjectCount
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
+from oss_oms_sync.rules.cutover import CHECKS
+from oss_oms_sync.rules.summary import summarize
 
 CODES = {"GO": ExitCode.OK, "NO-GO": ExitCode.FAILED, "NOT PROVEN": ExitCode.NOT_PROVEN}
 VERDICTS = {
@@ -141,14 +142,14 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
 
 
 def read(document: Mapping[str, Any]) -> Certificate | None:
-    """Parse certify's document; None if it has another form."""
+    """Return certify's document with the conclusions that follow from its facts; None if it has another form."""
     try:
-        certificate = from_json(Certificate, document)
+        certificate = derive(document)
         compared, closed = certificate.passes.compare, certificate.closed
         judged, closed_since = compared.amended if compared else None, closed.since if closed else None
         for time in filter(None, (certificate.made, certificate.as_of, certificate.frozen_since, judged, closed_since)):
             moment(time)
-    except ValueError:  # UnreadableError is one, too
+    except FORMLESS:
         return None
     return certificate
 
@@ -183,9 +184,8 @@ def _not_valid(wrong: Sequence[Doubt], certificate: Certificate | None, say: Wor
 
 def _hero(certificate: Certificate, say: Words) -> Hero:
     word, tone = VERDICTS[certificate.verdict.value]
-    return Hero(
-        say(word), tone, say(certificate.summary), findings.next_step(certificate, say), certificate.verdict.value
-    )
+    summary = summarize(certificate, certificate.checks, certificate.verdict, certificate.rehearsal)
+    return Hero(say(word), tone, say(summary), findings.next_step(certificate, say), certificate.verdict.value)
 
 
 def _figures(certificate: Certificate, say: Words) -> list[Figure]:
@@ -323,7 +323,7 @@ def _scope(scope: CertifiedScope, say: Words) -> Phrase:
 
 
 def _pass(certified_pass: CertifiedPass | None, amended: str | None, say: Words) -> Phrase:
-    """Return the time of a pass and its speed."""
+    """Return the times and the speed of a pass."""
     if certified_pass is None:
         return Span("", say("none"), "open")
     again = (

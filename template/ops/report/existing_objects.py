@@ -1,4 +1,4 @@
-"""The migration of the existing objects, as its task group reports it."""
+"""The migration of the existing objects, as reported by the task group."""
 
 from __future__ import annotations
 

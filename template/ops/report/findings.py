@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-from ops.certificate.form import CHECKS
 from ops.report import totals
 from ops.report.blocks import Blocks, Column, Detail, FindingBlock, Paragraph, Phrase, Span, StepBlock, Table, keys
 from ops.report.words import Words
 from ops.shell import command
 from oss_oms_sync.answers import finding as answered
-from oss_oms_sync.answers.causes import causes
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
+from oss_oms_sync.rules.causes import causes
+from oss_oms_sync.rules.cutover import CHECKS
 
-# The failing state of each check.
-NAMES = {
-    "FROZEN": t("writes after the freeze"),
-    "CLOSED": t("project not closed"),
-    "OMS_FINISHED": t("OMS still at work"),
-    "STOOD_STILL": t("bucket changed since the comparison"),
-    "SCOPE": t("no current comparison"),
-    "SUMS": t("sums that disagree"),
-    "MIGRATING": t("objects left to a migration"),
-    "MISSING": t("objects missing in OBS"),
-    "OLDER": t("objects older in OBS"),
-    "OVERWRITTEN": t("objects overwritten in OBS"),
-    "MOVING": t("objects just written"),
-    "IN_FLIGHT": t("objects not copied yet"),
-    "FAILED": t("objects not accepted by OMS"),
-    "PROOF_SUSPICIOUS": t("suspicious objects"),
-    "PROOF_EQUAL_VERSION": t("objects equal by version alone"),
-    "PROOF_EQUAL_SIZE": t("objects equal by size alone"),
-    "PROOF_IMPOSSIBLE": t("objects that cannot be copied"),
-    "UNKNOWN": t("objects of unknown origin in OBS"),
-    "SAMPLE": t("sampled objects that differ"),
-    "METADATA": t("headers that differ"),
-    "NOTHING_WAITS": t("objects waiting to be resent"),
-    "TASK": t("sync task not running"),
-    "CLOCK": t("clocks that disagree"),
-}
 # Results, worst first, with their words and tones.
 _RESULTS = {
     answered.Result.FAILED: (t("failed"), "bad"),
@@ -65,7 +39,7 @@ def next_step(certificate: Certificate, say: Words) -> StepBlock:
 
 def name_of(name: str, say: Words) -> str:
     """Return a check in words."""
-    return say(NAMES.get(name, t("unknown check")))
+    return say(CHECKS[name].title)
 
 
 def checks(certificate: Certificate, say: Words) -> Blocks:
@@ -116,7 +90,7 @@ def _trouble(certificate: Certificate, check: answered.Finding, say: Words) -> F
 
 def _counted(certificate: Certificate, check: str, say: Words) -> str | None:
     """Return the objects of a check's classes, as the document counts them; None for another check."""
-    sides = [totals.of_class(certificate, title) for title in (CHECKS[check].classes if check in CHECKS else ())]
+    sides = [totals.of_class(certificate, object_class.title) for object_class in CHECKS[check].classes]
     return totals.objects_and_bytes(sides, say) if sides else None
 
 

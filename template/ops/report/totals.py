@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ops.certificate.form import METADATA, NOT_COUNTED, OMS_UNFINISHED
+from ops.certificate.form import NOT_COUNTED
 from ops.clock import moment
 from ops.report import comparison, units
 from ops.report.blocks import (
@@ -22,12 +22,15 @@ from ops.report.blocks import (
     Table,
     keys,
 )
-from ops.report.copying import counters, silent
+from ops.report.copying import counters
 from ops.report.words import LOST_EVENTS, SIDES, Words
-from oss_oms_sync.answers.certificate import Certificate, ClosedMark, NotJudged, Sampled
+from oss_oms_sync.answers.certificate import Certificate, ClosedMark, NotJudged, OmsSilence, Sampled
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import BothBuckets, ClassCounts, ListingTotals, ObjectCount
+from oss_oms_sync.answers.task_group import TaskShown
 from oss_oms_sync.answers.text import t
+from oss_oms_sync.rules.next_steps import METADATA, OMS_UNFINISHED
+from oss_oms_sync.rules.sample_checks import bound
 
 # Names that can be accepted and are not classes.
 _NO_CLASSES = {OMS_UNFINISHED: t("unfinished at OMS"), METADATA: t("headers that are not in OBS")}
@@ -134,7 +137,7 @@ def sample(sample: Sampled | None, say: Words) -> Blocks:
     """Return the objects read, and the result."""
     if sample is None:
         return [Paragraph(say("Nothing was sampled."))]
-    trouble = {say("differing"): sample.differing, say("not read"): sample.unread}
+    trouble, bounded = {say("differing"): sample.differing, say("not read"): sample.unread}, bound(sample)
     drawn = say(
         "{drawn} drawn, of {population} up to {largest} each",
         drawn=units.count(sample.drawn, say),
@@ -148,7 +151,7 @@ def sample(sample: Sampled | None, say: Words) -> Blocks:
     ]
     return [
         Figures(figures, within=True),
-        Paragraph(say(sample.bound)) if sample.bound else None,
+        Paragraph(say(bounded)) if bounded else None,
         *(block for name, names in trouble.items() if names for block in (Heading(name), keys(names))),
         FactList([(say("seed"), Span("digest", sample.seed) if sample.seed else units.unknown(say))]),
     ]
@@ -159,7 +162,7 @@ def not_judged(certificate: Certificate, shown: NotJudged, say: Words) -> Blocks
     gone, lost = of_class(certificate, ObjectClass.DELETED_AT_SOURCE.title), shown.trigger
     volume = [say("{number:object|objects}", number=gone.objects), units.size(gone.bytes, say)] if gone else []
     events = say(LOST_EVENTS, new=lost.new, missing=lost.missing) if lost else say("unknown")
-    task = shown.task
+    task, silence = certificate.sync_task, certificate.oms_silence
     mode = task.object_overwrite_mode if task else None
     return [
         FactList(
@@ -172,12 +175,17 @@ def not_judged(certificate: Certificate, shown: NotJudged, say: Words) -> Blocks
                 (say("project"), _closed(certificate.closed, say)),
             ]
         ),
-        *(
-            [counters({say("this month"): vars(task.month)}, say, say("Copying by OMS"))]
-            if task
-            else silent(shown.silence, say)
-        ),
+        *_this_month(task, silence, say),
     ]
+
+
+def _this_month(task: TaskShown | None, silence: OmsSilence | None, say: Words) -> Blocks:
+    """Return OMS's counters of this month, or the reason of its failure."""
+    if task:
+        return [counters({say("this month"): vars(task.month)}, say, say("Copying by OMS"))]
+    if silence:
+        return [Paragraph((say("OMS does not say"), say(": "), Span("code", silence.reason)), "open")]
+    return []
 
 
 def _closed(closed: ClosedMark | None, say: Words) -> Phrase:

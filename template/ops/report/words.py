@@ -15,7 +15,10 @@ class Words:
         self.language = language
 
     def __call__(self, phrase: str | Text, /, **values: object) -> str:
-        """Return a phrase of the catalogue, which is written where it is used, or a text, with its `values`."""
+        """Return a phrase or Text in this language, with `values` filled in.
+
+        Phrases are literals at the place of use; the catalogue translates them.
+        """
         text = Text(phrase) if isinstance(phrase, str) else phrase
         return sentence(text.filled(**values), self.language)
 

@@ -71,7 +71,7 @@ class Lock:
         return [Need(t("lock of setup"), ("oss:GetObject", "oss:PutObject"), self._look, self._take_over)]
 
     def take(self) -> None:
-        """Take the lock, once the log bucket exists. Raises UsageError if another run has it."""
+        """Take the lock, which requires the log bucket. Raises UsageError if another run has the lock."""
         if self._bucket is None or self._may_be_mine or self._bucket.info() is None:
             return
         try:
@@ -86,7 +86,7 @@ class Lock:
         self._check()
 
     def release(self) -> None:
-        """Delete the lock for the next run, if this run has it."""
+        """Delete the lock if this run has it."""
         if self._bucket and self._may_be_mine:
             holder = self._holder()
             if holder and holder.run == self._run:

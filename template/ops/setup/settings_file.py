@@ -18,7 +18,7 @@ _ANSWERS = ("SYNC_URL", "logBucket")
 
 
 def write(file: Path, values: Mapping[str, str], say: Callable[[Text], None]) -> None:
-    """Write these values into their lines, and keep the previous file beside it.
+    """Write these values into their lines of s.yaml, and keep a copy of the previous file in its folder.
 
     Raises UsageError with the text to write if such a line is missing. `say` prints a note if answers.json cannot be
     read.

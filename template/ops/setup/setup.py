@@ -30,7 +30,7 @@ _STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
 
 
 def setup(session: Session, options: Namespace, folder: Path) -> int:
-    """Show the plan, and carry it out if the user confirms it; return the exit code. Raises OpsError."""
+    """Show the plan, execute it if the user confirms, and return the exit code. Raises OpsError."""
     run = SetupRun(session, options.template or folder / "s.yaml", options.only)
     needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
     needs = [*run.lock.needs(), *needs]
@@ -94,7 +94,7 @@ class SetupRun:
         ]
 
     def removals(self) -> list[Need]:
-        """Return the removals in an order in which each resource goes after the resources that need it."""
+        """Return the removals in order: each resource after the resources that depend on it."""
         say = self._session.say
         first = Line(
             Standing.BY_HAND, None, t("First remove the functions and triggers: {command}", command=Step("remove"))
@@ -272,7 +272,7 @@ class SetupRun:
         )
 
     def _migration_need(self) -> Need:
-        """Return the check that no migration is in progress: it uses the users that setup makes, and their keys.
+        """Return the check that no migration is in progress: a migration uses setup's users and their keys.
 
         A migration shows in its record in the log bucket, or in its task group at OMS. A caller with the keys of one
         cloud sees one of the two.

@@ -150,7 +150,7 @@ def _grid(table: Table, say: Words) -> Grid:
 
 
 def _is_name(cell: Phrase | Cell) -> bool:
-    """Return True if the cell is an object key or a name, which is copied unchanged."""
+    """Return True if the cell is an object key or a name, which must stay unchanged."""
     return isinstance(cell, Span) and cell.kind in ("key", "code")
 
 

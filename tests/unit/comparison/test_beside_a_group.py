@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from oss_oms_sync.answers.task_group import LISTED_A_SECOND, max_submissions
+from oss_oms_sync.answers.task_group import LISTED_PER_SECOND, max_submissions
 from oss_oms_sync.clock import timestamp
 from support.compare_world import CompareWorld, classes
 from support.task_group import DONE, FAILED, PAUSED, answer_group, begin_migration, end_migration
@@ -183,5 +183,5 @@ def test_what_no_group_could_copy_is_sent_however_much_it_is(mocker):
 
 def test_a_group_beats_what_takes_it_longer_to_begin_than_to_be_sent():
     objects = max_submissions(200)
-    assert objects / 200 == pytest.approx(1800 + objects / LISTED_A_SECOND)
-    assert math.isinf(max_submissions(LISTED_A_SECOND))
+    assert objects / 200 == pytest.approx(1800 + objects / LISTED_PER_SECOND)
+    assert math.isinf(max_submissions(LISTED_PER_SECOND))

@@ -313,7 +313,7 @@ def test_the_task_group_gets_the_differing_folders_if_a_shell_takes_them():
         return str(remedies(tally, OverwriteMode(SIZE), "", Tried(deep=True))[ObjectClass.OVERWRITTEN])
 
     assert "(python3 ops.py migrate --overwrite --prefix a/ --prefix b/)" in printed("a/", "b/")
-    for folders in (("a/", ""), ("a/", "*"), ("it's/",), (OTHERS,), [f"{n}/" for n in range(11)]):
+    for folders in (("a/", ""), ("a/", "*"), ('say "a"/',), (OTHERS,), [f"{n}/" for n in range(11)]):
         assert "(python3 ops.py migrate --overwrite)" in printed(*folders)
 
 

@@ -82,6 +82,8 @@ def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:
                 "frozen_since",
                 "amended",
                 "busy",
+                "began",
+                "written",
                 "would_be",
             )
             and path[-2:] != ("closed", "since")

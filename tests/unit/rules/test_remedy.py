@@ -16,7 +16,6 @@ from oss_oms_sync.rules.remedy import Counts, Remedy, Tried, remedy
 LATER = OverwriteMode("A_LATER_MODE_OF_OMS")
 MODES = (*OverwriteMode, LATER, None)
 RIGHT = t("{number:object|objects} could not be read", number=1)
-MIGRATION = Step("migrate", {})
 COUNTS = {
     "of another size": Counts(2, prefixes=["a/"]),
     "of the same size": Counts(2, proven_different=2, are_same_size=True, prefixes=["a/"]),
@@ -32,7 +31,7 @@ TRIED = {
     "rechecked": Tried(submitted=2, amended=True),
     "read": Tried(deep=True),
     "not allowed to read": Tried(deep=True, missing_rights=[RIGHT]),
-    "too many": Tried(unsent=9, migration=MIGRATION),
+    "too many": Tried(unsent=9),
     "too late": Tried(begins="2026-01-02T00:00:00Z", earlier="2026-01-01T00:00:00Z"),
     "frozen": Tried(frozen=True, submitted=2),
 }

@@ -1,1 +1,1 @@
-"""Answers and stored objects of the jobs: types whose fields are the form of the JSON. Standard library only."""
+"""Types of the jobs' answers and stored objects; their fields define the JSON. Standard library only."""

@@ -1,4 +1,4 @@
-"""Limits of a task group's bandwidth by the time of day, and the measured progress of a group that has such limits.
+"""Bandwidth limits of a task group by the time of day, and the measured progress of a limited group.
 
 Source: support.huaweicloud.com/api-oms, CreateTaskGroup and UpdateTaskGroup: at most five windows, which neither
 overlap nor run over midnight. OMS documents no time zone; the project assumes China's, and checks that by the progress.
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 MAX_WINDOWS = 5
 # The smallest bandwidth of a window, in bytes a second: OMS has no window without any copies.
 MIN_BANDWIDTH = 1_048_576
-MINUTES_A_DAY = 24 * 60
+MINUTES_PER_DAY = 24 * 60
 
 
 @dataclass(frozen=True, order=True)
 class Window:
-    """A limit in bytes a second from `start` until `end`, times of the day such as 08:00; `end` is no part of it."""
+    """A limit in bytes a second from `start` until `end`, times of the day such as 08:00; `end` is excluded."""
 
     start: str
     end: str
@@ -46,22 +46,25 @@ class Progress:
 def limits_by_minute(windows: Sequence[Window], hours_late: int = 0) -> list[float]:
     """Return the limit of each minute of a day in China, infinite without a window.
 
-    `hours_late`: the windows take effect so many hours after China's time, because OMS reads them in another time zone.
+    `hours_late`: delay of the windows against China's time, if OMS reads them in another time zone.
     """
-    limits = [math.inf] * MINUTES_A_DAY
+    limits = [math.inf] * MINUTES_PER_DAY
     for window in windows:
         for minute in window.minutes:
-            limits[(minute + 60 * hours_late) % MINUTES_A_DAY] = window.max_bandwidth
+            limits[(minute + 60 * hours_late) % MINUTES_PER_DAY] = window.max_bandwidth
     return limits
 
 
 def moved(windows: Sequence[Window], hours: int) -> list[Window]:
-    """Return the windows so many hours later; a window that then runs over midnight becomes two."""
+    """Shift the windows by `hours`.
+
+    A window that then crosses midnight is split; the minute before midnight stays without a limit.
+    """
     result: list[Window] = []
     for window in windows:
-        start, end = ((_minute(time) + 60 * hours) % MINUTES_A_DAY for time in (window.start, window.end))
+        start, end = ((_minute(time) + 60 * hours) % MINUTES_PER_DAY for time in (window.start, window.end))
         # 24:00 is no time of OMS, so the minute before midnight has no limit.
-        parts = [(start, end)] if start < end else [(0, end), (start, MINUTES_A_DAY - 1)]
+        parts = [(start, end)] if start < end else [(0, end), (start, MINUTES_PER_DAY - 1)]
         result += (
             Window(_clock(begin), _clock(until), window.max_bandwidth) for begin, until in parts if begin < until
         )

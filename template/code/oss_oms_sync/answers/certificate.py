@@ -1,37 +1,43 @@
-"""The certificate as a document, and its summary in a sentence. Times are in the form of records."""
+"""The certificate as a document: the facts of a cutover, and the conclusions from them.
+
+Facts contain no sentences: `rules/` derives the findings, the verdict and all sentences from them, and so does every
+reader. Times are in the format of records.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from oss_oms_sync.answers.causes import causes
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.job_answers import Mark, Migrated
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import BothBuckets, ClassCounts, Lags, LastWritten, ListedSource, ListingTotals
-from oss_oms_sync.answers.task_group import Silence, TaskShown
-from oss_oms_sync.answers.text import Text, same, sentences, t
+from oss_oms_sync.answers.pass_answers import (
+    BothBuckets,
+    ClassCounts,
+    Lags,
+    LastWritten,
+    ListedSource,
+    ListingTotals,
+    ObjectCount,
+)
+from oss_oms_sync.answers.task_group import GroupProgress, TaskShown
+from oss_oms_sync.answers.text import Text
+
+# Reasons for which a sample was not read to its end, beside the code of a cloud's error.
+TIME_IS_UP, BACK_TO_SOURCE = "time", "back_to_source"
 
 
 class CutoverVerdict(Enum):
-    """Verdict of a certificate, by its name in the document."""
+    """Verdicts of a certificate; the values are their names in the document."""
 
     GO = "GO"
     NO_GO = "NO-GO"
     NOT_PROVEN = "NOT PROVEN"
     REHEARSAL = "REHEARSAL"
-
-    @classmethod
-    def of(cls, checks: Sequence[Finding]) -> CutoverVerdict:
-        """Return the verdict of `checks`: NO-GO if a check failed, GO if all passed, else NOT PROVEN."""
-        results = {check.result for check in checks if check.gates}
-        if Result.FAILED in results:
-            return cls.NO_GO
-        return cls.GO if results == {Result.PASSED} else cls.NOT_PROVEN
 
 
 @dataclass(frozen=True)
@@ -67,9 +73,9 @@ class OmsLeft:
 
     `left`: objects that OMS accepted and has not finished; None if OMS does not report them, or only by the hour.
     `may_finish`: OMS may still finish them. `busy`: the last time at which OMS accepted or finished an object, by its
-    counts or our records; None if there is none. `accepted`: objects that OMS counted from an hour before the mark on.
-    `recorded`: the number of our records of the same time; None while they are being counted. `largest`: size of the
-    largest object in bytes.
+    counts or our records; None without such an object. `accepted`: objects that OMS counted from an hour before the
+    mark on. `recorded`: the number of our records of the same time; None while they are being counted. `largest`: size
+    of the largest object in bytes.
     """
 
     left: int | None
@@ -78,6 +84,34 @@ class OmsLeft:
     accepted: int
     recorded: int | None
     largest: int
+
+
+@dataclass(frozen=True)
+class CertifiedMigration:
+    """An unfinished migration of the existing objects: its begin, empty if unknown, and its progress as OMS reports it.
+
+    `group` is None if OMS does not report it.
+    """
+
+    begun: str
+    group: GroupProgress | None
+
+
+@dataclass(frozen=True)
+class OmsSilence:
+    """The failure of OMS in place of the sync task: the name of its reason, and the HTTP status."""
+
+    reason: str
+    status: int | None
+
+
+@dataclass(frozen=True)
+class CloudClocks:
+    """Seconds between the function's clock and each cloud's; None if the cloud does not report its time."""
+
+    oms: int | None
+    oss: int | None
+    obs: int | None
 
 
 @dataclass(frozen=True)
@@ -94,9 +128,29 @@ class CertifiedPass:
 
 @dataclass(frozen=True)
 class CertifiedComparison(CertifiedPass):
-    """The comparison that answers, and the time at which its keys were last rechecked."""
+    """The comparison that answers: its counts for the sums, its wishes, and its attempts to mend what it found.
+
+    `amended`: the time of the last recheck. `source_listed`, `destination_listed`: all rows of the listings; `walked`:
+    objects of the source that the pass counted by itself; `classified`: those that it put into classes, before
+    rechecks. `no_right_in_oss`, `no_right_in_obs`: objects that could not be read for lack of a permission. `begins`,
+    `earlier`, `migrate` and others: see `Tried` in rules/remedy.py; `migrate` is the option of the next step.
+    """
 
     amended: str | None
+    source_listed: ObjectCount
+    destination_listed: ObjectCount
+    walked: int
+    classified: int
+    deep: bool
+    overwrite: bool
+    since: str | None
+    begins: str
+    earlier: str
+    submitted: int
+    unsent: int
+    migrate: str
+    no_right_in_oss: int
+    no_right_in_obs: int
 
 
 @dataclass(frozen=True)
@@ -108,7 +162,7 @@ class CertifiedStandstill(CertifiedPass):
 
 @dataclass(frozen=True)
 class CertifiedPasses:
-    """The comparison and the standstill pass; None where there is none."""
+    """The comparison and the standstill pass; None for a missing pass."""
 
     compare: CertifiedComparison | None
     standstill: CertifiedStandstill | None
@@ -118,7 +172,9 @@ class CertifiedPasses:
 class Sampled:
     """Result of reading a sample of the objects that count as equal.
 
-    `keys` were drawn; `read` is the number without the `unread` keys, and includes those that differ.
+    `keys` were drawn from a `population` of this size; `read` is the number without the `unread` keys, and includes
+    those that differ. `unreadable` keys were replaced by others. `problem` ended the reading early: TIME_IS_UP,
+    BACK_TO_SOURCE, or the code of a cloud's error.
     """
 
     asked: int
@@ -132,48 +188,7 @@ class Sampled:
     differing: Sequence[str]
     unread: Sequence[str]
     unreadable: Sequence[str]
-
-    @property
-    def bound(self) -> Text | None:
-        """Statement about all objects if none differs; None if nothing was read, or an object differs.
-
-        With n objects read and none differing, a share of 3/n or more of the readable objects would have shown with a
-        probability of 95 %.
-        """
-        if not self.read or self.differing:
-            return None
-        if self.read == self.population:
-            return t(
-                "All objects that count as equal were read ({population:object|objects} of up to 1 GiB): no"
-                " contents differ",
-                population=self.population,
-            )
-        bound = t(
-            "With 95 % confidence, fewer than {percent} of {drawn_from} differ",
-            percent=bound_of(self.read),
-            drawn_from=self.drawn_from,
-        )
-        return sentences(bound, self.passed_over) if self.unreadable else bound
-
-    @property
-    def passed_over(self) -> Text:
-        """Note that some of the drawn objects could not be read."""
-        return t("{n:sampled object|sampled objects} could not be read, or changed meanwhile", n=len(self.unreadable))
-
-    @property
-    def drawn_from(self) -> Text:
-        """Name of the objects for which the bound holds."""
-        all_equal = t("the {population:object|objects} of up to 1 GiB that count as equal", population=self.population)
-        return t("the readable part of {all_equal}", all_equal=all_equal) if self.unreadable else all_equal
-
-
-def bound_of(number: int) -> str:
-    """Return the share of all objects that can differ if `number` were drawn and none differs, with 95 % confidence.
-
-    The share is in thousandths, rounded up, because a certificate has no floats.
-    """
-    share = min(1000, -(-3000 // number))
-    return f"{share // 10}.{share % 10} %"
+    problem: str
 
 
 @dataclass(frozen=True)
@@ -190,8 +205,9 @@ class Headers:
 
     `migrated`: the sync task migrates metadata; None if OMS does not report it. `drawn` objects of the sample were
     compared, and the objects `more`, one from each folder without an object in the sample. Nothing was compared if
-    there is a `problem`, or no sample that was read completely. `gone`: objects that are on one side only by now.
-    `documented` and `unexpected`: losses by header: headers that OMS does not copy by its documents, and all others.
+    there is a `problem`, the code of a cloud's error, or no sample that was read completely. `gone`: objects that are
+    on one side only by now. `documented` and `unexpected`: losses by header: headers that OMS does not copy by its
+    documents, and all others.
     """
 
     migrated: bool | None
@@ -207,22 +223,60 @@ class Headers:
         """Number of objects whose headers were compared."""
         return self.drawn + len(self.more)
 
-    @property
-    def summary(self) -> Text:
-        """Summary of the headers for a GO."""
-        if not self.compared:
-            return t("Headers were not compared.")
-        what = t("all are equal in OBS")
-        if self.documented or self.unexpected:
-            what = t("not all are equal in OBS (accepted by name)")
-        return t("The headers of {n:object|objects} were compared: {what}.", n=self.compared, what=what)
+
+@dataclass(frozen=True)
+class WaitingGroup:
+    """Waiting keys with the same values: their number, and the first of them.
+
+    `object_class` is the class of the objects without records, None if OBS did not answer. `is_same_size`: OBS has an
+    object of the same size. `was_tried`: the comparison would have read these very versions, which are older than its
+    begin. `is_refused`: OMS refuses the key repeatedly.
+    """
+
+    reason: str
+    object_class: ObjectClass | None
+    is_same_size: bool
+    was_tried: bool
+    is_refused: bool
+    number: int
+    keys: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Keys of failed records and run files: their number, and the SHA-256 of all, sorted, each with a newline.
+
+    `groups` has those whose objects are neither equal in OBS, nor impossible to copy, nor gone; if OBS did not answer,
+    all. `unread`: records and run files whose keys are unknown. `are_more`: not all were checked; `has_more_records`:
+    this project has more failed records.
+    """
+
+    number: int
+    sha256: str
+    groups: Sequence[WaitingGroup]
+    unread: int
+    are_more: bool
+    has_more_records: bool
+
+
+@dataclass(frozen=True)
+class FailureLists:
+    """OMS's lists of copy failures: the begin of replay's last complete look, empty before the first.
+
+    `unread`: lines that could not be read. `is_refused`: the last look could not read the lists.
+    """
+
+    looked: str
+    unread: int
+    is_refused: bool
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """Forecast of a rehearsal.
+    """A rehearsal's forecast of the cutover.
 
-    `minutes`: duration of each step, and of all; None where unknown. `failing`: checks that would not pass.
+    `minutes`: duration of each step and the total, None if unknown. `failing`: ids of the gating checks that would not
+    pass.
     """
 
     would_be: CutoverVerdict
@@ -240,59 +294,65 @@ class EventsLost:
 
 @dataclass(frozen=True)
 class NotJudged:
-    """Facts that are not part of the verdict.
+    """Facts that are not part of the verdict. `migrations` are the finished migrations of the existing objects."""
 
-    `migrations` are the finished migrations of the old objects. If OMS did not answer, a Silence stands beside None.
-    """
-
-    task: TaskShown | None
-    silence: Silence | None
     trigger: EventsLost | None
     migrations: Sequence[Migrated]
     lag: Lags | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Certificate:
-    """The document without its hash.
+class WaitingFacts:
+    """Facts of the checks for which a cutover waits after the close, OMS_FINISHED and NOTHING_WAITS.
 
-    `text`: verdict and summary, for readers of the JSON. `as_of`: time at which the comparison was last judged. `run`:
-    the run of a cutover that asked for it. `frozen_since`: None in a rehearsal. `migration`: begin of an unfinished
-    migration of the old objects, empty if unknown, or None. Counts of a comparison are None if there is none.
+    `made`: the time of the facts. `frozen_since`: None in a rehearsal. `run`: the run of a cutover that asked. `as_of`:
+    the time at which the comparison was last judged. `go_stands`: a GO stands, so applications write to OBS. `accepted`
+    has the person and the reason of each acceptance. `classes` is None without a comparison.
     """
 
-    schema: int
-    kind: str
-    verdict: CutoverVerdict
-    text: Text
-    as_of: str | None
     made: str
-    made_by: MadeBy
+    frozen_since: str | None
+    run: str
+    accepted: Mapping[str, str]
+    sample: Sampled | None
+    as_of: str | None
+    passes: CertifiedPasses
+    classes: Mapping[ObjectClass, ClassCounts] | None
+    closed: ClosedMark | None
+    go_stands: bool
+    migration: CertifiedMigration | None
+    oms: OmsLeft
+    waiting: Waiting
+    lists: FailureLists
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutoverFacts(WaitingFacts):
+    """All facts of a cutover.
+
+    `open_projects`: other projects of the task that were not closed in time. Counts of a comparison are None if there
+    is none. `missing_permissions`: the permissions to read a sample that a rehearsal without a sample lacks.
+    `keys_a_minute`: keys that the project submits a minute.
+    """
+
     task: str
     project: str
     source_bucket: str
     destination_bucket: str | None
     log_bucket: str
     scope: CertifiedScope
-    frozen_since: str | None
-    checks: Sequence[Finding]
-    run: str
-    closed: ClosedMark | None
-    migration: str | None
     open_projects: Sequence[str]
-    oms: OmsLeft
-    passes: CertifiedPasses
+    sync_task: TaskShown | None
+    oms_silence: OmsSilence | None
     source: ListedSource | None
     destination: ListingTotals | None
     last_written: Sequence[LastWritten] | None
-    classes: Mapping[ObjectClass, ClassCounts] | None
     folders: Mapping[str, Mapping[ObjectClass, Sequence[int]]] | None
-    sample: Sampled | None
     headers: Headers
-    accepted: Mapping[str, str]
-    rehearsal: Rehearsal | None
+    missing_permissions: Sequence[str]
+    clocks: CloudClocks
+    keys_a_minute: int
     shown: NotJudged
-    document: str
 
     @property
     def counted(self) -> BothBuckets | None:
@@ -306,64 +366,23 @@ class Certificate:
         """Number of source objects that could be judged, and of all."""
         return self.counted.judged if self.counted else (0, 0)
 
-    @property
-    def summary(self) -> Text:
-        """Summary below the verdict, by the document's numbers: a forgery has to change all of them."""
-        if self.rehearsal:
-            return sentences(_rehearsed(self.rehearsal, self.checks, self.judged), *_not_sampled(self.checks))
-        left = [check.id for check in causes(self.checks)]
-        if self.verdict is CutoverVerdict.NO_GO:
-            failed = [check.id for check in self.checks if check.gates and check.result is Result.FAILED]
-            return t("Failed checks: {failed}.", failed=failed)
-        compared, still = self.passes.compare, self.passes.standstill
-        if self.verdict is not CutoverVerdict.GO or not (compared and still and self.closed and self.source):
-            return t("No check failed, but {left} did not pass.", left=left)
-        looked = t("between {began} and {ended}", began=compared.started, ended=self.as_of)
-        accepted = (counts for name, counts in (self.classes or {}).items() if name.title in self.accepted)
-        if any(counts.source.objects or counts.destination.objects for counts in accepted):
-            looked = t("{when}, except objects accepted by name", when=looked)
-        oms = t("and OMS had finished")
-        if self.oms.left != 0:
-            number = t("{n:object|objects}", n=self.oms.left)
-            if self.oms.left is None:
-                number = t("an unknown number of objects")
-            oms = t("but OMS may still write: it has not finished {left} (accepted by name)", left=number)
-        # Later changes of OBS are unknown.
-        return t(
-            "Each source object ({n:object|objects}, {bytes:byte|bytes}) was in OBS with equal contents when"
-            " checked, {when}. Both buckets were unchanged at {stood}; nothing has been submitted since two"
-            " minutes after {closed}, {oms}. {headers}",
-            headers=self.headers.summary,
-            n=self.source.objects,
-            bytes=self.source.bytes,
-            when=looked,
-            stood=still.began,
-            closed=self.closed.written,
-            oms=oms,
-        )
 
+@dataclass(frozen=True, kw_only=True)
+class Certificate(CutoverFacts):
+    """The document without its hash: facts, and the conclusions that `rules/cutover.py` derives from them.
 
-def _not_sampled(checks: Sequence[Finding]) -> Iterator[Text]:
-    """Yield, for a rehearsal without a sample, the reason and the next step."""
-    for check in checks:
-        if check.id == "SAMPLE" and not check.gates and check.next.en:
-            yield from (check.seen, check.next)
+    `text`: verdict and summary, for readers of the JSON. `document`: its name in the log bucket.
+    """
 
+    schema: int
+    kind: str
+    made_by: MadeBy
+    verdict: CutoverVerdict
+    text: Text
+    checks: Sequence[Finding]
+    rehearsal: Rehearsal | None
+    document: str
 
-def _rehearsed(rehearsal: Rehearsal, checks: Sequence[Finding], judged: tuple[int, int]) -> Text:
-    total, would = rehearsal.minutes.get("total"), same(rehearsal.would_be.value)
-    lasts = t("The length of the freeze is unknown")
-    if total is not None:
-        lasts = t("The freeze would last about {n:minute|minutes}", n=total)
-    if rehearsal.failing:
-        failing = [check.id for check in causes([check for check in checks if check.id in rehearsal.failing])]
-        would = t("{verdict}, because of {failing}", verdict=would, failing=failing)
-    if 0 < judged[0] < judged[1]:
-        return t(
-            "{lasts}, and the verdict would be {would}. {judged} of {total:object|objects} could be judged.",
-            lasts=lasts,
-            would=would,
-            judged=judged[0],
-            total=judged[1],
-        )
-    return t("{lasts}, and the verdict would be {would}.", lasts=lasts, would=would)
+    def result_of(self, name: str) -> Result:
+        """Return the result of a check, by its id."""
+        return next(check.result for check in self.checks if check.id == name)

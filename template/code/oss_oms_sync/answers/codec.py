@@ -40,7 +40,7 @@ class UnreadableError(ValueError):
 
 
 def to_json(value: object, kind: object = None) -> Any:
-    """Return `value` in the form that json.dumps takes, by the hint `kind` or else by its own type.
+    """Convert `value` to data for json.dumps, by the type hint `kind` or else by its own type.
 
     Without `kind`, `value` is a dataclass or NamedTuple.
     """
@@ -48,7 +48,7 @@ def to_json(value: object, kind: object = None) -> Any:
 
 
 def from_json(kind: type[T], value: object) -> T:
-    """Return the value of which `to_json` made `value`.
+    """Return the object that `to_json` converted to `value`.
 
     Raises UnreadableError.
     """
@@ -77,7 +77,7 @@ def _read_digest(text: str) -> int:
 
 
 def _write_text(text: Text, prefix: str = "") -> dict[str, Any]:
-    """Return the fields of a text: `en` and `zh`, or the `prefix` and its names."""
+    """Return the fields of a text, with the names that `_text_names` makes of `prefix`."""
     english, chinese, steps = _text_names(prefix)
     written: dict[str, Any] = {english: text.en, chinese: text.zh}
     return {**written, steps: [to_json(step) for step in text.steps]} if text.steps else written

@@ -1,6 +1,6 @@
-"""Results of checks (rules of doctor, checks of a certificate), and reasons for an early end of a call.
+"""Results of checks (of doctor, of certificates), and reasons for which a call stopped early.
 
-Programs go by these values; the sentence beside a Stop is for people only.
+The values are for programs; the text beside a Stop is for people.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def names_who_and_why(text: str) -> bool:
 
 
 class Stop(Enum):
-    """Reason for the early end of a call, by its name in answers."""
+    """Reasons for which a call stopped early; the values are their names in answers."""
 
     # Normal: repeating the call continues the work.
     TIME = "time"

@@ -1,4 +1,4 @@
-"""Answers of replay, doctor and certify, and of status for one key. Times are in the form of records."""
+"""Answers of replay, doctor and certify, and of status for one key. Times are in the format of records."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class Submitted:
-    """The version of an object that OMS accepted, by its ETag, and the time."""
+    """ETag of the version that OMS accepted, and the time of the acceptance."""
 
     etag: str
     modified: str
@@ -117,7 +117,7 @@ class Submitted:
 
 @dataclass(frozen=True)
 class Seconds:
-    """Seconds from the write of the object to each step; None if the step is not done, or its time unknown."""
+    """Seconds from the write of the object to each step; None if the step is not done or its time is unknown."""
 
     accepted: int | None
     copied: int | None
@@ -158,7 +158,7 @@ class DoctorCheck:
 
 @dataclass(frozen=True)
 class DoctorAnswer:
-    """Results of all rules; `ok`: every rule could be checked, and none has a fault."""
+    """Results of all rules; `ok`: every rule was checked and has no fault."""
 
     ok: bool
     text: Text
@@ -177,7 +177,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class ShownMark(Mark):
-    """The mark with the name of the current GO, empty if there is none."""
+    """The mark with the name of the current GO; the name is empty without a GO."""
 
     go: str
 

@@ -97,7 +97,7 @@ def run_files_folder(task_id: str, project: str = "") -> str:
 
 
 def keys_of_run_file(document: object) -> list[str]:
-    """Return the keys in a run file; those that can be read, if it has another form."""
+    """Return the keys in a run file; for a file in another form, the readable keys."""
     entries = document.get("keys") if isinstance(document, dict) else None
     entries = entries if isinstance(entries, list) else []
     return [str(entry["key"]) for entry in entries if isinstance(entry, dict) and "key" in entry]

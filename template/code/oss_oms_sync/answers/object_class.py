@@ -96,6 +96,10 @@ EQUAL = tuple(object_class for object_class in ObjectClass if object_class.is_eq
 IN_SCOPE = tuple(
     object_class for object_class in ObjectClass if object_class not in (ObjectClass.CANARY, ObjectClass.OUTSIDE)
 )
+# Classes of objects that may be equal or differ until they are read.
+UNPROVEN = (ObjectClass.SUSPICIOUS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE)
+# Classes outside a certificate's counts: canaries, objects outside the scope, and OMS's own lists, which grow.
+NOT_IN_SCOPE = (ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
 # Classes of objects that were too new to be judged.
 LATE = (ObjectClass.MOVING, ObjectClass.IN_FLIGHT)
 # Titles of classes that a recheck leaves unchanged.

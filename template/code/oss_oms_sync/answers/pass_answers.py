@@ -1,4 +1,4 @@
-"""Answers of reconcile and compare. Times are in the form of records."""
+"""Answers of reconcile and compare. Times are in the format of records."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.object_class import IN_SCOPE, LATE, ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
+
+# Maximum number of keys of each class that are shown as examples, and of the last written objects that are kept.
+MAX_KEYS = 20
+MAX_WRITTEN = 20
+# Name of the counts of all folders beyond those with counts of their own; it is no folder's name.
+OTHERS = "*"
 
 
 @dataclass(frozen=True)
@@ -160,7 +166,7 @@ class ListingTotals(ObjectCount):
 
 @dataclass(frozen=True)
 class ListedSource(ListingTotals):
-    """Count of the source bucket's listing, with the digest of its versions."""
+    """Number of objects in the source bucket's listing, with the digest of their versions."""
 
     state_digest: Digest
 

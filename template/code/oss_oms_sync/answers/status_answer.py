@@ -1,4 +1,4 @@
-"""Answers of status. Times are in the form of records."""
+"""Answers of status. Times are in the format of records."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class CopyFailuresShown:
 
 @dataclass(frozen=True)
 class CopyingShown:
-    """Conclusions from OMS's counters; None if the counters do not show it."""
+    """Conclusions from OMS's counters; fields that the counters do not show are None."""
 
     failed: int | None
     unfinished: Unfinished | None
@@ -96,7 +96,7 @@ class CopyingShown:
 
 @dataclass(frozen=True)
 class KeyWaiting:
-    """A failed record: key, reason, time of the first failure, and last error message, which may be empty."""
+    """A failed record: key, reason, time of the first failure, and last error message (may be empty)."""
 
     key: str
     reason: str

@@ -46,10 +46,10 @@ class Step:
 
 
 def _option_words(option: str, value: str) -> list[str]:
-    """Return an option with its value: as one word if the value could be mistaken for an option."""
+    """Return the words of an option and its value: a single word if the value could be mistaken for an option."""
     return [f"{option}={value}"] if value.startswith("-") else [option, value]
 
 
 def _quoted(word: str) -> str:
-    """Quote a word for a POSIX shell, as `shlex.quote` does, which a cold start would have to import."""
+    """Quote a word for a POSIX shell like `shlex.quote`, without the import of shlex in a cold start."""
     return word if _PLAIN.fullmatch(word) else "'" + word.replace("'", "'\"'\"'") + "'"

@@ -1,4 +1,4 @@
-"""Answers of OMS about the sync task, and about a migration task group, which copies existing objects once.
+"""OMS's data about the sync task, and about a migration task group (a single copy of existing objects).
 
 Source: support.huaweicloud.com/api-oms (ShowSyncTask, ListSyncTaskStatistic, ShowTaskGroup, ListTaskGroup).
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -85,7 +85,7 @@ MAX_RESENT = 10_000
 # States in which a group lists or copies.
 MOVING = (GroupState.WAITING, GroupState.CREATING, GroupState.COPYING, GroupState.PAUSING)
 # Objects that a group lists a second, by OMS's page of assessing; it copies meanwhile.
-LISTED_A_SECOND = 27_000_000 / 3600
+LISTED_PER_SECOND = 27_000_000 / 3600
 # Duration until a group begins: the permissions of its new keys take up to half an hour.
 _BEGINNING_SECONDS = 1800
 # Reports progress, and changes nothing.
@@ -102,7 +102,7 @@ _ENDS = {
 
 @dataclass(frozen=True)
 class Silence:
-    """The error of OMS, or of the way to OMS, in place of an answer; and its remedy."""
+    """The error in place of OMS's answer, by OMS or by the network, and its remedy."""
 
     problem: str
     status: int | None
@@ -133,6 +133,11 @@ class TaskShown:
     object_overwrite_mode: OverwriteMode | None
     month: Counters
 
+    @property
+    def is_running(self) -> bool:
+        """True if the task accepts keys: a stopped task refuses them."""
+        return self.status == "SYNCHRONIZING"
+
 
 @dataclass(frozen=True)
 class StatisticsShown:
@@ -149,43 +154,24 @@ class StatisticsShown:
 
 
 @dataclass(frozen=True)
-class TaskGroup:
-    """State of a task group, as OMS reports it.
+class GroupProgress:
+    """Progress of a task group: its state, and numbers of objects.
 
-    `total`: objects, 0 until the source is listed. `size`: bytes of all objects; `copied_size`: bytes of the copied
-    objects. `speed`: bytes a second. `started`, `ended`: seconds since 1970; `ended` is valid if the group rests.
-    `can_retry_failed`: OMS can retry the failed objects alone. `lists`: prefix of the lists of failed objects in the
-    destination. `why`: reason of the failure. `resent`: replay has the keys of all failed objects, so the group has no
-    work left. `bandwidth`: limits by the time of day.
+    `total`: objects, 0 until the source is listed. `resent`: replay has the keys of all failed objects, so the group
+    has no work left.
     """
 
-    id: str
     state: GroupState
-    note: str
     total: int
     copied: int
     skipped: int
     failed: int
-    size: int
-    copied_size: int
-    speed: int
-    started: float
-    can_retry_failed: bool
-    lists: str
-    why: str
-    ended: float = 0
-    resent: bool = False
-    bandwidth: Sequence[Window] = ()
+    resent: bool = field(default=False, kw_only=True)
 
     @property
     def title(self) -> Text:
         """A short description of the group's state."""
         return _TITLES[self.state]
-
-    @property
-    def can_be_resent(self) -> bool:
-        """True if replay resends the objects that the group failed to copy."""
-        return self.state is GroupState.FAILED and bool(self.lists) and 0 < self.failed <= MAX_RESENT
 
     @property
     def finished(self) -> int:
@@ -216,6 +202,34 @@ class TaskGroup:
     def step_of_others(self) -> Step:
         """The step to print in other reports: `--look` while the group runs."""
         return LOOK if self.state in MOVING else self.step
+
+
+@dataclass(frozen=True)
+class TaskGroup(GroupProgress):
+    """State of a task group, as OMS reports it.
+
+    `size`: bytes of all objects; `copied_size`: bytes of the copied objects. `speed`: bytes a second. `started`,
+    `ended`: seconds since 1970; `ended` is valid if the group has stopped. `can_retry_failed`: OMS can retry the failed
+    objects alone. `lists`: prefix of the lists of failed objects in the destination. `why`: reason of the failure.
+    `bandwidth`: limits by the time of day.
+    """
+
+    id: str
+    note: str
+    size: int
+    copied_size: int
+    speed: int
+    started: float
+    can_retry_failed: bool
+    lists: str
+    why: str
+    ended: float = 0
+    bandwidth: Sequence[Window] = ()
+
+    @property
+    def can_be_resent(self) -> bool:
+        """True if replay resends the objects that the group failed to copy."""
+        return self.state is GroupState.FAILED and bool(self.lists) and 0 < self.failed <= MAX_RESENT
 
     @classmethod
     def of(cls, group: Mapping[str, Any]) -> TaskGroup:
@@ -256,12 +270,12 @@ class TaskGroup:
 
 
 def max_submissions(keys_a_second: float) -> float:
-    """Return the number of objects up to which sending them is faster than a task group, which takes a while to begin.
+    """Return the number of objects up to which submitting them is faster than a task group, which starts slowly.
 
     With twenty calls of ten keys a second it is 370,000 objects, in 31 minutes. The price does not matter: copying
     costs the same either way, and only sent objects cause calls and records of this project.
     """
-    gained = 1 / keys_a_second - 1 / LISTED_A_SECOND
+    gained = 1 / keys_a_second - 1 / LISTED_PER_SECOND
     return _BEGINNING_SECONDS / gained if gained > 0 else math.inf
 
 

@@ -84,7 +84,7 @@ class AtLeast(int):
 
 
 def t(phrase: str, /, **values: object) -> Text:
-    """Return the phrase with these values; a test compares all such phrases with the catalogue."""
+    """Return a Text of the phrase with these values; a test compares all phrases in calls of `t` with the catalogue."""
     return Text(phrase, values)
 
 
@@ -107,7 +107,7 @@ _ENDS = (*".!?:", *"。！？：")
 
 
 def _shown(value: object, spec: str, language: str) -> Iterator[str | Step]:
-    """Yield a value of a phrase in its format."""
+    """Yield a value of a phrase as text in its format."""
     if spec in _QUANTITIES:
         value, spec = t("unknown") if value is None else _QUANTITIES[spec](value), ""
     singular, _, plural = spec.partition("|")

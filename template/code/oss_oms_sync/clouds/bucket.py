@@ -20,7 +20,7 @@ T = TypeVar("T")
 PAGE_SIZE = 1000
 _PART_BYTES = 8 * 1024 * 1024
 # Codes of an object whose version was replaced, or deleted, while its contents were read.
-CHANGED = ("PreconditionFailed", "NoSuchKey")
+CHANGED_CODES = ("PreconditionFailed", "NoSuchKey")
 
 
 class Bucket(ABC):
@@ -36,14 +36,14 @@ class Bucket(ABC):
         self._longest_name = longest_name
 
     def list_page(self, prefix: str, after: str) -> ListPage:
-        """List objects whose names begin with `prefix` and follow `after`; an empty page means that there are no more.
+        """List objects with names that begin with `prefix` and follow `after`. An empty page is the last.
 
         Raises StorageError, also if the names are out of order.
         """
         return self._list(prefix, after, PAGE_SIZE)
 
     def first_name(self, prefix: str, after: str) -> str:
-        """Return the first name that begins with `prefix` and follows `after`; empty if there is none.
+        """Return the first name that begins with `prefix` and follows `after`; empty without such a name.
 
         This takes a fraction of the time of a page.
 
@@ -72,9 +72,8 @@ class Bucket(ABC):
     def pages(self, prefix: str, after: str = "") -> Iterator[Iterator[ListPage]]:
         """Iterate over all pages of the listing after `after`, read one page ahead.
 
-        The first page is requested at once; at the end the pending page is left.
-
-        Iterating raises StorageError, also if the names do not rise.
+        The first page is requested at once; a page still pending at the end is abandoned. Iterating raises
+        StorageError, also if the names are not in ascending order.
         """
         ahead = [self._begin_page(prefix, after)]
         try:
@@ -101,7 +100,7 @@ class Bucket(ABC):
         return self._calls.begin(self._ask_call(prefix, after, PAGE_SIZE))
 
     def _read_page(self, unread: UnreadPage, prefix: str, after: str) -> ListPage:
-        """Parse a pending page; request it once more if it is no listing, or has no names although more follow."""
+        """Parse a pending page; request it again if it is no listing, or empty although more names follow."""
         from oss_oms_sync.clouds.listings import NotAListing
 
         with suppress(NotAListing):
@@ -111,9 +110,9 @@ class Bucket(ABC):
         return self.list_page(prefix, after)
 
     def checked(self, page: ListPage, after: str) -> ListPage:
-        """Return the page if it can follow the name `after`.
+        """Return the page if it is a valid continuation after the name `after`.
 
-        Raises StorageError if it cannot.
+        Raises StorageError otherwise.
         """
         # Imported here, because forward lists nothing.
         from oss_oms_sync.clouds.listings import can_follow
@@ -145,7 +144,7 @@ class Bucket(ABC):
 
         Each part is requested while its reader works on the part before.
 
-        Raises StorageError; with a code of CHANGED if there is another version, or none.
+        Raises StorageError, with a code in CHANGED_CODES if the version was replaced or deleted.
         """
 
         def begin(start: int) -> PendingCall[bytes]:
@@ -195,9 +194,9 @@ class Bucket(ABC):
 
 
 def none_if_missing(result: T | StorageError) -> T | None:
-    """Return the result of a call; None if it failed because the object does not exist.
+    """Return the result of a call; None if the call failed because the object does not exist.
 
-    Raises StorageError if it failed otherwise.
+    Raises StorageError for any other failure.
     """
     if not isinstance(result, StorageError):
         return result

@@ -80,7 +80,7 @@ class Transport:
 
 
 class _Answer:
-    """A response of OSS, read to its end, in the form that `oss2` expects."""
+    """A complete response of OSS, with the interface that `oss2` expects."""
 
     def __init__(self, response: requests.Response, method: str) -> None:
         self.status = response.status_code

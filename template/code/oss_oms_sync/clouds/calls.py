@@ -103,7 +103,7 @@ class RetryBudget:
 
 
 class CallPool:
-    """Threads that run calls side by side, and abandon a call that does not return in time.
+    """Threads that run calls in parallel, and abandon a call that does not return in time.
 
     The caller of an abandoned call has to close the connection (`Connections.abort`), or the thread stays for the life
     of the instance.
@@ -126,7 +126,7 @@ class CallPool:
         return [call.result() for call in running]
 
     def begin(self, call: Callable[[], T], seconds: float) -> RunningCall[T]:
-        """Start `call` and return; it is abandoned after `seconds`."""
+        """Start `call` and return; the call is abandoned after `seconds`."""
         # A pool that was abandoned by another thread takes no more calls.
         with self._lock:
             pool = self._pool
@@ -151,7 +151,7 @@ class RunningCall(Generic[T]):
         self._abandon = abandon
 
     def result(self) -> T | None:
-        """Wait for the call and return its result; None if it did not return in time.
+        """Wait for the call and return its result; None if the call did not return in time.
 
         An error of the call is raised here.
         """
@@ -167,7 +167,7 @@ class RunningCall(Generic[T]):
             return None
 
     def leave(self) -> bool:
-        """Give the result up; return True if the call is still running: its connection has to be closed."""
+        """Abandon the call; return True if it is still running, so that the caller closes its connection."""
         return not self._future.cancel() and not self._future.done()
 
 
@@ -175,7 +175,7 @@ class Calls:
     """The calls of one invocation on one session.
 
     An attempt is one call, made on that session; it returns its failure and raises no expected error. `no_answer` and
-    `too_late` make the failures of calls that were given up, or not attempted.
+    `too_late` make the failures of calls that were abandoned, or not attempted.
     """
 
     def __init__(
@@ -195,7 +195,7 @@ class Calls:
         self._too_late = too_late
 
     def run(self, attempts: Sequence[Callable[[], Attempt[T | StorageError]]]) -> list[T | StorageError]:
-        """Make these calls side by side, and return their results in order."""
+        """Make these calls in parallel, and return their results in order."""
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
         retried = [partial(self._retry, attempt, budget) for attempt in attempts]
@@ -216,7 +216,7 @@ class Calls:
 
 
 class PendingCall(Generic[T]):
-    """A call whose result its caller has not asked for yet."""
+    """A call with a result that its caller has not requested yet."""
 
     def __init__(
         self,
@@ -244,7 +244,7 @@ class PendingCall(Generic[T]):
         return result
 
     def leave(self) -> None:
-        """End the call: its result is not needed."""
+        """Abandon the call."""
         self._budget.give_up()
         if self._running.leave():
             self._session.abort()

@@ -1,4 +1,4 @@
-"""The clouds' clocks, by the Date header of the response to an unsigned request, which they refuse."""
+"""The clouds' clocks, read from the Date header of a refusal: the request is unsigned."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def clock_skews(urls: Mapping[str, str], clock: Clock, pool: CallPool) -> dict[s
 
 
 def _date_at(url: str, clock: Clock, pool: CallPool) -> datetime | None:
-    """Return the time at `url`; None if the response has none."""
+    """Return the time at `url`; None if the response has no time."""
     with Connections(url, clock) as session:
 
         def ask() -> datetime | str:

@@ -1,4 +1,4 @@
-"""Kept-alive connections to both clouds, and how responses are read from them."""
+"""Keep-alive connections to both clouds, and functions to read responses from them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CONNECT_SECONDS = 3.0
 # The longest call, of OMS, from connecting to the end of a response that arrives in pieces.
 MAX_CALL_SECONDS = 15.0
 # While packets are lost, a kernel sends a request again for about 100 s, though its connection was closed: a key would
-# reach OMS, and a DELETE a record, long after the call was given up. So closing a connection resets it, which drops
+# reach OMS, and a DELETE a record, long after the call was abandoned. So closing a connection resets it, which drops
 # the unsent bytes. If nothing closes it, Linux gives up when the longest call would have; other systems cannot.
 _SOCKET_OPTIONS = [
     *urllib3.connection.HTTPConnection.default_socket_options,
@@ -45,7 +45,7 @@ MAX_LONG_BODY = 16 * 1024 * 1024
 # The errors of a call whose response does not arrive completely.
 NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 
-# The number of calls that an instance makes side by side. A thread is only started for a call. As many connections are
+# The number of calls that an instance makes in parallel. A thread is only started for a call. As many connections are
 # kept, because a connection beyond these would be opened for each call.
 POOL_WIDTH = 20
 
@@ -98,7 +98,7 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
     def send_signed(
         self, method: str, url: str, headers: Mapping[str, str], timeout: tuple[float, float], body: bytes = b""
     ) -> requests.Response:
-        """Send a request unchanged, because every byte may be signed: it has to be checked and encoded already.
+        """Send a request unchanged, because every byte may be signed: the caller has checked and encoded it.
 
         `timeout` is for connecting and for each read, in seconds. The response is streamed: see `read_body`.
 
@@ -134,7 +134,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
         super().__init__(pool_maxsize=POOL_WIDTH)
 
     def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
-        """Return the URL as requests does, but keep the slashes of a path that begins with several: it is signed.
+        """Return the URL as requests does, but keep all leading slashes of the path, because the path is signed.
 
         requests 2.32.3, of python3.12, would leave only the first.
         """
@@ -258,7 +258,7 @@ def read_body(response: requests.Response, max_bytes: int) -> bytes:
 
 
 def trusted_certificates() -> str | None:
-    """Return the file or folder of certificates that the environment names; None if it names none."""
+    """Return the file or folder of certificates in the environment variables; None if they are unset."""
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
 
 

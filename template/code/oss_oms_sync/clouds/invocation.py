@@ -60,7 +60,7 @@ class Invocation:
         return self._bucket(self.settings.source_bucket, "SOURCE_BUCKET")
 
     def sync_task(self) -> TaskInfo:
-        """Return the sync task, which names the destination.
+        """Return the sync task; it names the destination bucket.
 
         Raises StorageError if OMS does not report the task.
         """
@@ -77,12 +77,12 @@ class Invocation:
         Raises StorageError if OMS does not report the task.
         """
         task = task or self.sync_task()
-        # A slow call is given up while there is time to write the job's position.
+        # A slow call is abandoned while there is time to write the job's position.
         writing = min(_WRITING_SECONDS, self.deadline.remaining() / 4)
         return self.obs().bucket(task, self.deadline.minus(writing))
 
     def listing_seconds(self) -> float:
-        """Return the time that a pass may wait for its listings of OSS.
+        """Return the seconds that a pass may wait for its listings of OSS.
 
         It is longer than the pass walks, and leaves time to write the pass's position.
         """

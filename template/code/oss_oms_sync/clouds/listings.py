@@ -79,7 +79,7 @@ class UnreadPage:
         self._dialect = dialect
 
     def guess_next(self) -> str:
-        """Return the name after which the next page begins, by the end of this page.
+        """Return the name after which the next page begins, read from the end of this page's text.
 
         Empty if there seems to be no next page, or the end does not show the name. Parsing decides whether the guess
         was right.
@@ -165,7 +165,7 @@ def _read_alike(body: bytes, dialect: Dialect) -> ListPage | None:
 
 
 def cut(text: str, mark: str, end: str) -> tuple[str, dict[str, list[str]]] | None:
-    """Cut the objects of a page out of it by one expression, if they all look alike, as they nearly always do.
+    """Extract a page's objects by a single expression, if all of them have an equal form (nearly always).
 
     That takes a quarter of the time of parsing them. `end`: the expression for the end of a time.
 
@@ -192,7 +192,7 @@ def cut(text: str, mark: str, end: str) -> tuple[str, dict[str, list[str]]] | No
 
 @lru_cache(maxsize=16)
 def _expression(form: str, end: str) -> re.Pattern[str] | None:
-    """Return the expression that matches objects of this form, which has no texts, and white space behind them.
+    """Return the expression for objects of this form (an object without its texts) and the white space behind them.
 
     `end`: the expression for the end of a time. None if `form` is not an object's.
     """
@@ -225,7 +225,7 @@ def parse_xml(body: bytes) -> ElementTree.Element:
 
 
 def _only(parent: ElementTree.Element, tag: str) -> str:
-    """Return the text of an element; empty if there is none. Raises ValueError if there are more."""
+    """Return the text of the single element; empty without an element. Raises ValueError for several elements."""
     texts = [element.text or "" for element in parent.findall(tag)]
     if len(texts) > 1:
         raise ValueError(f"a listing has {len(texts)} {tag}")
@@ -278,8 +278,8 @@ OSS = Dialect(_unquote, _seconds, r"\.000Z", tells_types=True, has_token=True)
 def can_follow(page: ListPage, after: str) -> bool:
     """Return True if a page can follow the name `after`.
 
-    Its names rise from there on in the order of their UTF-8 bytes, and it has some if there are more. Merging listings
-    would pass over objects otherwise, and paging would never end.
+    Its names ascend from there in the order of their UTF-8 bytes, and it has names if more pages follow. Merging
+    listings would pass over objects otherwise, and paging would never end.
     """
     names = [after, *page.columns.names]
     return all(map(lt, names, names[1:])) and not (page.more and not page.columns.names)

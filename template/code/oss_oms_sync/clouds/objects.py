@@ -47,7 +47,7 @@ _ANY_OBJECT_CODES = {
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object to write, or an object that was read: then its header names are in lower case."""
+    """An object to write, or a read object; the header names of a read object are in lower case."""
 
     name: str
     body: bytes
@@ -101,7 +101,7 @@ def first_difference(left: Sequence[T], right: Sequence[T]) -> int:
 
 
 def first(conditions: Iterable[bool], otherwise: int) -> int:
-    """Return the place of the first true element; `otherwise` if there is none."""
+    """Return the index of the first true element; `otherwise` without a true element."""
     return next(compress(count(), conditions), otherwise)
 
 
@@ -138,19 +138,19 @@ def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def refuses_object(status: int, code: str) -> bool:
-    """Return True if either cloud refuses a call because of its object, and will do so again."""
+    """Return True if the error is a cloud's permanent refusal because of the call's object."""
     is_of_object = 400 <= status < 500 and status not in (408, 409, 429)
     return is_of_object and code not in BAD_CREDENTIALS and code not in _ANY_OBJECT_CODES
 
 
 def etag_of(body: bytes | str) -> str:
-    """Return the ETag (upper-case) that OSS gives a small object with this body: its MD5 ("PutObject")."""
+    """Return the ETag of a small object with this body in OSS: the MD5 in upper-case hex ("PutObject")."""
     text = body.encode() if isinstance(body, str) else body
     return hashlib.md5(text, usedforsecurity=False).hexdigest().upper()
 
 
 def etags_of(bodies: Iterable[str]) -> list[str]:
-    """Return the ETags of many bodies, in less time than by calls of `etag_of`."""
+    """Return the ETags of many bodies, faster than one call of `etag_of` each."""
     md5 = hashlib.md5
     digests = [md5(body.encode(), usedforsecurity=False).hexdigest() for body in bodies]
     return "\n".join(digests).upper().split("\n") if digests else []

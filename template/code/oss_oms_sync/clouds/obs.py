@@ -138,7 +138,7 @@ class ObsBucket(Bucket):
         super().__init__(name, calls, _MAX_NAME_BYTES)
 
     def is_file_system(self) -> bool:
-        """Return True if it is a parallel file system, by the API page "Obtaining Bucket Metadata".
+        """Return True if the bucket is a parallel file system (API page "Obtaining Bucket Metadata").
 
         Raises ObsError.
         """
@@ -148,7 +148,7 @@ class ObsBucket(Bucket):
         return headers.get("x-obs-fs-file-interface") == "Enabled"
 
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageError]:
-        """HEAD objects side by side; an object that does not exist is a failure with the code NoSuchKey."""
+        """HEAD objects in parallel; an object that does not exist is a failure with the code NoSuchKey."""
 
         def head(response: requests.Response, _: bytes) -> ObjectHead:
             return ObjectHead.parse(response.headers, response.headers.get("Content-Length", ""))
@@ -156,7 +156,7 @@ class ObsBucket(Bucket):
         return self._calls.run([partial(self._attempt, GET, "HEAD", name, {}, {}, 0, head) for name in names])
 
     def head(self, name: str) -> ObjectHead | None:
-        """HEAD an object; return None if it does not exist.
+        """HEAD an object; return None if the object does not exist.
 
         Raises ObsError.
         """

@@ -150,7 +150,7 @@ class OmsClient:
         return None if not body.strip() or _parse_object(body) is not None else self._failure(200, body)
 
     def _run_in_time(self, send: Callable[[], Attempt[T | Failure]], deadline: Deadline) -> Attempt[T | Failure]:
-        """Return the result of `send`, or a TIMEOUT failure if it takes too long."""
+        """Return the result of `send`, or a TIMEOUT failure if the call takes too long."""
         seconds = deadline.cap(MAX_CALL_SECONDS)
         (outcome,) = self._pool.run([send], seconds)
         if outcome is None:
@@ -227,7 +227,7 @@ class OmsClient:
 
 
 def _parse_object(body: bytes) -> dict[str, object] | None:
-    """Return the JSON object in a body; None if it is not a JSON object, or carries an error."""
+    """Return the JSON object in a body; None if the body is not a JSON object, or reports an error."""
     value = jsontext.load(body)
     return value if isinstance(value, dict) and "error_code" not in value else None
 

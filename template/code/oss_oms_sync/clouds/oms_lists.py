@@ -1,4 +1,4 @@
-"""OMS's lists of objects that it failed to copy, which it writes into the destination bucket.
+"""Parser of OMS's lists of failed copies, which OMS writes to the destination bucket.
 
 Source: Huawei's guide to sync tasks, "Viewing migration results". It names the columns of a line: reason code, time (in
 the region's zone), key URL-encoded, key in plain text, and the message of the source's SDK. It names neither the

@@ -1,4 +1,4 @@
-"""Alibaba Cloud OSS: calls side by side on kept-alive connections, retried within the invocation's deadline.
+"""Alibaba Cloud OSS: calls in parallel on kept-alive connections, retried within the invocation's deadline.
 
 `oss2` takes longer to import than everything else together, so it is imported at first use, in parallel with the first
 call to OMS, and only in part (see `import_oss2`).
@@ -95,7 +95,7 @@ class OssClient:
 
 
 class OssBucket(Bucket):
-    """A bucket of OSS, with the credentials of one invocation. `setting` is the setting that names it."""
+    """A bucket of OSS, with the credentials of one invocation. `setting`: the setting with the bucket's name."""
 
     def __init__(
         self, client: OssClient, name: str, setting: str, credentials: Credentials, deadline: Deadline
@@ -107,12 +107,12 @@ class OssBucket(Bucket):
         self._deadline = deadline
 
     def within(self, seconds: float) -> OssBucket:
-        """Return the bucket with calls that are given up after `seconds`."""
+        """Return the bucket with calls that are abandoned after `seconds`."""
         deadline = Deadline(self._deadline.cap(seconds), self._client.clock)
         return OssBucket(self._client, self.name, self._setting, self._credentials, deadline)
 
     def try_put_all(self, objects: Sequence[StoredObject]) -> list[StorageError | None]:
-        """Write `objects` side by side; for each, return None, or the error if the write is not confirmed."""
+        """Write `objects` in parallel; for each, return None, or the error if the write is not confirmed."""
         results = self._call_all("oss:PutObject", [partial(_put, stored) for stored in objects])
         return [result if isinstance(result, StorageError) else None for result in results]
 
@@ -124,18 +124,18 @@ class OssBucket(Bucket):
         none_failed(self._call_all("oss:PutObject", [partial(_put, stored)]))
 
     def try_get_all(self, names: Sequence[str]) -> list[StoredObject | StorageError]:
-        """Read objects side by side; an object that does not exist is a StorageError with the code NoSuchKey."""
+        """Read objects in parallel; an object that does not exist is a StorageError with the code NoSuchKey."""
         return self._call_all("oss:GetObject", [partial(_get, name) for name in names])
 
     def try_metadata_of_all(self, names: Sequence[str]) -> list[Mapping[str, str] | StorageError]:
-        """Read the users' metadata of objects (`metadata_of`), side by side.
+        """Read the users' metadata of objects (`metadata_of`), in parallel.
 
         An object that does not exist is a StorageError with the code NoSuchKey.
         """
         return self._call_all("oss:GetObject", [partial(_metadata, name) for name in names])
 
     def get_all(self, names: Sequence[str]) -> list[StoredObject | None]:
-        """Read objects side by side; None for an object that does not exist.
+        """Read objects in parallel; None for an object that does not exist.
 
         Raises StorageError for any other failure.
         """
@@ -150,7 +150,7 @@ class OssBucket(Bucket):
         return stored.body if stored else None
 
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageError | None]:
-        """Delete objects, a thousand per call; names that XML cannot carry by a call each, side by side."""
+        """Delete objects, a thousand per call; names that XML cannot carry by a call each, in parallel."""
         odd = dict.fromkeys(name for name in names if re.search(_NOT_IN_XML, name))
         plain = [name for name in names if name not in odd]
         groups = list(parts_of(plain, PAGE_SIZE))
@@ -176,7 +176,7 @@ class OssBucket(Bucket):
         return StorageError(f"the listing of {self.name} is not in order behind {after!r}, or does not go on there")
 
     def _call_all(self, action: str, calls: Sequence[Callable[[oss2.Bucket], T]]) -> list[T | StorageError]:
-        """Make `calls` side by side, retry each while that helps, and return their results."""
+        """Make `calls` in parallel, retry each while that helps, and return their results."""
         return self._calls.run([partial(self._attempt, action, call) for call in calls])
 
     def _attempt(self, action: str, call: Callable[[oss2.Bucket], T]) -> Attempt[T | StorageError]:

@@ -1,4 +1,4 @@
-"""A sync task as OMS describes it, with its counters per calendar month, and per step of its statistics.
+"""A sync task as OMS describes it, with counters per calendar month and per step of the statistics.
 
 `Silence` stands for a description that OMS does not give. All counters count objects, except those of bytes.
 
@@ -35,7 +35,7 @@ _FIELDS = {
 
 
 class MonthCounts(Counters):
-    """The counters of one month. None means that a counter is missing or not a number, which is not the same as 0."""
+    """The counters of one month. None: a counter is missing or not a number, in contrast to 0."""
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> MonthCounts:
@@ -175,14 +175,9 @@ class TaskInfo(TaskShown):
             month=MonthCounts.parse(answer),
         )
 
-    @property
-    def is_running(self) -> bool:
-        """True if the task accepts keys: a stopped task refuses them."""
-        return self.status == "SYNCHRONIZING"
-
 
 def silence(answer: object, action: str, of: str = "synctask") -> Silence | None:
-    """Return the failure that stands in the place of an answer; None if there is an answer.
+    """Return the failure in place of an answer; None if OMS answered.
 
     `action` is the name of the permission to ask, `of` its resource.
     """

@@ -26,13 +26,12 @@ _MAX_TEXT_BYTES = 2000
 class _Robot:
     """One kind of webhook.
 
-    It has a name and the form of its messages. `took` returns True if status and body of a response show that the
-    message was accepted.
+    `body` builds the message; `is_accepted` returns True if the status and body of a response show its acceptance.
     """
 
     title: str
     body: Callable[[str, Mapping[str, object]], object]
-    took: Callable[[int, bytes], bool]
+    is_accepted: Callable[[int, bytes], bool]
 
 
 def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tuple[str, str]:
@@ -58,7 +57,7 @@ def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tup
         session.abort()
         return robot.title, f"no whole answer within {seconds:.0f} s"
     status, response = answer
-    if robot.took(status, response):
+    if robot.is_accepted(status, response):
         return robot.title, ""
     # Only a chat's address has a known secret part, and the response may repeat the address.
     detail = "" if robot is _ANY else f": {response.decode('utf-8', 'replace')}"
@@ -68,11 +67,11 @@ def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tup
 def _accepts_by_code(name: str) -> Callable[[int, bytes], bool]:
     """Return the check for a robot that always answers 200, with a code in JSON."""
 
-    def took(status: int, body: bytes) -> bool:
+    def is_accepted(status: int, body: bytes) -> bool:
         value = jsontext.load(body)
         return status == 200 and isinstance(value, dict) and value.get(name) == 0
 
-    return took
+    return is_accepted
 
 
 def _shorten(text: str) -> str:
@@ -97,7 +96,7 @@ _ROBOTS = {
     "oapi.dingtalk.com": _DINGTALK,
     "open.feishu.cn": _FEISHU,
     "open.larksuite.com": _FEISHU,
-    "qyapi.weixin.qq.com": _Robot("WeCom", _DINGTALK.body, _DINGTALK.took),
+    "qyapi.weixin.qq.com": _Robot("WeCom", _DINGTALK.body, _DINGTALK.is_accepted),
     "hooks.slack.com": _Robot(
         "Slack",
         # Slack, "Formatting text": these three would begin links and mentions.

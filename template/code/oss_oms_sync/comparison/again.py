@@ -42,7 +42,7 @@ def judge_again(
     send: Callable[[Sequence[FailedKey]], None],
     waiting: Iterable[str] = (),
 ) -> Tally:
-    """Return the total as if the keys in its lists had been judged now; `send` gets the keys that became due.
+    """Return the total with the keys in its lists judged now; call `send` with the keys that became due.
 
     `waiting` are keys of failed records and run files. Keys that are in no list are read as well if `judge` reads
     objects, because a proof may show that a key no longer waits; their counts do not change.

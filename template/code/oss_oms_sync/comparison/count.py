@@ -229,7 +229,7 @@ def key_of(text: str) -> str:
 
 
 def same_size_counts(entry: Entry, object_class: ObjectClass, proof: Proof | None) -> tuple[int, int]:
-    """Return 1 if an object of equal size was proven to differ (else 0), and 1 if OMS accepted it in vain (else 0)."""
+    """Return two counts, each 0 or 1: an object of equal size is proven to differ; OMS accepted that object in vain."""
     if object_class not in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) or not are_same_size(entry):
         return 0, 0
     # Only a proof shows that objects of equal size differ. An older object that may be equal has no proof.

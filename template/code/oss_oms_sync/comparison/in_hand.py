@@ -1,4 +1,4 @@
-"""Objects that OMS has accepted and may still copy, by its counts and with patience: it reports no losses."""
+"""Objects that OMS has accepted and may still copy, by its counts and a time limit: OMS reports no losses."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def in_hand(invocation: Invocation, *days: int) -> InHand:
 
 
 def _oldest_unfinished(steps: Sequence[tuple[float, int, int]], left: int, start: float) -> float:
-    """Return the start of the step that accepted the oldest unfinished object; infinite if none is left."""
+    """Return the start of the step that accepted the oldest unfinished object; infinite if no object is left."""
     if left <= 0:
         return math.inf
     for begin, accepted, _ in reversed(steps):

@@ -1,4 +1,4 @@
-"""Judgement of a key: the class of its object, the proof that reading gave, and the object to send.
+"""Judgement of a key: its class, the proof by reading the objects, and the object to submit.
 
 Each object has exactly one class: the first in the order of the enumeration that matches.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from oss_oms_sync.answers.layout import OMS_LISTS
-from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
+from oss_oms_sync.answers.object_class import EQUAL, UNPROVEN, ObjectClass
 from oss_oms_sync.clouds.objects import NO_PERMISSION, Columns, ObjectSummary, etag_of, first, first_difference
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.in_hand import InHand
@@ -23,19 +23,17 @@ from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.ledger.records import FailedKey, repeated_etag
 from oss_oms_sync.passes.entries import SETTLED, Entry, is_covered
 from oss_oms_sync.passes.listing import KeyRun
+from oss_oms_sync.rules.times import CLOCKS
+from oss_oms_sync.rules.times import SETTLED as SETTLED_FOR_CUTOVER
 
 # The event or the copy of a younger object may still be under way.
 SETTLED_SECONDS = SETTLED.total_seconds()
-# On cutover day: each event has arrived by this age, and a higher limit only saves sending twice.
-CUTOVER_SECONDS = 5 * 60
-# Maximum difference between the clouds' clocks: a listing may lack objects written later than this before it.
-CLOCKS_SECONDS = 60
+CUTOVER_SECONDS = round(SETTLED_FOR_CUTOVER.total_seconds())
+CLOCKS_SECONDS = round(CLOCKS.total_seconds())
 
 _MD5 = re.compile(r"[0-9A-F]{32}")
 _MD5S = re.compile(rf"(?:{_MD5.pattern}\n)*{_MD5.pattern}")
 
-# Classes of objects that may be equal or differ until they are read.
-UNPROVEN = (ObjectClass.SUSPICIOUS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE)
 # The class after a proof; every other proof leaves the class unchanged.
 PROVEN = {
     Proof.EQUAL: ObjectClass.EQUAL_CONTENTS,
@@ -84,7 +82,7 @@ def classify(entry: Entry, moments: Moments) -> ObjectClass:
 
 
 def equal_contents(source: Columns, destination: Columns, moments: Moments) -> int:
-    """Return the number of first objects that are EQUAL_CONTENTS by both tables, whatever their records say.
+    """Return the number of leading objects that are EQUAL_CONTENTS by both tables, independent of their records.
 
     `classify` returns the same class for each of them. Their keys are within the project's filter.
     """
@@ -99,7 +97,7 @@ def equal_contents(source: Columns, destination: Columns, moments: Moments) -> i
 
 
 def is_late(entry: Entry, moments: Moments) -> bool:
-    """Return True if a listing may lack changes that the others show: differences are then not reliable."""
+    """Return True if a listing may lack changes that the other listings show, so that differences are unreliable."""
     return max(listed.modified for listed in entry[1:5] if listed) > moments.listed - CLOCKS_SECONDS
 
 
@@ -209,7 +207,7 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True)
 class Judge:
-    """The rules by which keys are judged. `sent_since` is in seconds since 1970.
+    """The rules to judge keys. `sent_since` is in seconds since 1970.
 
     Objects missing or older in the destination are sent if they were written since `sent_since`; None: nothing is sent.
     `overwrite`: objects newer in the destination are sent as well. With a `prover`, objects of the classes `reads` are
@@ -229,7 +227,7 @@ class Judge:
     always_copies: bool = False
 
     def judge(self, entry: Entry) -> Judged:
-        """Judge a key; keys of a file system in their order.
+        """Judge a key and return the result; for a file system, call it in the order of keys.
 
         Raises StorageError.
         """
@@ -271,7 +269,7 @@ class Judge:
         return self.judge(entry)
 
     def _prove(self, prover: Prover, entry: Entry, object_class: ObjectClass) -> Proof | None:
-        """Read an object that may be equal and has no other proof."""
+        """Read an object that may be equal and has no kept proof; return the new proof, None if nothing was read."""
         source, destination = entry.source, entry.destination
         if not source or not destination or object_class not in self.reads:
             return None
@@ -280,7 +278,7 @@ class Judge:
         return prover.prove(source, destination)
 
     def _due(self, entry: Entry, object_class: ObjectClass) -> FailedKey | None:
-        """Return the key to send for an object of this class."""
+        """Return the key to submit for an object of this class; None if nothing is due."""
         source, is_overwritten = entry.source, object_class is ObjectClass.OVERWRITTEN
         if source is None or self.sent_since is None or source.modified < self.sent_since:
             return None
@@ -292,7 +290,7 @@ class Judge:
         return FailedKey(ObjectChange(entry.key, etag=repeated_etag(source.etag) if is_again else source.etag))
 
     def _is_skipped(self, entry: Entry) -> bool:
-        """Return True if OMS would skip an object that differs in the same size, as far as its settings show."""
+        """Return True if OMS would skip a different object of equal size, as far as the task's settings show."""
         may_copy = self.copies_same_size and (self.always_copies or not is_in_vain(entry))
         return are_same_size(entry) and not may_copy
 

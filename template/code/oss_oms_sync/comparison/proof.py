@@ -23,24 +23,15 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 
 from oss_oms_sync.answers.layout import record_name
-from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.bucket import CHANGED
+from oss_oms_sync.clouds.bucket import CHANGED_CODES
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.entries import Entry
+from oss_oms_sync.rules.reading import READ_DESTINATION, READ_SOURCE
 
-UNREADABLE = t(
-    "Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing permissions: {missing:and}"
-)
-GRANT_READING = t(
-    'Run {step}, with readObjects "on" in s.yaml: it grants the missing permissions. By hand: python3'
-    " policies/show.py prints the policies. In OBS a grant takes 15 to 30 minutes to apply",
-    step=Step("setup"),
-)
 _PART_SIZES = (50_000_000, 50 * 1024 * 1024)
 _ETAG = re.compile(r"(?P<md5>[0-9A-F]{32})(-(?P<parts>[1-9][0-9]*))?")
 
@@ -77,30 +68,29 @@ UNREAD = frozenset(Proof) - {*_KEPT, Proof.CHANGED}
 IN_VAIN = UNREAD | {Proof.PARTS_DIFFER}
 
 
-def missing_permissions(invocation: Invocation, destination: ObsBucket, source_key: str, obs_key: str) -> list[Text]:
-    """List the permissions that are missing to read an object on either side, as lines of a policy.
+def missing_permissions(invocation: Invocation, destination: ObsBucket, source_key: str, obs_key: str) -> list[str]:
+    """List the permissions that are missing to read an object on either side.
 
     A side without a key is not checked. HEAD needs the same permission as GET in both clouds.
 
     Raises StorageError if a cloud refuses for another reason.
     """
-    source = invocation.source_bucket
-    checked: list[tuple[str, str, Callable[[Sequence[str]], Sequence[object]], str]] = [
-        ("oss:GetObject", f"acs:oss:*:*:{source.name}/*", source.try_metadata_of_all, source_key),
-        ("obs:object:GetObject", f"obs:*:*:object:{destination.name}/*", destination.try_head_all, obs_key),
+    checked: list[tuple[str, Callable[[Sequence[str]], Sequence[object]], str]] = [
+        (READ_SOURCE, invocation.source_bucket.try_metadata_of_all, source_key),
+        (READ_DESTINATION, destination.try_head_all, obs_key),
     ]
     missing = []
-    for action, place, ask, key in checked:
+    for permission, ask, key in checked:
         for answer in ask([key]) if key else ():
             if isinstance(answer, StorageError) and answer.code in NO_PERMISSION:
-                missing.append(t("{actions} on {places}", actions=same(action), places=same(place)))
+                missing.append(permission)
             elif isinstance(answer, StorageError) and answer.code != "NoSuchKey":
                 raise answer
     return missing
 
 
 def kept(entry: Entry) -> Proof | None:
-    """Return the kept proof of the two current versions of a key; None if there is none for these."""
+    """Return the kept proof of a key's current versions in both buckets; None without such a proof."""
     _, source, _, _, destination, record = entry
     if not record or not source or not destination or source.size != destination.size:
         return None
@@ -152,7 +142,7 @@ class Prover:
             if not self._read(source, digests):
                 return Proof.TOO_BIG
         except StorageError as error:
-            if error.code in CHANGED:
+            if error.code in CHANGED_CODES:
                 return Proof.CHANGED
             if error.is_refusal:
                 return Proof.NO_RIGHT_IN_OSS if error.code in NO_PERMISSION else Proof.UNREADABLE

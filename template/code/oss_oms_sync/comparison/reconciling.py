@@ -70,7 +70,7 @@ class Classifier:
         return not self._everything and self._matches(source) and source.modified <= self._settled
 
     def classify(self, entry: Entry) -> ReconcileClass | None:
-        """Classify `entry`; None if the pass does not cover it.
+        """Return the class of `entry`; None if the pass does not cover the entry.
 
         A canary's key is covered by no class, because its losses must show.
         """

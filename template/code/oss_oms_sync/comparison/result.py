@@ -1,4 +1,4 @@
-"""The answer of compare, with the facts that decide the remedies of what it found."""
+"""The answer of compare, with the facts that decide the remedies of the differences."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.comparison.count import same_size_counts
 from oss_oms_sync.comparison.judge import are_same_size
 from oss_oms_sync.comparison.proof import Proof, kept
-from oss_oms_sync.passes.digests import OTHERS
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import Tally
+from oss_oms_sync.rules.counts import counts_of as class_counts
+from oss_oms_sync.rules.counts import missing_rights as rights_of
 from oss_oms_sync.rules.remedy import Counts, Remedy, Tried, narrowest_prefixes, remedy
 
 # Wishes of a pass beside its scope (passes/pieces.py).
@@ -26,10 +27,10 @@ _WISHES = ("since", "deep", "overwrite", "cutover")
 
 @dataclass(frozen=True)
 class CompareResult:
-    """The result of a pass, and the part of the answer that any pass has; `state` is None if there is no pass.
+    """A pass's counts, and the answer fields common to all passes.
 
-    `overwrite_mode` is the sync task's. `stood_still`: True if a later standstill pass agrees with the pass, None if
-    there was none.
+    `state`: None if there is no pass. `overwrite_mode`: the sync task's. `stood_still`: True if a later standstill pass
+    agrees, False if it contradicts, None without one.
     """
 
     tally: Tally
@@ -40,7 +41,7 @@ class CompareResult:
 
     @property
     def is_contradicted(self) -> bool:
-        """True if a standstill pass found something else: then nothing is claimed by it."""
+        """True if a standstill pass contradicts this pass, which then proves nothing."""
         return self.stood_still is False
 
     def to_json(self) -> dict[str, object]:
@@ -78,7 +79,7 @@ class CompareResult:
         }
 
     def _deep(self) -> Deep | None:
-        """Return the results of reading; None if there was nothing to read."""
+        """Return the results of reading; None without objects to read."""
         counts = self.tally.counts
         shown = {name: counts.get(f"deep_{name}", 0) for name in (*(proof.value for proof in Proof), "bytes")}
         return Deep(**shown, keys=self.tally.unread) if any(shown.values()) else None
@@ -103,7 +104,7 @@ class CompareResult:
 
     @property
     def watermark(self) -> str | None:
-        """All that was written before this time was in the destination; None before there is a pass."""
+        """The time before which all written objects were in the destination; None before the first pass."""
         began = parse_time(self.state.started) if self.state else None
         if began is None:
             return None
@@ -113,8 +114,12 @@ class CompareResult:
 
 def missing_rights(tally: Tally) -> list[Text]:
     """List the permissions that were missing to read objects, each with the way to grant it."""
-    counts = {name: tally.counts.get(f"deep_{name}", 0) for name in MISSING_RIGHTS}
-    return [MISSING_RIGHTS[name].filled(number=number) for name, number in counts.items() if number]
+    return rights_of(unread_counts(tally))
+
+
+def unread_counts(tally: Tally) -> dict[str, int]:
+    """Return the number of objects that could not be read for lack of a permission, by the names in Deep."""
+    return {name: tally.counts.get(f"deep_{name}", 0) for name in MISSING_RIGHTS}
 
 
 def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, tried: Tried) -> dict[ObjectClass, Text]:
@@ -133,34 +138,11 @@ def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, tried: Tried
 
 def counts_of(tally: Tally, object_class: ObjectClass, suffix: str) -> Counts:
     """Return the counts that decide the remedy of a class; `suffix` is the project's."""
-    count = tally.of(object_class)
-    return Counts(
-        count.source.objects,
-        count.proven_different,
-        count.in_vain,
-        are_same_size=count.source == count.destination,
-        prefixes=None if suffix else _prefixes(tally, object_class),
-    )
+    shown = tally.shown()
+    return class_counts(shown["classes"], shown["folders"], object_class, suffix)
 
 
-def _prefixes(tally: Tally, object_class: ObjectClass) -> list[str]:
-    """Return the prefixes of a migration that overwrites a class.
-
-    The migration of overwritten objects mends suspicious and older objects as well.
-    """
-    classes: tuple[ObjectClass, ...] = (object_class,)
-    if object_class is ObjectClass.OVERWRITTEN:
-        classes = (object_class, ObjectClass.SUSPICIOUS, ObjectClass.OLDER)
-    keys = [key for each_class in classes for key in tally.of(each_class).keys]
-    folders = [
-        "" if folder == OTHERS else folder
-        for folder, counts in tally.folders.items()
-        if any(counts.get(each_class.title, [0])[0] for each_class in classes)
-    ]
-    return narrowest_prefixes(keys, tally.objects(*classes), folders)
-
-
-def tried_of(state: PassState, *, frozen: bool = False, go_stands: bool = False) -> Tried:
+def tried_of(state: PassState) -> Tried:
     """Return the attempts of a comparison that has ended."""
     scope, oldest, installed = state.scope, state.tally.oldest_not_there, parse_time(state.of.installed)
     submitted, begin = state.passed.counts.get("submitted", 0), scope.begin(installed) if installed else None
@@ -179,9 +161,7 @@ def tried_of(state: PassState, *, frozen: bool = False, go_stands: bool = False)
         earlier=earlier,
         amended=bool(state.amended),
         unsent=state.unsent,
-        migration=state.of.migrations.step,
-        frozen=frozen,
-        go_stands=go_stands,
+        migrate=next(iter(state.of.migrations.step.options), ""),
     )
 
 

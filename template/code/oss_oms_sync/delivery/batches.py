@@ -84,7 +84,7 @@ def submit(
 
 
 class Recorded(NamedTuple):
-    """The outcome of a key (None: accepted), its record, and the error if that may not be written (None: written)."""
+    """The outcome of a key (None: accepted), its record, and the error if that may not have been written."""
 
     key: FailedKey
     failure: Failure | None

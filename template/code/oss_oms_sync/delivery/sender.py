@@ -35,7 +35,7 @@ _RECOVERY_BATCHES = 20
 _MAKE_UP_SECONDS = 2.0
 # Calls in sequence reach about this rate (calls per second). Above it, at most _MAX_LANES calls run at the same time,
 # because each takes two of the pool's threads.
-_RATE_OF_A_LANE = 20.0
+_RATE_PER_LANE = 20.0
 _MAX_LANES = POOL_WIDTH // 2
 _CANCELLED = Failure(Reason.TIMEOUT, message="given up, because a call beside it did not end in time")
 
@@ -46,16 +46,16 @@ def refused(refusal: Failure) -> Stopped:
 
 
 class Sender:
-    """The submissions of one run. `stopped` is the reason for an early end; None if there was none."""
+    """The submissions of one run. `stopped`: the reason for an early end; None without an early end."""
 
     def __init__(self, invocation: Invocation, share: int = 1, seconds: float = math.inf) -> None:
-        """Share the rate with `share` runs in all; after `seconds`, begin no call, and wait for none."""
+        """Divide the rate by the `share` runs that share it; after `seconds`, begin no call and wait for no call."""
         deadline, self._clock = invocation.deadline, invocation.clock
         self._invocation = invocation
         self._sending = deadline.minus(min(_RECORDING_SECONDS, deadline.remaining() / 2))
         self._beginning = Deadline(min(seconds, self._sending.remaining()), self._clock)
         self._rate = self._full_rate = invocation.settings.oms_rate / share
-        self._lanes = min(_MAX_LANES, math.ceil(self._rate / _RATE_OF_A_LANE))
+        self._lanes = min(_MAX_LANES, math.ceil(self._rate / _RATE_PER_LANE))
         self._slowest = min(_MIN_RATE, invocation.settings.oms_rate) / share
         self._next_call = self._clock.monotonic()
         self._closing = Closing(invocation)

@@ -54,7 +54,7 @@ class Certificates:
         self._names = [listed.name for listed in self._bucket.iter_objects(certificates_folder(invocation))]
 
     def last_name(self, verdicts: Sequence[CutoverVerdict] = tuple(CutoverVerdict)) -> str:
-        """Return the name of the last certificate with one of these verdicts; empty if there is none."""
+        """Return the name of the last certificate with one of these verdicts; empty without such a certificate."""
         endings = {_ending(verdict) for verdict in verdicts}
         names = (name for name in self._names if "-".join(name.rpartition("/")[2].split("-")[2:]) in endings)
         # Two concurrent calls may have chosen the same number, in different seconds or with different verdicts.
@@ -79,7 +79,7 @@ class Certificates:
 
 
 def shown_mark(invocation: Invocation, closed: Closed) -> ShownMark:
-    """Return the mark in the form of answers.
+    """Return the mark as a type of the answers.
 
     Raises StorageError.
     """
@@ -88,7 +88,7 @@ def shown_mark(invocation: Invocation, closed: Closed) -> ShownMark:
 
 
 def describe(closed: Closed, go: str) -> Text:
-    """Describe a closed project with its next step; `go` is the name of the GO that stands, empty if there is none."""
+    """Describe a closed project with its next step; `go`: the name of the GO that stands, or empty."""
     return sentences(closed.text, _AFTER_GO if go else t("To open it: {command}", command=Step("open")))
 
 

@@ -141,7 +141,7 @@ class Closing:
         return mark if isinstance(mark, Closed) else None
 
     def opened(self) -> datetime | None:
-        """Return the time when it was opened, if it was closed before that; None also while it is closed.
+        """Return the time at which a closed project was opened; None if it is closed, or was never closed.
 
         Raises StorageError.
         """
@@ -180,7 +180,7 @@ class Closing:
         return None
 
     def _read(self, seconds: float | None = None) -> Closed | str:
-        """Return the mark as `read_mark` does; empty if there is none. Raises StorageError."""
+        """Return the result of `read_mark`; an empty text without a mark. Raises StorageError."""
         bucket = self._bucket if seconds is None else self._bucket.within(seconds)
         (stored,) = bucket.get_all([self.name])
         return read_mark(stored) if stored else ""
@@ -223,9 +223,9 @@ def read_mark(read: StoredObject) -> Closed | str:
 
 
 class _Moment(NamedTuple):
-    """A moment on both clocks.
+    """A point in time on the monotonic clock and on the wall clock.
 
-    The monotonic clock may stand still while an instance is frozen; the other clock may be set.
+    The former may pause while an instance is frozen; the latter may be adjusted.
     """
 
     monotonic: float

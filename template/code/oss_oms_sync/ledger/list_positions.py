@@ -55,12 +55,12 @@ class ListRead(NamedTuple):
 
     @property
     def is_half_read(self) -> bool:
-        """True if the next run continues to read it."""
+        """True if the next run continues to read this list."""
         return not self.ended and not self.refused_until
 
     @property
     def begin(self) -> int:
-        """The place from which it has to be read to check that the bytes already read are unchanged."""
+        """The offset from which to read the list, so that the bytes already read are compared."""
         return max(0, self.offset - _TAIL_BYTES)
 
     def can_resume(self, before: bytes) -> bool:
@@ -122,7 +122,7 @@ class ListPositions:
         return group.can_be_resent and is_read and self.of_group >= group.failed and group.finished >= group.total
 
     def begin_look(self, now: datetime) -> bool:
-        """Continue the current look, or begin a look; return False if it is too early for that."""
+        """Continue the current look, or begin a look; return False if it is too early to begin."""
         if self.after:
             return True
         last, pause = parse_time(self.looked), timedelta(minutes=min(self.pages - 1, _MAX_PAUSE_MINUTES))

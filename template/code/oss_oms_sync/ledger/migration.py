@@ -99,7 +99,7 @@ NONE = Migrations()
 
 
 def current_migration(invocation: Invocation) -> Migration | None:
-    """Return the migration that has begun and is not finished; None if there is none.
+    """Return the migration that has begun and is not finished; None without such a migration.
 
     An unreadable migration counts as well.
 

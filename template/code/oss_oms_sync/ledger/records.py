@@ -54,7 +54,7 @@ def success_record(task_id: str, key: FailedKey) -> StoredObject:
 
 
 def success_etag(record: StoredObject) -> str:
-    """Return the eTag of the version that a success record (as read) is for; empty if it names none."""
+    """Return the version's eTag in a success record (as read); empty if the record has no eTag."""
     return record.headers.get(ETAG_HEADER, record.body.decode("utf-8", "replace"))
 
 
@@ -128,7 +128,7 @@ class FailedKey:
 
     @property
     def reason_name(self) -> str:
-        """The reason's name in reports and queries, also if the record has none."""
+        """The reason's name in reports and queries, also for a record without a reason."""
         return self.reason or UNKNOWN
 
     def of(self, change: ObjectChange) -> FailedKey:
@@ -144,12 +144,12 @@ class FailedKey:
 
     @property
     def may_not_be_sent(self) -> bool:
-        """True if it came to a closed project, or to a project whose mark could not be read."""
+        """True if the project was closed, or its mark unreadable, when the key arrived."""
         return self.reason in _MAY_NOT_SEND
 
     @property
     def failed_again(self) -> bool:
-        """True if it failed more than once, so resending it shows nothing new."""
+        """True if the key failed more than once, so that another failure is no news."""
         return self.copy_attempts > 0 or self.last_failure not in ("", self.first_failure)
 
     def to_json(self) -> dict[str, object]:
@@ -158,10 +158,9 @@ class FailedKey:
 
     @classmethod
     def from_json(cls, fields: object, key: str = "") -> FailedKey | None:
-        """Return the key in a run file's entry or a failed record's body.
+        """Parse a run file's entry or a failed record's body; None without a key in it and in `key`.
 
-        None if it names no key, and `key` does not either. A body that is not the project's JSON (the vendor's handler
-        leaves it empty) is still a failure of `key`.
+        A body that is not the project's JSON (the vendor's handler leaves it empty) still gives a FailedKey for `key`.
         """
         entry = fields if isinstance(fields, dict) else {}
         texts = {name: value for name, value in entry.items() if isinstance(value, str)}

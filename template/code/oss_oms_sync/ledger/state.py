@@ -89,7 +89,7 @@ class JobState:
             return None
 
     def canary(self) -> CanaryResult | None:
-        """Return the result of the project's last canary; None if there was none, or its object has another form.
+        """Return the result of the project's last canary; None if the object is missing or has another form.
 
         Raises StorageError.
         """
@@ -128,7 +128,7 @@ class JobState:
             log.error({"state": "not stored", "problem": str(error)})
 
     def note_timer(self, job: str, event: bytes | str) -> None:
-        """Store the time at which a timer woke `job`, if `event` is a timer's: a call by hand shows no timer.
+        """Store the time at which a timer called `job`; do nothing if `event` is of a manual call.
 
         It is called before the job does anything, and nothing depends on it: a failed write is a warning in the log.
         """
@@ -171,7 +171,7 @@ class JobState:
         return f"{self._folder}{base}.json"
 
     def installed(self, *, note: bool) -> datetime:
-        """Return when the project began to run: now, if there is no note of it; with `note`, the answer is stored.
+        """Return the time at which the project began to run; now if it is not recorded. With `note`, record it.
 
         OSS does not let the triggers of two projects overlap, so a note whose filter overlaps with this project's is
         its own, from before its filter was changed. A note without a filter, written by hand, may be its own too.
@@ -195,7 +195,7 @@ class JobState:
 
 
 def _installation(note: StoredObject) -> tuple[datetime, KeyFilter]:
-    """Return when a project began to run, by its note, and its filter, which is empty if the note names none.
+    """Return the recorded start of a project and its filter; the filter is empty if the record lacks it.
 
     Raises StorageError.
     """

@@ -103,7 +103,7 @@ class RunFiles:
                 yield listed.name
 
     def finish(self, run: RunFile, left: Sequence[FailedKey], in_doubt: Collection[str]) -> None:
-        """Shrink the caller's own run file to the keys `left`, for any run to take; delete it if there are none.
+        """Shrink the caller's own run file to the keys `left`, for any run to take; delete the file without such keys.
 
         Keys `in_doubt` extend the caller's lease by a minute, because a delete may land until then. If writing fails,
         the file stays as it was, and its keys are sent once more.

@@ -18,15 +18,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from oss_oms_sync.answers.codec import Digest
+from oss_oms_sync.answers.pass_answers import OTHERS as OTHERS
 from oss_oms_sync.clouds.objects import ObjectSummary
 
 MODULUS = 2**256
 # Maximum number of objects in a sample.
 MAX_DRAWN = 300
-# Maximum number of first-level folders with counts of their own; all others are counted together, under OTHERS, which
-# is no folder's name.
+# Maximum number of first-level folders with counts of their own; all others are counted together, under OTHERS.
 MAX_FOLDERS = 200
-OTHERS = "*"
 # Larger objects are not drawn: a sample has to be read in a few minutes.
 LARGEST = 2**30
 _MASK = MODULUS - 1
@@ -38,7 +37,7 @@ def digest(key: bytes, size: int) -> int:
 
 
 def version_digest(name: str, etag: str, size: int) -> int:
-    """Return the digest of an object of either bucket with its ETag."""
+    """Return the digest of an object's key, size and ETag, for either bucket."""
     version = f"{name}\0{size}\0{etag}"
     return int.from_bytes(hashlib.sha256(version.encode()).digest(), "big")
 
@@ -75,7 +74,7 @@ class Drawn:
 
     @cached_property
     def _factor(self) -> int:
-        """The number by which objects are ranked."""
+        """The odd number that ranks objects."""
         return 2 * int(self.seed or "0", 16) + 1
 
     @property
@@ -102,7 +101,7 @@ class Drawn:
         return [key for folder, (_, key) in sorted(self.firsts.items()) if folder not in covered]
 
     def plus(self, other: Drawn) -> Drawn:
-        """Return a new draw from both, which are of the same pass; it shares nothing with them."""
+        """Return a new draw from this one and `other`, both of a single pass; it shares no part with them."""
         ranked = sorted([*self.ranked, *other.ranked])[:MAX_DRAWN]
         firsts: dict[str, tuple[Digest, str]] = {}
         names = kept_folders((*self.firsts, *other.firsts))
@@ -113,7 +112,7 @@ class Drawn:
 
 
 def first_folder(key: str) -> str:
-    """Return the first-level folder of a key: its name with the slash, or "" for none."""
+    """Return the first-level folder of a key: its name with the slash, or "" for a key without a folder."""
     return key[: key.find("/") + 1]
 
 

@@ -147,7 +147,7 @@ class Driver:
     def about_now(
         self, scope: Scope, name: str = "", *, note: bool = True, states: Sequence[PassState] | None = None
     ) -> Pass:
-        """Return a pass of `scope` as it would begin now.
+        """Return the description of a pass of `scope` that would begin now.
 
         `note`: also record the time of installation, unless it is recorded. `states`: the existing passes, if the
         caller has just read them.

@@ -41,7 +41,7 @@ class KeyRun(NamedTuple):
     twin: Columns
 
     def first(self, number: int) -> KeyRun:
-        """Return the run of its first keys."""
+        """Return the run of the first `number` keys."""
         return (
             self
             if number == len(self.keys)
@@ -113,7 +113,7 @@ class Feed:
 
 
 def merged(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Iterator[Entry | KeyRun]:
-    """Yield all keys of these listings in order; a proof of a key that is in no other listing is left out.
+    """Yield all keys of these listings in order, without proofs of keys that no other listing has.
 
     `feeds` become the fields of an entry, in their order. With `equal`, runs are yielded of the keys that the source
     and `twin` share.
@@ -145,10 +145,10 @@ def merged(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Iterator[E
 def _run(source: Feed, twin: Feed, others: Iterable[Feed]) -> KeyRun:
     """Return the longest run from here on within the current pages."""
     keys = source.keys[source.place :]
-    number = first_difference(keys, twin.keys[twin.place :])
+    length = first_difference(keys, twin.keys[twin.place :])
     for feed in others:
-        number = number and feed.count_matching(keys[:number])
-    return KeyRun(keys[:number], source.columns(number), twin.columns(number))
+        length = length and feed.count_matching(keys[:length])
+    return KeyRun(keys[:length], source.columns(length), twin.columns(length))
 
 
 class MergedListing:
@@ -223,7 +223,7 @@ class MergedListing:
         return stack.enter_context(bucket.pages(prefix, behind.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")))
 
     def _with_long_records(self, pages: Iterator[ListPage]) -> Iterator[ListPage]:
-        """Yield the source's pages, and read the records of their long keys, which are in no listing by key.
+        """Yield the source's pages, and read the records of their long keys: no listing has them by key.
 
         Each takes one GET, or two if the first record does not cover the object.
         """

@@ -40,7 +40,7 @@ class Marks:
     """Marks in key order, at most `MAX_MARKS`; the last mark is the last key, so the counts add up to all objects."""
 
     def __init__(self, marks: Iterable[KeyMark] = ()) -> None:
-        """Take `marks`, which are in key order; if there are too many, join neighbours."""
+        """Store `marks` (in key order); join neighbours beyond MAX_MARKS."""
         self._last_key = ""
         self._since = 0
         self._set(list(marks))
@@ -51,11 +51,11 @@ class Marks:
             yield KeyMark(self._last_key, self._since)
 
     def add(self, key: str) -> None:
-        """Count `key`, which follows all keys counted before."""
+        """Count `key`; it must follow all keys counted before."""
         self.extend((key,))
 
     def extend(self, keys: Sequence[str]) -> None:
-        """Count these keys, which follow all keys counted before."""
+        """Count these keys; they must follow all keys counted before."""
         counted = 0
         while counted < len(keys):
             taken = min(self._step - self._since, len(keys) - counted)

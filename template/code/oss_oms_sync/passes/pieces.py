@@ -54,7 +54,7 @@ _PING = re.compile(r"ping-[0-9a-f]+")
 IN_PASS = re.compile(r"(?P<range>r[01]*)/((?P<number>[0-9]{4,})|(?P<end>end)|wake-[0-9a-f]+)")
 # Together with LANES this limits the cost of any failure.
 MAX_PIECES = 10_000
-# After this number of pieces in a row without progress, a range rests until the next day.
+# After this number of pieces in a row without progress, a range pauses until the next day.
 _MAX_STUCK_PIECES = 10
 
 

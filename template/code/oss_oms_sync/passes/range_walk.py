@@ -78,7 +78,7 @@ class Count:
         return min(same, self._key_filter.count_reported(run.keys))
 
     def add_run(self, run: KeyRun) -> None:
-        """Count the keys of a run, which `equal` has limited."""
+        """Count the keys of a run that `equal` has limited."""
         self._marks.extend(run.keys)
         names, etags, sizes, modified, _ = run.source
         versions = list(map(version_digest, names, etags, sizes))
@@ -107,9 +107,8 @@ class Count:
 class RangeWalk:
     """A walk over `steps`, which follow the piece `start`.
 
-    `share` ranges send at the same time. The walk ends after `limit` objects to be sent, if that is set; with `dry_run`
-    it sends none of them. `may_send` is called once, before the first object: if it returns False, the walk only
-    counts.
+    `share`: number of ranges that send concurrently. `limit`: maximum number of objects to send. `dry_run`: send
+    nothing. `may_send` is called once, before the first object to be sent; if it returns False, the walk only counts.
     """
 
     def __init__(

@@ -13,14 +13,13 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.passes.pieces import MAX_PIECES, Pass, Scope
 from oss_oms_sync.passes.tally import UNSENT, Tally
+from oss_oms_sync.rules.times import MAX_PASS_AGE
 
 # A pass takes time, so the next may begin this much later than its period says.
 _PERIOD_TOLERANCE = timedelta(days=1)
 # Without a timer, an older pass is out of date.
 _MAX_MANUAL_AGE = timedelta(days=3)
 _TOO_MANY = "{:,} objects that are missing were not sent: a migration copies them sooner"
-# An older pass does not decide about a cutover: the buckets may have changed since.
-MAX_PASS_AGE = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class PassState:
 
     @property
     def amended(self) -> str:
-        """The time of the last recheck; empty if there was none."""
+        """The time of the last recheck; empty without a recheck."""
         return self.amendment.at if self.amendment else ""
 
     @property
@@ -95,7 +94,7 @@ class PassState:
 
     @property
     def started(self) -> str:
-        """The time when it began."""
+        """The time at which the pass began."""
         return self.of.started
 
     @property
@@ -105,7 +104,7 @@ class PassState:
 
     @property
     def unsent(self) -> int:
-        """The number of due objects that it left unsent."""
+        """The number of due objects that the pass left unsent."""
         return self.counts.get(UNSENT, 0)
 
     @property
@@ -117,7 +116,7 @@ class PassState:
 
     @property
     def objects(self) -> int:
-        """The number of objects of the source bucket that it has walked past."""
+        """The number of objects of the source bucket that the pass has listed."""
         return sum(mark.objects for mark in self.tally.marks)
 
     def is_late(self, period: timedelta | None, now: datetime) -> bool:
@@ -171,14 +170,15 @@ def answer_of(
 
 
 def brief_answer(following: str, stopped: Stopped | None, *, finished: bool) -> PassAnswer:
-    """Return the answer of a call without a pass: the next step, and the reason that ended its work."""
+    """Return the answer of a call that stores no pass: the next step, and the reason if the call stopped early."""
     return PassAnswer(finished=finished, next=following, stop=stopped and stopped.stop, stopped=stopped and stopped.why)
 
 
 class AnsweringPass(NamedTuple):
     """The pass that answers for both buckets, `of`, and the standstill pass that confirms or contradicts it.
 
-    `standstill` began after the pass's last look: a pass that contradicts it, or else the last; None if there is none.
+    `standstill`: a standstill pass begun after the pass's last look that contradicts the pass, or else the last of
+    them; None without one.
     """
 
     of: PassState
@@ -222,7 +222,7 @@ def answering(
 
 
 def last_usual(passes: Sequence[PassState], prefix: str) -> PassState | None:
-    """Return the last pass of the kind that a timer begins, which shows if events arrive.
+    """Return the last pass of the kind that a timer begins; such a pass shows if events arrive.
 
     A backfill covers older objects, which have not changed since.
     """

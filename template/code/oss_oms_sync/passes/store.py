@@ -110,7 +110,7 @@ class PassStore:
         return Tree(name for name, _ in listed), written
 
     def read(self, pass_name: str, range_name: str, number: int) -> Piece | None:
-        """Return a piece as it is stored; None if there is none."""
+        """Return the stored piece; None if it is missing."""
         return _parse(Piece, self._read(f"{pass_name}/{piece_name(range_name, number)}"))
 
     def about(self, pass_name: str) -> Pass | None:
@@ -121,7 +121,7 @@ class PassStore:
     def write(self, pass_name: str, range_name: str, number: int, piece: Piece) -> Piece | None:
         """Write a piece, unless it exists; return the stored piece.
 
-        None if that is unreadable, or was cleared away meanwhile: no worker may act on it then.
+        None if the stored piece is unreadable, or was cleared away meanwhile: no worker may act on it then.
         """
         name = f"{pass_name}/{piece_name(range_name, number)}"
         return _parse(Piece, self._write_once(name, to_json(piece)))
@@ -134,9 +134,9 @@ class PassStore:
         return {name: piece for name, piece in pieces.items() if piece}
 
     def may_send(self, pass_: Pass) -> bool:
-        """Return True if a pass may send more, by the numbers that its ranges have sent.
+        """Return True while the ranges of a pass have sent fewer than `most` keys in total.
 
-        The pieces are read only once the elapsed time allows the limit to be reached.
+        Pieces are read only once enough time has passed to reach `most` at the OMS rate.
         """
         now = self._clock.now()
         passed = (now - (parse_time(pass_.started) or now)).total_seconds()
@@ -179,11 +179,11 @@ class PassStore:
         self._bucket.put(StoredObject.of_json(name, {}))
 
     def ping(self) -> StoredObject:
-        """Return an object that tests the trigger once it is written: the function that it calls deletes it."""
+        """Return an object to test the trigger: writing it calls the function, which deletes the object."""
         return StoredObject.of_json(f"{self.prefix}ping-{uuid.uuid4().hex}", {})
 
     def receive(self, event: bytes | str) -> list[Wake] | None:
-        """Return an event's wakes; None if it is not of the log bucket. Delete the pings that it names."""
+        """Delete the pings in an event and return its wakes; None if the event is not of the log bucket."""
         woken, pings = parse_wakes(event, self.prefix) or (None, [])
         self._bucket.try_delete_all(pings)
         return woken
@@ -313,7 +313,7 @@ class PassStore:
 
 
 def _parse(kind: type[T], stored: StoredObject | None) -> T | None:
-    """Return the value that an object holds; None if there is none, or it is unreadable."""
+    """Return the value in an object; None if the object is missing or unreadable."""
     if stored is None:
         return None
     try:

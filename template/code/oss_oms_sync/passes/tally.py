@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.pass_answers import MAX_KEYS as MAX_KEYS
+from oss_oms_sync.answers.pass_answers import MAX_WRITTEN as MAX_WRITTEN
 from oss_oms_sync.answers.pass_answers import (
     ClassCounts,
     Digests,
@@ -40,10 +42,6 @@ COUNTS = ("scanned", *PARTS, "accepted", "failed", "orphans")
 NEW, NEW_MISSING = "new", "new_missing"
 # Count of all objects of the source that the project's filter lets through, of any age.
 INSIDE = "inside"
-# Maximum number of keys of each class that are shown as examples.
-MAX_KEYS = 20
-# Maximum number of the last written objects that are kept.
-MAX_WRITTEN = 20
 # Each bucket ends at 2^(1/8) times the end of the previous: its middle is within 4.5 % of each of its lags.
 _STEPS = 8
 # Limits, in seconds, for which lags are counted exactly: a minute, 5 and 15 minutes, an hour, a day.
@@ -52,7 +50,10 @@ WITHIN = (60, 300, 900, 3600, 86400)
 
 @dataclass(slots=True)
 class Side:
-    """Objects of a bucket; `digest` is the sum of their digests (see docs/certificate.md), modulo 2^256."""
+    """Number, total size and digest of the objects in one bucket.
+
+    `digest` is the sum of the objects' digests modulo 2^256 (see docs/certificate.md).
+    """
 
     objects: int = 0
     bytes: int = 0
@@ -65,7 +66,7 @@ class Side:
         self.digest += digest
 
     def plus(self, other: Side) -> Side:
-        """Return the sum of both."""
+        """Return the sum of this side and `other`."""
         return Side(self.objects + other.objects, self.bytes + other.bytes, (self.digest + other.digest) % MODULUS)
 
 
@@ -89,7 +90,7 @@ class ClassCount:
         return not self.source.objects and not self.destination.objects
 
     def plus(self, other: ClassCount) -> ClassCount:
-        """Return the sum of both; `other` is of later keys."""
+        """Return the sum of these counts and `other`, which are of later keys."""
         return ClassCount(
             self.source.plus(other.source),
             self.destination.plus(other.destination),
@@ -129,7 +130,7 @@ def written_last(objects: Iterable[WrittenObject]) -> list[WrittenObject]:
 
 @dataclass
 class Histogram:
-    """Lags in whole seconds, which grows.
+    """A growing histogram of lags in whole seconds.
 
     `buckets` has counts by the bucket's number (0: no lag at all), `within` those of WITHIN; `not_yet` counts objects
     that have not arrived.
@@ -149,7 +150,7 @@ class Histogram:
             self.within[limit] += lag <= limit
 
     def plus(self, other: Histogram) -> Histogram:
-        """Return the sum of both, which shares nothing with them."""
+        """Return the sum of this histogram and `other`, without shared parts."""
         return Histogram(
             self.buckets + other.buckets,
             self.within + other.within,
@@ -220,7 +221,7 @@ class Tally:
     lines: int = 0
 
     def merged(self, other: Tally) -> Tally:
-        """Return the sum of both; `other` is of later keys."""
+        """Return the sum of this tally and `other`, which is of later keys."""
         oldest = [time for time in (self.oldest_not_there, other.oldest_not_there) if time is not None]
         return Tally(
             counts=self.counts + other.counts,
@@ -319,7 +320,7 @@ class Tally:
 
 
 def _joined(first: Folders, second: Folders) -> Folders:
-    """Return both: objects in no folder, the first MAX_FOLDERS folders by name, and the others together."""
+    """Return the sum by folder: objects in no folder, the first MAX_FOLDERS folders by name, and all others."""
     names, kept = sorted({*first, *second} - {"", OTHERS}), kept_folders((*first, *second))
     joined: Folders = {}
     for name in ("", *names, OTHERS):

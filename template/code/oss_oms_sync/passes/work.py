@@ -78,7 +78,7 @@ class Worker:
         return self._do(pass_, ROOT_RANGE, -1, start, Tree(())) or replace(start, kind=Kind.RESTING, stopped=_NOT_BEGUN)
 
     def go_on(self, wake: Wake, *, rested: bool = False) -> Piece | None:
-        """Do the next piece of a range, or the step that follows the last; `rested`: also if it rests.
+        """Do the next piece of a range, or the step that follows the last; `rested`: also during a pause.
 
         Return the last stored piece; None if there is nothing to do: another worker was faster, or the pass was cleared
         away, has another subject, or is not the newest of its scope.
@@ -107,7 +107,7 @@ class Worker:
         return self._do(pass_, wake.range_name, number, last, tree)
 
     def _current(self, pass_name: str) -> Pass | None:
-        """Return a pass, unless it must not be continued."""
+        """Return the pass if it is readable, fits the settings and is the newest; otherwise None."""
         pass_ = self._store.about(pass_name)
         if pass_ is None or not self._store.is_about(pass_) or self._store.newest(pass_name) != pass_name:
             return None
@@ -195,7 +195,10 @@ class Worker:
         self._store.clear_away(pass_.name)
 
     def _cut(self, pass_: Pass, start: Piece, marks: Sequence[KeyMark]) -> str | None:
-        """Return the key at which the remainder of a range splits; None if that is one page, or has no such key."""
+        """Return the key at which the remainder of a range splits.
+
+        None if the remainder is one page or has no such key.
+        """
         prefix, source = pass_.scope.key_filter.prefix, self._source.within(self._listing_seconds())
         page = source.list_page(prefix, start.after)
         last = page.objects[-1].name if page.objects else ""
@@ -224,7 +227,7 @@ def _planned(start: Piece, marks: Sequence[KeyMark]) -> Piece:
 
 
 def _pause_without_progress(piece: Piece, start: Piece) -> Piece:
-    """Let a piece without progress rest, and until the next day if many before it made none.
+    """Pause after a piece without progress; until the next day after many such pieces in a row.
 
     Otherwise its events would wake one such piece after the other.
     """

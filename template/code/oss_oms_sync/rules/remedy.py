@@ -74,9 +74,9 @@ class Tried:
     """Attempts so far: wishes and effects of the comparison that found the objects.
 
     `overwrite`: it submitted overwritten objects, which were not rechecked since. `since`: its wish. `earlier`: the
-    time of the oldest object, if the pass submitted only objects written since `begins`. `migration`: the step that
-    copies `unsent` objects sooner. `frozen`: a cutover has frozen the source; `go_stands`: it ended in a GO, which
-    keeps the project closed.
+    time of the oldest object, if the pass submitted only objects written since `begins`. `migrate`: the option of
+    `migrate` that has `unsent` objects copied sooner. `frozen`: a cutover has frozen the source; `go_stands`: it ended
+    in a GO, which keeps the project closed.
     """
 
     deep: bool = False
@@ -88,7 +88,7 @@ class Tried:
     earlier: str = ""
     amended: bool = False
     unsent: int = 0
-    migration: Step | None = None
+    migrate: str = ""
     frozen: bool = False
     go_stands: bool = False
 
@@ -145,10 +145,10 @@ def closed_remedy(*, go_stands: bool) -> Text:
 
 
 def narrowest_prefixes(keys: Sequence[str], objects: int, folders: Sequence[str]) -> list[str]:
-    """Return the narrowest prefixes of a number of objects, at most ten.
+    """Return the narrowest prefixes that cover the objects, at most ten.
 
-    They are the keys or their folders, if all `keys` are given; else the first-level `folders`. Empty if some cannot
-    be typed.
+    With all `keys`, the prefixes are the keys or their folders; else the first-level `folders`. Empty if a prefix
+    cannot be typed.
     """
     prefixes = list(folders)
     if keys and len(keys) == objects:
@@ -185,7 +185,7 @@ def _submitted(object_class: ObjectClass, counts: Counts, mode: OverwriteMode | 
             "Compare left {n:object|objects}: a migration copies that many faster. Run it, then compare again",
             n=tried.unsent,
         )
-        return Remedy(too_many, tried.migration)
+        return Remedy(too_many, Step("migrate", {tried.migrate: True} if tried.migrate else {}))
     if tried.earlier:
         earlier = t(
             "Compare submits objects written since {since}, and some are older. Compare again from an earlier time",
@@ -226,7 +226,7 @@ def _overwritten(counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Re
 
 
 def _suspicious(counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Remedy:
-    """Return the remedy of objects whose checksums differ, perhaps because one is none of the contents."""
+    """Return the remedy of objects with different checksums, although a checksum may not be of the contents."""
     heal = _heal(counts, mode)
     if mode is OverwriteMode.ALWAYS:
         heal = t("{heal}. If the objects cannot be read, {otherwise}", heal=heal, otherwise=_overwriting(counts, mode))
@@ -245,7 +245,7 @@ def _suspicious(counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Rem
 
 
 def _skipped_as_equal(counts: Counts, tried: Tried) -> Remedy:
-    """Return the remedy of older objects that OMS skipped by their CRC64, or for lack of one: they may be equal."""
+    """Return the remedy of older, possibly equal objects that OMS skipped by their CRC64 or for lack of a CRC64."""
     mode, reading = OverwriteMode.CRC64, _reading(counts)
     otherwise = _overwriting(counts, mode)
     skipped = t(
@@ -263,15 +263,15 @@ def _skipped_as_equal(counts: Counts, tried: Tried) -> Remedy:
 
 
 def _reading(counts: Counts) -> Step:
-    """Return the comparison that reads the objects: all that may differ, or a single key."""
+    """Return the step of a comparison that reads all objects that may differ, or a single key's."""
     return Step("compare", {"deep": True, **({"prefix": counts.key} if _can_be_typed(counts.key) else {})})
 
 
 def _migration(counts: Counts, mode: OverwriteMode | None) -> Step | None:
-    """Return the migration that overwrites the objects, and as little else as prefixes allow.
+    """Return the step of a migration that overwrites the objects, and as few others as prefixes allow.
 
-    None if it is impossible: a task group takes no suffix, and none begins beside a sync task that overwrites nothing,
-    which doctor refuses.
+    None if no task group can do this: a task group has no suffix, and none begins beside a sync task that overwrites
+    nothing, which doctor refuses.
     """
     if counts.prefixes is None or mode is OverwriteMode.NEVER:
         return None

@@ -15,7 +15,8 @@ from oss_oms_sync.answers.job_answers import Migration
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.jobs.certify.oms_work import OmsWork, _Recorded
+from oss_oms_sync.jobs.certify import gathering
+from oss_oms_sync.jobs.certify.oms_work import _Recorded
 from support.certify_world import CertifyWorld, check, results
 from support.world import HOUR, MINUTE, ROOT
 
@@ -58,8 +59,8 @@ def test_oms_that_is_finishing_is_waited_for_and_so_are_ten_quiet_minutes_after_
 @pytest.mark.parametrize("gigabytes", [0, 90])
 def test_what_oms_has_lost_is_accepted_by_name_after_an_hour_and_a_minute_for_each_gb(closed, mocker, gigabytes):
     # GIVEN the largest object in scope
-    ask = OmsWork.ask
-    mocker.patch.object(OmsWork, "ask", lambda *given: ask(*given[:3], gigabytes * 10**9))
+    ask_oms = gathering.ask_oms
+    mocker.patch.object(gathering, "ask_oms", lambda *arguments: ask_oms(*arguments[:3], gigabytes * 10**9))
     # WHEN OMS does nothing any more
     closed.later((50 + gigabytes) * MINUTE)
     assert state_of(closed) == ("not run", True)
@@ -123,7 +124,7 @@ def test_oms_counts_as_busy_when_our_records_say_so_though_what_came_twice_makes
 
 
 def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mocker):
-    world.get_ready(rest=20 * MINUTE)
+    world.get_ready(wait=20 * MINUTE)
     # GIVEN pages of two, and no time for more than one
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     folder = f"{ROOT}success_object"

@@ -6,23 +6,21 @@ import hashlib
 import json
 import re
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 
 from ops.certificate.check import doubts
+from oss_oms_sync.answers.certificate import CutoverFacts
+from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.errors import PayloadError, SettingsError
-from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import certify
-from oss_oms_sync.jobs.certify.document import _minutes, code_sha256
-from oss_oms_sync.jobs.certify.sample import Sample
-from oss_oms_sync.passes.pieces import Pass, Scope
-from oss_oms_sync.passes.states import PassState
-from oss_oms_sync.passes.tally import ClassCount, Side, Tally
+from oss_oms_sync.jobs.certify.document import code_sha256
+from oss_oms_sync.rules.cutover import judge
 from support.certify_world import CertifyWorld, check
 from support.ops import TEMPLATE
 from support.world import HOUR
+from unit.ops.certificates import a_sample, rehearsal
 from unit.ops.web_page import certificate_page, parse
 
 PARTS = {
@@ -58,6 +56,14 @@ PARTS = {
     "accepted",
     "rehearsal",
     "shown",
+    "sync_task",
+    "oms_silence",
+    "go_stands",
+    "waiting",
+    "lists",
+    "missing_permissions",
+    "clocks",
+    "keys_a_minute",
     "document",
     "sha256",
 }
@@ -214,19 +220,18 @@ def test_a_rehearsal_without_passes_does_not_know_how_long_it_will_last(world):
 def test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is():
     # GIVEN a comparison of 121 seconds, 601 keys to send at a call of ten a second, and a sample of 100 of ten objects
     # of 20 MB each, read on both sides at 30 MB a second
-    began, ended = "2026-01-01T00:00:00Z", "2026-01-01T00:02:01Z"
-    about = Pass("", "photos", Scope(KeyFilter(), None, everything=False), began, began)
-    tally = Tally(classes={"equal_contents": ClassCount(Side(10, 200_000_000))})
-    simple_namespace = SimpleNamespace(state=PassState(about, tally, ended, 0, 1, 1), tally=tally)
-    evidence = SimpleNamespace(comparison=simple_namespace, due=range(601), sample=Sample.of(100))
-    # WHEN it is told how long the freeze would last
-    minutes = _minutes(evidence, SimpleNamespace(oms_rate=1.0))
+    document = rehearsal()
+    compared = document["passes"]["compare"] | {"started": "2026-01-31T09:00:00Z", "ended": "2026-01-31T09:02:01Z"}
+    compared |= {"source_listed": {"objects": 10, "bytes": 200_000_000}}
+    group = {"reason": "UNKNOWN", "object_class": "missing", "number": 601, "keys": ["a"]}
+    group |= dict.fromkeys(("is_same_size", "was_tried", "is_refused"), False)
+    document |= {"passes": {"compare": compared, "standstill": None}, "keys_a_minute": 600}
+    document |= {"sample": {**a_sample(), "asked": 100}}
+    document["waiting"] |= {"number": 601, "groups": [group]}
+    # WHEN the rules forecast the length of the freeze
+    minutes = judge(from_json(CutoverFacts, document)).rehearsal.minutes
     of_steps = {"settle": 5, "replay": 2, "compare": 3, "again": 5, "close": 2, "oms": 10, "standstill": 3, "sample": 3}
     assert minutes == {**of_steps, "total": 33}
-    # AND of a comparison that goes on nobody knows
-    simple_namespace.state = PassState(about, tally, "", 1, 0, 1)
-    minutes = _minutes(evidence, SimpleNamespace(oms_rate=1.0))
-    assert (minutes["compare"], minutes["total"]) == (None, None)
 
 
 # Closing.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.jobs.certify.sample import Sample, _Read
+from oss_oms_sync.jobs.certify.sample import _Read, _result
 from oss_oms_sync.passes.digests import MAX_DRAWN, Drawn, digest
 from support.certify_world import CertifyWorld, check, results
 from support.world import HOUR, MINUTE, oss_error
@@ -119,8 +119,8 @@ def test_an_object_that_has_changed_in_obs_since_is_a_no_go(ready, harm):
     ("bucket", "code", "grants"),
     [
         # What is missing comes before the command that needs it.
-        ("source", "AccessDenied", ["python3 ops.py setup", "grant it"]),
-        ("there", "AccessDenied", ["python3 ops.py setup", "Grant"]),
+        ("source", "AccessDenied", ["python3 ops.py setup", "prints the policies"]),
+        ("there", "AccessDenied", ["python3 ops.py setup", "prints the policies"]),
         # OBS refuses whatever object: that is no sample of none.
         *(("there", code, []) for code in ("InArrearOrInsufficientBalance", "NotSignedUp", "AccessForbidden")),
     ],
@@ -143,7 +143,7 @@ def test_what_there_is_no_time_for_is_read_by_the_next_call(ready):
     first = ready.certify(sample=3)
     found = check(first, "SAMPLE")
     assert (results(first), first["sample"]["read"]) == ({"SAMPLE": "not run", "METADATA": "not run"}, 2)
-    assert (found["waits"], "the next call goes on" in found["seen"]) == (True, True)
+    assert (found["waits"], "the next call continues" in found["seen"]) == (True, True)
     assert ready.is_go(sample=3)
 
 
@@ -240,10 +240,10 @@ def test_what_is_equal_only_now_pushes_what_cannot_be_read_out_of_the_sample():
         drawn.add(f"k{number}", digest(b"%d" % number, 1), "", 1)
     last = drawn.keys[-1]
     read = _Read({key: key != last or None for key in drawn.keys}, dict.fromkeys(drawn.keys, 1))
-    assert Sample.of(MAX_DRAWN, drawn, read).unreadable == [last]
+    assert _result(MAX_DRAWN, drawn, read, "").unreadable == [last]
     # WHEN one that is equal by now is drawn before it, THEN it is drawn no more
     more = Drawn(drawn.seed, 1, [(0, "now")])
-    assert Sample.of(MAX_DRAWN, drawn.plus(more), read.merged(_Read({"now": True}, {"now": 1}))).unreadable == []
+    assert _result(MAX_DRAWN, drawn.plus(more), read.merged(_Read({"now": True}, {"now": 1})), "").unreadable == []
 
 
 @pytest.mark.parametrize(

@@ -77,8 +77,8 @@ def test_what_obs_lacks_is_a_no_go_and_judging_it_again_mends_it(world, harm, na
     world.compare()
 
     # WHEN the cutover is judged, THEN the check names it
-    found = world.stopped_by(name, "failed", *NOT_YET)
-    assert (found["keys"], asked(found)) == (["b"], {})
+    finding = world.stopped_by(name, "failed", *NOT_YET)
+    assert (finding["keys"], asked(finding)) == (["b"], {})
 
     # WHEN OMS has copied what compare sent, and it is judged again, and nothing moved after that
     world.later(HOUR)
@@ -99,9 +99,9 @@ def test_what_obs_lacks_is_a_no_go_and_judging_it_again_mends_it(world, harm, na
 def test_what_compare_did_not_send_by_itself_is_sent_by_the_command(world, harm, wishes, name, words):
     harm(world)
     world.get_ready(**wishes)
-    found = world.stopped_by(name)
-    assert words in found["next"]
-    assert is_mended(world, found)
+    finding = world.stopped_by(name)
+    assert words in finding["next"]
+    assert is_mended(world, finding)
 
 
 @pytest.mark.parametrize(("harm", "name"), [(removed, "MISSING"), (older, "OLDER")])
@@ -113,8 +113,8 @@ def test_what_oms_took_and_never_copied_is_sent_again_by_the_command(world, harm
     world.compare()
     world.later(HOUR)
     world.compare(again=True)
-    found = world.stopped_by(name, "failed", *NOT_YET)
-    assert asked(found) == RESTART
+    finding = world.stopped_by(name, "failed", *NOT_YET)
+    assert asked(finding) == RESTART
 
     # WHEN the command is followed, THEN it is a go, but that OMS has not finished what it lost, for ever
     world.compare()
@@ -133,9 +133,9 @@ def differs(world: CertifyWorld, key: str) -> None:
 def test_what_oms_would_skip_is_overwritten_by_the_command_of_the_check(world):
     differs(world, "a/1")
     world.get_ready(deep=True)
-    found = world.stopped_by("OVERWRITTEN")
-    assert found["step"] == OVERWRITING
-    assert command(Step(**OVERWRITING)).partition("ops.py ")[2] in found["next"]
+    finding = world.stopped_by("OVERWRITTEN")
+    assert finding["step"] == OVERWRITING
+    assert command(Step(**OVERWRITING)).partition("ops.py ")[2] in finding["next"]
     # WHEN a task group has overwritten it, THEN it is a go
     world.write("a/1", "12")
     world.judge_again(deep=True)
@@ -157,10 +157,10 @@ def test_where_no_task_group_can_overwrite_what_oms_would_skip_it_is_deleted_and
     world = CertifyWorld("a.jpg", OBJECT_SUFFIX=".jpg")
     differs(world, "a.jpg")
     world.get_ready(deep=True)
-    found = world.stopped_by("OVERWRITTEN")
-    assert "so delete each object in OBS" in found["next"]
+    finding = world.stopped_by("OVERWRITTEN")
+    assert "so delete each object in OBS" in finding["next"]
     world.remove("a.jpg")
-    assert is_mended(world, found)
+    assert is_mended(world, finding)
 
 
 @pytest.fixture
@@ -190,9 +190,9 @@ def test_what_oms_skipped_as_equal_is_not_overwritten_for_lack_of_the_right_to_r
     for asked_for in ({"cutover": True}, {"deep": True}):
         skipped.later(HOUR)
         skipped.compare(**asked_for)
-        found = check(skipped.certify(), "OLDER")
-        assert asked(found) == DEEP
-        assert "lacks oss:GetObject on the source bucket" in found["next"]
+        finding = check(skipped.certify(), "OLDER")
+        assert asked(finding) == DEEP
+        assert "lacks oss:GetObject on the source bucket" in finding["next"]
 
 
 def test_what_is_newer_in_obs_is_sent_once_more_where_oms_overwrites_all_and_lost_it(world):
@@ -211,10 +211,10 @@ def test_what_is_newer_in_obs_is_a_no_go_until_somebody_decides(world, overwrite
     world.freeze()
     overwritten(world)
     world.compare(overwrite=overwrite)
-    found = world.stopped_by("OVERWRITTEN", "failed", *NOT_YET)
+    finding = world.stopped_by("OVERWRITTEN", "failed", *NOT_YET)
     # Where compare was asked to send it, it only has to be judged again.
-    assert asked(found) == {"overwrite": True, "again" if overwrite else "restart": True}
-    assert is_mended(world, found)
+    assert asked(finding) == {"overwrite": True, "again" if overwrite else "restart": True}
+    assert is_mended(world, finding)
 
 
 @pytest.mark.parametrize(("harm", "name"), [(older, "OLDER"), (overwritten, "OVERWRITTEN")])
@@ -222,11 +222,11 @@ def test_where_oms_overwrites_nothing_the_check_says_to_delete_in_obs(world, har
     harm(world)
     world.task.overwrite_mode = "NO_OVERWRITE"
     world.get_ready()
-    found = check(world.certify(), name)
-    assert (found["result"], "delete each object in OBS" in found["next"]) == ("failed", True)
+    finding = check(world.certify(), name)
+    assert (finding["result"], "delete each object in OBS" in finding["next"]) == ("failed", True)
     world.later(HOUR)
     world.remove("b")
-    assert is_mended(world, found)
+    assert is_mended(world, finding)
 
 
 def test_no_other_command_than_that_of_overwritten_objects_overwrites_what_is_newer_in_obs(world):
@@ -237,7 +237,7 @@ def test_no_other_command_than_that_of_overwritten_objects_overwrites_what_is_ne
     overwritten(world)
 
     # WHEN the cutover is judged, THEN no check tells to overwrite what was written in OBS since
-    steps = [one["step"]["options"] for one in world.certify()["checks"] if one["step"]]
+    steps = [finding["step"]["options"] for finding in world.certify()["checks"] if finding["step"]]
     assert {"frozen_since": world.frozen, **RESTART} in steps
     assert not any("overwrite" in step for step in steps)
 
@@ -248,8 +248,8 @@ def test_what_is_of_equal_size_is_not_proven_until_it_is_read_or_accepted(world,
     world.put("b", data, kind)
     (name,) = results(world.cut_over())
     assert name in ("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION")
-    found = world.stopped_by(name, "not proven")
-    assert (found["keys"], asked(found)) == (["b"], DEEP)
+    finding = world.stopped_by(name, "not proven")
+    assert (finding["keys"], asked(finding)) == (["b"], DEEP)
 
     # WHEN it is accepted by name, THEN it is a go that says so
     accepted = {name.removeprefix("PROOF_").lower(): "the owner: a cache"}
@@ -272,12 +272,12 @@ def test_what_reading_does_not_prove_can_only_be_accepted_and_one_command_accept
     assert step["options"]["accept"] == {"impossible": "<who, why>"}
     world.prove(deep=True)
     document = world.certify()
-    found = [check(document, name) for name in results(document)]
-    accepted = {one["id"].removeprefix("PROOF_").lower(): "<who, why>" for one in found}
+    finding = [check(document, name) for name in results(document)]
+    accepted = {finding["id"].removeprefix("PROOF_").lower(): "<who, why>" for finding in finding}
     assert accepted.keys() > {"impossible"}
     step = {"job": "cutover", "options": {"frozen_since": world.frozen, "accept": accepted}}
-    assert [one["step"] for one in found] == [step] * 2
-    assert not [one for one in found if "policies/show.py" in one["next"]]
+    assert [finding["step"] for finding in finding] == [step] * 2
+    assert not [finding for finding in finding if "policies/show.py" in finding["next"]]
 
 
 def test_where_a_right_is_missing_to_prove_it_that_is_named_and_what_grants_it(world):
@@ -285,13 +285,13 @@ def test_where_a_right_is_missing_to_prove_it_that_is_named_and_what_grants_it(w
     world.write("b", "4321")
     world.obs.deny("obs:object:GetObject")
     document = world.cut_over(deep=True)
-    (found,) = (check(document, name) for name in results(document))
-    assert found["next"].startswith(
+    (finding,) = (check(document, name) for name in results(document))
+    assert finding["next"].startswith(
         "1 object differs, or is encrypted in OBS: to tell them apart, the IAM user of HW_AK needs"
         " obs:object:GetObject (python3 policies/show.py prints the policy). Grant the missing permission,"
         " then start over with --deep --restart. Or"
     )
-    assert "accept" in found["step"]["options"]
+    assert "accept" in finding["step"]["options"]
 
 
 def test_a_symbolic_link_is_accepted_by_name(world):

@@ -143,7 +143,7 @@ def test_many_failed_lines_about_equal_objects_keep_nothing_from_a_go(world):
 @pytest.mark.parametrize("is_by_hand", [False, True])
 def test_more_failed_lines_than_are_looked_at_have_a_step_that_ends_them(world, mocker, is_by_hand):
     # GIVEN a project that a cutover has closed, or somebody by hand
-    mocker.patch("oss_oms_sync.jobs.certify.evidence._MAX_RECORDS", 3)
+    mocker.patch("oss_oms_sync.jobs.certify.gathering.MAX_RECORDS", 3)
     keys = copied(world, 4)
     world.get_ready()
     world.call(close=True, **({} if is_by_hand else {"run": "run-1"}))
@@ -297,7 +297,7 @@ def test_where_oms_does_not_tell_nothing_is_proven(ready):
     document = ready.certify()
     assert (document["verdict"], document["destination_bucket"]) == ("NOT PROVEN", None)
     assert results(document)["TASK"] == results(document)["SCOPE"] == "not run"
-    assert "oms:synctask:get" in check(document, "TASK")["next"]
+    assert [check(document, name)["step"]["job"] for name in ("TASK", "SCOPE")] == ["doctor", "doctor"]
 
 
 @pytest.mark.parametrize(("skew", "expected"), [(59, "GO"), (-62, "NO-GO"), (None, "NOT PROVEN")])

@@ -10,7 +10,7 @@ import pytest
 from ops.certificate.check import doubts
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.jobs.certify import evidence
+from oss_oms_sync.jobs.certify import gathering
 from support.certify_world import CertifyWorld, check, verdict
 from support.task_group import begin_migration, end_migration
 from support.world import DAY, HOUR, MINUTE
@@ -39,7 +39,7 @@ def test_what_was_written_after_the_freeze_is_named_until_the_freeze_is_said_to_
 
 
 def test_a_write_within_a_minute_of_the_freeze_may_be_the_clocks(world):
-    world.freeze(rest=MINUTE - 1)
+    world.freeze(wait=MINUTE - 1)
     world.put("a/1", "xy")
     world.later(HOUR)
     world.prove()
@@ -65,7 +65,7 @@ def test_oms_lists_that_were_read_before_the_comparison_ended_prove_nothing(worl
 
 def test_what_replay_reads_after_a_certificate_has_looked_at_what_waits_is_not_told_of_it(world, mocker):
     world.get_ready()
-    seen, really = check(world.certify(), "NOTHING_WAITS")["seen"], evidence.list_waiting_keys
+    seen, really = check(world.certify(), "NOTHING_WAITS")["seen"], gathering.list_waiting_keys
 
     def looked(*asked, **how):
         waiting_keys = really(*asked, **how)
@@ -74,7 +74,7 @@ def test_what_replay_reads_after_a_certificate_has_looked_at_what_waits_is_not_t
             world.tick_replay()
         return waiting_keys
 
-    mocker.patch.object(evidence, "list_waiting_keys", looked)
+    mocker.patch.object(gathering, "list_waiting_keys", looked)
     assert check(world.certify(), "NOTHING_WAITS")["seen"] == seen
     mocker.stopall()
     assert check(world.certify(), "NOTHING_WAITS")["seen"] > seen
@@ -131,7 +131,7 @@ def test_of_two_samples_at_once_neither_loses_the_difference_that_the_other_foun
 
 def test_however_many_records_another_project_has_they_hide_none_and_keep_nothing_from_a_go(mocker):
     # GIVEN two projects of one task that differ in their suffixes, and more that one failed to send than is looked at
-    mocker.patch("oss_oms_sync.jobs.certify.evidence._MAX_RECORDS", 10)
+    mocker.patch("oss_oms_sync.jobs.certify.gathering.MAX_RECORDS", 10)
     world = CertifyWorld("z.jpg", OBJECT_SUFFIX=".jpg")
     world.fail(*(f"{number:04}.tmp" for number in range(11)))
     world.get_ready()
@@ -269,7 +269,7 @@ def test_a_comparison_that_does_not_show_how_all_of_it_is_now_does_not_count(wor
 
 def test_what_is_moving_is_a_no_go_until_it_is_judged_again_later(world):
     world.put("b", "xy")
-    found = check(world.cut_over(rest=MINUTE), "MOVING")
+    found = check(world.cut_over(wait=MINUTE), "MOVING")
     assert (found["result"], asked(found), found["next"]) == ("failed", {}, "Continue the cutover")
     assert check(world.rehearse(), "MOVING")["step"]["job"] == "compare"
     world.judge_again()
@@ -279,7 +279,7 @@ def test_what_is_moving_is_a_no_go_until_it_is_judged_again_later(world):
 def test_what_oms_has_accepted_and_not_copied_is_a_no_go(world):
     world.later(HOUR)
     world.put("b", "xy", fate="accepted")
-    world.get_ready(rest=20 * MINUTE)
+    world.get_ready(wait=20 * MINUTE)
     world.stopped_by("IN_FLIGHT", "failed", "OMS_FINISHED")
     world.copy_all()
     world.judge_again()

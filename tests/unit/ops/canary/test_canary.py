@@ -178,7 +178,7 @@ def test_a_failed_record_of_new_headers_shows_their_event_as_well(world):
 
 def test_headers_of_an_object_that_comes_late_are_not_changed(world):
     world.task.copies.add(CopyFault.late(400), where=is_key_of("new headers"))
-    assert expect_exit(world.canary(), 0)["report"]["header_change"] == {"event": "unknown"}
+    assert expect_exit(world.canary(), 0)["report"]["header_change"] == {"event": "not seen"}
 
 
 def test_no_version_is_left_in_a_bucket_with_versions(world):
@@ -408,7 +408,7 @@ def test_a_second_copy_that_ends_late_is_awaited_in_a_bucket_in_use(world):
     world.meanwhile[40] = use
     # WHEN all objects came THEN the canary still awaits the second copy
     answer = expect_exit(world.canary(), 0)
-    assert (answer["missing"], answer["report"]["counts"]["shown_after"]) == ({}, "unknown")
+    assert (answer["missing"], answer["report"]["counts"]["shown_after"]) == ({}, "not seen")
     assert world.leftovers(after=3600) == []
 
 
@@ -493,13 +493,13 @@ def test_the_effects_of_a_change_of_headers_in_obs_are_measured(world, moves):
 
 def test_a_refused_change_of_headers_is_not_seen_and_no_fault(world):
     world.obs.deny("obs:object:ModifyObjectMetaData")
-    assert set(expect_exit(world.canary(), 0)["report"]["in_place"].values()) == {"unknown"}
+    assert set(expect_exit(world.canary(), 0)["report"]["in_place"].values()) == {"not seen"}
 
 
 def test_a_refused_url_does_not_hide_the_effects_of_a_change(world):
     world.obs.faults.add(Fault.status(403, b"", OBS_HEADERS), where=lambda request: "Signature" in request.params)
     in_place = expect_exit(world.canary(), 0)["report"]["in_place"]
-    assert in_place == {"moves_time": "no", "moves_etag": "no", "url": "no", "expired_url": "unknown"}
+    assert in_place == {"moves_time": "no", "moves_etag": "no", "url": "no", "expired_url": "not seen"}
 
 
 @pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.status(500, b"", OBS_HEADERS), Fault.status(200, b"")])

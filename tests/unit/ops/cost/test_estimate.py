@@ -17,7 +17,7 @@ from benchmarks.simulated_pass import COMPARE, RECONCILE, SimulatedPass
 from ops.cost import effort, estimate, quantities
 from ops.cost.effort import Effort
 from ops.cost.estimate import Workload
-from ops.cost.prices import DOLLARS_A_REQUEST, YUAN_A_DOLLAR, Prices, dollars_for_function
+from ops.cost.prices import DOLLARS_PER_REQUEST, YUAN_PER_DOLLAR, Prices, dollars_for_function
 from ops.terminal import width
 from oss_oms_sync.comparison.judge import CUTOVER_SECONDS
 from oss_oms_sync.filters import KeyFilter
@@ -71,8 +71,8 @@ def test_100_million_objects_take_8_minutes_at_the_cost_of_one_lane():
 
 def test_listing_of_obs_costs_as_much_as_in_the_benchmark():
     obs = effort.compare_pass(10**6)
-    dollars = obs.obs * DOLLARS_A_REQUEST + obs.obs_bytes / 1024**3 * Prices().obs_egress
-    assert dollars == pytest.approx(comparing.DOLLARS_A_MILLION_LISTED_IN_OBS, rel=0.1)
+    dollars = obs.obs * DOLLARS_PER_REQUEST + obs.obs_bytes / 1024**3 * Prices().obs_egress
+    assert dollars == pytest.approx(comparing.DOLLARS_PER_MILLION_LISTED_IN_OBS, rel=0.1)
 
 
 def test_estimate_uses_the_projects_defaults():
@@ -82,7 +82,7 @@ def test_estimate_uses_the_projects_defaults():
     settings = SimpleNamespace(lanes=effort.LANES, oms_rate=float(effort._OMS_RATE))
     assert (lanes_of(settings, usual), lanes_of(settings, sending)) == (effort.LANES, effort._SENDING_LANES)
     assert effort._SETTLE_MINUTES * 60 == CUTOVER_SECONDS
-    asked, months = render.defaults(), (estimate._RECONCILES_A_MONTH, estimate._COMPARES_A_MONTH)
+    asked, months = render.defaults(), (estimate._RECONCILES_PER_MONTH, estimate._COMPARES_PER_MONTH)
     assert (asked["reconcilePeriod"], asked["comparePeriod"], *months) == ("1d", "7d", 30, 30 / 7)
 
 
@@ -97,7 +97,7 @@ def test_timers_have_their_deployed_interval_and_size():
     assert deployed == {name: (f"@every {timer.minutes}m", timer.size) for name, timer in effort.TIMERS.items()}
 
 
-@pytest.mark.parametrize(("page", "rate", "places"), [("costs.md", 1, 2), ("costs.zh.md", YUAN_A_DOLLAR, 1)])
+@pytest.mark.parametrize(("page", "rate", "places"), [("costs.md", 1, 2), ("costs.zh.md", YUAN_PER_DOLLAR, 1)])
 def test_both_pages_have_the_cost_of_the_timers(page, rate, places):
     timers = effort.idle_month()
     (row,) = re.findall(

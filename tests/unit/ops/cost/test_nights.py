@@ -9,8 +9,8 @@ import pytest
 
 from ops.cost import nights, quantities
 from ops.cost.prices import Prices
-from ops.migrate.windows import hours_late
 from oss_oms_sync.answers.bandwidth import NIGHTS, Progress, Window, limits_by_minute, moved
+from oss_oms_sync.rules.bandwidth import hours_late
 
 TB = 10**12
 # 2026-01-01T00:00:00+08:00, a midnight in China.

@@ -217,7 +217,7 @@ def on_windows(tmp_path, monkeypatch) -> StandInTool:
 
 def test_on_windows_a_file_carries_the_payload_past_the_shell(on_windows, tmp_path):
     script, kept = on_windows.folder / "s.cmd", tmp_path / "kept"
-    keeping = f"import shutil\nshutil.copy(given[given.index('--event-file') + 1], {str(kept)!r})\nplan ="
+    keeping = f"import shutil\nshutil.copy(words[words.index('--event-file') + 1], {str(kept)!r})\nplan ="
     script.write_text(script.read_text().replace("plan =", keeping, 1))
     on_windows.answers(True)
     payload = {"key": '100% "quoted" ^&|<> 山'}

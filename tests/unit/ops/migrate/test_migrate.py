@@ -226,7 +226,7 @@ def test_setup_removes_nothing_during_a_migration(world):
 
 def test_a_migration_continues_without_its_follower(world):
     assert f"The migration continues at OMS. Its progress: {OPS} migrate --look" in world.begin_migration()
-    expect_success(world.migrate("--look"), "The migration is running", "to go (estimate)")
+    expect_success(world.migrate("--look"), "The migration is running", " left (estimate)")
     world.later(1200)
     expect_success(
         world.migrate("--look"), "The existing objects are copied. Delete the access keys of their migration:"
@@ -258,7 +258,7 @@ def test_failed_objects_are_in_status_and_retried_with_new_keys(world):
     world.fail_two(100, ended, failed, listed, retry)
     assert (world.count_oms_keys(), world.run("close")[0]) == ((2, 2), 1)
     lists = f"{listed}{world.group.group_id}/failed_object_lists/"
-    expect_exit(world.run("status", "--all"), 1, failed, "Of 100 old objects 2 failed.", lists, retry)
+    expect_exit(world.run("status", "--all"), 1, failed, "2 of 100 existing objects failed.", lists, retry)
     expect_exit(world.run("status", "--all", "--lang", "zh"), 1, "已复制 98，跳过 0，失败 2")
     before = world.reader_keys()
 
@@ -509,8 +509,8 @@ def test_a_group_that_was_deleted_is_reported_as_gone(world):
 
 
 def test_without_a_migration_each_command_reports_that(world):
-    assert world.migrate("--look") == (0, "No migration of the existing objects is on its way.\n")
-    assert world.migrate("--remove") == (0, "No migration of the existing objects is on its way.\n")
+    assert world.migrate("--look") == (0, "No migration of the old objects is on its way.\n")
+    assert world.migrate("--remove") == (0, "No migration of the old objects is on its way.\n")
     for word in ("--pause", "--go-on", "--retry"):
         expect_exit(world.migrate(word), 2, f"Begin a migration: {OPS} migrate")
 

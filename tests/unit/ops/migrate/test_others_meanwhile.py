@@ -139,7 +139,7 @@ def test_a_claim_over_newer_keys_leaves_none_of_them(world):
 
     # WHEN this command writes its older record THEN the end of the migration still deletes the newer keys
     with patch.object(Intentions, "write", write):
-        expect_success(world.migrate("--go-on", typed=""), "The migration is done")
+        expect_success(world.migrate("--go-on", typed=""), "The migration is finished")
     assert others[0][0] == 130
     assert world.is_finished()
 

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from ops.certificate.form import ACCEPTABLE, CHECKS, CLASSES, SAMPLED
+from ops.certificate.form import CLASSES, SAMPLED
 from ops.report.words import Words
-from oss_oms_sync.answers.certificate import Certificate
+from oss_oms_sync.answers.certificate import CutoverFacts
 from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.answers.layout import OMS_LISTS
 from oss_oms_sync.answers.object_class import ObjectClass
@@ -19,15 +19,15 @@ from oss_oms_sync.comparison import judge
 from oss_oms_sync.comparison.result import CompareResult, remedies
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs import reconcile
-from oss_oms_sync.jobs.certify import evidence
-from oss_oms_sync.jobs.certify.class_checks import _CHECKS
-from oss_oms_sync.jobs.certify.document import _OF_THE_FREEZE
 from oss_oms_sync.jobs.status import sums
 from oss_oms_sync.jobs.status.copying import CopyFailures
 from oss_oms_sync.jobs.status.verdict_at_oms import stuck_at_oms
 from oss_oms_sync.passes.states import brief_answer
 from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally
+from oss_oms_sync.rules.cutover import CHECKS
+from oss_oms_sync.rules.cutover import judge as judge_facts
 from oss_oms_sync.rules.remedy import Tried
+from support import certificate_oracle
 from support.answers import answer
 from support.certify_world import CertifyWorld
 from support.ops import missing_parts
@@ -113,16 +113,19 @@ def certified() -> CertifyWorld:
     return certify_world
 
 
-def test_tables_of_the_judge_equal_those_of_certify(certified):
+def test_tables_of_rules_equal_those_of_the_oracle(certified):
     document = certified.certify()
-    assert [check["id"] for check in document["checks"]] == [*CHECKS]
+    assert [check["id"] for check in document["checks"]] == [*CHECKS] == [*certificate_oracle.ROWS]
     assert {*document["classes"]} == {*CLASSES}
-    assert {name for name, rule in CHECKS.items() if rule.of_freeze} == {*_OF_THE_FREEZE}
-    of_classes = {
-        check.id: (tuple(of.title for of in check.classes), check.classes[0].can_be_accepted) for check in _CHECKS
+    rows = {
+        name: (
+            tuple(object_class.title for object_class in check.classes),
+            bool(check.classes) and check.classes[0].can_be_accepted,
+            check.of_freeze,
+        )
+        for name, check in CHECKS.items()
     }
-    assert of_classes == {name: (rule.classes, rule.accepts) for name, rule in CHECKS.items() if rule.classes}
-    assert {*ACCEPTABLE} == {*evidence.ACCEPTABLE}
+    assert rows == certificate_oracle.ROWS
     assert {*OMS_LISTS} == {*judge.OMS_LISTS}
     assert {*SAMPLED} == {object_class.title for object_class in ObjectClass if object_class.is_equal}
 
@@ -143,7 +146,7 @@ def test_sentence_under_a_verdict_has_the_documents_numbers(certified, lang):
         "zh": ["2 个，3 字节", "结论将为 GO。", "但 UNKNOWN 未通过", "MISSING。"],
     }
     for document, expected in zip(made, words[lang], strict=True):
-        sentence = from_json(Certificate, document).summary.of(lang)
+        sentence = judge_facts(from_json(CutoverFacts, document)).summary.of(lang)
         assert expected in sentence
         assert document["text" if lang == "en" else "text_zh"].endswith(sentence)
 
@@ -187,7 +190,7 @@ def test_real_status_without_oms_is_not_green(world):
 
 def test_certificate_contains_a_comparisons_answer_unchanged():
     comparison = compared()
-    sides = {side: {**comparison[side], "state_digest": "0" * 64} for side in ("source", "destination")}
+    sides = {"source": {**comparison["source"], "state_digest": "0" * 64}, "destination": comparison["destination"]}
     # A certificate's totals are in scope: without objects outside it, and without OMS's own lists.
     for side, apart in (("source", 1), ("destination", 2)):
         sides[side] |= {

@@ -1,4 +1,4 @@
-"""GO, NO-GO or NOT PROVEN: the verdict on a cutover, in a document that anybody can verify.
+"""Certificates of cutovers: a document with the verdict GO, NO-GO or NOT PROVEN, which any reader can verify.
 
 The job also closes and opens the project, and reports its state and the current GO.
 """
@@ -6,7 +6,7 @@ The job also closes and opens the project, and reports its state and the current
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from oss_oms_sync.answers.certificate import CutoverVerdict
 from oss_oms_sync.answers.codec import to_json
@@ -17,14 +17,15 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import SettingsError, log
-from oss_oms_sync.jobs.certify.checks import all_checks
-from oss_oms_sync.jobs.certify.closing_checks import nothing_waits, oms_finished
+from oss_oms_sync.jobs.certify.cutover_options import CutoverOptions
 from oss_oms_sync.jobs.certify.document import build
-from oss_oms_sync.jobs.certify.evidence import CutoverOptions, gather
+from oss_oms_sync.jobs.certify.gathering import gather, gather_waiting
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.certificates import Certificates, describe, number_of, shown_mark
 from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.state import write_once
+from oss_oms_sync.rules.closing_checks import oms_finished
+from oss_oms_sync.rules.waiting_check import nothing_waits
 
 # A rehearsal closes nothing.
 _CUTOVER_VERDICTS = [verdict for verdict in CutoverVerdict if verdict is not CutoverVerdict.REHEARSAL]
@@ -49,12 +50,8 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
         answer = _open(invocation, options) if options.open else _close(invocation, options.run)
         log.info(answer)
         return answer
-    evidence = gather(invocation, options)
-    go = evidence.closed and Certificates(invocation).standing_go(evidence.closed)
-    stays_closed = _stays_closed(options, evidence.closed, has_go=go is not None)
-    evidence = replace(evidence, stays_closed=stays_closed, go_stands=go is not None)
-    checks = all_checks(evidence, invocation.settings)
-    document = _stored(invocation, lambda number: build(invocation, evidence, checks, number))
+    facts = gather(invocation, options)
+    document = _stored(invocation, lambda number: build(invocation, facts, number))
     log.info({name: document[name] for name in ("verdict", "text", "as_of", "document", "sha256")})
     return document
 
@@ -75,10 +72,10 @@ def _stored(invocation: Invocation, build_document: Callable[[int], dict[str, ob
 
 
 def _close(invocation: Invocation, run: str) -> dict[str, object]:
-    """Close the project, also if it is closed already: from now on nothing is sent. `run` is the cutover's run.
+    """Close the project or renew its mark: nothing is submitted any more. `run`: the cutover's run.
 
     A running migration of the old objects prevents the close. A migration is recorded before its check of the mark;
-    here the order is reversed, so at least one of the two notices the other.
+    here the order is reversed, so at least one of the two commands notices the other's object.
     """
     certificates = Certificates(invocation)
     last = certificates.read(certificates.last_name(_CUTOVER_VERDICTS))
@@ -117,22 +114,10 @@ def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
     """
     closed, checks = Closing(invocation).state(), []
     if closed and options.frozen:
-        evidence = gather(invocation, options)
-        checks = [check(evidence) for check in (oms_finished, nothing_waits)]
+        facts = gather_waiting(invocation, options)
+        checks = [oms_finished(facts), nothing_waits(facts)]
     go = _standing_go(invocation, options, closed) if closed else None
     return to_json(LookAnswer(*_answer(invocation, closed), go, checks, migration.current_migration(invocation)))  # type: ignore[no-any-return]
-
-
-def _stays_closed(options: CutoverOptions, closed: Closed | None, *, has_go: bool) -> bool:
-    """Return True if the project is closed and no cutover opens it.
-
-    A rehearsal opens nothing. A cutover leaves the project closed after a manual close, unless the cutover closed it
-    again, and after a GO of any freeze.
-    """
-    if closed is None:
-        return False
-    is_by_hand = bool(options.run) and not closed.run
-    return not options.frozen or is_by_hand or has_go
 
 
 def _standing_go(invocation: Invocation, options: CutoverOptions, closed: Closed) -> dict[str, object] | None:

@@ -24,11 +24,8 @@ from oss_oms_sync.comparison.in_hand import InHand, in_hand
 from oss_oms_sync.errors import Failure
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.rules.times import CLOSED_AFTER
 
-# After this time nothing is sent in a closed project.
-CLOSED_AFTER = timedelta(minutes=2)
-# Time after OMS's last counted activity for which it may still be active, or have uncounted activity.
-QUIET = timedelta(minutes=10)
 # Objects count as lost if OMS finished none for this many seconds (and a minute for each GB).
 _PATIENCE_SECONDS = 3600.0
 # Time before the mark from which on OMS's counts have to cover our records.
@@ -42,45 +39,36 @@ _STEP = 300
 _WRITING_SECONDS = 60.0
 
 
-class OmsWork(OmsLeft):
-    """Work that OMS has left, by its counts and our records."""
+def ask_oms(invocation: Invocation, task: TaskInfo | Failure, closed: Closed | None, largest: int) -> OmsLeft:
+    """Return the work that OMS has left, by its counts and, if the project is `closed`, our records.
 
-    @property
-    def finished(self) -> datetime | None:
-        """Time from which on OMS cannot change OBS any more, if it has no work left."""
-        return self.busy and self.busy + QUIET
-
-    @classmethod
-    def ask(cls, invocation: Invocation, task: TaskInfo | Failure, closed: Closed | None, largest: int) -> OmsWork:
-        """Ask OMS, and count records if the project is `closed`.
-
-        Raises StorageError if they cannot be listed.
-        """
-        counts, months, recorded = in_hand(invocation, *_DAYS), _left_in_months(invocation, task), None
-        mark = parse_time(closed.written) if closed else None
-        if mark:
-            recorded = _recorded(invocation, mark)
-        accepted = counts.accepted_since(_counted_from(mark)) if mark else 0
-        if counts.left is None or months is None:
-            number = recorded.number if recorded else None
-            return cls(None, may_finish=True, busy=None, accepted=accepted, recorded=number, largest=largest)
-        uncounted = recorded.missing_in(counts) if recorded and recorded.is_all else 0
-        if (left := max(months, uncounted)) > counts.left:
-            counts = replace(counts, left=left, oldest=-math.inf)
-        # Its counts of the last minutes may be incomplete.
-        busy = max(counts.busy, recorded.newest if recorded else 0)
-        return cls(
-            counts.left,
-            may_finish=counts.may_have(busy, largest, _PATIENCE_SECONDS),
-            busy=from_epoch(int(busy)) if busy > 0 else None,
-            accepted=accepted,
-            recorded=recorded.number if recorded and recorded.is_all else None,
-            largest=largest,
-        )
+    Raises StorageError if the records cannot be listed.
+    """
+    counts, months, recorded = in_hand(invocation, *_DAYS), _left_in_months(invocation, task), None
+    mark = parse_time(closed.written) if closed else None
+    if mark:
+        recorded = _recorded(invocation, mark)
+    accepted = counts.accepted_since(_counted_from(mark)) if mark else 0
+    if counts.left is None or months is None:
+        number = recorded.number if recorded else None
+        return OmsLeft(None, may_finish=True, busy=None, accepted=accepted, recorded=number, largest=largest)
+    uncounted = recorded.missing_in(counts) if recorded and recorded.is_all else 0
+    if (left := max(months, uncounted)) > counts.left:
+        counts = replace(counts, left=left, oldest=-math.inf)
+    # Its counts of the last minutes may be incomplete.
+    busy = max(counts.busy, recorded.newest if recorded else 0)
+    return OmsLeft(
+        counts.left,
+        may_finish=counts.may_have(busy, largest, _PATIENCE_SECONDS),
+        busy=from_epoch(int(busy)) if busy > 0 else None,
+        accepted=accepted,
+        recorded=recorded.number if recorded and recorded.is_all else None,
+        largest=largest,
+    )
 
 
 def _left_in_months(invocation: Invocation, task: TaskInfo | Failure) -> int | None:
-    """Return the number of objects that OMS accepted and has not finished; None if OMS does not report it.
+    """Return the number of objects that OMS accepted and has not finished; None if OMS does not report the counts.
 
     It is the sum over the months back to the first earlier month without activity.
     """

@@ -23,10 +23,10 @@ from itertools import islice
 from urllib.parse import unquote
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.certificate import HeaderLost, Headers, Sampled
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.certificate import BACK_TO_SOURCE, TIME_IS_UP, HeaderLost, Headers, Sampled
+from oss_oms_sync.answers.pass_answers import MAX_KEYS
 from oss_oms_sync.clock import parse_time
-from oss_oms_sync.clouds.bucket import CHANGED
+from oss_oms_sync.clouds.bucket import CHANGED_CODES
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -37,72 +37,68 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.digests import LARGEST, Drawn
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.tally import MAX_KEYS
 
 # For the work after the last byte: storing the results, and the certificate.
 _WRITING_SECONDS = 30.0
-BACK_TO_SOURCE = t("OBS has back-to-source rules: reading a missing object creates the object")
-OUT_OF_TIME = "the time is up: the next call goes on"
 _CARRIED = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 
 
-@dataclass(frozen=True)
-class Sample(Sampled):
-    """Result of reading a sample, and the `problem` that ended it early.
+def empty_sample(asked: int) -> Sampled:
+    """Return the result if no object could be drawn."""
+    return _result(asked, Drawn(), _Read(), "")
 
-    `keys` were drawn from a `population` of this size, and are read in this order. `differing` keys were read
-    completely on both sides and differed, or were gone on one side or changed: all that any call has detected in this
-    comparison, also beyond the `asked`. `unreadable` keys are skipped: a cloud refuses to read them, for example
-    archived objects, or, without a freeze, the source's applications have changed them since.
+
+def take_sample(
+    invocation: Invocation, destination: ObsBucket, comparison: PassState, asked: int, *, is_frozen: bool
+) -> Sampled:
+    """Read the first `asked` keys that a comparison has drawn, within the available time.
+
+    With `asked` 0, the result only has the readings of earlier calls.
+
+    Raises StorageError if the log bucket cannot be read, or does not accept the results.
     """
+    folder = f"{PassStore(invocation, 'compare').differences}{comparison.of.name}/sample/"
+    drawn, began = comparison.tally.drawn, None if is_frozen else parse_time(comparison.started)
+    read, reading = _Read.load(invocation, folder), _Reading(invocation, destination, began)
+    back_to_source = JobState(invocation).back_to_source(destination.name)
+    problem = BACK_TO_SOURCE if back_to_source and back_to_source.rules else ""
+    # Unreadable keys are replaced by others.
+    while not problem and (left := [key for key in read.taken(drawn, asked) if key not in read.outcomes]):
+        now, problem = reading.go_on(left, may_read=bool(set(read.outcomes.values()) - {None}))
+        if now.outcomes:
+            now.store(invocation, folder)
+        read = read.merged(now)
+    return _result(asked, drawn, read, problem)
 
-    problem: str | Text = ""
 
-    @classmethod
-    def of(cls, asked: int, drawn: Drawn | None = None, read: _Read | None = None, problem: str | Text = "") -> Sample:
-        """Return the result of `read` for the first `asked` keys of `drawn`; without them, an empty result."""
-        drawn, read = drawn or Drawn(), read or _Read()
-        keys = read.taken(drawn, asked)
-        # A smaller sample, or none, does not make differing objects equal.
-        differing = [key for key, is_equal in read.outcomes.items() if is_equal is False]
-        read_keys = [*(key for key in keys if read.outcomes.get(key)), *differing]
-        return cls(
-            asked=asked,
-            population=drawn.population,
-            drawn=len(keys),
-            read=len(read_keys),
-            bytes=sum(read.sizes.get(key, 0) for key in read_keys),
-            seed=drawn.seed,
-            keys=keys,
-            largest=LARGEST,
-            differing=differing,
-            unread=[key for key in keys if key not in read.outcomes],
-            unreadable=[key for key in drawn.keys if read.outcomes.get(key, True) is None],
-            problem=problem,
-        )
+def _result(asked: int, drawn: Drawn, read: _Read, problem: str) -> Sampled:
+    """Return the result of `read` for the first `asked` keys of `drawn`.
 
-    @classmethod
-    def take(
-        cls, invocation: Invocation, destination: ObsBucket, comparison: PassState, asked: int, *, is_frozen: bool
-    ) -> Sample:
-        """Read the first `asked` keys that a comparison has drawn, within the available time.
+    `differing` has all keys that any call has detected in this comparison, also beyond the `asked`: a smaller sample,
+    or none, does not make differing objects equal.
+    """
+    keys = read.taken(drawn, asked)
+    differing = [key for key, is_equal in read.outcomes.items() if is_equal is False]
+    read_keys = [*(key for key in keys if read.outcomes.get(key)), *differing]
+    return Sampled(
+        asked=asked,
+        population=drawn.population,
+        drawn=len(keys),
+        read=len(read_keys),
+        bytes=sum(read.sizes.get(key, 0) for key in read_keys),
+        seed=drawn.seed,
+        keys=keys,
+        largest=LARGEST,
+        differing=differing,
+        unread=[key for key in keys if key not in read.outcomes],
+        unreadable=[key for key in drawn.keys if read.outcomes.get(key, True) is None],
+        problem=problem,
+    )
 
-        With `asked` 0, the result only has the readings of earlier calls.
 
-        Raises StorageError if the log bucket cannot be read, or does not accept the results.
-        """
-        folder = f"{PassStore(invocation, 'compare').differences}{comparison.of.name}/sample/"
-        drawn, began = comparison.tally.drawn, None if is_frozen else parse_time(comparison.started)
-        read, reading = _Read.load(invocation, folder), _Reading(invocation, destination, began)
-        back_to_source = JobState(invocation).back_to_source(destination.name)
-        problem: str | Text = BACK_TO_SOURCE if back_to_source and back_to_source.rules else ""
-        # Unreadable keys are replaced by others.
-        while not problem and (left := [key for key in read.taken(drawn, asked) if key not in read.outcomes]):
-            now, problem = reading.go_on(left, may_read=bool(set(read.outcomes.values()) - {None}))
-            if now.outcomes:
-                now.store(invocation, folder)
-            read = read.merged(now)
-        return cls.of(asked, drawn, read, problem)
+def _problem(error: StorageError) -> str:
+    """Return the code of a cloud's error, without the cloud's text, which does not belong in a certificate."""
+    return error.code or "NoAnswer"
 
 
 @dataclass
@@ -133,7 +129,7 @@ class _Read:
         invocation.log_bucket.put(StoredObject.of_json(f"{folder}{uuid.uuid4().hex}.json", asdict(self)))
 
     def merged(self, other: _Read) -> _Read:
-        """Return the results of both; a key that differs in one of them differs."""
+        """Return the results of this and `other` together; a key that differs in either differs."""
         outcomes = [outcome for read in (self, other) for outcome in read.outcomes.items()]
         differing = {key: False for key, is_equal in outcomes if is_equal is False}
         return _Read({**self.outcomes, **other.outcomes, **differing}, {**self.sizes, **other.sizes})
@@ -156,7 +152,7 @@ class _Reading:
     def go_on(self, keys: Sequence[str], *, may_read: bool) -> tuple[_Read, str]:
         """Read objects; return the results, and the reason for an early end, or an empty text.
 
-        Unless it `may_read` other objects, a permission that is missing for one object is missing for all.
+        With `may_read` False, a permission that is missing for one object counts as missing for all.
         """
         read = _Read()
         try:
@@ -170,14 +166,14 @@ class _Reading:
                     read.outcomes[key] = None
                     continue
                 if is_equal is None:
-                    return read, OUT_OF_TIME
+                    return read, TIME_IS_UP
                 if not is_equal and self._has_changed(key):
                     read.outcomes[key] = None
                     continue
                 may_read, read.outcomes[key] = True, is_equal
                 read.sizes[key] = source.size if source else 0
         except StorageError as error:
-            return read, str(error)
+            return read, _problem(error)
         return read, ""
 
     def _compare(self, source: ObjectSummary | None, there: ObjectSummary | None) -> bool | None:
@@ -198,7 +194,7 @@ class _Reading:
                         return None
                 digests.add(digest.digest())
         except StorageError as error:
-            if error.code in CHANGED:
+            if error.code in CHANGED_CODES:
                 return False
             raise
         return len(digests) == 1
@@ -217,7 +213,7 @@ class _Reading:
 
 
 def compare_headers(
-    invocation: Invocation, destination: ObsBucket, migrated: bool | None, sample: Sample, drawn: Drawn
+    invocation: Invocation, destination: ObsBucket, migrated: bool | None, sample: Sampled, drawn: Drawn
 ) -> Headers:
     """Compare the headers of the sample. Each certificate queries them again: storing them would cost as much."""
     if not sample.asked or sample.unread:
@@ -231,14 +227,14 @@ def compare_headers(
         # With a back-to-source rule, a HEAD request for a missing object creates it.
         listed = invocation.source_bucket.find_all(keys), destination.find_all(keys)
     except StorageError as error:
-        return Headers(migrated, problem=str(error))
+        return Headers(migrated, problem=_problem(error))
     gone += [key for key, *sides in zip(keys, *listed, strict=True) if None in sides]
     keys_there = [key for key in keys if key not in gone]
     answers = invocation.source_bucket.try_metadata_of_all(keys_there), destination.try_head_all(keys_there)
     for key, source, there in zip(keys_there, *answers, strict=True):
         for answer in (source, there):
             if isinstance(answer, StorageError) and answer.code != "NoSuchKey":
-                return Headers(migrated, problem=str(answer))
+                return Headers(migrated, problem=_problem(answer))
         if isinstance(source, StorageError) or not isinstance(there, ObjectHead):
             gone.append(key)
             continue

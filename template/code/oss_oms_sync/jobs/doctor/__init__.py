@@ -127,8 +127,8 @@ _WELL = t("Setup OK")
 def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str, object]:
     """Run every check, except those that depend on a check that did not pass: these report the latter.
 
-    OMS receives nothing that counts as a sync request. If the role can delete in the log bucket, the only object left
-    there is the note of the installation, if there was none.
+    OMS receives nothing that counts as a sync request. If the role can delete in the log bucket, the only object that
+    remains is the note of the installation, if that was missing.
 
     Return a DoctorAnswer, as JSON.
 

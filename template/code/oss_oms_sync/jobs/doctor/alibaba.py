@@ -12,12 +12,13 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import AtLeast, Text, same, sentences, t
 from oss_oms_sync.clouds.objects import BAD_CREDENTIALS, StoredObject, etag_of
 from oss_oms_sync.clouds.obs_answers import ObsError
-from oss_oms_sync.comparison.proof import GRANT_READING, UNREADABLE, missing_permissions
+from oss_oms_sync.comparison.proof import missing_permissions
 from oss_oms_sync.comparison.result import missing_rights
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import answering
+from oss_oms_sync.rules.reading import GRANT_READING, unreadable
 
 _LOG_BUCKET = t("log bucket")
 # Maximum number of source pages that are searched for an object in scope: a rare suffix may have none in thousands.
@@ -251,7 +252,7 @@ def back_to_source(context: CheckContext) -> Finding:
 
 
 def right_to_read(context: CheckContext) -> Finding:
-    """Check the permission to read objects on both sides, which a sample and `--deep` need.
+    """Check the permission to read objects on both sides, as required by a sample and `--deep`.
 
     Compare and certify can have other roles than doctor, so objects that the last comparison could not read come first.
     """
@@ -271,11 +272,12 @@ def right_to_read(context: CheckContext) -> Finding:
             next((listed.name for listed in page.objects if not listed.name.startswith(OMS_LISTS)), "")
             for page in pages
         )
-        missing = missing_permissions(context.invocation, context.destination, source, there)
+        permissions = missing_permissions(context.invocation, context.destination, source, there)
     except ObsError as error:
         return warning(same(str(error)), error.fix)
-    if missing:
-        return warning(UNREADABLE.filled(missing=missing), GRANT_READING)
+    if permissions:
+        buckets = context.invocation.source_bucket.name, context.destination.name
+        return warning(unreadable(permissions, *buckets), GRANT_READING)
     if not (source and there):
         return skipped(t("no object could be checked"))
     return ok(t("doctor's role and the IAM user of HW_AK can read objects"))

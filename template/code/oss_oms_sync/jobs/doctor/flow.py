@@ -159,7 +159,7 @@ def old_objects(context: CheckContext) -> Finding:
 
 
 def pass_triggers(context: CheckContext) -> Finding:
-    """Check that objects under passes/ in the log bucket trigger reconcile and compare, which each delete a ping."""
+    """Check that objects under passes/ in the log bucket trigger reconcile and compare: each deletes its ping."""
     bucket, clock = context.invocation.log_bucket, context.invocation.clock
     pings = {job: PassStore(context.invocation, job).ping() for job in ("reconcile", "compare")}
     names = [ping.name for ping in pings.values()]

@@ -60,7 +60,7 @@ def right_to_statistics(context: CheckContext) -> Finding:
 
 
 def right_to_groups(context: CheckContext) -> Finding:
-    """Check the permission with a query for a missing group, to which OMS answers that there is none."""
+    """Check the permission with a query for a missing group, which OMS answers with "not found"."""
     answer = context.invocation.oms.group("none", context.invocation.deadline)
     if isinstance(answer, Failure) and answer.reason not in (Reason.NO_TASK, Reason.REFUSED):
         return warning(
@@ -227,7 +227,7 @@ def oms_region(context: CheckContext) -> Finding:
 
 
 def _user_right(action: str, answer: object, without: Text) -> Finding:
-    """Judge by `answer` if HW_AK's user is allowed `action`; `without` describes the effect of its absence."""
+    """Judge by `answer` if HW_AK's user is allowed `action`; `without`: the effect of a missing permission."""
     if isinstance(answer, Failure) and answer.reason is Reason.FORBIDDEN:
         return fault(_describe(answer), sentences(grant(action), without))
     if isinstance(answer, Failure) and answer.reason is not Reason.NO_TASK:

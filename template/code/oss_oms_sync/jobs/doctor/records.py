@@ -169,7 +169,7 @@ def _count_recent(context: CheckContext) -> _Recent:
 
 
 def _events_came(context: CheckContext, late: Sequence[ObjectSummary]) -> bool:
-    """Return True if an object had its first record in time, which only forward writes.
+    """Return True if an object had its first record early enough to be forward's.
 
     The objects are those with late records of acceptance (replay resent them), and those in the folder of canaries.
     """

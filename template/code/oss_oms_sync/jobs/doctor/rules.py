@@ -75,7 +75,7 @@ class CheckContext:
     # Evaluated on demand: without credentials there is no bucket.
     @cached_property
     def timers(self) -> tuple[Mapping[str, WriteTime | None], WriteTime | None]:
-        """The last timer call of each job, and the time at which the installation was noted; None if there is none.
+        """The last timer call of each job, and the recorded time of the installation; None without a record.
 
         If the installation was not noted, it is noted now. The age of a job that was never called counts from it, and
         passes, which note it as well, are begun by timers.
@@ -100,7 +100,7 @@ class CheckContext:
     def destination(self) -> ObsBucket:
         """The bucket in OBS.
 
-        Raises ObsError if the task names none, or is not shown.
+        Raises ObsError if OMS does not report the task, or the task has no destination.
         """
         return self.invocation.obs().bucket(self.task, self.invocation.deadline)
 
@@ -122,7 +122,7 @@ class CheckContext:
 
     @cached_property
     def canary(self) -> CanaryResult | None:
-        """Result of the last canary; None if there was none.
+        """Result of the last canary; None before the first canary.
 
         Raises StorageError.
         """
@@ -146,9 +146,9 @@ class CheckContext:
 
     @property
     def answer(self) -> AnsweringPass | None:
-        """The comparison with the task's destination that answers, with its standstill pass; None if there was none.
+        """The comparison that answers for the task's destination, with its standstill pass.
 
-        Raises StorageError.
+        None before the first comparison. Raises StorageError.
         """
         return answering(self.comparisons, self.settings.key_filter.prefix)
 
@@ -162,7 +162,7 @@ class CheckContext:
 
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:
-        """The latest of the first lists that OMS wrote to the destination; None if there is none."""
+        """The latest of the first lists that OMS wrote to the destination; None without a list."""
         try:
             listed = self.destination.list_page(task_lists_folder(self.invocation.task_id), "").objects
             return (

@@ -98,7 +98,7 @@ def _changes_of(keys: Sequence[object], settings: Settings) -> list[ObjectChange
 
 @dataclass(frozen=True)
 class _Busy:
-    """The lease of a running replay; `until` is empty if none runs."""
+    """The lease of a running replay; `until` is empty without a run."""
 
     until: str = ""
 

@@ -148,7 +148,7 @@ class Replay:
             self._remember(after)
 
     def answer(self) -> ReplayAnswer:
-        """Return the result of the run so far."""
+        """Return the answer of the run with its current counts."""
         sender = self.sender
         return ReplayAnswer(
             taken=len(self._taken),
@@ -257,7 +257,7 @@ class Replay:
         return keys + self._rested(resting)
 
     def _rested(self, resting: Sequence[tuple[FailedKey, ObjectSummary]]) -> list[FailedKey]:
-        """Let records rest until they are due; return the keys whose record is not about the source's version.
+        """Pause records until they are due; return the keys with a record about another version than the source's.
 
         A late failure of one version may overwrite the record of the next version, which does not wait for it.
         """

@@ -1,4 +1,4 @@
-"""Resting failed records, which a run of the timer skips without reading them; and keys with nothing left to send."""
+"""Paused failed records (the timer's runs skip them unread), and keys without an object to send."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.delivery.sender import MAX_REJECTED_KEPT
 from oss_oms_sync.events import ObjectChange
 
-# Time for which a rejected key rests before it is retried.
+# Time for which a rejected key is paused before it is retried.
 _REJECTED_PAUSE = timedelta(days=1)
 # The first attempt after OMS failed to copy a version follows at once, the next after this time, which then doubles.
 _FIRST_PAUSE_SECONDS = 10 * 60
@@ -61,12 +61,12 @@ class Resting:
         return is_this and pause is not None and pause.until > timestamp(self._clock.now())
 
     def reject(self, records: Iterable[StoredObject]) -> None:
-        """Let the records of keys rest that were just rejected."""
+        """Pause the records of keys that OMS has just rejected."""
         until = timestamp(self._clock.now() + _REJECTED_PAUSE)
         self._pauses.update({_short(record.name): Pause(until, etag_of(record.body), 0) for record in records})
 
     def until(self, due: str, listed: ObjectSummary) -> None:
-        """Let this record rest until it is due."""
+        """Pause this record until it is due."""
         self._pauses[_short(listed.name)] = Pause(due, listed.etag, listed.modified)
 
     def kept(self) -> dict[str, Pause]:
@@ -101,7 +101,7 @@ def _short(name: str) -> str:
 
 
 def nothing_to_send(source: ObjectSummary | None) -> str:
-    """Return the reason, in the words of answers, why the source has nothing to send; empty if it has."""
+    """Return the reason, as in answers, for which the source has no object to send; empty if it has an object."""
     if source is None:
         return "gone"
     return "symlinks" if source.type == "Symlink" else ""

@@ -75,7 +75,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class _Watch:
-    """State of the messages; times are in the form of records, and all fields are empty at the beginning.
+    """State of the messages; times are in the format of records, and all fields are empty at the beginning.
 
     `seen`: the timer's last verdict; `since`: the begin of this verdict. `told`, `told_at`: the verdict of the last
     message, and its time. `lasting`: the begin of being in step, or out of step, in contrast to the last message.
@@ -127,7 +127,7 @@ def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> No
 
 
 def not_taken(invocation: Invocation) -> str:
-    """Return the reason why the webhook did not accept the last alarm; empty if it did, or there is none.
+    """Return the reason why the webhook did not accept the last alarm; empty if it did, or before the first alarm.
 
     Raises StorageError.
     """

@@ -187,7 +187,7 @@ def _subtract(acknowledged: Acknowledged | None, months: Sequence[Month]) -> Seq
 
 
 def _increase(number: int | None, before: int | None) -> int | None:
-    """Return the increase of a counter since it was `before`; a lower counter has started over."""
+    """Return the increase of a counter since its value `before`; a lower value means that it started over."""
     return number if number is None or before is None or number < before else number - before
 
 

@@ -156,7 +156,7 @@ class InObs:
 
     @property
     def began(self) -> str:
-        """Begin of the last comparison of all objects; empty if there was none."""
+        """Begin of the last comparison of all objects; empty before the first."""
         return self.last.state.started if self.last and self.last.state else ""
 
     @property
@@ -356,7 +356,7 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
 
 
 def _left_behind(invocation: Invocation) -> list[LeftBehind]:
-    """Return the run files of inactive projects of the task, which no run takes over."""
+    """Return the run files of the task's inactive projects; no run will take them over."""
     others = run_files_by_project(invocation)
     others.pop(invocation.settings.project, None)
     # Most tasks have no such files, and then the last runs are not read.

@@ -223,7 +223,7 @@ class KeyHistory:
         return t("OMS accepted an older version.")
 
     def _copy_failed(self, success: StoredObject) -> Story | None:
-        """Return the story of an accepted version that OMS failed to copy since, by its list; None if it did not."""
+        """Return the story of an accepted version with a later failure in OMS's lists; None without such a failure."""
         failed = self._failed
         is_failed = self._details.get("reason") == Reason.COPY_FAILED.name
         if not failed or not is_failed or modified_at(failed) < modified_at(success):

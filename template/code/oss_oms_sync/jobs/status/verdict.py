@@ -45,7 +45,7 @@ def reach_verdict(facts: Facts) -> Verdict:
 
 
 def closed(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict of a closed project, in which only changes after the close matter."""
+    """Yield the verdict of a closed project: only changes after the close count."""
     if facts.closed is None:
         return
     backlog, late, after, waiting, hidden = facts.backlog, facts.backlog.after_close, None, None, None
@@ -139,7 +139,7 @@ def left_behind(facts: Facts) -> Iterator[Verdict]:
 
 
 def events_lost(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict on lost events, if most new objects had none."""
+    """Yield a verdict on lost events, if most new objects had no event."""
     last = facts.coverage.recent
     new, missing = (last.counts.get(name, 0) for name in (NEW, NEW_MISSING)) if last else (0, 0)
     if missing * 2 > new:
@@ -284,7 +284,7 @@ _RULES: Sequence[Callable[[Facts], Iterable[Verdict]]] = (
 
 
 def _under_way(passes: OpenPasses) -> Text | None:
-    """Return a sentence on the newest open pass, with the number of the others; None if there is none."""
+    """Return a sentence on the newest open pass, with the number of other open passes; None without an open pass."""
     if not passes:
         return None
     newest, progress = max(passes, key=lambda each: each[0].started)

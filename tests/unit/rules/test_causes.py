@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from oss_oms_sync.answers.causes import causes
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.text import NOTHING, same
+from oss_oms_sync.rules.causes import causes
 
 DO = same("do something")
 

@@ -32,7 +32,7 @@ def causes(checks: Sequence[Finding]) -> list[Finding]:
     left = {check.id: check for check in checks if check.gates and check.result is not Result.PASSED}
 
     def follows(check: Finding) -> bool:
-        """Return True if another check, which then has the next step, is the reason why this check was not run."""
+        """Return True if this check was not run because of another check; the next step is then the other check's."""
         others = (left[name] for name in _AFTER.get(check.id, ()) if name in left)
         return check.result is Result.NOT_RUN and (not check.next.en or any(other.next.en for other in others))
 

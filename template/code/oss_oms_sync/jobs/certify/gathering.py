@@ -1,0 +1,330 @@
+"""Facts of a cutover, gathered from the clouds and the log bucket.
+
+Certify begins no work: it reads the results of passes and jobs. No rule is applied here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from oss_oms_sync.answers.certificate import (
+    CertifiedComparison,
+    CertifiedMigration,
+    CertifiedPasses,
+    CertifiedScope,
+    CertifiedStandstill,
+    ClosedMark,
+    CloudClocks,
+    CutoverFacts,
+    EventsLost,
+    FailureLists,
+    Headers,
+    NotJudged,
+    OmsSilence,
+    Waiting,
+    WaitingFacts,
+    WaitingGroup,
+)
+from oss_oms_sync.answers.object_class import NOT_IN_SCOPE, ObjectClass
+from oss_oms_sync.answers.pass_answers import MAX_KEYS, ObjectCount
+from oss_oms_sync.answers.task_group import GroupProgress, TaskGroup
+from oss_oms_sync.clock import parse_time, timestamp
+from oss_oms_sync.clouds.calls import CallPool
+from oss_oms_sync.clouds.clocks import clock_skews
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import parts_of
+from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.clouds.oms import KEYS_PER_CALL
+from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.comparison.again import MAX_KEYS as MAX_RECORDS
+from oss_oms_sync.comparison.again import entries
+from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, FileSystem, Judge, Moments, are_same_size
+from oss_oms_sync.comparison.proof import missing_permissions
+from oss_oms_sync.comparison.result import tried_of, unread_counts
+from oss_oms_sync.errors import KEY_REASONS, Failure, StorageError
+from oss_oms_sync.jobs.certify.cutover_options import CutoverOptions
+from oss_oms_sync.jobs.certify.oms_work import ask_oms
+from oss_oms_sync.jobs.certify.sample import compare_headers, empty_sample, take_sample
+from oss_oms_sync.ledger import migration
+from oss_oms_sync.ledger.certificates import Certificates
+from oss_oms_sync.ledger.closing import Closed, Closing, open_projects
+from oss_oms_sync.ledger.list_positions import ListPositions
+from oss_oms_sync.ledger.records import FailedKey
+from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.ledger.waiting import WaitingKeys, list_waiting_keys
+from oss_oms_sync.passes.states import PassState, answering, progress_of
+from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.passes.tally import NEW, NEW_MISSING
+from oss_oms_sync.rules.times import CLOSED_AFTER, moment
+
+# Maximum number of run files that are read, and of parallel lookups. Records are as many as the keys of a recheck.
+_MAX_RUN_FILES = 50
+_AT_ONCE = 100
+_COUNTED = ("source", "destination", "last_written", "classes", "folders")
+
+
+class _Buckets(NamedTuple):
+    """The sync task, the destination, and the comparison that answers; unknown values are None."""
+
+    task: TaskInfo | Failure
+    destination: ObsBucket | None
+    compared: PassState | None
+
+
+def gather(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
+    """Gather all facts.
+
+    Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
+    """
+    settings = invocation.settings
+    facts, (task, destination, compared) = _gather_waiting(invocation, options)
+    info = task if isinstance(task, TaskInfo) else None
+    reconciled = answering(PassStore(invocation, "reconcile").states(), settings.key_filter.prefix)
+    still = facts["passes"].standstill
+    more = {
+        "task": invocation.task_id,
+        "project": settings.project,
+        "source_bucket": settings.source_bucket,
+        "destination_bucket": info.dst_bucket if info else None,
+        "log_bucket": settings.log_bucket,
+        "scope": CertifiedScope(settings.key_filter.prefix, settings.key_filter.suffix),
+        # By OSS's clock, they had to be closed two minutes before the standstill pass began.
+        "open_projects": open_projects(
+            invocation, (moment(still.began) - CLOSED_AFTER).timestamp() if still else math.inf
+        ),
+        "sync_task": info,
+        "oms_silence": OmsSilence(task.reason.name, task.status) if isinstance(task, Failure) else None,
+        **(compared.tally.shown(*NOT_IN_SCOPE) if compared else dict.fromkeys(_COUNTED)),
+        "headers": Headers(info.enable_metadata_migration if info else None),
+        "missing_permissions": (),
+        "clocks": _clocks(invocation, destination),
+        "keys_a_minute": max(1, round(60 * settings.oms_rate * KEYS_PER_CALL)),
+        "shown": _shown(invocation, reconciled.of if reconciled else None, compared),
+    }
+    if destination and compared:
+        more |= _sampled(invocation, destination, compared, options, more["headers"].migrated)
+    return CutoverFacts(**{**facts, **more, "closed": _still_closed(invocation, facts["closed"])})
+
+
+def gather_waiting(invocation: Invocation, options: CutoverOptions) -> WaitingFacts:
+    """Gather the facts of the checks for which a cutover waits; a cutover requests them each minute.
+
+    Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
+    """
+    facts, _ = _gather_waiting(invocation, options)
+    return WaitingFacts(**{**facts, "closed": _still_closed(invocation, facts["closed"])})
+
+
+def _gather_waiting(invocation: Invocation, options: CutoverOptions) -> tuple[dict[str, Any], _Buckets]:
+    """Return the fields of WaitingFacts, and the buckets."""
+    task, destination = invocation.oms.task(invocation.deadline), None
+    if isinstance(task, TaskInfo):
+        with suppress(StorageError):  # OMS names none
+            destination = invocation.obs().bucket(task, invocation.deadline)
+    passes, compared = CertifiedPasses(None, None), None
+    if destination:
+        passes, compared = _passes(invocation, destination, options)
+    # Replay writes records of listed failures before its position in the lists; so the position is read before the
+    # records.
+    lists = JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions()
+    waiting = list_waiting_keys(invocation, MAX_RECORDS, _MAX_RUN_FILES, reasons=True)
+    closed, current = Closing(invocation).state(), migration.current_migration(invocation)
+    group = migration.query_task_group(invocation, current)
+    facts = {
+        # After the passes: a certificate has no pass that ended after it was made.
+        "made": timestamp(invocation.clock.now()),
+        "frozen_since": timestamp(options.frozen) if options.frozen else None,
+        "run": options.run,
+        "accepted": options.accept,
+        "sample": empty_sample(options.sample) if options.sample else None,
+        "as_of": compared.as_of if compared else None,
+        "passes": passes,
+        "classes": compared.tally.shown()["classes"] if compared else None,
+        "closed": _mark(closed) if closed else None,
+        "go_stands": closed is not None and Certificates(invocation).standing_go(closed) is not None,
+        "migration": CertifiedMigration(current.begun, _progress(group)) if current else None,
+        "oms": ask_oms(invocation, task, closed, compared.tally.largest if compared else 0),
+        "waiting": _waiting(invocation, destination, compared, waiting),
+        "lists": FailureLists(lists.looked, lists.unread, is_refused=bool(lists.said)),
+    }
+    return facts, _Buckets(task, destination, compared)
+
+
+def _mark(closed: Closed) -> ClosedMark:
+    return ClosedMark(closed.since, closed.by, closed.why, closed.run, closed.opened, closed.written)
+
+
+def _progress(group: TaskGroup | Failure | None) -> GroupProgress | None:
+    """Return the numbers of a task group, without OMS's texts, which do not belong in a certificate."""
+    if not isinstance(group, TaskGroup):
+        return None
+    return GroupProgress(group.state, group.total, group.copied, group.skipped, group.failed, resent=group.resent)
+
+
+def _still_closed(invocation: Invocation, closed: ClosedMark | None) -> ClosedMark | None:
+    """Return the mark; None if the project has been opened or closed again since."""
+    now = Closing(invocation).state()
+    return closed if now and _mark(now) == closed else None
+
+
+def _passes(
+    invocation: Invocation, destination: ObsBucket, options: CutoverOptions
+) -> tuple[CertifiedPasses, PassState | None]:
+    """Return the comparison that answers and its standstill pass, and the state of the comparison."""
+    store = PassStore(invocation, "compare", destination.name)
+    states, prefix, now = store.states(), invocation.settings.key_filter.prefix, invocation.clock.now()
+    # If no comparison answers since the freeze, the last one shows the reason.
+    answer = answering(states, prefix, options.frozen, now) or answering(states, prefix)
+    if answer is None:
+        return CertifiedPasses(None, None), None
+    state, still = answer.of, None
+    tried, unread = tried_of(state), unread_counts(state.tally)
+    listed = state.tally.source_listed, state.tally.destination_listed
+    compared = CertifiedComparison(
+        **_pass_fields(state),
+        amended=state.amended or None,
+        source_listed=ObjectCount(listed[0].objects, listed[0].bytes),
+        destination_listed=ObjectCount(listed[1].objects, listed[1].bytes),
+        walked=state.objects,
+        classified=state.passed.side("source").objects,
+        deep=state.scope.deep,
+        overwrite=state.scope.overwrite,
+        since=tried.since or None,
+        begins=tried.begins,
+        earlier=tried.earlier,
+        submitted=tried.submitted,
+        unsent=tried.unsent,
+        migrate=tried.migrate,
+        no_right_in_oss=unread["no_right_in_oss"],
+        no_right_in_obs=unread["no_right_in_obs"],
+    )
+    if answer.standstill and (began := store.began(answer.standstill.of.name)):
+        still = CertifiedStandstill(**_pass_fields(answer.standstill), began=timestamp(began))
+    return CertifiedPasses(compared, still), state
+
+
+def _pass_fields(state: PassState) -> dict[str, Any]:
+    """Return the fields of CertifiedPass."""
+    ended = parse_time(state.ended)
+    return {
+        "pass_": state.of.name,
+        "started": state.started,
+        "ended": state.ended,
+        "objects_per_minute": progress_of(state, None, ended).objects_per_minute if ended else 0,
+        "state": state.tally.state,
+        "twin": state.tally.twin,
+    }
+
+
+def _waiting(
+    invocation: Invocation, destination: ObsBucket | None, compared: PassState | None, waiting: WaitingKeys
+) -> Waiting:
+    """Return the waiting keys, grouped by the values that decide."""
+    due = _due(invocation, destination, compared, waiting.keys) if waiting.keys else []
+    if due is None:
+        due = [_single(key, None) for key in waiting.keys]
+    groups = []
+    for _, members in groupby(sorted(due, key=lambda single: (_values(single), single.keys)), key=_values):
+        every = list(members)
+        keys = [key for single in every[:MAX_KEYS] for key in single.keys]
+        groups.append(replace(every[0], number=len(every), keys=keys))
+    lines = "".join(f"{key}\n" for key in sorted(failed_key.key for failed_key in waiting.keys))
+    digest = hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
+    return Waiting(len(waiting.keys), digest, groups, waiting.unread, waiting.are_more, waiting.has_more_records)
+
+
+def _single(
+    key: FailedKey, object_class: ObjectClass | None, *, is_same_size: bool = False, was_tried: bool = False
+) -> WaitingGroup:
+    """Return a group of one key."""
+    # The reason lies in the key.
+    is_refused = key.failed_again and key.reason in {reason.name for reason in KEY_REASONS}
+    return WaitingGroup(key.reason_name, object_class, is_same_size, was_tried, is_refused, 1, [key.key])
+
+
+def _values(group: WaitingGroup) -> tuple[str, str, bool, bool, bool]:
+    """Return the values by which keys are grouped."""
+    title = group.object_class.title if group.object_class else ""
+    return group.reason, title, group.is_same_size, group.was_tried, group.is_refused
+
+
+def _due(
+    invocation: Invocation, destination: ObsBucket | None, compared: PassState | None, waiting: Sequence[FailedKey]
+) -> list[WaitingGroup] | None:
+    """Return the keys with objects that are neither equal in OBS nor impossible to copy; None if OBS did not answer.
+
+    Replay keeps records of such objects for longer than a freeze lasts.
+    """
+    due = list[WaitingGroup]()
+    # Equal contents of any age stay equal.
+    moments = Moments(invocation.clock.now().timestamp(), settling=0)
+    began = parse_time(compared.started) if compared and compared.scope.deep else None
+    tried_until = began.timestamp() - CLOCKS_SECONDS if began else -math.inf
+    with suppress(StorageError):
+        if destination:
+            file_system = FileSystem.of(destination)
+            judge = Judge(invocation.settings.key_filter, moments, file_system=file_system)
+            for part in parts_of(waiting, _AT_ONCE):
+                looked = entries(invocation, destination, [failed_key.key for failed_key in part])
+                for key, entry in zip(part, looked, strict=True):
+                    object_class = judge.judge_alone(entry.without_records()).object_class
+                    if entry.source and object_class not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
+                        written = max(listed.modified for listed in (entry.source, entry.destination) if listed)
+                        due.append(
+                            _single(
+                                key,
+                                object_class,
+                                is_same_size=are_same_size(entry),
+                                was_tried=written < tried_until,
+                            )
+                        )
+            return due
+    return None
+
+
+def _clocks(invocation: Invocation, destination: ObsBucket | None) -> CloudClocks:
+    settings = invocation.settings
+    urls = {
+        "oms": settings.task.url,
+        "oss": settings.oss_endpoint,
+        "obs": destination.url if destination else "",
+    }
+    skews = clock_skews(urls, invocation.clock, CallPool(1))
+    return CloudClocks(**{name: None if skew is None else round(skew.total_seconds()) for name, skew in skews.items()})
+
+
+def _sampled(
+    invocation: Invocation,
+    destination: ObsBucket,
+    compared: PassState,
+    options: CutoverOptions,
+    migrated: bool | None,
+) -> dict[str, Any]:
+    """Return the fields of the facts that a sample decides."""
+    drawn, is_frozen = compared.tally.drawn, options.frozen is not None
+    sample = take_sample(invocation, destination, compared, options.sample, is_frozen=is_frozen)
+    missing, drawn_key = list[str](), next(iter(drawn.keys), "")
+    if not (is_frozen or options.sample):
+        # If a bucket refuses for another reason, the checks that need it report the problem.
+        with suppress(StorageError):
+            missing = missing_permissions(invocation, destination, drawn_key, drawn_key)
+    return {
+        "sample": sample if options.sample or sample.differing else None,
+        "headers": compare_headers(invocation, destination, migrated, sample, drawn),
+        "missing_permissions": missing,
+    }
+
+
+def _shown(invocation: Invocation, reconciled: PassState | None, compared: PassState | None) -> NotJudged:
+    counts: Mapping[str, int] = reconciled.counts if reconciled else {}
+    return NotJudged(
+        trigger=EventsLost(counts.get(NEW, 0), counts.get(NEW_MISSING, 0)) if reconciled else None,
+        migrations=migration.finished_migrations(invocation),
+        lag=compared.tally.lags() if compared else None,
+    )

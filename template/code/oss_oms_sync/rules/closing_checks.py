@@ -1,0 +1,210 @@
+"""Checks that all changes have ended: the project is closed, OMS has finished, both buckets stand still."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+
+from oss_oms_sync.answers.certificate import CutoverFacts, OmsLeft, WaitingFacts
+from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.task_group import LOOK, GroupProgress
+from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.rules.check import GO_ON, REHEARSED, CutoverCheck
+from oss_oms_sync.rules.comparison_checks import scope, unseen
+from oss_oms_sync.rules.next_steps import OMS_UNFINISHED, accepting, cutover
+from oss_oms_sync.rules.times import CLOSED_AFTER, QUIET, moment, timestamp
+
+CLOSED = CutoverCheck(
+    "CLOSED",
+    t("project not closed"),
+    t(
+        "This cutover closed the project at least two minutes before the standstill pass began;"
+        " the project was not opened since, and every other project of the sync task is closed"
+    ),
+    of_freeze=True,
+)
+OMS_FINISHED = CutoverCheck(
+    "OMS_FINISHED",
+    t("OMS still at work"),
+    t(
+        "OMS's counts cover all success records, and OMS has finished every accepted object and"
+        " accepted none for ten minutes"
+    ),
+    of_freeze=True,
+)
+STOOD_STILL = CutoverCheck(
+    "STOOD_STILL",
+    t("bucket changed since the comparison"),
+    t(
+        "A standstill pass, begun after the comparison's last check and after OMS finished, lists"
+        " the same versions in the source, and the judged objects in OBS"
+    ),
+    of_freeze=True,
+)
+
+
+def closed(facts: CutoverFacts) -> Finding:
+    """Check that no project of the task has submitted keys since two minutes before the standstill pass."""
+    if facts.frozen_since is None:
+        return CLOSED.finding(Result.NOT_RUN, REHEARSED)
+    mark, not_run, go_on = facts.closed, partial(CLOSED.finding, Result.NOT_RUN), cutover(facts)
+    if mark is None:
+        return not_run(
+            t("the project is open"), t("Continue the cutover, which closes the project"), cutover(facts, close=True)
+        )
+    if mark.run != facts.run:
+        return not_run(
+            t("the project was closed by hand or by another run at {since}", since=mark.written),
+            t("Continue the cutover, which closes the project again"),
+            go_on,
+        )
+    if facts.open_projects:
+        return not_run(
+            t(
+                "other projects of the sync task are open, or were closed too late: {names}",
+                names=", ".join(facts.open_projects),
+            ),
+            t(
+                "Close each project in its own folder, two minutes before the cutover continues. If a"
+                " project was removed from Function Compute, delete its mark in the task's folder of the"
+                " log bucket: {marks}",
+                marks=", ".join(f"state/closed-{name}.json" for name in facts.open_projects),
+            ),
+            Step("close"),
+        )
+    still = facts.passes.standstill
+    if still is None or not mark.written or moment(still.began) < moment(mark.written) + CLOSED_AFTER:
+        return not_run(
+            t(
+                "no standstill pass has begun since two minutes after the close at {written}",
+                written=mark.written,
+            ),
+            GO_ON,
+            go_on,
+        )
+    return CLOSED.finding(
+        Result.PASSED,
+        t("closed at {written}; standstill pass begun at {began}", written=mark.written, began=still.began),
+    )
+
+
+def idle_from(oms: OmsLeft) -> datetime | None:
+    """Return the time after which OMS cannot change OBS any more, if OMS has no work left."""
+    return oms.busy and oms.busy + QUIET
+
+
+def oms_finished(facts: WaitingFacts) -> Finding:
+    """Check, without a comparison, that OMS has finished all work from before the close."""
+    oms = facts.oms
+    if facts.migration:
+        return _migrates(facts.migration.group)
+    if facts.frozen_since is None or facts.closed is None:
+        text = t("the project is open: see CLOSED") if facts.frozen_since else REHEARSED
+        return OMS_FINISHED.finding(Result.NOT_RUN, text)
+    if (reason := _oms_is_busy(facts)) is not None:
+        return OMS_FINISHED.finding(
+            Result.NOT_RUN, reason, t("Wait a minute, then check again"), cutover(facts), waits=True
+        )
+    if oms.left != 0:
+        return _unfinished(facts)
+    text = t("OMS has no work left and has been idle for days")
+    if oms.busy:
+        text = t("OMS has no work left and has accepted no object since {busy}", busy=timestamp(oms.busy))
+    return OMS_FINISHED.finding(Result.PASSED, text)
+
+
+def _migrates(group: GroupProgress | None) -> Finding:
+    """Return the finding for an unfinished migration of the existing objects, which may still write."""
+    text, step = t("The migration of the existing objects is not finished; its progress is unknown."), LOOK
+    if group:
+        step = group.step_of_others
+        text = t(
+            "{how}: {total:existing object|existing objects}, {copied} copied, {skipped} skipped, {failed} failed",
+            how=group.title,
+            total=group.total,
+            copied=group.copied,
+            skipped=group.skipped,
+            failed=group.failed,
+        )
+    return OMS_FINISHED.finding(
+        Result.NOT_RUN,
+        text,
+        t("The migration of the existing objects must finish before the cutover, because it may still write"),
+        step,
+    )
+
+
+def _oms_is_busy(facts: WaitingFacts) -> Text | None:
+    """Return the reason to wait for OMS; None if waiting does not help."""
+    oms, idle = facts.oms, idle_from(facts.oms)
+    if oms.left is None:
+        return None
+    if oms.recorded is None:
+        return t("the success records are not all counted yet")
+    if oms.left > 0:
+        return t("OMS has not finished {left:object|objects}", left=oms.left) if oms.may_finish else None
+    if oms.busy and idle and moment(facts.made) < idle:
+        return t("OMS was busy until {busy}", busy=timestamp(oms.busy))
+    return None
+
+
+def _unfinished(facts: WaitingFacts) -> Finding:
+    """Return the finding for unreported work, or work that OMS will not finish; the finding can be accepted by name."""
+    oms, why = facts.oms, facts.accepted.get(OMS_UNFINISHED)
+    if oms.left is None:
+        result = Result.NOT_RUN
+        text = t("OMS does not report its remaining work in steps of five minutes")
+        following = t(
+            "Check the OMS console, and run doctor to find a missing permission. OMS overwrites"
+            " application writes with every object that it copies after the cutover; accept that by"
+            " name if you can"
+        )
+    else:
+        result = Result.NOT_PROVEN
+        text = t(
+            "OMS has not finished {left:object|objects}, and finished none for an hour"
+            " ({minutes:minute|minutes} more for the largest object)",
+            left=oms.left,
+            minutes=oms.largest // 10**9,
+        )
+        following = t(
+            "OMS has lost these objects, or counts an object submitted twice only once; otherwise OMS"
+            " may still write. Accept that by name"
+        )
+    if why is not None:
+        return OMS_FINISHED.finding(Result.PASSED, t("{seen}. Accepted by name: {why}", seen=text, why=why))
+    return OMS_FINISHED.finding(result, text, following, accepting(facts, OMS_UNFINISHED))
+
+
+def stood_still(facts: CutoverFacts) -> Finding:
+    """Check that both buckets are unchanged since the comparison's last check and since OMS finished."""
+    if facts.frozen_since is None:
+        return STOOD_STILL.finding(Result.NOT_RUN, REHEARSED)
+    scoped, compared, still = scope(facts), facts.passes.compare, facts.passes.standstill
+    if compared is None or scoped.result is Result.NOT_RUN:
+        return unseen(STOOD_STILL, scoped)
+    go_on = cutover(facts)
+    if still is None:
+        text = t("no standstill pass has begun after {as_of}", as_of=facts.as_of)
+        return STOOD_STILL.finding(Result.NOT_RUN, text, GO_ON, go_on)
+    sides = (t("the source"), compared.state, still.state), (t("OBS"), compared.twin, still.twin)
+    if changed := [name for name, judged, current in sides if judged != current]:
+        return STOOD_STILL.finding(
+            Result.FAILED,
+            t(
+                "objects have changed in {sides:and} between the comparison and {began}",
+                began=still.began,
+                sides=changed,
+            ),
+            t("Make sure that no application writes there. Then continue the cutover, which compares again"),
+            go_on,
+        )
+    idle = idle_from(facts.oms)
+    if idle and moment(still.began) < idle:
+        text = t("the standstill pass began at {began}, before OMS had been idle for ten minutes", began=still.began)
+        return STOOD_STILL.finding(Result.NOT_RUN, text, GO_ON, go_on)
+    digests = f"{still.state:064x}, {still.twin:064x}"
+    return STOOD_STILL.finding(
+        Result.PASSED, t("equal digests at {began}: {digests}", began=still.began, digests=digests)
+    )

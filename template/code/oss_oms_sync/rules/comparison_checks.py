@@ -1,0 +1,124 @@
+"""Checks of the comparison that answers: its scope and sums, and the freeze."""
+
+from __future__ import annotations
+
+from oss_oms_sync.answers.certificate import CutoverFacts
+from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.pass_answers import MAX_KEYS, MAX_WRITTEN
+from oss_oms_sync.answers.text import AtLeast, t
+from oss_oms_sync.rules.check import DEPLOY, DOCTOR, REHEARSED, CutoverCheck
+from oss_oms_sync.rules.counts import wrong_sums
+from oss_oms_sync.rules.next_steps import comparing, cutover
+from oss_oms_sync.rules.times import CLOCKS, MAX_PASS_AGE, moment, timestamp
+
+SCOPE = CutoverCheck(
+    "SCOPE",
+    t("no current comparison"),
+    t("A comparison of the project's whole scope ({covered}), begun after the freeze and at most 24 hours old"),
+    keeps_open=True,
+)
+FROZEN = CutoverCheck(
+    "FROZEN",
+    t("writes after the freeze"),
+    t("No object was written more than a minute after the freeze"),
+    opens=True,
+    keeps_open=True,
+    of_freeze=True,
+)
+SUMS = CutoverCheck(
+    "SUMS",
+    t("sums that disagree"),
+    t(
+        "The classes and folders add up to the listings of both buckets; each class of equal"
+        " objects has the same digest on both sides"
+    ),
+)
+
+
+def scope(facts: CutoverFacts) -> Finding:
+    """Check for a recent comparison of the project's whole scope, begun after the freeze."""
+    check = SCOPE.requiring(
+        covered=t("prefix {prefix!r}, suffix {suffix!r}", prefix=facts.scope.prefix, suffix=facts.scope.suffix)
+    )
+    compared, frozen, following = facts.passes.compare, facts.frozen_since, t("Compare both buckets")
+    begin = comparing(facts, restart=True)
+    if facts.oms_silence:
+        text = t(
+            "OMS does not report the destination bucket: {reason}",
+            reason=facts.oms_silence.reason,
+        )
+        return check.finding(Result.NOT_RUN, text, t("Run doctor, which reports the reason and the remedy"), DOCTOR)
+    if compared is None:
+        return check.finding(Result.NOT_RUN, t("No comparison of the whole scope has finished"), following, begin)
+    text = t("The comparison of {began}, as of {as_of}", began=compared.started, as_of=facts.as_of)
+    if frozen and compared.started < frozen:
+        return check.finding(Result.NOT_RUN, t("{seen}, before the freeze", seen=text), following, begin)
+    # A recheck of some keys does not make the results for all others any newer.
+    if frozen and moment(compared.ended) < moment(facts.made) - MAX_PASS_AGE:
+        return check.finding(Result.NOT_RUN, t("{seen}, over 24 hours ago", seen=text), following, begin)
+    if facts.last_written:
+        return check.finding(Result.PASSED, text)
+    return check.finding(
+        Result.NOT_PROVEN,
+        t("No object in {source_bucket} is in scope", source_bucket=facts.source_bucket),
+        t("Correct the source bucket, the prefix or the suffix in s.yaml, then deploy"),
+        DEPLOY,
+    )
+
+
+def unseen(check: CutoverCheck, scoped: Finding) -> Finding:
+    """Return the finding of a check without a valid comparison; the finding of SCOPE has the reason."""
+    return check.finding(Result.NOT_RUN, t("no valid comparison: see SCOPE"), scoped.next, scoped.step)
+
+
+def frozen(facts: CutoverFacts) -> Finding:
+    """Check that no object was written after the freeze."""
+    if facts.frozen_since is None:
+        return FROZEN.finding(Result.NOT_RUN, REHEARSED)
+    scoped = scope(facts)
+    if scoped.result is not Result.PASSED or not facts.last_written:
+        return unseen(FROZEN, scoped)
+    last, allowed = moment(facts.last_written[0].at), moment(facts.frozen_since) + CLOCKS
+    late = [written.key for written in facts.last_written if moment(written.at) > allowed]
+    if not late:
+        return FROZEN.finding(Result.PASSED, t("last write at {last}", last=timestamp(last)))
+    later = timestamp(last + CLOCKS)
+    return FROZEN.finding(
+        Result.FAILED,
+        t(
+            "{n:object|objects} written after the freeze at {frozen}, the last at {last}",
+            n=AtLeast(len(late)) if len(late) == MAX_WRITTEN else len(late),
+            frozen=facts.frozen_since,
+            last=timestamp(last),
+        ),
+        t(
+            "Make sure that no application writes to the source. The freeze began later than stated:"
+            " continue with --frozen-since {later}",
+            later=later,
+        ),
+        cutover(facts, frozen_since=later),
+        late[:MAX_KEYS],
+    )
+
+
+def sums(facts: CutoverFacts) -> Finding:
+    """Check that the classes add up to both listings, and that equal classes have equal digests."""
+    scoped, compared = scope(facts), facts.passes.compare
+    if scoped.result is Result.NOT_RUN or compared is None or facts.classes is None or facts.folders is None:
+        return unseen(SUMS, scoped)
+    wrong = list(wrong_sums(facts.classes, facts.folders, compared.source_listed, compared.destination_listed))
+    # The pass itself counts the source's objects separately, because some may be gone at a recheck.
+    if compared.walked != compared.classified and "classes" not in wrong:
+        wrong = ["classes", *wrong]
+    if wrong:
+        return SUMS.finding(
+            Result.FAILED,
+            t("sums disagree: {wrong}", wrong=wrong),
+            t("Compare again. If the sums still disagree, open an issue"),
+            comparing(facts, restart=True),
+        )
+    listed = compared.source_listed
+    return SUMS.finding(
+        Result.PASSED,
+        t("{objects:object|objects}, {bytes:byte|bytes} in the source", objects=listed.objects, bytes=listed.bytes),
+    )

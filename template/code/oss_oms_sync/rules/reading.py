@@ -1,0 +1,33 @@
+"""Sentences about permissions to read objects, which a sample and `--deep` need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import Text, same, t
+
+READ_SOURCE, READ_DESTINATION = "oss:GetObject", "obs:object:GetObject"
+GRANT_READING = t(
+    'Run {step}, with readObjects "on" in s.yaml: it grants the missing permissions. By hand:'
+    " python3 policies/show.py prints the policies. In OBS a grant takes 15 to 30 minutes to"
+    " apply",
+    step=Step("setup"),
+)
+
+
+def unreadable(permissions: Sequence[str], source_bucket: str, destination_bucket: str) -> Text:
+    """Return missing permissions to read objects, as lines of a policy."""
+    places = {
+        READ_SOURCE: f"acs:oss:*:*:{source_bucket}/*",
+        READ_DESTINATION: f"obs:*:*:object:{destination_bucket}/*",
+    }
+    missing = [
+        t("{actions} on {places}", actions=same(permission), places=same(places[permission]))
+        for permission in permissions
+    ]
+    return t(
+        "Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing"
+        " permissions: {missing:and}",
+        missing=missing,
+    )

@@ -1,0 +1,61 @@
+"""The checks TASK and CLOCK: the sync task, and the clocks of the clouds."""
+
+from __future__ import annotations
+
+from oss_oms_sync.answers.certificate import CutoverFacts
+from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.text import t
+from oss_oms_sync.rules.check import DEPLOY, DOCTOR, CutoverCheck
+from oss_oms_sync.rules.times import CLOCKS
+
+_CLOCKS_SECONDS = round(CLOCKS.total_seconds())
+TASK = CutoverCheck(
+    "TASK",
+    t("sync task not running"),
+    t("The sync task of the source bucket {bucket} is synchronizing"),
+)
+CLOCK = CutoverCheck(
+    "CLOCK",
+    t("clocks that disagree"),
+    t(
+        "The clocks of all clouds are within {clocks_seconds} seconds of the function's clock",
+        clocks_seconds=_CLOCKS_SECONDS,
+    ),
+)
+
+
+def task(facts: CutoverFacts) -> Finding:
+    """Check that the sync task is that of the source bucket, and accepts keys."""
+    check, info = TASK.requiring(bucket=facts.source_bucket), facts.sync_task
+    if info is None:
+        reason = facts.oms_silence.reason if facts.oms_silence else ""
+        text = t("OMS does not report the sync task: {reason}", reason=reason)
+        return check.finding(Result.NOT_RUN, text, t("Run doctor, which reports the reason and the remedy"), DOCTOR)
+    if not (info.src_bucket and info.status):
+        return check.finding(
+            Result.NOT_RUN,
+            t("OMS does not report the task's source bucket or state"),
+            t("Check the task in the OMS console, and run doctor"),
+            DOCTOR,
+        )
+    text = t("Source bucket {src_bucket}: {status}", src_bucket=info.src_bucket, status=info.status)
+    if info.src_bucket != facts.source_bucket:
+        correct = t("Correct SYNC_URL or the source bucket in s.yaml, then deploy")
+        return check.finding(Result.FAILED, text, correct, DEPLOY)
+    if info.is_running:
+        return check.finding(Result.PASSED, text)
+    return check.finding(Result.FAILED, text, t("Start the sync task in the OMS console"))
+
+
+def clock(facts: CutoverFacts) -> Finding:
+    """Check that the clocks agree as comparisons assume: these use the times of three clouds."""
+    clocks = {name.upper(): seconds for name, seconds in vars(facts.clocks).items()}
+    seconds_by_cloud = {name: seconds for name, seconds in clocks.items() if seconds is not None}
+    unknown = [f"{name} ?" for name in clocks if name not in seconds_by_cloud]
+    text = t("{clocks}", clocks=[*(f"{name} {seconds} s" for name, seconds in seconds_by_cloud.items()), *unknown])
+    if any(seconds > _CLOCKS_SECONDS for seconds in seconds_by_cloud.values()):
+        off = t("Run this again later. If the clocks still differ, run doctor")
+        return CLOCK.finding(Result.FAILED, text, off, DOCTOR)
+    if unknown:
+        return CLOCK.finding(Result.NOT_RUN, text, t("Run doctor: it shows why the cloud is unreachable"), DOCTOR)
+    return CLOCK.finding(Result.PASSED, text)

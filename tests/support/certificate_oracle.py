@@ -1,0 +1,284 @@
+"""A second set of rules for a cutover, by a certificate's JSON alone. It shares no code and no class with `rules/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any, NamedTuple
+
+Document = Mapping[str, Any]
+
+_MAX_COMPARISON_AGE = timedelta(hours=24)
+_CLOUD_TOLERANCE = timedelta(minutes=1)
+# Time until a closed project submits nothing, and time of OMS's inactivity after which it changes nothing.
+_CLOSING_TIME, _IDLE_TIME = timedelta(minutes=2), timedelta(minutes=10)
+_LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
+_UNCOUNTED = ("outside", "canary", "oms_own")
+_EQUAL = ("equal_contents", "equal_version", "equal_size")
+
+
+class Row(NamedTuple):
+    """A check passes if its classes are empty, or accepted by the name of the first if `accepts` is True."""
+
+    classes: tuple[str, ...] = ()
+    accepts: bool = False
+    of_freeze: bool = False
+
+
+ROWS = {
+    "FROZEN": Row(of_freeze=True),
+    "CLOSED": Row(of_freeze=True),
+    "OMS_FINISHED": Row(of_freeze=True),
+    "STOOD_STILL": Row(of_freeze=True),
+    "SCOPE": Row(),
+    "SUMS": Row(),
+    "MIGRATING": Row(("migrating",)),
+    "MISSING": Row(("missing",)),
+    "OVERWRITTEN": Row(("overwritten",)),
+    "OLDER": Row(("older",)),
+    "MOVING": Row(("moving", "arriving"), of_freeze=True),
+    "IN_FLIGHT": Row(("in_flight",), of_freeze=True),
+    "FAILED": Row(("failed_before",)),
+    "PROOF_SUSPICIOUS": Row(("suspicious",), accepts=True),
+    "PROOF_EQUAL_VERSION": Row(("equal_version",), accepts=True),
+    "PROOF_EQUAL_SIZE": Row(("equal_size",), accepts=True),
+    "PROOF_IMPOSSIBLE": Row(("impossible",), accepts=True),
+    "UNKNOWN": Row(("unknown",), accepts=True),
+    "SAMPLE": Row(),
+    "METADATA": Row(),
+    "NOTHING_WAITS": Row(),
+    "TASK": Row(),
+    "CLOCK": Row(),
+}
+
+
+def checks(document: Document) -> list[tuple[str, str, bool]]:
+    """Return id, result and gates of each check, in order."""
+    is_about_headers = document["headers"]["migrated"] is not True or _asked(document) > 0
+    gates = {"SAMPLE": document["sample"] is not None, "METADATA": is_about_headers}
+    return [(name, _result(document, name), gates.get(name, True)) for name in ROWS]
+
+
+def verdict(document: Document) -> str:
+    """Return the verdict; of a rehearsal, the verdict that it expects."""
+    gating = [(name, result) for name, result, gates in checks(document) if gates]
+    results = {result for _, result in gating}
+    if document["frozen_since"] is None:
+        is_late = any(_is_about_all_objects(document, name, result) for name, result in gating)
+        results = {result for name, result in gating if not ROWS[name].of_freeze}
+        results |= {"not proven"} if is_late else set()
+    return "NO-GO" if "failed" in results else "GO" if results == {"passed"} else "NOT PROVEN"
+
+
+def failing(document: Document) -> list[str]:
+    """Return the checks that would not pass after a rehearsal."""
+    return [
+        name
+        for name, result, gates in checks(document)
+        if gates and result != "passed"
+        if not ROWS[name].of_freeze or _is_about_all_objects(document, name, result)
+    ]
+
+
+def _is_about_all_objects(document: Document, name: str, result: str) -> bool:
+    """Return True if a failed check is about objects on their way, and the source has no others."""
+    if not ROWS[name].of_freeze or result != "failed":
+        return False
+    return not any(
+        counts["source"]["objects"]
+        for title, counts in (document["classes"] or {}).items()
+        if title not in (*_UNCOUNTED, "moving", "arriving", "in_flight")
+    )
+
+
+def _result(document: Document, name: str) -> str:
+    scope, row = _of_scope(document), ROWS[name]
+    if (row.classes or name in ("STOOD_STILL", "SUMS")) and scope == "not run":
+        return "not run"
+    if row.classes:
+        return _of_classes(document, row)
+    if name in ("CLOSED", "OMS_FINISHED", "STOOD_STILL") and document["frozen_since"] is None:
+        return "not run"
+    return _BY_NAME[name](document)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+
+
+def _asked(document: Document) -> int:
+    return int(document["sample"]["asked"]) if document["sample"] else 0
+
+
+def _quad(counts: Document) -> list[int]:
+    return [counts[side][unit] for side in ("source", "destination") for unit in ("objects", "bytes")]
+
+
+def _of_scope(document: Document) -> str:
+    compared, frozen = document["passes"]["compare"], document["frozen_since"]
+    if compared is None or document["oms_silence"] is not None:
+        return "not run"
+    if frozen is not None:
+        is_recent = _moment(compared["ended"]) >= _moment(document["made"]) - _MAX_COMPARISON_AGE
+        if not is_recent or _moment(compared["started"]) < _moment(frozen):
+            return "not run"
+    return "passed" if document["last_written"] else "not proven"
+
+
+def _of_frozen(document: Document) -> str:
+    if document["frozen_since"] is None or _of_scope(document) != "passed":
+        return "not run"
+    last = _moment(document["last_written"][0]["at"])
+    return "passed" if last <= _moment(document["frozen_since"]) + _CLOUD_TOLERANCE else "failed"
+
+
+def _of_closed(document: Document) -> str:
+    closed, still = document["closed"], document["passes"]["standstill"]
+    if closed is None or closed["run"] != document["run"] or document["open_projects"] or still is None:
+        return "not run"
+    return "passed" if _moment(closed["written"]) + _CLOSING_TIME <= _moment(still["began"]) else "not run"
+
+
+def _of_oms_finished(document: Document) -> str:
+    oms, is_accepted = document["oms"], "oms_unfinished" in document["accepted"]
+    if document["closed"] is None or document["migration"] is not None:
+        return "not run"
+    if oms["left"] is None:
+        return "passed" if is_accepted else "not run"
+    if oms["recorded"] is None or (oms["left"] and oms["may_finish"]):
+        return "not run"
+    if oms["left"]:
+        return "passed" if is_accepted else "not proven"
+    return "passed" if _moment(document["made"]) >= _idle_from(oms) else "not run"
+
+
+def _idle_from(oms: Document) -> datetime:
+    return _moment(oms["busy"]) + _IDLE_TIME if oms["busy"] is not None else _LONG_AGO
+
+
+def _of_stood_still(document: Document) -> str:
+    compared, still = document["passes"]["compare"], document["passes"]["standstill"]
+    if still is None:
+        return "not run"
+    if any(compared[digest] != still[digest] for digest in ("state", "twin")):
+        return "failed"
+    return "passed" if _moment(still["began"]) >= _idle_from(document["oms"]) else "not run"
+
+
+def _of_sums(document: Document) -> str:
+    compared, classes = document["passes"]["compare"], document["classes"]
+    totals = [sum(numbers) for numbers in zip(*map(_quad, classes.values()), strict=True)]
+    listed = [compared[f"{side}_listed"][unit] for side in ("source", "destination") for unit in ("objects", "bytes")]
+    is_right = totals == listed and compared["walked"] == compared["classified"]
+    for title, counts in classes.items():
+        source, destination = _quad(counts)[:2], _quad(counts)[2:]
+        if title in _EQUAL:
+            is_right &= source == destination and counts["digests"]["source"] == counts["digests"]["destination"]
+        folders = [of[title] for of in document["folders"].values() if title in of]
+        is_right &= [sum(quad[place] for quad in folders) for place in range(4)] == source + destination
+    return "passed" if is_right else "failed"
+
+
+def _of_classes(document: Document, row: Row) -> str:
+    if not any(_quad(document["classes"][title])[0::2] != [0, 0] for title in row.classes):
+        return "passed"
+    if not row.accepts:
+        return "failed"
+    return "passed" if row.classes[0] in document["accepted"] else "not proven"
+
+
+def _of_sample(document: Document) -> str:
+    sample = document["sample"]
+    if sample is None:
+        return "not run"
+    if sample["differing"]:
+        return "failed"
+    is_there = any(_quad(counts)[0] for counts in (document["classes"] or {}).values())
+    if not sample["seed"] or sample["unread"] or (is_there and not sample["read"]):
+        return "not run"
+    # With fewer objects than requested, the bound is weaker than requested.
+    return "passed" if sample["read"] >= min(sample["asked"], sample["population"]) else "not proven"
+
+
+def _of_metadata(document: Document) -> str:
+    headers = document["headers"]
+    is_compared = headers["drawn"] + len(headers["more"]) > 0
+    if _asked(document) and not is_compared:
+        return "not run"
+    if headers["unexpected"] or headers["documented"] or headers["migrated"] is False:
+        lacking = "failed" if headers["unexpected"] else "not proven"
+        return "passed" if "metadata" in document["accepted"] else lacking
+    is_unknown = headers["migrated"] is None and "metadata" in document["accepted"]
+    return "passed" if is_compared or is_unknown else "not run"
+
+
+def _of_nothing_waits(document: Document) -> str:
+    waiting, accepted = document["waiting"], document["accepted"]
+    refused = [
+        group
+        for group in waiting["groups"]
+        if group["object_class"] in ("suspicious", "equal_version", "equal_size")
+        if group["was_tried"] and group["is_refused"]
+    ]
+    left = [group for group in waiting["groups"] if group not in refused or group["object_class"] not in accepted]
+    unanswered = [group for group in left if group["object_class"] is None]
+    if waiting["unread"]:
+        return "failed"
+    if len(left) > len(unanswered):
+        is_refused = document["passes"]["compare"] and all(group in [*refused, *unanswered] for group in left)
+        return "not proven" if is_refused else "failed"
+    if unanswered:
+        return "not run"
+    if waiting["are_more"]:
+        return _of_more(document)
+    return _of_lists(document)
+
+
+def _of_more(document: Document) -> str:
+    """Return "failed" if a cutover opens the project: it was not closed by hand, and no GO stands."""
+    closed = document["closed"]
+    if closed is None or document["frozen_since"] is None or document["go_stands"]:
+        return "not run"
+    is_by_hand = document["run"] and not closed["run"]
+    return "failed" if document["waiting"]["has_more_records"] and not is_by_hand else "not run"
+
+
+def _of_lists(document: Document) -> str:
+    lists, is_closed = document["lists"], document["closed"] is not None and document["frozen_since"] is not None
+    if lists["is_refused"] or not lists["looked"]:
+        return "not run"
+    looked = _moment(lists["looked"])
+    is_late = document["as_of"] is not None and looked <= _moment(document["as_of"])
+    is_old = looked < _moment(document["made"]) - _MAX_COMPARISON_AGE
+    is_early = is_closed and looked < _idle_from(document["oms"])
+    return "not run" if is_late or is_old or is_early else "passed"
+
+
+def _of_task(document: Document) -> str:
+    task = document["sync_task"]
+    if task is None or not task["src_bucket"] or not task["status"]:
+        return "not run"
+    is_right = (task["src_bucket"], task["status"]) == (document["source_bucket"], "SYNCHRONIZING")
+    return "passed" if is_right else "failed"
+
+
+def _of_clock(document: Document) -> str:
+    seconds = [*document["clocks"].values()]
+    if any(number is not None and number > 60 for number in seconds):
+        return "failed"
+    return "not run" if None in seconds else "passed"
+
+
+_BY_NAME = {
+    "FROZEN": _of_frozen,
+    "CLOSED": _of_closed,
+    "OMS_FINISHED": _of_oms_finished,
+    "STOOD_STILL": _of_stood_still,
+    "SCOPE": _of_scope,
+    "SUMS": _of_sums,
+    "SAMPLE": _of_sample,
+    "METADATA": _of_metadata,
+    "NOTHING_WAITS": _of_nothing_waits,
+    "TASK": _of_task,
+    "CLOCK": _of_clock,
+}

@@ -1,0 +1,194 @@
+"""Every value of a certificate, changed by a rule with a correct hash, is refused, or listed here with a reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from enum import Enum
+from functools import cache
+from typing import Any
+
+import pytest
+
+from ops.certificate.check import doubts
+from ops.clock import moment, timestamp
+from ops.command_line import cli
+from oss_oms_sync.answers.certificate import CutoverVerdict
+from oss_oms_sync.answers.finding import Result
+from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.task_group import GroupState, OverwriteMode
+from support.answers import answer
+from support.law import EXTRAS
+from support.ops import FakeClock
+from tools.package import ROOT
+from unit.ops.certificates import places, replaced, sealed
+from unit.ops.web_page import certificate_page
+
+CERTIFICATES = {
+    **{name: answer(f"certificate-{name}") for name in ("go", "no-go", "not-proven", "rehearsal")},
+    "docs": json.loads((ROOT / "docs" / "certificate.json").read_text(encoding="utf-8")),
+}
+ENUMERATIONS: list[type[Enum]] = [CutoverVerdict, Result, ObjectClass, OverwriteMode, GroupState]
+MEMBERS = [[member.value for member in kind] for kind in ENUMERATIONS]
+
+# Values that can change without a contradiction, and the reason. `*` is any name or place.
+FREE = {
+    # Sentences and other conclusions that no reader shows.
+    "text": "no reader shows it",
+    "text_zh": "no reader shows it",
+    "checks.*.seen": "no reader shows it",
+    "checks.*.seen_zh": "no reader shows it",
+    "checks.*.wanted": "no reader shows it",
+    "checks.*.wanted_zh": "no reader shows it",
+    "checks.*.next": "no reader shows it",
+    "checks.*.next_zh": "no reader shows it",
+    "checks.*.keys.*": "no reader shows it",
+    "checks.*.step": "no reader shows it",
+    "checks.*.waits": "no reader shows it",
+    # Names.
+    "made_by": "a release tells",
+    "destination_bucket": "a listing tells",
+    "log_bucket": "no result depends on it",
+    "passes.*.pass": "the log bucket tells",
+    "run": "the log bucket tells; CLOSED compares it with the mark",
+    "closed": "the log bucket tells; CLOSED compares its run and time",
+    # Times: results depend on their order.
+    "frozen_since": "the user tells",
+    "passes.*.started": "results depend on its order",
+    "passes.*.ended": "results depend on its order",
+    "passes.*.began": "results depend on its order",
+    "oms.busy": "results depend on its order",
+    "lists.looked": "results depend on its order",
+    "last_written.*.at": "a listing with times tells; FROZEN compares the last",
+    # Keys that are examples.
+    "last_written.*.key": "a listing with times tells",
+    "classes.*.keys.*": "examples; a listing tells",
+    "sample.keys.*": "a listing and the seed tell",
+    "headers.more.*": "a listing tells, of each folder",
+    # Numbers that a cloud or the log bucket tells.
+    "oms.left": "OMS's console tells, while the project is open",
+    "oms.accepted": "OMS's console tells",
+    "oms.recorded": "the log bucket tells",
+    "oms.largest": "a listing tells",
+    "oms.may_finish": "OMS's console tells, if nothing is left",
+    "passes.*.objects_per_minute": "no result depends on it",
+    "passes.compare.deep": "the log bucket tells; only next steps depend on it",
+    "passes.compare.overwrite": "the log bucket tells; only next steps depend on it",
+    "passes.compare.begins": "the log bucket tells; only next steps depend on it",
+    "passes.compare.earlier": "the log bucket tells; only next steps depend on it",
+    "passes.compare.submitted": "the log bucket tells; only next steps depend on it",
+    "passes.compare.unsent": "the log bucket tells; only next steps depend on it",
+    "passes.compare.migrate": "the log bucket tells; only next steps depend on it",
+    "passes.compare.no_right_in_oss": "the log bucket tells; only next steps depend on it",
+    "passes.compare.no_right_in_obs": "the log bucket tells; only next steps depend on it",
+    "go_stands": "the log bucket tells; only next steps depend on it, while no key waits",
+    "waiting.has_more_records": "the log bucket tells; only next steps depend on it",
+    "lists.unread": "the log bucket tells",
+    "clocks": "the clouds tell, within a minute",
+    "keys_a_minute": "the settings tell; only the forecast depends on it",
+    "classes.older.in_vain": "OMS's mode and CRC64s tell; no more than the objects of the class",
+    "sample.population": "objects of up to 1 GiB, of which the document has only the bytes of all",
+    "sample.bytes": "a listing tells",
+    "sample.problem": "only a sentence depends on it",
+    "accepted.*": "the user tells who accepts it, and why",
+    "sync_task": "OMS's console tells; TASK depends on its bucket and state",
+    "shown": "no result depends on it",
+}
+
+
+def is_of(free: str, path: tuple[Any, ...]) -> bool:
+    """Return True if an entry of the list is of the value at this path, or of a container of it."""
+    pattern = free.split(".")
+    return len(pattern) <= len(path) and all(
+        name in ("*", str(part)) for name, part in zip(pattern, path, strict=False)
+    )
+
+
+def is_free(path: tuple[Any, ...]) -> bool:
+    """Return True if the value at this path is in the list."""
+    return any(is_of(free, path) for free in FREE)
+
+
+def changes(value: object) -> Iterator[object]:
+    """Yield a value changed by rule: a count ±1, a time ±1 s, an enumeration, a bool, a key or a sentence."""
+    match value:
+        case bool():
+            yield not value
+        case int():
+            yield from (value + 1, value - 1, float(value))
+        case str():
+            members = [member for kind in MEMBERS if value in kind for member in kind if member != value]
+            yield from members
+            try:
+                at = moment(value)
+            except ValueError:
+                yield from (f"{value}x",) if not members else ()
+            else:
+                yield from (timestamp(at + timedelta(seconds=seconds)) for seconds in (1, -1))
+
+
+@cache
+def accepted_changes(name: str) -> list[tuple[Any, ...]]:
+    """Return the path of each change that nobody notices; without EXTRAS, of every twentieth change."""
+    document = CERTIFICATES[name]
+    every = [(path, change) for path, value in places(document) if path != ("sha256",) for change in changes(value)]
+    return [
+        path
+        for path, change in (every if EXTRAS else every[len(name) :: 20])
+        if not doubts(sealed(replaced(document, path, change)))
+    ]
+
+
+@pytest.mark.part
+@pytest.mark.parametrize("name", CERTIFICATES)
+def test_changed_value_is_refused_or_listed_with_a_reason(name):
+    assert doubts(CERTIFICATES[name]) == []
+    assert [path for path in accepted_changes(name) if not is_free(path)] == []
+
+
+@pytest.mark.extras
+def test_list_of_reasons_has_no_unused_entry():
+    accepted = {path for name in CERTIFICATES for path in accepted_changes(name)}
+    assert [free for free in FREE if not any(is_of(free, path) for path in accepted)] == []
+
+
+def test_renamed_facts_are_refused():
+    document = CERTIFICATES["go"]
+    for path, value in [((), document), *places(document)]:
+        if isinstance(value, dict) and path[:1] not in (("checks",), ("folders",), ("accepted",)):
+            for part in [*value][:: 1 if EXTRAS else 7]:
+                if path or part not in ("text", "text_zh", "sha256"):
+                    forged = {f"{name}x" if name == part else name: other for name, other in value.items()}
+                    assert doubts(sealed(replaced(document, path, forged) if path else forged)), (path, part)
+
+
+def test_forged_sentence_of_a_sound_no_go_is_not_shown(tmp_path, capsys):
+    # GIVEN a valid NO-GO whose stored sentences read like a GO
+    document = json.loads(json.dumps(CERTIFICATES["no-go"]))
+    claim = "GO. Each object of the source was in OBS with equal contents"
+    document |= {"text": claim, "text_zh": claim}
+    for check in document["checks"]:
+        check |= {"seen": claim, "wanted": claim, "next": claim, "keys": [claim]}
+    document = sealed(document)
+    # WHEN check, show and the page read it, THEN none of them repeats a sentence
+    assert doubts(document) == []
+    page = certificate_page(document, "en")
+    (tmp_path / "certificate.json").write_text(json.dumps(document))
+    code = cli.main(["check", "--lang", "en", str(tmp_path / "certificate.json")], FakeClock(500 * 24 * 3600))
+    assert (code, claim in page, claim in capsys.readouterr().out) == (1, False, False)
+
+
+BROKEN = {
+    "a class with objects passes": ("oss_oms_sync.rules.class_checks.is_empty", lambda *_: True),
+    "the freeze was kept by a day": ("oss_oms_sync.rules.comparison_checks.CLOCKS", timedelta(days=-1)),
+    "the standstill pass waits a day": ("oss_oms_sync.rules.closing_checks.CLOSED_AFTER", timedelta(days=1)),
+    "clocks agree to the second": ("oss_oms_sync.rules.setup_checks._CLOCKS_SECONDS", 1),
+}
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_stored_certificates_notice_a_broken_rule(rule, mocker):
+    target, instead = BROKEN[rule]
+    mocker.patch(target, instead)
+    assert any(doubts(document) for document in CERTIFICATES.values())
