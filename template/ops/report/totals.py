@@ -184,7 +184,7 @@ def _this_month(task: TaskShown | None, silence: OmsSilence | None, say: Words) 
     if task:
         return [counters({say("this month"): vars(task.month)}, say, say("Copying by OMS"))]
     if silence:
-        return [Paragraph((say("OMS does not say"), say(": "), Span("code", silence.reason)), "open")]
+        return [Paragraph((say("not reported by OMS"), say(": "), Span("code", silence.reason)), "open")]
     return []
 
 

@@ -205,7 +205,7 @@ def test_no_version_is_left_in_a_bucket_with_versions(world):
             "The sync task reads another, but s.yaml has photos",
         ),
         (lambda world: set_variable(world, "objectPrefix", "oms_source_record/"), "keys with this prefix are records"),
-        (lambda world: set_variable(world, "objectPrefix", "x" * 1000), "over 1,023 bytes"),
+        (lambda world: set_variable(world, "objectPrefix", "x" * 1000), "exceed 1,023 bytes"),
         (lambda world: set_variable(world, "SYNC_URL", "https://oms.cn-north-4.myhuaweicloud.com"), NO_ADDRESS),
         (lambda world: set_variable(world, "SYNC_URL", "${env('SYNC_URL')}"), NO_ADDRESS),
     ],
@@ -310,7 +310,7 @@ def test_leftovers_in_other_buckets_are_not_reported_as_removed(world, is_source
     assert (world.canary("--remove").code, world.leftovers()) == (0, [])
 
 
-HOW = f"Delete them: {OPS} canary --remove"
+HOW = f"To delete them: {OPS} canary --remove"
 
 
 def ctrl_c():
