@@ -303,7 +303,7 @@ def test_leftovers_in_other_buckets_are_not_reported_as_removed(world, is_source
     else:
         world.task.summary = lambda: {**summary(), "dst_bucket": "another"}
     # WHEN they are to be removed THEN the answer names their buckets, and nothing is touched
-    answer = expect_exit(world.canary("--remove"), 3, f"is in photos and {world.destination_bucket}, and s.yaml")
+    answer = expect_exit(world.canary("--remove"), 3, f"is in photos and {world.destination_bucket}, but s.yaml")
     assert (answer["removed"], len(answer["left"]), world.leftovers()) == ([], 1, before)
     # AND with the first settings they are removed
     world.change_settings, world.task.summary = str, summary

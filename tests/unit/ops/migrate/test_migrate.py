@@ -445,7 +445,7 @@ def test_lists_written_long_before_the_end_are_read_once(world):
 def test_an_estimate_comes_true(world):
     world.begin_migration(400, 3600)
     world.later(1000)
-    left = 60 * int(re.search(r"; about (\d+) min to go", world.migrate("--look")[1])[1])
+    left = 60 * int(re.search(r"; about (\d+) min left", world.migrate("--look")[1])[1])
     assert left == pytest.approx(3600 - 1060, abs=120)
 
 
@@ -509,8 +509,8 @@ def test_a_group_that_was_deleted_is_reported_as_gone(world):
 
 
 def test_without_a_migration_each_command_reports_that(world):
-    assert world.migrate("--look") == (0, "No migration of the old objects is on its way.\n")
-    assert world.migrate("--remove") == (0, "No migration of the old objects is on its way.\n")
+    assert world.migrate("--look") == (0, "No migration of existing objects is running.\n")
+    assert world.migrate("--remove") == (0, "No migration of existing objects is running.\n")
     for word in ("--pause", "--go-on", "--retry"):
         expect_exit(world.migrate(word), 2, f"Begin a migration: {OPS} migrate")
 
@@ -520,22 +520,22 @@ def test_the_plan_has_the_missing_objects_of_the_last_comparison(world):
     world.later(86_400)
     assert world.run("compare", "--since", "2020-01-01", "--dry-run")[0] in (0, 1)
     assert world.run("compare")[0] in (0, 1)
-    expect_exit(world.migrate(typed="no\n"), 2, "it copies 100 objects, 10.0 MB", "(estimate)", "OMS")
+    expect_exit(world.migrate(typed="no\n"), 2, "the migration copies 100 objects, 10.0 MB", "(estimate)", "OMS")
 
 
 @pytest.mark.parametrize(
     ("prefix", "own", "others", "phrase"),
     [
-        ("", "", 8, "it copies 15 objects, 150 bytes. "),
-        ("a/", "", 8, "it copies 1 object, 10 bytes. "),
-        ("a/x", "", 8, "it copies 1 object, 10 bytes, at most"),
-        ("d/", "", 8, "it copies 0 objects, 0 bytes. "),
-        ("a/x/", "a/x/", 8, "it copies 15 objects, 150 bytes. "),
+        ("", "", 8, "the migration copies 15 objects, 150 bytes. "),
+        ("a/", "", 8, "the migration copies 1 object, 10 bytes. "),
+        ("a/x", "", 8, "copies at most 1 object, 10 bytes: "),
+        ("d/", "", 8, "the migration copies 0 objects, 0 bytes. "),
+        ("a/x/", "a/x/", 8, "the migration copies 15 objects, 150 bytes. "),
         # In no folder; and in a folder that may be counted together with others.
-        ("r", "", 8, "is not known"),
-        ("r", "", 0, "it copies 2 objects, 20 bytes, at most"),
-        ("c/", "", 8, "is not known"),
-        ("c/", "", 0, "it copies 0 objects, 0 bytes. "),
+        ("r", "", 8, "is unknown: "),
+        ("r", "", 0, "copies at most 2 objects, 20 bytes: "),
+        ("c/", "", 8, "is unknown: "),
+        ("c/", "", 0, "the migration copies 0 objects, 0 bytes. "),
     ],
 )
 def test_the_plan_counts_objects_below_the_prefix_as_far_as_known(prefix, own, others, phrase):
