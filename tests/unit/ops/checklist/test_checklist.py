@@ -46,11 +46,11 @@ def test_a_setting_to_move_has_its_document_and_manual_page(world):
     output = expect_exit(
         world.run("checklist"),
         1,
-        "1 setting to be seen to by hand",
+        "1 setting to move by hand",
         "https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0074.html",
         "<CORSConfiguration>\n  <CORSRule>\n    <AllowedOrigin>*</AllowedOrigin>\n",
     )
-    for line in (r"CORS rules +1 rule +- +only at the source", r"Tags of the bucket +team=a +team=a +equal"):
+    for line in (r"CORS rules +1 rule +- +only at the source", r"Bucket tags +team=a +team=a +equal"):
         assert re.search(line, output)
 
 
@@ -61,7 +61,7 @@ def test_unread_settings_come_before_settings_to_move(world):
         world.run("checklist"),
         3,
         "1 setting could not be read",
-        "cannot be read: right oss:GetBucketAcl",
+        "cannot be read: permission oss:GetBucketAcl is missing",
         "only at the source",
     )
 
