@@ -46,10 +46,11 @@ INSIDE = "PACKETS_INSIDE"
 
 
 class Call(NamedTuple):
-    """A call in a partition: its action, the cause of its end, and the later state of its instance.
+    """A call during a partition, which lasts `partition` seconds.
 
-    The instance keeps running; or it is frozen when the call has returned, and resumed after the partition; or it is
-    stopped for good while the call waits, so that only the kernel acts.
+    `what`: its action. `ended_by`: the cause of its end. `state`: the later state of its instance. The instance keeps
+    running, or is frozen after the call has returned and resumed after the partition, or is stopped for good while the
+    call waits, so that only the kernel acts.
     """
 
     partition: float

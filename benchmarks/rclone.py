@@ -1,7 +1,7 @@
-"""compare beside `rclone check --size-only`: CPU an object and peak memory of the client, over sockets on loopback.
+"""Compare against `rclone check --size-only`: client CPU time per object and peak memory, over loopback.
 
-Both go through the same objects on both sides. Each is a process of its own, from its start to its end: compare reads
-the sandbox's OSS and OBS and the records, rclone two buckets of its own S3 server.
+Both compare the same objects, each in its own process, measured from start to exit. compare reads the sandbox's OSS
+and OBS and the records; rclone reads two buckets of its own S3 server.
 """
 
 from __future__ import annotations

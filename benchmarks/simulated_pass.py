@@ -199,7 +199,10 @@ class SimulatedPass:
         return True
 
     def _planned_cut(self, half: KeyRange) -> str | None:
-        """Return the place at which half of a range splits at once, by the marks alone (see `Worker`)."""
+        """Return the key at which to split `half` immediately, from the marks alone (see `Worker`).
+
+        None if it should not be split.
+        """
         if 1 << half.depth >= self._lanes or not list(self._before) or not self._is_large(half):
             return None
         return middle_of(self._space.key(half.place - 1) if half.place else "", half.until, self._before)

@@ -339,7 +339,10 @@ OMS_ROUND_TRIP, OSS_ROUND_TRIP = 0.03, 0.002
 
 
 def price(results: dict[str, Any], who: str, cpu: float, megabytes: int) -> float:
-    """Return the dollars for a million events of one object: round trips, and computing at the size's speed."""
+    """Return the price in dollars of a million one-object events.
+
+    Each event is billed as a request, and for its duration: round trips plus compute time at `cpu` vCPUs.
+    """
     exchanges = 1 if who == "ours" else 3  # a connection and its handshake are one each
     computing: float = median(results["20 ms, TLS"]["cpu"][who]) / cpu
     seconds = exchanges * (OMS_ROUND_TRIP + OSS_ROUND_TRIP) + computing

@@ -111,13 +111,14 @@ class _Written:
     def put(
         self, key: str, data: bytes, part_size: int | None = None, headers: Mapping[str, str] | None = None
     ) -> object:
-        """Store an object; OMS's own lists only with the permission to write."""
-        return None if self._denied(key, ()) else self._bucket.put(key, data, part_size, headers)
+        """Store an object; do nothing and return None if OMS's keys may not write it."""
+        return None if self._denial_reason(key, ()) else self._bucket.put(key, data, part_size, headers)
 
     def refusal(self, key: str, data: bytes) -> str:
-        return self._denied(key, _WRITES_PARTS if len(data) > PART_SIZE else ()) or self._bucket.refusal(key, data)
+        more = _WRITES_PARTS if len(data) > PART_SIZE else ()
+        return self._denial_reason(key, more) or self._bucket.refusal(key, data)
 
-    def _denied(self, key: str, more: tuple[str, ...]) -> str:
+    def _denial_reason(self, key: str, more: tuple[str, ...]) -> str:
         holder = self._holder()
         if holder is None:
             return "InvalidAccessKeyId"

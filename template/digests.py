@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 
 _RECORDS = "oms_source_record/"
-_OMS_LISTS = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
+_OMS_LIST_PREFIXES = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
 
 
 def in_oss(endpoint: str, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
@@ -70,8 +70,11 @@ def main() -> None:
     objects = [pair for pair in pairs if pair[0].endswith(options.suffix) and not pair[0].startswith(never)]
     print(totals(objects))
     if options.cloud == "obs":
-        print("of these OMS's own lists:", totals([stored for stored in objects if stored[0].startswith(_OMS_LISTS)]))
-        print("and elsewhere:", totals([stored for stored in objects if not stored[0].startswith(_OMS_LISTS)]))
+        print(
+            "of these OMS's own lists:",
+            totals([stored for stored in objects if stored[0].startswith(_OMS_LIST_PREFIXES)]),
+        )
+        print("and elsewhere:", totals([stored for stored in objects if not stored[0].startswith(_OMS_LIST_PREFIXES)]))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from tools.package import ROOT
 
 CODE, OPS = "template/code/oss_oms_sync", "template/ops"
 CATALOGUE = f"{CODE}/answers/zh.json"
-# What a class of objects can have on each side.
+# Counts that a class of objects can have on each side.
 JUDGE = f"{OPS}/certificate/form.py"
 # The second set of rules of a certificate, by which the tests prove the first.
 ORACLE = "tests/support/certificate_oracle.py"

@@ -1,5 +1,5 @@
 """The law of GO: after a GO nothing in OBS changes by our doing or OMS's, and every object in scope equals its source,
-as far as the certificate claims it. It binds every GO in which `oms_unfinished` was not accepted.
+as far as the certificate claims it. The law binds every GO in which `oms_unfinished` was not accepted.
 
 The oracle looks at the buckets only; it knows no class, and asks no code of the function.
 """
@@ -91,11 +91,11 @@ def play(seed: int) -> Played:
 
 
 def tampering(world: Migration, seed: int, when: float, key: str) -> None:
-    """In some worlds somebody writes to OBS what has the size of the source's object, and differs."""
+    """Write other contents of the source object's size to OBS, in some worlds."""
 
     def tamper() -> None:
         if source := world.in_source(key):
-            world.say("somebody writes to OBS", key)
+            world.say("a user writes to OBS", key)
             other = next(content for content in CONTENTS.values() if content != source and len(content) == len(source))
             world.obs.put(world.destination_bucket, key, other)
 
@@ -104,7 +104,7 @@ def tampering(world: Migration, seed: int, when: float, key: str) -> None:
 
 
 def late_first_mark(world: Migration, freeze: float) -> None:
-    """It lands long after it was written, which nobody has a right to in some worlds until the freeze."""
+    """Delay the first mark; in some worlds the permission to write it is missing until the freeze."""
     granted = world.dice.choice([0, freeze])
     refused = lambda request: world.seconds < granted and writes_the_first_mark(request)  # noqa: E731
     world.oss.faults.add(oss_error(403), where=refused)
@@ -116,7 +116,7 @@ def writes_the_first_mark(request: Request) -> bool:
 
 
 def once_closed(world: Migration, call: Callable[[], object]) -> None:
-    """Let this happen when the project is closed for the first time."""
+    """Make this call when the project is closed for the first time."""
     network = world.ground.network
 
     def after(request: requests.PreparedRequest) -> None:
@@ -147,7 +147,7 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
         options["restart"] = False
         for check in result.answer["checks"] if result.answer else []:
             step = check["step"]["options"] if check["result"] != "passed" and check["step"] else {}
-            if step and check["step"]["job"] == "compare":  # what a cutover does not do by itself
+            if step and check["step"]["job"] == "compare":  # steps that a cutover does not run itself
                 world.ops(*shlex.split(command(Step(**check["step"])))[2:])
             if check["id"] == "OVERWRITTEN" and world.task.overwrite_mode == MODES[0]:
                 for key in check["keys"]:  # OMS would skip it: so it is deleted there, as the answer says, and compared
@@ -167,7 +167,7 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
 def after_go(world: Migration, played: Played, document: Any, keys: list[str]) -> None:
     dice = world.dice
     if not world.task.metadata and "metadata" not in played.marks:
-        played.wrong.append("LIE: nobody knows that headers are lost")
+        played.wrong.append("LIE: the loss of headers is not in the document")
     if "oms_unfinished" in played.marks:  # OMS may still write, as the certificate says
         return
     # Objects that were read are proven equal, or differ: then no acceptance excuses them.

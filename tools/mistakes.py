@@ -14,7 +14,7 @@ _JOBS = f"{_UNIT}/jobs"
 _GO = "tests/test_law_of_go.py::test_a_go_stays_true[0]"
 _CLOSING = f"{_UNIT}/test_law_of_closing.py"
 _ABANDONED = f"{_UNIT}/clouds/test_given_up.py"
-_CERTIFY = f"{_JOBS}/certify/test_law_of_certify.py::test_the_pass_that_is_judged_again_is_the_one_that_is_certified"
+_CERTIFY = f"{_JOBS}/certify/test_law_of_certify.py::test_rechecked_pass_is_the_certified_pass"
 _BESIDE = f"{_UNIT}/comparison/test_beside_a_group.py"
 _SETUP = f"{_UNIT}/ops/setup"
 _WHOSE, _TASK_KEYS = f"{_SETUP}/test_whose.py", f"{_SETUP}/test_task_keys.py"
@@ -61,7 +61,7 @@ MISTAKES = (
     ),
     Mistake(
         "a project that opens after a GO without being asked to",
-        f"{_JOBS}/certify/test_closing.py::test_after_a_go_the_project_opens_only_if_that_is_asked_for",
+        f"{_JOBS}/certify/test_closing.py::test_after_a_go_the_project_opens_only_if_confirmed",
         f"{_CODE}/jobs/certify/__init__.py",
         "mark = None if options.after_go else closing.state()",
         "mark = None",
@@ -340,35 +340,35 @@ MISTAKES = (
     ),
     Mistake(
         "a rehearsal's minutes rounded down",
-        f"{_JOBS}/certify/test_document.py::test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is",
+        f"{_JOBS}/certify/test_document.py::test_forecast_of_each_step_is_no_shorter_than_the_step",
         f"{_CODE}/rules/cutover.py",
         "max(1, -int(-seconds // 60))",
         "max(1, int(seconds // 60))",
     ),
     Mistake(
         "a rehearsal without its standstill pass",
-        f"{_JOBS}/certify/test_document.py::test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is",
+        f"{_JOBS}/certify/test_document.py::test_forecast_of_each_step_is_no_shorter_than_the_step",
         f"{_CODE}/rules/cutover.py",
         '"standstill": compare,',
         '"standstill": 0,',
     ),
     Mistake(
         "a rehearsal that sends key by key",
-        f"{_JOBS}/certify/test_document.py::test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is",
+        f"{_JOBS}/certify/test_document.py::test_forecast_of_each_step_is_no_shorter_than_the_step",
         f"{_CODE}/rules/cutover.py",
         "max(1, facts.keys_a_minute)",
         "max(1, facts.keys_a_minute // 10)",
     ),
     Mistake(
         "PROOF_EQUAL_SIZE told to judge again",
-        f"{_JOBS}/certify/test_verdict.py::test_what_is_of_equal_size_is_not_proven_until_it_is_read_or_accepted[form-12]",
+        f"{_JOBS}/certify/test_verdict.py::test_equal_size_is_not_proven_until_it_is_read_or_accepted[form-12]",
         f"{_CODE}/rules/class_checks.py",
         "return check.following, comparing(facts, deep=True, restart=True)",
         "return check.following, comparing(facts, again=True)",
     ),
     Mistake(
         "SAMPLE told to compare without reading",
-        f"{_JOBS}/certify/test_sample.py::test_an_object_that_differs_is_a_no_go_however_few_are_asked_for_later",
+        f"{_JOBS}/certify/test_sample.py::test_different_object_is_a_no_go_in_each_later_sample",
         f"{_CODE}/rules/sample_checks.py",
         "comparing(facts, deep=True, restart=True)",
         "comparing(facts, restart=True)",
@@ -564,15 +564,14 @@ MISTAKES = (
     ),
     Mistake(
         "an option that OMS does not report taken for off",
-        f"{_JOBS}/certify/test_headers.py"
-        "::test_a_task_that_does_not_report_metadata_is_unknown_until_a_sample_or_by_name",
+        f"{_JOBS}/certify/test_headers.py::test_unreported_metadata_is_unknown_until_a_sample_or_acceptance",
         f"{_CODE}/clouds/task.py",
         "return value if isinstance(value, bool) else None",
         "return value is True",
     ),
     Mistake(
         "more failed records than are looked at, and no step that ends them",
-        f"{_JOBS}/certify/test_waiting.py::test_more_failed_lines_than_are_looked_at_have_a_step_that_ends_them",
+        f"{_JOBS}/certify/test_waiting.py::test_more_failed_lines_than_are_checked_have_a_step",
         f"{_CODE}/rules/waiting_check.py",
         "if facts.waiting.has_more_records and not stays_closed(facts):",
         "if not facts.waiting and not stays_closed(facts):",
@@ -593,7 +592,7 @@ MISTAKES = (
     ),
     Mistake(
         "headers asked of what OBS does not list",
-        f"{_JOBS}/certify/test_headers.py::test_no_object_that_obs_does_not_list_is_asked_for_its_headers",
+        f"{_JOBS}/certify/test_headers.py::test_no_headers_are_read_of_objects_that_obs_does_not_list",
         f"{_CODE}/jobs/certify/sample.py",
         "keys_there = [key for key in keys if key not in gone]",
         "keys_there = list(keys)",
@@ -614,14 +613,14 @@ MISTAKES = (
     ),
     Mistake(
         "accepting what the comparison has not looked at",
-        f"{_JOBS}/certify/test_waiting.py::test_what_the_comparison_has_not_looked_at_waits_whatever_is_accepted",
+        f"{_JOBS}/certify/test_waiting.py::test_object_changed_since_the_comparison_waits_despite_acceptance",
         f"{_CODE}/jobs/certify/gathering.py",
         "was_tried=written < tried_until",
         "was_tried=True",
     ),
     Mistake(
         "no way out for what OMS refuses and nobody can read",
-        f"{_JOBS}/certify/test_waiting.py::test_what_oms_refuses_for_ever_and_nobody_can_read_is_accepted_by_name_and_named",
+        f"{_JOBS}/certify/test_waiting.py::test_refused_and_unreadable_object_is_accepted_by_name_and_named",
         f"{_CODE}/comparison/judge.py",
         "reading in IN_VAIN",
         "reading is None",
@@ -818,28 +817,28 @@ MISTAKES = (
     ),
     Mistake(
         "closing over what arrives",
-        f"{_UNIT}/ops/cutover/test_cutover.py::test_what_may_differ_is_not_closed_over[it may yet come to OBS]",
+        f"{_UNIT}/ops/cutover/test_cutover.py::test_possible_differences_prevent_a_close[it may yet come to OBS]",
         f"{_CODE}/rules/class_checks.py",
         "        (ObjectClass.MOVING, ObjectClass.ARRIVING),\n        keeps_open=True,\n",
         "        (ObjectClass.MOVING, ObjectClass.ARRIVING),\n",
     ),
     Mistake(
         "closing over what was written after the freeze",
-        f"{_UNIT}/ops/cutover/test_cutover.py::test_what_may_differ_is_not_closed_over[written after the freeze]",
+        f"{_UNIT}/ops/cutover/test_cutover.py::test_possible_differences_prevent_a_close[written after the freeze]",
         f"{_OPS}/cutover/cutover.py",
         " or written[0].at > timestamp(frozen + CLOCKS)",
         "",
     ),
     Mistake(
         "asking to send for ever what reading proves",
-        f"{_UNIT}/jobs/certify/test_waiting.py::test_what_failed_and_is_in_obs_in_the_same_size_is_to_be_read",
+        f"{_UNIT}/jobs/certify/test_waiting.py::test_failed_object_of_equal_size_in_obs_is_to_be_read",
         f"{_CODE}/jobs/certify/gathering.py",
         "is_same_size=are_same_size(entry)",
         "is_same_size=not are_same_size(entry)",
     ),
     Mistake(
         "going on with a comparison of nothing",
-        f"{_UNIT}/ops/cutover/test_cutover.py::test_only_an_open_comparison_is_gone_on_with[of nothing at the source]",
+        f"{_UNIT}/ops/cutover/test_cutover.py::test_only_an_open_comparison_is_continued[of nothing at the source]",
         f"{_OPS}/cutover/cutover.py",
         " and not is_empty else None",
         " else None",

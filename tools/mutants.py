@@ -148,7 +148,7 @@ def _is_message(node: ast.AST) -> bool:
 
 
 def _changes_of(node: ast.AST, put: Callable[[ast.AST], None]) -> Iterator[Callable[[], None]]:
-    """Yield the changes of a node; `put` puts another in its place."""
+    """Yield functions that each apply one mutation to a node. `put` replaces the node with another."""
     if type(node) in _SWAPPED:
         yield lambda: put(_SWAPPED[type(node)]())
     match node:
@@ -195,9 +195,9 @@ def drawn(number: int, dice: random.Random) -> list[Mutant]:
 
 
 def outcome(mutant: Mutant, folder: Path) -> str:
-    """Run the tests of a mutant in a copy of the project.
+    """Run a mutant's tests in the copy of the project at `folder`.
 
-    Return the first test that failed, or another reason why it ended; empty if the mutant lives.
+    Return the first failed test, or the reason if the run ended early; empty if the mutant survives.
     """
     path = folder / _TEMPLATE / mutant.module
     kept = path.read_text()

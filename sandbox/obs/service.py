@@ -139,7 +139,10 @@ class Obs(KeyedService):
         return self._buckets[name]
 
     def objects(self, bucket: str) -> Mapping[str, ObsObject]:
-        """Return the bucket's objects in listing order, live: copy them before a loop while requests continue."""
+        """Return a live view of the bucket's objects, in listing order.
+
+        Copy it before iterating while requests run.
+        """
         return MappingProxyType(self._buckets[bucket].objects)
 
     def put(self, bucket: str, key: str, data: bytes, part_size: int | None = None) -> ObsObject:
@@ -274,7 +277,7 @@ class Obs(KeyedService):
         return self._xml("ObjectLockConfiguration", "<ObjectLockEnabled>Enabled</ObjectLockEnabled>")
 
     def _delete(self, bucket: Bucket, key: str, request: Request) -> Response:
-        """Delete an object or a version: .../intl/en-us/api-obs/obs_04_0085.html."""
+        """Delete an object or a version (OBS API, obs_04_0085)."""
         if bucket.retains:
             raise access_denied()
         version = request.params.get("versionId")

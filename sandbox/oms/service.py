@@ -284,7 +284,7 @@ class Oms(KeyedService):
             raise bad_parameters("the privacy statement was not agreed to")
 
     def _between(self, body: Mapping[str, Any]) -> tuple[ReadSource, Destination]:
-        """Return the source and the destination of a task with its keys."""
+        """Return the source and destination of a task, each opened with the access keys in the request body."""
         sides, source, there = self._both(), Account(body["src_ak"], body["src_sk"]), body["dst_ak"]
         return (
             sides.source(source, body["src_region"], body["src_bucket"]),

@@ -56,10 +56,10 @@ def verify_signature(
     region: str,
     skew: Callable[[float], float],
 ) -> Credential:
-    """Return the caller; raise the OssError of a request that OSS refuses.
+    """Return the caller's credential.
 
-    `path` is /bucket/key, quoted or not. `find` returns the credential of an access key, `skew` the age of a time in
-    seconds.
+    Raises OssError if the signature is not valid, or of a kind that the sandbox does not check. `path` is
+    /bucket/key, quoted or not. `find` returns the credential of an access key, `skew` the age of a time in seconds.
     """
     authorization = _from_header(request)
     credential = find(authorization.scope.access_key_id)

@@ -34,50 +34,50 @@ class Fault:
 
     @staticmethod
     def slow(seconds: float) -> Fault:
-        """Work and answer late; the work is done even after the client has abandoned the call."""
+        """Return a fault that delays the work and the answer; the work is done even if the client has left."""
         return Fault("slow", seconds=seconds)
 
     @staticmethod
     def hang() -> Fault:
-        """Neither work nor answer; the connection stays open until the client closes it."""
+        """Return a fault that does no work and never answers; the connection stays open until the client closes it."""
         return Fault("hang")
 
     @staticmethod
     def status(code: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Fault:
-        """Answer this status instead of doing the work."""
+        """Return a fault that answers this status instead of doing the work."""
         return Fault("status", code=code, body=body, headers=dict(headers or {}))
 
     @staticmethod
     def status_after(code: int) -> Fault:
-        """Do the work, then answer this status, as a gateway that has waited too long."""
+        """Return a fault that does the work, then answers this status, like a gateway that has waited too long."""
         return Fault("status_after", code=code)
 
     @staticmethod
     def drop_before() -> Fault:
-        """Reset the connection before the work is done."""
+        """Return a fault that resets the connection before the work is done."""
         return Fault("drop_before")
 
     @staticmethod
     def drop_after() -> Fault:
-        """Do the work, then reset the connection, so the client cannot know that the work was done."""
+        """Return a fault that does the work, then resets the connection: the client cannot know of the work."""
         return Fault("drop_after")
 
     @staticmethod
     def lands_late(seconds: float) -> Fault:
-        """Reset the connection at once, and do the work `seconds` later, after later requests.
+        """Return a fault that resets the connection at once, and does the work `seconds` later, after later requests.
 
-        After a quarter of an hour its signature is too old, and it is refused, unnoticed by the client.
+        After a quarter of an hour the request's signature is too old: it is refused, unnoticed by the client.
         """
         return Fault("lands_late", seconds=seconds)
 
     @staticmethod
     def drip() -> Fault:
-        """Do the work, then send a header byte every 0.05 s without end, so that no read timeout fires."""
+        """Return a fault that does the work, then sends a header byte every 0.05 s, so that no read timeout fires."""
         return Fault("drip")
 
     @staticmethod
     def silence() -> Fault:
-        """Keep this TCP connection open and silent, like a connection that died unnoticed."""
+        """Return a fault that keeps the TCP connection open and silent, like a connection that died unnoticed."""
         return Fault("silence")
 
 

@@ -111,7 +111,10 @@ def permissions_in_both_clouds(documents: tuple[statements.Document, statements.
 def policies_by_role(
     document: statements.Document, settings: Mapping[str, str]
 ) -> Iterator[tuple[str, statements.Document]]:
-    """Yield the permissions as custom policies of IAM's roles, which all accounts have, and where to grant each."""
+    """Yield the permissions as custom policies of IAM's roles, each after the place to grant it.
+
+    All accounts have roles; not all have identity policies.
+    """
     for where, policy in statements.by_roles(document, settings.get("destinationRegion", "")):
         yield f"a custom policy of a user group, {where.en}", policy
 

@@ -1,4 +1,4 @@
-"""A world for the tests of certify, in which all that a cutover needs can be done by hand."""
+"""A world for the tests of certify, with each step of a cutover as a method."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CertifyWorld(World):
             self.put(key, key[:2])
         self.later(1)
 
-    # What happens to objects.
+    # Events of objects.
 
     def put(self, key: str, data: str, kind: str = "md5", fate: str = "copied") -> None:
         """Write an object at the source. Its event is lost, or refused by OMS, or accepted; or OMS copies it at once.
@@ -33,7 +33,7 @@ class CertifyWorld(World):
             self.send(key, fate)
 
     def send(self, key: str, fate: str) -> None:
-        """The event of an object comes, perhaps once more."""
+        """Deliver the event of an object, perhaps again."""
         if fate == "refused":
             self.oms.faults.then(FROZEN, where=lambda request: request.method == "POST")
         elif fate == "accepted":
@@ -43,25 +43,25 @@ class CertifyWorld(World):
         self.later(0.01)
 
     def copy_all(self) -> None:
-        """OMS copies what it held back."""
+        """Let OMS copy the objects that it held back."""
         copies = list(self.task.withheld)
         self.task.begin(*copies)
         self.task.end(*copies)
 
-    # What jobs do.
+    # Calls of jobs.
 
     def replay(self) -> None:
-        """By hand, in an open project."""
+        """Run replay by hand, in an open project."""
         self.call(open=True, after_go=True)
         self.tick_replay("")
 
     def tick_replay(self, text: str = TICK) -> None:
-        """By its timer, which reads OMS's lists as well."""
+        """Run replay by its timer, which reads OMS's lists as well."""
         self.ask("replay", text, 240)
         self.later(0.01)
 
     def compare(self, **asked: object) -> dict[str, Any]:
-        """A comparison from its beginning, or what else is asked for; in an open project, unless it is a standstill."""
+        """Run a comparison, from its start by default; in an open project, except for a standstill pass."""
         if "standstill" not in asked:
             self.call(open=True, after_go=True)
         answer = self.ask("compare", asked if "again" in asked else {"restart": True, **asked})
@@ -69,14 +69,14 @@ class CertifyWorld(World):
         return answer
 
     def stand_still(self, wait: float = 15 * MINUTE) -> None:
-        """Close the project, let OMS finish, and show that nothing has changed; meanwhile replay's timer strikes."""
+        """Close the project, let OMS finish, run replay by its timer, and run a standstill pass."""
         self.call(close=True)
         self.later(wait)
         self.tick_replay()
         self.compare(standstill=True)
 
     def freeze(self, wait: float = HOUR) -> None:
-        """Nobody writes from now on; what is on its way arrives."""
+        """Freeze the source; objects in progress arrive."""
         self.later(1)
         self.frozen = timestamp(self.clock.now())
         self.tick_replay()
@@ -88,7 +88,7 @@ class CertifyWorld(World):
         self.stand_still()
 
     def get_ready(self, wait: float = HOUR, **asked: object) -> None:
-        """The freeze, and all that certify needs."""
+        """Freeze the source, and do all that certify needs."""
         self.freeze(wait)
         self.prove(**asked)
 
@@ -119,7 +119,7 @@ class CertifyWorld(World):
         return True
 
     def stopped_by(self, name: str, result: str = "failed", *also: str, **asked: object) -> dict[str, Any]:
-        """The check that keeps the cutover from a GO, alone but for those that were not run."""
+        """Return the only check that prevents a GO, besides checks that were not run."""
         document = self.certify(**asked)
         says = "NO-GO" if result == "failed" else "NOT PROVEN"
         assert verdict(document) == (says, {name: result, **dict.fromkeys(also, "not run")}), document["text"]

@@ -83,7 +83,10 @@ def is_timer_event(payload: object) -> bool:
 
 
 def is_failure_envelope(payload: bytes | str) -> bool:
-    """Return True if Function Compute sent `payload` to an `onFailure` destination ("Destinations")."""
+    """Return True if `payload` has the form that Function Compute sends to an `onFailure` destination.
+
+    Source: its page "Destinations".
+    """
     value = jsontext.load(payload)
     return isinstance(value, dict) and "requestContext" in value and "requestPayload" in value
 

@@ -199,5 +199,8 @@ def _turn(keys: list[Key], now: datetime, *, is_cut: bool) -> _Turn:
 
 
 def _last_use(key: Key) -> datetime:
-    """Return the time of the key's last use; the latest possible if it is unreadable, so that the key stays."""
+    """Return the time of the key's last use, or `_NEVER`.
+
+    If the time is unreadable, return the latest possible time, so that the key is not removed.
+    """
     return parse_time(key.used) or (_UNKNOWN if key.used else _NEVER)

@@ -77,7 +77,7 @@ def statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
     log, source = (f"acs:oss:*:*:{value(variables, name)}" for name in ("logBucket", "sourceBucket"))
     forward = f"acs:fc:{value(variables, 'region')}:*:functions/{value(variables, 'functionName')}"
     records = [f"{log}/{RECORDS}*"]
-    keep_records = _allow("oss:PutObject", "oss:GetObject", "oss:DeleteObject", on=records)
+    records_statement = _allow("oss:PutObject", "oss:GetObject", "oss:DeleteObject", on=records)
     # The mark of a closed project.
     read_mark = _allow("oss:GetObject", on=[f"{log}/{state_folder('*')}closed-*"])
     list_records = _allow("oss:ListObjects", on=[log])
@@ -88,11 +88,11 @@ def statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
     look = [_allow("oss:PutObject", "oss:GetObject", on=records), list_records, list_source]
     allowed = {
         "forward": [_allow("oss:PutObject", on=records), read_mark, _invoke(f"{forward}-replay")],
-        "replay": [keep_records, list_records, list_source],
-        "reconcile": [keep_records, list_records, list_source],
-        "compare": [keep_records, list_records, list_source],
+        "replay": [records_statement, list_records, list_source],
+        "reconcile": [records_statement, list_records, list_source],
+        "compare": [records_statement, list_records, list_source],
         "certify": look,
-        "doctor": [keep_records, list_records, list_source],
+        "doctor": [records_statement, list_records, list_source],
         "status": look,
         _TRIGGER: [_invoke(forward, f"{forward}-reconcile", f"{forward}-compare")],
     }

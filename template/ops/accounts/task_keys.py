@@ -36,10 +36,11 @@ class Note:
 
 
 class TaskKeys:
-    """The note of one project.
+    """The stored note of a project's last request to create a task with keys.
 
-    Without keys for the log bucket (`log` is None) it exists only during the command. `holders`: the users that have
-    the keys. All methods raise RefusedError, UnreachableError and UnreadableResponseError.
+    Without a client of the log bucket (`log` is None), the note is kept in memory only, for the length of the command.
+    `holders`: the users whose keys the task has. All methods raise RefusedError, UnreachableError and
+    UnreadableResponseError.
     """
 
     def __init__(self, log: OssBucketClient | None, project: str, clock: WallClock, holders: Sequence[Holder]) -> None:

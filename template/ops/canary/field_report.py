@@ -1,6 +1,6 @@
-"""The field report: the observed behaviour of the clouds, without identifying anybody; it settles open questions.
+"""The field report: an anonymous summary of how the clouds behave, to answer open questions about them.
 
-A report has only words of the lists below: any other text becomes "other".
+Only the words listed below are reported; any other text becomes "other".
 """
 
 from __future__ import annotations

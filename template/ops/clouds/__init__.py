@@ -1,5 +1,5 @@
-"""Calls of the clouds from the user's machine, with an administrator's keys: standard library only.
+"""Requests to the clouds from the user's machine with an administrator's keys, by the standard library only.
 
-The vendors' SDKs are the judges of these requests in the tests, and are nowhere else: they would bring some fifty
-packages through which the keys of two accounts pass.
+The vendors' SDKs are used only in tests, to check these requests: they would add some fifty packages that handle the
+keys of two accounts.
 """

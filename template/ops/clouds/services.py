@@ -1,6 +1,6 @@
-"""Services of Huawei Cloud that take JSON (IAM, OMS), and of Alibaba Cloud with ACS3 signatures (RAM, STS, FC).
+"""Clients for JSON APIs of Huawei Cloud (IAM, OMS) and for ACS3-signed APIs of Alibaba Cloud (RAM, STS, FC).
 
-STS names the caller; Function Compute (FC) has the OSS triggers of its functions in a region.
+STS identifies the caller; Function Compute (FC) lists the functions of a region and their OSS triggers.
 
 Sources: help.aliyun.com/zh/ram/developer-reference (RAM, version 2015-05-01); .../zh/sts/developer-reference,
 "GetCallerIdentity" (STS, version 2015-04-01); .../zh/functioncompute/fc/developer-reference (version 2023-03-30):

@@ -119,7 +119,7 @@ class Cutover:
         return document
 
     def after(self, document: Any) -> None:
-        """Act on the certificate in the cloud."""
+        """Open the project or remove the trigger as the certificate says, if the source is frozen."""
         if self._plan.frozen:
             open_and_close.act_on_certificate(self._session, _derived(document), self._mark)
 

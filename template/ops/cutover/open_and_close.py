@@ -156,9 +156,11 @@ def opening_step(closed: ShownMark) -> Text:
 
 
 def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | None) -> None:
-    """Act on a cutover's certificate: a GO removes the trigger, and objects to submit open the project.
+    """Act on a cutover's certificate.
 
-    `mark` is the mark that this or an earlier cutover has set; None keeps the project closed. Waiting opens nothing.
+    After a GO, remove the trigger. If a failed check needs objects to be submitted, open the project again; a check
+    that still waits does not open it. `mark`: the mark set by this or an earlier cutover; with None the project stays
+    closed.
     """
     # After any other failure the project stays closed, and the next call continues from there.
     failed = [check.id for check in certificate.checks if check.result is Result.FAILED and CHECKS[check.id].opens]

@@ -304,7 +304,10 @@ class ProjectMigration:
         return group
 
     def _remaining_seconds(self, group: TaskGroup) -> float | None:
-        """Return the estimated remaining seconds, by the time until now including pauses."""
+        """Return the estimated seconds left, from the average speed since the start (pauses included).
+
+        None unless it is copying and has finished an object.
+        """
         passed = self._session.clock.now().timestamp() - group.started
         is_copying = group.state is GroupState.COPYING and group.finished and group.started
         return (group.total - group.finished) * passed / group.finished if is_copying else None

@@ -79,7 +79,7 @@ def test_a_large_object_has_a_minute_more_for_each_gb(gigabytes, minutes):
     assert [counts.may_have(accepted + more, gigabytes * 10**9) for more in (1, -1)] == [True, False]
 
 
-def test_copies_accepted_before_the_window_hide_no_later_object(world):
+def test_late_copies_of_earlier_objects_do_not_mask_an_unfinished_object(world):
     # GIVEN copies that OMS accepted yesterday, and now finishes
     accept(world, *"abc")
     world.later(DAY + HOUR)

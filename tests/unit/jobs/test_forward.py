@@ -236,7 +236,7 @@ def test_a_clock_set_back_does_not_reopen_the_project_for_an_instance(world):
     assert sent(world) == [["a"]]
 
 
-def test_of_a_large_event_all_is_recorded_after_one_look(world):
+def test_large_event_to_a_closed_project_is_recorded_after_one_check(world):
     closing(world).close()
     looked = looks(world)
     assert world.forward(payload(*KEYS)) is False

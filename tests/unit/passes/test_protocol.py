@@ -76,7 +76,7 @@ def test_a_call_by_hand_ends_a_pass_of_which_only_the_total_is_missing(world):
 
 
 @pytest.mark.parametrize("name", ["r/end", "total", "r/x", "foreign"])
-def test_events_of_what_is_no_piece_ask_for_nothing(world, pass_name, name):
+def test_event_for_an_object_that_is_not_a_piece_is_ignored(world, pass_name, name):
     calls, event = world.bucket.calls["put"], payload(f"{PREFIX}{pass_name}/{name}")
     reconcile.run(event, world.invocation())
     assert world.bucket.calls["put"] == calls

@@ -51,7 +51,7 @@ def set_class(document: dict[str, Any], random: Random) -> None:
         compared = document["passes"]["compare"]
         for side in ("source", "destination"):
             every = [counts[side] for counts in document["classes"].values()]
-            compared[f"{side}_listed"] = {unit: sum(one[unit] for one in every) for unit in ("objects", "bytes")}
+            compared[f"{side}_listed"] = {unit: sum(size[unit] for size in every) for unit in ("objects", "bytes")}
 
 
 def set_waiting(document: dict[str, Any], random: Random) -> None:
@@ -148,7 +148,7 @@ def random_facts(seed: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_rules_have_the_results_of_the_oracle_over_random_facts(block):
-    seen: dict[str, set[str]] = {name: set() for name in CHECKS}
+    outcomes: dict[str, set[str]] = {name: set() for name in CHECKS}
     for seed in range(block, WORLDS, BLOCKS):
         document = random_facts(seed)
         judgement = judge(from_json(CutoverFacts, document))
@@ -160,11 +160,11 @@ def test_rules_have_the_results_of_the_oracle_over_random_facts(block):
             oracle.failing(document) if document["frozen_since"] is None else []
         ), f"seed {seed}"
         for check in judgement.checks:
-            seen[check.id].add(check.result.value)
+            outcomes[check.id].add(check.result.value)
             # A check that does not pass has a step that can be printed, or none.
             assert check.step is None or isinstance(check.step, Step)
     # The facts decide each check in more than one way.
-    assert {name for name, results in seen.items() if len(results) < 2} == set()
+    assert {name for name, results in outcomes.items() if len(results) < 2} == set()
 
 
 def test_rules_do_not_depend_on_the_order_of_json_objects():

@@ -1,4 +1,4 @@
-"""The remedy of a class: it mends, in each overwrite mode, and is no wider than its objects."""
+"""The remedy of a class repairs it in each overwrite mode, and is no wider than its objects."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SUBMIT, MIGRATE = {"overwrite": True, "restart": True}, {"overwrite": True, "pre
 
 
 def every(*classes: ObjectClass) -> Any:
-    """Each combination of facts, with its remedy in an open and in a closed project."""
+    """Yield each combination of facts, with its remedy in an open and in a closed project."""
     for object_class, counts, mode, tried in product(classes, COUNTS.values(), MODES, TRIED.values()):
         facts = (object_class, counts, mode, tried)
         yield *facts, remedy(*facts, is_open=True), remedy(*facts, is_open=False)
@@ -93,7 +93,7 @@ def every(*classes: ObjectClass) -> Any:
         (SUSPICIOUS, "of another size", None, "not allowed to read", "compare", READ),
     ],
 )
-def test_the_step_of_each_class_by_mode_and_by_what_was_tried(object_class, counts, mode, tried, job, options):
+def test_step_of_each_class_by_mode_and_earlier_attempts(object_class, counts, mode, tried, job, options):
     step = remedy(object_class, COUNTS[counts], mode, TRIED[tried], is_open=True).step
     assert step == Step(job, options)
 
@@ -104,13 +104,13 @@ def test_no_step_in_a_closed_project_submits_or_overwrites():
     assert all(step is None or (step.job, "deep" in step.options) == ("compare", True) for step in steps)
 
 
-def test_reading_is_the_step_only_where_it_may_prove_something():
+def test_reading_is_a_step_only_if_it_can_prove_objects():
     for *_, tried, open_, closed in every(*ObjectClass):
         for step in filter(None, (open_.step, closed.step)):
             assert not (step.options.get("deep") and tried.deep and not tried.missing_rights)
 
 
-def test_nothing_is_submitted_that_oms_is_known_to_skip():
+def test_no_step_submits_objects_that_oms_skips():
     for _, counts, mode, _, open_, _ in every(OVERWRITTEN):
         is_skipped = mode is NEVER or (counts.in_vain if mode is CRC64 else counts.proven_different) == counts.objects
         if is_skipped and mode is not ALWAYS:
@@ -140,7 +140,7 @@ def test_a_mode_that_oms_adds_later_has_the_remedies_of_the_default():
 
 
 @pytest.mark.parametrize("object_class", [ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE, ObjectClass.UNKNOWN])
-def test_a_class_that_is_only_accepted_or_well_has_no_remedy(object_class):
+def test_equal_or_only_acceptable_class_has_no_remedy(object_class):
     assert not remedy(object_class, Counts(1), None, Tried(), is_open=True).text.en
 
 

@@ -34,7 +34,7 @@ class OverwriteMode(Enum):
 
     @property
     def compares_contents(self) -> bool:
-        """True if OMS skips an object only if the contents are equal, as far as both objects have a CRC64."""
+        """True if OMS skips an object only when its contents are equal, where both objects have a CRC64."""
         return self is OverwriteMode.CRC64
 
     @property

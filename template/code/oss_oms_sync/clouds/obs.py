@@ -37,7 +37,7 @@ from oss_oms_sync.clouds.obs_answers import (
     REDIRECT,
     THROTTLED,
     UNAVAILABLE,
-    NotObs,
+    NotFromObsError,
     ObjectHead,
     ObjectPart,
     ObsError,
@@ -253,7 +253,7 @@ class ObsBucket(Bucket):
             return self._refusal(response, body, method, action)
         try:
             return Attempt(read(response, body))
-        except (NotAListing, NotObs) as error:
+        except (NotAListing, NotFromObsError) as error:
             failure = self._failure(NOT_OBS, f"it answered {response.status_code}; {error}", action)
             return Attempt(failure, again=True, connection_lost=True)
 

@@ -84,7 +84,7 @@ _FIXES = {
 _OTHER = t("See OBS's error code and message: they are not among those that this job expects")
 
 
-class NotObs(ValueError):  # noqa: N818  a noun
+class NotFromObsError(ValueError):
     """A response that OBS does not send."""
 
 
@@ -107,12 +107,12 @@ class ObjectHead:
     def parse(cls, headers: Mapping[str, str], size: str) -> ObjectHead:
         """Parse the headers of a HEAD or GET.
 
-        Raises NotObs.
+        Raises NotFromObsError.
         """
         modified = parse_http_date(headers.get("Last-Modified"))
         etag = headers.get("ETag", "").strip('"').upper()
         if not modified or not etag or not size.isdecimal():
-            raise NotObs("it names no ETag, size or time")
+            raise NotFromObsError("it names no ETag, size or time")
         return cls(
             int(size),
             etag,
@@ -135,7 +135,7 @@ class ObjectPart:
     def parse(cls, status: int, headers: Mapping[str, str], body: bytes, start: int, length: int) -> ObjectPart:
         """Parse the response to a request for `length` bytes from `start` on.
 
-        Raises NotObs, also if it is another part.
+        Raises NotFromObsError, also if it is another part.
         """
         if status == 200 and start == 0:
             # OBS may ignore a range; then `body` is the beginning of the whole object.
@@ -145,7 +145,7 @@ class ObjectPart:
             size = match["size"] if match and status == 206 and int(match["first"]) == start else ""
         head = ObjectHead.parse(headers, size)
         if len(body) != min(length, head.size - start):
-            raise NotObs("it is not the range that was asked for")
+            raise NotFromObsError("it is not the range that was asked for")
         return cls(head, start, body)
 
 

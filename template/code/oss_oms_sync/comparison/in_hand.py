@@ -25,11 +25,12 @@ _BYTES_PER_MINUTE = 10**9
 class InHand:
     """OMS's counts at the time `now`; times are in seconds since 1970.
 
-    `left`: the maximum number of objects accepted and not finished; None if OMS does not report it, or only by the
-    hour. OMS had finished all objects accepted before `oldest`, if it works in order. Its last finished object was
-    finished before `finished`. It was `busy` until its last acceptance or failure, or until the start of the step of
-    its last finished object: copied objects are no reason to wait longer if none are left. `accepted`: the start of
-    each step, and the number of objects accepted in it.
+    - `left`: maximum number of objects accepted and not finished; None if OMS does not report it, or only by the hour.
+    - `oldest`: OMS had finished all objects accepted before this time, if it works in order.
+    - `finished`: OMS finished its last finished object before this time.
+    - `busy`: time of OMS's last acceptance or failure, or the start of the step of its last finished object if that is
+      later: copied objects are no reason to wait longer if none are left.
+    - `accepted`: start of each step, and the number of objects accepted in it.
     """
 
     now: float

@@ -259,7 +259,7 @@ class MergedListing:
         return self._read(kind, [key]).get(key)
 
     def _read(self, kind: Kind, keys: Sequence[str]) -> _Records:
-        """Return the records of `keys` whose records are in no listing by key.
+        """Read the records of those `keys` that are too long for a listing by key; return them by key.
 
         Raises StorageError.
         """

@@ -1,7 +1,7 @@
-"""Marks of the positions of keys, and the key at which a range splits in two.
+"""Marks: sampled keys of a walk, and the key at which to split a range.
 
-Marks are up to a thousand keys that a pass walked, with counts. They tell the next pass where to split, so that the
-halves of a range take equally long. Keys are compared by code point, which is the order of OSS's listings (the byte
+A pass keeps up to a thousand of the keys it walked, with counts; the next pass uses them to split a range into halves
+of equal work. Keys are compared by code point, which is the order of OSS's listings (the byte
 order of UTF-8).
 """
 

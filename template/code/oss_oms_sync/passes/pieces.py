@@ -60,11 +60,11 @@ _MAX_STUCK_PIECES = 10
 
 @dataclass(frozen=True)
 class Scope:
-    """The keys of a pass (those that `key_filter` lets through), if it is a `standstill` pass, and its wishes.
+    """Scope and options of a pass.
 
-    Wishes: `since` is None for the usual start, the installation. `everything`: objects with any records, written at
-    any time unless `since` limits it. Only compare has `deep`, `overwrite`, `cutover` and standstills. `cutover`:
-    objects are judged from an age of five minutes.
+    `key_filter` selects the keys. `since`: None starts at the installation. `everything`: include objects with any
+    records, of any age unless `since` is set. `deep`, `overwrite`, `cutover` and `standstill` apply only to compare;
+    with `cutover`, objects are judged from an age of five minutes.
     """
 
     key_filter: KeyFilter

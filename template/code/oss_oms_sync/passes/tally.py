@@ -310,7 +310,7 @@ class Tally:
         return not (self.counts.get(INSIDE) or self.last_written)
 
     def lags(self) -> Lags:
-        """Return the lags of objects."""
+        """Return the summaries of the lags to acceptance and to copying, and the number of objects accepted again."""
         return Lags(self.accepted_lag.summary(), self.copied_lag.summary(), self.again)
 
     def adds_up(self) -> bool:

@@ -59,10 +59,10 @@ def accepting_unproven(facts: WaitingFacts) -> Step:
 
 
 def comparing(facts: WaitingFacts, **options: object) -> Step:
-    """Return the step for a comparison like the certified comparison, or the usual comparison.
+    """Return the step that repeats the certified comparison, or a default comparison if there is none.
 
-    In a cutover, the comparison is part of it, unless it needs options that a cutover does not have. Only a recheck
-    keeps the `overwrite` of its pass: otherwise compare overwrites newer objects in OBS only if `options` ask for it.
+    During a cutover this is the cutover itself, unless the options need a separate comparison. Only a recheck (`again`)
+    keeps `overwrite`: otherwise compare overwrites newer objects in OBS only if `options` ask for it.
     """
     compared = facts.passes.compare
     wishes: dict[str, object] = {}

@@ -19,7 +19,7 @@ _FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def moment(text: str) -> datetime:
-    """Parse a time of facts, such as 2026-01-31T08:00:00Z.
+    """Parse a UTC timestamp such as 2026-01-31T08:00:00Z.
 
     Raises ValueError.
     """

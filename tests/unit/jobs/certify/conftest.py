@@ -15,6 +15,6 @@ def world() -> CertifyWorld:
 
 @pytest.fixture
 def ready(world: CertifyWorld) -> CertifyWorld:
-    """The same, frozen, compared, and shown to have stood still."""
+    """Three copied objects: frozen, compared, and unchanged in a standstill pass."""
     world.get_ready()
     return world

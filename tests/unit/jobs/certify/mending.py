@@ -1,4 +1,4 @@
-"""What the check of a certificate says to do, and that it helps."""
+"""The step of a certificate's check, and its effect."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ RESTART, DEEP = {"restart": True}, {"deep": True, "restart": True}
 
 
 def asked(finding: dict[str, Any]) -> dict[str, Any]:
-    """What the step of a check asks for besides the freeze, and what is accepted."""
+    """Return the options of a check's step, without the freeze and the acceptances."""
     assert finding["step"]["job"] in ("compare", "cutover")
     return {name: value for name, value in finding["step"]["options"].items() if name not in ("frozen_since", "accept")}
 
 
 def is_mended(world: CertifyWorld, finding: dict[str, Any]) -> bool:
-    """Whether it is a go once somebody did what the check says, OMS had its time, and both buckets stood still."""
+    """Return True if the check's step, time for OMS and a standstill pass lead to a GO."""
     wishes = {name: value for name, value in asked(finding).items() if name not in ("again", "restart")}
     if "restart" in asked(finding):
         world.compare(**wishes)

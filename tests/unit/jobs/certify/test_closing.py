@@ -1,4 +1,4 @@
-"""What a certificate wants of a project that is closed, and of OMS: each outcome, and the step that ends it."""
+"""Conditions of a certificate for a closed project and for OMS: each outcome, and the step that ends it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from support.world import HOUR, MINUTE, ROOT
 
 
 def state_of(world: CertifyWorld) -> tuple[str, bool]:
-    """How OMS_FINISHED ends, and whether it needs nothing but time."""
-    one = check(world.certify(), "OMS_FINISHED")
-    return one["result"], one["waits"]
+    """Return the result of OMS_FINISHED, and True if it only needs time."""
+    finding = check(world.certify(), "OMS_FINISHED")
+    return finding["result"], finding["waits"]
 
 
 def close(world: CertifyWorld, minutes: float) -> None:
-    """The project is closed when it is frozen, compared, and OMS has one more copy to do; so long ago."""
+    """Freeze, compare, and close the project these minutes ago; OMS has a single copy left."""
     world.freeze()
     world.compare()
     world.send("b", "accepted")
@@ -43,12 +43,12 @@ def closed(world: CertifyWorld) -> CertifyWorld:
 
 
 @pytest.mark.parametrize(("late", "closed_for"), [(0, 3), (10, 12)], ids=["counted at once", "counted late"])
-def test_oms_that_is_finishing_is_waited_for_and_so_are_ten_quiet_minutes_after_it(world, late, closed_for):
+def test_oms_finishes_ten_idle_minutes_after_its_last_copy(world, late, closed_for):
     # GIVEN an event once more just before the project is closed, and counts that may be twenty minutes late
     world.task.lag = 2 * late * MINUTE
     close(world, closed_for)
     assert state_of(world) == ("not run", True)
-    # WHEN it is copied, and counted, THEN it has finished
+    # WHEN OMS copies the object and counts it, THEN OMS has finished
     world.copy_all()
     world.later(late * MINUTE)
     assert state_of(world) == ("not run", True)
@@ -57,16 +57,16 @@ def test_oms_that_is_finishing_is_waited_for_and_so_are_ten_quiet_minutes_after_
 
 
 @pytest.mark.parametrize("gigabytes", [0, 90])
-def test_what_oms_has_lost_is_accepted_by_name_after_an_hour_and_a_minute_for_each_gb(closed, mocker, gigabytes):
+def test_work_that_oms_lost_can_be_accepted_after_its_time_by_size(closed, mocker, gigabytes):
     # GIVEN the largest object in scope
     ask_oms = gathering.ask_oms
     mocker.patch.object(gathering, "ask_oms", lambda *arguments: ask_oms(*arguments[:3], gigabytes * 10**9))
-    # WHEN OMS does nothing any more
+    # WHEN OMS stays idle
     closed.later((50 + gigabytes) * MINUTE)
     assert state_of(closed) == ("not run", True)
     closed.later(20 * MINUTE)
 
-    # THEN it has lost that, or may still write: the certificate says how many
+    # THEN it lost the copy, or may still write: the certificate has the number
     assert state_of(closed) == ("not proven", False)
     closed.stand_still()
     step = closed.stopped_by("OMS_FINISHED", "not proven")["step"]
@@ -85,29 +85,30 @@ def by_the_hour(world: CertifyWorld) -> None:
 
 
 @pytest.mark.parametrize("harm", [denied, by_the_hour])
-def test_where_oms_does_not_tell_nothing_is_proven_unless_that_is_accepted_by_name(ready, harm):
+def test_unreported_work_of_oms_is_not_proven_unless_accepted_by_name(ready, harm):
     harm(ready)
     assert not ready.stopped_by("OMS_FINISHED", "not run")["waits"]
     document = ready.certify(accept={"oms_unfinished": "the owner: seen in the console"})
-    assert (document["verdict"], "OMS may still write" in document["text"]) == ("GO", True)
+    assert document["verdict"] == "GO"
+    assert "OMS may still write" in document["text"]
 
 
 @pytest.mark.parametrize("days", [9, 31])
-def test_what_is_left_from_before_the_window_is_known_by_the_months(world, days):
-    # GIVEN what OMS accepted more than a week ago, perhaps in the last month, and lost
+def test_work_left_from_before_the_window_is_counted_by_months(world, days):
+    # GIVEN an object that OMS accepted more than a week ago, perhaps in the last month, and lost
     world.put("b", "b", fate="accepted")
     world.later(days * 24 * HOUR)
     assert results(world.cut_over()) == {"OMS_FINISHED": "not proven"}
 
 
-def test_oms_that_has_done_nothing_for_days_has_finished_and_the_check_names_no_time(world):
+def test_oms_idle_for_days_has_finished_without_a_time(world):
     world.later(9 * 24 * HOUR)
     world.get_ready()
-    seen = check(world.certify(), "OMS_FINISHED")
-    assert (seen["result"], seen["seen"]) == ("passed", "OMS has no work left and has been idle for days")
+    finding = check(world.certify(), "OMS_FINISHED")
+    assert (finding["result"], finding["seen"]) == ("passed", "OMS has no work left and has been idle for days")
 
 
-def test_oms_counts_as_busy_when_our_records_say_so_though_what_came_twice_makes_up_for_it(world):
+def test_oms_is_busy_by_records_despite_a_repeated_event(world):
     # GIVEN counts that are twenty minutes late, an event that came twice, and another object five minutes later
     world.task.lag = 20 * MINUTE
     world.freeze()
@@ -125,19 +126,19 @@ def test_oms_counts_as_busy_when_our_records_say_so_though_what_came_twice_makes
 
 def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mocker):
     world.get_ready(wait=20 * MINUTE)
-    # GIVEN pages of two, and no time for more than one
+    # GIVEN pages of two names, and time for a single page
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     folder = f"{ROOT}success_object"
     world.bucket.after = lambda kind, names: world.later(46) if (kind, names[0]) == ("list", folder) else None
-    seen = [world.certify(timeout=60)["oms"]["recorded"] for _ in range(3)]
-    assert (seen[0], seen[-1]) == (None, 3)
+    counts = [world.certify(timeout=60)["oms"]["recorded"] for _ in range(3)]
+    assert (counts[0], counts[-1]) == (None, 3)
 
 
 def test_a_record_of_the_second_in_which_the_hour_begins_is_counted():
     assert _Recorded("mark").plus([ObjectSummary("key", "", 0, time) for time in (59, 60, 61)], since=60).number == 2
 
 
-def test_only_the_run_that_closed_the_project_is_judged_by_its_mark(ready):
+def test_closed_passes_only_for_the_run_that_closed_the_project(ready):
     ready.stopped_by("CLOSED", "not run", run="another")
     ready.call(close=True, run="mine")
     # A mark that is younger than the standstill pass shows nothing either.
@@ -148,7 +149,7 @@ def test_only_the_run_that_closed_the_project_is_judged_by_its_mark(ready):
     assert ready.is_go(run="mine")
 
 
-def test_a_cutovers_mark_names_the_cutover_and_no_certificate_of_before(ready):
+def test_mark_of_a_cutover_names_the_cutover_and_no_certificate(ready):
     earlier = ready.certify(run="another")["document"]
     ready.call(open=True)
     assert f"(close: {earlier}: NOT PROVEN)" in ready.call(close=True)["next"]
@@ -173,9 +174,9 @@ def test_other_projects_of_the_task_that_are_open_are_named(ready):
         assert (results(document), document["open_projects"]) == ({"CLOSED": "not run"}, ["other"])
         assert "too late: other" in check(document, "CLOSED")["seen"]
         assert "state/closed-other.json" in check(document, "CLOSED")["next"]
-    # What was closed only now could send until two minutes ago.
-    said = {"at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": "", "opened": "", "first": ""}
-    ready.bucket.add(StoredObject(other, json.dumps({"closed": True, **said}).encode()))
+    # A project that was just closed could submit until two minutes ago.
+    fields = {"at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": "", "opened": "", "first": ""}
+    ready.bucket.add(StoredObject(other, json.dumps({"closed": True, **fields}).encode()))
     assert results(ready.certify()) == {"CLOSED": "not run"}
     ready.later(2 * MINUTE)
     ready.compare(standstill=True)
@@ -191,13 +192,13 @@ def test_a_mark_that_changes_while_the_certificate_is_made_is_no_go(ready):
     assert "CLOSED" in results(ready.certify())
 
 
-# A GO that stands.
+# A GO in effect.
 
 
-def test_a_go_stands_until_the_project_is_opened_whatever_the_clocks_of_instances_say(ready):
+def test_go_stays_in_effect_until_open_despite_clocks_of_instances(ready):
     go = ready.certify()
     assert ready.call(look=True)["go"] == go
-    # Another cutover that closes it anew opens nothing.
+    # Another cutover that closes the project again opens nothing.
     ready.call(close=True, run="another")
     assert ready.call(look=True)["go"] == go
     # WHEN an instance whose clock is behind opens it, and it is closed again
@@ -208,23 +209,25 @@ def test_a_go_stands_until_the_project_is_opened_whatever_the_clocks_of_instance
     assert ready.call(look=True)["go"] is None
 
 
-def test_after_a_go_the_project_opens_only_if_that_is_asked_for(ready):
-    # GIVEN a GO, WHEN somebody closes or looks, THEN the answer names the GO and not the step that opens
+def test_after_a_go_the_project_opens_only_if_confirmed(ready):
+    # GIVEN a GO, WHEN a caller closes or looks, THEN the answer names the GO, without the step that opens
     go = ready.certify()["document"]
     for asked in ({"close": True}, {"look": True}, {"open": True}, {"open": True, "run": "another"}):
         answer = ready.call(**asked)
-        assert (answer["closed"]["go"], "ops.py open" in answer["next"]) == (go, False), asked
+        assert answer["closed"]["go"] == go, asked
+        assert "ops.py open" not in answer["next"], asked
         assert "its cutover removed the trigger: without it, later writes to OSS are not recorded" in answer["next"]
 
-    # WHEN it is asked for, THEN the project opens, and after that as ever
+    # WHEN the caller confirms it, THEN the project opens, and later calls need no confirmation
     assert ready.call(open=True, after_go=True)["closed"] is None
     answer = ready.call(close=True)
-    assert (answer["closed"]["go"], answer["next"].endswith("To open it: python3 ops.py open")) == ("", True)
+    assert answer["closed"]["go"] == ""
+    assert answer["next"].endswith("To open it: python3 ops.py open")
     assert ready.call(open=True)["closed"] is None
 
 
 @pytest.mark.parametrize("mark", [None, b"unreadable", b'{"closed": false}'])
-def test_no_go_stands_where_the_mark_does_not_say_that_the_project_stayed_closed(ready, mark):
+def test_no_go_is_in_effect_without_a_mark_that_stayed_closed(ready, mark):
     ready.certify()
     name = f"{ROOT}state/closed-oss-oms-sync.json"
     ready.bucket.objects.pop(name)
@@ -234,22 +237,22 @@ def test_no_go_stands_where_the_mark_does_not_say_that_the_project_stayed_closed
     assert ready.call(look=True)["go"] is None
 
 
-def test_a_look_tells_what_a_cutover_waits_for_only_where_one_is_under_way(ready):
+def test_look_lists_the_awaited_checks_only_during_a_cutover(ready):
     look = partial(ready.call, look=True)
-    assert [one["id"] for one in look(frozen_since=ready.frozen)["checks"]] == ["OMS_FINISHED", "NOTHING_WAITS"]
+    assert [finding["id"] for finding in look(frozen_since=ready.frozen)["checks"]] == ["OMS_FINISHED", "NOTHING_WAITS"]
     assert look()["checks"] == []
     ready.call(open=True)
     assert look(frozen_since=ready.frozen)["checks"] == []
 
 
-def test_a_go_of_an_earlier_freeze_or_another_scope_does_not_stand(ready):
+def test_go_of_an_earlier_freeze_or_another_scope_has_no_effect(ready):
     go = ready.certify()
     later = timestamp(parse_time(ready.frozen) + timedelta(seconds=1))
     assert ready.call(look=True, frozen_since=ready.frozen)["go"] == go
     assert ready.call(look=True, frozen_since=later)["go"] is None
     ready.settings = replace(ready.settings, key_filter=KeyFilter("a/", ""))
     assert ready.call(look=True, frozen_since=ready.frozen)["go"] is None
-    # Whoever would open the project asks without a freeze, and is told of any.
+    # A caller that would open the project passes no freeze, and gets any GO.
     assert ready.call(look=True)["go"] == go
 
 
@@ -264,15 +267,16 @@ def test_a_standstill_pass_from_before_oms_had_finished_shows_nothing(closed):
 
 
 @pytest.mark.parametrize("written", [{"begun": "2026-03-06T00:00:00Z", "group": "g"}, {"what": "nobody reads"}])
-def test_while_old_objects_are_on_their_way_no_project_is_closed(world, written):
+def test_no_project_is_closed_during_a_migration(world, written):
     world.keep(f"state/migrate-{world.settings.project}.json", written)
     answer = world.call(close=True)
-    assert (answer["closed"], "migration of the existing objects" in str(answer["next"])) == (None, True)
+    assert answer["closed"] is None
+    assert "migration of the existing objects" in str(answer["next"])
     assert world.call(look=True)["closed"] is None
 
 
-def test_one_that_begins_while_a_project_is_closed_opens_it_again_unless_it_was_closed_before(world, mocker):
-    # GIVEN a migration that is written down between the two looks for one
+def test_migration_that_starts_during_close_reopens_the_project(world, mocker):
+    # GIVEN a migration that is stored between the two reads of its state
     migrations = [None, Migration("2026-03-06T00:00:00Z", "")]
     mocker.patch(
         "oss_oms_sync.jobs.certify.migration.current_migration", lambda _: migrations.pop(0) if migrations else None
@@ -280,14 +284,14 @@ def test_one_that_begins_while_a_project_is_closed_opens_it_again_unless_it_was_
     assert world.call(close=True)["closed"] is None
     assert world.call(look=True)["closed"] is None
 
-    # WHEN it was closed before, THEN that stays: whoever migrates sees it, and does not begin
+    # WHEN the project was closed before, THEN it stays closed: the migration reads the mark, and does not begin
     for migrations[:] in ([None, None], [None, Migration("2026-03-06T00:00:00Z", "")]):
         assert world.call(close=True)["closed"]
 
 
 @pytest.mark.parametrize(("fate", "name"), [("lost", "MISSING"), ("accepted", "FAILED")])
-def test_after_a_go_no_check_of_what_lacks_names_the_step_that_opens(ready, fate, name):
-    # GIVEN a GO, after which somebody writes to the source, with the trigger there or without it
+def test_after_a_go_no_check_of_missing_objects_names_the_open_step(ready, fate, name):
+    # GIVEN a GO, and a later write to the source, with the trigger or without it
     ready.call(close=True, run="mine")
     ready.later(HOUR)
     ready.tick_replay()
@@ -297,16 +301,16 @@ def test_after_a_go_no_check_of_what_lacks_names_the_step_that_opens(ready, fate
     ready.later(HOUR)
     ready.ask("compare", {"restart": True})
 
-    # WHEN it is certified once more, by another cutover or a rehearsal, THEN no check says to compare or send anew
+    # WHEN another cutover or a rehearsal certifies, THEN no check says to compare or resend
     for document in (ready.certify(run="another"), ready.rehearse()):
-        found = check(document, name)
-        assert (found["result"], found["step"]) == ("failed", None)
-        assert found["next"].startswith(
+        finding = check(document, name)
+        assert (finding["result"], finding["step"]) == ("failed", None)
+        assert finding["next"].startswith(
             "A GO is in effect, so the project stays closed. Copy the objects that OBS needs"
         )
         assert "ops.py open" not in str(document)
         assert doubts(document) == []
 
-    # AND once it is open, a comparison sends what lacks
+    # AND after open, a comparison submits the missing object
     if name == "MISSING":
         assert ready.compare()["submitted"] == 1

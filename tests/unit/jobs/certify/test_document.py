@@ -1,4 +1,4 @@
-"""What a certificate holds, and that a stranger can check it."""
+"""The content of a certificate, which a third party can check."""
 
 from __future__ import annotations
 
@@ -107,24 +107,24 @@ def digest(objects: dict) -> str:
     return f"{sum(int(line, 16) for line in lines) % 2**256:064x}"
 
 
-def test_it_has_all_parts_and_all_checks_in_order(document):
+def test_certificate_has_all_parts_and_all_checks_in_order(document):
     assert document.keys() == PARTS
-    assert [one["id"] for one in document["checks"]] == IDS
+    assert [finding["id"] for finding in document["checks"]] == IDS
 
 
-def test_it_is_kept_in_the_log_bucket_as_it_was_answered(world, document):
+def test_certificate_in_the_log_bucket_equals_the_answer(world, document):
     assert re.fullmatch("oms_source_record/certificates/oss-oms-sync/.*-go.json", document["document"])
     assert json.loads(world.bucket.objects[document["document"]].body) == document
 
 
-def test_its_hash_is_that_of_its_canonical_form_and_of_nothing_else(document):
+def test_hash_is_of_the_canonical_form(document):
     without = {name: value for name, value in document.items() if name != "sha256"}
     canonical = json.dumps(without, sort_keys=True, separators=(",", ":"))
     assert hashlib.sha256(canonical.encode()).hexdigest() == document["sha256"]
     assert hashlib.sha256(canonical.replace('"GO"', '"GO "').encode()).hexdigest() != document["sha256"]
 
 
-def test_no_float_is_in_it_because_languages_write_them_differently(world, document):
+def test_certificate_has_no_floating_point_number(world, document):
     def numbers(value):
         parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         yield from ((value,) if isinstance(value, float) else ())
@@ -136,14 +136,14 @@ def test_no_float_is_in_it_because_languages_write_them_differently(world, docum
     assert not list(numbers(world.rehearse(sample=1)))
 
 
-def test_its_digests_are_those_of_the_listings_without_oms_own_lists(world, document):
+def test_digests_are_of_the_listings_without_oms_own_lists(world, document):
     source = {key: len(stored.body) for key, stored in world.source.objects.items()}
     there = {key: len(stored.body) for key, stored in world.there.objects.items() if not key.startswith("oms/")}
     assert document["source"]["digest"] == digest(source) == digest(there) == document["destination"]["digest"]
     assert document["source"]["objects"] == document["destination"]["objects"] == 3
 
 
-def test_what_is_outside_the_scope_is_not_in_its_digests():
+def test_objects_outside_the_scope_are_not_in_the_digests():
     world = CertifyWorld("a.jpg", OBJECT_SUFFIX=".jpg")
     world.put("b.tmp", "x", fate="lost")
     document = world.cut_over()
@@ -151,26 +151,26 @@ def test_what_is_outside_the_scope_is_not_in_its_digests():
     assert document["source"]["digest"] == digest({"a.jpg": 2})
 
 
-def test_it_says_which_code_made_it(document):
-    # As a release tells it, of the folder that holds the package alone.
+def test_certificate_names_the_code_that_made_it(document):
+    # As a release reports it, of the folder that has only the package.
     assert document["made_by"]["code_sha256"] == code_sha256(TEMPLATE / "code")
     assert document["made_by"]["version"]
 
 
-def test_every_text_is_there_in_both_languages(world, document):
+def test_each_text_is_in_both_languages(world, document):
     world.task.status = "STOPPED"
     silent = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "SAMPLE", "METADATA", "SUMS")
-    for one in (*document["checks"], *world.certify(sample=3)["checks"], *world.rehearse()["checks"]):
-        said = [[name for name in ("seen", "wanted", "next") if one[name + language]] for language in ("", "_zh")]
-        assert said[0] == said[1], one
-        assert "seen" in said[0]
-        assert "next" in said[0] or one["result"] == "passed" or one["id"] in silent, one
+    for finding in (*document["checks"], *world.certify(sample=3)["checks"], *world.rehearse()["checks"]):
+        texts = [[name for name in ("seen", "wanted", "next") if finding[name + language]] for language in ("", "_zh")]
+        assert texts[0] == texts[1], finding
+        assert "seen" in texts[0]
+        assert "next" in texts[0] or finding["result"] == "passed" or finding["id"] in silent, finding
 
 
 # Rehearsals.
 
 
-def test_a_rehearsal_says_how_long_the_freeze_will_last_and_what_would_fail(world):
+def test_rehearsal_reports_the_length_of_the_freeze_and_failing_checks(world):
     world.later(HOUR)
     world.put("b", "xy", fate="lost")
     world.later(HOUR)
@@ -181,7 +181,7 @@ def test_a_rehearsal_says_how_long_the_freeze_will_last_and_what_would_fail(worl
     assert (document["verdict"], document["frozen_since"]) == ("REHEARSAL", None)
     assert (rehearsal["would_be"], rehearsal["failing"]) == ("NO-GO", ["OLDER"])
     minutes = rehearsal["minutes"]
-    # What takes no time is one minute, as `ops.py check` reckons it.
+    # A step without a duration counts as a minute, as in `ops.py check`.
     assert (minutes["settle"], minutes["compare"], minutes["standstill"]) == (5, 1, 1)
     assert minutes["total"] == sum(minutes[name] for name in minutes if name != "total")
     assert check(document, "STOOD_STILL")["result"] == "not run"
@@ -194,8 +194,8 @@ def compared_and_rehearsed(world: CertifyWorld) -> dict:
     return world.rehearse()
 
 
-def test_a_rehearsal_says_of_how_many_objects_it_speaks_and_of_none_it_proves_nothing(world):
-    # GIVEN objects that are on their way while others could be judged
+def test_rehearsal_reports_the_judged_objects_and_proves_nothing_of_none(world):
+    # GIVEN objects in progress beside objects that could be judged
     world.later(HOUR)
     world.put("c", "x", fate="lost")
     document = compared_and_rehearsed(world)
@@ -203,7 +203,7 @@ def test_a_rehearsal_says_of_how_many_objects_it_speaks_and_of_none_it_proves_no
     assert "the verdict would be GO. 3 of 4 objects could be judged." in document["text"]
     assert "All checks would pass, as far as 3 of 4 objects could be judged." in parse(certificate_page(document)).text
 
-    # WHEN there are no others, THEN nothing is proven, and that is no failure either
+    # WHEN all objects are in progress, THEN nothing is proven and nothing failed
     for key in ("a/1", "a/2", "b"):
         world.delete(key)
         world.remove(key)
@@ -212,12 +212,16 @@ def test_a_rehearsal_says_of_how_many_objects_it_speaks_and_of_none_it_proves_no
     assert (rehearsal["would_be"], rehearsal["failing"], doubts(document)) == ("NOT PROVEN", ["MOVING"], [])
 
 
-def test_a_rehearsal_without_passes_does_not_know_how_long_it_will_last(world):
-    told = world.rehearse()["rehearsal"]
-    assert (told["would_be"], told["minutes"]["compare"], told["minutes"]["total"]) == ("NOT PROVEN", None, None)
+def test_rehearsal_without_passes_has_no_length_of_the_freeze(world):
+    forecast = world.rehearse()["rehearsal"]
+    assert (forecast["would_be"], forecast["minutes"]["compare"], forecast["minutes"]["total"]) == (
+        "NOT PROVEN",
+        None,
+        None,
+    )
 
 
-def test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is():
+def test_forecast_of_each_step_is_no_shorter_than_the_step():
     # GIVEN a comparison of 121 seconds, 601 keys to send at a call of ten a second, and a sample of 100 of ten objects
     # of 20 MB each, read on both sides at 30 MB a second
     document = rehearsal()
@@ -243,8 +247,8 @@ def test_closing_names_the_last_certificate_and_nothing_is_sent_any_more(world, 
     assert answer["certificate"] == {name: document[name] for name in ("document", "verdict", "made")}
     assert (answer["closed"]["by"], answer["closed"]["why"]) == ("close", f"{document['document']}: GO")
     assert "nothing is submitted" in str(answer["next"])
-    told = world.certify()["closed"]
-    assert {**told, "go": ""}.items() >= answer["closed"].items()
+    mark = world.certify()["closed"]
+    assert {**mark, "go": ""}.items() >= answer["closed"].items()
 
 
 def test_no_rehearsal_is_a_reason_for_closing_and_opening_undoes_it(world):
@@ -259,7 +263,7 @@ def test_no_rehearsal_is_a_reason_for_closing_and_opening_undoes_it(world):
 
 def test_closing_names_the_last_of_two_certificates_of_one_second(world, document):
     rehearsed, last = world.rehearse(), world.call(frozen_since=world.frozen)
-    numbers = [one["document"].rpartition("/")[2].partition("-")[0] for one in (rehearsed, last)]
+    numbers = [certificate["document"].rpartition("/")[2].partition("-")[0] for certificate in (rehearsed, last)]
     assert (rehearsed["verdict"], last["verdict"], numbers) == ("REHEARSAL", "GO", sorted({*numbers}))
     assert world.call(close=True)["certificate"]["document"] == last["document"]
 
@@ -267,11 +271,11 @@ def test_closing_names_the_last_of_two_certificates_of_one_second(world, documen
 def test_a_certificate_overwrites_none_that_another_call_wrote_meanwhile(world, document, mocker):
     # GIVEN a call that looked for the last certificate just before this world's GO was stored
     mocker.patch("oss_oms_sync.jobs.certify.Certificates.last_name", return_value="")
-    for one in (world.call(frozen_since=world.frozen), document):
-        assert json.loads(world.bucket.objects[one["document"]].body) == one
+    for certificate in (world.call(frozen_since=world.frozen), document):
+        assert json.loads(world.bucket.objects[certificate["document"]].body) == certificate
 
 
-# What is asked for.
+# Requests.
 
 
 @pytest.mark.parametrize(
@@ -293,7 +297,7 @@ def test_a_certificate_overwrites_none_that_another_call_wrote_meanwhile(world, 
         ('{"forced": true}', "does not know"),
     ],
 )
-def test_what_cannot_be_done_is_refused_and_nothing_is_stored(world, payload, message):
+def test_impossible_request_is_refused_and_nothing_is_stored(world, payload, message):
     before = dict(world.bucket.objects)
     with pytest.raises(PayloadError, match=message):
         world.within(lambda: certify.run(payload, world.invocation()))

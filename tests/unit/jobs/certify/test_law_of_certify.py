@@ -1,7 +1,7 @@
 """GO only where an oracle that sees everything says that the buckets are equal, whatever happened before and meanwhile.
 
-The oracle knows the contents of every object. What is not proven by contents has to be accepted by name: then it must
-be of equal size, and no more is asked for.
+The oracle knows the contents of every object. A class that is not proven by contents has to be accepted by name; then
+its objects only need an equal size.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from support.world import DAY, HOUR, ROOT, World, oss_error
 
 BUSY = oss_error(409, "Busy")
 ACCEPTED = ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
-# What is no file's name, OMS's own folder, and a record that has no room.
+# No name of a file, OMS's own folder, and a key without room for its record.
 KEYS = ["a b", "oms/sync_task/x", "🎉", "海" * 330]
 
 keys = st.sampled_from(KEYS)
@@ -40,11 +40,11 @@ lived = st.one_of(
     st.tuples(st.just("later"), st.sampled_from([1, 70, 1000, 4000, DAY])),
     st.sampled_from([("encrypt",), ("fail_copy",), ("copy_all",), ("replay",), ("compare",)]),
 )
-# What the day of a cutover is made of; each may be forgotten, or come in another order.
+# Steps of the day of a cutover; each can be forgotten, or run in another order.
 steps = st.sampled_from(["compare", "judge_again", "deep", "stand_still", "tick_replay", "copy_all"])
 
 
-# Passes that end, one that does not, what contradicts them, and the freeze.
+# Passes that end, a pass that fails, changes that contradict them, and the freeze.
 wishes = st.sampled_from([{}, {"deep": True}, {"since": "2026-01-01"}, {"overwrite": True}, {"cutover": True}])
 of_passes = st.one_of(
     st.tuples(st.just("compare"), wishes),
@@ -76,22 +76,22 @@ def play(world: CertifyWorld, happenings: Sequence[tuple[Any, ...]]) -> None:
 
 
 def source_of(world: CertifyWorld) -> dict[str, tuple[str, int]]:
-    """The versions of all objects of the source."""
+    """Return the versions of all source objects."""
     return {key: (stored.etag, stored.last_modified) for key, stored in world.oss.objects(world.source.name).items()}
 
 
 def is_equal(world: CertifyWorld, key: str, document: dict[str, Any]) -> bool:
-    """Whether an object is on both sides, within what the document says was accepted."""
+    """Return True if an object is equal on both sides, within the acceptances of the document."""
     source, there = world.oss.objects(world.source.name).get(key), world.there.objects.get(key)
-    found = next((name for name, count in document["classes"].items() if key in count["keys"]), None)
+    object_class = next((name for name, count in document["classes"].items() if key in count["keys"]), None)
     if source is None:
         records = world.bucket.names(f"{ROOT}success_object")
         was_sent = any(name.endswith(f"/{key}") or world.bucket.objects[name].body == key.encode() for name in records)
-        return there is None or key.startswith("oms/sync_task/") or was_sent or found in document["accepted"]
+        return there is None or key.startswith("oms/sync_task/") or was_sent or object_class in document["accepted"]
     if there and there.body == source.data:
         return True
     has_room_for_doubt = source.type == "Symlink" or (there is not None and len(there.body) == source.size)
-    return has_room_for_doubt and found in document["accepted"]
+    return has_room_for_doubt and object_class in document["accepted"]
 
 
 @pytest.mark.part
@@ -112,20 +112,20 @@ def test_law1_go_only_where_the_buckets_are_equal(before, during, day, late, acc
     world.oms.faults.clear()
     world.copy_all()
     world.freeze()
-    # WHEN all is compared, while somebody may still write
+    # WHEN all is compared during late writes
     meanwhile = list(during)
     world.source.before = lambda kind, _: play(world, [meanwhile.pop(0)]) if kind == "list" and meanwhile else None
     world.compare()
-    # What nobody had done by then would undo what is written later, unseen.
+    # Users' changes that are left over would undo later writes without a trace.
     meanwhile.clear()
     world.copy_all()
     world.later(HOUR)
     play(world, [(step,) for step in day])
-    # AND somebody writes after that
+    # AND users write after that
     compared = source_of(world)
     play(world, late)
     changed = source_of(world) != compared
-    # What OMS was to refuse was never sent, if the project was closed.
+    # Keys that OMS should refuse were never submitted, if the project was closed.
     world.oms.faults.clear()
     world.stand_still()
 
@@ -146,7 +146,7 @@ def test_law1_go_only_where_the_buckets_are_equal(before, during, day, late, acc
 @given(st.lists(of_passes, max_size=8))
 @example([("freeze",), ("compare", {}), ("stops", {})])
 @example([("freeze",), ("compare", {}), ("compare", {"since": "2026-01-01"})])
-def test_the_pass_that_is_judged_again_is_the_one_that_is_certified(count_schedule, happenings):
+def test_rechecked_pass_is_the_certified_pass(count_schedule, happenings):
     World.close_all()
     world = CertifyWorld(*KEYS)
     play(world, [("freeze",), *happenings])

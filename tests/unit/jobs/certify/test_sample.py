@@ -1,4 +1,4 @@
-"""A sample reads whole objects on both sides, no more than it says, and finds what differs with the odds it claims."""
+"""A sample reads whole objects on both sides, as many as it reports, and detects differences as often as it claims."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.world import HOUR, MINUTE, oss_error
 
 @pytest.fixture
 def reads(ready: CertifyWorld) -> list[str]:
-    """The keys of the objects that are read, once for each side."""
+    """Return the keys of the objects that are read, once for each side."""
     read: list[str] = []
 
     def note(kind: str, names: Sequence[str]) -> None:
@@ -29,35 +29,37 @@ def reads(ready: CertifyWorld) -> list[str]:
 
 
 def tamper(world: CertifyWorld) -> None:
-    """Contents that no listing tells apart."""
+    """Change contents without a difference in listings."""
     there = world.obs.bucket(world.there.name).objects
     world.there.add(StoredObject("b", b"B"))
     object.__setattr__(there["b"], "etag", hashlib.md5(b"b").hexdigest())
 
 
-def test_without_a_sample_asked_for_nothing_is_read_and_that_is_said(ready, reads):
+def test_without_a_requested_sample_nothing_is_read(ready, reads):
     document = ready.certify()
     assert (document["verdict"], document["sample"], reads) == ("GO", None, [])
-    found = [check(document, name) for name in ("SAMPLE", "METADATA")]
-    assert [(one["result"], one["gates"]) for one in found] == [("not run", False)] * 2
+    findings = [check(document, name) for name in ("SAMPLE", "METADATA")]
+    assert [(finding["result"], finding["gates"]) for finding in findings] == [("not run", False)] * 2
     assert document["text"].endswith("Headers were not compared.")
 
 
 def test_no_sample_is_read_where_obs_has_back_to_source_rules(ready, reads):
     noted = {"bucket": ready.destination_bucket, "at": "2026-01-01T00:00:00Z", "rules": 1}
     ready.keep("state/back_to_source.json", noted)
-    found = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
-    told = ("back-to-source" in found["seen"], "python3 ops.py checklist" in found["next"], found["step"]["job"])
-    assert (reads, told) == ([], (True, True, "cutover"))
+    finding = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
+    assert reads == []
+    assert "back-to-source" in finding["seen"]
+    assert "python3 ops.py checklist" in finding["next"]
+    assert finding["step"]["job"] == "cutover"
     # Without a sample, nothing is read.
     assert ready.is_go()
-    # WHEN they are gone, and the checklist was run again, THEN it is read
+    # WHEN the rules are removed, and the checklist was run again, THEN the sample is read
     ready.keep("state/back_to_source.json", {**noted, "rules": 0})
     assert ready.is_go(sample=3)
     assert len(reads) == 6
 
 
-def test_whole_objects_are_read_on_both_sides_once_and_no_more_than_it_says(ready, reads):
+def test_sampled_objects_are_read_once_on_each_side(ready, reads):
     document = ready.certify(sample=2)
     assert document["verdict"] == "GO"
     assert check(document, "SAMPLE")["seen"].endswith(" of the 3 objects of up to 1 GiB that count as equal differ")
@@ -66,16 +68,16 @@ def test_whole_objects_are_read_on_both_sides_once_and_no_more_than_it_says(read
     assert sorted(reads) == sorted(2 * sample["keys"])
     assert sample["bytes"] == sum(len(ready.source.objects[key].body) for key in sample["keys"])
 
-    # What was read is not read again.
+    # Objects that were read are not read again.
     assert (ready.certify(sample=2)["verdict"], len(reads)) == ("GO", 4)
     document = ready.certify(sample=300)
     assert (document["sample"]["read"], len(reads)) == (3, 6)
-    # A sample of all says that it was all.
-    told = "All objects that count as equal were read (3 objects of up to 1 GiB): no contents differ"
-    assert told in check(document, "SAMPLE")["seen"]
+    # A sample of all objects says so.
+    claim = "All objects that count as equal were read (3 objects of up to 1 GiB): no contents differ"
+    assert claim in check(document, "SAMPLE")["seen"]
 
 
-def test_the_keys_are_those_that_the_seed_draws_from_what_counts_as_equal(ready):
+def test_seed_draws_the_sampled_keys_from_equal_objects(ready):
     sample = ready.certify(sample=2)["sample"]
     drawing = Drawn(sample["seed"])
     for key, stored in ready.source.objects.items():
@@ -88,17 +90,17 @@ def test_the_keys_are_those_that_the_seed_draws_from_what_counts_as_equal(ready)
 
 
 @pytest.mark.parametrize("asked", [0, 1, 2])
-def test_an_object_that_differs_is_a_no_go_however_few_are_asked_for_later(ready, asked):
+def test_different_object_is_a_no_go_in_each_later_sample(ready, asked):
     tamper(ready)
     first = ready.certify(sample=3)
-    found = ready.stopped_by("SAMPLE", sample=asked)
-    assert found["keys"] == ["b"] == first["sample"]["differing"]
-    # What is read anew may tell what the sample has found.
-    options = found["step"]["options"]
-    assert (found["step"]["job"], options["deep"], options["restart"]) == ("cutover", True, True)
+    finding = ready.stopped_by("SAMPLE", sample=asked)
+    assert finding["keys"] == ["b"] == first["sample"]["differing"]
+    # Reading again can show the differences of the sample.
+    options = finding["step"]["options"]
+    assert (finding["step"]["job"], options["deep"], options["restart"]) == ("cutover", True, True)
 
 
-def test_another_comparison_does_not_hide_what_differs(ready):
+def test_another_comparison_does_not_hide_a_difference(ready):
     tamper(ready)
     ready.later(20 * MINUTE)
     ready.prove()
@@ -118,36 +120,39 @@ def test_an_object_that_has_changed_in_obs_since_is_a_no_go(ready, harm):
 @pytest.mark.parametrize(
     ("bucket", "code", "grants"),
     [
-        # What is missing comes before the command that needs it.
+        # The missing permission comes before the command that needs it.
         ("source", "AccessDenied", ["python3 ops.py setup", "prints the policies"]),
         ("there", "AccessDenied", ["python3 ops.py setup", "prints the policies"]),
-        # OBS refuses whatever object: that is no sample of none.
+        # OBS refuses each object: that is no sample without objects.
         *(("there", code, []) for code in ("InArrearOrInsufficientBalance", "NotSignedUp", "AccessForbidden")),
     ],
 )
-def test_without_the_right_to_read_nothing_is_proven(ready, bucket, code, grants):
+def test_sample_without_read_permission_proves_nothing(ready, bucket, code, grants):
     side = getattr(ready, bucket)
     side.fail(oss_error(403, code), "get")
-    found = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
-    # Headers wait for what is not read wholly.
-    assert (code in found["seen"], found["waits"], ready.source.calls["head"]) == (True, False, 0)
-    assert found["step"]["options"] == {"frozen_since": ready.frozen, "sample": 3}
-    assert [grant for grant in grants if grant not in found["next"]] == []
+    finding = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
+    # Headers wait for objects that are not read to their ends.
+    assert code in finding["seen"]
+    assert not finding["waits"]
+    assert ready.source.calls["head"] == 0
+    assert finding["step"]["options"] == {"frozen_since": ready.frozen, "sample": 3}
+    assert [grant for grant in grants if grant not in finding["next"]] == []
     # With it, the same command reads them.
     side.heal()
     assert ready.is_go(sample=3)
 
 
-def test_what_there_is_no_time_for_is_read_by_the_next_call(ready):
+def test_objects_without_time_are_read_by_the_next_call(ready):
     ready.source.before = ready.there.before = lambda kind, _: ready.later(90) if kind == "get" else None
     first = ready.certify(sample=3)
-    found = check(first, "SAMPLE")
+    finding = check(first, "SAMPLE")
     assert (results(first), first["sample"]["read"]) == ({"SAMPLE": "not run", "METADATA": "not run"}, 2)
-    assert (found["waits"], "the next call continues" in found["seen"]) == (True, True)
+    assert finding["waits"]
+    assert "the next call continues" in finding["seen"]
     assert ready.is_go(sample=3)
 
 
-def test_where_nothing_can_be_sampled_though_it_was_asked_for_nothing_is_proven(world):
+def test_requested_sample_without_equal_objects_proves_nothing(world):
     for key in list(world.source.objects):
         world.put(key, "12", "form", fate="lost")
     world.freeze()
@@ -156,12 +161,12 @@ def test_where_nothing_can_be_sampled_though_it_was_asked_for_nothing_is_proven(
     assert (check(document, "SAMPLE")["result"], document["verdict"]) == ("not run", "NOT PROVEN")
     world.prove()
     document = world.certify(sample=3)
-    found = check(document, "SAMPLE")
-    assert (document["verdict"], found["result"], document["sample"]["drawn"]) == ("NO-GO", "not run", 0)
-    assert "sample" not in found["step"]["options"]
+    finding = check(document, "SAMPLE")
+    assert (document["verdict"], finding["result"], document["sample"]["drawn"]) == ("NO-GO", "not run", 0)
+    assert "sample" not in finding["step"]["options"]
 
 
-def test_twenty_differing_objects_of_two_thousand_are_found_as_often_as_is_claimed():
+def test_sample_detects_a_one_percent_share_as_often_as_claimed():
     # A hundred objects: the probability that none of twenty in two thousand is among them is the product of
     # (1980 - i) / (2000 - i), which is 0.357. With 300 it is 0.037: a bound of 3/n = 1 % at 95 %.
     keys = [f"photos/{number:04}.jpg" for number in range(2000)]
@@ -181,22 +186,22 @@ def test_twenty_differing_objects_of_two_thousand_are_found_as_often_as_is_claim
 
 
 @pytest.mark.parametrize("bucket", ["source", "there"])
-def test_an_object_that_cannot_be_read_is_named_and_makes_room_for_others(ready, bucket):
-    # GIVEN an archived object that would be drawn first
+def test_unreadable_object_is_named_and_replaced_by_others(ready, bucket):
+    # GIVEN an archived object, the first of the drawing
     first = ready.certify(sample=1)["sample"]["keys"][0]
     ready.prove()
     side = getattr(ready, bucket)
     side.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == first)
-    # WHEN all are asked for, THEN the others are read, and it is said which was not
+    # WHEN all are requested, THEN the others are read, and the unread object is named
     document = ready.certify(sample=3)
-    sample, found = document["sample"], check(document, "SAMPLE")
+    sample, finding = document["sample"], check(document, "SAMPLE")
     assert (sample["read"], sample["unread"], sample["unreadable"]) == (2, [], [first])
-    assert found["seen"].endswith("1 sampled object could not be read, or changed meanwhile")
+    assert finding["seen"].endswith("1 sampled object could not be read, or changed meanwhile")
     assert first not in sample["keys"]
-    # AND that it holds of what can be read alone, and is fewer than were asked for, until somebody asks for as many
-    assert "fewer than 100.0 % of the readable part of the 3 objects" in found["seen"]
-    assert (found["result"], document["verdict"]) == ("not proven", "NOT PROVEN")
-    assert found["step"]["options"] == {"frozen_since": ready.frozen, "sample": 2}
+    # AND the claim is about readable objects only, and fewer than requested, until the request has as many
+    assert "fewer than 100.0 % of the readable part of the 3 objects" in finding["seen"]
+    assert (finding["result"], document["verdict"]) == ("not proven", "NOT PROVEN")
+    assert finding["step"]["options"] == {"frozen_since": ready.frozen, "sample": 2}
     assert ready.is_go(sample=2)
     # AND another call does not try it again
     calls = side.calls["get"]
@@ -204,15 +209,18 @@ def test_an_object_that_cannot_be_read_is_named_and_makes_room_for_others(ready,
     assert side.calls["get"] == calls
 
 
-def test_where_nothing_that_was_drawn_can_be_read_that_is_said(ready):
+def test_sample_without_readable_objects_is_not_run(ready):
     ready.source.fail(oss_error(403, "InvalidObjectState"), "get")
-    found = check(ready.certify(sample=3), "SAMPLE")
-    assert (found["result"], found["seen"]) == ("not run", "3 sampled objects could not be read, or changed meanwhile")
-    assert "sample" not in found["step"]["options"]
+    finding = check(ready.certify(sample=3), "SAMPLE")
+    assert (finding["result"], finding["seen"]) == (
+        "not run",
+        "3 sampled objects could not be read, or changed meanwhile",
+    )
+    assert "sample" not in finding["step"]["options"]
 
 
-def test_a_rehearsal_passes_over_what_applications_have_changed_since_it_was_drawn(world):
-    # GIVEN a comparison of a bucket that is in use, in which one object is deleted later, and one written
+def test_rehearsal_skips_sampled_objects_that_applications_changed(world):
+    # GIVEN a comparison of a bucket in use; later an object is deleted, and another is written
     world.put("c", "c")
     world.later(HOUR)
     world.compare()
@@ -220,12 +228,13 @@ def test_a_rehearsal_passes_over_what_applications_have_changed_since_it_was_dra
     world.delete("b")
     world.put("c", "cc", fate="accepted")
     document = world.rehearse(sample=3)
-    # THEN that is no difference, and is not read in their place; another comparison draws anew
-    found, sample = check(document, "SAMPLE"), document["sample"]
-    assert (found["result"], found["next"].startswith("Restore the archived objects")) == ("not proven", True)
+    # THEN these are no differences, without a replacement; another comparison draws again
+    finding, sample = check(document, "SAMPLE"), document["sample"]
+    assert finding["result"] == "not proven"
+    assert finding["next"].startswith("Restore the archived objects")
     assert (sorted(sample["keys"]), sorted(sample["unreadable"])) == (["a/1", "a/2"], ["b", "c"])
     assert check(world.rehearse(sample=2), "SAMPLE")["result"] == "passed"
-    # AND what somebody does in OBS alone is one
+    # AND a change only in OBS is a difference
     world.remove("a/1")
     world.later(MINUTE)
     world.compare()
@@ -233,15 +242,15 @@ def test_a_rehearsal_passes_over_what_applications_have_changed_since_it_was_dra
     assert check(world.rehearse(sample=3), "SAMPLE")["result"] == "failed"
 
 
-def test_what_is_equal_only_now_pushes_what_cannot_be_read_out_of_the_sample():
-    # GIVEN as many as can be drawn, of which the last cannot be read
+def test_newly_equal_object_displaces_an_unreadable_object_of_the_sample():
+    # GIVEN the largest sample, with an unreadable last object
     drawn = Drawn("ab" * 16)
     for number in range(MAX_DRAWN):
         drawn.add(f"k{number}", digest(b"%d" % number, 1), "", 1)
     last = drawn.keys[-1]
     read = _Read({key: key != last or None for key in drawn.keys}, dict.fromkeys(drawn.keys, 1))
     assert _result(MAX_DRAWN, drawn, read, "").unreadable == [last]
-    # WHEN one that is equal by now is drawn before it, THEN it is drawn no more
+    # WHEN a newly equal object is drawn before it, THEN the sample has it no more
     more = Drawn(drawn.seed, 1, [(0, "now")])
     assert _result(MAX_DRAWN, drawn.plus(more), read.merged(_Read({"now": True}, {"now": 1})), "").unreadable == []
 
@@ -253,7 +262,7 @@ def test_what_is_equal_only_now_pushes_what_cannot_be_read_out_of_the_sample():
         ("there", "obs:object:GetObject on obs:*:*:object:photos-obs/*"),
     ],
 )
-def test_a_rehearsal_without_a_sample_names_the_permission_that_one_lacks(ready, side, policy_line):
+def test_rehearsal_without_a_sample_names_its_missing_permission(ready, side, policy_line):
     # GIVEN a rehearsal that would be GO
     assert "the verdict would be GO." in ready.rehearse()["text"]
     # WHEN objects cannot be read on a side THEN it names the permission, its line of the policy, and the next step

@@ -1,4 +1,4 @@
-"""GO only where nothing speaks against it; what does is named by its check, with the command that mends it."""
+"""GO only if no check prevents it; such a check names its objects, and the command that repairs them."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from support.world import DAY, HOUR, PART, oss_error
 from unit.jobs.certify.mending import DEEP, RESTART, asked, is_mended
 
 OVERWRITING = {"job": "migrate", "options": {"overwrite": True, "prefix": ["a/1"]}}
-# What an open project has yet to show.
+# Checks that need a closed project.
 NOT_YET = ("CLOSED", "OMS_FINISHED", "STOOD_STILL", "NOTHING_WAITS")
 
 
-def test_a_healthy_migration_is_a_go_that_excepts_nothing(ready):
+def test_go_of_a_healthy_migration_has_no_exceptions(ready):
     assert ready.is_go()
     assert "accepted" not in ready.certify(accept={"equal_size": "the owner: a cache"})["text"]
 
 
-def test_a_go_claims_of_obs_no_more_than_was_looked_at(world):
-    # GIVEN an object that comes late, so that it is judged again
+def test_go_claims_only_checked_times_and_objects(world):
+    # GIVEN a late object, so that it is rechecked
     world.put("c", "x", fate="lost")
     world.freeze()
     began = timestamp(world.clock.now())
     world.compare()
     world.judge_again()
 
-    # THEN the document says when each was looked at, and when the last time was that it was still so
+    # THEN the document has the time of each check, and the last time without a change
     document = world.certify()
     still = document["passes"]["standstill"]["began"]
     assert document["passes"]["compare"]["started"] == began < document["as_of"] < still < document["made"]
@@ -41,7 +41,7 @@ def test_a_go_claims_of_obs_no_more_than_was_looked_at(world):
     )
 
 
-def test_before_anything_was_looked_at_nothing_is_proven(world):
+def test_nothing_is_proven_before_a_comparison(world):
     world.freeze()
     document = world.certify()
     assert (document["verdict"], document["classes"], document["as_of"]) == ("NOT PROVEN", None, None)
@@ -64,14 +64,14 @@ def overwritten(world: CertifyWorld) -> None:
 
 
 def left_out(world: CertifyWorld) -> None:
-    """An object of before the project, which the migration of the old ones has left out."""
+    """Write an object of before the project, which the migration of existing objects left out."""
     world.put("old", "x", fate="lost")
     world.source.modified["old"] -= 30 * DAY
 
 
 @pytest.mark.parametrize(("harm", "name"), [(removed, "MISSING"), (older, "OLDER")])
-def test_what_obs_lacks_is_a_no_go_and_judging_it_again_mends_it(world, harm, name):
-    # GIVEN what is not in OBS
+def test_object_missing_in_obs_is_a_no_go_until_its_recheck(world, harm, name):
+    # GIVEN an object that OBS lacks
     harm(world)
     world.freeze()
     world.compare()
@@ -80,7 +80,7 @@ def test_what_obs_lacks_is_a_no_go_and_judging_it_again_mends_it(world, harm, na
     finding = world.stopped_by(name, "failed", *NOT_YET)
     assert (finding["keys"], asked(finding)) == (["b"], {})
 
-    # WHEN OMS has copied what compare sent, and it is judged again, and nothing moved after that
+    # WHEN OMS has copied the submitted key, a recheck follows, and nothing changes after it
     world.later(HOUR)
     world.compare(again=True)
     assert results(world.certify()) == dict.fromkeys(NOT_YET, "not run")
@@ -96,7 +96,7 @@ def test_what_obs_lacks_is_a_no_go_and_judging_it_again_mends_it(world, harm, na
         (overwritten, {"deep": True}, "OVERWRITTEN", "resend the objects"),
     ],
 )
-def test_what_compare_did_not_send_by_itself_is_sent_by_the_command(world, harm, wishes, name, words):
+def test_objects_not_submitted_by_compare_are_submitted_by_the_command(world, harm, wishes, name, words):
     harm(world)
     world.get_ready(**wishes)
     finding = world.stopped_by(name)
@@ -105,8 +105,8 @@ def test_what_compare_did_not_send_by_itself_is_sent_by_the_command(world, harm,
 
 
 @pytest.mark.parametrize(("harm", "name"), [(removed, "MISSING"), (older, "OLDER")])
-def test_what_oms_took_and_never_copied_is_sent_again_by_the_command(world, harm, name):
-    # GIVEN what compare has sent, and OMS has lost, as judging it again shows
+def test_accepted_and_lost_object_is_resent_by_the_command(world, harm, name):
+    # GIVEN a key that compare submitted and OMS lost, as a recheck shows
     harm(world)
     world.freeze()
     world.task.copies.then(CopyFault.lost())
@@ -116,7 +116,7 @@ def test_what_oms_took_and_never_copied_is_sent_again_by_the_command(world, harm
     finding = world.stopped_by(name, "failed", *NOT_YET)
     assert asked(finding) == RESTART
 
-    # WHEN the command is followed, THEN it is a go, but that OMS has not finished what it lost, for ever
+    # WHEN the command is run, THEN it is a GO except for the copy that OMS never finishes
     world.compare()
     world.judge_again()
     assert results(world.certify()) == {"OMS_FINISHED": "not proven"}
@@ -124,13 +124,13 @@ def test_what_oms_took_and_never_copied_is_sent_again_by_the_command(world, harm
 
 
 def differs(world: CertifyWorld, key: str) -> None:
-    """OMS finished an older version of the same size late."""
+    """Let OMS finish an older version of equal size late."""
     world.put(key, "12", "form")
     world.later(HOUR)
     world.write(key, "21")
 
 
-def test_what_oms_would_skip_is_overwritten_by_the_command_of_the_check(world):
+def test_object_that_oms_skips_is_overwritten_by_the_command(world):
     differs(world, "a/1")
     world.get_ready(deep=True)
     finding = world.stopped_by("OVERWRITTEN")
@@ -142,7 +142,7 @@ def test_what_oms_would_skip_is_overwritten_by_the_command_of_the_check(world):
     assert world.is_go()
 
 
-def test_what_overwrites_the_one_comes_first_and_brings_what_is_older_as_well(world):
+def test_overwriting_comes_first_and_covers_older_objects(world):
     differs(world, "a/1")
     world.put("b/1", "1")
     world.later(HOUR)
@@ -153,7 +153,7 @@ def test_what_overwrites_the_one_comes_first_and_brings_what_is_older_as_well(wo
     assert check(document, "OVERWRITTEN")["step"]["options"] == {"overwrite": True, "prefix": ["a/1", "b/1"]}
 
 
-def test_where_no_task_group_can_overwrite_what_oms_would_skip_it_is_deleted_and_compared_again():
+def test_skipped_object_with_a_suffix_is_deleted_and_compared_again():
     world = CertifyWorld("a.jpg", OBJECT_SUFFIX=".jpg")
     differs(world, "a.jpg")
     world.get_ready(deep=True)
@@ -175,7 +175,7 @@ def skipped(world: CertifyWorld) -> CertifyWorld:
     return world
 
 
-def test_what_oms_skipped_as_equal_and_nobody_can_read_is_overwritten_by_the_command(skipped):
+def test_skipped_archived_object_is_overwritten_by_the_command(skipped):
     # GIVEN that it is archived
     skipped.source.fail(oss_error(403, "InvalidObjectState"), "get")
     skipped.later(HOUR)
@@ -183,10 +183,10 @@ def test_what_oms_skipped_as_equal_and_nobody_can_read_is_overwritten_by_the_com
     assert check(skipped.certify(), "OLDER")["step"] == OVERWRITING
 
 
-def test_what_oms_skipped_as_equal_is_not_overwritten_for_lack_of_the_right_to_read_it(skipped):
-    # GIVEN a role that may not read it, as everyday ones may not
+def test_skipped_object_without_read_permission_is_not_overwritten(skipped):
+    # GIVEN a role without the permission to read it, as everyday roles
     skipped.source.fail(oss_error(403, "AccessDenied"), "get")
-    # WHEN a cutover compares, which reads it, THEN the right comes first, and so it stays until it was read
+    # WHEN a cutover compares and reads, THEN the permission comes first, until the object was read
     for asked_for in ({"cutover": True}, {"deep": True}):
         skipped.later(HOUR)
         skipped.compare(**asked_for)
@@ -195,7 +195,7 @@ def test_what_oms_skipped_as_equal_is_not_overwritten_for_lack_of_the_right_to_r
         assert "lacks oss:GetObject on the source bucket" in finding["next"]
 
 
-def test_what_is_newer_in_obs_is_sent_once_more_where_oms_overwrites_all_and_lost_it(world):
+def test_newer_object_in_obs_is_resent_if_oms_overwrites_all_and_lost_it(world):
     world.task.overwrite_mode = "FULL_OVERWRITE"
     differs(world, "b")
     world.freeze()
@@ -207,12 +207,12 @@ def test_what_is_newer_in_obs_is_sent_once_more_where_oms_overwrites_all_and_los
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_what_is_newer_in_obs_is_a_no_go_until_somebody_decides(world, overwrite):
+def test_newer_object_in_obs_is_a_no_go_until_a_decision(world, overwrite):
     world.freeze()
     overwritten(world)
     world.compare(overwrite=overwrite)
     finding = world.stopped_by("OVERWRITTEN", "failed", *NOT_YET)
-    # Where compare was asked to send it, it only has to be judged again.
+    # If compare submitted the key, it only needs a recheck.
     assert asked(finding) == {"overwrite": True, "again" if overwrite else "restart": True}
     assert is_mended(world, finding)
 
@@ -223,27 +223,28 @@ def test_where_oms_overwrites_nothing_the_check_says_to_delete_in_obs(world, har
     world.task.overwrite_mode = "NO_OVERWRITE"
     world.get_ready()
     finding = check(world.certify(), name)
-    assert (finding["result"], "delete each object in OBS" in finding["next"]) == ("failed", True)
+    assert finding["result"] == "failed"
+    assert "delete each object in OBS" in finding["next"]
     world.later(HOUR)
     world.remove("b")
     assert is_mended(world, finding)
 
 
-def test_no_other_command_than_that_of_overwritten_objects_overwrites_what_is_newer_in_obs(world):
+def test_only_the_step_of_overwritten_overwrites_newer_objects(world):
     # GIVEN a pass from before the freeze that was asked to overwrite
     world.compare(overwrite=True)
     world.later(HOUR)
     world.freeze()
     overwritten(world)
 
-    # WHEN the cutover is judged, THEN no check tells to overwrite what was written in OBS since
+    # WHEN the cutover is judged, THEN no check says to overwrite later writes in OBS
     steps = [finding["step"]["options"] for finding in world.certify()["checks"] if finding["step"]]
     assert {"frozen_since": world.frozen, **RESTART} in steps
     assert not any("overwrite" in step for step in steps)
 
 
 @pytest.mark.parametrize(("kind", "data"), [("form", "12"), ("Appendable", "12"), ("Multipart", "1234")])
-def test_what_is_of_equal_size_is_not_proven_until_it_is_read_or_accepted(world, mocker, kind, data):
+def test_equal_size_is_not_proven_until_it_is_read_or_accepted(world, mocker, kind, data):
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
     world.put("b", data, kind)
     (name,) = results(world.cut_over())
@@ -262,25 +263,25 @@ def test_what_is_of_equal_size_is_not_proven_until_it_is_read_or_accepted(world,
     assert world.is_go()
 
 
-def test_what_reading_does_not_prove_can_only_be_accepted_and_one_command_accepts_all(world):
+def test_unprovable_classes_are_accepted_by_a_single_command(world):
     world.put("link", "x", "Symlink")
     world.put("b", "1234", "Multipart")
     world.obs.bucket(world.there.name).encrypted = True
     world.write("b", "1234")
-    # Before it is read, what nothing else helps is all that a command accepts.
+    # Before reading, a command accepts only the class without another remedy.
     step = check(world.cut_over(), "PROOF_IMPOSSIBLE")["step"]
     assert step["options"]["accept"] == {"impossible": "<who, why>"}
     world.prove(deep=True)
     document = world.certify()
-    finding = [check(document, name) for name in results(document)]
-    accepted = {finding["id"].removeprefix("PROOF_").lower(): "<who, why>" for finding in finding}
+    findings = [check(document, name) for name in results(document)]
+    accepted = {finding["id"].removeprefix("PROOF_").lower(): "<who, why>" for finding in findings}
     assert accepted.keys() > {"impossible"}
     step = {"job": "cutover", "options": {"frozen_since": world.frozen, "accept": accepted}}
-    assert [finding["step"] for finding in finding] == [step] * 2
-    assert not [finding for finding in finding if "policies/show.py" in finding["next"]]
+    assert [finding["step"] for finding in findings] == [step] * 2
+    assert not [finding for finding in findings if "policies/show.py" in finding["next"]]
 
 
-def test_where_a_right_is_missing_to_prove_it_that_is_named_and_what_grants_it(world):
+def test_missing_permission_for_a_proof_is_named_with_its_grant(world):
     world.put("b", "1234", "Multipart")
     world.write("b", "4321")
     world.obs.deny("obs:object:GetObject")
@@ -299,7 +300,7 @@ def test_a_symbolic_link_is_accepted_by_name(world):
     world.get_ready()
     world.stopped_by("PROOF_IMPOSSIBLE", "not proven")
     assert world.is_go(accept={"impossible": "ops: it is created by hand"})
-    # It stays so where somebody has copied what is behind it, as the check says.
+    # It stays so after a copy of its target by hand, as the check says.
     world.write("link", "x")
     world.later(HOUR)
     world.prove()
@@ -307,13 +308,13 @@ def test_a_symbolic_link_is_accepted_by_name(world):
     assert says == "Copy the needed objects by hand, then accept the class by name"
 
 
-def test_what_is_only_in_obs_and_was_never_sent_is_unknown(world):
+def test_object_only_in_obs_and_never_submitted_is_unknown(world):
     world.write("stranger", "x")
     assert results(world.cut_over()) == {"UNKNOWN": "not proven"}
     assert world.is_go(accept={"unknown": "ops: a test file"})
 
 
-def test_what_was_deleted_at_the_source_is_reported_and_keeps_nothing_from_a_go(world):
+def test_objects_deleted_at_the_source_are_reported_and_allow_a_go(world):
     world.delete("b")
     # GIVEN a temporary file as well, which was deleted before it was accepted
     world.put("tmp", "x", fate="refused")
@@ -326,7 +327,7 @@ def test_what_was_deleted_at_the_source_is_reported_and_keeps_nothing_from_a_go(
     assert "1 key that needs nothing" in check(document, "NOTHING_WAITS")["seen"]
 
 
-def test_what_is_too_much_to_be_sent_asks_for_a_migration(world, mocker):
+def test_too_many_objects_to_submit_require_a_migration(world, mocker):
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
     world.put("late", "xy", fate="lost")
     world.get_ready()

@@ -1,4 +1,4 @@
-"""What waits to be sent is no GO, nor what does not add up, nor a task or clocks that are off."""
+"""No GO with waiting keys, with sums that do not add up, or with a wrong task or clock."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def frozen_account(world: CertifyWorld) -> CertifyWorld:
     return world
 
 
-def test_what_failed_and_is_in_obs_in_the_same_size_is_to_be_read(frozen_account):
-    # GIVEN an object that OMS refuses, and that somebody has copied by hand
+def test_failed_object_of_equal_size_in_obs_is_to_be_read(frozen_account):
+    # GIVEN an object that OMS refuses, copied by hand
     frozen_account.obs.put(frozen_account.destination_bucket, "b", b"xz")
-    # THEN sending it once more would do nothing, and reading it may prove it
+    # THEN a resend would do nothing, and reading can prove it
     document = frozen_account.cut_over()
     assert asked(check(document, "FAILED")) == DEEP == asked(check(document, "NOTHING_WAITS"))
 
@@ -34,7 +34,8 @@ def test_a_failed_record_is_a_no_go_until_replay_has_sent_it(frozen_account):
     assert results(document) == {"FAILED": "failed", "NOTHING_WAITS": "failed"}
     waits = check(document, "NOTHING_WAITS")
     assert asked(waits) == {} == asked(check(document, "FAILED"))
-    assert (waits["keys"], "ACCOUNT" in waits["seen"]) == (["b"], True)
+    assert waits["keys"] == ["b"]
+    assert "ACCOUNT" in waits["seen"]
 
     frozen_account.oms.faults.clear()
     frozen_account.replay()
@@ -55,9 +56,9 @@ RENAMED = StoredObject(f"{ROOT}replay/renamed/1.json", b'{"busy_until": "", "key
     ],
     ids=["in a run file", "in a run file of a project that was renamed", "of what OMS failed to copy"],
 )
-def test_what_waits_is_a_no_go_where_obs_lacks_it_until_it_is_sent(ready, waits, send):
+def test_waiting_key_missing_in_obs_is_a_no_go_until_submitted(ready, waits, send):
     waits(ready)
-    # What is equal in OBS waits for nothing.
+    # An object that is equal in OBS does not wait.
     assert ready.is_go()
     ready.remove("b")
     assert ready.stopped_by("NOTHING_WAITS")["keys"] == ["b"]
@@ -66,7 +67,7 @@ def test_what_waits_is_a_no_go_where_obs_lacks_it_until_it_is_sent(ready, waits,
     assert ready.is_go()
 
 
-def test_a_run_file_that_something_else_than_oss_does_not_find_is_not_replayed(world):
+def test_run_file_missing_by_a_foreign_404_is_not_replayed(world):
     world.put("c", "12", "form")
     world.get_ready()
     world.run_file("c")
@@ -93,26 +94,26 @@ def in_no_folder(world: CertifyWorld) -> None:
 @pytest.mark.parametrize(
     ("happened", "key", "accepted"), [(by_hand, "odd", False), (a_link, "odd", True), (in_no_folder, "odd//", True)]
 )
-def test_the_record_of_what_is_equal_or_impossible_keeps_nothing_from_a_go(world, happened, key, accepted, reason):
-    # GIVEN what OMS cannot copy, which somebody has copied by hand, or which is accepted by name
+def test_record_of_an_equal_or_impossible_object_allows_a_go(world, happened, key, accepted, reason):
+    # GIVEN an object that OMS cannot copy, copied by hand or accepted by name
     happened(world)
     world.later(1)
     world.fail(key, reason=reason)
     world.get_ready()
 
-    # WHEN replay records it once more, THEN it is a go: it would be for ever
+    # WHEN replay records it again, as it always will, THEN it is a GO
     world.fail(key, reason=reason)
     assert world.is_go(accept={"impossible": "ops: not needed"} if accepted else {})
 
 
 def copied_by_hand(world: CertifyWorld, fate: str) -> None:
-    """An object in parts that OMS refuses is in OBS."""
+    """Write an object with parts that OMS refuses, in OBS as well."""
     world.put("odd", "1234", "Multipart", fate)
     world.later(1)
     world.obs.put(world.there.name, "odd", b"1234", PART)
 
 
-def test_the_record_of_what_reading_has_proved_to_be_equal_keeps_nothing_from_a_go(world, mocker):
+def test_record_of_an_object_read_as_equal_does_not_prevent_a_go(world, mocker):
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
     copied_by_hand(world, "lost")
     world.fail("odd")
@@ -122,7 +123,7 @@ def test_the_record_of_what_reading_has_proved_to_be_equal_keeps_nothing_from_a_
 
 
 def copied(world: CertifyWorld, number: int) -> list[str]:
-    """So many objects that are equal in OBS."""
+    """Write this number of objects, equal in OBS; return their keys."""
     keys = [f"x/{each:05}" for each in range(number)]
     for key in keys:
         world.upload(key, "A")
@@ -132,7 +133,7 @@ def copied(world: CertifyWorld, number: int) -> list[str]:
 
 @pytest.mark.long
 def test_many_failed_lines_about_equal_objects_keep_nothing_from_a_go(world):
-    # GIVEN a closed project, and lists of OMS that tell of more than a thousand failures of what is equal in OBS
+    # GIVEN a closed project, and lists of OMS with over a thousand failures of objects that are equal in OBS
     keys = copied(world, 1001)
     world.get_ready()
     world.fail(*keys, reason="COPY_FAILED")
@@ -141,8 +142,8 @@ def test_many_failed_lines_about_equal_objects_keep_nothing_from_a_go(world):
 
 
 @pytest.mark.parametrize("is_by_hand", [False, True])
-def test_more_failed_lines_than_are_looked_at_have_a_step_that_ends_them(world, mocker, is_by_hand):
-    # GIVEN a project that a cutover has closed, or somebody by hand
+def test_more_failed_lines_than_are_checked_have_a_step(world, mocker, is_by_hand):
+    # GIVEN a project closed by a cutover, or by hand
     mocker.patch("oss_oms_sync.jobs.certify.gathering.MAX_RECORDS", 3)
     keys = copied(world, 4)
     world.get_ready()
@@ -151,11 +152,11 @@ def test_more_failed_lines_than_are_looked_at_have_a_step_that_ends_them(world, 
     world.compare(standstill=True)
     world.fail(*keys, reason="COPY_FAILED")
     document = world.certify(run="run-1")
-    found = check(document, "NOTHING_WAITS")
-    # THEN the cutover opens what a cutover has closed, and replay sends them
-    step = found["step"] and found["step"]["job"]
-    told = (found["result"], step, "python3 ops.py open" in found["next"])
-    assert told == (("not run", None, True) if is_by_hand else ("failed", "cutover", False))
+    finding = check(document, "NOTHING_WAITS")
+    # THEN the cutover opens the project that a cutover closed, and replay submits the keys
+    step = finding["step"] and finding["step"]["job"]
+    assert (finding["result"], step) == (("not run", None) if is_by_hand else ("failed", "cutover"))
+    assert ("python3 ops.py open" in finding["next"]) is is_by_hand
     world.replay()
     world.prove()
     assert world.is_go()
@@ -163,7 +164,7 @@ def test_more_failed_lines_than_are_looked_at_have_a_step_that_ends_them(world, 
 
 @pytest.fixture
 def unread(world: CertifyWorld) -> CertifyWorld:
-    """With an archived object in parts that OMS refuses for ever, and that somebody has copied by hand."""
+    """A world with an archived object whose parts OMS always refuses, copied by hand."""
     world.oms.refuse(lambda key: key == "odd")
     world.source.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == "odd")
     copied_by_hand(world, "copied")
@@ -174,24 +175,27 @@ def unread(world: CertifyWorld) -> CertifyWorld:
 BY_NAME = {"equal_size": "ops: copied by hand"}
 
 
-def test_what_oms_refuses_for_ever_and_nobody_can_read_is_accepted_by_name_and_named(unread):
+def test_refused_and_unreadable_object_is_accepted_by_name_and_named(unread):
     # GIVEN a comparison that has tried to read it
     unread.prove(deep=True)
-    # THEN nothing is left but to accept it by the name of its class
+    # THEN only an acceptance of its class by name is left
     document = unread.certify()
     assert verdict(document) == ("NOT PROVEN", {"PROOF_EQUAL_SIZE": "not proven", "NOTHING_WAITS": "not proven"})
-    steps = [one["step"]["options"].get("accept") for one in document["checks"] if one["result"] == "not proven"]
+    steps = [
+        finding["step"]["options"].get("accept") for finding in document["checks"] if finding["result"] == "not proven"
+    ]
     assert steps == [{"equal_size": "<who, why>"}] * 2
 
-    # WHEN somebody does, THEN it is a go that names it, though replay goes on recording it
+    # WHEN its class is accepted, THEN it is a GO that names it, though replay records it again
     unread.replay()
     unread.stand_still()
     document = unread.certify(accept=BY_NAME)
     assert verdict(document) == ("GO", {})
     waits = check(document, "NOTHING_WAITS")
-    assert (waits["keys"], "reading did not prove them equal: 1 object" in waits["seen"]) == (["odd"], True)
+    assert waits["keys"] == ["odd"]
+    assert "reading did not prove them equal: 1 object" in waits["seen"]
     looked = unread.call(look=True, frozen_since=unread.frozen, accept=BY_NAME)
-    assert [one["result"] for one in looked["checks"]] == ["passed", "passed"]
+    assert [finding["result"] for finding in looked["checks"]] == ["passed", "passed"]
 
 
 def written_in_obs(world: CertifyWorld) -> None:
@@ -206,16 +210,16 @@ def written_at_the_source(world: CertifyWorld) -> None:
 
 
 @pytest.mark.parametrize("change", [written_in_obs, written_at_the_source])
-def test_what_the_comparison_has_not_looked_at_waits_whatever_is_accepted(unread, change):
+def test_object_changed_since_the_comparison_waits_despite_acceptance(unread, change):
     unread.prove(deep=True)
     assert unread.is_go(accept=BY_NAME)
-    # WHEN one side is written anew, THEN both are to be compared again
+    # WHEN a side is written again, THEN both are to be compared again
     change(unread)
-    found = check(unread.certify(accept=BY_NAME), "NOTHING_WAITS")
-    assert (found["result"], asked(found)) == ("failed", DEEP)
+    finding = check(unread.certify(accept=BY_NAME), "NOTHING_WAITS")
+    assert (finding["result"], asked(finding)) == ("failed", DEEP)
 
 
-def test_what_is_older_in_obs_is_never_accepted(unread):
+def test_older_object_in_obs_is_never_accepted(unread):
     # GIVEN a version that came after it was copied by hand
     unread.put("odd", "4321", "Multipart")
     unread.get_ready(deep=True)
@@ -227,27 +231,27 @@ def test_what_is_older_in_obs_is_never_accepted(unread):
     [
         ("REFUSED", {"first_failure": "2026-01-01T00:00:00Z"}, {}),
         ("COPY_FAILED", {"first_failure": "2026-01-01T00:00:00Z"}, {}),
-        # What OMS has refused once may be taken the next time,
+        # OMS can accept a key that it refused once,
         ("REFUSED", {}, {"NOTHING_WAITS": "failed"}),
-        # and what it never saw once it is to be had again.
+        # and a key that it never received once the account is active.
         ("ACCOUNT", {"first_failure": "2026-01-01T00:00:00Z"}, {"NOTHING_WAITS": "failed"}),
     ],
 )
-def test_what_sending_may_mend_is_not_accepted(unread, reason, more, result):
+def test_records_that_a_resend_may_solve_are_not_accepted(unread, reason, more, result):
     unread.prove(deep=True)
     unread.fail("odd", reason=reason, **more)
     assert results(unread.certify(accept=BY_NAME)) == result
 
 
-def test_where_obs_does_not_tell_of_a_failed_record_nothing_is_known_and_nothing_opened_for_it(ready):
+def test_failed_record_without_an_answer_of_obs_is_unknown(ready):
     ready.fail("b")
     ready.obs.deny("obs:bucket:ListBucket", lambda key: key == "b")
-    # Which it is, and why it waits, is known all the same.
-    told = ready.stopped_by("NOTHING_WAITS", "not run")
-    assert (told["seen"], told["keys"]) == ("OBS did not answer for 1 object (REJECTED)", ["b"])
+    # The key and the reason are in the answer.
+    finding = ready.stopped_by("NOTHING_WAITS", "not run")
+    assert (finding["seen"], finding["keys"]) == ("OBS did not answer for 1 object (REJECTED)", ["b"])
 
 
-def test_a_failed_record_that_nobody_can_read_is_a_no_go(ready):
+def test_unreadable_failed_record_is_a_no_go(ready):
     ready.bucket.add(StoredObject(f"{ROOT}failed_object_long/{'0' * 64}", b"unreadable"))
     assert "1 unreadable record or run file" in ready.stopped_by("NOTHING_WAITS")["seen"]
 
@@ -257,17 +261,17 @@ def test_keys_of_another_project_in_a_run_file_do_not_count():
     world = CertifyWorld("a/1", OBJECT_PREFIX="a/")
     world.get_ready()
 
-    # WHEN replay of the other has keys in hand, THEN this one is a go
+    # WHEN replay of the other has keys in hand, THEN this project gets a GO
     world.run_file("b/1")
     assert world.is_go()
 
-    # But not where one of its own is among them.
+    # But not if a key of its own is among them.
     world.remove("a/1")
     world.run_file("b/1", "a/1")
     assert world.stopped_by("NOTHING_WAITS")["keys"] == ["a/1"]
 
 
-def test_without_the_right_to_read_oms_lists_nothing_is_proven(world):
+def test_unreadable_oms_lists_prove_nothing(world):
     world.obs.deny("obs:bucket:ListBucket", lambda key: key.startswith("oms/"))
     assert verdict(world.cut_over()) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
 
@@ -280,7 +284,7 @@ def test_without_the_right_to_read_oms_lists_nothing_is_proven(world):
     [
         ({"status": "STOPPED"}, "failed"),
         ({"src_bucket": "another"}, "failed"),
-        # A task that does not say whose it is.
+        # A task that does not report its source bucket.
         ({"src_bucket": ""}, "not run"),
         ({"src_bucket": None}, "not run"),
     ],
@@ -292,7 +296,7 @@ def test_the_task_has_to_be_running_and_that_of_the_source_bucket(ready, change,
     assert ready.is_go()
 
 
-def test_where_oms_does_not_tell_nothing_is_proven(ready):
+def test_unreported_task_is_not_proven(ready):
     ready.oms.deny("oms:synctask:get")
     document = ready.certify()
     assert (document["verdict"], document["destination_bucket"]) == ("NOT PROVEN", None)
@@ -302,7 +306,7 @@ def test_where_oms_does_not_tell_nothing_is_proven(ready):
 
 @pytest.mark.parametrize(("skew", "expected"), [(59, "GO"), (-62, "NO-GO"), (None, "NOT PROVEN")])
 @pytest.mark.parametrize("cloud", ["oms", "oss", "obs"])
-def test_clocks_that_are_off_or_not_told(ready, cloud, skew, expected):
+def test_wrong_or_unreported_clocks_prevent_a_go(ready, cloud, skew, expected):
     service = getattr(ready, cloud)
     if skew is None:
         service.faults.add(
@@ -314,7 +318,7 @@ def test_clocks_that_are_off_or_not_told(ready, cloud, skew, expected):
 
 
 def harm_total(world: CertifyWorld, old: bytes, new: bytes) -> None:
-    """What a comparison has counted stands there otherwise."""
+    """Change the stored total of a comparison."""
     totals = [name for name in world.bucket.objects if "-compare/" in name and name.endswith("/total")]
     name = min(totals, key=lambda name: name.rpartition("-")[2])  # the other is of the standstill pass
     body = world.bucket.objects[name].body
@@ -323,7 +327,7 @@ def harm_total(world: CertifyWorld, old: bytes, new: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("counted", "instead", "told"),
+    ("counted", "instead", "part"),
     [
         (
             b'"equal_contents": {"source": {"objects": 3',
@@ -335,14 +339,14 @@ def harm_total(world: CertifyWorld, old: bytes, new: bytes) -> None:
     ],
     ids=["on one side", "by the marks", "than was listed"],
 )
-def test_a_comparison_that_does_not_add_up_is_a_no_go(ready, counted, instead, told):
+def test_a_comparison_that_does_not_add_up_is_a_no_go(ready, counted, instead, part):
     harm_total(ready, counted, instead)
-    assert told in ready.stopped_by("SUMS")["seen"]
+    assert part in ready.stopped_by("SUMS")["seen"]
     ready.prove()
     assert ready.is_go()
 
 
-def test_a_total_in_a_form_that_nobody_knows_proves_nothing(ready):
+def test_total_of_an_unknown_form_proves_nothing(ready):
     # As if another version had written it.
     harm_total(ready, b'"drawn"', b'"strange"')
     document = ready.certify()
@@ -352,13 +356,13 @@ def test_a_total_in_a_form_that_nobody_knows_proves_nothing(ready):
 @pytest.mark.parametrize(
     "change", [lambda world: world.delete("tmp"), lambda world: world.put("new", "x", fate="lost")]
 )
-def test_what_comes_and_goes_at_the_source_before_keys_are_judged_again_does_not_spoil_the_sums(world, change):
-    # GIVEN a rehearsal, with an object that only OBS has and one that was just written
+def test_source_changes_before_a_recheck_do_not_spoil_the_sums(world, change):
+    # GIVEN a rehearsal, with an object that only OBS has and an object that was just written
     world.write("new", "x")
     world.put("tmp", "x", fate="accepted")
     world.compare()
 
-    # WHEN one goes, or comes, and they are judged again
+    # WHEN an object goes or comes, and both are rechecked
     change(world)
     world.later(MINUTE)
     world.compare(again=True)

@@ -160,7 +160,7 @@ def test_check_marked_as_not_gating_is_detected():
 
 
 LOST = {"cache-control": {"objects": 2, "keys": ["a/1", "a/2"]}}
-NAMED = {"metadata": "the owner: nobody reads them"}
+NAMED = {"metadata": "the owner: unused headers"}
 
 
 def with_headers(accepted=None, **changes):
@@ -388,7 +388,8 @@ def test_missing_object_is_detected_by_the_objects_in_both_listings(run):
         assert run(document, **{side: objects})[0] == 0
     # WHEN both listings are compared, THEN it is detected
     code, out = run(document, source=SOURCE, destination=there)
-    assert (code, f"does not hold: {SHARED} (2 objects, " in out) == (4, True)
+    assert code == 4
+    assert f"does not hold: {SHARED} (2 objects, " in out
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ with listings.two_digests() as digests:
     for each in digests:
         counts.count(scope, listings.read(file), keep=each.add)
     shared = sum(1 for _ in digests[0].shared_with(digests[1]))
-# Not by getrusage, whose peak includes the process that started this one.
+# Not by getrusage, whose peak includes the parent process.
 status = Path("/proc/self/status").read_text().splitlines()
 print(shared, *(line.split()[1] for line in status if line.startswith("VmHWM:")))
 """

@@ -181,7 +181,7 @@ class Replay:
             if len(keys) > room:
                 keys, self._all_read = keys[:room], False
             if asked.dry_run:
-                self._would_take(keys)
+                self._count_as_taken(keys)
             elif keys:
                 self._take(keys, [key.key for key in keys])
             after = last
@@ -198,7 +198,7 @@ class Replay:
                 self._unreadable.append(run_file)
                 self._all_read = False
             elif dry:
-                self._would_take(run_file.keys)
+                self._count_as_taken(run_file.keys)
             elif not self.sender.may_send():
                 self._leave(run_file.keys)
             elif run_file.lease_expired:
@@ -338,7 +338,7 @@ class Replay:
         # If it is not stored, the next run starts where this run did, and sends some keys twice.
         self._state.try_store("replay", to_json(ReplayState(after, self._resting.kept(), last)))
 
-    def _would_take(self, keys: Sequence[FailedKey]) -> None:
+    def _count_as_taken(self, keys: Sequence[FailedKey]) -> None:
         self._taken.update(key.key for key in keys)
         self._by_reason.update(key.reason_name for key in keys)
         self._oldest = earliest(self._oldest, *(key.first_failure for key in keys))

@@ -52,7 +52,7 @@ _INEXACT_COUNTS = t("two calls continued the same pass at once: its counts are i
 
 @dataclass(frozen=True)
 class StatusOptions:
-    """Options of a payload."""
+    """Options of status: the history of one `key`, a report on the last `hours`, or `acknowledge` for failures."""
 
     key: str | None = None
     hours: int = DAY // _HOUR

@@ -1,9 +1,9 @@
 """Alarms: messages to the webhook, in the project's language, when the verdict changes or an alarm lasts for a day.
 
-Alarms (broken; keys that came after the close) and closed are sent at once. Other verdicts are sent when they have
-lasted for 10 minutes, so at the second tick of the timer: neither a backlog that replay clears by itself nor an
-unstable state causes a message. Behind and not known count together, so a project that is never in step is reported. A
-closed project is reported once, and then only changes after the close.
+Verdicts `broken` and `closed`, and keys that arrive after the close, are sent at once. Other verdicts are sent after 10
+minutes, that is at the second tick of the timer: neither a backlog that replay clears by itself nor an unstable state
+causes a message. `behind` and `unknown` count together, so a project that is never `in step` is reported. A closed
+project is reported once, and then only changes after the close.
 
 A verdict counts as sent only when the webhook accepted it; otherwise the then current verdict is sent at the next tick.
 An alarm may be sent twice if two instances run at once or one stops early, which is better than a lost alarm.

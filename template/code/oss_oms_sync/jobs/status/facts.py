@@ -206,9 +206,9 @@ class InObs:
 class Backlog(BacklogShown):
     """Keys that wait to be resent.
 
-    `copies`: keys of the read records and run files that OMS had failed to copy. `newest`: the time of the last record,
-    in seconds since 1970. `after_close`: the times of records that were not sent because the project was closed, or its
-    state unknown. `may_be_more`: not all records that may be such could be read.
+    `copies`: keys, among the records and run files that were read, that OMS failed to copy. `newest`: the time of the
+    last record, in seconds since 1970. `after_close`: the times of records that were not sent because the project was
+    closed, or its state unknown. `may_be_more`: True if some records, which may be `after_close`, were not read.
     """
 
     copies: Sequence[FailedKey] = ()

@@ -130,7 +130,7 @@ def yet_to_copy(facts: Facts) -> Iterator[Verdict]:
 
 
 def too_many(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict of objects that a pass has left, because a migration copies them sooner."""
+    """Yield the verdict if a pass left objects unsent because there are so many that a migration is faster."""
     compared = facts.in_obs.last.state if facts.in_obs.last else None
     for last in filter(None, (compared, facts.coverage.recent)):
         if last.unsent:

@@ -1,4 +1,4 @@
-"""What came after the freeze, and what nobody has looked at, is never a GO: the check says so, and what ends it."""
+"""Changes after the freeze, and unchecked objects, are never a GO: a check names them, and the step that ends it."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from unit.jobs.certify.mending import RESTART, asked, is_mended
 
 
 @pytest.mark.parametrize("fate", ["copied", "lost"])
-def test_what_was_written_after_the_freeze_is_named_until_the_freeze_is_said_to_be_later(world, fate):
-    # GIVEN a freeze, and an application that wrote once more
+def test_write_after_the_freeze_is_named_until_the_freeze_is_later(world, fate):
+    # GIVEN a freeze, and a later write of an application
     world.freeze()
     world.put("late", "x", fate=fate)
     world.later(HOUR)
 
-    # WHEN all was compared, and what was missing is there, as judging it again shows
+    # WHEN all was compared, and a recheck shows the missing object in OBS
     world.prove()
     world.judge_again()
 
-    # THEN it is a no, which names the object and when the freeze can have been
-    found = world.stopped_by("FROZEN")
-    assert found["keys"] == ["late"] == [world.certify()["last_written"][0]["key"]]
+    # THEN it is a NO-GO, which names the object and the earliest possible freeze
+    finding = world.stopped_by("FROZEN")
+    assert finding["keys"] == ["late"] == [world.certify()["last_written"][0]["key"]]
 
-    # WHEN that is said, and compared, THEN it is a go
-    world.frozen = found["step"]["options"]["frozen_since"]
+    # WHEN the freeze is corrected, and compared, THEN it is a GO
+    world.frozen = finding["step"]["options"]["frozen_since"]
     world.prove()
     assert world.is_go()
 
 
-def test_a_write_within_a_minute_of_the_freeze_may_be_the_clocks(world):
+def test_write_within_a_minute_of_the_freeze_is_allowed(world):
     world.freeze(wait=MINUTE - 1)
     world.put("a/1", "xy")
     world.later(HOUR)
@@ -47,7 +47,7 @@ def test_a_write_within_a_minute_of_the_freeze_may_be_the_clocks(world):
 
 
 @pytest.mark.parametrize("days", [40, 0])
-def test_oms_lists_that_were_read_before_the_comparison_ended_prove_nothing(world, days, mocker):
+def test_oms_lists_read_before_the_comparison_ended_prove_nothing(world, days, mocker):
     # GIVEN replay, which has read OMS's lists at the freeze, and not since
     world.freeze()
     world.later(days * DAY)
@@ -63,9 +63,9 @@ def test_oms_lists_that_were_read_before_the_comparison_ended_prove_nothing(worl
     assert world.is_go()
 
 
-def test_what_replay_reads_after_a_certificate_has_looked_at_what_waits_is_not_told_of_it(world, mocker):
+def test_lists_read_after_the_waiting_keys_are_not_reported(world, mocker):
     world.get_ready()
-    seen, really = check(world.certify(), "NOTHING_WAITS")["seen"], gathering.list_waiting_keys
+    sentence, really = check(world.certify(), "NOTHING_WAITS")["seen"], gathering.list_waiting_keys
 
     def looked(*asked, **how):
         waiting_keys = really(*asked, **how)
@@ -75,9 +75,9 @@ def test_what_replay_reads_after_a_certificate_has_looked_at_what_waits_is_not_t
         return waiting_keys
 
     mocker.patch.object(gathering, "list_waiting_keys", looked)
-    assert check(world.certify(), "NOTHING_WAITS")["seen"] == seen
+    assert check(world.certify(), "NOTHING_WAITS")["seen"] == sentence
     mocker.stopall()
-    assert check(world.certify(), "NOTHING_WAITS")["seen"] > seen
+    assert check(world.certify(), "NOTHING_WAITS")["seen"] > sentence
 
 
 def test_oms_lists_that_were_read_days_ago_prove_nothing_in_a_rehearsal(world):
@@ -86,8 +86,8 @@ def test_oms_lists_that_were_read_days_ago_prove_nothing_in_a_rehearsal(world):
     assert check(world.rehearse(), "NOTHING_WAITS")["result"] == "not run"
 
 
-def test_objects_of_the_source_that_are_named_like_records_are_counted_and_named(world):
-    # GIVEN one, which is never sent
+def test_source_objects_named_like_records_are_counted_and_named(world):
+    # GIVEN such an object, which is never submitted
     key = "oms_source_record/another/success_object/x"
     world.put(key, "x", fate="lost")
     world.freeze()
@@ -96,11 +96,11 @@ def test_objects_of_the_source_that_are_named_like_records_are_counted_and_named
     assert (compared["source"]["objects"], compared["adds_up"]) == (4, True)
     world.prove()
 
-    # WHEN the cutover is judged, THEN it is not proven until somebody accepts it by name
+    # WHEN the cutover is judged, THEN it is not proven until accepted by name
     assert world.stopped_by("PROOF_IMPOSSIBLE", "not proven")["keys"] == [key]
     assert world.is_go(accept={"impossible": "ops: old records"})
 
-    # What only OBS has under such a name is nobody's.
+    # An object of such a name that only OBS has belongs to no class.
     world.delete(key)
     world.write(key, "x")
     world.later(HOUR)
@@ -108,12 +108,12 @@ def test_objects_of_the_source_that_are_named_like_records_are_counted_and_named
     assert world.is_go()
 
 
-def test_of_two_samples_at_once_neither_loses_the_difference_that_the_other_found(ready):
+def test_concurrent_samples_keep_the_differences_of_each_other(ready):
     # GIVEN a sample that is being read, of one object
     meanwhile: list[str] = []
 
     def reading(kind: str, names: list[str]) -> None:
-        # WHEN another one finds at the same time that another object differs
+        # WHEN another sample detects a different object at the same time
         if kind == "get" and not meanwhile:
             key = next(key for key in ("a/1", "b") if key != names[0])
             meanwhile.append(key)
@@ -125,12 +125,12 @@ def test_of_two_samples_at_once_neither_loses_the_difference_that_the_other_foun
     ready.certify(sample=1)
     assert meanwhile[1] == "NO-GO"
 
-    # THEN that is known from now on
+    # THEN the next certificate has the difference
     assert ready.stopped_by("SAMPLE")["keys"] == meanwhile[:1]
 
 
-def test_however_many_records_another_project_has_they_hide_none_and_keep_nothing_from_a_go(mocker):
-    # GIVEN two projects of one task that differ in their suffixes, and more that one failed to send than is looked at
+def test_many_records_of_another_project_do_not_prevent_a_go(mocker):
+    # GIVEN two projects of a task with different suffixes, and more failed records of the first than are checked
     mocker.patch("oss_oms_sync.jobs.certify.gathering.MAX_RECORDS", 10)
     world = CertifyWorld("z.jpg", OBJECT_SUFFIX=".jpg")
     world.fail(*(f"{number:04}.tmp" for number in range(11)))
@@ -139,13 +139,13 @@ def test_however_many_records_another_project_has_they_hide_none_and_keep_nothin
     # WHEN the other is judged, THEN it is a go
     assert world.is_go()
 
-    # AND what it failed to send itself is found behind all of them
+    # AND its own failed key is detected behind all of them
     world.remove("z.jpg")
     world.fail("z.jpg")
     assert world.stopped_by("NOTHING_WAITS")["keys"] == ["z.jpg"]
 
 
-def test_of_more_records_than_can_be_listed_it_is_not_known_that_none_waits(mocker):
+def test_more_records_than_can_be_listed_are_not_proven(mocker):
     world = CertifyWorld("z.jpg", OBJECT_SUFFIX=".jpg")
     world.fail(*(f"{number:04}.tmp" for number in range(11)))
     world.get_ready()
@@ -153,8 +153,10 @@ def test_of_more_records_than_can_be_listed_it_is_not_known_that_none_waits(mock
     document = world.certify()
     assert verdict(document) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
     # A closed project sends nothing again, and no step of a certificate opens it.
-    found = check(document, "NOTHING_WAITS")
-    assert (found["step"], "python3 ops.py open" in found["next"], doubts(document)) == (None, True, [])
+    finding = check(document, "NOTHING_WAITS")
+    assert finding["step"] is None
+    assert "python3 ops.py open" in finding["next"]
+    assert doubts(document) == []
     world.call(open=True)
     assert check(world.certify(), "NOTHING_WAITS")["step"] == {"job": "replay", "options": {}}
 
@@ -164,13 +166,13 @@ def test_nothing_in_scope_is_not_proven(keys):
     world = CertifyWorld(*keys, OBJECT_SUFFIX=".typo")
     world.get_ready()
     document = world.certify(sample=10)
-    found = check(document, "SCOPE")
-    assert (document["verdict"], found["result"]) == ("NOT PROVEN", "not proven")
-    assert found["step"] == {"job": "deploy", "options": {}}
+    finding = check(document, "SCOPE")
+    assert (document["verdict"], finding["result"]) == ("NOT PROVEN", "not proven")
+    assert finding["step"] == {"job": "deploy", "options": {}}
 
 
-def test_a_go_does_not_claim_that_the_source_stood_still_for_longer_than_was_looked():
-    # GIVEN somebody who writes what the last pass has walked past, before it ends
+def test_go_claims_an_unchanged_source_only_until_the_last_listing():
+    # GIVEN a write behind the place of the last pass, before it ends
     empty, written = CertifyWorld(), []
     empty.put("a", "x")
 
@@ -185,21 +187,21 @@ def test_a_go_does_not_claim_that_the_source_stood_still_for_longer_than_was_loo
     empty.bucket.before = write
     empty.stand_still()
 
-    # THEN nothing is said of the time after
+    # THEN the document claims nothing about the time after
     document = empty.certify()
     assert (document["verdict"], len(written)) == ("GO", 1), document["text"]
-    seen = check(document, "STOOD_STILL")["seen"]
-    assert all(parse_time(one) <= written[0] for one in re.findall(r"\d{4}-\S+?Z", seen)), seen
+    sentence = check(document, "STOOD_STILL")["seen"]
+    assert all(parse_time(time) <= written[0] for time in re.findall(r"\d{4}-\S+?Z", sentence)), sentence
 
 
 def ends_late(world: CertifyWorld) -> None:
-    """An upload in parts has the time of its beginning."""
+    """Write an object with the time of its upload's beginning, as an upload in parts."""
     world.put("a/late", "x")
     world.source.modified["a/late"] = world.source.modified["b"]
 
 
 @pytest.mark.parametrize(
-    ("change", "seen"),
+    ("change", "phrase"),
     [
         (lambda world: world.put("new", "x"), ""),
         (lambda world: world.delete("b"), ""),
@@ -209,15 +211,16 @@ def ends_late(world: CertifyWorld) -> None:
     ],
     ids=["written", "deleted", "overwritten", "of an old time", "written in OBS"],
 )
-def test_what_happens_after_the_comparison_is_a_no_go(world, change, seen):
+def test_change_after_the_comparison_is_a_no_go(world, change, phrase):
     world.freeze()
     world.compare()
     change(world)
     world.stand_still()
-    found = world.stopped_by("STOOD_STILL")
-    assert (asked(found), seen in found["seen"]) == ({}, True)
-    if not seen:
-        world.freeze()  # what was written at the source belongs to it
+    finding = world.stopped_by("STOOD_STILL")
+    assert asked(finding) == {}
+    assert phrase in finding["seen"]
+    if not phrase:
+        world.freeze()  # the freeze includes the write at the source
         world.prove()
         assert world.is_go()
 
@@ -246,37 +249,37 @@ def of_a_part(world: CertifyWorld) -> None:
 def long_ago(world: CertifyWorld) -> None:
     world.get_ready()
     world.later(DAY)
-    # Judging some keys again does not make it new.
+    # A recheck of some keys does not make it new.
     world.compare(again=True)
 
 
 @pytest.mark.parametrize(
-    ("compared", "seen"),
+    ("compared", "phrase"),
     [
         (before_the_freeze, "before the freeze"),
         (of_a_part, "No comparison of the whole scope"),
         (long_ago, "over 24 hours ago"),
     ],
 )
-def test_a_comparison_that_does_not_show_how_all_of_it_is_now_does_not_count(world, compared, seen):
+def test_old_or_partial_comparison_does_not_count(world, compared, phrase):
     compared(world)
     world.stand_still()
     document = world.certify()
-    found = check(document, "SCOPE")
-    assert (document["verdict"], found["result"], asked(found)) == ("NOT PROVEN", "not run", RESTART)
-    assert seen in found["seen"]
+    finding = check(document, "SCOPE")
+    assert (document["verdict"], finding["result"], asked(finding)) == ("NOT PROVEN", "not run", RESTART)
+    assert phrase in finding["seen"]
 
 
-def test_what_is_moving_is_a_no_go_until_it_is_judged_again_later(world):
+def test_moving_object_is_a_no_go_until_its_recheck(world):
     world.put("b", "xy")
-    found = check(world.cut_over(wait=MINUTE), "MOVING")
-    assert (found["result"], asked(found), found["next"]) == ("failed", {}, "Continue the cutover")
+    finding = check(world.cut_over(wait=MINUTE), "MOVING")
+    assert (finding["result"], asked(finding), finding["next"]) == ("failed", {}, "Continue the cutover")
     assert check(world.rehearse(), "MOVING")["step"]["job"] == "compare"
     world.judge_again()
     assert world.is_go()
 
 
-def test_what_oms_has_accepted_and_not_copied_is_a_no_go(world):
+def test_accepted_object_without_its_copy_is_a_no_go(world):
     world.later(HOUR)
     world.put("b", "xy", fate="accepted")
     world.get_ready(wait=20 * MINUTE)
@@ -286,7 +289,7 @@ def test_what_oms_has_accepted_and_not_copied_is_a_no_go(world):
     assert world.is_go()
 
 
-def test_what_was_left_to_a_migration_is_a_no_go_until_it_is_compared_again(world):
+def test_objects_left_to_a_migration_are_a_no_go_until_compared_again(world):
     world.put("b", "xy", fate="lost")
     world.later(2 * HOUR)
     begin_migration(world)
@@ -294,6 +297,6 @@ def test_what_was_left_to_a_migration_is_a_no_go_until_it_is_compared_again(worl
     world.compare()
     end_migration(world, "removed")
     world.stand_still()
-    found = world.stopped_by("MIGRATING")
-    assert (asked(found), check(world.rehearse(), "MIGRATING")["result"]) == (RESTART, "failed")
-    assert is_mended(world, found)
+    finding = world.stopped_by("MIGRATING")
+    assert (asked(finding), check(world.rehearse(), "MIGRATING")["result"]) == (RESTART, "failed")
+    assert is_mended(world, finding)
