@@ -1156,7 +1156,7 @@ MISTAKES = (
         "a next step without a purpose",
         f"{_UNIT}/ops/report/test_words.py::test_every_step_has_its_purpose_and_every_purpose_a_step",
         f"{_OPS}/report/words.py",
-        '    "migrate retry": t("Remove the cause. Then try again what failed:"),\n',
+        '    "migrate retry": t("Remove the cause, then retry failed objects:"),\n',
         "",
     ),
 )

@@ -38,7 +38,7 @@ def canary(box, deploy, ops, monkeypatch, tmp_path):
 def test_it_flies_over_sockets_and_leaves_nothing(box, canary):
     code, out, err = canary()
     assert code == 0, out + err
-    assert out.splitlines()[-1].startswith("It works: all objects came, with equal contents")
+    assert out.splitlines()[-1].startswith("The project works: all objects arrived with equal contents")
     assert ["  equal" in line for line in out.splitlines()[:8]] == [True] * 8
     buckets = (box.oss.objects(box.source_bucket), box.oss.objects(box.log_bucket), box.task.destination)
     (name,) = [key for bucket in buckets for key in bucket if "canary" in key]

@@ -37,19 +37,19 @@ def copied(deployed: Sandbox) -> Sandbox:
 SHOWN = [
     ("doctor", 0, "Setup OK: "),
     ("status", 1, "Unknown\n  Nothing waits, but no reconcile pass"),
-    ("story a/1", 0, "'a/1': It is in OBS, with the same contents."),
-    ("story nowhere", 1, "'nowhere': There is no such object"),
-    ("replay", 0, "Nothing is left to send again."),
+    ("story a/1", 0, "'a/1': The object is in OBS, with equal contents."),
+    ("story nowhere", 1, "'nowhere': The object does not exist"),
+    ("replay", 0, "Nothing is left to resend."),
     ("reconcile --look", 1, "No pass of this scope has begun."),
-    ("reconcile --dry-run", 0, "One call without a pass"),
-    ("reconcile --limit 1 --all", 0, "One call without a pass"),
+    ("reconcile --dry-run", 0, "A single call without a pass"),
+    ("reconcile --limit 1 --all", 0, "A single call without a pass"),
     ("compare --look", 1, "No pass of this scope has begun."),
-    ("compare --dry-run", 0, "All is in OBS, with equal contents."),
-    ("reconcile", 0, "The pass has ended."),
-    ("compare --deep --prefix a/", 0, "All is in OBS, with equal contents."),
-    ("compare", 0, "All is in OBS, with equal contents."),
+    ("compare --dry-run", 0, "All objects are in OBS with equal contents."),
+    ("reconcile", 0, "The pass is finished."),
+    ("compare --deep --prefix a/", 0, "All objects are in OBS with equal contents."),
+    ("compare", 0, "All objects are in OBS with equal contents."),
     ("cutover --rehearse", 0, "REHEARSAL"),
-    ("replay --key a/1", 0, "Of what was asked for, nothing is left to send again."),
+    ("replay --key a/1", 0, "Nothing of the requested objects is left to resend."),
 ]
 
 
@@ -139,7 +139,7 @@ def test_after_the_remedy_of_a_no_go_a_cutover_closes_the_project(ops, copied, t
     (tmp_path / "listing").write_text(listing)
     code, out, _ = ops("check", "go.json", "--source", "listing", "--destination", "listing")
     assert code == 0
-    assert out.splitlines()[-1] == "The certificate is sound. It says GO."
+    assert out.splitlines()[-1] == "The certificate is sound. Verdict: GO."
 
     # AND a late write calls no function, and the same command gives the same certificate
     before = len(copied.fc.invocations)

@@ -87,6 +87,6 @@ def test_an_object_that_oms_failed_to_copy_is_in_obs_after_the_next_tick(deploye
     assert deployed.task.destination.keys() == set(keys)
     assert records(deployed, "failed_object") == {}, "nor of the long key"
 
-    # AND a listing tells that it was not the first time
+    # AND a listing shows that it was not the first time
     assert records(deployed, "success_object/")["a,b"].endswith(b" again")
     assert tick(deployed)["copies"]["lists"] == 0

@@ -49,7 +49,7 @@ NO_TASK = "/sync-tasks/ffffffff-0000/events"
 WRONG = {
     "keys of Huawei Cloud": ({"HW_SK": "WRONGKEYWRONGKEY0001"}, "False", "CREDENTIALS Check HW_AK and HW_SK"),
     "another task": ({"SYNC_URL": NO_TASK}, "False", "NO_TASK Check SYNC_URL"),
-    "a stopped task": ({}, "False", "check in the OMS console that it is synchronizing"),
+    "a stopped task": ({}, "False", "check in the OMS console that the task is synchronizing"),
     "a clock that is off": ({}, "False", "CLOCK"),
     "the source as log bucket": ({"LOG_BUCKET": Sandbox.source_bucket}, "SettingsError", "LOG_BUCKET is the source"),
     "a malformed address": ({"SYNC_URL": "/"}, "SettingsError", "OMS console"),

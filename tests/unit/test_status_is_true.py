@@ -46,7 +46,7 @@ def test_a_failed_copy_is_not_done_because_of_another_version_of_its_size(world)
         world.later(60)
     status = world.ask("status", {"key": "a"})
     assert "failed to copy it: UPLOAD_DST_OBJ_FAILURE" in status["story"]
-    assert "Replay sends it again" in status["next"]
+    assert "Replay resends it" in status["next"]
 
     # AND once it was accepted again, whether OMS copied it or skipped it is not known
     world.task.failures.clear()
@@ -55,7 +55,7 @@ def test_a_failed_copy_is_not_done_because_of_another_version_of_its_size(world)
     world.later(1)
     assert world.task.skip_object == 1
     status = world.ask("status", {"key": "a"})
-    assert "whether it is this version is not known" in status["story"]
+    assert "it may be this version" in status["story"]
     assert "compare --deep" in status["next"]
 
 
@@ -79,22 +79,22 @@ def test_a_write_after_the_close_is_an_alarm_until_acknowledged(world):
     world.bucket.add(StoredObject(f"{ROOT}failed_object/before", b'{"reason": "THROTTLED"}'))
     world.shut(on=True)
     world.start()
-    assert world.ask("status", {})["verdict"]["text"].endswith(" Recorded and not submitted: 1 object key.")
+    assert world.ask("status", {})["verdict"]["text"].endswith(" Recorded, not submitted: 1 object key.")
 
     # WHEN an application writes to the source, THEN status names it, and a closed project is still closed
     world.forward(payload("late"))
     verdict = world.ask("status", {})["verdict"]
     assert verdict["state"] == "closed"
     assert verdict.get("alarm")
-    assert "1 changed object came after the close, the last at 2026-01-02T" in verdict["text"]
-    assert "关闭后又收到 1 个对象的变更" in verdict["text_zh"]
+    assert "1 object changed after the close, the last at 2026-01-02T" in verdict["text"]
+    assert "关闭后又有 1 个对象发生变更" in verdict["text_zh"]
 
     # AND after it is acknowledged, only later writes are alarms
     for asked in ({"acknowledge": True}, {}):
         assert not world.ask("status", asked)["verdict"]["alarm"]
     world.later(2)
     world.forward(payload("later"))
-    assert "1 changed object came after the close" in world.ask("status", {})["verdict"]["text"]
+    assert "1 object changed after the close" in world.ask("status", {})["verdict"]["text"]
 
 
 def test_only_run_files_of_projects_that_no_longer_run_are_named(world):

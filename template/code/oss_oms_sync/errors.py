@@ -99,20 +99,20 @@ class Reason(Enum):
     """The reasons of failed keys. The name appears in failed records and logs; `fix` is the remedy."""
 
     THROTTLED = t(
-        "Nothing to do: OMS received too many requests. The object key is resent automatically. If this lasts, ask"
-        " Huawei Cloud to raise the API's request limit."
+        "Nothing to do: OMS received too many requests. The object key is resent automatically. If this"
+        " persists, ask Huawei Cloud for a higher API request limit."
     )
     UNAVAILABLE = t(
-        "Nothing to do: OMS returned a server error. The object key is resent automatically. If this lasts, look for"
-        " news of service health in the Huawei Cloud console."
+        "Nothing to do: OMS returned a server error. The object key is resent automatically. If this"
+        " persists, check the service health in the Huawei Cloud console."
     )
     UNREACHABLE = t(
         "Check the host in SYNC_URL, and that s.yaml gives the function internetAccess: true. The object key is resent"
         " automatically."
     )
     TIMEOUT = t(
-        "Nothing to do: OMS did not answer in time. The object key is resent automatically. If this lasts, check the"
-        " function's internet access."
+        "Nothing to do: OMS did not answer in time. The object key is resent automatically. If this"
+        " persists, check the function's internet access."
     )
     DEADLINE = t(
         "Increase the function's timeout in s.yaml: it expired before this object key was submitted. The object key is"
@@ -122,22 +122,23 @@ class Reason(Enum):
         "Check HW_AK and HW_SK (and HW_SECURITY_TOKEN, if set): Huawei Cloud rejects the access key or the signature."
     )
     CLOCK = t(
-        "Nothing to change: the clock of the function instance is more than 15 minutes off, so Huawei Cloud rejects"
-        " its requests. If this lasts, open a ticket with Alibaba Cloud."
+        "Nothing to change: the clock of the function instance is more than 15 minutes off, so Huawei Cloud"
+        " rejects its requests. If this persists, open a ticket with Alibaba Cloud."
     )
     FORBIDDEN = grant("createEvent")
     ACCOUNT = t("Check the Huawei Cloud account behind HW_AK: it is restricted or frozen (overdue payment?).")
     NO_TASK = t(
-        "Check SYNC_URL: OMS knows no such sync task. Copy the URL again from the task's details in the OMS console"
-        " (Synchronization Request Receiving Address)."
+        "Check SYNC_URL: the sync task does not exist in OMS. Copy the address again from the task's details"
+        " in the OMS console (Synchronization Request Receiving Address)."
     )
     REJECTED = t(
-        "OMS rejects this object key but accepts others in the same batch. See the message, then rename the object or"
-        " copy it by hand. It is retried once a day."
+        "OMS rejects this object key but accepts others in the same batch. Check the message, then rename"
+        " the object or copy it by hand. Replay retries the key once a day."
     )
     REFUSED = t(
-        "OMS rejects the request: see the message. Either this object key is invalid, or the task accepts none: check"
-        " in the OMS console that it is synchronizing. The object key is resent automatically."
+        "OMS rejects the request: check the message. Either this object key is invalid, or the task accepts"
+        " no keys: check in the OMS console that the task is synchronizing. The object key is resent"
+        " automatically."
     )
     CLOSED = t(
         "Nothing is submitted while the project is closed, but an application still wrote to the source. Find out which"
@@ -146,15 +147,15 @@ class Reason(Enum):
         step=Step("status"),
     )
     MARK_UNREAD = t(
-        "See the message: whether the project is closed could not be read from the log bucket, so nothing is sent. The"
-        " object key is resent as soon as that is known."
+        "Check the message: the project's closed mark could not be read from the log bucket, so nothing is"
+        " submitted. The object key is resent as soon as the mark can be read."
     )
     COPY_FAILED = t(
-        "OMS accepted this object key but failed to copy the object. See OMS's code and message, and what to do about"
-        " that code. It is resent automatically: at once, then after 10 minutes, and after twice as long each time, up"
-        " to a day."
+        "OMS accepted this object key but failed to copy the object. Check OMS's code and message, and the"
+        " remedy of the code. The key is resent automatically: at once, after 10 minutes, then at doubling"
+        " intervals of up to a day."
     )
-    UNEXPECTED = t("OMS returned an undocumented response. See its status and message, and check SYNC_URL.")
+    UNEXPECTED = t("OMS returned an undocumented response. Check its status and message, and SYNC_URL.")
 
     def __init__(self, fix: Text) -> None:
         self.fix = fix

@@ -139,7 +139,7 @@ UNCONFIRMED = {
     ),
     "rate of OMS": Unconfirmed(
         t("how often OMS may be called"),
-        t("20 calls a second"),
+        t("20 calls per second"),
         t("nothing: what is throttled is recorded, and sent again"),
         setting="OMS_RATE",
     ),

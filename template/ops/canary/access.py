@@ -21,8 +21,8 @@ from oss_oms_sync.answers.text import t
 # The length of a run's name, which is a time and four digits.
 _MAX_RUN = 24
 
-_FILTER = t("No key of a canary passes the filter: {why}")
-_OTHER_FILTER = t("See objectPrefix and objectSuffix in s.yaml")
+_FILTER = t("No canary key passes the filter: {why}")
+_OTHER_FILTER = t("Check objectPrefix and objectSuffix in s.yaml")
 
 
 @dataclass(frozen=True)
@@ -82,28 +82,29 @@ class Accounts:
         source = self.shown.get("src_bucket")
         if source not in (None, "", self.source.name):
             raise UsageError(
-                t("The sync task reads {told}, and s.yaml says {source}", told=str(source), source=self.source.name),
+                t("The sync task reads {told}, but s.yaml has {source}", told=str(source), source=self.source.name),
                 t("Correct SYNC_URL or sourceBucket in s.yaml"),
             )
         if self.variables.get("objectPrefix", "").startswith(RECORDS):
-            raise UsageError(_FILTER.filled(why=t("what begins so is a record")), _OTHER_FILTER)
+            raise UsageError(_FILTER.filled(why=t("keys with this prefix are records")), _OTHER_FILTER)
         if (
             max(len(self.key("x" * _MAX_RUN, canary_object.ending).encode()) for canary_object in canary_objects())
             > MAX_NAME_BYTES
         ):
             raise UsageError(
-                _FILTER.filled(why=t("with it they have over {most} bytes", most=MAX_NAME_BYTES)), _OTHER_FILTER
+                _FILTER.filled(why=t("the keys would exceed {most} bytes", most=MAX_NAME_BYTES)), _OTHER_FILTER
             )
         for bucket in (self.source, self.destination):
             if bucket.configured(bucket.retention_query) is not None:
                 raise UsageError(
                     t(
-                        "{name}: a rule of retention keeps what is written there, so a canary could not be deleted"
-                        " again",
+                        "{name}: a retention rule keeps written objects, so a canary could not be deleted",
                         name=bucket.name,
                     ),
-                    t("Try the project with buckets that have no such rule"),
+                    t("Try the project with buckets without retention rules"),
                 )
         closed = session.ask(LookAnswer, "certify", {"look": True}).closed
         if closed:
-            raise UsageError(t("The project is closed: nothing is sent, so nothing would arrive"), opening_step(closed))
+            raise UsageError(
+                t("The project is closed: nothing is submitted, so no object would arrive"), opening_step(closed)
+            )

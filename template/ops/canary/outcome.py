@@ -24,7 +24,7 @@ _HOPS = {
     "change": t("event of the change of headers in OSS"),
 }
 _COLUMNS = 21
-_MISSING = t("not come: {what}")
+_MISSING = t("not arrived: {what}")
 _STEPS = {
     "FIVE_MINUTES": t("steps of five minutes"),
     "ONE_HOUR": t("steps of an hour"),
@@ -50,7 +50,7 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
     first, counts = hops.first_accepted(watch.traces), watch.counts
     if counts:
         yield t(
-            "OMS's counts ({step}): {shown_after}; a key sent twice: {doubles}",
+            "OMS's counts ({step}): {shown_after}; a key submitted twice: {doubles}",
             step=_STEPS.get(counts.step, _UNKNOWN),
             shown_after=since(watch.last_accepted, watch.counted if watch.is_alone else None),
             doubles=_DOUBLES.get(watch.doubles, _UNKNOWN),
@@ -64,8 +64,8 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
         ).of(lang)
     time, etag, url, late = (_ANSWERS.get(answer, _UNKNOWN) for answer in in_place)
     yield t(
-        "a change of headers in OBS moves LastModified: {time}, the ETag: {etag}; OBS honours a URL that expires:"
-        " {url}, after it has expired: {late}",
+        "header change in OBS changes LastModified: {time}, ETag: {etag}; OBS accepts a URL with an expiry:"
+        " {url}, after its expiry: {late}",
         time=time,
         etag=etag,
         url=url,
@@ -74,9 +74,9 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
     if watch.unfinished:
         yield sentence(
             t(
-                "Unless OMS still finishes them, it goes on counting {unfinished} of these keys as accepted and not"
-                " finished, and nobody can tell them from others: status shows them ({command}), and so does a cutover"
-                " (OMS_FINISHED)",
+                "Unless OMS still finishes {unfinished} of these keys, it keeps counting them as accepted"
+                " and unfinished, indistinguishable from others: status shows them ({command}), and so does"
+                " a cutover (OMS_FINISHED)",
                 command=Step("status", {"acknowledge": True}),
                 unfinished=watch.unfinished,
             ),
@@ -85,17 +85,17 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
     if missing:
         yield Marked("", _MISSING.filled(what=hop_titles(missing, lang)).of(lang), "open")
     lost = sorted({name for trace in watch.traces for name in _lost(trace)})
-    works = t("It works: all objects came, with equal contents and headers.")
+    works = t("The project works: all objects arrived with equal contents and headers.")
     if lost:
         works = t(
-            "It works: all objects came, with equal contents. OMS did not carry these headers: {names}.",
+            "The project works: all objects arrived with equal contents. OMS did not copy these headers: {names}.",
             names=lost,
         )
     text = {
         ExitCode.OK: works,
-        ExitCode.FAILED: t("What came differs from what was written."),
+        ExitCode.FAILED: t("The arrived objects differ from the written objects."),
         ExitCode.NOT_PROVEN: t(
-            "Not everything came, in twice the documented time. The hop above says where to look: {command}",
+            "Some objects have not arrived in twice the documented time. Check the hop above: {command}",
             command=Step("doctor"),
         ),
     }[code]

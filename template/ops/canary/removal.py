@@ -36,8 +36,8 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
     if (journal.source, journal.destination) != (source.name, accounts.destination.name):
         session.say(
             t(
-                "Not deleted: {prefix} is in {source} and {destination}, and s.yaml, or its sync task, names other"
-                " buckets. Write these there again, and run: {command}",
+                "Not deleted: {prefix} is in {source} and {destination}, but s.yaml or its sync task has"
+                " other buckets. Restore these buckets there, then run: {command}",
                 prefix=prefix,
                 source=journal.source,
                 destination=journal.destination,
@@ -57,25 +57,30 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
         if left <= 0 and not deleted and not is_waiting:
             break
         if clock.monotonic() - began > _MAX_SECONDS:
-            session.say(t("Not all is gone yet. In a few minutes: {command}", command=Step("canary", {"remove": True})))
+            session.say(
+                t(
+                    "Some canary objects are still left. In a few minutes: {command}",
+                    command=Step("canary", {"remove": True}),
+                )
+            )
             return False
         if left > 0:
             session.progress(
                 t(
-                    "deleted; OMS may still write what it has read before, so this is looked at again for {left}",
+                    "deleted; OMS may still write objects that it read before, so rechecking for {left}",
                     left=duration(left),
                 )
             )
         elif is_waiting:
-            session.progress(t("replay still holds keys of the canary, which are gone: waiting for its next run"))
+            session.progress(t("replay still has keys of the deleted canary objects: waiting for its next run"))
         if left > 0 or is_waiting or not is_first:
             clock.sleep(_LOOK_SECONDS)
         is_first = False
     journals.forget(journal)
     session.say(
         t(
-            "Deleted on both sides, with its records: {prefix}. OMS's own lists stay, because nothing else may write"
-            " there: {name}/{lists}",
+            "Deleted on both sides, with its records: {prefix}. OMS's own lists are kept, because only OMS"
+            " may write there: {name}/{lists}",
             prefix=prefix,
             name=accounts.destination.name,
             lists=task_lists_folder(accounts.task),

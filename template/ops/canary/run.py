@@ -38,7 +38,7 @@ _LOOK_SECONDS = 5.0
 _MAX_CHANGE_DELAY = 300.0
 
 _REMOVE = Step("canary", {"remove": True})
-_LEFT = t("Objects of the canary are left. Delete them: {command}", command=_REMOVE)
+_LEFT = t("Canary objects are left. To delete them: {command}", command=_REMOVE)
 
 
 def canary(session: Session, options: Namespace, folder: Path) -> int:
@@ -55,8 +55,8 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
     intentions.report_keys(session, lambda: _migration_access(session, accounts, file))
     for journal in journals.all():
         raise UsageError(
-            t("Another canary has not been removed, or still runs: {run}", run=journal.run),
-            t("If nobody runs it any more: {command}", command=_REMOVE),
+            t("Another canary is running or was not removed: {run}", run=journal.run),
+            t("If it no longer runs: {command}", command=_REMOVE),
         )
     return _Run(session, accounts, journals, intentions).fly(options)
 
@@ -74,7 +74,7 @@ def _remove_all(session: Session, options: Namespace, accounts: Accounts, journa
         removed = [journal.prefix for journal in all_journals if journal.prefix not in left]
         session.screen.answer([Whole(json.dumps({"removed": removed, "left": left}))])
     elif not all_journals:
-        session.screen.answer([t("No canary has left anything.").of(session.lang)])
+        session.screen.answer([t("No canary objects are left.").of(session.lang)])
     return ExitCode.NOT_PROVEN if left else ExitCode.OK
 
 
@@ -101,8 +101,8 @@ class _Run:
         originals = canary_objects()
         session.say(
             t(
-                "Writes {n:object|objects}, {size:.0f} MB, below {prefix} of {source}, follows each into {destination},"
-                " compares it, and deletes all of it.",
+                "The canary writes {n:object|objects}, {size:.0f} MB, below {prefix} of {source}, follows"
+                " each object into {destination}, compares it, and deletes all objects.",
                 n=len(originals),
                 size=sum(canary_object.size for canary_object in originals) / 1e6,
                 prefix=self._journal.prefix,
@@ -119,7 +119,13 @@ class _Run:
             versions = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
             progress = self._intentions.progress()
         except (KeyboardInterrupt, OpsError) as error:
-            session.say(t("Deleting what was written. Ctrl-C leaves it; then: {command}", command=_REMOVE), "open")
+            session.say(
+                t(
+                    "Deleting the canary's objects. To keep them, press Ctrl-C; to delete them later: {command}",
+                    command=_REMOVE,
+                ),
+                "open",
+            )
             if not self._remove():
                 session.say(_LEFT)
             session.hint = None
@@ -142,7 +148,7 @@ class _Run:
         session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
         default_file = Path("field-report.json")
         if not options.report and session.agrees(
-            t("Write the field report, which names nobody, to {wanted}? [y/N]", wanted=default_file)
+            t("Write the field report, without identifying data, to {wanted}? [y/N]", wanted=default_file)
         ):
             self._write_report(default_file, report)
         if not is_gone:
@@ -247,17 +253,17 @@ class _Run:
             accounts.log.put(name, json.dumps(to_json(canary_result)).encode(), {"Content-Type": "application/json"})
         except OpsError as error:
             session.say(error.happened, "bad")
-            session.say(t("Doctor does not learn what this canary saw: run another one"))
+            session.say(t("Doctor does not receive the results of this canary: run another canary"))
         else:
-            session.say(t("Doctor goes by what was seen: {command}", command=Step("doctor")))
+            session.say(t("Doctor uses these results: {command}", command=Step("doctor")))
 
     def _write_report(self, file: Path, report: dict[str, Any]) -> None:
         session = self._session
         session.write(file, f"{json.dumps(report, indent=1)}\n")
         session.say(
             t(
-                "No name, key, host, ETag or time is in {file}. It helps others: attach it to a field report at the"
-                " project's issues.",
+                "{file} contains no name, key, host, ETag or time. To help others, attach it to a field"
+                " report in the project's issues.",
                 file=str(file),
             )
         )

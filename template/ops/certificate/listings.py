@@ -30,8 +30,8 @@ _FILES = 64
 _DIGEST_BYTES = 32
 _KEYS, _SIZES = ("Path", "Key", "key"), ("Size", "size")
 _FORMATS = t(
-    'Give what `rclone lsjson -R --files-only` prints, JSON lines {{"key": ..., "size": ...}}, or lines of size, tab'
-    " and key"
+    'Pass the output of `rclone lsjson -R --files-only`, JSON lines {{"key": ..., "size": ...}}, or'
+    " lines of size, tab and key"
 )
 
 
@@ -88,7 +88,7 @@ def two_digests() -> Iterator[tuple[PairDigests, PairDigests]]:
     except OSError as error:
         raise UsageError(
             t("The temporary files for both listings cannot be written: {why}", why=same(str(error))),
-            t("Set TMPDIR to a folder with 64 bytes of room for each object"),
+            t("Set TMPDIR to a folder with 64 bytes of free space per object"),
         ) from None
 
 
@@ -148,4 +148,4 @@ def _value_at(text: str, start: int) -> int:
 
 
 def _unreadable(file: Path, why: Text) -> UsageError:
-    return UsageError(t("{file} is not a listing that can be read: {why}", file=file, why=why), _FORMATS)
+    return UsageError(t("{file} is not a readable listing: {why}", file=file, why=why), _FORMATS)

@@ -123,7 +123,7 @@ def _to_xml(root: ElementTree.Element) -> str:
     )
 
 
-_REPLACED = t("What is put replaces all rules that the destination has")
+_REPLACED = t("The setting replaces all existing rules of the destination")
 SETTINGS = (
     BucketSetting(
         "lifecycle",
@@ -132,7 +132,7 @@ SETTINGS = (
         _obs("lifecycle", "GetLifecycleConfiguration", "0034", dialects.lifecycle),
         _lifecycle,
         t(
-            "{replaced}. OBS counts days from when OMS copied an object, not from when it was written",
+            "{replaced}. OBS counts days from the copy by OMS, not from the write to the source",
             replaced=_REPLACED,
         ),
     ),
@@ -149,14 +149,14 @@ SETTINGS = (
         t("Bucket policy"),
         _oss("policy", "GetBucketPolicy", dialects.policy_of_oss),
         _obs("policy", "GetBucketPolicy", "0027", dialects.policy_of_obs),
-        note=t("It names users, actions and resources of one cloud"),
+        note=t("The policy has users, actions and resources of one cloud"),
     ),
     BucketSetting(
         "acl",
         t("ACL"),
         _oss("acl", "GetBucketAcl", dialects.acl_of_oss),
         _obs("acl", "GetBucketAcl", "0030", dialects.acl_of_obs),
-        note=t("A private bucket is one without an ACL for others. What others may read there is not the same in OBS"),
+        note=t("A bucket without an ACL for others is private. Public read has a different meaning in OBS"),
     ),
     BucketSetting(
         "website",
@@ -169,7 +169,7 @@ SETTINGS = (
         t("Back-to-source rules"),
         _oss("website", "GetBucketWebsite", dialects.back_to_source_of_oss),
         _obs("mirrorBackToSource", "GetMirrorBackToSource", "0119", dialects.back_to_source_of_obs),
-        note=t("With such a rule in OBS, reading an object that is missing creates it: set it after GO"),
+        note=t("With such a rule, reading a missing object creates it in OBS: set it after GO"),
     ),
     BucketSetting(
         "referer",
@@ -178,8 +178,8 @@ SETTINGS = (
         _obs("policy", "GetBucketPolicy", "0027", dialects.referer_of_obs),
         _referer,
         t(
-            "OBS has it in the bucket policy, and holds signed requests to it as well: without {blank} it turns OMS and"
-            " SDKs away. Set it after GO",
+            "OBS implements it in the bucket policy, also for signed requests: without {blank} it refuses"
+            " OMS and SDKs. Set it after GO",
             blank="${null}",
         ),
     ),
@@ -201,11 +201,11 @@ SETTINGS = (
         t("Access logs"),
         _oss("logging", "GetBucketLogging", dialects.logging),
         _obs("logging", "GetBucketLogging", "0032", dialects.logging),
-        note=t("They go to a bucket of the same cloud and region"),
+        note=t("Access logs go to a bucket of the same cloud and region"),
     ),
     BucketSetting(
         "tags",
-        t("Tags of the bucket"),
+        t("Bucket tags"),
         _oss("tagging", "GetBucketTags", dialects.tags)._replace(right="oss:GetBucketTagging"),
         _obs("tagging", "GetBucketTagging", "0049", dialects.tags),
     ),
@@ -214,11 +214,13 @@ SETTINGS = (
         t("Custom domains"),
         _oss("cname", "ListCname", dialects.domains_of_oss),
         _obs("customdomain", "GetBucketCustomDomainConfiguration", "0059", dialects.domains_of_obs),
-        note=t("Bind it to the destination before the cutover, with its certificate, and change its DNS then"),
+        note=t(
+            "Bind the domain and its certificate to the destination before the cutover; change the DNS at the cutover"
+        ),
     ),
 )
 # Further settings of the clouds, which this command does not read.
 NOT_COMPARED = t(
-    "Not looked at here, so see to it yourself: image styles, retention (WORM), requester pays, replication,"
+    "Not checked here; move these by hand: image styles, retention (WORM), requester pays, replication,"
     " inventories, transfer acceleration, event notifications, blocks on public access"
 )

@@ -144,12 +144,12 @@ def report(rows: Sequence[Row], source: str, destination: str, language: str) ->
     unread = sum(row.state is State.UNREAD for row in rows)
     word, tone = _WORDS[State.UNREAD] if unread else (t("to do"), "open") if left else (t("nothing left"), "good")
     lead = (
-        t("{n:setting|settings} could not be read, so that nobody knows what has to be moved by hand", n=unread)
+        t("{n:setting|settings} could not be read, so the settings to move by hand are unknown", n=unread)
         if unread
-        else t("{n:setting|settings} to be seen to by hand; this command changes nothing", n=len(left))
+        else t("{n:setting|settings} to move by hand; this command changes nothing", n=len(left))
         if left
         else t(
-            "The {n} settings that are compared here are alike on both sides: none of them is left to be moved by hand",
+            "The {n} compared settings are equal on both sides: none is left to move by hand",
             n=len(rows),
         )
     )
@@ -171,7 +171,7 @@ def report(rows: Sequence[Row], source: str, destination: str, language: str) ->
     ]
     hero = Hero(word.of(language), tone, lead.of(language), None)
     elsewhere = Paragraph(NOT_COMPARED.of(language), "note")
-    return Report(hero, language, [table, elsewhere], sections, title=t("What has to be moved by hand").of(language))
+    return Report(hero, language, [table, elsewhere], sections, title=t("Settings to move by hand").of(language))
 
 
 def to_json(rows: Sequence[Row]) -> dict[str, Any]:
@@ -201,7 +201,7 @@ def _note_rules(session: Session, log: OssBucketClient, name: str, bucket: str, 
         log.put(name, json.dumps(codec.to_json(back_to_source)).encode(), {"Content-Type": "application/json"})
     except OpsError as error:
         session.say(
-            t("Doctor does not know of back-to-source rules in OBS: {happened}", happened=error.happened), "open"
+            t("Doctor cannot learn the back-to-source rules of OBS: {happened}", happened=error.happened), "open"
         )
 
 
@@ -245,7 +245,7 @@ def _look(bucket: BucketClient, side: SettingQuery) -> SideReading:
         return SideReading(side.read(answer), None, answer) if answer else SideReading()
     except RefusedError as error:
         if error.is_denied:
-            return SideReading(unread=t("cannot be read: right {right}", right=side.right))
+            return SideReading(unread=t("cannot be read: permission {right} is missing", right=side.right))
         return SideReading(unread=t("cannot be read: {happened}", happened=error.happened), refusal=error)
     except UnreadableResponseError as error:
         return SideReading(unread=t("cannot be read: {happened}", happened=error.happened))
@@ -273,10 +273,10 @@ def _blocks(row: Row, language: str) -> Iterator[Block]:
     if row.setting.note:
         yield Paragraph(row.setting.note.of(language))
     if row.document:
-        yield Paragraph(t("For the destination, to be put there by hand:").of(language))
+        yield Paragraph(t("To set at the destination by hand:").of(language))
         yield Document(row.document)
     if row.left_out:
-        yield Paragraph(t("OBS has no like of these, which are in no document here:").of(language))
+        yield Paragraph(t("OBS has no equivalent of these; they are in no document here:").of(language))
         yield Items([text.of(language) for text in row.left_out])
 
 

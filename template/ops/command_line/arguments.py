@@ -45,14 +45,14 @@ class Command(NamedTuple):
 
 def _price(name: str, usual_price: float | None, traffic: Text) -> Option:
     shown = t("unknown") if usual_price is None else f"{usual_price:.4f}"
-    text = t("dollars a gigabyte of {traffic} ({price})", traffic=traffic, price=shown)
+    text = t("dollars per gigabyte of {traffic} ({price})", traffic=traffic, price=shown)
     return option(name, text, metavar="DOLLARS", type=quantities.dollars, default=usual_price)
 
 
 def _listing(name: str, side: Text) -> Option:
     text = t(
-        "all objects of the {side}: what `rclone lsjson -R --files-only` prints, JSON lines"
-        ' {{"key": ..., "size": ...}}, or lines of size, tab and key',
+        'all objects of the {side}: output of `rclone lsjson -R --files-only`, JSON lines {{"key": ...,'
+        ' "size": ...}}, or lines of size, tab and key',
         side=side,
     )
     return option(name, text, metavar="LISTING", type=Path)
@@ -69,32 +69,30 @@ _PROMETHEUS = option(
     "--prometheus", t("also write metrics for node_exporter's textfile collector (*.prom)"), metavar="FILE", type=Path
 )
 _PREFIX = option("--prefix", t("only object keys with this prefix"), metavar="PREFIX", type=quantities.prefix)
-_DEEP = flag("--deep", t("read objects at the source that are not proven equal"))
+_DEEP = flag("--deep", t("read unproven objects at the source"))
 _OF_PASSES = (
     _PREFIX,
     option(
         "--since",
-        t("also objects written before the installation, since this time"),
+        t("include objects written before the installation, from this time on"),
         metavar="TIME",
         type=quantities.since,
     ),
-    flag("--restart", t("abandon the open pass, and start over")),
-    flag("--dry-run", t("submit nothing, in one call")),
-    flag("--look", t("only show the progress of the newest pass")),
+    flag("--restart", t("abandon the open pass and start over")),
+    flag("--dry-run", t("dry run: a single call that submits nothing")),
+    flag("--look", t("show only the progress of the newest pass")),
 )
 COMMANDS = {
-    "doctor": Command(t("check the setup, and show how to fix it")),
+    "doctor": Command(t("check the setup and show remedies")),
     "status": Command(
-        t("show progress, backlog and reasons"),
+        t("show progress, backlog and failure reasons"),
         (
             option("--all", t("show all lines, not only the first 20"), action="store_true", dest="in_full"),
-            option(
-                "--hours", t("how many hours OMS's statistics go back (24)"), type=quantities.whole(1, 744), metavar="N"
-            ),
+            option("--hours", t("hours of OMS's statistics to show (24)"), type=quantities.whole(1, 744), metavar="N"),
             _PROMETHEUS,
             flag(
                 "--acknowledge",
-                t("mark all copy failures so far as resolved; in a closed project, only what came after the close"),
+                t("mark all copy failures up to now as resolved; in a closed project, only changes after the close"),
             ),
         ),
         page=True,
@@ -105,13 +103,15 @@ COMMANDS = {
         page=True,
         asks=False,
     ),
-    "story": Command(t("show one object's history"), (option("key", t("the object key, as it is"), metavar="KEY"),)),
+    "story": Command(
+        t("show the history of an object"), (option("key", t("the object key, unencoded"), metavar="KEY"),)
+    ),
     "replay": Command(
-        t("resend now what failed, instead of within a minute"),
+        t("resend failed objects now, not within a minute"),
         (
             option(
                 "--key",
-                t("only this object key, whether it failed or not (repeatable)"),
+                t("only this object key, failed or not (repeatable)"),
                 action="append",
                 dest="keys",
                 metavar="KEY",
@@ -119,49 +119,54 @@ COMMANDS = {
             _PREFIX,
             option(
                 "--escaped-key",
-                t("the same, escaped as in JSON, for what cannot be typed"),
+                t("the object key with JSON escapes, for characters that cannot be typed"),
                 action="append",
                 type=quantities.unescaped,
                 dest="keys",
                 metavar="KEY",
             ),
-            option("--reason", t("only what failed for this reason"), metavar="REASON", choices=REASONS),
-            option("--limit", t("at most this many"), type=quantities.whole(0), metavar="N"),
+            option("--reason", t("only objects that failed for this reason"), metavar="REASON", choices=REASONS),
+            option("--limit", t("at most this number of objects"), type=quantities.whole(0), metavar="N"),
             flag("--dry-run", t("only count, resend nothing")),
         ),
     ),
-    "close": Command(t("close the project: after two minutes nothing is sent any more")),
+    "close": Command(t("close the project: nothing is submitted after two minutes")),
     "open": Command(
-        t("open the project again, and start sending what was written meanwhile"),
-        (flag("--after-go", t("open it although a GO stands, without asking")),),
+        t("open the project again and submit the writes made meanwhile"),
+        (flag("--after-go", t("open the project even after a GO, without asking")),),
     ),
-    "show": Command(t("show an answer from standard input, such as a certificate"), page=True, asks=False),
+    "show": Command(t("show an answer read from standard input, such as a certificate"), page=True, asks=False),
     "reconcile": Command(
-        t("find objects whose events were lost, and submit them"),
+        t("find and submit objects whose events were lost"),
         (
-            flag("--all", t("submit all objects, whatever their records say")),
-            option("--limit", t("submit at most this many, in one call"), type=quantities.whole(0), metavar="N"),
+            flag("--all", t("submit all objects, regardless of their records")),
+            option(
+                "--limit",
+                t("submit at most this number of objects, in a single call"),
+                type=quantities.whole(0),
+                metavar="N",
+            ),
             *_OF_PASSES,
         ),
     ),
     "compare": Command(
-        t("compare both buckets, and submit what is missing or older in OBS"),
+        t("compare both buckets and submit objects missing or older in OBS"),
         (
             _DEEP,
-            flag("--overwrite", t("also submit what somebody overwrote in OBS")),
-            flag("--again", t("recheck what differed in the last pass")),
-            flag("--standstill", t("only list both buckets, and compute their digests")),
+            flag("--overwrite", t("also submit objects overwritten in OBS")),
+            flag("--again", t("recheck the differences of the last pass")),
+            flag("--standstill", t("only list both buckets and compute their digests")),
             *_OF_PASSES,
         ),
     ),
     "cutover": Command(
-        t("perform or rehearse a cutover, until it says GO, NO-GO or NOT PROVEN"),
+        t("perform or rehearse a cutover, which ends GO, NO-GO or NOT PROVEN"),
         (
             [
-                flag("--rehearse", t("show how long it would take, and what would fail")),
+                flag("--rehearse", t("forecast the duration and the failing checks")),
                 option(
                     "--frozen-since",
-                    t("since when nobody writes to the source: now, or 2026-01-31T08:00:00Z"),
+                    t("begin of the freeze: now, or 2026-01-31T08:00:00Z"),
                     metavar="TIME",
                 ),
             ],
@@ -176,14 +181,14 @@ COMMANDS = {
                 metavar='CLASS="who, why"',
             ),
             _DEEP,
-            flag("--restart", t("compare again, even if that was done since the freeze")),
-            flag("--close", t("close the project without asking, when nothing is left to send")),
-            option("--out", t("where the certificate goes (default: named by its time)"), metavar="FILE", type=Path),
+            flag("--restart", t("compare again, even if a comparison since the freeze exists")),
+            flag("--close", t("close the project without asking when nothing is left to submit")),
+            option("--out", t("file of the certificate (default: named by its time)"), metavar="FILE", type=Path),
         ),
         page=True,
     ),
     "check": Command(
-        t("check a certificate, and listings of the buckets against it"),
+        t("verify a certificate, and listings of the buckets against it"),
         (
             option("certificate", t("the JSON file"), metavar="CERTIFICATE", type=Path),
             _listing("--source", t("source bucket")),
@@ -192,7 +197,7 @@ COMMANDS = {
         asks=False,
     ),
     "cost": Command(
-        t("estimate the cost of the migration, and the length of the freeze"),
+        t("estimate the cost of the migration and the length of the freeze"),
         (
             option(
                 "--objects",
@@ -210,7 +215,7 @@ COMMANDS = {
             ),
             option(
                 "--rate",
-                t("how many are written, such as 1M/day or 50/s"),
+                t("rate of new objects, such as 1M/day or 50/s"),
                 metavar="N",
                 type=quantities.a_day,
                 default=0,
@@ -227,56 +232,56 @@ COMMANDS = {
                 type=quantities.dollars,
             ),
             _price("--obs-egress-price", Prices().obs_egress, t("traffic out of OBS")),
-            _price("--oms-price", None, t("what OMS copies")),
+            _price("--oms-price", None, t("OMS's copies")),
         ),
         asks=False,
     ),
     "secrets": Command(
         t(
-            "put the secrets that s.yaml names into the tool's store: from environment variables of the same names, or"
-            " typed"
+            "store the secrets of s.yaml in the tool's secret store, from environment variables of the same"
+            " names or as typed"
         ),
         (option("name", t("such as ALERT_WEBHOOK (default: all)"), metavar="NAME", nargs="*"),),
     ),
     "canary": Command(
-        t(
-            "test whether it works in these accounts: write a few objects, follow them into OBS, compare and delete"
-            " them"
-        ),
+        t("test the project in your accounts: write a few objects, follow them into OBS, compare and delete them"),
         (
-            flag("--remove", t("delete what canaries have left, from whatever machine")),
-            option("--report", t("write the field report, which names nobody"), metavar="FILE", type=Path),
+            flag("--remove", t("delete the objects left by canaries, from any machine")),
+            option("--report", t("write the field report, without identifying data"), metavar="FILE", type=Path),
         ),
     ),
     "setup": Command(
-        t("make what the project needs in both clouds: buckets, roles, users, the sync task"),
+        t("create the project's resources in both clouds: buckets, roles, users, the sync task"),
         (
-            flag("--plan", t("only show what is there, and what would be made")),
-            flag("--remove", t("take away what setup made, but the buckets; first remove the functions: s remove -y")),
+            flag("--plan", t("only show existing resources, and resources to create")),
+            flag(
+                "--remove",
+                t("remove the resources created by setup, except the buckets; first remove the functions: s remove -y"),
+            ),
             flag(
                 "--new-key",
-                t("make another key of the functions, for this machine; once it is used, delete the older one"),
+                t("create a new key of the functions for this machine; when it is in use, delete the older key"),
             ),
             option(
                 "--only",
-                t("set up one of both clouds, with the keys of its administrator alone"),
+                t("set up only this cloud, with its administrator's key"),
                 choices=("alibaba", "huawei"),
                 default="",
             ),
-            option("--yes", t("carry out the plan of this hash, and ask nothing"), metavar="HASH"),
+            option("--yes", t("execute the plan with this hash without asking"), metavar="HASH"),
             flag("--agree", t("agree to OMS's privacy statement")),
         ),
         page=True,
     ),
     "migrate": Command(
-        t("copy the objects that were there before the project, once, by a task group of OMS"),
+        t("copy the existing objects once, by a task group of OMS"),
         (
             [
-                flag("--look", t("only show how far it is")),
-                flag("--pause", t("let it end what it has begun, and begin no more")),
-                flag("--go-on", t("go on after a pause, with new keys")),
-                flag("--retry", t("try again what failed, with new keys")),
-                flag("--remove", t("end it, and leave what is copied")),
+                flag("--look", t("show only the progress")),
+                flag("--pause", t("pause: finish the objects in progress, and begin no others")),
+                flag("--go-on", t("continue after a pause, with new access keys")),
+                flag("--retry", t("retry failed objects, with new access keys")),
+                flag("--remove", t("end the migration and keep copied objects")),
                 flag("--nights", t("copy at full speed from 0 to 8 o'clock in China, and at 1 MB/s by day")),
                 flag("--day-and-night", t("copy without a limit of the bandwidth again")),
                 option(
@@ -288,18 +293,18 @@ COMMANDS = {
                     type=quantities.window,
                 ),
             ],
-            flag("--overwrite", t("copy what is in OBS once more, too, such as for its headers")),
-            flag("--restore", t("restore archived objects, too, which costs, without asking")),
+            flag("--overwrite", t("also copy objects that OBS already has, for example for their headers")),
+            flag("--restore", t("also restore archived objects (charged), without asking")),
             option(
                 "--prefix",
-                t("only what begins with this, in place of all that the project covers (repeat it for several)"),
+                t("only keys with this prefix, not the project's whole scope (repeatable)"),
                 metavar="PREFIX",
                 action="append",
                 default=[],
                 type=quantities.prefix,
             ),
-            flag("--yes", t("ask nothing")),
+            flag("--yes", t("do not ask")),
         ),
     ),
-    "checklist": Command(t("compare the settings of both buckets, and say what has to be moved by hand"), page=True),
+    "checklist": Command(t("compare the settings of both buckets and list those to move by hand"), page=True),
 }

@@ -160,7 +160,7 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str, *details
     """Show an answer as text, JSON or page, and return the exit code; `details` are further arguments of its report."""
     view = VIEWS[kind]
     if options.html and not view.page:
-        raise UsageError(t("There is no web page of this answer"), t("Leave --html out"))
+        raise UsageError(t("This answer has no web page"), t("Omit --html"))
     if kind_of(answer) != kind:
         raise ToolError(tool_output.ANOTHER_FORM, tool_output.DEPLOY)
     parsed = view.read(answer)
@@ -251,9 +251,9 @@ def _show_input(session: Session, options: Namespace) -> int:
     if not kind:
         # The error shows the input, which may have an error of the tool or the function.
         raise UsageError(
-            t("The input contains no answer that is known here"),
+            t("The input contains no known answer"),
             t(
-                "Give it an answer: {status} | {show}, or {show} < certificate.json",
+                "Pass an answer: {status} | {show}, or {show} < certificate.json",
                 status=Step("status", {"json": True}),
                 show=Step("show"),
             ),

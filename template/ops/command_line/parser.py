@@ -29,8 +29,8 @@ _CODES = t(
     codes=sentences(*(t("{code} {meaning}", code=int(code), meaning=code.meaning) for code in ExitCode)),
 )
 _ABOUT = t(
-    "Operate the deployed project. Each command calls `s <function> invoke` in this folder, waits, and shows the"
-    " answer."
+    "Operate the deployed project. A command that calls a function runs `s <function> invoke` in this"
+    " folder, waits, and shows the answer."
 )
 _OF_ARGUMENT = t("argument %(argument_name)s: %(message)s")
 # argparse's own phrases.
@@ -105,7 +105,7 @@ def _add(
         ),
     ]
     if command.page:
-        shared.append(option("--html", t("also write a web page, in one file"), metavar="FILE", type=Path))
+        shared.append(option("--html", t("also write a single-file web page"), metavar="FILE", type=Path))
     if command.asks:
         shared.append(option("-t --template", t("use this file instead of s.yaml"), metavar="FILE", type=Path))
     for group in (*shared, *command.options):
@@ -157,7 +157,7 @@ def _unknown_option(command: str, word: str, names: Iterable[str]) -> Text:
     wrong = t("{command} takes no {name!r}", command=command, name=option)
     others = [name for name, other in COMMANDS.items() if option in _option_names(other)]
     if others:
-        wrong = t("{wrong}, which is an option of {others:and}", wrong=wrong, others=others)
+        wrong = t("{wrong}: an option of {others:and}", wrong=wrong, others=others)
     return _with_correction(wrong, option, () if others else names)
 
 
@@ -174,7 +174,7 @@ def _with_correction(wrong: Text, word: str, names: Iterable[str]) -> Text:
     near = get_close_matches(word, [name for name in names if name.lstrip("-")[:1] == initial], 1, _MIN_SIMILARITY)
     if near:
         return t("{wrong}: did you mean {near!r}?", wrong=wrong, near=near[0])
-    return t("{wrong}. --help says what there is", wrong=wrong)
+    return t("{wrong}. For the list: --help", wrong=wrong)
 
 
 def default_language() -> str:
@@ -194,18 +194,19 @@ def _translator_for(words: Sequence[str]) -> _Say:
 
 def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace, say: _Say) -> None:
     if options.rehearse and options.close:
-        parser.error(say(t("a rehearsal closes nothing: leave --close out")))
+        parser.error(say(t("a rehearsal closes nothing: omit --close")))
     accepted = {}
     for acceptance in options.accept:
         name, _, why = acceptance.partition("=")
         if name not in ACCEPTABLE:
             classes = [*ACCEPTABLE]
             parser.error(
-                say(t("--accept: {name!r} cannot be accepted. Give one of {classes}", name=name, classes=classes))
+                say(t("--accept: {name!r} cannot be accepted. Possible classes: {classes}", name=name, classes=classes))
             )
         if not names_who_and_why(why):
             wanted = t(
-                'say who accepts it, a comma, and why, such as --accept {name}="the owner, compared by hand"', name=name
+                'write the name, a comma, and the reason, such as --accept {name}="the owner, compared by hand"',
+                name=name,
             )
             parser.error(say(t("--accept {acceptance!r}: {wanted}", acceptance=acceptance, wanted=wanted)))
         accepted[name] = why.strip()

@@ -74,10 +74,10 @@ def _compare_listings(
         if may_count and not source and not finding.holds:
             raise UsageError(
                 t(
-                    "The destination's listing has keys like those of records or of OMS's own lists: they count"
-                    " where the source has them too"
+                    "The destination's listing has keys like those of records or of OMS's own lists: they"
+                    " count only if the source has them, too"
                 ),
-                t("Give --source as well"),
+                t("Pass --source, too"),
             )
         yield finding
     if digests and document["classes"] is not None and judge.derive(document).result_of(SUMS.id) is not Result.FAILED:
@@ -88,10 +88,10 @@ def check_time(document: Any, now: datetime) -> None:
     """Raise UntrustedError if a certificate was made after `now`, the time of this machine."""
     with suppress(*judge.FORMLESS):  # its report says that it is not valid
         if not judge.check_made_before(document, now).holds:
-            text = t("The certificate was made at {made}, and this machine's clock says {now}")
+            text = t("The certificate was made at {made}, but this machine's clock shows {now}")
             raise UntrustedError(
                 text.filled(made=document["made"], now=timestamp(now)),
-                t("Set this machine's clock right, or make a new certificate"),
+                t("Correct this machine's clock, or make a new certificate"),
             )
 
 
@@ -112,11 +112,11 @@ def _lines(document: Any, doubts: list[Doubt], lang: str) -> Iterator[Line]:
         _, tone = cutover_result.VERDICTS[document["verdict"]]
         yield Marked(
             "",
-            t("The certificate is sound. It says {verdict}.", verdict=document["verdict"]).of(lang),
+            t("The certificate is sound. Verdict: {verdict}.", verdict=document["verdict"]).of(lang),
             tone,
         )
     else:
-        yield Marked("", t("This certificate is not to be trusted.").of(lang), "bad")
+        yield Marked("", t("This certificate cannot be trusted.").of(lang), "bad")
 
 
 def _to_json(document: Any, doubts: list[Doubt]) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _read(file: Path) -> Any:
     try:
         text = file.read_bytes()
     except OSError as error:
-        raise UsageError(same(str(error)), t("Name the JSON file")) from None
+        raise UsageError(same(str(error)), t("Pass the JSON file")) from None
     try:
         # json detects the encoding of bytes: PowerShell writes UTF-16.
         document = json.loads(text, object_pairs_hook=object_without_duplicates)
@@ -147,7 +147,8 @@ def _no_certificate(file: Path) -> UntrustedError:
     return UntrustedError(
         t("{file} is not a certificate, or is damaged", file=file),
         t(
-            "Get it again: `{command}` writes it, and the log bucket has it under oms_source_record/certificates/",
+            "Get the certificate again: `{command}` writes it, and the log bucket has it under"
+            " oms_source_record/certificates/",
             command=Step("cutover", {"frozen_since": "now"}),
         ),
     )

@@ -69,7 +69,7 @@ def prefix(text: str) -> str:
     """Return a prefix that the functions accept (`prefix_problem`), before any call. Raises ValueError."""
     if text.startswith("/"):
         raise ValueError(
-            t('{text!r}: no object key begins with "/". Give {better!r}', text=text, better=text.lstrip("/"))
+            t('{text!r}: no object key begins with "/". Write {better!r}', text=text, better=text.lstrip("/"))
         )
     return text
 
@@ -79,7 +79,7 @@ def since(text: str) -> str:
     try:
         datetime.fromisoformat(text.strip().upper().replace("Z", "+00:00"))
     except ValueError:
-        problem = t("{text!r} is no time: give one such as 2026-01-31 or 2026-01-31T08:00:00Z", text=text)
+        problem = t("{text!r} is not a time: write a time such as 2026-01-31 or 2026-01-31T08:00:00Z", text=text)
         raise ValueError(problem) from None
     return text.strip()
 
@@ -92,7 +92,7 @@ def unescaped(text: str) -> str:
     try:
         return str(json.loads(f'"{text}"'))
     except ValueError:
-        raise ValueError(t("{text!r} is not escaped as in JSON", text=text)) from None
+        raise ValueError(t("{text!r} has invalid JSON escapes", text=text)) from None
 
 
 def whole(least: int, most: int | None = None) -> Callable[[str], int]:
@@ -101,9 +101,11 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
     def read(text: str) -> int:
         number = int(text) if text.strip().isascii() and text.strip().isdigit() else -1
         if most is None and number < least:
-            raise ValueError(t("{text!r} is no whole number of {least} or more", text=text, least=least))
+            raise ValueError(t("{text!r} is not a whole number of {least} or more", text=text, least=least))
         if most is not None and not least <= number <= most:
-            raise ValueError(t("{text!r} is no whole number from {least} to {most}", text=text, least=least, most=most))
+            raise ValueError(
+                t("{text!r} is not a whole number from {least} to {most}", text=text, least=least, most=most)
+            )
         return number
 
     return read
@@ -116,7 +118,7 @@ def dollars(text: str) -> float:
     except ValueError:
         price = math.nan
     if not 0 <= price < math.inf:
-        raise ValueError(t("{text!r} is no price: give dollars, such as 0.09", text=text))
+        raise ValueError(t("{text!r} is not a price: write dollars, such as 0.09", text=text))
     return price
 
 

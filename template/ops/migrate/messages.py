@@ -24,56 +24,59 @@ from oss_oms_sync.answers.text import Text, t
 
 REMOVE = Step("migrate", {"remove": True})
 SHOW_PROGRESS = t("Check the progress: {command}", command=Step("migrate", {"look": True}))
-NO_MIGRATION = t("No migration of the old objects is on its way.")
-ENDED = t("Somebody else has ended it meanwhile")
-NOT_BEGUN = t("It is written down, and OMS has no task group of it yet")
-CONTINUE = t("Go on: {go_on}. Or end it: {remove}", go_on=Step("migrate"), remove=REMOVE)
-END = t("End it: {command}", command=REMOVE)
+NO_MIGRATION = t("No migration of existing objects is running.")
+ENDED = t("Another command ended the migration meanwhile")
+NOT_BEGUN = t("The migration is recorded, but OMS has no task group for it yet")
+CONTINUE = t("Continue: {go_on}. Or end the migration: {remove}", go_on=Step("migrate"), remove=REMOVE)
+END = t("End the migration: {command}", command=REMOVE)
 _SIZE = t(
-    "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}. At the usual limits of OMS"
-    " that takes {time:time} at least (an estimate)."
+    "By the last comparison, of {began}, the migration copies {objects:object|objects}, {size:size}. At"
+    " OMS's usual limits this takes at least {time:time} (estimate)."
 )
 _MAX_SIZE = t(
-    "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}, at most: that comparison"
-    " counts whole first-level folders. At the usual limits of OMS all of that takes {time:time} at least (an"
-    " estimate)."
+    "By the last comparison, of {began}, the migration copies at most {objects:object|objects}, {size:size}:"
+    " the comparison counts whole first-level folders. At OMS's usual limits this takes at least {time:time}"
+    " (estimate)."
 )
 
 
 def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Prices, language: str) -> Iterator[Line]:
     """Yield the plan with its cost and duration, as far as a comparison shows them. `own`: the project's prefix."""
     yield t(
-        "A task group of OMS copies what is in {source} now to {destination}, once; the sync task goes on beside it."
-        " With metadata; {there}.",
+        "A task group of OMS copies the current objects of {source} to {destination} once; the sync task"
+        " continues meanwhile. With metadata; {there}.",
         source=intention.source,
         destination=intention.destination,
-        there=t("what is there is overwritten, equal or not")
+        there=t("existing objects in OBS are overwritten, equal or not")
         if intention.overwrite
-        else t("what is there with the same CRC64 is skipped"),
+        else t("objects that OBS already has with the same CRC64 are skipped"),
     ).of(language)
     for prefix in filter(None, intention.prefixes):
-        yield t("Only what begins with {prefix}", prefix=prefix).of(language)
+        yield t("Only keys with the prefix {prefix}", prefix=prefix).of(language)
     if intention.bandwidth:
         yield existing_objects.bandwidth(intention.bandwidth).of(language)
     for text in (
         t(
-            "Two permanent access keys go to OMS for it, of the users that setup made. They are deleted once it is"
-            " done, and kept while it can be retried."
+            "OMS receives two permanent access keys of the users created by setup. The keys are deleted when"
+            " the migration is finished, and kept while failures can be retried."
         ),
         t(
-            "Archived objects fail, and are listed, unless they are restored, which costs about {dollars:.3f} dollars"
-            " a GB: that is asked for by itself, or said by --restore.",
+            "Archived objects fail and are listed, unless they are restored, at about {dollars:.3f} dollars"
+            " per GB: the command asks for that separately, or pass --restore.",
             dollars=RESTORE,
         ),
         t(
-            "An object that is written while it runs may end up in its older version: a comparison afterwards finds"
-            " such objects."
+            "An object written during the migration may end up in its older version: a comparison afterwards"
+            " finds such objects."
         ),
     ):
         yield sentence(text, language)
     if not isinstance(comparison, Compared):
         yield sentence(
-            t("Nothing was compared yet, so it is not known how much that is. What it costs: {command}", command=COST),
+            t(
+                "No comparison exists yet, so the number of objects is unknown. To estimate the cost: {command}",
+                command=COST,
+            ),
             language,
         )
         return
@@ -87,8 +90,8 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Pric
     if "*" in partial:
         yield sentence(
             t(
-                "How much that is, is not known: the last comparison, of {began}, counts these folders together with"
-                " others. What it costs: {command}",
+                "The number of objects is unknown: the last comparison, of {began}, counts these folders"
+                " together with others. To estimate the cost: {command}",
                 began=comparison.started,
                 command=COST,
             ),
@@ -141,7 +144,7 @@ def digest_if_nothing_extra(comparison: CompareAnswer) -> str:
 def how_far(group: TaskGroup, left: float | None = None) -> Text:
     """Return a line of progress. `left`: the remaining seconds, if they can be estimated."""
     text = existing_objects.how_far(group)
-    return text if left is None else t("{how_far}; about {left:time} to go (an estimate)", how_far=text, left=left)
+    return text if left is None else t("{how_far}; about {left:time} left (estimate)", how_far=text, left=left)
 
 
 def state_lines(
@@ -161,8 +164,8 @@ def state_lines(
     for text in existing_objects.failures(group):
         yield f"  {sentence(text, language)}"
     if keys and group.state not in MOVING:
-        yield f"  {t('Access keys that are kept for it: {keys}', keys=keys).of(language)}"
-    yield f"-> {(t('Follow it:') if group.state in MOVING else purpose(group.step)).of(language)}"
+        yield f"  {t('Access keys kept for the migration: {keys}', keys=keys).of(language)}"
+    yield f"-> {(t('Follow the migration:') if group.state in MOVING else purpose(group.step)).of(language)}"
     yield Whole(f"   {command(group.step)}")
 
 
@@ -186,9 +189,10 @@ def end_lines(group: TaskGroup, language: str) -> Iterator[Line]:
     """Yield the result of a finished migration, and the steps to check and to repeat it."""
     yield Marked("", group.title.of(language), existing_objects.tone(group))
     yield f"  {how_far(group).of(language)}"
-    yield f"-> {t('Now see what lacks, and what was written while it ran:').of(language)}"
+    yield f"-> {t('Now find missing objects, and objects written during the migration:').of(language)}"
     yield Whole(f"   {command(Step('compare', {'deep': True, 'since': '1970-01-01'}))}")
-    yield f"-> {t('What differs then, if it has a CRC64 on both sides, another migration overwrites:').of(language)}"
+    overwriting = t("Another migration overwrites objects that still differ and have a CRC64 on both sides:")
+    yield f"-> {overwriting.of(language)}"
     yield Whole(f"   {command(Step('migrate'))}")
 
 

@@ -79,7 +79,7 @@ class ProjectMigration:
         if intention is None:
             intention = prepare(self._session, self._variables, self._options, self._holders)
             if not self._intentions.begin(intention):
-                raise UsageError(t("Somebody else has just begun one"), messages.SHOW_PROGRESS)
+                raise UsageError(t("Another command has just begun a migration"), messages.SHOW_PROGRESS)
         else:
             check_same(intention, self._variables, self._options)
             if windows is not None:
@@ -148,17 +148,17 @@ class ProjectMigration:
         confirm(
             self._session,
             self._options,
-            t("It is not over. Type {word} to end it, and leave what is copied:", word=YES),
+            t("The migration is not finished. Type {word} to end it and keep copied objects:", word=YES),
         )
         if not self._intentions.latest(intention):
             raise UsageError(messages.ENDED, messages.SHOW_PROGRESS)
-        self._session.hint = t("The migration is not ended yet: {command}", command=messages.REMOVE)
+        self._session.hint = t("The migration is still open. To end it: {command}", command=messages.REMOVE)
         # OMS lists a group until it is deleted, so its list is complete.
         groups = self._group.all(intention)
         how = "resent" if len(groups) == 1 and self._group.with_replay(groups[0]).resent else "removed"
         self._delete_groups(intention, groups, how)
         self._end(intention, how)
-        self._say([t("Ended. What was copied stays; its task group and its access keys are gone.")])
+        self._say([t("Ended. Copied objects are kept; the task group and its access keys are deleted.")])
         return 0
 
     def _delete_groups(self, intention: Intention, groups: Sequence[TaskGroup], how: str) -> None:
@@ -174,7 +174,7 @@ class ProjectMigration:
     def _create(self, intention: Intention) -> TaskGroup:
         """Make the keys and the group. If the outcome is unknown, the record stays."""
         self._session.hint = t(
-            "The migration has not begun yet. Go on: {go_on}. Or end it: {remove}",
+            "The migration has not begun yet. Continue: {go_on}. Or end it: {remove}",
             go_on=Step("migrate"),
             remove=messages.REMOVE,
         )
@@ -275,7 +275,7 @@ class ProjectMigration:
         """Wait until the group has left these states; return the group."""
         session = self._session
         session.hint = session.hint or t(
-            "The migration goes on at OMS. See how far it is: {look}. Pause it: {pause}",
+            "The migration continues at OMS. Its progress: {look}. To pause it: {pause}",
             look=Step("migrate", {"look": True}),
             pause=Step("migrate", {"pause": True}),
         )
@@ -298,7 +298,7 @@ class ProjectMigration:
         session, clock = self._session, self._session.clock
         session.hint, until = messages.SHOW_PROGRESS, clock.monotonic() + _REPLAY_SECONDS
         while group.can_be_resent and not group.resent and clock.monotonic() < until:
-            session.progress(t("{failed:object|objects} failed; replay takes them over", failed=group.failed))
+            session.progress(t("{failed:object|objects} failed; replay resends them", failed=group.failed))
             clock.sleep(_REPLAY_LOOK_SECONDS)
             group = self._group.read(intention, group.id)
         return group
@@ -320,14 +320,14 @@ class ProjectMigration:
         intention = self._intentions.read()
         if intention is None:
             raise UsageError(
-                t("No migration of the old objects is on its way"),
-                t("Begin one: {command}", command=Step("migrate")),
+                t("No migration of existing objects is running"),
+                t("Begin a migration: {command}", command=Step("migrate")),
             )
         group = self._group.find(intention)
         if group is None:
             raise UsageError(messages.NOT_BEGUN, messages.CONTINUE)
         if states and group.state not in states:
-            raise UsageError(t("It cannot be done now: {how}", how=group.title), messages.SHOW_PROGRESS)
+            raise UsageError(t("Not possible now: {how}", how=group.title), messages.SHOW_PROGRESS)
         return intention, group
 
     def _keys(self, intention: Intention) -> list[str]:

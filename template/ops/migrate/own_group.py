@@ -41,9 +41,7 @@ class OwnGroup:
             return self.with_replay(task_group)
         if not self._intentions.latest(intention):
             raise UsageError(messages.ENDED, messages.SHOW_PROGRESS)
-        raise UsageError(
-            t("OMS has no task group {group} any more: somebody has deleted it", group=intention.group), messages.END
-        )
+        raise UsageError(t("The task group {group} was deleted in OMS", group=intention.group), messages.END)
 
     def with_replay(self, group: TaskGroup) -> TaskGroup:
         """Return the group as status reports it, if replay may have its failed objects; otherwise the group itself."""

@@ -21,7 +21,7 @@ from oss_oms_sync.answers.text import t
 
 # A request is connected and answered within a minute each, or abandoned.
 _IN_FLIGHT_SECONDS = 120.0
-_TAKEN_OVER = t("Another command has taken this migration over; this one has ended without changing it further")
+_TAKEN_OVER = t("Another command has taken over this migration; this command ended without further changes")
 
 
 class TakenOverError(UsageError):
@@ -47,7 +47,7 @@ class OwnKeys:
             self._command,
         )
         if before.maker:
-            reason = t("Waiting {left} for requests of the command that was at work on this migration before")
+            reason = t("Waiting {left} for requests of the previous command on this migration")
             pause(self._session, _IN_FLIGHT_SECONDS, reason)
             self.check(intention)
 

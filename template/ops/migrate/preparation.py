@@ -63,9 +63,9 @@ def check_same(intention: Intention, variables: Mapping[str, str], options: Name
     wanted = (options.overwrite or intention.overwrite, options.restore or intention.restore, sorted(prefixes))
     if wanted != (intention.overwrite, intention.restore, sorted(intention.prefixes)):
         raise UsageError(
-            t("Another migration is on its way, not with these options"),
+            t("A migration with other options is running"),
             t(
-                "Follow it to its end without them, or end it: {command}. Then begin this one",
+                "Follow that migration without these options, or end it: {command}. Then begin this migration",
                 command=Step("migrate", {"remove": True}),
             ),
         )
@@ -75,7 +75,7 @@ def check_open(session: Session) -> None:
     """Raise UsageError if the project is closed."""
     closed = session.ask(LookAnswer, "certify", {"look": True}).closed
     if closed:
-        raise UsageError(t("The project is closed: OMS must not write to OBS any more"), opening_step(closed))
+        raise UsageError(t("The project is closed: OMS must no longer write to OBS"), opening_step(closed))
 
 
 def confirm(session: Session, options: Namespace, question: Text) -> None:
@@ -88,11 +88,11 @@ def _check(session: Session, variables: Mapping[str, str], holders: Sequence[Hol
     if suffix := variables.get("objectSuffix"):
         raise UsageError(
             t(
-                "A task group takes prefixes, and no suffix such as {suffix}: it would copy other objects, too",
+                "A task group takes prefixes but no suffix such as {suffix}: it would also copy other objects",
                 suffix=suffix,
             ),
             t(
-                "Let the project send what is there, ten keys a call: {command}",
+                "Let the project submit the existing objects, ten keys per call: {command}",
                 command=Step("reconcile", {"since": "1970-01-01"}),
             ),
         )
@@ -100,20 +100,17 @@ def _check(session: Session, variables: Mapping[str, str], holders: Sequence[Hol
     for holder in holders:
         if holder.need(GROUP, (), lambda: False).inspect().state is not Standing.THERE:
             raise UsageError(
-                t("{name} is not as setup makes it", name=holder.name),
-                t("Let setup do it: {command}", command=Step("setup")),
+                t("{name} differs from what setup creates", name=holder.name),
+                t("Let setup correct it: {command}", command=Step("setup")),
             )
         if len(holder.key_ids()) >= _MAX_KEYS:
             raise UsageError(
-                t("{name} has {n} access keys, and no more are possible", name=holder.name, n=_MAX_KEYS),
-                t("Delete the one that the sync task does not use"),
+                t("{name} has {n} access keys, the maximum", name=holder.name, n=_MAX_KEYS),
+                t("Delete the key that the sync task does not use"),
             )
     check_set_up(
         session,
-        t(
-            "The migration does not begin: what is written meanwhile would be missed, because something is not set up"
-            " right"
-        ),
+        t("The migration did not begin: the setup has faults, so objects written meanwhile would be missed"),
     )
 
 
@@ -122,8 +119,8 @@ def _prefixes(wanted: Sequence[str], own: str) -> list[str]:
     for prefix in wanted:
         if not prefix.startswith(own) and not own.startswith(prefix):
             raise UsageError(
-                t("The project covers nothing that begins with {prefix}", prefix=prefix),
-                t("It covers what begins with {own}", own=own),
+                t("The project's scope has no keys with the prefix {prefix}", prefix=prefix),
+                t("The project's scope is the prefix {own}", own=own),
             )
     return [max(prefix, own, key=len) for prefix in wanted] or [own]
 
@@ -134,9 +131,9 @@ def _agrees_to_restore(session: Session, options: Namespace, user: str) -> bool:
         return bool(options.restore)
     return session.agrees(
         t(
-            "Restore archived objects in the source, too, and copy them? That costs about {dollars:.3f} dollars a GB,"
-            " takes minutes to hours, and the RAM user {user} needs oss:RestoreObject for it, which setup does not"
-            " give it. [y/N]",
+            "Also restore and copy archived source objects? This costs about {dollars:.3f} dollars per GB"
+            " and takes minutes to hours; the RAM user {user} needs oss:RestoreObject, which setup does not"
+            " grant. [y/N]",
             dollars=RESTORE,
             user=user,
         )

@@ -158,8 +158,8 @@ def lag(lags: Lags, amended: str | None, say: Words) -> Blocks:
 
 def lag_section(blocks: Blocks, say: Words) -> Section:
     """Return the section for the lag."""
-    about = say("Of the current versions written since the pass before the last.")
-    return Section("lag", say("How late objects were"), about, blocks)
+    about = say("Current versions written since the pass before the last.")
+    return Section("lag", say("Synchronization lag"), about, blocks)
 
 
 def folder_section(block: Block, say: Words) -> Section:
@@ -247,7 +247,7 @@ def _counts(
 def _lag_of_step(step_lag: Lag, title: str, late_tone: str, say: Words) -> Blocks:
     every = step_lag.objects + step_lag.not_yet
     if not every:
-        return [Heading(title), Paragraph(say("No object was written in that time."), "note")]
+        return [Heading(title), Paragraph(say("No objects were written in this period."), "note")]
     rows, before = [], 0
     for limit, number in sorted(step_lag.within.items()):
         rows.append((_WITHIN[limit], number - before, ""))
@@ -258,7 +258,7 @@ def _lag_of_step(step_lag: Lag, title: str, late_tone: str, say: Words) -> Block
         for name, count, tone in rows
     ]
     columns = [Column(say("time")), Column(say("share"), "wide"), Column(say("objects"), "n")]
-    shares = (say("half within"), step_lag.p50), (say("90 % within"), step_lag.p90), (say("99 % within"), step_lag.p99)
+    shares = (say("median"), step_lag.p50), (say("90 % within"), step_lag.p90), (say("99 % within"), step_lag.p99)
     late = [Figure(name, units.duration(seconds, say)) for name, seconds in (*shares, (say("longest"), step_lag.max))]
     late.append(Figure(say("not yet"), f"{step_lag.not_yet:,}", None, late_tone if step_lag.not_yet else None))
     return [

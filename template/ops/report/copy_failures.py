@@ -14,17 +14,17 @@ from oss_oms_sync.answers.text import t
 
 # Parts of the failures, in the order of a bar.
 _PARTS = {
-    "done": ("good", t("resolved"), t("In OBS by now, gone at the source, or sent again, which OMS counts anew.")),
-    "waiting": ("way", t("waiting"), t("Replay sends them again.")),
-    "stuck": ("bad", t("stuck"), t("Replay sends them again, but that helps only once the cause is gone.")),
-    "unknown": ("open", t("unknown"), t("In no list of OMS's that replay has read.")),
+    "done": ("good", t("resolved"), t("Now in OBS, deleted at the source, or resent, which OMS counts separately.")),
+    "waiting": ("way", t("waiting"), t("Replay resends them.")),
+    "stuck": ("bad", t("stuck"), t("Replay resends them; first remove the cause.")),
+    "unknown": ("open", t("unknown"), t("Not in any OMS list that replay has read.")),
     "outside": ("calm", t("another project's"), t("Outside the prefix and suffix.")),
 }
 # Groups of causes: lasting causes apart from passing causes.
 _GROUPS = {
-    "lasting": ("bad", t("Lasting: they need you")),
-    "passing": ("way", t("Passing: resent automatically")),
-    "unknown": ("open", t("Reason not known here")),
+    "lasting": ("bad", t("Persistent: action required")),
+    "passing": ("way", t("Temporary: resent automatically")),
+    "unknown": ("open", t("Unknown reason")),
 }
 
 
@@ -50,7 +50,7 @@ def tables(title: str, causes: Iterable[Cause], say: Words) -> Blocks:
 def _table(title: str, group: str, causes: list[Cause], say: Words) -> Block:
     # Each group has its own scale, so that a few lasting causes stay visible beside many passing causes.
     most, (tone, title_of_group) = causes[0].objects, _GROUPS[group]
-    columns = [Column(title), Column(say("what to do"), "wide"), Column(say("objects"), "n")]
+    columns = [Column(title), Column(say("remedy"), "wide"), Column(say("objects"), "n")]
     body = [
         (
             (Span("code", cause.name), Track(cause.objects, most, tone)),
@@ -66,12 +66,12 @@ def _table(title: str, group: str, causes: list[Cause], say: Words) -> Block:
 def failures(copying: CopyingShown, now: datetime, say: Words) -> Blocks:
     """Return the contents of the section."""
     copy_failures_shown, acknowledged = copying.failures, copying.acknowledged
-    since = FactList([(say("acknowledged up to"), units.time(acknowledged, now, say))]) if acknowledged else None
+    since = FactList([(say("acknowledged until"), units.time(acknowledged, now, say))]) if acknowledged else None
     if copy_failures_shown is None:
         return [since, Paragraph(say("unknown"), "open")]
     parts = {name: int(getattr(copy_failures_shown, name)) for name in _PARTS}
     if not copy_failures_shown.counted and not any(parts.values()):
-        return [since, Paragraph(say("Of what was submitted, OMS failed to copy nothing."))]
+        return [since, Paragraph(say("OMS failed to copy none of the submitted objects."))]
     return [since, *_parts(copy_failures_shown.counted, parts, say), *_codes(copy_failures_shown.codes, say)]
 
 
@@ -87,8 +87,8 @@ def _parts(counted: int, parts: Mapping[str, int], say: Words) -> Blocks:
         for tone, word, means, objects in named
     ]
     shown = [(say(word), objects, tone) for tone, word, _, objects in named if objects]
-    columns = [Column(say("what became of them")), Column(say("objects"), "n")]
-    behind = say("These do not add up to OMS's number, which may be behind: look again in some minutes.")
+    columns = [Column(say("state")), Column(say("objects"), "n")]
+    behind = say("These do not add up to OMS's number, which may be late: check again in a few minutes.")
     return [
         units.picture(title, title, total, shown, say),
         Table(columns, body, [(title, total)]),
@@ -100,13 +100,9 @@ def _codes(codes: Mapping[str, FailedForCode], say: Words) -> Blocks:
     """Return the causes of objects still to be copied, by OMS's codes."""
     causes = []
     for code, failed_for_code in codes.items():
-        fix = (
-            say(failed_for_code.fix)
-            if code
-            else say("Sent again since, and OMS did not take it: see the reasons above.")
-        )
+        fix = say(failed_for_code.fix) if code else say("Resent since, but not accepted by OMS: see the reasons above.")
         causes.append(
             Cause(code or "–", failed_for_code.objects, fix, "passing" if failed_for_code.passes else "lasting")
         )
-    title = Paragraph(say("Those that wait or are stuck, by OMS's codes"), "note") if causes else None
+    title = Paragraph(say("Waiting and stuck objects, by OMS's codes"), "note") if causes else None
     return [title, *tables(say("OMS's code"), causes, say)]

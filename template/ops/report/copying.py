@@ -35,14 +35,14 @@ def throughput(answer: StatusAnswer, say: Words) -> Figure:
     statistics, end = answer.statistics, moment(answer.at)
     window = _RECENT.get(statistics.step) if statistics else None
     if statistics is None or window is None or end <= statistics.from_:
-        return Figure(say("Throughput"), say("unknown"), say("OMS does not say"), "open")
+        return Figure(say("Throughput"), say("unknown"), say("not reported by OMS"), "open")
     window = min(window, end - statistics.from_)
     since, seconds = (end - window).timestamp() * 1000, window.total_seconds()
     objects, size = (
         sum(number for at, number in statistics.series[name] if at >= since) for name in ("SUCCESS", "SIZE")
     )
     lately = say("copied by OMS in the last {duration:time}", duration=seconds)
-    volume = say("{size:size} a second", size=round(size / seconds))
+    volume = say("{size:size} per second", size=round(size / seconds))
     return Figure(
         say("Throughput"),
         (units.rate(objects * 60 / seconds), " ", Span("small", say("objects a minute"))),
@@ -57,12 +57,12 @@ def drain(answer: StatusAnswer, say: Words) -> Figure:
     """
     backlog, unfinished, statistics = answer.backlog, answer.copying.unfinished, answer.statistics
     if statistics is None or unfinished is None:
-        return Figure(say("Time to drain"), say("unknown"), say("OMS does not say"), "open")
+        return Figure(say("Time to drain"), say("unknown"), say("not reported by OMS"), "open")
     left = backlog.failed + backlog.in_run_files + unfinished.objects
     if not left and not backlog.more_may_wait:
         return Figure(say("Time to drain"), say("none"), say("nothing to drain"))
     objects = say("at least {number}", number=left) if backlog.more_may_wait else f"{left:,}"
-    note = say("for {objects} that wait here or at OMS, as fast as it ever was in the picture", objects=objects)
+    note = say("{objects} objects waiting here or at OMS, at the highest rate of this period", objects=objects)
     fastest = max((number for _, number in statistics.series["SUCCESS"]), default=0)
     if not fastest or not left:
         return Figure(say("Time to drain"), say("unknown"), note if left else None, "open")
@@ -81,7 +81,7 @@ def silent(silence: Silence | None, say: Words) -> Blocks:
     if silence is None:
         return []
     return [
-        Paragraph((say("OMS does not say"), say(": "), Span("code", silence.problem)), "open"),
+        Paragraph((say("not reported by OMS"), say(": "), Span("code", silence.problem)), "open"),
         Paragraph(say(silence.fix)),
         FactList([(say("OMS's message"), Span("outside", silence.message))]) if silence.message else None,
     ]
@@ -179,11 +179,11 @@ def _counts(answer: StatusAnswer, say: Words) -> Blocks:
     month = vars(answer.oms.month) if answer.oms else {}
     unfinished = answer.copying.unfinished
     left = [
-        (say("accepted, not worked on yet"), units.number(unfinished.objects if unfinished else None, say, "way")),
+        (say("accepted, not processed yet"), units.number(unfinished.objects if unfinished else None, say, "way")),
         (say("of these for over 15 minutes"), units.number(unfinished.overdue if unfinished else None, say, "open")),
     ]
     return [
-        counters({say("in the picture"): shown, say("this month"): month}, say),
+        counters({say("in this period"): shown, say("this month"): month}, say),
         Table([Column(say("count")), Column(say("objects"), "n")], left),
     ]
 

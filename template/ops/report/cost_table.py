@@ -11,20 +11,20 @@ from ops.report.words import CUTOVER_STEPS, Words
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-_ONCE = t("Once: what is in the bucket already")
+_ONCE = t("Once: existing objects")
 _ITEMS = {
-    "egress": t("traffic out of OSS, which OMS reads over the internet"),
-    "oms": t("OMS itself"),
+    "egress": t("traffic out of OSS, read by OMS over the internet"),
+    "oms": t("OMS fee"),
     "oms_requests": t("OMS's requests to both buckets"),
-    "backfill": t("sending them by this project (not if an OMS migration task copies them)"),
-    "events": t("an event, a call and a record for each object"),
-    "reconciles": t("reconcile every day"),
-    "compares": t("compare every week"),
-    "timers": t("timers, if nothing happens"),
+    "backfill": t("submission by this project (not with an OMS migration task)"),
+    "events": t("an event, a call and a record per object"),
+    "reconciles": t("daily reconcile"),
+    "compares": t("weekly compare"),
+    "timers": t("timers, without writes"),
     "compare": t("comparing both buckets"),
-    "standstill": t("a standstill pass, which shows that both buckets stand still"),
-    "sample": t("a sample read on both sides"),
-    "deep": t("if asked for: --deep, at most (all objects read at the source)"),
+    "standstill": t("standstill pass, which checks that both buckets are unchanged"),
+    "sample": t("sample read on both sides"),
+    "deep": t("optional: --deep, at most (all objects read at the source)"),
 }
 # An expense only on request.
 _OPTIONAL = "deep"
@@ -46,8 +46,8 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
         _costs(_ONCE, estimate.once, say),
         Paragraph(
             say(
-                "Copying it takes a task group {group:time} at least ({command}), and {sent:time} where this project"
-                " sends it, ten keys a call: both by OMS's usual limits, an estimate.",
+                "Copying takes at least {group:time} by a task group ({command}), and {sent:time} if this"
+                " project submits the objects, ten keys per call (estimates at OMS's usual limits).",
                 command=Step("migrate"),
                 group=estimate.old_seconds["group"],
                 sent=estimate.old_seconds["sent"],
@@ -55,27 +55,27 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
         ),
         Paragraph(
             say(
-                "Beside OMS's own requests that takes {group} to both clouds if somebody follows the task group to its"
-                " end, and {sent} where this project sends it.",
+                "In addition to OMS's own requests, following a task group to its end takes {group} requests"
+                " to the two clouds, and submission by this project {sent}.",
                 group=estimate.old_requests["group"],
                 sent=estimate.old_requests["sent"],
             )
         ),
         *_ways(estimate.ways, say),
-        _costs(t("A month: what is written every day"), estimate.month, say),
+        _costs(t("Per month: daily writes"), estimate.month, say),
         _costs(t("Cutover day"), estimate.cutover, say),
         Table(
             [Column(say("step")), Column(say("minutes"), "n")],
             [(say(CUTOVER_STEPS[name]), minutes) for name, minutes in steps],
             [(say("total"), total[1])],
-            say("The freeze"),
+            say("Freeze"),
         ),
         Paragraph(say("With --deep up to {hours} hours more.", hours=f"{estimate.deep_hours:,.1f}")),
         Paragraph(
             say(
-                "An estimate; docs/costs.md says what it rests on. OMS is free at present, says Huawei; give"
-                " --oms-price if it is not. Logs, storage in OBS and a NAT gateway are not in it. A rehearsal measures"
-                " how long your freeze will be: {command}",
+                "An estimate; its sources are in docs/costs.md. By Huawei's statement OMS is free at"
+                " present; otherwise pass --oms-price. Not included: logs, storage in OBS, a NAT gateway. To"
+                " measure the length of your freeze, rehearse it: {command}",
                 command=Step("cutover", {"rehearse": True}),
             )
         ),
@@ -133,7 +133,7 @@ def _costs(title: Text, items: list[Expense], say: Words) -> Table:
     return Table(
         columns,
         [_row(expense, say) for expense in items],
-        [(say("total of what is known, without --deep"), "", total)],
+        [(say("total of the known items, without --deep"), "", total)],
         say(title),
     )
 

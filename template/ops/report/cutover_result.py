@@ -60,7 +60,7 @@ VERDICTS = {
     "NOT PROVEN": (t("NOT PROVEN"), "open"),
     "REHEARSAL": (t("REHEARSAL"), "way"),
 }
-_MEASURED = t("From the times that the passes took.")
+_MEASURED = t("Based on the durations of the passes.")
 
 
 def report(document: Mapping[str, Any], language: str, file: Path | None = None) -> Report:
@@ -74,7 +74,9 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
         stated = _not_valid(wrong or [NO_FORM], None, say) if document else Hero(say("UNKNOWN"), "calm", "", None)
         return Report(stated, language, [], (), say("Cutover certificate"))
     both, lag, made = certificate.counted, certificate.shown.lag, moment(certificate.made)
-    folders = comparison.folders(both, say) if both else Paragraph(say("What is in which folder is not known."), "open")
+    folders = (
+        comparison.folders(both, say) if both else Paragraph(say("The contents of the folders are unknown."), "open")
+    )
     compared = certificate.passes.compare
     late = (
         comparison.lag(lag, compared.amended if compared else None, say) if lag else [Paragraph(say("unknown"), "open")]
@@ -85,7 +87,7 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
         [Figures(_figures(certificate, say))],
         [
             _rehearsal(certificate.rehearsal, certificate.judged, say) if certificate.rehearsal else None,
-            Section("looked-at", say("What was looked at"), None, _looked_at(certificate, say)),
+            Section("looked-at", say("Scope of the check"), None, _looked_at(certificate, say)),
             Section(
                 "checks",
                 say("Checks"),
@@ -95,28 +97,28 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
             Section(
                 "waivers",
                 say("Accepted by name"),
-                say("Not proven, and somebody answers for it."),
+                say("Not proven, but accepted by a named person."),
                 totals.waivers(certificate, say),
             ),
             Section(
                 "classes",
                 say("Classes"),
-                say("Each object is in exactly one."),
+                say("Each object is in exactly one class."),
                 [Detail(totals.classes(certificate, both, say))],
             ),
             Section(
                 "digests",
                 say("Digests"),
                 say(
-                    "Sums of SHA-256 over keys and sizes: equal digests mean equal keys and sizes. They guard against"
-                    " accidents, not against an adversary."
+                    "Sums of SHA-256 over keys and sizes: equal digests mean equal keys and sizes. Digests"
+                    " detect accidents, not attacks."
                 ),
                 totals.digests(certificate, say),
             ),
             Section(
                 "sample",
                 say("Sample"),
-                say("Read wholly on both sides, and compared."),
+                say("Objects read completely on both sides and compared."),
                 totals.sample(certificate.sample, say),
             ),
             comparison.folder_section(folders, say),
@@ -124,11 +126,14 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
             Section(
                 "shown",
                 say("Shown, not judged"),
-                say("It does not change the verdict."),
+                say("Not part of the verdict."),
                 [Detail(totals.not_judged(certificate, certificate.shown, say))],
             ),
             Section(
-                "document", say("This document"), say("How to check it."), _document(document, certificate, file, say)
+                "document",
+                say("This document"),
+                say("Verification of this document."),
+                _document(document, certificate, file, say),
             ),
         ],
         say("Cutover certificate"),
@@ -170,7 +175,7 @@ def _not_valid(wrong: Sequence[Doubt], certificate: Certificate | None, say: Wor
     return Hero(
         word,
         "bad",
-        say("Do not rely on this document. It says {verdict}, but this does not hold:", verdict=claim),
+        say("Do not rely on this document. Its verdict is {verdict}, but these claims do not hold:", verdict=claim),
         StepBlock(say("Make a new certificate:"), command(Step("cutover", when))),
         word,
         Items(listed),
@@ -262,7 +267,7 @@ def _rehearsal(rehearsal: Rehearsal, judged: tuple[int, int], say: Words) -> Sec
     failing = [(Span("code", name), say(": "), findings.name_of(name, say)) for name in rehearsal.failing]
     return Section(
         "rehearsal",
-        say("How long writes will stand still"),
+        say("Length of the freeze"),
         say(_MEASURED),
         [
             Detail([picture]),
@@ -321,7 +326,9 @@ def _pass(certified_pass: CertifiedPass | None, amended: str | None, say: Words)
     """Return the times and the speed of a pass."""
     if certified_pass is None:
         return Span("", say("none"), "open")
-    again = Span("below", say("late keys judged again {time}", time=units.clock(moment(amended)))) if amended else None
+    again = (
+        Span("below", say("late objects rechecked at {time}", time=units.clock(moment(amended)))) if amended else None
+    )
     return units.ran(certified_pass.started, certified_pass.ended, None, say, certified_pass.objects_per_minute), again
 
 
@@ -343,7 +350,7 @@ def _document(document: Mapping[str, Any], certificate: Certificate, file: Path 
                 (say("SHA-256"), (Span("digest", stated), " ", result)),
             ]
         ),
-        Paragraph(say("This checks it, and its digests against two listings of yours:")),
+        Paragraph(say("To verify the document, also against two listings of yours:")),
         CommandBlock(f"{interpreter()} ops.py check {quoted(str(file or file_name(document)))}"),
         Detail(
             [

@@ -23,7 +23,7 @@ _TONES = {
     **dict.fromkeys((GroupState.NOT_CREATED, GroupState.FAILED), "bad"),
 }
 
-RESENT = t("Replay has the keys of all that failed, and resends them.")
+RESENT = t("Replay has all failed keys and resends them.")
 _TO_BE_RESENT = t(
     "Replay reads in OMS's lists which failed, and resends them; so does {command}.",
     command=Step("migrate", {"retry": True}),
@@ -72,7 +72,7 @@ def failures(group: TaskGroup) -> Iterator[Text]:
     if group.why:
         yield t("OMS says: {why}", why=group.why)
     if group.lists:
-        yield t("What failed is listed in OBS, below {folder}", folder=group.lists)
+        yield t("Failed objects are listed in OBS, below {folder}", folder=group.lists)
     if (resending := _resending(group)) is not None:
         yield resending
 
@@ -89,7 +89,7 @@ def failed(answer: StatusAnswer, say: Words) -> Blocks:
     if group is None or not group.failed:
         return []
     texts = (
-        t("Of {total:old object|old objects} {failed} failed.", total=group.total, failed=group.failed),
+        t("{failed} of {total:existing object|existing objects} failed.", total=group.total, failed=group.failed),
         _resending(group),
     )
     return [Paragraph(say(text), "open") for text in texts if text]

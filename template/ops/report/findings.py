@@ -46,7 +46,7 @@ def checks(certificate: Certificate, say: Words) -> Blocks:
     """Return the checks that have not passed in detail, and the others as a table."""
     every = _by_result(certificate)
     if not every:
-        return [Paragraph(say("There are no checks: not known."), "bad")]
+        return [Paragraph(say("No checks: unknown."), "bad")]
     wrong = [finding for finding in every if finding.gates and finding.result is not answered.Result.PASSED]
     body = [
         (

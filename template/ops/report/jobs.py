@@ -45,11 +45,11 @@ _STATES = {
 
 # Leads of a successful run, by `ReplayAnswer.whole`.
 _WELL = {
-    True: t("Nothing is left to send again."),
-    False: t("Of what was asked for, nothing is left to send again."),
+    True: t("Nothing is left to resend."),
+    False: t("Nothing of the requested objects is left to resend."),
 }
-_READ_AGAIN = t("The mark was read again two minutes after it was set.")
-_RECORDED = t("What is still written to the source is recorded as failed (CLOSED): {command}", command=Step("status"))
+_READ_AGAIN = t("The mark was read back two minutes after it was written.")
+_RECORDED = t("Later writes to the source are recorded as failed (CLOSED): {command}", command=Step("status"))
 
 
 def doctor(answer: DoctorAnswer, language: str) -> Report:
@@ -73,7 +73,7 @@ def doctor(answer: DoctorAnswer, language: str) -> Report:
             _assumed([doctor_check for doctor_check in assumed if doctor_check.fix.en == fix], say)
             for fix in dict.fromkeys(doctor_check.fix.en for doctor_check in assumed)
         ),
-        Paragraph((say("unknown until then"), say(": "), names)) if depending else None,
+        Paragraph((say("unknown until resolved"), say(": "), names)) if depending else None,
     ]
     return Report(Hero("", "", f"{say(answer.text)}{say(': ')}{counts}", None), language, blocks)
 
@@ -92,21 +92,23 @@ def _finding(doctor_check: DoctorCheck, say: Words) -> FindingBlock:
 
 
 def _assumed(checks: Sequence[DoctorCheck], say: Words) -> FindingBlock:
-    title = say("what this project assumes of the clouds")
+    title = say("assumptions about the clouds")
     rows = [(say(check.name), say(check.seen)) for check in checks]
-    return FindingBlock(title, _mark("not confirmed", say), StepBlock(say(checks[0].fix)), rows)
+    return FindingBlock(title, _mark("not confirmed", say), StepBlock(say(checks[0].fix)), facts=rows)
 
 
 def replayed(answer: ReplayAnswer) -> Text:
     """Return the result of a run of replay in one line."""
-    text = t("taken {taken}, accepted {accepted}, failed again {failed}, needless by now {resolved}, left {left}")
-    return t("counted, and nothing sent: {n}", n=answer.taken) if answer.dry_run else text.filled(**vars(answer))
+    text = t("taken {taken}, accepted {accepted}, failed again {failed}, no longer needed {resolved}, left {left}")
+    return t("counted, nothing submitted: {n}", n=answer.taken) if answer.dry_run else text.filled(**vars(answer))
 
 
 def replay(answer: ReplayAnswer, language: str) -> Report:
     """Report a run of replay, and the keys left."""
     say = Words(language)
-    tone, lead = ("good", _WELL[answer.whole]) if answer.is_well else ("open", t("Some keys still wait to be sent."))
+    tone, lead = (
+        ("good", _WELL[answer.whole]) if answer.is_well else ("open", t("Some keys are still waiting to be resent."))
+    )
     unreadable = UNREADABLE.filled(names=answer.unreadable)
     ordered = sorted(answer.by_reason.items(), key=lambda entry: -entry[1])
     reasons = [(Span("code", name), f"{number:,}") for name, number in ordered]

@@ -16,15 +16,15 @@ from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, CompareAnswer, Com
 from oss_oms_sync.answers.text import Text, t
 
 _SENT = t("{submitted}: accepted {accepted}, failed {failed}")
-_NOTHING = t("Nothing is in scope: see whether the source bucket, the prefix or the suffix has a typo.")
+_NOTHING = t("No object is in scope: check the source bucket, the prefix and the suffix for typos.")
 _EMPTIED = t("The source has no object in scope, but OBS has.")
 _UNREAD = {
     "unreadable": t(
-        "{number} could not be read: archived, or encrypted with a key that the function's role may not use"
+        "{number} could not be read: archived, or encrypted with a key that the function's role cannot use"
     ),
     "too_big": t("{number:is|are} too large for the time of a piece"),
     "encrypted": t("{number:is|are} encrypted in OBS"),
-    "unknown_parts": t("{number} came into OBS in parts that are not OMS's"),
+    "unknown_parts": t("{number} were written to OBS with a part size that OMS does not use"),
     **MISSING_RIGHTS,
 }
 
@@ -56,8 +56,8 @@ def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
     stopped = (say("stopped"), units.stopped(answer, say))
     # A trial sends nothing, and reports the objects that a pass would send.
     is_trial = answer.missing is not None if isinstance(answer, ReconcileAnswer) else _is_single_call(answer)
-    would_send = (say("would be sent"), units.count(answer.submitted, say))
-    resent = would_send if is_trial else (say("sent again"), say(_SENT, **vars(answer)))
+    would_send = (say("would be submitted"), units.count(answer.submitted, say))
+    resent = would_send if is_trial else (say("resubmitted"), say(_SENT, **vars(answer)))
     below: Blocks = []
     facts: list[tuple[str, Phrase]]
     if isinstance(answer, ReconcileAnswer):
@@ -69,9 +69,9 @@ def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
         facts = [*counts, resent, (say("pass"), ran), stopped]
         # Every key, because a trial is for seeing them.
         first = Items([Span("key", key) for key in answer.missing or ()])
-        below = [Paragraph(say("It would send, first:")), first] if answer.missing else []
+        below = [Paragraph(say("First objects to submit:")), first] if answer.missing else []
     else:
-        facts = [resent, (say("pass"), ran), (say("keys judged again"), answer.amended), stopped]
+        facts = [resent, (say("pass"), ran), (say("rechecked at"), answer.amended), stopped]
         if answer.finished and answer.standstill:
             facts += [(say("source, with times and ETags"), answer.state), (say("twin digest of OBS"), answer.twin)]
         if isinstance(answer, Compared):
@@ -86,14 +86,14 @@ def _left(answer: PassAnswer, say: Words) -> Iterator[Block]:
     if answer.step and answer.all_the_same:
         yield Paragraph(
             say(
-                "{unsent:object that is missing was|objects that are missing were} not sent: a migration copies as many"
-                " sooner. Let OMS copy them; once it has, compare again:",
+                "{unsent:missing object was|missing objects were} not submitted: a migration copies that"
+                " many faster. Let OMS copy them, then compare again:",
                 unsent=answer.unsent,
             ),
             "open",
         )
         yield CommandBlock(command(answer.step))
-        yield Paragraph(say("Or send them all the same, ten keys a call:"))
+        yield Paragraph(say("Or submit them anyway, ten keys per call:"))
         yield CommandBlock(command(answer.all_the_same))
 
 
@@ -108,22 +108,22 @@ def _title(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
         is_in_obs = any(name.title not in NOT_COUNTED["destination"] for name in counted_classes(answer))
         return (_EMPTIED if is_in_obs else _NOTHING), tone
     if _is_single_call(answer) and not isinstance(answer, Compared):
-        return t("One call without a pass, which is not continued."), tone
+        return t("A single call without a pass; nothing continues."), tone
     if not answer.finished:
-        return t("The pass has not ended.") if answer.pass_ else t("No pass of this scope has begun."), "open"
+        return t("The pass is not finished.") if answer.pass_ else t("No pass of this scope has begun."), "open"
     if isinstance(answer, ReconcileAnswer):
-        return t("The pass has ended."), tone
+        return t("The pass is finished."), tone
     if answer.standstill:
-        return t("Both buckets were listed, and nothing was judged."), "good"
+        return t("Both buckets were listed; no object was judged."), "good"
     if code == 1:
-        return t("Not all is in OBS."), "bad"
+        return t("Some objects are not in OBS."), "bad"
     classes = counted_classes(answer).keys()
     if not classes & COMING:
-        unproven = t("Nothing is known to lack, but not all is proven to be equal.")
-        return (unproven, tone) if code else (t("All is in OBS, with equal contents."), tone)
+        unproven = t("No object is known to be missing, but some are not proven equal.")
+        return (unproven, tone) if code else (t("All objects are in OBS with equal contents."), tone)
     if classes & UNPROVEN:
-        return t("Some of it is still on its way, and not all of the rest is proven to be equal."), tone
-    return t("Some of it is still on its way."), "way"
+        return t("Some objects are still in progress, and not all others are proven equal."), tone
+    return t("Some objects are still in progress."), "way"
 
 
 def _compared(compared: Compared, say: Words) -> Blocks:
@@ -138,9 +138,7 @@ def _compared(compared: Compared, say: Words) -> Blocks:
     if compared.watermark:
         unproven = sum(counts.source.objects for name, counts in counted_classes(compared).items() if name in UNPROVEN)
         note = (
-            Span("note", say("{number:object is|objects are} not proven to be equal", number=unproven))
-            if unproven
-            else None
+            Span("note", say("{number:object is|objects are} not proven equal", number=unproven)) if unproven else None
         )
         blocks.append(FactList([(say("In OBS up to"), (compared.watermark, note))]))
     return [*blocks, *comparison.lag(compared.lag, compared.amended, say)]

@@ -57,10 +57,10 @@ _WATERMARK = t(
     "all that was written before, at the last comparison; of {total} objects, {rest} are not proven to be equal"
 )
 _NOT_TAKEN = t(
-    "The webhook did not take the last alarm: {problem}. See whether its address is right, and what the robot wants"
-    " (keywords, addresses of senders)."
+    "The webhook refused the last alarm: {problem}. Check its address and the robot's security settings"
+    " (keywords, sender addresses)."
 )
-_LAST_REPLAY = t("The last replay ({age}) took {taken}, of which {accepted} were accepted and {failed} failed again.")
+_LAST_REPLAY = t("The last replay ({age}) took {taken}: {accepted} accepted, {failed} failed again.")
 _PASS_PARTS = {
     "covered": "good",
     "submitted": "way",
@@ -96,14 +96,14 @@ def report(answer: StatusAnswer, language: str) -> Report:
             Section(
                 "waiting",
                 say("Waiting to be resent"),
-                say("Keys that OMS did not accept, or failed to copy."),
+                say("Keys that OMS did not accept or failed to copy."),
                 _backlog(answer, now, say),
             ),
             Section("oms", say("Copying by OMS"), say("Counted by OMS, in objects."), copying(answer, say)),
-            Section("failures", say("What OMS failed to copy"), say("What became of each."), failing),
+            Section("failures", say("Objects that OMS failed to copy"), say("State of each failed object."), failing),
             Section(
                 "in-obs",
-                say("What is in OBS"),
+                say("Contents of OBS"),
                 say("The last comparison, object by object."),
                 _compared(answer, now, say),
             ),
@@ -115,7 +115,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
                 say("Reconcile reads the whole source bucket."),
                 _passes(answer, now, say),
             ),
-            Section("sums", say("Do the numbers add up?"), say("Counts that have to agree."), _sums(answer.sums, say)),
+            Section("sums", say("Sums"), say("Counts that must agree."), _sums(answer.sums, say)),
         ],
         say("Status"),
         (
@@ -167,9 +167,9 @@ def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     backlog = answer.backlog
     counts = [
         (say("failed records"), backlog.failed),
-        (say("in replay's hands"), backlog.in_run_files),
+        (say("in replay's run files"), backlog.in_run_files),
         (say("outside prefix and suffix, not resent"), backlog.outside),
-        (say("run files that cannot be read"), len(backlog.unreadable_run_files)),
+        (say("unreadable run files"), len(backlog.unreadable_run_files)),
         (
             say("run files of projects that no longer run"),
             sum(left_behind.run_files for left_behind in backlog.left_behind),
@@ -181,7 +181,7 @@ def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
         counts[:2] = [(name, AtLeast(number) if number else 0) for name, number in counts[:2]]
     shown = [Figure(name, say("{n}", n=number)) for place, (name, number) in enumerate(counts) if number or place < 2]
     return [
-        Paragraph(say("Nothing waits.")) if is_empty else Figures(shown, within=True),
+        Paragraph(say("No objects waiting.")) if is_empty else Figures(shown, within=True),
         *_reasons(answer, say),
         _first_keys(backlog.keys, now, say),
         _replay(answer, now, say),
@@ -198,7 +198,7 @@ def _reasons(answer: StatusAnswer, say: Words) -> Blocks:
         fix = answer.fixes.get(name)
         group = "unknown" if fix is None else "lasting" if name in answer.lasting else "passing"
         causes.append(Cause(name, number, say(fix) if fix else None, group))
-    read = say("By reason, of {number:record that was read|records that were read}", number=answer.backlog.read)
+    read = say("By reason, from {number:record|records}", number=answer.backlog.read)
     return [Paragraph(read, "note"), *tables(say("reason"), causes, say)]
 
 
@@ -234,9 +234,9 @@ def _since(started: str, text: Text, now: datetime, say: Words) -> Rounded:
 
 def _lists(answer: StatusAnswer, say: Words) -> Blocks:
     lists = answer.oms_lists
-    problem = (say("What OMS failed to copy is not read"), say(": "), Span("outside", lists.problem))
+    problem = (say("OMS's lists of failures are not read"), say(": "), Span("outside", lists.problem))
     unread = (
-        say("Lines of OMS's lists of failures that could not be read"),
+        say("Unreadable lines in OMS's lists of failures"),
         say(": "),
         f"{lists.unread:,}",
         " ",
@@ -248,7 +248,7 @@ def _lists(answer: StatusAnswer, say: Words) -> Blocks:
 def _compared(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     last = answer.compare.last
     under_way = [
-        _open_pass(compare_under_way, t("A comparison is under way since {age}"), now, say)
+        _open_pass(compare_under_way, t("A comparison has been running since {age}"), now, say)
         for compare_under_way in answer.compare.open
     ]
     if not last:
@@ -257,7 +257,7 @@ def _compared(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
         FactList(
             [
                 (say("the last comparison"), units.ran(last.started, last.ended, now, say, last.objects_per_minute)),
-                (say("keys judged again"), units.time(last.amended, now, say) if last.amended else None),
+                (say("rechecked at"), units.time(last.amended, now, say) if last.amended else None),
                 (say("In OBS up to"), units.time(last.watermark, now, say)),
             ]
         ),
@@ -271,11 +271,11 @@ def _compared(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
 def _passes(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     last = answer.reconcile.last
     under_way = [
-        _open_pass(pass_under_way, t("A pass is under way since {age}"), now, say)
+        _open_pass(pass_under_way, t("A pass has been running since {age}"), now, say)
         for pass_under_way in answer.reconcile.open
     ]
     if not last:
-        return [Paragraph(say("No reconcile pass has ended yet: not known."), "open"), *under_way]
+        return [Paragraph(say("No reconcile pass has finished yet: unknown."), "open"), *under_way]
     parts = [(say(PASS_COUNTS[name]), int(getattr(last, name)), tone) for name, tone in _PASS_PARTS.items()]
     scanned = f"{last.scanned:,}"
     return [
@@ -309,11 +309,11 @@ def _open_pass(pass_under_way: PassUnderWay | CompareUnderWay, text: Text, now: 
 
 def _sums(sums: Sequence[Sum], say: Words) -> Blocks:
     if not sums:
-        return [Paragraph(say("There are no counts to add up yet: not known."), "open")]
+        return [Paragraph(say("No counts to add up yet: unknown."), "open")]
     body = []
     for sum_ in sums:
         meaning = None if sum_.holds else Span("note", say(sum_.meaning))
         result = Span("mark", say("adds up"), "good") if sum_.holds else Span("mark", say("does not add up"), "open")
         numbers = f"{sum_.left:,} {sum_.sign} {' + '.join(f'{number:,}' for number in sum_.right)}"
         body.append(((say(sum_.claim), meaning), numbers, result))
-    return [Table([Column(say("what has to hold"), "half"), Column(say("numbers"), "n"), Column(say("result"))], body)]
+    return [Table([Column(say("condition"), "half"), Column(say("numbers"), "n"), Column(say("result"))], body)]

@@ -33,7 +33,7 @@ from oss_oms_sync.rules.next_steps import METADATA, OMS_UNFINISHED
 from oss_oms_sync.rules.sample_checks import bound
 
 # Names that can be accepted and are not classes.
-_NO_CLASSES = {OMS_UNFINISHED: t("what OMS has not finished"), METADATA: t("headers that are not in OBS")}
+_NO_CLASSES = {OMS_UNFINISHED: t("unfinished at OMS"), METADATA: t("headers that are not in OBS")}
 _MIGRATION = t("a migration from {begun} to {ended}, of {total}: {copied} copied, {skipped} skipped, {failed} failed")
 
 
@@ -67,7 +67,7 @@ def waivers(certificate: Certificate, say: Words) -> Blocks:
         body.append(((label, " ", Span("code", name)), Span("outside", who), *_accepted(certificate, name, say)))
     columns = [
         Column(say("class")),
-        Column(say("by whom, and why")),
+        Column(say("accepted by, reason")),
         Column(say("objects"), "n"),
         Column(say("volume"), "n"),
     ]
@@ -88,14 +88,14 @@ def _accepted(certificate: Certificate, name: str, say: Words) -> list[Phrase | 
 def classes(certificate: Certificate, both: BothBuckets | None, say: Words) -> Blocks:
     """Return each class with objects, and the comparison of the sums."""
     if both is None:
-        return [Paragraph(say("What was found is not known."), "open")]
+        return [Paragraph(say("The result of the comparison is unknown."), "open")]
     return [*comparison.classes(both, say, certificate.accepted), comparison.sums(both, say, NOT_COUNTED)]
 
 
 def digests(certificate: Certificate, say: Words) -> Blocks:
     """Return the digests that a third party can recompute, with their exact numbers."""
     if certificate.source is None or certificate.destination is None:
-        return [Paragraph(say("Digests are not known."), "open")]
+        return [Paragraph(say("Digests are unknown."), "open")]
     sides: list[tuple[str, ListingTotals]] = [("source", certificate.source), ("destination", certificate.destination)]
     bucket_digests: list[tuple[str, Phrase]] = [
         (say(SIDES[name]), (_digest(listing_totals.digest), Span("below", objects_and_bytes([listing_totals], say))))
@@ -171,7 +171,7 @@ def not_judged(certificate: Certificate, shown: NotJudged, say: Words) -> Blocks
                 (say("overwrite mode"), units.name(mode.value if mode else None, say)),
                 (say("events"), events),
                 (say(ObjectClass.DELETED_AT_SOURCE.label), say(", ").join(volume) or say("unknown")),
-                *((say("old objects"), say(_MIGRATION, **vars(migration))) for migration in shown.migrations),
+                *((say("existing objects"), say(_MIGRATION, **vars(migration))) for migration in shown.migrations),
                 (say("project"), _closed(certificate.closed, say)),
             ]
         ),
@@ -184,7 +184,7 @@ def _this_month(task: TaskShown | None, silence: OmsSilence | None, say: Words) 
     if task:
         return [counters({say("this month"): vars(task.month)}, say, say("Copying by OMS"))]
     if silence:
-        return [Paragraph((say("OMS does not say"), say(": "), Span("code", silence.reason)), "open")]
+        return [Paragraph((say("not reported by OMS"), say(": "), Span("code", silence.reason)), "open")]
     return []
 
 

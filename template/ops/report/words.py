@@ -28,16 +28,16 @@ class Words:
 
 
 UTC = t("All times are UTC. Ages are as of {time}.")
-NEVER_COMPARED = t("Nothing has been compared with OBS yet: not known.")
+NEVER_COMPARED = t("No comparison with OBS yet: unknown.")
 MIGRATION_UNKNOWN = t("The migration of the existing objects is not finished; its progress is unknown.")
-LOST_EVENTS = t("Of {new:new object|new objects}, the events of {missing} did not arrive.")
+LOST_EVENTS = t("The events of {missing} of {new:new object|new objects} did not arrive.")
 SIDES = {"source": t("source (OSS)"), "destination": t("destination (OBS)")}
 # Counts of a pass of reconcile, by field.
 PASS_COUNTS = {
     "scanned": t("scanned"),
     "covered": t("accepted by OMS"),
     "failed_before": t("failed before"),
-    "submitted": t("sent by this pass"),
+    "submitted": t("submitted by this pass"),
     "pending": t("younger than 15 minutes"),
     "migrating": t("migrating"),
     "unsent": t("left: too many"),
@@ -45,54 +45,54 @@ PASS_COUNTS = {
 }
 # Steps of a cutover, in order.
 CUTOVER_STEPS = {
-    "replay": t("resend what failed"),
+    "replay": t("resend failed objects"),
     "settle": t("let the last writes settle"),
     "compare": t("compare both buckets"),
-    "again": t("judge late keys again"),
+    "again": t("recheck late objects"),
     "close": t("close the project"),
     "oms": t("wait until OMS has finished"),
-    "standstill": t("show that both buckets stand still"),
+    "standstill": t("check that both buckets are unchanged"),
     "sample": t("read the sample"),
 }
 # Purposes of next steps, by job and options.
 PURPOSES = {
-    "open": t("Only to undo the cutover, or to send what came after the close. This opens the project:"),
+    "open": t("Only to undo the cutover, or to submit changes made after the close. This opens the project:"),
     "status acknowledge": t("Once each change is resolved, acknowledge them:"),
-    "doctor": t("This checks the setup, and names what is wrong:"),
-    "replay": t("Replay resends them every minute. To do it now:"),
-    "replay reason": t("Remove the cause. Then this sends its objects at once:"),
-    "status": t("Look again later:"),
-    "reconcile": t("Look through the source bucket for objects whose events were lost:"),
-    "compare": t("This compares both buckets, and sends what is missing in OBS:"),
-    "compare again": t("What may be resent has been. Judge these objects again:"),
-    "compare restart": t("A new comparison sends what the last one did not:"),
-    "compare restart since": t("A comparison since an earlier time sends what is older, too:"),
+    "doctor": t("Check the setup:"),
+    "replay": t("Replay resends them every minute. To resend them now:"),
+    "replay reason": t("Remove the cause, then resend its objects at once:"),
+    "status": t("Check again later:"),
+    "reconcile": t("Find objects whose events were lost:"),
+    "compare": t("Compare both buckets and submit objects missing in OBS:"),
+    "compare again": t("All resendable objects were resent. Recheck these objects:"),
+    "compare restart": t("A new comparison submits objects that the last comparison left:"),
+    "compare restart since": t("A comparison from an earlier time also submits older objects:"),
     "compare overwrite restart": t("If the source has the right versions, this submits them:"),
-    "compare deep": t("Read at the source what looks different, to know what differs:"),
-    "migrate": t("The old objects are there. Delete the access keys of their migration:"),
-    "migrate overwrite": t("A task group of OMS overwrites these objects, whatever it finds:"),
-    "migrate overwrite prefix": t("A task group of OMS overwrites these objects, whatever it finds:"),
-    "migrate look": t("See what became of the old objects:"),
-    "migrate go_on": t("Let the migration of the old objects go on:"),
-    "migrate retry": t("Remove the cause. Then try again what failed:"),
+    "compare deep": t("Read suspicious objects at the source to find differences:"),
+    "migrate": t("The existing objects are copied. Delete the access keys of their migration:"),
+    "migrate overwrite": t("Overwrite all of these objects by a task group of OMS:"),
+    "migrate overwrite prefix": t("Overwrite all of these objects by a task group of OMS:"),
+    "migrate look": t("Check the migration of the existing objects:"),
+    "migrate go_on": t("Continue the migration of the existing objects:"),
+    "migrate retry": t("Remove the cause, then retry failed objects:"),
     "migrate remove": t("End the migration:"),
-    "cutover rehearse": t("This rehearses the cutover, and says what is to be done before it:"),
+    "cutover rehearse": t("Rehearse the cutover, which lists the steps before it:"),
 }
 # Reasons why a call ended early.
 STOPS = {
-    Stop.TIME: t("its time is up"),
-    Stop.SUPERSEDED: t("others have begun a newer pass"),
-    Stop.LIMIT: t("the limit"),
+    Stop.TIME: t("time limit of the call reached"),
+    Stop.SUPERSEDED: t("a newer pass has begun"),
+    Stop.LIMIT: t("limit reached"),
     Stop.CLOSED: t("the project is closed"),
-    Stop.MARK_UNREAD: t("whether the project is closed is not known"),
-    Stop.REFUSED: t("OMS refuses every key"),
-    Stop.NOTHING_TAKEN: t("OMS took nothing"),
+    Stop.MARK_UNREAD: t("closed state unknown"),
+    Stop.REFUSED: t("OMS refuses all keys"),
+    Stop.NOTHING_TAKEN: t("OMS accepted nothing"),
     Stop.STORAGE: t("a bucket cannot be listed, read or written"),
-    Stop.NO_PROGRESS: t("a range came nowhere"),
-    Stop.TOO_LARGE: t("there is more than one pass can do"),
-    Stop.TOO_MANY: t("too much is missing to be sent"),
-    Stop.PERIOD_OFF: t("no pass begins by itself"),
-    Stop.BUSY: t("another run is at it"),
+    Stop.NO_PROGRESS: t("a range made no progress"),
+    Stop.TOO_LARGE: t("too many objects for a pass"),
+    Stop.TOO_MANY: t("too many missing objects to submit"),
+    Stop.PERIOD_OFF: t("no automatic passes"),
+    Stop.BUSY: t("another run is at work"),
 }
 
 

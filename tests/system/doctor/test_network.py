@@ -53,5 +53,5 @@ def test_a_clock_is_read_from_an_answer_with_a_malformed_location(box, run_docto
     )
     box.oms.faults.add(Fault.status(403))
     report = run_doctor(box)
-    assert states(report, "fault") == ["right oms:synctask:get"]
+    assert states(report, "fault") == ["permission oms:synctask:get"]
     verify_check(report, "clock", "ok", "OMS's clock")

@@ -99,7 +99,7 @@ def test_all_jobs_do_their_work_with_what_setup_grants(box, granted, by_hand):
 MISSING = {
     "oss:DeleteObject": {"oss:DeleteObject"},
     "obs:object:getObject": {"obs:object:GetObject"},
-    "oms:synctask:statistics": {"right oms:synctask:statistics"},
+    "oms:synctask:statistics": {"permission oms:synctask:statistics"},
 }
 MISSING_TOO = {
     "oss:PutObject": {"oss:PutObject"},
@@ -107,8 +107,8 @@ MISSING_TOO = {
     "oss:ListObjects": {"oss:ListObjects"},
     "obs:bucket:listBucket": {"obs:bucket:ListBucket"},
     "obs:bucket:headBucket": {"obs:bucket:HeadBucket"},
-    "oms:synctask:createEvent": {"right oms:synctask:createEvent"},
-    "oms:synctask:get": {"right oms:synctask:get"},
+    "oms:synctask:createEvent": {"permission oms:synctask:createEvent"},
+    "oms:synctask:get": {"permission oms:synctask:get"},
     "oms:taskgroup:get": {"oms:taskgroup:get"},
     "fc:InvokeFunction": {"fc:InvokeFunction"},
 }

@@ -126,7 +126,7 @@ def test_it_is_the_interpreter_that_runs_it(monkeypatch, executable, windows, ha
 def test_what_is_not_escaped_is_refused(capsys):
     with pytest.raises(SystemExit):
         parser.parse(["replay", "--escaped-key", "a\\x"])
-    assert "is not escaped as in JSON" in capsys.readouterr().err
+    assert "has invalid JSON escapes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

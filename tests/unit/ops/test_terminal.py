@@ -95,7 +95,7 @@ def test_terminal_without_columns_has_the_default_number(monkeypatch):
 
 STEP = "      -> python3 ops.py cutover --frozen-since 2026-01-31T08:00:00Z --deep --restart"
 LINES = [
-    Marked("", "OMS has not worked on 214 objects that it accepted over 15 minutes ago.", "open"),
+    Marked("", "OMS has not processed 214 objects that it accepted over 15 minutes ago.", "open"),
     "  在 2026-01-31 开始的比对检查了全部对象，其中有两个对象大小相同但校验值不同，请读取源端内容确认。",
     Whole(STEP),
     Whole("    a table's row, " + "x" * 60),

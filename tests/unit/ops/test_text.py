@@ -56,7 +56,7 @@ def pass_lines(answer, lang="en"):
 
 
 LAG = (
-    "  Written until in OBS\n  half within: 4 s\n  90 % within: 61 s\n  99 % within: 5 min\n",
+    "  Written until in OBS\n  median: 4 s\n  90 % within: 61 s\n  99 % within: 5 min\n",
     "  longest: 2 h\n  not yet: 3\n",
 )
 
@@ -78,7 +78,7 @@ def test_status_has_numbers_remedies_and_sums():
     out = text(status_lines(report()))
     rows = {line.split("  ")[0]: line.split()[-1] for line in map(str.strip, out.splitlines()) if line}
     expected = {
-        "accepted, not worked on yet": "15",
+        "accepted, not processed yet": "15",
         "resolved": "1",
         "waiting": "3",
         "stuck": "2",
@@ -88,11 +88,11 @@ def test_status_has_numbers_remedies_and_sums():
     progress = "25.0 %, 4,321 so far, 2,000 objects a minute, 7 min left"
     parts = (
         f"        {report()['copying']['failures']['codes']['INIT_DST_OBJ_MULTIPART_FAILURE']['fix']}\n",
-        *("Sent again since, and OMS did not take it", "  missing missing", "1,190", "at least 8", "it means this"),
-        f"  A pass is under way since 2026-01-01T23:50:00Z: {progress}\n",
+        *("Resent since, but not accepted by OMS", "  missing missing", "1,190", "at least 8", "it means this"),
+        f"  A pass has been running since 2026-01-01T23:50:00Z: {progress}\n",
         "2026-01-01T04:20:00Z (20 h ago)",
         *LAG,
-        "  A comparison is under way since 2026-01-01T23:40:00Z: 25.0 %, 2,000 objects a minute, 7 min left\n",
+        "  A comparison has been running since 2026-01-01T23:40:00Z: 25.0 %, 2,000 objects a minute, 7 min left",
         report()["fixes"]["THROTTLED"]["en"],
     )
     assert out.startswith("Behind\n  Now behind.\n")
@@ -107,8 +107,8 @@ def test_bytes_are_printed_in_full():
 
 def test_only_lasting_reasons_are_red():
     red = [line.marked for line in status_lines(report()) if isinstance(line, Marked) and line.tone == "bad"]
-    assert "Lasting: they need you" in red
-    assert "Passing: resent automatically" not in red
+    assert "Persistent: action required" in red
+    assert "Temporary: resent automatically" not in red
 
 
 def test_counters_missing_from_oms_are_unknown():
@@ -128,7 +128,7 @@ def test_counters_keep_their_order_in_a_sorted_answer():
 def test_story_of_a_key_is_shown():
     assert text(story_lines(STORY, "en")) == (
         "'a b': OMS accepted an older version.\n"
-        "      -> Reconcile sends it. To send it now:\n"
+        "      -> Reconcile submits it. To resend it now:\n"
         f"      -> {OPS} replay --key 'a b'\n"
         "  source bucket: 1,234 bytes, written 2026-01-31T08:00:00Z\n"
         "  accepted by OMS: another version, 2026-01-31T08:00:04Z (4 s later)\n"
@@ -159,7 +159,7 @@ CHECKS = [
     doctor_check("task", "fault", "NO_TASK 404", "Check SYNC_URL."),
     doctor_check("task runs", "unknown", "depends on: task", ""),
     doctor_check("task options", "unknown", "depends on: task", ""),
-    doctor_check("createEvent", "unknown", "too many records", "Look again."),
+    doctor_check("createEvent", "unknown", "too many records", "Check again."),
     doctor_check("records flow", "skipped", "no object yet", ""),
 ]
 FAULTS_FIRST = """\
@@ -167,11 +167,11 @@ Setup has faults: ok 1, skipped 1, warning 1, unknown 3, fault 1
   fault: task: NO_TASK 404
       -> Check SYNC_URL.
   unknown: createEvent: too many records
-      -> Look again.
+      -> Check again.
   warning: task source: another form
       -> Look at it.
   skipped: records flow: no object yet
-  unknown until then: task runs, task options
+  unknown until resolved: task runs, task options
 """
 
 
@@ -202,7 +202,7 @@ TOO_MANY = {
     "stopped": "too many",
 }
 BOTH_WAYS = ("ops.py migrate\n", "ops.py reconcile --all\n")
-NOT_SENT = ("1,234 objects that are missing were not sent", *BOTH_WAYS)
+NOT_SENT = ("1,234 missing objects were not submitted", *BOTH_WAYS)
 ACKNOWLEDGED = report(copying={**report()["copying"], "acknowledged": "2026-01-01T12:00:00Z"})
 WHAT_FAILED = {"failed": 2, "oldest_failure": "2026-01-01T00:00:00Z", "by_reason": {"FORBIDDEN": 1, "THROTTLED": 2}}
 LEFT = {**REPLAY_ANSWER, "taken": 5, "accepted": 3, **WHAT_FAILED, "stop": "time", "stopped": "the time is up"}
@@ -217,7 +217,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
 @pytest.mark.parametrize(
     ("view", "answer", "lang", "expected"),
     [
-        (status_lines, ACKNOWLEDGED, "en", ["acknowledged up to: 2026-01-01T12:00:00Z"]),
+        (status_lines, ACKNOWLEDGED, "en", ["acknowledged until: 2026-01-01T12:00:00Z"]),
         (
             status_lines,
             report(),
@@ -232,8 +232,8 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
             report(**answer("made/status-empty")),
             "en",
             [
-                "OMS does not say: UNREACHABLE\n  Check the host.",
-                *("What OMS failed to copy:\n  unknown\n", "No reconcile pass has ended yet"),
+                "not reported by OMS: UNREACHABLE\n  Check the host.",
+                *("Objects that OMS failed to copy:\n  unknown\n", "No reconcile pass has finished yet"),
             ],
         ),
         (
@@ -241,7 +241,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
             LEFT,
             "en",
             [
-                "Some keys still wait to be sent.\n  taken 5, accepted 3, failed again 2, ",
+                "Some keys are still waiting to be resent.\n  taken 5, accepted 3, failed again 2, ",
                 "  oldest failure: 2026-01-01T00:00:00Z\n  stopped: the time is up\n",
                 "    THROTTLED        2\n    FORBIDDEN        1\n",
             ],
@@ -266,7 +266,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
             [
                 *("  4 could not be read: archived, or encrypted", "      'archived'\n"),
                 "  2 objects differ, or are encrypted in OBS: to tell them apart, the IAM user of HW_AK needs",
-                "(4 objects are not proven to be equal)",
+                "(4 objects are not proven equal)",
             ],
         ),
     ],
@@ -292,10 +292,10 @@ def test_long_key_does_not_widen_other_rows():
 
 def test_reconcile_reports_its_result_or_progress():
     out = text(pass_lines(pass_answer(), "en"))
-    assert out.startswith("The pass has ended.\n  scanned: 1,000\n  accepted by OMS: 1,000\n")
+    assert out.startswith("The pass is finished.\n  scanned: 1,000\n  accepted by OMS: 1,000\n")
     assert "  pass: 2026-01-31T09:00:00Z – 2026-01-31T09:10:00Z, took 10 min, 100 objects a minute\n" in out
     trial = pass_answer(**NONE, missing=[*"abcdefg", NASTY])
-    first = text(pass_lines(trial, "en")).partition("It would send, first:\n")[2].splitlines()
+    first = text(pass_lines(trial, "en")).partition("First objects to submit:\n")[2].splitlines()
     assert (first[:7], len(first)) == ([f"      {key!r}" for key in "abcdefg"], 8)
 
 
@@ -304,7 +304,7 @@ LACKING = {"missing": sides(3, 0, "a", "b", "c", "d", "e", "f"), "unknown": side
 
 def test_compare_shows_classes_with_objects_and_first_unequal_keys():
     out = text(pass_lines(compare_answer({**LACKING, "older": sides(0, 0)}, amended="2026-01-31T09:30:00Z"), "en"))
-    judged = ("  keys judged again: 2026-01-31T09:30:00Z\n", "  In OBS up to: 2026-01-31T08:59:00Z", *LAG)
+    judged = ("  rechecked at: 2026-01-31T09:30:00Z\n", "  In OBS up to: 2026-01-31T08:59:00Z", *LAG)
     assert missing_parts(out, *judged, "  missing\n      'a'\n      'b'\n") == []
     rows = "\n".join(" ".join(line.split()) for line in out.splitlines())
     equal = "\nequal contents equal_contents 1,000 10,000 bytes 1,000 10,000 bytes\n"
@@ -312,7 +312,7 @@ def test_compare_shows_classes_with_objects_and_first_unequal_keys():
     assert missing_parts(out, "'f'", "older") == ["'f'", "older"]
 
 
-NOTHING = "Nothing is in scope: see whether the source bucket, the prefix or the suffix has a typo."
+NOTHING = "No object is in scope: check the source bucket, the prefix and the suffix for typos."
 EMPTIED = "The source has no object in scope, but OBS has."
 EMPTY = {"equal_contents": sides(0, 0)}
 TRIAL = {"pass": None, "submitted": 5}
@@ -322,17 +322,17 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
 @pytest.mark.parametrize(
     ("answer", "code", "title"),
     [
-        (compare_answer(), 0, "All is in OBS, with equal contents."),
-        (compare_answer(LACKING), 1, "Not all is in OBS."),
-        (compare_answer({"moving": sides(1, 0)}), 3, "Some of it is still on its way."),
-        (compare_answer({"arriving": sides(0, 1)}), 3, "Some of it is still on its way."),
-        (compare_answer({"in_flight": sides(1, 0), "older": sides(1, 1)}), 1, "Not all is in OBS."),
+        (compare_answer(), 0, "All objects are in OBS with equal contents."),
+        (compare_answer(LACKING), 1, "Some objects are not in OBS."),
+        (compare_answer({"moving": sides(1, 0)}), 3, "Some objects are still in progress."),
+        (compare_answer({"arriving": sides(0, 1)}), 3, "Some objects are still in progress."),
+        (compare_answer({"in_flight": sides(1, 0), "older": sides(1, 1)}), 1, "Some objects are not in OBS."),
         # In a closed project, or if it is REJECTED, no function resends it.
-        (compare_answer({"failed_before": sides(1, 0)}), 1, "Not all is in OBS."),
+        (compare_answer({"failed_before": sides(1, 0)}), 1, "Some objects are not in OBS."),
         (
             compare_answer({"in_flight": sides(1, 0), "equal_size": sides(1, 1)}),
             3,
-            "Some of it is still on its way, and not all of the rest is proven to be equal.",
+            "Some objects are still in progress, and not all others are proven equal.",
         ),
         (compare_answer(EMPTY, found_nothing=True), 3, NOTHING),
         (compare_answer({**EMPTY, "outside": sides(9, 9), "oms_own": sides(0, 9)}, found_nothing=True), 3, NOTHING),
@@ -340,38 +340,38 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
             (compare_answer({**EMPTY, name: sides(0, 3)}, found_nothing=True), 3, EMPTIED)
             for name in ("deleted_at_source", "unknown", "arriving")
         ),
-        (compare_answer(LACKING, **{"pass": None}), 1, "Not all is in OBS."),
+        (compare_answer(LACKING, **{"pass": None}), 1, "Some objects are not in OBS."),
         (pass_answer(found_nothing=True), 3, NOTHING),
         (
             compare_answer({"equal_size": sides(1, 1)}),
             3,
-            "Nothing is known to lack, but not all is proven to be equal.",
+            "No object is known to be missing, but some are not proven equal.",
         ),
         (
             compare_answer({"oms_own": sides(0, 9), "deleted_at_source": sides(0, 2)}),
             0,
-            "All is in OBS, with equal contents.",
+            "All objects are in OBS with equal contents.",
         ),
-        (pass_answer(), 0, "The pass has ended."),
-        (pass_answer(failed=1), 1, "The pass has ended."),
-        (pass_answer(unsent=1), 1, "The pass has ended."),
-        (open_pass_answer(), 1, "The pass has not ended."),
+        (pass_answer(), 0, "The pass is finished."),
+        (pass_answer(failed=1), 1, "The pass is finished."),
+        (pass_answer(unsent=1), 1, "The pass is finished."),
+        (open_pass_answer(), 1, "The pass is not finished."),
         (pass_answer(**NONE), 1, "No pass of this scope has begun."),
-        (pass_answer(**{**NONE, "finished": True}), 0, "One call without a pass, which is not continued."),
+        (pass_answer(**{**NONE, "finished": True}), 0, "A single call without a pass; nothing continues."),
         (
             pass_answer(**{**NONE, "finished": True}, missing=["a"]),
             1,
-            "One call without a pass, which is not continued.",
+            "A single call without a pass; nothing continues.",
         ),
         (
             pass_answer(**NONE | {"stop": "limit", "stopped": "the limit is reached"}),
             0,
-            "One call without a pass, which is not continued.",
+            "A single call without a pass; nothing continues.",
         ),
         (
             pass_answer(**NONE | {"stop": "time", "stopped": "the time is up"}),
             1,
-            "One call without a pass, which is not continued.",
+            "A single call without a pass; nothing continues.",
         ),
     ],
 )
@@ -391,8 +391,8 @@ def test_objects_on_their_way_are_named_and_not_red():
 
 @pytest.mark.parametrize("trial", [compare_answer(LACKING, **TRIAL), pass_answer(missing=["a"], **TRIAL)])
 def test_trial_reports_objects_to_send_and_none_sent(trial):
-    not_sent = ["sent again", "sent by this pass"]
-    assert missing_parts(text(pass_lines(trial)), "  would be sent: 5\n", *not_sent) == not_sent
+    not_sent = ["resubmitted", "submitted by this pass"]
+    assert missing_parts(text(pass_lines(trial)), "  would be submitted: 5\n", *not_sent) == not_sent
 
 
 @pytest.mark.parametrize(
@@ -444,7 +444,7 @@ def test_rehearsal_has_the_length_of_the_freeze():
     stopped = "  writes stopped: not stopped: a rehearsal\n"
     lasts = "  The freeze would last about 131 minutes, "
     assert missing_parts(out, stopped, lasts, "      MISSING: objects missing in OBS\n") == []
-    minutes = [line.split()[-2:] for line in out.partition("will stand still:")[2].splitlines()[2:9]]
+    minutes = [line.split()[-2:] for line in out.partition("Length of the freeze:")[2].splitlines()[2:9]]
     assert minutes == [[number, "min"] for number in ("1", "5", "54", "5", "2", "10", "54")]
 
 

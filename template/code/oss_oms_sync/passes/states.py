@@ -78,7 +78,7 @@ class PassState:
     def following(self, job: str) -> str:
         """Return the next step, as a sentence."""
         if self.ended:
-            return "The pass has ended."
+            return "The pass is finished."
         if not self.goes_on:
             restart = Step(job, {"restart": True})
             return f"The pass is too large. What it did is behind the next one: {restart}"

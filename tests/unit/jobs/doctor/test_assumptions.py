@@ -7,6 +7,7 @@ from itertools import count
 import pytest
 
 from ops.report import jobs
+from ops.shell import unmarked
 from ops.show import lines
 from ops.terminal import Marked
 from oss_oms_sync.answers.codec import from_json
@@ -70,7 +71,7 @@ def test_a_canary_confirms_all_assumptions_but_the_form_of_lists(box, run_doctor
     keep_report(box, REPORT)
     report = run_doctor(COMPARE_DEEP="on")
     assert states(report, "not confirmed") == ["form of lists"]
-    verify_check(report, "doubles", "ok", "the canary of 2026-02-02T00:00:00Z saw: each counted; assumed: yes")
+    verify_check(report, "doubles", "ok", "observed by the canary of 2026-02-02T00:00:00Z: each counted; assumed: yes")
 
 
 @pytest.mark.parametrize(
@@ -86,11 +87,11 @@ def test_an_observation_against_an_assumption_is_a_warning(box, run_doctor, name
     keep_report(box, {**REPORT, **changes})
     report = run_doctor(COMPARE_DEEP="on")
     assert report["ok"]
-    verify_check(report, name, "warning", fix="Know what rests on it: ")
+    verify_check(report, name, "warning", fix="Dependent on this: ")
 
 
 @pytest.mark.parametrize(
-    "report", [{}, {"counts": "x", "lists": [], "part_size": "unknown"}, {"objects": {"between": 1}}]
+    "report", [{}, {"counts": "x", "lists": [], "part_size": "not seen"}, {"objects": {"between": 1}}]
 )
 def test_an_unreadable_report_of_a_canary_confirms_nothing(box, run_doctor, report):
     keep_report(box, report)
@@ -128,7 +129,7 @@ def test_on_a_terminal_each_is_a_line_above_what_shows_it(box, run_doctor, langu
     checks = [find_check(report, name) for name in states(report, "not confirmed")]
     for begin, is_of_a_canary in zip(begins, (True, False), strict=True):
         group = [check for check in checks if ("ops.py canary" in check["fix"]) == is_of_a_canary]
-        below = shown[begin + 1 : begin + 2 + len(group)]
+        below = map(unmarked, shown[begin + 1 : begin + 2 + len(group)])
         expected = [*(check[text_field] for check in group), f"-> {group[0][fix_field]}"]
         assert [line.endswith(end) for line, end in zip(below, expected, strict=True)] == [True] * len(expected)
 

@@ -71,7 +71,7 @@ IMPERFECT = {
     "a mode that is not known": (
         set_task(overwrite_mode="ONE_THAT_IS_NOT_KNOWN"),
         MODE,
-        "may be skipped",
+        "may skip a new version",
         NOT_SKIPPED,
     ),
     "metadata is not migrated": (
@@ -91,13 +91,13 @@ IMPERFECT = {
     "counts by the hour": (set_task(step="ONE_HOUR"), "step of counts", "", "oms_unfinished"),
     "no right to see task groups": (
         lambda box: box.oms.deny("oms:taskgroup:get"),
-        "right oms:taskgroup:get",
+        "permission oms:taskgroup:get",
         "",
         "oms:taskgroup:get",
     ),
     "a migration that does not go on by itself": (
         keep_migration,
-        "old objects",
+        "existing objects",
         "LTAI-A, HPUA-B",
         "python3 ops.py migrate --look",
     ),
@@ -130,7 +130,7 @@ def test_without_a_source_bucket_reconciles_checks_are_skipped(run_doctor):
     report = run_doctor(SOURCE_BUCKET="")
     assert report["ok"]
     assert states(report, "unknown") == []
-    of_source = {"source bucket", "right to list source bucket", "records flow", "pass triggers"}
+    of_source = {"source bucket", "permission to list source bucket", "records flow", "pass triggers"}
     assert of_source <= set(states(report, "skipped"))
 
 
@@ -201,9 +201,9 @@ def test_a_readable_destination_passes(copied, run_doctor):
     of_obs = [
         "OBS connection",
         "OBS clock",
-        "right to list OBS",
+        "permission to list OBS",
         "destination kind",
-        "right to read OMS's lists",
+        "permission to read OMS's lists",
         "destination encryption",
         "destination versioning",
     ]
@@ -211,17 +211,17 @@ def test_a_readable_destination_passes(copied, run_doctor):
 
 
 WARNINGS = {
-    "not to be listed": (lambda box: box.obs.deny(LIST), "right to list OBS", LIST),
-    "lists not to be read": (lambda box: box.obs.deny(GET), "right to read OMS's lists", GET),
+    "not to be listed": (lambda box: box.obs.deny(LIST), "permission to list OBS", LIST),
+    "lists not to be read": (lambda box: box.obs.deny(GET), "permission to read OMS's lists", GET),
     "kind not to be asked for": (lambda box: box.obs.deny(HEAD), "destination kind", HEAD),
     "a parallel file system": (set_bucket(is_file_system=True), "destination kind", "parallel file system"),
     "bucket gone": (
         lambda box: box.obs.remove_bucket(box.destination_bucket),
-        "right to list OBS",
+        "permission to list OBS",
         "destination of the sync",
     ),
     "clock off": (lambda box: setattr(box.obs, "clock_offset", 1200), "OBS clock", "clock"),
-    "OBS down": (lambda box: box.obs.faults.add(Fault.status(503)), "right to list OBS", ""),
+    "OBS down": (lambda box: box.obs.faults.add(Fault.status(503)), "permission to list OBS", ""),
 }
 
 
@@ -246,14 +246,14 @@ def test_encryption_of_the_destination_shows_in_oms_newest_list(copied, run_doct
     set_bucket(encrypted=True)(copied)
     copied.bucket(copied.source_bucket).put_object("object 3", b"contents")
     copied.wait_idle(60)
-    verify_check(run_doctor(), "destination encryption", "warning", "no MD5s")
+    verify_check(run_doctor(), "destination encryption", "warning", "may not be MD5s")
 
 
 def test_without_lists_of_oms_their_checks_are_skipped(run_doctor):
-    assert "right to read OMS's lists" in states(run_doctor(), "skipped")
+    assert "permission to read OMS's lists" in states(run_doctor(), "skipped")
 
 
-DEEP, READS = {"COMPARE_DEEP": "on"}, "right to read objects"
+DEEP, READS = {"COMPARE_DEEP": "on"}, "permission to read objects"
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,13 @@ DEEP, READS = {"COMPARE_DEEP": "on"}, "right to read objects"
 def test_a_missing_permission_to_read_objects_is_a_warning(copied, run_doctor, deny, policy_line):
     verify_check(run_doctor(), READS, "ok")
     deny(copied)
-    verify_check(run_doctor(), READS, "warning", f"ends NOT PROVEN. Missing: {policy_line}", "Run python3 ops.py setup")
+    verify_check(
+        run_doctor(),
+        READS,
+        "warning",
+        f"ends NOT PROVEN. Missing permissions: {policy_line}",
+        "Run python3 ops.py setup",
+    )
 
 
 def test_without_objects_in_obs_the_permission_to_read_is_skipped(box, run_doctor):
@@ -298,9 +304,9 @@ RULES = "back-to-source rules"
 @pytest.mark.parametrize(
     ("noted", "state", "text"),
     [
-        (None, "warning", "unknown whether"),
-        ({"rules": None}, "warning", "unknown whether"),
-        ({"bucket": "another"}, "warning", "unknown whether"),
+        (None, "warning", "unknown if"),
+        ({"rules": None}, "warning", "unknown if"),
+        ({"bucket": "another"}, "warning", "unknown if"),
         ({"rules": 0}, "ok", "has no back-to-source rules, as of 2026-02-02"),
         ({"rules": 1}, "warning", "has 1 back-to-source rule, as of 2026-02-02"),
     ],

@@ -27,7 +27,7 @@ from support.doctor import (
 )
 
 DAY = 24 * HOUR
-RIGHT = "right oms:synctask:createEvent"
+RIGHT = "permission oms:synctask:createEvent"
 MARK = "state/closed-oss-oms-sync.json"
 
 
@@ -77,7 +77,7 @@ RECORDS = {
         [failed_records("FORBIDDEN", "a"), failed_records("TIMEOUT", "b")],
         "unknown",
     ),
-    "replay has it in hand": ([success_records("a"), run_file("FORBIDDEN")], "unknown"),
+    "replay is working on it": ([success_records("a"), run_file("FORBIDDEN")], "unknown"),
     "replay had it in hand": ([run_file("FORBIDDEN"), success_records("a")], "ok"),
     "replay has others in hand": ([success_records("a"), run_file("TIMEOUT")], "ok"),
     "the record tells no reason": ([success_records("a"), [("failed_object/b", b"")]], "unknown"),
@@ -172,7 +172,7 @@ def test_a_pass_of_a_folder_does_not_hide_that_a_whole_pass_is_overdue(box, run_
     box.later(10 * DAY)
     run_job(job, {"prefix": "a/"})
     # THEN the next pass is overdue, except in a closed project, where no timer begins one
-    verify_check(run_doctor(), job, "warning", "long due")
+    verify_check(run_doctor(), job, "warning", "overdue")
     close_project(box)
     verify_check(run_doctor(), job, "skipped", "closed")
     # AND not just after opening, nor during a pass
@@ -182,7 +182,7 @@ def test_a_pass_of_a_folder_does_not_hide_that_a_whole_pass_is_overdue(box, run_
     verify_check(run_doctor(), job, "warning")
     with patch("oss_oms_sync.passes.store.PassStore.write_total"):
         run_job(job, STRIKE)
-    verify_check(run_doctor(), job, "skipped", "under way")
+    verify_check(run_doctor(), job, "skipped", "another pass is running")
 
 
 def test_a_comparison_after_which_obs_changed_is_a_warning(box, run_doctor, run_job):
@@ -195,7 +195,7 @@ def test_a_comparison_after_which_obs_changed_is_a_warning(box, run_doctor, run_
         box.later(60)
     box.obs.put(box.destination_bucket, "a", b"B")
     run_job("compare", {"standstill": True, "restart": True})
-    verify_check(run_doctor(), "compare", "warning", "OBS has changed", "python3 ops.py compare")
+    verify_check(run_doctor(), "compare", "warning", "later changes in OBS", "python3 ops.py compare")
 
 
 def test_in_a_closed_project_keys_with_closed_records_are_no_fault(box, run_doctor):

@@ -21,7 +21,7 @@ from support.world import FROZEN, HOUR, NO_RIGHT, ROOT, oms_error
         ({"prefix": "videos/"}, "outside OBJECT_PREFIX 'photos/': nothing there is ever sent$"),
         ({"all": "yes"}, "no true or false"),
         ({"dryrun": True}, "It takes prefix"),
-        ({"limit": -1}, "no whole number"),
+        ({"limit": -1}, "not a whole number"),
         ({"prefix": "photos/\ud800"}, "no text"),
         ({"since": "0001-01-01T00:00:00+14:00"}, "such as 2026-01-31"),
     ],
@@ -80,7 +80,7 @@ def test_an_empty_bucket_is_finished_at_once(world):
     assert result == {
         **dict.fromkeys(COUNTS, 0),
         "finished": True,
-        "next": "The pass has ended.",
+        "next": "The pass is finished.",
         "stop": None,
         "stopped": None,
         "pass": state.of.name,
@@ -176,10 +176,10 @@ def time_used_up(world: ReconcileWorld) -> None:
 @pytest.mark.parametrize(
     ("cause", "asked", "reason"),
     [
-        (account_refused, {}, f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"),
-        (records_refused, {}, f"OMS refuses every key: NO_TASK. {Reason.NO_TASK.fix.en}"),
+        (account_refused, {}, f"OMS refuses all keys: ACCOUNT. {Reason.ACCOUNT.fix.en}"),
+        (records_refused, {}, f"OMS refuses all keys: NO_TASK. {Reason.NO_TASK.fix.en}"),
         (time_used_up, {"dry_run": True}, "the time is up"),
-        (account_refused, {"limit": 10}, f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"),
+        (account_refused, {"limit": 10}, f"OMS refuses all keys: ACCOUNT. {Reason.ACCOUNT.fix.en}"),
         (lambda world: None, {"limit": 10}, "the limit is reached"),
     ],
 )

@@ -176,11 +176,11 @@ def test_a_dry_run_reports_the_oldest_failure_of_what_it_would_take(world, asked
 @pytest.mark.parametrize(
     ("asked", "lead", "is_well"),
     [
-        ({"dry_run": True}, "Some keys still wait to be sent.", False),
-        ({"dry_run": True, "prefix": "x/"}, "Of what was asked for, nothing is left to send again.", True),
-        ({"keys": ["by hand"]}, "Of what was asked for, nothing is left to send again.", True),
-        ({"reason": "REJECTED"}, "Of what was asked for, nothing is left to send again.", True),
-        ({}, "Nothing is left to send again.", True),
+        ({"dry_run": True}, "Some keys are still waiting to be resent.", False),
+        ({"dry_run": True, "prefix": "x/"}, "Nothing of the requested objects is left to resend.", True),
+        ({"keys": ["by hand"]}, "Nothing of the requested objects is left to resend.", True),
+        ({"reason": "REJECTED"}, "Nothing of the requested objects is left to resend.", True),
+        ({}, "Nothing is left to resend.", True),
     ],
 )
 def test_a_run_reports_on_its_selection_and_a_dry_run_on_its_counts(world, asked, lead, is_well):

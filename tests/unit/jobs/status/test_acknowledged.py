@@ -70,18 +70,18 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
         (counted(EARLY, REQUEST=10, SUCCESS=10), ""),
         (
             methodcaller("series", REQUEST={200: 3, 10: 2}),
-            "not worked on 5 objects that it accepted (over 15 minutes ago: 3)",
+            "not processed 5 accepted objects (over 15 minutes ago: 3)",
         ),
-        (acknowledged, "yet to work on 2 objects"),
+        (acknowledged, "OMS has not processed 2 objects"),
         (later(3600), "over 15 minutes ago: 2"),
         # Once OMS has worked on these it is green again, the next day too, and what it leaves unfinished then counts.
         (counted(0, SUCCESS=2), ""),
         (looked(2026, 3, 12, 12), ""),
-        (counted(25 * 60, REQUEST=1), "not worked on 1 object that it accepted (over 15 minutes ago: 1)"),
+        (counted(25 * 60, REQUEST=1), "not processed 1 accepted object (over 15 minutes ago: 1)"),
     ],
     "what was done just before the acknowledgement is not on its way": [
         (counted(EARLY, REQUEST=10, SUCCESS=10), ""),
-        (methodcaller("series", REQUEST={200: 1, 10: 2}, SUCCESS={5: 2}), "yet to work on 1 object"),
+        (methodcaller("series", REQUEST={200: 1, 10: 2}, SUCCESS={5: 2}), "OMS has not processed 1 object"),
         (acknowledged, ""),
         (later(3600), ""),
     ],
@@ -107,7 +107,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
 def test_what_counts_after_an_acknowledgement(world, what):
     for happens, says in STORIES[what]:
         happens(world)
-        is_green = not says or says.startswith("yet to work")
+        is_green = not says or says.startswith("OMS has not processed")
         assert world.tells(IN_STEP if is_green else BEHIND, says)
 
 
@@ -124,9 +124,9 @@ def test_what_is_acknowledged_counts_no_more_in_that_answer_either(world):
 @pytest.mark.parametrize(
     ("early", "words"),
     [
-        (None, ["not worked on 1 object that it accepted (over 15 minutes ago: 1)", "acknowledge"]),
-        (oms_error(400, "OMS.0001"), ["does not say what it copied, REFUSED", "acknowledge"]),
-        (LACKING, ["lacks some of its counters"]),
+        (None, ["not processed 1 accepted object (over 15 minutes ago: 1)", "acknowledge"]),
+        (oms_error(400, "OMS.0001"), ["does not report its copies, REFUSED", "acknowledge"]),
+        (LACKING, ["lacks some counters"]),
     ],
     ids=["unfinished", "refused", "lacking"],
 )
@@ -166,7 +166,7 @@ def test_at_most_thirteen_months_are_queried_and_the_limit_is_named(world):
         return sum(request.method == "GET" and not is_statistics(request) for request in world.oms.requests)
 
     # WHEN status is asked, THEN it looks at a year, and says so
-    assert world.tells(IN_STEP, "What OMS counted before 2025-03 was not checked.")
+    assert world.tells(IN_STEP, "OMS's counts before 2025-03 were not checked.")
     assert asked() == 13
 
     # AND once that is acknowledged, it looks at what came since, and says nothing of it
@@ -175,7 +175,7 @@ def test_at_most_thirteen_months_are_queried_and_the_limit_is_named(world):
     state, text = world.verdict()
     assert state == IN_STEP
     assert asked() == 1
-    assert "was not checked" not in text
+    assert "counts before" not in text
 
 
 def test_status_writes_nothing_but_what_is_acknowledged(world):

@@ -30,8 +30,8 @@ def test_it_says_all_that_one_needs_to_know(world):
     assert world.alarms[-1]["message"] == (
         "oss-oms-sync oss-oms-sync: BROKEN (was in step)\n"
         f"CREDENTIALS: {Reason.CREDENTIALS.fix.en}\n"
-        "Waiting to be sent: 1 since 2026-03-10T12:30:00Z. Failed to be copied: 0."
-        " Seen first at 2026-03-10T12:45:00Z.\n"
+        "Waiting to be resent: 1 since 2026-03-10T12:30:00Z. Failed copies: 0."
+        " First reported at 2026-03-10T12:45:00Z.\n"
         "Nothing is lost: what fails waits, and is sent once this is repaired. Look, in the project's folder:"
         " python3 ops.py doctor, which says what to do about each fault."
     )
@@ -133,7 +133,7 @@ def test_how_many_wait_is_unknown_where_a_run_file_cannot_be_read():
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
     world.ticks(2)
     (alarm,) = world.alarms
-    unknown = "Waiting to be sent: unknown." in alarm["message"]
+    unknown = "Waiting to be resent: unknown." in alarm["message"]
     assert alarm["waiting"] == 0
     assert alarm["at_least"] is True
     assert unknown is True

@@ -50,7 +50,7 @@ def test_after_a_go_status_names_no_step_to_open_the_project(world, mocker):
     verdict = world.status()["verdict"]
     assert verdict["alarm"] is True
     assert verdict["step"]["options"] == {"acknowledge": True}
-    assert "Copy by hand what OBS needs of them; then: python3 ops.py status --acknowledge." in verdict["text"]
+    assert "Copy the objects that OBS needs by hand; then: python3 ops.py status --acknowledge." in verdict["text"]
     for answer in (world.status(), world.status(key="late"), world.ask("doctor", {})):
         assert "ops.py open" not in str(answer)
         assert "open the project" not in str(answer)
@@ -71,8 +71,8 @@ def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
     # A key with MARK_UNREAD may have come after the close as well.
     assert verdict["state"] == "closed"
     assert verdict["alarm"] is True
-    assert "ALARM: 2 changed objects came" in verdict["text"]
-    assert verdict["text"].endswith(" Recorded and not submitted: 3 object keys.")
+    assert "ALARM: 2 objects changed" in verdict["text"]
+    assert verdict["text"].endswith(" Recorded, not submitted: 3 object keys.")
     assert verdict["text_zh"].endswith("。已记录但未提交：3 个对象。")
     assert report["fixes"]["CLOSED"]["en"] == Reason.CLOSED.fix.en
     # All of that is resent once it is opened, but that needs somebody.
@@ -89,7 +89,7 @@ def test_unreadable_run_files_are_named_and_kept_in_a_closed_project(world, file
     world.bucket.add(StoredObject(f"{ROOT}replay/{file}", body))
     world.later(25 * 60 * 60)
     text = world.verdict()[1]
-    assert "Recorded and not submitted" not in text
+    assert "Recorded, not submitted" not in text
     assert f"or whose project no longer runs: {ROOT}replay/{named}. To see what is missing" in text
     assert "delete" not in text
 
@@ -98,7 +98,7 @@ def test_where_more_may_wait_than_was_read_it_says_at_least(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RUN_FILES_READ", 0)
     world.shut(on=True)
     world.run_file("a")
-    assert world.verdict()[1].endswith(" Recorded and not submitted: at least 0 object keys.")
+    assert world.verdict()[1].endswith(" Recorded, not submitted: at least 0 object keys.")
 
 
 def test_after_reopening_waiting_keys_make_the_verdict_behind(world):
@@ -139,7 +139,7 @@ def test_an_alarm_is_what_came_after_the_close(world, what):
     for name, *details in happened:
         getattr(Closing(world.invocation()) if name in ("close", "open") else world, name)(*details)
     verdict = world.status()["verdict"]
-    alarm = f"ALARM: 1 changed object came after the close, the last at 2026-03-10T{last}:00Z"
+    alarm = f"ALARM: 1 object changed after the close, the last at 2026-03-10T{last}:00Z"
     assert verdict["alarm"] == (alarm in verdict["text"]) == bool(last)
 
 
@@ -170,7 +170,7 @@ def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, m
     assert not world.status(acknowledge=True)["verdict"]["alarm"]
     world.later(1)
     world.fail("late", "CLOSED")
-    assert "ALARM: 1 changed object came" in world.verdict()[1]
+    assert "ALARM: 1 object changed" in world.verdict()[1]
 
 
 def test_the_look_that_it_names_counts_all_that_may_have_come(world, mocker):
@@ -196,7 +196,7 @@ def test_with_unlisted_records_changes_after_the_close_are_unknown(world, mocker
     world.fail("last", "CLOSED")
     assert UNKNOWN in world.verdict(acknowledge=True)[1]
     world.fail("0", "CLOSED")
-    assert "ALARM: at least 1 changed object came" in world.verdict()[1]
+    assert "ALARM: at least 1 object changed" in world.verdict()[1]
 
 
 def test_acknowledging_changes_after_the_close_keeps_copy_failures(world):

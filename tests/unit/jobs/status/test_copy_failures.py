@@ -165,7 +165,7 @@ def test_a_counter_that_is_behind_its_lists_is_said_to_be(world):
     assert shown["left"] == 0
     assert shown["right"] == [0, 1, 0, 0, 0]
     assert shown["holds"] is False
-    assert "OMS's counter does not have all yet" in str(shown["meaning"])
+    assert "OMS's counter does not include all" in str(shown["meaning"])
 
 
 # Events in order, each with the outcomes of the failures and the verdict's text after it; `""` is in step.

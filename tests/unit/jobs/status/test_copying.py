@@ -17,13 +17,13 @@ from support.world import oms_error
 COUNTED: dict[str, tuple[dict[str, dict[int, int]], tuple[int, int | None], str, str]] = {
     "nothing": ({}, (0, 0), IN_STEP, ""),
     "all is done": ({"REQUEST": {40: 10}, "SUCCESS": {40: 4, 35: 3}, "SKIP": {20: 3}}, (0, 0), IN_STEP, ""),
-    "some are on their way": ({"REQUEST": {5: 10}, "SUCCESS": {5: 4}}, (6, 0), IN_STEP, "yet to work on 6 objects"),
-    "some may be younger than 15 minutes": ({"REQUEST": {15: 10}}, (10, 0), IN_STEP, "yet to work on 10 objects"),
+    "some are on their way": ({"REQUEST": {5: 10}, "SUCCESS": {5: 4}}, (6, 0), IN_STEP, "not processed 6 objects"),
+    "some may be younger than 15 minutes": ({"REQUEST": {15: 10}}, (10, 0), IN_STEP, "not processed 10 objects"),
     "some are older than 15 minutes": (
         {"REQUEST": {20: 10, 5: 2}, "SUCCESS": {5: 4}},
         (8, 6),
         BEHIND,
-        "not worked on 8 objects that it accepted (over 15 minutes ago: 6)",
+        "not processed 8 accepted objects (over 15 minutes ago: 6)",
     ),
     "what is done may be of the older ones": ({"REQUEST": {40: 10, 5: 10}, "SUCCESS": {5: 10}}, (10, 0), IN_STEP, ""),
     "what was done at the beginning was accepted before it": (
@@ -156,7 +156,7 @@ def test_times_in_either_unit_and_numbers_as_text_are_understood(world, unit):
 def test_statistics_that_are_refused_say_which_right_is_missing(world):
     world.oms.deny("oms:synctask:statistics")
     words = "FORBIDDEN: Grant the IAM user behind HW_AK the action oms:synctask:statistics"
-    check(world, None, BEHIND, f"does not say how long it has had what it still has to copy, {words}")
+    check(world, None, BEHIND, f"does not report how long its remaining objects have waited, {words}")
 
     # AND the failures are still told
     world.counted(EARLY, REQUEST=1, FAILURE=1)
@@ -200,7 +200,7 @@ def test_a_day_old_backlog_of_oms_counts_on_a_task_used_before(world):
 @pytest.mark.parametrize("answer", [oms_error(400, "OMS.0001"), oms_error(404, "OMS.0404"), Fault.status(503)])
 def test_only_before_the_installation_there_need_not_have_been_a_task(world, answer):
     world.oms.faults.add(answer, where=is_month("2026-02"))
-    assert "does not say what it copied" in world.verdict()[1]
+    assert "does not report its copies" in world.verdict()[1]
     world.install(NOW - timedelta(days=4))
     was_refused = answer.code != 503
     assert (world.verdict()[0] == IN_STEP) == was_refused
@@ -212,4 +212,4 @@ def test_only_before_the_installation_there_need_not_have_been_a_task(world, ans
 )
 def test_months_that_are_all_asked_are_not_named(world, day, named):
     world.install(day)
-    assert ("was not checked" in world.verdict()[1]) == named
+    assert ("counts before" in world.verdict()[1]) == named

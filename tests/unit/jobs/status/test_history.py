@@ -13,9 +13,15 @@ from sandbox.server.faults import Fault
 from support.status_world import NOW, StatusWorld
 from support.world import NO_RIGHT, ROOT
 
-UNKNOWN = "Whether replay has it in hand is not known: not all of replay's run files could be read."
+UNKNOWN = "Unknown if replay is working on the object: some run files of replay could not be read."
 BROKEN_RUN_FILE = {"busy_until": "", "keys": [{"key": "a", "held": False}]}
-PROMISES = ("To send it now", "Reconcile sends it", "Replay sends it", "Compare sends it", "resent automatically")
+PROMISES = (
+    "To resend it now",
+    "Reconcile submits it",
+    "Replay resends it",
+    "Compare resends it",
+    "resent automatically",
+)
 
 
 def story(world: StatusWorld, key: str = "a") -> str:
@@ -48,7 +54,7 @@ def test_a_story_does_not_deny_what_an_unreadable_run_file_may_hold(world, there
 
     # AND what another run file says is still found
     world.keep("replay/oss-oms-sync/2.json", BROKEN_RUN_FILE)
-    assert story(world) == "It failed, and replay has it in hand."
+    assert story(world) == "The submission failed, and replay is working on it."
 
 
 def test_a_history_without_the_right_to_read_run_files_says_so(world):
@@ -72,9 +78,9 @@ def test_what_replay_has_in_hand_is_not_there_because_one_of_its_size_is(world):
     etag = "0123456789ABCDEF0123456789ABCDEF-2"
     world.source.add(StoredObject("a", b"a", {"etag": etag}))
     world.bucket.add(StoredObject(f"{ROOT}success_object/a", etag.encode()))
-    assert story(world).startswith("It is in OBS, with the same size")
+    assert story(world).startswith("The object is in OBS, in the same size")
     world.keep("replay/oss-oms-sync/1.json", BROKEN_RUN_FILE)
-    assert story(world) == "It failed, and replay has it in hand."
+    assert story(world) == "The submission failed, and replay is working on it."
 
 
 def test_why_oms_failed_to_copy_what_it_accepted_is_told_with_what_to_do(world):
@@ -83,9 +89,9 @@ def test_why_oms_failed_to_copy_what_it_accepted_is_told_with_what_to_do(world):
     world.copy_failed("a", "INIT_DST_OBJ_MULTIPART_FAILURE")
     answer = world.status(key="a")
     assert answer["story"] == (
-        "OMS accepted this version, and failed to copy it: INIT_DST_OBJ_MULTIPART_FAILURE, no message."
+        "OMS accepted this version, but failed to copy it: INIT_DST_OBJ_MULTIPART_FAILURE, no message."
     )
-    assert "set another Content-Type at the source. Replay sends it again in its next run." in answer["next"]
+    assert "set another Content-Type at the source. Replay resends it in its next run." in answer["next"]
 
     # AND once it was accepted again, that is over
     world.later(60)
@@ -96,27 +102,27 @@ def test_why_oms_failed_to_copy_what_it_accepted_is_told_with_what_to_do(world):
 @pytest.mark.parametrize("key", ["a/照片 +%.jpg", "最" * 341], ids=["plain", "long"])
 def test_one_keys_whole_story(key):
     world = StatusWorld()
-    assert story(world, key) == "There is no such object, and no record of one."
+    assert story(world, key) == "The object does not exist, and has no record."
 
     world.upload(key, minutes_ago=1, accepted=False)
-    assert "written just now" in story(world, key)
+    assert "just written" in story(world, key)
     world.go_to(NOW + timedelta(hours=1))
     answer = world.status(key=key)
-    assert answer["story"] == "It has no record: its event was lost."
+    assert answer["story"] == "The object has no record: its event was lost."
     assert answer["step"]["job"] == "replay"
     assert answer["step"]["options"] == {"key": key}
-    assert answer["next"].endswith("To send it now:")
+    assert answer["next"].endswith("To resend it now:")
 
     world.fail(key, "CREDENTIALS")
     answer = world.status(key=key)
-    assert answer["story"] == "It failed: CREDENTIALS."
+    assert answer["story"] == "The submission failed: CREDENTIALS."
     assert answer["failed"]["reason"] == "CREDENTIALS"
     assert "HW_AK" in answer["next"]
 
     world.accept(key, key)
     world.write(key, key)
     answer = world.status(key=key)
-    assert answer["story"] == "It is in OBS, with the same contents."
+    assert answer["story"] == "The object is in OBS, with equal contents."
     assert answer["in_obs"]["etag"] == answer["success"]["etag"] == answer["object"]["etag"]
     assert answer["seconds"]["accepted"] is not None
 
@@ -149,9 +155,9 @@ def test_a_failure_without_a_message_leaves_no_empty_place_in_a_sentence():
 def test_stories_of_what_is_gone_or_never_sent(world):
     world.accept("a")
     world.fail("b", "CREDENTIALS")
-    assert "not in the source bucket any more" in story(world)
-    assert world.status(key="b")["next"].startswith("Replay sends it")
-    assert "never sent" in story(StatusWorld(OBJECT_PREFIX="photos/"), "x")
+    assert "no longer in the source bucket" in story(world)
+    assert world.status(key="b")["next"].startswith("Replay resends it")
+    assert "never submitted" in story(StatusWorld(OBJECT_PREFIX="photos/"), "x")
     unnamed = StatusWorld(SOURCE_BUCKET="").status(key="a")
     assert unnamed["object"] is None
     assert "unknown" in unnamed["story"]
@@ -186,11 +192,11 @@ def in_obs(world: StatusWorld) -> None:
 @pytest.mark.parametrize(
     ("happened", "what_comes_of_it"),
     [
-        (lost, "reconcile finds and sends it once the project is open"),
-        (failed, "replay sends it once the project is open"),
+        (lost, "reconcile finds and submits it when the project is open"),
+        (failed, "replay resends it when the project is open"),
         (lambda world: lost(world, 1), "the key is recorded as failed and waits"),
-        (lambda world: world.upload("a", 120), "nothing is sent again until the project is open"),
-        (in_obs, "Nothing."),
+        (lambda world: world.upload("a", 120), "nothing is resent until the project is open"),
+        (in_obs, "Nothing to do."),
     ],
     ids=["lost", "failed", "just written", "gone from obs", "in obs"],
 )
@@ -214,8 +220,8 @@ def test_no_event_is_expected_for_an_object_written_during_the_close(world):
     world.later(30)
     world.ask("certify", {"open": True})
     world.upload("since", 0, accepted=False)
-    assert story(world, "before") == "It has no record: its event was lost."
-    assert "written just now" in story(world, "since")
+    assert story(world, "before") == "The object has no record: its event was lost."
+    assert "just written" in story(world, "since")
 
 
 def test_where_nobody_knows_whether_the_project_is_closed_a_story_says_so(world):
@@ -233,18 +239,18 @@ def test_where_nobody_knows_whether_the_project_is_closed_a_story_says_so(world)
 def test_of_an_accepted_version_only_what_obs_has_or_may_still_get_is_well():
     world, failed = StatusWorld(), "failed to copy it: UPLOAD_DST_OBJ_FAILURE, no message"
     for happens, story, well in (
-        (methodcaller("upload", "a", 1), "OMS accepted this version, and it is not in OBS yet.", True),
+        (methodcaller("upload", "a", 1), "OMS accepted this version, which is not in OBS yet.", True),
         (methodcaller("later", 2 * 3600), "OMS accepted this version, but it is not in OBS.", False),
         (methodcaller("write", "a", "?!"), "OMS accepted this version, but OBS has another: overwritten.", False),
-        (methodcaller("copy_failed", "a"), f"OMS accepted this version, and {failed}.", False),
-        (methodcaller("write", "a", "a"), "It is in OBS, with the same contents.", True),
+        (methodcaller("copy_failed", "a"), f"OMS accepted this version, but {failed}.", False),
+        (methodcaller("write", "a", "a"), "The object is in OBS, with equal contents.", True),
     ):
         happens(world)
         answer = world.status(key="a")
         assert answer["story"] == story
         assert answer["well"] == well
         # Only this state has the duration of the copy.
-        assert (answer["seconds"]["copied"] is not None) == ("in OBS, with the same" in story)
+        assert (answer["seconds"]["copied"] is not None) == ("The object is in OBS, " in story)
     world.obs.faults.add(NO_RIGHT)
     assert not world.status(key="a")["well"]
 

@@ -25,10 +25,10 @@ def test_without_a_comparison_it_says_that_nothing_has_looked(world):
     assert world.status()["compare"] == {"last": None, "open": []}
 
 
-LACKING = "found 3 objects missing in OBS, or there in another version"
+LACKING = "found 3 objects of 8 missing or outdated in OBS"
 ALL_THERE = (
-    "All that was written before 2026-03-10T12:00:00Z was in OBS at 2026-03-10T12:00:00Z: 7 objects of 7, of which"
-    " 5 are proven to be equal, and 2 are not."
+    "All objects written before 2026-03-10T12:00:00Z were in OBS at 2026-03-10T12:00:00Z: 7 objects of 7, 5"
+    " proven equal, 2 not proven."
 )
 # Counts of a comparison, the verdict, and parts of its text.
 COMPARISONS = {
@@ -36,12 +36,12 @@ COMPARISONS = {
     "what it claims, beside all that there is": (
         {"equal_contents": 5, "equal_size": 2, "in_flight": 1, "failed_before": 3, "outside": 9},
         IN_STEP,
-        ["7 objects of 11, of which 5", "Not among them: 3 failed_before, 1 in_flight."],
+        ["7 objects of 11, 5 proven equal", "Not among them: 3 failed_before, 1 in_flight."],
     ),
     "the time of the oldest that was not there": (
         {"oldest": int((NOW - timedelta(hours=3)).timestamp()), "equal_contents": 5, "in_flight": 1},
         IN_STEP,
-        ["before 2026-03-10T09:00:00Z was in OBS at 2026-03-10T12:00:00Z"],
+        ["before 2026-03-10T09:00:00Z were in OBS at 2026-03-10T12:00:00Z"],
     ),
     **{name: ({"equal_contents": 5, name: 3}, BEHIND, [LACKING]) for name in ("missing", "older", "overwritten")},
     "an MD5 that differs, and reading as the next step": (

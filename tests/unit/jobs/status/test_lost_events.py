@@ -43,7 +43,7 @@ def test_a_dead_trigger_is_not_green_until_it_works_again(unseen):
     # WHEN passes have sent them, THEN it is not green, however often they look
     for sent in (6, 0, 0):
         assert unseen.reconcile()["submitted"] == sent
-        assert unseen.tells(BEHIND, "None told of 6 new objects (of 10)")
+        assert unseen.tells(BEHIND, "Events are missing for 6 new objects (of 10)")
 
     # AND it is, once a pass finds that an event has come by itself
     unseen.go_to(NOW + timedelta(hours=1))
@@ -64,7 +64,7 @@ def test_objects_accepted_before_the_last_pass_do_not_hide_a_dead_trigger(unseen
     assert unseen.reconcile()["submitted"] == 9
 
     # THEN it is not green
-    assert unseen.tells(BEHIND, "None told of 9 new objects (of 9)")
+    assert unseen.tells(BEHIND, "Events are missing for 9 new objects (of 9)")
 
 
 def test_a_pass_over_a_part_does_not_end_what_counts_as_new_for_all(unseen):
@@ -75,7 +75,7 @@ def test_a_pass_over_a_part_does_not_end_what_counts_as_new_for_all(unseen):
     unseen.go_to(NOW + timedelta(hours=4))
     unseen.upload("told", minutes_ago=60)
     unseen.reconcile()
-    assert "None told of 3 new objects (of 4)" in unseen.verdict()[1]
+    assert "Events are missing for 3 new objects (of 4)" in unseen.verdict()[1]
 
 
 def test_a_lost_object_counts_once_however_often_a_pass_is_held_back_by_it(unseen):
@@ -129,7 +129,7 @@ def test_an_object_too_young_for_the_last_pass_counts_as_new_in_the_next(unseen,
     unseen.go_to(NOW + timedelta(minutes=20))
     assert unseen.reconcile()["submitted"] == 1
     state, text = unseen.verdict()
-    assert (state == IN_STEP, "None told of 1 new object (of 1)" in text) == (is_older, not is_older)
+    assert (state == IN_STEP, "Events are missing for 1 new object (of 1)" in text) == (is_older, not is_older)
 
 
 def test_years_of_records_do_not_hide_a_trigger_that_died_yesterday():
@@ -140,14 +140,14 @@ def test_years_of_records_do_not_hide_a_trigger_that_died_yesterday():
     world.go_to(NOW + timedelta(days=1))
     written(world, 1)
     world.reconcile()
-    assert "None told of 1 new object (of 1)" in world.verdict()[1]
+    assert "Events are missing for 1 new object (of 1)" in world.verdict()[1]
 
 
 # Texts about passes.
 
 THREE_DAYS_BEFORE = "Objects written before 2026-03-03T12:00:00Z were not checked."
 OLDER = "were not checked."
-NOTHING_LOOKED = "found 0 of 7 objects to send. That is what OMS accepted: nothing has looked at OBS yet"
+NOTHING_LOOKED = "checked 7 objects and submitted 0. That is what OMS accepted: nothing has looked at OBS yet"
 
 
 @pytest.mark.parametrize(
@@ -177,10 +177,10 @@ def test_in_step_says_before_when_objects_were_not_looked_at(world, scope, older
 @pytest.mark.parametrize(
     ("scope", "words"),
     [
-        (BACKFILL, "A backfill is under way: begun 2026-03-10T12:00:00Z, 40 objects so far."),
-        ({**USUAL, "all": True}, "A backfill is under way"),
-        (USUAL, "A pass is under way: begun 2026-03-10T12:00:00Z, 40 objects so far."),
-        ({**USUAL, "prefix": "a/"}, "A pass is under way"),
+        (BACKFILL, "A backfill is running: begun 2026-03-10T12:00:00Z, 40 objects so far."),
+        ({**USUAL, "all": True}, "A backfill is running"),
+        (USUAL, "A pass is running: begun 2026-03-10T12:00:00Z, 40 objects so far."),
+        ({**USUAL, "prefix": "a/"}, "A pass is running"),
     ],
     ids=["backfill", "all", "usual", "part"],
 )
@@ -230,7 +230,7 @@ def test_lost_events_are_unknown_if_the_last_pass_is_too_old(period, days):
 
     # AND the command that it names ends it: what was lost is seen
     world.reconcile()
-    assert "None told of 1 new object (of 1)" in world.verdict()[1]
+    assert "Events are missing for 1 new object (of 1)" in world.verdict()[1]
 
 
 @pytest.mark.parametrize("period", ["off", "1d"])

@@ -41,7 +41,7 @@ def test_gaps_are_named_in_order_with_the_step_of_the_first():
     world.compared(equal_contents=3)
     world.later(9 * DAY)
     verdict = world.status()["verdict"]
-    gaps = ("no reconcile pass over everything", " And the last comparison began at ")
+    gaps = ("no reconcile pass over everything", " Also: the last comparison began at ")
     assert [text for text in gaps if text not in verdict["text"]] == []
     assert verdict["text"].index(gaps[0]) < verdict["text"].index(gaps[1])
     assert verdict["step"]["job"] == "reconcile"
@@ -58,7 +58,7 @@ def test_a_stopped_task_is_broken(world):
 )
 def test_with_oms_unreachable_our_half_is_still_told_and_not_green(world, fault, problem):
     world.oms.faults.add(fault)
-    assert world.tells(BEHIND, "does not say")
+    assert world.tells(BEHIND, "does not report")
     world.fail("b", "UNAVAILABLE")
     report = world.status()
     silence = report["oms_silence"]
@@ -101,7 +101,7 @@ def test_numbers_that_do_not_add_up_are_told_with_what_that_means():
     world = StatusWorld()
     world.passed(scanned=5, covered=4)
     first, *_ = world.status()["sums"]
-    summary = (first["holds"], first["left"], sum(first["right"]), "its work is" in first["meaning"])
+    summary = (first["holds"], first["left"], sum(first["right"]), "but no object is missed" in first["meaning"])
     assert summary == (False, 5, 4, True)
 
 

@@ -34,7 +34,7 @@ def set_variable(world, name, value):
 
 
 def test_all_objects_come_are_equal_and_are_deleted(world):
-    answer = expect_exit(world.canary(), 0, "OMS's own lists stay")
+    answer = expect_exit(world.canary(), 0, "OMS's own lists are kept")
     report = answer["report"]
     assert {canary_object["etag"] for canary_object in report["objects"].values()} == {
         "MD5 of the contents",
@@ -193,19 +193,19 @@ def test_no_version_is_left_in_a_bucket_with_versions(world):
     [
         (
             lambda world: setattr(world.oss.buckets[world.source_bucket], "retains", True),
-            "a rule of retention keeps what is written there",
+            "a retention rule keeps written objects",
         ),
         (
             lambda world: setattr(destination(world), "retains", True),
-            "a rule of retention keeps what is written there",
+            "a retention rule keeps written objects",
         ),
         (lambda world: world.ops("close"), "The project is closed"),
         (
             lambda world: setattr(world.task, "src_bucket", "another"),
-            "The sync task reads another, and s.yaml says photos",
+            "The sync task reads another, but s.yaml has photos",
         ),
-        (lambda world: set_variable(world, "objectPrefix", "oms_source_record/"), "what begins so is a record"),
-        (lambda world: set_variable(world, "objectPrefix", "x" * 1000), "over 1,023 bytes"),
+        (lambda world: set_variable(world, "objectPrefix", "oms_source_record/"), "keys with this prefix are records"),
+        (lambda world: set_variable(world, "objectPrefix", "x" * 1000), "exceed 1,023 bytes"),
         (lambda world: set_variable(world, "SYNC_URL", "https://oms.cn-north-4.myhuaweicloud.com"), NO_ADDRESS),
         (lambda world: set_variable(world, "SYNC_URL", "${env('SYNC_URL')}"), NO_ADDRESS),
     ],
@@ -250,7 +250,7 @@ def test_a_second_canary_in_the_folder_leaves_the_first_alone(world):
     second = []
     world.meanwhile[60] = lambda: second.append(world.canary())
     assert expect_exit(world.canary(), 0)["missing"] == {}
-    expect_exit(second[0], 2, "or still runs")
+    expect_exit(second[0], 2, "is running or was not removed")
     assert world.leftovers() == []
 
 
@@ -303,14 +303,14 @@ def test_leftovers_in_other_buckets_are_not_reported_as_removed(world, is_source
     else:
         world.task.summary = lambda: {**summary(), "dst_bucket": "another"}
     # WHEN they are to be removed THEN the answer names their buckets, and nothing is touched
-    answer = expect_exit(world.canary("--remove"), 3, f"is in photos and {world.destination_bucket}, and s.yaml")
+    answer = expect_exit(world.canary("--remove"), 3, f"is in photos and {world.destination_bucket}, but s.yaml")
     assert (answer["removed"], len(answer["left"]), world.leftovers()) == ([], 1, before)
     # AND with the first settings they are removed
     world.change_settings, world.task.summary = str, summary
     assert (world.canary("--remove").code, world.leftovers()) == (0, [])
 
 
-HOW = f"Delete them: {OPS} canary --remove"
+HOW = f"To delete them: {OPS} canary --remove"
 
 
 def ctrl_c():
@@ -355,7 +355,7 @@ def test_a_copy_that_ends_during_the_removal_is_removed(world):
     world.task.copies.add(CopyFault.late(1, 400), where=is_key_of("small"))
     world.cut_short(45)
     before = world.asked
-    expect_exit(world.canary("--remove"), 0, "OMS may still write what it has read before")
+    expect_exit(world.canary("--remove"), 0, "OMS may still write objects that it read before")
     assert world.asked - before < 20 * 400 / 15, "it asks at leisure"
     assert world.leftovers(after=3600) == []
 
@@ -469,7 +469,7 @@ def test_the_report_is_written_to_its_file_and_not_printed(world):
     file = world.folder / "report.json"
     done = world.canary("--report", str(file))
     assert json.loads(file.read_text()) == done.answer["report"]
-    assert f"No name, key, host, ETag or time is in {file}" in done.text
+    assert f"{file} contains no name, key, host, ETag or time" in done.text
     assert "32 digits" not in world.canary().text
 
 
@@ -478,8 +478,8 @@ def test_lost_headers_are_in_the_row_and_the_short_verdict(world, carries, row):
     world.task.metadata = carries
     lines = world.screen()
     assert [line for line in lines if line.endswith("headers")] == [line for line in lines if line.endswith(row)] != []
-    verdict = " ".join(" ".join(lines).split()).partition("It works: ")[2]
-    assert verdict.startswith("all objects came, with equal contents. OMS did not carry these headers: cache-control,")
+    verdict = " ".join(" ".join(lines).split()).partition("The project works: ")[2]
+    assert verdict.startswith("all objects arrived with equal contents. OMS did not copy these headers: cache-control,")
     assert len(lines) < 14
 
 
@@ -524,12 +524,12 @@ def test_an_observation_that_cannot_be_kept_stops_no_removal(world):
     world.oss.deny("oss:PutObject", world.log_bucket, lambda key: key == world.canary_observation)
     done = world.canary()
     assert (done.code, world.leftovers()) == (0, [])
-    assert "Doctor does not learn what this canary saw" in done.text
-    assert "Doctor goes by" not in done.text
+    assert "Doctor does not receive the results of this canary" in done.text
+    assert "Doctor uses" not in done.text
 
 
 def test_the_output_is_in_chinese_too(world):
-    expect_exit(world.canary("--lang", "zh"), 0, "两端均已删除", "doctor 会采用本次观测结果")
+    expect_exit(world.canary("--lang", "zh"), 0, "两侧均已删除", "doctor 会采用本次观测结果")
 
 
 def merge_doubles(world):

@@ -108,7 +108,7 @@ def test_a_lost_event_of_a_canary_is_no_lost_event_of_reconcile(busy):
     assert (counts, busy.task.acceptance_request) == ([True, len(CONTENTS), 0, 0], accepted)
     assert busy.ops("status").answer["verdict"]["state"] in ("in step", "unknown")
     key = next(key for key in busy.oss.objects(busy.source_bucket) if key.endswith("/between"))
-    assert busy.ops("story", key).answer["story"].startswith("It is a canary's")
+    assert busy.ops("story", key).answer["story"].startswith("A canary's object")
 
 
 def fly_and_cut_over(world):

@@ -349,7 +349,7 @@ def run(tmp_path, capsys):
 
 def test_listings_that_agree_are_accepted(run):
     code, out = run(certificate(), source=SOURCE, destination=DESTINATION)
-    assert (code, out.splitlines()[-1]) == (0, "The certificate is sound. It says GO.")
+    assert (code, out.splitlines()[-1]) == (0, "The certificate is sound. Verdict: GO.")
     assert "holds: The listing of OBS agrees with the certificate" in out
 
 
@@ -357,7 +357,7 @@ def test_listings_that_agree_are_accepted(run):
 @pytest.mark.parametrize("objects", [SOURCE[:-1], [*SOURCE, ("new", 1)], [("a/1", 6), ("a/2", 6), ("山/3", 0)]])
 def test_listings_that_differ_are_named(run, side, objects):
     code, out = run(certificate(), **{side: objects})
-    assert (code, out.splitlines()[-1]) == (4, "This certificate is not to be trusted.")
+    assert (code, out.splitlines()[-1]) == (4, "This certificate is cannot be trusted.")
     assert f"does not hold: The listing of {BUCKETS[side]} agrees with the certificate ({len(objects)} objects, " in out
 
 

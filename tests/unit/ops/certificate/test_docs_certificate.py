@@ -41,7 +41,7 @@ def canonical(text: bytes) -> str:
 
 def test_certificate_in_docs_is_an_accepted_go(capsys):
     assert check(FILE) == 0
-    assert "The certificate is sound. It says GO." in capsys.readouterr().out
+    assert "The certificate is sound. Verdict: GO." in capsys.readouterr().out
     assert DOCUMENT["source"]["digest"] == DOCUMENT["destination"]["digest"]
     assert DOCUMENT["sample"]["read"] > 0
 

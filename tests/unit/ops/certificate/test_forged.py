@@ -58,7 +58,7 @@ def test_check_and_show_refuse_the_same_documents(check, change):
 
 def is_refused(outcome: tuple[int, str]) -> bool:
     code, output = outcome
-    return code == 4 and ("not to be trusted" in output or "is not a certificate, or is damaged" in output)
+    return code == 4 and ("cannot be trusted" in output or "is not a certificate, or is damaged" in output)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -153,8 +153,8 @@ def test_certificate_from_the_future_is_refused(check):
     forged = json.loads(json.dumps(answer("certificate-go")).replace("2026-01-31T", "2028-01-31T"))
     forged["document"] = forged["document"].replace("20260131T", "20280131T")
     assert is_refused(check(sealed(forged), "--lang", "en"))
-    clocks = "The certificate was made at 2028-01-31T09:20:14Z, and this machine's clock says 2027-06-15T09:00:00Z"
-    what_to_do = "-> Set this machine's clock right, or make a new certificate"
+    clocks = "The certificate was made at 2028-01-31T09:20:14Z, but this machine's clock shows 2027-06-15T09:00:00Z"
+    what_to_do = "-> Correct this machine's clock, or make a new certificate"
     assert show(sealed(forged), "--lang", "en") == (4, f"{clocks}\n{what_to_do}\n")
 
 

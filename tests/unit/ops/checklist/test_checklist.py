@@ -35,8 +35,8 @@ def source_documents(world):
 
 def test_buckets_without_settings_have_nothing_to_move(world):
     # AND the output names the settings that were not compared
-    number, unchecked = len(SETTINGS), "Not looked at here, so see to it yourself: image styles, retention (WORM)"
-    output = expect_success(world.run("checklist"), f"The {number} settings that are compared here", unchecked)
+    number, unchecked = len(SETTINGS), "Not checked here; move these by hand: image styles, retention (WORM)"
+    output = expect_success(world.run("checklist"), f"The {number} compared settings are equal", unchecked)
     assert output.count("none on both sides") == number
 
 
@@ -46,11 +46,11 @@ def test_a_setting_to_move_has_its_document_and_manual_page(world):
     output = expect_exit(
         world.run("checklist"),
         1,
-        "1 setting to be seen to by hand",
+        "1 setting to move by hand",
         "https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0074.html",
         "<CORSConfiguration>\n  <CORSRule>\n    <AllowedOrigin>*</AllowedOrigin>\n",
     )
-    for line in (r"CORS rules +1 rule +- +only at the source", r"Tags of the bucket +team=a +team=a +equal"):
+    for line in (r"CORS rules +1 rule +- +only at the source", r"Bucket tags +team=a +team=a +equal"):
         assert re.search(line, output)
 
 
@@ -61,7 +61,7 @@ def test_unread_settings_come_before_settings_to_move(world):
         world.run("checklist"),
         3,
         "1 setting could not be read",
-        "cannot be read: right oss:GetBucketAcl",
+        "cannot be read: permission oss:GetBucketAcl is missing",
         "only at the source",
     )
 
@@ -97,7 +97,7 @@ def test_back_to_source_rules_are_stored_for_doctor_and_the_sample(world, docume
 def test_rules_that_cannot_be_stored_are_reported(world):
     set_variables(world, SYNC_URL=SYNC_URL)
     world.oss.deny("oss:PutObject", world.log_bucket)
-    expect_success(world.run("checklist"), "Doctor does not know of back-to-source rules in OBS: ")
+    expect_success(world.run("checklist"), "Doctor cannot learn the back-to-source rules of OBS: ")
 
 
 def test_the_output_is_in_chinese_too(world):

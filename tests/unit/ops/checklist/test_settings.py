@@ -260,9 +260,9 @@ def test_without_the_permission_a_setting_is_never_none(world, name):
         step()
         row = world.row(name)
         assert (row.state, row.source.unread, row.document) == (State.UNREAD, None, "")
-        assert row.destination.unread.en == f"cannot be read: right {setting.destination.right}"
+        assert row.destination.unread.en == f"cannot be read: permission {setting.destination.right} is missing"
     world.box.oss.deny(setting.source.right, HERE)
-    assert world.row(name).source.unread.en == f"cannot be read: right {setting.source.right}"
+    assert world.row(name).source.unread.en == f"cannot be read: permission {setting.source.right} is missing"
 
 
 @pytest.mark.parametrize("name", ["lifecycle", "cors", "referer"])

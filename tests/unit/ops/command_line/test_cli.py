@@ -204,7 +204,9 @@ def test_printed_commands_name_the_settings_file_in_use(run, monkeypatch, tmp_pa
     monkeypatch.setattr(cli, "FOLDER", folder)
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert f"{OPS} replay --key 'a b'{shown}\n" in run(FakeCaller(status=STORY), "story", "a b", "-t", named)[1]
-    assert run(FakeCaller(doctor={}), "doctor", "-t", named)[2].endswith(f"of one version: s deploy -y{shown}\n")
+    assert run(FakeCaller(doctor={}), "doctor", "-t", named)[2].endswith(
+        f"so that the versions agree: s deploy -y{shown}\n"
+    )
 
 
 def test_interrupted_short_call_has_no_advice(run):
@@ -231,29 +233,29 @@ def ended(capsys):
         (["status", "--hours", "x"], ""),
         (["status", "--hou", "3"], ""),
         (["stauts"], "there is no command 'stauts': did you mean 'status'?"),
-        (["gossip"], "there is no command 'gossip'. --help says what there is"),
+        (["gossip"], "there is no command 'gossip'. For the list: --help"),
         (["compare", "--depe"], "compare takes no '--depe': did you mean '--deep'?"),
         (["cutover", "--frozen-sinc=now"], "did you mean '--frozen-since'?"),
-        (["replay", "a"], "replay takes no 'a'. --help says what there is"),
-        (["migrate", "--plan"], "migrate takes no '--plan', which is an option of setup. --help says what there is"),
+        (["replay", "a"], "replay takes no 'a'. For the list: --help"),
+        (["migrate", "--plan"], "migrate takes no '--plan': an option of setup. For the list: --help"),
         (
             ["compare", "--html=page"],
-            "compare takes no '--html', which is an option of status, fleet, show, cutover, setup and checklist.",
+            "compare takes no '--html': an option of status, fleet, show, cutover, setup and checklist.",
         ),
         (["status", "--hour"], "status takes no '--hour': did you mean '--hours'?"),
         (["status", "--acknowlege"], "did you mean '--acknowledge'?"),
         (["cutover", "--smaple", "3"], "did you mean '--sample'?"),
         (["status", "--lnag", "zh"], "did you mean '--lang'?"),
-        (["status", "--page"], "status takes no '--page'. --help says what there is"),
+        (["status", "--page"], "status takes no '--page'. For the list: --help"),
         (
             ["compare", "--since", "2026-13-01"],
-            "argument --since: '2026-13-01' is no time: give one such as 2026-01-31",
+            "argument --since: '2026-13-01' is not a time: write a time such as 2026-01-31",
         ),
         (["reconcile", "--since", "yesterday"], "such as 2026-01-31 or 2026-01-31T08:00:00Z"),
         (["replay", "--reason", "X"], "argument --reason: invalid choice: 'X' (choose from 'THROTTLED', 'UNAVAILABLE'"),
-        (["status", "--hours", "0"], "argument --hours: '0' is no whole number from 1 to 744"),
-        (["cutover", "--sample", "301"], "argument --sample: '301' is no whole number from 0 to 300"),
-        (["replay", "--limit", "-1"], "argument --limit: '-1' is no whole number of 0 or more"),
+        (["status", "--hours", "0"], "argument --hours: '0' is not a whole number from 1 to 744"),
+        (["cutover", "--sample", "301"], "argument --sample: '301' is not a whole number from 0 to 300"),
+        (["replay", "--limit", "-1"], "argument --limit: '-1' is not a whole number of 0 or more"),
         (["status", "--hours", "1" * 5000], "1' is too large"),
         (["cost", "--size", "1TB", "--objects", "1" * 300], "1' is too large"),
         (["cost", "--rate", "1" * 330], "1' is too large"),
@@ -279,7 +281,7 @@ def test_help_is_a_command_and_no_command_prints_help(ended, capsys):
 @pytest.mark.parametrize("language", [["--lang", "zh"], ["--lang=en", "--lang=zh"]])
 def test_errors_and_help_are_in_chinese_too(ended, language):
     assert "没有 'stauts' 这个命令：是否想输入 'status'？" in ended("stauts", *language)
-    assert "显示进度、积压及原因。退出码：0 GO 或正常。" in ended("status", "--help", *language, code=0)
+    assert "显示进度、积压和失败原因。退出码：0 GO 或正常。" in ended("status", "--help", *language, code=0)
 
 
 def words_of_argparse() -> set[str]:
@@ -344,9 +346,9 @@ def show(monkeypatch, capsys):
         (DOCTOR_OK, 0, "Setup OK: "),
         (report("in step"), 0, "In step"),
         ({**STORY, "well": True}, 0, "'a b': OMS accepted an older version."),
-        (REPLAY_ANSWER, 0, "Nothing is left to send again."),
-        (pass_answer(), 0, "The pass has ended."),
-        (compare_answer(), 0, "All is in OBS, with equal contents."),
+        (REPLAY_ANSWER, 0, "Nothing is left to resend."),
+        (pass_answer(), 0, "The pass is finished."),
+        (compare_answer(), 0, "All objects are in OBS with equal contents."),
         (certificate(verdict="NOT PROVEN"), 3, "NOT PROVEN"),
     ],
 )
@@ -378,7 +380,7 @@ def test_ambiguous_verdict_is_not_shown(show):
 
 
 @pytest.mark.parametrize(
-    ("lang", "problem"), [("en", "The input contains no answer"), ("zh", "输入中没有可识别的返回结果")]
+    ("lang", "problem"), [("en", "The input contains no known answer"), ("zh", "输入中没有可识别的返回结果")]
 )
 def test_input_without_an_answer_is_refused_with_its_usage(show, lang, problem):
     code, out, err = show(f"Error: no such function {{}} {NASTY}", "--lang", lang)

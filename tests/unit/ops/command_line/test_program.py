@@ -114,7 +114,7 @@ def test_off_a_terminal_the_answer_is_on_standard_output_and_nothing_else(enviro
     stand_in.plan({"*": {"before": "warning\n", "err": "(node) Warning\n", "out": invoke_output(compare_answer())}})
     done = run(environment, "compare")
     line = done.stdout.partition("\n")[0]
-    assert (done.returncode, line, done.stderr) == (0, "All is in OBS, with equal contents.", "")
+    assert (done.returncode, line, done.stderr) == (0, "All objects are in OBS with equal contents.", "")
     assert "\x1b" not in done.stdout
 
 
@@ -122,7 +122,7 @@ def test_on_a_terminal_states_have_colours(environment, stand_in):
     stand_in.answers(compare_answer({"missing": sides(1, 0, "\x1b[2Jgone")}))
     terminal = OnTerminal(environment, "compare")
     assert terminal.end() == 1
-    phrases = ("\x1b[31mNot all is in OBS.\x1b[0m\r\n", r"'\x1b[2Jgone'", "\x1b[2J")
+    phrases = ("\x1b[31mSome objects are not in OBS.\x1b[0m\r\n", r"'\x1b[2Jgone'", "\x1b[2J")
     assert missing_parts(terminal.shown, *phrases) == ["\x1b[2J"]
 
 

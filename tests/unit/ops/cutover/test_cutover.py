@@ -99,7 +99,7 @@ def test_steps_run_in_order_and_report_their_results():
         "1. Check the setup …",
         "   done",
         "2. Resend failed objects …",
-        "   done: taken 0, accepted 0, failed again 0, needless by now 0, left 0",
+        "   done: taken 0, accepted 0, failed again 0, no longer needed 0, left 0",
         "3. Wait for the last writes to settle …",
         "   done: source frozen since 2026-01-31T08:00:00Z",
         "4. Compare both buckets …",
@@ -159,9 +159,9 @@ SOME = {**REPLAY_ANSWER, "taken": 9, "accepted": 5, "failed": 4, "left": 3, "fin
     [
         (
             [SOME, SOME, {**REPLAY_ANSWER, "taken": 4, "failed": 4, "by_reason": {"REFUSED": 4}}],
-            "   look: taken 4, accepted 0, failed again 4, needless by now 0, left 0\n",
+            "   look: taken 4, accepted 0, failed again 4, no longer needed 0, left 0\n",
         ),
-        ([{**SOME, "stopped": "OMS refuses every key: ACCOUNT"}], "left 3; stopped: OMS refuses every key: ACCOUNT\n"),
+        ([{**SOME, "stopped": "OMS refuses all keys: ACCOUNT"}], "left 3; stopped: OMS refuses all keys: ACCOUNT\n"),
     ],
     ids=["until it takes none", "OMS has stopped it"],
 )
@@ -565,12 +565,15 @@ def test_acceptances_are_passed_by_name_in_the_first_call(command):
 @pytest.mark.parametrize(
     ("acceptance", "message"),
     [
-        ("x=me", "--accept: 'x' cannot be accepted. Give one of "),
+        ("x=me", "--accept: 'x' cannot be accepted. Possible classes: "),
         ("missing=Li, tried", "--accept: 'missing' cannot be accepted"),
-        ("equal_size=me", """say who accepts it, a comma, and why, such as --accept equal_size="the owner, compared"""),
-        ("equal_size=, checked", "say who accepts it"),
-        ("equal_size=Li:", "say who accepts it"),
-        ("equal_size", "say who accepts it"),
+        (
+            "equal_size=me",
+            """write the name, a comma, and the reason, such as --accept equal_size="the owner, compared""",
+        ),
+        ("equal_size=, checked", "write the name, a comma"),
+        ("equal_size=Li:", "write the name, a comma"),
+        ("equal_size", "write the name, a comma"),
     ],
 )
 def test_malformed_acceptance_is_refused_with_the_form(command, capsys, acceptance, message):

@@ -17,7 +17,9 @@ def test_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
     assert command(console, "close") == 0
     assert (console.caller.asked, looked_at) == ([("certify", {"close": True}), ("certify", {"look": True})], [0, 120])
     assert "closing: waiting for earlier submissions, 1:00 left" in console.messages
-    assert console.out.getvalue().startswith("It is closed.\n  The mark was read again two minutes after it was set.")
+    assert console.out.getvalue().startswith(
+        "It is closed.\n  The mark was read back two minutes after it was written."
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ def test_open_after_a_go_needs_its_option_without_a_terminal(command):
 def test_close_after_a_go_does_not_announce_failed_records(command):
     console = after_go()
     assert command(console, "close") == 0
-    assert console.out.getvalue() == "It is closed.\n  The mark was read again two minutes after it was set.\n"
+    assert console.out.getvalue() == "It is closed.\n  The mark was read back two minutes after it was written.\n"
 
 
 def test_stopped_close_has_no_step_that_opens(command):

@@ -155,7 +155,7 @@ def test_status_that_fails_leaves_no_green_metrics(run, tmp_path):
     assert run(caller, "status", "--prometheus", str(file))[0] == 1
     assert 'state="behind"} 1' in file.read_text()
     success = [line for line in file.read_text().splitlines() if line.startswith("oss_oms_sync_last_success")]
-    failing = FakeCaller(status=ToolError(t("OMS does not say"), t("Choose another file")))
+    failing = FakeCaller(status=ToolError(t("not reported by OMS"), t("Choose another file")))
     code, _, _ = run(failing, "status", "--prometheus", str(file))
     assert code == 1
     assert 'state="unknown"} 1' in file.read_text()

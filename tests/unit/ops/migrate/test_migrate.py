@@ -57,7 +57,7 @@ def migrate_archived(world, *words, typed="", has_permission=True):
 @pytest.mark.parametrize(("words", "typed"), [([], "yes\ny\n"), (["--restore"], "yes\n"), (["--yes", "--restore"], "")])
 def test_archived_objects_are_restored_and_copied_after_a_yes(world, words, typed):
     code, output, copied = migrate_archived(world, *words, typed=typed)
-    assert "costs about 0.009 dollars a GB" in output, output
+    assert "about 0.009 dollars per GB" in output, output
     assert (code, copied) == (0, 3), output
 
 
@@ -84,10 +84,10 @@ def test_a_cut_off_migration_keeps_the_answer_about_archived_objects(world):
 @pytest.mark.parametrize(
     ("words", "code", "phrase", "copied"),
     [
-        ([], 0, "Only what begins with old/", 30),
-        (["--prefix", "ol"], 0, "Only what begins with old/", 30),
+        ([], 0, "Only keys with the prefix old/", 30),
+        (["--prefix", "ol"], 0, "Only keys with the prefix old/", 30),
         (["--prefix", "old/a/", "--prefix", "old/b/"], 0, "The migration is finished", 20),
-        (["--prefix", "other/"], 2, "The project covers nothing that begins with other/", 0),
+        (["--prefix", "other/"], 2, "The project's scope has no keys with the prefix other/", 0),
     ],
     ids=["the project's prefix", "a shorter one", "two below it", "another"],
 )
@@ -138,7 +138,7 @@ def test_a_migration_that_is_refused_changes_nothing(world, name):
 def test_no_migration_begins_before_doctor_is_green(world):
     wrong = {**DOCTOR_OK, "ok": False}
     with patch.object(Caller, "ask", lambda self, job, payload: wrong if job == "doctor" else ASK(self, job, payload)):
-        expect_exit(world.migrate(), 1, "The migration does not begin")
+        expect_exit(world.migrate(), 1, "The migration did not begin")
     assert world.oms.groups.all() == []
 
 
@@ -225,10 +225,12 @@ def test_setup_removes_nothing_during_a_migration(world):
 
 
 def test_a_migration_continues_without_its_follower(world):
-    assert f"The migration goes on at OMS. See how far it is: {OPS} migrate --look" in world.begin_migration()
-    expect_success(world.migrate("--look"), "The migration is running", "to go (an estimate)")
+    assert f"The migration continues at OMS. Its progress: {OPS} migrate --look" in world.begin_migration()
+    expect_success(world.migrate("--look"), "The migration is running", " left (estimate)")
     world.later(1200)
-    expect_success(world.migrate("--look"), "The old objects are there. Delete the access keys of their migration:")
+    expect_success(
+        world.migrate("--look"), "The existing objects are copied. Delete the access keys of their migration:"
+    )
     assert (world.group.status, world.count_oms_keys()) == (Status.DONE, (2, 2))
     expect_success(world.migrate(typed=""))
     assert (world.is_finished(), len(world.oms.groups.all())) == (True, 1)
@@ -251,12 +253,12 @@ def test_status_has_the_progress_until_the_migration_is_finished(world):
 
 
 def test_failed_objects_are_in_status_and_retried_with_new_keys(world):
-    retry, listed = f"{OPS} migrate --retry", "What failed is listed in OBS, below oms/task_group/"
+    retry, listed = f"{OPS} migrate --retry", "Failed objects are listed in OBS, below oms/task_group/"
     ended, failed = "The migration has ended with failures", "98 copied, 0 skipped, 2 failed"
     world.fail_two(100, ended, failed, listed, retry)
     assert (world.count_oms_keys(), world.run("close")[0]) == ((2, 2), 1)
     lists = f"{listed}{world.group.group_id}/failed_object_lists/"
-    expect_exit(world.run("status", "--all"), 1, failed, "Of 100 old objects 2 failed.", lists, retry)
+    expect_exit(world.run("status", "--all"), 1, failed, "2 of 100 existing objects failed.", lists, retry)
     expect_exit(world.run("status", "--all", "--lang", "zh"), 1, "已复制 98，跳过 0，失败 2")
     before = world.reader_keys()
 
@@ -365,7 +367,7 @@ def test_failures_are_resent_by_replay_and_the_next_step_is_the_end(world):
     keys = {key for call in world.oms.calls for key in call.keys}
     assert len(keys) == 2, "the group's failures, and nothing else"
     step = f"-> End the migration:\n   {OPS} migrate --remove\n"
-    expect_exit(world.migrate("--look"), 1, "Replay has the keys of all that failed, and resends them.", step)
+    expect_exit(world.migrate("--look"), 1, "Replay has all failed keys and resends them.", step)
     # The sync task failed nothing.
     assert status["copying"]["failures"]["counted"] == 0
     expect_success(world.migrate("--remove"))
@@ -443,13 +445,13 @@ def test_lists_written_long_before_the_end_are_read_once(world):
 def test_an_estimate_comes_true(world):
     world.begin_migration(400, 3600)
     world.later(1000)
-    left = 60 * int(re.search(r"; about (\d+) min to go", world.migrate("--look")[1])[1])
+    left = 60 * int(re.search(r"; about (\d+) min left", world.migrate("--look")[1])[1])
     assert left == pytest.approx(3600 - 1060, abs=120)
 
 
 def test_a_paused_migration_continues_only_on_command(world):
     world.begin_migration()
-    expect_success(world.migrate("--pause"), "Access keys that are kept for it")
+    expect_success(world.migrate("--pause"), "Access keys kept for the migration")
     before = world.count_copies()
     world.later(3600)
     # It does not continue by itself, and has no failure to retry.
@@ -501,16 +503,16 @@ def test_a_group_that_was_deleted_is_reported_as_gone(world):
     world.begin_migration()
     world.oms.groups._groups.clear()
     for word in ("--look", "--pause", "--retry"):
-        expect_exit(world.migrate(word), 2, "somebody has deleted it", "migrate --remove")
+        expect_exit(world.migrate(word), 2, "was deleted in OMS", "migrate --remove")
     expect_success(world.migrate("--remove"))
     assert world.is_finished()
 
 
 def test_without_a_migration_each_command_reports_that(world):
-    assert world.migrate("--look") == (0, "No migration of the old objects is on its way.\n")
-    assert world.migrate("--remove") == (0, "No migration of the old objects is on its way.\n")
+    assert world.migrate("--look") == (0, "No migration of existing objects is running.\n")
+    assert world.migrate("--remove") == (0, "No migration of existing objects is running.\n")
     for word in ("--pause", "--go-on", "--retry"):
-        expect_exit(world.migrate(word), 2, f"Begin one: {OPS} migrate")
+        expect_exit(world.migrate(word), 2, f"Begin a migration: {OPS} migrate")
 
 
 def test_the_plan_has_the_missing_objects_of_the_last_comparison(world):
@@ -518,22 +520,22 @@ def test_the_plan_has_the_missing_objects_of_the_last_comparison(world):
     world.later(86_400)
     assert world.run("compare", "--since", "2020-01-01", "--dry-run")[0] in (0, 1)
     assert world.run("compare")[0] in (0, 1)
-    expect_exit(world.migrate(typed="no\n"), 2, "it copies 100 objects, 10.0 MB", "(an estimate)", "OMS")
+    expect_exit(world.migrate(typed="no\n"), 2, "the migration copies 100 objects, 10.0 MB", "(estimate)", "OMS")
 
 
 @pytest.mark.parametrize(
     ("prefix", "own", "others", "phrase"),
     [
-        ("", "", 8, "it copies 15 objects, 150 bytes. "),
-        ("a/", "", 8, "it copies 1 object, 10 bytes. "),
-        ("a/x", "", 8, "it copies 1 object, 10 bytes, at most"),
-        ("d/", "", 8, "it copies 0 objects, 0 bytes. "),
-        ("a/x/", "a/x/", 8, "it copies 15 objects, 150 bytes. "),
+        ("", "", 8, "the migration copies 15 objects, 150 bytes. "),
+        ("a/", "", 8, "the migration copies 1 object, 10 bytes. "),
+        ("a/x", "", 8, "copies at most 1 object, 10 bytes: "),
+        ("d/", "", 8, "the migration copies 0 objects, 0 bytes. "),
+        ("a/x/", "a/x/", 8, "the migration copies 15 objects, 150 bytes. "),
         # In no folder; and in a folder that may be counted together with others.
-        ("r", "", 8, "is not known"),
-        ("r", "", 0, "it copies 2 objects, 20 bytes, at most"),
-        ("c/", "", 8, "is not known"),
-        ("c/", "", 0, "it copies 0 objects, 0 bytes. "),
+        ("r", "", 8, "is unknown: "),
+        ("r", "", 0, "copies at most 2 objects, 20 bytes: "),
+        ("c/", "", 8, "is unknown: "),
+        ("c/", "", 0, "the migration copies 0 objects, 0 bytes. "),
     ],
 )
 def test_the_plan_counts_objects_below_the_prefix_as_far_as_known(prefix, own, others, phrase):

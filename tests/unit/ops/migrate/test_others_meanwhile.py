@@ -67,7 +67,7 @@ def test_a_late_yes_does_not_end_the_next_migration(world):
         runs.append(begin_another(world))
 
     with patch("ops.migrate.migration.confirm", confirm):
-        expect_exit(world.migrate("--remove"), 2, "Somebody else has ended it meanwhile")
+        expect_exit(world.migrate("--remove"), 2, "Another command ended the migration meanwhile")
     assert is_untouched(world, runs[-1])
 
 
@@ -148,7 +148,7 @@ def test_a_claim_over_newer_keys_leaves_none_of_them(world):
 def test_a_migration_with_other_options_does_not_join_the_running_one(world, words):
     world.begin_migration()
     world.later(1200)
-    expect_exit(world.migrate(*words, "--yes", typed=""), 2, "Another migration is on its way, not with these options")
+    expect_exit(world.migrate(*words, "--yes", typed=""), 2, "A migration with other options is running")
     expect_success(world.migrate("--yes", typed=""), "The migration is finished")
 
 

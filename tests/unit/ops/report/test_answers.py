@@ -184,7 +184,7 @@ def test_real_status_without_oms_is_not_green(world):
         world.oms.deny(f"oms:synctask:{right}")
     shown = parse(status_page(world.status()))
     assert shown.only("h1").attributes["class"] != "good"
-    expected = ("OMS does not say: FORBIDDEN", "is not authorized to perform oms:synctask:get")
+    expected = ("not reported by OMS: FORBIDDEN", "is not authorized to perform oms:synctask:get")
     assert missing_parts(shown.text, *expected) == []
 
 

@@ -237,7 +237,7 @@ def test_accepted_name_that_is_no_class_shows_only_its_known_number(document, le
     rows = page(document).section("waivers").only("tbody").cells()
     waived = [row for row in rows if row[0].endswith(("oms_unfinished", "metadata"))]
     assert waived == [
-        ["what OMS has not finished oms_unfinished", "Li, seen", number, "–"],
+        ["unfinished at OMS oms_unfinished", "Li, seen", number, "–"],
         ["headers that are not in OBS metadata", "Li, none wanted", "–", "–"],
     ]
 
@@ -315,6 +315,6 @@ def test_facts_missing_from_oms_are_unknown_and_gate_nothing(document):
     document["shown"]["lag"]["copied"] |= {"objects": 0, "not_yet": 0, "within": within}
     shown = page(sealed(document))
     assert shown.word() == ("GO", "good")
-    assert missing_parts(shown.text, "No object was written in that time.") == []
+    assert missing_parts(shown.text, "No objects were written in this period.") == []
     document |= {"sync_task": None, "oms_silence": {"reason": "FORBIDDEN", "status": 403}}
-    assert "OMS does not say: FORBIDDEN" in page(document).text
+    assert "not reported by OMS: FORBIDDEN" in page(document).text

@@ -119,7 +119,7 @@ def test_parts_of_a_bar_add_up_to_the_bucket():
 
 def test_minimum_counts_are_marked_and_one_record_is_singular(example):
     example["backlog"] |= {"at_least": True, "failed": 10_000, "in_run_files": 0, "read": 1}
-    expected = ("failed recordsat least 10,000", "in replay's hands0", "of 1 record that was read")
+    expected = ("failed recordsat least 10,000", "in replay's run files0", "from 1 record")
     assert missing_parts(page(example).section("waiting").text, *expected) == []
 
 
@@ -160,11 +160,7 @@ def test_page_reports_classes_that_do_not_add_up(change, sentence, example):
 
 def test_refused_alarm_comes_first_and_is_red(example):
     example["alarm_not_taken"] = "it answered 400"
-    assert (
-        page(example)
-        .only("p", class_="bad")
-        .text.startswith("The webhook did not take the last alarm: it answered 400.")
-    )
+    assert page(example).only("p", class_="bad").text.startswith("The webhook refused the last alarm: it answered 400.")
 
 
 def captioned(section: Element) -> dict[str, Element]:
@@ -180,20 +176,20 @@ def test_lasting_reasons_are_apart_from_passing_reasons(example):
     example["fixes"] = {name: to_json(Reason[name].fix) for name in ("THROTTLED", "FORBIDDEN", "NO_TASK")}
     example["lasting"] = ["FORBIDDEN", "NO_TASK"]
     tables = captioned(page(example).section("waiting"))
-    lasting = tables["Lasting: they need you"]
+    lasting = tables["Persistent: action required"]
     assert [row[0] for row in lasting.cells()] == ["reason", "FORBIDDEN", "NO_TASK", "total"]
     assert Reason.FORBIDDEN.fix.en in lasting.text
     # Each group has its own scale: its largest cause is a whole bar.
     assert lasting.only("span", style="width:100.000%")
-    assert [row[0] for row in tables["Passing: resent automatically"].cells()] == ["reason", "THROTTLED", "total"]
-    unknown = [(row[0], row[2]) for row in tables["Reason not known here"].cells()]
+    assert [row[0] for row in tables["Temporary: resent automatically"].cells()] == ["reason", "THROTTLED", "total"]
+    unknown = [(row[0], row[2]) for row in tables["Unknown reason"].cells()]
     assert unknown == [("reason", "objects"), ("ENIGMA", "3"), ("MYSTERY", "3"), ("total", "6")]
 
 
 @pytest.mark.parametrize("unread", [0, 1])
 def test_unread_lines_of_oms_lists_are_shown_with_an_example(example, unread):
     example["oms_lists"] |= {"unread": unread, "example": "x;y"}
-    sentence = "Lines of OMS's lists of failures that could not be read: 1 x;y"
+    sentence = "Unreadable lines in OMS's lists of failures: 1 x;y"
     shown = [paragraph.text for paragraph in page(example).section("waiting").every("p", class_="open")]
     assert shown == [sentence] * unread
 
@@ -213,14 +209,14 @@ COPIED = [[AT, 60], [AT - 600_000, 60], [AT - 7_200_000, 100]]
 NOTHING_WAITS = {"failed": 0, "in_run_files": 0, "at_least": False, "oldest": None}
 UNREADABLE = {"unreadable_run_files": ["a/1.json"]}
 LEFT_BEHIND = {"left_behind": [{"project": "old", "run_files": 2, "folder": "f/", "last_run": ""}]}
-DRAINS = "Time to drain15 minfor 300 that wait here or at OMS, as fast as"
+DRAINS = "Time to drain15 min300 objects waiting here or at OMS"
 BOTH_UNKNOWN = ["Waiting to be resentunknown", "Time to drainunknown"]
 
 
 @pytest.mark.parametrize(
     ("copied", "backlog", "unfinished", "expected"),
     [
-        (COPIED, {"failed": 290, "in_run_files": 4}, 6, ["Throughput2 objects a minute", "100 kB a second", DRAINS]),
+        (COPIED, {"failed": 290, "in_run_files": 4}, 6, ["Throughput2 objects a minute", "100 kB per second", DRAINS]),
         ([], {"failed": 290, "in_run_files": 4}, 6, ["Time to drainunknown"]),
         ([], NOTHING_WAITS, 0, ["nothing to drain"]),
         ([], NOTHING_WAITS, None, ["Time to drainunknown"]),
@@ -271,10 +267,10 @@ def test_bar_of_copy_failures_adds_up_to_the_number_of_oms():
 
 def test_stuck_objects_have_their_code_and_remedy():
     tables = captioned(page(answer("status")).section("failures"))
-    lasting = tables["Lasting: they need you"]
+    lasting = tables["Persistent: action required"]
     assert lasting.cells()[1][::2] == ["INIT_DST_OBJ_MULTIPART_FAILURE", "6"]
     assert COPY_CODES["INIT_DST_OBJ_MULTIPART_FAILURE"].fix.en in lasting.text
-    passing = tables["Passing: resent automatically"].cells()
+    passing = tables["Temporary: resent automatically"].cells()
     assert [row[0] for row in passing[1:]] == ["GET_SRC_OBJ_FAILURE", "UPLOAD_DST_OBJ_FAILURE", "total"]
 
 
@@ -288,7 +284,7 @@ NOT_OF_OMS = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_zh"
         (None, "unknown"),
         (
             {"counted": 0, **dict.fromkeys(("done", "waiting", "stuck", "outside", "unknown"), 0), "codes": {}},
-            "Of what was submitted, OMS failed to copy nothing.",
+            "OMS failed to copy none of the submitted objects.",
         ),
         (
             {"counted": 5, "done": 0, "waiting": 6, "stuck": 0, "outside": 0, "unknown": 0, "codes": {}},
@@ -296,9 +292,9 @@ NOT_OF_OMS = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_zh"
         ),
         (
             {"counted": 5, "done": 1, "waiting": 0, "stuck": 0, "outside": 1, "unknown": 3, "codes": {}},
-            "In no list of OMS's that replay has read.3",
+            "Not in any OMS list that replay has read.3",
         ),
-        ({**FAILURES, "codes": {"": NOT_OF_OMS}}, "Sent again since, and OMS did not take it"),
+        ({**FAILURES, "codes": {"": NOT_OF_OMS}}, "Resent since, but not accepted by OMS"),
     ],
     ids=[
         *("OMS is silent", "nothing", "OMS's counter is behind", "of some nothing is known"),
@@ -330,7 +326,7 @@ def test_open_passes_show_their_progress(example):
     progress = {"started": "2026-01-31T09:02:44Z", "objects_per_minute": 2000, "share": 0.25, "minutes_left": 7}
     open_pass = {**example["reconcile"]["last"], **progress, "scanned": 10}
     example["reconcile"]["open"] = [open_pass, {**open_pass, "share": None, "minutes_left": None, "scanned": 4321}]
-    progress_line = "A pass is under way since 10 min ago25.0 %, 10 so far, 2,000 objects a minute, 7 min left"
+    progress_line = "A pass has been running since 10 min ago25.0 %, 10 so far, 2,000 objects a minute, 7 min left"
     assert missing_parts(page(example).text, progress_line, "4,321 so far, 2,000 objects a minute, end unknown") == []
 
 
@@ -348,11 +344,11 @@ def test_next_command_is_the_verdicts_step(in_step, step, command):
 
 
 def test_sum_that_does_not_hold_is_explained():
-    table = next(element for element in page(answer("status")).every("table") if "what has to hold" in element.text)
+    table = next(element for element in page(answer("status")).every("table") if "condition" in element.text)
     rows = table.cells()
     assert rows[1][1:] == ["4,604,852 = 4,604,611 + 68 + 112 + 61", "adds up"]
     assert rows[4][1:] == ["9,204,118 ≤ 9,201,006 + 412 + 2,486", "does not add up"]
-    assert "OMS has not worked on all of them yet" in rows[4][0]
+    assert "OMS has not processed all of them yet" in rows[4][0]
     assert "Two invocations" not in table.text
 
 
@@ -364,7 +360,7 @@ def test_error_of_oms_is_shown_with_its_remedy(example):
     silence = {"problem": "UNREACHABLE", "status": None, "message": "no route", "fix": "Check it.", "fix_zh": "检查。"}
     example |= {"oms": None, "oms_silence": silence, "statistics": None, "statistics_silence": silence}
     text = page(example).text
-    assert (missing_parts(text, "OMS does not say: UNREACHABLE", "Check it."), text.count("no route")) == ([], 1)
+    assert (missing_parts(text, "not reported by OMS: UNREACHABLE", "Check it."), text.count("no route")) == ([], 1)
     assert "检查。" in page(example, "zh").text
     # A separate error of the counts is shown as well.
     assert "too slow" in page({**example, "statistics_silence": {**silence, "message": "too slow"}}).text

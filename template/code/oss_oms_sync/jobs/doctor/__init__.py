@@ -28,7 +28,7 @@ from oss_oms_sync.unconfirmed import UNCONFIRMED, Unconfirmed
 
 C = TypeVar("C")
 
-_SHOWN = t("what this project has done so far shows it")
+_SHOWN = t("proven by this project's operation")
 
 
 def _objects(context: CheckContext, *classes: ObjectClass) -> int:
@@ -53,7 +53,7 @@ _SETTLED: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Text]] =
     (
         t("part size"),
         lambda context: not context.settings.compare_deep,
-        t("COMPARE_DEEP is off: nothing here rests on it"),
+        t("COMPARE_DEEP is off: nothing depends on it"),
     ),
     (t("written as a whole"), lambda context: _objects(context, ObjectClass.EQUAL_CONTENTS), _SHOWN),
     (t("order of OBS"), lambda context: context.compared, _SHOWN),
@@ -72,14 +72,14 @@ def _assumption(
     canary = context.canary
     if canary and (value := unconfirmed.canary_observation(canary.report)):
         text = t(
-            "the canary of {at} saw: {value}; assumed: {assumed}",
+            "observed by the canary of {at}: {value}; assumed: {assumed}",
             at=canary.at,
             value=value,
             assumed=unconfirmed.assumed,
         )
         if value in unconfirmed.as_assumed:
             return ok(text)
-        return warning(text, t("Know what rests on it: {rests}", rests=unconfirmed.rests))
+        return warning(text, t("Dependent on this: {rests}", rests=unconfirmed.rests))
     assumed = (
         t("{assumed} ({setting})", assumed=unconfirmed.assumed, setting=unconfirmed.setting)
         if unconfirmed.setting
@@ -87,11 +87,11 @@ def _assumption(
     )
     shows = t("{step} shows it in your accounts", step=Step("canary"))
     if not unconfirmed.as_assumed:
-        shows = t("The first object that OMS fails to copy shows it: run doctor again after that")
+        shows = t("OMS's first failed copy confirms it: run doctor again after that")
     return not_confirmed(t("{question}; assumed: {assumed}", question=unconfirmed.question, assumed=assumed), shows)
 
 
-_NEEDS = ("task", "right to list records", "right to read records", "log bucket versioning")
+_NEEDS = ("task", "permission to list records", "permission to read records", "log bucket versioning")
 _ASSUMPTIONS: Sequence[Check[CheckContext]] = [
     Check(title, _NEEDS, partial(_assumption, UNCONFIRMED[title.en], settled, why)) for title, settled, why in _SETTLED
 ]
@@ -165,7 +165,7 @@ def _run_checks(checks: Sequence[Check[C]], context: C | None, findings: dict[st
                 finding = check.function(context)
             except OmsSyncError as error:
                 finding = fault(
-                    same(str(error)), t("See the message; if it says nothing to do, run doctor again in a minute")
+                    same(str(error)), t("Check the message. If it names no remedy, run doctor again in a minute")
                 )
         findings[check.name] = replace(finding, id=check.name)
         log.info(

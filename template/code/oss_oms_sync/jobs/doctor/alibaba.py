@@ -40,12 +40,12 @@ def oss_answers(context: CheckContext) -> Finding:
     if error and error.code in BAD_CREDENTIALS:
         return fault(
             same(str(error)),
-            t("Invoke again in a minute; if it lasts, check the function's role in the RAM console"),
+            t("Call the function again in a minute. If this persists, check the function's role in the RAM console"),
         )
     if error and error.code not in (*_WRONG_BUCKET_CODES, "AccessDenied"):
         return fault(
             same(str(error)),
-            t("Run doctor again in a minute; if it lasts, see OSS's service health"),
+            t("Run doctor again in a minute. If this persists, check OSS's service health"),
         )
     return ok(t("OSS accepts the role's credentials"))
 
@@ -70,16 +70,16 @@ def source_names(context: CheckContext) -> Finding:
     number = len(page.objects)
     return (fault if mine else unknown)(
         t(
-            "of {objects} under {folder} in the source bucket, such as {example}, {mine:is|are} the project's, and"
-            " nothing under {folder} is ever forwarded",
+            "{objects} under {folder} in the source bucket, such as {example}: {mine} in the project's"
+            " scope, but no object under {folder} is ever forwarded",
             objects=t("the first {n:object|objects}", n=number) if page.more else t("{n:object|objects}", n=number),
             folder=RECORDS,
             example=presentable((mine or [page.objects[0].name])[0]),
             mine=len(mine),
         ),
         t(
-            "Move them elsewhere in the source bucket, or exclude them by vars.objectPrefix in s.yaml and copy by"
-            " other means what OBS is to have of them"
+            "Move these objects elsewhere in the source bucket, or exclude them by vars.objectPrefix in"
+            " s.yaml and copy the objects that OBS needs by other means"
         ),
     )
 
@@ -94,7 +94,7 @@ def canaries(context: CheckContext) -> Finding:
         return ok(t("no canary has left objects in the source bucket"))
     return fault(
         t(
-            "canaries have left {n:object|objects} under {folder} in the source bucket, for over a day",
+            "canaries left {n:object|objects} under {folder} in the source bucket over a day ago",
             n=AtLeast(len(old)) if page.more else len(old),
             folder=presentable(folder),
         ),
@@ -115,10 +115,13 @@ def versioning(context: CheckContext) -> Finding:
     if isinstance(stored, StoredObject) and "x-oss-version-id" in stored.headers:
         return fault(
             t(
-                "the log bucket has versioning, enabled or suspended, so OSS does not keep passes from being"
-                " overwritten"
+                "versioning of the log bucket is enabled or suspended, so OSS does not protect passes from"
+                " being overwritten"
             ),
-            t("Use another log bucket, in which versioning was never enabled: it can be suspended, but not removed"),
+            t(
+                "Use another log bucket in which versioning was never enabled: versioning can be suspended, but"
+                " not removed"
+            ),
         )
     return ok(t("the log bucket has no versioning"))
 
@@ -127,15 +130,15 @@ def record_etag(context: CheckContext) -> Finding:
     listed = context.invocation.log_bucket.list_page(context.probe.name, "").objects
     if not listed:
         return unknown(
-            t("the listing lacks what was just written"),
+            t("the listing lacks the object just written"),
             t("Run doctor again in a minute"),
         )
     if listed[0].etag != etag_of(context.probe.body):
         return fault(
             t("the log bucket lists objects with an ETag that is not the MD5 of their contents"),
-            t("Is it encrypted with KMS? Use a log bucket without: reconcile would submit every object in each pass"),
+            t("Use a log bucket without KMS encryption: with it, reconcile would submit every object in each pass"),
         )
-    return ok(t("a listing tells which version a record is of"))
+    return ok(t("a listing shows the version of a record"))
 
 
 def right_to_delete(context: CheckContext) -> Finding:
@@ -148,9 +151,9 @@ def _bucket_exists(context: CheckContext, setting: str, name: str, error: Storag
     if error and error.code in _WRONG_BUCKET_CODES:
         return fault(
             same(str(error)),
-            t("Name an OSS bucket of {region} in {setting}", region=context.settings.oss_region, setting=setting),
+            t("Set {setting} to an OSS bucket of {region}", region=context.settings.oss_region, setting=setting),
         )
-    return ok(t("{name} is there", name=name))
+    return ok(t("{name} exists", name=name))
 
 
 def _role_right(what: Text, action: str, where: Text, answer: object) -> Finding:
@@ -165,12 +168,12 @@ def _role_right(what: Text, action: str, where: Text, answer: object) -> Finding
         return fault(
             text,
             t(
-                "Grant doctor's role {action} on the {where}, as policies/ in the project says",
+                "Grant doctor's role {action} on the {where}, as in the project's policies/",
                 action=action,
                 where=where,
             ),
         )
-    return fault(text, t("See the message, and run doctor again in a minute"))
+    return fault(text, t("Check the message, and run doctor again in a minute"))
 
 
 def in_scope(context: CheckContext) -> Finding:
@@ -190,7 +193,7 @@ def in_scope(context: CheckContext) -> Finding:
         else t("the first {n:name was|names were} checked", n=names)
     )
     if last:
-        looked_at = t("{looked_at}, the rest by the pass of {started}", looked_at=looked_at, started=last.started)
+        looked_at = t("{looked_at}, the others by the pass of {started}", looked_at=looked_at, started=last.started)
     text = t(
         "no object is in scope (OBJECT_PREFIX {prefix!r}, OBJECT_SUFFIX {suffix!r}): with that prefix, {looked_at}",
         prefix=key_filter.prefix,
@@ -229,7 +232,7 @@ def back_to_source(context: CheckContext) -> Finding:
     if rules is None:
         return warning(
             t(
-                "unknown whether {name} has back-to-source rules, by which reading a missing object creates it",
+                "unknown if {name} has back-to-source rules: reading a missing object would create the object",
                 name=name,
             ),
             t("An administrator can read them: {step}", step=Step("checklist")),
@@ -237,8 +240,8 @@ def back_to_source(context: CheckContext) -> Finding:
     if rules.rules:
         return warning(
             t(
-                "{name} has {n:back-to-source rule|back-to-source rules}, as of {at}: reading a missing object creates"
-                " it, so no sample is read",
+                "{name} has {n:back-to-source rule|back-to-source rules}, as of {at}: reading a missing"
+                " object creates the object, so no sample is read",
                 name=name,
                 n=rules.rules,
                 at=rules.at,
@@ -256,7 +259,7 @@ def right_to_read(context: CheckContext) -> Finding:
     last = context.compared
     if last and (missing := missing_rights(last.tally)):
         return warning(
-            sentences(t("Of what the comparison of {started} was to read:", started=last.started), *missing),
+            sentences(t("Objects that the comparison of {started} had to read:", started=last.started), *missing),
             t(
                 "Grant what is missing, and compare again: {step}",
                 step=Step("compare", {"deep": True, "restart": True}),
@@ -288,41 +291,48 @@ CHECKS: Sequence[Check[CheckContext]] = (
         ("OSS answers",),
         lambda context: _bucket_exists(context, "LOG_BUCKET", context.settings.log_bucket, context.log_bucket_error),
     ),
-    Check(t("right to write records"), ("log bucket",), right_to_write),
+    Check(t("permission to write records"), ("log bucket",), right_to_write),
     Check(
-        t("right to read records"),
-        ("right to write records",),
+        t("permission to read records"),
+        ("permission to write records",),
         lambda context: _role_right(t("read records"), "oss:GetObject", _LOG_BUCKET, context.probe_read),
     ),
-    Check(t("log bucket versioning"), ("right to read records",), versioning),
+    Check(t("log bucket versioning"), ("permission to read records",), versioning),
     Check(
-        t("right to list records"),
+        t("permission to list records"),
         ("log bucket",),
         lambda context: _role_right(t("list the records"), "oss:ListObjects", _LOG_BUCKET, context.log_bucket_error),
     ),
-    Check(t("record ETag"), ("right to write records", "right to list records"), record_etag),
-    Check(t("right to delete records"), ("right to write records",), right_to_delete),
+    Check(t("record ETag"), ("permission to write records", "permission to list records"), record_etag),
+    Check(t("permission to delete records"), ("permission to write records",), right_to_delete),
     Check(t("source bucket"), ("OSS answers",), source_bucket),
     Check(
-        t("right to list source bucket"),
+        t("permission to list source bucket"),
         ("source bucket",),
         lambda context: _role_right(
             t("list the source bucket"), "oss:ListObjects", t("source bucket"), context.source_bucket_error
         ),
     ),
     Check(
-        t("right to read objects"),
-        ("right to list records", "right to read records", "right to list source bucket", "right to list OBS"),
+        t("permission to read objects"),
+        (
+            "permission to list records",
+            "permission to read records",
+            "permission to list source bucket",
+            "permission to list OBS",
+        ),
         right_to_read,
     ),
     Check(
-        t("back-to-source rules"), ("right to list records", "right to read records", "OBS connection"), back_to_source
+        t("back-to-source rules"),
+        ("permission to list records", "permission to read records", "OBS connection"),
+        back_to_source,
     ),
-    Check(t("canaries"), ("right to list source bucket",), canaries),
-    Check(t("source names"), ("right to list source bucket",), source_names),
+    Check(t("canaries"), ("permission to list source bucket",), canaries),
+    Check(t("source names"), ("permission to list source bucket",), source_names),
     Check(
         t("objects in scope"),
-        ("right to list records", "right to read records", "right to list source bucket"),
+        ("permission to list records", "permission to read records", "permission to list source bucket"),
         in_scope,
     ),
 )

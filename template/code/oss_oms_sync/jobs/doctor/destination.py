@@ -38,13 +38,13 @@ def right_to_list(context: CheckContext) -> Finding:
 def right_to_read_lists(context: CheckContext) -> Finding:
     error = context.oms_list
     if error is None:
-        return skipped(t("OMS has written no list of what it copied yet"))
+        return skipped(t("OMS has written no list of copied objects yet"))
     if isinstance(error, ObsError):
         return warning(
-            t("{found}: what OMS failed to copy is not resent automatically", found=error),
+            t("{found}: failed copies are not resent automatically", found=error),
             error.fix,
         )
-    return ok(t("OMS's lists of what it copied and failed to copy can be read"))
+    return ok(t("OMS's lists of copied and failed objects can be read"))
 
 
 def kind(context: CheckContext) -> Finding:
@@ -52,16 +52,16 @@ def kind(context: CheckContext) -> Finding:
         is_file_system = context.destination.is_file_system()
     except ObsError as error:
         return warning(
-            t("{error}: whether it is a parallel file system is not known", error=error),
+            t("{error}: unknown if the destination is a parallel file system", error=error),
             error.fix,
         )
     if is_file_system:
         return warning(
             t(
-                "the destination is a parallel file system: it takes no key that ends in / or has // in it, and no two"
-                " keys of which one is a folder of the other"
+                "the destination is a parallel file system: it accepts no key that ends in / or contains //,"
+                " and no key that is the folder of another key"
             ),
-            t("Use a bucket that is not a parallel file system, if the source has such keys"),
+            t("If the source has such keys, use an ordinary bucket"),
         )
     return ok(t("the destination is an ordinary bucket"))
 
@@ -70,18 +70,18 @@ def encryption(object_head: ObjectHead) -> Finding:
     if object_head.encryption:
         return warning(
             t(
-                "OBS encrypts what is written there ({encryption}), so its ETags may be no MD5s: that contents are"
-                " equal is then not proven",
+                "OBS encrypts written objects ({encryption}), so their ETags may not be MD5s: equal contents"
+                " are then not proven",
                 encryption=object_head.encryption,
             ),
-            t("Nothing needs to be done; without encryption compare proves more"),
+            t("Nothing to do; without encryption, compare proves more"),
         )
-    return ok(t("what OMS wrote there at {at} is not encrypted", at=timestamp(from_epoch(object_head.modified))))
+    return ok(t("the objects that OMS wrote at {at} are not encrypted", at=timestamp(from_epoch(object_head.modified))))
 
 
 def versioning(object_head: ObjectHead) -> Finding:
     if object_head.version:
-        return ok(t("the destination keeps older versions, which you pay for"))
+        return ok(t("the destination keeps older versions, which are charged"))
     return ok(t("the destination keeps no older versions"))
 
 
@@ -95,7 +95,7 @@ def _of_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckConte
     return run
 
 
-_LISTING, _LISTS = ("right to list OBS",), ("right to read OMS's lists",)
+_LISTING, _LISTS = ("permission to list OBS",), ("permission to read OMS's lists",)
 CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("OBS connection"), ("task",), obs_connection),
     Check(
@@ -105,12 +105,12 @@ CHECKS: Sequence[Check[CheckContext]] = (
             context,
             {"OBS": context.destination.url},
             t("OBS did not report its time"),
-            t("See what the other checks of OBS say"),
+            t("Check the other results for OBS"),
         ),
     ),
-    Check(t("right to list OBS"), ("OBS clock",), right_to_list),
+    Check(t("permission to list OBS"), ("OBS clock",), right_to_list),
     Check(t("destination kind"), ("OBS clock",), kind),
-    Check(t("right to read OMS's lists"), _LISTING, right_to_read_lists),
+    Check(t("permission to read OMS's lists"), _LISTING, right_to_read_lists),
     Check(t("destination encryption"), _LISTS, _of_oms_list(encryption)),
     Check(t("destination versioning"), _LISTS, _of_oms_list(versioning)),
 )

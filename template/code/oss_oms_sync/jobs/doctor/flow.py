@@ -36,7 +36,7 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
     settings, now, prefix = context.settings, context.invocation.clock.now(), context.settings.key_filter.prefix
     name, period = f"{job.upper()}_PERIOD", getattr(settings, f"{job}_period")
     if period is None:
-        return ok(t("{job} runs by hand only, because {name} is off", job=job, name=name))
+        return ok(t("{job} runs only by hand, because {name} is off", job=job, name=name))
     if context.closed:
         return skipped(t("the project is closed: until it is opened no timer begins a pass"))
     passes = context.comparisons if job == "compare" else context.reconciles
@@ -46,24 +46,30 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
         is_new = not woken[job] or not installed or installed.ago <= _TWO_TICKS
         if is_new or any(pass_.ended or pass_.objects for pass_ in passes):
             return skipped(
-                t("no whole pass of {job} has ended yet: check again in 10 minutes, then see `s {job} logs`", job=job)
+                t(
+                    "no full pass of {job} has finished yet: check again in 10 minutes, then check `s {job} logs`",
+                    job=job,
+                )
             )
         return warning(
-            t("its timer triggers {job}, and no pass of it has come to any object", job=job),
-            t("See in `s {job} logs` why. If it was just deployed or changed, check again in 10 minutes", job=job),
+            t("the timer triggers {job}, but no pass has reached an object", job=job),
+            t(
+                "Check `s {job} logs` for the reason. If {job} was just deployed or changed, check again in 10 minutes",
+                job=job,
+            ),
         )
-    text = t("the last whole pass of {job} began at {started}", job=job, started=last.started)
+    text = t("the last full pass of {job} began at {started}", job=job, started=last.started)
     if last.is_late(period, now):
         if any(open_pass.goes_on and open_pass.scope.key_filter.prefix == prefix for open_pass in open_passes(passes)):
-            return skipped(t("{seen}, and another is under way", seen=text))
+            return skipped(t("{seen}; another pass is running", seen=text))
         if context.opened and now - context.opened <= _TWO_TICKS:
             return skipped(t("{seen}; the project was just opened: check again in 20 minutes", seen=text))
         return warning(
-            t("{seen}, and the next is long due", seen=text),
-            t("Check in the Function Compute console that {job}'s timer exists, and see `s {job} logs`", job=job),
+            t("{seen}; the next pass is overdue", seen=text),
+            t("Check in the Function Compute console that {job}'s timer exists, and check `s {job} logs`", job=job),
         )
     if job == "compare" and context.answer and context.answer.has_obs_changed:
-        changed = t("{seen}; a standstill pass found that OBS has changed since, though the source has not", seen=text)
+        changed = t("{seen}; a standstill pass found later changes in OBS, but none at the source", seen=text)
         return warning(changed, t("Compare again: {step}", step=Step("compare")))
     return ok(text)
 
@@ -82,7 +88,7 @@ def timer(job: str, context: CheckContext) -> Finding:
         "status": ("STATUS_PERIOD", settings.status_period),
     }[job]
     if period is None:
-        return ok(t("{job} runs by hand only, because {name} is off", job=job, name=name))
+        return ok(t("{job} runs only by hand, because {name} is off", job=job, name=name))
     woken, installed = context.timers
     last, late = woken[job], 2 * period + _STARTING
     every, again = (span // timedelta(minutes=1) for span in (period, late))
@@ -91,7 +97,7 @@ def timer(job: str, context: CheckContext) -> Finding:
         if installed is None or installed.ago <= late:
             return skipped(
                 t(
-                    "{seen}; it should do so every {every} min: check again in {again} min",
+                    "{seen}; expected every {every} min: check again in {again} min",
                     seen=text,
                     every=every,
                     again=again,
@@ -102,7 +108,7 @@ def timer(job: str, context: CheckContext) -> Finding:
         if last.ago <= late:
             return ok(text)
     return fault(
-        t("{seen}; it should do so every {every} min", seen=text, every=every),
+        t("{seen}; expected every {every} min", seen=text, every=every),
         t(
             "Check in the Function Compute console that {job}'s timer exists and is enabled (`s deploy` restores it),"
             " and see in `s {job} logs` whether its settings are refused. If it was just deployed or changed, check"
@@ -117,7 +123,7 @@ def is_open(context: CheckContext) -> Finding:
     if context.closed:
         go = shown_mark(context.invocation, context.closed).go
         open_it = t("Open it only if new writes to OSS should reach OBS again")
-        keep_it = t("Nothing: the project stays closed after a GO")
+        keep_it = t("Nothing to do: the project stays closed after a GO")
         return warning(describe(context.closed, go), keep_it if go else open_it)
     return ok(t("the project is open: object keys are submitted"))
 
@@ -137,15 +143,17 @@ def old_objects(context: CheckContext) -> Finding:
     """Check for a migration that does not proceed without action, and for its remaining access keys."""
     under_way = migration.current_migration(context.invocation)
     if under_way is None:
-        return ok(t("no migration of the old objects is on its way"))
+        return ok(t("no migration of existing objects is running"))
     group = migration.query_task_group(context.invocation, under_way)
     if isinstance(group, TaskGroup) and group.state in MOVING:
         return ok(group.title)
     how = (
-        group.title if isinstance(group, TaskGroup) else t("How far the migration of the old objects is, is not known")
+        group.title
+        if isinstance(group, TaskGroup)
+        else t("The progress of the migration of existing objects is unknown")
     )
     return warning(
-        t("{how}; its access keys are still there: {keys}", how=how, keys=under_way.keys) if under_way.keys else how,
+        t("{how}; its access keys still exist: {keys}", how=how, keys=under_way.keys) if under_way.keys else how,
         t("What ends it: {step}", step=Step("migrate", {"look": True})),
     )
 
@@ -167,8 +175,8 @@ def pass_triggers(context: CheckContext) -> Finding:
     if asleep:
         return warning(
             t(
-                "what was written under passes/ in the log bucket did not trigger {jobs:and} within {seconds:.0f}"
-                " seconds: passes then advance only by timer, one range at a time",
+                "a write under passes/ in the log bucket did not trigger {jobs:and} within {seconds:.0f}"
+                " seconds: passes advance only by timer, one range at a time",
                 jobs=asleep,
                 seconds=_PING_SECONDS,
             ),
@@ -178,16 +186,16 @@ def pass_triggers(context: CheckContext) -> Finding:
                 jobs=asleep,
             ),
         )
-    return ok(t("what is written under passes/ in the log bucket triggers reconcile and compare"))
+    return ok(t("objects written under passes/ in the log bucket trigger reconcile and compare"))
 
 
-_READING_RECORDS = ("right to list records", "right to read records")
-_WRITING_RECORDS = (*_READING_RECORDS, "right to write records")
+_READING_RECORDS = ("permission to list records", "permission to read records")
+_WRITING_RECORDS = (*_READING_RECORDS, "permission to write records")
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check(t("right oms:synctask:createEvent"), _READING_RECORDS, right_to_submit),
+    Check(t("permission oms:synctask:createEvent"), _READING_RECORDS, right_to_submit),
     Check(t("project open"), _READING_RECORDS, is_open),
     Check(t("other projects"), _READING_RECORDS, others_open),
-    Check(t("old objects"), (*_READING_RECORDS, "right oms:taskgroup:get"), old_objects),
+    Check(t("existing objects"), (*_READING_RECORDS, "permission oms:taskgroup:get"), old_objects),
     *(
         Check(t("{job} timer", job=job), _WRITING_RECORDS, partial(timer, job))
         for job in ("replay", "reconcile", "compare", "status")
@@ -196,6 +204,6 @@ CHECKS: Sequence[Check[CheckContext]] = (
         Check(title, (*_WRITING_RECORDS, "source bucket", *needs), partial(whole_pass, job))
         for title, job, needs in ((t("reconcile"), "reconcile", ()), (t("compare"), "compare", ("task",)))
     ),
-    Check(t("pass triggers"), (*_WRITING_RECORDS, "right to delete records", "source bucket"), pass_triggers),
-    Check(t("records flow"), (*_READING_RECORDS, "right to list source bucket"), records_flow),
+    Check(t("pass triggers"), (*_WRITING_RECORDS, "permission to delete records", "source bucket"), pass_triggers),
+    Check(t("records flow"), (*_READING_RECORDS, "permission to list source bucket"), records_flow),
 )

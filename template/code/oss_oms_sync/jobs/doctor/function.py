@@ -37,7 +37,7 @@ def libraries(_: object) -> Finding:
     if numbers < _MIN_OSS2_FOR_V4:
         return fault(
             text,
-            t("oss2 before 2.16.0 makes no V4 signatures: set runtime to python3.12 or python3.10 in s.yaml"),
+            t("oss2 before 2.16.0 has no V4 signatures: set runtime to python3.12 or python3.10 in s.yaml"),
         )
     return ok(text)
 
@@ -67,7 +67,7 @@ def clock(context: CheckContext) -> Finding:
         context,
         {"OMS": context.settings.task.url, "OSS": context.settings.oss_endpoint},
         t("neither OMS nor OSS reported its time"),
-        t("See what the checks of OMS and OSS say"),
+        t("Check the results for OMS and OSS"),
     )
 
 
@@ -116,7 +116,7 @@ def _connect(url: str, setting: str) -> Finding:
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:  # its message may quote a password
         return fault(
-            t("{setting} holds no address", setting=setting),
+            t("{setting} has no address", setting=setting),
             t("Correct {setting}, or remove it", setting=setting),
         )
     shown = t("the proxy {host}", host=host) if proxy else same(host)
@@ -125,7 +125,7 @@ def _connect(url: str, setting: str) -> Finding:
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         return fault(
-            t("the name {host} is not found: {error}", host=presentable(host), error=presentable(str(error))),
+            t("the name {host} does not resolve: {error}", host=presentable(host), error=presentable(str(error))),
             check_host,
         )
     try:
@@ -135,7 +135,7 @@ def _connect(url: str, setting: str) -> Finding:
     except ssl.SSLError as error:
         return fault(
             t("{host} cannot be trusted (TLS): {error}", host=host, error=presentable(str(error))),
-            t("{check_host}: something else answers there, or intercepts the connection", check_host=check_host),
+            t("{check_host}: another server answers, or a device intercepts the connection", check_host=check_host),
         )
     except OSError as error:
         return fault(
@@ -143,8 +143,8 @@ def _connect(url: str, setting: str) -> Finding:
             fix_unreachable(setting),
         )
     if parts.scheme == "https":
-        return ok(t("{host} is found, and takes connections with TLS", host=shown))
-    return ok(t("{host} is found, and takes connections", host=shown))
+        return ok(t("{host} resolves and accepts TLS connections", host=shown))
+    return ok(t("{host} resolves and accepts connections", host=shown))
 
 
 # These two run before there is a context, because a context needs valid settings.

@@ -56,7 +56,7 @@ def access_key(context: CheckContext) -> Finding:
 def right_to_statistics(context: CheckContext) -> Finding:
     now = context.invocation.clock.now()
     answer = context.invocation.oms.statistics(OBJECT_TYPES, now - timedelta(hours=1), now, context.invocation.deadline)
-    return _user_right("statistics", answer, t("Without it, status shows no history."))
+    return _user_right("statistics", answer, t("Without this permission, status shows no history."))
 
 
 def right_to_groups(context: CheckContext) -> Finding:
@@ -67,7 +67,10 @@ def right_to_groups(context: CheckContext) -> Finding:
             _describe(answer),
             sentences(
                 answer.remedy("get", "taskgroup"),
-                t("Without it, nobody knows here how far the old objects are, and what failed of them is not resent."),
+                t(
+                    "Without this permission, the progress of the migration is unknown, and its failed objects"
+                    " are not resent."
+                ),
             ),
         )
     return ok(t("the IAM user of HW_AK has the permission oms:taskgroup:get"))
@@ -81,16 +84,16 @@ def step_of_counts(context: CheckContext) -> Finding:
     if answer.unread:
         return warning(
             t(
-                "OMS's counts of a day lack some, or are in no known form: OMS_FINISHED passes only where none is"
-                " missing"
+                "OMS's counts of a day are incomplete or in an unknown form: OMS_FINISHED passes only if"
+                " they are complete"
             ),
             t("Run doctor again in a minute"),
         )
     if answer.is_exact:
         return ok(t("OMS counts a day in steps of five minutes"))
     return warning(
-        t("OMS does not count a day in steps of five minutes: OMS_FINISHED cannot pass, and so nothing is a GO"),
-        t("Nothing until a cutover: accept oms_unfinished by name then, if that can be"),
+        t("OMS does not count a day in steps of five minutes: OMS_FINISHED cannot pass, so no cutover can end in GO"),
+        t("Nothing to do until a cutover: then accept oms_unfinished by name, if acceptable"),
     )
 
 
@@ -100,7 +103,7 @@ def task_is_shown(context: CheckContext) -> Finding:
         return _fault(answer)
     if task.status is None:
         return fault(
-            t("the response is not one that OMS's documentation names"),
+            t("the response is not in OMS's documentation"),
             Reason.UNEXPECTED.fix,
         )
     return ok(_copies_to(task))
@@ -114,8 +117,8 @@ def task_destination(context: CheckContext) -> Finding:
     return fault(
         _copies_to(task),
         t(
-            "s.yaml says {bucket} in {region}: copy the SYNC_URL of the right task, or correct destinationBucket and"
-            " destinationRegion",
+            "s.yaml has {bucket} in {region}: copy the SYNC_URL of the right task, or correct"
+            " destinationBucket and destinationRegion",
             bucket=bucket,
             region=region,
         ),
@@ -132,7 +135,7 @@ def task_runs(context: CheckContext) -> Finding:
         return ok(t("the task is SYNCHRONIZING"))
     return fault(
         t("the task is {status}", status=task.status),
-        t("Start it in the OMS console: a stopped task accepts nothing"),
+        t("Start the task in the OMS console: a stopped task accepts no requests"),
     )
 
 
@@ -167,18 +170,18 @@ def overwrite_mode(context: CheckContext) -> Finding:
     if mode is OverwriteMode.NEVER:
         return fault(
             t("{mode}: changed objects are not copied again", mode=name),
-            t("Create a task that overwrites"),
+            t("Create a sync task that overwrites"),
         )
     if mode is OverwriteMode.ALWAYS:
         return ok(
-            t("{mode}: no new version is skipped; what is submitted twice is copied twice", mode=name),
+            t("{mode}: no new version is skipped; objects submitted twice are copied twice", mode=name),
         )
-    gap = t("a new version of the same size that comes while OMS writes the old one may be skipped")
+    gap = t("OMS may skip a new version of the same size that arrives while it writes the old version")
     if mode is OverwriteMode.CRC64:
-        gap = t("if one of the two objects has no CRC64, OMS compares size and time instead: {gap}", gap=gap)
+        gap = t("if either object has no CRC64, OMS compares size and time instead: {gap}", gap=gap)
     return warning(
         t("{mode}: {gap}", mode=name, gap=gap),
-        t("FULL_OVERWRITE does not have this gap, but copies again, at your cost, what is submitted twice"),
+        t("FULL_OVERWRITE avoids this gap, but copies objects submitted twice again, at your cost"),
     )
 
 
@@ -192,16 +195,17 @@ def task_options(context: CheckContext) -> Finding:
         return warning(
             text,
             t(
-                "See the task in the OMS console. A cutover with --sample compares headers; without, it asks to accept"
-                " metadata by name"
+                "Check the task in the OMS console. A cutover with --sample compares headers; without a"
+                " sample, it asks you to accept metadata by name"
             ),
         )
     return warning(
         text,
         t(
-            "If anybody needs Cache-Control, Content-Disposition or headers of their own, take a task that migrates"
-            " metadata, best before anything is copied: delete this one in the OMS console, empty SYNC_URL in s.yaml,"
-            " and set up again. Else a cutover asks to accept metadata by name"
+            "If you need Cache-Control, Content-Disposition or custom headers, use a task that migrates"
+            " metadata, preferably before the first copy: delete this task in the OMS console, empty"
+            " SYNC_URL in s.yaml, and run setup again. Otherwise a cutover asks you to accept metadata by"
+            " name"
         ),
     )
 
@@ -246,20 +250,20 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("OMS answers"), ("OMS connection", "clock"), oms_answers),
     Check(t("access key"), ("OMS answers",), access_key),
     Check(
-        t("right oms:synctask:get"),
+        t("permission oms:synctask:get"),
         ("access key",),
         lambda context: _user_right(
-            "get", context.task_answer, t("Without it, doctor and status cannot check the task.")
+            "get", context.task_answer, t("Without this permission, doctor and status cannot check the task.")
         ),
     ),
-    Check(t("task"), ("right oms:synctask:get",), task_is_shown),
+    Check(t("task"), ("permission oms:synctask:get",), task_is_shown),
     Check(t("task runs"), ("task",), task_runs),
     Check(t("task source"), ("task", "region"), task_source),
     Check(t("task destination"), ("task",), task_destination),
     Check(t("task overwrite mode"), ("task",), overwrite_mode),
     Check(t("task options"), ("task",), task_options),
     Check(t("OMS region"), ("settings",), oms_region),
-    Check(t("right oms:synctask:statistics"), ("task",), right_to_statistics),
-    Check(t("right oms:taskgroup:get"), ("task",), right_to_groups),
-    Check(t("step of counts"), ("right oms:synctask:statistics",), step_of_counts),
+    Check(t("permission oms:synctask:statistics"), ("task",), right_to_statistics),
+    Check(t("permission oms:taskgroup:get"), ("task",), right_to_groups),
+    Check(t("step of counts"), ("permission oms:synctask:statistics",), step_of_counts),
 )

@@ -72,7 +72,7 @@ def right_to_submit(context: CheckContext) -> Finding:
         reasons=sorted(set().union(*reasons) - {""}) or t("reason unknown"),
     )
     return unknown(
-        text if is_complete else t("{seen}, as far as known: there are more records than could be checked", seen=text),
+        text if is_complete else t("{seen}; there are more records than could be checked", seen=text),
         t(
             "Check that the IAM user of HW_AK has the permission oms:synctask:createEvent, and what {step} says about"
             " the failed keys; run doctor again once replay has resent them",
@@ -102,8 +102,9 @@ def records_flow(context: CheckContext) -> Finding:
         return (warning if accepted + failed else fault)(
             text,
             t(
-                "See in the Function Compute console that forward's trigger is there (it is refused if it overlaps"
-                " with another of this bucket in events, prefix and suffix); reconcile sends the objects"
+                "Check in the Function Compute console that forward's trigger exists (it is refused if it"
+                " overlaps with another trigger of this bucket in events, prefix and suffix); reconcile"
+                " submits the objects"
             ),
         )
     if failed:
@@ -115,8 +116,8 @@ def records_flow(context: CheckContext) -> Finding:
         key_filter = context.settings.key_filter
         return unknown(
             t(
-                "{seen}; all records came so late that reconcile may have written them, so it is not known whether"
-                " events arrive",
+                "{seen}; all records are so late that reconcile may have written them, so the arrival of"
+                " events is unknown",
                 seen=text,
             ),
             t(

@@ -47,7 +47,7 @@ DAY = timedelta(days=1)
 
 _MAX_MONTHS = 13
 _IN_FLIGHT = timedelta(hours=1)
-_INEXACT_COUNTS = t("two invocations went on with the same pass at once: its counts are not exact, its work is")
+_INEXACT_COUNTS = t("two calls continued the same pass at once: its counts are inexact, but no object is missed")
 
 
 @dataclass(frozen=True)
@@ -237,8 +237,8 @@ def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailur
         count = {name: last.counts.get(name, 0) for name in COUNTS}
         yield _sum(
             t(
-                "scanned = accepted by OMS + failed before + sent by this pass + younger than 15 minutes + migrating"
-                " + left: too many"
+                "scanned = accepted by OMS + failed before + submitted by this pass + younger than 15"
+                " minutes + migrating + left: too many"
             ),
             count["scanned"],
             eq,
@@ -246,14 +246,14 @@ def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailur
             _INEXACT_COUNTS,
         )
         outcomes = [count[name] for name in ("accepted", "failed")]
-        yield _sum(t("sent by this pass = accepted + failed"), count["submitted"], eq, outcomes, _INEXACT_COUNTS)
+        yield _sum(t("submitted by this pass = accepted + failed"), count["submitted"], eq, outcomes, _INEXACT_COUNTS)
     if failures:
         yield _sum(
             t("objects that OMS failed to copy = resolved + waiting + stuck + other projects' + unknown"),
             failures.counted,
             eq,
             failures.parts,
-            t("OMS's counter does not have all yet that its lists name: look again in some minutes"),
+            t("OMS's counter does not include all objects of its lists yet: check again in a few minutes"),
         )
     if month and month.requests is not None and month.processed is not None:
         yield _sum(
@@ -261,7 +261,7 @@ def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailur
             month.requests,
             le,
             month.processed,
-            t("OMS has not worked on all of them yet: look again in some minutes"),
+            t("OMS has not processed all of them yet: check again in a few minutes"),
         )
 
 

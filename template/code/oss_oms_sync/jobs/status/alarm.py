@@ -60,7 +60,7 @@ _WORDS = {
     ),
     VerdictState.CLOSED.value: (
         t("closed"),
-        t("While it is closed, only changes that are recorded after the close are an alarm."),
+        t("While the project is closed, only changes recorded after the close cause an alarm."),
     ),
     CLOSED_ALARM: (
         t("closed, ALARM"),
@@ -164,7 +164,7 @@ def _alert(
     lines = (
         t("oss-oms-sync {project}: {headline}", project=settings.project, headline=headline),
         verdict.text,
-        sentences(_numbers(facts), t("Seen first at {since}.", since=since)),
+        sentences(_numbers(facts), t("First reported at {since}.", since=since)),
         following,
     )
     return (
@@ -195,7 +195,7 @@ def _numbers(facts: Facts) -> Text:
     if backlog.oldest:
         waiting = t("{n} since {oldest}", n=backlog.how_many, oldest=backlog.oldest)
     return t(
-        "Waiting to be sent: {waiting}. Failed to be copied: {failures}.",
+        "Waiting to be resent: {waiting}. Failed copies: {failures}.",
         waiting=waiting,
         failures=failed.open if failed else t("unknown"),
     )

@@ -37,8 +37,8 @@ from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from oss_oms_sync.passes.entries import Entry, is_covered, listed_record
 from oss_oms_sync.passes.pieces import Scope
 
-_UNREAD = t("Whether replay has it in hand is not known: not all of replay's run files could be read.")
-_SEE_REPLAYS_LOG = t("See replay's log.")
+_UNREAD = t("Unknown if replay is working on the object: some run files of replay could not be read.")
+_SEE_REPLAYS_LOG = t("Check replay's log.")
 
 
 class KeyHistory:
@@ -114,50 +114,50 @@ class KeyHistory:
             ),
             (
                 not key_filter.matches(self._key),
-                t("It is outside OBJECT_PREFIX and OBJECT_SUFFIX, or a record: it is never sent."),
+                t("The key is outside OBJECT_PREFIX and OBJECT_SUFFIX, or a record's: it is never submitted."),
                 NOTHING_TO_DO,
                 None,
             ),
             (
                 self._in_run_file,
-                t("It failed, and replay has it in hand."),
-                t("Nothing: replay sends it in its next run."),
+                t("The submission failed, and replay is working on it."),
+                t("Nothing to do: replay resends it in its next run."),
                 WAITS,
             ),
             (
                 is_gone and success,
-                t("It was accepted by OMS, and is not in the source bucket any more."),
+                t("OMS accepted the object, which is no longer in the source bucket."),
                 t("OMS does not delete in OBS."),
                 None,
             ),
             (
                 is_gone and failed,
-                t("It failed, and is not in the source bucket any more."),
-                t("Replay sends it; OMS cannot copy it."),
+                t("The submission failed, and the object is no longer in the source bucket."),
+                t("Replay resends it; OMS cannot copy it."),
                 WAITS,
             ),
             (
                 is_gone and self._in_run_file is None,
-                sentences(t("There is no such object."), _UNREAD),
+                sentences(t("The object does not exist."), _UNREAD),
                 _SEE_REPLAYS_LOG,
                 None,
             ),
             (
                 is_gone,
-                t("There is no such object, and no record of one."),
-                t("Check the key: it is written as it is, unencoded."),
+                t("The object does not exist, and has no record."),
+                t("Check the key: write it unencoded."),
                 None,
             ),
             (
                 accepted,
                 t("OMS accepted this version."),
-                t("If it is not in OBS, see the OMS console."),
+                t("If the object is not in OBS, check the OMS console."),
                 WITH_OMS,
             ),
             (
                 source and failed and modified_at(failed) >= source.modified,
-                sentences(t("It failed: {reason}.", reason=details.get("reason", UNKNOWN)), message),
-                reason.fix if reason else t("The record says no more."),
+                sentences(t("The submission failed: {reason}.", reason=details.get("reason", UNKNOWN)), message),
+                reason.fix if reason else t("The record has no further details."),
                 WAITS,
             ),
             (
@@ -168,7 +168,7 @@ class KeyHistory:
             ),
             (
                 key_filter.is_canary(self._key),
-                t("It is a canary's, and its event was lost: nothing else sends it."),
+                t("A canary's object whose event was lost: no job submits it."),
                 t("Nothing: the canary says so, and deletes it ({step}).", step=Step("canary", {"remove": True})),
                 NOT_SENT,
             ),
@@ -190,32 +190,32 @@ class KeyHistory:
             case None:
                 return Story(
                     t(
-                        "It is a symbolic link, or older than the installation: there was no event, and the timer's"
-                        " passes do not cover it."
+                        "A symbolic link, or older than the installation: there was no event, and the"
+                        " timer's passes do not cover it."
                     ),
-                    t("Let an OMS migration task copy it, or reconcile with since."),
+                    t("Copy the object with an OMS migration task, or run reconcile with since."),
                     NOT_SENT,
                 )
             case ReconcileClass.PENDING:
                 return Story(
-                    t("It was written just now: its event may be on its way."),
-                    t("Look again in 15 minutes."),
+                    t("The object was just written: its event may still arrive."),
+                    t("Check again in 15 minutes."),
                     t(
-                        "If its event comes, the key is recorded as failed and waits; once the project is open, replay"
-                        " or reconcile sends it."
+                        "If its event arrives, the key is recorded as failed and waits; when the project is"
+                        " open, replay or reconcile submits it."
                     ),
                 )
         return Story(
             self._describe_record(),
-            t("Reconcile sends it in its next pass."),
-            t("Nobody has it in hand: reconcile finds and sends it once the project is open."),
+            t("Reconcile submits it in its next pass."),
+            t("No job is working on the object: reconcile finds and submits it when the project is open."),
         )
 
     def _describe_record(self) -> Text:
         """Return the sentence on a version that no success record names."""
         source, success = self._source, self._success
         if success is None:
-            return t("It has no record: its event was lost.")
+            return t("The object has no record: its event was lost.")
         if success_etag(success) == NO_VERSION and source and modified_at(success) >= source.modified:
             return t(
                 "OMS accepted the object key at {time}; the record names no version.", time=_time(modified_at(success))
@@ -257,7 +257,7 @@ class KeyHistory:
             return sentences(following, refusal), None
         if story.closed is None or story.step:
             return story.following, story.step
-        following = sentences(story.following, t("To send it now:"))
+        following = sentences(story.following, t("To resend it now:"))
         return following, Step("replay", {"key": self._key})
 
     def _refusal(self) -> Text | None:

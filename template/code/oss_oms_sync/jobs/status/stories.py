@@ -12,14 +12,14 @@ from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.rules.remedy import Remedy
 
-NOTHING_TO_DO = t("Nothing.")
+NOTHING_TO_DO = t("Nothing to do.")
 # The next event of a key in a closed project, in which no job submits it.
-WAITS = t("It waits where it is, and replay sends it once the project is open.")
+WAITS = t("The key stays recorded, and replay resends it when the project is open.")
 WITH_OMS = t(
-    "OMS may still copy what it accepted; nothing is sent again until the project is open and compare has found what"
-    " is missing."
+    "OMS may still copy accepted objects; nothing is resent until the project is open and compare has found"
+    " missing objects."
 )
-NOT_SENT = t("It is not sent until the project is open.")
+NOT_SENT = t("The object is not submitted until the project is open.")
 
 
 class Story(NamedTuple):
@@ -41,13 +41,13 @@ def story_of_failed_copy(details: Mapping[str, object]) -> Story:
     code, message, due = details.get("error_code"), details.get("message"), details.get("not_before")
     return Story(
         t(
-            "OMS accepted this version, and failed to copy it: {code}, {message}.",
+            "OMS accepted this version, but failed to copy it: {code}, {message}.",
             code=code or t("no code"),
             message=message or t("no message"),
         ),
         sentences(
             copy_code(str(code or "")).fix,
-            t("Replay sends it again at {time}.", time=due) if due else t("Replay sends it again in its next run."),
+            t("Replay resends it at {time}.", time=due) if due else t("Replay resends it in its next run."),
         ),
         WAITS,
     )
@@ -59,23 +59,23 @@ def story_in_obs(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, was
     `remedy` puts it there in the place of another version; it `was_resent` after OMS failed to copy it.
     """
     if object_class is ObjectClass.EQUAL_CONTENTS:
-        return Story(t("It is in OBS, with the same contents."), NOTHING_TO_DO, None, well=True)
+        return Story(t("The object is in OBS, with equal contents."), NOTHING_TO_DO, None, well=True)
     if object_class.is_equal and was_resent:
         return Story(
             t(
-                "OMS had failed to copy this version, and accepted it again since. OBS has an object of its size that"
-                " is not older; whether it is this version is not known."
+                "OMS failed to copy this version before, and accepted it again. OBS has an object of its"
+                " size that is not older; it may be this version."
             ),
             t("To find out: {step}.", step=Step("compare", {"deep": True})),
         )
     if object_class.is_equal:
-        is_there = t("It is in OBS, with the same size and not older.")
-        return Story(is_there, t("Nothing. Compare with deep proves more."), None, well=True)
+        is_there = t("The object is in OBS, in the same size and not older.")
+        return Story(is_there, t("Nothing to do. Compare with deep proves more."), None, well=True)
     if object_class is ObjectClass.IN_FLIGHT:
-        is_not_yet = t("OMS accepted this version, and it is not in OBS yet.")
-        return Story(is_not_yet, t("Look again in a minute."), WITH_OMS, well=True)
+        is_not_yet = t("OMS accepted this version, which is not in OBS yet.")
+        return Story(is_not_yet, t("Check again in a minute."), WITH_OMS, well=True)
     if entry.destination is None:
         is_missing = t("OMS accepted this version, but it is not in OBS.")
-        return Story(is_missing, t("Compare sends it again."), WITH_OMS)
+        return Story(is_missing, t("Compare resends it."), WITH_OMS)
     is_another = t("OMS accepted this version, but OBS has another: {title}.", title=object_class.title)
     return Story(is_another, remedy.text, NOT_SENT, step=remedy.step)

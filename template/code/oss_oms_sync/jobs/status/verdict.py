@@ -32,8 +32,8 @@ from oss_oms_sync.jobs.status.verdict_at_oms import (
 from oss_oms_sync.ledger.certificates import describe
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 
-_LATE = t("To submit them, open the project; if OBS does not need them: {command}.")
-_LATE_AFTER_GO = t("Copy by hand what OBS needs of them; then: {command}.")
+_LATE = t("To submit the changes, open the project; if OBS does not need them: {command}.")
+_LATE_AFTER_GO = t("Copy the objects that OBS needs by hand; then: {command}.")
 _broken = partial(Verdict, VerdictState.BROKEN, alarm=True)
 
 
@@ -52,8 +52,8 @@ def closed(facts: Facts) -> Iterator[Verdict]:
     if late:
         number = AtLeast(len(late)) if backlog.may_be_more else len(late)
         after = t(
-            "ALARM: {n:changed object|changed objects} came after the close, the last at {last}: recorded, and not"
-            " submitted. Find out which application still writes to the source",
+            "ALARM: {n:object|objects} changed after the close, the last at {last}: recorded, not submitted."
+            " Find out which application still writes to the source",
             n=number,
             last=timestamp(from_epoch(max(late))),
         )
@@ -65,10 +65,10 @@ def closed(facts: Facts) -> Iterator[Verdict]:
             command=ACKNOWLEDGE,
             step=Step("replay", {"dry_run": True}),
         )
-        too_many = t("If this stays, there are too many: open the project, so that they are submitted.")
+        too_many = t("If this alarm stays, there are too many records: open the project, so that they are submitted.")
         after = sentences(after, None if facts.go else too_many)
     if backlog.waiting or backlog.at_least:
-        waiting = t("Recorded and not submitted: {n:object key|object keys}.", n=backlog.how_many)
+        waiting = t("Recorded, not submitted: {n:object key|object keys}.", n=backlog.how_many)
     if files := [*backlog.unreadable_run_files, *(project.folder for project in backlog.left_behind)]:
         # Compare sends nothing now, so no file may be deleted after it, in contrast to other rules.
         hidden = t(
@@ -145,10 +145,10 @@ def events_lost(facts: Facts) -> Iterator[Verdict]:
     if missing * 2 > new:
         yield behind(
             t(
-                "Events are lost. None told of {missing:new object|new objects} (of {new}), which reconcile has"
-                " sent. See in the Function Compute console whether the trigger of forward is there. Once it is, upload"
-                " an object, and run reconcile 15 minutes later: the verdict stays until a pass finds that events"
-                " arrive.",
+                "Events are missing for {missing:new object|new objects} (of {new}); reconcile has submitted"
+                " them. Check in the Function Compute console that the trigger of forward exists. Then"
+                " upload an object, and run reconcile 15 minutes later: the verdict stays until a pass finds"
+                " that events arrive.",
                 missing=missing,
                 new=new,
             ),
@@ -213,7 +213,7 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
     if reasons:
         step, reason = reasons[0]
         for _, text in reasons[1:]:
-            reason = t("{one} And {other}", one=reason, other=text)
+            reason = t("{one} Also: {other}", one=reason, other=text)
         yield unknown(sentences(t("Nothing waits, but {why}", why=reason), _under_way(coverage.open)), step)
 
 
@@ -224,8 +224,8 @@ def nothing_in_scope(facts: Facts) -> Iterator[Verdict]:
         yield unknown(
             t(
                 "The pass of {started} found no object in scope (prefix {prefix!r}, suffix {suffix!r}), so"
-                " nothing can be in step. See whether SOURCE_BUCKET, OBJECT_PREFIX or OBJECT_SUFFIX has a typo. If they"
-                " are right, upload an object, and run reconcile.",
+                " nothing can be in step. Check SOURCE_BUCKET, OBJECT_PREFIX and OBJECT_SUFFIX for typos. If"
+                " they are right, upload an object, and run reconcile.",
                 started=last.started,
                 prefix=last.scope.key_filter.prefix,
                 suffix=last.scope.key_filter.suffix,
@@ -243,16 +243,16 @@ def in_step(facts: Facts) -> Iterator[Verdict]:
     unfinished = copying.unfinished.objects if copying.unfinished else 0
     text = sentences(
         t(
-            "Nothing waits, and the pass of {began} found {sent} of {scanned:object|objects} to send.",
+            "Nothing waits; the pass of {began} checked {scanned:object|objects} and submitted {sent}.",
             began=began,
             sent=counts.get("submitted", 0),
             scanned=counts.get("scanned", 0),
         ),
         seen_in_obs(facts.in_obs),
-        t("OMS has yet to work on {n:object|objects} that it accepted in the last minutes.", n=unfinished)
+        t("OMS has not processed {n:object|objects} accepted in the last minutes.", n=unfinished)
         if unfinished
         else None,
-        t("What OMS counted before {month} was not checked.", month=month) if month else None,
+        t("OMS's counts before {month} were not checked.", month=month) if month else None,
         t("Objects written before {since} were not checked.", since=since) if is_limited else None,
         _under_way(coverage.open),
     )
@@ -289,7 +289,7 @@ def _under_way(passes: OpenPasses) -> Text | None:
         return None
     newest, progress = max(passes, key=lambda each: each[0].started)
     is_backfill = newest.scope.everything or newest.scope.since
-    name = t("A backfill is under way") if is_backfill else t("A pass is under way")
+    name = t("A backfill is running") if is_backfill else t("A pass is running")
     parts = [t("{n:object|objects} so far", n=newest.counts.get("scanned", 0))]
     if progress.share is not None:
         left = progress.minutes_left

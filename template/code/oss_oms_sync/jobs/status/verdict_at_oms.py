@@ -21,7 +21,7 @@ ACKNOWLEDGE = Step("status", {"acknowledge": True})
 behind = partial(Verdict, VerdictState.BEHIND)
 unknown = partial(Verdict, VerdictState.UNKNOWN)
 _COUNTERS_MISSING = t(
-    "Nothing waits here, but OMS's answer lacks some of its counters: see the task in the OMS console."
+    "Nothing waits to be resent, but OMS's answer lacks some counters: check the task in the OMS console."
 )
 # Reasons why a migration stands still, by the option that ends it.
 _STOPPED = {
@@ -65,12 +65,14 @@ def failed_to_copy(facts: Facts) -> Iterator[Verdict]:
     copying, failures, earlier = facts.copying, facts.failures, None
     if isinstance(copying.months, Failure):
         text = t(
-            "Nothing waits here, but OMS does not say what it copied, {reason}: {fix}",
+            "Nothing waits to be resent, but OMS does not report its copies, {reason}: {fix}",
             reason=copying.months.reason.name,
             fix=copying.months.remedy("get"),
         )
         if not isinstance(copying.task, Failure):
-            earlier = t("It is about an earlier month: to count only from now on, {command}", command=ACKNOWLEDGE)
+            earlier = t(
+                "The failures are from an earlier month. To count only from now on: {command}", command=ACKNOWLEDGE
+            )
         yield behind(sentences(text, earlier), Step("doctor"))
     elif failures is None:
         yield behind(_COUNTERS_MISSING, Step("status"))
@@ -95,8 +97,8 @@ def yet_to_copy(facts: Facts) -> Iterator[Verdict]:
     if isinstance(last_day, Failure):
         yield behind(
             t(
-                "Nothing waits here, but OMS does not say how long it has had what it still has to copy, {reason}:"
-                " {fix}",
+                "Nothing waits to be resent, but OMS does not report how long its remaining objects have"
+                " waited, {reason}: {fix}",
                 reason=last_day.reason.name,
                 fix=last_day.remedy("statistics"),
             ),
@@ -107,8 +109,8 @@ def yet_to_copy(facts: Facts) -> Iterator[Verdict]:
     elif unfinished.overdue is None:
         yield behind(
             t(
-                "Nothing waits here, but OMS has not worked on {objects:object|objects} that it accepted, and counts"
-                " by the hour: whether one of them is overdue (15 minutes) is not known. Look again in an hour.",
+                "Nothing waits to be resent, but OMS has not processed {objects:accepted object|accepted"
+                " objects} and counts by the hour: some may be overdue (15 minutes). Check again in an hour.",
                 objects=unfinished.objects,
             ),
             Step("status"),
@@ -116,9 +118,9 @@ def yet_to_copy(facts: Facts) -> Iterator[Verdict]:
     elif unfinished.overdue:
         yield behind(
             t(
-                "OMS has not worked on {objects:object|objects} that it accepted (over 15 minutes ago:"
-                " {overdue}). If the number stays, see which in the OMS console, and send them again with replay's"
-                " keys. Once each has been seen to: {acknowledge}",
+                "OMS has not processed {objects:accepted object|accepted objects} (over 15 minutes ago:"
+                " {overdue}). If the number stays, find these objects in the OMS console, and resend them"
+                " with replay's keys. When all are resolved: {acknowledge}",
                 objects=unfinished.objects,
                 overdue=unfinished.overdue,
                 acknowledge=ACKNOWLEDGE,
@@ -155,8 +157,7 @@ def lacking_in_obs(facts: Facts) -> Iterator[Verdict]:
     remedy = in_obs.last.remedy(object_class)
     if remedy.step:
         lacking = t(
-            "The comparison of {began} found {lacking:object|objects} missing in OBS, or there in another version, of"
-            " {total}.",
+            "The comparison of {began} found {lacking:object|objects} of {total} missing or outdated in OBS.",
             began=in_obs.began,
             lacking=in_obs.lacking,
             total=in_obs.total,
@@ -215,7 +216,7 @@ def old_objects_unknown(facts: Facts) -> Iterator[Verdict]:
     if isinstance(group, Failure):
         yield unknown(
             t(
-                "Nothing waits, but OMS does not say how far the old objects are, {reason}: {fix}",
+                "Nothing waits, but OMS does not report the migration's progress, {reason}: {fix}",
                 reason=group.reason.name,
                 fix=group.remedy("get", "taskgroup"),
             ),
@@ -267,8 +268,8 @@ def seen_in_obs(in_obs: InObs) -> Text:
     others = [t("{n} {name}", n=number, name=name) for name, number in counts.items() if number]
     return sentences(
         t(
-            "All that was written before {watermark} was in OBS at {began}: {equal:object|objects} of {total}, of which"
-            " {proven:is|are} proven to be equal, and {unproven:is|are} not.",
+            "All objects written before {watermark} were in OBS at {began}: {equal:object|objects} of"
+            " {total}, {proven} proven equal, {unproven} not proven.",
             watermark=watermark,
             began=in_obs.began,
             equal=in_obs.equal,
