@@ -195,7 +195,7 @@ def test_a_run_file_that_cannot_be_read_is_named_with_what_to_do(world):
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
     answer = from_json(ReplayAnswer, world.replay())
     assert (answer.is_well, *answer.unreadable) == (False, f"{ROOT}replay/oss-oms-sync/1.json")
-    shown = unmarked("\n".join(map(str, lines.draw(jobs.replay(answer, "en")))))
+    shown = unmarked("\n".join("".join(line) for line in lines.draw(jobs.replay(answer, "en"))))
     assert f"are recorded nowhere else: {answer.unreadable[0]}. If it stays unreadable: python3 ops.py compare" in shown
 
 
