@@ -147,7 +147,7 @@ def _object_state(state: ObjectInfo | None, say: Words) -> str | None:
 
 def _after(time: str, seconds: int | None, say: Words) -> str:
     """Return a time, and its distance from the object's write."""
-    return time if seconds is None else f"{time} ({say('{duration:time} later', duration=seconds)})"
+    return time if seconds is None else time + say(" ({note})", note=say("{duration:time} later", duration=seconds))
 
 
 def mark(answer: MarkAnswer, language: str) -> Report:

@@ -357,7 +357,7 @@ def test_listings_that_agree_are_accepted(run):
 @pytest.mark.parametrize("objects", [SOURCE[:-1], [*SOURCE, ("new", 1)], [("a/1", 6), ("a/2", 6), ("山/3", 0)]])
 def test_listings_that_differ_are_named(run, side, objects):
     code, out = run(certificate(), **{side: objects})
-    assert (code, out.splitlines()[-1]) == (4, "This certificate is cannot be trusted.")
+    assert (code, out.splitlines()[-1]) == (4, "This certificate cannot be trusted.")
     assert f"does not hold: The listing of {BUCKETS[side]} agrees with the certificate ({len(objects)} objects, " in out
 
 
@@ -424,7 +424,7 @@ def test_keys_like_oms_lists_count_if_the_source_has_them(run):
     # Without the source's listing it is unknown which of them count, unless all do: the command asks for it.
     assert run(document, destination=[*source, ("oms/sync_task/other", 1)])[0] == 2
     code, out = run(document, destination=source)
-    assert (code, out.splitlines()[-1]) == (2, "-> Give --source as well")
+    assert (code, out.splitlines()[-1]) == (2, "-> Pass --source, too")
     assert run(certificate(), destination=DESTINATION)[0] == 0
 
 
