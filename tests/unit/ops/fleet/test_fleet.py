@@ -68,11 +68,13 @@ def ask(run, *words: object) -> tuple[int, str, str]:
     return run(FakeCaller(), "fleet", *map(str, words))
 
 
-def test_worst_first_with_reasons_and_steps_in_80_columns(run, tool, project, monkeypatch, tmp_path):
+def test_twenty_projects_are_shown_worst_first_in_80_columns(run, tool, project, monkeypatch, tmp_path):
+    """Three of them give no answer: an output without one, another version, and a folder without a project."""
     monkeypatch.setenv("COLUMNS", "80")
     states = ["in step", "closed", "behind", "unknown", "broken"]
     folders = [project(state.replace(" ", "-"), answer(state)) for state in states]
     folders.append(project("late-writers", answer("closed", alarm=True)))
+    folders += [project(f"well-{number:02}", answer("in step")) for number in range(11)]
     no_answer, other_version = project("no-answer", "no result\n"), project("other-version", invoke_output({"a": 1}))
     empty = tmp_path / "projects" / "empty"
     empty.mkdir()
@@ -83,6 +85,7 @@ def test_worst_first_with_reasons_and_steps_in_80_columns(run, tool, project, mo
     assert rows[:2] == ["broken", "late-writers"]
     assert rows[2:5] == ["empty", "no-answer", "other-version"]
     assert rows[5:9] == ["behind", "unknown", "closed", "in-step"]
+    assert rows[9:] == [f"well-{number:02}" for number in range(11)]
     assert f"cd {folders[4]} && python3 ops.py replay" in text.replace("\n", " ")
     assert "there is no ops.py in this folder" in text
     assert all(f"{folder.name}: " in progress for folder in (*folders, no_answer, other_version, empty))
