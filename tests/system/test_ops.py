@@ -75,7 +75,7 @@ def test_an_impossible_prefix_is_refused_by_ops_and_by_each_function(ops, deploy
             ops(job, "--prefix", "/a/")
         assert ended.value.code == 2
         assert len(deployed.fc.invocations) == before
-        assert "Give 'a/'" in capsys.readouterr().err
+        assert "Write 'a/'" in capsys.readouterr().err
         invocation = deployed.fc.invoke(job, b'{"prefix": "/a/"}')
         assert invocation.error_type == "PayloadError"
         assert "Set it to 'a/'" in invocation.error_message
