@@ -63,6 +63,8 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     _translate_option_errors(say)
     parser = argparse.ArgumentParser(prog="ops.py", description=say(sentences(_ABOUT, _CODES)), allow_abbrev=False)
     parser.add_argument("--version", action=_Version, nargs=0, help=say(t("show the version of this project")))
+    language = t("language of the output (default: that of your locale)")
+    parser.add_argument("--lang", choices=_LANGUAGES, default=default_language(), help=say(language))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         _add(commands, name, command, say, is_asked=name in words)
@@ -101,7 +103,7 @@ def _add(
             "--lang",
             t("language of the output (default: that of your locale)"),
             choices=_LANGUAGES,
-            default=default_language(),
+            default=argparse.SUPPRESS,  # the option before the command holds
         ),
     ]
     if command.page:

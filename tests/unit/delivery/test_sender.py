@@ -269,7 +269,7 @@ def test_the_oldest_failure_is_of_what_failed_again(world):
 def test_what_concerns_every_key_stops_a_run_with_its_fix(world):
     world.oms.faults.then(FROZEN)
     assert world.send(*KEYS, "another") == ["another"]
-    assert world.sender.stopped.why == f"OMS refuses all keys: ACCOUNT. {Reason.ACCOUNT.fix.en}"
+    assert world.sender.stopped.why == f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"
 
 
 def test_while_closed_no_key_is_sent_and_the_run_names_the_command(world):

@@ -32,7 +32,7 @@ def quick(monkeypatch):
 
 
 RESTS = open_pass_answer(stop="storage", stopped="the log bucket refuses")
-REFUSED = open_pass_answer(stop="refused", stopped="OMS refuses all keys: ACCOUNT. Pay")
+REFUSED = open_pass_answer(stop="refused", stopped="OMS refuses every key: ACCOUNT. Pay")
 NO_REASON = open_pass_answer(stop=None, stopped=None, next="The pass has 10000 pieces")
 SUPERSEDED = open_compare_answer(stop="superseded", stopped="a newer pass of these keys has begun")
 
@@ -42,7 +42,7 @@ SUPERSEDED = open_compare_answer(stop="superseded", stopped="a newer pass of the
     [
         ("reconcile", [pass_answer()], 0, ""),
         ("compare", [*[open_compare_answer()] * 7, compare_answer()], 0, ""),
-        ("reconcile", [REFUSED] * 3, 2, "reconcile pauses: OMS refuses all keys: ACCOUNT. Pay."),
+        ("reconcile", [REFUSED] * 3, 2, "reconcile pauses: OMS refuses every key: ACCOUNT. Pay."),
         (
             "reconcile",
             [RESTS, RESTS, open_pass_answer(), RESTS, RESTS, pass_answer()],

@@ -176,10 +176,10 @@ def time_used_up(world: ReconcileWorld) -> None:
 @pytest.mark.parametrize(
     ("cause", "asked", "reason"),
     [
-        (account_refused, {}, f"OMS refuses all keys: ACCOUNT. {Reason.ACCOUNT.fix.en}"),
-        (records_refused, {}, f"OMS refuses all keys: NO_TASK. {Reason.NO_TASK.fix.en}"),
+        (account_refused, {}, f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"),
+        (records_refused, {}, f"OMS refuses every key: NO_TASK. {Reason.NO_TASK.fix.en}"),
         (time_used_up, {"dry_run": True}, "the time is up"),
-        (account_refused, {"limit": 10}, f"OMS refuses all keys: ACCOUNT. {Reason.ACCOUNT.fix.en}"),
+        (account_refused, {"limit": 10}, f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"),
         (lambda world: None, {"limit": 10}, "the limit is reached"),
     ],
 )

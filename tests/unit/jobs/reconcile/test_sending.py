@@ -26,7 +26,7 @@ def test_while_oms_refuses_the_account_each_tick_tries_one_batch(world):
     assert first["submitted"] == 10
     assert first["failed"] == 10
     assert first["finished"] is False
-    assert first["stopped"].startswith("OMS refuses all keys: ACCOUNT")
+    assert first["stopped"].startswith("OMS refuses every key: ACCOUNT")
     assert len(world.oms.requests) == 1
     assert world.position() == "09"
     world.later(600)
@@ -120,7 +120,7 @@ def test_an_event_is_answered_and_logged_with_what_was_done(lines):
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (FROZEN, "OMS refuses all keys: ACCOUNT"),
+        (FROZEN, "OMS refuses every key: ACCOUNT"),
         (HANG, "OMS took nothing until the time was up: TIMEOUT"),
     ],
 )

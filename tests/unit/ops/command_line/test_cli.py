@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from ops.command_line import arguments, cli
+from ops.command_line import arguments, cli, parser
 from ops.errors import ToolError
 from oss_oms_sync import VERSION
 from oss_oms_sync.answers.text import Text
@@ -276,6 +276,18 @@ def test_help_is_a_command_and_no_command_prints_help(ended, capsys):
     with pytest.raises(SystemExit, match=r"^2$"):
         cli.main([])
     assert capsys.readouterr() == (whole, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "language"),
+    [
+        (["--lang", "zh", "doctor"], "zh"),
+        (["doctor", "--lang", "zh"], "zh"),
+        (["--lang", "zh", "doctor", "--lang", "en"], "en"),
+    ],
+)
+def test_the_language_is_given_before_or_after_the_command(words, language):
+    assert parser.parse(words).lang == language
 
 
 @pytest.mark.parametrize("language", [["--lang", "zh"], ["--lang=en", "--lang=zh"]])

@@ -161,7 +161,7 @@ SOME = {**REPLAY_ANSWER, "taken": 9, "accepted": 5, "failed": 4, "left": 3, "fin
             [SOME, SOME, {**REPLAY_ANSWER, "taken": 4, "failed": 4, "by_reason": {"REFUSED": 4}}],
             "   look: taken 4, accepted 0, failed again 4, no longer needed 0, left 0\n",
         ),
-        ([{**SOME, "stopped": "OMS refuses all keys: ACCOUNT"}], "left 3; stopped: OMS refuses all keys: ACCOUNT\n"),
+        ([{**SOME, "stopped": "OMS refuses every key: ACCOUNT"}], "left 3; stopped: OMS refuses every key: ACCOUNT\n"),
     ],
     ids=["until it takes none", "OMS has stopped it"],
 )
