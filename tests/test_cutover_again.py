@@ -149,9 +149,9 @@ def test_late_writes_are_submitted_once_a_no_go_has_opened_the_project():
             result = world.ops(*words(world.moment(FREEZE)))
         # GIVEN a failed record of it
         assert recorded == [f"{records}b"]
-        # THEN there is no GO, and it is sent, because the project is open again
+        # THEN there is no GO, and it is sent, because The project is open again
         assert result.code == 1
-        assert "the project is open again" in result.text
+        assert "The project is open again" in result.text
         world.later(5 * MINUTE)
         assert world.in_obs("b") == CONTENTS["C"]
 

@@ -17,7 +17,7 @@ def test_setup_and_migrate_prepare_the_demo_and_it_prints_the_steps(tmp_path):
         set_up(box, tmp_path, console)
         shown = console.export_text().splitlines()
         assert f"  create log bucket {box.log_bucket}: private, in {box.region}" in shown
-        assert any(line.startswith("  change s.yaml: SYNC_URL, ") for line in shown)
+        assert any(line.startswith("  change s.yaml: fill in SYNC_URL, ") for line in shown)
         assert len(shown) < 20
         assert box.task.sync_url in (tmp_path / "s.yaml").read_text()
         assert f"{box.answers()['functionName']}_HW_SK" in box.secrets

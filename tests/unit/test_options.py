@@ -47,7 +47,7 @@ def test_manual_and_timer_options_are_read_and_an_empty_payload_has_none(payload
         ("[]", "JSON object"),
         ("[" * 100_000, "JSON object"),
         ('{"prefx": "a"}', "'prefx', which this job does not know. It takes prefix (text), limit (whole number)"),
-        ('{"limit": true}', "limit is True, which is not a whole number"),
+        ('{"limit": true}', "limit is True, which is no whole number"),
         ('{"dry_run": 1}', "dry_run is 1, which is no true or false"),
         ('{"keys": "a"}', "no list"),
         ('{"keys": ["a"], "keys": ["b"]}', "names nothing twice"),

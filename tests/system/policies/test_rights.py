@@ -247,4 +247,4 @@ def test_object_keys_are_only_in_the_logs_that_the_document_names(box):
     named = {
         invocation.function for invocation in box.fc.invocations if any("private/" in line for line in invocation.logs)
     }
-    assert named == {names_in(row[0]).pop() for row in table("which") if names_in(row[0])}
+    assert named == {names_in(row[0]).pop() for row in table("object names") if names_in(row[0])}

@@ -91,7 +91,7 @@ def test_invalid_secret_is_refused_and_not_repeated(keep, monkeypatch, name, val
 @pytest.mark.parametrize(
     ("data", "file", "problem"),
     [
-        (S_YAML.replace("secret(", "env(").encode(), "s.yaml", r"s\.yaml says no HW_AK"),
+        (S_YAML.replace("secret(", "env(").encode(), "s.yaml", r"s\.yaml has no HW_AK"),
         (b"", "nothing.yaml", r"nothing\.yaml cannot be read"),
         (f"# 照片\n{S_YAML}".encode("gb18030"), "s.yaml", r"s\.yaml is not UTF-8"),
     ],

@@ -21,7 +21,7 @@ from support.world import FROZEN, HOUR, NO_RIGHT, ROOT, oms_error
         ({"prefix": "videos/"}, "outside OBJECT_PREFIX 'photos/': nothing there is ever sent$"),
         ({"all": "yes"}, "no true or false"),
         ({"dryrun": True}, "It takes prefix"),
-        ({"limit": -1}, "not a whole number"),
+        ({"limit": -1}, "no whole number"),
         ({"prefix": "photos/\ud800"}, "no text"),
         ({"since": "0001-01-01T00:00:00+14:00"}, "such as 2026-01-31"),
     ],
