@@ -109,8 +109,8 @@ def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dic
     _say(console, f"[bold {_COLOURS[verdict]}]{escape(document['text'])}")
     for check in document["checks"]:
         if check["gates"] and check["result"] != "passed":
-            keys = f" ({', '.join(check['keys'][:3])})" if check["keys"] else ""
-            _say(console, escape(f"  {check['id']}: {check['result']}. {check['seen']}{keys}"))
+            keys = f": {', '.join(check['keys'][:3])}" if check["keys"] else ""
+            _say(console, escape(f"  {check['id']} {check['result']}: {check['seen']}{keys}"))
     if verdict == "GO":
         sample = next(check for check in document["checks"] if check["id"] == "SAMPLE")
         _say(console, f"{len(document['checks'])} checks passed. Sample: {sample['seen']}.")
