@@ -316,7 +316,7 @@ def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built
         # AND a missing key or name fails the command
         expect_failure(2, "HW_SK is empty", HW_AK="x")
         (copy / "s.yaml").write_text(text.replace("secret(", "env("), encoding="utf-8")
-        expect_failure(2, "s.yaml says no HW_AK", **keys)
+        expect_failure(2, "s.yaml has no HW_AK", **keys)
 
 
 @pytest.mark.parametrize("name", ["github.yml", "yunxiao.yml"])
