@@ -91,6 +91,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
                     self._seconds = due
                     ready.append(timer)
         for _ in range(len(ready)):
+            if not ready:  # the running code has withdrawn the last callback
+                break
             handle = ready.popleft()
             if not handle.cancelled():
                 handle._run()

@@ -14,6 +14,7 @@ from oss_oms_sync.answers.job_answers import ReplayAnswer
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.jobs.replay import give_turn_back, take_turn
+from support.ops import OPS
 from support.world import NO_RIGHT, ROOT, record_name
 from unit.jobs.replay.replay_world import ReplayWorld, many
 
@@ -196,7 +197,7 @@ def test_a_run_file_that_cannot_be_read_is_named_with_what_to_do(world):
     answer = from_json(ReplayAnswer, world.replay())
     assert (answer.is_well, *answer.unreadable) == (False, f"{ROOT}replay/oss-oms-sync/1.json")
     shown = unmarked("\n".join("".join(line) for line in lines.draw(jobs.replay(answer, "en"))))
-    assert f"are recorded nowhere else: {answer.unreadable[0]}. If it stays unreadable: python3 ops.py compare" in shown
+    assert f"are recorded nowhere else: {answer.unreadable[0]}. If it stays unreadable: {OPS} compare" in shown
 
 
 # Where a run begins: after the last one, unless only some keys are asked for.

@@ -11,7 +11,7 @@ from ops.cost import nights
 from ops.cost.prices import Prices
 from oss_oms_sync.answers.bandwidth import NIGHTS
 from sandbox.oms.group import Status
-from support.administrator import draw_interruptions, draw_requests
+from support.administrator import draw_interruptions
 from unit.ops.migrate.migrate_world import MigrateWorld
 from unit.ops.setup.setup_world import expect_exit
 
@@ -88,7 +88,7 @@ def test_a_change_that_is_interrupted_is_made_by_the_next_command():
 
 
 def test_of_two_administrators_the_limits_stored_last_are_in_force():
-    for number in draw_requests(range(1, 20)):
+    for number in range(1, 20):
         with MigrateWorld() as world:
             world.begin_migration(50, 3600)
             at = world.asked + number
