@@ -33,6 +33,7 @@ ELSEWHERE = [
     "ops/setup",
     "ops/cost/test_estimate.py",
     "ops/fleet/test_metrics.py",
+    "ops/certificate/test_leaves.py",
     "ops/certificate/test_docs_certificate.py",
 ]
 # These tests need the project's libraries, or have the same result on each interpreter, as the laws have: deaths at

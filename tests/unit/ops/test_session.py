@@ -13,7 +13,6 @@ from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.text import Text
 from support.ops import (
     NASTY,
-    OPS,
     Console,
     FakeCaller,
     compare_answer,
@@ -149,7 +148,7 @@ def test_interrupted_pass_has_the_command_that_shows_its_progress():
     with pytest.raises(KeyboardInterrupt):
         run_pass(console.session, "compare", {"restart": True, "deep": True, "prefix": f"a {NASTY}"})
     hint, sentence = console.session.hint, "compare continues in the cloud. Its progress:"
-    assert hint.en.startswith(f"{sentence} {OPS} compare --deep --prefix 'a <script>")
+    assert hint.en.startswith(f"{sentence} python3 ops.py compare --deep --prefix 'a <script>")
     assert [text.rpartition(" ")[2] for text in (hint.en, hint.zh)] == ["--look", "--look"]
 
 

@@ -682,7 +682,7 @@ def test_running_migration_ends_a_cutover_and_is_named_by_a_rehearsal():
     console.caller.migration = {"begun": "2026-01-30T09:00:00Z", "group": "g", "keys": []}
     with pytest.raises(CloudError) as caught:
         run(console)
-    assert caught.value.fix.en.endswith(f"{OPS} migrate --look")
+    assert caught.value.fix.en.endswith("python3 ops.py migrate --look")
     assert console.caller.asked == [("certify", {"look": True, "frozen_since": FROZEN_TEXT})]
 
     run(console, frozen=None)

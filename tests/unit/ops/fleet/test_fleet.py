@@ -15,7 +15,7 @@ import pytest
 from ops.errors import ToolError
 from ops.fleet import fleet as fleet_module
 from oss_oms_sync.answers.text import t
-from support.ops import FakeCaller, invoke_output
+from support.ops import OPS, FakeCaller, invoke_output
 from tools.package import ROOT
 
 TEMPLATE = ROOT / "template"
@@ -86,7 +86,7 @@ def test_twenty_projects_are_shown_worst_first_in_80_columns(run, tool, project,
     assert rows[2:5] == ["empty", "no-answer", "other-version"]
     assert rows[5:9] == ["behind", "unknown", "closed", "in-step"]
     assert rows[9:] == [f"well-{number:02}" for number in range(11)]
-    assert f"cd {folders[4]} && python3 ops.py replay" in text.replace("\n", " ")
+    assert f"cd {folders[4]} && {OPS} replay" in text.replace("\n", " ")
     assert "there is no ops.py in this folder" in text
     assert all(f"{folder.name}: " in progress for folder in (*folders, no_answer, other_version, empty))
     assert [line for line in lines if len(line) > 80] == []

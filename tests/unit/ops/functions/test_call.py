@@ -11,7 +11,7 @@ from ops.errors import CloudError, FunctionError, ToolError, UsageError
 from ops.functions import call
 from ops.functions.call import Sandbox, Tool
 from ops.session import in_background
-from support.ops import NASTY, OPS, StandInTool, failure_output, invoke_output, missing_parts
+from support.ops import NASTY, StandInTool, failure_output, invoke_output, missing_parts
 
 
 def test_payload_reaches_the_tool_unchanged(stand_in, tmp_path):
@@ -76,7 +76,7 @@ def test_missing_tool_is_reported_with_its_installation(tmp_path, monkeypatch):
         (
             "anonymous:1:1\n >> 1| ${secret('p_HW_AK')}\n\nRuntimeError: undefined not found",
             ToolError,
-            f"{OPS} secrets",
+            "python3 ops.py secrets",
         ),
         ("Message: The edition field in the s.yaml file is incorrect.", ToolError, "@serverless-devs/s@3"),
         ("Not found access: default", ToolError, "s config add"),
