@@ -14,6 +14,7 @@ from ops.report.words import Words
 from ops.shell import command, quoted
 from oss_oms_sync.answers.codec import to_json as json_of
 from oss_oms_sync.answers.status_answer import VerdictState
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 _WORDS = {
@@ -89,7 +90,7 @@ def _step(member: Member, say: Words) -> Blocks:
     folder = f"cd {quoted(str(member.folder))} && "
     if member.overview is None:
         reason: Phrase = (Span("strong", member.name), say(": "), say(member.problem) if member.problem else None)
-        return [Paragraph(reason, "open"), CommandBlock(f"{folder}python3 ops.py status")]
+        return [Paragraph(reason, "open"), CommandBlock(f"{folder}{command(Step('status'))}")]
     verdict = member.overview.verdict
     return [
         Paragraph((Span("strong", member.name), say(": "), say(verdict.text)), "open"),
