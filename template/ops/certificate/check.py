@@ -12,23 +12,28 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 
 from ops.certificate.counts import Document, Doubt, counts, headers_fit, sample_fits, waiting_fits, whole
-from ops.certificate.form import KIND, RECORDS, SCHEMA, sha256
 from ops.clock import moment, timestamp
-from oss_oms_sync.answers.certificate import Certificate, CutoverFacts, CutoverVerdict, MadeBy
+from oss_oms_sync.answers.certificate import (
+    COMPARISON_FIELDS,
+    KIND,
+    SCHEMA,
+    Certificate,
+    CutoverFacts,
+    CutoverVerdict,
+    MadeBy,
+    sha256,
+)
 from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.answers.finding import Result
+from oss_oms_sync.answers.layout import certificate_folder
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.comparison_checks import SUMS
 from oss_oms_sync.rules.cutover import judge
 from oss_oms_sync.rules.next_steps import ACCEPTABLE
-from oss_oms_sync.rules.times import CLOCKS, CLOSED_AFTER
+from oss_oms_sync.rules.times import BYTES_PER_MINUTE, CLOCKS, CLOSED_AFTER, OMS_PATIENCE
 
 # Tolerance for the clock of the machine that checks.
 _MACHINE_TOLERANCE = timedelta(minutes=10)
-# Fields that only a comparison fills.
-_COMPARISON_FIELDS = ("source", "destination", "last_written", "classes", "folders")
-# OMS has lost its unfinished objects if it finishes none for this time plus a minute for each GB.
-_PATIENCE, _BYTES_PER_MINUTE = timedelta(hours=1), 10**9
 # Errors that a document without the form of a certificate raises; UnreadableError is a ValueError.
 FORMLESS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 NO_FORM = Doubt(t("The document has the form of a certificate"), holds=False)
@@ -53,7 +58,7 @@ def derive(document: Document) -> Certificate:
     if _as_text(to_json(facts)) != _as_text({name: document[name] for name in _FACTS}):
         raise ValueError("facts with unknown names")
     is_compared = facts.passes.compare is not None
-    if any((document[name] is not None) is not is_compared for name in _COMPARISON_FIELDS):
+    if any((document[name] is not None) is not is_compared for name in COMPARISON_FIELDS):
         raise ValueError("counts without a comparison, or a comparison without counts")
     if facts.passes.standstill is not None and not is_compared:
         raise ValueError("a standstill pass without a comparison")
@@ -145,7 +150,7 @@ def _oms(document: Document) -> Doubt:
         wrong.append("left")
     if left is not None and left > 0 and oms["busy"] is not None and recorded is not None:
         quiet = moment(document["made"]) - moment(oms["busy"])
-        patience = _PATIENCE + timedelta(minutes=largest / _BYTES_PER_MINUTE)
+        patience = OMS_PATIENCE + timedelta(minutes=largest / BYTES_PER_MINUTE)
         if abs(quiet - patience) > CLOSED_AFTER and oms["may_finish"] is not (quiet < patience):
             wrong.append("may_finish")
     return Doubt.unless(t("The statements about OMS are plausible"), wrong)
@@ -191,7 +196,7 @@ def _name(document: Document) -> Doubt:
 
     No other field has the number.
     """
-    folder = f"{RECORDS}certificates/{document['project']}/{document['task']}/"
+    folder = certificate_folder(document["task"], document["project"])
     number = document["document"].removeprefix(folder).partition("-")[0]
     made, verdict = document["made"].replace("-", "").replace(":", ""), document["verdict"].lower().replace(" ", "-")
     name = f"{folder}{number}-{made}-{verdict}.json"

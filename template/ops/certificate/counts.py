@@ -7,23 +7,20 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ops.certificate.form import CANARY, CLASSES, NOT_COUNTED, OMS_LISTS, RECORDS, SAMPLED, Sides
+from ops.certificate.form import CLASSES, NOT_COUNTED, SAMPLED, Sides
 from ops.clock import moment
+from oss_oms_sync.answers.layout import CANARY, OMS_LISTS, RECORDS
+from oss_oms_sync.answers.pass_answers import MAX_KEYS, MAX_WRITTEN
 from oss_oms_sync.answers.text import Text, t
 
 _MODULUS = 2**256
-# As in code/oss_oms_sync: if only the destination has them, copies of records are out of scope, and OMS's own lists
-# stay there permanently.
+# If only the destination has them, copies of records are out of scope, and OMS's own lists stay there permanently.
 _RESERVED = tuple(prefix.encode() for prefix in (RECORDS, *OMS_LISTS))
 # Both sides, with their names.
 _SIDES = {"source": t("the source"), "destination": t("OBS")}
 _NOTHING = {side: {"objects": 0, "bytes": 0} for side in _SIDES}
-# Maximum number of last-written objects in a document.
-_MAX_WRITTEN = 20
 # Maximum objects of a sample, and maximum bytes of each.
 _MAX_SAMPLE, _MAX_SAMPLED_BYTES = 300, 2**30
-# Maximum number of keys that a document lists of a group or class.
-_MAX_KEYS = 20
 # Maximum number of first-level folders that a document lists individually.
 _MAX_FOLDERS = 200
 Document = Mapping[str, Any]
@@ -164,7 +161,7 @@ def _written_last(document: Document) -> Doubt:
     keys = [key for _, key in last]
     # A key like a record's is impossible, and not listed.
     total = document["source"]["objects"] - document["classes"]["impossible"]["source"]["objects"]
-    is_possible = min(_MAX_WRITTEN, total) <= len(last) <= _MAX_WRITTEN and last == sorted(last, reverse=True)
+    is_possible = min(MAX_WRITTEN, total) <= len(last) <= MAX_WRITTEN and last == sorted(last, reverse=True)
     never = (RECORDS, document["scope"]["prefix"] + CANARY)
     are_objects = all(_is_in_scope(document, key) and not key.startswith(never) for key in _distinct(keys))
     return Doubt(t("The objects written last are plausible"), is_possible and are_objects)
@@ -275,7 +272,7 @@ def waiting_fits(document: Document) -> Doubt:
     lines = "".join(f"{key}\n" for key in sorted(keys))
     holds = {
         "number": sum(numbers) <= whole(waiting["number"]) and 0 not in numbers,
-        "keys": len(set(keys)) == len(keys) and list(map(_listed, groups)) == [min(n, _MAX_KEYS) for n in numbers],
+        "keys": len(set(keys)) == len(keys) and list(map(_listed, groups)) == [min(n, MAX_KEYS) for n in numbers],
         "groups": len({_values_of(group) for group in groups}) == len(groups),
         "sha256": _is_hexadecimal(waiting["sha256"], 64)
         and (len(keys) < waiting["number"] or waiting["sha256"] == hashlib.sha256(lines.encode()).hexdigest())

@@ -1,22 +1,8 @@
-"""The form of certificates for all readers: the possible sides of each class, and the hash."""
+"""The form of a certificate's classes: the possible sides of each, and those that count."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
 from enum import Enum
-from typing import Any
-
-# Version of the format.
-SCHEMA = 2
-KIND = "oss-oms-sync certificate"
-# Prefix of the names of records.
-RECORDS = "oms_source_record/"
-# Beginning of a canary's keys, after the project's prefix.
-CANARY = ".oss-oms-sync-canary/"
-# Prefixes of OMS's own lists in the destination.
-OMS_LISTS = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
 
 
 class Sides(Enum):
@@ -55,9 +41,3 @@ CLASSES = {
 NOT_COUNTED = {"source": ("outside", "canary"), "destination": ("outside", "canary", "oms_own")}
 # Classes from which a sample is drawn.
 SAMPLED = ("equal_contents", "equal_version", "equal_size")
-
-
-def sha256(document: Mapping[str, Any]) -> str:
-    """Return the hash that a document has to state: SHA-256 of its other fields as sorted ASCII JSON without spaces."""
-    hashed = {name: value for name, value in document.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(hashed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

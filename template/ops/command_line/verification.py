@@ -13,7 +13,6 @@ from typing import Any
 from ops.certificate import check as judge
 from ops.certificate import listings
 from ops.certificate.counts import Doubt, compare_listing, compare_shared, note_reserved_keys
-from ops.certificate.form import KIND, SCHEMA
 from ops.certificate.listings import PairDigests
 from ops.clock import timestamp
 from ops.errors import ExitCode, UntrustedError, UsageError
@@ -22,6 +21,7 @@ from ops.report import cutover_result
 from ops.report.words import Words
 from ops.session import Session
 from ops.terminal import Line, Marked, Whole
+from oss_oms_sync.answers.certificate import KIND, SCHEMA
 from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import same, t

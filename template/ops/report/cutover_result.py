@@ -9,7 +9,6 @@ from typing import Any
 
 from ops.certificate.check import FORMLESS, NO_FORM, derive, doubts
 from ops.certificate.counts import Doubt as Doubt
-from ops.certificate.form import sha256
 from ops.clock import moment
 from ops.errors import ExitCode, UntrustedError
 from ops.report import comparison, findings, totals, units
@@ -44,6 +43,7 @@ from oss_oms_sync.answers.certificate import (
     CertifiedPass,
     CertifiedScope,
     Rehearsal,
+    sha256,
 )
 from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.object_class import ObjectClass

@@ -6,10 +6,13 @@ reader. Times are in the format of records.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.finding import Finding, Result
@@ -27,6 +30,11 @@ from oss_oms_sync.answers.pass_answers import (
 from oss_oms_sync.answers.task_group import GroupProgress, TaskShown
 from oss_oms_sync.answers.text import Text
 
+# Version of the document's format, and the kind of document.
+SCHEMA = 2
+KIND = "oss-oms-sync certificate"
+# Fields that only a comparison fills.
+COMPARISON_FIELDS = ("source", "destination", "last_written", "classes", "folders")
 # Reasons for which a sample was not read to its end, beside the code of a cloud's error.
 TIME_IS_UP, BACK_TO_SOURCE = "time", "back_to_source"
 
@@ -386,3 +394,12 @@ class Certificate(CutoverFacts):
     def result_of(self, name: str) -> Result:
         """Return the result of a check, by its id."""
         return next(check.result for check in self.checks if check.id == name)
+
+
+def sha256(document: Mapping[str, Any]) -> str:
+    """Return the hash that a document has to state: SHA-256 of its other fields as sorted ASCII JSON without spaces.
+
+    It shows that the document was not damaged, but not its author.
+    """
+    hashed = {name: value for name, value in document.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(hashed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -10,6 +10,7 @@ from datetime import timedelta
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import OBJECT_TYPES, Statistics, remaining
 from oss_oms_sync.errors import Failure
+from oss_oms_sync.rules.times import BYTES_PER_MINUTE
 
 # If OMS reports no counts, objects accepted within this time count as in hand, in seconds.
 _ASSUMED_SECONDS = 3600.0
@@ -17,8 +18,6 @@ _ASSUMED_SECONDS = 3600.0
 _COUNTING_SECONDS = 600.0
 # Maximum time from an acceptance to its record, in seconds: a step of five minutes, and the clocks' difference.
 _RECORDING_SECONDS = 360.0
-# OMS may take a minute for an object of this size, and finish no other object meanwhile.
-_BYTES_PER_MINUTE = 10**9
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class InHand:
         if accepted >= self.now - _COUNTING_SECONDS:
             return True
         quiet = self.now - max(accepted, self.finished)
-        return accepted >= self.oldest and quiet < patience + 60 * size / _BYTES_PER_MINUTE
+        return accepted >= self.oldest and quiet < patience + 60 * size / BYTES_PER_MINUTE
 
     def accepted_since(self, time: float) -> int:
         """Return the number of objects accepted since `time`, and perhaps shortly before."""

@@ -13,7 +13,7 @@ from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.rules.check import GO_ON, REHEARSED, CutoverCheck
 from oss_oms_sync.rules.comparison_checks import scope, unseen
 from oss_oms_sync.rules.next_steps import OMS_UNFINISHED, accepting, cutover
-from oss_oms_sync.rules.times import CLOSED_AFTER, QUIET, moment, timestamp
+from oss_oms_sync.rules.times import BYTES_PER_MINUTE, CLOSED_AFTER, QUIET, moment, timestamp
 
 CLOSED = CutoverCheck(
     "CLOSED",
@@ -166,7 +166,7 @@ def _unfinished(facts: WaitingFacts) -> Finding:
             "OMS has not finished {left:object|objects}, and finished none for an hour"
             " ({minutes:minute|minutes} more for the largest object)",
             left=oms.left,
-            minutes=oms.largest // 10**9,
+            minutes=oms.largest // BYTES_PER_MINUTE,
         )
         following = t(
             "OMS has lost these objects, or counts an object submitted twice only once; otherwise OMS"

@@ -15,6 +15,10 @@ QUIET = timedelta(minutes=10)
 # Age from which an object is judged on cutover day: each event has arrived by then, and a higher limit only saves
 # duplicate submissions.
 SETTLED = timedelta(minutes=5)
+# OMS has lost its unfinished objects if it finishes none for this time, plus the time for the largest object.
+OMS_PATIENCE = timedelta(hours=1)
+# OMS may take a minute for an object of this size, and finish no other object meanwhile.
+BYTES_PER_MINUTE = 10**9
 _FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 

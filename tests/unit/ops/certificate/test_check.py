@@ -10,8 +10,8 @@ import pytest
 
 from ops.certificate.check import NO_FORM, doubts, findings
 from ops.certificate.counts import count, note_reserved_keys
-from ops.certificate.form import sha256
 from ops.command_line import cli
+from oss_oms_sync.answers.certificate import sha256
 from support.ops import NASTY, FakeClock
 from unit.ops.certificates import (
     CLASS_OF_CHECK,

@@ -1,18 +1,13 @@
-"""The certificate as a document: JSON with all facts and conclusions, and a hash of itself.
-
-The hash is SHA-256 over the document without `sha256`, as JSON with sorted names, without spaces, and in ASCII. It
-shows that the document was not damaged, but not its author.
-"""
+"""The certificate as a document: JSON with all facts and conclusions, and a hash of itself."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import cache
 from pathlib import Path
 
 import oss_oms_sync
-from oss_oms_sync.answers.certificate import Certificate, CutoverFacts, MadeBy
+from oss_oms_sync.answers.certificate import KIND, SCHEMA, Certificate, CutoverFacts, MadeBy, sha256
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.ledger.certificates import certificate_name, certificates_folder
@@ -30,8 +25,8 @@ def build(invocation: Invocation, facts: CutoverFacts, number: int) -> dict[str,
     document: dict[str, object] = to_json(
         Certificate(
             **vars(facts),
-            schema=2,  # of the format
-            kind="oss-oms-sync certificate",
+            schema=SCHEMA,
+            kind=KIND,
             made_by=MadeBy(oss_oms_sync.VERSION, code_sha256(Path(oss_oms_sync.__file__).parents[1])),
             verdict=judgement.verdict,
             text=judgement.text,
@@ -40,8 +35,7 @@ def build(invocation: Invocation, facts: CutoverFacts, number: int) -> dict[str,
             document=f"{certificates_folder(invocation)}{name}",
         )
     )
-    hashed = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
-    return {**document, "sha256": hashlib.sha256(hashed).hexdigest()}
+    return {**document, "sha256": sha256(document)}
 
 
 @cache  # no code changes while it runs

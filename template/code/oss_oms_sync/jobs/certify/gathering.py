@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from oss_oms_sync.answers.certificate import (
+    COMPARISON_FIELDS,
     CertifiedComparison,
     CertifiedMigration,
     CertifiedPasses,
@@ -66,7 +67,6 @@ from oss_oms_sync.rules.times import CLOSED_AFTER, moment
 # Maximum number of run files that are read, and of parallel lookups. Records are as many as the keys of a recheck.
 _MAX_RUN_FILES = 50
 _AT_ONCE = 100
-_COUNTED = ("source", "destination", "last_written", "classes", "folders")
 
 
 class _Buckets(NamedTuple):
@@ -100,7 +100,7 @@ def gather(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
         ),
         "sync_task": info,
         "oms_silence": OmsSilence(task.reason.name, task.status) if isinstance(task, Failure) else None,
-        **(compared.tally.shown(*NOT_IN_SCOPE) if compared else dict.fromkeys(_COUNTED)),
+        **(compared.tally.shown(*NOT_IN_SCOPE) if compared else dict.fromkeys(COMPARISON_FIELDS)),
         "headers": Headers(info.enable_metadata_migration if info else None),
         "missing_permissions": (),
         "clocks": _clocks(invocation, destination),

@@ -24,10 +24,8 @@ from oss_oms_sync.comparison.in_hand import InHand, in_hand
 from oss_oms_sync.errors import Failure
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.rules.times import CLOSED_AFTER
+from oss_oms_sync.rules.times import CLOSED_AFTER, OMS_PATIENCE
 
-# Objects count as lost if OMS finished none for this many seconds (and a minute for each GB).
-_PATIENCE_SECONDS = 3600.0
 # Time before the mark from which on OMS's counts have to cover our records.
 _COUNTED_BEFORE = timedelta(hours=1)
 # Days of the requested statistics; fewer if OMS does not report that many by five minutes.
@@ -59,7 +57,7 @@ def ask_oms(invocation: Invocation, task: TaskInfo | Failure, closed: Closed | N
     busy = max(counts.busy, recorded.newest if recorded else 0)
     return OmsLeft(
         counts.left,
-        may_finish=counts.may_have(busy, largest, _PATIENCE_SECONDS),
+        may_finish=counts.may_have(busy, largest, OMS_PATIENCE.total_seconds()),
         busy=from_epoch(int(busy)) if busy > 0 else None,
         accepted=accepted,
         recorded=recorded.number if recorded and recorded.is_all else None,
