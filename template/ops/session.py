@@ -100,7 +100,7 @@ class Session:
         try:
             file.write_text(text, encoding="utf-8", errors="backslashreplace")
         except OSError as error:
-            raise _unwritable(error) from None
+            raise unwritable(error) from None
         self.say(t("Written: {file}", file=file))
 
 
@@ -113,10 +113,11 @@ def check_writable(file: Path) -> None:
         if is_new:
             file.resolve().unlink()  # a link to nothing stays as it is
     except OSError as error:
-        raise _unwritable(error) from None
+        raise unwritable(error) from None
 
 
-def _unwritable(error: OSError) -> UsageError:
+def unwritable(error: OSError) -> UsageError:
+    """Return the error for a file that cannot be written."""
     return UsageError(same(str(error)), t("Choose another file"))
 
 

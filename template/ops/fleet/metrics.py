@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from ops.clock import moment
-from ops.errors import UsageError
 from ops.fleet.overview import Member, StatusOverview
+from ops.session import unwritable
 from oss_oms_sync.answers.status_answer import VerdictState
-from oss_oms_sync.answers.text import same, t
 
 _PREFIX = "oss_oms_sync_"
 # Names and meanings, in the order of the file.
@@ -32,7 +32,7 @@ _METRICS = {
     "certificate_timestamp_seconds": "Time of the GO that stands.",
     "last_success_timestamp_seconds": "Time of the last status that the project answered; 0 if there was none.",
 }
-_GO = re.compile(r"-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-go\.json")
+_GO = re.compile(r"-(\d{8}T\d{6}Z)-go\.json")
 
 
 def write(file: Path, members: Sequence[Member]) -> None:
@@ -51,7 +51,7 @@ def write(file: Path, members: Sequence[Member]) -> None:
         complete.chmod(0o644)
         complete.replace(file)
     except OSError as error:
-        raise UsageError(same(str(error)), t("Choose another file")) from None
+        raise unwritable(error) from None
 
 
 def text_of(members: Sequence[Member], earlier: str = "") -> str:
@@ -94,7 +94,7 @@ def _numbers(overview: StatusOverview) -> Iterator[tuple[str, float | None]]:
     yield "source_objects", last.source.objects if last else None
     yield "comparison_timestamp_seconds", moment(last.started).timestamp() if last else None
     go = _GO.search(overview.closed.go) if overview.closed else None
-    yield "certificate_timestamp_seconds", moment("{}-{}-{}T{}:{}:{}Z".format(*go.groups())).timestamp() if go else None
+    yield "certificate_timestamp_seconds", datetime.strptime(go[1], "%Y%m%dT%H%M%S%z").timestamp() if go else None
 
 
 def _labels(project: str, **labels: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from oss_oms_sync.answers.pass_answers import Lags, ObjectCount
 from oss_oms_sync.answers.status_answer import Unfinished, Verdict, VerdictState
-from oss_oms_sync.answers.task_group import GroupState
+from oss_oms_sync.answers.task_group import GroupProgress
 from oss_oms_sync.answers.text import Text
 
 # Verdicts from the worst to the best; True: with an alarm.
@@ -72,17 +72,6 @@ class ClosingOverview:
 
 
 @dataclass(frozen=True)
-class GroupOverview:
-    """A migration of the existing objects at OMS."""
-
-    state: GroupState
-    total: int
-    copied: int
-    skipped: int
-    failed: int
-
-
-@dataclass(frozen=True)
 class StatusOverview:
     """The answer of `status`, as far as a fleet shows it."""
 
@@ -92,7 +81,7 @@ class StatusOverview:
     copying: CopyingOverview
     compare: ComparisonsOverview
     closed: ClosingOverview | None
-    old_objects: GroupOverview | None
+    old_objects: GroupProgress | None
 
 
 @dataclass(frozen=True)

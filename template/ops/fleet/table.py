@@ -73,14 +73,13 @@ def _row(member: Member, page: Path | None, say: Words) -> list[Phrase | Cell]:
     if overview is None:
         return [*head, None, None, None, None, None]
     last, waiting, group = overview.compare.last, f"{overview.backlog.objects:,}", overview.old_objects
-    finished = group.copied + group.skipped + group.failed if group else 0
     now = moment(overview.at)
     return [
         *head,
         units.count(last.source.objects, say) if last else None,
         say("at least {number}", number=waiting) if overview.backlog.at_least else waiting,
         say("{s:time}", s=last.lag.copied.p99) if last and last.lag.copied.p99 is not None else None,
-        units.share(finished, group.total) if group and group.total else None,
+        units.share(group.finished, group.total) if group and group.total else None,
         units.age(moment(last.started), now, say) if last else None,
     ]
 
