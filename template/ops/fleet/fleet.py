@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+from ops.errors import ExitCode
 from ops.fleet import metrics, table
 from ops.fleet.overview import Member, StatusOverview, worst_first
 from ops.functions.call import CALL_SECONDS
@@ -22,8 +23,8 @@ from oss_oms_sync.answers.text import Text, same, t
 
 # Projects that are asked at once: each is a Python, and the tool's Node.js with 200 MB.
 _MAX_AT_ONCE = 8
-# Lines of a program that failed, of which the last says why.
-_PREFIX = "-> "
+# Beginnings of messages that are no reason: a remedy, and lines of the tool.
+_NO_REASON = ("-> ", "| ")
 
 
 def fleet(session: Session, options: Namespace) -> int:
@@ -81,19 +82,20 @@ class _Children:
         if not (folder / "ops.py").is_file():
             return Member(name, folder, None, t("there is no ops.py in this folder"))
         try:
-            output, errors = self._run(folder)
+            output, errors, code = self._run(folder)
         except (OSError, subprocess.TimeoutExpired) as error:
             return Member(name, folder, None, same(str(error)))
         answers = [line for line in output.splitlines() if line.startswith("{")]
         if not answers:
             return Member(name, folder, None, _reason(errors))
         try:
-            return Member(name, folder, codec.from_json(StatusOverview, json.loads(answers[-1])))
+            overview = codec.from_json(StatusOverview, json.loads(answers[-1]))
         except (UnreadableError, ValueError):
             return Member(name, folder, None, t("its status has another form: its version differs too much"))
+        return Member(name, folder, overview, is_well=code == ExitCode.OK)
 
-    def _run(self, folder: Path) -> tuple[str, str]:
-        """Run the folder's own `status`; return its output and its messages."""
+    def _run(self, folder: Path) -> tuple[str, str, int]:
+        """Run the folder's own `status`; return its output, its messages and its exit code."""
         page = self._pages.get(folder)
         words = [sys.executable, "ops.py", "status", "--json", "--lang", self._session.lang]
         child = subprocess.Popen(  # noqa: S603 (the user named the folder)
@@ -108,7 +110,8 @@ class _Children:
         )
         self._running.add(child)
         try:
-            return child.communicate(timeout=CALL_SECONDS)
+            output, errors = child.communicate(timeout=CALL_SECONDS)
+            return output, errors, child.returncode
         finally:
             child.kill()
             self._running.discard(child)
@@ -116,5 +119,5 @@ class _Children:
 
 def _reason(errors: str) -> Text:
     """Return the reason why a project gave no answer: the last message before the remedy."""
-    lines = [line for line in errors.splitlines() if line.strip() and not line.startswith((_PREFIX, "| "))]
+    lines = [line for line in errors.splitlines() if line.strip() and not line.startswith(_NO_REASON)]
     return same(lines[-1].strip()) if lines else t("its status gave no answer")

@@ -88,13 +88,15 @@ class StatusOverview:
 class Member:
     """A project of a fleet: its status overview, or the problem that prevented one.
 
-    `name`: the folder's name, or the folder as typed if several have that name.
+    `name`: the folder's name, or the folder as typed if several have that name. `is_well`: its `status` ended with
+    exit code 0, so it needs no action.
     """
 
     name: str
     folder: Path
     overview: StatusOverview | None
     problem: Text | None = None
+    is_well: bool = False
 
     @property
     def verdict(self) -> VerdictState:
@@ -105,14 +107,6 @@ class Member:
     def rank(self) -> int:
         """Place in the order of the fleet: 0 is the worst verdict. A project without an answer may need an action."""
         return _ORDER.index((self.verdict, self.overview.verdict.alarm if self.overview else True))
-
-    @property
-    def is_well(self) -> bool:
-        """True if the project needs no action: in step, or closed without an alarm and with a counted backlog."""
-        if self.overview is None:
-            return False
-        is_calm = not (self.overview.verdict.alarm or self.overview.backlog.at_least)
-        return self.verdict is VerdictState.IN_STEP or (self.verdict is VerdictState.CLOSED and is_calm)
 
 
 def worst_first(members: Sequence[Member]) -> list[Member]:

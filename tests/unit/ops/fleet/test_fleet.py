@@ -101,6 +101,15 @@ def test_projects_in_step_or_quietly_closed_need_no_action(run, tool, project):
     assert "No project needs an action." in text
 
 
+def test_closed_project_with_uncounted_keys_needs_an_action(run, tool, project):
+    """The project's own status decides: a run file that cannot be read hides its keys."""
+    backlog = {**ANSWER["backlog"], "at_least": False, "unreadable_run_files": ["a.json"]}
+    closed = {**ANSWER, "verdict": {**ANSWER["verdict"], "state": "closed", "alarm": False}, "backlog": backlog}
+    code, text, _ = ask(run, project("photos", invoke_output(closed)))
+    assert code == 1
+    assert "1 of 1 project need" in text
+
+
 def test_page_links_to_the_pages_of_the_projects(run, tool, project, tmp_path):
     page = tmp_path / "fleet.html"
     ask(run, project("photos", answer("behind")), "--html", page)
@@ -127,7 +136,7 @@ def test_at_most_eight_projects_are_asked_at_once(run, tmp_path, monkeypatch):
     lock, eight, nine = threading.Lock(), threading.Event(), threading.Event()
     running, most = 0, 0
 
-    def run_child(_self: object, _folder: Path) -> tuple[str, str]:
+    def run_child(_self: object, _folder: Path) -> tuple[str, str, int]:
         nonlocal running, most
         with lock:
             running += 1
@@ -140,7 +149,7 @@ def test_at_most_eight_projects_are_asked_at_once(run, tmp_path, monkeypatch):
         nine.wait(0.5)
         with lock:
             running -= 1
-        return "", ""
+        return "", "", 1
 
     monkeypatch.setattr(fleet_module._Children, "_run", run_child)
     for number in range(20):
