@@ -91,14 +91,7 @@ def read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[
     """Return the keys as sent and decoded."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise bad_parameters("Content-Type")
-    try:
-        body = json.loads(request.body)
-    except ValueError:
-        raise bad_parameters("the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise bad_parameters("the body is no object")
-    _check_fields(body, {"object_keys"})
-    sent = body.get("object_keys")
+    sent = fields_of(request, "object_keys").get("object_keys")
     if not isinstance(sent, list) or not 1 <= len(sent) <= _MAX_KEYS:
         raise bad_parameters(f"object_keys must be a list of 1 to {_MAX_KEYS} keys")
     if not all(isinstance(key, str) and key for key in sent):
@@ -113,13 +106,9 @@ def read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[
 def fields_of(request: Request, *names: str) -> dict[str, Any]:
     """Return the body; refuse a body that is not a JSON object or has other fields than these."""
     body = _body_of(request)
-    _check_fields(body, names)
-    return body
-
-
-def _check_fields(body: Mapping[str, Any], names: Collection[str]) -> None:
     if surplus := body.keys() - set(names):
         raise bad_parameters(f"the sandbox does not know the field {min(surplus)}")
+    return body
 
 
 def _body_of(request: Request) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from oss_oms_sync.rules.next_steps import ACCEPTABLE
 
 _Say = Callable[[Text], str]
 _LANGUAGES = ("en", "zh")
+_LANGUAGE_HELP = t("language of the output (default: that of your locale)")
 # Minimum similarity of a mistyped name to the suggested name, from 0 to 1.
 _MIN_SIMILARITY = 0.75
 
@@ -63,8 +64,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     _translate_option_errors(say)
     parser = argparse.ArgumentParser(prog="ops.py", description=say(sentences(_ABOUT, _CODES)), allow_abbrev=False)
     parser.add_argument("--version", action=_Version, nargs=0, help=say(t("show the version of this project")))
-    language = t("language of the output (default: that of your locale)")
-    parser.add_argument("--lang", choices=_LANGUAGES, default=default_language(), help=say(language))
+    parser.add_argument("--lang", choices=_LANGUAGES, default=default_language(), help=say(_LANGUAGE_HELP))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         _add(commands, name, command, say, is_asked=name in words)
@@ -101,7 +101,7 @@ def _add(
         flag("--json", t("print the answer as JSON")),
         option(
             "--lang",
-            t("language of the output (default: that of your locale)"),
+            _LANGUAGE_HELP,
             choices=_LANGUAGES,
             default=argparse.SUPPRESS,  # the option before the command holds
         ),
