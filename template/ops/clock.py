@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
-from oss_oms_sync.rules.times import moment as moment
-from oss_oms_sync.rules.times import timestamp as timestamp
+from oss_oms_sync.answers.codec import moment as moment
+from oss_oms_sync.answers.codec import timestamp as timestamp
 
 
 class WallClock:

@@ -58,6 +58,19 @@ def from_json(kind: type[T], value: object) -> T:
         raise UnreadableError(f"not of the form of {kind}: {error}") from error
 
 
+def timestamp(at: datetime) -> str:
+    """Format a time as in answers and facts."""
+    return f"{at.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
+def moment(text: str) -> datetime:
+    """Parse a UTC timestamp such as 2026-01-31T08:00:00Z.
+
+    Raises ValueError.
+    """
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+
+
 class _Form(NamedTuple):
     write: Callable[[Any], Any]
     # Raises any of the exceptions that `from_json` catches.
@@ -109,10 +122,7 @@ _FORMS: Mapping[object, _Form] = {
     Text: _Form(_write_text, _read_text),
     float: _Form(float, lambda number: float(number if type(number) is int else _exactly(float, number))),
     Digest: _Form(lambda number: f"{number:064x}", _read_digest),
-    datetime: _Form(
-        lambda time: f"{time.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec='seconds')}Z",
-        lambda text: datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc),
-    ),
+    datetime: _Form(timestamp, moment),
 }
 
 

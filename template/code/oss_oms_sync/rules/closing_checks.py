@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from oss_oms_sync.answers.certificate import CutoverFacts, OmsLeft, WaitingFacts
+from oss_oms_sync.answers.codec import moment, timestamp
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, GroupProgress
@@ -13,7 +14,7 @@ from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.rules.check import GO_ON, REHEARSED, CutoverCheck
 from oss_oms_sync.rules.comparison_checks import scope, unseen
 from oss_oms_sync.rules.next_steps import OMS_UNFINISHED, accepting, cutover
-from oss_oms_sync.rules.times import BYTES_PER_MINUTE, CLOSED_AFTER, QUIET, moment, timestamp
+from oss_oms_sync.rules.times import BYTES_PER_MINUTE, CLOSED_AFTER, QUIET
 
 CLOSED = CutoverCheck(
     "CLOSED",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from oss_oms_sync.answers.certificate import CutoverFacts
+from oss_oms_sync.answers.codec import moment, timestamp
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.pass_answers import MAX_KEYS, MAX_WRITTEN
 from oss_oms_sync.answers.text import AtLeast, t
 from oss_oms_sync.rules.check import DEPLOY, DOCTOR, REHEARSED, CutoverCheck
 from oss_oms_sync.rules.counts import wrong_sums
 from oss_oms_sync.rules.next_steps import comparing, cutover
-from oss_oms_sync.rules.times import CLOCKS, MAX_PASS_AGE, moment, timestamp
+from oss_oms_sync.rules.times import CLOCKS, MAX_PASS_AGE
 
 SCOPE = CutoverCheck(
     "SCOPE",

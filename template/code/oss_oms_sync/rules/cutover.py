@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 
 from oss_oms_sync.answers.certificate import CutoverFacts, CutoverVerdict, Rehearsal
+from oss_oms_sync.answers.codec import moment
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import LATE, NOT_IN_SCOPE
 from oss_oms_sync.answers.text import Text, same, sentences
@@ -22,7 +23,7 @@ from oss_oms_sync.rules.next_steps import asked_sample
 from oss_oms_sync.rules.sample_checks import HEADERS, SAMPLE, metadata, sample
 from oss_oms_sync.rules.setup_checks import CLOCK, TASK, clock, task
 from oss_oms_sync.rules.summary import summarize
-from oss_oms_sync.rules.times import CLOSED_AFTER, QUIET, SETTLED, moment
+from oss_oms_sync.rules.times import CLOSED_AFTER, QUIET, SETTLED
 from oss_oms_sync.rules.waiting_check import NOTHING_WAITS, nothing_waits
 
 Rule = Callable[[CutoverFacts], Finding]

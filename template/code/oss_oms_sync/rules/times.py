@@ -1,8 +1,8 @@
-"""Time limits of the rules, and the format of times in facts."""
+"""Time limits of the rules."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 # Maximum difference between the clouds' clocks: a listing may lack objects written later than this before it.
 CLOCKS = timedelta(minutes=1)
@@ -19,17 +19,3 @@ SETTLED = timedelta(minutes=5)
 OMS_PATIENCE = timedelta(hours=1)
 # OMS may take a minute for an object of this size, and finish no other object meanwhile.
 BYTES_PER_MINUTE = 10**9
-_FORM = "%Y-%m-%dT%H:%M:%SZ"
-
-
-def moment(text: str) -> datetime:
-    """Parse a UTC timestamp such as 2026-01-31T08:00:00Z.
-
-    Raises ValueError.
-    """
-    return datetime.strptime(text, _FORM).replace(tzinfo=timezone.utc)
-
-
-def timestamp(at: datetime) -> str:
-    """Format a time as in facts."""
-    return at.astimezone(timezone.utc).strftime(_FORM)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from oss_oms_sync.answers.certificate import WaitingFacts, WaitingGroup
+from oss_oms_sync.answers.codec import moment, timestamp
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.pass_answers import MAX_KEYS
 from oss_oms_sync.answers.step import Step
@@ -16,7 +17,7 @@ from oss_oms_sync.rules.class_checks import by_hand
 from oss_oms_sync.rules.closing_checks import idle_from
 from oss_oms_sync.rules.next_steps import accepting_unproven, can_be_accepted, comparing, cutover, stays_closed
 from oss_oms_sync.rules.remedy import PERHAPS_COPIED, closed_remedy
-from oss_oms_sync.rules.times import MAX_PASS_AGE, moment, timestamp
+from oss_oms_sync.rules.times import MAX_PASS_AGE
 
 NOTHING_WAITS = CutoverCheck(
     "NOTHING_WAITS",

@@ -32,6 +32,7 @@ from oss_oms_sync.answers.certificate import (
     WaitingFacts,
     WaitingGroup,
 )
+from oss_oms_sync.answers.codec import moment
 from oss_oms_sync.answers.object_class import NOT_IN_SCOPE, ObjectClass
 from oss_oms_sync.answers.pass_answers import MAX_KEYS, ObjectCount
 from oss_oms_sync.answers.task_group import GroupProgress, TaskGroup
@@ -62,7 +63,7 @@ from oss_oms_sync.ledger.waiting import WaitingKeys, list_waiting_keys
 from oss_oms_sync.passes.states import PassState, answering, progress_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
-from oss_oms_sync.rules.times import CLOSED_AFTER, moment
+from oss_oms_sync.rules.times import CLOSED_AFTER
 
 # Maximum number of run files that are read, and of parallel lookups. Records are as many as the keys of a recheck.
 _MAX_RUN_FILES = 50
