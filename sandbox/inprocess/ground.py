@@ -295,13 +295,14 @@ class Future(Generic[T]):
 
     def result(self, timeout: float) -> T:
         loop, limit = self._ground.loop, self._ground.loop.limit
+        end = loop.time() + timeout
         if self._state == "ready" and self._ground.is_free() and loop.withdraw(self._begins):
-            loop.limit = min(limit, loop.time() + timeout)
+            loop.limit = min(limit, end)
             self._begin()
             loop.limit = limit
         if not self.done():
             self._waiter = loop.create_future()
-            timer = loop.call_later(timeout, release, self._waiter)
+            timer = loop.call_at(end, release, self._waiter)
             try:
                 self._ground.wait(self._waiter)
             finally:

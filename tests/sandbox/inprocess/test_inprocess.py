@@ -1,11 +1,13 @@
 """Effects of the world in process alone: virtual time, an order of events, instances that stop at any request."""
 
+import concurrent.futures
 import itertools
 import time
 
 import pytest
 
 from sandbox.inprocess import InProcess
+from sandbox.inprocess.ground import Executor
 from sandbox.inprocess.instance import CallInstance, Killed
 from sandbox.server.faults import Fault
 from tools.package import ROOT
@@ -130,6 +132,22 @@ def test_an_answer_that_drips_ends_only_when_the_caller_gives_it_up(world):
     upload(world, within=600)
     assert RECORD in world.oss.objects(world.log_bucket)
     assert world.oms.accepted["a"] == 2
+
+
+def test_a_timeout_begins_when_the_caller_begins_to_wait_however_far_the_time_skips_meanwhile(world):
+    ground = world.ground
+
+    def hang():
+        ground.sleep(1)
+        ground.wait(ground.loop.create_future())
+
+    def wait():
+        began = ground.loop.time()
+        with pytest.raises(concurrent.futures.TimeoutError):
+            Executor(ground, 1).submit(hang).result(5)
+        return ground.loop.time() - began
+
+    assert ground.call(ground.run(wait, None)) == 5
 
 
 def test_a_name_that_leads_nowhere_is_a_failed_call(world):
