@@ -17,7 +17,7 @@ import requests
 from oss_oms_sync.clouds.oms import sign
 
 SYNC_URL = os.environ["SYNC_URL"]
-# The page's signatures are V1, which new buckets refuse; the sandbox is such a one.
+# The page's signatures are V1, which new buckets refuse, and so does the sandbox.
 SIGNATURE = {"auth_version": "v4"} if "BASELINE_V4" in os.environ else {}
 TASK = SYNC_URL.split("/")[-2]
 

@@ -1,4 +1,4 @@
-"""One function's process, measured from inside: `python -S -s client.py MODULE CODE LIBRARIES KEYS TIMES MARK`.
+"""The process of a function, measured from inside: `python -S -s client.py MODULE CODE LIBRARIES KEYS TIMES MARK`.
 
 Handles TIMES events of KEYS keys each with MODULE's handler, of which each after the first finds the mark of a closed
 project "known" or "due" (it was asked for over a minute ago), and prints a JSON object: seconds and CPU seconds of each

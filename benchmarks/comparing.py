@@ -109,7 +109,7 @@ def bytes_a_second() -> float:
 
 
 class _Contents(BaseHTTPRequestHandler):
-    """A server that answers each call with the bytes of one request of `deep`."""
+    """A server that answers each call with the bytes of a request of `deep`."""
 
     protocol_version = "HTTP/1.1"
     _body = os.urandom(_PART_BYTES)

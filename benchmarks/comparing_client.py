@@ -1,4 +1,4 @@
-"""One comparison as Function Compute runs it, without sending: `python -S -s comparing_client.py CODE LIBRARIES`.
+"""A comparison as Function Compute runs it, without submissions: `python -S -s comparing_client.py CODE LIBRARIES`.
 
 Prints the answer.
 """

@@ -1,8 +1,8 @@
 """Requests of replay and reconcile, counted by the simulated clouds, and their speed on loopback.
 
-Exit code 0 only when the bounds hold: a key costs at most one read of its failed record, one write and a tenth of an
-OMS call; a thousand keys a listing, a multi-delete and a run file written and deleted; a thousand objects of the
-source bucket two listings. Deletes of names that XML does not carry are counted apart.
+Exit code 0 only when the bounds hold: a key costs at most a read of its failed record, a write and a tenth of an OMS
+call; a thousand keys a listing, a multi-delete and a run file written and deleted; a thousand objects of the source
+bucket two listings. Deletes of names that XML does not carry are counted apart.
 """
 
 from __future__ import annotations

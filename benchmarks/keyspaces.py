@@ -50,7 +50,7 @@ def _dates() -> dict[str, float]:
 
 
 def _chinese() -> dict[str, float]:
-    """Return keys in two thousand Chinese folders; the n-th has 1/n of the first one's keys."""
+    """Return keys in two thousand Chinese folders; the n-th has 1/n of the first folder's keys."""
     draw = random.Random(14)
     names = {"".join(chr(draw.randrange(0x4E00, 0x9FA6)) for _ in range(draw.randint(2, 6))) for _ in range(2000)}
     shuffled = draw.sample(sorted(names), len(names))

@@ -1,4 +1,4 @@
-"""Durations of passes over many objects with one lane and with many, over sockets.
+"""Durations of passes over many objects, with a single lane and with many, over sockets.
 
 The listings of the sandbox take as long as they can in the cloud.
 
@@ -65,7 +65,7 @@ def main() -> int:
 
 
 def both_passes(lanes: int) -> list[Pass]:
-    """Run a pass, and another over the same objects, all of which have records."""
+    """Run a pass, and another over the same objects, which then all have records."""
     with Sandbox() as box, TemporaryDirectory() as folder:
         keys = [f"photos/{number // 1000:04}/{number:07}.jpg" for number in range(OBJECTS)]
         etag = etag_of(b"")
@@ -73,7 +73,7 @@ def both_passes(lanes: int) -> list[Pass]:
         records = (record_name(box.task_id, "success", key) for key in keys)
         box.oss.fill(box.log_bucket, records, size=len(etag), etag=etag_of(etag.encode()), age=HOUR)
         render(box.answers(), Path(folder))
-        # One more instance for whoever asks for the pass and waits.
+        # An additional instance for the caller that starts the pass and waits.
         environment = {**box.environment(), "LANES": str(lanes)}
         box.deploy_project(Path(folder), environment=environment, instances=lanes + 1)
         box.oss.latency(listing=LISTING_SECONDS)

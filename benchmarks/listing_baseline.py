@@ -1,6 +1,6 @@
 """The baseline: reading, merging and judging of a pass before `clouds.listings` existed.
 
-`oss2` reads each page, when the one before is done with; a dataclass for each object, `heapq.merge`, a dict for each
+`oss2` reads each page after the page before is processed; a dataclass for each object, `heapq.merge`, a dict for each
 key.
 """
 

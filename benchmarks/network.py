@@ -1,6 +1,6 @@
 """Two servers at a set distance, `python -m benchmarks.network MILLISECONDS [CERTIFICATE]`.
 
-A request costs one round trip, a new TCP connection another, and its TLS handshake a third, as on a real network. The
+A request costs a round trip, a new TCP connection another, and its TLS handshake a third, as on a real network. The
 program prints the ports of OMS and OSS, and serves until its standard input ends. The servers accept each write and
 store nothing, because only the client is measured.
 """
@@ -16,7 +16,7 @@ import ssl
 import sys
 from collections import Counter
 
-# With the ETag by which OSS says that it has what was sent.
+# With the ETag, by which OSS confirms the body.
 _ANSWER = (
     b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nx-oss-request-id: 5D12\r\nETag: "%s"\r\nConnection: keep-alive\r\n\r\n'
 )
@@ -89,4 +89,4 @@ async def main(milliseconds: str, certificate: str = "") -> None:
 
 if __name__ == "__main__":
     asyncio.new_event_loop().run_until_complete(main(*sys.argv[1:]))
-    os._exit(0)  # whoever is still connected is not waited for
+    os._exit(0)  # connected clients are not waited for

@@ -1,4 +1,4 @@
-"""Durations and costs of passes over many objects, with one lane and with many, in virtual time.
+"""Durations and costs of passes over many objects, with a single lane and with many, in virtual time.
 
 Prints a verdict for each target; exit code 0 only if all of them hold.
 """

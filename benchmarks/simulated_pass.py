@@ -1,4 +1,4 @@
-"""One pass over a bucket in virtual time, by the code that splits ranges and merges marks.
+"""A pass over a bucket in virtual time, by the code that splits ranges and merges marks.
 
 Only time is simulated: no object is sent, and nothing fails.
 """
@@ -81,7 +81,7 @@ class KeyRange:
 
 
 class SimulatedPass:
-    """One pass, from its beginning to its total. `before`: the marks of the pass before."""
+    """A pass, from its beginning to its total. `before`: the marks of the pass before."""
 
     def __init__(self, space: KeySpace, lanes: int, before: Marks | None = None, job: Job = RECONCILE) -> None:
         self.seconds = 0.0
@@ -131,9 +131,9 @@ class SimulatedPass:
         self._invoke(self._work(key_range, begins=True))
 
     def _work(self, key_range: KeyRange, begins: bool) -> _Worker:
-        """Do one piece of a range and write it, which wakes the next worker."""
+        """Do a piece of a range and write it, which wakes the next worker."""
         yield self._start()
-        # The piece before, the pass's first one, the last pass's marks; is there a later piece? "Working".
+        # The previous piece, the pass's first piece, the last pass's marks, the next piece, and the note "working".
         yield self._call("GET", 3) + self._call("LIST") + self._call("PUT")
         self.pieces += 1
         is_planned = bool(list(self._before)) and 1 << key_range.depth >= self._lanes
@@ -180,7 +180,7 @@ class SimulatedPass:
         self._open.remove(key_range)
         split = [(key_range, cut)]
         for divided, middle in split:
-            # The halves' first pieces, and the event of the one that says so.
+            # The halves' first pieces, and the event of the piece that splits.
             yield self._call("PUT") + self._call("PUT")
             self.pieces += 2
             self._invoke(self._find_nothing())

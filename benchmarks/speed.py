@@ -55,7 +55,7 @@ class Target:
 
 
 class Field:
-    """One network, and the processes that run in it."""
+    """A network, and the processes that run in it."""
 
     def __init__(self, folder: Path, milliseconds: int, tls: bool) -> None:
         self.milliseconds = milliseconds
@@ -273,7 +273,7 @@ def judge(results: dict[str, Any]) -> list[Target]:
         Target("warm, one key: p50", ratio(at_20["seconds"]), 0.37),
         Target("warm, one key: p50 over the floor", median(at_20["seconds"]["ours"]) / median(at_20["floor"]), 1.10),
         Target("warm, mark due: round trips more", more_round_trips(at_20, 0.02), 1.15),
-        # Without a wait: waking from one costs both as much again as the work does.
+        # Without a wait, because waking up costs both sides as much again as the work.
         Target("warm, 0 ms: CPU an event", ratio(results["0 ms, TLS"]["cpu"]), 0.40),
         Target("cold start: wall", ratio(cold_start["wall"]), 0.90),
         Target("cold start: CPU", ratio(cold_start["total_cpu"]), 1.05),
@@ -343,7 +343,7 @@ def price(results: dict[str, Any], who: str, cpu: float, megabytes: int) -> floa
 
     Each event is billed as a request, and for its duration: round trips plus compute time at `cpu` vCPUs.
     """
-    exchanges = 1 if who == "ours" else 3  # a connection and its handshake are one each
+    exchanges = 1 if who == "ours" else 3  # a connection and its handshake cost a round trip each
     computing: float = median(results["20 ms, TLS"]["cpu"][who]) / cpu
     seconds = exchanges * (OMS_ROUND_TRIP + OSS_ROUND_TRIP) + computing
     return 1_000_000 * (dollars_for_function(1, seconds, cpu, megabytes) + DOLLARS_PER_REQUEST)

@@ -38,7 +38,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest tests, so that no worker begins one when the others are done."""
+    """Begin with the longest tests, so that no worker begins a long test when the others are done."""
     items.sort(key=lambda item: not any(map(item.get_closest_marker, ("law", "extras", "long"))))
 
 

@@ -286,7 +286,7 @@ def test_a_change_is_where_contributing_says(change: Change) -> None:
     else:
         assert len([file for file in named if file not in (CATALOGUE, JUDGE, ORACLE)]) <= 2
     for file, old, _ in change.patch:
-        # A folder stands for one of its modules.
+        # A folder stands for any of its modules.
         assert any(file == path or (path.endswith("/") and file.startswith(path)) for path in named), (file, named)
         assert (ROOT / file).read_text(encoding="utf-8").count(old) == 1, f"{file} has not exactly one {old!r}"
 

@@ -1,4 +1,4 @@
-"""The commands of CI, with programs that record their calls in the place of the real ones."""
+"""The commands of CI, whose programs are replaced by programs that record their calls."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def put(program: Path, then: str = "") -> None:
 
 def run(machine: Path) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     notes = machine / "notes"
-    # bash and its commands are the real ones, beside the programs of that machine.
+    # bash and its commands are real, the other programs recorded.
     (machine / "real").mkdir()
     for name in ("bash", "sh", "dirname", "basename"):
         (machine / "real" / name).symlink_to(str(shutil.which(name)))

@@ -24,7 +24,7 @@ def test_the_fault_schedules_of_all_processes_are_added_up(tmp_path, workers):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_counting.py").write_text(COUNTING)
 
-    # WHEN they run in one process, or in several
+    # WHEN they run in a single process, or in several
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(workers), str(tmp_path)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
 

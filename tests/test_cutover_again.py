@@ -139,7 +139,7 @@ def test_late_writes_are_submitted_once_a_no_go_has_opened_the_project():
         recorded: list[str] = []
 
         def straggle(_: int) -> None:
-            """As soon as the project is closed, somebody writes."""
+            """An application writes as soon as the project is closed."""
             if is_closed(world) and not recorded:
                 world.write("b", CONTENTS["C"])
                 world.later(MINUTE)
@@ -158,7 +158,7 @@ def test_late_writes_are_submitted_once_a_no_go_has_opened_the_project():
 
 def test_a_no_go_ends_the_go_before_it_and_more_that_is_to_be_read_is_read():
     with frozen_world() as world:
-        # GIVEN a GO, with what nobody has read accepted by name; in OBS are other bytes of the same size
+        # GIVEN a GO with unread objects accepted by name, of which OBS has other bytes of the same size
         there = world.obs.bucket(world.destination_bucket).objects
         world.write("a", CONTENTS["A"], parts=True)
         world.later(FREEZE)
@@ -166,7 +166,7 @@ def test_a_no_go_ends_the_go_before_it_and_more_that_is_to_be_read_is_read():
         accepted = [f"--accept={name}=tester, unread" for name in ("equal_version", "equal_size", "suspicious")]
         asked = [*words(world.moment()), *accepted]
         assert world.ops(*asked).answer["verdict"] == "GO"
-        # WHEN somebody wants some read, THEN the GO is not enough, AND afterwards there is none
+        # WHEN the user requires reading, THEN the GO is not enough, AND it no longer stands
         assert world.ops(*asked, "--sample", "2").answer["verdict"] == "NO-GO"
         assert world.ops(*asked).answer["verdict"] == "NO-GO"
 

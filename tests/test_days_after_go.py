@@ -31,7 +31,7 @@ class DaysAfter(Migration):
         result = self.ops("cutover", "--frozen-since", timestamp(self.moment()), "--close", "--out", os.devnull)
         assert result.answer["verdict"] == "GO"
         self.later(MINUTE)
-        # Applications write to OBS, and delete there; somebody still writes to OSS.
+        # Applications write to OBS, and delete there; a late writer still writes to OSS.
         for key in ("new", "rewritten", "both"):
             self.obs.put(self.destination_bucket, key, b"application")
         self.obs.delete(self.destination_bucket, "deleted")
@@ -84,9 +84,9 @@ def test_late_writers_are_named_and_recorded_and_the_way_back_works(world):
     }
     assert world.sent() == []
 
-    # WHEN nobody has put the trigger back, THEN status knows of no straggler
+    # WHEN the trigger is still removed, THEN status reports no straggler
     assert world.verdict() == ("closed", False)
-    # AND once it is there, it names each, until somebody acknowledges it
+    # AND with the trigger, status names each straggler until it is acknowledged
     Caller(world).trigger("deploy", "forward", "oss-content")
     world.write("straggler", CONTENTS["D"])
     world.later(2 * MINUTE)
@@ -98,7 +98,7 @@ def test_late_writers_are_named_and_recorded_and_the_way_back_works(world):
     assert world.verdict() == ("closed", False)
     assert world.sent() == []
 
-    # WHEN somebody copies back what only OBS has, deletes what should stay deleted, and opens the project
+    # WHEN the user copies back the objects that only OBS has, repeats the deletions, and opens the project
     for key in ("new", "rewritten"):
         world.write(key, b"application")
     world.remove("deleted")

@@ -1,9 +1,9 @@
-"""The law of liveness: whoever follows the printed next step comes to GO, soon, in every healthy world; and accepts by
-name only what really cannot be proven.
+"""The law of liveness: in every healthy world the printed next steps lead to GO in a few commands, and the user accepts
+by name only objects that cannot be proven.
 
-Healthy means that both clouds work. There may be objects that are archived or have no CRC64, what was deleted, what OMS
-refused or failed to copy and somebody copied by hand, copies that OMS lost, the same contents written once more, others
-of the same size while OMS copied the first, and a sync task that migrates no metadata.
+Healthy means that both clouds work. A world may have archived objects, objects without CRC64, deleted objects, objects
+that OMS refused or failed to copy and the user copied by hand, copies that OMS lost, the same contents written again,
+other contents of the same size written during the copy, and a sync task that migrates no metadata.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from support.migration import CONTENTS, MINUTE, MODES, Migration
 from support.world import oss_error
 from unit.ops.migrate.migrate_world import MigrateWorld
 
-LAW = "whoever follows the printed steps comes to GO"
+LAW = "the printed steps lead to GO"
 # Each is a whole migration, and takes as long as dozens of other schedules.
 WORLDS = int(os.environ.get("SCHEDULES", "600" if EXTRAS else "240")) // 20
 DAY = 24 * 60 * MINUTE
 # The other contents of the same size.
 TWIN = dict(zip("ABCD", "BADC", strict=True))
 ARCHIVED = oss_error(403, "InvalidObjectState")
-# A page shows the next step of what is worst.
+# A page shows the next step of its worst finding.
 WORST = ("failed", "not proven", "not run")
-# In how many commands a person comes to GO, in the median, and in all but one world of so many.
+# Numbers of commands until GO: the median, and the maximum with a single exception in this number of worlds.
 MEDIAN, MOST, RARE = 3, 8, 500
-# Who has run so many comes nowhere.
+# The limit of commands, after which the test gives up.
 ENDLESS = 30
 # A median of fewer worlds says nothing.
 FEW = 20
@@ -65,10 +65,10 @@ class Healthy(Migration, MigrateWorld):
     def __init__(self, seed: int) -> None:
         super().__init__(seed, mode=MODES[seed % 3], timers=1)
         self.archived: set[str] = set()
-        # OMS refuses the ones, and accepts and fails to copy the others, for ever: somebody copies them by hand.
+        # OMS always refuses the first, and always fails to copy the second: the user copies them by hand.
         self.rejected: set[str] = set()
         self.uncopied: set[str] = set()
-        # OMS loses some of its copies, or takes what came twice for one.
+        # OMS loses some of its copies, or counts two submissions once.
         self.loses_some, self.merges = self.dice.random() < 0.15, self.dice.random() < 0.1
         self.lost = 0
         self.migrates_metadata = seed % 10 != 7
@@ -77,7 +77,7 @@ class Healthy(Migration, MigrateWorld):
         return self.folder
 
     def live(self, until: float) -> None:
-        """Let objects be written until a moment, after which nobody writes."""
+        """Let objects be written until a moment, and none afterwards."""
         dice = self.dice
         self.task.overwrite_mode = self._overwrite_mode
         self.oss.faults.add(ARCHIVED, where=self._reads_archived)
@@ -98,7 +98,7 @@ class Healthy(Migration, MigrateWorld):
         self.later(until)
 
     def _delete_many(self) -> None:
-        """More than can be judged again one by one."""
+        """More objects than a recheck takes by name."""
         keys = [f"gone/{number:05}" for number in range(10_001)]
         folder = f"oms_source_record/{self.task.task_id}/success_object/"
         self.oss.fill(self.log_bucket, [folder + key for key in keys], age=DAY)
@@ -118,7 +118,7 @@ class Healthy(Migration, MigrateWorld):
             self.rejected.add(key)
         if key in self.uncopied | self.rejected:
             self.at(dice.uniform(first, until), self.obs.put, self.destination_bucket, key, contents)
-        elif kind < 0.2 and again:  # nobody can see that these are the same
+        elif kind < 0.2 and again:  # no listing shows that these are equal
             self.at(dice.uniform(first, until), partial(self.write, key, contents, parts=True))
         elif kind >= 0.9:  # as long, while OMS may copy the first
             crc64 = dice.random() < 0.7
@@ -148,10 +148,10 @@ class Healthy(Migration, MigrateWorld):
         self.later(30)
         return re.findall(r"ops\.py (migrate[a-z -]*)", text)[-1].split() if code else []
 
-    # -- what is true of it, whatever the function thinks
+    # -- facts of the world, independent of the function
 
     def cannot_be_proven(self) -> bool:
-        """Return True if an archived object has a copy of equal size in OBS, and no MD5 tells."""
+        """Return True if an archived object has a copy of equal size in OBS, and no MD5 proves it equal."""
         sources, there = self.oss.objects(self.source_bucket), self.task.destination
         pairs = [(sources[key], there[key]) for key in self.archived & there.keys()]
         return any(copy.size == source.size and copy.etag != source.etag.lower() for source, copy in pairs)
@@ -185,7 +185,7 @@ class Played:
 
 
 def play(seed: int) -> Played:
-    """A world, and a person who does what is printed until there is a GO, or for a day."""
+    """A world, and a user who runs the printed steps until a GO, or for a day."""
     with Healthy(seed) as world:
         played, frozen = Played(story=world.story), 30 * MINUTE
         world.live(frozen)
@@ -196,7 +196,7 @@ def play(seed: int) -> Played:
             if words[0] == "migrate":
                 words = world.migrated(*words) or cutover
                 continue
-            # Somebody who is there agrees to close, and says who accepts what, and why.
+            # Agree to close, and answer who accepts the named objects, and why.
             agreed = ["--close", "--out", os.devnull] if words[0] == "cutover" else []
             result = world.ops(*(word.replace("<who, why>", "tester, as printed") for word in words), *agreed)
             for part, name in PARTS.items():
@@ -241,7 +241,7 @@ def test_the_printed_steps_lead_to_go_without_needless_acceptances(block, count,
         measure(LAW, f"minutes of freeze{'' if played.is_whole else ', where OMS lost or merged something'}", freeze)
         for part in PARTS:
             measure(LAW, f"minutes of {part}", played.parts[part])
-    # One of fewer than so many tells nothing; but of those that are always tried none is.
+    # A single exception in fewer worlds is allowed, but none among the seeds that are always tried.
     assert sum(number > MOST for number in commands) <= (-(-len(commands) // RARE) if len(commands) >= FEW else 0)
     if len(commands) >= FEW:
         assert median(commands) <= MEDIAN

@@ -46,7 +46,7 @@ def run(page: Path, *options: str, dark: bool = False) -> subprocess.CompletedPr
 
 
 def screenshot(page: Path, picture: Path, width: int, height: int) -> None:
-    """Write what is seen of `page` in a window of this size, as PNG.
+    """Write a screenshot of `page` in a window of this size, as PNG.
 
     Raises RuntimeError as `run`, or if there is no picture afterwards.
     """

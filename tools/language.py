@@ -1,4 +1,4 @@
-"""Check the language of the code: vague identifiers, and first words of sentences in docstrings and comments.
+"""Check the language of the code: vague identifiers, long names of tests, and first words of sentences in prose.
 
     python -m tools.language [--list] [FOLDER...]
 
@@ -19,10 +19,11 @@ from pathlib import Path
 
 from tools.package import ROOT
 
-# Vague identifiers, and unwanted beginnings of sentences: the most that each folder has.
-# The names left in `template` are fields of answers and stored objects, and places of phrases.
+# Unwanted identifiers, and unwanted beginnings of sentences: the most that each folder has.
+# The names left are fields of answers and stored objects, and places of phrases.
 LIMITS = {"template": (79, 1), "sandbox": (0, 0), "tools": (0, 0), "benchmarks": (0, 0), "tests": (9, 0)}
 VAGUE = frozenset(("one", "ones", "found", "given", "told", "seen", "known", "said", "held", "kin", "rest"))
+MAX_TEST_NAME = 70
 BEGINNING = re.compile(
     r"(?:^|[.:;]\s+)(?:What|Whether|Which|Whose|Whoever|Whatever|How|Of|The same|Those|So long|So often|So many)\b"
 )
@@ -31,10 +32,10 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _DIRECTIVE = re.compile(r"#!|# (?:noqa|type:|pragma:)")
 
 
-def vague_identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Yield the line and the name of each use of a vague identifier, except in names of tests, which are sentences.
+def unwanted_identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the line and the name of each use of a vague identifier, and of each test with a long name.
 
-    Names of Python and of Hypothesis are left out.
+    Names of tests are sentences, and may have any word. Names of Python and of Hypothesis are left out.
     """
     hypothesis = {"one_of"} | {
         alias.name
@@ -48,6 +49,8 @@ def vague_identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 pass
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 if name.startswith("test_"):
+                    if len(name) > MAX_TEST_NAME:
+                        yield node.lineno, name
                     continue
             case _:
                 continue
@@ -79,14 +82,14 @@ def prose(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
 
 
 def hits(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the vague identifiers and the unwanted beginnings of sentences below `folder`, each as a line to print."""
+    """Return the unwanted identifiers and beginnings of sentences below `folder`, each as a line to print."""
     identifiers: list[str] = []
     beginnings: list[str] = []
     for path in sorted(folder.rglob("*.py")):
         source = path.read_text(encoding="utf-8")
         tree = ast.parse(source)
         name = path.relative_to(ROOT).as_posix()
-        identifiers += [f"{name}:{line}: {identifier}" for line, identifier in vague_identifiers(tree)]
+        identifiers += [f"{name}:{line}: {identifier}" for line, identifier in unwanted_identifiers(tree)]
         for line, block in prose(tree, source):
             text = " ".join(block.split())
             beginnings += [f"{name}:{line}: {text[match.start() :][:70]}" for match in BEGINNING.finditer(text)]
@@ -102,7 +105,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     exceeded = False
     for name, limits in LIMITS.items():
-        for kind, lines, limit in zip(("vague identifiers", "beginnings"), hits(ROOT / name), limits, strict=True):
+        for kind, lines, limit in zip(("unwanted identifiers", "beginnings"), hits(ROOT / name), limits, strict=True):
             if len(lines) != limit:
                 exceeded = True
                 then = "rename or rewrite them" if len(lines) > limit else "lower the limit in tools/language.py"

@@ -1,6 +1,6 @@
 """Mistakes, each an exact replacement of source text, with the test that notices it.
 
-Each was made once, or was noticed by no test before. tests/test_mistakes.py puts them back into a copy, one by one. A
+Each was made once, or was noticed by no test before. tests/test_mistakes.py puts each back into a copy. A
 mistake that no longer applies is a failure, because it shows nothing.
 """
 

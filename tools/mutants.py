@@ -1,6 +1,6 @@
 """Changes the core in one place after another, and prints the changes that no test notices: `python -m tools.mutants`.
 
-Arguments: how many changes are drawn, and the seed; without one it is drawn, too, and printed in any case. A tenth is
+Arguments: the number of changes to draw, and the seed, which is drawn by default and always printed. A tenth is
 drawn from each of GROUPS, the others from all. Messages and log lines are left alone: other tests read them.
 """
 
@@ -148,7 +148,7 @@ def _is_message(node: ast.AST) -> bool:
 
 
 def _changes_of(node: ast.AST, put: Callable[[ast.AST], None]) -> Iterator[Callable[[], None]]:
-    """Yield functions that each apply one mutation to a node. `put` replaces the node with another."""
+    """Yield functions that each apply a mutation to a node. `put` replaces the node with another."""
     if type(node) in _SWAPPED:
         yield lambda: put(_SWAPPED[type(node)]())
     match node:

@@ -29,7 +29,7 @@ _DETAIL, _DETAIL_ENDS = '<appdetail id="flushContent">\n\n', "\n</appdetail>\n"
 
 
 class _Words(NamedTuple):
-    """The texts of the page in one language."""
+    """The texts of the page in a language."""
 
     needs: str
     table: str

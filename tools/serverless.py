@@ -1,4 +1,4 @@
-"""The real Serverless Devs tool, kept apart from whatever the user has configured, and offline."""
+"""The real Serverless Devs tool, offline and without the user's configuration."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
 
 @contextmanager
 def served(package: Path) -> Iterator[str]:
-    """Serve `package`; yield its address. The tool would delete a file of which it gets the path."""
+    """Serve `package`; yield its address. The tool would delete a file if it got its path."""
 
     class Handler(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""Both clouds at their own names: whoever goes there by the proxy that HTTPS_PROXY names finds the sandbox's."""
+"""The clouds' own host names, which a proxy in HTTPS_PROXY connects to the sandbox."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ _HOSTS = (
 
 
 class OnTheInternet(Sandbox):
-    """A sandbox that is found there. `internet`: the variables with which a program goes there. `hosts`: where one
-    went."""
+    """A sandbox at these names. `internet`: environment variables of the proxy. `hosts`: hosts to which programs
+    connected.
+    """
 
     def __init__(self, folder: Path, **options: Any) -> None:
         super().__init__(**options)

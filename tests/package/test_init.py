@@ -131,7 +131,7 @@ def test_answers_at_the_prompts_make_a_project_that_shows_no_secret(tool, built,
         "objectPrefix": "${x}",
         "logBucket": "Photos",
     }
-    # The regions of a project in a folder beside this one are the defaults.
+    # The regions of a project in a neighbouring folder are the defaults.
     proposed = {"region": "cn-shanghai", "destinationRegion": "cn-east-3"}
     (tmp_path / "beside").mkdir()
     (tmp_path / "beside" / "answers.json").write_text(json.dumps(proposed))

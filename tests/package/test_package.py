@@ -1,4 +1,4 @@
-"""The registry's package: what is in it, and that the registry takes it."""
+"""The registry's package: its files, and their acceptance by the registry."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def a_registry() -> Iterator[SimpleNamespace]:
 
 
 def test_the_same_sources_give_the_same_bytes(built, tmp_path, mocker):
-    # GIVEN a copy of the sources in another place, written at another time by somebody with other permissions
+    # GIVEN a copy of the sources in another folder, with other times and permissions
     copy = tmp_path / "another clone"
     for name in (*package._NAMES, *package._READMES):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +147,7 @@ def test_the_registrys_page_has_the_blocks_that_its_console_looks_for(built, sho
     # GIVEN the page of the package
     text = zipfile.ZipFile(built).read(shown).decode()
 
-    # THEN it has each block once, one after the other and none inside of another, as in the registry's own templates
+    # THEN it has each block once, in sequence and not nested, as in the registry's own templates
     tags = re.findall(r"^<(/?\w+)(?: [^>]*)?>$", text, re.MULTILINE)
     names = ["description", "service", "remark", "disclaimers", "appcenter", "deploy", "appdetail", "usedetail"]
     names.append("development")
@@ -158,7 +158,7 @@ def test_the_registrys_page_has_the_blocks_that_its_console_looks_for(built, sho
     for service in manifest["Service"].values():
         assert all(right in blocks["service"] for right in service["Authorities"])
     assert f"(https://cap.console.aliyun.com/template-detail?template={manifest['Name']})" in blocks["appcenter"]
-    # Nobody runs setup in the console.
+    # setup does not run in the console.
     assert "python3 ops.py setup" in blocks["remark"]
     assert "canary" in blocks["disclaimers"]
     assert "python3 ops.py cutover --frozen-since now" in blocks["usedetail"]
@@ -236,7 +236,7 @@ def test_the_page_by_hand_names_the_file_of_the_package(built):
 
 
 def test_the_checksums_are_of_the_package_and_of_the_certificates_code(built, tmp_path):
-    # GIVEN a release that somebody downloads, and a project made of it
+    # GIVEN a downloaded release, and a project made of it
     shutil.copy(built, tmp_path)
     sums = package.write_checksums(tmp_path / built.name)
     zipfile.ZipFile(built).extractall(tmp_path / "package")
@@ -247,7 +247,7 @@ def test_the_checksums_are_of_the_package_and_of_the_certificates_code(built, tm
     (tmp_path / built.name).write_bytes(built.read_bytes() + b"x")
     assert subprocess.run(check, cwd=tmp_path, check=False, capture_output=True).returncode == 1
 
-    # AND the code has the hash that is told
+    # AND the code has the printed hash
     assert f"# code_sha256 {code_sha256(tmp_path / 'package' / 'src' / 'code')}" in sums.read_text().splitlines()
 
 

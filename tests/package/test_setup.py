@@ -67,7 +67,7 @@ def commands() -> str:
 def test_the_first_object_is_in_obs_after_one_yes_and_one_agreement(
     shell: Shell, fc3: Fc3, box: OnTheInternet, tool: Tool, built: Path, tmp_path: Path, lang: str
 ) -> None:
-    # GIVEN a project whose maker knows only the buckets' names, and has told the tool with which keys it deploys
+    # GIVEN a project of a user who knows only the buckets' names, and has configured the tool's keys
     tool.environment["LANG"] = LANGUAGES[lang]
     own = ("--AccountID", ACCOUNT_ID, "--AccessKeyID", "LTAIofDeployment0001", "--AccessKeySecret", DEPLOYS)
     assert tool.run("config", "add", *own, "-a", "default", "-f").returncode == 0
@@ -95,7 +95,7 @@ def test_the_first_object_is_in_obs_after_one_yes_and_one_agreement(
     done = shell.run(and_deploy)
     assert f"\n{t('Setup OK').of(lang)}" in done
 
-    # THEN what is written to the source is in OBS, and all was found where the clouds have it
+    # THEN objects written to the source reach OBS, and all requests went to the clouds' own host names
     upload(box, "hello")
     assert box.obs.objects(box.destination_bucket)["hello"].data == b"hello"
     log = fc3.deployed["forward"]["environmentVariables"]["LOG_BUCKET"]

@@ -76,7 +76,7 @@ def test_the_steps_by_hand_lead_to_the_first_object_and_back(shell, fc3, box):
     assert box.task.destination["hello"].data == b"hello"
     output = shell.run(by_hand)
     assert "Invoke Result:\ntrue" in output
-    assert output.count('"job": "forward"') == 3  # the upload's, this one's, and this one's again in the log
+    assert output.count('"job": "forward"') == 3  # the upload's id, this event's, and this event's again in the log
     assert "aliyun ram DeleteRole" in shell.run(remove)
 
     # AND at the end no function runs, and only the records stay

@@ -95,7 +95,7 @@ class Fc3:
         )
 
     def deploy(self, resource: str, props: dict[str, Any], folder: Path, trigger: str | None = None) -> str:
-        """Put a resource, or one trigger of it, into the sandbox, and print nothing."""
+        """Put a resource, or a single trigger of it, into the sandbox, and print nothing."""
         if self.box and trigger:
             self.box.restore_trigger(resource, trigger)
         elif self.box:
@@ -181,7 +181,7 @@ class Shell:
         self._environment = {**author, "PATH": path, "TOOL": tool.command()[0], "PACKAGE_URL": package_url}
 
     def run(self, text: str, typed: str = "", env: Mapping[str, str] | None = None) -> str:
-        """Run lines of shell, each of which must succeed; return their output. `typed` is their input."""
+        """Run lines of shell, which must all succeed; return their output. `typed` is their input."""
         done = self.attempt(text, typed, env)
         assert done.returncode == 0, done.stdout
         return done.stdout

@@ -1,5 +1,6 @@
-"""A world for the tests of compare: OMS copies when it is told to. It keeps what there was of each key while compare
-read it, for an oracle that sees everything."""
+"""The world of the tests of compare: OMS copies at the test's command. It keeps the history of each key during a
+comparison, for an oracle that sees everything.
+"""
 
 from __future__ import annotations
 
@@ -48,8 +49,9 @@ class KeyState(NamedTuple):
 
 @dataclass
 class Compared:
-    """One comparison: what it answered, what it sent, the moments when it began and ended, and what there was of each
-    key in between."""
+    """The answer of a comparison, the keys that it submitted, the moments of its begin and end, and the states of each
+    key in between.
+    """
 
     result: dict[str, Any]
     sent: set[str]
@@ -107,7 +109,7 @@ class CompareWorld(ReconcileWorld):
             self.copy_all()
 
     def lie_in_both(self, *keys: str, data: str, there: str, kind: str = "md5", part: int | None = None) -> None:
-        """Objects whose events are lost, and what is in OBS from an hour later on, for an hour now."""
+        """Write objects whose events are lost, an hour later objects to OBS, and let another hour pass."""
         self.lost(*keys, data=data, kind=kind)
         for key in keys:
             self.write(key, there, part)
@@ -227,16 +229,18 @@ class CompareWorld(ReconcileWorld):
         )
 
     def _in_hand_since(self) -> float:
-        """When OMS accepted the oldest of what it may still work on, if it works in order: to five minutes, and at
-        least ten minutes ago; what it accepted over half an hour ago it has lost if it has finished nothing since."""
+        """The time when OMS accepted its oldest unfinished object, if it works in order: to five minutes, and at least
+        ten minutes ago. Objects accepted over half an hour ago are lost if OMS has finished nothing since.
+        """
         now = int(self._now())
-        # Nobody asks for more than the last day, and OMS tells of whole steps: of that in which it began, too.
+        # Jobs request at most the last day, and OMS reports whole steps, also the step in which the day began.
         first_step = (now - DAY) // STEP * STEP
         counts = [(kind, at // 1000, many) for (kind, at), many in self.task._counts.items()]
         counted = [(kind, at) for kind, at, many in counts if at >= first_step for _ in range(many)]
         asked = sorted(at for kind, at in counted if kind == "REQUEST")
         done = [at for kind, at in counted if kind in ("SUCCESS", "FAILURE", "SKIP")]
-        # Finished objects may have been accepted before: at least so many remain of those accepted since any step.
+        # Finished objects may have been accepted before the step: at least this number of objects accepted since
+        # remain.
         since = {at // STEP * STEP for at in asked}
         left = max((sum(at >= step for at in asked) - sum(at >= step for at in done) for step in since), default=0)
         if left <= 0:
@@ -275,7 +279,7 @@ def once(kind: str, call: Callable[[], object]) -> Callable[[str, Sequence[str]]
 
 @contextmanager
 def pages_of(number: int) -> Iterator[None]:
-    """Within this a page of a listing of either cloud has so many objects."""
+    """Limit pages of both clouds' listings to this number of objects."""
     with (
         patch("sandbox.oss.listing._MAX_KEYS", number),
         patch("sandbox.obs.listing._MAX_KEYS", number),

@@ -9,7 +9,7 @@ from itertools import islice
 
 from hypothesis import strategies as st
 
-# `make test` tries a part of what takes seconds each, such as whole migrations and deaths at each request of a command.
+# `make test` tries a part of the cases that take seconds each, such as whole migrations and deaths at each request.
 # A test that goes by this, by `schedules` or by `sweep`, is marked `part`.
 EXTRAS = bool(os.environ.get("EXTRAS"))
 # The number of fault schedules in virtual time, and over sockets. `make fuzz` asks for more.
@@ -32,7 +32,7 @@ def sweep(steps: Iterable[int]) -> Iterator[int]:
 
 
 def seeds_of(block: int, number: int) -> Sequence[int]:
-    """The seeds of a quarter of so many worlds, or those that the environment names."""
+    """Return the seeds of a quarter of this number of worlds, or the seeds that the environment names."""
     named = os.environ.get("SEEDS")
     return [int(part) for part in named.split(",")] if named else range(block, number, 4)
 
@@ -46,10 +46,8 @@ def check(
     accepted: Collection[str],
     has_record: Callable[[str, str], bool],
 ) -> str:
-    """Asserts the law for one invocation and names the state its keys are in.
-
-    `outcome` is what the function returned, None where it raised; `accepted` the keys that OMS really took;
-    `has_record(state, key)` looks into the log bucket.
+    """Assert the law for an invocation; return the state of its keys. `outcome` is the function's return value, None if
+    it raised; `accepted` holds the keys that OMS accepted; `has_record(state, key)` reads the log bucket.
     """
     for key in keys:
         assert key in accepted or not has_record("success", key), f"{key!r} is recorded as accepted, but is not"
@@ -64,7 +62,7 @@ def check(
     return RETURNED_FALSE
 
 
-# Texts that have bitten somebody: what URLs, XML, JSON, SQL and shells treat as special, and what is long.
+# Texts that have caused defects: characters special to URLs, XML, JSON, SQL and shells, and long texts.
 HOSTILE = [
     "a b",
     "a+b",

@@ -18,8 +18,9 @@ def lack(reason: str) -> NoReturn:
 
 
 def find_python(version: str) -> str:
-    """Return an interpreter of this version, such as "3.10". A machine without one lacks it only if it is a runtime's:
-    on other versions no function runs."""
+    """Return an interpreter of this version, such as "3.10". Only the runtimes' versions count as lacking: functions
+    run on no other version.
+    """
     name = f"python{version}"
     interpreter, actual = runtimes.find_interpreter(name)
     if runtimes.version_fits(name, actual):

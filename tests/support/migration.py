@@ -74,7 +74,7 @@ class Caller(call.Sandbox):
         self._box = box
 
     def ask(self, job: str, payload: Mapping[str, Any]) -> Any:
-        if job == "doctor":  # it looks at names and sockets, of which there are none here
+        if job == "doctor":  # it checks names and sockets, which do not exist in process
             return DOCTOR_OK
         return super().ask(job, payload)
 

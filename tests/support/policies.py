@@ -40,7 +40,7 @@ class Right(NamedTuple):
 
 
 def rights(project: Path, name: str, service: str, *, reads: bool = True) -> list[Right]:
-    """Return the permissions of a function, or of the triggers, at one service; `reads`: with reading objects."""
+    """Return the permissions of a function, or of the triggers, at a service; `reads`: with reading objects."""
     answers = {**variables((project / "s.yaml").read_text(encoding="utf-8")), "readObjects": "on" if reads else "off"}
     return [
         Right(action, resource, prefix)

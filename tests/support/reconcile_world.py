@@ -65,7 +65,7 @@ class ReconcileWorld(World):
         self.lost(*(f"{index:0{len(str(number - 1))}}" for index in range(number)), minutes_ago=minutes_ago)
 
     def lost(self, *keys: str, data: str = "A", **details: Any) -> None:
-        """New objects of which no event told, and an hour later."""
+        """Write objects without events, and let an hour pass."""
         for key in keys:
             self.upload(key, data, **details)
         self.later()
@@ -128,12 +128,12 @@ def refusing(bucket: Stored, kind: str = "", where: Callable[[str], bool] = lamb
 
 
 def slow(bucket: Stored, seconds: float) -> None:
-    """From now on each page of a listing takes so long."""
+    """Delay each page of a listing by this time from now on."""
     bucket.fail(Fault.slow(seconds), "list")
 
 
 def counts(result: dict) -> dict:
-    """Only what is not zero."""
+    """Return the counts above zero."""
     return {name: result[name] for name in COUNTS if result[name]}
 
 

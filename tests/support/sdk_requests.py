@@ -23,7 +23,7 @@ def meaning(request):
 
 
 def capture_request(service, call):
-    """Return the request that a call of an SDK sends, whatever the response."""
+    """Return the request that a call of an SDK sends, also if the SDK rejects the response."""
     before = len(service.requests)
     with suppress(Exception):
         call()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def rewrite(file: Path, instead: Mapping[str, str]) -> None:
-    """Replace texts in a file, each of which must be there."""
+    """Replace texts in a file, which must contain them all."""
     text = file.read_text(encoding="utf-8")
     for old, new in instead.items():
         assert old in text, f"{file.name} has no {old!r}"

@@ -1,4 +1,4 @@
-"""A world for the tests of status: what OMS counted, what passes left in the log bucket, and one fixed moment."""
+"""The world of the tests of status: OMS's counts, the passes' objects in the log bucket, and a fixed time."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class StatusWorld(World):
         self.later((time - self.clock.now()).total_seconds())
 
     def counted(self, minutes_ago: float, **numbers: int) -> None:
-        """OMS counted so many objects then: REQUEST, SUCCESS, FAILURE or SKIP."""
+        """Let OMS count this number of objects at a time, as REQUEST, SUCCESS, FAILURE or SKIP."""
         for kind, number in numbers.items():
             self.task.counted(kind, number, self.clock.now().timestamp() - minutes_ago * 60)
 
@@ -90,7 +90,7 @@ class StatusWorld(World):
         tally: Tally | None = None,
         **counts: int,
     ) -> None:
-        """A pass of a job that counted so much until now, in one range. It is not nothing: there are objects."""
+        """Write a pass of a job with these counts, which ends now, in a single range with at least one object."""
         self.later(0.001)
         name, now = hashlib.sha256(json.dumps(scope).encode()).hexdigest()[:16], self.clock.now()
         name = f"{name}-{now.strftime('%Y%m%dT%H%M%S%fZ')}"
@@ -107,7 +107,7 @@ class StatusWorld(World):
         self.bucket.add(StoredObject(f"{folder}{written}", json.dumps(value).encode()))
 
     def compared(self, oldest: int | None = None, *, ended: bool = True, **numbers: int) -> None:
-        """A comparison with so many objects of each class, until now."""
+        """Write a comparison with these numbers of objects of each class, which ends now."""
         classes = {name: ClassCount(Side(number, number), Side(number, number)) for name, number in numbers.items()}
         self.passed(ended=ended, job="compare", tally=Tally(classes=classes, oldest_not_there=oldest))
 
@@ -122,7 +122,7 @@ class StatusWorld(World):
             self.accept(key, key, minutes_ago * 60)
 
     def listed(self, lines: int, outside: int = 0, month: str = "2026-03") -> None:
-        """Replay has read so many lines of OMS's lists of what it failed to copy."""
+        """Let replay have read this number of lines of OMS's lists of failed copies."""
         stored = self.bucket.objects.get(f"{ROOT}state/failed_copies.json")
         value = json.loads(stored.body) if stored else to_json(ListPositions())
         value["listed"][month] = [lines, outside]
@@ -133,7 +133,7 @@ class StatusWorld(World):
         super().fail(key, reason=reason, **details)
 
     def copy_failed(self, key: str, code: str = "UPLOAD_DST_OBJ_FAILURE", attempts: int = 1) -> None:
-        """Write the failed record of an object that OMS failed to copy so many times."""
+        """Write the failed record of an object after this number of failed copies."""
         self.fail(key, "COPY_FAILED", error_code=code, copy_attempts=attempts)
 
     def reconcile(self, **asked: object) -> dict[str, object]:
@@ -185,7 +185,7 @@ class Watched(StatusWorld):
             self.tick()
 
     def go(self, state: str, ticks: int = 0) -> None:
-        """Let the verdict be this from now on, and so many ticks go by."""
+        """Set the verdict, and let this number of ticks pass."""
         for reason in ("CREDENTIALS", "THROTTLED"):
             self.bucket.objects.pop(record_name("failed", reason), None)
         self.shut(state == "closed")

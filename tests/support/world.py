@@ -1,5 +1,4 @@
-"""One instance of the function between both clouds, in virtual time: the sandbox's services, with what tests put into
-them and see of them."""
+"""An instance of the function between both clouds, in virtual time, with the sandbox's services."""
 
 from __future__ import annotations
 
@@ -86,7 +85,7 @@ UNAUTHORIZED = oms_error(401, "APIGW.0301")
 
 
 class VirtualClock(Clock):
-    """The world's time, for the test and for invocations that it makes: `ahead` of what the clouds' clocks say."""
+    """The world's time, for the test and its invocations: `ahead` of the clouds' clocks."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -139,7 +138,7 @@ class World(InProcess):
             cls._open.pop().close()
 
     def start(self) -> None:
-        """A new instance takes the place of the one before."""
+        """Replace the instance."""
         self.call_instance = self.instance(**self.variables)
         self._clients = self.within(self.call_instance.module()._instance)
         self.settings = self._clients.settings
@@ -147,7 +146,7 @@ class World(InProcess):
         logging.getLogger("oss_oms_sync").propagate = True
 
     def within(self, call: Callable[[], T]) -> T:
-        """Run this as the instance's own code, all of which ends when it is killed."""
+        """Run this as the instance's own code, which ends when the instance is killed."""
         return self.ground.call(self.ground.run(call, self.call_instance))
 
     @contextmanager
@@ -168,7 +167,7 @@ class World(InProcess):
         raise Killed
 
     def invocation(self, seconds: float = 60) -> Invocation:
-        """A new invocation of this instance that has so long."""
+        """Return a new invocation of this instance with this time limit."""
         clients, deadline = self._clients, Deadline(seconds, self.clock)
         credentials = Credentials(*self.function_credentials)
         return Invocation(
@@ -204,11 +203,11 @@ class World(InProcess):
         self.source.objects.pop(key, None)
 
     def write(self, key: str, data: str, part: int | None = None) -> None:
-        """Somebody writes an object in OBS."""
+        """Write an object to OBS, as its own users do."""
         self.obs.put(self.destination_bucket, key, data.encode(), part)
 
     def remove(self, key: str) -> None:
-        """Somebody deletes an object in OBS."""
+        """Delete an object from OBS, as its own users do."""
         self.there.objects.pop(key, None)
 
     # Contents of the log bucket.
@@ -222,12 +221,12 @@ class World(InProcess):
         self.keep("state/installed.json", {"at": timestamp(time or self.clock.now() - timedelta(hours=1))})
 
     def shut(self, on: bool, by: str = "", why: str = "") -> None:
-        """Somebody closes the project, or opens it again."""
+        """Close the project, or open it again."""
         mark = {"closed": on, "at": timestamp(self.clock.now()), "by": by, "why": why}
         self.keep(f"state/closed-{self.settings.project}.json", {**mark, "run": "", "opened": "", "first": ""})
 
     def accept(self, key: str, data: str = "A", ago: float = 0) -> None:
-        """OMS accepted this version so many seconds ago, as its record says."""
+        """Write the record of a version that OMS accepted this number of seconds ago."""
         name, etag = record_name("success", key), etag_of(data.encode())
         body, headers = (etag, {}) if name.endswith(key) else (key, {"x-oss-meta-etag": etag})
         self.bucket.add(StoredObject(name, body.encode(), headers))

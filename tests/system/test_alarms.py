@@ -131,7 +131,7 @@ def live(box: Sandbox) -> None:
     box.fc.invoke("forward", b"no event")
     box.fc.invoke("forward", payload("\ud800"))
 
-    # OMS refuses the account: hostile keys, and one so long that its line is cut.
+    # OMS refuses the account: hostile keys, and a key too long for its line.
     box.oms.faults.add(Fault.status(401))
     box.fc.invoke("forward", payload(*HOSTILE))
     box.fc.invoke("forward", payload("x" * 140_000))

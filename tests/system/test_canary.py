@@ -12,7 +12,7 @@ from ops.canary import run as canary_run
 from ops.clouds import keys
 from ops.command_line import cli
 
-# A thousandth of what they are: so large are the parts that the task here writes.
+# The part size of the task in these tests: a thousandth of OMS's.
 PARTS = {"50 MB": 50_000, "50 MiB": 52_429}
 
 

@@ -52,7 +52,9 @@ def in_obs(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int
 
 @pytest.fixture
 def ready(deployed: Sandbox) -> Sandbox:
-    """Return a project with objects that were copied an hour ago, one of 20 MiB; replay has read OMS's lists."""
+    """Return a project with objects that were copied an hour ago, among them an object of 20 MiB; replay has read OMS's
+    lists.
+    """
     upload(deployed, *KEYS)
     deployed.oss.put(deployed.source_bucket, "big", bytes(20 * MIB))
     deployed.fc.wait_idle(60)

@@ -128,7 +128,7 @@ def class_of(key: str, row: Row) -> str:
 
 
 def furnish(box: Sandbox, number: int) -> dict[str, str]:
-    """Fill the buckets with `number` keys, most of which are equal; return their classes."""
+    """Fill the buckets with `number` keys, most of them equal; return their classes."""
     classes = _put_milliseconds(box)
     for place, row in enumerate(ROWS):
         keys = [special.format(f"{place:02}") for special in SPECIAL]
@@ -179,7 +179,7 @@ def _put_milliseconds(box: Sandbox) -> dict[str, str]:
 
 
 class Sum(NamedTuple):
-    """The sum of objects of one side."""
+    """The sum of objects of a side."""
 
     objects: int = 0
     bytes: int = 0

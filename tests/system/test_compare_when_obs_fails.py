@@ -21,7 +21,7 @@ KEYS = [f"photos/{number:05}.jpg" for number in range(2_500)]
 
 @pytest.fixture
 def furnished(box, monkeypatch):
-    """Three pages of objects that are equal on both sides, but one."""
+    """Fill both sides with three pages of objects, which are equal except for a single object."""
     monkeypatch.setattr(obs, "_READ_SECONDS", 0.5)
     box.oss.fill(box.source_bucket, KEYS, 5, age=3 * HOUR)
     box.obs.fill(box.destination_bucket, KEYS, 5, age=2 * HOUR)
@@ -70,7 +70,7 @@ def test_it_stops_with_what_to_do_and_goes_on_where_it_was(furnished, fault, sen
     assert "classes" not in looked
     assert looked["submitted"] == 1
 
-    # WHEN OBS is well again, THEN the next call reads what is left, and no page before
+    # WHEN OBS answers again, THEN the next call reads the remaining pages only
     furnished.obs.faults.clear()
     markers = []
 

@@ -31,7 +31,7 @@ Serve = Callable[[socket.socket], None]
 
 @contextlib.contextmanager
 def served(behave: Serve, certificate: Path | None = None) -> Iterator[str]:
-    """The address of a server on loopback that does this with the one connection it gets."""
+    """Yield the address of a server on loopback that serves its only connection with this callback."""
 
     def accept() -> None:
         with contextlib.suppress(OSError):
@@ -112,7 +112,7 @@ def two_answers(connection: socket.socket) -> None:
 
 @pytest.mark.parametrize("tls", [False, True])
 def test_a_connection_opened_ahead_serves_the_first_call_and_the_next(tmp_path, monkeypatch, threads, tls):
-    # GIVEN a server that serves one connection, which is open
+    # GIVEN a server with a single connection, which is open
     certificate = make_certificate(tmp_path) if tls else None
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate or ""))
     with served(two_answers, certificate) as url, Connections(url, Clock()) as session:

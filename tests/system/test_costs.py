@@ -19,7 +19,7 @@ def test_a_pass_makes_as_many_requests_as_the_benchmark_counts(monkeypatch):
     # A hundredth is missing, and recorded. Besides, there is what a pass is begun and ended with.
     listed = effort.reconcile_pass(6_000).oss
     assert listed <= job.requests["LIST"] <= listed + 11 * job.runs
-    assert to_oss(job.requests) - listed - job.keys <= 60 * job.runs  # one, where the machine is not too busy
+    assert to_oss(job.requests) - listed - job.keys <= 60 * job.runs  # a single instance, unless the machine is busy
 
 
 def test_timers_and_an_event_make_as_many_requests_as_the_sandbox_counts(box, tmp_path):
@@ -38,8 +38,8 @@ def test_timers_and_an_event_make_as_many_requests_as_the_sandbox_counts(box, tm
         requests.clear()
         box.tick(job)
         box.wait_idle(60)
-        # One fewer where replay has nothing of an earlier run to look at; one more where a minute has gone by: then
-        # an instance asks for the mark again.
+        # A request fewer if replay has no file of an earlier run; a request more after a minute, when an instance reads
+        # the mark again.
         assert abs(to_oss(requests) - timer.oss) <= 1, job
     box.oss.put(box.source_bucket, "a", b"")
     box.wait_idle(60)

@@ -1,4 +1,4 @@
-"""Three projects, each between clouds of its own, on one screen: what runs in a company with three buckets."""
+"""Three projects, each between clouds of its own, on a single screen, as in a company with three buckets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sandbox.asking import VARIABLE, asked
 from support.uploads import upload
 from tools.render import render
 
-# Asks the sandbox of its own folder: one environment variable names one sandbox.
+# The command asks its own folder's sandbox, because the environment variable names a single sandbox.
 _PROGRAM = """import os, pathlib, runpy
 os.environ[{variable!r}] = {address!r}
 runpy.run_path(str(pathlib.Path(__file__).with_name("program.py")), run_name="__main__")

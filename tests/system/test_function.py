@@ -88,7 +88,7 @@ def test_connections_reset_during_a_freeze_cost_one_quick_retry(deployed):
     # WHEN the next event thaws it
     invocation = deployed.fc.invoke("forward", payload("second"))
 
-    # THEN each cloud sees one new connection, and nothing was waited for
+    # THEN each cloud gets a single new connection, and the function waits for nothing
     assert invocation.value is True
     assert deployed.oms.connections == 2
     assert deployed.oss.connections == 2

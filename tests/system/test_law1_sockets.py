@@ -40,7 +40,7 @@ numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def instance() -> Iterator[tuple[Sandbox, Instance]]:
-    """One instance of the function for all schedules, as between events that follow each other."""
+    """Return an instance of the function for all schedules, as between events that follow each other."""
     with Sandbox(forks=True) as box, pytest.MonkeyPatch.context() as patch:
         for module, name, value in [
             (oms, "_CONNECT_SECONDS", 0.1),

@@ -51,7 +51,7 @@ def test_another_task_begins_with_records_of_its_own(box, deploy):
 
 
 def test_two_projects_each_submit_their_own_keys(box, deploy):
-    # GIVEN two projects for one task and bucket
+    # GIVEN two projects for the same task and bucket
     deploy("one ", objectPrefix="a/")
     deploy("two ", objectPrefix="b/")
 
@@ -77,7 +77,7 @@ CLOSED = "nothing is submitted. What to do: python3 ops.py status"
 
 @pytest.fixture(params=["python3.12", "python3.10"])
 def project(request, box, tmp_path) -> Sandbox:
-    """Return a project with one instance of each function, which keeps the mark that it read."""
+    """Return a project with an instance of each function, which keeps the mark that it read."""
     render(box.answers() | {"runtime": request.param}, tmp_path)
     box.deploy_project(tmp_path, instances=1)
     return box

@@ -1,5 +1,4 @@
-"""`python3 ops.py migrate` over sockets: what was there before the project is in OBS, by a task group, and by nobody's
-event."""
+"""`python3 ops.py migrate` over sockets: a task group copies the existing objects, and no event submits them."""
 
 from __future__ import annotations
 

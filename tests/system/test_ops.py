@@ -14,7 +14,7 @@ HOUR = 3600
 
 @pytest.fixture
 def deployed(box: Sandbox, deploy) -> Sandbox:
-    """Return a project on one runtime: these commands do not depend on it."""
+    """Return a project on a single runtime: these commands do not depend on it."""
     deploy(instances=2)
     return box
 

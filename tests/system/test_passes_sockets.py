@@ -1,4 +1,4 @@
-"""Passes on many processes of the rendered project, whose counts equal a plain loop's whatever dies."""
+"""Passes on many processes of the rendered project: their counts equal a plain loop's, also after kills."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_pass_of_killed_processes_counts_and_submits_all_objects(box, spread):
     slow_down_pages(box, 0.3)
     box.fc.kill_at_random(0.4, within=1, seed=14, name="reconcile")
 
-    # WHEN ticks come, each an hour after the one before, until the pass ends
+    # WHEN ticks come, an hour apart, until the pass ends
     ticks = 0
     while not totals(box):
         assert ticks < 20

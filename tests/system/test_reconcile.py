@@ -102,7 +102,7 @@ def test_200_000_objects_are_reconciled_in_constant_memory(tmp_path):
             wanted = furnish(box, number)
             folder = tmp_path / str(number)
             render(box.answers(), folder)
-            # In one piece, by one instance, at a rate that loopback sustains.
+            # In a single piece, by a single instance, at a rate that loopback sustains.
             single = {"LANES": "1", "PIECE_SECONDS": "300", "OMS_RATE": "1000"}
             scope = {"OBJECT_PREFIX": "in/", "OBJECT_SUFFIX": ".x"}
             box.deploy_project(folder, environment={**box.environment(), **single, **scope}, retry_delay=0.001)

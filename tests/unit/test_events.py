@@ -193,7 +193,7 @@ EVENTS = f'{{"events": [{A}]}}'
         # A form that is not documented yet.
         EVENTS.replace("PutObject", "Teleport"),
         EVENTS.replace('"bucket"', '"barrel"'),
-        # Twice, but alike, or where nobody looks.
+        # Twice, but equal, or in unread places.
         EVENTS.replace('"eventVersion": "1.0"', '"eventVersion": "1.0", "eventVersion": "1.0"'),
         EVENTS.replace('"size": 9', '"objectMeta": {"x": 1, "x": 2}, "size": 9'),
     ],

@@ -1,4 +1,4 @@
-"""The check of the language finds vague names and sentences without a noun, and nothing else."""
+"""The check of the language finds vague names, long names of tests and sentences without a noun, and nothing else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import ast
 
 import pytest
 
-from tools.language import BEGINNING, prose, vague_identifiers
+from tools.language import BEGINNING, prose, unwanted_identifiers
+
+LONGEST = "test_" + "a" * 65
 
 
 @pytest.mark.parametrize(
@@ -17,13 +19,15 @@ from tools.language import BEGINNING, prose, vague_identifiers
         ("class LastSeen: ...", ["LastSeen"]),
         ("answer(seen=state.found)", ["seen", "found"]),
         ("def test_one_key(): ...", []),
+        (f"def {LONGEST}(): ...", []),
+        (f"def {LONGEST}s(): ...", [f"{LONGEST}s"]),
         ("from hypothesis import given\n\n@given(keys)\ndef test_keys(keys): ...", []),
         ("raise FileNotFoundError", []),
         ("for record in records:\n    print(record.reason)", []),
     ],
 )
-def test_a_vague_name_counts_wherever_it_is_used(source, names):
-    assert sorted(name for _, name in vague_identifiers(ast.parse(source))) == sorted(names)
+def test_a_vague_or_long_name_counts_wherever_it_is_used(source, names):
+    assert sorted(name for _, name in unwanted_identifiers(ast.parse(source))) == sorted(names)
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,7 @@ def test_named_headers_change_in_place_and_others_stay(box, client, moves, has_v
 
 
 def signed(client, key, expires, **headers):
-    """Return URL and headers of a change of headers; the URL expires in so many seconds."""
+    """Return URL and headers of a change of headers; the URL expires in this number of seconds."""
     sent = {"x-obs-metadata-directive": "REPLACE_NEW", **headers}
     made = client.createSignedUrl("PUT", BUCKET, key, "metadata", expires, sent)
     return made.signedUrl, made.actualSignedRequestHeaders

@@ -23,7 +23,7 @@ def create(box, tmp_path):
 
 @pytest.fixture
 def outcomes(box):
-    """List the attempts so far: function, number of the attempt, outcome."""
+    """List the finished attempts: function, number of the attempt, outcome."""
     return lambda: [(invocation.function, invocation.attempt, invocation.outcome) for invocation in box.fc.invocations]
 
 

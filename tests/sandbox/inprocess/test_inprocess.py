@@ -24,7 +24,7 @@ def world():
 
 
 def upload(world, key="a", within=60):
-    """An object, and all that comes of it within so many seconds."""
+    """Write an object, and let this number of seconds pass."""
     world.oss.put(world.source_bucket, key, b"")
     world.wait_idle(within)
 
@@ -73,14 +73,14 @@ def test_instances_know_nothing_of_each_other():
     assert call_instance.module()._instance() is call_instance.module()._instance()
 
 
-def at_request(world, number, what):
-    """The instances to which this is done when they have sent so many requests and wait for the answer of the next."""
+def at_request(world, number, action):
+    """Run the callback on an instance when it waits for the response of this request; return these instances."""
     sent, met = itertools.count(1), []
 
     def before(_):
         if next(sent) == number:
             met.append(world.ground.owner())
-            what(*met)
+            action(*met)
 
     world.ground.network.before = before
     return met
@@ -96,7 +96,7 @@ def test_a_killed_instance_sends_nothing_more_and_its_event_is_retried(world, nu
         killed[0].check()
 
 
-def test_a_frozen_instance_goes_on_where_it_was_when_it_is_thawed(world):
+def test_a_thawed_instance_continues_where_it_was_frozen(world):
     frozen = at_request(world, 1, CallInstance.freeze)
     world.oss.put(world.source_bucket, "a", b"")
     world.later(20)
@@ -134,7 +134,7 @@ def test_an_answer_that_drips_ends_only_when_the_caller_gives_it_up(world):
     assert world.oms.accepted["a"] == 2
 
 
-def test_a_timeout_begins_when_the_caller_begins_to_wait_however_far_the_time_skips_meanwhile(world):
+def test_a_timeout_counts_from_the_callers_wait_though_the_time_skips(world):
     ground = world.ground
 
     def hang():

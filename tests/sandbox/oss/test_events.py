@@ -117,7 +117,7 @@ PATIENCE = 20
 
 @pytest.fixture
 def delivered_keys(delivered):
-    """Return the keys of the events so far."""
+    """Return the keys of all delivered events."""
     return lambda: [key for _, key in names_and_keys(delivered)]
 
 

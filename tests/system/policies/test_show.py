@@ -111,7 +111,7 @@ def pairs(statements: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
 
 
 def test_a_roles_policy_has_the_permissions_of_its_functions_and_no_other(project):
-    # GIVEN one role for all functions
+    # GIVEN a role for all functions
     show(project, "--json", "console")
     merged = json.loads((project / "console" / "oss-oms-sync-function.json").read_text())["Statement"]
     by_purpose = statements(variables((project / "s.yaml").read_text()))
@@ -143,7 +143,7 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     assert {len(policy["versions"]) for policy in state["policies"].values()} == {1}
     before = aliyun.documents()
 
-    # WHEN s.yaml names another log bucket, and one policy has the maximum of five versions
+    # WHEN s.yaml names another log bucket, and a policy has the maximum of five versions
     versions = state["policies"]["my-sync-function"]["versions"]
     versions |= {f"v{number}": versions["v1"] for number in (2, 3, 4, 5)}
     aliyun.state = state
@@ -165,7 +165,7 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
 
 
 def test_the_commands_that_remove_leave_only_a_role_in_use(aliyun):
-    # GIVEN roles and policies, one in two versions, and another project's policy on one of the roles
+    # GIVEN roles and policies, of which one policy has two versions, and another project's policy on one of the roles
     assert aliyun.run().returncode == 0
     state = aliyun.state
     versions = state["policies"]["my-sync-function"]["versions"]

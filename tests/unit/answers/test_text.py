@@ -125,7 +125,7 @@ FIRST, SECOND, DO = t("One."), t("Two."), t("Do: {it}", it="x")
     [
         ([FIRST, None, SECOND], "One. Two.", "一。二。"),
         ([None], "", ""),
-        # One that ends in a command has a full stop if another follows.
+        # A text that ends in a command has a full stop if another text follows.
         ([DO, SECOND], "Do: x. Two.", "执行：x。二。"),
         ([SECOND, DO], "Two. Do: x", "二。执行：x"),
     ],
@@ -146,7 +146,7 @@ def test_other_formats_are_those_of_python():
 
 
 def test_each_phrase_is_written_where_it_is_said_and_is_in_the_catalogue():
-    # One that is computed cannot be found.
+    # Computed phrases are not readable here.
     assert [where for where, _, phrase in PHRASES if not phrase] == []
     english_phrases = [(where, phrase) for where, _, phrase in PHRASES if is_english(phrase)]
     assert [(where, phrase) for where, phrase in english_phrases if phrase not in CATALOGUE] == []

@@ -1,4 +1,4 @@
-"""Pages whose objects look alike are read by one expression; for any change of a page, both readers agree."""
+"""Pages of objects of equal form are read by a single expression; for any change of a page, both readers agree."""
 
 from __future__ import annotations
 

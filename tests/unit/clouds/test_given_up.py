@@ -22,7 +22,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
 
 
 class Peer:
-    """A server of one connection: it answers each request with `answer`; `end` is the end of the connection."""
+    """A server of a single connection: it answers each request with `answer`; `end` is the end of the connection."""
 
     def __init__(self, answer: bytes, certificate: Path | None) -> None:
         self._answer, self._certificate = answer, certificate

@@ -45,7 +45,7 @@ def read_by_sdk(text: str) -> ListPage:
             (content.etag or "").strip('"').upper(),
             content.size,
             int(datetime.strptime(content.lastModified, "%Y/%m/%d %H:%M:%S").timestamp()),
-            "Normal",  # whatever it is: nobody asks
+            "Normal",  # any value, because no job reads it
         )
         for content in result.contents
     ]
@@ -55,7 +55,7 @@ def read_by_sdk(text: str) -> ListPage:
 objects = st.lists(
     st.builds(
         ObjectSummary,
-        # Also such as are encoded twice, or as nobody does.
+        # Among them keys encoded twice, or in unusual ways.
         st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(HOSTILE) | st.text("%2Ff/5eE+ \x00é"),
         st.text("0123456789ABCDEF-", max_size=40),
         st.integers(0, 10**15),

@@ -135,7 +135,7 @@ def test_lines_are_read_in_groups():
 @settings(max_examples=150)
 @given(object_keys, st.sampled_from(SEPARATORS), st.integers(1, 400), st.sampled_from([3, MANY]), st.data())
 def test_no_line_that_names_its_key_twice_is_lost_wherever_a_part_ends(names, separator, size, most, data):
-    """A list is read in parts, each of which may end within a line or a character."""
+    """A list is read in parts, which may end within a line or a character."""
     message = data.draw(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=20))
     # Long enough for several parts.
     names = [*HOSTILE, *names] * 8

@@ -35,7 +35,7 @@ def read_by_oss2(text: str) -> ListPage:
 objects = st.lists(
     st.builds(
         ObjectSummary,
-        # Also such as are encoded twice, or as nobody does.
+        # Among them keys encoded twice, or in unusual ways.
         st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(HOSTILE) | st.text("%2Ff/5eE+ \x00é"),
         st.text("0123456789ABCDEFabcdef-", max_size=40),
         st.integers(0, 10**15),

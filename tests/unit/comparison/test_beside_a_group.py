@@ -19,7 +19,7 @@ from support.world import HOUR, MINUTE
 
 @pytest.fixture
 def world() -> CompareWorld:
-    """Return a world with two objects written before the group began, and one after it, without events.
+    """Return a world with two objects written before the group began, and an object after it, without events.
 
     The two objects are a day older than the group.
     """

@@ -1,6 +1,6 @@
 """Counts of ranges, which add up to those of a single walk for any cuts, and lists of differences.
 
-Each key that differs is in exactly one list, in rclone's form, whatever characters it has.
+Each key that differs is in exactly one list, in rclone's form, with any characters.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def test_lines_are_those_of_rclone_and_plain_keys_are_plain():
 
 
 def lists(world: CompareWorld, answer: dict) -> list[str]:
-    """Return the lists of a comparison, one of each piece."""
+    """Return the lists of a comparison, a list of each piece."""
     return [world.bucket.objects[name].body.decode() for name in answer["differences"]]
 
 

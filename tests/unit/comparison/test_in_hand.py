@@ -24,7 +24,7 @@ def accept(world: CertifyWorld, *keys: str, fault: CopyFault | None = None) -> N
 
 
 def copy_first(world: CertifyWorld) -> None:
-    """OMS copies the first of what it has accepted."""
+    """Let OMS copy the first object that it accepted."""
     copy = world.task.withheld[0]
     world.task.begin(copy)
     world.task.end(copy)

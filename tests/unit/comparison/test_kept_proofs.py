@@ -98,7 +98,7 @@ def test_a_proven_difference_is_kept_while_both_sides_are_unchanged(world):
     for asked in ({}, {"again": True}, {"again": True, "deep": True}):
         assert compare(world, **asked) == {"overwritten": ["a"]}
     assert read(world) == 1
-    # UNTIL one side has changed
+    # UNTIL a side has changed
     world.write("a", "version 2")
     world.later(HOUR)
     assert compare(world, again=True, deep=True) == {"equal_contents": ["a"]}

@@ -51,7 +51,7 @@ def moves(some: list[str]) -> st.SearchStrategy[tuple]:
 def tales(some: list[str]) -> st.SearchStrategy[tuple[list[str], list[tuple], list[tuple]]]:
     """Return keys, their history, and the events while they are compared."""
     written = st.tuples(*(st.tuples(st.just("put"), st.just(key), data, kinds, fates) for key in some))
-    # Without time in between, most of what happens is too young to be judged.
+    # Without time in between, most changes are too young to be judged.
     later = st.lists(st.tuples(pauses, st.one_of(moves(some), moves(some), moves(some), jobs)), min_size=3, max_size=12)
     during = st.lists(st.one_of(moves(some), moves(some), short_pauses), max_size=12)
     happened = st.tuples(written, later).map(lambda parts: [*parts[0], *chain.from_iterable(parts[1])])

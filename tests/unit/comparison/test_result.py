@@ -69,7 +69,7 @@ def test_lags_are_in_seconds_from_writing_to_accepting_to_copying(world):
 
 
 def test_what_is_older_or_of_another_size_in_obs_has_not_arrived(world):
-    # GIVEN two objects that OMS has copied, both written once more, and a user overwrites one in OBS
+    # GIVEN two objects that OMS has copied, both written again; a user overwrites the first in OBS
     for key in ("older", "overwritten"):
         world.put(key, "1", "md5", "copied")
     world.later(HOUR)

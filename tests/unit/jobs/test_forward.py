@@ -1,4 +1,4 @@
-"""The main job: what is returned, raised, recorded and logged, also in a closed project."""
+"""The main job: return values, errors, records and log lines, also in a closed project."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_no_secret_stands_in_records_logs_or_errors(world, lines):
     assert not [secret for secret in secrets if secret in shown]
 
 
-# A closed project: it sends nothing, it records every key, and its good path costs one look a minute.
+# A closed project: it submits nothing, records every key, and reads the mark once a minute.
 
 KEYS = [f"{number:02}" for number in range(30)]
 UNREADABLE = {
@@ -177,12 +177,12 @@ def sent(world: World) -> list[list[str]]:
 
 
 def test_a_key_costs_a_call_and_a_record_and_a_look_once_a_minute(world):
-    # GIVEN a new instance, then one that asked less than a minute ago, then one that asked longer ago
+    # GIVEN a new instance, an instance that read the mark less than a minute ago, and an instance that read it earlier
     for key, pause, due in [("a", 0, 1), ("b", 59, 0), ("c", 1, 1), ("d", 1, 0)]:
         world.clock.sleep(pause)
         began, looked = world.clock.seconds, looks(world)
 
-        # WHEN it is given an event, THEN it waits for a look where one is due, and for nothing else
+        # WHEN it gets an event, THEN it waits for the mark where a read is due, and for nothing else
         assert world.forward(payload(key)) is True
         took = world.clock.seconds - began
         assert took == pytest.approx(world.oms.round_trip + (1 + due) * world.oss.round_trip)

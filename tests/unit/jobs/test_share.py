@@ -127,7 +127,7 @@ def test_law1_holds_whatever_is_throttled_and_replay_brings_the_rest(count_sched
         state = check(outcome, mine, world.oms.accepted, lambda state, key: world.record_body(state, key) is not None)
         assert state in (RETURNED_TRUE, RETURNED_FALSE)
 
-    # AND replay sends what is left, throttled as well, until all is accepted
+    # AND replay submits the remaining keys, throttled as well, until all are accepted
     world.oms.faults.clear()
     world.oms.faults.then(*replays)
     waiting = [f"{ROOT}failed_object/", f"{ROOT}replay/"]

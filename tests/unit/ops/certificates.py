@@ -184,7 +184,7 @@ def counted(objects_by_class: Mapping[str, Sides]) -> dict[str, Any]:
 
 
 def a_sample(read: int = 3) -> dict[str, Any]:
-    """Return a sample of all three objects, `read` of which were read."""
+    """Return a sample of all three objects; `read` of them were read."""
     keys = [key for key, _ in SOURCE]
     return {
         "asked": 3,

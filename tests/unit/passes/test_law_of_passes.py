@@ -1,4 +1,4 @@
-"""A pass ends, and counts each object once, whatever happens to its workers and their events."""
+"""A pass ends, and counts each object once, after any faults of its workers and their events."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_a_long_key_costs_one_get_if_covered_two_if_not_or_none(world):
     world.lost(missing)
     world.upload(young)
 
-    # WHEN their records are looked at, THEN just so often
+    # WHEN their records are read, THEN with exactly this number of reads
     world.bucket.calls.clear()
     world.reconcile({"dry_run": True})
     # When the project was installed, and opened, and whether a migration is on its way.

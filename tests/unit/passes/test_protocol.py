@@ -21,7 +21,7 @@ KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
 
 @pytest.fixture
 def world():
-    """Return a world of twelve objects in pages of five, in one range, which is done in a single piece."""
+    """Return a world of twelve objects in pages of five, in a range that is done in a single piece."""
     with pass_world({"other": KEYS[:5], "photos": KEYS}, lanes=1, page=5) as made:
         slow(made, 0)
         yield made

@@ -1,5 +1,4 @@
-"""GO only where an oracle that sees everything says that the buckets are equal, whatever happened before and meanwhile.
-
+"""GO only where an oracle that sees everything finds the buckets equal, after any history before and during the run.
 The oracle knows the contents of every object. A class that is not proven by contents has to be accepted by name; then
 its objects only need an equal size.
 """
@@ -129,7 +128,7 @@ def test_law1_go_only_where_the_buckets_are_equal(before, during, day, late, acc
     world.oms.faults.clear()
     world.stand_still()
 
-    # THEN a stranger who checks the document finds nothing wrong with it, whatever it says
+    # THEN the check of the document finds nothing wrong, for each verdict
     document = world.certify(accept=dict.fromkeys(accepted, "a test: proven otherwise"), sample=sample)
     event(document["verdict"])
     assert [finding for finding in findings(document) if not finding.holds] == []

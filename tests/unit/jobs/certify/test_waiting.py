@@ -257,7 +257,7 @@ def test_unreadable_failed_record_is_a_no_go(ready):
 
 
 def test_keys_of_another_project_in_a_run_file_do_not_count():
-    # GIVEN two projects on one task
+    # GIVEN two projects on the same task
     world = CertifyWorld("a/1", OBJECT_PREFIX="a/")
     world.get_ready()
 

@@ -13,7 +13,7 @@ from support.world import DAY, HOUR, TICK
 
 @pytest.fixture
 def world() -> CompareWorld:
-    """Two objects are missing in OBS, one was overwritten there."""
+    """Return a world with two objects missing in OBS, and a third overwritten there."""
     world = CompareWorld(["a/1", "b/1", "b/2"], LANES="1")
     world.lost("a/1", "b/1")
     world.lie_in_both("b/2", data="1", there="12")
@@ -174,7 +174,7 @@ def test_a_close_stops_sending_and_the_next_call_ends_without_it():
     # GIVEN a comparison that sends for longer than it takes for granted that the project is open
     world = CompareWorld(LANES="1", OMS_RATE="0.1", PIECE_SECONDS="300")
     world.fill(120)
-    # WHEN somebody closes it meanwhile
+    # WHEN the project is closed meanwhile
     world.oms.refuse(lambda _: bool(world.shut(True)))
     assert not world.compare()["finished"]
     # THEN it stops, and the next call ends without sending

@@ -342,7 +342,7 @@ def test_an_empty_scope_is_a_warning_that_names_the_filter(box, run_doctor, chan
 
 
 def test_a_scope_too_large_for_doctor_is_known_after_a_pass(box, tmp_path, run_doctor, run_job):
-    # GIVEN more objects than doctor lists, none of which has the suffix
+    # GIVEN more objects than doctor lists, none with the suffix
     suffix = {"OBJECT_SUFFIX": ".png"}
     deploy(box, tmp_path, **suffix)
     box.oss.fill(box.source_bucket, (f"{number:05}.jpg" for number in range(10_500)))

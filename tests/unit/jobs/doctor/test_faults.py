@@ -1,4 +1,4 @@
-"""Each misconfiguration is named by one check, and no other check fails."""
+"""Each misconfiguration is named by a single check, and no other check fails."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def test_a_pass_of_a_folder_does_not_hide_that_a_whole_pass_is_overdue(box, run_
     verify_check(run_doctor(), job, "ok")
     box.later(10 * DAY)
     run_job(job, {"prefix": "a/"})
-    # THEN the next pass is overdue, except in a closed project, where no timer begins one
+    # THEN the next pass is overdue, except in a closed project, where no timer begins a pass
     verify_check(run_doctor(), job, "warning", "overdue")
     close_project(box)
     verify_check(run_doctor(), job, "skipped", "closed")

@@ -120,7 +120,7 @@ def test_doctor_has_the_settings_of_all_functions_except_the_webhook(tmp_path, b
 
 @pytest.mark.parametrize("jobs", [PASSES, ("reconcile",), ("compare",), ()])
 def test_a_missing_trigger_on_the_log_bucket_is_a_warning_with_its_job(box, tmp_path, run_doctor, jobs):
-    # GIVEN a deployed project, of which these jobs have their triggers
+    # GIVEN a deployed project with the triggers of these jobs only
     deploy(box, tmp_path)
     missing = [job for job in PASSES if job not in jobs]
     for job in missing:

@@ -14,7 +14,7 @@ def world() -> ReconcileWorld:
 
 @pytest.fixture
 def single_lane() -> ReconcileWorld:
-    """A world in which a pass is one range: it never splits."""
+    """Let a pass be a single range, which never splits."""
     return ReconcileWorld(LANES="1")
 
 

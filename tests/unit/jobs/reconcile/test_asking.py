@@ -107,7 +107,7 @@ def test_a_trial_is_no_pass_and_has_no_pace(world):
 
 
 def test_an_open_pass_reports_progress_rate_and_the_next_step(single_lane):
-    # GIVEN 1500 objects, 600 of which are sent in a minute
+    # GIVEN 1500 objects, submitted at 600 a minute
     single_lane.fill(1500)
     single_lane.oms.round_trip = 1.0
 
@@ -116,7 +116,7 @@ def test_an_open_pass_reports_progress_rate_and_the_next_step(single_lane):
     single_lane.later(60)
     result = single_lane.reconcile({"look": True})
 
-    # THEN its pace is that since its beginning, two minutes of work in three, and nothing tells how many there are
+    # THEN its rate counts from its beginning, with two minutes of work in three, and the number of objects is unknown
     assert result["next"].startswith("The pass goes on by itself: ")
     expected = {
         "finished": False,
@@ -131,7 +131,7 @@ def test_an_open_pass_reports_progress_rate_and_the_next_step(single_lane):
 
 
 def test_a_look_measures_an_open_pass_by_the_one_before_it(single_lane):
-    # GIVEN a pass over 1500 objects, and one that is under way after all were written again
+    # GIVEN a pass over 1500 objects, and a second pass in progress after all were written again
     keys = [f"{number:04}" for number in range(1500)]
     single_lane.in_step(*keys)
     single_lane.later()
@@ -141,7 +141,7 @@ def test_a_look_measures_an_open_pass_by_the_one_before_it(single_lane):
     single_lane.oms.round_trip = 1.0
     single_lane.tick()
 
-    # WHEN somebody looks, THEN it says how much of them is behind, and how long the rest takes
+    # WHEN the user asks for the progress, THEN it shows the share done, and the time left takes
     result = single_lane.reconcile({"look": True})
     walked = result["objects"]
     assert 0 < walked < 1500

@@ -70,7 +70,7 @@ def test_a_backfill_begun_by_hand_is_resumed_by_the_timer(world, since):
 
 @pytest.mark.parametrize("first", ["a", "b"])
 def test_a_tick_continues_the_older_of_two_backfills_and_wakes_the_other(world, first):
-    # GIVEN two that were begun one after the other
+    # GIVEN two passes begun in succession
     for prefix in (first, "b" if first == "a" else "a"):
         world.begin(prefix=prefix, since="1970-01-01")
         world.later()
@@ -79,7 +79,7 @@ def test_a_tick_continues_the_older_of_two_backfills_and_wakes_the_other(world, 
     world.tick()
     world.tick()
 
-    # THEN the older one ends, and the trigger hears of the other
+    # THEN the older pass ends, and the trigger's answer names the other
     older, newer = sorted((pass_ for pass_ in world.passes() if pass_.scope.since), key=lambda pass_: pass_.started)
     assert older.scope.key_filter.prefix == first
     assert bool(older.ended)
@@ -97,7 +97,7 @@ def test_a_tick_continues_the_older_of_two_backfills_and_wakes_the_other(world, 
 def test_a_trial_is_not_continued_by_the_timer_but_the_pass_after_it_is(period, asked, minutes_ago):
     world = ReconcileWorld(RECONCILE_PERIOD=period)
     world.fill(60, minutes_ago=minutes_ago)
-    # WHEN there was a trial, which nobody goes on with; THEN a pass begun by hand, which is the timer's too
+    # WHEN there was a trial, which the timer does not continue; THEN a pass begun by hand, which it does
     for begin, sent in ((partial(world.reconcile, {**asked, "limit": 10}), 10), (partial(world.begin, **asked), 60)):
         begin()
         for _ in range(3):
@@ -121,7 +121,7 @@ def test_a_timer_with_a_limit_sends_that_many_and_has_its_own_pass(world):
     [({"OBJECT_PREFIX": "a/"}, {"OBJECT_PREFIX": "b/"}), ({"OBJECT_SUFFIX": ".jpg"}, {"OBJECT_SUFFIX": ".png"})],
 )
 def test_the_timer_does_not_resume_the_open_pass_of_another_project(filters):
-    # GIVEN two projects for one task, and an open pass of the second
+    # GIVEN two projects for the same task, and an open pass of the second
     first = ReconcileWorld(**filters[0])
     second = first.beside(**filters[1])
     keys = [f"{folder}/{number:02}{end}" for folder in "ab" for number in range(15) for end in (".jpg", ".png")]
@@ -129,7 +129,7 @@ def test_the_timer_does_not_resume_the_open_pass_of_another_project(filters):
     second.begin()
     first.later()
 
-    # WHEN the first one's timer strikes until it has nothing more to do
+    # WHEN the first project's timer strikes until it has nothing more to do
     for _ in range(3):
         first.tick()
         first.later(600)

@@ -61,7 +61,7 @@ def test_a_second_project_of_a_task_sends_nothing_older_than_itself(filters):
     # WHEN a second is installed for another part, long after
     second.tick()
 
-    # THEN the first sends what is its own, the second nothing that is so old
+    # THEN the first submits its own keys, the second no keys of that age
     assert first.sent() == set()
     first.tick()
     mine, others = ({*filter(reconcile_world.settings.key_filter.matches, keys)} for reconcile_world in (first, second))
@@ -91,7 +91,7 @@ def test_a_project_whose_filter_was_changed_keeps_its_time_of_installation(filte
     before.tick()
     before.upload("a/key")
 
-    # WHEN its filter is changed before a pass finds it, THEN a later one does
+    # WHEN its filter is changed before a pass finds it, THEN a later pass does
     before.later(80 * HOUR)
     after.tick()
     assert before.sent() == {"a/key"}

@@ -1,4 +1,4 @@
-"""The first law holds for reconcile, whatever objects and records there are and whenever it is killed."""
+"""The first law holds for reconcile, for any objects and records, and when killed at any request."""
 
 from __future__ import annotations
 

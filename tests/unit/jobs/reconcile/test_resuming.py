@@ -30,7 +30,7 @@ def test_a_pass_stops_before_its_time_is_up_and_the_next_tick_continues(single_l
 
 
 def test_what_was_done_is_kept_at_least_every_piece_seconds():
-    # GIVEN 2000 objects, ten of which are sent in a second
+    # GIVEN 2000 objects, submitted at ten a second
     world = ReconcileWorld(LANES="1", PIECE_SECONDS="20")
     world.fill(2000)
     world.oms.round_trip = 1.0
@@ -45,9 +45,9 @@ def test_what_was_done_is_kept_at_least_every_piece_seconds():
     world.bucket.after = note
     assert world.reconcile()["finished"]
 
-    # THEN a piece is written after so many seconds of work, and one batch at most
+    # THEN a piece is written after PIECE_SECONDS of work, plus at most a batch
     assert max(end - start for start, end in zip(begun, kept, strict=True)) < 22
-    # AND since no event comes, the call waits only a moment before it does the next one itself
+    # AND since no event comes, the call waits only a moment before it does the next piece itself
     assert max(later - earlier for earlier, later in pairwise(kept)) < 22 + 13
     assert len(kept) == 10
 
@@ -108,13 +108,13 @@ def test_however_slow_the_listings_the_ticks_end_a_pass(lanes, seconds, of_log):
 
 @pytest.mark.part
 @pytest.mark.long
-# The end of one write is the begin of the next, apart from parallel requests.
+# The end of a write is the begin of the next, apart from parallel requests.
 @pytest.mark.parametrize("hook", [pytest.param("before", marks=pytest.mark.extras), "after"])
 @pages_of(4)
 def test_killed_at_any_write_the_next_ticks_cover_every_key(small_pages, hook):
     """A read changes nothing, so a kill there leaves the state after the write before."""
     for step in sweep(count()):
-        # GIVEN a call by hand that is killed at this one of its writes, in the log bucket or to OMS
+        # GIVEN a call by hand that is killed at this write, to the log bucket or to OMS
         World.close_all()
         world, writes = busy_world(12, LANES="2", PIECE_SECONDS="10"), count()
 
@@ -135,7 +135,7 @@ def test_killed_at_any_write_the_next_ticks_cover_every_key(small_pages, hook):
         # WHEN ticks come
         result = world.ticks_until_finished()
 
-        # THEN all that was missing is in OMS, and the counts are of one whole pass
+        # THEN OMS has all missing keys, and the counts are of a single whole pass
         assert world.sent() == missing(12)
         assert result["scanned"] == 12
         assert adds_up(result)
@@ -161,7 +161,7 @@ def in_haste(small_pages) -> ReconcileWorld:
 
 
 def test_passes_of_different_prefixes_do_not_disturb_each_other(in_haste):
-    # WHEN one asks for this, the next for that, until each has ended
+    # WHEN the calls alternate until each has ended
     world, prefixes = in_haste, deque(["", "a/", "b/"])
     scanned, calls = {}, 0
     while prefixes:
@@ -174,7 +174,7 @@ def test_passes_of_different_prefixes_do_not_disturb_each_other(in_haste):
         else:
             prefixes.append(prefix)
 
-    # THEN each counts what is its own, in one pass
+    # THEN each counts its own keys, in a single pass
     assert scanned == {"": 60, "a/": 30, "b/": 30}
     assert calls > 2 * 3
     assert len(world.passes()) == 3
@@ -182,12 +182,12 @@ def test_passes_of_different_prefixes_do_not_disturb_each_other(in_haste):
 
 
 def test_a_call_with_other_options_begins_a_pass_in_place_of_the_older(in_haste):
-    # WHEN of the same keys one asks for this, the next for that, and nothing has ended meanwhile
+    # WHEN calls with different options for the same keys alternate, and no pass has ended meanwhile
     world, payloads = in_haste, [{}, {"all": True}, {"since": "1970-01-01"}]
     results = [world.reconcile(payload, timeout=50) for payload in payloads]
     assert [result["stop"] for result in results] == ["time"] * 3
 
-    # THEN each call has begun a pass, the last call's is the one that the same call and ticks go on with
+    # THEN each call has begun a pass, and the same call and ticks continue the last call's
     *_, last = names = [result["pass"] for result in results]
     assert len(set(names)) == 3
     assert world.reconcile(payloads[-1], timeout=50)["pass"] == last
@@ -202,7 +202,7 @@ def test_a_call_with_other_options_begins_a_pass_in_place_of_the_older(in_haste)
 
 @pytest.mark.parametrize(("asked", "submitted"), [({}, 25), ({"restart": True}, 6)])
 def test_only_restart_begins_an_open_pass_anew(single_lane, asked, submitted):
-    # GIVEN a pass that got to the twentieth of 25 objects, and a new one before that
+    # GIVEN a pass that got to the twentieth of 25 objects, and a new object before that
     single_lane.fill(25)
     single_lane.oms.faults.then(OK, FROZEN)
     assert single_lane.reconcile()["failed"] == 10
@@ -216,7 +216,7 @@ def test_only_restart_begins_an_open_pass_anew(single_lane, asked, submitted):
 
 
 def test_a_restart_beside_a_running_tick_is_not_ended_by_it(small_pages):
-    # GIVEN a tick in the midst of which a restarted pass is begun, and an object appears behind the old one
+    # GIVEN a tick during which a restarted pass begins, and an object appears behind the old pass's position
     world, begun = ReconcileWorld(LANES="1"), []
     world.in_step(*(f"{number:02}" for number in range(40)))
     world.later()

@@ -42,7 +42,7 @@ def test_while_oms_refuses_the_account_each_tick_tries_one_batch(world):
 
 @pytest.mark.parametrize("bad", [0, 3, 9, 10, 24])
 def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, bad):
-    # GIVEN an OMS that refuses one key, of which the log bucket takes no failed record
+    # GIVEN an OMS that refuses a key, whose failed record the log bucket refuses
     keys = [f"{number:02}" for number in range(25)]
     world.in_step(*(f"{key} covered" for key in keys))
     world.lost(*keys)
@@ -77,7 +77,7 @@ class Triggered:
         world.oss.add_trigger("passes", world.log_bucket, created, world.store.prefix, "", self._events.append)
 
     def deliver_all(self) -> list[dict]:
-        """Delivers each event, and those of what is written then; returns the answers."""
+        """Deliver each event, also the events of writes meanwhile; return the answers."""
         answers = []
         while self._events:
             self.invocations += 1
@@ -112,7 +112,7 @@ def test_an_event_is_answered_and_logged_with_what_was_done(lines):
     name = world.tick()["pass"]
     answers = trigger.deliver_all()
     done = {key: value for answer in answers for key, value in answer["pieces"].items()}
-    # When the left half is done there is a lane left, so the right one splits.
+    # When the left half is done a lane is free, so the right half splits.
     assert [done[f"{name}/{half}"] for half in ("r0", "r1")] == ["done", "split"]
     assert [line for line in lines() if "pieces" in line] == answers
 
@@ -147,15 +147,15 @@ def test_while_oms_refuses_all_keys_events_stop_and_a_tick_costs_a_batch():
     world, trigger = many(2000, LANES="16")
     world.oms.faults.add(FROZEN)
 
-    # WHEN a pass begins, THEN each range stops after a batch, and wakes nobody any more
+    # WHEN a pass begins, THEN each range stops after a batch, and wakes no instance any more
     world.tick()
     trigger.deliver_all()
     ranges = 2 * 16
     assert len(world.oms.requests) <= ranges
-    # A first piece for each range that there ever was, and one that says that it rests.
+    # A first piece for each range, and a piece whose outcome is `rest`.
     assert trigger.invocations <= 2 * 2 * ranges
 
-    # AND for an hour each tick tries one batch, whose piece wakes one instance for nothing
+    # AND for an hour each tick tries a batch, whose piece wakes an instance for nothing
     calls, invocations = len(world.oms.requests), trigger.invocations
     for _ in range(6):
         world.later(600)

@@ -16,7 +16,7 @@ def world() -> ReplayWorld:
 
 @pytest.fixture
 def problems(caplog):
-    """Called for what was logged as a warning, or worse."""
+    """Return a function that lists the logged warnings and errors."""
     return lambda: [record.msg for record in caplog.records if record.levelno >= logging.WARNING]
 
 

@@ -1,5 +1,6 @@
-"""A world for the tests of replay: failed records, run files, and lists of what OMS failed to copy, which a test
-writes; and what happens at one of the requests that a run makes."""
+"""The world of the tests of replay: failed records, run files and lists of failed copies, which a test writes, and
+events at a request of a run.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +55,7 @@ class ReplayWorld(World):
                 self.accept(key, data.decode(), 180)
 
     def copy(self, *keys: str, data: bytes | None = None) -> None:
-        """OMS copies them after all, or somebody writes there."""
+        """Write the objects to OBS, as OMS's late copies or as other users do."""
         for key in keys:
             self.there.add(StoredObject(key, self.source.objects[key].body if data is None else data))
 
@@ -63,7 +64,7 @@ class ReplayWorld(World):
         return ",".join((CODE, time, quote(key, safe=""), key, "timed out")) + "\n"
 
     def list_failed(self, *keys: str, name: str = "", sub: str = "01", text: str = "") -> str:
-        """OMS writes a list of these, or one that says `text`; returns its name."""
+        """Let OMS write a list of these lines, or with this `text`; return its name."""
         name = f"{FOLDER}{sub}/{name or int(self.clock.now().timestamp() * 1000)}.failed_list.txt"
         self.there.add(StoredObject(name, (text or "".join(map(self.line, keys))).encode()))
         return name
@@ -74,7 +75,7 @@ class ReplayWorld(World):
         self.list_failed(*keys)
 
     def hold_up(self, seconds: float) -> None:
-        """The next delete takes so long."""
+        """Delay the next delete by this time."""
 
         def wait(kind: str, _: object) -> None:
             if kind == "delete":
@@ -99,7 +100,7 @@ class ReplayWorld(World):
     # Observations.
 
     def asked(self, after: int = 0) -> set[str]:
-        """The keys that OMS was asked for in all requests after so many, whatever came of them."""
+        """Return the keys of all requests to OMS after this number of requests, accepted or not."""
         bodies = [request.body for request in list(self.oms.requests)[after:] if request.method == "POST"]
         return {unquote(key) for body in bodies for key in json.loads(body)["object_keys"]}
 
@@ -140,8 +141,8 @@ def many(number: int) -> list[str]:
 def at_step(world: World, step: int, happens: Callable[[], object]) -> Iterator[None]:
     """Within it, this happens in the client's place before the instance sends its request number `step`.
 
-    That is also after the request before it, because nothing is done in between. Parallel
-    requests that were sent already are carried out, whatever happens.
+    That is also after the request before it, because nothing is done in between. Parallel requests that were sent
+    already are carried out in any case.
     """
     call_instance, steps, network = world.call_instance, itertools.count(), world.ground.network
 

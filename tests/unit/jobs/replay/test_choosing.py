@@ -29,7 +29,7 @@ def test_prefix_reason_and_limit_choose(world):
 
 
 def test_a_resend_by_hand_is_recorded_with_the_version_of_the_source(world):
-    # GIVEN an object without a record, one whose last failure was of an earlier version, and one that is gone
+    # GIVEN an object without a record, an object whose last failure was of an earlier version, and a deleted object
     world.upload("lost", accepted=False)
     world.fail("changed")
     keys = ["lost", "changed", "gone"]
@@ -73,10 +73,10 @@ def test_a_prefix_too_long_for_a_records_name_lists_only_what_can_be(world, leng
 @pytest.mark.parametrize("limit", range(5))
 @pytest.mark.parametrize("third", ["x/3", "x/" + "k" * 1000], ids=["in one listing", "in two listings"])
 def test_a_run_with_a_limit_is_finished_only_if_no_selected_key_is_left(world, third, limit, dry):
-    # GIVEN three failures of one folder, and others around them
+    # GIVEN three failures of a folder, and others around them
     world.fail("w", "x/1", "x/2", third, "y")
 
-    # WHEN at most so many are sent
+    # WHEN the number of submissions is limited
     result = world.replay({"prefix": "x/", "limit": limit, "dry_run": dry})
 
     # THEN the rest is no secret
@@ -167,7 +167,7 @@ def test_a_dry_run_reports_the_oldest_failure_of_what_it_would_take(world, asked
     world.bucket.add(StoredObject(record_name("failed", "x/0"), b""))
     world.run_file("in hand", first_failure="2021-01-01T00:00:00Z", reason="TIMEOUT")
 
-    # WHEN all or some of them are asked for, THEN the oldest of just these is told
+    # WHEN all or some of them are requested, THEN the oldest of these is reported
     result = world.replay({"dry_run": True, **asked})
     assert result["taken"] == taken
     assert result["oldest_failure"] == oldest
@@ -200,7 +200,7 @@ def test_a_run_file_that_cannot_be_read_is_named_with_what_to_do(world):
     assert f"are recorded nowhere else: {answer.unreadable[0]}. If it stays unreadable: {OPS} compare" in shown
 
 
-# Where a run begins: after the last one, unless only some keys are asked for.
+# A run begins after the end of the last run, unless only some keys are requested.
 
 
 @pytest.mark.usefixtures("_small_pages")
@@ -211,7 +211,7 @@ def test_the_next_run_resumes_after_the_last_one_and_comes_round(world):
     world.replay(timeout=110)
     assert world.state()["after"] == f"{ROOT}failed_object/{many(100)[-1]}"
 
-    # WHEN a record comes before that place and one at it, and the next run has time
+    # WHEN a record comes before that place and another at it, and the next run has time
     world.fail("a first", many(100)[-1])
     world.replay()
 
@@ -245,7 +245,7 @@ def test_a_run_of_some_keys_begins_at_the_front_and_moves_no_position(world, ask
     world.later(1)
     world.replay(asked)
 
-    # THEN it begins with that one, and the next whole run where it would have
+    # THEN it begins with that key, and the next whole run at the position stored before
     assert [call.keys[0] for call in world.oms.calls[before : before + 1]] == first
     assert world.state() == state
 

@@ -41,7 +41,7 @@ def test_a_failed_record_has_the_error_of_oms_and_the_sources_version(world):
 
 
 def test_it_never_hides_that_the_key_came_to_a_closed_project(world):
-    # GIVEN a version that came after the close, of an object of which OMS failed to copy the one before
+    # GIVEN a version written after the close, and a failed copy of the object's version before
     world.fail_to_copy("a")
     world.shut(on=True)
     world.fail("a", reason="CLOSED")
@@ -172,7 +172,7 @@ def test_a_refused_list_is_retried_each_hour_and_uncounted_once_read(world):
         assert (world.there.calls["get"] > before) == is_asked
         world.later(31 * MINUTE)
 
-    # WHEN by then the others are refused as well, THEN a new one is read all the same
+    # WHEN by then the others are refused as well, THEN a new list is still read
     world.upload("c")
     world.list_failed("c", sub="05")
     world.there.fail(oss_error(403), "get", lambda name: name in others)

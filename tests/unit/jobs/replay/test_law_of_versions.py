@@ -1,5 +1,6 @@
 """Law 1 with versions: no order of writes, failures, late copies, lists, runs, deaths, late deletes and closings loses
-the version that the source has, or one that OMS says it failed to copy."""
+the source's current version, or a version that OMS reports as a failed copy.
+"""
 
 from __future__ import annotations
 
@@ -85,8 +86,9 @@ class Tale:
             self.lines[sub].append(self.world.line(key))
 
     def list(self, sub: str, how: str) -> None:
-        """A list comes: a new one, one whose name is before the others', more lines in one that is there, or one with a
-        line that nobody can read."""
+        """Let OMS write lines of failed copies: to a new list, a list whose name sorts first, an existing list, or a
+        list with an unreadable line.
+        """
         lines, names = "".join(self.lines.pop(sub, [])), self.names[sub]
         if not lines:
             return
@@ -106,7 +108,7 @@ class Tale:
     # Runs, and what happens to them.
 
     def tick(self, step: int = 10**9, what: str = "die", *details: str | bool) -> None:
-        """The timer's run, or one by hand, at one step of which something happens."""
+        """Run replay by its timer or by hand, with an event at a step."""
         calls, began = len(self.world.oms.requests), self.world.clock.seconds
         happens = self.world.die if what == "die" else lambda: getattr(self, what)(*details)
         with at_step(self.world, step, happens), contextlib.suppress(Killed, OmsSyncError):
@@ -124,7 +126,7 @@ class Tale:
             self.world.replay({})
 
     def another_project(self) -> None:
-        """Its replay sends nothing of this one's."""
+        """Its replay submits nothing of this project."""
         calls, mine = len(self.world.oms.calls), self.world.variables
         self.world.variables = {**mine, "OBJECT_PREFIX": "other/", "PROJECT": "other"}
         with self.world.beside(), contextlib.suppress(OmsSyncError):
@@ -155,7 +157,7 @@ class Tale:
     # The law.
 
     def note(self) -> None:
-        """OMS accepted the versions that are there now, or later ones."""
+        """OMS accepted the current versions, or later versions."""
         for key in self.world.sent():
             self.sent[key] = self.versions[key]
             self.open.discard(key)
@@ -224,7 +226,7 @@ DOWN, UP = ("oms", True), ("oms", False)
 @pytest.mark.law
 @settings(max_examples=schedules(6))
 @given(happenings)
-# The version before is copied late, and looks newer than the one that fails while replay has that one in hand.
+# The version before is copied late, and looks newer than the failing version that replay has in hand.
 @example([*LISTED, ("tick", 14, "write", A, "B", False), ("copy", A, "A"), ("tick",)])
 @example(
     [*LISTED, ("deletes", RECORDS), ("tick",), *FAILS, ("copy", A, "A"), ("minutes", 1), ("minutes", 1), ("tick",)]

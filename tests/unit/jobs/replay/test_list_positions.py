@@ -1,4 +1,4 @@
-"""Lists are read once, wherever new ones sort and however they grow."""
+"""Lists are read once, for any order of new names and any growth."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_no_list_is_read_twice_and_its_position_is_dropped_after_a_day(world):
 
 
 def test_law1_where_the_time_for_a_look_is_up_the_next_run_goes_on(world):
-    # GIVEN more lists than a run has time to go through, and a new one behind them
+    # GIVEN more lists than a run has time to read, and a new list behind them
     names = [f"{FOLDER}{number:04}/1.failed_list.txt" for number in range(4500)]
     world.obs.fill(world.there.name, names, size=9, age=3 * HOUR)
     world.list_failed("key 001", sub="9999")
@@ -165,7 +165,7 @@ READ = ListPositions(looked="2026-01-02T00:01:00Z", group="g", folder=GROUP.list
         (replace(READ, group="another"), GROUP, False),
         (replace(READ, looked="2026-01-02T00:00:59Z"), GROUP, False),
         (replace(READ, looked=""), GROUP, False),
-        # A task of it failed as a whole, and tells nothing of its objects.
+        # A task of the group failed as a whole, and lists no objects.
         (READ, replace(GROUP, copied=97), False),
         (READ, replace(GROUP, state=GroupState.DONE), False),
     ],

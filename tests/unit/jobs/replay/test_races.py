@@ -28,7 +28,7 @@ def busy_world() -> ReplayWorld:
 
 
 def copies_world() -> ReplayWorld:
-    """Two sub-tasks, a key in two lists, and one that is gone."""
+    """Two sub-tasks, a key in two lists, and a deleted key."""
     world = ReplayWorld()
     world.upload("a", "b", "k" * 1000)
     world.list_failed("a", "gone", name="1")

@@ -112,7 +112,7 @@ def test_a_key_is_in_doubt_until_a_delete_of_its_record_is_answered(world):
     assert world.replay()["accepted"] == 2
     assert world.in_run_files() == {"a", "b"}
 
-    # AND a later one, whose deletes are answered, settles
+    # AND a later run, whose deletes are answered, settles them
     world.later(30)
     assert world.replay()["accepted"] == 2
     assert world.failed() == world.in_run_files() == set()
@@ -128,7 +128,7 @@ def test_a_failed_record_that_cannot_be_written_back_stays_in_the_run_file(world
 
 
 def test_a_stopped_run_touches_no_further_run_file_and_counts_them_as_left(world):
-    # GIVEN many run files of which nothing was sent
+    # GIVEN many run files, of which no key was submitted
     for number in range(5):
         world.fail(*[f"{number} {key}" for key in range(20)])
         world.oms.faults.then(UNAUTHORIZED)
@@ -140,7 +140,7 @@ def test_a_stopped_run_touches_no_further_run_file_and_counts_them_as_left(world
     world.oms.faults.then(UNAUTHORIZED)
     result = world.replay()
 
-    # THEN one batch was sent, and the rest stays where it is
+    # THEN a single batch was submitted, and the other keys stay in their files
     assert result["taken"] == 10
     assert result["failed"] == 10
     assert result["left"] == 40
@@ -237,7 +237,7 @@ def test_a_close_after_the_check_loses_no_key_of_an_envelope(world, mocker):
 
 
 def test_a_close_between_two_halves_of_a_batch_stops_it_and_keeps_keys(world):
-    # GIVEN a batch of which OMS refuses some keys, slowly, and a project that is closed at the first call
+    # GIVEN a batch with keys that OMS refuses slowly, and a project that is closed at the first call
     world.fail(*many(10))
     world.oms.refuse(lambda key: key < "key 00005")
     world.oms.round_trip = 9

@@ -1,4 +1,4 @@
-"""Keys that OMS rejects rest for a day, those that it fails to copy longer each time; one that is gone is closed."""
+"""Keys that OMS rejects rest for a day, failed copies longer each time; the failure of a deleted object is closed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from unit.jobs.replay.replay_world import ReplayWorld
 
 
 def reject(world: ReplayWorld) -> None:
-    """OMS rejects one of two failed keys."""
+    """Let OMS reject the first of two failed keys."""
     world.fail("bad", "good")
     world.oms.refuse(lambda key: key == "bad")
     world.tick()
@@ -41,7 +41,7 @@ def test_a_new_failure_of_a_rejected_key_is_attempted_at_once(world):
 
 
 def test_rejected_keys_with_no_good_ones_left_among_them_rest_again(world):
-    # GIVEN sixty keys that OMS refuses alone, and no good ones left among them a day later
+    # GIVEN sixty keys that OMS refuses alone, and no good keys left among them a day later
     bad = [f"bad {number:02}" for number in range(60)]
     world.fail(*[f"{key}{kind}" for key in bad for kind in ("", " good")])
     world.oms.refuse(set(bad).__contains__)
@@ -67,14 +67,14 @@ def test_of_more_rejected_keys_than_are_kept_in_mind_the_latest_rest(world, mock
         world.tick()
         world.clock.ahead += timedelta(hours=1)
 
-    # WHEN the next run comes, THEN it tries the older ones only
+    # WHEN the next run comes, THEN it tries the older keys only
     before = len(world.oms.requests)
     world.tick()
     assert world.asked(before) == {"z1", "z2"}
 
 
 def test_the_state_of_a_rejected_key_is_short_for_a_long_key(world):
-    # Ten thousand of them have to fit into what is read of one object.
+    # Ten thousand of them have to fit into the limit of bytes read of an object.
     long = "海" * 300
     world.fail(long, "good")
     world.oms.refuse({long}.__contains__)
@@ -102,7 +102,7 @@ def test_a_key_that_never_works_costs_a_handful_of_tries_a_day(world):
         else:
             world.later(60 * MINUTE)
 
-    # THEN the first day sees a few more tries than the others, one a day each
+    # THEN the first day sees a few more tries than the others, with a try a day each
     assert 5 <= tries[0] <= 8
     assert [tries[day] for day in (2, 3)] == [1, 1]
     world.tick()
@@ -135,7 +135,7 @@ def test_a_rejected_key_is_resolved_after_its_pause_if_the_object_is_gone(world)
     reject(world)
     del world.source.objects["bad"]
     world.later(24 * HOUR + MINUTE)
-    assert world.tick()["resolved"] == 0  # its first retry: it failed once so far
+    assert world.tick()["resolved"] == 0  # its first retry: it has failed once
     world.later(24 * HOUR + MINUTE)
     world.tick()
     assert world.failed() == set()
@@ -156,7 +156,7 @@ def test_an_object_that_cannot_be_looked_at_is_sent(world, problem):
 
 
 def test_a_failure_recorded_while_replay_looks_survives(world):
-    # GIVEN an object that is gone when replay looks, and written anew right after, whose event fails
+    # GIVEN an object that is deleted when replay looks, and written again right after with a failing event
     again(world, "a")
     del world.source.objects["a"]
     world.source.after = lambda kind, _: world.fail("a") if kind == "find" else None
@@ -183,7 +183,7 @@ def test_an_outage_of_oms_with_a_redirect_leaves_failed_copies_recorded(world):
         assert world.failed() == failed
 
 
-# A failure of one version of an object says nothing of another.
+# A failure of a version says nothing about another version.
 
 
 @pytest.mark.parametrize("there", [b"contents", b"something else"], ids=["the same contents", "others"])
@@ -206,7 +206,7 @@ def test_a_copy_failure_replaces_the_record_and_keeps_its_first_failure(world):
 
 
 def test_whoever_calls_by_hand_has_sent_what_rests(world):
-    # GIVEN a key that OMS rejects, and one that it failed to copy twice: both rest
+    # GIVEN a key that OMS rejects, and a key that it failed to copy twice: both rest
     world.oms.refuse({"bad"}.__contains__)
     world.fail("bad", "good")
     world.upload("a")
@@ -216,7 +216,7 @@ def test_whoever_calls_by_hand_has_sent_what_rests(world):
         world.later(4 * MINUTE)
     assert world.failed() == {"a", "bad"}
 
-    # WHEN somebody sends what failed, THEN both are sent, and the timer lets them rest on
+    # WHEN a user resends failures, THEN both are submitted, and the timer lets them rest on
     for run, keys in ((partial(world.replay, {}), {"a", "bad"}), (world.tick, set())):
         before = len(world.oms.requests)
         run()

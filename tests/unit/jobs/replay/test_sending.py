@@ -101,11 +101,11 @@ def test_what_failed_again_is_not_sent_twice_by_the_same_run(world):
 
 
 def test_the_oldest_failure_is_of_what_failed_again_and_of_what_is_left(world):
-    # GIVEN thirty failures, the oldest of which is one of those sent last
+    # GIVEN thirty failures, whose oldest is among the keys submitted last
     for number in range(30):
         world.fail(f"{number:02}", first=f"{1996 if number == 22 else 2000 + number}-01-01T00:00:00Z")
 
-    # WHEN the account is refused at the first batch, THEN that one is left and told
+    # WHEN the account is refused at the first batch, THEN the oldest remains and is reported
     world.oms.faults.then(UNAUTHORIZED)
     assert world.replay()["oldest_failure"] == "1996-01-01T00:00:00Z"
 
@@ -148,7 +148,7 @@ def test_five_refused_batches_end_a_run_and_the_next_continues_after_them(world)
     for _ in range(6):
         world.replay()
 
-    # THEN the good ones behind them have gone out, and nothing was marked REJECTED
+    # THEN the good keys behind them are submitted, and no key was marked REJECTED
     assert set(good) <= world.oms.accepted.keys()
     assert {world.failed_record(key)["reason"] for key in world.failed()} <= {"REFUSED", "THROTTLED"}
 
@@ -182,7 +182,7 @@ def test_a_refused_account_ends_a_run_at_once(world):
     ("timeout", "left", "begun"), [(60, 15.5, True), (60, 14.5, False), (240, 21, True), (240, 19, False)]
 )
 def test_no_page_begins_with_20_seconds_or_a_quarter_of_the_time_left(world, mocker, timeout, left, begun):
-    # GIVEN two pages, of which the first takes so long
+    # GIVEN two pages, the first with this duration
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 10)
     world.fail(*many(15))
     world.hold_up(timeout - left)

@@ -35,7 +35,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
         (counted(30, REQUEST=10, SUCCESS=7, FAILURE=3), "OMS failed to copy 3 objects"),
         (acknowledged, ""),
         (later(600), ""),
-        # A new one is forgotten neither after a day nor on the first,
+        # A new failure is forgotten neither after a day nor on the first,
         (counted(0, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object."),
         (looked(2026, 3, 20), "OMS failed to copy 1 object."),
         (looked(2026, 4, 1), "OMS failed to copy 1 object."),
@@ -131,7 +131,7 @@ def test_what_is_acknowledged_counts_no_more_in_that_answer_either(world):
     ids=["unfinished", "refused", "lacking"],
 )
 def test_a_difference_of_long_ago_counts_until_it_is_acknowledged(world, early, words):
-    # GIVEN a month of long ago that OMS did not finish, or does not tell
+    # GIVEN an old month that OMS did not finish, or does not report
     world.install(NOW)
     world.go_to(datetime(2026, 12, 20, tzinfo=timezone.utc))
     world.passed()
@@ -144,7 +144,7 @@ def test_a_difference_of_long_ago_counts_until_it_is_acknowledged(world, early, 
     # WHEN it is acknowledged, THEN it counts no more
     assert world.verdict(acknowledge=True)[0] == IN_STEP
 
-    # AND a new one does
+    # AND a new failure does
     world.later(3600)
     world.counted(50, REQUEST=1)
     assert "over 15 minutes ago: 1" in world.verdict()[1]
@@ -169,7 +169,7 @@ def test_at_most_thirteen_months_are_queried_and_the_limit_is_named(world):
     assert world.tells(IN_STEP, "OMS's counts before 2025-03 were not checked.")
     assert asked() == 13
 
-    # AND once that is acknowledged, it looks at what came since, and says nothing of it
+    # AND after the acknowledgement it counts later failures only, and finds none
     world.verdict(acknowledge=True)
     world.oms.requests.clear()
     state, text = world.verdict()

@@ -1,5 +1,6 @@
-"""An alarm says what is the matter, since when, where to look and what to do, in the project's language; and each run
-of status says the same in one line of numbers."""
+"""An alarm says what fails, since when, where to look and what to do, in the project's language; each run of status
+logs the same as a line of numbers.
+"""
 
 from __future__ import annotations
 
@@ -140,7 +141,7 @@ def test_how_many_wait_is_unknown_where_a_run_file_cannot_be_read():
 
 
 def test_an_alarm_about_old_passes_names_the_command_to_run(caplog):
-    # GIVEN a project whose passes are begun by hand, and nobody begins one
+    # GIVEN a project whose passes are begun by hand, and no pass is begun
     world = Watched(RECONCILE_PERIOD="off")
     world.ticks(2)
     world.later(3 * 24 * 3600)

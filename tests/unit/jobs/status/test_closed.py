@@ -75,7 +75,7 @@ def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
     assert verdict["text"].endswith(" Recorded, not submitted: 3 object keys.")
     assert verdict["text_zh"].endswith("。已记录但未提交：3 个对象。")
     assert report["fixes"]["CLOSED"]["en"] == Reason.CLOSED.fix.en
-    # All of that is resent once it is opened, but that needs somebody.
+    # All of these keys are resent after the project is opened, which a user has to do.
     assert report["backlog"]["by_reason"] == dict.fromkeys(sorted(report["lasting"]), 1)
     assert {*report["lasting"]} == {"CLOSED", "CREDENTIALS", "MARK_UNREAD"}
 
@@ -156,7 +156,7 @@ def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, m
         world.copy_failed(f"{number}")
     assert not world.status()["verdict"]["alarm"]
 
-    # WHEN there are more, or one cannot be read
+    # WHEN there are more, or a record cannot be read
     world.copy_failed("3")
     assert world.tells("closed", UNKNOWN)
     world.bucket.objects.pop(f"{ROOT}failed_object/3")
@@ -165,7 +165,7 @@ def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, m
     assert verdict["alarm"] is True
     assert UNKNOWN in verdict["text"]
 
-    # THEN it is over once somebody has looked, and what comes then is another alarm
+    # THEN it ends with the acknowledgement, and later changes are another alarm
     world.later(1)
     assert not world.status(acknowledge=True)["verdict"]["alarm"]
     world.later(1)
@@ -207,7 +207,7 @@ def test_acknowledging_changes_after_the_close_keeps_copy_failures(world):
     world.later(60)
     assert not world.status(acknowledge=True)["verdict"]["alarm"]
 
-    # WHEN it is opened again, and has sent what came, THEN nobody has seen to the three
+    # WHEN it is opened again, and has resent the new keys, THEN the three are still unhandled
     world.shut(on=False)
     world.bucket.objects.pop(f"{ROOT}failed_object/late")
     assert world.tells("behind", "OMS failed to copy 3 objects")

@@ -24,7 +24,7 @@ CLAIM = "objects that OMS failed to copy = resolved + waiting + stuck + other pr
 
 
 def fail(world: StatusWorld, number: int, minutes_ago: int = EARLY) -> None:
-    """OMS failed to copy so many objects."""
+    """Let OMS fail to copy this number of objects."""
     world.counted(minutes_ago, REQUEST=number, FAILURE=number)
 
 
@@ -133,7 +133,7 @@ def test_a_stuck_object_makes_its_code_lasting_and_resending_the_step(world):
     assert code["passes"] is False
     assert report["lasting"] == ["COPY_FAILED"]
 
-    # WHEN somebody removes the cause, and does as is said, THEN it is sent, and no other key
+    # WHEN the user removes the cause and runs the printed command, THEN this key is submitted, and no other key
     step = report["verdict"]["step"]
     assert world.ask(step["job"], step["options"], 240)["accepted"] == 1
     assert world.oms.accepted == {"k1": 1}
@@ -202,7 +202,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], dict[str, int], str]
         (copy_failed("a", MULTIPART), {"counted": 1, "stuck": 1}, f"{AGAIN}{MULTIPART}: "),
         (later(2), {"counted": 1, "stuck": 1}, f"{AGAIN}{MULTIPART}: "),
         (acknowledged, {}, "1 object waiting since"),
-        # While it does, later failures that no list tells of end as well: by another acknowledgement.
+        # While it does, later failures that no list names end as well: by another acknowledgement.
         (later(12 * 3600), {}, "1 object waiting since"),
         (fails(1, 180), {"counted": 1, "unknown": 1}, ""),
         (methodcaller("compared", equal_contents=6, failed_before=1), {"counted": 1, "unknown": 1}, ""),

@@ -158,7 +158,7 @@ def test_statistics_that_are_refused_say_which_right_is_missing(world):
     words = "FORBIDDEN: Grant the IAM user behind HW_AK the action oms:synctask:statistics"
     check(world, None, BEHIND, f"does not report how long its remaining objects have waited, {words}")
 
-    # AND the failures are still told
+    # AND the failures are still reported
     world.counted(EARLY, REQUEST=1, FAILURE=1)
     assert "OMS failed to copy 1 object." in world.verdict()[1]
 

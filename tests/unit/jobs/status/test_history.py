@@ -47,7 +47,7 @@ def test_a_story_does_not_deny_what_an_unreadable_run_file_may_hold(world, there
         world.upload("a", minutes_ago=60, accepted=False)
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
 
-    # WHEN its story is told, THEN it does not say that there is no record
+    # WHEN its story is read, THEN it does not deny the record
     answer = world.status(key="a")
     assert UNKNOWN in answer["story"]
     assert "log" in answer["next"]
@@ -71,7 +71,7 @@ def test_what_oms_accepted_is_told_whatever_run_files_say(world):
 
 
 def test_what_replay_has_in_hand_is_not_there_because_one_of_its_size_is(world):
-    # GIVEN an accepted version in parts, which OMS failed to copy, and an older one of its size in OBS
+    # GIVEN an accepted version in parts, which OMS failed to copy, and an older version of its size in OBS
     world.obs.faults.clear()
     world.upload("a", minutes_ago=60)
     world.there.add(StoredObject("a", b"b"))
@@ -84,7 +84,7 @@ def test_what_replay_has_in_hand_is_not_there_because_one_of_its_size_is(world):
 
 
 def test_why_oms_failed_to_copy_what_it_accepted_is_told_with_what_to_do(world):
-    # GIVEN an object that OMS accepted, and of which its list said that it failed to copy it
+    # GIVEN an object that OMS accepted, and then listed as a failed copy
     world.upload("a", minutes_ago=60)
     world.copy_failed("a", "INIT_DST_OBJ_MULTIPART_FAILURE")
     answer = world.status(key="a")
@@ -229,7 +229,7 @@ def test_where_nobody_knows_whether_the_project_is_closed_a_story_says_so(world)
     lost(world)
     world.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", b"?"))
 
-    # WHEN its story is told, THEN it promises nothing
+    # WHEN its story is read, THEN it promises nothing
     following = world.status(key="a")["next"]
     assert "It is not known whether the project is closed, and until it is, nothing is sent" in following
     assert "python3 ops.py doctor" in following
@@ -268,13 +268,13 @@ OVERWRITES = "overwrite all of them with a task group (python3 ops.py migrate --
         ("FULL_OVERWRITE", "b", "If an object differs: python3 ops.py replay --key a.", READ),
         (CRC64, "b", f"replay --key a. OMS skips an object if either side has no CRC64; then {OVERWRITES}", READ),
         ("NO_OVERWRITE", "b", "delete each object in OBS and compare again", READ),
-        # A newer one of another size.
+        # A newer version of another size.
         (SIZE, "?!", "resend the object:", ("replay", {"key": "a"})),
         ("NO_OVERWRITE", "?!", "delete each object in OBS and compare again", ("compare", {"restart": True})),
     ],
 )
 def test_a_story_names_the_remedy_that_works_in_the_mode_of_the_task(mode, data, remedy, step):
-    # GIVEN an accepted version, in the place of which OBS has another object
+    # GIVEN an accepted version, in whose place OBS has another object
     world = StatusWorld()
     world.task.overwrite_mode = mode
     world.upload("a", minutes_ago=180)

@@ -130,14 +130,14 @@ def test_an_open_comparison_is_shown(world):
 
 
 def test_a_clean_comparison_closes_what_oms_had_failed_to_copy_before(world):
-    # GIVEN failures early in the month, of which OMS tells only how many
+    # GIVEN failures early in the month, of which OMS reports only the number
     world.counted(EARLY, REQUEST=9, SUCCESS=7, FAILURE=2)
     assert world.verdict()[0] == BEHIND
 
     # WHEN everything is seen in OBS
     world.compared(equal_contents=7)
 
-    # THEN they are closed for good, without anybody acknowledging them, and what comes next is a rehearsal
+    # THEN they are closed for good, without an acknowledgement, and the next step is a rehearsal
     verdict = world.status()["verdict"]
     assert verdict["state"] == IN_STEP
     assert verdict["step"] == {"job": "cutover", "options": {"rehearse": True}}
@@ -152,7 +152,7 @@ def test_a_clean_comparison_closes_what_oms_had_failed_to_copy_before(world):
     ],
 )
 def test_a_comparison_contradicted_by_a_standstill_pass_does_not_count(world, state, verdict):
-    # GIVEN failures of which nothing is known, and a comparison that saw everything in OBS
+    # GIVEN failures of unknown objects, and a comparison that found all objects in OBS
     world.compared(equal_contents=7)
     world.stood(0, 0)
     assert world.tells(IN_STEP, "7 objects of 7")
@@ -207,7 +207,7 @@ LOOK, AGAIN, GO_ON, REMOVE = ({"look": True}, {"retry": True}, {"go_on": True}, 
 
 
 def begun(world, group=None):
-    """A migration has begun, and OMS tells this of its task group."""
+    """Begin a migration, and let OMS answer this about its task group."""
     world.keep(f"state/migrate-{world.settings.project}.json", {"begun": "2026-03-06T00:00:00Z", "group": "g"})
     if group:
         answer_group(world, group)
@@ -315,6 +315,6 @@ def test_a_failed_one_is_told_to_the_webhook_once():
     answer_group(world, {**GROUP, "status": 5})
     world.ticks(5)
 
-    # THEN that is told, once
+    # THEN that is reported, once
     assert world.states == [IN_STEP, BEHIND]
     assert "python3 ops.py migrate --retry" in world.alarms[-1]["text"]

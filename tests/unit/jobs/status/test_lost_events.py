@@ -36,7 +36,7 @@ def new(world: StatusWorld) -> tuple[int, int]:
 
 
 def test_a_dead_trigger_is_not_green_until_it_works_again(unseen):
-    # GIVEN objects of this day, most of which no event told of
+    # GIVEN objects of this day, most without events
     written(unseen, 6)
     written(unseen, 4, "told", has_event=True)
 
@@ -86,7 +86,7 @@ def test_a_lost_object_counts_once_however_often_a_pass_is_held_back_by_it(unsee
         for _ in range(3):
             assert not unseen.reconcile()["finished"]
 
-    # WHEN it does, THEN it is one
+    # WHEN it does, THEN it counts as lost
     assert unseen.reconcile()["finished"]
     assert new(unseen) == (1, 1)
 
@@ -94,7 +94,7 @@ def test_a_lost_object_counts_once_however_often_a_pass_is_held_back_by_it(unsee
 @pytest.mark.parametrize("kind", ["success", "failed"])
 @pytest.mark.parametrize(("minutes", "tells"), [(14, 1), (15, 0)])
 def test_a_record_that_reconcile_may_have_made_does_not_prove_an_event(unseen, kind, minutes, tells):
-    # GIVEN an object and its record of so many minutes later
+    # GIVEN an object, and its record some minutes younger
     unseen.upload("a", minutes_ago=60, accepted=kind == "success")
     if kind == "failed":
         unseen.fail("a", "UNAVAILABLE", etag=hashlib.md5(b"a").hexdigest().upper())
@@ -125,7 +125,7 @@ def test_an_object_too_young_for_the_last_pass_counts_as_new_in_the_next(unseen,
     unseen.upload("a", minutes_ago=5, accepted=False)
     assert unseen.reconcile()["pending"] == 1
 
-    # WHEN the second pass sends it, THEN that says something of the trigger, if there was one when it was written
+    # WHEN the second pass submits it, THEN that counts against the trigger, if the trigger existed at the write
     unseen.go_to(NOW + timedelta(minutes=20))
     assert unseen.reconcile()["submitted"] == 1
     state, text = unseen.verdict()
@@ -228,7 +228,7 @@ def test_lost_events_are_unknown_if_the_last_pass_is_too_old(period, days):
     assert "python3 ops.py compare" not in text
     assert world.status()["overdue"] == ["reconcile"]
 
-    # AND the command that it names ends it: what was lost is seen
+    # AND the command that it names ends it, because it finds the lost objects
     world.reconcile()
     assert "Events are missing for 1 new object (of 1)" in world.verdict()[1]
 

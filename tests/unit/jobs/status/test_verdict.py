@@ -18,7 +18,7 @@ def test_where_every_key_is_refused_it_is_broken_and_says_what_to_do(world, stat
     broken = ("broken", f"{reason}: {Reason[reason].fix.en}")
     assert (world.verdict() == broken) == (reason != "FORBIDDEN")
 
-    # AND a key that it refused for a reason that lasts, after a passing one
+    # AND a key that it refused for a permanent reason, after a temporary reason
     world.fail("b", "DEADLINE")
     world.fail("a", reason)
     assert world.verdict() == broken
@@ -130,7 +130,7 @@ def test_a_migration_is_named_also_with_an_unreadable_record(world, written, exp
     world.keep(f"state/migrate-{world.settings.project}.json", written)
     migration = world.status()["migration"]
     assert (migration["begun"], migration["group"]) == expected
-    # OMS has no such group, or nobody knows of which to ask.
+    # OMS has no such group, or the group is unknown.
     assert world.verdict()[0] in (BEHIND, "unknown")
 
 
@@ -213,7 +213,7 @@ def test_another_projects_pass_and_replay_are_not_ones_own():
         world.ask(job)
     assert world.status()["replay"]
 
-    # WHEN this one is asked, THEN it does not claim them
+    # WHEN this project is asked, THEN it does not claim them
     world.variables = {**world.variables, "OBJECT_PREFIX": "b/"}
     world.start()
     report = world.status()
@@ -231,7 +231,7 @@ def test_run_files_count_as_waiting(world):
 
 
 def test_run_files_of_a_project_idle_for_a_day_are_left_behind(world):
-    # GIVEN another project of the task with a run file, one of whose jobs' timers strikes
+    # GIVEN another project of the task with a run file and an active timer
     of_another = f"{ROOT}replay/thumbnails/20260310T115000Z.json"
     world.bucket.add(StoredObject(of_another, b"[]"))
     timer = StoredObject(f"{ROOT}state/reconcile-timer-thumbnails.json", b"{}")
@@ -243,7 +243,7 @@ def test_run_files_of_a_project_idle_for_a_day_are_left_behind(world):
     world.later(23 * 60 * 60)
     assert world.status()["backlog"]["left_behind"] == []
 
-    # WHEN that was longer ago THEN nobody does
+    # WHEN that was longer ago THEN no project does
     world.later(2 * 60 * 60)
     report = world.status()
     (left,) = report["backlog"]["left_behind"]

@@ -71,7 +71,7 @@ def test_trouble_of_two_kinds_in_turn_is_told_once(world):
     # GIVEN that the last comparison is too old, and keys that wait at every other tick
     world.compared(equal_contents=3)
     world.later(9 * DAY.total_seconds())
-    # AND in step between them, it disturbs nobody
+    # AND in step between them, it sends no alarm
     for expected in (["unknown"], ["unknown", "in step"]):
         for _ in range(4):
             world.go("behind", ticks=1)
@@ -104,7 +104,7 @@ def test_changes_after_the_close_alarm_at_once_and_daily(world):
     ]
     assert "python3 ops.py status --acknowledge" in world.alarms[1]["message"]
 
-    # AND no more once somebody has
+    # AND no more after the acknowledgement
     world.status(acknowledge=True)
     world.ticks(4 + 1, DAY / 4)
     assert [alarm["alarm"] for alarm in world.alarms[3:]] == [False]
@@ -130,7 +130,7 @@ def test_what_the_webhook_did_not_take_is_told_at_the_next_tick(world):
     world.hook.faults.add(Fault.status(503), times=5)
     world.go("broken", ticks=5)
     assert world.states == []
-    # Until then whoever looks sees that nobody has heard of it.
+    # Until then status shows that the alarm was not delivered.
     assert world.status()["alarm_not_taken"] == "it answered 503"
     world.ticks(3)
     assert [(alarm["verdict"], alarm["before"]) for alarm in world.alarms] == [("broken", "in step")]
@@ -169,7 +169,7 @@ def test_an_instance_that_dies_before_any_of_its_writes_loses_no_alarm(world, su
     world.bucket.before = lambda *_: None
     world.start()
     world.ticks(3)
-    # Its last write is what it has told; if that does not come, it is told twice.
+    # Its last write is the list of sent alarms; without the write, an alarm is sent twice.
     assert world.states == ["broken"] * (2 if survives == 1 else 1)
 
 

@@ -86,7 +86,7 @@ class CanaryWorld(Administrator, Migration):
         return f"oms_source_record/{self.task_id}/state/canary-{self.function_name}.json"
 
     def cut_short(self, after: int = 40) -> None:
-        """Run a canary on a machine that dies after so many requests."""
+        """Run a canary on a machine that dies after this number of requests."""
         with self.cut_off("dies_after", after, away=0):
             self.canary()
 

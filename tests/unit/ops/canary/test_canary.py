@@ -57,7 +57,7 @@ def test_no_time_of_a_hop_is_negative_if_the_clock_of_obs_is_slow():
 
 
 def test_large_objects_show_the_size_of_oms_s_parts():
-    """One large object lies between the possible sizes of a part, the other above both."""
+    """The first large object lies between the possible sizes of a part, the other above both."""
     units = {"MB": 10**6, "MiB": 2**20}
     smaller, larger = sorted(objects.PARTS.values())
     assert {name: int(name.split()[0]) * units[name.split()[1]] for name in objects.PARTS} == objects.PARTS

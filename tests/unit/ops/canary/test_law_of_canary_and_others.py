@@ -1,4 +1,4 @@
-"""A canary changes nothing of others, and its own objects go with a removal, at whatever request it was killed."""
+"""A canary changes no object of others, and a removal deletes its own objects, after a kill at any request."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ FREE = {
     "classes.*.keys.*": "examples; a listing tells",
     "sample.keys.*": "a listing and the seed tell",
     "headers.more.*": "a listing tells, of each folder",
-    # Numbers that a cloud or the log bucket tells.
+    # Numbers that a cloud or the log bucket reports.
     "oms.left": "OMS's console tells, while the project is open",
     "oms.accepted": "OMS's console tells",
     "oms.recorded": "the log bucket tells",

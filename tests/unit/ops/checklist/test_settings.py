@@ -253,7 +253,7 @@ def test_a_setting_in_obs_and_alike_on_both_sides(world, name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_without_the_permission_a_setting_is_never_none(world, name):
-    # GIVEN a missing permission on a side THEN the permission is named, whatever the other side has
+    # GIVEN a missing permission on a side THEN the permission is named, for each state of the other side
     setting, (here, _, _) = BY_NAME[name], CASES[name]
     world.box.obs.deny(setting.destination.right)
     for step in (lambda: None, lambda: here(world)):

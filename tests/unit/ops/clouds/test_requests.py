@@ -210,7 +210,7 @@ OBS_CALLS |= {
 
 
 def capture_requests(service, call):
-    """Return the requests of a call, whatever the responses."""
+    """Return the requests of a call, also if it rejects the responses."""
     before = len(service.requests)
     with suppress(sdk.exceptions.OperationError, wire.RefusedError):
         call()
@@ -349,7 +349,7 @@ def spoil(cloud, request):
 
     signed = [name for name in request.headers if SIGNED_HEADERS[cloud].fullmatch(name.lower())]
     yield from ((f"another {name}", headed(name, alter(request.headers[name]))) for name in signed)
-    yield from ((f"no {name}", headed(name, None)) for name in signed if name != "Host")  # every request has one
+    yield from ((f"no {name}", headed(name, None)) for name in signed if name != "Host")  # every request has an id
     yield from ((f"more {name}", headed(name, value)) for name, value in more_headers.items())
     yield "another signature", headed("Authorization", alter(authorization))
     yield "no signature", headed("Authorization", None)

@@ -74,7 +74,7 @@ def test_limit_that_oms_refuses_is_refused_before(text):
 
 
 def progress(hours: int, begin: int = 0, seconds: int = 86_400, speed: float = 62_500_000) -> Progress:
-    """Return what status notes while OMS applies NIGHTS so many hours late, from `begin` seconds after midnight on."""
+    """Return status's notes while OMS applies NIGHTS some hours late, from `begin` seconds after midnight on."""
     limits, copied, samples = limits_by_minute(NIGHTS, hours), 0.0, []
     for second in range(begin, begin + seconds + 1, 60):
         if (second - begin) % QUARTER == 0:

@@ -1,4 +1,4 @@
-"""Several projects on one screen, each asked by its own ops.py."""
+"""Several projects on a single screen, each asked by its own ops.py."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def ask(run, *words: object) -> tuple[int, str, str]:
 
 
 def test_twenty_projects_are_shown_worst_first_in_80_columns(run, tool, project, monkeypatch, tmp_path):
-    """Three of them give no answer: an output without one, another version, and a folder without a project."""
+    """Three of them give no answer: an output without JSON, another version, and a folder without a project."""
     monkeypatch.setenv("COLUMNS", "80")
     states = ["in step", "closed", "behind", "unknown", "broken"]
     folders = [project(state.replace(" ", "-"), answer(state)) for state in states]

@@ -44,7 +44,7 @@ class MigrateWorld(SetupWorld):
         return self.run("migrate", *words, typed=typed)
 
     def answer(self, *words: str) -> tuple[int, Any]:
-        """Run a command with `--json`; return the exit code and the answer, or the output without one."""
+        """Run a command with `--json`; return the exit code and the answer, or the output if there is no answer."""
         code, output = self.run(*words, "--json", typed="")
         answers = [line for line in output.splitlines() if line.startswith("{")]
         return code, json.loads(answers[-1]) if answers else output

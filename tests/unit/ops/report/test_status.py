@@ -171,7 +171,7 @@ def captioned(section: Element) -> dict[str, Element]:
 
 
 def test_lasting_reasons_are_apart_from_passing_reasons(example):
-    # The most frequent reason comes first, whatever the order of the answer; equal numbers are in the order of names.
+    # The most frequent reason comes first, in any order of the answer; equal numbers are in the order of names.
     example["backlog"]["by_reason"] = {"NO_TASK": 1, "FORBIDDEN": 2, "THROTTLED": 900, "MYSTERY": 3, "ENIGMA": 3}
     example["fixes"] = {name: to_json(Reason[name].fix) for name in ("THROTTLED", "FORBIDDEN", "NO_TASK")}
     example["lasting"] = ["FORBIDDEN", "NO_TASK"]

@@ -1,4 +1,5 @@
-"""`ops.py setup` with the keys of one administrator, or without a permission: setup does the remaining work, and prints
+"""`ops.py setup` with the keys of a single administrator, or without a permission: setup does the remaining work, and
+prints
 all that the other administrator needs."""
 
 import json
@@ -24,7 +25,7 @@ FUNCTIONS = "forward, replay, reconcile, compare, certify, doctor, status"
 
 @pytest.fixture(scope="module")
 def whole():
-    """Return the resources after a run by one person."""
+    """Return the resources after a run by a single person."""
     with SetupWorld() as world:
         expect_success(world.setup(typed=YES))
         return world.resources()
