@@ -48,7 +48,7 @@ from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.marks import KeyMark
 from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope
 from oss_oms_sync.passes.states import Amendment, PassState
-from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally, WrittenObject
+from oss_oms_sync.passes.tally import AbsencePart, ClassCount, Histogram, Side, Tally, WrittenObject
 from support.world import TASK, World
 
 STORED = Path(__file__).parents[1] / "stored"
@@ -68,6 +68,7 @@ ABOUT = Pass(
         is_unknown=True,
     ),
     most=370,
+    has_absences=True,
 )
 TALLY = Tally(
     counts=Counter(accepted=1),
@@ -85,6 +86,7 @@ TALLY = Tally(
     unread={"encrypted": ["a/1"]},
     parts=("oms_source_record/differences/x.txt",),
     lines=1,
+    absences=(AbsencePart("oms_source_record/differences/absent-x.jsonl", "a/1"),),
 )
 STOPPED = Stopped(Stop.REFUSED, "OMS refuses")
 # The values in the files of tests/stored/.

@@ -17,6 +17,7 @@ from operator import add
 
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of, first
+from oss_oms_sync.comparison.absences import Absence, EarlierAbsences
 from oss_oms_sync.comparison.judge import Judge, Judged, are_same_size, is_in_vain
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, kept
 from oss_oms_sync.ledger.records import repeated_etag
@@ -28,6 +29,8 @@ from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT, ClassCount,
 
 # Size of the lines of differences, in bytes, that ends a piece.
 _MAX_LINES_BYTES = 16_000_000
+# Size of an absence without its key.
+_ABSENCE_BYTES = 100
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -35,12 +38,16 @@ class CompareCount(Count):
     """The counts of a range: those of `start`, and of the keys that follow.
 
     Lags are those of objects written since `lag_since`, in seconds since 1970. `seed` determines the objects drawn for
-    a sample.
+    a sample. The absences of this walk continue those of `earlier`.
     """
 
-    def __init__(self, judge: Judge, start: Tally, lag_since: float, seed: str) -> None:
+    def __init__(
+        self, judge: Judge, start: Tally, lag_since: float, seed: str, earlier: EarlierAbsences | None = None
+    ) -> None:
         super().__init__(judge.key_filter, start)
         self._judge = judge
+        self._earlier = earlier
+        self._absences: list[Absence] = []
         self._lag_since = lag_since
         tally = self._tally
         tally.drawn.seed = seed
@@ -57,12 +64,21 @@ class CompareCount(Count):
         """
         judge = self._judge
         judged = judge.judge(entry)
+        is_deleted = judged.object_class is ObjectClass.DELETED_AT_SOURCE
+        absence = self._earlier.renewed(entry) if self._earlier and is_deleted else None
         # Only a read that had a whole piece's time proves that the object is too big for a piece.
         if judged.proof is Proof.TOO_BIG and (self._has_begun or (judge.prover and not judge.prover.has_whole_piece)):
             raise NoRoomError
         if judged.due and not take(judged.due):
             self._tally.counts[UNSENT] += 1
+        if absence:
+            self._absences.append(absence)
+            self._lines_bytes += len(entry.key) + _ABSENCE_BYTES
         self.add_judged(judged)
+
+    def absences_until(self, last: str) -> list[Absence]:
+        """Return the absences of this walk up to the key `last`: a piece may end before the last counted key."""
+        return [absence for absence in self._absences if absence.key <= last]
 
     def add_judged(self, judged: Judged) -> None:
         """Count a key that was judged."""

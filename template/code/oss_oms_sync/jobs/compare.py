@@ -15,6 +15,7 @@ from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clock import Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.comparison.absences import EarlierAbsences, absence_list
 from oss_oms_sync.comparison.again import MAX_KEYS, judge_again
 from oss_oms_sync.comparison.count import CompareCount
 from oss_oms_sync.comparison.in_hand import InHand, in_hand
@@ -43,7 +44,7 @@ from oss_oms_sync.passes.pieces import Pass, Piece, Scope
 from oss_oms_sync.passes.range_walk import Count, RangeWalk
 from oss_oms_sync.passes.states import PassState, answer_of, answering, newest_of, with_standstill
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.tally import Tally
+from oss_oms_sync.passes.tally import AbsencePart, Tally
 from oss_oms_sync.passes.work import Walked
 
 # Time for the work after the last read object, and the last call of OBS: sending a batch, and writing the piece.
@@ -180,15 +181,22 @@ class _Comparison:
     def _walk(self, pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
         walk = self._range_walk(pass_, start, open_ranges, seconds)
         walked = walk.run()
-        tally = walked.piece.tally
-        lines = walk.count.lines[: tally.lines - start.tally.lines]
+        tally, count = walked.piece.tally, walk.count
+        lines = count.lines[: tally.lines - start.tally.lines]
         # If a later pass has begun, this pass may have been deleted already, and its list would never be deleted.
         if lines and self.store.newest(pass_.name) == pass_.name:
+            bucket, folder = self._invocation.log_bucket, f"{self.store.differences}{pass_.name}/"
             # A unique name: two workers of one range do not overwrite each other's list.
-            name = f"{self.store.differences}{pass_.name}/{uuid.uuid4().hex}.txt"
+            name = f"{folder}{uuid.uuid4().hex}.txt"
             written = StoredObject(name, "".join(lines).encode(), {"Content-Type": "text/plain; charset=utf-8"})
-            self._invocation.log_bucket.put(written)
+            bucket.put(written)
             tally = replace(tally, parts=[*tally.parts, name])
+            absences = count.absences_until(walked.piece.after) if isinstance(count, CompareCount) else []
+            if absences:
+                # All absent keys are lines as well.
+                absent = absence_list(folder, absences, round(self._invocation.clock.now().timestamp()))
+                bucket.put(absent)
+                tally = replace(tally, absences=[*tally.absences, AbsencePart(absent.name, absences[-1].key)])
         return replace(walked, piece=replace(walked.piece, tally=tally))
 
     def _range_walk(
@@ -203,7 +211,9 @@ class _Comparison:
         if judge.file_system and (first := start.after or pass_.scope.key_filter.prefix):
             judge.file_system.begin_after(first)
         lag_since = parse_time(pass_.before_started) or parse_time(pass_.installed) or self._invocation.clock.now()
-        count = CompareCount(judge, start.tally, lag_since.timestamp(), pass_.seed)
+        before = self.store.ended(pass_.before) if pass_.has_absences else None
+        earlier = EarlierAbsences(self._invocation.log_bucket, before.passed.absences if before else (), start.after)
+        count = CompareCount(judge, start.tally, lag_since.timestamp(), pass_.seed, earlier)
         steps, may_send = self._listing(pass_, start).steps(count.equal), partial(self.store.may_send, pass_)
         return RangeWalk(self._invocation, steps, start, count, share, seconds, dry_run=dry_run, may_send=may_send)
 

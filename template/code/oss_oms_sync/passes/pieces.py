@@ -112,7 +112,7 @@ class Pass:
 
     `before` is the pass of its identity that ended last, and `before_started` its beginning; both are empty if there
     was none. `seed`: drawn when the pass began, so that its sample cannot be predicted. `migrations`: their state at
-    that time. `most`: the maximum number of objects that it sends.
+    that time. `most`: the maximum number of objects that it sends. `has_absences`: the absences of `before` continue.
     """
 
     name: str
@@ -126,6 +126,7 @@ class Pass:
     seed: str = ""
     migrations: Migrations = NONE
     most: int | None = None
+    has_absences: bool = False
     classes: int = CLASSES_VERSION
 
 

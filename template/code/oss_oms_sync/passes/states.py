@@ -267,6 +267,18 @@ def last_ended(passes: Sequence[PassState], scope: Scope) -> PassState | None:
     return newest_of([pass_ for pass_ in passes if pass_.ended], scope)
 
 
+def has_shrunk(state: PassState, passes: Sequence[PassState]) -> bool:
+    """Return True if a pass listed less than half of the source's objects that the pass before it listed.
+
+    Its listing may have been spoilt, for example by another server that answered in the place of OSS. The pass before
+    it is among `passes`; if it is not, it may have listed any number, so the result is True.
+    """
+    if not state.of.before:
+        return False
+    before = next((other for other in passes if other.of.name == state.of.before), None)
+    return before is None or 2 * state.passed.source_listed.objects < before.passed.source_listed.objects
+
+
 def open_passes(passes: Sequence[PassState]) -> list[PassState]:
     """Return the open passes that are the newest of their identity: no worker continues others."""
     newest = {pass_.scope.identity: pass_ for pass_ in sorted(passes, key=lambda pass_: pass_.of.name)}

@@ -122,6 +122,13 @@ class WrittenObject(NamedTuple):
     key: str
 
 
+class AbsencePart(NamedTuple):
+    """A list of absent keys that a piece wrote (comparison/absences.py): its name, and its last key."""
+
+    name: str
+    last: str
+
+
 def written_last(objects: Iterable[WrittenObject]) -> list[WrittenObject]:
     """Return the last written of `objects`, the latest first; a key that occurs twice counts once."""
     newest = {stored.key: stored for stored in sorted(objects)}
@@ -196,7 +203,7 @@ class Tally:
     reading in `counts`. `largest`: the size of the largest object of the source in scope. `drawn` are objects for a
     sample, drawn from the equal objects. `last_written`: the last written objects of the source in scope, the latest
     first. `unread`: the first keys without a proof from reading, by the reason. `parts` are the lists of differences,
-    which have `lines` lines in all.
+    which have `lines` lines in all. `absences` are the lists of keys that only OBS has, in the order of their keys.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -219,6 +226,7 @@ class Tally:
     unread: dict[str, list[str]] = field(default_factory=dict)
     parts: Sequence[str] = ()
     lines: int = 0
+    absences: Sequence[AbsencePart] = ()
 
     def merged(self, other: Tally) -> Tally:
         """Return the sum of this tally and `other`, which is of later keys."""
@@ -250,6 +258,7 @@ class Tally:
             },
             parts=(*self.parts, *other.parts),
             lines=self.lines + other.lines,
+            absences=(*self.absences, *other.absences),
         )
 
     def completed(self, before: Tally | None) -> Tally:
