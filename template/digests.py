@@ -2,7 +2,7 @@
 
 It prints objects, bytes and digest: the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal) of each.
 In OBS it also counts OMS's own lists (compare's class oms_own) apart from the other objects, which a certificate has.
-What a canary wrote (`ops.py canary`) is left out, as there, and so are copies of this project's records in OBS.
+It leaves out objects of a canary (`ops.py canary`), like compare, and copies of this project's records in OBS.
 First: pip install oss2 esdk-obs-python
 """
 

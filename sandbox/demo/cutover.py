@@ -110,10 +110,10 @@ def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dic
     for check in document["checks"]:
         if check["gates"] and check["result"] != "passed":
             keys = f": {', '.join(check['keys'][:3])}" if check["keys"] else ""
-            _say(console, escape(f"  {check['id']} {check['result']}: {check['seen']}{keys}"))
+            _say(console, escape(f"  {check['id']} {check['result']}: {check['actual']}{keys}"))
     if verdict == "GO":
         sample = next(check for check in document["checks"] if check["id"] == "SAMPLE")
-        _say(console, f"{len(document['checks'])} checks passed. Sample: {sample['seen']}.")
+        _say(console, f"{len(document['checks'])} checks passed. Sample: {sample['actual']}.")
         for side in ("source", "destination"):
             _say(console, f"  {side:11} {document[side]['objects']} objects, digest {document[side]['digest']}")
         _say(console, f"  the certificate's SHA-256 is {document['sha256']}")

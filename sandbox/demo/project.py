@@ -41,7 +41,7 @@ def set_up(box: Sandbox, project: Path, console: Console) -> None:
     plan = json.loads(_ops(box, project, "setup", "--plan", "--json"))
     for step in plan["steps"]:
         if step["state"] in ("create", "change"):
-            present = f": {step['seen']['en']}" if step["seen"] else ""
+            present = f": {step['detail']['en']}" if step["detail"] else ""
             console.out(f"  {step['state']} {step['what']['en']}{present}")
     _ops(box, project, "setup", "--yes", plan["plan"], "--agree")
     (box.task,) = box.oms.tasks

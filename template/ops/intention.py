@@ -54,10 +54,10 @@ class Intention:
     `run`: its identifier. `begun`: its time, in UTC. `keys`: the ids of its own access keys, of both users. While the
     keys are being made, it is empty: all keys of these users that are not in `kept` are the migration's. `maker`: the
     number of the command that makes the keys, and has OMS begin with them; empty if no command does. `group`: OMS's id
-    of the task group; empty until OMS has answered. `found_without`: the digest of the destination if the comparison
-    before the migration found no object only there; otherwise empty. `overwrite`: True if it copies existing objects
-    whatever their contents. `restore`: True if it restores archived objects, which costs money. `bandwidth`: limits by
-    the time of day; None if no command has set any, so that limits of the console stay.
+    of the task group; empty until OMS has answered. `digest_without_extra`: the digest of the destination if the
+    comparison before the migration found no object only there; otherwise empty. `overwrite`: True if it copies existing
+    objects whatever their contents. `restore`: True if it restores archived objects, which costs money. `bandwidth`:
+    limits by the time of day; None if no command has set any, so that limits of the console stay.
     """
 
     run: str
@@ -68,7 +68,7 @@ class Intention:
     kept: Sequence[str]
     keys: Sequence[str] = field(default_factory=list)
     group: str = ""
-    found_without: str = ""
+    digest_without_extra: str = ""
     overwrite: bool = False
     restore: bool = False
     maker: str = ""

@@ -56,7 +56,7 @@ def verify_check(report: dict[str, Any], name: str, state: str, text: str = "", 
     """Compare the state of a check, and parts of its texts. A check that passed or was skipped has no remedy."""
     check = find_check(report, name)
     assert check["state"] == state, check
-    assert text in check["seen"]
+    assert text in check["actual"]
     assert fix in check["fix"]
     assert state not in ("ok", "skipped") or not check["fix"]
 
@@ -117,5 +117,5 @@ def verify_only_fault(box: Sandbox, report: dict[str, Any], name: str, fix: str)
     # The remedy of the fault comes first.
     assert [check["name"] for check in report["checks"] if check["state"] == "unknown" and check["fix"]] == []
     check = find_check(report, name)
-    assert fix in check["fix"] + check["seen"]
+    assert fix in check["fix"] + check["actual"]
     assert [key for key in (*box.huawei_credentials, *box.function_credentials) if key in str(report)] == []

@@ -29,7 +29,7 @@ def end_migration(world: World, how: str, run: str = "ab12", **fields: object) -
 
 def intention(world: World, ago: float, **fields: object) -> dict[str, object]:
     at = timestamp(world.clock.now() - timedelta(seconds=ago))
-    return {"begun": at, "group": "", "prefixes": [""], "found_without": "", **fields}
+    return {"begun": at, "group": "", "prefixes": [""], "digest_without_extra": "", **fields}
 
 
 def answer_group(world: World, group: dict[str, object]) -> None:

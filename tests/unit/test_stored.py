@@ -63,7 +63,7 @@ ABOUT = Pass(
     destination_bucket="photos-obs",
     seed="5eed",
     migrations=Migrations(
-        (Reach(("a/",), 1_769_000_000, 1_769_000_600, will_copy=True, has_copied=False, found_without=True),),
+        (Reach(("a/",), 1_769_000_000, 1_769_000_600, will_copy=True, has_copied=False, had_no_extra=True),),
         Step("migrate", {"look": True}),
         is_unknown=True,
     ),

@@ -136,13 +136,15 @@ class IamUser:
         )
         for where, document in by_roles(self._document, self._region):
             yield t(
-                "{told}: {document}",
-                told=t("Create a custom policy for that group, {where}", where=where),
+                "{instruction}: {document}",
+                instruction=t("Create a custom policy for that group, {where}", where=where),
                 document=json.dumps(document),
             )
         yield t(
-            "{told}: {document}",
-            told=t("If the account has identity policies, create this policy instead, and attach it to the user"),
+            "{instruction}: {document}",
+            instruction=t(
+                "If the account has identity policies, create this policy instead, and attach it to the user"
+            ),
             document=json.dumps(self._document),
         )
 

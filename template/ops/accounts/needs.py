@@ -189,7 +189,7 @@ def policy_changes(name: str, document: Document | None, wanted: Document, *, is
         return
     if document != wanted:
         text, gone = t("the policy {name} has different contents", name=name), list(lost_rights(document, wanted))
-        yield t("{said}, and no longer allows {gone:and}", said=text, gone=gone) if gone else text
+        yield t("{difference}, and no longer allows {gone:and}", difference=text, gone=gone) if gone else text
     if not is_attached:
         yield t("the policy {name} is not attached", name=name)
 

@@ -150,7 +150,7 @@ class SetupPlan:
 
 def _blocks(need: Need, line: Line, language: str) -> Iterator[Block]:
     word, tone = _WORDS[line.state]
-    text = t("{what}: {seen}", what=need.what, seen=line.detail) if line.detail else need.what
+    text = t("{what}: {detail}", what=need.what, detail=line.detail) if line.detail else need.what
     facts = Items([Span("code", sentence(fact, language)) for fact in line.facts])
     step_block = BlockStep(sentence(line.next, language) if line.next else "")
     yield FindingBlock(sentence(text, language), Span("mark", word.of(language), tone), step_block, keys=facts)
@@ -167,7 +167,7 @@ def _to_json(need: Need, line: Line) -> dict[str, Any]:
     return {
         "state": line.state.value,
         "what": to_json(need.what),
-        "seen": to_json(line.detail) if line.detail else None,
+        "detail": to_json(line.detail) if line.detail else None,
         "next": to_json(line.next) if line.next else None,
         "facts": [to_json(fact) for fact in line.facts],
         "steps": [to_json(step) for step in line.steps],

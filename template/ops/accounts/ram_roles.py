@@ -111,8 +111,8 @@ class RamHolder:
         )
         for name, document in self._policies.items():
             yield t(
-                "{told}: {document}",
-                told=t("Create the custom policy {name}, and attach it to that user", name=name),
+                "{instruction}: {document}",
+                instruction=t("Create the custom policy {name}, and attach it to that user", name=name),
                 document=json.dumps(document),
             )
 

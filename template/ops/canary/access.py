@@ -82,7 +82,7 @@ class Accounts:
         source = self.shown.get("src_bucket")
         if source not in (None, "", self.source.name):
             raise UsageError(
-                t("The sync task reads {told}, but s.yaml has {source}", told=str(source), source=self.source.name),
+                t("The sync task reads {bucket}, but s.yaml has {source}", bucket=str(source), source=self.source.name),
                 t("Correct SYNC_URL or sourceBucket in s.yaml"),
             )
         if self.variables.get("objectPrefix", "").startswith(RECORDS):

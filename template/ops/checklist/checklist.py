@@ -282,7 +282,7 @@ def _blocks(row: Row, language: str) -> Iterator[Block]:
 
 def _side_json(side: SettingQuery, reading: SideReading) -> dict[str, Any]:
     return {
-        "told": codec.to_json(reading.shape.summary) if reading.shape else None,
+        "summary": codec.to_json(reading.shape.summary) if reading.shape else None,
         "unread": codec.to_json(reading.unread) if reading.unread else None,
         "right": side.right,
         "page": codec.to_json(side.page),

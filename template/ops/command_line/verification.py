@@ -122,7 +122,7 @@ def _lines(document: Any, doubts: list[Doubt], lang: str) -> Iterator[Line]:
 def _to_json(document: Any, doubts: list[Doubt]) -> dict[str, Any]:
     """Return the checked claims, and whether all hold, as JSON data."""
     claims = [
-        {"claim": doubt.claim.en, "claim_zh": doubt.claim.zh, "holds": doubt.holds, "seen": doubt.detail}
+        {"claim": doubt.claim.en, "claim_zh": doubt.claim.zh, "holds": doubt.holds, "detail": doubt.detail}
         for doubt in doubts
     ]
     return {"sound": all(doubt.holds for doubt in doubts), "verdict": document["verdict"], "findings": claims}

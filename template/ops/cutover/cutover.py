@@ -311,7 +311,7 @@ class Cutover:
             if not waits or session.clock.monotonic() - began >= _MAX_OMS_SECONDS:
                 break
             if not session.caller.let_pass(_OMS_SECONDS_IN_SANDBOX):
-                pause(session, _OMS_SECONDS, t("{seen}. Next check in {left}").filled(seen=waits[0].seen))
+                pause(session, _OMS_SECONDS, t("{finding}. Next check in {left}").filled(finding=waits[0].actual))
         lacks = [check.id for check in checks if check.result is not Result.PASSED]
         self._end(not lacks, same(", ".join(lacks)) if lacks else None)
         return not lacks

@@ -69,7 +69,7 @@ def _read(time_text: str, session: Session) -> datetime:
         return now
     frozen = parse_time(time_text)
     if frozen is None:
-        raise UsageError(t("{given!r} is not a time with its zone", given=time_text), _HOW)
+        raise UsageError(t("{text!r} is not a time with its zone", text=time_text), _HOW)
     if frozen > now + CLOCKS:
         raise UsageError(t("{frozen} is in the future", frozen=timestamp(frozen)), _HOW)
     return frozen

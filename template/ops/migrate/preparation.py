@@ -46,7 +46,7 @@ def prepare(session: Session, variables: Mapping[str, str], options: Namespace, 
         bandwidth=windows.requested(options),
     )
     comparison = tool_output.of_compare(session.caller.ask("compare", {"look": True}))
-    intention.found_without = messages.digest_if_nothing_extra(comparison)
+    intention.digest_without_extra = messages.digest_if_nothing_extra(comparison)
     prices = Prices.of_region(variables["region"])
     for line in messages.plan(intention, comparison, variables.get("objectPrefix", ""), prices, session.lang):
         session.screen.say(line)

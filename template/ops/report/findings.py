@@ -52,7 +52,7 @@ def checks(certificate: Certificate, say: Words) -> Blocks:
         (
             (_title(finding), Span("note", name_of(finding.id, say))),
             (_result(finding, say), None if finding.gates else Span("note", say("not part of the verdict"))),
-            say(finding.seen),
+            say(finding.actual),
         )
         for finding in every
         if finding not in wrong
@@ -78,7 +78,7 @@ def _trouble(certificate: Certificate, check: answered.Finding, say: Words) -> F
         _title(check),
         _result(check, say),
         StepBlock(say(check.next), command(check.step)),
-        say(check.seen),
+        say(check.actual),
         [
             (say("required"), say(check.wanted)),
             (say("in the document"), _counted(certificate, check.id, say)),

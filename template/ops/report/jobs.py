@@ -85,7 +85,7 @@ def _mark(state: str, say: Words) -> Span:
 
 def _finding(doctor_check: DoctorCheck, say: Words) -> FindingBlock:
     return FindingBlock(
-        (say(doctor_check.name), say(": "), say(doctor_check.seen)),
+        (say(doctor_check.name), say(": "), say(doctor_check.actual)),
         _mark(doctor_check.state, say),
         StepBlock(say(doctor_check.fix)),
     )
@@ -93,7 +93,7 @@ def _finding(doctor_check: DoctorCheck, say: Words) -> FindingBlock:
 
 def _assumed(checks: Sequence[DoctorCheck], say: Words) -> FindingBlock:
     title = say("assumptions about the clouds")
-    rows = [(say(check.name), say(check.seen)) for check in checks]
+    rows = [(say(check.name), say(check.actual)) for check in checks]
     return FindingBlock(title, _mark("not confirmed", say), StepBlock(say(checks[0].fix)), facts=rows)
 
 

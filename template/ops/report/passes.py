@@ -43,7 +43,7 @@ def exit_code(answer: ReconcileAnswer | CompareAnswer) -> ExitCode:
         is_left, is_open = bool(classes & LACKING), bool(classes & (COMING | UNPROVEN))
     if is_left:
         return ExitCode.FAILED
-    return ExitCode.NOT_PROVEN if is_open or answer.found_nothing else ExitCode.OK
+    return ExitCode.NOT_PROVEN if is_open or answer.has_no_objects else ExitCode.OK
 
 
 def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
@@ -104,7 +104,7 @@ def _is_single_call(answer: PassAnswer) -> bool:
 def _title(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     code = exit_code(answer)
     tone = "open" if code or not answer.finished else "good"
-    if answer.found_nothing:
+    if answer.has_no_objects:
         is_in_obs = any(name.title not in NOT_COUNTED["destination"] for name in counted_classes(answer))
         return (_EMPTIED if is_in_obs else _NOTHING), tone
     if _is_single_call(answer) and not isinstance(answer, Compared):

@@ -54,7 +54,7 @@ _STATES = {
     VerdictState.CLOSED: (t("Closed"), "way"),
 }
 _WATERMARK = t(
-    "all that was written before, at the last comparison; of {total} objects, {rest} are not proven to be equal"
+    "all that was written before, at the last comparison; of {total} objects, {unproven} are not proven to be equal"
 )
 _NOT_TAKEN = t(
     "The webhook refused the last alarm: {problem}. Check its address and the robot's security settings"
@@ -154,7 +154,7 @@ def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     }
     unproven = sum(counts.values()) - counts.get(ObjectClass.EQUAL_CONTENTS, 0)
     until = units.age(moment(mark), now, say) if mark else say("unknown")
-    about = say(_WATERMARK, total=sum(counts.values()), rest=unproven) if mark else say(NEVER_COMPARED)
+    about = say(_WATERMARK, total=sum(counts.values()), unproven=unproven) if mark else say(NEVER_COMPARED)
     watermark = Figure(say("In OBS up to"), until, about, None if mark else "open")
     late = last.lag.copied if last else None
     p99, longest = (late.p99, late.max) if late else (None, None)

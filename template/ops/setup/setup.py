@@ -152,7 +152,7 @@ class SetupRun:
                 line = need.inspect()
                 if line.state in (Standing.STOP, Standing.UNSEEN):
                     raise UsageError(
-                        t("The plan is outdated: {what}: {seen}", what=need.what, seen=line.detail),
+                        t("The plan is outdated: {what}: {detail}", what=need.what, detail=line.detail),
                         sentences(line.next, t("Then run this again")),
                     )
                 if line.state in OURS:

@@ -128,12 +128,12 @@ def test_an_object_only_in_obs_was_deleted_if_a_group_had_copied_it(world):
         world.there.modified[key] -= int(ago)
     nothing, both, deleted = "0" * 64, {"unknown": ["gone", "theirs"]}, {"deleted_at_source": ["gone"]}
     for digest, expected in (("", both), (nothing, deleted)):
-        begin_migration(world, found_without=digest)
+        begin_migration(world, digest_without_extra=digest)
         assert expected.items() <= classes(compare(world)).items()
     # The object arrived while a group ran that is finished now, or after that.
     for minutes, expected in ((0, deleted), (45, both)):
         end_migration(
-            world, "done", found_without=nothing, ended=timestamp(world.clock.now() - timedelta(minutes=minutes))
+            world, "done", digest_without_extra=nothing, ended=timestamp(world.clock.now() - timedelta(minutes=minutes))
         )
         assert expected.items() <= classes(compare(world)).items()
 

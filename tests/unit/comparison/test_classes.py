@@ -21,7 +21,7 @@ HOUR, MINUTE = 3600, 60
 IN_HAND = NOW - HOUR
 MOMENTS = Moments(NOW, InHand(NOW, left=1, oldest=IN_HAND, finished=NOW))
 # The moments beside a copying task group that began three hours ago, with no object only in OBS.
-GROUP = Reach(("k",), int(NOW - 3 * HOUR), int(NOW), will_copy=True, has_copied=False, found_without=True)
+GROUP = Reach(("k",), int(NOW - 3 * HOUR), int(NOW), will_copy=True, has_copied=False, had_no_extra=True)
 BESIDE = replace(MOMENTS, migrations=Migrations((GROUP,)))
 MD5, OTHER_MD5, PARTS = "A" * 32, "B" * 32, f"{'A' * 32}-2"
 

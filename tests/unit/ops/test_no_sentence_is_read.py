@@ -15,7 +15,7 @@ import ops
 
 FILES = sorted(Path(ops.__file__).parent.rglob("*.py"))
 # Fields of answers and attributes of the command line with text for readers alone.
-SENTENCES = {"text", "text_zh", "seen", "seen_zh", "wanted", "wanted_zh", "next", "next_zh", "stopped", "meaning"}
+SENTENCES = {"text", "text_zh", "actual", "actual_zh", "wanted", "wanted_zh", "next", "next_zh", "stopped", "meaning"}
 SENTENCES |= {"meaning_zh", "claim", "claim_zh", "story", "story_zh", "message", "fix", "problem", "remedies"}
 
 
@@ -77,8 +77,8 @@ def test_sentences_contain_commands_only_as_values():
         'answer["next"].startswith("Close")',
         'answer.next == "Nothing."',
         'answer.stopped.startswith("the time")',
-        'answer.get("seen") in (None, "")',
-        're.search("[0-9]+", one["seen"])',
+        'answer.get("actual") in (None, "")',
+        're.search("[0-9]+", one["actual"])',
     ],
 )
 def test_line_that_reads_a_sentence_is_detected(line):

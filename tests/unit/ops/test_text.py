@@ -146,8 +146,8 @@ def doctor_check(name: str, state: str, finding: str, fix: str) -> dict[str, str
         "name": name,
         "name_zh": name,
         "state": state,
-        "seen": finding,
-        "seen_zh": finding,
+        "actual": finding,
+        "actual_zh": finding,
         "fix": fix,
         "fix_zh": fix,
     }
@@ -334,14 +334,14 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
             3,
             "Some objects are still in progress, and not all others are proven equal.",
         ),
-        (compare_answer(EMPTY, found_nothing=True), 3, NOTHING),
-        (compare_answer({**EMPTY, "outside": sides(9, 9), "oms_own": sides(0, 9)}, found_nothing=True), 3, NOTHING),
+        (compare_answer(EMPTY, has_no_objects=True), 3, NOTHING),
+        (compare_answer({**EMPTY, "outside": sides(9, 9), "oms_own": sides(0, 9)}, has_no_objects=True), 3, NOTHING),
         *(
-            (compare_answer({**EMPTY, name: sides(0, 3)}, found_nothing=True), 3, EMPTIED)
+            (compare_answer({**EMPTY, name: sides(0, 3)}, has_no_objects=True), 3, EMPTIED)
             for name in ("deleted_at_source", "unknown", "arriving")
         ),
         (compare_answer(LACKING, **{"pass": None}), 1, "Some objects are not in OBS."),
-        (pass_answer(found_nothing=True), 3, NOTHING),
+        (pass_answer(has_no_objects=True), 3, NOTHING),
         (
             compare_answer({"equal_size": sides(1, 1)}),
             3,

@@ -83,7 +83,7 @@ class Result(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """Result of a check: `wanted` is the required state, `seen` the actual state, `keys` the first keys concerned.
+    """Result of a check: `wanted` and `actual` are the required and the actual state, `keys` the first keys concerned.
 
     `next` is the remedy, `step` its command. A check that does not gate is shown, but is not part of the verdict. A
     check that `waits` only needs time.
@@ -92,7 +92,7 @@ class Finding:
     id: str
     wanted: Text
     result: Result
-    seen: Text
+    actual: Text
     next: Text = NOTHING
     step: Step | None = None
     keys: Sequence[str] = ()

@@ -152,7 +152,7 @@ class DoctorCheck:
 
     name: Text
     state: str
-    seen: Text
+    actual: Text
     fix: Text
 
 

@@ -45,8 +45,8 @@ class PassAnswer:
     `next` and `stopped` are for people only. `objects`: source objects that the pass has walked past. `share`, from 0
     to 1, and `minutes_left` are None if no earlier pass counted the objects. `unsent`: objects that the pass left
     because they are too many; `step` has them copied, and `all_the_same` sends them. `is_migration_unknown`: a
-    migration of the old objects had begun, but its state was unknown, so no object was left to it. `found_nothing`: the
-    pass is finished, and no source object was in scope.
+    migration of the old objects had begun, but its state was unknown, so no object was left to it. `has_no_objects`:
+    the pass is finished, and no source object was in scope.
     """
 
     finished: bool
@@ -65,7 +65,7 @@ class PassAnswer:
     step: Step | None = None
     all_the_same: Step | None = None
     is_migration_unknown: bool = False
-    found_nothing: bool = False
+    has_no_objects: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

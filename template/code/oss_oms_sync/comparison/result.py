@@ -66,7 +66,7 @@ class CompareResult:
         is_standstill = state is not None and state.scope.standstill
         return {
             **vars(self.answer),
-            "found_nothing": finished and not is_standstill and tally.has_no_objects,
+            "has_no_objects": finished and not is_standstill and tally.has_no_objects,
             **{name: tally.counts.get(name, 0) for name in ("submitted", "accepted", "failed", "orphan_records")},
             "deep": self._deep(),
             "lag": tally.lags(),

@@ -119,7 +119,7 @@ def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> Reconc
 def _answer(answer: PassAnswer, tally: Tally, missing: Sequence[str] | None = None) -> ReconcileAnswer:
     """Return the answer with the counts of `tally`, which covers the pass up to now."""
     fields: dict[str, Any] = {**vars(answer), **{name: tally.counts.get(name, 0) for name in COUNTS}}
-    fields["found_nothing"] = answer.finished and tally.has_no_objects
+    fields["has_no_objects"] = answer.finished and tally.has_no_objects
     return ReconcileAnswer(**fields, missing=missing)
 
 

@@ -82,7 +82,7 @@ class ListPositions:
     - `lists`: the lists by their names.
     - `unread`: the number of unreadable lines; a refused list counts as one line until it can be read. `example` is one
       of the lines.
-    - `said`: the reason why lists were not read last time.
+    - `problem`: the reason why lists were not read last time.
     - `listed`: the lines of each month in which a list was modified ("2026-01", in China), each line once.
     - `group`: OMS's id of the task group whose lists below `folder` are read beside those of the sync task.
     - `of_group`: the number of their lines that named an object.
@@ -95,7 +95,7 @@ class ListPositions:
     lists: dict[str, ListRead] = field(default_factory=dict)
     unread: int = 0
     example: str = ""
-    said: str = ""
+    problem: str = ""
     listed: dict[str, LineCount] = field(default_factory=dict)
     group: str = ""
     folder: str = ""

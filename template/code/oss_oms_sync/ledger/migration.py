@@ -41,7 +41,7 @@ class Reach:
     """The objects that a task group copies: those written before it had `begun`, under one of the `prefixes`.
 
     Times are in seconds since 1970. `until`: the time of its end; for a running group, the time of this query.
-    `found_without`: the comparison before it found no object that was only in the destination.
+    `had_no_extra`: the comparison before it found no object that was only in the destination.
     """
 
     prefixes: tuple[str, ...]
@@ -49,7 +49,7 @@ class Reach:
     until: int
     will_copy: bool
     has_copied: bool
-    found_without: bool
+    had_no_extra: bool
 
     def has(self, source: ObjectSummary) -> bool:
         """Return True if this version of an object is in reach.
@@ -61,7 +61,7 @@ class Reach:
     def wrote(self, destination: ObjectSummary) -> bool:
         """Return True if only the project can have written this object of the destination, as far as is known."""
         is_inside = self.begun <= destination.modified <= self.until and destination.name.startswith(self.prefixes)
-        return self.found_without and is_inside
+        return self.had_no_extra and is_inside
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ def _parse_reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> 
     `group` is OMS's answer for a migration that is not finished.
     """
     match jsontext.load(body):
-        case {"begun": str(begun), "prefixes": list(prefixes), "found_without": str(digest), **fields} if (
+        case {"begun": str(begun), "prefixes": list(prefixes), "digest_without_extra": str(digest), **fields} if (
             time := parse_time(begun)
         ):
             will_copy = group is not None and group.will_copy

@@ -167,12 +167,12 @@ def judge_classes(check: ClassCheck, facts: CutoverFacts) -> Finding:
     if all(is_empty(facts.classes, object_class) for object_class in check.classes):
         return check.finding(Result.PASSED, t("none"))
     number, size = sum(side.objects for side in sides), sum(side.bytes for side in sides)
-    text = t("{seen} ({size} bytes)", seen=check.description.filled(number=number), size=size)
+    text = t("{finding} ({size} bytes)", finding=check.description.filled(number=number), size=size)
     keys, first = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
     if not first.can_be_accepted:
         return check.finding(Result.FAILED, text, *_mend(check, compared, facts), keys)
     if (why := facts.accepted.get(first.title)) is not None:
-        return check.finding(Result.PASSED, t("{seen}. Accepted by name: {why}", seen=text, why=why), keys=keys)
+        return check.finding(Result.PASSED, t("{finding}. Accepted by name: {why}", finding=text, why=why), keys=keys)
     return check.finding(Result.NOT_PROVEN, text, *_prove(check, compared, facts), keys)
 
 

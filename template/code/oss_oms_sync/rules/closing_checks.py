@@ -174,7 +174,7 @@ def _unfinished(facts: WaitingFacts) -> Finding:
             " may still write. Accept that by name"
         )
     if why is not None:
-        return OMS_FINISHED.finding(Result.PASSED, t("{seen}. Accepted by name: {why}", seen=text, why=why))
+        return OMS_FINISHED.finding(Result.PASSED, t("{finding}. Accepted by name: {why}", finding=text, why=why))
     return OMS_FINISHED.finding(result, text, following, accepting(facts, OMS_UNFINISHED))
 
 

@@ -53,10 +53,10 @@ def scope(facts: CutoverFacts) -> Finding:
         return check.finding(Result.NOT_RUN, t("No comparison of the whole scope has finished"), following, begin)
     text = t("The comparison of {began}, as of {as_of}", began=compared.started, as_of=facts.as_of)
     if frozen and compared.started < frozen:
-        return check.finding(Result.NOT_RUN, t("{seen}, before the freeze", seen=text), following, begin)
+        return check.finding(Result.NOT_RUN, t("{finding}, before the freeze", finding=text), following, begin)
     # A recheck of some keys does not make the results for all others any newer.
     if frozen and moment(compared.ended) < moment(facts.made) - MAX_PASS_AGE:
-        return check.finding(Result.NOT_RUN, t("{seen}, over 24 hours ago", seen=text), following, begin)
+        return check.finding(Result.NOT_RUN, t("{finding}, over 24 hours ago", finding=text), following, begin)
     if facts.last_written:
         return check.finding(Result.PASSED, text)
     return check.finding(

@@ -94,7 +94,7 @@ def _unread(check: CutoverCheck, drawn: Sampled, facts: CutoverFacts) -> Finding
     text = t("{read} of {drawn:drawn object was|drawn objects were} read", read=drawn.read, drawn=drawn.drawn)
     following, problem = t("Continue the cutover, which reads the others"), problem_text(drawn.problem)
     if problem:
-        text = t("{seen}: {why}", seen=text, why=problem)
+        text = t("{finding}: {why}", finding=text, why=problem)
     if drawn.problem == BACK_TO_SOURCE:
         following = t(
             "Delete the rules until the GO, and run the checklist again ({step}). Then continue the"

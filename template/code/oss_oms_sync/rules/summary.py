@@ -62,7 +62,7 @@ def _not_sampled(checks: Sequence[Finding]) -> Iterator[Text]:
     """Yield, for a rehearsal without a sample, the reason and the next step."""
     for check in checks:
         if check.id == "SAMPLE" and not check.gates and check.next.en:
-            yield from (check.seen, check.next)
+            yield from (check.actual, check.next)
 
 
 def _rehearsed(rehearsal: Rehearsal, checks: Sequence[Finding], judged: tuple[int, int]) -> Text:

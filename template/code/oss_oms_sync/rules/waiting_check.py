@@ -57,20 +57,20 @@ def nothing_waits(facts: WaitingFacts) -> Finding:
         finding = _lists(facts)
     if accepted:
         text = t(
-            "{seen}. Accepted by name, because OMS does not accept them and reading did not prove"
+            "{finding}. Accepted by name, because OMS does not accept them and reading did not prove"
             " them equal: {accepted:object|objects}",
-            seen=finding.seen,
+            finding=finding.actual,
             accepted=_number(accepted),
         )
-        finding = replace(finding, seen=text, keys=finding.keys or _keys(accepted))
+        finding = replace(finding, actual=text, keys=finding.keys or _keys(accepted))
     needless = waiting.number - _number(waiting.groups)
     text = t(
-        "{seen} (and {needless:key that needs|keys that need} nothing: deleted at the source,"
+        "{finding} (and {needless:key that needs|keys that need} nothing: deleted at the source,"
         " equal in OBS, or impossible to copy)",
-        seen=finding.seen,
+        finding=finding.actual,
         needless=needless,
     )
-    return replace(finding, seen=text) if needless else finding
+    return replace(finding, actual=text) if needless else finding
 
 
 def _title(group: WaitingGroup) -> str:
@@ -149,8 +149,8 @@ def _lists(facts: WaitingFacts) -> Finding:
     text = t("none, as of {looked}", looked=looked)
     if lists.unread:
         text = t(
-            "{seen}; {unread:line|lines} could not be read, but compare has checked each object",
-            seen=text,
+            "{finding}; {unread:line|lines} could not be read, but compare has checked each object",
+            finding=text,
             unread=lists.unread,
         )
     return NOTHING_WAITS.finding(Result.PASSED, text)

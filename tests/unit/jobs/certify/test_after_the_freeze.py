@@ -65,7 +65,7 @@ def test_oms_lists_read_before_the_comparison_ended_prove_nothing(world, days, m
 
 def test_lists_read_after_the_waiting_keys_are_not_reported(world, mocker):
     world.get_ready()
-    sentence, really = check(world.certify(), "NOTHING_WAITS")["seen"], gathering.list_waiting_keys
+    sentence, really = check(world.certify(), "NOTHING_WAITS")["actual"], gathering.list_waiting_keys
 
     def looked(*asked, **how):
         waiting_keys = really(*asked, **how)
@@ -75,9 +75,9 @@ def test_lists_read_after_the_waiting_keys_are_not_reported(world, mocker):
         return waiting_keys
 
     mocker.patch.object(gathering, "list_waiting_keys", looked)
-    assert check(world.certify(), "NOTHING_WAITS")["seen"] == sentence
+    assert check(world.certify(), "NOTHING_WAITS")["actual"] == sentence
     mocker.stopall()
-    assert check(world.certify(), "NOTHING_WAITS")["seen"] > sentence
+    assert check(world.certify(), "NOTHING_WAITS")["actual"] > sentence
 
 
 def test_oms_lists_that_were_read_days_ago_prove_nothing_in_a_rehearsal(world):
@@ -190,7 +190,7 @@ def test_go_claims_an_unchanged_source_only_until_the_last_listing():
     # THEN the document claims nothing about the time after
     document = empty.certify()
     assert (document["verdict"], len(written)) == ("GO", 1), document["text"]
-    sentence = check(document, "STOOD_STILL")["seen"]
+    sentence = check(document, "STOOD_STILL")["actual"]
     assert all(parse_time(time) <= written[0] for time in re.findall(r"\d{4}-\S+?Z", sentence)), sentence
 
 
@@ -218,7 +218,7 @@ def test_change_after_the_comparison_is_a_no_go(world, change, phrase):
     world.stand_still()
     finding = world.stopped_by("STOOD_STILL")
     assert asked(finding) == {}
-    assert phrase in finding["seen"]
+    assert phrase in finding["actual"]
     if not phrase:
         world.freeze()  # the freeze includes the write at the source
         world.prove()
@@ -267,7 +267,7 @@ def test_old_or_partial_comparison_does_not_count(world, compared, phrase):
     document = world.certify()
     finding = check(document, "SCOPE")
     assert (document["verdict"], finding["result"], asked(finding)) == ("NOT PROVEN", "not run", RESTART)
-    assert phrase in finding["seen"]
+    assert phrase in finding["actual"]
 
 
 def test_moving_object_is_a_no_go_until_its_recheck(world):

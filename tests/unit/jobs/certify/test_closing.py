@@ -105,7 +105,7 @@ def test_oms_idle_for_days_has_finished_without_a_time(world):
     world.later(9 * 24 * HOUR)
     world.get_ready()
     finding = check(world.certify(), "OMS_FINISHED")
-    assert (finding["result"], finding["seen"]) == ("passed", "OMS has no work left and has been idle for days")
+    assert (finding["result"], finding["actual"]) == ("passed", "OMS has no work left and has been idle for days")
 
 
 def test_oms_is_busy_by_records_despite_a_repeated_event(world):
@@ -172,7 +172,7 @@ def test_other_projects_of_the_task_that_are_open_are_named(ready):
         ready.bucket.add(StoredObject(other, mark))
         document = ready.certify()
         assert (results(document), document["open_projects"]) == ({"CLOSED": "not run"}, ["other"])
-        assert "too late: other" in check(document, "CLOSED")["seen"]
+        assert "too late: other" in check(document, "CLOSED")["actual"]
         assert "state/closed-other.json" in check(document, "CLOSED")["next"]
     # A project that was just closed could submit until two minutes ago.
     fields = {"at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": "", "opened": "", "first": ""}

@@ -69,12 +69,12 @@ def test_ten_kinds_of_headers_and_each_loss_is_named(world, migrated):
     # THEN all folders are checked, and headers missing in OBS are named
     assert folders(compared_keys(document)) == folders(world.source.objects)
     assert (document["headers"]["drawn"], len(compared_keys(document))) == (1, len(KINDS) + 2)
-    assert f"headers of 1 object drawn at random, and of {len(KINDS) + 1} more" in finding["seen"]
+    assert f"headers of 1 object drawn at random, and of {len(KINDS) + 1} more" in finding["actual"]
     expected = NEVER if migrated else {name.lower().removeprefix("x-oss-") for name in KINDS} - {"content-type"}
     assert (lost(document, "documented"), lost(document, "unexpected")) == (dict.fromkeys(expected, 1), {})
     assert (verdict(document), doubts(document)) == (("NOT PROVEN", {"METADATA": "not proven"}), [])
-    assert not [name for name in expected if name not in finding["seen"]]
-    assert "no headers differ" not in finding["seen"]
+    assert not [name for name in expected if name not in finding["actual"]]
+    assert "no headers differ" not in finding["actual"]
     assert finding["step"]["options"]["accept"] == {"metadata": "<who, why>"}
     # AND an acceptance by name leads to a GO that names it
     document = world.certify(sample=1, accept={"metadata": "the owner: nobody reads them"})
@@ -104,8 +104,8 @@ def test_unreported_metadata_is_unknown_until_a_sample_or_acceptance(ready):
     document = ready.certify()
     assert (verdict(document), doubts(document)) == (("NOT PROVEN", {"METADATA": "not run"}), [])
     finding = check(document, "METADATA")
-    assert "does not report whether" in finding["seen"]
-    assert "only Content-Type" not in finding["seen"]
+    assert "does not report whether" in finding["actual"]
+    assert "only Content-Type" not in finding["actual"]
     # WHEN headers are compared, as the step says, THEN their comparison counts
     document = ready.certify(sample=finding["step"]["options"]["sample"])
     assert (verdict(document), doubts(document)) == (("GO", {}), [])
@@ -190,7 +190,7 @@ def test_headers_without_an_answer_are_unknown(ready, bucket):
     document = ready.certify(sample=3)
     assert (verdict(document), doubts(document)) == (("NOT PROVEN", {"METADATA": "not run"}), [])
     finding = check(document, "METADATA")
-    assert "AccessDenied" in finding["seen"]
+    assert "AccessDenied" in finding["actual"]
     assert "python3 ops.py setup" in finding["next"]
     assert finding["step"]["job"] == "cutover"
     side.heal()

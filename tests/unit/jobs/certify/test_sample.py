@@ -48,7 +48,7 @@ def test_no_sample_is_read_where_obs_has_back_to_source_rules(ready, reads):
     ready.keep("state/back_to_source.json", noted)
     finding = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
     assert reads == []
-    assert "back-to-source" in finding["seen"]
+    assert "back-to-source" in finding["actual"]
     assert "python3 ops.py checklist" in finding["next"]
     assert finding["step"]["job"] == "cutover"
     # Without a sample, nothing is read.
@@ -62,7 +62,7 @@ def test_no_sample_is_read_where_obs_has_back_to_source_rules(ready, reads):
 def test_sampled_objects_are_read_once_on_each_side(ready, reads):
     document = ready.certify(sample=2)
     assert document["verdict"] == "GO"
-    assert check(document, "SAMPLE")["seen"].endswith(" of the 3 objects of up to 1 GiB that count as equal differ")
+    assert check(document, "SAMPLE")["actual"].endswith(" of the 3 objects of up to 1 GiB that count as equal differ")
     sample = document["sample"]
     assert (sample["asked"], sample["population"], sample["drawn"], sample["read"]) == (2, 3, 2, 2)
     assert sorted(reads) == sorted(2 * sample["keys"])
@@ -74,7 +74,7 @@ def test_sampled_objects_are_read_once_on_each_side(ready, reads):
     assert (document["sample"]["read"], len(reads)) == (3, 6)
     # A sample of all objects says so.
     claim = "All objects that count as equal were read (3 objects of up to 1 GiB): no contents differ"
-    assert claim in check(document, "SAMPLE")["seen"]
+    assert claim in check(document, "SAMPLE")["actual"]
 
 
 def test_seed_draws_the_sampled_keys_from_equal_objects(ready):
@@ -132,7 +132,7 @@ def test_sample_without_read_permission_proves_nothing(ready, bucket, code, gran
     side.fail(oss_error(403, code), "get")
     finding = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
     # Headers wait for objects that are not read to their ends.
-    assert code in finding["seen"]
+    assert code in finding["actual"]
     assert not finding["waits"]
     assert ready.source.calls["head"] == 0
     assert finding["step"]["options"] == {"frozen_since": ready.frozen, "sample": 3}
@@ -148,7 +148,7 @@ def test_objects_without_time_are_read_by_the_next_call(ready):
     finding = check(first, "SAMPLE")
     assert (results(first), first["sample"]["read"]) == ({"SAMPLE": "not run", "METADATA": "not run"}, 2)
     assert finding["waits"]
-    assert "the next call continues" in finding["seen"]
+    assert "the next call continues" in finding["actual"]
     assert ready.is_go(sample=3)
 
 
@@ -196,10 +196,10 @@ def test_unreadable_object_is_named_and_replaced_by_others(ready, bucket):
     document = ready.certify(sample=3)
     sample, finding = document["sample"], check(document, "SAMPLE")
     assert (sample["read"], sample["unread"], sample["unreadable"]) == (2, [], [first])
-    assert finding["seen"].endswith("1 sampled object could not be read, or changed meanwhile")
+    assert finding["actual"].endswith("1 sampled object could not be read, or changed meanwhile")
     assert first not in sample["keys"]
     # AND the claim is about readable objects only, and fewer than requested, until the request has as many
-    assert "fewer than 100.0 % of the readable part of the 3 objects" in finding["seen"]
+    assert "fewer than 100.0 % of the readable part of the 3 objects" in finding["actual"]
     assert (finding["result"], document["verdict"]) == ("not proven", "NOT PROVEN")
     assert finding["step"]["options"] == {"frozen_since": ready.frozen, "sample": 2}
     assert ready.is_go(sample=2)
@@ -212,7 +212,7 @@ def test_unreadable_object_is_named_and_replaced_by_others(ready, bucket):
 def test_sample_without_readable_objects_is_not_run(ready):
     ready.source.fail(oss_error(403, "InvalidObjectState"), "get")
     finding = check(ready.certify(sample=3), "SAMPLE")
-    assert (finding["result"], finding["seen"]) == (
+    assert (finding["result"], finding["actual"]) == (
         "not run",
         "3 sampled objects could not be read, or changed meanwhile",
     )

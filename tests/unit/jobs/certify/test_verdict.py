@@ -256,7 +256,7 @@ def test_equal_size_is_not_proven_until_it_is_read_or_accepted(world, mocker, ki
     accepted = {name.removeprefix("PROOF_").lower(): "the owner: a cache"}
     document = world.certify(accept=accepted)
     assert (document["verdict"], document["accepted"]) == ("GO", accepted)
-    assert "the owner: a cache" in check(document, name)["seen"]
+    assert "the owner: a cache" in check(document, name)["actual"]
 
     # Or it is read.
     world.prove(deep=True)
@@ -324,7 +324,7 @@ def test_objects_deleted_at_the_source_are_reported_and_allow_a_go(world):
     document = world.certify()
     assert verdict(document) == ("GO", {})
     assert document["classes"]["deleted_at_source"]["destination"] == {"objects": 1, "bytes": 1}
-    assert "1 key that needs nothing" in check(document, "NOTHING_WAITS")["seen"]
+    assert "1 key that needs nothing" in check(document, "NOTHING_WAITS")["actual"]
 
 
 def test_too_many_objects_to_submit_require_a_migration(world, mocker):

@@ -35,7 +35,7 @@ def test_a_failed_record_is_a_no_go_until_replay_has_sent_it(frozen_account):
     waits = check(document, "NOTHING_WAITS")
     assert asked(waits) == {} == asked(check(document, "FAILED"))
     assert waits["keys"] == ["b"]
-    assert "ACCOUNT" in waits["seen"]
+    assert "ACCOUNT" in waits["actual"]
 
     frozen_account.oms.faults.clear()
     frozen_account.replay()
@@ -193,7 +193,7 @@ def test_refused_and_unreadable_object_is_accepted_by_name_and_named(unread):
     assert verdict(document) == ("GO", {})
     waits = check(document, "NOTHING_WAITS")
     assert waits["keys"] == ["odd"]
-    assert "reading did not prove them equal: 1 object" in waits["seen"]
+    assert "reading did not prove them equal: 1 object" in waits["actual"]
     looked = unread.call(look=True, frozen_since=unread.frozen, accept=BY_NAME)
     assert [finding["result"] for finding in looked["checks"]] == ["passed", "passed"]
 
@@ -248,12 +248,12 @@ def test_failed_record_without_an_answer_of_obs_is_unknown(ready):
     ready.obs.deny("obs:bucket:ListBucket", lambda key: key == "b")
     # The key and the reason are in the answer.
     finding = ready.stopped_by("NOTHING_WAITS", "not run")
-    assert (finding["seen"], finding["keys"]) == ("OBS did not answer for 1 object (REJECTED)", ["b"])
+    assert (finding["actual"], finding["keys"]) == ("OBS did not answer for 1 object (REJECTED)", ["b"])
 
 
 def test_unreadable_failed_record_is_a_no_go(ready):
     ready.bucket.add(StoredObject(f"{ROOT}failed_object_long/{'0' * 64}", b"unreadable"))
-    assert "1 unreadable record or run file" in ready.stopped_by("NOTHING_WAITS")["seen"]
+    assert "1 unreadable record or run file" in ready.stopped_by("NOTHING_WAITS")["actual"]
 
 
 def test_keys_of_another_project_in_a_run_file_do_not_count():
@@ -341,7 +341,7 @@ def harm_total(world: CertifyWorld, old: bytes, new: bytes) -> None:
 )
 def test_a_comparison_that_does_not_add_up_is_a_no_go(ready, counted, instead, part):
     harm_total(ready, counted, instead)
-    assert part in ready.stopped_by("SUMS")["seen"]
+    assert part in ready.stopped_by("SUMS")["actual"]
     ready.prove()
     assert ready.is_go()
 

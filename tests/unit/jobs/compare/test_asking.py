@@ -60,12 +60,12 @@ def test_a_prefix_looks_at_a_part_of_both_buckets(world):
 
 
 def test_where_no_object_of_the_source_is_in_scope_it_says_so(world):
-    assert not world.compare()["found_nothing"]
+    assert not world.compare()["has_no_objects"]
     world = CompareWorld(OBJECT_SUFFIX=".jpg", LANES="1")
     world.write("2.jpg", "1")
     world.lost("1.txt")
     # A standstill pass judges nothing.
-    empty_scopes = [world.compare(asked)["found_nothing"] for asked in ({}, {"dry_run": True}, {"standstill": True})]
+    empty_scopes = [world.compare(asked)["has_no_objects"] for asked in ({}, {"dry_run": True}, {"standstill": True})]
     assert empty_scopes == [True, True, False]
 
 

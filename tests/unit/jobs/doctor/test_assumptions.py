@@ -29,11 +29,11 @@ def test_a_new_project_passes_and_lists_its_assumptions(run_doctor):
     assert names <= UNCONFIRMED.keys()
     for name in names:
         check, row = find_check(report, name), UNCONFIRMED[name]
-        assert check["seen"].startswith(f"{row.question.en}; assumed: {row.assumed.en}")
-        assert check["seen_zh"].startswith(f"{row.question.zh}；假设：{row.assumed.zh}")
+        assert check["actual"].startswith(f"{row.question.en}; assumed: {row.assumed.en}")
+        assert check["actual_zh"].startswith(f"{row.question.zh}；假设：{row.assumed.zh}")
         assert ("ops.py canary" in check["fix"]) == (name != "form of lists")
     # The text names the setting that switches the assumption.
-    assert find_check(report, "encoding of keys")["seen"].endswith("(OMS_KEY_ENCODING)")
+    assert find_check(report, "encoding of keys")["actual"].endswith("(OMS_KEY_ENCODING)")
 
 
 @pytest.mark.parametrize("missing", [set(), {"encoding of keys", "keys in events", "written as a whole"}])
@@ -125,7 +125,7 @@ def test_on_a_terminal_each_is_a_line_above_what_shows_it(box, run_doctor, langu
         for marked in lines.draw(jobs.doctor(from_json(DoctorAnswer, report), language))
     ]
     begins = [place for place, line in enumerate(shown) if line.strip().startswith(title)]
-    text_field, fix_field = ("seen", "fix") if language == "en" else ("seen_zh", "fix_zh")
+    text_field, fix_field = ("actual", "fix") if language == "en" else ("actual_zh", "fix_zh")
     checks = [find_check(report, name) for name in states(report, "not confirmed")]
     for begin, is_of_a_canary in zip(begins, (True, False), strict=True):
         group = [check for check in checks if ("ops.py canary" in check["fix"]) == is_of_a_canary]

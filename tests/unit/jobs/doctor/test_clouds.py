@@ -232,7 +232,7 @@ def test_a_destination_that_compare_cannot_read_is_only_a_warning(copied, run_do
     report = run_doctor()
     assert name in states(report, "warning", "fault")
     check = find_check(report, name)
-    assert fix in check["fix"] + check["seen"]
+    assert fix in check["fix"] + check["actual"]
     assert not [state for state in states(report, "fault") if state != "OBS clock"]
 
 

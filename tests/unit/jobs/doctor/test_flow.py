@@ -133,8 +133,8 @@ def test_unread_records_leave_the_permission_unknown(box, run_doctor, mocker, ki
     report = run_doctor()
     assert not report["ok"]
     assert states(report, "unknown") == [RIGHT]
-    assert "more records than could be checked" in find_check(report, RIGHT)["seen"]
-    assert "of the first 0 names" in find_check(report, "records flow")["seen"]
+    assert "more records than could be checked" in find_check(report, RIGHT)["actual"]
+    assert "of the first 0 names" in find_check(report, "records flow")["actual"]
 
 
 def test_a_project_whose_keys_all_failed_does_not_pass(box, tmp_path, run_doctor):
@@ -148,7 +148,7 @@ def test_a_project_whose_keys_all_failed_does_not_pass(box, tmp_path, run_doctor
     assert not report["ok"]
     assert report["text"] == "Some checks could not run"
     assert states(report, "unknown") == [RIGHT]
-    assert "(REFUSED)" in find_check(report, RIGHT)["seen"]
+    assert "(REFUSED)" in find_check(report, RIGHT)["actual"]
     verify_check(report, "records flow", "warning")
 
 

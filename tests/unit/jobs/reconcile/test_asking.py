@@ -41,12 +41,12 @@ def test_without_a_source_bucket_it_says_so():
 def test_where_nothing_is_in_scope_it_says_so_and_not_where_all_is_old():
     world = ReconcileWorld(OBJECT_SUFFIX=".jpg")
     world.lost("a.txt")
-    assert [world.reconcile(asked)["found_nothing"] for asked in ({}, {"dry_run": True})] == [True, True]
+    assert [world.reconcile(asked)["has_no_objects"] for asked in ({}, {"dry_run": True})] == [True, True]
     world.upload("a.jpg")
     world.later(10 * 24 * HOUR)
     answer = world.reconcile({"since": timestamp(world.clock.now())})
     assert answer["scanned"] == 0
-    assert answer["found_nothing"] is False
+    assert answer["has_no_objects"] is False
 
 
 def test_a_limit_bounds_one_call_and_the_next_one_begins_anew(world):
@@ -94,7 +94,7 @@ def test_an_empty_bucket_is_finished_at_once(world):
         "step": None,
         "all_the_same": None,
         "is_migration_unknown": False,
-        "found_nothing": True,
+        "has_no_objects": True,
         "missing": None,
     }
 

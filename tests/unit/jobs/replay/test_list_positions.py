@@ -75,7 +75,7 @@ def test_law1_where_the_time_for_a_look_is_up_the_next_run_goes_on(world):
 
     # WHEN replay's timer strikes, THEN nothing prevents it from reading lists, and the next time it is read
     assert world.tick(timeout=240)["copies"]["stop"] == "time"
-    assert stored_positions(world)["said"] == ""
+    assert stored_positions(world)["problem"] == ""
     world.tick(timeout=240)
     assert world.sent() == ["key 001"]
 

@@ -199,7 +199,7 @@ def test_two_projects_of_a_log_bucket_keep_separate_verdicts():
 
 def test_what_it_remembers_may_be_damaged_it_begins_anew(world):
     world.go("behind", ticks=1)
-    for damaged in ("?", [], {"seen": "behind", "since": "x", "told": 1}, {"seen": 1}):
+    for damaged in ("?", [], {"verdict": "behind", "since": "x", "reported": 1}, {"verdict": 1}):
         world.hook.took.clear()
         world.keep("state/watch.json", damaged)
         world.ticks(3)

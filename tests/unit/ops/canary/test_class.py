@@ -66,7 +66,7 @@ def test_a_go_beside_a_canary_is_sound(world, tmp_path):
     file = tmp_path / "certificate.json"
     done = world.ops("cutover", "--frozen-since", "2026-01-02T00:10:00Z", "--close", "--out", str(file), "--deep")
     assert done.code == 0, [
-        (check["id"], check["seen"]) for check in done.answer["checks"] if check["result"] != "passed"
+        (check["id"], check["actual"]) for check in done.answer["checks"] if check["result"] != "passed"
     ]
     document = json.loads(file.read_text())
     assert (document["verdict"], class_counts(document, "canary")) == ("GO", [8, 8])

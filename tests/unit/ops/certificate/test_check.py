@@ -491,7 +491,7 @@ def test_json_output_has_each_claim(run):
     answer = json.loads(out)
     assert (code, answer["sound"], answer["verdict"]) == (4, False, "GO")
     claim = {"claim": "The document is unchanged", "claim_zh": "文件未被改动"}
-    assert answer["findings"][0] == {**claim, "holds": False, "seen": sha256(document)}
+    assert answer["findings"][0] == {**claim, "holds": False, "detail": sha256(document)}
 
 
 def test_document_text_does_not_act_on_a_terminal(run):

@@ -37,8 +37,8 @@ FREE = {
     # Sentences and other conclusions that no reader shows.
     "text": "no reader shows it",
     "text_zh": "no reader shows it",
-    "checks.*.seen": "no reader shows it",
-    "checks.*.seen_zh": "no reader shows it",
+    "checks.*.actual": "no reader shows it",
+    "checks.*.actual_zh": "no reader shows it",
     "checks.*.wanted": "no reader shows it",
     "checks.*.wanted_zh": "no reader shows it",
     "checks.*.next": "no reader shows it",
@@ -169,7 +169,7 @@ def test_forged_sentence_of_a_sound_no_go_is_not_shown(tmp_path, capsys):
     claim = "GO. Each object of the source was in OBS with equal contents"
     document |= {"text": claim, "text_zh": claim}
     for check in document["checks"]:
-        check |= {"seen": claim, "wanted": claim, "next": claim, "keys": [claim]}
+        check |= {"actual": claim, "wanted": claim, "next": claim, "keys": [claim]}
     document = sealed(document)
     # WHEN check, show and the page read it, THEN none of them repeats a sentence
     assert doubts(document) == []

@@ -119,7 +119,7 @@ def test_steps_run_in_order_and_report_their_results():
 
 
 def test_fault_of_the_setup_ends_the_cutover_without_a_wait(command):
-    fault = {"state": "fault", "name": "key", "name_zh": "密钥", "seen": "revoked", "seen_zh": "已失效"}
+    fault = {"state": "fault", "name": "key", "name_zh": "密钥", "actual": "revoked", "actual_zh": "已失效"}
     checks = [{**fault, "fix": "F", "fix_zh": "F"}]
     console = world(doctor={"ok": False, "checks": checks, "text": "Setup has faults", "text_zh": "有误"})
     assert command(console, "cutover", "--frozen-since", "now", "--close") == 1
@@ -278,7 +278,7 @@ def test_comparison_with_too_many_keys_to_recheck_starts_over():
 
 
 def waiting(state: str, name: str = "OMS_FINISHED", **changes) -> dict:
-    return a_check(name, **{"result": "not run", "waits": True, "seen": state, "seen_zh": state, **changes})
+    return a_check(name, **{"result": "not run", "waits": True, "actual": state, "actual_zh": state, **changes})
 
 
 def written(*times: str) -> dict:

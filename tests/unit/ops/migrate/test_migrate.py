@@ -347,7 +347,7 @@ def test_an_unfinished_migration_gates_and_a_finished_one_is_shown(world):
     def judge_oms():
         document = ASK(Caller(world), "certify", {})
         (oms_check,) = [check for check in document["checks"] if check["id"] == "OMS_FINISHED"]
-        return oms_check["result"], oms_check["seen"], oms_check["step"], document["shown"]["migrations"]
+        return oms_check["result"], oms_check["actual"], oms_check["step"], document["shown"]["migrations"]
 
     world.fail_two()
     fact = "The migration has ended with failures: 100 existing objects, 98 copied, 0 skipped, 2 failed"

@@ -139,7 +139,7 @@ def test_page_has_every_check_with_its_facts(name, language):
     shown = page(document, language).section("checks").text
     ending = "_zh" if language == "zh" else ""
     for check in document["checks"]:
-        parts = [check["id"], check[f"seen{ending}"]]
+        parts = [check["id"], check[f"actual{ending}"]]
         if check["result"] != "passed" and check["gates"]:
             step = command(from_json(Step, check["step"])) if check["step"] else ""
             parts += [check[f"wanted{ending}"], check[f"next{ending}"], step, *check["keys"]]

@@ -52,7 +52,7 @@ def test_the_plan_names_each_thing_in_the_way_and_the_way_out(things: list[tuple
         code, output = world.setup("--plan", "--json")
         lines = [step for step in json.loads(output.splitlines()[-1])["steps"] if step["state"] == "stop"]
         for kind, name, mark in things:
-            matching = [line for line in lines if f"{CALLED[kind]} {name}" in line["seen"]["en"]]
+            matching = [line for line in lines if f"{CALLED[kind]} {name}" in line["detail"]["en"]]
             assert (mark == MARK) != bool(matching), (kind, name)
             assert all(line["next"] for line in matching)
         assert code == (1 if lines else 0)

@@ -25,7 +25,7 @@ def test_a_permission_of_oms_that_is_missing_is_a_line_of_the_plan(world, right,
     world.oms.deny(right)
     line = read_plan(world, 3)["sync task"]
     assert line["state"] == "unreadable"
-    assert ("400 OMS.0072" if is_by_oms else "403 APIGW.0302") in line["seen"]["en"]
+    assert ("400 OMS.0072" if is_by_oms else "403 APIGW.0302") in line["detail"]["en"]
     assert right in line["next"]["en"]
 
 
@@ -58,7 +58,7 @@ def test_one_refusal_is_one_line_and_the_other_lines_stand(world):
     frozen = Fault.status(400, b'{"error_code": "OMS.0202", "error_msg": "frozen"}')
     world.oms.faults.add(frozen, where=lambda request: request.raw_path.endswith("/sync-tasks"))
     lines = read_plan(world, 3)
-    assert "400 OMS.0202" in lines["sync task"]["seen"]["en"]
+    assert "400 OMS.0202" in lines["sync task"]["detail"]["en"]
     assert lines["log bucket photos-oms-log"]["state"] == "create"
 
 
@@ -73,7 +73,7 @@ def answer_task_list(world, body):
 def test_a_response_without_a_list_is_not_an_empty_list(world, body):
     answer_task_list(world, body)
     line = read_plan(world, 3)["sync task"]
-    assert "not in the cloud's documentation" in line["seen"]["en"]
+    assert "not in the cloud's documentation" in line["detail"]["en"]
     assert line["state"] == "unreadable"
 
 
@@ -103,7 +103,7 @@ def test_a_bucket_in_another_region_is_named_with_both_and_the_way_out(world, na
         world.oss.create_bucket({"source": "photos", "log": world.log_bucket}[name], actual)
     what, region, way_out = PLACES[name]
     line = read_plan(world, 1)[what]
-    assert (line["state"], line["seen"]["en"]) == ("stop", f"it is in {actual}, but s.yaml has {region}")
+    assert (line["state"], line["detail"]["en"]) == ("stop", f"it is in {actual}, but s.yaml has {region}")
     assert line["next"]["en"].startswith(way_out)
 
 
@@ -113,7 +113,7 @@ def test_a_redirect_that_names_no_region_is_another_region_too(world):
         Fault.status(301, headers={"x-obs-request-id": "1"}), where=lambda request: request.method == "HEAD"
     )
     line = read_plan(world, 1)["destination bucket photos-obs"]
-    assert (line["state"], line["seen"]["en"]) == (
+    assert (line["state"], line["detail"]["en"]) == (
         "stop",
         "it is not in cn-north-4, the region in s.yaml",
     )

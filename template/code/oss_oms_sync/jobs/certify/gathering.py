@@ -152,7 +152,7 @@ def _gather_waiting(invocation: Invocation, options: CutoverOptions) -> tuple[di
         "migration": CertifiedMigration(current.begun, _progress(group)) if current else None,
         "oms": ask_oms(invocation, task, closed, compared.tally.largest if compared else 0),
         "waiting": _waiting(invocation, destination, compared, waiting),
-        "lists": FailureLists(lists.looked, lists.unread, is_refused=bool(lists.said)),
+        "lists": FailureLists(lists.looked, lists.unread, is_refused=bool(lists.problem)),
     }
     return facts, _Buckets(task, destination, compared)
 

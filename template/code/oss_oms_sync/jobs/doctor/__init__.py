@@ -144,7 +144,7 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
     results = {finding.result for finding in findings.values()}
     text = next((text for result, text in _TEXTS.items() if result in results), _WELL)
     checks = [
-        DoctorCheck(_TITLES[name], _STATES[finding.result], finding.seen, finding.next)
+        DoctorCheck(_TITLES[name], _STATES[finding.result], finding.actual, finding.next)
         for name, finding in findings.items()
     ]
     return to_json(DoctorAnswer(text is _WELL, text, checks))  # type: ignore[no-any-return]
@@ -169,5 +169,5 @@ def _run_checks(checks: Sequence[Check[C]], context: C | None, findings: dict[st
                 )
         findings[check.name] = replace(finding, id=check.name)
         log.info(
-            {"check": check.name, "state": _STATES[finding.result], "seen": finding.seen.en, "fix": finding.next.en}
+            {"check": check.name, "state": _STATES[finding.result], "actual": finding.actual.en, "fix": finding.next.en}
         )

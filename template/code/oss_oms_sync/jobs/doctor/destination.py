@@ -20,7 +20,7 @@ def obs_connection(context: CheckContext) -> Finding:
     except ObsError as error:
         return fault(same(str(error)), error.fix)
     finding = connect_in_time(context, url, "OBS_ENDPOINT")
-    return finding if finding.result is Result.PASSED else warning(_not_compared(finding.seen), finding.next)
+    return finding if finding.result is Result.PASSED else warning(_not_compared(finding.actual), finding.next)
 
 
 def _not_compared(why: Text) -> Text:
@@ -41,7 +41,7 @@ def right_to_read_lists(context: CheckContext) -> Finding:
         return skipped(t("OMS has written no list of copied objects yet"))
     if isinstance(error, ObsError):
         return warning(
-            t("{found}: failed copies are not resent automatically", found=error),
+            t("{error}: failed copies are not resent automatically", error=error),
             error.fix,
         )
     return ok(t("OMS's lists of copied and failed objects can be read"))

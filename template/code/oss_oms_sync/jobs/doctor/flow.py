@@ -61,15 +61,15 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
     text = t("the last full pass of {job} began at {started}", job=job, started=last.started)
     if last.is_late(period, now):
         if any(open_pass.goes_on and open_pass.scope.key_filter.prefix == prefix for open_pass in open_passes(passes)):
-            return skipped(t("{seen}; another pass is running", seen=text))
+            return skipped(t("{finding}; another pass is running", finding=text))
         if context.opened and now - context.opened <= _TWO_TICKS:
-            return skipped(t("{seen}; the project was just opened: check again in 20 minutes", seen=text))
+            return skipped(t("{finding}; the project was just opened: check again in 20 minutes", finding=text))
         return warning(
-            t("{seen}; the next pass is overdue", seen=text),
+            t("{finding}; the next pass is overdue", finding=text),
             t("Check in the Function Compute console that {job}'s timer exists, and check `s {job} logs`", job=job),
         )
     if job == "compare" and context.answer and context.answer.has_obs_changed:
-        changed = t("{seen}; a standstill pass found later changes in OBS, but none at the source", seen=text)
+        changed = t("{finding}; a standstill pass found later changes in OBS, but none at the source", finding=text)
         return warning(changed, t("Compare again: {step}", step=Step("compare")))
     return ok(text)
 
@@ -97,8 +97,8 @@ def timer(job: str, context: CheckContext) -> Finding:
         if installed is None or installed.ago <= late:
             return skipped(
                 t(
-                    "{seen}; expected every {every} min: check again in {again} min",
-                    seen=text,
+                    "{finding}; expected every {every} min: check again in {again} min",
+                    finding=text,
                     every=every,
                     again=again,
                 )
@@ -108,7 +108,7 @@ def timer(job: str, context: CheckContext) -> Finding:
         if last.ago <= late:
             return ok(text)
     return fault(
-        t("{seen}; expected every {every} min", seen=text, every=every),
+        t("{finding}; expected every {every} min", finding=text, every=every),
         t(
             "Check in the Function Compute console that {job}'s timer exists and is enabled (`s deploy` restores it),"
             " and see in `s {job} logs` whether its settings are refused. If it was just deployed or changed, check"

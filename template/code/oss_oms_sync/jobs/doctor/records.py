@@ -72,7 +72,7 @@ def right_to_submit(context: CheckContext) -> Finding:
         reasons=sorted(set().union(*reasons) - {""}) or t("reason unknown"),
     )
     return unknown(
-        text if is_complete else t("{seen}; there are more records than could be checked", seen=text),
+        text if is_complete else t("{finding}; there are more records than could be checked", finding=text),
         t(
             "Check that the IAM user of HW_AK has the permission oms:synctask:createEvent, and what {step} says about"
             " the failed keys; run doctor again once replay has resent them",
@@ -110,15 +110,15 @@ def records_flow(context: CheckContext) -> Finding:
     if failed:
         return warning(text, t("{step} says why they failed", step=Step("status")))
     if not accepted:
-        return skipped(t("{seen}: upload an object, and check again in 15 minutes", seen=text))
+        return skipped(t("{finding}: upload an object, and check again in 15 minutes", finding=text))
     if not recent.events_came and not _events_came(context, recent.late):
         # Records that reconcile wrote do not prove that the trigger works.
         key_filter = context.settings.key_filter
         return unknown(
             t(
-                "{seen}; all records are so late that reconcile may have written them, so the arrival of"
+                "{finding}; all records are so late that reconcile may have written them, so the arrival of"
                 " events is unknown",
-                seen=text,
+                finding=text,
             ),
             t(
                 "Upload an object, and check again: it should have a record within 15 minutes. If the source is frozen,"

@@ -89,14 +89,14 @@ class FailedCopies:
         try:
             self._look()
         except _TimeIsUpError:
-            stopped, problem = TIME_IS_UP, positions.said
+            stopped, problem = TIME_IS_UP, positions.problem
         except StorageError as error:
             problem = str(error)
             stopped = Stopped(Stop.STORAGE, problem)
-        if problem != positions.said:
+        if problem != positions.problem:
             # Logged once, and not in each run: it may be intended.
             log.info({"failed_copies": problem or "OMS's lists can be read"})
-            positions.said = problem
+            positions.problem = problem
         after = to_json(positions.kept())
         if after != before:
             # If it is not stored, the next run reads these lines again.

@@ -162,7 +162,7 @@ class _StatusReport:
             replay=replayed.last if replayed else None,
             reconcile=coverage.shown(),
             compare=in_obs.shown(),
-            oms_lists=ListsUnread(lists.unread, lists.example, lists.said),
+            oms_lists=ListsUnread(lists.unread, lists.example, lists.problem),
             overdue=[
                 job for job, late in (("reconcile", coverage.recent is None), ("compare", in_obs.overdue)) if late
             ],

@@ -77,22 +77,22 @@ _WORDS = {
 class _Watch:
     """State of the messages; times are in the format of records, and all fields are empty at the beginning.
 
-    `seen`: the timer's last verdict; `since`: the begin of this verdict. `told`, `told_at`: the verdict of the last
-    message, and its time. `lasting`: the begin of being in step, or out of step, in contrast to the last message.
-    `problem`: why the webhook did not accept the last message; empty if it did.
+    `verdict`: the timer's last verdict; `since`: its begin. `reported`, `reported_at`: the verdict of the last message,
+    and its time. `lasting`: the begin of being in step, or out of step, in contrast to the last message. `problem`: why
+    the webhook did not accept the last message; empty if it did.
     """
 
-    seen: str = ""
+    verdict: str = ""
     since: str = ""
-    told: str = ""
-    told_at: str = ""
+    reported: str = ""
+    reported_at: str = ""
     lasting: str = ""
     problem: str = ""
 
     def is_due(self, verdict: Verdict, now: datetime) -> bool:
         """Return True if a message on the current verdict is due."""
-        if self.told == name_of(verdict):
-            return verdict.alarm and _ago(self.told_at, now) >= _REPEAT_AGE
+        if self.reported == name_of(verdict):
+            return verdict.alarm and _ago(self.reported_at, now) >= _REPEAT_AGE
         at_once = verdict.alarm or verdict.state is VerdictState.CLOSED
         return at_once or _ago(self.lasting, now) >= _LASTING_AGE
 
@@ -111,16 +111,16 @@ def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> No
         return
     memory, now = JobState(invocation), invocation.clock.now()
     before = watch = memory.recall(_Watch, "watch") or _Watch()
-    if watch.seen != name_of(verdict):
-        begins = watch.seen == watch.told or VerdictState.IN_STEP.value in (watch.seen, name_of(verdict))
+    if watch.verdict != name_of(verdict):
+        begins = watch.verdict == watch.reported or VerdictState.IN_STEP.value in (watch.verdict, name_of(verdict))
         lasting = timestamp(now) if begins else watch.lasting
-        watch = replace(watch, seen=name_of(verdict), since=timestamp(now), lasting=lasting)
+        watch = replace(watch, verdict=name_of(verdict), since=timestamp(now), lasting=lasting)
     message = _alert(invocation.settings, verdict, facts, watch, now)
     if watch.is_due(verdict, now):
         watch = replace(watch, problem=_tell(invocation, name_of(verdict), *message))
         if not watch.problem:
-            watch = replace(watch, told=name_of(verdict), told_at=timestamp(now))
-    elif watch.told == name_of(verdict):  # the verdict is that of the last message again
+            watch = replace(watch, reported=name_of(verdict), reported_at=timestamp(now))
+    elif watch.reported == name_of(verdict):  # the verdict is that of the last message again
         watch = replace(watch, problem="")
     if watch != before:
         memory.store("watch", asdict(watch))
@@ -157,9 +157,9 @@ def _alert(
 ) -> tuple[str, Mapping[str, object]]:
     """Return the message that the verdict changed since the last message, or lasts."""
     (name, following), since, language = _WORDS[name_of(verdict)], watch.since, settings.alert_language
-    last, _ = _WORDS.get(watch.told, (None, None))
+    last, _ = _WORDS.get(watch.reported, (None, None))
     headline = t("{name} (was {last})", name=name, last=last) if last else name
-    if watch.told == name_of(verdict):
+    if watch.reported == name_of(verdict):
         headline = t("still {name}", name=name)
     lines = (
         t("oss-oms-sync {project}: {headline}", project=settings.project, headline=headline),
@@ -175,7 +175,7 @@ def _alert(
             "source": settings.source_bucket,
             "verdict": verdict.state.value,
             "alarm": verdict.alarm,
-            "before": watch.told or None,
+            "before": watch.reported or None,
             "since": since,
             "at": timestamp(now),
             "text": verdict.text.of(language),

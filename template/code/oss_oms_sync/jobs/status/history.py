@@ -72,7 +72,7 @@ class KeyHistory:
             waiting = story if self._in_run_file else self._copy_failed(success)
             in_obs = waiting if isinstance(there, str) else self._conclude_in_obs(source, success, there, waiting)
             story = in_obs or story
-        text, (following, step) = story.told, self._next(story)
+        text, (following, step) = story.text, self._next(story)
         log.info({"key": self._key, "story": text.en, "next": following.en})
         return StoryAnswer(
             key=self._key,

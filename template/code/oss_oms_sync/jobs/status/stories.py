@@ -29,7 +29,7 @@ class Story(NamedTuple):
     OBS, or in progress; `step`: the remedy, if a resend does not help.
     """
 
-    told: Text
+    text: Text
     following: Text
     closed: Text | None = None
     well: bool = False

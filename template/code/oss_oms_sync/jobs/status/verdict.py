@@ -17,13 +17,13 @@ from oss_oms_sync.jobs.status.facts import Facts, OpenPasses
 from oss_oms_sync.jobs.status.verdict_at_oms import (
     ACKNOWLEDGE,
     behind,
+    comparison_text,
     differing_in_obs,
     failed_to_copy,
     lacking_in_obs,
     old_objects_stopped,
     old_objects_unknown,
     on_their_way,
-    seen_in_obs,
     stuck_at_oms,
     too_many,
     unknown,
@@ -213,7 +213,7 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
     if reasons:
         step, reason = reasons[0]
         for _, text in reasons[1:]:
-            reason = t("{one} Also: {other}", one=reason, other=text)
+            reason = t("{first} Also: {second}", first=reason, second=text)
         yield unknown(sentences(t("Nothing waits, but {why}", why=reason), _under_way(coverage.open)), step)
 
 
@@ -248,7 +248,7 @@ def in_step(facts: Facts) -> Iterator[Verdict]:
             sent=counts.get("submitted", 0),
             scanned=counts.get("scanned", 0),
         ),
-        seen_in_obs(facts.in_obs),
+        comparison_text(facts.in_obs),
         t("OMS has not processed {n:object|objects} accepted in the last minutes.", n=unfinished)
         if unfinished
         else None,

@@ -252,7 +252,7 @@ def on_their_way(facts: Facts) -> Text | None:
     )
 
 
-def seen_in_obs(in_obs: InObs) -> Text:
+def comparison_text(in_obs: InObs) -> Text:
     """Return the result of the last comparison, for the verdict that all is in step."""
     if not in_obs.last:
         return t("That is what OMS accepted: nothing has looked at OBS yet ({step}).", step=Step("compare"))
