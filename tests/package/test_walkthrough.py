@@ -55,7 +55,8 @@ def test_the_steps_by_hand_lead_to_the_first_object_and_back(shell, fc3, box):
     # GIVEN the steps of the page, for the sandbox's task
     making, roles, deploy = Document.read(BY_HAND).blocks_under("By hand")
     git, *_ = Document.read(LIFE_CYCLE).blocks_under("Upgrade")
-    _, by_hand, remove = Document.read(DEPLOY).blocks_under("Deploy it")
+    _, by_hand = Document.read(DEPLOY).blocks_under("Deploy it")
+    remove = "s remove -y\npython3 policies/show.py --remove"
     address = "https://oms.cn-north-4.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
     assert address in making
 
