@@ -41,6 +41,14 @@ class History(Generic[T]):
         before = [old for old in self._of(key) if old.version_id != version.version_id]
         self._set(key, [*before, version])
 
+    def find(self, key: str, version_id: str) -> T | Marker | None:
+        """Return a version; None if it is missing."""
+        return next((version for version in self._of(key) if version.version_id == version_id), None)
+
+    def replace(self, key: str, version: T | Marker) -> None:
+        """Put this in the place of the version with its id."""
+        self._set(key, [version if old.version_id == version.version_id else old for old in self._of(key)])
+
     def remove(self, key: str, version_id: str) -> None:
         """Remove a version for good; a missing version is no error."""
         self._set(key, [old for old in self._of(key) if old.version_id != version_id])

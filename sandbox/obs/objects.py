@@ -113,14 +113,21 @@ class Bucket:
                 self.objects[key] = stored
         return stored
 
-    def change_headers(self, key: str, headers: Mapping[str, str]) -> None:
-        """Replace the headers of an object's current version."""
-        stored = self.objects[key]
+    def version(self, key: str, version_id: str) -> ObsObject | None:
+        """Return this version of an object; the current version if `version_id` is empty; None if it is missing."""
+        current: ObsObject | None = self.objects.get(key)
+        if not version_id or (current and current.version_id == version_id):
+            return current
+        version = self.history.find(key, version_id)
+        return version if isinstance(version, ObsObject) else None
+
+    def change_headers(self, key: str, stored: ObsObject, headers: Mapping[str, str]) -> None:
+        """Replace the headers of a version of an object."""
         moved = to_milliseconds(self._now()) if self.headers_move_time else stored.last_modified
         changed = replace(stored, headers=headers, last_modified=moved)
         with self._lock:
             if self.has_versions:
-                self.history.add(key, changed)
+                self.history.replace(key, changed)
             else:
                 self.objects[key] = changed
 

@@ -115,7 +115,11 @@ class Obs(KeyedService):
             ("GET", True, ""): _Row("obs:object:GetObject", get_object, headers={"range"}),
             ("HEAD", True, ""): _Row("obs:object:GetObject", head_object),
             ("PUT", True, "metadata"): _Row(
-                "obs:object:ModifyObjectMetaData", set_metadata, {"metadata"}, {DIRECTIVE}, takes_metadata=True
+                "obs:object:ModifyObjectMetaData",
+                set_metadata,
+                {"metadata", "versionId"},
+                {DIRECTIVE},
+                takes_metadata=True,
             ),
             ("DELETE", True, ""): _Row("obs:object:DeleteObject", self._delete),
             ("DELETE", True, "versionId"): _Row("obs:object:DeleteObjectVersion", self._delete, {"versionId"}),

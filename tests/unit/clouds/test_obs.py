@@ -9,7 +9,7 @@ import requests
 
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
-from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.clouds.obs import HeaderChange, ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObjectPart, ObsError
 from oss_oms_sync.clouds.task import TaskInfo
 from sandbox.inprocess.network import Adapter, Body
@@ -466,3 +466,48 @@ def test_the_connection_is_kept_from_one_invocation_to_the_next(world):
     for _ in range(3):
         bucket(world).list_page("", "")
     assert world.obs.connections == 1
+
+
+# Changing headers
+
+
+def change(world: World, seconds: int = 5, **details) -> bool | ObsError:
+    """Change a header of the object; the URL expires in this many seconds."""
+    expires = int(world.obs.now()) + seconds
+    asked = HeaderChange(**{"name": "a", "headers": {"Cache-Control": "no-cache"}, "expires": expires, **details})
+    (outcome,) = bucket(world).try_change_all([asked])
+    return outcome
+
+
+def test_headers_change_in_place_by_a_url_that_expires(world):
+    assert change(world) is True
+    head = bucket(world).head("a")
+    assert (head, head.metadata["cache-control"]) == (HELLO, "no-cache")
+    assert head.at == int(world.obs.now())
+    expired = change(world, -1, headers={"Cache-Control": "no-store"})
+    assert (expired.code, bucket(world).head("a").metadata["cache-control"]) == ("AccessDenied", "no-cache")
+
+
+def test_a_change_names_its_version_and_with_replace_removes_the_others(world):
+    place = world.obs.bucket(world.destination_bucket)
+    place.has_versions = True
+    first, _ = (place.put("a", body, headers={"x-obs-meta-old": "1"}) for body in (b"hello", b"later"))
+    assert change(world, version=first.version_id, replaces=True) is True
+    assert place.version("a", first.version_id).headers == {"cache-control": "no-cache"}
+    assert (place.objects["a"].data, place.objects["a"].headers) == (b"later", {"x-obs-meta-old": "1"})
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [DROP_BEFORE, DROP_AFTER, HANG, *REDIRECTS, PAGE, Fault.status(503), refusal(403, "SignatureDoesNotMatch")],
+    ids=str,
+)
+def test_a_url_that_changes_headers_is_sent_once_and_shown_nowhere(world, caplog, fault):
+    caplog.set_level(0)
+    world.obs.faults.add(fault)
+    failed = world.within(lambda: change(world))
+    (request,) = world.obs.requests
+    assert isinstance(failed, ObsError)
+    shown = f"{failed!r} {failed} {failed.fix.en} {caplog.text}"
+    for name in ("Signature", "AccessKeyId", "Expires"):
+        assert request.params[name] not in shown

@@ -98,8 +98,9 @@ def test_what_users_said_of_objects_is_told_whatever_else_hangs(world):
     headers = {"Content-Type": "text/html", "Cache-Control": "max-age=60", "x-oss-meta-Team": "山 %E6%B5%B7 100%"}
     world.bucket.add(StoredObject("a", b"12345", headers))
     world.bucket.fail(Fault.status(403, b"", OSS_HEADERS), "head", lambda name: name == "c")
-    metadata, gone, refused = world.within(lambda: world.invocation().log_bucket.try_metadata_of_all(["a", "b", "c"]))
-    assert metadata == {"content-type": "text/html", "cache-control": "max-age=60", "meta-team": "山 %E6%B5%B7 100%"}
+    head, gone, refused = world.within(lambda: world.invocation().log_bucket.try_head_all(["a", "b", "c"]))
+    values = {"content-type": "text/html", "cache-control": "max-age=60", "meta-team": "山 %E6%B5%B7 100%"}
+    assert head.metadata == values
     # A response to HEAD has no body with the reason.
     assert gone.code == "NoSuchKey"
     assert refused.code == "AccessDenied"
@@ -158,7 +159,7 @@ def test_a_refusal_not_from_oss_is_retried_and_proves_nothing_of_an_object(world
     world.oss.faults.then(Fault.status(status, body))
     assert bucket.get("a") == b"x"
     world.oss.faults.add(Fault.status(status, body))
-    for call in (bucket.try_get_all, bucket.try_metadata_of_all):
+    for call in (bucket.try_get_all, bucket.try_head_all):
         (problem,) = call(["a"])
         assert problem.code == ""
         assert problem.answered is False

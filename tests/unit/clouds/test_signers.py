@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from obs.auth import Authentication
 from obs.convertor import Adapter
 
-from oss_oms_sync.clouds.obs import quote_key
-from oss_oms_sync.clouds.obs import sign as sign_for_obs
+from oss_oms_sync.clouds.obs_signature import quote_key, sign_url
+from oss_oms_sync.clouds.obs_signature import sign as sign_for_obs
 from oss_oms_sync.clouds.oms import sign
 
 AK, SK = "FAKEACCESSKEY0000001", "fakeSecretKey0001"
@@ -109,6 +109,29 @@ def test_the_signature_for_obs_equals_the_vendors(method, key, query, plain, tok
         **plain,
         "Date": now.strftime("%a, %d %b %Y %H:%M:%S GMT"),
         **({"x-obs-security-token": token} if token else {}),
+    }
+
+
+@given(
+    key=keys,
+    plain=obs_headers,
+    version=st.sampled_from(["", "G001+/="]),
+    token=st.sampled_from(["", "FAKETOKEN+/=1"]),
+    expires=st.integers(0, 2**40),
+)
+def test_the_signature_of_a_url_equals_the_vendors(key, plain, version, token, expires):
+    query = {"metadata": "", **({"versionId": version} if version else {})}
+    place = f"/bkt/{quote_key(key)}"
+    ours = sign_url("PUT", place, query, plain, ak=AK, sk=SK, expires=expires, security_token=token)
+    asked = {"metadata": None, **({"versionId": version} if version else {})}
+    asked |= {"x-obs-security-token": token} if token else {}
+    signer = Authentication(AK, SK, False, Adapter("obs"), "", False)
+    theirs = signer.getSignature("PUT", "bkt", key, asked, plain, str(expires))["Signature"]
+    assert ours == {
+        **{name: value or "" for name, value in asked.items()},
+        "AccessKeyId": AK,
+        "Expires": str(expires),
+        "Signature": theirs,
     }
 
 

@@ -75,6 +75,14 @@ class ObjectSummary(NamedTuple):
     type: str = "Normal"
 
 
+class SourceHead(NamedTuple):
+    """An object of OSS as HEAD reports it: ETag and time as in ObjectSummary, and `metadata` as by `metadata_of`."""
+
+    etag: str
+    modified: int
+    metadata: Mapping[str, str]
+
+
 class Columns(NamedTuple):
     """Objects of a listing, column by column: the fields of ObjectSummary, in the same order."""
 

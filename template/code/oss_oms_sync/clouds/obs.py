@@ -1,22 +1,19 @@
-"""Huawei OBS, the destination: lists its bucket, and reads objects by HEAD and GET. Nothing here writes.
+"""Huawei OBS, the destination: lists its bucket, reads objects by HEAD and GET, and changes headers of objects.
 
-Sources: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html, obs_04_0083.html and obs_04_0084.html.
+Sources: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html, obs_04_0083.html, obs_04_0084.html and
+obs_04_0091.html. No request changes the contents of an object.
 
 Every failure that it raises is an ObsError.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from email.utils import format_datetime
+from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote, unquote_plus, urlencode, urlsplit
 
 import requests
@@ -43,15 +40,32 @@ from oss_oms_sync.clouds.obs_answers import (
     ObsError,
     code_and_message,
 )
+from oss_oms_sync.clouds.obs_signature import quote_key, sign, sign_url
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import StorageError, presentable, root_cause
 from oss_oms_sync.settings import Settings
 
 T = TypeVar("T")
 
+
+class HeaderChange(NamedTuple):
+    """A change of an object's headers in place, which OBS accepts until `expires`, in seconds since 1970 by its clock.
+
+    `headers`: those to set, by the names of HTTP. `replaces`: headers without a new value are removed. `version`: the
+    version in a bucket with versions, else empty.
+    """
+
+    name: str
+    headers: Mapping[str, str]
+    expires: int
+    replaces: bool = False
+    version: str = ""
+
+
 # OBS, "Uploading an object": a name has at most 1024 bytes of UTF-8.
 _MAX_NAME_BYTES = 1024
 LIST, GET, HEAD_BUCKET = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
+CHANGE = "obs:object:ModifyObjectMetaData"
 
 # The ends of a time of a listing. Milliseconds do not count, because OSS has none.
 _SECONDS = {f":{second:02}": second for second in range(60)}
@@ -163,6 +177,48 @@ class ObsBucket(Bucket):
         (result,) = self.try_head_all([name])
         return none_if_missing(result)
 
+    def try_change_all(self, changes: Sequence[HeaderChange]) -> list[bool | StorageError]:
+        """Change headers of objects in parallel, each by a single request; True for a change that OBS confirms.
+
+        A change without an answer may still arrive, until it expires.
+        """
+
+        def call(change: HeaderChange) -> Callable[[], Attempt[bool | StorageError]]:
+            directive = "REPLACE" if change.replaces else "REPLACE_NEW"
+            headers = {"x-obs-metadata-directive": directive, **change.headers}
+            query = {"metadata": "", **({"versionId": change.version} if change.version else {})}
+            return partial(self._change, change.name, query, headers, change.expires)
+
+        return self._calls.run([call(change) for change in changes])
+
+    def _change(
+        self, name: str, query: Mapping[str, str], headers: Mapping[str, str], expires: int
+    ) -> Attempt[bool | StorageError]:
+        """Make one call by a URL that expires; the URL is in no failure."""
+        settings, path = self._client.settings, self._path(name)
+        signed = sign_url(
+            "PUT",
+            self._resource(path),
+            query,
+            headers,
+            ak=settings.hw_ak,
+            sk=settings.hw_sk,
+            expires=expires,
+            security_token=settings.hw_security_token,
+        )
+        try:
+            response = self._send("PUT", f"{self.url}{path}{_query(signed)}", headers)
+            body = read_body(response, MAX_SHORT_BODY)
+        except NETWORK_ERRORS as error:
+            # The message of an error may have the URL.
+            return Attempt(self._failure(NETWORK, type(error).__name__, CHANGE), connection_lost=True)
+        if response.status_code == 200 and "x-obs-request-id" in response.headers:
+            return Attempt(True)
+        if response.status_code == 200:
+            return Attempt(self._failure(NOT_OBS, "it answered 200", CHANGE), connection_lost=True)
+        refusal: Attempt[bool | StorageError] = self._refusal(response, body, "PUT", CHANGE)
+        return replace(refusal, again=False)
+
     def read(self, name: str, start: int = 0, length: int = MAX_LONG_BODY) -> ObjectPart | None:
         """Read `length` bytes (at most MAX_LONG_BODY) of an object from `start` on, or up to the end of the object.
 
@@ -229,21 +285,18 @@ class ObsBucket(Bucket):
         read: Callable[[requests.Response, bytes], T | StorageError],
     ) -> Attempt[T | StorageError]:
         """Make one signed call; return the result of `read` for a success whose body has at most `max_bytes` bytes."""
-        settings, root = self._client.settings, f"/{self.name}" if self._is_in_path else ""
-        path = f"{root}/{quote_key(key)}" if key or not root else root
+        settings, path = self._client.settings, self._path(key)
         signed = sign(
             method,
-            path if self._is_in_path else f"/{self.name}{path}",
+            self._resource(path),
             headers,
             ak=settings.hw_ak,
             sk=settings.hw_sk,
             now=self._client.clock.now(),
             security_token=settings.hw_security_token,
         )
-        url = f"{self.url}{path}{'?' if query else ''}{urlencode(query, quote_via=quote, safe='')}"
-        timeout = (self._deadline.cap(_CONNECT_SECONDS), self._deadline.cap(_READ_SECONDS))
         try:
-            response = self._session.send_signed(method, url, signed, timeout)
+            response = self._send(method, f"{self.url}{path}{_query(query)}", signed)
             is_success = response.status_code in (200, 206)
             body = read_body(response, max_bytes if is_success else MAX_SHORT_BODY)
         except NETWORK_ERRORS as error:
@@ -256,6 +309,19 @@ class ObsBucket(Bucket):
         except (NotAListing, NotFromObsError) as error:
             failure = self._failure(NOT_OBS, f"it answered {response.status_code}; {error}", action)
             return Attempt(failure, again=True, connection_lost=True)
+
+    def _path(self, key: str) -> str:
+        """Return the path of an object in its URL; of the bucket if `key` is empty."""
+        root = f"/{self.name}" if self._is_in_path else ""
+        return f"{root}/{quote_key(key)}" if key or not root else root
+
+    def _resource(self, path: str) -> str:
+        """Return the form of a path that is signed."""
+        return path if self._is_in_path else f"/{self.name}{path}"
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str]) -> requests.Response:
+        timeout = (self._deadline.cap(_CONNECT_SECONDS), self._deadline.cap(_READ_SECONDS))
+        return self._session.send_signed(method, url, headers, timeout)
 
     def _refusal(self, response: requests.Response, body: bytes, method: str, action: str) -> Attempt[T | StorageError]:
         status = response.status_code
@@ -283,48 +349,12 @@ class ObsBucket(Bucket):
         return ObsError(code, problem, action, self.name, is_refusal=is_refusal)
 
 
+def _query(parameters: Mapping[str, str]) -> str:
+    return f"{'?' if parameters else ''}{urlencode(parameters, quote_via=quote, safe='')}"
+
+
 def _is_ip(host: str) -> bool:
     try:
         return bool(ipaddress.ip_address(host))
     except ValueError:
         return False
-
-
-def quote_key(key: str) -> str:
-    """Return an object's key in the form of the URL and of the signed text."""
-    return quote(key, safe="/~")
-
-
-def sign(
-    method: str,
-    resource: str,
-    headers: Mapping[str, str],
-    *,
-    ak: str,
-    sk: str,
-    now: datetime,
-    security_token: str = "",
-) -> dict[str, str]:
-    """Return the headers to send, by the scheme "OBS" (HMAC-SHA1).
-
-    They are `headers`, Date, x-obs-security-token (if there is a token) and Authorization. `resource` is "/bucket/" and
-    the quoted key. Parameters of listings and ranges are not signed. `now` is in UTC.
-
-    Source: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0010.html. Tested byte for byte against the
-    vendor's SDK.
-    """
-    sent = {**headers, "Date": format_datetime(now, usegmt=True)}
-    if security_token:
-        sent["x-obs-security-token"] = security_token
-    values = {name.lower(): value.strip() for name, value in sent.items()}
-    obs_names = sorted(name for name in values if name.startswith("x-obs-"))
-    lines = [
-        method,
-        values.get("content-md5", ""),
-        values.get("content-type", ""),
-        "" if "x-obs-date" in values else values["date"],
-        *(f"{name}:{values[name]}" for name in obs_names),
-        resource,
-    ]
-    digest = hmac.new(sk.encode(), "\n".join(lines).encode(), hashlib.sha1).digest()
-    return {**sent, "Authorization": f"OBS {ak}:{base64.b64encode(digest).decode()}"}

@@ -93,7 +93,8 @@ class ObjectHead:
     """An object in the form of ObjectSummary, with the fields that only HEAD and GET report.
 
     `encryption` is "kms", "AES256" or empty; with it, `etag` may be anything. `version` is empty where the bucket keeps
-    no versions. `metadata`: see `metadata_of`.
+    no versions. `metadata`: see `metadata_of`. `storage_class`: empty for the standard class. `at`: the time of the
+    response by OBS's clock, in seconds since 1970; 0 if OBS did not name it.
     """
 
     size: int
@@ -102,6 +103,8 @@ class ObjectHead:
     encryption: str
     version: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict, compare=False)
+    storage_class: str = field(default="", compare=False)
+    at: int = field(default=0, compare=False)
 
     @classmethod
     def parse(cls, headers: Mapping[str, str], size: str) -> ObjectHead:
@@ -110,6 +113,7 @@ class ObjectHead:
         Raises NotFromObsError.
         """
         modified = parse_http_date(headers.get("Last-Modified"))
+        at = parse_http_date(headers.get("Date"))
         etag = headers.get("ETag", "").strip('"').upper()
         if not modified or not etag or not size.isdecimal():
             raise NotFromObsError("it names no ETag, size or time")
@@ -120,6 +124,8 @@ class ObjectHead:
             headers.get("x-obs-server-side-encryption", ""),
             headers.get("x-obs-version-id", ""),
             metadata_of(headers),
+            headers.get("x-obs-storage-class", ""),
+            int(at.timestamp()) if at else 0,
         )
 
 

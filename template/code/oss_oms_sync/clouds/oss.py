@@ -7,7 +7,7 @@ call to OMS, and only in part (see `import_oss2`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 from oss_oms_sync.answers.layout import MAX_NAME_BYTES
-from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clock import Clock, Deadline, parse_http_date
 from oss_oms_sync.clouds.bucket import PAGE_SIZE, Bucket, none_if_missing
 from oss_oms_sync.clouds.by_oss2 import Transport, import_oss2, not_oss
 from oss_oms_sync.clouds.calls import Attempt, CallPool, Calls
@@ -26,6 +26,7 @@ from oss_oms_sync.clouds.objects import (
     HEAD_ERROR_CODES,
     ListPage,
     ObjectSummary,
+    SourceHead,
     StoredObject,
     etag_of,
     metadata_of,
@@ -127,12 +128,9 @@ class OssBucket(Bucket):
         """Read objects in parallel; an object that does not exist is a StorageError with the code NoSuchKey."""
         return self._call_all("oss:GetObject", [partial(_get, name) for name in names])
 
-    def try_metadata_of_all(self, names: Sequence[str]) -> list[Mapping[str, str] | StorageError]:
-        """Read the users' metadata of objects (`metadata_of`), in parallel.
-
-        An object that does not exist is a StorageError with the code NoSuchKey.
-        """
-        return self._call_all("oss:GetObject", [partial(_metadata, name) for name in names])
+    def try_head_all(self, names: Sequence[str]) -> list[SourceHead | StorageError]:
+        """HEAD objects in parallel; an object that does not exist is a StorageError with the code NoSuchKey."""
+        return self._call_all("oss:GetObject", [partial(_head, name) for name in names])
 
     def get_all(self, names: Sequence[str]) -> list[StoredObject | None]:
         """Read objects in parallel; None for an object that does not exist.
@@ -240,8 +238,12 @@ def _get(name: str, bucket: oss2.Bucket) -> StoredObject:
     return StoredObject(name, answer.read(), {key.lower(): value for key, value in answer.headers.items()})
 
 
-def _metadata(name: str, bucket: oss2.Bucket) -> Mapping[str, str]:
-    return metadata_of(bucket.head_object(name).headers)
+def _head(name: str, bucket: oss2.Bucket) -> SourceHead:
+    headers = bucket.head_object(name).headers
+    modified = parse_http_date(headers.get("Last-Modified"))
+    if not modified:
+        raise not_oss(200)
+    return SourceHead(headers.get("ETag", "").strip('"').upper(), int(modified.timestamp()), metadata_of(headers))
 
 
 def _read(listed: ObjectSummary, start: int, end: int, bucket: oss2.Bucket) -> bytes:

@@ -76,7 +76,7 @@ def missing_permissions(invocation: Invocation, destination: ObsBucket, source_k
     Raises StorageError if a cloud refuses for another reason.
     """
     checked: list[tuple[str, Callable[[Sequence[str]], Sequence[object]], str]] = [
-        (READ_SOURCE, invocation.source_bucket.try_metadata_of_all, source_key),
+        (READ_SOURCE, invocation.source_bucket.try_head_all, source_key),
         (READ_DESTINATION, destination.try_head_all, obs_key),
     ]
     missing = []

@@ -16,11 +16,10 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
-from urllib.parse import unquote
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.certificate import BACK_TO_SOURCE, TIME_IS_UP, HeaderLost, Headers, Sampled
@@ -31,6 +30,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead
+from oss_oms_sync.comparison.headers import differing_headers
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.state import JobState
@@ -215,7 +215,10 @@ class _Reading:
 def compare_headers(
     invocation: Invocation, destination: ObsBucket, migrated: bool | None, sample: Sampled, drawn: Drawn
 ) -> Headers:
-    """Compare the headers of the sample. Each certificate queries them again: storing them would cost as much."""
+    """Compare the headers of the sample. Each certificate queries them again: storing them would cost as much.
+
+    A task with unknown settings may migrate no headers.
+    """
     if not sample.asked or sample.unread:
         return Headers(migrated)
     firsts = drawn.firsts_beside(sample.keys)
@@ -230,7 +233,7 @@ def compare_headers(
         return Headers(migrated, problem=_problem(error))
     gone += [key for key, *sides in zip(keys, *listed, strict=True) if None in sides]
     keys_there = [key for key in keys if key not in gone]
-    answers = invocation.source_bucket.try_metadata_of_all(keys_there), destination.try_head_all(keys_there)
+    answers = invocation.source_bucket.try_head_all(keys_there), destination.try_head_all(keys_there)
     for key, source, there in zip(keys_there, *answers, strict=True):
         for answer in (source, there):
             if isinstance(answer, StorageError) and answer.code != "NoSuchKey":
@@ -238,26 +241,12 @@ def compare_headers(
         if isinstance(source, StorageError) or not isinstance(there, ObjectHead):
             gone.append(key)
             continue
-        for name, is_documented in _differing(source, there.metadata, migrated=migrated):
+        for name in differing_headers(source.metadata, there.metadata):
+            is_carried = name == "content-type" or (migrated and _CARRIED.fullmatch(source.metadata.get(name, "")))
+            is_documented = name not in there.metadata and not is_carried
             lost[is_documented].setdefault(name, []).append(key)
     more = [key for key in firsts if key not in gone]
     documented, unexpected = (
         {name: HeaderLost(len(of), of[:MAX_KEYS]) for name, of in lost[kind].items()} for kind in (True, False)
     )
     return Headers(migrated, len(keys) - len(gone) - len(more), more, gone, documented, unexpected)
-
-
-def _differing(
-    source: Mapping[str, str], there: Mapping[str, str], *, migrated: bool | None
-) -> Iterator[tuple[str, bool]]:
-    """Yield the names of differing headers, each with True if OMS's documents explain the difference.
-
-    A task with unknown settings may migrate no headers.
-    """
-    for name in sorted({*source, *there}):
-        source_text, there_text = source.get(name), there.get(name)
-        # The vendor's SDK of OBS percent-encodes letters beyond ASCII, except in standard headers.
-        is_encoded = there_text is not None and name.startswith("meta-") and unquote(there_text) == source_text
-        if source_text != there_text and not is_encoded:
-            is_carried = name == "content-type" or (migrated and _CARRIED.fullmatch(source_text or ""))
-            yield name, name not in there and not is_carried

@@ -1,0 +1,91 @@
+"""The headers of an object that both sides should share: their equality, and the change that makes them equal in OBS.
+
+The headers are those of `metadata_of` (clouds/objects.py): six standard headers, and the user's metadata. A change in
+place sets them by "REPLACE_NEW", which keeps unnamed standard headers and replaces the user's metadata as a whole, or
+by "REPLACE", which also removes unnamed headers. OBS takes US-ASCII only, and changes no archived object.
+
+Source: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0091.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from oss_oms_sync.clouds.obs_answers import ObjectHead
+
+_USERS = "meta-"
+# OBS, "Configuring object metadata": the user's metadata has at most 8 KB.
+MAX_USERS_BYTES = 8 * 1024
+_ARCHIVED = ("COLD", "DEEP_ARCHIVE", "GLACIER")
+
+
+class Obstacle(Enum):
+    """The reason why headers are not changed."""
+
+    ARCHIVED = "archived"
+    NOT_ASCII = "not_ascii"
+    TOO_LARGE = "too_large"
+    # A header has to be removed, and it is unknown whether OBS can do that without other effects.
+    REMOVAL = "removal"
+
+
+class Change(NamedTuple):
+    """The headers to set in OBS, by the names of HTTP; `replaces`: all other headers are removed."""
+
+    headers: Mapping[str, str]
+    replaces: bool
+
+
+def differing_headers(source: Mapping[str, str], there: Mapping[str, str]) -> Iterator[str]:
+    """Yield the names of headers that differ between OSS and OBS, in order."""
+    return (name for name in sorted({*source, *there}) if not _is_equal(name, source.get(name), there.get(name)))
+
+
+def _is_equal(name: str, source: str | None, there: str | None) -> bool:
+    # The vendor's SDK of OBS percent-encodes letters beyond ASCII, except in standard headers.
+    return source == there or (there is not None and name.startswith(_USERS) and unquote(there) == source)
+
+
+def plan_change(source: Mapping[str, str], there: ObjectHead, *, may_replace: bool) -> Change | Obstacle:
+    """Return the change that gives an object in OBS the headers of the `source`, or the reason for none.
+
+    `may_replace`: True if OBS is known to remove headers without another effect.
+    """
+    if there.storage_class in _ARCHIVED:
+        return Obstacle.ARCHIVED
+    # A percent-encoded value in OBS counts as equal, so it stays.
+    values = {
+        name: there.metadata[name] if _is_equal(name, value, there.metadata.get(name)) else value
+        for name, value in source.items()
+    }
+    return plan_headers(values, there.metadata, may_replace=may_replace)
+
+
+def plan_headers(values: Mapping[str, str], there: Mapping[str, str], *, may_replace: bool) -> Change | Obstacle:
+    """Return the change of the headers `there` to exactly these `values`, or the reason for none."""
+    if not all(name.isascii() and value.isascii() for name, value in values.items()):
+        return Obstacle.NOT_ASCII
+    if _users_bytes(values) > MAX_USERS_BYTES:
+        return Obstacle.TOO_LARGE
+    replaces = any(_is_left(name, values) for name in there)
+    if replaces and not may_replace:
+        return Obstacle.REMOVAL
+    return Change({_http_name(name): value for name, value in values.items()}, replaces)
+
+
+def _is_left(name: str, values: Mapping[str, str]) -> bool:
+    """Return True if a header in OBS would stay although it is not among the `values` to set."""
+    # Any new metadata of the user replaces all of it.
+    are_replaced = name.startswith(_USERS) and any(value.startswith(_USERS) for value in values)
+    return name not in values and not are_replaced
+
+
+def _users_bytes(values: Mapping[str, str]) -> int:
+    return sum(len(name) - len(_USERS) + len(value) for name, value in values.items() if name.startswith(_USERS))
+
+
+def _http_name(name: str) -> str:
+    return f"x-obs-{name}" if name.startswith(_USERS) else name

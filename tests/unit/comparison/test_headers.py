@@ -1,0 +1,55 @@
+"""The change that gives an object in OBS its source's headers, or the reason for none."""
+
+from __future__ import annotations
+
+import pytest
+
+from oss_oms_sync.clouds.obs_answers import ObjectHead
+from oss_oms_sync.comparison.headers import Change, Obstacle, differing_headers, plan_change
+
+PLAIN = {"content-type": "text/html", "cache-control": "max-age=60", "meta-team": "a b"}
+SET = {"content-type": "text/html", "cache-control": "max-age=60", "x-obs-meta-team": "a b"}
+
+
+def plan(source, there, storage_class="", *, may_replace=True):
+    head = ObjectHead(1, "E", 0, "", metadata=there, storage_class=storage_class)
+    return plan_change(source, head, may_replace=may_replace)
+
+
+@pytest.mark.parametrize(
+    ("there", "replaces"),
+    [
+        ({"content-type": "text/plain"}, False),
+        ({"meta-team": "other", "meta-old": "1"}, False),
+        ({"content-type": "text/plain", "content-language": "de"}, True),
+    ],
+)
+def test_all_headers_of_the_source_are_set_and_replace_only_to_remove(there, replaces):
+    assert plan(PLAIN, there) == Change(SET, replaces)
+
+
+def test_the_last_metadata_of_a_user_is_only_removed_by_replace():
+    source, there = {"content-type": "text/html"}, {"content-type": "text/html", "meta-old": "1"}
+    assert plan(source, there) == Change(source, replaces=True)
+    assert plan(source, there, may_replace=False) is Obstacle.REMOVAL
+
+
+@pytest.mark.parametrize(
+    ("source", "storage_class", "obstacle"),
+    [
+        (PLAIN, "COLD", Obstacle.ARCHIVED),
+        ({"meta-team": "山"}, "", Obstacle.NOT_ASCII),
+        ({"content-disposition": "é"}, "", Obstacle.NOT_ASCII),
+        ({"meta-a": "x" * 8191}, "", Change({"x-obs-meta-a": "x" * 8191}, replaces=False)),
+        ({"meta-a": "x" * 8192}, "", Obstacle.TOO_LARGE),
+    ],
+)
+def test_what_obs_cannot_hold_is_named(source, storage_class, obstacle):
+    assert plan(source, {}, storage_class) == obstacle
+
+
+def test_an_encoded_value_of_a_user_counts_as_equal_and_stays():
+    source, there = {"meta-team": "山", "meta-a": "new"}, {"meta-team": "%E5%B1%B1", "meta-a": "old"}
+    assert list(differing_headers(source, there)) == ["meta-a"]
+    assert plan(source, there) == Change({"x-obs-meta-team": "%E5%B1%B1", "x-obs-meta-a": "new"}, replaces=False)
+    assert list(differing_headers({"expires": "山"}, {"expires": "%E5%B1%B1"})) == ["expires"]
