@@ -1,7 +1,7 @@
 """Bandwidth limits of a task group by the time of day, and the measured progress of a limited group.
 
 Source: support.huaweicloud.com/api-oms, CreateTaskGroup and UpdateTaskGroup: at most five windows, which neither
-overlap nor run over midnight. OMS documents no time zone; the project assumes China's, and checks that by the progress.
+overlap nor cross midnight. OMS documents no time zone; the project assumes China's, and checks it by the progress.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_WINDOWS = 5
-# The smallest bandwidth of a window, in bytes a second: OMS has no window without any copies.
+# The smallest bandwidth of a window, in bytes a second: OMS accepts no window with zero.
 MIN_BANDWIDTH = 1_048_576
 MINUTES_PER_DAY = 24 * 60
 
@@ -44,7 +44,7 @@ class Progress:
 
 
 def limits_by_minute(windows: Sequence[Window], hours_late: int = 0) -> list[float]:
-    """Return the limit of each minute of a day in China, infinite without a window.
+    """Return the limit of each minute of a day in China, infinite outside the windows.
 
     `hours_late`: delay of the windows against China's time, if OMS reads them in another time zone.
     """
@@ -63,7 +63,7 @@ def moved(windows: Sequence[Window], hours: int) -> list[Window]:
     result: list[Window] = []
     for window in windows:
         start, end = ((_minute(time) + 60 * hours) % MINUTES_PER_DAY for time in (window.start, window.end))
-        # 24:00 is no time of OMS, so the minute before midnight has no limit.
+        # OMS does not accept 24:00, so the minute before midnight has no limit.
         parts = [(start, end)] if start < end else [(0, end), (start, MINUTES_PER_DAY - 1)]
         result += (
             Window(_clock(begin), _clock(until), window.max_bandwidth) for begin, until in parts if begin < until

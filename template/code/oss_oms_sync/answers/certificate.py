@@ -1,7 +1,7 @@
 """The certificate as a document: the facts of a cutover, and the conclusions from them.
 
-Facts contain no sentences: `rules/` derives the findings, the verdict and all sentences from them, and so does every
-reader. Times are in the format of records.
+Facts contain no sentences: `rules/` derives the findings, the verdict and all sentences from them, and readers of the
+document do the same. Times are in the format of records.
 """
 
 from __future__ import annotations
@@ -77,13 +77,13 @@ class ClosedMark(Mark):
 
 @dataclass(frozen=True)
 class OmsLeft:
-    """Work that OMS has left at the time of the certificate.
+    """The remaining work of OMS at the time of the certificate.
 
-    `left`: objects that OMS accepted and has not finished; None if OMS does not report them, or only by the hour.
-    `may_finish`: OMS may still finish them. `busy`: the last time at which OMS accepted or finished an object, by its
-    counts or our records; None without such an object. `accepted`: objects that OMS counted from an hour before the
-    mark on. `recorded`: the number of our records of the same time; None while they are being counted. `largest`: size
-    of the largest object in bytes.
+    `left`: number of objects that OMS accepted and has not finished; None if OMS does not report it, or reports it only
+    by the hour. `may_finish`: OMS may still finish them. `busy`: the last time at which OMS accepted or finished an
+    object, by its counts or our records; None without such an object. `accepted`: number of objects that OMS counted
+    from an hour before the mark on. `recorded`: number of our records of the same time; None while they are being
+    counted. `largest`: size of the largest object in bytes.
     """
 
     left: int | None
@@ -107,7 +107,7 @@ class CertifiedMigration:
 
 @dataclass(frozen=True)
 class OmsSilence:
-    """The failure of OMS in place of the sync task: the name of its reason, and the HTTP status."""
+    """The failure that OMS returned instead of the sync task: the name of its reason, and the HTTP status."""
 
     reason: str
     status: int | None
@@ -136,12 +136,13 @@ class CertifiedPass:
 
 @dataclass(frozen=True)
 class CertifiedComparison(CertifiedPass):
-    """The comparison that answers: its counts for the sums, its wishes, and its attempts to mend what it found.
+    """The comparison behind the verdict: its counts, and the facts that its remedies depend on.
 
-    `amended`: the time of the last recheck. `source_listed`, `destination_listed`: all rows of the listings; `walked`:
-    objects of the source that the pass counted by itself; `classified`: those that it put into classes, before
-    rechecks. `no_right_in_oss`, `no_right_in_obs`: objects that could not be read for lack of a permission. `begins`,
-    `earlier`, `migrate` and others: see `Tried` in rules/remedy.py; `migrate` is the option of the next step.
+    `amended`: the time of the last recheck. `source_listed`, `destination_listed`: totals of all listed objects;
+    `walked`: number of source objects that the pass counted on its way; `classified`: number of objects that it put
+    into classes, before rechecks. `no_right_in_oss`, `no_right_in_obs`: number of objects that could not be read
+    because a permission is missing. `begins`, `earlier`, `migrate` and others: see `Tried` in rules/remedy.py;
+    `migrate` is the option of the next step.
     """
 
     amended: str | None
@@ -180,8 +181,8 @@ class CertifiedPasses:
 class Sampled:
     """Result of reading a sample of the objects that count as equal.
 
-    `keys` were drawn from a `population` of this size; `read` is the number without the `unread` keys, and includes
-    those that differ. `unreadable` keys were replaced by others. `problem` ended the reading early: TIME_IS_UP,
+    `keys` were drawn from a `population` of this size; `read` is the number without the `unread` keys, including
+    objects that differ. `unreadable` keys were replaced by others. `problem` ended the reading early: TIME_IS_UP,
     BACK_TO_SOURCE, or the code of a cloud's error.
     """
 
@@ -201,7 +202,7 @@ class Sampled:
 
 @dataclass(frozen=True)
 class HeaderLost:
-    """Number of objects with a header that OBS lacks or has differently, and the first of their keys."""
+    """Number of objects whose header is missing or different in OBS, and the first of their keys."""
 
     objects: int
     keys: Sequence[str]
@@ -212,10 +213,10 @@ class Headers:
     """Result of comparing headers.
 
     `migrated`: the sync task migrates metadata; None if OMS does not report it. `drawn` objects of the sample were
-    compared, and the objects `more`, one from each folder without an object in the sample. Nothing was compared if
-    there is a `problem`, the code of a cloud's error, or no sample that was read completely. `gone`: objects that are
-    on one side only by now. `documented` and `unexpected`: losses by header: headers that OMS does not copy by its
-    documents, and all others.
+    compared, and `more` objects, one from each folder outside the sample. Nothing was compared if there is a `problem`,
+    the code of a cloud's error, or no sample that was read completely. `gone`: number of objects that are on only one
+    side now. `documented` and `unexpected`: losses of each header that OMS does not copy by its documents, and of each
+    other header.
     """
 
     migrated: bool | None
@@ -237,7 +238,7 @@ class WaitingGroup:
     """Waiting keys with the same values: their number, and the first of them.
 
     `object_class` is the class of the objects without records, None if OBS did not answer. `is_same_size`: OBS has an
-    object of the same size. `was_tried`: the comparison would have read these very versions, which are older than its
+    object of the same size. `was_tried`: the comparison would have read the same versions, which are older than its
     begin. `is_refused`: OMS refuses the key repeatedly.
     """
 
@@ -252,11 +253,11 @@ class WaitingGroup:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Keys of failed records and run files: their number, and the SHA-256 of all, sorted, each with a newline.
+    """Keys of failed records and run files: their number, and the SHA-256 of the sorted keys, each with a newline.
 
-    `groups` has those whose objects are neither equal in OBS, nor impossible to copy, nor gone; if OBS did not answer,
-    all. `unread`: records and run files whose keys are unknown. `are_more`: not all were checked; `has_more_records`:
-    this project has more failed records.
+    `groups`: keys whose objects are neither equal in OBS, nor impossible to copy, nor deleted; all keys if OBS did not
+    answer. `unread`: records and run files whose keys are unknown. `are_more`: not all keys were checked;
+    `has_more_records`: this project has more failed records.
     """
 
     number: int
@@ -294,7 +295,7 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class EventsLost:
-    """Number of `new` objects in the last reconcile pass, and of those without an event."""
+    """Number of `new` objects in the last reconcile pass, and number of those without an event."""
 
     new: int
     missing: int
@@ -302,7 +303,7 @@ class EventsLost:
 
 @dataclass(frozen=True)
 class NotJudged:
-    """Facts that are not part of the verdict. `migrations` are the finished migrations of the existing objects."""
+    """Facts beside the verdict. `migrations` are the finished migrations of the existing objects."""
 
     trigger: EventsLost | None
     migrations: Sequence[Migrated]
@@ -311,11 +312,11 @@ class NotJudged:
 
 @dataclass(frozen=True, kw_only=True)
 class WaitingFacts:
-    """Facts of the checks for which a cutover waits after the close, OMS_FINISHED and NOTHING_WAITS.
+    """Facts for OMS_FINISHED and NOTHING_WAITS, the checks that a cutover repeats after the close.
 
-    `made`: the time of the facts. `frozen_since`: None in a rehearsal. `run`: the run of a cutover that asked. `as_of`:
-    the time at which the comparison was last judged. `go_stands`: a GO stands, so applications write to OBS. `accepted`
-    has the person and the reason of each acceptance. `classes` is None without a comparison.
+    `made`: the time of the facts. `frozen_since`: None in a rehearsal. `run`: the identifier of the cutover's run.
+    `as_of`: the time of the comparison's last check. `go_stands`: a GO is valid, so applications write to OBS.
+    `accepted`: the person and the reason of each acceptance. `classes`: None without a comparison.
     """
 
     made: str
@@ -371,7 +372,7 @@ class CutoverFacts(WaitingFacts):
 
     @property
     def judged(self) -> tuple[int, int]:
-        """Number of source objects that could be judged, and of all."""
+        """Number of judged source objects, and number of all source objects."""
         return self.counted.judged if self.counted else (0, 0)
 
 
@@ -392,14 +393,14 @@ class Certificate(CutoverFacts):
     document: str
 
     def result_of(self, name: str) -> Result:
-        """Return the result of a check, by its id."""
+        """Return the result of the check with this id."""
         return next(check.result for check in self.checks if check.id == name)
 
 
 def sha256(document: Mapping[str, Any]) -> str:
-    """Return the hash that a document has to state: SHA-256 of its other fields as sorted ASCII JSON without spaces.
+    """Return the hash of a document: SHA-256 of its other fields as sorted ASCII JSON without spaces.
 
-    It shows that the document was not damaged, but not its author.
+    It proves that the document is intact, but not who wrote it.
     """
     hashed = {name: value for name, value in document.items() if name != "sha256"}
     return hashlib.sha256(json.dumps(hashed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,17 +1,16 @@
 """Conversion of values to JSON and back, by their type hints alone.
 
-A dataclass is an object with the names of its fields. A NamedTuple is the list of its values, like any tuple, because
-thousands of them are stored at once. An enumeration is its value, a Digest 64 hex digits, a time ISO 8601 in UTC to the
-second. The names of a mapping are texts, whole numbers or an enumeration. `object` is a value that is JSON already.
-Types in hints have to be imported at runtime. A field has the name of the JSON, without the line that ends a name like
-`from_`.
+A dataclass becomes an object with the names of its fields. A NamedTuple becomes the list of its values, like any tuple,
+because thousands of them are stored at once. An enumeration becomes its value, a Digest 64 hex digits, a time ISO 8601
+in UTC to the second. The names of a mapping are texts, whole numbers or an enumeration. A value of type `object` stays
+unchanged. Types in hints have to be imported at runtime. The JSON omits the underscore at the end of a field's name
+such as `from_`.
 
-A Text is {"en", "zh"}; a Text in an object has its name there, and its Chinese the same name with `_zh`. If commands
-of ops.py are in it, they are a POSIX shell's, and `steps`, or the name with `_steps`, has each as a Step, so that
-readers can print it for their shell.
+A Text becomes {"en", "zh"}; in an object, its English has the field's name, and its Chinese that name with `_zh`. The
+commands of ops.py in it are quoted for a POSIX shell; `steps`, or the name with `_steps`, has each command as a Step,
+so that readers can print it for their shell.
 
-Input has exactly this form, or is refused: no missing value is filled in, and neither 1.0 nor True is a whole number.
-Only unknown names are ignored.
+Input in any other form is refused: a missing field, or 1.0 or True as a whole number. Unknown names are ignored.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ class UnreadableError(ValueError):
 
 
 def to_json(value: object, kind: object = None) -> Any:
-    """Convert `value` to data for json.dumps, by the type hint `kind` or else by its own type.
+    """Convert `value` to data for json.dumps, by the type hint `kind`.
 
     Without `kind`, `value` is a dataclass or NamedTuple.
     """
@@ -59,7 +58,7 @@ def from_json(kind: type[T], value: object) -> T:
 
 
 def timestamp(at: datetime) -> str:
-    """Format a time as in answers and facts."""
+    """Format a time for answers and facts."""
     return f"{at.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
@@ -90,7 +89,7 @@ def _read_digest(text: str) -> int:
 
 
 def _write_text(text: Text, prefix: str = "") -> dict[str, Any]:
-    """Return the fields of a text, with the names that `_text_names` makes of `prefix`."""
+    """Return the fields of a text, named by `_text_names` from `prefix`."""
     english, chinese, steps = _text_names(prefix)
     written: dict[str, Any] = {english: text.en, chinese: text.zh}
     return {**written, steps: [to_json(step) for step in text.steps]} if text.steps else written
@@ -108,9 +107,9 @@ def _text_names(prefix: str) -> tuple[str, str, str]:
 
 
 def _phrase(sentence: str, steps: Mapping[str, Step]) -> str:
-    """Return a sentence as a phrase with a place for each command."""
+    """Return a sentence as a phrase with a placeholder for each command."""
     places = {str(step).replace("{", "{{").replace("}", "}}"): f"{{{name}}}" for name, step in steps.items()}
-    # The longest first, because a command may begin with another.
+    # The longest first, because a command may begin with a shorter command.
     pattern = "|".join(map(re.escape, sorted(places, key=len, reverse=True)))
     literal = sentence.replace("{", "{{").replace("}", "}}")
     return re.sub(pattern, lambda match: places[match[0]], literal) if places else literal

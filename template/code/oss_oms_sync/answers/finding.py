@@ -19,7 +19,7 @@ WHO_WHY = "<who, why>"
 
 
 def names_who_and_why(text: str) -> bool:
-    """Return True if an acceptance has a name and a reason, with a comma or colon between them."""
+    """Return True if an acceptance has a name and a reason, separated by a comma or colon."""
     who, *why = re.split(r"[,:，：]", text, maxsplit=1)
     return text.strip() != WHO_WHY and all(part.strip() for part in (who, *(why or [""])))
 
@@ -39,15 +39,15 @@ class Stop(Enum):
     NOTHING_TAKEN = "nothing_taken"
     # A bucket cannot be listed, read or written.
     STORAGE = "storage"
-    # A range made no progress.
+    # No progress in a range.
     NO_PROGRESS = "no_progress"
     # There are more objects than a pass can handle.
     TOO_LARGE = "too_large"
     # More objects are missing than should be sent: a migration copies them sooner.
     TOO_MANY = "too_many"
-    # The timer begins no pass, and none was begun by a manual call.
+    # The timer begins no pass, and no manual call has begun a pass.
     PERIOD_OFF = "period_off"
-    # Another run is at work.
+    # Another run is in progress.
     BUSY = "busy"
 
 
@@ -73,7 +73,7 @@ class Result(Enum):
     PASSED = "passed"
     FAILED = "failed"
     WARNING = "warning"
-    # The check was not made, or could not be.
+    # The check was not made, or was impossible.
     NOT_RUN = "not run"
     # No difference is known, but equality is not proven.
     NOT_PROVEN = "not proven"
@@ -85,8 +85,8 @@ class Result(Enum):
 class Finding:
     """Result of a check: `wanted` and `actual` are the required and the actual state, `keys` the first keys concerned.
 
-    `next` is the remedy, `step` its command. A check that does not gate is shown, but is not part of the verdict. A
-    check that `waits` only needs time.
+    `next` is the remedy, `step` its command. `gates`: the check is part of the verdict. `waits`: the check may pass
+    later without action.
     """
 
     id: str

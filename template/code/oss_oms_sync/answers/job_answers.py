@@ -23,9 +23,9 @@ class ReplayAnswer:
     """Result of a run of replay.
 
     `by_reason` covers keys that failed again, `oldest_failure` also the `left` keys; in a `dry_run`, both cover the
-    waiting keys, as `taken` does. `resolved` keys have nothing left to send. `copies`: the lines that this run read in
-    OMS's lists, None if it does not read them. `whole`: the run was for all waiting keys. `unreadable`: run files with
-    unknown keys.
+    waiting keys, as `taken` does. `resolved` keys need no submission any more. `copies`: the lines of OMS's lists that
+    this run read, None if it does not read them. `whole`: the run covered all waiting keys. `unreadable`: run files
+    with unknown keys.
     """
 
     taken: int
@@ -45,7 +45,7 @@ class ReplayAnswer:
 
     @property
     def is_well(self) -> bool:
-        """True if no key of the request waits any more."""
+        """True if no key of the request waits."""
         return self.finished and not self.left and not self.failed and not (self.dry_run and self.taken)
 
 
@@ -61,7 +61,7 @@ class ReplayRun:
 class BackToSource:
     """Back-to-source rules of `bucket` in OBS, read by `ops.py checklist` at the time `at`.
 
-    Only an administrator can read them. `rules` is their number; None if they could not be read.
+    Only an administrator can read them. `rules`: their number; None if they could not be read.
     """
 
     bucket: str
@@ -85,7 +85,7 @@ class Migration:
 class Migrated:
     """A finished migration: its begin and end, the id of its task group in OMS, and counts of objects.
 
-    `how` it ended: "done", "removed", "refused", or "resent" (it ended when replay had the keys of all failed objects).
+    `how`: its end: "done", "removed", "refused", or "resent" (replay took over the keys of all failed objects).
     """
 
     begun: str
@@ -117,7 +117,7 @@ class Submitted:
 
 @dataclass(frozen=True)
 class Seconds:
-    """Seconds from the write of the object to each step; None if the step is not done or its time is unknown."""
+    """Seconds from the write of the object to each step; None for a missing step or an unknown time."""
 
     accepted: int | None
     copied: int | None
@@ -128,8 +128,8 @@ class StoryAnswer:
     """History and state of one key, and the next step.
 
     `object` is the object in the source, `success` its success record, `in_obs` the object in OBS; `in_obs_unknown` is
-    the reason why the latter is unknown. `failed` is the content of its failed record; `step` sends the key now.
-    `well`: its current version is in OBS, or OMS may still copy it.
+    the reason why the latter is unknown. `failed` is the content of its failed record; `step`: the command that submits
+    the key now. `well`: its current version is in OBS, or OMS may still copy it.
     """
 
     key: str
@@ -148,7 +148,7 @@ class StoryAnswer:
 
 @dataclass(frozen=True)
 class DoctorCheck:
-    """Result of one rule: "ok", "warning", "fault", "unknown" or "skipped"; and the remedy of a fault."""
+    """Result of one rule: "ok", "warning", "fault", "unknown" or "skipped"; with the remedy of a fault."""
 
     name: Text
     state: str
@@ -158,7 +158,7 @@ class DoctorCheck:
 
 @dataclass(frozen=True)
 class DoctorAnswer:
-    """Results of all rules; `ok`: every rule was checked and has no fault."""
+    """Results of all rules. `ok`: every rule was checked, without a fault."""
 
     ok: bool
     text: Text
@@ -192,7 +192,7 @@ class MarkAnswer:
 
 @dataclass(frozen=True)
 class LookAnswer(MarkAnswer):
-    """State of the project, with the current GO, and the checks for which a cutover waits.
+    """State of the project, with the current GO, and the checks that a cutover waits for.
 
     `go` is the document of the GO. `migration` is the migration of the old objects until it is finished.
     """
@@ -204,7 +204,7 @@ class LookAnswer(MarkAnswer):
 
 @dataclass(frozen=True)
 class CanaryResult:
-    """Field report of a project's last canary in these accounts, and its time. Doctor relies on it."""
+    """Field report of a project's last canary in these accounts, and its time. Doctor reads it."""
 
     at: str
     report: Mapping[str, object]

@@ -18,15 +18,15 @@ from typing import Literal
 
 # Prefix of everything that the project writes.
 RECORDS = "oms_source_record/"
-# The beginning of a canary's keys after the project's prefix (ops/canary): it deletes them again.
+# A canary's keys begin with the project's prefix and this (ops/canary). The canary deletes its objects.
 CANARY = ".oss-oms-sync-canary/"
-# Folders in which OMS writes and keeps its lists of results: for sync tasks (see its "User Guide", "Viewing migration
-# results"), task groups and tasks, and in former years for these in another folder.
+# Folders in which OMS writes and keeps its lists of results: for sync tasks ("User Guide", "Viewing migration
+# results"), task groups and tasks; the last folder is an earlier folder of the latter.
 OMS_LISTS = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
 # OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
 # https://www.alibabacloud.com/help/en/oss/user-guide/object-naming-conventions
 MAX_NAME_BYTES = 1023
-# The path of a sync task in OMS's API, which SYNC_URL continues by `/events`; and what it looks like.
+# The path of a sync task in OMS's API, which SYNC_URL continues by `/events`, and its pattern.
 TASK_PATH = r"/v2/(?P<project>[\w.~-]+)/sync-tasks/(?P<task>[\w.~-]+)"
 SYNC_PATH_LOOKS = "/v2/<project id>/sync-tasks/<task id>/events"
 SYNC_URL_LOOKS = f"https://oms.<region>.myhuaweicloud.com{SYNC_PATH_LOOKS}"
@@ -35,17 +35,17 @@ Kind = Literal["success", "failed", "proven"]
 
 
 def record_root(task_id: str) -> str:
-    """Return the prefix of everything that the project writes for this sync task."""
+    """Return the prefix of all the project's objects for this sync task."""
     return f"{RECORDS}{task_id}/"
 
 
 def record_prefix(task_id: str, kind: Kind, *, long: bool = False) -> str:
-    """Return the prefix of records: the key follows it, or the hash of a `long` key."""
+    """Return the prefix of records, before the key, or before the hash of a `long` key."""
     return f"{record_root(task_id)}{kind}_object{'_long' if long else ''}/"
 
 
 def is_long(task_id: str, kind: Kind, key: str) -> bool:
-    """Return True if the record of `key` has to be named by a hash."""
+    """Return True if the record's name has a hash, because `key` is too long for it."""
     return len(f"{record_prefix(task_id, kind)}{key}".encode()) > MAX_NAME_BYTES
 
 
@@ -72,12 +72,12 @@ def current_migration_name(task_id: str, project: str) -> str:
 
 
 def finished_migrations_prefix(task_id: str, project: str) -> str:
-    """Return the prefix of the records of finished migrations; another project's records may begin with it, too."""
+    """Return the prefix of the records of finished migrations; another project's records may have it, too."""
     return f"{state_folder(task_id)}migrated-{project}-"
 
 
 def migration_speed_name(task_id: str, project: str) -> str:
-    """Return the name of the bytes that a migration copied under limits of the bandwidth, by time."""
+    """Return the name of the object with the bytes that a migration copied under bandwidth limits, by time."""
     return f"{state_folder(task_id)}migration-speed-{project}.json"
 
 
@@ -109,11 +109,11 @@ def certificate_folder(task_id: str, project: str) -> str:
 
 
 def task_lists_folder(task_id: str) -> str:
-    """Return the prefix of OMS's lists of a sync task."""
+    """Return the prefix of OMS's lists for a sync task."""
     return f"{OMS_LISTS[0]}{task_id}/"
 
 
 def task_of(address: str) -> str:
-    """Return the id of the task at this SYNC_URL; empty if the address is no task's."""
+    """Return the id of the task in this SYNC_URL; empty for an address without a task."""
     match = re.search(f"{TASK_PATH}/events$", address, re.ASCII)
     return match["task"] if match else ""

@@ -6,12 +6,12 @@ from enum import Enum
 
 from oss_oms_sync.answers.text import NOTHING, Text, t
 
-# Signs of classes whose keys can each be rechecked alone.
+# Signs of classes whose keys can be rechecked one by one.
 AGAIN = "+*~"
 
 
 class ObjectClass(Enum):
-    """Classes by their names in answers, each with its sign in lists of differences (as rclone), label and meaning."""
+    """Classes by their names in answers, with sign in lists of differences (as in rclone), label and meaning."""
 
     # Written by a canary, on either side.
     CANARY = ("canary", "-", t("canary"), t("Written by a canary, which deletes the object again."))
@@ -64,20 +64,19 @@ class ObjectClass(Enum):
         # Label and meaning; orphan records are in no report.
         self.label = label
         self.means = means
-        # True if lists of differences name such objects, because they need attention.
+        # True if lists of differences name such objects, because they need action.
         self.is_listed = sign != "=" and title not in ("canary", "oms_own", "outside")
-        # True if one key can be rechecked alone: an object that is only in OBS, or impossible, keeps its class.
+        # True if a single key can be rechecked: an object that is only in OBS, or impossible, keeps its class.
         self.is_judged_again = sign in AGAIN
-        # These are attributes and not sets, because a pass reads them for millions of objects, and hashing a class is
-        # slow.
+        # Attributes instead of sets, because a pass reads them for millions of objects, and hashing a class is slow.
         self.is_equal = title in ("equal_contents", "equal_version", "equal_size")
-        # True if the destination bucket lacks the object's current version, or may only get it by a submission.
+        # True if the destination bucket lacks the object's current version, or may need a submission to get it.
         self.is_lacking = title in ("failed_before", "missing", "older", "overwritten")
-        # True if the object may still arrive by itself.
+        # True if the object may still arrive without action.
         self.is_coming = title in ("moving", "in_flight", "migrating", "arriving")
-        # True if the time of the object limits the time up to which all objects were in the destination bucket.
+        # True if the watermark cannot be later than the object's time.
         self.holds_watermark = self.is_lacking or title in ("in_flight", "migrating")
-        # True if the objects are in the destination bucket alone, and count there.
+        # True if the objects are only in the destination bucket, and are counted there.
         self.is_only_there = title in ("oms_own", "arriving", "deleted_at_source", "unknown")
         # True if the class can be accepted by name, although its objects are not proven.
         self.can_be_accepted = title in ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
@@ -96,11 +95,11 @@ EQUAL = tuple(object_class for object_class in ObjectClass if object_class.is_eq
 IN_SCOPE = tuple(
     object_class for object_class in ObjectClass if object_class not in (ObjectClass.CANARY, ObjectClass.OUTSIDE)
 )
-# Classes of objects that may be equal or differ until they are read.
+# Classes of objects whose equality is unknown until they are read.
 UNPROVEN = (ObjectClass.SUSPICIOUS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE)
 # Classes outside a certificate's counts: canaries, objects outside the scope, and OMS's own lists, which grow.
 NOT_IN_SCOPE = (ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
-# Classes of objects that were too new to be judged.
+# Classes of objects too new to be judged.
 LATE = (ObjectClass.MOVING, ObjectClass.IN_FLIGHT)
 # Titles of classes that a recheck leaves unchanged.
 LASTING = frozenset(object_class.title for object_class in ObjectClass if not object_class.is_judged_again)

@@ -11,10 +11,10 @@ from oss_oms_sync.answers.object_class import IN_SCOPE, LATE, ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-# Maximum number of keys of each class that are shown as examples, and of the last written objects that are kept.
+# Maximum number of keys of each class shown as examples, and of stored last written objects.
 MAX_KEYS = 20
 MAX_WRITTEN = 20
-# Name of the counts of all folders beyond those with counts of their own; it is no folder's name.
+# Name of the total of the folders without counts of their own; no folder has this name.
 OTHERS = "*"
 
 
@@ -40,13 +40,13 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class PassAnswer:
-    """Progress of a pass; a call without a pass has only the first four fields.
+    """Progress of a pass; a call without a pass has only the first four.
 
-    `next` and `stopped` are for people only. `objects`: source objects that the pass has walked past. `share`, from 0
-    to 1, and `minutes_left` are None if no earlier pass counted the objects. `unsent`: objects that the pass left
-    because they are too many; `step` has them copied, and `all_the_same` sends them. `is_migration_unknown`: a
-    migration of the old objects had begun, but its state was unknown, so no object was left to it. `has_no_objects`:
-    the pass is finished, and no source object was in scope.
+    `next` and `stopped` are for people only. `objects`: number of source objects that the pass has counted. `share`,
+    from 0 to 1, and `minutes_left` are None if no earlier pass counted the objects. `unsent`: number of objects that
+    the pass did not submit, because they are too many; `step` copies them by a migration, and `all_the_same` submits
+    them. `is_migration_unknown`: a migration of the existing objects had begun, but its state was unknown, so the pass
+    left no object to it. `has_no_objects`: the pass is finished, and no source object was in scope.
     """
 
     finished: bool
@@ -72,7 +72,7 @@ class PassAnswer:
 class Reconciling:
     """Counts of a pass of reconcile.
 
-    `migrating`: objects that the pass leaves to a migration of the old objects, or that a migration has copied.
+    `migrating`: objects that the pass leaves to a migration of the existing objects, or that a migration has copied.
     """
 
     scanned: int
@@ -88,14 +88,14 @@ class Reconciling:
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcileAnswer(Reconciling, PassAnswer):
-    """Result of reconcile; `missing` are the first hundred keys that a dry run would send."""
+    """Result of reconcile; `missing` has the first hundred keys that a dry run would submit."""
 
     missing: Sequence[str] | None
 
 
 @dataclass(frozen=True)
 class Lag:
-    """Delay of objects in seconds; `within` maps a limit in seconds to the number of objects within it."""
+    """Delay of objects in seconds; `within` has the number of objects within each limit in seconds."""
 
     objects: int
     not_yet: int
@@ -110,7 +110,7 @@ class Lag:
 class Lags:
     """Delays until OMS accepted objects, and until they were in OBS.
 
-    Objects that were sent `again` are in neither, because their delays are ambiguous.
+    Objects submitted `again` are in neither, because their delays are ambiguous.
     """
 
     accepted: Lag
@@ -120,7 +120,7 @@ class Lags:
 
 @dataclass(frozen=True)
 class Deep:
-    """Result of reading objects: their numbers by outcome, bytes read, and the first unproven keys of each outcome."""
+    """Result of reading objects: numbers by outcome, bytes read, and the first unproven keys of each outcome."""
 
     equal: int
     different: int
@@ -136,7 +136,7 @@ class Deep:
     keys: Mapping[str, Sequence[str]]
 
 
-# Outcomes that are due to a missing permission, by field of Deep: the permission, and how to grant it.
+# Outcomes of a missing permission, by field of Deep: the permission, and the way to grant it.
 MISSING_RIGHTS = {
     "no_right_in_oss": t(
         "{number:object|objects} could not be read, because the function's role lacks oss:GetObject on the"
@@ -197,7 +197,7 @@ class ClassCounts:
 
 @dataclass(frozen=True)
 class LastWritten:
-    """An object of the source, and the time at which it was written."""
+    """A source object, and the time of its last write."""
 
     key: str
     at: str
@@ -207,7 +207,7 @@ class LastWritten:
 class BothBuckets:
     """Contents of both buckets by class.
 
-    `folders`: for each folder and class, the objects and bytes of the source, then those of the destination.
+    `folders`: for each folder and class, the objects and bytes of the source, then of the destination.
     """
 
     classes: Mapping[ObjectClass, ClassCounts]
@@ -217,7 +217,7 @@ class BothBuckets:
 
     @property
     def judged(self) -> tuple[int, int]:
-        """Number of source objects in scope that could be judged, and of all source objects in scope."""
+        """Number of judged source objects in scope, and of all source objects in scope."""
         counts = {
             object_class: self.classes[object_class].source.objects
             for object_class in IN_SCOPE

@@ -38,7 +38,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class TaskNamed:
-    """The sync task, and the buckets of OSS."""
+    """The sync task, and the OSS buckets."""
 
     id: str
     source: str
@@ -49,7 +49,7 @@ class TaskNamed:
 class Unfinished:
     """Minimum number of objects that OMS accepted and has not copied, failed or skipped.
 
-    `overdue`: minimum number of those accepted over 15 minutes ago; None if OMS's counts are too coarse.
+    `overdue`: minimum number accepted over 15 minutes ago; None if OMS's counts are too coarse.
     """
 
     objects: int
@@ -58,7 +58,7 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class FailedForCode:
-    """Number of objects that OMS failed to copy for one of its codes, and the remedy.
+    """Number of objects that OMS failed to copy with this code, and the remedy.
 
     `passes`: the failure passes without action.
     """
@@ -70,7 +70,7 @@ class FailedForCode:
 
 @dataclass(frozen=True)
 class CopyFailuresShown:
-    """Outcomes of the objects that OMS failed to copy; they add up to `counted`, unless OMS's number is behind.
+    """Outcomes of the objects that OMS failed to copy; they add up to `counted`, unless OMS's number is delayed.
 
     `codes`: waiting and stuck objects by OMS's code.
     """
@@ -86,7 +86,7 @@ class CopyFailuresShown:
 
 @dataclass(frozen=True)
 class CopyingShown:
-    """Conclusions from OMS's counters; fields that the counters do not show are None."""
+    """Results from OMS's counters; None where the counters do not suffice."""
 
     failed: int | None
     unfinished: Unfinished | None
@@ -106,9 +106,9 @@ class KeyWaiting:
 
 @dataclass(frozen=True)
 class LeftBehind:
-    """Run files that an inactive project left, below `folder`.
+    """Run files of an inactive project, below `folder`.
 
-    `last_run`: the last time at which one of its jobs ran, as far as this is recorded.
+    `last_run`: the last recorded time at which a job of the project ran.
     """
 
     project: str
@@ -119,7 +119,7 @@ class LeftBehind:
 
 @dataclass(frozen=True)
 class BacklogShown:
-    """Keys that wait to be resent.
+    """Keys waiting to be resent.
 
     `by_reason` and `keys` cover the `read` records. `at_least`: there are more than `failed` records. `outside`:
     records outside the trigger's filter, which no run of this project takes. `left_behind`: run files of inactive
@@ -140,7 +140,7 @@ class BacklogShown:
 
     @property
     def more_may_wait(self) -> bool:
-        """True if more keys may wait than are counted."""
+        """True if more keys than the counted ones may wait."""
         return bool(self.at_least or self.unreadable_run_files or self.left_behind)
 
 
@@ -199,7 +199,7 @@ class ListsUnread:
 
 @dataclass(frozen=True)
 class Sum:
-    """A check of counts: `left` = or ≤ the sum of `right`. `meaning`: explanation if it fails."""
+    """A check of counts: `left` = or ≤ the sum of `right`. `meaning`: the explanation of a failure."""
 
     claim: Text
     left: int
@@ -213,10 +213,10 @@ class Sum:
 class StatusAnswer:
     """State of the synchronization.
 
-    `migration`: the unfinished migration of the old objects. `old_objects`: its progress, if its id in OMS is recorded.
-    If OMS did not answer, a Silence stands beside None. `overdue`: jobs whose last pass is too old to rely on. `fixes`:
-    the remedy of each reason in the backlog. `lasting`: reasons that do not pass without action. `alarm_not_taken`: why
-    the webhook refused the last alarm, empty if it took it.
+    `migration`: the unfinished migration of the existing objects. `old_objects`: its progress, if its id in OMS is
+    recorded. If OMS did not answer, its Silence is beside the None. `overdue`: jobs whose last pass is too old to rely
+    on. `fixes`: the remedy of each reason in the backlog. `lasting`: reasons that need action. `alarm_not_taken`: the
+    reason why the webhook refused the last alarm; empty if it accepted the alarm.
     """
 
     verdict: Verdict

@@ -16,8 +16,8 @@ _PLAIN = re.compile(r"[\w./:=@%+,-]+", re.ASCII)
 class Step:
     """A command, such as `compare`, with its options by their names in payloads; `deploy` is the tool's own command.
 
-    A text holds it as a value, and each reader prints it for its shell. As a string it is the command for a POSIX
-    shell, in log lines and alarms.
+    In a text, each reader prints it for its shell. As a string it is the command for a POSIX shell, in log lines and
+    alarms.
     """
 
     job: str
@@ -46,7 +46,7 @@ class Step:
 
 
 def _option_words(option: str, value: str) -> list[str]:
-    """Return the words of an option and its value: a single word if the value could be mistaken for an option."""
+    """Return the words of an option and its value: a single word if the value looks like an option."""
     return [f"{option}={value}"] if value.startswith("-") else [option, value]
 
 

@@ -20,11 +20,10 @@ from oss_oms_sync.answers.text import Text, t
 class OverwriteMode(Enum):
     """Overwrite modes of a sync task or a task group, by OMS's names.
 
-    A mode that OMS adds later keeps its name and is no member: callers treat it, like a mode that OMS does not report,
-    as DEFAULT.
+    A mode that OMS adds later keeps its name without being a member: callers treat it as DEFAULT, like a missing mode.
 
-    Source: OMS, "Creating a sync task". By default OMS skips an object that OBS has in the same size and not older;
-    with CRC64 only where one of the two objects has no CRC64.
+    Source: OMS, "Creating a sync task". By default OMS skips an object if the object in OBS has the same size and is
+    not older. With CRC64 it does so only if one of the two objects has no CRC64.
     """
 
     NEVER = "NO_OVERWRITE"
@@ -34,12 +33,12 @@ class OverwriteMode(Enum):
 
     @property
     def compares_contents(self) -> bool:
-        """True if OMS skips an object only when its contents are equal, where both objects have a CRC64."""
+        """True if OMS skips objects with equal contents only, provided that both sides have a CRC64."""
         return self is OverwriteMode.CRC64
 
     @property
     def copies_same_size(self) -> bool:
-        """True if OMS may copy an object that OBS has in the same size."""
+        """True if OMS may copy an object to OBS although OBS has it in the same size."""
         return self in (OverwriteMode.CRC64, OverwriteMode.ALWAYS)
 
     @classmethod
@@ -48,7 +47,7 @@ class OverwriteMode(Enum):
             return None
         mode = object.__new__(cls)
         mode._name_ = mode._value_ = value
-        # So that the same name is the same mode from now on.
+        # Later look-ups of this name then return the same mode.
         return cls._value2member_map_.setdefault(value, mode)  # type: ignore[return-value]
 
 
@@ -80,17 +79,17 @@ _TITLES = {
     GroupState.DELETING: t("OMS is deleting the task group"),
 }
 
-# If a group failed to copy at most this many objects, replay reads their keys in its lists and resends them.
+# Maximum number of failed objects of a group that replay reads in the group's lists and resends.
 MAX_RESENT = 10_000
 # States in which a group lists or copies.
 MOVING = (GroupState.WAITING, GroupState.CREATING, GroupState.COPYING, GroupState.PAUSING)
-# Objects that a group lists a second, by OMS's page of assessing; it copies meanwhile.
+# Objects that a group lists in a second, by OMS's page on assessment; it copies meanwhile.
 LISTED_PER_SECOND = 27_000_000 / 3600
-# Duration until a group begins: the permissions of its new keys take up to half an hour.
+# Seconds until a group begins: the permissions of its new keys take up to half an hour.
 _BEGINNING_SECONDS = 1800
-# Reports progress, and changes nothing.
+# The option that reports progress and changes nothing.
 LOOK = Step("migrate", {"look": True})
-# Option that ends a state in which a group makes no progress.
+# The option that ends a group without progress.
 _ENDS = {
     GroupState.PAUSED: "go_on",
     GroupState.NOT_CREATED: "remove",
@@ -102,7 +101,7 @@ _ENDS = {
 
 @dataclass(frozen=True)
 class Silence:
-    """The error in place of OMS's answer, by OMS or by the network, and its remedy."""
+    """The error instead of OMS's answer, by OMS or by the network, and its remedy."""
 
     problem: str
     status: int | None
@@ -112,7 +111,7 @@ class Silence:
 
 @dataclass(frozen=True)
 class Counters:
-    """Counts of OMS; None if OMS does not report them."""
+    """Counts of OMS; None for a missing count."""
 
     requests: int | None
     copied: int | None
@@ -123,7 +122,7 @@ class Counters:
 
 @dataclass(frozen=True)
 class TaskShown:
-    """The sync task, in OMS's words, and its counters of this month."""
+    """The sync task as OMS reports it, with its counters of this month."""
 
     status: str | None
     src_bucket: str | None
@@ -143,8 +142,8 @@ class TaskShown:
 class StatisticsShown:
     """Counts of OMS in steps since a time.
 
-    `series` has, by OMS's name of the counted kind, the begin of each step in milliseconds since 1970, and the count
-    (of SIZE, bytes). `step` is OMS's name for the length of a step. `unread`: number of values that could not be read.
+    `series`: for each of OMS's kinds of counts, the begin of each step in milliseconds since 1970, and the count (for
+    SIZE, bytes). `step` is OMS's name for the length of a step. `unread`: number of values that could not be read.
     """
 
     from_: datetime
@@ -157,8 +156,8 @@ class StatisticsShown:
 class GroupProgress:
     """Progress of a task group: its state, and numbers of objects.
 
-    `total`: objects, 0 until the source is listed. `resent`: replay has the keys of all failed objects, so the group
-    has no work left.
+    `total`: number of objects, 0 until the source is listed. `resent`: replay took over the keys of all failed objects,
+    so the group has no work left.
     """
 
     state: GroupState
@@ -170,7 +169,7 @@ class GroupProgress:
 
     @property
     def title(self) -> Text:
-        """A short description of the group's state."""
+        """Short description of the group's state."""
         return _TITLES[self.state]
 
     @property
@@ -192,7 +191,7 @@ class GroupProgress:
 
     @property
     def step(self) -> Step:
-        """The next step: migrate without an option follows the group, or deletes its access keys once it is done."""
+        """The next step: `migrate` without an option follows the group, or deletes its access keys after the end."""
         # A group that failed before it listed objects would fail again.
         is_in_vain = self.state is GroupState.FAILED and not self.total
         option = "remove" if is_in_vain or self.resent else _ENDS.get(self.state)
@@ -208,9 +207,9 @@ class GroupProgress:
 class TaskGroup(GroupProgress):
     """State of a task group, as OMS reports it.
 
-    `size`: bytes of all objects; `copied_size`: bytes of the copied objects. `speed`: bytes a second. `started`,
-    `ended`: seconds since 1970; `ended` is valid if the group has stopped. `can_retry_failed`: OMS can retry the failed
-    objects alone. `lists`: prefix of the lists of failed objects in the destination. `why`: reason of the failure.
+    `size`, `copied_size`: bytes of all objects, and of the copied objects. `speed`: bytes a second. `started`, `ended`:
+    seconds since 1970; `ended` is valid if the group has stopped. `can_retry_failed`: OMS can retry the failed objects
+    alone. `lists`: prefix of the lists of failed objects in the destination. `why`: the reason of a failure.
     `bandwidth`: limits by the time of day.
     """
 
@@ -233,11 +232,11 @@ class TaskGroup(GroupProgress):
 
     @classmethod
     def of(cls, group: Mapping[str, Any]) -> TaskGroup:
-        """Return the group of OMS's answer.
+        """Return the task group in OMS's response.
 
         Raises ValueError if `group` is not a task group.
         """
-        # OMS leaves these out, or returns an empty text, if there is no failure.
+        # Without a failure, OMS omits these or returns an empty text.
         failed, why = group.get("failed_object_record") or {}, group.get("error_reason") or {}
 
         def number(name: str) -> int:
@@ -270,10 +269,10 @@ class TaskGroup(GroupProgress):
 
 
 def max_submissions(keys_a_second: float) -> float:
-    """Return the number of objects up to which submitting them is faster than a task group, which starts slowly.
+    """Return the number of objects up to which submitting is faster than a task group, which starts slowly.
 
     With twenty calls of ten keys a second it is 370,000 objects, in 31 minutes. The price does not matter: copying
-    costs the same either way, and only sent objects cause calls and records of this project.
+    costs the same either way, and only submitted objects cause calls and records of this project.
     """
     gained = 1 / keys_a_second - 1 / LISTED_PER_SECOND
     return _BEGINNING_SECONDS / gained if gained > 0 else math.inf

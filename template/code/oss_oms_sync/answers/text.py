@@ -1,7 +1,7 @@
-"""Texts for people, in English or Chinese: a phrase, and the values of its places.
+"""Texts for people, in English or Chinese: a phrase, and the values of its placeholders.
 
-A phrase is English and stands where it is used, `t("{n:key waits|keys wait}", n=3)`. Its Chinese is in zh.json, beside
-this module, which is read only for Chinese output. Formats of values:
+A phrase is in English, at the place of its use, `t("{n:key waits|keys wait}", n=3)`. Its Chinese is in zh.json, beside
+this module, read only for Chinese output. Formats of values:
 
     {n}           a whole number with its thousands: 12,345
     {n:key|keys}  a number with its noun: 1 key, 2 keys (Chinese has no plural, and {n} alone)
@@ -14,9 +14,9 @@ this module, which is read only for Chinese output. Formats of values:
     {n:size}      bytes, with three digits: 999 bytes, 1.24 TB; units are powers of 1000
     {n:time}      seconds, in the unit that fits best: 90 s, 3 h
 
-A size or time that is None is shown as not known.
+A size or time of None is shown as not known.
 
-All other formats are Python's: {share:.0%}, {name!r}. A phrase of places alone needs no translation.
+All other formats are Python's: {share:.0%}, {name!r}. A phrase with only placeholders needs no translation.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Text:
     chinese: str | None = None
 
     def filled(self, **values: object) -> Text:
-        """Return the phrase with more values; those without a place are ignored."""
+        """Return the phrase with more values; those without a placeholder are ignored."""
         return Text(self.phrase, {**self.values, **values}, self.chinese)
 
     def __str__(self) -> str:
@@ -80,11 +80,11 @@ class Text:
 
 
 class AtLeast(int):
-    """A number that is only a lower bound."""
+    """A number that is a lower bound."""
 
 
 def t(phrase: str, /, **values: object) -> Text:
-    """Return a Text of the phrase with these values; a test compares all phrases in calls of `t` with the catalogue."""
+    """Return a Text of the phrase with these values; a test compares the phrases of all calls with the catalogue."""
     return Text(phrase, values)
 
 
@@ -94,7 +94,7 @@ def same(text: str) -> Text:
 
 
 def sentences(*parts: Text | None) -> Text:
-    """Join sentences, without those that are None."""
+    """Join sentences; parts that are None are left out."""
     return Text("{parts:sentences}", {"parts": [part for part in parts if part is not None]})
 
 
@@ -102,12 +102,12 @@ NOTHING = Text("")
 _SIZES = ("kB", "MB", "GB", "TB", "PB", "EB")
 # Units of time with their seconds, the longest first.
 _TIMES = ((86400, t("{n:,.0f}\u00a0d")), (3600, t("{n:,.0f}\u00a0h")), (60, t("{n:,.0f}\u00a0min")))
-# Characters that end a sentence, or introduce what follows.
+# Characters that end a sentence or introduce the next part.
 _ENDS = (*".!?:", *"。！？：")
 
 
 def _shown(value: object, spec: str, language: str) -> Iterator[str | Step]:
-    """Yield a value of a phrase as text in its format."""
+    """Yield the text of a value in the format of its placeholder."""
     if spec in _QUANTITIES:
         value, spec = t("unknown") if value is None else _QUANTITIES[spec](value), ""
     singular, _, plural = spec.partition("|")
@@ -128,7 +128,7 @@ def _shown(value: object, spec: str, language: str) -> Iterator[str | Step]:
 
 
 def _joined(elements: Sequence[Sequence[str | Step]], how: str, language: str) -> Iterator[str | Step]:
-    """Yield the elements of a list with what separates them."""
+    """Yield the elements of a list with their separators."""
     before_last = f" {how} " if how else ", "
     for number, element in enumerate(elements, 1):
         yield from element
@@ -144,7 +144,7 @@ def _joined(elements: Sequence[Sequence[str | Step]], how: str, language: str) -
 
 
 def _is_ended(sentence: Sequence[str | Step]) -> bool:
-    """Return True if a sentence has its full stop, or introduces the next sentence."""
+    """Return True if a sentence has its full stop or a colon."""
     last = [part for part in sentence if part][-1:]
     return any(isinstance(part, str) and part.endswith(_ENDS) for part in last)
 

@@ -1,4 +1,4 @@
-"""Read access to a bucket of either cloud, with listings read one page ahead; `oss` and `obs` make the calls."""
+"""Read access to a bucket of either cloud, reading listings a page ahead; `oss` and `obs` make the calls."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ T = TypeVar("T")
 # Both clouds: "at most 1000" objects per page of a listing; OSS also per multi-delete.
 PAGE_SIZE = 1000
 _PART_BYTES = 8 * 1024 * 1024
-# Codes of an object whose version was replaced, or deleted, while its contents were read.
+# Error codes of an object that was replaced or deleted while its contents were read.
 CHANGED_CODES = ("PreconditionFailed", "NoSuchKey")
 
 
 class Bucket(ABC):
-    """A bucket, with the deadline of one invocation.
+    """A bucket, with the deadline of an invocation.
 
     A method whose name begins with `try_` returns its failures; all others raise the first one as StorageError.
     """
@@ -36,7 +36,7 @@ class Bucket(ABC):
         self._longest_name = longest_name
 
     def list_page(self, prefix: str, after: str) -> ListPage:
-        """List objects with names that begin with `prefix` and follow `after`. An empty page is the last.
+        """List objects with names that begin with `prefix` and follow `after`. The last page is empty.
 
         Raises StorageError, also if the names are out of order.
         """
@@ -45,16 +45,16 @@ class Bucket(ABC):
     def first_name(self, prefix: str, after: str) -> str:
         """Return the first name that begins with `prefix` and follows `after`; empty without such a name.
 
-        This takes a fraction of the time of a page.
+        It is much faster than a page.
 
         Raises StorageError.
         """
         return next(iter(self._list(prefix, after, 1).columns.names), "")
 
     def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageError | None]:
-        """Return the listing's entry of each of these objects; None for an object that does not exist.
+        """Return the listing's entry of each of these objects; None for a missing object.
 
-        No object exists whose name is too long: OSS refuses to list it.
+        An object whose name is too long is missing: OSS refuses to list it.
         """
         possible = [name for name in names if len(name.encode()) <= self._longest_name]
         pages = self._calls.run([self._list_call(name, "", 1) for name in possible])
@@ -62,7 +62,7 @@ class Bucket(ABC):
         return [summaries.get(name) for name in names]
 
     def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
-        """Return the listing's entry of each of these objects; None for an object that does not exist.
+        """Return the listing's entry of each of these objects; None for a missing object.
 
         Raises StorageError.
         """
@@ -83,7 +83,7 @@ class Bucket(ABC):
                 page.leave()
 
     def _pages(self, prefix: str, after: str, ahead: list[PendingCall[UnreadPage]]) -> Iterator[ListPage]:
-        """Request the next page before this page is parsed, and never more: the pending page is `ahead`."""
+        """Request the next page before this page is parsed; at most one page is pending, in `ahead`."""
         while ahead:
             unread = ahead.pop().result()
             if guess := unread.guess_next():
@@ -100,7 +100,7 @@ class Bucket(ABC):
         return self._calls.begin(self._ask_call(prefix, after, PAGE_SIZE))
 
     def _read_page(self, unread: UnreadPage, prefix: str, after: str) -> ListPage:
-        """Parse a pending page; request it again if it is no listing, or empty although more names follow."""
+        """Parse a pending page; request it again if it is no listing, or is empty although more names follow."""
         from oss_oms_sync.clouds.listings import NotAListing
 
         with suppress(NotAListing):
@@ -168,7 +168,7 @@ class Bucket(ABC):
 
     @abstractmethod
     def _ask_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageError]]:
-        """Return the call for the first `size` objects, as a page that its caller will parse."""
+        """Return the call for the first `size` objects, as a page that the caller parses."""
 
     @abstractmethod
     def _part_call(self, listed: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
@@ -181,7 +181,7 @@ class Bucket(ABC):
     def _find_in_page(self, name: str, page: ListPage | StorageError) -> ObjectSummary | StorageError | None:
         if isinstance(page, StorageError):
             return page
-        # An object is the first of all whose names begin with its name.
+        # An object precedes all other objects whose names begin with its name.
         return next((stored for stored in self.checked(page, "").objects if stored.name == name), None)
 
     def _list(self, prefix: str, after: str, size: int) -> ListPage:

@@ -1,7 +1,7 @@
 """A partial import of `oss2`, and its transport over the project's own connections.
 
-In full, `oss2` takes longer to import than everything else together. Its own connections would follow redirects, and
-read responses of any length.
+The full import of `oss2` takes longer than all others together. Its own connections would follow redirects, and read
+responses of any length.
 """
 
 from __future__ import annotations
@@ -62,17 +62,17 @@ class Transport:
     def do_request(self, request: Any, timeout: tuple[float, float]) -> _Answer:
         """Make one call, an `oss2.http.Request`.
 
-        Raises NETWORK_ERRORS, also if a host other than OSS reports success or refuses: only OSS knows that an object
-        does not exist.
+        Raises NETWORK_ERRORS, also if a success or refusal comes from another host: only OSS knows that an object does
+        not exist.
         """
-        # Only the query is not encoded yet. Preparing the request as requests does would take longer than signing it.
+        # All but the query is encoded. The preparation in requests would take longer than signing.
         query = f"?{urlencode(request.params)}" if request.params else ""
         headers = {name: value for name, value in request.headers.items() if value is not None}
         response = self._session.send_signed(
             request.method, f"{request.url}{query}", headers, timeout, request.data or b""
         )
         answer = _Answer(response, request.method)
-        # A gateway may reject a call for a while, or redirect it.
+        # A gateway may reject or redirect a call temporarily.
         is_refusal = 400 <= answer.status < 500 and answer.status != 429
         if (answer.says_ok or is_refusal) and not answer.request_id:
             raise not_oss(answer.status)
@@ -95,12 +95,12 @@ class _Answer:
         self._body = BytesIO(body)
 
     def read(self, amount: int | None = None) -> bytes:
-        """Read the next `amount` bytes of the body; all that are left without `amount`."""
+        """Read the next `amount` bytes of the body, or all remaining bytes."""
         return self._body.read(amount)
 
 
 def not_oss(status: int) -> requests.ConnectionError:
-    """Return the error for a response that reports success or refuses, but is not from OSS."""
+    """Return the error for a success or refusal that does not come from OSS."""
     return requests.ConnectionError(
         f"something else than OSS answered {status}: check OSS_ENDPOINT, and that no proxy stands in between"
     )

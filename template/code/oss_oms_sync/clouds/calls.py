@@ -1,4 +1,4 @@
-"""Concurrent calls to one cloud, each retried while that helps, within an invocation's deadline.
+"""Concurrent calls to one cloud, each retried while a retry may help, within an invocation's deadline.
 
 The calls run on threads of their own.
 """
@@ -24,7 +24,7 @@ T = TypeVar("T")
 _MAX_ATTEMPTS = 5
 _BACKOFF_BASE = 0.4
 _BACKOFF_MAX = 5.0
-# Waiting costs money, and the log bucket is the queue: after this long a job gives up, and replay takes over.
+# Maximum wait: waiting costs money, and the log bucket is the queue, so a job gives up and replay takes over.
 _BUDGET_SECONDS = 20.0
 _THROTTLE_BUDGET_SECONDS = 3.0
 
@@ -35,9 +35,9 @@ _too_late = partial(StorageError, "the invocation's time was up")
 
 @dataclass(frozen=True)
 class Attempt(Generic[T]):
-    """The result of one attempt, and whether and when another may help.
+    """The result of an attempt; whether and when another attempt may help.
 
-    `connection_lost`: the connection broke or went silent. `retry_after`: in seconds, as the server asks.
+    `connection_lost`: the connection broke or went silent. `retry_after`: seconds requested by the server.
     """
 
     result: T
@@ -48,7 +48,7 @@ class Attempt(Generic[T]):
 
 
 class RetryBudget:
-    """The attempts of one job, and the waits between them with full jitter: random, up to a limit that doubles."""
+    """The attempts of a job, and the waits between them with full jitter: random, up to a limit that doubles."""
 
     def __init__(self, deadline: Deadline, clock: Clock, *, patient: bool = True) -> None:
         """Create the budget; a throttled call is attempted again only if `patient`."""
@@ -62,10 +62,10 @@ class RetryBudget:
     ) -> T:
         """Attempt `call` until another attempt would not help; return the last result.
 
-        Return the result of `if_not_attempted` if the deadline had passed before the first attempt.
+        Return the result of `if_not_attempted` if the deadline passed before the first attempt.
 
-        After a lost connection, `reconnect` is called. The first time, the next attempt follows at once, because the
-        connection may have died while the instance was frozen.
+        After a lost connection, `reconnect` is called. The first time, the next attempt follows immediately, because
+        the connection may have died while the instance was frozen.
         """
         attempt: Attempt[T] | None = None
         attempts = 0
@@ -79,13 +79,13 @@ class RetryBudget:
         return attempt.result if attempt else if_not_attempted()
 
     def give_up(self) -> None:
-        """Make no further attempt: the caller has given the result up."""
+        """Make no further attempt."""
         self._deadline = Deadline(0, self._clock)
 
     def _pause(self, attempts: int, attempt: Attempt[T]) -> bool:
         """Wait before the next attempt; return False at once if the wait would be too long."""
         if attempt.retry_after is not None:
-            # Not earlier than asked, and not all instances at the same moment.
+            # Not earlier than requested, and at different times in different instances.
             wait = attempt.retry_after + random.uniform(0, _BACKOFF_BASE)
         elif attempt.connection_lost and attempts == 1:
             wait = 0.0
@@ -127,14 +127,14 @@ class CallPool:
 
     def begin(self, call: Callable[[], T], seconds: float) -> RunningCall[T]:
         """Start `call` and return; the call is abandoned after `seconds`."""
-        # A pool that was abandoned by another thread takes no more calls.
+        # A pool abandoned by another thread takes no more calls.
         with self._lock:
             pool = self._pool
             future = pool.submit(call)
         return RunningCall(future, seconds, lambda: self._abandon(pool))
 
     def _abandon(self, pool: ThreadPoolExecutor) -> None:
-        # A stuck thread would keep its place for the life of the instance, so it is abandoned with its pool.
+        # A stuck thread would occupy the pool for the life of the instance, so the pool is abandoned with it.
         with self._lock:
             if pool is not self._pool:
                 return
@@ -160,7 +160,7 @@ class RunningCall(Generic[T]):
         except CancelledError:  # the pool was abandoned before its turn came
             return None
         except FutureTimeoutError:
-            # Either no result came in time, or the call itself raised a TimeoutError: it is raised again here.
+            # No result came in time, or the call itself raised a TimeoutError, which is raised again here.
             if self._future.done():
                 return self._future.result()
             self._abandon()
@@ -172,10 +172,10 @@ class RunningCall(Generic[T]):
 
 
 class Calls:
-    """The calls of one invocation on one session.
+    """The calls of an invocation on one session.
 
-    An attempt is one call, made on that session; it returns its failure and raises no expected error. `no_answer` and
-    `too_late` make the failures of calls that were abandoned, or not attempted.
+    An attempt is a single call on that session; it returns its failure and raises no expected error. `no_answer` and
+    `too_late` make the failures of abandoned calls, and of calls without an attempt.
     """
 
     def __init__(
@@ -195,7 +195,7 @@ class Calls:
         self._too_late = too_late
 
     def run(self, attempts: Sequence[Callable[[], Attempt[T | StorageError]]]) -> list[T | StorageError]:
-        """Make these calls in parallel, and return their results in order."""
+        """Make the calls in parallel, and return their results in order."""
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
         retried = [partial(self._retry, attempt, budget) for attempt in attempts]
@@ -205,7 +205,7 @@ class Calls:
         return [self._no_answer() if result is None else result for result in results]
 
     def begin(self, attempt: Callable[[], Attempt[T | StorageError]]) -> PendingCall[T]:
-        """Start one call and return."""
+        """Start a call and return."""
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
         running = self._pool.begin(partial(self._retry, attempt, budget), self._deadline.remaining())
@@ -216,7 +216,7 @@ class Calls:
 
 
 class PendingCall(Generic[T]):
-    """A call with a result that its caller has not requested yet."""
+    """A call whose caller has not requested the result yet."""
 
     def __init__(
         self,

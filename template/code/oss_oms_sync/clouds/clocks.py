@@ -1,4 +1,4 @@
-"""The clouds' clocks, read from the Date header of a refusal: the request is unsigned."""
+"""The clouds' clocks, read from the Date header of their refusal of an unsigned request."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from oss_oms_sync.clock import Clock, parse_http_date
 from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Connections
 
-# The limit of connecting, and of each read.
+# The limit of a connect, and of each read.
 _SECONDS = 5.0
-# The limit of one attempt, including phases that the connection's timeouts do not limit.
+# The limit of an attempt, including phases outside the connection's timeouts.
 _ATTEMPT_SECONDS = 15.0
 
 
 def clock_skews(urls: Mapping[str, str], clock: Clock, pool: CallPool) -> dict[str, timedelta | None]:
-    """Return by how much `clock` differs from the clock of the cloud at each of `urls`, by name.
+    """Return the difference between `clock` and the clock of the cloud at each of `urls`, by name.
 
-    None for a cloud that has no address, or sends no time.
+    None for a cloud without an address, or without a time in its response.
     """
     dates = {name: _date_at(url, clock, pool) if url else None for name, url in urls.items()}
     return {name: abs(date - clock.now()) if date else None for name, date in dates.items()}

@@ -1,4 +1,4 @@
-"""Keep-alive connections to both clouds, and functions to read responses from them."""
+"""Keep-alive connections to both clouds, and functions that read responses from them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ from oss_oms_sync.clock import Clock
 _KEEPALIVE_EXPIRY = 30.0
 _CONNECT_SECONDS = 3.0
 
-# The longest call, of OMS, from connecting to the end of a response that arrives in pieces.
+# The longest call, to OMS, from the connect to the end of a response in pieces.
 MAX_CALL_SECONDS = 15.0
-# While packets are lost, a kernel sends a request again for about 100 s, though its connection was closed: a key would
-# reach OMS, and a DELETE a record, long after the call was abandoned. So closing a connection resets it, which drops
-# the unsent bytes. If nothing closes it, Linux gives up when the longest call would have; other systems cannot.
+# While packets are lost, a kernel sends a request again for about 100 s, although its connection was closed: a key
+# would reach OMS, and a DELETE a record, long after the call was abandoned. So closing a connection resets it, which
+# drops the unsent bytes. If nothing closes it, Linux gives up after the longest call's time; other systems have no such
+# option.
 _SOCKET_OPTIONS = [
     *urllib3.connection.HTTPConnection.default_socket_options,
     (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)),
@@ -37,29 +38,29 @@ _SOCKET_OPTIONS = [
 if hasattr(socket, "TCP_USER_TIMEOUT"):
     _SOCKET_OPTIONS.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(MAX_CALL_SECONDS * 1000)))
 
-# The maximum read of a response that is neither a listing nor a project's object: any host may have sent it.
+# Maximum bytes to read of a response other than a listing or an object of the project: any host may have sent it.
 MAX_SHORT_BODY = 64 * 1024
-# A page of a listing with the longest names takes about 4 MB, a month of OMS statistics 3, a run file at most 7.
+# A page of a listing with the longest names has about 4 MB, a month of OMS statistics 3 MB, a run file at most 7 MB.
 MAX_LONG_BODY = 16 * 1024 * 1024
 
-# The errors of a call whose response does not arrive completely.
+# The errors of a call without a complete response.
 NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 
-# The number of calls that an instance makes in parallel. A thread is only started for a call. As many connections are
-# kept, because a connection beyond these would be opened for each call.
+# The number of parallel calls of an instance. A thread starts with its first call. The same number of connections is
+# kept, because each additional connection would be opened for every call.
 POOL_WIDTH = 20
 
 
 class Connections(contextlib.AbstractContextManager["Connections"]):
     """Kept-alive connections to the cloud at `url`, for the life of an instance.
 
-    They can be closed while a call is using them. A session of requests would follow redirects and keep cookies, but
-    each request, with the token in its headers, is meant for this cloud alone.
+    They can be closed while a call is using them. A session of requests would follow redirects and keep cookies, but a
+    request has the token in its headers, and is for this cloud alone.
     """
 
     def __init__(self, url: str, clock: Clock) -> None:
-        # Proxies and trusted certificates come from the environment, as in requests, but are read only once: at every
-        # call, reading them would take longer than signing. A .netrc is not read, because only signing authorizes.
+        # Proxies and trusted certificates come from the environment, as in requests, but are read only once: reading
+        # them takes longer than signing. A .netrc is not read, because only the signature authorizes.
         self._proxies = requests.utils.get_environ_proxies(url)
         self.verify = trusted_certificates() or True
         self._adapter = _Adapter()
@@ -76,7 +77,7 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
     def connect_ahead(self, url: str) -> None:
         """Open a connection to `url` in the background, for the first call.
 
-        Nothing is sent on it. A failure here is reported by that call, which opens a connection of its own.
+        It sends nothing. After a failure here, that call opens a connection and reports its failure.
         """
 
         def connect() -> None:
@@ -88,7 +89,7 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
             Thread(target=connect, daemon=True).start()
 
     def use(self) -> Connections:
-        """Return the session for calls now: on new connections if the open connections were idle for too long."""
+        """Return the session for calls now, with new connections if the open connections were idle for too long."""
         now = self._clock.now()
         if self._used and abs((now - self._used).total_seconds()) > _KEEPALIVE_EXPIRY:
             self.close()
@@ -112,7 +113,7 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
         return self._adapter.send(request, timeout=timeout, stream=True, proxies=self._proxies, verify=self.verify)
 
     def abort(self) -> None:
-        """Reset every connection, including those in use: an abandoned call ends, and its thread with it.
+        """Reset every connection, including those in use: an abandoned call ends with its thread.
 
         When this returns, the kernel has dropped all unsent bytes.
         """
@@ -121,7 +122,7 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
-    """An adapter that also knows its sockets while they are in use: urllib3's pools know only idle connections."""
+    """An adapter that also knows the sockets in use: urllib3's pools know only idle connections."""
 
     def __init__(self) -> None:
         self._sockets: WeakSet[socket.socket] = WeakSet()
@@ -134,16 +135,16 @@ class _Adapter(requests.adapters.HTTPAdapter):
         super().__init__(pool_maxsize=POOL_WIDTH)
 
     def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
-        """Return the URL as requests does, but keep all leading slashes of the path, because the path is signed.
+        """Return the URL as in requests, but keep all leading slashes of the path, because the path is signed.
 
-        requests 2.32.3, of python3.12, would leave only the first.
+        requests 2.32.3, in the runtime python3.12, would keep only the first slash.
         """
         url: str = super().request_url(request, proxies)
         path = request.path_url
         return path if path.startswith("//") and url == f"/{path.lstrip('/')}" else url
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """Use pools that report their sockets, and sockets that are reset when they are closed."""
+        """Use pools that register their sockets, and sockets that reset on close."""
         super().init_poolmanager(*args, **options, socket_options=_SOCKET_OPTIONS)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
@@ -154,7 +155,8 @@ class _Adapter(requests.adapters.HTTPAdapter):
         return manager
 
     def _registering(self, pool: Any) -> Any:
-        # urllib3 keeps connections until their pool is gone, and the adapter keeps the pool: so the reference is weak.
+        # The reference is weak, because urllib3 keeps connections until their pool is deleted, and the adapter keeps
+        # the pool.
         base, this = pool.ConnectionCls, proxy(self)
 
         def connect(connection: Any) -> None:
@@ -162,11 +164,11 @@ class _Adapter(requests.adapters.HTTPAdapter):
             base.connect(connection)
             this._register(connection, connection.sock)
 
-        # A proxy's tunnel and TLS are set up over this socket, so it is registered before they are.
+        # The socket is registered before the proxy's tunnel and TLS, which use it.
         def new_conn(connection: Any) -> Any:
             return this._register(connection, base._new_conn(connection))
 
-        # urllib3 takes a connection for dropped once the server's TLS tickets have come, which no call has read.
+        # urllib3 considers a connection dropped when it has unread bytes, such as the server's TLS tickets.
         def get_conn(of: Any, timeout: float | None = None) -> Any:
             was_opened_ahead, of.opened_ahead = of.opened_ahead, False
             if was_opened_ahead:
@@ -192,7 +194,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
         """
         request = requests.PreparedRequest()
         request.prepare_url(url, {})
-        # requests 2.32 has pools by TLS settings as well; 2.28.1, of python3.10, does not know that method.
+        # requests 2.32 chooses pools by TLS settings as well; 2.28.1, in the runtime python3.10, lacks that method.
         by_tls = getattr(self, "get_connection_with_tls_context", None)
         pool: Any = by_tls(request, verify) if by_tls else self.get_connection(url)
         self.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]
@@ -207,7 +209,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
         pool.opened_ahead = True
 
     def abort(self) -> None:
-        """Reset every socket: a thread that waits for a socket returns at once."""
+        """Reset every socket; threads waiting for a socket return immediately."""
         with self._lock:
             self._aborted += 1
             sockets = list(self._sockets)
@@ -216,16 +218,16 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
 
 def _reset(opened: socket.socket) -> None:
-    """Reset a connection at once, even if another thread is reading from it, and leave its socket to that thread.
+    """Reset a connection immediately, even if another thread is reading from it, and leave the socket to that thread.
 
-    Closing it here would free its number for the next connection, from which that thread would then read. A shutdown
-    leaves the unsent bytes in the kernel until that thread closes the socket: in a frozen instance it does not run.
+    Closing it here would free its number for the next connection, and that thread would read from it. A shutdown leaves
+    the unsent bytes in the kernel until that thread closes the socket: in a frozen instance it does not run.
     """
     # Imported here because few calls are abandoned.
     from ctypes import CDLL
 
     # connect(2), of Linux: an address of the family AF_UNSPEC (0) dissolves a connection. Python has no such address.
-    # If another connection has the number by now, its call fails as it does when a network resets the connection.
+    # If another connection has the number now, its call fails like after a reset by the network.
     CDLL(None).connect(opened.fileno(), bytes(16), 16)
     with contextlib.suppress(OSError):  # closed or reset already
         # For other systems. The TLS shutdown is not used, because another thread is reading from the connection.
@@ -263,7 +265,7 @@ def trusted_certificates() -> str | None:
 
 
 def tls_context() -> ssl.SSLContext:
-    """Return the TLS settings, with the same certificates, for a connection that is not made by requests."""
+    """Return the TLS settings, with the same certificates, for connections made without requests."""
     certificates = trusted_certificates() or DEFAULT_CA_BUNDLE_PATH
     is_folder = Path(certificates).is_dir()
     return ssl.create_default_context(

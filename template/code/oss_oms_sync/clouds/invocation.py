@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from oss_oms_sync.clouds.obs import ObsBucket, ObsClient
     from oss_oms_sync.clouds.task import TaskInfo
 
-# Reserved for the work after the last read: submitting a batch, and writing the job's position.
+# Seconds for the work after the last read: submitting a batch, and writing the job's position.
 _WRITING_SECONDS = 30.0
 
 
@@ -25,8 +25,8 @@ _WRITING_SECONDS = 30.0
 class Invocation:
     """One invocation of a function.
 
-    `credentials` are those of the function's role, or the reason why there are none. `obs` makes the client of the
-    destination, which few jobs need. `deadline` leaves time to return or raise before Function Compute ends the
+    `credentials`: those of the function's role, or the reason why they are missing. `obs`: creates the client of the
+    destination, which few jobs need. `deadline`: early enough to return or raise before Function Compute ends the
     invocation.
     """
 
@@ -40,7 +40,7 @@ class Invocation:
 
     @property
     def task_id(self) -> str:
-        """The sync task's id, which is part of every name in the log bucket."""
+        """The sync task's id, a part of every name in the log bucket."""
         return self.settings.task.task_id
 
     @cached_property
@@ -53,14 +53,14 @@ class Invocation:
 
     @cached_property
     def source_bucket(self) -> OssBucket:
-        """The bucket whose objects are forwarded.
+        """The bucket with the objects to forward.
 
         Raises CredentialsError if the function has no role.
         """
         return self._bucket(self.settings.source_bucket, "SOURCE_BUCKET")
 
     def sync_task(self) -> TaskInfo:
-        """Return the sync task; it names the destination bucket.
+        """Return the sync task, which names the destination bucket.
 
         Raises StorageError if OMS does not report the task.
         """
@@ -72,19 +72,19 @@ class Invocation:
         return task
 
     def destination(self, task: TaskInfo | None = None) -> ObsBucket:
-        """Return the bucket that `task`, by default the sync task, copies to.
+        """Return the destination bucket of `task`, by default of the sync task.
 
         Raises StorageError if OMS does not report the task.
         """
         task = task or self.sync_task()
-        # A slow call is abandoned while there is time to write the job's position.
+        # A slow call is abandoned in time to write the job's position.
         writing = min(_WRITING_SECONDS, self.deadline.remaining() / 4)
         return self.obs().bucket(task, self.deadline.minus(writing))
 
     def listing_seconds(self) -> float:
-        """Return the seconds that a pass may wait for its listings of OSS.
+        """Return the seconds that a pass may wait for listings of OSS.
 
-        It is longer than the pass walks, and leaves time to write the pass's position.
+        They exceed the time of a pass's walk, and leave time to write the pass's position.
         """
         left = self.deadline.remaining()
         return left - min(_WRITING_SECONDS, left / 4) / 2
