@@ -1,4 +1,4 @@
-"""Entry points called by Function Compute; no other module knows its handlers and contexts.
+"""Entry points called by Function Compute; only this module uses its handlers and contexts.
 
 Each entry point imports only its own job, because a cold start compiles every imported module: the code folder keeps no
 bytecode.
@@ -40,9 +40,9 @@ log = logging.getLogger("oss_oms_sync")
 
 
 class Context(Protocol):
-    """The parts of Function Compute's context that are used ("Python: context").
+    """The used parts of Function Compute's context ("Python: context").
 
-    python3.10 has `credentials` here as well; python3.12 has them in the environment.
+    python3.10 also has `credentials` here; python3.12 has them in the environment.
     """
 
     request_id: str
@@ -53,10 +53,10 @@ class Context(Protocol):
 def _handler(job: str) -> Callable[[bytes, Context], Any]:
     """Return the entry point of a function.
 
-    Its event is a timer event or a manual payload. `forward` takes any payload of the OSS trigger, `replay` also an
-    event on which `forward` failed for good; reconcile and compare also take an event of the log bucket.
+    The event is a timer event or a manual payload. `forward` accepts any payload of the OSS trigger, `replay` also an
+    event on which `forward` failed for good; reconcile and compare also accept an event of the log bucket.
 
-    It raises OmsSyncError: then Function Compute has to keep the event.
+    The entry point raises OmsSyncError: then Function Compute has to keep the event.
     """
 
     def handle(event: bytes, context: Context) -> object:
@@ -65,7 +65,7 @@ def _handler(job: str) -> Callable[[bytes, Context], Any]:
         try:
             invocation = _instance().invocation(context)
             if isinstance(invocation.credentials, CredentialsError):
-                # Before anything is sent, because what OMS accepts could not be recorded.
+                # Before any submission, because an acceptance by OMS could not be recorded.
                 raise invocation.credentials
             return run(event, invocation)
         except OmsSyncError as error:
@@ -75,7 +75,7 @@ def _handler(job: str) -> Callable[[bytes, Context], Any]:
     return handle
 
 
-# The first entry point is that of `forward`, which has the seed's name.
+# The first entry point is `forward`'s, with the name in the seed.
 handler, replay_handler, reconcile_handler, compare_handler, certify_handler, status_handler = map(
     _handler, ("forward", "replay", "reconcile", "compare", "certify", "status")
 )
@@ -84,7 +84,7 @@ handler, replay_handler, reconcile_handler, compare_handler, certify_handler, st
 def doctor_handler(event: bytes, context: Context) -> dict[str, object]:
     """Run the function `doctor`, called manually.
 
-    It has to answer even if settings are invalid, so it receives that error.
+    It has to answer even if settings are invalid, so it receives their error.
     """
     from oss_oms_sync.jobs import doctor
 
@@ -107,7 +107,7 @@ class _Instance:
         oms, oss = (Connections(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
         self.oms = OmsClient(self.settings, oms, self.pool, self.clock)
         self.oss = OssClient(self.settings, oss, self.pool, self.clock)
-        # The first calls wait for connections and imports, which are prepared in parallel.
+        # Connections and imports are prepared in parallel, because the first calls wait for them.
         self.oss.connect_ahead()
         oms.connect_ahead(self.settings.task.url)
         preload_oss2()
@@ -154,7 +154,7 @@ def _deadline(context: Context, clock: Clock) -> Deadline:
 
 
 def _imported() -> Iterator[float]:
-    """Yield the seconds that importing took, once.
+    """Yield the seconds of the import, once.
 
     Function Compute imports within the first invocation, and counts the time.
     """
@@ -165,7 +165,7 @@ _import_seconds = _imported()
 
 
 class _JsonLines(logging.Formatter):
-    # Characters outside ASCII that some readers take for line ends; JSON itself escapes the ASCII ones.
+    # Characters outside ASCII that some readers treat as line ends; JSON escapes those in ASCII.
     _LINE_ENDS = str.maketrans({end: f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"})
 
     def __init__(self) -> None:
@@ -173,7 +173,7 @@ class _JsonLines(logging.Formatter):
         self._bound: dict[str, str] = {}
 
     def bind(self, job: str, context: Context) -> None:
-        """Name this job and this invocation in every line from now on."""
+        """Set the job and the invocation for every line from now on."""
         self._bound = {"request_id": getattr(context, "request_id", ""), "job": job}
 
     def format(self, record: logging.LogRecord) -> str:
@@ -189,7 +189,7 @@ class _JsonLines(logging.Formatter):
 
 
 def _log_to_stdout() -> _JsonLines:
-    """Send the project's own lines to standard output, which Function Compute stores, and silence the libraries."""
+    """Send the project's own lines to standard output, which Function Compute stores, and mute the libraries."""
     formatter = _JsonLines()
     lines = logging.StreamHandler(sys.stdout)
     lines.setFormatter(formatter)

@@ -2,7 +2,7 @@
 
 import time
 
-# When this package was imported, before anything else (time.monotonic()).
+# The time of this package's import, before all others (time.monotonic()).
 BEGAN = time.monotonic()
 
 # The template's version, as in publish.yaml.

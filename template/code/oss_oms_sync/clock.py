@@ -7,15 +7,15 @@ import time
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
-# With less time left than this, a call to a cloud cannot succeed.
+# Minimum seconds for a call to a cloud.
 MIN_CALL_SECONDS = 0.1
 
 
 class Clock:
-    """The machine's clock. Tests pass in their own."""
+    """The machine's clock; tests replace it."""
 
     def monotonic(self) -> float:
-        """Return the seconds since some fixed moment; for deadlines."""
+        """Return the seconds since an arbitrary fixed moment, for deadlines."""
         return time.monotonic()
 
     def now(self) -> datetime:
@@ -35,11 +35,11 @@ class Deadline:
         self._end = clock.monotonic() + seconds
 
     def remaining(self) -> float:
-        """Return the seconds left, never negative."""
+        """Return the remaining seconds, never negative."""
         return max(0.0, self._end - self._clock.monotonic())
 
     def cap(self, seconds: float) -> float:
-        """Return the smaller of `seconds` and the time left, but at least 1 ms: clients refuse a timeout of 0."""
+        """Return the smaller of `seconds` and the remaining seconds; at least 1 ms, because clients refuse 0."""
         return max(0.001, min(seconds, self.remaining()))
 
     def expired(self) -> bool:
@@ -52,7 +52,7 @@ class Deadline:
 
 
 def parse_retry_after(retry_after: str | None, now: datetime) -> float | None:
-    """Return a Retry-After header (RFC 9110, 10.2.3: seconds or a date) as seconds from now.
+    """Return the seconds from now in a Retry-After header (RFC 9110, 10.2.3: seconds or a date).
 
     None if it is neither.
     """
@@ -69,11 +69,11 @@ def parse_http_date(header: str | None) -> datetime | None:
     try:
         date = parsedate_to_datetime(header or "")
         return date.replace(tzinfo=timezone.utc) if date.tzinfo is None else date.astimezone(timezone.utc)
-    except (TypeError, ValueError, OverflowError):  # nonsense from a server counts as no header
+    except (TypeError, ValueError, OverflowError):  # an invalid header counts as missing
         return None
 
 
-# Compiled at first use: the hot path parses no times.
+# Compiled at first use, because the hot path parses no times.
 _ISO_8601 = (
     r"(?P<date>\d{4}-\d\d-\d\d|\d{8})"
     r"([T ](?P<time>\d\d|\d\d:?\d\d|(\d\d:\d\d:\d\d|\d{6})([.,]\d+)?)(?P<zone>Z|[+-]\d\d(:?\d\d)?)?)?"
@@ -109,5 +109,5 @@ def parse_time(text: str) -> datetime | None:
     zone = (match["zone"] or "Z").replace("Z", "+00").replace(":", "") + "00"
     try:
         return datetime.strptime(f"{date}{time}{zone}", "%Y%m%d%H%M%S%z").astimezone(timezone.utc)
-    except (ValueError, OverflowError):  # no such day or zone, or before the year 1 or after 9999 in UTC
+    except (ValueError, OverflowError):  # an impossible day or zone, or a year before 1 or after 9999 in UTC
         return None

@@ -1,4 +1,4 @@
-"""The reasons why OMS failed to copy an accepted object, by the codes of its lists, with a remedy for each.
+"""The reasons of failed copies, by the codes of OMS's lists, with a remedy for each.
 
 Source: Huawei's guide to sync tasks and its FAQ. Their list of codes is not complete.
 """
@@ -12,7 +12,7 @@ from oss_oms_sync.answers.text import Text, t
 
 @dataclass(frozen=True)
 class CopyCode:
-    """The remedy of a code; `passes`: a later attempt may succeed without any change."""
+    """The remedy of a code. `passes`: a later attempt may succeed without any change."""
 
     passes: bool
     fix: Text

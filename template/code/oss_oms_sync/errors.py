@@ -1,4 +1,4 @@
-"""The errors that the functions raise on purpose, the reasons of failed keys with their remedies, and the log.
+"""The errors of the functions, the reasons of failed keys with their remedies, and the log.
 
 Every message is one line without secrets that names the next step.
 
@@ -10,8 +10,8 @@ Every message is one line without secrets that names the next step.
     ├── RecordError        a failed key could not be recorded
     └── StorageError       OSS, or OBS, did not do what a job depends on
 
-After any of them, Function Compute invokes the function again, and in the end hands the event to the `onFailure`
-destination: the keys of an invocation that raised are still with Function Compute.
+After any of them, Function Compute invokes the function again, and finally sends the event to the `onFailure`
+destination: Function Compute still has the keys of an invocation that raised.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from urllib.parse import quote
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-# In the place of a reason that a record lacks, such as a record of the vendor's handler.
+# Replaces the missing reason of a record, for example of the vendor's handler.
 UNKNOWN = "UNKNOWN"
 _MAX_MESSAGE = 300
-# The number of characters of a text that are read to make one line of it.
+# Maximum number of a text's characters that are read to make a line.
 _MAX_SCANNED = 4096
 _MAX_PROBLEMS = 3
 
@@ -37,11 +37,11 @@ log = logging.getLogger(__name__)
 
 
 class OmsSyncError(Exception):
-    """The root of the tree."""
+    """The base class of all errors of this project."""
 
 
 class SettingsError(OmsSyncError):
-    """All invalid settings at once, each with its name and an example of a valid value."""
+    """All invalid settings, each with its name and an example of a valid value."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
@@ -49,11 +49,11 @@ class SettingsError(OmsSyncError):
 
 
 class CredentialsError(OmsSyncError):
-    """The function runs without a role."""
+    """The error of a function without a role."""
 
 
 class EventError(OmsSyncError):
-    """The unreadable parts of the payload: only the first few, because all of an event may be wrong."""
+    """The unreadable parts of a payload: the first few, because an event may have many."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         super().__init__(" | ".join(islice(problems, _MAX_PROBLEMS)))
@@ -64,7 +64,7 @@ class PayloadError(OmsSyncError):
 
 
 class RecordError(OmsSyncError):
-    """The log bucket accepted no failed record for some keys: their number, and the first few reasons."""
+    """The log bucket stored no failed record for some keys: their number, and the first few reasons."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         reasons = " | ".join(dict.fromkeys(problems[:_MAX_PROBLEMS]))
@@ -72,11 +72,11 @@ class RecordError(OmsSyncError):
 
 
 class StorageError(OmsSyncError):
-    """A failed call to OSS or OBS: raised, or returned where a caller makes many.
+    """A failed call to OSS or OBS: raised, or returned by methods that make several calls.
 
-    `answered`: the call was certainly not carried out; otherwise it may have been, or still be. `code` is the cloud's
-    error code, or OtherRegion, which OSS reports in several ways; for OBS see `obs_answers`. `is_refusal`: the cloud
-    answers this, a 4xx, to every such call for this object, but not to calls for any object.
+    `answered`: the call was certainly not carried out; otherwise it may have been, or may still be. `code` is the
+    cloud's error code, or OtherRegion, which OSS reports in several ways; for OBS see `obs_answers`. `is_refusal`: the
+    cloud answers with this, a 4xx, to every such call for this object, but not to calls for all objects.
     """
 
     def __init__(self, problem: str, code: str = "", *, answered: bool = True, is_refusal: bool = False) -> None:
@@ -96,7 +96,7 @@ def grant(action: str, of: str = "synctask") -> Text:
 
 
 class Reason(Enum):
-    """The reasons of failed keys. The name appears in failed records and logs; `fix` is the remedy."""
+    """The reasons of failed keys. Failed records and logs have the name; `fix` is the remedy."""
 
     THROTTLED = t(
         "Nothing to do: OMS received too many requests. The object key is resent automatically. If this"
@@ -163,7 +163,7 @@ class Reason(Enum):
 
 @dataclass(frozen=True)
 class Failure:
-    """The failure of one key: the reason, and OMS's response (`message` is one line without secrets)."""
+    """The failure of a key: the reason, and OMS's message (a line without secrets)."""
 
     reason: Reason
     status: int | None = None
@@ -171,17 +171,17 @@ class Failure:
     message: str = ""
 
     def remedy(self, action: str, of: str = "synctask") -> Text:
-        """Return the remedy if `action` of OMS failed, such as "get": each action has its own permission."""
+        """Return the remedy if `action` of OMS failed, such as "get"; each action has its own permission."""
         return grant(action, of) if self.reason is Reason.FORBIDDEN else self.reason.fix
 
 
-# Reasons that concern every key, and do not pass by themselves.
+# Reasons that concern every key, and do not pass without action.
 PERMANENT = {Reason.CREDENTIALS, Reason.CLOCK, Reason.FORBIDDEN, Reason.ACCOUNT, Reason.NO_TASK}
-# Reasons that lie in a key or its object: they may never pass.
+# Reasons in a key or its object: they may never pass.
 KEY_REASONS = {Reason.REJECTED, Reason.REFUSED, Reason.COPY_FAILED}
 # Reasons for which OMS is not called.
 MAY_NOT_SEND = {Reason.CLOSED, Reason.MARK_UNREAD}
-# Reasons that would stay the same after bisecting, or with another batch.
+# Reasons that do not depend on the batch, so bisecting does not help.
 STOPS_RUN = {*PERMANENT, *MAY_NOT_SEND, Reason.DEADLINE}
 
 
@@ -195,7 +195,7 @@ def root_cause(error: BaseException) -> str:
 def presentable(text: str, secrets: Iterable[str] = ()) -> str:
     """Return `text` as one printable line of at most 300 characters, with all `secrets` masked."""
     # Each secret as it is, in a URL, and in JSON. The longest first: masking a secret inside another secret first would
-    # leave the remainder of the longer secret visible.
+    # leave the longer secret's remainder visible.
     forms = ((secret, quote(secret, safe=""), secret.replace("/", r"\/")) for secret in secrets if secret)
     masked = sorted(set(chain.from_iterable(forms)), key=len, reverse=True)
     spare = len(masked[0]) if masked else 0

@@ -1,4 +1,4 @@
-"""The parser of any payload that Function Compute can deliver: it returns the objects that changed."""
+"""The parser of all payloads of Function Compute: it returns the objects that changed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from oss_oms_sync.answers.layout import RECORDS
 from oss_oms_sync.errors import presentable
 from oss_oms_sync.settings import Settings
 
-# OSS, "Event notifications": the events of new or changed content, to which s.yaml subscribes. UpdateObjectMeta changes
-# no content.
+# OSS, "Event notifications": the events of new or changed content, as in s.yaml. UpdateObjectMeta changes no content.
 CONTENT_EVENTS = frozenset(
     {
         "ObjectCreated:PutObject",
@@ -26,12 +25,12 @@ CONTENT_EVENTS = frozenset(
     }
 )
 
-# The other names under ObjectCreated that OSS documents: not objects, or objects that OMS cannot copy.
+# Other documented names under ObjectCreated: not objects, or objects that OMS cannot copy.
 _NO_CONTENT = {
     f"ObjectCreated:{call}" for call in ("InitiateMultipartUpload", "UploadPart", "UploadPartCopy", "PutSymlink")
 }
 
-# An envelope around an MNS message around an event is three levels deep; nothing real is deeper.
+# Maximum levels of nesting: real payloads have three, an envelope around an MNS message around an event.
 _MAX_DEPTH = 5
 
 
@@ -40,7 +39,7 @@ class ObjectChange:
     """A created or modified object of the source bucket.
 
     `key` is the object's name in plain text (not URL-encoded), `etag` is upper-case and without quotes, `event_time` is
-    ISO 8601 in UTC. All but the key may be empty, because not every delivery carries them.
+    ISO 8601 in UTC. All but the key may be empty, because some deliveries lack them.
     """
 
     key: str
@@ -53,8 +52,8 @@ class ObjectChange:
 class ParsedEvents:
     """The contents of a payload.
 
-    `changes` holds each key once. `skipped` counts the events that are not forwarded, by name or cause. `problems` are
-    the unreadable events, which have to stay with Function Compute.
+    `changes` has each key once. `skipped`: numbers of events that are not forwarded, by name or cause. `problems`: the
+    unreadable events, which have to stay with Function Compute.
     """
 
     changes: list[ObjectChange] = field(default_factory=list)
@@ -77,7 +76,7 @@ def parse(payload: bytes | str, settings: Settings) -> ParsedEvents:
 
 
 def is_timer_event(payload: object) -> bool:
-    """Return True if `payload`, as JSON or parsed, is a timer event, not a manual call ("Timer triggers")."""
+    """Return True if `payload`, as JSON or parsed, is a timer event in contrast to a manual call ("Timer triggers")."""
     value = jsontext.load(payload) if isinstance(payload, (bytes, str)) else payload
     return isinstance(value, dict) and "triggerName" in value and "triggerTime" in value
 
@@ -107,14 +106,14 @@ class _Parser:
             self._unwrap(value, depth)
 
     def _base64(self, text: bytes | str, depth: int) -> None:
-        """Parse a payload that is not JSON as the base64 of JSON: the body of an MNS message."""
+        """Parse a payload that is base64 of JSON: the body of an MNS message."""
         try:
             plain = base64.b64decode(
                 b"".join((text.encode() if isinstance(text, str) else text).split()), validate=True
             )
         except ValueError:
             plain = b""
-        if plain:  # shorter each time, so this ends
+        if plain:  # each level is shorter, so the recursion ends
             self.payload(plain, depth + 1)
         else:
             # Unreadable, so its keys stay with Function Compute.
@@ -167,7 +166,7 @@ class _Parser:
             change = ObjectChange(
                 key, name, text_at(event, "eventTime"), _etag(text_at(event, "oss", "object", "eTag"))
             )
-            # OMS copies the object as it is now, so one call per key is enough; the record has to name the newest
+            # OMS copies the current object, so one submission per key suffices; the record has to name the newest
             # version.
             object_change = self.changes.get(key, change)
             self.changes[key] = change if change.event_time >= object_change.event_time else object_change
@@ -189,7 +188,7 @@ class _Parser:
         return ""
 
     def _skip(self, key: str, bucket: str) -> str:
-        """Return the reason not to forward this readable event; empty if it is forwarded."""
+        """Return the reason why this readable event is not forwarded; empty if it is forwarded."""
         if bucket == self._settings.log_bucket:
             return "log bucket"
         if key.startswith(RECORDS):
@@ -198,13 +197,13 @@ class _Parser:
 
 
 def _etag(quoted: str) -> str:
-    """Return an eTag in the format of listings; empty for any other text, which a record could not carry."""
+    """Return an eTag in the format of listings; empty for any other text, because a record could not store it."""
     etag = quoted.strip('"').upper()
     return etag if re.fullmatch(r"[0-9A-F-]{1,64}", etag) else ""
 
 
 def is_text(value: str) -> bool:
-    """Return True if it is Unicode: JSON can carry half of a surrogate pair."""
+    """Return True if the value is Unicode text; JSON can contain half of a surrogate pair."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The object keys that belong to this project: the OSS trigger's filter, by prefix and suffix."""
+"""The filter of the OSS trigger, and of the project: object keys by prefix and suffix."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class KeyFilter:
 
     @cached_property
     def canaries(self) -> str:
-        """The beginning of the keys of the project's canaries."""
+        """The prefix of the project's canaries."""
         return f"{self.prefix}{CANARY}"
 
     def matches(self, key: str) -> bool:
-        """Return True if `key` passes the filter and is not a record: no other key is ever submitted."""
+        """Return True if `key` passes the filter and is not a record; no other key is submitted."""
         return key.startswith(self.prefix) and key.endswith(self.suffix) and not key.startswith(RECORDS)
 
     def is_canary(self, key: str) -> bool:
@@ -31,14 +31,14 @@ class KeyFilter:
         return key.startswith(self.canaries)
 
     def is_reported(self, key: str) -> bool:
-        """Return True if `key` counts in reports and verdicts: it passes the filter, and is not a canary's."""
+        """Return True if `key` counts in reports and verdicts: it passes the filter and is not a canary's."""
         return self.matches(key) and not key.startswith(self.canaries)
 
     def count_reported(self, keys: Sequence[str]) -> int:
         """Return the number of leading keys that are reported; the keys are in ascending order."""
         if self.suffix or not all(map(self.is_reported, (keys[0], keys[-1]))):
             return next((place for place, key in enumerate(keys) if not self.is_reported(key)), len(keys))
-        # Keys with the same beginning are neighbours.
+        # Keys with the same prefix are neighbours.
         places = (bisect_left(keys, unreported) for unreported in (RECORDS, self.canaries))
         return min((at for at in places if at < len(keys) and not self.is_reported(keys[at])), default=len(keys))
 
@@ -53,7 +53,7 @@ class KeyFilter:
         return prefixes and suffixes
 
     def is_within(self, other: KeyFilter) -> bool:
-        """Return True if this filter equals `other`, or narrows its prefix."""
+        """Return True if this filter equals `other`, or has a narrower prefix."""
         return self.prefix.startswith(other.prefix) and self.suffix == other.suffix
 
 

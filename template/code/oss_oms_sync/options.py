@@ -1,4 +1,4 @@
-"""The options of a job: in a manual call the payload itself, in a timer event a JSON text inside it."""
+"""The options of a job: the payload of a manual call, or a JSON text inside a timer event."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def option_types(kind: type) -> dict[str, type]:
-    """Return a dataclass's options: the names of its fields, and their types without None."""
+    """Return the options of a dataclass: the names of its fields, and their types without None."""
     hints = get_type_hints(kind).items()
     # `list[str] | None` counts as its first type.
     types = {name: get_args(hint)[0] if NoneType in get_args(hint) else hint for name, hint in hints}
@@ -25,9 +25,10 @@ def option_types(kind: type) -> dict[str, type]:
 def parse(payload: bytes | str, kind: type[T]) -> T:
     """Return the options in `payload`, a JSON object, as a dataclass whose fields are the job's options.
 
-    Each option has its default. A `prefix` means the same to every job. Source: Function Compute, "Timer triggers".
+    Each option has its default. A `prefix` has the same meaning in every job. Source: Function Compute, "Timer
+    triggers".
 
-    Raises PayloadError for anything else.
+    Raises PayloadError for any other payload.
     """
     options, types = _parse_object(payload), option_types(kind)
     if is_timer_event(options):

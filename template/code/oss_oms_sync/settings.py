@@ -19,7 +19,7 @@ from oss_oms_sync.settings_table import SETTINGS
 N = TypeVar("N", int, float)
 
 _OSS_LOOKS = "https://oss-<region>-internal.aliyuncs.com"
-# API page CreateSyncEvents. Ids contain no character that has to be escaped in a URL or an object name.
+# API page CreateSyncEvents. Ids need no escapes in a URL or an object name.
 _SYNC_PATH = re.compile(f"{TASK_PATH}/events", re.ASCII)
 # OSS, "Bucket naming conventions": https://www.alibabacloud.com/help/en/oss/user-guide/bucket-naming-conventions
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
@@ -30,19 +30,19 @@ _REGIONAL_ENDPOINT = re.compile(
 _HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]", re.ASCII)
 # Function Compute, CreateFunction: a function's name has at most 64 characters.
 _PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# Control characters, and others that end a line in YAML. XML carries few of them, and some break shells.
+# Control characters, and others that end a line in YAML. XML can represent few of them, and some break shells.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# The tokens of all known webhooks are longer, and the words in their addresses shorter.
+# Minimum length of a webhook's token: known tokens are longer, other words of their addresses shorter.
 _TOKEN_LENGTH = 16
 _PERIOD = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
-# The longest RECONCILE_PERIOD. A stored pass that is not resumed for this time is forgotten: ignored, then deleted.
+# The longest RECONCILE_PERIOD. A stored pass that is not resumed for this time is ignored, then deleted.
 MAX_PERIOD = timedelta(days=30)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True)
 class SyncTask:
-    """One sync task of OMS, named by SYNC_URL."""
+    """A sync task of OMS, from SYNC_URL."""
 
     url: str
     task_id: str
@@ -50,7 +50,7 @@ class SyncTask:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of the functions. Secrets stay out of the repr."""
+    """All settings of the functions. The repr omits the secrets."""
 
     task: SyncTask
     hw_ak: str = field(repr=False)
@@ -61,7 +61,7 @@ class Settings:
     oss_region: str
     # Empty: the endpoint of the task's destination.
     obs_endpoint: str
-    # The region where the function runs, from Function Compute; empty elsewhere.
+    # The region of the function, from Function Compute; empty elsewhere.
     fc_region: str
     source_bucket: str
     key_filter: KeyFilter
@@ -75,9 +75,9 @@ class Settings:
     # The expected destination of the sync task; empty: any.
     destination_region: str
     destination_bucket: str
-    # The name of the function `forward`, which the other functions' names extend.
+    # The name of the function `forward`, the prefix of the other functions' names.
     project: str
-    # The number of ranges of a pass that may be open at once, and the time that an invocation works on a range.
+    # The number of ranges of a pass that may be open at once, and the minutes that an invocation works on a range.
     lanes: int
     piece_seconds: float
     log_level: str
@@ -88,7 +88,7 @@ class Settings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The texts that are never shown: the keys, the webhook's address, and its parts that let others post there."""
+        """The texts that are never shown: the keys, the webhook's address, and the parts of it that permit posts."""
         parts = urlsplit(self.alert_webhook)
         words = re.split(r"[/?&=]", f"{parts.path}?{parts.query}")
         tokens = (word for word in words if len(word) >= _TOKEN_LENGTH)
@@ -180,7 +180,7 @@ class _Reader:
             f"{name} is empty. Set HW_AK and HW_SK to the access key of a Huawei Cloud IAM user with the permission"
             " oms:synctask:createEvent (console: My Credentials > Access Keys)",
         )
-        # The value is not shown, because it is, or may contain, a secret.
+        # The value is not shown, because it may contain a secret.
         self.check(
             _is_plain(value),
             f"{name} holds a space or a character outside ASCII. Copy it again without anything around it",
@@ -202,7 +202,7 @@ class _Reader:
         return value
 
     def key_filter(self) -> KeyFilter:
-        # White space may be intended here, so both values are taken as they are.
+        # White space may be intended here, so both values stay unchanged.
         prefix, suffix = self._env.get("OBJECT_PREFIX", ""), self._env.get("OBJECT_SUFFIX", "")
         for name, value, example in (("OBJECT_PREFIX", prefix, "photos/"), ("OBJECT_SUFFIX", suffix, ".jpg")):
             self.check(
@@ -215,7 +215,7 @@ class _Reader:
         return KeyFilter(prefix, suffix)
 
     def oss(self) -> tuple[str, str]:
-        """Return the endpoint (with its scheme) and the region for which signatures are made."""
+        """Return the endpoint (with its scheme) and the region of signatures."""
         endpoint, fc_region = self._get("OSS_ENDPOINT"), self._env.get("FC_REGION", "")
         if not endpoint:
             self.check(fc_region, f"OSS_ENDPOINT is empty. Set it to {_OSS_LOOKS}")
@@ -224,7 +224,7 @@ class _Reader:
         regional = _REGIONAL_ENDPOINT.fullmatch(parts.hostname or "")
         region = regional["region"] if regional else fc_region
         self.check(region or not parts.hostname, f"OSS_ENDPOINT names no region. Set it to {_OSS_LOOKS}")
-        # Rebuilt from its parts, because oss2 knows schemes only in lower case.
+        # Rebuilt from its parts, because oss2 needs schemes in lower case.
         return f"{parts.scheme}://{parts.netloc}", region
 
     def obs_endpoint(self) -> str:
@@ -240,7 +240,7 @@ class _Reader:
     def _endpoint(
         self, address: str, name: str, looks: str, names_bucket: Callable[[str], bool], cloud: str
     ) -> SplitResult:
-        """Return the parts of an endpoint; `names_bucket` returns True if a host of this `cloud` names a bucket."""
+        """Return the parts of an endpoint. `names_bucket` returns True if a host of this cloud names a bucket."""
         problem, parts = _split_url(address if "://" in address else f"https://{address}")
         host = parts.hostname or ""
         defect = _first_problem(
@@ -306,12 +306,12 @@ class _Reader:
 
 
 def _split_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]:
-    """Return the problem of a service's `url` (empty if valid) and the parts of the URL."""
+    """Return the problem of a service's `url` (empty if valid), and the parts of the URL."""
     nothing = parts = SplitResult("", "", "", "", "")
     is_url = False
     with suppress(ValueError):
         parts = urlsplit(url)
-        _, is_url = parts.port, True  # a port that is no number raises when it is read
+        _, is_url = parts.port, True  # an invalid port raises when it is read
     host = parts.hostname or ""
     unexpected = "#" if may_have_query else "?#"
     named = " or ".join(f'"{mark}"' for mark in unexpected)
@@ -341,7 +341,7 @@ def _is_plain(text: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Return True if a URL's host names this machine without any look-up."""
+    """Return True if a URL's host is this machine, without any look-up."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -10,7 +10,7 @@ from oss_oms_sync.answers.text import Text, t
 
 @dataclass(frozen=True)
 class Setting:
-    """The meaning of one variable; it is required if `default` is None."""
+    """The meaning of a variable; the variable is required if `default` is None."""
 
     default: str | None
     meaning: Text
@@ -65,7 +65,7 @@ SETTINGS = {
         "url",
         t("`url`, as OMS's documents require, or `raw`, if a task turns out to require unencoded object keys"),
     ),
-    # A tenth of the gateway's usual limit, so that new events go first.
+    # A tenth of the gateway's usual limit, so that new events have priority.
     "OMS_RATE": Setting(
         "20",
         t("OMS calls per second, for replay, reconcile and compare each; fewer while OMS throttles batch after batch"),

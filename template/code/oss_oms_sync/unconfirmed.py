@@ -16,9 +16,9 @@ from oss_oms_sync.answers.text import Text, t
 class Unconfirmed:
     """An open question, the assumed answer, and the parts that depend on it, in Markdown.
 
-    `setting`: the setting that switches it, if there is one. `fields`: the fields of a canary's field report that
-    answer it, by the names of parts. `as_assumed`: the values of the single field that agree with the assumption; empty
-    if the report cannot settle it.
+    `setting`: the setting that switches it, or none. `fields`: the fields of a canary's field report that answer it, by
+    part. `as_assumed`: the values of the single field that agree with the assumption; empty if the report cannot settle
+    it.
     """
 
     question: Text
@@ -29,7 +29,8 @@ class Unconfirmed:
     as_assumed: tuple[str, ...] = ()
 
     def canary_observation(self, report: Mapping[str, object]) -> str:
-        """Return the value in a field report; empty if the canary did not see it, or the report cannot settle it."""
+        """Return the value in a field report; empty if the canary did not observe it, or the report cannot settle it.
+        """
         if not self.as_assumed:
             return ""
         (path,) = self.fields
@@ -44,7 +45,7 @@ class Unconfirmed:
 # Words of field reports (ops/canary/field_report.py).
 NOT_OBSERVED = "not seen"
 _WITHIN_MINUTES = ("under 5 s", "under 30 s", "under 1 min", "under 5 min", "under 10 min")
-# A canary waits for twenty minutes at most.
+# A canary waits for at most twenty minutes.
 _WITHIN_THE_HOUR = (*_WITHIN_MINUTES, "longer")
 
 _YES = t("yes")

@@ -46,8 +46,8 @@ MAX_LONG_BODY = 16 * 1024 * 1024
 # The errors of a call without a complete response.
 NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 
-# The number of parallel calls of an instance. A thread starts with its first call. The same number of connections is
-# kept, because each additional connection would be opened for every call.
+# The number of parallel calls of an instance. A thread starts with its first call. As many connections are kept,
+# because additional connections would be opened for every call.
 POOL_WIDTH = 20
 
 

@@ -1,11 +1,11 @@
 """The listings of both clouds, parsed from their XML.
 
-A page has the form of the response of OSS to ListObjectsV2, and of OBS to "Listing Objects in a Bucket", version 1,
-each with encoding-type=url.
+A page is the response of OSS to ListObjectsV2, or of OBS to "Listing Objects in a Bucket", version 1, each with
+encoding-type=url.
 
 https://help.aliyun.com/zh/oss/developer-reference/listobjectsv2,
-https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html. `oss2` reads the pages of OSS, too, but a pass does
-little else, and this takes a third of the time.
+https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html. `oss2` can read the pages of OSS, but this module
+needs a third of the time, and a pass does little else.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _URL_ENCODED = b"<EncodingType>url</EncodingType>"
 _BOOLEANS = {"true": True, "false": False}
 # An attribute that no page has, so that no other element equals the mark.
 _MARK = f"here-{os.urandom(8).hex()}"
-# The ends of a time of OSS, with their seconds.
+# The possible ends of an OSS time, with their seconds.
 _SECONDS = {f":{second:02}.000Z": second for second in range(60)}
-# Parts of the expression that cuts objects out of a page.
+# Parts of the expression that extracts the objects of a page.
 _SPACE = "[ \t\r\n]*"
 # ASCII without "&", "<" and ">".
 _TEXT = r"[ -%'-;=?-~]*"
@@ -41,7 +41,7 @@ _FORM = re.compile(f"<Contents>{_LEAVES}(?:{_OWNER}{_LEAVES})?</Contents>")
 _EMPTY = re.compile(r"<([A-Za-z]+)/>")
 _DAY, _MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T"), re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 _SIZE = re.compile("[0-9]+")
-# The values that are read of each object, beside its type.
+# The values to read of each object, beside its type.
 _NAMES = ("Key", "ETag", "Size", "LastModified")
 _VALUES = {
     "Key": rf"(?P<name>{_TEXT})",
@@ -61,7 +61,7 @@ class Dialect:
     """The differences between the two clouds' listings.
 
     `unquote` decodes a name, `seconds` reads a time, and `end` is the expression for the end of a time. `tells_types`:
-    a page has the types of its objects. `has_token`: a page names the place where the listing continues.
+    a page has the types of its objects. `has_token`: a page has a token for its continuation.
     """
 
     unquote: Callable[[str], str]
@@ -81,8 +81,8 @@ class UnreadPage:
     def guess_next(self) -> str:
         """Return the name after which the next page begins, read from the end of this page's text.
 
-        Empty if there seems to be no next page, or the end does not show the name. Parsing decides whether the guess
-        was right.
+        Empty if there seems to be no next page, or the end lacks the name. The caller parses the page to verify the
+        guess.
         """
         _, key, end = self._body.rpartition(b"<Key>")
         if not key or _TRUNCATED not in self._body or _URL_ENCODED not in self._body:
@@ -103,7 +103,7 @@ class UnreadPage:
 def _page(
     body: bytes, dialect: Dialect, columns_of: Callable[[list[ElementTree.Element], str, Callable[[str], str]], Columns]
 ) -> ListPage:
-    """Return a page whose objects `columns_of` reads.
+    """Return a page, with the objects that `columns_of` reads.
 
     Its arguments are the objects' elements, the beginning of their tags, and the function that decodes their names.
     """
@@ -135,7 +135,7 @@ def _read(body: bytes, dialect: Dialect) -> ListPage:
             [etag.strip('"').upper() for etag in etags],
             list(map(int, sizes)),
             list(map(dialect.seconds, times)),
-            # OBS reports the type of some objects only, and the source's types show which objects cannot be copied.
+            # OBS reports the type of only some objects; the source's types show the objects that cannot be copied.
             [texts[f"{tag}Type"] for texts in values] if dialect.tells_types else ["Normal"] * len(contents),
         )
 
@@ -143,10 +143,10 @@ def _read(body: bytes, dialect: Dialect) -> ListPage:
 
 
 def _read_alike(body: bytes, dialect: Dialect) -> ListPage | None:
-    """Read the page without parsing its objects; return None where parsing is needed."""
+    """Read a page of uniform objects without parsing them; return None if they need parsing."""
 
     def columns(contents: list[ElementTree.Element], _: str, decode: Callable[[str], str]) -> Columns:
-        # The mark stands in the place of all the objects of a page, and no other object is left.
+        # The mark is at the place of the page's objects, and no other object is left.
         if [content.attrib for content in contents] != [{_MARK: ""}]:
             raise ValueError("there are other objects")
         return Columns(
@@ -167,15 +167,15 @@ def _read_alike(body: bytes, dialect: Dialect) -> ListPage | None:
 def cut(text: str, mark: str, end: str) -> tuple[str, dict[str, list[str]]] | None:
     """Extract a page's objects by a single expression, if all of them have an equal form (nearly always).
 
-    That takes a quarter of the time of parsing them. `end`: the expression for the end of a time.
+    This takes a quarter of the time of parsing. `end`: the expression for the end of a time.
 
-    Return the page without its objects, `mark` in their place, and the texts of all their values: `name`, `day`,
-    `minute`, `second`, `etag`, `size` and `type`, if they have all of these. None if it has no objects, or they do not
-    look alike. The caller checks by the place of the mark that the objects stood where a page has them.
+    Return the page without its objects, with `mark` in their place, and the texts of all their values: `name`, `day`,
+    `minute`, `second`, `etag`, `size` and `type`, if they have all of these. Return None if it has no objects, or their
+    forms differ. The caller checks by the place of the mark that the objects were at the right place of the page.
 
-    The expression is made of the page's first object. It takes only ASCII, and only texts that every parser reads the
-    same way: no entity but the quotes of an ETag, no attribute, no size with a sign; and between two objects nothing
-    but white space. A page that differs in a single byte is not cut at all: the XML parser judges it.
+    The expression is made of the page's first object. It accepts only ASCII, and only texts that every parser reads in
+    the same way: no entity but the quotes of an ETag, no attribute, no size with a sign; and between two objects only
+    white space. A page that differs in a single byte goes to the XML parser.
     """
     first = _FIRST.search(text)
     expression = _expression(_LEAF.sub(r"<\1/>", first.group()), end) if first else None
@@ -183,7 +183,7 @@ def cut(text: str, mark: str, end: str) -> tuple[str, dict[str, list[str]]] | No
         return None
     head, *cells = expression.split(text)
     width = expression.groups + 1
-    # The last cell is the text behind all objects.
+    # The last cell is the text after all objects.
     if not cells or any(cells[width - 1 : -1 : width]):
         return None
     tail = cells.pop()
@@ -192,9 +192,9 @@ def cut(text: str, mark: str, end: str) -> tuple[str, dict[str, list[str]]] | No
 
 @lru_cache(maxsize=16)
 def _expression(form: str, end: str) -> re.Pattern[str] | None:
-    """Return the expression for objects of this form (an object without its texts) and the white space behind them.
+    """Return the expression for objects of this form (an object without texts), including the white space after it.
 
-    `end`: the expression for the end of a time. None if `form` is not an object's.
+    `end`: the expression for the end of a time. None if `form` is not that of an object.
     """
     if not _FORM.fullmatch(form) or any(form.count(f"<{tag}/>") > 1 for tag in _VALUES):
         return None
@@ -207,7 +207,7 @@ def _expression(form: str, end: str) -> re.Pattern[str] | None:
 
 
 def _unquoted(names: list[str], dialect: Dialect) -> list[str]:
-    # All names at once, where nothing but slashes is encoded. Each name is on a line of its own.
+    # All names at once, one per line, if only slashes are encoded.
     text = "\n".join(names).replace("%2F", "/")
     return list(map(dialect.unquote, names)) if "%" in text or "+" in text else text.split("\n")
 
@@ -218,7 +218,7 @@ def parse_xml(body: bytes) -> ElementTree.Element:
     Raises ElementTree.ParseError and ValueError.
     """
     # A document type can declare entities that expand without end. Only XML in UTF-16 has zero bytes, and the parser
-    # would detect it by itself. It must not try any other encoding, which could hide the texts searched here.
+    # would detect it. It must not try any other encoding, because another encoding could hide the texts searched here.
     if b"<!DOCTYPE" in body or b"\0" in body:
         raise ValueError("a listing has no document type")
     return ElementTree.fromstring(body, ElementTree.XMLParser(encoding="utf-8"))  # noqa: S314
@@ -238,7 +238,7 @@ def _is_ambiguous(element: ElementTree.Element, tag: str) -> bool:
 
 
 def _unquote(text: str) -> str:
-    # In most keys only slashes are encoded, and `unquote` takes ten times as long.
+    # In most keys only slashes are encoded, and `unquote` is ten times slower.
     text = text.replace("%2F", "/")
     return unquote(text) if "%" in text else text
 
@@ -249,8 +249,8 @@ def _seconds(modified: str) -> int:
 
 
 def minutes(modified: str) -> int:
-    """Return a time that begins like 2026-01-31T12:00, without its seconds, in seconds since 1970."""
-    # By parts that recur, and are cached: that takes half the time of parsing the whole.
+    """Return a time such as 2026-01-31T12:00, without its seconds, in seconds since 1970."""
+    # In recurring, cached parts: this takes half the time of parsing the whole.
     return _day(modified[:11]) + _minute(modified[11:16])
 
 
@@ -278,8 +278,8 @@ OSS = Dialect(_unquote, _seconds, r"\.000Z", tells_types=True, has_token=True)
 def can_follow(page: ListPage, after: str) -> bool:
     """Return True if a page can follow the name `after`.
 
-    Its names ascend from there in the order of their UTF-8 bytes, and it has names if more pages follow. Merging
-    listings would pass over objects otherwise, and paging would never end.
+    Its names ascend in the order of their UTF-8 bytes, from `after` on, and it has names if more pages follow.
+    Otherwise a merge of listings would skip objects, and paging would never end.
     """
     names = [after, *page.columns.names]
     return all(map(lt, names, names[1:])) and not (page.more and not page.columns.names)

@@ -1,4 +1,4 @@
-"""Objects of a bucket, and the results of calls on them: the values that the clouds' clients take and return."""
+"""Objects of a bucket, and results of calls on them: the arguments and results of the clouds' clients."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.errors import StorageError
 
 T = TypeVar("T")
-# The standard headers of a user's metadata. The names of all others begin with "x-oss-" in OSS and with "x-obs-" in
-# OBS.
+# The standard headers of a user's metadata. All others begin with "x-oss-" in OSS and with "x-obs-" in OBS.
 _STANDARD = ("cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires")
 
-# The error codes of responses to HEAD, by their status, in either cloud: they have no body with a code.
+# The error codes of responses to HEAD, by their status, in either cloud: they have no body.
 HEAD_ERROR_CODES = {403: "AccessDenied", 404: "NoSuchKey"}
-# The pages on error codes of both clouds: faults of the access key itself, not of its permissions.
+# Faults of the access key itself, from both clouds' pages on error codes; missing permissions are below.
 BAD_CREDENTIALS = {
     "InvalidAccessKeyId",
     "InvalidSecurity",
@@ -29,9 +28,9 @@ BAD_CREDENTIALS = {
     "SecurityTokenNotSupported",
     "SignatureDoesNotMatch",
 }
-# The pages on error codes of both clouds: a permission that is missing, for one object or for all.
+# A missing permission, for an object or for all objects, from both clouds' pages on error codes.
 NO_PERMISSION = {"AccessDenied", "AccessForbidden"}
-# Other codes of refusals that concern any object: because of a clock, an account or a bucket.
+# Other refusals that concern every object: because of a clock, an account or a bucket.
 _ANY_OBJECT_CODES = {
     "AccountProblem",
     "AllAccessDisabled",
@@ -47,7 +46,7 @@ _ANY_OBJECT_CODES = {
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object to write, or a read object; the header names of a read object are in lower case."""
+    """An object to write, or an object that was read, with header names in lower case."""
 
     name: str
     body: bytes
@@ -55,7 +54,7 @@ class StoredObject:
 
     @classmethod
     def of_json(cls, name: str, value: object) -> StoredObject:
-        """Return an object that holds `value` as JSON."""
+        """Return an object with `value` as JSON."""
         return cls(name, jsontext.dump(value), {"Content-Type": "application/json"})
 
 
@@ -93,7 +92,7 @@ class Columns(NamedTuple):
     types: list[str]
 
     def part(self, begin: int, end: int) -> Columns:
-        """Return the objects from place `begin` up to `end`."""
+        """Return the objects from index `begin` up to `end`."""
         return Columns(
             self.names[begin:end],
             self.etags[begin:end],
@@ -115,9 +114,9 @@ def first(conditions: Iterable[bool], otherwise: int) -> int:
 
 @dataclass(frozen=True)
 class ListPage:
-    """Up to 1000 objects in byte order; `more` is true if others follow them.
+    """Up to 1000 objects in byte order. `more`: others follow them.
 
-    `token` is OSS's name of the place where the listing continues: empty if there are no more.
+    `token`: OSS's token for the continuation of the listing; empty on the last page.
     """
 
     columns: Columns
@@ -126,15 +125,15 @@ class ListPage:
 
     @cached_property
     def objects(self) -> list[ObjectSummary]:
-        """The objects one by one; most of a pass works on columns."""
+        """The objects as tuples; most of a pass works on columns."""
         return list(map(ObjectSummary._make, zip(*self.columns, strict=True)))
 
 
 def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the users' metadata in the headers of a HEAD in either cloud.
+    """Return the users' metadata from the headers of either cloud's HEAD.
 
-    Names are in lower case without the cloud's prefix. Values are texts in UTF-8, which HTTP libraries take for
-    Latin-1.
+    Names are in lower case without the cloud's prefix. Values are texts in UTF-8, although HTTP libraries decode them
+    as Latin-1.
     """
     metadata = {}
     for name, value in ((name.lower(), value) for name, value in headers.items()):
@@ -146,7 +145,7 @@ def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def refuses_object(status: int, code: str) -> bool:
-    """Return True if the error is a cloud's permanent refusal because of the call's object."""
+    """Return True if the error is a permanent refusal because of the call's object."""
     is_of_object = 400 <= status < 500 and status not in (408, 409, 429)
     return is_of_object and code not in BAD_CREDENTIALS and code not in _ANY_OBJECT_CODES
 
@@ -158,7 +157,7 @@ def etag_of(body: bytes | str) -> str:
 
 
 def etags_of(bodies: Iterable[str]) -> list[str]:
-    """Return the ETags of many bodies, faster than one call of `etag_of` each."""
+    """Return the ETags of many bodies, faster than many calls of `etag_of`."""
     md5 = hashlib.md5
     digests = [md5(body.encode(), usedforsecurity=False).hexdigest() for body in bodies]
     return "\n".join(digests).upper().split("\n") if digests else []
@@ -170,7 +169,7 @@ def parts_of(elements: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 def none_failed(results: Sequence[T | StorageError]) -> list[T]:
-    """Return the results of calls.
+    """Return the results, all of them successes.
 
     Raises the first StorageError among them.
     """

@@ -62,17 +62,17 @@ class HeaderChange(NamedTuple):
     version: str = ""
 
 
-# OBS, "Uploading an object": a name has at most 1024 bytes of UTF-8.
+# OBS, "Uploading an object": at most 1024 bytes of UTF-8 in a name.
 _MAX_NAME_BYTES = 1024
 LIST, GET, HEAD_BUCKET = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
 CHANGE = "obs:object:ModifyObjectMetaData"
 
-# The ends of a time of a listing. Milliseconds do not count, because OSS has none.
+# The possible ends of a time in a listing. Milliseconds are ignored, because OSS has none.
 _SECONDS = {f":{second:02}": second for second in range(60)}
 _ENDS = {"Z", *(f".{millisecond:03}Z" for millisecond in range(1000))}
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
-# Statuses after which a call is repeated, with any error code.
+# Statuses after which a call is repeated, whatever the error code.
 _RETRIED = {
     **dict.fromkeys((408, 409, 500, 502, 504), UNAVAILABLE),
     **dict.fromkeys((429, 503), THROTTLED),
@@ -83,7 +83,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 
 
 def _unquote(text: str) -> str:
-    # In most keys only slashes are encoded, and `unquote_plus` takes ten times as long.
+    # In most keys only slashes are encoded, and `unquote_plus` is ten times slower.
     text = text.replace("%2F", "/")
     return unquote_plus(text) if "%" in text or "+" in text else text
 
@@ -99,7 +99,7 @@ OBS_LISTING = Dialect(_unquote, _seconds, r"(?:\.[0-9]{3})?Z", tells_types=False
 
 
 class ObsClient:
-    """The sessions that the calls of all invocations share, for the life of an instance."""
+    """The sessions of all invocations' calls, for the life of an instance."""
 
     def __init__(self, settings: Settings, pool: CallPool, clock: Clock) -> None:
         self.settings = settings
@@ -117,7 +117,8 @@ class ObsClient:
         if not _BUCKET.fullmatch(name) or not (self.settings.obs_endpoint or _REGION.fullmatch(region)):
             problem = presentable(f"OMS names the bucket {name!r} in the region {region!r}")
             raise ObsError(NO_DESTINATION, problem, LIST, name)
-        # OBS's certificates hold for one label before its own name, and it answers at no other name (obs_06_0019).
+        # OBS's certificates are valid for one label before its own name, the only form at which it answers
+        # (obs_06_0019).
         if "." in name:
             raise ObsError(PERIOD, presentable(f"OMS copies to {name}"), LIST, name)
         return ObsBucket(self, name, endpoint, deadline)
@@ -135,7 +136,7 @@ class ObsBucket(Bucket):
     def __init__(self, client: ObsClient, name: str, endpoint: str, deadline: Deadline) -> None:
         self._client = client
         address = urlsplit(endpoint)
-        # The host name begins with the bucket. An IP address cannot, so there the bucket is in the path.
+        # The bucket is in the host name, or, with an IP address, in the path.
         self._is_in_path = _is_ip(address.hostname or "")
         # Scheme and host of its URLs.
         self.url = f"{address.scheme}://{'' if self._is_in_path else f'{name}.'}{address.netloc}"
@@ -162,7 +163,7 @@ class ObsBucket(Bucket):
         return headers.get("x-obs-fs-file-interface") == "Enabled"
 
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageError]:
-        """HEAD objects in parallel; an object that does not exist is a failure with the code NoSuchKey."""
+        """HEAD objects in parallel; the failure of a missing object has the code NoSuchKey."""
 
         def head(response: requests.Response, _: bytes) -> ObjectHead:
             return ObjectHead.parse(response.headers, response.headers.get("Content-Length", ""))
@@ -220,7 +221,7 @@ class ObsBucket(Bucket):
         return replace(refusal, again=False)
 
     def read(self, name: str, start: int = 0, length: int = MAX_LONG_BODY) -> ObjectPart | None:
-        """Read `length` bytes (at most MAX_LONG_BODY) of an object from `start` on, or up to the end of the object.
+        """Read `length` bytes (at most MAX_LONG_BODY) of an object from `start` on, or the remainder of the object.
 
         Return None if the object does not exist.
 
@@ -326,14 +327,14 @@ class ObsBucket(Bucket):
     def _refusal(self, response: requests.Response, body: bytes, method: str, action: str) -> Attempt[T | StorageError]:
         status = response.status_code
         code, message = code_and_message(body)
-        # The response to HEAD has no body with a code, so only this header shows that OBS sent it.
+        # The response to HEAD has no body with a code, so only this header proves that OBS sent it.
         is_obs = "x-obs-request-id" in response.headers if method == "HEAD" else bool(code)
         if method == "HEAD" and is_obs:
             code = HEAD_ERROR_CODES.get(status, "")
         problem = f"OBS answered {status} {code}: {message}"
         code = _RETRIED.get(status) or (code if is_obs else NOT_OBS)
         if response.is_redirect or 300 <= status < 400:
-            # Without its query, which may repeat parts of the request.
+            # The query is left out, because it may repeat parts of the request.
             to = response.headers.get("Location", "").partition("?")[0]
             code, problem = REDIRECT, f"OBS answered {status}, a redirect to {to}"
         again = status in _RETRIED or code == NOT_OBS

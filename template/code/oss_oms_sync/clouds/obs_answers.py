@@ -19,7 +19,7 @@ from oss_oms_sync.errors import Reason, StorageError
 
 _CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<size>\d+)", re.ASCII)
 
-# Codes of this project, beside OBS's own.
+# Codes of this project, in addition to OBS's.
 DEADLINE = "Deadline"
 NETWORK = "Network"
 NO_DESTINATION = "NoDestination"
@@ -92,8 +92,8 @@ class NotFromObsError(ValueError):
 class ObjectHead:
     """An object in the form of ObjectSummary, with the fields that only HEAD and GET report.
 
-    `encryption` is "kms", "AES256" or empty; with it, `etag` may be anything. `version` is empty where the bucket keeps
-    no versions. `metadata`: see `metadata_of`. `storage_class`: empty for the standard class. `at`: the time of the
+    `encryption` is "kms", "AES256" or empty; with it, `etag` may be anything. `version` is empty without
+    versioning. `metadata`: see `metadata_of`. `storage_class`: empty for the standard class. `at`: the time of the
     response by OBS's clock, in seconds since 1970; 0 if OBS did not name it.
     """
 
@@ -144,7 +144,7 @@ class ObjectPart:
         Raises NotFromObsError, also if it is another part.
         """
         if status == 200 and start == 0:
-            # OBS may ignore a range; then `body` is the beginning of the whole object.
+            # If OBS ignores the range, `body` is the beginning of the whole object.
             size = headers.get("Content-Length", "")
         else:
             match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
@@ -156,16 +156,16 @@ class ObjectPart:
 
 
 class ObsError(StorageError):
-    """A failed call to OBS; its message begins with the `fix`, the remedy, in English."""
+    """A failed call to OBS; its message begins with `fix`, the remedy, in English."""
 
     def __init__(self, code: str, problem: str, action: str, bucket: str, *, is_refusal: bool = False) -> None:
-        """Create the failure of `action` with OBS's code, or a code above; `problem` is the observed fact."""
+        """Create the failure of `action`, with OBS's code or a code above; `problem` is the observation."""
         self.fix = _FIXES.get(code, _OTHER).filled(action=action, bucket=bucket)
         super().__init__(f"{self.fix.en} ({problem})", code, answered=code != NETWORK, is_refusal=is_refusal)
 
 
 def code_and_message(body: bytes) -> tuple[str, str]:
-    """Return OBS's error code and message; an empty code and the text of a body in another form."""
+    """Return OBS's error code and message; an empty code and the text if the body has another form."""
     try:
         root = parse_xml(body)
     except (ElementTree.ParseError, ValueError):

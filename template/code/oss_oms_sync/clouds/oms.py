@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The page's text says "a maximum of 10"; its schema says 100, which OMS is not known to accept.
+# The page's text says "a maximum of 10"; its schema says 100, but OMS may not accept so many.
 KEYS_PER_CALL = 10
 
 _ALGORITHM = "SDK-HMAC-SHA256"
@@ -95,7 +95,7 @@ class OmsClient:
     ) -> Statistics | Failure:
         """Return OMS's counts of these `types` from `start` to `end` (ListSyncTaskStatistic), or the failure.
 
-        OMS chooses the length of their steps.
+        OMS chooses the length of the steps.
         """
         from oss_oms_sync.clouds.task import Statistics
 
@@ -146,7 +146,7 @@ class OmsClient:
         return RetryBudget(deadline, self._clock).run(call, self.session.close, too_late)
 
     def _acceptance(self, body: bytes) -> Failure | None:
-        """Return None if OMS accepted: an empty body, or a JSON object without an error, unlike a proxy's page."""
+        """Return None for an acceptance: an empty body, or a JSON object without an error, unlike a proxy's page."""
         return None if not body.strip() or _parse_object(body) is not None else self._failure(200, body)
 
     def _run_in_time(self, send: Callable[[], Attempt[T | Failure]], deadline: Deadline) -> Attempt[T | Failure]:
@@ -167,7 +167,7 @@ class OmsClient:
         read: Callable[[bytes], T],
         deadline: Deadline,
     ) -> Attempt[T | Failure]:
-        """Make one signed call; return the result of `read` for the body of a 200, or the failure."""
+        """Make one signed call; return the result of `read` for a body with status 200, or the failure."""
         settings = self._settings
         headers = sign(
             method,
@@ -188,9 +188,9 @@ class OmsClient:
             # A response to a query may hold a month of statistics.
             is_long = method == "GET" and response.status_code == 200
             answer = read_body(response, MAX_LONG_BODY if is_long else MAX_SHORT_BODY)
-        except requests.Timeout as error:  # OMS may have accepted the keys; they are sent again, which is harmless
+        except requests.Timeout as error:  # OMS may have accepted the keys; submitting them again is harmless
             return self._lost_attempt(Reason.TIMEOUT, root_cause(error))
-        except NETWORK_ERRORS as error:  # likewise
+        except NETWORK_ERRORS as error:  # as above
             return self._lost_attempt(Reason.UNREACHABLE, root_cause(error))
         return Attempt(read(answer)) if response.status_code == 200 else self._refusal(response, answer)
 
@@ -198,7 +198,7 @@ class OmsClient:
         return Attempt(Failure(reason, message=self._clean(message)), again=True, connection_lost=True)
 
     def _failure(self, status: int, body: bytes) -> Failure:
-        """Return the failure in a response: also in a 200 that is not OMS's, or carries an error."""
+        """Return the failure in a response: also in a 200 that has an error, or does not come from OMS."""
         code, message = None, body.decode("utf-8", "replace")
         match jsontext.load(body):
             case {"error_code": error_code, **fields}:
@@ -209,7 +209,7 @@ class OmsClient:
     def _refusal(self, response: requests.Response, body: bytes) -> Attempt[T | Failure]:
         failure, now = self._failure(response.status_code, body), self._clock.now()
         if response.is_redirect:
-            # Without its query, which may repeat parts of the request.
+            # The query is left out, because it may repeat parts of the request.
             to = response.headers["Location"].partition("?")[0]
             failure = replace(failure, message=self._clean(f"a redirect to {to}, which is never followed"))
         skew = (parse_http_date(response.headers.get("Date")) or now) - now
@@ -253,9 +253,9 @@ def sign(
 
     They are `headers`, Host, X-Sdk-Date, X-Security-Token (if there is a token) and Authorization.
 
-    `path` is URL-encoded as on the wire; `query` and `headers` are not. Every header is signed, so no proxy on the way
-    may change a header. Send Content-Type as application/json, because the vendor's servers do not hash other bodies.
-    `now` is in UTC.
+    `path` is URL-encoded as in the request; `query` and `headers` are not. Every header is signed, so no proxy may
+    change a header. Send application/json as Content-Type, because the vendor's servers do not hash other bodies. `now`
+    is in UTC.
 
     Source: Huawei Cloud, "API Gateway: signing algorithm of API requests". Tested byte for byte against the vendor's
     own signer.

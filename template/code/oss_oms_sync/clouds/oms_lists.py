@@ -1,9 +1,9 @@
 """Parser of OMS's lists of failed copies, which OMS writes to the destination bucket.
 
 Source: Huawei's guide to sync tasks, "Viewing migration results". It names the columns of a line: reason code, time (in
-the region's zone), key URL-encoded, key in plain text, and the message of the source's SDK. It names neither the
+the region's zone), key URL-encoded, key in plain text, and the message of the source's SDK. It specifies neither the
 separator of these columns nor the end of a line, so nothing here depends on them: a line names an object if two
-neighbouring columns hold the same key, in both forms.
+neighbouring columns have the same key, in both forms.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ _DIGIT = re.compile(rb"[0-9]")
 # All regions that have sync tasks are in China.
 _ZONE = "+08:00"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# No complete line is longer: a key of up to 1023 bytes stands there in plain text, and URL-encoded in up to three times
-# as many bytes.
+# Maximum bytes of a line: a key of up to 1023 bytes in plain text, and URL-encoded in up to three times as many bytes.
 LONGEST_LINE = 16 * 1024
 
 
 @dataclass(frozen=True)
 class CopyFailure:
-    """An object that OMS failed to copy. Fields that the line lacks are empty, and `at` is None."""
+    """A failed copy in a list. Fields that the line lacks are empty; `at` is then None."""
 
     key: str
     code: str
@@ -42,7 +41,7 @@ class CopyFailure:
 class Lines:
     """Lines of a list.
 
-    `end`: the place where to continue. `unread`: the number of lines that name no key; `example` is the first of them.
+    `end`: the place at which to continue. `unread`: number of lines without a key; `example` is the first of them.
     `open_line`: the last line has no end, so it may still grow: `end` is before it.
     """
 
@@ -54,7 +53,7 @@ class Lines:
 
 
 def lists_folder(task_id: str) -> str:
-    """Return the prefix of the names of the lists that this module reads."""
+    """Return the prefix of the names of the lists for this module."""
     return f"{task_lists_folder(task_id)}failed_object_lists/"
 
 
@@ -64,7 +63,7 @@ def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) 
     If no line begins there, the remainder of a line that was read before it had an end is passed over.
 
     `begins`: `body` begins with the list's first line. `ends`: it ends with the last line; otherwise the last
-    LONGEST_LINE bytes are left, because a line in them may be cut off.
+    LONGEST_LINE bytes are not read, because a line in them may be incomplete.
     """
     newline = b"\n" if b"\n" in body else b"\r"
     failures: list[CopyFailure] = []
@@ -80,7 +79,7 @@ def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) 
         if copy_failure:
             failures.append(copy_failure)
         elif line and not (is_first and not _DIGIT.search(line)):
-            # A first line without any digit, so without a time, is the columns' titles.
+            # A first line without any digit, so without a time, has the columns' titles.
             unread.append(line)
         is_first = False
         open_line = not copy_failure and ends and body[stop - 1 : stop] != newline
@@ -94,10 +93,10 @@ def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) 
 def _read_line(body: bytes, start: int, newline: bytes) -> tuple[CopyFailure | None, int]:
     """Return the failure in the line at `start`, and the place where the next line begins.
 
-    A key may hold bytes that end lines.
+    A key may contain line ends.
     """
     stop = _next_line(body, start, newline)
-    # The key may hold other separators, and even text that looks like a key named twice, but only after the key.
+    # The key may contain other separators, and even text that looks like two equal keys, but only after its begin.
     pair = min(
         (pair for separator in _SEPARATORS for pair in _pairs(body, start, stop, separator, newline)), default=None
     )
@@ -120,9 +119,9 @@ def _read_line(body: bytes, start: int, newline: bytes) -> tuple[CopyFailure | N
 def _pairs(
     body: bytes, start: int, stop: int, separator: bytes, newline: bytes
 ) -> Iterator[tuple[int, int, bytes, bytes]]:
-    """Yield the first place in a line where two neighbouring columns name the same key.
+    """Yield each place in a line where two neighbouring columns name the same key.
 
-    It is given by its beginning and end, the key, and the separator.
+    Each is given by its begin and end, the key, and the separator.
     """
     begin = start
     for column in body[start:stop].split(separator)[:-1]:
@@ -130,7 +129,7 @@ def _pairs(
         encoded = _plain(column)
         # Otherwise a list in UTF-16 would seem to name keys.
         is_encoded = b"\0" not in encoded
-        # A space is "%20" or, in forms, "+". The column beside it decides.
+        # A space is "%20" or, in forms, "+". The neighbouring column decides.
         for key in dict.fromkeys((unquote_to_bytes(encoded), unquote_to_bytes(encoded.replace(b"+", b" ")))):
             for form in (key, b'"' + key.replace(b'"', b'""') + b'"'):
                 end = second + len(form)
@@ -147,7 +146,7 @@ def _next_line(body: bytes, at: int, newline: bytes) -> int:
 
 
 def _plain(column: bytes) -> bytes:
-    """Return a column without the quotation marks around it, and without a byte order mark."""
+    """Return a column without its quotation marks, and without a byte order mark."""
     column = column.removeprefix(_BYTE_ORDER_MARK)
     is_quoted = len(column) > 1 and column[:1] == column[-1:] == b'"'
     return column[1:-1].replace(b'""', b'"') if is_quoted else column

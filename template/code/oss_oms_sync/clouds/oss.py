@@ -1,6 +1,6 @@
 """Alibaba Cloud OSS: calls in parallel on kept-alive connections, retried within the invocation's deadline.
 
-`oss2` takes longer to import than everything else together, so it is imported at first use, in parallel with the first
+The import of `oss2` takes longer than all others together, so it is imported at first use, in parallel with the first
 call to OMS, and only in part (see `import_oss2`).
 """
 
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CALL_SECONDS = 5.0
-# The errors of oss2 for a body that did not come from OSS.
+# The errors of oss2 for a body from another host.
 _NOT_READ = (ElementTree.ParseError, RuntimeError, ValueError, LookupError, TypeError)
 _RETRIED_STATUSES = {429, 500, 502, 503, 504}
-# Characters that XML 1.0 does not preserve (section 2.2, "Char"; a parser also turns "\r" into "\n").
-# Compiled at first use: that takes longer than the rest of this module.
+# Characters that XML 1.0 does not preserve (section 2.2, "Char"; a parser also turns "\r" into "\n"). Compiled at first
+# use, which takes longer than the rest of this module.
 _NOT_IN_XML = r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _FIXES = {
     "NoSuchBucket": "{setting} names a bucket that does not exist: create it, or correct {setting}",
@@ -69,7 +69,7 @@ _DELETE = "oss:DeleteObject"
 
 @dataclass(frozen=True)
 class Credentials:
-    """The temporary credentials of the function's role. The secrets stay out of its repr."""
+    """The temporary credentials of the function's role. The repr omits the secrets."""
 
     access_key_id: str
     access_key_secret: str = field(repr=False)
@@ -78,25 +78,25 @@ class Credentials:
 
 @dataclass(frozen=True)
 class OssClient:
-    """The session, threads and memory that all buckets share, for the life of an instance."""
+    """The session, threads and memory of all buckets, for the life of an instance."""
 
     settings: Settings
     session: Connections
     pool: CallPool
     clock: Clock
-    # Facts that an instance remembers from one invocation to the next: of objects by their names, and of its own share.
+    # Facts that an instance remembers between invocations: about objects by their names, and its own share.
     remembered: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     def connect_ahead(self) -> None:
         """Open a connection to the log bucket while `oss2` is imported."""
         endpoint = urlsplit(self.settings.oss_endpoint)
-        # The host name that oss2 uses.
+        # The host name as in oss2.
         bucket = "" if is_loopback(endpoint.hostname or "") else f"{self.settings.log_bucket}."
         self.session.connect_ahead(f"{endpoint.scheme}://{bucket}{endpoint.netloc}")
 
 
 class OssBucket(Bucket):
-    """A bucket of OSS, with the credentials of one invocation. `setting`: the setting with the bucket's name."""
+    """A bucket of OSS, with the credentials of one invocation. `setting`: the name of the setting with the bucket."""
 
     def __init__(
         self, client: OssClient, name: str, setting: str, credentials: Credentials, deadline: Deadline
@@ -108,12 +108,12 @@ class OssBucket(Bucket):
         self._deadline = deadline
 
     def within(self, seconds: float) -> OssBucket:
-        """Return the bucket with calls that are abandoned after `seconds`."""
+        """Return the bucket with calls limited to `seconds`."""
         deadline = Deadline(self._deadline.cap(seconds), self._client.clock)
         return OssBucket(self._client, self.name, self._setting, self._credentials, deadline)
 
     def try_put_all(self, objects: Sequence[StoredObject]) -> list[StorageError | None]:
-        """Write `objects` in parallel; for each, return None, or the error if the write is not confirmed."""
+        """Write objects in parallel; return for each None, or the error if the write is not confirmed."""
         results = self._call_all("oss:PutObject", [partial(_put, stored) for stored in objects])
         return [result if isinstance(result, StorageError) else None for result in results]
 
@@ -125,7 +125,7 @@ class OssBucket(Bucket):
         none_failed(self._call_all("oss:PutObject", [partial(_put, stored)]))
 
     def try_get_all(self, names: Sequence[str]) -> list[StoredObject | StorageError]:
-        """Read objects in parallel; an object that does not exist is a StorageError with the code NoSuchKey."""
+        """Read objects in parallel; the StorageError of a missing object has the code NoSuchKey."""
         return self._call_all("oss:GetObject", [partial(_get, name) for name in names])
 
     def try_head_all(self, names: Sequence[str]) -> list[SourceHead | StorageError]:
@@ -133,7 +133,7 @@ class OssBucket(Bucket):
         return self._call_all("oss:GetObject", [partial(_head, name) for name in names])
 
     def get_all(self, names: Sequence[str]) -> list[StoredObject | None]:
-        """Read objects in parallel; None for an object that does not exist.
+        """Read objects in parallel; None for a missing object.
 
         Raises StorageError for any other failure.
         """
@@ -148,7 +148,7 @@ class OssBucket(Bucket):
         return stored.body if stored else None
 
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageError | None]:
-        """Delete objects, a thousand per call; names that XML cannot carry by a call each, in parallel."""
+        """Delete objects, a thousand per call; names that XML cannot represent have a call each, in parallel."""
         odd = dict.fromkeys(name for name in names if re.search(_NOT_IN_XML, name))
         plain = [name for name in names if name not in odd]
         groups = list(parts_of(plain, PAGE_SIZE))
@@ -174,19 +174,19 @@ class OssBucket(Bucket):
         return StorageError(f"the listing of {self.name} is not in order behind {after!r}, or does not go on there")
 
     def _call_all(self, action: str, calls: Sequence[Callable[[oss2.Bucket], T]]) -> list[T | StorageError]:
-        """Make `calls` in parallel, retry each while that helps, and return their results."""
+        """Make the calls in parallel, each retried while a retry may help; return their results."""
         return self._calls.run([partial(self._attempt, action, call) for call in calls])
 
     def _attempt(self, action: str, call: Callable[[oss2.Bucket], T]) -> Attempt[T | StorageError]:
         exceptions = import_oss2().exceptions
-        # Every failure becomes a StorageError that the caller handles, so a key stays where it was.
-        # A delete whose response is lost may still land, even after a second delete is answered, so it is not repeated.
+        # Every failure becomes a StorageError for the caller, so no key is lost. A delete without a response is not
+        # repeated: it may still be executed, even after a second delete succeeded.
         repeat = action != _DELETE
         try:
             return Attempt(call(self._oss2_bucket()))
         except exceptions.OssError as error:
-            # A gateway's 5xx may concern a call that is still on its way to OSS; a 429 was turned away. A response that
-            # is not from OSS says nothing about what OSS does.
+            # After a gateway's 5xx, OSS may still execute the call; after a 429 it does not. A response of another host
+            # does not show the result in OSS.
             again, turned_away = error.status in _RETRIED_STATUSES, error.status == 429
             answered = turned_away or (not again and bool(error.request_id))
             code = _code_of(error)
@@ -226,7 +226,7 @@ class OssBucket(Bucket):
 
 def _put(stored: StoredObject, bucket: oss2.Bucket) -> bool:
     answer = bucket.put_object(stored.name, stored.body, dict(stored.headers))
-    # In a bucket encrypted with KMS, the ETag is not an MD5, so it is enough that OSS answered.
+    # In a bucket encrypted with KMS, the ETag is not an MD5, so the response suffices.
     is_encrypted = answer.etag and "x-oss-server-side-encryption" in answer.headers
     if answer.etag != etag_of(stored.body) and not is_encrypted:
         raise not_oss(answer.status)
@@ -276,10 +276,10 @@ def _request_page(prefix: str, after: str, token: str, size: int, clock: Clock, 
         "max-keys": str(size),
         "encoding-type": "url",
     }
-    # The request of list_objects_v2, which would read the response as well.
+    # The request of list_objects_v2, because that method would also read the response.
     answer = bucket._do("GET", bucket.bucket_name, "", params=params)
     # OSS, "Limits": the milliseconds by which it delayed the response because of too many requests. A job that lists
-    # page after page then pauses as long, so that other callers get their turn.
+    # pages then pauses for this time, so that other callers have their turn.
     delay = answer.headers.get("x-oss-qos-delay-time", "")
     if delay.isdecimal():
         clock.sleep(min(int(delay) / 1000, _MAX_PAUSE_SECONDS))

@@ -1,6 +1,6 @@
 """A sync task as OMS describes it, with counters per calendar month and per step of the statistics.
 
-`Silence` stands for a description that OMS does not give. All counters count objects, except those of bytes.
+`Silence` replaces a missing description. All counters count objects, except the counters of bytes.
 
 Sources: the API pages ShowSyncTask (the task, counters of a month) and ListSyncTaskStatistic (counts per five minutes
 or hour).
@@ -15,16 +15,16 @@ from datetime import datetime, timedelta, timezone
 from oss_oms_sync.answers.task_group import Counters, OverwriteMode, Silence, StatisticsShown, TaskShown
 from oss_oms_sync.errors import Failure
 
-# The counts of ListSyncTaskStatistic: objects, and beside them bytes.
+# The counts of ListSyncTaskStatistic: objects, and bytes.
 OBJECT_TYPES = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 DATA_TYPES = (*OBJECT_TYPES, "SIZE")
 
 # All regions that offer sync tasks are in China, so a month of OMS presumably begins by China's time.
 _CHINA = timezone(timedelta(hours=8))
-# For thousands of years, a time in milliseconds is above this, and a time in seconds below.
+# Times above this are in milliseconds, times below in seconds; this holds for thousands of years.
 _MIN_MILLISECONDS = 10**11
 _FIVE_MINUTES, _HOUR = timedelta(minutes=5), timedelta(hours=1)
-# The names that ShowSyncTask gives the counters of a month.
+# ShowSyncTask's names of a month's counters.
 _FIELDS = {
     "requests": "monthly_acceptance_request",
     "copied": "monthly_success_object",
@@ -35,7 +35,7 @@ _FIELDS = {
 
 
 class MonthCounts(Counters):
-    """The counters of one month. None: a counter is missing or not a number, in contrast to 0."""
+    """The counters of a month. None: a counter is missing or not a number, in contrast to 0."""
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> MonthCounts:
@@ -44,13 +44,13 @@ class MonthCounts(Counters):
 
     @property
     def processed(self) -> Sequence[int] | None:
-        """The numbers of objects copied, failed and skipped; None if a number is missing."""
+        """Number of objects copied, failed and skipped; None if a number is missing."""
         numbers = [number for number in (self.copied, self.failed, self.skipped) if number is not None]
         return numbers if len(numbers) == 3 else None
 
     @property
     def difference(self) -> int | None:
-        """The accepted objects less the processed ones; negative if some were accepted in the month before."""
+        """Number of accepted objects less the processed objects; negative if some were accepted in the month before."""
         return None if self.requests is None or self.processed is None else self.requests - sum(self.processed)
 
 
@@ -73,12 +73,12 @@ class Statistics(StatisticsShown):
                     pass  # a count that was not requested
                 case _:
                     unread += 1
-        # If there is nothing to count, a series is empty or zero; if a series is missing, its counts are unknown.
+        # A series without counts is empty or zero; the counts of a missing series are unknown.
         return cls(start, str(answer.get("statistic_time_type")), series, unread + len(missing))
 
     @property
     def is_exact(self) -> bool:
-        """True if a step is five minutes long."""
+        """True if a step has five minutes."""
         return self.step == "FIVE_MINUTES"
 
     @property
@@ -102,12 +102,12 @@ class Statistics(StatisticsShown):
         return [(begin, *numbers) for begin, numbers in sorted(steps.items())]
 
     def count_after(self, time: datetime, data_type: str) -> int:
-        """Return the count in the steps that began after `time`."""
+        """Return the count of all steps that began after `time`."""
         return sum(number for begin, number in self.series[data_type] if begin > time.timestamp() * 1000)
 
 
 def remaining(differences: Iterable[int]) -> int:
-    """Return the minimum number of objects that remain, by accepted less finished objects of each step.
+    """Return the minimum number of remaining objects, by accepted less finished objects of each step.
 
     It is the largest sum from any step to the last. Objects that OMS finished may have been accepted before the first
     step.
@@ -119,7 +119,7 @@ def remaining(differences: Iterable[int]) -> int:
 
 
 def month_of(time: datetime) -> datetime:
-    """Return the beginning of the OMS month that contains `time`."""
+    """Return the begin of the OMS month that contains `time`."""
     return time.astimezone(_CHINA).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -129,14 +129,14 @@ def month_name(time: datetime) -> str:
 
 
 def _number(value: object) -> int | None:
-    # The type is compared because True is an int, too.
+    # The type is compared because True is an int.
     if type(value) is int:
         return value if value >= 0 else None
     return int(value) if isinstance(value, str) and value.isdecimal() else None
 
 
 def _switch(value: object) -> bool | None:
-    """Return True or False; None for an option that OMS does not report."""
+    """Return True or False; None for a missing option."""
     return value if isinstance(value, bool) else None
 
 
@@ -152,9 +152,9 @@ def _point(point: object) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class TaskInfo(TaskShown):
-    """One task, with its counters of the month that was requested.
+    """A task, with its counters of the requested month.
 
-    Texts and options that the response lacks are None. A response without `status` is not a documented response of OMS.
+    Texts and options that the response lacks are None. Without `status`, the response has no documented form.
     """
 
     month: MonthCounts
@@ -164,7 +164,7 @@ class TaskInfo(TaskShown):
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> TaskInfo:
-        """Parse the task in any JSON object that OMS returned."""
+        """Parse the task in any JSON object of OMS."""
         mode = answer.get("object_overwrite_mode")
         buckets = ("src_cloud_type", "src_region", "src_bucket", "dst_region", "dst_bucket")
         return cls(
@@ -177,9 +177,9 @@ class TaskInfo(TaskShown):
 
 
 def silence(answer: object, action: str, of: str = "synctask") -> Silence | None:
-    """Return the failure in place of an answer; None if OMS answered.
+    """Return the failure instead of an answer; None if OMS answered.
 
-    `action` is the name of the permission to ask, `of` its resource.
+    `action` is the API's name of the call's permission, `of` its resource.
     """
     if not isinstance(answer, Failure):
         return None

@@ -1,8 +1,8 @@
-"""The webhook of a chat: posts a text in the form that the chat's robots take.
+"""The webhook of a chat: posts a text in the format of the chat's robots.
 
 Sources: DingTalk, "Custom robot access"; Feishu and Lark, "Use bots in groups"; WeCom, "Group robot configuration";
-Slack, "Sending messages using incoming webhooks". Robots that require a keyword get it, because each text begins with
-the project's name; signatures of DingTalk and Feishu are not made.
+Slack, "Sending messages using incoming webhooks". The project's name begins each text, and serves robots that require a
+keyword; signatures of DingTalk and Feishu are not supported.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, NETWORK_ERRORS, Conne
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import presentable, root_cause
 
-# The limits of a message, of connecting, and of one read of the response.
+# The limits of a message, of its connect, and of a read of the response.
 _SECONDS, _CONNECT_SECONDS, _READ_SECONDS = 10.0, 3.0, 8.0
-# WeCom takes 2048 bytes of UTF-8, the others more.
+# WeCom accepts 2048 bytes of UTF-8, the others more.
 _MAX_TEXT_BYTES = 2000
 
 
 @dataclass(frozen=True)
 class _Robot:
-    """One kind of webhook.
+    """A kind of webhook.
 
-    `body` builds the message; `is_accepted` returns True if the status and body of a response show its acceptance.
+    `body` builds the message; `is_accepted` returns True if a response's status and body confirm it.
     """
 
     title: str
@@ -59,7 +59,7 @@ def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tup
     status, response = answer
     if robot.is_accepted(status, response):
         return robot.title, ""
-    # Only a chat's address has a known secret part, and the response may repeat the address.
+    # Only the secret part of a chat's address is masked, and the response may repeat the address.
     detail = "" if robot is _ANY else f": {response.decode('utf-8', 'replace')}"
     return robot.title, presentable(f"it answered {status}{detail}", settings.secrets)
 
@@ -75,11 +75,11 @@ def _accepts_by_code(name: str) -> Callable[[int, bytes], bool]:
 
 
 def _shorten(text: str) -> str:
-    """Shorten the text to a length that every robot takes."""
+    """Shorten the text to a length that every robot accepts."""
     body, half = text.encode("utf-8", "replace"), _MAX_TEXT_BYTES // 2
     if len(body) <= _MAX_TEXT_BYTES:
         return text
-    # A long text has a list in the middle, and its end names the next step.
+    # The middle of a long text is a list; its end has the next step.
     return "…".join(part.decode("utf-8", "ignore") for part in (body[:half], body[-half:]))
 
 
@@ -99,7 +99,7 @@ _ROBOTS = {
     "qyapi.weixin.qq.com": _Robot("WeCom", _DINGTALK.body, _DINGTALK.is_accepted),
     "hooks.slack.com": _Robot(
         "Slack",
-        # Slack, "Formatting text": these three would begin links and mentions.
+        # Slack, "Formatting text": these three characters begin links and mentions.
         lambda text, _: {"text": _shorten(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")},
         lambda status, body: status == 200 and body.strip() == b"ok",
     ),
