@@ -29,8 +29,7 @@ class Unconfirmed:
     as_assumed: tuple[str, ...] = ()
 
     def canary_observation(self, report: Mapping[str, object]) -> str:
-        """Return the value in a field report; empty if the canary did not observe it, or the report cannot settle it.
-        """
+        """Return the value in a field report; empty if it is missing, or the report cannot settle the question."""
         if not self.as_assumed:
             return ""
         (path,) = self.fields
