@@ -38,13 +38,14 @@ DOCUMENTS = (
 )
 # Documents with a Chinese twin: all but two, which hold both languages.
 IN_CHINESE = tuple(name for name in DOCUMENTS if name not in ("reasons", "settings"))
+_MONITORING = ("alerts.yaml", "dashboard.json", "status_is_silent.sql", "webhook_fails.sql", "current_state.sql")
 _NAMES = {
     "s.yaml": "src/s.yaml",
     "publish.yaml": "publish.yaml",
     "version.md": "version.md",
     **{f"docs/{name}.md": f"src/docs/{name}.md" for name in DOCUMENTS},
     **{f"docs/{name}.zh.md": f"src/docs/{name}.zh.md" for name in IN_CHINESE},
-    **{f"docs/monitoring/{name}": f"src/docs/monitoring/{name}" for name in ("alerts.yaml", "dashboard.json")},
+    **{f"docs/monitoring/{name}": f"src/docs/monitoring/{name}" for name in _MONITORING},
     # The example of the document on certificates.
     **{f"docs/certificate.{kind}": f"src/docs/certificate.{kind}" for kind in ("json", "png")},
 }

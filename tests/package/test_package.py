@@ -101,7 +101,7 @@ def test_the_package_holds_what_belongs_and_nothing_else(built):
     belongs = re.compile(
         r"(publish\.yaml|version\.md|readme(_en)?\.md|hook/(index\.js|filter\.js|questions\.json)"
         r"|src/(s\.yaml|readme(\.zh)?\.md|ready\.js|ops\.py|ops/functions/arguments\.js|digests\.py"
-        r"|docs/([\w-]+(\.zh)?\.md|certificate\.(json|png)|monitoring/(alerts\.yaml|dashboard\.json))"
+        r"|docs/([\w-]+(\.zh)?\.md|certificate\.(json|png)|monitoring/(alerts\.yaml|dashboard\.json|\w+\.sql))"
         r"|ci/(deploy\.sh|\w+\.yml)"
         r"|policies/show\.py|code/index\.py|code/oss_oms_sync/(\w+/)*\w+\.py|ops/(\w+/)*\w+\.py"
         r"|code/oss_oms_sync/answers/zh\.json"

@@ -1,4 +1,4 @@
-"""Queries of docs/alarms.md, run on the functions' real log lines as Simple Log Service stores them.
+"""Queries of docs/monitoring/, run on the functions' real log lines as Simple Log Service stores them.
 
 SQLite runs the queries, with Presto's functions added.
 """
@@ -18,13 +18,15 @@ import pytest
 from sandbox import Sandbox
 from sandbox.fc.logs import records
 from sandbox.server.faults import Fault
-from support.documents import Document
 from support.settings import rewrite
 from support.world import NO_RIGHT, payload
 from tools.package import ROOT
 from tools.render import render
 
-SILENT, WEBHOOK, NOW = (text for info, text in Document.read(ROOT / "docs" / "alarms.md").blocks if info == "sql")
+SILENT, WEBHOOK, NOW = (
+    (ROOT / "docs" / "monitoring" / f"{name}.sql").read_text(encoding="utf-8")
+    for name in ("status_is_silent", "webhook_fails", "current_state")
+)
 FORGED = '2026-01-31T12:00:00.123Z {"job": "status", "verdict": "forged", "alert_problem": "forged"}'
 HOSTILE = (f"a\n{FORGED}", f"b\u2028{FORGED}", "c\x85}", '{"job": "status", "verdict": "forged"}', "山} {")
 # Lines of Function Compute and of libraries in the log.
