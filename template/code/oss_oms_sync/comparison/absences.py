@@ -4,8 +4,8 @@ oms_source_record/differences/{project}-compare/{task}/{pass}/absent-{hex}.jsonl
 
 A list has a line for each absent key of a piece, in the order of keys: a JSON array of the key, the size, ETag and time
 of OBS's object, and the time from which on the key was absent; times are in seconds since 1970. A comparison takes that
-time from the lists of the last comparison of its scope, which it reads in the order of keys while it walks. Nothing is
-ever dated back: with an unreadable list, or none, the absence begins now.
+time from the lists of the last comparison of its scope, and reads them in the order of keys during its walk. Without a
+readable list, the absence begins now.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from oss_oms_sync.errors import log
 from oss_oms_sync.passes.entries import SETTLED, Entry
 from oss_oms_sync.passes.tally import AbsencePart
 
-# A piece looks at the records of a key before it ends: no piece lasts longer, and no clock differs as much.
+# Seconds above the duration of any piece and the difference of any clocks: a piece reads the records of a key before
+# its end.
 _MARGIN_SECONDS = round(SETTLED.total_seconds())
 
 
 class Absence(NamedTuple):
     """A key without an object at the source, and OBS's object of this key.
 
-    `modified`: the time of OBS's object; `since`: a time from which on the key was absent whenever a comparison looked,
-    0 for the end of this piece.
+    `modified`: the time of OBS's object; `since`: the time since which every comparison missed the key; 0 for the end
+    of this piece.
     """
 
     key: str
@@ -51,7 +52,7 @@ class EarlierAbsences:
     def renewed(self, entry: Entry) -> Absence | None:
         """Return the absence of a key that only OBS has; None if OBS does not have it either.
 
-        It begins anew if OBS's object changed, or a record shows that the key may have existed meanwhile.
+        It restarts if OBS's object changed, or a record shows that the key may have existed meanwhile.
 
         Raises StorageError.
         """
@@ -73,7 +74,7 @@ class EarlierAbsences:
 def read_absences(bucket: OssBucket, parts: Sequence[AbsencePart], after: str) -> Iterator[Absence]:
     """Yield the absences after a key from the lists of a comparison, one list at a time.
 
-    Unreadable lists and lines are logged and left out.
+    Unreadable lists and lines are logged and skipped.
 
     Raises StorageError.
     """

@@ -1,9 +1,9 @@
 """A recheck of the keys in a pass's lists of differences, so that a late object does not cost another pass.
 
 The lists name all keys that are not equal, except OMS's own and those outside the project's filter. The recheck judges
-the keys whose class may change by itself. Keys that are only in OBS or impossible keep their class, however many they
-are, and so do the classes of unlisted keys, in the total and in each folder. All others are counted again. The counts
-are correct only if the lists name every key of these classes, so this is checked.
+the keys whose class may change without action. Keys that are only in OBS or impossible keep their class, and so do
+unlisted keys, in the total and in each folder. All others are counted again. The counts are correct only if the lists
+name every key of these classes, so this is checked.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def judge_again(
     send: Callable[[Sequence[FailedKey]], None],
     waiting: Iterable[str] = (),
 ) -> Tally:
-    """Return the total with the keys in its lists judged now; call `send` with the keys that became due.
+    """Return the total, with the keys in its lists judged again; call `send` with the keys that are now due.
 
-    `waiting` are keys of failed records and run files. Keys that are in no list are read as well if `judge` reads
-    objects, because a proof may show that a key no longer waits; their counts do not change.
+    `waiting`: keys of failed records and run files. Unlisted keys among them are read as well if `judge` reads objects,
+    because a proof may show that a key no longer waits; their counts do not change.
 
-    Raises PayloadError if there are too many keys, and StorageError, also if the lists are not complete.
+    Raises PayloadError for too many keys, and StorageError, also if the lists are incomplete.
     """
     lasting = _unlisted(total)
     number = _count_keys(total) - _count_keys(lasting)
@@ -66,7 +66,7 @@ def judge_again(
     for part in parts_of(keys, _KEYS_PER_READ):
         judgements = [judge.judge_alone(entry) for entry in entries(invocation, destination, part)]
         for judgement in judgements:
-            # An object with a kept proof is not read again, but counts as read.
+            # An object with a stored proof is not read again, but counts as read.
             count.add_judged(
                 judgement._replace(proof=judgement.proof or (kept(judgement.entry) if judge.prover else None))
             )
@@ -89,9 +89,9 @@ def judge_again(
         classes=current.classes,
         folders={name: counts for name, counts in current.folders.items() if counts},
         oldest_not_there=current.oldest_not_there,
-        # Objects drawn before counted as equal, and equal objects are not judged again.
+        # Drawn objects were equal, and equal objects are not judged again.
         drawn=total.drawn.plus(current.drawn),
-        # An object that was deleted or overwritten since was still the largest or last at its time.
+        # An object deleted or overwritten since then was still the largest or last at its time.
         largest=max(total.largest, current.largest),
         last_written=written_last([*total.last_written, *current.last_written]),
         twin=current.twin,
@@ -101,9 +101,9 @@ def judge_again(
 
 
 def _unlisted(total: Tally) -> Tally:
-    """Return the counts of the keys that are in no list.
+    """Return the counts of the unlisted keys.
 
-    A folder without such keys stays among the folders that have counts of their own.
+    A folder without such keys stays among the folders with their own counts.
     """
     unlisted = Tally(
         classes={name: count for name, count in total.classes.items() if name in LASTING},
@@ -123,14 +123,14 @@ def _unlisted(total: Tally) -> Tally:
 
 
 def _without_listed(listed: Side, all_classes: Side, kept: Side) -> Side:
-    """Return the counts of `listed` without the keys that the lists name."""
+    """Return the counts of `listed` without the listed keys."""
     return Side(listed.objects - all_classes.objects + kept.objects, listed.bytes - all_classes.bytes + kept.bytes)
 
 
 def _count_keys(tally: Tally) -> int:
     """Return the number of keys of a tally.
 
-    Objects of the source count on its side; objects only in OBS count on the side of the destination.
+    Source objects count on the source's side; objects only in OBS count on the destination's.
     """
     return sum(max(count.source.objects, count.destination.objects) for count in tally.classes.values())
 

@@ -1,8 +1,8 @@
 """The counts of a comparison for each key, and its lists of differences.
 
 A list is written as the `--combined` report of `rclone check`: a sign, a space, the key. `+`: only in the source; `-`:
-only in the destination; `*`: in both, and differs; `!`: cannot be copied; `~`: not to be judged yet, which rclone does
-not have. Equal objects (`=`) are not listed. A key that begins with `"` or has control characters is written as a JSON
+only in the destination; `*`: in both, and differs; `!`: cannot be copied; `~`: too new to be judged, a sign that rclone
+lacks. Equal objects (`=`) are not listed. A key that begins with `"` or has control characters is written as a JSON
 string.
 """
 
@@ -27,18 +27,18 @@ from oss_oms_sync.passes.listing import KeyRun
 from oss_oms_sync.passes.range_walk import Count, NoRoomError, Take
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT, ClassCount, Tally, WrittenObject
 
-# Size of the lines of differences, in bytes, that ends a piece.
+# Maximum bytes of the lines of differences; beyond it the piece ends.
 _MAX_LINES_BYTES = 16_000_000
-# Size of an absence without its key.
+# Bytes of an absence without its key.
 _ABSENCE_BYTES = 100
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class CompareCount(Count):
-    """The counts of a range: those of `start`, and of the keys that follow.
+    """The counts of a range: those of `start`, and of the keys after it.
 
-    Lags are those of objects written since `lag_since`, in seconds since 1970. `seed` determines the objects drawn for
-    a sample. The absences of this walk continue those of `earlier`.
+    Lags are measured for objects written since `lag_since`, in seconds since 1970. `seed` determines the objects drawn
+    for a sample. The absences of this walk continue those of `earlier`.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class CompareCount(Count):
     def add(self, entry: Entry, take: Take) -> None:
         """Judge and count a key, as in Count.
 
-        Raises NoRoomError if the object is to be read, and there is no time for it.
+        Raises NoRoomError if there is no time to read the object.
         """
         judge = self._judge
         judged = judge.judge(entry)
         is_deleted = judged.object_class is ObjectClass.DELETED_AT_SOURCE
         absence = self._earlier.renewed(entry) if self._earlier and is_deleted else None
-        # Only a read that had a whole piece's time proves that the object is too big for a piece.
+        # Only a read with a whole piece's time proves that the object is too big for a piece.
         if judged.proof is Proof.TOO_BIG and (self._has_begun or (judge.prover and not judge.prover.has_whole_piece)):
             raise NoRoomError
         if judged.due and not take(judged.due):
@@ -81,7 +81,7 @@ class CompareCount(Count):
         return [absence for absence in self._absences if absence.key <= last]
 
     def add_judged(self, judged: Judged) -> None:
-        """Count a key that was judged."""
+        """Count a judged key."""
         entry, object_class, proof, is_inside, _ = judged
         tally, source = self._tally, entry.source
         self._has_begun = True
@@ -112,7 +112,7 @@ class CompareCount(Count):
             self.is_full = self._lines_bytes > _MAX_LINES_BYTES
 
     def equal(self, run: KeyRun) -> int:
-        """Return the number of first keys that are equal, as in Count, and whose lags are not measured."""
+        """Return the number of leading keys that are equal, as in Count, and without measured lags."""
         number = self._judge.equal(run)
         return first((time >= self._lag_since for time in run.source.modified[:number]), number)
 
@@ -141,7 +141,7 @@ class CompareCount(Count):
                 self._note_written(key, time)
 
     def sent(self, accepted: int, failed: int) -> None:
-        """Count the outcomes of keys that were sent."""
+        """Count the outcomes of submitted keys."""
         super().sent(accepted, failed)
         self._tally.counts["submitted"] += accepted + failed
 
@@ -187,7 +187,7 @@ class CompareCount(Count):
         return folders.setdefault(reported_folder(name, folders), {}).setdefault(title, [0, 0, 0, 0])
 
     def _note_written(self, key: str, modified: int) -> None:
-        """Keep an object while it is among the last written."""
+        """Keep an object if it is among the last written objects."""
         last = self._tally.last_written
         if len(last) < MAX_WRITTEN:
             heappush(last, WrittenObject(modified, key))
@@ -220,7 +220,7 @@ class CompareCount(Count):
 
 
 def _folders(keys: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-    """Yield each first-level folder of keys in order ("" for none), and the start and end of its keys."""
+    """Yield each first-level folder of ascending keys ("" for none), and the start and end of its keys."""
     begin = 0
     while begin < len(keys):
         name = first_folder(keys[begin])
@@ -245,7 +245,8 @@ def key_of(text: str) -> str:
 
 
 def same_size_counts(entry: Entry, object_class: ObjectClass, proof: Proof | None) -> tuple[int, int]:
-    """Return two counts, each 0 or 1: an object of equal size is proven to differ; OMS accepted that object in vain."""
+    """Return two counts, each 0 or 1: objects of equal size proven to differ; objects that OMS accepted again in vain.
+    """
     if object_class not in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) or not are_same_size(entry):
         return 0, 0
     # Only a proof shows that objects of equal size differ. An older object that may be equal has no proof.

@@ -1,8 +1,8 @@
-"""The headers of an object that both sides should share: their equality, and the change that makes them equal in OBS.
+"""The headers that an object must have on both sides: their equality, and the change that makes them equal in OBS.
 
 The headers are those of `metadata_of` (clouds/objects.py): six standard headers, and the user's metadata. A change in
-place sets them by "REPLACE_NEW", which keeps unnamed standard headers and replaces the user's metadata as a whole, or
-by "REPLACE", which also removes unnamed headers. OBS takes US-ASCII only, and changes no archived object.
+place uses "REPLACE_NEW", which keeps unnamed standard headers and replaces all of the user's metadata, or "REPLACE",
+which also removes unnamed headers. OBS accepts only US-ASCII, and changes no archived object.
 
 Source: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0091.html.
 """
@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from oss_oms_sync.clouds.obs_answers import ObjectHead
 
 _USERS = "meta-"
-# OBS, "Configuring object metadata": the user's metadata has at most 8 KB.
+# OBS, "Configuring object metadata": at most 8 KB of user's metadata.
 MAX_USERS_BYTES = 8 * 1024
 _ARCHIVED = ("COLD", "DEEP_ARCHIVE", "GLACIER")
 
@@ -28,19 +28,19 @@ class Obstacle(Enum):
     ARCHIVED = "archived"
     NOT_ASCII = "not_ascii"
     TOO_LARGE = "too_large"
-    # A header has to be removed, and it is unknown whether OBS can do that without other effects.
+    # A header has to be removed; other effects of the removal in OBS are unknown.
     REMOVAL = "removal"
 
 
 class Change(NamedTuple):
-    """The headers to set in OBS, by the names of HTTP; `replaces`: all other headers are removed."""
+    """The headers to set in OBS, by their HTTP names; `replaces`: all other headers are removed."""
 
     headers: Mapping[str, str]
     replaces: bool
 
 
 def differing_headers(source: Mapping[str, str], there: Mapping[str, str]) -> Iterator[str]:
-    """Yield the names of headers that differ between OSS and OBS, in order."""
+    """Yield the names of the headers that differ between OSS and OBS, in order."""
     return (name for name in sorted({*source, *there}) if not _is_equal(name, source.get(name), there.get(name)))
 
 
@@ -50,9 +50,9 @@ def _is_equal(name: str, source: str | None, there: str | None) -> bool:
 
 
 def plan_change(source: Mapping[str, str], there: ObjectHead, *, may_replace: bool) -> Change | Obstacle:
-    """Return the change that gives an object in OBS the headers of the `source`, or the reason for none.
+    """Return the change that gives an object in OBS the headers of the `source`, or the obstacle.
 
-    `may_replace`: True if OBS is known to remove headers without another effect.
+    `may_replace`: OBS is known to remove headers without another effect.
     """
     if there.storage_class in _ARCHIVED:
         return Obstacle.ARCHIVED
@@ -65,7 +65,7 @@ def plan_change(source: Mapping[str, str], there: ObjectHead, *, may_replace: bo
 
 
 def plan_headers(values: Mapping[str, str], there: Mapping[str, str], *, may_replace: bool) -> Change | Obstacle:
-    """Return the change of the headers `there` to exactly these `values`, or the reason for none."""
+    """Return the change of the headers `there` to exactly these `values`, or the obstacle."""
     if not all(name.isascii() and value.isascii() for name, value in values.items()):
         return Obstacle.NOT_ASCII
     if _users_bytes(values) > MAX_USERS_BYTES:
@@ -77,8 +77,8 @@ def plan_headers(values: Mapping[str, str], there: Mapping[str, str], *, may_rep
 
 
 def _is_left(name: str, values: Mapping[str, str]) -> bool:
-    """Return True if a header in OBS would stay although it is not among the `values` to set."""
-    # Any new metadata of the user replaces all of it.
+    """Return True if a header in OBS would remain although `values` lacks it."""
+    # New user's metadata replaces all of the old.
     are_replaced = name.startswith(_USERS) and any(value.startswith(_USERS) for value in values)
     return name not in values and not are_replaced
 

@@ -1,4 +1,4 @@
-"""Objects that OMS has accepted and may still copy, by its counts and a time limit: OMS reports no losses."""
+"""Objects that OMS accepted and may still copy, by its counts and a time limit, because OMS reports no losses."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class InHand:
     def may_have(self, accepted: float, size: int = 0, patience: float = 1800.0) -> bool:
         """Return True if OMS may still copy an object of `size` bytes that it accepted at this time.
 
-        OMS has lost the object if it finished no object for `patience`, in seconds, plus a minute for each GB.
+        An object counts as lost if OMS finished none for `patience`, in seconds, plus a minute for each GB.
         """
         if accepted >= self.now - _COUNTING_SECONDS:
             return True
@@ -55,15 +55,15 @@ class InHand:
         return accepted >= self.oldest and quiet < patience + 60 * size / BYTES_PER_MINUTE
 
     def accepted_since(self, time: float) -> int:
-        """Return the number of objects accepted since `time`, and perhaps shortly before."""
+        """Return the number of objects accepted since `time`, possibly including some accepted shortly before."""
         return sum(number for begin, number in self.accepted if begin >= time - _RECORDING_SECONDS)
 
 
 def in_hand(invocation: Invocation, *days: int) -> InHand:
-    """Ask OMS for its counts of the last `days`.
+    """Return the state of OMS by its counts of the last `days`.
 
-    The first of these numbers of days with counts for every five minutes is used, otherwise any counts reported. OMS
-    does not document how many days back it has them.
+    The first of these numbers of days with counts for every five minutes is used, otherwise any reported counts. OMS
+    does not document their maximum age.
     """
     now, statistics = invocation.clock.now(), None
     for number in days or (1,):
@@ -83,7 +83,7 @@ def in_hand(invocation: Invocation, *days: int) -> InHand:
         left if statistics.is_exact else None,
         _oldest_unfinished(steps, left, statistics.from_.timestamp()),
         _last_counted(statistics, dict.fromkeys(("SUCCESS", "FAILURE", "SKIP"), length), now.timestamp()),
-        # Later acceptances may not be counted yet, and OMS writes its lists of failures late.
+        # OMS may count later acceptances with delay, and writes its lists of failures late.
         _last_counted(
             statistics,
             {"REQUEST": length, "FAILURE": length, "SUCCESS": finish_length, "SKIP": finish_length},
@@ -105,6 +105,6 @@ def _oldest_unfinished(steps: Sequence[tuple[float, int, int]], left: int, start
 
 
 def _last_counted(statistics: Statistics, after: Mapping[str, float], now: float) -> float:
-    """Return the latest time with a count of these kinds; `after` has the seconds to add to a step's start."""
+    """Return the time of the last counted object of these kinds; `after` has the seconds to add to a step's start."""
     counted = ((name, begin) for name in after for begin, number in statistics.series[name] if number)
     return min(now, max((begin / 1000 + after[name] for name, begin in counted), default=-math.inf))

@@ -26,7 +26,7 @@ from oss_oms_sync.passes.listing import KeyRun
 from oss_oms_sync.rules.times import CLOCKS
 from oss_oms_sync.rules.times import SETTLED as SETTLED_FOR_CUTOVER
 
-# The event or the copy of a younger object may still be under way.
+# The event or the copy of a younger object may still be in progress.
 SETTLED_SECONDS = SETTLED.total_seconds()
 CUTOVER_SECONDS = round(SETTLED_FOR_CUTOVER.total_seconds())
 CLOCKS_SECONDS = round(CLOCKS.total_seconds())
@@ -34,16 +34,16 @@ CLOCKS_SECONDS = round(CLOCKS.total_seconds())
 _MD5 = re.compile(r"[0-9A-F]{32}")
 _MD5S = re.compile(rf"(?:{_MD5.pattern}\n)*{_MD5.pattern}")
 
-# The class after a proof; every other proof leaves the class unchanged.
+# The class after these proofs; the other proofs do not change the class.
 PROVEN = {
     Proof.EQUAL: ObjectClass.EQUAL_CONTENTS,
     Proof.DIFFERENT: ObjectClass.OVERWRITTEN,
     Proof.PARTS_DIFFER: ObjectClass.SUSPICIOUS,
     Proof.CHANGED: ObjectClass.MOVING,
 }
-# An OMS that compares contents may rightly skip these, and they never become newer in OBS.
+# If OMS compares contents, it skips these, and their objects in OBS stay older.
 PERHAPS_SKIPPED = (ObjectClass.OLDER, ObjectClass.IN_FLIGHT)
-# Classes that may still be equal. Equal objects are not sent, because OMS does not copy them again.
+# Classes of possibly equal objects. Equal objects are not submitted, because OMS does not copy them again.
 PERHAPS_EQUAL = (*UNPROVEN, *PERHAPS_SKIPPED, ObjectClass.FAILED_BEFORE)
 
 
@@ -51,8 +51,8 @@ PERHAPS_EQUAL = (*UNPROVEN, *PERHAPS_SKIPPED, ObjectClass.FAILED_BEFORE)
 class Moments:
     """The times by which objects are judged, in seconds since 1970.
 
-    `listed`: no listing was read earlier. `in_hand`: the objects that OMS may still copy. Objects younger than
-    `settling`, in seconds, are not judged. `migrations`: the migrations of existing objects.
+    `listed`: the time of the earliest listing. `in_hand`: the objects that OMS may still copy. `settling`: the minimum
+    age of judged objects, in seconds. `migrations`: the migrations of existing objects.
     """
 
     listed: float
@@ -76,28 +76,28 @@ def classify(entry: Entry, moments: Moments) -> ObjectClass:
     if source.modified > moments.settled:
         return ObjectClass.MOVING
     object_class = _classify_settled(source, entry, moments)
-    # Replay may write a failed record again each minute, so FAILED_BEFORE holds even if the record is young.
+    # FAILED_BEFORE applies to young records, too, because replay may rewrite a failed record each minute.
     is_certain = object_class in EQUAL or object_class is ObjectClass.FAILED_BEFORE
     return object_class if is_certain or not is_late(entry, moments) else ObjectClass.MOVING
 
 
 def equal_contents(source: Columns, destination: Columns, moments: Moments) -> int:
-    """Return the number of leading objects that are EQUAL_CONTENTS by both tables, independent of their records.
+    """Return the number of leading objects that are EQUAL_CONTENTS by both tables, whatever their records.
 
-    `classify` returns the same class for each of them. Their keys are within the project's filter.
+    `classify` returns this class for each of them. Their keys are within the project's filter.
     """
     number = min(first_difference(source.sizes, destination.sizes), first_difference(source.etags, destination.etags))
     _, etags, _, modified, types = source.part(0, number)
     number = first((time > moments.settled for time in modified), number)
     number = min(number, first(map("Symlink".__eq__, types), number))
-    # A single match for all, which nearly always succeeds: a match for each takes ten times as long.
+    # A single match for all nearly always succeeds, and is ten times faster than a match for each.
     if _MD5S.fullmatch("\n".join(etags)):
         return number
     return min(number, first((not _MD5.fullmatch(etag) for etag in etags), number))
 
 
 def is_late(entry: Entry, moments: Moments) -> bool:
-    """Return True if a listing may lack changes that the other listings show, so that differences are unreliable."""
+    """Return True if a listing may lack changes of the other listings, so that differences are unreliable."""
     return max(listed.modified for listed in entry[1:5] if listed) > moments.listed - CLOCKS_SECONDS
 
 
@@ -107,7 +107,7 @@ def _without_source(
     if destination is None:
         return ObjectClass.ORPHAN_RECORDS
     if key.startswith(OMS_LISTS):
-        # Also young lists: OMS writes them until long after it has copied the last object.
+        # OMS writes lists until long after the last copy, so young lists count as its own as well.
         return ObjectClass.OMS_OWN
     if destination.modified > moments.settled:
         return ObjectClass.ARRIVING
@@ -148,11 +148,11 @@ class FileSystem:
     """A destination that is a parallel file system, for a walk in the order of keys.
 
     Keys are paths of files and folders. Source: OBS, "Parallel File System", differences from a bucket: no key with an
-    empty part between two slashes, no key that ends with a slash and has contents, and no file and folder of the same
+    empty part between two slashes, no key with contents that ends with a slash, and no file and folder of the same
     name.
 
-    If a file and a folder have the same name and the file is in the destination, the objects in the folder are refused,
-    because the walk reaches the file first. If the folder is there, the file counts as missing, not as refused.
+    If a file in the destination and a folder have the same name, the objects in the folder are refused, because the
+    walk reaches the file first. If the destination has the folder, the file counts as missing, not as refused.
     """
 
     def __init__(self, destination: ObsBucket) -> None:
@@ -162,7 +162,7 @@ class FileSystem:
 
     @classmethod
     def of(cls, destination: ObsBucket) -> FileSystem | None:
-        """Return the destination's file system; None for a bucket, and without the permission to ask.
+        """Return the destination's file system; None for a bucket, or without the permission to query it.
 
         Raises StorageError.
         """
@@ -174,7 +174,7 @@ class FileSystem:
             raise
 
     def begin_after(self, key: str) -> None:
-        """Look up the files that may block the keys after `key`, or `key` itself.
+        """Look up files that may block `key` or later keys.
 
         Raises StorageError.
         """
@@ -183,7 +183,7 @@ class FileSystem:
         self._files = [listed.name for listed in self._destination.find_all([*names, key]) if listed]
 
     def refuses(self, entry: Entry) -> bool:
-        """Return True if the destination cannot hold the object of this key. Call it for every key in order."""
+        """Return True if the destination cannot store the object of this key. Call it for every key in order."""
         key, source, twin, files = entry.key, entry.source, entry.destination, self._files
         while files and not key.startswith(files[-1]):
             files.pop()
@@ -196,7 +196,7 @@ class FileSystem:
 
 
 class Judged(NamedTuple):
-    """The class of a key, its proof, True if it passes the project's filter, and the object to send."""
+    """The class of a key, its proof, True if it passes the project's filter, and the object to submit."""
 
     entry: Entry
     object_class: ObjectClass
@@ -207,13 +207,13 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True)
 class Judge:
-    """The rules to judge keys. `sent_since` is in seconds since 1970.
+    """The rules that judge keys. `sent_since` is in seconds since 1970.
 
-    Objects missing or older in the destination are sent if they were written since `sent_since`; None: nothing is sent.
-    `overwrite`: objects newer in the destination are sent as well. With a `prover`, objects of the classes `reads` are
-    read unless another proof exists. `file_system`: the destination, if it is a parallel file system.
-    `copies_same_size`: OMS may copy an object over an object of equal size that is not older; `always_copies`: it
-    always does.
+    Objects missing or older in the destination are submitted if they were written since `sent_since`; with None, no
+    object is submitted. `overwrite`: objects newer in the destination are submitted as well. With a `prover`, objects
+    of the classes `reads` are read unless another proof exists. `file_system`: the destination, if it is a parallel
+    file system. `copies_same_size`: OMS may copy an object over an object of equal size that is not older;
+    `always_copies`: OMS always does.
     """
 
     key_filter: KeyFilter
@@ -244,23 +244,23 @@ class Judge:
             if object_class not in EQUAL and is_late(entry, self.moments):
                 object_class = ObjectClass.MOVING
         elif object_class is ObjectClass.FAILED_BEFORE and (reading := proof or kept(entry)) and reading in IN_VAIN:
-            # OMS may refuse an object for ever that was copied by hand: only accepting it by name ends the failure.
+            # OMS may refuse a manually copied object for ever: only an acceptance by name ends the failure.
             unrecorded = classify(entry.without_records(), self.moments)
             object_class = PROVEN.get(reading, unrecorded) if unrecorded in UNPROVEN else object_class
-        # Nearly all objects are equal, so the check of what is due is left out for these.
+        # Nearly all objects are equal, and none of these is due.
         return Judged(
             entry, object_class, proof, is_inside, None if object_class.is_equal else self._due(entry, object_class)
         )
 
     def equal(self, run: KeyRun) -> int:
-        """Return the number of first keys of a run that `judge` finds EQUAL_CONTENTS, with nothing to read or send."""
+        """Return the number of leading keys that `judge` finds EQUAL_CONTENTS, without any read or submission."""
         # A file system is walked key by key.
         if self.file_system:
             return 0
         return min(equal_contents(run.source, run.twin, self.moments), self.key_filter.count_reported(run.keys))
 
     def judge_alone(self, entry: Entry) -> Judged:
-        """Judge a key whose neighbours were not judged before it.
+        """Judge a key whose neighbours were not judged.
 
         Raises StorageError.
         """
@@ -269,7 +269,7 @@ class Judge:
         return self.judge(entry)
 
     def _prove(self, prover: Prover, entry: Entry, object_class: ObjectClass) -> Proof | None:
-        """Read an object that may be equal and has no kept proof; return the new proof, None if nothing was read."""
+        """Read an object that may be equal and has no stored proof; return the new proof, or None without a read."""
         source, destination = entry.source, entry.destination
         if not source or not destination or object_class not in self.reads:
             return None
@@ -285,12 +285,12 @@ class Judge:
         is_lacking = object_class is ObjectClass.MISSING or object_class is ObjectClass.OLDER
         if not is_lacking and not (self.overwrite and is_overwritten and not self._is_skipped(entry)):
             return None
-        # An object that is sent over another is not sent for the first time either.
+        # An overwriting submission is not the first submission of its object.
         is_again = is_overwritten or is_covered(source, entry.success)
         return FailedKey(ObjectChange(entry.key, etag=repeated_etag(source.etag) if is_again else source.etag))
 
     def _is_skipped(self, entry: Entry) -> bool:
-        """Return True if OMS would skip a different object of equal size, as far as the task's settings show."""
+        """Return True if OMS would skip a different object of equal size, by the task's settings."""
         may_copy = self.copies_same_size and (self.always_copies or not is_in_vain(entry))
         return are_same_size(entry) and not may_copy
 
@@ -302,7 +302,7 @@ def are_same_size(entry: Entry) -> bool:
 
 
 def is_in_vain(entry: Entry) -> bool:
-    """Return True if OMS accepted this version again after OBS's object was written, and did not copy it."""
+    """Return True if OMS accepted this version again, later than OBS's object, without copying it."""
     source, success, destination = entry.source, entry.success, entry.destination
     if not source or not success or not destination or success.etag != etag_of(repeated_etag(source.etag)):
         return False

@@ -2,16 +2,16 @@
 
 OBS, "Obtaining object metadata": the ETag of an object that was written in one call is the MD5 of its contents, unless
 it is encrypted; the ETag of an object written in N parts is the MD5 of the parts' MD5s, and "-N". OMS's parts are 50
-MB. Nothing of the destination's object is read.
+MB. The destination's object is not read.
 
-The proof is kept, so each version is read once for each version in OBS:
+The proof is stored, so each pair of versions is read once:
 
 oms_source_record/{task}/proven_object/{key}    "{ETag} {time} {ETag in OBS} equal", or "different", or "parts_differ"
 
 (`proven_object_long/{sha256}` for a key too long to follow the prefix.) The time is the source's, in seconds since
 1970. The body follows from the listings of both sides, and a listing of the proofs shows the MD5 of each body as its
-ETag, so a listing shows if a proof is still true. OBS's time is not part of the body: the source's bytes hash to that
-ETag, whenever OBS's object was written.
+ETag, so a listing shows if a proof is valid. OBS's time is not part of the body: the source's bytes hash to that ETag,
+whenever OBS's object was written.
 """
 
 from __future__ import annotations
@@ -41,35 +41,36 @@ class Proof(Enum):
 
     EQUAL = "equal"
     DIFFERENT = "different"
-    # The destination has as many parts as OMS would have written, and other contents.
+    # The destination has OMS's number of parts, and other contents.
     PARTS_DIFFER = "parts_differ"
-    # The destination's ETag is that of parts of another size.
+    # The destination's ETag is of parts of another size.
     UNKNOWN_PARTS = "unknown_parts"
     ENCRYPTED = "encrypted"
     # An object changed during the read.
     CHANGED = "changed"
-    # The time does not suffice to read the object.
+    # There is not enough time to read the object.
     TOO_BIG = "too_big"
-    # OSS (or OBS, if asked) refuses because the object is archived, or encrypted with a key that may not be used.
+    # OSS (or OBS, if it was read) refuses because the object is archived, or the use of its encryption key is
+    # forbidden.
     UNREADABLE = "unreadable"
     # OSS refuses because the function's role has no permission to read the object.
     NO_RIGHT_IN_OSS = "no_right_in_oss"
-    # The objects differ, unless OBS's is encrypted, and the permission to ask for that is missing.
+    # The objects differ, unless OBS's object is encrypted, and the permission to query this is missing.
     NO_RIGHT_IN_OBS = "no_right_in_obs"
 
 
-# Proofs that read the source's object to its end.
+# Proofs from a complete read of the source's object.
 READ = frozenset({Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER, Proof.ENCRYPTED, Proof.NO_RIGHT_IN_OBS})
-# Proofs that stay true while both sides are unchanged.
+# Proofs that are valid while both sides are unchanged.
 _KEPT = (Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER)
 # Reasons why an object stays unproven.
 UNREAD = frozenset(Proof) - {*_KEPT, Proof.CHANGED}
-# Results that say nothing about the contents.
+# Results without a statement on the contents.
 IN_VAIN = UNREAD | {Proof.PARTS_DIFFER}
 
 
 def missing_permissions(invocation: Invocation, destination: ObsBucket, source_key: str, obs_key: str) -> list[str]:
-    """List the permissions that are missing to read an object on either side.
+    """List the missing permissions to read an object on either side.
 
     A side without a key is not checked. HEAD needs the same permission as GET in both clouds.
 
@@ -90,7 +91,7 @@ def missing_permissions(invocation: Invocation, destination: ObsBucket, source_k
 
 
 def kept(entry: Entry) -> Proof | None:
-    """Return the kept proof of a key's current versions in both buckets; None without such a proof."""
+    """Return the stored proof of a key's current versions in both buckets; None without such a proof."""
     _, source, _, _, destination, record = entry
     if not record or not source or not destination or source.size != destination.size:
         return None
@@ -102,14 +103,14 @@ def _body(source: ObjectSummary, destination: ObjectSummary, proof: Proof) -> st
 
 
 class Prover:
-    """Reads objects of the source bucket."""
+    """Proofs by reads of the source bucket's objects."""
 
     def __init__(
         self, invocation: Invocation, destination: ObsBucket, enough: Deadline, *, has_whole_piece: bool, keeps: bool
     ) -> None:
-        """Read nothing after `enough`.
+        """Create the prover; it reads nothing after `enough`.
 
-        `has_whole_piece`: True if that leaves as much time as a piece has. `keeps`: True if proofs are stored.
+        `has_whole_piece`: it has as much time as a piece. `keeps`: it stores proofs.
         """
         self._invocation = invocation
         self._destination = destination
@@ -118,7 +119,7 @@ class Prover:
         self.has_whole_piece = has_whole_piece
 
     def prove(self, source: ObjectSummary, destination: ObjectSummary) -> Proof:
-        """Compare two objects of equal size, and store the proof at once, so that a crash loses no proof.
+        """Compare two objects of equal size, and store the proof immediately, so that a crash loses no proof.
 
         Raises StorageError.
         """
@@ -152,7 +153,7 @@ class Prover:
         return Proof.PARTS_DIFFER if parts else self._difference(destination)
 
     def _read(self, source: ObjectSummary, digests: list[_Digest]) -> bool:
-        """Return True if the whole object could be read."""
+        """Read an object into `digests`; return True if it was read completely."""
         if self._enough.expired():
             return False
         for body in self._invocation.source_bucket.iter_contents(source):
@@ -163,7 +164,7 @@ class Prover:
         return True
 
     def _difference(self, destination: ObjectSummary) -> Proof:
-        """Explain why the destination's ETag is not the MD5 of the source's contents.
+        """Return the reason why the destination's ETag is not the MD5 of the source's contents.
 
         Raises StorageError.
         """

@@ -21,16 +21,16 @@ from oss_oms_sync.rules.counts import counts_of as class_counts
 from oss_oms_sync.rules.counts import missing_rights as rights_of
 from oss_oms_sync.rules.remedy import Counts, Remedy, Tried, narrowest_prefixes, remedy
 
-# Wishes of a pass beside its scope (passes/pieces.py).
+# Options of a pass outside its scope (passes/pieces.py).
 _WISHES = ("since", "deep", "overwrite", "cutover")
 
 
 @dataclass(frozen=True)
 class CompareResult:
-    """A pass's counts, and the answer fields common to all passes.
+    """A pass's counts, and the answer fields of all passes.
 
-    `state`: None if there is no pass. `overwrite_mode`: the sync task's. `stood_still`: True if a later standstill pass
-    agrees, False if it contradicts, None without one.
+    `state`: None without a pass. `overwrite_mode`: the sync task's. `stood_still`: True if a later standstill pass
+    agrees, False if it contradicts, None without a standstill pass.
     """
 
     tally: Tally
@@ -41,16 +41,16 @@ class CompareResult:
 
     @property
     def is_contradicted(self) -> bool:
-        """True if a standstill pass contradicts this pass, which then proves nothing."""
+        """True if a standstill pass contradicts this pass, so that it proves nothing."""
         return self.stood_still is False
 
     def to_json(self) -> dict[str, object]:
-        """Return the answer; classes and folders are known only when the pass has ended."""
+        """Return the answer; classes and folders only for a finished pass."""
         is_compared = self.answer.finished and not (self.state and self.state.scope.standstill)
         return to_json(self.compared() if is_compared else CompareAnswer(**self._answer()))  # type: ignore[no-any-return]
 
     def compared(self) -> Compared:
-        """Return the answer of a pass that has ended."""
+        """Return the answer of a finished pass."""
         return Compared(
             **self._answer(),
             **self.tally.shown(),
@@ -61,7 +61,7 @@ class CompareResult:
         )
 
     def _answer(self) -> dict[str, Any]:
-        """Return the part that any pass has, by the names of CompareAnswer."""
+        """Return the fields of every pass, by the names of CompareAnswer."""
         state, tally, finished = self.state, self.tally, self.answer.finished
         is_standstill = state is not None and state.scope.standstill
         return {
@@ -79,14 +79,14 @@ class CompareResult:
         }
 
     def _deep(self) -> Deep | None:
-        """Return the results of reading; None without objects to read."""
+        """Return the results of reading; None if there was no object to read."""
         counts = self.tally.counts
         shown = {name: counts.get(f"deep_{name}", 0) for name in (*(proof.value for proof in Proof), "bytes")}
         return Deep(**shown, keys=self.tally.unread) if any(shown.values()) else None
 
     @property
     def remedies(self) -> dict[ObjectClass, Text]:
-        """The remedies of classes that a plain submission does not mend."""
+        """The remedies of classes that a plain submission does not fix."""
         return remedies(self.tally, self.overwrite_mode, self._suffix, self._tried)
 
     def remedy(self, object_class: ObjectClass) -> Remedy:
@@ -113,17 +113,17 @@ class CompareResult:
 
 
 def missing_rights(tally: Tally) -> list[Text]:
-    """List the permissions that were missing to read objects, each with the way to grant it."""
+    """List the permissions missing to read objects, each with the way to grant it."""
     return rights_of(unread_counts(tally))
 
 
 def unread_counts(tally: Tally) -> dict[str, int]:
-    """Return the number of objects that could not be read for lack of a permission, by the names in Deep."""
+    """Return the number of objects unread because of a missing permission, by the names in Deep."""
     return {name: tally.counts.get(f"deep_{name}", 0) for name in MISSING_RIGHTS}
 
 
 def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, tried: Tried) -> dict[ObjectClass, Text]:
-    """Return the remedies of objects that a plain submission does not mend, or may not, by class."""
+    """Return the remedies of objects that a plain submission does not fix, or may not fix, by class."""
     class_remedies = {
         object_class: remedy(object_class, counts_of(tally, object_class, suffix), mode, tried, is_open=True)
         for object_class in (ObjectClass.OLDER, ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS)
@@ -143,10 +143,10 @@ def counts_of(tally: Tally, object_class: ObjectClass, suffix: str) -> Counts:
 
 
 def tried_of(state: PassState) -> Tried:
-    """Return the attempts of a comparison that has ended."""
+    """Return the attempts of a finished comparison."""
     scope, oldest, installed = state.scope, state.tally.oldest_not_there, parse_time(state.of.installed)
     submitted, begin = state.passed.counts.get("submitted", 0), scope.begin(installed) if installed else None
-    # The oldest may be of a class that is not sent.
+    # The oldest object may be of a class that is not submitted.
     is_left = submitted < state.passed.objects(ObjectClass.MISSING, ObjectClass.OLDER)
     earlier = ""
     if begin and oldest is not None and oldest < begin.timestamp() and is_left:
@@ -176,5 +176,5 @@ def remedy_of_key(entry: Entry, object_class: ObjectClass, mode: OverwriteMode |
         prefixes=None if suffix else narrowest_prefixes([entry.key], 1, ()),
         key=entry.key,
     )
-    # A kept proof says what reading showed.
+    # A stored proof has the result of a read.
     return remedy(object_class, counts, mode, Tried(deep=kept(entry) is not None), is_open=True)

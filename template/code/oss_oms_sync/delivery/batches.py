@@ -24,7 +24,7 @@ _too_late = partial(Failure, Reason.DEADLINE, message="not sent: the invocation'
 
 @dataclass
 class Submission:
-    """The outcome of each key (its Failure, or None if OMS accepted it), and the numbers of (throttled) calls."""
+    """The outcome of each key (its Failure, None if OMS accepted it), the number of calls, and of throttled calls."""
 
     outcomes: dict[str, Failure | None] = field(default_factory=dict)
     calls: int = 0
@@ -42,8 +42,8 @@ def submit(
     """Submit `keys` (plain text, each once) in batches, never later than `deadline`, and return the outcome of each.
 
     Each call, retries and halves included, needs the permission of `Closing.refusal`. A refused batch is bisected down
-    to the refused key, unless `bisect` is False. A throttled call is repeated for a few seconds, unless `patient` is
-    False. Every key has an outcome, whatever OMS answers; after an exception, the state of every key is unknown.
+    to the refused key if `bisect`. A throttled call is repeated for a few seconds if `patient`. Every key has an
+    outcome; after an exception, the state of every key is unknown.
     """
     oms, refusal = invocation.oms, Closing(invocation).refusal
     budget = RetryBudget(deadline, invocation.clock, patient=patient)
@@ -75,7 +75,7 @@ def submit(
     for batch in parts_of(keys, KEYS_PER_CALL):
         send(batch)
         if any(outcomes[key] is None for key in batch):
-            # OMS accepted another key of the batch, so the task works, and the refusal concerns this key.
+            # OMS accepted another key of the batch, so the refusal concerns this key, not the task.
             for key in batch:
                 failure = outcomes[key]
                 if failure and failure.reason is Reason.REFUSED:
@@ -84,7 +84,7 @@ def submit(
 
 
 class Recorded(NamedTuple):
-    """The outcome of a key (None: accepted), its record, and the error if that may not have been written."""
+    """The outcome of a key (None: accepted), its record, and the error of an unconfirmed write."""
 
     key: FailedKey
     failure: Failure | None
@@ -95,8 +95,8 @@ class Recorded(NamedTuple):
 def record(invocation: Invocation, outcomes: Sequence[tuple[FailedKey, Failure | None]]) -> list[Recorded]:
     """Write a failed record for each key that has a Failure, and a success record for every other key.
 
-    Records that were not written are logged, and the caller decides where to keep their keys: without a failed record,
-    a key would be lost. A missing success record is harmless: OMS accepted the key, and reconcile submits it once more.
+    Unwritten records are logged, and the caller has to keep their keys elsewhere: without a failed record, a key would
+    be lost. A missing success record is harmless: OMS accepted the key, and reconcile submits it once more.
     """
     task_id, now = invocation.task_id, invocation.clock.now()
     records = [

@@ -1,4 +1,4 @@
-"""Submission of keys for all jobs but forward: in batches, at the allowed rate, until OMS refuses too often."""
+"""Submission of keys for all jobs except forward: in batches, at the allowed rate, until OMS refuses too often."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from oss_oms_sync.errors import KEY_REASONS, MAY_NOT_SEND, STOPS_RUN, Failure, R
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 
-# A run ends after this many batches in a row of which OMS accepted nothing, instead of trying a million keys.
+# Maximum number of successive batches without any accepted key: the run ends instead of trying a million keys.
 _MAX_REFUSED_BATCHES = 5
 # Maximum number of records of rejected keys that a run remembers.
 MAX_REJECTED_KEPT = 10_000
-# Reserved for recording a batch after its submission, and for the objects that the job itself stores.
+# Seconds for the records of a batch after its submission, and for the job's own objects.
 _RECORDING_SECONDS = 10.0
 # Minimum calls per second of a run, however often OMS throttles.
 _MIN_RATE = 1.0
 # Number of batches without throttling that restore the full rate after a throttled batch.
 _RECOVERY_BATCHES = 20
-# Maximum waiting time, for example for the next page of records, that faster calls make up for.
+# Maximum waiting time, in seconds, that faster calls make up for, such as for the next page of records.
 _MAKE_UP_SECONDS = 2.0
 # Calls in sequence reach about this rate (calls per second). Above it, at most _MAX_LANES calls run at the same time,
 # because each takes two of the pool's threads.
@@ -41,12 +41,12 @@ _CANCELLED = Failure(Reason.TIMEOUT, message="given up, because a call beside it
 
 
 def refused(refusal: Failure) -> Stopped:
-    """Return the stop of a run that has a refusal of `Closing.refusal`."""
+    """Return the stop of a run for this refusal of `Closing.refusal`."""
     return Stopped(Stop[refusal.reason.name], refusal.message)
 
 
 class Sender:
-    """The submissions of one run. `stopped`: the reason for an early end; None without an early end."""
+    """The submissions of a run. `stopped`: the reason for an early end, or None."""
 
     def __init__(self, invocation: Invocation, share: int = 1, seconds: float = math.inf) -> None:
         """Divide the rate by the `share` runs that share it; after `seconds`, begin no call and wait for no call."""
@@ -59,7 +59,7 @@ class Sender:
         self._slowest = min(_MIN_RATE, invocation.settings.oms_rate) / share
         self._next_call = self._clock.monotonic()
         self._closing = Closing(invocation)
-        # The refusal that ended the run, if any.
+        # The refusal that ended the run, or None.
         self._refusal: Failure | None = None
         self._refused_in_a_row = 0
         # False while bisecting batches of rejected keys would waste calls.
@@ -81,7 +81,7 @@ class Sender:
         return not self.stopped
 
     def record_unsent(self, keys: Sequence[FailedKey]) -> None:
-        """Record keys that have no other record as failed, because they may not be sent.
+        """Record keys without another record as failed, because they must not be submitted.
 
         Raises RecordError.
         """
@@ -94,7 +94,7 @@ class Sender:
             raise RecordError(problems)
 
     def send(self, keys: Sequence[FailedKey], in_doubt: Collection[str] = ()) -> list[FailedKey]:
-        """Submit `keys` and record the outcomes; return the keys that still have to be submitted or recorded.
+        """Submit `keys` and record the outcomes; return the keys to submit or record again.
 
         Keys `in_doubt` get no failed record, because a delete of that record may still arrive, and are always returned.
         """
@@ -114,8 +114,8 @@ class Sender:
     def _batches(self, keys: Sequence[FailedKey]) -> Iterable[Sequence[FailedKey]]:
         """Return `keys` in batches.
 
-        If keys failed again with whole batches, each run divides the keys differently, and the first batch has few:
-        otherwise a key that OMS never accepts would hold back the same nine for ever.
+        After failures of whole batches, each run divides the keys differently, with a short first batch: otherwise a
+        key that OMS never accepts would block the same nine keys for ever.
         """
         if not any(key.failed_again and Reason.__members__.get(key.reason) not in KEY_REASONS for key in keys):
             return parts_of(keys, KEYS_PER_CALL)
@@ -143,7 +143,7 @@ class Sender:
         keys = [key.key for key in batch]
         bisect = self._bisect or _has_new_keys(batch)
         call = partial(submit, self._invocation, keys, self._sending, bisect=bisect)
-        # A submission ends by itself, in time.
+        # Every submission ends in time without help.
         return self._invocation.oss.pool.begin(call, self._sending.remaining() + _RECORDING_SECONDS)
 
     def _finish(
@@ -157,8 +157,8 @@ class Sender:
     def _pace(self, submission: Submission) -> None:
         """Slow down after a batch that was throttled to its end, and recover after others.
 
-        A single throttled call does not matter: replay sends ten keys a call and should go first, so forward makes
-        fewer calls then.
+        A single throttled call has no effect: replay submits ten keys per call and has priority, so forward then makes
+        fewer calls.
         """
         if any(failure and failure.reason is Reason.THROTTLED for failure in submission.outcomes.values()):
             self._rate = max(self._slowest, self._rate / 2)
@@ -189,15 +189,15 @@ class Sender:
             self.stopped = Stopped(Stop.NOTHING_TAKEN, why)
 
     def _record(self, batch: Sequence[FailedKey], submission: Submission, in_doubt: Collection[str]) -> list[FailedKey]:
-        """Write the records of the submitted keys; return the keys whose state has no other record."""
+        """Write the records of the submitted keys; return the keys without another record."""
         left = [key for key in batch if key.key in in_doubt]
         outcomes: list[tuple[FailedKey, Failure | None]] = []
         for key in batch:
             failure = submission.outcomes[key.key]
             if failure and failure.reason is Reason.REFUSED and key.reason == Reason.REJECTED.name:
-                # A batch of rejected keys alone has the reason REFUSED.
+                # A batch with only rejected keys has the reason REFUSED.
                 failure = replace(failure, reason=Reason.REJECTED)
-            if failure and failure.reason in (Reason.DEADLINE, *MAY_NOT_SEND):  # not sent
+            if failure and failure.reason in (Reason.DEADLINE, *MAY_NOT_SEND):  # not submitted
                 left += [key] if key.key not in in_doubt else []
                 continue
             self._count(key, failure)
@@ -220,10 +220,10 @@ class Sender:
 
 
 def _has_new_keys(batch: Sequence[FailedKey]) -> bool:
-    """Return True if a key of the batch was not rejected before: only then a refusal may concern the task."""
+    """Return True if the batch has a key without an earlier rejection: only then a refusal may concern the task."""
     return any(key.reason != Reason.REJECTED.name for key in batch)
 
 
 def earliest(*times: str) -> str:
-    """Return the earliest of `times`, in the format of records; an unknown (empty) time does not count."""
+    """Return the earliest of `times`, in the format of records; an unknown (empty) time is ignored."""
     return min(filter(None, times), default="")

@@ -1,1 +1,1 @@
-"""The recorded state of each key: its records, replay's run files, the jobs' state. May import `clouds`."""
+"""The recorded state of each key: its records, replay's run files, and the jobs' state. May import `clouds`."""

@@ -1,8 +1,8 @@
-"""The project's certificates in the log bucket: their names, and the GO that stands.
+"""The project's certificates in the log bucket: their names, and the valid GO.
 
 oms_source_record/certificates/{project}/{task}/{number}-{time}-{verdict}.json
 
-A GO stands until the project opens. Meanwhile applications write to OBS, so no report names `open` as a next step.
+A GO is valid until the project opens. Until then applications write to OBS, so no report has `open` as the next step.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _AFTER_GO = t(
 
 
 def certificates_folder(invocation: Invocation) -> str:
-    """Return the beginning of the names of the project's certificates."""
+    """Return the prefix of the names of the project's certificates."""
     return certificate_folder(invocation.task_id, invocation.settings.project)
 
 
@@ -67,10 +67,10 @@ class Certificates:
         return document if is_certificate else None  # type: ignore[return-value]
 
     def read_since(self, closed: Closed, name: str) -> dict[str, Any] | None:
-        """Return the document of this name, if the project was not opened between it and this mark."""
+        """Return the document of this name; None if the project was opened between the document and this mark."""
         document = self.read(name)
         mark = document and document.get("closed")
-        # Not by times: those of two instances may differ.
+        # Not by times, because the clocks of two instances may differ.
         return document if isinstance(mark, dict) and mark.get("opened") == closed.opened else None
 
     def standing_go(self, closed: Closed) -> dict[str, Any] | None:
@@ -79,7 +79,7 @@ class Certificates:
 
 
 def shown_mark(invocation: Invocation, closed: Closed) -> ShownMark:
-    """Return the mark as a type of the answers.
+    """Return the mark as an answer's type.
 
     Raises StorageError.
     """
@@ -88,7 +88,7 @@ def shown_mark(invocation: Invocation, closed: Closed) -> ShownMark:
 
 
 def describe(closed: Closed, go: str) -> Text:
-    """Describe a closed project with its next step; `go`: the name of the GO that stands, or empty."""
+    """Describe a closed project with its next step; `go`: the name of the valid GO, or empty."""
     return sentences(closed.text, _AFTER_GO if go else t("To open it: {command}", command=Step("open")))
 
 

@@ -5,11 +5,11 @@ By then the users' applications write to the destination themselves.
 oms_source_record/{task}/state/closed-{project}.json    {"closed": true, "at", "by", "why", "run",
                                                          "opened", "first"}
 
-`run` is the run of a cutover that set the mark, empty if a person set it, even again; a run opens only its own mark.
-`opened` is the last time at which the project is known to have been open; it decides if a GO still stands. `first` is
-empty in the first mark since then; in a mark that replaced it, `first` is the time when OSS stored the first mark.
+`run` is the run of a cutover that set the mark, empty if a person set or renewed it; a run opens only its own mark.
+`opened` is the last time at which the project is known to have been open; it decides if a GO is valid. `first` is empty
+in the first mark since then; in a later mark, `first` is the time when OSS stored the first mark.
 
-Without that object the project is open. Opening it writes the object as well, because a delete whose response is lost
+Without this object the project is open. Opening it writes the object as well, because a delete whose response is lost
 could undo a later closing. The first run of replay also writes it, so that an absent mark is never confused with a
 missing permission. If the mark cannot be read, nothing is submitted: every key stays where it is, or is recorded as
 failed, and is submitted as soon as the mark can be read.
@@ -41,12 +41,12 @@ class Closed:
     """The mark of a closed project.
 
     `since`: the time of the close (UTC, as in records). `by` and `why`: the person and the reason; both may be empty.
-    `run`: the run that set it, empty if none did. `opened`: the time when the project was last opened before that, or
-    closed for the first time.
+    `run`: the run that set it, empty if none did. `opened`: the time of the last opening before it, or of the first
+    close.
 
     `written`: the time when OSS stored it, by OSS's clock, in the format of records; empty for a mark that was not
-    read. `first`: the time when OSS stored the first mark since the project was last opened; it is `written` unless the
-    mark was set again.
+    read. `first`: the time when OSS stored the first mark since the project was last opened; it equals `written` unless
+    the mark was renewed.
     """
 
     since: str
@@ -87,20 +87,20 @@ class Closing:
         """
         try:
             before = self._read()
-        except StorageError:  # unreadable, or it cannot be read now: the write decides
+        except StorageError:  # unreadable, or not readable now: the write decides
             before = ""
         now = timestamp(self._clock.now())
-        # Without a mark that closed it all the time, the project may have been open until now.
+        # Without a continuous mark, the project may have been open until now.
         opened, first = (before.opened, before.first) if isinstance(before, Closed) else (before or now, "")
         mark = Closed(now, presentable(by), presentable(why), run, opened, first=first)
         if isinstance(before, Closed) and not run:
-            # By hand: its time and reason stay, but a run can open it only after closing it again.
+            # A renewal by hand keeps time and reason, but a run can open the project only after its own close.
             mark = replace(before, run="", written="")
         self._bucket.put(self._object(mark, closed=True))
         return mark
 
     def open(self, by: str = "", why: str = "", run: str = "") -> Closed | None:
-        """Open the project again; return the mark that stays, or None.
+        """Open the project again; return the mark that remains, or None.
 
         A `run` opens it only if the mark is its own.
 
@@ -113,10 +113,9 @@ class Closing:
         return None
 
     def establish(self) -> None:
-        """Write that the project is open if it has no mark; once an instance.
+        """Write an open mark if the project has no mark; once per instance.
 
-        A late write undoes nothing, because OSS refuses it where a mark exists, and nothing depends on it: a failure is
-        a warning in the log.
+        OSS refuses the write if a mark exists, so a late write has no effect. A failure is only a warning in the log.
         """
         remembered_as = f"{self.name} is there"
         if remembered_as in self._remembered:
@@ -149,7 +148,7 @@ class Closing:
         return None if isinstance(mark, Closed) else parse_time(mark)
 
     def may_be_open(self) -> bool:
-        """Return True if the project is known to be open; while that is unknown, nothing is submitted either."""
+        """Return True if the project is known to be open; while this is unknown, nothing is submitted."""
         try:
             return self.state() is None
         except StorageError:
@@ -158,11 +157,11 @@ class Closing:
     def refusal(self) -> Failure | None:
         """Return the reason to submit nothing: CLOSED, or MARK_UNREAD if the mark cannot be read; else None.
 
-        Called before each call to OMS, retries too.
+        Called before each call to OMS, including retries.
 
-        An instance reads the mark and waits for it, unless it saw the project open within the last minute. So does a
-        new instance, or an instance that was frozen. So a call that begins does so within a minute of the close, and
-        within two minutes it has ended, or arrived although its response was lost.
+        An instance reads the mark and waits for it, unless it read an open mark within the last minute. A new instance,
+        or an instance that was frozen, reads it as well. So the last call begins within a minute of the close. Within
+        two minutes it has ended, or it arrived although its response was lost.
         """
         asked_at = _Moment(self._clock.monotonic(), self._clock.now())
         read_open_at = self._remembered.get(self.name)
@@ -198,7 +197,7 @@ class Closing:
 
 
 def read_mark(read: StoredObject) -> Closed | str:
-    """Return the mark if it closes the project; else the time when it was last opened, empty if never.
+    """Return the mark of a closed project; else the time of the last opening, empty without an opening.
 
     Raises StorageError if the mark is unreadable.
     """
@@ -232,14 +231,14 @@ class _Moment(NamedTuple):
     now: datetime
 
     def seconds_since(self, other: _Moment) -> float:
-        """Return the seconds since `other`, by the clock that shows more."""
+        """Return the seconds since `other`, by the clock with the larger difference."""
         return max(self.monotonic - other.monotonic, abs((self.now - other.now).total_seconds()))
 
 
 def open_projects(invocation: Invocation, before: float = math.inf) -> list[str]:
     """Return the other projects of the sync task that are not closed, or whose mark cannot be read.
 
-    Also those that were not closed yet at `before` (in seconds since 1970, by OSS's clock).
+    With `before` (in seconds since 1970, by OSS's clock), projects closed later count as well.
 
     Raises StorageError.
     """

@@ -1,8 +1,7 @@
 """The positions up to which OMS's lists of copy failures were read.
 
-There is one map of lists, and one cursor through all their names. When the cursor comes to the last name, a look is
-complete, and the next look begins. A list that is older than the last complete look is not read again; for a younger
-list, the map has the position up to which it was read.
+One cursor visits the names of all lists in order. At the last name, a look is complete, and the next look begins. A
+list older than the last complete look is not read again; a younger list has its position in a map.
 """
 
 from __future__ import annotations
@@ -16,30 +15,30 @@ from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import month_name
 
-# So that the state stays small enough to be read and written in one call. A forgotten list is read once more.
+# Maximum number of lists, so that a single call reads or writes the state. A removed list is read once more.
 MAX_LISTS = 5000
-# Longer than the difference of the clouds' clocks, and than a list takes to appear.
+# Longer than the difference of the clouds' clocks, and than the delay of a new list.
 MARGIN = timedelta(hours=1)
 # The time for which a list may grow. If it grows later, it is read again from its beginning.
 _MAX_GROWTH_AGE = timedelta(days=1)
 # Listings cost traffic: after a look at n pages, the next look waits n - 1 minutes, up to this limit.
 _MAX_PAUSE_MINUTES = 10
-# The months that a report adds up.
+# The number of months in the sum of a report.
 _MAX_MONTHS = 14
 _TAIL_BYTES = 64
 
 
 class LineCount(NamedTuple):
-    """The number of lines that named an object, and of lines outside the project's filter."""
+    """Number of lines that name an object, and of lines outside the project's filter."""
 
     lines: int = 0
     outside: int = 0
 
 
 class ListRead(NamedTuple):
-    """The position in a list that was `modified` then.
+    """The position in a list that was `modified` at this time.
 
-    It was read up to `offset`; `tail` is the hash of the bytes before that place. `ended`: it was read to its end.
+    The list was read up to `offset`; `tail` is the hash of the bytes before it. `ended`: it was read to its end.
     `lines` named an object, `outside` of them an object outside the project's filter. `refused_until`: the time, in
     seconds since 1970, of the next request for a list that OBS refuses to read.
     """
@@ -60,11 +59,11 @@ class ListRead(NamedTuple):
 
     @property
     def begin(self) -> int:
-        """The offset from which to read the list, so that the bytes already read are compared."""
+        """The offset from which to read the list, so that earlier bytes are compared."""
         return max(0, self.offset - _TAIL_BYTES)
 
     def can_resume(self, before: bytes) -> bool:
-        """Return True if `before` equals the bytes from `begin` to the offset: reading continues behind it."""
+        """Return True if `before` equals the bytes from `begin` to the offset, so that reading can continue there."""
         return self.tail == _hash(before)
 
     def after(self, body: bytes, offset: int, listed: LineCount, *, ended: bool) -> ListRead:
@@ -102,7 +101,7 @@ class ListPositions:
     of_group: int = 0
 
     def follow_group(self, group: TaskGroup) -> None:
-        """Set the task group whose lists are read from now on."""
+        """Set the task group whose lists are read."""
         if group.id != self.group:
             self.group, self.of_group = group.id, 0
         self.folder = group.lists
@@ -114,8 +113,8 @@ class ListPositions:
     def has_all_of(self, group: TaskGroup) -> bool:
         """Return True if all copy failures of the task group were read from its lists.
 
-        A look that began after the group's end saw all lists; they have as many lines as the group failed to copy
-        objects; and the group reports every object. A failure of a retried object was listed before.
+        A look that began after the group's end read all lists; they have as many lines as the group has failed objects;
+        and the group reports every object. A retried object's earlier failure is in the lists.
         """
         looked = parse_time(self.looked)
         is_read = self.group == group.id and looked is not None and looked.timestamp() >= group.ended
@@ -134,7 +133,7 @@ class ListPositions:
     def move(self, name: str, at: ListRead) -> None:
         """Store the new position in a list."""
         before, month = self.lists.get(name, ListRead()), month_name(from_epoch(at.modified))
-        # A line counts once, even if the list has changed and is read again.
+        # Each line counts once, even if its list changed and is read again.
         lines, outside = at.lines - before.lines, at.outside - before.outside
         if self.is_of_group(name):
             self.of_group += lines
@@ -147,7 +146,7 @@ class ListPositions:
         self.lists[name] = at
 
     def kept(self) -> ListPositions:
-        """Return the part that is worth storing."""
+        """Return the positions to store."""
         looked = parse_time(self.looked)
         forgotten = (looked - MARGIN - _MAX_GROWTH_AGE).timestamp() if looked else 0
         kept = {

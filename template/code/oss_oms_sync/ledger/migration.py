@@ -1,6 +1,6 @@
 """The migrations of existing objects by OMS: running and finished.
 
-`ops.py migrate` writes a migration down before it begins, and moves the object once the migration is finished:
+`ops.py migrate` writes a record of a migration before the begin, and moves it after the end:
 
 oms_source_record/{task}/state/migrate-{project}.json           {"begun", "group", "keys", "prefixes", ...}
 oms_source_record/{task}/state/migrated-{project}-{run}.json    also {"ended", "how", "copied", ...}
@@ -32,7 +32,7 @@ _RUN = re.compile(r"[0-9a-f]+\.json")
 
 # A day of samples, and one sample more.
 _PROGRESS_AGE = timedelta(hours=25)
-# The maximum error of the clock that stamped the beginning: beyond it both clouds refuse requests.
+# The maximum error of the clock that stamped the beginning: above it both clouds refuse requests.
 _CLOCK_SECONDS = 15 * 60
 
 
@@ -54,12 +54,12 @@ class Reach:
     def has(self, source: ObjectSummary) -> bool:
         """Return True if this version of an object is in reach.
 
-        A later version may have come after OMS listed the object.
+        OMS may copy a later version after it listed the object.
         """
         return source.modified < self.begun - _CLOCK_SECONDS and source.name.startswith(self.prefixes)
 
     def wrote(self, destination: ObjectSummary) -> bool:
-        """Return True if only the project can have written this object of the destination, as far as is known."""
+        """Return True if only the project can have written this object of the destination, by the known facts."""
         is_inside = self.begun <= destination.modified <= self.until and destination.name.startswith(self.prefixes)
         return self.had_no_extra and is_inside
 
@@ -69,7 +69,7 @@ class Migrations:
     """The migrations of a project at a moment.
 
     `step`: the step by which OMS copies missing objects. `is_unknown`: a migration has begun, and its progress is
-    unknown. Then no object is left to it, because a repeated submission is harmless.
+    unknown. Then no object is left to it: a repeated submission is harmless.
     """
 
     reaches: tuple[Reach, ...] = ()
@@ -79,19 +79,19 @@ class Migrations:
     def will_copy(self, source: ObjectSummary) -> bool:
         """Return True if a running task group will copy this version, or report its failure.
 
-        A group that is paused, failed, finished or deleted is not expected to copy anything.
+        A paused, failed, finished or deleted group copies nothing more.
         """
         return any(reach.will_copy and reach.has(source) for reach in self.reaches)
 
     def copied(self, source: ObjectSummary) -> bool:
-        """Return True if a finished group came to this version.
+        """Return True if a finished group has processed this version.
 
-        Its copy failures are unknown, or known to replay.
+        Its copy failures are unknown, or recorded by replay.
         """
         return any(reach.has_copied and reach.has(source) for reach in self.reaches)
 
     def wrote(self, destination: ObjectSummary) -> bool:
-        """Return True if a group copied an object that is only in the destination: the source deleted it since."""
+        """Return True if a group copied an object that is now only in the destination: the source deleted it since."""
         return any(reach.wrote(destination) for reach in self.reaches)
 
 
@@ -110,7 +110,7 @@ def current_migration(invocation: Invocation) -> Migration | None:
 
 
 def finished_migrations(invocation: Invocation) -> list[Migrated]:
-    """Return the finished migrations that can be read, in the order in which they began.
+    """Return the readable records of finished migrations, in the order of their begins.
 
     Raises StorageError.
     """
@@ -122,7 +122,7 @@ def finished_migrations(invocation: Invocation) -> list[Migrated]:
 
 
 def load_migrations(invocation: Invocation) -> Migrations:
-    """Return all migrations that are known now.
+    """Return all known migrations.
 
     Raises StorageError.
     """
@@ -153,10 +153,10 @@ def query_task_group(invocation: Invocation, migration: Migration | None) -> Tas
 
 
 def note_progress(invocation: Invocation, group: TaskGroup | Failure | None) -> None:
-    """Store the bytes that a copying group with limits of its bandwidth has copied until now, for a day.
+    """Store the bytes that a copying group with bandwidth limits has copied until now, for a day.
 
-    `ops.py migrate --look` finds out from them in which time zone OMS reads the limits. Nothing else depends on them: a
-    failed write is a warning in the log.
+    `ops.py migrate --look` derives from them the time zone in which OMS applies the limits. A failed write is only a
+    warning in the log.
 
     Raises StorageError if the last samples cannot be read.
     """
@@ -183,7 +183,7 @@ def _read_current(invocation: Invocation) -> bytes | None:
 
 def _read_finished(invocation: Invocation) -> list[bytes]:
     begin = finished_migrations_prefix(invocation.task_id, invocation.settings.project)
-    # Another project's name may begin with this one's.
+    # Another project's name may begin with this project's name.
     names = [
         stored.name for stored in invocation.log_bucket.iter_objects(begin) if _RUN.fullmatch(stored.name[len(begin) :])
     ]
@@ -212,7 +212,7 @@ def _parse_reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> 
             has_failed = group.failed if group else fields.get("failed")
             until = parse_time(str(fields.get("ended"))) or (now if will_copy else time)
             seconds = int(time.timestamp()), int(until.timestamp())
-            # Copy failures that replay has taken over have failed records, which are read first.
+            # Replay's copy failures have failed records, which are read first.
             has_copied = (is_done and not has_failed) or fields.get("how") == "resent"
             return Reach(tuple(map(str, prefixes)), *seconds, will_copy, has_copied, bool(digest))
     return None

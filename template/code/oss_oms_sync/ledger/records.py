@@ -19,19 +19,19 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import MAY_NOT_SEND, UNKNOWN, Failure
 from oss_oms_sync.events import ObjectChange
 
-# Holds the eTag in the record of a long key, whose body is the key.
+# Metadata with the eTag in the record of a long key, whose body is the key.
 ETAG_HEADER = "x-oss-meta-etag"
-# In a success record: the number of resubmissions because OMS had failed to copy the object.
+# Metadata of a success record: the number of resubmissions after copy failures of OMS.
 COPY_ATTEMPTS_HEADER = "x-oss-meta-copy-attempts"
-# In a success record of a resent key: the time of its first failure, as in failed records.
+# Metadata of a resent key's success record: the time of its first failure, as in failed records.
 _FIRST_FAILURE_HEADER = "x-oss-meta-first-failure"
 _AGAIN = " again"
-# A success record of a change without an ETag.
+# The body of a success record without an ETag.
 NO_VERSION = "-"
 
 
 def repeated_etag(etag: str) -> str:
-    """Return the body of a version's second success record, so that a listing shows it is not the first."""
+    """Return the body of a version's second success record, so that a listing distinguishes it from the first."""
     return f"{etag}{_AGAIN}"
 
 
@@ -54,24 +54,24 @@ def success_record(task_id: str, key: FailedKey) -> StoredObject:
 
 
 def success_etag(record: StoredObject) -> str:
-    """Return the version's eTag in a success record (as read); empty if the record has no eTag."""
+    """Return the version's eTag in a success record (as read); empty without an eTag."""
     return record.headers.get(ETAG_HEADER, record.body.decode("utf-8", "replace"))
 
 
 def copy_attempts(record: StoredObject) -> int:
-    """Return the number of resubmissions of a version after copy failures, by its success record (as read)."""
+    """Return the number of resubmissions of a version after copy failures, from its success record (as read)."""
     counted = record.headers.get(COPY_ATTEMPTS_HEADER, "")
     return int(counted) if counted.isdecimal() else 0
 
 
 def modified_at(record: StoredObject) -> int:
-    """Return the time when a record (as read) was written, in seconds since 1970; 0 if OSS does not report it."""
+    """Return the write time of a record (as read), in seconds since 1970; 0 if OSS does not report it."""
     modified = parse_http_date(record.headers.get("last-modified"))
     return int(modified.timestamp()) if modified else 0
 
 
 def first_recorded_at(record: StoredObject) -> float:
-    """Return the time of the key's first recorded outcome, by its success record (as read).
+    """Return the time of the key's first recorded outcome, from its success record (as read).
 
     It is the first failure, or this success.
     """
@@ -80,7 +80,7 @@ def first_recorded_at(record: StoredObject) -> float:
 
 
 def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime, not_before: str = "") -> StoredObject:
-    """Return the record of a key to be resent, with the first failure from an earlier record of it.
+    """Return the record of a key to resend, with the first failure of its earlier record.
 
     The key is not resent before `not_before`.
     """
@@ -106,10 +106,10 @@ def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime,
 
 @dataclass(frozen=True)
 class FailedKey:
-    """A key to be resent, with the fields of its failed record (all may be empty).
+    """A key to resend, with the fields of its failed record (all may be empty).
 
-    `copy_attempts`: the number of this attempt after copy failures, from 1; 0 if it is for other reasons. `error_code`
-    and `message`: OMS's, of the last failure; only records keep the message.
+    `copy_attempts`: the number of this attempt after copy failures, from 1; 0 for other reasons. `error_code` and
+    `message`: OMS's, of the last failure; only records keep the message.
     """
 
     change: ObjectChange
@@ -134,8 +134,8 @@ class FailedKey:
     def of(self, change: ObjectChange) -> FailedKey:
         """Return the key with its change to submit now.
 
-        A change without a version leaves the version that failed. The copy attempts of a version do not count for
-        another version.
+        A change without a version keeps the failed version. The copy attempts of a version do not count for another
+        version.
         """
         if not change.etag:
             return self
@@ -144,12 +144,12 @@ class FailedKey:
 
     @property
     def may_not_be_sent(self) -> bool:
-        """True if the project was closed, or its mark unreadable, when the key arrived."""
+        """True if the project was closed, or its mark unreadable, at the arrival of the key."""
         return self.reason in _MAY_NOT_SEND
 
     @property
     def failed_again(self) -> bool:
-        """True if the key failed more than once, so that another failure is no news."""
+        """True if the key failed before, so that another failure is not logged."""
         return self.copy_attempts > 0 or self.last_failure not in ("", self.first_failure)
 
     def to_json(self) -> dict[str, object]:
@@ -158,9 +158,9 @@ class FailedKey:
 
     @classmethod
     def from_json(cls, fields: object, key: str = "") -> FailedKey | None:
-        """Parse a run file's entry or a failed record's body; None without a key in it and in `key`.
+        """Parse a run file's entry or a failed record's body; None if neither it nor `key` has a key.
 
-        A body that is not the project's JSON (the vendor's handler leaves it empty) still gives a FailedKey for `key`.
+        A body without the project's JSON (the vendor's handler leaves it empty) still gives a FailedKey for `key`.
         """
         entry = fields if isinstance(fields, dict) else {}
         texts = {name: value for name, value in entry.items() if isinstance(value, str)}

@@ -7,8 +7,8 @@ oms_source_record/{task}/state/{job}-timer-{project}.json    written, empty, whe
                                                              what counts
 oms_source_record/{task}/state/back_to_source.json           rules of the destination that `ops.py checklist` has read
 
-Beside them is the mark of a closed project: see `closing`. If the project has a prefix or suffix, a hash of both
-follows the names that do not end with the project's.
+The mark of a closed project is beside them: see `closing`. If the project has a prefix or suffix, names without the
+project's name end with a hash of both.
 
 The objects of passes and certificates are written once, so that only the first of several instances writes them. OSS,
 "PutObject": with `x-oss-forbid-overwrite` a write is refused with FileAlreadyExists if there is an object of that name.
@@ -41,14 +41,14 @@ _ONCE = {"x-oss-forbid-overwrite": "true"}
 
 
 class WriteTime(NamedTuple):
-    """The time at which an object was written, and its age: both by OSS's clock, not the function's."""
+    """The time at which an object was written, and its age, both by OSS's clock."""
 
     at: datetime
     ago: timedelta
 
     @classmethod
     def of(cls, read: StoredObject) -> WriteTime:
-        """Return the times of an object as read: GetObject has Last-Modified, and any response a Date.
+        """Return the times of a read object: GetObject has Last-Modified, and any response a Date.
 
         Raises StorageError if they are missing.
         """
@@ -59,7 +59,7 @@ class WriteTime(NamedTuple):
 
 
 class JobState:
-    """The state of the jobs of one project."""
+    """The state of the jobs of a project."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -68,7 +68,7 @@ class JobState:
         self._folder = state_folder(invocation.task_id)
 
     def load(self, job: str) -> dict[str, object]:
-        """Load the state that the last run of `job` stored; empty if there is nothing readable.
+        """Load the state that the last run of `job` stored; empty without readable state.
 
         Raises StorageError.
         """
@@ -79,7 +79,7 @@ class JobState:
         return value
 
     def recall(self, kind: type[T], job: str) -> T | None:
-        """Load the state of `job` as a value of a type; None if there is nothing of that form.
+        """Load the state of `job` as a value of this type; None without a value of this form.
 
         Raises StorageError.
         """
@@ -130,7 +130,7 @@ class JobState:
     def note_timer(self, job: str, event: bytes | str) -> None:
         """Store the time at which a timer called `job`; do nothing if `event` is of a manual call.
 
-        It is called before the job does anything, and nothing depends on it: a failed write is a warning in the log.
+        The job calls it first. A failed write is only a warning in the log.
         """
         if is_timer_event(event):
             (problem,) = self._bucket.try_put_all([StoredObject.of_json(self._timer_name(job), {})])
@@ -138,9 +138,9 @@ class JobState:
                 log.warning({"timer": "not noted", "problem": str(problem)})
 
     def timers(self, jobs: Sequence[str]) -> tuple[dict[str, WriteTime | None], WriteTime | None]:
-        """Return when a timer last woke each of the `jobs`, and when the installation was noted.
+        """Return the last timer call of each of the `jobs`, and the time of the installation's note.
 
-        None for a note that does not exist.
+        None for a missing note.
 
         Raises StorageError.
         """
@@ -149,7 +149,7 @@ class JobState:
         return woken, WriteTime.of(installed) if installed else None
 
     def last_runs(self) -> dict[str, int]:
-        """Return when a timer last woke any job of each project of the task, in seconds since 1970.
+        """Return the last timer call of any job of each project of the task, in seconds since 1970.
 
         Raises StorageError.
         """
@@ -171,12 +171,12 @@ class JobState:
         return f"{self._folder}{base}.json"
 
     def installed(self, *, note: bool) -> datetime:
-        """Return the time at which the project began to run; now if it is not recorded. With `note`, record it.
+        """Return the installation time of the project; now if it is not recorded. With `note`, record it.
 
-        OSS does not let the triggers of two projects overlap, so a note whose filter overlaps with this project's is
-        its own, from before its filter was changed. A note without a filter, written by hand, may be its own too.
+        OSS does not let the triggers of two projects overlap, so a note with an overlapping filter is this project's,
+        from before a change of the filter. A note without a filter, written by hand, may be this project's as well.
 
-        Raises StorageError, also if a note is unreadable: assuming another time would leave objects out for good.
+        Raises StorageError, also if a note is unreadable: a wrong time would leave objects out for good.
         """
         name = self._name("installed")
         body = self._bucket.get(name)
@@ -209,7 +209,7 @@ def _installation(note: StoredObject) -> tuple[datetime, KeyFilter]:
 
 
 def write_once(bucket: OssBucket, candidate: StoredObject) -> StoredObject | None:
-    """Write an object unless it exists; return the stored object, because another instance may have been first.
+    """Write an object unless it exists; return the stored object, because another instance may be faster.
 
     None if it was deleted meanwhile.
 
@@ -223,7 +223,7 @@ def write_once(bucket: OssBucket, candidate: StoredObject) -> StoredObject | Non
 
 
 def read_all(bucket: OssBucket, names: Sequence[str]) -> list[StoredObject | None]:
-    """Read objects that are written once; None for an object that does not exist.
+    """Read objects that are written once; None for a missing object.
 
     Raises StorageError, also if the bucket has versioning.
     """

@@ -1,4 +1,4 @@
-"""The records of a project, and the keys that wait to be resent.
+"""The records of a project, and the keys waiting to be resent.
 
 Waiting keys are those of failed records, and those of replay's run files: while a run works on a key, the key is in no
 failed record.
@@ -7,7 +7,7 @@ oms_source_record/{task}/replay/{project}/{run}.json
 
 Each project has its own run files, because another project on the same task may be closed, and not submit keys that
 this project may submit. Waiting keys include those of every project of the sync task, because a renamed or removed
-project no longer takes over its own run files.
+project no longer takes over its run files.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from oss_oms_sync.errors import log
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey, failed_key
 
-# After its deadline, a call of a run may still arrive.
+# Seconds after a run's deadline during which its last call may arrive.
 _GRACE = timedelta(minutes=1)
-# The records listed to find a project's among those of others: fifty pages, which take a few seconds.
+# Maximum records to list for a project's own among those of others: fifty pages, in a few seconds.
 _MAX_LISTED = 50_000
 
 
 @dataclass(frozen=True)
 class RunFile:
-    """The keys of one run. `in_doubt`: keys whose failed record's delete may still land.
+    """The keys of a run. `in_doubt`: keys whose failed record may still be deleted by a late call.
 
-    `lease_expired`: the run that wrote the file has ended. Another run may then take it over, but only by copying it
-    into a file of its own, never by rewriting it: then a late delete of the file takes nothing with it.
+    `lease_expired`: the run of the file has ended. Another run may then take it over, but only by a copy under its own
+    name, never by a rewrite: a late delete of the file then loses no key.
     """
 
     name: str
@@ -50,7 +50,7 @@ class RunFile:
 
 @dataclass(frozen=True)
 class RunKeys:
-    """The distinct keys of `files` run files, without the files in `unreadable`, by name.
+    """The distinct keys of `files` run files, except the files in `unreadable`, by name.
 
     `are_more`: not all files were read.
     """
@@ -62,7 +62,7 @@ class RunKeys:
 
 
 class RunFiles:
-    """The run files of one project, by default this project."""
+    """The run files of a project, by default this project."""
 
     def __init__(self, invocation: Invocation, project: str = "") -> None:
         # The prefix of their names.
@@ -71,7 +71,7 @@ class RunFiles:
         self._clock = invocation.clock
 
     def new(self, keys: Sequence[FailedKey], in_doubt: Collection[str], seconds: float) -> RunFile:
-        """Write the run file of a run that lives at most `seconds`.
+        """Write the run file of a run that lasts at most `seconds`.
 
         Raises StorageError.
         """
@@ -82,10 +82,10 @@ class RunFiles:
         return run
 
     def leftovers(self, listed_names: set[str] | None = None) -> Iterator[RunFile | str]:
-        """Iterate over the run files that earlier or other runs left, oldest first.
+        """Iterate over the run files left by other runs, oldest first.
 
-        They are read one at a time because they are large. If a file cannot be read, its name is yielded, and the
-        failure is logged. `listed_names`: the names to leave out, to which each name is added.
+        They are read one at a time because they are large. For an unreadable file, its name is yielded, and the failure
+        is logged. `listed_names`: names to leave out; each name read is added.
 
         Raises StorageError.
         """
@@ -103,10 +103,10 @@ class RunFiles:
                 yield listed.name
 
     def finish(self, run: RunFile, left: Sequence[FailedKey], in_doubt: Collection[str]) -> None:
-        """Shrink the caller's own run file to the keys `left`, for any run to take; delete the file without such keys.
+        """Shrink the caller's own run file to the keys `left`, for any run to take; delete the file if none is left.
 
-        Keys `in_doubt` extend the caller's lease by a minute, because a delete may land until then. If writing fails,
-        the file stays as it was, and its keys are sent once more.
+        Keys `in_doubt` extend the caller's lease by a minute, because a delete may arrive until then. If the write
+        fails, the file stays unchanged, and its keys are submitted once more.
         """
         if not left:
             self.remove(run)
@@ -117,7 +117,7 @@ class RunFiles:
             log.error({"run_file": run.name, "problem": str(problem)})
 
     def remove(self, run: RunFile) -> None:
-        """Delete a run file whose keys are all recorded elsewhere. If that fails, they are sent once more."""
+        """Delete a run file whose keys are all recorded elsewhere. If this fails, they are submitted once more."""
         (problem,) = self._bucket.try_delete_all([run.name]).values()
         if problem:
             log.error({"run_file": run.name, "problem": str(problem)})
@@ -156,7 +156,7 @@ def run_files_by_project(invocation: Invocation) -> dict[str, list[ObjectSummary
 class FailedRecords:
     """The failed records of keys that this project forwards, and of all long keys.
 
-    `outside`: the number of records of other keys that were listed with them. `are_more`: not all could be counted.
+    `outside`: number of other records listed with them. `are_more`: not all records were counted.
     """
 
     listed: Sequence[ObjectSummary]
@@ -165,7 +165,7 @@ class FailedRecords:
 
 
 def list_failed(invocation: Invocation, max_records: int) -> FailedRecords:
-    """List `max_records` records, passing over the records of other projects between them, up to a limit.
+    """List `max_records` records, skipping records of other projects between them, up to a limit.
 
     Raises StorageError.
     """
@@ -197,9 +197,9 @@ def records_and_runs(
 ) -> tuple[FailedRecords, RunKeys]:
     """Return up to `max_records` failed records, and up to `max_run_files` run files, of this project or `of_all`.
 
-    A run takes keys out of their records into a file, and back if they fail again. So the files are read before the
-    records are listed, and files that are new after that: each waiting key is listed, unless a whole run took and
-    returned it in between.
+    A run moves keys from their records into a file, and back if they fail again. So files are read before the records
+    are listed, and new files after it: each waiting key is listed, unless a complete run moved it back and forth in
+    between.
 
     Raises StorageError.
     """
@@ -219,7 +219,7 @@ def records_and_runs(
 
 
 def read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> list[FailedKey | None]:
-    """Return the key of each of these records; None for a record that cannot be read, or does not name its key."""
+    """Return the key of each of these records; None for a record that is unreadable or lacks its key."""
     results = invocation.log_bucket.try_get_all([record.name for record in listed])
     return [failed_key(invocation.task_id, stored) if isinstance(stored, StoredObject) else None for stored in results]
 
@@ -242,9 +242,9 @@ def iter_records(invocation: Invocation, kind: Kind) -> Iterator[ObjectSummary]:
 
 @dataclass(frozen=True)
 class WaitingKeys:
-    """The waiting `keys` within the project's filter, each once, without the keys of canaries.
+    """The waiting `keys` within the project's filter, each once, without canaries' keys.
 
-    `unread`: the number of records and run files whose keys are unknown. `are_more`: not all of them were read.
+    `unread`: number of records and run files with unknown keys. `are_more`: not all of them were read.
     `has_more_records`: this project has more failed records.
     """
 
@@ -257,13 +257,13 @@ class WaitingKeys:
 def list_waiting_keys(invocation: Invocation, max_records: int, max_run_files: int, *, reasons: bool) -> WaitingKeys:
     """List the waiting keys of up to `max_records` records and `max_run_files` run files.
 
-    The reasons of failures are known only with `reasons`: each record is read for that.
+    With `reasons`, each record is read for the reason of its failure.
 
     Raises StorageError.
     """
     records, runs = records_and_runs(invocation, max_records, max_run_files, of_all=True)
     by_key = record_prefix(invocation.task_id, "failed")
-    # A long key is named only in its record's body.
+    # Only the record's body has the name of a long key.
     names = {
         listed.name: listed.name.removeprefix(by_key) for listed in records.listed if listed.name.startswith(by_key)
     }
