@@ -22,8 +22,7 @@ from oss_oms_sync.errors import log
 from oss_oms_sync.passes.entries import SETTLED, Entry
 from oss_oms_sync.passes.tally import AbsencePart
 
-# Seconds above the duration of any piece and the difference of any clocks: a piece reads the records of a key before
-# its end.
+# Longer than any piece, and than the difference of clocks: a piece reads the records of a key before its end.
 _MARGIN_SECONDS = round(SETTLED.total_seconds())
 
 

@@ -245,8 +245,7 @@ def key_of(text: str) -> str:
 
 
 def same_size_counts(entry: Entry, object_class: ObjectClass, proof: Proof | None) -> tuple[int, int]:
-    """Return two counts, each 0 or 1: objects of equal size proven to differ; objects that OMS accepted again in vain.
-    """
+    """Return two counts, each 0 or 1: objects of equal size proven to differ; objects accepted again in vain."""
     if object_class not in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) or not are_same_size(entry):
         return 0, 0
     # Only a proof shows that objects of equal size differ. An older object that may be equal has no proof.

@@ -28,7 +28,7 @@ from oss_oms_sync.errors import log
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey, failed_key
 
-# Seconds after a run's deadline during which its last call may arrive.
+# Time after a run's deadline during which its last call may arrive.
 _GRACE = timedelta(minutes=1)
 # Maximum records to list for a project's own among those of others: fifty pages, in a few seconds.
 _MAX_LISTED = 50_000

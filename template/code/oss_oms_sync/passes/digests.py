@@ -1,12 +1,12 @@
-"""Digests of buckets that can be computed again from a listing, and objects drawn for a sample by them.
+"""Digests of buckets that a listing reproduces, and draws of objects for a sample.
 
 The digest of a set of objects is the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal), so it does not
-depend on their order, and the digests of parts add up. It shows that two buckets hold the same keys and sizes, against
+depend on their order, and the digests of parts add up. It shows that two buckets have the same keys and sizes, against
 accidents, not against an adversary. digests.py in the project computes it in 20 lines.
 
 An object's rank in a draw is its digest times an odd number, modulo 2^256: each rank is equally likely, and a sample
-takes the smallest. The number is drawn when a pass begins, so the sampled objects cannot be predicted; it is kept, so
-the same objects can be drawn again from a listing. Objects are drawn while a comparison counts.
+takes the smallest. The number is drawn at the begin of a pass, so the sampled objects cannot be predicted; it is
+stored, so a listing reproduces the draw. Objects are drawn while a comparison counts.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from oss_oms_sync.clouds.objects import ObjectSummary
 MODULUS = 2**256
 # Maximum number of objects in a sample.
 MAX_DRAWN = 300
-# Maximum number of first-level folders with counts of their own; all others are counted together, under OTHERS.
+# Maximum number of first-level folders with counts of their own; OTHERS has the sum of the others.
 MAX_FOLDERS = 200
-# Larger objects are not drawn: a sample has to be read in a few minutes.
+# Maximum bytes of a drawn object: a sample has to be read in a few minutes.
 LARGEST = 2**30
 _MASK = MODULUS - 1
 
@@ -43,17 +43,17 @@ def version_digest(name: str, etag: str, size: int) -> int:
 
 
 def state_digest(version: int, modified: int) -> int:
-    """Return the digest of an object of the source with its ETag and time, by which two passes compare versions.
+    """Return the digest of a source object with its ETag and time, by which two passes compare versions.
 
-    It is a product, because `version`, its digest, is that of its twin as well, and a hash takes longer.
+    It is a product, because its twin has `version`, its digest, as well, and a hash takes longer.
     """
     return version * (2 * modified + 1)
 
 
 def twin_digest(version: int, source: ObjectSummary, destination: ObjectSummary) -> int:
-    """Return the digest of the destination's object for a key of the source with the digest `version`.
+    """Return the digest of the destination's object for a source key with the digest `version`.
 
-    The time is not part of it, because a copy of the same contents changes it.
+    The time is left out, because a copy of the same contents changes it.
     """
     is_same = source.etag == destination.etag and source.size == destination.size
     return version if is_same else version_digest(*destination[:3])
@@ -61,10 +61,10 @@ def twin_digest(version: int, source: ObjectSummary, destination: ObjectSummary)
 
 @dataclass
 class Drawn:
-    """Objects drawn from a `population` of this size, as ranks and keys in the order in which a sample takes them.
+    """Objects drawn from a `population` of this size, as ranks and keys in the order of sampling.
 
-    It grows. `seed` has the hex digits of half of the number, rounded down, by which objects are ranked. `firsts`: the
-    first-ranked object, of any size, of each first-level folder, up to MAX_FOLDERS of them and of all others together.
+    It grows. `seed` has the hex digits of half of the ranking number, rounded down. `firsts`: the first-ranked object,
+    of any size, of each first-level folder, up to MAX_FOLDERS of them and of all others together.
     """
 
     seed: str = ""
@@ -83,7 +83,7 @@ class Drawn:
         return [key for _, key in self.ranked]
 
     def add(self, key: str, digest: int, folder: str, size: int) -> None:
-        """Add an object that follows all objects added before."""
+        """Add an object that follows all earlier objects."""
         rank, ranked, firsts = digest * self._factor & _MASK, self.ranked, self.firsts
         folder = reported_folder(folder, firsts)
         if folder not in firsts or rank < firsts[folder][0]:
@@ -96,12 +96,12 @@ class Drawn:
             del ranked[MAX_DRAWN:]
 
     def firsts_beside(self, keys: Iterable[str]) -> list[str]:
-        """Return the first object of each folder that contains none of `keys`, by the folders' names."""
+        """Return the first object of each folder without any of `keys`, by the folders' names."""
         covered = {folder if folder in self.firsts else OTHERS for folder in map(first_folder, keys)}
         return [key for folder, (_, key) in sorted(self.firsts.items()) if folder not in covered]
 
     def plus(self, other: Drawn) -> Drawn:
-        """Return a new draw from this one and `other`, both of a single pass; it shares no part with them."""
+        """Return a new draw from this draw and `other`, both of a single pass; they share no data."""
         ranked = sorted([*self.ranked, *other.ranked])[:MAX_DRAWN]
         firsts: dict[str, tuple[Digest, str]] = {}
         names = kept_folders((*self.firsts, *other.firsts))
@@ -119,7 +119,7 @@ def first_folder(key: str) -> str:
 def reported_folder(folder: str, folders: Collection[str]) -> str:
     """Return the folder under which the next object of `folder` counts: itself, or OTHERS.
 
-    `folders` are those that have counts already. From MAX_FOLDERS on, further folders count under OTHERS.
+    `folders` have counts already. From MAX_FOLDERS on, further folders count under OTHERS.
     """
     has_own_count = (
         not folder or folder in folders or len(folders) - ("" in folders) - (OTHERS in folders) < MAX_FOLDERS
@@ -128,5 +128,5 @@ def reported_folder(folder: str, folders: Collection[str]) -> str:
 
 
 def kept_folders(names: Iterable[str]) -> set[str]:
-    """Return those of the folders that keep counts of their own: the first MAX_FOLDERS by name, and "" for none."""
+    """Return the folders that have their own counts: the first MAX_FOLDERS of `names`, and "" for no folder."""
     return {"", *sorted({*names} - {"", OTHERS})[:MAX_FOLDERS]}

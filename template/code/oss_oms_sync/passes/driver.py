@@ -22,19 +22,19 @@ from oss_oms_sync.passes.states import PassState, has_shrunk, last_ended, newest
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import Walk, Worker, lanes_of
 
-# Maximum time for an event to wake a worker; after it, a waiting invocation does the work itself.
+# Maximum seconds for an event to wake a worker; after them, a waiting invocation does the work.
 _EVENT_SECONDS = 10.0
-# Time beyond PIECE_SECONDS after which a piece's worker counts as lost.
+# Seconds beyond PIECE_SECONDS after which a piece's worker counts as lost.
 _GRACE_SECONDS = 60.0
 _POLL_SECONDS = 2.0
-# Time for which a tick leaves a stuck range alone.
+# Seconds for which a tick leaves a stuck range alone.
 _DAY_SECONDS = 86400.0
-# A waiting invocation with less time left begins no piece.
+# Minimum remaining seconds for a waiting invocation to begin a piece.
 _LAST_SECONDS = 60.0
 
 
 def refusal(invocation: Invocation) -> Stopped | None:
-    """Return the reason why nothing may be sent: the project is closed, or its state is unknown."""
+    """Return the reason why nothing may be submitted: the project is closed, or its state is unknown."""
     failure = Closing(invocation).refusal()
     return refused(failure) if failure else None
 
@@ -42,8 +42,8 @@ def refusal(invocation: Invocation) -> Stopped | None:
 class Driver:
     """An invocation of a job that works on passes. `walk` does the job's part of a range.
 
-    Methods raise StorageError: work done until then is kept. Most return the pass in question, if there is one, and the
-    reason that stopped this invocation's work on it.
+    Methods raise StorageError: earlier work is kept. Most return the pass, or None, and the reason that stopped this
+    invocation's work on it.
     """
 
     def __init__(self, invocation: Invocation, store: PassStore, walk: Walk) -> None:
@@ -55,10 +55,9 @@ class Driver:
         self._worker = Worker(invocation, store, walk)
 
     def by_event(self, woken: Sequence[Wake]) -> dict[str, object]:
-        """Do the work that follows from the pieces that an event names.
+        """Do the work that follows the pieces in an event.
 
-        Return, for the log, the kind of the last piece of each range that had work, and the first reason that stopped a
-        range.
+        Return, for the log, the kind of each range's last piece, and the first reason that stopped a range.
         """
         done = {f"{wake.pass_name}/{wake.range_name}": self._worker.go_on(wake) for wake in woken}
         return {
@@ -73,15 +72,15 @@ class Driver:
         """
         states = self._store.states()
         mine = newest_of(states, scope)
-        # A pass with a `since` of its own may have covered fewer objects.
+        # A pass with its own `since` may have covered fewer objects.
         last = newest_of([state for state in states if state.scope.since in (None, scope.since)], scope)
         is_due = period and (last is None or last.of.started <= timestamp(self._clock.now() - period))
         if period and is_due and not (mine and mine.goes_on):
-            # Named after the period's slot, so two ticks begin the same pass.
+            # The name has the period's slot, so two ticks begin the same pass.
             seconds = period.total_seconds()
             slot = from_epoch(self._now() // seconds * seconds)
             name = self._store.name_of(scope, slot)
-            # A stored pass without a readable state will not end either.
+            # A stored pass without a readable state will not end.
             is_slot_used = (mine is not None and mine.of.name >= name) or self._store.tree(name).pieces > 0
             return self.begin(scope, None if is_slot_used else slot, states)
         idle_ranges = [
@@ -90,8 +89,8 @@ class Driver:
         if not idle_ranges:
             period_off = f"{self._store.job.upper()}_PERIOD is off, and no pass was begun by hand"
             return mine, None if mine else Stopped(Stop.PERIOD_OFF, period_off)
-        # Only the range that has been idle longest is tried: this limits the cost while OMS is down, and each range has
-        # its turn, even if another is blocked.
+        # Only the longest idle range is tried: this limits the cost while OMS is down, and each range has its turn,
+        # even if another is blocked.
         first, *others = (wake for _, wake in sorted(idle_ranges))
         piece = self._worker.go_on(first, rested=True)
         if piece and piece.kind is Kind.RESTING:
@@ -102,7 +101,7 @@ class Driver:
         return self._store.state(first.pass_name), stopped
 
     def by_hand(self, scope: Scope, *, restart: bool) -> tuple[PassState | None, Stopped | None]:
-        """Work on the open pass of `scope` with equal wishes, or on a new pass; wait for its end while time remains.
+        """Work on the open pass of `scope` with equal options, or on a new pass; wait for its end while time remains.
 
         Only `restart` replaces a pass that is too large.
         """
@@ -121,7 +120,7 @@ class Driver:
         return self._store.state(state.of.name), stopped
 
     def _too_large(self, scope: Scope, states: Sequence[PassState]) -> Stopped | None:
-        """Return the reason not to begin a backfill of more objects than a pass can send, by the last pass."""
+        """Return the reason not to begin a backfill of more objects than a pass can submit, by the last pass."""
         if not scope.everything or scope.since:
             return None
         marks, settings = self._store.earlier_marks(self.about_now(scope, note=False, states=states)), self._settings
@@ -136,21 +135,21 @@ class Driver:
         )
 
     def look(self, scope: Scope) -> PassState | None:
-        """Return the newest pass with the identity of `scope`, ended or not."""
+        """Return the newest pass with the identity of `scope`, finished or not."""
         return newest_of(self._store.states(), scope)
 
     def before(self, state: PassState | None) -> PassState | None:
-        """Return the pass that measures an open pass: the last with its identity that had ended when it began."""
+        """Return the pass that measures an open pass: the last finished pass of its identity at its begin."""
         is_open = state is not None and not state.ended
         return self._store.state(state.of.before) if state and is_open and state.of.before else None
 
     def about_now(
         self, scope: Scope, name: str = "", *, note: bool = True, states: Sequence[PassState] | None = None
     ) -> Pass:
-        """Return the description of a pass of `scope` that would begin now.
+        """Return the description of a pass of `scope` that begins now.
 
-        `note`: also record the time of installation, unless it is recorded. `states`: the existing passes, if the
-        caller has just read them.
+        `note`: record the time of installation, unless it is recorded. `states`: the existing passes, if the caller has
+        just read them.
         """
         states = self._store.states() if states is None else states
         last = last_ended(states, scope)
@@ -170,10 +169,10 @@ class Driver:
         )
 
     def _max_objects(self, scope: Scope) -> int | None:
-        """Return the maximum number of missing objects that a pass sends.
+        """Return the maximum number of missing objects that a pass submits.
 
-        There is no limit if the user asked for all of them, or if no task group could copy them, because task groups
-        take only prefixes.
+        There is no limit if the user requested all of them, or if no task group can copy them, because task groups
+        accept only prefixes.
         """
         max_objects = max_submissions(self._settings.oms_rate * KEYS_PER_CALL)
         is_unlimited = (
@@ -186,14 +185,14 @@ class Driver:
     ) -> tuple[PassState | None, Stopped | None]:
         """Begin a pass of `scope`, and do its first piece.
 
-        `began`: the moment after which the pass is named, if not now. `states`: as for about_now.
+        `began`: the time in the name of the pass, by default now. `states`: as in about_now.
         """
         pass_ = self.about_now(scope, self._store.name_of(scope, began or self._clock.now()), states=states)
         piece = self._worker.begin(pass_)
         return self._store.state(pass_.name), piece.stopped
 
     def _wait(self, name: str) -> Stopped | None:
-        """Wait until a pass has ended, and do the pieces that no worker does; return the reason that ended this."""
+        """Wait for the end of a pass, and do pieces without a worker; return the reason for an early return."""
         while self._deadline.remaining() > min(_LAST_SECONDS, self._settings.piece_seconds):
             tree, written = self._store.tree_and_times(name)
             if tree.has_total:
@@ -209,7 +208,7 @@ class Driver:
         return TIME_IS_UP
 
     def _idle_ranges(self, name: str, tree: Tree, written: Mapping[str, int]) -> Iterator[str]:
-        """Yield the ranges that appear to have no worker, longest idle first."""
+        """Yield the ranges without a visible worker, longest idle first."""
         worked_on = self._store.worked_on(name)
         for range_name in sorted(tree.open, key=lambda range_name: written.get(range_name, 0)):
             last, taken = written.get(range_name, 0), worked_on.get(range_name, 0)
@@ -218,7 +217,7 @@ class Driver:
                 yield range_name
 
     def _lost_ranges(self, name: str) -> Iterator[tuple[int, Wake]]:
-        """Yield the ranges of a pass that are idle for longer than a piece can last, and the time since then.
+        """Yield the ranges of a pass that are idle for longer than a piece can last, with their idle time.
 
         Stuck ranges wait for a day.
         """

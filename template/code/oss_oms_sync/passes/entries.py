@@ -1,4 +1,4 @@
-"""The rows of the listings for one key, and the version that a record is for."""
+"""The rows of the listings for one key, and the version of a record."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import NamedTuple
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.ledger.records import modified_at, repeated_etag, success_etag
 
-# The event of an object younger than this may still be under way.
+# Minimum age of an object whose event should have arrived.
 SETTLED = timedelta(minutes=15)
 
 
 class Entry(NamedTuple):
     """The rows of the listings for a key.
 
-    A record's row may be named by the key or by the record; so may the row of the kept `proof`, which may be of other
-    versions than these.
+    A record's row may have the name of the key or of the record; so may the row of the stored `proof`, which may be of
+    other versions.
     """
 
     key: str
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
 
 
 def is_covered(source: ObjectSummary, success: ObjectSummary | None) -> bool:
-    """Return True if a success record is for this very version.
+    """Return True if a success record is of this version.
 
     Contents may change from A to B and back to A, so the time counts as well.
     """
@@ -42,5 +42,5 @@ def is_covered(source: ObjectSummary, success: ObjectSummary | None) -> bool:
 
 
 def listed_record(record: StoredObject, key: str) -> ObjectSummary:
-    """Return a record that was read as a row of a listing of records by key."""
+    """Return a record as read in the form of a row in a listing of records by key."""
     return ObjectSummary(key, etag_of(success_etag(record)), len(record.body), modified_at(record))

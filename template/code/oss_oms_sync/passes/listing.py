@@ -5,8 +5,8 @@ the other records with these prefixes removed) are merged like sorted files, wit
 their size. An object is covered if its success record names its eTag and is not older than the object. A listing shows
 both, because a record's ETag is the MD5 of the eTag in its body.
 
-Keys that the source and another listing have in the same order, which are nearly all, come as runs. A run is no
-judgement: it ends at the first key for which its job has not proven that it would be judged like the first.
+Keys that the source and another listing have in the same order, which are nearly all, form runs. A run ends at the
+first key whose judgement may differ from that of its first key.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import Columns, ListPage, ObjectSummary, first_difference
 from oss_oms_sync.passes.entries import Entry, is_covered, listed_record
 
-# A name after every key: no key is that long.
+# A name after every key: no key is so long.
 END = "\U0010ffff" * (MAX_NAME_BYTES // 4 + 1)
-# Minimum length of a run; after a shorter run, as many keys are yielded singly before the next is sought.
+# Minimum length of a run; after a shorter run, as many keys are yielded singly before the next search.
 WORTH_IT = 16
 
 _Records = dict[str, ObjectSummary]
 
 
 class KeyRun(NamedTuple):
-    """Keys in order, each with an object of the source and a row of the other listing, as columns.
+    """Keys in order, each with a source object and a row of the other listing, as columns.
 
-    There may be records of these keys besides, but no other key is in between.
+    The keys may have records, but no other key is in between.
     """
 
     keys: list[str]
@@ -49,12 +49,12 @@ class KeyRun(NamedTuple):
         )
 
 
-# Returns the number of first keys of a run that are counted together.
+# Returns the number of a run's leading keys that are counted together.
 Equal = Callable[[KeyRun], int]
 
 
 class Feed:
-    """A listing by its keys: its names without `root`, from the first after `after`."""
+    """A listing by its keys: its names without `root`, from the first name after `after`."""
 
     def __init__(self, pages: Iterator[ListPage] = iter(()), root: str = "", after: str = "") -> None:  # noqa: B008
         """Read the first page. All methods that advance raise StorageError."""
@@ -87,9 +87,9 @@ class Feed:
             self.advance(bisect_right(self.keys, key, self.place) - self.place)
 
     def count_matching(self, keys: Sequence[str]) -> int:
-        """Return the number of first `keys` that the feed can advance past without meeting another key.
+        """Return the number of leading `keys` that the feed can advance past without another key in between.
 
-        Only its current page is considered.
+        Only its current page counts.
         """
         if self.key > keys[-1]:
             return len(keys)
@@ -113,10 +113,10 @@ class Feed:
 
 
 def merged(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Iterator[Entry | KeyRun]:
-    """Yield all keys of these listings in order, without proofs of keys that no other listing has.
+    """Yield all keys of these listings in order, without proofs of keys that are in no other listing.
 
-    `feeds` become the fields of an entry, in their order. With `equal`, runs are yielded of the keys that the source
-    and `twin` share.
+    `feeds` become the fields of an entry, in their order. With `equal`, the keys of both the source and `twin` are
+    yielded as runs.
 
     Raises StorageError.
     """
@@ -143,7 +143,7 @@ def merged(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Iterator[E
 
 
 def _run(source: Feed, twin: Feed, others: Iterable[Feed]) -> KeyRun:
-    """Return the longest run from here on within the current pages."""
+    """Return the longest next run within the current pages."""
     keys = source.keys[source.place :]
     length = first_difference(keys, twin.keys[twin.place :])
     for feed in others:
@@ -164,10 +164,10 @@ class MergedListing:
         kinds: Sequence[Kind] = ("success", "failed"),
         destination: Bucket | None = None,
     ) -> None:
-        """Merge the listings of these `kinds` of records, the source, and the `destination`, if any.
+        """Merge the listings of these `kinds` of records, the source, and the `destination` or none.
 
-        `needs_records` selects the objects whose records are read if no listing has them. Without a `destination`, the
-        failed record of such an object is not read if its success record covers it.
+        `needs_records` selects the objects whose unlisted records are read. Without a `destination`, the failed record
+        of such an object is not read if its success record covers the object.
         """
         self._task_id = invocation.task_id
         seconds = invocation.listing_seconds()
@@ -180,7 +180,7 @@ class MergedListing:
         # Shorter keys have short records: a character takes at most four bytes.
         self._shortest_long = (MAX_NAME_BYTES - len(record_prefix(invocation.task_id, "success"))) // 4
         self._after = after
-        # The records of the long keys of this page.
+        # The records of this page's long keys.
         self._success: _Records = {}
         self._failed: _Records = {}
 
@@ -192,10 +192,9 @@ class MergedListing:
         return (step for step in self.steps() if isinstance(step, Entry))
 
     def steps(self, equal: Equal | None = None) -> Iterator[Entry | KeyRun]:
-        """Yield entries, and runs in place of the entries of their keys, as long as `equal` allows.
+        """Yield entries, and runs instead of the entries of their keys, where `equal` allows.
 
-        A run has the keys that the source shares with the destination, or without a destination with the success
-        records.
+        A run has keys of both the source and the destination, or without a destination of the success records.
 
         Raises StorageError.
         """
@@ -219,11 +218,11 @@ class MergedListing:
         prefix, behind = f"{root}{self._prefix}", f"{root}{self._after}"
         if len(prefix.encode()) > MAX_NAME_BYTES:
             return iter(())
-        # A truncated name sorts before the full one, so nothing is skipped.
+        # A truncated name sorts before the full name, so nothing is skipped.
         return stack.enter_context(bucket.pages(prefix, behind.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")))
 
     def _with_long_records(self, pages: Iterator[ListPage]) -> Iterator[ListPage]:
-        """Yield the source's pages, and read the records of their long keys: no listing has them by key.
+        """Yield the source's pages, and read the records of their long keys, which no listing has by key.
 
         Each takes one GET, or two if the first record does not cover the object.
         """
@@ -252,14 +251,14 @@ class MergedListing:
         return Entry(key, source, success, failed, destination, proof)
 
     def _is_long(self, key: str) -> bool:
-        """Return True if the records of a key may be in no listing by key."""
+        """Return True if the listings by key may lack the records of a key."""
         return len(key) > self._shortest_long
 
     def _record_of(self, kind: Kind, key: str) -> ObjectSummary | None:
         return self._read(kind, [key]).get(key)
 
     def _read(self, kind: Kind, keys: Sequence[str]) -> _Records:
-        """Read the records of those `keys` that are too long for a listing by key; return them by key.
+        """Read the records of `keys`, which are too long for a listing by key; return the records by key.
 
         Raises StorageError.
         """

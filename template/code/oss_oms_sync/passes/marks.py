@@ -1,8 +1,7 @@
 """Marks: sampled keys of a walk, and the key at which to split a range.
 
-A pass keeps up to a thousand of the keys it walked, with counts; the next pass uses them to split a range into halves
-of equal work. Keys are compared by code point, which is the order of OSS's listings (the byte
-order of UTF-8).
+A pass stores up to a thousand of its keys, with counts; the next pass uses them to split a range into halves of equal
+work. Keys are compared by code point, which is the order of OSS's listings (the byte order of UTF-8).
 """
 
 from __future__ import annotations
@@ -14,17 +13,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain
 from typing import NamedTuple
 
-# With a hundred million keys, the shares of 32 lanes are equal to within a thirtieth.
+# With a hundred million keys, the shares of 32 lanes differ by at most a thirtieth.
 MAX_MARKS = 1024
 
 NextKey = Callable[[str], str | None]
 
-# Characters that a cut must not have: it is written into listing requests, names and logs, which may change them.
+# Characters that a cut must not contain, because listing requests, names and logs may change them.
 _UNUSABLE = re.compile(r"[\x00-\x1f%\x7f-\x9f\ud800-\udfff]")
 _LAST_CHARACTER = "\U0010ffff"
-# This number of characters takes at most 1000 bytes. With the two that are appended, it is a valid object name.
+# This number of characters takes at most 1000 bytes. With two more characters, it is a valid object name.
 _MAX_PREFIX = 250
-# The last code points that take one, two and three bytes: most keys have only smaller code points.
+# The last code points of one, two and three bytes; most keys have only smaller code points.
 _LAST_CODES = (0x7F, 0x7FF, 0xFFFF)
 _BEFORE_SURROGATES, _LAST_SURROGATE = 0xD7FF, 0xDFFF
 
@@ -75,7 +74,7 @@ class Marks:
 
 
 def _join(marks: Sequence[KeyMark], minimum: int) -> list[KeyMark]:
-    """Join neighbours, so that each mark but the last counts at least `minimum`."""
+    """Join neighbours, so that each mark except the last counts at least `minimum`."""
     joined, since = [], 0
     for key, count in marks:
         since += count
@@ -88,21 +87,21 @@ def _join(marks: Sequence[KeyMark], minimum: int) -> list[KeyMark]:
 def expected_objects(after: str, until: str, marks: Iterable[KeyMark]) -> int:
     """Return the number of objects after the key `after` and up to `until` ("": no limit), by an earlier pass's marks.
 
-    The number is rather too high than too low.
+    The number tends to be too high.
     """
     following = [mark for mark in marks if mark.key > after]
     inside = sum(not until or mark.key < until for mark in following)
-    # The mark after those inside counts objects of the range as well.
+    # The mark after the range counts objects of the range as well.
     return sum(mark.objects for mark in following[: inside + 1])
 
 
 def find_cut(first: str, until: str, marks: Iterable[KeyMark], next_key: NextKey) -> str | None:
     """Find a key at which the range of keys up to `until` ("": no limit) splits into (..., cut] and (cut, until].
 
-    `first` is the first key that exists in the range, `marks` are those of an earlier pass, in key order. `next_key(x)`
-    is the first key of the range that exists after x, or None; it is called about 20 times, and at most 45 times.
+    `first` is the first existing key of the range; `marks` are an earlier pass's marks, in key order. `next_key(key)`
+    returns the next existing key of the range, or None; it is called about 20 times, and at most 45 times.
 
-    Return a cut with first <= cut < the last key of the range, or None if the range does not split.
+    Return a cut with first <= cut < the last key of the range, or None if the range cannot be split.
     """
     by_marks = _cut_by_marks(first, until, marks, next_key)
     return _cut_by_characters(first, next_key) if by_marks is None else by_marks
@@ -111,8 +110,8 @@ def find_cut(first: str, until: str, marks: Iterable[KeyMark], next_key: NextKey
 def middle_of(after: str, until: str, marks: Iterable[KeyMark]) -> str | None:
     """Return a cut by `marks` alone: the middle of the keys after `after` and up to `until` ("": no limit).
 
-    The cut is inside the range, but one half may be empty, because keys may have changed since. None if there is no
-    mark inside the range.
+    The cut is inside the range, but one half may be empty, because keys may have changed since. None without a mark
+    inside the range.
     """
     return _cut_by_marks(f"{after}\0", until, marks, lambda cut: cut)
 
@@ -121,7 +120,7 @@ def _cut_by_marks(first: str, until: str, marks: Iterable[KeyMark], next_key: Ne
     """Return the mark inside the range that is the middle by counts."""
     following = [mark for mark in marks if mark.key >= first]
     inside = [mark.key for mark in following if not until or mark.key < until]
-    # The mark after those inside counts objects of the range as well.
+    # The mark after the range counts objects of the range as well.
     counts = list(accumulate(mark.objects for mark in following[: len(inside) + 1]))
     places = [(count, key) for count, key in zip(counts, inside, strict=False) if not _UNUSABLE.search(key)]
     total = counts[-1] if counts else 0
@@ -129,18 +128,18 @@ def _cut_by_marks(first: str, until: str, marks: Iterable[KeyMark], next_key: Ne
         count, cut = min(places, key=lambda place: abs(2 * place[0] - total))
         if next_key(cut) is not None:
             return cut
-        # The keys from here on were deleted since.
+        # All keys from here on were deleted since then.
         total, places = count, [place for place in places if place[0] < count]
     return None
 
 
 def _cut_by_characters(first: str, next_key: NextKey) -> str | None:
-    """Return a cut half way between `first` and the last key, by the first character in which they differ."""
+    """Return a cut halfway between `first` and the last key, by the first different character."""
     if next_key(first) is None:
         return None
     prefix = first[: _common_length(first, next_key)]
     differing = first[len(prefix) : len(prefix) + 1]
-    # A missing character is the smallest: the last key then continues `first`.
+    # A missing character counts as the smallest: the last key then begins with `first`.
     low = ord(differing) if differing else -1
     high = _last_code(prefix, max(low, 0), next_key)
     middle = (low + high + 1) // 2
@@ -152,13 +151,13 @@ def _cut_by_characters(first: str, next_key: NextKey) -> str | None:
 
 
 def _common_length(first: str, next_key: NextKey) -> int:
-    """Return the number of first characters that `first` and the last key share."""
+    """Return the number of leading characters that `first` and the last key share."""
     ends = range(1, 1 + min(len(first), _MAX_PREFIX))
     return bisect_left(ends, True, key=lambda end: next_key(f"{first[:end]}{_LAST_CHARACTER}") is not None)
 
 
 def _last_code(prefix: str, low: int, next_key: NextKey) -> int:
-    """Return the code point that follows `prefix` in the last key; it is at least `low`."""
+    """Return the code point after `prefix` in the last key, at least `low`."""
     high = sys.maxunicode
     while low < high:
         middle = next((end for end in _LAST_CODES if low <= end < high), (low + high) // 2)

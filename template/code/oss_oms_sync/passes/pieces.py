@@ -8,11 +8,11 @@ oms_source_record/passes/{project}-{job}/{task}/ping-{hex}                 delet
 oms_source_record/working/{project}-{job}/{task}/{pass}/{range}/{number}   a worker began that piece at this time
 
 An OSS trigger calls the job with each name under `passes/`. The name of a pass has its identity (buckets, version of
-the classes, keys, standstill or not) and its beginning, so the passes of an identity sort by time. A range is `r`, or
-the name of the range that split with `0` or `1` for its half.
+the classes, keys, standstill or not) and its begin, so the passes of an identity sort by time. The first range is `r`;
+its halves have the names `r0` and `r1`, and so on.
 
-A piece has the result of a range until then, and the next step. It is written once, and every worker acts on the stored
-piece. A pass is complete when no range is open; its total is the sum of the counts of each range's last piece.
+A piece has a range's result up to this piece, and the next step. It is written once, and every worker acts on the
+stored piece. A pass is complete when no range is open; its total is the sum of all ranges' last pieces.
 
 All functions are pure, so that tests can try them in thousands of schedules.
 """
@@ -36,25 +36,26 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.passes.tally import Tally
 
-# Objects older than the project are left to the migration. The project counts as installed once reconcile can use the
-# log bucket. Function Compute may have dropped earlier events: it keeps one for a day in forward's queue and for a day
-# in replay's.
+# Maximum age of lost events at the installation, which is the first use of the log bucket by reconcile. Function
+# Compute keeps an event for a day in forward's queue and for a day in replay's. Older objects are left to the
+# migration.
 _BEFORE_INSTALLATION = timedelta(days=3)
 # Version of the classes and their conditions: a pass applies one version from start to end.
 CLASSES_VERSION = 1
-# No object in OSS is older.
+# The minimum time of an object in OSS.
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 ROOT_RANGE = "r"
-# "0" follows "/", so the name of a pass with this suffix follows all its objects: a listing can continue after it.
+# "0" follows "/", so the name of a pass with this suffix follows all objects of the pass: a listing can continue after
+# it.
 AFTER_ALL = "0"
 TOTAL = "total"
 PASS = re.compile(r"[0-9a-f]{16}-[0-9]{8}T[0-9]{12}Z")
 _PING = re.compile(r"ping-[0-9a-f]+")
-# Names of the objects in a pass besides its total; a worker writes no other objects.
+# Names of all objects in a pass except its total.
 IN_PASS = re.compile(r"(?P<range>r[01]*)/((?P<number>[0-9]{4,})|(?P<end>end)|wake-[0-9a-f]+)")
-# Together with LANES this limits the cost of any failure.
+# Maximum number of pieces of a pass: with LANES, it limits the cost of any failure.
 MAX_PIECES = 10_000
-# After this number of pieces in a row without progress, a range pauses until the next day.
+# Number of successive pieces without progress after which a range pauses until the next day.
 _MAX_STUCK_PIECES = 10
 
 
@@ -64,7 +65,7 @@ class Scope:
 
     `key_filter` selects the keys. `since`: None starts at the installation. `everything`: include objects with any
     records, of any age unless `since` is set. `deep`, `overwrite`, `cutover` and `standstill` apply only to compare;
-    with `cutover`, objects are judged from an age of five minutes.
+    with `cutover`, the minimum age of judged objects is five minutes.
     """
 
     key_filter: KeyFilter
@@ -96,11 +97,11 @@ class Scope:
 
     @property
     def identity(self) -> Scope:
-        """The scope without wishes: only the newest pass of an identity continues."""
+        """The scope without options: only the newest pass of an identity continues."""
         return Scope(self.key_filter, None, everything=False, standstill=self.standstill)
 
     def begin(self, installed: datetime) -> datetime:
-        """Return the time before which objects are left out."""
+        """Return the minimum time of an object in the scope."""
         if self.since or self.everything:
             return self.since or _LONG_AGO
         return max(installed, _LONG_AGO + _BEFORE_INSTALLATION) - _BEFORE_INSTALLATION
@@ -110,9 +111,9 @@ class Scope:
 class Pass:
     """The description of a pass in its first piece. Times are ISO 8601 in UTC.
 
-    `before` is the pass of its identity that ended last, and `before_started` its beginning; both are empty if there
-    was none. `seed`: drawn when the pass began, so that its sample cannot be predicted. `migrations`: their state at
-    that time. `most`: the maximum number of objects that it sends. `has_absences`: the absences of `before` continue.
+    `before` is the last finished pass of its identity, and `before_started` its begin; both may be empty. `seed`: drawn
+    at the begin of the pass, so that its sample cannot be predicted. `migrations`: their state at that time. `most`:
+    the maximum number of objects that it submits. `has_absences`: the absences of `before` continue.
     """
 
     name: str
@@ -139,7 +140,7 @@ class Wake(NamedTuple):
 
 
 def identity_prefix(name: str) -> str:
-    """Return the prefix of the names of all passes with the identity of the pass `name`."""
+    """Return the prefix of the names of all passes with this pass's identity."""
     return name.partition("-")[0] + "-"
 
 
@@ -149,9 +150,9 @@ def piece_name(range_name: str, number: int) -> str:
 
 
 def parse_wakes(payload: bytes | str, prefix: str) -> tuple[list[Wake], list[str]] | None:
-    """Return the wakes and the names of the pings in an OSS trigger's payload; None if it is not an OSS trigger's.
+    """Return the wakes and the names of the pings in an OSS trigger's payload; None for any other payload.
 
-    Only objects under `prefix` count; an end, a total and other objects ask for nothing.
+    Only objects under `prefix` count; an end, a total and other objects need no action.
     """
     match jsontext.load(payload):
         case {"events": list(events)}:
@@ -174,7 +175,7 @@ class Kind(Enum):
 
     # The next piece begins after `after`.
     MORE = "more"
-    # The remainder is cut in two: up to `cut`, and after it.
+    # The remainder is split in two: up to `cut`, and after it.
     SPLIT = "split"
     DONE = "done"
     # The piece ended early, for the reason `stopped`: only a tick or a manual call continues.
@@ -183,11 +184,11 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Piece:
-    """The state of a range after a piece: all keys up to `after` are classified, sent and counted.
+    """The state of a range after a piece: all keys up to `after` are classified, submitted and counted.
 
     The range is the keys after `begin`, up to and including `until`; `until` is "" for no limit. `about` is the
-    description of the pass, in its first piece. `stuck`: the number of pieces in a row without progress, including this
-    one. A piece with only defaults covers all keys, before any work.
+    description of the pass, in its first piece. `stuck`: the number of successive pieces without progress, including
+    this piece. A piece with only defaults covers all keys, before any work.
     """
 
     kind: Kind = Kind.MORE
@@ -206,7 +207,7 @@ class Piece:
         return self.kind is Kind.RESTING and self.stuck >= _MAX_STUCK_PIECES
 
     def halves(self) -> tuple[Piece, Piece]:
-        """Return the first pieces of the two ranges into which it split."""
+        """Return the first pieces of the two halves of a range that was split."""
         left = Piece(begin=self.after, until=self.cut, after=self.after)
         return left, Piece(begin=self.cut, until=self.until, after=self.cut)
 
@@ -235,7 +236,7 @@ class Tree:
     def open(self) -> list[str]:
         """The ranges with remaining work: without an end and without both halves.
 
-        While only the total is missing, the root is open, because a worker must be woken for it.
+        If only the total is missing, the root is open, because its worker must be woken.
         """
         if self.is_complete:
             return [] if self.has_total else [ROOT_RANGE]
@@ -243,12 +244,12 @@ class Tree:
 
     @property
     def done(self) -> int:
-        """The number of ranges that are done."""
+        """Number of finished ranges."""
         return len(self._ended)
 
     @property
     def is_complete(self) -> bool:
-        """True if every key of the scope is in a range that is done."""
+        """True if every key of the scope is in a finished range."""
         return ROOT_RANGE in self.last and not self._unfinished
 
     @property
@@ -258,14 +259,14 @@ class Tree:
 
 
 def fold(pieces: Mapping[str, Piece]) -> Tally:
-    """Return the sum of each range's last piece, in the order of keys: a range precedes its halves, as names sort."""
+    """Return the sum of each range's last piece, in the order of keys: a range precedes its halves by its name."""
     return reduce(lambda total, tally: total.merged(tally), (pieces[name].tally for name in sorted(pieces)))
 
 
 def tiles(pieces: Mapping[str, Piece]) -> bool:
-    """Return True if these last pieces of ranges prove that every key fell into exactly one of them.
+    """Return True if these last pieces prove that every key is in exactly one of their ranges.
 
-    From the root downwards, each range must be done, or split into two halves with the boundaries that it names.
+    From the root downwards, each range must be finished, or split into two halves with its boundaries.
     """
     root = pieces.get(ROOT_RANGE)
     if root is None or (root.begin, root.until) != ("", ""):

@@ -1,4 +1,4 @@
-"""The walk of one invocation through a range of keys: count each, and send those that are due."""
+"""The walk of an invocation through a range of keys: count each key, and submit those that are due."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
 
 _MAX_SHOWN = 100
-# The walk ends when less time is left: a page, a batch and the piece itself must still be finished.
+# Minimum remaining seconds of a walk, for a page, a batch and the piece itself.
 _RESERVED_SECONDS = 30.0
 
 
@@ -35,31 +35,31 @@ _NO_RECORD = Stopped(Stop.STORAGE, "the log bucket takes no record of some keys"
 
 
 class NoRoomError(Exception):
-    """The work for a key does not fit into the time left for this piece: the next piece begins with it."""
+    """The work for a key does not fit into the time left for this piece: the next piece begins with this key."""
 
 
-# Accepts a key to send. Returns False if the key is left, because there are too many.
+# Accepts a key to submit. Returns False if there are too many keys.
 Take = Callable[[FailedKey], bool]
 
 
 class Count:
-    """The counts of a range for a job: those of `start`, and of the keys that follow.
+    """The counts of a range for a job: those of `start`, and of the keys after it.
 
-    This class counts for a standstill pass: it judges no object, and adds up what both buckets hold of the keys of
+    This class counts for a standstill pass: it judges no object, and adds up both buckets' objects with keys of
     `key_filter`, the project's, except canaries.
     """
 
     def __init__(self, key_filter: KeyFilter, start: Tally) -> None:
         self._key_filter = key_filter
-        # The counts grow, except the marks.
+        # All counts grow, except the marks.
         self._tally = start.merged(Tally())
         self._marks = Marks(start.marks)
-        # Lines of the list of differences; `is_full` if more of them would make the piece too large.
+        # Lines of the list of differences; with more of them the piece would be too large, and `is_full`.
         self.lines: list[str] = []
         self.is_full = False
 
     def add(self, entry: Entry, take: Take) -> None:  # noqa: ARG002  nothing is to be sent
-        """Judge a key, pass it to `take` if its object is to be sent, and then count it.
+        """Judge a key, pass it to `take` if its object is due, and then count it.
 
         Raises StorageError and NoRoomError: the key is then not counted.
         """
@@ -69,16 +69,16 @@ class Count:
                 self._add_version(entry.source, entry.destination)
 
     def equal(self, run: KeyRun) -> int:
-        """Return the number of first keys of a run that are proven to be judged like the first, for `add_run`.
+        """Return the number of a run's leading keys with the same result as the first, for `add_run`.
 
-        In a standstill pass these are keys for which both buckets hold the same.
+        In a standstill pass these are keys with equal objects in both buckets.
         """
         source, twin = run.source, run.twin
         same = min(first_difference(source.sizes, twin.sizes), first_difference(source.etags, twin.etags))
         return min(same, self._key_filter.count_reported(run.keys))
 
     def add_run(self, run: KeyRun) -> None:
-        """Count the keys of a run that `equal` has limited."""
+        """Count the keys of a run limited by `equal`."""
         self._marks.extend(run.keys)
         names, etags, sizes, modified, _ = run.source
         versions = list(map(version_digest, names, etags, sizes))
@@ -86,7 +86,7 @@ class Count:
         self._tally.twin += sum(versions)
 
     def sent(self, accepted: int, failed: int) -> None:
-        """Count the outcomes of keys that were sent."""
+        """Count the outcomes of submitted keys."""
         self._tally.counts.update(accepted=accepted, failed=failed)
 
     def tally(self) -> Tally:
@@ -94,7 +94,7 @@ class Count:
         return replace(self._tally, marks=tuple(self._marks)).merged(Tally())
 
     def _add_version(self, source: ObjectSummary, destination: ObjectSummary | None) -> int:
-        """Add the objects of a source key to the digests; return the amount added to `twin`."""
+        """Add the objects of a source key to the digests; return the increase of `twin`."""
         version = version_digest(*source[:3])
         self._tally.state += state_digest(version, source.modified)
         if destination is None:
@@ -107,8 +107,8 @@ class Count:
 class RangeWalk:
     """A walk over `steps`, which follow the piece `start`.
 
-    `share`: number of ranges that send concurrently. `limit`: maximum number of objects to send. `dry_run`: send
-    nothing. `may_send` is called once, before the first object to be sent; if it returns False, the walk only counts.
+    `share`: number of ranges that submit concurrently. `limit`: maximum number of objects to submit. `dry_run`: submit
+    nothing. `may_send` is called once, before the first submission; if it returns False, the walk only counts.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class RangeWalk:
         self._steps = steps
         self.count = count
         self._clock, left = invocation.clock, invocation.deadline.remaining()
-        # The time for the walk, in seconds.
+        # The seconds of the walk.
         walk_seconds = min(left - min(_RESERVED_SECONDS, left / 4), seconds)
         self._end = self._clock.monotonic() + walk_seconds
         self._sender = Sender(invocation, share, walk_seconds)
@@ -136,16 +136,16 @@ class RangeWalk:
         self._limit = limit
         self._dry_run = dry_run
         self._after = start.after
-        # The open batch, and the range before it, which stays the result until all its keys are accepted or recorded.
+        # The open batch, and the range before it, which is the result until the batch's keys are accepted or recorded.
         self._batch: list[FailedKey] = []
         self._before_batch = start
         self._taken = 0
-        # The first keys that a real run would send.
+        # The first keys that a real run would submit.
         self.missing: list[str] = []
         self.stopped = LIMIT_REACHED if limit == 0 else None
 
     def run(self) -> Walked:
-        """Walk until the range ends, time is up, or a cloud refuses."""
+        """Walk until the end of the range, of the time, or a refusal of a cloud."""
         error = None
         try:
             at_end = self._go()
@@ -159,7 +159,7 @@ class RangeWalk:
             return Walked(replace(done, kind=Kind.DONE))
         stopped = Stopped(Stop.STORAGE, str(error)) if error else self.stopped or self._sender.stopped
         if stopped == TIME_IS_UP and self._sender.failed and not self._sender.accepted:
-            # Otherwise the next pieces would follow at once, for as long as OMS is busy.
+            # Otherwise the next pieces would follow immediately while OMS is busy.
             why = f"OMS took nothing until the time was up: {', '.join(self._sender.failed)}"
             stopped = Stopped(Stop.NOTHING_TAKEN, why)
         self.stopped = stopped
@@ -168,7 +168,7 @@ class RangeWalk:
         return Walked(replace(done, kind=Kind.RESTING, stopped=stopped), error)
 
     def trial(self) -> tuple[Tally, PassAnswer]:
-        """Walk as a single call that is not continued.
+        """Walk in a single call, without continuation.
 
         Raises StorageError.
         """
@@ -176,13 +176,13 @@ class RangeWalk:
         if walked.error:
             raise walked.error
         tally, is_whole = walked.piece.tally, walked.piece.kind is Kind.DONE
-        if self._dry_run:  # a comparison counts only objects that were sent
+        if self._dry_run:  # a comparison counts only submitted objects
             tally.counts["submitted"] = self._taken
         following = "Everything was looked at." if is_whole else "A trial is not continued: the next one begins anew."
         return tally, brief_answer(following, self.stopped, finished=is_whole)
 
     def _go(self) -> bool:
-        """Count key after key, or run after run; return True at the end of the range."""
+        """Count keys and runs; return True at the end of the range."""
         until, count, monotonic = self._start.until, self.count, self._clock.monotonic
         for step in self._steps:
             if until and (step.keys[0] if isinstance(step, KeyRun) else step.key) > until:
@@ -204,7 +204,7 @@ class RangeWalk:
         return True
 
     def _send_full_batch(self) -> None:
-        """Send the batch if it is full, and stop at the limit or with the sender."""
+        """Submit the batch if it is full, and stop at the limit or with the sender."""
         if len(self._batch) == KEYS_PER_CALL:
             self._send()
         self.stopped = self.stopped or self._sender.stopped
@@ -212,7 +212,7 @@ class RangeWalk:
             self.stopped = LIMIT_REACHED
 
     def _take(self, key: FailedKey) -> bool:
-        """Accept a key to send, as Take."""
+        """Accept a key to submit, as Take."""
         self._taken += 1
         if self._dry_run:
             if len(self.missing) < _MAX_SHOWN:
@@ -227,7 +227,7 @@ class RangeWalk:
         return self._may_send()
 
     def _send(self) -> None:
-        """Submit the open batch. It stays open, and no other is begun, until all its keys are accepted or recorded."""
+        """Submit the open batch. It remains the only open batch until all its keys are accepted or recorded."""
         accepted, failed = self._sender.accepted, self._sender.failed.total()
         if self._sender.send(self._batch):
             self.stopped = self._sender.stopped or _NO_RECORD

@@ -1,4 +1,4 @@
-"""The states of passes: their progress and rate, and the pass that answers for both buckets."""
+"""The states of passes: their progress and rate, and the pass with the valid answer for both buckets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from oss_oms_sync.passes.pieces import MAX_PIECES, Pass, Scope
 from oss_oms_sync.passes.tally import UNSENT, Tally
 from oss_oms_sync.rules.times import MAX_PASS_AGE
 
-# A pass takes time, so the next may begin this much later than its period says.
+# A pass takes time, so the next pass may begin this much later than its period.
 _PERIOD_TOLERANCE = timedelta(days=1)
 # Without a timer, an older pass is out of date.
 _MAX_MANUAL_AGE = timedelta(days=3)
@@ -24,7 +24,7 @@ _TOO_MANY = "{:,} objects that are missing were not sent: a migration copies the
 
 @dataclass(frozen=True)
 class Amendment:
-    """The total of a pass after a recheck, with its time."""
+    """The total of a pass after a recheck, with the recheck's time."""
 
     number: int
     at: str
@@ -33,10 +33,11 @@ class Amendment:
 
 @dataclass(frozen=True)
 class PassState:
-    """The state of a pass; for an ended pass, its total as stored.
+    """The state of a pass; for a finished pass, its stored total.
 
-    `passed`: its counts. `amendment`: the last amendment of its total, which is stored apart. `ended` is empty while it
-    is open; `ranges_open` and `ranges_done` are numbers of ranges. `stuck`: the reason why a range makes no progress.
+    `passed`: its counts. `amendment`: the last amendment of its total, which is stored separately. `ended` is empty
+    while it is open; `ranges_open` and `ranges_done` are numbers of ranges. `stuck`: the reason why a range makes no
+    progress.
     """
 
     of: Pass
@@ -50,7 +51,7 @@ class PassState:
 
     @property
     def stopped(self) -> Stopped | None:
-        """The reason why the pass does not continue by itself today, or left objects unsent."""
+        """The reason why the pass does not continue today without action, or left objects unsubmitted."""
         if self.ended:
             return Stopped(Stop.TOO_MANY, _TOO_MANY.format(self.unsent)) if self.unsent else None
         return too_large(self.pieces) if self.pieces >= MAX_PIECES else self.stuck
@@ -67,7 +68,7 @@ class PassState:
 
     @property
     def as_of(self) -> str:
-        """The time of the last look at any object; empty while the pass is open."""
+        """The time of the last check of any object; empty while the pass is open."""
         return max(self.ended, self.amended)
 
     @property
@@ -76,7 +77,7 @@ class PassState:
         return not self.ended and self.pieces < MAX_PIECES
 
     def following(self, job: str) -> str:
-        """Return the next step, as a sentence."""
+        """Return the next step as a sentence."""
         if self.ended:
             return "The pass is finished."
         if not self.goes_on:
@@ -94,7 +95,7 @@ class PassState:
 
     @property
     def started(self) -> str:
-        """The time at which the pass began."""
+        """The begin of the pass."""
         return self.of.started
 
     @property
@@ -104,19 +105,19 @@ class PassState:
 
     @property
     def unsent(self) -> int:
-        """The number of due objects that the pass left unsent."""
+        """Number of due objects that the pass left unsubmitted."""
         return self.counts.get(UNSENT, 0)
 
     @property
     def all_the_same(self) -> Step:
-        """The step that sends the unsent objects, however many there are."""
+        """The step that submits the unsubmitted objects, however many there are."""
         installed = parse_time(self.of.installed)
         since = self.scope.begin(installed) if installed else None
         return Step("reconcile", {"all": True, **({"since": timestamp(since)} if since else {})})
 
     @property
     def objects(self) -> int:
-        """The number of objects of the source bucket that the pass has listed."""
+        """Number of source objects that the pass has listed."""
         return sum(mark.objects for mark in self.tally.marks)
 
     def is_late(self, period: timedelta | None, now: datetime) -> bool:
@@ -125,18 +126,18 @@ class PassState:
 
 
 def too_large(pieces: int) -> Stopped:
-    """Return the stop of a pass that has too many pieces to continue."""
+    """Return the stop of a pass with too many pieces to continue."""
     return Stopped(Stop.TOO_LARGE, f"the pass has {pieces:,} pieces, the most there may be: it is too large")
 
 
 def progress_of(state: PassState, last: PassState | None, now: datetime) -> Progress:
-    """Return the progress of a pass; `last` is the pass of its scope that ended last."""
+    """Return the progress of a pass; `last` is the last finished pass of its scope."""
     began, until = parse_time(state.started) or now, parse_time(state.ended) or now
     pace = 60 * state.objects / max(1.0, (until - began).total_seconds())
     if state.ended or last is None or not pace:
         return Progress(round(pace), 1.0 if state.ended else None, 0 if state.ended else None)
     left = max(0, last.objects - state.objects)
-    # There may be more objects than in the last pass: an open pass is never shown as 100 %.
+    # There may be more objects than in the last pass, so an open pass has less than 100 %.
     share = min(0.99, state.objects / max(1, state.objects + left))
     return Progress(round(pace), round(share, 3), -(-left // max(1, round(pace))))
 
@@ -144,9 +145,9 @@ def progress_of(state: PassState, last: PassState | None, now: datetime) -> Prog
 def answer_of(
     job: str, state: PassState | None, stopped: Stopped | None, now: datetime, before: PassState | None = None
 ) -> PassAnswer:
-    """Return a job's answer about its pass; None for `state` if there is no pass.
+    """Return a job's answer about its pass; None for `state` without a pass.
 
-    `stopped`: the reason that ended this call's work. An open pass is measured by the pass `before`.
+    `stopped`: the reason that ended this call's work. The pass `before` measures an open pass.
     """
     if state is None:
         return brief_answer("No pass of this scope has begun.", stopped, finished=False)
@@ -170,15 +171,15 @@ def answer_of(
 
 
 def brief_answer(following: str, stopped: Stopped | None, *, finished: bool) -> PassAnswer:
-    """Return the answer of a call that stores no pass: the next step, and the reason if the call stopped early."""
+    """Return the answer of a call without a stored pass: the next step, and the reason for an early stop."""
     return PassAnswer(finished=finished, next=following, stop=stopped and stopped.stop, stopped=stopped and stopped.why)
 
 
 class AnsweringPass(NamedTuple):
-    """The pass that answers for both buckets, `of`, and the standstill pass that confirms or contradicts it.
+    """The pass with the valid answer for both buckets, `of`, and the standstill pass that confirms or contradicts it.
 
-    `standstill`: a standstill pass begun after the pass's last look that contradicts the pass, or else the last of
-    them; None without one.
+    `standstill`: a standstill pass begun after the pass's last check that contradicts the pass, otherwise the last of
+    them; None without a standstill pass.
     """
 
     of: PassState
@@ -188,7 +189,7 @@ class AnsweringPass(NamedTuple):
     def stood_still(self) -> bool | None:
         """True if both buckets are unchanged since the pass judged them; None without a standstill pass.
 
-        If they changed, the pass no longer answers: the next step is a new pass.
+        After a change, the pass is invalid: the next step is a new pass.
         """
         if self.standstill is None:
             return None
@@ -197,7 +198,7 @@ class AnsweringPass(NamedTuple):
 
     @property
     def has_obs_changed(self) -> bool:
-        """True if OBS changed after the pass had judged it, although the source stood still.
+        """True if OBS changed after the pass had judged it, but the source did not.
 
         If applications write to the source, both differ, and the difference says nothing about the judged objects.
         """
@@ -208,10 +209,10 @@ class AnsweringPass(NamedTuple):
 def answering(
     passes: Sequence[PassState], prefix: str, since: datetime | None = None, now: datetime | None = None
 ) -> AnsweringPass | None:
-    """Return the pass of a job over all keys with `prefix` that answers, for certify, status and doctor alike.
+    """Return the valid pass of a job over all keys with `prefix`, for certify, status and doctor alike.
 
-    Without `since` it is the last that ended. Otherwise it is the last begun of the passes that began since then and
-    ended within MAX_PASS_AGE of `now`; a pass contradicted by a standstill pass only if there is no other.
+    Without `since` it is the last finished pass. Otherwise it is the last begun of the passes that began since then and
+    ended within MAX_PASS_AGE of `now`, if possible without a contradicting standstill pass.
     """
     first, latest = (timestamp(since), timestamp(now - MAX_PASS_AGE)) if since and now else ("", "")
     recent = [state for state in _whole(passes, prefix) if state.started >= first and state.ended >= latest]
@@ -222,9 +223,9 @@ def answering(
 
 
 def last_usual(passes: Sequence[PassState], prefix: str) -> PassState | None:
-    """Return the last pass of the kind that a timer begins; such a pass shows if events arrive.
+    """Return the last pass of a timer's kind; such a pass shows if events arrive.
 
-    A backfill covers older objects, which have not changed since.
+    A backfill covers older objects, which are unchanged since then.
     """
     usual = (state for state in _whole(passes, prefix) if state.scope.since is None and not state.scope.everything)
     return max(usual, key=lambda state: state.started, default=None)
@@ -241,7 +242,7 @@ def _whole(passes: Sequence[PassState], prefix: str) -> list[PassState]:
 
 
 def with_standstill(state: PassState, passes: Sequence[PassState]) -> AnsweringPass:
-    """Return an ended pass with the most telling standstill pass among `passes`."""
+    """Return a finished pass with the most significant standstill pass among `passes`."""
     later = (other for other in passes if other.ended and other.started > state.ended)
     standstills = [
         other for other in later if other.scope.standstill and other.scope.key_filter == state.scope.key_filter
@@ -263,15 +264,15 @@ def newest_of(passes: Sequence[PassState], scope: Scope) -> PassState | None:
 
 
 def last_ended(passes: Sequence[PassState], scope: Scope) -> PassState | None:
-    """Return the last begun of the ended passes with the identity of `scope`."""
+    """Return the last begun of the finished passes with the identity of `scope`."""
     return newest_of([pass_ for pass_ in passes if pass_.ended], scope)
 
 
 def has_shrunk(state: PassState, passes: Sequence[PassState]) -> bool:
-    """Return True if a pass listed less than half of the source's objects that the pass before it listed.
+    """Return True if a pass listed less than half of the source objects of the pass before it.
 
-    Its listing may have been spoilt, for example by another server that answered in the place of OSS. The pass before
-    it is among `passes`; if it is not, it may have listed any number, so the result is True.
+    Its listing may have been wrong, for example from another server in the place of OSS. If the pass before it is not
+    among `passes`, the result is True, because its number is unknown.
     """
     if not state.of.before:
         return False
@@ -280,6 +281,6 @@ def has_shrunk(state: PassState, passes: Sequence[PassState]) -> bool:
 
 
 def open_passes(passes: Sequence[PassState]) -> list[PassState]:
-    """Return the open passes that are the newest of their identity: no worker continues others."""
+    """Return the open passes that are the newest of their identity: no worker continues older passes."""
     newest = {pass_.scope.identity: pass_ for pass_ in sorted(passes, key=lambda pass_: pass_.of.name)}
     return [state for state in newest.values() if not state.ended]

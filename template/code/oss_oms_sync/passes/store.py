@@ -46,7 +46,7 @@ T = TypeVar("T")
 class PassStore:
     """The passes of a job of a project.
 
-    Methods raise StorageError; also if the log bucket has versioning, because then no object is written only once.
+    Methods raise StorageError, also if the log bucket has versioning, because it then overwrites objects.
     """
 
     def __init__(self, invocation: Invocation, job: str, destination_bucket: str = "") -> None:
@@ -57,7 +57,7 @@ class PassStore:
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
         # Prefixes of the names of its passes, of the signs of workers, and of the lists of differences; the name of the
-        # pass follows. A trigger covers only the first.
+        # pass follows. A trigger covers only the first prefix.
         self.prefix, self._working, self.differences = (
             f"{RECORDS}{what}/{invocation.settings.project}-{job}/{invocation.task_id}/"
             for what in ("passes", "working", "differences")
@@ -66,15 +66,15 @@ class PassStore:
     def name_of(self, scope: Scope, began: datetime) -> str:
         """Return the name of the pass of `scope` that began at `began`, or whose slot began then.
 
-        The name has the whole identity of a pass, so passes of other settings have other names, even in the same slot;
-        its wishes are not part of it.
+        The name has the whole identity of a pass, so passes with other settings have other names, even in the same
+        slot. It lacks the options.
         """
         identity = [self._settings.source_bucket, self.destination_bucket, CLASSES_VERSION, to_json(scope.identity)]
         digest = hashlib.sha256(jsontext.dump(identity)).hexdigest()[:16]
         return f"{digest}-{began.strftime('%Y%m%dT%H%M%S%fZ')}"
 
     def is_about(self, pass_: Pass) -> bool:
-        """Return True if a pass has the settings' subject: otherwise its positions and classes have another meaning."""
+        """Return True if the settings match a pass: otherwise its positions and classes have another meaning."""
         buckets = (self._settings.source_bucket, self.destination_bucket)
         is_within = pass_.scope.key_filter.is_within(self._settings.key_filter)
         return (
@@ -114,14 +114,14 @@ class PassStore:
         return _parse(Piece, self._read(f"{pass_name}/{piece_name(range_name, number)}"))
 
     def about(self, pass_name: str) -> Pass | None:
-        """Return the description of a pass; None if it was cleared away, or is unreadable."""
+        """Return the description of a pass; None if it was deleted or is unreadable."""
         first = self.read(pass_name, ROOT_RANGE, 0)
         return first.about if first else None
 
     def write(self, pass_name: str, range_name: str, number: int, piece: Piece) -> Piece | None:
         """Write a piece, unless it exists; return the stored piece.
 
-        None if the stored piece is unreadable, or was cleared away meanwhile: no worker may act on it then.
+        None if the stored piece is unreadable or was deleted meanwhile: no worker may act on it then.
         """
         name = f"{pass_name}/{piece_name(range_name, number)}"
         return _parse(Piece, self._write_once(name, to_json(piece)))
@@ -134,9 +134,9 @@ class PassStore:
         return {name: piece for name, piece in pieces.items() if piece}
 
     def may_send(self, pass_: Pass) -> bool:
-        """Return True while the ranges of a pass have sent fewer than `most` keys in total.
+        """Return True while the ranges of a pass have submitted fewer than `most` keys in total.
 
-        Pieces are read only once enough time has passed to reach `most` at the OMS rate.
+        Pieces are read only after the time that OMS's rate needs to reach `most`.
         """
         now = self._clock.now()
         passed = (now - (parse_time(pass_.started) or now)).total_seconds()
@@ -146,11 +146,11 @@ class PassStore:
         return sum(piece.tally.counts["submitted"] for piece in pieces.values()) < pass_.most
 
     def write_end(self, pass_name: str, range_name: str) -> None:
-        """Record that a range is done."""
+        """Record that a range is finished."""
         self._write_once(f"{pass_name}/{range_name}/end", {})
 
     def write_total(self, pass_: Pass, tally: Tally, tree: Tree) -> None:
-        """Record that a pass has ended, with its total."""
+        """Record that a pass is finished, with its total."""
         ended = timestamp(self._clock.now())
         total = PassState(pass_, tally, ended, ranges_open=0, ranges_done=tree.done, pieces=tree.pieces)
         self._write_once(f"{pass_.name}/{TOTAL}", to_json(total))
@@ -166,7 +166,7 @@ class PassStore:
             name = f"{self._amendments(state.of.name)}{amendment.number:06}.json"
             written = StoredObject.of_json(name, to_json(amendment))
             stored = write_once(self._bucket, written)
-            # Another invocation may have taken the same number.
+            # Another invocation may use the same number.
             if stored is None or stored.body == written.body:
                 return replace(state, amendment=amendment)
 
@@ -179,40 +179,40 @@ class PassStore:
         self._bucket.put(StoredObject.of_json(name, {}))
 
     def ping(self) -> StoredObject:
-        """Return an object to test the trigger: writing it calls the function, which deletes the object."""
+        """Return an object that tests the trigger: writing it calls the function, which deletes the object."""
         return StoredObject.of_json(f"{self.prefix}ping-{uuid.uuid4().hex}", {})
 
     def receive(self, event: bytes | str) -> list[Wake] | None:
-        """Delete the pings in an event and return its wakes; None if the event is not of the log bucket."""
+        """Delete the pings in an event and return its wakes; None for an event of another bucket."""
         woken, pings = parse_wakes(event, self.prefix) or (None, [])
         self._bucket.try_delete_all(pings)
         return woken
 
     def sign_on(self, pass_name: str, range_name: str, number: int) -> None:
-        """Show other workers that a piece is being worked on: no decision for correctness depends on this sign."""
+        """Show other workers that this worker works on a piece; no decision depends on it for correctness."""
         name = f"{self._working}{pass_name}/{piece_name(range_name, number)}"
         (problem,) = self._bucket.try_put_all([StoredObject.of_json(name, {})])
         if problem:
             log.warning({"piece": name, "problem": str(problem)})
 
     def began(self, pass_name: str) -> datetime | None:
-        """Return the beginning of a standstill pass by OSS's clock, as its first sign shows.
+        """Return the begin of a standstill pass by OSS's clock, from its first sign.
 
-        No listing was read earlier. None if there is no sign.
+        No listing was read earlier. None without a sign.
         """
         (sign,) = self._bucket.find_all([f"{self._working}{pass_name}/{piece_name(ROOT_RANGE, 0)}"])
         return from_epoch(sign.modified) if sign else None
 
     def worked_on(self, pass_name: str) -> dict[str, int]:
-        """Return the time when a worker began the latest piece of each range, in seconds since 1970."""
+        """Return the begin of work on the latest piece of each range, in seconds since 1970."""
         prefix = f"{self._working}{pass_name}/"
         signs = {listed.name.removeprefix(prefix): listed.modified for listed in self._bucket.iter_folder(prefix)}
         return {name.partition("/")[0]: signs[name] for name in sorted(signs)}
 
     def state(self, pass_name: str) -> PassState | None:
-        """Return the state of a pass; None if it was cleared away, or is unreadable.
+        """Return the state of a pass; None if it was deleted or is unreadable.
 
-        Such a pass will not end, so another may begin.
+        Such a pass cannot end, so another pass may begin.
         """
         if total := self._read(f"{pass_name}/{TOTAL}"):
             return self._amended(total)
@@ -220,8 +220,8 @@ class PassStore:
         for _ in range(2):
             tree = self.tree(pass_name)
             pieces = self.last_pieces(pass_name, tree)
-            # The pass may be cleared away between any two reads. A complete pass that lost a last piece never gets a
-            # total; a piece written between two pages of the listing appears the next time.
+            # The pass may be deleted between any two reads. A complete pass without a last piece never gets a total; a
+            # piece written between two pages of the listing appears the next time.
             if not (is_lost := tree.is_complete and not tiles(pieces)):
                 break
         if pass_ is None or not pieces or pieces.keys() != tree.last.keys() or is_lost:
@@ -230,7 +230,7 @@ class PassStore:
         return PassState(pass_, fold(pieces), "", len(tree.open), tree.done, tree.pieces, stuck=stuck)
 
     def ended(self, pass_name: str) -> PassState | None:
-        """Return a pass at its end, without its amendments; None if it is open, or its total unreadable."""
+        """Return a finished pass without its amendments; None if it is open or its total unreadable."""
         return _parse(PassState, self._read(f"{pass_name}/{TOTAL}"))
 
     def _amended(self, total: StoredObject | None) -> PassState | None:
@@ -243,19 +243,19 @@ class PassStore:
         return replace(state, amendment=_parse(Amendment, amendment))
 
     def states(self) -> list[PassState]:
-        """Return the states of the passes with the settings' subject, by scope and then by beginning.
+        """Return the states of the passes that match the settings, by scope and then by begin.
 
-        Open passes that are abandoned are left out.
+        Abandoned open passes are left out.
         """
         states = filter(None, map(self.state, list(self.names())))
         mine = (state for state in states if self.is_about(state.of))
         return [state for state in mine if state.ended or not self._is_abandoned(state.of.name)]
 
     def earlier_marks(self, pass_: Pass) -> Sequence[KeyMark]:
-        """Return the positions of a pass's keys, by the last pass of its identity, or by the last over the same keys.
+        """Return the marks of the last pass with this pass's identity, or of the last over the same keys.
 
-        Both jobs walk through the same objects, and a standstill pass through those of comparisons. Empty if there is
-        none.
+        Both jobs walk through the same objects, and a standstill pass through those of comparisons. Empty without such
+        a pass.
         """
         if pass_.before and (before := self.ended(pass_.before)):
             return before.passed.marks
@@ -269,8 +269,8 @@ class PassStore:
     def clear_away(self, ended: str) -> None:
         """Delete the objects of passes that are no longer needed.
 
-        These are the passes with the identity of the pass `ended`, except the last two and the last without wishes, and
-        abandoned passes. Objects that cannot be deleted are logged and deleted after the next pass; no error is raised.
+        These are the passes with the identity of the pass `ended`, except the last two and the last without options,
+        and abandoned passes. Failures are logged, and the objects are deleted after the next pass; no error is raised.
         """
         try:
             names = list(self.names())
@@ -308,7 +308,7 @@ class PassStore:
         return read_all(self._bucket, [f"{self.prefix}{name}" for name in names])
 
     def _write_once(self, name: str, value: Mapping[str, object]) -> StoredObject | None:
-        """Write an object unless it exists; return the stored object, which another worker may have written."""
+        """Write an object unless it exists; return the stored object, possibly another worker's."""
         return write_once(self._bucket, StoredObject.of_json(f"{self.prefix}{name}", value))
 
 

@@ -1,7 +1,7 @@
-"""The counts of a pass, for a range or in total: sent objects, and for a comparison classes, folders and lags.
+"""The counts of a pass, for a range or in total: submitted objects, and for a comparison classes, folders and lags.
 
-A comparison counts each class on both sides. Counts grow in place; a stored tally is the sum of that and an empty one
-(`plus`, `merged`), which shares no part with it.
+A comparison counts each class on both sides. Counts grow in place; a stored tally is a sum with an empty tally (`plus`,
+`merged`), so they share no data.
 """
 
 from __future__ import annotations
@@ -32,19 +32,20 @@ from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.passes.digests import MODULUS, OTHERS, Drawn, kept_folders
 from oss_oms_sync.passes.marks import KeyMark, Marks
 
-# Count of the due objects that were left, because there are too many.
+# Count of the due objects left unsubmitted, because there are too many.
 UNSENT = "unsent"
 # Counts of reconcile. scanned is the sum of PARTS, and submitted = accepted + failed.
 PARTS = ("covered", "failed_before", "submitted", "pending", "migrating", UNSENT)
 COUNTS = ("scanned", *PARTS, "accepted", "failed", "orphans")
-# Counts of the objects written since the last pass: objects for which the arrival of the event is known, and objects
-# without an event. If most have none, the trigger is dead. A pass without such objects takes both from the last pass.
+# Counts of the objects written since the last pass: objects whose event is known to have arrived, or to be missing, and
+# objects without an event. If most have none, the trigger does not work. A pass without such objects has both counts of
+# the last pass.
 NEW, NEW_MISSING = "new", "new_missing"
-# Count of all objects of the source that the project's filter lets through, of any age.
+# Count of all source objects within the project's filter, of any age.
 INSIDE = "inside"
 # Each bucket ends at 2^(1/8) times the end of the previous: its middle is within 4.5 % of each of its lags.
 _STEPS = 8
-# Limits, in seconds, for which lags are counted exactly: a minute, 5 and 15 minutes, an hour, a day.
+# Limits with exact counts of lags, in seconds: a minute, 5 and 15 minutes, an hour, a day.
 WITHIN = (60, 300, 900, 3600, 86400)
 
 
@@ -74,8 +75,8 @@ class Side:
 class ClassCount:
     """The counts of a class on both sides, and its first keys.
 
-    `proven_different`: objects of equal sizes that were proven to differ. `in_vain`: objects that OMS accepted again
-    without copying them.
+    `proven_different`: number of objects of equal sizes that were proven to differ. `in_vain`: number of objects that
+    OMS accepted again without copying them.
     """
 
     source: Side = field(default_factory=Side)
@@ -90,7 +91,7 @@ class ClassCount:
         return not self.source.objects and not self.destination.objects
 
     def plus(self, other: ClassCount) -> ClassCount:
-        """Return the sum of these counts and `other`, which are of later keys."""
+        """Return the sum of these counts and `other`, for later keys."""
         return ClassCount(
             self.source.plus(other.source),
             self.destination.plus(other.destination),
@@ -123,14 +124,14 @@ class WrittenObject(NamedTuple):
 
 
 class AbsencePart(NamedTuple):
-    """A list of absent keys that a piece wrote (comparison/absences.py): its name, and its last key."""
+    """A list of absent keys from a piece (comparison/absences.py): its name, and its last key."""
 
     name: str
     last: str
 
 
 def written_last(objects: Iterable[WrittenObject]) -> list[WrittenObject]:
-    """Return the last written of `objects`, the latest first; a key that occurs twice counts once."""
+    """Return the last written of `objects`, the latest first; a repeated key counts once."""
     newest = {stored.key: stored for stored in sorted(objects)}
     return sorted(newest.values(), reverse=True)[:MAX_WRITTEN]
 
@@ -139,7 +140,7 @@ def written_last(objects: Iterable[WrittenObject]) -> list[WrittenObject]:
 class Histogram:
     """A growing histogram of lags in whole seconds.
 
-    `buckets` has counts by the bucket's number (0: no lag at all), `within` those of WITHIN; `not_yet` counts objects
+    `buckets` has counts by the bucket's number (0: no lag), `within` the counts for WITHIN; `not_yet` counts objects
     that have not arrived.
     """
 
@@ -149,7 +150,7 @@ class Histogram:
     not_yet: int = 0
 
     def add(self, seconds: int) -> None:
-        """Count an object that arrived `seconds` late; a negative number is a difference of clocks."""
+        """Count an object that arrived after `seconds`; a negative number is a difference of clocks."""
         lag = max(0, seconds)
         self.buckets[1 + math.floor(_STEPS * math.log2(lag)) if lag else 0] += 1
         self.longest = max(self.longest, lag)
@@ -157,7 +158,7 @@ class Histogram:
             self.within[limit] += lag <= limit
 
     def plus(self, other: Histogram) -> Histogram:
-        """Return the sum of this histogram and `other`, without shared parts."""
+        """Return the sum of this histogram and `other`, without shared data."""
         return Histogram(
             self.buckets + other.buckets,
             self.within + other.within,
@@ -166,7 +167,7 @@ class Histogram:
         )
 
     def percentile(self, percent: float) -> int | None:
-        """Return the lag within which this percentage arrived, in seconds, within 5 %; None if nothing arrived."""
+        """Return the lag, in seconds, within which this percentage arrived, within 5 %; None without arrivals."""
         rank, arrived = math.ceil(self.buckets.total() * percent / 100), 0
         for bucket in sorted(self.buckets):
             arrived += self.buckets[bucket]
@@ -195,15 +196,15 @@ class Tally:
     `marks` are those of existing keys. The others belong to a comparison.
 
     `state` is the sum of the state digests of all objects of the source that the project's filter lets through: two
-    passes with equal states saw exactly the same versions. `twin` is the sum of the twin digests of OBS's objects with
-    their keys. `counts` has the sent objects (submitted, accepted, failed), orphan_records, and results of reading.
-    `classes` and `folders` are by the classes' names. `oldest_not_there` is the time of the oldest object that is not
-    in the destination bucket, in seconds since 1970. The two `listed` count the rows of the listings, of any class.
-    `twin_listed` is the part of `twin` of keys that can be rechecked, and `deep_listed` the part of the results of
-    reading in `counts`. `largest`: the size of the largest object of the source in scope. `drawn` are objects for a
+    passes with equal states listed exactly the same versions. `twin` is the sum of the twin digests of OBS's objects
+    with their keys. `counts` has the submitted objects (submitted, accepted, failed), orphan_records, and results of
+    reading. `classes` and `folders` are by the classes' names. `oldest_not_there` is the time of the oldest object that
+    is not in the destination bucket, in seconds since 1970. The two `listed` count the rows of the listings, of any
+    class. `twin_listed` is the part of `twin` of keys that can be rechecked, and `deep_listed` the part of the results
+    of reading in `counts`. `largest`: the size of the largest object of the source in scope. `drawn` are objects for a
     sample, drawn from the equal objects. `last_written`: the last written objects of the source in scope, the latest
     first. `unread`: the first keys without a proof from reading, by the reason. `parts` are the lists of differences,
-    which have `lines` lines in all. `absences` are the lists of keys that only OBS has, in the order of their keys.
+    with `lines` lines in total. `absences` are the lists of keys only in OBS, in the order of their keys.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -229,7 +230,7 @@ class Tally:
     absences: Sequence[AbsencePart] = ()
 
     def merged(self, other: Tally) -> Tally:
-        """Return the sum of this tally and `other`, which is of later keys."""
+        """Return the sum of this tally and `other`, for later keys."""
         oldest = [time for time in (self.oldest_not_there, other.oldest_not_there) if time is not None]
         return Tally(
             counts=self.counts + other.counts,
@@ -262,9 +263,9 @@ class Tally:
         )
 
     def completed(self, before: Tally | None) -> Tally:
-        """Return the total of a pass, if this is the sum of all ranges; `before` is the total of the last pass.
+        """Return the total of a pass, from the sum of all ranges; `before` is the total of the last pass.
 
-        A pass without new objects takes the counts of events from the last pass.
+        A pass without new objects keeps the event counts of the last pass.
         """
         if before is None or self.counts.get(NEW):
             return self
@@ -276,7 +277,7 @@ class Tally:
         return self.classes.get(object_class.title, ClassCount())
 
     def objects(self, *classes: ObjectClass) -> int:
-        """Return the number of objects of the source in these classes."""
+        """Return the number of source objects in these classes."""
         return sum(self.of(object_class).source.objects for object_class in classes)
 
     def side(self, name: str, *without: ObjectClass) -> Side:
@@ -311,10 +312,9 @@ class Tally:
 
     @property
     def has_no_objects(self) -> bool:
-        """True if no object of the source is in scope.
+        """True if no source object is in scope.
 
-        A pass of reconcile counts these objects, and a comparison keeps the last written; a standstill pass does
-        neither.
+        Reconcile counts these objects, and a comparison has the last written objects; a standstill pass has neither.
         """
         return not (self.counts.get(INSIDE) or self.last_written)
 
@@ -323,7 +323,7 @@ class Tally:
         return Lags(self.accepted_lag.summary(), self.copied_lag.summary(), self.again)
 
     def adds_up(self) -> bool:
-        """Return True if the classes add up to all rows of the listings."""
+        """Return True if the sum of the classes equals the rows of the listings."""
         sides = (self.side("source"), self.source_listed), (self.side("destination"), self.destination_listed)
         return all((side.objects, side.bytes) == (listed.objects, listed.bytes) for side, listed in sides)
 

@@ -1,8 +1,7 @@
 """Work on passes: one piece of one range at a time, by as many instances as there are ranges.
 
-The worker that writes a piece and any worker woken by it act on the stored piece and do the same, so it does not matter
-if a worker dies or an event arrives twice. Source: the protocol was tried in thousands of schedules; see
-tests/unit/passes.
+The worker that writes a piece and every worker woken by it act on the stored piece in the same way, so a lost worker or
+a repeated event has no effect. Source: the protocol was tried in thousands of schedules; see tests/unit/passes.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from oss_oms_sync.passes.states import too_large
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.settings import Settings
 
-# An instance walks through fewer objects in the time that it takes to wake two others for them.
+# Minimum number of objects worth two more instances: waking them takes the time of the walk.
 WORTH_SPLITTING = 20_000
-# Time for which a range is walked before it splits, if no earlier pass shows its number of objects.
+# Seconds of a walk before the range is split, if no earlier pass shows its number of objects.
 FIRST_SECONDS = 3.0
-# Calls per second of a lane that only sends, with half a vCPU, of which half is left.
+# Calls per second of a lane that only submits, with half a vCPU, half of it unused.
 _CALLS_PER_SENDING_LANE = 5.0
 _NOT_BEGUN = Stopped(
     Stop.SUPERSEDED, "a newer pass of these keys has begun meanwhile, or the first piece of this one is unreadable"
@@ -34,22 +33,22 @@ _UNTIL_TOMORROW = ". {} pieces in a row came no further, so it is tried again to
 
 @dataclass(frozen=True)
 class Walked:
-    """A worker's result for a range, and the error that ended its work, if any."""
+    """A worker's result for a range, and the error that ended its work, or None."""
 
     piece: Piece
     error: StorageError | None = None
 
 
-# Classifies and sends the objects of a range after a piece, for a time in seconds; the open ranges, whose number is
-# passed, share the rate.
+# Classifies and submits the objects of a range after a piece, for a number of seconds; the given number of open ranges
+# share the rate.
 Walk = Callable[[Pass, Piece, int, float], Walked]
 
 
 def lanes_of(settings: Settings, scope: Scope) -> int:
     """Return the number of ranges to work on at the same time.
 
-    At most as many lanes send as the rate has half-calls. If every object is sent, few lanes use up the rate, and more
-    would be billed for waiting.
+    The rate limits the lanes that submit. If every object is submitted, a few lanes use up the rate, and more would be
+    billed for waiting.
     """
     calls = _CALLS_PER_SENDING_LANE if scope.everything and not scope.since else 0.5
     return min(settings.lanes, max(1, int(settings.oms_rate / calls)))
@@ -68,9 +67,9 @@ class Worker:
     def begin(self, pass_: Pass) -> Piece:
         """Do the first piece of a pass, which creates the pass, and return the stored piece.
 
-        If that is not possible, return a piece with the reason, which is not stored.
+        If this is impossible, return an unstored piece with the reason.
 
-        Raises StorageError: work done until then is kept.
+        Raises StorageError: earlier work is kept.
         """
         start = Piece(about=pass_)
         if pass_.scope.standstill:
@@ -78,19 +77,19 @@ class Worker:
         return self._do(pass_, ROOT_RANGE, -1, start, Tree(())) or replace(start, kind=Kind.RESTING, stopped=_NOT_BEGUN)
 
     def go_on(self, wake: Wake, *, rested: bool = False) -> Piece | None:
-        """Do the next piece of a range, or the step that follows the last; `rested`: also during a pause.
+        """Do the next piece of a range, or the step after its last piece; `rested`: also during a pause.
 
-        Return the last stored piece; None if there is nothing to do: another worker was faster, or the pass was cleared
-        away, has another subject, or is not the newest of its scope.
+        Return the last stored piece; None if there is nothing to do: another worker was faster, or the pass was
+        deleted, does not match the settings, or is not the newest of its scope.
 
-        Raises StorageError: work done until then is kept.
+        Raises StorageError: earlier work is kept.
         """
         pass_, tree = self._current(wake.pass_name), self._store.tree(wake.pass_name)
         if pass_ is None:
             return None
         if tree.is_complete:
             if not tree.has_total:
-                self._end(pass_, tree)  # the writer of the last end stopped before this
+                self._end(pass_, tree)  # the worker that wrote the last end stopped before this
             return None
         number = tree.last.get(wake.range_name)
         if number is None or wake.range_name not in tree.open or wake.number not in (None, number):
@@ -107,7 +106,7 @@ class Worker:
         return self._do(pass_, wake.range_name, number, last, tree)
 
     def _current(self, pass_name: str) -> Pass | None:
-        """Return the pass if it is readable, fits the settings and is the newest; otherwise None."""
+        """Return the pass if it is readable, matches the settings and is the newest; otherwise None."""
         pass_ = self._store.about(pass_name)
         if pass_ is None or not self._store.is_about(pass_) or self._store.newest(pass_name) != pass_name:
             return None
@@ -122,7 +121,7 @@ class Worker:
             return None
         piece = replace(_pause_without_progress(walked.piece, start), about=start.about if is_first else None)
         stored = self._store.write(pass_.name, range_name, number + 1, piece)
-        # Another worker may have begun the same pass before: its description counts.
+        # Another worker may have begun the same pass earlier: its description is valid.
         current = stored.about if stored and is_first else pass_
         if stored and current:
             self._act(current, range_name, stored)
@@ -137,17 +136,17 @@ class Worker:
             return self._walk(pass_, start, open_ranges, seconds)
         marks = self._store.earlier_marks(pass_)
         begins = start.after == start.begin
-        # While the first ranges are being begun, lanes without a range are not free.
+        # While the first ranges begin, lanes without a range are not free.
         is_share = begins and not _is_shared(range_name, lanes)
         if marks and (is_share or expected_objects(start.after, start.until, marks) < WORTH_SPLITTING):
             return self._walk(pass_, start, open_ranges, seconds)
         walked = Walked(start)
         if not marks:
-            # The length of the range is unknown. Perhaps this time suffices.
+            # The length of the range is unknown; this time may suffice.
             walked = self._walk(pass_, start, open_ranges, min(seconds, FIRST_SECONDS))
             if walked.error or walked.piece.kind is not Kind.MORE:
                 return walked
-        # A new range splits as its halves will: by the marks alone, if they suffice.
+        # A new range is split like its halves: by the marks alone, if they suffice.
         cut = middle_of(start.after, start.until, marks) if marks and begins else None
         with suppress(StorageError):  # the walk meets the same error and records it
             cut = cut or self._cut(pass_, walked.piece, marks)
@@ -156,7 +155,7 @@ class Worker:
         return self._walk(pass_, walked.piece, open_ranges, seconds)
 
     def _act(self, pass_: Pass, range_name: str, stored: Piece) -> Piece:
-        """Do the step that follows a piece; every worker that knows the piece may do it."""
+        """Do the step after a piece; every worker that knows the piece may do it."""
         if stored.kind is Kind.SPLIT:
             self._begin_halves(pass_, range_name, stored)
         elif stored.kind is Kind.DONE:
@@ -169,8 +168,7 @@ class Worker:
     def _begin_halves(self, pass_: Pass, range_name: str, stored: Piece) -> None:
         """Write the first pieces of both halves, and of their halves if the marks show where these split.
 
-        This goes on until there are as many ranges as lanes: otherwise each range would wait for an invocation to find
-        its cut.
+        It stops at as many ranges as lanes. Without it, each range would wait for an invocation to find its cut.
         """
         lanes = lanes_of(self._settings, pass_.scope)
         marks = self._store.earlier_marks(pass_) if _is_shared(f"{range_name}0", lanes) else ()
@@ -187,7 +185,7 @@ class Worker:
         """Write the total. Every worker writes the same total, because pieces do not change."""
         pieces = self._store.last_pieces(pass_.name, tree)
         if not tiles(pieces):
-            # A piece is unreadable, or was written between two pages of the listing: the next worker reads it.
+            # A piece is unreadable, or was written between two pages of the listing; the next worker reads it.
             log.error({"pass": pass_.name, "problem": "its pieces do not fit together, so there is no total yet"})
             return
         before = self._store.state(pass_.before) if pass_.before else None
@@ -195,7 +193,7 @@ class Worker:
         self._store.clear_away(pass_.name)
 
     def _cut(self, pass_: Pass, start: Piece, marks: Sequence[KeyMark]) -> str | None:
-        """Return the key at which the remainder of a range splits.
+        """Return the key at which to split the remainder of a range.
 
         None if the remainder is one page or has no such key.
         """
@@ -215,12 +213,12 @@ class Worker:
 
 
 def _is_shared(range_name: str, lanes: int) -> bool:
-    """Return True if there are more lanes than ranges that were halved as often as this range."""
+    """Return True if there are more lanes than ranges of this range's level of halving."""
     return 1 << (len(range_name) - len(ROOT_RANGE)) < lanes
 
 
 def _planned(start: Piece, marks: Sequence[KeyMark]) -> Piece:
-    """Return the first piece of a range to be shared: it splits at once if half of it is worth an invocation."""
+    """Return the first piece of a range to be shared: it splits immediately if half of it is worth an invocation."""
     is_large = expected_objects(start.after, start.until, marks) >= WORTH_SPLITTING
     cut = middle_of(start.after, start.until, marks) if is_large else None
     return replace(start, kind=Kind.SPLIT, cut=cut) if cut else start
@@ -229,7 +227,7 @@ def _planned(start: Piece, marks: Sequence[KeyMark]) -> Piece:
 def _pause_without_progress(piece: Piece, start: Piece) -> Piece:
     """Pause after a piece without progress; until the next day after many such pieces in a row.
 
-    Otherwise its events would wake one such piece after the other.
+    Otherwise the event of each such piece would wake the next.
     """
     if piece.kind in (Kind.SPLIT, Kind.DONE) or piece.after != start.after:
         return replace(piece, stuck=0)

@@ -1,1 +1,1 @@
-"""Conclusions from facts: pure functions, shared by all readers. Standard library and `answers` only."""
+"""Conclusions from facts: pure functions, shared by all readers. Imports only the standard library and `answers`."""

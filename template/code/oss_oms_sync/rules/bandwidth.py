@@ -9,18 +9,18 @@ from oss_oms_sync.answers.bandwidth import MINUTES_PER_DAY, Progress, Window, li
 
 # China's time is UTC+8 all year.
 _CHINA_SECONDS = 8 * 3600
-# Copied bytes beyond the limits of a time zone, as a share of all: up to here it agrees, in steps that are no noise. An
-# hour of a night of eight hours is an eighth of nearly all bytes.
+# Maximum share of copied bytes beyond the limits of a possible time zone; smaller differences are noise. An hour of a
+# night of eight hours is an eighth of nearly all bytes.
 _AGREES = 0.05
-# A day of samples, one each quarter of an hour, of which the first or last few may be missing.
+# A day of samples, one each quarter of an hour, without the first or last few.
 _MIN_SECONDS = 22 * 3600
 
 
 def hours_late(progress: Progress) -> int | None:
     """Return the delay in hours of OMS's windows against China's time; None if the progress does not show it.
 
-    It needs a day of samples, and hours in which the group copied more than the windows allow elsewhere. Where
-    several time zones agree, the nearest to China's counts.
+    It needs a day of samples, and hours in which the group copied more than other time zones' windows allow. The result
+    is the time zone nearest to China's of several possible zones.
     """
     samples = progress.samples
     copied = [(begin, end, after - before) for (begin, before), (end, after) in pairwise(samples) if end > begin]

@@ -1,6 +1,6 @@
-"""Checks of a certificate that did not pass, without those that only follow from another check.
+"""Failed checks of a certificate, without those that only follow from another check.
 
-Headlines name these checks, in the order in which to work on them.
+Headlines name these checks, in the order of work.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ _CLASSES = (
     *("MIGRATING", "MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
     *(*_UNPROVEN, "PROOF_IMPOSSIBLE", "UNKNOWN"),
 )
-# Checks that are not run unless others pass. A cutover closes nothing before both buckets are compared and proven, and
-# lists them for the last time after OMS has finished.
+# Checks that are not run unless others pass. A cutover closes the project after both buckets are compared and proven,
+# and lists them for the last time after OMS has finished.
 _AFTER = {
     "SCOPE": ("TASK",),
     **dict.fromkeys((*_CLASSES, "FROZEN", "SUMS", "SAMPLE"), ("SCOPE",)),
@@ -32,7 +32,7 @@ def causes(checks: Sequence[Finding]) -> list[Finding]:
     left = {check.id: check for check in checks if check.gates and check.result is not Result.PASSED}
 
     def follows(check: Finding) -> bool:
-        """Return True if this check was not run because of another check; the next step is then the other check's."""
+        """Return True if this check was not run because of another check; the other check has the next step."""
         others = (left[name] for name in _AFTER.get(check.id, ()) if name in left)
         return check.result is Result.NOT_RUN and (not check.next.en or any(other.next.en for other in others))
 

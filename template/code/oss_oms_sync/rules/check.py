@@ -1,4 +1,4 @@
-"""A check of a cutover: its name, the state that it requires, and the consequences if it does not pass."""
+"""A check of a cutover: its name, the required state, and the consequences of a failure."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ REHEARSED = t("a rehearsal freezes nothing")
 
 @dataclass(frozen=True)
 class CutoverCheck:
-    """A check. `title` is the claim of a check that passes, `wanted` the required state.
+    """A check. `title` is the claim of a passed check, `wanted` the required state.
 
     `classes`: the check passes if these classes are empty, or accepted by the name of the first class. `opens`: a
-    failure opens the project, because objects have to be submitted. `keeps_open`: a cutover closes no project while
-    objects are in the classes, because only an open project mends or proves these objects. `of_freeze`: not part of a
+    failure opens the project, because objects have to be submitted. `keeps_open`: a cutover does not close the project
+    while objects are in the classes, because only an open project fixes or proves them. `of_freeze`: not part of a
     rehearsal.
     """
 

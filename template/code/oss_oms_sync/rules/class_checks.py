@@ -29,8 +29,8 @@ _EQUAL = t("The contents of each object are proven equal")
 class ClassCheck(CutoverCheck):
     """A check that some classes are empty, or accepted by name if they can be.
 
-    `description` and `following` are about the objects in these classes; `following` is empty if it depends on more
-    than the class.
+    `description` and `following` are about the objects in these classes; `following` is empty if more facts than the
+    class decide it.
     """
 
     description: Text = NOTHING
@@ -67,7 +67,7 @@ CLASS_CHECKS = (
             " finished an older version late"
         ),
     ),
-    # After the one above: what that takes overwrites what is older, too.
+    # After the check above, because its remedy overwrites older objects, too.
     ClassCheck(
         "OLDER",
         t("objects older in OBS"),
@@ -186,7 +186,7 @@ def _prove(check: ClassCheck, compared: CertifiedComparison, facts: CutoverFacts
 
 
 def by_hand(compared: CertifiedComparison) -> Text:
-    """Return the remedy of objects that reading did not prove equal: first the missing permission, if any."""
+    """Return the remedy of objects that reading did not prove equal: first the missing permission, or none."""
     missing = _rights(compared)
     return sentences(*missing, _GRANT) if missing else _BY_HAND
 
@@ -197,7 +197,7 @@ def _rights(compared: CertifiedComparison) -> list[Text]:
 
 
 def _mend(check: ClassCheck, compared: CertifiedComparison, facts: CutoverFacts) -> tuple[Text, Step | None]:
-    """Return the remedy of objects that are missing or different in OBS, with its step as a part of the cutover."""
+    """Return the remedy of objects missing or different in OBS, with its step in the cutover."""
     object_class = next(each_class for each_class in check.classes if not is_empty(facts.classes, each_class))
     text, step, _ = remedy(
         object_class,
@@ -217,7 +217,7 @@ def _mend(check: ClassCheck, compared: CertifiedComparison, facts: CutoverFacts)
 
 
 def _tried(facts: CutoverFacts, compared: CertifiedComparison) -> Tried:
-    """Return the attempts of the comparison, as a part of the cutover."""
+    """Return the attempts of the comparison in the cutover."""
     return Tried(
         deep=compared.deep,
         missing_rights=_rights(compared),

@@ -91,7 +91,7 @@ def closed(facts: CutoverFacts) -> Finding:
 
 
 def idle_from(oms: OmsLeft) -> datetime | None:
-    """Return the time after which OMS cannot change OBS any more, if OMS has no work left."""
+    """Return the time after which OMS cannot change OBS, if OMS has no work left."""
     return oms.busy and oms.busy + QUIET
 
 
@@ -151,7 +151,7 @@ def _oms_is_busy(facts: WaitingFacts) -> Text | None:
 
 
 def _unfinished(facts: WaitingFacts) -> Finding:
-    """Return the finding for unreported work, or work that OMS will not finish; the finding can be accepted by name."""
+    """Return the finding for unreported or endless work of OMS; the finding can be accepted by name."""
     oms, why = facts.oms, facts.accepted.get(OMS_UNFINISHED)
     if oms.left is None:
         result = Result.NOT_RUN

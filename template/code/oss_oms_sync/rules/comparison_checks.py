@@ -1,4 +1,4 @@
-"""Checks of the comparison that answers: its scope and sums, and the freeze."""
+"""Checks of the certified comparison: its scope and sums, and the freeze."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def scope(facts: CutoverFacts) -> Finding:
     text = t("The comparison of {began}, as of {as_of}", began=compared.started, as_of=facts.as_of)
     if frozen and compared.started < frozen:
         return check.finding(Result.NOT_RUN, t("{finding}, before the freeze", finding=text), following, begin)
-    # A recheck of some keys does not make the results for all others any newer.
+    # A recheck of some keys does not renew the results of all others.
     if frozen and moment(compared.ended) < moment(facts.made) - MAX_PASS_AGE:
         return check.finding(Result.NOT_RUN, t("{finding}, over 24 hours ago", finding=text), following, begin)
     if facts.last_written:
@@ -108,7 +108,7 @@ def sums(facts: CutoverFacts) -> Finding:
     if scoped.result is Result.NOT_RUN or compared is None or facts.classes is None or facts.folders is None:
         return unseen(SUMS, scoped)
     wrong = list(wrong_sums(facts.classes, facts.folders, compared.source_listed, compared.destination_listed))
-    # The pass itself counts the source's objects separately, because some may be gone at a recheck.
+    # The pass itself counts the source's objects separately, because some may be deleted before a recheck.
     if compared.walked != compared.classified and "classes" not in wrong:
         wrong = ["classes", *wrong]
     if wrong:

@@ -20,9 +20,9 @@ def is_empty(classes: Classes | None, object_class: ObjectClass) -> bool:
 
 
 def missing_rights(numbers: Mapping[str, int]) -> list[Text]:
-    """List the permissions that were missing to read objects, each with the way to grant it.
+    """List the permissions missing to read objects, each with the way to grant it.
 
-    `numbers` has the objects that could not be read, by the names in Deep.
+    `numbers`: unread objects, by the names in Deep.
     """
     return [text.filled(number=numbers[name]) for name, text in MISSING_RIGHTS.items() if numbers.get(name)]
 
@@ -42,7 +42,7 @@ def counts_of(classes: Classes, folders: Folders, object_class: ObjectClass, suf
 def _prefixes(classes: Classes, folders: Folders, object_class: ObjectClass) -> list[str]:
     """Return the prefixes of a migration that overwrites a class.
 
-    The migration of overwritten objects mends suspicious and older objects as well.
+    The migration of overwritten objects fixes suspicious and older objects as well.
     """
     mended: tuple[ObjectClass, ...] = (object_class,)
     if object_class is ObjectClass.OVERWRITTEN:
@@ -59,7 +59,7 @@ def _prefixes(classes: Classes, folders: Folders, object_class: ObjectClass) -> 
 def wrong_sums(
     classes: Classes, folders: Folders, source_listed: ObjectCount, destination_listed: ObjectCount
 ) -> Iterator[str]:
-    """Yield the names of sums that contradict each other: of all rows of the listings, and of the folders."""
+    """Yield the names of contradictory sums: of all rows of the listings, and of the folders."""
     sides = (
         ([counts.source for counts in classes.values()], source_listed),
         ([counts.destination for counts in classes.values()], destination_listed),

@@ -1,6 +1,6 @@
-"""The judgement of a cutover: each check in the order of a certificate, the verdict, and the forecast of a rehearsal.
+"""The judgement of a cutover: the checks in the order of a certificate, the verdict, and a rehearsal's forecast.
 
-The function that makes a certificate, and each reader of it, derive the judgement from the facts by this module alone.
+The function that makes a certificate, and each reader of it, derive the judgement from the facts with only this module.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _RULES: Sequence[tuple[CutoverCheck, Rule]] = (
     (CLOCK, clock),
 )
 CHECKS = {check.id: check for check, _ in _RULES}
-# Bytes of both sides that an instance reads a second, at half a core; see docs/performance.md.
+# Bytes of both sides that an instance reads in a second, at half a core; see docs/performance.md.
 _SAMPLE_BYTES_PER_SECOND = 30_000_000
 # A recheck of late keys takes a minute, and OMS a few minutes before it.
 _AGAIN_MINUTES = 5
@@ -68,12 +68,12 @@ class Judgement:
 def judge(facts: CutoverFacts) -> Judgement:
     """Derive all conclusions from the facts.
 
-    Raises LookupError or ValueError if the facts contradict their form.
+    Raises LookupError or ValueError for inconsistent facts.
     """
     checks = [rule(facts) for _, rule in _RULES]
     verdict, rehearsal = verdict_of(checks), None
     if facts.frozen_since is None:
-        # The results of the other checks after a freeze, as far as they are predictable.
+        # The predictable results of the other checks after a freeze.
         lasting = list(_lasting(checks, facts))
         failing = [check.id for check in lasting if check.gates and check.result is not Result.PASSED]
         verdict, rehearsal = CutoverVerdict.REHEARSAL, Rehearsal(verdict_of(lasting), _minutes(facts), failing)
@@ -124,7 +124,7 @@ def _minutes(facts: CutoverFacts) -> dict[str, int | None]:
 
 
 def _sampling(facts: CutoverFacts) -> int:
-    """Return the minutes to read a sample, if its objects are of average size."""
+    """Return the minutes to read a sample of objects of average size."""
     listed = facts.passes.compare.source_listed if facts.passes.compare else None
     if facts.sample is None:
         return 0

@@ -8,7 +8,7 @@ from oss_oms_sync.answers.object_class import UNPROVEN, ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.rules.counts import is_empty
 
-# Names that can be accepted beside classes: unfinished work of OMS, and lost headers.
+# Names that can be accepted in addition to classes: unfinished work of OMS, and lost headers.
 OMS_UNFINISHED, METADATA = "oms_unfinished", "metadata"
 # Names that can be accepted without proof.
 ACCEPTABLE = (
@@ -24,7 +24,7 @@ def asked_sample(facts: WaitingFacts) -> int:
 
 
 def cutover(facts: WaitingFacts, frozen_since: str = "", sample: int | None = None, **more: object) -> Step:
-    """Return the step that continues the cutover or rehearsal, with these options or else its own."""
+    """Return the step that continues the cutover or rehearsal, with these options or by default its own."""
     since = frozen_since or facts.frozen_since
     when: dict[str, object] = {"frozen_since": since} if since else {"rehearse": True}
     number = asked_sample(facts) if sample is None else sample
@@ -38,12 +38,12 @@ def accepting(facts: WaitingFacts, *names: str) -> Step:
 
 
 def can_be_accepted(group: WaitingGroup) -> bool:
-    """Return True if waiting keys can only be accepted: reading did not prove them, and OMS keeps refusing them."""
+    """Return True if only an acceptance settles waiting keys: reading did not prove them, and OMS refuses them."""
     return group.was_tried and group.object_class in UNPROVEN and group.is_refused
 
 
 def accepting_unproven(facts: WaitingFacts) -> Step:
-    """Return the step that accepts all objects which the comparison could not prove, each by its class."""
+    """Return the step that accepts all unproven objects of the comparison by their classes."""
     compared = facts.passes.compare
     waiting = [group.object_class for group in facts.waiting.groups if group.object_class and can_be_accepted(group)]
     left = [
@@ -59,10 +59,10 @@ def accepting_unproven(facts: WaitingFacts) -> Step:
 
 
 def comparing(facts: WaitingFacts, **options: object) -> Step:
-    """Return the step that repeats the certified comparison, or a default comparison if there is none.
+    """Return the step that repeats the certified comparison, by default a comparison without options.
 
     During a cutover this is the cutover itself, unless the options need a separate comparison. Only a recheck (`again`)
-    keeps `overwrite`: otherwise compare overwrites newer objects in OBS only if `options` ask for it.
+    keeps `overwrite`: otherwise compare overwrites newer objects in OBS only if `options` have it.
     """
     compared = facts.passes.compare
     wishes: dict[str, object] = {}

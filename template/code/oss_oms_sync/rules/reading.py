@@ -1,4 +1,4 @@
-"""Sentences about permissions to read objects, which a sample and `--deep` need."""
+"""Sentences about permissions to read objects, for a sample or `--deep`."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """The remedy of a class of objects: a sentence and the next step, for certify, compare, status and the story of a key.
 
-A remedy mends the objects of its class and as little else as possible, and is never known to do nothing: OMS skips a
-resend in some overwrite modes, reading again proves nothing new, and a closed project submits nothing.
+A remedy changes the objects of its class and as few others as possible, and is never known to be without effect: OMS
+skips a resend in some overwrite modes, a second read proves nothing new, and a closed project submits nothing.
 
-Source: OMS, "Creating a sync task", the overwrite modes: by default OMS skips an object that OBS has in the same size
-and not older. CRC64_COMPARISON_OVERWRITE does so if one of the two objects has no CRC64.
+Source: OMS, "Creating a sync task", the overwrite modes: by default OMS skips an object if the object in OBS has the
+same size and is not older. With CRC64_COMPARISON_OVERWRITE it does so if one of the two objects has no CRC64.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ _OVERWRITE = Step("compare", {"overwrite": True, "restart": True})
 
 @dataclass(frozen=True)
 class Counts:
-    """Objects of one class in the source.
+    """Source objects of a class.
 
-    `proven_different` and `in_vain` count those with an equal size in OBS that were read and differ, and that OMS
-    accepted once more without effect; `are_same_size`: all have an equal size. `prefixes` are those of a migration that
-    overwrites the objects: empty for all keys, None if a task group cannot take the project's keys. `key` is that of a
-    single object, if only this object is in question.
+    `proven_different`: number of objects read and proven different, with an equal size in OBS. `in_vain`: number of
+    objects accepted again without effect. `are_same_size`: all have an equal size in OBS. `prefixes`: the prefixes of a
+    migration that overwrites the objects: empty for all keys, None if a task group cannot take the project's keys.
+    `key`: the key of a single object, or None.
     """
 
     objects: int
@@ -71,12 +71,12 @@ class Counts:
 
 @dataclass(frozen=True)
 class Tried:
-    """Attempts so far: wishes and effects of the comparison that found the objects.
+    """The attempts until now: options and effects of the comparison.
 
-    `overwrite`: it submitted overwritten objects, which were not rechecked since. `since`: its wish. `earlier`: the
+    `overwrite`: it submitted overwritten objects, which were not rechecked since. `since`: its option. `earlier`: the
     time of the oldest object, if the pass submitted only objects written since `begins`. `migrate`: the option of
-    `migrate` that has `unsent` objects copied sooner. `frozen`: a cutover has frozen the source; `go_stands`: it ended
-    in a GO, which keeps the project closed.
+    `migrate` that copies `unsent` objects sooner. `frozen`: a cutover has frozen the source; `go_stands`: it ended in a
+    GO, which keeps the project closed.
     """
 
     deep: bool = False
@@ -94,14 +94,14 @@ class Tried:
 
     @property
     def can_read(self) -> bool:
-        """True if reading may still prove something, perhaps after a permission is granted."""
+        """True if reading may prove more, possibly after a permission is granted."""
         return not self.deep or bool(self.missing_rights)
 
 
 class Remedy(NamedTuple):
     """A remedy, and its first step; None if the user has to act outside of this tool.
 
-    `is_special`: a plain submission is known or supposed to do nothing, so the sentence names another way.
+    `is_special`: a plain submission is known or assumed to have no effect, so the sentence names another way.
     """
 
     text: Text
@@ -112,7 +112,7 @@ class Remedy(NamedTuple):
 def remedy(
     object_class: ObjectClass, counts: Counts, mode: OverwriteMode | None, tried: Tried, *, is_open: bool
 ) -> Remedy:
-    """Return the remedy of objects of a class; without text if only an acceptance is left, or nothing is wrong.
+    """Return the remedy of objects of a class; without text if only an acceptance remains, or nothing is wrong.
 
     `mode` is the sync task's, None if OMS does not report it. `is_open`: the project submits objects, or the next step
     of a cutover opens it.
@@ -138,8 +138,8 @@ def remedy(
 def closed_remedy(*, go_stands: bool) -> Text:
     """Return the remedy of objects that no job submits, because no cutover opens the project.
 
-    Source: the table in ops/cutover/open_and_close.py. No step opens it either: the user has to know that OBS is not in
-    use.
+    Source: the table in ops/cutover/open_and_close.py. No step opens it, because the user has to make sure that OBS is
+    not in use.
     """
     return _GO_STANDS if go_stands else _STAYS_CLOSED
 
@@ -170,7 +170,7 @@ def _without_nested(prefixes: Sequence[str]) -> list[str]:
 
 
 def _submitted(object_class: ObjectClass, counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Remedy:
-    """Return the remedy of objects that a submission may mend, in an open project."""
+    """Return the remedy of objects that a submission may fix, in an open project."""
     match object_class:
         case ObjectClass.FAILED_BEFORE:
             return Remedy(_FAILED, Step("replay"))
@@ -192,7 +192,7 @@ def _submitted(object_class: ObjectClass, counts: Counts, mode: OverwriteMode | 
             since=tried.begins,
         )
         return Remedy(earlier, Step("compare", {"restart": True, "since": tried.earlier}))
-    # A recheck resubmits each key once for a run of a cutover, and else nothing.
+    # A recheck resubmits each key once for a run of a cutover, otherwise never.
     if tried.amended or not tried.submitted:
         since = {"since": tried.since} if tried.since else {}
         return Remedy(_UNCHANGED if tried.amended else _NEVER_SENT, Step("compare", {"restart": True, **since}))
@@ -240,7 +240,7 @@ def _suspicious(counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Rem
         "Reading did not prove the objects equal: compare them by hand. If an object differs: {heal}.", heal=heal
     )
     text = sentences(differ, *tried.missing_rights, read if tried.can_read else unread)
-    # A rehearsal names those that can only be accepted.
+    # A rehearsal names the classes that can only be accepted.
     return Remedy(text, reading if tried.can_read else Step("cutover", {"rehearse": True}), is_special=True)
 
 
@@ -263,15 +263,15 @@ def _skipped_as_equal(counts: Counts, tried: Tried) -> Remedy:
 
 
 def _reading(counts: Counts) -> Step:
-    """Return the step of a comparison that reads all objects that may differ, or a single key's."""
+    """Return the step of a comparison that reads all possibly different objects, or a single key's."""
     return Step("compare", {"deep": True, **({"prefix": counts.key} if _can_be_typed(counts.key) else {})})
 
 
 def _migration(counts: Counts, mode: OverwriteMode | None) -> Step | None:
     """Return the step of a migration that overwrites the objects, and as few others as prefixes allow.
 
-    None if no task group can do this: a task group has no suffix, and none begins beside a sync task that overwrites
-    nothing, which doctor refuses.
+    None if no task group can do this: a task group has no suffix, and doctor refuses it beside a sync task that
+    overwrites nothing.
     """
     if counts.prefixes is None or mode is OverwriteMode.NEVER:
         return None
@@ -290,7 +290,7 @@ def _overwriting(counts: Counts, mode: OverwriteMode | None) -> Text:
 
 
 def _heal(counts: Counts, mode: OverwriteMode | None) -> Text:
-    """Return the way in which an object of the same size gets the source's contents in OBS."""
+    """Return the way to bring the source's contents to an object of the same size in OBS."""
     send = Step("replay", {"key": counts.key}) if counts.key else Step("compare", {"deep": True, "overwrite": True})
     otherwise = _overwriting(counts, mode)
     match mode:

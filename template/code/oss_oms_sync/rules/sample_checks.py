@@ -126,8 +126,8 @@ def problem_text(problem: str) -> Text | None:
 def bound(drawn: Sampled) -> Text | None:
     """Return a statement about all objects if none differs; None if nothing was read, or an object differs.
 
-    With n objects read and none differing, a share of 3/n or more of the readable objects would have shown with a
-    probability of 95 %.
+    If n objects were read and none differs, a share of 3/n or more of the readable objects would have been detected
+    with a probability of 95 %.
     """
     if not drawn.read or drawn.differing:
         return None
@@ -151,7 +151,7 @@ def passed_over(drawn: Sampled) -> Text:
 
 
 def _drawn_from(drawn: Sampled) -> Text:
-    """Name the objects for which the bound holds."""
+    """Return a description of the objects for which the bound holds."""
     all_equal = t("the {population:object|objects} of up to 1 GiB that count as equal", population=drawn.population)
     return t("the readable part of {all_equal}", all_equal=all_equal) if drawn.unreadable else all_equal
 

@@ -1,4 +1,4 @@
-"""The sentence below the verdict of a certificate, by its numbers: a forgery has to change all of them."""
+"""The sentence below a certificate's verdict, from its numbers: a forgery has to change all of them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _headers(headers: Headers) -> Text:
 
 
 def _not_sampled(checks: Sequence[Finding]) -> Iterator[Text]:
-    """Yield, for a rehearsal without a sample, the reason and the next step."""
+    """Yield the reason and the next step for a rehearsal without a sample."""
     for check in checks:
         if check.id == "SAMPLE" and not check.gates and check.next.en:
             yield from (check.actual, check.next)

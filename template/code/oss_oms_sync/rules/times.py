@@ -6,16 +6,17 @@ from datetime import timedelta
 
 # Maximum difference between the clouds' clocks: a listing may lack objects written later than this before it.
 CLOCKS = timedelta(minutes=1)
-# A comparison that ended earlier does not decide about a cutover: the buckets may have changed since.
+# Maximum age of a comparison for a cutover: the buckets may have changed since then.
 MAX_PASS_AGE = timedelta(hours=24)
-# After this time nothing is submitted in a closed project.
+# Time after which a closed project submits nothing.
 CLOSED_AFTER = timedelta(minutes=2)
-# Time after OMS's last counted activity for which OMS may still be active, or have uncounted activity.
+# Time after OMS's last counted activity for which it may still be active, or have uncounted activity.
 QUIET = timedelta(minutes=10)
-# Age from which an object is judged on cutover day: each event has arrived by then, and a higher limit only saves
+# Minimum age of judged objects on cutover day: their events have arrived, and a higher limit only saves
 # duplicate submissions.
 SETTLED = timedelta(minutes=5)
-# OMS has lost its unfinished objects if it finishes none for this time, plus the time for the largest object.
+# Time without a finished object, plus the time for the largest object, after which OMS has lost its unfinished
+# objects.
 OMS_PATIENCE = timedelta(hours=1)
-# OMS may take a minute for an object of this size, and finish no other object meanwhile.
+# Bytes of an object for which OMS may need a minute without finishing another.
 BYTES_PER_MINUTE = 10**9

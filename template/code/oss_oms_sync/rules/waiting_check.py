@@ -157,12 +157,12 @@ def _lists(facts: WaitingFacts) -> Finding:
 
 
 def _lists_count_from(facts: WaitingFacts) -> list[str]:
-    """Return the times after which OMS's lists have to be read, so that all failures up to the checks are in them.
+    """Return the times after which OMS's lists have to be read to include all failures up to the checks.
 
     OMS may write lists for ten minutes after its last activity.
     """
     idle = idle_from(facts.oms)
-    # A second later, because it may have been in the same second.
+    # A second later, because the activity may have been in this second.
     after = timestamp(moment(facts.as_of) + timedelta(seconds=1)) if facts.as_of else ""
     is_closed = facts.frozen_since is not None and facts.closed is not None
     return [after, timestamp(moment(facts.made) - MAX_PASS_AGE), timestamp(idle) if idle and is_closed else ""]
