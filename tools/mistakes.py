@@ -523,7 +523,7 @@ MISTAKES = (
     Mistake(
         "a certificate that cannot be trusted shown like a no",
         f"{_UNIT}/ops/certificate/test_forged.py::test_check_and_show_refuse_the_same_documents",
-        f"{_OPS}/report/cutover_result.py",
+        f"{_OPS}/certificate/check.py",
         "        return UntrustedError.exit_code\n",
         "        return 1\n",
     ),

@@ -28,7 +28,8 @@ sys.path.insert(0, str(HERE.parent))
 sys.dont_write_bytecode = True
 
 from ops.accounts import statements  # noqa: E402
-from ops.accounts.statements import Role, by_name, rights, trust_of  # noqa: E402
+from ops.accounts.policy_documents import Document, by_roles, rights  # noqa: E402
+from ops.accounts.statements import Role, by_name, trust_of  # noqa: E402
 from ops.errors import UsageError  # noqa: E402
 from ops.project import read  # noqa: E402
 
@@ -100,7 +101,7 @@ def canary_permissions(settings: Mapping[str, str]) -> Iterator[str]:
     yield "# Functions are called with the tool's own access, as by every other command of ops.py."
 
 
-def permissions_in_both_clouds(documents: tuple[statements.Document, statements.Document]) -> Iterator[str]:
+def permissions_in_both_clouds(documents: tuple[Document, Document]) -> Iterator[str]:
     """Yield an administrator's permissions in either cloud."""
     places = "Alibaba Cloud, a RAM user or role", "Huawei Cloud, an identity policy"
     for where, document in zip(places, documents, strict=True):
@@ -108,14 +109,12 @@ def permissions_in_both_clouds(documents: tuple[statements.Document, statements.
         yield json.dumps(document, indent=2)
 
 
-def policies_by_role(
-    document: statements.Document, settings: Mapping[str, str]
-) -> Iterator[tuple[str, statements.Document]]:
+def policies_by_role(document: Document, settings: Mapping[str, str]) -> Iterator[tuple[str, Document]]:
     """Yield the permissions as custom policies of IAM's roles, each after the place to grant it.
 
     All accounts have roles; not all have identity policies.
     """
-    for where, policy in statements.by_roles(document, settings.get("destinationRegion", "")):
+    for where, policy in by_roles(document, settings.get("destinationRegion", "")):
         yield f"a custom policy of a user group, {where.en}", policy
 
 

@@ -15,6 +15,7 @@ from ops.accounts import statements, storage
 from ops.accounts.functions_key import FunctionsKey
 from ops.accounts.iam_users import IamUser
 from ops.accounts.needs import Line, Need, Standing, with_reason
+from ops.accounts.policy_documents import rights
 from ops.accounts.ram_roles import RamHolder
 from ops.accounts.sync_tasks import Pair, Tasks
 from ops.accounts.task_keys import TaskKeys, requested_text
@@ -67,7 +68,7 @@ class Alibaba:
     def needs(self, has_task: Callable[[], bool]) -> Iterator[Need]:
         """Yield the requirements in this account, except keys. `has_task`: OMS has a key of the reader."""
         yield self._account_need()
-        needed = list(statements.rights(statements.deployer(self._variables)))
+        needed = list(rights(statements.deployer(self._variables)))
         yield _alias_need(self._caller, self._variables["access"], self.account.number, needed)
         yield storage.source(self.source, self._region)
         prefix, suffix = (self._variables.get(name, "") for name in ("objectPrefix", "objectSuffix"))

@@ -25,7 +25,7 @@ from ops.accounts.needs import (
     policy_title,
     removal_line,
 )
-from ops.accounts.statements import Document, by_roles, rights
+from ops.accounts.policy_documents import Document, by_roles, rights
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Service, listed
 from oss_oms_sync.answers.text import Text, same, t

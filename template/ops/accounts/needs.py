@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import NamedTuple, TypeVar
 
-from ops.accounts.statements import Document, lost_rights
+from ops.accounts.policy_documents import Document, lost_rights
 from ops.clouds.wire import RefusedError, UnreadableResponseError
 from ops.errors import ExitCode, OpsError, UsageError
 from ops.session import Session, pause

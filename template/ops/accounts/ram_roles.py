@@ -21,7 +21,7 @@ from ops.accounts.needs import (
     policy_title,
     removal_line,
 )
-from ops.accounts.statements import Document, rights
+from ops.accounts.policy_documents import Document, rights
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Ram, is_absent, listed
 from ops.clouds.wire import refused

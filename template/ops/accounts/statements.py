@@ -1,27 +1,21 @@
 """The policy statements of the project's roles, users and administrators, for setup and policies/show.py.
 
 RAM attaches few custom policies to a role (its page of limits says five, and accounts differ), so a role has one policy
-of this project, whose statements are merged. Permissions in Huawei Cloud are identity policies of IAM ("v5");
-`by_roles` returns them for an account without identity policies ("v3").
+of this project, whose statements are merged. Permissions in Huawei Cloud are identity policies of IAM ("v5").
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from ops.accounts.policy_documents import Document, Statement, allow, identity_policy, merge, ram_policy
 from ops.errors import UsageError
 from oss_oms_sync.answers.layout import CANARY, OMS_LISTS, RECORDS, back_to_source_name, state_folder
-from oss_oms_sync.answers.text import Text, same, t
-
-Document = dict[str, Any]
-Statement = dict[str, Any]
+from oss_oms_sync.answers.text import Text, t
 
 FUNCTIONS = ("forward", "replay", "reconcile", "compare", "certify", "doctor", "status")
 _TRIGGER = "trigger"
-_FIELDS = ("Action", "Resource")
 # The functions that read objects of the source. Doctor reads one object's headers, which needs the same permission.
 _READERS = ("compare", "certify", "doctor")
 
@@ -56,13 +50,13 @@ def roles(variables: Mapping[str, str]) -> list[Role]:
             role,
             tuple(purposes),
             f"{name}-function" if role == shared else f"{name}-{purposes[0]}",
-            _document(statement for purpose in purposes for statement in allowed[purpose]),
+            merge(statement for purpose in purposes for statement in allowed[purpose]),
         )
         for role, purposes in groups.items()
     ]
     return [
         *function_roles,
-        Role(_role_name(variables, _TRIGGER), (_TRIGGER,), f"{name}-trigger", _document(allowed[_TRIGGER])),
+        Role(_role_name(variables, _TRIGGER), (_TRIGGER,), f"{name}-trigger", merge(allowed[_TRIGGER])),
     ]
 
 
@@ -77,17 +71,17 @@ def statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
     log, source = (f"acs:oss:*:*:{value(variables, name)}" for name in ("logBucket", "sourceBucket"))
     forward = f"acs:fc:{value(variables, 'region')}:*:functions/{value(variables, 'functionName')}"
     records = [f"{log}/{RECORDS}*"]
-    records_statement = _allow("oss:PutObject", "oss:GetObject", "oss:DeleteObject", on=records)
+    records_statement = allow("oss:PutObject", "oss:GetObject", "oss:DeleteObject", on=records)
     # The mark of a closed project.
-    read_mark = _allow("oss:GetObject", on=[f"{log}/{state_folder('*')}closed-*"])
-    list_records = _allow("oss:ListObjects", on=[log])
+    read_mark = allow("oss:GetObject", on=[f"{log}/{state_folder('*')}closed-*"])
+    list_records = allow("oss:ListObjects", on=[log])
     list_records["Condition"] = {"StringLike": {"oss:Prefix": [f"{RECORDS}*"]}}
-    list_source = _allow("oss:ListObjects", on=[source])
+    list_source = allow("oss:ListObjects", on=[source])
     reads_source = reads_objects(variables)
-    read_source = [_allow("oss:GetObject", on=[f"{source}/*"])]
-    look = [_allow("oss:PutObject", "oss:GetObject", on=records), list_records, list_source]
+    read_source = [allow("oss:GetObject", on=[f"{source}/*"])]
+    look = [allow("oss:PutObject", "oss:GetObject", on=records), list_records, list_source]
     allowed = {
-        "forward": [_allow("oss:PutObject", on=records), read_mark, _invoke(f"{forward}-replay")],
+        "forward": [allow("oss:PutObject", on=records), read_mark, _invoke(f"{forward}-replay")],
         "replay": [records_statement, list_records, list_source],
         "reconcile": [records_statement, list_records, list_source],
         "compare": [records_statement, list_records, list_source],
@@ -149,20 +143,20 @@ def source_reader(bucket: str) -> Document:
     Platform Accounts?". The first permission covers the names of all buckets; OMS refuses a key without it.
     """
     place = f"acs:oss:*:*:{bucket}"
-    return _ram_policy(
-        _allow("oss:ListBuckets", on=["acs:oss:*:*:*"]),
-        _allow("oss:GetBucketLocation", "oss:ListObjects", on=[place]),
-        _allow("oss:GetObject", on=[f"{place}/*"]),
+    return ram_policy(
+        allow("oss:ListBuckets", on=["acs:oss:*:*:*"]),
+        allow("oss:GetBucketLocation", "oss:ListObjects", on=[place]),
+        allow("oss:GetObject", on=[f"{place}/*"]),
     )
 
 
 def destination_writer(bucket: str) -> Document:
     """Return the policy of OMS's key for the destination, by the same page."""
     objects = ("obs:object:getObject", "obs:object:putObject", "obs:object:listMultipartUploadParts")
-    return _identity_policy(
-        _allow("obs:bucket:listAllMyBuckets", on=["*"]),
-        _allow("obs:bucket:getBucketLocation", "obs:bucket:listBucket", on=[f"obs:*:*:bucket:{bucket}"]),
-        _allow(*objects, on=[f"obs:*:*:object:{bucket}/*"]),
+    return identity_policy(
+        allow("obs:bucket:listAllMyBuckets", on=["*"]),
+        allow("obs:bucket:getBucketLocation", "obs:bucket:listBucket", on=[f"obs:*:*:bucket:{bucket}"]),
+        allow(*objects, on=[f"obs:*:*:object:{bucket}/*"]),
     )
 
 
@@ -170,14 +164,14 @@ def functions_in_huawei(variables: Mapping[str, str]) -> Document:
     """Return the policy of the functions' key: it reads all objects, or only OMS's lists."""
     bucket = value(variables, "destinationBucket")
     readable = [f"obs:*:*:object:{bucket}/{prefix}*" for prefix in (("",) if reads_objects(variables) else OMS_LISTS)]
-    return _identity_policy(
-        _allow(
+    return identity_policy(
+        allow(
             *(f"oms:synctask:{action}" for action in ("createEvent", "get", "statistics")),
             "oms:taskgroup:get",
             on=["*"],
         ),
-        _allow("obs:bucket:listBucket", "obs:bucket:headBucket", on=[f"obs:*:*:bucket:{bucket}"]),
-        _allow("obs:object:getObject", on=readable),
+        allow("obs:bucket:listBucket", "obs:bucket:headBucket", on=[f"obs:*:*:bucket:{bucket}"]),
+        allow("obs:object:getObject", on=readable),
     )
 
 
@@ -199,17 +193,17 @@ def canary(variables: Mapping[str, str]) -> tuple[Document, Document]:
         for action in ("getObject", "modifyObjectMetaData", "deleteObject", "deleteObjectVersion")
     )
     return (
-        _ram_policy(
-            _allow(*keep, "oss:DeleteObjectVersion", "oss:AbortMultipartUpload", on=[f"{source}/{own_keys}"]),
-            _allow(*source_actions, "oss:GetBucketWorm", on=[source]),
-            _allow(*keep, on=[f"{log}/{RECORDS}*"]),
-            _allow("oss:ListObjects", on=[log]),
+        ram_policy(
+            allow(*keep, "oss:DeleteObjectVersion", "oss:AbortMultipartUpload", on=[f"{source}/{own_keys}"]),
+            allow(*source_actions, "oss:GetBucketWorm", on=[source]),
+            allow(*keep, on=[f"{log}/{RECORDS}*"]),
+            allow("oss:ListObjects", on=[log]),
         ),
-        _identity_policy(
-            _allow("oms:synctask:get", "oms:synctask:statistics", on=["*"]),
-            _allow(*(f"obs:bucket:{action}" for action in bucket_actions), on=[f"obs:*:*:bucket:{destination}"]),
-            _allow(*object_actions, on=[f"obs:*:*:object:{destination}/{own_keys}"]),
-            _allow("obs:object:getObject", on=[f"obs:*:*:object:{destination}/{OMS_LISTS[0]}*"]),
+        identity_policy(
+            allow("oms:synctask:get", "oms:synctask:statistics", on=["*"]),
+            allow(*(f"obs:bucket:{action}" for action in bucket_actions), on=[f"obs:*:*:bucket:{destination}"]),
+            allow(*object_actions, on=[f"obs:*:*:object:{destination}/{own_keys}"]),
+            allow("obs:object:getObject", on=[f"obs:*:*:object:{destination}/{OMS_LISTS[0]}*"]),
         ),
     )
 
@@ -227,14 +221,14 @@ def migration(variables: Mapping[str, str]) -> tuple[Document, Document]:
     policies = ("policies:listV5", "policies:getVersionV5", "users:listAttachedPoliciesV5")
     keys = (f"credentials:{action}" for action in ("listCredentialsV5", "createCredentialV5", "deleteCredentialV5"))
     return (
-        _ram_policy(
-            _allow(*(f"ram:{action}" for action in user_actions), on=[f"acs:ram:*:*:user/{user}"]),
-            _allow("ram:GetPolicy", on=[f"acs:ram:*:*:policy/{user}"]),
-            _allow("oss:GetObject", "oss:PutObject", "oss:DeleteObject", on=[states]),
+        ram_policy(
+            allow(*(f"ram:{action}" for action in user_actions), on=[f"acs:ram:*:*:user/{user}"]),
+            allow("ram:GetPolicy", on=[f"acs:ram:*:*:policy/{user}"]),
+            allow("oss:GetObject", "oss:PutObject", "oss:DeleteObject", on=[states]),
         ),
-        _identity_policy(
-            _allow(*(f"oms:taskgroup:{group}" for group in groups), on=["*"]),
-            _allow(*(f"iam:{action}" for action in ("users:listUsersV5", *policies, *keys)), on=["*"]),
+        identity_policy(
+            allow(*(f"oms:taskgroup:{group}" for group in groups), on=["*"]),
+            allow(*(f"iam:{action}" for action in ("users:listUsersV5", *policies, *keys)), on=["*"]),
         ),
     )
 
@@ -251,16 +245,16 @@ def checklist(variables: Mapping[str, str]) -> tuple[Document, Document]:
     obs_names = ("BucketCORS", "BucketCustomDomainConfiguration", "EncryptionConfiguration", "LifecycleConfiguration")
     destination_names = (*(f"Bucket{name}" for name in common_names), *obs_names, "MirrorBackToSource")
     return (
-        _ram_policy(
-            _allow(
+        ram_policy(
+            allow(
                 *(f"oss:GetBucket{name}" for name in (*common_names, *oss_names)),
                 "oss:ListCname",
                 on=[f"acs:oss:*:*:{source}"],
             ),
-            _allow("oss:PutObject", on=[record]),
+            allow("oss:PutObject", on=[record]),
         ),
-        _identity_policy(
-            _allow(*(f"obs:bucket:get{name}" for name in destination_names), on=[f"obs:*:*:bucket:{destination}"])
+        identity_policy(
+            allow(*(f"obs:bucket:get{name}" for name in destination_names), on=[f"obs:*:*:bucket:{destination}"])
         ),
     )
 
@@ -268,117 +262,15 @@ def checklist(variables: Mapping[str, str]) -> tuple[Document, Document]:
 def deployer(variables: Mapping[str, str]) -> Document:
     """Return the policy of the deploying tool's user: the permissions for the API calls that the tool documents."""
     functions = f"acs:fc:{value(variables, 'region')}:*:functions/{value(variables, 'functionName')}*"
-    return _ram_policy(
-        _allow("fc:*Function*", "fc:*Trigger*", "fc:*AsyncInvokeConfig*", on=[functions]),
-        _allow("ram:PassRole", "ram:GetRole", on=[f"acs:ram::*:role/{role.name}" for role in roles(variables)]),
-        _allow("log:Create*", "log:Get*", on=["*"]),
+    return ram_policy(
+        allow("fc:*Function*", "fc:*Trigger*", "fc:*AsyncInvokeConfig*", on=[functions]),
+        allow("ram:PassRole", "ram:GetRole", on=[f"acs:ram::*:role/{role.name}" for role in roles(variables)]),
+        allow("log:Create*", "log:Get*", on=["*"]),
     )
-
-
-def by_roles(document: Document, region: str) -> Iterator[tuple[Text, Document]]:
-    """Yield the custom role policies of an account without identity policies, and the place to grant each.
-
-    Sources: support.huaweicloud.com/usermanual-iam, "Policy syntax"; /api-obs/obs_04_0112.html, which writes actions
-    with a capital, and resources with OBS. A policy is for a region's projects, or for services without regions.
-    """
-    places = {
-        "oms": t("granted on the project {region}", region=region),
-        "obs": t(
-            "twice: as a policy of global services, granted on the account, and as a policy of project-level"
-            " services, granted on the project MOS"
-        ),
-    }
-    for service, where in places.items():
-        service_statements = [
-            statement for statement in document["Statement"] if statement["Action"][0].startswith(f"{service}:")
-        ]
-        if service_statements:
-            yield (
-                where,
-                {"Version": "1.1", "Statement": [_role_statement(statement) for statement in service_statements]},
-            )
-
-
-def _role_statement(statement: Statement) -> Statement:
-    parts = [action.split(":") for action in statement["Action"]]
-    is_obs = parts[0][0] == "obs"
-    actions = [":".join([*prefix, f"{last[0].upper()}{last[1:]}" if is_obs else last]) for *prefix, last in parts]
-    if statement["Resource"] == ["*"]:
-        return {"Effect": "Allow", "Action": actions}
-    return _allow(*actions, on=[f"OBS{place.removeprefix('obs')}" for place in statement["Resource"]])
-
-
-def _ram_policy(*allowed: Statement) -> Document:
-    return {"Version": "1", "Statement": list(allowed)}
-
-
-def _identity_policy(*allowed: Statement) -> Document:
-    return {"Version": "5.0", "Statement": list(allowed)}
-
-
-def rights(document: Document) -> Iterator[Text]:
-    """Yield the permissions of a policy with their resources, one line each."""
-    statements = document.get("Statement", [])
-    for statement in [statements] if isinstance(statements, dict) else statements:
-        actions, places = (same(", ".join(statement[name])) for name in _FIELDS)
-        allowed = t("{actions} on {places}", actions=actions, places=places)
-        prefixes = statement.get("Condition", {}).get("StringLike", {}).get("oss:Prefix", [])
-        yield t("{allowed}, only under {prefixes}", allowed=allowed, prefixes=prefixes) if prefixes else allowed
-
-
-def lost_rights(document: Document, wanted: Document) -> Iterator[Text]:
-    """Yield the permissions of a policy that `wanted` no longer has, in the form of `rights`."""
-    kept = list(_pairs(wanted))
-    for action, place, condition in _pairs(document):
-        if not any(
-            fnmatchcase(action, pattern) and fnmatchcase(place, place_pattern) and kept_condition in (None, condition)
-            for pattern, place_pattern, kept_condition in kept
-        ):
-            yield t("{actions} on {places}", actions=same(action), places=same(place))
-
-
-def _pairs(document: Document) -> Iterator[tuple[str, str, Any]]:
-    """Yield each action with each resource and the condition.
-
-    A policy by another author may have a string instead of a list.
-    """
-    for statement in document["Statement"]:
-        actions, places = ([entry] if isinstance(entry := statement.get(name, []), str) else entry for name in _FIELDS)
-        if statement.get("Effect") == "Allow":
-            yield from ((action, place, statement.get("Condition")) for action in actions for place in places)
-
-
-def _document(allowed: Iterable[Statement]) -> Document:
-    """Return a policy of these statements.
-
-    Statements on the same resources are merged; a statement that another covers is left out.
-    """
-    merged: dict[str, Statement] = {}
-    for statement in allowed:
-        whole = merged.setdefault(
-            json.dumps([statement["Resource"], statement.get("Condition")]), {**statement, "Action": []}
-        )
-        whole["Action"] += [action for action in statement["Action"] if action not in whole["Action"]]
-    return _ram_policy(
-        *(narrow for narrow in merged.values() if not any(_covers(wide, narrow) for wide in merged.values()))
-    )
-
-
-def _covers(wide: Statement, narrow: Statement) -> bool:
-    return (
-        wide is not narrow
-        and "Condition" not in wide
-        and set(narrow["Action"]) <= set(wide["Action"])
-        and all(any(fnmatchcase(resource, pattern) for pattern in wide["Resource"]) for resource in narrow["Resource"])
-    )
-
-
-def _allow(*actions: str, on: list[str]) -> Statement:
-    return {"Effect": "Allow", "Action": list(actions), "Resource": on}
 
 
 def _invoke(*functions: str) -> Statement:
-    return _allow("fc:InvokeFunction", on=[part for function in functions for part in (function, f"{function}/*")])
+    return allow("fc:InvokeFunction", on=[part for function in functions for part in (function, f"{function}/*")])
 
 
 def _role_name(variables: Mapping[str, str], purpose: str) -> str:

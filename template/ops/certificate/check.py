@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from dataclasses import fields
 from datetime import datetime, timedelta
 
-from ops.certificate.counts import Document, Doubt, counts, headers_fit, sample_fits, waiting_fits, whole
+from ops.certificate.counts import counts
+from ops.certificate.form import Document, Doubt, whole
+from ops.certificate.plausibility import headers_fit, sample_fits, waiting_fits
 from ops.clock import moment, timestamp
+from ops.errors import ExitCode, UntrustedError
 from oss_oms_sync.answers.certificate import (
     COMPARISON_FIELDS,
     KIND,
@@ -34,6 +37,8 @@ from oss_oms_sync.rules.times import BYTES_PER_MINUTE, CLOCKS, CLOSED_AFTER, OMS
 
 # Tolerance for the clock of the machine that checks.
 _MACHINE_TOLERANCE = timedelta(minutes=10)
+# Exit code of each verdict.
+CODES = {"GO": ExitCode.OK, "NO-GO": ExitCode.FAILED, "NOT PROVEN": ExitCode.NOT_PROVEN}
 # Errors that a document without the form of a certificate raises; UnreadableError is a ValueError.
 FORMLESS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 NO_FORM = Doubt(t("The document has the form of a certificate"), holds=False)
@@ -204,3 +209,24 @@ def _name(document: Document) -> Doubt:
     return Doubt(
         claim, document["document"] == name and len(number) >= 4 and number.isascii() and number.isdecimal(), name
     )
+
+
+def read_certificate(document: Document) -> Certificate | None:
+    """Return certify's document with the conclusions that follow from its facts; None if it has another form."""
+    try:
+        certificate = derive(document)
+        compared, closed = certificate.passes.compare, certificate.closed
+        judged, closed_since = compared.amended if compared else None, closed.since if closed else None
+        for time in filter(None, (certificate.made, certificate.as_of, certificate.frozen_since, judged, closed_since)):
+            moment(time)
+    except FORMLESS:
+        return None
+    return certificate
+
+
+def exit_code(document: Document) -> ExitCode:
+    """Return 0 for GO, 1 for NO-GO, 3 for NOT PROVEN (a rehearsal: its expected verdict), 4 if invalid."""
+    certificate = read_certificate(document)
+    if certificate is None or doubts(document):
+        return UntrustedError.exit_code
+    return CODES[(certificate.rehearsal.would_be if certificate.rehearsal else certificate.verdict).value]

@@ -1,8 +1,16 @@
-"""The form of a certificate's classes: the possible sides of each, and those that count."""
+"""The form of a certificate: its counts and lists of keys, the possible sides of each class, and claims about it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import Enum
+from typing import Any, NamedTuple
+
+from oss_oms_sync.answers.text import Text, t
+
+Document = Mapping[str, Any]
+# Both sides, with their names.
+SIDES = {"source": t("the source"), "destination": t("OBS")}
 
 
 class Sides(Enum):
@@ -41,3 +49,46 @@ CLASSES = {
 NOT_COUNTED = {"source": ("outside", "canary"), "destination": ("outside", "canary", "oms_own")}
 # Classes from which a sample is drawn.
 SAMPLED = ("equal_contents", "equal_version", "equal_size")
+
+
+class Doubt(NamedTuple):
+    """A checked claim; `detail`: the actual value, or the wrong names."""
+
+    claim: Text
+    holds: bool
+    detail: str = ""
+
+    @classmethod
+    def unless(cls, claim: Text, wrong: Sequence[str]) -> Doubt:
+        """Return the claim; it holds if `wrong` is empty."""
+        return cls(claim, not wrong, ", ".join(dict.fromkeys(wrong)))
+
+
+def is_in_scope(document: Document, key: str) -> bool:
+    """Return True if the document's scope includes a key."""
+    scope = document["scope"]
+    return key.startswith(scope["prefix"]) and key.endswith(scope["suffix"])
+
+
+def numbers(object_class: Document) -> list[int]:
+    """Return objects and bytes of a class in the source, and in the destination."""
+    return [whole(object_class[side][unit]) for side in SIDES for unit in ("objects", "bytes")]
+
+
+def whole(value: object) -> int:
+    """Return a count; refuse a bool, which is an int in Python."""
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is not a count")
+    return value
+
+
+def distinct(keys: object) -> frozenset[str]:
+    """Return a list of keys as a set; refuse a repeated key."""
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or len(set(keys)) != len(keys):
+        raise ValueError("not a list of keys")
+    return frozenset(keys)
+
+
+def is_hexadecimal(value: str, digits: int) -> bool:
+    """Return True for a number of exactly these lowercase hexadecimal digits."""
+    return len(value) == digits and set(value) <= set("0123456789abcdef")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ops.canary.run import canary
+from ops.certificate.check import exit_code
 from ops.checklist.checklist import checklist
 from ops.clock import WallClock
 from ops.clouds import keys
@@ -61,7 +62,7 @@ VIEWS = {
         {"kind", "verdict", "checks", "sha256"},
         dict,  # the judge needs the unchanged document
         cutover_result.report,
-        cutover_result.exit_code,
+        exit_code,
         page=True,
     ),
     "closing": View(

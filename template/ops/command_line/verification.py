@@ -12,7 +12,8 @@ from typing import Any
 
 from ops.certificate import check as judge
 from ops.certificate import listings
-from ops.certificate.counts import Doubt, compare_listing, compare_shared, note_reserved_keys
+from ops.certificate.counts import compare_listing, compare_shared, note_reserved_keys
+from ops.certificate.form import Doubt
 from ops.certificate.listings import PairDigests
 from ops.clock import timestamp
 from ops.errors import ExitCode, UntrustedError, UsageError
@@ -99,7 +100,7 @@ def exit_code(document: Any, doubts: list[Doubt]) -> ExitCode:
     """Return 4 if a claim does not hold, otherwise the verdict's code; a rehearsal proves nothing (3)."""
     if not all(doubt.holds for doubt in doubts):
         return ExitCode.UNTRUSTED
-    return cutover_result.CODES.get(document["verdict"], ExitCode.NOT_PROVEN)
+    return judge.CODES.get(document["verdict"], ExitCode.NOT_PROVEN)
 
 
 def _lines(document: Any, doubts: list[Doubt], lang: str) -> Iterator[Line]:

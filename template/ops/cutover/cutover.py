@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
+from ops.certificate.check import read_certificate
 from ops.certificate.form import NOT_COUNTED
 from ops.clock import timestamp
 from ops.cutover import open_and_close
@@ -21,7 +22,7 @@ from ops.errors import CloudError, FunctionError, ToolError
 from ops.functions import tool_output
 from ops.functions.call import Payload
 from ops.functions.tool_output import ANOTHER_FORM, DEPLOY
-from ops.report import cutover_result, jobs
+from ops.report import jobs
 from ops.report.comparison import counted_classes
 from ops.session import Session, pause, run_pass
 from ops.shell import sentence
@@ -380,7 +381,7 @@ def _derived(document: Any) -> Certificate:
 
     Raises ToolError for another form.
     """
-    certificate = cutover_result.read(document)
+    certificate = read_certificate(document)
     if certificate is None:
         raise ToolError(ANOTHER_FORM, DEPLOY)
     return certificate

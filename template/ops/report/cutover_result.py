@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops.certificate.check import FORMLESS, NO_FORM, derive, doubts
-from ops.certificate.counts import Doubt as Doubt
+from ops.certificate.check import NO_FORM, doubts, read_certificate
+from ops.certificate.form import Doubt as Doubt
 from ops.clock import moment
-from ops.errors import ExitCode, UntrustedError
 from ops.report import comparison, findings, totals, units
 from ops.report.blocks import (
     Bar,
@@ -53,7 +52,6 @@ from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.cutover import CHECKS
 from oss_oms_sync.rules.summary import summarize
 
-CODES = {"GO": ExitCode.OK, "NO-GO": ExitCode.FAILED, "NOT PROVEN": ExitCode.NOT_PROVEN}
 VERDICTS = {
     "GO": (t("GO"), "good"),
     "NO-GO": (t("NO-GO"), "bad"),
@@ -69,7 +67,7 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
     A document that was changed, or whose verdict contradicts its checks, is not valid; of a document in another form
     only that is reported. `file`: its path, if it is known.
     """
-    say, certificate, wrong = Words(language), read(document), doubts(document)
+    say, certificate, wrong = Words(language), read_certificate(document), doubts(document)
     if certificate is None:
         stated = _not_valid(wrong or [NO_FORM], None, say) if document else Hero(say("UNKNOWN"), "calm", "", None)
         return Report(stated, language, [], (), say("Cutover certificate"))
@@ -139,27 +137,6 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
         say("Cutover certificate"),
         say(UTC, time=units.clock(made)),
     )
-
-
-def read(document: Mapping[str, Any]) -> Certificate | None:
-    """Return certify's document with the conclusions that follow from its facts; None if it has another form."""
-    try:
-        certificate = derive(document)
-        compared, closed = certificate.passes.compare, certificate.closed
-        judged, closed_since = compared.amended if compared else None, closed.since if closed else None
-        for time in filter(None, (certificate.made, certificate.as_of, certificate.frozen_since, judged, closed_since)):
-            moment(time)
-    except FORMLESS:
-        return None
-    return certificate
-
-
-def exit_code(document: Mapping[str, Any]) -> ExitCode:
-    """Return 0 for GO, 1 for NO-GO, 3 for NOT PROVEN (a rehearsal: its expected verdict), 4 if invalid."""
-    certificate = read(document)
-    if certificate is None or doubts(document):
-        return UntrustedError.exit_code
-    return CODES[(certificate.rehearsal.would_be if certificate.rehearsal else certificate.verdict).value]
 
 
 def _not_valid(wrong: Sequence[Doubt], certificate: Certificate | None, say: Words) -> Hero:

@@ -24,9 +24,10 @@ from ops.report.blocks import (
 )
 from ops.report.copying import counters
 from ops.report.words import LOST_EVENTS, SIDES, Words
-from oss_oms_sync.answers.certificate import Certificate, ClosedMark, NotJudged, OmsSilence, Sampled
+from oss_oms_sync.answers.certificate import Certificate, ClosedMark, NotJudged, OmsSilence
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import BothBuckets, ClassCounts, ListingTotals, ObjectCount
+from oss_oms_sync.answers.sampled import Sampled
 from oss_oms_sync.answers.task_group import TaskShown
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.next_steps import METADATA, OMS_UNFINISHED

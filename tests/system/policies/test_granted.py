@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ops.accounts.statements import by_roles, destination_writer, functions_in_huawei, roles, source_reader, trust_of
+from ops.accounts.policy_documents import by_roles
+from ops.accounts.statements import destination_writer, functions_in_huawei, roles, source_reader, trust_of
 from ops.project import variables
 from sandbox import Sandbox
 from sandbox.gateway import GatewayError

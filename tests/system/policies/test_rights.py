@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from ops.accounts.statements import FUNCTIONS, by_roles, functions_in_huawei
+from ops.accounts.policy_documents import by_roles
+from ops.accounts.statements import FUNCTIONS, functions_in_huawei
 from sandbox import Sandbox
 from sandbox.fc.project import resources
 from sandbox.oms.copier import CopyFailure

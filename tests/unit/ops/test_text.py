@@ -8,8 +8,9 @@ from dataclasses import fields
 
 import pytest
 
+from ops.certificate.check import exit_code
 from ops.command_line.cli import VIEWS
-from ops.report import cutover_result, passes
+from ops.report import passes
 from ops.show import lines
 from ops.terminal import Fitted, Marked
 from oss_oms_sync.answers.codec import from_json
@@ -462,7 +463,7 @@ def test_rehearsal_has_the_length_of_the_freeze():
     ],
 )
 def test_exit_code_is_the_verdict_of_a_sound_document(document, code):
-    assert cutover_result.exit_code(document) == code
+    assert exit_code(document) == code
 
 
 @pytest.mark.parametrize(

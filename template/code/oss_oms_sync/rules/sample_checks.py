@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from oss_oms_sync.answers.certificate import (
-    BACK_TO_SOURCE,
-    TIME_IS_UP,
-    CutoverFacts,
-    HeaderLost,
-    Headers,
-    Sampled,
-)
+from oss_oms_sync.answers.certificate import CutoverFacts
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.pass_answers import MAX_KEYS
+from oss_oms_sync.answers.sampled import BACK_TO_SOURCE, TIME_IS_UP, HeaderLost, Headers, Sampled
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.rules.check import CutoverCheck

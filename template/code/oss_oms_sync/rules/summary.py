@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from oss_oms_sync.answers.certificate import CutoverFacts, CutoverVerdict, Headers, Rehearsal
+from oss_oms_sync.answers.certificate import CutoverFacts, CutoverVerdict, Rehearsal
 from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.sampled import Headers
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.rules.causes import causes
 

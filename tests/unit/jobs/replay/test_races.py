@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.jobs.status.facts import read_backlog
+from oss_oms_sync.jobs.status.backlog import read_backlog
 from oss_oms_sync.ledger.waiting import list_waiting_keys
 from sandbox.inprocess.instance import Killed
 from support.law import sweep

@@ -95,7 +95,7 @@ def test_unreadable_run_files_are_named_and_kept_in_a_closed_project(world, file
 
 
 def test_where_more_may_wait_than_was_read_it_says_at_least(world, mocker):
-    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RUN_FILES_READ", 0)
+    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RUN_FILES_READ", 0)
     world.shut(on=True)
     world.run_file("a")
     assert world.verdict()[1].endswith(" Recorded, not submitted: at least 0 object keys.")
@@ -147,8 +147,8 @@ UNKNOWN = "ALARM: it is not known whether anything came after the close"
 
 
 def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, mocker):
-    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_READ", 2)
-    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_LATE_READ", 3)
+    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 2)
+    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_LATE_READ", 3)
     world.copy_failed("before")
     world.later(60)
     world.shut(on=True)
@@ -174,8 +174,8 @@ def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, m
 
 
 def test_the_look_that_it_names_counts_all_that_may_have_come(world, mocker):
-    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_LATE_READ", 3)
-    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_READ", 3)
+    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_LATE_READ", 3)
+    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 3)
     world.shut(on=True)
     for number, reason in enumerate(("CLOSED", "MARK_UNREAD", *["COPY_FAILED"] * 4)):
         world.later(60)
@@ -187,7 +187,7 @@ def test_the_look_that_it_names_counts_all_that_may_have_come(world, mocker):
 
 
 def test_with_unlisted_records_changes_after_the_close_are_unknown(world, mocker):
-    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_COUNTED", 2)
+    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_COUNTED", 2)
     for key in "ab":
         world.fail(key, "THROTTLED")
     world.later(60)

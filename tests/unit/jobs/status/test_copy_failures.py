@@ -140,7 +140,7 @@ def test_a_stuck_object_makes_its_code_lasting_and_resending_the_step(world):
 
 
 def test_a_record_that_was_not_read_may_be_of_one_of_them(world, mocker):
-    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_READ", 1)
+    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 1)
     fail(world, 5)
     world.listed(5)
     for key in "abc":

@@ -179,8 +179,8 @@ def test_the_sums_are_of_objects(world):
 
 
 def test_counting_is_bounded_and_says_at_least(world, mocker):
-    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_COUNTED", 5)
-    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_READ", 3)
+    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_COUNTED", 5)
+    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 3)
     for number in range(7):
         world.fail(str(number), "THROTTLED")
     backlog = world.status()["backlog"]
@@ -192,7 +192,7 @@ def test_counting_is_bounded_and_says_at_least(world, mocker):
 
 def test_failures_outside_the_filter_are_separate_and_hide_none_inside(mocker):
     # GIVEN a project that forwards a part, and many failures of another one of the task, or of before
-    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_COUNTED", 4)
+    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_COUNTED", 4)
     world = StatusWorld(OBJECT_PREFIX="b/")
     for key in ("a/1", "a/2", f"a/{LONG}", "b/1", f"b/{LONG}", "c/1"):
         world.fail(key, "REFUSED")

@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import pytest
 
+from ops.certificate.check import exit_code
 from ops.cutover import cutover
 from ops.cutover.cutover import Cutover, CutoverPlan
 from ops.errors import CloudError, FunctionError, ToolError
-from ops.report.cutover_result import exit_code
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, CUTOVER_SECONDS
 from support.ops import (

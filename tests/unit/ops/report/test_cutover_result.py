@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ops.certificate.check import read_certificate
 from ops.report import cutover_result, findings
 from ops.report.words import Words
 from ops.shell import command
@@ -153,7 +154,7 @@ def test_failed_checks_come_first_worst_at_the_top():
     shown = page(sealed(document))
     order = [element.text for element in shown.section("checks").every("code") if element.text in CHECKS]
     assert order[:4] == ["TASK", "PROOF_SUSPICIOUS", "PROOF_EQUAL_SIZE", "CLOSED"]
-    step = findings.next_step(cutover_result.read(document), Words("en"))
+    step = findings.next_step(read_certificate(document), Words("en"))
     assert step.command == "s deploy -y"
 
 
@@ -170,7 +171,7 @@ def test_page_has_one_next_command(name, command):
 
 def test_next_command_of_a_good_rehearsal_and_of_a_forgery_runs():
     """Name a command with all required options, also for a sound rehearsal and for an invalid document."""
-    certificate = cutover_result.read(rehearsal())
+    certificate = read_certificate(rehearsal())
     assert findings.next_step(certificate, Words("en")).command == "python3 ops.py cutover --frozen-since now"
     for name, when in ((GO, "--frozen-since now"), ("certificate-rehearsal", "--rehearse")):
         forged = page({**answer(name), "made": "2026-01-30T00:00:00Z"})
@@ -244,7 +245,7 @@ def test_accepted_name_that_is_no_class_shows_only_its_known_number(document, le
 
 def test_one_object_of_one_byte_is_singular(document):
     document["source"] |= {"objects": 1, "bytes": 1}
-    assert "(1 object, 1 byte)" in cutover_result.read(document).text.en
+    assert "(1 object, 1 byte)" in read_certificate(document).text.en
 
 
 def test_page_has_digests_and_exact_numbers():

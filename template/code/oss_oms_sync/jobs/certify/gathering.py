@@ -25,7 +25,6 @@ from oss_oms_sync.answers.certificate import (
     CutoverFacts,
     EventsLost,
     FailureLists,
-    Headers,
     NotJudged,
     OmsSilence,
     Waiting,
@@ -35,6 +34,7 @@ from oss_oms_sync.answers.certificate import (
 from oss_oms_sync.answers.codec import moment
 from oss_oms_sync.answers.object_class import NOT_IN_SCOPE, ObjectClass
 from oss_oms_sync.answers.pass_answers import MAX_KEYS, ObjectCount
+from oss_oms_sync.answers.sampled import Headers
 from oss_oms_sync.answers.task_group import GroupProgress, TaskGroup
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.calls import CallPool

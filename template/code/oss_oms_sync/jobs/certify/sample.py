@@ -22,8 +22,8 @@ from datetime import datetime
 from itertools import islice
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.certificate import BACK_TO_SOURCE, TIME_IS_UP, HeaderLost, Headers, Sampled
 from oss_oms_sync.answers.pass_answers import MAX_KEYS
+from oss_oms_sync.answers.sampled import BACK_TO_SOURCE, TIME_IS_UP, HeaderLost, Headers, Sampled
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.bucket import CHANGED_CODES
 from oss_oms_sync.clouds.invocation import Invocation

@@ -27,8 +27,9 @@ from oss_oms_sync.clouds.task import DATA_TYPES, MonthCounts, Statistics, TaskIn
 from oss_oms_sync.errors import Failure, PayloadError, Reason, log
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.status.alarm import not_taken, tell_of_change
+from oss_oms_sync.jobs.status.backlog import Backlog, read_backlog
 from oss_oms_sync.jobs.status.copying import Acknowledged, CopyFailures, Copying, Month, first_month
-from oss_oms_sync.jobs.status.facts import Backlog, Coverage, Facts, InObs, read_backlog
+from oss_oms_sync.jobs.status.facts import Coverage, Facts, InObs
 from oss_oms_sync.jobs.status.history import KeyHistory
 from oss_oms_sync.jobs.status.verdict import reach_verdict
 from oss_oms_sync.ledger import migration
