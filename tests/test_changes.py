@@ -128,7 +128,7 @@ CHANGES = {
         ("tests/unit/clouds/test_webhook.py", "tests/unit/jobs/status/test_alert.py"),
     ),
     "the 15 minutes": Change(
-        "after how long an object has had its event",
+        "the time after which an object has had its event",
         ((f"{CODE}/passes/entries.py", "SETTLED = timedelta(minutes=15)", "SETTLED = timedelta(minutes=14)"),),
         ("tests/unit/comparison/test_classes.py", "tests/unit/jobs/reconcile/test_law1.py"),
     ),
