@@ -1,4 +1,4 @@
-"""Compare source bucket, destination and records: every object gets exactly one class, and lacking objects are sent."""
+"""Compare source bucket, destination and records: every object gets one class, and due objects are submitted."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import AbsencePart, Tally
 from oss_oms_sync.passes.work import Walked
 
-# Time for the work after the last read object, and the last call of OBS: sending a batch, and writing the piece.
+# Seconds after the last read, and the last call to OBS, for submitting a batch and writing the piece.
 _WRITING_SECONDS = 30.0
 # Fields of the answer that are too long for a line in the logs.
 _NOT_LOGGED = ("classes", "folders", "last_written", "differences")
@@ -66,8 +66,8 @@ _ALONE = {
 class CompareOptions:
     """Options of a payload.
 
-    `frozen_since`: with it, the call is about the pass that answers for both buckets since this time. `run`: the run
-    that rechecks keys with `again`; each key that has become due is sent once a run, and none if `run` is empty.
+    `frozen_since`: the call is about the valid pass since this time. `run`: the run that rechecks keys with `again`;
+    each due key is submitted once per run, and none if `run` is empty.
     """
 
     prefix: str = ""
@@ -99,15 +99,12 @@ class CompareOptions:
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Work on passes as `event` asks, and return a CompareAnswer as JSON.
+    """Work on passes for `event`, and return a CompareAnswer as JSON.
 
-    The event is an event of the log bucket, a timer event, or CompareOptions in a manual call. For an event of the log
-    bucket, the return value is the logged answer.
-
-    An event of the log bucket names a piece, whose range is continued. A timer event begins a pass if the last pass
-    began at least COMPARE_PERIOD ago; otherwise it wakes stalled ranges. A manual call works on the pass of its scope,
-    begins it if none is open, and waits for its end; `look` only reports. `dry_run` makes a single call without pieces
-    that sends nothing.
+    An event of the log bucket names a piece: the call continues the piece's range, and returns the answer for the log.
+    A timer event begins a pass if the last pass began at least COMPARE_PERIOD ago; otherwise it wakes stalled ranges. A
+    manual call has CompareOptions: it works on the pass of its scope, begins it if none is open, and waits for its end.
+    `look` only reports; `dry_run` makes a single call without pieces and submissions.
 
     Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError, also if OMS does not report the
     destination bucket: completed work is kept.
@@ -116,7 +113,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that compare is to compare with the destination"])
     woken = PassStore(invocation, "compare").receive(event)
-    if woken == []:  # an event without a piece needs no answer of OMS about the destination
+    if woken == []:  # an event without a piece does not need OMS's answer about the destination
         return {}
     comparison = _Comparison(invocation)
     answer = comparison.driver.by_event(woken) if woken else comparison.asked(event).to_json()
@@ -125,7 +122,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
 
 
 class _Comparison:
-    """The comparison in one invocation."""
+    """The comparison in an invocation."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -135,7 +132,7 @@ class _Comparison:
         self.driver = Driver(invocation, self.store, self._walk)
 
     def asked(self, event: bytes | str) -> CompareResult:
-        """Return the result of a timer's or a manual call."""
+        """Return the result of a timer's call or a manual call."""
         invocation, settings = self._invocation, self._invocation.settings
         asked = options.parse(event, CompareOptions)
         scope = Scope.asked(vars(asked), settings.key_filter)
@@ -153,7 +150,7 @@ class _Comparison:
             stood_still = with_standstill(state, states).stood_still if state and state.ended else None
             before = self.driver.before(state)
         elif is_timer_event(event):
-            # While sending is refused, a tick begins no pass, but continues an open one.
+            # While no key may be submitted, a tick begins no pass, but continues an open pass.
             refused = refusal(invocation)
             scope = replace(scope, deep=scope.deep or settings.compare_deep)
             state, stopped = self.driver.by_timer(scope, None if refused else settings.compare_period)
@@ -166,7 +163,7 @@ class _Comparison:
     def _judged_again(self, asked: CompareOptions, pass_: Pass, total: Tally) -> Tally:
         """Return the total of a pass after a recheck of the keys in its lists.
 
-        The recheck is deep, or for a cutover, if the pass or the call asked for it.
+        The recheck is deep, or for a cutover, by the options of the pass or the call.
         """
         invocation, scope = self._invocation, pass_.scope
         deep, cutover = scope.deep or asked.deep, scope.cutover or asked.cutover
@@ -183,17 +180,17 @@ class _Comparison:
         walked = walk.run()
         tally, count = walked.piece.tally, walk.count
         lines = count.lines[: tally.lines - start.tally.lines]
-        # If a later pass has begun, this pass may have been deleted already, and its list would never be deleted.
+        # If a later pass has begun, this pass may be deleted already, and its list would remain.
         if lines and self.store.newest(pass_.name) == pass_.name:
             bucket, folder = self._invocation.log_bucket, f"{self.store.differences}{pass_.name}/"
-            # A unique name: two workers of one range do not overwrite each other's list.
+            # A unique name, so that two workers of a range do not overwrite each other's list.
             name = f"{folder}{uuid.uuid4().hex}.txt"
             written = StoredObject(name, "".join(lines).encode(), {"Content-Type": "text/plain; charset=utf-8"})
             bucket.put(written)
             tally = replace(tally, parts=[*tally.parts, name])
             absences = count.absences_until(walked.piece.after) if isinstance(count, CompareCount) else []
             if absences:
-                # All absent keys are lines as well.
+                # The list of differences has all absent keys as well.
                 absent = absence_list(folder, absences, round(self._invocation.clock.now().timestamp()))
                 bucket.put(absent)
                 tally = replace(tally, absences=[*tally.absences, AbsencePart(absent.name, absences[-1].key)])
@@ -207,7 +204,7 @@ class _Comparison:
             listing = self._listing(pass_, start, kinds=())
             return RangeWalk(self._invocation, listing.steps(still.equal), start, still, share, seconds)
         judge = self._judge(pass_, keeps=not dry_run)
-        # A listing with a prefix lacks a file whose name is the beginning of the prefix.
+        # A listing with a prefix lacks a file whose name is a part of the prefix.
         if judge.file_system and (first := start.after or pass_.scope.key_filter.prefix):
             judge.file_system.begin_after(first)
         lag_since = parse_time(pass_.before_started) or parse_time(pass_.installed) or self._invocation.clock.now()
@@ -218,14 +215,14 @@ class _Comparison:
         return RangeWalk(self._invocation, steps, start, count, share, seconds, dry_run=dry_run, may_send=may_send)
 
     def _judge(self, pass_: Pass, *, keeps: bool = True) -> Judge:
-        """Return the judge of a pass as of now; with `keeps`, it records its proofs."""
+        """Return the judge of a pass at the current time; with `keeps`, it stores its proofs."""
         now = self._invocation.clock.now()
         installed = parse_time(pass_.installed) or now
-        # A closed project is compared completely all the same, because the cutover depends on the result.
+        # A closed project is compared completely, too, because the cutover depends on the result.
         is_closed = Closing(self._invocation).state() is not None
-        # A caller of `overwrite` has checked the differences, usually on cutover day, and wants them sent now.
+        # A caller of `overwrite` has checked the differences, usually on cutover day, and wants immediate submissions.
         settling = CUTOVER_SECONDS if pass_.scope.cutover or pass_.scope.overwrite else SETTLED_SECONDS
-        # In a cutover no time is lost on a copy that OMS rightly skips, and such an object is not resent.
+        # A cutover does not wait for a copy that OMS correctly skips, and does not resend such an object.
         mode = self._task.object_overwrite_mode or OverwriteMode.DEFAULT
         perhaps_skipped = PERHAPS_SKIPPED if pass_.scope.cutover and mode.compares_contents else ()
         reads = PERHAPS_EQUAL if pass_.scope.deep else perhaps_skipped
@@ -243,8 +240,7 @@ class _Comparison:
 
     def _prover(self, *, keeps: bool) -> Prover:
         invocation, left = self._invocation, self._invocation.deadline.remaining()
-        # A worker that reads for longer than a piece may take counts as lost, and another worker would read the same
-        # objects.
+        # A worker that reads for longer than a piece counts as lost, and another worker would read the same objects.
         piece, room = invocation.settings.piece_seconds, left - min(_WRITING_SECONDS, left / 4)
         enough = Deadline(min(piece, room), invocation.clock)
         return Prover(invocation, self._destination, enough, has_whole_piece=room >= piece, keeps=keeps)
@@ -274,7 +270,8 @@ class _Comparison:
 def _sends_once(invocation: Invocation, name: str, run: str) -> Callable[[Sequence[FailedKey]], None]:
     """Return the function that submits due keys of a recheck, each once for each `run`.
 
-    The object `name` has the submitted keys. The function raises StorageError: then some keys may be sent once more.
+    The object `name` stores the submitted keys. The function raises StorageError: then some keys may be submitted once
+    more.
     """
     bucket, sender, sent = invocation.log_bucket, Sender(invocation), set[str]()
     match jsontext.load(bucket.get(name) or b"{}") if run else None:
@@ -284,7 +281,7 @@ def _sends_once(invocation: Invocation, name: str, run: str) -> Callable[[Sequen
     def send(due: Sequence[FailedKey]) -> None:
         keys = [key for key in due if key.key not in sent] if run else []
         if keys:
-            # A key that was not sent keeps its class, so the next recheck returns it again.
+            # An unsubmitted key keeps its class, so the next recheck returns it again.
             left = {key.key for key in sender.send(keys)}
             sent.update({key.key for key in keys} - left)
             bucket.put(StoredObject.of_json(name, {"run": run, "keys": sorted(sent)}))
@@ -293,7 +290,7 @@ def _sends_once(invocation: Invocation, name: str, run: str) -> Callable[[Sequen
 
 
 def _named(asked: CompareOptions, scope: Scope, states: Sequence[PassState], now: datetime) -> PassState | None:
-    """Return the pass that a call asks about."""
+    """Return the pass of a call's options."""
     newest, frozen_from = newest_of(states, scope), asked.frozen_from
     if frozen_from is None or scope.standstill:
         return newest

@@ -17,14 +17,13 @@ from oss_oms_sync.errors import EventError, Failure, Reason, RecordError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 
-# Maximum time to write the records of a batch: the timeout of a call to OSS.
+# Maximum seconds to write the records of a batch: the timeout of a call to OSS.
 _RECORDING_SECONDS_PER_BATCH = 5.0
-# The share can rise to twice the whole, so that a spike, of which an instance gets a throttled submission at most,
-# leaves it whole.
+# Maximum share, twice the whole, so that it remains whole after a spike with one throttled submission per instance.
 _MAX_SHARE = 2.0
-# An instance always tries some events, or it would not notice that OMS admits calls again.
+# Minimum share, so that an instance notices when OMS admits calls again.
 _MIN_SHARE = 1 / 64
-# Time in which the share grows from nothing to the whole.
+# Seconds in which the share grows from zero to the whole.
 _RECOVERY_SECONDS = 60.0
 
 _REMEMBERED_AS = "forward's share"
@@ -34,7 +33,7 @@ _LEFT_TO_REPLAY = Failure(Reason.THROTTLED, message="not sent: OMS throttled cal
 def run(event: bytes | str, invocation: Invocation) -> bool:
     """Forward the changes in `event`, any payload of the OSS trigger.
 
-    Return True if OMS accepted all keys, and False if some are recorded as failed. While the project is closed, or its
+    Return True if OMS accepted all keys, False if some are recorded as failed. While the project is closed, or its
     state is unknown, all keys are recorded as failed. While OMS throttles, an instance records a share of its events as
     failed without a call, and replay sends them in batches.
 
@@ -84,7 +83,7 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
 
 @dataclass(frozen=True)
 class _Throttled:
-    """The last submission that OMS throttled: its monotonic time, and the share after it."""
+    """The last submission throttled by OMS: its monotonic time, and the share after it."""
 
     at: float
     share: float
@@ -93,14 +92,14 @@ class _Throttled:
 def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> Submission:
     """Submit `keys` if the project is open; while OMS throttles, leave a random share to replay.
 
-    A call of forward's mostly carries one key, a call of replay's ten. So beyond the rate of calls that OMS admits,
-    every call that forward leaves to replay lets more keys through. Instances do not communicate, so each finds its
-    share as TCP finds its rate: it halves with each throttled submission, and grows evenly over time.
+    A call of forward's mostly has one key, a call of replay's ten. So above OMS's rate of calls, every call that
+    forward leaves to replay increases the number of accepted keys. Instances do not communicate, so each adapts its
+    share like TCP: it halves with each throttled submission, and grows evenly over time.
     """
     share = _share(invocation)
     if random.random() >= share:
         return Submission(dict.fromkeys(keys, Closing(invocation).refusal() or _LEFT_TO_REPLAY))
-    # If every event is tried, a throttled call is worth another attempt within seconds.
+    # With the whole share, a throttled call is worth another attempt within seconds.
     submission = submit(invocation, keys, deadline, patient=share >= 1)
     if submission.throttled:
         halved = max(_MIN_SHARE, _share(invocation) / 2)
@@ -109,7 +108,7 @@ def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> 
 
 
 def _share(invocation: Invocation) -> float:
-    """Return the share of its events that this instance submits itself; replay sends the others."""
+    """Return the share of its events that this instance submits itself; replay submits the others."""
     last = invocation.oss.remembered.get(_REMEMBERED_AS)
     if not isinstance(last, _Throttled):
         return _MAX_SHARE

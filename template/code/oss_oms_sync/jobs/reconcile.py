@@ -33,7 +33,7 @@ from oss_oms_sync.passes.work import Walked
 
 @dataclass(frozen=True)
 class ReconcileOptions:
-    """Options of a payload. `dry_run` and `limit` make a single call that is not continued."""
+    """Options of a payload. `dry_run` and `limit` make a single call without a stored pass."""
 
     prefix: str = ""
     since: str | None = None
@@ -45,15 +45,12 @@ class ReconcileOptions:
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Work on passes as `event` asks, and return a ReconcileAnswer as JSON.
+    """Work on passes for `event`, and return a ReconcileAnswer as JSON.
 
-    The event is an event of the log bucket, a timer event, or ReconcileOptions in a manual call. For an event of the
-    log bucket, the return value is the logged answer.
-
-    An event of the log bucket names a piece, whose range is continued. A timer event begins a pass if the last pass
-    began at least RECONCILE_PERIOD ago; otherwise it wakes stalled ranges. A manual call works on the pass of its
-    scope, begins it if none is open, and waits for its end; `look` only reports. `dry_run` and `limit` make a single
-    call without pieces.
+    An event of the log bucket names a piece: the call continues the piece's range, and returns the answer for the log.
+    A timer event begins a pass if the last pass began at least RECONCILE_PERIOD ago; otherwise it wakes stalled ranges.
+    A manual call has ReconcileOptions: it works on the pass of its scope, begins it if none is open, and waits for its
+    end. `look` only reports; `dry_run` and `limit` make a single call without pieces.
 
     Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError: completed work is kept.
     """
@@ -117,7 +114,7 @@ def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> Reconc
 
 
 def _answer(answer: PassAnswer, tally: Tally, missing: Sequence[str] | None = None) -> ReconcileAnswer:
-    """Return the answer with the counts of `tally`, which covers the pass up to now."""
+    """Return the answer with the counts of `tally`, which covers the pass until now."""
     fields: dict[str, Any] = {**vars(answer), **{name: tally.counts.get(name, 0) for name in COUNTS}}
     fields["has_no_objects"] = answer.finished and tally.has_no_objects
     return ReconcileAnswer(**fields, missing=missing)
@@ -126,7 +123,7 @@ def _answer(answer: PassAnswer, tally: Tally, missing: Sequence[str] | None = No
 class ReconcileCount(Count):
     """Counts of reconcile; it submits objects without a record of their version.
 
-    The classes of `classifier` decide, without a look at OBS.
+    The classes of `classifier` decide, without any query of OBS.
     """
 
     def __init__(self, classifier: Classifier, key_filter: KeyFilter, start: Tally) -> None:
@@ -134,24 +131,24 @@ class ReconcileCount(Count):
         self._classifier = classifier
 
     def equal(self, run: KeyRun) -> int:
-        """See Count: objects whose version is covered, and whose event is not asked for."""
+        """Return the number of leading keys, as in Count, whose version is covered and whose event is not checked."""
         return min(self._classifier.covered(run.source, run.twin), self._key_filter.count_reported(run.keys))
 
     def add_run(self, run: KeyRun) -> None:
-        """See Count."""
+        """Count the keys of a run, as in Count."""
         self._marks.extend(run.keys)
         for name in (INSIDE, "scanned", ReconcileClass.COVERED.count):
             self._tally.counts[name] += len(run.keys)
 
     def add(self, entry: Entry, take: Take) -> None:
-        """See Count."""
+        """Judge and count a key, as in Count."""
         object_class, counts = self._classifier.classify(entry), self._tally.counts
         if entry.source:
             if object_class is ReconcileClass.UNRECORDED:
                 due = FailedKey(ObjectChange(entry.key, etag=entry.source.etag))
                 object_class = object_class if take(due) else ReconcileClass.UNSENT
             self._marks.add(entry.key)
-            # An object with a class belongs to the project, and nearly all objects have a class.
+            # An object with a class is in scope, and nearly all objects have a class.
             counts[INSIDE] += object_class is not None or self._key_filter.is_reported(entry.key)
         if object_class is None:
             return

@@ -1,4 +1,4 @@
-"""Certificates of cutovers: a document with the verdict GO, NO-GO or NOT PROVEN, which any reader can verify.
+"""Certificates of cutovers: a document with the verdict GO, NO-GO or NOT PROVEN, that every reader can verify.
 
 The job also closes and opens the project, and reports its state and the current GO.
 """
@@ -33,10 +33,10 @@ _MIGRATES = t("The project stays open: the migration of the existing objects is 
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Certify, close or open the project, or report its state, as CutoverOptions in a manual call ask.
+    """Certify, close or open the project, or report its state, by CutoverOptions in a manual call.
 
-    No pass is begun: if a pass is missing or too old, its check reports that, with the command. Only a sample is read
-    here, and its results are kept. The document is stored in the log bucket, and returned.
+    Certify begins no pass: if a pass is missing or too old, its check reports this with the command. Only a sample is
+    read here, and its results are stored. The document is stored in the log bucket, and returned.
 
     Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError if the log bucket or the listing of
     the source cannot be read, or the document cannot be stored: then the state of the project is unknown.
@@ -72,15 +72,15 @@ def _stored(invocation: Invocation, build_document: Callable[[int], dict[str, ob
 
 
 def _close(invocation: Invocation, run: str) -> dict[str, object]:
-    """Close the project or renew its mark: nothing is submitted any more. `run`: the cutover's run.
+    """Close the project or renew its mark: no job submits any more. `run`: the cutover's run.
 
-    A running migration of the old objects prevents the close. A migration is recorded before its check of the mark;
-    here the order is reversed, so at least one of the two commands notices the other's object.
+    A running migration of the existing objects prevents the close. A migration is recorded before its check of the
+    mark; here the order is reversed, so at least one of the two commands notices the other's object.
     """
     certificates = Certificates(invocation)
     last = certificates.read(certificates.last_name(_CUTOVER_VERDICTS))
     reason = {name: last[name] for name in ("document", "verdict", "made")} if last else None
-    # A cutover closes before its verdict is known, and the verdict of an earlier cutover is no reason.
+    # A cutover closes the project before its verdict is known, so an earlier verdict is not the reason.
     description = f"{reason['document']}: {reason['verdict']}" if reason else "without a certificate"
     by, why = ("cutover", run) if run else ("close", description)
     closing, mark = Closing(invocation), None
@@ -109,8 +109,8 @@ def _open(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
 def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
     """Report the state of the project, and the current GO or None.
 
-    With the time of a freeze, the GO is of this freeze or a later one, and the answer has the checks for which a
-    cutover waits before its standstill pass.
+    With the time of a freeze, the GO belongs to this or a later freeze, and the answer has the checks that a cutover
+    waits for before its standstill pass.
     """
     closed, checks = Closing(invocation).state(), []
     if closed and options.frozen:
@@ -121,10 +121,10 @@ def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
 
 
 def _standing_go(invocation: Invocation, options: CutoverOptions, closed: Closed) -> dict[str, object] | None:
-    """Return the last GO, if the project was not opened since.
+    """Return the last GO, if the project was not opened since then.
 
-    With the time of a freeze, the GO has to be of this freeze or a later one, of today's settings, and later than the
-    last NO-GO; None also if OMS does not report the task.
+    With the time of a freeze, the GO has to belong to this or a later freeze, to the current settings, and be later
+    than the last NO-GO; None also if OMS does not report the task.
     """
     certificates = Certificates(invocation)
     go = certificates.standing_go(closed)

@@ -17,7 +17,7 @@ from oss_oms_sync.rules.times import CLOCKS
 
 @dataclass(frozen=True)
 class CutoverOptions:
-    """Options of a payload: a certificate is made, unless `close`, `open` or `look` asks for another action.
+    """Options of a payload, for a certificate unless `close`, `open` or `look` selects another action.
 
     `open` needs `after_go` after a GO; `look` reports the state of the project. `frozen_since` is None for a rehearsal;
     `accept` has the person and the reason of each acceptance; `run` is the run of a cutover.
@@ -74,7 +74,7 @@ class CutoverOptions:
 
 
 def _wrong_to_accept(name: str, why: object) -> Sequence[tuple[bool, str]]:
-    """Return conditions that make an acceptance invalid, each with its problem."""
+    """Return the conditions of an invalid acceptance, each with its problem."""
     return (
         (
             name not in ACCEPTABLE,

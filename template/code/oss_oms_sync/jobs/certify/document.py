@@ -38,7 +38,7 @@ def build(invocation: Invocation, facts: CutoverFacts, number: int) -> dict[str,
     return {**document, "sha256": sha256(document)}
 
 
-@cache  # no code changes while it runs
+@cache  # the code does not change while it runs
 def code_sha256(folder: Path) -> str:
     """Return the hash of the code that made the certificate.
 

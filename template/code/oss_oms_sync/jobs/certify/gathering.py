@@ -1,6 +1,6 @@
 """Facts of a cutover, gathered from the clouds and the log bucket.
 
-Certify begins no work: it reads the results of passes and jobs. No rule is applied here.
+Certify begins no work: it reads the results of passes and jobs, and applies no rule here.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 from oss_oms_sync.rules.times import CLOSED_AFTER
 
-# Maximum number of run files that are read, and of parallel lookups. Records are as many as the keys of a recheck.
+# Maximum number of run files to read, and of parallel lookups. The limit of records is that of a recheck's keys.
 _MAX_RUN_FILES = 50
 _AT_ONCE = 100
 
 
 class _Buckets(NamedTuple):
-    """The sync task, the destination, and the comparison that answers; unknown values are None."""
+    """The sync task, the destination, and the certified comparison; unknown values are None."""
 
     task: TaskInfo | Failure
     destination: ObsBucket | None
@@ -95,7 +95,7 @@ def gather(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
         "destination_bucket": info.dst_bucket if info else None,
         "log_bucket": settings.log_bucket,
         "scope": CertifiedScope(settings.key_filter.prefix, settings.key_filter.suffix),
-        # By OSS's clock, they had to be closed two minutes before the standstill pass began.
+        # By OSS's clock, they had to be closed two minutes before the begin of the standstill pass.
         "open_projects": open_projects(
             invocation, (moment(still.began) - CLOSED_AFTER).timestamp() if still else math.inf
         ),
@@ -114,7 +114,7 @@ def gather(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
 
 
 def gather_waiting(invocation: Invocation, options: CutoverOptions) -> WaitingFacts:
-    """Gather the facts of the checks for which a cutover waits; a cutover requests them each minute.
+    """Gather the facts of the checks that a cutover waits for; a cutover requests them each minute.
 
     Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
     """
@@ -126,7 +126,7 @@ def _gather_waiting(invocation: Invocation, options: CutoverOptions) -> tuple[di
     """Return the fields of WaitingFacts, and the buckets."""
     task, destination = invocation.oms.task(invocation.deadline), None
     if isinstance(task, TaskInfo):
-        with suppress(StorageError):  # OMS names none
+        with suppress(StorageError):  # OMS reports none
             destination = invocation.obs().bucket(task, invocation.deadline)
     passes, compared = CertifiedPasses(None, None), None
     if destination:
@@ -138,7 +138,7 @@ def _gather_waiting(invocation: Invocation, options: CutoverOptions) -> tuple[di
     closed, current = Closing(invocation).state(), migration.current_migration(invocation)
     group = migration.query_task_group(invocation, current)
     facts = {
-        # After the passes: a certificate has no pass that ended after it was made.
+        # After the passes: a certificate has no pass that ended after its time.
         "made": timestamp(invocation.clock.now()),
         "frozen_since": timestamp(options.frozen) if options.frozen else None,
         "run": options.run,
@@ -162,14 +162,14 @@ def _mark(closed: Closed) -> ClosedMark:
 
 
 def _progress(group: TaskGroup | Failure | None) -> GroupProgress | None:
-    """Return the numbers of a task group, without OMS's texts, which do not belong in a certificate."""
+    """Return the numbers of a task group, without OMS's texts, because a certificate has none."""
     if not isinstance(group, TaskGroup):
         return None
     return GroupProgress(group.state, group.total, group.copied, group.skipped, group.failed, resent=group.resent)
 
 
 def _still_closed(invocation: Invocation, closed: ClosedMark | None) -> ClosedMark | None:
-    """Return the mark; None if the project has been opened or closed again since."""
+    """Return the mark; None if the project was opened or closed again meanwhile."""
     now = Closing(invocation).state()
     return closed if now and _mark(now) == closed else None
 
@@ -177,10 +177,10 @@ def _still_closed(invocation: Invocation, closed: ClosedMark | None) -> ClosedMa
 def _passes(
     invocation: Invocation, destination: ObsBucket, options: CutoverOptions
 ) -> tuple[CertifiedPasses, PassState | None]:
-    """Return the comparison that answers and its standstill pass, and the state of the comparison."""
+    """Return the certified comparison and its standstill pass, and the state of the comparison."""
     store = PassStore(invocation, "compare", destination.name)
     states, prefix, now = store.states(), invocation.settings.key_filter.prefix, invocation.clock.now()
-    # If no comparison answers since the freeze, the last one shows the reason.
+    # Without a valid comparison since the freeze, the last comparison shows the reason.
     answer = answering(states, prefix, options.frozen, now) or answering(states, prefix)
     if answer is None:
         return CertifiedPasses(None, None), None
@@ -226,7 +226,7 @@ def _pass_fields(state: PassState) -> dict[str, Any]:
 def _waiting(
     invocation: Invocation, destination: ObsBucket | None, compared: PassState | None, waiting: WaitingKeys
 ) -> Waiting:
-    """Return the waiting keys, grouped by the values that decide."""
+    """Return the waiting keys, grouped by the values that the rules need."""
     due = _due(invocation, destination, compared, waiting.keys) if waiting.keys else []
     if due is None:
         due = [_single(key, None) for key in waiting.keys]
@@ -244,7 +244,7 @@ def _single(
     key: FailedKey, object_class: ObjectClass | None, *, is_same_size: bool = False, was_tried: bool = False
 ) -> WaitingGroup:
     """Return a group of one key."""
-    # The reason lies in the key.
+    # The reason is the key.
     is_refused = key.failed_again and key.reason in {reason.name for reason in KEY_REASONS}
     return WaitingGroup(key.reason_name, object_class, is_same_size, was_tried, is_refused, 1, [key.key])
 
@@ -263,7 +263,7 @@ def _due(
     Replay keeps records of such objects for longer than a freeze lasts.
     """
     due = list[WaitingGroup]()
-    # Equal contents of any age stay equal.
+    # Equal contents are valid at any age.
     moments = Moments(invocation.clock.now().timestamp(), settling=0)
     began = parse_time(compared.started) if compared and compared.scope.deep else None
     tried_until = began.timestamp() - CLOCKS_SECONDS if began else -math.inf
@@ -307,12 +307,12 @@ def _sampled(
     options: CutoverOptions,
     migrated: bool | None,
 ) -> dict[str, Any]:
-    """Return the fields of the facts that a sample decides."""
+    """Return the fields of the facts that depend on the sample."""
     drawn, is_frozen = compared.tally.drawn, options.frozen is not None
     sample = take_sample(invocation, destination, compared, options.sample, is_frozen=is_frozen)
     missing, drawn_key = list[str](), next(iter(drawn.keys), "")
     if not (is_frozen or options.sample):
-        # If a bucket refuses for another reason, the checks that need it report the problem.
+        # If a bucket refuses for another reason, its checks report the problem.
         with suppress(StorageError):
             missing = missing_permissions(invocation, destination, drawn_key, drawn_key)
     return {

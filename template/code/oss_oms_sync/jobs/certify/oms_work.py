@@ -1,7 +1,7 @@
 """Work that OMS has left, and a comparison of OMS's counts with our records of accepted keys.
 
-Nothing is sent two minutes after the project was closed, so no record is written later than that, and records are
-counted once for a mark. If a call does not suffice, the next call continues the count:
+Two minutes after the close nothing is submitted or recorded, so records are counted once for a mark. If a call does not
+suffice, the next call continues the count:
 
 oms_source_record/{task}/state/recorded.json {"mark", "after", "steps", "newest", "is_all"}
 """
@@ -28,17 +28,17 @@ from oss_oms_sync.rules.times import CLOSED_AFTER, OMS_PATIENCE
 
 # Time before the mark from which on OMS's counts have to cover our records.
 _COUNTED_BEFORE = timedelta(hours=1)
-# Days of the requested statistics; fewer if OMS does not report that many by five minutes.
+# Days of the requested statistics; fewer if OMS does not report them by five minutes.
 _DAYS = (7, 1)
-# Maximum number of earlier months that are requested.
+# Maximum number of earlier months to request.
 _MAX_MONTHS = 24
 _STEP = 300
-# For the work after the last record: the other checks, and the document.
+# Seconds after the last record, for the other checks and the document.
 _WRITING_SECONDS = 60.0
 
 
 def ask_oms(invocation: Invocation, task: TaskInfo | Failure, closed: Closed | None, largest: int) -> OmsLeft:
-    """Return the work that OMS has left, by its counts and, if the project is `closed`, our records.
+    """Return the remaining work of OMS, by its counts and, if the project is `closed`, our records.
 
     Raises StorageError if the records cannot be listed.
     """
@@ -86,7 +86,7 @@ def _left_in_months(invocation: Invocation, task: TaskInfo | Failure) -> int | N
 
 @dataclass(frozen=True)
 class _Recorded:
-    """Number of records by the minute in which they were written, from an hour before a mark on.
+    """Number of records in each minute from an hour before a mark on.
 
     `newest`: time of the last record. `after`: name of the last counted record. `is_all`: all records are counted.
     """
@@ -105,7 +105,7 @@ class _Recorded:
     def missing_in(self, counts: InHand) -> int:
         """Return the number of records that OMS has not counted yet.
 
-        Objects that OMS accepted more than once, or earlier, do not make up for later ones.
+        Repeated or earlier acceptances do not make up for later ones.
         """
         recorded = missing = 0
         for begin, number in sorted(self.steps.items(), reverse=True):
@@ -122,13 +122,13 @@ class _Recorded:
 
 
 def _counted_from(mark: datetime) -> int:
-    """Return the begin of the step from which on OMS's counts have to cover our records."""
+    """Return the begin of the first step in which OMS's counts have to cover our records."""
     time = int((mark - _COUNTED_BEFORE).timestamp())
     return time - time % _STEP
 
 
 def _recorded(invocation: Invocation, mark: datetime) -> _Recorded | None:
-    """Continue to count; None before the last record may have been written."""
+    """Continue the count; None before the last record may have been written."""
     if invocation.clock.now() < mark + CLOSED_AFTER:
         return None
     state, since = JobState(invocation), _counted_from(mark)

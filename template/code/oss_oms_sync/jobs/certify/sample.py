@@ -1,8 +1,7 @@
 """A sample: objects that count as equal are read completely on both sides, and their headers are compared.
 
-The keys were drawn when the comparison counted (passes/digests.py). Results of reading are stored beside the
-comparison's lists, so the next call continues a long sample. Each call writes an object of its own, so that two
-simultaneous calls do not lose each other's results:
+The comparison drew the keys (passes/digests.py). Results are stored beside its lists, so the next call continues a long
+sample. Each call writes its own object, so that two simultaneous calls do not lose each other's results:
 
 oms_source_record/differences/{project}-compare/{task}/{pass}/sample/{hex}.json
 
@@ -38,31 +37,31 @@ from oss_oms_sync.passes.digests import LARGEST, Drawn
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 
-# For the work after the last byte: storing the results, and the certificate.
+# Seconds after the last byte, for storing the results and for the certificate.
 _WRITING_SECONDS = 30.0
 _CARRIED = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 
 
 def empty_sample(asked: int) -> Sampled:
-    """Return the result if no object could be drawn."""
+    """Return the result without drawn objects."""
     return _result(asked, Drawn(), _Read(), "")
 
 
 def take_sample(
     invocation: Invocation, destination: ObsBucket, comparison: PassState, asked: int, *, is_frozen: bool
 ) -> Sampled:
-    """Read the first `asked` keys that a comparison has drawn, within the available time.
+    """Read the first `asked` keys drawn by a comparison, within the available time.
 
-    With `asked` 0, the result only has the readings of earlier calls.
+    With `asked` 0, the result only has the reads of earlier calls.
 
-    Raises StorageError if the log bucket cannot be read, or does not accept the results.
+    Raises StorageError if the log bucket cannot be read, or does not store the results.
     """
     folder = f"{PassStore(invocation, 'compare').differences}{comparison.of.name}/sample/"
     drawn, began = comparison.tally.drawn, None if is_frozen else parse_time(comparison.started)
     read, reading = _Read.load(invocation, folder), _Reading(invocation, destination, began)
     back_to_source = JobState(invocation).back_to_source(destination.name)
     problem = BACK_TO_SOURCE if back_to_source and back_to_source.rules else ""
-    # Unreadable keys are replaced by others.
+    # Other keys replace unreadable keys.
     while not problem and (left := [key for key in read.taken(drawn, asked) if key not in read.outcomes]):
         now, problem = reading.go_on(left, may_read=bool(set(read.outcomes.values()) - {None}))
         if now.outcomes:
@@ -74,8 +73,8 @@ def take_sample(
 def _result(asked: int, drawn: Drawn, read: _Read, problem: str) -> Sampled:
     """Return the result of `read` for the first `asked` keys of `drawn`.
 
-    `differing` has all keys that any call has detected in this comparison, also beyond the `asked`: a smaller sample,
-    or none, does not make differing objects equal.
+    `differing` has the keys of all calls for this comparison, including keys beyond the `asked`: a smaller sample, or
+    none, does not make differing objects equal.
     """
     keys = read.taken(drawn, asked)
     differing = [key for key, is_equal in read.outcomes.items() if is_equal is False]
@@ -97,7 +96,7 @@ def _result(asked: int, drawn: Drawn, read: _Read, problem: str) -> Sampled:
 
 
 def _problem(error: StorageError) -> str:
-    """Return the code of a cloud's error, without the cloud's text, which does not belong in a certificate."""
+    """Return the code of a cloud's error, without the cloud's text, because a certificate has none."""
     return error.code or "NoAnswer"
 
 
@@ -129,7 +128,7 @@ class _Read:
         invocation.log_bucket.put(StoredObject.of_json(f"{folder}{uuid.uuid4().hex}.json", asdict(self)))
 
     def merged(self, other: _Read) -> _Read:
-        """Return the results of this and `other` together; a key that differs in either differs."""
+        """Return the union of both results; a key that differs in either differs."""
         outcomes = [outcome for read in (self, other) for outcome in read.outcomes.items()]
         differing = {key: False for key, is_equal in outcomes if is_equal is False}
         return _Read({**self.outcomes, **other.outcomes, **differing}, {**self.sizes, **other.sizes})
@@ -145,14 +144,14 @@ class _Reading:
     def __init__(self, invocation: Invocation, destination: ObsBucket, live_since: datetime | None) -> None:
         self._source = invocation.source_bucket
         self._destination = destination
-        # None if no object may change.
+        # None if objects must not change.
         self._live_since = live_since
         self._enough = invocation.deadline.minus(min(_WRITING_SECONDS, invocation.deadline.remaining() / 4))
 
     def go_on(self, keys: Sequence[str], *, may_read: bool) -> tuple[_Read, str]:
         """Read objects; return the results, and the reason for an early end, or an empty text.
 
-        With `may_read` False, a permission that is missing for one object counts as missing for all.
+        Without `may_read`, a permission missing for one object counts as missing for all.
         """
         read = _Read()
         try:
@@ -181,7 +180,7 @@ class _Reading:
 
         Raises StorageError.
         """
-        # An object that is too large was written after it was drawn.
+        # A too large object was written after the draw.
         if source is None or there is None or source.size != there.size or source.size > LARGEST:
             return False
         digests = set[bytes]()
@@ -200,9 +199,9 @@ class _Reading:
         return len(digests) == 1
 
     def _has_changed(self, key: str) -> bool:
-        """Return True if an object was deleted or written at the source since it was drawn.
+        """Return True if the source's object was deleted or written since the draw.
 
-        Without a freeze, applications still run.
+        Without a freeze, applications still write.
 
         Raises StorageError.
         """
@@ -217,13 +216,13 @@ def compare_headers(
 ) -> Headers:
     """Compare the headers of the sample. Each certificate queries them again: storing them would cost as much.
 
-    A task with unknown settings may migrate no headers.
+    A task with unknown settings may not migrate headers.
     """
     if not sample.asked or sample.unread:
         return Headers(migrated)
     firsts = drawn.firsts_beside(sample.keys)
     gone: list[str] = []
-    # Lost headers with their keys, by: True if OMS's documents explain the loss; the header's name.
+    # Keys of lost headers, by the explanation of the loss in OMS's documents (True), and by the header's name.
     lost: dict[bool, dict[str, list[str]]] = {True: {}, False: {}}
     keys = [*sample.keys, *firsts]
     try:

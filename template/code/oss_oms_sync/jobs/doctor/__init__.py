@@ -1,7 +1,6 @@
-"""Check of the setup: a small check per rule, which reports the state and the remedy of a fault.
+"""Check of the setup: a small check for each rule, with the state and the remedy of a fault.
 
-It also reports the unconfirmed assumptions on which the project relies, until facts confirm them; these are not part of
-the verdict.
+It also reports the unconfirmed assumptions of the project, until facts confirm them; these are not part of the verdict.
 """
 
 from __future__ import annotations
@@ -45,8 +44,8 @@ def _lists_were_read(context: CheckContext) -> bool:
     return any(line_count.lines for line_count in list_positions.listed.values()) and not list_positions.unread
 
 
-# For each assumption of the table: the facts that confirm it, and their description. Other assumptions are not part of
-# a GO, or have a check of their own.
+# For each assumption of the table: the facts that confirm it, and their description. Other assumptions do not affect a
+# GO, or have their own check.
 _SETTLED: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Text]] = (
     (t("doubles"), None, NOTHING),
     (t("lag of counts"), None, NOTHING),
@@ -96,7 +95,7 @@ _ASSUMPTIONS: Sequence[Check[CheckContext]] = [
     Check(title, _NEEDS, partial(_assumption, UNCONFIRMED[title.en], settled, why)) for title, settled, why in _SETTLED
 ]
 
-# In the order of running and reporting: no check needs a later one.
+# In the order of running and reporting: no check needs a later check.
 _CHECKS: Sequence[Check[CheckContext]] = (
     *function.CHECKS,
     *huawei.CHECKS,
@@ -116,7 +115,7 @@ _STATES = {
     Result.SKIPPED: "skipped",
     Result.NOT_PROVEN: "not confirmed",
 }
-# Summary by the first of these results that occurs.
+# The first of these results in the findings decides the summary.
 _TEXTS = {
     Result.FAILED: t("Setup has faults"),
     Result.NOT_RUN: t("Some checks could not run"),
@@ -125,10 +124,10 @@ _WELL = t("Setup OK")
 
 
 def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str, object]:
-    """Run every check, except those that depend on a check that did not pass: these report the latter.
+    """Run every check; checks that depend on a failed check only report that check.
 
-    OMS receives nothing that counts as a sync request. If the role can delete in the log bucket, the only object that
-    remains is the note of the installation, if that was missing.
+    OMS receives no sync request. If the role can delete in the log bucket, only the note of the installation remains,
+    if it was missing.
 
     Return a DoctorAnswer, as JSON.
 
@@ -153,7 +152,7 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
 def _run_checks(checks: Sequence[Check[C]], context: C | None, findings: dict[str, Finding]) -> None:
     """Add the finding of each check to `findings`.
 
-    `context` is None if the settings are invalid: then each of these checks depends on a check that did not pass.
+    `context` is None if the settings are invalid: then each of these checks depends on a failed check.
     """
     for check in checks:
         blocking = [need for need in check.needs if findings[need].result not in (Result.PASSED, Result.WARNING)]

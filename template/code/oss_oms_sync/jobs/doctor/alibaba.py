@@ -21,9 +21,9 @@ from oss_oms_sync.passes.states import answering
 from oss_oms_sync.rules.reading import GRANT_READING, unreadable
 
 _LOG_BUCKET = t("log bucket")
-# Maximum number of source pages that are searched for an object in scope: a rare suffix may have none in thousands.
+# Maximum number of source pages in the search for an object in scope: a rare suffix may have none in thousands.
 _MAX_PAGES = 10
-# A canary deletes its objects within the hour.
+# Time after which a canary's objects should be deleted.
 _CANARY_AGE = timedelta(days=1)
 _WRONG_BUCKET_CODES = ("NoSuchBucket", "OtherRegion", "InvalidBucketName")
 
@@ -58,7 +58,7 @@ def source_bucket(context: CheckContext) -> Finding:
 
 
 def source_names(context: CheckContext) -> Finding:
-    """Check for objects in the source that are never forwarded, because they look like records."""
+    """Check for source objects that are never forwarded, because their keys look like records."""
     prefix, suffix = context.settings.key_filter.prefix, context.settings.key_filter.suffix
     none = t("the project has no object under {record_root} in the source bucket", record_root=RECORDS)
     if not (RECORDS.startswith(prefix) or prefix.startswith(RECORDS)):
@@ -85,7 +85,7 @@ def source_names(context: CheckContext) -> Finding:
 
 
 def canaries(context: CheckContext) -> Finding:
-    """Check for objects of a canary in the source: a canary deletes them, unless it was interrupted."""
+    """Check for objects of an interrupted canary in the source: a finished canary deletes its objects."""
     folder = context.settings.key_filter.canaries
     page = context.invocation.source_bucket.list_page(folder, "")
     latest = (context.invocation.clock.now() - _CANARY_AGE).timestamp()
@@ -110,7 +110,7 @@ def right_to_write(context: CheckContext) -> Finding:
 
 
 def versioning(context: CheckContext) -> Finding:
-    """Check for versioning by the version of an object, "null" if suspended: the role cannot ask for more."""
+    """Check for versioning by the version of an object, "null" if suspended: the role cannot read the setting."""
     stored = context.probe_read
     if isinstance(stored, StoredObject) and "x-oss-version-id" in stored.headers:
         return fault(
@@ -157,9 +157,9 @@ def _bucket_exists(context: CheckContext, setting: str, name: str, error: Storag
 
 
 def _role_right(what: Text, action: str, where: Text, answer: object) -> Finding:
-    """Judge by an attempt's `answer` if doctor's role is allowed to do `what`.
+    """Judge by an attempt's `answer` if doctor's role has the permission for `what`.
 
-    A function with another role may lack the permission all the same.
+    A function with another role may still lack it.
     """
     if not isinstance(answer, StorageError):
         return ok(t("doctor's role can {what}", what=what))
@@ -177,10 +177,10 @@ def _role_right(what: Text, action: str, where: Text, answer: object) -> Finding
 
 
 def in_scope(context: CheckContext) -> Finding:
-    """Check for any object in scope: if a typo excludes every object, all other checks pass."""
+    """Check for an object in scope: if a typo excludes every object, all other checks pass."""
     key_filter = context.settings.key_filter
     names, is_whole, has_object = _look_for_objects(context)
-    # The last pass over all objects has covered the names that are not checked here.
+    # The last pass over all objects has covered the unchecked names.
     answer = None if has_object or is_whole else answering(context.reconciles, key_filter.prefix)
     last = answer.of if answer else None
     if last and not last.tally.has_no_objects:
@@ -215,7 +215,7 @@ def in_scope(context: CheckContext) -> Finding:
 
 
 def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
-    """Return the number of checked names, True if these are all, and True if an object is in scope."""
+    """Return the number of checked names, True if they are all names, and True if an object is in scope."""
     key_filter, names, is_whole = context.settings.key_filter, 0, False
     with context.invocation.source_bucket.pages(key_filter.prefix) as pages:
         for page in islice(pages, _MAX_PAGES):
@@ -226,7 +226,7 @@ def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
 
 
 def back_to_source(context: CheckContext) -> Finding:
-    """Judge by the rules that an administrator's checklist has read: the functions' key cannot read them."""
+    """Judge by the rules from an administrator's checklist: the functions' key cannot read them."""
     name = context.destination.name
     rules = JobState(context.invocation).back_to_source(name)
     if rules is None:
@@ -254,7 +254,7 @@ def back_to_source(context: CheckContext) -> Finding:
 def right_to_read(context: CheckContext) -> Finding:
     """Check the permission to read objects on both sides, as required by a sample and `--deep`.
 
-    Compare and certify can have other roles than doctor, so objects that the last comparison could not read come first.
+    Compare and certify may have other roles than doctor, so the last comparison's unread objects come first.
     """
     last = context.compared
     if last and (missing := missing_rights(last.tally)):

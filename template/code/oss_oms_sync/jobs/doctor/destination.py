@@ -11,7 +11,7 @@ from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.jobs.doctor.function import connect_in_time, judge_clocks
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
 
-# Only comparing needs the destination, so a problem with it is a warning.
+# Only comparisons need the destination, so its problems are warnings.
 
 
 def obs_connection(context: CheckContext) -> Finding:

@@ -20,12 +20,12 @@ from oss_oms_sync.ledger.closing import open_projects
 from oss_oms_sync.passes.states import last_usual, open_passes
 from oss_oms_sync.passes.store import PassStore
 
-# An event of OSS usually comes within a second or two; the instance for it may have to start first.
+# An event of OSS usually arrives within two seconds; its instance may have to start first.
 _PING_SECONDS = 20.0
 _PING_POLL_SECONDS = 0.25
-# Period of the timers of reconcile and compare in s.yaml, at which stalled passes continue, whatever the settings.
+# Minutes between the timer events of reconcile and compare in s.yaml, at which stalled passes continue.
 _TICK = timedelta(minutes=10)
-# Twice the period and this time after the last call, a timer has missed two ticks: an instance has to start and record
+# Time beyond two periods without a call after which a timer has missed two ticks: an instance has to start and record
 # the time.
 _STARTING = timedelta(minutes=1)
 _TWO_TICKS = 2 * _TICK + _STARTING
@@ -77,7 +77,7 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
 def timer(job: str, context: CheckContext) -> Finding:
     """Check that a job's timer called it within two periods, because one tick may fail; manual calls do not count.
 
-    The time of a deployment is unknown. So for a job that was never called, the time counts from the note of the
+    The time of a deployment is unknown. For a job without a call, the time therefore counts from the note of the
     installation, by a pass or by the first run of doctor.
     """
     settings = context.settings
@@ -129,7 +129,7 @@ def is_open(context: CheckContext) -> Finding:
 
 
 def others_open(context: CheckContext) -> Finding:
-    """List other projects that have to be closed for a cutover, so that this is known before the freeze."""
+    """List other projects to close for a cutover, before the freeze."""
     names = open_projects(context.invocation)
     if not names:
         return ok(t("no other project of the sync task is open"))
@@ -140,7 +140,7 @@ def others_open(context: CheckContext) -> Finding:
 
 
 def old_objects(context: CheckContext) -> Finding:
-    """Check for a migration that does not proceed without action, and for its remaining access keys."""
+    """Check for a migration that needs action to continue, and for its remaining access keys."""
     under_way = migration.current_migration(context.invocation)
     if under_way is None:
         return ok(t("no migration of existing objects is running"))

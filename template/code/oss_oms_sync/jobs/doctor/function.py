@@ -24,9 +24,9 @@ from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, warni
 
 _MIN_OSS2_FOR_V4 = (2, 16)
 _CONNECT_SECONDS = 5.0
-# Maximum time of an attempt, including phases that the connection's timeouts do not limit.
+# Maximum seconds of an attempt, including phases outside the connection's timeouts.
 _ATTEMPT_SECONDS = 15.0
-# Huawei Cloud and OSS refuse signatures that are off by more than 15 minutes.
+# Huawei Cloud and OSS refuse signatures with a clock error of more than 15 minutes.
 _WARNING_SKEW, _FAULT_SKEW = timedelta(minutes=2), timedelta(minutes=14)
 
 
@@ -62,7 +62,7 @@ def region(context: CheckContext) -> Finding:
 
 
 def clock(context: CheckContext) -> Finding:
-    # Not UNKNOWN: a cloud that accepts a signature proves that the clock is right, and later checks test that.
+    # Not UNKNOWN: an accepted signature proves that the clock is right, and later checks test this.
     return judge_clocks(
         context,
         {"OMS": context.settings.task.url, "OSS": context.settings.oss_endpoint},
@@ -74,8 +74,8 @@ def clock(context: CheckContext) -> Finding:
 def judge_clocks(context: CheckContext, urls: Mapping[str, str], silent: Text, look: Text) -> Finding:
     """Compare the clock with those of the clouds at `urls`.
 
-    Their time is in the Date headers of the responses to an unsigned request, which they refuse. If no cloud reports
-    its time, the result is a warning with the texts `silent` and `look`.
+    Their time is in the Date headers of their refusals of an unsigned request. If no cloud reports its time, the result
+    is a warning with the texts `silent` and `look`.
     """
     skews = clock_skews(urls, context.invocation.clock, context.pool)
     skew_by_cloud = {name: skew for name, skew in skews.items() if skew is not None}
@@ -97,7 +97,7 @@ def fix_unreachable(setting: str) -> Text:
 
 
 def connect_in_time(context: CheckContext, url: str, setting: str) -> Finding:
-    """Check that connections to the address `url`, from the setting `setting`, can be made."""
+    """Check that the address `url`, from the setting `setting`, accepts connections."""
     (finding,) = context.pool.run([lambda: _connect(url, setting)], _ATTEMPT_SECONDS)
     host = urlsplit(url).hostname
     return finding or fault(
@@ -147,7 +147,7 @@ def _connect(url: str, setting: str) -> Finding:
     return ok(t("{host} resolves and accepts connections", host=shown))
 
 
-# These two run before there is a context, because a context needs valid settings.
+# These two checks have no context, because a context needs valid settings.
 FIRST_CHECKS: Sequence[Check[Invocation | SettingsError]] = (
     Check(t("libraries"), (), libraries),
     Check(t("settings"), ("libraries",), settings),

@@ -22,9 +22,9 @@ _OMS_REGIONS = {
     "cn-southwest-2": t("CN Southwest-Guiyang1"),
 }
 _OMS_HOST = re.compile(r"oms\.([a-z0-9-]+)\.myhuaweicloud\.com")
-# Parts of a task's source that may be wrong.
+# Parts of a task's source, for its differences.
 _PARTS = {"cloud": t("cloud"), "region": t("region"), "bucket": t("bucket")}
-# Texts by a task's options, which are None if OMS does not report them.
+# Texts by a task's options; None for an unreported option.
 _ARCHIVED = {
     True: t("archived objects are restored and copied"),
     False: t("archived objects fail"),
@@ -227,7 +227,7 @@ def oms_region(context: CheckContext) -> Finding:
 
 
 def _user_right(action: str, answer: object, without: Text) -> Finding:
-    """Judge by `answer` if HW_AK's user is allowed `action`; `without`: the effect of a missing permission."""
+    """Judge by `answer` if HW_AK's user has the permission `action`; `without`: the effect of a missing permission."""
     if isinstance(answer, Failure) and answer.reason is Reason.FORBIDDEN:
         return fault(_describe(answer), sentences(grant(action), without))
     if isinstance(answer, Failure) and answer.reason is not Reason.NO_TASK:

@@ -1,4 +1,4 @@
-"""Checks of the project's records: OMS accepts keys, and objects get records of their events."""
+"""Checks of the project's records: OMS accepts keys, and the events of objects lead to records."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from oss_oms_sync.passes.entries import SETTLED
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
 
-# The maximum age of objects that are checked for records.
+# The maximum age of objects whose records are checked.
 _RECENT = timedelta(days=1)
-# Limits of a check of records, of which there may be millions: its duration, and the number of records that it reads.
+# Limits of a check of records, because there may be millions: its seconds, and its records to read.
 _SCAN_SECONDS = 20.0
 _MAX_RECORDS_READ = 200
 # Maximum lag of the function's clock behind OSS's, in seconds.
@@ -38,13 +38,13 @@ _CLOSED = t("the project is closed: until it is opened no object key is submitte
 
 
 def right_to_submit(context: CheckContext) -> Finding:
-    """Judge the permission by the records, because testing it would be a sync request.
+    """Judge the permission by the records, because a test would be a sync request.
 
-    A key that was accepted after the last failure for lack of the permission proves it. A failure with an unread reason
-    may have been such a failure.
+    An acceptance after the last failure for lack of the permission proves it. A failure with an unread reason may be
+    such a failure.
     """
     enough = _scan_deadline(context)
-    # Keys that replay has in hand may have no record.
+    # Keys in work by replay may have no record.
     folder = RunFiles(context.invocation).folder
     objects = chain(context.invocation.log_bucket.iter_folder(folder), iter_records(context.invocation, "failed"))
     failures = nlargest(_MAX_RECORDS_READ + 1, takewhile(_is_time(enough), objects), key=lambda listed: listed.modified)
@@ -130,7 +130,7 @@ def records_flow(context: CheckContext) -> Finding:
 
 
 class _Recent(NamedTuple):
-    """Result of checking the objects of the last day.
+    """Result of a check of the last day's objects.
 
     `classes`: number of objects by class. `events_came`: an event has certainly arrived. `late`: accepted objects with
     late records. `is_complete`: the time sufficed for all names.
@@ -169,7 +169,7 @@ def _count_recent(context: CheckContext) -> _Recent:
 
 
 def _events_came(context: CheckContext, late: Sequence[ObjectSummary]) -> bool:
-    """Return True if an object had its first record early enough to be forward's.
+    """Return True if an object has its first record early enough to be forward's.
 
     The objects are those with late records of acceptance (replay resent them), and those in the folder of canaries.
     """
@@ -187,7 +187,7 @@ def _events_came(context: CheckContext, late: Sequence[ObjectSummary]) -> bool:
 
 
 def _last_accepted(context: CheckContext, after: float) -> tuple[int, bool]:
-    """Return the time of the last acceptance, or of any after `after`; and True if there was enough time to look."""
+    """Return the time of the last acceptance, or of any after `after`; and True if the search had enough time."""
     enough, accepted = _scan_deadline(context), 0
     for listed in takewhile(_is_time(enough), iter_records(context.invocation, "success")):
         accepted = max(accepted, listed.modified)
@@ -197,7 +197,7 @@ def _last_accepted(context: CheckContext, after: float) -> tuple[int, bool]:
 
 
 def _reasons_in(failure: StoredObject | StorageError) -> set[str]:
-    """Return the reasons in a failed record or a run file; "" if it is missing or could not be read."""
+    """Return the reasons in a failed record or a run file; "" for a missing or unreadable object."""
     match jsontext.load(failure.body) if isinstance(failure, StoredObject) else None:
         case {"keys": list(keys)}:
             return {str(key.get("reason", "")) if isinstance(key, dict) else "" for key in keys}
@@ -207,7 +207,7 @@ def _reasons_in(failure: StoredObject | StorageError) -> set[str]:
 
 
 def _scan_deadline(context: CheckContext) -> Deadline:
-    """Return the deadline of one check for searching records."""
+    """Return the deadline for a check's search of records."""
     return Deadline(min(_SCAN_SECONDS, context.invocation.deadline.remaining() / 2), context.invocation.clock)
 
 

@@ -29,7 +29,7 @@ from oss_oms_sync.passes.store import PassStore
 C = TypeVar("C")
 
 
-# Constructors of findings; the caller adds the name of the check.
+# Functions that create findings; the caller adds the name of the check.
 ok, warning, fault, unknown, skipped, not_confirmed = (
     partial(Finding, "", NOTHING, result)
     for result in (
@@ -45,7 +45,7 @@ ok, warning, fault, unknown, skipped, not_confirmed = (
 
 @dataclass(frozen=True)
 class Check(Generic[C]):
-    """One rule: its title, the names of the checks that have to pass first, and its function."""
+    """A rule: its title, the names of the checks that have to pass first, and its function."""
 
     title: Text
     needs: Sequence[str]
@@ -58,27 +58,27 @@ class Check(Generic[C]):
 
 
 class CheckContext:
-    """Context of the checks after "settings"; a fact that several checks need is queried once."""
+    """Context of the checks after "settings"; facts for several checks are queried once."""
 
     def __init__(self, invocation: Invocation) -> None:
         self.invocation = invocation
         self.settings = invocation.settings
         # A name that does not resolve, or a slow response, must not use up all the time.
         self.pool = CallPool(2)
-        # Written to the log bucket to test the permission, then deleted.
+        # The object that tests the write permission in the log bucket, deleted after the test.
         self.probe = StoredObject(
             f"{record_root(invocation.task_id)}doctor/{uuid.uuid4().hex}",
             b"written by doctor, to be deleted at once",
         )
         self.probe_may_be_there = False
 
-    # Evaluated on demand: without credentials there is no bucket.
+    # Evaluated on demand, because without credentials there is no bucket.
     @cached_property
     def timers(self) -> tuple[Mapping[str, WriteTime | None], WriteTime | None]:
         """The last timer call of each job, and the recorded time of the installation; None without a record.
 
-        If the installation was not noted, it is noted now. The age of a job that was never called counts from it, and
-        passes, which note it as well, are begun by timers.
+        A missing note of the installation is written now: the age of a job without a call counts from it, and only
+        timers begin the passes that also write it.
         """
         state = JobState(self.invocation)
         woken, installed = state.timers(["replay", "reconcile", "compare", "status"])
@@ -93,7 +93,7 @@ class CheckContext:
 
     @property
     def task(self) -> TaskInfo:
-        """The task, for checks that need OMS's response to be a task."""
+        """The task, for checks that need OMS's description of it."""
         return self.task_answer if isinstance(self.task_answer, TaskInfo) else TaskInfo.parse({})
 
     @cached_property
@@ -114,7 +114,7 @@ class CheckContext:
 
     @cached_property
     def opened(self) -> datetime | None:
-        """The time at which the project was opened, if it was closed before that.
+        """The last opening of a closed project; None without an opening.
 
         Raises StorageError.
         """
@@ -146,7 +146,7 @@ class CheckContext:
 
     @property
     def answer(self) -> AnsweringPass | None:
-        """The comparison that answers for the task's destination, with its standstill pass.
+        """The valid comparison of the task's destination, with its standstill pass.
 
         None before the first comparison. Raises StorageError.
         """
@@ -154,7 +154,7 @@ class CheckContext:
 
     @property
     def compared(self) -> PassState | None:
-        """The comparison alone.
+        """The valid comparison without its standstill pass.
 
         Raises StorageError.
         """
@@ -175,7 +175,7 @@ class CheckContext:
 
     @cached_property
     def probe_read(self) -> StoredObject | StorageError:
-        """The probe as the log bucket returns it, after it is written."""
+        """The probe as read from the log bucket after its write."""
         (answer,) = self.invocation.log_bucket.try_get_all([self.probe.name])
         return answer
 

@@ -1,6 +1,6 @@
 """Resend every key in `failed_object/` without losing a newer failure.
 
-The timer's runs first read OMS's lists of objects that it failed to copy, and write failed records for them.
+The timer's runs first read OMS's lists of failed copies, and write failed records for their objects.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _STATE = "turn"
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Make one run, as `event` asks, and return a ReplayAnswer as JSON.
+    """Make a run for `event`, and return a ReplayAnswer as JSON.
 
     The event is a timer event, ReplayOptions in a manual call, or an `onFailure` envelope of `forward`.
 
-    Raises PayloadError, EventError if an envelope is partly unreadable (its other keys are sent first), and
+    Raises PayloadError, EventError if an envelope is partly unreadable (its other keys are submitted first), and
     StorageError if the log bucket cannot be used: every key then keeps its record, or is in a run file.
     """
     JobState(invocation).note_timer("replay", event)
     by_timer = events.is_timer_event(event)
     if by_timer:
         Closing(invocation).establish()
-    # A manual call, or a cutover's, is meant to send all keys.
+    # Manual calls, and a cutover's, submit all keys.
     this = Replay(invocation, skips_resting=by_timer)
     problems = _dispatch(event, this, invocation)
     answer: dict[str, object] = to_json(this.answer())
@@ -47,7 +47,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
 
 
 def _dispatch(event: bytes | str, replay: Replay, invocation: Invocation) -> Sequence[str]:
-    """Send the keys of `event`; return the problems of unreadable parts."""
+    """Submit the keys of `event`; return the problems of unreadable parts."""
     if events.is_failure_envelope(event):
         parsed = events.parse(event, invocation.settings)
         replay.send_named(parsed.changes, only_copies=True)
@@ -65,11 +65,11 @@ def _dispatch(event: bytes | str, replay: Replay, invocation: Invocation) -> Seq
 
 
 def _work_for_the_timer(replay: Replay, invocation: Invocation) -> None:
-    """Record failed copies and send all records, unless an earlier run still does.
+    """Record failed copies and resend all records, unless an earlier run still does.
 
     Raises StorageError before a key is lost.
     """
-    # Imported here, because no other call needs the module, nor the client of OBS.
+    # Imported here, because no other call needs the module or the client of OBS.
     from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
 
     if not take_turn(invocation):
@@ -83,7 +83,7 @@ def _work_for_the_timer(replay: Replay, invocation: Invocation) -> None:
 
 
 def _changes_of(keys: Sequence[object], settings: Settings) -> list[ObjectChange]:
-    """Return the keys of a manual call as changes, each once.
+    """Return the keys of a manual call as changes, without repetitions.
 
     Raises PayloadError.
     """
@@ -106,8 +106,8 @@ class _Busy:
 def take_turn(invocation: Invocation) -> bool:
     """Take the lease for the timer's work until the end of this run; return False if an earlier run has it.
 
-    A run may take longer than the timer's period, and two runs would send twice as fast. Two runs that begin at the
-    same moment may both take the lease, which is harmless.
+    A run may exceed the timer's period, and two runs would submit at twice the rate. Two runs that begin simultaneously
+    may both take the lease, which is harmless.
 
     Raises StorageError.
     """
@@ -120,6 +120,6 @@ def take_turn(invocation: Invocation) -> bool:
 
 
 def give_turn_back(invocation: Invocation) -> None:
-    """End the lease, so that the next tick sends."""
-    # Otherwise it would wait until the planned end of this run.
+    """End the lease, so that the next tick resends."""
+    # Otherwise the tick would wait until the planned end of this run.
     JobState(invocation).try_store(_STATE, to_json(_Busy()))

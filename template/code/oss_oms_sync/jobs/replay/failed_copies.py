@@ -1,16 +1,15 @@
-"""Failed records for objects that OMS failed to copy, written from OMS's lists by replay's timer.
+"""Failed records for objects that OMS failed to copy, from OMS's lists, by replay's timer.
 
 It reads the new lists of the sync task, and those of the task group that copied the existing objects, if the group has
-ended and failed few. It writes a failed record for each listed object that has to be resent.
+ended with few failures. It writes a failed record for each listed object that needs a resend.
 
 The position moves past a line after its key has reached one of these states:
+- resolved: the source has nothing to submit for the key (see `resting`);
+- with OMS: OMS accepted this version again after the failure;
+- failed: the key has a failed record for replay. It is written here, and may replace an existing record, except that of
+  a change to a closed project, because status needs it.
 
-- resolved: the source has nothing to send for the key (see `resting`);
-- with OMS: OMS accepted this very version again after the failure;
-- failed: the key has a failed record, which replay sends. It is written here, even over an existing record, unless that
-  records a change to a closed project, because status looks for these.
-
-After a failed look or write, the position stays before the line, which the next run reads again. This is harmless,
+After a failed read or write, the position stays before the line, and the next run reads it again. This is harmless,
 because the next run also checks the object again. Unreadable lines are counted and reported; compare covers their
 objects.
 """
@@ -40,31 +39,32 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.entries import is_covered, listed_record
 
 _STATE = "failed_copies"
-# Share of a run's time, so that sending gets its share with any number of lists.
+# Share of a run's time for reading lists, so that submissions have the remainder with any number of lists.
 _SHARE = 1 / 4
-# Bytes of one read; longer than any line.
+# Bytes of a read, more than in any line.
 _PART_BYTES = 256 * 1024
-# Number of objects that are checked and recorded in parallel.
+# Number of objects checked and recorded in parallel.
 _GROUP = 100
 # OBS refuses to read a list if a permission is missing, for this list or for all, or because of its storage class. To
-# tell the former two apart, up to three others are tried.
+# distinguish the former two, up to three other lists are tried.
 _ARCHIVED, _TRIED = "InvalidObjectState", 3
-# Time for which a refused list is left alone. A permission takes effect within half an hour, during which some requests
-# are refused and some not.
+# Time until a refused list is tried again. A permission takes effect within half an hour, and some requests are refused
+# until then.
 _REFUSED_SECONDS = 60 * 60
-# Lists come within minutes. A line's time that differs by more than this from its list's is not reliable.
+# Maximum difference between the times of a line and of its list, because lists appear within minutes; other times of
+# lines are unreliable.
 _LISTS_LATE_SECONDS = 60 * 60
-# A success record is written after OMS accepted the key, so OMS may have failed to copy it before; and the clouds'
-# clocks may differ.
+# Maximum time from a copy failure to the success record of its acceptance: the record is written later, and the clouds'
+# clocks differ.
 _RECORDED_WITHIN = 2 * 60
 
 
 class _TimeIsUpError(Exception):
-    """End of the time for reading: the run needs the remaining time for sending."""
+    """End of the time for reading: the run needs the remaining time for submissions."""
 
 
 class FailedCopies:
-    """Reader of OMS's lists of failed objects, for one run."""
+    """Reader of OMS's lists of failed objects, for a run."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -79,7 +79,7 @@ class FailedCopies:
 
         The counts are: lists read, lines by the outcome of their objects, lines outside the project's filter, and
         unreadable lines, in this run and in all. The reason for an early end is in `stopped` and is not raised, because
-        failed records can be sent without it.
+        failed records can be resent without it.
 
         Raises StorageError if the position in the lists cannot be read from the log bucket.
         """
@@ -94,12 +94,12 @@ class FailedCopies:
             problem = str(error)
             stopped = Stopped(Stop.STORAGE, problem)
         if problem != positions.problem:
-            # Logged once, and not in each run: it may be intended.
+            # Logged once instead of in each run, because it may be intended.
             log.info({"failed_copies": problem or "OMS's lists can be read"})
             positions.problem = problem
         after = to_json(positions.kept())
         if after != before:
-            # If it is not stored, the next run reads these lines again.
+            # After a failure, the next run reads these lines again.
             self._state.try_store(_STATE, after)
         return {
             "lists": self._lists,
@@ -114,7 +114,7 @@ class FailedCopies:
         }
 
     def _look(self) -> None:
-        """Go through the names of all lists, and read new and changed ones.
+        """Read the new and changed lists of all folders.
 
         Raises StorageError, and _TimeIsUpError; the positions then include the completed work.
         """
@@ -123,8 +123,8 @@ class FailedCopies:
                 "SOURCE_BUCKET is empty, so what OMS failed to copy cannot be looked at. Name the bucket"
             )
         positions, bucket = self._positions, self._invocation.destination()
-        # The last complete look covered all older lists that are not in the map. Before the first look, older lists
-        # date from before the installation, whose time is noted here, because a timer may never begin a pass.
+        # The last complete look covered all older lists outside the map. Before the first look, older lists are from
+        # before the installation. Its time is noted here, because a timer may never begin a pass.
         looked = parse_time(positions.looked) or self._state.installed(note=True)
         read_before = (looked - MARGIN).timestamp()
         if not positions.begin_look(self._invocation.clock.now()):
@@ -136,8 +136,7 @@ class FailedCopies:
                 page = bucket.list_page(folder, positions.after if positions.after.startswith(folder) else "")
                 for stored in page.objects:
                     list_read = positions.lists.get(stored.name)
-                    # A task group's list may be older than the end of the group, before which none of its lists is
-                    # read.
+                    # A task group's list may be older than the group's end, but is read only after it.
                     is_old = stored.modified < read_before and not positions.is_of_group(stored.name)
                     if not (list_read.ended and list_read.etag == stored.etag if list_read else is_old):
                         self._read_unless_refused(bucket, stored, page.objects)
@@ -158,8 +157,8 @@ class FailedCopies:
     def _read_unless_refused(self, bucket: ObsBucket, listed: ObjectSummary, page: Sequence[ObjectSummary]) -> None:
         """Read a list; a list that OBS refuses alone does not stop the others.
 
-        A list is refused alone if it is archived, or if another list of the page can be read. It counts as an unread
-        line until it can be read, which is retried every hour, and compare covers its objects.
+        OBS refuses a list alone if the list is archived, or if it allows another list of the page. It counts as an
+        unread line until it can be read, which is retried every hour, and compare covers its objects.
         """
         list_read, now = self._positions.lists.get(listed.name, ListRead()), self._invocation.clock.now().timestamp()
         if now < list_read.refused_until:
@@ -181,7 +180,7 @@ class FailedCopies:
             )
 
     def _read(self, bucket: ObsBucket, listed: ObjectSummary) -> None:
-        """Read a list to its end, from the last position unless the text before it has changed."""
+        """Read a list to its end, from the last position unless the text before the position has changed."""
         self._lists += 1
         at = self._positions.lists.get(listed.name, ListRead())._replace(ended=False)
         while not at.ended:
@@ -198,7 +197,7 @@ class FailedCopies:
             at = self._read_part(listed.name, at._replace(etag=head.etag, modified=head.modified), part)
 
     def _read_part(self, name: str, at: ListRead, part: ObjectPart) -> ListRead:
-        """Process the lines behind `at`, group by group; return the new position."""
+        """Process the lines after `at`, group by group; return the new position."""
         body, start, of_group = part.body, at.offset - part.start, self._positions.is_of_group(name)
         ends = part.start + len(body) == part.head.size
         while True:
@@ -234,7 +233,7 @@ def _can_read(bucket: ObsBucket, listed: ObjectSummary) -> bool:
 
 
 class CopyRecords:
-    """Writer of failed records for objects that OMS failed to copy, after a look at source and records.
+    """Writer of failed records for objects that OMS failed to copy, after a check of source and records.
 
     `lines` counts the outcomes of the objects, by their names in answers.
     """
@@ -244,11 +243,11 @@ class CopyRecords:
         self.lines: Counter[str] = Counter()
 
     def record(self, failures: Sequence[CopyFailure], listed: int, *, of_group: bool) -> int:
-        """Process failures of a list that was written at `listed`; return the number outside the project's filter.
+        """Process failures of a list written at `listed`; return the number outside the project's filter.
 
-        `listed` is in seconds since 1970. With `of_group`, the list is a task group's, and not the sync task's.
+        `listed` is in seconds since 1970. With `of_group`, the list is a task group's, otherwise the sync task's.
 
-        Raises StorageError if a record may not be written, or an object cannot be checked.
+        Raises StorageError if a record may be missing, or an object cannot be checked.
         """
         key_filter = self._invocation.settings.key_filter
         inside = [failure for failure in failures if key_filter.matches(failure.key)]
@@ -272,7 +271,7 @@ class CopyRecords:
         failed = bucket.get_all([record_name(task_id, "failed", copy_failure.key) for copy_failure, _ in due])
         records = []
         for (copy_failure, source), accepted, waiting in zip(due, success, failed, strict=True):
-            # A success record of another version shows neither that this version was accepted, nor how often.
+            # A success record of another version shows neither the acceptance nor the attempts of this version.
             if accepted and not is_covered(source, listed_record(accepted, copy_failure.key)):
                 accepted = None
             if accepted and modified_at(accepted) > _failed_at(copy_failure, listed) + _RECORDED_WITHIN:
@@ -296,8 +295,8 @@ class CopyRecords:
     ) -> StoredObject:
         """Return the failed record of a failed copy.
 
-        `accepted`: the success record of this very version; `before`: the existing failed record; `attempt`: the number
-        of this attempt of the sync task after a failed copy, from 1.
+        `accepted`: the success record of this version; `before`: the existing failed record; `attempt`: the number of
+        this attempt of the sync task after a failed copy, from 1.
         """
         invocation = self._invocation
         first = before.first_failure if before else ""
@@ -310,10 +309,10 @@ class CopyRecords:
 
 
 def _failed_at(copy_failure: CopyFailure, listed: int) -> float:
-    """Return the time in seconds since 1970 at which OMS failed to copy an object, or a later one.
+    """Return the earliest time in seconds since 1970 that is not before a copy failure.
 
-    `listed` is the time at which its list was written. With too early a time, its last acceptance would count as later,
-    and the failure would be dropped.
+    `listed` is the time of its list. An earlier time would put its last acceptance after the failure, and the failure
+    would be ignored.
     """
     at = copy_failure.at.timestamp() if copy_failure.at else listed
     return at if listed - _LISTS_LATE_SECONDS <= at <= listed else listed

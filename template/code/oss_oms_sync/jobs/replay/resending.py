@@ -2,7 +2,7 @@
 
 A page of failed records is copied to a run file, then deleted, then submitted. A failure recorded before the delete is
 covered by the submission; a failure recorded after it survives. A key leaves the run file only when OMS accepted it,
-its failed record is back, or it is resolved: it has nothing left to send.
+its failed record is back, or it is resolved, without an object to submit.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from oss_oms_sync.ledger.records import FailedKey, failed_key
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 
-# With less time left than this, no page is begun, because a page has to be read, copied and deleted first.
+# Minimum remaining seconds to begin a page, which has to be read, copied and deleted first.
 _PAGE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class ReplayOptions:
-    """Options of a payload: `keys` to send unconditionally; or failed records, which a `dry_run` only counts."""
+    """Options of a payload: `keys` to submit unconditionally; or failed records, which a `dry_run` only counts."""
 
     prefix: str = ""
     reason: str = ""
@@ -57,7 +57,7 @@ class ReplayOptions:
 
 
 class Replay:
-    """One run. With `skips_resting`, it skips resting records."""
+    """A run of replay. `skips_resting`: it skips resting records."""
 
     def __init__(self, invocation: Invocation, *, skips_resting: bool) -> None:
         self._invocation = invocation
@@ -70,7 +70,7 @@ class Replay:
         self._resting = Resting({}, invocation.clock)
         self._skips_resting = skips_resting
         self._can_look = bool(invocation.settings.source_bucket)
-        # Named keys are sent without a check of the source.
+        # Named keys are submitted without a check of the source.
         self._looks = False
         self._needless = 0
         # Counts of the lines read in OMS's lists.
@@ -80,20 +80,20 @@ class Replay:
         self._all_read = True
         self._unreadable: list[str] = []
         self._asked = ReplayOptions()
-        # In a dry run, the keys to take, by reason; and the oldest failure of these and of the keys that are left.
+        # In a dry run, the keys to take, by reason; and the oldest failure of these and of the remaining keys.
         self._by_reason: Counter[str] = Counter()
         self._oldest = ""
 
     def send_named(self, changes: Sequence[ObjectChange], *, only_copies: bool) -> None:
-        """Send exactly these keys, with or without failed records.
+        """Submit exactly these keys, with or without failed records.
 
-        If sending is refused, keys with `only_copies` (those of an envelope) are recorded as failed, because they are
-        recorded nowhere else.
+        If nothing may be submitted, keys with `only_copies` (those of an envelope) are recorded as failed, because they
+        have no other record.
 
         Raises StorageError before a key is lost, and RecordError: then Function Compute keeps the envelope.
         """
         self._asked = ReplayOptions(keys=[])
-        # Checked once: keys in hand after a positive answer may be recorded nowhere else.
+        # Checked once, because keys taken after a positive answer may have no other record.
         if not self.sender.may_send():
             if only_copies:
                 self.sender.record_unsent([key for key, _ in self._named(changes)])
@@ -102,9 +102,9 @@ class Replay:
             self._take([key for key, _ in part], [key.key for key, is_recorded in part if is_recorded])
 
     def _current(self, changes: Sequence[ObjectChange]) -> list[ObjectChange]:
-        """Return the changes with the versions in the source, so that the success records cover these.
+        """Return the changes with the source's versions, so that the success records cover these.
 
-        A key that cannot be looked up names no version.
+        A key without an answer has no version.
         """
         sources = (
             self._invocation.source_bucket.try_find_all([change.key for change in changes])
@@ -129,10 +129,10 @@ class Replay:
         ]
 
     def send_records(self, asked: ReplayOptions) -> None:
-        """Send the keys of the failed records that `asked` selects, by default all.
+        """Submit the keys of the failed records that `asked` selects, by default all.
 
-        A run over all records continues after the last such run, starts over at the end, and takes over the keys that
-        earlier runs left in their run files.
+        A run over all records continues after the last such run, starts over at the end, and takes over the keys in
+        earlier runs' files.
 
         Raises StorageError before a key is lost.
         """
@@ -168,10 +168,10 @@ class Replay:
         )
 
     def _send_pages(self, asked: ReplayOptions, start: str) -> str:
-        """Process page after page of failed records; return the last processed name, or empty after a full round."""
+        """Process failed records page by page; return the last processed name, or empty after a full round."""
         after, limit = start, asked.limit
         for page, last in self._pages(asked.prefix, start):
-            # Keys are taken only while they can be sent: people look for failed keys in the records, not in run files.
+            # Keys are taken only while they can be submitted, because users read the records, not the run files.
             is_stopped = not asked.dry_run and not self.sender.may_send()
             if is_stopped or (limit is not None and len(self._taken) >= limit):
                 self._all_read = False
@@ -188,10 +188,10 @@ class Replay:
         return "" if self._all_read else after
 
     def _leftovers(self, dry: bool) -> None:
-        """Send keys in run files of earlier runs, also of runs in progress: sending twice is harmless.
+        """Submit keys in run files of earlier runs, also of runs in progress: a repeated submission is harmless.
 
         This includes keys outside the project's filter, which may have changed: the keys were inside when they were
-        taken, and are recorded nowhere else.
+        taken, and have no other record.
         """
         for run_file in self._runs.leftovers():
             if isinstance(run_file, str):
@@ -202,7 +202,7 @@ class Replay:
             elif not self.sender.may_send():
                 self._leave(run_file.keys)
             elif run_file.lease_expired:
-                # First copied to a file of this run, because two runs may take over the same file.
+                # Copied to a file of this run first, because two runs may take over the same file.
                 mine = self._runs.new(run_file.keys, run_file.in_doubt, self._lifetime)
                 self._runs.remove(run_file)
                 self._settle(mine, run_file.keys, run_file.in_doubt)
@@ -212,13 +212,14 @@ class Replay:
     def _pages(self, prefix: str, start: str) -> Iterator[tuple[list[ObjectSummary], str]]:
         """Yield pages of failed records after `start`, then those before it, each with its last name."""
         by_key, by_hash = (record_prefix(self._task_id, "failed", long=long) for long in (False, True))
-        # OSS refuses to list a prefix longer than a name; all keys with such a prefix have records named by hash.
+        # OSS refuses to list a prefix longer than a name; all keys with such a prefix have hashes in their records'
+        # names.
         parts = [] if is_long(self._task_id, "failed", prefix) else [(by_key, f"{by_key}{prefix}")]
         parts.append((by_hash, by_hash))
         rounds = [(start, "")] + ([("", start)] if start else [])
         for begin, end in rounds:
             for root, part in parts:
-                # Skips the folder marker, which consoles create, and which is not a record.
+                # Skips the folder marker, an object of consoles that is not a record.
                 after = begin if begin.startswith(part) else root
                 more = begin.startswith(part) or begin < part
                 while more:
@@ -233,7 +234,7 @@ class Replay:
                         yield listed, after
 
     def _read(self, page: Sequence[ObjectSummary], asked: ReplayOptions) -> list[FailedKey]:
-        """Read a page of records; return the keys that this run has to send."""
+        """Read a page of records; return the keys that this run has to submit."""
         due = [listed for listed in page if not (self._skips_resting and self._resting.holds(listed))]
         full = [listed.name for listed in due if listed.size]
         bodies = dict(zip(full, self._bucket.try_get_all(full), strict=True))
@@ -257,9 +258,9 @@ class Replay:
         return keys + self._rested(resting)
 
     def _rested(self, resting: Sequence[tuple[FailedKey, ObjectSummary]]) -> list[FailedKey]:
-        """Pause records until they are due; return the keys with a record about another version than the source's.
+        """Pause records until they are due; return the keys with a record of another version than the source's.
 
-        A late failure of one version may overwrite the record of the next version, which does not wait for it.
+        A late failure of a version may overwrite the record of the next version, which does not wait for it.
         """
         keys = []
         sources = self._invocation.source_bucket.try_find_all([key.key for key, _ in resting]) if resting else []
@@ -273,16 +274,16 @@ class Replay:
         return keys
 
     def _matches(self, key: FailedKey, asked: ReplayOptions) -> bool:
-        """Return True if `asked` and the trigger's filter match `key`, and this run has not sent it before."""
+        """Return True if `asked` and the trigger's filter match `key`, and this run has not submitted it before."""
         chosen = key.key.startswith(asked.prefix) and asked.reason in ("", key.reason_name)
         return chosen and self._invocation.settings.key_filter.matches(key.key) and key.key not in self._taken
 
     def _take(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
-        """Write the keys to a run file, delete their records, then send: in this order, no key is lost."""
+        """Write the keys to a run file, delete their records, then submit: in this order, no key is lost."""
         self._settle(self._runs.new(keys, recorded, self._lifetime), keys, recorded)
 
     def _settle(self, run_file: RunFile, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
-        """Delete the failed records of the keys `recorded`, send all `keys`, and keep unsent keys in the run file."""
+        """Delete the failed records of the keys `recorded`, submit all `keys`, and keep the others in the file."""
         in_doubt = self._delete(recorded)
         left = self._send(keys, in_doubt)
         self._runs.finish(run_file, left, in_doubt)
@@ -292,22 +293,21 @@ class Replay:
         needless = self._needless_among(keys) if self._looks else set()
         self._needless += len(needless)
         left = self.sender.send([key for key in keys if key.key not in needless], in_doubt)
-        # A delete that still arrives would remove the record of a later failure.
+        # A late delete would remove the record of a later failure.
         left += [key for key in keys if key.key in needless and key.key in in_doubt]
         unsent = {key.key for key in left} - set(in_doubt)
         self._taken.update(key.key for key in keys if key.key not in unsent)
         return left
 
     def _needless_among(self, keys: Sequence[FailedKey]) -> set[str]:
-        """Return the keys that have nothing left to send. Their failed records have to be deleted before.
+        """Return the keys without an object to submit. Their failed records have to be deleted before.
 
-        After the delete, a failure that is recorded later survives, and the object of an earlier failure is checked
-        here.
+        After the delete, a later failure's record survives, and the object of an earlier failure is checked here.
 
-        A key has nothing to send only if the source has no such object, or a symbolic link in its place. Neither the
-        object in OBS nor a success record closes a failed record: a late copy of the version before looks newer than
+        A key has nothing to submit only if the source has no such object, or a symbolic link in its place. Neither the
+        object in OBS nor a success record settles a failed record: a late copy of an earlier version looks newer than
         the version that OMS never accepted, and a success record of equal contents may be of another write. A key that
-        failed once is sent without a check, because OMS checks it. An object that cannot be checked is sent.
+        failed once is submitted without a check, because OMS checks it. An object that cannot be checked is submitted.
         """
         asked = [key.key for key in keys if key.failed_again]
         if not asked or not self._can_look:
@@ -335,7 +335,7 @@ class Replay:
         """Store the position for the next run, the resting keys, and the result of this run."""
         self._resting.reject(self.sender.rejected)
         last = to_json(ReplayRun(timestamp(self._invocation.clock.now()), self.answer()))
-        # If it is not stored, the next run starts where this run did, and sends some keys twice.
+        # After a failure, the next run starts at the same position, and submits some keys twice.
         self._state.try_store("replay", to_json(ReplayState(after, self._resting.kept(), last)))
 
     def _count_as_taken(self, keys: Sequence[FailedKey]) -> None:

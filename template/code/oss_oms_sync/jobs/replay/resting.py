@@ -1,4 +1,4 @@
-"""Paused failed records (the timer's runs skip them unread), and keys without an object to send."""
+"""Pauses of failed records (the timer's runs skip them unread), and keys without an object to submit."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.delivery.sender import MAX_REJECTED_KEPT
 from oss_oms_sync.events import ObjectChange
 
-# Time for which a rejected key is paused before it is retried.
+# Time until a rejected key is retried.
 _REJECTED_PAUSE = timedelta(days=1)
-# The first attempt after OMS failed to copy a version follows at once, the next after this time, which then doubles.
+# Time between the first and the second resend of a version that OMS failed to copy; it doubles with each further
+# resend.
 _FIRST_PAUSE_SECONDS = 10 * 60
 _MAX_PAUSE_SECONDS = 24 * 60 * 60
-# Maximum number of stored pauses: the state has to stay small enough to be read in one call.
+# Maximum number of stored pauses, so that a single call reads the state.
 _MAX_PAUSES = 2 * MAX_REJECTED_KEPT
 
 
 class Pause(NamedTuple):
-    """A record's pause; `etag` and `modified` identify the record.
+    """The pause of a record; `etag` and `modified` identify the record.
 
     `modified` is the time of its last write in seconds since 1970, or 0 for any time.
     """
@@ -43,11 +44,11 @@ class ReplayState:
 
 
 class Resting:
-    """Resting records: of keys that were rejected less than a day ago, and records with a due time.
+    """Resting records: of keys rejected less than a day ago, and records with a due time.
 
-    `pauses` are those of earlier runs. A record is identified by its name and its ETag, so a new failure of the key is
-    tried at once. A record with a due time is identified by its time as well, which distinguishes it from a later
-    record with the same text: a lost answer may arrive late.
+    `pauses` are those of earlier runs. Name and ETag identify a record, so a new failure of the key is retried
+    immediately. A record with a due time has its time as well, which distinguishes it from a later record with the same
+    text: a lost answer may arrive late.
     """
 
     def __init__(self, pauses: Mapping[str, Pause], clock: Clock) -> None:
@@ -66,11 +67,11 @@ class Resting:
         self._pauses.update({_short(record.name): Pause(until, etag_of(record.body), 0) for record in records})
 
     def until(self, due: str, listed: ObjectSummary) -> None:
-        """Pause this record until it is due."""
+        """Pause this record until its due time."""
         self._pauses[_short(listed.name)] = Pause(due, listed.etag, listed.modified)
 
     def kept(self) -> dict[str, Pause]:
-        """Return the pauses in effect, the longest ones if there are too many."""
+        """Return the current pauses, only the longest if there are too many."""
         now = timestamp(self._clock.now())
         still = [(pause, name) for name, pause in self._pauses.items() if pause.until > now]
         return {name: pause for pause, name in sorted(still)[-_MAX_PAUSES:]}
@@ -79,7 +80,7 @@ class Resting:
 def pause_seconds(attempt: int) -> int:
     """Return the pause in seconds between the last acceptance of a version and the given attempt to resend it.
 
-    `attempt` counts, from 1, how often the version is resent because OMS failed to copy it.
+    `attempt`: the number of this resend after copy failures, from 1.
     """
     if attempt <= 1:
         return 0
@@ -88,7 +89,7 @@ def pause_seconds(attempt: int) -> int:
 
 
 def version(source: ObjectSummary) -> ObjectChange:
-    """Return the version in the source, in the form that the failed record of a failed copy has.
+    """Return the source's version, in the form of a failed copy's failed record.
 
     Contents may change from A to B and back to A, so the time is part of the version.
     """
@@ -101,7 +102,7 @@ def _short(name: str) -> str:
 
 
 def nothing_to_send(source: ObjectSummary | None) -> str:
-    """Return the reason, as in answers, for which the source has no object to send; empty if it has an object."""
+    """Return the reason, as in answers, why the source has no object to submit; empty if it has an object."""
     if source is None:
         return "gone"
     return "symlinks" if source.type == "Symlink" else ""

@@ -43,7 +43,7 @@ from oss_oms_sync.passes.tally import COUNTS, PARTS
 
 _HOUR = timedelta(hours=1)
 _MAX_HOURS = 24 * 31
-# The window of the verdict, and the default window of the displayed statistics.
+# The time window of the verdict, and the default window of displayed statistics.
 DAY = timedelta(days=1)
 
 _MAX_MONTHS = 13
@@ -116,7 +116,7 @@ class _StatusReport:
         mark = shown_mark(self._invocation, closed) if closed else None
         backlog = self._backlog(closed, acknowledge=acknowledge)
         acknowledged, in_obs = self._state.recall(Acknowledged, "status"), InObs.read(self._invocation, task)
-        # A closed project reports only changes after the close, so an acknowledgement covers only these.
+        # A closed project reports only changes after the close, so an acknowledgement covers only them.
         if (acknowledge and closed is None) or _closes_failures(in_obs, acknowledged, last_day):
             self._acknowledge(task, last_day, lists)
             acknowledged = self._state.recall(Acknowledged, "status")
@@ -142,7 +142,7 @@ class _StatusReport:
         )
         verdict, failures = reach_verdict(facts), facts.failures
         replayed = self._state.recall(_Replayed, "replay")
-        # A record may have a reason that is unknown here.
+        # A record may have an unknown reason.
         reasons = [Reason[name] for name in backlog.by_reason if name in Reason.__members__]
         report = StatusAnswer(
             verdict=verdict,
@@ -183,7 +183,7 @@ class _StatusReport:
             self._invocation, closed, acknowledged_until if isinstance(acknowledged_until, int) else 0
         )
         if acknowledge and (backlog.after_close or backlog.may_be_more):
-            # Changes that arrive while this reads, or in this very second, are in no report yet.
+            # Changes that arrive during this read, or in this second, are not in the report.
             shown_until = min(backlog.newest, int(self._now.timestamp()) - 1)
             self._state.store("after_close", {"acknowledged": shown_until})
             return self._backlog(closed, acknowledge=False)
@@ -222,7 +222,7 @@ class _StatusReport:
 
 
 def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day: Statistics | Failure) -> bool:
-    """Return True if a comparison has checked all objects in OBS since OMS last failed to copy an object."""
+    """Return True if a comparison has checked all objects in OBS since OMS's last copy failure."""
     began = parse_time(in_obs.began)
     if not in_obs.is_clean or began is None or isinstance(last_day, Failure) or last_day.unread:
         return False
@@ -233,7 +233,7 @@ def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day:
 
 
 def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailures | None) -> Iterator[Sum]:
-    """Yield checks of a pass's counts, of OMS's failures, and of a month's counts, as far as they are reported."""
+    """Yield checks of the reported counts: of a pass, of OMS's failures, and of a month."""
     if last:
         count = {name: last.counts.get(name, 0) for name in COUNTS}
         yield _sum(
@@ -267,5 +267,5 @@ def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailur
 
 
 def _sum(claim: Text, left: int, holds: Callable[[int, int], bool], right: Sequence[int], meaning: Text) -> Sum:
-    """Return the check that `left` and the sum of `right` agree; `meaning` is the explanation if they do not."""
+    """Return the check that `left` and the sum of `right` agree; `meaning` is the explanation of a difference."""
     return Sum(claim, left, "=" if holds is eq else "≤", right, holds(left, sum(right)), meaning)

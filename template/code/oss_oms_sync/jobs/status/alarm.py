@@ -1,12 +1,12 @@
 """Alarms: messages to the webhook, in the project's language, when the verdict changes or an alarm lasts for a day.
 
-Verdicts `broken` and `closed`, and keys that arrive after the close, are sent at once. Other verdicts are sent after 10
-minutes, that is at the second tick of the timer: neither a backlog that replay clears by itself nor an unstable state
-causes a message. `behind` and `unknown` count together, so a project that is never `in step` is reported. A closed
-project is reported once, and then only changes after the close.
+Verdicts `broken` and `closed`, and keys that arrive after the close, are sent immediately. Other verdicts are sent
+after 10 minutes, at the second tick of the timer: neither a backlog that replay clears nor an unstable state causes a
+message. `behind` and `unknown` count together, so a project that is never `in step` is reported. A closed project is
+reported once; then only changes after the close are.
 
-A verdict counts as sent only when the webhook accepted it; otherwise the then current verdict is sent at the next tick.
-An alarm may be sent twice if two instances run at once or one stops early, which is better than a lost alarm.
+A verdict counts as sent only when the webhook accepted it; otherwise the next tick sends its current verdict. Two
+simultaneous instances, or an instance that stops early, may send an alarm twice, which is better than a lost alarm.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from oss_oms_sync.jobs.status.facts import Facts
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
 
-# Closed with an alarm is a state of its own.
+# "Closed" with an alarm is a separate state.
 CLOSED_ALARM = "closed, alarm"
 _LASTING_AGE = timedelta(minutes=10)
 _REPEAT_AGE = timedelta(days=1)
@@ -120,7 +120,7 @@ def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> No
         watch = replace(watch, problem=_tell(invocation, name_of(verdict), *message))
         if not watch.problem:
             watch = replace(watch, reported=name_of(verdict), reported_at=timestamp(now))
-    elif watch.reported == name_of(verdict):  # the verdict is that of the last message again
+    elif watch.reported == name_of(verdict):  # the verdict is the same as in the last message
         watch = replace(watch, problem="")
     if watch != before:
         memory.store("watch", asdict(watch))

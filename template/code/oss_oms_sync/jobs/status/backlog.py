@@ -19,14 +19,14 @@ from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import read_failed, records_and_runs, run_files_by_project
 
-# Limits of counting: beyond these, the backlog is "at least".
+# Limits of counting; above them, the backlog is "at least" the limit.
 _MAX_RECORDS_COUNTED = 10_000
 _MAX_RECORDS_READ = 200
 # Limit for records after the close, because each may be an alarm.
 _MAX_LATE_READ = 1_000
 _MAX_RUN_FILES_READ = 50
 _MAX_KEYS_SHOWN = 20
-# A project counts as inactive if none of its jobs ran for this time.
+# Time without a run of any job after which a project counts as inactive.
 _GONE = timedelta(days=1)
 
 
@@ -34,9 +34,9 @@ _GONE = timedelta(days=1)
 class Backlog(BacklogShown):
     """Keys that wait to be resent.
 
-    `copies`: keys, among the records and run files that were read, that OMS failed to copy. `newest`: the time of the
-    last record, in seconds since 1970. `after_close`: the times of records that were not sent because the project was
-    closed, or its state unknown. `may_be_more`: True if some records, which may be `after_close`, were not read.
+    `copies`: keys in the read records and run files that OMS failed to copy. `newest`: the time of the last record, in
+    seconds since 1970. `after_close`: the times of records from a project that was closed, or whose state was unknown.
+    `may_be_more`: True if some records, which may be `after_close`, were not read.
     """
 
     copies: Sequence[FailedKey] = ()
@@ -51,7 +51,7 @@ class Backlog(BacklogShown):
 
     @property
     def how_many(self) -> int:
-        """The number for texts, with "at least" where it is a minimum."""
+        """The number for texts, with "at least" for a minimum."""
         return AtLeast(self.waiting) if self.more_may_wait else self.waiting
 
     @property
@@ -67,9 +67,9 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
 
     Raises StorageError.
     """
-    # A new mark is younger than changes after the close before.
+    # A new mark is younger than changes after the earlier close.
     settings, written = invocation.settings, parse_time(closed.first) if closed else None
-    # A change in the very second of the close may have come after it.
+    # A change in the second of the close may be later than the close.
     after = max(acknowledged, written.timestamp() - 1) if written else acknowledged
     records, runs = records_and_runs(invocation, _MAX_RECORDS_COUNTED, _MAX_RUN_FILES_READ)
     # The newest records, because they show the current state.
@@ -80,7 +80,7 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
     newest = newest[: max(_MAX_RECORDS_READ, min(late, _MAX_LATE_READ))]
     read = {key: listed.modified for key, listed in zip(read_failed(invocation, newest), newest, strict=True) if key}
     keys = [key for key in read if settings.key_filter.is_reported(key.key)]
-    # A long key's project is only in its record.
+    # Only its record shows the project of a long key.
     foreign = len(read) - len(keys)
     failed = len(listed) - foreign
     # A key that moved from a record to a run file meanwhile counts once.
@@ -105,7 +105,7 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
         left_behind=_left_behind(invocation),
         copies=[key for key in (*failed_keys, *keys) if key.copy_attempts],
         newest=newest[0].modified if newest else 0,
-        # A project that was opened and closed again has not yet sent the changes after the first close.
+        # A project that was opened and closed again has not yet submitted the changes after the first close.
         after_close=[
             read[key]
             for key in keys
@@ -116,10 +116,10 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
 
 
 def _left_behind(invocation: Invocation) -> list[LeftBehind]:
-    """Return the run files of the task's inactive projects; no run will take them over."""
+    """Return the run files of the task's inactive projects, which no run takes over."""
     others = run_files_by_project(invocation)
     others.pop(invocation.settings.project, None)
-    # Most tasks have no such files, and then the last runs are not read.
+    # Without such files, as in most tasks, the last runs are not read.
     ran = JobState(invocation).last_runs() if others else {}
     left = []
     for project, files in sorted(others.items()):

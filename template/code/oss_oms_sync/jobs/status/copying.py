@@ -1,9 +1,8 @@
-"""Outcomes of the objects that OMS accepted: copy failures, their treatment, and unfinished objects.
+"""Outcomes of the objects that OMS accepted: copy failures, their state, and unfinished objects.
 
-All numbers are computed from OMS's counters, minus the acknowledged ones; no function here calls OMS. OMS lists each of
-its failures, and replay reads these lists. A listed object that no longer waits was dealt with: it is gone at the
-source, or was resent, which OMS counts again. That does not show its state in OBS, and the state of unlisted objects is
-unknown.
+All numbers are OMS's counters minus the acknowledged ones; no function here calls OMS. OMS lists each of its failures,
+and replay reads these lists. A listed object that no longer waits was deleted at the source, or was resent, and then
+OMS counts it again. This does not show its state in OBS, and the state of unlisted objects is unknown.
 """
 
 from __future__ import annotations
@@ -22,8 +21,7 @@ from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.entries import SETTLED
 
 _LISTED_WITHIN = timedelta(hours=1)
-# A key that OMS failed to copy this often is taken as stuck until its cause is removed. By then it has been tried for
-# over an hour.
+# Copy failures of a key after which it counts as stuck until its cause is removed: they take over an hour.
 _STUCK_ATTEMPTS = 5
 
 
@@ -61,7 +59,7 @@ class Acknowledged:
         on_its_way, unlisted = 0, max(0, counts.failed - listed.lines)
         if last_day and not last_day.unread:
             on_its_way = _remaining_after(_on_its_way_since(last_day, now), last_day)
-            # Lists come within minutes, or not at all.
+            # Lists appear within minutes, or never.
             unlisted = min(unlisted, last_day.count_after(now - _LISTED_WITHIN - last_day.step_length, "FAILURE"))
         return cls(now, counts, on_its_way, LineCount(min(listed.lines, counts.failed) + unlisted, listed.outside))
 
@@ -71,7 +69,8 @@ class Copying:
     """OMS's answers, and the conclusions; missing answers are a Failure or None.
 
     `months` are the relevant months, the current month last. `failed`: number of unacknowledged objects that OMS failed
-    to copy, and `listed`: those in its lists. `since`: earlier months should count as well, but were not queried.
+    to copy, and `listed`: those in its lists. `since`: the begin of the counted months, if earlier months were relevant
+    but not queried.
     """
 
     task: TaskInfo | Failure
@@ -121,8 +120,8 @@ class Copying:
 class CopyFailures(CopyFailuresShown):
     """Copy failures by the outcomes of their objects.
 
-    `done`: gone at the source, or resent since. `waiting`: replay resends them. `stuck`: replay resends them, but
-    without success until the cause is removed. `outside`: of another project. `unknown`: in no list that was read.
+    `done`: deleted at the source, or resent since then. `waiting`: replay resends them. `stuck`: replay resends them,
+    but without success until the cause is removed. `outside`: of another project. `unknown`: in no read list.
     `stuck_codes`: number of stuck objects by OMS's code.
     """
 
@@ -139,7 +138,7 @@ class CopyFailures(CopyFailuresShown):
         stuck = stuck_codes.total()
         listed_lines = min(counted, listed.lines)
         outside = min(listed_lines, listed.outside)
-        # The other listed objects are done, except those that may be in an unread record.
+        # The other listed objects are done, except those that an unread record may name.
         unproven = max(0, listed_lines - outside - len(waiting))
         done = unproven - int(min(unread, unproven))
         unknown = max(0, counted - outside - len(waiting) - done)
@@ -159,19 +158,19 @@ class CopyFailures(CopyFailuresShown):
 
     @property
     def open(self) -> int:
-        """Number of objects that may not be dealt with."""
+        """Number of possibly unresolved objects."""
         return self.waiting + self.stuck + self.unknown
 
     @property
     def parts(self) -> list[int]:
-        """Summands of `counted`."""
+        """The summands of `counted`."""
         return [self.done, self.waiting, self.stuck, self.outside, self.unknown]
 
 
 def first_month(installed: datetime, acknowledged: Acknowledged | None) -> datetime:
     """Return the begin of the first relevant month: that of the acknowledgement, or the month before the installation.
 
-    If OMS worked on more objects in that month than it accepted, it had accepted the others before.
+    If OMS processed more objects in that month than it accepted, it had accepted the others before.
     """
     return month_of(acknowledged.at if acknowledged else month_of(installed) - timedelta(days=1))
 
@@ -187,7 +186,7 @@ def _subtract(acknowledged: Acknowledged | None, months: Sequence[Month]) -> Seq
 
 
 def _increase(number: int | None, before: int | None) -> int | None:
-    """Return the increase of a counter since its value `before`; a lower value means that it started over."""
+    """Return the increase of a counter since its value `before`; after a lower value, the counter restarted."""
     return number if number is None or before is None or number < before else number - before
 
 
@@ -216,7 +215,7 @@ def _listed(acknowledged: Acknowledged | None, months: Sequence[Month], listed: 
 def _unfinished(
     acknowledged: Acknowledged | None, months: Sequence[Month], last_day: Statistics, now: datetime
 ) -> Unfinished | None:
-    """Return the objects that OMS still has to work on, as if it worked in the order of acceptance.
+    """Return the objects that OMS has not finished, on the assumption that it works in the order of acceptance.
 
     They follow from the counters of `months` (without the acknowledged counts) and the statistics up to `now`. None if
     a counter is missing.
@@ -224,7 +223,7 @@ def _unfinished(
     by_month = [month.counts.difference for month in months]
     if None in by_month or last_day.unread:
         return None
-    # The months cover objects that are older than the statistics.
+    # The months cover objects older than the statistics.
     on_its_way = acknowledged.on_its_way if acknowledged else 0
     objects = max(
         remaining([on_its_way, *filter(None, by_month)]),
@@ -236,22 +235,22 @@ def _unfinished(
 
 
 def _not_acknowledged_since(acknowledged: Acknowledged | None, last_day: Statistics) -> datetime:
-    """Return the time after which a step must begin to have no acknowledged object."""
-    # For the step of the acknowledgement itself, the month's counter is exact; and OMS does not document whether it
-    # names a step by its beginning.
+    """Return the time after which a step has no acknowledged object."""
+    # In the step of the acknowledgement, the month's counter is exact; OMS does not document if a step has the name of
+    # its begin.
     return acknowledged.at + last_day.step_length if acknowledged else last_day.from_ - last_day.step_length
 
 
 def _on_its_way_since(statistics: Statistics, now: datetime) -> datetime:
     """Return the time after which a step may have objects accepted less than 15 minutes ago.
 
-    A step may be as young as its end.
+    The objects may be as young as the end of the step.
     """
     return now - SETTLED - statistics.step_length
 
 
 def _remaining_after(time: datetime, statistics: Statistics) -> int:
-    """Return the minimum number of unfinished objects that were accepted in steps that began after `time`."""
+    """Return the minimum number of unfinished objects accepted in steps that began after `time`."""
     since = time.timestamp()
     return remaining(accepted - finished for begin, accepted, finished in statistics.steps if begin > since)
 
@@ -261,5 +260,5 @@ def _is_stuck(key: FailedKey) -> bool:
 
 
 def _code(key: FailedKey) -> str:
-    """Return OMS's code of the copy failure; empty if the key was resent since, and that failed."""
+    """Return OMS's code of the copy failure; empty if a later resend failed for another reason."""
     return key.error_code if key.reason == Reason.COPY_FAILED.name else ""

@@ -1,7 +1,6 @@
 """Facts for a verdict: the backlog, OMS's copies, and the coverage of passes.
 
-Only objects in the coverage of reconcile can be called in step, and without a comparison it is only known that objects
-were accepted.
+Only objects covered by reconcile can be "in step". Without a comparison, only their acceptance is known.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class Coverage:
     """Coverage of reconcile.
 
     `last`: the last finished pass of its usual scope. `recent`: this pass, or None if the next pass is long overdue, so
-    that lost events may be undetected. `since`: objects written earlier were not checked. `open`: progress of each
+    that lost events may be undetected. `since`: the minimum time of checked objects. `open`: progress of each
     unfinished pass.
     """
 
@@ -105,9 +104,9 @@ class InObs:
 
     `last`: result of the last comparison of all objects, with rechecks; `open`: unfinished comparisons.
 
-    `overdue`: the comparison is too old to cover recent objects. Without a comparison, OBS's state is not reported, and
-    `overdue` is False. `is_unknown`: OMS does not report its destination bucket, so it is unknown which comparisons
-    count. `has_changed`: a standstill pass detected a change of OBS since, although the source was unchanged.
+    `overdue`: the comparison is too old to cover recent objects. Without a comparison, the state is not reported, and
+    `overdue` is False. `is_unknown`: OMS does not report its destination bucket, so the valid comparisons are unknown.
+    `has_changed`: a standstill pass detected a later change of OBS, although the source was unchanged.
     """
 
     last: CompareResult | None = None
@@ -143,16 +142,16 @@ class InObs:
 
     @property
     def lacking(self) -> int:
-        """Number of objects that are missing or outdated in the destination, and not in hand of replay or OMS."""
+        """Number of objects that are missing or outdated in the destination, without those waiting at replay or OMS."""
         lacking = (object_class for object_class in ObjectClass if object_class.is_lacking)
         return self.count(*(object_class for object_class in lacking if object_class is not ObjectClass.FAILED_BEFORE))
 
     @property
     def is_clean(self) -> bool:
-        """True if OBS had every object that could be judged, and all of them are proven equal.
+        """True if OBS had every judged object, and all of them are proven equal.
 
-        An object of equal size may be a version before the one that OMS failed to copy, and a key in hand of replay may
-        never arrive.
+        An object of equal size may be an earlier version than the one that OMS failed to copy, and a key waiting at
+        replay may never arrive.
         """
         waiting = (ObjectClass.FAILED_BEFORE, ObjectClass.MIGRATING)
         differing = self.lacking or self.count(ObjectClass.SUSPICIOUS, *waiting)
@@ -188,9 +187,9 @@ class InObs:
 class Facts:
     """All facts for a verdict.
 
-    `closed`: the mark of a closed project, in which only changes after the close matter. `go`: the name of the current
-    GO, or empty. `migration`: the unfinished migration of the old objects. `old_objects`: its progress, None if OMS was
-    not asked. `keys_left`: its access keys, if it has been done for a day.
+    `closed`: the mark of a closed project, where only changes after the close count. `go`: the name of the current GO,
+    or empty. `migration`: the unfinished migration of the existing objects. `old_objects`: its progress, None without a
+    query to OMS. `keys_left`: its access keys, if it ended more than a day ago.
     """
 
     copying: Copying
@@ -214,7 +213,7 @@ class Facts:
         return CopyFailures.of(copying.failed, copying.listed, waiting, backlog.unread)
 
     def lasts(self, reason: Reason) -> bool:
-        """Return True if keys that failed for this reason wait for an action."""
+        """Return True if keys that failed for this reason need action."""
         if reason in MAY_NOT_SEND:
             return bool(self.backlog.after_close)
         if reason is Reason.COPY_FAILED:
@@ -222,13 +221,13 @@ class Facts:
         return reason in PERMANENT or reason is Reason.REJECTED
 
     def numbers(self, now: datetime) -> dict[str, object]:
-        """Return the facts in a few numbers; ages and lags are in seconds, and None is unknown.
+        """Return the main numbers of the facts; ages and lags are in seconds, and None is unknown.
 
-        `waiting`: number of keys that wait to be resent (a minimum, with `at_least`), `oldest` the time of the first
-        failure, and `backlog_age` its age. `copy_failures`: copy failures that may not be dealt with. `overdue`:
-        accepted objects that OMS should have finished by now. `lag_p50`, `lag_p99`: delay from the write of an object
-        until it was in OBS, by the last comparison. `reconcile_age`, `compare_age`: age of the begin of the last pass
-        over all objects; `open_passes`: number of unfinished passes.
+        `waiting`: number of keys waiting to be resent (a minimum, with `at_least`), `oldest` the time of the first
+        failure, and `backlog_age` its age. `copy_failures`: possibly unresolved copy failures. `overdue`: accepted
+        objects that OMS should have finished by now. `lag_p50`, `lag_p99`: delay from the write of an object until it
+        was in OBS, by the last comparison. `reconcile_age`, `compare_age`: age of the begin of the last pass over all
+        objects; `open_passes`: number of unfinished passes.
         """
         last, in_obs, unfinished = self.coverage.last, self.in_obs, self.copying.unfinished
         lag = in_obs.last.tally.copied_lag if in_obs.last else None

@@ -1,4 +1,4 @@
-"""The history of one object key: the object as it is now, its records, and what happens next."""
+"""The history of an object key: the current object, its records, and the next event."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _SEE_REPLAYS_LOG = t("Check replay's log.")
 
 
 class KeyHistory:
-    """One key: the object as it is now, its records, and what happens next.
+    """A key: the current object, its records, and the next event.
 
     Raises StorageError.
     """
@@ -51,12 +51,12 @@ class KeyHistory:
         self._invocation = invocation
         self._settings = invocation.settings
         self._key = key
-        # By a listing, because that needs no permission on objects.
+        # By a listing, because it needs no permission on objects.
         listed = invocation.source_bucket.find_all([key]) if self._settings.source_bucket else [None]
         self._source: ObjectSummary | None = listed[0]
         self._success, self._failed, self._proof = (self._record(kind) for kind in ("success", "failed", "proven"))
         body = jsontext.load(self._failed.body) if self._failed else None
-        # Content of the failed record.
+        # Contents of the failed record.
         self._details = body if isinstance(body, dict) else {}
         self._in_run_file = self._is_in_run_file()
 
@@ -100,7 +100,7 @@ class KeyHistory:
         return self._invocation.log_bucket.get_all([record_name(self._invocation.task_id, kind, self._key)])[0]
 
     def _conclude(self, *, accepted: bool) -> Story:
-        """Return the story by the first condition that is true."""
+        """Return the story of the first matching condition."""
         source, success, failed, details = self._source, self._success, self._failed, self._details
         key_filter, is_gone = self._settings.key_filter, self._source is None
         reason = Reason.__members__.get(str(details.get("reason")))
@@ -182,7 +182,7 @@ class KeyHistory:
         usual = Scope(self._settings.key_filter, None, everything=False)
         with suppress(StorageError):  # the next step reports the failure to read it
             opened = Closing(self._invocation).opened()
-        # The event of an object written since may still arrive, although reconcile does not wait for it.
+        # The event of a newer object may still arrive, although reconcile does not wait for it.
         if opened and self._source and self._source.modified >= opened.timestamp():
             opened = None
         classifier = Classifier(self._settings, usual, installed, self._invocation.clock.now(), opened=opened)
@@ -212,7 +212,7 @@ class KeyHistory:
         )
 
     def _describe_record(self) -> Text:
-        """Return the sentence on a version that no success record names."""
+        """Return the sentence on a version without a success record."""
         source, success = self._source, self._success
         if success is None:
             return t("The object has no record: its event was lost.")
@@ -235,13 +235,13 @@ class KeyHistory:
     ) -> Story:
         """Return the story of an accepted version, by the object in OBS.
 
-        `waiting` is the story if OMS failed to copy the version, and it waits to be resent: then only equal contents
-        prove that OBS has it, because an object of its size may be the version before.
+        `waiting` is the story of a failed copy that waits to be resent: then only equal contents prove that OBS has the
+        version, because an object of its size may be an earlier version.
         """
         proven = listed_record(self._proof, self._key) if self._proof else None
         entry = Entry(self._key, source, listed_record(success, self._key), None, there, proven)
-        # Age does not exclude an object here, because the call is for one key; but OMS may still have a version in hand
-        # that it accepted within the last hour.
+        # The age of the object does not matter, because the call is for one key; but OMS may still copy a version
+        # accepted within the last hour.
         object_class = classify(entry, Moments(math.inf, InHand.assumed(self._invocation.clock.now().timestamp())))
         if waiting and object_class is not ObjectClassInObs.EQUAL_CONTENTS:
             return waiting
@@ -251,7 +251,7 @@ class KeyHistory:
         return story_in_obs(entry, object_class, remedy_of_key(entry, object_class, mode, suffix), was_resent=resent)
 
     def _next(self, story: Story) -> tuple[Text, Step | None]:
-        """Return the next event, and the step that resends the key now, or the reason why sending is refused."""
+        """Return the next event, and the step that resends the key now, or the reason why no key may be submitted."""
         if refusal := self._refusal():
             following = story.closed or story.following
             return sentences(following, refusal), None
@@ -261,7 +261,7 @@ class KeyHistory:
         return following, Step("replay", {"key": self._key})
 
     def _refusal(self) -> Text | None:
-        """Return the reason why sending is refused; None if the project is open."""
+        """Return the reason why no key may be submitted; None if the project is open."""
         try:
             closed = Closing(self._invocation).state()
         except StorageError as error:
@@ -288,7 +288,7 @@ def _object_info(listed: ObjectSummary) -> ObjectInfo:
 def _seconds(source: ObjectSummary | None, success: StoredObject | None, there: ObjectSummary | str | None) -> Seconds:
     if source is None:
         return Seconds(None, None)
-    # A key that is well may not have arrived yet, so OBS may have the version before.
+    # A key in progress may not have arrived yet, so OBS may have an earlier version.
     is_there = isinstance(there, ObjectSummary) and there.size == source.size
     copied = there.modified - source.modified if isinstance(there, ObjectSummary) and is_there else -1
     accepted = max(0, modified_at(success) - source.modified) if success else None

@@ -1,4 +1,4 @@
-"""Stories of one object key: what happened to its current version, and what happens next."""
+"""Stories of an object key: the outcome of its current version, and the next event."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.rules.remedy import Remedy
 
 NOTHING_TO_DO = t("Nothing to do.")
-# The next event of a key in a closed project, in which no job submits it.
+# The next event of a key in a closed project, which submits nothing.
 WAITS = t("The key stays recorded, and replay resends it when the project is open.")
 WITH_OMS = t(
     "OMS may still copy accepted objects; nothing is resent until the project is open and compare has found"
@@ -25,8 +25,8 @@ NOT_SENT = t("The object is not submitted until the project is open.")
 class Story(NamedTuple):
     """The story of a key: its outcome, and the next event in an open project.
 
-    `closed`: the next event in a closed project, None if there is nothing to send in either; `well`: this version is in
-    OBS, or in progress; `step`: the remedy, if a resend does not help.
+    `closed`: the next event in a closed project, None without an object to submit; `well`: this version is in OBS, or
+    in progress; `step`: the remedy, if a resend does not help.
     """
 
     text: Text
@@ -56,7 +56,7 @@ def story_of_failed_copy(details: Mapping[str, object]) -> Story:
 def story_in_obs(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, was_resent: bool) -> Story:
     """Return the story of an accepted version by its class in OBS.
 
-    `remedy` puts it there in the place of another version; it `was_resent` after OMS failed to copy it.
+    `remedy` replaces another version in OBS; `was_resent`: the version was resent after a failed copy.
     """
     if object_class is ObjectClass.EQUAL_CONTENTS:
         return Story(t("The object is in OBS, with equal contents."), NOTHING_TO_DO, None, well=True)

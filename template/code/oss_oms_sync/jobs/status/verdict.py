@@ -38,7 +38,7 @@ _broken = partial(Verdict, VerdictState.BROKEN, alarm=True)
 
 
 def reach_verdict(facts: Facts) -> Verdict:
-    """Return the verdict of the first rule that applies, with a note on a running migration of old objects."""
+    """Return the verdict of the first matching rule, with a note on a running migration of existing objects."""
     verdict = next(verdict for rule in _RULES for verdict in rule(facts))
     also = on_their_way(facts)
     return replace(verdict, text=sentences(verdict.text, also)) if also else verdict
@@ -70,7 +70,7 @@ def closed(facts: Facts) -> Iterator[Verdict]:
     if backlog.waiting or backlog.at_least:
         waiting = t("Recorded, not submitted: {n:object key|object keys}.", n=backlog.how_many)
     if files := [*backlog.unreadable_run_files, *(project.folder for project in backlog.left_behind)]:
-        # Compare sends nothing now, so no file may be deleted after it, in contrast to other rules.
+        # Compare submits nothing now, so its result permits no deletion of a file, in contrast to other rules.
         hidden = t(
             "Keys may wait in run files of replay that cannot be read, or whose project no longer runs: {files}. To see"
             " what is missing in OBS: {step}.",
@@ -85,10 +85,10 @@ def closed(facts: Facts) -> Iterator[Verdict]:
 
 
 def broken(facts: Facts) -> Iterator[Verdict]:
-    """Yield a lasting failure that keeps every key from OMS."""
+    """Yield a lasting failure that affects every key."""
     task, permanent = facts.copying.task, {reason.name for reason in PERMANENT}
     names = [name for name in facts.backlog.by_reason if name in permanent]
-    # Keys are accepted even without the permission to look at the task.
+    # OMS accepts keys even without the permission to query the task.
     if isinstance(task, Failure) and task.reason.name in permanent and task.reason is not Reason.FORBIDDEN:
         names.insert(0, task.reason.name)
     if names:
@@ -101,7 +101,7 @@ def broken(facts: Facts) -> Iterator[Verdict]:
 
 
 def waiting(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict on keys that wait to be resent."""
+    """Yield a verdict on keys waiting to be resent."""
     backlog, number = facts.backlog, facts.backlog.how_many
     text = t("{n:object|objects} waiting; replay resends automatically.", n=number)
     if backlog.oldest:
@@ -218,7 +218,7 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
 
 
 def nothing_in_scope(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict if no object is in scope, so that nothing can be in step."""
+    """Yield a verdict if no object is in scope, so that none can be in step."""
     last = facts.coverage.recent
     if last and last.tally.has_no_objects:
         yield unknown(
@@ -235,10 +235,10 @@ def nothing_in_scope(facts: Facts) -> Iterator[Verdict]:
 
 
 def in_step(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict in step, with the checked and the unchecked parts."""
+    """Yield the verdict "in step", with the checked and the unchecked parts."""
     coverage, copying = facts.coverage, facts.copying
     began, counts = (coverage.recent.started, coverage.recent.counts) if coverage.recent else ("", {})
-    is_limited = coverage.since.timestamp() > 0  # True for any real time, because OSS is younger
+    is_limited = coverage.since.timestamp() > 0  # true for any real time, because OSS is younger
     since, month = timestamp(coverage.since), copying.since and copying.since.strftime("%Y-%m")
     unfinished = copying.unfinished.objects if copying.unfinished else 0
     text = sentences(

@@ -23,7 +23,7 @@ unknown = partial(Verdict, VerdictState.UNKNOWN)
 _COUNTERS_MISSING = t(
     "Nothing waits to be resent, but OMS's answer lacks some counters: check the task in the OMS console."
 )
-# Reasons why a migration stands still, by the option that ends it.
+# Reasons for a migration without progress, by the option that ends it.
 _STOPPED = {
     "go_on": t("The migration of the old objects is paused. To let it go on: {step}"),
     "retry": t(
@@ -35,7 +35,7 @@ _STOPPED = {
         " cause is gone: {step}"
     ),
 }
-# The order of a certificate's checks: a migration that overwrites newer objects mends older ones as well.
+# The order of a certificate's checks: a migration that overwrites newer objects fixes older ones as well.
 _BY_URGENCY = (ObjectClass.MISSING, ObjectClass.OVERWRITTEN, ObjectClass.OLDER)
 _RESENT = t(
     "The migration of the old objects has ended, and of {total:object|objects} {failed} failed. Replay has their keys,"
@@ -92,7 +92,7 @@ def failed_to_copy(facts: Facts) -> Iterator[Verdict]:
 
 
 def yet_to_copy(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict of work that OMS has had for too long, or for an unknown time."""
+    """Yield the verdict of overdue work of OMS, or of work with an unknown age."""
     unfinished, last_day = facts.copying.unfinished, facts.copying.last_day
     if isinstance(last_day, Failure):
         yield behind(
@@ -130,7 +130,7 @@ def yet_to_copy(facts: Facts) -> Iterator[Verdict]:
 
 
 def too_many(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict if a pass left objects unsent because there are so many that a migration is faster."""
+    """Yield the verdict if a pass left objects unsubmitted, because a migration copies so many objects faster."""
     compared = facts.in_obs.last.state if facts.in_obs.last else None
     for last in filter(None, (compared, facts.coverage.recent)):
         if last.unsent:
@@ -149,7 +149,7 @@ def too_many(facts: Facts) -> Iterator[Verdict]:
 
 
 def lacking_in_obs(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict of objects that OBS lacked in their current version, by the last comparison."""
+    """Yield the verdict of objects missing or outdated in OBS, by the last comparison."""
     in_obs = facts.in_obs
     if not in_obs.last or not in_obs.lacking:
         return
@@ -169,7 +169,7 @@ def lacking_in_obs(facts: Facts) -> Iterator[Verdict]:
 
 
 def differing_in_obs(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict of objects that may differ in OBS, and are not lacking there."""
+    """Yield the verdict of objects that OBS has and that may differ."""
     in_obs = facts.in_obs
     if in_obs.last and in_obs.count(ObjectClass.SUSPICIOUS):
         remedy = in_obs.last.remedy(ObjectClass.SUSPICIOUS)
@@ -184,7 +184,7 @@ def differing_in_obs(facts: Facts) -> Iterator[Verdict]:
 
 
 def old_objects_stopped(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict of a migration of existing objects that does not continue without action."""
+    """Yield the verdict of a migration of existing objects that needs action to continue."""
     group = facts.old_objects
     if isinstance(group, Failure) and group.status == 404:
         yield behind(
@@ -253,7 +253,7 @@ def on_their_way(facts: Facts) -> Text | None:
 
 
 def comparison_text(in_obs: InObs) -> Text:
-    """Return the result of the last comparison, for the verdict that all is in step."""
+    """Return the result of the last comparison, for the verdict "in step"."""
     if not in_obs.last:
         return t("That is what OMS accepted: nothing has looked at OBS yet ({step}).", step=Step("compare"))
     if in_obs.last.is_contradicted:
