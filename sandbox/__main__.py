@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from sandbox import Sandbox, runtimes
-from sandbox.asking import VARIABLE, asked
+from sandbox.control import VARIABLE, serve_control
 from sandbox.demo.project import make_project
 from sandbox.fc.logs import parse_line
 from sandbox.fc.service import Invocation
@@ -47,7 +47,7 @@ print(records)
 
 
 def calls_per_second(text: str) -> float:
-    """Read an argument of the command line; argparse prints the message of its errors."""
+    """Parse a rate; argparse prints the error's message."""
     rate = _number(text)
     if not 0 < rate < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is no rate: give calls a second, more than 0, such as 5")
@@ -93,7 +93,7 @@ def main() -> None:
         box.deploy_project(project, instances=8)
         box.oms.throttle(options.oms_rate)
         box.oms.faults.random(options.trouble, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], seed=1)
-        with asked(box) as address:
+        with serve_control(box) as address:
             (project / UPLOAD).write_text(snippet(box), encoding="utf-8")
             introduce(box, console, address, project)
             box.start_timers(TIMES_AS_OFTEN)

@@ -1,7 +1,7 @@
 """Function Compute's API on loopback, for lists of functions and their triggers.
 
-help.aliyun.com/zh/functioncompute/fc/developer-reference, version 2023-03-30: ListFunctions, ListTriggers; both rights
-are given for all resources only.
+help.aliyun.com/zh/functioncompute/fc/developer-reference, version 2023-03-30: ListFunctions, ListTriggers; both
+permissions can only be granted for all resources.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ Triggers = Mapping[str, Sequence[Mapping[str, Any]]]
 class Functions(KeyedService):
     """The service of the API.
 
-    `deployed`: the triggers of each function of the sandbox, as s.yaml has them, by its name in the cloud; `others`:
-    those of functions outside the sandbox.
+    `deployed`: the triggers of each function of the sandbox, as s.yaml has them, by its name in the cloud;
+    `foreign_functions`: the triggers of functions outside the sandbox.
     """
 
     def __init__(self, region: str, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(0, ssl_context)
         self.region = region
         self.deployed: Callable[[], Triggers] = dict
-        self.others: dict[str, Sequence[Mapping[str, Any]]] = {}
+        self.foreign_functions: dict[str, Sequence[Mapping[str, Any]]] = {}
         # The rights of all calls.
         self.actions: set[str] = set()
 
@@ -60,7 +60,7 @@ class Functions(KeyedService):
         self.actions.add(f"fc:{action}")
         if caller.denial(f"fc:{action}", "*"):
             raise RamError("AccessDenied", f"the caller is not authorized to perform `fc:{action}`", 403)
-        functions = {**self.deployed(), **self.others}
+        functions = {**self.deployed(), **self.foreign_functions}
         if not match[1]:
             return self._page(request, "functions", [self._function(name) for name in sorted(functions)])
         name = unquote(match[1])

@@ -112,7 +112,7 @@ def _check_body_hash(request: Request) -> None:
 
 
 def _sign(request: Request, signed: list[str], access_key: str, secret: str) -> str:
-    """Return the Authorization header that the vendor's signer makes of the request and its signed headers."""
+    """Return the Authorization header of the vendor's signer for the request and its signed headers."""
     # The signer needs Content-Type in this spelling.
     headers = {name.title(): request.headers[name] for name in signed}
     sdk_request = SdkRequest(

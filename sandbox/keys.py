@@ -17,8 +17,8 @@ _NOTHING: Mapping[str, str] = {}
 class Credential:
     """An access key; with a security token it is a temporary key.
 
-    `policies`: those in force for its holder now; without them the holder may do anything. `holder`: its name in the
-    account.
+    `policies`: returns the policies now in force for its holder; a holder without `policies` has all permissions.
+    `holder`: its name in the account.
     """
 
     secret: str
@@ -26,9 +26,9 @@ class Credential:
     policies: Callable[[], Sequence[Document]] | None = None
     holder: str = ADMINISTRATOR
 
-    def denial(self, action: str, resource: str, about: Mapping[str, str] = _NOTHING) -> str:
+    def denial(self, action: str, resource: str, context: Mapping[str, str] = _NOTHING) -> str:
         """Return the kind of the denial, as in `policy.denial`; empty if the holder has the permission."""
-        return denial(self.policies(), action, resource, about) if self.policies else ""
+        return denial(self.policies(), action, resource, context) if self.policies else ""
 
 
 class KeyedService(Service):

@@ -20,21 +20,21 @@ _ELEMENTS = {"Sid", "Effect", "Action", "Resource", "Condition"}
 # Operators of conditions; any of their values is enough.
 _OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringEquals": lambda pattern, text: pattern == text,
-    "StringLike": lambda pattern, text: _fits(pattern, text),
+    "StringLike": lambda pattern, text: _matches_pattern(pattern, text),
 }
 _CONDITION_KEYS = {"oss:Prefix", "obs:prefix"}
 
 
-def denial(documents: Iterable[Document], action: str, resource: str, about: Mapping[str, str] = _NOTHING) -> str:
-    """Return why policies deny an action: `ExplicitDeny`, which wins, or `ImplicitDeny`; empty if they allow it.
+def denial(documents: Iterable[Document], action: str, resource: str, context: Mapping[str, str] = _NOTHING) -> str:
+    """Return the kind of a denial: `ExplicitDeny`, which wins, or `ImplicitDeny`; empty if it is allowed.
 
-    `about`: the values of conditions, by their keys.
+    `context`: the values of conditions, by their keys.
     """
     effects = {
         statement["Effect"]
         for document in documents
         for statement in document["Statement"]
-        if _concerns(statement, document["Version"], action, resource, about)
+        if _matches_statement(statement, document["Version"], action, resource, context)
     }
     return "ExplicitDeny" if "Deny" in effects else "" if "Allow" in effects else "ImplicitDeny"
 
@@ -76,38 +76,43 @@ def _check(statement: Any, version: str) -> None:
     if "Resource" not in statement and version == "1":
         raise ValueError("a statement of RAM names its Resource")
     for name in ("Action", "Resource"):
-        if not all(isinstance(text, str) and text for text in _listed(statement.get(name, "*"))):
+        if not all(isinstance(text, str) and text for text in _as_list(statement.get(name, "*"))):
             raise ValueError(f"{name} is a text, or a list of them")
     for operator, keys in statement.get("Condition", {}).items():
         if operator not in _OPERATORS or not set(keys) <= _CONDITION_KEYS:
             raise ValueError(f"the sandbox does not evaluate {operator} of {', '.join(keys)}")
 
 
-def _concerns(statement: Mapping[str, Any], version: str, action: str, resource: str, about: Mapping[str, str]) -> bool:
+def _matches_statement(
+    statement: Mapping[str, Any], version: str, action: str, resource: str, context: Mapping[str, str]
+) -> bool:
     # Huawei's two models write the same action with and without a capital: obs:bucket:ListBucket, listBucket.
     fold = (lambda text: text) if version == "1" else str.lower
     return (
-        any(_fits(fold(pattern), fold(action)) for pattern in _listed(statement["Action"]))
-        and any(_fits(_place(pattern, version), resource) for pattern in _listed(statement.get("Resource", "*")))
+        any(_matches_pattern(fold(pattern), fold(action)) for pattern in _as_list(statement["Action"]))
+        and any(
+            _matches_pattern(_normalize_resource(pattern, version), resource)
+            for pattern in _as_list(statement.get("Resource", "*"))
+        )
         and all(
-            name in about and any(_OPERATORS[operator](pattern, about[name]) for pattern in _listed(patterns))
+            name in context and any(_OPERATORS[operator](pattern, context[name]) for pattern in _as_list(patterns))
             for operator, keys in statement.get("Condition", {}).items()
             for name, patterns in keys.items()
         )
     )
 
 
-def _place(pattern: str, version: str) -> str:
-    """Return a resource with its service in small letters: older pages of Huawei write OBS:*:*:bucket:name."""
+def _normalize_resource(pattern: str, version: str) -> str:
+    """Return a resource with its service in lower case: older pages of Huawei write OBS:*:*:bucket:name."""
     service, colon, path = pattern.partition(":")
     return pattern if version == "1" else f"{service.lower()}{colon}{path}"
 
 
-def _listed(value: Any) -> Iterator[Any]:
+def _as_list(value: Any) -> Iterator[Any]:
     yield from value if isinstance(value, list) else [value]
 
 
-def _fits(pattern: str, text: str) -> bool:
+def _matches_pattern(pattern: str, text: str) -> bool:
     return _compiled(pattern).fullmatch(text) is not None
 
 

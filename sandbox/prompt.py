@@ -1,4 +1,4 @@
-"""Commands to a running sandbox: at the prompt of `make sandbox`, or from another shell by HTTP (`asking`)."""
+"""Commands to a running sandbox: at the prompt of `make sandbox`, or from another shell by HTTP (`control`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EVENTS = {"lost": EventFault.lost(), "twice": EventFault.twice(), "well": None}
 _PART_BYTES = 100 * 1024
 
 
-class _MisuseError(Exception):
+class _UsageError(Exception):
     """An error of the words of a command."""
 
 
@@ -40,17 +40,17 @@ class Prompt(cmd.Cmd):
         return self.stdout.getvalue()
 
     def do_put(self, line: str) -> None:
-        """put [oss|obs] KEY [TEXT]: write an object; in OBS, as an application there would"""
+        """put [oss|obs] KEY [TEXT]: write an object to OSS, or to OBS like an application there"""
         cloud, key, *text = _cloud_and(line, 1, 2)
         data = "".join(text or ["hello"]).encode()
         if cloud == "obs":
             self._box.obs.put(self._box.destination_bucket, key, data)
         else:
             self._box.bucket(self._box.source_bucket).put_object(key, data)
-        self._say(f"{key} is in {cloud.upper()}, {len(data)} bytes.")
+        self._print_line(f"{key} is in {cloud.upper()}, {len(data)} bytes.")
 
     def do_parts(self, line: str) -> None:
-        """parts KEY: write an object of two parts to OSS, whose ETag does not tell its contents"""
+        """parts KEY: write an object of two parts to OSS, whose ETag is not an MD5"""
         (key,) = _words(line, 1, 1)
         bucket = self._box.bucket(self._box.source_bucket)
         upload = bucket.init_multipart_upload(key).upload_id
@@ -59,17 +59,17 @@ class Prompt(cmd.Cmd):
             for number in (1, 2)
         ]
         bucket.complete_multipart_upload(key, upload, parts)
-        self._say(f"{key} is in OSS, {2 * _PART_BYTES} bytes in two parts.")
+        self._print_line(f"{key} is in OSS, {2 * _PART_BYTES} bytes in two parts.")
 
     def do_tamper(self, line: str) -> None:
         """tamper KEY: change an object's contents in OBS, but not its size"""
         (key,) = _words(line, 1, 1)
         there = self._box.obs.objects(self._box.destination_bucket)
         if key not in there:
-            raise _MisuseError(f"There is no {key} in OBS.")
+            raise _UsageError(f"There is no {key} in OBS.")
         changed = bytes(byte ^ 1 for byte in there[key].data)
         self._box.obs.put(self._box.destination_bucket, key, changed)
-        self._say(f"{key} has other contents in OBS, and as many bytes.")
+        self._print_line(f"{key} has other contents in OBS, and as many bytes.")
 
     def do_delete(self, line: str) -> None:
         """delete [oss|obs] KEY: delete an object"""
@@ -79,46 +79,46 @@ class Prompt(cmd.Cmd):
             self._box.oss.objects(self._box.source_bucket),
         )
         if key not in (in_obs if cloud == "obs" else in_oss):
-            raise _MisuseError(f"There is no {key} in {cloud.upper()}.")
+            raise _UsageError(f"There is no {key} in {cloud.upper()}.")
         if cloud == "obs":
             self._box.obs.delete(self._box.destination_bucket, key)
         else:
             self._box.bucket(self._box.source_bucket).delete_object(key)
-        self._say(f"{key} is gone from {cloud.upper()}.")
+        self._print_line(f"{key} is gone from {cloud.upper()}.")
 
     def do_oms(self, line: str) -> None:
-        """oms down|up: every call to OMS is answered 503, or none"""
+        """oms down|up: let OMS answer 503 to every call, or work again"""
         self._switch("OMS", line)
 
     def do_obs(self, line: str) -> None:
-        """obs down|up: every request to OBS is answered 503, or none"""
+        """obs down|up: let OBS answer 503 to every request, or work again"""
         self._switch("OBS", line)
 
     def do_throttle(self, line: str) -> None:
-        """throttle N|off: OMS takes so many calls a second, and refuses the rest with 429"""
+        """throttle N|off: let OMS accept N calls a second, and answer 429 to others"""
         (rate,) = _words(line, 1, 1)
         try:
             calls = None if rate == "off" else float(rate)
         except ValueError:
-            raise _MisuseError(f"{rate} is no number of calls.") from None
+            raise _UsageError(f"{rate} is no number of calls.") from None
         if calls is not None and calls <= 0:
-            raise _MisuseError("OMS takes more than 0 calls a second.")
+            raise _UsageError("OMS takes more than 0 calls a second.")
         self._box.oms.throttle(calls)
-        self._say("OMS takes all calls." if calls is None else f"OMS takes {calls:g} calls a second.")
+        self._print_line("OMS takes all calls." if calls is None else f"OMS takes {calls:g} calls a second.")
 
     def do_events(self, line: str) -> None:
-        """events lost|twice|well: what becomes of the events of the source bucket from now on"""
+        """events lost|twice|well: lose, double or deliver later events of the source bucket"""
         (how,) = _words(line, 1, 1)
         if how not in _EVENTS:
-            raise _MisuseError(f"Events are {', '.join(_EVENTS)}.")
+            raise _UsageError(f"Events are {', '.join(_EVENTS)}.")
         deliveries = self._box.oss.deliveries(self._box.source_bucket)
         deliveries.clear()
         if fault := _EVENTS[how]:
             deliveries.add(fault)
-        self._say({"lost": "Events are lost.", "twice": "Events come twice.", "well": "Events come once."}[how])
+        self._print_line({"lost": "Events are lost.", "twice": "Events come twice.", "well": "Events come once."}[how])
 
     def do_key(self, line: str) -> None:
-        """key revoked|well: whether Huawei Cloud knows the functions' access key"""
+        """key revoked|well: revoke or restore the functions' access key at Huawei Cloud"""
         (how,) = _words(line, 1, 1)
         key, secret = self._box.huawei_credentials
         for cloud in (self._box.oms, self._box.obs):
@@ -127,37 +127,37 @@ class Prompt(cmd.Cmd):
             elif how == "well":
                 cloud.add_credentials(key, secret)
             else:
-                raise _MisuseError("The key is revoked, or well.")
-        self._say("The access key does not exist any more." if how == "revoked" else "The access key is known.")
+                raise _UsageError("The key is revoked, or well.")
+        self._print_line("The access key does not exist any more." if how == "revoked" else "The access key is known.")
 
     def do_later(self, line: str) -> None:
         """later 90s|15m|2h|1d: advance the clock, then fire the timers"""
         (text,) = _words(line, 1, 1)
         number, unit = text[:-1], text[-1:]
         if not (number.isascii() and number.isdigit() and unit in _UNITS):
-            raise _MisuseError(f"{text} is no time: give a number and s, m, h or d, such as 15m.")
+            raise _UsageError(f"{text} is no time: give a number and s, m, h or d, such as 15m.")
         self._box.wait_idle(60)
         self._box.let_pass(int(number) * _UNITS[unit])
         self.do_clock("")
 
     def do_clock(self, line: str) -> None:
-        """clock: say what time it is in here"""
+        """clock: show the sandbox's time"""
         _words(line, 0, 0)
         now = datetime.fromtimestamp(self._box.now(), timezone.utc)
         ahead = round(self._box.ahead)
         difference = f"{abs(ahead)} seconds {'ahead of' if ahead > 0 else 'behind'}" if ahead else "the same as"
-        self._say(f"It is {now:%Y-%m-%dT%H:%M:%SZ} in here, {difference} this machine's clock.")
+        self._print_line(f"The sandbox's time is {now:%Y-%m-%dT%H:%M:%SZ}, {difference} this machine's clock.")
 
     def do_help(self, line: str) -> None:
-        """help: say what there is"""
+        """help: list the commands"""
         _words(line, 0, 0)
         for name in self.get_names():
             if name.startswith("do_") and name != "do_EOF":
                 usage, _, what = (getattr(self, name).__doc__ or "").partition(": ")
-                self._say(f"{usage:30} {what}")
+                self._print_line(f"{usage:30} {what}")
 
     def do_quit(self, _line: str) -> bool:
-        """quit: end the sandbox, and keep nothing"""
+        """quit: end the sandbox, and delete its contents"""
         return True
 
     do_EOF = do_quit  # noqa: N815 (the library's name)
@@ -166,13 +166,13 @@ class Prompt(cmd.Cmd):
         """Run a command; return True if it ends the prompt. Print the message of a wrong command."""
         try:
             return bool(super().onecmd(line))
-        except (_MisuseError, ValueError) as error:  # ValueError: an open quotation mark
-            self._say(f"{error} `help` says what there is.")
+        except (_UsageError, ValueError) as error:  # ValueError: an open quotation mark
+            self._print_line(f"{error} `help` lists the commands.")
             return False
 
     def default(self, line: str) -> None:
         """Raise the error of an unknown command."""
-        raise _MisuseError(f"There is no command {line.split()[0]}.")
+        raise _UsageError(f"There is no command {line.split()[0]}.")
 
     def emptyline(self) -> bool:
         """Do nothing, while Cmd would repeat the last command."""
@@ -181,14 +181,14 @@ class Prompt(cmd.Cmd):
     def _switch(self, name: str, line: str) -> None:
         (how,) = _words(line, 1, 1)
         if how not in ("down", "up"):
-            raise _MisuseError(f"{name} is down, or up.")
+            raise _UsageError(f"{name} is down, or up.")
         faults = (self._box.oms if name == "OMS" else self._box.obs).faults
         faults.clear()
         if how == "down":
             faults.add(Fault.status(503))
-        self._say(f"{name} is {how}.")
+        self._print_line(f"{name} is {how}.")
 
-    def _say(self, text: str) -> None:
+    def _print_line(self, text: str) -> None:
         print(text, file=self.stdout)
 
 
@@ -198,7 +198,7 @@ def _words(line: str, minimum: int, maximum: int) -> list[str]:
 
 def _checked(words: list[str], minimum: int, maximum: int) -> list[str]:
     if not minimum <= len(words) <= maximum:
-        raise _MisuseError(f"{len(words)} words are too {'few' if len(words) < minimum else 'many'}.")
+        raise _UsageError(f"{len(words)} words are too {'few' if len(words) < minimum else 'many'}.")
     return words
 
 

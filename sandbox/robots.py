@@ -26,12 +26,12 @@ _OK, _NO_CONTENT = Response(200, b"ok"), Response(204)
 class Robots(Service):
     """The robots of all chats, each by its host's name; any other host is a webhook for JSON.
 
-    `took`: the messages that people see.
+    `messages`: the accepted messages.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.took: list[bytes] = []
+        self.messages: list[bytes] = []
 
     def respond(self, request: Request) -> Response:
         if request.method != "POST" or not request.headers.get("content-type", "").startswith("application/json"):
@@ -39,13 +39,13 @@ class Robots(Service):
         kind = next((robot for robot in ROBOTS.values() if robot.host == request.headers["host"]), ROBOTS["JSON"])
         response = kind.answer(request.body)
         if response in (_SUCCESS_RESPONSE, _OK, _NO_CONTENT):
-            self.took.append(request.body)
+            self.messages.append(request.body)
         return response
 
     @property
     def texts(self) -> list[str]:
-        """The texts that people read."""
-        return list(map(text_of, self.took))
+        """The texts shown in the chats."""
+        return list(map(text_of, self.messages))
 
 
 def _content(body: bytes, kind: str, part: str, name: str) -> str | None:
@@ -124,7 +124,7 @@ ROBOTS = {
 
 
 def text_of(body: bytes) -> str:
-    """Return the text that people read in a message of any form."""
+    """Return the shown text of a message of any form."""
     value = json.loads(body)
     for part in ("text", "content"):
         if isinstance(value.get(part), dict):

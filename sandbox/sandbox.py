@@ -18,7 +18,7 @@ import oss2
 from sandbox import runtimes
 from sandbox.account import ACCOUNT_ID
 from sandbox.fc.forks import Forks
-from sandbox.fc.instance import Instances, Processes
+from sandbox.fc.instance import Instances, ProcessInstances
 from sandbox.fc.project import resources
 from sandbox.fc.service import FunctionCompute, Invocation
 from sandbox.fc.timers import Timer
@@ -32,7 +32,7 @@ from sandbox.oms.task import Task
 from sandbox.oss.service import Oss
 from sandbox.ram.service import Ram
 from sandbox.server.loop import LoopThread
-from sandbox.server.service import Ground
+from sandbox.server.service import Platform
 from sandbox.sides import Sides, source_object
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Sandbox:
         `forks`: instances of the template's code start warm, which hides the time of its import. `bare`: only the
         source bucket and the administrators exist, as before `ops.py setup`.
         """
-        self._ground, instances = self._stands_on(Forks if forks else Processes)
+        self._platform, instances = self._make_platform(Forks if forks else ProcessInstances)
         self.oss = Oss(self.region, ssl_context=ssl_context)
         self.oms = Oms(ssl_context=ssl_context)
         self.obs = Obs(ssl_context=ssl_context)
@@ -97,7 +97,7 @@ class Sandbox:
         # The functions that a trigger or another function was not allowed to call, once for each event.
         self.not_invoked: list[str] = []
         self.fc = FunctionCompute(self.region, instances)
-        self.fc.may_invoke = lambda caller, called: self._may_invoke(self._roles.get(caller), called)
+        self.fc.may_invoke = lambda caller, function_name: self._may_invoke(self._roles.get(caller), function_name)
         self._overwrite_mode: OverwriteMode = overwrite_mode
         self._bare = bare
         # The secrets in the tool's store, by the names in s.yaml.
@@ -114,9 +114,9 @@ class Sandbox:
         self._local_names: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        self._ground.start()
+        self._platform.start()
         for service in (self.oss, self.oms, self.obs, self.ram, self.iam, self.functions, self.fc):
-            service.start(self._ground)
+            service.start(self._platform)
         self._set_up()
         return self
 
@@ -124,18 +124,18 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.ExitStack() as steps:
-            steps.callback(self._ground.stop)  # in reverse: functions first, the loop last
+            steps.callback(self._platform.stop)  # in reverse: functions first, the loop last
             for service in (self.functions, self.iam, self.ram, self.obs, self.oms, self.oss, self.fc):
                 steps.callback(service.stop)
             self._http.session.close()
 
-    def _stands_on(self, processes: type[Processes]) -> tuple[Ground, Instances]:
+    def _make_platform(self, processes: type[ProcessInstances]) -> tuple[Platform, Instances]:
         """Return the base of this world: sockets, a clock that is moved by hand, and processes."""
-        ground = LoopThread()
-        return ground, processes(lambda: ground.ahead)
+        platform = LoopThread()
+        return platform, processes(lambda: platform.ahead)
 
     def environment(self) -> dict[str, str]:
-        """Return the function's settings, as a user of the template sets them."""
+        """Return the function's settings, like those of a user of the template."""
         access_key, secret_key = self.huawei_credentials
         return {
             "SYNC_URL": self.task.sync_url,
@@ -172,12 +172,13 @@ class Sandbox:
         self._connect("forward", "content", self.source_bucket, CONTENT_EVENTS)
 
     def deploy_project(
-        self, folder: Path, called: str = "", secrets: Mapping[str, str] | None = None, **overrides: Any
+        self, folder: Path, prefix: str = "", secrets: Mapping[str, str] | None = None, **overrides: Any
     ) -> None:
-        """Deploy a rendered project as `s deploy` would, with the addresses of this machine's buckets.
+        """Deploy a rendered project like `s deploy`, with the addresses of this machine's buckets.
 
-        A function is named after its resource, with `called` in front if several projects are deployed. `secrets` are
-        in the tool's store beside the AK/SK. `overrides` are parameters of `create_function`, for all functions.
+        A function is named after its resource, with `prefix` in front if several projects are deployed.
+        `secrets` are in the tool's store beside the AK/SK. `overrides` are parameters of `create_function`, for all
+        functions.
         """
         stored = {**dict(zip(("HW_AK", "HW_SK"), self.huawei_credentials, strict=True)), **(secrets or {})}
 
@@ -185,7 +186,7 @@ class Sandbox:
             return self.secrets.get(name) or next(value for end, value in stored.items() if name.endswith(f"_{end}"))
 
         for name, props in resources(folder, secret).items():
-            self.deploy_resource(called + name, props, folder, **overrides)
+            self.deploy_resource(prefix + name, props, folder, **overrides)
 
     def deploy_resource(self, name: str, props: Mapping[str, Any], folder: Path, **overrides: Any) -> None:
         """Deploy or update a function and its triggers by the properties of its component."""
@@ -211,7 +212,7 @@ class Sandbox:
 
     def _key_of(self, function: str, role: str) -> tuple[str, str, str]:
         """Return the temporary key of a function; raise RamError if the function may not assume the role."""
-        taken = self._roles[function] = self.ram.take_on(role, "fc.aliyuncs.com")
+        taken = self._roles[function] = self.ram.assume_role(role, "fc.aliyuncs.com")
         key = (f"STS.{uuid.uuid4().hex[:20]}", taken.secret, taken.security_token or "")
         self.oss.add_credentials(*key, taken.policies, taken.holder)
         return key
@@ -273,7 +274,7 @@ class Sandbox:
             return
         key = config["filter"]["key"]
         bucket = trigger["sourceArn"].rpartition(":")[2]
-        role = self.ram.take_on(trigger["invocationRole"], "oss.aliyuncs.com") if self.binds_roles else None
+        role = self.ram.assume_role(trigger["invocationRole"], "oss.aliyuncs.com") if self.binds_roles else None
         self._connect(function, trigger["triggerName"], bucket, config["events"], key["prefix"], key["suffix"], role)
 
     def _connect(
@@ -301,19 +302,19 @@ class Sandbox:
 
     def now(self) -> float:
         """Return the time of the sandbox, in seconds since 1970."""
-        return self._ground.now()
+        return self._platform.now()
 
     @property
     def ahead(self) -> float:
         """The seconds by which the sandbox's time is ahead of the machine's."""
-        return self._ground.ahead
+        return self._platform.ahead
 
     def later(self, seconds: float) -> None:
         """Advance the clock; instances get the new time with their next event.
 
         Later calls wait as long as before.
         """
-        self._ground.ahead += seconds
+        self._platform.ahead += seconds
 
     def let_pass(self, seconds: float) -> None:
         """Advance the clock, then fire the timers of all functions."""
@@ -327,18 +328,18 @@ class Sandbox:
 
     def tick(self, function: str) -> Invocation:
         """Fire the timer of a deployed function, and wait for the function."""
-        return self.fc.invoke(function, self._timers[function].event(self._ground.now()))
+        return self.fc.invoke(function, self._timers[function].event(self._platform.now()))
 
-    def start_timers(self, times_as_often: float = 1) -> None:
+    def start_timers(self, speed: float = 1) -> None:
         """Fire the timers of all deployed functions on their schedules until the sandbox ends."""
         for function, timer in self._timers.items():
-            strikes = self._strike(function, timer.period / times_as_often)
-            asyncio.run_coroutine_threadsafe(strikes, self._ground.loop)
+            firing = self._fire_on_schedule(function, timer.period / speed)
+            asyncio.run_coroutine_threadsafe(firing, self._platform.loop)
 
-    async def _strike(self, function: str, seconds: float) -> None:
+    async def _fire_on_schedule(self, function: str, seconds: float) -> None:
         await asyncio.sleep(seconds)
         while function in self._timers:
-            self.fc.submit(function, self._timers[function].event(self._ground.now()))
+            self.fc.submit(function, self._timers[function].event(self._platform.now()))
             await asyncio.sleep(seconds)
 
     def answers(self) -> dict[str, str]:
@@ -382,12 +383,12 @@ class Sandbox:
     def wait_idle(self, timeout: float) -> None:
         """Wait until every event is handled and every accepted key is copied.
 
-        That includes late events and copies, but not those that are withheld.
+        That includes late events and copies, but not withheld copies.
         """
-        self._ground.call(self._idle(), timeout)
+        self._platform.call(self._idle(), timeout)
 
     async def _idle(self) -> None:
-        """Wait for events and copies; a function can write an object, whose event can be late again."""
+        """Wait for events and copies; a function can write an object, whose event can be late, too."""
         await self.fc.idle()
         clouds = (self.oss, self.oms, self.obs)
         while not all(cloud.settled for cloud in clouds):

@@ -1,6 +1,6 @@
 """Both accounts as OMS sees them, with the access keys of a task.
 
-The rights that it needs: support.huaweicloud.com/oms_faq, "How do I obtain permissions for source and destination
+Its required permissions: support.huaweicloud.com/oms_faq, "How do I obtain permissions for source and destination
 buckets".
 """
 
@@ -17,10 +17,10 @@ from sandbox.oms.copier import PART_SIZE, Destination, ReadSource, SourceObject
 from sandbox.oms.service import Account
 from sandbox.oss.service import Oss
 
-_LOOKS = ("oss:ListBuckets", "oss:GetBucketLocation", "oss:ListObjects")
+_SOURCE_ACTIONS = ("oss:ListBuckets", "oss:GetBucketLocation", "oss:ListObjects")
 # Named by OSS's page of RestoreObject, by no page of OMS.
 _RESTORES = "oss:RestoreObject"
-_LOOKS_THERE = ("obs:bucket:ListAllMyBuckets", "obs:bucket:GetBucketLocation", "obs:bucket:ListBucket")
+_DESTINATION_ACTIONS = ("obs:bucket:ListAllMyBuckets", "obs:bucket:GetBucketLocation", "obs:bucket:ListBucket")
 _WRITES_THERE = ("obs:object:GetObject", "obs:object:PutObject")
 _WRITES_PARTS = ("obs:object:ListMultipartUploadParts",)
 
@@ -37,16 +37,16 @@ class Sides:
     def region_of(self, cloud: str, keys: Account, bucket: str) -> str:
         """Return the region of a bucket. Huawei's own cloud is called HEC."""
         if cloud == "HEC":
-            self._look(_credential(self._obs, keys), _LOOKS_THERE[1:2], bucket)
+            self._check_access(_credential(self._obs, keys), _DESTINATION_ACTIONS[1:2], bucket)
             return self._obs.bucket(bucket).region
         if cloud != "Aliyun":
             raise GatewayError(400, "OMS.0001", "Invalid parameter: the sandbox has no other cloud than Aliyun and HEC")
-        self._look_at_source(_credential(self._oss, keys), _LOOKS[1:2], bucket)
+        self._check_source_access(_credential(self._oss, keys), _SOURCE_ACTIONS[1:2], bucket)
         return self._oss.buckets[bucket].region
 
     def source(self, keys: Account, region: str, bucket: str) -> ReadSource:
-        """Return the reader of a bucket, which works as long as the key may read."""
-        self._look_at_source(_credential(self._oss, keys), _LOOKS, bucket)
+        """Return the reader of a bucket, which works as long as the key has the permission to read."""
+        self._check_source_access(_credential(self._oss, keys), _SOURCE_ACTIONS, bucket)
         _in_region(self._oss.buckets[bucket].region, region)
 
         def read(key: str) -> SourceObject | None:
@@ -63,13 +63,15 @@ class Sides:
         return read
 
     def listed(self, keys: Account, bucket: str, prefixes: Sequence[str], since: int) -> Iterator[tuple[str, int]]:
-        """Yield keys and sizes of objects with one of the prefixes that were modified after `since`.
+        """Yield keys and sizes of objects with any of the prefixes that were modified after `since`.
 
-        Raises PermissionError if the key may not list them.
+        Raises PermissionError if the key lacks the permission to list them.
         """
         holder = self._oss.credential(keys.key)
         for prefix in prefixes:
-            denial = "InvalidAccessKeyId" if holder is None else self._oss.denial(holder, _LOOKS[2], bucket, prefix)
+            denial = (
+                "InvalidAccessKeyId" if holder is None else self._oss.denial(holder, _SOURCE_ACTIONS[2], bucket, prefix)
+            )
             if denial:
                 raise PermissionError(f"com.aliyun.oss.OSSException: AccessDenied: {denial}")
         for key, stored in list(self._oss.objects(bucket).items()):
@@ -77,28 +79,28 @@ class Sides:
                 yield key, stored.size
 
     def destination(self, keys: Account, region: str, bucket: str) -> Destination:
-        """Return a bucket that accepts objects as long as the key may write."""
-        self._look(_credential(self._obs, keys), _LOOKS_THERE, bucket)
+        """Return a bucket that accepts objects as long as the key has the permission to write."""
+        self._check_access(_credential(self._obs, keys), _DESTINATION_ACTIONS, bucket)
         _in_region(self._obs.bucket(bucket).region, region)
-        return _Written(self._obs, bucket, lambda: self._obs.credential(keys.key))
+        return _WritableBucket(self._obs, bucket, lambda: self._obs.credential(keys.key))
 
-    def _look_at_source(self, holder: Credential, actions: tuple[str, ...], bucket: str) -> None:
+    def _check_source_access(self, holder: Credential, actions: tuple[str, ...], bucket: str) -> None:
         if bucket not in self._oss.buckets:
             raise GatewayError(400, "OMS.0001", "Invalid parameter: there is no such source bucket")
         for action in actions:
             if self._oss.denial(holder, action, "" if action == "oss:ListBuckets" else bucket, ""):
                 raise GatewayError(400, "OMS.0072", f"The source's key has no permission: {action}")
 
-    def _look(self, holder: Credential, actions: tuple[str, ...], bucket: str) -> None:
+    def _check_access(self, holder: Credential, actions: tuple[str, ...], bucket: str) -> None:
         if not self._obs.has(bucket):
             raise GatewayError(400, "OMS.0001", "Invalid parameter: there is no such destination bucket")
         for action in actions:
-            if not self._obs.allows(holder, action, "*" if action == _LOOKS_THERE[0] else bucket):
+            if not self._obs.allows(holder, action, "*" if action == _DESTINATION_ACTIONS[0] else bucket):
                 raise GatewayError(400, "OMS.0072", f"The destination's key has no permission: {action}")
 
 
-class _Written:
-    """A bucket of OBS that accepts the objects that the key's holder may write."""
+class _WritableBucket:
+    """A bucket of OBS that accepts objects if the key's holder has the permission to write them."""
 
     def __init__(self, obs: Obs, bucket: str, holder: Callable[[], Credential | None]) -> None:
         self._obs, self._bucket, self._holder = obs, obs.bucket(bucket), holder
@@ -111,7 +113,7 @@ class _Written:
     def put(
         self, key: str, data: bytes, part_size: int | None = None, headers: Mapping[str, str] | None = None
     ) -> object:
-        """Store an object; do nothing and return None if OMS's keys may not write it."""
+        """Store an object; do nothing and return None if OMS's keys lack the permission."""
         return None if self._denial_reason(key, ()) else self._bucket.put(key, data, part_size, headers)
 
     def refusal(self, key: str, data: bytes) -> str:

@@ -38,20 +38,20 @@ class History(Generic[T]):
 
     def add(self, key: str, version: T | Marker) -> None:
         """Make this the current version. A key has no second version `null`."""
-        before = [old for old in self._of(key) if old.version_id != version.version_id]
+        before = [old for old in self._versions_of(key) if old.version_id != version.version_id]
         self._set(key, [*before, version])
 
     def find(self, key: str, version_id: str) -> T | Marker | None:
         """Return a version; None if it is missing."""
-        return next((version for version in self._of(key) if version.version_id == version_id), None)
+        return next((version for version in self._versions_of(key) if version.version_id == version_id), None)
 
     def replace(self, key: str, version: T | Marker) -> None:
         """Put this in the place of the version with its id."""
-        self._set(key, [version if old.version_id == version.version_id else old for old in self._of(key)])
+        self._set(key, [version if old.version_id == version.version_id else old for old in self._versions_of(key)])
 
     def remove(self, key: str, version_id: str) -> None:
         """Remove a version for good; a missing version is no error."""
-        self._set(key, [old for old in self._of(key) if old.version_id != version_id])
+        self._set(key, [old for old in self._versions_of(key) if old.version_id != version_id])
 
     def page(self, params: Mapping[str, str], limit: int) -> tuple[list[tuple[str, T | Marker, bool]], bool]:
         """Return the versions after the markers of a request, up to the limit, and whether more follow."""
@@ -67,10 +67,10 @@ class History(Generic[T]):
         """Yield all versions by key, the latest first, with whether it is the current version."""
         for key in sorted({*self._objects, *self._all}):
             if key.startswith(prefix):
-                entries = self._of(key)
+                entries = self._versions_of(key)
                 yield from ((key, entry, entry is entries[-1]) for entry in reversed(entries))
 
-    def _of(self, key: str) -> list[T | Marker]:
+    def _versions_of(self, key: str) -> list[T | Marker]:
         return self._all.get(key) or ([self._objects[key]] if key in self._objects else [])
 
     def _set(self, key: str, entries: list[T | Marker]) -> None:

@@ -127,9 +127,9 @@ def test_two_cutovers_at_the_same_time_do_not_undo_each_other():
             return person()
 
         async def both() -> list[Any]:
-            return await asyncio.gather(*(world.ground.run(visitor, None) for visitor in (person, later)))
+            return await asyncio.gather(*(world.platform.run(visitor, None) for visitor in (person, later)))
 
-        assert [document["verdict"] for document in world.ground.call(both())] == ["GO", "GO"]
+        assert [document["verdict"] for document in world.platform.call(both())] == ["GO", "GO"]
         assert not changes_in_obs(world)
 
 

@@ -117,7 +117,7 @@ def writes_the_first_mark(request: Request) -> bool:
 
 def once_closed(world: Migration, call: Callable[[], object]) -> None:
     """Make this call when the project is closed for the first time."""
-    network = world.ground.network
+    network = world.platform.network
 
     def after(request: requests.PreparedRequest) -> None:
         if request.method == "PUT" and "closed-" in str(request.url) and '"closed": true' in str(request.body):

@@ -110,7 +110,7 @@ def recovery(box: Sandbox, console: Console) -> Books:
 def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events: int) -> None:
     """Upload through OSS's own client, and wait until `events` more events are done."""
     bucket = box.bucket(box.source_bucket)
-    before = handled(box)
+    before = count_finished_events(box)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         uploads = progress.add_task("uploaded ", total=len(keys))
@@ -118,16 +118,16 @@ def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events:
         for key in keys:
             bucket.put_object(key, contents_of(key))
             progress.update(uploads, advance=1)
-            progress.update(forwarded, completed=handled(box) - before)
+            progress.update(forwarded, completed=count_finished_events(box) - before)
         give_up = time.monotonic() + PATIENCE_SECONDS
-        while handled(box) - before < events and time.monotonic() < give_up:
+        while count_finished_events(box) - before < events and time.monotonic() < give_up:
             time.sleep(0.1)
-            progress.update(forwarded, completed=handled(box) - before)
+            progress.update(forwarded, completed=count_finished_events(box) - before)
         box.wait_idle(timeout=PATIENCE_SECONDS)
-        progress.update(forwarded, completed=handled(box) - before)
+        progress.update(forwarded, completed=count_finished_events(box) - before)
 
 
-def handled(box: Sandbox) -> int:
+def count_finished_events(box: Sandbox) -> int:
     """Count the events that are done: the function returned, or Function Compute gave up."""
     return sum(not invocation.failed for invocation in list(box.fc.invocations)) + len(box.fc.dropped)
 

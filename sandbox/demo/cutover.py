@@ -82,16 +82,16 @@ def close(box: Sandbox, console: Console) -> None:
     box.fc.invoke("certify", json.dumps({"close": True, "run": RUN}).encode())
     box.let_pass(CLOSE_SECONDS)
     box.let_pass(OMS_SECONDS)
-    _say(console, "The project is closed: two minutes later nothing is sent any more. OMS has finished, too.")
+    _print_line(console, "The project is closed: two minutes later nothing is sent any more. OMS has finished, too.")
 
 
 def stand_still(box: Sandbox, console: Console) -> None:
-    """Show that both buckets still equal the judged buckets."""
+    """Show that neither bucket has changed since the comparison."""
     wait_a_second(box)
     payload = json.dumps({"standstill": True, "restart": True})
     console.print("\npython3 ops.py compare --standstill --restart")
     digests = box.fc.invoke("compare", payload.encode()).value
-    _say(console, f"The digests are {digests['state']} and {digests['twin']}.")
+    _print_line(console, f"The digests are {digests['state']} and {digests['twin']}.")
 
 
 def later(box: Sandbox) -> None:
@@ -106,17 +106,17 @@ def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dic
     console.print(f"\nMake the certificate, with the freeze at {frozen}")
     document: dict[str, Any] = box.fc.invoke("certify", payload.encode()).value
     verdict = document["verdict"]
-    _say(console, f"[bold {_COLOURS[verdict]}]{escape(document['text'])}")
+    _print_line(console, f"[bold {_COLOURS[verdict]}]{escape(document['text'])}")
     for check in document["checks"]:
         if check["gates"] and check["result"] != "passed":
             keys = f": {', '.join(check['keys'][:3])}" if check["keys"] else ""
-            _say(console, escape(f"  {check['id']} {check['result']}: {check['actual']}{keys}"))
+            _print_line(console, escape(f"  {check['id']} {check['result']}: {check['actual']}{keys}"))
     if verdict == "GO":
         sample = next(check for check in document["checks"] if check["id"] == "SAMPLE")
-        _say(console, f"{len(document['checks'])} checks passed. Sample: {sample['actual']}.")
+        _print_line(console, f"{len(document['checks'])} checks passed. Sample: {sample['actual']}.")
         for side in ("source", "destination"):
-            _say(console, f"  {side:11} {document[side]['objects']} objects, digest {document[side]['digest']}")
-        _say(console, f"  the certificate's SHA-256 is {document['sha256']}")
+            _print_line(console, f"  {side:11} {document[side]['objects']} objects, digest {document[side]['digest']}")
+        _print_line(console, f"  the certificate's SHA-256 is {document['sha256']}")
     return document
 
 
@@ -153,7 +153,7 @@ def compare(box: Sandbox, console: Console, **asked: bool) -> None:
     console.print(f"{adds_up} Submitted: {comparison['submitted']}.")
 
 
-def _say(console: Console, text: str) -> None:
+def _print_line(console: Console, text: str) -> None:
     """Print a line that a terminal can break anywhere; a picture has no terminal."""
     console.print(text, soft_wrap=not console.record)
 

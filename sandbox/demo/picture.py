@@ -16,7 +16,7 @@ _FONTS = re.compile(r"\s*@font-face \{\{.*?\}\}\n", re.DOTALL)
 
 
 def save(console: Console, file: Path) -> None:
-    """Draw the recorded output of `console`, titled with the version."""
+    """Draw the recorded output of `console`, with the version as title."""
     title = f"make demo - oss-oms-sync {manifest()['Version']}"
     drawn = console.export_svg(title=title, code_format=_FONTS.sub("", CONSOLE_SVG_FORMAT), unique_id="demo")
     file.write_text(drawn, encoding="utf-8")

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sandbox import Sandbox
-from sandbox.asking import VARIABLE, asked
+from sandbox.control import VARIABLE, serve_control
 from sandbox.demo.books import OLD
 from tools.package import build
 from tools.render import render
@@ -63,7 +63,7 @@ def migrate(box: Sandbox, project: Path, console: Console) -> None:
 
 def _ops(box: Sandbox, project: Path, *words: str) -> str:
     """Return the output of a command of the project for an administrator of both clouds."""
-    with asked(box) as address:
+    with serve_control(box) as address:
         done = subprocess.run(
             [sys.executable, "ops.py", *words, "--lang", "en"],
             cwd=project,

@@ -4,7 +4,7 @@ Started by `Instance` with `python -S -s` and a clean environment; it imports th
 function imports from its own folder or from the runtime's libraries. Events and results go over a socket, a JSON
 document a line, because functions may print. It treats a function like FC's own bootstrap (its python3.9, 2023): the
 handler is imported inside the first invocation, the output is wrapped before that, SIGTERM ends an invocation that
-takes too long. Further pages: help.aliyun.com/zh/functioncompute, "Context" and "Error handling" of Python.
+takes too long. Other sources: help.aliyun.com/zh/functioncompute, "Context" and "Error handling" of Python.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def exit_on_sigterm() -> None:
 
 
 class Clock:
-    """The clock of the process: modules that are imported after `lend` see it in place of the machine's.
+    """The clock of the process: modules that are imported after `install` see it in place of the machine's.
 
-    `ahead`: the seconds by which the sandbox's clock is ahead of the machine's; `first`: these at the first event.
+    `ahead`: the seconds by which the sandbox's clock is ahead of the machine's; `first`: `ahead` at the first event.
     """
 
     ahead = first = 0.0
@@ -66,10 +66,10 @@ class Clock:
         cls.ahead = ahead
 
     @classmethod
-    def lend(cls) -> None:
+    def install(cls) -> None:
         real, machine, monotonic = datetime.datetime, time.time, time.monotonic
 
-        class Moved(real):  # type: ignore[misc, valid-type]
+        class ShiftedDatetime(real):  # type: ignore[misc, valid-type]
             @classmethod
             def now(cls, tz: datetime.tzinfo | None = None) -> Any:
                 return cls.fromtimestamp(time.time(), tz)
@@ -80,7 +80,7 @@ class Clock:
 
         time.time = lambda: machine() + cls.ahead
         time.monotonic = lambda: monotonic() + cls.ahead - cls.first
-        datetime.datetime = Moved  # type: ignore[misc]
+        datetime.datetime = ShiftedDatetime  # type: ignore[misc]
 
 
 class _Output:
@@ -203,6 +203,6 @@ def serve(channel: Any) -> None:
 
 
 if __name__ == "__main__":
-    Clock.lend()
+    Clock.install()
     die_with_parent(int(sys.argv[2]))
     serve(socket.socket(fileno=int(sys.argv[1])).makefile("rwb"))

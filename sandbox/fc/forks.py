@@ -18,14 +18,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sandbox.fc.instance import MAX_MESSAGE_BYTES, Processes, ProcessInstance, connected
+from sandbox.fc.instance import MAX_MESSAGE_BYTES, ProcessInstance, ProcessInstances, connected
 from sandbox.runtimes import Runtime
 
 CODE = Path(__file__).parents[2] / "template" / "code"
 _SCRIPT = Path(__file__).with_name("mother.py")
 
 
-class Forks(Processes):
+class Forks(ProcessInstances):
     """Instances as child processes of a runtime's mother process, if they run the code that it has imported.
 
     All others start as processes of their own.
@@ -34,7 +34,7 @@ class Forks(Processes):
     async def start(
         self, runtime: Runtime, setup: Mapping[str, Any], environment: Mapping[str, str]
     ) -> ProcessInstance:
-        if not hasattr(os, "pidfd_open") or not _is_the_code(Path(setup["code"])):
+        if not hasattr(os, "pidfd_open") or not _is_imported_code(Path(setup["code"])):
             return await super().start(runtime, setup, environment)
         output, its_output = os.pipe()
         async with connected(setup, runtime) as (theirs, reader, writer):
@@ -108,6 +108,6 @@ def _mother(runtime: Runtime) -> _Mother:
     return _Mother(runtime)
 
 
-def _is_the_code(folder: Path) -> bool:
+def _is_imported_code(folder: Path) -> bool:
     names, copied = ([str(path.relative_to(root)) for path in root.rglob("*.py")] for root in (CODE, folder))
     return {*names} == {*copied} and not any(filecmp.cmpfiles(folder, CODE, names, shallow=False)[1:])

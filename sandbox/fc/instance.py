@@ -70,7 +70,7 @@ class Instance(Protocol):
 
     def thaw(self) -> None: ...
 
-    def strike(self) -> None:
+    def kill_at_once(self) -> None:
         """Kill the instance without waiting for its end."""
 
     async def kill(self) -> None: ...
@@ -104,7 +104,7 @@ class Process(Protocol):
     async def wait(self) -> object: ...
 
 
-class Processes:
+class ProcessInstances:
     """Instances as child processes, whose clock is ahead of the machine's by `ahead` at each event."""
 
     def __init__(self, ahead: Callable[[], float] = lambda: 0.0) -> None:
@@ -134,7 +134,7 @@ class Processes:
 async def connected(
     setup: Mapping[str, Any], runtime: runtimes.Runtime
 ) -> AsyncIterator[tuple[socket.socket, asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Yield a socket for an instance that starts meanwhile and streams to it; then send the setup."""
+    """Yield the socket of a starting instance and the streams to it; then send the setup."""
     ours, theirs = socket.socketpair()
     with theirs:
         reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_MESSAGE_BYTES)
@@ -194,11 +194,11 @@ class ProcessInstance:
             self._signal(signal.SIGCONT)
             self._frozen = False
 
-    def strike(self) -> None:
+    def kill_at_once(self) -> None:
         self._signal(signal.SIGKILL)
 
     async def kill(self) -> None:
-        self.strike()
+        self.kill_at_once()
         self._writer.close()
         await self._process.wait()
 

@@ -33,7 +33,7 @@ def prepare(code: str, libraries: str) -> None:
     gc.freeze()
 
 
-def be_instance(parent: int, message: dict[str, Any], channel: int, output: int) -> None:
+def run_instance(parent: int, message: dict[str, Any], channel: int, output: int) -> None:
     bootstrap.die_with_parent(parent)
     for number in (1, 2):
         os.dup2(output, number)
@@ -62,7 +62,7 @@ def main(control: socket.socket) -> None:
         pid = os.fork()
         if not pid:
             control.close()
-            be_instance(me, json.loads(text), *files)
+            run_instance(me, json.loads(text), *files)
             return
         for file in files:
             os.close(file)
@@ -70,6 +70,6 @@ def main(control: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    bootstrap.Clock.lend()
+    bootstrap.Clock.install()
     prepare(*sys.argv[2:])
     main(socket.socket(fileno=int(sys.argv[1])))

@@ -18,8 +18,8 @@ from typing import Any
 from sandbox import runtimes
 from sandbox.account import ACCOUNT_ID
 from sandbox.fc.function import Credentials, Function, check_environment
-from sandbox.fc.instance import Instance, InstanceNotStarted, Instances, Processes, ProcessInstance, Result
-from sandbox.server.service import Ground
+from sandbox.fc.instance import Instance, InstanceNotStarted, Instances, ProcessInstance, ProcessInstances, Result
+from sandbox.server.service import Platform
 
 _MAX_ASYNC_PAYLOAD_BYTES = 128 * 1024
 # The instances of an account at once in a region (100 to 300, pages differ). Each is a process here.
@@ -70,7 +70,7 @@ class FunctionCompute:
 
     def __init__(self, region: str = "cn-hangzhou", instances: Instances | None = None) -> None:
         self.region = region
-        self._new = instances or Processes()
+        self._new = instances or ProcessInstances()
         # Returns whether a function may pass its failed events to another function.
         self.may_invoke: Callable[[str, str], bool] = lambda _caller, _called: True
         self.invocations: list[Invocation] = []
@@ -87,12 +87,12 @@ class FunctionCompute:
         """The names of its functions."""
         return {*self._functions}
 
-    def start(self, ground: Ground) -> None:
-        self._ground = ground
+    def start(self, platform: Platform) -> None:
+        self._platform = platform
 
     def stop(self) -> None:
         """Drop all queues and kill all processes."""
-        self._ground.call(self._stop())
+        self._platform.call(self._stop())
 
     def create_function(
         self,
@@ -138,24 +138,24 @@ class FunctionCompute:
 
     def invoke(self, name: str, payload: bytes, timeout: float | None = None) -> Invocation:
         """Call a function and wait up to `timeout`, as `s invoke` does: without a retry."""
-        return self._ground.call(self._attempt(self._functions[name], payload, _request_id(), 1), timeout)
+        return self._platform.call(self._attempt(self._functions[name], payload, _request_id(), 1), timeout)
 
     def submit(self, name: str, payload: bytes) -> None:
         """Queue an event, as a trigger does; safe from any thread, also from the loop."""
         if len(payload) > _MAX_ASYNC_PAYLOAD_BYTES:
             raise ValueError(f"an asynchronous payload holds at most 128 KB, not {len(payload)} bytes")
-        self._ground.call_soon(self._enqueue, self._functions[name], payload)
+        self._platform.call_soon(self._enqueue, self._functions[name], payload)
 
     def wait_idle(self, timeout: float) -> None:
         """Wait until every queued event was handled, passed to a destination, or dropped."""
-        self._ground.call(self.idle(), timeout)
+        self._platform.call(self.idle(), timeout)
 
     def freeze(self, name: str) -> None:
         """Stop the idle instances, as FC does between events. The next event resumes its instance."""
-        self._ground.call(self._each_idle(name, lambda instance: instance.freeze()))
+        self._platform.call(self._each_idle(name, lambda instance: instance.freeze()))
 
     def thaw(self, name: str) -> None:
-        self._ground.call(self._each_idle(name, lambda instance: instance.thaw()))
+        self._platform.call(self._each_idle(name, lambda instance: instance.thaw()))
 
     def pids(self, name: str = "", *, busy: bool = False) -> list[int]:
         """Return the processes of all instances, or of a function's, in the order of their starts.
@@ -226,7 +226,7 @@ class FunctionCompute:
             "stackTrace": list(last.stack_trace),
         }
         envelope = {
-            "timestamp": int(self._ground.now() * 1000),
+            "timestamp": int(self._platform.now() * 1000),
             "requestContext": {
                 "requestId": last.request_id,
                 "functionArn": f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{last.function}",
@@ -304,7 +304,7 @@ class FunctionCompute:
         if seconds is None:
             yield
             return
-        death = asyncio.get_running_loop().call_later(seconds, instance.strike)
+        death = asyncio.get_running_loop().call_later(seconds, instance.kill_at_once)
         try:
             yield
         finally:

@@ -26,8 +26,8 @@ _MAX_PAGE = 200
 class IamError(GatewayError):
     """A refusal by IAM itself, `PAP5.` and a number.
 
-    0001 (no right), 0003 (a limit), 0010 (marker) and 0011 (document) are documented; no page names the numbers of the
-    others, so no client may rely on more than their status.
+    0001 (no permission), 0003 (a limit), 0010 (marker) and 0011 (document) are documented; no page names other numbers,
+    so clients can rely only on the status of other errors.
     """
 
     def response(self) -> Response:
@@ -37,8 +37,8 @@ class IamError(GatewayError):
         return json_response(self.status, body)
 
 
-class Asked(NamedTuple):
-    """A request that may pass: the identifiers in its path, its body and its parameters."""
+class Arguments(NamedTuple):
+    """The identifiers in the path of an accepted request, its body and its parameters."""
 
     ids: tuple[str, ...]
     body: Mapping[str, Any]
@@ -48,15 +48,16 @@ class Asked(NamedTuple):
 class Identities(KeyedService):
     """The users and policies of the account, with each operation as a method.
 
-    `Iam` reads the requests. `projects`: the account's projects by their names. `acts_after`: the seconds until a grant
-    acts; None: it never does. `stale_for`: the seconds until requests see a new record, whose name is taken at once.
+    `Iam` reads the requests. `projects`: the account's projects by their names. `grant_delay`: the seconds until a
+    grant takes effect; None: never. `visibility_delay`: the seconds until requests find a new record, whose name is
+    taken at once.
     """
 
     def __init__(self, projects: Mapping[str, str], port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(port, ssl_context)
         self.projects = projects
-        self.acts_after: float | None = 0.0
-        self.stale_for = 0.0
+        self.grant_delay: float | None = 0.0
+        self.visibility_delay = 0.0
         self.users: dict[str, Record] = {}
         self.policies: dict[str, Record] = {}
         self.account = self.find_key
@@ -65,20 +66,20 @@ class Identities(KeyedService):
         """Return the credential of an access key, and record its use; None if no user has it in force."""
         for number, user in self.users.items():
             key = user["keys"].get(access_key)
-            if key and not self._is_stale(key):
+            if key and not self._is_hidden(key):
                 key["used"] = self.now()
                 return Credential(key["secret"], None, partial(self._in_force, number), f"user/{number}")
         return None
 
     # Users.
 
-    def create_user(self, call: Asked) -> object:
+    def create_user(self, call: Arguments) -> object:
         name = call.body["name"]
         if not re.fullmatch(_USER_NAME, name) or len(call.body.get("description", "")) > 255:
-            raise invalid("name or description")
+            raise invalid_parameter("name or description")
         if any(user["fields"]["user_name"] == name for user in self.users.values()):
-            raise _taken("user")
-        _within(len(self.users), _MAX_USERS, "users per account")
+            raise _taken_error("user")
+        _check_limit(len(self.users), _MAX_USERS, "users per account")
         number = uuid.uuid4().hex
         fields = {
             "user_id": number,
@@ -92,7 +93,7 @@ class Identities(KeyedService):
         self.users[number] = {"fields": fields, "made": self.now(), "keys": {}, "attached": {}, "roles": []}
         return {"user": fields}
 
-    def list_users(self, call: Asked) -> object:
+    def list_users(self, call: Arguments) -> object:
         """List all users, or the user of an access key."""
         key = call.params.get("access_key_id")
         if key is None:
@@ -104,34 +105,34 @@ class Identities(KeyedService):
             users = [{**name, "is_root_user": owner.holder == "root", "enabled": True}]
         return self._page(call, "users", users, "user_id")
 
-    def delete_user(self, call: Asked) -> None:
+    def delete_user(self, call: Arguments) -> None:
         user = self._user(call)
         if user["keys"] or user["attached"]:
             raise IamError(409, "PAP5.0005", "delete conflict: the user has access keys or policies")
         del self.users[call.ids[0]]
 
-    def create_key(self, call: Asked) -> object:
+    def create_key(self, call: Arguments) -> object:
         user = self._user(call)
-        _within(len(user["keys"]), _MAX_KEYS, "access keys per user")
+        _check_limit(len(user["keys"]), _MAX_KEYS, "access keys per user")
         number, secret = uuid.uuid4().hex[:20].upper(), uuid.uuid4().hex + uuid.uuid4().hex[:8]
         fields = {"access_key_id": number, "user_id": call.ids[0], "status": "active", "created_at": self._date()}
         user["keys"][number] = {**fields, "secret": secret, "made": self.now()}
         return {"access_key": {**fields, "secret_access_key": secret}}
 
-    def list_keys(self, call: Asked) -> object:
+    def list_keys(self, call: Arguments) -> object:
         names = ("access_key_id", "user_id", "status", "created_at")
         keys = [{name: key[name] for name in names} for key in self._visible(self._user(call)["keys"])]
         return self._page(call, "access_keys", keys, "access_key_id")
 
-    def show_last_used(self, call: Asked) -> object:
+    def show_last_used(self, call: Arguments) -> object:
         """Return the time of the last use; nothing for a key that was never used."""
         used = self._key(call).get("used")
         return {"access_key_last_used": {"last_used_at": _iso(used)} if used else {}}
 
-    def delete_key(self, call: Asked) -> None:
+    def delete_key(self, call: Arguments) -> None:
         del self._user(call)["keys"][self._key(call)["access_key_id"]]
 
-    def list_attached(self, call: Asked) -> object:
+    def list_attached(self, call: Arguments) -> object:
         attached = self._user(call)["attached"].items()
         policies = [
             {name: self.policies[policy]["fields"][name] for name in ("policy_id", "policy_name", "urn")}
@@ -142,12 +143,12 @@ class Identities(KeyedService):
 
     # Policies.
 
-    def create_policy(self, call: Asked) -> object:
+    def create_policy(self, call: Arguments) -> object:
         name, document = call.body["policy_name"], _checked(call.body["policy_document"])
         if not re.fullmatch(_POLICY_NAME, name) or len(call.body.get("description", "")) > 1000:
-            raise invalid("policy_name or description")
+            raise invalid_parameter("policy_name or description")
         if any(policy["fields"]["policy_name"] == name for policy in self.policies.values()):
-            raise _taken("policy")
+            raise _taken_error("policy")
         number, date = str(uuid.uuid4()), self._date()
         fields = {
             "policy_id": number,
@@ -169,22 +170,22 @@ class Identities(KeyedService):
         }
         return {"policy": fields}
 
-    def list_policies(self, call: Asked) -> object:
+    def list_policies(self, call: Arguments) -> object:
         if call.params.get("policy_type", "custom") != "custom":
-            raise invalid("policy_type: the sandbox has none of the system's policies")
+            raise invalid_parameter("policy_type: the sandbox has none of the system's policies")
         return self._page(
             call, "policies", [self._described(policy) for policy in self._visible(self.policies)], "policy_id"
         )
 
-    def delete_policy(self, call: Asked) -> None:
+    def delete_policy(self, call: Arguments) -> None:
         policy = self._policy(call)
         if self._described(policy)["attachment_count"] or len(policy["versions"]) > 1:
             raise IamError(409, "PAP5.0005", "delete conflict: the policy is attached or has other versions")
         del self.policies[call.ids[0]]
 
-    def create_version(self, call: Asked) -> object:
+    def create_version(self, call: Arguments) -> object:
         policy, document = self._policy(call), _checked(call.body["policy_document"])
-        _within(len(policy["versions"]), _MAX_VERSIONS, "versions per policy")
+        _check_limit(len(policy["versions"]), _MAX_VERSIONS, "versions per policy")
         number = f"v{max(int(version[1:]) for version in policy['versions']) + 1}"
         policy["versions"][number] = {"document": document, "created_at": self._date()}
         if call.body.get("set_as_default"):
@@ -192,41 +193,41 @@ class Identities(KeyedService):
             policy["changes"].append((self.now(), document))
         return {"policy_version": _version(policy, number)}
 
-    def list_versions(self, call: Asked) -> object:
+    def list_versions(self, call: Arguments) -> object:
         policy = self._policy(call)
         return self._page(call, "versions", [_version(policy, number) for number in policy["versions"]], "version_id")
 
-    def show_version(self, call: Asked) -> object:
+    def show_version(self, call: Arguments) -> object:
         return {"policy_version": _version(self._policy(call), call.ids[1])}
 
-    def delete_version(self, call: Asked) -> None:
+    def delete_version(self, call: Arguments) -> None:
         policy = self._policy(call)
         if _version(policy, call.ids[1])["is_default"]:
             raise IamError(409, "PAP5.0005", "delete conflict: this is the default version")
         del policy["versions"][call.ids[1]]
 
-    def attach(self, call: Asked) -> None:
+    def attach(self, call: Arguments) -> None:
         self._policy(call)
         attached = self._find(self.users, call.body["user_id"], "user")["attached"]
         if call.ids[0] in attached:
-            raise _taken("attachment")
-        _within(len(attached), _MAX_POLICIES, "attached policies per user")
+            raise _taken_error("attachment")
+        _check_limit(len(attached), _MAX_POLICIES, "attached policies per user")
         attached[call.ids[0]] = self.now()
 
-    def detach(self, call: Asked) -> None:
+    def detach(self, call: Arguments) -> None:
         self._policy(call)
         attached = self._find(self.users, call.body["user_id"], "user")["attached"]
         if call.ids[0] not in attached:
-            raise _missing("attachment")
+            raise _missing_error("attachment")
         del attached[call.ids[0]]
 
     # Domains and projects of v3.
 
-    def list_domains(self, _call: Asked) -> object:
+    def list_domains(self, _call: Arguments) -> object:
         domain = {"id": DOMAIN_ID, "name": "sandbox", "enabled": True, "description": "", "links": {}}
         return {"domains": [domain], "links": {}}
 
-    def list_projects(self, call: Asked) -> object:
+    def list_projects(self, call: Arguments) -> object:
         name_filter = call.params.get("name")
         projects = [
             {"id": number, "name": name, "domain_id": DOMAIN_ID, "parent_id": DOMAIN_ID, "enabled": True}
@@ -238,26 +239,26 @@ class Identities(KeyedService):
 
     # Parts of several operations.
 
-    def _user(self, call: Asked) -> Record:
+    def _user(self, call: Arguments) -> Record:
         return self._find(self.users, call.ids[0], "user")
 
-    def _policy(self, call: Asked) -> Record:
+    def _policy(self, call: Arguments) -> Record:
         return self._find(self.policies, call.ids[0], "policy")
 
-    def _key(self, call: Asked) -> Record:
+    def _key(self, call: Arguments) -> Record:
         return self._find(self._user(call)["keys"], call.ids[1], "access key")
 
     def _find(self, among: dict[str, Record], number: str, what: str) -> Record:
         record = among.get(number)
-        if record is None or self._is_stale(record):
-            raise _missing(what)
+        if record is None or self._is_hidden(record):
+            raise _missing_error(what)
         return record
 
     def _visible(self, among: dict[str, Record]) -> list[Record]:
-        return [record for record in among.values() if not self._is_stale(record)]
+        return [record for record in among.values() if not self._is_hidden(record)]
 
-    def _is_stale(self, record: Record) -> bool:
-        return bool(self.now() < record["made"] + self.stale_for)
+    def _is_hidden(self, record: Record) -> bool:
+        return bool(self.now() < record["made"] + self.visibility_delay)
 
     def _described(self, policy: Record) -> Record:
         number = policy["fields"]["policy_id"]
@@ -273,19 +274,19 @@ class Identities(KeyedService):
 
     def _in_force(self, user: str) -> list[Document]:
         """Return the documents of the policies in force for a user."""
-        if self.acts_after is None:
+        if self.grant_delay is None:
             return []
-        latest = self.now() - self.acts_after
+        latest = self.now() - self.grant_delay
         attached = [identifier for identifier, at in self.users[user]["attached"].items() if at <= latest]
         changes = [[text for at, text in self.policies[policy]["changes"] if at <= latest] for policy in attached]
         roles = [document for at, document in self.users[user]["roles"] if at <= latest]
         return [*roles, *(parse(texts[-1], "5.0") for texts in changes)]
 
-    def _page(self, call: Asked, name: str, records: list[Record], key: str) -> object:
+    def _page(self, call: Arguments, name: str, records: list[Record], key: str) -> object:
         """Return a page after the marker: the identifier of the last record of the previous page."""
         limit, marker = call.params.get("limit", "100"), call.params.get("marker")
         if not limit.isdigit() or not 1 <= int(limit) <= _MAX_PAGE:
-            raise invalid("limit")
+            raise invalid_parameter("limit")
         numbers = [record[key] for record in records]
         if marker is not None and marker not in numbers:
             raise IamError(400, "PAP5.0010", "invalid marker")
@@ -310,7 +311,7 @@ def _checked(document: str) -> str:
 
 def _version(policy: Record, number: str) -> Record:
     if number not in policy["versions"]:
-        raise _missing("version")
+        raise _missing_error("version")
     return {
         **policy["versions"][number],
         "version_id": number,
@@ -318,20 +319,20 @@ def _version(policy: Record, number: str) -> Record:
     }
 
 
-def _within(count: int, maximum: int, what: str) -> None:
+def _check_limit(count: int, maximum: int, what: str) -> None:
     if count >= maximum:
         raise IamError(409, "PAP5.0003", f"{what} limit exceeded")
 
 
-def _missing(what: str) -> IamError:
+def _missing_error(what: str) -> IamError:
     return IamError(404, "PAP5.0002", f"{what} does not exist")
 
 
-def _taken(what: str) -> IamError:
+def _taken_error(what: str) -> IamError:
     return IamError(409, "PAP5.0004", f"{what} already exists")
 
 
-def invalid(what: str) -> IamError:
+def invalid_parameter(what: str) -> IamError:
     return IamError(400, "PAP5.0009", f"invalid parameter: {what}")
 
 

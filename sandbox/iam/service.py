@@ -1,8 +1,8 @@
 """IAM on loopback: callers, operations, and answers.
 
-Written from support.huaweicloud.com/api-iam5 (CreateUserV5 and its like, "Error codes") and /api-iam
-(KeystoneListAuthDomains, KeystoneListProjects). A parameter or field that the row of an operation does not name is
-refused, never ignored.
+Written from support.huaweicloud.com/api-iam5 (CreateUserV5 and the other calls of v5, "Error codes") and /api-iam
+(KeystoneListAuthDomains, KeystoneListProjects). Parameters and fields outside the row of an operation are refused,
+never ignored.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Any, NamedTuple
 
 from sandbox.account import DOMAIN_ID
 from sandbox.gateway import GatewayError, json_response, verify_signature
-from sandbox.iam.identities import Asked, IamError, Identities, invalid
+from sandbox.iam.identities import Arguments, IamError, Identities, invalid_parameter
 from sandbox.server.message import Request, Response
 
 
 class _Row(NamedTuple):
     """An operation: the action that a policy must allow, its function, and the accepted parts of a request.
 
-    `needs` and `takes` are fields of the body.
+    `required` and `optional` are fields of the body.
     """
 
     action: str
-    run: Callable[[Iam, Asked], object]
+    run: Callable[[Iam, Arguments], object]
     status: int = 200
-    needs: Mapping[str, type] = {}
-    takes: Mapping[str, type] = {}
+    required: Mapping[str, type] = {}
+    optional: Mapping[str, type] = {}
     params: AbstractSet[str] = frozenset()
 
 
@@ -63,8 +63,8 @@ class Iam(Identities):
             if row.action in self._denied or caller.denial(row.action, "iam:*:*:*:*"):
                 raise IamError(403, "PAP5.0001", f"access denied: {row.action}")
         if not request.params.keys() <= row.params:
-            raise invalid(", ".join(request.params.keys() - row.params))
-        answer = row.run(self, Asked(ids, _body(request, row), request.params))
+            raise invalid_parameter(", ".join(request.params.keys() - row.params))
+        answer = row.run(self, Arguments(ids, _body(request, row), request.params))
         return Response(204) if answer is None and row.status == 204 else json_response(row.status, answer or {})
 
 
@@ -100,8 +100,8 @@ _OPERATIONS = {
     ),
     ("GET", "/v5/policies/*/versions/*"): _Row("iam:policies:getVersionV5", Iam.show_version),
     ("DELETE", "/v5/policies/*/versions/*"): _Row("iam:policies:deleteVersionV5", Iam.delete_version, 204),
-    ("POST", "/v5/policies/*/attach-user"): _Row("iam:users:attachPolicyV5", Iam.attach, needs={"user_id": str}),
-    ("POST", "/v5/policies/*/detach-user"): _Row("iam:users:detachPolicyV5", Iam.detach, needs={"user_id": str}),
+    ("POST", "/v5/policies/*/attach-user"): _Row("iam:users:attachPolicyV5", Iam.attach, required={"user_id": str}),
+    ("POST", "/v5/policies/*/detach-user"): _Row("iam:users:detachPolicyV5", Iam.detach, required={"user_id": str}),
 }
 
 
@@ -115,18 +115,18 @@ def _row_of(request: Request) -> tuple[_Row, tuple[str, ...]]:
 
 def _body(request: Request, row: _Row) -> Mapping[str, Any]:
     """Return the fields of the body."""
-    if not row.needs:
+    if not row.required:
         if request.body:
-            raise invalid("there is no body")
+            raise invalid_parameter("there is no body")
         return {}
     try:
         body = json.loads(request.body)
     except ValueError:
-        raise invalid("the body is not JSON") from None
-    fields = {**row.takes, **row.needs}
-    if not isinstance(body, dict) or not row.needs.keys() <= body.keys() <= fields.keys():
-        raise invalid(f"the body has {', '.join(fields)}")
+        raise invalid_parameter("the body is not JSON") from None
+    fields = {**row.optional, **row.required}
+    if not isinstance(body, dict) or not row.required.keys() <= body.keys() <= fields.keys():
+        raise invalid_parameter(f"the body has {', '.join(fields)}")
     for name, value in body.items():
         if not isinstance(value, fields[name]):
-            raise invalid(name)
+            raise invalid_parameter(name)
     return body

@@ -1,4 +1,4 @@
-"""An instance of Function Compute as calls instead of a process, with a module state of its own."""
+"""An instance of Function Compute that runs by function calls instead of a process, with a module state of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from sandbox.fc.bootstrap import answer, make_context
 from sandbox.fc.instance import Result
-from sandbox.inprocess.ground import VirtualGround
+from sandbox.inprocess.platform import VirtualPlatform
 from sandbox.runtimes import Runtime
 
 
@@ -23,34 +23,31 @@ class Killed(BaseException):
     """The error in a dead instance, whose later requests reach no cloud."""
 
 
-class Calls:
-    """The source of instances that are calls."""
+class CallInstances:
+    """The source of instances that run by function calls."""
 
-    def __init__(self, ground: VirtualGround) -> None:
-        self._ground = ground
+    def __init__(self, platform: VirtualPlatform) -> None:
+        self._platform = platform
 
     def runtime(self, name: str) -> Runtime:
         """Return the interpreter of this process."""
         return Runtime(name, Path(), "", "")
 
     async def start(self, _runtime: Runtime, setup: Mapping[str, Any], environment: Mapping[str, str]) -> CallInstance:
-        return CallInstance(self._ground, setup, environment)
+        return CallInstance(self._platform, setup, environment)
 
 
 class CallInstance:
-    """The handlers of a function, imported for this instance alone.
-
-    `skew`: the seconds by which its clock is off.
-    """
+    """The handlers of a function, imported for this instance alone. `skew`: the error of its clock in seconds."""
 
     def __init__(
-        self, ground: VirtualGround, setup: Mapping[str, Any], environment: Mapping[str, str], skew: float = 0
+        self, platform: VirtualPlatform, setup: Mapping[str, Any], environment: Mapping[str, str], skew: float = 0
     ) -> None:
-        self._ground = ground
+        self._platform = platform
         self._setup = dict(setup)
         self._environment = environment
         self.skew = skew
-        self._clock = _clock(ground, self)
+        self._clock = _clock(platform, self)
         self._modules: dict[str, ModuleType] = {}
         self._runs = asyncio.Event()
         self._runs.set()
@@ -64,12 +61,12 @@ class CallInstance:
 
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
         self.thaw()
-        began, self.busy = self._ground.loop.time(), True
-        work = self._ground.run(partial(self._call, handler, payload, request_id), self)
+        began, self.busy = self._platform.loop.time(), True
+        work = self._platform.run(partial(self._call, handler, payload, request_id), self)
         try:
             result: dict[str, Any] = await asyncio.wait_for(work, timeout)
         except asyncio.TimeoutError:
-            self.strike()
+            self.kill_at_once()
             text = f"Function timed out after {timeout:g} seconds"
             result = {"outcome": "timeout", "errorType": "FunctionTimeout", "errorMessage": text}
         except Killed:
@@ -83,7 +80,7 @@ class CallInstance:
             result.get("body", ""),
             result.get("errorType", ""),
             result.get("errorMessage", ""),
-            duration=self._ground.loop.time() - began,
+            duration=self._platform.loop.time() - began,
         )
 
     @property
@@ -93,26 +90,26 @@ class CallInstance:
     def freeze(self) -> None:
         if self._runs.is_set():
             self._runs.clear()
-            self._froze_at = self._ground.loop.time()
+            self._froze_at = self._platform.loop.time()
 
     def thaw(self) -> None:
         if not self._runs.is_set():
-            self.frozen_seconds += self._ground.loop.time() - self._froze_at
+            self.frozen_seconds += self._platform.loop.time() - self._froze_at
             self._runs.set()
 
-    def strike(self) -> None:
+    def kill_at_once(self) -> None:
         self.alive = False
         self._runs.set()
 
     async def kill(self) -> None:
-        self.strike()
+        self.kill_at_once()
 
     def check(self) -> None:
         """Raise Killed if the instance is dead."""
         if not self.alive:
             raise Killed
 
-    async def may_run(self) -> None:
+    async def wait_until_runnable(self) -> None:
         """Wait while the instance is frozen."""
         await self._runs.wait()
         self.check()
@@ -157,19 +154,19 @@ def _compiled(path: Path) -> CodeType:
     return compile(path.read_bytes(), str(path), "exec")
 
 
-def _clock(ground: VirtualGround, instance: CallInstance) -> Any:
+def _clock(platform: VirtualPlatform, instance: CallInstance) -> Any:
     """Return the clock of the instance's code, whose monotonic time stands still while it is frozen."""
     base: Any = importlib.import_module("oss_oms_sync.clock").Clock
 
     class InstanceClock(base):  # type: ignore[misc]
         def monotonic(self) -> float:
-            return ground.loop.time() - instance.frozen_seconds
+            return platform.loop.time() - instance.frozen_seconds
 
         def now(self) -> datetime:
-            return datetime.fromtimestamp(ground.now() + instance.skew, timezone.utc)
+            return datetime.fromtimestamp(platform.now() + instance.skew, timezone.utc)
 
         def sleep(self, seconds: float) -> None:
             instance.check()
-            ground.sleep(seconds)
+            platform.sleep(seconds)
 
     return InstanceClock()

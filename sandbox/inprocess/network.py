@@ -1,4 +1,4 @@
-"""Requests of the `requests` library that are passed to a service instead of sent."""
+"""Requests of the `requests` library, passed to a service by function calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sandbox.server.message import Request, Response
 from sandbox.server.service import Connection, Service
 
 if TYPE_CHECKING:
-    from sandbox.inprocess.ground import Owner, VirtualGround
+    from sandbox.inprocess.platform import Owner, VirtualPlatform
 
 
 def release(waiter: asyncio.Future[None]) -> None:
@@ -105,10 +105,10 @@ class _Host:
 
 
 class Network:
-    """The way of a request to its service by the host name, as in the real clouds.
+    """Routes of requests to services by the host name, as in the real clouds.
 
-    `before` and `after` see each request when its client sends it, and when the client has its answer or error. They
-    are called in the client's place: they can wait, and an exception of theirs ends the client's call.
+    `before` and `after` are called with each request when its client sends it, and when the client has its answer or
+    error. They run in the client's thread: they can wait, and their exceptions end the client's call.
     """
 
     _NAMES = (
@@ -125,8 +125,8 @@ class Network:
         (re.compile(r".+"), "Robots", "https://alerts.example.com"),
     )
 
-    def __init__(self, ground: VirtualGround) -> None:
-        self._ground = ground
+    def __init__(self, platform: VirtualPlatform) -> None:
+        self._platform = platform
         self._services: dict[str, Service] = {}
         self.before: Callable[[requests.PreparedRequest], None] = lambda _: None
         self.after: Callable[[requests.PreparedRequest], None] = lambda _: None
@@ -146,17 +146,17 @@ class Network:
 
     def adapter(self) -> Adapter:
         """Return the adapter of a new session of the running code."""
-        return Adapter(self._ground, self)
+        return Adapter(self._platform, self)
 
 
 class Adapter(BaseAdapter):
     """An adapter that keeps connections like an HTTPAdapter: idle connections are reused, and `close` closes them."""
 
-    def __init__(self, ground: VirtualGround, network: Network) -> None:
+    def __init__(self, platform: VirtualPlatform, network: Network) -> None:
         super().__init__()
-        self._ground = ground
+        self._platform = platform
         self._network = network
-        self._owner: Owner | None = ground.owner()
+        self._owner: Owner | None = platform.owner()
         self._idle: list[tuple[Service, _Connection]] = []
         self._busy: list[tuple[Service, _Connection]] = []
 
@@ -175,7 +175,7 @@ class Adapter(BaseAdapter):
     def close(self) -> None:
         idle, self._idle = self._idle, []
         for service, connection in idle:
-            service.closed(connection)
+            service.remove_connection(connection)
 
     def abort(self) -> None:
         """Close all connections, also those that are in use."""
@@ -200,13 +200,13 @@ class Adapter(BaseAdapter):
             connection.id,
             service.now(),
         )
-        exchange = _Exchange(self._ground.loop, connection, service.handle(sent, connection))
+        exchange = _Exchange(self._platform.loop, connection, service.handle(sent, connection))
         try:
-            self._wait(exchange, connection, self._ground.loop.time() + read)
+            self._wait(exchange, connection, self._platform.loop.time() + read)
         finally:
             self._busy.remove((service, connection))
             if not exchange.is_done or connection.lost.is_set():
-                service.closed(connection)
+                service.remove_connection(connection)
         if connection.lost.is_set():
             if exchange.is_done or connection.is_gone:
                 raise requests.ConnectionError("Connection aborted.")
@@ -216,8 +216,8 @@ class Adapter(BaseAdapter):
 
     def _wait(self, exchange: _Exchange, connection: _Connection, end: float) -> None:
         """Wait for the answer or the end of the exchange, at most until `end`."""
-        loop, limit = self._ground.loop, self._ground.loop.limit
-        if self._ground.is_free():
+        loop, limit = self._platform.loop, self._platform.loop.limit
+        if self._platform.can_wait():
             loop.limit = min(limit, end)
             exchange.advance()
             loop.limit = limit
@@ -228,7 +228,7 @@ class Adapter(BaseAdapter):
         connection.waiter = loop.create_future()
         timer = loop.call_at(end, connection.time_out)
         try:
-            self._ground.wait(connection.waiter)
+            self._platform.wait(connection.waiter)
         finally:
             timer.cancel()
 
@@ -237,7 +237,7 @@ class Adapter(BaseAdapter):
             if idle[0] is service:
                 self._idle.remove(idle)
                 return idle
-        connection = service.opened(_Connection)
+        connection = service.add_connection(_Connection)
         assert isinstance(connection, _Connection)
         return service, connection
 

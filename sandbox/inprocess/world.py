@@ -14,10 +14,10 @@ from unittest.mock import patch
 from oss2.auth import ProviderAuthV4
 
 from sandbox.fc.instance import Instances
-from sandbox.inprocess.ground import Executor, VirtualGround
-from sandbox.inprocess.instance import CallInstance, Calls
+from sandbox.inprocess.instance import CallInstance, CallInstances
+from sandbox.inprocess.platform import Executor, VirtualPlatform
 from sandbox.sandbox import Sandbox
-from sandbox.server.service import Ground
+from sandbox.server.service import Platform
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -51,11 +51,11 @@ class InProcess(Sandbox):
         super().__init__(**options)
         self._dice = random.Random(seed)
         self._patches = ExitStack()
-        self._http.session.mount("https://", self.ground.network.adapter())
+        self._http.session.mount("https://", self.platform.network.adapter())
 
-    def _stands_on(self, _: object) -> tuple[Ground, Instances]:
-        self.ground = VirtualGround()
-        return self.ground, Calls(self.ground)
+    def _make_platform(self, _: object) -> tuple[Platform, Instances]:
+        self.platform = VirtualPlatform()
+        return self.platform, CallInstances(self.platform)
 
     def open(self) -> None:
         """Enter the world; `close` ends it."""
@@ -72,12 +72,12 @@ class InProcess(Sandbox):
         self._patches.enter_context(patch("uuid.uuid4", bits))
         code = "oss_oms_sync.clouds"
         for name, double in (
-            (f"{code}.connection._Adapter", self.ground.network.adapter),
+            (f"{code}.connection._Adapter", self.platform.network.adapter),
             # A connection opens in no time.
             (f"{code}.connection.Thread", partial(SimpleNamespace, start=lambda: None)),
-            (f"{code}.calls.ThreadPoolExecutor", partial(Executor, self.ground)),
-            (f"{code}.calls.time", SimpleNamespace(monotonic=self.ground.loop.time)),
-            ("oss2.auth.datetime", SimpleNamespace(utcnow=self.ground.utc)),
+            (f"{code}.calls.ThreadPoolExecutor", partial(Executor, self.platform)),
+            (f"{code}.calls.time", SimpleNamespace(monotonic=self.platform.loop.time)),
+            ("oss2.auth.datetime", SimpleNamespace(utcnow=self.platform.utc)),
             # It goes through all bytes one by one, which would take a twentieth of all time.
             ("oss2.auth.ProviderAuthV4._ProviderAuthV4__v4_uri_encode", lambda _, *text: _encoded(*text)),
             ("oss2.auth.ProviderAuthV4._ProviderAuthV4__get_signing_key", _signing_key),
@@ -97,7 +97,7 @@ class InProcess(Sandbox):
 
     def later(self, seconds: float) -> None:
         """Advance the time, with all events until then."""
-        self.ground.sleep(seconds)
+        self.platform.sleep(seconds)
 
     def instance(self, skew: float = 0, **environment: str) -> CallInstance:
         """Create an instance without events: the caller calls its handlers."""
@@ -115,4 +115,4 @@ class InProcess(Sandbox):
             "credentials": None,
             "function": {"name": "f", "timeout": 60},
         }
-        return CallInstance(self.ground, setup, {**self.environment(), **role, **environment}, skew)
+        return CallInstance(self.platform, setup, {**self.environment(), **role, **environment}, skew)

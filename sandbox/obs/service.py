@@ -45,14 +45,14 @@ class Action(NamedTuple):
 class _Row(NamedTuple):
     """An operation: the action that a policy must allow, its function, and the accepted parts of a request.
 
-    `takes_metadata`: the user's own headers are accepted as well.
+    `accepts_metadata`: the user's own headers are accepted as well.
     """
 
     action: str
     run: Callable[[Bucket, str, Request], Response]
     params: AbstractSet[str] = frozenset()
     headers: AbstractSet[str] = frozenset()
-    takes_metadata: bool = False
+    accepts_metadata: bool = False
 
 
 class _Address(NamedTuple):
@@ -69,9 +69,8 @@ class _Address(NamedTuple):
 class Obs(KeyedService):
     """Buckets behind the signature "OBS", at the bucket's host name, or at an IP address as /bucket/key.
 
-    A parameter or header that the row of an operation does not name is refused, never ignored.
-
-    `namespace` is that of listings. `repeats_pages`: answer the first page to any marker, as parallel file systems did.
+    Parameters and headers outside the row of an operation are refused, never ignored. `namespace` is the XML namespace
+    of listings. `repeats_pages`: answer the first page to any marker, as parallel file systems did.
     """
 
     def __init__(self, region: str = "cn-north-4", port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -83,13 +82,13 @@ class Obs(KeyedService):
         self.answers_anywhere = False
         self.actions: list[Action] = []
         # The seconds until requests see a bucket that a request created.
-        self.stale_for = 0.0
+        self.visibility_delay = 0.0
         self._stale: dict[str, float] = {}
         self._buckets: dict[str, Bucket] = {}
         self._denied: list[tuple[str, Callable[[str], bool]]] = []
         self._limit: RateLimit | None = None
         self._delay_ms = 0
-        # Operations by method, "is about an object", and selecting parameter.
+        # Operations by method, "is for an object", and selecting parameter.
         self._operations = {
             ("GET", False, ""): _Row("obs:bucket:ListBucket", self._list, LISTING_PARAMETERS),
             ("GET", False, "versions"): _Row(
@@ -119,7 +118,7 @@ class Obs(KeyedService):
                 set_metadata,
                 {"metadata", "versionId"},
                 {DIRECTIVE},
-                takes_metadata=True,
+                accepts_metadata=True,
             ),
             ("DELETE", True, ""): _Row("obs:object:DeleteObject", self._delete),
             ("DELETE", True, "versionId"): _Row("obs:object:DeleteObjectVersion", self._delete, {"versionId"}),
@@ -175,21 +174,23 @@ class Obs(KeyedService):
         with self.lock:
             self._denied.append((action, where))
 
-    def allows(self, caller: Credential, action: str, bucket: str, touched: str = "") -> bool:
+    def allows(self, caller: Credential, action: str, bucket: str, affected_key: str = "") -> bool:
         """Return True if the caller's policies grant the permission, and no test has denied it.
 
         Resources and the condition are those of support.huaweicloud.com/api-obs/obs_04_0112.html.
         """
-        if any(denied == action and where(touched) for denied, where in self._denied):
+        if any(denied == action and where(affected_key) for denied, where in self._denied):
             return False
         is_object = action.startswith("obs:object:")
-        place = f"obs:*:*:object:{bucket}/{touched}" if is_object else f"obs:*:*:bucket:{bucket}"
-        return not caller.denial(action, place, {} if is_object else {"obs:prefix": touched})
+        place = f"obs:*:*:object:{bucket}/{affected_key}" if is_object else f"obs:*:*:bucket:{bucket}"
+        return not caller.denial(action, place, {} if is_object else {"obs:prefix": affected_key})
 
     def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
         """Answer 429 beyond this rate; None removes the limit."""
         with self.lock:
-            self._limit = None if rate_per_second is None else RateLimit(rate_per_second, self._ground.loop.time, burst)
+            self._limit = (
+                None if rate_per_second is None else RateLimit(rate_per_second, self._platform.loop.time, burst)
+            )
 
     def delay(self, milliseconds: int) -> None:
         """Delay each request by `milliseconds`, and report the delay in a header, as OBS does when it throttles.
@@ -226,20 +227,22 @@ class Obs(KeyedService):
             raise not_implemented()
         caller = verify_signature(request, address.resource, self.credential, self.skew)
         own = {name for name in request.headers if name.startswith("x-obs-")} - _SIGNING_HEADERS
-        if row.takes_metadata:
+        if row.accepts_metadata:
             own = {name for name in own if not name.startswith(META)}
         if not own | request.headers.keys() & _ASKING <= row.headers:
             raise not_implemented()
-        touched = key or request.params.get("prefix", "")
+        affected_key = key or request.params.get("prefix", "")
         try:
-            response = row.run(self._bucket_for(row.action, address, touched, request, caller), key, request)
+            response = row.run(self._bucket_for(row.action, address, affected_key, request, caller), key, request)
         except ObsError as error:
-            self.actions.append(Action(row.action, address.bucket, touched, error.status))
+            self.actions.append(Action(row.action, address.bucket, affected_key, error.status))
             raise
-        self.actions.append(Action(row.action, address.bucket, touched, response.status))
+        self.actions.append(Action(row.action, address.bucket, affected_key, response.status))
         return response
 
-    def _bucket_for(self, action: str, address: _Address, touched: str, request: Request, caller: Credential) -> Bucket:
+    def _bucket_for(
+        self, action: str, address: _Address, affected_key: str, request: Request, caller: Credential
+    ) -> Bucket:
         if action == _CREATE:
             bucket = Bucket(address.bucket, self.region, self.lock, self.now)
         elif address.bucket not in self._buckets or self.now() < self._stale.get(address.bucket, 0):
@@ -252,7 +255,7 @@ class Obs(KeyedService):
             host = f"https://{bucket.name}.obs.{bucket.region}.myhuaweicloud.com"
             location = {"Location": f"{host}/{address.quoted_key}?{request.raw_query}"}
             raise ObsError(307, "TemporaryRedirect", "Please send requests to the bucket's region.", location)
-        if not self.allows(caller, action, bucket.name, touched):
+        if not self.allows(caller, action, bucket.name, affected_key):
             raise access_denied()
         return bucket
 
@@ -315,7 +318,7 @@ class Obs(KeyedService):
         if storage not in ("STANDARD", "WARM", "COLD"):
             raise invalid_argument("x-obs-storage-class")
         self.create_bucket(bucket.name).storage_class = storage
-        self._stale[bucket.name] = self.now() + self.stale_for
+        self._stale[bucket.name] = self.now() + self.visibility_delay
         return Response(200, headers={"Location": f"/{bucket.name}"})
 
     def _location(self, bucket: Bucket, _key: str, _request: Request) -> Response:

@@ -100,13 +100,13 @@ class CopyFault:
     """A fault of the copy of a key."""
 
     kind: Literal["late", "withheld", "lost"]
-    waits: float = 0.0
-    takes: float = 0.0
+    delay: float = 0.0
+    duration: float = 0.0
 
     @staticmethod
-    def late(waits: float, takes: float = 0.0) -> CopyFault:
-        """Begin the copy after `waits` seconds; end it `takes` seconds after that."""
-        return CopyFault("late", waits, takes)
+    def late(delay: float, duration: float = 0.0) -> CopyFault:
+        """Begin the copy after `delay` seconds; end it `duration` seconds after that."""
+        return CopyFault("late", delay, duration)
 
     @staticmethod
     def withheld() -> CopyFault:
@@ -145,7 +145,7 @@ ReadSource = Callable[[str], SourceObject | None]
 class Copier(ABC):
     """A copier of keys.
 
-    `copies`: the schedule of keys that are copied late, never, or when the test says so (`withheld`, the oldest first,
+    `copies`: the schedule of keys that are copied late, never, or at the test's command (`withheld`, the oldest first,
     with `begin` and `end`). `failures`: the schedule of keys that OMS fails to copy, with the code. `part_size`: larger
     size in bytes of the parts in which objects are written. `metadata`: other headers than the content's type are
     copied. `restores`: archived objects are restored, which takes no time here, and copied.
@@ -165,15 +165,15 @@ class Copier(ABC):
     _waiting: Counter[str] = field(default_factory=Counter, kw_only=True)
 
     @abstractmethod
-    def tell(self, copy: Copy, outcome: Outcome) -> None:
+    def report(self, copy: Copy, outcome: Outcome) -> None:
         """Add the outcome of a copy to the counts and to OMS's lists."""
 
     @abstractmethod
-    def ended(self) -> None:
+    def finish_batch(self) -> None:
         """End a batch of copies with known outcomes."""
 
     def copy(self, keys: Iterable[str], usual: CopyFault) -> int:
-        """Copy these keys as `copies` orders or else as `usual`; return the number of copies that will end."""
+        """Copy these keys by the schedule `copies`, otherwise by `usual`; return the number of copies that will end."""
         together: defaultdict[CopyFault, list[Copy]] = defaultdict(list)
         for key in keys:
             fault = self.copies.next(key) or usual
@@ -183,7 +183,7 @@ class Copier(ABC):
         number = sum(map(len, together.values()))
         self.withheld += together.pop(CopyFault.withheld(), [])
         for fault, copies in together.items():
-            self.service.later(fault.waits, partial(self._copy, copies, fault.takes))
+            self.service.later(fault.delay, partial(self._copy, copies, fault.duration))
         return number
 
     def begin(self, *copies: Copy) -> None:
@@ -205,12 +205,12 @@ class Copier(ABC):
             self.withheld = [copy for copy in self.withheld if copy not in copies]
             for copy in copies:
                 self._end(copy)
-            self.ended()
+            self.finish_batch()
 
-    def _copy(self, copies: list[Copy], takes: float) -> None:
+    def _copy(self, copies: list[Copy], duration: float) -> None:
         self.begin(*copies)
-        if takes:
-            self.service.later(takes, partial(self.end, *copies))
+        if duration:
+            self.service.later(duration, partial(self.end, *copies))
         else:
             self.end(*copies)
 
@@ -218,17 +218,17 @@ class Copier(ABC):
         key, source = copy.key, copy.source
         failure = copy.failure or (self._refusal(key, source.data) if source else None)
         if failure:
-            self.tell(copy, failure)
+            self.report(copy, failure)
         elif source is None:
             raise ValueError(f"the copy of {key!r} was not begun")
         elif not copy.overwrites:
-            self.tell(copy, "skip")
+            self.report(copy, "skip")
         else:
             self.bucket.put(key, source.data, self.part_size, self._copied_headers(source))
-            self.tell(copy, "success")
+            self.report(copy, "success")
 
     def _unread(self, source: SourceObject) -> CopyFailure | None:
-        """Return the failure of reading an object that exists."""
+        """Return the failure of reading an existing object."""
         if not source.is_archived or (self.restores and not source.unrestored):
             return None
         return CopyFailure("GET_SRC_OBJ_FAILURE", _UNRESTORED.format(source.unrestored) if self.restores else _ARCHIVED)

@@ -56,8 +56,8 @@ class Order(NamedTuple):
 class Group(Copier):
     """A group; it starts as soon as it is created.
 
-    It lists the objects, and then copies them in the listing's order, `at_once` objects at a time, as fast as `speed`
-    (bytes a second) and the bandwidth policy allow. `list_source`: keys and sizes; it raises PermissionError.
+    It lists the objects, and then copies them in the listing's order, `parallel_copies` objects at a time, as fast as
+    `speed` (bytes a second) and the bandwidth policy allow. `list_source`: keys and sizes; it raises PermissionError.
     """
 
     group_id: str
@@ -68,7 +68,7 @@ class Group(Copier):
     zone: timezone = _CHINA
     forgets_bandwidth: bool = False
     speed: float = _SPEED
-    at_once: int = 100
+    parallel_copies: int = 100
     status: Status = Status.WAITING
     reason: Mapping[str, str] | None = None
     success: int = 0
@@ -96,7 +96,7 @@ class Group(Copier):
         self._started, self._ended, self._listed, self.reason = self.service.now(), 0.0, None, None
         self.success = self.skip = self.size = 0
         self.failed_sizes.clear()
-        self._to(Status.WAITING, _SOON_SECONDS, self._create)
+        self._enter(Status.WAITING, _SOON_SECONDS, self._create)
 
     def forget(self) -> None:
         """Delete the bandwidth limits, if a restarted group loses them here."""
@@ -105,23 +105,23 @@ class Group(Copier):
 
     def pause(self) -> None:
         """End the copies that have begun, and begin no more."""
-        self._to(Status.PAUSING, _SOON_SECONDS, self._settle)
+        self._enter(Status.PAUSING, _SOON_SECONDS, self._settle)
 
     def resume(self) -> None:
         """Continue after a pause."""
         if self._listed is None:
             self.start()
         else:
-            self._to(Status.MONITORING, _SOON_SECONDS, self._step)
+            self._enter(Status.MONITORING, _SOON_SECONDS, self._step)
 
     def retry(self) -> None:
         """Retry only the failed objects that were listed."""
         self._left, self.reason = list(self.failed_sizes.items())[:_MAX_LINES], None
         for key, _ in self._left:
             del self.failed_sizes[key]
-        self._to(Status.MONITORING, _SOON_SECONDS, self._step)
+        self._enter(Status.MONITORING, _SOON_SECONDS, self._step)
 
-    def tell(self, copy: Copy, outcome: Outcome) -> None:
+    def report(self, copy: Copy, outcome: Outcome) -> None:
         self._moving -= 1
         if isinstance(outcome, CopyFailure):
             self.failed_sizes[copy.key] = (self._listed or {})[copy.key]
@@ -133,7 +133,7 @@ class Group(Copier):
             self.success += 1
             self.size += copy.size
 
-    def ended(self) -> None:
+    def finish_batch(self) -> None:
         self._settle()
 
     def description(self) -> dict[str, Any]:
@@ -192,7 +192,7 @@ class Group(Copier):
             }
         return answer
 
-    def _to(self, status: Status, seconds: float, step: Callable[[], None]) -> None:
+    def _enter(self, status: Status, seconds: float, step: Callable[[], None]) -> None:
         self.status = status
         self._run += 1
         self._later(seconds, step)
@@ -219,11 +219,11 @@ class Group(Copier):
 
     def _created(self, sizes: dict[str, int]) -> None:
         self._listed, self._left = sizes, list(sizes.items())
-        self._to(Status.MONITORING, 0, self._step)
+        self._enter(Status.MONITORING, 0, self._step)
 
     def _step(self) -> None:
         """Copy the next few objects, and call this again once their bytes have been transferred."""
-        batch, self._left = self._left[: self.at_once], self._left[self.at_once :]
+        batch, self._left = self._left[: self.parallel_copies], self._left[self.parallel_copies :]
         if not batch:
             self._settle()
             return
@@ -250,7 +250,7 @@ class Group(Copier):
         self.lists.write(self.service.now())
 
     def _seconds_for(self, size: int) -> float:
-        """Return the time that `size` bytes take from now on, at the speeds of the windows that follow each other."""
+        """Return the seconds to transfer `size` bytes from now on, at the speeds of the successive windows."""
         begin = now = self.service.now()
         left = float(size)
         while True:

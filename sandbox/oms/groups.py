@@ -29,7 +29,7 @@ from sandbox.server.service import Service
 _MAX_OFFSET = 2_147_483_647
 
 
-class Between(NamedTuple):
+class BucketPair(NamedTuple):
     """The source and destination buckets, as the holders of the given keys see them.
 
     `list_source`: keys and sizes of the objects of an order; it raises PermissionError.
@@ -43,13 +43,13 @@ class Between(NamedTuple):
 class Groups:
     """The groups of all projects.
 
-    `between` raises the GatewayError with which OMS refuses keys or buckets; `prepare` is called with each new group
-    before it begins.
+    `open_buckets` raises the GatewayError with which OMS refuses keys or buckets; `prepare` is called with each new
+    group before it begins.
     """
 
-    def __init__(self, service: Service, between: Callable[[Mapping[str, Any]], Between]) -> None:
+    def __init__(self, service: Service, open_buckets: Callable[[Mapping[str, Any]], BucketPair]) -> None:
         self.prepare: Callable[[Group], object] = lambda _: None
-        self._service, self._between = service, between
+        self._service, self._open_buckets = service, open_buckets
         # By project and id: the group, and the keys, regions and buckets of its creation.
         self._groups: dict[tuple[str, str], tuple[Group, dict[str, Any]]] = {}
 
@@ -59,15 +59,15 @@ class Groups:
 
     def create(self, request: Request, project: str) -> Response:
         parameters = group_of(request)
-        between = self._between(parameters.sides)
+        buckets = self._open_buckets(parameters.sides)
         group = Group(
             self._service,
-            between.read_source,
-            between.bucket,
+            buckets.read_source,
+            buckets.bucket,
             parameters.mode,
             str(uuid.uuid4()),
             parameters.order,
-            lambda: between.list_source(parameters.order),
+            lambda: buckets.list_source(parameters.order),
             parameters.bandwidth,
             metadata=parameters.metadata,
             restores=parameters.restores,
@@ -115,11 +115,11 @@ class Groups:
         """Start a group again, or retry it, possibly with other keys than before."""
         body = fields_of(request, *KEYS_OF_BOTH, *(["migrate_failed_object"] if call == "retry" else []))
         only_failed = body.get("migrate_failed_object", False) is True
-        between = self._between({**sides, **keys_of_both_buckets(body)})
+        buckets = self._open_buckets({**sides, **keys_of_both_buckets(body)})
         if only_failed and not group.order.records_failures:
             raise bad_parameters("migrate_failed_object: the failed objects were not recorded")
-        group.read_source, group.bucket = between.read_source, between.bucket
-        group.list_source = lambda: between.list_source(group.order)
+        group.read_source, group.bucket = buckets.read_source, buckets.bucket
+        group.list_source = lambda: buckets.list_source(group.order)
         group.forget()
         if call == "start":
             group.resume()

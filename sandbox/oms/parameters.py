@@ -68,7 +68,7 @@ def bad_parameters(what: str) -> GatewayError:
 
 
 def try_read_keys(request: Request) -> tuple[list[str], list[str]]:
-    """Return the keys, sent and decoded, of a call that can still be refused; empty if they are unreadable."""
+    """Return the keys, sent and decoded, of a call that is not accepted yet; empty if they are unreadable."""
     try:
         sent = json.loads(request.body)["object_keys"]
         return list(sent), [unquote(key) for key in sent]
@@ -214,7 +214,7 @@ def _is_window(window: Any) -> bool:
 
 
 def _check_options(body: Mapping[str, Any], checked: Iterable[str], choices: Mapping[str, tuple[object, ...]]) -> None:
-    """Refuse other fields than a description or a choice that the sandbox has."""
+    """Refuse fields other than a description and the supported choices."""
     for name in body.keys() - set(checked):
         value = body[name]
         if name == "description":

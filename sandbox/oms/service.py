@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 from sandbox.gateway import GatewayError, json_response, throttled, verify_signature
 from sandbox.keys import KeyedService
 from sandbox.oms.copier import Destination, OverwriteMode, ReadSource
-from sandbox.oms.groups import Between, Groups
+from sandbox.oms.groups import BucketPair, Groups
 from sandbox.oms.parameters import (
     KEYS_OF_BOTH,
     MAX_PAGE,
@@ -115,8 +115,8 @@ class Oms(KeyedService):
     """A service that accepts object keys for a task, and copies the objects a moment later.
 
     `sides` and `projects`: the accounts and the projects of new tasks. `agreements`: the projects whose user agreed to
-    the privacy statement, without which no task is created if it `needs_agreement`. `stale_for`: the seconds until a
-    new task is in lists.
+    the privacy statement, without which no task is created if it `needs_agreement`. `visibility_delay`: the seconds
+    until a new task is in lists.
     """
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -127,12 +127,12 @@ class Oms(KeyedService):
         self.projects: set[str] = set()
         self.agreements: set[str] = set()
         self.needs_agreement = False
-        self.stale_for = 0.0
+        self.visibility_delay = 0.0
         # True if OMS itself refuses a missing permission, not the gateway in front of it.
         self.judges_rights = False
         # The bodies of the calls that created tasks.
         self._bodies: dict[str, dict[str, Any]] = {}
-        self.groups = Groups(self, self._both_sides)
+        self.groups = Groups(self, self._open_pair)
         self.accepted: Counter[str] = Counter()
         self._tasks: dict[tuple[str, str], Task] = {}
         self._limit: RateLimit | None = None
@@ -150,7 +150,7 @@ class Oms(KeyedService):
         src_bucket: str = "photos",
         src_region: str = "cn-hangzhou",
     ) -> Task:
-        """Make a task that migrates metadata, as setup does, to be called at `sync_url` of the result."""
+        """Create a task that migrates metadata, like setup's; clients call `sync_url` of the result."""
         names = (project_id, task_id, key_encoding, src_bucket, src_region)
         task = Task(self, read_source, destination, overwrite_mode, *names, metadata=True)
         task.start()
@@ -171,7 +171,9 @@ class Oms(KeyedService):
     def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
         """Answer 429 beyond this rate; None removes the limit."""
         with self.lock:
-            self._limit = None if rate_per_second is None else RateLimit(rate_per_second, self._ground.loop.time, burst)
+            self._limit = (
+                None if rate_per_second is None else RateLimit(rate_per_second, self._platform.loop.time, burst)
+            )
 
     def refuse(self, predicate: Callable[[str], bool] | None) -> None:
         """Answer 400 to any call with a key that meets this condition."""
@@ -180,7 +182,7 @@ class Oms(KeyedService):
 
     def wait_copied(self, timeout: float) -> None:
         """Wait until every accepted key was copied, skipped or failed, except withheld or lost copies."""
-        self._ground.call(self.settle(), timeout)
+        self._platform.call(self.settle(), timeout)
 
     def respond(self, request: Request) -> Response:
         try:
@@ -190,30 +192,30 @@ class Oms(KeyedService):
 
     def _respond(self, request: Request) -> Response:
         if match := _ACCOUNT_PATH.fullmatch(request.raw_path):
-            return self._about_account(request, *match.groups())
+            return self._handle_account_call(request, *match.groups())
         match = _PATH.fullmatch(request.raw_path)
         if match is None:
             raise _no_such_api()
         project, collection, task_id, tail, group_id, group_tail = match.groups("")
         if collection.startswith("taskgroups"):
-            return self._about_group(request, project, group_id, group_tail)
+            return self._handle_group_call(request, project, group_id, group_tail)
         call = request.method, tail or ("task" if task_id else "list")
         if call not in _CALLS:
             raise _no_such_api()
         if call == ("POST", "events"):
             return self._create_sync_events(request, project, task_id)
-        self._pass_gateway(request, "synctask", _CALLS[call])
+        self._check_gateway(request, "synctask", _CALLS[call])
         if call == ("GET", "list"):
             return self._list_sync_tasks(request, project)
         if call == ("POST", "list"):
             return self._create_sync_task(request, project)
         return self._manage(request, call, self._task(project, task_id))
 
-    def _about_group(self, request: Request, project: str, group_id: str, tail: str) -> Response:
+    def _handle_group_call(self, request: Request, project: str, group_id: str, tail: str) -> Response:
         call = request.method, tail or ("group" if group_id else "list")
         if call not in _GROUP_CALLS:
             raise _no_such_api()
-        self._pass_gateway(request, "taskgroup", _GROUP_CALLS[call])
+        self._check_gateway(request, "taskgroup", _GROUP_CALLS[call])
         if call == ("POST", "list"):
             self._check_may_create(project)
             return self.groups.create(request, project)
@@ -240,12 +242,12 @@ class Oms(KeyedService):
             if task.status != "STOPPED":
                 raise bad_parameters("the synchronization task is not stopped")
             if body := self._bodies.get(task.task_id):
-                task.read_source, task.bucket = self._between({**body, **keys})
+                task.read_source, task.bucket = self._open_buckets({**body, **keys})
             task.start()
         return Response(200)
 
-    def _about_account(self, request: Request, project: str, call: str) -> Response:
-        """Answer a call for which no page names a permission."""
+    def _handle_account_call(self, request: Request, project: str, call: str) -> Response:
+        """Answer a call without a documented permission."""
         caller = verify_signature(request, self.credential, self.skew)
         if project not in self.projects or caller.denial("oms:*", _RESOURCE.format(kind="*")) == "ExplicitDeny":
             raise GatewayError(403, "APIGW.0302", "The IAM user is not authorized for this project.")
@@ -258,7 +260,9 @@ class Oms(KeyedService):
             body = fields_of(request, *names)
             if len(body) < len(names):
                 raise bad_parameters("cloud_type, ak, sk and bucket_name are what is asked for")
-            region = self._both().region_of(body["cloud_type"], Account(body["ak"], body["sk"]), body["bucket_name"])
+            region = self._require_sides().region_of(
+                body["cloud_type"], Account(body["ak"], body["sk"]), body["bucket_name"]
+            )
             return json_response(200, {"id": region, "name": region, "support": True})
         raise _no_such_api()
 
@@ -267,7 +271,7 @@ class Oms(KeyedService):
         self._check_may_create(project)
         if len(self._tasks) >= _MAX_TASKS:
             raise bad_parameters(f"a tenant has at most {_MAX_TASKS} synchronization tasks")
-        read, bucket = self._between(body)
+        read, bucket = self._open_buckets(body)
         number = str(uuid.uuid4())
         names = {"src_bucket": body["src_bucket"], "src_region": body["src_region"]}
         task = self.create_task(project, number, read, bucket, **names)
@@ -283,21 +287,21 @@ class Oms(KeyedService):
         if self.needs_agreement and project not in self.agreements:
             raise bad_parameters("the privacy statement was not agreed to")
 
-    def _between(self, body: Mapping[str, Any]) -> tuple[ReadSource, Destination]:
+    def _open_buckets(self, body: Mapping[str, Any]) -> tuple[ReadSource, Destination]:
         """Return the source and destination of a task, each opened with the access keys in the request body."""
-        sides, source, there = self._both(), Account(body["src_ak"], body["src_sk"]), body["dst_ak"]
+        sides, source, there = self._require_sides(), Account(body["src_ak"], body["src_sk"]), body["dst_ak"]
         return (
             sides.source(source, body["src_region"], body["src_bucket"]),
             sides.destination(Account(there, body["dst_sk"]), body["dst_region"], body["dst_bucket"]),
         )
 
-    def _both_sides(self, body: Mapping[str, Any]) -> Between:
+    def _open_pair(self, body: Mapping[str, Any]) -> BucketPair:
         """Return the source, the destination and the listing of a group."""
         source, bucket = Account(body["src_ak"], body["src_sk"]), body["src_bucket"]
-        listed = self._both().listed
-        return Between(*self._between(body), lambda order: listed(source, bucket, order.prefixes, order.since))
+        listed = self._require_sides().listed
+        return BucketPair(*self._open_buckets(body), lambda order: listed(source, bucket, order.prefixes, order.since))
 
-    def _both(self) -> Sides:
+    def _require_sides(self) -> Sides:
         if self.sides is None:
             raise GatewayError(501, "OMS.0501", "This OMS has no buckets to copy between.")
         return self.sides
@@ -311,11 +315,11 @@ class Oms(KeyedService):
         summaries = [
             task.summary()
             for (owner, _), task in self._tasks.items()
-            if owner == project and status in (None, task.status) and task.age() >= self.stale_for
+            if owner == project and status in (None, task.status) and task.age() >= self.visibility_delay
         ]
         return json_response(200, {"tasks": summaries[offset : offset + limit], "count": len(summaries)})
 
-    def _pass_gateway(self, request: Request, kind: str, row: _Api) -> None:
+    def _check_gateway(self, request: Request, kind: str, row: _Api) -> None:
         caller, action = verify_signature(request, self.credential, self.skew), f"oms:{kind}:{row.action}"
         self.actions.add(action)
         if action in self._denied or caller.denial(action, _RESOURCE.format(kind=kind)):
@@ -334,7 +338,7 @@ class Oms(KeyedService):
     def _create_sync_events(self, request: Request, project: str, task_id: str) -> Response:
         sent, keys = try_read_keys(request)
         try:
-            self._pass_gateway(request, "synctask", _CALLS["POST", "events"])
+            self._check_gateway(request, "synctask", _CALLS["POST", "events"])
             task = self._task(project, task_id)
             sent, keys = read_keys(request, task.key_encoding)
             self._check_acceptable(task, keys)

@@ -23,9 +23,9 @@ _SOON = CopyFault.late(0.005)
 class Task(Copier):
     """A task; it is created running, as by OMS. `status` can be set to STOPPED.
 
-    `merges`: a key that is accepted again before its copy begins is copied once for both. `lag`: the seconds until the
-    counts show something. `step`: the step of its statistics. `has_early_steps`: its statistics have the steps before
-    its first count, too. `note`: its description.
+    `merges`: a key that is accepted again before its copy begins is copied once for both. `lag`: the delay of the
+    counts in seconds. `step`: the step of its statistics in seconds. `has_early_steps`: its statistics include the
+    steps before its first count. `note`: its description.
     """
 
     project_id: str
@@ -100,11 +100,11 @@ class Task(Copier):
             accepted = [key for key in dict.fromkeys(accepted) if not self._waiting[key]]
         self.copy(accepted, _SOON)
 
-    def counted(self, kind: str, number: int, at: float) -> None:
-        """Count objects from before the sandbox began, at that time."""
+    def add_count(self, kind: str, number: int, at: float) -> None:
+        """Add a count at a time, also before the sandbox began."""
         self._counts[kind, int(at * 1000)] += number
 
-    def tell(self, copy: Copy, outcome: Outcome) -> None:
+    def report(self, copy: Copy, outcome: Outcome) -> None:
         now = self.service.now()
         if isinstance(outcome, CopyFailure):
             self._count("FAILURE", 1)
@@ -115,7 +115,7 @@ class Task(Copier):
             self._count("SIZE", copy.size)
         self.lists.add(outcome, copy.key, copy.size, now)
 
-    def ended(self) -> None:
+    def finish_batch(self) -> None:
         self.lists.write(self.service.now())
 
     def summary(self) -> dict[str, object]:
@@ -144,16 +144,16 @@ class Task(Copier):
         The counters are of the month of `query_time` (seconds since 1970).
         """
         month = _month(query_time)
-        counted: Counter[str] = Counter()
+        totals: Counter[str] = Counter()
         for kind, stamp, number in self._shown_counts():
-            counted[kind] += number if _month(stamp / 1000) == month else 0
+            totals[kind] += number if _month(stamp / 1000) == month else 0
         return {
             **self.summary(),
-            "monthly_acceptance_request": counted["REQUEST"],
-            "monthly_success_object": counted["SUCCESS"],
-            "monthly_failure_object": counted["FAILURE"],
-            "monthly_skip_object": counted["SKIP"],
-            "monthly_size": counted["SIZE"],
+            "monthly_acceptance_request": totals["REQUEST"],
+            "monthly_success_object": totals["SUCCESS"],
+            "monthly_failure_object": totals["FAILURE"],
+            "monthly_skip_object": totals["SKIP"],
+            "monthly_size": totals["SIZE"],
         }
 
     def statistics(self, data_types: Iterable[str], start: int, end: int) -> str:
@@ -176,7 +176,7 @@ class Task(Copier):
         return f'{{"statistic_time_type": "{self.step}", "statistic_datas": [{", ".join(datas)}]}}'
 
     def _count(self, kind: str, number: int) -> None:
-        self.counted(kind, number, self.service.now())
+        self.add_count(kind, number, self.service.now())
 
     def _shown_counts(self) -> list[tuple[str, int, int]]:
         """Return the counts that are old enough to show: kind, time in milliseconds, and number."""

@@ -44,14 +44,14 @@ def address_of(request: Request) -> Address:
 
 
 class Call(NamedTuple):
-    """An admitted request. `touched` are the keys that it reads or changes."""
+    """An admitted request. `affected_keys` are the keys that it reads or changes."""
 
     request: Request
     id: str
     store: Store
     bucket: Bucket
     key: str
-    touched: list[str]
+    affected_keys: list[str]
     caller: Credential
 
     @property
@@ -78,8 +78,8 @@ class Call(NamedTuple):
         self.store.record("oss:GetObject", name, key, 200)
         return bucket, key, source
 
-    def may(self, action: str, key: str) -> bool:
-        """Return True if the caller may do this with a key; record a refusal."""
+    def is_allowed(self, action: str, key: str) -> bool:
+        """Return True if the caller has the permission for a key; record a refusal."""
         if not self.store.denial(self.caller, action, self.bucket.name, key):
             return True
         self.store.record(action, self.bucket.name, key, 403)

@@ -1,6 +1,6 @@
 """Deliveries of events from a bucket to functions: at once and once, unless a test orders a fault.
 
-Function Compute, "OSS triggers", promises less: at least once, in any order. Some events were lost in practice.
+Function Compute, "OSS triggers", guarantees less: at least once, in any order. Some events were lost in practice.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Deliveries(Schedule[str, EventFault]):
     """The events of a bucket's triggers. Faults are chosen by the key of the event."""
 
     def send(self, key: str, deliver: Callable[[], None], later: Callable[[float, Callable[[], None]], None]) -> None:
-        """Call `deliver` for an event of this key as ordered; `later(seconds, deliver)` calls it later."""
+        """Call `deliver` for an event of this key, with its fault; `later(seconds, deliver)` calls it later."""
         fault = self.next(key)
         if fault is None or fault.kind == "twice":
             deliver()

@@ -1,7 +1,7 @@
 """Errors of OSS: https://help.aliyun.com/zh/oss/user-guide/overview-14 ("Error responses").
 
-`ec` is the fine-grained code of https://help.aliyun.com/en/oss/user-guide/<ec>. An error whose code has no such page
-goes out without it: no client may rely on it, because it can change.
+`ec` is the fine-grained code of https://help.aliyun.com/en/oss/user-guide/<ec>. Errors without such a page have no
+`ec`, because clients cannot rely on undocumented codes.
 """
 
 from __future__ import annotations

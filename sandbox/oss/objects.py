@@ -108,7 +108,7 @@ class Trigger:
         fits = prefixes[1].startswith(prefixes[0]) and suffixes[1].endswith(suffixes[0])
         return fits and not self.events.isdisjoint(other.events)
 
-    def wants(self, event_name: str, key: str) -> bool:
+    def matches(self, event_name: str, key: str) -> bool:
         return f"oss:{event_name}" in self.events and key.startswith(self.prefix) and key.endswith(self.suffix)
 
 

@@ -1,6 +1,6 @@
 """Alibaba Cloud OSS on loopback: the operations that the project, its users and its tests need.
 
-A parameter or header that the row of an operation does not name is refused, never ignored.
+Parameters and headers outside the row of an operation are refused, never ignored.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ _VERSIONS = {"encoding-type", "key-marker", "max-keys", "prefix", "version-id-ma
 class _Row(NamedTuple):
     """An operation, named as in OSS's API: the action that a policy must allow, and the accepted parts of a request.
 
-    `params` refine the operation. `headers` are accepted, of those that ask for something (`_asking_headers`); all
-    headers of a user's metadata count as a single header.
+    `params` refine the operation. `headers` are the accepted headers among the requesting headers (`_asking_headers`);
+    all headers of a user's metadata count as a single header.
     """
 
     action: str
@@ -159,16 +159,16 @@ class Oss(Store):
         address = address_of(request)
         row = _operation(request)
         # A listing touches its prefix, because policies can name it.
-        touched = [unquote(address.quoted_key) or request.params.get("prefix", "")]
+        affected_keys = [unquote(address.quoted_key) or request.params.get("prefix", "")]
         try:
-            response = row.run(self._admit(request, request_id, address, row, touched))
+            response = row.run(self._admit(request, request_id, address, row, affected_keys))
         except OssError as error:
             response = self._refusal(error, request_id)
-        for key in touched:
+        for key in affected_keys:
             self.record(row.action, address.bucket, key, response.status)
         return Response(response.status, response.body, {**response.headers, "x-oss-request-id": request_id})
 
-    def _admit(self, request: Request, request_id: str, address: Address, row: _Row, touched: list[str]) -> Call:
+    def _admit(self, request: Request, request_id: str, address: Address, row: _Row, affected_keys: list[str]) -> Call:
         """Return the call of a request; raise the OssError of a caller without the permission."""
         caller = verify_signature(request, address.path, self.credential, self.region, self.skew)
         if self._expired and "x-oss-security-token" in request.headers:
@@ -176,14 +176,14 @@ class Oss(Store):
         if row is _REFUSED and (request.method, address.target) == ("PUT", "bucket"):  # the bucket can be missing
             raise not_implemented()
         if address.target == "service" or row.run is put_bucket:
-            self.check_right(caller, row.action, address.bucket, "")
+            self.check_permission(caller, row.action, address.bucket, "")
             bucket = Bucket(address.bucket, self.region, 0)
         else:
             # DeleteMultipleObjects checks each of its keys itself.
-            key_to_check = None if row.run is delete_multiple_objects else touched[0]
+            key_to_check = None if row.run is delete_multiple_objects else affected_keys[0]
             bucket = self.bucket_for(caller, row.action, address.bucket, key_to_check)
         key = object_name(address.quoted_key) if address.quoted_key else ""
-        return Call(request, request_id, self, bucket, key, touched, caller)
+        return Call(request, request_id, self, bucket, key, affected_keys, caller)
 
     def _refusal(self, error: OssError, request_id: str) -> Response:
         if error.status == 304:  # oss2 recognizes it by the missing code
@@ -212,7 +212,7 @@ def _row(method: str, target: str, params: frozenset[str], headers: frozenset[st
 
 
 def _asking_headers(names: Iterable[str]) -> set[str]:
-    """Return the headers that ask for something: conditions, a range, and OSS's own except those of the signature."""
+    """Return the requesting headers: conditions, a range, and OSS's own headers except those of the signature."""
     headers = {_META if name.startswith(_META) else name for name in names}
     own = {name for name in headers if name.startswith("x-oss-")} - _SIGNING_HEADERS
     return own | headers & _ASKING

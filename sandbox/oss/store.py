@@ -53,7 +53,7 @@ class Store(KeyedService):
         self.actions: list[Action] = []
         self._buckets: dict[str, Bucket] = {}
         # The seconds until requests see a bucket that a request created.
-        self.stale_for = 0.0
+        self.visibility_delay = 0.0
         # True if the endpoint of any region answers `_ANYWHERE`.
         self.answers_anywhere = True
         # The event of a copy of an object onto itself, which changes its headers; empty: none. No page says which.
@@ -76,9 +76,9 @@ class Store(KeyedService):
         return self._buckets[name]
 
     def create_by_request(self, name: str, storage_class: str) -> None:
-        """Create a bucket that requests see after `stale_for` seconds."""
+        """Create a bucket that requests see after `visibility_delay` seconds."""
         self.create_bucket(name).storage_class = storage_class
-        self._stale[name] = self.now() + self.stale_for
+        self._stale[name] = self.now() + self.visibility_delay
 
     def remove_bucket(self, name: str) -> None:
         with self.lock:
@@ -173,10 +173,10 @@ class Store(KeyedService):
                 ec="0003-00001403",
                 endpoint=f"oss-{self._buckets[name].region}.aliyuncs.com",
             )
-        self.check_right(caller, action, name, key)
+        self.check_permission(caller, action, name, key)
         return self._buckets[name]
 
-    def check_right(self, caller: Credential, action: str, bucket: str, key: str | None) -> None:
+    def check_permission(self, caller: Credential, action: str, bucket: str, key: str | None) -> None:
         """Raise the OssError AccessDenied if the permission is missing; `key` as in `denial`."""
         if kind := self.denial(caller, action, bucket, key):
             raise access_denied("You have no right to access this object because of its policy.", denial=(action, kind))
@@ -211,7 +211,7 @@ class Store(KeyedService):
 
     def emit(self, event: str, bucket: Bucket, key: str, obj: OssObject, request_id: str) -> None:
         for trigger in bucket.triggers:
-            if trigger.wants(event, key) and not self._loses(key):
+            if trigger.matches(event, key) and not self._loses(key):
                 payload = event_json(event, bucket.name, key, obj, self.region, request_id)
                 bucket.deliveries.send(key, partial(trigger.deliver, payload), self.later)
 

@@ -34,7 +34,7 @@ def put_object(call: Call) -> Response:
 def copy_object(call: Call) -> Response:
     """Copy an object, with its ETag in any form, and without a CRC64.
 
-    Without versioning, a copy onto itself takes the request's metadata, whatever the directive is.
+    Without versioning, a copy onto itself takes the request's metadata with any directive.
     """
     bucket, key, source = call.find_source()
     directive = call.headers.get("x-oss-metadata-directive", "COPY")
@@ -86,9 +86,9 @@ def delete_multiple_objects(call: Call) -> Response:
     check_body(call.request)
     encode = encoder({**call.headers, **call.params})
     keys = _keys_to_delete(call.request.body)
-    call.touched[:] = [key for key in keys if call.may("oss:DeleteObject", key)]
+    call.affected_keys[:] = [key for key in keys if call.is_allowed("oss:DeleteObject", key)]
     deleted = []
-    for key in call.touched:
+    for key in call.affected_keys:
         version = call.bucket.delete(key, call.store.now()).get("x-oss-version-id")
         marker = (
             f"<DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>{version}</DeleteMarkerVersionId>"

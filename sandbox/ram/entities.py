@@ -60,9 +60,9 @@ ACTIONS = {
 class Entities:
     """The records of the account, with each action as a method.
 
-    `acts_after`: the seconds until a grant acts; None: it never does. `stale_for`: the seconds until requests see a new
-    record, whose name is taken at once. `denied`: actions that are denied to everybody, each with the kind of the
-    denial.
+    `grant_delay`: the seconds until a grant takes effect; None: never. `visibility_delay`: the seconds until requests
+    find a new record, whose name is taken at once. `denied`: actions that are denied to all callers, each with the kind
+    of the denial.
     """
 
     def __init__(self, now: Callable[[], float], state: Mapping[str, dict[str, Record]] | None = None) -> None:
@@ -71,8 +71,8 @@ class Entities:
         self.roles: dict[str, Record] = {}
         self.policies: dict[str, Record] = {}
         self.denied: dict[str, str] = {}
-        self.acts_after: float | None = 0.0
-        self.stale_for = 0.0
+        self.grant_delay: float | None = 0.0
+        self.visibility_delay = 0.0
         vars(self).update(state or {})
 
     @property
@@ -98,9 +98,9 @@ class Entities:
 
     def in_force(self, kind: str, name: str) -> list[Document]:
         """Return the documents of the policies in force for a `user` or `role`."""
-        if self.acts_after is None:
+        if self.grant_delay is None:
             return []
-        latest = self._now() - self.acts_after
+        latest = self._now() - self.grant_delay
         attached: dict[str, float] = self._all(kind.title()).get(name, {}).get("attached", {})
         return [self._document_at(policy, latest) for policy, at in attached.items() if at <= latest]
 
@@ -108,7 +108,7 @@ class Entities:
         """Return the user of a key, and its secret."""
         for name, user in self.users.items():
             key = user["keys"].get(access_key)
-            if key and not self._is_stale(key):
+            if key and not self._is_hidden(key):
                 return name, key["secret"]
         return None
 
@@ -244,7 +244,7 @@ class Entities:
         return {"AccessKey": {**fields, "AccessKeySecret": secret}}
 
     def list_access_keys(self, user_name: str) -> dict[str, Any]:
-        keys = [key for key in self._find("User", user_name)["keys"].values() if not self._is_stale(key)]
+        keys = [key for key in self._find("User", user_name)["keys"].values() if not self._is_hidden(key)]
         listed = [{name: key[name] for name in ("AccessKeyId", "Status", "CreateDate")} for key in keys]
         return {"AccessKeys": {"AccessKey": listed}}
 
@@ -267,12 +267,12 @@ class Entities:
 
     def _find(self, kind: str, name: str) -> Record:
         record = self._all(kind).get(name)
-        if record is None or self._is_stale(record):
+        if record is None or self._is_hidden(record):
             raise RamError(f"EntityNotExist.{kind}", f"The {kind.lower()} does not exist: {name} .")
         return record
 
-    def _is_stale(self, record: Record) -> bool:
-        return bool(self._now() < record["made"] + self.stale_for)
+    def _is_hidden(self, record: Record) -> bool:
+        return bool(self._now() < record["made"] + self.visibility_delay)
 
     def _custom(self, policy_type: str, name: str) -> Record:
         if policy_type != "Custom":

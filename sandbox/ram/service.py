@@ -51,8 +51,8 @@ class Ram(KeyedService):
         name, secret = holder
         return Credential(secret, None, lambda: self.entities.in_force("user", name), f"user/{name}")
 
-    def take_on(self, role: str, service: str) -> Credential:
-        """Return a temporary key for a service that takes on a role, named by its ARN.
+    def assume_role(self, role: str, service: str) -> Credential:
+        """Return a temporary key for a service that assumes a role, named by its ARN.
 
         Raises RamError if the role is missing, or does not trust the service.
         """
@@ -85,7 +85,7 @@ class Ram(KeyedService):
         parameters = dict(request.params)
         if action in _KEY_ACTIONS and "UserName" not in parameters:
             parameters["UserName"] = self._own_name(caller)
-        self._check_right(action, parameters, caller)
+        self._check_permission(action, parameters, caller)
         return self.entities.do(action, parameters)
 
     def _use_nonce(self, nonce: str) -> None:
@@ -101,7 +101,7 @@ class Ram(KeyedService):
             raise RamError("NotImplemented", "The sandbox keeps no keys of the account itself.")
         return caller.holder.removeprefix("user/")
 
-    def _check_right(self, action: str, parameters: dict[str, str], caller: Credential) -> None:
+    def _check_permission(self, action: str, parameters: dict[str, str], caller: Credential) -> None:
         names = defaultdict(lambda: "*", {snake(name): value for name, value in parameters.items()})
         place = f"acs:ram:*:{ACCOUNT_ID}:{ACTIONS.get(action, '*').format_map(names)}"
         if kind := caller.denial(f"ram:{action}", place):

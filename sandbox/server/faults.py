@@ -1,4 +1,4 @@
-"""Faults between a client and a service, and the schedules of tests for them."""
+"""Faults between a client and a service, and their schedules."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Fault:
 
     @staticmethod
     def hang() -> Fault:
-        """Return a fault that does no work and never answers; the connection stays open until the client closes it."""
+        """Return a fault without work or answer; the connection stays open until the client closes it."""
         return Fault("hang")
 
     @staticmethod

@@ -15,7 +15,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from sandbox.server.message import Request
-from sandbox.server.service import Connection, Ground, Service
+from sandbox.server.service import Connection, Platform, Service
 
 # Quoted names of 3 * 1023 bytes occur several times in a request line.
 _MAX_LINE_BYTES = 64 * 1024
@@ -83,18 +83,18 @@ class _TrackedServer(web.Server):
 class Listener:
     """The server of a service on 127.0.0.1, at the port of the service."""
 
-    def __init__(self, service: Service, ground: Ground) -> None:
+    def __init__(self, service: Service, platform: Platform) -> None:
         self._service = service
-        self._ground = ground
+        self._platform = platform
         self._connections: dict[object, TcpConnection] = {}
-        ground.call(self._listen())
+        platform.call(self._listen())
 
     @property
     def endpoint(self) -> str:
         return f"{'https' if self._service.ssl_context else 'http'}://127.0.0.1:{self._port}"
 
     def close(self) -> None:
-        self._ground.call(self._close())
+        self._platform.call(self._close())
 
     async def _listen(self) -> None:
         self._web = _TrackedServer(self)
@@ -111,14 +111,14 @@ class Listener:
         await self._web.shutdown(timeout=0.1)
 
     def _opened(self, handler: object, transport: asyncio.Transport) -> None:
-        made = self._service.opened(lambda number: TcpConnection(number, transport=transport))
+        made = self._service.add_connection(lambda number: TcpConnection(number, transport=transport))
         assert isinstance(made, TcpConnection)
         self._connections[handler] = made
 
     def _lost(self, handler: object) -> None:
         connection = self._connections.pop(handler, None)
         if connection:
-            self._service.closed(connection)
+            self._service.remove_connection(connection)
 
     async def _handle(self, web_request: web.BaseRequest) -> web.Response:
         connection = self._connections.get(web_request.protocol)

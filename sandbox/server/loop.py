@@ -1,7 +1,7 @@
 """The asyncio loop of the sandbox, in a background thread, and its clock.
 
 The clock starts at the machine's time, or at the date in the environment variable SANDBOX_DATE, such as
-2026-01-31T08:00:00Z. Clients that date their requests by the machine's clock are admitted either way (`Service.skew`).
+2026-01-31T08:00:00Z. Requests dated by the machine's clock are accepted as well (`Service.skew`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sandbox.server.service import Front, Service
+from sandbox.server.service import Host, Service
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class LoopThread:
     def now(self) -> float:
         return time.time() + self.ahead
 
-    def serve(self, service: Service) -> Front:
+    def serve(self, service: Service) -> Host:
         """Serve a service over sockets."""
         from sandbox.server.listener import Listener
 

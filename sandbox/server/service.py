@@ -1,7 +1,7 @@
 """A service of a cloud: its requests, its faults, and its connections.
 
-It uses neither sockets nor the machine's clock: its starter lends both (`Ground`), over loopback (`loop`) or in the
-process and time of a test (`sandbox.inprocess`).
+Sockets and clock come from its `Platform`: loopback and the machine's clock (`loop`), or the process and virtual time
+of a test (`sandbox.inprocess`).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _MAX_REQUESTS_KEPT = 100_000
 T = TypeVar("T")
 
 
-class Ground(Protocol):
-    """The base of services and functions: a loop, a clock, and the way of requests to a service.
+class Platform(Protocol):
+    """The platform of services and functions: a loop, a clock, and the route of requests to a service.
 
-    `ahead`: the seconds by which the clock is ahead of that of clients outside the sandbox.
+    `ahead`: the seconds by which the clock is ahead of the clock of clients outside the sandbox.
     """
 
     ahead: float
@@ -53,12 +53,12 @@ class Ground(Protocol):
     async def pause(self, seconds: float) -> None:
         """Wait for `seconds`."""
 
-    def serve(self, service: Service) -> Front:
+    def serve(self, service: Service) -> Host:
         """Route requests to a service."""
 
 
-class Front(Protocol):
-    """The address of a service."""
+class Host(Protocol):
+    """The host of a service: a server on loopback, or a name in the process."""
 
     @property
     def endpoint(self) -> str: ...
@@ -113,34 +113,35 @@ class Service(ABC):
         """Return the additional seconds that this request takes."""
         return 0
 
-    def start(self, ground: Ground) -> None:
-        self._ground = ground
-        self._front = ground.serve(self)
+    def start(self, platform: Platform) -> None:
+        self._platform = platform
+        self._host = platform.serve(self)
 
     def stop(self) -> None:
-        self._front.close()
+        self._host.close()
 
     @property
     def endpoint(self) -> str:
-        return self._front.endpoint
+        return self._host.endpoint
 
     def now(self) -> float:
         """Return the time by the service's clock."""
-        return self._ground.now() + self.clock_offset
+        return self._platform.now() + self.clock_offset
 
     def skew(self, sent_at: float) -> float:
-        """Return the seconds by which the clock that dated a request is behind.
+        """Return the seconds by which a request's date is behind.
 
-        The machine's clock is right as well, because clients outside the sandbox cannot move with its clock.
+        Both clocks are accepted, the sandbox's and the machine's, because clients outside the sandbox have only the
+        machine's.
         """
         skew = self.now() - sent_at
-        return min(skew, skew - self._ground.ahead, key=abs)
+        return min(skew, skew - self._platform.ahead, key=abs)
 
     # Later calls.
 
     def later(self, seconds: float, call: Callable[[], object]) -> None:
         """Run `call` in the loop after `seconds`; safe from any thread."""
-        self._ground.call_soon(self._start_late, seconds, call)
+        self._platform.call_soon(self._start_late, seconds, call)
 
     async def settle(self) -> None:
         """Wait until no later call is due."""
@@ -175,20 +176,20 @@ class Service(ABC):
 
     def silence_connections(self) -> None:
         """Keep all open connections open, without any further answers."""
-        self._ground.call(self._each_connection(lambda connection: setattr(connection, "silent", True)))
+        self._platform.call(self._each_connection(lambda connection: setattr(connection, "silent", True)))
 
     def reset_connections(self) -> None:
         """Reset all open connections, also the idle connections."""
-        self._ground.call(self._each_connection(lambda connection: connection.reset()))
+        self._platform.call(self._each_connection(lambda connection: connection.reset()))
 
-    def opened(self, made: Callable[[int], Connection]) -> Connection:
+    def add_connection(self, made: Callable[[int], Connection]) -> Connection:
         """Add the connection of a client."""
         self._opened_ever += 1
         connection = made(self._opened_ever)
         self._open.add(connection)
         return connection
 
-    def closed(self, connection: Connection) -> None:
+    def remove_connection(self, connection: Connection) -> None:
         """Remove a connection."""
         self._open.discard(connection)
         connection.lost.set()
@@ -204,10 +205,10 @@ class Service(ABC):
         self.requests.append(request)
         self._used.add(connection.id)
         half_trip = (self.round_trip + self.latency_of(request)) / 2
-        await self._ground.pause(half_trip)
+        await self._platform.pause(half_trip)
         response = await self._answer(request, connection)
         if not connection.lost.is_set():
-            await self._ground.pause(half_trip)
+            await self._platform.pause(half_trip)
         if connection.silent:
             await connection.lost.wait()
         return Response(response.status, response.body, {"Date": _date(int(self.now())), **response.headers})
@@ -232,7 +233,7 @@ class Service(ABC):
             self._work(request)
             return Response(fault.code)
         if fault.kind == "slow":
-            await self._ground.pause(fault.seconds)
+            await self._platform.pause(fault.seconds)
             return self._work(request)
         if fault.kind in ("drop_after", "drip"):
             self._work(request)

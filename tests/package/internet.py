@@ -35,7 +35,7 @@ class OnTheInternet(Sandbox):
         self._certificate = make_certificate(folder, *_HOSTS)
         self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._context.load_cert_chain(self._certificate)
-        self._names = Network(self._ground)
+        self._names = Network(self._platform)
         self.hosts: set[str] = set()
         self.internet: dict[str, str] = {}
 
@@ -43,7 +43,7 @@ class OnTheInternet(Sandbox):
         super().__enter__()
         for service in (self.oss, self.oms, self.obs, self.ram, self.iam, self.functions):
             self._names.add(service)
-        proxy = self._ground.call(asyncio.start_server(self._tunnel, "127.0.0.1", 0))
+        proxy = self._platform.call(asyncio.start_server(self._tunnel, "127.0.0.1", 0))
         self.internet = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"}
         self.internet |= dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(self._certificate))
         return self

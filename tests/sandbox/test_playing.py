@@ -17,7 +17,7 @@ from rich.console import Console
 
 from sandbox import Sandbox
 from sandbox.__main__ import Totals, describe, introduce, parser, snippet
-from sandbox.asking import asked
+from sandbox.control import serve_control
 from sandbox.fc.service import Invocation
 from sandbox.prompt import Prompt
 from support.process import allow_interrupts, start_process
@@ -198,11 +198,11 @@ def test_the_prompt_moves_the_clock(monkeypatch):
     monkeypatch.delenv("SANDBOX_DATE")
     with Sandbox() as box:
         before, later = answers(box, "clock", "later 15m")
-        assert before.endswith("in here, the same as this machine's clock.")
-        assert later.endswith("in here, 900 seconds ahead of this machine's clock.")
+        assert before.endswith("Z, the same as this machine's clock.")
+        assert later.endswith("Z, 900 seconds ahead of this machine's clock.")
         assert box.ahead == 900
         box.later(-1000)
-        assert answers(box, "clock")[0].endswith("in here, 100 seconds behind this machine's clock.")
+        assert answers(box, "clock")[0].endswith("Z, 100 seconds behind this machine's clock.")
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_the_prompt_moves_the_clock(monkeypatch):
     ],
 )
 def test_a_misuse_of_the_prompt_is_explained(box, line, says):
-    assert answers(box, line) == [f"{says} `help` says what there is."]
+    assert answers(box, line) == [f"{says} `help` lists the commands."]
 
 
 def test_help_names_every_command(box):
@@ -231,7 +231,7 @@ def test_help_names_every_command(box):
 
 
 def test_another_shell_can_send_a_command(box):
-    with asked(box) as address:
+    with serve_control(box) as address:
         text = requests.post(f"{address}/say", data=b"put a", timeout=PATIENCE).text
     assert text == "a is in OSS, 5 bytes.\n"
     assert "a" in box.oss.objects(box.source_bucket)

@@ -127,7 +127,7 @@ DENIED = (403, "AccessDenied")
 
 @pytest.mark.parametrize(("after", "before", "then"), [(0, 200, 200), (600, DENIED, 200), (None, DENIED, DENIED)])
 def test_a_grant_acts_at_once_or_later_or_never(box, bucket_of, ram_key, after, before, then):
-    box.ram.entities.acts_after = after
+    box.ram.entities.grant_delay = after
     bucket = bucket_of(ram_key(allow("oss:*")))
     assert outcome(lambda: bucket.put_object("a", b"")) == before
     box.later(600)
@@ -136,7 +136,7 @@ def test_a_grant_acts_at_once_or_later_or_never(box, bucket_of, ram_key, after, 
 
 def test_a_new_version_of_a_policy_acts_as_late_as_a_grant(box, bucket_of, ram_key):
     bucket = bucket_of(ram_key(allow("oss:GetObject")))
-    box.ram.entities.acts_after = 60
+    box.ram.entities.grant_delay = 60
     box.later(60)
     box.ram.entities.create_policy_version("user", json.dumps({"Version": "1", "Statement": [allow("oss:*")]}), "true")
     for expected in (DENIED, 200):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from sandbox.asking import asked
+from sandbox.control import serve_control
 from sandbox.prompt import Prompt
 from tools.package import ROOT
 from tools.render import render
@@ -78,7 +78,7 @@ def run(words: list[str], expected: list[str], folder: Path, environment: dict[s
 def test_the_tour_shows_the_output(box, tmp_path, file, locale):
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path)
-    with asked(box) as address:
+    with serve_control(box) as address:
         for where, command, expected in steps((ROOT / "docs" / file).read_text(encoding="utf-8")):
             if where == "sandbox>":
                 output = Prompt(box).answer(command)

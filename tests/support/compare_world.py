@@ -187,8 +187,8 @@ class CompareWorld(ReconcileWorld):
         if during:
             self.start()
         text = json.dumps(asked) if asked is not None else ""
-        work = self.ground.run(lambda: compare.run(text, invocation), self._comparing)
-        result: dict[str, Any] = self.ground.call(work)
+        work = self.platform.run(lambda: compare.run(text, invocation), self._comparing)
+        result: dict[str, Any] = self.platform.call(work)
         self._comparing, in_hands = None, [*self._in_hands, self._in_hand_since()]
         states = {key: [snapshot[key] for snapshot in self._snapshots] for key in self.keys}
         return Compared(result, self._sent, began, self._now(), in_hands, states)
@@ -203,7 +203,7 @@ class CompareWorld(ReconcileWorld):
             self._sent.update(map(unquote, json.loads(request.body or "")["object_keys"]))
 
     def _is_own(self) -> bool:
-        return self._comparing is not None and self.ground.owner() is self._comparing
+        return self._comparing is not None and self.platform.owner() is self._comparing
 
     def _move(self, kind: str, names: Sequence[str]) -> None:
         is_page = kind == "list" and "/passes/" not in names[0] and "/working/" not in names[0]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from sandbox import Sandbox
-from sandbox.iam.identities import Asked
+from sandbox.iam.identities import Arguments
 
 Key = tuple[str, str]
 
@@ -23,13 +23,13 @@ def ram_user(box: Sandbox, document: Mapping[str, object], name: str = "user") -
 
 def iam_user(box: Sandbox, name: str, *documents: Mapping[str, object]) -> Key:
     """Create an IAM user with policies of v5, or of v3 by hand; return the key."""
-    user = box.iam.create_user(Asked((), {"name": name}, {}))["user"]["user_id"]
+    user = box.iam.create_user(Arguments((), {"name": name}, {}))["user"]["user_id"]
     for document in documents:
         if document["Version"] == "1.1":
             box.iam.grant(user, json.dumps(document))
         else:
             body = {"policy_name": name, "policy_document": json.dumps(document)}
-            policy = box.iam.create_policy(Asked((), body, {}))["policy"]["policy_id"]
-            box.iam.attach(Asked((policy,), {"user_id": user}, {}))
-    key = box.iam.create_key(Asked((user,), {}, {}))["access_key"]
+            policy = box.iam.create_policy(Arguments((), body, {}))["policy"]["policy_id"]
+            box.iam.attach(Arguments((policy,), {"user_id": user}, {}))
+    key = box.iam.create_key(Arguments((user,), {}, {}))["access_key"]
     return key["access_key_id"], key["secret_access_key"]

@@ -27,7 +27,7 @@ from unittest.mock import patch
 from ops.clock import WallClock as OpsClock
 from ops.command_line import cli
 from ops.functions import call
-from sandbox.asking import answer_to
+from sandbox.control import answer_to
 from sandbox.inprocess import InProcess
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.server.faults import Fault
@@ -54,16 +54,16 @@ class MachineClock(OpsClock):
     """The clock of the person's machine."""
 
     def __init__(self, box: InProcess) -> None:
-        self._ground = box.ground
+        self._platform = box.platform
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(int(self._ground.now()), timezone.utc)
+        return datetime.fromtimestamp(int(self._platform.now()), timezone.utc)
 
     def monotonic(self) -> float:
-        return self._ground.loop.time()
+        return self._platform.loop.time()
 
     def sleep(self, seconds: float) -> None:
-        self._ground.sleep(seconds)
+        self._platform.sleep(seconds)
 
 
 class Caller(call.Sandbox):
@@ -147,12 +147,12 @@ class Migration(InProcess):
 
     @property
     def seconds(self) -> float:
-        return self.ground.loop.time()
+        return self.platform.loop.time()
 
     def moment(self, seconds: float | None = None) -> datetime:
         """Return the time `seconds` after the start of the world, or now, in whole seconds as clocks print it."""
         return datetime.fromtimestamp(
-            int(self.ground.EPOCH + (self.seconds if seconds is None else seconds)), timezone.utc
+            int(self.platform.EPOCH + (self.seconds if seconds is None else seconds)), timezone.utc
         )
 
     def say(self, *words: object) -> None:
@@ -160,7 +160,7 @@ class Migration(InProcess):
 
     def at(self, seconds: float, call: Callable[..., object], *arguments: Any) -> None:
         """Schedule a call."""
-        self.ground.loop.call_at(max(seconds, self.seconds), call, *arguments)
+        self.platform.loop.call_at(max(seconds, self.seconds), call, *arguments)
 
     # -- what applications do
 

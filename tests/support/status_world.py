@@ -65,7 +65,7 @@ class StatusWorld(World):
     def counted(self, minutes_ago: float, **numbers: int) -> None:
         """Let OMS count this number of objects at a time, as REQUEST, SUCCESS, FAILURE or SKIP."""
         for kind, number in numbers.items():
-            self.task.counted(kind, number, self.clock.now().timestamp() - minutes_ago * 60)
+            self.task.add_count(kind, number, self.clock.now().timestamp() - minutes_ago * 60)
 
     def series(self, **of: dict[int, int]) -> None:
         """Let OMS count objects: numbers by minutes ago, of each kind."""
@@ -162,13 +162,13 @@ class Watched(StatusWorld):
         address = ROBOTS[kind].address + TOKEN
         super().__init__(**{"ALERT_WEBHOOK": address, "RECONCILE_PERIOD": "30d", **environment})
         self.hook = Robots()
-        self.hook.start(self.ground)
+        self.hook.start(self.platform)
         self.passed(scanned=7)
 
     @property
     def alarms(self) -> list[dict[str, Any]]:
         """The messages that the webhook took, if it takes JSON."""
-        return list(map(json.loads, self.hook.took))
+        return list(map(json.loads, self.hook.messages))
 
     @property
     def states(self) -> list[str]:

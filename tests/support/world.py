@@ -94,13 +94,13 @@ class VirtualClock(Clock):
     @property
     def seconds(self) -> float:
         """Since the world began."""
-        return self._world.ground.loop.time()
+        return self._world.platform.loop.time()
 
     def monotonic(self) -> float:
         return self.seconds
 
     def now(self) -> datetime:
-        return self._world.ground.utc() + self.ahead
+        return self._world.platform.utc() + self.ahead
 
     def sleep(self, seconds: float) -> None:
         self._world.later(seconds)
@@ -129,7 +129,7 @@ class World(InProcess):
         self.bucket = Stored(self.oss, self.log_bucket)
         self.source = Stored(self.oss, self.source_bucket)
         self.there = Stored(self.obs, self.destination_bucket)
-        self.ground.network.before, self.ground.network.after = self._before, self._after
+        self.platform.network.before, self.platform.network.after = self._before, self._after
         self.start()
 
     @classmethod
@@ -147,7 +147,7 @@ class World(InProcess):
 
     def within(self, call: Callable[[], T]) -> T:
         """Run this as the instance's own code, which ends when the instance is killed."""
-        return self.ground.call(self.ground.run(call, self.call_instance))
+        return self.platform.call(self.platform.run(call, self.call_instance))
 
     @contextmanager
     def beside(self) -> Iterator[None]:
@@ -161,9 +161,9 @@ class World(InProcess):
 
     def die(self) -> None:
         """Kill the instance whose code is running."""
-        running = self.ground.owner()
+        running = self.platform.owner()
         assert isinstance(running, CallInstance)
-        running.strike()
+        running.kill_at_once()
         raise Killed
 
     def invocation(self, seconds: float = 60) -> Invocation:

@@ -18,7 +18,7 @@ import pytest
 from ops.command_line import cli
 from oss_oms_sync.clouds import calls
 from sandbox import Sandbox
-from sandbox.asking import VARIABLE, asked
+from sandbox.control import VARIABLE, serve_control
 from support.instance import SandboxClock
 from support.ops import run_ops
 from tools.render import render
@@ -92,7 +92,7 @@ def ops(box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
         code = cli.main([words[0], "--lang", "en", *words[1:]])
         return code, *capsys.readouterr()
 
-    with asked(box) as address:
+    with serve_control(box) as address:
         monkeypatch.setenv(VARIABLE, address)
         yield ops
 
@@ -115,7 +115,7 @@ class Bare(NamedTuple):
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Iterator[Bare]:
-    with Sandbox(bare=True, forks=True) as box, asked(box) as address:
+    with Sandbox(bare=True, forks=True) as box, serve_control(box) as address:
         render({**box.answers(), "SYNC_URL": "", "HW_AK": "", "HW_SK": ""}, tmp_path)
         (tmp_path / "answers.json").write_text("{}")
         yield Bare(box, tmp_path, {VARIABLE: address, **box.administrators()})

@@ -11,7 +11,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from sandbox import Sandbox
-from sandbox.asking import VARIABLE, asked
+from sandbox.control import VARIABLE, serve_control
 from support.uploads import upload
 from tools.render import render
 
@@ -28,7 +28,7 @@ def install(stack: ExitStack, folder: Path) -> Sandbox:
     render(box.answers(), folder)
     box.deploy_project(folder, instances=1)
     (folder / "ops.py").rename(folder / "program.py")
-    address = stack.enter_context(asked(box))
+    address = stack.enter_context(serve_control(box))
     (folder / "ops.py").write_text(_PROGRAM.format(variable=VARIABLE, address=address))
     return box
 

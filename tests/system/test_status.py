@@ -65,7 +65,7 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 @pytest.fixture
 def hook(box) -> Iterator[Robots]:
     robots = Robots()
-    robots.start(box._ground)
+    robots.start(box._platform)
     yield robots
     robots.stop()
 
@@ -90,7 +90,7 @@ def watched(box, tmp_path, hook):
 
 def test_the_timer_sends_one_alarm_of_a_broken_project(watched, hook):
     watched.tick("status")
-    (body,) = hook.took
+    (body,) = hook.messages
     alarm = json.loads(body)
     assert alarm["project"] == "oss-oms-sync"
     assert alarm["verdict"] == "broken"
@@ -103,10 +103,10 @@ def test_the_timer_sends_one_alarm_of_a_broken_project(watched, hook):
     # AND it is not repeated, neither by the timer nor by a manual call
     watched.tick("status")
     watched.fc.invoke("status", b"{}")
-    assert len(hook.took) == 1
+    assert len(hook.messages) == 1
 
     # AND closing the project is reported once
     watched.fc.invoke("certify", b'{"close": true}')
     watched.tick("status")
     watched.tick("status")
-    assert [json.loads(body)["verdict"] for body in hook.took] == ["broken", "closed"]
+    assert [json.loads(body)["verdict"] for body in hook.messages] == ["broken", "closed"]

@@ -22,13 +22,13 @@ def test_a_retry_that_continues_after_a_thaw_submits_nothing(world):
     # GIVEN a call that OMS cannot answer, after which the project is closed and the instance is frozen for minutes
     def close_and_freeze(request):
         if "/events" in request.url:
-            world.ground.network.after = lambda _: None
+            world.platform.network.after = lambda _: None
             world.shut(on=True)
             world.call_instance.freeze()
-            world.ground.loop.call_later(180, world.call_instance.thaw)
+            world.platform.loop.call_later(180, world.call_instance.thaw)
 
     world.oms.faults.then(oms_error(503))
-    world.ground.network.after = close_and_freeze
+    world.platform.network.after = close_and_freeze
 
     # WHEN it goes on, THEN its retry is not made, and the key is recorded
     assert call(world, "handler", payload("a")) is False

@@ -55,14 +55,14 @@ class Rush(InProcess):
 
     def run(self) -> None:
         """Run until every key is recorded as accepted, and no failed record is left; for half an hour at most."""
-        self.ground.loop.create_task(self._upload())
+        self.platform.loop.create_task(self._upload())
         self.later(PERIOD - 1)
-        while self.ground.loop.time() < 1800 and (len(self.written) < self._number or not self._is_done()):
+        while self.platform.loop.time() < 1800 and (len(self.written) < self._number or not self._is_done()):
             self.fc.submit("replay", TICK)
             self.later(PERIOD)
         for call in self.oms.calls:
             for key in call.keys if call.status == 200 else ():
-                self.accepted_at.setdefault(key, call.time - self.ground.EPOCH)
+                self.accepted_at.setdefault(key, call.time - self.platform.EPOCH)
         self.close()
 
     @property
@@ -89,10 +89,10 @@ class Rush(InProcess):
 
     async def _upload(self) -> None:
         for number in range(self._number):
-            await asyncio.sleep(number / self._uploads - self.ground.loop.time())
+            await asyncio.sleep(number / self._uploads - self.platform.loop.time())
             key = f"photos/{number:07}.jpg"
-            self.written[key] = self.ground.loop.time()
-            time = self.ground.utc().strftime("%Y-%m-%dT%H:%M:%S.000Z")
+            self.written[key] = self.platform.loop.time()
+            time = self.platform.utc().strftime("%Y-%m-%dT%H:%M:%S.000Z")
             self.fc.submit("forward", payload(key, time=time))
 
 

@@ -19,7 +19,10 @@ TRIGGER = {
 
 @pytest.fixture
 def client_of(box):
-    box.functions.others = {"album$resize": [TRIGGER], "thumbnails": [TRIGGER, {**TRIGGER, "triggerName": "second"}]}
+    box.functions.foreign_functions = {
+        "album$resize": [TRIGGER],
+        "thumbnails": [TRIGGER, {**TRIGGER, "triggerName": "second"}],
+    }
     host = box.functions.endpoint.removeprefix("http://")
     return lambda key, secret: Client(
         Config(access_key_id=key, access_key_secret=secret, endpoint=host, protocol="http")

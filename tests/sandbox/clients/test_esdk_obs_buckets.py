@@ -49,7 +49,7 @@ def test_a_bucket_of_another_owner_is_denied(box, obs):
 
 
 def test_a_new_bucket_shows_up_late_and_the_hundredth_is_the_last(box, obs):
-    box.obs.stale_for = 1
+    box.obs.visibility_delay = 1
     create(obs, "new")
     assert obs.headBucket("new").status == 404
     assert create(obs, "new") == (409, "BucketAlreadyOwnedByYou")

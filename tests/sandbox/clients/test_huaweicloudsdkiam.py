@@ -167,7 +167,7 @@ def test_without_v5_or_the_right_a_call_is_denied_but_not_in_v3(box, client_of, 
 
 
 def test_a_new_user_shows_up_late_but_its_name_is_taken(box, client):
-    box.iam.stale_for = 1
+    box.iam.visibility_delay = 1
     user = make_user(client)
     assert client.list_users_v5(v5.ListUsersV5Request()).users == []
     assert catch_refusal(lambda: make_user(client))[0] == 409

@@ -92,7 +92,7 @@ def deployed(box, tmp_path):
 
 
 def test_a_timer_strikes_again_and_again(deployed, eventually):
-    deployed.start_timers(times_as_often=600)
+    deployed.start_timers(speed=600)
 
     eventually(lambda: len(deployed.fc.invocations) >= 3)
 
@@ -102,12 +102,12 @@ def test_a_timer_strikes_again_and_again(deployed, eventually):
 
 def test_a_timer_that_was_removed_strikes_no_more(deployed, mocker, eventually):
     strikes = mocker.spy(deployed.fc, "submit")
-    deployed.start_timers(times_as_often=600)
+    deployed.start_timers(speed=600)
     eventually(lambda: strikes.call_count)
 
     deployed.remove_triggers("f")
 
-    eventually(lambda: "_strike" not in str(asyncio.all_tasks(deployed._ground.loop)))
+    eventually(lambda: "_strike" not in str(asyncio.all_tasks(deployed._platform.loop)))
 
 
 @pytest.mark.parametrize(("expression", "seconds"), [("@every 5m", 300), ("@every 60m", 3600), ("@every 2h", 7200)])

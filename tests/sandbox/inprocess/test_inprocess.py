@@ -7,8 +7,8 @@ import time
 import pytest
 
 from sandbox.inprocess import InProcess
-from sandbox.inprocess.ground import Executor
 from sandbox.inprocess.instance import CallInstance, Killed
+from sandbox.inprocess.platform import Executor
 from sandbox.server.faults import Fault
 from tools.package import ROOT
 
@@ -60,7 +60,7 @@ def test_hours_take_no_time(world):
     world.later(100 * 3600)
     upload(world)
     assert time.monotonic() - began < 30
-    assert world.task.destination["a"].last_modified > world.ground.EPOCH + 100 * 3600
+    assert world.task.destination["a"].last_modified > world.platform.EPOCH + 100 * 3600
 
 
 def test_instances_know_nothing_of_each_other():
@@ -79,16 +79,16 @@ def at_request(world, number, action):
 
     def before(_):
         if next(sent) == number:
-            met.append(world.ground.owner())
+            met.append(world.platform.owner())
             action(*met)
 
-    world.ground.network.before = before
+    world.platform.network.before = before
     return met
 
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_killed_instance_sends_nothing_more_and_its_event_is_retried(world, number):
-    killed = at_request(world, number, CallInstance.strike)
+    killed = at_request(world, number, CallInstance.kill_at_once)
     upload(world, within=3600)
     assert [invocation.outcome for invocation in world.fc.invocations] == ["crashed", "returned"]
     assert RECORD in world.oss.objects(world.log_bucket)
@@ -135,19 +135,19 @@ def test_an_answer_that_drips_ends_only_when_the_caller_gives_it_up(world):
 
 
 def test_a_timeout_counts_from_the_callers_wait_though_the_time_skips(world):
-    ground = world.ground
+    platform = world.platform
 
     def hang():
-        ground.sleep(1)
-        ground.wait(ground.loop.create_future())
+        platform.sleep(1)
+        platform.wait(platform.loop.create_future())
 
     def wait():
-        began = ground.loop.time()
+        began = platform.loop.time()
         with pytest.raises(concurrent.futures.TimeoutError):
-            Executor(ground, 1).submit(hang).result(5)
-        return ground.loop.time() - began
+            Executor(platform, 1).submit(hang).result(5)
+        return platform.loop.time() - began
 
-    assert ground.call(ground.run(wait, None)) == 5
+    assert platform.call(platform.run(wait, None)) == 5
 
 
 def test_a_name_that_leads_nowhere_is_a_failed_call(world):
@@ -171,4 +171,4 @@ def test_a_name_that_leads_nowhere_is_a_failed_call(world):
 )
 def test_each_service_is_at_the_names_that_the_cloud_gives_it(host, service):
     with InProcess() as box:
-        assert box.ground.network.service_at(host) is getattr(box, service)
+        assert box.platform.network.service_at(host) is getattr(box, service)

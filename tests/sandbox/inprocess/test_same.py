@@ -168,7 +168,7 @@ def test_a_copy_lands_after_one_that_was_accepted_later(world, oms):
     for key in "ab":
         oms("", key)
     while "b" not in copied(world):
-        world._ground.call(asyncio.sleep(0.01))
+        world._platform.call(asyncio.sleep(0.01))
     assert copied(world) == {"b": b"b"}
     world.wait_idle(PATIENCE)
 

@@ -28,7 +28,7 @@ def test_an_iam_users_key_has_the_rights_of_its_policies(box, huawei, iam_key, o
 
 @pytest.mark.parametrize(("after", "before", "then"), [(0, 200, 200), (600, 403, 200), (None, 403, 403)])
 def test_a_grant_acts_at_once_or_later_or_never(box, iam_key, obs_requests, after, before, then):
-    box.iam.acts_after = after
+    box.iam.grant_delay = after
     key = iam_key(allow("obs:*:*"))
     assert obs_requests.send(credentials=key).status_code == before
     box.later(600)

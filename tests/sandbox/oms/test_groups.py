@@ -270,7 +270,7 @@ def test_a_group_pauses_after_its_open_copies_and_continues_with_keys(box, migra
     put(box, a=b"hello", b=b"hello", c=b"hello")
 
     def prepare(group):
-        group.at_once = 1
+        group.parallel_copies = 1
         group.copies.then(CopyFault.withheld())
 
     box.oms.groups.prepare = prepare
@@ -382,7 +382,7 @@ def test_a_group_keeps_the_bandwidth_policy_of_the_hour(virtual):
     box, huawei, begin = virtual
     # It begins at 8 o'clock in China; 72 MiB take 72 seconds in the window.
     box.oss.fill("photos", [str(n) for n in range(36)], size=2 * 1_048_576)
-    box.oms.groups.prepare = lambda group: setattr(group, "at_once", 1)
+    box.oms.groups.prepare = lambda group: setattr(group, "parallel_copies", 1)
     group = begin(bandwidth_policy=[WINDOW])
     box.later(36)
     assert 15 <= group.success <= 20

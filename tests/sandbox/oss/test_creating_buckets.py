@@ -46,7 +46,7 @@ def test_only_the_account_itself_can_create_its_bucket_again(box, refused):
 
 
 def test_a_new_bucket_shows_up_late_and_the_hundredth_is_the_last(box, refused):
-    box.oss.stale_for = 1
+    box.oss.visibility_delay = 1
     box.bucket("new").create_bucket()
     assert refused(box.bucket("new").get_bucket_info) == (404, "NoSuchBucket")
     assert refused(box.bucket("new").create_bucket) == (409, "BucketAlreadyExists")

@@ -212,7 +212,7 @@ def test_a_missing_right_is_named_with_the_kind_of_denial(box, send, kind):
 
 
 def test_a_new_user_shows_up_late_but_its_name_is_taken(box, send, refusal):
-    box.ram.entities.stale_for = 1
+    box.ram.entities.visibility_delay = 1
     send("CreateUser", {"UserName": "a"})
     assert refusal("GetUser", {"UserName": "a"}) == (404, "EntityNotExist.User")
     assert refusal("CreateUser", {"UserName": "a"}) == (409, "EntityAlreadyExists.User")

@@ -25,7 +25,7 @@ class Chat(World):
     def __init__(self, kind: str) -> None:
         super().__init__(ALERT_WEBHOOK=ROBOTS[kind].address + TOKEN)
         self.robots = Robots()
-        self.robots.start(self.ground)
+        self.robots.start(self.platform)
 
     def tell(self, text: str = TEXT, seconds: float = 100, fault: Fault | None = None) -> str:
         self.robots.faults.then(fault)
@@ -42,7 +42,7 @@ def test_each_robot_takes_its_form_of_a_message_at_its_address(kind):
     assert f"https://{request.headers['host']}{request.raw_path}?{request.raw_query}".startswith(
         chat.settings.alert_webhook
     )
-    assert text_of(*chat.robots.took).startswith("oss-oms-sync photos: BROKEN\n已中断 &")
+    assert text_of(*chat.robots.messages).startswith("oss-oms-sync photos: BROKEN\n已中断 &")
 
 
 @pytest.mark.parametrize("kind", ROBOTS)
@@ -55,7 +55,7 @@ def test_each_robot_takes_a_message_of_any_length_and_with_any_character(kind):
 def test_a_long_message_is_cut_in_the_middle_and_keeps_its_next_step(kind, letter):
     chat = Chat(kind)
     chat.tell(f"oss-oms-sync photos: BEHIND {letter * 2001} Deploy it again.")
-    text = text_of(*chat.robots.took)
+    text = text_of(*chat.robots.messages)
     assert text[:23] == "oss-oms-sync photos: BE"
     assert text[-19:] == f"{letter * 2} Deploy it again."
 
@@ -63,7 +63,7 @@ def test_a_long_message_is_cut_in_the_middle_and_keeps_its_next_step(kind, lette
 def test_another_webhook_gets_machine_readable_fields_and_the_whole_text():
     chat = Chat("JSON")
     chat.tell()
-    assert json.loads(*chat.robots.took) == {**FIELDS, "message": TEXT}
+    assert json.loads(*chat.robots.messages) == {**FIELDS, "message": TEXT}
 
 
 @pytest.mark.parametrize("kind", ["DingTalk", "Feishu", "WeCom", "Slack"])

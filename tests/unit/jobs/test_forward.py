@@ -249,11 +249,11 @@ def test_after_a_close_during_a_long_event_later_batches_are_recorded(world):
     # GIVEN an instance that is frozen for a minute while it handles a batch, and a project that is closed meanwhile
     def closed_meanwhile(request):
         if "/events" in request.url:
-            world.ground.network.before = lambda _: None
+            world.platform.network.before = lambda _: None
             closing(world).close()
             world.clock.ahead += timedelta(minutes=1)
 
-    world.ground.network.before = closed_meanwhile
+    world.platform.network.before = closed_meanwhile
 
     # WHEN it goes on with the event, THEN it sends nothing more, and records the rest
     assert world.forward(payload(*KEYS)) is False

@@ -49,7 +49,7 @@ class Actor:
         self.classes = world.classes
         self.source_name = world.settings.source_bucket
         self.classified: set[str] = set()
-        self._ground = world.ground
+        self._platform = world.platform
         self._made = self._steps = 0
         self._stops_before = ""
         self._go, self._back = asyncio.Event(), asyncio.Event()
@@ -61,7 +61,7 @@ class Actor:
             with suppress(StorageError):
                 reconcile.run(event, invocation)
 
-        self._task = self._ground.loop.create_task(self._ground.run(work, self.instance))
+        self._task = self._platform.loop.create_task(self._platform.run(work, self.instance))
 
     @property
     def over(self) -> bool:
@@ -75,13 +75,13 @@ class Actor:
         self._steps, self._stops_before = steps, stops_before
         self._back.clear()
         self._go.set()
-        self._ground.call(self._stops())
+        self._platform.call(self._stops())
         if self.over and not isinstance(self._task.exception(), Killed):
             self._task.result()
 
     def kill(self) -> None:
         """End it at its current call."""
-        self.instance.strike()
+        self.instance.kill_at_once()
         self.run(0)
 
     def step(self, request: PreparedRequest) -> None:
@@ -95,7 +95,7 @@ class Actor:
             self._steps, self._stops_before = 0, ""
             self._go.clear()
             self._back.set()
-            self._ground.call(self._go.wait())
+            self._platform.call(self._go.wait())
 
     async def _stops(self) -> None:
         task = asyncio.ensure_future(self._back.wait())
@@ -139,7 +139,7 @@ class PassWorld(ReconcileWorld):
 
     def current(self) -> Actor | None:
         """Return the actor whose code is running."""
-        return next((actor for actor in self.actors if actor.instance is self.ground.owner()), None)
+        return next((actor for actor in self.actors if actor.instance is self.platform.owner()), None)
 
     # Possible events.
 
@@ -180,7 +180,7 @@ class PassWorld(ReconcileWorld):
 
     def land(self) -> None:
         """Let the delayed writes arrive."""
-        self.ground.call(self.oss.settle())
+        self.platform.call(self.oss.settle())
 
     def oms_down(self, down: bool) -> None:
         self.oms.faults.clear()

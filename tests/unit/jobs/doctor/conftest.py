@@ -32,7 +32,7 @@ def run_job(box: InProcess) -> Callable[..., Any]:
         instance = box.instance(**settings)
         handler = getattr(instance.module(), f"{job}_handler")
         event = b"" if payload is None else json.dumps(payload).encode()
-        return box.ground.call(box.ground.run(partial(handler, event, instance.context()), instance))
+        return box.platform.call(box.platform.run(partial(handler, event, instance.context()), instance))
 
     return run
 

@@ -124,13 +124,13 @@ def test_killed_at_any_write_the_next_ticks_cover_every_key(small_pages, hook):
             if request.method in ("PUT", "POST") and next(writes) == step:
                 world.die()
 
-        setattr(world.ground.network, hook, strike)
+        setattr(world.platform.network, hook, strike)
         try:
             world.reconcile()
             break
         except Killed:
             pass
-        setattr(world.ground.network, hook, lambda request: None)
+        setattr(world.platform.network, hook, lambda request: None)
 
         # WHEN ticks come
         result = world.ticks_until_finished()

@@ -144,10 +144,10 @@ def at_step(world: World, step: int, happens: Callable[[], object]) -> Iterator[
     That is also after the request before it, because nothing is done in between. Parallel requests that were sent
     already are carried out in any case.
     """
-    call_instance, steps, network = world.call_instance, itertools.count(), world.ground.network
+    call_instance, steps, network = world.call_instance, itertools.count(), world.platform.network
 
     def before(_: object) -> None:
-        if world.ground.owner() is call_instance and next(steps) == step:
+        if world.platform.owner() is call_instance and next(steps) == step:
             happens()
 
     network.before, as_ever = before, network.before

@@ -244,15 +244,15 @@ def test_a_close_between_two_halves_of_a_batch_stops_it_and_keeps_keys(world):
 
     def close(request):
         if request.url.startswith("https://oms."):
-            world.ground.network.after = lambda _: None
+            world.platform.network.after = lambda _: None
             closing(world).close()
 
-    world.ground.network.after = close
+    world.platform.network.after = close
 
     # WHEN it goes on, THEN the last call begins within a minute of the closing
     began = world.clock.seconds
     result = world.replay()
-    posts = [request.time - world.ground.EPOCH - began for request in world.oms.requests if request.method == "POST"]
+    posts = [request.time - world.platform.EPOCH - began for request in world.oms.requests if request.method == "POST"]
     assert max(posts) <= 60 + 9 + 1
     assert CLOSED in result["stopped"]
     assert set(many(10)) == world.failed() | world.in_run_files() | world.succeeded()

@@ -23,7 +23,7 @@ def world() -> Watched:
     """In step, and the webhook has heard of it."""
     watched = Watched()
     watched.ticks(2)
-    watched.hook.took.clear()
+    watched.hook.messages.clear()
     return watched
 
 
@@ -200,7 +200,7 @@ def test_two_projects_of_a_log_bucket_keep_separate_verdicts():
 def test_what_it_remembers_may_be_damaged_it_begins_anew(world):
     world.go("behind", ticks=1)
     for damaged in ("?", [], {"verdict": "behind", "since": "x", "reported": 1}, {"verdict": 1}):
-        world.hook.took.clear()
+        world.hook.messages.clear()
         world.keep("state/watch.json", damaged)
         world.ticks(3)
         assert world.states == ["behind"], json.dumps(damaged)

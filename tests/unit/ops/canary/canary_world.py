@@ -170,7 +170,7 @@ class DrawnWorld(CanaryWorld):
             *(self.source_bucket, self.log_bucket, self.destination_bucket, self.function_name),
             *(self.project_id, self.task_id, self.region, self.obs.region, "myhuaweicloud", "aliyuncs"),
             *(*self.user_credentials, *self.huawei_credentials, *self.function_credentials),
-            *(self.prefix.strip("/"), self.suffix, "canary/", f"{self.ground.now():.0f}"[:6], "2026"),
+            *(self.prefix.strip("/"), self.suffix, "canary/", f"{self.platform.now():.0f}"[:6], "2026"),
             *runs,
             *(form for text in header_values if len(text) > 5 for form in (text, text.lower())),
         }

@@ -30,8 +30,8 @@ class MigrateWorld(SetupWorld):
         self.deploy_project(self.folder)
 
     def _sleep(self, seconds: float) -> None:
-        self.ground.sleep(seconds)
-        if self.ground.loop.time() >= self._interrupted_at:
+        self.platform.sleep(seconds)
+        if self.platform.loop.time() >= self._interrupted_at:
             self._interrupted_at = math.inf
             raise KeyboardInterrupt
 
@@ -51,7 +51,7 @@ class MigrateWorld(SetupWorld):
 
     def stop_following_after(self, seconds: float) -> None:
         """Interrupt the next command that waits, after `seconds`."""
-        self._interrupted_at = self.ground.loop.time() + seconds
+        self._interrupted_at = self.platform.loop.time() + seconds
 
     def administrator_log(self) -> OssBucketClient:
         """Return the log bucket with an administrator's keys."""
@@ -95,7 +95,7 @@ class MigrateWorld(SetupWorld):
         size = sum(stored.size for stored in self.oss.objects(self.source_bucket).values())
 
         def prepare(group: Group) -> None:
-            group.speed, group.at_once = size / seconds, 1
+            group.speed, group.parallel_copies = size / seconds, 1
 
         self.oms.groups.prepare = prepare
 

@@ -115,16 +115,16 @@ def measure(world: MigrateWorld, gigabytes: int, zone: timezone | None = None) -
     copied: Counter[int] = Counter()
 
     def prepare(group):
-        group.at_once, group.zone = 1, zone or group.zone
+        group.parallel_copies, group.zone = 1, zone or group.zone
         group.list_source = lambda: ((f"old/{number:06}", 10**9) for number in range(gigabytes))
-        read, count = group.read_source, group.tell
+        read, count = group.read_source, group.report
 
-        def tell(copy, outcome):
+        def report(copy, outcome):
             count(copy, outcome)
             group.size += 10**9 - copy.size
             copied[int(group.service.now() + CHINA_SECONDS) // 3600 % 24] += 10**9
 
-        group.read_source, group.tell = lambda _: read("old/000000"), tell
+        group.read_source, group.report = lambda _: read("old/000000"), report
 
     world.fill(1)
     world.oms.groups.prepare = prepare

@@ -29,7 +29,7 @@ def sent():
         world.fill(200)
 
         def prepare(group):
-            group.speed, group.at_once = 10.0, 1
+            group.speed, group.parallel_copies = 10.0, 1
             group.failures.add(CopyFailure("X"), where=lambda key: key == "old/000150")
 
         world.oms.groups.prepare = prepare

@@ -22,7 +22,7 @@ def whole(documents):
         keys |= dict(zip(HUAWEI, iam_user(world, "mover", documents[1]), strict=False))
 
         def prepare(group):
-            group.speed, group.at_once = 5.0, 1
+            group.speed, group.parallel_copies = 5.0, 1
             group.failures.add(CopyFailure("X"), times=1, where=lambda key: key == "old/000040")
 
         world.oms.groups.prepare = prepare

@@ -55,13 +55,13 @@ class BusyWorld(MigrateWorld):
         self.rewritten = {LATE}
         self.pace = (500, bulk * 10 / WRITING_SECONDS) if bulk else (5, 1.5)
         # An object whose older version lands after the newer version of equal size without CRC64.
-        self.ground.loop.call_at(self.ground.loop.time() + 300, self._write_late)
+        self.platform.loop.call_at(self.platform.loop.time() + 300, self._write_late)
         for _ in range(WRITES):
             key = dice.choice([*keys[1:], f"new/{dice.randrange(20)}"])
             self.rewritten.add(key)
-            when = self.ground.loop.time() + dice.uniform(0, WRITING_SECONDS)
+            when = self.platform.loop.time() + dice.uniform(0, WRITING_SECONDS)
             contents = CONTENTS[dice.choice("ABCD")]
-            self.ground.loop.call_at(when, self.oss.put, self.source_bucket, key, contents)
+            self.platform.loop.call_at(when, self.oss.put, self.source_bucket, key, contents)
         self.oms.faults.random(0.05, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], seed)
         self.oms.groups.prepare = self._prepare
 
@@ -71,7 +71,7 @@ class BusyWorld(MigrateWorld):
 
     def _prepare(self, group: object) -> None:
         dice = self.dice
-        group.at_once, group.speed = self.pace
+        group.parallel_copies, group.speed = self.pace
         group.copies.add(CopyFault.late(0, 900), times=1, where=lambda key: key == LATE)
         group.copies.random(0.5, [CopyFault.late(0, dice.uniform(60, 900)) for _ in range(9)], dice.randrange(99))
         group.failures.add(CopyFailure("X"), times=dice.choice([0, 1, 5]), where=lambda key: key != LATE)

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sandbox.iam.identities import Asked
+from sandbox.iam.identities import Arguments
 from unit.ops.setup.setup_world import NAME, OTHER, SetupWorld, trust_policy
 
 MARK = f"oss-oms-sync:{NAME}:photos"
@@ -43,7 +43,7 @@ class Others:
             "users": lambda: (ram.create_user(name, comments=mark), ram.create_access_key(name)),
             "iam users": lambda: self._make_iam_user(name, mark),
             "iam policies": lambda: world.iam.create_policy(
-                Asked((), {"policy_name": name, "policy_document": _OTHER_IN_IAM, "description": mark}, {})
+                Arguments((), {"policy_name": name, "policy_document": _OTHER_IN_IAM, "description": mark}, {})
             ),
             "tasks": lambda: self._make_task(name, mark),
             "secrets": lambda: world.secrets.update({name: mark}),
@@ -62,7 +62,7 @@ class Others:
             number = now[policies, policy]["fields"]["policy_id"]
         if number in at or len(at) >= 5:
             return
-        at[number] = self.world.ground.now()
+        at[number] = self.world.platform.now()
         if (holders, holder) in self.things:
             self._note(holders, holder)
         else:
@@ -117,8 +117,8 @@ class Others:
         return True
 
     def _make_iam_user(self, name: str, mark: str) -> None:
-        user = self.world.iam.create_user(Asked((), {"name": name, "description": mark}, {}))
-        self.world.iam.create_key(Asked((user["user"]["user_id"],), {}, {}))  # type: ignore[index]
+        user = self.world.iam.create_user(Arguments((), {"name": name, "description": mark}, {}))
+        self.world.iam.create_key(Arguments((user["user"]["user_id"],), {}, {}))  # type: ignore[index]
 
     def _make_task(self, name: str, mark: str) -> None:
         """Create a task: with the project's mark for other buckets, with another mark for the project's buckets."""

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from ops.clouds.keys import ALIBABA, OMS_SOURCE
-from sandbox.iam.identities import Asked
+from sandbox.iam.identities import Arguments
 from support.administrator import draw_interruptions
 from support.grants import iam_user, ram_user
 from support.migration import Caller
@@ -100,10 +100,10 @@ def test_an_interrupted_second_half_run_again_creates_the_same_resources(whole):
 def test_a_key_that_was_mistyped_is_not_waited_for(world, wrong):
     set_up_alibaba(world)
     key, secret = create_reader_key(world)
-    began = world.ground.now()
+    began = world.platform.now()
     done = set_up_huawei(world, ("LTAIxxxx", secret) if wrong == "key" else (key, "x"))
     expect_exit(done, 2, "reading the source: the key belongs to no user")
-    assert world.ground.now() - began < 60
+    assert world.platform.now() - began < 60
     # The other key, which OMS did not get, is gone.
     assert count_iam_keys(world) == [1, 0]
 
@@ -186,7 +186,7 @@ def test_a_user_made_by_hand_as_printed_counts_as_setup_s(world):
     output = expect_exit(world.setup(typed=YES), 3)
     # WHEN they are made by hand, with the description that is printed
     for name, mark in re.findall(r"Create the IAM user (\S+) .* description (\S+), in its own", closing_steps(output)):
-        world.iam.create_user(Asked((), {"name": name, "description": mark}, {}))
+        world.iam.create_user(Arguments((), {"name": name, "description": mark}, {}))
     # THEN it does the rest itself
     expect_success(world.setup(typed=YES))
     assert count_iam_keys(world) == [1, 1]

@@ -37,11 +37,11 @@ def test_a_permission_of_oms_that_is_missing_is_a_line_of_the_plan(world, right,
 def test_a_missing_right_to_create_the_task_is_not_waited_for_as_a_grant(world, is_by_oms, refusal, minutes):
     world.oms.judges_rights = is_by_oms
     world.oms.deny("oms:synctask:create")
-    began = world.ground.now()
+    began = world.platform.now()
     done = world.setup(typed=YES)
     step = "Request the permissions oms:synctask:list, oms:synctask:create"
     expect_exit(done, 3, "sync task: ", f"refused POST: {refusal}", step)
-    assert world.ground.now() - began < minutes * 60
+    assert world.platform.now() - began < minutes * 60
     assert world.resources()["users"][f"{NAME}-oms"][1] == 0
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sandbox.iam.identities import Asked
+from sandbox.iam.identities import Arguments
 from support.administrator import draw_interruptions
 from unit.ops.setup.setup_world import NAME, OTHER, YES, SetupWorld, expect_exit, expect_success, set_variables
 
@@ -96,7 +96,7 @@ def test_resources_and_attachments_of_others_stay_and_are_named(world):
 
 def test_an_iam_user_with_a_policy_of_others_stays_until_it_is_detached(world):
     fields = {"policy_name": "other", "policy_document": json.dumps({**OTHER, "Version": "5.0"}), "description": ""}
-    policy = world.iam.create_policy(Asked((), fields, {}))["policy"]["policy_id"]
+    policy = world.iam.create_policy(Arguments((), fields, {}))["policy"]["policy_id"]
     attached = world.iam_user("oms")["attached"]
     attached[policy] = 0.0
     reason = (
@@ -124,7 +124,7 @@ def test_a_policy_attached_by_others_stays_and_all_keys_go(world):
     ram, iam = world.ram.entities, world.iam
     ram.create_user("theirs")
     ram.attach_policy_to_user("Custom", f"{NAME}-oms", "theirs")
-    user = iam.create_user(Asked((), {"name": "theirs"}, {}))["user"]["user_id"]
+    user = iam.create_user(Arguments((), {"name": "theirs"}, {}))["user"]["user_id"]
     (policy,) = world.iam_user("oms")["attached"]
     iam.users[user]["attached"][policy] = 0.0
     reason = f"the policy {NAME}-oms is kept, because it is attached to an identity that setup did not create"

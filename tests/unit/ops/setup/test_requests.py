@@ -26,7 +26,7 @@ PATIENCE = RuntimeOptions(read_timeout=10_000, connect_timeout=10_000)
 def sent():
     """The requests of runs in which all is made, and then changed and made right again."""
     with SetupWorld() as world:
-        world.functions.others = {"album$resize": [], **{f"thumbnails-{n}": [] for n in range(100)}}
+        world.functions.foreign_functions = {"album$resize": [], **{f"thumbnails-{n}": [] for n in range(100)}}
         set_up_and_repair(world)
         expect_success(world.setup("--new-key", "--plan"))
         return list(world.sent)

@@ -52,7 +52,7 @@ def rights_of_requests(world, first):
 
 @pytest.fixture
 def world(world):
-    world.functions.others["thumbnails"] = []
+    world.functions.foreign_functions["thumbnails"] = []
     return world
 
 

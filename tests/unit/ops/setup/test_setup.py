@@ -9,7 +9,7 @@ import pytest
 
 from ops.clouds.keys import ALIBABA, HUAWEI
 from ops.project import read
-from sandbox.iam.identities import Asked
+from sandbox.iam.identities import Arguments
 from sandbox.server.faults import Fault
 from support.administrator import draw_interruptions
 from support.ops import OPS
@@ -178,23 +178,25 @@ def test_an_interrupted_run_followed_by_another_creates_the_same(whole, quarter)
 
 @pytest.mark.parametrize("minutes", [0, 10, 30])
 def test_grants_that_act_late_are_waited_for(world, minutes):
-    world.ram.entities.acts_after = world.iam.acts_after = minutes * 60.0
-    began = world.ground.now()
+    world.ram.entities.grant_delay = world.iam.grant_delay = minutes * 60.0
+    began = world.platform.now()
     expect_success(world.setup(typed=YES))
-    assert timedelta(minutes=minutes) <= timedelta(seconds=world.ground.now() - began) < timedelta(minutes=minutes + 2)
+    assert (
+        timedelta(minutes=minutes) <= timedelta(seconds=world.platform.now() - began) < timedelta(minutes=minutes + 2)
+    )
 
 
 def test_grants_that_never_act_are_named_and_leave_no_key(world):
-    world.iam.acts_after = None
+    world.iam.grant_delay = None
     expect_exit(world.setup(typed=YES), 3, "writing to the destination: the new key still lacks the permission")
     assert world.resources()["users"][f"{NAME}-oms"][1] == 0
-    world.iam.acts_after = 0.0
+    world.iam.grant_delay = 0.0
     expect_success(world.setup(typed=YES))
     assert world.resources()["tasks"] == [("photos", "photos-obs", True)]
 
 
 def test_a_new_resource_that_is_not_listed_yet_is_read_again(world):
-    world.ram.entities.stale_for = world.iam.stale_for = 3.0
+    world.ram.entities.visibility_delay = world.iam.visibility_delay = 3.0
     expect_success(world.setup(typed=YES))
 
 
@@ -306,7 +308,7 @@ def test_a_wrong_key_is_reported_with_its_cloud(world, name, host):
 
 def test_a_limit_of_the_account_is_named_with_its_resource(world):
     for number in range(50):
-        world.iam.create_user(Asked((), {"name": f"user-{number}"}, {}))
+        world.iam.create_user(Arguments((), {"name": f"user-{number}"}, {}))
     expect_exit(
         world.setup(typed=YES),
         1,
@@ -443,7 +445,7 @@ def find_secrets(world, *outputs):
 
 @pytest.mark.parametrize("words", [(), ("--json",)])
 def test_no_secret_is_in_the_output_or_in_a_file(world, words):
-    world.iam.acts_after = 60.0
+    world.iam.grant_delay = 60.0
     output = expect_success(world.setup(*words, typed=YES))
     assert find_secrets(world, output) == (False, 2 + 3)
     later = [world.setup(word, *words, typed="yes\n")[1] for word in ("--new-key", "--remove")]

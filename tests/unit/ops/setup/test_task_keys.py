@@ -41,7 +41,7 @@ def key_deletions(world, first=0):
 @pytest.mark.parametrize("answer", LOST)
 def test_a_task_whose_answer_is_lost_is_awaited_and_keeps_its_keys(world, answer):
     # GIVEN an OMS that creates the task without an answer, and lists it 30 seconds later
-    world.oms.stale_for = 30.0
+    world.oms.visibility_delay = 30.0
     world.oms.faults.add(LOST[answer], times=1, where=is_creation)
     # WHEN it is set up THEN that is the task, with keys that exist
     expect_success(world.setup(typed=YES), "Setup is complete. ")
@@ -57,7 +57,7 @@ def test_a_task_whose_answer_is_lost_is_awaited_and_keeps_its_keys(world, answer
 
 def test_a_run_that_ends_at_the_creation_is_followed_by_one_that_waits(world):
     # GIVEN an administrator whose machine dies before OMS's answer
-    world.oms.stale_for = 30.0
+    world.oms.visibility_delay = 30.0
     number = request_number(is_creation)
     with world.cut_off("dies_after", number, away=0):
         world.setup(typed=YES)
@@ -81,13 +81,13 @@ def remove_lock(world):
 @pytest.fixture
 def never_listed(world):
     """OMS was asked, did not answer, and lists no task for an hour."""
-    world.oms.stale_for = 3600.0
+    world.oms.visibility_delay = 3600.0
     world.oms.faults.add(Fault.drop_after(), times=1, where=is_creation)
-    began = world.ground.now()
+    began = world.platform.now()
     expect_exit(
         world.setup(typed=YES), 3, f"wait: sync task: {ASKED}", "Run this again: the plan lists the keys to delete"
     )
-    assert 300 <= world.ground.now() - began < 330
+    assert 300 <= world.platform.now() - began < 330
     return keys(world)
 
 
@@ -103,7 +103,7 @@ def test_after_five_minutes_the_plan_asks_before_the_keys_go(world, never_listed
 
     # AND once OMS lists the first, it is not taken for the project's
     world.later(3600)
-    world.oms.stale_for = 0.0
+    world.oms.visibility_delay = 0.0
     first, second = world.oms.tasks
     output = expect_success(
         world.setup("--plan"), "by hand: sync task: OMS has other tasks created by setup", first.sync_url
@@ -116,7 +116,7 @@ def test_after_five_minutes_the_plan_asks_before_the_keys_go(world, never_listed
 def test_keys_that_became_late_after_the_plan_was_shown_are_not_deleted(world):
     # GIVEN a plan that is shown before the five minutes are over, and a yes that comes after them
     number = request_number(is_creation)
-    world.oms.stale_for = 3600.0
+    world.oms.visibility_delay = 3600.0
     with world.cut_off("dies_after", number, away=0):
         world.setup(typed=YES)
     first = remove_lock(world)
@@ -127,7 +127,7 @@ def test_keys_that_became_late_after_the_plan_was_shown_are_not_deleted(world):
 
 def test_a_removal_right_after_an_unknown_outcome_removes_nothing(world):
     with world.cut_off("dies_after", request_number(is_creation), away=0):
-        world.oms.stale_for = 30.0
+        world.oms.visibility_delay = 30.0
         world.setup(typed=YES)
     first = remove_lock(world)
     expect_exit(
@@ -141,7 +141,7 @@ def test_a_removal_right_after_an_unknown_outcome_removes_nothing(world):
 
 
 def test_a_task_that_was_created_and_is_not_listed_yet_is_the_project_s(world):
-    world.oms.stale_for = 30.0
+    world.oms.visibility_delay = 30.0
     expect_success(world.setup(typed=YES), "Setup is complete. ")
     (task,) = world.oms.tasks
     assert world.variables()["SYNC_URL"] == task.sync_url

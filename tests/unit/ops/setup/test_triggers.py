@@ -46,7 +46,7 @@ def trigger_line(world, code, **options):
     ids=["everything", "a part of ours", "more than ours", "one event"],
 )
 def test_an_overlapping_trigger_stops_the_plan(world, other):
-    world.functions.others["thumbnails"] = [trigger("music/"), other]
+    world.functions.foreign_functions["thumbnails"] = [trigger("music/"), other]
     line, key = trigger_line(world, 1), other["triggerConfig"]["filter"]["key"]
     fact_text = f'trigger on-upload of function thumbnails: prefix "{key["prefix"]}", suffix "{key["suffix"]}"'
     assert (line["state"], [fact["en"] for fact in line["facts"]]) == ("stop", [fact_text])
@@ -71,14 +71,14 @@ OTHERS = {
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_trigger_stops_the_plan_only_if_ours_would_be_refused(world, name):
-    world.functions.others, state = OTHERS[name]
+    world.functions.foreign_functions, state = OTHERS[name]
     assert trigger_line(world, {"there": 0, "stop": 1}[state])["state"] == state
 
 
 @pytest.mark.parametrize(("suffix", "state"), [(".png", "there"), ("-small.jpg", "stop"), ("g", "stop")])
 def test_suffixes_are_compared_from_their_ends(world, suffix, state):
     set_variables(world, objectSuffix=".jpg")
-    world.functions.others["thumbnails"] = [trigger(suffix=suffix)]
+    world.functions.foreign_functions["thumbnails"] = [trigger(suffix=suffix)]
     assert trigger_line(world, {"there": 0, "stop": 1}[state])["state"] == state
 
 
@@ -93,7 +93,7 @@ def test_the_project_s_own_trigger_does_not_count(world):
 @pytest.mark.parametrize("missing", ["fc:ListFunctions", "fc:ListTriggers"])
 def test_a_missing_permission_to_list_triggers_is_named(world, missing):
     # GIVEN an administrator who may do all but that
-    world.functions.others["thumbnails"] = [trigger()]
+    world.functions.foreign_functions["thumbnails"] = [trigger()]
     allowed = {"Effect": "Allow", "Action": ["*"], "Resource": ["*"]}
     denied = {"Effect": "Deny", "Action": [missing], "Resource": ["*"]}
     key = ram_user(world, {"Version": "1", "Statement": [allowed, denied]}, "administrator-of-alibaba")

@@ -13,7 +13,7 @@ from ops.errors import UsageError
 from ops.project import read
 from ops.session import Session
 from ops.terminal import Screen
-from sandbox.iam.identities import Asked
+from sandbox.iam.identities import Arguments
 from support.migration import Caller, MachineClock
 from unit.ops.setup.setup_world import NAME, OTHER, YES, expect_exit, expect_success, request_number, trust_policy
 
@@ -22,11 +22,11 @@ OTHER_IN_IAM = json.dumps({**OTHER, "Version": "5.0"})
 
 
 def iam_policy(world, name):
-    world.iam.create_policy(Asked((), {"policy_name": name, "policy_document": OTHER_IN_IAM}, {}))
+    world.iam.create_policy(Arguments((), {"policy_name": name, "policy_document": OTHER_IN_IAM}, {}))
 
 
 def iam_user(world, name):
-    world.iam.create_user(Asked((), {"name": name}, {}))
+    world.iam.create_user(Arguments((), {"name": name}, {}))
 
 
 def ram_policy(world, name):

@@ -1,4 +1,4 @@
-"""An HTTP server by which `python3 ops.py` of a rendered project asks a running sandbox, not the tool.
+"""An HTTP server of a running sandbox, which `python3 ops.py` of a rendered project calls in place of the tool.
 
 The environment variable OSS_OMS_SYNC_SANDBOX holds its address.
 
@@ -32,8 +32,8 @@ _PATIENCE = 60.0
 
 
 @contextmanager
-def asked(box: Sandbox) -> Iterator[str]:
-    """Yield the address at which `box` answers meanwhile."""
+def serve_control(box: Sandbox) -> Iterator[str]:
+    """Serve commands to `box` within the context; yield the server's address."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:

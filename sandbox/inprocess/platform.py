@@ -108,9 +108,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
 
 class Owner(Protocol):
-    """The owner of running code. It may stop: code that waits then continues when it may run again, or never.
+    """The owner of running code.
 
-    `skew`: how far its clock is off, in seconds. `is_frozen`: none of its code continues.
+    While it is frozen, waiting code does not continue; after its end, never. `skew`: the error of its clock in seconds.
+    `is_frozen`: its code is stopped.
     """
 
     skew: float
@@ -121,8 +122,8 @@ class Owner(Protocol):
     def check(self) -> None:
         """Raise the exception that ends its code."""
 
-    async def may_run(self) -> None:
-        """Return once the owner's code may continue."""
+    async def wait_until_runnable(self) -> None:
+        """Wait until the owner's code can continue."""
 
 
 class Thread(greenlet):
@@ -142,8 +143,8 @@ class Thread(greenlet):
         return switch(value)
 
 
-class VirtualGround:
-    """The base of a world in its caller's thread, whose time passes while code waits."""
+class VirtualPlatform:
+    """The platform of a world in its caller's thread; the virtual time passes while code waits."""
 
     # 2026-01-02T00:00:00Z
     EPOCH = 1_767_312_000
@@ -189,15 +190,15 @@ class VirtualGround:
         return self.loop.run_until_complete(future)
 
     def sleep(self, seconds: float) -> None:
-        if not self.is_free() or not self.loop.skip(seconds):
+        if not self.can_wait() or not self.loop.skip(seconds):
             self.call(asyncio.sleep(seconds))
 
     async def pause(self, seconds: float) -> None:
         if not self.loop.skip(seconds):
             await asyncio.sleep(seconds)
 
-    def is_free(self) -> bool:
-        """Return True if the running code is a thread that may continue after a wait."""
+    def can_wait(self) -> bool:
+        """Return True if the running code is a thread that can wait and continue."""
         current = getcurrent()
         return isinstance(current, Thread) and not (current.owner and current.owner.is_frozen)
 
@@ -212,14 +213,14 @@ class VirtualGround:
         return datetime.fromtimestamp(self.now() + (owner.skew if owner else 0), timezone.utc)
 
     async def run(self, call: Callable[[], T], owner: Owner | None) -> T:
-        """Run synchronous code beside all else: while it waits, the loop continues."""
+        """Run synchronous code as a thread of the loop, which continues while the code waits."""
         thread = Thread(call, owner)
         waits_for = thread.enter(thread.switch)
         while not thread.dead:
             try:
                 value = await waits_for
                 if owner:
-                    await owner.may_run()
+                    await owner.wait_until_runnable()
             except BaseException as error:
                 waits_for = thread.enter(thread.throw, error)
             else:
@@ -229,11 +230,11 @@ class VirtualGround:
 
 
 class Executor:
-    """In the place of a ThreadPoolExecutor: its threads are of the loop, and of the instance that made it."""
+    """A substitute for ThreadPoolExecutor, whose threads belong to the loop and to the instance that created it."""
 
-    def __init__(self, ground: VirtualGround, width: int) -> None:
-        self.ground = ground
-        self.owner = ground.owner()
+    def __init__(self, platform: VirtualPlatform, width: int) -> None:
+        self.platform = platform
+        self.owner = platform.owner()
         self._free = width
         self._queue: deque[Future[Any]] = deque()
 
@@ -255,7 +256,7 @@ class Executor:
         self._begin()
 
     def leave(self, future: Future[Any]) -> None:
-        """Remove a future that waits for its turn, so that its thread never begins."""
+        """Remove a waiting future, so that its thread never begins."""
         self._queue.remove(future)
 
     def _begin(self) -> None:
@@ -265,14 +266,14 @@ class Executor:
 
 
 class Future(Generic[T]):
-    """In the place of a concurrent.futures.Future."""
+    """A substitute for concurrent.futures.Future."""
 
     _thread: Thread
     _result: T
 
     def __init__(self, executor: Executor, call: Callable[[], T]) -> None:
         self._executor = executor
-        self._ground = executor.ground
+        self._platform = executor.platform
         self._call = call
         self._error: BaseException | None = None
         self._state: Literal["waiting", "ready", "running", "done"] = "waiting"
@@ -294,9 +295,9 @@ class Future(Generic[T]):
         return True
 
     def result(self, timeout: float) -> T:
-        loop, limit = self._ground.loop, self._ground.loop.limit
+        loop, limit = self._platform.loop, self._platform.loop.limit
         end = loop.time() + timeout
-        if self._state == "ready" and self._ground.is_free() and loop.withdraw(self._begins):
+        if self._state == "ready" and self._platform.can_wait() and loop.withdraw(self._begins):
             loop.limit = min(limit, end)
             self._begin()
             loop.limit = limit
@@ -304,7 +305,7 @@ class Future(Generic[T]):
             self._waiter = loop.create_future()
             timer = loop.call_at(end, release, self._waiter)
             try:
-                self._ground.wait(self._waiter)
+                self._platform.wait(self._waiter)
             finally:
                 timer.cancel()
         if not self.done():
@@ -315,7 +316,7 @@ class Future(Generic[T]):
 
     def begin_soon(self) -> None:
         """Begin when the running code waits."""
-        self._state, self._begins = "ready", self._ground.loop.call_soon(self._begin)
+        self._state, self._begins = "ready", self._platform.loop.call_soon(self._begin)
 
     def _begin(self) -> None:
         self._state, self._thread = "running", Thread(self._call, self._executor.owner)
@@ -329,7 +330,7 @@ class Future(Generic[T]):
             self._end(concurrent.futures.CancelledError() if isinstance(error, asyncio.CancelledError) else error)
         else:
             if not self._thread.dead:
-                self._ground.waiting[self._thread] = None
+                self._platform.waiting[self._thread] = None
                 waits_for.add_done_callback(self._continue)
                 return
             self._result = waits_for
@@ -337,14 +338,14 @@ class Future(Generic[T]):
         self._executor.release()
 
     def _continue(self, waited_for: asyncio.Future[Any]) -> None:
-        """Continue the thread that waited for this, once its instance may run."""
+        """Continue the thread that waited for this, once its instance can run."""
         owner = self._executor.owner
-        if self._thread.dead:  # it was ended with the ground
+        if self._thread.dead:  # it was ended with the platform
             return
         if owner and owner.is_frozen:
-            self._ground.loop.create_task(self._continue_thawed(owner, waited_for))
+            self._platform.loop.create_task(self._continue_thawed(owner, waited_for))
             return
-        del self._ground.waiting[self._thread]
+        del self._platform.waiting[self._thread]
         try:
             value = waited_for.result()
             if owner:
@@ -356,7 +357,7 @@ class Future(Generic[T]):
 
     async def _continue_thawed(self, owner: Owner, waited_for: asyncio.Future[Any]) -> None:
         try:
-            await owner.may_run()
+            await owner.wait_until_runnable()
         except asyncio.CancelledError:
             raise
         except BaseException:
