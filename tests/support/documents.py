@@ -54,6 +54,11 @@ class Document:
         return [unquote(str(target)) for target in targets if target]
 
     @property
+    def prose(self) -> list[str]:
+        """The text outside code, of each paragraph, heading and cell."""
+        return [prose_of(token) for token in self._tokens if token.children]
+
+    @property
     def blocks(self) -> list[tuple[str, str]]:
         """Language and text of each block of code."""
         return [(token.info, token.content) for token in self._tokens if token.type == "fence"]
@@ -92,6 +97,11 @@ class Document:
         # Text in backticks is a command only if it begins with a tool and has a second word.
         texts += [text for text in inline if text.split(" ")[0] in TOOLS and " " in text]
         return [words for text in texts for words in commands_in(text)]
+
+
+def prose_of(token: Token) -> str:
+    """Return the text in a token outside code."""
+    return "".join({"text": child.content, "softbreak": " "}.get(child.type, "") for child in token.children or ())
 
 
 def commands_in(text: str) -> Iterator[list[str]]:

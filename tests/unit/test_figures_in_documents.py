@@ -14,7 +14,7 @@ from oss_oms_sync.comparison.judge import CUTOVER_SECONDS
 from oss_oms_sync.delivery import sender
 from oss_oms_sync.jobs.certify import gathering
 from oss_oms_sync.jobs.replay import resting
-from oss_oms_sync.jobs.status import _MAX_MONTHS, facts
+from oss_oms_sync.jobs.status import _MAX_MONTHS, backlog
 from oss_oms_sync.ledger import waiting
 from oss_oms_sync.passes import digests, pieces, work
 from oss_oms_sync.passes.entries import SETTLED
@@ -37,7 +37,7 @@ FIGURES = [
     ("operations", f"({CUTOVER_SECONDS // 60} in a cutover", f"（割接中为 {CUTOVER_SECONDS // 60} 分钟）"),
     ("operations", f"({again.MAX_KEYS:,} at most)", f"（最多 {again.MAX_KEYS:,} 个）"),
     ("operations", f"status adds up {_MAX_MONTHS} at most", f"最多相加 {_MAX_MONTHS} 个月"),
-    ("operations", f"the {facts._MAX_RECORDS_READ} that status reads", f"所读的 {facts._MAX_RECORDS_READ} 条记录"),
+    ("operations", f"the {backlog._MAX_RECORDS_READ} that status reads", f"所读的 {backlog._MAX_RECORDS_READ} 条记录"),
     ("reasons", f"at once, after {RESTS} minutes, then", f"首次立即重发，之后间隔 {RESTS} 分钟"),
     ("operations", f"eight objects, {CANARY_MB} MB", f"八个对象（{CANARY_MB} MB）"),
     ("operations", "takes nothing of five batches", "连续五批一个都不接受"),
@@ -46,7 +46,7 @@ FIGURES = [
     ("certificate", f"more than {gathering.MAX_RECORDS:,} records", f"超过 {gathering.MAX_RECORDS:,} 条"),
     ("certificate", f"or {waiting._MAX_LISTED:,} to look through", f"超过 {waiting._MAX_LISTED:,} 条"),
     ("certificate", f"of the first {digests.MAX_FOLDERS}", f"前 {digests.MAX_FOLDERS} 个目录"),
-    ("how-it-works", "at most five times in all", f"连同首次最多 {calls._MAX_ATTEMPTS} 次"),
+    ("how-it-works", f"at most {calls._MAX_ATTEMPTS} times in all", f"连同首次最多 {calls._MAX_ATTEMPTS} 次"),
     ("how-it-works", f"`LANES` ({LANES})", f"`LANES`（{LANES}）"),
     ("how-it-works", f"a range of {work.WORTH_SPLITTING:,} objects", f"{work.WORTH_SPLITTING:,} 个对象以上"),
     ("how-it-works", f"more than {pieces.MAX_PIECES:,} pieces", f"超过 {pieces.MAX_PIECES:,} 段"),
