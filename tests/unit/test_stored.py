@@ -68,6 +68,7 @@ ABOUT = Pass(
         is_unknown=True,
     ),
     most=370,
+    before_objects=9,
     has_absences=True,
 )
 TALLY = Tally(

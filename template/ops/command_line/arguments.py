@@ -306,5 +306,17 @@ COMMANDS = {
             flag("--yes", t("do not ask")),
         ),
     ),
+    "deletions": Command(
+        t("list the objects that the source has deleted and OBS still has; delete nothing"),
+        (
+            option("--list", t("file of the object keys, one a line"), metavar="FILE", type=Path, required=True),
+            option(
+                "--max",
+                t("permit a list of N keys (default: 1,000 keys, or a hundredth of the objects if that is less)"),
+                metavar="N",
+                type=quantities.whole(0),
+            ),
+        ),
+    ),
     "checklist": Command(t("compare the settings of both buckets and list those to move by hand"), page=True),
 }

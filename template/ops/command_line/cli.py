@@ -20,6 +20,7 @@ from ops.command_line import parser, verification
 from ops.cost import estimate
 from ops.cost.prices import Prices
 from ops.cutover import cutover, freeze, open_and_close
+from ops.deletions.deletions import deletions
 from ops.errors import ExitCode, OpsError, ToolError, UntrustedError, UsageError
 from ops.fleet import metrics
 from ops.fleet.fleet import fleet
@@ -283,5 +284,6 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "setup": partial(setup, folder=FOLDER),
     "migrate": partial(migrate, folder=FOLDER),
     "checklist": partial(checklist, folder=FOLDER),
+    "deletions": deletions,
     "show": _show_input,
 }

@@ -102,6 +102,11 @@ def _body(source: ObjectSummary, destination: ObjectSummary, proof: Proof) -> st
     return f"{source.etag} {source.modified} {destination.etag} {proof.value}"
 
 
+def proves_equal(record: bytes, etag: str) -> bool:
+    """Return True if a kept proof says that OBS's object with this ETag was equal to a version of the source."""
+    return record.decode("utf-8", "replace").split(" ")[2:] == [etag, Proof.EQUAL.value]
+
+
 class Prover:
     """Proofs by reads of the source bucket's objects."""
 

@@ -18,7 +18,7 @@ from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Pass, Scope, Tree, Wake
-from oss_oms_sync.passes.states import PassState, has_shrunk, last_ended, newest_of, open_passes
+from oss_oms_sync.passes.states import PassState, last_ended, newest_of, open_passes
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import Walk, Worker, lanes_of
 
@@ -151,8 +151,7 @@ class Driver:
         `note`: record the time of installation, unless it is recorded. `states`: the existing passes, if the caller has
         just read them.
         """
-        states = self._store.states() if states is None else states
-        last = last_ended(states, scope)
+        last = last_ended(self._store.states() if states is None else states, scope)
         return Pass(
             name,
             self._settings.source_bucket,
@@ -165,7 +164,8 @@ class Driver:
             seed=secrets.token_hex(16),
             migrations=migration.NONE if scope.standstill else migration.load_migrations(self._invocation),
             most=self._max_objects(scope),
-            has_absences=last is not None and bool(last.passed.absences) and not has_shrunk(last, states),
+            before_objects=last.passed.source_listed.objects if last else 0,
+            has_absences=last is not None and bool(last.passed.absences) and not last.has_shrunk,
         )
 
     def _max_objects(self, scope: Scope) -> int | None:

@@ -111,9 +111,10 @@ class Scope:
 class Pass:
     """The description of a pass in its first piece. Times are ISO 8601 in UTC.
 
-    `before` is the last finished pass of its identity, and `before_started` its begin; both may be empty. `seed`: drawn
-    at the begin of the pass, so that its sample cannot be predicted. `migrations`: their state at that time. `most`:
-    the maximum number of objects that it submits. `has_absences`: the absences of `before` continue.
+    `before` is the last finished pass of its identity, `before_started` its begin, and `before_objects` the number of
+    the source's objects in its listing; they may be empty. `seed`: drawn at the begin of the pass, so that its sample
+    cannot be predicted. `migrations`: their state at that time. `most`: the maximum number of objects that it submits.
+    `has_absences`: the absences of `before` continue.
     """
 
     name: str
@@ -127,6 +128,7 @@ class Pass:
     seed: str = ""
     migrations: Migrations = NONE
     most: int | None = None
+    before_objects: int = 0
     has_absences: bool = False
     classes: int = CLASSES_VERSION
 

@@ -72,6 +72,14 @@ class PassState:
         return max(self.ended, self.amended)
 
     @property
+    def has_shrunk(self) -> bool:
+        """True if the pass listed less than half of the source's objects that the pass before it listed.
+
+        Its listing may have been spoilt, for example by another server that answered in the place of OSS.
+        """
+        return 2 * self.passed.source_listed.objects < self.of.before_objects
+
+    @property
     def goes_on(self) -> bool:
         """True if the pass continues."""
         return not self.ended and self.pieces < MAX_PIECES
@@ -266,18 +274,6 @@ def newest_of(passes: Sequence[PassState], scope: Scope) -> PassState | None:
 def last_ended(passes: Sequence[PassState], scope: Scope) -> PassState | None:
     """Return the last begun of the finished passes with the identity of `scope`."""
     return newest_of([pass_ for pass_ in passes if pass_.ended], scope)
-
-
-def has_shrunk(state: PassState, passes: Sequence[PassState]) -> bool:
-    """Return True if a pass listed less than half of the source objects of the pass before it.
-
-    Its listing may have been wrong, for example from another server in the place of OSS. If the pass before it is not
-    among `passes`, the result is True, because its number is unknown.
-    """
-    if not state.of.before:
-        return False
-    before = next((other for other in passes if other.of.name == state.of.before), None)
-    return before is None or 2 * state.passed.source_listed.objects < before.passed.source_listed.objects
 
 
 def open_passes(passes: Sequence[PassState]) -> list[PassState]:

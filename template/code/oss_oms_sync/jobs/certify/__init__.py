@@ -1,6 +1,6 @@
 """Certificates of cutovers: a document with the verdict GO, NO-GO or NOT PROVEN, that every reader can verify.
 
-The job also closes and opens the project, and reports its state and the current GO.
+The job also closes and opens the project, reports its state and the current GO, and lists deletions.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import SettingsError, log
 from oss_oms_sync.jobs.certify.cutover_options import CutoverOptions
+from oss_oms_sync.jobs.certify.deletions import list_deletions
 from oss_oms_sync.jobs.certify.document import build
 from oss_oms_sync.jobs.certify.gathering import gather, gather_waiting
 from oss_oms_sync.ledger import migration
@@ -33,7 +34,7 @@ _MIGRATES = t("The project stays open: the migration of the existing objects is 
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Certify, close or open the project, or report its state, by CutoverOptions in a manual call.
+    """Certify, close or open the project, report its state or list deletions, by CutoverOptions in a call.
 
     Certify begins no pass: if a pass is missing or too old, its check reports this with the command. Only a sample is
     read here, and its results are stored. The document is stored in the log bucket, and returned.
@@ -44,6 +45,10 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that is to be compared with the destination"])
     options = CutoverOptions.parse(event, invocation.clock.now())
+    if options.deletions_after is not None:
+        answer = to_json(list_deletions(invocation, options.deletions_after))
+        log.info({name: answer[name] for name in ("facts", "left_out", "after")})
+        return answer  # type: ignore[no-any-return]
     if options.look:
         return _look(invocation, options)
     if options.close or options.open:

@@ -17,10 +17,11 @@ from oss_oms_sync.rules.times import CLOCKS
 
 @dataclass(frozen=True)
 class CutoverOptions:
-    """Options of a payload, for a certificate unless `close`, `open` or `look` selects another action.
+    """Options of a payload, for a certificate unless `close`, `open`, `look` or `deletions_after` selects another.
 
     `open` needs `after_go` after a GO; `look` reports the state of the project. `frozen_since` is None for a rehearsal;
-    `accept` has the person and the reason of each acceptance; `run` is the run of a cutover.
+    `accept` has the person and the reason of each acceptance; `run` is the run of a cutover. `deletions_after`: the key
+    after which a page of deletions begins.
     """
 
     frozen_since: str | None = None
@@ -31,6 +32,7 @@ class CutoverOptions:
     open: bool = False
     after_go: bool = False
     look: bool = False
+    deletions_after: str | None = None
 
     @classmethod
     def parse(cls, event: bytes | str, now: datetime) -> CutoverOptions:

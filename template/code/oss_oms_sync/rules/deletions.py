@@ -1,0 +1,159 @@
+"""The rules of a list of deletions: when none can be made, and which keys are left out of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from oss_oms_sync.answers.deletions import DeletionFacts, LeftOut
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.rules.reading import unreadable
+from oss_oms_sync.rules.times import CLOCKS
+
+# An event may be a day late, and so may its copy.
+LATE = timedelta(days=1)
+# After this time the looks at both clouds are too old to delete by them.
+VALID = timedelta(hours=1)
+# A list of more keys needs the user's number.
+MAX_KEYS = 1000
+MAX_SHARE = 0.01
+_MD5 = re.compile(r"[0-9A-F]{32}")
+# Control characters, and characters by which rclone writes "/", "." and control characters in names
+# (https://rclone.org/overview/#encoding): it would address an object of another name.
+_NOT_EXACT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u2400-\u2421\uff0e\uff0f\u201b\ufffd]")
+
+
+def max_unasked(objects: int) -> int:
+    """Return the largest list that needs no `--max`, for this number of objects at the source."""
+    return min(MAX_KEYS, int(objects * MAX_SHARE))
+
+
+def refusal(facts: DeletionFacts) -> Text | None:
+    """Return the reason why no list can be made, with the next step; None if one can be made."""
+    if facts.task_source is None:
+        return t(
+            "OMS does not report the source bucket of the sync task, so no list of deletions can be made."
+            " Check the task: {step}",
+            step=Step("doctor"),
+        )
+    if facts.task_source != facts.source_bucket:
+        return t(
+            "The sync task copies from the bucket {task}, but SOURCE_BUCKET is {bucket}: an object that is"
+            " missing there may exist in {task}. Correct sourceBucket in s.yaml",
+            task=facts.task_source,
+            bucket=facts.source_bucket,
+        )
+    if facts.go:
+        return t(
+            "A GO was given ({go}): since then applications own the objects in OBS, and the source no longer"
+            " shows which of them to delete",
+            go=facts.go,
+        )
+    if not facts.comparison:
+        return t("No comparison has finished, so no key is known to be absent. Run {step}", step=Step("compare"))
+    if facts.back_to_source is None:
+        return t(
+            "The back-to-source rules of {bucket} are unknown: with such a rule OBS fetches a deleted object"
+            " again. Run {step} with an administrator's keys",
+            bucket=facts.destination_bucket,
+            step=Step("checklist"),
+        )
+    if facts.back_to_source:
+        return t(
+            "{bucket} has {n:back-to-source rule|back-to-source rules}: OBS would fetch a deleted object again."
+            " Remove the rules in OBS's console, then run {step}",
+            bucket=facts.destination_bucket,
+            n=facts.back_to_source,
+            step=Step("checklist"),
+        )
+    if 2 * facts.source_objects < facts.objects_before:
+        return t(
+            "The last comparison listed {n:object|objects} of {bucket}, and the one before it listed {before}: the"
+            " listing may be incomplete. Check the source bucket, then compare twice: {step}",
+            n=facts.source_objects,
+            bucket=facts.source_bucket,
+            before=facts.objects_before,
+            step=Step("compare"),
+        )
+    if facts.unread_run_files:
+        return t(
+            "{n:run file|run files} of replay cannot be read, so it is unknown which keys replay will submit. Check"
+            " them: {step}",
+            n=facts.unread_run_files,
+            step=Step("status"),
+        )
+    if facts.missing_permissions:
+        return unreadable(facts.missing_permissions, facts.source_bucket, facts.destination_bucket)
+    return None
+
+
+def is_exact(key: str) -> bool:
+    """Return True if a line of rclone's `--files-from-raw` names this key and no other."""
+    parts = key.split("/")
+    return key == key.strip() and not _NOT_EXACT.search(key) and not {"", ".", ".."} & {*parts}
+
+
+@dataclass(frozen=True)
+class AbsentKey:
+    """A key that the last comparison found absent, and what the clouds and the records have of it now.
+
+    Times are in seconds since 1970. `etag`, `modified`: OBS's object, as the comparison found it. `source_status`:
+    OSS's answer to HEAD, `obs_status` OBS's: "200", "404" or "" for any other. `obs`: ETag and time of OBS's object.
+    `accepted`: ETag and time of the success record. `waits`: a failed record or run file has the key. `is_proven`: a
+    kept proof says that OBS's object has the contents of the source's. `is_migrated`: a migration wrote it into a
+    destination that held nothing else.
+    """
+
+    key: str
+    etag: str
+    modified: int
+    since: int
+    source_status: str
+    obs_status: str
+    obs: tuple[str, int] | None
+    accepted: tuple[str, int] | None
+    waits: bool
+    is_proven: bool
+    is_migrated: bool
+
+
+def is_due(since: int, began: float) -> bool:
+    """Return True if a key was absent for a day before a comparison began that still found it absent."""
+    return since + LATE.total_seconds() <= began
+
+
+def left_out(absent: AbsentKey, began: float, installed: float) -> LeftOut | None:
+    """Return the reason why a key is not to be deleted; None if it is on the list.
+
+    `began`: the beginning of the last comparison; `installed`: that of the project.
+    """
+    accepted = absent.accepted
+    conditions = (
+        (LeftOut.YOUNG, not is_due(absent.since, began)),
+        (LeftOut.NAME, not is_exact(absent.key)),
+        (LeftOut.WAITS, absent.waits),
+        (LeftOut.RECORDED, accepted is not None and accepted[1] > began - CLOCKS.total_seconds()),
+        (LeftOut.OTHERS, not was_brought(absent, installed)),
+        (LeftOut.OBS_UNKNOWN, not absent.obs_status),
+        (LeftOut.CHANGED, absent.obs != (absent.etag, absent.modified)),
+        (LeftOut.BACK, absent.source_status == "200"),
+        (LeftOut.SOURCE_UNKNOWN, absent.source_status != "404"),
+    )
+    return next((reason for reason, holds in conditions if holds), None)
+
+
+def was_brought(absent: AbsentKey, installed: float) -> bool:
+    """Return True if this project brought OBS's object.
+
+    A success record alone does not show that: OMS skips an object of equal size that others wrote. The contents have to
+    be those that OMS accepted, and the object was written neither before the project nor later than a copy can be.
+    """
+    if absent.is_migrated:
+        return True
+    if absent.accepted is None:
+        return False
+    etag, at = absent.accepted
+    is_equal = bool(_MD5.fullmatch(absent.etag)) and etag == absent.etag
+    return (is_equal or absent.is_proven) and installed <= absent.modified <= at + LATE.total_seconds()

@@ -1,0 +1,1 @@
+"""The list of objects that the source has deleted, for the user to delete in OBS."""

@@ -1,0 +1,146 @@
+"""The list of deletions for people, and the steps by which they delete the objects."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ops.clock import moment, timestamp
+from ops.report import units
+from ops.report.blocks import Blocks, Column, CommandBlock, FactList, Hero, Paragraph, Report, Section, Table, keys
+from ops.report.words import Words
+from ops.shell import command, quoted
+from oss_oms_sync.answers.deletions import DeletionFacts, DeletionsAnswer, LeftOut
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import t
+from oss_oms_sync.rules.deletions import VALID
+
+# Keys, and folders with most objects, that are shown.
+_MAX_SHOWN = 10
+# Folders that are counted apart, so that memory does not grow with the list.
+_MAX_FOLDERS = 1000
+
+
+@dataclass
+class Summary:
+    """The sum of the pages of a list that was begun at the time `begun`."""
+
+    begun: str
+    facts: DeletionFacts = field(init=False)
+    objects: int = 0
+    bytes: int = 0
+    oldest: str = ""
+    newest: str = ""
+    keys: list[str] = field(default_factory=list)
+    folders: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[LeftOut] = field(default_factory=Counter)
+    unlisted: list[str] = field(default_factory=list)
+
+    @property
+    def valid_until(self) -> datetime:
+        """The time after which the list is too old to be used."""
+        return moment(self.begun) + VALID
+
+    def add(self, page: DeletionsAnswer) -> None:
+        """Add the next page."""
+        self.facts = page.facts
+        self.left_out.update(page.left_out)
+        self.unlisted += page.unlisted[: _MAX_SHOWN - len(self.unlisted)]
+        for deletion in page.deletions:
+            self.objects += 1
+            self.bytes += deletion.size
+            self.oldest = min(self.oldest or deletion.modified, deletion.modified)
+            self.newest = max(self.newest, deletion.modified)
+            folder = deletion.key[: deletion.key.find("/") + 1]
+            is_counted = folder in self.folders or len(self.folders) < _MAX_FOLDERS
+            self.folders[folder if is_counted else "..."] += 1
+        self.keys += [deletion.key for deletion in page.deletions[: _MAX_SHOWN - len(self.keys)]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary for programs."""
+        return {
+            "comparison": self.facts.comparison,
+            "objects": self.objects,
+            "bytes": self.bytes,
+            "folders": dict(self.folders),
+            "oldest": self.oldest or None,
+            "newest": self.newest or None,
+            "keys": self.keys,
+            "left_out": {reason.value: number for reason, number in self.left_out.items()},
+            "unlisted": self.unlisted,
+            "unknown_objects": self.facts.unknown_objects,
+            "valid_until": timestamp(self.valid_until),
+        }
+
+
+def report(summary: Summary, file: Path, language: str) -> Report:
+    """Report what is on the list, what is not, and the steps that delete the objects."""
+    say = Words(language)
+    lead = t(
+        "{n:object|objects} ({bytes:size}) that the source has deleted can be deleted in OBS. This command deletes"
+        " nothing",
+        n=summary.objects,
+        bytes=summary.bytes,
+    )
+    if not summary.objects:
+        lead = t("No object can be deleted in OBS")
+    left_out = [(say(reason.meaning), units.count(number, say)) for reason, number in summary.left_out.most_common()]
+    unknown = summary.facts.unknown_objects
+    if unknown:
+        left_out.append((say("of unknown origin: OMS never accepted the key"), units.count(unknown, say)))
+    folders = [
+        (name or say("(no folder)"), units.count(number, say))
+        for name, number in summary.folders.most_common(_MAX_SHOWN)
+    ]
+    blocks: Blocks = [
+        FactList(
+            [
+                (say("Comparison begun"), summary.facts.began),
+                (say("Oldest object"), summary.oldest or None),
+                (say("Newest object"), summary.newest or None),
+            ]
+        ),
+        Table([Column(say("folder")), Column(say("objects"), "n")], folders) if folders else None,
+        keys(summary.keys) if summary.keys else None,
+        Table([Column(say("Left out")), Column(say("objects"), "n")], left_out) if left_out else None,
+        Paragraph(say("Keys that rclone's list cannot name exactly:")) if summary.unlisted else None,
+        keys(summary.unlisted) if summary.unlisted else None,
+    ]
+    sections = [_recipe(summary, file, say)] if summary.objects else []
+    return Report(Hero("", "open" if summary.objects else "good", say(lead), None), language, blocks, sections)
+
+
+def _recipe(summary: Summary, file: Path, say: Words) -> Section:
+    """Return the steps by which a user deletes the objects on the list."""
+    bucket, name = summary.facts.destination_bucket, quoted(str(file))
+    until = timestamp(summary.valid_until)
+    return Section(
+        "delete",
+        say("Delete the objects"),
+        None,
+        [
+            Paragraph(
+                say(
+                    "The list is valid until {time}: a key that the source writes again is not removed from it."
+                    " `obs` is the name of OBS among the remotes of your rclone (type s3, provider HuaweiOBS).",
+                    time=until,
+                )
+            ),
+            Paragraph(
+                say("1. Keep a way back: turn on versioning for the bucket in OBS's console, or copy the objects:")
+            ),
+            CommandBlock(f"rclone copy obs:{bucket} obs:{bucket}-deleted --files-from-raw {name}"),
+            Paragraph(say("2. Show what rclone would delete:")),
+            CommandBlock(f"rclone delete obs:{bucket} --files-from-raw {name} --dry-run"),
+            Paragraph(say("3. Delete the objects:")),
+            CommandBlock(f"rclone delete obs:{bucket} --files-from-raw {name}"),
+            Paragraph(say("4. Compare at once: this submits each key that the source wrote meanwhile:")),
+            CommandBlock(command(Step("compare"))),
+            Paragraph(
+                say("Do not use obsutil: it deletes a key or all keys with a prefix, and takes no list."), "open"
+            ),
+        ],
+    )

@@ -1,0 +1,233 @@
+"""A world in which keys are deleted at the source. Its history knows who wrote which object, and what a key left
+behind. The oracle of the law of deletions shares no code with the function."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from random import Random
+from typing import Any, NamedTuple
+
+from oss_oms_sync.errors import StorageError
+from support.compare_world import CompareWorld
+from support.world import DAY, HOUR, MINUTE, oss_error, record_name
+
+QUARTER = 15 * MINUTE
+
+
+class There(NamedTuple):
+    """OBS's object: its size, ETag and time."""
+
+    size: int
+    etag: str
+    modified: int
+
+
+class Look(NamedTuple):
+    """The results of a whole comparison: the times of its beginning and end, the absent keys with OBS's objects, the
+    time of each success record, the keys of failed records, and the number of objects at the source."""
+
+    scope: str
+    began: float
+    ended: float
+    absent: dict[str, There]
+    accepted: dict[str, int]
+    failed: set[str]
+    objects: int
+
+
+class DeletionsWorld(CompareWorld):
+    """`hidden` are keys that the source's listings lack now; with `is_proxy`, HEAD does not find them either."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        super().__init__(keys, LANES="1")
+        self.hidden: set[str] = set()
+        self.is_proxy = False
+        self._aside: dict[str, Any] = {}
+        self.source.before, self.source.after = self._hide, self._show
+        self.looks: list[Look] = []
+        self.scope = ""
+        self.installed = self.clock.now().timestamp() - HOUR
+        # Objects that others wrote in OBS, and the time of each thing that a key left behind.
+        self.others: set[tuple[str, There]] = set()
+        self.traces: dict[str, list[float]] = {key: [] for key in keys}
+        # The beginnings and ends of a key's life at the source.
+        self.lives: dict[str, list[list[float]]] = {key: [] for key in keys}
+        self.contents: dict[str, set[str]] = {key: set() for key in keys}
+        self.keep("state/back_to_source.json", {"bucket": self.destination_bucket, "at": "", "rules": 0})
+
+    # Events.
+
+    def write_source(self, key: str, data: str, kind: str = "md5", fate: str = "comes") -> None:
+        self._end_life(key)
+        self.lives[key].append([self._now(), float("inf")])
+        self.contents[key].add(data)
+        self.put(key, data, kind, fate)
+        self.note_traces()
+
+    def delete_source(self, key: str) -> None:
+        self.delete(key)
+        self._end_life(key)
+
+    def write_foreign(self, key: str, data: str) -> None:
+        self.write(key, data)
+        there = self.there_now(key)
+        assert there is not None
+        self.others.add((key, there))
+
+    def migrate_away(self, key: str, data: str) -> None:
+        """OMS's task group wrote an object before anything else was in OBS."""
+        self.write(key, data)
+
+    def spoil(self, share: float, dice: Random, *, is_proxy: bool) -> None:
+        self.hidden = {key for key in self.keys if dice.random() < share}
+        self.is_proxy = is_proxy
+
+    def heal(self) -> None:
+        self.hidden, self.is_proxy = set(), False
+
+    def look(self, *, scope: str = "", fails: bool = False, deep: bool = False) -> None:
+        """Compare; note what a whole comparison saw."""
+        began = float(int(self._now() + 0.001))
+        asked = {"restart": True, **({"prefix": scope} if scope else {}), **({"deep": True} if deep else {})}
+        if fails:
+            self.source.fail(oss_error(403, "AccessDenied"), "list", times=1)
+            with suppress(StorageError):
+                self.compare(asked)
+            self.source.service.faults.clear()
+            self.oms_refuses(False)
+            return
+        sees = {key for key in self.source.objects if key not in self.hidden}
+        for key in sees & {*self.keys}:
+            self.traces[key].append(self._now())
+        before = {key: self.there_now(key) for key in self.keys}
+        accepted = {key: at for key in self.keys if (at := self.accepted_at(key)) is not None}
+        failed = {key for key in self.keys if self.bucket.objects.get(record_name("failed", key))}
+        assert self.compare(asked)["finished"] is True
+        wrote = {reach for reach in [self.migrated] if reach}
+        absent = {
+            key: there
+            for key, there in before.items()
+            if there
+            and key not in sees
+            and key.startswith(scope)
+            and there.modified <= began - QUARTER
+            and (key in accepted or any(first <= there.modified <= last for first, last in wrote))
+        }
+        number = len([key for key in sees if key.startswith(scope)])
+        self.looks.append(Look(scope, began, self._now(), absent, accepted, failed, number))
+        self.note_traces()
+
+    migrated: tuple[float, float] | None = None
+
+    # The truth.
+
+    def there_now(self, key: str) -> There | None:
+        stored: Any = self.obs.objects(self.destination_bucket).get(key)
+        return stored and There(len(stored.data), stored.etag.upper(), int(stored.last_modified))
+
+    def accepted_at(self, key: str) -> int | None:
+        name = record_name("success", key)
+        return self.bucket.modified[name] if name in self.bucket.objects else None
+
+    def _end_life(self, key: str) -> None:
+        if self.lives[key] and self.lives[key][-1][1] == float("inf"):
+            self.lives[key][-1][1] = self._now()
+
+    def note_traces(self) -> None:
+        """Note what was recorded or copied of each key that lives or lived."""
+        for key in self.keys:
+            there = self.there_now(key)
+            if at := self.accepted_at(key):
+                self.traces[key].append(at)
+            if there and (key, there) not in self.others:
+                self.traces[key].append(there.modified)
+
+    def later(self, seconds: float = HOUR) -> None:
+        super().later(seconds)
+        if hasattr(self, "traces"):
+            self.note_traces()
+
+    # Spoilt listings.
+
+    def _hide(self, kind: str, names: Sequence[str]) -> None:
+        if kind in ("list", "find") or (self.is_proxy and kind == "head"):
+            bucket: Any = self.source.service._buckets[self.source.name]
+            for key in self.hidden & {*bucket.objects}:
+                self._aside[key] = bucket.objects[key]
+                del bucket.objects[key]
+        self._move(kind, names)
+
+    def _show(self, kind: str, names: Sequence[str]) -> None:
+        bucket: Any = self.source.service._buckets[self.source.name]
+        for key, stored in self._aside.items():
+            bucket.objects[key] = stored
+        self._aside.clear()
+        self._look(kind, names)
+
+    # Deletions.
+
+    def deletions(self, after: str = "") -> dict[str, Any]:
+        """All pages as one."""
+        pages = []
+        page_after: str | None = after
+        while page_after is not None:
+            pages.append(self.ask("certify", {"deletions_after": page_after}))
+            page_after = pages[-1]["after"]
+        counts: Counter[str] = Counter()
+        for page in pages:
+            counts.update(page["left_out"])
+        return {
+            "facts": pages[-1]["facts"],
+            "deletions": {entry["key"]: entry for page in pages for entry in page["deletions"]},
+            "left_out": dict(counts),
+            "unlisted": [key for page in pages for key in page["unlisted"]],
+        }
+
+
+def proof_says_equal(world: DeletionsWorld, key: str, etag: str) -> bool:
+    stored = world.bucket.objects.get(record_name("proven", key))
+    return stored is not None and stored.body.decode().split(" ")[2:] == [etag, "equal"]
+
+
+def accepted_etag(world: DeletionsWorld, key: str) -> str:
+    return world.bucket.objects[record_name("success", key)].body.decode().removesuffix(" again").upper()
+
+
+def begun_of(looks: list[Look], place: int, key: str) -> float:
+    """Return the absence's time in the list of the comparison at this place."""
+    now = looks[place]
+    if place == 0 or key not in looks[place - 1].absent:
+        return now.ended
+    before = looks[place - 1]
+    shrunk = place >= 2 and 2 * before.objects < looks[place - 2].objects
+    start = begun_of(looks, place - 1, key)
+    is_quiet = before.absent[key] == now.absent[key] and key not in now.failed and not shrunk
+    if is_quiet and not (key in now.accepted and now.accepted[key] > start - QUARTER):
+        return start
+    return now.ended
+
+
+def expected(world: DeletionsWorld, key: str, now: Look) -> str:
+    """Return "" for a key to be listed, otherwise the reason to leave it out."""
+    looks = [look for look in world.looks if look.scope == now.scope]
+    since, there, current = int(begun_of(looks, len(looks) - 1, key)), now.absent[key], world.there_now(key)
+    if since + DAY > now.began:
+        return "young"
+    if key != key.strip() or key.startswith("/") or "\n" in key:
+        return "name"
+    if record_name("failed", key) in world.bucket.objects:
+        return "waits"
+    at = world.accepted_at(key)
+    if at is not None and at > now.began - MINUTE:
+        return "recorded"
+    is_migrated = world.migrated is not None and world.migrated[0] <= there.modified <= world.migrated[1]
+    if not is_migrated:
+        is_md5 = at is not None and len(there.etag) == 32 and accepted_etag(world, key) == there.etag
+        is_equal = at is not None and (is_md5 or proof_says_equal(world, key, there.etag))
+        if not is_equal or not world.installed - 1 <= there.modified <= (at or 0) + DAY:
+            return "others"
+    if current != there:
+        return "changed"
+    return "back" if key in world.source.objects and not (world.is_proxy and key in world.hidden) else ""

@@ -1,0 +1,176 @@
+"""The law of deletions: no listed key existed at the source since it was absent, as far as anything shows, and others
+brought none; each deleted key that meets the conditions is listed, and each other key is counted by its reason."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from random import Random
+
+import pytest
+
+from oss_oms_sync.clock import from_epoch, parse_time, timestamp
+from support.deletions_world import DeletionsWorld, expected
+from support.law import EXTRAS, seeds_of
+from support.world import DAY, HOUR, MINUTE, PART
+
+KEYS = ["a", "a/b", "c", "d/e", " odd"]
+WORLDS = int(os.environ.get("SCHEDULES", "400" if EXTRAS else "100"))
+
+
+@pytest.fixture(autouse=True)
+def tiny_parts_and_runs(mocker):
+    """Use parts of two bytes instead of 50 MB, and runs of 1 key instead of 16."""
+    mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
+    mocker.patch("oss_oms_sync.passes.listing.WORTH_IT", 1)
+
+
+def begin(world: DeletionsWorld, dice: Random) -> None:
+    """Objects are written, and most are copied; others or a migration wrote some before the project."""
+    if dice.random() < 0.25:
+        at = world.clock.now().timestamp()
+        world.migrated = (at, at + HOUR)
+        world.keep(
+            f"state/migrated-{world.settings.project}-ab12.json",
+            {"begun": stamp(at), "ended": stamp(at + HOUR), "prefixes": [""], "digest_without_extra": "x", "how": "done"},
+        )
+        for key in world.keys:
+            if dice.random() < 0.4:
+                world.write_source(key, dice.choice(["AB", "BA"]), fate="lost")
+                world.migrate_away(key, "AB")
+        world.later(2 * HOUR)
+    for key in world.keys:
+        data = dice.choice(["AB", "BA", "CCCC"])
+        if dice.random() < 0.15:
+            world.write_foreign(key, data)
+            world.there.modified[key] -= dice.choice([0, 2 * DAY])
+            world.others.add((key, world.there_now(key)))
+        world.later(2)
+        kind = dice.choice(["md5", "md5", "Multipart"])
+        if dice.random() < 0.9:
+            world.write_source(key, data, kind, dice.choice(["copied", "copied", "copied", "accepted", "lost"]))
+    world.later(HOUR)
+    if dice.random() < 0.5:
+        world.look(deep=True)
+        world.later(HOUR)
+    for key in world.keys:
+        if dice.random() < 0.7:
+            world.delete_source(key)
+    world.look()
+    world.later(dice.choice([DAY / 2, DAY, 1.5 * DAY]))
+
+
+def stamp(seconds: float) -> str:
+    return timestamp(from_epoch(int(seconds)))
+
+
+def move(world: DeletionsWorld, dice: Random) -> None:
+    key = dice.choice(world.keys)
+    match dice.choice(["write", "delete", "delete", "foreign", "remove", "copy", "replay", "deliver", "lose", "brief"]):
+        case "write":
+            fate = dice.choice(["copied", "accepted", "refused", "comes", "lost"])
+            world.write_source(key, dice.choice(["AB", "BA", "CCCC"]), fate=fate)
+        case "delete":
+            world.delete_source(key)
+        case "brief":
+            # The key exists for a moment.
+            world.write_source(key, "AB", fate=dice.choice(["copied", "accepted", "refused", "lost"]))
+            world.later(dice.choice([2, 10, 20 * MINUTE]))
+            world.delete_source(key)
+        case "foreign":
+            world.write_foreign(key, dice.choice(["AB", "BA", "ZZ"]))
+        case "remove":
+            world.remove(key)
+        case "copy":
+            world.copy_all()
+        case "replay":
+            world.replay()
+        case "deliver":
+            world.deliver(dice.randrange(4), again=dice.random() < 0.3)
+        case "lose":
+            world.lose(dice.randrange(4))
+
+
+def day(world: DeletionsWorld, dice: Random) -> None:
+    """Things happen, and a comparison looks: it may fail, its listing may be spoilt, its prefix may be another."""
+    for _ in range(dice.choice([0, 0, 1, 2])):
+        move(world, dice)
+        world.later(dice.choice([2, 40, 20 * MINUTE, 5 * HOUR]))
+    chance = dice.random()
+    if chance < 0.1:
+        world.look(fails=True)
+    elif chance < 0.2:
+        world.spoil(dice.choice([0.3, 1.0]), dice, is_proxy=dice.random() < 0.5)
+        world.look()
+        if dice.random() < 0.5:
+            world.heal()
+    else:
+        world.look(scope="a" if chance < 0.3 else "", deep=dice.random() < 0.2)
+    world.later(dice.choice([HOUR, DAY / 2, DAY, DAY, 1.5 * DAY]))
+
+
+def played(seed: int) -> Counter[str]:
+    DeletionsWorld.close_all()
+    dice = Random(seed)
+    world = DeletionsWorld(KEYS[: dice.choice([1, 2, 5])])
+    begin(world, dice)
+    for _ in range(dice.choice([0, 1, 1, 2, 3])):
+        day(world, dice)
+    if dice.random() < 0.8:
+        world.heal()
+        world.look()
+    for _ in range(dice.choice([0, 0, 1, 2])):
+        move(world, dice)
+        world.later(2)
+    if dice.random() < 0.9:
+        world.heal()
+    world.note_traces()
+    return check(world, world.deletions())
+
+
+def check(world: DeletionsWorld, answer: dict) -> Counter[str]:
+    whole = [look for look in world.looks if look.scope == ""]
+    listed = answer["deletions"]
+    shrunk = len(whole) > 1 and 2 * whole[-1].objects < whole[-2].objects
+    if not whole or shrunk:
+        assert not listed
+        assert not answer["left_out"]
+        return Counter(refused=1)
+    for key, entry in listed.items():
+        since = seconds(entry["absent_since"])
+        # Nothing that the key left behind is of a life that went on since then.
+        for begun, ended in world.lives[key]:
+            left = [at for at in world.traces[key] if max(begun, since) <= at <= ended] if ended > since else []
+            assert not left, f"{key!r} existed from {begun} to {ended}, and is absent since {since}: {left}"
+        there = world.there_now(key)
+        assert there is not None
+        assert there[1] == entry["etag"]
+        assert (key, there) not in world.others or is_indistinguishable(world, key, there.modified), f"others: {key!r}"
+    wanted = {key: expected(world, key, whole[-1]) for key in whole[-1].absent}
+    assert set(listed) == {key for key, reason in wanted.items() if not reason}, (wanted, answer)
+    reasons = Counter(reason for reason in wanted.values() if reason)
+    assert Counter(answer["left_out"]) == reasons, (wanted, answer)
+    return Counter({"listed": len(listed)}) + reasons
+
+
+def is_indistinguishable(world: DeletionsWorld, key: str, modified: int) -> bool:
+    """Return True if others wrote the very bytes that OMS had accepted, after the installation and within a day."""
+    stored = world.there.objects[key].body.decode()
+    at = world.accepted_at(key)
+    return stored in world.contents[key] and at is not None and world.installed - 1 <= modified <= at + DAY
+
+
+def seconds(time: str) -> float:
+    moment = parse_time(time)
+    assert moment is not None
+    return moment.timestamp()
+
+
+@pytest.mark.part
+@pytest.mark.law
+@pytest.mark.parametrize("block", range(4))
+def test_only_deleted_objects_of_the_project_are_listed(block, count):
+    for seed in seeds_of(block, WORLDS):
+        for state in played(seed).elements():
+            count("the law of deletions", f"keys: {state}")
+        count("the law of deletions", "schedules")

@@ -1,0 +1,171 @@
+"""`ops.py deletions`: the files, the summary, and the steps that delete; the command itself deletes nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from support.ops import FakeCaller, missing_parts
+
+DELETED = {
+    "size": 2_000_000,
+    "etag": "AB" * 16,
+    "modified": "2026-01-01T00:00:00Z",
+    "absent_since": "2026-01-20T00:00:00Z",
+}
+FACTS = {
+    "source_bucket": "photos",
+    "task_source": "photos",
+    "destination_bucket": "photos-obs",
+    "comparison": "pass 1",
+    "began": "2026-01-30T00:00:00Z",
+    "source_objects": 100_000,
+    "objects_before": 100_000,
+    "back_to_source": 0,
+    "go": "",
+    "unread_run_files": 0,
+    "missing_permissions": [],
+    "unknown_objects": 7,
+}
+
+
+def page(*keys: str, after: str | None = None, unlisted: tuple[str, ...] = (), **left_out: int) -> dict[str, Any]:
+    deletions = [{"key": key, **DELETED} for key in keys]
+    return {"facts": FACTS, "deletions": deletions, "left_out": left_out, "unlisted": [*unlisted], "after": after}
+
+
+def of(answer: dict[str, Any], **facts: object) -> dict[str, Any]:
+    return {**answer, "facts": {**FACTS, **facts}}
+
+
+def test_the_list_its_details_and_its_recipe_are_written(run, tmp_path):
+    caller = FakeCaller(
+        certify=[page("a/1", "海 b", after="海 b", young=3), page("z", young=2, back=1, unlisted=(" x",))]
+    )
+    code, out, messages = run(caller, "deletions", "--list", "gone")
+    assert code == 0
+    assert caller.payloads("certify") == [{"deletions_after": ""}, {"deletions_after": "海 b"}]
+    # The keys, one a line, and the details of each.
+    assert (tmp_path / "gone").read_bytes() == "a/1\n海 b\nz\n".encode()
+    details = json.loads((tmp_path / "gone.json").read_text())
+    assert details["objects"] == [{"key": key, **DELETED} for key in ("a/1", "海 b", "z")]
+    assert (details["destination_bucket"], details["comparison"]) == ("photos-obs", "pass 1")
+    assert (details["listed"], details["valid_until"]) == ("2026-01-31T09:00:00Z", "2026-01-31T10:00:00Z")
+    assert not (tmp_path / "gone.part").exists()
+    assert not missing_parts(
+        out,
+        "3 objects (6.00\u00a0MB) that the source has deleted".replace("\u00a0", " "),
+        "absent for less than a day when the last comparison began",
+        "the source has the object",
+        "of unknown origin: OMS never accepted the key",
+        "rclone delete obs:photos-obs --files-from-raw gone --dry-run",
+        "rclone copy obs:photos-obs obs:photos-obs-deleted --files-from-raw gone",
+        "valid until 2026-01-31T10:00:00Z",
+        "ops.py compare",
+        "Do not use obsutil",
+    )
+    assert "Written: gone\nWritten: gone.json\n" in messages
+
+
+def test_an_empty_list_is_no_file(run, tmp_path):
+    code, out, _ = run(FakeCaller(certify=page(young=3)), "deletions", "--list", "gone")
+    assert code == 0
+    assert out.startswith("No object can be deleted in OBS")
+    assert "rclone" not in out
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("name", ["gone", "gone.json"])
+def test_an_old_list_is_never_replaced(run, tmp_path, name):
+    (tmp_path / name).write_text("old")
+    caller = FakeCaller(certify=page("a"))
+    code, _, messages = run(caller, "deletions", "--list", "gone")
+    assert code == 2
+    assert f"{name} exists" in messages
+    assert not caller.asked
+    assert (tmp_path / name).read_text() == "old"
+
+
+def test_a_refusal_shows_its_reason_and_leaves_no_file(run, tmp_path):
+    answers = [page("a", after="a"), of(page(), go="0001-go.json")]
+    code, out, messages = run(FakeCaller(certify=answers), "deletions", "--list", "gone")
+    assert (code, out) == (2, "")
+    assert "No list of deletions was made\n-> A GO was given (0001-go.json)" in messages
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_long_list_needs_its_number_and_is_not_asked_for_again(run, tmp_path):
+    keys = [f"{number:04}" for number in range(1001)]
+    caller = FakeCaller(certify=page(*keys))
+    code, _, messages = run(caller, "deletions", "--list", "gone")
+    assert code == 2
+    assert "The list has 1,001 keys, and without --max it may have 1,000" in messages
+    assert "--list gone --max 1001" in messages
+    assert not (tmp_path / "gone").exists()
+    # WHEN the user gives a number below it, or the number itself
+    assert run(caller, "deletions", "--list", "gone", "--max", "1000")[0] == 2
+    assert run(caller, "deletions", "--list", "gone", "--max", "1001")[0] == 0
+    assert (tmp_path / "gone").read_text().splitlines() == keys
+    assert len(caller.asked) == 1
+
+
+def test_a_hundredth_of_few_objects_needs_a_number(run):
+    answers = of(page("a", "b"), source_objects=199, objects_before=199)
+    assert "may have 1" in run(FakeCaller(certify=answers), "deletions", "--list", "gone")[2]
+
+
+def test_after_an_interrupt_the_list_continues(run, tmp_path):
+    # GIVEN a command that is interrupted after a page, and while it writes the next
+    code, _, messages = run(
+        FakeCaller(certify=[page("a", after="a"), KeyboardInterrupt()]), "deletions", "--list", "gone"
+    )
+    assert code == 130
+    assert "ops.py deletions --list gone" in messages
+    with (tmp_path / "gone.part").open("a") as part:
+        part.write('{"facts": ')
+    # WHEN it runs again, THEN it asks for the page after the last
+    caller = FakeCaller(certify=page("b"))
+    assert run(caller, "deletions", "--list", "gone")[0] == 0
+    assert caller.payloads("certify") == [{"deletions_after": "a"}]
+    assert (tmp_path / "gone").read_text() == "a\nb\n"
+
+
+def test_pages_of_an_hour_ago_are_asked_for_again(run, tmp_path):
+    run(FakeCaller(certify=[page("a", after="a"), KeyboardInterrupt()]), "deletions", "--list", "gone")
+    part = tmp_path / "gone.part"
+    part.write_text(part.read_text().replace("2026-01-31T09:00:00Z", "2026-01-31T08:00:00Z"))
+    caller = FakeCaller(certify=page("b"))
+    assert run(caller, "deletions", "--list", "gone")[0] == 0
+    assert (tmp_path / "gone").read_text() == "b\n"
+
+
+def test_a_newer_comparison_begins_the_list_again(run, tmp_path):
+    newer = [
+        of(page(*keys, after=after), comparison="pass 2")
+        for keys, after in ((["x"], None), (["a"], "a"), (["b"], None))
+    ]
+    caller = FakeCaller(certify=[page("a", after="a"), *newer])
+    code, _, messages = run(caller, "deletions", "--list", "gone")
+    assert code == 0
+    assert [payload["deletions_after"] for payload in caller.payloads("certify")] == ["", "a", "", "a"]
+    assert "A newer comparison has finished" in messages
+    assert (tmp_path / "gone").read_text() == "a\nb\n"
+
+
+def test_json_has_the_summary(run):
+    _, out, _ = run(FakeCaller(certify=page("a/1", young=2)), "deletions", "--list", "gone", "--json")
+    assert json.loads(out) == {
+        "comparison": "pass 1",
+        "objects": 1,
+        "bytes": 2_000_000,
+        "folders": {"a/": 1},
+        "oldest": DELETED["modified"],
+        "newest": DELETED["modified"],
+        "keys": ["a/1"],
+        "left_out": {"young": 2},
+        "unlisted": [],
+        "unknown_objects": 7,
+        "valid_until": "2026-01-31T10:00:00Z",
+    }

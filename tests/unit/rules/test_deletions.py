@@ -1,0 +1,114 @@
+"""The rules of a list of deletions: each condition alone refuses a list, or leaves a key out of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from oss_oms_sync.answers.deletions import DeletionFacts, LeftOut
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.rules.deletions import AbsentKey, is_exact, left_out, max_unasked, refusal
+
+DAY, HOUR = 86400, 3600
+NOW = 1_770_000_000
+MD5 = "0123456789ABCDEF" * 2
+FACTS = DeletionFacts("photos", "photos", "photos-obs", "pass", "2026-02-02T00:00:00Z", 900, 1000, 0, "", 0, (), 0)
+# A key that was absent for a day before the last comparison, which began an hour ago.
+DUE = AbsentKey(
+    "a",
+    MD5,
+    NOW - 5 * DAY,
+    NOW - HOUR - DAY,
+    "404",
+    "200",
+    (MD5, NOW - 5 * DAY),
+    (MD5, NOW - 5 * DAY - 5),
+    waits=False,
+    is_proven=False,
+    is_migrated=False,
+)
+
+
+def reason(**changes: object) -> LeftOut | None:
+    return left_out(replace(DUE, **changes), NOW - HOUR, NOW - 9 * DAY)
+
+
+def test_a_key_that_meets_all_conditions_is_listed():
+    assert reason() is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "changes"),
+    [
+        (LeftOut.YOUNG, {"since": DUE.since + 1}),
+        (LeftOut.NAME, {"key": " a"}),
+        (LeftOut.WAITS, {"waits": True}),
+        (LeftOut.RECORDED, {"accepted": (MD5, NOW - HOUR)}),
+        (LeftOut.OTHERS, {"accepted": None}),
+        (LeftOut.OTHERS, {"accepted": ("-", DUE.modified - 5)}),
+        (LeftOut.OTHERS, {"accepted": (MD5[::-1], DUE.modified - 5)}),
+        # Equal texts that are no MD5 prove nothing.
+        (LeftOut.OTHERS, {"etag": f"{MD5}-2", "accepted": (f"{MD5}-2", DUE.modified)}),
+        # Others wrote the bytes before the project was installed, or long after the acceptance.
+        (LeftOut.OTHERS, {"modified": NOW - 10 * DAY}),
+        (LeftOut.OTHERS, {"accepted": (MD5, DUE.modified - DAY - 1)}),
+        (LeftOut.OBS_UNKNOWN, {"obs_status": "", "obs": None}),
+        (LeftOut.CHANGED, {"obs_status": "404", "obs": None}),
+        (LeftOut.CHANGED, {"obs": (MD5[::-1], DUE.modified)}),
+        (LeftOut.CHANGED, {"obs": (MD5, DUE.modified + 1)}),
+        (LeftOut.SOURCE_UNKNOWN, {"source_status": ""}),
+        (LeftOut.BACK, {"source_status": "200"}),
+    ],
+)
+def test_each_condition_alone_leaves_the_key_out(wanted, changes):
+    assert reason(**changes) is wanted
+
+
+def test_a_proof_or_a_migration_shows_the_origin_instead_of_an_md5():
+    parts = {"etag": f"{MD5}-2", "obs": (f"{MD5}-2", DUE.modified)}
+    assert reason(**parts) is LeftOut.OTHERS
+    assert reason(**parts, is_proven=True) is None
+    assert reason(**parts, is_migrated=True, accepted=None) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "exact"),
+    [("a", True), ("a b/海+%2F.jpg", True), ("#a", True), ("...", True), ("a/b c", True)]
+    + [(key, False) for key in (" a", "a ", "/a", "a\nb", "a\x7f", "a\u2028", "a//b", "a/", ".", "a/../b", "\u3000a")]
+    # rclone writes "/" so, and would delete a/b.
+    + [(key, False) for key in ("a／b", "．", "‛a", "a␀", "a\ufffd")],
+)
+def test_only_keys_that_rclone_names_exactly_are_listed(key, exact):
+    assert is_exact(key) is exact
+
+
+@pytest.mark.parametrize(
+    ("changes", "part", "step"),
+    [
+        ({"task_source": None}, "does not report the source bucket", Step("doctor")),
+        ({"task_source": "other"}, "copies from the bucket other", None),
+        ({"go": "0001-go.json"}, "A GO was given", None),
+        ({"comparison": ""}, "No comparison has finished", Step("compare")),
+        ({"back_to_source": None}, "are unknown", Step("checklist")),
+        ({"back_to_source": 1}, "has 1 back-to-source rule:", Step("checklist")),
+        ({"source_objects": 499}, "listed 499 objects of photos, and the one before it listed 1,000", Step("compare")),
+        ({"unread_run_files": 1}, "1 run file of replay cannot be read", Step("status")),
+        ({"missing_permissions": ["oss:GetObject"]}, "oss:GetObject on acs:oss:*:*:photos/*", None),
+    ],
+    ids=lambda case: ", ".join(case) if isinstance(case, dict) else "",
+)
+def test_each_unsafe_fact_alone_refuses_the_list(changes, part, step):
+    text = refusal(replace(FACTS, **changes))
+    assert text is not None
+    assert part in text.en
+    assert step is None or step in text.steps
+
+
+def test_half_of_the_objects_is_enough():
+    assert refusal(replace(FACTS, source_objects=500)) is None
+
+
+@pytest.mark.parametrize(("objects", "limit"), [(99, 0), (100, 1), (50_000, 500), (100_000, 1000), (10**9, 1000)])
+def test_a_list_may_have_a_hundredth_of_the_objects_or_a_thousand_keys(objects, limit):
+    assert max_unasked(objects) == limit
