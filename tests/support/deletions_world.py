@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from math import ceil
 from random import Random
 from typing import Any, NamedTuple
 
@@ -48,7 +49,8 @@ class DeletionsWorld(CompareWorld):
         self.source.before, self.source.after = self._hide, self._show
         self.looks: list[Look] = []
         self.scope = ""
-        self.installed = self.clock.now().timestamp() - HOUR
+        # The project's first copies may be three days older than the note of its installation.
+        self.oldest = self.clock.now().timestamp() - HOUR - 3 * DAY
         # Objects that others wrote in OBS, and the time of each thing that a key left behind.
         self.others: set[tuple[str, There]] = set()
         self.traces: dict[str, list[float]] = {key: [] for key in keys}
@@ -212,7 +214,7 @@ def begun_of(looks: list[Look], place: int, key: str) -> float:
 def expected(world: DeletionsWorld, key: str, now: Look) -> str:
     """Return "" for a key to be listed, otherwise the reason to leave it out."""
     looks = [look for look in world.looks if look.scope == now.scope]
-    since, there, current = int(begun_of(looks, len(looks) - 1, key)), now.absent[key], world.there_now(key)
+    since, there, current = ceil(begun_of(looks, len(looks) - 1, key)), now.absent[key], world.there_now(key)
     if since + DAY > now.began:
         return "young"
     if key != key.strip() or key.startswith("/") or "\n" in key:
@@ -226,7 +228,7 @@ def expected(world: DeletionsWorld, key: str, now: Look) -> str:
     if not is_migrated:
         is_md5 = at is not None and len(there.etag) == 32 and accepted_etag(world, key) == there.etag
         is_equal = at is not None and (is_md5 or proof_says_equal(world, key, there.etag))
-        if not is_equal or not world.installed - 1 <= there.modified <= (at or 0) + DAY:
+        if not is_equal or not world.oldest - 1 <= there.modified <= (at or 0) + DAY:
             return "others"
     if current != there:
         return "changed"

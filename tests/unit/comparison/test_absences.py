@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from contextlib import suppress
+from math import ceil
 
 import pytest
 
@@ -34,7 +35,7 @@ def world() -> CompareWorld:
 def compare(world: CompareWorld, **asked: object) -> int:
     """Compare, and return the time at the end."""
     assert world.compare(asked or None)["finished"] is True
-    return int(world.clock.now().timestamp())
+    return ceil(world.clock.now().timestamp())
 
 
 def absences(world: CompareWorld) -> dict[str, int]:
@@ -85,7 +86,7 @@ def test_a_trace_of_the_key_begins_the_absence_anew(world, trace):
     else:
         world.fail("a")
     world.later(DAY)
-    assert absences_after(world) == {"a": int(world.clock.now().timestamp())}
+    assert absences_after(world) == {"a": ceil(world.clock.now().timestamp())}
 
 
 def absences_after(world: CompareWorld) -> dict[str, int]:
@@ -112,7 +113,7 @@ def test_an_unreadable_list_begins_each_absence_anew(world, fate):
         compare(world)
         assert absences(world) == {"a": first}
     else:
-        assert absences_after(world) == {"a": int(world.clock.now().timestamp())}
+        assert absences_after(world) == {"a": ceil(world.clock.now().timestamp())}
 
 
 @pytest.mark.parametrize("fate", ["fails", "is killed"])

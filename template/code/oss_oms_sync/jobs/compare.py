@@ -191,7 +191,7 @@ class _Comparison:
             absences = count.absences_until(walked.piece.after) if isinstance(count, CompareCount) else []
             if absences:
                 # The list of differences has all absent keys as well.
-                absent = absence_list(folder, absences, round(self._invocation.clock.now().timestamp()))
+                absent = absence_list(folder, absences, math.ceil(self._invocation.clock.now().timestamp()))
                 bucket.put(absent)
                 tally = replace(tally, absences=[*tally.absences, AbsencePart(absent.name, absences[-1].key)])
         return replace(walked, piece=replace(walked.piece, tally=tally))

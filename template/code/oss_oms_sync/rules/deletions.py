@@ -124,10 +124,10 @@ def is_due(since: int, began: float) -> bool:
     return since + LATE.total_seconds() <= began
 
 
-def left_out(absent: AbsentKey, began: float, installed: float) -> LeftOut | None:
+def left_out(absent: AbsentKey, began: float, oldest: float) -> LeftOut | None:
     """Return the reason why a key is not to be deleted; None if it is on the list.
 
-    `began`: the beginning of the last comparison; `installed`: that of the project.
+    `began`: the time at which the last comparison began; `oldest`: that of the project's oldest copies.
     """
     accepted = absent.accepted
     conditions = (
@@ -135,7 +135,7 @@ def left_out(absent: AbsentKey, began: float, installed: float) -> LeftOut | Non
         (LeftOut.NAME, not is_exact(absent.key)),
         (LeftOut.WAITS, absent.waits),
         (LeftOut.RECORDED, accepted is not None and accepted[1] > began - CLOCKS.total_seconds()),
-        (LeftOut.OTHERS, not was_brought(absent, installed)),
+        (LeftOut.OTHERS, not was_brought(absent, oldest)),
         (LeftOut.OBS_UNKNOWN, not absent.obs_status),
         (LeftOut.CHANGED, absent.obs != (absent.etag, absent.modified)),
         (LeftOut.BACK, absent.source_status == "200"),
@@ -144,7 +144,7 @@ def left_out(absent: AbsentKey, began: float, installed: float) -> LeftOut | Non
     return next((reason for reason, holds in conditions if holds), None)
 
 
-def was_brought(absent: AbsentKey, installed: float) -> bool:
+def was_brought(absent: AbsentKey, oldest: float) -> bool:
     """Return True if this project brought OBS's object.
 
     A success record alone does not show that: OMS skips an object of equal size that others wrote. The contents have to
@@ -156,4 +156,4 @@ def was_brought(absent: AbsentKey, installed: float) -> bool:
         return False
     etag, at = absent.accepted
     is_equal = bool(_MD5.fullmatch(absent.etag)) and etag == absent.etag
-    return (is_equal or absent.is_proven) and installed <= absent.modified <= at + LATE.total_seconds()
+    return (is_equal or absent.is_proven) and oldest <= absent.modified <= at + LATE.total_seconds()

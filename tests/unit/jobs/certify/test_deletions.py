@@ -31,7 +31,7 @@ def deleted(*keys: str) -> DeletionsWorld:
         world.delete(key)
     for _ in range(2):
         world.compare()
-        world.later(DAY)
+        world.later(DAY + HOUR)
     return world
 
 

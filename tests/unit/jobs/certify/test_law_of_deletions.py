@@ -32,7 +32,13 @@ def begin(world: DeletionsWorld, dice: Random) -> None:
         world.migrated = (at, at + HOUR)
         world.keep(
             f"state/migrated-{world.settings.project}-ab12.json",
-            {"begun": stamp(at), "ended": stamp(at + HOUR), "prefixes": [""], "digest_without_extra": "x", "how": "done"},
+            {
+                "begun": stamp(at),
+                "ended": stamp(at + HOUR),
+                "prefixes": [""],
+                "digest_without_extra": "x",
+                "how": "done",
+            },
         )
         for key in world.keys:
             if dice.random() < 0.4:
@@ -43,7 +49,7 @@ def begin(world: DeletionsWorld, dice: Random) -> None:
         data = dice.choice(["AB", "BA", "CCCC"])
         if dice.random() < 0.15:
             world.write_foreign(key, data)
-            world.there.modified[key] -= dice.choice([0, 2 * DAY])
+            world.there.modified[key] -= dice.choice([0, 5 * DAY])
             world.others.add((key, world.there_now(key)))
         world.later(2)
         kind = dice.choice(["md5", "md5", "Multipart"])
@@ -157,7 +163,7 @@ def is_indistinguishable(world: DeletionsWorld, key: str, modified: int) -> bool
     """Return True if others wrote the very bytes that OMS had accepted, after the installation and within a day."""
     stored = world.there.objects[key].body.decode()
     at = world.accepted_at(key)
-    return stored in world.contents[key] and at is not None and world.installed - 1 <= modified <= at + DAY
+    return stored in world.contents[key] and at is not None and world.oldest - 1 <= modified <= at + DAY
 
 
 def seconds(time: str) -> float:

@@ -99,7 +99,9 @@ class _Page:
         self._waiting = waiting
         self._migrations: Migrations = load_migrations(invocation)
         self._began = (parse_time(compared.started) or invocation.clock.now()).timestamp()
-        self._installed = (parse_time(compared.of.installed) or invocation.clock.now()).timestamp()
+        installed = parse_time(compared.of.installed) or invocation.clock.now()
+        # The installation is recorded by the first pass, and the project may have submitted objects before it.
+        self._oldest = compared.scope.identity.begin(installed).timestamp()
         self._left_out = Counter[LeftOut]()
         self._unlisted: list[str] = []
 
@@ -134,7 +136,7 @@ class _Page:
         """Return the deletions among the candidates, and count the others."""
         deletions = []
         for absence, absent in zip(absences, self._look_up(absences), strict=True):
-            reason = left_out(absent, self._began, self._installed)
+            reason = left_out(absent, self._began, self._oldest)
             if reason:
                 self._left_out[reason] += 1
             else:
