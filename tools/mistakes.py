@@ -1159,4 +1159,32 @@ MISTAKES = (
         '    "migrate retry": t("Remove the cause, then retry failed objects:"),\n',
         "",
     ),
+    Mistake(
+        "an absence that began before a record of the key",
+        f"{_UNIT}/comparison/test_absences.py::test_a_trace_of_the_key_begins_the_absence_anew[a success record]",
+        f"{_CODE}/comparison/absences.py",
+        "return now if success and success.modified > earlier.since - _MARGIN_SECONDS else earlier",
+        "return earlier",
+    ),
+    Mistake(
+        "an absence that survives another object in OBS",
+        f"{_UNIT}/comparison/test_absences.py::test_a_trace_of_the_key_begins_the_absence_anew[another object in OBS]",
+        f"{_CODE}/comparison/absences.py",
+        " or earlier[:4] != now[:4]",
+        "",
+    ),
+    Mistake(
+        "an absence that survives a failed record",
+        f"{_UNIT}/comparison/test_absences.py::test_a_trace_of_the_key_begins_the_absence_anew[a failed record]",
+        f"{_CODE}/comparison/absences.py",
+        "earlier is None or failed or",
+        "earlier is None or",
+    ),
+    Mistake(
+        "absences that are listed before their keys count",
+        f"{_UNIT}/comparison/test_absences.py::test_an_unsettled_key_is_not_absent_before_its_piece",
+        f"{_CODE}/comparison/count.py",
+        "if absence.key <= last]",
+        "]",
+    ),
 )

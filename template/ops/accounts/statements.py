@@ -122,8 +122,8 @@ def reason_to_read(variables: Mapping[str, str], purposes: Iterable[str] = _READ
     if not (reads_objects(variables) and {*purposes} & {*_READERS}):
         return None
     return t(
-        "`cutover --sample` and `--deep` read objects to compare contents; without this permission they end"
-        ' NOT PROVEN. To omit the permission, set readObjects to "off" in s.yaml'
+        "`cutover --sample`, `--deep` and `deletions` read objects; without this permission the first two end NOT"
+        ' PROVEN, and the last makes no list. To omit the permission, set readObjects to "off" in s.yaml'
     )
 
 

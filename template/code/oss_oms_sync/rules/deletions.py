@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from oss_oms_sync.answers.deletions import DeletionFacts, LeftOut
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, t
-from oss_oms_sync.rules.reading import unreadable
+from oss_oms_sync.answers.text import Text, sentences, t
+from oss_oms_sync.rules.reading import GRANT_READING, policy_lines
 from oss_oms_sync.rules.times import CLOCKS
 
 # An event may be a day late, and so may its copy.
@@ -85,7 +85,11 @@ def refusal(facts: DeletionFacts) -> Text | None:
             step=Step("status"),
         )
     if facts.missing_permissions:
-        return unreadable(facts.missing_permissions, facts.source_bucket, facts.destination_bucket)
+        missing = policy_lines(facts.missing_permissions, facts.source_bucket, facts.destination_bucket)
+        return sentences(
+            t("The functions cannot read the headers of objects. Missing permissions: {missing:and}", missing=missing),
+            GRANT_READING,
+        )
     return None
 
 

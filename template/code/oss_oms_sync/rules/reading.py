@@ -16,18 +16,22 @@ GRANT_READING = t(
 )
 
 
-def unreadable(permissions: Sequence[str], source_bucket: str, destination_bucket: str) -> Text:
-    """Return missing permissions to read objects, as lines of a policy."""
+def policy_lines(permissions: Sequence[str], source_bucket: str, destination_bucket: str) -> list[Text]:
+    """Return permissions to read objects as lines of a policy."""
     places = {
         READ_SOURCE: f"acs:oss:*:*:{source_bucket}/*",
         READ_DESTINATION: f"obs:*:*:object:{destination_bucket}/*",
     }
-    missing = [
+    return [
         t("{actions} on {places}", actions=same(permission), places=same(places[permission]))
         for permission in permissions
     ]
+
+
+def unreadable(permissions: Sequence[str], source_bucket: str, destination_bucket: str) -> Text:
+    """Return the consequence of missing permissions for a cutover."""
     return t(
         "Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing"
         " permissions: {missing:and}",
-        missing=missing,
+        missing=policy_lines(permissions, source_bucket, destination_bucket),
     )
