@@ -95,7 +95,7 @@ def test_nothing_but_the_named_files_reads_the_machines_clock():
         "from email.utils import formatdate; formatdate(usegmt=True)",
     ],
 )
-def test_a_reading_is_noticed_by_whatever_name(text):
+def test_a_clock_reading_is_noticed_under_any_name(text):
     assert len([*readings(text)]) == 1
 
 

@@ -188,7 +188,7 @@ def test_a_project_opened_during_a_cutover_is_not_reported_closed():
 
 
 @pytest.mark.parametrize("cloud", ["oms", "obs"])
-def test_where_a_cloud_does_not_answer_for_a_moment_nothing_is_opened(cloud):
+def test_a_short_outage_of_a_cloud_opens_no_project(cloud):
     with frozen_world() as world:
         name = f"oms_source_record/{world.task_id}/failed_object/a"
         late = {"key": "a", "reason": "CLOSED", "etag": "", "first_failure": AT, "last_failure": AT}

@@ -87,5 +87,5 @@ DEMO = {*(ROOT / "sandbox").rglob("*.py"), *(ROOT / "tools").rglob("*.py")} - PI
     [(DEMO, ["requirements.txt"]), (PICTURES, ["requirements.txt", "requirements-bench.txt"])],
     ids=["the demo", "the pictures"],
 )
-def test_what_is_imported_is_in_the_requirements_of_who_imports_it(modules, requirements):
+def test_every_import_is_in_the_requirements_of_its_importer(modules, requirements):
     assert lacking(modules, *requirements) == []

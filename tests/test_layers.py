@@ -76,7 +76,7 @@ UPWARDS = [
 ]
 
 
-def test_an_import_upwards_is_an_error_wherever_it_is(code):
+def test_an_import_upwards_is_an_error_in_any_place(code):
     for module, line, _ in UPWARDS:
         with (code / module).open("a") as file:
             file.write(f"\n{line}\n")

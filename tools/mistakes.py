@@ -319,7 +319,7 @@ MISTAKES = (
     ),
     Mistake(
         "BROKEN only while something waits",
-        f"{_JOBS}/status/test_verdict.py::test_where_every_key_is_refused_it_is_broken_and_says_what_to_do",
+        f"{_JOBS}/status/test_verdict.py::test_a_refused_account_is_broken_with_a_remedy",
         f"{_CODE}/jobs/status/verdict.py",
         "    if isinstance(task, Failure) and task.reason.name in permanent",
         "    if names and isinstance(task, Failure) and task.reason.name in permanent",
@@ -333,7 +333,7 @@ MISTAKES = (
     ),
     Mistake(
         "a closed project that is called broken",
-        f"{_JOBS}/status/test_closed.py::test_it_says_so_before_what_is_broken_and_counts_what_waits",
+        f"{_JOBS}/status/test_closed.py::test_closed_comes_before_broken_and_counts_waiting_keys",
         f"{_CODE}/jobs/status/verdict.py",
         "    closed,\n    broken,\n    stuck_at_oms",
         "    broken,\n    closed,\n    stuck_at_oms",
@@ -873,7 +873,7 @@ MISTAKES = (
     ),
     Mistake(
         "ending a migration that can be retried",
-        f"{_UNIT}/ops/migrate/test_migrate.py::test_setup_does_not_offer_to_end_a_migration_that_can_go_on",
+        f"{_UNIT}/ops/migrate/test_migrate.py::test_setup_does_not_offer_to_end_a_resumable_migration",
         f"{_OPS}/intention.py",
         "group.state is not GroupState.DONE",
         "group.state is GroupState.COPYING",
@@ -966,14 +966,14 @@ MISTAKES = (
     ),
     Mistake(
         "one refused setting ends the checklist",
-        f"{_UNIT}/ops/checklist/test_checklist.py::test_one_setting_that_is_refused_is_one_row",
+        f"{_UNIT}/ops/checklist/test_checklist.py::test_a_refused_setting_is_a_single_row",
         f"{_OPS}/checklist/checklist.py",
         "if refusals and len(refusals) == len(side):",
         "if refusals:",
     ),
     Mistake(
         "a table of settings for keys that nobody has",
-        f"{_UNIT}/ops/checklist/test_checklist.py::test_keys_that_nobody_has_are_an_error_and_no_table",
+        f"{_UNIT}/ops/checklist/test_checklist.py::test_unknown_access_keys_are_an_error_without_a_table",
         f"{_OPS}/checklist/checklist.py",
         "if refusals and len(refusals) == len(side):",
         "if False:",

@@ -54,7 +54,7 @@ NOTE = "is not known to offer sync tasks"
     ids=["the other Shanghai", "a host", "the Shanghai that has them"],
 )
 @pytest.mark.usefixtures("require_tool")
-def test_an_unknown_region_of_oms_is_a_note_beside_the_scope(built, tmp_path, host, note):
+def test_an_unknown_region_of_oms_adds_a_note_to_the_scope(built, tmp_path, host, note):
     url = ANSWERS["SYNC_URL"].replace("oms.cn-north-4.myhuaweicloud.com", host)
     done = run_hook(built, tmp_path / "out", {**KEYLESS, "SYNC_URL": url})
     assert done.returncode == 0

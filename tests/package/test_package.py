@@ -94,7 +94,7 @@ def test_the_same_sources_give_the_same_bytes(built, tmp_path, mocker):
     assert package.build(tmp_path / "dist").read_bytes() == built.read_bytes()
 
 
-def test_the_package_holds_what_belongs_and_nothing_else(built):
+def test_the_package_has_exactly_the_projects_files(built):
     names = zipfile.ZipFile(built).namelist()
     needed = {"publish.yaml", "version.md", "readme.md", "hook/index.js", "hook/filter.js", "src/s.yaml"}
     assert needed | {"src/code/oss_oms_sync/answers/zh.json"} <= set(names)
@@ -122,7 +122,7 @@ PAGES = pytest.mark.parametrize(("shown", "source"), [("readme.md", "README.zh.m
 
 
 @PAGES
-def test_the_registry_shows_the_readme_without_what_would_be_dead_there(built, shown, source):
+def test_the_registrys_readme_has_no_dead_links(built, shown, source):
     # GIVEN a readme with pictures, a diagram and links into the repository
     readme = Document.read(ROOT / source)
     assert "![" in readme.text
@@ -257,7 +257,7 @@ def test_nothing_asks_for_full_access():
         assert "FullAccess" not in path.read_text(encoding="utf-8"), path
 
 
-def test_every_question_has_what_a_person_needs_to_answer_it():
+def test_every_question_has_a_description_an_example_and_a_default():
     parameters = package.manifest()["Parameters"]
     assert set(parameters["required"]) <= parameters["properties"].keys()
     for name, question in parameters["properties"].items():
@@ -272,7 +272,7 @@ def test_every_question_has_what_a_person_needs_to_answer_it():
             assert re.fullmatch(question["pattern"], default.replace("${default-suffix}", "ab12")), name
 
 
-def test_nobody_is_asked_for_what_has_a_default_that_suits():
+def test_no_question_asks_for_a_setting_with_a_suitable_default():
     properties = package.manifest()["Parameters"]["properties"]
     silent = {name for name, question in properties.items() if not question.get("input", True)}
     assert silent == {"runtime", "replayPeriod", "reconcilePeriod", "comparePeriod", "compareDeep", "alertLanguage"}

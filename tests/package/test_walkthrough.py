@@ -174,7 +174,7 @@ def changed_package(built: Path, folder: Path) -> Path:
 
 
 @pytest.mark.extras
-def test_an_upgrade_keeps_what_the_user_changed(shell, project, fc3, box, built, tmp_path):
+def test_an_upgrade_keeps_the_users_changes(shell, project, fc3, box, built, tmp_path):
     # GIVEN a project in git, and changes of the user's own
     once, upgrade, look, back = Document.read(LIFE_CYCLE).blocks_under("Upgrade")
     shell.run(once)

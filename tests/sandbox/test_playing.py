@@ -78,7 +78,7 @@ def ask(printed: str) -> str:
 
 
 @pytest.mark.parametrize("options", [[], ["-i"]], ids=["run as a file", "pasted into Python"])
-def test_the_snippet_shows_the_record_of_what_it_uploads(box, tmp_path, options):
+def test_the_snippet_shows_the_record_of_its_object(box, tmp_path, options):
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path)
 

@@ -152,7 +152,7 @@ def handler(event, context):
 
 
 @pytest.mark.parametrize("forks", [False, True])
-def test_the_clock_moves_for_all_and_what_is_stored_keeps_its_times(tmp_path, refused, forks):
+def test_the_clock_advances_for_all_and_stored_times_stay(tmp_path, refused, forks):
     (tmp_path / "index.py").write_text(CLOCK)
     with Sandbox(forks=forks) as box:
         box.fc.create_function(

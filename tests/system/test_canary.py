@@ -35,7 +35,7 @@ def canary(box, deploy, ops, monkeypatch, tmp_path):
     return run
 
 
-def test_it_flies_over_sockets_and_leaves_nothing(box, canary):
+def test_a_canary_over_sockets_leaves_no_objects(box, canary):
     code, out, err = canary()
     assert code == 0, out + err
     assert out.splitlines()[-1].startswith("The project works: all objects arrived with equal contents")

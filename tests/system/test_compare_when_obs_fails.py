@@ -55,7 +55,7 @@ WRONG_ORDER = (
     ],
     ids=lambda value: getattr(value, "kind", None) and f"{value.kind} {value.code or ''}".strip(),
 )
-def test_it_stops_with_what_to_do_and_goes_on_where_it_was(furnished, fault, sentence):
+def test_compare_stops_with_a_remedy_and_resumes_at_its_position(furnished, fault, sentence):
     # GIVEN an OBS that fails after its first page
     furnished.obs.faults.add(fault, where=lambda request: bool(request.params.get("marker")))
 

@@ -15,7 +15,7 @@ def states(box: Sandbox) -> dict[str, int]:
     return {folder: len(records(box, f"{folder}/")) for folder in ("success_object", "failed_object", "replay")}
 
 
-def test_what_failed_while_oms_was_down_goes_out_when_the_timer_strikes(deployed):
+def test_the_timer_resends_keys_that_failed_while_oms_was_down(deployed):
     # GIVEN uploads while OMS refuses everybody
     deployed.oms.faults.add(Fault.status(401))
     bucket = deployed.bucket(deployed.source_bucket)

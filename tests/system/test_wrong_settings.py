@@ -58,7 +58,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_one_line_names_the_wrong_setting_and_the_remedy(box, what):
+def test_a_single_line_names_the_wrong_setting_and_the_remedy(box, what):
     settings, ends, says = WRONG[what]
     box.task.status = "STOPPED" if what == "a stopped task" else "SYNCHRONIZING"
     box.oms.clock_offset = 20 * 60 * (what == "a clock that is off")

@@ -136,12 +136,12 @@ TERMS = {
 
 
 @pytest.mark.parametrize("term", TERMS)
-def test_one_thing_has_one_word_in_what_is_printed(term):
+def test_a_term_has_a_single_word_in_printed_text(term):
     assert [text for text in (*texts_of_programs(), *CATALOGUE.values()) if term in text] == [], TERMS[term]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_one_thing_has_one_word_in_documents(path):
+def test_a_term_has_a_single_word_in_documents(path):
     # Quotation marks hold words of other products.
     text = re.sub("“[^”]*”", "", prose_of_markdown(path.read_text(encoding="utf-8")))
     assert [term for term in TERMS if term in text] == []

@@ -44,7 +44,7 @@ def test_a_date_that_is_none_is_none():
 
 
 @pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
-def test_a_date_is_read_the_same_wherever_the_machine_is(monkeypatch, zone):
+def test_a_date_is_read_alike_in_any_time_zone(monkeypatch, zone):
     monkeypatch.setenv("TZ", "Asia/Shanghai")
     time.tzset()
     try:
@@ -63,7 +63,7 @@ def test_timeouts_are_never_zero():
     assert Deadline(3, clock).minus(4).remaining() == 0
 
 
-def test_the_real_clock_tells_the_time_in_utc(mocker):
+def test_the_real_clock_is_in_utc(mocker):
     slept = mocker.patch("time.sleep")
     clock = Clock()
     clock.sleep(0.5)
@@ -112,7 +112,7 @@ def test_a_time_in_iso_8601_is_read_to_the_second_and_written_back_as_utc(text, 
 
 
 @pytest.mark.parametrize("text", NO_TIMES)
-def test_what_is_no_time_is_none(text):
+def test_a_text_without_a_time_is_none(text):
     assert parse_time(text) is None
 
 

@@ -97,8 +97,8 @@ def numbers_in(prose: list[str]) -> Counter[float]:
     """Return the numbers written in digits, without prices: each language has its own currency."""
     text = re.sub(r"\d[\d,.]* *(?:dollars|yuan|美元|元)", "", "\n".join(prose))
     units = {"million": 10**6, "万": 10**4, "": 1}
-    found = re.findall(r"(?<![\w.-])(\d[\d,]*(?:\.\d+)?) ?(million|万|)", text)
-    return Counter(float(number.rstrip(",").replace(",", "")) * units[unit] for number, unit in found)
+    numbers = re.findall(r"(?<![\w.-])(\d[\d,]*(?:\.\d+)?) ?(million|万|)", text)
+    return Counter(float(number.rstrip(",").replace(",", "")) * units[unit] for number, unit in numbers)
 
 
 def words_of(prose: str) -> list[str]:
@@ -183,7 +183,7 @@ def test_a_cell_has_at_most_25_words_and_a_paragraph_80(path):
 
 
 @pytest.mark.parametrize("path", IN_CHINESE, ids=lambda path: path.name)
-def test_a_chinese_document_leads_to_chinese_ones(path):
+def test_a_chinese_document_links_to_chinese_documents(path):
     for link in Document.read(path).links:
         target, _, _ = link.partition("#")
         if target.endswith(".md") and not target.endswith((".zh.md", "README.md", "readme.md")):
@@ -192,7 +192,7 @@ def test_a_chinese_document_leads_to_chinese_ones(path):
             assert not here.with_name(here.name.replace(".md", ".zh.md")).exists(), link
 
 
-def test_what_chinese_users_need_is_in_chinese():
+def test_documents_for_chinese_users_are_in_chinese():
     # Documents for developers are in English only; these two hold both languages in one file.
     without = {"contributing", "performance", "reasons", "settings"}
     english, chinese = ({path.name.partition(".")[0] for path in paths} for paths in (DOCUMENTS, IN_CHINESE))
@@ -227,7 +227,7 @@ def test_the_demos_picture_is_of_this_version_and_shows_the_quoted_lines():
 
 
 @pytest.mark.parametrize(("path", "text"), documents.made().items(), ids=lambda case: getattr(case, "name", ""))
-def test_what_is_made_is_current(path, text):
+def test_generated_parts_are_current(path, text):
     assert path.read_text(encoding="utf-8") == text, "run `make docs`"
 
 
@@ -246,7 +246,7 @@ def test_both_languages_name_the_regions_of_sync_tasks_as_the_consoles_do():
         assert "cn-east-2" not in path.read_text(encoding="utf-8"), path
 
 
-def test_no_document_calls_crc64_safe_without_saying_what_it_falls_back_to():
+def test_every_document_on_crc64_names_its_fallback():
     texts = {path: path.read_text(encoding="utf-8") for path in DOCUMENTS}
     explained = [path.name for path, text in texts.items() if "falls back" in text or "退回" in text]
     assert {"how-it-works.md", "how-it-works.zh.md"} <= set(explained)
@@ -320,7 +320,7 @@ def test_contributing_names_every_module_in_its_package():
     assert {package.strip("`"): set(re.findall(r"`(\w+)`", named)) for package, named in rows} == packages
 
 
-def test_make_help_says_what_every_target_is_for_and_in_which_group():
+def test_make_help_describes_every_target_in_its_group():
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     (targets,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
     # As from a shell: a make within a make would print the folders that it enters.

@@ -86,7 +86,7 @@ def test_new_content_is_forwarded_and_its_name_may_begin_with_the_service(name, 
         "ObjectRemoved:DeleteObject",
     ],
 )
-def test_what_is_no_new_content_is_skipped_and_counted_by_name(name):
+def test_events_without_new_contents_are_skipped_and_counted_by_name(name):
     assert summary(read_events(event("a", name), event("b", name), event("c"))) == (["c"], {name: 2}, 0)
 
 
@@ -119,7 +119,7 @@ def test_without_a_source_bucket_any_bucket_will_do():
     assert summary(read_events(event("a", bucket="videos"), SOURCE_BUCKET="")) == (["a"], {}, 0)
 
 
-def test_nothing_outside_the_triggers_filter_is_forwarded():
+def test_no_key_outside_the_triggers_filter_is_forwarded():
     parsed = read_events(
         event("in/a.jpg"), event("out/a.jpg"), event("in/a.png"), OBJECT_PREFIX="in/", OBJECT_SUFFIX=".jpg"
     )
@@ -172,7 +172,7 @@ A, B = json.dumps(event("a")), json.dumps(event("b"))
         f'{{"events": [{A[:-1]}, "oss": {{"object": {{"key": "b"}}}}}}]}}',
     ],
 )
-def test_what_names_something_twice_is_a_problem_and_drops_no_key_silently(payload):
+def test_an_event_with_a_repeated_name_is_a_problem_and_drops_no_key(payload):
     assert summary(events.parse(payload.encode(), SETTINGS)) == ([], {}, 1)
 
 
@@ -198,7 +198,7 @@ EVENTS = f'{{"events": [{A}]}}'
         EVENTS.replace('"size": 9', '"objectMeta": {"x": 1, "x": 2}, "size": 9'),
     ],
 )
-def test_an_event_is_read_however_it_is_wrapped_and_whatever_else_it_says(text):
+def test_an_event_is_read_in_any_wrapping_and_with_unknown_fields(text):
     assert summary(events.parse(text.encode(), SETTINGS)) == (["a"], {}, 0)
 
 
@@ -257,7 +257,7 @@ NONE_OF = (
         ),
     ],
 )
-def test_what_cannot_be_read_says_why(payload, problem):
+def test_an_unreadable_event_names_its_problem(payload, problem):
     assert events.parse(payload, SETTINGS) == ParsedEvents(problems=[problem])
 
 

@@ -119,7 +119,7 @@ def prose_by_hand(pattern: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_one_thing_has_one_word_in_english_documents(word):
+def test_a_term_has_a_single_word_in_english_documents(word):
     prose = [(name, text) for name, text in prose_by_hand("*.md") if ".zh." not in name and name != "version.md"]
     assert [name for name, text in prose if re.search(rf"\b(?:{word})\b", text)] == [], WORDS[word]
 

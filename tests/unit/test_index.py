@@ -177,7 +177,7 @@ def test_the_libraries_chatter_is_silenced(index):
         assert not logging.getLogger(library).isEnabledFor(logging.WARNING)
 
 
-def test_what_importing_takes_is_taken_off_the_first_invocations_time(world, index, mocker):
+def test_the_import_counts_in_the_first_invocations_time(world, index, mocker):
     # GIVEN an instance that was imported long ago
     for ago, taken_off in ((2.5, 2.5), (3600, 5)):
         mocker.patch.object(index, "BEGAN", 0.0)

@@ -26,7 +26,7 @@ LONGEST = "test_" + "a" * 65
         ("for record in records:\n    print(record.reason)", []),
     ],
 )
-def test_a_vague_or_long_name_counts_wherever_it_is_used(source, names):
+def test_a_vague_or_long_name_counts_at_each_use(source, names):
     assert sorted(name for _, name in unwanted_identifiers(ast.parse(source))) == sorted(names)
 
 

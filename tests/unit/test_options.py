@@ -55,7 +55,7 @@ def test_manual_and_timer_options_are_read_and_an_empty_payload_has_none(payload
         (json.dumps({**TIMER, "payload": "[]"}), "JSON object"),
     ],
 )
-def test_what_cannot_be_used_is_named(payload, problem):
+def test_an_unusable_option_is_named(payload, problem):
     with pytest.raises(PayloadError, match=re.escape(problem)):
         options.parse(payload, Options)
 
@@ -69,6 +69,6 @@ def test_what_cannot_be_used_is_named(payload, problem):
         *((payload, False, False) for payload in ('{"requestPayload": ""}', '{"requestContext": {}}')),
     ],
 )
-def test_a_timers_event_and_an_envelope_are_told_from_everything_else(payload, is_timer, is_envelope):
+def test_timer_events_and_envelopes_are_recognized(payload, is_timer, is_envelope):
     assert is_timer_event(payload) == is_timer
     assert is_failure_envelope(payload) == is_envelope

@@ -197,11 +197,11 @@ def test_an_unusable_value_names_its_setting(changes, name):
         ),
     ],
 )
-def test_an_unusable_value_is_shown_beside_usable_ones(changes, expected):
+def test_an_unusable_value_is_shown_with_usable_values(changes, expected):
     assert problems(**changes) == (expected,)
 
 
-def test_every_problem_is_told_at_once():
+def test_all_problems_are_reported_together():
     assert [problem.split()[0] for problem in problems(SYNC_URL="", HW_AK="", LOG_LEVEL="x")] == [
         "SYNC_URL",
         "HW_AK",

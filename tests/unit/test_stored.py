@@ -136,7 +136,7 @@ def stored(name: str) -> bytes:
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_what_is_stored_has_this_form(name: str) -> None:
+def test_stored_objects_have_their_golden_form(name: str) -> None:
     value = FORMS[name]
     assert to_json(value) == json.loads(stored(name))
     assert from_json(type(value), json.loads(stored(name))) == value

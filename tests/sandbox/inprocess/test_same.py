@@ -135,7 +135,7 @@ def lists(box):
     return [(when, body.rstrip().split(",")) for when, body in written]
 
 
-def test_a_request_lands_late_and_undoes_what_was_written_since(world):
+def test_a_late_request_overwrites_later_writes(world):
     bucket = world.bucket(world.source_bucket)
     world.oss.put(world.source_bucket, "deleted", b"")
     world.oss.faults.then(Fault.lands_late(3), Fault.lands_late(3))
@@ -209,7 +209,7 @@ def test_the_destination_is_looked_at_when_a_copy_begins(world, oms):
 
 
 @pytest.mark.parametrize(("merges", "copies"), [(False, 3), (True, 1)])
-def test_oms_may_merge_what_waits_to_be_begun(world, oms, merges, copies):
+def test_oms_can_merge_waiting_copies(world, oms, merges, copies):
     world.task.merges = merges
     world.task.copies.add(CopyFault.withheld())
     oms("", "a")
@@ -223,7 +223,7 @@ def test_oms_may_merge_what_waits_to_be_begun(world, oms, merges, copies):
     assert world.task.acceptance_request == 4
 
 
-def test_oms_may_lose_what_it_accepted(world, oms):
+def test_oms_can_lose_accepted_keys(world, oms):
     world.oss.put(world.source_bucket, "a", b"")
     world.task.copies.then(CopyFault.lost())
     oms("", "lost", "a")
@@ -268,7 +268,7 @@ def test_counts_lag_and_come_in_steps_of_an_hour(world, oms):
     assert steps <= {moment - moment % 3_600_000 for moment in (when, when + 60_000)}
 
 
-def test_each_cloud_tells_its_own_time(world, oms):
+def test_each_cloud_has_its_own_clock(world, oms):
     world.oss.clock_offset, world.oms.clock_offset, world.obs.clock_offset = -36_000, 36_000, 7200
     world.oss.put(world.source_bucket, "a", b"")
     oms("", "a")

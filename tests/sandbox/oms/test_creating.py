@@ -55,12 +55,12 @@ def test_a_task_with_its_minimum_of_rights_starts_by_itself_and_copies(box, clie
 
 
 @pytest.mark.parametrize("action", [name for statement in SOURCE[:2] for name in statement["Action"]])
-def test_one_right_less_at_the_source_and_there_is_no_task(create, ram_key, action):
+def test_a_missing_permission_at_the_source_prevents_a_task(create, ram_key, action):
     assert catch_refusal(lambda: create(ram_key(*drop_action(SOURCE, action)))) == (400, "OMS.0072")
 
 
 @pytest.mark.parametrize("action", [name for statement in DESTINATION[:2] for name in statement["Action"]])
-def test_one_right_less_at_the_destination_and_there_is_no_task(create, iam_key, action):
+def test_a_missing_permission_at_the_destination_prevents_a_task(create, iam_key, action):
     assert catch_refusal(lambda: create(there=iam_key(*drop_action(DESTINATION, action)))) == (400, "OMS.0072")
 
 
@@ -74,7 +74,9 @@ def test_one_right_less_at_the_destination_and_there_is_no_task(create, iam_key,
     ],
     ids=["read", "write", "look", "parts"],
 )
-def test_one_right_less_for_objects_and_copies_fail(box, create, copied, ram_key, iam_key, source, there, size):
+def test_a_missing_permission_for_objects_fails_their_copies(
+    box, create, copied, ram_key, iam_key, source, there, size
+):
     assert not copied(create(ram_key(*source), iam_key(*there)), "a", bytes(size))
     assert box.oms.tasks[-1].failure_object == 1
 

@@ -156,12 +156,12 @@ def test_both_sides_are_required(box, huawei, assert_refused, node):
 
 
 @pytest.mark.parametrize("action", ["oss:ListBuckets", "oss:GetBucketLocation", "oss:ListObjects"])
-def test_one_right_less_at_the_source_and_there_is_no_group(box, create, ram_key, action):
+def test_a_missing_permission_at_the_source_prevents_a_group(box, create, ram_key, action):
     assert catch_refusal(lambda: create(ram_key(*drop_action(SOURCE, action)))) == (400, "OMS.0072")
 
 
 @pytest.mark.parametrize("action", [name for statement in DESTINATION[:2] for name in statement["Action"]])
-def test_one_right_less_at_the_destination_and_there_is_no_group(box, create, iam_key, action):
+def test_a_missing_permission_at_the_destination_prevents_a_group(box, create, iam_key, action):
     assert catch_refusal(lambda: create(there=iam_key(*drop_action(DESTINATION, action)))) == (400, "OMS.0072")
 
 

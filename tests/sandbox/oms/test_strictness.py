@@ -75,7 +75,7 @@ def send(request, box, huawei):
 
 
 @pytest.mark.parametrize("more", [{"more_params": [("surplus", "1")]}, {"more_fields": {"surplus": 1}}])
-def test_a_parameter_or_field_that_a_call_lacks_is_refused(send, assert_refused, more):
+def test_an_undocumented_parameter_or_field_is_refused(send, assert_refused, more):
     answer = send(**more)
     assert_refused(answer, 400, "OMS.0001")
     assert "surplus" in answer.json()["error_msg"]

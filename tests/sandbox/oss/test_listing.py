@@ -66,7 +66,7 @@ def list_all(list_page):
 
 
 @pytest.mark.parametrize("page_size", [1, 7, 1000])
-def test_keys_come_in_byte_order_whatever_the_page_size(box, list_all, page_size):
+def test_keys_are_in_byte_order_for_any_page_size(box, list_all, page_size):
     for key in reversed(HOSTILE_KEYS):
         box.oss.put("photos", key, b"")
 

@@ -49,7 +49,7 @@ def test_a_header_without_a_meaning_here_is_refused_with_any_upload(photos, refu
     ],
     ids=str,
 )
-def test_a_header_or_parameter_that_the_operation_lacks_is_refused(oss_requests, method, key, params, headers):
+def test_an_undocumented_header_or_parameter_is_refused(oss_requests, method, key, params, headers):
     assert is_refused(oss_requests.send(method, key, params=params, headers=headers))
 
 

@@ -89,7 +89,7 @@ def work(box: Sandbox) -> set[str]:
 
 
 @pytest.mark.parametrize("by_hand", [False, True], ids=["v5", "v3"])
-def test_all_jobs_do_their_work_with_what_setup_grants(box, granted, by_hand):
+def test_all_jobs_work_with_the_permissions_that_setup_grants(box, granted, by_hand):
     granted(by_hand=by_hand)
     assert work(box) == set()
     assert {invocation.outcome for invocation in box.fc.invocations} == {"returned"}

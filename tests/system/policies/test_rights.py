@@ -109,7 +109,7 @@ def find_refused_calls(calls: list[Action], granted: Iterable[Right]) -> list[Ac
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_a_functions_policy_allows_what_it_calls_and_nothing_more(box, project, name):
+def test_a_functions_policy_allows_exactly_its_calls(box, project, name):
     del box.oss.actions[:]
     JOBS[name](box)
     # Doctor's look at the clock is of no bucket, and unsigned.
@@ -148,7 +148,7 @@ def test_the_permission_to_read_objects_is_of_the_source_alone(box, project, nam
 
 
 @pytest.mark.usefixtures("project")
-def test_huaweis_policies_allow_what_is_called_and_nothing_more(box):
+def test_huaweis_policies_allow_exactly_the_calls(box):
     for job in JOBS.values():
         job(box)
     answers = {"destinationBucket": box.destination_bucket}

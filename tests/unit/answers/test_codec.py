@@ -80,7 +80,7 @@ def test_the_form_of_each_hint_is_read_as_it_was_written() -> None:
     assert from_json(Everything, json.loads(json.dumps(to_json(VALUE)))) == VALUE
 
 
-def test_names_that_nobody_asks_for_are_passed_over() -> None:
+def test_unknown_names_are_ignored() -> None:
     assert from_json(Everything, {**FORM, "later": 1}) == VALUE
 
 
@@ -111,7 +111,7 @@ def test_names_that_nobody_asks_for_are_passed_over() -> None:
         ("inner", {"at": "2026-01-31T08:00:00Z", "share": True}),
     ],
 )
-def test_what_is_of_another_form_is_an_error(name: str, value: object) -> None:
+def test_a_value_of_another_form_is_an_error(name: str, value: object) -> None:
     with pytest.raises(UnreadableError):
         from_json(Everything, {**FORM, name: value})
 

@@ -60,7 +60,7 @@ def is_english(phrase: str) -> bool:
         (AtLeast(2000), "at least 2,000 keys wait", "至少 2,000"),
     ],
 )
-def test_a_number_and_what_there_are_so_many_of(number, english, chinese):
+def test_a_number_selects_the_singular_or_the_plural(number, english, chinese):
     assert t("{n:key waits|keys wait}", n=number).en == english
     assert t("{n}", n=number).zh == chinese
 
@@ -136,7 +136,7 @@ def test_sentences_follow_one_another(monkeypatch, parts, english, chinese):
 
 
 @pytest.mark.parametrize("hostile", ["{n}", "{n:key|keys}", "{0}", "}{", "%s", "\n"])
-def test_what_stands_in_a_value_is_taken_as_it_is(hostile):
+def test_a_value_is_inserted_unchanged(hostile):
     assert t("{it}, {n}", it=hostile, n=1).en == f"{hostile}, 1"
 
 
@@ -145,14 +145,14 @@ def test_other_formats_are_those_of_python():
     assert t("{yes} {no} {nothing}", yes=True, no=1.5, nothing=None).en == "True 1.5 None"
 
 
-def test_each_phrase_is_written_where_it_is_said_and_is_in_the_catalogue():
+def test_each_phrase_of_the_code_is_literal_and_in_the_catalogue():
     # Computed phrases are not readable here.
     assert [where for where, _, phrase in PHRASES if not phrase] == []
     english_phrases = [(where, phrase) for where, _, phrase in PHRASES if is_english(phrase)]
     assert [(where, phrase) for where, phrase in english_phrases if phrase not in CATALOGUE] == []
 
 
-def test_nothing_is_in_the_catalogue_that_nobody_says():
+def test_the_catalogue_has_no_unused_phrase():
     assert sorted(CATALOGUE.keys() - {phrase for _, _, phrase in PHRASES}) == []
 
 
@@ -200,11 +200,11 @@ def test_a_cold_start_of_forward_reads_no_catalogue():
     assert run.stdout == "[]\n"
 
 
-def test_a_phrase_without_its_chinese_is_said_in_english():
+def test_a_phrase_without_chinese_is_printed_in_english():
     assert Text("No such phrase, {n}", {"n": 1}).zh == "No such phrase, 1"
 
 
-def test_a_text_that_was_read_from_an_answer_is_said_as_it_came():
+def test_a_text_read_from_an_answer_is_printed_unchanged():
     assert [Text("{n} keys", {"n": 2}, "{n} 个对象").of(language) for language in ("en", "zh")] == [
         "2 keys",
         "2 个对象",

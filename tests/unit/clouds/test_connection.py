@@ -63,7 +63,7 @@ def opened_ahead(session: Connections, url: str) -> None:
         thread.join(60)
 
 
-def test_the_connections_of_a_session_that_nobody_holds_are_closed(listener):
+def test_an_unreferenced_sessions_connections_are_closed(listener):
     peer, address = listener
     opened_ahead(Connections(address, Clock()), address)
     connection, _ = peer.accept()
@@ -129,7 +129,7 @@ def answer_of_four(**headers: str) -> requests.Response:
 
 
 @pytest.mark.parametrize("length", ["9", "1"])
-def test_a_body_of_another_length_than_was_said_is_none(length):
+def test_a_body_of_another_length_than_announced_is_an_error(length):
     with pytest.raises(requests.ConnectionError, match="cut off"):
         read_body(answer_of_four(Content_Length=length), 100)
 
@@ -164,7 +164,7 @@ def test_a_call_abandoned_while_it_connected_sends_nothing_any_more(monkeypatch,
     assert not got.is_set()
 
 
-def test_a_length_beside_a_transfer_encoding_says_nothing():
+def test_a_length_with_a_transfer_encoding_is_ignored():
     assert read_body(answer_of_four(Content_Length="9", Transfer_Encoding="chunked"), 100) == b"four"
 
 

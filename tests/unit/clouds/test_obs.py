@@ -163,7 +163,7 @@ def obs_answer(*names: str, more: bool = False) -> Fault:
     ],
     ids=["falling", "twice", "utf-16", "empty", "empty at once", "back"],
 )
-def test_a_listing_that_does_not_go_on_in_order_is_an_error(world, pages):
+def test_a_listing_out_of_order_is_an_error(world, pages):
     world.obs.faults.then(*pages[:-1])
     world.obs.faults.add(pages[-1])
     assert error_of(lambda: names(world)).code == "OutOfOrder"
@@ -214,7 +214,7 @@ def test_a_passing_fault_is_retried(world, fault):
         (DROP_BEFORE, "Network", "the function's internet access"),
     ],
 )
-def test_what_lasts_ends_by_the_deadline_and_says_what_to_do(world, fault, code, fix):
+def test_a_lasting_failure_ends_by_the_deadline_with_a_remedy(world, fault, code, fix):
     world.obs.faults.add(fault)
     error = error_of(lambda: bucket(world, seconds=7).list_page("", ""))
     assert error.code == code
@@ -229,7 +229,7 @@ def test_a_call_has_3_s_to_connect_and_10_s_to_read_within_the_time_left(world, 
     assert [call.kwargs["timeout"] for call in sent.call_args_list] == [(3.0, 10.0), (2.0, 2.0)]
 
 
-def test_nothing_is_asked_after_the_deadline(world):
+def test_no_request_is_sent_after_the_deadline(world):
     assert error_of(lambda: bucket(world, seconds=0).list_page("", "")).code == "Deadline"
     assert not world.obs.requests
 
@@ -301,7 +301,7 @@ def _other_secret(world: World) -> None:
         ),
     ],
 )
-def test_a_refusal_is_not_retried_and_says_in_both_languages_what_to_do(world, status, code, refuse, fix, fix_zh):
+def test_a_refusal_is_not_retried_and_has_a_remedy_in_both_languages(world, status, code, refuse, fix, fix_zh):
     refuse(world)
     error = error_of(lambda: bucket(world).list_page("", ""))
     assert error.code == code
@@ -334,7 +334,7 @@ def test_a_redirect_to_another_region_is_an_error_that_names_it(world):
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-def test_a_refusal_that_is_not_written_as_obs_writes_it_is_somebody_elses(world, status):
+def test_a_refusal_in_another_form_is_not_of_obs(world, status):
     world.obs.faults.add(Fault.status(status, PAGE.body))
     for call in (lambda: bucket(world).list_page("", ""), lambda: bucket(world).head("a")):
         assert error_of(call).code == "NotObs"
@@ -353,7 +353,7 @@ def test_no_redirect_is_followed_and_the_error_names_it(world, redirect):
     assert redirect.headers["Location"] in str(error)
 
 
-def test_what_is_said_shows_no_secret():
+def test_errors_show_no_secret():
     world = World(HW_SECURITY_TOKEN="FAKETOKEN")
     world.obs.faults.then(refusal(403, "X", f"x-obs-security-token: FAKETOKEN, {world.huawei_credentials[1]}"))
     assert "x-obs-security-token: ***, ***" in str(error_of(lambda: bucket(world).list_page("", "")))
@@ -371,7 +371,7 @@ def test_a_parallel_file_system_is_distinguished_from_a_bucket(world, is_file_sy
 # Single objects
 
 
-def test_head_tells_what_an_object_is(world):
+def test_head_reads_an_objects_properties(world):
     there = world.obs.bucket("photos-obs")
     there.encrypted = there.has_versions = True
     world.there.add(StoredObject("kept", b"hello"))
@@ -394,7 +394,7 @@ def test_an_object_that_does_not_exist_is_none(world):
 
 
 @pytest.mark.parametrize("lacks", HEAD)
-def test_an_answer_to_head_that_lacks_something_is_not_of_obs(world, lacks):
+def test_an_incomplete_answer_to_head_is_not_of_obs(world, lacks):
     world.obs.faults.add(Fault.status(200, headers={**HEAD, lacks: ""}))
     assert error_of(lambda: bucket(world).head("a")).code == "NotObs"
 
@@ -409,7 +409,7 @@ def test_a_range_is_read_up_to_the_end_of_the_object(world, start, length, body)
     assert world.obs.requests[0].headers["range"] == f"bytes={start}-{start + length - 1}"
 
 
-def test_where_the_range_is_ignored_only_the_beginning_is_read(world, mocker):
+def test_only_the_requested_beginning_is_read_if_the_range_is_ignored(world, mocker):
     read = mocker.spy(Body, "read")
     world.obs.faults.then(Fault.status(200, b"x" * 1_000_000, {**HEAD, "Content-Length": "1000000"}))
     object_part = bucket(world).read("a", 0, 10)

@@ -67,7 +67,7 @@ objects = st.lists(
 
 
 @given(objects=objects, more=st.booleans())
-def test_it_reads_what_was_listed_and_as_the_sdk_does(objects, more):
+def test_the_reader_returns_the_listed_objects_like_the_sdk(objects, more):
     text = obs_listing(objects, more)
     assert read(text) == page_of([stored._replace(type="Normal") for stored in objects], more) == read_by_sdk(text)
 
@@ -96,18 +96,18 @@ def test_of_a_time_the_whole_seconds_count(end):
 
 
 @given(objects=objects, more=st.booleans())
-def test_where_the_next_page_begins_is_seen_without_parsing(objects, more):
+def test_the_next_marker_is_guessed_without_parsing(objects, more):
     expected = objects[-1].name if objects and more else ""
     assert UnreadPage(obs_listing(objects, more).encode(), OBS_LISTING).guess_next() == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"<html/>", obs_listing([A], more=True, head="").encode()])
-def test_of_what_is_no_encoded_listing_nothing_is_guessed(body):
+def test_no_marker_is_guessed_of_another_document(body):
     assert UnreadPage(body, OBS_LISTING).guess_next() == ""
 
 
 @pytest.mark.parametrize("tag", ["Key", "ETag", "Size", "LastModified", "IsTruncated"])
-def test_a_page_that_lacks_something_is_no_listing(tag):
+def test_a_page_without_a_required_element_is_no_listing(tag):
     with pytest.raises(NotAListing):
         read(re.sub(f"<{tag}>.*?</{tag}>", "", PAGE, count=1))
 
@@ -130,6 +130,6 @@ def test_a_time_that_is_none_makes_no_listing(modified):
      PAGE.replace("\n", '\n<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]>').encode()],
     ids=range(10),
 )  # fmt: skip
-def test_what_is_no_listing_is_told_as_such(body):
+def test_another_document_is_reported_as_no_listing(body):
     with pytest.raises(NotAListing):
         UnreadPage(body, OBS_LISTING).read()

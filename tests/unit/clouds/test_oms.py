@@ -65,7 +65,7 @@ RUNNING = dataclasses.replace(EMPTY, status="SYNCHRONIZING")
         ),
     ],
 )
-def test_what_is_asked_stands_in_the_url_and_there_is_no_body(world, ask, query, answer):
+def test_parameters_are_in_the_url_and_the_body_is_empty(world, ask, query, answer):
     world.oms.faults.then(Fault.status(200, b'{"status": "SYNCHRONIZING"}'))
     assert ask(world.invocation().oms, Deadline(60, world.clock)) == answer
     (request,) = world.oms.requests
@@ -112,7 +112,7 @@ def test_missing_fields_of_a_task_are_none_and_a_200_not_of_oms_fails(world, ans
 
 
 @pytest.mark.parametrize("ask", [asked, failure_of])
-def test_what_is_no_text_is_shown_all_the_same(world, ask):
+def test_an_answer_that_is_no_text_is_still_shown(world, ask):
     world.oms.faults.then(Fault.status(404, b"\xff no"))
     assert ask(world).message == "\ufffd no"
 
@@ -134,12 +134,12 @@ def test_once_the_time_is_up_nothing_is_sent_and_each_key_says_so(world):
         (oms_error(400, "OMS.0001", ""), Failure(Reason.REFUSED, 400, "OMS.0001")),
     ],
 )
-def test_a_failure_tells_what_happened(world, fault, failure):
+def test_a_failure_names_its_cause(world, fault, failure):
     world.oms.faults.add(fault)
     assert failure_of(world) == failure
 
 
-def test_a_redirect_is_named_without_what_stands_behind_its_question_mark(world):
+def test_a_redirect_is_named_without_its_query(world):
     world.oms.faults.then(Fault.status(302, headers={"Location": "https://elsewhere.example.com/a?what=was&sent"}))
     assert failure_of(world).message == "a redirect to https://elsewhere.example.com/a, which is never followed"
 

@@ -31,7 +31,7 @@ def keys(lines: Lines) -> list[str]:
     return [failure.key for failure in lines.failures]
 
 
-def test_a_line_tells_the_key_the_code_the_time_in_china_and_what_oss_said():
+def test_a_line_has_key_code_message_and_time_in_china():
     lines = read(line("a/b c.jpg", message="The specified key, they say, does not exist.") + "\n")
     copy_failures = [CopyFailure("a/b c.jpg", CODE, "The specified key, they say, does not exist.", AT)]
     assert lines.failures == copy_failures
@@ -50,7 +50,7 @@ def test_any_separator_and_line_end_is_read(separator, end):
 
 
 @pytest.mark.parametrize("separator", SEPARATORS)
-def test_keys_are_read_whatever_they_hold(separator):
+def test_keys_with_any_characters_are_read(separator):
     odd = [*HOSTILE, "a,a", ",", "x\tx", "q\ta\ta\tq", "a,a,a", '"', '"a"', "+", "%", "a\nb", "\n"]
     names = [key for odd_key in odd for key in ("before", odd_key, "after")]
     lines = read("".join(f"{line(key, separator)}\n" for key in names))
@@ -134,7 +134,7 @@ def test_lines_are_read_in_groups():
 
 @settings(max_examples=150)
 @given(object_keys, st.sampled_from(SEPARATORS), st.integers(1, 400), st.sampled_from([3, MANY]), st.data())
-def test_no_line_that_names_its_key_twice_is_lost_wherever_a_part_ends(names, separator, size, most, data):
+def test_no_line_is_lost_wherever_a_part_ends(names, separator, size, most, data):
     """A list is read in parts, which may end within a line or a character."""
     message = data.draw(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=20))
     # Long enough for several parts.
@@ -153,13 +153,13 @@ def test_no_line_that_names_its_key_twice_is_lost_wherever_a_part_ends(names, se
 
 @settings(max_examples=300)
 @given(st.binary(max_size=300), st.booleans())
-def test_nothing_that_stands_in_a_list_ends_the_reading(body, ends):
+def test_no_content_of_a_list_ends_the_reading(body, ends):
     lines = read_lines(body, 0, begins=True, ends=ends, most=MANY)
     assert lines.end == len(body) or lines.open_line or not ends
 
 
 @pytest.mark.parametrize("separator", [",", "\t"])
-def test_what_the_sandbox_writes_is_read_and_where_it_lies_is_known(separator):
+def test_the_sandboxs_lists_are_read_and_found_in_their_folder(separator):
     written = {}
     lists = ResultLists("oms/sync_task/task", lambda key, data, now: written.update({key: data}))
     lists.separator = separator

@@ -68,7 +68,7 @@ def test_a_connection_that_was_idle_too_long_is_not_used_again(world):
         ),
     ],
 )
-def test_a_permanent_refusal_is_not_retried_and_says_what_to_do(world, status, refuse, fix):
+def test_a_permanent_refusal_is_not_retried_and_has_a_remedy(world, status, refuse, fix):
     refuse(world)
     (problem,) = write(world, A)
     assert fix in problem
@@ -76,7 +76,7 @@ def test_a_permanent_refusal_is_not_retried_and_says_what_to_do(world, status, r
     assert len(world.oss.requests) == 1
 
 
-def test_a_bucket_of_another_region_is_told_from_a_missing_right(world):
+def test_another_region_is_distinguished_from_a_missing_permission(world):
     world.oss.remove_bucket(world.log_bucket)
     world.oss.create_bucket(world.log_bucket, "cn-beijing")
     body = (
@@ -94,7 +94,7 @@ def test_finding_an_object_takes_the_right_to_list(world):
         world.invocation(30).log_bucket.find_all(["a"])
 
 
-def test_what_users_said_of_objects_is_told_whatever_else_hangs(world):
+def test_users_headers_are_read_though_other_heads_fail(world):
     headers = {"Content-Type": "text/html", "Cache-Control": "max-age=60", "x-oss-meta-Team": "山 %E6%B5%B7 100%"}
     world.bucket.add(StoredObject("a", b"12345", headers))
     world.bucket.fail(Fault.status(403, b"", OSS_HEADERS), "head", lambda name: name == "c")
@@ -129,7 +129,7 @@ def test_no_write_is_begun_after_the_deadline(world):
     assert not world.oss.requests
 
 
-def test_every_write_gets_the_smaller_of_five_seconds_and_what_is_left(world, mocker):
+def test_every_write_gets_five_seconds_or_the_time_left(world, mocker):
     sent = mocker.spy(Adapter, "send")
     write(world, A, seconds=30)
     write(world, A, seconds=2)

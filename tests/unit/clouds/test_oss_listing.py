@@ -47,7 +47,7 @@ objects = st.lists(
 
 
 @given(objects=objects, token=st.sampled_from(["", "t", "to/ken+%41="]))
-def test_it_reads_what_was_listed_and_as_oss2_does(objects, token):
+def test_the_reader_returns_the_listed_objects_like_oss2(objects, token):
     text, upper = listing(objects, token), [stored._replace(etag=stored.etag.upper()) for stored in objects]
     assert read(text) == page_of(upper, bool(token), token) == read_by_oss2(text)
 
@@ -66,24 +66,24 @@ def test_names_that_are_encoded_in_odd_ways_are_decoded_as_oss2_does(encoded):
 
 
 @given(objects=objects, token=st.sampled_from(["", "t"]))
-def test_where_the_next_page_begins_is_seen_without_parsing(objects, token):
+def test_the_next_marker_is_guessed_without_parsing(objects, token):
     expected = objects[-1].name if objects and token else ""
     assert UnreadPage(listing(objects, token).encode(), OSS).guess_next() == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"<html/>", listing([A], "t", head="").encode()])
-def test_of_what_is_no_encoded_listing_nothing_is_guessed(body):
+def test_no_marker_is_guessed_of_another_document(body):
     assert UnreadPage(body, OSS).guess_next() == ""
 
 
 @pytest.mark.parametrize("tag", ["Key", "ETag", "Size", "LastModified", "Type", "IsTruncated", "NextContinuationToken"])
-def test_a_page_that_lacks_something_is_no_listing(tag):
+def test_a_page_without_a_required_element_is_no_listing(tag):
     with pytest.raises(NotAListing):
         read(re.sub(f"<{tag}>.*?</{tag}>", "", PAGE, count=1))
 
 
 @pytest.mark.parametrize("tag", ["StorageClass", "KeyCount", "EncodingType"])
-def test_what_nobody_asks_for_may_be_missing(tag):
+def test_unused_elements_may_be_missing(tag):
     assert len(read(re.sub(f"<{tag}>.*?</{tag}>", "", PAGE)).objects) == 2
 
 
@@ -124,6 +124,6 @@ def test_no_document_type_is_read_in_any_encoding(doctype, encoding):
      PAGE.replace("<Size>2<", "<Size>two<").encode(), PAGE.replace(">true<", ">perhaps<").encode(),
      PAGE.replace("ListBucketResult", "ListVersionsResult").encode()],
 )  # fmt: skip
-def test_what_is_no_listing_is_told_as_such(body):
+def test_another_document_is_reported_as_no_listing(body):
     with pytest.raises(NotAListing):
         UnreadPage(body, OSS).read()

@@ -70,7 +70,7 @@ def test_another_webhook_gets_machine_readable_fields_and_the_whole_text():
 @pytest.mark.parametrize(
     "answer", ['{"errcode": 310000, "code": 19024}', "<html>Log in</html>", "", "[0]", '{"errcode": "0", "code": "0"}']
 )
-def test_200_with_an_error_or_of_somebody_else_is_no_success(kind, answer):
+def test_status_200_with_an_error_or_of_another_server_is_a_failure(kind, answer):
     assert Chat(kind).tell(fault=Fault.status(200, answer.encode())).startswith("it answered 200")
 
 
@@ -98,7 +98,7 @@ def test_without_a_response_a_message_is_posted_once_and_reported_in_time(fault,
 
 
 @pytest.mark.parametrize("kind", ROBOTS)
-def test_no_part_of_the_address_is_in_what_it_says(kind):
+def test_no_error_shows_a_part_of_the_address(kind):
     for text in (f"no such robot: {ROBOTS[kind].address}{TOKEN}", f"token {TOKEN} is not exist", f"/path?key={TOKEN}"):
         problem = Chat(kind).tell(fault=Fault.status(400, text.encode()))
         assert problem.startswith("it answered 400")

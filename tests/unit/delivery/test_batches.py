@@ -121,7 +121,7 @@ def test_a_permanent_fault_is_given_up_on_in_time(world, fault, reason):
         (oms_error(404, "APIGW.0101"), Reason.NO_TASK),
     ],
 )
-def test_what_concerns_every_key_is_asked_once(world, answer, reason):
+def test_an_error_of_all_keys_is_not_bisected(world, answer, reason):
     world.oms.faults.add(answer)
     submission = send(world, [f"k{number}" for number in range(35)])
     assert reasons(submission) == {reason}
@@ -131,7 +131,7 @@ def test_what_concerns_every_key_is_asked_once(world, answer, reason):
 
 
 @pytest.mark.parametrize(("bad", "most"), [(1, 9), (2, 15), (3, 17), (9, 19)])
-def test_refused_keys_hold_back_none_of_the_others_wherever_they_stand(world, bad, most):
+def test_refused_keys_at_any_place_hold_back_no_other_key(world, bad, most):
     for refused in itertools.combinations(TEN, bad):
         world.oms.refuse(refused.__contains__)
         before = len(world.oms.calls)
@@ -183,7 +183,7 @@ def test_keys_accepted_while_bisecting_stay_accepted_if_others_are_unsent(world)
     assert [failure and failure.reason for failure in map(outcomes.get, TEN)] == [None] * 5 + [Reason.CREDENTIALS] * 5
 
 
-def test_a_failure_tells_what_oms_said_in_one_clean_line_without_secrets(world):
+def test_a_failure_quotes_oms_in_a_clean_line_without_secrets(world):
     ak, sk = world.huawei_credentials
     world.oms.faults.then(oms_error(401, "APIGW.0301", f"verify fail: {ak}\n\x1b[31m{sk} " + "x" * 500))
     failure = send(world, ["a"]).outcomes["a"]
@@ -201,7 +201,7 @@ def test_an_error_in_another_form_is_kept_as_text(world, body):
     assert failure.message[:20] == body[:20]
 
 
-def test_every_call_gets_the_smaller_of_its_own_timeout_and_what_is_left(world, mocker):
+def test_every_call_gets_its_own_timeout_or_the_time_left(world, mocker):
     sent = mocker.spy(Adapter, "send")
     world.oms.faults.add(HANG)
     send(world, ["a"], seconds=12)
@@ -242,7 +242,7 @@ def test_any_other_error_of_requests_is_a_failure_not_an_exception(world, mocker
     assert reasons(send(world, ["a"])) == {Reason.UNREACHABLE}
 
 
-def test_every_reason_says_what_to_do_in_both_languages():
+def test_every_reason_has_a_remedy_in_both_languages():
     for reason in Reason:
         # No text follows a command, because it would be pasted with it.
         assert reason.fix.en.endswith((".", "python3 policies/show.py"))
@@ -282,7 +282,7 @@ def test_a_wrong_clock_is_distinguished_from_wrong_credentials(world, minutes, a
 
 
 @given(before=st.integers(0, 5000), secrets=st.integers(1, 3), gap=st.sampled_from(["", " ", " " * 4000, "x" * 250]))
-def test_no_part_of_a_secret_is_shown_wherever_it_stands(before, secrets, gap):
+def test_no_part_of_a_secret_is_shown_at_any_place(before, secrets, gap):
     secret = "".join(chr(ord("a") + number % 26) + str(number % 10) for number in range(60))
     shown = presentable(" " * before + gap.join([secret] * secrets) + " " * 9000, ["", secret])
     assert len(shown) <= 300

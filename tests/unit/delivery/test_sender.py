@@ -75,7 +75,7 @@ def test_time_up_before_any_acceptance_is_the_reason_of_the_stop():
     assert world.sender.stopped.why == "the time is up"
 
 
-def test_it_waits_for_no_call_that_would_begin_after_its_part_of_the_time():
+def test_the_sender_starts_no_call_after_its_share_of_the_time():
     # GIVEN a run that has 120 s of ten minutes, at a call in 80 s
     world = Sends(rate=1 / 80)
     sender = Sender(world.invocation(600), seconds=120)
@@ -117,7 +117,7 @@ def test_only_failed_records_that_cannot_be_written_leave_their_keys(world, line
     ]
 
 
-def test_every_failure_is_told_to_who_looks_closely(world, lines):
+def test_every_failure_is_in_the_detailed_log(world, lines):
     world.oms.faults.then(FROZEN)
     world.send("a")
     assert {"key": "a", "reason": "ACCOUNT", "message": "frozen"} in lines()
@@ -136,7 +136,7 @@ def test_ten_seconds_or_half_of_the_time_are_reserved_for_recording(timeout, rec
 @pytest.mark.parametrize(
     ("reason", "again", "calls"), [("UNAVAILABLE", False, 3), ("UNAVAILABLE", True, 4), ("REFUSED", True, 3)]
 )
-def test_only_what_failed_again_with_its_whole_batch_costs_one_more_call(world, reason, again, calls):
+def test_only_keys_of_a_failed_batch_cost_another_call(world, reason, again, calls):
     last = "2026-01-02T00:00:00Z" if again else ""
     world.send(*(f"{number:02}" for number in range(30)), reason=reason, last_failure=last)
     assert len(world.oms.calls) == calls
@@ -189,7 +189,7 @@ def test_calls_run_in_parallel_if_a_sequence_would_not_reach_the_rate():
     assert len(world.recorded("success")) == 200
 
 
-def test_a_submission_given_up_with_those_beside_it_leaves_failed_records(world, mocker):
+def test_abandoned_parallel_submissions_leave_failed_records(world, mocker):
     mocker.patch.object(Sender, "_begin").return_value.result.return_value = None
     assert world.send("a", "b") == []
     assert world.recorded("failed") == {"a", "b"}
@@ -223,7 +223,7 @@ def test_the_reason_of_the_last_key_is_the_one_that_a_stopped_run_names(world):
     assert world.sender.stopped.why.endswith("the last: UNAVAILABLE")
 
 
-def test_a_refused_batch_is_bisected_whatever_became_of_the_one_before(world):
+def test_a_refused_batch_is_bisected_after_any_earlier_batch(world):
     world.oms.refuse(lambda key: key not in KEYS[5:])
     world.send(*(f"bad {number}" for number in range(10)))
     world.send(*KEYS[4:])
@@ -259,14 +259,14 @@ def test_the_records_of_the_latest_rejected_keys_are_kept_in_mind(world, mocker)
     assert [record.name for record in world.sender.rejected] == [record_name(TASK, "failed", f"k{n}") for n in (2, 3)]
 
 
-def test_the_oldest_failure_is_of_what_failed_again(world):
+def test_the_oldest_failure_is_among_keys_that_failed_again(world):
     world.oms.faults.then(FROZEN)
     ages = ["2025", "2023", "2024", ""]
     world.sender.send([FailedKey(ObjectChange(f"k{n}"), f"{age}-01-01" if age else "") for n, age in enumerate(ages)])
     assert world.sender.oldest_failure == "2023-01-01"
 
 
-def test_what_concerns_every_key_stops_a_run_with_its_fix(world):
+def test_an_error_of_all_keys_stops_a_run_with_its_remedy(world):
     world.oms.faults.then(FROZEN)
     assert world.send(*KEYS, "another") == ["another"]
     assert world.sender.stopped.why == f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"
@@ -307,7 +307,7 @@ def test_a_run_that_has_nothing_to_send_or_whose_time_is_up_does_not_look():
     assert world.bucket.calls["get"] == 0
 
 
-def test_nothing_is_sent_if_it_is_not_known_whether_the_project_is_closed(world):
+def test_nothing_is_submitted_if_the_closed_state_is_unknown(world):
     world.bucket.fail(oss_error(403), "get")
     assert world.send(*KEYS) == KEYS
     assert not world.oms.requests

@@ -46,7 +46,7 @@ def test_accepted_and_failed_keys_of_one_event_are_recorded_apart(world):
     assert [failed(world, key).get("reason") for key in ("good", "bad", "fine")] == [None, "REJECTED", None]
 
 
-def test_nothing_to_forward_is_true_and_costs_no_call(world):
+def test_an_event_without_keys_is_true_and_costs_no_call(world):
     assert world.forward(payload("a", name="ObjectRemoved:DeleteObject")) is True
     assert not [*world.oms.requests, *world.oss.requests]
 
@@ -104,7 +104,7 @@ def test_a_batch_has_five_seconds_for_records_and_sending_half_the_time(world, k
     assert moments[0] == pytest.approx(begun, abs=0.2)
 
 
-def test_one_line_tells_the_invocation_and_one_each_failed_key(world, lines):
+def test_the_invocation_and_each_failed_key_have_a_log_line(world, lines):
     world.clock.sleep(5)
     world.oms.refuse(lambda key: key == "bad")
     world.oms.round_trip = 2.0
@@ -261,7 +261,7 @@ def test_after_a_close_during_a_long_event_later_batches_are_recorded(world):
     assert [failed(world, key).get("reason") for key in KEYS] == [None] * 10 + ["CLOSED"] * 20
 
 
-def test_what_comes_after_the_opening_is_sent_at_once(world):
+def test_an_event_after_the_opening_is_submitted_at_once(world):
     closing(world).close()
     world.forward(payload("a"))
     closing(world).open()
@@ -285,7 +285,7 @@ def test_an_event_is_recorded_if_the_projects_state_is_unknown(world, fault):
     assert world.forward(payload("b")) is True
 
 
-def test_a_role_that_may_not_read_the_mark_is_told_so_in_the_records(world):
+def test_records_name_the_missing_permission_to_read_the_mark(world):
     world.oss.deny("oss:GetObject", world.log_bucket)
     world.forward(payload("a"))
     assert "lacks oss:GetObject on photos-oms-log: grant it" in failed(world, "a")["message"]

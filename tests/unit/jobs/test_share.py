@@ -69,7 +69,7 @@ def test_an_event_is_left_to_replay_as_a_throttled_one_without_a_call(world):
     # Some are tried however much was throttled.
     [(2, 100, 30, 70), (4, 100, 5, 30), (20, 100, 0, 15), (30, 300, 1, 300)],
 )
-def test_each_throttled_event_halves_what_is_tried(world, throttled, events, least, most):
+def test_each_throttled_event_halves_the_share(world, throttled, events, least, most):
     throttle(world, throttled)
     world.oms.round_trip = 0
     assert least <= tried(world, events) <= most
@@ -108,7 +108,7 @@ events = st.tuples(
 @pytest.mark.law
 @settings(max_examples=schedules(3))
 @given(arriving=st.lists(events, min_size=1, max_size=15), replays=st.lists(st.sampled_from([BUSY, OK]), max_size=40))
-def test_law1_holds_whatever_is_throttled_and_replay_brings_the_rest(count_schedule, arriving, replays):
+def test_law1_holds_under_any_throttling_and_replay_submits_the_others(count_schedule, arriving, replays):
     # GIVEN events of some keys each, after pauses, and an OMS that throttles by a schedule
     World.close_all()
     world = World(OMS_RATE="20")

@@ -49,7 +49,7 @@ def test_an_open_mark_names_its_person_and_the_next_mark_its_time(world, closing
     assert closing.close().opened == closing.close().opened == at > "2026-01-02T00:01"
 
 
-def test_the_first_instance_writes_an_open_mark_and_later_ones_leave_it(world, closing):
+def test_only_the_first_instance_writes_an_open_mark(world, closing):
     closing.establish()
     assert mark(world) == {"closed": False}
     closing.close("Li Lei")
@@ -59,7 +59,7 @@ def test_the_first_instance_writes_an_open_mark_and_later_ones_leave_it(world, c
     assert (mark(world), world.bucket.calls["put"]) == before
 
 
-def test_a_project_that_a_run_closes_anew_is_closed_by_that_one(world, closing):
+def test_a_project_closed_again_by_a_run_is_closed_by_that_run(world, closing):
     closing.close("Li Lei", run="run 1")
     world.later(60)
     closing.close("Han Meimei", run="run 2")
@@ -93,7 +93,7 @@ def test_a_renewed_mark_has_the_time_of_the_first_until_the_opening(world, closi
 
 
 @pytest.mark.parametrize("body", UNREADABLE)
-def test_an_unreadable_mark_says_neither_and_can_be_written_anew(world, closing, body):
+def test_an_unreadable_mark_is_unknown_and_can_be_written_again(world, closing, body):
     world.bucket.add(StoredObject(MARK, body))
     with pytest.raises(StorageError, match=r"closed-oss-oms-sync\.json in .* is unreadable.*ops\.py close"):
         closing.state()
@@ -103,7 +103,7 @@ def test_an_unreadable_mark_says_neither_and_can_be_written_anew(world, closing,
     assert closing.close().since == closing.state().since
 
 
-def test_what_the_log_bucket_refuses_is_raised(world, closing):
+def test_a_refusal_of_the_log_bucket_is_raised(world, closing):
     world.bucket.fail(oss_error(403), "get")
     assert closing.close().since  # the write decides
     world.bucket.fail(oss_error(403), "put")
@@ -115,7 +115,7 @@ def test_what_the_log_bucket_refuses_is_raised(world, closing):
 @pytest.mark.parametrize(
     ("change", "is_closed"), [({"key_filter": KeyFilter("a/", ".jpg")}, True), ({"project": "b"}, False)]
 )
-def test_each_project_on_a_task_has_a_mark_of_its_own_whatever_its_filter(world, closing, change, is_closed):
+def test_each_project_of_a_task_has_its_own_mark_for_any_filter(world, closing, change, is_closed):
     closing.close()
     other = replace(world.invocation(), settings=replace(world.settings, **change))
     assert (Closing(other).state() is not None) == is_closed
@@ -130,7 +130,7 @@ def test_the_mark_in_words_has_time_person_and_reason():
     )
 
 
-def test_what_a_person_gives_as_name_becomes_one_line(closing):
+def test_a_name_given_by_a_user_becomes_a_single_line(closing):
     closing.close("Li\nLei\x1b[31m", "a" * 1000)
     assert closing.state().by == "Li Lei [31m"
     assert len(closing.state().why) == 300

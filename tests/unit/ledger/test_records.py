@@ -84,7 +84,7 @@ def test_a_foreign_success_record_has_no_version_or_attempts(body, etag):
         ({}, 0),
     ],
 )
-def test_a_record_that_is_read_tells_when_it_was_written(headers, time):
+def test_a_read_record_has_the_time_of_its_write(headers, time):
     assert modified_at(StoredObject("x", b"", headers)) == time
 
 
@@ -128,7 +128,7 @@ def test_a_failed_record_keeps_the_first_failure_of_an_earlier_one():
     assert fields["last_failure"] == "2026-01-02T03:04:05Z"
 
 
-def test_a_run_files_entry_tells_all_that_the_failed_record_told():
+def test_a_run_files_entry_has_all_fields_of_the_failed_record():
     entry = json.loads(json.dumps(EVERYTHING.to_json()))
     assert entry == {
         "key": "a/山",
@@ -151,12 +151,12 @@ def test_an_entry_that_names_no_key_is_none(fields):
 
 
 @pytest.mark.parametrize("fields", [{"key": "a"}, {"key": "a", "etag": 7, "reason": None, "first_failure": []}])
-def test_what_an_entry_does_not_tell_is_empty(fields):
+def test_missing_fields_of_an_entry_are_empty(fields):
     assert FailedKey.from_json(fields) == FailedKey(ObjectChange("a", "", "", ""), "", "")
 
 
 @pytest.mark.parametrize("body", [b"", b"?", b"[]", b'{"key": "another"}'])
-def test_a_failed_record_is_of_the_key_in_its_name_whatever_its_body_says(body):
+def test_the_name_of_a_failed_record_wins_over_its_body(body):
     assert failed_key(TASK, StoredObject(f"{PREFIX}failed_object/a", body)) == FailedKey(ObjectChange("a"))
 
 

@@ -38,7 +38,7 @@ def test_every_state_is_json_and_its_names_sort_by_time(world):
         assert stored.headers == {"content-type": "application/json"}
 
 
-def test_state_that_is_unreadable_is_logged_and_begins_anew(world, lines):
+def test_unreadable_state_is_logged_and_starts_over(world, lines):
     world.bucket.add(StoredObject(f"{ROOT}state/replay.json", b"[]"))
     assert state(world).load("replay") == {}
     assert lines() == [{"state": "replay", "problem": "unreadable, so it begins anew"}]

@@ -116,14 +116,14 @@ def test_command_of_a_project_names_the_settings_file_in_use(monkeypatch, job):
         (r"C:\Python\python.exe", True, False, "py"),
     ],
 )
-def test_it_is_the_interpreter_that_runs_it(monkeypatch, executable, windows, has_python, name):
+def test_the_printed_command_names_the_running_interpreter(monkeypatch, executable, windows, has_python, name):
     monkeypatch.setattr(shell, "IS_WINDOWS", windows)
     monkeypatch.setattr(sys, "executable", executable)
     monkeypatch.setattr(shell.shutil, "which", lambda name: "there" if has_python else None)
     assert shell.interpreter() == name
 
 
-def test_what_is_not_escaped_is_refused(capsys):
+def test_an_unescaped_text_is_refused(capsys):
     with pytest.raises(SystemExit):
         parser.parse(["replay", "--escaped-key", "a\\x"])
     assert "has invalid JSON escapes" in capsys.readouterr().err

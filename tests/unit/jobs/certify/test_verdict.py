@@ -218,7 +218,7 @@ def test_newer_object_in_obs_is_a_no_go_until_a_decision(world, overwrite):
 
 
 @pytest.mark.parametrize(("harm", "name"), [(older, "OLDER"), (overwritten, "OVERWRITTEN")])
-def test_where_oms_overwrites_nothing_the_check_says_to_delete_in_obs(world, harm, name):
+def test_the_remedy_is_deletion_in_obs_if_oms_overwrites_nothing(world, harm, name):
     harm(world)
     world.task.overwrite_mode = "NO_OVERWRITE"
     world.get_ready()

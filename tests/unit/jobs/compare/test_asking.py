@@ -24,7 +24,7 @@ MISSING, OVERWRITTEN = ["a/1", "b/1"], ["b/2"]
 
 
 @pytest.mark.parametrize(("asked", "sent"), [({}, MISSING), ({"overwrite": True}, MISSING + OVERWRITTEN)])
-def test_missing_objects_are_sent_and_newer_ones_only_with_overwrite(world, asked, sent):
+def test_newer_objects_are_submitted_only_with_overwrite(world, asked, sent):
     answer = world.compare(asked)
     assert classes(answer) == {"missing": MISSING, "overwritten": OVERWRITTEN}
     assert sorted(world.sent()) == sent
@@ -46,7 +46,7 @@ def test_overwrite_sends_objects_of_six_minutes_and_others_wait():
     assert world.sent() == {"a/1"}
 
 
-def test_overwrite_never_sends_what_may_be_equal(world):
+def test_overwrite_never_submits_objects_that_may_be_equal(world):
     world.lie_in_both("b/2", data="12", there="34", kind="Appendable")
     assert classes(world.compare({"overwrite": True})) == {"missing": MISSING, "equal_size": ["b/2"]}
     assert sorted(world.sent()) == MISSING
@@ -59,7 +59,7 @@ def test_a_prefix_looks_at_a_part_of_both_buckets(world):
     assert world.sent() == {"b/1"}
 
 
-def test_where_no_object_of_the_source_is_in_scope_it_says_so(world):
+def test_compare_reports_a_scope_without_source_objects(world):
     assert not world.compare()["has_no_objects"]
     world = CompareWorld(OBJECT_SUFFIX=".jpg", LANES="1")
     world.write("2.jpg", "1")
@@ -153,7 +153,7 @@ def test_unknown_or_contrary_options_are_refused_before_any_work(world, asked, s
     assert not world.sent()
 
 
-def test_without_a_source_bucket_it_says_what_to_set():
+def test_compare_without_a_source_bucket_names_the_setting():
     with pytest.raises(SettingsError, match="SOURCE_BUCKET is empty"):
         CompareWorld(SOURCE_BUCKET="").compare({})
 

@@ -118,7 +118,7 @@ def test_unreported_counts_are_not_taken_for_hourly_counts(box, run_doctor, answ
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "not confirmed: "), ("zh", "未确认：")])
-def test_on_a_terminal_each_is_a_line_above_what_shows_it(box, run_doctor, language, title):
+def test_on_a_terminal_each_assumption_is_above_its_evidence(box, run_doctor, language, title):
     report = run_doctor()
     shown = [
         "".join(marked[:2]) + marked.after if isinstance(marked, Marked) else marked

@@ -26,7 +26,7 @@ from support.world import FROZEN, HOUR, NO_RIGHT, ROOT, oms_error
         ({"since": "0001-01-01T00:00:00+14:00"}, "such as 2026-01-31"),
     ],
 )
-def test_a_payload_that_cannot_be_used_says_what_can(payload, says):
+def test_an_unusable_payload_is_refused_with_the_usable_options(payload, says):
     world = ReconcileWorld(OBJECT_PREFIX="photos/")
     with pytest.raises(PayloadError, match=says):
         world.reconcile(payload)
@@ -38,7 +38,7 @@ def test_without_a_source_bucket_it_says_so():
         ReconcileWorld(SOURCE_BUCKET="").reconcile()
 
 
-def test_where_nothing_is_in_scope_it_says_so_and_not_where_all_is_old():
+def test_an_empty_scope_is_reported_and_a_scope_of_old_objects_is_not():
     world = ReconcileWorld(OBJECT_SUFFIX=".jpg")
     world.lost("a.txt")
     assert [world.reconcile(asked)["has_no_objects"] for asked in ({}, {"dry_run": True})] == [True, True]
@@ -49,7 +49,7 @@ def test_where_nothing_is_in_scope_it_says_so_and_not_where_all_is_old():
     assert answer["has_no_objects"] is False
 
 
-def test_a_limit_bounds_one_call_and_the_next_one_begins_anew(world):
+def test_a_limit_bounds_a_call_and_the_next_call_starts_over(world):
     world.fill(25)
     results = [world.reconcile({"limit": 13}) for _ in range(2)]
     names = ("covered", "submitted", "finished", "stop", "next")
@@ -184,7 +184,7 @@ def time_used_up(world: ReconcileWorld) -> None:
     ],
 )
 @pages_of(7)
-def test_it_reports_why_it_stopped_and_lists_nothing_more(single_lane, cause, asked, reason):
+def test_reconcile_reports_why_it_stopped_and_lists_no_further(single_lane, cause, asked, reason):
     single_lane.fill(100)
     cause(single_lane)
     result = single_lane.reconcile(asked)
@@ -194,7 +194,7 @@ def test_it_reports_why_it_stopped_and_lists_nothing_more(single_lane, cause, as
 
 
 @pytest.mark.parametrize("asked", [{}, {"limit": 5}, {"dry_run": True}])
-def test_every_call_logs_what_it_returns(world, lines, asked):
+def test_every_call_logs_its_answer(world, lines, asked):
     world.fill(10)
     result = world.reconcile(asked)
     result.pop("missing", None)

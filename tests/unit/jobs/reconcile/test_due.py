@@ -39,7 +39,7 @@ def test_a_period_counts_from_the_beginning_of_the_last_pass(single_lane):
     assert "new" in single_lane.sent()
 
 
-def test_with_the_period_off_a_tick_only_resumes_what_was_begun_by_hand():
+def test_with_the_period_off_a_tick_only_resumes_passes_begun_by_hand():
     world = ReconcileWorld(RECONCILE_PERIOD="off")
     world.fill(25)
     idle = world.tick()

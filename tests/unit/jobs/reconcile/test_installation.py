@@ -12,7 +12,7 @@ from support.reconcile_world import ReconcileWorld
 from support.world import DAY, HOUR, NO_RIGHT, ROOT, TICK
 
 
-def test_the_installation_is_noted_once_and_bounds_what_is_judged(world):
+def test_the_installation_is_noted_once_and_bounds_the_judged_objects(world):
     world.bucket.objects.clear()
     world.upload("before", minutes_ago=73 * 60)
     world.upload("within three days before", minutes_ago=71 * 60)
@@ -24,7 +24,7 @@ def test_the_installation_is_noted_once_and_bounds_what_is_judged(world):
     assert world.sent() == {"within three days before"}
 
 
-def test_where_no_timer_begins_a_pass_replays_notes_the_installation():
+def test_replays_timer_notes_the_installation_if_no_pass_timer_does():
     # GIVEN a project whose passes are begun by hand alone, and an object whose event is lost on its first day
     world = ReconcileWorld(RECONCILE_PERIOD="off", COMPARE_PERIOD="off")
     world.bucket.objects.clear()

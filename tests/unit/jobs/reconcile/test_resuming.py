@@ -29,7 +29,7 @@ def test_a_pass_stops_before_its_time_is_up_and_the_next_tick_continues(single_l
     assert Counter(single_lane.oms.accepted.values()) == {1: 2000}
 
 
-def test_what_was_done_is_kept_at_least_every_piece_seconds():
+def test_progress_is_stored_at_least_every_piece_seconds():
     # GIVEN 2000 objects, submitted at ten a second
     world = ReconcileWorld(LANES="1", PIECE_SECONDS="20")
     world.fill(2000)
@@ -53,7 +53,7 @@ def test_what_was_done_is_kept_at_least_every_piece_seconds():
 
 
 @pytest.mark.parametrize("everything", [False, True])
-def test_what_was_done_before_a_listing_failed_is_kept(single_lane, everything):
+def test_progress_before_a_failed_listing_is_stored(single_lane, everything):
     # GIVEN a source bucket whose third page cannot be listed
     pages = count(1)
     single_lane.fill(2500)
@@ -201,7 +201,7 @@ def test_a_call_with_other_options_begins_a_pass_in_place_of_the_older(in_haste)
 
 
 @pytest.mark.parametrize(("asked", "submitted"), [({}, 25), ({"restart": True}, 6)])
-def test_only_restart_begins_an_open_pass_anew(single_lane, asked, submitted):
+def test_only_restart_starts_an_open_pass_over(single_lane, asked, submitted):
     # GIVEN a pass that got to the twentieth of 25 objects, and a new object before that
     single_lane.fill(25)
     single_lane.oms.faults.then(OK, FROZEN)
@@ -215,7 +215,7 @@ def test_only_restart_begins_an_open_pass_anew(single_lane, asked, submitted):
     assert ("00 new" in single_lane.sent()) == ("restart" in asked)
 
 
-def test_a_restart_beside_a_running_tick_is_not_ended_by_it(small_pages):
+def test_a_running_tick_does_not_end_a_restarted_pass(small_pages):
     # GIVEN a tick during which a restarted pass begins, and an object appears behind the old pass's position
     world, begun = ReconcileWorld(LANES="1"), []
     world.in_step(*(f"{number:02}" for number in range(40)))

@@ -107,7 +107,7 @@ def test_with_events_no_tick_is_needed_after_the_first(lanes):
 
 
 @pages_of(20)
-def test_an_event_is_answered_and_logged_with_what_was_done(lines):
+def test_an_event_is_answered_and_logged_with_its_counts(lines):
     world, trigger = many(60, LANES="2")
     name = world.tick()["pass"]
     answers = trigger.deliver_all()

@@ -48,7 +48,7 @@ def test_records_that_tell_no_reason_are_chosen_as_unknown(world):
     assert world.failed() == {"told"}
 
 
-def test_nothing_outside_the_triggers_filter_is_ever_sent():
+def test_no_key_outside_the_triggers_filter_is_ever_submitted():
     world = ReplayWorld(OBJECT_PREFIX="in/")
     world.fail("in/a", "out/a")
     assert world.replay()["accepted"] == 1
@@ -58,7 +58,7 @@ def test_nothing_outside_the_triggers_filter_is_ever_sent():
 
 
 @pytest.mark.parametrize("length", [953, 954, 955, 956, 960, 2000])
-def test_a_prefix_too_long_for_a_records_name_lists_only_what_can_be(world, length):
+def test_a_prefix_too_long_for_a_records_name_lists_the_long_keys_only(world, length):
     # GIVEN prefixes around the longest that OSS lists records by, and keys that begin so
     prefix = "k" * length
     keys = {prefix[:1023], f"{prefix}k"[:1023]} if length <= 1023 else set()
@@ -135,7 +135,7 @@ BOTH = r"^The payload asks for keys and for something else: keys are sent as the
         ({"limit": "5"}, "limit"),
     ],
 )
-def test_a_payload_that_makes_no_sense_is_refused_with_what_does(world, payload, says):
+def test_a_senseless_payload_is_refused_with_the_usable_options(world, payload, says):
     world.fail("a")
     with pytest.raises(PayloadError, match=says):
         world.replay(payload)
@@ -160,7 +160,7 @@ def test_a_dry_run_changes_nothing_and_counts(world):
         ({"prefix": "x/"}, 4, "2023-01-01T00:00:00Z", {"THROTTLED": 3, "UNKNOWN": 1}),
     ],
 )
-def test_a_dry_run_reports_the_oldest_failure_of_what_it_would_take(world, asked, taken, oldest, by_reason):
+def test_a_dry_run_reports_the_oldest_failure_of_its_keys(world, asked, taken, oldest, by_reason):
     # GIVEN failures of different ages in records and a run file, and one of the vendor's that has none
     for key, year in (("x/1", 2024), ("x/2", 2023), ("x/3", 2025), ("y", 2022)):
         world.fail(key, first=f"{year}-01-01T00:00:00Z")
@@ -192,7 +192,7 @@ def test_a_run_reports_on_its_selection_and_a_dry_run_on_its_counts(world, asked
     assert ("accepted" in jobs.replayed(answer).en) != answer.dry_run
 
 
-def test_a_run_file_that_cannot_be_read_is_named_with_what_to_do(world):
+def test_an_unreadable_run_file_is_named_with_a_remedy(world):
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
     answer = from_json(ReplayAnswer, world.replay())
     assert (answer.is_well, *answer.unreadable) == (False, f"{ROOT}replay/oss-oms-sync/1.json")

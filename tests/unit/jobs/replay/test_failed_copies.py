@@ -40,7 +40,7 @@ def test_a_failed_record_has_the_error_of_oms_and_the_sources_version(world):
     assert "not_before" not in record
 
 
-def test_it_never_hides_that_the_key_came_to_a_closed_project(world):
+def test_a_failed_copy_never_hides_the_record_of_a_closed_project(world):
     # GIVEN a version written after the close, and a failed copy of the object's version before
     world.fail_to_copy("a")
     world.shut(on=True)
@@ -60,7 +60,7 @@ def test_the_success_record_says_that_it_was_accepted_again_and_how_often(world,
     assert record.headers["x-oss-meta-copy-attempts"] == "1"
 
 
-def test_what_was_throttled_in_between_still_counts_as_sent_again(world):
+def test_a_throttled_resend_still_counts_as_resent(world):
     world.fail_to_copy("a")
     world.oms.faults.then(OK, UNAUTHORIZED)
     world.tick()
@@ -90,7 +90,7 @@ def accepted_again(world: ReplayWorld) -> None:
         (accepted_again, "accepted_again"),
     ],
 )
-def test_what_need_not_be_sent_is_told_and_not_recorded(world, prepare, outcome):
+def test_failures_without_a_resend_are_reported_and_not_recorded(world, prepare, outcome):
     world.fail_to_copy("a")
     prepare(world)
     assert world.copies() == {"lists": 1, outcome: 1}

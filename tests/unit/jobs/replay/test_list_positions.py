@@ -36,7 +36,7 @@ def stored_positions(world: ReplayWorld) -> dict[str, Any]:
     ],
     ids=["grown", "written anew"],
 )
-def test_a_list_is_read_on_where_it_ended_unless_it_was_written_anew(world, then, sent):
+def test_a_grown_list_is_read_from_its_old_end_unless_rewritten(world, then, sent):
     world.list_failed("key 001", "key 002", name="1")
     body = "".join(map(world.line, then))
     world.sent_by_tick()
@@ -66,7 +66,7 @@ def test_no_list_is_read_twice_and_its_position_is_dropped_after_a_day(world):
     assert stored_positions(world)["lists"] == {}
 
 
-def test_law1_where_the_time_for_a_look_is_up_the_next_run_goes_on(world):
+def test_law1_the_next_run_continues_a_look_that_ran_out_of_time(world):
     # GIVEN more lists than a run has time to read, and a new list behind them
     names = [f"{FOLDER}{number:04}/1.failed_list.txt" for number in range(4500)]
     world.obs.fill(world.there.name, names, size=9, age=3 * HOUR)
@@ -122,7 +122,7 @@ def test_when_all_lists_were_looked_at_is_known_once_a_look_is_complete(world):
     assert stored_positions(world)["looked"] == f"{began:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def test_state_that_is_unreadable_begins_anew(world):
+def test_unreadable_positions_start_over(world):
     for harm in (b"?", b"{}", b'{"lists": 1}'):
         world.bucket.add(StoredObject(f"{ROOT}state/failed_copies.json", harm))
         assert world.tick()["copies"]["stopped"] is None

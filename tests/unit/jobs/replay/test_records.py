@@ -211,7 +211,7 @@ def test_a_closed_project_keeps_records_and_names_the_command_to_open_it(closed,
     ],
     ids=["nothing to send", "a dry run"],
 )
-def test_what_sends_nothing_anyhow_is_as_ever(closed, failed, asked, expected):
+def test_runs_without_submissions_work_in_a_closed_project(closed, failed, asked, expected):
     closed.fail(*many(failed))
     result = closed.replay(asked)
     assert result == {**result, **expected}

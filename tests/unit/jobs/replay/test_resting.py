@@ -40,7 +40,7 @@ def test_a_new_failure_of_a_rejected_key_is_attempted_at_once(world):
     assert world.tick()["accepted"] == 1
 
 
-def test_rejected_keys_with_no_good_ones_left_among_them_rest_again(world):
+def test_rejected_keys_without_a_good_key_among_them_rest_again(world):
     # GIVEN sixty keys that OMS refuses alone, and no good keys left among them a day later
     bad = [f"bad {number:02}" for number in range(60)]
     world.fail(*[f"{key}{kind}" for key in bad for kind in ("", " good")])
@@ -141,7 +141,7 @@ def test_a_rejected_key_is_resolved_after_its_pause_if_the_object_is_gone(world)
     assert world.failed() == set()
 
 
-def test_what_failed_once_is_sent_without_a_look(world):
+def test_a_key_that_failed_once_is_resent_without_a_look(world):
     world.fail("a")
     world.replay()
     assert world.source.calls["find"] == 0
@@ -187,7 +187,7 @@ def test_an_outage_of_oms_with_a_redirect_leaves_failed_copies_recorded(world):
 
 
 @pytest.mark.parametrize("there", [b"contents", b"something else"], ids=["the same contents", "others"])
-def test_what_oms_says_it_failed_is_sent_again_whatever_is_in_obs(world, there):
+def test_a_reported_failed_copy_is_resent_for_any_object_in_obs(world, there):
     world.fail_to_copy("a")
     world.copy("a", data=there)
     assert world.sent_by_tick() == ["a"]
@@ -205,7 +205,7 @@ def test_a_copy_failure_replaces_the_record_and_keeps_its_first_failure(world):
     assert record["first_failure"] == "2026-01-01T00:00:00Z"
 
 
-def test_whoever_calls_by_hand_has_sent_what_rests(world):
+def test_a_call_by_hand_resends_resting_keys(world):
     # GIVEN a key that OMS rejects, and a key that it failed to copy twice: both rest
     world.oms.refuse({"bad"}.__contains__)
     world.fail("bad", "good")
@@ -224,7 +224,7 @@ def test_whoever_calls_by_hand_has_sent_what_rests(world):
 
 
 @pytest.mark.parametrize("way", ["gone", "a symbolic link"])
-def test_only_what_the_source_has_no_more_is_done_without_being_sent(world, way):
+def test_only_keys_deleted_at_the_source_are_done_without_a_resend(world, way):
     world.fail("a", "b", first="2026-01-01T00:00:00Z")
     del world.source.objects["a"]
     if way != "gone":

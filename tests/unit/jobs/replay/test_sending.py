@@ -89,7 +89,7 @@ def test_the_success_record_names_the_version_that_failed(world, asked, version)
     assert world.failed() == set()
 
 
-def test_what_failed_again_is_not_sent_twice_by_the_same_run(world):
+def test_a_run_resends_no_key_twice(world):
     world.fail("a")
     world.oms.faults.add(HANG)
     world.replay(timeout=60)
@@ -100,7 +100,7 @@ def test_what_failed_again_is_not_sent_twice_by_the_same_run(world):
     assert result["failed"] == 1
 
 
-def test_the_oldest_failure_is_of_what_failed_again_and_of_what_is_left(world):
+def test_the_oldest_failure_is_of_failed_and_remaining_keys(world):
     # GIVEN thirty failures, whose oldest is among the keys submitted last
     for number in range(30):
         world.fail(f"{number:02}", first=f"{1996 if number == 22 else 2000 + number}-01-01T00:00:00Z")
@@ -114,7 +114,7 @@ def test_the_oldest_failure_is_of_what_failed_again_and_of_what_is_left(world):
 
 
 @pytest.mark.parametrize("payload", [None, {"dry_run": True}, {"keys": ["a"]}, {"limit": 1}])
-def test_every_run_logs_what_it_returns(world, lines, payload):
+def test_every_run_logs_its_answer(world, lines, payload):
     world.fail("a", "b")
     assert [world.replay(payload)] == lines()
 

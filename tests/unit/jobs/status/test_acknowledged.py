@@ -104,14 +104,14 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
 
 
 @pytest.mark.parametrize("what", STORIES)
-def test_what_counts_after_an_acknowledgement(world, what):
+def test_failures_count_again_after_an_acknowledgement(world, what):
     for happens, says in STORIES[what]:
         happens(world)
         is_green = not says or says.startswith("OMS has not processed")
         assert world.tells(IN_STEP if is_green else BEHIND, says)
 
 
-def test_what_is_acknowledged_counts_no_more_in_that_answer_either(world):
+def test_acknowledged_failures_count_no_more_in_that_answer(world):
     world.counted(30, REQUEST=10, SUCCESS=7, FAILURE=3)
     assert world.tells(BEHIND, "OMS failed to copy 3 objects", "python3 ops.py status --acknowledge")
     for asked in ({"acknowledge": True}, {}):
@@ -178,7 +178,7 @@ def test_at_most_thirteen_months_are_queried_and_the_limit_is_named(world):
     assert "counts before" not in text
 
 
-def test_status_writes_nothing_but_what_is_acknowledged(world):
+def test_status_writes_only_acknowledgements(world):
     # GIVEN a role that may not write
     world.bucket.fail(NO_RIGHT, "put")
     world.counted(EARLY, REQUEST=1, FAILURE=1)
@@ -194,7 +194,7 @@ def test_status_writes_nothing_but_what_is_acknowledged(world):
 
 
 @pytest.mark.parametrize("answer", [Fault.status(503), LACKING])
-def test_what_oms_does_not_tell_cannot_be_acknowledged(world, answer):
+def test_unreported_failures_cannot_be_acknowledged(world, answer):
     world.counted(EARLY, REQUEST=1, FAILURE=1)
     world.oms.faults.add(answer, where=is_month("2026-03"))
     assert world.status(acknowledge=True)["copying"]["acknowledged"] is None

@@ -26,7 +26,7 @@ def world() -> Watched:
     return watched
 
 
-def test_it_says_all_that_one_needs_to_know(world):
+def test_an_alarm_has_verdict_time_command_and_remedy(world):
     world.go("broken", ticks=1)
     assert world.alarms[-1]["message"] == (
         "oss-oms-sync oss-oms-sync: BROKEN (was in step)\n"
@@ -98,7 +98,7 @@ def line(world: Watched, caplog: pytest.LogCaptureFixture) -> dict[str, object]:
     return numbers
 
 
-def test_one_line_says_it_in_numbers(world, caplog):
+def test_a_log_line_has_the_same_in_numbers(world, caplog):
     world.go("behind")
     world.series(REQUEST={60: 3}, SUCCESS={60: 1})
     world.counted(EARLY, REQUEST=2, FAILURE=2)
@@ -121,7 +121,7 @@ def test_one_line_says_it_in_numbers(world, caplog):
     }
 
 
-def test_what_is_not_known_is_null_and_not_zero(world, caplog):
+def test_unknown_numbers_are_null_and_not_zero(world, caplog):
     counters = ("acceptance_request", "success_object", "failure_object", "skip_object")
     world.describes(**dict.fromkeys(f"monthly_{name}" for name in counters))
     unknown = dict.fromkeys(("copy_failures", "overdue", "oldest", "backlog_age"))

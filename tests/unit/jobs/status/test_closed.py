@@ -61,7 +61,7 @@ def test_after_a_go_status_names_no_step_to_open_the_project(world, mocker):
     assert world.status()["verdict"]["step"] == {"job": "open", "options": {}}
 
 
-def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
+def test_closed_comes_before_broken_and_counts_waiting_keys(world):
     world.shut(on=True)
     world.fail("a", "CLOSED")
     world.fail("b", "CREDENTIALS")
@@ -94,7 +94,7 @@ def test_unreadable_run_files_are_named_and_kept_in_a_closed_project(world, file
     assert "delete" not in text
 
 
-def test_where_more_may_wait_than_was_read_it_says_at_least(world, mocker):
+def test_an_incomplete_count_of_waiting_keys_says_at_least(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RUN_FILES_READ", 0)
     world.shut(on=True)
     world.run_file("a")
@@ -134,7 +134,7 @@ HAPPENED: dict[str, tuple[list[tuple[Any, ...]], str]] = {
 
 
 @pytest.mark.parametrize("what", HAPPENED)
-def test_an_alarm_is_what_came_after_the_close(world, what):
+def test_changes_after_the_close_are_an_alarm(world, what):
     happened, last = HAPPENED[what]
     for name, *details in happened:
         getattr(Closing(world.invocation()) if name in ("close", "open") else world, name)(*details)
@@ -213,7 +213,7 @@ def test_acknowledging_changes_after_the_close_keeps_copy_failures(world):
     assert world.tells("behind", "OMS failed to copy 3 objects")
 
 
-def test_what_comes_in_the_very_second_of_an_acknowledgement_is_an_alarm(world):
+def test_a_change_in_the_second_of_an_acknowledgement_is_an_alarm(world):
     world.shut(on=True)
     world.later(60)
     world.fail("late", "CLOSED")

@@ -93,7 +93,7 @@ OUTCOMES = {
 
 
 @pytest.mark.parametrize("what", OUTCOMES)
-def test_what_became_of_failures_is_told_and_none_is_green_that_is_open(world, what):
+def test_the_outcome_of_failures_is_reported_and_open_is_never_green(world, what):
     happened, counts, state, words = OUTCOMES[what]
     for name, *details in happened:
         if name == "fails":
@@ -106,7 +106,7 @@ def test_what_became_of_failures_is_told_and_none_is_green_that_is_open(world, w
     assert world.tells(state, *words)
 
 
-def test_each_code_is_shown_with_what_to_do_in_both_languages(world):
+def test_each_code_is_shown_with_its_remedy_in_both_languages(world):
     fail(world, 3)
     world.listed(3)
     world.copy_failed("a", MULTIPART)
@@ -158,7 +158,7 @@ def test_the_sum_is_shown_and_holds(world):
     assert shown["holds"] is True
 
 
-def test_a_counter_that_is_behind_its_lists_is_said_to_be(world):
+def test_a_counter_behind_its_lists_is_reported(world):
     world.listed(1)
     world.copy_failed("a")
     shown = sum_of(world)

@@ -90,7 +90,7 @@ def _installed_last_month(world) -> None:
 
 
 @pytest.mark.parametrize("what", COUNTED)
-def test_nothing_is_green_that_is_overdue_nor_red_that_is_on_its_way(world, what):
+def test_overdue_is_never_green_and_in_progress_never_red(world, what):
     counted, *expected = COUNTED[what]
     world.series(**counted)
     check(world, *expected)
@@ -132,13 +132,13 @@ def statistics(world, answer: dict[str, Any]) -> None:
         {"statistic_datas": [*NONE_OF_THEM, {"data_type": "SKIP", "data": [{"time_stamp": 0, "statistic_num": None}]}]},
     ],
 )
-def test_statistics_that_lack_something_are_no_zeros(world, answer):
+def test_incomplete_statistics_are_no_zeros(world, answer):
     world.counted(EARLY, REQUEST=500, SUCCESS=500)
     statistics(world, answer)
     check(world, None, BEHIND, "lacks some")
 
 
-def test_a_count_that_nobody_asked_for_is_no_matter(world):
+def test_an_unrequested_count_is_ignored(world):
     statistics(world, {"statistic_datas": [*NONE_OF_THEM, {"data_type": "NEW", "data": 7}]})
     check(world, (0, 0), IN_STEP, "")
 
@@ -171,7 +171,7 @@ def test_the_verdict_does_not_depend_on_the_hours_that_are_shown(world):
     assert hours == [24, 1]
 
 
-def test_last_months_failures_that_nobody_ever_looked_at_are_not_forgotten(world):
+def test_last_months_unacknowledged_failures_still_count(world):
     world.install(datetime(2026, 1, 31, 17, tzinfo=timezone.utc))  # already February in China
     world.counted(45 * 24 * 60, REQUEST=9, FAILURE=9)
     world.counted(BEFORE, REQUEST=4, SUCCESS=2, FAILURE=2)

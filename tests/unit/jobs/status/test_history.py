@@ -41,7 +41,7 @@ def world() -> StatusWorld:
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["object", "no object"])
-def test_a_story_does_not_deny_what_an_unreadable_run_file_may_hold(world, there):
+def test_a_story_denies_no_key_of_an_unreadable_run_file(world, there):
     # GIVEN a key without a record, and a run file that cannot be read
     if there:
         world.upload("a", minutes_ago=60, accepted=False)
@@ -64,13 +64,13 @@ def test_a_history_without_the_right_to_read_run_files_says_so(world):
     assert UNKNOWN in story(world)
 
 
-def test_what_oms_accepted_is_told_whatever_run_files_say(world):
+def test_an_acceptance_is_reported_with_any_run_files(world):
     world.upload("a", minutes_ago=60)
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
     assert story(world) == "OMS accepted this version."
 
 
-def test_what_replay_has_in_hand_is_not_there_because_one_of_its_size_is(world):
+def test_a_waiting_key_is_not_in_obs_because_of_equal_size(world):
     # GIVEN an accepted version in parts, which OMS failed to copy, and an older version of its size in OBS
     world.obs.faults.clear()
     world.upload("a", minutes_ago=60)
@@ -83,7 +83,7 @@ def test_what_replay_has_in_hand_is_not_there_because_one_of_its_size_is(world):
     assert story(world) == "The submission failed, and replay is working on it."
 
 
-def test_why_oms_failed_to_copy_what_it_accepted_is_told_with_what_to_do(world):
+def test_a_failed_copy_is_reported_with_reason_and_remedy(world):
     # GIVEN an object that OMS accepted, and then listed as a failed copy
     world.upload("a", minutes_ago=60)
     world.copy_failed("a", "INIT_DST_OBJ_MULTIPART_FAILURE")
@@ -100,7 +100,7 @@ def test_why_oms_failed_to_copy_what_it_accepted_is_told_with_what_to_do(world):
 
 
 @pytest.mark.parametrize("key", ["a/照片 +%.jpg", "最" * 341], ids=["plain", "long"])
-def test_one_keys_whole_story(key):
+def test_the_story_of_a_key_goes_from_upload_to_copy(key):
     world = StatusWorld()
     assert story(world, key) == "The object does not exist, and has no record."
 
@@ -152,7 +152,7 @@ def test_a_failure_without_a_message_leaves_no_empty_place_in_a_sentence():
     assert unknown.startswith("OMS does not tell which bucket is the destination: UNAVAILABLE. Nothing to do: ")
 
 
-def test_stories_of_what_is_gone_or_never_sent(world):
+def test_stories_of_deleted_and_unsubmitted_objects(world):
     world.accept("a")
     world.fail("b", "CREDENTIALS")
     assert "no longer in the source bucket" in story(world)
@@ -163,7 +163,7 @@ def test_stories_of_what_is_gone_or_never_sent(world):
     assert "unknown" in unnamed["story"]
 
 
-def test_a_key_older_than_the_installation_is_not_said_to_be_sent(world):
+def test_no_submission_is_promised_for_a_key_before_the_installation(world):
     world.upload("old", minutes_ago=10 * 24 * 60, accepted=False)
     assert "older than the installation" in story(world, "old")
     assert world.reconcile()["scanned"] == 0
@@ -224,7 +224,7 @@ def test_no_event_is_expected_for_an_object_written_during_the_close(world):
     assert "just written" in story(world, "since")
 
 
-def test_where_nobody_knows_whether_the_project_is_closed_a_story_says_so(world):
+def test_a_story_says_if_the_closed_state_is_unknown(world):
     # GIVEN a lost object, and a mark that cannot be read
     lost(world)
     world.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", b"?"))
@@ -236,7 +236,7 @@ def test_where_nobody_knows_whether_the_project_is_closed_a_story_says_so(world)
     assert promises(following) == []
 
 
-def test_of_an_accepted_version_only_what_obs_has_or_may_still_get_is_well():
+def test_an_accepted_version_is_well_only_in_obs_or_in_progress():
     world, failed = StatusWorld(), "failed to copy it: UPLOAD_DST_OBJ_FAILURE, no message"
     for happens, story, well in (
         (methodcaller("upload", "a", 1), "OMS accepted this version, which is not in OBS yet.", True),

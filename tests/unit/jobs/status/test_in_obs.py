@@ -53,7 +53,7 @@ COMPARISONS = {
 
 
 @pytest.mark.parametrize("what", COMPARISONS)
-def test_a_comparison_tells(world, what):
+def test_a_comparison_decides_the_verdict(world, what):
     counts, state, words = COMPARISONS[what]
     world.compared(**counts)
     assert world.tells(state, *words)
@@ -94,7 +94,7 @@ def test_comparisons_do_not_count_while_oms_hides_its_destination(world):
 
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2), ("7d", 8)])
-def test_what_is_in_obs_is_not_known_when_the_last_comparison_is_too_old(period, days):
+def test_an_old_comparison_leaves_the_objects_in_obs_unknown(period, days):
     # GIVEN a comparison, and passes of reconcile in its time
     world = StatusWorld(COMPARE_PERIOD=period)
     world.compared(equal_contents=7)
@@ -129,7 +129,7 @@ def test_an_open_comparison_is_shown(world):
     assert [comparison["started"] for comparison in shown["open"]] == ["2026-03-10T12:00:00Z"]
 
 
-def test_a_clean_comparison_closes_what_oms_had_failed_to_copy_before(world):
+def test_a_clean_comparison_closes_earlier_failed_copies(world):
     # GIVEN failures early in the month, of which OMS reports only the number
     world.counted(EARLY, REQUEST=9, SUCCESS=7, FAILURE=2)
     assert world.verdict()[0] == BEHIND
@@ -225,7 +225,7 @@ def test_how_far_it_is_and_where_the_failed_are_listed(world):
     )
 
 
-def test_that_is_said_beside_whatever_is_worse(world):
+def test_a_running_migration_is_named_after_a_worse_verdict(world):
     begun(world, {**GROUP, "status": 2})
     world.compared(missing=5)
     assert world.tells(BEHIND, "compare --restart. Old objects are still on their way")
@@ -242,7 +242,7 @@ def test_that_is_said_beside_whatever_is_worse(world):
         (None, "Somebody has deleted", REMOVE),
     ],
 )
-def test_one_that_does_not_go_on_by_itself_is_behind_with_its_step(world, group, words, step):
+def test_a_stopped_migration_is_behind_with_its_next_step(world, group, words, step):
     begun(world, group)
     verdict = world.status()["verdict"]
     assert verdict["state"] == BEHIND
@@ -263,7 +263,7 @@ def test_one_that_does_not_go_on_by_itself_is_behind_with_its_step(world, group,
         {"group_id": "g", "status": 2, "total_num": "many"},
     ],
 )
-def test_what_is_not_that_group_is_not_known_and_never_green(world, group):
+def test_an_unreadable_group_is_unknown_and_never_green(world, group):
     begun(world, group)
     answer = world.status()
     assert answer["old_objects"] is None
@@ -279,12 +279,12 @@ def test_without_the_right_it_is_not_known_and_says_which(world):
     assert "oms:taskgroup:get" in world.status()["old_objects_silence"]["fix"]
 
 
-def test_one_that_is_done_asks_for_its_end(world):
+def test_a_finished_migration_asks_for_its_end(world):
     begun(world, {**GROUP, "status": 6})
     assert world.tells(IN_STEP, "The old objects are copied. To end their migration")
 
 
-def test_what_was_left_to_one_that_is_over_is_not_known_to_be_there(world):
+def test_objects_left_to_an_ended_migration_are_unknown_in_obs(world):
     world.compared(migrating=5, equal_contents=7)
     begun(world, {**GROUP, "status": 2})
     assert world.verdict()[0] == IN_STEP
@@ -304,7 +304,7 @@ def test_too_much_to_be_sent_is_behind_and_asks_for_a_migration(world, job):
     assert "has not sent 5 objects" in verdict["text"]
 
 
-def test_a_failed_one_is_told_to_the_webhook_once():
+def test_a_failed_migration_raises_a_single_alarm():
     # GIVEN all is in step, and OMS copies old objects
     world = Watched()
     begun(world, {**GROUP, "status": 2})

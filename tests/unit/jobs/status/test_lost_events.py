@@ -67,7 +67,7 @@ def test_objects_accepted_before_the_last_pass_do_not_hide_a_dead_trigger(unseen
     assert unseen.tells(BEHIND, "Events are missing for 9 new objects (of 9)")
 
 
-def test_a_pass_over_a_part_does_not_end_what_counts_as_new_for_all(unseen):
+def test_a_pass_over_a_part_does_not_end_the_count_of_new_objects(unseen):
     # GIVEN objects that are lost, and a pass over a part that does not hold them
     written(unseen, 3)
     unseen.go_to(NOW + timedelta(hours=2))
@@ -111,7 +111,7 @@ def test_a_record_that_reconcile_may_have_made_does_not_prove_an_event(unseen, k
     [(5, 60, 5), (0, 5 * 24 * 60, 10), (10, 60, 0), (0, 300 * 24 * 60, 0)],
     ids=["half of them had a record", "they were written before the installation", "all had one", "an idle bucket"],
 )
-def test_a_trigger_is_not_called_dead_for_what_it_could_not_know(unseen, accepted, minutes_ago, sent):
+def test_a_trigger_is_not_called_dead_for_writes_before_it(unseen, accepted, minutes_ago, sent):
     written(unseen, accepted, "told", minutes_ago, has_event=True)
     written(unseen, 10 - accepted, "lost", minutes_ago)
     assert unseen.reconcile()["submitted"] == sent
@@ -184,7 +184,7 @@ def test_in_step_says_before_when_objects_were_not_looked_at(world, scope, older
     ],
     ids=["backfill", "all", "usual", "part"],
 )
-def test_an_open_pass_is_said_and_in_step_stays_limited(world, scope, words):
+def test_an_open_pass_is_reported_and_in_step_stays_limited(world, scope, words):
     world.passed(scope, ended=False, scanned=40)
     assert world.tells(IN_STEP, THREE_DAYS_BEFORE, words)
     shown = world.status()["reconcile"]

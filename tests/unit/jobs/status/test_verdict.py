@@ -12,7 +12,7 @@ from support.world import DAY, DROP_BEFORE, ROOT
 
 
 @pytest.mark.parametrize(("status", "reason"), [(401, "CREDENTIALS"), (403, "FORBIDDEN"), (404, "NO_TASK")])
-def test_where_every_key_is_refused_it_is_broken_and_says_what_to_do(world, status, reason):
+def test_a_refused_account_is_broken_with_a_remedy(world, status, reason):
     # GIVEN a task that OMS does not show, which breaks what keys need as well, unless it is a right to look at it
     world.oms.faults.add(Fault.status(status))
     broken = ("broken", f"{reason}: {Reason[reason].fix.en}")
@@ -56,7 +56,7 @@ def test_a_stopped_task_is_broken(world):
     ("fault", "problem"),
     [(Fault.status(503, headers={"Retry-After": "60"}), "UNAVAILABLE"), (DROP_BEFORE, "UNREACHABLE")],
 )
-def test_with_oms_unreachable_our_half_is_still_told_and_not_green(world, fault, problem):
+def test_with_oms_unreachable_the_log_buckets_half_is_shown_not_green(world, fault, problem):
     world.oms.faults.add(fault)
     assert world.tells(BEHIND, "does not report")
     world.fail("b", "UNAVAILABLE")
@@ -97,7 +97,7 @@ def test_an_unreadable_run_file_is_not_green(world):
     assert world.status()["verdict"]["step"]["job"] == "compare"
 
 
-def test_numbers_that_do_not_add_up_are_told_with_what_that_means():
+def test_numbers_that_do_not_add_up_are_explained():
     world = StatusWorld()
     world.passed(scanned=5, covered=4)
     first, *_ = world.status()["sums"]
@@ -113,7 +113,7 @@ def test_a_payload_that_cannot_be_used_is_an_error(world, asked):
         world.status(**asked)
 
 
-def test_what_oms_said_of_a_refused_key_is_told(world):
+def test_omss_message_about_a_refused_key_is_quoted(world):
     world.fail("a", "REFUSED", message="the key is invalid")
     (waiting,) = world.status()["backlog"]["keys"]
     assert waiting == {**waiting, "key": "a", "reason": "REFUSED", "message": "the key is invalid"}
@@ -154,7 +154,7 @@ def test_a_folder_marker_among_failed_records_counts_nowhere(prefix):
     assert report["verdict"]["state"] == IN_STEP
 
 
-def test_where_nothing_is_known_of_the_oldest_none_is_named(mocker):
+def test_an_unknown_oldest_key_is_not_named(mocker):
     mocker.patch("oss_oms_sync.ledger.waiting._MAX_LISTED", 1)
     world = StatusWorld(OBJECT_SUFFIX=".png")
     for name in "ab":
@@ -206,7 +206,7 @@ def test_failures_outside_the_filter_are_separate_and_hide_none_inside(mocker):
     assert {waiting_key["key"] for waiting_key in backlog["keys"]} == {"b/1", f"b/{LONG}"}
 
 
-def test_another_projects_pass_and_replay_are_not_ones_own():
+def test_another_projects_pass_and_replay_are_kept_apart():
     # GIVEN another project for the same task that has ended a pass and a replay
     world = StatusWorld(OBJECT_PREFIX="a/")
     for job in ("reconcile", "replay"):

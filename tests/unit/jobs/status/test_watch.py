@@ -27,7 +27,7 @@ def world() -> Watched:
     return watched
 
 
-def test_the_first_verdict_is_told_so_that_one_sees_that_it_works():
+def test_the_first_verdict_is_sent_to_prove_the_webhook():
     world = Watched()
     world.ticks(5)
     assert [(alarm["verdict"], alarm["before"]) for alarm in world.alarms] == [("in step", None)]
@@ -67,7 +67,7 @@ def test_told_is(world, what):
     assert [alarm["before"] for alarm in world.alarms] == ["in step", *world.states][: len(world.alarms)]
 
 
-def test_trouble_of_two_kinds_in_turn_is_told_once(world):
+def test_alternating_trouble_of_two_kinds_is_sent_once(world):
     # GIVEN that the last comparison is too old, and keys that wait at every other tick
     world.compared(equal_contents=3)
     world.later(9 * DAY.total_seconds())
@@ -81,7 +81,7 @@ def test_trouble_of_two_kinds_in_turn_is_told_once(world):
         world.ticks(2)
 
 
-def test_a_closed_project_raises_no_alarm_whatever_is_broken_in_it(world):
+def test_a_closed_project_raises_no_alarm_for_broken_parts(world):
     world.go("closed", ticks=1)
     world.fail("CREDENTIALS", "CREDENTIALS")
     world.ticks(4 + 1, DAY / 4)
@@ -110,7 +110,7 @@ def test_changes_after_the_close_alarm_at_once_and_daily(world):
     assert [alarm["alarm"] for alarm in world.alarms[3:]] == [False]
 
 
-def test_a_call_by_hand_tells_nobody_and_is_no_tick(world):
+def test_a_call_by_hand_sends_no_alarm_and_is_no_tick(world):
     for state in ("broken", "behind"):
         world.go(state)
         world.status()
@@ -126,7 +126,7 @@ def test_without_a_webhook_nothing_is_kept():
     assert not [name for name in world.bucket.objects if "watch" in name]
 
 
-def test_what_the_webhook_did_not_take_is_told_at_the_next_tick(world):
+def test_an_undelivered_alarm_is_sent_at_the_next_tick(world):
     world.hook.faults.add(Fault.status(503), times=5)
     world.go("broken", ticks=5)
     assert world.states == []
@@ -137,7 +137,7 @@ def test_what_the_webhook_did_not_take_is_told_at_the_next_tick(world):
     assert world.status()["alarm_not_taken"] == ""
 
 
-def test_what_is_over_before_the_webhook_takes_it_is_not_told(world):
+def test_trouble_that_ends_before_delivery_is_not_sent(world):
     world.hook.faults.add(Fault.status(503), times=2)
     world.go("broken", ticks=2)
     world.go("in step", ticks=3)
@@ -197,7 +197,7 @@ def test_two_projects_of_a_log_bucket_keep_separate_verdicts():
     assert sorted(world.states) == ["in step", "unknown"]
 
 
-def test_what_it_remembers_may_be_damaged_it_begins_anew(world):
+def test_damaged_state_starts_over(world):
     world.go("behind", ticks=1)
     for damaged in ("?", [], {"verdict": "behind", "since": "x", "reported": 1}, {"verdict": 1}):
         world.hook.messages.clear()

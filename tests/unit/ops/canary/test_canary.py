@@ -33,7 +33,7 @@ def set_variable(world, name, value):
     world.change_settings = lambda text: re.sub(f"{name}:.*", f'{name}: "{value}"', text)
 
 
-def test_all_objects_come_are_equal_and_are_deleted(world):
+def test_all_objects_arrive_equal_and_are_deleted(world):
     answer = expect_exit(world.canary(), 0, "OMS's own lists are kept")
     report = answer["report"]
     assert {canary_object["etag"] for canary_object in report["objects"].values()} == {
@@ -116,7 +116,7 @@ def test_a_missing_hop_is_named_after_twice_its_time(world, fault, missing):
     assert world.leftovers(after=1800) == []
 
 
-def test_a_difference_is_reported_whatever_else_came(world):
+def test_a_difference_is_reported_beside_equal_objects(world):
     def tamper():
         for key, copy in world.task.destination.items():
             if is_key_of("between")(key) and copy.data != b"x" * copy.size:
@@ -129,7 +129,7 @@ def test_a_difference_is_reported_whatever_else_came(world):
 
 
 @pytest.mark.parametrize("carries", [False, True])
-def test_headers_are_compared_by_what_the_task_carries(world, carries):
+def test_only_headers_that_the_task_migrates_are_compared(world, carries):
     world.task.metadata = carries
     headers = expect_exit(world.canary(), 0)["report"]["objects"]["metadata"]["headers"]
     plain = "kept" if carries else "lost"

@@ -106,7 +106,7 @@ def test_the_output_is_in_chinese_too(world):
     expect_exit(world.run("checklist", "--lang", "zh"), 1, "仅源端有", page)
 
 
-def test_it_writes_only_its_rules_and_prints_no_key(world):
+def test_the_checklist_writes_only_its_rules_and_prints_no_key(world):
     keys = world.administrators()
     set_variables(world, SYNC_URL=SYNC_URL)
     _, output = world.run("checklist")
@@ -115,7 +115,7 @@ def test_it_writes_only_its_rules_and_prints_no_key(world):
     assert not [value for value in keys.values() if value in output]
 
 
-def test_the_printed_permissions_are_the_needed_ones(world):
+def test_the_printed_permissions_are_the_required_permissions(world):
     # GIVEN two users with the permissions that policies/show.py --checklist prints
     documents = statements.checklist(world.variables())
     printed = show(world.folder, "--checklist")
@@ -136,7 +136,7 @@ def test_the_printed_permissions_are_the_needed_ones(world):
 @pytest.mark.parametrize(
     ("name", "code"), [("HUAWEICLOUD_SDK_AK", "InvalidAccessKeyId"), ("HUAWEICLOUD_SDK_SK", "SignatureDoesNotMatch")]
 )
-def test_keys_that_nobody_has_are_an_error_and_no_table(world, name, code):
+def test_unknown_access_keys_are_an_error_without_a_table(world, name, code):
     keys = {**world.administrators(), name: "NOBODYS"}
     assert "cannot be read: " not in expect_exit(world.run("checklist", keys=keys), 1, code)
 
@@ -150,7 +150,7 @@ def test_a_bucket_that_refuses_everything_is_an_error_and_no_table(world, name):
     assert "cannot be read: " not in expect_exit(world.run("checklist"), 1, refusal)
 
 
-def test_one_setting_that_is_refused_is_one_row(world):
+def test_a_refused_setting_is_a_single_row(world):
     source_documents(world)["cors"] = CORS
     headers, body = {"x-obs-request-id": "1"}, b"<Error><Code>SignatureDoesNotMatch</Code></Error>"
     refusal = Fault.status(403, body, headers)

@@ -295,7 +295,7 @@ LEFT_OUT = [
 
 
 @pytest.mark.parametrize("part", LEFT_OUT)
-def test_a_rule_that_obs_lacks_is_named_and_the_others_are_printed(world, part):
+def test_an_unsupported_rule_is_named_and_the_others_are_printed(world, part):
     fine = (
         "<Rule><ID>fine</ID><Prefix>b/</Prefix><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>"
     )

@@ -89,13 +89,13 @@ class OnTerminal:
         return bool(data)
 
 
-def test_it_runs_on_a_bare_python_from_any_folder(environment, tmp_path):
+def test_ops_runs_on_a_bare_python_from_any_folder(environment, tmp_path):
     done = run(environment, "--help", cwd=tmp_path)
     commands = {*re.findall(r"^    (\w+)\b", done.stdout, re.MULTILINE)}
     assert (done.returncode, {*COMMANDS} - commands) == (0, set())
 
 
-def test_it_leaves_no_bytecode_in_the_project(environment, tmp_path):
+def test_ops_leaves_no_bytecode_in_the_project(environment, tmp_path):
     for folder in ("ops", "code"):
         shutil.copytree(TEMPLATE / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     program = shutil.copy(TEMPLATE / "ops.py", tmp_path)
@@ -281,7 +281,7 @@ def test_a_closed_stream_causes_no_traceback(environment, closed):
     assert done.returncode == 0
 
 
-def test_nothing_before_the_look_at_pythons_version_is_unknown_to_python_2():
+def test_python_2_can_run_the_check_of_the_version():
     source = (TEMPLATE / "ops.py").read_text(encoding="utf-8")
     before = source[: source.index("sys.version_info")]
     assert source.isascii()

@@ -218,7 +218,7 @@ def test_the_table_has_every_cost_its_total_and_the_freeze(run):
     assert {"OMS fee 200 TB unknown", traffic, f"total {total}"} <= {*lines}
 
 
-def test_one_object_and_one_lane_are_singular(run):
+def test_a_single_object_and_a_single_lane_are_singular(run):
     _, out, _ = run(FakeCaller(), "cost", "--objects", "1", "--size", "1KB", "--lanes", "1")
     assert out.startswith("1 object of 1.00 kB, ")
     assert missing_parts(out, ", 1 lane; list prices", "  1 object  ", "1 objects") == ["1 objects"]

@@ -43,7 +43,7 @@ def test_if_oms_reads_the_hours_in_utc_the_night_falls_on_the_day():
     assert 0.98 * by_day < in_utc.dollars < by_day
 
 
-def test_where_traffic_costs_the_same_by_night_there_is_one_way():
+def test_equal_traffic_prices_leave_a_single_plan():
     assert nights.ways(1, TB, Prices.of_region("ap-southeast-1")).nights == ()
     assert nights.ways(1, TB, Prices.of_region("cn-hongkong")).nights == ()
     assert nights.ways(1, TB, Prices.of_region("cn-hangzhou")).nights != ()

@@ -117,7 +117,7 @@ def test_page_links_to_the_pages_of_the_projects(run, tool, project, tmp_path):
     assert "Now behind." in (tmp_path / "fleet-photos.html").read_text()
 
 
-def test_projects_of_the_same_name_are_told_apart_by_their_folders(run, tool, project):
+def test_projects_of_equal_name_are_distinguished_by_folders(run, tool, project):
     folders = [project("x/photos", answer("in step")), project("y/photos", answer("behind"))]
     _, text, _ = ask(run, *folders, "--json")
     assert [entry["name"] for entry in json.loads(text)] == [str(folders[1]), str(folders[0])]

@@ -308,7 +308,7 @@ def test_setup_and_canary_offer_to_end_a_migration_done_or_gone(world, command, 
 
 
 @pytest.mark.parametrize("state", ["copying", "paused", "failed"])
-def test_setup_does_not_offer_to_end_a_migration_that_can_go_on(world, state):
+def test_setup_does_not_offer_to_end_a_resumable_migration(world, state):
     if state == "failed":
         world.fail_two()
     else:
@@ -335,7 +335,7 @@ def test_the_hash_of_another_plan_ends_no_migration(world):
     assert (world.is_finished(), world.count_oms_keys()) == (False, (2, 2))
 
 
-def test_setup_goes_on_if_it_cannot_delete_the_migration_s_keys(world):
+def test_setup_continues_if_it_cannot_delete_the_migrations_keys(world):
     world.leave_done()
     refused = Fault.status(403, b'{"Code": "NoPermission", "Message": "You are not authorized"}')
     world.ram.faults.add(refused, where=lambda request: request.headers.get("x-acs-action") == "DeleteAccessKey")

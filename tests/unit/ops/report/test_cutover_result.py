@@ -243,7 +243,7 @@ def test_accepted_name_that_is_no_class_shows_only_its_known_number(document, le
     ]
 
 
-def test_one_object_of_one_byte_is_singular(document):
+def test_a_single_object_of_a_single_byte_is_singular(document):
     document["source"] |= {"objects": 1, "bytes": 1}
     assert "(1 object, 1 byte)" in read_certificate(document).text.en
 

@@ -66,7 +66,7 @@ def test_two_people_with_a_handed_key_create_the_same_as_one(world, whole):
         assert re.findall(r"^ *(create|change|remove|stop|not seen|wait)", expect_success(done), re.MULTILINE) == []
 
 
-def test_huawei_half_first_lacks_only_the_task_until_it_gets_the_key(world, whole):
+def test_huaweis_half_first_misses_only_the_task_until_the_key_exists(world, whole):
     assert waiting_resources(expect_exit(set_up_huawei(world), 3)) == ["sync task"]
     assert (world.resources()["tasks"], count_iam_keys(world)) == ([], [1, 0])
     expect_success(set_up_alibaba(world))
@@ -217,7 +217,7 @@ def test_without_permissions_in_ram_the_printed_documents_are_enough(world):
     assert world.resources()["tasks"] == [("photos", "photos-obs", True)]
 
 
-def test_a_half_without_rights_in_ram_goes_on_as_well(world):
+def test_a_half_without_permissions_in_ram_continues_as_well(world):
     for action in ("ram:GetRole", "ram:GetUser", "ram:ListAccessKeys"):
         world.ram.deny(action)
     assert waiting_resources(expect_exit(set_up_alibaba(world), 3)) == [

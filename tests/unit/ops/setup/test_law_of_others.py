@@ -23,7 +23,7 @@ commands = st.sampled_from([(), (), ("--new-key",), ("--remove",), *_HALVES])
 @pytest.mark.law
 @given(steps=st.lists(st.tuples(meddled, commands, ended, st.none() | st.integers(1, 90)), min_size=1, max_size=4))
 @settings(max_examples=max(5, schedules(10) // 2))
-def test_nothing_of_others_changes(
+def test_setup_changes_no_foreign_resource(
     steps: list[tuple[list[Callable[[Others], None]], tuple[str, ...], tuple[str, int] | None, int | None]],
 ) -> None:
     with SetupWorld() as world:
@@ -44,7 +44,7 @@ CALLED = {"policies": "policy", "users": "RAM user", "iam users": "IAM user", "i
 
 @given(things=st.lists(st.sampled_from([thing for thing in THINGS if thing[0] in CALLED]), min_size=1, max_size=6))
 @settings(max_examples=max(5, schedules(10) // 4))
-def test_the_plan_names_each_thing_in_the_way_and_the_way_out(things: list[tuple[str, str, str]]) -> None:
+def test_the_plan_names_each_obstacle_and_its_remedy(things: list[tuple[str, str, str]]) -> None:
     with SetupWorld() as world:
         others = Others(world)
         for thing in things:

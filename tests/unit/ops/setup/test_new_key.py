@@ -63,7 +63,7 @@ def test_no_key_is_made_or_goes_where_the_store_does_not_answer(world):
     assert keys(world) == before
 
 
-def test_a_key_that_nobody_used_yet_is_replaced_and_not_the_one_that_works(world):
+def test_an_unused_new_key_is_replaced_and_the_working_key_stays(world):
     old = use_stored_key(world)
     world.later(60)
     unused = renew(world)

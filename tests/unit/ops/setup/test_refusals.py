@@ -54,7 +54,7 @@ def test_a_grant_that_oms_sees_a_minute_late_is_waited_for(world):
     expect_success(world.setup(typed=YES))
 
 
-def test_one_refusal_is_one_line_and_the_other_lines_stand(world):
+def test_a_refusal_is_a_single_line_and_the_other_lines_stay(world):
     frozen = Fault.status(400, b'{"error_code": "OMS.0202", "error_msg": "frozen"}')
     world.oms.faults.add(frozen, where=lambda request: request.raw_path.endswith("/sync-tasks"))
     lines = read_plan(world, 3)

@@ -26,7 +26,7 @@ def remaining_resources(world):
     return {kind: names for kind, names in world.resources().items() if kind != "buckets"}
 
 
-def test_nothing_is_left_but_the_buckets_and_their_objects(world):
+def test_a_removal_leaves_only_the_buckets_and_their_objects(world):
     world.oss.put(world.log_bucket, "oms_source_record/t/success_object/a", b"-")
     buckets = world.resources()["buckets"]
     remove(world, "First remove the functions and triggers: s remove -y")
