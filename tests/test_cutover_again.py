@@ -107,7 +107,7 @@ def test_a_cutover_interrupted_at_any_request_ends_the_same_when_repeated(rehear
 def test_two_cutovers_at_the_same_time_do_not_undo_each_other():
     with frozen_world() as world:
 
-        def person() -> Any:
+        def run_cutover() -> Any:
             """Until there is a GO, which both see."""
             for _ in range(4):
                 screen = Screen(MachineClock(world), io.StringIO(), io.StringIO(), io.StringIO())
@@ -122,14 +122,16 @@ def test_two_cutovers_at_the_same_time_do_not_undo_each_other():
                 world.later(MINUTE)
             return document
 
-        def later() -> Any:
+        def run_cutover_later() -> Any:
             world.later(90)
-            return person()
+            return run_cutover()
 
-        async def both() -> list[Any]:
-            return await asyncio.gather(*(world.platform.run(visitor, None) for visitor in (person, later)))
+        async def run_both_cutovers() -> list[Any]:
+            return await asyncio.gather(
+                *(world.platform.run(visitor, None) for visitor in (run_cutover, run_cutover_later))
+            )
 
-        assert [document["verdict"] for document in world.platform.call(both())] == ["GO", "GO"]
+        assert [document["verdict"] for document in world.platform.call(run_both_cutovers())] == ["GO", "GO"]
         assert not changes_in_obs(world)
 
 

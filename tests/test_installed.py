@@ -17,31 +17,31 @@ from tools.package import ROOT
 NOT_OURS = {"pip", "wheel"}
 
 
-def normal(name: str) -> str:
+def normalize(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def pinned(file: Path) -> dict[str, str]:
+def read_pins(file: Path) -> dict[str, str]:
     lines = re.findall(r"^([\w.-]+)==([\w.]+)", file.read_text(), re.MULTILINE)
-    return {normal(name): version for name, version in lines}
+    return {normalize(name): version for name, version in lines}
 
 
-def not_pinned(installed: Iterable[Distribution], file: Path) -> list[str]:
+def find_unpinned(installed: Iterable[Distribution], file: Path) -> list[str]:
     """The lines that `file` lacks."""
-    pins = pinned(file)
-    versions = {normal(distribution.name): distribution.version for distribution in installed}
+    pins = read_pins(file)
+    versions = {normalize(distribution.name): distribution.version for distribution in installed}
     return [f"{name}=={version}" for name, version in versions.items() if pins.get(name) != version]
 
 
 def test_every_package_of_the_environment_is_there_in_its_locked_version():
-    installed = [distribution for distribution in distributions() if normal(distribution.name) not in NOT_OURS]
-    assert not_pinned(installed, ROOT / "constraints.txt") == []
+    installed = [distribution for distribution in distributions() if normalize(distribution.name) not in NOT_OURS]
+    assert find_unpinned(installed, ROOT / "constraints.txt") == []
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / ".runtimes").glob("*")))
 def test_every_library_of_a_runtime_is_there_in_its_locked_version(name):
     file = ROOT / "sandbox" / "runtimes" / ("tests.txt" if name.endswith("-tests") else f"{name}.txt")
-    assert not_pinned(distributions(path=[str(ROOT / ".runtimes" / name)]), file) == []
+    assert find_unpinned(distributions(path=[str(ROOT / ".runtimes" / name)]), file) == []
 
 
 def test_no_lock_names_the_host_that_it_was_made_with():
@@ -50,7 +50,7 @@ def test_no_lock_names_the_host_that_it_was_made_with():
     assert '"resolved"' not in (ROOT / "package-lock.json").read_text()
 
 
-def imported(modules: Iterable[Path]) -> Iterator[str]:
+def find_imports(modules: Iterable[Path]) -> Iterator[str]:
     """The packages that modules import when they run."""
     for path in modules:
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -67,13 +67,15 @@ def imported(modules: Iterable[Path]) -> Iterator[str]:
                 yield node.module.partition(".")[0]
 
 
-def lacking(modules: Iterable[Path], *requirements: str) -> list[str]:
+def find_missing_requirements(modules: Iterable[Path], *requirements: str) -> list[str]:
     """Return the imports of modules that no file of requirements has."""
-    names = {*imported(modules)} - sys.stdlib_module_names - {"sandbox", "tools", "oss_oms_sync", "ops", "bootstrap"}
-    required = {name for file in requirements for name in pinned(ROOT / file)}
+    names = (
+        {*find_imports(modules)} - sys.stdlib_module_names - {"sandbox", "tools", "oss_oms_sync", "ops", "bootstrap"}
+    )
+    required = {name for file in requirements for name in read_pins(ROOT / file)}
     # Packages for the pictures alone are not installed for the tests.
     providers = {"PIL": ["pillow"], **packages_distributions()}
-    return [name for name in names if required.isdisjoint(map(normal, providers[name]))]
+    return [name for name in names if required.isdisjoint(map(normalize, providers[name]))]
 
 
 PICTURES = {ROOT / "tools" / "pictures.py"}
@@ -88,4 +90,4 @@ DEMO = {*(ROOT / "sandbox").rglob("*.py"), *(ROOT / "tools").rglob("*.py")} - PI
     ids=["the demo", "the pictures"],
 )
 def test_every_import_is_in_the_requirements_of_its_importer(modules, requirements):
-    assert lacking(modules, *requirements) == []
+    assert find_missing_requirements(modules, *requirements) == []

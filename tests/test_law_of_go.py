@@ -75,7 +75,7 @@ def play(seed: int) -> Played:
             wishes = dice.choice([{"deep": True}, {"since": "2026-01-01"}, {}])
             world.at(freeze + dice.uniform(-60, 600), world.fc.submit, "compare", json.dumps(wishes).encode())
         if dice.random() < 0.45:
-            once_closed(world, lambda: world.at(world.seconds + dice.uniform(1, 600), write, dice.choice(keys)))
+            call_when_closed(world, lambda: world.at(world.seconds + dice.uniform(1, 600), write, dice.choice(keys)))
         if dice.random() < 0.1:
             world.at(dice.uniform(0, freeze + 1200), world.remove, dice.choice(keys))
         tampering(world, seed, 0.9 * freeze, keys[0])
@@ -86,7 +86,7 @@ def play(seed: int) -> Played:
             if any(world.in_source(key) is not None for key in keys):  # GO of nothing is none
                 played.wrong.append("DEAD END: no GO in twelve commands")
             return played
-        after_go(world, played, document, keys)
+        check_after_go(world, played, document, keys)
     return played
 
 
@@ -115,7 +115,7 @@ def writes_the_first_mark(request: Request) -> bool:
     return request.method == "PUT" and "closed-" in request.raw_path and request.body == FIRST_MARK
 
 
-def once_closed(world: Migration, call: Callable[[], object]) -> None:
+def call_when_closed(world: Migration, call: Callable[[], object]) -> None:
     """Make this call when the project is closed for the first time."""
     network = world.platform.network
 
@@ -164,7 +164,7 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
     return None
 
 
-def after_go(world: Migration, played: Played, document: Any, keys: list[str]) -> None:
+def check_after_go(world: Migration, played: Played, document: Any, keys: list[str]) -> None:
     dice = world.dice
     if not world.task.metadata and "metadata" not in played.marks:
         played.wrong.append("LIE: the loss of headers is not in the document")

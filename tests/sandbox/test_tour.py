@@ -40,11 +40,11 @@ def steps(document: str) -> Iterator[tuple[str, str, list[str]]]:
 def is_shown(expected: list[str], output: list[str]) -> bool:
     """Return whether the output has the shown lines, except for omitted lines."""
 
-    def alike(line: str) -> str:
+    def without_times(line: str) -> str:
         return INTERPRETER.sub("python", TIME.sub("T", f"{line}\n"))
 
-    pattern = "".join(r"(?:.*\n)*?" if line == LEFT_OUT else re.escape(alike(line)) for line in expected)
-    return re.fullmatch(pattern, "".join(map(alike, output))) is not None
+    pattern = "".join(r"(?:.*\n)*?" if line == LEFT_OUT else re.escape(without_times(line)) for line in expected)
+    return re.fullmatch(pattern, "".join(map(without_times, output))) is not None
 
 
 def run(words: list[str], expected: list[str], folder: Path, environment: dict[str, str]) -> str:

@@ -127,7 +127,7 @@ def refusing(bucket: Stored, kind: str = "", where: Callable[[str], bool] = lamb
     is_over = True
 
 
-def slow(bucket: Stored, seconds: float) -> None:
+def slow_down_listings(bucket: Stored, seconds: float) -> None:
     """Delay each page of a listing by this time from now on."""
     bucket.fail(Fault.slow(seconds), "list")
 

@@ -19,16 +19,16 @@ def deployed(box: Sandbox, deploy) -> Sandbox:
     return box
 
 
-def later(box: Sandbox) -> None:
+def wait_and_advance(box: Sandbox) -> None:
     box.wait_idle(PATIENCE)
     box.later(HOUR)
 
 
 @pytest.fixture
-def copied(deployed: Sandbox) -> Sandbox:
+def project_with_copies(deployed: Sandbox) -> Sandbox:
     """Return a project with objects that were copied an hour ago; replay has read OMS's lists since."""
     upload(deployed, "a/1", "a/2", "山/3")
-    later(deployed)
+    wait_and_advance(deployed)
     deployed.tick("replay")
     return deployed
 
@@ -53,7 +53,7 @@ SHOWN = [
 ]
 
 
-def test_the_answer_of_each_function_is_shown(ops, copied):
+def test_the_answer_of_each_function_is_shown(ops, project_with_copies):
     for words, code, first in SHOWN:
         done, out, _ = ops(*words.split())
         assert done == code
@@ -92,26 +92,30 @@ def asked_functions(box: Sandbox, before: int) -> set[str]:
     return {invocation.function for invocation in box.fc.invocations[before:]}
 
 
-def test_a_cutover_that_cannot_succeed_ends_before_it_begins(ops, copied):
+def test_a_cutover_that_cannot_succeed_ends_before_it_begins(ops, project_with_copies):
     # GIVEN a file that cannot be written, and an invalid option: no function is called
-    before = len(copied.fc.invocations)
+    before = len(project_with_copies.fc.invocations)
     assert ops("cutover", "--frozen-since", "now", "--out", "nowhere/certificate.json")[0] == 2
-    assert asked_functions(copied, before) == set()
+    assert asked_functions(project_with_copies, before) == set()
     with pytest.raises(SystemExit):
         ops("cutover", "--frozen-since", "now", "--sample", "301")
-    assert asked_functions(copied, before) == set()
+    assert asked_functions(project_with_copies, before) == set()
 
     # GIVEN a revoked key: only the checks run
-    copied.oms.remove_credentials(copied.huawei_credentials[0])
+    project_with_copies.oms.remove_credentials(project_with_copies.huawei_credentials[0])
     code, _, messages = ops("cutover", "--frozen-since", "now")
     assert code == 1
     assert "access key" in messages
-    assert {"certify", "doctor"} <= asked_functions(copied, before) <= {"certify", "doctor", "compare", "reconcile"}
+    assert (
+        {"certify", "doctor"}
+        <= asked_functions(project_with_copies, before)
+        <= {"certify", "doctor", "compare", "reconcile"}
+    )
 
 
-def test_after_the_remedy_of_a_no_go_a_cutover_closes_the_project(ops, copied, tmp_path):
+def test_after_the_remedy_of_a_no_go_a_cutover_closes_the_project(ops, project_with_copies, tmp_path):
     # GIVEN an object that was overwritten in OBS
-    copied.obs.put(copied.destination_bucket, "a/2", b"somebody else's")
+    project_with_copies.obs.put(project_with_copies.destination_bucket, "a/2", b"somebody else's")
 
     # THEN a cutover ends with NO-GO and the remedy, and closes nothing
     code, out, messages = ops("cutover", "--frozen-since", "now", "--close")
@@ -124,17 +128,17 @@ def test_after_the_remedy_of_a_no_go_a_cutover_closes_the_project(ops, copied, t
 
     # AND after the remedy it closes the project, says GO, and writes a certificate that passes its check
     assert ops("compare", "--overwrite", "--restart")[0] == 1
-    later(copied)
-    copied.tick_all()
+    wait_and_advance(project_with_copies)
+    project_with_copies.tick_all()
     # Passes differ in the second of their start.
-    copied.later(1)
+    project_with_copies.later(1)
     code, out, messages = ops("cutover", "--frozen-since", "now", "--sample", "3", "--close", "--out", "go.json")
     assert code == 0, messages + out
     assert out.splitlines()[0] == "GO"
     assert "6. Close the project …\n   done" in messages
     listing = "".join(
         json.dumps({"key": key, "size": len(stored.data)}) + "\n"
-        for key, stored in copied.oss.objects(copied.source_bucket).items()
+        for key, stored in project_with_copies.oss.objects(project_with_copies.source_bucket).items()
     )
     (tmp_path / "listing").write_text(listing)
     code, out, _ = ops("check", "go.json", "--source", "listing", "--destination", "listing")
@@ -142,10 +146,10 @@ def test_after_the_remedy_of_a_no_go_a_cutover_closes_the_project(ops, copied, t
     assert out.splitlines()[-1] == "The certificate is sound. Verdict: GO."
 
     # AND a late write calls no function, and the same command gives the same certificate
-    before = len(copied.fc.invocations)
-    copied.bucket(copied.source_bucket).put_object("late", b"1")
-    copied.wait_idle(PATIENCE)
-    assert asked_functions(copied, before) == set()
+    before = len(project_with_copies.fc.invocations)
+    project_with_copies.bucket(project_with_copies.source_bucket).put_object("late", b"1")
+    project_with_copies.wait_idle(PATIENCE)
+    assert asked_functions(project_with_copies, before) == set()
     assert ops("status")[1].startswith("Closed\n  The project has been closed")
     frozen = json.loads((tmp_path / "go.json").read_text())["frozen_since"]
     code, _, messages = ops("cutover", "--frozen-since", frozen, "--out", "again.json")
@@ -155,7 +159,7 @@ def test_after_the_remedy_of_a_no_go_a_cutover_closes_the_project(ops, copied, t
 
     # AND after opening, reconcile submits the late object
     assert ops("open", "--after-go")[0] == 0
-    later(copied)
+    wait_and_advance(project_with_copies)
     ops("reconcile", "--restart")
-    copied.wait_idle(PATIENCE)
-    assert "late" in copied.task.destination
+    project_with_copies.wait_idle(PATIENCE)
+    assert "late" in project_with_copies.task.destination

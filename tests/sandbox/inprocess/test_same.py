@@ -122,7 +122,7 @@ def contents(objects):
     return {key: stored.data for key, stored in objects.items()}
 
 
-def copied(box):
+def list_copied_keys(box):
     return contents(box.task.destination)
 
 
@@ -167,12 +167,12 @@ def test_a_copy_lands_after_one_that_was_accepted_later(world, oms):
 
     for key in "ab":
         oms("", key)
-    while "b" not in copied(world):
+    while "b" not in list_copied_keys(world):
         world._platform.call(asyncio.sleep(0.01))
-    assert copied(world) == {"b": b"b"}
+    assert list_copied_keys(world) == {"b": b"b"}
     world.wait_idle(PATIENCE)
 
-    assert copied(world) == {"a": b"a", "b": b"b"}
+    assert list_copied_keys(world) == {"a": b"a", "b": b"b"}
     assert [line[1] for _, line in lists(world)] == ["b", "a"]
 
 
@@ -184,11 +184,11 @@ def test_withheld_copies_read_when_they_begin_and_write_when_they_end(world, oms
         world.task.begin(world.task.withheld[-1])
     first, second = world.task.withheld
     world.wait_idle(PATIENCE)
-    assert copied(world) == {}
+    assert list_copied_keys(world) == {}
 
     for copy, data in ((second, b"newer"), (first, b"old")):
         world.task.end(copy)
-        assert copied(world) == {"a": data}
+        assert list_copied_keys(world) == {"a": data}
     assert world.task.withheld == []
     assert world.task.success_object == 2
 
@@ -204,7 +204,7 @@ def test_the_destination_is_looked_at_when_a_copy_begins(world, oms):
     world.obs.put(world.destination_bucket, "a", b"another size")
     world.task.end(copy)
 
-    assert copied(world) == {"a": b"another size"}
+    assert list_copied_keys(world) == {"a": b"another size"}
     assert world.task.skip_object == 1
 
 
@@ -229,7 +229,7 @@ def test_oms_can_lose_accepted_keys(world, oms):
     oms("", "lost", "a")
     world.wait_idle(PATIENCE)
 
-    assert copied(world) == {"a": b""}
+    assert list_copied_keys(world) == {"a": b""}
     assert [line[1] for _, line in lists(world)] == ["a"]
     assert world.task.acceptance_request == 2
     assert world.task.success_object == 1

@@ -27,19 +27,21 @@ def create(box, client):
 
 
 @pytest.fixture
-def copied(box, client):
+def is_copied_by(box, client):
     """Submit a key; return whether the task has copied it."""
 
-    def asked(number, key, contents=b"hello"):
+    def submit_key(number, key, contents=b"hello"):
         box.oss.put("photos", key, contents)
         client.create_sync_events(v2.CreateSyncEventsRequest(number, v2.SyncObjectReq([key])))
         box.oms.wait_copied(10)
         return key in box.obs.objects("photos-obs")
 
-    return asked
+    return submit_key
 
 
-def test_a_task_with_its_minimum_of_rights_starts_by_itself_and_copies(box, client, create, copied, ram_key, iam_key):
+def test_a_task_with_its_minimum_of_rights_starts_by_itself_and_copies(
+    box, client, create, is_copied_by, ram_key, iam_key
+):
     number = create(
         ram_key(*SOURCE),
         iam_key(*DESTINATION),
@@ -47,7 +49,7 @@ def test_a_task_with_its_minimum_of_rights_starts_by_itself_and_copies(box, clie
         enable_metadata_migration=True,
         consistency_check="crc64",
     )
-    assert copied(number, "a")
+    assert is_copied_by(number, "a")
     shown = client.show_sync_task(v2.ShowSyncTaskRequest(number, query_time=int(box.oms.now() * 1000)))
     assert (shown.status, shown.description, shown.consistency_check) == ("SYNCHRONIZING", "oss-oms-sync:sync", "crc64")
     assert (shown.enable_metadata_migration, shown.src_bucket, shown.dst_region) == (True, "photos", "cn-north-4")
@@ -75,18 +77,18 @@ def test_a_missing_permission_at_the_destination_prevents_a_task(create, iam_key
     ids=["read", "write", "look", "parts"],
 )
 def test_a_missing_permission_for_objects_fails_their_copies(
-    box, create, copied, ram_key, iam_key, source, there, size
+    box, create, is_copied_by, ram_key, iam_key, source, there, size
 ):
-    assert not copied(create(ram_key(*source), iam_key(*there)), "a", bytes(size))
+    assert not is_copied_by(create(ram_key(*source), iam_key(*there)), "a", bytes(size))
     assert box.oms.tasks[-1].failure_object == 1
 
 
-def test_a_deleted_key_ends_the_copies(box, create, copied, ram_key, iam_key):
+def test_a_deleted_key_ends_the_copies(box, create, is_copied_by, ram_key, iam_key):
     number = create(ram_key(*SOURCE), iam_key(*DESTINATION))
-    assert copied(number, "a")
+    assert is_copied_by(number, "a")
     [key] = box.ram.entities.users["user"]["keys"]
     box.ram.entities.delete_access_key("user", key)
-    assert not copied(number, "b")
+    assert not is_copied_by(number, "b")
 
 
 @pytest.mark.parametrize(
@@ -137,9 +139,9 @@ def test_the_agreement_may_be_needed(box, client, create):
     assert create()
 
 
-def test_a_task_is_started_again_with_other_keys(box, client, create, copied, ram_key):
+def test_a_task_is_started_again_with_other_keys(box, client, create, is_copied_by, ram_key):
     number = create(ram_key(*drop_action(SOURCE, "oss:GetObject")))
-    assert not copied(number, "a")
+    assert not is_copied_by(number, "a")
     client.stop_sync_task(v2.StopSyncTaskRequest(number))
     key, secret = box.user_credentials
 
@@ -149,7 +151,7 @@ def test_a_task_is_started_again_with_other_keys(box, client, create, copied, ra
 
     assert catch_refusal(lambda: start("wrong")) == (400, "OMS.0068")
     start(secret)
-    assert copied(number, "a")
+    assert is_copied_by(number, "a")
 
 
 def test_oms_answers_a_buckets_region(box, client, ram_key):

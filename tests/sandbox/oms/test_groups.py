@@ -78,7 +78,7 @@ def keys_of(box):
     return dict(zip(KEYS, (*box.user_credentials, *box.huawei_credentials), strict=True))
 
 
-def copied(box):
+def list_copied_keys(box):
     return sorted(key for key in box.obs.objects("photos-obs") if not key.startswith(LISTS))
 
 
@@ -102,7 +102,7 @@ def test_a_group_with_its_minimum_of_rights_copies_its_prefixes(box, create, sho
     assert show(group).status in (0, 1, 2, 6)  # however late the answer is
     box.oms.wait_copied(10)
 
-    assert copied(box) == ["a/1", "a/2", "c/1"]
+    assert list_copied_keys(box) == ["a/1", "a/2", "c/1"]
     answer = show(group)
     assert (answer.group_id, answer.status, answer.description) == (group, 6, "oss-oms-sync:sync")
     assert (answer.total_num, answer.success_num, answer.skip_num, answer.fail_num) == (3, 2, 1, 0)
@@ -250,7 +250,7 @@ def test_failed_objects_are_listed_and_retried_alone(box, migrate, order, show):
     box.oms.wait_copied(10)
     answer = show(group)
     assert (answer.status, answer.success_num, answer.fail_num) == (6, 3, 0)
-    assert copied(box) == ["b", "c"], "other objects are not checked"
+    assert list_copied_keys(box) == ["b", "c"], "other objects are not checked"
 
 
 def test_a_whole_retry_checks_every_object_again(box, migrate, order, show):
@@ -276,7 +276,7 @@ def test_a_group_pauses_after_its_open_copies_and_continues_with_keys(box, migra
     box.oms.groups.prepare = prepare
     group = migrate()
     (stored_group,) = box.oms.groups.all()
-    assert (show(group).status, copied(box)) == (2, ["b", "c"])
+    assert (show(group).status, list_copied_keys(box)) == (2, ["b", "c"])
 
     order("stop", group)
     box.oms.wait_copied(10)
@@ -290,7 +290,7 @@ def test_a_group_pauses_after_its_open_copies_and_continues_with_keys(box, migra
     assert catch_refusal(lambda: order("start", group, src_sk="wrong")) == (400, "OMS.0068")
     order("start", group)
     box.oms.wait_copied(10)
-    assert (show(group).status, copied(box)) == (6, ["a", "b", "c"])
+    assert (show(group).status, list_copied_keys(box)) == (6, ["a", "b", "c"])
     order("delete", group)
     assert catch_refusal(lambda: show(group)) == (404, "OMS.0404")
 
@@ -323,13 +323,13 @@ def test_only_objects_modified_since_a_time_are_copied(box, migrate):
     box.oss.fill("photos", ["old"], age=3600)
     put(box, new=b"hello")
     migrate(migrate_since=int(box.oms.now()) - 1800)
-    assert copied(box) == ["new"]
+    assert list_copied_keys(box) == ["new"]
 
 
 # In virtual time, where waiting costs nothing, and over sockets.
 
 
-def asked(box, huawei, method, tail="", body=None):
+def call_groups(box, huawei, method, tail="", body=None):
     url = f"{box.oms.endpoint}/v2/{box.project_id}/taskgroups{tail}"
     now = datetime.fromtimestamp(box.now(), timezone.utc)
     headers = {"Content-Type": "application/json", "X-Sdk-Date": f"{now:%Y%m%dT%H%M%SZ}"}
@@ -343,11 +343,11 @@ def test_both_worlds_copy_alike(world, huawei_of):
         box.oss.fill("photos", [f"{n:03}" for n in range(250)], size=10)
         box.oms.groups.prepare = lambda group: group.failures.add(CopyFailure("X"), where=lambda key: key == "007")
         body = group_body(box.user_credentials, box.huawei_credentials, **RECORDS)
-        group = asked(box, huawei, "POST", body=body).json()["group_id"]
+        group = call_groups(box, huawei, "POST", body=body).json()["group_id"]
         box.wait_idle(20)
-        answer = asked(box, huawei, "GET", f"/{group}").json()
+        answer = call_groups(box, huawei, "GET", f"/{group}").json()
         assert [answer[name] for name in ("status", "total_num", "success_num", "fail_num")] == [5, 250, 249, 1]
-        assert len(copied(box)) == 249
+        assert len(list_copied_keys(box)) == 249
 
 
 @pytest.fixture
@@ -357,7 +357,9 @@ def virtual(huawei_of):
         huawei = huawei_of(box)
 
         def begin(**parameters):
-            asked(box, huawei, "POST", body=group_body(box.user_credentials, box.huawei_credentials, **parameters))
+            call_groups(
+                box, huawei, "POST", body=group_body(box.user_credentials, box.huawei_credentials, **parameters)
+            )
             return box.oms.groups.all()[-1]
 
         yield box, huawei, begin
@@ -386,7 +388,7 @@ def test_a_group_keeps_the_bandwidth_policy_of_the_hour(virtual):
     group = begin(bandwidth_policy=[WINDOW])
     box.later(36)
     assert 15 <= group.success <= 20
-    assert asked(box, huawei, "PUT", f"/{group.group_id}/update", {"bandwidth_policy": []}).status_code == 200
+    assert call_groups(box, huawei, "PUT", f"/{group.group_id}/update", {"bandwidth_policy": []}).status_code == 200
     box.later(5)
     assert group.status is Status.DONE
 
@@ -406,9 +408,9 @@ def test_a_group_that_is_paused_before_its_listing_starts_over(virtual):
     group = begin()
     box.later(1)
     assert group.status is Status.CREATING
-    assert asked(box, huawei, "PUT", f"/{group.group_id}/stop").status_code == 200
+    assert call_groups(box, huawei, "PUT", f"/{group.group_id}/stop").status_code == 200
     box.later(60)
-    assert (group.status, copied(box)) == (Status.PAUSED, [])
-    assert asked(box, huawei, "PUT", f"/{group.group_id}/start", keys_of(box)).status_code == 200
+    assert (group.status, list_copied_keys(box)) == (Status.PAUSED, [])
+    assert call_groups(box, huawei, "PUT", f"/{group.group_id}/start", keys_of(box)).status_code == 200
     box.later(60)
-    assert (group.status, len(copied(box))) == (Status.DONE, 20_000)
+    assert (group.status, len(list_copied_keys(box))) == (Status.DONE, 20_000)

@@ -67,7 +67,7 @@ def use_keys(box: Sandbox, source: Key, there: Key) -> None:
     box.task.bucket = sides.destination(Account(*there), box.obs.region, box.destination_bucket)
 
 
-def work(box: Sandbox) -> set[str]:
+def run_all_jobs(box: Sandbox) -> set[str]:
     """Run every job; return the missing permissions and doctor's faults."""
     upload(box, "a", "最" * 341)
     box.oss.lose_events("lost".__eq__)
@@ -91,7 +91,7 @@ def work(box: Sandbox) -> set[str]:
 @pytest.mark.parametrize("by_hand", [False, True], ids=["v5", "v3"])
 def test_all_jobs_work_with_the_permissions_that_setup_grants(box, granted, by_hand):
     granted(by_hand=by_hand)
-    assert work(box) == set()
+    assert run_all_jobs(box) == set()
     assert {invocation.outcome for invocation in box.fc.invocations} == {"returned"}
     assert box.task.destination.keys() == {"a", "最" * 341, "lost"}
     assert box.task.failure_object == 0
@@ -120,7 +120,7 @@ MISSING_TOO = {
 )
 def test_with_one_right_less_something_is_refused(box, granted, missing):
     granted(missing)
-    assert (MISSING | MISSING_TOO)[missing] <= work(box)
+    assert (MISSING | MISSING_TOO)[missing] <= run_all_jobs(box)
 
 
 OF_OMS = (

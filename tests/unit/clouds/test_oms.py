@@ -29,7 +29,7 @@ def failure_of(world: World) -> Failure | None:
     return send(world, "a").outcomes["a"]
 
 
-def asked(world: World, seconds: float = 60) -> TaskInfo | Failure:
+def request_task(world: World, seconds: float = 60) -> TaskInfo | Failure:
     return world.invocation().oms.task(Deadline(seconds, world.clock))
 
 
@@ -90,7 +90,7 @@ def test_proxies_and_certificates_of_the_environment_are_used(monkeypatch, mocke
 
 def test_a_question_is_asked_again_on_a_new_connection(world):
     world.oms.faults.then(DROP_BEFORE, oms_error(503))
-    assert asked(world).status == "SYNCHRONIZING"
+    assert request_task(world).status == "SYNCHRONIZING"
     assert len(world.oms.requests) == 3
     assert world.oms.connections == 2
 
@@ -108,17 +108,17 @@ def test_a_question_is_asked_again_on_a_new_connection(world):
 )
 def test_missing_fields_of_a_task_are_none_and_a_200_not_of_oms_fails(world, answer, expected):
     world.oms.faults.then(Fault.status(200, answer.encode()))
-    assert asked(world) == expected
+    assert request_task(world) == expected
 
 
-@pytest.mark.parametrize("ask", [asked, failure_of])
+@pytest.mark.parametrize("ask", [request_task, failure_of])
 def test_an_answer_that_is_no_text_is_still_shown(world, ask):
     world.oms.faults.then(Fault.status(404, b"\xff no"))
     assert ask(world).message == "\ufffd no"
 
 
 def test_once_the_time_is_up_nothing_is_sent_and_each_key_says_so(world):
-    assert asked(world, seconds=0.05) == Failure(Reason.DEADLINE, message="not asked: the time was up")
+    assert request_task(world, seconds=0.05) == Failure(Reason.DEADLINE, message="not asked: the time was up")
     if_not_attempted = Failure(Reason.DEADLINE, message="not sent: the invocation's time was up")
     assert send(world, "a", "b", seconds=0.05).outcomes == {"a": if_not_attempted, "b": if_not_attempted}
     assert not world.oms.requests

@@ -12,7 +12,7 @@ from support.listing import answer
 from support.world import DRIP, HANG, OSS_HEADERS, World, oss_error
 
 
-def asked(world: World) -> list[str]:
+def requested_markers(world: World) -> list[str]:
     """Return the names after which pages were requested."""
     return [request.params["start-after"] for request in world.oss.requests]
 
@@ -26,7 +26,7 @@ def test_pages_come_in_order_each_requested_once_and_nothing_is_one_page(world):
     world.oss.faults.then(answer("b", "c", token="t"), answer("d/é", token="t"), answer("e"), answer())
     assert names(world, "a") == [["b", "c"], ["d/é"], ["e"]]
     assert names(world, "e") == [[]]
-    assert asked(world) == ["a", "c", "d/é", "e"]
+    assert requested_markers(world) == ["a", "c", "d/é", "e"]
 
 
 def test_the_next_page_only_is_requested_before_this_page_is_parsed(world, mocker):
@@ -35,13 +35,13 @@ def test_the_next_page_only_is_requested_before_this_page_is_parsed(world, mocke
 
     def slowly(page):
         world.later(1)
-        when_read.append(asked(world))
+        when_read.append(requested_markers(world))
         return read(page)
 
     mocker.patch.object(UnreadPage, "read", slowly)
     with world.invocation(30).log_bucket.pages("") as pages:
         world.later(1)
-        assert asked(world) == [""]
+        assert requested_markers(world) == [""]
         for before in (["", "a"], ["", "a", "b"]):
             next(pages)
             assert when_read.pop() == before
@@ -79,7 +79,7 @@ def test_an_error_of_the_page_ahead_is_raised_when_the_caller_comes_to_it(world)
     with world.invocation(30).log_bucket.pages("") as pages:
         assert next(pages).objects[0].name == "a"
         world.later(1)
-        assert asked(world) == ["", "a"]
+        assert requested_markers(world) == ["", "a"]
         with pytest.raises(StorageError, match="lacks oss:ListObjects"):
             next(pages)
 
@@ -119,7 +119,7 @@ def test_without_encoded_keys_the_next_page_is_requested_after_parsing(world):
     plain = answer("a", token="t").body.replace(b"<EncodingType>url</EncodingType>", b"")
     world.oss.faults.then(Fault.status(200, plain, OSS_HEADERS), answer("b"))
     assert names(world) == [["a"], ["b"]]
-    assert asked(world) == ["", "a"]
+    assert requested_markers(world) == ["", "a"]
 
 
 @pytest.mark.parametrize("fault", [HANG, DRIP])
@@ -137,13 +137,13 @@ def test_a_pending_page_that_is_left_ends_with_its_connection_unretried(world):
     for stored in world.invocation(30).log_bucket.iter_objects(""):
         assert stored.name == "a"
         world.later(1)
-        assert asked(world) == ["", "a"]
+        assert requested_markers(world) == ["", "a"]
         break  # WHEN its reader has enough
     # THEN its call ends at once
     world.later(0)
     assert world.oss.open_connections == 0
     world.later(60)
-    assert asked(world) == ["", "a"]
+    assert requested_markers(world) == ["", "a"]
 
 
 @pytest.mark.parametrize("bodies", [[], [""], ["A" * 32, "é", "", "A\nB"]], ids=["none", "empty", "some"])

@@ -28,7 +28,7 @@ from support.world import (
 )
 
 
-def failed(world: World, key: str) -> dict[str, Any]:
+def read_failed_record(world: World, key: str) -> dict[str, Any]:
     """Return the content of a key's failed record, empty if there is none."""
     return json.loads(world.record_body("failed", key) or b"{}")
 
@@ -43,7 +43,7 @@ def test_accepted_and_failed_keys_of_one_event_are_recorded_apart(world):
     world.oms.refuse(lambda key: key == "bad")
     assert world.forward(payload("good", "bad", "fine")) is False
     assert [bool(world.record_body("success", key)) for key in ("good", "bad", "fine")] == [True, False, True]
-    assert [failed(world, key).get("reason") for key in ("good", "bad", "fine")] == [None, "REJECTED", None]
+    assert [read_failed_record(world, key).get("reason") for key in ("good", "bad", "fine")] == [None, "REJECTED", None]
 
 
 def test_an_event_without_keys_is_true_and_costs_no_call(world):
@@ -168,11 +168,11 @@ def closing(world: World) -> Closing:
     return Closing(world.invocation())
 
 
-def looks(world: World) -> int:
+def count_looks(world: World) -> int:
     return sum(map(is_look, world.oss.requests))
 
 
-def sent(world: World) -> list[list[str]]:
+def submitted_keys(world: World) -> list[list[str]]:
     return [call.keys for call in world.oms.calls]
 
 
@@ -180,14 +180,14 @@ def test_a_key_costs_a_call_and_a_record_and_a_look_once_a_minute(world):
     # GIVEN a new instance, an instance that read the mark less than a minute ago, and an instance that read it earlier
     for key, pause, due in [("a", 0, 1), ("b", 59, 0), ("c", 1, 1), ("d", 1, 0)]:
         world.clock.sleep(pause)
-        began, looked = world.clock.seconds, looks(world)
+        began, looked = world.clock.seconds, count_looks(world)
 
         # WHEN it gets an event, THEN it waits for the mark where a read is due, and for nothing else
         assert world.forward(payload(key)) is True
         took = world.clock.seconds - began
         assert took == pytest.approx(world.oms.round_trip + (1 + due) * world.oss.round_trip)
-        assert looks(world) - looked == due
-        assert sent(world)[-1] == [key]
+        assert count_looks(world) - looked == due
+        assert submitted_keys(world)[-1] == [key]
     assert len(world.oms.calls) == world.bucket.calls["put"] == 4
 
 
@@ -195,8 +195,8 @@ def test_a_new_instance_records_every_key_of_a_closed_project(world):
     closing(world).close("Li Lei")
     assert world.forward(payload("a", "b")) is False
     assert not world.oms.requests
-    assert [failed(world, key)["reason"] for key in "ab"] == ["CLOSED", "CLOSED"]
-    assert "closed since 2026-01-02T00:00:00Z (Li Lei)" in failed(world, "a")["message"]
+    assert [read_failed_record(world, key)["reason"] for key in "ab"] == ["CLOSED", "CLOSED"]
+    assert "closed since 2026-01-02T00:00:00Z (Li Lei)" in read_failed_record(world, "a")["message"]
 
 
 def test_an_instance_that_works_on_sends_until_a_minute_after_it_asked(world):
@@ -205,7 +205,7 @@ def test_an_instance_that_works_on_sends_until_a_minute_after_it_asked(world):
     for second in range(10, 100, 10):
         world.clock.sleep(10)
         world.forward(payload(f"{second}"))
-    assert sent(world) == [["a"], ["10"], ["20"], ["30"], ["40"], ["50"]]
+    assert submitted_keys(world) == [["a"], ["10"], ["20"], ["30"], ["40"], ["50"]]
 
 
 def test_the_minute_counts_from_the_question_however_late_the_answer_comes(world):
@@ -214,7 +214,7 @@ def test_the_minute_counts_from_the_question_however_late_the_answer_comes(world
     closing(world).close()
     world.clock.sleep(60 - world.clock.seconds)
     assert world.forward(payload("b")) is False
-    assert sent(world) == [["a"]]
+    assert submitted_keys(world) == [["a"]]
 
 
 @pytest.mark.parametrize(("monotonic", "wall"), [(0, 60), (0, -61), (60, 0)])
@@ -224,7 +224,7 @@ def test_a_thawed_instance_sends_nothing_for_any_state_of_its_clocks(world, mono
     world.clock.sleep(monotonic)
     world.clock.ahead = timedelta(seconds=wall - monotonic)
     assert world.forward(payload("b")) is False
-    assert sent(world) == [["a"]]
+    assert submitted_keys(world) == [["a"]]
 
 
 def test_a_clock_set_back_does_not_reopen_the_project_for_an_instance(world):
@@ -233,32 +233,32 @@ def test_a_clock_set_back_does_not_reopen_the_project_for_an_instance(world):
     for ahead in (2, 0):
         world.clock.ahead = timedelta(minutes=ahead)
         assert world.forward(payload("b")) is False
-    assert sent(world) == [["a"]]
+    assert submitted_keys(world) == [["a"]]
 
 
 def test_large_event_to_a_closed_project_is_recorded_after_one_check(world):
     closing(world).close()
-    looked = looks(world)
+    looked = count_looks(world)
     assert world.forward(payload(*KEYS)) is False
-    assert sent(world) == []
-    assert looks(world) - looked == 1
-    assert {failed(world, key)["reason"] for key in KEYS} == {"CLOSED"}
+    assert submitted_keys(world) == []
+    assert count_looks(world) - looked == 1
+    assert {read_failed_record(world, key)["reason"] for key in KEYS} == {"CLOSED"}
 
 
 def test_after_a_close_during_a_long_event_later_batches_are_recorded(world):
     # GIVEN an instance that is frozen for a minute while it handles a batch, and a project that is closed meanwhile
-    def closed_meanwhile(request):
+    def close_meanwhile(request):
         if "/events" in request.url:
             world.platform.network.before = lambda _: None
             closing(world).close()
             world.clock.ahead += timedelta(minutes=1)
 
-    world.platform.network.before = closed_meanwhile
+    world.platform.network.before = close_meanwhile
 
     # WHEN it goes on with the event, THEN it sends nothing more, and records the rest
     assert world.forward(payload(*KEYS)) is False
-    assert sent(world) == [KEYS[:10]]
-    assert [failed(world, key).get("reason") for key in KEYS] == [None] * 10 + ["CLOSED"] * 20
+    assert submitted_keys(world) == [KEYS[:10]]
+    assert [read_failed_record(world, key).get("reason") for key in KEYS] == [None] * 10 + ["CLOSED"] * 20
 
 
 def test_an_event_after_the_opening_is_submitted_at_once(world):
@@ -266,9 +266,9 @@ def test_an_event_after_the_opening_is_submitted_at_once(world):
     world.forward(payload("a"))
     closing(world).open()
     assert world.forward(payload("b")) is True
-    looked = looks(world)
+    looked = count_looks(world)
     world.forward(payload("c"))
-    assert looks(world) == looked
+    assert count_looks(world) == looked
 
 
 @pytest.mark.parametrize("fault", UNREADABLE.values(), ids=UNREADABLE)
@@ -276,8 +276,8 @@ def test_an_event_is_recorded_if_the_projects_state_is_unknown(world, fault):
     world.oss.faults.add(fault, where=is_look)
     assert world.forward(payload("a")) is False
     assert [*world.oms.requests] == []
-    assert failed(world, "a")["reason"] == "MARK_UNREAD"
-    assert failed(world, "a")["message"].startswith("It is not known whether")
+    assert read_failed_record(world, "a")["reason"] == "MARK_UNREAD"
+    assert read_failed_record(world, "a")["message"].startswith("It is not known whether")
     assert world.clock.seconds < 6
 
     # It is tried again at the next event.
@@ -288,7 +288,7 @@ def test_an_event_is_recorded_if_the_projects_state_is_unknown(world, fault):
 def test_records_name_the_missing_permission_to_read_the_mark(world):
     world.oss.deny("oss:GetObject", world.log_bucket)
     world.forward(payload("a"))
-    assert "lacks oss:GetObject on photos-oms-log: grant it" in failed(world, "a")["message"]
+    assert "lacks oss:GetObject on photos-oms-log: grant it" in read_failed_record(world, "a")["message"]
 
 
 def test_function_compute_keeps_a_key_that_is_neither_sent_nor_recorded(world):

@@ -27,7 +27,7 @@ def world() -> World:
     return world
 
 
-def tried(world: World, events: int) -> int:
+def count_calls(world: World, events: int) -> int:
     """Return the number of events for which OMS is called."""
     before = len(world.oms.requests)
     for number in range(events):
@@ -40,19 +40,19 @@ def throttle(world: World, events: int) -> int:
     before, throttled = len(world.oms.requests), 0
     world.oms.faults.add(BUSY)
     while throttled < events:
-        throttled += tried(world, 1) > 0
+        throttled += count_calls(world, 1) > 0
     world.oms.faults.clear()
     return len(world.oms.requests) - before
 
 
 def test_without_throttling_every_event_is_tried(world):
-    assert tried(world, 100) == 100
+    assert count_calls(world, 100) == 100
 
 
 def test_a_spike_that_throttles_one_event_leaves_nothing_to_replay(world):
     world.oms.faults.then(BUSY, BUSY, OK)
     assert world.forward(payload("in a spike"))
-    assert tried(world, 100) == 100
+    assert count_calls(world, 100) == 100
 
 
 def test_an_event_is_left_to_replay_as_a_throttled_one_without_a_call(world):
@@ -72,13 +72,13 @@ def test_an_event_is_left_to_replay_as_a_throttled_one_without_a_call(world):
 def test_each_throttled_event_halves_the_share(world, throttled, events, least, most):
     throttle(world, throttled)
     world.oms.round_trip = 0
-    assert least <= tried(world, events) <= most
+    assert least <= count_calls(world, events) <= most
 
 
 def test_a_minute_after_the_last_throttled_event_every_one_is_tried(world):
     throttle(world, 10)
     world.clock.sleep(60)
-    assert tried(world, 100) == 100
+    assert count_calls(world, 100) == 100
 
 
 def test_a_throttled_call_is_retried_only_while_every_event_is_tried(world):

@@ -30,7 +30,7 @@ from oss_oms_sync.passes.pieces import Pass
 from oss_oms_sync.passes.store import PassStore
 from sandbox.inprocess.instance import Killed
 from sandbox.server.faults import Fault
-from support.reconcile_world import ReconcileWorld, adds_up, slow
+from support.reconcile_world import ReconcileWorld, adds_up, slow_down_listings
 from support.stored import Stored
 from support.world import DROP_AFTER, FROZEN, HOUR, ROOT, TASK, TICK, World
 
@@ -135,7 +135,7 @@ class PassWorld(ReconcileWorld):
         self._listings_take = seconds
         self.oss.faults.clear()
         for bucket in self.sources.values():
-            slow(bucket, seconds)
+            slow_down_listings(bucket, seconds)
 
     def current(self) -> Actor | None:
         """Return the actor whose code is running."""

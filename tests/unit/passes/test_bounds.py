@@ -16,7 +16,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.passes import work
 from support.compare_world import CompareWorld, pages_of
-from support.reconcile_world import ReconcileWorld, slow
+from support.reconcile_world import ReconcileWorld, slow_down_listings
 from support.world import DAY, HOUR, NO_RIGHT, TICK
 
 
@@ -26,7 +26,7 @@ def reconcile(world: ReconcileWorld, event: object = None) -> dict[str, Any]:
     return world.ask("reconcile", {} if event is None else event)
 
 
-def stuck(world: ReconcileWorld, event: object, times: int) -> int:
+def count_pieces_while_stuck(world: ReconcileWorld, event: object, times: int) -> int:
     """Return the number of pieces that the calls write, ten minutes apart, while the source cannot be listed."""
 
     def pieces() -> int:
@@ -43,11 +43,11 @@ def stuck(world: ReconcileWorld, event: object, times: int) -> int:
 def test_a_range_stuck_for_ten_pieces_rests_until_tomorrow_or_a_call(world):
     world.upload("a")
     world.source.fail(NO_RIGHT, "list")
-    assert stuck(world, TICK, 30) == 10
+    assert count_pieces_while_stuck(world, TICK, 30) == 10
     looked = reconcile(world, {"look": True})
     assert looked["finished"] is False
     assert "tried again tomorrow" in looked["stopped"]
-    assert stuck(world, {}, 1) == 1
+    assert count_pieces_while_stuck(world, {}, 1) == 1
     world.source.heal()
     world.later(26 * HOUR)
     assert reconcile(world, TICK)["finished"]
@@ -71,7 +71,7 @@ def test_a_backfill_that_no_pass_can_send_is_not_begun_by_itself(world):
 
 
 @contextlib.contextmanager
-def copied(number: int, **environment: str) -> Iterator[CompareWorld]:
+def world_with_copies(number: int, **environment: str) -> Iterator[CompareWorld]:
     """Add this number of objects, copied an hour ago, in pages of ten, each page worth a range of its own."""
     world = CompareWorld(**environment)
     for place in range(number):
@@ -81,23 +81,23 @@ def copied(number: int, **environment: str) -> Iterator[CompareWorld]:
         yield world
 
 
-def first_look(world: CompareWorld, job: str, **asked: object) -> dict:
+def show_first_look(world: CompareWorld, job: str, **asked: object) -> dict:
     """Return the state that a job's next pass shows if each page takes a second."""
     world.later(DAY)
-    slow(world.source, 1.0)
+    slow_down_listings(world.source, 1.0)
     return world.ask(job, asked, timeout=20)
 
 
 @pytest.mark.parametrize("lanes", [3, 4, 6])
 def test_one_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
     # GIVEN the marks of a pass over forty objects
-    with copied(40, LANES=str(lanes)) as world:
+    with world_with_copies(40, LANES=str(lanes)) as world:
         assert world.reconcile()["finished"]
         # WHEN the next pass begins, with time only for its first piece
-        result = first_look(world, "reconcile")
+        result = show_first_look(world, "reconcile")
         # THEN all lanes have their range, and each object still counts once
         assert result["ranges"] == {"open": lanes, "done": 0}
-        slow(world.source, 0.0)
+        slow_down_listings(world.source, 0.0)
         world.later(HOUR)
         assert world.reconcile()["scanned"] == 40
 
@@ -105,10 +105,10 @@ def test_one_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
 @pytest.mark.parametrize(("first", "second"), [("reconcile", "compare"), ("compare", "reconcile")])
 def test_a_first_pass_splits_by_the_marks_of_the_other_jobs(first, second):
     # GIVEN a finished pass of a job
-    with copied(100, LANES="2") as world:
+    with world_with_copies(100, LANES="2") as world:
         assert world.ask(first)["finished"]
         # WHEN the other job's first pass begins, THEN it splits before it walks anywhere
-        result = first_look(world, second)
+        result = show_first_look(world, second)
     assert result["ranges"]["open"] >= 2, result
     assert result["objects_per_minute"] == 0, result
 
@@ -116,7 +116,7 @@ def test_a_first_pass_splits_by_the_marks_of_the_other_jobs(first, second):
 @pytest.mark.parametrize(("asked", "ranges"), [({"all": True}, 2), ({"all": True, "since": "2020-01-01"}, 8)])
 def test_a_pass_that_sends_all_has_only_the_lanes_that_use_up_the_rate(asked, ranges):
     # GIVEN marks, and a rate of ten calls a second
-    with copied(40, LANES="8", OMS_RATE="10") as world:
+    with world_with_copies(40, LANES="8", OMS_RATE="10") as world:
         assert world.reconcile()["finished"]
         # WHEN a pass over all objects begins THEN
-        assert first_look(world, "reconcile", **asked)["ranges"]["open"] == ranges
+        assert show_first_look(world, "reconcile", **asked)["ranges"]["open"] == ranges

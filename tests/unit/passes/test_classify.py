@@ -13,11 +13,11 @@ from support.reconcile_world import LONG, ReconcileWorld, adds_up, counts
 from support.world import HOUR, OSS_HEADERS, ROOT, record_name
 
 
-def recorded_by_the_vendors_handler(world: ReconcileWorld, key: str) -> None:
+def write_vendors_record(world: ReconcileWorld, key: str) -> None:
     world.bucket.add(StoredObject(record_name("success", key), b""))
 
 
-def recorded_without_an_etag(world: ReconcileWorld, key: str) -> None:
+def write_record_without_etag(world: ReconcileWorld, key: str) -> None:
     body, headers = (b"-", {}) if key != LONG else (key.encode(), {"x-oss-meta-etag": "-"})
     world.bucket.add(StoredObject(record_name("success", key), body, headers))
 
@@ -30,8 +30,8 @@ CASES = {
     "overwritten": (["in_step", "an hour", "upload B"], SENT),
     "overwritten in the second of the record": (["in_step", "upload B"], SENT),
     "overwritten and restored": (["in_step", "an hour", "upload B", "upload A"], SENT),
-    "recorded by the vendor's handler": (["upload", recorded_by_the_vendors_handler], SENT),
-    "recorded without an ETag": (["upload", recorded_without_an_etag], SENT),
+    "recorded by the vendor's handler": (["upload", write_vendors_record], SENT),
+    "recorded without an ETag": (["upload", write_record_without_etag], SENT),
     "failed": (["upload", "fail"], ["scanned", "failed_before"]),
     "overwritten after it failed": (["upload", "fail", "an hour", "upload B"], SENT),
     "failed in an event told twice": (["in_step", "fail"], ["scanned", "covered"]),
@@ -88,7 +88,7 @@ def test_objects_younger_than_15_minutes_are_left_for_the_next_pass(world, minut
     assert world.reconcile()["pending"] == pending
 
 
-def new(world: ReconcileWorld) -> tuple[int, int]:
+def count_new_objects(world: ReconcileWorld) -> tuple[int, int]:
     """Return the number of objects that were new to the last pass, and the number of those without a record."""
     *_, state = world.passes()
     return state.counts["new"], state.counts["new_missing"]
@@ -112,10 +112,10 @@ def test_objects_written_while_closed_are_sent_once_open_at_any_age(world):
     assert answer["pending"] == 0
 
     # AND these objects count neither as lost events nor as arrived events
-    assert new(world) == (0, 0)
+    assert count_new_objects(world) == (0, 0)
     world.later(HOUR)
     world.reconcile()
-    assert new(world) == (0, 0)
+    assert count_new_objects(world) == (0, 0)
     # Later passes leave young objects to their events again.
     world.upload("young", minutes_ago=14)
     assert world.reconcile()["pending"] == 1
@@ -146,14 +146,14 @@ def test_objects_written_since_the_last_pass_count_as_new_and_new_missing(world)
 
     # WHEN a pass is done, THEN the objects between the limits are counted
     world.reconcile()
-    assert new(world) == (2, 2)
+    assert count_new_objects(world) == (2, 2)
 
 
 def test_what_was_written_before_the_installation_is_not_counted_as_new(world):
     world.upload("before", minutes_ago=61)
     world.upload("since", minutes_ago=59)
     assert world.reconcile()["submitted"] == 2
-    assert new(world) == (1, 1)
+    assert count_new_objects(world) == (1, 1)
 
 
 def test_nothing_outside_prefix_and_suffix_is_sent_or_counted():

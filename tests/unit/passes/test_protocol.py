@@ -23,11 +23,11 @@ KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
 def world():
     """Return a world of twelve objects in pages of five, in a range that is done in a single piece."""
     with pass_world({"other": KEYS[:5], "photos": KEYS}, lanes=1, page=5) as made:
-        slow(made, 0)
+        slow_down(made, 0)
         yield made
 
 
-def slow(world: PassWorld, seconds_a_page: float = 1.2) -> None:
+def slow_down(world: PassWorld, seconds_a_page: float = 1.2) -> None:
     """Let a pass take several pieces from now on."""
     world.listings_take(seconds_a_page)
 
@@ -36,26 +36,26 @@ def slow(world: PassWorld, seconds_a_page: float = 1.2) -> None:
 def pass_name(world) -> str:
     """Return the name of a pass that a tick has done."""
     world.tick()
-    return only(world)
+    return only_pass(world)
 
 
-def only(world: PassWorld) -> str:
+def only_pass(world: PassWorld) -> str:
     """Return the only pass."""
     (name,) = world.store.names()
     return name
 
 
-def by_hand(world: PassWorld, **asked: object) -> dict:
+def call_by_hand(world: PassWorld, **asked: object) -> dict:
     world.later(0.001)
     return world.within(lambda: reconcile.run(json.dumps(asked), world.invocation()))
 
 
-def written(world: PassWorld) -> list[str]:
+def list_written(world: PassWorld) -> list[str]:
     """Return the names below the passes, without the passes' own names."""
     return [name.removeprefix(PREFIX).partition("/")[2] for name in world.bucket.names(PREFIX)]
 
 
-def stopped(world: PassWorld, before: str) -> None:
+def stop_worker(world: PassWorld, before: str) -> None:
     """Stop a worker of a tick's pass before it writes this object."""
     world.tick(stops_before=before)
     world.die(0)
@@ -63,16 +63,16 @@ def stopped(world: PassWorld, before: str) -> None:
 
 @pytest.mark.parametrize("before", ["/r/0000", "/r/end", "/total"])
 def test_ticks_alone_end_a_pass_whose_worker_died(world, before):
-    stopped(world, before)
+    stop_worker(world, before)
     assert world.finish(events=False)
     world.check()
 
 
 def test_a_call_by_hand_ends_a_pass_of_which_only_the_total_is_missing(world):
-    stopped(world, "/total")
+    stop_worker(world, "/total")
     world.later()
     # A call by hand works on the pass of its scope, and that is the timer's.
-    assert by_hand(world)["finished"]
+    assert call_by_hand(world)["finished"]
 
 
 @pytest.mark.parametrize("name", ["r/end", "total", "r/x", "foreign"])
@@ -95,7 +95,7 @@ def test_nobody_acts_on_a_piece_that_is_unreadable_and_another_pass_begins(world
     world.tick(stops_before="/r/0000")
     world.tick(stops_before="/r/0000")
     world.run(1)
-    pass_name = only(world)
+    pass_name = only_pass(world)
     for name in list(world.bucket.names(PREFIX)):
         if not name.endswith("/r/0000"):
             del world.bucket.objects[name]
@@ -103,7 +103,7 @@ def test_nobody_acts_on_a_piece_that_is_unreadable_and_another_pass_begins(world
 
     # WHEN it continues, THEN its own copy has no effect
     world.run(0)
-    assert written(world) == ["r/0000"]
+    assert list_written(world) == ["r/0000"]
     assert world.store.state(pass_name) is None
 
     # AND the next pass is not kept from beginning
@@ -116,11 +116,11 @@ def test_nobody_acts_on_a_piece_that_is_unreadable_and_another_pass_begins(world
 def test_a_pass_without_its_last_piece_blocks_no_new_pass_in_its_slot(world):
     """The timer's next tick on the same day begins another pass."""
     # GIVEN a timer's pass that lacks only the total, and then also its last piece
-    slow(world)
+    slow_down(world)
     world.tick()
     world.event(0, stops_before="/total")
     world.die(0)
-    lost = only(world)
+    lost = only_pass(world)
     del world.bucket.objects[[*world.bucket.names(f"{PREFIX}{lost}/r/0")][-1]]
 
     # WHEN the next tick comes, on the same day, THEN it begins another, which ends
@@ -148,11 +148,11 @@ def test_foreign_objects_among_passes_are_passed_over(world, pass_name):
 
 
 def test_a_piece_that_gets_nowhere_rests(world):
-    stopped(world, "/r/0000")
+    stop_worker(world, "/r/0000")
     world.settings = replace(world.settings, piece_seconds=0.5)
-    slow(world)
-    by_hand(world)
-    piece = world.store.read(only(world), "r", 0)
+    slow_down(world)
+    call_by_hand(world)
+    piece = world.store.read(only_pass(world), "r", 0)
     assert piece.kind == Kind.RESTING
     assert piece.after == ""
     assert piece.stopped.stop == Stop.NO_PROGRESS
@@ -162,7 +162,7 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
     # GIVEN a pass that has as many pieces as there may be
     for module in ("work", "states"):
         mocker.patch(f"oss_oms_sync.passes.{module}.MAX_PIECES", 1)
-    slow(world)
+    slow_down(world)
     world.tick()
 
     # WHEN its events come, and ticks, THEN nothing more is written
@@ -170,32 +170,32 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
         world.event(0)
     world.later(600)
     world.tick()
-    assert written(world) == ["r/0000"]
+    assert list_written(world) == ["r/0000"]
 
     # AND a manual call reports this and begins no other pass, until the user asks for it
-    result = by_hand(world)
+    result = call_by_hand(world)
     assert result["stop"] == "too_large"
     assert result["next"].endswith("python3 ops.py reconcile --restart")
-    assert written(world) == ["r/0000"]
-    assert by_hand(world, restart=True)["stop"] == "too_large"
-    assert written(world) == ["r/0000"] * 2
+    assert list_written(world) == ["r/0000"]
+    assert call_by_hand(world, restart=True)["stop"] == "too_large"
+    assert list_written(world) == ["r/0000"] * 2
 
     # AND the timer's next begins when it is due
     world.later(25 * HOUR)
     world.tick()
-    assert written(world) == ["r/0000"] * 3
+    assert list_written(world) == ["r/0000"] * 3
 
 
 def test_a_worker_whose_pass_was_cleared_away_stops_and_leaves_no_piece(world):
     # GIVEN a worker in the middle of a pass, after two newer passes have ended
     world.lost(*(f"d{number}" for number in range(7)))
-    slow(world, 2.0)
+    slow_down(world, 2.0)
     world.tick()
-    old = only(world)
+    old = only_pass(world)
     world.event(0, stops_before="/r/0001")
-    slow(world, 0)
+    slow_down(world, 0)
     for _ in range(2):
-        by_hand(world, restart=True)
+        call_by_hand(world, restart=True)
     assert old not in world.store.names()
 
     # WHEN it continues, THEN its piece wakes no worker
@@ -207,21 +207,21 @@ def test_a_worker_whose_pass_was_cleared_away_stops_and_leaves_no_piece(world):
     assert world.totals == totals
 
     # AND the next pass takes it away
-    by_hand(world, restart=True)
+    call_by_hand(world, restart=True)
     assert not world.bucket.names(f"{PREFIX}{old}")
 
 
 def test_a_pass_that_would_be_older_than_one_that_is_there_does_not_begin(world):
     """The clock of the other instance was ahead."""
     world.clock.ahead = timedelta(minutes=5)
-    by_hand(world)
+    call_by_hand(world)
     world.clock.ahead = timedelta()
-    assert by_hand(world, restart=True)["stop"] == "superseded"
-    assert only(world)
+    assert call_by_hand(world, restart=True)["stop"] == "superseded"
+    assert only_pass(world)
 
 
 def test_a_call_that_waits_for_a_pass_ends_when_a_newer_one_has_begun(world):
-    slow(world)
+    slow_down(world)
     world.by_hand(0, 60)
     world.by_hand(1)
     before = world.clock.seconds

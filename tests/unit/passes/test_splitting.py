@@ -225,7 +225,7 @@ def split_early():
     """Let ranges split as in production."""
 
 
-def many(objects: int, seconds_a_page: float) -> ReconcileWorld:
+def make_world(objects: int, seconds_a_page: float) -> ReconcileWorld:
     world = ReconcileWorld(LANES="4", PIECE_SECONDS="30")
     world.oss.latency(listing=seconds_a_page)
     world.in_step(*numbered("{:04}", objects))
@@ -235,7 +235,7 @@ def many(objects: int, seconds_a_page: float) -> ReconcileWorld:
 
 @pages_of(10)
 def test_without_marks_a_range_is_walked_first_and_a_short_range_ends():
-    result = many(100, seconds_a_page=0.1).tick()
+    result = make_world(100, seconds_a_page=0.1).tick()
     assert result["ranges"] == {"open": 0, "done": 1}
     assert result["covered"] == 100
     assert result["finished"] is True
@@ -243,7 +243,7 @@ def test_without_marks_a_range_is_walked_first_and_a_short_range_ends():
 
 @pages_of(10)
 def test_a_range_that_is_longer_splits_after_what_was_walked_which_counts():
-    world = many(100, seconds_a_page=1.0)
+    world = make_world(100, seconds_a_page=1.0)
     result = world.tick()
     assert result["ranges"] == {"open": 2, "done": 0}
     assert 10 <= result["covered"] < 50
@@ -256,7 +256,7 @@ def test_a_range_that_is_longer_splits_after_what_was_walked_which_counts():
 def test_by_marks_a_range_splits_at_once_if_half_is_worth_an_invocation(mocker, worth, ranges):
     # GIVEN the marks of a pass over a hundred objects
     mocker.patch.object(work, "WORTH_SPLITTING", worth)
-    world = many(100, seconds_a_page=0.1)
+    world = make_world(100, seconds_a_page=0.1)
     assert world.tick()["finished"]
 
     # WHEN the next pass begins, with time for only a few pages
@@ -280,7 +280,7 @@ def test_a_pass_that_cannot_look_for_a_cut_is_begun_all_the_same(mocker, ranges)
     mocker.patch.object(work, "WORTH_SPLITTING", 1)
     if ranges == 1:
         mocker.patch.object(work, "middle_of", return_value=None)
-    world = many(30, seconds_a_page=0.1)
+    world = make_world(30, seconds_a_page=0.1)
     world.tick()
     world.later(86_400)
 

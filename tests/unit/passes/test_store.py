@@ -23,7 +23,7 @@ USUAL = Scope(KeyFilter(), None, everything=False)
 ELSEWHERE = Scope(KeyFilter("a"), None, everything=True)
 
 
-def begun(world: ReconcileWorld, scope: Scope = USUAL) -> Pass:
+def begin_pass(world: ReconcileWorld, scope: Scope = USUAL) -> Pass:
     """Return a pass whose first piece is written, with a worker on the second."""
     world.clock.sleep(1)
     now = "2026-01-02T00:00:00Z"
@@ -33,8 +33,8 @@ def begun(world: ReconcileWorld, scope: Scope = USUAL) -> Pass:
     return pass_
 
 
-def ended(world: ReconcileWorld, scope: Scope = USUAL, **counts: int) -> Pass:
-    pass_ = begun(world, scope)
+def end_pass(world: ReconcileWorld, scope: Scope = USUAL, **counts: int) -> Pass:
+    pass_ = begin_pass(world, scope)
     world.store.write(pass_.name, "r", 1, Piece(Kind.DONE, after="z", tally=Tally(Counter(counts))))
     world.store.write_end(pass_.name, "r")
     world.store.write_total(pass_, Tally(Counter(counts)), world.store.tree(pass_.name))
@@ -42,7 +42,7 @@ def ended(world: ReconcileWorld, scope: Scope = USUAL, **counts: int) -> Pass:
     return pass_
 
 
-def kept(world: ReconcileWorld) -> set[str]:
+def list_passes(world: ReconcileWorld) -> set[str]:
     """Return the passes that have any object left."""
     return {name for each in world.bucket.objects for name in re.findall("[0-9a-f]{16}-2026[0-9T]+Z", each)}
 
@@ -50,7 +50,7 @@ def kept(world: ReconcileWorld) -> set[str]:
 def test_all_that_is_kept_is_json_and_named_after_the_project_and_the_job():
     world = ReconcileWorld(PROJECT="mine")
     world.bucket.objects.clear()
-    pass_ = begun(world)
+    pass_ = begin_pass(world)
     world.store.wake(pass_.name, "r01")
     world.store.write_end(pass_.name, "r01")
     world.store.write_total(pass_, Tally(), Tree(()))
@@ -69,7 +69,7 @@ def test_all_that_is_kept_is_json_and_named_after_the_project_and_the_job():
 
 
 def test_a_piece_is_written_once_and_whoever_is_late_gets_what_is_stored(world):
-    pass_ = begun(world)
+    pass_ = begin_pass(world)
     first = Piece(Kind.SPLIT, after="k", cut="m", tally=Tally(Counter(scanned=3)))
     late = replace(first, cut="x", kind=Kind.DONE)
     assert [world.store.write(pass_.name, "r", 1, piece) for piece in (first, late)] == [first, first]
@@ -77,7 +77,7 @@ def test_a_piece_is_written_once_and_whoever_is_late_gets_what_is_stored(world):
 
 
 def test_a_pass_that_is_cleared_away_while_it_is_read_is_none(world):
-    pass_ = begun(world)
+    pass_ = begin_pass(world)
 
     def clear(kind: str, names: list[str]) -> None:
         if kind == "get" and names[0].endswith("/r/0000"):
@@ -89,7 +89,7 @@ def test_a_pass_that_is_cleared_away_while_it_is_read_is_none(world):
 
 def test_a_pass_whose_ranges_end_between_two_listing_pages_is_not_lost(world, mocker):
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
-    pass_ = begun(world)
+    pass_ = begin_pass(world)
     for _ in range(2):
         world.store.wake(pass_.name, "r")
 
@@ -114,14 +114,14 @@ def test_a_pass_whose_ranges_end_between_two_listing_pages_is_not_lost(world, mo
     ids=["it is there", "it is not"],
 )
 def test_after_a_write_without_an_answer_what_is_stored_counts(world, fault, outcome):
-    pass_, piece = begun(world), Piece(Kind.DONE, after="z")
+    pass_, piece = begin_pass(world), Piece(Kind.DONE, after="z")
     world.bucket.fail(fault, "put")
     with outcome:
         assert world.store.write(pass_.name, "r", 1, piece) == piece
 
 
 def test_a_piece_that_is_unreadable_is_logged_and_is_none(world, lines):
-    pass_ = begun(world)
+    pass_ = begin_pass(world)
     name = f"{world.store.prefix}{pass_.name}/r/0001"
     world.bucket.add(StoredObject(name, b"{}"))
     assert world.store.read(pass_.name, "r", 1) is None
@@ -132,9 +132,9 @@ def test_a_piece_that_is_unreadable_is_logged_and_is_none(world, lines):
 
 
 def test_what_a_pass_is_about_is_read_as_it_was_written(world):
-    pass_ = begun(world, ELSEWHERE)
+    pass_ = begin_pass(world, ELSEWHERE)
     assert world.store.about(pass_.name) == pass_
-    pass_ = ended(world, ELSEWHERE, scanned=7)
+    pass_ = end_pass(world, ELSEWHERE, scanned=7)
     state = world.store.state(pass_.name)
     assert state.of == pass_
     assert state.counts == {"scanned": 7}
@@ -144,39 +144,39 @@ def test_what_a_pass_is_about_is_read_as_it_was_written(world):
 
 
 def test_only_the_newest_pass_of_a_scope_is_open(world):
-    begun(world)
-    newer, other = begun(world), begun(world, ELSEWHERE)
-    ended(world, Scope(KeyFilter("b"), None, everything=False))
+    begin_pass(world)
+    newer, other = begin_pass(world), begin_pass(world, ELSEWHERE)
+    end_pass(world, Scope(KeyFilter("b"), None, everything=False))
     assert {open_pass.of.name for open_pass in open_passes(world.passes())} == {newer.name, other.name}
 
 
 def test_a_pass_is_cleared_away_by_the_pass_after_next(world):
-    other = begun(world, ELSEWHERE)
-    first, second = ended(world), ended(world)
-    assert kept(world) == {other.name, first.name, second.name}
-    third = ended(world)
-    assert kept(world) == {other.name, second.name, third.name}
+    other = begin_pass(world, ELSEWHERE)
+    first, second = end_pass(world), end_pass(world)
+    assert list_passes(world) == {other.name, first.name, second.name}
+    third = end_pass(world)
+    assert list_passes(world) == {other.name, second.name, third.name}
 
 
 def test_the_last_pass_without_wishes_is_kept_after_passes_with_wishes(world):
-    usual = ended(world)
-    deep = [ended(world, replace(USUAL, deep=True)) for _ in range(4)]
-    assert kept(world) == {usual.name, *(pass_.name for pass_ in deep[-2:])}
+    usual = end_pass(world)
+    deep = [end_pass(world, replace(USUAL, deep=True)) for _ in range(4)]
+    assert list_passes(world) == {usual.name, *(pass_.name for pass_ in deep[-2:])}
 
 
 def test_passes_that_cannot_be_cleared_away_are_logged_and_tried_again(world, lines):
-    first, second = ended(world), ended(world)
+    first, second = end_pass(world), end_pass(world)
     world.bucket.fail(NO_RIGHT, "delete")
-    third = ended(world)
+    third = end_pass(world)
     assert [(line["pass"], "lacks oss:DeleteObject" in line["problem"]) for line in lines()] == [(first.name, True)] * 2
-    assert kept(world) == {first.name, second.name, third.name}
+    assert list_passes(world) == {first.name, second.name, third.name}
     world.bucket.heal()
-    last = ended(world)
-    assert kept(world) == {third.name, last.name}
+    last = end_pass(world)
+    assert list_passes(world) == {third.name, last.name}
 
 
 def test_passes_that_cannot_be_listed_for_clearing_away_stop_nothing(world, lines):
-    pass_ = begun(world)
+    pass_ = begin_pass(world)
     world.oss.deny("oss:ListObjects", world.log_bucket)
     world.store.clear_away(pass_.name)
     assert [(line["passes"], "lacks oss:ListObjects" in line["problem"]) for line in lines()] == [
@@ -188,17 +188,17 @@ def test_the_first_piece_is_deleted_first_so_that_nobody_goes_on(world):
     deleted = []
     world.bucket.before = lambda kind, names: deleted.extend(names) if kind == "delete" else None
     for _ in range(3):
-        ended(world)
+        end_pass(world)
     assert deleted[0].endswith("/r/0000")
 
 
 def test_a_pass_idle_for_a_month_is_cleared_away_with_the_next_pass(world):
-    forgotten = begun(world, ELSEWHERE)
+    forgotten = begin_pass(world, ELSEWHERE)
     world.later(31 * 24 * HOUR)
-    recent = begun(world, Scope(KeyFilter("b"), None, everything=False))
-    assert kept(world) == {forgotten.name, recent.name}
-    last = ended(world)
-    assert kept(world) == {recent.name, last.name}
+    recent = begin_pass(world, Scope(KeyFilter("b"), None, everything=False))
+    assert list_passes(world) == {forgotten.name, recent.name}
+    last = end_pass(world)
+    assert list_passes(world) == {recent.name, last.name}
 
 
 @pytest.mark.parametrize(("days", "is_new_pass"), [(29, False), (31, True)])
@@ -226,13 +226,13 @@ def test_a_pass_is_late_a_day_after_the_period_or_three_without_a_timer(period, 
 def test_more_passes_than_a_page_are_all_looked_at(world, mocker):
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     scopes = [Scope(KeyFilter(prefix), None, everything=False) for prefix in "abcdef"]
-    passes = [begun(world, scope) for scope in scopes for _ in range(3)]
+    passes = [begin_pass(world, scope) for scope in scopes for _ in range(3)]
     assert list(world.store.names()) == sorted(pass_.name for pass_ in passes)
     assert world.store.newest(passes[0].name) == passes[2].name
 
 
 def test_who_works_on_what_and_what_was_written_is_told_by_range(world):
-    pass_ = begun(world)
+    pass_ = begin_pass(world)
     first = int(world.clock.now().timestamp())
     world.later(60)
     world.store.wake(pass_.name, "r")
@@ -244,7 +244,7 @@ def test_who_works_on_what_and_what_was_written_is_told_by_range(world):
 
 
 def test_a_sign_that_cannot_be_written_stops_nobody(world, lines):
-    pass_ = begun(world)
+    pass_ = begin_pass(world)
     world.bucket.fail(NO_RIGHT, where=lambda name: "/working/" in name)
     world.store.sign_on(pass_.name, "r", 2)
     assert ["lacks oss:PutObject" in line["problem"] for line in lines()] == [True]

@@ -9,7 +9,7 @@ from support.certify_world import CertifyWorld
 RESTART, DEEP = {"restart": True}, {"deep": True, "restart": True}
 
 
-def asked(finding: dict[str, Any]) -> dict[str, Any]:
+def step_options(finding: dict[str, Any]) -> dict[str, Any]:
     """Return the options of a check's step, without the freeze and the acceptances."""
     assert finding["step"]["job"] in ("compare", "cutover")
     return {name: value for name, value in finding["step"]["options"].items() if name not in ("frozen_since", "accept")}
@@ -17,8 +17,8 @@ def asked(finding: dict[str, Any]) -> dict[str, Any]:
 
 def is_mended(world: CertifyWorld, finding: dict[str, Any]) -> bool:
     """Return True if the check's step, time for OMS and a standstill pass lead to a GO."""
-    wishes = {name: value for name, value in asked(finding).items() if name not in ("again", "restart")}
-    if "restart" in asked(finding):
+    wishes = {name: value for name, value in step_options(finding).items() if name not in ("again", "restart")}
+    if "restart" in step_options(finding):
         world.compare(**wishes)
     world.judge_again(**wishes)
     return world.is_go()

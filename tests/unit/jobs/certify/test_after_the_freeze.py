@@ -14,7 +14,7 @@ from oss_oms_sync.jobs.certify import gathering
 from support.certify_world import CertifyWorld, check, verdict
 from support.task_group import begin_migration, end_migration
 from support.world import DAY, HOUR, MINUTE
-from unit.jobs.certify.mending import RESTART, asked, is_mended
+from unit.jobs.certify.mending import RESTART, is_mended, step_options
 
 
 @pytest.mark.parametrize("fate", ["copied", "lost"])
@@ -67,8 +67,8 @@ def test_lists_read_after_the_waiting_keys_are_not_reported(world, mocker):
     world.get_ready()
     sentence, really = check(world.certify(), "NOTHING_WAITS")["actual"], gathering.list_waiting_keys
 
-    def looked(*asked, **how):
-        waiting_keys = really(*asked, **how)
+    def looked(*arguments, **options):
+        waiting_keys = really(*arguments, **options)
         with world.beside():
             world.later(61)
             world.tick_replay()
@@ -194,7 +194,7 @@ def test_go_claims_an_unchanged_source_only_until_the_last_listing():
     assert all(parse_time(time) <= written[0] for time in re.findall(r"\d{4}-\S+?Z", sentence)), sentence
 
 
-def ends_late(world: CertifyWorld) -> None:
+def write_with_early_time(world: CertifyWorld) -> None:
     """Write an object with the time of its upload's beginning, as an upload in parts."""
     world.put("a/late", "x")
     world.source.modified["a/late"] = world.source.modified["b"]
@@ -206,7 +206,7 @@ def ends_late(world: CertifyWorld) -> None:
         (lambda world: world.put("new", "x"), ""),
         (lambda world: world.delete("b"), ""),
         (lambda world: world.put("b", "xy"), ""),
-        (ends_late, ""),
+        (write_with_early_time, ""),
         (lambda world: world.write("b", "?"), "changed in OBS"),
     ],
     ids=["written", "deleted", "overwritten", "of an old time", "written in OBS"],
@@ -217,7 +217,7 @@ def test_change_after_the_comparison_is_a_no_go(world, change, phrase):
     change(world)
     world.stand_still()
     finding = world.stopped_by("STOOD_STILL")
-    assert asked(finding) == {}
+    assert step_options(finding) == {}
     assert phrase in finding["actual"]
     if not phrase:
         world.freeze()  # the freeze includes the write at the source
@@ -233,20 +233,20 @@ def test_a_standstill_pass_from_before_the_comparison_shows_nothing(world):
     world.call(close=True)
     world.later(15 * MINUTE)
     world.tick_replay()
-    assert asked(world.stopped_by("STOOD_STILL", "not run", "CLOSED")) == {}
+    assert step_options(world.stopped_by("STOOD_STILL", "not run", "CLOSED")) == {}
 
 
-def before_the_freeze(world: CertifyWorld) -> None:
+def compare_before_the_freeze(world: CertifyWorld) -> None:
     world.later(HOUR)
     world.compare()
     world.freeze()
 
 
-def of_a_part(world: CertifyWorld) -> None:
+def compare_a_part(world: CertifyWorld) -> None:
     world.get_ready(prefix="a/")
 
 
-def long_ago(world: CertifyWorld) -> None:
+def let_comparison_age(world: CertifyWorld) -> None:
     world.get_ready()
     world.later(DAY)
     # A recheck of some keys does not make it new.
@@ -256,9 +256,9 @@ def long_ago(world: CertifyWorld) -> None:
 @pytest.mark.parametrize(
     ("compared", "phrase"),
     [
-        (before_the_freeze, "before the freeze"),
-        (of_a_part, "No comparison of the whole scope"),
-        (long_ago, "over 24 hours ago"),
+        (compare_before_the_freeze, "before the freeze"),
+        (compare_a_part, "No comparison of the whole scope"),
+        (let_comparison_age, "over 24 hours ago"),
     ],
 )
 def test_old_or_partial_comparison_does_not_count(world, compared, phrase):
@@ -266,14 +266,14 @@ def test_old_or_partial_comparison_does_not_count(world, compared, phrase):
     world.stand_still()
     document = world.certify()
     finding = check(document, "SCOPE")
-    assert (document["verdict"], finding["result"], asked(finding)) == ("NOT PROVEN", "not run", RESTART)
+    assert (document["verdict"], finding["result"], step_options(finding)) == ("NOT PROVEN", "not run", RESTART)
     assert phrase in finding["actual"]
 
 
 def test_moving_object_is_a_no_go_until_its_recheck(world):
     world.put("b", "xy")
     finding = check(world.cut_over(wait=MINUTE), "MOVING")
-    assert (finding["result"], asked(finding), finding["next"]) == ("failed", {}, "Continue the cutover")
+    assert (finding["result"], step_options(finding), finding["next"]) == ("failed", {}, "Continue the cutover")
     assert check(world.rehearse(), "MOVING")["step"]["job"] == "compare"
     world.judge_again()
     assert world.is_go()
@@ -298,5 +298,5 @@ def test_objects_left_to_a_migration_are_a_no_go_until_compared_again(world):
     end_migration(world, "removed")
     world.stand_still()
     finding = world.stopped_by("MIGRATING")
-    assert (asked(finding), check(world.rehearse(), "MIGRATING")["result"]) == (RESTART, "failed")
+    assert (step_options(finding), check(world.rehearse(), "MIGRATING")["result"]) == (RESTART, "failed")
     assert is_mended(world, finding)

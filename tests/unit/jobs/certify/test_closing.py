@@ -76,15 +76,15 @@ def test_work_that_oms_lost_can_be_accepted_after_its_time_by_size(closed, mocke
     assert "OMS may still write: it has not finished 1 object (accepted by name)" in document["text"]
 
 
-def denied(world: CertifyWorld) -> None:
+def deny_statistics(world: CertifyWorld) -> None:
     world.oms.deny("oms:synctask:statistics")
 
 
-def by_the_hour(world: CertifyWorld) -> None:
+def report_by_the_hour(world: CertifyWorld) -> None:
     world.task.step = "ONE_HOUR"
 
 
-@pytest.mark.parametrize("harm", [denied, by_the_hour])
+@pytest.mark.parametrize("harm", [deny_statistics, report_by_the_hour])
 def test_unreported_work_of_oms_is_not_proven_unless_accepted_by_name(ready, harm):
     harm(ready)
     assert not ready.stopped_by("OMS_FINISHED", "not run")["waits"]

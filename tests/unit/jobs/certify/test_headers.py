@@ -53,7 +53,7 @@ def compared_keys(document: dict[str, Any]) -> list[str]:
     return [*document["sample"]["keys"], *document["headers"]["more"]]
 
 
-def lost(document: dict[str, Any], kind: str) -> dict[str, int]:
+def count_losses(document: dict[str, Any], kind: str) -> dict[str, int]:
     return {name: loss["objects"] for name, loss in document["headers"][kind].items()}
 
 
@@ -71,7 +71,10 @@ def test_ten_kinds_of_headers_and_each_loss_is_named(world, migrated):
     assert (document["headers"]["drawn"], len(compared_keys(document))) == (1, len(KINDS) + 2)
     assert f"headers of 1 object drawn at random, and of {len(KINDS) + 1} more" in finding["actual"]
     expected = NEVER if migrated else {name.lower().removeprefix("x-oss-") for name in KINDS} - {"content-type"}
-    assert (lost(document, "documented"), lost(document, "unexpected")) == (dict.fromkeys(expected, 1), {})
+    assert (count_losses(document, "documented"), count_losses(document, "unexpected")) == (
+        dict.fromkeys(expected, 1),
+        {},
+    )
     assert (verdict(document), doubts(document)) == (("NOT PROVEN", {"METADATA": "not proven"}), [])
     assert not [name for name in expected if name not in finding["actual"]]
     assert "no headers differ" not in finding["actual"]
@@ -91,7 +94,7 @@ def test_task_without_metadata_needs_acceptance_despite_a_sample(ready):
         assert ready.is_go(sample=sample, accept={"metadata": "the owner: Content-Type is all we use"})
 
 
-def unreported(world: CertifyWorld) -> None:
+def hide_metadata_setting(world: CertifyWorld) -> None:
     """Let OMS not report if the task migrates metadata."""
     summary = world.task.summary
     world.task.summary = lambda: {
@@ -100,7 +103,7 @@ def unreported(world: CertifyWorld) -> None:
 
 
 def test_unreported_metadata_is_unknown_until_a_sample_or_acceptance(ready):
-    unreported(ready)
+    hide_metadata_setting(ready)
     document = ready.certify()
     assert (verdict(document), doubts(document)) == (("NOT PROVEN", {"METADATA": "not run"}), [])
     finding = check(document, "METADATA")
@@ -117,7 +120,7 @@ def test_unreported_metadata_is_unknown_until_a_sample_or_acceptance(ready):
 @pytest.mark.parametrize("value", ["no-cache", "max-age=60"])
 def test_a_header_that_is_lost_where_metadata_is_unknown_is_not_proven(world, value):
     upload(world, "x", {"Cache-Control": value}, migrated=False)
-    unreported(world)
+    hide_metadata_setting(world)
     world.get_ready()
     document = world.certify(sample=9)
     assert (verdict(document), doubts(document)) == (("NOT PROVEN", {"METADATA": "not proven"}), [])
@@ -144,13 +147,13 @@ def test_unexpected_header_change_is_a_no_go_until_a_copy_with_metadata(world, h
         ["web/index.html"],
         {"job": "migrate", "options": {"overwrite": True}},
     )
-    assert (lost(document, "documented"), doubts(document)) == ({}, [])
+    assert (count_losses(document, "documented"), doubts(document)) == ({}, [])
     # WHEN the loss is accepted, THEN it is a GO that names it
     assert world.is_go(sample=4, accept={"metadata": "the owner: set by hand"})
     # AND with the original headers, there is nothing to accept
     change(world, "web/index.html", {"content-type": "text/html", "cache-control": "no-cache"})
     document = world.certify(sample=4)
-    assert (document["verdict"], lost(document, "unexpected")) == ("GO", {})
+    assert (document["verdict"], count_losses(document, "unexpected")) == ("GO", {})
     assert "The headers of 4 objects were compared: all are equal in OBS." in document["text"]
 
 
@@ -167,7 +170,7 @@ def test_percent_encoding_is_equal_only_as_the_obs_sdk_writes_it(world, value, t
     upload(world, "x", {"x-oss-meta-a": value})
     change(world, "x", {"content-type": "application/octet-stream", "x-obs-meta-a": there})
     world.get_ready()
-    assert lost(world.certify(sample=9), "unexpected") == ({} if is_same else {"meta-a": 1})
+    assert count_losses(world.certify(sample=9), "unexpected") == ({} if is_same else {"meta-a": 1})
 
 
 def test_combined_folders_count_as_a_single_folder(world, monkeypatch):

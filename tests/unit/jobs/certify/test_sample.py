@@ -16,7 +16,7 @@ from support.world import HOUR, MINUTE, oss_error
 
 
 @pytest.fixture
-def reads(ready: CertifyWorld) -> list[str]:
+def read_keys(ready: CertifyWorld) -> list[str]:
     """Return the keys of the objects that are read, once for each side."""
     read: list[str] = []
 
@@ -35,19 +35,19 @@ def tamper(world: CertifyWorld) -> None:
     object.__setattr__(there["b"], "etag", hashlib.md5(b"b").hexdigest())
 
 
-def test_without_a_requested_sample_nothing_is_read(ready, reads):
+def test_without_a_requested_sample_nothing_is_read(ready, read_keys):
     document = ready.certify()
-    assert (document["verdict"], document["sample"], reads) == ("GO", None, [])
+    assert (document["verdict"], document["sample"], read_keys) == ("GO", None, [])
     findings = [check(document, name) for name in ("SAMPLE", "METADATA")]
     assert [(finding["result"], finding["gates"]) for finding in findings] == [("not run", False)] * 2
     assert document["text"].endswith("Headers were not compared.")
 
 
-def test_no_sample_is_read_where_obs_has_back_to_source_rules(ready, reads):
+def test_no_sample_is_read_where_obs_has_back_to_source_rules(ready, read_keys):
     noted = {"bucket": ready.destination_bucket, "at": "2026-01-01T00:00:00Z", "rules": 1}
     ready.keep("state/back_to_source.json", noted)
     finding = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
-    assert reads == []
+    assert read_keys == []
     assert "back-to-source" in finding["actual"]
     assert "python3 ops.py checklist" in finding["next"]
     assert finding["step"]["job"] == "cutover"
@@ -56,22 +56,22 @@ def test_no_sample_is_read_where_obs_has_back_to_source_rules(ready, reads):
     # WHEN the rules are removed, and the checklist was run again, THEN the sample is read
     ready.keep("state/back_to_source.json", {**noted, "rules": 0})
     assert ready.is_go(sample=3)
-    assert len(reads) == 6
+    assert len(read_keys) == 6
 
 
-def test_sampled_objects_are_read_once_on_each_side(ready, reads):
+def test_sampled_objects_are_read_once_on_each_side(ready, read_keys):
     document = ready.certify(sample=2)
     assert document["verdict"] == "GO"
     assert check(document, "SAMPLE")["actual"].endswith(" of the 3 objects of up to 1 GiB that count as equal differ")
     sample = document["sample"]
     assert (sample["asked"], sample["population"], sample["drawn"], sample["read"]) == (2, 3, 2, 2)
-    assert sorted(reads) == sorted(2 * sample["keys"])
+    assert sorted(read_keys) == sorted(2 * sample["keys"])
     assert sample["bytes"] == sum(len(ready.source.objects[key].body) for key in sample["keys"])
 
     # Objects that were read are not read again.
-    assert (ready.certify(sample=2)["verdict"], len(reads)) == ("GO", 4)
+    assert (ready.certify(sample=2)["verdict"], len(read_keys)) == ("GO", 4)
     document = ready.certify(sample=300)
-    assert (document["sample"]["read"], len(reads)) == (3, 6)
+    assert (document["sample"]["read"], len(read_keys)) == (3, 6)
     # A sample of all objects says so.
     claim = "All objects that count as equal were read (3 objects of up to 1 GiB): no contents differ"
     assert claim in check(document, "SAMPLE")["actual"]

@@ -10,7 +10,7 @@ from oss_oms_sync.clock import timestamp
 from sandbox.oms.copier import CopyFault
 from support.certify_world import CertifyWorld, check, results, verdict
 from support.world import DAY, HOUR, PART, oss_error
-from unit.jobs.certify.mending import DEEP, RESTART, asked, is_mended
+from unit.jobs.certify.mending import DEEP, RESTART, is_mended, step_options
 
 OVERWRITING = {"job": "migrate", "options": {"overwrite": True, "prefix": ["a/1"]}}
 # Checks that need a closed project.
@@ -46,30 +46,30 @@ def test_nothing_is_proven_before_a_comparison(world):
     document = world.certify()
     assert (document["verdict"], document["classes"], document["as_of"]) == ("NOT PROVEN", None, None)
     assert results(document)["SCOPE"] == results(document)["STOOD_STILL"] == results(document)["MISSING"] == "not run"
-    assert asked(check(document, "SCOPE")) == RESTART
+    assert step_options(check(document, "SCOPE")) == RESTART
 
 
-def removed(world: CertifyWorld) -> None:
+def remove_copy(world: CertifyWorld) -> None:
     world.remove("b")
 
 
-def older(world: CertifyWorld) -> None:
+def lose_copy_of_new_version(world: CertifyWorld) -> None:
     world.put("b", "xy", fate="lost")
 
 
-def overwritten(world: CertifyWorld) -> None:
+def overwrite_copy(world: CertifyWorld) -> None:
     world.later(HOUR)
     world.write("b", "longer than it was")
     world.later(HOUR)
 
 
-def left_out(world: CertifyWorld) -> None:
+def leave_out_existing_object(world: CertifyWorld) -> None:
     """Write an object of before the project, which the migration of existing objects left out."""
     world.put("old", "x", fate="lost")
     world.source.modified["old"] -= 30 * DAY
 
 
-@pytest.mark.parametrize(("harm", "name"), [(removed, "MISSING"), (older, "OLDER")])
+@pytest.mark.parametrize(("harm", "name"), [(remove_copy, "MISSING"), (lose_copy_of_new_version, "OLDER")])
 def test_object_missing_in_obs_is_a_no_go_until_its_recheck(world, harm, name):
     # GIVEN an object that OBS lacks
     harm(world)
@@ -78,7 +78,7 @@ def test_object_missing_in_obs_is_a_no_go_until_its_recheck(world, harm, name):
 
     # WHEN the cutover is judged, THEN the check names it
     finding = world.stopped_by(name, "failed", *NOT_YET)
-    assert (finding["keys"], asked(finding)) == (["b"], {})
+    assert (finding["keys"], step_options(finding)) == (["b"], {})
 
     # WHEN OMS has copied the submitted key, a recheck follows, and nothing changes after it
     world.later(HOUR)
@@ -91,9 +91,9 @@ def test_object_missing_in_obs_is_a_no_go_until_its_recheck(world, harm, name):
 @pytest.mark.parametrize(
     ("harm", "wishes", "name", "words"),
     [
-        (left_out, {}, "MISSING", "some are older"),
+        (leave_out_existing_object, {}, "MISSING", "some are older"),
         # It is newer in OBS, in another size.
-        (overwritten, {"deep": True}, "OVERWRITTEN", "resend the objects"),
+        (overwrite_copy, {"deep": True}, "OVERWRITTEN", "resend the objects"),
     ],
 )
 def test_objects_not_submitted_by_compare_are_submitted_by_the_command(world, harm, wishes, name, words):
@@ -104,7 +104,7 @@ def test_objects_not_submitted_by_compare_are_submitted_by_the_command(world, ha
     assert is_mended(world, finding)
 
 
-@pytest.mark.parametrize(("harm", "name"), [(removed, "MISSING"), (older, "OLDER")])
+@pytest.mark.parametrize(("harm", "name"), [(remove_copy, "MISSING"), (lose_copy_of_new_version, "OLDER")])
 def test_accepted_and_lost_object_is_resent_by_the_command(world, harm, name):
     # GIVEN a key that compare submitted and OMS lost, as a recheck shows
     harm(world)
@@ -114,7 +114,7 @@ def test_accepted_and_lost_object_is_resent_by_the_command(world, harm, name):
     world.later(HOUR)
     world.compare(again=True)
     finding = world.stopped_by(name, "failed", *NOT_YET)
-    assert asked(finding) == RESTART
+    assert step_options(finding) == RESTART
 
     # WHEN the command is run, THEN it is a GO except for the copy that OMS never finishes
     world.compare()
@@ -123,7 +123,7 @@ def test_accepted_and_lost_object_is_resent_by_the_command(world, harm, name):
     assert world.is_go(accept={"oms_unfinished": "the owner: it was lost"})
 
 
-def differs(world: CertifyWorld, key: str) -> None:
+def finish_older_version_late(world: CertifyWorld, key: str) -> None:
     """Let OMS finish an older version of equal size late."""
     world.put(key, "12", "form")
     world.later(HOUR)
@@ -131,7 +131,7 @@ def differs(world: CertifyWorld, key: str) -> None:
 
 
 def test_object_that_oms_skips_is_overwritten_by_the_command(world):
-    differs(world, "a/1")
+    finish_older_version_late(world, "a/1")
     world.get_ready(deep=True)
     finding = world.stopped_by("OVERWRITTEN")
     assert finding["step"] == OVERWRITING
@@ -143,7 +143,7 @@ def test_object_that_oms_skips_is_overwritten_by_the_command(world):
 
 
 def test_overwriting_comes_first_and_covers_older_objects(world):
-    differs(world, "a/1")
+    finish_older_version_late(world, "a/1")
     world.put("b/1", "1")
     world.later(HOUR)
     world.put("b/1", "12", fate="lost")
@@ -155,7 +155,7 @@ def test_overwriting_comes_first_and_covers_older_objects(world):
 
 def test_skipped_object_with_a_suffix_is_deleted_and_compared_again():
     world = CertifyWorld("a.jpg", OBJECT_SUFFIX=".jpg")
-    differs(world, "a.jpg")
+    finish_older_version_late(world, "a.jpg")
     world.get_ready(deep=True)
     finding = world.stopped_by("OVERWRITTEN")
     assert "so delete each object in OBS" in finding["next"]
@@ -164,7 +164,7 @@ def test_skipped_object_with_a_suffix_is_deleted_and_compared_again():
 
 
 @pytest.fixture
-def skipped(world: CertifyWorld) -> CertifyWorld:
+def skipping_world(world: CertifyWorld) -> CertifyWorld:
     """OMS has skipped equal contents in parts that were written once more."""
     world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
     for _ in range(2):
@@ -175,49 +175,49 @@ def skipped(world: CertifyWorld) -> CertifyWorld:
     return world
 
 
-def test_skipped_archived_object_is_overwritten_by_the_command(skipped):
+def test_skipped_archived_object_is_overwritten_by_the_command(skipping_world):
     # GIVEN that it is archived
-    skipped.source.fail(oss_error(403, "InvalidObjectState"), "get")
-    skipped.later(HOUR)
-    skipped.compare(deep=True)
-    assert check(skipped.certify(), "OLDER")["step"] == OVERWRITING
+    skipping_world.source.fail(oss_error(403, "InvalidObjectState"), "get")
+    skipping_world.later(HOUR)
+    skipping_world.compare(deep=True)
+    assert check(skipping_world.certify(), "OLDER")["step"] == OVERWRITING
 
 
-def test_skipped_object_without_read_permission_is_not_overwritten(skipped):
+def test_skipped_object_without_read_permission_is_not_overwritten(skipping_world):
     # GIVEN a role without the permission to read it, as everyday roles
-    skipped.source.fail(oss_error(403, "AccessDenied"), "get")
+    skipping_world.source.fail(oss_error(403, "AccessDenied"), "get")
     # WHEN a cutover compares and reads, THEN the permission comes first, until the object was read
     for asked_for in ({"cutover": True}, {"deep": True}):
-        skipped.later(HOUR)
-        skipped.compare(**asked_for)
-        finding = check(skipped.certify(), "OLDER")
-        assert asked(finding) == DEEP
+        skipping_world.later(HOUR)
+        skipping_world.compare(**asked_for)
+        finding = check(skipping_world.certify(), "OLDER")
+        assert step_options(finding) == DEEP
         assert "lacks oss:GetObject on the source bucket" in finding["next"]
 
 
 def test_newer_object_in_obs_is_resent_if_oms_overwrites_all_and_lost_it(world):
     world.task.overwrite_mode = "FULL_OVERWRITE"
-    differs(world, "b")
+    finish_older_version_late(world, "b")
     world.freeze()
     world.task.copies.then(CopyFault.lost())
     world.compare(deep=True, overwrite=True)
     world.later(HOUR)
     world.compare(deep=True)
-    assert asked(check(world.certify(), "OVERWRITTEN")) == {"overwrite": True, **DEEP}
+    assert step_options(check(world.certify(), "OVERWRITTEN")) == {"overwrite": True, **DEEP}
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_newer_object_in_obs_is_a_no_go_until_a_decision(world, overwrite):
     world.freeze()
-    overwritten(world)
+    overwrite_copy(world)
     world.compare(overwrite=overwrite)
     finding = world.stopped_by("OVERWRITTEN", "failed", *NOT_YET)
     # If compare submitted the key, it only needs a recheck.
-    assert asked(finding) == {"overwrite": True, "again" if overwrite else "restart": True}
+    assert step_options(finding) == {"overwrite": True, "again" if overwrite else "restart": True}
     assert is_mended(world, finding)
 
 
-@pytest.mark.parametrize(("harm", "name"), [(older, "OLDER"), (overwritten, "OVERWRITTEN")])
+@pytest.mark.parametrize(("harm", "name"), [(lose_copy_of_new_version, "OLDER"), (overwrite_copy, "OVERWRITTEN")])
 def test_the_remedy_is_deletion_in_obs_if_oms_overwrites_nothing(world, harm, name):
     harm(world)
     world.task.overwrite_mode = "NO_OVERWRITE"
@@ -235,7 +235,7 @@ def test_only_the_step_of_overwritten_overwrites_newer_objects(world):
     world.compare(overwrite=True)
     world.later(HOUR)
     world.freeze()
-    overwritten(world)
+    overwrite_copy(world)
 
     # WHEN the cutover is judged, THEN no check says to overwrite later writes in OBS
     steps = [finding["step"]["options"] for finding in world.certify()["checks"] if finding["step"]]
@@ -250,7 +250,7 @@ def test_equal_size_is_not_proven_until_it_is_read_or_accepted(world, mocker, ki
     (name,) = results(world.cut_over())
     assert name in ("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION")
     finding = world.stopped_by(name, "not proven")
-    assert (finding["keys"], asked(finding)) == (["b"], DEEP)
+    assert (finding["keys"], step_options(finding)) == (["b"], DEEP)
 
     # WHEN it is accepted by name, THEN it is a go that says so
     accepted = {name.removeprefix("PROOF_").lower(): "the owner: a cache"}

@@ -10,7 +10,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.server.faults import Fault
 from support.certify_world import CertifyWorld, check, results, verdict
 from support.world import MINUTE, PART, ROOT, oms_error, oss_error
-from unit.jobs.certify.mending import DEEP, asked
+from unit.jobs.certify.mending import DEEP, step_options
 
 
 @pytest.fixture
@@ -26,14 +26,14 @@ def test_failed_object_of_equal_size_in_obs_is_to_be_read(frozen_account):
     frozen_account.obs.put(frozen_account.destination_bucket, "b", b"xz")
     # THEN a resend would do nothing, and reading can prove it
     document = frozen_account.cut_over()
-    assert asked(check(document, "FAILED")) == DEEP == asked(check(document, "NOTHING_WAITS"))
+    assert step_options(check(document, "FAILED")) == DEEP == step_options(check(document, "NOTHING_WAITS"))
 
 
 def test_a_failed_record_is_a_no_go_until_replay_has_sent_it(frozen_account):
     document = frozen_account.cut_over()
     assert results(document) == {"FAILED": "failed", "NOTHING_WAITS": "failed"}
     waits = check(document, "NOTHING_WAITS")
-    assert asked(waits) == {} == asked(check(document, "FAILED"))
+    assert step_options(waits) == {} == step_options(check(document, "FAILED"))
     assert waits["keys"] == ["b"]
     assert "ACCOUNT" in waits["actual"]
 
@@ -75,24 +75,25 @@ def test_run_file_missing_by_a_foreign_404_is_not_replayed(world):
     assert results(world.certify(accept={"suspicious": "me: read by hand"})) == {"NOTHING_WAITS": "failed"}
 
 
-def by_hand(world: CertifyWorld) -> None:
+def copy_by_hand(world: CertifyWorld) -> None:
     world.put("odd", "x", fate="lost")
     world.later(1)
     world.write("odd", "x")
 
 
-def a_link(world: CertifyWorld) -> None:
+def write_link(world: CertifyWorld) -> None:
     world.put("odd", "x", "Symlink")
 
 
-def in_no_folder(world: CertifyWorld) -> None:
+def write_impossible_key(world: CertifyWorld) -> None:
     world.obs.bucket(world.there.name).is_file_system = True
     world.put("odd//", "x", fate="lost")
 
 
 @pytest.mark.parametrize("reason", ["REJECTED", "COPY_FAILED"])
 @pytest.mark.parametrize(
-    ("happened", "key", "accepted"), [(by_hand, "odd", False), (a_link, "odd", True), (in_no_folder, "odd//", True)]
+    ("happened", "key", "accepted"),
+    [(copy_by_hand, "odd", False), (write_link, "odd", True), (write_impossible_key, "odd//", True)],
 )
 def test_record_of_an_equal_or_impossible_object_allows_a_go(world, happened, key, accepted, reason):
     # GIVEN an object that OMS cannot copy, copied by hand or accepted by name
@@ -106,7 +107,7 @@ def test_record_of_an_equal_or_impossible_object_allows_a_go(world, happened, ke
     assert world.is_go(accept={"impossible": "ops: not needed"} if accepted else {})
 
 
-def copied_by_hand(world: CertifyWorld, fate: str) -> None:
+def write_and_copy_by_hand(world: CertifyWorld, fate: str) -> None:
     """Write an object with parts that OMS refuses, in OBS as well."""
     world.put("odd", "1234", "Multipart", fate)
     world.later(1)
@@ -115,14 +116,14 @@ def copied_by_hand(world: CertifyWorld, fate: str) -> None:
 
 def test_record_of_an_object_read_as_equal_does_not_prevent_a_go(world, mocker):
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
-    copied_by_hand(world, "lost")
+    write_and_copy_by_hand(world, "lost")
     world.fail("odd")
     # WHEN it is read, THEN nothing waits
     world.get_ready(deep=True)
     assert world.is_go()
 
 
-def copied(world: CertifyWorld, number: int) -> list[str]:
+def write_copied_objects(world: CertifyWorld, number: int) -> list[str]:
     """Write this number of objects, equal in OBS; return their keys."""
     keys = [f"x/{each:05}" for each in range(number)]
     for key in keys:
@@ -134,7 +135,7 @@ def copied(world: CertifyWorld, number: int) -> list[str]:
 @pytest.mark.long
 def test_many_failed_lines_about_equal_objects_keep_nothing_from_a_go(world):
     # GIVEN a closed project, and lists of OMS with over a thousand failures of objects that are equal in OBS
-    keys = copied(world, 1001)
+    keys = write_copied_objects(world, 1001)
     world.get_ready()
     world.fail(*keys, reason="COPY_FAILED")
     # THEN it is a GO, because each was looked at
@@ -145,7 +146,7 @@ def test_many_failed_lines_about_equal_objects_keep_nothing_from_a_go(world):
 def test_more_failed_lines_than_are_checked_have_a_step(world, mocker, is_by_hand):
     # GIVEN a project closed by a cutover, or by hand
     mocker.patch("oss_oms_sync.jobs.certify.gathering.MAX_RECORDS", 3)
-    keys = copied(world, 4)
+    keys = write_copied_objects(world, 4)
     world.get_ready()
     world.call(close=True, **({} if is_by_hand else {"run": "run-1"}))
     world.later(15 * MINUTE)
@@ -163,11 +164,11 @@ def test_more_failed_lines_than_are_checked_have_a_step(world, mocker, is_by_han
 
 
 @pytest.fixture
-def unread(world: CertifyWorld) -> CertifyWorld:
+def unread_world(world: CertifyWorld) -> CertifyWorld:
     """A world with an archived object whose parts OMS always refuses, copied by hand."""
     world.oms.refuse(lambda key: key == "odd")
     world.source.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == "odd")
-    copied_by_hand(world, "copied")
+    write_and_copy_by_hand(world, "copied")
     world.freeze()
     return world
 
@@ -175,11 +176,11 @@ def unread(world: CertifyWorld) -> CertifyWorld:
 BY_NAME = {"equal_size": "ops: copied by hand"}
 
 
-def test_refused_and_unreadable_object_is_accepted_by_name_and_named(unread):
+def test_refused_and_unreadable_object_is_accepted_by_name_and_named(unread_world):
     # GIVEN a comparison that has tried to read it
-    unread.prove(deep=True)
+    unread_world.prove(deep=True)
     # THEN only an acceptance of its class by name is left
-    document = unread.certify()
+    document = unread_world.certify()
     assert verdict(document) == ("NOT PROVEN", {"PROOF_EQUAL_SIZE": "not proven", "NOTHING_WAITS": "not proven"})
     steps = [
         finding["step"]["options"].get("accept") for finding in document["checks"] if finding["result"] == "not proven"
@@ -187,43 +188,43 @@ def test_refused_and_unreadable_object_is_accepted_by_name_and_named(unread):
     assert steps == [{"equal_size": "<who, why>"}] * 2
 
     # WHEN its class is accepted, THEN it is a GO that names it, though replay records it again
-    unread.replay()
-    unread.stand_still()
-    document = unread.certify(accept=BY_NAME)
+    unread_world.replay()
+    unread_world.stand_still()
+    document = unread_world.certify(accept=BY_NAME)
     assert verdict(document) == ("GO", {})
     waits = check(document, "NOTHING_WAITS")
     assert waits["keys"] == ["odd"]
     assert "reading did not prove them equal: 1 object" in waits["actual"]
-    looked = unread.call(look=True, frozen_since=unread.frozen, accept=BY_NAME)
+    looked = unread_world.call(look=True, frozen_since=unread_world.frozen, accept=BY_NAME)
     assert [finding["result"] for finding in looked["checks"]] == ["passed", "passed"]
 
 
-def written_in_obs(world: CertifyWorld) -> None:
+def write_to_obs(world: CertifyWorld) -> None:
     world.obs.put(world.there.name, "odd", b"4321", PART)
 
 
-def written_at_the_source(world: CertifyWorld) -> None:
+def write_to_source(world: CertifyWorld) -> None:
     world.put("odd", "4321", "Multipart")
     world.later(1)
-    written_in_obs(world)
+    write_to_obs(world)
     world.replay()
 
 
-@pytest.mark.parametrize("change", [written_in_obs, written_at_the_source])
-def test_object_changed_since_the_comparison_waits_despite_acceptance(unread, change):
-    unread.prove(deep=True)
-    assert unread.is_go(accept=BY_NAME)
+@pytest.mark.parametrize("change", [write_to_obs, write_to_source])
+def test_object_changed_since_the_comparison_waits_despite_acceptance(unread_world, change):
+    unread_world.prove(deep=True)
+    assert unread_world.is_go(accept=BY_NAME)
     # WHEN a side is written again, THEN both are to be compared again
-    change(unread)
-    finding = check(unread.certify(accept=BY_NAME), "NOTHING_WAITS")
-    assert (finding["result"], asked(finding)) == ("failed", DEEP)
+    change(unread_world)
+    finding = check(unread_world.certify(accept=BY_NAME), "NOTHING_WAITS")
+    assert (finding["result"], step_options(finding)) == ("failed", DEEP)
 
 
-def test_older_object_in_obs_is_never_accepted(unread):
+def test_older_object_in_obs_is_never_accepted(unread_world):
     # GIVEN a version that came after it was copied by hand
-    unread.put("odd", "4321", "Multipart")
-    unread.get_ready(deep=True)
-    assert verdict(unread.certify(accept=BY_NAME)) == ("NO-GO", {"FAILED": "failed", "NOTHING_WAITS": "failed"})
+    unread_world.put("odd", "4321", "Multipart")
+    unread_world.get_ready(deep=True)
+    assert verdict(unread_world.certify(accept=BY_NAME)) == ("NO-GO", {"FAILED": "failed", "NOTHING_WAITS": "failed"})
 
 
 @pytest.mark.parametrize(
@@ -237,10 +238,10 @@ def test_older_object_in_obs_is_never_accepted(unread):
         ("ACCOUNT", {"first_failure": "2026-01-01T00:00:00Z"}, {"NOTHING_WAITS": "failed"}),
     ],
 )
-def test_records_that_a_resend_may_solve_are_not_accepted(unread, reason, more, result):
-    unread.prove(deep=True)
-    unread.fail("odd", reason=reason, **more)
-    assert results(unread.certify(accept=BY_NAME)) == result
+def test_records_that_a_resend_may_solve_are_not_accepted(unread_world, reason, more, result):
+    unread_world.prove(deep=True)
+    unread_world.fail("odd", reason=reason, **more)
+    assert results(unread_world.certify(accept=BY_NAME)) == result
 
 
 def test_failed_record_without_an_answer_of_obs_is_unknown(ready):

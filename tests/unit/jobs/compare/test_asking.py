@@ -7,7 +7,7 @@ import pytest
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.errors import PayloadError, SettingsError
 from support.compare_world import CompareWorld, classes, pages_of
-from support.reconcile_world import slow
+from support.reconcile_world import slow_down_listings
 from support.world import DAY, HOUR, TICK
 
 
@@ -99,7 +99,7 @@ def test_a_trial_sends_nothing_and_leaves_nothing(world):
 
 
 def test_a_trial_that_has_no_time_for_all_says_so(world):
-    slow(world.source, 4)
+    slow_down_listings(world.source, 4)
     with pages_of(2):
         answer = world.compare({"dry_run": True}, timeout=10)
     assert answer["finished"] is False

@@ -185,7 +185,7 @@ LIST, GET, HEAD = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:H
 
 
 @pytest.fixture
-def copied(box: Sandbox, tmp_path) -> Sandbox:
+def project_with_copies(box: Sandbox, tmp_path) -> Sandbox:
     """Deploy a project whose objects OMS has copied."""
     deploy(box, tmp_path)
     work_a_day(box)
@@ -196,7 +196,7 @@ def set_bucket(**changes: bool) -> Callable[[Sandbox], None]:
     return lambda box: [setattr(box.obs.bucket(box.destination_bucket), name, value) for name, value in changes.items()]
 
 
-def test_a_readable_destination_passes(copied, run_doctor):
+def test_a_readable_destination_passes(project_with_copies, run_doctor):
     report = run_doctor()
     of_obs = [
         "OBS connection",
@@ -226,9 +226,9 @@ WARNINGS = {
 
 
 @pytest.mark.parametrize("case", WARNINGS)
-def test_a_destination_that_compare_cannot_read_is_only_a_warning(copied, run_doctor, case):
+def test_a_destination_that_compare_cannot_read_is_only_a_warning(project_with_copies, run_doctor, case):
     change, name, fix = WARNINGS[case]
-    change(copied)
+    change(project_with_copies)
     report = run_doctor()
     assert name in states(report, "warning", "fault")
     check = find_check(report, name)
@@ -237,15 +237,15 @@ def test_a_destination_that_compare_cannot_read_is_only_a_warning(copied, run_do
 
 
 @pytest.mark.parametrize(("kept", "text"), [(True, "keeps older versions"), (False, "keeps no older versions")])
-def test_versioning_of_the_destination_shows_in_oms_lists(copied, run_doctor, kept, text):
-    set_bucket(has_versions=kept)(copied)
+def test_versioning_of_the_destination_shows_in_oms_lists(project_with_copies, run_doctor, kept, text):
+    set_bucket(has_versions=kept)(project_with_copies)
     verify_check(run_doctor(), "destination versioning", "ok", text)
 
 
-def test_encryption_of_the_destination_shows_in_oms_newest_list(copied, run_doctor):
-    set_bucket(encrypted=True)(copied)
-    copied.bucket(copied.source_bucket).put_object("object 3", b"contents")
-    copied.wait_idle(60)
+def test_encryption_of_the_destination_shows_in_oms_newest_list(project_with_copies, run_doctor):
+    set_bucket(encrypted=True)(project_with_copies)
+    project_with_copies.bucket(project_with_copies.source_bucket).put_object("object 3", b"contents")
+    project_with_copies.wait_idle(60)
     verify_check(run_doctor(), "destination encryption", "warning", "may not be MD5s")
 
 
@@ -267,9 +267,9 @@ DEEP, READS = {"COMPARE_DEEP": "on"}, "permission to read objects"
     ],
     ids=["in OBS", "at the source"],
 )
-def test_a_missing_permission_to_read_objects_is_a_warning(copied, run_doctor, deny, policy_line):
+def test_a_missing_permission_to_read_objects_is_a_warning(project_with_copies, run_doctor, deny, policy_line):
     verify_check(run_doctor(), READS, "ok")
-    deny(copied)
+    deny(project_with_copies)
     verify_check(
         run_doctor(),
         READS,
@@ -284,16 +284,16 @@ def test_without_objects_in_obs_the_permission_to_read_is_skipped(box, run_docto
     verify_check(run_doctor(), READS, "skipped")
 
 
-def test_an_object_that_compare_could_not_read_is_a_warning_until_it_can(copied, run_doctor, run_job):
+def test_an_object_that_compare_could_not_read_is_a_warning_until_it_can(project_with_copies, run_doctor, run_job):
     # GIVEN a comparison without the permission to read an object whose ETag is no MD5
-    objects, refused = copied.oss.buckets[copied.source_bucket].objects, ["object 0"]
+    objects, refused = project_with_copies.oss.buckets[project_with_copies.source_bucket].objects, ["object 0"]
     objects["object 0"] = replace(objects["object 0"], etag="0" * 16, type="Appendable")
-    copied.oss.deny("oss:GetObject", copied.source_bucket, lambda key: key in refused)
+    project_with_copies.oss.deny("oss:GetObject", project_with_copies.source_bucket, lambda key: key in refused)
     run_job("compare", {"deep": True})
     verify_check(run_doctor(**DEEP), READS, "warning", "lacks oss:GetObject on the source bucket")
     # WHEN it has the permission
     refused.clear()
-    copied.later(1)  # passes differ in the second of their start
+    project_with_copies.later(1)  # passes differ in the second of their start
     run_job("compare", {"deep": True, "restart": True})
     verify_check(run_doctor(**DEEP), READS, "ok")
 

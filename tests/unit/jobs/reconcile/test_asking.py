@@ -160,26 +160,26 @@ def test_ranges_that_are_open_and_done_are_counted(world):
     assert done["ranges"]["done"] > 2
 
 
-def account_refused(world: ReconcileWorld) -> None:
+def refuse_account(world: ReconcileWorld) -> None:
     world.oms.faults.then(FROZEN)
 
 
-def records_refused(world: ReconcileWorld) -> None:
+def refuse_records(world: ReconcileWorld) -> None:
     world.oms.faults.then(oms_error(404))
     world.bucket.fail(NO_RIGHT, "put", lambda name: "failed_object" in name)
 
 
-def time_used_up(world: ReconcileWorld) -> None:
+def use_up_time(world: ReconcileWorld) -> None:
     world.source.after = lambda kind, names: world.later(550)
 
 
 @pytest.mark.parametrize(
     ("cause", "asked", "reason"),
     [
-        (account_refused, {}, f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"),
-        (records_refused, {}, f"OMS refuses every key: NO_TASK. {Reason.NO_TASK.fix.en}"),
-        (time_used_up, {"dry_run": True}, "the time is up"),
-        (account_refused, {"limit": 10}, f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"),
+        (refuse_account, {}, f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"),
+        (refuse_records, {}, f"OMS refuses every key: NO_TASK. {Reason.NO_TASK.fix.en}"),
+        (use_up_time, {"dry_run": True}, "the time is up"),
+        (refuse_account, {"limit": 10}, f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"),
         (lambda world: None, {"limit": 10}, "the limit is reached"),
     ],
 )

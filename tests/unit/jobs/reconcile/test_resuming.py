@@ -14,7 +14,7 @@ from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import Killed
 from support.compare_world import pages_of
 from support.law import sweep
-from support.reconcile_world import ReconcileWorld, adds_up, busy_world, missing, slow
+from support.reconcile_world import ReconcileWorld, adds_up, busy_world, missing, slow_down_listings
 from support.world import DRIP, FROZEN, NO_RIGHT, OK, ROOT, World
 
 
@@ -96,8 +96,8 @@ def test_however_slow_the_listings_the_ticks_end_a_pass(lanes, seconds, of_log):
     for number in range(100):
         (world.upload if number % 20 == 0 else world.in_step)(f"{number:03}")
     world.later()
-    slow(world.source, seconds)
-    slow(world.bucket, of_log)
+    slow_down_listings(world.source, seconds)
+    slow_down_listings(world.bucket, of_log)
     for _ in range(200):
         with contextlib.suppress(StorageError):
             if world.tick()["finished"]:
@@ -150,19 +150,19 @@ def test_a_backfill_since_a_moment_between_two_seconds_is_one_pass(world):
 
 
 @pytest.fixture
-def in_haste(small_pages) -> ReconcileWorld:
+def slow_world(small_pages) -> ReconcileWorld:
     """60 new objects in two folders, an old one, and listings so slow that a call of 50 seconds does a piece or two."""
     world = ReconcileWorld(LANES="2", PIECE_SECONDS="10")
     world.oss.latency()
-    slow(world.source, 4.0)
+    slow_down_listings(world.source, 4.0)
     world.upload("a/old", minutes_ago=60 * 24 * 30)
     world.lost(*(f"{folder}/{number:02}" for folder in "ab" for number in range(30)))
     return world
 
 
-def test_passes_of_different_prefixes_do_not_disturb_each_other(in_haste):
+def test_passes_of_different_prefixes_do_not_disturb_each_other(slow_world):
     # WHEN the calls alternate until each has ended
-    world, prefixes = in_haste, deque(["", "a/", "b/"])
+    world, prefixes = slow_world, deque(["", "a/", "b/"])
     scanned, calls = {}, 0
     while prefixes:
         prefix, calls = prefixes.popleft(), calls + 1
@@ -181,9 +181,9 @@ def test_passes_of_different_prefixes_do_not_disturb_each_other(in_haste):
     assert len(world.sent()) == 60
 
 
-def test_a_call_with_other_options_begins_a_pass_in_place_of_the_older(in_haste):
+def test_a_call_with_other_options_begins_a_pass_in_place_of_the_older(slow_world):
     # WHEN calls with different options for the same keys alternate, and no pass has ended meanwhile
-    world, payloads = in_haste, [{}, {"all": True}, {"since": "1970-01-01"}]
+    world, payloads = slow_world, [{}, {"all": True}, {"since": "1970-01-01"}]
     results = [world.reconcile(payload, timeout=50) for payload in payloads]
     assert [result["stop"] for result in results] == ["time"] * 3
 

@@ -86,7 +86,7 @@ class Triggered:
         return answers
 
 
-def many(number: int, **environment: str) -> tuple[ReconcileWorld, Triggered]:
+def make_world(number: int, **environment: str) -> tuple[ReconcileWorld, Triggered]:
     world = ReconcileWorld(**environment)
     world.fill(number)
     return world, Triggered(world)
@@ -95,7 +95,7 @@ def many(number: int, **environment: str) -> tuple[ReconcileWorld, Triggered]:
 @pytest.mark.parametrize("lanes", ["1", "4", "16"])
 @pages_of(20)
 def test_with_events_no_tick_is_needed_after_the_first(lanes):
-    world, trigger = many(300, LANES=lanes, PIECE_SECONDS="10")
+    world, trigger = make_world(300, LANES=lanes, PIECE_SECONDS="10")
     world.oms.round_trip = 1.0
     assert not world.tick()["finished"]
     trigger.deliver_all()
@@ -108,7 +108,7 @@ def test_with_events_no_tick_is_needed_after_the_first(lanes):
 
 @pages_of(20)
 def test_an_event_is_answered_and_logged_with_its_counts(lines):
-    world, trigger = many(60, LANES="2")
+    world, trigger = make_world(60, LANES="2")
     name = world.tick()["pass"]
     answers = trigger.deliver_all()
     done = {key: value for answer in answers for key, value in answer["pieces"].items()}
@@ -126,7 +126,7 @@ def test_an_event_is_answered_and_logged_with_its_counts(lines):
 )
 @pages_of(20)
 def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(fault, reason):
-    world, trigger = many(60, LANES="2", PIECE_SECONDS="30")
+    world, trigger = make_world(60, LANES="2", PIECE_SECONDS="30")
     world.tick()
     world.oms.faults.add(fault)
     (stopped,) = {answer["stopped"] for answer in trigger.deliver_all() if answer["stopped"]}
@@ -144,7 +144,7 @@ def test_an_event_of_anything_else_does_nothing(world, name):
 @pages_of(20)
 def test_while_oms_refuses_all_keys_events_stop_and_a_tick_costs_a_batch():
     # GIVEN far more objects than a batch for each range, and an OMS that refuses all
-    world, trigger = many(2000, LANES="16")
+    world, trigger = make_world(2000, LANES="16")
     world.oms.faults.add(FROZEN)
 
     # WHEN a pass begins, THEN each range stops after a batch, and wakes no instance any more

@@ -70,11 +70,11 @@ def test_a_throttled_resend_still_counts_as_resent(world):
     assert world.record_body("success", "a").endswith(b" again")
 
 
-def gone(world: ReplayWorld) -> None:
+def delete_object(world: ReplayWorld) -> None:
     del world.source.objects["a"]
 
 
-def a_link(world: ReplayWorld) -> None:
+def write_link(world: ReplayWorld) -> None:
     world.source.add(StoredObject("a", b"b", {"x-oss-object-type": "Symlink"}))
 
 
@@ -85,8 +85,8 @@ def accepted_again(world: ReplayWorld) -> None:
 @pytest.mark.parametrize(
     ("prepare", "outcome"),
     [
-        (gone, "gone"),
-        (a_link, "symlinks"),
+        (delete_object, "gone"),
+        (write_link, "symlinks"),
         (accepted_again, "accepted_again"),
     ],
 )

@@ -21,7 +21,7 @@ counted, later = (partial(methodcaller, name) for name in ("counted", "later"))
 acknowledged = methodcaller("status", acknowledge=True)
 
 
-def looked(year: int, month: int, day: int, hour: int = 0) -> Callable[[StatusWorld], None]:
+def acknowledge_at(year: int, month: int, day: int, hour: int = 0) -> Callable[[StatusWorld], None]:
     def go(world: StatusWorld) -> None:
         world.go_to(datetime(year, month, day, hour, tzinfo=timezone.utc))
         world.passed()
@@ -37,12 +37,12 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
         (later(600), ""),
         # A new failure is forgotten neither after a day nor on the first,
         (counted(0, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object."),
-        (looked(2026, 3, 20), "OMS failed to copy 1 object."),
-        (looked(2026, 4, 1), "OMS failed to copy 1 object."),
+        (acknowledge_at(2026, 3, 20), "OMS failed to copy 1 object."),
+        (acknowledge_at(2026, 4, 1), "OMS failed to copy 1 object."),
         # and those of the months add up, until they are acknowledged.
         (counted(0, REQUEST=2, FAILURE=2), "OMS failed to copy 3 objects"),
         (acknowledged, ""),
-        (looked(2026, 6, 15), ""),
+        (acknowledge_at(2026, 6, 15), ""),
         (counted(20 * 24 * 60, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object."),
     ],
     "failures that only the statistics tell of count": [
@@ -76,7 +76,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
         (later(3600), "over 15 minutes ago: 2"),
         # Once OMS has worked on these it is green again, the next day too, and what it leaves unfinished then counts.
         (counted(0, SUCCESS=2), ""),
-        (looked(2026, 3, 12, 12), ""),
+        (acknowledge_at(2026, 3, 12, 12), ""),
         (counted(25 * 60, REQUEST=1), "not processed 1 accepted object (over 15 minutes ago: 1)"),
     ],
     "what was done just before the acknowledgement is not on its way": [
@@ -89,7 +89,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
         # It is of more months ago than are asked for, and the first month that is asked for has failures.
         (counted(EARLY, REQUEST=3, FAILURE=3), "OMS failed to copy 3 objects"),
         (acknowledged, ""),
-        (looked(2027, 5, 10), ""),
+        (acknowledge_at(2027, 5, 10), ""),
         (counted(360 * 24 * 60, REQUEST=5, FAILURE=5), "OMS failed to copy 5 objects"),
     ],
     "an acknowledgement that is unreadable is none": [
@@ -114,8 +114,8 @@ def test_failures_count_again_after_an_acknowledgement(world, what):
 def test_acknowledged_failures_count_no_more_in_that_answer(world):
     world.counted(30, REQUEST=10, SUCCESS=7, FAILURE=3)
     assert world.tells(BEHIND, "OMS failed to copy 3 objects", "python3 ops.py status --acknowledge")
-    for asked in ({"acknowledge": True}, {}):
-        report = world.status(**asked)
+    for options in ({"acknowledge": True}, {}):
+        report = world.status(**options)
         copying = report["copying"]
         summary = (report["verdict"]["state"], copying["failed"], copying["acknowledged"])
         assert summary == (IN_STEP, 0, "2026-03-10T12:00:00Z")
@@ -162,19 +162,19 @@ def test_at_most_thirteen_months_are_queried_and_the_limit_is_named(world):
     # GIVEN a project of 2021
     world.install(datetime(2021, 1, 10, tzinfo=timezone.utc))
 
-    def asked() -> int:
+    def count_queries() -> int:
         return sum(request.method == "GET" and not is_statistics(request) for request in world.oms.requests)
 
     # WHEN status is asked, THEN it looks at a year, and says so
     assert world.tells(IN_STEP, "OMS's counts before 2025-03 were not checked.")
-    assert asked() == 13
+    assert count_queries() == 13
 
     # AND after the acknowledgement it counts later failures only, and finds none
     world.verdict(acknowledge=True)
     world.oms.requests.clear()
     state, text = world.verdict()
     assert state == IN_STEP
-    assert asked() == 1
+    assert count_queries() == 1
     assert "counts before" not in text
 
 
@@ -184,8 +184,8 @@ def test_status_writes_only_acknowledgements(world):
     world.counted(EARLY, REQUEST=1, FAILURE=1)
 
     # WHEN nothing is to be acknowledged, THEN it answers and does not try
-    for asked in ({}, {"acknowledge": False}):
-        assert world.tells(BEHIND, "OMS failed to copy 1 object.", **asked)
+    for options in ({}, {"acknowledge": False}):
+        assert world.tells(BEHIND, "OMS failed to copy 1 object.", **options)
     assert world.bucket.calls["put"] == 0
 
     # AND it does not say that it has acknowledged what it could not keep

@@ -28,7 +28,7 @@ def story(world: StatusWorld, key: str = "a") -> str:
     return world.status(key=key)["story"]
 
 
-def promises(following: str) -> list[str]:
+def find_promises(following: str) -> list[str]:
     """Return the promises in a text that the key will be sent."""
     return [promise for promise in PROMISES if promise in following]
 
@@ -175,16 +175,16 @@ def test_records_that_cannot_be_read_are_an_error_and_not_a_history(world):
         world.status(key="a")
 
 
-def lost(world: StatusWorld, minutes_ago: int = 60) -> None:
+def upload_without_acceptance(world: StatusWorld, minutes_ago: int = 60) -> None:
     world.upload("a", minutes_ago, accepted=False)
 
 
-def failed(world: StatusWorld) -> None:
-    lost(world)
+def fail_upload(world: StatusWorld) -> None:
+    upload_without_acceptance(world)
     world.fail("a", "UNAVAILABLE")
 
 
-def in_obs(world: StatusWorld) -> None:
+def upload_and_copy(world: StatusWorld) -> None:
     world.upload("a", 120)
     world.write("a", "a")
 
@@ -192,11 +192,11 @@ def in_obs(world: StatusWorld) -> None:
 @pytest.mark.parametrize(
     ("happened", "what_comes_of_it"),
     [
-        (lost, "reconcile finds and submits it when the project is open"),
-        (failed, "replay resends it when the project is open"),
-        (lambda world: lost(world, 1), "the key is recorded as failed and waits"),
+        (upload_without_acceptance, "reconcile finds and submits it when the project is open"),
+        (fail_upload, "replay resends it when the project is open"),
+        (lambda world: upload_without_acceptance(world, 1), "the key is recorded as failed and waits"),
         (lambda world: world.upload("a", 120), "nothing is resent until the project is open"),
-        (in_obs, "Nothing to do."),
+        (upload_and_copy, "Nothing to do."),
     ],
     ids=["lost", "failed", "just written", "gone from obs", "in obs"],
 )
@@ -206,7 +206,7 @@ def test_in_a_closed_project_a_story_names_the_step_to_open_it(happened, what_co
     world.shut(on=True)
     answer = world.status(key="a")
     words = ("The project has been closed since", "nothing is submitted. To open it: ", what_comes_of_it)
-    assert [word for word in words if word not in answer["next"]] == promises(answer["next"]) == []
+    assert [word for word in words if word not in answer["next"]] == find_promises(answer["next"]) == []
     assert "起已关闭" in answer["next_zh"]
 
     # AND once it is open, it is as ever
@@ -226,14 +226,14 @@ def test_no_event_is_expected_for_an_object_written_during_the_close(world):
 
 def test_a_story_says_if_the_closed_state_is_unknown(world):
     # GIVEN a lost object, and a mark that cannot be read
-    lost(world)
+    upload_without_acceptance(world)
     world.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", b"?"))
 
     # WHEN its story is read, THEN it promises nothing
     following = world.status(key="a")["next"]
     assert "It is not known whether the project is closed, and until it is, nothing is sent" in following
     assert "python3 ops.py doctor" in following
-    assert promises(following) == []
+    assert find_promises(following) == []
 
 
 def test_an_accepted_version_is_well_only_in_obs_or_in_progress():

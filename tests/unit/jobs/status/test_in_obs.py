@@ -206,7 +206,7 @@ LISTS = "oms/task_group/g/failed_object_lists/"
 LOOK, AGAIN, GO_ON, REMOVE = ({"look": True}, {"retry": True}, {"go_on": True}, {"remove": True})
 
 
-def begun(world, group=None):
+def begin_group(world, group=None):
     """Begin a migration, and let OMS answer this about its task group."""
     world.keep(f"state/migrate-{world.settings.project}.json", {"begun": "2026-03-06T00:00:00Z", "group": "g"})
     if group:
@@ -214,7 +214,7 @@ def begun(world, group=None):
 
 
 def test_how_far_it_is_and_where_the_failed_are_listed(world):
-    begun(world, {**GROUP, "status": 2, "failed_object_record": {"result": True, "list_file_key": LISTS}})
+    begin_group(world, {**GROUP, "status": 2, "failed_object_record": {"result": True, "list_file_key": LISTS}})
     answer = world.status()
     shown, verdict = answer["old_objects"], answer["verdict"]
     counts = {"total": 200, "copied": 90, "skipped": 8, "failed": 2}
@@ -226,7 +226,7 @@ def test_how_far_it_is_and_where_the_failed_are_listed(world):
 
 
 def test_a_running_migration_is_named_after_a_worse_verdict(world):
-    begun(world, {**GROUP, "status": 2})
+    begin_group(world, {**GROUP, "status": 2})
     world.compared(missing=5)
     assert world.tells(BEHIND, "compare --restart. Old objects are still on their way")
 
@@ -243,7 +243,7 @@ def test_a_running_migration_is_named_after_a_worse_verdict(world):
     ],
 )
 def test_a_stopped_migration_is_behind_with_its_next_step(world, group, words, step):
-    begun(world, group)
+    begin_group(world, group)
     verdict = world.status()["verdict"]
     assert verdict["state"] == BEHIND
     assert words in verdict["text"]
@@ -264,7 +264,7 @@ def test_a_stopped_migration_is_behind_with_its_next_step(world, group, words, s
     ],
 )
 def test_an_unreadable_group_is_unknown_and_never_green(world, group):
-    begun(world, group)
+    begin_group(world, group)
     answer = world.status()
     assert answer["old_objects"] is None
     assert answer["old_objects_silence"]["problem"] == "UNEXPECTED"
@@ -273,20 +273,20 @@ def test_an_unreadable_group_is_unknown_and_never_green(world, group):
 
 
 def test_without_the_right_it_is_not_known_and_says_which(world):
-    begun(world)
+    begin_group(world)
     world.oms.deny("oms:taskgroup:get")
     assert world.tells("unknown", "oms:taskgroup:get")
     assert "oms:taskgroup:get" in world.status()["old_objects_silence"]["fix"]
 
 
 def test_a_finished_migration_asks_for_its_end(world):
-    begun(world, {**GROUP, "status": 6})
+    begin_group(world, {**GROUP, "status": 6})
     assert world.tells(IN_STEP, "The old objects are copied. To end their migration")
 
 
 def test_objects_left_to_an_ended_migration_are_unknown_in_obs(world):
     world.compared(migrating=5, equal_contents=7)
-    begun(world, {**GROUP, "status": 2})
+    begin_group(world, {**GROUP, "status": 2})
     assert world.verdict()[0] == IN_STEP
     end_migration(world, "removed")
     verdict = world.status()["verdict"]
@@ -307,7 +307,7 @@ def test_too_much_to_be_sent_is_behind_and_asks_for_a_migration(world, job):
 def test_a_failed_migration_raises_a_single_alarm():
     # GIVEN all is in step, and OMS copies old objects
     world = Watched()
-    begun(world, {**GROUP, "status": 2})
+    begin_group(world, {**GROUP, "status": 2})
     world.ticks(3)
     assert world.states == [IN_STEP]
 

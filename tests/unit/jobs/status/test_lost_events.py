@@ -16,12 +16,12 @@ from support.world import record_name
 
 
 @pytest.fixture
-def unseen() -> StatusWorld:
+def world_without_passes() -> StatusWorld:
     """No pass has ended."""
     return StatusWorld()
 
 
-def written(
+def upload_objects(
     world: StatusWorld, number: int, of: str = "lost", minutes_ago: int = 60, *, has_event: bool = False
 ) -> None:
     """Upload objects of an hour ago, with or without an event."""
@@ -29,81 +29,81 @@ def written(
         world.upload(f"{of}/{count}", minutes_ago, accepted=has_event)
 
 
-def new(world: StatusWorld) -> tuple[int, int]:
+def count_new_objects(world: StatusWorld) -> tuple[int, int]:
     """Return the number of new objects in the last pass, and of those without an event."""
     last = world.status()["reconcile"]["last"]
     return last["new"], last["new_missing"]
 
 
-def test_a_dead_trigger_is_not_green_until_it_works_again(unseen):
+def test_a_dead_trigger_is_not_green_until_it_works_again(world_without_passes):
     # GIVEN objects of this day, most without events
-    written(unseen, 6)
-    written(unseen, 4, "told", has_event=True)
+    upload_objects(world_without_passes, 6)
+    upload_objects(world_without_passes, 4, "told", has_event=True)
 
     # WHEN passes have sent them, THEN it is not green, however often they look
     for sent in (6, 0, 0):
-        assert unseen.reconcile()["submitted"] == sent
-        assert unseen.tells(BEHIND, "Events are missing for 6 new objects (of 10)")
+        assert world_without_passes.reconcile()["submitted"] == sent
+        assert world_without_passes.tells(BEHIND, "Events are missing for 6 new objects (of 10)")
 
     # AND it is, once a pass finds that an event has come by itself
-    unseen.go_to(NOW + timedelta(hours=1))
-    unseen.upload("new", minutes_ago=30)
-    unseen.reconcile()
-    assert unseen.verdict()[0] == IN_STEP
+    world_without_passes.go_to(NOW + timedelta(hours=1))
+    world_without_passes.upload("new", minutes_ago=30)
+    world_without_passes.reconcile()
+    assert world_without_passes.verdict()[0] == IN_STEP
 
 
 @pytest.mark.parametrize("accepted", [True, False], ids=["by events", "by reconcile"])
-def test_objects_accepted_before_the_last_pass_do_not_hide_a_dead_trigger(unseen, accepted):
+def test_objects_accepted_before_the_last_pass_do_not_hide_a_dead_trigger(world_without_passes, accepted):
     # GIVEN ten objects that a pass has judged
-    written(unseen, 10, "before", has_event=accepted)
-    unseen.reconcile()
+    upload_objects(world_without_passes, 10, "before", has_event=accepted)
+    world_without_passes.reconcile()
 
     # WHEN another pass has to send nine of the nine objects that were written since
-    unseen.go_to(NOW + timedelta(hours=12))
-    written(unseen, 9)
-    assert unseen.reconcile()["submitted"] == 9
+    world_without_passes.go_to(NOW + timedelta(hours=12))
+    upload_objects(world_without_passes, 9)
+    assert world_without_passes.reconcile()["submitted"] == 9
 
     # THEN it is not green
-    assert unseen.tells(BEHIND, "Events are missing for 9 new objects (of 9)")
+    assert world_without_passes.tells(BEHIND, "Events are missing for 9 new objects (of 9)")
 
 
-def test_a_pass_over_a_part_does_not_end_the_count_of_new_objects(unseen):
+def test_a_pass_over_a_part_does_not_end_the_count_of_new_objects(world_without_passes):
     # GIVEN objects that are lost, and a pass over a part that does not hold them
-    written(unseen, 3)
-    unseen.go_to(NOW + timedelta(hours=2))
-    unseen.reconcile(prefix="elsewhere/")
-    unseen.go_to(NOW + timedelta(hours=4))
-    unseen.upload("told", minutes_ago=60)
-    unseen.reconcile()
-    assert "Events are missing for 3 new objects (of 4)" in unseen.verdict()[1]
+    upload_objects(world_without_passes, 3)
+    world_without_passes.go_to(NOW + timedelta(hours=2))
+    world_without_passes.reconcile(prefix="elsewhere/")
+    world_without_passes.go_to(NOW + timedelta(hours=4))
+    world_without_passes.upload("told", minutes_ago=60)
+    world_without_passes.reconcile()
+    assert "Events are missing for 3 new objects (of 4)" in world_without_passes.verdict()[1]
 
 
-def test_a_lost_object_counts_once_however_often_a_pass_is_held_back_by_it(unseen):
+def test_a_lost_object_counts_once_however_often_a_pass_is_held_back_by_it(world_without_passes):
     # GIVEN a lost object that OMS refuses, and whose failed record the log bucket does not take
-    written(unseen, 1)
-    unseen.oms.refuse(lambda key: True)
-    with refusing(unseen.bucket, "put", lambda name: "failed_object/lost" in name):
+    upload_objects(world_without_passes, 1)
+    world_without_passes.oms.refuse(lambda key: True)
+    with refusing(world_without_passes.bucket, "put", lambda name: "failed_object/lost" in name):
         for _ in range(3):
-            assert not unseen.reconcile()["finished"]
+            assert not world_without_passes.reconcile()["finished"]
 
     # WHEN it does, THEN it counts as lost
-    assert unseen.reconcile()["finished"]
-    assert new(unseen) == (1, 1)
+    assert world_without_passes.reconcile()["finished"]
+    assert count_new_objects(world_without_passes) == (1, 1)
 
 
 @pytest.mark.parametrize("kind", ["success", "failed"])
 @pytest.mark.parametrize(("minutes", "tells"), [(14, 1), (15, 0)])
-def test_a_record_that_reconcile_may_have_made_does_not_prove_an_event(unseen, kind, minutes, tells):
+def test_a_record_that_reconcile_may_have_made_does_not_prove_an_event(world_without_passes, kind, minutes, tells):
     # GIVEN an object, and its record some minutes younger
-    unseen.upload("a", minutes_ago=60, accepted=kind == "success")
+    world_without_passes.upload("a", minutes_ago=60, accepted=kind == "success")
     if kind == "failed":
-        unseen.fail("a", "UNAVAILABLE", etag=hashlib.md5(b"a").hexdigest().upper())
-    written = NOW - timedelta(minutes=60 - minutes)
-    unseen.bucket.modified[record_name(kind, "a")] = int(written.timestamp())
+        world_without_passes.fail("a", "UNAVAILABLE", etag=hashlib.md5(b"a").hexdigest().upper())
+    uploaded = NOW - timedelta(minutes=60 - minutes)
+    world_without_passes.bucket.modified[record_name(kind, "a")] = int(uploaded.timestamp())
 
     # WHEN a pass judges it, THEN it counts as new only if its event must have come
-    assert unseen.reconcile()["submitted"] == 0
-    assert new(unseen) == (tells, 0)
+    assert world_without_passes.reconcile()["submitted"] == 0
+    assert count_new_objects(world_without_passes) == (tells, 0)
 
 
 @pytest.mark.parametrize(
@@ -111,34 +111,34 @@ def test_a_record_that_reconcile_may_have_made_does_not_prove_an_event(unseen, k
     [(5, 60, 5), (0, 5 * 24 * 60, 10), (10, 60, 0), (0, 300 * 24 * 60, 0)],
     ids=["half of them had a record", "they were written before the installation", "all had one", "an idle bucket"],
 )
-def test_a_trigger_is_not_called_dead_for_writes_before_it(unseen, accepted, minutes_ago, sent):
-    written(unseen, accepted, "told", minutes_ago, has_event=True)
-    written(unseen, 10 - accepted, "lost", minutes_ago)
-    assert unseen.reconcile()["submitted"] == sent
-    assert unseen.verdict()[0] == IN_STEP
+def test_a_trigger_is_not_called_dead_for_writes_before_it(world_without_passes, accepted, minutes_ago, sent):
+    upload_objects(world_without_passes, accepted, "told", minutes_ago, has_event=True)
+    upload_objects(world_without_passes, 10 - accepted, "lost", minutes_ago)
+    assert world_without_passes.reconcile()["submitted"] == sent
+    assert world_without_passes.verdict()[0] == IN_STEP
 
 
 @pytest.mark.parametrize("is_older", [True, False], ids=["older than the project", "younger"])
-def test_an_object_too_young_for_the_last_pass_counts_as_new_in_the_next(unseen, is_older):
+def test_an_object_too_young_for_the_last_pass_counts_as_new_in_the_next(world_without_passes, is_older):
     if is_older:
-        unseen.install(NOW)
-    unseen.upload("a", minutes_ago=5, accepted=False)
-    assert unseen.reconcile()["pending"] == 1
+        world_without_passes.install(NOW)
+    world_without_passes.upload("a", minutes_ago=5, accepted=False)
+    assert world_without_passes.reconcile()["pending"] == 1
 
     # WHEN the second pass submits it, THEN that counts against the trigger, if the trigger existed at the write
-    unseen.go_to(NOW + timedelta(minutes=20))
-    assert unseen.reconcile()["submitted"] == 1
-    state, text = unseen.verdict()
+    world_without_passes.go_to(NOW + timedelta(minutes=20))
+    assert world_without_passes.reconcile()["submitted"] == 1
+    state, text = world_without_passes.verdict()
     assert (state == IN_STEP, "Events are missing for 1 new object (of 1)" in text) == (is_older, not is_older)
 
 
 def test_years_of_records_do_not_hide_a_trigger_that_died_yesterday():
     world = StatusWorld(RECONCILE_PERIOD="1d")
     world.install(NOW - timedelta(days=400))
-    written(world, 50, "old", 300 * 24 * 60, has_event=True)
+    upload_objects(world, 50, "old", 300 * 24 * 60, has_event=True)
     world.reconcile()
     world.go_to(NOW + timedelta(days=1))
-    written(world, 1)
+    upload_objects(world, 1)
     world.reconcile()
     assert "Events are missing for 1 new object (of 1)" in world.verdict()[1]
 
@@ -204,9 +204,9 @@ PART = {**USUAL, "prefix": "nothing/"}
 
 
 @pytest.mark.parametrize("scope", [BACKFILL, {**USUAL, "all": True}, PART], ids=["since", "all", "a part"])
-def test_a_backfill_or_a_part_alone_does_not_tell_whether_events_come(unseen, scope):
-    unseen.passed(scope)
-    assert unseen.tells("unknown", "whether events were lost is not known")
+def test_a_backfill_or_a_part_alone_does_not_tell_whether_events_come(world_without_passes, scope):
+    world_without_passes.passed(scope)
+    assert world_without_passes.tells("unknown", "whether events were lost is not known")
 
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2)])

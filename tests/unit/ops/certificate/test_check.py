@@ -41,7 +41,7 @@ FORECAST, HEADERS = (
 )
 
 
-def wrong(document) -> list[str]:
+def find_wrong_claims(document) -> list[str]:
     """Return the claims that do not hold."""
     return [finding.claim.en for finding in findings(document) if not finding.holds]
 
@@ -84,12 +84,12 @@ UNSOUND = {
 
 @pytest.mark.parametrize("document", SOUND.values(), ids=SOUND)
 def test_sound_certificate_has_no_wrong_claim(document):
-    assert wrong(document) == []
+    assert find_wrong_claims(document) == []
 
 
 @pytest.mark.parametrize(("document", "claims"), UNSOUND.values(), ids=UNSOUND)
 def test_unsound_certificate_has_exactly_its_wrong_claims(document, claims):
-    assert [claim for claim in wrong(document) if claim not in NAMES] == claims
+    assert [claim for claim in find_wrong_claims(document) if claim not in NAMES] == claims
 
 
 # A name has the verdict as well.
@@ -111,7 +111,7 @@ NAMES = ("The document's name matches its content",)
     ],
 )
 def test_sealed_contradiction_is_detected(changes, claim):
-    assert claim in wrong(sealed({**certificate(), **changes}))
+    assert claim in find_wrong_claims(sealed({**certificate(), **changes}))
 
 
 @pytest.mark.parametrize("result", ["failed", "not run", "not proven"])
@@ -119,7 +119,7 @@ def test_another_result_of_any_check_is_detected(result):
     for name in IDS:
         document = certificate(sample=a_sample())
         place = IDS.index(name)
-        assert wrong(sealed(replaced(document, ["checks", place, "result"], result))) == [CHECKS], name
+        assert find_wrong_claims(sealed(replaced(document, ["checks", place, "result"], result))) == [CHECKS], name
 
 
 def with_class(title: str, document: dict | None = None, **changes: object) -> dict:
@@ -139,24 +139,24 @@ def test_passed_check_of_a_class_with_objects_is_detected(name, title):
     # The document is sound if the check did not pass.
     is_proof = name.startswith("PROOF") or name == "UNKNOWN"
     result, verdict = ("not proven", "NOT PROVEN") if is_proof else ("failed", "NO-GO")
-    assert wrong(with_class(title, certificate({name: result}, verdict))) == []
+    assert find_wrong_claims(with_class(title, certificate({name: result}, verdict))) == []
 
 
 @pytest.mark.parametrize("title", ["suspicious", "equal_version", "equal_size", "impossible", "unknown"])
 def test_accepted_class_may_have_objects(title):
-    assert wrong(with_class(title, accepted={title: "the owner: a cache"})) == []
+    assert find_wrong_claims(with_class(title, accepted={title: "the owner: a cache"})) == []
 
 
 @pytest.mark.parametrize("title", ["missing", "moving", "failed_before"])
 def test_acceptance_of_an_unacceptable_class_is_detected(title):
-    claims = wrong(with_class(title, accepted={title: "me: never mind"}))
+    claims = find_wrong_claims(with_class(title, accepted={title: "me: never mind"}))
     assert {CHECKS, "Only acceptable classes were accepted by name"} <= {*claims}
 
 
 def test_check_marked_as_not_gating_is_detected():
     for name in IDS:
         document = replaced(certificate(sample=a_sample()), ["checks", IDS.index(name), "gates"], False)
-        assert wrong(sealed(document)) == [CHECKS], name
+        assert find_wrong_claims(sealed(document)) == [CHECKS], name
 
 
 LOST = {"cache-control": {"objects": 2, "keys": ["a/1", "a/2"]}}
@@ -175,8 +175,8 @@ OF_ALL = {"cache-control": {"objects": 3, "keys": ["a/1", "a/2", "山/3"]}}
     "lost", [{"documented": LOST}, {"documented": OF_ALL}, {"unexpected": LOST}, {"migrated": False}]
 )
 def test_lost_headers_prevent_a_go_unless_accepted(lost):
-    assert wrong(with_headers(**lost)) == [CHECKS, VERDICT]
-    assert wrong(with_headers(NAMED, **lost)) == []
+    assert find_wrong_claims(with_headers(**lost)) == [CHECKS, VERDICT]
+    assert find_wrong_claims(with_headers(NAMED, **lost)) == []
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_lost_headers_prevent_a_go_unless_accepted(lost):
     ],
 )
 def test_impossible_headers_are_detected(changes):
-    assert wrong(with_headers(NAMED, **changes)) == [HEADERS]
+    assert find_wrong_claims(with_headers(NAMED, **changes)) == [HEADERS]
 
 
 FOLDERS = certificate()["folders"]
@@ -216,12 +216,12 @@ OTHERS = {**{name: counts for name, counts in FOLDERS.items() if name != "山/"}
 def test_headers_of_each_first_level_folder_are_compared(folders, more, noticed):
     sample = {**a_sample(), "asked": 1, "drawn": 1, "read": 1, "keys": ["a/1"], "bytes": 5}
     document = certificate(sample=sample, folders=folders, headers=of_headers(sample, more=more))
-    assert wrong(document) == noticed
+    assert find_wrong_claims(document) == noticed
 
 
 def test_a_go_without_any_counts_is_no_certificate():
     with pytest.raises(ValueError, match="a comparison without counts"):
-        wrong(certificate(classes=None, folders=None, source=None, destination=None))
+        find_wrong_claims(certificate(classes=None, folders=None, source=None, destination=None))
 
 
 PASSES = certificate()["passes"]
@@ -255,7 +255,7 @@ PASSES = certificate()["passes"]
 )
 def test_passes_and_states_out_of_order_are_detected(changes):
     assert {"The times are in order", CHECKS, "The statements about OMS are plausible"} & {
-        *wrong(certificate(**changes))
+        *find_wrong_claims(certificate(**changes))
     }
 
 
@@ -267,7 +267,7 @@ def test_comparison_older_than_a_day_decides_nothing(second, claims):
     ]
     passes = {**PASSES, "compare": {**PASSES["compare"], **day}}
     times = {"frozen_since": "2026-01-30T08:00:00Z", "passes": passes, "last_written": written}
-    assert wrong(certificate(**times)) == claims
+    assert find_wrong_claims(certificate(**times)) == claims
 
 
 STILL, CLOSED = PASSES["standstill"], certificate()["closed"]
@@ -286,7 +286,7 @@ STILL, CLOSED = PASSES["standstill"], certificate()["closed"]
 )
 def test_clocks_over_a_minute_apart_are_detected(still, closed, claims):
     passes = {**PASSES, "standstill": {**STILL, **still}}
-    assert wrong(certificate(passes=passes, closed={**CLOSED, **closed})) == claims
+    assert find_wrong_claims(certificate(passes=passes, closed={**CLOSED, **closed})) == claims
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_certificate_without_a_comparison_has_no_sums():
     not_run = dict.fromkeys(("FROZEN", "CLOSED", "STOOD_STILL", "SCOPE", "SUMS", *CLASS_OF_CHECK), "not run")
     passes = {"compare": None, "standstill": None}
     without = dict.fromkeys(("as_of", "classes", "folders", "source", "destination", "last_written"))
-    assert wrong(certificate(not_run, "NOT PROVEN", passes=passes, **without)) == []
+    assert find_wrong_claims(certificate(not_run, "NOT PROVEN", passes=passes, **without)) == []
 
 
 def in_bytes(objects):

@@ -47,7 +47,7 @@ def test_certificate_in_docs_is_an_accepted_go(capsys):
 
 
 @pytest.fixture(scope="module")
-def spoiled(tmp_path_factory) -> Path:
+def spoiled_path(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("spoiled") / "certificate.json"
 
 
@@ -55,17 +55,17 @@ def spoiled(tmp_path_factory) -> Path:
 @example(place=TEXT.index(b"GO"), byte=ord("g"))
 @example(place=TEXT.index(b'"sha256": "') + 11, byte=ord("A"))
 @example(place=TEXT.index(b"\n"), byte=ord("\t"))
-def test_changed_byte_is_refused_unless_the_content_is_equal(spoiled, place, byte):
+def test_changed_byte_is_refused_unless_the_content_is_equal(spoiled_path, place, byte):
     text = TEXT[:place] + bytes([byte]) + TEXT[place + 1 :]
-    spoiled.write_bytes(text)
-    assert (check(spoiled) == 0) == (canonical(text) == canonical(TEXT))
+    spoiled_path.write_bytes(text)
+    assert (check(spoiled_path) == 0) == (canonical(text) == canonical(TEXT))
 
 
 @given(place=st.integers(0, len(TEXT) - 1), length=st.integers(1, 200))
-def test_removed_bytes_are_refused_unless_the_content_is_equal(spoiled, place, length):
+def test_removed_bytes_are_refused_unless_the_content_is_equal(spoiled_path, place, length):
     text = TEXT[:place] + TEXT[place + length :]
-    spoiled.write_bytes(text)
-    assert (check(spoiled) == 0) == (canonical(text) == canonical(TEXT))
+    spoiled_path.write_bytes(text)
+    assert (check(spoiled_path) == 0) == (canonical(text) == canonical(TEXT))
 
 
 @pytest.mark.parametrize(

@@ -214,16 +214,16 @@ def test_interrupted_short_call_has_no_advice(run):
 
 
 @pytest.fixture
-def ended(capsys):
+def run_to_exit(capsys):
     """Run `ops.py` with words that end it before a command runs, or print its help; return the output."""
 
-    def ended(*words: str, code: int = 2) -> str:
+    def run_to_exit(*words: str, code: int = 2) -> str:
         with pytest.raises(SystemExit, match=rf"^{code}$"):
             cli.main([*words])
         out, err = capsys.readouterr()
         return err if code else out
 
-    return ended
+    return run_to_exit
 
 
 @pytest.mark.parametrize(
@@ -261,18 +261,18 @@ def ended(capsys):
         (["cost", "--rate", "1" * 330], "1' is too large"),
     ],
 )
-def test_wrong_use_exits_with_2_and_suggests_the_similar_name(ended, words, message):
-    assert missing_parts(ended(*words), "usage: ops.py", message) == []
+def test_wrong_use_exits_with_2_and_suggests_the_similar_name(run_to_exit, words, message):
+    assert missing_parts(run_to_exit(*words), "usage: ops.py", message) == []
 
 
 def test_option_accepts_each_reason_of_a_failed_record():
     assert (*Reason.__members__, UNKNOWN) == arguments.REASONS
 
 
-def test_help_is_a_command_and_no_command_prints_help(ended, capsys):
-    whole = ended("--help", code=0)
-    assert ended("help", code=0) == whole
-    assert ended("help", "status", code=0) == ended("status", "--help", code=0)
+def test_help_is_a_command_and_no_command_prints_help(run_to_exit, capsys):
+    whole = run_to_exit("--help", code=0)
+    assert run_to_exit("help", code=0) == whole
+    assert run_to_exit("help", "status", code=0) == run_to_exit("status", "--help", code=0)
     with pytest.raises(SystemExit, match=r"^2$"):
         cli.main([])
     assert capsys.readouterr() == (whole, "")
@@ -291,9 +291,9 @@ def test_the_language_is_given_before_or_after_the_command(words, language):
 
 
 @pytest.mark.parametrize("language", [["--lang", "zh"], ["--lang=en", "--lang=zh"]])
-def test_errors_and_help_are_in_chinese_too(ended, language):
-    assert "没有 'stauts' 这个命令：是否想输入 'status'？" in ended("stauts", *language)
-    assert "显示进度、积压和失败原因。退出码：0 GO 或正常。" in ended("status", "--help", *language, code=0)
+def test_errors_and_help_are_in_chinese_too(run_to_exit, language):
+    assert "没有 'stauts' 这个命令：是否想输入 'status'？" in run_to_exit("stauts", *language)
+    assert "显示进度、积压和失败原因。退出码：0 GO 或正常。" in run_to_exit("status", "--help", *language, code=0)
 
 
 def words_of_argparse() -> set[str]:
@@ -320,22 +320,22 @@ MISTAKEN = [
 
 
 @pytest.mark.parametrize("words", [[], *([name] for name in cli._COMMANDS)], ids=" ".join)
-def test_phrases_of_argparse_are_in_chinese_too(ended, words):
+def test_phrases_of_argparse_are_in_chinese_too(run_to_exit, words):
     mistaken = [line for line in MISTAKEN if line[:1] == words] or [[*words, "--json=1"]]
     for asked in ([*words, "--help"], *mistaken):
         in_chinese = [*asked[:1], "--lang=zh", *asked[1:]] if words else [*asked, "--lang=zh"]
-        output = ended(*in_chinese, code=0 if "--help" in asked else 2)
+        output = run_to_exit(*in_chinese, code=0 if "--help" in asked else 2)
         assert output.startswith("用法：ops.py")
         assert [word for word in words_of_argparse() if re.search(rf"\b{re.escape(word)}\b", output)] == [], asked
 
 
-def test_version_is_printed(ended):
-    assert ended("--version", code=0) == f"oss-oms-sync {VERSION}\n"
+def test_version_is_printed(run_to_exit):
+    assert run_to_exit("--version", code=0) == f"oss-oms-sync {VERSION}\n"
 
 
 @pytest.mark.parametrize("command", list(cli._COMMANDS))
-def test_every_command_has_help_with_its_exit_codes(ended, command):
-    shown = " ".join(ended(command, "--help", code=0).split())
+def test_every_command_has_help_with_its_exit_codes(run_to_exit, command):
+    shown = " ".join(run_to_exit(command, "--help", code=0).split())
     codes = "Exit codes: 0 GO or OK. 1 NO-GO, an error, or not in step. 2 wrong use, or not wanted. 3 not proven"
     others = ("4 a certificate that cannot be trusted.", "130 interrupted.")
     assert missing_parts(shown, codes, *others, "--json", "--lang") == []

@@ -130,7 +130,7 @@ HINT = f"compare continues in the cloud. Its progress: {OPS} compare --deep --lo
 
 
 @pytest.fixture
-def slow(stand_in) -> StandInTool:
+def slow_tool(stand_in) -> StandInTool:
     """Plan a pass that takes a minute."""
     stand_in.plan({"compare invoke": {"seconds": 60, "out": invoke_output(compare_answer())}})
     return stand_in
@@ -148,35 +148,35 @@ def is_running(stand_in: StandInTool) -> bool:
     return False
 
 
-def test_ctrl_c_on_a_terminal_prints_the_look_and_leaves_no_tool(environment, slow):
+def test_ctrl_c_on_a_terminal_prints_the_look_and_leaves_no_tool(environment, slow_tool):
     with allow_interrupts():
         terminal = OnTerminal(environment, "compare", "--deep")
     terminal.read_until("compare 0:0")
     terminal.read_until("begins")
-    assert is_running(slow)
+    assert is_running(slow_tool)
     terminal.type("\x03")
     assert (terminal.end(), terminal.shown.splitlines()[-2:]) == (130, ["Stopped.", HINT])
-    assert not is_running(slow)
+    assert not is_running(slow_tool)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
-def test_a_signal_off_a_terminal_prints_the_look(environment, slow, number):
+def test_a_signal_off_a_terminal_prints_the_look(environment, slow_tool, number):
     words = [*PROGRAM, "compare", "--deep"]
     with allow_interrupts(), start_process(words, env=environment, stderr=subprocess.PIPE) as process:
-        while not slow.calls:
+        while not slow_tool.calls:
             time.sleep(0.05)
         process.send_signal(number)
         _, output = process.communicate(timeout=PATIENCE)
     assert (process.returncode, output.splitlines()) == (130, ["Stopped.", HINT])
-    assert not is_running(slow)
+    assert not is_running(slow_tool)
 
 
-def test_a_closed_terminal_stops_it_without_a_reader(environment, slow):
+def test_a_closed_terminal_stops_it_without_a_reader(environment, slow_tool):
     with allow_interrupts():
         terminal = OnTerminal(environment, "compare", "--deep")
     terminal.read_until("begins")
     assert terminal.close() == 130
-    assert not is_running(slow)
+    assert not is_running(slow_tool)
 
 
 def test_a_rehearsal_is_asked_for_on_a_terminal_in_chinese(environment, stand_in, tmp_path):

@@ -36,7 +36,7 @@ BILLED_GB = TB / 2**30
 PLAN = Workload(100_000_000, 200 * TB, 1_000_000, 32, 100, Prices())
 
 
-def priced(expenses: list[estimate.Expense]) -> dict[str, float | None]:
+def prices_by_name(expenses: list[estimate.Expense]) -> dict[str, float | None]:
     return {expense.name: expense.dollars for expense in expenses}
 
 
@@ -122,7 +122,7 @@ def test_sample_reads_no_more_than_certify_draws():
 
 def test_traffic_out_of_oss_costs_most_and_unknown_price_is_no_number():
     costs = estimate.estimate(PLAN)
-    once = priced(costs.once)
+    once = prices_by_name(costs.once)
     dollars = [price for price in once.values() if price is not None]
     # Two thirds by day at 0.50 yuan a gigabyte, a third by night at 0.25.
     assert once["egress"] == pytest.approx(200 * BILLED_GB * (2 * 0.50 + 0.25) / 3 / 7)
@@ -132,7 +132,7 @@ def test_traffic_out_of_oss_costs_most_and_unknown_price_is_no_number():
 
 def test_prices_can_be_given():
     asked = PLAN._replace(prices=Prices(egress=0.1, obs_egress=0.2, oms=0.05, night_egress=0.1))
-    once, usual = priced(estimate.estimate(asked).once), priced(estimate.estimate(PLAN).once)
+    once, usual = prices_by_name(estimate.estimate(asked).once), prices_by_name(estimate.estimate(PLAN).once)
     assert (once["egress"], once["oms"]) == (
         pytest.approx(200 * BILLED_GB * 0.1),
         pytest.approx(200 * BILLED_GB * 0.05),
@@ -148,7 +148,7 @@ def test_function_is_billed_by_calls_and_resources():
 def test_empty_migration_costs_only_the_timers():
     costs = estimate.estimate(Workload(0, 0, 0, 1, 0, Prices(oms=1.0)))
     assert estimate.total_dollars(costs.once) == 0
-    assert {name for name, dollars in priced(costs.month).items() if dollars} == {"timers"}
+    assert {name for name, dollars in prices_by_name(costs.month).items() if dollars} == {"timers"}
     assert not any(expense.objects or expense.size for expense in costs.month)
 
 

@@ -61,7 +61,7 @@ def mark_of(run: str) -> dict[str, str]:
     return {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": run}
 
 
-def asked(console: Console, job: str) -> list[dict]:
+def payloads_of(console: Console, job: str) -> list[dict]:
     """Return the payloads of a job, without the id of the run."""
     payloads = [
         {name: option for name, option in payload.items() if name != "run"} for payload in console.caller.payloads(job)
@@ -78,7 +78,7 @@ def test_durations_of_a_cutover_are_equal_in_function_and_command():
 
 def test_steps_run_in_order_and_report_their_results():
     console = world()
-    console.caller.checks.appendleft([waiting("OMS is busy")])
+    console.caller.checks.appendleft([waiting_check("OMS is busy")])
     assert run(console) == certificate()
     (mark,) = {payload["run"] for _, payload in console.caller.asked if "run" in payload}
     assert console.caller.asked == [
@@ -124,7 +124,7 @@ def test_fault_of_the_setup_ends_the_cutover_without_a_wait(command):
     console = world(doctor={"ok": False, "checks": checks, "text": "Setup has faults", "text_zh": "有误"})
     assert command(console, "cutover", "--frozen-since", "now", "--close") == 1
     assert "  fault: key: revoked\n      -> F\nThe cutover did not start" in console.messages
-    assert (console.clock.seconds, asked(console, "replay")) == (0, [])
+    assert (console.clock.seconds, payloads_of(console, "replay")) == (0, [])
 
 
 def test_wait_after_a_recent_freeze_has_a_countdown():
@@ -145,7 +145,7 @@ def test_sandbox_skips_the_waiting_times():
     console = world()
     passed: list = []
     console.caller.let_pass = lambda seconds: passed.append(seconds) or True
-    console.caller.checks.appendleft([waiting("busy")])
+    console.caller.checks.appendleft([waiting_check("busy")])
     run(console, NOW)
     assert passed == [300, 120, 300]
     assert console.clock.seconds < 10
@@ -167,27 +167,32 @@ SOME = {**REPLAY_ANSWER, "taken": 9, "accepted": 5, "failed": 4, "left": 3, "fin
 )
 def test_replay_is_called_while_oms_accepts_keys(answers, message):
     console = after(replay=answers)
-    assert (len(asked(console, "replay")), missing_parts(console.messages, message)) == (len(answers), [])
+    assert (len(payloads_of(console, "replay")), missing_parts(console.messages, message)) == (len(answers), [])
 
 
-def moving(**classes) -> dict:
+def answer_in_progress(**classes) -> dict:
     return compare_answer({name: sides(number, 0) for name, number in classes.items()})
 
 
 def test_comparison_that_became_too_old_starts_over():
-    console = after(compare=[moving(in_flight=1), NO_PASS["compare"], compare_answer()])
-    assert asked(console, "compare") == [{"cutover": True, "restart": True}, {**SINCE, "again": True}] * 2
+    console = after(compare=[answer_in_progress(in_flight=1), NO_PASS["compare"], compare_answer()])
+    assert payloads_of(console, "compare") == [{"cutover": True, "restart": True}, {**SINCE, "again": True}] * 2
     assert "look: stopped: No pass of this scope has begun." in console.messages
     assert console.messages.endswith("Make the certificate …\n")
 
 
 def test_objects_in_progress_are_rechecked_until_they_arrive():
-    answers = [moving(missing=3, in_flight=2), *[moving(in_flight=5)] * 3, moving(in_flight=1), compare_answer()]
+    answers = [
+        answer_in_progress(missing=3, in_flight=2),
+        *[answer_in_progress(in_flight=5)] * 3,
+        answer_in_progress(in_flight=1),
+        compare_answer(),
+    ]
     console = world(compare=answers)
     asked_at: list[float] = []
     console.caller.meanwhile = lambda job: asked_at.append(console.clock.seconds) if job == "compare" else None
     run(console, deep=True)
-    first, *others = asked(console, "compare")
+    first, *others = payloads_of(console, "compare")
     assert (first, others) == (
         {"cutover": True, "deep": True, "restart": True},
         [{**SINCE, "deep": True, "again": True}] * 5,
@@ -197,12 +202,12 @@ def test_objects_in_progress_are_rechecked_until_they_arrive():
 
 
 def test_failed_objects_are_replayed_before_their_recheck():
-    jobs = [job for job, _ in after(compare=[moving(failed_before=1), compare_answer()]).caller.asked]
+    jobs = [job for job, _ in after(compare=[answer_in_progress(failed_before=1), compare_answer()]).caller.asked]
     assert [job for job in jobs if job in ("replay", "compare")][:4] == ["replay", "compare"] * 2
 
 
 def test_wait_for_moving_objects_ends_after_150_minutes():
-    console = after(compare=moving(moving=2))
+    console = after(compare=answer_in_progress(moving=2))
     assert 9000 <= console.clock.seconds < 9100
     assert missing_parts(console.messages, "in progress: moving 2. Recheck in ", "   look: left: moving 2\n") == []
 
@@ -216,11 +221,11 @@ TOO_MANY = FunctionError(
     ("compare", "calls", "message"),
     [
         (
-            moving(missing=2, older=1),
+            answer_in_progress(missing=2, older=1),
             1 + 3,
             "left: missing 2, older 1\nThe project is not closed: some objects must be",
         ),
-        ([moving(missing=12_000), TOO_MANY], 2, "The lists name 12,000 keys\nThe project is not closed"),
+        ([answer_in_progress(missing=12_000), TOO_MANY], 2, "The lists name 12,000 keys\nThe project is not closed"),
         (open_compare_answer(stop="storage", stopped="OBS refuses"), 3, "stopped: OBS refuses\nMake the certificate …"),
     ],
     ids=["it stays missing", "it cannot be judged again", "the comparison rests"],
@@ -228,7 +233,7 @@ TOO_MANY = FunctionError(
 def test_differences_after_submission_are_left_to_the_certificate(compare, calls, message):
     console = world(compare=compare)
     assert run(console) == certificate()
-    assert (len(asked(console, "compare")), console.caller.mark) == (calls, None)
+    assert (len(payloads_of(console, "compare")), console.caller.mark) == (calls, None)
     assert f"   look: {message}" in console.messages
 
 
@@ -242,7 +247,7 @@ def test_finished_comparison_is_used_and_its_differences_rechecked():
 
     # WHEN the cutover is run again, THEN no other comparison is made
     assert run(console)["verdict"] == "GO"
-    assert asked(console, "compare") == [{**SINCE, "again": True}]
+    assert payloads_of(console, "compare") == [{**SINCE, "again": True}]
     assert "   done: comparison of 2026-01-31T08:15:00Z; 1,001 source objects, 1,001 in OBS\n" in console.messages
 
 
@@ -261,7 +266,7 @@ def test_only_an_open_comparison_is_continued(plan, comparison, first):
     console = world()
     console.caller.passes["compare"] = comparison
     run(console, **plan)
-    assert asked(console, "compare")[0] == {"cutover": True, **first}
+    assert payloads_of(console, "compare")[0] == {"cutover": True, **first}
 
 
 def test_comparison_with_too_many_keys_to_recheck_starts_over():
@@ -270,18 +275,18 @@ def test_comparison_with_too_many_keys_to_recheck_starts_over():
     console.caller.passes["compare"] = compare_answer({"missing": sides(12_000, 0)}, **BEGAN_FROZEN)
     run(console)
     again = {**SINCE, "again": True}
-    assert asked(console, "compare") == [again, {"cutover": True, "restart": True}, again]
+    assert payloads_of(console, "compare") == [again, {"cutover": True, "restart": True}, again]
     assert console.caller.mark is not None
 
 
 # Closing.
 
 
-def waiting(state: str, name: str = "OMS_FINISHED", **changes) -> dict:
+def waiting_check(state: str, name: str = "OMS_FINISHED", **changes) -> dict:
     return a_check(name, **{"result": "not run", "waits": True, "actual": state, "actual_zh": state, **changes})
 
 
-def written(*times: str) -> dict:
+def answer_with_writes(*times: str) -> dict:
     return compare_answer(last_written=[{"key": at, "at": f"2026-01-31T{at}Z"} for at in times])
 
 
@@ -295,9 +300,9 @@ UNPROVEN = compare_answer({"equal_size": sides(1, 1)})
         (UNPROVEN, {"equal_size": "Li"}, True),
         (UNPROVEN, {"equal_version": "Li"}, False),
         (compare_answer({"arriving": sides(0, 1)}), {}, False),
-        (written("08:01:00", "07:00:00"), {}, True),
-        (written("08:01:01", "07:00:00"), {}, False),
-        (written(), {}, False),
+        (answer_with_writes("08:01:00", "07:00:00"), {}, True),
+        (answer_with_writes("08:01:01", "07:00:00"), {}, False),
+        (answer_with_writes(), {}, False),
     ],
     ids=[
         *("not proven", "accepted by name", "something else is accepted"),
@@ -309,7 +314,10 @@ def test_possible_differences_prevent_a_close(compare, accept, is_closed):
     run(console, accept=accept)
     assert (console.caller.mark is not None) is is_closed
     assert ("some objects must be repaired" in console.messages) is not is_closed
-    assert asked(console, "certify")[-1] == {"frozen_since": FROZEN_TEXT, **({"accept": accept} if accept else {})}
+    assert payloads_of(console, "certify")[-1] == {
+        "frozen_since": FROZEN_TEXT,
+        **({"accept": accept} if accept else {}),
+    }
 
 
 @pytest.mark.parametrize(
@@ -351,16 +359,16 @@ def test_mark_of_another_run_after_two_minutes_ends_the_cutover(command, has_go)
 @pytest.mark.parametrize(
     ("check", "goes_on"),
     [
-        (waiting("lost", waits=False, result="not proven"), False),
-        (waiting("", "NOTHING_WAITS", waits=False, result="failed"), False),
-        (waiting("", waits=False, result="passed"), True),
+        (waiting_check("lost", waits=False, result="not proven"), False),
+        (waiting_check("", "NOTHING_WAITS", waits=False, result="failed"), False),
+        (waiting_check("", waits=False, result="passed"), True),
     ],
 )
 def test_standstill_pass_starts_only_after_oms_finished_or_acceptance(check, goes_on):
     console = world()
     console.caller.checks[0].append(check)
     run(console, accept={"oms_unfinished": "Li"})
-    assert [payload["accept"] for payload in asked(console, "certify") if "accept" in payload] == [
+    assert [payload["accept"] for payload in payloads_of(console, "certify") if "accept" in payload] == [
         {"oms_unfinished": "Li"}
     ] * 3
     assert ({"standstill": True, "restart": True} in console.caller.payloads("compare")) is goes_on
@@ -417,7 +425,7 @@ def test_cutover_of_a_closed_project_submits_nothing_and_closes_again(command):
 )
 def test_objects_to_submit_open_an_earlier_close_unless_a_go_is_in_effect(command, run, has_go, is_open, message):
     # GIVEN a closed project, and missing objects
-    console = world(compare=moving(missing=2), certify=certificate({"MISSING": "failed"}, "NO-GO"))
+    console = world(compare=answer_in_progress(missing=2), certify=certificate({"MISSING": "failed"}, "NO-GO"))
     console.caller.mark = mark_of(run)
     console.caller.go = certificate() if has_go else None
 
@@ -464,14 +472,14 @@ def test_certify_is_called_until_the_sample_is_read(reading):
     console = world(typed="", certify=[reading(100), reading(250), certificate()])
     accept = {"equal_size": "Li"}
     assert run(console, sample=300, accept=accept)["verdict"] == "GO"
-    assert asked(console, "certify")[-3:] == [{"frozen_since": FROZEN_TEXT, "sample": 300, "accept": accept}] * 3
+    assert payloads_of(console, "certify")[-3:] == [{"frozen_since": FROZEN_TEXT, "sample": 300, "accept": accept}] * 3
     assert missing_parts(console.messages, "reading the sample: 100 of 300", "reading the sample: 250 of 300") == []
 
 
 def test_sample_without_progress_is_left_to_the_certificate(reading):
     console = world(certify=[reading(50), reading(100), reading(100)])
     assert run(console, sample=300)["verdict"] == "NOT PROVEN"
-    assert len([payload for payload in asked(console, "certify") if "sample" in payload]) == 3
+    assert len([payload for payload in payloads_of(console, "certify") if "sample" in payload]) == 3
 
 
 OUT_OF_SCOPE = {name: sides(90, 90) for name in ("outside", "canary")}
@@ -493,9 +501,9 @@ OUT_OF_SCOPE = {name: sides(90, 90) for name in ("outside", "canary")}
 def test_rehearsal_closes_nothing_and_reports_the_judged_objects(command, classes, message):
     console = world(compare=compare_answer(classes), certify=rehearsal("NO-GO"))
     assert command(console, "cutover", "--rehearse", "--sample", "10") == 1
-    assert asked(console, "compare") == [{"cutover": True, "restart": True}, {"cutover": True, "again": True}]
+    assert payloads_of(console, "compare") == [{"cutover": True, "restart": True}, {"cutover": True, "again": True}]
     assert console.caller.payloads("compare")[2:] == [{"standstill": True, "restart": True}]
-    assert asked(console, "certify") == [{"look": True}, {"sample": 10}]
+    assert payloads_of(console, "certify") == [{"look": True}, {"sample": 10}]
     assert message in console.messages
     assert "settle" not in console.messages
 
@@ -505,7 +513,7 @@ def test_rehearsal_waits_a_limited_time_for_oms_lists():
     assert run(world(certify=[unread, unread, rehearsal()]), frozen=None) == rehearsal()
     console = world(certify=unread)
     assert run(console, frozen=None) == unread
-    assert 3 < len(asked(console, "certify")) < 10
+    assert 3 < len(payloads_of(console, "certify")) < 10
 
 
 @pytest.mark.parametrize(
@@ -556,7 +564,7 @@ def test_acceptances_are_passed_by_name_in_the_first_call(command):
     accept = ("--accept", "equal_size=Li: checked = by hand", "--accept", "unknown=运维，已核对")
     command(console, "cutover", *WORDS, "--sample", "20", *accept)
     accepted = {"equal_size": "Li: checked = by hand", "unknown": "运维，已核对"}
-    assert asked(console, "certify")[-1] == {"frozen_since": FROZEN_TEXT, "sample": 20, "accept": accepted}
+    assert payloads_of(console, "certify")[-1] == {"frozen_since": FROZEN_TEXT, "sample": 20, "accept": accepted}
     # So that the function, which has the list of acceptable classes, refuses before the project is closed.
     first = {"frozen_since": FROZEN_TEXT, "accept": accepted, "look": True}
     assert console.caller.asked[0] == ("certify", first)
@@ -635,7 +643,7 @@ def test_cutover_without_a_possible_freeze_names_the_option(command, words, lang
 )
 def test_cutover_on_a_terminal_asks_when_writes_stopped(command, typed, payload):
     console = world(typed=typed, certify=certificate() if payload else rehearsal())
-    assert (command(console, "cutover"), asked(console, "certify")[-1]) == (0, payload)
+    assert (command(console, "cutover"), payloads_of(console, "certify")[-1]) == (0, payload)
     assert "When did all writes to the source stop?" in console.messages
     assert ("Close the project now" in console.messages) is bool(payload)
 

@@ -69,7 +69,7 @@ def test_open_restores_the_trigger_and_starts_a_pass(command):
     ]
 
 
-def after_go(began="", typed=None, lang="en", **classes) -> Console:
+def session_after_go(began="", typed=None, lang="en", **classes) -> Console:
     """Return a session with a closed project, a GO, and a comparison that started at `began`."""
     caller = FakeCaller(reconcile=pass_answer())
     caller.mark = {"since": "2026-01-31T08:30:00Z", "by": "cutover", "why": "r", "run": "r"}
@@ -89,7 +89,7 @@ OPENED = [
 
 def test_open_after_a_go_lists_objects_only_in_obs_and_asks(command):
     classes = {"overwritten": sides(1, 1, "photos/a"), "unknown": sides(0, 2, "new"), "equal_size": sides(3, 3)}
-    console = after_go("2026-02-01T00:00:00Z", "yes\n", **classes)
+    console = session_after_go("2026-02-01T00:00:00Z", "yes\n", **classes)
     assert (command(console, "open"), console.caller.asked) == (0, OPENED)
     assert "A GO is in effect (0007-20260131T090000Z-go.json): applications write to OBS." in console.messages
     assert console.messages.splitlines()[-5:] == [
@@ -103,7 +103,7 @@ def test_open_after_a_go_lists_objects_only_in_obs_and_asks(command):
 
 @pytest.mark.parametrize("began", ["", MADE])
 def test_open_after_a_go_reports_a_missing_comparison(command, began):
-    console = after_go(began, "\n")
+    console = session_after_go(began, "\n")
     assert (command(console, "open"), console.caller.asked) == (2, OPENED[:1])
     assert (
         "No comparison has checked OBS since the GO, so the application writes there are unknown." in console.messages
@@ -113,21 +113,21 @@ def test_open_after_a_go_reports_a_missing_comparison(command, began):
 
 
 def test_open_after_a_go_needs_its_option_without_a_terminal(command):
-    console = after_go()
+    console = session_after_go()
     assert (command(console, "open"), console.caller.asked) == (2, OPENED[:1])
     assert f"-> Without a terminal, pass --after-go: {OPS} open --after-go\n" in console.messages
-    console = after_go()
+    console = session_after_go()
     assert (command(console, "open", "--after-go"), console.caller.asked) == (0, OPENED)
 
 
 def test_close_after_a_go_does_not_announce_failed_records(command):
-    console = after_go()
+    console = session_after_go()
     assert command(console, "close") == 0
     assert console.out.getvalue() == "It is closed.\n  The mark was read back two minutes after it was written.\n"
 
 
 def test_stopped_close_has_no_step_that_opens(command):
-    console = after_go()
+    console = session_after_go()
     console.caller.meanwhile = lambda job: (_ for _ in ()).throw(KeyboardInterrupt) if console.clock.seconds else None
     assert command(console, "close") == 130
     assert "ops.py open" not in console.messages

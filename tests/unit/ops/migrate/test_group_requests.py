@@ -23,7 +23,7 @@ from unit.ops.setup.setup_world import expect_exit, expect_success
 
 
 @pytest.fixture(scope="module")
-def sent():
+def sent_requests():
     """Return the requests of a migration that is paused, continued, retried and ended."""
     with MigrateWorld() as world:
         world.fill(200)
@@ -76,9 +76,9 @@ GROUPS = {
 }
 
 
-def test_calls_about_task_groups(box, sent):
+def test_calls_about_task_groups(box, sent_requests):
     key = BasicCredentials(*box.huawei_credentials, box.project_id)
-    compare_with_sdk(sent, box.oms, GROUPS, [huawei_client(v2, box.oms, key, v2.OmsClient)])
+    compare_with_sdk(sent_requests, box.oms, GROUPS, [huawei_client(v2, box.oms, key, v2.OmsClient)])
 
 
 KEYS = Keys(Secret("a"), Secret("s"), Secret())
@@ -128,7 +128,7 @@ def counted(objects, *words):
 @pytest.mark.parametrize("objects", [1_000, pytest.param(10_000, marks=pytest.mark.extras)])
 def test_the_estimated_numbers_of_requests_are_those_counted(objects):
     group = counted(objects, "migrate", "--yes")
-    sent = counted(objects, "reconcile", "--since", "1970-01-01")
-    assert sent["oms"] == objects / 10
+    requests = counted(objects, "reconcile", "--since", "1970-01-01")
+    assert requests["oms"] == objects / 10
     assert group.total() == pytest.approx(effort.group_requests(objects, SIZE * objects), rel=0.2)
-    assert sent.total() == pytest.approx(effort.sent_requests(objects), rel=0.15 if objects < 10_000 else 0.08)
+    assert requests.total() == pytest.approx(effort.sent_requests(objects), rel=0.15 if objects < 10_000 else 0.08)

@@ -23,7 +23,7 @@ PATIENCE = RuntimeOptions(read_timeout=10_000, connect_timeout=10_000)
 
 
 @pytest.fixture(scope="module")
-def sent():
+def setup_requests():
     """The requests of runs in which all is made, and then changed and made right again."""
     with SetupWorld() as world:
         world.functions.foreign_functions = {"album$resize": [], **{f"thumbnails-{n}": [] for n in range(100)}}
@@ -37,8 +37,8 @@ def no_proxy(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
-def requests_to(sent, host):
-    return [request for request in sent if urlsplit(request.url).netloc.startswith(host)]
+def requests_to(setup_requests, host):
+    return [request for request in setup_requests if urlsplit(request.url).netloc.startswith(host)]
 
 
 def alibaba(kind, service, credentials):
@@ -46,9 +46,9 @@ def alibaba(kind, service, credentials):
     return kind(Config(access_key_id=key, access_key_secret=secret, endpoint=host, protocol="http"))
 
 
-def test_calls_of_ram(box, sent):
+def test_calls_of_ram(box, setup_requests):
     client = alibaba(RamClient, box.ram, box.user_credentials)
-    by_action = {request.headers["x-acs-action"]: request for request in requests_to(sent, "ram.")}
+    by_action = {request.headers["x-acs-action"]: request for request in requests_to(setup_requests, "ram.")}
     assert len(by_action) >= 12
     for action, ours in by_action.items():
         if action == "GetCallerIdentity":  # of STS, which has no parameters
@@ -64,9 +64,9 @@ def test_calls_of_ram(box, sent):
         assert meaning(ours) == meaning(theirs), action
 
 
-def test_calls_of_function_compute(box, sent):
+def test_calls_of_function_compute(box, setup_requests):
     client = alibaba(FcClient, box.functions, box.user_credentials)
-    ours = {request.url: request for request in requests_to(sent, f"{ACCOUNT_ID}.cn-hangzhou.fc.")}
+    ours = {request.url: request for request in requests_to(setup_requests, f"{ACCOUNT_ID}.cn-hangzhou.fc.")}
     first, second = (
         fc_models.ListFunctionsRequest(limit=100),
         fc_models.ListFunctionsRequest(limit=100, next_token="100"),
@@ -148,23 +148,23 @@ OMS = {
 }
 
 
-def test_calls_of_iam(box, sent):
+def test_calls_of_iam(box, setup_requests):
     key = GlobalCredentials(*box.huawei_credentials, DOMAIN_ID)
     clients = [huawei_client(version, box.iam, key, version.IamClient) for version in (v3, v5)]
-    compare_with_sdk(requests_to(sent, "iam."), box.iam, IAM, clients)
+    compare_with_sdk(requests_to(setup_requests, "iam."), box.iam, IAM, clients)
 
 
-def test_calls_of_oms(box, sent):
+def test_calls_of_oms(box, setup_requests):
     key = BasicCredentials(*box.huawei_credentials, box.project_id)
-    compare_with_sdk(requests_to(sent, "oms."), box.oms, OMS, [huawei_client(v2, box.oms, key, v2.OmsClient)])
+    compare_with_sdk(requests_to(setup_requests, "oms."), box.oms, OMS, [huawei_client(v2, box.oms, key, v2.OmsClient)])
 
 
-def test_calls_of_buckets(box, sent):
+def test_calls_of_buckets(box, setup_requests):
     config = oss_sdk.config.load_default()
     config.credentials_provider = oss_sdk.credentials.StaticCredentialsProvider(*box.user_credentials)
     config.region, config.endpoint, config.use_path_style = box.region, box.oss.endpoint, True
     client = oss_sdk.Client(config)
-    ours = {tuple(meaning(request)[2]) for request in requests_to(sent, "photos.oss-")}
+    ours = {tuple(meaning(request)[2]) for request in requests_to(setup_requests, "photos.oss-")}
     calls = (
         lambda: client.get_bucket_info(oss_sdk.GetBucketInfoRequest(bucket="photos")),
         lambda: client.get_bucket_website(oss_sdk.GetBucketWebsiteRequest(bucket="photos")),
@@ -172,7 +172,7 @@ def test_calls_of_buckets(box, sent):
     assert ours == {tuple(meaning(capture_request(box.oss, call))[2]) for call in calls}
     (creation,) = [
         request
-        for request in requests_to(sent, "photos-oms-log.oss-")
+        for request in requests_to(setup_requests, "photos-oms-log.oss-")
         if (request.method, urlsplit(request.url).path) == ("PUT", "/")
     ]
     theirs = capture_request(box.oss, lambda: client.put_bucket(oss_sdk.PutBucketRequest(bucket="photos-oms-log")))
