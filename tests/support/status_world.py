@@ -151,7 +151,8 @@ class StatusWorld(World):
     def tells(self, state: str, *words: str, **asked: object) -> bool:
         """Return True if the verdict has this state, and these words."""
         verdict, text = self.verdict(**asked)
-        assert (verdict, [word for word in words if word not in text]) == (state, []), text
+        assert verdict == state, text
+        assert [word for word in words if word not in text] == [], text
         return True
 
 

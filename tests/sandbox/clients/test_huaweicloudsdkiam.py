@@ -62,7 +62,8 @@ def test_lists_come_in_pages_after_a_marker(client):
     first = client.list_users_v5(v5.ListUsersV5Request(limit=2))
     second = client.list_users_v5(v5.ListUsersV5Request(limit=2, marker=first.page_info.next_marker))
     assert [user.user_id for user in (*first.users, *second.users)] == made
-    assert (first.page_info.current_count, second.page_info.next_marker) == (2, None)
+    assert first.page_info.current_count == 2
+    assert second.page_info.next_marker is None
     assert catch_refusal(lambda: client.list_users_v5(v5.ListUsersV5Request(marker="never"))) == (400, "PAP5.0010")
 
 

@@ -49,7 +49,9 @@ def test_a_failed_line_holds_the_key_in_both_forms_side_by_side(box, copy, lists
     copy("山 a.jpg")
     ((line,),) = lists().values()
     reason, _, encoded, raw, _ = line.split(separator)
-    assert (reason, unquote(encoded), raw) == ("GET_SRC_OBJ_META_FAILURE", "山 a.jpg", "山 a.jpg")
+    assert reason == "GET_SRC_OBJ_META_FAILURE"
+    assert unquote(encoded) == "山 a.jpg"
+    assert raw == "山 a.jpg"
 
 
 def test_two_lists_of_a_millisecond_have_two_names(box, lists, monkeypatch):

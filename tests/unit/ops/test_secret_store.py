@@ -108,7 +108,8 @@ def test_tool_receives_a_secret_in_its_environment_only(stand_in, tmp_path):
     store.chmod(0o644)
     stand_in.plan({"-v": {"out": f"s-home: {tmp_path}, x"}, "*": {"out": "Secret [sync_HW_SK] has been added"}})
     Tool(None, tmp_path).keep_secret("sync_HW_SK", "SK0002")
-    assert (stand_in.calls, stat.S_IMODE(store.stat().st_mode)) == ([[], ["-v"]], 0o600)
+    assert stand_in.calls == [[], ["-v"]]
+    assert stat.S_IMODE(store.stat().st_mode) == 0o600
 
 
 def test_error_of_a_refused_secret_does_not_repeat_it(stand_in, tmp_path):

@@ -59,7 +59,9 @@ def test_key_passes_a_shell_and_the_command_line_unchanged(monkeypatch, windows,
     monkeypatch.setattr(shell, "IS_WINDOWS", windows)
     line = command(Step("replay", {"key": key}))
     interpreter, program, *words = split(line)
-    assert (line.isprintable(), interpreter[:2], program) == (True, "py", "ops.py")
+    assert line.isprintable() is True
+    assert interpreter[:2] == "py"
+    assert program == "ops.py"
     options = parser.parse(words)
     assert (options.command, options.keys) == ("replay", [key])
 

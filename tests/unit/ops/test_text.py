@@ -297,7 +297,8 @@ def test_reconcile_reports_its_result_or_progress():
     assert "  pass: 2026-01-31T09:00:00Z – 2026-01-31T09:10:00Z, took 10 min, 100 objects a minute\n" in out
     trial = pass_answer(**NONE, missing=[*"abcdefg", NASTY])
     first = text(pass_lines(trial, "en")).partition("First objects to submit:\n")[2].splitlines()
-    assert (first[:7], len(first)) == ([f"      {key!r}" for key in "abcdefg"], 8)
+    assert first[:7] == [f"      {key!r}" for key in "abcdefg"]
+    assert len(first) == 8
 
 
 LACKING = {"missing": sides(3, 0, "a", "b", "c", "d", "e", "f"), "unknown": sides(0, 2, "u")}

@@ -374,7 +374,8 @@ def test_a_statement_for_a_referer_without_its_pages_is_not_equal(world, stateme
     row = world.row("referer")
     (made,) = json.loads(row.document)["Statement"]
     own = {"StringNotLike": {"Referer": ["${null}", "https://a.example*"]}}
-    assert (row.state, made["Condition"]) == (State.DIFFERS, own)
+    assert row.state == State.DIFFERS
+    assert made["Condition"] == own
 
 
 def test_a_blacklist_alone_lets_blank_referers_pass_in_both_clouds(world):
@@ -383,7 +384,8 @@ def test_a_blacklist_alone_lets_blank_referers_pass_in_both_clouds(world):
     world.takes_referers(allow_empty_referer=False, referer_list=v2.RefererList(), referer_blacklist=denied)
     row = world.row("referer")
     (made,) = json.loads(row.document)["Statement"]
-    assert (row.left_out, made["Condition"]) == ([], {"StringLike": {"Referer": ["https://bad.example*"]}})
+    assert row.left_out == []
+    assert made["Condition"] == {"StringLike": {"Referer": ["https://bad.example*"]}}
 
 
 def test_keys_of_both_clouds_are_compared_by_eye(world):

@@ -15,7 +15,8 @@ def test_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
     looked_at: list[float] = []
     console.caller.meanwhile = lambda job: looked_at.append(console.clock.seconds)
     assert command(console, "close") == 0
-    assert (console.caller.asked, looked_at) == ([("certify", {"close": True}), ("certify", {"look": True})], [0, 120])
+    assert console.caller.asked == [("certify", {"close": True}), ("certify", {"look": True})]
+    assert looked_at == [0, 120]
     assert "closing: waiting for earlier submissions, 1:00 left" in console.messages
     assert console.out.getvalue().startswith(
         "It is closed.\n  The mark was read back two minutes after it was written."
@@ -61,7 +62,8 @@ def test_interrupted_close_reports_that_the_project_is_closed(command):
 
 def test_open_restores_the_trigger_and_starts_a_pass(command):
     console = Console(FakeCaller(reconcile=pass_answer()))
-    assert (command(console, "open"), console.out.getvalue()) == (0, "It is open.\n")
+    assert command(console, "open") == 0
+    assert console.out.getvalue() == "It is open.\n"
     assert console.caller.asked == [
         ("certify", {"open": True}),
         ("deploy", {"trigger": "oss-content"}),
@@ -90,7 +92,8 @@ OPENED = [
 def test_open_after_a_go_lists_objects_only_in_obs_and_asks(command):
     classes = {"overwritten": sides(1, 1, "photos/a"), "unknown": sides(0, 2, "new"), "equal_size": sides(3, 3)}
     console = session_after_go("2026-02-01T00:00:00Z", "yes\n", **classes)
-    assert (command(console, "open"), console.caller.asked) == (0, OPENED)
+    assert command(console, "open") == 0
+    assert console.caller.asked == OPENED
     assert "A GO is in effect (0007-20260131T090000Z-go.json): applications write to OBS." in console.messages
     assert console.messages.splitlines()[-5:] == [
         "The comparison of 2026-02-01T00:00:00Z found in OBS:",
@@ -104,7 +107,8 @@ def test_open_after_a_go_lists_objects_only_in_obs_and_asks(command):
 @pytest.mark.parametrize("began", ["", MADE])
 def test_open_after_a_go_reports_a_missing_comparison(command, began):
     console = session_after_go(began, "\n")
-    assert (command(console, "open"), console.caller.asked) == (2, OPENED[:1])
+    assert command(console, "open") == 2
+    assert console.caller.asked == OPENED[:1]
     assert (
         "No comparison has checked OBS since the GO, so the application writes there are unknown." in console.messages
     )
@@ -114,10 +118,12 @@ def test_open_after_a_go_reports_a_missing_comparison(command, began):
 
 def test_open_after_a_go_needs_its_option_without_a_terminal(command):
     console = session_after_go()
-    assert (command(console, "open"), console.caller.asked) == (2, OPENED[:1])
+    assert command(console, "open") == 2
+    assert console.caller.asked == OPENED[:1]
     assert f"-> Without a terminal, pass --after-go: {OPS} open --after-go\n" in console.messages
     console = session_after_go()
-    assert (command(console, "open", "--after-go"), console.caller.asked) == (0, OPENED)
+    assert command(console, "open", "--after-go") == 0
+    assert console.caller.asked == OPENED
 
 
 def test_close_after_a_go_does_not_announce_failed_records(command):

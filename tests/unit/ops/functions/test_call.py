@@ -19,7 +19,8 @@ def test_payload_reaches_the_tool_unchanged(stand_in, tmp_path):
     payload = {"key": f"$(touch x) `y` {NASTY} 山"}
     assert Tool(None, tmp_path).ask("status", payload) == {"ok": True}
     ((*words, event),) = stand_in.calls
-    assert (words, call.json.loads(event)) == (["status", "invoke", "-e"], payload)
+    assert words == ["status", "invoke", "-e"]
+    assert call.json.loads(event) == payload
 
 
 def test_long_payload_reaches_the_tool_by_a_file(stand_in, tmp_path):
@@ -107,7 +108,8 @@ def test_error_for_a_truncated_answer_shows_its_end(stand_in, tmp_path):
     stand_in.answers(call.json.dumps({"keys": [*range(1000)]}, indent=1)[:-1])
     with pytest.raises(ToolError, match="is not JSON") as raised:
         Tool(None, tmp_path).ask("status", {})
-    assert (len(raised.value.output), raised.value.output[-1]) == (15, " ]")
+    assert len(raised.value.output) == 15
+    assert raised.value.output[-1] == " ]"
 
 
 def test_tool_that_cannot_run_is_reported(stand_in, tmp_path):
@@ -204,7 +206,8 @@ SHOWN = "  \x1b[1mAccessKeyID: \x1b[22m  LTA****ake\n  \x1b[1mAccountID: \x1b[22
 def test_account_of_the_tools_keys_is_read_from_its_output(stand_in, tmp_path, output, account):
     stand_in.plan({"config get": {"out": output}})
     masked = Tool(None, tmp_path).account("mine")
-    assert (masked, stand_in.calls) == (account, [["config", "get", "-a", "mine"]])
+    assert masked == account
+    assert stand_in.calls == [["config", "get", "-a", "mine"]]
 
 
 @pytest.fixture

@@ -59,7 +59,8 @@ def test_two_people_with_a_handed_key_create_the_same_as_one(world, whole):
     handed, first_request = create_reader_key(world), len(world.sent)
     output = expect_success(set_up_huawei(world, handed))
     assert [request.url for request in world.sent[first_request:] if "aliyun" in request.url] == []
-    assert (world.resources(), [secret for secret in handed if secret in output]) == (whole, [])
+    assert world.resources() == whole
+    assert [secret for secret in handed if secret in output] == []
 
     # AND nothing is left to do for either, nor for a person with the keys of both
     for done in (set_up_alibaba(world), set_up_huawei(world, handed), world.setup()):
@@ -68,7 +69,8 @@ def test_two_people_with_a_handed_key_create_the_same_as_one(world, whole):
 
 def test_huaweis_half_first_misses_only_the_task_until_the_key_exists(world, whole):
     assert waiting_resources(expect_exit(set_up_huawei(world), 3)) == ["sync task"]
-    assert (world.resources()["tasks"], count_iam_keys(world)) == ([], [1, 0])
+    assert world.resources()["tasks"] == []
+    assert count_iam_keys(world) == [1, 0]
     expect_success(set_up_alibaba(world))
     expect_success(set_up_huawei(world, create_reader_key(world)))
     assert world.resources() == whole
@@ -204,7 +206,8 @@ def test_without_permissions_in_ram_the_printed_documents_are_enough(world):
         "-> A policy denies ram:GetRole and overrides all others: ask its author",
         "Run this where aliyun has keys for creating RAM roles and policies: python3 policies/show.py | bash",
     )
-    assert (world.resources()["tasks"], sorted(world.secrets)) == ([], [f"{NAME}_HW_AK", f"{NAME}_HW_SK"])
+    assert world.resources()["tasks"] == []
+    assert sorted(world.secrets) == [f"{NAME}_HW_AK", f"{NAME}_HW_SK"]
 
     # AND with a user of the printed document OMS reads the source; without prompts, the environment has its key
     ((document,),) = printed_policies(output, "1").values()

@@ -149,8 +149,10 @@ def test_a_policy_of_others_with_setup_s_name_stays_attached(world):
         policy["fields"] |= {"description": "mine", "Description": "mine"}
     reason = f"is kept, because setup did not attach {NAME}-oms"
     remove(world, f"RAM user {NAME}-oms {reason}", f"IAM user {NAME}-oms {reason}", code=3)
-    assert (len(user["attached"]), ram.users[f"{NAME}-oms"]["attached"].keys()) == (1, {f"{NAME}-oms"})
-    assert (user["keys"], ram.users[f"{NAME}-oms"]["keys"]) == ({}, {})
+    assert len(user["attached"]) == 1
+    assert ram.users[f"{NAME}-oms"]["attached"].keys() == {f"{NAME}-oms"}
+    assert user["keys"] == {}
+    assert ram.users[f"{NAME}-oms"]["keys"] == {}
 
 
 def test_a_removal_empties_only_setup_s_lines_of_s_yaml(world):

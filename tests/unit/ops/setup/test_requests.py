@@ -52,7 +52,8 @@ def test_calls_of_ram(box, setup_requests):
     assert len(by_action) >= 12
     for action, ours in by_action.items():
         if action == "GetCallerIdentity":  # of STS, which has no parameters
-            assert (ours.headers["x-acs-version"], urlsplit(ours.url).query) == ("2015-04-01", "")
+            assert ours.headers["x-acs-version"] == "2015-04-01"
+            assert urlsplit(ours.url).query == ""
             continue
         query = dict(parse_qsl(urlsplit(ours.url).query))
         name = re.sub("(?<!^)([A-Z])", r"_\1", action).lower()

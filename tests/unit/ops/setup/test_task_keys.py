@@ -46,11 +46,10 @@ def test_a_task_whose_answer_is_lost_is_awaited_and_keeps_its_keys(world, answer
     # WHEN it is set up THEN that is the task, with keys that exist
     expect_success(world.setup(typed=YES), "Setup is complete. ")
     (task,) = world.oms.tasks
-    assert (world.variables()["SYNC_URL"], keys_at_oms(world)) == (task.sync_url, [keys(world)])
-    assert (key_deletions(world), json.loads(world.oss.objects(world.log_bucket)[NOTE].data)["task"]) == (
-        [],
-        task.task_id,
-    )
+    assert world.variables()["SYNC_URL"] == task.sync_url
+    assert keys_at_oms(world) == [keys(world)]
+    assert key_deletions(world) == []
+    assert json.loads(world.oss.objects(world.log_bucket)[NOTE].data)["task"] == task.task_id
     # AND nothing is left to do
     assert "create" not in expect_success(world.setup("--plan"), "All resources exist.")
 
@@ -69,7 +68,8 @@ def test_a_run_that_ends_at_the_creation_is_followed_by_one_that_waits(world):
         world.setup(typed=YES), f"create: sync task: {ASKED}", "Setup waits until OMS lists the task", *first
     )
     assert "remove: " not in output
-    assert (keys_at_oms(world), keys(world)) == ([first], first)
+    assert keys_at_oms(world) == [first]
+    assert keys(world) == first
 
 
 def remove_lock(world):
@@ -96,10 +96,12 @@ def test_after_five_minutes_the_plan_asks_before_the_keys_go(world, never_listed
     output = expect_exit(
         world.setup(typed="no\n"), 2, f"unused access keys of RAM user {NAME}-oms: {ASKED}", *never_listed
     )
-    assert (output.count("remove: unused access keys of "), keys(world)) == (2, never_listed)
+    assert output.count("remove: unused access keys of ") == 2
+    assert keys(world) == never_listed
     # WHEN the answer is yes THEN another task has new keys
     expect_success(world.setup(typed=YES))
-    assert (keys_at_oms(world)[1], set(keys(world)) & set(never_listed)) == (keys(world), set())
+    assert keys_at_oms(world)[1] == keys(world)
+    assert set(keys(world)) & set(never_listed) == set()
 
     # AND once OMS lists the first, it is not taken for the project's
     world.later(3600)
@@ -122,7 +124,8 @@ def test_keys_that_became_late_after_the_plan_was_shown_are_not_deleted(world):
     first = remove_lock(world)
     world.meanwhile[world.asked + 48] = lambda: world.later(400)
     expect_exit(world.setup(typed=YES), 3, f"exists: unused access keys of RAM user {NAME}-oms: {ASKED}")
-    assert (keys(world), len(world.oms.tasks)) == (first, 1)
+    assert keys(world) == first
+    assert len(world.oms.tasks) == 1
 
 
 def test_a_removal_right_after_an_unknown_outcome_removes_nothing(world):

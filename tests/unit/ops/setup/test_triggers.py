@@ -49,7 +49,8 @@ def test_an_overlapping_trigger_stops_the_plan(world, other):
     world.functions.foreign_functions["thumbnails"] = [trigger("music/"), other]
     line, key = trigger_line(world, 1), other["triggerConfig"]["filter"]["key"]
     fact_text = f'trigger on-upload of function thumbnails: prefix "{key["prefix"]}", suffix "{key["suffix"]}"'
-    assert (line["state"], [fact["en"] for fact in line["facts"]]) == ("stop", [fact_text])
+    assert line["state"] == "stop"
+    assert [fact["en"] for fact in line["facts"]] == [fact_text]
     assert "objectPrefix" in line["next"]["en"]
 
 

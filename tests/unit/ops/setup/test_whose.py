@@ -106,7 +106,8 @@ def test_a_user_recreated_by_others_keeps_its_keys_and_gets_none(resources, worl
     for holder in holders:
         with pytest.raises(UsageError, match="not created by setup"):
             holder.make_key()
-    assert ([holder.key_ids() for holder in holders], world.snapshot()) == ([[], []], before)
+    assert [holder.key_ids() for holder in holders] == [[], []]
+    assert world.snapshot() == before
 
 
 def test_a_task_with_the_project_s_mark_and_another_source_is_foreign(world):
@@ -115,4 +116,5 @@ def test_a_task_with_the_project_s_mark_and_another_source_is_foreign(world):
     task.note = MARK
     expect_success(world.setup(typed=YES), "create: sync task")
     expect_success(world.setup("--remove", typed="yes\n"))
-    assert (world.oms.tasks, task.status) == ([task], "SYNCHRONIZING")
+    assert world.oms.tasks == [task]
+    assert task.status == "SYNCHRONIZING"
