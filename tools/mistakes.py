@@ -17,6 +17,7 @@ _ABANDONED = f"{_UNIT}/clouds/test_given_up.py"
 _CERTIFY = f"{_JOBS}/certify/test_law_of_certify.py::test_rechecked_pass_is_the_certified_pass"
 _BESIDE = f"{_UNIT}/comparison/test_beside_a_group.py"
 _SETUP = f"{_UNIT}/ops/setup"
+_HEADERS = f"{_JOBS}/headers/test_law_of_headers.py"
 _WHOSE, _TASK_KEYS = f"{_SETUP}/test_whose.py", f"{_SETUP}/test_task_keys.py"
 _VERSIONS = f"{_JOBS}/replay/test_law_of_versions.py"
 
@@ -1186,5 +1187,53 @@ MISTAKES = (
         f"{_CODE}/comparison/count.py",
         "if absence.key <= last]",
         "]",
+    ),
+    Mistake(
+        "headers of an object that is not proven equal",
+        _HEADERS,
+        f"{_CODE}/jobs/headers.py",
+        ".object_class is not ObjectClass.EQUAL_CONTENTS",
+        ".object_class is ObjectClass.MOVING",
+        seeds="40",
+    ),
+    Mistake(
+        "headers of another object in OBS than the listed one",
+        _HEADERS,
+        f"{_CODE}/comparison/mending.py",
+        "return _is_listed(head, listed) and head.at > 0",
+        "return head.at > 0",
+        seeds="0",
+    ),
+    Mistake(
+        "a record of headers counts for any versions",
+        _HEADERS,
+        f"{_CODE}/comparison/mending.py",
+        "return self.record is not None and self.record.etag == versions.etag_in_listing",
+        "return self.record is not None",
+        seeds="0",
+    ),
+    Mistake(
+        "headers are recorded without reading them back",
+        _HEADERS,
+        f"{_CODE}/comparison/mending.py",
+        "confirmed=head) if is_confirmed and isinstance",
+        "confirmed=head) if isinstance",
+        seeds="4",
+    ),
+    Mistake(
+        "headers change in a closed project",
+        _HEADERS,
+        f"{_CODE}/comparison/mending.py",
+        "if failure := self._closing.refusal():",
+        "if (failure := self._closing.refusal()) and not plans:",
+        seeds="28",
+    ),
+    Mistake(
+        "a change of headers that hardly expires",
+        _HEADERS,
+        f"{_CODE}/comparison/mending.py",
+        "VALID_SECONDS = 5",
+        "VALID_SECONDS = 900",
+        seeds="15",
     ),
 )

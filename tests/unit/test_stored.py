@@ -39,6 +39,7 @@ from oss_oms_sync.jobs.status.alarm import _Watch
 from oss_oms_sync.jobs.status.copying import Acknowledged
 from oss_oms_sync.ledger.closing import Closed, Closing, read_mark
 from oss_oms_sync.ledger.list_positions import LineCount, ListPositions, ListRead
+from oss_oms_sync.ledger.mended import MendedRecord
 from oss_oms_sync.ledger.migration import Migrations, Reach
 from oss_oms_sync.ledger.records import FailedKey, failed_key, failed_record
 from oss_oms_sync.ledger.state import JobState
@@ -207,6 +208,17 @@ THERE = SOURCE._replace(etag="AB12-2")
 def test_a_kept_proof_has_this_form(proof: Proof) -> None:
     record = ObjectSummary("a", etag_of(stored(f"proven_{proof.value}")), 9, 0, "Normal")
     assert kept(Entry("a", SOURCE, destination=THERE, proof=record)) is proof
+
+
+def test_a_record_of_headers_has_this_form() -> None:
+    etag = "0CC175B9C0F1B6A831C399E269772661"
+    record = MendedRecord(etag, 1_767_225_600, etag, 1_767_225_700, {"content-type": "é"})
+    written = record.stored("task", "a")
+    assert (written.body, written.headers["x-oss-meta-old"]) == (stored("mended"), '{"content-type":"\\u00e9"}')
+    assert MendedRecord.parse(written) == record
+    intended = record._replace(is_intended=True)
+    assert MendedRecord.parse(intended.stored("task", "a")) == intended
+    assert intended.stored("task", "a").body.startswith(written.body)
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)

@@ -47,6 +47,8 @@ class Stop(Enum):
     TOO_MANY = "too_many"
     # The timer begins no pass, and no manual call has begun a pass.
     PERIOD_OFF = "period_off"
+    # Headers of objects in OBS may not be changed: at this time, or because the effect is unknown.
+    HEADERS = "headers"
     # Another run is in progress.
     BUSY = "busy"
 

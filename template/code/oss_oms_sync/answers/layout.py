@@ -3,7 +3,8 @@
 Everything that the project writes is below `oms_source_record/`. Records are in the layout of Huawei's guide
 (https://support.huaweicloud.com/bestpractice-oms/oms_05_5602.html); other objects are beside them:
 
-oms_source_record/{task}/{kind}_object/{key}              the record of a key: success, failed, or proven by reading it
+oms_source_record/{task}/{kind}_object/{key}              the record of a key: success, failed, proven by reading it, or
+                                                          mended: its headers in OBS were compared or changed
 oms_source_record/{task}/{kind}_object_long/{sha256}      for a key too long to follow the prefix
 oms_source_record/{task}/state/                           the state of the jobs, and what ops.py writes for them
 oms_source_record/{task}/replay/{project}/{run}.json      a run file: keys that a run of replay has taken
@@ -31,7 +32,7 @@ TASK_PATH = r"/v2/(?P<project>[\w.~-]+)/sync-tasks/(?P<task>[\w.~-]+)"
 SYNC_PATH_LOOKS = "/v2/<project id>/sync-tasks/<task id>/events"
 SYNC_URL_LOOKS = f"https://oms.<region>.myhuaweicloud.com{SYNC_PATH_LOOKS}"
 
-Kind = Literal["success", "failed", "proven"]
+Kind = Literal["success", "failed", "proven", "mended"]
 
 
 def record_root(task_id: str) -> str:

@@ -138,7 +138,8 @@ def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
     metadata = {}
     for name, value in ((name.lower(), value) for name, value in headers.items()):
         is_own = name.startswith(("x-oss-meta-", "x-obs-meta-"))
-        if is_own or name in _STANDARD:
+        # A standard header without a value says nothing.
+        if is_own or (name in _STANDARD and value):
             raw = value.encode("latin-1", "replace").decode("utf-8", "replace")
             metadata[name[len("x-oss-") :] if is_own else name] = raw
     return metadata

@@ -33,6 +33,7 @@ from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import PayloadError, SettingsError, log
 from oss_oms_sync.events import is_timer_event
+from oss_oms_sync.jobs import headers
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
@@ -99,7 +100,7 @@ class CompareOptions:
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Work on passes for `event`, and return a CompareAnswer as JSON.
+    """Work on passes for `event`, and return a CompareAnswer as JSON; for a pass of headers see `headers.run`.
 
     An event of the log bucket names a piece: the call continues the piece's range, and returns the answer for the log.
     A timer event begins a pass if the last pass began at least COMPARE_PERIOD ago; otherwise it wakes stalled ranges. A
@@ -112,6 +113,8 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     JobState(invocation).note_timer("compare", event)
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that compare is to compare with the destination"])
+    if (of_headers := headers.run(event, invocation, invocation.destination)) is not None:
+        return of_headers
     woken = PassStore(invocation, "compare").receive(event)
     if woken == []:  # an event without a piece does not need OMS's answer about the destination
         return {}

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from oss_oms_sync.answers.layout import MAX_NAME_BYTES, Kind, is_long, record_name, record_prefix
@@ -212,6 +212,16 @@ class MergedListing:
             twin = destination if self._destination else success
             for step in merged((source, success, failed, destination, proof), twin, equal):
                 yield self._complete(step) if isinstance(step, Entry) and self._is_long(step.key) else step
+
+    @contextmanager
+    def feed(self, kind: Kind) -> Iterator[Feed]:
+        """Yield the records of a kind by their keys, apart from the entries; without those of long keys.
+
+        Raises StorageError.
+        """
+        with ExitStack() as stack:
+            root = record_prefix(self._task_id, kind)
+            yield Feed(self._pages(self._log_bucket, root, stack), root, self._after)
 
     def _pages(self, bucket: Bucket, root: str, stack: ExitStack) -> Iterator[ListPage]:
         """Return pages of the objects under `root`."""

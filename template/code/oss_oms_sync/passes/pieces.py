@@ -65,7 +65,8 @@ class Scope:
 
     `key_filter` selects the keys. `since`: None starts at the installation. `everything`: include objects with any
     records, of any age unless `since` is set. `deep`, `overwrite`, `cutover` and `standstill` apply only to compare;
-    with `cutover`, the minimum age of judged objects is five minutes.
+    with `cutover`, the minimum age of judged objects is five minutes. `headers`: the work of a pass of headers, a value
+    of HeadersWork; empty for other jobs.
     """
 
     key_filter: KeyFilter
@@ -75,6 +76,7 @@ class Scope:
     overwrite: bool = False
     standstill: bool = False
     cutover: bool = False
+    headers: str = field(default="", kw_only=True)
 
     @classmethod
     def asked(cls, options: Mapping[str, object], key_filter: KeyFilter) -> Scope:

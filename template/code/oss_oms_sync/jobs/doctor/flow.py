@@ -159,9 +159,9 @@ def old_objects(context: CheckContext) -> Finding:
 
 
 def pass_triggers(context: CheckContext) -> Finding:
-    """Check that objects under passes/ in the log bucket trigger reconcile and compare: each deletes its ping."""
+    """Check that objects under passes/ in the log bucket trigger their passes: each deletes its ping."""
     bucket, clock = context.invocation.log_bucket, context.invocation.clock
-    pings = {job: PassStore(context.invocation, job).ping() for job in ("reconcile", "compare")}
+    pings = {job: PassStore(context.invocation, job).ping() for job in ("reconcile", "compare", "headers")}
     names = [ping.name for ping in pings.values()]
     enough = Deadline(min(_PING_SECONDS, context.invocation.deadline.remaining() / 2), clock)
     try:
@@ -186,7 +186,7 @@ def pass_triggers(context: CheckContext) -> Finding:
                 jobs=asleep,
             ),
         )
-    return ok(t("objects written under passes/ in the log bucket trigger reconcile and compare"))
+    return ok(t("objects written under passes/ in the log bucket trigger reconcile, compare and headers"))
 
 
 _READING_RECORDS = ("permission to list records", "permission to read records")

@@ -1,0 +1,76 @@
+"""The answer of `headers`: the headers of objects in OBS compared with the source's, and changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from oss_oms_sync.answers.pass_answers import PassAnswer
+from oss_oms_sync.answers.text import Text, t
+
+# Maximum number of keys of each outcome that are shown as examples.
+MAX_EXAMPLES = 10
+
+
+class HeadersWork(Enum):
+    """The work of a pass of headers; the values are their names in payloads.
+
+    LOOK compares headers and records equal objects; MEND also changes headers in OBS; UNDO restores the headers that
+    OBS had before.
+    """
+
+    LOOK = "look"
+    MEND = "mend"
+    UNDO = "undo"
+
+
+class HeadersOutcome(Enum):
+    """Outcomes for an object in a pass of headers; the values are their names in answers.
+
+    `is_settled`: its headers are the source's, or for UNDO those of before.
+    """
+
+    RECORDED = "recorded", True, t("equal by an earlier record of these versions")
+    EQUAL = "equal", True, t("equal")
+    MENDED = "mended", True, t("changed in OBS to the source's headers")
+    RESTORED = "restored", True, t("restored to the headers before the change")
+    UNTOUCHED = "untouched", True, t("never changed")
+    # If a pass only looks.
+    DIFFERS = "differs", False, t("different, and can be changed")
+    # The object is left alone.
+    OTHER_CLASS = "other_class", False, t("not proven equal in contents, so left alone")
+    CHANGED = "changed", False, t("written meanwhile, so left alone")
+    ARCHIVED = "archived", False, t("archived in OBS, which changes no headers of archived objects")
+    NOT_ASCII = "not_ascii", False, t("with values beyond US-ASCII, which OBS refuses")
+    TOO_LARGE = "too_large", False, t("with more than 8 KB of user metadata, or of headers to keep for --undo")
+    REMOVAL = "removal", False, t("with a header in OBS that the source does not have")
+    UNREADABLE = "unreadable", False, t("refused by a cloud when their headers were read")
+    REFUSED = "refused", False, t("refused by OBS when their headers were changed")
+    UNCONFIRMED = "unconfirmed", False, t("changed without confirmation: the next run checks again")
+
+    def __init__(self, title: str, is_settled: bool, text: Text) -> None:
+        self.title = title
+        self.is_settled = is_settled
+        self.text = text
+
+    def __new__(cls, title: str, *_: object) -> HeadersOutcome:  # noqa: PYI034  typing has Self since 3.11
+        outcome = object.__new__(cls)
+        outcome._value_ = title
+        return outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadersAnswer(PassAnswer):
+    """Result of a pass of headers, or its progress.
+
+    `work`: a value of HeadersWork. `outcomes`: numbers of objects. `headers`: numbers of objects in which a header
+    differed, by its name. `folders`: numbers by first-level folder and outcome. `examples`: the first keys of outcomes
+    that are not settled.
+    """
+
+    work: str
+    outcomes: Mapping[HeadersOutcome, int]
+    headers: Mapping[str, int]
+    folders: Mapping[str, Mapping[HeadersOutcome, int]]
+    examples: Mapping[HeadersOutcome, Sequence[str]]

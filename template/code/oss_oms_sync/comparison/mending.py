@@ -1,0 +1,298 @@
+"""The headers of objects with equal contents, compared and changed in OBS, or restored there.
+
+An application, or a late copy of OMS, may write an object at any moment; a change must neither replace headers of other
+contents nor arrive after the close. So for each object:
+
+1. HEAD of both sides shows the listed versions; the one of OBS names OBS's time.
+2. A record of the intention keeps the headers that OBS has.
+3. The project is open, as it was seen a minute ago at most.
+4. OBS accepts the change for five whole seconds after its HEAD, that is for four at least, and no longer.
+5. After the answer, or without an answer after the expiry, and in a later second than the object's time, HEAD of OBS
+   shows the same ETag and the wanted headers. Only then the record is of these versions.
+
+An object that an application writes between 1 and 4 keeps its bytes and may get the headers of the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from oss_oms_sync.answers.finding import Stopped
+from oss_oms_sync.answers.headers_answer import HeadersOutcome
+from oss_oms_sync.answers.layout import record_name
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, SourceHead
+from oss_oms_sync.clouds.obs import HeaderChange, ObsBucket
+from oss_oms_sync.clouds.obs_answers import ObjectHead
+from oss_oms_sync.comparison.headers import Change, Obstacle, differing_headers, plan_change, plan_headers
+from oss_oms_sync.delivery.sender import refused
+from oss_oms_sync.errors import StorageError
+from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.mended import MendedRecord
+
+# The validity of a change, in seconds of OBS's clock; at least one less is left, because its times are whole seconds.
+VALID_SECONDS = 5
+
+
+class ClosedError(Exception):
+    """Nothing may be changed: the project is closed, or its state is unknown."""
+
+    def __init__(self, stopped: Stopped) -> None:
+        super().__init__(stopped.why)
+        self.stopped = stopped
+
+
+class Row(NamedTuple):
+    """A key with its objects in both buckets and its record, as the listings show them."""
+
+    source: ObjectSummary
+    there: ObjectSummary
+    record: ObjectSummary | None
+
+    @property
+    def key(self) -> str:
+        """The key of both objects."""
+        return self.source.name
+
+    @property
+    def is_recorded(self) -> bool:
+        """True if the record is of these versions."""
+        versions = MendedRecord.of(self.source, self.there)
+        return self.record is not None and self.record.etag == versions.etag_in_listing
+
+
+class Mended(NamedTuple):
+    """The outcome for an object, and the names of its headers that differed."""
+
+    outcome: HeadersOutcome
+    names: Sequence[str] = ()
+
+
+_Results = dict[str, Mended]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Work on an object: the headers `wanted` and the change. Without a change, a HEAD has to confirm equal headers.
+
+    `head` is of OBS. `old`: the headers of OBS before the first change. `confirmed`: the HEAD that confirms the wanted
+    headers.
+    """
+
+    row: Row
+    wanted: Mapping[str, str]
+    head: ObjectHead
+    names: Sequence[str] = ()
+    change: Change | None = None
+    old: Mapping[str, str] | None = None
+    confirmed: ObjectHead | None = None
+
+    @property
+    def key(self) -> str:
+        return self.row.key
+
+    @property
+    def expires(self) -> int:
+        """The time in seconds since 1970, by OBS's clock, until which OBS accepts the change."""
+        return self.head.at + VALID_SECONDS
+
+    @property
+    def record(self) -> MendedRecord:
+        there = self.confirmed or self.head
+        return MendedRecord.of(self.row.source, self.row.there)._replace(
+            etag=there.etag, modified=there.modified, old=self.old, is_intended=self.confirmed is None
+        )
+
+    def confirmed_by(self, head: ObjectHead | StorageError, after: int = 0) -> _Plan:
+        """Return the plan with `head`, if `head` shows the object with the wanted headers.
+
+        It must be of a later second than the object's time, and than `after`.
+        """
+        is_confirmed = (
+            isinstance(head, ObjectHead)
+            and head.etag == self.row.there.etag
+            and head.at > max(head.modified, after)
+            and not any(differing_headers(self.wanted, head.metadata))
+        )
+        return replace(self, confirmed=head) if is_confirmed and isinstance(head, ObjectHead) else self
+
+
+class Mender:
+    """Work on batches of objects with different keys; each method returns the outcomes in order.
+
+    The methods raise StorageError, and ClosedError if the project may not change objects.
+    """
+
+    def __init__(self, invocation: Invocation, destination: ObsBucket, *, may_replace: bool) -> None:
+        self._source = invocation.source_bucket
+        self._log = invocation.log_bucket
+        self._task_id = invocation.task_id
+        self._clock = invocation.clock
+        self._closing = Closing(invocation)
+        self._destination = destination
+        self._may_replace = may_replace
+        # The time before the last HEAD of OBS, by the monotonic clock.
+        self._asked = 0.0
+
+    def look(self, rows: Sequence[Row]) -> list[Mended]:
+        """Compare headers, and record objects whose headers are equal."""
+        return self._compare(rows, changes=False)
+
+    def mend(self, rows: Sequence[Row]) -> list[Mended]:
+        """Give objects in OBS the headers of the source, and record both versions."""
+        return self._compare(rows, changes=True)
+
+    def undo(self, rows: Sequence[Row]) -> list[Mended]:
+        """Give objects in OBS the headers that they had before the first change, and delete their records."""
+        records = self._records(rows)
+        rows_of_changes = [row for row in rows if (record := records.get(row.key)) and record.old is not None]
+        heads = self._heads([row.key for row in rows_of_changes])
+        results, plans = _Results(), list[_Plan]()
+        for row, head in zip(rows_of_changes, heads, strict=True):
+            record = records[row.key]
+            if not isinstance(head, ObjectHead) or not _shows(head, row.there) or not record.is_about(row.there):
+                results[row.key] = Mended(_unread(head, heads))
+                continue
+            old = record.old or {}
+            change = plan_headers(old, head.metadata, may_replace=self._may_replace)
+            plans += self._planned(_Plan(row, old, head, old=old), change, results)
+        done = self._carry_out(plans, HeadersOutcome.RESTORED, results)
+        names = [record_name(self._task_id, "mended", plan.key) for plan in done]
+        _raise_first(self._log.try_delete_all(names).values())
+        return [results.get(row.key, Mended(HeadersOutcome.UNTOUCHED)) for row in rows]
+
+    def _compare(self, rows: Sequence[Row], *, changes: bool) -> list[Mended]:
+        keys = [row.key for row in rows]
+        sources, heads = self._source.try_head_all(keys), self._heads(keys)
+        results, plans = _Results(), list[_Plan]()
+        for row, source, head in zip(rows, sources, heads, strict=True):
+            if not isinstance(source, SourceHead) or not _is_listed(source, row.source):
+                results[row.key] = Mended(_unread(source, sources))
+            elif not isinstance(head, ObjectHead) or not _shows(head, row.there):
+                results[row.key] = Mended(_unread(head, heads))
+            else:
+                change = plan_change(source.metadata, head, may_replace=self._may_replace)
+                plans += self._planned(_Plan(row, source.metadata, head), change, results)
+        if not changes:
+            results |= {plan.key: Mended(HeadersOutcome.DIFFERS, plan.names) for plan in plans if plan.change}
+            plans = [plan for plan in plans if not plan.change]
+        done = self._carry_out(self._with_old_headers(plans, results), HeadersOutcome.MENDED, results)
+        _raise_first(self._log.try_put_all([plan.record.stored(self._task_id, plan.key) for plan in done]))
+        return [results[row.key] for row in rows]
+
+    def _heads(self, keys: Sequence[str]) -> list[ObjectHead | StorageError]:
+        self._asked = self._clock.monotonic()
+        return self._destination.try_head_all(keys)
+
+    def _planned(self, plan: _Plan, change: Change | Obstacle, results: _Results) -> Iterable[_Plan]:
+        """Return the plan with the change if headers differ, or nothing if an obstacle is the result."""
+        names = list(differing_headers(plan.wanted, plan.head.metadata))
+        if not names:
+            return [plan.confirmed_by(plan.head)]
+        if isinstance(change, Obstacle):
+            results[plan.key] = Mended(HeadersOutcome[change.name], names)
+            return []
+        return [replace(plan, names=names, change=change)]
+
+    def _with_old_headers(self, plans: Sequence[_Plan], results: _Results) -> list[_Plan]:
+        """Return the plans with the headers before the first change, which an earlier record may have."""
+        records, kept = self._records([plan.row for plan in plans]), list[_Plan]()
+        for plan in plans:
+            record = records.get(plan.key)
+            earlier = record.old if record and record.is_about(plan.row.there) else None
+            old = plan.head.metadata if earlier is None and plan.change else earlier
+            kept.append(replace(plan, old=old))
+            if not kept[-1].record.fits:
+                results[plan.key] = Mended(HeadersOutcome.TOO_LARGE, plan.names)
+                kept.pop()
+        return kept
+
+    def _records(self, rows: Sequence[Row]) -> dict[str, MendedRecord]:
+        keys = [row.key for row in rows if row.record]
+        stored_records = self._log.get_all([record_name(self._task_id, "mended", key) for key in keys])
+        parsed = ((key, MendedRecord.parse(stored)) for key, stored in zip(keys, stored_records, strict=True) if stored)
+        return {key: record for key, record in parsed if record}
+
+    def _carry_out(self, plans: Sequence[_Plan], changed: HeadersOutcome, results: _Results) -> list[_Plan]:
+        """Make the changes, read the headers back, and put the outcomes into `results`; return the confirmed plans."""
+        lost = self._change([plan for plan in plans if plan.change], results)
+        left = [plan for plan in plans if plan.key not in results]
+        if lost:
+            # A change without an answer may land until it expires.
+            self._clock.sleep(max(0.0, self._asked + VALID_SECONDS + 2 - self._clock.monotonic()))
+        after = {plan.key: plan.expires for plan in lost}
+        done = self._read_back(left, after)
+        if any(not plan.confirmed for plan in done):
+            # The object's time may be that of this second.
+            self._clock.sleep(1.0)
+            done = self._read_back(done, after)
+        for plan in done:
+            outcome = changed if plan.change else HeadersOutcome.EQUAL
+            results[plan.key] = Mended(outcome if plan.confirmed else HeadersOutcome.UNCONFIRMED, plan.names)
+        return [plan for plan in done if plan.confirmed]
+
+    def _change(self, plans: Sequence[_Plan], results: _Results) -> list[_Plan]:
+        """Make the changes; put refusals into `results`, and return the plans whose changes have no answer."""
+        if not plans:
+            return []
+        _raise_first(self._log.try_put_all([plan.record.stored(self._task_id, plan.key) for plan in plans]))
+        if failure := self._closing.refusal():
+            raise ClosedError(refused(failure))
+        changes = [
+            HeaderChange(plan.key, plan.change.headers, plan.expires, plan.change.replaces, plan.head.version)
+            for plan in plans
+            if plan.change
+        ]
+        answers = self._destination.try_change_all(changes)
+        # OBS also denies a change that has expired.
+        was_late = self._clock.monotonic() - self._asked >= VALID_SECONDS - 1
+        problems = [answer for answer in answers if isinstance(answer, StorageError)]
+        denials = [problem for problem in problems if problem.code in NO_PERMISSION]
+        if len(denials) == len(plans) and not was_late:
+            raise denials[0]
+        for plan, answer in zip(plans, answers, strict=True):
+            if isinstance(answer, StorageError) and answer.is_refusal and not (answer in denials and was_late):
+                results[plan.key] = Mended(HeadersOutcome.REFUSED, plan.names)
+        return [
+            plan
+            for plan, answer in zip(plans, answers, strict=True)
+            if isinstance(answer, StorageError) and not answer.answered
+        ]
+
+    def _read_back(self, plans: Sequence[_Plan], after: Mapping[str, int]) -> list[_Plan]:
+        """Return the plans, confirmed by HEAD if they were not; a HEAD counts only `after` that time by OBS's clock."""
+        waiting = [plan.key for plan in plans if not plan.confirmed]
+        heads = dict(zip(waiting, self._destination.try_head_all(waiting), strict=True))
+        return [
+            plan.confirmed_by(heads[plan.key], after.get(plan.key, 0)) if plan.key in heads else plan for plan in plans
+        ]
+
+
+def _is_listed(head: SourceHead | ObjectHead, listed: ObjectSummary) -> bool:
+    return (head.etag, head.modified) == (listed.etag, listed.modified)
+
+
+def _shows(head: ObjectHead, listed: ObjectSummary) -> bool:
+    """Return True if a HEAD shows the listed version, with OBS's time."""
+    return _is_listed(head, listed) and head.at > 0
+
+
+def _unread(answer: object, answers: Sequence[object]) -> HeadersOutcome:
+    """Return the outcome of an object whose HEAD failed, or shows another version than the listing.
+
+    Raises StorageError, also for a permission that is missing for all objects.
+    """
+    if not isinstance(answer, StorageError) or answer.code == "NoSuchKey":
+        return HeadersOutcome.CHANGED
+    is_of_all = answer.code in NO_PERMISSION and all(isinstance(other, StorageError) for other in answers)
+    if not answer.is_refusal or is_of_all:
+        raise answer
+    return HeadersOutcome.UNREADABLE
+
+
+def _raise_first(problems: Iterable[StorageError | None]) -> None:
+    for problem in problems:
+        if problem:
+            raise problem

@@ -1,0 +1,282 @@
+"""Compare the headers of objects in OBS with the source's, and change or restore them in place, by passes of their own.
+
+Compare's function does this work: a prefix and a trigger of its own wake it, and a manual call names the work.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from oss_oms_sync import jsontext, options
+from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.finding import TIME_IS_UP, Stop, Stopped
+from oss_oms_sync.answers.headers_answer import MAX_EXAMPLES, HeadersAnswer, HeadersOutcome, HeadersWork
+from oss_oms_sync.answers.layout import is_long, record_name
+from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import Text
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.comparison.judge import CUTOVER_SECONDS, SETTLED_SECONDS, Judge, Moments
+from oss_oms_sync.comparison.mending import ClosedError, Mended, Mender, Row
+from oss_oms_sync.errors import PayloadError, StorageError, log
+from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.passes.digests import first_folder, reported_folder
+from oss_oms_sync.passes.driver import Driver
+from oss_oms_sync.passes.entries import Entry
+from oss_oms_sync.passes.listing import MergedListing
+from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope
+from oss_oms_sync.passes.range_walk import Count
+from oss_oms_sync.passes.states import answer_of
+from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.passes.tally import INSIDE, Tally
+from oss_oms_sync.passes.work import Walked
+from oss_oms_sync.rules.headers_in_place import MOVES_TIME, InPlace, effect_of
+
+_JOB = "headers"
+# Objects whose headers are read together: OBS accepts a change for seconds after its HEAD.
+BATCH = 100
+# The walk ends when less time is left, in seconds: a batch and the piece itself must still be finished.
+_RESERVED_SECONDS = 60.0
+# Numbers of objects by header have names that begin so. Beyond the maximum, a header counts among the others.
+_HEADER, _OTHER_HEADERS, _MAX_HEADERS = "header ", "header *", 50
+
+
+@dataclass(frozen=True)
+class HeadersOptions:
+    """Options of a payload.
+
+    `headers`: the work, a value of HeadersWork. `cutover`: the source is frozen and the project not closed yet.
+    """
+
+    headers: str = ""
+    prefix: str = ""
+    cutover: bool = False
+    restart: bool = False
+    look: bool = False
+
+    def __post_init__(self) -> None:
+        names = [work.value for work in HeadersWork]
+        if self.headers not in names:
+            raise PayloadError(f"The payload's headers is {self.headers!r}. It takes {', '.join(names)}")
+
+
+def run(event: bytes | str, invocation: Invocation, destination: Callable[[], ObsBucket]) -> dict[str, object] | None:
+    """Work on a pass of headers if `event` asks for that; return a HeadersAnswer as JSON, or None.
+
+    The event is an event of the log bucket, or HeadersOptions in a manual call. For an event of the log bucket, the
+    return value is the logged answer. A manual call works on the pass of its scope, begins it if none is open, and
+    waits for its end; `look` only reports.
+
+    Raises PayloadError and StorageError: completed work is kept.
+    """
+    woken = PassStore(invocation, _JOB).receive(event)
+    if woken:
+        answer = _Headers(invocation, destination()).driver.by_event(woken)
+    elif woken is None and isinstance(payload := jsontext.load(event), dict) and _JOB in payload:
+        answer = to_json(_Headers(invocation, destination()).asked(options.parse(event, HeadersOptions)))
+    else:
+        return None
+    log.info({name: value for name, value in answer.items() if name not in ("folders", "examples")})
+    return answer
+
+
+class _Headers:
+    """The passes of headers in one invocation."""
+
+    def __init__(self, invocation: Invocation, destination: ObsBucket) -> None:
+        self._invocation = invocation
+        self._destination = destination
+        canary = JobState(invocation).canary()
+        self._effect = effect_of(canary.report if canary else {})
+        self._store = PassStore(invocation, _JOB, destination.name)
+        self.driver = Driver(invocation, self._store, self._walk)
+
+    def asked(self, asked: HeadersOptions) -> HeadersAnswer:
+        """Return the result of a manual call."""
+        scope = replace(Scope.asked(vars(asked), self._invocation.settings.key_filter), headers=asked.headers)
+        before = None
+        if asked.look:
+            state, stopped = self.driver.look(scope), None
+            before = self.driver.before(state)
+        elif refusal := self._refusal(scope):
+            state, stopped = None, Stopped(Stop.HEADERS, refusal.en)
+        else:
+            state, stopped = self.driver.by_hand(scope, restart=asked.restart)
+        answer = answer_of(_JOB, state, stopped, self._invocation.clock.now(), before)
+        if stopped and stopped.stop is Stop.HEADERS:
+            step = Step("cutover") if isinstance(self._effect, InPlace) else Step("canary")
+            answer = replace(answer, step=step)
+        return _answer(vars(answer), state.scope.headers if state else asked.headers, state.tally if state else Tally())
+
+    def _refusal(self, scope: Scope) -> Text | None:
+        """Return the reason why a pass may not do its work; comparing headers is always allowed."""
+        if scope.headers == HeadersWork.LOOK.value:
+            return None
+        if not isinstance(self._effect, InPlace):
+            return self._effect
+        return MOVES_TIME if self._effect.moves_time and not scope.cutover else None
+
+    def _walk(self, pass_: Pass, start: Piece, _open_ranges: int, seconds: float) -> Walked:
+        if refusal := self._refusal(pass_.scope):
+            return Walked(replace(start, kind=Kind.RESTING, stopped=Stopped(Stop.HEADERS, refusal.en)))
+        return _Walk(self._invocation, self._destination, self._mender(), pass_, start, seconds).run()
+
+    def _mender(self) -> Mender:
+        may_replace = isinstance(self._effect, InPlace) and self._effect.may_replace
+        return Mender(self._invocation, self._destination, may_replace=may_replace)
+
+
+class _Walk:
+    """The walk of one invocation through a range of keys, in batches."""
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        destination: ObsBucket,
+        mender: Mender,
+        pass_: Pass,
+        start: Piece,
+        seconds: float,
+    ) -> None:
+        self._invocation = invocation
+        self._start = start
+        self._work = {
+            HeadersWork.LOOK.value: mender.look,
+            HeadersWork.MEND.value: mender.mend,
+            HeadersWork.UNDO.value: mender.undo,
+        }[pass_.scope.headers]
+        self._is_undo = pass_.scope.headers == HeadersWork.UNDO.value
+        now = invocation.clock.now().timestamp()
+        settling = CUTOVER_SECONDS if pass_.scope.cutover else SETTLED_SECONDS
+        self._judge = Judge(invocation.settings.key_filter, Moments(now, settling=settling))
+        self._listing = MergedListing(
+            invocation,
+            lambda _: False,  # no other record decides if contents are equal
+            pass_.scope.key_filter.prefix,
+            start.after,
+            kinds=("proven",),
+            destination=destination,
+        )
+        self._count = HeadersCount(invocation.settings.key_filter, start.tally)
+        left = invocation.deadline.remaining()
+        self._end = invocation.clock.monotonic() + min(seconds, left - min(_RESERVED_SECONDS, left / 2))
+        # The range up to the last key before the open batch.
+        self._settled = start
+        self._batch: list[Row] = []
+
+    def run(self) -> Walked:
+        """Walk until the range ends, time is up, or a cloud refuses."""
+        try:
+            stopped = self._go()
+        except ClosedError as error:
+            return Walked(replace(self._settled, kind=Kind.RESTING, stopped=error.stopped))
+        except StorageError as error:
+            stopped = Stopped(Stop.STORAGE, str(error))
+            return Walked(replace(self._settled, kind=Kind.RESTING, stopped=stopped), error)
+        return Walked(self._settled if stopped else replace(self._settled, kind=Kind.DONE))
+
+    def _go(self) -> Stopped | None:
+        """Work on batch after batch; return the reason for an early end."""
+        after, until = self._start.after, self._start.until
+        for entry, record in self._rows():
+            if until and entry.key > until:
+                break
+            if len(self._batch) >= BATCH:
+                self._flush(after)
+            if self._invocation.clock.monotonic() > self._end:
+                self._flush(after)
+                return TIME_IS_UP
+            self._add(entry, record)
+            after = entry.key
+        self._flush(after)
+        return None
+
+    def _rows(self) -> Iterator[tuple[Entry, ObjectSummary | None]]:
+        with self._listing.feed("mended") as records:
+            for entry in self._listing:
+                while records.key < entry.key:
+                    records.advance()
+                yield entry, records.row() if records.key == entry.key else None
+
+    def _add(self, entry: Entry, record: ObjectSummary | None) -> None:
+        """Put an object into the batch, unless its record or its class decides."""
+        source, there = entry.source, entry.destination
+        if source:
+            self._count.add(entry, _takes_nothing)
+        if source is None or not self._invocation.settings.key_filter.is_reported(entry.key):
+            return
+        if there is None or self._judge.judge(entry).object_class is not ObjectClass.EQUAL_CONTENTS:
+            self._count.note(entry.key, Mended(HeadersOutcome.OTHER_CLASS))
+            return
+        row = Row(source, there, record or self._long_record(entry.key))
+        if row.is_recorded and not self._is_undo:
+            self._count.note(entry.key, Mended(HeadersOutcome.RECORDED))
+        elif self._is_undo and not row.record:
+            self._count.note(entry.key, Mended(HeadersOutcome.UNTOUCHED))
+        else:
+            self._batch.append(row)
+
+    def _long_record(self, key: str) -> ObjectSummary | None:
+        """Return the record of a key that no listing has by key."""
+        if not is_long(self._invocation.task_id, "mended", key):
+            return None
+        (record,) = self._invocation.log_bucket.find_all([record_name(self._invocation.task_id, "mended", key)])
+        return record
+
+    def _flush(self, after: str) -> None:
+        """Work on the batch, whose keys and those counted before it are then settled."""
+        for row, mended in zip(self._batch, self._work(self._batch) if self._batch else [], strict=True):
+            self._count.note(row.key, mended)
+        self._batch = []
+        self._settled = replace(self._start, after=after, tally=self._count.tally())
+
+
+def _takes_nothing(_: object) -> bool:
+    return False
+
+
+class HeadersCount(Count):
+    """Counts of a pass of headers: outcomes, by header and by first-level folder, and the first keys of each."""
+
+    def note(self, key: str, mended: Mended) -> None:
+        """Count the outcome of an object."""
+        counts, folders, name = self._tally.counts, self._tally.folders, mended.outcome.title
+        counts[INSIDE] += 1
+        counts[name] += 1
+        for header in mended.names:
+            counts[self._header(header)] += 1
+        folder = folders.setdefault(reported_folder(first_folder(key), folders), {})
+        folder.setdefault(name, [0, 0, 0, 0])[0] += 1
+        if not mended.outcome.is_settled:
+            examples = self._tally.unread.setdefault(name, [])
+            examples += [key] * (len(examples) < MAX_EXAMPLES)
+
+    def _header(self, header: str) -> str:
+        name, counts = f"{_HEADER}{header}", self._tally.counts
+        is_full = sum(other.startswith(_HEADER) for other in counts) >= _MAX_HEADERS
+        return _OTHER_HEADERS if is_full and name not in counts else name
+
+
+def _answer(fields: dict[str, object], work: str, tally: Tally) -> HeadersAnswer:
+    counts = Counter({name: number for name, number in tally.counts.items() if number})
+    return HeadersAnswer(
+        **{**fields, "has_no_objects": bool(fields["finished"]) and tally.has_no_objects},  # type: ignore[arg-type]
+        work=work,
+        outcomes={outcome: counts[outcome.title] for outcome in HeadersOutcome if counts[outcome.title]},
+        headers={
+            name.removeprefix(_HEADER): number for name, number in sorted(counts.items()) if name.startswith(_HEADER)
+        },
+        folders={
+            folder: {HeadersOutcome[name.upper()]: number for name, (number, *_) in outcomes.items()}
+            for folder, outcomes in sorted(tally.folders.items())
+        },
+        examples=_examples(tally.unread),
+    )
+
+
+def _examples(keys: dict[str, list[str]]) -> dict[HeadersOutcome, Sequence[str]]:
+    return {HeadersOutcome[name.upper()]: examples[:MAX_EXAMPLES] for name, examples in keys.items()}

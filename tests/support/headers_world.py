@@ -1,0 +1,54 @@
+"""A world for the tests of headers: objects with headers on both sides, and what a canary has measured of OBS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oss_oms_sync.answers.layout import canary_result_name, record_name
+from oss_oms_sync.clouds.objects import StoredObject
+from support.reconcile_world import ReconcileWorld
+from support.world import HOUR, TASK
+
+Headers = dict[str, str]
+
+
+class HeadersWorld(ReconcileWorld):
+    """OBS `moves` LastModified when it changes headers, or not. `replaces`: it is known to remove headers."""
+
+    def __init__(self, *, moves: bool = False, replaces: bool = True, **environment: str) -> None:
+        super().__init__(**environment)
+        self.obs.round_trip = 0.001
+        self.obs_bucket = self.obs.bucket(self.destination_bucket)
+        self.obs_bucket.headers_move_time = moves
+        self.moves = moves
+        answers = {"url": "yes", "expired_url": "no", "moves_etag": "no", "moves_time": "yes" if moves else "no"}
+        self.measured(**answers, replaces="yes" if replaces else "no")
+
+    def measured(self, **answers: str) -> None:
+        """A canary has measured this."""
+        result = {"at": "2026-01-01T00:00:00Z", "report": {"in_place": answers}}
+        self.bucket.add(StoredObject.of_json(canary_result_name(TASK, self.settings.project), result))
+
+    def both(self, key: str, source: Headers, there: Headers, data: str = "A", later: bool = False) -> None:
+        """An object is in both buckets, with these headers (names as in HTTP)."""
+        self.source.add(StoredObject(key, data.encode(), source))
+        self.obs_bucket.put(key, data.encode(), headers={name.lower(): value for name, value in there.items()})
+        if later:
+            self.later(HOUR)
+
+    def headers(self, work: str = "mend", **options: object) -> dict[str, Any]:
+        """Ask for a pass of headers, in a frozen source if OBS moves times."""
+        frozen = {"cutover": True} if self.moves and work != "look" else {}
+        return self.ask("compare", {"headers": work, **frozen, **options})
+
+    def there_now(self, key: str) -> Headers:
+        return dict(self.obs_bucket.objects[key].headers)
+
+    def record(self, key: str) -> StoredObject | None:
+        return self.bucket.objects.get(record_name(TASK, "mended", key))
+
+    def changes(self) -> int:
+        """The number of changes of headers that OBS has accepted."""
+        return sum(
+            (name, status) == ("obs:object:ModifyObjectMetaData", 200) for name, _, _, status in self.obs.actions
+        )

@@ -1,0 +1,204 @@
+"""Headers of objects with equal contents are compared, changed in OBS, recorded, and restored."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+
+import pytest
+
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.errors import StorageError
+from sandbox.inprocess.instance import Killed
+from sandbox.server.faults import Fault
+from support.headers_world import HeadersWorld
+from support.world import DROP_AFTER, DROP_BEFORE, oss_error
+
+SOURCE = {"Content-Type": "text/html", "Cache-Control": "max-age=60", "x-oss-meta-team": "a b"}
+LOST = {"Content-Type": "text/html"}
+WANTED = {"content-type": "text/html", "cache-control": "max-age=60", "x-obs-meta-team": "a b"}
+
+
+@pytest.fixture(params=[False, True], ids=["stays", "moves"])
+def world(request) -> HeadersWorld:
+    """Return a world with an object whose headers were lost, and one with equal headers."""
+    world = HeadersWorld(moves=request.param)
+    world.both("a/lost", SOURCE, LOST)
+    world.both("b/equal", SOURCE, WANTED, later=True)
+    return world
+
+
+def test_lost_headers_are_changed_and_a_second_run_writes_nothing(world):
+    answer = world.headers()
+    assert (answer["finished"], answer["outcomes"]) == (True, {"equal": 1, "mended": 1})
+    assert answer["headers"] == {"cache-control": 1, "meta-team": 1}
+    assert answer["folders"] == {"a/": {"mended": 1}, "b/": {"equal": 1}}
+    assert world.there_now("a/lost") == world.there_now("b/equal") == WANTED
+    made = world.obs.actions[:]
+    world.later()
+    assert world.headers()["outcomes"] == {"recorded": 2}
+    assert {name for name, *_ in world.obs.actions[len(made) :]} == {"obs:bucket:ListBucket"}
+
+
+def test_a_look_records_equal_objects_and_counts_the_others(world):
+    answer = world.headers("look")
+    assert (answer["outcomes"], answer["examples"]) == ({"equal": 1, "differs": 1}, {"differs": ["a/lost"]})
+    assert (world.changes(), world.record("a/lost"), bool(world.record("b/equal"))) == (0, None, True)
+
+
+def test_undo_restores_the_headers_before_the_first_change(world):
+    world.headers()
+    world.source.add(StoredObject("a/lost", b"A", {**SOURCE, "Cache-Control": "no-store"}))
+    world.later()
+    world.headers()
+    assert world.there_now("a/lost") == {**WANTED, "cache-control": "no-store"}
+    assert world.headers("undo")["outcomes"] == {"restored": 1, "untouched": 1}
+    assert world.there_now("a/lost") == {"content-type": "text/html"}
+    assert world.record("a/lost") is None
+
+
+@pytest.mark.parametrize(
+    ("measured", "step"),
+    [
+        ({}, "canary"),
+        ({"url": "yes", "expired_url": "no", "moves_etag": "yes", "moves_time": "no"}, "canary"),
+        ({"url": "yes", "expired_url": "yes", "moves_etag": "no", "moves_time": "no"}, "canary"),
+        ({"url": "no", "expired_url": "not seen", "moves_etag": "no", "moves_time": "no"}, "canary"),
+        ({"url": "yes", "expired_url": "no", "moves_etag": "no", "moves_time": "yes"}, "cutover"),
+    ],
+)
+def test_nothing_is_changed_while_the_effect_is_unknown_or_forbids_it(measured, step):
+    world = HeadersWorld()
+    world.measured(**measured)
+    world.both("a", SOURCE, LOST, later=True)
+    for work in ("mend", "undo"):
+        answer = world.headers(work)
+        assert (answer["stop"], answer["step"]["job"], world.changes()) == ("headers", step, 0)
+    assert world.headers("look")["outcomes"] == {"differs": 1}
+
+
+def test_a_closed_project_changes_nothing_and_continues_when_open(world):
+    world.shut(True)
+    answer = world.headers()
+    assert (answer["stop"], world.changes(), world.headers("look")["outcomes"]["differs"]) == ("closed", 0, 1)
+    world.shut(False)
+    assert world.headers()["outcomes"] == {"recorded": 1, "mended": 1}
+
+
+def test_without_the_permission_the_pass_stops_and_names_it(world):
+    world.obs.deny("obs:object:ModifyObjectMetaData")
+    with pytest.raises(StorageError, match="ModifyObjectMetaData"):
+        world.headers()
+    assert world.headers("look")["stop"] is None
+
+
+@pytest.mark.parametrize("replaces", [False, True])
+def test_a_header_is_removed_only_if_that_has_no_other_effect(replaces):
+    world = HeadersWorld(replaces=replaces)
+    world.both("a", SOURCE, {**WANTED, "content-language": "de"}, later=True)
+    answer = world.headers()
+    assert answer["outcomes"] == ({"mended": 1} if replaces else {"removal": 1})
+    assert answer["headers"] == {"content-language": 1}
+    assert (world.there_now("a") == WANTED) == replaces
+
+
+def test_headers_that_obs_refuses_are_named_and_the_others_changed(world):
+    odd = {"x-oss-meta-a": "山", "Content-Type": "text/html"}
+    world.both("c/chinese", odd, LOST)
+    world.both("c/archived", SOURCE, {**LOST, "x-obs-storage-class": "COLD"})
+    world.both("c/old", SOURCE, {"x-obs-meta-a": "x" * 8190})
+    world.both("c/refused", SOURCE, LOST)
+    world.later()
+    world.there.fail(oss_error(400, "InvalidArgument"), "put", lambda key: key == "c/refused")
+    answer = world.headers()
+    assert answer["examples"] == {
+        "archived": ["c/archived"],
+        "not_ascii": ["c/chinese"],
+        "refused": ["c/refused"],
+        "too_large": ["c/old"],
+    }
+    assert answer["outcomes"]["mended"] == 1
+
+
+@pytest.mark.parametrize("key", ["最" * 330, "k" * 1000])
+def test_the_record_of_a_long_key_is_found_again(world, key):
+    world.both(key, SOURCE, LOST, later=True)
+    world.headers()
+    made = world.changes()
+    assert (world.headers()["outcomes"], world.changes()) == ({"recorded": 3}, made)
+    assert world.headers("undo")["outcomes"]["restored"] == 2
+
+
+def test_in_a_bucket_with_versions_the_change_names_its_version(world):
+    world.obs_bucket.has_versions = True
+    first = world.obs_bucket.put("v", b"A", headers={"content-type": "text/html"})
+    world.source.add(StoredObject("v", b"A", SOURCE))
+    world.later()
+    world.headers()
+    assert (world.there_now("v"), world.obs_bucket.objects["v"].version_id) == (WANTED, first.version_id)
+
+
+# Forty kinds of headers: standard and users', plain and hostile, at the limits, and names in any case.
+VALUES = [
+    "max-age=60",
+    'attachment; filename="a b.pdf"',
+    "a+b%20c",
+    "'\"`<>\\",
+    "=?utf-8?q?x?=",
+    "a, b;c",
+    "x" * 4000,
+    "0",
+    "%E5%B1%B1",
+    "multipart/form-data",
+]
+KINDS = [
+    *({"Content-Type": "text/html", "Cache-Control": value} for value in VALUES),
+    *({"Content-Type": value, "Expires": "Thu, 01 Jan 2026 00:00:00 GMT"} for value in VALUES),
+    *({"x-oss-meta-Value": value, "X-Oss-Meta-value2": value[:1]} for value in VALUES),
+    *({"Content-Disposition": value, "Content-Language": "de", "x-oss-meta-n": value} for value in VALUES[:6]),
+    {"x-oss-meta-a": "x" * 8100},
+    {"x-oss-meta-chinese": "山海"},
+    {"Content-Encoding": ""},
+    {},
+]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("moves", [False, True])
+def test_two_thousand_objects_of_forty_kinds_among_faults_and_deaths(moves):
+    world, dice = HeadersWorld(moves=moves), random.Random(0)
+    assert len(KINDS) == 40
+    for number in range(2000):
+        key, kind = f"{number % 7}/{number:04}", KINDS[number % 40]
+        carried = {name: value for name, value in kind.items() if value.isalnum() and value.isascii()}
+        there = {f"x-obs-{name[6:]}" if name.lower().startswith("x-oss-") else name: v for name, v in carried.items()}
+        world.both(key, {"Content-Type": "text/plain", **kind}, {"content-type": "text/plain", **there})
+    before = {key: world.there_now(key) for key in world.there.objects}
+    world.later()
+    steps = iter(range(10**9))
+
+    def strike(*_: object) -> None:
+        if next(steps) % 4001 == 4000:
+            world.die()
+
+    world.there.before = world.bucket.before = strike
+    faults = [DROP_BEFORE, DROP_AFTER, oss_error(503), Fault.lands_late(3)]
+    world.obs.faults.random(0.01, faults, 1)
+    world.oss.faults.random(0.002, faults[:3], 2)
+    for _ in range(20):
+        with contextlib.suppress(StorageError, Killed):
+            if world.headers(restart=dice.random() < 0.5)["finished"]:
+                break
+    world.there.before = world.bucket.before = lambda *_: None
+    world.obs.faults.clear()
+    world.oss.faults.clear()
+    answer = world.headers(restart=True)
+    assert answer["finished"]
+    assert answer["outcomes"].get("not_ascii") == 50
+    assert sum(answer["outcomes"].get(name, 0) for name in ("recorded", "equal", "mended")) == 1950
+    made = world.changes()
+    assert world.headers(restart=True)["outcomes"] == {"recorded": 1950, "not_ascii": 50}
+    assert world.changes() == made
+    undone = world.headers("undo")
+    assert undone["outcomes"].get("restored", 0) > 1000
+    assert {key: world.there_now(key) for key in world.there.objects} == before

@@ -1,0 +1,163 @@
+"""The law of headers: whatever writes, fails or dies meanwhile, a change of headers in OBS never meets other contents
+than those of the headers, unless they were written within the last seconds; none arrives over two minutes after the
+close; and when all is quiet, the headers of equal objects are equal."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.errors import StorageError
+from oss_oms_sync.jobs import headers
+from sandbox.inprocess.instance import Killed
+from sandbox.obs.objects import ObsObject
+from sandbox.server.faults import Fault
+from support.headers_world import HeadersWorld
+from support.law import schedules, seeds_of
+from support.world import DROP_AFTER, DROP_BEFORE, HANG, HOUR, oss_error
+
+KEYS = ("a/1", "a/2", "b/1", "最" * 330)
+# OBS accepts a change for five seconds after its HEAD; a listing has whole seconds.
+WINDOW = 7
+AFTER_CLOSE = 120
+
+
+class LawWorld(HeadersWorld):
+    """Objects that are written on both sides at any request; each version of the source names itself in a header."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(seed)
+        # True while anything may happen, and while it does.
+        self.is_restless = self.is_happening = False
+        self.written: dict[str, float] = {}
+        self.versions: list[bytes] = []
+        self.closed_at: float | None = None
+        self.landed = 0
+        super().__init__(moves=self.dice.random() < 0.5, replaces=self.dice.random() < 0.7)
+        for key in KEYS:
+            self.write_source(key)
+            self.copy(key)
+        self.later(HOUR)
+        really = self.obs_bucket.change_headers
+        self._patches.enter_context(
+            patch.object(self.obs_bucket, "change_headers", lambda *details: (self.check(*details), really(*details)))
+        )
+        for bucket in (self.source, self.bucket, self.there):
+            bucket.before = self.happen
+
+    # Events.
+
+    def write_source(self, key: str) -> None:
+        """Write other contents of equal size, or the same contents with other headers."""
+        before = self.source.objects.get(key)
+        data = before.body if before and self.dice.random() < 0.4 else self.dice.choice([b"A", b"B", b"C"])
+        named = {"x-oss-meta-version": str(len(self.versions)), "Cache-Control": self.dice.choice(["no-cache", "a=1"])}
+        if self.dice.random() < 0.5:
+            named.pop("Cache-Control")
+        self.versions.append(data)
+        self.source.add(StoredObject(key, data, {"Content-Type": "text/html", **named}))
+
+    def copy(self, key: str) -> None:
+        """OMS copies an object, perhaps an older version, and loses headers."""
+        body = self.source.objects[key].body
+        lost = {"content-type": "text/html", **({"content-language": "de"} if self.dice.random() < 0.2 else {})}
+        self.obs_bucket.put(key, body, headers=lost)
+        self.written[key] = self.clock.seconds
+
+    def write_there(self, key: str) -> None:
+        """An application writes to OBS, perhaps the same bytes."""
+        data = self.dice.choice([b"A", b"B", b"X"])
+        self.obs_bucket.put(key, data, headers={"content-type": "text/plain", "x-obs-meta-app": "1"})
+        self.written[key] = self.clock.seconds
+
+    def close_it(self, _: str) -> None:
+        if self.closed_at is None:
+            self.shut(True)
+            self.closed_at = self.clock.seconds
+
+    def happen(self, kind: str, names: Sequence[str]) -> None:
+        """Let something happen before a request, and time pass."""
+        if not self.is_restless or self.is_happening or self.dice.random() > 0.06:
+            return
+        self.is_happening = True
+        writes = [] if self.moves else [self.write_source] * 3
+        event = self.dice.choice([self.copy, self.write_there, self.write_there, self.close_it, self.die_, *writes])
+        event(self.dice.choice(KEYS))
+        self.later(self.dice.choice([0, 0, 0.5, 3, 30, 200]))
+        self.is_happening = False
+
+    def die_(self, _: str) -> None:
+        self.is_happening = False
+        self.die()
+
+    # The law.
+
+    def check(self, key: str, stored: ObsObject, changed: Mapping[str, str]) -> None:
+        """Check a change of headers that arrives."""
+        now, self.landed = self.clock.seconds, self.landed + 1
+        data = self.versions[int(changed["x-obs-meta-version"])]
+        assert stored.data == data or now - self.written[key] < WINDOW, "headers of other contents"
+        assert self.closed_at is None or now < self.closed_at + AFTER_CLOSE, "a change after the close"
+
+    def run_once(self) -> dict[str, Any]:
+        try:
+            return self.headers()
+        except (StorageError, Killed):
+            return {}
+
+    def play(self) -> None:
+        self.is_restless = True
+        faults = [DROP_BEFORE, DROP_AFTER, HANG, oss_error(503), *map(Fault.lands_late, (2, 9, 200, 600))]
+        for _ in range(self.dice.choice([1, 2, 3])):
+            if self.dice.random() < 0.7:
+                self.there.fail(self.dice.choice(faults), self.dice.choice(["put", "put", "head"]), times=1)
+            if self.dice.random() < 0.3:
+                self.bucket.fail(self.dice.choice(faults[:4]), self.dice.choice(["put", "get"]), times=2)
+            self.run_once()
+            self.later(self.dice.choice([1, 60, HOUR]))
+        self.is_restless = False
+        self.there.heal()
+        self.bucket.heal()
+        self.later(HOUR)
+
+    def calm_down(self) -> None:
+        """Open the project, let OMS copy what differs, and change headers."""
+        self.shut(False)
+        self.closed_at = None
+        for key in KEYS:
+            if self.there.objects[key].body != self.source.objects[key].body:
+                self.copy(key)
+        self.later(HOUR)
+
+
+@pytest.mark.law
+@pytest.mark.part
+@pytest.mark.parametrize("block", range(4))
+def test_headers_end_equal_and_meet_no_other_contents(block, mocker):
+    mocker.patch.object(headers, "BATCH", 2)
+    for seed in seeds_of(block, schedules(10)):
+        world = LawWorld(seed)
+        world.play()
+        world.calm_down()
+        answer = world.headers(restart=True)
+        outcomes = answer["outcomes"]
+        named = outcomes.get("removal", 0)
+        assert sum(outcomes.get(name, 0) for name in ("mended", "equal", "recorded")) + named == len(KEYS), (
+            seed,
+            answer,
+        )
+        differing = [key for key in KEYS if _differ(world, key)]
+        assert len(differing) == named, (seed, differing, outcomes)
+        landed = world.landed
+        assert world.headers()["outcomes"].get("recorded", 0) + named == len(KEYS)
+        assert world.landed == landed, "a second run changed something"
+
+
+def _differ(world: LawWorld, key: str) -> bool:
+    source = {name.replace("x-oss-", "x-obs-"): value for name, value in world.source.objects[key].headers.items()}
+    return {name.lower(): value for name, value in source.items()} != world.there_now(key)
