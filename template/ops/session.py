@@ -21,6 +21,7 @@ from ops.shell import sentence
 from ops.show import lines, page
 from ops.terminal import Marked, Screen, Whole
 from oss_oms_sync.answers.finding import Stop
+from oss_oms_sync.answers.headers_answer import HeadersAnswer
 from oss_oms_sync.answers.pass_answers import CompareAnswer, PassAnswer, ReconcileAnswer
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, t
@@ -38,7 +39,7 @@ _REDRAW_SECONDS = 1.0
 _ATTEMPTS = 3
 _RETRY_SECONDS = 30.0
 # Another call would stop for these reasons as well.
-_FINAL_STOPS = (Stop.CLOSED, Stop.TOO_LARGE)
+_FINAL_STOPS = (Stop.CLOSED, Stop.TOO_LARGE, Stop.HEADERS)
 
 
 @dataclass
@@ -121,7 +122,10 @@ def unwritable(error: OSError) -> UsageError:
     return UsageError(same(str(error)), t("Choose another file"))
 
 
-def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | CompareAnswer:
+Answer = ReconcileAnswer | CompareAnswer | HeadersAnswer
+
+
+def run_pass(session: Session, job: str, payload: Payload) -> Answer:
     """Call a pass until it ends, and return its last answer.
 
     It gives up if the pass stops without progress several times, for a reason that a call cannot change, or because
@@ -162,7 +166,7 @@ def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | 
     return answer
 
 
-def call_once(session: Session, job: str, payload: Payload) -> ReconcileAnswer | CompareAnswer:
+def call_once(session: Session, job: str, payload: Payload) -> Answer:
     """Call a pass once and return its answer; the pass may continue in the cloud."""
     session.screen.begin()
     return _call(session, job, payload, session.clock.monotonic())
@@ -178,21 +182,24 @@ def pause(session: Session, seconds: float, countdown: Text) -> None:
         session.clock.sleep(min(1.0, left))
 
 
-def _call(session: Session, job: str, payload: Payload, began: float) -> ReconcileAnswer | CompareAnswer:
+def _call(session: Session, job: str, payload: Payload, began: float) -> Answer:
     """Call a pass and wait for its answer; meanwhile ask for its progress in other calls."""
-    call = in_background(lambda: session.caller.ask(job, payload))
+    function = "compare" if job == "headers" else job
+    call = in_background(lambda: session.caller.ask(function, payload))
     look = {**{name: value for name, value in payload.items() if name != "restart"}, "look": True}
     state: PassAnswer | None = None
     last_look = session.clock.monotonic()
     while not wait([call], _REDRAW_SECONDS).done:
         now = session.clock.monotonic()
         if now - last_look >= _LOOK_SECONDS:
-            state = _look(session, job, look) or state
+            state = _look(session, function, look) or state
             last_look = session.clock.monotonic()
         how_far = passes.how_far(state, session.lang)
         session.progress(t("{job} {time}: {how_far}", job=job, time=duration(now - began), how_far=how_far))
     answer = call.result()
-    return tool_output.of(ReconcileAnswer, answer) if job == "reconcile" else tool_output.of_compare(answer)
+    if job == "compare":
+        return tool_output.of_compare(answer)
+    return tool_output.of(HeadersAnswer, answer) if job == "headers" else tool_output.of(ReconcileAnswer, answer)
 
 
 def in_background(ask: Callable[[], Any]) -> Future[Any]:

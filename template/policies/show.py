@@ -8,6 +8,7 @@
     python3 policies/show.py --canary         the permissions that only an administrator of `ops.py canary` needs
     python3 policies/show.py --migrate        the permissions for `python3 ops.py migrate`
     python3 policies/show.py --checklist      the permissions for `python3 ops.py checklist`
+    python3 policies/show.py --headers        the permission of the functions' key for `python3 ops.py headers`
 
 The output follows the current s.yaml: after a change there, run the commands again. This program changes nothing
 itself, and needs only Python 3.10.
@@ -59,6 +60,7 @@ def main() -> int:
     instead.add_argument(
         "--checklist", action="store_true", help="show the rights that reading the settings of both buckets needs"
     )
+    instead.add_argument("--headers", action="store_true", help="show the right that changing headers in OBS needs")
     options = parser.parse_args()
     settings = HERE.parent / "s.yaml"
     if not settings.exists():
@@ -82,6 +84,8 @@ def requested_lines(settings: Mapping[str, str], options: argparse.Namespace) ->
         return canary_permissions(settings)
     if options.migrate:
         return permissions_in_both_clouds(statements.migration(settings))
+    if options.headers:
+        return headers_permission(settings)
     if options.checklist:
         return permissions_in_both_clouds(statements.checklist(settings))
     roles = statements.roles(settings)
@@ -99,6 +103,17 @@ def canary_permissions(settings: Mapping[str, str]) -> Iterator[str]:
         yield f"# Huawei Cloud, {where}"
         yield json.dumps(document, indent=2)
     yield "# Functions are called with the tool's own access, as by every other command of ops.py."
+
+
+def headers_permission(settings: Mapping[str, str]) -> Iterator[str]:
+    """Yield the permission of the functions' key to change headers in OBS, in both forms of IAM."""
+    document = statements.headers(settings)
+    yield '# Setup grants it with changeHeaders: "on" in s.yaml. Alibaba Cloud: nothing beside readObjects: "on".'
+    yield "# Huawei Cloud, an identity policy of the functions' user"
+    yield json.dumps(document, indent=2)
+    for where, policy in policies_by_role(document, settings):
+        yield f"# Huawei Cloud, {where}"
+        yield json.dumps(policy, indent=2)
 
 
 def permissions_in_both_clouds(documents: tuple[Document, Document]) -> Iterator[str]:

@@ -160,14 +160,14 @@ UNCONFIRMED = {
     ),
     "headers in place": Unconfirmed(
         t("whether a change of an object's headers in OBS (`PUT ?metadata`) moves LastModified or the ETag"),
-        t("nothing"),
-        t("nothing today"),
-        ("in_place.moves_time", "in_place.moves_etag"),
+        t("neither, if a canary says so"),
+        t("`headers`: without a canary's answer, or if the ETag moves, it changes nothing"),
+        ("in_place.moves_time", "in_place.moves_etag", "in_place.replaces"),
     ),
     "URL that expires": Unconfirmed(
         t("whether OBS honours a URL with `Expires` for such a change, and refuses it afterwards"),
-        t("nothing"),
-        t("nothing today"),
+        t("both, if a canary says so"),
+        t("`headers`: otherwise it changes nothing"),
         ("in_place.url", "in_place.expired_url"),
     ),
     "zone of limits": Unconfirmed(

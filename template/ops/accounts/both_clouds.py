@@ -27,7 +27,7 @@ from ops.errors import UsageError
 from ops.functions.call import Caller
 from ops.session import Session
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, same, sentences, t
 
 Holder = IamUser | RamHolder
 
@@ -224,7 +224,8 @@ class Huawei:
 
     def _functions_need(self) -> Need:
         need = self.functions.need(_CALLER, (), self.key.is_kept)
-        return with_reason(need, statements.reason_to_read(self._variables))
+        reasons = statements.reason_to_read(self._variables), statements.offer_headers(self._variables)
+        return with_reason(need, sentences(*filter(None, reasons)) if any(reasons) else None)
 
     def _account_need(self) -> Need:
         return self.account.need(t("account of Huawei Cloud"))

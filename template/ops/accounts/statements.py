@@ -93,20 +93,35 @@ def statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
     return {name: [*own, *(read_source if reads_source and name in _READERS else [])] for name, own in allowed.items()}
 
 
+def changes_headers(variables: Mapping[str, str]) -> bool:
+    """Return True if s.yaml turns the permission to change headers in OBS on.
+
+    Raises UsageError for a value other than on and off, or without the permission to read objects.
+    """
+    is_on = _is_on(variables, "changeHeaders", "off")
+    if is_on and not reads_objects(variables):
+        raise UsageError(
+            t('vars.changeHeaders is "on" in s.yaml, but vars.readObjects is "off": headers could not be read'),
+            t('Set changeHeaders to "off", or readObjects to "on"'),
+        )
+    return is_on
+
+
+def _is_on(variables: Mapping[str, str], name: str, usual: str) -> bool:
+    word = variables.get(name, usual).strip().lower()
+    if word not in ("on", "off"):
+        raise UsageError(t("vars.{name} is {text} in s.yaml", name=name, text=word or '""'), t('Write "on" or "off"'))
+    return word == "on"
+
+
 def reads_objects(variables: Mapping[str, str]) -> bool:
     """Return True unless s.yaml turns the permission to read objects off.
 
     Timed comparisons that read objects (`compareDeep`) need it as well. Raises UsageError for a value other than on and
     off.
     """
-    word, deep = (
-        variables.get(name, default).strip().lower() for name, default in (("readObjects", "on"), ("compareDeep", ""))
-    )
-    if word not in ("on", "off"):
-        raise UsageError(
-            t("vars.{name} is {text} in s.yaml", name="readObjects", text=word or '""'), t('Write "on" or "off"')
-        )
-    if (word, deep) == ("off", "on"):
+    is_on = _is_on(variables, "readObjects", "on")
+    if not is_on and variables.get("compareDeep", "").strip().lower() == "on":
         raise UsageError(
             t(
                 'vars.compareDeep is "on" in s.yaml, but vars.readObjects is "off": the weekly comparison'
@@ -114,7 +129,7 @@ def reads_objects(variables: Mapping[str, str]) -> bool:
             ),
             t('Set compareDeep to "off", or readObjects to "on"'),
         )
-    return word == "on"
+    return is_on
 
 
 def reason_to_read(variables: Mapping[str, str], purposes: Iterable[str] = _READERS) -> Text | None:
@@ -124,6 +139,16 @@ def reason_to_read(variables: Mapping[str, str], purposes: Iterable[str] = _READ
     return t(
         "`cutover --sample`, `--deep` and `deletions` read objects; without this permission the first two end NOT"
         ' PROVEN, and the last makes no list. To omit the permission, set readObjects to "off" in s.yaml'
+    )
+
+
+def offer_headers(variables: Mapping[str, str]) -> Text | None:
+    """Return the offer of the permission to change headers in OBS; None if s.yaml grants it."""
+    if changes_headers(variables):
+        return None
+    return t(
+        "`headers` can give objects in OBS the headers that OMS does not copy. To grant that permission, set"
+        ' changeHeaders to "on" in s.yaml, then run setup again'
     )
 
 
@@ -161,7 +186,7 @@ def destination_writer(bucket: str) -> Document:
 
 
 def functions_in_huawei(variables: Mapping[str, str]) -> Document:
-    """Return the policy of the functions' key: it reads all objects, or only OMS's lists."""
+    """Return the policy of the functions' key: it reads all objects, or only OMS's lists; it may change headers."""
     bucket = value(variables, "destinationBucket")
     readable = [f"obs:*:*:object:{bucket}/{prefix}*" for prefix in (("",) if reads_objects(variables) else OMS_LISTS)]
     return identity_policy(
@@ -172,7 +197,14 @@ def functions_in_huawei(variables: Mapping[str, str]) -> Document:
         ),
         allow("obs:bucket:listBucket", "obs:bucket:headBucket", on=[f"obs:*:*:bucket:{bucket}"]),
         allow("obs:object:getObject", on=readable),
+        *(headers(variables)["Statement"] if changes_headers(variables) else []),
     )
+
+
+def headers(variables: Mapping[str, str]) -> Document:
+    """Return the policy that the functions' key needs besides, to change headers of objects in OBS."""
+    objects = f"obs:*:*:object:{value(variables, 'destinationBucket')}/*"
+    return identity_policy(allow("obs:object:modifyObjectMetaData", on=[objects]))
 
 
 def canary(variables: Mapping[str, str]) -> tuple[Document, Document]:

@@ -1,7 +1,7 @@
 """Effect of an in-place header change in OBS, which Huawei's documents do not describe.
 
-The test shows whether the change moves LastModified or the ETag, and whether OBS accepts a signed URL for it until the
-URL expires, and no longer.
+The test shows whether the change moves LastModified or the ETag, whether OBS accepts a signed URL for it until the URL
+expires, and no longer, and whether REPLACE removes unnamed headers without another effect.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ops.clock import WallClock
 from ops.clouds.buckets import ObsBucketClient
-from ops.clouds.wire import RefusedError
+from ops.clouds.wire import RefusedError, Response
 
 UNKNOWN, YES, NO = "", "yes", "no"
 # The validity of the URL, and the delay after it until the second use: OBS's times are in whole seconds.
@@ -25,17 +25,19 @@ class InPlace(NamedTuple):
     """The answers: "yes", "no", or empty if unknown.
 
     `moves_time`, `moves_etag`: a change moves LastModified, or the ETag. `url`: OBS accepts a URL that expires;
-    `expired_url`: it still does afterwards.
+    `expired_url`: it still does afterwards. `replaces`: REPLACE removes an unnamed header, and leaves ETag, storage
+    class and encryption as they are.
     """
 
     moves_time: str = UNKNOWN
     moves_etag: str = UNKNOWN
     url: str = UNKNOWN
     expired_url: str = UNKNOWN
+    replaces: str = UNKNOWN
 
 
 def change_in_place(bucket: ObsBucketClient, key: str, clock: WallClock) -> InPlace:
-    """Change a header of an object twice, the second time too late, and read the object; return the effect.
+    """Change a header of an object, then too late, then remove the header; read the object and return the effect.
 
     Raises OpsError, but not if OBS refuses a change.
     """
@@ -60,7 +62,21 @@ def change_in_place(bucket: ObsBucketClient, key: str, clock: WallClock) -> InPl
         if late == NO and (last is None or last.headers.get("last-modified") != after.headers.get("last-modified")):
             return InPlace(url=YES, expired_url=late)
     time, etag = (_answer(before.headers.get(name) != after.headers.get(name)) for name in ("last-modified", "etag"))
-    return InPlace(time, etag, _answer(by_url), late)
+    return InPlace(time, etag, _answer(by_url), late, _answer(_replaces(bucket, key, after)))
+
+
+def _replaces(bucket: ObsBucketClient, key: str, before: Response) -> bool:
+    """Remove the changed header by REPLACE; return True if nothing else changed."""
+    kept = {"Content-Type": before.headers.get("content-type", "")}
+    if not _is_done(lambda: bucket.change_headers(key, kept, replaces=True)):
+        return False
+    after = bucket.head(key)
+    names = ("etag", "content-type", "content-length", "x-obs-storage-class", "x-obs-server-side-encryption")
+    return (
+        after is not None
+        and _HEADER.lower() not in after.headers
+        and all(before.headers.get(name) == after.headers.get(name) for name in names)
+    )
 
 
 def _is_done(change: Callable[[], None]) -> bool:

@@ -62,14 +62,15 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
             "forward got an event of a change of headers in OSS: {answer}",
             answer=t("yes, {after}", after=after) if watch.change_event == YES else _NO_EVENT,
         ).of(lang)
-    time, etag, url, late = (_ANSWERS.get(answer, _UNKNOWN) for answer in in_place)
+    time, etag, url, late, replaces = (_ANSWERS.get(answer, _UNKNOWN) for answer in in_place)
     yield t(
         "header change in OBS changes LastModified: {time}, ETag: {etag}; OBS accepts a URL with an expiry:"
-        " {url}, after its expiry: {late}",
+        " {url}, after its expiry: {late}; it removes headers without another effect: {replaces}",
         time=time,
         etag=etag,
         url=url,
         late=late,
+        replaces=replaces,
     ).of(lang)
     if watch.unfinished:
         yield sentence(

@@ -341,12 +341,13 @@ class ObsBucketClient(BucketClient):
         body = f"<CreateBucketConfiguration><Location>{escape(region)}</Location></CreateBucketConfiguration>"
         self._create(body.encode())
 
-    def change_headers(self, key: str, headers: Mapping[str, str], expires: int = 0) -> None:
-        """Change headers of an object in place; other headers stay (obs_04_0091).
+    def change_headers(self, key: str, headers: Mapping[str, str], expires: int = 0, *, replaces: bool = False) -> None:
+        """Change headers of an object in place; other headers stay, or are removed with `replaces` (obs_04_0091).
 
         With `expires`, in seconds since 1970 by OBS's clock, the signature is in the URL, and valid until then.
         """
-        sent, query = {"x-obs-metadata-directive": "REPLACE_NEW", **headers}, {"metadata": ""}
+        directive = "REPLACE" if replaces else "REPLACE_NEW"
+        sent, query = {"x-obs-metadata-directive": directive, **headers}, {"metadata": ""}
         if not expires:
             self.call("PUT", key, query, sent)
             return

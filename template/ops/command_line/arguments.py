@@ -159,6 +159,18 @@ COMMANDS = {
             *_OF_PASSES,
         ),
     ),
+    "headers": Command(
+        t("give objects in OBS the headers of the source that OMS does not copy"),
+        (
+            [
+                flag("--dry-run", t("only compare headers and record equal objects")),
+                flag("--undo", t("restore the headers that OBS had before")),
+            ],
+            _PREFIX,
+            flag("--restart", t("abandon the open pass and start over")),
+            flag("--look", t("show only the progress of the newest pass")),
+        ),
+    ),
     "cutover": Command(
         t("perform or rehearse a cutover, which ends GO, NO-GO or NOT PROVEN"),
         (

@@ -27,13 +27,14 @@ from ops.fleet.fleet import fleet
 from ops.fleet.overview import Member, StatusOverview
 from ops.functions import call, tool_output
 from ops.migrate.migration import migrate
-from ops.report import cost_table, cutover_result, jobs, passes, status
+from ops.report import cost_table, cutover_result, headers, jobs, passes, status
 from ops.report.blocks import Report
 from ops.session import Session, check_writable, run_pass
 from ops.setup.setup import setup
 from ops.shell import TEMPLATE, sentence
 from ops.terminal import Screen, Whole
 from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.headers_answer import HeadersAnswer
 from oss_oms_sync.answers.job_answers import DoctorAnswer, MarkAnswer, ReplayAnswer, StoryAnswer
 from oss_oms_sync.answers.pass_answers import ReconcileAnswer
 from oss_oms_sync.answers.status_answer import StatusAnswer
@@ -87,6 +88,9 @@ VIEWS = {
     "compare": View({"finished", "pass", "lag"}, tool_output.of_compare, passes.report, passes.exit_code),
     "reconcile": View(
         {"finished", "pass", "scanned"}, partial(tool_output.of, ReconcileAnswer), passes.report, passes.exit_code
+    ),
+    "headers": View(
+        {"finished", "outcomes", "work"}, partial(tool_output.of, HeadersAnswer), headers.report, headers.exit_code
     ),
     "replay": View(
         {"taken", "accepted", "left"},
@@ -206,6 +210,21 @@ def _pass(session: Session, options: Namespace, job: str) -> int:
     return _show(session, options, answer, job)
 
 
+def _headers(session: Session, options: Namespace) -> int:
+    """Compare, change or restore headers: the function of compare does that."""
+    asked = _payload(options)
+    work = "look" if asked.pop("dry_run", False) else "undo" if asked.pop("undo", False) else "mend"
+    payload = {"headers": work, **asked}
+    if options.look:
+        return _show(session, options, session.caller.ask("compare", payload), "headers")
+    session.hint = t(
+        "{job} continues in the cloud. Its progress: {look}",
+        job="headers",
+        look=Step("headers", {**asked, "look": True}),
+    )
+    return _show(session, options, to_json(run_pass(session, "headers", payload)), "headers")
+
+
 def _payload(options: Namespace) -> dict[str, Any]:
     """Return a command's own options with a value, under the names of the function's payload."""
     own = {name: value for name, value in vars(options).items() if name not in _SHARED_OPTIONS}
@@ -274,6 +293,7 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "replay": partial(_ask, job="replay", kind="replay"),
     "reconcile": partial(_pass, job="reconcile"),
     "compare": partial(_pass, job="compare"),
+    "headers": _headers,
     "close": _close,
     "open": _open,
     "cutover": _cutover,

@@ -10,6 +10,7 @@ import pytest
 from ops.canary import hops, objects
 from ops.canary.outcome import since
 from ops.terminal import Screen
+from sandbox.obs.metadata import DIRECTIVE
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oss.deliveries import EventFault
 from sandbox.server.faults import Fault
@@ -494,7 +495,14 @@ def test_lost_headers_are_in_the_row_and_the_short_verdict(world, carries, row):
 def test_the_effects_of_a_change_of_headers_in_obs_are_measured(world, moves):
     destination(world).headers_move_time = moves
     in_place = expect_exit(world.canary(), 0)["report"]["in_place"]
-    assert in_place == {"moves_time": "yes" if moves else "no", "moves_etag": "no", "url": "yes", "expired_url": "no"}
+    time = "yes" if moves else "no"
+    assert in_place == {
+        "moves_time": time,
+        "moves_etag": "no",
+        "url": "yes",
+        "expired_url": "no",
+        "replaces": "yes",
+    }
     assert world.leftovers() == []
 
 
@@ -506,7 +514,20 @@ def test_a_refused_change_of_headers_is_not_seen_and_no_fault(world):
 def test_a_refused_url_does_not_hide_the_effects_of_a_change(world):
     world.obs.faults.add(Fault.status(403, b"", OBS_HEADERS), where=lambda request: "Signature" in request.params)
     in_place = expect_exit(world.canary(), 0)["report"]["in_place"]
-    assert in_place == {"moves_time": "no", "moves_etag": "no", "url": "no", "expired_url": "not seen"}
+    assert in_place == {
+        "moves_time": "no",
+        "moves_etag": "no",
+        "url": "no",
+        "expired_url": "not seen",
+        "replaces": "yes",
+    }
+
+
+def test_replacing_headers_counts_only_if_it_has_no_other_effect(world):
+    world.obs.faults.add(
+        Fault.status(400, b"", OBS_HEADERS), where=lambda asked: asked.headers.get(DIRECTIVE) == "REPLACE"
+    )
+    assert expect_exit(world.canary(), 0)["report"]["in_place"]["replaces"] == "no"
 
 
 @pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.status(500, b"", OBS_HEADERS), Fault.status(200, b"")])

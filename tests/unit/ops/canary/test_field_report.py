@@ -84,7 +84,7 @@ def texts(document):
     watch=watches(), shown=st.dictionaries(st.sampled_from(["object_overwrite_mode", "consistency_check", "x"]), words)
 )
 def test_a_report_identifies_no_account_for_any_answers(watch, shown):
-    in_place = InPlace(PRIVATE, PRIVATE, PRIVATE, PRIVATE)
+    in_place = InPlace(PRIVATE, PRIVATE, PRIVATE, PRIVATE, PRIVATE)
     report = field_report.report(watch, "20260131T080007Z-abcd", shown, in_place, versions=(True, False), progress=None)
     text = json.dumps(report, ensure_ascii=False)
     assert PRIVATE not in text

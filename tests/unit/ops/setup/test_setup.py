@@ -360,11 +360,22 @@ def test_the_permission_to_read_objects_has_its_reason_and_way_out(world):
     [
         ({"readObjects": "never"}, "vars.readObjects is never"),
         ({"readObjects": "off", "compareDeep": "on"}, "compareDeep"),
+        ({"changeHeaders": "yes"}, "vars.changeHeaders is yes"),
+        ({"readObjects": "off", "changeHeaders": "on"}, "headers could not be read"),
     ],
 )
-def test_an_impossible_setting_of_read_objects_is_refused(world, variables, phrase):
+def test_an_impossible_setting_of_permissions_is_refused(world, variables, phrase):
     set_variables(world, **variables)
     expect_exit(world.setup("--plan"), 2, phrase)
+
+
+def test_the_permission_to_change_headers_is_offered_and_granted_on_request(world):
+    right = "obs:object:modifyObjectMetaData on obs:*:*:object:photos-obs/*"
+    output = " ".join(expect_success(world.setup("--plan")).split())
+    assert ('set changeHeaders to "on" in s.yaml' in output, right in output) == (True, False)
+    set_variables(world, changeHeaders="on")
+    output = " ".join(expect_success(world.setup("--plan")).split())
+    assert ('set changeHeaders to "on" in s.yaml' in output, "modifyObjectMetaData" in output) == (False, True)
 
 
 def test_permissions_that_are_left_out_later_are_named_in_the_plan(world, resources):

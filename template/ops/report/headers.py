@@ -1,0 +1,80 @@
+"""The answer of `headers`: numbers of objects by outcome, header and folder, with examples."""
+
+from __future__ import annotations
+
+from ops.errors import ExitCode
+from ops.report import units
+from ops.report.blocks import Block, CommandBlock, FactList, Hero, Paragraph, Report, keys
+from ops.report.words import Words
+from ops.shell import command
+from oss_oms_sync.answers.finding import Stop
+from oss_oms_sync.answers.headers_answer import HeadersAnswer, HeadersOutcome, HeadersWork
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import Text, t
+
+# Maximum number of headers and of folders that are shown.
+_MAX_ROWS = 20
+_NEVER_CARRIED = t("Not compared: ACLs and tags, which this project never changes.")
+
+
+def exit_code(answer: HeadersAnswer) -> ExitCode:
+    """Return 0 if all headers are settled, 2 if headers may not be changed, 3 if objects are left, otherwise 1."""
+    if answer.stop is Stop.HEADERS:
+        return ExitCode.REFUSED
+    if not answer.finished:
+        return ExitCode.FAILED
+    is_settled = all(outcome.is_settled for outcome in answer.outcomes) and not answer.has_no_objects
+    return ExitCode.OK if is_settled else ExitCode.NOT_PROVEN
+
+
+def report(answer: HeadersAnswer, language: str) -> Report:
+    """Report an answer of headers."""
+    say = Words(language)
+    lead, tone = _title(answer)
+    outcomes = [(say(outcome.text), f"{number:,}") for outcome, number in answer.outcomes.items()]
+    ran = units.ran(answer.started, answer.ended, None, say, answer.objects_per_minute) if answer.pass_ else None
+    blocks: list[Block] = [FactList([*outcomes, (say("pass"), ran), (say("stopped"), units.stopped(answer, say))])]
+    blocks += _by_header(answer, say)
+    for outcome, names in answer.examples.items():
+        blocks += [Paragraph((say(outcome.text), say(": "))), keys(names)]
+    if answer.finished:
+        blocks.append(Paragraph(say(_NEVER_CARRIED), "note"))
+    step = answer.step or (Step("headers") if HeadersOutcome.DIFFERS in answer.outcomes else None)
+    return Report(
+        Hero("", tone, say(lead), None), language, [*blocks, *([CommandBlock(command(step))] if step else [])]
+    )
+
+
+def _by_header(answer: HeadersAnswer, say: Words) -> list[Block]:
+    """Return the numbers of differing objects by header, and of unsettled objects by first-level folder."""
+    most = sorted(answer.headers.items(), key=lambda row: (-row[1], row[0]))[:_MAX_ROWS]
+    unsettled = {
+        folder: sum(number for outcome, number in outcomes.items() if not outcome.is_settled)
+        for folder, outcomes in answer.folders.items()
+    }
+    folders = sorted(((-number, folder) for folder, number in unsettled.items() if number))[:_MAX_ROWS]
+    blocks: list[Block] = []
+    if most:
+        blocks += [Paragraph(say("Objects in which a header differed:")), FactList([(n, f"{k:,}") for n, k in most])]
+    if folders:
+        rows = [(folder or say("(no folder)"), f"{-number:,}") for number, folder in folders]
+        blocks += [Paragraph(say("Objects left, by folder:")), FactList(rows)]
+    return blocks
+
+
+def _title(answer: HeadersAnswer) -> tuple[Text, str]:
+    code = exit_code(answer)
+    if code is ExitCode.REFUSED:
+        return t("No header was changed."), "bad"
+    if not answer.finished:
+        return (t("The pass is not finished.") if answer.pass_ else t("No pass of this scope has begun.")), "open"
+    if answer.has_no_objects:
+        return t("No object is in scope: check the source bucket, the prefix and the suffix for typos."), "open"
+    if answer.work == HeadersWork.UNDO.value:
+        restored = t("The headers before the changes are in OBS again.")
+        return (t("Not all headers could be restored."), "open") if code else (restored, "good")
+    if code is ExitCode.OK:
+        return t("In OBS all objects have the headers of the source."), "good"
+    if answer.work == HeadersWork.LOOK.value:
+        return t("Headers differ in OBS, or are unknown; nothing was changed."), "open"
+    return t("Some objects in OBS do not have the headers of the source."), "open"
