@@ -18,6 +18,8 @@ from ops.clock import WallClock, timestamp
 from ops.session import Session
 from ops.shell import interpreter
 from ops.terminal import Screen
+from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.headers_answer import HeadersAnswer, HeadersOutcome
 from support.answers import answer
 
 TEMPLATE = Path(ops.__file__).parents[1]
@@ -84,6 +86,8 @@ class FakeCaller:
         self.meanwhile: Callable[[str], None] = lambda job: None
 
     def ask(self, job: str, payload: Mapping[str, Any]) -> Any:
+        if "headers" in payload and "look" in payload:
+            return self.passes.get("headers", headers_answer({}, pass_=None, finished=False))
         if "look" in payload and job != "certify":
             self.looked.append((job, dict(payload)))
             return self.passes.get(job, NO_PASS[job])
@@ -279,6 +283,27 @@ def compare_answer(classes: Mapping[str, Any] | None = None, **changes: Any) -> 
         for side in ("source", "destination")
     }
     return {**whole, **totals, "classes": counts_by_class, **changes}
+
+
+def headers_answer(outcomes: Mapping[HeadersOutcome, int], **details: Any) -> dict[str, Any]:
+    """Return an answer of headers with these outcomes, of objects in a folder."""
+    fields = {
+        "finished": True,
+        "next": "",
+        "stop": None,
+        "stopped": None,
+        "pass_": "p",
+        "started": "2026-01-31T08:00:00Z",
+        "ended": "2026-01-31T08:01:00Z",
+        "objects_per_minute": 3,
+        "work": "mend",
+        "outcomes": outcomes,
+        "headers": {"cache-control": 2} if outcomes else {},
+        "folders": {"a/": outcomes},
+        "examples": {outcome: ["a/1"] for outcome in outcomes if not outcome.is_settled},
+        **details,
+    }
+    return dict(to_json(HeadersAnswer(**fields)))
 
 
 _NONE = {"pass": None, "finished": False, "started": None, "ended": None, "next": "No pass of this scope has begun."}

@@ -29,7 +29,8 @@ from ops.shell import sentence
 from ops.show.lines import draw
 from ops.terminal import Marked
 from oss_oms_sync.answers.certificate import Certificate
-from oss_oms_sync.answers.finding import Result
+from oss_oms_sync.answers.finding import Result, Stop
+from oss_oms_sync.answers.headers_answer import HeadersAnswer, HeadersWork
 from oss_oms_sync.answers.job_answers import DoctorAnswer, LookAnswer, ReplayAnswer, ShownMark
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
@@ -62,6 +63,7 @@ _STOPPED = t("stopped: {why}")
 
 _MIGRATES = t("The migration of the existing objects is not finished; no project can be closed before")
 _NOT_YET = t("The project is not closed: some objects must be repaired or proven first.")
+_HEADERS_LEFT = t("The project is not closed: headers in OBS are not finished. Run the same command again.")
 _NOT_AGREED = t(
     "The project is not closed, so the cutover cannot end in GO. Run the same command with --close, or in a terminal."
 )
@@ -149,7 +151,7 @@ class Cutover:
             return None
         if frozen is None:
             self._stand_still()
-        if frozen is None or not self._may_close(compared, frozen):
+        if frozen is None or not self._mend_headers() or not self._may_close(compared, frozen):
             return None
         go = self._close()
         if go is None and self._mark and self._wait_for_oms():
@@ -266,6 +268,32 @@ class Cutover:
             if not last.finished or still == _MAX_STILL or self._plan.frozen is None:
                 break
         return last
+
+    def _mend_headers(self) -> bool:
+        """Change headers in OBS if a pass of headers was run before; return False if that is not finished.
+
+        After the freeze no source object changes, so this is safe even if OBS moves LastModified.
+        """
+        session, payload = self._session, {"headers": HeadersWork.MEND.value}
+        prior = session.ask(HeadersAnswer, "compare", {**payload, "look": True})
+        if prior.pass_ is None or prior.work == HeadersWork.UNDO.value or self._is_closed:
+            return True
+        self._begin(t("Change headers in OBS"))
+        try:
+            answer = run_pass(session, "headers", {**payload, "cutover": True, **_RESTART})
+        except FunctionError as error:
+            # The check METADATA decides, by a sample.
+            self._end(False, error.happened)
+            return True
+        if not isinstance(answer, HeadersAnswer) or not answer.finished:
+            self._end(False, _STOPPED.filled(why=answer.stopped or answer.next))
+            is_allowed = answer.stop is not Stop.HEADERS
+            if is_allowed:
+                session.say(_HEADERS_LEFT)
+            return not is_allowed
+        left = sum(number for outcome, number in answer.outcomes.items() if not outcome.is_settled)
+        self._end(not left, t("{left:object is|objects are} left as before", left=left) if left else None)
+        return True
 
     def _may_close(self, compared: Compared, frozen: datetime) -> bool:
         """Return True if the project can be closed, and the user agrees.

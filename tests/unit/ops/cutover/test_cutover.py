@@ -13,7 +13,9 @@ from ops.certificate.check import exit_code
 from ops.cutover import cutover
 from ops.cutover.cutover import Cutover, CutoverPlan
 from ops.errors import CloudError, FunctionError, ToolError
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.finding import Stop
+from oss_oms_sync.answers.headers_answer import HeadersOutcome
+from oss_oms_sync.answers.text import Text, same
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, CUTOVER_SECONDS
 from support.ops import (
     DOCTOR_OK,
@@ -25,6 +27,7 @@ from support.ops import (
     Console,
     FakeCaller,
     compare_answer,
+    headers_answer,
     missing_parts,
     open_compare_answer,
     pass_answer,
@@ -698,3 +701,51 @@ def test_running_migration_ends_a_cutover_and_is_named_by_a_rehearsal():
 
     run(console, frozen=None)
     assert "The migration of the existing objects is not finished" in console.messages
+
+
+# Headers
+
+
+def with_headers(answer, **details) -> Console:
+    """Return a console of a project in which headers ran before; `answer` is that of the run in the freeze."""
+    console = world(compare=[compare_answer(), compare_answer(), answer, compare_answer(), compare_answer()])
+    console.caller.passes["headers"] = headers_answer({HeadersOutcome.DIFFERS: 1}, work="look", **details)
+    return console
+
+
+def closes(console: Console) -> bool:
+    return any("close" in payload for payload in console.caller.payloads("certify"))
+
+
+def test_headers_change_between_the_comparison_and_the_close_if_they_ran_before():
+    console = with_headers(headers_answer({HeadersOutcome.MENDED: 9, HeadersOutcome.REMOVAL: 2}))
+    run(console)
+    jobs = [(job, "headers" in payload, "close" in payload) for job, payload in console.caller.asked]
+    (at,) = [number for number, (_, is_headers, _) in enumerate(jobs) if is_headers]
+    assert console.caller.asked[at][1] == {"headers": "mend", "cutover": True, "restart": True}
+    assert jobs[at + 1] == ("certify", False, True)
+    assert "2 objects are left as before" in console.messages
+
+
+def test_a_project_without_headers_makes_no_run_of_them():
+    for prior in (headers_answer({}, pass_=None, finished=False), headers_answer({}, work="undo")):
+        console = world()
+        console.caller.passes["headers"] = prior
+        run(console)
+        assert not any("headers" in payload for _, payload in console.caller.asked)
+        assert closes(console)
+
+
+def test_unfinished_headers_end_the_cutover_unclosed():
+    console = with_headers(headers_answer({}, finished=False, stop=Stop.CLOSED, stopped="busy"))
+    run(console)
+    assert not closes(console)
+    assert "headers in OBS are not finished. Run the same command again" in console.messages
+
+
+def test_headers_that_may_not_be_changed_do_not_hold_the_cutover_up():
+    stopped = headers_answer({}, finished=False, stop=Stop.HEADERS, stopped="no canary")
+    for answer in (stopped, FunctionError("StorageError", same("denied"), same("grant it"))):
+        console = with_headers(answer)
+        run(console)
+        assert closes(console)
