@@ -717,7 +717,7 @@ def closes(console: Console) -> bool:
     return any("close" in payload for payload in console.caller.payloads("certify"))
 
 
-def test_headers_change_between_the_comparison_and_the_close_if_they_ran_before():
+def test_headers_that_ran_before_change_again_before_the_close():
     console = with_headers(headers_answer({HeadersOutcome.MENDED: 9, HeadersOutcome.REMOVAL: 2}))
     run(console)
     jobs = [(job, "headers" in payload, "close" in payload) for job, payload in console.caller.asked]

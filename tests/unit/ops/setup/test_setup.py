@@ -369,7 +369,7 @@ def test_an_impossible_setting_of_permissions_is_refused(world, variables, phras
     expect_exit(world.setup("--plan"), 2, phrase)
 
 
-def test_the_permission_to_change_headers_is_offered_and_granted_on_request(world):
+def test_the_permission_to_change_headers_is_offered_and_granted(world):
     right = "obs:object:modifyObjectMetaData on obs:*:*:object:photos-obs/*"
     output = " ".join(expect_success(world.setup("--plan")).split())
     assert ('set changeHeaders to "on" in s.yaml' in output, right in output) == (True, False)
