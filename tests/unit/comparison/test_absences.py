@@ -75,7 +75,7 @@ def test_a_key_that_is_back_or_gone_from_obs_is_no_longer_absent(world):
 
 
 @pytest.mark.parametrize("trace", ["another object in OBS", "a success record", "a failed record"])
-def test_a_trace_of_the_key_begins_the_absence_anew(world, trace):
+def test_a_trace_of_the_key_starts_the_absence_over(world, trace):
     world.delete("a")
     compare(world)
     world.later(HOUR)
@@ -96,7 +96,7 @@ def absences_after(world: CompareWorld) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("fate", ["lost", "cut", "without a line", "refused"])
-def test_an_unreadable_list_begins_each_absence_anew(world, fate):
+def test_an_unreadable_list_starts_each_absence_over(world, fate):
     world.delete("a")
     first = compare(world)
     (name,) = (name for name in world.bucket.names("oms_source_record/differences/") if "absent-" in name)

@@ -49,7 +49,7 @@ def arrive(world: CompareWorld) -> None:
     world.later(HOUR)
 
 
-def test_what_has_arrived_meanwhile_is_equal_without_another_pass(world):
+def test_objects_that_arrived_meanwhile_are_equal_without_another_pass(world):
     # GIVEN a comparison that found objects missing, and that sent them
     before = world.compare()
     assert classes(before) == {
@@ -106,7 +106,7 @@ def test_rechecks_send_due_objects_once_for_each_cutover_if_open(world):
     assert sent == dict.fromkeys(missing, 2)
 
 
-def test_what_is_only_in_obs_stays_what_it_was_however_many_they_are(world):
+def test_objects_only_in_obs_keep_their_class_in_any_number(world):
     # GIVEN a late object among more deleted objects than a recheck reads
     world.obs.fill(world.destination_bucket, (f"deleted/{number:05}" for number in range(10_001)), 1, age=HOUR)
     assert world.compare()["classes"]["unknown"]["destination"]["objects"] == 10_002
@@ -119,7 +119,7 @@ def test_what_is_only_in_obs_stays_what_it_was_however_many_they_are(world):
     assert after["classes"]["unknown"]["destination"]["objects"] == 10_002
 
 
-def test_the_watermark_moves_to_the_oldest_object_that_is_not_there_still(world):
+def test_the_watermark_moves_to_the_oldest_object_still_missing(world):
     assert world.compare()["watermark"] == "2026-01-02T00:00:00Z"
     world.remove("other")
     world.write("other", "12")
@@ -128,13 +128,13 @@ def test_the_watermark_moves_to_the_oldest_object_that_is_not_there_still(world)
     assert after["watermark"] == after["started"]
 
 
-def test_a_pass_that_goes_on_is_not_judged_again(world):
+def test_an_unfinished_pass_is_not_rechecked(world):
     with refusing(world.source), pytest.raises(StorageError):
         world.compare()
     assert not again(world)["finished"]
 
 
-def test_without_a_pass_there_is_nothing_to_judge(world):
+def test_without_a_pass_no_recheck_runs(world):
     assert again(world)["next"] == "No pass of this scope has begun."
 
 
@@ -161,7 +161,7 @@ def test_incomplete_lists_are_an_error_and_change_nothing(world, change):
     assert classes(look(world)) == classes(before)
 
 
-def test_what_did_not_add_up_does_not_because_it_is_judged_again(world):
+def test_a_recheck_does_not_make_wrong_sums_add_up(world):
     world.compare()
     (name,) = (name for name in world.bucket.objects if name.endswith("/total"))
     total = json.loads(world.bucket.objects[name].body)

@@ -42,7 +42,7 @@ def compare(world: CompareWorld) -> dict[str, object]:
     return ask(world, "compare")
 
 
-def test_what_a_group_will_copy_is_left_to_it_and_what_came_later_is_not(world):
+def test_earlier_objects_are_left_to_a_group_and_later_ones_are_not(world):
     begin_migration(world)
     result = compare(world)
     assert classes(result) == {"migrating": ["old/1", "old/2"], "missing": ["new"]}
@@ -79,7 +79,7 @@ def test_reconcile_leaves_objects_to_a_group_and_counts_copies_as_covered(world)
 
 
 @pytest.mark.parametrize(("how", "failed"), [("removed", 0), ("refused", 0), ("done", 1)])
-def test_what_one_that_was_ended_may_not_have_copied_is_sent(world, how, failed):
+def test_objects_that_an_ended_group_may_have_left_are_submitted(world, how, failed):
     end_migration(world, how, failed=failed)
     assert ask(world, "reconcile")["submitted"] == 3
     world.oms.accepted.clear()
@@ -89,14 +89,14 @@ def test_what_one_that_was_ended_may_not_have_copied_is_sent(world, how, failed)
 
 
 @pytest.mark.parametrize("status", [PAUSED, FAILED, DONE, 4, 7, 8, 9])
-def test_nothing_is_left_to_one_that_does_not_copy_now(world, status):
+def test_no_object_is_left_to_a_group_that_does_not_copy_now(world, status):
     begin_migration(world, status)
     assert classes(compare(world)) == ALL
     assert len(world.sent()) == 3
 
 
 @pytest.mark.parametrize("unknown", ["no right", "no group", "no answer", "no id", "no text"])
-def test_beside_a_group_in_an_unknown_state_all_objects_are_sent(world, unknown):
+def test_all_objects_are_submitted_if_the_groups_state_is_unknown(world, unknown):
     begin_migration(world, **({"group": ""} if unknown == "no id" else {}))
     match unknown:
         case "no group":
@@ -114,7 +114,7 @@ def test_beside_a_group_in_an_unknown_state_all_objects_are_sent(world, unknown)
     assert len(world.sent()) == 3
 
 
-def test_a_pass_keeps_to_what_it_learned_and_judging_again_learns_anew(world):
+def test_a_pass_keeps_the_groups_state_and_a_recheck_reads_it_again(world):
     begin_migration(world)
     assert "migrating" in classes(compare(world))
     end_migration(world, "done")
@@ -164,7 +164,7 @@ def test_a_pass_with_too_many_submissions_counts_on_and_names_migrate(job, mocke
     assert len(world.sent()) == 90
 
 
-def test_a_paused_group_is_what_copies_too_many(mocker):
+def test_a_paused_group_is_named_for_too_many_submissions(mocker):
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
     world = CompareWorld()
     world.upload("old", minutes_ago=1500)
@@ -173,7 +173,7 @@ def test_a_paused_group_is_what_copies_too_many(mocker):
     assert world.sent() == set()
 
 
-def test_what_no_group_could_copy_is_sent_however_much_it_is(mocker):
+def test_objects_that_no_group_can_copy_are_submitted_in_any_number(mocker):
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
     world = CompareWorld(OBJECT_SUFFIX=".jpg")
     world.upload("old.jpg", minutes_ago=1500)
@@ -181,7 +181,7 @@ def test_what_no_group_could_copy_is_sent_however_much_it_is(mocker):
     assert world.sent() == {"old.jpg"}
 
 
-def test_a_group_beats_what_takes_it_longer_to_begin_than_to_be_sent():
+def test_migrate_is_named_only_if_a_group_is_faster_than_submissions():
     objects = max_submissions(200)
     assert objects / 200 == pytest.approx(1800 + objects / LISTED_PER_SECOND)
     assert math.isinf(max_submissions(LISTED_PER_SECOND))

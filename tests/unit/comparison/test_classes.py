@@ -188,7 +188,7 @@ def _first(entry: Entry, table: list[Row]) -> ObjectClass:
     return next(name for name, matches in table if matches(entry))
 
 
-def test_a_group_has_what_was_written_a_quarter_of_an_hour_before_it_began():
+def test_a_group_copies_objects_a_quarter_of_an_hour_older_than_it():
     versions = (ObjectSummary("k", MD5, 5, GROUP.begun - 15 * MINUTE + later) for later in (-1, 0))
     assert [*map(GROUP.has, versions)] == [True, False]
 
@@ -225,7 +225,7 @@ def test_a_group_copies_earlier_objects_with_its_prefix():
         ("oms/photo.jpg", ObjectClass.UNKNOWN),
     ],
 )
-def test_what_oms_writes_itself_is_told_from_the_users_own(key, object_class):
+def test_omss_own_objects_are_distinguished_from_the_users(key, object_class):
     listed = ObjectSummary(key, MD5, 5, int(LONG_AGO), "Normal")
     entries = Entry(key, None, destination=listed), Entry(key, listed, destination=listed)
     assert [classify(entry, MOMENTS) for entry in entries] == [object_class, ObjectClass.EQUAL_CONTENTS]

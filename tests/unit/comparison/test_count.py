@@ -63,7 +63,7 @@ def comparable(tally: Tally) -> dict[str, object]:
 
 @settings(max_examples=100)
 @given(worlds, st.lists(st.integers(0, 25), max_size=4), st.sampled_from([2, 200]))
-def test_ranges_add_up_to_one_walk_and_pieces_go_on_from_what_is_stored(world, cuts, folders):
+def test_ranges_add_up_to_one_walk_and_pieces_continue_stored_counts(world, cuts, folders):
     entries = [Entry(key, *world[key]) for key in sorted(world)]
     places = sorted({0, len(entries), *(cut for cut in cuts if cut < len(entries))})
     parts = [entries[a:b] for a, b in pairwise(places)]
@@ -82,7 +82,7 @@ def test_ranges_add_up_to_one_walk_and_pieces_go_on_from_what_is_stored(world, c
 
 
 @given(worlds, st.integers(0, 25))
-def test_what_is_stored_of_a_piece_stays_what_it_is_while_counting_goes_on(world, cut):
+def test_a_stored_piece_stays_unchanged_while_counting_continues(world, cut):
     entries = [Entry(key, *world[key]) for key in sorted(world)]
     piece = count(entries[:cut])
     before = comparable(piece)
@@ -111,7 +111,7 @@ any_keys = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=[
 
 
 @given(st.lists(any_keys))
-def test_each_key_is_read_as_it_was_written_whatever_is_in_it(some):
+def test_each_key_with_any_characters_is_read_as_it_was_written(some):
     text = "".join(line("+", key) for key in some)
     assert list(map(key_of, text.encode().decode().splitlines())) == some
 
@@ -130,7 +130,7 @@ def lines(world: CompareWorld, answer: dict) -> list[str]:
     return "".join(lists(world, answer)).splitlines()
 
 
-def test_each_sign_is_where_it_belongs_and_what_is_equal_is_not_listed():
+def test_each_class_has_its_sign_and_equal_objects_are_not_listed():
     world = CompareWorld(LANES="1")
     world.put("equal", "1", "md5", "copied")
     world.put("older", "1", "md5", "copied")
@@ -145,7 +145,7 @@ def test_each_sign_is_where_it_belongs_and_what_is_equal_is_not_listed():
     ]  # fmt: skip
 
 
-def test_a_piece_ends_before_its_lists_are_too_large_and_the_next_goes_on():
+def test_a_piece_ends_before_its_lists_exceed_the_limit():
     # GIVEN lists of at most a dozen bytes in a piece; the characters of these keys have three each
     world = CompareWorld(LANES="1")
     names = [f"海{number}" for number in range(9)]

@@ -50,7 +50,7 @@ def furnish(world: CompareWorld, there: Iterable[str], key: str, data: str) -> N
 
 @pytest.mark.parametrize("what", LACKING)
 @pytest.mark.parametrize("is_file_system", [True, False])
-def test_what_the_destination_cannot_hold_is_impossible_and_not_sent(world, what, is_file_system):
+def test_keys_that_a_file_system_refuses_are_impossible_and_unsubmitted(world, what, is_file_system):
     there, key, data, is_possible = LACKING[what]
     make_file_system(world, is_file_system)
     furnish(world, there, key, data)
@@ -74,14 +74,14 @@ def test_without_permission_to_ask_the_destination_counts_as_a_bucket(world):
     assert classes(world.compare()) == {"missing": ["a//b"]}
 
 
-def test_what_is_there_is_held_whatever_its_name(world):
+def test_an_existing_object_is_possible_under_any_name(world):
     world.put("a//b", "12", "md5", "copied")
     make_file_system(world)
     world.later(HOUR)
     assert classes(world.compare()) == {"equal_contents": ["a//b"]}
 
 
-def test_what_is_impossible_is_so_still_when_it_is_judged_again(world):
+def test_an_impossible_key_is_still_impossible_after_a_recheck(world):
     # GIVEN a file and a folder of the same name, neither of them in OBS
     make_file_system(world)
     world.lost("x/b", "x/b/c", data="12")
@@ -117,7 +117,7 @@ KEYS = ["a", "a!b", "a/", "a//b", "a/b", "a/b!", "a/b/c", "a0/b"]
 
 
 @pytest.mark.parametrize("cut", ["", *KEYS])
-def test_the_folder_of_a_file_is_refused_wherever_a_range_begins(cut):
+def test_the_folder_of_a_file_is_refused_at_any_begin_of_a_range(cut):
     for there in map(set, chain.from_iterable(combinations(KEYS, number) for number in range(len(KEYS) + 1))):
         # GIVEN a walk that begins after that key
         walk = FileSystem(Files(there))  # type: ignore[arg-type]

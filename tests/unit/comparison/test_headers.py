@@ -44,7 +44,7 @@ def test_the_last_metadata_of_a_user_is_only_removed_by_replace():
         ({"meta-a": "x" * 8192}, "", Obstacle.TOO_LARGE),
     ],
 )
-def test_what_obs_cannot_hold_is_named(source, storage_class, obstacle):
+def test_headers_that_obs_cannot_store_are_named(source, storage_class, obstacle):
     assert plan(source, {}, storage_class) == obstacle
 
 

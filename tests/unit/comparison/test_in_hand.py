@@ -36,7 +36,7 @@ def class_of(world: CertifyWorld, key: str) -> str:
     return next(name for name, object_class in classes.items() if key in object_class["keys"])
 
 
-def test_what_oms_finished_and_is_not_there_is_missing(world):
+def test_a_finished_object_that_is_not_in_obs_is_missing(world):
     world.task.failures.then(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
     accept(world, "a", fault=CopyFault.late(1))
     # Counts of the last ten minutes are not trusted.
@@ -45,12 +45,12 @@ def test_what_oms_finished_and_is_not_there_is_missing(world):
         assert class_of(world, "a") == class_name
 
 
-def test_what_was_accepted_ten_minutes_ago_may_not_be_counted_yet():
+def test_an_acceptance_ten_minutes_ago_may_not_be_counted_yet():
     finished = InHand(HOUR, left=0, oldest=HOUR, finished=HOUR)
     assert [finished.may_have(HOUR - 10 * MINUTE - more) for more in (0, 1)] == [True, False]
 
 
-def test_what_was_accepted_before_the_oldest_unfinished_step_is_missing(world):
+def test_an_object_accepted_before_the_oldest_open_step_is_missing(world):
     accept(world, "a", fault=CopyFault.late(1))
     world.later(12 * MINUTE)
     world.remove("a")
@@ -95,7 +95,7 @@ def test_late_copies_of_earlier_objects_do_not_mask_an_unfinished_object(world):
     assert in_hand(world.invocation()).left == 0
 
 
-def test_hours_tell_what_is_in_flight_and_not_that_nothing_is_left(world):
+def test_steps_of_an_hour_show_objects_in_flight_but_no_idle_oms(world):
     world.task.step = "ONE_HOUR"
     accept(world, "a")
     world.later(20 * MINUTE)
@@ -104,7 +104,7 @@ def test_hours_tell_what_is_in_flight_and_not_that_nothing_is_left(world):
 
 
 @pytest.mark.parametrize(("minutes", "class_name"), [(59, "in_flight"), (61, "missing")])
-def test_where_oms_does_not_tell_an_hour_counts(world, minutes, class_name):
+def test_without_statistics_an_object_is_in_flight_for_an_hour(world, minutes, class_name):
     world.oms.deny("oms:synctask:statistics")
     accept(world, "a")
     world.later(minutes * MINUTE)

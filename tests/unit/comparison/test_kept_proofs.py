@@ -107,7 +107,7 @@ def test_a_proven_difference_is_kept_while_both_sides_are_unchanged(world):
 @pytest.mark.parametrize(
     ("refusal", "why"), [(ARCHIVED, "unreadable"), (oss_error(403, "AccessDenied"), "no_right_in_oss")]
 )
-def test_what_cannot_be_read_stops_nothing_and_is_counted_and_named(world, refusal, why):
+def test_unreadable_objects_stop_no_pass_and_are_counted_and_named(world, refusal, why):
     # GIVEN an object among others that is archived, or may not be read
     in_parts(world, *"abc")
     world.source.fail(refusal, "get", lambda name: name == "b")
@@ -122,7 +122,7 @@ def test_what_cannot_be_read_stops_nothing_and_is_counted_and_named(world, refus
     ("status", "code"),
     [(403, "SecurityTokenExpired"), (403, "RequestTimeTooSkewed"), (403, "UserDisable"), (404, "NoSuchBucket")],
 )
-def test_what_oss_refuses_for_whatever_object_is_no_archived_object(world, status, code):
+def test_a_refusal_of_all_objects_is_no_archived_object(world, status, code):
     in_parts(world, "a")
     world.source.fail(oss_error(status, code), "get")
     with pytest.raises(StorageError, match=code):
@@ -150,7 +150,7 @@ def test_equal_contents_uploaded_in_parts_again_are_equal_once_read(world):
 
 
 @pytest.mark.parametrize("again", [True, False])
-def test_in_a_cutover_what_oms_rightly_skips_is_read_instead_of_sent(world, again):
+def test_a_cutover_reads_objects_that_oms_would_skip(world, again):
     # GIVEN equal contents, in parts, that are written once more, which an OMS that compares CRC64s skips
     world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
     in_parts(world, "a")

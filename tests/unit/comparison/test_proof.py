@@ -70,7 +70,7 @@ def test_equal_contents_are_proven(world, data, there, part):
 
 
 @pytest.mark.parametrize("length", [1, 238, 239, 300, 960, 1000])
-def test_what_was_proven_of_a_key_is_known_from_then_on_however_long_it_is(world, length):
+def test_a_proof_of_a_key_of_any_length_is_reused(world, length):
     key = "k" * length
     flipped(world, key)
     world.compare({"deep": True})
@@ -123,7 +123,7 @@ def test_a_failed_object_read_in_vain_has_its_class_without_the_record(world, th
     assert [deep(world, restart=True)[0] for _ in range(2)] == [read, read]
 
 
-def test_encrypted_stays_unproven_and_is_said(world):
+def test_an_encrypted_object_stays_unproven_and_is_reported(world):
     world.encrypt(True)
     put(world, "secret", "secret")
     assert deep(world) == ("equal_size", {"encrypted": 1, "bytes": 6})
@@ -161,13 +161,13 @@ def test_an_obs_that_does_not_answer_is_no_encryption(world):
         ("get", ("write", "a", "a new one here")),
     ],
 )
-def test_what_changes_before_it_is_read_or_asked_for_in_obs_is_moving(world, before, meanwhile):
+def test_an_object_that_changes_before_its_read_is_moving(world, before, meanwhile):
     flipped(world)
     world.source.after = once(before, lambda: world.play([meanwhile]))
     assert deep(world) == ("moving", {"changed": 1})
 
 
-def test_what_was_written_in_obs_just_now_is_moving_even_if_it_is_read(world):
+def test_an_object_just_written_in_obs_is_moving_even_if_read(world):
     # The listing of OBS may be older than that of the source, so nothing is proven yet.
     world.lost("a", data="five!", kind="Appendable")
     world.write("a", "FIVE!")
@@ -188,7 +188,7 @@ def slow_reading(world: CompareWorld, seconds: float):
     return patch.object(OssBucket, "iter_contents", slowly)
 
 
-def test_too_big_for_a_whole_piece_stays_unproven_and_is_said(world):
+def test_an_object_too_big_for_a_piece_stays_unproven_and_is_reported(world):
     world.lie_in_both("a", "b", data="five!", there="five!", kind="Appendable")
     with slow_reading(world, 1000):
         for _ in range(6):
@@ -200,7 +200,7 @@ def test_too_big_for_a_whole_piece_stays_unproven_and_is_said(world):
     assert classes(answer) == {"equal_size": ["a", "b"]}
 
 
-def test_what_there_was_little_time_left_for_is_read_by_the_next_piece(world):
+def test_the_next_piece_reads_objects_for_which_time_was_short(world):
     # GIVEN two objects that take most of a piece each
     world.lie_in_both("a", "b", data="five!", there="five!", kind="Appendable")
     # WHEN they are compared, in the time left by each call
@@ -317,7 +317,7 @@ def test_the_task_group_gets_the_differing_folders_if_a_shell_takes_them():
         assert "(python3 ops.py migrate --overwrite)" in printed(*folders)
 
 
-def test_what_was_proven_to_differ_is_so_no_more_once_it_is_healed(world):
+def test_a_repaired_object_is_no_longer_proven_different(world):
     put(world, "version 2", "version 1")
     world.compare({"deep": True})
     world.write("a", "version 2")
@@ -328,7 +328,7 @@ def test_what_was_proven_to_differ_is_so_no_more_once_it_is_healed(world):
     assert classes(amended) == {"equal_contents": ["a"]}
 
 
-def test_what_reading_showed_of_what_is_judged_again_is_what_it_shows_now(world):
+def test_a_recheck_uses_the_results_of_a_new_read(world):
     # GIVEN unreadable objects: the first has different checksums, and the second counts as equal
     world.lie_in_both("s", data="AB", there="BA")
     put(world, "AABB", "AABB")

@@ -28,7 +28,7 @@ def world() -> CompareWorld:
     return world
 
 
-def test_it_names_every_class_even_if_nothing_is_in_it(world):
+def test_the_result_names_every_class_even_if_empty(world):
     object_classes, nothing = world.compare()["classes"], {"objects": 0, "bytes": 0}
     assert object_classes.keys() == {object_class.title for object_class in ObjectClass} - {"orphan_records"}
     assert object_classes["missing"] == {
@@ -68,7 +68,7 @@ def test_lags_are_in_seconds_from_writing_to_accepting_to_copying(world):
     assert lag["copied"]["p99"] == pytest.approx(240, rel=0.05)
 
 
-def test_what_is_older_or_of_another_size_in_obs_has_not_arrived(world):
+def test_objects_older_or_of_another_size_in_obs_have_not_arrived(world):
     # GIVEN two objects that OMS has copied, both written again; a user overwrites the first in OBS
     for key in ("older", "overwritten"):
         world.put(key, "1", "md5", "copied")
@@ -84,7 +84,7 @@ def test_what_is_older_or_of_another_size_in_obs_has_not_arrived(world):
     assert answer["lag"]["copied"]["not_yet"] == 1
 
 
-def test_what_was_sent_again_counts_apart(world):
+def test_resent_objects_are_counted_apart(world):
     world.remove("a/1")
     world.compare({"prefix": "a/"})
     world.copy_all()
@@ -129,7 +129,7 @@ def test_folders_are_those_of_the_first_level(world):
     }
 
 
-def test_before_the_total_is_there_nothing_is_said_of_what_it_found(world):
+def test_an_unfinished_pass_reports_no_classes(world):
     with refusing(world.source, "list"), pytest.raises(StorageError):
         world.compare()
     answer = world.compare({"look": True})

@@ -89,7 +89,7 @@ def show_first_look(world: CompareWorld, job: str, **asked: object) -> dict:
 
 
 @pytest.mark.parametrize("lanes", [3, 4, 6])
-def test_one_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
+def test_a_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
     # GIVEN the marks of a pass over forty objects
     with world_with_copies(40, LANES=str(lanes)) as world:
         assert world.reconcile()["finished"]

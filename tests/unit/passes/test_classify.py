@@ -44,7 +44,7 @@ CASES = {
 @pytest.mark.long
 @pytest.mark.parametrize("key", ["a/b", LONG], ids=["plain", "long"])
 @pytest.mark.parametrize("case", CASES)
-def test_just_what_is_missing_or_stale_is_sent(world, case, key):
+def test_only_missing_or_outdated_objects_are_submitted(world, case, key):
     # GIVEN an object among copied objects whose names have the same prefix
     others = ["a", "a/", "a/b/c", "ab", "最"]
     world.in_step(*others)
@@ -149,14 +149,14 @@ def test_objects_written_since_the_last_pass_count_as_new_and_new_missing(world)
     assert count_new_objects(world) == (2, 2)
 
 
-def test_what_was_written_before_the_installation_is_not_counted_as_new(world):
+def test_objects_before_the_installation_are_not_counted_as_new(world):
     world.upload("before", minutes_ago=61)
     world.upload("since", minutes_ago=59)
     assert world.reconcile()["submitted"] == 2
     assert count_new_objects(world) == (1, 1)
 
 
-def test_nothing_outside_prefix_and_suffix_is_sent_or_counted():
+def test_no_object_outside_prefix_and_suffix_is_submitted_or_counted():
     world = ReconcileWorld(OBJECT_PREFIX="photos/", OBJECT_SUFFIX=".jpg")
     keys = ("photos/a.jpg", "photos/a.png", "photos", "videos/a.jpg", "photos/b.jpg")
     for key in keys:
@@ -177,7 +177,7 @@ def test_nothing_outside_prefix_and_suffix_is_sent_or_counted():
         ({"all": True, "since": "2026-01-01", "prefix": "a/"}, 1, ["a/new"]),
     ],
 )
-def test_payload_prefix_since_and_all_choose(world, asked, looked_at, sent):
+def test_the_options_prefix_since_and_all_choose_objects(world, asked, looked_at, sent):
     world.upload("a/old", minutes_ago=30 * 24 * 60)
     world.in_step("a/new", "b/new")
     world.lost("b/missing")
@@ -194,7 +194,7 @@ def test_an_object_of_the_very_second_that_since_names_is_looked_at(world):
     assert world.reconcile({"since": "2026-01-02T00:00:01Z", "dry_run": True})["missing"] == ["b"]
 
 
-def test_all_is_all_however_old(world):
+def test_the_option_all_includes_objects_of_any_age(world):
     world.upload("a")
     world.source.modified["a"] = 0
     assert world.reconcile({"all": True})["accepted"] == 1
@@ -206,7 +206,7 @@ def test_an_installation_in_the_first_year_is_not_an_error(world):
     assert world.tick()["accepted"] == 1
 
 
-def test_what_came_while_the_log_bucket_could_not_be_used_yet_is_found(world):
+def test_objects_written_before_the_log_bucket_worked_are_found(world):
     # GIVEN a log bucket that cannot be used until Function Compute has given the first events up, after two days
     del world.bucket.objects[f"{ROOT}state/installed.json"]
     world.upload("first")

@@ -111,7 +111,7 @@ def test_two_ticks_of_a_period_begin_the_same_pass(world, walks):
     assert name.endswith("-20260102T000000000000Z")
 
 
-def test_a_pass_knows_which_one_of_its_scope_ended_last(world, walks):
+def test_a_pass_stores_the_last_ended_pass_of_its_scope(world, walks):
     ended, _ = driver(world, walks).begin(USUAL)
     walks.kinds[""] = rests()
     driver(world, walks).begin(USUAL)
@@ -125,7 +125,7 @@ def test_a_pass_knows_which_one_of_its_scope_ended_last(world, walks):
 # Wakes.
 
 
-def test_a_tick_leaves_alone_what_is_being_worked_on(world, walks):
+def test_a_tick_leaves_a_range_with_a_worker_alone(world, walks):
     at_work(world, walks, later=LOST - 10)
     world.later(LOST - 10)
     driver(world, walks).by_timer(USUAL, DAY)
@@ -147,7 +147,7 @@ def test_a_tick_tries_one_range_wakes_the_others_and_waits_for_the_end(world, wa
     assert stopped is None
 
 
-def test_a_tick_that_gets_nowhere_wakes_nobody_and_says_why(world, walks):
+def test_a_tick_without_progress_wakes_no_instance_and_says_why(world, walks):
     split(world, walks)
     walks.kinds["m"] = rests()
     world.later(LOST)
@@ -213,7 +213,7 @@ def test_each_look_of_a_waiting_call_lists_the_pass_and_its_workers_once(world, 
 
 
 @pytest.mark.parametrize("how", ["by hand", "restart", "timer"])
-def test_what_begins_a_pass_reads_how_far_the_others_are_only_once(world, walks, how):
+def test_the_begin_of_a_pass_reads_the_other_passes_only_once(world, walks, how):
     driver(world, walks).begin(PART)
     world.later(2 * HOUR)
     walks.kinds[""] = rests()
@@ -224,7 +224,7 @@ def test_what_begins_a_pass_reads_how_far_the_others_are_only_once(world, walks,
     assert counter["each pass"] == 2
 
 
-def test_a_call_by_hand_does_alone_what_nobody_else_does(world, walks):
+def test_a_call_by_hand_does_the_work_alone_without_other_workers(world, walks):
     split(world, walks)
     state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
     assert bool(state.ended)
@@ -232,7 +232,7 @@ def test_a_call_by_hand_does_alone_what_nobody_else_does(world, walks):
     assert walks.began == [("", "m"), ("m", "")]
 
 
-def test_a_call_by_hand_waits_for_what_others_do(world, walks):
+def test_a_call_by_hand_waits_for_other_workers(world, walks):
     # GIVEN a pass, and another instance that does a half of it a minute later
     pass_ = at_work(world, walks, "r0")
     began, sleep = world.clock.seconds, world.clock.sleep
@@ -253,7 +253,7 @@ def test_a_call_by_hand_waits_for_what_others_do(world, walks):
     assert 60 < world.clock.seconds - began < 70
 
 
-def test_a_call_by_hand_says_that_the_time_is_up_with_enough_of_it_left(world, walks):
+def test_a_call_by_hand_answers_before_its_time_is_up(world, walks):
     # GIVEN a pass with a worker at all times
     at_work(world, walks)
     began = world.clock.seconds
@@ -297,7 +297,7 @@ def counted(**counts: int) -> Piece:
     return Piece(Kind.DONE, after="z", tally=Tally(counts))
 
 
-def test_a_total_without_new_objects_keeps_what_the_last_pass_knew_of_them(world, walks):
+def test_a_total_without_new_objects_keeps_the_last_passs_count(world, walks):
     for counts, event_counts in (
         ({"scanned": 9, "new": 4, "new_missing": 3}, (4, 3)),
         ({"scanned": 9}, (4, 3)),

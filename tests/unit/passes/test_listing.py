@@ -27,7 +27,7 @@ def merged(world: ReconcileWorld, after: str) -> MergedListing:
     return MergedListing(invocation, classifier.needs_records, "", after)
 
 
-def test_hostile_keys_are_told_apart(world):
+def test_hostile_keys_are_distinguished(world):
     world.in_step(*HOSTILE[::2])
     world.lost(*HOSTILE[1::2])
     world.reconcile()
@@ -38,7 +38,7 @@ def test_hostile_keys_are_told_apart(world):
     ("prefix", "pages"), [("b/", 1), ("", 3)], ids=["a prefix narrows what is listed", "each page is asked for once"]
 )
 @pages_of(7)
-def test_no_page_of_a_listing_is_asked_for_that_is_not_needed(prefix, pages):
+def test_no_unneeded_page_of_a_listing_is_requested(prefix, pages):
     world = ReconcileWorld(LANES="1")
     # Three full pages: no page is requested after the last.
     world.in_step(*(f"a/{number:02}" for number in range(20)), "b/1")
@@ -85,7 +85,7 @@ def test_a_long_key_costs_one_get_if_covered_two_if_not_or_none(world):
     assert world.bucket.calls["get"] == first
 
 
-def test_after_a_long_key_it_goes_on_without_a_name_too_long_for_oss(world):
+def test_the_listing_continues_after_a_long_key(world):
     keys = [f"{LONG}{number:02}" for number in range(12)] + [boundary_key("success")[2:] + "最", "z"]
     # An orphan before the key within whose last character the record's name is cut off.
     orphan = boundary_key("success")[2:] + "a"

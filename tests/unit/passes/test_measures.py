@@ -37,7 +37,7 @@ def histogram(seconds: list[int], not_yet: int = 0, start: Histogram | None = No
 
 
 @given(lags.filter(bool), st.sampled_from([50, 90, 99]))
-def test_percentiles_are_within_five_percent_of_the_exact_ones(seconds, percent):
+def test_percentiles_are_within_five_percent_of_exact_values(seconds, percent):
     exact = sorted(seconds)[math.ceil(len(seconds) * percent / 100) - 1]
     # And rounded to a second.
     assert abs(histogram(seconds).percentile(percent) - exact) <= 0.05 * exact + 0.5
@@ -51,7 +51,7 @@ def test_the_sum_of_ranges_is_independent_of_their_order_and_cuts(parts, random)
     assert reduce(Histogram.plus, shuffled, Histogram()) == whole
 
 
-def test_a_sum_shares_nothing_with_what_it_is_of():
+def test_a_sum_shares_no_memory_with_its_parts():
     first, second = histogram([1]), histogram([1, 2])
     first.plus(second).add(1)
     assert first == histogram([1])
@@ -59,7 +59,7 @@ def test_a_sum_shares_nothing_with_what_it_is_of():
 
 
 @given(lags)
-def test_what_is_within_a_time_is_counted_exactly(seconds):
+def test_objects_within_a_lag_are_counted_exactly(seconds):
     assert histogram(seconds).summary().within == {
         limit: sum(second <= limit for second in seconds) for limit in WITHIN
     }
@@ -84,7 +84,7 @@ def drawn(keys: list[str], seed: str = "5eed", start: Drawn | None = None) -> Dr
     return draw
 
 
-def test_a_stranger_draws_the_same_keys_from_a_listing():
+def test_an_independent_program_draws_the_same_keys():
     def rank(key: str) -> int:
         return int(hashlib.sha256(key.encode() + b"\x001").hexdigest(), 16) * (2 * 0x5EED + 1) % 2**256
 
@@ -92,7 +92,7 @@ def test_a_stranger_draws_the_same_keys_from_a_listing():
     assert drawn(KEYS).population == 1000
 
 
-def test_of_each_folder_the_first_is_drawn_however_large_it_is():
+def test_the_first_object_of_a_folder_of_any_size_is_drawn():
     draw, large = drawn(KEYS[:50]), drawing.LARGEST + 1
     draw.add("films/long.mp4", digest(b"films/long.mp4", large), "films/", large)
     firsts = {folder: key for folder, (_, key) in draw.firsts.items()}
@@ -102,7 +102,7 @@ def test_of_each_folder_the_first_is_drawn_however_large_it_is():
 
 
 @given(st.lists(st.integers(0, 1000), max_size=4), st.integers(1, 20))
-def test_ranges_and_pieces_draw_what_one_walk_draws(cuts, most):
+def test_ranges_and_pieces_draw_the_keys_of_a_single_walk(cuts, most):
     keys = sorted(f"{number % 5}/{key}" for number, key in enumerate(KEYS[:60]))
     places = sorted({0, 60, *(cut % 60 for cut in cuts)})
     parts = [keys[a:b] for a, b in itertools.pairwise(places)]
@@ -150,5 +150,5 @@ def a_pass(objects: int, *, minutes_ago: int = 10, ended: bool = False) -> PassS
         (a_pass(6_000, ended=True), None, 1, Progress(600, 1.0, 0)),
     ],
 )
-def test_a_pass_is_measured_by_the_last_one_of_its_scope(state, last, later, progress):
+def test_a_pass_is_measured_by_the_last_pass_of_its_scope(state, last, later, progress):
     assert progress_of(state, last, NOW + timedelta(days=later)) == progress

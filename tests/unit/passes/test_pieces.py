@@ -39,7 +39,7 @@ TILED = {"r": SPLIT, "r0": LEFT, "r1": RIGHT}
         pytest.param("r/0000 r/end r/x x/0000 r/1 r2/0000 total/0 r/٣٣٣٣ r/0000/x", ["r"], True, id="foreign objects"),
     ],
 )
-def test_what_is_open_and_whether_all_is_done_follows_from_the_names(names, opened, is_complete):
+def test_names_of_pieces_show_the_open_ranges_and_the_end(names, opened, is_complete):
     tree = Tree(names.split())
     assert (tree.open if "r/0000" in names else []) == opened
     assert tree.is_complete == is_complete
@@ -103,10 +103,10 @@ def test_ranges_that_are_done_and_fit_together_prove_the_total():
         pytest.param({"r00": LEFT}, id="halves of a range that did not split"),
     ],
 )
-def test_what_does_not_fit_together_proves_nothing(different):
+def test_ranges_that_do_not_fit_together_prove_no_total(different):
     assert not tiles({**TILED, **different})
 
 
 @pytest.mark.parametrize("missing", ["r", "r0", "r1"])
-def test_a_range_that_is_missing_or_unreadable_proves_nothing(missing):
+def test_a_missing_or_unreadable_range_proves_no_total(missing):
     assert not tiles({name: piece for name, piece in TILED.items() if name != missing})

@@ -90,7 +90,7 @@ def test_with_versioning_no_piece_is_read_for_a_total(world, pass_name):
         world.store.last_pieces(pass_name, Tree(["r/0000"]))
 
 
-def test_nobody_acts_on_a_piece_that_is_unreadable_and_another_pass_begins(world):
+def test_an_unreadable_piece_stops_workers_and_another_pass_begins(world):
     # GIVEN a tick that is about to write a piece where an unreadable piece exists
     world.tick(stops_before="/r/0000")
     world.tick(stops_before="/r/0000")
@@ -137,7 +137,7 @@ def test_a_pass_with_an_unreadable_total_keeps_no_other_from_beginning(world, pa
     assert len({name for name, *_ in world.totals}) == 2
 
 
-def test_foreign_objects_among_passes_are_passed_over(world, pass_name):
+def test_foreign_objects_among_passes_are_ignored(world, pass_name):
     like = identity_prefix(pass_name)
     for name in ("", "foreign", like, like.removesuffix("-"), f"{pass_name}/é", f"{pass_name}/r/é", "z/z", "/"):
         world.bucket.add(StoredObject(f"{PREFIX}{name}", b""))
@@ -147,7 +147,7 @@ def test_foreign_objects_among_passes_are_passed_over(world, pass_name):
     assert world.store.state(pass_name).ended
 
 
-def test_a_piece_that_gets_nowhere_rests(world):
+def test_a_piece_without_progress_rests(world):
     stop_worker(world, "/r/0000")
     world.settings = replace(world.settings, piece_seconds=0.5)
     slow_down(world)
@@ -211,7 +211,7 @@ def test_a_worker_whose_pass_was_cleared_away_stops_and_leaves_no_piece(world):
     assert not world.bucket.names(f"{PREFIX}{old}")
 
 
-def test_a_pass_that_would_be_older_than_one_that_is_there_does_not_begin(world):
+def test_a_pass_older_than_an_existing_pass_does_not_begin(world):
     """The clock of the other instance was ahead."""
     world.clock.ahead = timedelta(minutes=5)
     call_by_hand(world)

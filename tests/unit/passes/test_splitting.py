@@ -67,7 +67,7 @@ def test_a_cut_leaves_the_first_key_to_the_left_and_the_last_to_the_right(keys, 
 
 
 @given(KEYS, MARKS)
-def test_splitting_again_and_again_ends_and_has_each_key_once(keys, marks):
+def test_repeated_splits_end_and_have_each_key_once(keys, marks):
     def parts(part: list[str], until: str) -> list[str]:
         cut, _ = cut_of(part, until, marks)
         if cut is None:
@@ -116,7 +116,7 @@ def test_a_cut_is_never_longer_than_an_object_name():
 
 
 @pytest.mark.parametrize("length", [50, 900])
-def test_one_letter_keys_behind_a_long_prefix_cost_few_calls(length):
+def test_keys_of_a_letter_behind_a_long_prefix_cost_few_calls(length):
     _, calls = cut_of(numbered("p" * length + "{:03}", 1000))
     assert calls <= 20
 
@@ -201,12 +201,12 @@ def test_merged_marks_are_in_order_and_count_all(sizes):
 
 
 @given(NUMBERS_OF_KEYS, NUMBERS_OF_KEYS)
-def test_marks_that_were_stored_go_on_where_they_were(before, after):
+def test_stored_marks_continue_at_their_position(before, after):
     assert_sound(marks_of(before, after, tuple(marks_of(0, before))), before + after)
 
 
 @given(st.lists(st.integers(1, 10**9), max_size=12), st.integers(1, MAX_MARKS // 4))
-def test_however_uneven_marks_are_none_counts_much_more_than_it_did(some, times):
+def test_no_mark_grows_much_however_uneven_the_marks_are(some, times):
     counts = some * times
     marks = Marks(KeyMark(f"{n:06}", count) for n, count in enumerate(counts))
     assert_sound(marks, sum(counts))
@@ -242,7 +242,7 @@ def test_without_marks_a_range_is_walked_first_and_a_short_range_ends():
 
 
 @pages_of(10)
-def test_a_range_that_is_longer_splits_after_what_was_walked_which_counts():
+def test_a_longer_range_splits_behind_its_walked_part():
     world = make_world(100, seconds_a_page=1.0)
     result = world.tick()
     assert result["ranges"] == {"open": 2, "done": 0}
@@ -269,13 +269,13 @@ def test_by_marks_a_range_splits_at_once_if_half_is_worth_an_invocation(mocker, 
     assert (result["covered"] == 0) == (ranges["open"] == 2)
 
 
-def test_the_lowest_rate_is_one_range_s():
+def test_the_lowest_rate_is_a_single_ranges():
     settings = SimpleNamespace(lanes=16, oms_rate=0.01)
     assert [work.lanes_of(settings, Scope(KeyFilter(), None, everything)) for everything in (False, True)] == [1, 1]
 
 
 @pytest.mark.parametrize("ranges", [1, 4])
-def test_a_pass_that_cannot_look_for_a_cut_is_begun_all_the_same(mocker, ranges):
+def test_a_pass_without_permission_for_cuts_still_begins(mocker, ranges):
     # GIVEN marks for all cuts, or for none, so that a cut is sought first, and a source that does not answer
     mocker.patch.object(work, "WORTH_SPLITTING", 1)
     if ranges == 1:

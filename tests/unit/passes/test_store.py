@@ -47,7 +47,7 @@ def list_passes(world: ReconcileWorld) -> set[str]:
     return {name for each in world.bucket.objects for name in re.findall("[0-9a-f]{16}-2026[0-9T]+Z", each)}
 
 
-def test_all_that_is_kept_is_json_and_named_after_the_project_and_the_job():
+def test_all_objects_are_json_and_named_by_project_and_job():
     world = ReconcileWorld(PROJECT="mine")
     world.bucket.objects.clear()
     pass_ = begin_pass(world)
@@ -68,7 +68,7 @@ def test_all_that_is_kept_is_json_and_named_after_the_project_and_the_job():
         assert isinstance(json.loads(stored.body), dict)
 
 
-def test_a_piece_is_written_once_and_whoever_is_late_gets_what_is_stored(world):
+def test_a_piece_is_written_once_and_a_late_worker_reads_it(world):
     pass_ = begin_pass(world)
     first = Piece(Kind.SPLIT, after="k", cut="m", tally=Tally(Counter(scanned=3)))
     late = replace(first, cut="x", kind=Kind.DONE)
@@ -113,7 +113,7 @@ def test_a_pass_whose_ranges_end_between_two_listing_pages_is_not_lost(world, mo
     [(DROP_AFTER, nullcontext()), (DROP_BEFORE, pytest.raises(StorageError, match="Connection aborted"))],
     ids=["it is there", "it is not"],
 )
-def test_after_a_write_without_an_answer_what_is_stored_counts(world, fault, outcome):
+def test_after_a_write_without_an_answer_the_stored_piece_counts(world, fault, outcome):
     pass_, piece = begin_pass(world), Piece(Kind.DONE, after="z")
     world.bucket.fail(fault, "put")
     with outcome:
@@ -131,7 +131,7 @@ def test_a_piece_that_is_unreadable_is_logged_and_is_none(world, lines):
     assert re.fullmatch(f"{name}: unreadable, .*: if no other pass begins, begin one with restart", logged)
 
 
-def test_what_a_pass_is_about_is_read_as_it_was_written(world):
+def test_the_scope_of_a_pass_is_read_as_it_was_written(world):
     pass_ = begin_pass(world, ELSEWHERE)
     assert world.store.about(pass_.name) == pass_
     pass_ = end_pass(world, ELSEWHERE, scanned=7)
@@ -175,7 +175,7 @@ def test_passes_that_cannot_be_cleared_away_are_logged_and_tried_again(world, li
     assert list_passes(world) == {third.name, last.name}
 
 
-def test_passes_that_cannot_be_listed_for_clearing_away_stop_nothing(world, lines):
+def test_passes_that_cannot_be_listed_for_clearing_stop_no_pass(world, lines):
     pass_ = begin_pass(world)
     world.oss.deny("oss:ListObjects", world.log_bucket)
     world.store.clear_away(pass_.name)
@@ -184,7 +184,7 @@ def test_passes_that_cannot_be_listed_for_clearing_away_stop_nothing(world, line
     ]
 
 
-def test_the_first_piece_is_deleted_first_so_that_nobody_goes_on(world):
+def test_the_first_piece_is_deleted_first_so_that_no_worker_continues(world):
     deleted = []
     world.bucket.before = lambda kind, names: deleted.extend(names) if kind == "delete" else None
     for _ in range(3):
@@ -223,7 +223,7 @@ def test_a_pass_is_late_a_day_after_the_period_or_three_without_a_timer(period, 
         assert state.is_late(world.settings.reconcile_period, world.clock.now()) == is_late
 
 
-def test_more_passes_than_a_page_are_all_looked_at(world, mocker):
+def test_passes_beyond_the_first_page_are_read(world, mocker):
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     scopes = [Scope(KeyFilter(prefix), None, everything=False) for prefix in "abcdef"]
     passes = [begin_pass(world, scope) for scope in scopes for _ in range(3)]
@@ -231,7 +231,7 @@ def test_more_passes_than_a_page_are_all_looked_at(world, mocker):
     assert world.store.newest(passes[0].name) == passes[2].name
 
 
-def test_who_works_on_what_and_what_was_written_is_told_by_range(world):
+def test_workers_and_written_pieces_are_listed_by_range(world):
     pass_ = begin_pass(world)
     first = int(world.clock.now().timestamp())
     world.later(60)
@@ -243,14 +243,14 @@ def test_who_works_on_what_and_what_was_written_is_told_by_range(world):
     assert world.store.worked_on(pass_.name) == {"r": first + 120}
 
 
-def test_a_sign_that_cannot_be_written_stops_nobody(world, lines):
+def test_a_refused_working_mark_stops_no_worker(world, lines):
     pass_ = begin_pass(world)
     world.bucket.fail(NO_RIGHT, where=lambda name: "/working/" in name)
     world.store.sign_on(pass_.name, "r", 2)
     assert ["lacks oss:PutObject" in line["problem"] for line in lines()] == [True]
 
 
-def test_a_piece_that_cannot_be_got_is_an_error_and_not_a_missing_one(world):
+def test_a_refused_piece_is_an_error_and_not_missing(world):
     world.begin()
     world.bucket.fail(NO_RIGHT, "get", lambda name: "/passes/" in name)
     with pytest.raises(StorageError):

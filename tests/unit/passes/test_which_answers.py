@@ -71,7 +71,7 @@ def test_a_standstill_pass_confirms_a_comparison_even_while_closed(world):
 
 
 @pytest.mark.parametrize("side", ["source", "there"])
-def test_a_pass_that_a_standstill_pass_contradicts_answers_no_more(world, side):
+def test_a_pass_contradicted_by_a_standstill_pass_answers_no_more(world, side):
     frozen = now(world)
     done = ask(world, "compare", deep=True)
     getattr(world, side).add(StoredObject("b", b"B"))
@@ -85,7 +85,7 @@ def test_a_pass_that_a_standstill_pass_contradicts_answers_no_more(world, side):
     assert anew["pass"] != done["pass"]
 
 
-def test_what_was_on_its_way_and_is_judged_again_counts_as_it_is_now(world):
+def test_rechecked_objects_in_flight_count_by_their_new_class(world):
     # GIVEN an object that OMS has accepted, and not copied yet
     world.in_step("late")
     world.later(60 * 20)
@@ -136,7 +136,7 @@ def of_compare(world: ReconcileWorld) -> str:
     return str(ask(world, "compare", restart=True)["source"]["state_digest"])
 
 
-def test_both_have_the_same_state_digest_and_anybody_can_compute_it(world):
+def test_both_jobs_have_the_same_reproducible_state_digest(world):
     versions = (
         (f"{key}\0{stored.size}\0{stored.etag}", stored.last_modified)
         for key, stored in world.oss.objects(world.source_bucket).items()
@@ -157,14 +157,14 @@ def test_both_have_the_same_state_digest_and_anybody_can_compute_it(world):
     ],
     ids=["overwritten", "written again", "deleted", "new"],
 )
-def test_whatever_happens_at_the_source_shows_in_the_state_digest(world, change):
+def test_any_change_at_the_source_changes_the_state_digest(world, change):
     before = of_compare(world)
     world.later(HOUR)
     change(world)
     assert of_standstill(world) != before
 
 
-def test_what_is_outside_the_filter_does_not_show_in_the_state_digest():
+def test_objects_outside_the_filter_are_not_in_the_state_digest():
     world = ReconcileWorld(OBJECT_SUFFIX=".jpg")
     world.lost("a.jpg", "a.tmp")
     before = of_compare(world)
@@ -172,7 +172,7 @@ def test_what_is_outside_the_filter_does_not_show_in_the_state_digest():
     assert of_standstill(world) == before == of_compare(world)
 
 
-def test_a_later_pass_in_many_pieces_has_the_state_digest_of_one(world, mocker):
+def test_a_pass_in_many_pieces_has_the_digest_of_a_single_piece(world, mocker):
     before = of_standstill(world)
     mocker.patch("oss_oms_sync.passes.work.WORTH_SPLITTING", 1)
     world.later(DAY)
