@@ -105,7 +105,7 @@ MISTAKES = (
     ),
     Mistake(
         "the kernel never gives a call up by itself",
-        f"{_ABANDONED}::test_the_kernel_gives_up_by_itself_when_the_longest_call_would_have",
+        f"{_ABANDONED}::test_the_kernel_gives_up_after_the_time_of_the_longest_call",
         f"{_CODE}/clouds/connection.py",
         "int(MAX_CALL_SECONDS * 1000)",
         "0",
@@ -313,7 +313,7 @@ MISTAKES = (
     ),
     Mistake(
         "an interrupted look at OMS's lists that begins anew",
-        f"{_JOBS}/replay/test_list_positions.py::test_when_all_lists_were_looked_at_is_known_once_a_look_is_complete",
+        f"{_JOBS}/replay/test_list_positions.py::test_the_time_of_a_complete_look_at_the_lists_is_stored",
         f"{_CODE}/ledger/list_positions.py",
         "        if self.after:\n            return True\n",
         "",
@@ -390,7 +390,7 @@ MISTAKES = (
     ),
     Mistake(
         "a standstill pass before OMS had finished",
-        f"{_JOBS}/certify/test_closing.py::test_a_standstill_pass_from_before_oms_had_finished_shows_nothing",
+        f"{_JOBS}/certify/test_closing.py::test_a_standstill_pass_before_oms_finished_does_not_count",
         f"{_CODE}/rules/closing_checks.py",
         "if idle and moment(still.began) < idle:",
         "if idle is None:",
@@ -579,7 +579,7 @@ MISTAKES = (
     ),
     Mistake(
         "a thousand failed records, and no more looked at",
-        f"{_JOBS}/certify/test_waiting.py::test_many_failed_lines_about_equal_objects_keep_nothing_from_a_go",
+        f"{_JOBS}/certify/test_waiting.py::test_many_failed_lines_about_equal_objects_do_not_prevent_a_go",
         f"{_CODE}/jobs/certify/gathering.py",
         "from oss_oms_sync.comparison.again import MAX_KEYS as MAX_RECORDS\n",
         "MAX_RECORDS = 1000\n",
@@ -671,7 +671,7 @@ MISTAKES = (
     ),
     Mistake(
         "failures of one version counted for the next",
-        f"{_JOBS}/replay/test_resting.py::test_how_often_oms_failed_a_version_does_not_count_for_the_next",
+        f"{_JOBS}/replay/test_resting.py::test_attempts_of_a_version_do_not_count_for_the_next",
         f"{_CODE}/ledger/records.py",
         "copy_attempts=self.copy_attempts if is_same else 0",
         "copy_attempts=self.copy_attempts",
@@ -917,7 +917,7 @@ MISTAKES = (
     ),
     Mistake(
         "all projects asked at once",
-        f"{_UNIT}/ops/fleet/test_fleet.py::test_at_most_eight_projects_are_asked_at_once",
+        f"{_UNIT}/ops/fleet/test_fleet.py::test_at_most_eight_projects_are_queried_in_parallel",
         f"{_OPS}/fleet/fleet.py",
         "_MAX_AT_ONCE = 8",
         "_MAX_AT_ONCE = 20",
@@ -938,7 +938,7 @@ MISTAKES = (
     ),
     Mistake(
         "waiting for a grant where the administrator lacks a permission",
-        f"{_UNIT}/ops/setup/test_refusals.py::test_a_missing_right_to_create_the_task_is_not_waited_for_as_a_grant",
+        f"{_UNIT}/ops/setup/test_refusals.py::test_setup_does_not_wait_for_a_missing_permission_to_create_tasks",
         f"{_OPS}/accounts/needs.py",
         "if is_settled and error.is_denied and",
         "if False and",
@@ -1037,7 +1037,7 @@ MISTAKES = (
     ),
     Mistake(
         "a journal that names what is no canary's",
-        f"{_UNIT}/ops/canary/test_canary.py::test_a_journal_that_names_anything_but_a_canary_removes_nothing",
+        f"{_UNIT}/ops/canary/test_canary.py::test_a_journal_with_foreign_names_removes_no_object",
         f"{_OPS}/canary/journal.py",
         '_RUN.fullmatch(run) and prefix.endswith(f"{CANARY}{run}/")',
         "_RUN.fullmatch(run)",
@@ -1134,7 +1134,7 @@ MISTAKES = (
     ),
     Mistake(
         "a bucket with versions in which some count as written once",
-        f"{_UNIT}/ledger/test_state.py::test_in_a_bucket_with_versions_nothing_counts_as_written_once",
+        f"{_UNIT}/ledger/test_state.py::test_in_a_bucket_with_versioning_no_object_is_written_only_once",
         f"{_CODE}/ledger/state.py",
         'if any(stored and "x-oss-version-id"',
         'if all(stored and "x-oss-version-id"',

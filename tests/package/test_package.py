@@ -251,7 +251,7 @@ def test_the_checksums_are_of_the_package_and_of_the_certificates_code(built, tm
     assert f"# code_sha256 {code_sha256(tmp_path / 'package' / 'src' / 'code')}" in sums.read_text().splitlines()
 
 
-def test_nothing_asks_for_full_access():
+def test_no_role_has_full_access():
     template = (path for path in (ROOT / "template").rglob("*.*") if path.suffix != ".pyc")
     for path in (ROOT / "publish.yaml", ROOT / "s.yaml", *template, *(ROOT / "hooks").iterdir()):
         assert "FullAccess" not in path.read_text(encoding="utf-8"), path
@@ -279,7 +279,7 @@ def test_no_question_asks_for_a_setting_with_a_suitable_default():
     assert all("default" in properties[name] for name in silent)
 
 
-def test_the_questions_names_are_the_public_interface_in_a_persons_order():
+def test_the_questions_names_and_order_are_the_public_interface():
     assert list(package.manifest()["Parameters"]["properties"]) == [
         "region",
         "sourceBucket",

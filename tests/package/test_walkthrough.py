@@ -238,7 +238,7 @@ def test_an_upgrade_after_setup_merges_s_yaml_and_commits_no_ignored_file(shell,
 
 
 @pytest.mark.extras
-def test_an_upgrade_that_is_refused_changes_nothing_that_is_committed(shell, project, box):
+def test_a_refused_upgrade_changes_no_committed_file(shell, project, box):
     # GIVEN a machine that does not have the keys
     once, upgrade, _, _ = Document.read(LIFE_CYCLE).blocks_under("Upgrade")
     shell.run(once)
@@ -334,7 +334,7 @@ def test_both_ci_files_run_the_script_with_all_that_it_needs(name):
 
 
 @pytest.mark.extras
-def test_a_pause_submits_nothing_and_loses_nothing(shell, project, box):
+def test_a_paused_project_submits_and_loses_no_key(shell, project, box):
     # GIVEN a project that is paused
     (pause,) = Document.read(LIFE_CYCLE).blocks_under("Pause")
     box.tick("reconcile")

@@ -78,7 +78,7 @@ def bucket_of(box):
     )
 
 
-def test_a_ram_users_key_has_the_rights_of_its_policies_in_oss(box, bucket_of, ram_key):
+def test_a_ram_users_key_has_the_permissions_of_its_policies_in_oss(box, bucket_of, ram_key):
     photos = "acs:oss:*:*:photos"
     key = ram_key(
         allow(["oss:PutObject", "oss:GetObject"], f"{photos}/mine/*"),
@@ -114,7 +114,7 @@ def test_a_ram_users_key_has_the_rights_of_its_policies_in_oss(box, bucket_of, r
         ("Deny", lambda bucket: bucket.put_object("a", b""), "PutObject", "ExplicitDeny"),
     ],
 )
-def test_oss_names_a_missing_right_and_the_kind_of_denial(bucket_of, ram_key, effect, call, action, kind):
+def test_oss_names_a_missing_permission_and_the_kind_of_denial(bucket_of, ram_key, effect, call, action, kind):
     with pytest.raises(oss2.exceptions.AccessDenied) as caught:
         call(bucket_of(ram_key({**allow("oss:Put*"), "Effect": effect})))
     body = caught.value.body.decode()

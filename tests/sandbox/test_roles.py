@@ -84,7 +84,7 @@ def invoke(*names):
     return {"Effect": "Allow", "Action": "fc:InvokeFunction", "Resource": [f"{FUNCTIONS}/{name}" for name in names]}
 
 
-def test_a_functions_key_has_the_rights_of_its_role(box, role, deploy, refused):
+def test_a_functions_key_has_the_permissions_of_its_role(box, role, deploy, refused):
     role(
         "function",
         "fc.aliyuncs.com",

@@ -39,7 +39,7 @@ def test_retry_after_is_seconds_or_a_date(header, seconds):
     assert parse_retry_after(header, NOW) == seconds
 
 
-def test_a_date_that_is_none_is_none():
+def test_a_missing_date_is_none():
     assert parse_http_date(None) is None
 
 

@@ -266,7 +266,7 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("part", BREAKS)
-def test_a_twin_that_says_something_else_is_noticed(part):
+def test_a_differing_translation_is_noticed(part):
     before, after, feature = BREAKS[part]
     text = DEPLOY.read_text(encoding="utf-8")
     assert before in text

@@ -96,7 +96,7 @@ BESIDE, NEW = (event("a", time="2026-01-01T00:00:02.000Z", etag=etag) for etag i
 
 # If two events have the same time, the later in the payload counts.
 @pytest.mark.parametrize("twice", [(OLD, NEW), (NEW, OLD), (NEW, OLD, NEW), (BESIDE, NEW)])
-def test_a_key_that_stands_twice_is_sent_once_with_its_newest_version(twice):
+def test_a_repeated_key_is_submitted_once_with_its_newest_version(twice):
     parsed = read_events(*twice, event("b"))
     assert [(change.key, change.etag) for change in parsed.changes] == [("a", "AE"), ("b", "0123456789ABCDEF")]
 

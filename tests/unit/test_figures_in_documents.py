@@ -125,5 +125,5 @@ def test_a_term_has_a_single_word_in_english_documents(word):
 
 
 @pytest.mark.parametrize("word", WORDS_ZH)
-def test_one_thing_has_one_word_in_chinese_documents(word):
+def test_a_term_has_a_single_word_in_chinese_documents(word):
     assert [name for name, text in prose_by_hand("*.zh.md") if word in text] == [], WORDS_ZH[word]

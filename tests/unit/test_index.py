@@ -69,7 +69,7 @@ def test_a_function_without_a_role_says_so_before_anything_is_sent(world, index)
     assert not world.oms.requests
 
 
-def test_unusable_settings_are_logged_as_one_line_and_nothing_is_sent(world, index, mocker):
+def test_unusable_settings_are_a_log_line_and_no_submission(world, index, mocker):
     error = mocker.patch.object(index.log, "error")
     index._instance.cache_clear()
     url = index.os.environ.pop("SYNC_URL")
@@ -188,7 +188,7 @@ def test_the_import_counts_in_the_first_invocations_time(world, index, mocker):
         assert [index._deadline(CONTEXT, world.clock).remaining() for _ in range(2)] == [59.5 - taken_off, 59.5]
 
 
-def test_a_cold_start_of_forward_compiles_nothing_that_reads_listings():
+def test_a_cold_start_of_forward_compiles_no_reader_of_listings():
     script = "import sys, index, oss_oms_sync.jobs.forward; print(*(name for name in sys.modules if 'clouds.' in name))"
     path = os.pathsep.join([str(Path(clock.__file__).parents[1]), *sys.path])
     words = [sys.executable, "-B", "-c", script]

@@ -92,7 +92,7 @@ CALLS = {"fc:ListFunctions": functions, "fc:ListTriggers": lambda client: trigge
 
 
 @pytest.mark.parametrize(("right", "other"), [tuple(CALLS), tuple(CALLS)[::-1]])
-def test_each_call_needs_its_right(client_of, ram_key, dara_refused, right, other):
+def test_each_call_needs_its_permission(client_of, ram_key, dara_refused, right, other):
     client = client_of(*ram_key({"Effect": "Allow", "Action": [right], "Resource": ["*"]}))
     CALLS[right](client)
     assert dara_refused(lambda: CALLS[other](client)) == (403, "AccessDenied")

@@ -128,7 +128,7 @@ def test_a_user_has_two_keys_which_can_be_deleted(box, ask, dara_refused):
         (None, "root", "Account", "root"),
     ],
 )
-def test_get_caller_identity_needs_no_right(box, token, holder, kind, arn):
+def test_get_caller_identity_needs_no_permission(box, token, holder, kind, arn):
     box.ram.add_credentials("LTAIKEY", "secret", token, holder=holder)
     params = Params(
         action="GetCallerIdentity",

@@ -158,7 +158,7 @@ def test_a_wrong_secret_and_another_domain_are_refused(box, client_of):
         assert catch_refusal(lambda wrong=wrong: wrong.list_users_v5(v5.ListUsersV5Request())) == (401, "APIGW.0301")
 
 
-def test_without_v5_or_the_right_a_call_is_denied_but_not_in_v3(box, client_of, client):
+def test_without_v5_or_the_permission_a_call_of_v5_is_denied(box, client_of, client):
     box.iam.deny("iam:users:createUserV5")
     assert catch_refusal(lambda: make_user(client)) == (403, "PAP5.0001")
     assert client.list_users_v5(v5.ListUsersV5Request()).users == []

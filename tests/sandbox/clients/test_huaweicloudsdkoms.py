@@ -148,7 +148,7 @@ def test_only_a_stopped_task_is_deleted(box, client):
         ("delete", "delete_sync_task", DeleteSyncTaskRequest(Sandbox.task_id)),
     ],
 )
-def test_a_call_without_its_right_is_refused(box, client, action, call, request_):
+def test_a_call_without_its_permission_is_refused(box, client, action, call, request_):
     box.oms.deny(f"oms:synctask:{action}")
 
     assert catch_refusal(lambda: getattr(client, call)(request_)) == (403, "APIGW.0302")

@@ -101,7 +101,7 @@ def test_a_timer_strikes_again_and_again(deployed, eventually):
     assert json.loads(event["payload"]) == {"asked": True}
 
 
-def test_a_timer_that_was_removed_strikes_no_more(deployed, mocker, eventually):
+def test_a_removed_timer_fires_no_more(deployed, mocker, eventually):
     strikes = mocker.spy(deployed.fc, "submit")
     deployed.start_timers(speed=600)
     eventually(lambda: strikes.call_count)

@@ -120,7 +120,7 @@ def test_a_crash_is_a_failure_and_the_next_event_gets_a_new_instance(box, create
     assert box.fc.invoke("f", b"").value == "alive"
 
 
-def test_a_frozen_instance_stands_still_until_it_is_thawed(box, create, eventually, process_state):
+def test_a_frozen_instance_stops_until_it_is_thawed(box, create, eventually, process_state):
     create(COUNT_CALLS)
     pid, _ = box.fc.invoke("f", b"").value
 

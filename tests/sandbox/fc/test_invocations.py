@@ -20,7 +20,7 @@ def test_a_function_gets_the_payload_and_its_value_comes_back(box, create):
     assert invocation.payload == "照片".encode()
 
 
-def test_the_handler_may_stand_in_another_module(box, create):
+def test_the_handler_can_be_in_another_module(box, create):
     code = create("", handler="pkg/door.open_it")
     (code / "pkg").mkdir()
     (code / "pkg" / "door.py").write_text("def open_it(event, context): return 'opened'")

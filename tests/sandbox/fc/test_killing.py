@@ -76,7 +76,7 @@ def test_an_idle_instance_that_was_killed_costs_no_attempt(box, create, eventual
     assert outcomes() == [("f", 1, "returned")] * 2
 
 
-def test_an_event_after_the_end_starts_nothing(box, create):
+def test_an_event_after_the_end_starts_no_instance(box, create):
     create("def handler(event, context): pass")
 
     box.fc.stop()

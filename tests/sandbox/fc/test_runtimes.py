@@ -171,7 +171,7 @@ SHIM, REAL = "shims/python3.10", "PYENV_ROOT/versions/3.10.13/bin/python3.10"
     [({}, None), ({SHIM: "exit 127", REAL: "echo 3.10.13"}, REAL), ({SHIM: "echo 3.1.0"}, None)],
     ids=["none", "a shim fails", "it is of another version than its name"],
 )
-def test_another_version_is_passed_over_and_the_projects_is_the_last(bare_machine, scripts, interpreter):
+def test_the_projects_interpreter_is_used_if_no_other_version_fits(bare_machine, scripts, interpreter):
     for name, text in scripts.items():
         path = bare_machine / name
         path.parent.mkdir(parents=True)

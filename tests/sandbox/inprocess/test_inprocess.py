@@ -63,7 +63,7 @@ def test_hours_take_no_time(world):
     assert world.task.destination["a"].last_modified > world.platform.EPOCH + 100 * 3600
 
 
-def test_instances_know_nothing_of_each_other():
+def test_instances_share_no_module_state():
     with InProcess() as box:
         call_instance, other = box.instance(LOG_BUCKET="one"), box.instance(LOG_BUCKET="other")
         names = [
@@ -87,7 +87,7 @@ def at_request(world, number, action):
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_killed_instance_sends_nothing_more_and_its_event_is_retried(world, number):
+def test_a_killed_instance_sends_no_request_and_its_event_is_retried(world, number):
     killed = at_request(world, number, CallInstance.kill_at_once)
     upload(world, within=3600)
     assert [invocation.outcome for invocation in world.fc.invocations] == ["crashed", "returned"]
@@ -118,7 +118,7 @@ def test_an_idle_instance_is_frozen_with_its_monotonic_clock(world):
     assert len(world.fc._functions["forward"].idle) == 1
 
 
-def test_a_function_that_takes_too_long_is_ended(world):
+def test_a_function_past_its_timeout_is_ended(world):
     world.deploy(CODE, timeout=5, max_retries=0)
     world.oms.faults.add(Fault.hang())
     world.oss.faults.add(Fault.hang())
@@ -150,7 +150,7 @@ def test_a_timeout_counts_from_the_callers_wait_though_the_time_skips(world):
     assert platform.call(platform.run(wait, None)) == 5
 
 
-def test_a_name_that_leads_nowhere_is_a_failed_call(world):
+def test_an_unknown_host_name_is_a_failed_call(world):
     with InProcess() as box:
         elsewhere = box.task.sync_url.replace("oms.", "oss.")
         box.deploy(CODE, environment={**box.environment(), "SYNC_URL": elsewhere})

@@ -7,7 +7,7 @@ def allow(action, resource="*"):
     return {"Effect": "Allow", "Action": [action], "Resource": [resource]}
 
 
-def test_an_iam_users_key_has_the_rights_of_its_policies(box, huawei, iam_key, obs_requests):
+def test_an_iam_users_key_has_the_permissions_of_its_policies(box, huawei, iam_key, obs_requests):
     key = iam_key(
         allow("obs:bucket:listBucket", "obs:*:*:bucket:photos-obs"),
         allow("obs:object:getObject", "obs:*:*:object:photos-obs/oms/*"),

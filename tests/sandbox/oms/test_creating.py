@@ -39,9 +39,7 @@ def is_copied_by(box, client):
     return submit_key
 
 
-def test_a_task_with_its_minimum_of_rights_starts_by_itself_and_copies(
-    box, client, create, is_copied_by, ram_key, iam_key
-):
+def test_a_task_with_minimum_permissions_starts_and_copies(box, client, create, is_copied_by, ram_key, iam_key):
     number = create(
         ram_key(*SOURCE),
         iam_key(*DESTINATION),
@@ -100,7 +98,7 @@ def test_a_deleted_key_ends_the_copies(box, create, is_copied_by, ram_key, iam_k
         {"dst_sk": "wrong"},
     ],
 )
-def test_keys_are_permanent_and_right(create, keys):
+def test_a_task_needs_permanent_and_valid_keys(create, keys):
     assert catch_refusal(lambda: create(**keys)) == (400, "OMS.0068")
 
 

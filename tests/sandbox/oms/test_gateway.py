@@ -79,7 +79,7 @@ def test_a_further_signed_header_passes(box, huawei, more, credentials):
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_clock_may_be_a_quarter_of_an_hour_off(box, huawei, sign, assert_refused):
+def test_a_request_date_may_deviate_by_a_quarter_of_an_hour(box, huawei, sign, assert_refused):
     box.oms.clock_offset = sign * 14 * 60
     assert huawei.submit("a").status_code == 200
 

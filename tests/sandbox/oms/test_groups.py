@@ -87,7 +87,7 @@ def put(box, **objects):
         box.oss.put("photos", key, data)
 
 
-def test_a_group_with_its_minimum_of_rights_copies_its_prefixes(box, create, show, ram_key, iam_key):
+def test_a_group_with_minimum_permissions_copies_its_prefixes(box, create, show, ram_key, iam_key):
     put(box, **dict.fromkeys(("a/1", "a/2", "b/1", "c/1"), b"hello"))
     box.obs.put("photos-obs", "a/2", b"hello")
     group = create(
@@ -179,7 +179,7 @@ RESTORES = {"Effect": "Allow", "Action": ["oss:RestoreObject"], "Resource": ["ac
     ("rights", "restore", "number"),
     [(SOURCE, False, 1), ([*SOURCE, RESTORES], False, 1), (SOURCE, True, 1), ([*SOURCE, RESTORES], True, 2)],
 )
-def test_an_archived_object_needs_an_order_and_a_right_to_restore(
+def test_an_archived_object_needs_an_order_and_permission_to_restore(
     box, migrate, show, ram_key, storage_class, rights, restore, number
 ):
     box.oss.fill("photos", ["a"], 5, storage_class=storage_class)
@@ -198,7 +198,7 @@ def test_an_archived_object_needs_an_order_and_a_right_to_restore(
         ("delete", lambda client, create: client.delete_task_group(v2.DeleteTaskGroupRequest("x"))),
     ],
 )
-def test_each_call_needs_its_right(box, client, create, action, call):
+def test_each_call_needs_its_permission(box, client, create, action, call):
     box.oms.deny(f"oms:taskgroup:{action}")
     assert catch_refusal(lambda: call(client, create)) == (403, "APIGW.0302")
 

@@ -127,7 +127,7 @@ def deliveries(box):
 
 
 @pytest.mark.parametrize("by_request", [True, False], ids=["by a request", "by the test"])
-def test_a_late_event_is_overtaken_and_waited_for(box, photos, deliveries, delivered_keys, by_request):
+def test_wait_idle_includes_a_late_event(box, photos, deliveries, delivered_keys, by_request):
     deliveries.add(EventFault.late(1), times=1)
 
     for key in ("late", "next"):

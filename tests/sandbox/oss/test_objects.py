@@ -88,7 +88,7 @@ def test_a_thousand_keys_are_deleted_at_once_but_not_more(photos, refused):
     assert refused(lambda: photos.batch_delete_objects(keys)) == (400, "MalformedXML")
 
 
-def test_a_right_can_be_taken_away_for_some_keys(box, photos, refused):
+def test_a_permission_can_be_denied_for_some_keys(box, photos, refused):
     keys = ["open/a", "shut/b", "open/c"]
     for key in keys:
         photos.put_object(key, b"")
@@ -109,7 +109,7 @@ def test_a_right_can_be_taken_away_for_some_keys(box, photos, refused):
     assert box.bucket("photos-oms-log").put_object("shut/b", b"").status == 200
 
 
-def test_without_the_right_for_the_whole_bucket_nothing_of_many_is_deleted(box, photos, refused):
+def test_a_deletion_of_many_keys_needs_the_permission_for_all(box, photos, refused):
     photos.put_object("a", b"")
     box.oss.deny("oss:DeleteObject", "photos")
 

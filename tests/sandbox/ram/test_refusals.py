@@ -64,7 +64,7 @@ def refusal(send):
     return call
 
 
-def test_a_call_that_is_right_is_answered(send):
+def test_a_valid_call_is_answered(send):
     answer = send("CreateUser", {"UserName": "a", "Comments": "a +&=~山"})
     assert (answer.status_code, answer.json()["User"]["Comments"]) == (200, "a +&=~山")
 
@@ -101,7 +101,7 @@ def test_a_wrong_date_or_version_is_refused_although_it_is_signed(refusal, befor
     ("minutes", "answer"),
     [(-14, (200, None)), (14, (200, None)), *((off, (400, "InvalidTimeStamp.Expired")) for off in (-16, 16))],
 )
-def test_a_clock_may_be_a_quarter_of_an_hour_off(box, send, minutes, answer):
+def test_a_request_date_may_deviate_by_a_quarter_of_an_hour(box, send, minutes, answer):
     date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(box.ram.now() + minutes * 60))
     response = send("CreateUser", {"UserName": "a"}, before={"x-acs-date": date})
     assert (response.status_code, response.json().get("Code")) == answer
@@ -203,7 +203,7 @@ def test_without_a_user_name_keys_are_the_callers_own(box, send, refusal):
 
 
 @pytest.mark.parametrize("kind", ["ImplicitDeny", "ExplicitDeny"])
-def test_a_missing_right_is_named_with_the_kind_of_denial(box, send, kind):
+def test_a_missing_permission_is_named_with_the_kind_of_denial(box, send, kind):
     box.ram.deny("ram:CreateRole", kind)
     answer = send("CreateRole", {"RoleName": "a", "AssumeRolePolicyDocument": TRUST})
     assert (answer.status_code, answer.json()["Code"]) == (403, "NoPermission")

@@ -118,7 +118,7 @@ MISSING_TOO = {
 @pytest.mark.parametrize(
     "missing", [*MISSING, *(pytest.param(action, marks=pytest.mark.extras) for action in MISSING_TOO)]
 )
-def test_with_one_right_less_something_is_refused(box, granted, missing):
+def test_a_removed_permission_causes_a_refusal(box, granted, missing):
     granted(missing)
     assert (MISSING | MISSING_TOO)[missing] <= run_all_jobs(box)
 
@@ -131,7 +131,7 @@ OF_OMS = (
 
 
 @pytest.mark.parametrize("missing", OF_OMS)
-def test_with_one_right_less_oms_takes_no_task_or_does_not_copy(box, granted, missing):
+def test_a_removed_permission_stops_the_task_or_its_copies(box, granted, missing):
     try:
         granted(missing_of_oms=missing)
     except GatewayError as error:
@@ -142,7 +142,7 @@ def test_with_one_right_less_oms_takes_no_task_or_does_not_copy(box, granted, mi
     assert box.task.failure_object == 1
 
 
-def test_each_right_that_is_granted_is_taken_away_once(box, tmp_path):
+def test_each_granted_permission_is_removed_once(box, tmp_path):
     render(box.answers(), tmp_path)
     answers = variables((tmp_path / "s.yaml").read_text(encoding="utf-8"))
     of_functions = [*(role.document for role in roles(answers)), functions_in_huawei(answers)]

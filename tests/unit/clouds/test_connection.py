@@ -134,7 +134,7 @@ def test_a_body_of_another_length_than_announced_is_an_error(length):
         read_body(answer_of_four(Content_Length=length), 100)
 
 
-def test_a_call_abandoned_while_it_connected_sends_nothing_any_more(monkeypatch, listener):
+def test_a_call_abandoned_during_its_connect_sends_no_request(monkeypatch, listener):
     # GIVEN a name that takes long to be found
     (peer, url), event, got, real = listener, threading.Event(), threading.Event(), socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda *words, **named: event.wait() and real(*words, **named))
@@ -214,7 +214,7 @@ def test_a_call_that_does_not_return_is_abandoned_and_holds_no_place(stuck):
     assert pool.run([lambda: "next"], 60) == ["next"]
 
 
-def test_a_call_that_begins_while_the_pool_is_left_behind_runs_on_the_next(monkeypatch, stuck):
+def test_a_call_during_the_replacement_of_the_pool_runs_on_the_new_pool(monkeypatch, stuck):
     (pool, never), begun, shutdown = stuck, [], ThreadPoolExecutor.shutdown
 
     def meanwhile(executor: ThreadPoolExecutor, **options: bool) -> None:
@@ -243,7 +243,7 @@ def test_a_call_runs_while_its_caller_does_something_else():
     assert not begun.leave()
 
 
-def test_a_call_that_is_left_before_its_turn_never_runs():
+def test_an_abandoned_waiting_call_never_runs():
     pool, may_end, ran = CallPool(width=1), threading.Event(), []
     running = pool.begin(may_end.wait, 60)
     assert not pool.begin(lambda: ran.append(1), 60).leave()

@@ -135,7 +135,7 @@ def test_an_idle_connection_is_reset(connect):
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system's kernel gives no call up by itself")
-def test_the_kernel_gives_up_by_itself_when_the_longest_call_would_have(connect):
+def test_the_kernel_gives_up_after_the_time_of_the_longest_call(connect):
     _, session, url = connect(HEAD + b"123456789")
     call(session, url)
     (opened,) = session._adapter._sockets

@@ -182,7 +182,7 @@ def test_nonsense_is_tried_again_and_then_an_error(world, nonsense):
     assert "something other than OBS answered" in str(error_of(lambda: names(world)))
 
 
-def test_of_a_huge_answer_no_more_is_read_than_of_the_longest_page(world, mocker):
+def test_a_huge_answer_is_read_up_to_the_length_of_the_longest_page(world, mocker):
     read = mocker.spy(Body, "read")
     for status, most in ((200, 16 * 1024 * 1024), (403, 64 * 1024)):
         world.obs.faults.add(Fault.status(status, b"x" * 20_000_000))
@@ -380,7 +380,7 @@ def test_head_reads_an_objects_properties(world):
     assert object_head.version
 
 
-def test_objects_are_asked_for_side_by_side_and_each_has_its_own_answer(world):
+def test_parallel_heads_of_objects_have_their_own_answers(world):
     world.obs.round_trip = 1.0
     world.obs.deny("obs:object:GetObject", "c".__eq__)
     head, *failures = bucket(world).try_head_all(["a", "b", "c"])
@@ -389,7 +389,7 @@ def test_objects_are_asked_for_side_by_side_and_each_has_its_own_answer(world):
     assert world.clock.seconds == 1.0
 
 
-def test_an_object_that_does_not_exist_is_none(world):
+def test_head_of_a_missing_object_returns_none(world):
     assert bucket(world).head("b") is bucket(world).read("b") is None
 
 
@@ -430,7 +430,7 @@ def test_only_the_requested_beginning_is_read_if_the_range_is_ignored(world, moc
     ],
     ids=range(6),
 )
-def test_another_range_than_was_asked_for_is_never_taken_for_it(world, answer):
+def test_another_range_than_the_requested_is_an_error(world, answer):
     world.obs.faults.add(answer)
     assert error_of(lambda: bucket(world).read("a", 1, 3)).code == "NotObs"
 

@@ -88,7 +88,7 @@ def test_proxies_and_certificates_of_the_environment_are_used(monkeypatch, mocke
     assert options["verify"] == str(tmp_path)
 
 
-def test_a_question_is_asked_again_on_a_new_connection(world):
+def test_a_query_is_repeated_on_a_new_connection(world):
     world.oms.faults.then(DROP_BEFORE, oms_error(503))
     assert request_task(world).status == "SYNCHRONIZING"
     assert len(world.oms.requests) == 3
@@ -117,7 +117,7 @@ def test_an_answer_that_is_no_text_is_still_shown(world, ask):
     assert ask(world).message == "\ufffd no"
 
 
-def test_once_the_time_is_up_nothing_is_sent_and_each_key_says_so(world):
+def test_after_the_deadline_no_request_is_sent_and_each_key_is_timeout(world):
     assert request_task(world, seconds=0.05) == Failure(Reason.DEADLINE, message="not asked: the time was up")
     if_not_attempted = Failure(Reason.DEADLINE, message="not sent: the invocation's time was up")
     assert send(world, "a", "b", seconds=0.05).outcomes == {"a": if_not_attempted, "b": if_not_attempted}

@@ -101,7 +101,7 @@ def test_a_line_without_code_and_time_still_names_its_key():
     assert read("then,a,a,\n").failures == [CopyFailure("a", "", "", None)]
 
 
-def test_a_last_line_without_end_is_read_and_its_later_end_passed_over():
+def test_a_last_line_without_a_newline_is_read_once():
     whole = f"{line('a')}\n{line('b', message='')}"
     lines = read(whole)
     assert keys(lines) == ["a", "b"]

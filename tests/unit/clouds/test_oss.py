@@ -88,7 +88,7 @@ def test_another_region_is_distinguished_from_a_missing_permission(world):
         assert problem.startswith("OSS_ENDPOINT may name another region than that of LOG_BUCKET")
 
 
-def test_finding_an_object_takes_the_right_to_list(world):
+def test_finding_objects_needs_the_permission_to_list(world):
     world.oss.deny("oss:ListObjects", world.log_bucket)
     with pytest.raises(StorageError, match="lacks oss:ListObjects on photos-oms-log"):
         world.invocation(30).log_bucket.find_all(["a"])
@@ -107,7 +107,7 @@ def test_users_headers_are_read_though_other_heads_fail(world):
     assert "oss:GetObject" in str(refused)
 
 
-def test_an_object_that_must_not_be_overwritten_is_not(world):
+def test_a_protected_object_is_not_overwritten(world):
     world.bucket.add(StoredObject("a", b"before"))
     forbidding = StoredObject("a", b"x", {"x-oss-forbid-overwrite": "true"})
     (problem,) = world.invocation(30).log_bucket.try_put_all([forbidding])
@@ -153,7 +153,7 @@ def test_a_cut_off_response_is_retried_and_never_taken_for_the_whole(world):
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 @pytest.mark.parametrize("body", [b"", PAGE.body, oss_error(404, "NoSuchKey").body])
-def test_a_refusal_not_from_oss_is_retried_and_proves_nothing_of_an_object(world, status, body):
+def test_a_refusal_of_another_server_is_retried_and_proves_no_absence(world, status, body):
     bucket = world.invocation(30).log_bucket
     world.bucket.add(A)
     world.oss.faults.then(Fault.status(status, body))
@@ -297,7 +297,7 @@ def test_the_contents_of_an_object_are_read_in_parts_of_one_version(world, mocke
         assert caught.value.code == ("NoSuchKey" if "a" not in world.source.objects else "PreconditionFailed")
 
 
-def test_a_part_that_is_shorter_than_was_asked_for_is_none_of_the_contents(world):
+def test_a_part_shorter_than_requested_is_an_error(world):
     world.source.add(StoredObject("a", b"hello"))
     bucket = world.invocation(30).source_bucket
     (listed,) = bucket.find_all(["a"])

@@ -87,7 +87,7 @@ def test_unused_elements_may_be_missing(tag):
     assert len(read(re.sub(f"<{tag}>.*?</{tag}>", "", PAGE)).objects) == 2
 
 
-def test_a_last_page_says_nothing_of_a_token():
+def test_a_last_page_has_no_token():
     assert read(listing([A])) == page_of([A], more=False)
 
 

@@ -22,7 +22,7 @@ def names(world: World, after: str = "") -> list[list[str]]:
         return [[stored.name for stored in page.objects] for page in pages]
 
 
-def test_pages_come_in_order_each_requested_once_and_nothing_is_one_page(world):
+def test_pages_are_in_order_and_requested_once(world):
     world.oss.faults.then(answer("b", "c", token="t"), answer("d/é", token="t"), answer("e"), answer())
     assert names(world, "a") == [["b", "c"], ["d/é"], ["e"]]
     assert names(world, "e") == [[]]
@@ -108,7 +108,7 @@ def test_a_listing_that_lasts_in_being_none_is_an_error(world):
     assert len(world.oss.requests) < 20
 
 
-def test_a_page_that_is_empty_and_truncated_is_gone_on_with_by_its_token(world):
+def test_an_empty_truncated_page_continues_by_its_token(world):
     world.oss.faults.then(
         answer("a", token="t"), answer(token="u"), answer(token="u"), answer("b", token="v"), answer("c")
     )

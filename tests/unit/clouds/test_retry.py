@@ -54,7 +54,7 @@ WAITS = {
 
 
 @pytest.mark.parametrize("what", WAITS)
-def test_how_long_is_waited_in_between(mocker, what):
+def test_waits_between_attempts_have_jitter_and_limits(mocker, what):
     outcome, jitter, seconds, calls = WAITS[what]
     mocker.patch("random.uniform", side_effect=jitter)
     server = Server(**outcome)

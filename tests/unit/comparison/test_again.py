@@ -170,7 +170,7 @@ def test_a_recheck_does_not_make_wrong_sums_add_up(world):
     assert not again(world)["adds_up"]
 
 
-def test_lists_that_are_gone_are_an_error_and_not_equal(world):
+def test_deleted_lists_are_an_error_and_not_equal(world):
     (name,) = world.compare()["differences"]
     del world.bucket.objects[name]
     with pytest.raises(StorageError, match="so what differed is not known"):

@@ -63,7 +63,7 @@ def test_keys_that_a_file_system_refuses_are_impossible_and_unsubmitted(world, w
     assert answer["adds_up"]
 
 
-def test_without_permission_to_ask_the_destination_counts_as_a_bucket(world):
+def test_a_destination_of_unknown_kind_counts_as_a_bucket(world):
     make_file_system(world)
     furnish(world, [], "a//b", "12")
     world.obs.faults.add(Fault.status(405), where=lambda request: request.method == "HEAD")

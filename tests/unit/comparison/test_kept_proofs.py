@@ -59,7 +59,7 @@ def test_each_object_is_read_once_and_again_only_after_a_change(world):
     assert read(world) == 5  # parts of two bytes are of no size that OMS uses
 
 
-def test_proofs_of_deleted_objects_are_passed_over(world):
+def test_proofs_of_deleted_objects_are_ignored(world):
     in_parts(world, *"abcd")
     compare(world, deep=True)
     for key in "ac":
@@ -165,7 +165,7 @@ def test_a_cutover_reads_objects_that_oms_would_skip(world, again):
     assert world.oms.accepted.total() == sent
 
 
-def test_after_sending_in_vain_in_crc64_mode_the_remedy_changes(world):
+def test_the_remedy_changes_after_useless_submissions_in_crc64_mode(world):
     # GIVEN an object that differs in the same size, that OMS skips for lack of a CRC64
     world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
     in_parts(world, "a", data="version 2", there="version 1")
@@ -182,7 +182,7 @@ def test_after_sending_in_vain_in_crc64_mode_the_remedy_changes(world):
     assert "compare --deep --overwrite" not in remedy
 
 
-def test_a_trial_keeps_nothing(world):
+def test_a_trial_stores_no_proof(world):
     in_parts(world, "a")
     assert classes(world.compare({"dry_run": True, "deep": True})) == {"equal_contents": ["a"]}
     assert not world.bucket.names(f"{ROOT}proven_object")

@@ -115,7 +115,7 @@ def test_parts_of_another_size_stay_unproven_and_are_not_read(world):
         ("parts OF six!", None, "failed_before"),
     ],
 )
-def test_a_failed_object_read_in_vain_has_its_class_without_the_record(world, there, part, read):
+def test_a_failed_object_without_proof_has_its_class_without_the_record(world, there, part, read):
     put(world, "parts of six!", there, part)
     world.fail("a")
     assert world.compared({"restart": True}).class_of("a") == "failed_before"
@@ -136,7 +136,7 @@ def test_without_permission_to_check_encryption_a_difference_is_unproven(world):
 
 
 @pytest.mark.parametrize("status", [400, 405, 416])
-def test_an_object_that_obs_refuses_stays_unproven_and_stops_nothing(world, status):
+def test_an_object_that_obs_refuses_stays_unproven_and_stops_no_pass(world, status):
     flipped(world)
     world.there.fail(Fault.status(status, b"", OBS_HEADERS), "head", "a".__eq__)
     assert deep(world) == ("equal_size", {"unreadable": 1})

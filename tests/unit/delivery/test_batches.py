@@ -49,7 +49,7 @@ def test_keys_go_url_encoded_in_batches(world):
     assert submission.calls == 3
 
 
-def test_raw_encoding_sends_keys_as_they_are():
+def test_raw_encoding_submits_unquoted_keys():
     world = World(OMS_KEY_ENCODING="raw")
     send(world, ["a/b c"])
     assert [call.sent for call in world.oms.calls] == [["a/b c"]]
@@ -268,7 +268,7 @@ def test_no_more_is_read_of_an_answer_than_is_needed(world, mocker):
     assert [call.args[1] for call in read.call_args_list] == [64 * 1024 + 1] * 2
 
 
-def test_an_acceptance_that_was_cut_off_is_none(world):
+def test_a_truncated_acceptance_is_a_failure(world):
     world.oms.faults.add(Fault.status(200, headers={"Content-Length": "40"}))
     assert reasons(send(world, ["a"])) == {Reason.UNREACHABLE}
 

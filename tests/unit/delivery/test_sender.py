@@ -105,7 +105,7 @@ def test_a_key_in_doubt_is_left_once_and_has_no_failed_record(world):
     assert world.recorded("failed") == {"bad"}
 
 
-def test_only_failed_records_that_cannot_be_written_leave_their_keys(world, lines):
+def test_only_keys_without_a_written_record_remain_unrecorded(world, lines):
     world.oms.refuse(["k1", "k2"].__contains__)
     world.bucket.fail(oss_error(403), "put")
     assert world.send("k0", "k1", "k2") == ["k1", "k2"]
@@ -251,7 +251,7 @@ def test_rejected_keys_stay_rejected_and_do_not_count_against_the_task(world):
     assert json.loads(world.bucket.objects[record_name(TASK, "failed", "k0")].body)["reason"] == "REJECTED"
 
 
-def test_the_records_of_the_latest_rejected_keys_are_kept_in_mind(world, mocker):
+def test_the_records_of_the_latest_rejected_keys_are_remembered(world, mocker):
     mocker.patch("oss_oms_sync.delivery.sender.MAX_REJECTED_KEPT", 2)
     world = Sends()
     world.oms.refuse(["k1", "k2", "k3"].__contains__)
@@ -298,7 +298,7 @@ def test_a_run_looks_before_its_first_batch_and_again_after_a_minute(world):
     assert world.sender.stopped.why.startswith("The project has been closed since")
 
 
-def test_a_run_that_has_nothing_to_send_or_whose_time_is_up_does_not_look():
+def test_a_run_without_keys_or_time_does_not_read_the_mark():
     world = Sends(timeout=20)
     assert world.send() == []
     world.clock.sleep(10)

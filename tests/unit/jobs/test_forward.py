@@ -138,7 +138,7 @@ def test_ten_keys_of_a_first_event_cost_one_look_one_call_and_ten_records(world)
     assert world.clock.seconds == took
 
 
-def test_no_secret_stands_in_records_logs_or_errors(world, lines):
+def test_no_secret_is_in_records_logs_or_errors(world, lines):
     secrets = list(world.huawei_credentials)
     secret_text = " ".join(secrets)
     world.oms.faults.then(
@@ -199,7 +199,7 @@ def test_a_new_instance_records_every_key_of_a_closed_project(world):
     assert "closed since 2026-01-02T00:00:00Z (Li Lei)" in read_failed_record(world, "a")["message"]
 
 
-def test_an_instance_that_works_on_sends_until_a_minute_after_it_asked(world):
+def test_a_busy_instance_submits_until_a_minute_after_its_read(world):
     world.forward(payload("a"))
     closing(world).close()
     for second in range(10, 100, 10):
@@ -218,7 +218,7 @@ def test_the_minute_counts_from_the_question_however_late_the_answer_comes(world
 
 
 @pytest.mark.parametrize(("monotonic", "wall"), [(0, 60), (0, -61), (60, 0)])
-def test_a_thawed_instance_sends_nothing_for_any_state_of_its_clocks(world, monotonic, wall):
+def test_a_thawed_instance_submits_no_key_for_any_state_of_its_clocks(world, monotonic, wall):
     world.forward(payload("a"))
     closing(world).close()
     world.clock.sleep(monotonic)

@@ -49,7 +49,7 @@ def test_without_throttling_every_event_is_tried(world):
     assert count_calls(world, 100) == 100
 
 
-def test_a_spike_that_throttles_one_event_leaves_nothing_to_replay(world):
+def test_a_spike_that_throttles_an_event_leaves_no_failed_record(world):
     world.oms.faults.then(BUSY, BUSY, OK)
     assert world.forward(payload("in a spike"))
     assert count_calls(world, 100) == 100

@@ -36,7 +36,7 @@ def test_a_project_is_open_until_it_is_closed(world, closing):
     assert mark(world) == {"closed": True, **fields}
 
 
-def test_an_open_mark_names_its_person_and_the_next_mark_its_time(world, closing):
+def test_an_open_mark_names_its_author_and_the_next_mark_its_time(world, closing):
     closing.close("Li Lei")
     world.later(60)
     assert closing.open("Han Meimei", "rolled back") is closing.state() is None
@@ -74,7 +74,7 @@ def test_a_close_by_hand_keeps_its_time_and_reason_and_no_run_opens_it(world, cl
     assert mark(world) == {**before, "run": "", "first": before["at"]}
 
 
-def test_a_run_opens_only_a_mark_that_is_its_own(closing):
+def test_a_run_opens_only_its_own_mark(closing):
     closing.close(run="run 1")
     assert closing.open(run="run 2").run == closing.state().run == "run 1"
     assert closing.open(run="run 1") is closing.state() is None
@@ -121,7 +121,7 @@ def test_each_project_of_a_task_has_its_own_mark_for_any_filter(world, closing, 
     assert (Closing(other).state() is not None) == is_closed
 
 
-def test_the_mark_in_words_has_time_person_and_reason():
+def test_the_description_of_a_mark_has_time_author_and_reason():
     text = Closed("2026-01-02T00:00:00Z", "Li Lei", "cut over").text
     assert text.en.startswith("The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over)")
     assert text.zh.startswith("项目自 2026-01-02T00:00:00Z 起已关闭（Li Lei: cut over）")

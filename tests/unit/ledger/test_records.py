@@ -146,7 +146,7 @@ def test_a_run_files_entry_has_all_fields_of_the_failed_record():
 
 
 @pytest.mark.parametrize("fields", [{}, {"key": 7}, {"key": ""}, None, [], "a"])
-def test_an_entry_that_names_no_key_is_none(fields):
+def test_an_entry_without_a_key_is_ignored(fields):
     assert FailedKey.from_json(fields) is None
 
 
@@ -161,5 +161,5 @@ def test_the_name_of_a_failed_record_wins_over_its_body(body):
 
 
 @pytest.mark.parametrize("body", [b"", b"?", b"{}", b'{"key": "another"}', json.dumps({"key": "k" * 1000}).encode()])
-def test_a_long_keys_record_that_does_not_name_its_key_is_none(body):
+def test_a_long_keys_record_without_its_key_is_ignored(body):
     assert failed_key(TASK, StoredObject(f"{PREFIX}failed_object_long/{'0' * 64}", body)) is None

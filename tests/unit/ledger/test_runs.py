@@ -51,7 +51,7 @@ def test_the_oldest_run_file_comes_first(world):
     assert [leftover.keys for leftover in leftovers(world)] == [[key] for key in KEYS]
 
 
-def test_a_run_file_of_which_nothing_is_left_is_deleted(world):
+def test_an_empty_run_file_is_deleted(world):
     runs(world).finish(runs(world).new(KEYS, [], 60), [], [])
     assert leftovers(world) == []
     assert not world.bucket.objects

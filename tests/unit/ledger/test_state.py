@@ -54,12 +54,12 @@ def test_the_projects_own_note_counts_alone_and_costs_one_call(world):
     assert world.bucket.calls == {"get": 1}
 
 
-def test_without_leave_to_note_it_nothing_is_noted(world):
+def test_the_installation_is_not_noted_without_permission(world):
     assert state(world).installed(note=False) == world.clock.now()
     assert not world.bucket.objects
 
 
-def test_a_note_that_is_unreadable_is_an_error_that_shows_a_right_one(world):
+def test_an_unreadable_note_is_an_error_with_a_valid_example(world):
     world.bucket.add(StoredObject(f"{ROOT}state/installed.json", b"?"))
     with pytest.raises(StorageError) as raised:
         state(world).installed(note=True)
@@ -76,7 +76,7 @@ def test_projects_of_one_task_keep_their_states_apart(world):
     assert [project.load("replay")["after"] for project in projects] == ["0", "1", "2"]
 
 
-def test_in_a_bucket_with_versions_nothing_counts_as_written_once(world):
+def test_in_a_bucket_with_versioning_no_object_is_written_only_once(world):
     bucket = world.invocation().log_bucket
     assert read_all(bucket, ["a", "b"]) == [None, None]
     world.oss.buckets["photos-oms-log"].versioning = "Enabled"

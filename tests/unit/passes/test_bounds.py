@@ -53,7 +53,7 @@ def test_a_range_stuck_for_ten_pieces_rests_until_tomorrow_or_a_call(world):
     assert reconcile(world, TICK)["finished"]
 
 
-def test_a_backfill_that_no_pass_can_send_is_not_begun_by_itself(world):
+def test_a_backfill_too_large_for_a_pass_is_not_begun_by_the_timer(world):
     # GIVEN a bucket with the marks of an earlier pass
     world.fill(30)
     assert reconcile(world)["finished"]

@@ -76,7 +76,7 @@ def test_a_piece_is_written_once_and_a_late_worker_reads_it(world):
     assert world.store.read(pass_.name, "r", 1) == first
 
 
-def test_a_pass_that_is_cleared_away_while_it_is_read_is_none(world):
+def test_a_pass_cleared_away_during_its_read_counts_as_missing(world):
     pass_ = begin_pass(world)
 
     def clear(kind: str, names: list[str]) -> None:
@@ -120,7 +120,7 @@ def test_after_a_write_without_an_answer_the_stored_piece_counts(world, fault, o
         assert world.store.write(pass_.name, "r", 1, piece) == piece
 
 
-def test_a_piece_that_is_unreadable_is_logged_and_is_none(world, lines):
+def test_an_unreadable_piece_is_logged_and_counts_as_missing(world, lines):
     pass_ = begin_pass(world)
     name = f"{world.store.prefix}{pass_.name}/r/0001"
     world.bucket.add(StoredObject(name, b"{}"))

@@ -162,7 +162,7 @@ def test_more_records_than_can_be_listed_are_not_proven(mocker):
 
 
 @pytest.mark.parametrize("keys", [[], ["a.jpg"]])
-def test_nothing_in_scope_is_not_proven(keys):
+def test_an_empty_scope_is_not_proven(keys):
     world = CertifyWorld(*keys, OBJECT_SUFFIX=".typo")
     world.get_ready()
     document = world.certify(sample=10)
@@ -227,7 +227,7 @@ def test_change_after_the_comparison_is_a_no_go(world, change, phrase):
         assert world.is_go()
 
 
-def test_a_standstill_pass_from_before_the_comparison_shows_nothing(world):
+def test_a_standstill_pass_before_the_comparison_does_not_count(world):
     world.freeze()
     world.stand_still()
     world.later(MINUTE)

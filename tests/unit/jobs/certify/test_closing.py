@@ -257,7 +257,7 @@ def test_go_of_an_earlier_freeze_or_another_scope_has_no_effect(ready):
     assert ready.call(look=True)["go"] == go
 
 
-def test_a_standstill_pass_from_before_oms_had_finished_shows_nothing(closed):
+def test_a_standstill_pass_before_oms_finished_does_not_count(closed):
     closed.compare(standstill=True)
     closed.copy_all()
     closed.later(15 * MINUTE)

@@ -244,7 +244,7 @@ def test_forecast_of_each_step_is_no_shorter_than_the_step():
 # Closing.
 
 
-def test_closing_names_the_last_certificate_and_nothing_is_sent_any_more(world, document):
+def test_the_close_names_the_last_certificate_and_ends_submissions(world, document):
     world.call(open=True, after_go=True)
     answer = world.call(close=True)
     assert answer["certificate"] == {name: document[name] for name in ("document", "verdict", "made")}

@@ -133,7 +133,7 @@ def write_copied_objects(world: CertifyWorld, number: int) -> list[str]:
 
 
 @pytest.mark.long
-def test_many_failed_lines_about_equal_objects_keep_nothing_from_a_go(world):
+def test_many_failed_lines_about_equal_objects_do_not_prevent_a_go(world):
     # GIVEN a closed project, and lists of OMS with over a thousand failures of objects that are equal in OBS
     keys = write_copied_objects(world, 1001)
     world.get_ready()
@@ -375,7 +375,7 @@ def test_source_changes_before_a_recheck_do_not_spoil_the_sums(world, change):
     assert check(world.rehearse(), "SUMS")["result"] == "passed"
 
 
-def test_certify_writes_nothing_but_its_document_and_sends_nothing(ready):
+def test_certify_writes_only_its_document_and_submits_no_key(ready):
     ready.certify()
     before, sent = set(ready.bucket.objects), len(ready.oms.calls)
     document = ready.certify()

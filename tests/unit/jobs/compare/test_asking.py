@@ -69,7 +69,7 @@ def test_compare_reports_a_scope_without_source_objects(world):
     assert empty_scopes == [True, True, False]
 
 
-def test_outside_of_the_projects_filter_nothing_is_sent_and_all_is_counted():
+def test_objects_outside_the_filter_are_counted_and_not_submitted():
     world = CompareWorld(OBJECT_PREFIX="b/", OBJECT_SUFFIX=".jpg", LANES="1")
     world.write("b/3.txt", "1")
     world.lost("a/1.jpg", "b/1.jpg", "b/2.txt")
@@ -85,7 +85,7 @@ def test_objects_older_than_the_installation_are_sent_only_with_since(world):
     assert sorted(world.sent()) == MISSING
 
 
-def test_a_trial_sends_nothing_and_leaves_nothing(world):
+def test_a_trial_submits_no_key_and_leaves_no_object(world):
     names = set(world.bucket.objects)
     answer = world.compare({"dry_run": True})
     assert answer["finished"] is True
@@ -107,7 +107,7 @@ def test_a_trial_that_has_no_time_for_all_says_so(world):
     assert answer["next"] == "A trial is not continued: the next one begins anew."
 
 
-def test_a_look_begins_nothing_and_shows_the_last_pass_of_that_scope(world):
+def test_a_look_begins_no_pass_and_shows_the_last_of_its_scope(world):
     assert world.compare({"look": True})["next"] == "No pass of this scope has begun."
     begun = world.compare()
     for wish in ({}, {"deep": True}):

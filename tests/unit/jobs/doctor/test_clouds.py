@@ -341,7 +341,7 @@ def test_an_empty_scope_is_a_warning_that_names_the_filter(box, run_doctor, chan
     verify_check(run_doctor(OBJECT_PREFIX="photos/", OBJECT_SUFFIX=""), NAME, "ok")
 
 
-def test_a_scope_too_large_for_doctor_is_known_after_a_pass(box, tmp_path, run_doctor, run_job):
+def test_the_size_of_a_large_scope_is_known_after_a_pass(box, tmp_path, run_doctor, run_job):
     # GIVEN more objects than doctor lists, none with the suffix
     suffix = {"OBJECT_SUFFIX": ".png"}
     deploy(box, tmp_path, **suffix)

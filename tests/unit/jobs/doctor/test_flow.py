@@ -110,7 +110,7 @@ def test_the_permission_to_submit_is_judged_by_the_last_failed_records(box, run_
     assert report["ok"] == is_well
 
 
-def test_records_of_another_project_say_nothing_of_the_permission(box, run_doctor):
+def test_records_of_another_project_leave_the_permission_unknown(box, run_doctor):
     keep(box, success_records("mine/a"))
     box.later(60)
     keep(box, failed_records("FORBIDDEN", "another/b", "mine/c.txt"))

@@ -61,7 +61,7 @@ def test_a_limit_bounds_a_call_and_the_next_call_starts_over(world):
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_a_dry_run_names_the_first_hundred_missing_and_changes_nothing(world):
+def test_a_dry_run_names_the_first_hundred_missing_objects(world):
     world.in_step("covered")
     world.fill(120)
     world.bucket.objects.pop(f"{ROOT}state/installed.json")

@@ -134,7 +134,7 @@ def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(fault,
 
 
 @pytest.mark.parametrize("name", [f"{ROOT}success_object/a", "oms_source_record/passes/other-reconcile/x/y/r/0000"])
-def test_an_event_of_anything_else_does_nothing(world, name):
+def test_an_event_of_another_object_is_ignored(world, name):
     world.lost("a")
     assert world.ask("reconcile", payload(name)) == {"pieces": {}, "stop": None, "stopped": None}
     assert world.oms.calls == []

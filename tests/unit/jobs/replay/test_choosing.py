@@ -40,7 +40,7 @@ def test_a_resend_by_hand_is_recorded_with_the_version_of_the_source(world):
     assert [world.record_body("success", key) for key in keys] == [version, version, b"-"]
 
 
-def test_records_that_tell_no_reason_are_chosen_as_unknown(world):
+def test_records_without_a_reason_are_selected_as_unknown(world):
     world.fail("told")
     world.bucket.add(StoredObject(f"{ROOT}failed_object/of the vendor's handler", b""))
     assert world.replay({"reason": "UNKNOWN", "dry_run": True})["by_reason"] == {"UNKNOWN": 1}
@@ -93,7 +93,7 @@ def test_a_limit_holds_across_pages_and_nothing_is_listed_beyond_it(world):
     assert len(world.failed()) == 300
 
 
-def test_keys_asked_for_are_sent_records_or_not(world):
+def test_requested_keys_are_submitted_with_or_without_records(world):
     world.fail("a", "b")
     result = world.replay({"keys": ["a", "unrecorded", "a"]})
     assert result["taken"] == 2
@@ -102,7 +102,7 @@ def test_keys_asked_for_are_sent_records_or_not(world):
     assert world.oms.accepted.keys() == {"a", "unrecorded"}
 
 
-def test_keys_asked_for_keep_the_first_failure_of_their_records(world):
+def test_requested_keys_keep_the_first_failure_of_their_records(world):
     world.fail("a", first="2020-01-01T00:00:00Z")
     world.oms.refuse(lambda key: True)
     assert world.replay({"keys": ["a", "b"]})["oldest_failure"] == "2020-01-01T00:00:00Z"
@@ -110,7 +110,7 @@ def test_keys_asked_for_keep_the_first_failure_of_their_records(world):
     assert first == ["2020-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]
 
 
-def test_any_number_of_keys_can_be_asked_for(world, mocker):
+def test_any_number_of_keys_can_be_requested(world, mocker):
     mocker.patch("oss_oms_sync.jobs.replay.resending.PAGE_SIZE", 7)
     world.fail(*many(20)[::2])
     world.fail("other")
@@ -302,7 +302,7 @@ def test_a_call_by_hand_does_not_wait_for_its_turn(busy):
     assert busy.replay({})["accepted"] == 5
 
 
-def test_a_run_that_ends_or_fails_gives_its_turn_back(world):
+def test_a_run_that_ends_or_fails_releases_its_lease(world):
     world.fail(*many(5))
     world.bucket.fail(NO_RIGHT, where=lambda name: "/replay/" in name)
     with pytest.raises(StorageError):
@@ -313,7 +313,7 @@ def test_a_run_that_ends_or_fails_gives_its_turn_back(world):
     assert world.tick()["accepted"] == 1
 
 
-def test_a_turn_that_cannot_be_given_back_is_logged_and_ends_by_itself(busy, problems):
+def test_an_unreleased_lease_is_logged_and_expires(busy, problems):
     busy.bucket.fail(NO_RIGHT, "put", where=lambda name: "/state/turn" in name)
     give_turn_back(busy.invocation(240))
     (problem,) = problems()

@@ -111,7 +111,7 @@ def test_a_large_list_is_read_in_parts_over_several_runs(world, mocker):
     assert set(world.sent()) == set(many)
 
 
-def test_when_all_lists_were_looked_at_is_known_once_a_look_is_complete(world):
+def test_the_time_of_a_complete_look_at_the_lists_is_stored(world):
     for number in range(5):
         world.list_failed(f"key {number:03}", name=str(number))
     began, counts = world.clock.now(), {"stopped": "x"}

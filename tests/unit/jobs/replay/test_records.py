@@ -47,7 +47,7 @@ def test_a_long_record_that_names_no_key_or_another_is_reported_and_left(world, 
     assert world.bucket.names(name)
 
 
-def test_a_record_that_another_run_took_meanwhile_is_passed_over(world):
+def test_a_record_taken_by_another_run_is_skipped(world):
     world.fail("a", "b")
     world.bucket.fail(oss_error(404, "NoSuchKey"), "get", where=lambda name: name.endswith("/a"))
     result = world.replay()
@@ -264,7 +264,7 @@ def test_function_compute_keeps_an_envelope_with_unrecorded_keys(closed):
         closed.replay(ENVELOPE)
 
 
-def test_if_it_is_not_known_whether_it_is_closed_everything_stays(world):
+def test_all_records_stay_if_the_closed_state_is_unknown(world):
     world.fail(*many(3))
     world.bucket.fail(NO_RIGHT, where=lambda name: "/state/closed" in name)
     stopped = world.replay()["stopped"]
@@ -300,7 +300,7 @@ def test_a_close_during_a_run_keeps_unsent_keys_in_the_run_file():
     assert world.oms.accepted.keys() == set(many(200))
 
 
-def test_a_tick_writes_that_the_project_is_open_where_nothing_says_so(world):
+def test_a_tick_writes_a_missing_mark_as_open(world):
     name = closing(world).name
     del world.bucket.objects[name]
     for asked, is_written in (({}, False), (TICK, True)):

@@ -58,7 +58,7 @@ def test_rejected_keys_without_a_good_key_among_them_rest_again(world):
     assert world.sent_by_tick() == []
 
 
-def test_of_more_rejected_keys_than_are_kept_in_mind_the_latest_rest(world, mocker):
+def test_only_the_latest_rejected_keys_rest_beyond_the_limit(world, mocker):
     # GIVEN room for two, and four that were rejected, two an hour after the others
     mocker.patch("oss_oms_sync.jobs.replay.resting._MAX_PAUSES", 2)
     world.oms.refuse({"a1", "a2", "z1", "z2"}.__contains__)
@@ -131,7 +131,7 @@ def again(world: ReplayWorld, *keys: str) -> None:
     world.fail(*keys, first="2026-01-01T00:00:00Z")
 
 
-def test_a_rejected_key_is_resolved_after_its_pause_if_the_object_is_gone(world):
+def test_a_rejected_key_of_a_deleted_object_is_resolved_after_its_rest(world):
     reject(world)
     del world.source.objects["bad"]
     world.later(24 * HOUR + MINUTE)
@@ -164,7 +164,7 @@ def test_a_failure_recorded_while_replay_looks_survives(world):
     assert world.failed() == {"a"}
 
 
-def test_a_gone_key_whose_delete_may_still_land_stays_in_its_run_file(world):
+def test_a_key_whose_delete_may_arrive_late_stays_in_its_run_file(world):
     again(world, "a")
     del world.source.objects["a"]
     world.bucket.fail(DROP_BEFORE, "delete")
@@ -236,7 +236,7 @@ def test_only_keys_deleted_at_the_source_are_done_without_a_resend(world, way):
     assert world.failed() == world.in_run_files() == set()
 
 
-def test_how_often_oms_failed_a_version_does_not_count_for_the_next(world):
+def test_attempts_of_a_version_do_not_count_for_the_next(world):
     # GIVEN version 1, which rests for the second time
     world.upload("a", data=b"version 1")
     for _ in range(3):

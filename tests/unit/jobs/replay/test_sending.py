@@ -15,7 +15,7 @@ from support.world import HANG, MINUTE, UNAUTHORIZED, event, oms_error, record_n
 from unit.jobs.replay.replay_world import ReplayWorld, many
 
 
-def test_nothing_to_replay_is_finished(world):
+def test_a_run_without_failed_records_is_finished(world):
     assert world.replay() == {
         "taken": 0,
         "accepted": 0,

@@ -129,7 +129,7 @@ def test_unknown_numbers_are_null_and_not_zero(world, caplog):
     assert numbers == {**numbers, **unknown, "waiting": 0}
 
 
-def test_how_many_wait_is_unknown_where_a_run_file_cannot_be_read():
+def test_the_number_of_waiting_keys_is_unknown_with_an_unread_run_file():
     world = Watched()
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
     world.ticks(2)

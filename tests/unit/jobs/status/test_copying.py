@@ -153,7 +153,7 @@ def test_times_in_either_unit_and_numbers_as_text_are_understood(world, unit):
     assert world.status()["statistics"]["series"]["REQUEST"] == [[(int(NOW.timestamp()) - 300) * 1000, 10]]
 
 
-def test_statistics_that_are_refused_say_which_right_is_missing(world):
+def test_refused_statistics_name_the_missing_permission(world):
     world.oms.deny("oms:synctask:statistics")
     words = "FORBIDDEN: Grant the IAM user behind HW_AK the action oms:synctask:statistics"
     check(world, None, BEHIND, f"does not report how long its remaining objects have waited, {words}")
@@ -210,6 +210,6 @@ def test_only_before_the_installation_there_need_not_have_been_a_task(world, ans
     ("day", "named"),
     [(datetime(2025, 3, 2, tzinfo=timezone.utc), False), (datetime(2025, 2, 20, tzinfo=timezone.utc), True)],
 )
-def test_months_that_are_all_asked_are_not_named(world, day, named):
+def test_complete_months_are_not_named(world, day, named):
     world.install(day)
     assert ("counts before" in world.verdict()[1]) == named

@@ -57,7 +57,7 @@ def test_a_story_denies_no_key_of_an_unreadable_run_file(world, there):
     assert story(world) == "The submission failed, and replay is working on it."
 
 
-def test_a_history_without_the_right_to_read_run_files_says_so(world):
+def test_a_story_names_the_missing_permission_for_run_files(world):
     world.upload("a", minutes_ago=60, accepted=False)
     world.keep("replay/oss-oms-sync/1.json", BROKEN_RUN_FILE)
     world.bucket.fail(NO_RIGHT, "get", lambda name: "/replay/" in name)

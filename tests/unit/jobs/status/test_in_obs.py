@@ -20,7 +20,7 @@ from support.status_world import BEHIND, EARLY, IN_STEP, NOW, StatusWorld, Watch
 from support.task_group import answer_group, end_migration
 
 
-def test_without_a_comparison_it_says_that_nothing_has_looked(world):
+def test_without_a_comparison_the_objects_in_obs_are_unchecked(world):
     assert world.tells(IN_STEP, "nothing has looked at OBS yet")
     assert world.status()["compare"] == {"last": None, "open": []}
 
@@ -213,7 +213,7 @@ def begin_group(world, group=None):
         answer_group(world, group)
 
 
-def test_how_far_it_is_and_where_the_failed_are_listed(world):
+def test_the_migrations_progress_and_its_list_of_failures_are_shown(world):
     begin_group(world, {**GROUP, "status": 2, "failed_object_record": {"result": True, "list_file_key": LISTS}})
     answer = world.status()
     shown, verdict = answer["old_objects"], answer["verdict"]
@@ -272,7 +272,7 @@ def test_an_unreadable_group_is_unknown_and_never_green(world, group):
     assert answer["verdict"]["step"] == {"job": "migrate", "options": LOOK}
 
 
-def test_without_the_right_it_is_not_known_and_says_which(world):
+def test_a_missing_permission_makes_the_migration_unknown_and_is_named(world):
     begin_group(world)
     world.oms.deny("oms:taskgroup:get")
     assert world.tells("unknown", "oms:taskgroup:get")

@@ -204,7 +204,7 @@ PART = {**USUAL, "prefix": "nothing/"}
 
 
 @pytest.mark.parametrize("scope", [BACKFILL, {**USUAL, "all": True}, PART], ids=["since", "all", "a part"])
-def test_a_backfill_or_a_part_alone_does_not_tell_whether_events_come(world_without_passes, scope):
+def test_a_backfill_or_a_partial_pass_shows_no_lost_events(world_without_passes, scope):
     world_without_passes.passed(scope)
     assert world_without_passes.tells("unknown", "whether events were lost is not known")
 
@@ -234,7 +234,7 @@ def test_lost_events_are_unknown_if_the_last_pass_is_too_old(period, days):
 
 
 @pytest.mark.parametrize("period", ["off", "1d"])
-def test_without_any_pass_it_is_not_known_until_one_has_ended(period):
+def test_lost_events_are_unknown_until_a_pass_has_ended(period):
     world = StatusWorld(RECONCILE_PERIOD=period, COMPARE_PERIOD="off")
     world.upload("old", 60 * 24 * 10)
     assert world.tells("unknown", "python3 ops.py reconcile")

@@ -68,12 +68,12 @@ def test_with_oms_unreachable_the_log_buckets_half_is_shown_not_green(world, fau
     assert silence["problem"] == report["statistics_silence"]["problem"] == problem
 
 
-def test_without_the_right_to_look_at_the_task_it_is_not_called_broken(world):
+def test_a_missing_permission_to_read_the_task_is_not_broken(world):
     world.oms.deny("oms:synctask:get")
     assert world.tells(BEHIND, "oms:synctask:get")
 
 
-def test_a_prefix_that_matches_nothing_is_not_in_step_but_not_known():
+def test_a_prefix_without_objects_is_unknown_and_not_in_step():
     # GIVEN objects, and a project whose prefix has a typo
     world = StatusWorld(OBJECT_PREFIX="phots/")
     world.upload("photos/1", minutes_ago=60)

@@ -120,7 +120,7 @@ def test_a_call_by_hand_sends_no_alarm_and_is_no_tick(world):
     assert world.states == []
 
 
-def test_without_a_webhook_nothing_is_kept():
+def test_without_a_webhook_no_state_is_stored():
     world = Watched(ALERT_WEBHOOK="")
     world.go("broken", ticks=3)
     assert not [name for name in world.bucket.objects if "watch" in name]

@@ -224,7 +224,7 @@ def test_no_version_is_left_in_a_bucket_with_versions(world):
         "an address from elsewhere",
     ],
 )
-def test_a_refused_canary_writes_nothing(world, fault, phrase):
+def test_a_refused_canary_writes_no_object(world, fault, phrase):
     fault(world)
     before = dict(world.oss.objects(world.source_bucket))
     expect_exit(world.canary(), 2, phrase)
@@ -381,7 +381,7 @@ def test_a_copy_that_ends_during_the_removal_is_removed(world):
         {"task": "x/y"},
     ],
 )
-def test_a_journal_that_names_anything_but_a_canary_removes_nothing(world, changes):
+def test_a_journal_with_foreign_names_removes_no_object(world, changes):
     keys = ["photos/1", "photos/2"]
     for key in keys:
         world.write(key, b"hello")

@@ -128,7 +128,7 @@ commands = st.sampled_from([("canary",), ("canary",), ("canary", "--remove")])
 @given(steps=st.lists(st.tuples(acts, commands, ended, st.none() | st.integers(1, 130)), min_size=1, max_size=3))
 # A search for a smaller example would take minutes.
 @settings(max_examples=max(8, schedules(10) // 6), phases=[Phase.explicit, Phase.reuse, Phase.generate])
-def test_a_canary_changes_nothing_of_others_and_is_removed_completely(
+def test_a_canary_changes_no_foreign_object_and_is_removed_completely(
     steps: list[tuple[list[Callable[[Others], None]], tuple[str, ...], tuple[str, int] | None, int | None]],
 ) -> None:
     with SetUpWorld() as world:

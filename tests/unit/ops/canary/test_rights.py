@@ -42,7 +42,7 @@ def permission_of(world, request):
     return ("oms:synctask:statistics" if key.endswith("statistics") else "oms:synctask:get"), "*"
 
 
-def test_the_rights_are_those_that_its_requests_need():
+def test_the_permissions_are_exactly_those_of_the_requests():
     # GIVEN canaries with and without versions, and a canary that was cut off in an upload
     asked = set()
     for versions in (False, True):

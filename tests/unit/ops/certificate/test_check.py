@@ -260,7 +260,7 @@ def test_passes_and_states_out_of_order_are_detected(changes):
 
 
 @pytest.mark.parametrize(("second", "claims"), [("20:00", []), ("19:59", [CHECKS, VERDICT])])
-def test_comparison_older_than_a_day_decides_nothing(second, claims):
+def test_comparison_older_than_a_day_does_not_count(second, claims):
     day = {"started": "2026-01-30T08:30:00Z", "ended": f"2026-01-30T09:{second}Z"}
     written = [
         {**last_object, "at": last_object["at"].replace("31T", "30T")} for last_object in certificate()["last_written"]

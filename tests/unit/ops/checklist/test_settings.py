@@ -486,7 +486,7 @@ def test_settings_of_a_missing_bucket_are_unread_not_none(world):
 
 @pytest.mark.parametrize("name", ["lifecycle", "website"])
 @pytest.mark.parametrize("answer", [b"<html>Not found</html>", b"<Error><Code>NoSuchKey</Code></Error>"])
-def test_only_a_documented_code_says_that_a_setting_is_none(world, name, answer):
+def test_only_a_documented_code_means_a_missing_setting(world, name, answer):
     world.box.obs.faults.add(Fault.status(404, answer, OBS_HEADERS))
     row = world.row(name)
     assert "404" in row.destination.unread.en

@@ -146,7 +146,7 @@ def test_the_signature_of_huaweis_services_equals_the_vendors(method, path, quer
 
 
 @pytest.mark.parametrize("shown", [repr, str, "{}".format, "{:>9}".format, lambda secret: f"{secret!r} {secret}"])
-def test_nothing_shows_a_secret(shown):
+def test_no_representation_shows_a_secret(shown):
     for secret in (keys.Secret(SECRET), make_keys(TOKEN)):
         assert SECRET not in shown(secret) if not isinstance(secret, keys.Keys) else SECRET not in repr(secret)
     assert "***" in shown(keys.Secret(SECRET))

@@ -108,7 +108,7 @@ def test_a_proxy_gets_a_tunnel_and_no_request(monkeypatch, tunnel, name):
 
 
 @pytest.mark.parametrize("excepted", ["127.0.0.1", "*"])
-def test_hosts_of_no_proxy_are_asked_directly(monkeypatch, tunnel, excepted):
+def test_hosts_of_no_proxy_are_called_directly(monkeypatch, tunnel, excepted):
     port, heard = tunnel
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("NO_PROXY", excepted)
@@ -171,7 +171,7 @@ def test_a_proxy_of_another_kind_is_refused_without_being_shown(monkeypatch, wro
         (409, b"", "Look up this response in the cloud's documentation"),
     ],
 )
-def test_the_step_of_a_refusal_names_rights_only_if_one_is_missing(status, body, fix):
+def test_a_refusals_step_names_only_missing_permissions(status, body, fix):
     error = wire.RefusedError(get("https://cloud/"), wire.Response(status, {}, body))
     assert error.fix.en.startswith(fix)
 

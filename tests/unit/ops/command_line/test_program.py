@@ -179,7 +179,7 @@ def test_a_closed_terminal_stops_it_without_a_reader(environment, slow_tool):
     assert not is_running(slow_tool)
 
 
-def test_a_rehearsal_is_asked_for_on_a_terminal_in_chinese(environment, stand_in, tmp_path):
+def test_a_rehearsal_runs_on_a_terminal_in_chinese(environment, stand_in, tmp_path):
     # GIVEN an open project, whose certify function does not exist
     looked = {"closed": None, "go": None, "checks": [], "migration": None, "next": "", "next_zh": ""}
     stand_in.plan(

@@ -224,7 +224,7 @@ def test_a_single_object_and_a_single_lane_are_singular(run):
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_amounts_stand_below_each_other(run, lang):
+def test_amounts_are_aligned(run, lang):
     _, out, _ = run(FakeCaller(), *WORDS, lang=lang)
     grouped = groupby(out.splitlines(), lambda line: line.startswith("    "))
     # The costs once, the ways to copy, the costs in a month and on cutover day, and the freeze.

@@ -99,7 +99,7 @@ def test_progress_that_cannot_show_the_hours_leaves_them_unknown(measured):
 
 
 @pytest.mark.parametrize("hours", [8, -8, 5])
-def test_moved_limits_act_in_the_wanted_hours(hours):
+def test_shifted_limits_apply_in_the_requested_hours(hours):
     """Limits that OMS applies late are moved to earlier hours; only the minute before midnight may lack a limit."""
     wanted, acting = limits_by_minute(NIGHTS), limits_by_minute(moved(NIGHTS, -hours), hours)
     differing = [minute for minute in range(1440) if wanted[minute] != acting[minute]]

@@ -131,7 +131,7 @@ def test_metrics_of_all_projects_are_written(run, tool, project, tmp_path):
     assert 'oss_oms_sync_verdict{project="videos",state="unknown"} 1' in text
 
 
-def test_at_most_eight_projects_are_asked_at_once(run, tmp_path, monkeypatch):
+def test_at_most_eight_projects_are_queried_in_parallel(run, tmp_path, monkeypatch):
     """The first eight wait for each other, and for a ninth, which would begin at once if it were allowed."""
     lock, eight, nine = threading.Lock(), threading.Event(), threading.Event()
     running, most = 0, 0

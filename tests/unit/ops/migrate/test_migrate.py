@@ -292,7 +292,7 @@ def test_keys_of_a_migration_done_a_day_ago_make_status_behind(world):
 
 
 @pytest.mark.parametrize("command", ["setup", "canary"])
-def test_setup_and_canary_offer_to_end_a_migration_done_or_gone(world, command, mocker):
+def test_setup_and_canary_offer_to_end_a_finished_or_deleted_migration(world, command, mocker):
     mocker.patch("ops.canary.run._Run.fly", return_value=0)
     world.leave_done()
     # A no leaves the migration, AND a plan does not ask
@@ -503,7 +503,7 @@ def test_a_migration_of_no_objects_is_reported_and_ended(world):
     expect_success(world.migrate("--remove"))
 
 
-def test_a_group_that_was_deleted_is_reported_as_gone(world):
+def test_a_deleted_group_is_reported_as_deleted(world):
     world.begin_migration()
     world.oms.groups._groups.clear()
     for word in ("--look", "--pause", "--retry"):
@@ -555,7 +555,7 @@ def test_the_plan_counts_objects_below_the_prefix_as_far_as_known(prefix, own, o
 
 
 @pytest.mark.parametrize(("copied", "share"), [(99_999, "99.9 %"), (100_000, "100.0 %"), (25_000, "25.0 %")])
-def test_only_all_of_the_old_objects_are_100_percent(copied, share):
+def test_only_all_existing_objects_are_100_percent(copied, share):
     group = TaskGroup.of({"group_id": "g", "status": 2, "total_num": 100_000, "success_num": copied})
     assert str(how_far(group)).startswith(f"{share} of 100,000 objects")
 

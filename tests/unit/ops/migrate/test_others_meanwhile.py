@@ -207,7 +207,7 @@ def count_objects(classes):
     return {name: number for name, number in sides.items() if number and name != "oms_own"}
 
 
-def test_comparisons_leave_objects_to_the_migration_and_know_its_copies(world):
+def test_comparisons_leave_objects_to_the_migration(world):
     # GIVEN objects that are too old for a comparison to submit
     keys = [f"old/{number:03}" for number in range(100)]
     world.oss.fill(world.source_bucket, keys, size=10, age=9 * DAY)

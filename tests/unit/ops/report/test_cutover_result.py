@@ -113,7 +113,7 @@ def test_document_with_any_missing_or_wrong_part_has_a_page(short):
             assert "<h1 class=" in certificate_page(sealed(replaced(short, path, new)), "en")
 
 
-def test_empty_document_is_not_known():
+def test_empty_document_is_unknown():
     shown = page({})
     assert shown.word() == ("UNKNOWN", "calm")
     assert [*shown.every(class_="mark good")] == []

@@ -85,7 +85,7 @@ def test_the_english_page_has_no_chinese(name):
     ],
     ids=["verdicts", "reasons to stop"],
 )
-def test_every_code_has_words(words, asked_for):
+def test_every_code_has_a_text(words, asked_for):
     assert words.keys() == asked_for
 
 

@@ -66,7 +66,7 @@ def test_without_a_terminal_the_hash_of_that_plan_is_the_yes(world, cut_off):
     expect_success(world.setup("--yes", shown["plan"], "--agree"))
 
 
-def test_a_plan_of_before_takes_no_lock_over(world):
+def test_an_older_plan_takes_over_no_lock(world):
     shown = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
     cut_off_with_lock(world)
     expect_exit(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan has changed")

@@ -37,7 +37,7 @@ def renew(world, *phrases, code=0):
     return world.secrets[STORED]
 
 
-def test_the_old_key_goes_once_the_new_one_is_used(world):
+def test_the_old_key_is_deleted_after_use_of_the_new_key(world):
     # GIVEN functions that use their key
     old = use_stored_key(world)
 
@@ -56,7 +56,7 @@ def test_the_old_key_goes_once_the_new_one_is_used(world):
     assert keys(world) == [new]
 
 
-def test_no_key_is_made_or_goes_where_the_store_does_not_answer(world):
+def test_no_key_is_created_or_deleted_if_the_store_does_not_answer(world):
     before = keys(world)
     with patch.object(Caller, "secrets", side_effect=ToolError(t("the store is away"), NOTHING)):
         renew(world, "the store is away", code=1)
@@ -139,7 +139,7 @@ def test_the_key_whose_last_use_is_older_goes_even_if_it_is_newer(world):
 
 
 @pytest.mark.parametrize("is_used", [False, True], ids=["not deployed yet", "used, and the task gone"])
-def test_an_s_yaml_without_a_key_gets_a_key_and_none_is_deleted(world, is_used):
+def test_an_s_yaml_without_a_key_gets_a_key_and_no_key_is_deleted(world, is_used):
     # GIVEN a key that may be in use, although neither IAM nor a task shows that
     first = world.secrets[STORED]
     if is_used:

@@ -34,7 +34,7 @@ def test_a_permission_of_oms_that_is_missing_is_a_line_of_the_plan(world, right,
     [(True, "400 OMS.0072", 5), (False, "403 APIGW.0302", 1)],
     ids=["by OMS itself", "by its gateway"],
 )
-def test_a_missing_right_to_create_the_task_is_not_waited_for_as_a_grant(world, is_by_oms, refusal, minutes):
+def test_setup_does_not_wait_for_a_missing_permission_to_create_tasks(world, is_by_oms, refusal, minutes):
     world.oms.judges_rights = is_by_oms
     world.oms.deny("oms:synctask:create")
     began = world.platform.now()

@@ -56,13 +56,13 @@ def world(world):
     return world
 
 
-def test_setup_uses_exactly_the_rights_that_it_names(world):
+def test_setup_uses_exactly_the_permissions_that_it_names(world):
     rights = rights_of_plan(world)
     set_up_and_repair(world)
     assert rights_of_requests(world, 0) == rights
 
 
-def test_a_removal_needs_no_right_that_is_not_named(world):
+def test_a_removal_needs_only_named_permissions(world):
     set_up_and_repair(world)
     rights, first = rights_of_plan(world, "--remove"), len(world.sent)
     for actions in (world.oss.actions, world.obs.actions, world.oms.actions, world.functions.actions):
@@ -72,7 +72,7 @@ def test_a_removal_needs_no_right_that_is_not_named(world):
     assert rights_of_requests(world, first) - {"oss:GetBucketInfo", "oss:PutObject", "oss:DeleteObject"} <= rights
 
 
-def test_the_named_rights_are_enough_for_setup(world):
+def test_the_named_permissions_are_enough_for_setup(world):
     # GIVEN two with the rights that are named
     rights = sorted(rights_of_plan(world))
     here, there = (
@@ -89,7 +89,7 @@ def test_the_named_rights_are_enough_for_setup(world):
 
 
 @pytest.mark.parametrize("name", ["SECURITY.md", "SECURITY.zh.md"])
-def test_the_document_names_the_rights(world, name):
+def test_the_document_names_the_permissions(world, name):
     tables = Document.read(ROOT / name).tables
     (cell,) = [row[1].content for table in tables for row in table if "`python3 ops.py setup`" in row[0].content]
     first, _, removal = cell.partition("`--remove`")

@@ -74,7 +74,7 @@ def test_a_plan_changes_nothing_and_is_made_by_its_hash(world):
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "Plan for both clouds"), ("zh", "两家云的设置计划")])
-def test_a_page_of_the_plan_has_each_right_as_well(world, language, title):
+def test_a_page_of_the_plan_has_each_permission(world, language, title):
     file = world.folder / "plan.html"
     expect_success(world.setup("--plan", "--html", str(file), "--lang", language))
     page = file.read_text(encoding="utf-8")
@@ -186,7 +186,7 @@ def test_grants_that_act_late_are_waited_for(world, minutes):
     )
 
 
-def test_grants_that_never_act_are_named_and_leave_no_key(world):
+def test_grants_without_effect_are_named_and_leave_no_key(world):
     world.iam.grant_delay = None
     expect_exit(world.setup(typed=YES), 3, "writing to the destination: the new key still lacks the permission")
     assert world.resources()["users"][f"{NAME}-oms"][1] == 0
@@ -416,7 +416,7 @@ def test_another_source_than_the_task_s_stops_a_removal(world, resources):
     assert [task.src_bucket for task in world.oms.tasks] == ["videos"]
 
 
-def test_another_project_of_the_same_name_stops_it_and_changes_nothing(world, resources):
+def test_another_project_of_the_same_name_stops_setup_without_changes(world, resources):
     world.oss.create_bucket("videos")
     set_variables(world, SYNC_URL="", HW_AK="", HW_SK="", sourceBucket="videos", destinationBucket="videos-obs")
     reason = f"not created by setup for this source bucket: IAM user {NAME}-functions, policy {NAME}-functions"
@@ -433,7 +433,7 @@ def test_a_stopped_task_is_not_taken_for_a_running_task(world, resources):
 
 
 @pytest.mark.parametrize("cloud", ["Alibaba", "Huawei"])
-def test_the_account_s_own_key_wants_a_second_yes(world, cloud):
+def test_the_accounts_own_key_needs_a_second_confirmation(world, cloud):
     service, key = {
         "Alibaba": (world.ram, world.user_credentials),
         "Huawei": (world.iam, world.huawei_credentials),
