@@ -111,10 +111,15 @@ class _WritableBucket:
         return self._bucket.objects
 
     def put(
-        self, key: str, data: bytes, part_size: int | None = None, headers: Mapping[str, str] | None = None
+        self,
+        key: str,
+        data: bytes,
+        part_size: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        storage_class: str = "STANDARD",
     ) -> object:
         """Store an object; do nothing and return None if OMS's keys lack the permission."""
-        return None if self._denial_reason(key, ()) else self._bucket.put(key, data, part_size, headers)
+        return None if self._denial_reason(key, ()) else self._bucket.put(key, data, part_size, headers, storage_class)
 
     def refusal(self, key: str, data: bytes) -> str:
         more = _WRITES_PARTS if len(data) > PART_SIZE else ()
@@ -133,9 +138,9 @@ def source_object(oss: Oss, bucket: str, key: str) -> SourceObject | None:
     oss_object = oss.objects(bucket).get(key)
     if oss_object is None or oss_object.type == "Symlink":
         return None
-    headers, is_archived = oss_object.headers, oss_object.is_archived
+    headers, storage_class = oss_object.headers, oss_object.storage_class
     return SourceObject(
-        oss_object.data, oss_object.etag, oss_object.last_modified, headers, oss_object.has_crc64, is_archived
+        oss_object.data, oss_object.etag, oss_object.last_modified, headers, oss_object.has_crc64, storage_class
     )
 
 

@@ -44,6 +44,11 @@ def malformed() -> ObsError:
     return ObsError(400, "MalformedXML", "The document you provided was not well-formed.")
 
 
+def archived() -> ObsError:
+    """Return the error for an archived object that was not restored: obs_04_0083.html and obs_04_0091.html."""
+    return ObsError(403, "InvalidObjectState", "The operation is not valid for the object's storage class")
+
+
 def no_such_bucket() -> ObsError:
     return ObsError(404, "NoSuchBucket", "The specified bucket does not exist")
 

@@ -133,5 +133,5 @@ def _object_xml(key: str, obj: ObsObject) -> str:
     return (
         f"<Contents><Key>{key}</Key><LastModified>{iso_time(obj.last_modified)}</LastModified>"
         f'<ETag>"{obj.etag}"</ETag><Size>{obj.size}</Size><Owner><ID>{ACCOUNT_ID}</ID></Owner>'
-        "<StorageClass>STANDARD</StorageClass></Contents>"
+        f"<StorageClass>{obj.storage_class}</StorageClass></Contents>"
     )

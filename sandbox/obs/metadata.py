@@ -5,7 +5,7 @@ https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0091.html. No page say
 
 from __future__ import annotations
 
-from sandbox.obs.errors import invalid_argument, no_such_key
+from sandbox.obs.errors import archived, invalid_argument, no_such_key
 from sandbox.obs.objects import Bucket
 from sandbox.server.message import Request, Response
 
@@ -23,6 +23,8 @@ def set_metadata(bucket: Bucket, key: str, request: Request) -> Response:
     stored = bucket.version(key, request.params.get("versionId", ""))
     if stored is None:
         raise no_such_key()
+    if stored.is_archived:
+        raise archived()
     directive = request.headers.get(DIRECTIVE, "")
     if directive not in ("REPLACE", "REPLACE_NEW"):
         raise invalid_argument(DIRECTIVE)

@@ -32,6 +32,7 @@ class ObsObject:
     """A version of an object.
 
     `last_modified` is in seconds since 1970, to the millisecond; `headers` are returned with the object.
+    `storage_class` is STANDARD, WARM, COLD or DEEP_ARCHIVE.
     """
 
     data: bytes
@@ -40,6 +41,12 @@ class ObsObject:
     encrypted: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     version_id: str = "null"
+    storage_class: str = "STANDARD"
+
+    @property
+    def is_archived(self) -> bool:
+        """True if the object must be restored before it is read, and before its headers are changed."""
+        return self.storage_class in ("COLD", "DEEP_ARCHIVE")
 
     @property
     def size(self) -> int:
@@ -97,7 +104,12 @@ class Bucket:
             self.documents["encryption"] = _KMS
 
     def put(
-        self, key: str, data: bytes, part_size: int | None = None, headers: Mapping[str, str] | None = None
+        self,
+        key: str,
+        data: bytes,
+        part_size: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        storage_class: str = "STANDARD",
     ) -> ObsObject:
         """Store an object at the present time of OBS's clock, in parts if it is larger than `part_size`."""
         check_name(key)
@@ -105,7 +117,9 @@ class Bucket:
             raise ValueError(refusal)
         etag = uuid.uuid4().hex if self.encrypted else etag_of(data, part_size)
         version = self._new_version_id()
-        stored = ObsObject(data, etag, to_milliseconds(self._now()), self.encrypted, headers or {}, version)
+        stored = ObsObject(
+            data, etag, to_milliseconds(self._now()), self.encrypted, headers or {}, version, storage_class
+        )
         with self._lock:
             if self.has_versions:
                 self.history.add(key, stored)

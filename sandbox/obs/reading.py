@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from email.utils import formatdate
 
-from sandbox.obs.errors import ObsError, no_such_key
+from sandbox.obs.errors import ObsError, archived, no_such_key
 from sandbox.obs.objects import Bucket, ObsObject
 from sandbox.server.message import Request, Response
 
@@ -23,6 +23,8 @@ def head_object(bucket: Bucket, key: str, _request: Request) -> Response:
 
 def get_object(bucket: Bucket, key: str, request: Request) -> Response:
     obj = _find(bucket, key)
+    if obj.is_archived:
+        raise archived()
     part = _range(request.headers.get("range", ""), obj.size)
     if part is None:
         return Response(200, obj.data, _headers(bucket, obj))
@@ -60,6 +62,8 @@ def _headers(bucket: Bucket, obj: ObsObject) -> dict[str, str]:
         "content-type": "application/octet-stream",
         **obj.headers,
     }
+    if obj.storage_class != "STANDARD":
+        headers["x-obs-storage-class"] = obj.storage_class
     if obj.encrypted:
         headers["x-obs-server-side-encryption"] = "kms"
     if bucket.has_versions:

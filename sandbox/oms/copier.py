@@ -28,6 +28,11 @@ PART_SIZE = 50 * 1024 * 1024
 _PLAIN = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 
 
+# OBS's classes for those of OSS by SRC_STORAGE_MAPPING. No document names the class of a ColdArchive object: it is a
+# property of the task.
+_CLASSES = {"Standard": "STANDARD", "IA": "WARM", "Archive": "COLD"}
+
+
 @dataclass(frozen=True)
 class SourceObject:
     """An object as OMS reads it from the source bucket.
@@ -41,8 +46,13 @@ class SourceObject:
     last_modified: float
     headers: Mapping[str, str] = field(default_factory=dict)
     has_crc64: bool = True
-    is_archived: bool = False
+    storage_class: str = "Standard"
     unrestored: str = ""
+
+    @property
+    def is_archived(self) -> bool:
+        """True if the object must be restored before it is read."""
+        return self.storage_class not in ("Standard", "IA")
 
     @property
     def size(self) -> int:
@@ -75,7 +85,12 @@ class Destination(Protocol):
     def objects(self) -> Mapping[str, Stored]: ...
 
     def put(
-        self, key: str, data: bytes, part_size: int | None = None, headers: Mapping[str, str] | None = None
+        self,
+        key: str,
+        data: bytes,
+        part_size: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        storage_class: str = "STANDARD",
     ) -> object:
         """Store an object by the bucket's clock, in parts if it is larger than `part_size`."""
 
@@ -148,7 +163,8 @@ class Copier(ABC):
     `copies`: the schedule of keys that are copied late, never, or at the test's command (`withheld`, the oldest first,
     with `begin` and `end`). `failures`: the schedule of keys that OMS fails to copy, with the code. `part_size`: larger
     size in bytes of the parts in which objects are written. `metadata`: other headers than the content's type are
-    copied. `restores`: archived objects are restored, which takes no time here, and copied.
+    copied. `restores`: archived objects are restored, which takes no time here, and copied. `storage_policy`: the
+    storage class of the copies; `cold_class` is that of a ColdArchive object whose class is kept.
     """
 
     service: Service
@@ -161,6 +177,8 @@ class Copier(ABC):
     withheld: list[Copy] = field(default_factory=list, kw_only=True)
     metadata: bool = field(default=False, kw_only=True)
     restores: bool = field(default=False, kw_only=True)
+    storage_policy: str = field(default="STANDARD", kw_only=True)
+    cold_class: str = field(default="DEEP_ARCHIVE", kw_only=True)
     # The number of copies of each key that wait for their beginning.
     _waiting: Counter[str] = field(default_factory=Counter, kw_only=True)
 
@@ -224,7 +242,9 @@ class Copier(ABC):
         elif not copy.overwrites:
             self.report(copy, "skip")
         else:
-            self.bucket.put(key, source.data, self.part_size, self._copied_headers(source))
+            kept_class = _CLASSES.get(source.storage_class, self.cold_class)
+            storage_class = kept_class if self.storage_policy == "SRC_STORAGE_MAPPING" else "STANDARD"
+            self.bucket.put(key, source.data, self.part_size, self._copied_headers(source), storage_class)
             self.report(copy, "success")
 
     def _unread(self, source: SourceObject) -> CopyFailure | None:

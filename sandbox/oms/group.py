@@ -178,7 +178,7 @@ class Group(Copier):
             "create_complete_size": sum(sizes.values()),
             "complete_size": self.size,
             "object_overwrite_mode": self.overwrite_mode,
-            "dst_storage_policy": "STANDARD",
+            "dst_storage_policy": self.storage_policy,
             "consistency_check": self.order.consistency_check,
             "obs_system": "BUCKET",
             "enable_requester_pays": False,

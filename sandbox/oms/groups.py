@@ -71,6 +71,7 @@ class Groups:
             parameters.bandwidth,
             metadata=parameters.metadata,
             restores=parameters.restores,
+            storage_policy=parameters.storage_policy,
         )
         self._groups[project, group.group_id] = group, parameters.sides
         self.prepare(group)

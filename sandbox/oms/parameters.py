@@ -38,7 +38,7 @@ _CHOICES: Mapping[str, tuple[object, ...]] = {
     "src_cloud_type": ("Aliyun",),
     "enable_metadata_migration": (True, False),
     "enable_restore": (False,),
-    "dst_storage_policy": ("STANDARD",),
+    "dst_storage_policy": ("STANDARD", "SRC_STORAGE_MAPPING"),
     "consistency_check": ("size_last_modified", "crc64", "transmission"),
 }
 # Optional fields of a group, and of its two sides.
@@ -49,7 +49,7 @@ _GROUP_CHOICES: Mapping[str, tuple[object, ...]] = {
     "enable_restore": (True, False),
     "enable_requester_pays": (False,),
     "object_overwrite_mode": get_args(OverwriteMode),
-    "dst_storage_policy": ("STANDARD",),
+    "dst_storage_policy": ("STANDARD", "SRC_STORAGE_MAPPING"),
     "consistency_check": ("size_last_modified", "crc64"),
 }
 _SIDE_CHOICES: Mapping[str, tuple[object, ...]] = {
@@ -154,6 +154,7 @@ class GroupParameters(NamedTuple):
     mode: OverwriteMode
     metadata: bool
     restores: bool
+    storage_policy: str
     bandwidth: list[dict[str, Any]]
 
 
@@ -184,7 +185,8 @@ def group_of(request: Request) -> GroupParameters:
     )
     mode = body.get("object_overwrite_mode", "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE")
     metadata, restores = (body.get(f"enable_{name}", False) for name in ("metadata_migration", "restore"))
-    return GroupParameters(sides, order, mode, metadata, restores, bandwidth_of(body))
+    policy = body.get("dst_storage_policy", "STANDARD")
+    return GroupParameters(sides, order, mode, metadata, restores, policy, bandwidth_of(body))
 
 
 def bandwidth_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:

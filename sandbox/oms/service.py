@@ -277,6 +277,7 @@ class Oms(KeyedService):
         task = self.create_task(project, number, read, bucket, **names)
         task.metadata = body.get("enable_metadata_migration", False)
         task.consistency_check = body.get("consistency_check", task.consistency_check)
+        task.storage_policy = body.get("dst_storage_policy", task.storage_policy)
         task.note = body.get("description", "")
         self._bodies[number] = body
         return json_response(200, {"sync_task_id": number})

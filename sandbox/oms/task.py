@@ -133,7 +133,7 @@ class Task(Copier):
             "object_overwrite_mode": self.overwrite_mode,
             "consistency_check": self.consistency_check,
             "description": self.note,
-            "dst_storage_policy": "STANDARD",
+            "dst_storage_policy": self.storage_policy,
             "enable_restore": False,
             "enable_metadata_migration": self.metadata,
         }

@@ -51,7 +51,7 @@ class OssObject:
     @property
     def is_archived(self) -> bool:
         """True if the object must be restored before it is read."""
-        return self.storage_class in ("Archive", "ColdArchive")
+        return self.storage_class in ("Archive", "ColdArchive", "DeepColdArchive")
 
     @property
     def size(self) -> int:

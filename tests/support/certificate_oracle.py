@@ -170,6 +170,10 @@ def _of_sums(document: Document) -> str:
     totals = [sum(numbers) for numbers in zip(*map(_quad, classes.values()), strict=True)]
     listed = [compared[f"{side}_listed"][unit] for side in ("source", "destination") for unit in ("objects", "bytes")]
     is_right = totals == listed and compared["walked"] == compared["classified"]
+    for side in ("source", "destination"):
+        pairs = [pair for pair in document["storage"] if pair[side] is not None]
+        by_storage_class = [sum(pair[unit] for pair in pairs) for unit in ("objects", f"{side}_bytes")]
+        is_right &= by_storage_class == [document[side][unit] for unit in ("objects", "bytes")]
     for title, counts in classes.items():
         source, destination = _quad(counts)[:2], _quad(counts)[2:]
         if title in _EQUAL:

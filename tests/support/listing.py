@@ -29,13 +29,15 @@ def _contents(listed: ObjectSummary, key: str) -> str:
     modified = datetime.fromtimestamp(listed.modified, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     return (
         f"<Contents><Key>{key}</Key><LastModified>{modified}</LastModified><ETag>&quot;{listed.etag}&quot;</ETag>"
-        f"<Type>{listed.type}</Type><Size>{listed.size}</Size><StorageClass>Standard</StorageClass></Contents>"
+        f"<Type>{listed.type}</Type><Size>{listed.size}</Size><StorageClass>{listed.storage_class}</StorageClass></Contents>"
     )
 
 
 def page_of(objects: Sequence[ObjectSummary], more: bool, token: str = "") -> ListPage:
     """Return the parsed page of these objects."""
-    return ListPage(Columns(*([stored[place] for stored in objects] for place in range(5))), more, token)
+    return ListPage(
+        Columns(*([stored[place] for stored in objects] for place in range(len(ObjectSummary._fields)))), more, token
+    )
 
 
 def answer(*names: str, token: str = "") -> Fault:
@@ -64,5 +66,6 @@ def _obs_contents(listed: ObjectSummary, key: str) -> str:
     kind = "" if listed.type == "Normal" else f"<Type>{listed.type}</Type>"
     return (
         f"<Contents><Key>{key}</Key><LastModified>{modified}</LastModified><ETag>&quot;{listed.etag.lower()}&quot;</ETag>"
-        f"<Size>{listed.size}</Size><Owner><ID>1</ID></Owner><StorageClass>STANDARD</StorageClass>{kind}</Contents>"
+        f"<Size>{listed.size}</Size><Owner><ID>1</ID></Owner><StorageClass>{listed.storage_class}</StorageClass>{kind}"
+        "</Contents>"
     )

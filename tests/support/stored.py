@@ -93,13 +93,16 @@ class Stored:
         self.after: Callable[[str, Sequence[str]], None] = lambda *_: None
 
     def add(self, new: StoredObject) -> None:
-        """Store an object now, without a request; its headers can set `etag` and `x-oss-object-type`."""
+        """Store an object now, without a request; its headers can set ETag, type and class."""
         stored: Any = self.service.put(self.name, new.name, new.body)
         if isinstance(self.service, Oss):
             headers = {name.lower(): value for name, value in new.headers.items()}
             kind, etag = headers.pop("x-oss-object-type", "Normal"), headers.pop("etag", stored.etag)
+            storage_class = headers.pop("x-oss-storage-class", "Standard")
             bucket: Any = self.service._buckets[self.name]
-            bucket.objects[new.name] = replace(stored, headers=headers, type=kind, etag=etag)
+            bucket.objects[new.name] = replace(
+                stored, headers=headers, type=kind, etag=etag, storage_class=storage_class
+            )
 
     def names(self, prefix: str) -> list[str]:
         return [name for name in self.objects if name.startswith(prefix)]

@@ -120,6 +120,8 @@ class World(InProcess):
         super().__init__()
         self.variables = environment
         self._unique = count()
+        # Storage classes of the objects at the source, by their sizes.
+        self.storage_classes = ["Standard"]
         self.open()
         self._open.append(self)
         self.oms.round_trip = self.oss.round_trip = 0.02
@@ -190,11 +192,11 @@ class World(InProcess):
 
     def upload(self, key: str, data: str = "A", minutes_ago: float = 0, kind: str = "md5") -> str:
         """Write an object at the source; its ETag, which is the MD5 of its contents only if that is its kind."""
-        headers = {}
+        headers = {"x-oss-storage-class": self.storage_classes[len(data) % len(self.storage_classes)]}
         if kind != "md5":
             some = etag_of(f"{kind} {next(self._unique)}".encode())
             etags = {"Multipart": obs_etag(data.encode(), PART).upper(), "Appendable": some[:16]}
-            headers = {"etag": etags.get(kind, some), "x-oss-object-type": "Normal" if kind == "form" else kind}
+            headers |= {"etag": etags.get(kind, some), "x-oss-object-type": "Normal" if kind == "form" else kind}
         self.source.add(StoredObject(key, data.encode(), headers))
         self.source.modified[key] -= int(minutes_ago * 60)
         return self.oss.objects(self.source.name)[key].etag

@@ -76,7 +76,7 @@ TALLY = Tally(
     counts=Counter(accepted=1),
     marks=(KeyMark("a/1", 2),),
     state=1,
-    classes={"older": ClassCount(SIDE, Side(), ["a/1"], in_vain=1)},
+    classes={"older": ClassCount(SIDE, Side(), ["a/1"], in_vain=1, storage={"IA -": [2, 30, 0]})},
     folders={"a/": {"older": [2, 30, 0, 0]}},
     accepted_lag=Histogram(Counter({9: 1}), Counter({60: 1}), 2, 1),
     oldest_not_there=1_700_000_000,

@@ -131,6 +131,7 @@ def counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[Doubt]
         raise ValueError("no state digest")
     if adds_up:
         yield _folders(document)
+        yield _storage_classes(document)
     if is_go:
         good = [
             numbers(object_class)
@@ -202,6 +203,21 @@ def _folders(document: Document) -> Doubt:
             summed[title] = [number + another for number, another in zip(summed.get(title, [0] * 4), four, strict=True)]
     wrong += [title for title, four in summed.items() if four != numbers(document["classes"].get(title, _NOTHING))]
     return Doubt.unless(t("The folders add up to the classes"), wrong)
+
+
+def _storage_classes(document: Document) -> Doubt:
+    """Require pairs of storage classes that are distinct and have objects, on the sides that they name."""
+    pairs = [(pair["source"], pair["destination"]) for pair in document["storage"]]
+    wrong = [
+        f"{source}, {destination}"
+        for (source, destination), pair in zip(pairs, document["storage"], strict=True)
+        if pairs.count((source, destination)) > 1
+        or source is destination is None
+        or whole(pair["objects"]) == 0
+        or (source is None and whole(pair["source_bytes"]) > 0)
+        or (destination is None and whole(pair["destination_bytes"]) > 0)
+    ]
+    return Doubt.unless(t("The objects by storage class are plausible"), wrong)
 
 
 def _may_be_in(document: Document, folder: str, title: str) -> bool:

@@ -18,6 +18,7 @@ from ops.report.blocks import (
     Figure,
     Figures,
     Heading,
+    Items,
     Paragraph,
     Part,
     Phrase,
@@ -73,7 +74,10 @@ def counted_classes(both_buckets: BothBuckets | PassAnswer) -> dict[ObjectClass,
 
 
 def classes(both_buckets: BothBuckets, say: Words, accepted: Mapping[str, str] = _NO_ACCEPTANCES) -> Blocks:
-    """Return the classes with objects, as a bar for each side and as a table; `accepted`: names by class title."""
+    """Return the classes with objects, as a bar for each side and as a table, and the objects by storage class.
+
+    `accepted`: names by class title.
+    """
     every = counted_classes(both_buckets)
     counted = {
         side: [
@@ -97,6 +101,8 @@ def classes(both_buckets: BothBuckets, say: Words, accepted: Mapping[str, str] =
             [_class_row(both_buckets, name, accepted.get(name.title), say) for name in shown],
             [(say("in scope"), *_counts(both_buckets, shown, say, NOT_COUNTED)), *others],
         ),
+        Heading(say("Storage classes")),
+        Items([say(pair.text) for pair in sorted(both_buckets.storage, key=lambda pair: -pair.objects)]),
     ]
 
 

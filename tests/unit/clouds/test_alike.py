@@ -29,6 +29,7 @@ def a_page(dice: random.Random) -> tuple[str, Dialect]:
             dice.randrange(10**6),
             NEW_YEAR + dice.randrange(10**8),
             dice.choice(["Normal", "Multipart"]) if dice.random() < 0.1 else "Normal",
+            dice.choice(["IA", "COLD"]) if dice.random() < 0.1 else "IA",
         )
         for name in names
     ]
@@ -126,9 +127,15 @@ def read(body: bytes, dialect: Dialect) -> ListPage | None:
         return None
 
 
-def read_both_ways(body: bytes, dialect: Dialect) -> tuple[ListPage | None, bool]:
-    """Return the XML parser's page, and True if the fast reader read it as well; assert that the two agree."""
-    with patch("oss_oms_sync.clouds.listings._read", return_value=None):
+def read_both_ways(body: bytes, dialect: Dialect, full_page: int = 1000) -> tuple[ListPage | None, bool]:
+    """Return the XML parser's page, and True if the fast reader read it as well; assert that the two agree.
+
+    `full_page`: the number of objects whose storage class is not captured if they share it.
+    """
+    with (
+        patch("oss_oms_sync.clouds.listings._read", return_value=None),
+        patch("oss_oms_sync.clouds.listings._FULL_PAGE", full_page),
+    ):
         fast = read(body, dialect)
     with patch("oss_oms_sync.clouds.listings.cut", return_value=None):
         slow = read(body, dialect)
@@ -146,7 +153,8 @@ def test_after_any_change_of_a_page_both_readers_agree():
         for _ in range(dice.choice([1, 1, 2])):
             text = SPOILERS[name](dice, text)
             name = dice.choice(list(SPOILERS))
-        page, is_fast = read_both_ways(text.encode("utf-8", "surrogatepass"), dialect)
+        full_page = dice.choice([text.count("<Contents>"), text.count("<StorageClass>"), 1000])
+        page, is_fast = read_both_ways(text.encode("utf-8", "surrogatepass"), dialect, full_page)
         outcomes[name, page is not None, is_fast] += 1
     # Some changed texts are still pages, and in some of these the objects still look alike.
     by_outcome = Counter((is_page, is_fast) for _, is_page, is_fast in outcomes.elements())
@@ -165,8 +173,14 @@ def test_a_page_is_read_without_parsing_if_its_objects_look_alike():
 
 @pytest.mark.parametrize("number", [1, 2, 1000])
 @pytest.mark.parametrize("space", ["", "\n", "\r\n  "])
-def test_a_page_of_objects_that_look_alike_is_read_without_parsing(number, space):
-    objects = [ObjectSummary(f"photos/{place:04}é+", "0F" * 16, place, NEW_YEAR + place) for place in range(number)]
+@pytest.mark.parametrize("classes", [["IA"], ["IA", "COLD"]], ids=["one class", "two classes"])
+def test_a_page_of_objects_that_look_alike_is_read_without_parsing(number, space, classes):
+    objects = [
+        ObjectSummary(
+            f"photos/{place:04}é+", "0F" * 16, place, NEW_YEAR + place, storage_class=classes[place % len(classes)]
+        )
+        for place in range(number)
+    ]
     for page, dialect in ((listing(objects, "t"), OSS), (obs_listing(objects, True), OBS_LISTING)):
         list_page, is_fast = read_both_ways(page.replace("><", f">{space}<").encode(), dialect)
         assert list_page

@@ -46,6 +46,7 @@ def read_by_sdk(text: str) -> ListPage:
             content.size,
             int(datetime.strptime(content.lastModified, "%Y/%m/%d %H:%M:%S").timestamp()),
             "Normal",  # any value, because no job reads it
+            content.storageClass or "",
         )
         for content in result.contents
     ]
@@ -61,6 +62,7 @@ objects = st.lists(
         st.integers(0, 10**15),
         st.integers(0, 4_000_000_000),
         st.sampled_from(["Normal", "Appendable"]),
+        st.sampled_from(["STANDARD", "WARM", "COLD", "DEEP_ARCHIVE", ""]),
     ),
     max_size=20,
 )

@@ -28,7 +28,10 @@ def read_by_oss2(text: str) -> ListPage:
     answer = SimpleNamespace(read=text.encode, status=200, headers={}, request_id="1")
     result = oss2.models.ListObjectsV2Result(answer)
     oss2.xml_utils.parse_list_objects_v2(result, text.encode())
-    objects = [ObjectSummary(o.key, o.etag.upper(), o.size, o.last_modified, o.type) for o in result.object_list]
+    objects = [
+        ObjectSummary(o.key, o.etag.upper(), o.size, o.last_modified, o.type, o.storage_class)
+        for o in result.object_list
+    ]
     return page_of(objects, result.is_truncated, result.next_continuation_token)
 
 
@@ -41,6 +44,7 @@ objects = st.lists(
         st.integers(0, 10**15),
         st.integers(0, 4_000_000_000),
         st.sampled_from(["Normal", "Multipart", "Appendable", "Symlink"]),
+        st.sampled_from(["Standard", "IA", "Archive", "ColdArchive", ""]),
     ),
     max_size=20,
 )

@@ -238,6 +238,7 @@ def test_law1_a_recheck_equals_a_new_comparison_in_total_and_by_folder(before, a
         # GIVEN a comparison, and later changes of unequal objects
         CompareWorld.close_all()
         world = CompareWorld(SOME, LANES="1")
+        world.storage_classes, world.task.storage_policy = ["Standard", "IA"], "SRC_STORAGE_MAPPING"
         play(world, SOME, before)
         world.later(HOUR)
         listed = [key for name, keys in classes(world.compare()).items() if name not in LASTING for key in keys]
@@ -248,6 +249,7 @@ def test_law1_a_recheck_equals_a_new_comparison_in_total_and_by_folder(before, a
         # WHEN its keys are rechecked, and compared again
         amended, fresh = again(world), world.compare({"dry_run": True})
     # THEN both say the same, and the folders are the classes
+    assert amended["storage"] == fresh["storage"]
     assert by_class(amended) == by_class(fresh) == added_up(amended["folders"])
     assert digests(amended) == digests(fresh)
     assert amended["adds_up"]

@@ -131,10 +131,10 @@ _FACTS: dict[tuple[str, str], tuple[list[str | int], Any]] = {
 
 
 def with_listings(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document with listings of as many objects as its classes have."""
+    """Return the document with listings of as many objects as its classes have, also by storage class."""
     compared, classes = document["passes"]["compare"], document["classes"]
     if not compared or not classes:
-        return {**document}
+        return {**document, "storage": None}
     listed = {
         side: {unit: sum(counts[side][unit] for counts in classes.values()) for unit in ("objects", "bytes")}
         for side in ("source", "destination")
@@ -142,7 +142,18 @@ def with_listings(document: Mapping[str, Any]) -> dict[str, Any]:
     number = listed["source"]["objects"]
     fields = {"source_listed": listed["source"], "destination_listed": listed["destination"]}
     compared = {**compared, **fields, "walked": number, "classified": number}
-    return {**document, "passes": {**document["passes"], "compare": compared}}
+    passes = {**document["passes"], "compare": compared}
+    return {**document, "passes": passes, "storage": storage(document["source"], document["destination"])}
+
+
+def storage(source: Mapping[str, Any], destination: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects by storage class, as if no object was in both buckets."""
+    sides = {"source": "Standard", "destination": None}, {"source": None, "destination": "STANDARD"}
+    pairs = [
+        {**sides[0], "objects": source["objects"], "source_bytes": source["bytes"], "destination_bytes": 0},
+        {**sides[1], "objects": destination["objects"], "source_bytes": 0, "destination_bytes": destination["bytes"]},
+    ]
+    return [pair for pair in pairs if pair["objects"]]
 
 
 def _with_headers(results: Mapping[str, Any]) -> Mapping[str, Any]:

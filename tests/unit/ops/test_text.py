@@ -103,7 +103,7 @@ def test_status_has_numbers_remedies_and_sums():
 def test_bytes_are_printed_in_full():
     out = text(status_lines(answer("status")))
     assert f"{answer('status')['oms']['month']['bytes']:,} bytes" in out
-    assert " TB" not in out.partition("OBS:")[2].partition("A comparison")[0]
+    assert " TB" not in out.partition("OBS:")[2].partition("Storage classes")[0]
 
 
 def test_only_lasting_reasons_are_red():

@@ -69,12 +69,14 @@ def an_object(dice: random.Random, key: str, oddness: float) -> list[ObjectSumma
         2**31 if odd() else dice.randrange(3),
         NOW - dice.choice([60, 400, DAY, 3 * DAY]) if odd() else written,
         "Symlink" if odd() else "Normal",
+        "IA" if odd() else "Standard",
     )
     there = ObjectSummary(
         key,
         dice.choice(["CD-3", *MD5S]) if odd() else source.etag,
         1 if odd() else source.size,
         source.modified + (dice.randrange(-DAY, DAY) if odd() else 5),
+        storage_class="WARM" if odd() else "STANDARD",
     )
     again = " again" if odd() else ""
     success = ObjectSummary(

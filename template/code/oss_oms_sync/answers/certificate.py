@@ -26,6 +26,7 @@ from oss_oms_sync.answers.pass_answers import (
     ListedSource,
     ListingTotals,
     ObjectCount,
+    StoragePair,
 )
 from oss_oms_sync.answers.sampled import Headers, Sampled
 from oss_oms_sync.answers.task_group import GroupProgress, TaskShown
@@ -35,7 +36,7 @@ from oss_oms_sync.answers.text import Text
 SCHEMA = 2
 KIND = "oss-oms-sync certificate"
 # Fields that only a comparison fills.
-COMPARISON_FIELDS = ("source", "destination", "last_written", "classes", "folders")
+COMPARISON_FIELDS = ("source", "destination", "last_written", "classes", "folders", "storage")
 
 
 class CutoverVerdict(Enum):
@@ -300,6 +301,7 @@ class CutoverFacts(WaitingFacts):
     destination: ListingTotals | None
     last_written: Sequence[LastWritten] | None
     folders: Mapping[str, Mapping[ObjectClass, Sequence[int]]] | None
+    storage: Sequence[StoragePair] | None
     headers: Headers
     missing_permissions: Sequence[str]
     clocks: CloudClocks
@@ -311,7 +313,13 @@ class CutoverFacts(WaitingFacts):
         """Counts of the comparison in both buckets."""
         if self.source is None or self.destination is None or self.classes is None or self.folders is None:
             return None
-        return BothBuckets(classes=self.classes, folders=self.folders, source=self.source, destination=self.destination)
+        return BothBuckets(
+            classes=self.classes,
+            folders=self.folders,
+            storage=self.storage or (),
+            source=self.source,
+            destination=self.destination,
+        )
 
     @property
     def judged(self) -> tuple[int, int]:

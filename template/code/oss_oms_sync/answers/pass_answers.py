@@ -9,7 +9,7 @@ from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.object_class import IN_SCOPE, LATE, ObjectClass
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import Text, same, t
 
 # Maximum number of keys of each class shown as examples, and of stored last written objects.
 MAX_KEYS = 20
@@ -136,6 +136,19 @@ class Deep:
     keys: Mapping[str, Sequence[str]]
 
 
+# Labels of storage classes, by the words of OSS and of OBS.
+_STORAGE_CLASSES = {
+    "Standard": t("Standard"),
+    "IA": t("IA"),
+    "Archive": t("Archive"),
+    "ColdArchive": t("Cold Archive"),
+    "DeepColdArchive": t("Deep Cold Archive"),
+    "STANDARD": t("Standard"),
+    "WARM": t("IA"),
+    "COLD": t("Archive"),
+    "DEEP_ARCHIVE": t("Deep Archive"),
+    "": t("an unnamed class"),
+}
 # Outcomes of a missing permission, by field of Deep: the permission, and the way to grant it.
 MISSING_RIGHTS = {
     "no_right_in_oss": t(
@@ -155,6 +168,35 @@ class ObjectCount:
 
     objects: int
     bytes: int
+
+
+@dataclass(frozen=True)
+class StoragePair:
+    """Number and bytes of the objects with these storage classes, which are the clouds' own words.
+
+    A class is None where that bucket does not have the objects, and empty where its listing names no class.
+    """
+
+    source: str | None
+    destination: str | None
+    objects: int
+    source_bytes: int
+    destination_bytes: int
+
+    @property
+    def text(self) -> Text:
+        """The counts as a sentence."""
+        source, destination = (
+            None if word is None else _STORAGE_CLASSES.get(word, same(word)) for word in (self.source, self.destination)
+        )
+        if source is None:
+            classes = t("{destination} in OBS, not at the source", destination=destination)
+        elif destination is None:
+            classes = t("{source} at the source, not in OBS", source=source)
+        else:
+            classes = t("{source} at the source, {destination} in OBS", source=source, destination=destination)
+        volume = self.destination_bytes if source is None else self.source_bytes
+        return t("{n:object|objects}, {volume:size}: {classes}", n=self.objects, volume=volume, classes=classes)
 
 
 @dataclass(frozen=True)
@@ -207,11 +249,13 @@ class LastWritten:
 class BothBuckets:
     """Contents of both buckets by class.
 
-    `folders`: for each folder and class, the objects and bytes of the source, then of the destination.
+    `folders`: for each folder and class, the objects and bytes of the source, then of the destination. `storage`: all
+    objects of `source` and `destination`, by their storage classes.
     """
 
     classes: Mapping[ObjectClass, ClassCounts]
     folders: Mapping[str, Mapping[ObjectClass, Sequence[int]]]
+    storage: Sequence[StoragePair]
     source: ObjectCount
     destination: ObjectCount
 

@@ -41,7 +41,10 @@ _FORM = re.compile(f"<Contents>{_LEAVES}(?:{_OWNER}{_LEAVES})?</Contents>")
 _EMPTY = re.compile(r"<([A-Za-z]+)/>")
 _DAY, _MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T"), re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 _SIZE = re.compile("[0-9]+")
-# The values to read of each object, beside its type.
+_STORAGE_CLASS = re.compile("<StorageClass>([A-Za-z_][0-9A-Za-z_]*)</StorageClass>")
+# Number of objects of a page that others follow, in both clouds.
+_FULL_PAGE = 1000
+# The values to read of each object, beside its type and storage class.
 _NAMES = ("Key", "ETag", "Size", "LastModified")
 _VALUES = {
     "Key": rf"(?P<name>{_TEXT})",
@@ -49,6 +52,7 @@ _VALUES = {
     "ETag": r'(?:&quot;|")(?P<etag>[0-9A-Za-z-]*)(?:&quot;|")',
     "Size": r"(?P<size>[0-9]{1,18})",
     "Type": r"(?P<type>[A-Za-z]*)",
+    "StorageClass": r"(?P<storage_class>(?:[A-Za-z_][0-9A-Za-z_]*)?)",
 }
 
 
@@ -137,6 +141,7 @@ def _read(body: bytes, dialect: Dialect) -> ListPage:
             list(map(dialect.seconds, times)),
             # OBS reports the type of only some objects; the source's types show the objects that cannot be copied.
             [texts[f"{tag}Type"] for texts in values] if dialect.tells_types else ["Normal"] * len(contents),
+            [_word(texts.get(f"{tag}StorageClass", "")) for texts in values],
         )
 
     return _page(body, dialect, columns)
@@ -155,6 +160,7 @@ def _read_alike(body: bytes, dialect: Dialect) -> ListPage | None:
             list(map(int, text["size"])),
             list(map(add, map(add, map(_day, text["day"]), map(_minute, text["minute"])), map(int, text["second"]))),
             text["type"] if dialect.tells_types else ["Normal"] * len(text["name"]),
+            text["storage_class"],
         )
 
     try:
@@ -170,15 +176,17 @@ def cut(text: str, mark: str, end: str) -> tuple[str, dict[str, list[str]]] | No
     This takes a quarter of the time of parsing. `end`: the expression for the end of a time.
 
     Return the page without its objects, with `mark` in their place, and the texts of all their values: `name`, `day`,
-    `minute`, `second`, `etag`, `size` and `type`, if they have all of these. Return None if it has no objects, or their
-    forms differ. The caller checks by the place of the mark that the objects were at the right place of the page.
+    `minute`, `second`, `etag`, `size`, `type` and `storage_class`, if they have all of these. Return None if it has no
+    objects, or their forms differ. The caller checks by the place of the mark that the objects were at the right place
+    of the page.
 
     The expression is made of the page's first object. It accepts only ASCII, and only texts that every parser reads in
     the same way: no entity but the quotes of an ETag, no attribute, no size with a sign; and between two objects only
     white space. A page that differs in a single byte goes to the XML parser.
     """
     first = _FIRST.search(text)
-    expression = _expression(_LEAF.sub(r"<\1/>", first.group()), end) if first else None
+    shared = _shared_class(first.group(), text) if first else ""
+    expression = _expression(_LEAF.sub(r"<\1/>", first.group()), end, shared) if first else None
     if expression is None:
         return None
     head, *cells = expression.split(text)
@@ -187,23 +195,41 @@ def cut(text: str, mark: str, end: str) -> tuple[str, dict[str, list[str]]] | No
     if not cells or any(cells[width - 1 : -1 : width]):
         return None
     tail = cells.pop()
-    return f"{head}{mark}{tail}", {name: cells[at - 1 :: width] for name, at in expression.groupindex.items()}
+    texts = {name: cells[at - 1 :: width] for name, at in expression.groupindex.items()}
+    texts.setdefault("storage_class", [shared] * (len(cells) // width + 1))
+    return f"{head}{mark}{tail}", texts
 
 
-@lru_cache(maxsize=16)
-def _expression(form: str, end: str) -> re.Pattern[str] | None:
+def _shared_class(first: str, text: str) -> str:
+    """Return the storage class of the first object if all objects of a full page have it; empty otherwise.
+
+    Counting them takes less time than capturing each of them.
+    """
+    element = _STORAGE_CLASS.search(first)
+    return element[1] if element and text.count(element.group()) == _FULL_PAGE else ""
+
+
+@lru_cache(maxsize=64)
+def _expression(form: str, end: str, storage_class: str) -> re.Pattern[str] | None:
     """Return the expression for objects of this form (an object without texts), including the white space after it.
 
-    `end`: the expression for the end of a time. None if `form` is not that of an object.
+    `end`: the expression for the end of a time. `storage_class`: the class of all objects; captured if it is empty.
+    None if `form` is not that of an object.
     """
     if not _FORM.fullmatch(form) or any(form.count(f"<{tag}/>") > 1 for tag in _VALUES):
         return None
 
     def element(match: re.Match[str]) -> str:
         tag = match[1]
-        return f"<{tag}>{_VALUES.get(tag, _TEXT)}{end if tag == 'LastModified' else ''}</{tag}>"
+        value = storage_class if storage_class and tag == "StorageClass" else _VALUES.get(tag, _TEXT)
+        return f"<{tag}>{value}{end if tag == 'LastModified' else ''}</{tag}>"
 
     return re.compile(f"{_EMPTY.sub(element, form)}{_SPACE}")
+
+
+def _word(text: str) -> str:
+    """Return a storage class; empty if the text is no name of a class."""
+    return text if text.isidentifier() else ""
 
 
 def _unquoted(names: list[str], dialect: Dialect) -> list[str]:

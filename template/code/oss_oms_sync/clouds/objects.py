@@ -62,7 +62,7 @@ class ObjectSummary(NamedTuple):
     """An object in a listing.
 
     `modified` is in seconds since 1970; `etag` is upper-case, without quotes; `type` is "Normal", "Multipart",
-    "Appendable" or "Symlink".
+    "Appendable" or "Symlink". `storage_class` is the cloud's own word, empty if the listing does not name it.
 
     A tuple, because a pass makes millions of them and a dataclass takes three times as long to make.
     """
@@ -72,6 +72,7 @@ class ObjectSummary(NamedTuple):
     size: int
     modified: int
     type: str = "Normal"
+    storage_class: str = ""
 
 
 class SourceHead(NamedTuple):
@@ -90,6 +91,7 @@ class Columns(NamedTuple):
     sizes: list[int]
     modified: list[int]
     types: list[str]
+    storage_classes: list[str]
 
     def part(self, begin: int, end: int) -> Columns:
         """Return the objects from index `begin` up to `end`."""
@@ -99,6 +101,7 @@ class Columns(NamedTuple):
             self.sizes[begin:end],
             self.modified[begin:end],
             self.types[begin:end],
+            self.storage_classes[begin:end],
         )
 
 

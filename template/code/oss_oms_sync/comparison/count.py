@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from heapq import heapify, heappush, heapreplace
 from operator import add
@@ -120,7 +121,7 @@ class CompareCount(Count):
         """Count the keys of a run, as in Count."""
         super().add_run(run)
         self._has_begun = True
-        tally, object_class, (keys, _, sizes, modified, _) = self._tally, ObjectClass.EQUAL_CONTENTS, run.source
+        tally, object_class, (keys, _, sizes, modified, *_) = self._tally, ObjectClass.EQUAL_CONTENTS, run.source
         digests = list(map(digest, map(str.encode, keys), sizes))
         totals = len(keys), sum(sizes), sum(digests)
         class_count = tally.classes.setdefault(object_class.title, ClassCount())
@@ -129,6 +130,8 @@ class CompareCount(Count):
             side.add(*totals)
         for listing in (tally.source_listed, tally.destination_listed):
             listing.add(*totals[:2])
+        for pair, number, size in _storage_of(run):
+            class_count.add_storage(*pair, number, size, size)
         for name, begin, end in _folders(keys):
             folder = self._folder(name, object_class.title)
             number, size = end - begin, sum(sizes[begin:end])
@@ -178,6 +181,13 @@ class CompareCount(Count):
             tally.destination_listed.add(1, size)
             folder[2] += 1
             folder[3] += size
+        class_count.add_storage(
+            source.storage_class if source else None,
+            destination.storage_class if destination else None,
+            1,
+            source.size if source else 0,
+            destination.size if destination else 0,
+        )
         if len(class_count.keys) < MAX_KEYS:
             class_count.keys.append(entry.key)
 
@@ -217,6 +227,19 @@ class CompareCount(Count):
             tally.copied_lag.add(destination.modified - written)
         elif object_class not in (ObjectClass.OVERWRITTEN, ObjectClass.EQUAL_CONTENTS):
             tally.copied_lag.not_yet += 1
+
+
+def _storage_of(run: KeyRun) -> Iterator[tuple[tuple[str, str], int, int]]:
+    """Yield each pair of storage classes of a run's objects, with the number and bytes of the objects."""
+    sizes, source, twin = run.source.sizes, run.source.storage_classes, run.twin.storage_classes
+    if source.count(source[0]) == twin.count(twin[0]) == len(sizes):  # nearly always, and much faster
+        yield (source[0], twin[0]), len(sizes), sum(sizes)
+        return
+    pairs = list(zip(source, twin, strict=True))
+    numbers, volumes = Counter(pairs), Counter[tuple[str, str]]()
+    for pair, size in zip(pairs, sizes, strict=True):
+        volumes[pair] += size
+    yield from ((pair, number, volumes[pair]) for pair, number in numbers.items())
 
 
 def _folders(keys: Sequence[str]) -> Iterator[tuple[str, int, int]]:

@@ -87,7 +87,7 @@ def equal_contents(source: Columns, destination: Columns, moments: Moments) -> i
     `classify` returns this class for each of them. Their keys are within the project's filter.
     """
     number = min(first_difference(source.sizes, destination.sizes), first_difference(source.etags, destination.etags))
-    _, etags, _, modified, types = source.part(0, number)
+    _, etags, _, modified, types, _ = source.part(0, number)
     number = first((time > moments.settled for time in modified), number)
     number = min(number, first(map("Symlink".__eq__, types), number))
     # A single match for all nearly always succeeds, and is ten times faster than a match for each.

@@ -65,9 +65,9 @@ class Feed:
 
     def row(self) -> ObjectSummary:
         """Return the row of the next key."""
-        names, etags, sizes, modified, types = self._page.columns
+        names, etags, sizes, modified, types, storage_classes = self._page.columns
         at = self.place
-        return ObjectSummary(names[at], etags[at], sizes[at], modified[at], types[at])
+        return ObjectSummary(names[at], etags[at], sizes[at], modified[at], types[at], storage_classes[at])
 
     def columns(self, number: int) -> Columns:
         """Return the rows of the next keys, as columns."""

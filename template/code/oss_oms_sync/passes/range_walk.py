@@ -80,7 +80,7 @@ class Count:
     def add_run(self, run: KeyRun) -> None:
         """Count the keys of a run limited by `equal`."""
         self._marks.extend(run.keys)
-        names, etags, sizes, modified, _ = run.source
+        names, etags, sizes, modified, *_ = run.source
         versions = list(map(version_digest, names, etags, sizes))
         self._tally.state += sum(map(state_digest, versions, modified))
         self._tally.twin += sum(versions)

@@ -27,10 +27,12 @@ from oss_oms_sync.answers.pass_answers import (
     ListedSource,
     ListingTotals,
     ObjectCount,
+    StoragePair,
 )
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.passes.digests import MODULUS, OTHERS, Drawn, kept_folders
 from oss_oms_sync.passes.marks import KeyMark, Marks
+from oss_oms_sync.rules.counts import storage_totals
 
 # Count of the due objects left unsubmitted, because there are too many.
 UNSENT = "unsent"
@@ -43,6 +45,8 @@ COUNTS = ("scanned", *PARTS, "accepted", "failed", "orphans")
 NEW, NEW_MISSING = "new", "new_missing"
 # Count of all source objects within the project's filter, of any age.
 INSIDE = "inside"
+# Place of a storage class in the name of a pair if that bucket does not have the object: no class has this name.
+_NO_OBJECT = "-"
 # Each bucket ends at 2^(1/8) times the end of the previous: its middle is within 4.5 % of each of its lags.
 _STEPS = 8
 # Limits with exact counts of lags, in seconds: a minute, 5 and 15 minutes, an hour, a day.
@@ -71,9 +75,13 @@ class Side:
         return Side(self.objects + other.objects, self.bytes + other.bytes, (self.digest + other.digest) % MODULUS)
 
 
+# Objects, bytes of the source, bytes of the destination, for each pair of storage classes: "IA STANDARD", "IA -".
+StorageCounts = dict[str, list[int]]
+
+
 @dataclass(slots=True)
 class ClassCount:
-    """The counts of a class on both sides, and its first keys.
+    """The counts of a class on both sides, also by storage class, and its first keys.
 
     `proven_different`: number of objects of equal sizes that were proven to differ. `in_vain`: number of objects that
     OMS accepted again without copying them.
@@ -84,11 +92,20 @@ class ClassCount:
     keys: list[str] = field(default_factory=list)
     proven_different: int = 0
     in_vain: int = 0
+    storage: StorageCounts = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
         """True if no object of either side is in the class."""
         return not self.source.objects and not self.destination.objects
+
+    def add_storage(
+        self, source: str | None, destination: str | None, objects: int, source_bytes: int, destination_bytes: int
+    ) -> None:
+        """Count objects by their storage classes, as in StoragePair."""
+        pair = f"{_NO_OBJECT if source is None else source} {_NO_OBJECT if destination is None else destination}"
+        counts = self.storage.setdefault(pair, [0, 0, 0])
+        counts[:] = counts[0] + objects, counts[1] + source_bytes, counts[2] + destination_bytes
 
     def plus(self, other: ClassCount) -> ClassCount:
         """Return the sum of these counts and `other`, for later keys."""
@@ -98,6 +115,7 @@ class ClassCount:
             [*self.keys, *other.keys][:MAX_KEYS],
             self.proven_different + other.proven_different,
             self.in_vain + other.in_vain,
+            joined_storage((self.storage, other.storage)),
         )
 
     def summary(self) -> ClassCounts:
@@ -110,6 +128,15 @@ class ClassCount:
             self.proven_different,
             self.in_vain,
         )
+
+
+def joined_storage(parts: Iterable[StorageCounts]) -> StorageCounts:
+    """Return the sum of these counts, without shared parts."""
+    joined: StorageCounts = {}
+    for part in parts:
+        for pair, counts in part.items():
+            joined[pair] = list(map(add, joined.get(pair, (0, 0, 0)), counts))
+    return joined
 
 
 # For each folder, by the names of classes: objects and bytes of the source, and of the destination.
@@ -286,6 +313,16 @@ class Tally:
         counts = [count for title, count in self.classes.items() if title not in left_out]
         return reduce(Side.plus, (count.source if name == "source" else count.destination for count in counts), Side())
 
+    def storage(self, *without: ObjectClass) -> list[StoragePair]:
+        """Return the counts by pairs of storage classes, except those of the classes in `without`."""
+        left_out = [object_class.title for object_class in without]
+        counts = joined_storage(count.storage for title, count in self.classes.items() if title not in left_out)
+        pairs = []
+        for names, numbers in sorted(counts.items()):
+            source, destination = (None if name == _NO_OBJECT else name for name in names.split(" "))
+            pairs.append(StoragePair(source, destination, *numbers))
+        return pairs
+
     def shown(self, *without: ObjectClass) -> dict[str, Any]:
         """Return the results for both buckets, by their names in answers and certificates.
 
@@ -304,6 +341,7 @@ class Tally:
                 name: {ObjectClass[title.upper()]: four for title, four in folder.items()}
                 for name, folder in sorted(self.folders.items())
             },
+            "storage": self.storage(*without),
             "last_written": [
                 LastWritten(written_object.key, timestamp(from_epoch(written_object.modified)))
                 for written_object in self.last_written
@@ -323,9 +361,10 @@ class Tally:
         return Lags(self.accepted_lag.summary(), self.copied_lag.summary(), self.again)
 
     def adds_up(self) -> bool:
-        """Return True if the sum of the classes equals the rows of the listings."""
-        sides = (self.side("source"), self.source_listed), (self.side("destination"), self.destination_listed)
-        return all((side.objects, side.bytes) == (listed.objects, listed.bytes) for side, listed in sides)
+        """Return True if the sums of the classes, and of the storage classes, equal the rows of the listings."""
+        listed = [ObjectCount(side.objects, side.bytes) for side in (self.source_listed, self.destination_listed)]
+        sides = [self.side(name) for name in ("source", "destination")]
+        return listed == [ObjectCount(side.objects, side.bytes) for side in sides] == storage_totals(self.storage())
 
 
 def _joined(first: Folders, second: Folders) -> Folders:

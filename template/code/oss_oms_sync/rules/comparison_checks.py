@@ -5,10 +5,10 @@ from __future__ import annotations
 from oss_oms_sync.answers.certificate import CutoverFacts
 from oss_oms_sync.answers.codec import moment, timestamp
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.pass_answers import MAX_KEYS, MAX_WRITTEN
+from oss_oms_sync.answers.pass_answers import MAX_KEYS, MAX_WRITTEN, ObjectCount
 from oss_oms_sync.answers.text import AtLeast, t
 from oss_oms_sync.rules.check import DEPLOY, DOCTOR, REHEARSED, CutoverCheck
-from oss_oms_sync.rules.counts import wrong_sums
+from oss_oms_sync.rules.counts import storage_totals, wrong_sums
 from oss_oms_sync.rules.next_steps import comparing, cutover
 from oss_oms_sync.rules.times import CLOCKS, MAX_PASS_AGE
 
@@ -30,7 +30,7 @@ SUMS = CutoverCheck(
     "SUMS",
     t("sums that disagree"),
     t(
-        "The classes and folders add up to the listings of both buckets; each class of equal"
+        "The classes, folders and storage classes add up to the listings of both buckets; each class of equal"
         " objects has the same digest on both sides"
     ),
 )
@@ -108,6 +108,9 @@ def sums(facts: CutoverFacts) -> Finding:
     if scoped.result is Result.NOT_RUN or compared is None or facts.classes is None or facts.folders is None:
         return unseen(SUMS, scoped)
     wrong = list(wrong_sums(facts.classes, facts.folders, compared.source_listed, compared.destination_listed))
+    sides = [side and ObjectCount(side.objects, side.bytes) for side in (facts.source, facts.destination)]
+    if storage_totals(facts.storage or ()) != sides:
+        wrong.append("storage classes")
     # The pass itself counts the source's objects separately, because some may be deleted before a recheck.
     if compared.walked != compared.classified and "classes" not in wrong:
         wrong = ["classes", *wrong]

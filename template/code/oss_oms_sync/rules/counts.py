@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
-from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, OTHERS, ClassCounts, ObjectCount
+from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, OTHERS, ClassCounts, ObjectCount, StoragePair
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.rules.remedy import Counts, narrowest_prefixes
 
@@ -54,6 +54,19 @@ def _prefixes(classes: Classes, folders: Folders, object_class: ObjectClass) -> 
     )
     keys = [key for each_class in mended for key in classes[each_class].keys]
     return narrowest_prefixes(keys, sum(classes[each_class].source.objects for each_class in mended), with_objects)
+
+
+def storage_totals(pairs: Sequence[StoragePair]) -> list[ObjectCount]:
+    """Return the sums of pairs of storage classes, for the source and for the destination."""
+    return [
+        ObjectCount(
+            sum(pair.objects for pair in pairs if pair.source is not None), sum(pair.source_bytes for pair in pairs)
+        ),
+        ObjectCount(
+            sum(pair.objects for pair in pairs if pair.destination is not None),
+            sum(pair.destination_bytes for pair in pairs),
+        ),
+    ]
 
 
 def wrong_sums(

@@ -61,6 +61,9 @@ FREE = {
     "oms.busy": "results depend on its order",
     "lists.looked": "results depend on its order",
     "last_written.*.at": "a listing with times tells; FROZEN compares the last",
+    # Storage classes of a bucket's objects; only their numbers have sums.
+    "storage.*.source": "a listing with storage classes tells",
+    "storage.*.destination": "a listing with storage classes tells",
     # Keys that are examples.
     "last_written.*.key": "a listing with times tells",
     "classes.*.keys.*": "examples; a listing tells",

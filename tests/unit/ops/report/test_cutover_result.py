@@ -17,7 +17,7 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.rules.cutover import CHECKS, judge
 from support.answers import EXAMPLES, answer
 from support.ops import missing_parts
-from unit.ops.certificates import places, rehearsal, replaced, sealed
+from unit.ops.certificates import places, rehearsal, replaced, sealed, storage
 from unit.ops.web_page import Element, certificate_page, parse
 
 GO = "certificate-go"
@@ -186,7 +186,7 @@ def test_next_step_after_a_go_says_that_the_project_is_closed(document):
 WHO, SEED = answer(GO)["accepted"]["equal_size"], answer(GO)["sample"]["seed"]
 ACCEPTED = f"{answer(GO)['classes']['equal_size']['source']['objects']:,}"
 NOT_COUNTED = {
-    **dict.fromkeys(("classes", "folders", "source", "destination", "last_written", "as_of")),
+    **dict.fromkeys(("classes", "folders", "storage", "source", "destination", "last_written", "as_of")),
     "passes": {"compare": None, "standstill": None},
 }
 BOUND = "fewer than 3.0 % of the 4,598,210 objects of up to 1 GiB that count as equal differ"
@@ -246,6 +246,7 @@ def test_accepted_name_that_is_no_class_shows_only_its_known_number(document, le
 
 def test_a_single_object_of_a_single_byte_is_singular(document):
     document["source"] |= {"objects": 1, "bytes": 1}
+    document["storage"] = storage(document["source"], document["destination"])
     assert "(1 object, 1 byte)" in read_certificate(document).text.en
 
 

@@ -1,0 +1,134 @@
+"""Counts by pair of storage classes are those of an oracle that knows every object, and add up to both listings."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import astuple
+from unittest.mock import patch
+
+import pytest
+
+from oss_oms_sync.answers.object_class import NOT_IN_SCOPE
+from oss_oms_sync.answers.pass_answers import StoragePair
+from oss_oms_sync.clouds.listings import OSS, UnreadPage
+from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
+from oss_oms_sync.clouds.obs import OBS_LISTING
+from oss_oms_sync.comparison.count import CompareCount
+from oss_oms_sync.comparison.in_hand import InHand
+from oss_oms_sync.comparison.judge import Judge, Moments
+from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.passes.listing import Feed, KeyRun, merged
+from oss_oms_sync.passes.tally import Tally
+from support.law import EXTRAS
+from support.listing import listing, obs_listing
+
+WORLDS = 300 if EXTRAS else 60
+NOW = 1_800_000_000
+# The mixture of the classes of a world, from one class to all of them.
+OF_OSS = (["Standard"], ["IA", "Standard"], ["Standard", "IA", "Archive", "ColdArchive", "New_1", ""])
+OF_OBS = (["STANDARD"], ["STANDARD", "WARM"], ["STANDARD", "WARM", "COLD", "DEEP_ARCHIVE", ""])
+Objects = dict[str, ObjectSummary]
+
+
+def objects_of(dice: random.Random, keys: list[str], classes: list[str], share: float) -> Objects:
+    """Return objects for this share of the keys; objects of equal age have equal contents."""
+    few = dice.choice([0.0, 0.02, 0.5])
+    return {
+        key: ObjectSummary(
+            key,
+            "AB" * 16 if dice.random() < 0.95 else "CD" * 16,
+            dice.randrange(9) if dice.random() < 0.05 else 7,
+            NOW - dice.choice([100, 400_000, 400_000]),
+            "Normal",
+            dice.choice(classes) if dice.random() < few else classes[0],
+        )
+        for key in keys
+        if dice.random() < share
+    }
+
+
+def a_world(dice: random.Random) -> tuple[Objects, Objects]:
+    """Return the objects of the source and of OBS, some of them outside the scope."""
+    keys = sorted(
+        {f"{dice.choice(['a/', 'a/b/', 'c', ''])}{dice.randrange(400):03}.{dice.choice('jjjp')}" for _ in range(150)}
+    )
+    share = dice.choice([1.0, 0.95, 0.5])
+    return objects_of(dice, keys, dice.choice(OF_OSS), share), objects_of(dice, keys, dice.choice(OF_OBS), share)
+
+
+def pages(objects: Objects, of_oss: bool, size: int) -> list[ListPage]:
+    """Return the pages of a listing, parsed from their XML."""
+    rows = list(objects.values())
+    parts = [rows[at : at + size] for at in range(0, len(rows), size)]
+    if of_oss:
+        return [UnreadPage(listing(part).encode(), OSS).read() for part in parts]
+    return [UnreadPage(obs_listing(part).encode(), OBS_LISTING).read() for part in parts]
+
+
+def counted(source: Objects, twin: Objects, key_filter: KeyFilter, size: int) -> Tally:
+    """Return the counts of a comparison of these listings."""
+    count = CompareCount(Judge(key_filter, Moments(NOW, InHand.assumed(NOW)), sent_since=0), Tally(), NOW - 9.0, "5eed")
+    feeds = [Feed(), Feed(), Feed(), Feed(), Feed()]
+    feeds[0], feeds[3] = Feed(iter(pages(source, True, size))), Feed(iter(pages(twin, False, size)))
+    for step in merged(feeds, feeds[3], count.equal):
+        if isinstance(step, KeyRun):
+            count.add_run(step)
+        else:
+            count.add(step, lambda _: True)
+    return count.tally()
+
+
+def part(objects: Objects, middle: str, early: bool) -> Objects:
+    """Return the objects up to the key `middle`, or those behind it."""
+    return {key: row for key, row in objects.items() if (key <= middle) is early}
+
+
+def expected(source: Objects, twin: Objects, suffix: str) -> list[tuple[object, ...]]:
+    """Return the counts of an oracle, which looks up each key."""
+    objects, of_source, of_twin = (Counter[tuple[str | None, str | None]]() for _ in range(3))
+    for key in {*source, *twin}:
+        if not key.endswith(suffix):
+            continue
+        pair = source[key].storage_class if key in source else None, twin[key].storage_class if key in twin else None
+        objects[pair] += 1
+        of_source[pair] += source[key].size if key in source else 0
+        of_twin[pair] += twin[key].size if key in twin else 0
+    return sorted(((*pair, number, of_source[pair], of_twin[pair]) for pair, number in objects.items()), key=str)
+
+
+@pytest.mark.part
+@pytest.mark.law
+def test_pairs_of_storage_classes_are_those_of_an_oracle():
+    pairs = mixed = 0
+    for seed in range(WORLDS):
+        dice = random.Random(seed)
+        source, twin = a_world(dice)
+        suffix, size = dice.choice(["", "", ".j"]), dice.choice([7, 40, 1000])
+        middle = f"a/{dice.randrange(400):03}"
+        with (
+            patch("oss_oms_sync.clouds.listings._FULL_PAGE", dice.choice([size, 1000])),
+            patch("oss_oms_sync.passes.listing.WORTH_IT", dice.choice([1, 3, 16])),
+        ):
+            # Two pieces of a pass, added up.
+            halves = [
+                counted(part(source, middle, early), part(twin, middle, early), KeyFilter("", suffix), size)
+                for early in (True, False)
+            ]
+        tally = halves[0].merged(halves[1])
+        counts = tally.storage(*NOT_IN_SCOPE)
+        assert sorted(map(astuple, counts), key=str) == expected(source, twin, suffix), seed
+        assert tally.adds_up(), seed
+        pairs += len(counts)
+        mixed += len(counts) > 4
+    assert pairs > 3 * WORLDS
+    assert mixed > WORLDS / 10
+
+
+def test_a_tally_whose_pairs_lack_an_object_does_not_add_up():
+    row = ObjectSummary("a", "AB" * 16, 7, NOW - 400_000, storage_class="IA")
+    tally = counted({"a": row}, {"a": row._replace(storage_class="WARM")}, KeyFilter(), 7)
+    assert tally.storage() == [StoragePair("IA", "WARM", 1, 7, 7)]
+    assert tally.adds_up()
+    tally.classes["equal_contents"].storage["IA WARM"] = [1, 7, 6]
+    assert not tally.adds_up()
