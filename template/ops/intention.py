@@ -57,7 +57,8 @@ class Intention:
     of the task group; empty until OMS has answered. `digest_without_extra`: the digest of the destination if the
     comparison before the migration found no object only there; otherwise empty. `overwrite`: True if it copies existing
     objects whatever their contents. `restore`: True if it restores archived objects, which costs money. `bandwidth`:
-    limits by the time of day; None if no command has set any, so that limits of the console stay.
+    limits by the time of day; None if no command has set any, so that limits of the console stay. `keep_storage_class`:
+    True if objects keep the source's storage class.
     """
 
     run: str
@@ -73,6 +74,7 @@ class Intention:
     restore: bool = False
     maker: str = ""
     bandwidth: Sequence[Window] | None = None
+    keep_storage_class: bool = False
 
 
 class Intentions:

@@ -113,7 +113,17 @@ FORMS = {
     "recorded": _Recorded("2026-02-02T00:00:00+00:00", "a", {"001770000000": 2}, 1_770_000_000, is_all=True),
     "back_to_source": BackToSource("photos-obs", "2026-02-02T00:00:00Z", 1),
     "migrate": Intention(
-        "run", "2026-02-02T00:00:00Z", "photos", "photos-obs", ("a/",), ("OLD",), ("NEW",), "77", "5eed", maker="5a1e"
+        "run",
+        "2026-02-02T00:00:00Z",
+        "photos",
+        "photos-obs",
+        ("a/",),
+        ("OLD",),
+        ("NEW",),
+        "77",
+        "5eed",
+        maker="5a1e",
+        keep_storage_class=True,
     ),
     "canary_result": CanaryResult("2026-02-02T00:00:00Z", {"listing": {"order": "bytes"}}),
     "canary": Journal(

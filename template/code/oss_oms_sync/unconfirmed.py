@@ -182,6 +182,11 @@ UNCONFIRMED = {
         t("either"),
         t("the estimates of `cost` and `migrate`, which name a range"),
     ),
+    "class of ColdArchive": Unconfirmed(
+        t("the storage class in OBS of Cold Archive objects whose class OMS keeps (`--keep-storage-class`)"),
+        t("Deep Archive"),
+        t("the costs in OBS; a comparison counts objects by both storage classes"),
+    ),
     "stopped task": Unconfirmed(
         t("what a stopped task does with keys that it has accepted"),
         t("it may copy them"),

@@ -129,7 +129,13 @@ class Huawei:
     """
 
     def __init__(
-        self, session: Session, variables: Mapping[str, str], keys: Keys | None = None, alibaba: Alibaba | None = None
+        self,
+        session: Session,
+        variables: Mapping[str, str],
+        keys: Keys | None = None,
+        alibaba: Alibaba | None = None,
+        *,
+        keep_storage_class: bool = False,
     ) -> None:
         self._keys, self._clock = keys or administrators(session, HUAWEI), session.clock
         endpoints = session.caller.endpoints()
@@ -159,6 +165,7 @@ class Huawei:
             mark,
             self.task_keys,
             variables.get("SYNC_URL", ""),
+            keep_storage_class=keep_storage_class,
         )
 
     def with_keys(self, keys: Keys) -> ObsBucketClient:

@@ -14,10 +14,11 @@ from ops.clouds.keys import Keys
 from ops.clouds.oms import TaskGroups, group_note, key_fields
 from ops.clouds.services import Service, listed
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import GroupState
+from oss_oms_sync.answers.task_group import KEEPS_CLASS, GroupState, storage_class_plan, storage_policy
 from oss_oms_sync.answers.text import Text, same, t
 
 _MAX_TASKS = 5
+_KEEPING = Step("setup", {"keep_storage_class": True})
 
 
 class Pair(NamedTuple):
@@ -33,10 +34,22 @@ class Tasks:
     """The sync tasks of a project of Huawei Cloud.
 
     `project`: the project's id; `keys`: the access keys that OMS gets; `address`: SYNC_URL of s.yaml.
+    `keep_storage_class`: a new task writes each object in the class of the source object, not as Standard.
     """
 
-    def __init__(self, oms: Service, project: str, pair: Pair, mark: str, keys: TaskKeys, address: str) -> None:
+    def __init__(
+        self,
+        oms: Service,
+        project: str,
+        pair: Pair,
+        mark: str,
+        keys: TaskKeys,
+        address: str,
+        *,
+        keep_storage_class: bool = False,
+    ) -> None:
         self._oms, self._pair, self._mark, self._keys, self._address = oms, pair, mark, keys, address
+        self._keep_storage_class = keep_storage_class
         self._project, self._path = project, f"/v2/{project}/sync-tasks"
         self._account = f"/v2/{project}"
 
@@ -117,6 +130,7 @@ class Tasks:
             # Without this option OMS keeps only Content-Type.
             "enable_metadata_migration": True,
             "consistency_check": "crc64",
+            **({"dst_storage_policy": KEEPS_CLASS} if self._keep_storage_class else {}),
         }
         return str(self._oms.call("POST", self._path, body=request, attempts=1)["sync_task_id"])
 
@@ -165,7 +179,10 @@ class Tasks:
             Standing.CREATE,
             t("with metadata, compared by CRC64; OMS receives two permanent access keys for the task"),
             None,
-            [same(f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})")],
+            [
+                same(f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})"),
+                storage_class_plan(_KEEPING, keeps=self._keep_storage_class),
+            ],
         )
 
     def _existing_line(self, ours: list[dict[str, Any]]) -> Line:
@@ -196,7 +213,20 @@ class Tasks:
             text = t("Start the task in the OMS console, unless the migration is finished")
             return Line(Standing.WAIT, t("stopped, copies nothing"), text)
         mode, check = task.get("object_overwrite_mode", "-"), task.get("consistency_check", "-")
-        return Line(Standing.THERE, same(f"{mode}, {check}"))
+        policy = task.get("dst_storage_policy")
+        if self._keep_storage_class and policy != KEEPS_CLASS:
+            return Line(
+                Standing.STOP,
+                t("{storage}, and OMS cannot change a sync task", storage=storage_policy(policy)),
+                t(
+                    "Leave out --keep-storage-class. Or have setup create another task: resend all failed objects,"
+                    " delete the task in the OMS console, empty SYNC_URL in s.yaml, then run {command}, and deploy. A"
+                    " new task begins without records, counts and proofs: its first comparison checks every object"
+                    " again, and objects in OBS keep their class",
+                    command=_KEEPING,
+                ),
+            )
+        return Line(Standing.THERE, same(f"{mode}, {check}"), None, [storage_policy(policy)])
 
     def _ours(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the task of s.yaml; without a task in s.yaml, the tasks that setup created."""

@@ -22,7 +22,7 @@ from ops.clouds.wire import UnreadableResponseError, refused
 from ops.errors import UsageError
 from oss_oms_sync.answers.bandwidth import Window
 from oss_oms_sync.answers.layout import SYNC_URL_LOOKS, TASK_PATH
-from oss_oms_sync.answers.task_group import OverwriteMode, TaskGroup
+from oss_oms_sync.answers.task_group import KEEPS_CLASS, OverwriteMode, TaskGroup
 from oss_oms_sync.answers.text import t
 
 _PAGE_SIZE = 100
@@ -33,7 +33,8 @@ class Wanted(NamedTuple):
 
     `note`: the group's description. `overwrite`: also copy objects that exist in the destination, with their headers,
     whatever their contents. `restore`: also copy archived objects, after OMS has restored them in the source.
-    `bandwidth`: limits by the time of day; none if empty.
+    `bandwidth`: limits by the time of day; none if empty. `keep_storage_class`: OMS writes each object in the class of
+    the source object, not as Standard.
     """
 
     source: str
@@ -45,6 +46,7 @@ class Wanted(NamedTuple):
     overwrite: bool
     restore: bool
     bandwidth: Sequence[Window] = ()
+    keep_storage_class: bool = False
 
 
 def group_note(mark: str, run: str) -> str:
@@ -87,6 +89,7 @@ class TaskGroups:
             "enable_restore": group.restore,
             "object_overwrite_mode": (OverwriteMode.ALWAYS if group.overwrite else OverwriteMode.CRC64).value,
             "consistency_check": "crc64",
+            **({"dst_storage_policy": KEEPS_CLASS} if group.keep_storage_class else {}),
             **(_bandwidth_field(group.bandwidth) if group.bandwidth else {}),
         }
         return str(self._oms.call("POST", self._path, body=request, attempts=1)["group_id"])

@@ -280,6 +280,7 @@ COMMANDS = {
                 choices=("alibaba", "huawei"),
                 default="",
             ),
+            flag("--keep-storage-class", t("a new sync task writes objects in the source's storage class")),
             option("--yes", t("execute the plan with this hash without asking"), metavar="HASH"),
             flag("--agree", t("agree to OMS's privacy statement")),
         ),
@@ -307,6 +308,7 @@ COMMANDS = {
             ],
             flag("--overwrite", t("also copy objects that OBS already has, for example for their headers")),
             flag("--restore", t("also restore archived objects (charged), without asking")),
+            flag("--keep-storage-class", t("write objects in the source's storage class, not as Standard")),
             option(
                 "--prefix",
                 t("only keys with this prefix, not the project's whole scope (repeatable)"),

@@ -19,7 +19,7 @@ from oss_oms_sync.answers.bandwidth import Window, moved
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import MOVING, TaskGroup
+from oss_oms_sync.answers.task_group import MOVING, TaskGroup, storage_class_plan
 from oss_oms_sync.answers.text import Text, t
 
 REMOVE = Step("migrate", {"remove": True})
@@ -65,12 +65,16 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Pric
             " per GB: the command asks for that separately, or pass --restore.",
             dollars=RESTORE,
         ),
+        storage_class_plan(Step("migrate", {"keep_storage_class": True}), keeps=intention.keep_storage_class),
         t(
             "An object written during the migration may end up in its older version: a comparison afterwards"
             " finds such objects."
         ),
     ):
         yield sentence(text, language)
+    if isinstance(comparison, Compared):
+        yield sentence(t("Objects by the last comparison, of {began}:", began=comparison.started), language)
+        yield from (Whole(f"  {pair.text.of(language)}") for pair in comparison.storage if pair.source is not None)
     if not isinstance(comparison, Compared):
         yield sentence(
             t(

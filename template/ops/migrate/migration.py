@@ -195,6 +195,7 @@ class ProjectMigration:
                 intention.overwrite,
                 intention.restore,
                 intention.bandwidth or (),
+                intention.keep_storage_class,
             )
             intention.group = self._hand_over(
                 intention, lambda: self._adopt(intention) or self._groups.create(request, source, destination)

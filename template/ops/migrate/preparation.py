@@ -44,6 +44,7 @@ def prepare(session: Session, variables: Mapping[str, str], options: Namespace, 
         kept=[],
         overwrite=options.overwrite,
         bandwidth=windows.requested(options),
+        keep_storage_class=options.keep_storage_class,
     )
     comparison = tool_output.of_compare(session.caller.ask("compare", {"look": True}))
     intention.digest_without_extra = messages.digest_if_nothing_extra(comparison)
@@ -60,8 +61,9 @@ def prepare(session: Session, variables: Mapping[str, str], options: Namespace, 
 def check_same(intention: Intention, variables: Mapping[str, str], options: Namespace) -> None:
     """Raise UsageError if `options` differ from the migration in progress."""
     prefixes = _prefixes(options.prefix, variables.get("objectPrefix", "")) if options.prefix else intention.prefixes
-    wanted = (options.overwrite or intention.overwrite, options.restore or intention.restore, sorted(prefixes))
-    if wanted != (intention.overwrite, intention.restore, sorted(intention.prefixes)):
+    names = ("overwrite", "restore", "keep_storage_class")
+    is_other = any(getattr(options, name) and not getattr(intention, name) for name in names)
+    if is_other or sorted(prefixes) != sorted(intention.prefixes):
         raise UsageError(
             t("A migration with other options is running"),
             t(

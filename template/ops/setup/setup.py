@@ -31,7 +31,7 @@ _STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
 
 def setup(session: Session, options: Namespace, folder: Path) -> int:
     """Show the plan, execute it if the user confirms, and return the exit code. Raises OpsError."""
-    run = SetupRun(session, options.template or folder / "s.yaml", options.only)
+    run = SetupRun(session, options.template or folder / "s.yaml", options)
     needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
     needs = [*run.lock.needs(), *needs]
     after = plan.AFTER_REMOVAL if options.remove else plan.AFTER[options.only]
@@ -60,15 +60,19 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
 
 
 class SetupRun:
-    """One run of setup. `only`: the one cloud to set up; empty for both."""
+    """One run of setup with the options of the command."""
 
-    def __init__(self, session: Session, file: Path, only: str) -> None:
+    def __init__(self, session: Session, file: Path, options: Namespace) -> None:
+        only: str = options.only
         self._session, self._file, self._variables = session, file, project.read(file, NEEDED)
         # Programs that are started later must not have these keys in their environment.
         take_variables(ALIBABA if only == "huawei" else HUAWEI if only == "alibaba" else ())
         self._handed = {names: take_variables(names) for names in (OMS_SOURCE, OMS_DESTINATION)}
         self._alibaba = None if only == "huawei" else Alibaba(session, self._variables)
-        self._huawei = None if only == "alibaba" else Huawei(session, self._variables, alibaba=self._alibaba)
+        self._huawei = None
+        if only != "alibaba":
+            keep = options.keep_storage_class
+            self._huawei = Huawei(session, self._variables, alibaba=self._alibaba, keep_storage_class=keep)
         callers = [cloud.account.holder for cloud in (self._alibaba, self._huawei) if cloud]
         self.lock = Lock(
             session, self._variables["functionName"], self._alibaba.log if self._alibaba else None, callers

@@ -49,7 +49,14 @@ def test_keys_are_posted_as_json_and_signed(world):
 
 
 # The task in an empty response: every field is None.
-EMPTY = TaskInfo(*[None] * 6, MonthCounts(*[None] * 5), None, enable_restore=None, enable_metadata_migration=None)
+EMPTY = TaskInfo(
+    *[None] * 6,
+    MonthCounts(*[None] * 5),
+    None,
+    enable_restore=None,
+    enable_metadata_migration=None,
+    dst_storage_policy=None,
+)
 RUNNING = dataclasses.replace(EMPTY, status="SYNCHRONIZING")
 
 

@@ -51,6 +51,37 @@ class OverwriteMode(Enum):
         return cls._value2member_map_.setdefault(value, mode)  # type: ignore[return-value]
 
 
+# The value of dst_storage_policy with which OMS keeps the source's storage class; without a value it writes Standard.
+KEEPS_CLASS = "SRC_STORAGE_MAPPING"
+_STORAGE_POLICIES = {
+    "STANDARD": t("storage class in OBS: Standard"),
+    "IA": t("storage class in OBS: IA"),
+    "ARCHIVE": t("storage class in OBS: Archive"),
+    "DEEP_ARCHIVE": t("storage class in OBS: Deep Archive"),
+    KEEPS_CLASS: t("storage class in OBS: that of the source"),
+}
+
+
+def storage_policy(policy: str | None) -> Text:
+    """Return a sentence about the storage class of copies, by OMS's dst_storage_policy; None if OMS reports none."""
+    if policy is None:
+        return t("OMS does not report the storage class in OBS")
+    return _STORAGE_POLICIES.get(policy, t("storage class in OBS: {policy}", policy=policy))
+
+
+def storage_class_plan(alternative: Step, *, keeps: bool) -> Text:
+    """Return the line of a plan about the storage class of copies; `alternative`: the command that keeps the class."""
+    if keeps:
+        return t(
+            "Storage class in OBS: that of the source. OBS bills IA objects for at least 30 days, Archive objects for"
+            " 90, Deep Archive objects for 180. Archived objects cannot be read before they are restored."
+        )
+    return t(
+        "Storage class in OBS: Standard, also for source objects of another class. To keep the class: {command}",
+        command=alternative,
+    )
+
+
 class GroupState(Enum):
     """State of a task group, in the order of OMS's numbers."""
 

@@ -161,6 +161,7 @@ class TaskInfo(TaskShown):
     src_cloud_type: str | None
     enable_restore: bool | None
     enable_metadata_migration: bool | None
+    dst_storage_policy: str | None
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> TaskInfo:
@@ -172,6 +173,7 @@ class TaskInfo(TaskShown):
             object_overwrite_mode=None if mode is None else OverwriteMode(str(mode)),
             enable_restore=_switch(answer.get("enable_restore")),
             enable_metadata_migration=_switch(answer.get("enable_metadata_migration")),
+            dst_storage_policy=None if answer.get("dst_storage_policy") is None else str(answer["dst_storage_policy"]),
             month=MonthCounts.parse(answer),
         )
 

@@ -78,7 +78,7 @@ def sample(facts: CutoverFacts) -> Finding:
         bound=bound(drawn) or t("no object to sample"),
     )
     if drawn.read < min(drawn.asked, drawn.population):
-        fewer = t("Restore the archived objects, then compare again. Or continue with a smaller sample")
+        fewer = t("Restore the archived objects, in OBS as well, then compare again. Or continue with a smaller sample")
         return check.finding(Result.NOT_PROVEN, text, fewer, cutover(facts, sample=drawn.read))
     return check.finding(Result.PASSED, text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -275,3 +276,21 @@ def test_rehearsal_without_a_sample_names_its_missing_permission(ready, side, po
     text = ready.rehearse()["text"]
     assert "a cutover with --sample or --deep ends NOT PROVEN. Missing permissions: " + policy_line in text
     assert "Run python3 ops.py setup" in text
+
+
+@pytest.mark.parametrize(
+    ("archived", "following"),
+    [
+        (["b"], "Restore the archived objects, in OBS as well, then compare again. Or continue with a smaller sample"),
+        (["a/1", "a/2", "b"], "Continue the cutover without a sample"),
+    ],
+)
+def test_objects_archived_in_obs_leave_a_go_unproven_with_a_way_out(ready, archived, following):
+    # GIVEN objects whose archived storage class OMS kept
+    objects = ready.obs.bucket(ready.destination_bucket).objects
+    for key in archived:
+        objects[key] = replace(objects[key], storage_class="COLD")
+    # WHEN they are to be read, THEN the certificate names the way out
+    document = ready.certify(sample=3)
+    assert (document["verdict"], check(document, "SAMPLE")["next"]) == ("NOT PROVEN", following)
+    assert sorted(document["sample"]["unreadable"]) == archived

@@ -339,8 +339,9 @@ def harm_total(world: CertifyWorld, old: bytes, new: bytes) -> None:
         ),
         (b'["a/1", 1]', b'["a/1", 2]', "classes"),
         (b'"source_listed": {"objects": 3', b'"source_listed": {"objects": 4', "classes"),
+        (b'"Standard STANDARD": [3', b'"Standard STANDARD": [2', "storage classes"),
     ],
-    ids=["on one side", "by the marks", "than was listed"],
+    ids=["on one side", "by the marks", "than was listed", "by storage class"],
 )
 def test_a_comparison_that_does_not_add_up_is_a_no_go(ready, counted, instead, part):
     harm_total(ready, counted, instead)

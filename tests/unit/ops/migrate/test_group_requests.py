@@ -34,7 +34,7 @@ def sent_requests():
 
         world.oms.groups.prepare = prepare
         world.stop_following_after(30)
-        assert world.migrate("--restore", "--nights")[0] == 130
+        assert world.migrate("--restore", "--nights", "--keep-storage-class")[0] == 130
         world.stop_following_after(10)
         assert world.migrate("--day-and-night")[0] == 130
         for word, code in (("--look", 0), ("--pause", 0), ("--go-on", 1), ("--retry", 1), ("--remove", 0)):

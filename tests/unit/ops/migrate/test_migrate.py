@@ -75,6 +75,49 @@ def test_archived_objects_fail_without_the_permission_to_restore(world):
     assert b"oss:RestoreObject" in lines
 
 
+@pytest.mark.parametrize(
+    ("words", "policy", "classes", "line"),
+    [
+        ((), "STANDARD", {"STANDARD"}, "Storage class in OBS: Standard, also for source objects of another class."),
+        (("--keep-storage-class",), "SRC_STORAGE_MAPPING", {"STANDARD", "WARM"}, "bills IA objects for at least 30"),
+    ],
+)
+def test_copies_have_the_storage_class_that_the_plan_names(world, words, policy, classes, line):
+    world.fill(2)
+    world.fill(1, prefix="ia/", storage_class="IA")
+    expect_success(world.migrate(*words), line)
+    assert {stored.storage_class for stored in world.obs.objects("photos-obs").values()} == classes
+    (request,) = [json.loads(sent.body) for sent in world.sent if sent.method == "POST" and "/taskgroups" in sent.url]
+    assert request.get("dst_storage_policy", "STANDARD") == policy
+    # Without the option no byte of the request differs from earlier requests.
+    assert ("dst_storage_policy" in request) == bool(words)
+
+
+def test_plan_counts_the_objects_by_storage_class(world):
+    world.fill(2, size=500)
+    world.fill(1, prefix="ia/", size=3_000, storage_class="IA")
+    world.later(3600)
+    assert world.run("compare")[0] in (0, 1)
+    output = expect_success(world.migrate())
+    assert "1 object, 3.00 kB: IA at the source, not in OBS" in output
+
+
+def test_other_storage_class_than_that_of_the_running_migration_is_refused(world):
+    world.fill(2)
+    with patch("ops.clouds.oms.TaskGroups.create", side_effect=KeyboardInterrupt):
+        assert world.migrate()[0] == 130
+    expect_exit(world.migrate("--keep-storage-class"), 2, "A migration with other options is running")
+    expect_success(world.migrate())
+
+
+def test_continued_migration_keeps_its_storage_class(world):
+    world.fill(2, storage_class="IA")
+    with patch("ops.clouds.oms.TaskGroups.create", side_effect=KeyboardInterrupt):
+        assert world.migrate("--keep-storage-class")[0] == 130
+    expect_success(world.migrate())
+    assert {stored.storage_class for stored in world.obs.objects("photos-obs").values()} == {"WARM"}
+
+
 def test_a_cut_off_migration_keeps_the_answer_about_archived_objects(world):
     with patch("ops.clouds.oms.TaskGroups.create", side_effect=KeyboardInterrupt):
         assert world.migrate("--restore")[0] == 130

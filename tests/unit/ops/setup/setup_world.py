@@ -71,7 +71,7 @@ def set_up_and_repair(world: SetupWorld) -> None:
     world.forget()
     world.oms._tasks.clear()
     world.later(300)
-    expect_success(world.setup(typed=YES))
+    expect_success(world.setup("--keep-storage-class", typed=YES))
 
 
 class SetupWorld(Administrator):

@@ -8,7 +8,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from oss_oms_sync.answers.finding import Finding
-from oss_oms_sync.answers.task_group import OverwriteMode
+from oss_oms_sync.answers.task_group import OverwriteMode, storage_policy
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clouds.task import OBJECT_TYPES, TaskInfo
 from oss_oms_sync.errors import PERMANENT, Failure, Reason, grant
@@ -188,7 +188,8 @@ def overwrite_mode(context: CheckContext) -> Finding:
 def task_options(context: CheckContext) -> Finding:
     task = context.task
     archived, headers = _ARCHIVED[task.enable_restore], _HEADERS[task.enable_metadata_migration]
-    text = t("{archived}; {headers}", archived=archived, headers=headers)
+    storage = storage_policy(task.dst_storage_policy)
+    text = t("{archived}; {headers}; {storage}", archived=archived, headers=headers, storage=storage)
     if task.enable_metadata_migration:
         return ok(text)
     if task.enable_metadata_migration is None:
