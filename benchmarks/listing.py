@@ -1,7 +1,8 @@
 """CPU time of a pass for each object, on the client's side alone.
 
 Reconcile is compared with its earlier code (`listing_baseline.py`) and with `oss2`, which only lists the source;
-compare, which also reads the destination, with the earlier code; a standstill pass with compare.
+compare, which also reads the destination, with the earlier code, and with a comparison that does not read storage
+classes; a standstill pass with compare.
 
 Exit code 0 only when all targets hold.
 """
@@ -12,7 +13,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from statistics import median
 
 from rich.console import Console
 from rich.table import Table
@@ -28,6 +28,8 @@ TARGETS = (
     ("reconciliation", "baseline", 0.3),
     ("reconciliation", "oss2_lists", 0.45),
     ("comparison", "baseline", 0.45),
+    ("comparison", "without_classes", 1.02),
+    ("mixed_classes", "without_classes", 1.1),
     ("standstill", "comparison", 0.55),
 )
 
@@ -41,13 +43,14 @@ def main() -> int:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
-    micros = {name: median(rounds) for name, rounds in json.loads(done.stdout).items()}
+    # Other processes can only add to the CPU time of a round.
+    micros = {name: min(rounds) for name, rounds in json.loads(done.stdout).items()}
     table = Table("CPU an object", "", "against", "", "ratio", "allowed")
     ratios = [(micros[name] / micros[other], allowed) for name, other, allowed in TARGETS]
     for (name, other, allowed), (ratio, _) in zip(TARGETS, ratios, strict=True):
         table.add_row(name, f"{micros[name]:.1f} us", other, f"{micros[other]:.1f} us", f"{ratio:.2f}", f"{allowed}")
     console.print(table)
-    console.print(f"Medians of {ROUNDS} rounds. {RUNTIME}")
+    console.print(f"Least of {ROUNDS} rounds. {RUNTIME}")
     holds = all(ratio <= allowed for ratio, allowed in ratios)
     console.print("[green]The targets hold." if holds else "[red]A target is missed.")
     return 0 if holds else 1

@@ -1,5 +1,8 @@
 """Passes of reconcile, its baseline, compare and standstill in turn, and oss2's listing of the source.
 
+Compare runs over objects of a single storage class in each bucket, with and without reading the class, and over objects
+of alternating classes.
+
 `python -S -s listing_client.py PATH OBJECTS ROUNDS` prints a JSON object with the CPU microseconds for each object, by
 round. PATH has the modules, as PYTHONPATH does. The clouds' answers are in memory, and only the runtime's libraries are
 available.
@@ -9,6 +12,7 @@ import io
 import json
 import sys
 import time
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
@@ -27,6 +31,7 @@ import urllib3  # noqa: E402
 
 from benchmarks.listing_baseline import Baseline  # noqa: E402
 from oss_oms_sync.clock import Clock, Deadline, timestamp  # noqa: E402
+from oss_oms_sync.clouds import listings  # noqa: E402
 from oss_oms_sync.clouds.bucket import PAGE_SIZE  # noqa: E402
 from oss_oms_sync.clouds.calls import CallPool  # noqa: E402
 from oss_oms_sync.clouds.connection import Connections  # noqa: E402
@@ -35,10 +40,12 @@ from oss_oms_sync.clouds.objects import etag_of, none_failed  # noqa: E402
 from oss_oms_sync.clouds.obs import ObsClient  # noqa: E402
 from oss_oms_sync.clouds.oms import OmsClient  # noqa: E402
 from oss_oms_sync.clouds.oss import Credentials, OssClient  # noqa: E402
+from oss_oms_sync.comparison import count  # noqa: E402
 from oss_oms_sync.jobs import compare, reconcile  # noqa: E402
 
 # GONE
 from oss_oms_sync.passes.pieces import Piece, Scope  # noqa: E402
+from oss_oms_sync.passes.tally import ClassCount  # noqa: E402
 from oss_oms_sync.settings import Settings  # noqa: E402
 
 TASK = "0f7c9b1e-5a3d-4f61-8a55-0123456789ab"
@@ -52,17 +59,21 @@ ENVIRONMENT = {
 }
 
 
+UNIFORM_CLASSES = ["Standard"], ["STANDARD"]
+MIXED_CLASSES = ["Standard", "IA", "Archive"], ["STANDARD", "WARM", "COLD"]
 SINCE = datetime(2020, 1, 1, tzinfo=timezone.utc)
 
 
 class Clouds(requests.adapters.BaseAdapter):
     """The source, the log bucket and the destination, which has all objects.
 
-    Each hundredth object has a failed record, the others have success records.
+    Each hundredth object has a failed record, the others have success records. `classes`: the storage classes of OSS
+    and of OBS, which alternate.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, classes: tuple[Sequence[str], Sequence[str]]) -> None:
         super().__init__()
+        of_oss, of_obs = classes
         keys = [f"photos/{number // 1000:04}/{number:07}.jpg" for number in range(OBJECTS)]
         accepted, failed = [key for number, key in enumerate(keys) if number % 100], keys[::100]
         success_root, failed_root = record_prefix(TASK, "success"), record_prefix(TASK, "failed")
@@ -74,11 +85,13 @@ class Clouds(requests.adapters.BaseAdapter):
         self._pages = {}
         for start in range(0, OBJECTS, PAGE_SIZE):
             after = keys[start - 1] if start else ""
-            self._pages["obs", after] = obs_page(keys[start : start + PAGE_SIZE], start + PAGE_SIZE < OBJECTS)
+            part, more = keys[start : start + PAGE_SIZE], start + PAGE_SIZE < OBJECTS
+            self._pages["obs", after] = obs_page(part, more, of_obs)
         for prefix, listed in listings:
             for start in range(0, len(listed), PAGE_SIZE):
                 after = listed[start - 1][0] if start else prefix
-                self._pages[prefix, after] = page(listed[start : start + PAGE_SIZE], start + PAGE_SIZE < len(listed))
+                rows, more = listed[start : start + PAGE_SIZE], start + PAGE_SIZE < len(listed)
+                self._pages[prefix, after] = page(rows, more, UNIFORM_CLASSES[0] if prefix else of_oss)
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]  # noqa: ARG002
         params = dict(parse_qsl(urlsplit(str(request.url)).query, keep_blank_values=True))
@@ -88,12 +101,12 @@ class Clouds(requests.adapters.BaseAdapter):
         if "obs" in str(urlsplit(str(request.url)).hostname):
             # Without a marker it is HEAD of the bucket.
             after = params.get("marker", "")
-            answer.status_code, body = 200, self._pages.get(("obs", after)) or obs_page([], more=False)
+            answer.status_code, body = 200, self._pages.get(("obs", after)) or obs_page([], False, UNIFORM_CLASSES[1])
         elif str(request.url).partition("?")[0].endswith(TASK):
             answer.status_code, body = 200, b'{"dst_region": "cn-north-4", "dst_bucket": "photos-obs"}'
         elif "list-type" in params:
             answer.status_code = 200
-            body = self._pages.get((params["prefix"], params["start-after"])) or page([], more=False)
+            body = self._pages.get((params["prefix"], params["start-after"])) or page([], False, UNIFORM_CLASSES[0])
         answer.headers.update({"x-oss-request-id": "1", "Content-Length": str(len(body))})
         answer.raw = urllib3.HTTPResponse(io.BytesIO(body), preload_content=False)
         return answer
@@ -106,11 +119,11 @@ def etag(key: str) -> str:
     return etag_of(f"the contents of {key}")
 
 
-def page(listed: list[tuple[str, str, int]], more: bool) -> bytes:
+def page(listed: list[tuple[str, str, int]], more: bool, classes: Sequence[str]) -> bytes:
     contents = "".join(
         f"<Contents><Key>{quote(name, safe='')}</Key><LastModified>{year}-{number % 12 + 1:02}-{number % 28 + 1:02}"
         f"T{number % 24:02}:{number % 60:02}:{number % 59:02}.000Z</LastModified><ETag>&quot;{etag}&quot;</ETag>"
-        "<Type>Normal</Type><Size>32</Size><StorageClass>Standard</StorageClass></Contents>"
+        f"<Type>Normal</Type><Size>32</Size><StorageClass>{classes[number % len(classes)]}</StorageClass></Contents>"
         for number, (name, etag, year) in enumerate(listed)
     )
     token = "<NextContinuationToken>token</NextContinuationToken>" if more else ""
@@ -121,12 +134,12 @@ def page(listed: list[tuple[str, str, int]], more: bool) -> bytes:
     ).encode()
 
 
-def obs_page(keys: list[str], more: bool) -> bytes:
+def obs_page(keys: list[str], more: bool, classes: Sequence[str]) -> bytes:
     contents = "".join(
         f"<Contents><Key>{quote(key)}</Key><LastModified>2024-{number % 12 + 1:02}-{number % 28 + 1:02}"
         f"T{number % 24:02}:{number % 60:02}:59.987Z</LastModified><ETag>&quot;{etag(key).lower()}&quot;</ETag>"
-        "<Size>32</Size><Owner><ID>0123456789abcdef0123456789abcdef</ID></Owner><StorageClass>STANDARD</StorageClass>"
-        "</Contents>"
+        "<Size>32</Size><Owner><ID>0123456789abcdef0123456789abcdef</ID></Owner>"
+        f"<StorageClass>{classes[number % len(classes)]}</StorageClass></Contents>"
         for number, key in enumerate(keys)
     )
     return (
@@ -136,9 +149,10 @@ def obs_page(keys: list[str], more: bool) -> bytes:
     ).encode()
 
 
-def main() -> None:
+def invocations(classes: tuple[Sequence[str], Sequence[str]]) -> Callable[[], Invocation]:
+    """Return a function that begins an invocation; objects have these storage classes."""
     settings, clock, pool = Settings.from_env(ENVIRONMENT), Clock(), CallPool()
-    with patch("oss_oms_sync.clouds.connection._Adapter", Clouds):
+    with patch("oss_oms_sync.clouds.connection._Adapter", lambda: Clouds(classes)):
         session = Connections(settings.oss_endpoint, clock)
     oms, oss = OmsClient(settings, session, pool, clock), OssClient(settings, session, pool, clock)
 
@@ -147,12 +161,13 @@ def main() -> None:
             return session
 
     obs = Destination(settings, pool, clock)
-    wanted = {"scanned": OBJECTS, "covered": OBJECTS - OBJECTS // 100, "failed_before": OBJECTS // 100}
+    keys = Credentials("ID", "secret", "token")
+    return lambda: Invocation(settings, oms, oss, keys, Deadline(3600, clock), clock, lambda: obs)
 
-    def invocation() -> Invocation:
-        return Invocation(
-            settings, oms, oss, Credentials("ID", "secret", "token"), Deadline(3600, clock), clock, lambda: obs
-        )
+
+def main() -> None:
+    invocation, of_mixed_classes = invocations(UNIFORM_CLASSES), invocations(MIXED_CLASSES)
+    wanted = {"scanned": OBJECTS, "covered": OBJECTS - OBJECTS // 100, "failed_before": OBJECTS // 100}
 
     def reconciliation() -> None:
         asked = json.dumps({"dry_run": True, "since": timestamp(SINCE)})
@@ -164,15 +179,38 @@ def main() -> None:
         walk.run()
         assert walk.counts.items() >= wanted.items(), walk.counts
 
-    def comparison() -> None:
-        result = compare.run(json.dumps({"dry_run": True}), invocation())
-        listing = result["classes"]
+    def compared(of: Callable[[], Invocation]) -> int:
+        """Compare both buckets; return the number of pairs of storage classes."""
+        result = compare.run(json.dumps({"dry_run": True}), of())
+        listing, storage = result["classes"], result["storage"]
         assert isinstance(listing, dict)
         assert listing["equal_contents"]["destination"]["objects"] == OBJECTS, result
+        assert isinstance(storage, list)
+        return len(storage)
+
+    def comparison() -> None:
+        assert compared(invocation) == 1
+
+    def mixed_classes() -> None:
+        assert compared(of_mixed_classes) == len(MIXED_CLASSES[0])
+
+    def without_classes() -> None:
+        unread = {name: value for name, value in listings._VALUES.items() if name != "StorageClass"}
+        listings._expression.cache_clear()
+        with (
+            patch.object(listings, "_VALUES", unread),
+            patch.object(listings, "_shared_class", return_value=""),
+            patch.object(count, "_storage_of", return_value=()),
+            patch.object(ClassCount, "add_storage"),
+        ):
+            assert compared(invocation) == 0
+        listings._expression.cache_clear()
 
     def standstill() -> None:
-        asked = compare._Comparison(invocation())
-        pass_ = asked.driver.about_now(Scope(settings.key_filter, None, everything=False, standstill=True), note=False)
+        call = invocation()
+        scope = Scope(call.settings.key_filter, None, everything=False, standstill=True)
+        asked = compare._Comparison(call)
+        pass_ = asked.driver.about_now(scope, note=False)
         walked = asked._range_walk(pass_, Piece()).run()
         assert sum(mark.objects for mark in walked.piece.tally.marks) == OBJECTS, walked
 
@@ -183,7 +221,7 @@ def main() -> None:
             (listing,) = none_failed(bucket._call_all("oss:ListObjects", [call]))
             listed, after = listed + len(listing.object_list), listing.object_list[-1].key
 
-    jobs = (reconciliation, baseline, comparison, standstill, oss2_lists)
+    jobs = (reconciliation, baseline, comparison, without_classes, mixed_classes, standstill, oss2_lists)
     micros: dict[str, list[float]] = {who.__name__: [] for who in jobs}
     for _ in range(ROUNDS):
         for who in jobs:

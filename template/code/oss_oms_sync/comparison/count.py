@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from heapq import heapify, heappush, heapreplace
 from operator import add
@@ -235,11 +235,10 @@ def _storage_of(run: KeyRun) -> Iterator[tuple[tuple[str, str], int, int]]:
     if source.count(source[0]) == twin.count(twin[0]) == len(sizes):  # nearly always, and much faster
         yield (source[0], twin[0]), len(sizes), sum(sizes)
         return
-    pairs = list(zip(source, twin, strict=True))
-    numbers, volumes = Counter(pairs), Counter[tuple[str, str]]()
-    for pair, size in zip(pairs, sizes, strict=True):
-        volumes[pair] += size
-    yield from ((pair, number, volumes[pair]) for pair, number in numbers.items())
+    sizes_of: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for pair, size in zip(zip(source, twin, strict=True), sizes, strict=True):
+        sizes_of[pair].append(size)
+    yield from ((pair, len(of_pair), sum(of_pair)) for pair, of_pair in sizes_of.items())
 
 
 def _folders(keys: Sequence[str]) -> Iterator[tuple[str, int, int]]:
