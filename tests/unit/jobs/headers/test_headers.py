@@ -138,6 +138,33 @@ def test_in_a_bucket_with_versions_the_change_names_its_version(world):
     assert (world.there_now("v"), world.obs_bucket.objects["v"].version_id) == (WANTED, first.version_id)
 
 
+def test_each_object_takes_few_requests_and_a_recorded_one_none(world):
+    for number in range(20):
+        world.both(f"c/{number}", SOURCE, LOST)
+    world.later()
+
+    def requests(**options) -> dict[str, int]:
+        buckets = {"source": world.source, "log": world.bucket, "obs": world.there}
+        before = {(name, kind): bucket.calls[kind] for name, bucket in buckets.items() for kind in ("head", "put")}
+        world.headers(restart=True, **options)
+        made = {
+            f"{name} {kind}": bucket.calls[kind] - before[name, kind]
+            for name, bucket in buckets.items()
+            for kind in ("head", "put")
+        }
+        return {name: number for name, number in made.items() if number}
+
+    # One object is equal: it takes a HEAD on either side, and a record.
+    first, passes = requests(), requests()["log put"]
+    assert first == {
+        "source head": 22,
+        "obs head": 22 + 21 * (2 if world.moves else 1),
+        "obs put": 21,
+        "log put": 1 + 2 * 21 + passes,
+    }
+    assert requests() == {"log put": passes}
+
+
 # Forty kinds of headers: standard and users', plain and hostile, at the limits, and names in any case.
 VALUES = [
     "max-age=60",

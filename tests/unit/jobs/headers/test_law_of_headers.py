@@ -125,6 +125,11 @@ class LawWorld(HeadersWorld):
         self.bucket.heal()
         self.later(HOUR)
 
+    def classes(self) -> dict[str, list[str]]:
+        """Return the keys of each class that has any, by a comparison."""
+        answer = self.ask("compare", {"restart": True})
+        return {name: count["keys"] for name, count in answer["classes"].items() if count["keys"]}
+
     def calm_down(self) -> None:
         """Open the project, let OMS copy what differs, and change headers."""
         self.shut(False)
@@ -144,6 +149,7 @@ def test_headers_end_equal_and_meet_no_other_contents(block, mocker):
         world = LawWorld(seed)
         world.play()
         world.calm_down()
+        classes = world.classes()
         answer = world.headers(restart=True)
         outcomes = answer["outcomes"]
         named = outcomes.get("removal", 0)
@@ -153,6 +159,7 @@ def test_headers_end_equal_and_meet_no_other_contents(block, mocker):
         )
         differing = [key for key in KEYS if _differ(world, key)]
         assert len(differing) == named, (seed, differing, outcomes)
+        assert world.classes() == classes, (seed, "a change of headers moved an object to another class")
         landed = world.landed
         assert world.headers()["outcomes"].get("recorded", 0) + named == len(KEYS)
         assert world.landed == landed, "a second run changed something"
