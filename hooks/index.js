@@ -158,7 +158,7 @@ function checkGiven(questions, given) {
     const example = `s init oss-oms-sync -y -a default --parameters '{"region": "cn-hangzhou", ...}'`;
     return [
       choose(
-        `There are no answers. With -y the tool asks nothing: give them all, as in ${example}`,
+        `No answers were passed. With -y the tool asks no questions: pass all answers, as in ${example}`,
         `没有收到任何答案。使用 -y 时工具不会提问，请用 --parameters 一次给出全部答案，例如 ${example}`,
       ),
     ];
@@ -182,7 +182,7 @@ function sayUnknown(name, names) {
   const nearest = names[distances.indexOf(least)];
   return least <= name.length / 2
     ? choose(`${name} is not a parameter. Did you mean ${nearest}?`, `没有参数 ${name}。是否想写 ${nearest}？`)
-    : choose(`${name} is not a parameter. They are: ${names.join(", ")}`, `没有参数 ${name}。可用的有：${names.join("、")}`);
+    : choose(`${name} is not a parameter. The parameters are: ${names.join(", ")}`, `没有参数 ${name}。可用的有：${names.join("、")}`);
 }
 
 /** How many characters have to be added, dropped or replaced to make one text of the other (Levenshtein). */
@@ -251,7 +251,7 @@ function check({ properties, required }, answers, kept) {
     if (answer === "" && (required.includes(name) || (needsSecrets && SECRETS.includes(name)))) {
       const elsewhere = SECRETS.includes(name)
         ? choose(
-            ` Set the environment variable ${name}: read -rs ${name}; export ${name} (it shows nothing of what you paste).`,
+            ` Set the environment variable ${name}: read -rs ${name}; export ${name} (the input is not shown).`,
             `请设置环境变量 ${name}。可执行 read -rs ${name}; export ${name}，输入不回显。`,
           )
         : "";
@@ -268,7 +268,7 @@ function check({ properties, required }, answers, kept) {
   if (answers.sourceBucket && answers.sourceBucket === answers.logBucket) {
     problems.push(
       choose(
-        "logBucket is the source bucket: each record would invoke the function again, endlessly. Name another",
+        "logBucket is the source bucket: each record would invoke the function again, endlessly. Choose another bucket",
         "logBucket 与源 Bucket 相同：每条记录都会再次触发函数，无限循环。请换一个 Bucket",
       ),
     );
@@ -283,14 +283,14 @@ function check({ properties, required }, answers, kept) {
 function checkFolder(appPath) {
   if (!fs.existsSync(appPath)) return [];
   const instead = choose(
-    `Name another folder with -d. For a new version of a project, follow "Upgrade" in its docs/lifecycle.md.`,
+    `Choose another folder with -d. For a new version of a project, follow "Upgrade" in its docs/lifecycle.md.`,
     "请用 -d 指定其他目录。若要升级已有项目，请按其 docs/lifecycle.zh.md 的“升级”一节操作。",
   );
   if (!keepsFolder()) {
     if (fs.readdirSync(appPath).length === 0) return [];
     return [
       choose(
-        `${appPath} is not empty, and the tool would delete all that is in it. ${instead}`,
+        `${appPath} is not empty, and the tool would delete its contents. ${instead}`,
         `目录 ${appPath} 不为空，工具会删除其中的全部内容。${instead}`,
       ),
     ];
@@ -299,7 +299,7 @@ function checkFolder(appPath) {
   if (name === undefined) return [];
   return [
     choose(
-      `${appPath} has ${name} already, and the tool would replace it, --no-overwrite or not. ${instead}`,
+      `${appPath} already has ${name}, and the tool would replace the file, even with --no-overwrite. ${instead}`,
       `目录 ${appPath} 中已有 ${name}，即使使用 --no-overwrite，工具也会替换它。${instead}`,
     ),
   ];
@@ -326,7 +326,7 @@ function fail(problems, { appPath, tempAppPath }, begun) {
     for (const name of fs.readdirSync(appPath)) fs.rmSync(path.join(appPath, name), { recursive: true, force: true });
   } else if (keepsFolder() && isInGit(appPath)) {
     say(
-      "If files of this folder are missing now, `git reset --hard` restores them.",
+      "If files are missing from this folder now, `git reset --hard` restores them.",
       "如果该目录中的文件现已缺失，`git reset --hard` 可恢复原样。",
     );
   }
@@ -337,19 +337,19 @@ function fail(problems, { appPath, tempAppPath }, begun) {
 
 function sayAgain(appPath, answers) {
   say(
-    "To begin again with what you answered, correct this and paste it:\n",
+    "To begin again with the same answers, correct this command and paste it:\n",
     "要用已填写的答案重新开始，请更正以下命令后粘贴执行：\n",
   );
   const uri = option("--uri");
   if (uri?.endsWith(".zip") && !uri.includes("://")) {
     say(
-      "  # The tool deletes a zip file that it has unpacked: put it there again first.",
+      "  # The tool deletes the zip file after unpacking it: put the file back first.",
       "  # 工具解压 zip 文件后会将其删除：请先放回原处。",
     );
   }
   if (!SECRETS.every((name) => process.env[name])) {
     say(
-      "  # Each `read` waits for you to paste the key, and shows nothing.",
+      "  # Each `read` waits for a key; the input is not shown.",
       "  # 每条 `read` 等待粘贴密钥，输入不回显。",
     );
     print("  read -rs HW_AK; read -rs HW_SK; export HW_AK HW_SK");
@@ -390,14 +390,14 @@ function keepSecrets(answers, kept) {
   for (const name of SECRETS) {
     const key = `${answers.functionName}_${name}`;
     if (kept) {
-      say(`${key} stays in the tool's secret store as it is.`, `工具密钥库中的 ${key} 保持不变。`);
+      say(`${key} in the tool's secret store is unchanged.`, `工具密钥库中的 ${key} 保持不变。`);
       continue;
     }
     const words = ["secret", "add", "--key", key, "--value", answers[name]];
     let done = runTool(...words);
     if (done.stdout.includes("already exists")) {
       say(
-        `Note: ${key} was in the tool's secret store and is replaced. Another project of that function name would deploy it.`,
+        `Note: ${key} in the tool's secret store is replaced. Another project with the same function name would deploy the new key.`,
         `注意：密钥库中原有的 ${key} 已被替换。若另有项目使用同一函数名，其下次部署将使用新密钥。`,
       );
       done = runTool(...words, "--force");
@@ -405,7 +405,7 @@ function keepSecrets(answers, kept) {
     if (done.status !== 0 || !done.stdout.includes(key)) {
       throw new Error(
         choose(
-          `The tool's secret store did not take ${name}: can secrets.yaml in the folder that \`s -v\` names be written?`,
+          `The tool's secret store did not accept ${name}: make sure that secrets.yaml in the folder shown by \`s -v\` is writable`,
           `工具的密钥库未能保存 ${name}：请确认 \`s -v\` 所示目录中的 secrets.yaml 可写`,
         ),
       );
@@ -437,7 +437,7 @@ function warnOfRegion(url) {
   if (region in OMS_REGIONS) return;
   const known = Object.entries(OMS_REGIONS);
   say(
-    `Note: ${region || "the host of SYNC_URL"} is not known to offer sync tasks. These are: ` +
+    `Note: ${region || "the host of SYNC_URL"} is not among the regions known to offer sync tasks: ` +
       known.map(([id, [name]]) => `${name} (${id})`).join(", "),
     `注意：${region || "SYNC_URL 的域名"} 不在已知提供同步任务的区域之列：` +
       known.map(([id, [, name]]) => `${name}（${id}）`).join("、"),
@@ -463,17 +463,17 @@ function sayNeeds() {
 oss-oms-sync submits every object written to an OSS bucket to a sync task of Huawei's OMS, which copies it to OBS.
 It needs
   - the source bucket, and a second, different bucket of the same region for the records
-  - the OBS bucket that the objects are to be copied to
+  - the destination bucket in OBS
   - the SYNC_URL of an OMS sync task (OMS console > Synchronization Tasks > the task > its details)
   - the AK/SK of a Huawei Cloud IAM user with the permissions oms:synctask:createEvent, oms:synctask:get,
     oms:synctask:statistics and oms:taskgroup:get
-SYNC_URL, AK/SK and the bucket for the records may be left empty: \`python3 ops.py setup\` makes what is missing.
+SYNC_URL, AK/SK and the bucket for the records can be left empty: \`python3 ops.py setup\` creates them.
 `,
     `
 oss-oms-sync 将写入 OSS Bucket 的每个对象提交给华为云 OMS 同步任务，由其复制到 OBS。
 需要准备：
   - 源 Bucket，以及同地域的另一个 Bucket（存放记录）
-  - 对象要复制到的 OBS 桶
+  - OBS 的目的端桶
   - OMS 同步任务的“同步请求接收地址”，即 SYNC_URL（OMS 控制台 > 同步任务 > 单击任务 > 任务详情）
   - 华为云 IAM 用户的访问密钥（AK/SK），该用户需有 oms:synctask:createEvent、oms:synctask:get、
     oms:synctask:statistics、oms:taskgroup:get 四项权限
@@ -494,18 +494,18 @@ function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuff
   const missing = [...(SYNC_URL ? [] : ["SYNC_URL"]), ...(hasSecrets ? [] : SECRETS)];
   if (missing.length > 0) {
     say(
-      `s.yaml has no ${missing.join(", ")} yet: setup makes what is missing in both clouds.`,
+      `s.yaml has no ${missing.join(", ")} yet: setup creates them in both clouds.`,
       `s.yaml 中还没有 ${missing.join("、")}：setup 会在两家云上创建所缺内容。`,
     );
   }
-  say("What comes next:\n", "接下来执行：\n");
+  say("Next steps:\n", "接下来执行：\n");
   if (folder) print(`  cd ${quoted(folder)}`);
   if (!isInGit(appPath)) {
-    say("  # Lets an upgrade keep your changes.", "  # 以便升级时保留你的修改。");
+    say("  # So that an upgrade keeps your changes.", "  # 以便升级时保留你的修改。");
     print(`  git init --initial-branch main && git add --all && git commit --message "As s init made it" && git branch template`);
   }
   if (missing.length > 0) {
-    say("  # Shows a plan first, and asks.", "  # 先显示计划，再询问是否执行。");
+    say("  # Shows a plan, then asks for your confirmation.", "  # 先显示计划，再询问是否执行。");
     print("  python3 ops.py setup");
   } else {
     say(
@@ -517,8 +517,8 @@ function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuff
   print("  s deploy -y");
   print("  python3 ops.py doctor\n");
   say(
-    `Several projects on one bucket: no two of them may overlap in both prefix and suffix, or Function Compute refuses` +
-      ` the second trigger. This one submits "${objectPrefix}*${objectSuffix}" of ${sourceBucket}.`,
+    `Several projects on one bucket must not overlap in both prefix and suffix: Function Compute refuses the second` +
+      ` trigger. This project submits "${objectPrefix}*${objectSuffix}" of ${sourceBucket}.`,
     `同一 Bucket 上部署多个项目时，各项目的前缀和后缀不能同时重叠，否则函数计算会拒绝创建第二个触发器。` +
       `本项目提交 ${sourceBucket} 中的 "${objectPrefix}*${objectSuffix}"。`,
   );

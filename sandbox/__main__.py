@@ -50,14 +50,14 @@ def calls_per_second(text: str) -> float:
     """Parse a rate; argparse prints the error's message."""
     rate = _number(text)
     if not 0 < rate < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is no rate: give calls a second, more than 0, such as 5")
+        raise argparse.ArgumentTypeError(f"{text} is not a rate: write calls per second, more than 0, such as 5")
     return rate
 
 
 def share(text: str) -> float:
     probability = _number(text)
     if not 0 <= probability <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share: give a number from 0 (none) to 1 (all), such as 0.3")
+        raise argparse.ArgumentTypeError(f"{text} is not a share: write a number from 0 (none) to 1 (all), such as 0.3")
     return probability
 
 
@@ -72,15 +72,19 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     options = argparse.ArgumentParser(
         prog="python -m sandbox",
-        description="Runs a simulated OSS, OMS and Function Compute on this machine, with the project in them, until"
-        " Ctrl-C. Upload with the printed snippet and watch the functions work.",
+        description="Run simulated clouds on this machine (OSS, OMS, OBS and Function Compute) with the project in"
+        " them, until Ctrl-C. Upload an object with the printed program, and watch the functions.",
     )
     options.add_argument("--runtime", choices=runtimes.NAMES, default="python3.12")
     options.add_argument(
-        "--oms-rate", type=calls_per_second, metavar="N", help="OMS takes N calls a second and throttles the rest"
+        "--oms-rate", type=calls_per_second, metavar="N", help="OMS accepts N calls a second and throttles the others"
     )
     options.add_argument(
-        "--trouble", type=share, default=0.0, metavar="P", help="the share of OMS's calls that fail, 0 to 1 (default 0)"
+        "--trouble",
+        type=share,
+        default=0.0,
+        metavar="P",
+        help="share of the calls to OMS that fail, 0 to 1 (default 0)",
     )
     return options
 
@@ -122,7 +126,7 @@ def snippet(box: Sandbox) -> str:
 def introduce(box: Sandbox, console: Console, address: str, project: Path) -> None:
     """Print commands to type. With two lines about the project, and the prompt, they fit 24 lines."""
     console.out(
-        f"Bucket {box.source_bucket} of OSS is copied to bucket {box.destination_bucket} of OBS. In another terminal:\n"
+        f"OSS bucket {box.source_bucket} is copied to OBS bucket {box.destination_bucket}. In another terminal:\n"
     )
     for name, value in {VARIABLE: address, **box.administrators()}.items():
         console.out(f"export {name}={value}")
@@ -131,10 +135,10 @@ def introduce(box: Sandbox, console: Console, address: str, project: Path) -> No
         console.out(f"python3 ops.py {words}")
     console.out("\nUpload an object with OSS's own client, and wait for its record:")
     console.out(f"{sys.executable} {UPLOAD}\n")
-    console.out(f"Timers run {TIMES_AS_OFTEN} times as often as in the cloud; `later 15m` moves the clock on.")
-    console.out("`help` lists what you can write and break, here or in the other terminal:")
+    console.out(f"Timers run {TIMES_AS_OFTEN} times as often as in the cloud; `later 15m` advances the clock.")
+    console.out("`help` lists the commands of this prompt; in the other terminal:")
     console.out(f"curl -d help ${VARIABLE}/say")
-    console.out("The functions' work shows below. Ctrl-C ends it.")
+    console.out("The functions' work is printed below. To end: Ctrl-C")
 
 
 def watch(box: Sandbox, console: Console) -> None:

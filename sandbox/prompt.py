@@ -66,10 +66,10 @@ class Prompt(cmd.Cmd):
         (key,) = _words(line, 1, 1)
         there = self._box.obs.objects(self._box.destination_bucket)
         if key not in there:
-            raise _UsageError(f"There is no {key} in OBS.")
+            raise _UsageError(f"OBS has no object {key}.")
         changed = bytes(byte ^ 1 for byte in there[key].data)
         self._box.obs.put(self._box.destination_bucket, key, changed)
-        self._print_line(f"{key} has other contents in OBS, and as many bytes.")
+        self._print_line(f"{key} has other contents of the same size in OBS.")
 
     def do_delete(self, line: str) -> None:
         """delete [oss|obs] KEY: delete an object"""
@@ -79,12 +79,12 @@ class Prompt(cmd.Cmd):
             self._box.oss.objects(self._box.source_bucket),
         )
         if key not in (in_obs if cloud == "obs" else in_oss):
-            raise _UsageError(f"There is no {key} in {cloud.upper()}.")
+            raise _UsageError(f"{cloud.upper()} has no object {key}.")
         if cloud == "obs":
             self._box.obs.delete(self._box.destination_bucket, key)
         else:
             self._box.bucket(self._box.source_bucket).delete_object(key)
-        self._print_line(f"{key} is gone from {cloud.upper()}.")
+        self._print_line(f"{key} is deleted from {cloud.upper()}.")
 
     def do_oms(self, line: str) -> None:
         """oms down|up: let OMS answer 503 to every call, or work again"""
@@ -100,22 +100,26 @@ class Prompt(cmd.Cmd):
         try:
             calls = None if rate == "off" else float(rate)
         except ValueError:
-            raise _UsageError(f"{rate} is no number of calls.") from None
+            raise _UsageError(f"{rate} is not a number of calls.") from None
         if calls is not None and calls <= 0:
-            raise _UsageError("OMS takes more than 0 calls a second.")
+            raise _UsageError("The number of calls must be more than 0.")
         self._box.oms.throttle(calls)
-        self._print_line("OMS takes all calls." if calls is None else f"OMS takes {calls:g} calls a second.")
+        self._print_line("OMS accepts all calls." if calls is None else f"OMS accepts {calls:g} calls a second.")
 
     def do_events(self, line: str) -> None:
         """events lost|twice|well: lose, double or deliver later events of the source bucket"""
         (how,) = _words(line, 1, 1)
         if how not in _EVENTS:
-            raise _UsageError(f"Events are {', '.join(_EVENTS)}.")
+            raise _UsageError("Write lost, twice or well.")
         deliveries = self._box.oss.deliveries(self._box.source_bucket)
         deliveries.clear()
         if fault := _EVENTS[how]:
             deliveries.add(fault)
-        self._print_line({"lost": "Events are lost.", "twice": "Events come twice.", "well": "Events come once."}[how])
+        self._print_line(
+            {"lost": "Events are lost.", "twice": "Events are delivered twice.", "well": "Events are delivered once."}[
+                how
+            ]
+        )
 
     def do_key(self, line: str) -> None:
         """key revoked|well: revoke or restore the functions' access key at Huawei Cloud"""
@@ -127,15 +131,15 @@ class Prompt(cmd.Cmd):
             elif how == "well":
                 cloud.add_credentials(key, secret)
             else:
-                raise _UsageError("The key is revoked, or well.")
-        self._print_line("The access key does not exist any more." if how == "revoked" else "The access key is known.")
+                raise _UsageError("Write revoked or well.")
+        self._print_line("The access key is deleted." if how == "revoked" else "The access key exists.")
 
     def do_later(self, line: str) -> None:
         """later 90s|15m|2h|1d: advance the clock, then fire the timers"""
         (text,) = _words(line, 1, 1)
         number, unit = text[:-1], text[-1:]
         if not (number.isascii() and number.isdigit() and unit in _UNITS):
-            raise _UsageError(f"{text} is no time: give a number and s, m, h or d, such as 15m.")
+            raise _UsageError(f"{text} is not a time: write a number and s, m, h or d, such as 15m.")
         self._box.wait_idle(60)
         self._box.let_pass(int(number) * _UNITS[unit])
         self.do_clock("")
@@ -172,7 +176,7 @@ class Prompt(cmd.Cmd):
 
     def default(self, line: str) -> None:
         """Raise the error of an unknown command."""
-        raise _UsageError(f"There is no command {line.split()[0]}.")
+        raise _UsageError(f"Unknown command: {line.split()[0]}.")
 
     def emptyline(self) -> bool:
         """Do nothing, while Cmd would repeat the last command."""
@@ -181,7 +185,7 @@ class Prompt(cmd.Cmd):
     def _switch(self, name: str, line: str) -> None:
         (how,) = _words(line, 1, 1)
         if how not in ("down", "up"):
-            raise _UsageError(f"{name} is down, or up.")
+            raise _UsageError("Write down or up.")
         faults = (self._box.oms if name == "OMS" else self._box.obs).faults
         faults.clear()
         if how == "down":

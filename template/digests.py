@@ -1,8 +1,9 @@
-"""The digests that compare shows, recomputed from a bucket's listing with only the vendor's SDK.
+"""The digests of compare, computed from a bucket's listing with only the vendor's SDK.
 
-It prints objects, bytes and digest: the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal) of each.
-In OBS it also counts OMS's own lists (compare's class oms_own) apart from the other objects, which a certificate has.
-It leaves out objects of a canary (`ops.py canary`), like compare, and copies of this project's records in OBS.
+The output is the number of objects, their bytes and their digest: the sum, modulo 2^256, of the SHA-256 of each
+object's key, a zero byte, and its size in decimal. In OBS, OMS's own lists (class oms_own) are also counted separately,
+as in a certificate. Objects of canaries (`ops.py canary`) and copies of this project's records in OBS are omitted, as
+in compare.
 First: pip install oss2 esdk-obs-python
 """
 
@@ -36,7 +37,7 @@ def in_obs(endpoint: str, bucket: str, prefix: str) -> Iterator[tuple[str, int]]
         body = answer.body
         is_behind = all(content.key > marker for content in body.contents)
         if body.name != bucket or not is_behind or (body.is_truncated and not body.contents):
-            raise SystemExit(f"{bucket}: the answer is no page of it behind {marker!r}")
+            raise SystemExit(f"{bucket}: the response is not the page after {marker!r}")
         yield from ((content.key, int(content.size)) for content in body.contents)
         if not body.is_truncated:
             return
@@ -61,7 +62,7 @@ def main() -> None:
     parser.add_argument("--suffix", default="", help="the project's objectSuffix")
     options = parser.parse_args()
     if options.prefix.startswith("/"):
-        parser.error(f'no object key begins with "/": give {options.prefix.lstrip("/")!r}')
+        parser.error(f'no object key begins with "/": write {options.prefix.lstrip("/")!r}')
     if lacking := [name for name in needed[options.cloud] if not os.environ.get(name)]:
         parser.error(f"set {' and '.join(lacking)} in the environment")
     listing = in_oss if options.cloud == "oss" else in_obs
@@ -71,10 +72,10 @@ def main() -> None:
     print(totals(objects))
     if options.cloud == "obs":
         print(
-            "of these OMS's own lists:",
+            "OMS's own lists:",
             totals([stored for stored in objects if stored[0].startswith(_OMS_LIST_PREFIXES)]),
         )
-        print("and elsewhere:", totals([stored for stored in objects if not stored[0].startswith(_OMS_LIST_PREFIXES)]))
+        print("other objects:", totals([stored for stored in objects if not stored[0].startswith(_OMS_LIST_PREFIXES)]))
 
 
 if __name__ == "__main__":

@@ -44,11 +44,11 @@ function problems(syncUrl) {
     const names = empty.join(choose(", ", "、"));
     return [
       choose(
-        `Not set up yet: s.yaml has no ${names}. Make what is missing: python3 ops.py setup`,
+        `Not set up yet: s.yaml has no ${names}. Create the missing resources: python3 ops.py setup`,
         `尚未完成设置：s.yaml 中的 ${names} 为空。请创建所缺内容：python3 ops.py setup`,
       ),
       choose(
-        `A web console cannot run setup: get this project's files on a computer first (docs/deploy.md, "In a web console").`,
+        `A web console cannot run setup: download this project's files to a computer first (docs/deploy.md, "In a web console").`,
         `网页控制台无法运行 setup：请先在电脑上取得本项目的文件（docs/deploy.zh.md“在网页控制台中创建”）。`,
       ),
     ];
@@ -57,7 +57,7 @@ function problems(syncUrl) {
   return wrong.map(([name, value]) => {
     const line = `${name}: "${(MEANT[name] || {})[value.toLowerCase()] || value}"`;
     return choose(
-      `${name} has to be text: write ${line} in s.yaml, in quotes.`,
+      `${name} must be text: write ${line} in s.yaml, in quotes.`,
       `${name} 必须是文本：请在 s.yaml 中加引号，写成 ${line}。`,
     );
   });

@@ -9,6 +9,7 @@ The pictures look best with the font Inter (Debian: apt install fonts-inter font
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -39,7 +40,8 @@ def _run_demo(folder: Path) -> None:
     """Run the demo, and keep its certificate and the picture of its last act in docs/ if it ends well."""
     made = {"certificate": folder / "certificate.json", "picture": folder / "demo.svg"}
     options = [word for name, file in made.items() for word in (f"--{name}", str(file))]
-    if subprocess.run([sys.executable, "-m", "sandbox.demo", *options], cwd=ROOT, check=False).returncode:
+    command, english = [sys.executable, "-m", "sandbox.demo", *options], {**os.environ, "LC_ALL": "C.UTF-8"}
+    if subprocess.run(command, cwd=ROOT, check=False, env=english).returncode:
         sys.exit("The demo did not end well: what it made is not kept.")
     for file in made.values():
         (ROOT / "docs" / file.name).write_bytes(file.read_bytes())

@@ -23,6 +23,7 @@ from sandbox import Sandbox
 from sandbox.demo.acts import HOUR, outage, recovery, trouble
 from sandbox.demo.books import OLD, contents_of
 from sandbox.demo.cutover import cutover, in_obs
+from sandbox.demo.language import choose, print_line, print_result
 from sandbox.demo.picture import WIDTH, save
 from sandbox.demo.project import make_project, migrate, set_up
 
@@ -31,14 +32,21 @@ CERTIFICATE = Path("dist") / "demo-certificate.json"
 
 
 def main() -> int:
-    options = argparse.ArgumentParser(prog="python -m sandbox.demo", description="Shows the whole job.")
-    options.add_argument(
-        "--certificate", type=Path, metavar="FILE", default=CERTIFICATE, help="where the last one goes"
+    options = argparse.ArgumentParser(
+        prog="python -m sandbox.demo", description="Show a whole migration between two simulated clouds."
     )
-    options.add_argument("--picture", type=Path, metavar="FILE", help="draw the last act, as SVG")
+    options.add_argument(
+        "--certificate", type=Path, metavar="FILE", default=CERTIFICATE, help="file of the last certificate"
+    )
+    options.add_argument("--picture", type=Path, metavar="FILE", help="draw the last act as SVG")
     arguments = options.parse_args()
     console = Console(highlight=False, record=True, width=WIDTH) if arguments.picture else Console(highlight=False)
-    console.print("[bold]OSS, OMS and Function Compute on this machine, the function in between.")
+    console.print(
+        choose(
+            "[bold]Simulated clouds on this machine: OSS and Function Compute, OMS and OBS. The project runs in them.",
+            "[bold]本机模拟两家云：OSS 和函数计算，OMS 和 OBS。项目在其中运行。",
+        )
+    )
     with Sandbox(bare=True) as box, TemporaryDirectory() as folder:
         # The clock is moved on later, and no certificate may be of a future time.
         box.later(-3 * HOUR)
@@ -55,21 +63,24 @@ def main() -> int:
         books, document = cutover(box, console)
     problems = [problem for stage in (*stages, books) for problem in stage.problems()]
     if books.missing:
-        problems.append(f"{len(books.missing)} objects are still missing in the end")
+        problems.append(f"{len(books.missing)} objects are missing in the end")
     if document["verdict"] != "GO":
         problems.append(f"the last certificate is a {document['verdict']}")
     arguments.certificate.parent.mkdir(exist_ok=True)
     arguments.certificate.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for problem in problems:
         console.print(f"[red]{escape(problem)}")
-    good = (
-        "[green]Every object was accounted for all the time, and in the end the destination equals the source: GO, with"
-        " the proof."
-    )
     if not arguments.picture:
         check = f"python3 template/ops.py check {arguments.certificate}"
-        console.print(f"The certificate is {arguments.certificate}. To check it: {check}", soft_wrap=True)
-    console.print("[red]The books do not balance." if problems else good, soft_wrap=not console.record)
+        print_line(console, choose(f"To verify the certificate: {check}", f"校验证书：{check}"))
+    if problems:
+        console.print(choose("[red]The demo failed.", "[red]演示失败。"))
+    else:
+        print_result(
+            console,
+            "GO: every object was accounted for at every step, and the certificate proves that OBS equals the source.",
+            "GO：每一步都能说明每个对象的状态，证书证明 OBS 与源端一致。",
+        )
     if arguments.picture:
         save(console, arguments.picture)
     return 1 if problems else 0
@@ -79,5 +90,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        Console(stderr=True).print("\nStopped. Nothing is kept.")
+        Console(stderr=True).print(choose("\nStopped. Nothing is kept.", "\n已停止，不保留任何内容。"))
         sys.exit(130)

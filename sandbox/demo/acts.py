@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import quote
 
 from rich.console import Console
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sandbox import Sandbox
 from sandbox.demo.books import Books, contents_of, keep_books, show
+from sandbox.demo.language import choose, print_line, print_result
 from sandbox.server.faults import Fault
 
 PLAIN_OBJECTS = 200
@@ -49,9 +50,14 @@ HOUR = 3600
 
 def trouble(box: Sandbox, console: Console) -> Books:
     """Make OMS throttle, fail occasionally, and reject an object key."""
-    console.print(
-        f"[bold]1.[/] OMS misbehaves: it admits {OMS_RATE} calls a second, every {1 / TROUBLE:.0f}th or so goes wrong,"
-        " and one object key is rejected."
+    print_line(
+        console,
+        choose(
+            f"[bold]1.[/] OMS misbehaves: it accepts {OMS_RATE} calls a second, about every {1 / TROUBLE:.0f}th call"
+            " fails, and it rejects one object key.",
+            f"[bold]1.[/] OMS 工作异常：每秒只接受 {OMS_RATE} 次调用，约每 {1 / TROUBLE:.0f} 次调用失败一次，"
+            "并拒绝其中一个对象。",
+        ),
     )
     box.oms.throttle(OMS_RATE, OMS_BURST)
     box.oms.faults.random(TROUBLE, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], SEED)
@@ -61,14 +67,24 @@ def trouble(box: Sandbox, console: Console) -> Books:
     books = keep_books(box, set(LOST))
     show(books, console)
     show_faults(box, books, console)
+    print_result(
+        console,
+        f"No object is lost: each of the {len(books.missing)} objects missing in OBS has a record with its reason.",
+        f"没有丢失任何对象：OBS 中缺失的 {len(books.missing)} 个对象都有记录，并注明原因。",
+    )
     return books
 
 
 def outage(box: Sandbox, console: Console) -> Books:
     """Stop OMS and lose events; forward can neither submit nor record an object."""
-    console.print(
-        f"\n[bold]2.[/] OMS is down. The events of {len(LOST)} uploads are lost. And the log bucket does not accept the"
-        " record of one object, so forward can do nothing with it."
+    print_line(
+        console,
+        choose(
+            f"\n[bold]2.[/] OMS is down, the events of {len(LOST)} uploads are lost, and the log bucket refuses the"
+            " record of one object, so forward fails.",
+            f"\n[bold]2.[/] OMS 停止服务，{len(LOST)} 个上传对象的事件丢失，记录 Bucket 又拒绝写入某个对象的记录，"
+            "forward 因此失败。",
+        ),
     )
     box.oms.throttle(None)
     box.oms.refuse(None)
@@ -86,9 +102,19 @@ def outage(box: Sandbox, console: Console) -> Books:
     tries = Counter(
         invocation.function for invocation in box.fc.invocations if ABANDONED.encode() in invocation.payload
     )
-    console.print(
-        f"Function Compute tried {ABANDONED!r} {tries['forward']} times, then handed the event to"
-        " replay, which recorded it."
+    print_line(
+        console,
+        choose(
+            f"Function Compute invoked forward {tries['forward']} times for {ABANDONED!r}, then passed the event to"
+            " replay, which recorded the object.",
+            f"函数计算为 {ABANDONED!r} 调用 forward {tries['forward']} 次后，将事件交给 replay，由 replay 写入记录。",
+        ),
+    )
+    failed, lost = len(books.missing & books.failed.keys()), len(books.missing & books.lost)
+    print_result(
+        console,
+        f"{failed} missing objects wait for replay; reconcile can find the {lost} objects whose events were lost.",
+        f"缺失的对象中，{failed} 个等待 replay 重发；另有 {lost} 个事件丢失，可由 reconcile 查找。",
     )
     return books
 
@@ -96,15 +122,42 @@ def outage(box: Sandbox, console: Console) -> Books:
 def recovery(box: Sandbox, console: Console) -> Books:
     """Restore OMS, and let the timers invoke replay and reconcile."""
     box.oms.faults.clear()
-    console.print("\n[bold]3.[/] OMS works again. The timer invokes replay, which returns")
-    console.print(escape(json.dumps(box.tick("replay").value)), soft_wrap=True)
+    console.print(choose("\n[bold]3.[/] OMS works again.", "\n[bold]3.[/] OMS 恢复正常。"))
+    print_replay(console, box.tick("replay").value)
     box.later(HOUR)
-    console.print("An hour later the timer invokes reconcile, which returns")
-    console.print(escape(json.dumps(box.tick("reconcile").value)), soft_wrap=True)
+    reconciled = box.tick("reconcile").value
+    print_line(
+        console,
+        choose(
+            f"An hour later the timer invokes reconcile: {reconciled['scanned']} objects in OSS,"
+            f" {reconciled['submitted']} without a success record submitted, {reconciled['accepted']} accepted by OMS.",
+            f"一小时后，定时触发器调用 reconcile：OSS 中 {reconciled['scanned']} 个对象，"
+            f"补交没有成功记录的 {reconciled['submitted']} 个，OMS 接受 {reconciled['accepted']} 个。",
+        ),
+    )
     box.wait_idle(timeout=PATIENCE_SECONDS)
     books = keep_books(box, set(LOST))
     show(books, console)
+    equal = len(books.uploaded) - len(books.missing)
+    print_result(
+        console,
+        f"{equal} of {len(books.uploaded)} objects are in OBS, without manual work.",
+        f"{len(books.uploaded)} 个对象中有 {equal} 个已在 OBS 中，无需人工处理。",
+    )
     return books
+
+
+def print_replay(console: Console, replayed: Mapping[str, Any]) -> None:
+    """Print the counts of a run of replay."""
+    print_line(
+        console,
+        choose(
+            f"The timer invokes replay: {replayed['taken']} failed objects resent, {replayed['accepted']} accepted by"
+            f" OMS, {replayed['left']} left.",
+            f"定时触发器调用 replay：重发 {replayed['taken']} 个失败的对象，OMS 接受 {replayed['accepted']} 个，"
+            f"剩余 {replayed['left']} 个。",
+        ),
+    )
 
 
 def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events: int) -> None:
@@ -113,8 +166,8 @@ def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events:
     before = count_finished_events(box)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        uploads = progress.add_task("uploaded ", total=len(keys))
-        forwarded = progress.add_task("handled  ", total=events)
+        uploads = progress.add_task(choose("uploaded ", "已上传"), total=len(keys))
+        forwarded = progress.add_task(choose("processed", "已处理"), total=events)
         for key in keys:
             bucket.put_object(key, contents_of(key))
             progress.update(uploads, advance=1)
@@ -135,13 +188,26 @@ def count_finished_events(box: Sandbox) -> int:
 def show_faults(box: Sandbox, books: Books, console: Console) -> None:
     answers = Counter(str(call.status) for call in box.oms.calls)
     used = box.oms.faults.used
-    console.print(f"OMS answered {counts(answers)}. Injected beside that: {used['status']} x 503, and")
-    dropped = used["drop_before"] + used["drop_after"]
-    console.print(f"{dropped} connections dropped, {used['drop_after']} of them after OMS's work.")
+    dropped, after = used["drop_before"] + used["drop_after"], used["drop_after"]
+    print_line(
+        console,
+        choose(
+            f"OMS answered {counts(answers)}. In addition, the sandbox injected {used['status']} x 503 and dropped"
+            f" {dropped} connections, {after} of them after OMS had accepted the keys.",
+            f"OMS 的响应：{counts(answers)}。此外，沙箱注入 {used['status']} x 503，并断开 {dropped} 个连接，"
+            f"其中 {after} 个在 OMS 接受对象之后断开。",
+        ),
+    )
     if books.failed:
         key, reason = next(iter(sorted(books.failed.items())))
-        console.print(f"For example, the record failed_object/{escape(key)} says {reason}.")
+        print_line(
+            console,
+            choose(
+                f"Example of a record: failed_object/{escape(key)}, with the reason {reason}.",
+                f"记录示例：failed_object/{escape(key)}，原因 {reason}。",
+            ),
+        )
 
 
 def counts(numbers: Counter[str]) -> str:
-    return ", ".join(f"{number} x {name}" for name, number in sorted(numbers.items()))
+    return choose(", ", "、").join(f"{number} x {name}" for name, number in sorted(numbers.items()))

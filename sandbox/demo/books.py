@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sandbox import Sandbox
+from sandbox.demo.language import choose
 
 # Objects that were in the source before the project.
 OLD = [f"photos/{number:04}.jpg" for number in range(200, 300)]
@@ -72,22 +73,40 @@ def keep_books(box: Sandbox, lost_events: set[str]) -> Books:
 
 
 def show(books: Books, console: Console) -> None:
-    console.print("\nWhere every object is:")
+    console.print(choose("\nThe state of every object:", "\n每个对象的状态："))
     table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    table.add_row("in OSS", str(len(books.uploaded)), end_section=True)
-    table.add_row("there before the project (copied by a task group)", str(len(books.old)))
-    table.add_row("accepted by OMS (records in success_object/)", str(len(books.succeeded)))
-    for reason, count in sorted(Counter(books.failed.values()).items()):
-        table.add_row(f"failed: {reason} (records in failed_object/)", str(count))
-    table.add_row("not known yet, because the event was lost", str(len(books.lost)))
+    table.add_row(choose("in OSS", "OSS 中"), str(len(books.uploaded)), end_section=True)
     total = len(books.recorded | books.lost | books.old)
-    table.add_row("[bold]total accounted for", f"[bold]{total}", end_section=True)
-    table.add_row("in OBS, equal to the source", str(len(books.uploaded) - len(books.missing)))
     answer_lost = len(books.failed.keys() - books.missing)
-    table.add_row("  of these recorded as failed: OMS's answer was lost", str(answer_lost))
-    table.add_row("missing in OBS", str(len(books.missing)))
-    table.add_row("  of these with a failed record, for replay", str(len(books.missing & books.failed.keys())))
-    table.add_row("  of these without any record, for reconcile", str(len(books.missing & books.lost)))
+    accounts = [
+        ("existing objects, copied by a task group", "存量对象，由迁移任务组复制", len(books.old)),
+        ("accepted by OMS (success_object/)", "OMS 已接受（success_object/）", len(books.succeeded)),
+        *(
+            (f"failed: {reason} (failed_object/)", f"失败：{reason}（failed_object/）", count)
+            for reason, count in sorted(Counter(books.failed.values()).items())
+        ),
+        ("without a record, because the event was lost", "没有记录，因为事件丢失", len(books.lost)),
+    ]
+    copies = [
+        ("in OBS, equal to the source", "在 OBS 中，与源端一致", len(books.uploaded) - len(books.missing)),
+        ("  of these recorded as failed: OMS's response was lost", "  其中记录为失败：OMS 的响应丢失", answer_lost),
+        ("missing in OBS", "OBS 中缺失", len(books.missing)),
+        (
+            "  of these with a failed record, for replay",
+            "  其中有失败记录，由 replay 重发",
+            len(books.missing & books.failed.keys()),
+        ),
+        (
+            "  of these without a record, for reconcile",
+            "  其中没有记录，由 reconcile 补交",
+            len(books.missing & books.lost),
+        ),
+    ]
+    for english, chinese, count in accounts:
+        table.add_row(choose(english, chinese), str(count))
+    table.add_row(f"[bold]{choose('total', '合计')}", f"[bold]{total}", end_section=True)
+    for english, chinese, count in copies:
+        table.add_row(choose(english, chinese), str(count))
     console.print(table)

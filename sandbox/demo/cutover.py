@@ -15,8 +15,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from sandbox import Sandbox
-from sandbox.demo.acts import HOUR, LOST, PATIENCE_SECONDS
+from sandbox.demo.acts import HOUR, LOST, PATIENCE_SECONDS, print_replay
 from sandbox.demo.books import Books, keep_books
+from sandbox.demo.language import choose, print_line, print_result
 from sandbox.oms.copier import CopyFailure
 
 # Accepted by OMS, and not copied.
@@ -31,14 +32,27 @@ CLOSE_SECONDS = 121
 OMS_SECONDS = 1200
 # Classes of equal objects, which need no table.
 EQUAL = {"equal_contents", "oms_own"}
+# Names of the classes that occur here.
+_CLASSES = {
+    "equal_contents": ("equal contents", "内容一致"),
+    "missing": ("missing", "缺失"),
+    "oms_own": ("OMS's own lists", "OMS 自有列表"),
+    "overwritten": ("overwritten", "被覆盖"),
+}
+_RESULTS = {"failed": ("failed", "未通过"), "not run": ("not run", "未执行")}
 _COLOURS = {"GO": "green", "NO-GO": "red", "NOT PROVEN": "yellow"}
 
 
 def in_obs(box: Sandbox, console: Console) -> None:
     """Make OMS accept objects and fail to copy them; delete an object in OBS and overwrite another."""
-    console.print(
-        f"\n[bold]4.[/] OMS accepts {len(NOT_COPIED)} more objects, but fails to copy them, and says so in lists in"
-        " OBS. The timer invokes replay, which reads the lists and returns"
+    print_line(
+        console,
+        choose(
+            f"\n[bold]4.[/] OMS accepts {len(NOT_COPIED)} more objects, fails to copy them, and writes the failures to"
+            " lists in OBS. Replay reads these lists.",
+            f"\n[bold]4.[/] OMS 又接受 {len(NOT_COPIED)} 个对象，但复制失败，并将其写入 OBS 中的失败对象列表。"
+            "replay 会读取这些列表。",
+        ),
     )
     failure = CopyFailure("GET_SRC_OBJ_FAILURE", "the source did not answer")
     box.task.failures.add(failure, times=len(NOT_COPIED), where=lambda key: key in NOT_COPIED)
@@ -48,24 +62,48 @@ def in_obs(box: Sandbox, console: Console) -> None:
     # After the throttling, forward may have left some of them to replay: by hand it submits them, and reads no lists.
     box.fc.invoke("replay", b"{}")
     box.wait_idle(timeout=PATIENCE_SECONDS)
-    console.print(escape(json.dumps(box.tick("replay").value)), soft_wrap=True)
-    console.print("And somebody deletes one object in OBS and overwrites another.")
+    print_replay(console, box.tick("replay").value)
     box.obs.delete(box.destination_bucket, DELETED)
-    box.obs.put(box.destination_bucket, OVERWRITTEN, b"somebody else's")
+    box.obs.put(box.destination_bucket, OVERWRITTEN, b"an application's")
+    print_line(
+        console,
+        choose(
+            "Meanwhile, an application deletes one object in OBS and overwrites another.",
+            "与此同时，有应用在 OBS 中删除了一个对象，并覆盖了另一个对象。",
+        ),
+    )
+    print_result(
+        console,
+        "An object accepted by OMS is not a copied object: replay finds failed copies, compare finds all others.",
+        "OMS 已接受不等于已复制：复制失败的对象由 replay 查找，其余差异由 compare 查找。",
+    )
 
 
 def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
     """Play the day of the cutover; return the books in the end, and the last certificate."""
-    console.print(
-        "\n[bold]5.[/] Cutover day: nobody writes to the source any more. Half an hour later, step by step what"
-        " `python3 ops.py cutover` does:"
+    print_line(
+        console,
+        choose(
+            "\n[bold]5.[/] Cutover day: all writes to the source have stopped. Half an hour later,"
+            " `python3 ops.py cutover` runs these steps:",
+            "\n[bold]5.[/] 割接当天：源端已停止写入。半小时后，`python3 ops.py cutover` 依次执行以下步骤：",
+        ),
     )
     frozen = now(box)
     later(box)
     compare(box, console)
     certify(box, console, frozen)
-    console.print(
-        "Compare has submitted what was missing. What is newer in OBS is overwritten only if somebody asks for it:"
+    print_result(
+        console,
+        "NO-GO: each object that prevents the cutover is named, with the reason.",
+        "NO-GO：列出了阻碍割接的每个对象及原因。",
+    )
+    print_line(
+        console,
+        choose(
+            "\nCompare has submitted the missing object. A newer object in OBS is overwritten only on request:",
+            "\ncompare 已补交缺失的对象。OBS 中较新的对象仅在明确要求时才会覆盖：",
+        ),
     )
     compare(box, console, overwrite=True, restart=True)
     later(box)
@@ -82,7 +120,13 @@ def close(box: Sandbox, console: Console) -> None:
     box.fc.invoke("certify", json.dumps({"close": True, "run": RUN}).encode())
     box.let_pass(CLOSE_SECONDS)
     box.let_pass(OMS_SECONDS)
-    _print_line(console, "The project is closed: two minutes later nothing is sent any more. OMS has finished, too.")
+    print_line(
+        console,
+        choose(
+            "The project is closed: nothing is submitted after two minutes. OMS has finished all accepted objects.",
+            "项目已关闭：两分钟后不再提交任何对象。OMS 已处理完所接受的全部对象。",
+        ),
+    )
 
 
 def stand_still(box: Sandbox, console: Console) -> None:
@@ -91,7 +135,11 @@ def stand_still(box: Sandbox, console: Console) -> None:
     payload = json.dumps({"standstill": True, "restart": True})
     console.print("\npython3 ops.py compare --standstill --restart")
     digests = box.fc.invoke("compare", payload.encode()).value
-    _print_line(console, f"The digests are {digests['state']} and {digests['twin']}.")
+    digests_shown = f"{digests['state']}{choose(' and ', '、')}{digests['twin']}"
+    print_line(
+        console,
+        choose(f"Neither bucket has changed. Digests: {digests_shown}", f"两侧的桶没有变化。摘要：{digests_shown}"),
+    )
 
 
 def later(box: Sandbox) -> None:
@@ -103,20 +151,36 @@ def later(box: Sandbox) -> None:
 def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dict[str, Any]:
     """Invoke certify by hand, and show its verdict, with the checks that did not pass."""
     payload = json.dumps({"frozen_since": frozen, **asked})
-    console.print(f"\nMake the certificate, with the freeze at {frozen}")
+    print_line(
+        console,
+        choose(f"\nThe certificate, with the freeze at {frozen}:", f"\n证书（停写时间 {frozen}）："),
+    )
     document: dict[str, Any] = box.fc.invoke("certify", payload.encode()).value
     verdict = document["verdict"]
-    _print_line(console, f"[bold {_COLOURS[verdict]}]{escape(document['text'])}")
+    suffix = choose("", "_zh")
+    print_line(console, f"[bold {_COLOURS[verdict]}]{escape(document[f'text{suffix}'])}")
     for check in document["checks"]:
         if check["gates"] and check["result"] != "passed":
-            keys = f": {', '.join(check['keys'][:3])}" if check["keys"] else ""
-            _print_line(console, escape(f"  {check['id']} {check['result']}: {check['actual']}{keys}"))
+            colon, result = choose(": ", "："), choose(*_RESULTS[check["result"]])
+            keys = f"{colon}{choose(', ', '、').join(check['keys'][:3])}" if check["keys"] else ""
+            print_line(console, escape(f"  {check['id']} {result}{colon}{check[f'actual{suffix}']}{keys}"))
     if verdict == "GO":
         sample = next(check for check in document["checks"] if check["id"] == "SAMPLE")
-        _print_line(console, f"{len(document['checks'])} checks passed. Sample: {sample['actual']}.")
-        for side in ("source", "destination"):
-            _print_line(console, f"  {side:11} {document[side]['objects']} objects, digest {document[side]['digest']}")
-        _print_line(console, f"  the certificate's SHA-256 is {document['sha256']}")
+        drawn, passed = sample[f"actual{suffix}"], len(document["checks"])
+        print_line(
+            console, choose(f"{passed} checks passed. Sample: {drawn}.", f"{passed} 项检查通过。抽样：{drawn}。")
+        )
+        for side, name in (
+            ("source", choose("source     ", "源端  ")),
+            ("destination", choose("destination", "目的端")),
+        ):
+            count, digest = document[side]["objects"], document[side]["digest"]
+            print_line(
+                console,
+                choose(f"  {name} {count} objects, digest {digest}", f"  {name} {count} 个对象，摘要 {digest}"),
+            )
+        sha256 = document["sha256"]
+        print_line(console, choose(f"  SHA-256 of the certificate: {sha256}", f"  证书的 SHA-256：{sha256}"))
     return document
 
 
@@ -137,25 +201,28 @@ def compare(box: Sandbox, console: Console, **asked: bool) -> None:
     wait_a_second(box)
     console.print(" ".join(["\npython3 ops.py compare", *(f"--{name}" for name in asked)]))
     comparison = box.fc.invoke("compare", json.dumps(asked).encode()).value
-    table = Table("class", "in OSS", "in OBS", "such as")
+    table = Table(
+        choose("class", "类别"), choose("in OSS", "OSS 中"), choose("in OBS", "OBS 中"), choose("example", "示例")
+    )
     for column in table.columns[1:3]:
         column.justify = "right"
     classes = [(name, row) for name, row in comparison["classes"].items() if sum(count_of(row))]
     for name, row in classes:
-        table.add_row(name, *map(str, count_of(row)), escape(f"{row['keys'][0]!a:.40}"))
+        table.add_row(
+            choose(*_CLASSES.get(name, (name, name))), *map(str, count_of(row)), escape(f"{row['keys'][0]!a:.40}")
+        )
     table.add_section()
     totals = [comparison[side]["objects"] for side in ("source", "destination")]
-    table.add_row("[bold]both buckets", *(f"[bold]{number}" for number in totals))
+    table.add_row(f"[bold]{choose('total', '合计')}", *(f"[bold]{number}" for number in totals))
     if not EQUAL.issuperset(name for name, _ in classes):
         console.print(table)
     sums = [sum(count_of(row)[side] for _, row in classes) for side in (0, 1)]
-    adds_up = "The classes add up to both buckets." if sums == totals else "[red]The classes do not add up."
-    console.print(f"{adds_up} Submitted: {comparison['submitted']}.")
-
-
-def _print_line(console: Console, text: str) -> None:
-    """Print a line that a terminal can break anywhere; a picture has no terminal."""
-    console.print(text, soft_wrap=not console.record)
+    if sums == totals:
+        adds_up = choose("The classes add up to the totals of both buckets.", "各类别之和等于两侧的总数。")
+    else:
+        adds_up = choose("[red]The classes do not add up.", "[red]各类别之和与总数不符。")
+    submitted = comparison["submitted"]
+    print_line(console, choose(f"{adds_up} Submitted: {submitted}.", f"{adds_up}补交：{submitted}。"))
 
 
 def count_of(row: dict[str, Any]) -> tuple[int, int]:

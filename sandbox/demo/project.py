@@ -13,6 +13,7 @@ from rich.console import Console
 from sandbox import Sandbox
 from sandbox.control import VARIABLE, serve_control
 from sandbox.demo.books import OLD
+from sandbox.demo.language import LANGUAGE, choose, print_line, print_result
 from tools.package import build
 from tools.render import render
 from tools.serverless import Tool, available
@@ -28,44 +29,83 @@ def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "p
         done = Tool(folder / "home").init(package, project, answers)
         if done.returncode:
             raise SystemExit(done.stdout)
-        console.print(f"The function's project was made from {package.name} by `s init`.\n")
+        print_line(
+            console,
+            choose(
+                f"`s init` created the project from {package.name}.\n", f"`s init` 已用 {package.name} 生成项目。\n"
+            ),
+        )
     else:
         render(answers, project)
-        console.print("The function's project was rendered by Jinja2: `s init` needs Node.js, which is not here.\n")
+        print_line(
+            console,
+            choose(
+                "Jinja2 created the project: `s init` needs Node.js, which is not installed.\n",
+                "项目由 Jinja2 生成：`s init` 需要 Node.js，而本机未安装。\n",
+            ),
+        )
     return project
 
 
 def set_up(box: Sandbox, project: Path, console: Console) -> None:
     """Run `ops.py setup` to create the missing resources in both accounts; print them without each permission."""
-    console.print("There is only the source bucket. `python3 ops.py setup` makes the rest:")
+    print_line(
+        console,
+        choose(
+            "Only the source bucket exists. `python3 ops.py setup` creates the other resources:",
+            "目前只有源 Bucket。`python3 ops.py setup` 创建其余资源：",
+        ),
+    )
     plan = json.loads(_ops(box, project, "setup", "--plan", "--json"))
     for step in plan["steps"]:
         if step["state"] in ("create", "change"):
-            present = f": {step['detail']['en']}" if step["detail"] else ""
-            console.out(f"  {step['state']} {step['what']['en']}{present}")
+            state = {"create": choose("create", "创建"), "change": choose("change", "修改")}[step["state"]]
+            detail = f"{choose(': ', '：')}{step['detail'][LANGUAGE]}" if step["detail"] else ""
+            console.out(f"  {state} {step['what'][LANGUAGE]}{detail}")
     _ops(box, project, "setup", "--yes", plan["plan"], "--agree")
     (box.task,) = box.oms.tasks
     (functions,) = (
         number for number, user in box.iam.users.items() if user["fields"]["user_name"].endswith("-functions")
     )
     box.iam.grant(functions, json.dumps(_READS))
-    console.print("For the certificate's sample an administrator adds the right to read what was copied.\n")
+    print_line(
+        console,
+        choose(
+            "An administrator adds the permission to read copied objects, for the certificate's sample.",
+            "管理员另外授予读取目的端对象的权限，供证书抽样使用。",
+        ),
+    )
+    print_result(
+        console,
+        "One command sets up both clouds, and shows its plan first.\n",
+        "一条命令即可设置两家云，并先显示计划。\n",
+    )
 
 
 def migrate(box: Sandbox, project: Path, console: Console) -> None:
     """Let `ops.py migrate` have OMS copy the existing objects, and print the outcome."""
-    console.print(f"{len(OLD)} objects are older than the project. `python3 ops.py migrate` lets OMS copy them:")
+    print_line(
+        console,
+        choose(
+            f"{len(OLD)} objects existed before the project. `python3 ops.py migrate` has OMS copy them:",
+            f"项目部署之前已有 {len(OLD)} 个对象。`python3 ops.py migrate` 让 OMS 复制它们：",
+        ),
+    )
     lines = _ops(box, project, "migrate", "--yes").partition("-> ")[0].splitlines()
     for line in lines[-2:]:
         console.out(f"  {line.strip()}")
-    console.print()
+    print_result(
+        console,
+        "The existing objects are in OBS. From now on, every write to OSS is forwarded.\n",
+        "存量对象已在 OBS 中。从现在起，写入 OSS 的每个对象都会转发。\n",
+    )
 
 
 def _ops(box: Sandbox, project: Path, *words: str) -> str:
     """Return the output of a command of the project for an administrator of both clouds."""
     with serve_control(box) as address:
         done = subprocess.run(
-            [sys.executable, "ops.py", *words, "--lang", "en"],
+            [sys.executable, "ops.py", *words, "--lang", LANGUAGE],
             cwd=project,
             env={**os.environ, **box.administrators(), VARIABLE: address},
             capture_output=True,

@@ -13,25 +13,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import Text
 
 
 class ExitCode(IntEnum):
-    """Exit codes of all commands, each with its meaning, which the help prints."""
+    """Exit codes of all commands; their meanings are in command_line/arguments.py."""
 
-    OK = (0, t("GO or OK"))
-    FAILED = (1, t("NO-GO, an error, or not in step"))
-    REFUSED = (2, t("wrong use, or not wanted"))
-    NOT_PROVEN = (3, t("not proven, or to be continued"))
-    UNTRUSTED = (4, t("a certificate that cannot be trusted"))
-    STOPPED = (130, t("interrupted"))
-
-    meaning: Text
-
-    def __new__(cls, number: int, meaning: Text) -> ExitCode:  # noqa: PYI034  typing has Self since 3.11
-        code = int.__new__(cls, number)
-        code._value_, code.meaning = number, meaning
-        return code
+    OK = 0
+    FAILED = 1
+    REFUSED = 2
+    NOT_PROVEN = 3
+    UNTRUSTED = 4
+    STOPPED = 130
 
 
 class OpsError(Exception):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Print the project's permissions, and the commands that grant or remove them.
 
-    python3 policies/show.py                  the `aliyun ram` commands that make roles and policies
-    python3 policies/show.py | bash           runs them
+    python3 policies/show.py                  the `aliyun ram` commands that create roles and policies
+    python3 policies/show.py | bash           runs these commands
     python3 policies/show.py --remove         the commands that undo this
     python3 policies/show.py --json FOLDER    writes the policies into files, for the RAM console
     python3 policies/show.py --canary         the permissions that only an administrator of `ops.py canary` needs
@@ -10,8 +10,8 @@
     python3 policies/show.py --checklist      the permissions for `python3 ops.py checklist`
     python3 policies/show.py --headers        the permission of the functions' key for `python3 ops.py headers`
 
-The output follows the current s.yaml: after a change there, run the commands again. This program changes nothing
-itself, and needs only Python 3.10.
+The output follows s.yaml: after a change of s.yaml, run the commands again. The program changes nothing itself, and
+needs only Python 3.10.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from ops.project import read  # noqa: E402
 
 # Shell code that lets the commands run as a script, and run again.
 SHELL = r"""
-# The first failure ends this, but not a terminal into which it is pasted.
+# A failure ends the script, but not a terminal into which it is pasted.
 case $- in *i*) ;; *) set -e ;; esac
-# Runs the command behind the first word. That RAM answers with that error is no failure: it is done already.
+# Runs the command after the first word. The RAM error in the first word is no failure: it means that the work is done.
 tolerate() {
   if said=$("${@:2}" 2>&1 </dev/null); then echo "${*:4:3}: done"
   elif echo "$said" | grep -Eq "$1"; then echo "${*:4:3}: $(echo "$said" | grep -Eom1 "($1)[A-Za-z.]*")"
@@ -47,24 +47,24 @@ tolerate() {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Shows the project's policies and the commands for its RAM roles.")
+    parser = argparse.ArgumentParser(description="Print the project's policies, and the commands for its RAM roles.")
     instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--remove", action="store_true", help="show the commands that remove roles and policies again")
-    instead.add_argument("--json", metavar="FOLDER", type=Path, help="write the policies into files in this folder")
+    instead.add_argument("--remove", action="store_true", help="print the commands that remove roles and policies")
+    instead.add_argument("--json", metavar="FOLDER", type=Path, help="write each policy into a file in this folder")
     instead.add_argument(
-        "--canary", action="store_true", help="show the rights that an administrator needs for a canary"
+        "--canary", action="store_true", help="print the permissions that an administrator needs for a canary"
     )
     instead.add_argument(
-        "--migrate", action="store_true", help="show the rights that an administrator needs for a migration"
+        "--migrate", action="store_true", help="print the permissions that an administrator needs for a migration"
     )
     instead.add_argument(
-        "--checklist", action="store_true", help="show the rights that reading the settings of both buckets needs"
+        "--checklist", action="store_true", help="print the permissions to read the settings of both buckets"
     )
     instead.add_argument("--headers", action="store_true", help="show the right that changing headers in OBS needs")
     options = parser.parse_args()
     settings = HERE.parent / "s.yaml"
     if not settings.exists():
-        print(f"{settings} is missing: run this in a project that `s init oss-oms-sync` made", file=sys.stderr)
+        print(f"{settings} is missing: run this program in a project created by `s init oss-oms-sync`", file=sys.stderr)
         return 2
     try:
         print("\n".join(requested_lines(read(settings, ()), options)), flush=True)
@@ -102,7 +102,7 @@ def canary_permissions(settings: Mapping[str, str]) -> Iterator[str]:
     for where, document in policies_by_role(huawei, settings):
         yield f"# Huawei Cloud, {where}"
         yield json.dumps(document, indent=2)
-    yield "# Functions are called with the tool's own access, as by every other command of ops.py."
+    yield "# ops.py calls the functions with the access key of the Serverless Devs tool, as every other command does."
 
 
 def headers_permission(settings: Mapping[str, str]) -> Iterator[str]:
@@ -135,20 +135,21 @@ def policies_by_role(document: Document, settings: Mapping[str, str]) -> Iterato
 
 def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterator[str]:
     """Yield commands that create missing roles and policies, and update existing ones."""
-    yield "# Huawei Cloud: what the IAM user may do whose AK/SK the functions use. Without the rights in OBS, nothing"
-    yield "# here sees what is there and what OMS failed to copy."
+    yield "# Huawei Cloud: permissions of the IAM user whose AK/SK the functions use. Without the permissions for OBS,"
+    yield "# compare cannot read OBS, and replay cannot read OMS's lists of failed copies."
     in_huawei = statements.functions_in_huawei(settings)
     for where, policy in policies_by_role(in_huawei, settings):
         yield f"# {where[0].upper()}{where[1:]}:"
         yield f"#   {json.dumps(policy)}"
-    yield "\n# Alibaba Cloud: pipe this to bash, as somebody who may make RAM roles and policies. It may run again."
+    yield "\n# Alibaba Cloud: pipe this script to bash, with permissions to create RAM roles and policies."
+    yield "# It can run again."
     yield SHELL
     for name, members in by_name(roles):
-        yield f"\n# The role of {purposes(members)}. One that is there already stays as it is."
+        yield f"\n# The role of {purposes(members)}. An existing role is not changed."
         trust = json.dumps(trust_of(members))
         yield ram_command("EntityAlreadyExist", "CreateRole", RoleName=name, AssumeRolePolicyDocument=trust)
         for role in members:
-            yield f"\n# What {purposes([role])} may do. RAM keeps five versions of a policy: the oldest makes room."
+            yield f"\n# Permissions of {purposes([role])}. RAM keeps five versions; the oldest is replaced."
             yield from (f"#   {right.en}" for right in rights(role.document))
             yield f"document={shlex.quote(json.dumps(role.document))}"
             text = ' --PolicyDocument "$document"'
@@ -160,10 +161,10 @@ def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterato
 
 def removal_commands(roles: list[Role]) -> Iterator[str]:
     """Yield commands that remove roles and policies; a role with other policies stays."""
-    yield "# After `s remove`: pipe this to bash. It may run again."
+    yield "# After `s remove`: pipe this script to bash. It can run again."
     yield SHELL
     for name, members in by_name(roles):
-        yield f"\n# The role of {purposes(members)}. It stays while it has other policies, such as another project's."
+        yield f"\n# The role of {purposes(members)}. If it has other policies, it is kept."
         for role in members:
             yield ram_command("EntityNotExist", "DetachPolicyFromRole", **attachment(role))
             yield ram_command("EntityNotExist", "DeletePolicy", PolicyName=role.policy, CascadingDelete="true")

@@ -41,7 +41,7 @@ def test_in_a_repository_the_next_steps_have_no_git(tool, built, tmp_path):
     assert 'access: "default"\n' in (tmp_path / "out" / "s.yaml").read_text()
 
 
-NOTE = "is not known to offer sync tasks"
+NOTE = "is not among the regions known to offer sync tasks"
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_an_unknown_region_of_oms_adds_a_note_to_the_scope(built, tmp_path, host
     assert done.returncode == 0
     assert note in done.stdout
     assert [NOTE in done.stdout, "CN East-Shanghai1 (cn-east-3)" in done.stdout] == [bool(note)] * 2
-    assert "no two of them may overlap in both prefix and suffix" in done.stdout
-    assert 'This one submits "*" of photos' in done.stdout
+    assert "must not overlap in both prefix and suffix" in done.stdout
+    assert 'This project submits "*" of photos' in done.stdout
 
 
 @pytest.mark.usefixtures("require_tool")

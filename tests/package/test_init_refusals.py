@@ -34,7 +34,7 @@ WRONG = [
         "functionName": ("1x", "functionName"),
         "objectPrefx": ("a/", "objectPrefx is not a parameter. Did you mean objectPrefix?"),
         "syncurl": ("x", "syncurl is not a parameter."),
-        "colour": ("red", "colour is not a parameter. They are: region, sourceBucket, "),
+        "colour": ("red", "colour is not a parameter. The parameters are: region, sourceBucket, "),
     },
     {
         "sourceBucket": ("", "sourceBucket"),
@@ -69,7 +69,7 @@ def test_wrong_parameters_are_refused_before_anything_is_made(tool, built, tmp_p
     # THEN all messages are in one language, the exit code is 1, and the file stays
     assert done.returncode == 1, done.stdout
     lines = [line for line in done.stdout.splitlines() if line.startswith("  - ")]
-    assert f"{project} is not empty, and the tool would delete all that is in it." in lines[0]
+    assert f"{project} is not empty, and the tool would delete its contents." in lines[0]
     assert len(lines) == 1 + len(wrong), lines
     for name, (_, text) in wrong.items():
         assert any(name in line and text in line for line in lines), name
@@ -86,7 +86,7 @@ def test_a_folder_with_files_is_refused_and_unchanged(built, tmp_path):
     done = run_hook(built, project, ANSWERS)
     assert done.returncode == 1, done.stdout
     assert "--no-overwrite" not in done.stdout
-    assert "Name another folder with -d. For a new version" in done.stdout
+    assert "Choose another folder with -d. For a new version" in done.stdout
     assert [path.name for path in project.iterdir()] == [".git"]
 
 
@@ -216,5 +216,7 @@ def test_a_file_that_the_package_would_replace_is_refused(built, tmp_path):
     call = f"process.argv.push(...{json.dumps(words)}); preInit(paths);"
     (project / "code" / "index.py").write_text("mine")
     output = hook_alone(built, project, call, tmp_path)
-    assert f"{project} has code/index.py already, and the tool would replace it, --no-overwrite or not." in output
+    assert (
+        f"{project} already has code/index.py, and the tool would replace the file, even with --no-overwrite." in output
+    )
     assert (project / "code" / "index.py").read_text() == "mine"

@@ -22,7 +22,7 @@ def test_stored_secrets_stay_until_others_replace_them(tool, built, tmp_path):
     for name in ("HW_AK", "HW_SK"):
         assert tool.run("secret", "add", "--key", f"my-sync_{name}", "--value", ANSWERS[name]).returncode == 0
     done = tool.init(built, tmp_path / "two", KEYLESS)
-    assert "my-sync_HW_SK stays in the tool's secret store as it is" in done.stdout
+    assert "my-sync_HW_SK in the tool's secret store is unchanged" in done.stdout
     deployed, _ = deploy(tool, tmp_path / "two")
     assert deployed["forward"]["environmentVariables"]["HW_SK"] == ANSWERS["HW_SK"]
 
@@ -38,7 +38,7 @@ def test_stored_secrets_stay_until_others_replace_them(tool, built, tmp_path):
 
     # A new secret replaces the secret of all projects with this function name, with a message.
     done = tool.init(built, tmp_path / "four", {**ANSWERS, "HW_SK": "AnotherKey0000000001"})
-    assert "my-sync_HW_SK was in the tool's secret store and is replaced" in done.stdout
+    assert "my-sync_HW_SK in the tool's secret store is replaced" in done.stdout
     deployed, _ = deploy(tool, tmp_path / "two")
     assert deployed["forward"]["environmentVariables"]["HW_SK"] == "AnotherKey0000000001"
 
@@ -47,8 +47,8 @@ def test_a_store_that_takes_no_secret_is_named_without_the_keys(tool, built, tmp
     (tool.home / ".s" / "secrets.yaml").mkdir()
     done = tool.init(built, tmp_path / "out", ANSWERS)
     assert done.returncode == 1
-    assert "did not take HW_AK: can secrets.yaml in the folder that `s -v` names be written?" in done.stdout, (
-        done.stdout
-    )
+    assert (
+        "did not accept HW_AK: make sure that secrets.yaml in the folder shown by `s -v` is writable" in done.stdout
+    ), done.stdout
     assert "s init --uri" in done.stdout
     assert_no_secret(done.stdout)

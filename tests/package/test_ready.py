@@ -28,7 +28,7 @@ def test_empty_settings_stop_only_a_deployment(tool, built, tmp_path):
     # GIVEN a project before setup
     project = tmp_path / "out"
     output = init(tool, built, project, WITHOUT)
-    assert "s.yaml has no SYNC_URL, HW_AK, HW_SK yet: setup makes what is missing in both clouds." in output
+    assert "s.yaml has no SYNC_URL, HW_AK, HW_SK yet: setup creates them in both clouds." in output
     assert "python3 ops.py setup" in commands_in(output)
     assert "secret store" not in output
 
@@ -68,7 +68,7 @@ def test_the_proposed_log_bucket_of_the_longest_name_is_valid(built, tmp_path):
     ("line", "other", "message"),
     [
         ('lanes: "32"', 'lanes: "32"', None),
-        ('lanes: "32"', "lanes: 32", 'lanes has to be text: write lanes: "32" in s.yaml, in quotes.'),
+        ('lanes: "32"', "lanes: 32", 'lanes must be text: write lanes: "32" in s.yaml, in quotes.'),
         ('lanes: "32"', "lanes: 1_6 # ours", "lanes"),
         ('compareDeep: "off"', "compareDeep: true", 'write compareDeep: "on"'),
         ("statusPeriod: 15m", "statusPeriod:", "statusPeriod"),

@@ -186,7 +186,7 @@ def test_an_upgrade_keeps_the_users_changes(shell, project, fc3, box, built, tmp
     # WHEN a newer version comes out and is merged as the document says
     with served(changed_package(built, tmp_path)) as url:
         output = shell.run(upgrade, env={"PACKAGE_URL": url})
-    assert f"{box.answers()['functionName']}_HW_SK stays in the tool's secret store" in output
+    assert f"{box.answers()['functionName']}_HW_SK in the tool's secret store is unchanged" in output
 
     # THEN the project has the new version and the user's changes
     merged = settings.read_text(encoding="utf-8")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from rich.console import Console
 
 from sandbox import Sandbox
+from sandbox.demo import language
+from sandbox.demo.acts import print_replay
 from sandbox.demo.books import OLD, contents_of, keep_books
 from sandbox.demo.project import migrate, set_up
 from tools.render import render
@@ -18,7 +23,7 @@ def test_setup_and_migrate_prepare_the_demo_and_it_prints_the_steps(tmp_path):
         shown = console.export_text().splitlines()
         assert f"  create log bucket {box.log_bucket}: private, in {box.region}" in shown
         assert any(line.startswith("  change s.yaml: fill in SYNC_URL, ") for line in shown)
-        assert len(shown) < 20
+        assert len(shown) < 22
         assert box.task.sync_url in (tmp_path / "s.yaml").read_text()
         assert f"{box.answers()['functionName']}_HW_SK" in box.secrets
 
@@ -30,3 +35,14 @@ def test_setup_and_migrate_prepare_the_demo_and_it_prints_the_steps(tmp_path):
         assert f"{len(OLD)} copied, 0 skipped, 0 failed" in console.export_text()
         books = keep_books(box, set())
         assert (books.problems(), books.missing, books.old) == ([], set(), set(OLD))
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [("en", r"The timer invokes replay: 3 .+ 2 .+ 1 left\."), ("zh", r"定时触发器.+ 3 .+ 2 .+ 1 个。")],
+)
+def test_demo_prints_counts_in_the_language_of_the_locale(monkeypatch, code, line):
+    monkeypatch.setattr(language, "LANGUAGE", code)
+    console = Console(record=True, width=200)
+    print_replay(console, {"taken": 3, "accepted": 2, "left": 1})
+    assert re.fullmatch(line, console.export_text().strip())

@@ -31,13 +31,13 @@ RECORD = "oms_source_record/00000000-0000-4000-8000-00000000005a/success_object/
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--oms-rate", "-5"], "-5 is no rate: give calls a second, more than 0, such as 5"),
-        (["--oms-rate", "0"], "0 is no rate"),
-        (["--oms-rate", "inf"], "inf is no rate"),
-        (["--oms-rate", "fast"], "fast is no rate"),
-        (["--trouble", "1.5"], "1.5 is no share: give a number from 0 (none) to 1 (all), such as 0.3"),
-        (["--trouble", "-0.1"], "-0.1 is no share"),
-        (["--trouble", "nan"], "nan is no share"),
+        (["--oms-rate", "-5"], "-5 is not a rate: write calls per second, more than 0, such as 5"),
+        (["--oms-rate", "0"], "0 is not a rate"),
+        (["--oms-rate", "inf"], "inf is not a rate"),
+        (["--oms-rate", "fast"], "fast is not a rate"),
+        (["--trouble", "1.5"], "1.5 is not a share: write a number from 0 (none) to 1 (all), such as 0.3"),
+        (["--trouble", "-0.1"], "-0.1 is not a share"),
+        (["--trouble", "nan"], "nan is not a share"),
     ],
 )
 def test_a_senseless_option_is_refused(capsys, arguments, message):
@@ -208,16 +208,16 @@ def test_the_prompt_moves_the_clock(monkeypatch):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("explode", "There is no command explode."),
+        ("explode", "Unknown command: explode."),
         ("put", "0 words are too few."),
         ("put oss a b c", "3 words are too many."),
         ("put 'a", "No closing quotation"),
-        ("later soon", "soon is no time: give a number and s, m, h or d, such as 15m."),
-        ("throttle -1", "OMS takes more than 0 calls a second."),
-        ("oms sideways", "OMS is down, or up."),
-        ("tamper nothing", "There is no nothing in OBS."),
-        ("delete nothing", "There is no nothing in OSS."),
-        ("delete obs nothing", "There is no nothing in OBS."),
+        ("later soon", "soon is not a time: write a number and s, m, h or d, such as 15m."),
+        ("throttle -1", "The number of calls must be more than 0."),
+        ("oms sideways", "Write down or up."),
+        ("tamper nothing", "OBS has no object nothing."),
+        ("delete nothing", "OSS has no object nothing."),
+        ("delete obs nothing", "OBS has no object nothing."),
     ],
 )
 def test_a_misuse_of_the_prompt_is_explained(box, line, says):

@@ -246,14 +246,14 @@ def test_the_script_counts_the_objects_of_a_certificate_or_names_an_error(box, v
         box.oss.put(box.source_bucket, key, b"x")
     nothing, only = (summary(Sum.of(sizes)._asdict()) for sizes in ({}, {"a.jpg": 1}))
     of_obs = vendor_digests("obs", "--suffix", ".jpg")
-    assert of_obs == [only, f"of these OMS's own lists: {nothing}", f"and elsewhere: {only}"]
+    assert of_obs == [only, f"OMS's own lists: {nothing}", f"other objects: {only}"]
     assert vendor_digests("oss", "a", "--suffix=.jpg") == [only]
     box.obs.faults.add(Fault.status(403))
     with pytest.raises(SystemExit, match="photos-obs: 403 "):
         vendor_digests("obs")
     box.obs.faults.clear()
     box.obs.faults.add(Fault.status(200, b"<html><body>Please log in</body></html>"))
-    with pytest.raises(SystemExit, match="no page of it behind ''"):
+    with pytest.raises(SystemExit, match="not the page after ''"):
         vendor_digests("obs")
 
 
@@ -291,8 +291,8 @@ def test_each_object_is_in_its_class_and_exactly_due_objects_are_submitted(box, 
     assert of_source == summary(answer["source"])
     assert of_destination == [
         summary(answer["destination"]),
-        f"of these OMS's own lists: {summary(in_lists._asdict())}",
-        f"and elsewhere: {summary(elsewhere._asdict())}",
+        f"OMS's own lists: {summary(in_lists._asdict())}",
+        f"other objects: {summary(elsewhere._asdict())}",
     ]
     # AND exactly the due objects are submitted, once
     due = {key for key, name in classes.items() if name in DUE}

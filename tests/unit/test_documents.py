@@ -218,7 +218,7 @@ def test_the_demos_picture_is_of_this_version_and_shows_the_quoted_lines():
     picture = (ROOT / "docs" / "demo.svg").read_text(encoding="utf-8")
     shown = " ".join(re.sub(r"<[^>]+>", "\n", html.unescape(picture)).replace("\xa0", " ").split())
     assert f"make demo - oss-oms-sync {manifest()['Version']}" in shown
-    (quoted,) = (text for info, text in Document.read(README).blocks if info == "text" and "NO-GO" in text)
+    (quoted,) = (text for info, text in Document.read(README).blocks if info == "console" and "NO-GO" in text)
     assert len(quoted.splitlines()) == 6
     for line in quoted.splitlines():
         # Numbers and digests differ from run to run.

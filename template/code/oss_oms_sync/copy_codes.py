@@ -22,47 +22,53 @@ COPY_CODES = {
     "GET_SRC_OBJ_META_FAILURE": CopyCode(
         True,
         t(
-            "OMS could not look at the source object. If it still exists, check in the OMS console that the task's"
-            " access key for OSS is valid and may read the source bucket, and that the object is not archived. If only"
-            " object keys with % or + fail, check OMS_KEY_ENCODING."
+            "OMS could not read the metadata of the source object. If the object still exists, check that it"
+            " is not archived, and in the OMS console that the task's access key for OSS is valid and can"
+            " read the source bucket. If only object keys with % or + fail, check OMS_KEY_ENCODING."
         ),
     ),
     "GET_DST_OBJ_META_FAILURE": CopyCode(
         True,
         t(
-            "Usually nothing to do: OMS could not look at the object in OBS. If this lasts, check in the OMS console"
-            " that the task's access key for OBS is valid and may read the destination bucket."
+            "Usually nothing to do: OMS could not read the metadata of the object in OBS. If this persists,"
+            " check in the OMS console that the task's access key for OBS is valid and can read the"
+            " destination bucket."
         ),
     ),
     "GET_SRC_OBJ_FAILURE": CopyCode(
         True,
         t(
-            "Usually nothing to do: OMS could not read the source object to its end; it may have changed meanwhile. If"
-            " this lasts, check that the task's access key may read it, and that the object is not archived."
+            "Usually nothing to do: OMS could not read the source object to its end; the object may have"
+            " changed meanwhile. If this persists, check that the task's access key can read the object, and"
+            " that the object is not archived."
         ),
     ),
     "UPLOAD_DST_OBJ_FAILURE": CopyCode(
         True,
         t(
-            "Usually nothing to do: OMS could not write the object to OBS. If this lasts, check the destination"
-            " bucket's quota and policy, and that the task's access key for OBS may write there."
+            "Usually nothing to do: OMS could not write the object to OBS. If this persists, check the"
+            " destination bucket's quota and policy, and that the task's access key for OBS can write to the"
+            " bucket."
         ),
     ),
     "INIT_DST_OBJ_MULTIPART_FAILURE": CopyCode(
         False,
         t(
-            "OMS could not begin a multipart upload to OBS. Over 50 MB that is how it ends if the object's"
+            "OMS could not begin a multipart upload to OBS. Above 50 MB this always happens if the object's"
             " Content-Type is multipart/form-data: set another Content-Type at the source."
         ),
     ),
     "COMPLETE_DST_OBJ_MULTIPART_FAILURE": CopyCode(
         True,
-        t("Usually nothing to do: OMS could not complete a multipart upload to OBS. If this lasts, see its message."),
+        t(
+            "Usually nothing to do: OMS could not complete a multipart upload to OBS. If this persists, check"
+            " OMS's message."
+        ),
     ),
 }
 OTHER_CODE = CopyCode(
     True,
-    t("See OMS's code and message: Huawei's documents do not name this code."),
+    t("Check OMS's code and message: Huawei's documents do not list this code."),
 )
 
 

@@ -141,9 +141,9 @@ class Reason(Enum):
         " automatically."
     )
     CLOSED = t(
-        "Nothing is submitted while the project is closed, but an application still wrote to the source. Find out which"
-        " one, and whether OBS needs the object. It is resent only if the project is opened again: {step} says what to"
-        " do.",
+        "Nothing is submitted while the project is closed, but an application still wrote to the source."
+        " Find out which application, and whether OBS needs the object: it is resent only if the project"
+        " is opened again. For the next step: {step}.",
         step=Step("status"),
     )
     MARK_UNREAD = t(

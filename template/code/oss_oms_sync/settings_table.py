@@ -80,18 +80,15 @@ SETTINGS = {
     ),
     "COMPARE_DEEP": Setting(
         "off",
-        t(
-            "whether the timer's comparisons read each object that nothing else proves, once for each version: `off`"
-            " or `on`"
-        ),
+        t("read unproven objects in the timer's comparisons, once for each version: `off` or `on`"),
     ),
     "REPLAY_PERIOD": Setting(
         "1m",
-        t("only for doctor: how often replay's timer wakes it, or `off`: doctor does not expect one"),
+        t("only for doctor: the interval of replay's timer, or `off` if there is none"),
     ),
     "STATUS_PERIOD": Setting(
         "15m",
-        t("only for doctor: the same for status"),
+        t("only for doctor: the interval of status's timer, or `off`"),
     ),
     "DESTINATION_REGION": Setting(
         "",
@@ -110,17 +107,17 @@ SETTINGS = {
     ),
     "LANES": Setting(
         "32",
-        t("how many key ranges of a pass may be open at once, each of which keeps one instance busy: 1 to 64"),
+        t("maximum number of key ranges of a pass that are open at once, one instance each: 1 to 64"),
     ),
     "PIECE_SECONDS": Setting(
         "120",
-        t("how long an instance works on a range before it stores how far it got: 10 to 300"),
+        t("seconds that an instance works on a range before it stores its progress: 10 to 300"),
     ),
     "ALERT_WEBHOOK": Setting(
         "",
         t(
-            "only for status: the address to which it sends [alarms](alarms.md), a secret: of a robot of DingTalk,"
-            " Feishu or WeCom, of Slack, or any other that takes JSON"
+            "only for status: the webhook address for [alarms](alarms.md), a secret: a robot of DingTalk,"
+            " Feishu or WeCom, Slack, or any other address that takes JSON"
         ),
     ),
     "ALERT_LANGUAGE": Setting("en", t("language of these messages: `en` or `zh`")),

@@ -169,7 +169,7 @@ SETTINGS = (
         t("Back-to-source rules"),
         _oss("website", "GetBucketWebsite", dialects.back_to_source_of_oss),
         _obs("mirrorBackToSource", "GetMirrorBackToSource", "0119", dialects.back_to_source_of_obs),
-        note=t("With such a rule, reading a missing object creates it in OBS: set it after GO"),
+        note=t("With such a rule, reading a missing object creates the object in OBS: set the rule after the GO"),
     ),
     BucketSetting(
         "referer",
@@ -178,8 +178,8 @@ SETTINGS = (
         _obs("policy", "GetBucketPolicy", "0027", dialects.referer_of_obs),
         _referer,
         t(
-            "OBS implements it in the bucket policy, also for signed requests: without {blank} it refuses"
-            " OMS and SDKs. Set it after GO",
+            "OBS implements hotlink protection in the bucket policy, also for signed requests: without"
+            " {blank} it refuses OMS and SDKs. Set it after the GO",
             blank="${null}",
         ),
     ),
@@ -188,7 +188,7 @@ SETTINGS = (
         t("Default encryption"),
         _oss("encryption", "GetBucketEncryption", dialects.encryption),
         _obs("encryption", "GetEncryptionConfiguration", "0062", dialects.encryption),
-        note=t("ETags of encrypted objects prove less: set it after GO"),
+        note=t("ETags of encrypted objects prove less: set the encryption after the GO"),
     ),
     BucketSetting(
         "versioning",

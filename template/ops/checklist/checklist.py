@@ -53,7 +53,7 @@ class State(Enum):
     NONE = "none"
     DIFFERS = "differs"
     # Both are set, and no program can compare their meanings.
-    BY_EYE = "compare by eye"
+    BY_EYE = "compare by hand"
     ONLY_SOURCE = "only at the source"
     ONLY_DESTINATION = "only at the destination"
     UNREAD = "cannot be read"
@@ -63,7 +63,7 @@ _WORDS = {
     State.EQUAL: (t("equal"), "good"),
     State.NONE: (t("none on both sides"), "good"),
     State.DIFFERS: (t("differs"), "open"),
-    State.BY_EYE: (t("compare by eye"), "open"),
+    State.BY_EYE: (t("compare by hand"), "open"),
     State.ONLY_SOURCE: (t("only at the source"), "open"),
     State.ONLY_DESTINATION: (t("only at the destination"), "open"),
     State.UNREAD: (t("cannot be read"), "bad"),

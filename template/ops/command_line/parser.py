@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import locale
 import os
+import re
 import runpy
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -13,10 +14,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ops.command_line.arguments import COMMANDS, Command, flag, option
-from ops.errors import ExitCode
+from ops.command_line.arguments import COMMANDS, Command, codes_of, flag, option
 from oss_oms_sync.answers.finding import names_who_and_why
-from oss_oms_sync.answers.text import Text, same, sentences, t
+from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.rules.next_steps import ACCEPTABLE
 
 _Say = Callable[[Text], str]
@@ -25,14 +25,11 @@ _LANGUAGE_HELP = t("language of the output (default: that of your locale)")
 # Minimum similarity of a mistyped name to the suggested name, from 0 to 1.
 _MIN_SIMILARITY = 0.75
 
-_CODES = t(
-    "Exit codes: {codes}.",
-    codes=sentences(*(t("{code} {meaning}", code=int(code), meaning=code.meaning) for code in ExitCode)),
-)
 _ABOUT = t(
-    "Operate the deployed project. A command that calls a function runs `s <function> invoke` in this"
-    " folder, waits, and shows the answer."
+    "Operate the deployed project. A command that calls a function runs `s <function> invoke` in this folder, waits,"
+    " and prints the result."
 )
+_OF_COMMAND = t("For the options and exit codes of a command: {help}", help="python3 ops.py COMMAND --help")
 _OF_ARGUMENT = t("argument %(argument_name)s: %(message)s")
 # argparse's own phrases.
 _OF_ARGPARSE = {
@@ -62,7 +59,10 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     # argparse translates each of its phrases with gettext, under this name.
     vars(argparse)["_"] = lambda phrase: say(_OF_ARGPARSE.get(phrase, same(phrase)))
     _translate_option_errors(say)
-    parser = argparse.ArgumentParser(prog="ops.py", description=say(sentences(_ABOUT, _CODES)), allow_abbrev=False)
+    about, more = say(_ABOUT), say(_OF_COMMAND)
+    parser = argparse.ArgumentParser(
+        prog="ops.py", description=about, epilog=more, formatter_class=_HelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--version", action=_Version, nargs=0, help=say(t("show the version of this project")))
     parser.add_argument("--lang", choices=_LANGUAGES, default=default_language(), help=say(_LANGUAGE_HELP))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -92,13 +92,21 @@ def _add(
     is_asked: bool,
 ) -> None:
     short = say(command.about)
-    long = say(t("{about}. {codes}", about=f"{short[0].upper()}{short[1:]}", codes=_CODES))
-    parser = commands.add_parser(name, help=short, description=long, allow_abbrev=False)
+    long = say(t("{about}.", about=f"{short[0].upper()}{short[1:]}"))
+    codes = "".join(f"\n  {code} {say(meaning)}" for code, meaning in codes_of(command))
+    parser = commands.add_parser(
+        name,
+        help=short,
+        description=long,
+        epilog=f"{say(t('exit codes'))}:{codes}",
+        formatter_class=_HelpFormatter,
+        allow_abbrev=False,
+    )
     if not is_asked:  # adding the options of every command takes too long
         return
     parser.set_defaults(html=None, template=None)
     shared = [
-        flag("--json", t("print the answer as JSON")),
+        flag("--json", t("print the result as JSON")),
         option(
             "--lang",
             _LANGUAGE_HELP,
@@ -143,6 +151,21 @@ def _translate_option_errors(say: _Say) -> None:
         return say(_OF_ARGUMENT) % vars(error) if error.argument_name else str(error.message)
 
     argparse.ArgumentError.__str__ = describe  # type: ignore[method-assign]
+
+
+class _HelpFormatter(argparse.HelpFormatter):
+    """A formatter that keeps the lines of a text, and ends Chinese headings with a full-width colon."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        blanks = (line[: len(line) - len(line.lstrip())] for line in text.splitlines())
+        return "\n".join(
+            super(_HelpFormatter, self)._fill_text(line, width, indent + blank)
+            for line, blank in zip(text.splitlines(), blanks, strict=True)
+        )
+
+    def format_help(self) -> str:
+        """Return the help."""
+        return re.sub(r"^([\u4e00-\u9fff]+):$", "\\1：", super().format_help(), flags=re.MULTILINE)
 
 
 class _Version(argparse.Action):

@@ -41,9 +41,10 @@ HOW_FAR = t("Check the progress: {command}", command=Step("migrate", {"look": Tr
 # have it, and this project asks for no administrator's key for a single click. OMS does not document if a stopped task
 # drops accepted objects, so no GO depends on it (OMS, "StopSyncTask", action oms:synctask:update).
 _STOP_TASK = t(
-    "Now stop the sync task {task} in the OMS console, so that OMS accepts no further objects. The project's"
-    " access keys deliberately lack this permission. Stopping may not affect objects that OMS accepted"
-    " before: OMS does not document it. Before you ever open the project again, start the task."
+    "Now stop the sync task {task} in the OMS console, so that OMS accepts no further objects. The"
+    " project's access keys deliberately lack this permission. OMS does not document whether a"
+    " stopped task still copies objects that it accepted before. If you open the project again, start"
+    " the task first."
 )
 _OPEN_AGAIN = t(
     "The project is open again, because some objects must be submitted ({checks}). Then run the cutover again."

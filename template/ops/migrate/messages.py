@@ -67,8 +67,8 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Pric
         ),
         storage_class_plan(Step("migrate", {"keep_storage_class": True}), keeps=intention.keep_storage_class),
         t(
-            "An object written during the migration may end up in its older version: a comparison afterwards"
-            " finds such objects."
+            "If an object is written during the migration, OBS may end up with its older version: a"
+            " comparison after the migration finds such objects."
         ),
     ):
         yield sentence(text, language)

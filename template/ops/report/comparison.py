@@ -37,7 +37,7 @@ from oss_oms_sync.answers.text import t
 _TONES = {
     "good": t("equal, proven"),
     "open": t("not proven"),
-    "way": t("on its way"),
+    "way": t("in progress"),
     "bad": t("differs or missing"),
     "calm": t("not compared"),
 }
@@ -113,8 +113,8 @@ def sums(both_buckets: BothBuckets, say: Words, apart: Apart = _NONE_APART, *, a
             whole.objects, whole.bytes
         )
     if adds_up:
-        return Paragraph(say("The classes add up to what the listings brought."), "note")
-    return Paragraph(say("The classes do not add up to what the listings brought."), "bad")
+        return Paragraph(say("The classes add up to the objects in both listings."), "note")
+    return Paragraph(say("The classes do not add up to the objects in both listings."), "bad")
 
 
 def remedies(compared: Compared, say: Words) -> Blocks:
@@ -139,7 +139,7 @@ def folders(both_buckets: BothBuckets, say: Words) -> Block:
     columns = [
         Column(say("folder")),
         *(Column(title, "n") for title in (say("source"), say("OBS"))),
-        *(Column(title, "n") for title in (say("differ"), say("on the way"), say("not proven"))),
+        *(Column(title, "n") for title in (say("differ"), say("in progress"), say("not proven"))),
     ]
     total = _Folder(
         _columns(count.counts for count in counts.values()), sum((count.tones for count in counts.values()), Counter())
@@ -158,7 +158,7 @@ def lag(lags: Lags, amended: str | None, say: Words) -> Blocks:
         *_lag_of_step(lags.accepted, say("Written until accepted by OMS"), late, say),
         *_lag_of_step(lags.copied, say("Written until in OBS"), late, say),
         Paragraph(say(_RESENT, number=lags.again), "note") if lags.again else None,
-        Paragraph(say("As of the comparison itself, before keys were judged again."), "note") if amended else None,
+        Paragraph(say("As of the comparison, before the recheck."), "note") if amended else None,
     ]
 
 
@@ -264,7 +264,11 @@ def _lag_of_step(step_lag: Lag, title: str, late_tone: str, say: Words) -> Block
         for name, count, tone in rows
     ]
     columns = [Column(say("time")), Column(say("share"), "wide"), Column(say("objects"), "n")]
-    shares = (say("median"), step_lag.p50), (say("90 % within"), step_lag.p90), (say("99 % within"), step_lag.p99)
+    shares = (
+        (say("median"), step_lag.p50),
+        (say("90th percentile"), step_lag.p90),
+        (say("99th percentile"), step_lag.p99),
+    )
     late = [Figure(name, units.duration(seconds, say)) for name, seconds in (*shares, (say("longest"), step_lag.max))]
     late.append(Figure(say("not yet"), f"{step_lag.not_yet:,}", None, late_tone if step_lag.not_yet else None))
     return [

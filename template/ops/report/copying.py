@@ -25,7 +25,7 @@ _COUNTERS = {
     "FAILURE": ("failed", t("failures")),
     "SKIP": ("skipped", t("skipped")),
 }
-_UNREAD = t("{number} parts of OMS's statistics could not be read: the picture may lack something.")
+_UNREAD = t("{number} parts of OMS's statistics could not be read: the chart may be incomplete.")
 # Maximum number of spans in a chart.
 _MAX_SPANS = 100
 

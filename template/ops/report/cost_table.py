@@ -128,7 +128,7 @@ def _price_range(copies: Sequence[Copy], say: Words) -> str:
 
 
 def _costs(title: Text, items: list[Expense], say: Words) -> Table:
-    columns = [Column(say("for")), Column(say("amount")), Column(say("dollars"), "n")]
+    columns = [Column(say("item")), Column(say("amount")), Column(say("dollars"), "n")]
     total = f"{total_dollars([expense for expense in items if expense.name != _OPTIONAL]):,.2f}"
     return Table(
         columns,

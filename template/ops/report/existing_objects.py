@@ -29,8 +29,8 @@ _TO_BE_RESENT = t(
     command=Step("migrate", {"retry": True}),
 )
 _TOO_MANY = t(
-    "These are too many for replay, which resends up to {most}: {retry}. If they fail again and again, end the"
-    " migration, and compare sends them: {remove}"
+    "These are too many for replay, which resends up to {most}: {retry}. If they keep failing, end"
+    " the migration; compare then submits them: {remove}"
 ).filled(retry=Step("migrate", {"retry": True}), remove=Step("migrate", {"remove": True}))
 
 
@@ -59,7 +59,7 @@ def how_far(group: TaskGroup) -> Text:
 def bandwidth(windows: Sequence[Window]) -> Text:
     """Describe the limits of a group's bandwidth."""
     return t(
-        "Limits of the bandwidth: {limits}; no limit else",
+        "Bandwidth limits: {limits}; no limit at other times",
         limits=[
             t("{start} to {end} {speed:size}/s", start=window.start, end=window.end, speed=window.max_bandwidth)
             for window in windows

@@ -140,7 +140,7 @@ def _compared(compared: Compared, say: Words) -> Blocks:
         note = (
             Span("note", say("{number:object is|objects are} not proven equal", number=unproven)) if unproven else None
         )
-        blocks.append(FactList([(say("In OBS up to"), (compared.watermark, note))]))
+        blocks.append(FactList([(say("Watermark"), (compared.watermark, note))]))
     return [*blocks, *comparison.lag(compared.lag, compared.amended, say)]
 
 

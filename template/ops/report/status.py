@@ -54,11 +54,11 @@ _STATES = {
     VerdictState.CLOSED: (t("Closed"), "way"),
 }
 _WATERMARK = t(
-    "all that was written before, at the last comparison; of {total} objects, {unproven} are not proven to be equal"
+    "all objects written before were in OBS at the last comparison; {unproven} of {total} objects are not proven equal"
 )
 _NOT_TAKEN = t(
-    "The webhook refused the last alarm: {problem}. Check its address and the robot's security settings"
-    " (keywords, sender addresses)."
+    "The webhook refused the last alarm: {problem}. Check the webhook's address and the robot's"
+    " security settings (keywords, sender addresses)."
 )
 _LAST_REPLAY = t("The last replay ({age}) took {taken}: {accepted} accepted, {failed} failed again.")
 _PASS_PARTS = {
@@ -155,10 +155,10 @@ def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     unproven = sum(counts.values()) - counts.get(ObjectClass.EQUAL_CONTENTS, 0)
     until = units.age(moment(mark), now, say) if mark else say("unknown")
     about = say(_WATERMARK, total=sum(counts.values()), unproven=unproven) if mark else say(NEVER_COMPARED)
-    watermark = Figure(say("In OBS up to"), until, about, None if mark else "open")
+    watermark = Figure(say("Watermark"), until, about, None if mark else "open")
     late = last.lag.copied if last else None
     p99, longest = (late.p99, late.max) if late else (None, None)
-    note = say("99 % within; the longest {longest:time}", longest=longest) if p99 is not None else None
+    note = say("99th percentile; longest {longest:time}", longest=longest) if p99 is not None else None
     lag = Figure(say("Written until in OBS"), units.duration(p99, say), note, None if note else "open")
     return [waits, throughput(answer, say), drain(answer, say), watermark, lag]
 
@@ -258,7 +258,7 @@ def _compared(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
             [
                 (say("the last comparison"), units.ran(last.started, last.ended, now, say, last.objects_per_minute)),
                 (say("rechecked at"), units.time(last.amended, now, say) if last.amended else None),
-                (say("In OBS up to"), units.time(last.watermark, now, say)),
+                (say("Watermark"), units.time(last.watermark, now, say)),
             ]
         ),
         *comparison.classes(last, say),

@@ -57,7 +57,7 @@ def pass_lines(answer, lang="en"):
 
 
 LAG = (
-    "  Written until in OBS\n  median: 4 s\n  90 % within: 61 s\n  99 % within: 5 min\n",
+    "  Written until in OBS\n  median: 4 s\n  90th percentile: 61 s\n  99th percentile: 5 min\n",
     "  longest: 2 h\n  not yet: 3\n",
 )
 
@@ -306,7 +306,7 @@ LACKING = {"missing": sides(3, 0, "a", "b", "c", "d", "e", "f"), "unknown": side
 
 def test_compare_shows_classes_with_objects_and_first_unequal_keys():
     out = text(pass_lines(compare_answer({**LACKING, "older": sides(0, 0)}, amended="2026-01-31T09:30:00Z"), "en"))
-    judged = ("  rechecked at: 2026-01-31T09:30:00Z\n", "  In OBS up to: 2026-01-31T08:59:00Z", *LAG)
+    judged = ("  rechecked at: 2026-01-31T09:30:00Z\n", "  Watermark: 2026-01-31T08:59:00Z", *LAG)
     assert missing_parts(out, *judged, "  missing\n      'a'\n      'b'\n") == []
     rows = "\n".join(" ".join(line.split()) for line in out.splitlines())
     equal = "\nequal contents equal_contents 1,000 10,000 bytes 1,000 10,000 bytes\n"

@@ -32,8 +32,8 @@ UNAVAILABLE = "Unavailable"
 
 _KEYS = t("Check HW_AK and HW_SK (and HW_SECURITY_TOKEN, if set): OBS rejects the access key or the signature")
 _RIGHT = t(
-    "Grant the IAM user behind HW_AK {action} on the bucket {bucket}, by a custom policy for OBS, which is apart"
-    " from the one for OMS; a grant takes 15 to 30 minutes to apply"
+    "Grant the IAM user behind HW_AK {action} on the bucket {bucket}, by a custom policy for OBS,"
+    " separate from the policy for OMS; a grant takes 15 to 30 minutes to apply"
 )
 _FIXES = {
     "AccessDenied": _RIGHT,
@@ -46,19 +46,19 @@ _FIXES = {
         "Check the destination of the sync task in the OMS console: OBS has no bucket {bucket} in that region"
     ),
     "VirtualHostDomainRequired": t(
-        "Set OBS_ENDPOINT to https://obs.<region>.myhuaweicloud.com, or leave it out: OBS expects the bucket in the"
-        " host name"
+        "Set OBS_ENDPOINT to https://obs.<region>.myhuaweicloud.com, or remove it: OBS expects the bucket"
+        " in the host name"
     ),
     NO_DESTINATION: t(
         "Check the destination of the sync task in the OMS console: OMS names no bucket and region of OBS"
     ),
     PERIOD: t(
-        "Have OMS copy to a bucket without a period in its name: OBS's certificate does not hold for {bucket}, so it"
-        " cannot be compared"
+        "Have OMS copy to a bucket without a period in its name: OBS's TLS certificate does not cover"
+        " {bucket}, so the bucket cannot be compared"
     ),
     REDIRECT: t(
-        "Check OBS_ENDPOINT, or leave it out: it answers with a redirect, which is never followed. The bucket"
-        " {bucket} may be in another region"
+        "Correct or remove OBS_ENDPOINT: its host answers with a redirect, which is never followed. The"
+        " bucket {bucket} may be in another region"
     ),
     NOT_OBS: t("Check OBS_ENDPOINT, and that no proxy stands in between: something other than OBS answered"),
     OUT_OF_ORDER: t(
@@ -66,22 +66,23 @@ _FIXES = {
         " cannot be compared (is it a parallel file system?)"
     ),
     THROTTLED: t(
-        "Nothing to do: OBS received too many requests, and the job goes on at its next call. If this lasts, ask"
-        " Huawei Cloud to raise the limit"
+        "Nothing to do: OBS received too many requests, and the job continues at its next call. If this"
+        " persists, ask Huawei Cloud for a higher limit"
     ),
     UNAVAILABLE: t(
-        "Nothing to do: OBS returned a server error, and the job goes on at its next call. If this lasts, look for"
-        " news of service health in the Huawei Cloud console"
+        "Nothing to do: OBS returned a server error, and the job continues at its next call. If this"
+        " persists, check the service health in the Huawei Cloud console"
     ),
     DEADLINE: t(
-        "Nothing to do: the time of this call was up before OBS was asked, and the job goes on at its next call"
+        "Nothing to do: the time limit of this call was reached before the request to OBS, and the job"
+        " continues at its next call"
     ),
     NETWORK: t(
-        "Check OBS_ENDPOINT, if set, and the function's internet access: OBS did not answer in time; the job goes on"
-        " at its next call"
+        "Check OBS_ENDPOINT, if set, and the function's internet access: OBS did not answer in time; the"
+        " job continues at its next call"
     ),
 }
-_OTHER = t("See OBS's error code and message: they are not among those that this job expects")
+_OTHER = t("Check OBS's error code and message: this job does not expect them")
 
 
 class NotFromObsError(ValueError):

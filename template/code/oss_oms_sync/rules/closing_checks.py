@@ -101,7 +101,7 @@ def oms_finished(facts: WaitingFacts) -> Finding:
     if facts.migration:
         return _migrates(facts.migration.group)
     if facts.frozen_since is None or facts.closed is None:
-        text = t("the project is open: see CLOSED") if facts.frozen_since else REHEARSED
+        text = t("the project is open (see CLOSED)") if facts.frozen_since else REHEARSED
         return OMS_FINISHED.finding(Result.NOT_RUN, text)
     if (reason := _oms_is_busy(facts)) is not None:
         return OMS_FINISHED.finding(
@@ -170,8 +170,8 @@ def _unfinished(facts: WaitingFacts) -> Finding:
             minutes=oms.largest // BYTES_PER_MINUTE,
         )
         following = t(
-            "OMS has lost these objects, or counts an object submitted twice only once; otherwise OMS"
-            " may still write. Accept that by name"
+            "OMS may have lost these objects, or counts an object submitted twice only once; otherwise OMS"
+            " may still write them. Accept oms_unfinished by name"
         )
     if why is not None:
         return OMS_FINISHED.finding(Result.PASSED, t("{finding}. Accepted by name: {why}", finding=text, why=why))

@@ -69,7 +69,7 @@ def scope(facts: CutoverFacts) -> Finding:
 
 def unseen(check: CutoverCheck, scoped: Finding) -> Finding:
     """Return the finding of a check without a valid comparison; the finding of SCOPE has the reason."""
-    return check.finding(Result.NOT_RUN, t("no valid comparison: see SCOPE"), scoped.next, scoped.step)
+    return check.finding(Result.NOT_RUN, t("no valid comparison (see SCOPE)"), scoped.next, scoped.step)
 
 
 def frozen(facts: CutoverFacts) -> Finding:

@@ -132,7 +132,7 @@ def bound(drawn: Sampled) -> Text | None:
             population=drawn.population,
         )
     text = t(
-        "With 95 % confidence, fewer than {percent} of {drawn_from} differ",
+        "With 95 % confidence, fewer than {percent} % of {drawn_from} differ",
         percent=_percent(drawn.read),
         drawn_from=_drawn_from(drawn),
     )
@@ -151,12 +151,12 @@ def _drawn_from(drawn: Sampled) -> Text:
 
 
 def _percent(number: int) -> str:
-    """Return the share of all objects that can differ if `number` were drawn and none differs, with 95 % confidence.
+    """Return the percentage of all objects that can differ if `number` were drawn and none differs.
 
-    The share is in thousandths, rounded up.
+    The confidence is 95 %; the percentage has one decimal, rounded up.
     """
     share = min(1000, -(-3000 // number))
-    return f"{share // 10}.{share % 10} %"
+    return f"{share // 10}.{share % 10}"
 
 
 def metadata(facts: CutoverFacts) -> Finding:
@@ -223,8 +223,8 @@ def _describe_headers(headers: Headers, drawn: Sampled | None) -> Iterator[Text]
         yield t("Headers were not compared: {why}", why=problem) if problem else t("Headers were not compared")
         return
     yield t(
-        "Compared the headers of {drawn:object|objects} drawn at random, and of {more} more for"
-        " one in each first-level folder",
+        "Compared the headers of {drawn:object|objects} drawn at random, and of {more} more for one in"
+        " each first-level folder",
         drawn=headers.drawn,
         more=len(headers.more),
     )
@@ -234,7 +234,7 @@ def _describe_headers(headers: Headers, drawn: Sampled | None) -> Iterator[Text]
         yield t("Otherwise lost or changed: {lost}", lost=_listed(headers.unexpected))
     elif not headers.documented and headers.drawn:
         yield t(
-            "No headers differ: with 95 % confidence, fewer than {percent} of {drawn_from} have different headers",
+            "No headers differ: with 95 % confidence, fewer than {percent} % of {drawn_from} have different headers",
             percent=_percent(headers.drawn),
             drawn_from=_drawn_from(drawn),
         )

@@ -33,8 +33,8 @@ def test_an_alarm_has_verdict_time_command_and_remedy(world):
         f"CREDENTIALS: {Reason.CREDENTIALS.fix.en}\n"
         "Waiting to be resent: 1 since 2026-03-10T12:30:00Z. Failed copies: 0."
         " First reported at 2026-03-10T12:45:00Z.\n"
-        "Nothing is lost: what fails waits, and is sent once this is repaired. Look, in the project's folder:"
-        " python3 ops.py doctor, which says what to do about each fault."
+        "No object is lost: failed objects wait, and are resent after the repair. In the project's folder, this command"
+        " lists each fault with its remedy: python3 ops.py doctor."
     )
     world.later(24 * 3600)
     world.tick()
@@ -68,7 +68,7 @@ def test_the_same_for_machines(world):
         "since": "2026-03-10T12:45:00Z",
         "at": "2026-03-10T13:00:00Z",
         "text": "1 object waiting since 2026-03-10T12:30:00Z; replay resends automatically.",
-        "next": "Look, in the project's folder: python3 ops.py status. If the backlog still grows after an hour:"
+        "next": "In the project's folder: python3 ops.py status. If the backlog still grows after an hour:"
         " python3 ops.py doctor.",
         "waiting": 1,
         "at_least": False,

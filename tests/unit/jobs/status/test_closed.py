@@ -90,7 +90,7 @@ def test_unreadable_run_files_are_named_and_kept_in_a_closed_project(world, file
     world.later(25 * 60 * 60)
     text = world.verdict()[1]
     assert "Recorded, not submitted" not in text
-    assert f"or whose project no longer runs: {ROOT}replay/{named}. To see what is missing" in text
+    assert f"or their project no longer runs, so objects may still wait in them: {ROOT}replay/{named}. To list" in text
     assert "delete" not in text
 
 
@@ -143,7 +143,7 @@ def test_changes_after_the_close_are_an_alarm(world, what):
     assert verdict["alarm"] == (alarm in verdict["text"]) == bool(last)
 
 
-UNKNOWN = "ALARM: it is not known whether anything came after the close"
+UNKNOWN = "ALARM: unknown whether anything changed after the close"
 
 
 def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, mocker):
@@ -180,7 +180,7 @@ def test_the_look_that_it_names_counts_all_that_may_have_come(world, mocker):
     for number, reason in enumerate(("CLOSED", "MARK_UNREAD", *["COPY_FAILED"] * 4)):
         world.later(60)
         world.fail(str(number), reason)
-    assert "(CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If none did: " in world.verdict()[1]
+    assert "(CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If there are none: " in world.verdict()[1]
     look = Replay(world.invocation(), skips_resting=False)
     look.send_records(ReplayOptions(dry_run=True))
     assert look.answer().by_reason == {"CLOSED": 1, "MARK_UNREAD": 1, "COPY_FAILED": 4}

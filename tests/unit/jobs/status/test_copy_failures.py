@@ -39,7 +39,7 @@ def sum_of(world: StatusWorld) -> dict[str, object]:
     return next(sum_shown for sum_shown in world.status()["sums"] if sum_shown["claim"] == CLAIM)
 
 
-AGAIN = "OMS fails again and again to copy 1 object, "
+AGAIN = "OMS repeatedly fails to copy 1 object, "
 IN_FEBRUARY = datetime(2026, 2, 20, tzinfo=timezone.utc)
 STUCK = {"counted": 9, "done": 7, "waiting": 1, "stuck": 1}
 # Events, the outcomes of the failures, the verdict, and parts of its text.
@@ -48,7 +48,7 @@ OUTCOMES = {
         [("fails", 3), ("listed", 1)],
         {"counted": 3, "done": 1, "unknown": 2},
         BEHIND,
-        ["OMS failed to copy 2 objects. Replay has not seen which in OMS's lists"],
+        ["OMS failed to copy 2 objects. Replay has not found them in OMS's lists"],
     ),
     "dealt with since": ([("fails", 3), ("listed", 3)], {"counted": 3, "done": 3}, IN_STEP, []),
     "one waits to be sent again": (
@@ -67,7 +67,7 @@ OUTCOMES = {
         for code, attempts, words in [
             (MULTIPART, 1, "set another Content-Type at the source"),
             ("UPLOAD_DST_OBJ_FAILURE", 5, "check the destination bucket's quota"),
-            ("NOBODY_KNOWS", 7, "Huawei's documents do not name this code"),
+            ("NOBODY_KNOWS", 7, "Huawei's documents do not list this code"),
         ]
     },
     "throttled when it was sent again": (

@@ -231,7 +231,7 @@ def test_a_story_says_if_the_closed_state_is_unknown(world):
 
     # WHEN its story is read, THEN it promises nothing
     following = world.status(key="a")["next"]
-    assert "It is not known whether the project is closed, and until it is, nothing is sent" in following
+    assert "Unknown whether the project is closed; until this is known, nothing is submitted" in following
     assert "python3 ops.py doctor" in following
     assert find_promises(following) == []
 

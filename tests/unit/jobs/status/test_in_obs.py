@@ -21,7 +21,7 @@ from support.task_group import answer_group, end_migration
 
 
 def test_without_a_comparison_the_objects_in_obs_are_unchecked(world):
-    assert world.tells(IN_STEP, "nothing has looked at OBS yet")
+    assert world.tells(IN_STEP, "no comparison has checked OBS yet")
     assert world.status()["compare"] == {"last": None, "open": []}
 
 
@@ -36,7 +36,7 @@ COMPARISONS = {
     "what it claims, beside all that there is": (
         {"equal_contents": 5, "equal_size": 2, "in_flight": 1, "failed_before": 3, "outside": 9},
         IN_STEP,
-        ["7 objects of 11, 5 proven equal", "Not among them: 3 failed_before, 1 in_flight."],
+        ["7 objects of 11, 5 proven equal", "Others: 3 failed_before, 1 in_flight."],
     ),
     "the time of the oldest that was not there": (
         {"oldest": int((NOW - timedelta(hours=3)).timestamp()), "equal_contents": 5, "in_flight": 1},
@@ -57,7 +57,7 @@ def test_a_comparison_decides_the_verdict(world, what):
     counts, state, words = COMPARISONS[what]
     world.compared(**counts)
     assert world.tells(state, *words)
-    assert ("Not among them" in world.verdict()[1]) == ("in_flight" in counts)
+    assert ("Others: " in world.verdict()[1]) == ("in_flight" in counts)
 
 
 # Objects that the last comparison found lacking, its submissions, and the command that resolves them.
@@ -119,7 +119,7 @@ def test_without_a_comparison_objects_are_accepted_also_without_a_timer():
     world = StatusWorld(COMPARE_PERIOD="off")
     world.go_to(NOW + timedelta(days=20))
     world.passed(scanned=7)
-    assert world.tells(IN_STEP, "nothing has looked at OBS yet")
+    assert world.tells(IN_STEP, "no comparison has checked OBS yet")
 
 
 def test_an_open_comparison_is_shown(world):
@@ -221,25 +221,25 @@ def test_the_migrations_progress_and_its_list_of_failures_are_shown(world):
     assert shown == {**shown, "state": "copying", **counts, "lists": LISTS}
     assert verdict["state"] == IN_STEP
     assert verdict["text"].endswith(
-        " Old objects are still on their way, 50.0 % of 200: python3 ops.py migrate --look."
+        " The migration of the existing objects is running, 50.0 % of 200 done: python3 ops.py migrate --look."
     )
 
 
 def test_a_running_migration_is_named_after_a_worse_verdict(world):
     begin_group(world, {**GROUP, "status": 2})
     world.compared(missing=5)
-    assert world.tells(BEHIND, "compare --restart. Old objects are still on their way")
+    assert world.tells(BEHIND, "compare --restart. The migration of the existing objects is running")
 
 
 @pytest.mark.parametrize(
     ("group", "words", "step"),
     [
         ({**GROUP, "status": 3}, "is paused", GO_ON),
-        ({**GROUP, "status": 5}, "of 200 objects 2 failed", AGAIN),
-        ({"group_id": "g", "status": 5}, "came to nothing", REMOVE),
-        ({"group_id": "g", "status": 4, "error_reason": {"error_msg": "no"}}, "came to nothing", REMOVE),
-        ({**GROUP, "status": 9}, "came to nothing", REMOVE),
-        (None, "Somebody has deleted", REMOVE),
+        ({**GROUP, "status": 5}, "2 of 200 objects failed", AGAIN),
+        ({"group_id": "g", "status": 5}, "because their migration failed", REMOVE),
+        ({"group_id": "g", "status": 4, "error_reason": {"error_msg": "no"}}, "because their migration failed", REMOVE),
+        ({**GROUP, "status": 9}, "because their migration failed", REMOVE),
+        (None, "was deleted", REMOVE),
     ],
 )
 def test_a_stopped_migration_is_behind_with_its_next_step(world, group, words, step):
@@ -281,7 +281,7 @@ def test_a_missing_permission_makes_the_migration_unknown_and_is_named(world):
 
 def test_a_finished_migration_asks_for_its_end(world):
     begin_group(world, {**GROUP, "status": 6})
-    assert world.tells(IN_STEP, "The old objects are copied. To end their migration")
+    assert world.tells(IN_STEP, "The existing objects are copied. To end their migration")
 
 
 def test_objects_left_to_an_ended_migration_are_unknown_in_obs(world):
@@ -301,7 +301,7 @@ def test_too_much_to_be_sent_is_behind_and_asks_for_a_migration(world, job):
     verdict = world.status()["verdict"]
     assert verdict["state"] == BEHIND
     assert verdict["step"] == {"job": "migrate", "options": {}}
-    assert "has not sent 5 objects" in verdict["text"]
+    assert "left 5 objects" in verdict["text"]
 
 
 def test_a_failed_migration_raises_a_single_alarm():

@@ -41,7 +41,7 @@ def test_gaps_are_named_in_order_with_the_step_of_the_first():
     world.compared(equal_contents=3)
     world.later(9 * DAY)
     verdict = world.status()["verdict"]
-    gaps = ("no reconcile pass over everything", " Also: the last comparison began at ")
+    gaps = ("no full reconcile pass has finished recently", " Also: the last comparison began at ")
     assert [text for text in gaps if text not in verdict["text"]] == []
     assert verdict["text"].index(gaps[0]) < verdict["text"].index(gaps[1])
     assert verdict["step"]["job"] == "reconcile"
@@ -249,4 +249,4 @@ def test_run_files_of_a_project_idle_for_a_day_are_left_behind(world):
     (left,) = report["backlog"]["left_behind"]
     folder, last = f"{ROOT}replay/thumbnails/", "2026-03-11T08:00:00Z"
     assert left == {**left, "project": "thumbnails", "run_files": 1, "folder": folder, "last_run": last}
-    assert "projects that no longer run hold keys that nobody sends: thumbnails" in report["verdict"]["text"]
+    assert "projects that no longer run hold objects that no project resends: thumbnails" in report["verdict"]["text"]

@@ -293,7 +293,13 @@ def test_the_language_is_given_before_or_after_the_command(words, language):
 @pytest.mark.parametrize("language", [["--lang", "zh"], ["--lang=en", "--lang=zh"]])
 def test_errors_and_help_are_in_chinese_too(run_to_exit, language):
     assert "没有 'stauts' 这个命令：是否想输入 'status'？" in run_to_exit("stauts", *language)
-    assert "显示进度、积压和失败原因。退出码：0 GO 或正常。" in run_to_exit("status", "--help", *language, code=0)
+    shown = run_to_exit("status", "--help", *language, code=0)
+    assert (
+        missing_parts(
+            shown, "显示进度、积压和失败原因。\n", "\n退出码：\n  0 已同步，或已关闭且没有告警\n", "\n选项：\n"
+        )
+        == []
+    )
 
 
 def words_of_argparse() -> set[str]:
@@ -336,9 +342,15 @@ def test_version_is_printed(run_to_exit):
 @pytest.mark.parametrize("command", list(cli._COMMANDS))
 def test_every_command_has_help_with_its_exit_codes(run_to_exit, command):
     shown = " ".join(run_to_exit(command, "--help", code=0).split())
-    codes = "Exit codes: 0 GO or OK. 1 NO-GO, an error, or not in step. 2 wrong use, or not wanted. 3 not proven"
-    others = ("4 a certificate that cannot be trusted.", "130 interrupted.")
-    assert missing_parts(shown, codes, *others, "--json", "--lang") == []
+    codes = "".join(f" {code} {meaning.en}" for code, meaning in arguments.codes_of(arguments.COMMANDS[command]))
+    assert missing_parts(shown, f"exit codes:{codes}", "--json", "--lang") == []
+
+
+def test_a_command_lists_its_own_exit_codes():
+    listed = {name: [code for code, _ in arguments.codes_of(command)] for name, command in arguments.COMMANDS.items()}
+    proving, plain = [0, 1, 2, 3, 4, 130], [0, 1, 2, 130]
+    assert [listed[name] for name in ("check", "cutover", "show")] == [proving] * 3
+    assert [listed[name] for name in ("doctor", "close", "cost")] == [plain] * 3
 
 
 @pytest.fixture

@@ -304,7 +304,7 @@ def test_folder_shows_both_sides_and_missing_objects_in_red(document):
     assert [cell.text for cell in second[1:]] == ["110 bytes", "110 bytes", "0", "0", "0"]
     # Labels that a narrow screen shows beside the numbers.
     labels = [cell.attributes.get("data-label") for cell in first]
-    assert labels == [None, "source", "OBS", "differ", "on the way", "not proven"]
+    assert labels == [None, "source", "OBS", "differ", "in progress", "not proven"]
     # Tones of objects that are missing, on their way, and not proven.
     tones = [[cell.attributes["class"].split()[-1] for cell in row[3:]] for row in (first, second)]
     assert tones == [["bad", "nil", "open"], ["nil", "nil", "nil"]]

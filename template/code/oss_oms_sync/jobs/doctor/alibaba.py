@@ -208,8 +208,8 @@ def in_scope(context: CheckContext) -> Finding:
     return warning(
         text,
         t(
-            "This looks like a typo: correct sourceBucket, objectPrefix or objectSuffix in s.yaml, then `s deploy`. If"
-            " the bucket is just still empty, upload an object, and check again"
+            "This is probably a typo: correct sourceBucket, objectPrefix or objectSuffix in s.yaml, then `s"
+            " deploy`. If the bucket is still empty, upload an object, and check again"
         ),
     )
 
@@ -261,7 +261,7 @@ def right_to_read(context: CheckContext) -> Finding:
         return warning(
             sentences(t("Objects that the comparison of {started} had to read:", started=last.started), *missing),
             t(
-                "Grant what is missing, and compare again: {step}",
+                "Grant the missing permissions, and compare again: {step}",
                 step=Step("compare", {"deep": True, "restart": True}),
             ),
         )

@@ -110,9 +110,9 @@ def timer(job: str, context: CheckContext) -> Finding:
     return fault(
         t("{finding}; expected every {every} min", finding=text, every=every),
         t(
-            "Check in the Function Compute console that {job}'s timer exists and is enabled (`s deploy` restores it),"
-            " and see in `s {job} logs` whether its settings are refused. If it was just deployed or changed, check"
-            " again in {again} min",
+            "Check in the Function Compute console that {job}'s timer exists and is enabled (`s deploy`"
+            " restores it), and check `s {job} logs` for refused settings. If {job} was just deployed or"
+            " changed, check again in {again} min",
             job=job,
             again=again,
         ),
@@ -154,7 +154,7 @@ def old_objects(context: CheckContext) -> Finding:
     )
     return warning(
         t("{how}; its access keys still exist: {keys}", how=how, keys=under_way.keys) if under_way.keys else how,
-        t("What ends it: {step}", step=Step("migrate", {"look": True})),
+        t("To end the migration: {step}", step=Step("migrate", {"look": True})),
     )
 
 

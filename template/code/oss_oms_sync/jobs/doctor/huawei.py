@@ -155,7 +155,7 @@ def task_source(context: CheckContext) -> Finding:
         return (warning if only_its_form else fault)(
             text,
             t(
-                "Its {parts:and} should be that of {bucket} in {region} (Aliyun): copy the SYNC_URL of the right task",
+                "Copy the SYNC_URL of the right task: the {parts:and} should be that of {bucket} in {region} (Aliyun)",
                 parts=[_PARTS[what] for what, is_wrong in wrong.items() if is_wrong],
                 bucket=settings.source_bucket or t("the source bucket"),
                 region=settings.oss_region,
@@ -217,7 +217,7 @@ def oms_region(context: CheckContext) -> Finding:
         return skipped(t("the host of SYNC_URL names no region"))
     if match[1] not in _OMS_REGIONS:
         return warning(
-            t("{match} is not known to offer synchronization tasks", match=match[1]),
+            t("{match} is not among the regions known to offer synchronization tasks", match=match[1]),
             t(
                 "If the task is not found, create it in {regions:or}",
                 regions=[t("{name} ({region})", name=name, region=region) for region, name in _OMS_REGIONS.items()],

@@ -108,7 +108,7 @@ def records_flow(context: CheckContext) -> Finding:
             ),
         )
     if failed:
-        return warning(text, t("{step} says why they failed", step=Step("status")))
+        return warning(text, t("For the reasons: {step}", step=Step("status")))
     if not accepted:
         return skipped(t("{finding}: upload an object, and check again in 15 minutes", finding=text))
     if not recent.events_came and not _events_came(context, recent.late):

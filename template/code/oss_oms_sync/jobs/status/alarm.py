@@ -37,7 +37,7 @@ _WORDS = {
     VerdictState.BEHIND.value: (
         t("BEHIND"),
         t(
-            "Look, in the project's folder: {status}. If the backlog still grows after an hour: {doctor}.",
+            "In the project's folder: {status}. If the backlog still grows after an hour: {doctor}.",
             status=Step("status"),
             doctor=Step("doctor"),
         ),
@@ -45,16 +45,16 @@ _WORDS = {
     VerdictState.BROKEN.value: (
         t("BROKEN"),
         t(
-            "Nothing is lost: what fails waits, and is sent once this is repaired. Look, in the project's folder:"
-            " {step}, which says what to do about each fault.",
+            "No object is lost: failed objects wait, and are resent after the repair. In the project's"
+            " folder, this command lists each fault with its remedy: {step}.",
             step=Step("doctor"),
         ),
     ),
     VerdictState.UNKNOWN.value: (
         t("UNKNOWN"),
         t(
-            "Nothing is known to be wrong, but nobody has looked. Run what is named above, in the project's folder. If"
-            " a timer should have: {step}.",
+            "No problem is known, but no recent check exists. Run the command above in the project's folder."
+            " If a timer should have run it: {step}.",
             step=Step("doctor"),
         ),
     ),
@@ -65,8 +65,8 @@ _WORDS = {
     CLOSED_ALARM: (
         t("closed, ALARM"),
         t(
-            "Nothing is lost: the changes are recorded. This alarm repeats daily until the changes are resubmitted or"
-            " acknowledged: {step}.",
+            "No change is lost: all are recorded. This alarm repeats daily until the changes are resubmitted"
+            " or acknowledged: {step}.",
             step=Step("status"),
         ),
     ),

@@ -266,8 +266,8 @@ class KeyHistory:
             closed = Closing(self._invocation).state()
         except StorageError as error:
             return t(
-                "It is not known whether the project is closed, and until it is, nothing is sent ({step} checks that):"
-                " {error}",
+                "Unknown whether the project is closed; until this is known, nothing is submitted: {error}. Check"
+                " the setup: {step}",
                 error=error,
                 step=Step("doctor"),
             )

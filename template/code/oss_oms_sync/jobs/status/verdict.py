@@ -60,8 +60,9 @@ def closed(facts: Facts) -> Iterator[Verdict]:
         after = sentences(after, (_LATE_AFTER_GO if facts.go else _LATE).filled(command=ACKNOWLEDGE))
     elif backlog.may_be_more:
         after = t(
-            "ALARM: it is not known whether anything came after the close, because not all failed records could be"
-            " read. To see how many may have (CLOSED, MARK_UNREAD): {step}. If none did: {command}",
+            "ALARM: unknown whether anything changed after the close, because some failed records could not"
+            " be read. For the number of possible changes (CLOSED, MARK_UNREAD): {step}. If there are none:"
+            " {command}",
             command=ACKNOWLEDGE,
             step=Step("replay", {"dry_run": True}),
         )
@@ -72,8 +73,8 @@ def closed(facts: Facts) -> Iterator[Verdict]:
     if files := [*backlog.unreadable_run_files, *(project.folder for project in backlog.left_behind)]:
         # Compare submits nothing now, so its result permits no deletion of a file, in contrast to other rules.
         hidden = t(
-            "Keys may wait in run files of replay that cannot be read, or whose project no longer runs: {files}. To see"
-            " what is missing in OBS: {step}.",
+            "Run files of replay cannot be read, or their project no longer runs, so objects may still wait"
+            " in them: {files}. To list the objects missing in OBS: {step}.",
             files=files,
             step=Step("compare"),
         )
@@ -128,9 +129,9 @@ def left_behind(facts: Facts) -> Iterator[Verdict]:
     if names:
         yield behind(
             t(
-                "Replay's run files of projects that no longer run hold keys that nobody sends: {names}. Deploy such a"
-                " project again; or, if it was renamed or removed, run {step}, which sends what is missing, then delete"
-                " the files.",
+                "Run files of projects that no longer run hold objects that no project resends: {names}. Deploy"
+                " such a project again. If the project was renamed or removed, run {step}, which submits the"
+                " missing objects, then delete the files.",
                 names=names,
                 step=Step("compare"),
             ),
@@ -164,8 +165,7 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
             coverage.recent is None,
             Step("reconcile"),
             t(
-                "no reconcile pass over everything has ended lately: whether events were lost is not known. To find"
-                " out: {step}.",
+                "no full reconcile pass has finished recently, so lost events may be undetected. To find them: {step}.",
                 step=Step("reconcile"),
             ),
         ),
@@ -173,8 +173,7 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
             in_obs.overdue,
             Step("compare"),
             t(
-                "the last comparison began at {began}: whether what was written since is in OBS is not known. To find"
-                " out: {step}.",
+                "the last comparison began at {began}, so later writes are not checked. To check them: {step}.",
                 began=in_obs.began,
                 step=Step("compare"),
             ),
@@ -183,8 +182,8 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
             in_obs.has_changed,
             Step("compare"),
             t(
-                "a standstill pass found that OBS has changed since the comparison of {began}, though the source has"
-                " not: what is in OBS is unknown. To find out: {step}.",
+                "a standstill pass found that OBS has changed since the comparison of {began}, but the source has"
+                " not: the current objects in OBS are unknown. To list them: {step}.",
                 began=in_obs.began,
                 step=Step("compare"),
             ),
@@ -193,7 +192,7 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
             left > 0 and facts.migration is None,
             Step("compare"),
             t(
-                "the last comparison left {n:object|objects} to a migration that is over by now. To see whether they"
+                "the last comparison left {n:object|objects} to a migration that has ended. To check that they"
                 " are in OBS: {step}.",
                 n=left,
                 step=Step("compare"),
@@ -203,8 +202,8 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
             in_obs.is_unknown,
             Step("doctor"),
             t(
-                "OMS does not say to which bucket its task copies: what the comparisons found in OBS is not known. To"
-                " see why: {step}.",
+                "OMS does not report the destination bucket of the sync task, so the results of the comparisons"
+                " are unknown. To find the reason: {step}.",
                 step=Step("doctor"),
             ),
         ),

@@ -25,21 +25,21 @@ _COUNTERS_MISSING = t(
 )
 # Reasons for a migration without progress, by the option that ends it.
 _STOPPED = {
-    "go_on": t("The migration of the old objects is paused. To let it go on: {step}"),
+    "go_on": t("The migration of the existing objects is paused. To continue it: {step}"),
     "retry": t(
-        "The migration of the old objects has ended, and of {total:object|objects} {failed} failed. To try them again:"
-        " {step}"
+        "The migration of the existing objects has ended: {failed} of {total:object|objects} failed. To"
+        " retry them: {step}"
     ),
     "remove": t(
-        "The old objects are not copied, because their migration came to nothing. To end it, and begin anew once the"
-        " cause is gone: {step}"
+        "The existing objects are not copied, because their migration failed. Remove the cause, then end"
+        " the migration and begin again: {step}"
     ),
 }
 # The order of a certificate's checks: a migration that overwrites newer objects fixes older ones as well.
 _BY_URGENCY = (ObjectClass.MISSING, ObjectClass.OVERWRITTEN, ObjectClass.OLDER)
 _RESENT = t(
-    "The migration of the old objects has ended, and of {total:object|objects} {failed} failed. Replay has their keys,"
-    " and resends them. To end the migration: {step}"
+    "The migration of the existing objects has ended: {failed} of {total:object|objects} failed."
+    " Replay has their keys, and resends them. To end the migration: {step}"
 )
 
 
@@ -49,8 +49,8 @@ def stuck_at_oms(facts: Facts) -> Iterator[Verdict]:
     if failures and failures.stuck:
         yield behind(
             t(
-                "OMS fails again and again to copy {stuck:object|objects}, {codes}: {fix} Replay goes on sending them,"
-                " at last once a day. Once the cause is gone, this sends them at once: {step}",
+                "OMS repeatedly fails to copy {stuck:object|objects}, {codes}: {fix} Replay keeps resending them,"
+                " finally once a day. When the cause is removed, resend them at once: {step}",
                 stuck=failures.stuck,
                 codes=[code or "?" for code in failures.stuck_codes],
                 fix=copy_code(next(iter(failures.stuck_codes))).fix,
@@ -79,10 +79,10 @@ def failed_to_copy(facts: Facts) -> Iterator[Verdict]:
     elif failures.unknown:
         yield behind(
             t(
-                "OMS failed to copy {unknown:object|objects}. Replay has not seen which in OMS's lists: look again in"
-                " some minutes. If the number stays, see which in the OMS console, and send them again with replay's"
-                " keys. It ends when a comparison proves that all is in OBS ({step}), or once each has been seen to:"
-                " {acknowledge}",
+                "OMS failed to copy {unknown:object|objects}. Replay has not found them in OMS's lists yet: check"
+                " again in a few minutes. If the number stays, find these objects in the OMS console, and resend"
+                " them with replay's keys. The state ends when a comparison proves that all objects are in OBS"
+                " ({step}), or when all are resolved and acknowledged: {acknowledge}",
                 unknown=failures.unknown,
                 acknowledge=ACKNOWLEDGE,
                 step=Step("compare", {"deep": True}),
@@ -136,8 +136,8 @@ def too_many(facts: Facts) -> Iterator[Verdict]:
         if last.unsent:
             yield behind(
                 t(
-                    "The pass of {began} has not sent {n:object|objects}, because a migration copies as many sooner:"
-                    " {migrate}. Once that is done: {compare}, and {reconcile}",
+                    "The pass of {began} left {n:object|objects}: a migration copies that many faster: {migrate}."
+                    " After the migration: {compare}, and {reconcile}",
                     began=last.started,
                     n=last.unsent,
                     migrate=Step("migrate"),
@@ -189,8 +189,8 @@ def old_objects_stopped(facts: Facts) -> Iterator[Verdict]:
     if isinstance(group, Failure) and group.status == 404:
         yield behind(
             t(
-                "Somebody has deleted the task group that copies the old objects. To end their migration, and begin"
-                " anew: {step}",
+                "The task group that copies the existing objects was deleted. To end the migration and begin"
+                " again: {step}",
                 step=Step("migrate", {"remove": True}),
             ),
             Step("migrate", {"remove": True}),
@@ -198,8 +198,8 @@ def old_objects_stopped(facts: Facts) -> Iterator[Verdict]:
     if facts.keys_left:
         yield behind(
             t(
-                "The migration of the old objects was done over a day ago, and OMS's users still have the access keys"
-                " that it was given: {keys}. To end it, which deletes them: {step}",
+                "The migration of the existing objects finished over a day ago, and OMS's users still have its"
+                " access keys: {keys}. To end the migration and delete the keys: {step}",
                 keys=facts.keys_left,
                 step=Step("migrate"),
             ),
@@ -225,8 +225,8 @@ def old_objects_unknown(facts: Facts) -> Iterator[Verdict]:
     elif facts.migration and group is None:
         yield unknown(
             t(
-                "Nothing waits, but a migration of the old objects has begun, and its task group is not known here. To"
-                " see what became of it: {step}",
+                "Nothing waits, but a migration of the existing objects has begun, and its task group is unknown."
+                " To check the migration: {step}",
                 step=LOOK,
             ),
             LOOK,
@@ -239,13 +239,13 @@ def on_their_way(facts: Facts) -> Text | None:
     if not isinstance(group, TaskGroup):
         return None
     if group.state is GroupState.DONE:
-        return t("The old objects are copied. To end their migration: {step}.", step=Step("migrate"))
+        return t("The existing objects are copied. To end their migration: {step}.", step=Step("migrate"))
     if group.state not in MOVING:
         return None
     if group.percent is None:
-        return t("Old objects are still on their way, and OMS lists them: {step}.", step=LOOK)
+        return t("The migration of the existing objects is running; OMS is listing the source: {step}.", step=LOOK)
     return t(
-        "Old objects are still on their way, {percent:.1f} % of {total}: {step}.",
+        "The migration of the existing objects is running, {percent:.1f} % of {total} done: {step}.",
         percent=group.percent,
         total=group.total,
         step=LOOK,
@@ -255,11 +255,13 @@ def on_their_way(facts: Facts) -> Text | None:
 def comparison_text(in_obs: InObs) -> Text:
     """Return the result of the last comparison, for the verdict "in step"."""
     if not in_obs.last:
-        return t("That is what OMS accepted: nothing has looked at OBS yet ({step}).", step=Step("compare"))
+        return t(
+            "These objects were accepted by OMS; no comparison has checked OBS yet ({step}).", step=Step("compare")
+        )
     if in_obs.last.is_contradicted:
         return t(
-            "That is what OMS accepted: a standstill pass found other objects than the comparison of {began}, so what"
-            " is in OBS now is unknown ({step}).",
+            "These objects were accepted by OMS; the current objects in OBS are unknown, because a standstill"
+            " pass found other objects than the comparison of {began} ({step}).",
             began=in_obs.began,
             step=Step("compare"),
         )
@@ -277,5 +279,5 @@ def comparison_text(in_obs: InObs) -> Text:
             proven=in_obs.proven,
             unproven=unproven,
         ),
-        t("Not among them: {others}.", others=others) if others else None,
+        t("Others: {others}.", others=others) if others else None,
     )

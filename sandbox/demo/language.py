@@ -1,0 +1,26 @@
+"""The language of the demo: Chinese with a Chinese locale, otherwise English."""
+
+from __future__ import annotations
+
+import os
+
+from rich.console import Console
+
+# The rule of `ops.py` and of the hooks.
+_LOCALE = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+LANGUAGE = "zh" if _LOCALE.lower().startswith("zh") else "en"
+
+
+def choose(english: str, chinese: str) -> str:
+    """Return the text in the language of the demo."""
+    return chinese if LANGUAGE == "zh" else english
+
+
+def print_line(console: Console, text: str) -> None:
+    """Print a line that a terminal can break anywhere; a picture has no terminal."""
+    console.print(text, soft_wrap=not console.record)
+
+
+def print_result(console: Console, english: str, chinese: str) -> None:
+    """Print the last sentence of an act: the result that a reader should remember."""
+    print_line(console, f"[bold cyan]=> {choose(english, chinese)}")
