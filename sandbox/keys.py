@@ -27,14 +27,14 @@ class Credential:
     holder: str = ADMINISTRATOR
 
     def denial(self, action: str, resource: str, context: Mapping[str, str] = _NOTHING) -> str:
-        """Return the kind of the denial, as in `policy.denial`; empty if the holder has the permission."""
+        """Return the kind of the denial (`policy.denial`); empty if the holder has the permission."""
         return denial(self.policies(), action, resource, context) if self.policies else ""
 
 
 class KeyedService(Service):
-    """A service that accepts its own keys, and those of the account's users.
+    """A service that accepts its own keys, and the keys of the account's users.
 
-    `account` finds the latter by their identifiers.
+    `account` finds the users' keys by their identifiers.
     """
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:

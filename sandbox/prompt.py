@@ -207,7 +207,7 @@ def _checked(words: list[str], minimum: int, maximum: int) -> list[str]:
 
 
 def _cloud_and(line: str, minimum: int, maximum: int) -> Sequence[str]:
-    """Return the cloud that is named first, by default OSS, and the other words."""
+    """Return the cloud (the first word, by default OSS) and the other words."""
     words = shlex.split(line)
     cloud = words.pop(0) if words[:1] in (["oss"], ["obs"]) else "oss"
     return [cloud, *_checked(words, minimum, maximum)]

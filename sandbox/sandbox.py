@@ -130,7 +130,7 @@ class Sandbox:
             self._http.session.close()
 
     def _make_platform(self, processes: type[ProcessInstances]) -> tuple[Platform, Instances]:
-        """Return the base of this world: sockets, a clock that is moved by hand, and processes."""
+        """Return the platform of this world: sockets, a clock moved by hand, and processes."""
         platform = LoopThread()
         return platform, processes(lambda: platform.ahead)
 
@@ -312,7 +312,7 @@ class Sandbox:
     def later(self, seconds: float) -> None:
         """Advance the clock; instances get the new time with their next event.
 
-        Later calls wait as long as before.
+        Calls scheduled later keep their delay.
         """
         self._platform.ahead += seconds
 
@@ -370,7 +370,7 @@ class Sandbox:
         return dict(zip(names, (*self.user_credentials, *self.huawei_credentials), strict=True))
 
     def bucket(self, name: str) -> oss2.Bucket:
-        """Return a bucket as a user with their own credentials sees it."""
+        """Return a client of a bucket with a user's own credentials."""
         return oss2.Bucket(
             oss2.AuthV4(*self.user_credentials),
             self.oss.endpoint,
@@ -389,12 +389,12 @@ class Sandbox:
 
     async def _idle(self) -> None:
         """Wait for events and copies; a function can write an object, whose event can be late, too."""
-        await self.fc.idle()
+        await self.fc.wait_until_idle()
         clouds = (self.oss, self.oms, self.obs)
         while not all(cloud.settled for cloud in clouds):
             for cloud in clouds:
                 await cloud.settle()
-            await self.fc.idle()
+            await self.fc.wait_until_idle()
 
     def _set_up(self) -> None:
         self.oss.create_bucket(self.source_bucket)
@@ -410,7 +410,7 @@ class Sandbox:
             self.task = self.add_task(self.task_id, self.destination_bucket)
 
     def add_task(self, task_id: str, destination: str = "") -> Task:
-        """Make a task that copies from the source bucket to a destination of its own."""
+        """Create a task that copies from the source bucket to a destination of its own."""
         bucket = self.obs.create_bucket(destination or f"{self.destination_bucket}-{task_id}")
         return self.oms.create_task(
             self.project_id,

@@ -1,4 +1,4 @@
-"""Both accounts as OMS sees them, with the access keys of a task.
+"""Both accounts, with the permissions of the access keys of a task.
 
 Its required permissions: support.huaweicloud.com/oms_faq, "How do I obtain permissions for source and destination
 buckets".
@@ -134,7 +134,7 @@ class _WritableBucket:
 
 
 def source_object(oss: Oss, bucket: str, key: str) -> SourceObject | None:
-    """Return an object as OMS reads it; OMS fails to copy a symbolic link."""
+    """Return the object that OMS reads; OMS fails to copy a symbolic link."""
     oss_object = oss.objects(bucket).get(key)
     if oss_object is None or oss_object.type == "Symlink":
         return None

@@ -1,4 +1,4 @@
-"""The versions of a bucket's objects, as both clouds keep them: OSS, "PutBucketVersioning"; OBS, "Versioning"."""
+"""The versions of a bucket's objects, alike in both clouds: OSS, "PutBucketVersioning"; OBS, "Versioning"."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class History(Generic[T]):
         return next((version for version in self._versions_of(key) if version.version_id == version_id), None)
 
     def replace(self, key: str, version: T | Marker) -> None:
-        """Put this in the place of the version with its id."""
+        """Replace the version of the same id."""
         self._set(key, [version if old.version_id == version.version_id else old for old in self._versions_of(key)])
 
     def remove(self, key: str, version_id: str) -> None:
@@ -54,7 +54,7 @@ class History(Generic[T]):
         self._set(key, [old for old in self._versions_of(key) if old.version_id != version_id])
 
     def page(self, params: Mapping[str, str], limit: int) -> tuple[list[tuple[str, T | Marker, bool]], bool]:
-        """Return the versions after the markers of a request, up to the limit, and whether more follow."""
+        """Return the versions after the markers of a request, up to the limit, and True if more follow."""
         after = params.get("key-marker", ""), params.get("version-id-marker", "")
         following, is_after = [], not after[1]
         for key, version, is_latest in self.versions(params.get("prefix", "")):

@@ -181,7 +181,7 @@ def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events:
 
 
 def count_finished_events(box: Sandbox) -> int:
-    """Count the events that are done: the function returned, or Function Compute gave up."""
+    """Count the finished events: the function returned, or Function Compute gave up."""
     return sum(not invocation.failed for invocation in list(box.fc.invocations)) + len(box.fc.dropped)
 
 

@@ -84,7 +84,7 @@ class Clock:
 
 
 class _Output:
-    """Standard output as the function sees it: 128 KB of a single write are kept."""
+    """The function's standard output, which keeps 128 KB of a single write."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -100,7 +100,7 @@ class _Output:
 
 
 class _LogFormatter(logging.Formatter):
-    """Lines as FC's runtime writes them: time, request id, level, message."""
+    """The formatter of FC's runtime: time, request id, level, message."""
 
     request_id = ""
 
@@ -125,7 +125,7 @@ def set_up_logging() -> _LogFormatter:
 
 
 def make_context(request_id: str, setup: dict[str, Any]) -> SimpleNamespace:
-    """Return the second argument of a handler; it has `credentials` in python3.10 only."""
+    """Return the `context` argument of a handler; it has `credentials` in python3.10 only."""
     context = SimpleNamespace(
         request_id=request_id,
         function=SimpleNamespace(**setup["function"]),
@@ -148,7 +148,7 @@ def find_handler(handler: str) -> Callable[..., Any]:
 
 
 def answer(value: Any) -> dict[str, Any]:
-    """Return a result as FC passes it on: bytes and text unchanged, other values as JSON; `value` for the caller."""
+    """Return a result in FC's form: bytes and text unchanged, other values as JSON; `value` for the caller."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""A function as Function Compute keeps it: its code and settings, and the setup of its instances."""
+"""A function of Function Compute: its code, its settings, and the setup of its instances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An instance as the service sees it: the start of its process, its events, its logs."""
+"""The service's side of an instance: the start of its process, its events, its logs."""
 
 from __future__ import annotations
 

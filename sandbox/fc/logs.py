@@ -1,4 +1,4 @@
-"""The output of functions: lines as Function Compute has them, records as Simple Log Service has them.
+"""The output of functions: lines of Function Compute, and records of Simple Log Service.
 
 Function Compute, LogConfig: under logBeginRule "DefaultRegex", which `logConfig: auto` deploys, "the first line and the
 consecutive lines after it that carry no date are written as a whole".

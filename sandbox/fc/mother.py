@@ -23,7 +23,7 @@ _MAX_MESSAGE_BYTES = 64 * 1024
 
 
 def prepare(code: str, libraries: str) -> None:
-    """Import all modules of the function that an instance can import, except that of its handlers."""
+    """Import all modules that an instance can import, except the module of its handlers."""
     own = list(sys.path)
     sys.path[:] = [code, libraries, *own[1:]]
     for package in pkgutil.walk_packages(importlib.import_module(_PACKAGE).__path__, f"{_PACKAGE}."):

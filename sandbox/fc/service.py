@@ -148,7 +148,7 @@ class FunctionCompute:
 
     def wait_idle(self, timeout: float) -> None:
         """Wait until every queued event was handled, passed to a destination, or dropped."""
-        self._platform.call(self.idle(), timeout)
+        self._platform.call(self.wait_until_idle(), timeout)
 
     def freeze(self, name: str) -> None:
         """Stop the idle instances, as FC does between events. The next event resumes its instance."""
@@ -179,7 +179,7 @@ class FunctionCompute:
         """
         self._killer = Killer(probability, within, random.Random(seed), name)
 
-    async def idle(self) -> None:
+    async def wait_until_idle(self) -> None:
         """Wait until no queued event is left."""
         await asyncio.sleep(0)  # for a `submit` before this call to take effect
         while self._deliveries:

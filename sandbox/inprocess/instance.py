@@ -135,7 +135,7 @@ class CallInstance:
         return self._modules[name]
 
     def context(self, request_id: str = "request") -> SimpleNamespace:
-        """Return the second argument of a handler."""
+        """Return the `context` argument of a handler."""
         return make_context(request_id, self._setup)
 
     def _call(self, handler: str, payload: bytes, request_id: str) -> dict[str, Any]:

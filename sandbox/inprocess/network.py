@@ -278,6 +278,6 @@ def _response(request: requests.PreparedRequest, answer: Response) -> requests.R
 
 
 def _as_latin_1(value: str) -> str:
-    """Return a header as HTTP's libraries read its bytes of UTF-8, unless it is Latin-1 already."""
+    """Decode the UTF-8 bytes of a header as Latin-1, like HTTP's libraries; leave a Latin-1 header unchanged."""
     is_readable = value.isascii() or max(value) <= "\xff"
     return value if is_readable else value.encode("utf-8", "surrogateescape").decode("latin-1")

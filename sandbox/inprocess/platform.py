@@ -120,7 +120,7 @@ class Owner(Protocol):
     def is_frozen(self) -> bool: ...
 
     def check(self) -> None:
-        """Raise the exception that ends its code."""
+        """Raise the exception that ends the owner's code, if the owner has ended."""
 
     async def wait_until_runnable(self) -> None:
         """Wait until the owner's code can continue."""
@@ -180,7 +180,7 @@ class VirtualPlatform:
         return self.wait(self.loop.create_task(work if timeout is None else asyncio.wait_for(work, timeout)))
 
     def wait(self, future: asyncio.Future[T]) -> T:
-        """Wait for a future: within the loop where the caller runs in it, and else by running the loop."""
+        """Wait for a future: within the loop if the caller runs in it, otherwise by running the loop."""
         current = getcurrent()
         if isinstance(current, Thread):
             assert current.parent

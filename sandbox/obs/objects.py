@@ -184,7 +184,7 @@ def check_name(key: str) -> None:
 
 
 def etag_of(data: bytes, part_size: int | None = None) -> str:
-    """Return the MD5 of an object; for an object in parts, the MD5 of the parts' MD5s, and their number."""
+    """Return the MD5 of an object; for an object in parts, the MD5 of the parts' MD5s, and the number of parts."""
     if part_size is None or len(data) <= part_size:
         return hashlib.md5(data).hexdigest()
     parts = [hashlib.md5(data[start : start + part_size]).digest() for start in range(0, len(data), part_size)]

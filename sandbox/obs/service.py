@@ -56,7 +56,7 @@ class _Row(NamedTuple):
 
 
 class _Address(NamedTuple):
-    """The bucket and the key of a request, and the path that it signs, quoted as on the wire.
+    """The bucket, the key and the signed path of a request, quoted as on the wire.
 
     The bucket is empty for the service itself.
     """
@@ -159,7 +159,7 @@ class Obs(KeyedService):
     def fill(self, bucket: str, keys: Iterable[str], size: int = 0, etag: str = "", age: float = 0) -> None:
         """Store objects with these keys at once, otherwise equal, written `age` seconds ago.
 
-        The default ETag is that of the contents, which are zeros.
+        The default ETag is the MD5 of the contents, which are zeros.
         """
         data = bytes(size)
         alike = ObsObject(data, etag or etag_of(data), to_milliseconds(self.now() - age))

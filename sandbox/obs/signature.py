@@ -49,7 +49,7 @@ def verify_signature(
 ) -> Credential:
     """Return the caller; raise the ObsError of a request that OBS refuses.
 
-    `resource` is the path that is signed, quoted as on the wire. `find` returns the credential of an access key, `skew`
+    `resource` is the signed path, quoted as on the wire. `find` returns the credential of an access key, `skew`
     the age of a time in seconds.
     """
     params, is_in_url = request.params, bool(IN_URL & request.params.keys())

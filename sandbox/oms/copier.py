@@ -35,10 +35,10 @@ _CLASSES = {"Standard": "STANDARD", "IA": "WARM", "Archive": "COLD"}
 
 @dataclass(frozen=True)
 class SourceObject:
-    """An object as OMS reads it from the source bucket.
+    """An object that OMS reads from the source bucket.
 
-    `headers` are returned with it; their names are in lower case. `unrestored`: why OMS's key may not restore an
-    archived object; empty if it may.
+    `headers` are returned with it; their names are in lower case. `unrestored`: the denial of restoring an archived
+    object to OMS's key; empty if permitted.
     """
 
     data: bytes
@@ -205,7 +205,7 @@ class Copier(ABC):
         return number
 
     def begin(self, *copies: Copy) -> None:
-        """Read the source objects, and select those that overwrite an object."""
+        """Read the source objects, and select the objects to overwrite."""
         with self.service.lock:
             for copy in copies:
                 self._waiting[copy.key] -= 1

@@ -30,7 +30,7 @@ _MAX_OFFSET = 2_147_483_647
 
 
 class BucketPair(NamedTuple):
-    """The source and destination buckets, as the holders of the given keys see them.
+    """The source and destination buckets, with the permissions of the request's keys.
 
     `list_source`: keys and sizes of the objects of an order; it raises PermissionError.
     """

@@ -22,7 +22,7 @@ class _Put(Protocol):
 
 
 class ResultLists:
-    """The lists of one task under `root`: for each call a file of each kind of outcome that its keys had.
+    """The lists of one task under `root`: for each call, a file for each kind of outcome.
 
     `separator` is between columns. `withheld`: files are kept back until this is false again and the next keys are
     copied, or `write` is called.

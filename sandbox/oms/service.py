@@ -96,7 +96,7 @@ class Account(NamedTuple):
 
 
 class Sides(Protocol):
-    """The source's and the destination's accounts, as OMS sees them with these access keys.
+    """The accounts of the source and the destination, with the permissions of a request's access keys.
 
     All methods raise the GatewayError with which OMS refuses.
     """

@@ -22,7 +22,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
 def list_buckets(call: Call) -> Response:
-    """List the account's buckets of all regions; only an answer that is cut off has fields of pages."""
+    """List the account's buckets of all regions; only a truncated answer has the fields of pages."""
     prefix, marker = call.params.get("prefix", ""), call.params.get("marker", "")
     limit = number_between(call.params, "max-keys", 100, 1, 1000)
     owned = (name for name, bucket in call.store.buckets.items() if bucket.owner == ACCOUNT_ID)

@@ -47,7 +47,7 @@ class OssError(Exception):
         return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n{inner}</Error>\n'.encode()
 
     def _detail(self) -> str:
-        """Return the element of help.aliyun.com/zh/oss/user-guide/0003-00000001."""
+        """Return the element AccessDeniedDetail: help.aliyun.com/zh/oss/user-guide/0003-00000001."""
         action, kind = self.denial
         denied = f"<AuthAction>{action}</AuthAction><NoPermissionType>{kind}</NoPermissionType>"
         policy = "<PolicyType>AccountLevelIdentityBasedPolicy</PolicyType>"

@@ -119,7 +119,7 @@ def _limit(params: Mapping[str, str]) -> int:
 
 
 def _start(params: Mapping[str, str]) -> tuple[str, bool]:
-    """Return the first key of a page, and whether an object with this key belongs to the page."""
+    """Return the first key of a page, and True if an object with this key belongs to the page."""
     token = params.get("continuation-token")
     if not token:  # oss2 sends an empty one for the first page
         return params.get("start-after", ""), False

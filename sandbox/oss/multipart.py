@@ -39,7 +39,7 @@ def upload_part(call: Call) -> Response:
 def complete_multipart_upload(call: Call) -> Response:
     """Join the requested parts: in ascending order, each by its ETag, all but the last of at least 100 KB.
 
-    The ETag is made of those of the parts, and is not an MD5 of the contents.
+    The ETag is computed from the parts' ETags, and is not an MD5 of the contents.
     """
     upload = _find_upload(call)
     encode = encoder(call.params)

@@ -85,7 +85,7 @@ class Store(KeyedService):
             del self._buckets[name]
 
     def encrypt(self, name: str) -> None:
-        """Encrypt with KMS all objects that are written to this bucket later."""
+        """Encrypt all later objects of this bucket with KMS."""
         with self.lock:
             self.buckets[name].documents["encryption"] = _KMS
 
@@ -110,7 +110,7 @@ class Store(KeyedService):
     ) -> None:
         """Store objects with these keys at once, otherwise equal, written `age` seconds ago, without events.
 
-        The default ETag is that of the contents, which are zeros.
+        The default ETag is the MD5 of the contents, which are zeros.
         """
         data = bytes(size)
         alike = OssObject(data, etag or etag_of(data), int(self.now() - age), storage_class=storage_class)
@@ -162,7 +162,7 @@ class Store(KeyedService):
         self.actions.append(Action(action, bucket, key, status))
 
     def bucket_for(self, caller: Credential, action: str, name: str, key: str | None) -> Bucket:
-        """Return the bucket, if this endpoint and the caller's permissions allow the action; `key` as in `denial`."""
+        """Return the bucket, if this endpoint and the caller's permissions allow the action on `key` (see `denial`)."""
         if name not in self._buckets or self.now() < self._stale.get(name, 0):
             raise no_such_bucket(name)
         if self._buckets[name].owner != ACCOUNT_ID:
@@ -177,12 +177,12 @@ class Store(KeyedService):
         return self._buckets[name]
 
     def check_permission(self, caller: Credential, action: str, bucket: str, key: str | None) -> None:
-        """Raise the OssError AccessDenied if the permission is missing; `key` as in `denial`."""
+        """Raise the OssError AccessDenied if the permission for `key` is missing (see `denial`)."""
         if kind := self.denial(caller, action, bucket, key):
             raise access_denied("You have no right to access this object because of its policy.", denial=(action, kind))
 
     def denial(self, caller: Credential, action: str, bucket: str, key: str | None) -> str:
-        """Return the kind of a denial, as in `policy.denial`; empty if the caller has the permission.
+        """Return the kind of a denial (`policy.denial`); empty if the caller has the permission.
 
         Without a key (None), because the keys are still unread, only a denial for all keys counts. Resources and the
         condition are those of help.aliyun.com/zh/oss/user-guide/ram-policy-overview; listings have an oss:Prefix.

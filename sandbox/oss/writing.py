@@ -32,7 +32,7 @@ def put_object(call: Call) -> Response:
 
 
 def copy_object(call: Call) -> Response:
-    """Copy an object, with its ETag in any form, and without a CRC64.
+    """Copy an object of any kind of ETag; the copy has no CRC64.
 
     Without versioning, a copy onto itself takes the request's metadata with any directive.
     """

@@ -1,6 +1,6 @@
 """Users, roles, policies and access keys of RAM, and the refusals of operations on them.
 
-Actions, parameters, errors and limits are those of RAM's API, version 2015-05-01:
+Source of actions, parameters, errors and limits: RAM's API, version 2015-05-01,
 help.aliyun.com/zh/ram/developer-reference. Records are JSON, because a command line keeps them in a file.
 """
 

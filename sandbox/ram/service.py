@@ -29,7 +29,7 @@ _KEY_ACTIONS = {"CreateAccessKey", "ListAccessKeys", "DeleteAccessKey"}
 class Ram(KeyedService):
     """A service of RPC calls: the action is in a header, all parameters are in the query, the answer is JSON.
 
-    `entities` are the records. Keys that were added here are the administrator's, or those of `holder`, such as ROOT.
+    `entities` are the records. Added keys belong to the administrator, or to `holder`, such as ROOT.
     """
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:

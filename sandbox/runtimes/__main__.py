@@ -17,7 +17,7 @@ _HERE = Path(__file__).resolve().parent
 
 
 def main(name: str = "", what: str = "libraries") -> int:
-    """Build .runtimes/<name>, the libraries, or .runtimes/<name>-tests, for the function's unit tests there."""
+    """Build .runtimes/<name> with the libraries, or .runtimes/<name>-tests with the function's unit tests' packages."""
     if not name:
         return _name_missing()
     interpreter, version = find_interpreter(name)

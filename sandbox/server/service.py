@@ -69,7 +69,7 @@ class Host(Protocol):
 
 @dataclass(eq=False)
 class Connection(ABC):
-    """A connection, as the service sees it. `lost`: either side has closed it."""
+    """The service's side of a connection. `lost`: either side has closed it."""
 
     id: int
     lost: asyncio.Event = field(default_factory=asyncio.Event)
@@ -98,7 +98,7 @@ class Service(ABC):
         self.round_trip = 0.0
         self.lock = threading.RLock()
         self._open: set[Connection] = set()
-        self._opened_ever = 0
+        self._connection_count = 0
         self._used: set[int] = set()
         self._late: set[asyncio.Task[None]] = set()
 
@@ -184,8 +184,8 @@ class Service(ABC):
 
     def add_connection(self, made: Callable[[int], Connection]) -> Connection:
         """Add the connection of a client."""
-        self._opened_ever += 1
-        connection = made(self._opened_ever)
+        self._connection_count += 1
+        connection = made(self._connection_count)
         self._open.add(connection)
         return connection
 
