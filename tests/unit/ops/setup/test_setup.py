@@ -340,7 +340,7 @@ READING = ["oss:GetObject on acs:oss:*:*:photos/*", "obs:object:getObject on obs
 
 def test_the_permission_to_read_objects_has_its_reason_and_way_out(world):
     # GIVEN a project before its setup THEN the plan names the permissions in both clouds, what for, and the way out
-    reason, way_out = "`cutover --sample` and `--deep` read objects", 'set readObjects to "off" in s.yaml'
+    reason, way_out = "`cutover --sample`, `--deep` and `deletions` read objects", 'set readObjects to "off" in s.yaml'
     output = " ".join(expect_success(world.setup("--plan")).split())
     assert [output.count(sentence) for sentence in (reason, way_out)] == [2, 2]
     function_lines = output[output.index("RAM role of forward") : output.index("RAM role of trigger")]
