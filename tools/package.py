@@ -34,6 +34,7 @@ DOCUMENTS = (
     "settings",
     "alarms",
     "monitoring",
+    "objects",
     "unconfirmed",
 )
 # Documents with a Chinese twin: all but two, which hold both languages.

@@ -47,7 +47,7 @@ FIGURES = [
     ("cutover", f"until the freeze is {CUTOVER_SECONDS // 60} minutes old", f"停写满 {CUTOVER_SECONDS // 60} 分钟"),
     ("certificate", f"more than {gathering.MAX_RECORDS:,} records", f"超过 {gathering.MAX_RECORDS:,} 条"),
     ("certificate", f"or {waiting._MAX_LISTED:,} to look through", f"超过 {waiting._MAX_LISTED:,} 条"),
-    ("certificate", f"of the first {digests.MAX_FOLDERS}", f"前 {digests.MAX_FOLDERS} 个目录"),
+    ("objects", f"of the first {digests.MAX_FOLDERS}", f"前 {digests.MAX_FOLDERS} 个目录"),
     ("how-it-works", f"at most {calls._MAX_ATTEMPTS} times in all", f"连同首次最多 {calls._MAX_ATTEMPTS} 次"),
     ("how-it-works", f"`LANES` ({LANES})", f"`LANES`（{LANES}）"),
     ("how-it-works", f"a range of {work.WORTH_SPLITTING:,} objects", f"{work.WORTH_SPLITTING:,} 个对象以上"),
