@@ -82,7 +82,7 @@ def reasons() -> str:
     ]
     head = ("OMS's code", "passes by itself / 可自行恢复", "remedy", "处理方法")
     return (
-        "# Why a key failed, and what to do\n\n"
+        "# Reasons of failed object keys\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/errors.py -->\n\n"
         "The reason appears in the failed record, the log, and the output of `status` and `replay`. Every object with\n"
         "a failed record is resent automatically.\n\n" + _table(("reason", "remedy", "处理方法"), rows) + "\n"
