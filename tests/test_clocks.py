@@ -99,6 +99,6 @@ def test_a_clock_reading_is_noticed_under_any_name(text):
     assert len([*readings(text)]) == 1
 
 
-def test_durations_and_times_that_are_given_are_no_readings():
+def test_durations_and_given_times_are_no_clock_readings():
     text = "import time; from datetime import datetime; time.monotonic(), time.gmtime(0), datetime.fromtimestamp(0)"
     assert [*readings(text)] == []

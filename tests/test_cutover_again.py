@@ -158,7 +158,7 @@ def test_late_writes_are_submitted_once_a_no_go_has_opened_the_project():
         assert world.in_obs("b") == CONTENTS["C"]
 
 
-def test_a_no_go_ends_the_go_before_it_and_more_that_is_to_be_read_is_read():
+def test_a_no_go_ends_the_earlier_go_and_a_larger_sample_is_read():
     with frozen_world() as world:
         # GIVEN a GO with unread objects accepted by name, of which OBS has other bytes of the same size
         there = world.obs.bucket(world.destination_bucket).objects

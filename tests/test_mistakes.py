@@ -17,7 +17,7 @@ def test_a_mistake_replaces_exactly_one_text(mistake: Mistake) -> None:
 
 @pytest.mark.extras
 @pytest.mark.parametrize("seeds", sorted({mistake.seeds for mistake in MISTAKES}))
-def test_nothing_is_noticed_without_a_mistake(project_copy: ProjectCopy, seeds: str) -> None:
+def test_no_test_fails_without_a_mistake(project_copy: ProjectCopy, seeds: str) -> None:
     code, printed = project_copy.run(sorted({mistake.test for mistake in MISTAKES if mistake.seeds == seeds}), seeds)
     assert code == 0, printed
 

@@ -225,7 +225,7 @@ MISTAKES = (
     ),
     Mistake(
         "a policy that others attached ends a removal",
-        f"{_SETUP}/test_remove.py::test_a_policy_attached_by_others_stays_and_all_keys_go",
+        f"{_SETUP}/test_remove.py::test_a_removal_keeps_a_foreign_policy_and_deletes_all_keys",
         f"{_OPS}/accounts/ram_roles.py",
         'error.code.startswith("DeleteConflict")',
         "error.status == 0",
@@ -664,7 +664,7 @@ MISTAKES = (
     ),
     Mistake(
         "keys in doubt that are forgotten",
-        f"{_UNIT}/ledger/test_runs.py::test_a_run_file_says_its_keys_and_which_of_them_are_in_doubt",
+        f"{_UNIT}/ledger/test_runs.py::test_a_run_file_has_its_keys_and_those_in_doubt",
         f"{_CODE}/ledger/waiting.py",
         '{entry["key"] for entry in entries if entry.get("held")}',
         "set[str]()",
@@ -685,7 +685,7 @@ MISTAKES = (
     ),
     Mistake(
         "throttled calls that are not counted",
-        f"{_JOBS}/test_share.py::test_an_event_is_left_to_replay_as_a_throttled_one_without_a_call",
+        f"{_JOBS}/test_share.py::test_an_event_is_left_to_replay_as_throttled_without_a_call",
         f"{_CODE}/delivery/batches.py",
         "submission.throttled += attempted.throttled",
         "submission.throttled += 0",
@@ -1009,7 +1009,7 @@ MISTAKES = (
     ),
     Mistake(
         "taking over the lock of another caller",
-        f"{_UNIT}/ops/setup/test_lock.py::test_another_caller_waits_and_sees_for_whom_and_how_long",
+        f"{_UNIT}/ops/setup/test_lock.py::test_another_caller_waits_and_sees_the_holder_and_the_time",
         f"{_OPS}/setup/lock.py",
         "if holder.run == self._cut_off and holder.callers[:1] == self._callers[:1]:",
         "if holder.run == self._cut_off:",
@@ -1051,7 +1051,7 @@ MISTAKES = (
     ),
     Mistake(
         "deleting keys that another command made meanwhile",
-        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_of_two_that_continue_neither_deletes_the_keys_at_oms",
+        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_two_continuing_commands_delete_no_key_in_use_at_oms",
         f"{_OPS}/migrate/own_keys.py",
         "        delete_keys(old)\n",
         "        delete_keys(keys_of(intention, self._holders))\n",

@@ -91,7 +91,7 @@ def test_a_folder_with_files_is_refused_and_unchanged(built, tmp_path):
 
 
 @pytest.mark.usefixtures("require_tool")
-def test_a_refusal_is_in_chinese_where_the_user_is(built, tmp_path):
+def test_a_refusal_is_in_chinese_for_a_chinese_user(built, tmp_path):
     answers = {**ANSWERS, "SYNC_URL": "x", "HW_SK": "", "objectPrefx": "a/", "colour": "red", "runtime": "x"}
     # Windows sets no LANG; Intl knows there.
     (tmp_path / "locale.js").write_text(

@@ -301,7 +301,7 @@ def test_the_questions_names_and_order_are_the_public_interface():
     ]
 
 
-def test_the_registry_takes_it(built, tool, tmp_path):
+def test_the_registry_accepts_the_package(built, tool, tmp_path):
     # GIVEN the package in a folder, and a registry
     folder = tmp_path / "package"
     zipfile.ZipFile(built).extractall(folder)

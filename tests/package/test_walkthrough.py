@@ -321,7 +321,7 @@ def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built
 
 
 @pytest.mark.parametrize("name", ["github.yml", "yunxiao.yml"])
-def test_both_ci_files_run_the_script_with_all_that_it_needs(name):
+def test_both_ci_files_run_the_script_with_its_requirements(name):
     text = (ROOT / "template" / "ci" / name).read_text(encoding="utf-8")
     assert "bash ci/deploy.sh" in json.dumps(yaml.safe_load(text))
     needed = [*CI, "HW_AK", "HW_SK", "ALERT_WEBHOOK"]

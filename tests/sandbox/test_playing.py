@@ -40,14 +40,14 @@ RECORD = "oms_source_record/00000000-0000-4000-8000-00000000005a/success_object/
         (["--trouble", "nan"], "nan is not a share"),
     ],
 )
-def test_a_senseless_option_is_refused(capsys, arguments, message):
+def test_an_invalid_option_is_refused(capsys, arguments, message):
     with pytest.raises(SystemExit, match=r"^2$"):
         parser().parse_args(arguments)
 
     assert message in capsys.readouterr().err
 
 
-def test_sensible_options_are_taken():
+def test_valid_options_are_accepted():
     options = parser().parse_args(["--oms-rate", "0.5", "--trouble", "1", "--runtime", "python3.10"])
 
     assert (options.oms_rate, options.trouble, options.runtime) == (0.5, 1.0, "python3.10")
@@ -123,7 +123,7 @@ INVOCATION = Invocation("replay", "id", 1, b"", "returned", {}, "", "", "", (), 
         ("a line of somebody else's, even with {braces}", []),
     ],
 )
-def test_a_timers_work_is_shown_if_there_was_any(log, lines):
+def test_a_timer_run_with_results_is_shown(log, lines):
     assert [line.partition("[/] ")[2] for line in describe(replace(INVOCATION, logs=[log]), Totals())] == lines
 
 
@@ -177,7 +177,7 @@ def test_the_prompt_writes_changes_and_deletes_on_both_sides(box, tmp_path):
     ("breaks", "mends", "status"),
     [("oms down", "oms up", 503), ("key revoked", "key well", 401), ("throttle 0.001", "throttle off", 429)],
 )
-def test_the_prompt_breaks_oms_and_mends_it(box, huawei, breaks, mends, status):
+def test_the_prompt_stops_and_restores_oms(box, huawei, breaks, mends, status):
     answers(box, breaks)
     codes = {huawei.submit("a").status_code for _ in range(2)}
     answers(box, mends)
@@ -194,7 +194,7 @@ def test_the_prompt_changes_the_deliveries_of_events(box, how, calls):
     assert len(came) == calls
 
 
-def test_the_prompt_moves_the_clock(monkeypatch):
+def test_the_prompt_advances_the_clock(monkeypatch):
     monkeypatch.delenv("SANDBOX_DATE")
     with Sandbox() as box:
         before, later = answers(box, "clock", "later 15m")

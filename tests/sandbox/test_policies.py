@@ -126,7 +126,7 @@ DENIED = (403, "AccessDenied")
 
 
 @pytest.mark.parametrize(("after", "before", "then"), [(0, 200, 200), (600, DENIED, 200), (None, DENIED, DENIED)])
-def test_a_grant_acts_at_once_or_later_or_never(box, bucket_of, ram_key, after, before, then):
+def test_a_grant_takes_effect_at_once_later_or_never(box, bucket_of, ram_key, after, before, then):
     box.ram.entities.grant_delay = after
     bucket = bucket_of(ram_key(allow("oss:*")))
     assert outcome(lambda: bucket.put_object("a", b"")) == before
@@ -134,7 +134,7 @@ def test_a_grant_acts_at_once_or_later_or_never(box, bucket_of, ram_key, after, 
     assert outcome(lambda: bucket.put_object("a", b"")) == then
 
 
-def test_a_new_version_of_a_policy_acts_as_late_as_a_grant(box, bucket_of, ram_key):
+def test_a_new_version_of_a_policy_is_delayed_like_a_grant(box, bucket_of, ram_key):
     bucket = bucket_of(ram_key(allow("oss:GetObject")))
     box.ram.entities.grant_delay = 60
     box.later(60)

@@ -107,7 +107,7 @@ def test_a_functions_key_has_the_permissions_of_its_role(box, role, deploy, refu
     ],
     ids=["both", "no destination", "no trigger"],
 )
-def test_triggers_and_destinations_need_a_role_that_may_call(box, role, deploy, function, trigger, ran, lost):
+def test_triggers_and_destinations_need_a_role_with_permission_to_call(box, role, deploy, function, trigger, ran, lost):
     role("function", "fc.aliyuncs.com", function)
     role("trigger", "oss.aliyuncs.com", trigger)
     deploy()
@@ -119,7 +119,7 @@ def test_triggers_and_destinations_need_a_role_that_may_call(box, role, deploy, 
 
 
 @pytest.mark.parametrize(("service", "code"), [("", "EntityNotExist.Role"), ("oss.aliyuncs.com", "NoPermission")])
-def test_a_role_that_is_missing_or_trusts_others_is_not_taken_on(role, deploy, service, code):
+def test_a_missing_or_untrusting_role_is_not_assumed(role, deploy, service, code):
     if service:
         role("function", service)
     with pytest.raises(RamError, match=code):

@@ -291,7 +291,7 @@ def test_a_trigger_that_is_deployed_again_with_another_bucket_moves_there(box, d
     assert box.fc.invocations[-1].value == ["b.jpg"]
 
 
-def test_a_function_without_its_triggers_sleeps(box, deploy, woken):
+def test_a_function_without_its_triggers_is_not_called(box, deploy, woken):
     deploy()
 
     box.remove_triggers("reconcile")

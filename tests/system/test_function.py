@@ -40,7 +40,7 @@ def test_every_payload_form_is_forwarded_and_recorded(deployed):
 
 
 @pytest.mark.cold_starts
-def test_whatever_is_uploaded_ends_up_in_the_destination(deployed):
+def test_any_uploaded_object_reaches_the_destination(deployed):
     # GIVEN names that clients get wrong, uploaded in each way
     bucket = deployed.bucket(deployed.source_bucket)
     for key in HOSTILE:

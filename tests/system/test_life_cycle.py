@@ -92,7 +92,7 @@ def reasons(box: Sandbox) -> dict[str, str]:
     return {key: json.loads(body)["reason"] for key, body in records(box, "failed_object/").items()}
 
 
-def test_a_closed_project_submits_nothing_until_it_is_open(project):
+def test_a_closed_project_submits_no_key_until_it_is_open(project):
     box = project
     # GIVEN a closed project, and an event that waited in the queue
     box.oss.lose_events(lambda key: key == "lost")

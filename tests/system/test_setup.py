@@ -12,7 +12,7 @@ def python(request):
     return find_python(request.param)
 
 
-def test_resources_are_made_and_removed_by_the_hashes_of_plans(bare, python):
+def test_resources_are_created_and_removed_by_hashes_of_plans(bare, python):
     # Without installed packages.
     alone = {"python": [python, "-S"]}
     bare.agree("--agree", **alone)

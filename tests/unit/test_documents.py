@@ -155,11 +155,11 @@ def help_of(script: Path, *command: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_inside_the_repository_leads_somewhere(path):
+def test_every_link_inside_the_repository_has_a_target(path):
     assert list(broken_links(Document.read(path), path.parent)) == []
 
 
-def test_every_link_inside_the_project_leads_somewhere(project):
+def test_every_link_inside_the_project_has_a_target(project):
     for path in (project / "readme.md", project / "readme.zh.md", *(project / "docs").glob("*.md")):
         # Files that `s init` writes beside the rendered files are tested with the tool.
         assert list(broken_links(Document.read(path), path.parent)) == [], path
@@ -202,7 +202,7 @@ def test_documents_for_chinese_users_are_in_chinese():
 
 @pytest.mark.long
 @pytest.mark.parametrize("path", [*DOCUMENTS, Path("readme.md"), Path("readme.zh.md")], ids=lambda path: path.name)
-def test_every_command_is_one(path, project):
+def test_every_command_in_the_documents_exists(path, project):
     # A relative path is a path of the project.
     assert list(wrong_commands(Document.read(project / path), project)) == []
 

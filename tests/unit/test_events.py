@@ -115,7 +115,7 @@ def test_an_event_of_another_bucket_is_an_error_that_names_the_setting():
     ]
 
 
-def test_without_a_source_bucket_any_bucket_will_do():
+def test_without_a_source_bucket_events_of_any_bucket_are_read():
     assert summary(read_events(event("a", bucket="videos"), SOURCE_BUCKET="")) == (["a"], {}, 0)
 
 

@@ -62,7 +62,7 @@ def test_python312_takes_them_from_the_environment_at_every_invocation(world, in
     assert who_wrote(world) == ["STS.FIRST", "STS.NEXT"]
 
 
-def test_a_function_without_a_role_says_so_before_anything_is_sent(world, index):
+def test_a_function_without_a_role_fails_before_any_request(world, index):
     del index.os.environ["ALIBABA_CLOUD_SECURITY_TOKEN"]
     with pytest.raises(CredentialsError, match=r"set `role` in s\.yaml"):
         index.handler(payload("a"), CONTEXT)
@@ -171,7 +171,7 @@ def test_no_character_of_a_key_breaks_a_log_line(index, character):
     assert json.loads(line.partition(" ")[2])["key"] == f"a{character}2026-01-31 b"
 
 
-def test_the_libraries_chatter_is_silenced(index):
+def test_log_lines_of_libraries_are_suppressed(index):
     index.handler(payload("a"), CONTEXT)
     for library in ("oss2", "oss2.api", "urllib3", "urllib3.connectionpool"):
         assert not logging.getLogger(library).isEnabledFor(logging.WARNING)

@@ -248,7 +248,7 @@ def test_the_address_of_a_webhook_may_have_a_query(url):
         ("https://[S3CRET", "is no URL"),
     ],
 )
-def test_a_webhook_that_cannot_be_is_named_but_not_shown(url, expected):
+def test_an_impossible_webhook_is_named_without_its_address(url, expected):
     (problem,) = problems(ALERT_WEBHOOK=url)
     assert problem.startswith(f"ALERT_WEBHOOK {expected}")
     assert "S3CRET" not in problem
@@ -262,6 +262,6 @@ def test_the_parts_of_a_webhooks_address_are_secrets_too():
         assert not {"a", "b", "1", "hook", "open-apis", "bot"} & set(settings.secrets)
 
 
-def test_alarms_are_in_a_language_that_there_is():
+def test_an_unknown_language_of_alarms_is_refused():
     assert Settings.from_env({**ENVIRONMENT, "ALERT_LANGUAGE": "ZH"}).alert_language == "zh"
     assert problems(ALERT_LANGUAGE="fr") == ("ALERT_LANGUAGE is 'fr'. Set it to one of en, zh, or leave it out (en)",)

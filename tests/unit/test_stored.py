@@ -269,6 +269,6 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
 @settings(max_examples=100)
 @given(st.data())
 @pytest.mark.parametrize("kind", TYPES)
-def test_whatever_is_stored_is_read_as_it_was_written(kind: type, data: st.DataObject) -> None:
+def test_stored_values_are_read_as_they_were_written(kind: type, data: st.DataObject) -> None:
     value = data.draw(values(kind))
     assert from_json(kind, jsontext.load(jsontext.dump(to_json(value)))) == value

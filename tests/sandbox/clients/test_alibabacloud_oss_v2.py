@@ -83,7 +83,7 @@ def test_a_large_object_is_uploaded_and_downloaded_in_parts(v2, tmp_path):
     assert v2.head_object(oss.HeadObjectRequest(bucket="photos", key="big")).etag.endswith('-4"')
 
 
-def test_ranges_and_conditions(v2):
+def test_ranges_and_conditions_have_the_documented_answers(v2):
     etag = put(v2, "a").etag
 
     part = get(v2, "a", range_header="bytes=1-3", range_behavior="standard")
@@ -95,7 +95,7 @@ def test_ranges_and_conditions(v2):
     assert get(v2, "a", if_match=etag).body.read() == b"hello"
 
 
-def test_metadata_comes_back_is_copied_and_replaced(v2):
+def test_metadata_is_returned_copied_and_replaced(v2):
     put(v2, "a", metadata={"a": "1", "a-b": "2"}, content_type="text/plain", cache_control="no-cache")
     source = {"bucket": "photos", "source_bucket": "photos", "source_key": "a"}
     v2.copy_object(oss.CopyObjectRequest(key="kept", **source))

@@ -248,7 +248,7 @@ def test_temporary_credentials_work_with_their_token_only(box, make_client):
         assert make_client("TEMPORARY", "secret", token).listObjects(BUCKET).status == status
 
 
-def test_an_encrypted_object_says_so(box, client):
+def test_an_encrypted_object_has_the_header(box, client):
     box.obs.bucket(BUCKET).encrypted = True
     box.obs.put(BUCKET, "a", b"hello")
 

@@ -50,7 +50,7 @@ def test_a_hostile_key_arrives_unchanged(box, client, key):
 
 
 @pytest.mark.parametrize("keys", [[f"key{number}" for number in range(11)], ["a b.txt"], ["a/b.txt"], []], ids=str)
-def test_eleven_keys_a_raw_key_or_none_are_refused(box, client, keys):
+def test_eleven_keys_a_raw_key_or_no_keys_are_refused(box, client, keys):
     assert catch_refusal(lambda: submit(box, client, keys)) == (400, "OMS.0001")
     assert not box.oms.accepted
 

@@ -33,7 +33,7 @@ def handler(event, context): return dict(os.environ)
 """
 
 
-def test_the_environment_is_clean(box, create, monkeypatch):
+def test_the_environment_has_only_the_functions_variables(box, create, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     create(SHOW_ENVIRONMENT, environment={"LOG_BUCKET": "logs"})
 
@@ -83,7 +83,7 @@ def handler(event, context):
         ("python3.10", CREDENTIALS, [None, None, None]),
     ],
 )
-def test_credentials_come_as_the_runtime_gives_them(box, create, runtime, in_context, in_environment):
+def test_credentials_are_passed_like_in_the_runtime(box, create, runtime, in_context, in_environment):
     create(SHOW_CONTEXT, runtime=runtime, timeout=17)
 
     invocation = box.fc.invoke("f", b"")

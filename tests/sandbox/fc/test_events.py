@@ -51,7 +51,7 @@ def test_a_finally_failed_event_goes_to_its_destination_in_an_envelope(box, crea
     assert box.fc.dropped == []
 
 
-def test_waiting_for_silence_ends(box, create):
+def test_wait_idle_raises_after_its_timeout(box, create):
     create("import time\ndef handler(event, context): time.sleep(1000)")
     box.fc.submit("f", b"")
 
@@ -91,7 +91,7 @@ def deployed(box, tmp_path):
     return box
 
 
-def test_a_timer_strikes_again_and_again(deployed, eventually):
+def test_a_timer_fires_repeatedly(deployed, eventually):
     deployed.start_timers(speed=600)
 
     eventually(lambda: len(deployed.fc.invocations) >= 3)
@@ -112,7 +112,7 @@ def test_a_removed_timer_fires_no_more(deployed, mocker, eventually):
 
 
 @pytest.mark.parametrize(("expression", "seconds"), [("@every 5m", 300), ("@every 60m", 3600), ("@every 2h", 7200)])
-def test_a_period_is_read(expression, seconds):
+def test_a_timers_period_is_in_seconds(expression, seconds):
     assert Timer("t", expression, "{}").period == seconds
 
 

@@ -53,7 +53,7 @@ def test_output_and_log_lines_belong_to_their_invocation(box, create):
         ]
 
 
-def test_of_one_write_128_kb_are_kept(box, create):
+def test_a_single_write_keeps_128_kb(box, create):
     create(
         """
         import sys

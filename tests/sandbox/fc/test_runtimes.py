@@ -112,7 +112,7 @@ def test_the_functions_unit_tests_pass(runtime):
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
 
 
-def test_a_project_works_in_it_from_end_to_end(runtime, box, photos, tmp_path):
+def test_a_project_works_in_each_runtime(runtime, box, photos, tmp_path):
     # GIVEN a project on this runtime, and an object that OMS does not take
     render(box.answers() | {"runtime": runtime.name}, tmp_path)
     box.deploy_project(tmp_path)
@@ -137,7 +137,7 @@ def test_a_project_works_in_it_from_end_to_end(runtime, box, photos, tmp_path):
 
 
 @pytest.mark.parametrize("since", ["2026-01-01T00:00:00.5Z", "20260101"])
-def test_since_is_read_alike_by_both(runtime, box, tmp_path, since):
+def test_both_runtimes_read_since_alike(runtime, box, tmp_path, since):
     render(box.answers() | {"runtime": runtime.name}, tmp_path)
     box.deploy_project(tmp_path)
 

@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_requests_at_the_same_moments():
     assert trail(2) != first
 
 
-def test_hours_take_no_time(world):
+def test_virtual_hours_pass_at_once(world):
     began = time.monotonic()
     world.later(100 * 3600)
     upload(world)

@@ -65,7 +65,7 @@ def outcome(bucket: oss2.Bucket, key: str, data: bytes | None = b"data") -> obje
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_looks_the_same_to_a_client_and_does_the_same(name):
+def test_a_fault_has_the_same_error_and_effect_in_both_worlds(name):
     _, first_outcome, kept = FAULTS[name]
     assert play(InProcess, name)[:2] == ([first_outcome, 200], kept)
     assert play(InProcess, name) == play(Sandbox, name)
@@ -74,7 +74,7 @@ def test_a_fault_looks_the_same_to_a_client_and_does_the_same(name):
 @pytest.mark.parametrize(
     ("fault", "events"), [(EventFault.lost(), 0), (EventFault.twice(), 2), (EventFault.late(0.2), 1)]
 )
-def test_an_event_goes_astray_in_the_same_way(world, tmp_path, fault, events):
+def test_event_faults_are_alike_in_both_worlds(world, tmp_path, fault, events):
     (tmp_path / "index.py").write_text("def handler(event, context):\n    return event\n")
     world.deploy(tmp_path)
     world.oss.deliveries(world.source_bucket).add(fault)
@@ -92,7 +92,7 @@ def test_an_event_goes_astray_in_the_same_way(world, tmp_path, fault, events):
         ("import index", ["returned"]),
     ],
 )
-def test_a_function_is_retried_alike_and_its_last_failure_handed_on(world, body, outcomes, tmp_path):
+def test_retries_and_destinations_are_alike_in_both_worlds(world, body, outcomes, tmp_path):
     (tmp_path / "index.py").write_text(f"def handler(event, context):\n    {body}\n")
     world.deploy(tmp_path, max_retries=1)
     world.oss.put(world.source_bucket, "a", b"")
@@ -147,7 +147,7 @@ def test_a_late_request_overwrites_later_writes(world):
     assert contents(world.oss.objects(world.source_bucket)) == {"put": b"old"}
 
 
-def test_faults_follow_each_other_and_none_is_no_fault(world):
+def test_ordered_faults_follow_each_other_and_none_means_no_fault(world):
     bucket = world.bucket(world.source_bucket)
     world.oss.faults.then(Fault.status(500), None, Fault.drop_before())
     world.oss.faults.add(Fault.status(503), times=1)
@@ -160,7 +160,7 @@ def test_faults_follow_each_other_and_none_is_no_fault(world):
     assert world.oss.faults.used == {"status": 2, "drop_before": 1}
 
 
-def test_a_copy_lands_after_one_that_was_accepted_later(world, oms):
+def test_an_earlier_accepted_copy_can_end_last(world, oms):
     for key in "ab":
         world.oss.put(world.source_bucket, key, key.encode())
     world.task.copies.then(CopyFault.late(0.1, 3), None)

@@ -67,7 +67,7 @@ def test_a_key_with_other_quotes_in_the_url_is_the_same_key(box, obs_requests):
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_a_request_may_be_fifteen_minutes_off(box, obs_requests, refusal, sign):
+def test_a_request_date_may_deviate_by_fifteen_minutes(box, obs_requests, refusal, sign):
     good, late = ({"Date": formatdate(box.obs.now() + sign * off, usegmt=True)} for off in (890, 901))
     assert obs_requests.send(headers=good).status_code == 200
     assert refusal(obs_requests.send(headers=late)) == (403, "RequestTimeTooSkewed")

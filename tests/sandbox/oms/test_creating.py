@@ -124,7 +124,7 @@ def test_a_wrong_or_unsupported_parameter_is_refused(create, parameters):
     assert catch_refusal(lambda: create(**parameters)) == (400, "OMS.0001")
 
 
-def test_at_most_five_tasks(create):
+def test_an_account_has_at_most_five_tasks(create):
     for _ in range(4):
         create()
     assert catch_refusal(create) == (400, "OMS.0001")

@@ -62,7 +62,7 @@ def test_two_lists_of_a_millisecond_have_two_names(box, lists, monkeypatch):
     assert len(lists()) == 3
 
 
-def test_lists_can_be_withheld(box, copy, lists):
+def test_withheld_lists_are_written_on_command(box, copy, lists):
     box.task.lists.withheld = True
     copy("missing")
     assert lists() == {}

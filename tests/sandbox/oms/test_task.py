@@ -54,7 +54,7 @@ def now_ms(box):
     return int(box.oms.now() * 1000)
 
 
-def test_waiting_for_copies_ends(box, huawei):
+def test_wait_copied_raises_after_its_timeout(box, huawei):
     box.task.copies.add(CopyFault.late(60))
     huawei.submit("a")
 

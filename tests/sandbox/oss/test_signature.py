@@ -87,7 +87,7 @@ def test_wrong_credentials_are_refused(box, refused, credentials, token, code):
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_clock_may_be_a_quarter_of_an_hour_off(box, photos, refused, sign):
+def test_a_request_date_may_deviate_by_a_quarter_of_an_hour(box, photos, refused, sign):
     box.oss.clock_offset = sign * 14 * 60
     assert photos.put_object("a", b"").status == 200
 

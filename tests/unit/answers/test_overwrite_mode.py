@@ -18,7 +18,7 @@ def test_an_answer_keeps_the_mode_as_oms_names_it(name):
     assert from_json(TaskInfo, to_json(task)) == task
 
 
-def test_a_later_mode_is_no_member():
+def test_a_future_mode_is_no_member():
     later = OverwriteMode("A_LATER_MODE_OF_OMS")
     assert later not in [*OverwriteMode]
     assert later is OverwriteMode("A_LATER_MODE_OF_OMS")
@@ -26,6 +26,6 @@ def test_a_later_mode_is_no_member():
 
 
 @pytest.mark.parametrize("value", [1, True, ["FULL_OVERWRITE"]])
-def test_a_mode_that_is_no_text_is_unreadable(value):
+def test_a_mode_of_another_type_is_unreadable(value):
     with pytest.raises(UnreadableError):
         from_json(OverwriteMode, value)

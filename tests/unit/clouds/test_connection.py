@@ -110,7 +110,7 @@ def test_an_abandoned_call_ends_with_its_connection_to_a_peer_or_a_proxy(monkeyp
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_trusted_certificates_come_of_either_variable_alone(monkeypatch, name):
+def test_either_variable_alone_sets_the_trusted_certificates(monkeypatch, name):
     for other in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(other, raising=False)
     assert trusted_certificates() is None
@@ -208,7 +208,7 @@ def test_results_are_in_the_order_of_the_calls():
     assert CallPool().run([lambda: first_may_end.wait() and "first", second], 60) == ["first", "second"]
 
 
-def test_a_call_that_does_not_return_is_abandoned_and_holds_no_place(stuck):
+def test_a_hanging_call_is_abandoned_and_frees_its_place(stuck):
     pool, never = stuck
     assert pool.run([never], 0.01) == [None]
     assert pool.run([lambda: "next"], 60) == ["next"]

@@ -83,7 +83,7 @@ def test_the_bucket_is_in_the_host_name_or_at_an_ip_address_in_the_path(mocker, 
     ],
     ids=str,
 )
-def test_a_region_or_a_bucket_name_that_is_none_is_no_host(world, destination):
+def test_an_invalid_region_or_bucket_name_is_no_host(world, destination):
     error = error_of(lambda: bucket(world, **destination))
     assert str(error).startswith("Check the destination of the sync task")
     assert error.fix.zh.startswith("请在 OMS 控制台检查同步任务的目的端")
@@ -174,7 +174,7 @@ def test_a_listing_out_of_order_is_an_error(world, pages):
 @pytest.mark.parametrize(
     "nonsense", [PAGE, Fault.status(200), Fault.status(200, b"<ListBucketResult/>"), refusal(200, "a")]
 )
-def test_nonsense_is_tried_again_and_then_an_error(world, nonsense):
+def test_a_nonsense_answer_is_retried_and_then_an_error(world, nonsense):
     for listed in (lambda: bucket(world).iter_objects(""), lambda: bucket(world).list_page("", "").objects):
         world.obs.faults.then(nonsense)
         assert [stored.name for stored in listed()] == ["a"]
@@ -462,7 +462,7 @@ def test_the_contents_of_an_object_are_read_in_parts_of_one_version(world, mocke
     assert error_of(lambda: list(bucket(world).iter_contents(LISTED))).code == "NoSuchKey"
 
 
-def test_the_connection_is_kept_from_one_invocation_to_the_next(world):
+def test_the_connection_is_kept_between_invocations(world):
     for _ in range(3):
         bucket(world).list_page("", "")
     assert world.obs.connections == 1

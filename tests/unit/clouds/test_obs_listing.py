@@ -82,7 +82,7 @@ def test_names_that_are_not_encoded_are_not_decoded(names):
 
 
 @given(encoded=st.text("%25Ff/2aéE4+", min_size=1))
-def test_names_that_are_encoded_in_odd_ways_are_decoded_as_the_sdk_does(encoded):
+def test_unusually_encoded_names_are_decoded_like_the_sdk(encoded):
     text = obs_listing([A]).replace("<Key>a<", f"<Key>{encoded}<")
     assert read(text) == read_by_sdk(text)
 
@@ -93,7 +93,7 @@ def test_the_namespace_does_not_matter(namespace):
 
 
 @pytest.mark.parametrize("end", [".000Z", ".999Z", "Z"])
-def test_of_a_time_the_whole_seconds_count(end):
+def test_times_are_read_in_whole_seconds(end):
     assert read(obs_listing([A]).replace(".987Z", end)).objects == [A]
 
 
@@ -119,7 +119,7 @@ def test_a_page_without_a_required_element_is_no_listing(tag):
     ["", "yesterday", "2026-02-30T00:01:01.000Z", "2026-01-01T24:00:00.000Z", "2026-01-01T00:00:61.000Z",
      "2026-01-01T00:00:00.5Z", "2026-01-01T00:00:00.000+08:00", "2026-01-01 00:00:00.000Z", "2026-1-01T00:00:00.000Z"],
 )  # fmt: skip
-def test_a_time_that_is_none_makes_no_listing(modified):
+def test_an_invalid_time_makes_no_listing(modified):
     with pytest.raises(NotAListing):
         read(PAGE.replace("2026-01-01T00:01:01.987Z", modified))
 

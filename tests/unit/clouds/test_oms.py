@@ -158,7 +158,7 @@ def test_retry_after_may_be_a_date(world):
 
 
 @pytest.mark.parametrize(("minutes", "reason"), [(13, Reason.CREDENTIALS), (15, Reason.CLOCK), (-15, Reason.CLOCK)])
-def test_a_clock_further_off_than_huawei_lets_pass_is_the_reason(world, minutes, reason):
+def test_a_clock_beyond_huaweis_tolerance_is_the_reason(world, minutes, reason):
     # The instance has read an open mark: OSS, which stores it, would refuse such a clock too.
     assert Closing(world.invocation()).refusal() is None
     world.call_instance.skew = 60 * minutes

@@ -114,7 +114,7 @@ def test_a_last_line_without_a_newline_is_read_once():
     assert lines.end == len(grown)
 
 
-def test_a_last_line_that_names_no_key_yet_may_be_written_on():
+def test_an_incomplete_last_line_is_read_later():
     whole = f"{line('a')}\n"
     lines = read(f"{whole}{CODE},{TIME},b%20")
     assert keys(lines) == ["a"]

@@ -136,7 +136,7 @@ def test_every_write_gets_five_seconds_or_the_time_left(world, mocker):
     assert [call.kwargs["timeout"] for call in sent.call_args_list] == [(5.0, 5.0), (2.0, 2.0)]
 
 
-def test_an_error_that_oss2_lets_pass_is_returned_as_a_storage_error(world, mocker):
+def test_an_unwrapped_error_of_oss2_becomes_a_storage_error(world, mocker):
     mocker.patch("oss2.Bucket.put_object", side_effect=requests.exceptions.ChunkedEncodingError("cut\nshort"))
     assert write(world, A) == ["cut short"]
 
@@ -180,7 +180,7 @@ NO_LISTINGS = [
 
 @pytest.mark.parametrize("headers", [{}, OSS_HEADERS], ids=["", "with a request id"])
 @pytest.mark.parametrize("body", NO_LISTINGS)
-def test_a_listing_that_is_none_is_tried_again_and_then_an_error(world, body, headers):
+def test_an_invalid_listing_is_retried_and_then_an_error(world, body, headers):
     world.oss.faults.add(Fault.status(200, body.encode(), headers))
     with pytest.raises(StorageError):
         world.invocation(30).log_bucket.list_page("", "")
@@ -200,7 +200,7 @@ def test_a_listing_that_is_none_is_tried_again_and_then_an_error(world, body, he
         *((fault, False) for fault in (*map(oss_error, (500, 502, 503, 504)), DROP_AFTER)),
     ],
 )
-def test_a_delete_that_may_land_is_unanswered_and_no_delete_is_repeated(world, fault, answered):
+def test_a_delete_without_an_answer_is_never_repeated(world, fault, answered):
     world.oss.faults.then(fault)
     assert world.invocation(30).log_bucket.try_delete_all(["a"])["a"].answered == answered
     assert world.bucket.calls == {"delete": 1}

@@ -64,7 +64,7 @@ def test_names_that_are_not_encoded_are_not_decoded(names, token):
 
 
 @given(encoded=st.text("%25Ff/2aéE4+", min_size=1))
-def test_names_that_are_encoded_in_odd_ways_are_decoded_as_oss2_does(encoded):
+def test_unusually_encoded_names_are_decoded_like_oss2(encoded):
     text = listing([A]).replace("<Key>a<", f"<Key>{encoded}<")
     assert read(text) == read_by_oss2(text)
 
@@ -104,7 +104,7 @@ TIME = "2026-01-01T00:01:01.000Z"
      "2026-01-01T00:00:61.000Z", "2026-01-01T00:00:00.5Z", "2026-01-01T00:00:00.000+08:00", "2026-01-01 00:00:00.000Z",
      "2026-01-01T00:00:00.000Z\n", "2026-1-01T00:00:00.000Z"],
 )  # fmt: skip
-def test_a_time_that_is_none_makes_no_listing(time):
+def test_an_invalid_time_makes_no_listing(time):
     assert TIME in PAGE
     with pytest.raises(NotAListing):
         read(PAGE.replace(TIME, time))

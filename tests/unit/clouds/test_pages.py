@@ -48,7 +48,7 @@ def test_the_next_page_only_is_requested_before_this_page_is_parsed(world, mocke
             assert when_read == []
 
 
-def test_waiting_for_pages_and_working_on_them_go_side_by_side(world):
+def test_pages_are_requested_while_earlier_pages_are_processed(world):
     world.oss.round_trip = 2.0
     world.oss.faults.then(answer("a", token="t"), answer("b", token="t"), answer("c"))
     with world.invocation(30).log_bucket.pages("") as pages:
@@ -68,7 +68,7 @@ def test_waiting_for_pages_and_working_on_them_go_side_by_side(world):
         [answer("a", "b", token="t"), answer(token="t"), answer("b")],
     ],
 )
-def test_keys_that_do_not_rise_are_an_error_and_never_an_end(world, pages):
+def test_keys_out_of_order_are_an_error_and_never_an_end(world, pages):
     world.oss.faults.then(*pages * 2)
     with pytest.raises(StorageError, match="is not in order"):
         names(world, "0")
@@ -100,7 +100,7 @@ def test_a_passing_fault_of_any_page_is_retried(world, fault):
     assert len(world.oss.requests) == 4
 
 
-def test_a_listing_that_lasts_in_being_none_is_an_error(world):
+def test_a_repeatedly_invalid_listing_is_an_error(world):
     world.oss.faults.then(answer("a", token="t"))
     world.oss.faults.add(Fault.status(200, answer("b", token="t").body[:-1], OSS_HEADERS))
     with pytest.raises(StorageError):
@@ -131,7 +131,7 @@ def test_reading_ends_by_the_deadline(world, fault):
     assert world.clock.seconds <= 7
 
 
-def test_a_pending_page_that_is_left_ends_with_its_connection_unretried(world):
+def test_an_abandoned_pending_page_is_not_retried(world):
     # GIVEN a listing whose second page does not come
     world.oss.faults.then(answer("a", token="t"), HANG)
     for stored in world.invocation(30).log_bucket.iter_objects(""):

@@ -69,7 +69,7 @@ def test_no_wait_ends_past_the_deadline(seconds):
     assert try_on(Server(), seconds)[1] < seconds
 
 
-def test_nothing_is_attempted_after_the_deadline():
+def test_no_attempt_starts_after_the_deadline():
     server = Server()
     assert try_on(server, 0.05)[0] == "untried"
     assert server.calls == 0

@@ -142,7 +142,7 @@ def test_on_an_ip_address_a_listing_is_signed_as_the_sdk_does_it():
     assert ours["Authorization"] == theirs["Authorization"]
 
 
-def test_with_a_date_of_its_own_header_the_other_is_not_signed():
+def test_with_the_vendors_date_header_the_date_header_is_not_signed():
     dated = {"x-obs-date": "Thu, 01 Jan 2026 00:00:00 GMT"}
     first, second = (
         sign_for_obs("GET", "/bkt/", dated, ak=AK, sk=SK, now=now) for now in (NEW_YEAR, NEW_YEAR.replace(day=2))

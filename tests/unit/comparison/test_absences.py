@@ -117,7 +117,7 @@ def test_an_unreadable_list_starts_each_absence_over(world, fate):
 
 
 @pytest.mark.parametrize("fate", ["fails", "is killed"])
-def test_a_listing_that_fails_makes_no_absence(world, fate):
+def test_a_failed_listing_records_no_absence(world, fate):
     # GIVEN a comparison whose listing of the source ends after the first page
     with pages_of(1):
         calls = iter(range(100))

@@ -80,7 +80,7 @@ def test_objects_that_arrived_meanwhile_are_equal_without_another_pass(world):
     assert answer["amended"]
 
 
-def test_rechecks_send_due_objects_once_for_each_cutover_if_open(world):
+def test_rechecks_submit_due_objects_once_a_cutover_if_open(world):
     # GIVEN a comparison of a closed project, and an OMS that loses what it accepts
     world.shut(True)
     world.compare()

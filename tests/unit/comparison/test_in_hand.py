@@ -111,7 +111,7 @@ def test_without_statistics_an_object_is_in_flight_for_an_hour(world, minutes, c
     assert class_of(world, "a") == class_name
 
 
-def test_another_version_that_was_accepted_is_not_this_one(world):
+def test_an_acceptance_of_another_version_does_not_count(world):
     accept(world, "a")
     world.later(HOUR // 2)
     world.put("a", "2", fate="lost")

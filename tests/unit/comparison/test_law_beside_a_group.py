@@ -94,7 +94,7 @@ class Beside(CompareWorld):
 @pytest.mark.part
 @pytest.mark.law
 @pytest.mark.parametrize("seed", seeds_of(0, 240 if EXTRAS else 12))
-def test_no_key_is_dropped_for_ever(seed):
+def test_no_key_is_dropped_during_or_after_a_group(seed):
     world = Beside(seed)
     dice, most = world.dice, [0, float("inf")][seed // 4 % 2]
     happenings = [world.put_object, world.begin_group, world.copy_object, world.copy_object, world.stand, world.ask_job]

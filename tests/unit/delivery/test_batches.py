@@ -40,7 +40,7 @@ def reasons(submission) -> set[Reason | None]:
     return {failure and failure.reason for failure in submission.outcomes.values()}
 
 
-def test_keys_go_url_encoded_in_batches(world):
+def test_keys_are_submitted_url_encoded_in_batches(world):
     keys = ["a/b c+d%20.txt", "山/海 🎉", *[f"k{number}" for number in range(21)]]
     submission = send(world, keys)
     assert [len(call.sent) for call in world.oms.calls] == [10, 10, 3]
@@ -101,7 +101,7 @@ def test_retry_after_is_heeded(world):
         (DRIP, Reason.TIMEOUT),
     ],
 )
-def test_a_permanent_fault_is_given_up_on_in_time(world, fault, reason):
+def test_retries_of_a_permanent_fault_end_by_the_deadline(world, fault, reason):
     world.oms.faults.add(fault)
     submission = send(world, [f"k{number}" for number in range(100)], seconds=55)
     assert len(submission.outcomes) == 100

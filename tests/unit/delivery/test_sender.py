@@ -147,7 +147,7 @@ def test_calls_keep_to_the_rate():
     assert Sends(rate=4, round_trip=0.001).seconds(80) == pytest.approx(7 * 0.25, abs=0.02)
 
 
-def test_bisecting_counts_as_the_calls_that_it_is():
+def test_the_calls_of_a_bisection_count_against_the_rate():
     world = Sends(rate=10)
     world.oms.refuse("k0".__eq__)
     world.send(*KEYS)
@@ -175,7 +175,7 @@ def test_single_throttled_calls_do_not_slow_a_run_down():
     assert world.seconds(200) <= 20 / 20 + 0.1
 
 
-def test_a_run_makes_up_for_at_most_two_seconds_of_waiting():
+def test_a_run_catches_up_at_most_two_seconds_of_waiting():
     for waited, made_up in ((1, 1), (60, 2)):
         world = Sends(rate=10, round_trip=0.001)
         world.send(*KEYS)
@@ -214,7 +214,7 @@ def test_five_refused_batches_in_a_row_stop_a_run_and_others_reset_it(world):
     assert world.send(*KEYS) == KEYS
 
 
-def test_the_reason_of_the_last_key_is_the_one_that_a_stopped_run_names(world):
+def test_a_stopped_run_names_the_reason_of_its_last_key(world):
     # GIVEN four batches that OMS refuses, and a batch whose first half it refuses key by key
     world.oms.faults.then(*[DOWN] * 20, *[BAD] * 10, *[DOWN] * 5)
     for _ in range(5):
@@ -272,7 +272,7 @@ def test_an_error_of_all_keys_stops_a_run_with_its_remedy(world):
     assert world.sender.stopped.why == f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"
 
 
-def test_while_closed_no_key_is_sent_and_the_run_names_the_command(world):
+def test_while_closed_no_key_is_submitted_and_the_command_is_named(world):
     Closing(world.invocation()).close("Li Lei", "cut over")
     assert world.send(*KEYS, "another") == [*KEYS, "another"]
     assert not world.oms.requests
@@ -283,7 +283,7 @@ def test_while_closed_no_key_is_sent_and_the_run_names_the_command(world):
     )
 
 
-def test_a_run_looks_before_its_first_batch_and_again_after_a_minute(world):
+def test_a_run_reads_the_mark_first_and_again_after_a_minute(world):
     # GIVEN a run that has looked
     world.send("a")
     world.send("b")

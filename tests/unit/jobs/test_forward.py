@@ -208,7 +208,7 @@ def test_a_busy_instance_submits_until_a_minute_after_its_read(world):
     assert submitted_keys(world) == [["a"], ["10"], ["20"], ["30"], ["40"], ["50"]]
 
 
-def test_the_minute_counts_from_the_question_however_late_the_answer_comes(world):
+def test_the_minute_counts_from_the_request_for_the_mark(world):
     world.oss.round_trip = 4.0
     assert world.forward(payload("a")) is True
     closing(world).close()
@@ -291,7 +291,7 @@ def test_records_name_the_missing_permission_to_read_the_mark(world):
     assert "lacks oss:GetObject on photos-oms-log: grant it" in read_failed_record(world, "a")["message"]
 
 
-def test_function_compute_keeps_a_key_that_is_neither_sent_nor_recorded(world):
+def test_forward_raises_for_a_key_neither_submitted_nor_recorded(world):
     closing(world).close()
     world.oss.deny("oss:PutObject", world.log_bucket)
     with pytest.raises(RecordError, match="1 failed keys are not recorded"):

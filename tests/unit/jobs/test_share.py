@@ -55,7 +55,7 @@ def test_a_spike_that_throttles_an_event_leaves_no_failed_record(world):
     assert count_calls(world, 100) == 100
 
 
-def test_an_event_is_left_to_replay_as_a_throttled_one_without_a_call(world):
+def test_an_event_is_left_to_replay_as_throttled_without_a_call(world):
     throttle(world, 8)
     key = next(f"key {number}" for number in range(100) if not world.forward(payload(f"key {number}", etag="ABC")))
     record = json.loads(world.record_body("failed", key))
@@ -75,7 +75,7 @@ def test_each_throttled_event_halves_the_share(world, throttled, events, least, 
     assert least <= count_calls(world, events) <= most
 
 
-def test_a_minute_after_the_last_throttled_event_every_one_is_tried(world):
+def test_a_minute_after_the_last_throttled_event_all_events_are_tried(world):
     throttle(world, 10)
     world.clock.sleep(60)
     assert count_calls(world, 100) == 100

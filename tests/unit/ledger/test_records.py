@@ -26,7 +26,7 @@ EVERYTHING = FailedKey(ObjectChange("a/山", "ObjectCreated:PutObject", "2026-01
 PREFIX = f"oms_source_record/{TASK}/"
 
 
-def test_names_are_the_users_guides():
+def test_names_of_records_equal_the_users_guides():
     assert record_name(TASK, "success", "a/山 b.txt") == f"{PREFIX}success_object/a/山 b.txt"
     assert record_name(TASK, "failed", "a") == f"{PREFIX}failed_object/a"
 

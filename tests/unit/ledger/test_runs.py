@@ -21,7 +21,7 @@ def leftovers(world: World) -> list[RunFile | str]:
     return list(runs(world).leftovers())
 
 
-def test_a_run_file_says_its_keys_and_which_of_them_are_in_doubt(world):
+def test_a_run_file_has_its_keys_and_those_in_doubt(world):
     run = runs(world).new(KEYS, ["a", "b"], 60)
     assert leftovers(world) == [RunFile(run.name, KEYS, {"a", "b"}, lease_expired=False)]
     runs(world).finish(run, KEYS[1:], ["c"])
@@ -75,7 +75,7 @@ def test_a_run_file_that_cannot_be_read_now_is_logged(world, lines):
     assert "grant it" in line["problem"]
 
 
-def test_a_run_file_that_its_owner_finished_meanwhile_is_left_out_silently(world, lines):
+def test_a_run_file_finished_meanwhile_is_skipped_without_a_warning(world, lines):
     runs(world).new(KEYS, [], 60)
     world.bucket.fail(oss_error(404, "NoSuchKey"), "get")
     assert leftovers(world) == lines() == []

@@ -187,7 +187,7 @@ def test_the_options_prefix_since_and_all_choose_objects(world, asked, looked_at
     assert sorted(world.sent()) == sent
 
 
-def test_an_object_of_the_very_second_that_since_names_is_looked_at(world):
+def test_an_object_of_the_exact_second_of_since_is_included(world):
     world.upload("a")
     world.later(1)
     world.lost("b")

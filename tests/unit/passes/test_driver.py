@@ -264,7 +264,7 @@ def test_a_call_by_hand_answers_before_its_time_is_up(world, walks):
     assert 100 < world.clock.seconds - began < 115
 
 
-def test_a_call_by_hand_takes_over_from_a_worker_that_is_lost(world, walks):
+def test_a_call_by_hand_takes_over_a_lost_workers_range(world, walks):
     at_work(world, walks)
     began = world.clock.seconds
     assert driver(world, walks).by_hand(USUAL, restart=False)[0].ended
@@ -281,7 +281,7 @@ def test_an_event_answers_with_the_last_piece_of_each_range_that_it_moved(world,
 
 
 @pytest.mark.parametrize(("range_name", "number"), [("r", 0), ("r0", 0), ("r00", 0)])
-def test_an_event_of_a_split_moved_or_missing_range_does_nothing(world, walks, range_name, number):
+def test_an_event_of_a_split_moved_or_missing_range_is_ignored(world, walks, range_name, number):
     pass_ = split(world, walks)
     walks.kinds["m"] = Piece(after="a")
     driver(world, walks).by_event([Wake(pass_.name, "r0", 0)])

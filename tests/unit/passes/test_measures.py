@@ -65,7 +65,7 @@ def test_objects_within_a_lag_are_counted_exactly(seconds):
     }
 
 
-def test_an_object_that_is_earlier_by_the_clocks_difference_is_not_late():
+def test_an_object_earlier_by_the_difference_of_clocks_is_not_late():
     early, most = histogram([-3, 0]).summary(), histogram([0, 0, 9]).summary()
     assert early.objects == 2
     assert early.p99 == 0

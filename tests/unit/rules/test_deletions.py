@@ -105,7 +105,7 @@ def test_each_unsafe_fact_alone_refuses_the_list(changes, part, step):
     assert step is None or step in text.steps
 
 
-def test_half_of_the_objects_is_enough():
+def test_a_listing_of_half_of_the_objects_is_accepted():
     assert refusal(replace(FACTS, source_objects=500)) is None
 
 

@@ -39,7 +39,7 @@ def contents(world: DeletionsWorld) -> list[dict[str, object]]:
     return [{name: bucket.objects[name] for name in bucket.names("")} for bucket in (world.bucket, world.there)]
 
 
-def test_deleted_objects_are_listed_and_nothing_changes(due):
+def test_deleted_objects_are_listed_without_changes(due):
     before = contents(due)
     answer = due.deletions()
     assert list(answer["deletions"]) == sorted(KEYS)
@@ -101,7 +101,7 @@ def test_an_unknown_task_refuses_the_list(due):
 
 
 @pytest.mark.parametrize("rules", [1, None])
-def test_back_to_source_rules_refuse_the_list_also_unknown(due, rules):
+def test_existing_or_unknown_back_to_source_rules_refuse_the_list(due, rules):
     due.keep("state/back_to_source.json", {"bucket": due.destination_bucket, "at": "", "rules": rules})
     assert facts_of(due)["back_to_source"] == rules
 
@@ -129,7 +129,7 @@ def test_a_missing_permission_refuses_the_list(due):
     assert facts_of(due)["missing_permissions"] == ["oss:GetObject"]
 
 
-def test_a_source_bucket_that_is_gone_is_an_error(due):
+def test_a_deleted_source_bucket_is_an_error(due):
     """HEAD answers 404 then, too."""
     due.source.fail(oss_error(404, "NoSuchBucket"))
     with pytest.raises(StorageError, match="NoSuchBucket"):

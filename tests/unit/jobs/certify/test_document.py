@@ -309,7 +309,7 @@ def test_impossible_request_is_refused_and_nothing_is_stored(world, payload, mes
     assert dict(world.bucket.objects) == before
 
 
-def test_a_freeze_by_a_clock_that_is_a_little_ahead_is_not_yet_to_come(world):
+def test_a_freeze_by_a_slightly_fast_clock_is_not_in_the_future(world):
     now = world.clock.now()
     assert world.call(frozen_since=timestamp(now + timedelta(seconds=60)))["verdict"] != "GO"
     with pytest.raises(PayloadError, match="yet to come"):

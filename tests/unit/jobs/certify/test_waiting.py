@@ -29,7 +29,7 @@ def test_failed_object_of_equal_size_in_obs_is_to_be_read(frozen_account):
     assert step_options(check(document, "FAILED")) == DEEP == step_options(check(document, "NOTHING_WAITS"))
 
 
-def test_a_failed_record_is_a_no_go_until_replay_has_sent_it(frozen_account):
+def test_a_failed_record_is_a_no_go_until_its_resend(frozen_account):
     document = frozen_account.cut_over()
     assert results(document) == {"FAILED": "failed", "NOTHING_WAITS": "failed"}
     waits = check(document, "NOTHING_WAITS")
@@ -291,7 +291,7 @@ def test_unreadable_oms_lists_prove_nothing(world):
         ({"src_bucket": None}, "not run"),
     ],
 )
-def test_the_task_has_to_be_running_and_that_of_the_source_bucket(ready, change, result):
+def test_the_task_must_run_and_have_the_source_bucket(ready, change, result):
     vars(ready.task).update(change)
     assert "OMS console" in ready.stopped_by("TASK", result)["next"] or "another" in change.values()
     vars(ready.task).update(status="SYNCHRONIZING", src_bucket=ready.source_bucket)

@@ -33,7 +33,7 @@ def test_newer_objects_are_submitted_only_with_overwrite(world, asked, sent):
     assert answer["failed"] == 0
 
 
-def test_overwrite_sends_objects_of_six_minutes_and_others_wait():
+def test_overwrite_submits_objects_older_than_six_minutes():
     world = CompareWorld(["a/1"], LANES="1")
     world.lost("a/1")
     world.upload("a/1", "12")
@@ -52,7 +52,7 @@ def test_overwrite_never_submits_objects_that_may_be_equal(world):
     assert sorted(world.sent()) == MISSING
 
 
-def test_a_prefix_looks_at_a_part_of_both_buckets(world):
+def test_a_prefix_limits_the_comparison_in_both_buckets(world):
     answer = world.compare({"prefix": "b/"})
     assert answer["source"]["objects"] == 2
     assert answer["destination"]["objects"] == 1
@@ -98,7 +98,7 @@ def test_a_trial_submits_no_key_and_leaves_no_object(world):
     assert {*world.bucket.objects} == names
 
 
-def test_a_trial_that_has_no_time_for_all_says_so(world):
+def test_an_incomplete_trial_is_reported(world):
     slow_down_listings(world.source, 4)
     with pages_of(2):
         answer = world.compare({"dry_run": True}, timeout=10)
@@ -128,7 +128,7 @@ def test_the_timer_begins_a_pass_when_its_period_is_over_and_not_before():
     assert passes[0] == passes[1] < passes[2]
 
 
-def test_without_a_period_the_timer_begins_nothing():
+def test_without_a_period_the_timer_begins_no_pass():
     assert CompareWorld(COMPARE_PERIOD="off").compare(TICK)["stop"] == "period_off"
 
 

@@ -113,7 +113,7 @@ def test_an_imperfect_setup_is_a_warning_with_its_consequence(box, run_doctor, c
     verify_check(report, name, "warning", text, fix)
 
 
-def test_a_perfect_setup_has_no_warning_of_them(box, run_doctor):
+def test_a_perfect_setup_has_no_such_warning(box, run_doctor):
     box.task.overwrite_mode = NOT_SKIPPED
     report = run_doctor()
     verify_check(report, MODE, "ok", "no new version is skipped")

@@ -33,7 +33,7 @@ def test_an_unusable_payload_is_refused_with_the_usable_options(payload, says):
     assert world.oms.calls == []
 
 
-def test_without_a_source_bucket_it_says_so():
+def test_reconcile_without_a_source_bucket_names_the_setting():
     with pytest.raises(SettingsError, match=r"^SOURCE_BUCKET is empty\. Name .* records$"):
         ReconcileWorld(SOURCE_BUCKET="").reconcile()
 
@@ -130,7 +130,7 @@ def test_an_open_pass_reports_progress_rate_and_the_next_step(single_lane):
     assert {name: result[name] for name in expected} == expected
 
 
-def test_a_look_measures_an_open_pass_by_the_one_before_it(single_lane):
+def test_a_look_measures_an_open_pass_by_its_predecessor(single_lane):
     # GIVEN a pass over 1500 objects, and a second pass in progress after all were written again
     keys = [f"{number:04}" for number in range(1500)]
     single_lane.in_step(*keys)

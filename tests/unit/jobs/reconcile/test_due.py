@@ -106,7 +106,7 @@ def test_a_trial_is_not_continued_by_the_timer_but_the_pass_after_it_is(period, 
         assert len(world.sent()) == sent
 
 
-def test_a_timer_with_a_limit_sends_that_many_and_has_its_own_pass(world):
+def test_a_timer_with_a_limit_has_its_own_pass(world):
     world.fill(60)
     for sent in (10, 20, 30):
         world.tick('{"limit": 10}')

@@ -48,7 +48,7 @@ OTHER_FILTERS = [
 
 
 @pytest.mark.parametrize("filters", OTHER_FILTERS)
-def test_a_second_project_of_a_task_sends_nothing_older_than_itself(filters):
+def test_a_second_project_submits_no_object_older_than_itself(filters):
     # GIVEN a project that was installed for a part of the bucket, and objects in all parts
     first = ReconcileWorld(LANES="1", **filters[0])
     second = first.beside(LANES="1", **filters[1])
@@ -98,7 +98,7 @@ def test_a_project_whose_filter_was_changed_keeps_its_time_of_installation(filte
 
 
 @pytest.mark.parametrize("environment", [{}, {"OBJECT_PREFIX": "a/"}, {"OBJECT_SUFFIX": ".jpg"}])
-def test_after_an_upgrade_the_note_counts_that_was_one_for_all_projects(environment):
+def test_after_an_upgrade_the_tasks_note_counts_for_each_project(environment):
     # GIVEN the note of an older version, and an object whose event was lost after it
     world = ReconcileWorld(**environment)
     world.lost("a/1.jpg")
@@ -152,7 +152,7 @@ def test_a_log_bucket_that_cannot_be_listed_does_not_count_as_empty(world):
     assert world.sent() == set()
 
 
-def test_a_log_bucket_that_cannot_be_read_is_not_that_of_an_open_project(world):
+def test_an_unreadable_log_bucket_does_not_mean_an_open_project(world):
     world.lost("a")
     world.bucket.fail(NO_RIGHT, "get")
     assert world.tick()["stop"] == "mark_unread"

@@ -70,7 +70,7 @@ def test_progress_before_a_failed_listing_is_stored(single_lane, everything):
 
 
 @pytest.mark.parametrize(("bucket", "prefix"), [("source", ""), ("bucket", f"{ROOT}success_object/")])
-def test_a_listing_that_drips_leaves_time_to_write_how_far_the_pass_came(single_lane, bucket, prefix):
+def test_a_dripping_listing_leaves_time_to_store_the_progress(single_lane, bucket, prefix):
     single_lane.fill(2)
     getattr(single_lane, bucket).fail(DRIP, "list", lambda name: name.startswith(prefix))
     with pytest.raises(StorageError):
@@ -78,7 +78,7 @@ def test_a_listing_that_drips_leaves_time_to_write_how_far_the_pass_came(single_
     assert [name for name in single_lane.bucket.objects if "/r/0" in name]
 
 
-def test_so_does_one_that_drips_where_a_range_is_to_be_split(world, small_pages):
+def test_a_dripping_listing_at_a_split_leaves_time_to_store_progress(world, small_pages):
     world.fill(60)
     pages = count(1)
     world.source.fail(DRIP, "list", lambda _: next(pages) > 1)
@@ -91,7 +91,7 @@ def test_so_does_one_that_drips_where_a_range_is_to_be_split(world, small_pages)
 @pytest.mark.long
 @pytest.mark.parametrize(("lanes", "seconds", "of_log"), [(1, 2.0, 2.0), (1, 4.9, 4.9), (16, 4.0, 0.1)])
 @pages_of(7)
-def test_however_slow_the_listings_the_ticks_end_a_pass(lanes, seconds, of_log):
+def test_ticks_end_a_pass_with_slow_listings(lanes, seconds, of_log):
     world = ReconcileWorld(LANES=str(lanes))
     for number in range(100):
         (world.upload if number % 20 == 0 else world.in_step)(f"{number:03}")
@@ -111,7 +111,7 @@ def test_however_slow_the_listings_the_ticks_end_a_pass(lanes, seconds, of_log):
 # The end of a write is the begin of the next, apart from parallel requests.
 @pytest.mark.parametrize("hook", [pytest.param("before", marks=pytest.mark.extras), "after"])
 @pages_of(4)
-def test_killed_at_any_write_the_next_ticks_cover_every_key(small_pages, hook):
+def test_after_a_kill_at_any_write_ticks_cover_every_key(small_pages, hook):
     """A read changes nothing, so a kill there leaves the state after the write before."""
     for step in sweep(count()):
         # GIVEN a call by hand that is killed at this write, to the log bucket or to OMS

@@ -19,7 +19,7 @@ from support.world import NO_RIGHT, ROOT, record_name
 from unit.jobs.replay.replay_world import ReplayWorld, many
 
 
-def test_prefix_reason_and_limit_choose(world):
+def test_prefix_reason_and_limit_select_the_keys(world):
     world.fail("x/1", "x/2", "x/" + "k" * 1000, "y/1")
     world.fail("x/3", reason="NO_TASK")
     assert world.replay({"prefix": "x/", "reason": "NO_TASK"})["accepted"] == 1
@@ -143,7 +143,7 @@ def test_a_senseless_payload_is_refused_with_the_usable_options(world, payload, 
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_a_dry_run_changes_nothing_and_counts(world):
+def test_a_dry_run_counts_without_changes(world):
     world.fail(*many(150), first="2020-01-01T00:00:00Z")
     before = dict(world.bucket.objects)
     result = world.replay({"dry_run": True})
@@ -204,7 +204,7 @@ def test_an_unreadable_run_file_is_named_with_a_remedy(world):
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_the_next_run_resumes_after_the_last_one_and_comes_round(world):
+def test_the_next_run_resumes_after_the_last_run_and_wraps_around(world):
     # GIVEN a run whose time ends after its first page
     world.fail(*many(150), "z" * 1000)
     world.hold_up(95)
@@ -298,7 +298,7 @@ def test_after_a_killed_run_ticks_report_busy_until_its_planned_end(busy):
     assert set(busy.sent()) == set(many(5))
 
 
-def test_a_call_by_hand_does_not_wait_for_its_turn(busy):
+def test_a_call_by_hand_ignores_the_lease(busy):
     assert busy.replay({})["accepted"] == 5
 
 

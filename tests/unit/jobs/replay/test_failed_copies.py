@@ -51,7 +51,7 @@ def test_a_failed_copy_never_hides_the_record_of_a_closed_project(world):
 
 
 @pytest.mark.parametrize("key", ["a", "k" * 1000])
-def test_the_success_record_says_that_it_was_accepted_again_and_how_often(world, key):
+def test_the_success_record_has_the_repeated_acceptance_and_attempts(world, key):
     world.fail_to_copy(key)
     world.tick()
     record = world.bucket.objects[record_name("success", key)]
@@ -113,7 +113,7 @@ def test_a_time_in_another_zone_does_not_hide_a_failure(world):
     assert world.sent_by_tick() == ["a"]
 
 
-def test_keys_of_others_are_left_to_them():
+def test_keys_of_other_projects_are_left_to_them():
     world = ReplayWorld(OBJECT_PREFIX="mine/")
     world.upload("mine/a", "theirs/a")
     world.list_failed("mine/a", "theirs/a", "oms_source_record/x")

@@ -46,7 +46,7 @@ def test_a_grown_list_is_read_from_its_old_end_unless_rewritten(world, then, sen
     assert world.sent() == sent
 
 
-def test_a_last_line_that_is_written_on_is_read_whole(world):
+def test_a_last_line_that_grows_is_read_whole(world):
     name = world.list_failed(text=world.line("key 001") + "UPLOAD_DST_OBJ_FAILURE,2026-01-02 08:00:00,key%20002,key")
     assert world.copies()["unread"] == 1
     world.later(5 * MINUTE)
@@ -205,7 +205,7 @@ LISTED: dict[str, list[tuple[list[str], list[int]]]] = {
 
 @pytest.mark.parametrize("others", [0, 1], ids=["the last list", "one before another"])
 @pytest.mark.parametrize("what", LISTED)
-def test_lines_count(what, others):
+def test_lines_of_failed_copies_are_counted_by_outcome(what, others):
     world = ReplayWorld(OBJECT_PREFIX="photos/")
     world.upload("photos/a", "photos/b", "photos/c")
     if others:

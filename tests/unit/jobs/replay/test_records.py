@@ -147,7 +147,7 @@ def test_a_stopped_run_touches_no_further_run_file_and_counts_them_as_left(world
     assert world.bucket.calls["put"] - puts <= 2 + 10 + 1
 
 
-def test_a_choice_does_not_take_up_run_files_and_a_dry_run_counts_them(world):
+def test_a_run_of_selected_keys_takes_over_no_run_files(world):
     world.fail(*many(50))
     world.oms.faults.then(UNAUTHORIZED)
     world.replay()

@@ -109,7 +109,7 @@ def test_a_key_that_never_works_costs_a_handful_of_tries_a_day(world):
     assert world.failed() == {"a"}
 
 
-def test_a_resting_key_is_not_even_read_and_the_others_go(world):
+def test_a_resting_key_is_not_read_and_other_keys_are_submitted(world):
     world.upload("a", "b")
     world.list_failed("a")
     world.tick()
@@ -148,7 +148,7 @@ def test_a_key_that_failed_once_is_resent_without_a_look(world):
 
 
 @pytest.mark.parametrize("problem", [NO_RIGHT, HANG])
-def test_an_object_that_cannot_be_looked_at_is_sent(world, problem):
+def test_a_key_with_an_unreadable_object_is_submitted(world, problem):
     again(world, "a")
     del world.source.objects["a"]
     world.source.fail(problem)

@@ -192,7 +192,7 @@ def test_no_page_begins_with_20_seconds_or_a_quarter_of_the_time_left(world, moc
     assert (result["accepted"], result["finished"]) == ((15, True) if begun else (10, False))
 
 
-def test_the_time_that_is_up_leaves_the_rest_in_the_run_file(world):
+def test_at_the_end_of_its_time_a_run_leaves_keys_in_the_run_file(world):
     world.fail(*many(500))
     world.oms.faults.add(HANG)
     result = world.replay(timeout=60)
@@ -201,7 +201,7 @@ def test_the_time_that_is_up_leaves_the_rest_in_the_run_file(world):
     assert world.failed() | world.in_run_files() == set(many(500))
 
 
-def test_a_run_whose_time_is_up_before_it_begins_leaves_everything(world):
+def test_a_run_without_time_leaves_all_records(world):
     world.fail("a")
     with pytest.raises(StorageError, match="time was up"):
         world.replay(timeout=0.05)

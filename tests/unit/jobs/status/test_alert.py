@@ -41,7 +41,7 @@ def test_an_alarm_has_verdict_time_command_and_remedy(world):
     assert world.alarms[-1]["message"].startswith("oss-oms-sync oss-oms-sync: still BROKEN\nCREDENTIALS: ")
 
 
-def test_in_chinese_as_well():
+def test_an_alarm_is_in_chinese_as_well():
     world = Watched(ALERT_LANGUAGE="zh", PROJECT="photos-sync")
     world.ticks(2)
     world.go("broken", ticks=1)
@@ -54,7 +54,7 @@ def test_in_chinese_as_well():
     assert "python3 ops.py doctor" in following
 
 
-def test_the_same_for_machines(world):
+def test_an_alarm_has_machine_readable_fields(world):
     world.go("behind", ticks=2)
     alarm = world.alarms[-1]
     del alarm["message"]

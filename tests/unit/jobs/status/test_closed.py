@@ -173,7 +173,7 @@ def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, m
     assert "ALARM: 1 object changed" in world.verdict()[1]
 
 
-def test_the_look_that_it_names_counts_all_that_may_have_come(world, mocker):
+def test_the_named_command_counts_all_possible_changes(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_LATE_READ", 3)
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 3)
     world.shut(on=True)

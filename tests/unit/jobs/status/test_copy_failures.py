@@ -139,7 +139,7 @@ def test_a_stuck_object_makes_its_code_lasting_and_resending_the_step(world):
     assert world.oms.accepted == {"k1": 1}
 
 
-def test_a_record_that_was_not_read_may_be_of_one_of_them(world, mocker):
+def test_an_unread_record_may_be_of_a_failed_copy(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 1)
     fail(world, 5)
     world.listed(5)
@@ -148,7 +148,7 @@ def test_a_record_that_was_not_read_may_be_of_one_of_them(world, mocker):
     assert failures(world) == {"counted": 5, "done": 2, "waiting": 1, "unknown": 2}
 
 
-def test_the_sum_is_shown_and_holds(world):
+def test_the_parts_of_failures_add_up_to_the_shown_sum(world):
     fail(world, 4)
     world.listed(3, outside=1)
     world.copy_failed("a")

@@ -97,7 +97,7 @@ def test_overdue_is_never_green_and_in_progress_never_red(world, what):
 
 
 @pytest.mark.parametrize("what", BY_THE_HOUR)
-def test_the_same_where_oms_counts_by_the_hour(world, what):
+def test_hourly_counts_give_the_same_verdicts(world, what):
     counted, *expected = BY_THE_HOUR[what]
     world.task.step = "ONE_HOUR"
     world.series(**counted)
@@ -198,7 +198,7 @@ def test_a_day_old_backlog_of_oms_counts_on_a_task_used_before(world):
 
 
 @pytest.mark.parametrize("answer", [oms_error(400, "OMS.0001"), oms_error(404, "OMS.0404"), Fault.status(503)])
-def test_only_before_the_installation_there_need_not_have_been_a_task(world, answer):
+def test_a_missing_task_is_accepted_only_before_the_installation(world, answer):
     world.oms.faults.add(answer, where=is_month("2026-02"))
     assert "does not report its copies" in world.verdict()[1]
     world.install(NOW - timedelta(days=4))

@@ -295,7 +295,7 @@ def test_objects_left_to_an_ended_migration_are_unknown_in_obs(world):
 
 
 @pytest.mark.parametrize("job", ["reconcile", "compare"])
-def test_too_much_to_be_sent_is_behind_and_asks_for_a_migration(world, job):
+def test_too_many_submissions_are_behind_and_ask_for_a_migration(world, job):
     world.later(60)
     world.passed(job=job, unsent=5, scanned=9)
     verdict = world.status()["verdict"]

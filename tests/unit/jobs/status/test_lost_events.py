@@ -93,7 +93,7 @@ def test_a_lost_object_counts_once_however_often_a_pass_is_held_back_by_it(world
 
 @pytest.mark.parametrize("kind", ["success", "failed"])
 @pytest.mark.parametrize(("minutes", "tells"), [(14, 1), (15, 0)])
-def test_a_record_that_reconcile_may_have_made_does_not_prove_an_event(world_without_passes, kind, minutes, tells):
+def test_a_record_possibly_by_reconcile_does_not_prove_an_event(world_without_passes, kind, minutes, tells):
     # GIVEN an object, and its record some minutes younger
     world_without_passes.upload("a", minutes_ago=60, accepted=kind == "success")
     if kind == "failed":
@@ -166,7 +166,7 @@ NOTHING_LOOKED = (
     ],
     ids=["the usual pass", "a backfill", "one from some day on", "one over a part"],
 )
-def test_in_step_says_before_when_objects_were_not_looked_at(world, scope, older, says):
+def test_in_step_names_the_time_before_which_objects_are_unchecked(world, scope, older, says):
     if scope:
         world.passed(scope, scanned=100)
     state, text = world.verdict()

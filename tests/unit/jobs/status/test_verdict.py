@@ -162,14 +162,14 @@ def test_an_unknown_oldest_key_is_not_named(mocker):
     assert world.verdict() == (BEHIND, "at least 0 objects waiting; replay resends automatically.")
 
 
-def test_chinese_verdicts_are_chinese(world):
+def test_chinese_verdicts_have_no_english(world):
     for number in range(3):
         world.fail(str(number), "THROTTLED", first_failure="2026-03-10T10:00:00Z")
     chinese = world.status()["verdict"]["text_zh"]
     assert chinese == "3 个对象待重发，最早失败于 2026-03-10T10:00:00Z（UTC）。replay 会自动重发。"
 
 
-def test_the_sums_are_of_objects(world):
+def test_a_sum_that_does_not_hold_is_reported_with_its_parts(world):
     world.counted(0, REQUEST=12, SUCCESS=8, FAILURE=1, SKIP=2)
     *_, total = world.status()["sums"]
     assert total["claim"] == "objects that OMS accepted this month <= copied + failed + skipped"
@@ -178,7 +178,7 @@ def test_the_sums_are_of_objects(world):
     assert total["holds"] is False
 
 
-def test_counting_is_bounded_and_says_at_least(world, mocker):
+def test_a_bounded_count_says_at_least(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_COUNTED", 5)
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 3)
     for number in range(7):

@@ -58,7 +58,7 @@ SCRIPTS = {
 
 
 @pytest.mark.parametrize("what", SCRIPTS)
-def test_told_is(world, what):
+def test_alarms_of_a_series_of_verdicts(world, what):
     for state, ticks, period, expected in SCRIPTS[what]:
         if state:
             world.go(state)

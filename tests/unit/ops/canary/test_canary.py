@@ -69,7 +69,7 @@ def test_large_objects_show_the_size_of_oms_s_parts():
     assert sizes["above"] > objects.UPLOAD_PART
 
 
-def test_objects_of_others_stay(world):
+def test_a_removal_keeps_foreign_objects(world):
     world.write("theirs", b"hello")
     world.write(".oss-oms-sync-canary.txt", b"hello")
     expect_exit(world.canary(), 0)
@@ -259,7 +259,7 @@ def test_a_second_canary_in_the_folder_leaves_the_first_alone(world):
     assert world.leftovers() == []
 
 
-def test_leftovers_are_removed_after_their_task_was(world):
+def test_leftovers_are_removed_after_their_task(world):
     world.cut_short(60)
     world.oms._tasks.clear()
     before = world.leftovers()
@@ -324,7 +324,7 @@ def ctrl_c():
     raise KeyboardInterrupt
 
 
-def test_ctrl_c_cleans_up(world):
+def test_ctrl_c_removes_the_objects_of_a_canary(world):
     world.meanwhile[30] = ctrl_c
     assert (world.canary().code, world.leftovers(after=3600)) == (130, [])
 
@@ -453,7 +453,7 @@ PAGE = b"<R><IsTruncated>true</IsTruncated><Contents><Key>k</Key><Size>1</Size><
         ("oms", b'{"statistic_datas": [{}]}', lambda request: "data_type" in request.params),
     ],
 )
-def test_an_undocumented_response_ends_it_with_a_sentence(world, service, body, where):
+def test_an_undocumented_response_ends_a_canary_with_an_error(world, service, body, where):
     faults = getattr(world, service).faults
     faults.add(Fault.status(200, body, OSS_HEADERS | OBS_HEADERS), where=where)
     expect_exit(world.canary(), 1, "not in the cloud's documentation")
@@ -461,7 +461,7 @@ def test_an_undocumented_response_ends_it_with_a_sentence(world, service, body, 
     assert (world.canary("--remove").code, world.leftovers()) == (0, [])
 
 
-def test_a_report_that_cannot_be_written_stops_it_before_requests(world):
+def test_an_unwritable_report_stops_a_canary_before_requests(world):
     expect_exit(world.canary("--report", str(world.folder / "nowhere" / "report.json")), 2)
     assert world.sent == []
 

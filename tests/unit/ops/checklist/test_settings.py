@@ -228,7 +228,7 @@ CASES = {
 }
 
 
-def test_all_settings_have_a_case():
+def test_every_setting_has_a_test_case():
     assert CASES.keys() == BY_NAME.keys()
 
 
@@ -350,7 +350,7 @@ def test_a_lifecycle_rule_is_translated_into_the_words_of_obs(world):
         ),
     ],
 )
-def test_referers_of_all_kinds(world, put, own):
+def test_all_kinds_of_referer_rules_are_translated(world, put, own):
     put(world)
     assert [text.en for text in world.paste("referer").left_out] == own
     assert world.state("referer") is (State.BY_EYE if own else State.EQUAL)
@@ -388,7 +388,7 @@ def test_a_blacklist_alone_lets_blank_referers_pass_in_both_clouds(world):
     assert made["Condition"] == {"StringLike": {"Referer": ["https://bad.example*"]}}
 
 
-def test_keys_of_both_clouds_are_compared_by_eye(world):
+def test_kms_keys_of_both_clouds_are_compared_by_the_user(world):
     world.oss.put_bucket_encryption(oss2.models.ServerSideEncryptionRule(sse_algorithm="KMS"))
     world.obs.setBucketEncryption(THERE, "kms")
     assert world.state("encryption") is State.BY_EYE
@@ -465,7 +465,7 @@ ERROR = {"errorDocument": ErrorDocument("index.html")}
     ],
     ids=["subfolders", "rules of routing", "a status that OBS does not answer", "the status that it answers"],
 )
-def test_website_pages_of_a_single_cloud_are_compared_by_eye(world, part, there, state):
+def test_website_pages_of_a_single_cloud_are_compared_by_the_user(world, part, there, state):
     world.has("website", part)
     world.obs.setBucketWebsite(THERE, WebsiteConfiguration(**there))
     assert world.state("website") is state

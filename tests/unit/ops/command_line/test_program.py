@@ -160,7 +160,7 @@ def test_ctrl_c_on_a_terminal_prints_the_look_and_leaves_no_tool(environment, sl
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
-def test_a_signal_off_a_terminal_prints_the_look(environment, slow_tool, number):
+def test_a_signal_without_a_terminal_prints_the_look_command(environment, slow_tool, number):
     words = [*PROGRAM, "compare", "--deep"]
     with allow_interrupts(), start_process(words, env=environment, stderr=subprocess.PIPE) as process:
         while not slow_tool.calls:
@@ -171,7 +171,7 @@ def test_a_signal_off_a_terminal_prints_the_look(environment, slow_tool, number)
     assert not is_running(slow_tool)
 
 
-def test_a_closed_terminal_stops_it_without_a_reader(environment, slow_tool):
+def test_a_closed_terminal_stops_the_command(environment, slow_tool):
     with allow_interrupts():
         terminal = OnTerminal(environment, "compare", "--deep")
     terminal.read_until("begins")
@@ -242,7 +242,7 @@ def test_certificate_page_and_switch_survive_a_full_disk(environment, stand_in, 
 
 
 @pytest.mark.parametrize("module", ["cli", "parser"])
-def test_ctrl_c_while_it_loads_or_reads_the_command_line_is_quiet(environment, tmp_path, module):
+def test_ctrl_c_during_the_start_prints_no_traceback(environment, tmp_path, module):
     # GIVEN a Ctrl-C before any command runs
     for folder in ("ops", "code"):
         shutil.copytree(TEMPLATE / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))

@@ -50,7 +50,7 @@ def test_pass_takes_and_costs_as_much_as_in_the_simulation(objects, lanes):
     assert effort.reconcile_pass(objects).dollars(Prices()) == pytest.approx(simulated.dollars(), rel=0.15)
 
 
-def test_an_objects_seconds_are_the_benchmarks():
+def test_the_seconds_of_an_object_equal_the_benchmarks():
     assert pytest.approx(RECONCILE.page_seconds() / comparing.PAGE) == effort.RECONCILE_SECONDS
     assert pytest.approx(COMPARE.page_seconds() / comparing.PAGE) == effort.COMPARE_SECONDS
     assert effort.reconcile_pass(1).size == (RECONCILE.cpu, RECONCILE.megabytes)
@@ -129,7 +129,7 @@ def test_traffic_out_of_oss_costs_most_and_unknown_price_is_no_number():
     assert estimate.total_dollars(costs.once) == pytest.approx(sum(dollars))
 
 
-def test_prices_can_be_given():
+def test_prices_can_be_set_by_options():
     asked = PLAN._replace(prices=Prices(egress=0.1, obs_egress=0.2, oms=0.05, night_egress=0.1))
     once, usual = prices_by_name(estimate.estimate(asked).once), prices_by_name(estimate.estimate(PLAN).once)
     assert (once["egress"], once["oms"]) == (
@@ -160,7 +160,7 @@ def test_freeze_is_shorter_with_more_lanes_down_to_its_fixed_steps():
     assert steps["sample"] == math.ceil(20 * 1024**3 / 30e6 / 60)
 
 
-def test_effort_is_proportional():
+def test_effort_grows_in_proportion_to_the_objects():
     once = Effort(1, 2, (0.1, 256), 3, 4, 5)
     assert once.times(3) == Effort(3, 6, (0.1, 256), 9, 12, 15)
     assert once.times(3).dollars(Prices()) == pytest.approx(3 * once.dollars(Prices()))

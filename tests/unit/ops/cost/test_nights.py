@@ -57,7 +57,7 @@ def test_equal_traffic_prices_leave_a_single_plan():
         ("08:00-23:59=1MB/s", *NIGHTS),
     ],
 )
-def test_limit_is_read(text, window):
+def test_a_limit_of_a_window_is_read(text, window):
     assert quantities.window(text) == window
 
 

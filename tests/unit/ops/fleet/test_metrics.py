@@ -62,7 +62,7 @@ def test_a_go_has_its_time():
     assert samples(text)["oss_oms_sync_certificate_timestamp_seconds", "photos"] == AT - 3600
 
 
-def test_hostile_names_stay_labels():
+def test_hostile_names_are_escaped_in_labels():
     name = 'a"b\\c\nd'
     assert samples(metrics.text_of([member(name)]))["oss_oms_sync_alarm", name] == 0
 

@@ -76,7 +76,7 @@ GROUPS = {
 }
 
 
-def test_calls_about_task_groups(box, sent_requests):
+def test_calls_about_task_groups_equal_the_sdks(box, sent_requests):
     key = BasicCredentials(*box.huawei_credentials, box.project_id)
     compare_with_sdk(sent_requests, box.oms, GROUPS, [huawei_client(v2, box.oms, key, v2.OmsClient)])
 

@@ -489,7 +489,7 @@ def test_lists_written_long_before_the_end_are_read_once(world):
     assert (world.count_copies(), world.answer("status")[1]["old_objects"]["resent"]) == (200, True)
 
 
-def test_an_estimate_comes_true(world):
+def test_the_estimated_duration_equals_the_migrations(world):
     world.begin_migration(400, 3600)
     world.later(1000)
     left = 60 * int(re.search(r"; about (\d+) min left", world.migrate("--look")[1])[1])

@@ -98,7 +98,7 @@ def cut_off_between_keys(world):
 
 @pytest.mark.long
 @pytest.mark.parametrize("quarter", range(4))
-def test_of_two_that_continue_neither_deletes_the_keys_at_oms(quarter):
+def test_two_continuing_commands_delete_no_key_in_use_at_oms(quarter):
     for number in draw_requests(range(60))[quarter::4]:
         with MigrateWorld() as world:
             world.fill(50)

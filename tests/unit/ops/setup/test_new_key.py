@@ -121,7 +121,7 @@ def test_a_third_machine_reports_two_keys_and_deletes_neither(world):
     assert len(keys(world)) == 2
 
 
-def test_the_key_whose_last_use_is_older_goes_even_if_it_is_newer(world):
+def test_the_key_with_the_older_last_use_is_deleted_even_if_newer(world):
     # GIVEN another machine, which deployed once, and the first, which has deployed since
     use_stored_key(world)
     first = dict(world.secrets)

@@ -119,7 +119,7 @@ def test_a_policy_without_its_deleted_role_or_user_is_removed(world):
     assert remaining_resources(world) == NOTHING
 
 
-def test_a_policy_attached_by_others_stays_and_all_keys_go(world):
+def test_a_removal_keeps_a_foreign_policy_and_deletes_all_keys(world):
     # GIVEN things of others that have the policies of setup's
     ram, iam = world.ram.entities, world.iam
     ram.create_user("theirs")

@@ -177,7 +177,7 @@ def test_an_interrupted_run_followed_by_another_creates_the_same(whole, quarter)
 
 
 @pytest.mark.parametrize("minutes", [0, 10, 30])
-def test_grants_that_act_late_are_waited_for(world, minutes):
+def test_setup_waits_for_late_grants(world, minutes):
     world.ram.entities.grant_delay = world.iam.grant_delay = minutes * 60.0
     began = world.platform.now()
     expect_success(world.setup(typed=YES))
