@@ -51,6 +51,7 @@ PARTS = {
     "last_written",
     "classes",
     "folders",
+    "storage",
     "sample",
     "headers",
     "accepted",
