@@ -95,6 +95,23 @@ def test_an_entry_and_the_metadata_describe_an_object(box, client):
     assert {("content-type", "text/plain"), ("note", "x-1")} <= set(metadata.header)
 
 
+@pytest.mark.parametrize(
+    ("storage_class", "status"), [("STANDARD", 200), ("WARM", 200), ("COLD", 403), ("DEEP_ARCHIVE", 403)]
+)
+def test_archived_objects_are_listed_but_not_read_or_changed(box, client, storage_class, status):
+    box.obs.bucket(BUCKET).put("a", b"hello", storage_class=storage_class)
+
+    [entry] = client.listObjects(BUCKET).body.contents
+    read = client.getObject(BUCKET, "a", loadStreamInMemory=True)
+    changed = client.setObjectMetadata(BUCKET, "a", headers=SetObjectMetadataHeader(contentType="text/html"))
+
+    assert entry.storageClass == storage_class
+    assert client.getObjectMetadata(BUCKET, "a").status == 200
+    assert (read.status, changed.status) == (status, status)
+    if status == 403:
+        assert (read.errorCode, changed.errorCode) == ("InvalidObjectState", "InvalidObjectState")
+
+
 def test_prefixes_and_common_prefixes_are_listed(box, client):
     box.obs.fill(BUCKET, ["a/1", "a/2", "b", "c/d/e"])
 

@@ -88,6 +88,28 @@ def test_the_overwrite_mode_decides_if_a_key_is_copied_again(box, huawei, mode, 
     assert box.task.destination["a"].data == (second.data if overwritten else b"the first")
 
 
+@pytest.mark.parametrize(
+    ("policy", "storage_class", "copied"),
+    [
+        ("STANDARD", "IA", "STANDARD"),
+        ("SRC_STORAGE_MAPPING", "Standard", "STANDARD"),
+        ("SRC_STORAGE_MAPPING", "IA", "WARM"),
+        ("SRC_STORAGE_MAPPING", "Archive", "COLD"),
+        # No document names this class.
+        ("SRC_STORAGE_MAPPING", "ColdArchive", "a class of the test"),
+    ],
+)
+def test_the_storage_policy_decides_the_class_of_a_copy(box, huawei, policy, storage_class, copied):
+    source = {"a": SourceObject(b"data", "", 0, storage_class=storage_class)}
+    box.task = box.oms.create_task("project", "task", source.get, box.obs.create_bucket("copies"))
+    box.task.storage_policy, box.task.cold_class, box.task.restores = policy, "a class of the test", True
+
+    huawei.submit("a")
+    box.oms.wait_copied(10)
+
+    assert box.task.destination["a"].storage_class == copied
+
+
 def test_statistics_hold_the_requested_types_and_empty_steps(box, huawei, task_url):
     huawei.submit("a")
     start = now_ms(box) - 7_200_000

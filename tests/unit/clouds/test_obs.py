@@ -19,7 +19,7 @@ from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, PAGE, REDIRECTS, 
 
 BEGAN = 1_767_312_000
 HELLO = ObjectHead(5, "5D41402ABC4B2A76B9719D911017C592", BEGAN, "")
-LISTED = ObjectSummary("a", HELLO.etag, 5, BEGAN)
+LISTED = ObjectSummary("a", HELLO.etag, 5, BEGAN, storage_class="STANDARD")
 # The responses to HEAD and GET of an object of five bytes.
 HEAD = {"ETag": f'"{HELLO.etag.lower()}"', "Last-Modified": "Fri, 02 Jan 2026 00:00:00 GMT", "Content-Length": "5"}
 
@@ -296,7 +296,7 @@ def _other_secret(world: World) -> None:
             400,
             "SomethingNew",
             lambda world: world.obs.faults.then(refusal(400, "SomethingNew")),
-            "See OBS's error code",
+            "Check OBS's error code",
             "错误码",
         ),
     ],

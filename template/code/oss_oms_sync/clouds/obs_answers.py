@@ -42,6 +42,9 @@ _FIXES = {
     "InvalidSecurity": _KEYS,
     "SignatureDoesNotMatch": _KEYS,
     "RequestTimeTooSkewed": Reason.CLOCK.fix,
+    "InvalidObjectState": t(
+        "Restore the object in the OBS console: its storage class is archived, so OBS neither returns nor changes it"
+    ),
     "NoSuchBucket": t(
         "Check the destination of the sync task in the OMS console: OBS has no bucket {bucket} in that region"
     ),
