@@ -43,6 +43,11 @@ _OMS_PART_BYTES = 50_000_000
 OMS_BYTES_PER_SECOND = 62_500_000
 # Requests of `ops.py migrate` to both clouds, and the interval of its requests for progress.
 _GROUP_REQUESTS, _GROUP_LOOK_SECONDS = 74, 10
+# A lane's seconds for an object in a pass of headers, with round trips of 10 ms to OSS and 40 ms to OBS: its headers
+# change, and LastModified stays or moves in OBS; or its record is of these versions.
+HEADERS_SECONDS = {"stays": 1 / 75, "moves": 1 / 40, "recorded": 1 / 5_000}
+# A lane takes no fewer objects.
+_MIN_PER_LANE = 12_500
 _PIECE_SECONDS = 120
 _IDLE_SECONDS = 0.3
 # Steps of a freeze that do not depend on the number of objects: resending waiting keys; letting the last writes settle;
@@ -203,6 +208,12 @@ def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[s
         "sample": _minutes(2 * sampled_bytes / _SAMPLE_BYTES_PER_SECOND) if sampled_bytes else 0,
     }
     return {**steps, "total": sum(steps.values())}
+
+
+def headers_minutes(objects: int, lanes: int) -> dict[str, int]:
+    """Return the minutes of a pass of headers: all change and LastModified stays, or moves, or all are recorded."""
+    used = max(1, min(lanes, objects // _MIN_PER_LANE))
+    return {name: _minutes(pass_seconds(objects, seconds, used)) for name, seconds in HEADERS_SECONDS.items()}
 
 
 def deep_hours(size: int, lanes: int) -> float:

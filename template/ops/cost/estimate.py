@@ -48,7 +48,7 @@ class Estimate(NamedTuple):
 
     `ways`: copying the existing objects day and night, and by night. `old_seconds` and `old_requests` are by the task
     group and by the project, without OMS's own requests; `freeze_minutes` is by step; `deep_hours` is the duration of
-    `deep`.
+    `deep`; `headers_minutes` are those of a pass of headers, by case.
     """
 
     once: list[Expense]
@@ -59,12 +59,14 @@ class Estimate(NamedTuple):
     old_requests: dict[str, int]
     freeze_minutes: dict[str, int]
     deep_hours: float
+    headers_minutes: dict[str, int]
 
     def to_json(self, plan: Workload) -> dict[str, Any]:
         """Return the estimate for `--json`."""
         costs = {name: [expense._asdict() for expense in getattr(self, name)] for name in ("once", "month", "cutover")}
         asked = {**plan._asdict(), "prices": plan.prices._asdict()}
-        times = {name: getattr(self, name) for name in ("old_seconds", "old_requests", "freeze_minutes", "deep_hours")}
+        names = ("old_seconds", "old_requests", "freeze_minutes", "deep_hours", "headers_minutes")
+        times = {name: getattr(self, name) for name in names}
         ways = {name: [copy._asdict() for copy in copies] for name, copies in self.ways._asdict().items()}
         return {"plan": asked, **costs, **times, "ways": ways}
 
@@ -110,6 +112,7 @@ def estimate(plan: Workload) -> Estimate:
         },
         freeze_minutes=effort.freeze_minutes(plan.objects, plan.lanes, sampled),
         deep_hours=effort.deep_hours(plan.size, plan.lanes),
+        headers_minutes=effort.headers_minutes(plan.objects, plan.lanes),
     )
 
 

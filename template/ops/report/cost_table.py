@@ -73,6 +73,17 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
         Paragraph(say("With --deep up to {hours} hours more.", hours=f"{estimate.deep_hours:,.1f}")),
         Paragraph(
             say(
+                "Only with headers: before the freeze up to {stays} minutes, if all headers differ, and {recorded}"
+                " minutes more in it. If OBS moves LastModified ({command} measures that), up to {moves} minutes more"
+                " in the freeze instead.",
+                stays=f"{estimate.headers_minutes['stays']:,}",
+                recorded=f"{estimate.headers_minutes['recorded']:,}",
+                moves=f"{estimate.headers_minutes['moves']:,}",
+                command=Step("canary"),
+            )
+        ),
+        Paragraph(
+            say(
                 "An estimate; its sources are in docs/costs.md. By Huawei's statement OMS is free at"
                 " present; otherwise pass --oms-price. Not included: logs, storage in OBS, a NAT gateway. To"
                 " measure the length of your freeze, rehearse it: {command}",

@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from ops.cost.effort import HEADERS_SECONDS
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import Killed
@@ -163,6 +164,25 @@ def test_each_object_takes_few_requests_and_a_recorded_one_none(world):
         "log put": 1 + 2 * 21 + passes,
     }
     assert requests() == {"log put": passes}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("moves", [False, True])
+def test_a_lane_is_as_fast_as_the_estimate_of_the_cost_says(moves):
+    world = HeadersWorld(moves=moves)
+    for number in range(1000):
+        world.both(f"{number:04}", SOURCE, LOST)
+    world.later()
+    world.oss.round_trip, world.obs.round_trip = 0.01, 0.04
+
+    def seconds_per_object() -> float:
+        began = world.clock.seconds
+        world.headers(restart=True)
+        return (world.clock.seconds - began) / 1000
+
+    changed, recorded = seconds_per_object(), seconds_per_object()
+    assert changed == pytest.approx(HEADERS_SECONDS["moves" if moves else "stays"], rel=0.3)
+    assert recorded < 3 * HEADERS_SECONDS["recorded"]
 
 
 # Forty kinds of headers: standard and users', plain and hostile, at the limits, and names in any case.
