@@ -60,7 +60,7 @@ def main() -> int:
     instead.add_argument(
         "--checklist", action="store_true", help="print the permissions to read the settings of both buckets"
     )
-    instead.add_argument("--headers", action="store_true", help="show the right that changing headers in OBS needs")
+    instead.add_argument("--headers", action="store_true", help="print the permissions to change headers in OBS")
     options = parser.parse_args()
     settings = HERE.parent / "s.yaml"
     if not settings.exists():

@@ -244,7 +244,7 @@ _STILL: dict[str, Any] = {
     "stop": "time",
     "stopped": "the time is up",
     "ended": None,
-    "next": "The pass goes on by itself.",
+    "next": "The pass continues by itself.",
     "share": 0.34,
     "minutes_left": 12,
 }

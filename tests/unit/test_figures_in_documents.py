@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 import pytest
 
 from ops.canary.objects import canary_objects
@@ -20,7 +17,6 @@ from oss_oms_sync.ledger import waiting
 from oss_oms_sync.passes import digests, pieces, work
 from oss_oms_sync.passes.entries import SETTLED
 from oss_oms_sync.settings_table import SETTINGS
-from support.documents import Document
 from tools.package import ROOT
 
 RATE, LANES, PIECE = (int(str(SETTINGS[name].default)) for name in ("OMS_RATE", "LANES", "PIECE_SECONDS"))
@@ -54,45 +50,6 @@ FIGURES = [
     ("how-it-works", f"more than {pieces.MAX_PIECES:,} pieces", f"超过 {pieces.MAX_PIECES:,} 段"),
     ("how-it-works", f"pieces: {A_PASS} million keys", f"提交 {A_PASS * 100:,} 万个对象"),
 ]
-# Former words, in handwritten documents, with their replacements.
-WORDS = {
-    r"rights": "permissions",
-    r"w[oa]kes?n?": "invoke",
-    r"reckon\w*": "estimate",
-    r"t(old|ells?|elling)": "report, say, show",
-    r"looked at|look at": "check",
-    r"stands? in": "is in",
-    r"some (\d+|minutes)": "about, a few minutes",
-    r"mayn't|whom|(no|some|any)body|whoever|whatever|people": "who, you",
-    r"[Ww]hat (is|was|has|came|failed|waits|remains)": "objects, changes, failures",
-    r"[Ss]ee (that|whether)": "check, make sure that",
-    r"not known": "unknown",
-    r"old objects": "existing objects",
-    r"go(es)? on": "continue",
-    r"judged? again|looked again": "recheck",
-    r"on (its|their) way": "in progress, running",
-    r"anew": "again",
-    r"(is|are) over (?!\d)": "finished",
-    r"of both": "of the two, either",
-    r"sen(d|t) again": "resend",
-}
-WORDS_ZH = {
-    "重新发送": "重发",
-    "再次发送": "重发",
-    "再次提交": "重发",
-    "比较": "比对",
-    "警报": "告警",
-    "两端": "两侧",
-    "现场报告": "实测报告",
-    "定时器": "定时触发器",
-    "两朵云": "两家云",
-    "凭据": "凭证",
-    "对应摘要": "副本摘要",
-    "回滚": "回退",
-    "限流": "流控",
-    "华为云地域": "华为云区域",
-}
-OF_PROGRAMS = ("settings", "reasons", "unconfirmed")
 
 
 def text_of(name: str) -> str:
@@ -109,21 +66,3 @@ def test_a_figure_in_the_documents_equals_the_codes(document, english, chinese):
 
 def test_the_limit_of_five_refused_batches_is_the_codes():
     assert sender._MAX_REFUSED_BATCHES == 5
-
-
-def prose_by_hand(pattern: str) -> Iterator[tuple[str, str]]:
-    """Yield name and prose of each handwritten document; blocks, backticks and quotes hold programs' output."""
-    for path in (*ROOT.glob(pattern), *(ROOT / "docs").glob(pattern), *(ROOT / "template").glob(pattern)):
-        if path.name.partition(".")[0] not in OF_PROGRAMS:
-            yield path.name, "\n".join(re.sub('"[^"]*"', "", text) for text in Document.read(path).prose)
-
-
-@pytest.mark.parametrize("word", WORDS)
-def test_a_term_has_a_single_word_in_english_documents(word):
-    prose = [(name, text) for name, text in prose_by_hand("*.md") if ".zh." not in name and name != "version.md"]
-    assert [name for name, text in prose if re.search(rf"\b(?:{word})\b", text)] == [], WORDS[word]
-
-
-@pytest.mark.parametrize("word", WORDS_ZH)
-def test_a_term_has_a_single_word_in_chinese_documents(word):
-    assert [name for name, text in prose_by_hand("*.zh.md") if word in text] == [], WORDS_ZH[word]

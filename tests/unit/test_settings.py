@@ -179,9 +179,9 @@ def test_an_unusable_value_names_its_setting(changes, name):
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"OMS_RATE": "0"}, "OMS_RATE is '0'. Set it to calls a second, 0.01 to 1000, or leave it out (20)"),
-        ({"LANES": "65"}, "LANES is '65'. Set it to a whole number of ranges, 1 to 64, or leave it out (32)"),
-        ({"PIECE_SECONDS": "5"}, "PIECE_SECONDS is '5'. Set it to seconds, 10 to 300, or leave it out (120)"),
+        ({"OMS_RATE": "0"}, "OMS_RATE is '0'. Set it to calls a second, 0.01 to 1000, or remove it (20)"),
+        ({"LANES": "65"}, "LANES is '65'. Set it to a whole number of ranges, 1 to 64, or remove it (32)"),
+        ({"PIECE_SECONDS": "5"}, "PIECE_SECONDS is '5'. Set it to seconds, 10 to 300, or remove it (120)"),
         (
             {"OBJECT_PREFIX": "/photos/"},
             "OBJECT_PREFIX is '/photos/', but no object key begins with \"/\". Set it to 'photos/'",
@@ -264,4 +264,4 @@ def test_the_parts_of_a_webhooks_address_are_secrets_too():
 
 def test_an_unknown_language_of_alarms_is_refused():
     assert Settings.from_env({**ENVIRONMENT, "ALERT_LANGUAGE": "ZH"}).alert_language == "zh"
-    assert problems(ALERT_LANGUAGE="fr") == ("ALERT_LANGUAGE is 'fr'. Set it to one of en, zh, or leave it out (en)",)
+    assert problems(ALERT_LANGUAGE="fr") == ("ALERT_LANGUAGE is 'fr'. Set it to one of en, zh, or remove it (en)",)

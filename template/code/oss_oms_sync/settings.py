@@ -98,7 +98,7 @@ class Settings:
     def from_env(cls, env: Mapping[str, str]) -> Settings:
         """Read the settings from `env`, an environment.
 
-        Raises SettingsError with every problem at once, before anything is sent.
+        Raises SettingsError with every problem at once, before any submission.
         """
         reader = _Reader(env)
         oss_endpoint, oss_region = reader.oss()
@@ -106,7 +106,7 @@ class Settings:
         reader.check(
             not log_bucket or log_bucket != source_bucket,
             "LOG_BUCKET is the source bucket: records written there would trigger the function for ever."
-            " Name another bucket of the same region",
+            " Choose another bucket of the same region",
         )
         settings = cls(
             task=reader.sync_task(),
@@ -208,7 +208,7 @@ class _Reader:
             self.check(
                 not _CONTROL.search(value),
                 f"{name} is {value!r}, with a control character such as a line break or a tab. Set it to text such"
-                f" as {example}, or leave it out",
+                f" as {example}, or remove it",
             )
         problem = prefix_problem(prefix)
         self.check(not problem, f"OBJECT_PREFIX {problem}")
@@ -248,7 +248,7 @@ class _Reader:
             (parts.path.strip("/"), "holds a path"),
             (host.endswith(cloud) and names_bucket(host), "names a bucket"),
         )
-        self.check(not defect, f"{name} {defect}. Set it to {looks}, or leave it out")
+        self.check(not defect, f"{name} {defect}. Set it to {looks}, or remove it")
         return parts
 
     def webhook(self) -> str:
@@ -258,7 +258,7 @@ class _Reader:
         self.check(
             not url or not problem,
             f"ALERT_WEBHOOK {problem}. Copy the robot's address again; it looks like"
-            " https://oapi.dingtalk.com/robot/send?access_token=<token>. Or leave it out",
+            " https://oapi.dingtalk.com/robot/send?access_token=<token>. Or remove it",
         )
         return url
 
@@ -278,7 +278,7 @@ class _Reader:
             if minimum <= number <= maximum:  # also refuses "nan"
                 return number
         self.problems.append(
-            f"{name} is {value!r}. Set it to {form}, {minimum:g} to {maximum:g}, or leave it out"
+            f"{name} is {value!r}. Set it to {form}, {minimum:g} to {maximum:g}, or remove it"
             f" ({SETTINGS[name].default})"
         )
         return minimum
@@ -290,7 +290,7 @@ class _Reader:
         period = timedelta(**{_UNITS[match["unit"]]: int(match["number"])}) if match else None
         self.check(
             value == "off" or (period and period <= MAX_PERIOD),
-            f"{name} is {value!r}. Set it to a time of up to 30d such as 12h, to off, or leave it out"
+            f"{name} is {value!r}. Set it to a time of up to 30d such as 12h, to off, or remove it"
             f" ({SETTINGS[name].default})",
         )
         return period
@@ -300,7 +300,7 @@ class _Reader:
         match = next((choice for choice in choices if choice.lower() == value.lower()), "")
         self.check(
             match,
-            f"{name} is {value!r}. Set it to one of {', '.join(choices)}, or leave it out ({SETTINGS[name].default})",
+            f"{name} is {value!r}. Set it to one of {', '.join(choices)}, or remove it ({SETTINGS[name].default})",
         )
         return match
 

@@ -163,14 +163,14 @@ UNCONFIRMED = {
     ),
     "headers in place": Unconfirmed(
         t("whether a change of an object's headers in OBS (`PUT ?metadata`) changes LastModified or the ETag"),
-        t("neither, if a canary says so"),
-        t("`headers`: without a canary's answer, or if the ETag moves, it changes nothing"),
+        t("neither, if a canary observed this"),
+        t("`headers`: changes nothing without a canary's result, or if the ETag changes"),
         ("in_place.moves_time", "in_place.moves_etag", "in_place.replaces"),
     ),
     "URL that expires": Unconfirmed(
         t("whether OBS accepts a URL with `Expires` for such a change, and refuses it after the expiry"),
-        t("both, if a canary says so"),
-        t("`headers`: otherwise it changes nothing"),
+        t("both, if a canary observed them"),
+        t("`headers`: changes nothing otherwise"),
         ("in_place.url", "in_place.expired_url"),
     ),
     "zone of limits": Unconfirmed(

@@ -219,10 +219,10 @@ class Tasks:
                 Standing.STOP,
                 t("{storage}, and OMS cannot change a sync task", storage=storage_policy(policy)),
                 t(
-                    "Leave out --keep-storage-class. Or have setup create another task: resend all failed objects,"
-                    " delete the task in the OMS console, empty SYNC_URL in s.yaml, then run {command}, and deploy. A"
-                    " new task begins without records, counts and proofs: its first comparison checks every object"
-                    " again, and objects in OBS keep their class",
+                    "Omit --keep-storage-class. Or have setup create another task: resend all failed objects, delete"
+                    " the task in the OMS console, empty SYNC_URL in s.yaml, then run {command}, and deploy. A new"
+                    " task begins without records, counts and proofs: its first comparison checks every object again,"
+                    " and objects in OBS keep their class",
                     command=_KEEPING,
                 ),
             )

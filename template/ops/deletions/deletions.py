@@ -38,7 +38,7 @@ def deletions(session: Session, options: Namespace) -> ExitCode:
         check_writable(path)
     pages = Pages(file.with_name(f"{file.name}.part"), session.clock.now())
     session.hint = t(
-        "The looks at the clouds are kept for an hour. To continue: {step}",
+        "The results of checked objects are kept for an hour. To continue: {step}",
         step=Step("deletions", {"list": str(file)}),
     )
     summary = _collect(session, pages)

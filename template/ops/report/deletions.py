@@ -105,7 +105,7 @@ def report(summary: Summary, file: Path, language: str) -> Report:
         ),
         Table([Column(say("folder")), Column(say("objects"), "n")], folders) if folders else None,
         keys(summary.keys) if summary.keys else None,
-        Table([Column(say("Left out")), Column(say("objects"), "n")], left_out) if left_out else None,
+        Table([Column(say("Not listed")), Column(say("objects"), "n")], left_out) if left_out else None,
         Paragraph(say("Keys that rclone's list cannot name exactly:")) if summary.unlisted else None,
         keys(summary.unlisted) if summary.unlisted else None,
     ]

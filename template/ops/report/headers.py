@@ -74,7 +74,7 @@ def _title(answer: HeadersAnswer) -> tuple[Text, str]:
         restored = t("The headers before the changes are in OBS again.")
         return (t("Not all headers could be restored."), "open") if code else (restored, "good")
     if code is ExitCode.OK:
-        return t("In OBS all objects have the headers of the source."), "good"
+        return t("All objects in OBS have the headers of the source."), "good"
     if answer.work == HeadersWork.LOOK.value:
         return t("Headers differ in OBS, or are unknown; nothing was changed."), "open"
     return t("Some objects in OBS do not have the headers of the source."), "open"

@@ -92,7 +92,7 @@ STOPS = {
     Stop.TOO_LARGE: t("too many objects for a pass"),
     Stop.TOO_MANY: t("too many missing objects to submit"),
     Stop.PERIOD_OFF: t("no automatic passes"),
-    Stop.HEADERS: t("headers may not be changed now"),
+    Stop.HEADERS: t("headers cannot be changed now"),
     Stop.BUSY: t("another run is at work"),
 }
 

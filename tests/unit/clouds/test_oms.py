@@ -126,7 +126,7 @@ def test_an_answer_that_is_no_text_is_still_shown(world, ask):
 
 def test_after_the_deadline_no_request_is_sent_and_each_key_is_timeout(world):
     assert request_task(world, seconds=0.05) == Failure(Reason.DEADLINE, message="not asked: the time was up")
-    if_not_attempted = Failure(Reason.DEADLINE, message="not sent: the invocation's time was up")
+    if_not_attempted = Failure(Reason.DEADLINE, message="not submitted: the time limit of the invocation was reached")
     assert send(world, "a", "b", seconds=0.05).outcomes == {"a": if_not_attempted, "b": if_not_attempted}
     assert not world.oms.requests
 

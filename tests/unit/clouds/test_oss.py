@@ -261,7 +261,7 @@ def test_no_more_is_read_of_an_answer_than_is_needed(world, mocker):
 @pytest.mark.parametrize(
     ("pages", "problem"),
     [
-        ([answer(token="t"), answer(token="t")], "does not go on"),
+        ([answer(token="t"), answer(token="t")], "has no page after it"),
         ([answer("c", "b")], "not in order"),
         ([answer("b", "b")], "not in order"),
         ([answer("a", token="t")], "not in order"),

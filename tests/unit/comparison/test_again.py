@@ -173,7 +173,7 @@ def test_a_recheck_does_not_make_wrong_sums_add_up(world):
 def test_deleted_lists_are_an_error_and_not_equal(world):
     (name,) = world.compare()["differences"]
     del world.bucket.objects[name]
-    with pytest.raises(StorageError, match="so what differed is not known"):
+    with pytest.raises(StorageError, match="so the differences are unknown"):
         again(world)
 
 

@@ -311,7 +311,7 @@ def test_nothing_is_submitted_if_the_closed_state_is_unknown(world):
     world.bucket.fail(oss_error(403), "get")
     assert world.send(*KEYS) == KEYS
     assert not world.oms.requests
-    unknown = r"It is not known whether the project is closed, so nothing is sent: .*oss:GetObject"
+    unknown = r"Unknown whether the project is closed, so nothing is submitted: .*oss:GetObject"
     assert re.match(unknown, world.sender.stopped.why)
 
 

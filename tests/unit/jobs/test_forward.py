@@ -277,7 +277,7 @@ def test_an_event_is_recorded_if_the_projects_state_is_unknown(world, fault):
     assert world.forward(payload("a")) is False
     assert [*world.oms.requests] == []
     assert read_failed_record(world, "a")["reason"] == "MARK_UNREAD"
-    assert read_failed_record(world, "a")["message"].startswith("It is not known whether")
+    assert read_failed_record(world, "a")["message"].startswith("Unknown whether")
     assert world.clock.seconds < 6
 
     # It is tried again at the next event.

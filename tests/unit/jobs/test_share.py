@@ -59,7 +59,7 @@ def test_an_event_is_left_to_replay_as_throttled_without_a_call(world):
     throttle(world, 8)
     key = next(f"key {number}" for number in range(100) if not world.forward(payload(f"key {number}", etag="ABC")))
     record = json.loads(world.record_body("failed", key))
-    message = "not sent: OMS throttled calls before it, so replay sends it"
+    message = "not submitted: OMS throttled earlier calls; replay resends the key"
     assert record == {**record, "reason": "THROTTLED", "status": None, "etag": "ABC", "message": message}
     assert key not in world.oms.accepted
 

@@ -63,7 +63,7 @@ def test_a_run_file_that_is_unreadable_is_logged_and_the_next_are_read(world, li
     world.bucket.add(StoredObject(name, body))
     run = runs(world).new(KEYS, [], 60)
     assert leftovers(world) == [name, RunFile(run.name, KEYS, set(), lease_expired=False)]
-    assert lines() == [{"run_file": name, "problem": "unreadable: look at it, and delete it when done"}]
+    assert lines() == [{"run_file": name, "problem": "unreadable: check the file, then delete it"}]
 
 
 def test_a_run_file_that_cannot_be_read_now_is_logged(world, lines):

@@ -41,7 +41,7 @@ def test_every_state_is_json_and_its_names_sort_by_time(world):
 def test_unreadable_state_is_logged_and_starts_over(world, lines):
     world.bucket.add(StoredObject(f"{ROOT}state/replay.json", b"[]"))
     assert state(world).load("replay") == {}
-    assert lines() == [{"state": "replay", "problem": "unreadable, so it begins anew"}]
+    assert lines() == [{"state": "replay", "problem": "unreadable, so it starts over"}]
 
 
 def test_the_projects_own_note_counts_alone_and_costs_one_call(world):

@@ -68,7 +68,7 @@ class Invocation:
         if isinstance(task, Failure):
             why = ": ".join(filter(None, (task.reason.name, task.message)))
             remedy = task.remedy("get").en
-            raise StorageError(f"OMS does not tell which bucket is the destination: {why}. {remedy}")
+            raise StorageError(f"OMS does not report the destination bucket: {why}. {remedy}")
         return task
 
     def destination(self, task: TaskInfo | None = None) -> ObsBucket:

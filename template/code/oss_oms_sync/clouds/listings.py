@@ -121,7 +121,7 @@ def _page(
     more = _BOOLEANS[_only(root, f"{tag}IsTruncated")]
     token = _only(root, f"{tag}NextContinuationToken") if more and dialect.has_token else ""
     if more and dialect.has_token and not token:
-        raise ValueError("a listing goes on, and does not say where")
+        raise ValueError("a listing has another page, but no token for it")
     return ListPage(columns_of(root.findall(f"{tag}Contents"), tag, decode), more, decode(token))
 
 

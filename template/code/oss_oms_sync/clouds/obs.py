@@ -273,7 +273,7 @@ class ObsBucket(Bucket):
         return partial(self._attempt, GET, "GET", name, {}, ranged, length, part)
 
     def _disorder(self, after: str) -> ObsError:
-        return self._failure(OUT_OF_ORDER, f"the page after {after!r} does not go on in order", LIST)
+        return self._failure(OUT_OF_ORDER, f"the page after {after!r} is not in order", LIST)
 
     def _attempt(
         self,

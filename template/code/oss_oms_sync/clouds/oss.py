@@ -59,8 +59,8 @@ _FIXES = {
     "InvalidBucketName": "{setting} is no bucket name: correct it",
     **dict.fromkeys(
         BAD_CREDENTIALS,
-        "OSS refuses the temporary credentials of the function's role: Function Compute gives an instance new ones."
-        " If this lasts, see in the RAM console that the role exists, and deploy again",
+        "OSS refuses the temporary credentials of the function's role: Function Compute renews them. If this persists,"
+        " check in the RAM console that the role exists, and deploy again",
     ),
 }
 _MAX_PAUSE_SECONDS = 5.0
@@ -171,7 +171,7 @@ class OssBucket(Bucket):
         return partial(self._attempt, "oss:GetObject", partial(_read, listed, start, end))
 
     def _disorder(self, after: str) -> StorageError:
-        return StorageError(f"the listing of {self.name} is not in order behind {after!r}, or does not go on there")
+        return StorageError(f"the listing of {self.name} is not in order after {after!r}, or has no page after it")
 
     def _call_all(self, action: str, calls: Sequence[Callable[[oss2.Bucket], T]]) -> list[T | StorageError]:
         """Make the calls in parallel, each retried while a retry may help; return their results."""

@@ -80,7 +80,7 @@ def read_absences(bucket: OssBucket, parts: Sequence[AbsencePart], after: str) -
     for part in parts[bisect_right([part.last for part in parts], after) :]:
         absences = _parse(bucket.get(part.name))
         if absences is None:
-            log.error({"absences": part.name, "problem": "unreadable, so the absence of its keys begins anew"})
+            log.error({"absences": part.name, "problem": "unreadable, so the absence of its keys starts over"})
         yield from (absence for absence in absences or () if absence.key > after)
 
 

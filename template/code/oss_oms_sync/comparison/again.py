@@ -53,8 +53,8 @@ def judge_again(
     number = _count_keys(total) - _count_keys(lasting)
     if number > MAX_KEYS:
         raise PayloadError(
-            f"The lists of differences name {number:,} keys; at most {MAX_KEYS:,} are judged again one by one. Begin"
-            f" another pass: {_RESTART}"
+            f"The lists of differences name {number:,} keys; at most {MAX_KEYS:,} are rechecked. Begin another"
+            f" pass: {_RESTART}"
         )
     keys = sorted(set(_listed_keys(invocation, total.parts)))
     if len(keys) != number:
@@ -140,7 +140,7 @@ def _listed_keys(invocation: Invocation, parts: Sequence[str]) -> Iterator[str]:
         body = invocation.log_bucket.get(name)
         if body is None:
             raise StorageError(
-                f"{name} in the log bucket is gone, so what differed is not known. Begin another pass: {_RESTART}"
+                f"{name} is missing in the log bucket, so the differences are unknown. Begin another pass: {_RESTART}"
             )
         yield from (key_of(line) for line in body.decode().splitlines() if line[0] in AGAIN)
 

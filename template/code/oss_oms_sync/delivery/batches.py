@@ -19,7 +19,7 @@ from oss_oms_sync.errors import STOPS_RUN, Failure, Reason, StorageError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 
-_too_late = partial(Failure, Reason.DEADLINE, message="not sent: the invocation's time was up")
+_too_late = partial(Failure, Reason.DEADLINE, message="not submitted: the time limit of the invocation was reached")
 
 
 @dataclass

@@ -27,7 +27,9 @@ _MIN_SHARE = 1 / 64
 _RECOVERY_SECONDS = 60.0
 
 _REMEMBERED_AS = "forward's share"
-_LEFT_TO_REPLAY = Failure(Reason.THROTTLED, message="not sent: OMS throttled calls before it, so replay sends it")
+_LEFT_TO_REPLAY = Failure(
+    Reason.THROTTLED, message="not submitted: OMS throttled earlier calls; replay resends the key"
+)
 
 
 def run(event: bytes | str, invocation: Invocation) -> bool:

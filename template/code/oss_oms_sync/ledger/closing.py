@@ -171,10 +171,10 @@ class Closing:
         try:
             mark = self._read(min(_READ_SECONDS, self._deadline.remaining() / 2))
         except StorageError as error:
-            message = f"It is not known whether the project is closed, so nothing is sent: {error}"
+            message = f"Unknown whether the project is closed, so nothing is submitted: {error}"
             return Failure(Reason.MARK_UNREAD, message=message)
         if isinstance(mark, Closed):
-            return Failure(Reason.CLOSED, message=f"{mark.text}. What to do: {Step('status')}")
+            return Failure(Reason.CLOSED, message=f"{mark.text}. For the next step: {Step('status')}")
         self._remembered[self.name] = asked_at
         return None
 

@@ -74,7 +74,7 @@ class JobState:
         """
         value = jsontext.load(self._bucket.get(self._name(job)) or b"{}")
         if not isinstance(value, dict):
-            log.error({"state": job, "problem": "unreadable, so it begins anew"})
+            log.error({"state": job, "problem": "unreadable, so it starts over"})
             return {}
         return value
 

@@ -96,7 +96,7 @@ class RunFiles:
             if isinstance(result, StoredObject):
                 run = self._read(result)
                 if run is None:
-                    log.error({"run_file": result.name, "problem": "unreadable: look at it, and delete it when done"})
+                    log.error({"run_file": result.name, "problem": "unreadable: check the file, then delete it"})
                 yield run or result.name
             elif result.code != "NoSuchKey":  # its run has finished
                 log.error({"run_file": listed.name, "problem": str(result)})

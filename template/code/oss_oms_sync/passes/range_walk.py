@@ -178,7 +178,7 @@ class RangeWalk:
         tally, is_whole = walked.piece.tally, walked.piece.kind is Kind.DONE
         if self._dry_run:  # a comparison counts only submitted objects
             tally.counts["submitted"] = self._taken
-        following = "Everything was looked at." if is_whole else "A trial is not continued: the next one begins anew."
+        following = "All objects were checked." if is_whole else "A dry run is not continued: the next run starts over."
         return tally, brief_answer(following, self.stopped, finished=is_whole)
 
     def _go(self) -> bool:

@@ -19,7 +19,7 @@ from oss_oms_sync.rules.times import MAX_PASS_AGE
 _PERIOD_TOLERANCE = timedelta(days=1)
 # Without a timer, an older pass is out of date.
 _MAX_MANUAL_AGE = timedelta(days=3)
-_TOO_MANY = "{:,} objects that are missing were not sent: a migration copies them sooner"
+_TOO_MANY = "{:,} missing objects were not submitted: a migration copies them faster"
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,10 @@ class PassState:
             return "The pass is finished."
         if not self.goes_on:
             restart = Step(job, {"restart": True})
-            return f"The pass is too large. What it did is behind the next one: {restart}"
+            return f"The pass is too large. To continue from its results: {restart}"
         return (
-            "The pass goes on by itself: what it writes in the log bucket wakes workers, and the timer wakes what"
-            f" stands still. Look how far it is: {Step(job, {'look': True})}"
+            "The pass continues by itself: its writes in the log bucket invoke workers, and the timer resumes idle"
+            f" ranges. Check the progress: {Step(job, {'look': True})}"
         )
 
     @property

@@ -28,7 +28,7 @@ _CALLS_PER_SENDING_LANE = 5.0
 _NOT_BEGUN = Stopped(
     Stop.SUPERSEDED, "a newer pass of these keys has begun meanwhile, or the first piece of this one is unreadable"
 )
-_UNTIL_TOMORROW = ". {} pieces in a row came no further, so it is tried again tomorrow, or when somebody asks by hand"
+_UNTIL_TOMORROW = ". {} pieces in a row made no progress, so the next attempt is tomorrow, or when you run it by hand"
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def refusal(facts: DeletionFacts) -> Text | None:
             go=facts.go,
         )
     if not facts.comparison:
-        return t("No comparison has finished, so no key is known to be absent. Run {step}", step=Step("compare"))
+        return t("No comparison has finished, so deleted objects are unknown. Run {step}", step=Step("compare"))
     if facts.back_to_source is None:
         return t(
             "The back-to-source rules of {bucket} are unknown: with such a rule OBS fetches a deleted object"
@@ -79,8 +79,8 @@ def refusal(facts: DeletionFacts) -> Text | None:
         )
     if facts.unread_run_files:
         return t(
-            "{n:run file|run files} of replay cannot be read, so it is unknown which keys replay will submit. Check"
-            " them: {step}",
+            "{n:run file|run files} of replay cannot be read, so the keys that replay will submit are"
+            " unknown. Check them: {step}",
             n=facts.unread_run_files,
             step=Step("status"),
         )

@@ -27,14 +27,14 @@ def effect_of(report: Mapping[str, object]) -> InPlace | Text:
     match report.get("in_place"):
         case {**answers} if all(answers.get(name) in (_YES, _NO) for name in _MEASURED):
             if answers["moves_etag"] == _YES:
-                return t("a change of headers moves the ETag in OBS, so equal contents would no longer show")
+                return t("a change of headers changes the ETag in OBS, so equal contents could no longer be proven")
             if answers["url"] == _NO or answers["expired_url"] == _YES:
-                return t("OBS does not honour the expiry of a signed URL, so a late change could not be prevented")
+                return t("OBS does not enforce the expiry of a signed URL, so a late change could not be prevented")
             return InPlace(answers["moves_time"] == _YES, answers.get("replaces") == _YES)
     return t("no canary has measured the effect of a change of headers in this OBS bucket")
 
 
 MOVES_TIME = t(
-    "a change of headers moves LastModified in OBS, so headers are changed only between the freeze and the close,"
-    " by the cutover"
+    "a change of headers changes LastModified in OBS, so only the cutover changes headers, between"
+    " the freeze and the close"
 )

@@ -104,7 +104,7 @@ def test_an_incomplete_trial_is_reported(world):
         answer = world.compare({"dry_run": True}, timeout=10)
     assert answer["finished"] is False
     assert "classes" not in answer
-    assert answer["next"] == "A trial is not continued: the next one begins anew."
+    assert answer["next"] == "A dry run is not continued: the next run starts over."
 
 
 def test_a_look_begins_no_pass_and_shows_the_last_of_its_scope(world):

@@ -54,8 +54,8 @@ def test_a_limit_bounds_a_call_and_the_next_call_starts_over(world):
     results = [world.reconcile({"limit": 13}) for _ in range(2)]
     names = ("covered", "submitted", "finished", "stop", "next")
     assert [tuple(result[name] for name in names) for result in results] == [
-        (0, 13, False, "limit", "A trial is not continued: the next one begins anew."),
-        (13, 12, True, None, "Everything was looked at."),
+        (0, 13, False, "limit", "A dry run is not continued: the next run starts over."),
+        (13, 12, True, None, "All objects were checked."),
     ]
     assert max(world.oms.accepted.values()) == 1
 
@@ -117,7 +117,7 @@ def test_an_open_pass_reports_progress_rate_and_the_next_step(single_lane):
     result = single_lane.reconcile({"look": True})
 
     # THEN its rate counts from its beginning, with two minutes of work in three, and the number of objects is unknown
-    assert result["next"].startswith("The pass goes on by itself: ")
+    assert result["next"].startswith("The pass continues by itself: ")
     expected = {
         "finished": False,
         "ranges": {"open": 1, "done": 0},
@@ -201,7 +201,7 @@ def test_every_call_logs_its_answer(world, lines, asked):
     assert lines() == [result]
 
 
-CLOSED = "nothing is submitted. What to do: python3 ops.py status"
+CLOSED = "nothing is submitted. For the next step: python3 ops.py status"
 
 
 def test_while_the_project_is_closed_no_pass_begins_and_calls_report_it():

@@ -263,7 +263,7 @@ def test_state_that_cannot_be_stored_or_read_costs_no_key(world, problems):
     world.fail("a")
     assert world.replay()["accepted"] == 1
     unread, unwritten = problems()
-    assert unread == {"state": "replay", "problem": "unreadable, so it begins anew"}
+    assert unread == {"state": "replay", "problem": "unreadable, so it starts over"}
     assert unwritten["state"] == "not stored"
     assert "oss:PutObject" in unwritten["problem"]
 

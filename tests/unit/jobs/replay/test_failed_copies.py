@@ -252,7 +252,7 @@ def test_lines_that_cannot_be_checked_or_recorded_are_read_again(world, bucket, 
     ("settings", "answer", "reason"),
     [
         ({"SOURCE_BUCKET": ""}, OK, "SOURCE_BUCKET is empty"),
-        ({}, oms_error(404), "OMS does not tell which bucket is the destination: NO_TASK"),
+        ({}, oms_error(404), "OMS does not report the destination bucket: NO_TASK"),
     ],
     ids=["no source bucket", "no destination"],
 )

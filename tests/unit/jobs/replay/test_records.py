@@ -42,7 +42,7 @@ def test_a_long_record_that_names_no_key_or_another_is_reported_and_left(world, 
     name = f"{ROOT}failed_object_long/{'0' * 64}"
     world.bucket.add(StoredObject(name, body))
     assert world.replay()["taken"] == 0
-    problem = "names no key: look at it, and delete it when done"
+    problem = "contains no key: check the record, then delete it"
     assert problems() == [{"record": name, "problem": problem}]
     assert world.bucket.names(name)
 
@@ -167,7 +167,7 @@ def test_a_run_is_not_finished_while_a_run_file_cannot_be_read(world):
 
 # While the project is closed replay sends nothing.
 
-CLOSED = "nothing is submitted. What to do: python3 ops.py status"
+CLOSED = "nothing is submitted. For the next step: python3 ops.py status"
 ENVELOPE = {"requestContext": {}, "requestPayload": {"events": [event("a"), event("b")]}}
 
 
@@ -268,7 +268,7 @@ def test_all_records_stay_if_the_closed_state_is_unknown(world):
     world.fail(*many(3))
     world.bucket.fail(NO_RIGHT, where=lambda name: "/state/closed" in name)
     stopped = world.replay()["stopped"]
-    assert stopped.startswith("It is not known whether the project is closed, so nothing is sent: the function's role")
+    assert stopped.startswith("Unknown whether the project is closed, so nothing is submitted: the function's role")
     assert world.failed() == set(many(3))
     assert world.in_run_files() == set()
     assert world.oms.calls == []

@@ -149,7 +149,7 @@ def test_a_failure_without_a_message_leaves_no_empty_place_in_a_sentence():
     world.upload("a", minutes_ago=60)
     world.oms.faults.add(Fault.status(503))
     unknown = world.status(key="a")["in_obs_unknown"]
-    assert unknown.startswith("OMS does not tell which bucket is the destination: UNAVAILABLE. Nothing to do: ")
+    assert unknown.startswith("OMS does not report the destination bucket: UNAVAILABLE. Nothing to do: ")
 
 
 def test_stories_of_deleted_and_unsubmitted_objects(world):

@@ -24,7 +24,7 @@ def obs_connection(context: CheckContext) -> Finding:
 
 
 def _not_compared(why: Text) -> Text:
-    return t("{why}: compare cannot read OBS, and status shows only what OMS accepted", why=why)
+    return t("{why}: compare cannot read OBS, and status shows only objects accepted by OMS", why=why)
 
 
 def right_to_list(context: CheckContext) -> Finding:

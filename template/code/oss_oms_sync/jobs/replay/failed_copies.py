@@ -120,7 +120,7 @@ class FailedCopies:
         """
         if not self._invocation.settings.source_bucket:
             raise StorageError(
-                "SOURCE_BUCKET is empty, so what OMS failed to copy cannot be looked at. Name the bucket"
+                "SOURCE_BUCKET is empty, so objects that OMS failed to copy cannot be checked. Set SOURCE_BUCKET"
             )
         positions, bucket = self._positions, self._invocation.destination()
         # The last complete look covered all older lists outside the map. Before the first look, older lists are from

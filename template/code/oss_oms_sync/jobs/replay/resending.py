@@ -249,7 +249,7 @@ class Replay:
                 continue
             key = failed_key(self._task_id, body)
             if key is None:
-                log.error({"record": listed.name, "problem": "names no key: look at it, and delete it when done"})
+                log.error({"record": listed.name, "problem": "contains no key: check the record, then delete it"})
             elif self._matches(key, asked):
                 if self._skips_resting and key.not_before > timestamp(self._invocation.clock.now()):
                     resting.append((key, listed))

@@ -1,0 +1,111 @@
+"""Printed text and documents keep the words of the field: no former word comes back, in either language."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from support.documents import Document
+from support.former_words import CHINESE, ENGLISH
+from tools.package import ROOT
+from unit.test_chinese import CATALOGUE, is_chinese
+
+# Made of the programs' own sentences, which are read where they are written.
+_MADE = ("settings", "reasons", "unconfirmed")
+_DOCSTRINGS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def literals(path: Path) -> Iterator[str]:
+    """Yield the sentences in a program's strings; its docstrings only if they are printed as help."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docstrings = {
+        id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, _DOCSTRINGS) and _has_text(node)
+    }
+    for node in ast.walk(tree):
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value
+        if is_text and (id(node) not in docstrings or path.name in ("digests.py", "show.py")):
+            yield node.value
+
+
+def _has_text(node: ast.AST) -> bool:
+    body = getattr(node, "body", [])
+    return bool(body) and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+
+
+def sentences_of_javascript(path: Path) -> Iterator[str]:
+    """Yield the lines of a program without its comments."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not re.match(r"\s*(?://|/?\*)", line):
+            yield line
+
+
+@cache
+def printed() -> list[str]:
+    """Return the sentences that the programs print, and the comments of s.yaml and questions of `s init`."""
+    programs = [*(ROOT / "template").rglob("*.py"), *(ROOT / "sandbox" / "demo").glob("*.py")]
+    scripts = [*(ROOT / "hooks").glob("*.js"), ROOT / "template" / "ready.js"]
+    return [
+        *CATALOGUE.values(),
+        *(text for path in [*programs, ROOT / "sandbox" / "prompt.py"] for text in literals(path)),
+        *(text for path in scripts for text in sentences_of_javascript(path)),
+        *(
+            line
+            for name in ("s.yaml", "publish.yaml")
+            for line in (ROOT / name).read_text(encoding="utf-8").splitlines()
+        ),
+    ]
+
+
+@cache
+def written() -> list[str]:
+    """Return the prose of the handwritten documents; blocks, backticks and quotes hold words of programs."""
+    paths = [path for folder in (ROOT, ROOT / "docs", ROOT / "template") for path in sorted(folder.glob("*.md"))]
+    documents = [path for path in paths if path.name.partition(".")[0] not in (*_MADE, "version")]
+    return [re.sub('"[^"]*"|“[^”]*”', "", text) for path in documents for text in Document.read(path).prose]
+
+
+def former(pattern: str, texts: list[str], *, chinese: bool) -> list[str]:
+    """Return the texts of a language in which a former word occurs."""
+    word = re.compile(pattern if chinese else rf"\b(?:{pattern})\b|(?<=\b)(?:{pattern})(?=,)")
+    # Names of values are not printed.
+    return [text for text in texts if is_chinese(text) is chinese and word.search(re.sub(r"{\w+", "{", text))]
+
+
+@pytest.mark.parametrize("pattern", ENGLISH)
+def test_no_former_word_is_in_english_text(pattern):
+    assert former(pattern, [*printed(), *written()], chinese=False) == [], ENGLISH[pattern]
+
+
+@pytest.mark.parametrize("pattern", CHINESE)
+def test_no_former_word_is_in_chinese_text(pattern):
+    assert former(pattern, [*printed(), *written()], chinese=True) == [], CHINESE[pattern]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_former"),
+    [
+        ("Send them again with replay's keys", True),
+        ("what is in OBS now is unknown", True),
+        ("Nothing is sent until it is known", True),
+        ("The migration is over", True),
+        ("the migration was over 15 minutes late", False),
+        ("To tell them apart, grant obs:object:GetObject", False),
+        ("OMS may still write", False),
+        ("the user may read the bucket", True),
+        ("Old objects are copied", True),
+        ("older objects are copied", False),
+        ("比较两个桶", True),
+        ("按任意键", True),
+        ("按键盘", False),
+        ("华为云的地域", True),
+        ("阿里云的地域", False),
+    ],
+)
+def test_a_former_word_is_found_and_its_other_meaning_is_not(text, is_former):
+    patterns = CHINESE if is_chinese(text) else ENGLISH
+    assert any(former(pattern, [text], chinese=is_chinese(text)) for pattern in patterns) is is_former
