@@ -278,8 +278,8 @@ def test_while_closed_no_key_is_submitted_and_the_command_is_named(world):
     assert not world.oms.requests
     assert not world.recorded("failed")
     assert world.sender.stopped.why == (
-        "The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over): nothing is submitted. What"
-        " to do: python3 ops.py status"
+        "The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over): nothing is submitted. For"
+        " the next step: python3 ops.py status"
     )
 
 
