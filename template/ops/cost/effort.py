@@ -43,8 +43,8 @@ _OMS_PART_BYTES = 50_000_000
 OMS_BYTES_PER_SECOND = 62_500_000
 # Requests of `ops.py migrate` to both clouds, and the interval of its requests for progress.
 _GROUP_REQUESTS, _GROUP_LOOK_SECONDS = 74, 10
-# A lane's seconds for an object in a pass of headers, with round trips of 10 ms to OSS and 40 ms to OBS: its headers
-# change, and LastModified stays or moves in OBS; or its record is of these versions.
+# A lane's seconds for an object in a pass of headers, with round trips of 10 ms to OSS and 40 ms to OBS, and 5 ms of
+# computing: its headers change, and LastModified stays or moves in OBS; or its record is of these versions.
 HEADERS_SECONDS = {"stays": 1 / 75, "moves": 1 / 40, "recorded": 1 / 5_000}
 # A lane takes no fewer objects.
 _MIN_PER_LANE = 12_500

@@ -181,7 +181,8 @@ def test_a_lane_is_as_fast_as_the_estimate_of_the_cost_says(moves):
         return (world.clock.seconds - began) / 1000
 
     changed, recorded = seconds_per_object(), seconds_per_object()
-    assert changed == pytest.approx(HEADERS_SECONDS["moves" if moves else "stays"], rel=0.3)
+    # Half of the time is left for computing, which takes no virtual time.
+    assert 0.5 < changed / HEADERS_SECONDS["moves" if moves else "stays"] < 1
     assert recorded < 3 * HEADERS_SECONDS["recorded"]
 
 
