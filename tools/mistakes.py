@@ -15,6 +15,7 @@ _GO = "tests/test_law_of_go.py::test_a_go_stays_true[0]"
 _CLOSING = f"{_UNIT}/test_law_of_closing.py"
 _ABANDONED = f"{_UNIT}/clouds/test_given_up.py"
 _CERTIFY = f"{_JOBS}/certify/test_law_of_certify.py::test_rechecked_pass_is_the_certified_pass"
+_DELETIONS = f"{_JOBS}/certify/test_law_of_deletions.py::test_only_deleted_objects_of_the_project_are_listed[0]"
 _BESIDE = f"{_UNIT}/comparison/test_beside_a_group.py"
 _SETUP = f"{_UNIT}/ops/setup"
 _HEADERS = f"{_JOBS}/headers/test_law_of_headers.py"
@@ -1263,5 +1264,85 @@ MISTAKES = (
         "VALID_SECONDS = 5",
         "VALID_SECONDS = 900",
         seeds="15",
+    ),
+    Mistake(
+        "an absence of less than a day that is listed",
+        _DELETIONS,
+        f"{_CODE}/rules/deletions.py",
+        "return since + LATE.total_seconds() <= began",
+        "return since <= began",
+        seeds="6",
+    ),
+    Mistake(
+        "a key with a failed record that is listed",
+        _DELETIONS,
+        f"{_CODE}/rules/deletions.py",
+        "(LeftOut.WAITS, absent.waits),",
+        "(LeftOut.WAITS, False),",
+        seeds="111",
+    ),
+    Mistake(
+        "a key that OMS accepted since that is listed",
+        _DELETIONS,
+        f"{_CODE}/rules/deletions.py",
+        "accepted is not None and accepted[1] > began - CLOCKS.total_seconds()",
+        "False",
+        seeds="14",
+    ),
+    Mistake(
+        "an object of others that is listed by its success record",
+        _DELETIONS,
+        f"{_CODE}/rules/deletions.py",
+        "(LeftOut.OTHERS, not was_brought(absent, oldest)),",
+        "(LeftOut.OTHERS, absent.accepted is None and not absent.is_migrated),",
+        seeds="24",
+    ),
+    Mistake(
+        "an object from before the project that is listed",
+        _DELETIONS,
+        f"{_CODE}/rules/deletions.py",
+        "oldest <= absent.modified",
+        "absent.modified",
+        seeds="208",
+    ),
+    Mistake(
+        "an object that was written long after its acceptance that is listed",
+        _DELETIONS,
+        f"{_CODE}/rules/deletions.py",
+        " <= at + LATE.total_seconds()",
+        "",
+        seeds="35",
+    ),
+    Mistake(
+        "a proof that shows no origin",
+        _DELETIONS,
+        f"{_CODE}/rules/deletions.py",
+        "(is_equal or absent.is_proven)",
+        "is_equal",
+        seeds="26",
+    ),
+    Mistake(
+        "a migration that shows no origin",
+        _DELETIONS,
+        f"{_CODE}/rules/deletions.py",
+        "if absent.is_migrated:",
+        "if not absent:",
+        seeds="56",
+    ),
+    Mistake(
+        "an object that changed in OBS that is listed",
+        _DELETIONS,
+        f"{_CODE}/rules/deletions.py",
+        "absent.obs != (absent.etag, absent.modified)",
+        "absent.obs is None",
+        seeds="96",
+    ),
+    Mistake(
+        "a list by a listing of less than half of the objects",
+        _DELETIONS,
+        f"{_CODE}/rules/deletions.py",
+        "if 2 * facts.source_objects < facts.objects_before:",
+        "if facts.source_objects < 0:",
+        seeds="5",
     ),
 )

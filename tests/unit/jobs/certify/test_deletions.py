@@ -143,3 +143,20 @@ def test_after_a_go_no_list_is_made(world: CertifyWorld):
     answer = world.call(deletions_after="")
     assert answer["facts"]["go"].endswith("-go.json")
     assert answer["deletions"] == []
+
+
+def test_a_key_takes_five_requests_and_a_young_key_none(due):
+    def requests() -> int:
+        buckets = (due.source, due.bucket, due.there)
+        before = sum(bucket.calls.total() for bucket in buckets)
+        due.deletions()
+        return sum(bucket.calls.total() for bucket in buckets) - before
+
+    # GIVEN the requests of a page for three keys
+    whole = requests()
+    # WHEN another object in OBS makes one of them young
+    due.write("a", "B")
+    due.later(HOUR)
+    due.compare({"restart": True})
+    # THEN that key costs no more requests
+    assert requests() == whole - 5
