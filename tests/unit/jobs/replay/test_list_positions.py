@@ -205,7 +205,7 @@ LISTED: dict[str, list[tuple[list[str], list[int]]]] = {
 
 @pytest.mark.parametrize("others", [0, 1], ids=["the last list", "one before another"])
 @pytest.mark.parametrize("what", LISTED)
-def test_lines_of_failed_copies_are_counted_by_outcome(what, others):
+def test_lines_inside_and_outside_the_filter_are_counted(what, others):
     world = ReplayWorld(OBJECT_PREFIX="photos/")
     world.upload("photos/a", "photos/b", "photos/c")
     if others:
