@@ -108,7 +108,7 @@ def test_two_cutovers_at_the_same_time_do_not_undo_each_other():
     with frozen_world() as world:
 
         def run_cutover() -> Any:
-            """Until there is a GO, which both see."""
+            """Run the cutover until a GO, at most four times."""
             for _ in range(4):
                 screen = Screen(MachineClock(world), io.StringIO(), io.StringIO(), io.StringIO())
                 cutover = Cutover(
@@ -141,7 +141,7 @@ def test_late_writes_are_submitted_once_a_no_go_has_opened_the_project():
         recorded: list[str] = []
 
         def straggle(_: int) -> None:
-            """An application writes as soon as the project is closed."""
+            """Write an object as soon as the project is closed."""
             if is_closed(world) and not recorded:
                 world.write("b", CONTENTS["C"])
                 world.later(MINUTE)

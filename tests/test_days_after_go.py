@@ -50,18 +50,18 @@ class DaysAfter(Migration):
         return verdict["state"], verdict["alarm"]
 
     def sent(self) -> list[str]:
-        """The keys that OMS was asked for since the GO."""
+        """Return the keys submitted since the GO."""
         return [key for call in self.oms.calls[self.before :] for key in call.keys]
 
 
 def classes(answer: Any) -> Mapping[str, list[str]]:
-    """The keys of each class that decides anything."""
+    """Return the keys of each class that decides the verdict."""
     keys_by_class = {name: counts["keys"] for name, counts in answer["classes"].items() if counts["keys"]}
     return {name: keys for name, keys in keys_by_class.items() if name not in ("equal_contents", "oms_own")}
 
 
 def commands_of(document: str) -> Iterator[str]:
-    """The commands in the section of the days after."""
+    """Return the commands in the section of the days after a GO."""
     text = (ROOT / "docs" / document).read_text(encoding="utf-8").partition(SECTIONS[document])[2]
     for block in re.findall(r"```sh\n(.*?)```", text.partition("\n## ")[0], re.DOTALL):
         yield from filter(None, (line.strip() for line in block.splitlines()))

@@ -27,7 +27,7 @@ def read_pins(file: Path) -> dict[str, str]:
 
 
 def find_unpinned(installed: Iterable[Distribution], file: Path) -> list[str]:
-    """The lines that `file` lacks."""
+    """Return the lines that are missing in `file`."""
     pins = read_pins(file)
     versions = {normalize(distribution.name): distribution.version for distribution in installed}
     return [f"{name}=={version}" for name, version in versions.items() if pins.get(name) != version]
@@ -51,7 +51,7 @@ def test_no_lock_names_the_host_that_it_was_made_with():
 
 
 def find_imports(modules: Iterable[Path]) -> Iterator[str]:
-    """The packages that modules import when they run."""
+    """Yield the packages that modules import when they run."""
     for path in modules:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         typing_only = {

@@ -128,7 +128,7 @@ def call_when_closed(world: Migration, call: Callable[[], object]) -> None:
 
 
 def cut_over(world: Migration, played: Played, frozen: str) -> Any:
-    """Follow the printed steps, as a person does; return the certificate, None if there is no GO."""
+    """Follow the printed steps like a user; return the certificate, None if there is no GO."""
     dice, options = world.dice, {"frozen_since": frozen, "deep": world.dice.random() < 0.3, "restart": False}
     accept = {"equal_size", "equal_version", "suspicious"} if dice.random() < 0.2 else set()
     for _ in range(12):

@@ -98,7 +98,7 @@ class Healthy(Migration, MigrateWorld):
         self.later(until)
 
     def _delete_many(self) -> None:
-        """More objects than a recheck takes by name."""
+        """Delete more objects than a recheck takes by name."""
         keys = [f"gone/{number:05}" for number in range(10_001)]
         folder = f"oms_source_record/{self.task.task_id}/success_object/"
         self.oss.fill(self.log_bucket, [folder + key for key in keys], age=DAY)
@@ -142,7 +142,7 @@ class Healthy(Migration, MigrateWorld):
         return CopyFault.late(self.dice.uniform(0, 60), self.dice.choice([0, 0, self.dice.uniform(0, 120)]))
 
     def migrated(self, *words: str) -> list[str]:
-        """Migrate at a terminal, agreeing to all; the words of the command that it prints, unless all is well."""
+        """Migrate at a terminal, and confirm all; return the words of the printed command, empty after success."""
         code, text = self.run(*words, typed="yes\ny\n")
         self.say("ops.py", *words, "->", code)
         self.later(30)
@@ -185,7 +185,7 @@ class Played:
 
 
 def play(seed: int) -> Played:
-    """A world, and a user who runs the printed steps until a GO, or for a day."""
+    """Play a world whose user runs the printed steps until a GO, or for a day."""
     with Healthy(seed) as world:
         played, frozen = Played(story=world.story), 30 * MINUTE
         world.live(frozen)
@@ -215,7 +215,7 @@ def play(seed: int) -> Played:
 
 
 def printed(document: Any) -> list[str]:
-    """The words of the next step, behind `python3 ops.py`; none where there is no step."""
+    """Return the words of the next step behind `python3 ops.py`; empty if there is no step."""
     lacking = [check for check in document["checks"] if check["result"] in WORST and check["gates"] and check["step"]]
     worst = min(lacking, key=lambda check: WORST.index(check["result"]), default=None)
     return [word for word in shlex.split(command(Step(**worst["step"])))[2:] if word != "--close"] if worst else []

@@ -22,7 +22,7 @@ PACKAGES = [
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    """A copy of the function's code, of ops.py's and of the sandbox, to be spoiled."""
+    """Return a copy of the function's code, of ops.py's and of the sandbox, for tests to change."""
     shutil.copytree(CODE / "oss_oms_sync", tmp_path / "oss_oms_sync")
     shutil.copytree(CODE.parent / "ops", tmp_path / "ops")
     shutil.copytree(ROOT / "sandbox", tmp_path / "sandbox")
@@ -30,7 +30,7 @@ def code(tmp_path: Path) -> Path:
 
 
 def check(code: Path) -> subprocess.CompletedProcess[str]:
-    """It takes the packages from the folder that it is called in."""
+    """Run import-linter, which takes the packages from its working directory."""
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", ROOT / "pyproject.toml"]
     return subprocess.run(command, cwd=code, capture_output=True, text=True, check=False)
 

@@ -49,7 +49,7 @@ class OnTheInternet(Sandbox):
         return self
 
     def endpoints(self) -> dict[str, str]:
-        """Functions find the buckets on this machine, and OMS where s.yaml says it is."""
+        """Return the buckets' addresses on this machine, and OMS's address in s.yaml."""
         return {**super().endpoints(), **self.internet}
 
     async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -44,7 +44,7 @@ def a_registry() -> Iterator[SimpleNamespace]:
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_):
-            """Says nothing."""
+            """Log nothing."""
 
         def answer(self, body: bytes) -> None:
             self.send_response(200)

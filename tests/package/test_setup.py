@@ -43,7 +43,7 @@ def box(tmp_path: Path) -> Iterator[OnTheInternet]:
 
 
 def made_keys(box: Sandbox) -> dict[str, str]:
-    """All that setup has made, by their identifiers."""
+    """Return the keys that setup has created, by their identifiers."""
     users = (*box.ram.entities.users.values(), *box.iam.users.values())
     made = {key: str(key_of_user["secret"]) for user in users for key, key_of_user in user["keys"].items()}
     assert len(made) == 3

@@ -139,7 +139,7 @@ def standing_in(tool: Tool, box: Sandbox | None = None) -> Iterator[Fc3]:
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
         def do_POST(self) -> None:
             call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

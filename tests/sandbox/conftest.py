@@ -159,7 +159,7 @@ def oms_sdk(box: Sandbox, huawei_sdk: Callable[..., Any]) -> Callable[[str], Oms
 
 @pytest.fixture
 def client(box: Sandbox, oms_sdk: Callable[[str], OmsClient]) -> OmsClient:
-    """OMS's own client, as the administrator."""
+    """Return OMS's own client with the administrator's key."""
     return oms_sdk(box.huawei_credentials[1])
 
 

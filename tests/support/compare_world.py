@@ -64,7 +64,7 @@ class Compared:
         return next((name for name, count in self.result["classes"].items() if key in count["keys"]), None)
 
     def combinations(self, key: str) -> list[KeyState]:
-        """All that four listings could have of a key, each read at any moment."""
+        """Return all possible rows of four listings for a key, each read at any moment."""
         return list(map(KeyState._make, product(*map(dict.fromkeys, zip(*self.states[key], strict=True)))))
 
 
@@ -95,8 +95,9 @@ class CompareWorld(ReconcileWorld):
     # Events.
 
     def put(self, key: str, data: str, kind: str = "md5", fate: str = "comes") -> None:
-        """A user writes an object at the source. Its event is lost, will come, is refused by OMS or accepted, or OMS
-        copies it at once."""
+        """Write an object to the source. By its fate the event is lost, pending, refused by OMS, accepted, or accepted
+        and copied.
+        """
         etag = self.upload(key, data, kind=kind)
         if fate == "lost" or kind == "Symlink":
             return
@@ -116,7 +117,7 @@ class CompareWorld(ReconcileWorld):
         self.later(HOUR)
 
     def deliver(self, number: int = 0, *, again: bool = False) -> None:
-        """An event is forwarded; `again`: and it will come another time."""
+        """Forward a pending event; `again`: it stays pending."""
         if self.events:
             number %= len(self.events)
             key, etag = self.events[number] if again else self.events.pop(number)
@@ -127,7 +128,7 @@ class CompareWorld(ReconcileWorld):
             self.events.pop(number % len(self.events))
 
     def begin_copy(self, number: int = 0) -> None:
-        """OMS comes to an accepted key: it reads the object, skips it, or fails because there is none."""
+        """Let OMS begin an accepted key: it reads the object, skips it, or fails because the object is missing."""
         if waiting := self._waiting():
             copy = waiting[number % len(waiting)]
             self.task.begin(copy)
@@ -229,8 +230,8 @@ class CompareWorld(ReconcileWorld):
         )
 
     def _in_hand_since(self) -> float:
-        """The time when OMS accepted its oldest unfinished object, if it works in order: to five minutes, and at least
-        ten minutes ago. Objects accepted over half an hour ago are lost if OMS has finished nothing since.
+        """Return the time when OMS accepted its oldest unfinished object, if it works in order: to five minutes, and at
+        least ten minutes ago. Objects accepted over half an hour ago are lost if OMS has finished nothing since.
         """
         now = int(self._now())
         # Jobs request at most the last day, and OMS reports whole steps, also the step in which the day began.
@@ -262,12 +263,12 @@ def _version(bucket: Stored, key: str) -> Version | None:
 
 
 def classes(answer: dict[str, Any]) -> dict[str, list[str]]:
-    """The keys of each class that has any."""
+    """Return the keys of each class with objects."""
     return {name: count["keys"] for name, count in answer["classes"].items() if count["keys"]}
 
 
 def once(kind: str, call: Callable[[], object]) -> Callable[[str, Sequence[str]], None]:
-    """A hook of a bucket that calls this at the first request of a kind."""
+    """Return a hook of a bucket that calls this at the first request of a kind."""
     left = [call]
 
     def hook(asked: str, _: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ OBS_NAMESPACE = ' xmlns="http://obs.cn-north-4.myhuaweicloud.com/doc/2015-06-30/
 
 
 def listing(objects: Sequence[ObjectSummary], token: str = "", head: str = "<EncodingType>url</EncodingType>") -> str:
-    """`token` says that there are more; without `head` keys must be such that XML carries them."""
+    """Return a page of OSS; `token` names the next page. Without `head`, keys must be valid in XML."""
     encode = (lambda text: quote(text, safe="")) if "url" in head else str
     goes_on = f"<NextContinuationToken>{encode(token)}</NextContinuationToken>" if token else ""
     return (
@@ -52,7 +52,7 @@ def obs_listing(
     head: str = "<EncodingType>url</EncodingType>",
     namespace: str = OBS_NAMESPACE,
 ) -> str:
-    """Without `head` keys must be such that XML carries them."""
+    """Return a page of OBS. Without `head`, keys must be valid in XML."""
     encode = (lambda text: quote_plus(text, safe="/")) if "url" in head else str
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult{namespace}><Name>photos-obs</Name>{head}'

@@ -25,7 +25,7 @@ LONG = "最" * 330
 
 @pytest.fixture(autouse=True)
 def split_early(mocker):
-    """Ranges split as soon as a lane is free, however few objects they have: a few dozen are as good as millions."""
+    """Let ranges split as soon as a lane is free, for any number of objects: a few dozen serve as millions."""
     mocker.patch.object(work, "FIRST_SECONDS", 0)
     mocker.patch.object(work, "WORTH_SPLITTING", 0)
 
@@ -42,7 +42,7 @@ class ReconcileWorld(World):
         self.install()
 
     def beside(self, **environment: str) -> ReconcileWorld:
-        """An instance of another project for the same task, with settings of its own."""
+        """Return an instance of another project for the same task, with settings of its own."""
         other = copy.copy(self)
         other.variables = {"OMS_RATE": "1000", **environment}
         if bucket := environment.get("SOURCE_BUCKET"):
@@ -52,7 +52,7 @@ class ReconcileWorld(World):
         return other
 
     def fail(self, key: str, data: str = "A") -> None:
-        """OMS could not be asked for this version, as its record says."""
+        """Write the failed record of a version that was not submitted."""
         super().fail(key, reason="UNAVAILABLE", status=503, etag=etag_of(data.encode()))
 
     def in_step(self, *keys: str) -> None:
@@ -74,7 +74,7 @@ class ReconcileWorld(World):
         super().later(seconds)
 
     def ask(self, job: str, asked: object = None, timeout: float = 570) -> dict:
-        """Each pass has a moment of its own."""
+        """Call a job at a moment of its own."""
         self.later(0.001)
         return super().ask(job, asked, timeout)
 
@@ -82,7 +82,7 @@ class ReconcileWorld(World):
         return self.ask("reconcile", payload, timeout)
 
     def begin(self, **asked: object) -> None:
-        """Begins a pass by hand that gets nowhere."""
+        """Begin a pass by hand that makes no progress."""
         with refusing(self.source), pytest.raises(StorageError):
             self.reconcile(asked)
 
@@ -91,7 +91,7 @@ class ReconcileWorld(World):
         return self.reconcile(event, timeout)
 
     def ticks_until_finished(self, timeout: float = 570) -> dict:
-        """The timer strikes every ten minutes."""
+        """Let the timer strike every ten minutes until the pass has finished; return its answer."""
         for _ in range(1000):
             result = self.tick(timeout=timeout)
             if result["finished"]:
@@ -112,7 +112,7 @@ class ReconcileWorld(World):
         return self.store.states()
 
     def position(self) -> str:
-        """The key up to which the only pass has come in the range that it began with."""
+        """Return the position of the only pass in its first range."""
         *_, last = (name for name in self.bucket.names("oms_source_record/passes/") if "/r/0" in name)
         position: str = json.loads(self.bucket.objects[last].body)["after"]
         return position
@@ -120,7 +120,7 @@ class ReconcileWorld(World):
 
 @contextmanager
 def refusing(bucket: Stored, kind: str = "", where: Callable[[str], bool] = lambda _: True) -> Iterator[None]:
-    """Within this, the bucket refuses requests of a kind (empty: of any) that name such an object."""
+    """Let the bucket refuse requests of a kind (empty: any kind) that name such an object."""
     is_over = False
     bucket.fail(NO_RIGHT, kind, lambda name: not is_over and where(name))
     yield
@@ -143,7 +143,7 @@ def adds_up(result: dict) -> bool:
 
 
 def busy_world(number: int = 60, **environment: str) -> ReconcileWorld:
-    """Every third object missing, every third stale, long keys among them."""
+    """Return a world in which every third object is missing and every third outdated, with long keys among them."""
     world = ReconcileWorld(**environment)
     for index in range(number):
         key = f"{index:02}{LONG if index % 7 == 0 else ''}"

@@ -74,7 +74,7 @@ class StatusWorld(World):
                 self.counted(minutes_ago, **{kind: number})
 
     def describes(self, **parts: object) -> None:
-        """OMS describes the task of this month with other parts; without those that are None."""
+        """Let OMS describe the task of this month with other parts; None removes a part."""
         now = self.clock.now()
         task = {**self.task.description(now.timestamp()), **parts}
         text = json.dumps({name: value for name, value in task.items() if value is not None})
@@ -112,7 +112,7 @@ class StatusWorld(World):
         self.passed(ended=ended, job="compare", tally=Tally(classes=classes, oldest_not_there=oldest))
 
     def stood(self, state: int, twin: int) -> None:
-        """A standstill pass that sees these digests; those of `compared` are 0."""
+        """Write a standstill pass with these digests; the digests of `compared` are 0."""
         self.later(1)
         self.passed({**USUAL, "standstill": True}, job="compare", tally=Tally(state=state, twin=twin))
 
@@ -129,7 +129,7 @@ class StatusWorld(World):
         self.keep("state/failed_copies.json", value)
 
     def fail(self, key: str, reason: str, **details: object) -> None:
-        """The key fails for this reason."""
+        """Write a failed record of the key with this reason."""
         super().fail(key, reason=reason, **details)
 
     def copy_failed(self, key: str, code: str = "UPLOAD_DST_OBJ_FAILURE", attempts: int = 1) -> None:
@@ -176,7 +176,7 @@ class Watched(StatusWorld):
         return [alarm["verdict"] for alarm in self.alarms]
 
     def tick(self) -> None:
-        """The timer strikes now."""
+        """Let the timer strike now."""
         event = json.dumps({"triggerTime": at(self.clock.now()), "triggerName": "tick", "payload": "{}"})
         self.ask("status", event, 120)
 

@@ -153,7 +153,7 @@ class World(InProcess):
 
     @contextmanager
     def beside(self) -> Iterator[None]:
-        """Within it, a second instance is in the place of the first, which may be waiting for an answer meanwhile."""
+        """Use a second instance in place of the first, which can be waiting for an answer."""
         first = self.call_instance, self._clients, self.settings
         self.start()
         try:
@@ -215,11 +215,11 @@ class World(InProcess):
     # Contents of the log bucket.
 
     def keep(self, name: str, value: object) -> None:
-        """It has this under a name of the task's."""
+        """Store a value under a name in the task's folder."""
         self.bucket.add(StoredObject(f"{ROOT}{name}", json.dumps(value).encode()))
 
     def install(self, time: datetime | None = None) -> None:
-        """The project was installed then: an hour ago."""
+        """Store the note of an installation at this time, by default an hour ago."""
         self.keep("state/installed.json", {"at": timestamp(time or self.clock.now() - timedelta(hours=1))})
 
     def shut(self, on: bool, by: str = "", why: str = "") -> None:
@@ -235,20 +235,20 @@ class World(InProcess):
         self.bucket.modified[name] -= int(ago)
 
     def fail(self, *keys: str, reason: str = "REJECTED", **details: object) -> None:
-        """These keys failed, as their records say."""
+        """Write the failed records of these keys."""
         now = timestamp(self.clock.now())
         for key in keys:
             body = {"key": key, "reason": reason, "etag": "", "first_failure": now, "last_failure": now, **details}
             self.bucket.add(StoredObject(record_name("failed", key), json.dumps(body).encode()))
 
     def run_file(self, *keys: str, **entry: object) -> None:
-        """A run of replay that is over has left these."""
+        """Write the run file of an ended run of replay with these keys."""
         fields = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
         entries = [{"key": key, **fields, "held": False, **entry} for key in keys]
         self.keep(f"replay/oss-oms-sync/{next(self._unique) + 1}.json", {"busy_until": "", "keys": entries})
 
     def failed(self) -> set[str]:
-        """The keys that have failed records."""
+        """Return the keys that have failed records."""
         return {json.loads(self.bucket.objects[name].body)["key"] for name in self.bucket.names(f"{ROOT}failed_object")}
 
     def record_body(self, state: str, key: str) -> bytes | None:
@@ -290,7 +290,7 @@ def is_look(request: Request) -> bool:
 
 
 def event(key: str, name: str = "ObjectCreated:PutObject", bucket: str = "photos", **parts: Any) -> dict[str, Any]:
-    """One element of an OSS trigger's payload."""
+    """Return an element of an OSS trigger's payload."""
     return {
         "eventName": name,
         "eventSource": "acs:oss",
@@ -310,5 +310,5 @@ def event(key: str, name: str = "ObjectCreated:PutObject", bucket: str = "photos
 
 
 def payload(*keys: str, **parts: Any) -> bytes:
-    """The OSS trigger's payload for `keys`."""
+    """Return the OSS trigger's payload for `keys`."""
     return json.dumps({"events": [event(key, **parts) for key in keys]}).encode()

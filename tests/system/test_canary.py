@@ -18,7 +18,7 @@ PARTS = {"50 MB": 50_000, "50 MiB": 52_429}
 
 @pytest.fixture
 def canary(box, deploy, ops, monkeypatch, tmp_path):
-    """`ops.py canary` with an administrator's keys."""
+    """Return a function that runs `ops.py canary` with an administrator's keys."""
     for module in (objects, field_report):
         monkeypatch.setattr(module, "PARTS", PARTS)
     monkeypatch.setattr(in_place, "_VALID_SECONDS", 1)

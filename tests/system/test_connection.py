@@ -66,7 +66,7 @@ def test_no_cookie_is_kept_or_sent(box):
 
 @pytest.fixture
 def threads() -> Callable[[], list[threading.Thread]]:
-    """The threads that were started since."""
+    """Return a function that lists the threads started since."""
     before = set(threading.enumerate())
     return lambda: [thread for thread in threading.enumerate() if thread not in before]
 
@@ -145,7 +145,7 @@ def named_bucket(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> ObsBucket:
 
 @pytest.fixture(params=["bucket", "named_bucket"])
 def either(request: pytest.FixtureRequest) -> ObsBucket:
-    """At an IP address and at its host name."""
+    """Return a bucket at an IP address, or at its host name."""
     return request.getfixturevalue(request.param)
 
 

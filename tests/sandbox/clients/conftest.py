@@ -27,7 +27,7 @@ def dara_refused():
 
 @pytest.fixture
 def v2(box):
-    """alibabacloud-oss-v2, without retries."""
+    """Return a client of alibabacloud-oss-v2 without retries."""
     config = oss.config.load_default()
     config.credentials_provider = oss.credentials.StaticCredentialsProvider(*box.user_credentials)
     config.region, config.endpoint, config.use_path_style = box.region, box.oss.endpoint, True
@@ -37,6 +37,6 @@ def v2(box):
 
 @pytest.fixture
 def obs(box, monkeypatch):
-    """esdk-obs-python, without retries."""
+    """Return a client of esdk-obs-python without retries."""
     with esdk_client(box, monkeypatch) as made:
         yield made

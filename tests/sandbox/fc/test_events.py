@@ -76,7 +76,7 @@ TRIGGER = {
 
 @pytest.fixture
 def deployed(box, tmp_path):
-    """A function `f` that a timer wakes every minute, and that gives its event back."""
+    """Deploy a function `f` that returns its event, with a timer of a minute."""
     (tmp_path / "index.py").write_text("import json\ndef handler(event, context): return json.loads(event)")
     props = {
         "functionName": "f",

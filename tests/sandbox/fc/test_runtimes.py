@@ -46,7 +46,7 @@ NOT_HERE = (
 
 @pytest.fixture(params=runtimes.NAMES)
 def runtime(request):
-    """A runtime whose own version of Python is on this machine."""
+    """Return a runtime whose own version of Python is on this machine."""
     runtime = runtimes.installed(request.param)
     if not runtime.is_real:
         lack(str(runtime))
@@ -156,7 +156,7 @@ def test_a_functions_process_runs_on_the_runtimes_interpreter(runtime, box, tmp_
 
 @pytest.fixture
 def bare_machine(monkeypatch, tmp_path):
-    """A machine with only the project's Python."""
+    """Leave only the project's Python on this machine."""
     for variable, *_ in runtimes._FOLDERS:
         monkeypatch.setenv(variable, str(tmp_path / variable))
     monkeypatch.setenv("PATH", str(tmp_path / "shims"))

@@ -30,7 +30,7 @@ def upload(world, key="a", within=60):
 
 
 def trail(seed):
-    """The requests of a stormy hour, in the order in which the clouds had them."""
+    """Return the requests of an hour with random faults, in the order of their arrival."""
     faults = [Fault.status(503), Fault.drop_before(), Fault.drop_after(), Fault.slow(2)]
     with InProcess(seed=seed) as box:
         box.deploy(CODE)

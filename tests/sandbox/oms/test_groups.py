@@ -355,7 +355,7 @@ def test_both_worlds_copy_alike(world, huawei_of):
 
 @pytest.fixture
 def virtual(huawei_of):
-    """A world in virtual time, a client of its OMS, and a function that begins a group."""
+    """Return a world in virtual time, a client of its OMS, and a function that begins a group."""
     with InProcess() as box:
         huawei = huawei_of(box)
 

@@ -20,7 +20,7 @@ CREATED = [
 
 @pytest.fixture
 def delivered(box):
-    """The payloads of a trigger for all event names."""
+    """Return the list of payloads of a trigger for all event names."""
     payloads = []
     box.oss.add_trigger("all", "photos", [f"oss:ObjectCreated:{name}" for name in CREATED], "", "", payloads.append)
     return payloads

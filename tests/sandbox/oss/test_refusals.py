@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def stored(box):
-    """An object that no refused request may change."""
+    """Store an object that no refused request may change."""
     box.oss.put("photos", "a", b"first")
     yield
     assert box.oss.objects("photos")["a"].data == b"first"

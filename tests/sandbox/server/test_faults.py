@@ -10,7 +10,7 @@ from sandbox.server.faults import Fault, Faults
 
 @pytest.fixture
 def idle(box, connect):
-    """A connection that was answered, and is idle."""
+    """Return an idle connection, which was answered."""
     connection = connect(box.oss.endpoint)
     connection.ask()
     assert connection.answer()

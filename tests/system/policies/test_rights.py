@@ -84,7 +84,7 @@ def doctor(box: Sandbox) -> None:
 
 
 def status(box: Sandbox) -> None:
-    """Ask status during a migration of existing objects."""
+    """Invoke status during a migration of existing objects."""
     upload(box, "a")
     record_migration(box)
     del box.oss.actions[:]

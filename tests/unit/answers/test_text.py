@@ -23,8 +23,7 @@ CATALOGUE: dict[str, str] = json.loads(Path(text.__file__).with_name("zh.json").
 
 
 def phrases(path: Path) -> list[tuple[ast.Call, str]]:
-    """Every call of `t` in a program's source, and of `say`, which takes texts as well, with its phrase; empty where
-    that is not written there."""
+    """Yield every call of `t` and `say` in a program's source with its phrase; empty if the phrase is not a literal."""
     calls = []
     for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match call:
@@ -40,7 +39,7 @@ PHRASES = [(f"{path.relative_to(ROOT)}:{call.lineno}", call, text) for path in S
 
 
 def fields(phrase: str) -> set[str]:
-    """The names of its places."""
+    """Return the names of the places of a phrase."""
     return {name for _, name, _, _ in string.Formatter().parse(phrase) if name is not None}
 
 

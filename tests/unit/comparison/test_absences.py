@@ -24,7 +24,7 @@ KEYS = ["a", "b", "b/c", "海", "🎉"]
 
 @pytest.fixture
 def world() -> CompareWorld:
-    """A world with objects that OMS has copied."""
+    """Return a world with objects that OMS has copied."""
     world = CompareWorld(KEYS, LANES="1")
     for key in KEYS:
         world.put(key, "A", fate="copied")

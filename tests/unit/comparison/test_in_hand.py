@@ -16,7 +16,7 @@ def world() -> CertifyWorld:
 
 
 def accept(world: CertifyWorld, *keys: str, fault: CopyFault | None = None) -> None:
-    """OMS accepts objects that are twenty minutes older."""
+    """Let OMS accept objects that are twenty minutes older."""
     for key in keys:
         world.task.copies.then(fault or CopyFault.withheld())
         world.put(key, "1", fate="copied")

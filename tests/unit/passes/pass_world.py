@@ -80,7 +80,7 @@ class Actor:
             self._task.result()
 
     def kill(self) -> None:
-        """End it at its current call."""
+        """End the worker at its current call."""
         self.instance.kill_at_once()
         self.run(0)
 

@@ -9,12 +9,12 @@ from support.certify_world import CertifyWorld
 
 @pytest.fixture
 def world() -> CertifyWorld:
-    """Three objects, copied; clocks that agree."""
+    """Return a world with three copied objects, and clocks that agree."""
     return CertifyWorld("a/1", "a/2", "b")
 
 
 @pytest.fixture
 def ready(world: CertifyWorld) -> CertifyWorld:
-    """Three copied objects: frozen, compared, and unchanged in a standstill pass."""
+    """Return a world with three copied objects: frozen, compared, and unchanged in a standstill pass."""
     world.get_ready()
     return world

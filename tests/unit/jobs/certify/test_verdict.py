@@ -166,7 +166,7 @@ def test_skipped_object_with_a_suffix_is_deleted_and_compared_again():
 
 @pytest.fixture
 def skipping_world(world: CertifyWorld) -> CertifyWorld:
-    """OMS has skipped equal contents in parts that were written once more."""
+    """Return a world in which OMS skipped equal contents in parts that were written again."""
     world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
     for _ in range(2):
         world.put("a/1", "12", "Appendable")

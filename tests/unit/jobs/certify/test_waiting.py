@@ -15,7 +15,7 @@ from unit.jobs.certify.mending import DEEP, step_options
 
 @pytest.fixture
 def frozen_account(world: CertifyWorld) -> CertifyWorld:
-    """OMS refuses every key, and has refused `b`."""
+    """Return a frozen world whose OMS refuses every key, and has refused `b`."""
     world.oms.faults.add(oms_error(400, "OMS.0202", "frozen"), where=lambda request: request.method == "POST")
     world.put("b", "xy", fate="refused")
     return world
@@ -165,7 +165,7 @@ def test_more_failed_lines_than_are_checked_have_a_step(world, mocker, is_by_han
 
 @pytest.fixture
 def unread_world(world: CertifyWorld) -> CertifyWorld:
-    """A world with an archived object whose parts OMS always refuses, copied by hand."""
+    """Return a world with an archived object in parts that OMS always refuses, copied by hand."""
     world.oms.refuse(lambda key: key == "odd")
     world.source.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == "odd")
     write_and_copy_by_hand(world, "copied")

@@ -37,7 +37,7 @@ def set_task(**changes: str | bool) -> Callable[[Sandbox], None]:
 
 
 def hide_clocks(box: Sandbox) -> None:
-    """Drop the requests for the time. Accepted signatures show as well that the clock is right."""
+    """Drop the requests for the time. Accepted signatures also prove the clock."""
     for cloud in (box.oms, box.oss):
         cloud.faults.add(Fault.drop_before(), where=lambda request: request.method == "HEAD")
 

@@ -20,6 +20,8 @@ def single_lane() -> ReconcileWorld:
 
 @pytest.fixture
 def small_pages(mocker):
-    """Pages of seven objects, so that a few dozen take as many turns as ten thousand; each takes a second."""
+    """Use pages of seven objects that take a second each, so that a few dozen objects take as many pages as ten
+    thousand.
+    """
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
     mocker.patch.object(ReconcileWorld, "page_seconds", 1.0)

@@ -151,7 +151,9 @@ def test_a_backfill_since_a_moment_between_two_seconds_is_one_pass(world):
 
 @pytest.fixture
 def slow_world(small_pages) -> ReconcileWorld:
-    """60 new objects in two folders, an old one, and listings so slow that a call of 50 seconds does a piece or two."""
+    """Return a world with 60 new objects in two folders, an old object, and listings so slow that a call does a piece
+    or two.
+    """
     world = ReconcileWorld(LANES="2", PIECE_SECONDS="10")
     world.oss.latency()
     slow_down_listings(world.source, 4.0)

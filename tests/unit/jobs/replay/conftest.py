@@ -22,5 +22,5 @@ def problems(caplog):
 
 @pytest.fixture
 def _small_pages(mocker) -> None:
-    """A page of a listing, and a multi-delete, has a hundred objects."""
+    """Limit pages of listings and multi-deletes to a hundred objects."""
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 100)

@@ -41,14 +41,14 @@ class ReplayWorld(World):
     # Earlier events.
 
     def fail(self, *keys: str, first: str = "", **details: object) -> None:
-        """The source objects `keys` fail; `details` are what a failed record says of it."""
+        """Write the source objects `keys` and their failed records with `details`."""
         for key in keys:
             self.source.add(StoredObject(key, b"contents"))
         of_event = {"event_name": "", "event_time": "", "first_failure": first or timestamp(self.clock.now())}
         super().fail(*keys, **{"etag": "ABC", **of_event, **THROTTLED, **details})
 
     def upload(self, *keys: str, data: bytes = b"contents", accepted: bool = True) -> None:
-        """Source objects of three minutes ago, which OMS accepted."""
+        """Write source objects of three minutes ago, which OMS accepted."""
         for key in keys:
             super().upload(key, data.decode(), 3)
             if accepted:
@@ -70,7 +70,7 @@ class ReplayWorld(World):
         return name
 
     def fail_to_copy(self, *keys: str) -> None:
-        """OMS accepted these, and lists that it failed to copy them."""
+        """Write objects that OMS accepted, and a list of their failed copies."""
         self.upload(*keys)
         self.list_failed(*keys)
 
@@ -90,7 +90,7 @@ class ReplayWorld(World):
         return self.ask("replay", payload, timeout)
 
     def tick(self, timeout: float = 240) -> dict[str, Any]:
-        """A run by the timer."""
+        """Run replay by its timer."""
         return self.replay(TICK, timeout)
 
     def copies(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class ReplayWorld(World):
         return {unquote(key) for body in bodies for key in json.loads(body)["object_keys"]}
 
     def sent(self) -> list[str]:
-        """The keys that reached OMS since the last call of this, in their order."""
+        """Return the keys that reached OMS since the last call of this function, in their order."""
         calls = self.oms.calls[self._sent :]
         self._sent += len(calls)
         return [key for call in calls for key in call.keys]
@@ -139,10 +139,9 @@ def many(number: int) -> list[str]:
 
 @contextmanager
 def at_step(world: World, step: int, happens: Callable[[], object]) -> Iterator[None]:
-    """Within it, this happens in the client's place before the instance sends its request number `step`.
-
-    That is also after the request before it, because nothing is done in between. Parallel requests that were sent
-    already are carried out in any case.
+    """Run the callback in the client's thread before the instance sends its request number `step`. That is also after
+    the previous request, because no work is done in between. Parallel requests that were sent already are carried out
+    in any case.
     """
     call_instance, steps, network = world.call_instance, itertools.count(), world.platform.network
 

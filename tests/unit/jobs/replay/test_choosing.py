@@ -276,7 +276,7 @@ BUSY = "an earlier run is still sending"
 
 @pytest.fixture
 def busy(world: ReplayWorld) -> ReplayWorld:
-    """Five keys have failed, and a run is at work, or gone without a word."""
+    """Return a world with five failed keys, and a run that is working or was killed."""
     world.fail(*many(5))
     assert take_turn(world.invocation(240))
     return world

@@ -49,7 +49,7 @@ class Tale:
     # Actions of others.
 
     def write(self, key: str, data: str, accepted: bool) -> None:
-        """A new version, whose event OMS accepts, or fails."""
+        """Write a new version, whose event OMS accepts or refuses."""
         self.note()
         self.versions[key] += 1
         self.world.later(1)
@@ -66,7 +66,7 @@ class Tale:
         self.world.delete(key)
 
     def envelope(self, key: str) -> None:
-        """Function Compute gave up on the event of an object."""
+        """Deliver the envelope of an event that failed for good."""
         self.note()
         self.versions[key] += 1
         self.world.source.add(StoredObject(key, b"contents"))
@@ -76,11 +76,11 @@ class Tale:
         self.world.fail(key)  # it would try again, until that is so
 
     def copy(self, key: str, data: str) -> None:
-        """A copy lands, of whichever version."""
+        """Let the copy of any version end."""
         self.world.copy(key, data=data.encode())
 
     def fail(self, key: str, sub: str) -> None:
-        """OMS fails to copy what it accepted; its list comes later."""
+        """Let OMS fail to copy an accepted version; its list comes later."""
         if key in self.world.source.objects:
             self.open.add(key)
             self.lines[sub].append(self.world.line(key))
@@ -121,12 +121,12 @@ class Tale:
         assert may_send or not posts
 
     def by_hand(self) -> None:
-        """Also in the middle of another."""
+        """Run replay by hand, also during another run."""
         with self.world.beside(), contextlib.suppress(OmsSyncError):
             self.world.replay({})
 
     def another_project(self) -> None:
-        """Its replay submits nothing of this project."""
+        """Run another project's replay, which submits nothing of this project."""
         calls, mine = len(self.world.oms.calls), self.world.variables
         self.world.variables = {**mine, "OBJECT_PREFIX": "other/", "PROJECT": "other"}
         with self.world.beside(), contextlib.suppress(OmsSyncError):
@@ -135,7 +135,7 @@ class Tale:
         assert len(self.world.oms.calls) == calls
 
     def deletes(self, late: str) -> None:
-        """From now on those land late that delete something with such a name."""
+        """Let later deletes of objects with such a name arrive late."""
         self.world.bucket.heal()
         if late:
             self.world.bucket.fail(Fault.lands_late(50), "delete", where=lambda name: late in name)
@@ -157,7 +157,7 @@ class Tale:
     # The law.
 
     def note(self) -> None:
-        """OMS accepted the current versions, or later versions."""
+        """Note the accepted versions: the current versions, or later versions."""
         for key in self.world.sent():
             self.sent[key] = self.versions[key]
             self.open.discard(key)
@@ -171,7 +171,7 @@ class Tale:
         return set(KEYS) & self.world.source.objects.keys()
 
     def end(self) -> None:
-        """All lists come, all is well again, and runs go on for a day."""
+        """Write all lists, end all faults, and run replay for a day."""
         self.trouble("")
         self.oms(False)
         self.close(False)

@@ -18,7 +18,7 @@ from unit.jobs.replay.replay_world import ReplayWorld, at_each_step, at_step, ma
 
 
 def busy_world() -> ReplayWorld:
-    """Failed records, and what an earlier run left in a run file."""
+    """Return a world with failed records, and the run file of an earlier run."""
     world = ReplayWorld()
     world.fail(*many(12), "k" * 1000)
     world.run_file("left")
@@ -28,7 +28,7 @@ def busy_world() -> ReplayWorld:
 
 
 def copies_world() -> ReplayWorld:
-    """Two sub-tasks, a key in two lists, and a deleted key."""
+    """Return a world with lists of two sub-tasks, a key in two lists, and a deleted key."""
     world = ReplayWorld()
     world.upload("a", "b", "k" * 1000)
     world.list_failed("a", "gone", name="1")
@@ -79,7 +79,7 @@ def test_a_failure_at_any_step_survives_or_is_covered_by_a_later_send(key):
 
 
 def meeting_world() -> ReplayWorld:
-    """A run file that is free, and an OMS that refuses everybody."""
+    """Return a world with a run file without a lease, and an OMS that refuses all calls."""
     world = ReplayWorld()
     world.run_file("k", held=True)
     world.fail("k")
@@ -109,7 +109,7 @@ def test_two_runs_of_a_run_file_lose_no_key_even_if_one_is_killed():
 
 
 def toggle_lease(world: ReplayWorld) -> None:
-    """A run takes the key into its run file, or gives it back because it failed again."""
+    """Move the key into a run file, or back to a failed record."""
     stood = [name for part in ("failed_object/", "replay/") for name in world.bucket.names(f"{ROOT}{part}")]
     world.run_file("k") if world.failed() else world.fail("k")
     for name in stood:

@@ -127,7 +127,7 @@ def test_a_resting_key_is_not_read_and_other_keys_are_submitted(world):
 
 
 def again(world: ReplayWorld, *keys: str) -> None:
-    """Failed records of keys that failed more than once, for a reason that has nothing to do with copying."""
+    """Write failed records of keys that failed more than once, for another reason than copying."""
     world.fail(*keys, first="2026-01-01T00:00:00Z")
 
 

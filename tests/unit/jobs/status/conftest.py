@@ -9,7 +9,7 @@ from support.status_world import StatusWorld
 
 @pytest.fixture
 def world() -> StatusWorld:
-    """In step, if OMS is."""
+    """Return a world that is in step if OMS is."""
     status_world = StatusWorld()
     status_world.passed(scanned=7)
     return status_world

@@ -20,7 +20,7 @@ STATES = ("in step", "behind", "broken", "closed")
 
 @pytest.fixture
 def world() -> Watched:
-    """In step, and the webhook has heard of it."""
+    """Return a world that is in step, after the alarm about it."""
     watched = Watched()
     watched.ticks(2)
     return watched

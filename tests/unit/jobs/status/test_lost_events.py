@@ -17,7 +17,7 @@ from support.world import record_name
 
 @pytest.fixture
 def world_without_passes() -> StatusWorld:
-    """No pass has ended."""
+    """Return a world in which no pass has ended."""
     return StatusWorld()
 
 

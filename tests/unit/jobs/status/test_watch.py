@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def world() -> Watched:
-    """In step, and the webhook has heard of it."""
+    """Return a world that is in step, after the alarm about it."""
     watched = Watched()
     watched.ticks(2)
     watched.hook.messages.clear()

@@ -34,8 +34,9 @@ class SetUpWorld(MigrateWorld):
         return [name[1] for request in self.sent if request.method == "PUT" and (name := journal.search(request.url))]
 
     def snapshot(self) -> dict[str, Any]:
-        """Each thing, and each object of each bucket, without this project's canaries, what doctor reads of them, OMS's
-        lists, and the uses of keys."""
+        """Return all resources and objects, without this project's canaries, their observation, OMS's lists, and the
+        uses of keys.
+        """
         things: dict[Any, Any] = {thing: value for thing, value in super().snapshot().items() if thing[0] != "obs"}
         for thing, value in things.items():
             if thing[0] == "oss":
@@ -50,7 +51,7 @@ class SetUpWorld(MigrateWorld):
         }
 
     def own_objects(self) -> list[tuple[str, str]]:
-        """The objects and uploads of this project's canaries, their journals and their records."""
+        """Return the objects and uploads of this project's canaries, their journals and their records."""
         parts = [part for run in self.runs for part in (f"{CANARIES}{run}/", f"{JOURNALS}{NAME}/{run}.json")]
         uploads = self.oss.buckets[self.source_bucket].uploads.values()
         objects = [(side, name) for side, name, _ in self._objects()] + [("upload", upload.key) for upload in uploads]

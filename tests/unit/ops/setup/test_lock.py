@@ -38,7 +38,7 @@ def cut_off_with_lock(world):
 
 @pytest.fixture
 def cut_off(world):
-    """The lock of a run that was cut off a moment ago."""
+    """Return a world with the lock of a run that was interrupted a moment ago."""
     cut_off_with_lock(world)
     return json.loads(world.oss.objects(world.log_bucket)[LOCK].data)
 

@@ -16,7 +16,7 @@ DAYS = 86_400
 
 @pytest.fixture
 def world(world):
-    """The project is set up."""
+    """Return a world in which the project is set up."""
     expect_success(world.setup(typed=YES))
     return world
 

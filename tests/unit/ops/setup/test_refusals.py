@@ -10,7 +10,7 @@ from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, s
 
 
 def read_plan(world, code):
-    """The plan's lines by their things, of a run that ends with this code."""
+    """Return the plan's lines by resource, from a run that ends with this code."""
     shown = json.loads(expect_exit(world.setup("--plan", "--json"), code).splitlines()[-1])
     return {line["what"]["en"]: line for line in shown["steps"]}
 

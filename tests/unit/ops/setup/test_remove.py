@@ -13,7 +13,7 @@ NOTHING = {"roles": {}, "users": {}, "policies": {}, "iam users": [], "iam polic
 
 @pytest.fixture
 def world(world):
-    """The project is set up."""
+    """Return a world in which the project is set up."""
     expect_success(world.setup(typed=YES))
     return world
 

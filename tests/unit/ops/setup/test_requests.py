@@ -24,7 +24,7 @@ PATIENCE = RuntimeOptions(read_timeout=10_000, connect_timeout=10_000)
 
 @pytest.fixture(scope="module")
 def setup_requests():
-    """The requests of runs in which all is made, and then changed and made right again."""
+    """Return the requests of runs that create all resources, and repair them after changes."""
     with SetupWorld() as world:
         world.functions.foreign_functions = {"album$resize": [], **{f"thumbnails-{n}": [] for n in range(100)}}
         set_up_and_repair(world)

@@ -20,7 +20,7 @@ def is_creation(request):
 
 
 def keys(world):
-    """The access keys of OMS's two users."""
+    """Return the access keys of OMS's two users."""
     return [*world.ram.entities.users[f"{NAME}-oms"]["keys"], *world.iam_user("oms")["keys"]]
 
 
@@ -80,7 +80,7 @@ def remove_lock(world):
 
 @pytest.fixture
 def never_listed(world):
-    """OMS was asked, did not answer, and lists no task for an hour."""
+    """Return a world whose OMS did not answer a creation, and lists no task for an hour."""
     world.oms.visibility_delay = 3600.0
     world.oms.faults.add(Fault.drop_after(), times=1, where=is_creation)
     began = world.platform.now()
