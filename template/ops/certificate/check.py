@@ -32,7 +32,7 @@ from oss_oms_sync.answers.layout import certificate_folder
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.comparison_checks import SUMS
 from oss_oms_sync.rules.cutover import judge
-from oss_oms_sync.rules.next_steps import ACCEPTABLE
+from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
 from oss_oms_sync.rules.times import BYTES_PER_MINUTE, CLOCKS, CLOSED_AFTER, OMS_PATIENCE
 
 # Tolerance for the clock of the machine that checks.
@@ -192,7 +192,7 @@ def _in_order(document: Document) -> Doubt:
 
 def _accepted(document: Document) -> Doubt:
     """Require that only acceptable names were accepted, each with an author."""
-    wrong = [name for name, who in document["accepted"].items() if name not in ACCEPTABLE or not who.strip()]
+    wrong = [name for name, who in document["accepted"].items() if name not in ACCEPTABLE_NAMES or not who.strip()]
     return Doubt.unless(t("Only acceptable classes were accepted by name"), wrong)
 
 

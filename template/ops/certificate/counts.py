@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from ops.certificate.form import (
     CLASSES,
-    NOT_COUNTED,
     SIDES,
     Document,
     Doubt,
@@ -21,12 +20,14 @@ from ops.certificate.form import (
 )
 from ops.clock import moment
 from oss_oms_sync.answers.layout import CANARY, OMS_LISTS, RECORDS
+from oss_oms_sync.answers.object_class import IN_SCOPE
 from oss_oms_sync.answers.pass_answers import MAX_WRITTEN
 from oss_oms_sync.answers.text import t
 
 _MODULUS = 2**256
 # If only the destination has them, copies of records are out of scope, and OMS's own lists stay there permanently.
 _RESERVED = tuple(prefix.encode() for prefix in (RECORDS, *OMS_LISTS))
+_IN_SCOPE = {object_class.title for object_class in IN_SCOPE}
 _NOTHING = {side: {"objects": 0, "bytes": 0} for side in SIDES}
 Objects = Iterable[tuple[bytes, int]]
 Keep = Callable[[bytes], object]
@@ -234,7 +235,7 @@ def _may_be_in(document: Document, folder: str, title: str) -> bool:
 
 def _summed(classes: Document, side: str) -> Totals:
     """Return the totals of the classes in scope on a side."""
-    counted = [_side(object_class, side) for title, object_class in classes.items() if title not in NOT_COUNTED[side]]
+    counted = [_side(object_class, side) for title, object_class in classes.items() if title in _IN_SCOPE]
     digest = sum(int(totals.digest, 16) for totals in counted) % _MODULUS
     return Totals(sum(totals.objects for totals in counted), sum(totals.bytes for totals in counted), f"{digest:064x}")
 

@@ -45,10 +45,6 @@ CLASSES = {
     "unknown": Sides.DESTINATION,
     "outside": Sides.ANY,
 }
-# Classes in the buckets that are outside the comparison.
-NOT_COUNTED = {"source": ("outside", "canary"), "destination": ("outside", "canary", "oms_own")}
-# Classes from which a sample is drawn.
-SAMPLED = ("equal_contents", "equal_version", "equal_size")
 
 
 class Doubt(NamedTuple):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 
-from ops.certificate.form import SAMPLED, Document, Doubt, distinct, is_hexadecimal, is_in_scope, numbers, whole
+from ops.certificate.form import Document, Doubt, distinct, is_hexadecimal, is_in_scope, numbers, whole
+from oss_oms_sync.answers.object_class import EQUAL
 from oss_oms_sync.answers.pass_answers import MAX_KEYS
 from oss_oms_sync.answers.text import t
 
+# Classes from which a sample is drawn.
+_SAMPLED = [object_class.title for object_class in EQUAL]
 # Maximum objects of a sample, and maximum bytes of each.
 _MAX_SAMPLE, _MAX_SAMPLED_BYTES = 300, 2**30
 # Maximum number of first-level folders that a document lists individually.
@@ -23,7 +26,7 @@ def sample_fits(document: Document) -> Doubt:
     )
     keys, differing, unread = (distinct(sample[name]) for name in ("keys", "differing", "unread"))
     unreadable = distinct(sample["unreadable"])
-    equal = [numbers(classes[title]) for title in SAMPLED] if classes else []
+    equal = [numbers(classes[title]) for title in _SAMPLED] if classes else []
     # The sample draws from all objects that count as equal, except larger objects than the largest.
     larger = sum(four[0] for four in equal) - population
     holds = {
@@ -82,7 +85,7 @@ def headers_fit(document: Document) -> Doubt:
     lost = [(name, loss) for kind in ("documented", "unexpected") for name, loss in headers[kind].items()]
     counts = [(whole(loss["objects"]), len(distinct(loss["keys"]))) for _, loss in lost]
     folders = document["folders"] or {}
-    equal = {name for name, of in folders.items() if of.keys() & {*SAMPLED}}
+    equal = {name for name, of in folders.items() if of.keys() & {*_SAMPLED}}
     # Folders by their name in the document, which combines those that it does not list individually.
     firsts = {key[: key.find("/") + 1] for key in (*keys, *more, *gone)}
     holds = {

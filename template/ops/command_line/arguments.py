@@ -11,7 +11,7 @@ from ops.cost.effort import LANES
 from ops.cost.prices import Prices
 from ops.errors import ExitCode
 from oss_oms_sync.answers.text import Text, t
-from oss_oms_sync.rules.next_steps import ACCEPTABLE
+from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
 
 
 class Option(NamedTuple):
@@ -245,7 +245,7 @@ COMMANDS = {
             ),
             option(
                 "--accept",
-                t("accept an unproven class (repeatable): {classes}", classes=list(ACCEPTABLE)),
+                t("accept an unproven class (repeatable): {classes}", classes=list(ACCEPTABLE_NAMES)),
                 action="append",
                 default=[],
                 metavar='CLASS="who, why"',

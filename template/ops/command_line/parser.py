@@ -17,7 +17,7 @@ from typing import Any
 from ops.command_line.arguments import COMMANDS, Command, codes_of, flag, option
 from oss_oms_sync.answers.finding import names_who_and_why
 from oss_oms_sync.answers.text import Text, same, t
-from oss_oms_sync.rules.next_steps import ACCEPTABLE
+from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
 
 _Say = Callable[[Text], str]
 _LANGUAGES = ("en", "zh")
@@ -223,8 +223,8 @@ def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace,
     accepted = {}
     for acceptance in options.accept:
         name, _, why = acceptance.partition("=")
-        if name not in ACCEPTABLE:
-            classes = [*ACCEPTABLE]
+        if name not in ACCEPTABLE_NAMES:
+            classes = [*ACCEPTABLE_NAMES]
             parser.error(
                 say(t("--accept: {name!r} cannot be accepted. Possible classes: {classes}", name=name, classes=classes))
             )

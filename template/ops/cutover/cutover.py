@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any, cast
 
 from ops.certificate.check import read_certificate
-from ops.certificate.form import NOT_COUNTED
 from ops.clock import timestamp
 from ops.cutover import open_and_close
 from ops.cutover.freeze import CutoverPlan
@@ -32,7 +31,7 @@ from oss_oms_sync.answers.certificate import Certificate
 from oss_oms_sync.answers.finding import Result, Stop
 from oss_oms_sync.answers.headers_answer import HeadersAnswer, HeadersWork
 from oss_oms_sync.answers.job_answers import DoctorAnswer, LookAnswer, ReplayAnswer, ShownMark
-from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.object_class import IN_SCOPE, ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, t
@@ -188,9 +187,7 @@ class Cutover:
         if not isinstance(answer, Compared):
             self._end(False, _STOPPED.filled(why=answer.stopped or answer.next))
             return answer
-        in_scope = [
-            sides for name, sides in counted_classes(answer).items() if name.title not in NOT_COUNTED["destination"]
-        ]
+        in_scope = [sides for name, sides in counted_classes(answer).items() if name in IN_SCOPE]
         counts = t(
             "{source} source objects, {destination} in OBS",
             source=sum(sides.source.objects for sides in in_scope),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from ops.certificate.form import NOT_COUNTED
 from ops.report import units
 from ops.report.blocks import (
     Bar,
@@ -29,7 +28,7 @@ from ops.report.blocks import (
     Track,
 )
 from ops.report.words import SIDES, Words
-from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.object_class import IN_SCOPE, ObjectClass
 from oss_oms_sync.answers.pass_answers import BothBuckets, ClassCounts, Compared, Lag, Lags, ObjectCount, PassAnswer
 from oss_oms_sync.answers.text import t
 
@@ -55,14 +54,6 @@ _BY_TITLE = {object_class.title: object_class for object_class in ObjectClass}
 CLASSES = sorted(ObjectClass, key=lambda object_class: _ORDER.index(object_class.tone))
 _IN_FOLDER = {"source": 0, "destination": 2}
 
-# Classes that do not count as equal: lacking in OBS, not there yet, not proven equal.
-LACKING = frozenset(object_class for object_class in ObjectClass if object_class.is_lacking)
-COMING = frozenset(object_class for object_class in ObjectClass if object_class.is_coming)
-UNPROVEN = frozenset(object_class for object_class in ObjectClass if object_class.can_be_accepted)
-
-# Classes that do not count on each side, because they are outside the comparison.
-Apart: TypeAlias = Mapping[str, Sequence[str]]
-_NONE_APART: Apart = {"source": (), "destination": ()}
 _NO_ACCEPTANCES: Mapping[str, str] = {}
 
 
@@ -80,11 +71,7 @@ def classes(both_buckets: BothBuckets, say: Words, accepted: Mapping[str, str] =
     """
     every = counted_classes(both_buckets)
     counted = {
-        side: [
-            name
-            for name, counts in every.items()
-            if _side(counts, side).objects and name.title not in NOT_COUNTED[side]
-        ]
+        side: [name for name, counts in every.items() if _side(counts, side).objects and name in IN_SCOPE]
         for side in SIDES
     }
     shown = [name for name in every if any(name in counted[side] for side in SIDES)]
@@ -99,19 +86,17 @@ def classes(both_buckets: BothBuckets, say: Words, accepted: Mapping[str, str] =
         Table(
             [Column(say("class")), *numbers],
             [_class_row(both_buckets, name, accepted.get(name.title), say) for name in shown],
-            [(say("in scope"), *_counts(both_buckets, shown, say, NOT_COUNTED)), *others],
+            [(say("in scope"), *_counts(both_buckets, shown, say)), *others],
         ),
         Heading(say("Storage classes")),
         Items([say(pair.text) for pair in sorted(both_buckets.storage, key=lambda pair: -pair.objects)]),
     ]
 
 
-def sums(both_buckets: BothBuckets, say: Words, apart: Apart = _NONE_APART, *, adds_up: bool = True) -> Paragraph:
-    """Compare the classes' sums with both buckets' totals; `adds_up`: the job's own result."""
+def sums(both_buckets: BothBuckets, names: Collection[ObjectClass], say: Words, *, adds_up: bool = True) -> Paragraph:
+    """Compare the sums of these classes with both buckets' totals; `adds_up`: the job's own result."""
     for side, whole in (("source", both_buckets.source), ("destination", both_buckets.destination)):
-        adds_up = adds_up and _added(both_buckets, both_buckets.classes, side, apart) == ObjectCount(
-            whole.objects, whole.bytes
-        )
+        adds_up = adds_up and _added(both_buckets, names, side) == ObjectCount(whole.objects, whole.bytes)
     if adds_up:
         return Paragraph(say("The classes add up to the objects in both listings."), "note")
     return Paragraph(say("The classes do not add up to the objects in both listings."), "bad")
@@ -183,11 +168,8 @@ class _Folder(NamedTuple):
 
     @classmethod
     def of(cls, class_counts: Mapping[ObjectClass, Sequence[int]]) -> _Folder:
-        quads, tones = {name: list(counts) for name, counts in class_counts.items()}, Counter[str]()
+        quads, tones = {name: counts for name, counts in class_counts.items() if name in IN_SCOPE}, Counter[str]()
         for name, quad in quads.items():
-            for side, place in _IN_FOLDER.items():
-                if name.title in NOT_COUNTED[side]:
-                    quad[place : place + 2] = [0, 0]
             # An object is on one side or on both.
             tones[name.tone] += max(quad[::2])
         return cls(_columns(quads.values()), tones)
@@ -215,8 +197,8 @@ def _side(counts: ClassCounts, side: str) -> ObjectCount:
     return counts.source if side == "source" else counts.destination
 
 
-def _added(both_buckets: BothBuckets, names: Iterable[ObjectClass], side: str, apart: Apart) -> ObjectCount:
-    counts = [_side(both_buckets.classes[name], side) for name in names if name.title not in apart[side]]
+def _added(both_buckets: BothBuckets, names: Iterable[ObjectClass], side: str) -> ObjectCount:
+    counts = [_side(both_buckets.classes[name], side) for name in names]
     return ObjectCount(sum(count.objects for count in counts), sum(count.bytes for count in counts))
 
 
@@ -240,12 +222,10 @@ def _class_row(both_buckets: BothBuckets, name: ObjectClass, who: str | None, sa
     ]
 
 
-def _counts(
-    both_buckets: BothBuckets, names: Sequence[ObjectClass], say: Words, apart: Apart = _NONE_APART
-) -> list[Phrase | Cell]:
+def _counts(both_buckets: BothBuckets, names: Sequence[ObjectClass], say: Words) -> list[Phrase | Cell]:
     cells: list[Phrase | Cell] = []
     for side in SIDES:
-        total = _added(both_buckets, names, side, apart)
+        total = _added(both_buckets, names, side)
         cells += [units.number(total.objects, say), units.volume(total.bytes, say)]
     return cells
 

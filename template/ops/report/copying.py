@@ -58,7 +58,7 @@ def drain(answer: StatusAnswer, say: Words) -> Figure:
     backlog, unfinished, statistics = answer.backlog, answer.copying.unfinished, answer.statistics
     if statistics is None or unfinished is None:
         return Figure(say("Time to drain"), say("unknown"), say("not reported by OMS"), "open")
-    left = backlog.failed + backlog.in_run_files + unfinished.objects
+    left = backlog.waiting + unfinished.objects
     if not left and not backlog.more_may_wait:
         return Figure(say("Time to drain"), say("none"), say("nothing to drain"))
     objects = say("at least {number}", number=left) if backlog.more_may_wait else f"{left:,}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops.certificate.form import NOT_COUNTED
 from ops.errors import ExitCode
 from ops.report import comparison, units
 from ops.report.blocks import Block, Blocks, CommandBlock, FactList, Hero, Items, Paragraph, Phrase, Report, Span, keys
-from ops.report.comparison import COMING, LACKING, UNPROVEN, counted_classes
+from ops.report.comparison import counted_classes
 from ops.report.words import MIGRATION_UNKNOWN, PASS_COUNTS, Words
 from ops.shell import command
 from oss_oms_sync.answers.finding import Stop
+from oss_oms_sync.answers.object_class import ACCEPTABLE, COMING, IN_SCOPE, LACKING
 from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, CompareAnswer, Compared, PassAnswer, ReconcileAnswer
 from oss_oms_sync.answers.text import Text, t
 
@@ -40,7 +40,7 @@ def exit_code(answer: ReconcileAnswer | CompareAnswer) -> ExitCode:
         is_left, is_open = bool(answer.failed or answer.missing or answer.unsent), False
     else:
         classes = counted_classes(answer).keys()
-        is_left, is_open = bool(classes & LACKING), bool(classes & (COMING | UNPROVEN))
+        is_left, is_open = bool(classes & LACKING), bool(classes & (COMING | ACCEPTABLE))
     if is_left:
         return ExitCode.FAILED
     return ExitCode.NOT_PROVEN if is_open or answer.has_no_objects else ExitCode.OK
@@ -105,7 +105,7 @@ def _title(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     code = exit_code(answer)
     tone = "open" if code or not answer.finished else "good"
     if answer.has_no_objects:
-        is_in_obs = any(name.title not in NOT_COUNTED["destination"] for name in counted_classes(answer))
+        is_in_obs = any(name in IN_SCOPE for name in counted_classes(answer))
         return (_EMPTIED if is_in_obs else _NOTHING), tone
     if _is_single_call(answer) and not isinstance(answer, Compared):
         return t("A single call without a pass; nothing continues."), tone
@@ -121,25 +121,26 @@ def _title(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     if not classes & COMING:
         unproven = t("No object is known to be missing, but some are not proven equal.")
         return (unproven, tone) if code else (t("All objects are in OBS with equal contents."), tone)
-    if classes & UNPROVEN:
+    if classes & ACCEPTABLE:
         return t("Some objects are still in progress, and not all others are proven equal."), tone
     return t("Some objects are still in progress."), "way"
 
 
 def _compared(compared: Compared, say: Words) -> Blocks:
     """Return compare's classes, and the objects that reading did not prove equal."""
-    blocks = [*comparison.classes(compared, say), comparison.sums(compared, say, adds_up=compared.adds_up)]
+    blocks = [
+        *comparison.classes(compared, say),
+        comparison.sums(compared, compared.classes, say, adds_up=compared.adds_up),
+    ]
     for name, counts in counted_classes(compared).items():
-        if counts.keys and name in LACKING | COMING | UNPROVEN:
+        if counts.keys and name in LACKING | COMING | ACCEPTABLE:
             blocks += [Paragraph(Span("code", name.title)), keys(counts.keys)]
     blocks += comparison.remedies(compared, say)
     for kind, names in compared.deep.keys.items() if compared.deep else ():
         blocks += [Paragraph(say(_UNREAD[kind], number=getattr(compared.deep, kind))), keys(names)]
     if compared.watermark:
-        unproven = sum(counts.source.objects for name, counts in counted_classes(compared).items() if name in UNPROVEN)
-        note = (
-            Span("note", say("{number:object is|objects are} not proven equal", number=unproven)) if unproven else None
-        )
+        unproven = say("{number:object is|objects are} not proven equal", number=compared.unproven)
+        note = Span("note", unproven) if compared.unproven else None
         blocks.append(FactList([(say("Watermark"), (compared.watermark, note))]))
     return [*blocks, *comparison.lag(compared.lag, compared.amended, say)]
 

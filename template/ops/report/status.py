@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from ops.certificate.form import NOT_COUNTED
 from ops.clock import moment
 from ops.errors import ExitCode
 from ops.report import comparison, units
@@ -34,7 +33,6 @@ from ops.report.copying import copying, drain, throughput
 from ops.report.existing_objects import failed
 from ops.report.words import LOST_EVENTS, NEVER_COMPARED, PASS_COUNTS, UTC, Words, purpose
 from ops.shell import command
-from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import (
     CompareUnderWay,
     KeyWaiting,
@@ -139,22 +137,15 @@ def _hero(verdict: Verdict, say: Words) -> Hero:
 
 def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     backlog, last = answer.backlog, answer.compare.last
-    here = backlog.failed + backlog.in_run_files
+    here = backlog.waiting
     shown = f"{here:,}"
     if backlog.more_may_wait:
         shown = say("at least {number}", number=here) if here else say("unknown")
     since = _since(backlog.oldest, t("the oldest failed {age}"), now, say) if backlog.oldest else None
     waits = Figure(say("Waiting to be resent"), shown, since, "open" if here or backlog.more_may_wait else None)
     mark = last.watermark if last else None
-    class_counts = last.classes if last else {}
-    counts = {
-        name: class_count.source.objects
-        for name, class_count in class_counts.items()
-        if name.title not in NOT_COUNTED["source"]
-    }
-    unproven = sum(counts.values()) - counts.get(ObjectClass.EQUAL_CONTENTS, 0)
     until = units.age(moment(mark), now, say) if mark else say("unknown")
-    about = say(_WATERMARK, total=sum(counts.values()), unproven=unproven) if mark else say(NEVER_COMPARED)
+    about = say(_WATERMARK, total=last.judged[1], unproven=last.unproven) if last and mark else say(NEVER_COMPARED)
     watermark = Figure(say("Watermark"), until, about, None if mark else "open")
     late = last.lag.copied if last else None
     p99, longest = (late.p99, late.max) if late else (None, None)
@@ -262,7 +253,7 @@ def _compared(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
             ]
         ),
         *comparison.classes(last, say),
-        comparison.sums(last, say, adds_up=last.adds_up),
+        comparison.sums(last, last.classes, say, adds_up=last.adds_up),
         *comparison.remedies(last, say),
         *under_way,
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ops.certificate.form import NOT_COUNTED
 from ops.clock import moment
 from ops.report import comparison, units
 from ops.report.blocks import (
@@ -25,7 +24,7 @@ from ops.report.blocks import (
 from ops.report.copying import counters
 from ops.report.words import LOST_EVENTS, SIDES, Words
 from oss_oms_sync.answers.certificate import Certificate, ClosedMark, NotJudged, OmsSilence
-from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.object_class import IN_SCOPE, ObjectClass
 from oss_oms_sync.answers.pass_answers import BothBuckets, ClassCounts, ListingTotals, ObjectCount
 from oss_oms_sync.answers.sampled import Sampled
 from oss_oms_sync.answers.task_group import TaskShown
@@ -90,7 +89,8 @@ def classes(certificate: Certificate, both: BothBuckets | None, say: Words) -> B
     """Return each class with objects, and the comparison of the sums."""
     if both is None:
         return [Paragraph(say("The result of the comparison is unknown."), "open")]
-    return [*comparison.classes(both, say, certificate.accepted), comparison.sums(both, say, NOT_COUNTED)]
+    counted = [object_class for object_class in both.classes if object_class in IN_SCOPE]
+    return [*comparison.classes(both, say, certificate.accepted), comparison.sums(both, counted, say)]
 
 
 def digests(certificate: Certificate, say: Words) -> Blocks:

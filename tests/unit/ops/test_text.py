@@ -285,6 +285,13 @@ def test_main_facts_of_an_answer_are_in_the_language_requested(view, answer, lan
     assert missing_parts(text(view(answer, lang)), *expected, "'f'") == ["'f'"]
 
 
+def test_compare_and_status_print_the_same_number_of_unproven_objects():
+    compared = compare_answer({"missing": sides(1, 0), "suspicious": sides(2, 2), "equal_size": sides(4, 4)})
+    assert "(7 objects are not proven equal)" in text(compare_lines(compared, "en"))
+    status = text(status_lines(report(compare={"last": compared, "open": []}), "en"))
+    assert "7 of 1,007 objects are not proven equal" in status
+
+
 def test_long_key_does_not_widen_other_rows():
     waiting = {"key": "x" * 900, "reason": "THROTTLED", "since": "2026-01-01T10:00:00Z", "message": ""}
     out = text(status_lines(report(backlog={**report()["backlog"], "keys": [waiting, {**waiting, "key": "y"}]})))

@@ -18,7 +18,7 @@ from support.answers import answer
 
 NAMES = ("certificate-go", "certificate-no-go", "certificate-not-proven", "certificate-rehearsal")
 WORLDS, BLOCKS = 1200, 4
-ACCEPTABLE = ("suspicious", "equal_version", "equal_size", "impossible", "unknown", "oms_unfinished", "metadata")
+ACCEPTABLE_NAMES = ("suspicious", "equal_version", "equal_size", "impossible", "unknown", "oms_unfinished", "metadata")
 # Times around those of the examples: before and after the freeze, the comparison, the close and the standstill pass.
 TIMES = [f"2026-01-31T{hour:02}:{minute:02}:{second:02}Z" for hour in (7, 8, 9) for minute in (0, 1, 46, 50, 59)
          for second in (0, 2, 59)]  # fmt: skip
@@ -92,7 +92,7 @@ def set_value(document: dict[str, Any], random: Random) -> None:
         (document, "closed", [None, closed]),
         (document, "run", ["", "run-2", document["run"]]),
         (document, "last_written", [[], document["last_written"]]),
-        (document, "accepted", [dict.fromkeys(random.sample(ACCEPTABLE, 3), "who, why")]),
+        (document, "accepted", [dict.fromkeys(random.sample(ACCEPTABLE_NAMES, 3), "who, why")]),
         (document, "oms_silence", [None, None, {"reason": "FORBIDDEN", "status": 403}]),
         (compared, "walked", [compared["walked"], compared["walked"] + 1]),
         (compared, "state", [compared["state"], "0" * 64]),

@@ -91,14 +91,15 @@ class ObjectClass(Enum):
 
 
 EQUAL = tuple(object_class for object_class in ObjectClass if object_class.is_equal)
-# Classes of objects in the project's scope.
-IN_SCOPE = tuple(
-    object_class for object_class in ObjectClass if object_class not in (ObjectClass.CANARY, ObjectClass.OUTSIDE)
-)
 # Classes of objects whose equality is unknown until they are read.
 UNPROVEN = (ObjectClass.SUSPICIOUS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE)
-# Classes outside a certificate's counts: canaries, objects outside the scope, and OMS's own lists, which grow.
+# Classes outside the project's scope: canaries, objects outside its filter, and OMS's own lists, which grow.
 NOT_IN_SCOPE = (ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
+IN_SCOPE = tuple(object_class for object_class in ObjectClass if object_class not in NOT_IN_SCOPE)
+# Classes in scope that do not count as equal: lacking in OBS, not there yet, acceptable without proof.
+LACKING = frozenset(object_class for object_class in ObjectClass if object_class.is_lacking)
+COMING = frozenset(object_class for object_class in ObjectClass if object_class.is_coming)
+ACCEPTABLE = frozenset(object_class for object_class in ObjectClass if object_class.can_be_accepted)
 # Classes of objects too new to be judged.
 LATE = (ObjectClass.MOVING, ObjectClass.IN_FLIGHT)
 # Titles of classes that a recheck leaves unchanged.

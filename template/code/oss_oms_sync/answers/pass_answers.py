@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from oss_oms_sync.answers.codec import Digest
@@ -262,13 +262,18 @@ class BothBuckets:
     @property
     def judged(self) -> tuple[int, int]:
         """Number of judged source objects in scope, and of all source objects in scope."""
-        counts = {
-            object_class: self.classes[object_class].source.objects
-            for object_class in IN_SCOPE
-            if object_class in self.classes
-        }
-        total = sum(counts.values())
-        return total - sum(number for object_class, number in counts.items() if object_class in LATE), total
+        total = self._count(IN_SCOPE)
+        return total - self._count(LATE), total
+
+    @property
+    def unproven(self) -> int:
+        """Number of source objects in scope that are not proven equal."""
+        return self._count(IN_SCOPE) - self._count([ObjectClass.EQUAL_CONTENTS])
+
+    def _count(self, classes: Iterable[ObjectClass]) -> int:
+        return sum(
+            self.classes[object_class].source.objects for object_class in classes if object_class in self.classes
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -139,6 +139,11 @@ class BacklogShown:
     left_behind: Sequence[LeftBehind]
 
     @property
+    def waiting(self) -> int:
+        """Minimum number of waiting keys."""
+        return self.failed + self.in_run_files
+
+    @property
     def more_may_wait(self) -> bool:
         """True if more keys than the counted ones may wait."""
         return bool(self.at_least or self.unreadable_run_files or self.left_behind)

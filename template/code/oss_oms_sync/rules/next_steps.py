@@ -11,7 +11,7 @@ from oss_oms_sync.rules.counts import is_empty
 # Names that can be accepted in addition to classes: unfinished work of OMS, and lost headers.
 OMS_UNFINISHED, METADATA = "oms_unfinished", "metadata"
 # Names that can be accepted without proof.
-ACCEPTABLE = (
+ACCEPTABLE_NAMES = (
     *(object_class.title for object_class in ObjectClass if object_class.can_be_accepted),
     OMS_UNFINISHED,
     METADATA,

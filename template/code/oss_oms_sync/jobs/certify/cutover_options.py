@@ -11,7 +11,7 @@ from oss_oms_sync.answers.finding import names_who_and_why
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.passes.digests import MAX_DRAWN
-from oss_oms_sync.rules.next_steps import ACCEPTABLE
+from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
 from oss_oms_sync.rules.times import CLOCKS
 
 
@@ -79,8 +79,8 @@ def _wrong_to_accept(name: str, why: object) -> Sequence[tuple[bool, str]]:
     """Return the conditions of an invalid acceptance, each with its problem."""
     return (
         (
-            name not in ACCEPTABLE,
-            f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE)}",
+            name not in ACCEPTABLE_NAMES,
+            f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE_NAMES)}",
         ),
         (
             not (isinstance(why, str) and names_who_and_why(why)),

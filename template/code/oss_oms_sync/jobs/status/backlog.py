@@ -45,11 +45,6 @@ class Backlog(BacklogShown):
     may_be_more: bool = False
 
     @property
-    def waiting(self) -> int:
-        """Minimum number of waiting keys."""
-        return self.failed + self.in_run_files
-
-    @property
     def how_many(self) -> int:
         """The number for texts, with "at least" for a minimum."""
         return AtLeast(self.waiting) if self.more_may_wait else self.waiting

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from oss_oms_sync.answers.job_answers import Migration
-from oss_oms_sync.answers.object_class import EQUAL, IN_SCOPE, ObjectClass
+from oss_oms_sync.answers.object_class import EQUAL, IN_SCOPE, LACKING, ObjectClass
 from oss_oms_sync.answers.pass_answers import Progress, Ranges
 from oss_oms_sync.answers.status_answer import (
     CompareUnderWay,
@@ -143,8 +143,7 @@ class InObs:
     @property
     def lacking(self) -> int:
         """Number of objects that are missing or outdated in the destination, without those waiting at replay or OMS."""
-        lacking = (object_class for object_class in ObjectClass if object_class.is_lacking)
-        return self.count(*(object_class for object_class in lacking if object_class is not ObjectClass.FAILED_BEFORE))
+        return self.count(*LACKING - {ObjectClass.FAILED_BEFORE})
 
     @property
     def is_clean(self) -> bool:
