@@ -990,7 +990,7 @@ MISTAKES = (
     Mistake(
         "creating a bucket again without a look",
         f"{_UNIT}/ops/setup/test_refusals.py::test_a_bucket_whose_creation_got_no_answer_is_looked_up",
-        f"{_OPS}/clouds/buckets.py",
+        f"{_OPS}/clouds/bucket_client.py",
         'self.call("PUT", body=body, attempts=1)',
         'self.call("PUT", body=body)',
     ),

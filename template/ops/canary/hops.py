@@ -15,7 +15,7 @@ from ops.canary.access import Accounts
 from ops.canary.in_place import NO, UNKNOWN, YES
 from ops.canary.objects import CanaryObject
 from ops.clock import WallClock
-from ops.clouds.buckets import ListedKey
+from ops.clouds.bucket_client import ListedKey
 from ops.clouds.oms import SyncTaskClient
 from ops.clouds.wire import Response
 from oss_oms_sync.answers.layout import Kind, record_name, task_lists_folder

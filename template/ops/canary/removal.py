@@ -8,7 +8,7 @@ from typing import get_args
 
 from ops.canary.access import Accounts
 from ops.canary.journal import Journal, Journals
-from ops.clouds.buckets import BucketClient
+from ops.clouds.bucket_client import BucketClient
 from ops.session import Session, duration
 from oss_oms_sync.answers.layout import (
     Kind,

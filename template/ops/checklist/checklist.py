@@ -19,7 +19,8 @@ from ops import project
 from ops.checklist.bucket_settings import NOT_COMPARED, SETTINGS, BucketSetting, SettingQuery
 from ops.checklist.dialects import Shape
 from ops.clock import timestamp
-from ops.clouds.buckets import BucketClient, ObsBucketClient, OssBucketClient
+from ops.clouds.bucket_client import BucketClient
+from ops.clouds.buckets import ObsBucketClient, OssBucketClient
 from ops.clouds.keys import ALIBABA, HUAWEI, administrators
 from ops.clouds.wire import RefusedError, Response, UnreadableResponseError
 from ops.errors import ExitCode, OpsError

@@ -12,220 +12,23 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import ipaddress
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
-from urllib.parse import quote, unquote_plus, urlencode, urlsplit
+from collections.abc import Mapping
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from ops.clock import WallClock
 from ops.clouds import signers
+from ops.clouds.bucket_client import NOTHING, BucketClient, Place, key_of
 from ops.clouds.keys import Keys
 from ops.clouds.wire import (
-    AGAIN,
-    ATTEMPTS,
-    RefusedError,
     Request,
     Response,
-    UnreachableError,
-    UnreadableResponseError,
     ask,
-    refused,
 )
 
-_NOTHING: Mapping[str, str] = {}
-# Codes for a missing object; HEAD has no code.
-_MISSING = ("", "NoSuchKey", "NoSuchVersion", "NoSuchUpload")
-# Status of "BucketAlreadyExists" and "BucketAlreadyOwnedByYou".
-_EXISTS = 409
 # Finds the region in host names of OSS and OBS.
 _REGION = re.compile(r"(?:^|\.)(?:oss-|obs\.)([a-z0-9-]+?)(?:-internal)?\.")
-
-
-class ListedKey(NamedTuple):
-    """An object of a listing; with `version` it is one version of the object, or a delete marker."""
-
-    key: str
-    version: str = ""
-
-
-class Place(NamedTuple):
-    """The address of a bucket. `origin`: scheme and host; `root`: the part of the path before the key."""
-
-    name: str
-    origin: str
-    root: str
-
-    @classmethod
-    def of(cls, endpoint: str, bucket: str) -> Place:
-        """Return the address under the bucket's own host name, or in the path of an IP address.
-
-        An IP address cannot have a name in front of it.
-        """
-        url = urlsplit(endpoint)
-        try:
-            ipaddress.ip_address(url.hostname or "")
-        except ValueError:
-            return cls(bucket, f"{url.scheme}://{bucket}.{url.netloc}", "/")
-        return cls(bucket, f"{url.scheme}://{url.netloc}", f"/{bucket}/")
-
-
-class BucketClient(ABC):
-    """A bucket, as the owner of these keys sees it.
-
-    `retention_query`: the parameter that reads its retention rule; `place_query`: the parameter that reads its
-    location; `number`: the header with the cloud's request id.
-    """
-
-    retention_query: str
-    place_query: str
-    number: str
-
-    def __init__(self, place: Place, keys: Keys, clock: WallClock) -> None:
-        self.place, self._keys, self._clock = place, keys, clock
-
-    @property
-    def name(self) -> str:
-        return self.place.name
-
-    def head(self, key: str) -> Response | None:
-        """Read an object's headers; return None if the object is missing."""
-        return self._call_object("HEAD", key)
-
-    def get(self, key: str) -> Response | None:
-        """Read an object with its contents; return None if the object is missing."""
-        return self._call_object("GET", key)
-
-    def delete(self, key: str, version: str = "") -> None:
-        """Delete an object, or one version of it; a missing object is no error."""
-        self._call_object("DELETE", key, {"versionId": version} if version else _NOTHING)
-
-    def objects(self, prefix: str) -> Iterator[ListedKey]:
-        """Yield all objects whose keys begin with `prefix`, in the order of the cloud's list."""
-        query = {"encoding-type": "url", "max-keys": "1000", "prefix": prefix}
-        while True:
-            page = self.call("GET", query=query).xml()
-            listed_keys = [_listed(element) for element in page.iter("Contents")]
-            yield from listed_keys
-            if page.findtext("IsTruncated") != "true":
-                return
-            # OBS can repeat a page for ever, and the order of its list is not guaranteed.
-            if not listed_keys or listed_keys[-1].key == query.get("marker"):
-                raise UnreadableResponseError
-            query["marker"] = listed_keys[-1].key
-
-    def folders(self, prefix: str) -> list[str]:
-        """List the folders directly below `prefix`. They are few: the list has one page."""
-        query = {"delimiter": "/", "encoding-type": "url", "max-keys": "1000", "prefix": prefix}
-        page = self.call("GET", query=query).xml()
-        if page.findtext("IsTruncated") == "true":
-            raise UnreadableResponseError
-        return [unquote_plus(element.text or "") for element in page.iterfind("CommonPrefixes/Prefix")]
-
-    def versions(self, prefix: str) -> Iterator[ListedKey]:
-        """Yield all versions of objects whose keys begin with `prefix`, and the delete markers."""
-        query = {"encoding-type": "url", "max-keys": "1000", "prefix": prefix, "versions": ""}
-        while True:
-            page = self.call("GET", query=query).xml()
-            for tag in ("Version", "DeleteMarker"):
-                yield from (_listed(element) for element in page.iter(tag))
-            if page.findtext("IsTruncated") != "true":
-                return
-            key, version = (
-                unquote_plus(page.findtext("NextKeyMarker") or ""),
-                page.findtext("NextVersionIdMarker") or "",
-            )
-            if (key, version) == (query.get("key-marker", ""), query.get("version-id-marker", "")):
-                raise UnreadableResponseError
-            query.update({"key-marker": key, "version-id-marker": version})
-
-    def versioning(self) -> str:
-        """Return "Enabled" or "Suspended"; empty if versioning was never switched on."""
-        return self.call("GET", query={"versioning": ""}).xml().findtext("Status") or ""
-
-    def configured(self, setting: str) -> ElementTree.Element | None:
-        """Read a setting of the bucket, such as `website`; return None for a missing setting."""
-        response = self.document(setting)
-        return None if response is None else response.xml()
-
-    def document(self, setting: str) -> Response | None:
-        """Read a setting as the cloud returns it: XML, or JSON for a policy; None for a missing setting.
-
-        A setting that is not set has its own error code.
-        """
-        with refused(lambda error: error.status == 404 and error.code not in ("NoSuchBucket", *_MISSING)):
-            return self.call("GET", query={setting: ""})
-        return None
-
-    def call(
-        self,
-        method: str,
-        key: str = "",
-        query: Mapping[str, str] = _NOTHING,
-        headers: Mapping[str, str] = _NOTHING,
-        body: bytes = b"",
-        attempts: int = ATTEMPTS,
-    ) -> Response:
-        """Send a signed request for an object, or for the bucket itself ("")."""
-        url = self._url(key, query)
-
-        def make_request() -> Request:
-            return Request(method, url, self._signed(method, key, query, headers), body)
-
-        return ask(self._clock, make_request, attempts, number=self.number)
-
-    def _url(self, key: str, query: Mapping[str, str]) -> str:
-        parameters = "&".join(
-            urlencode({name: value}, quote_via=quote, safe="") if value else name for name, value in query.items()
-        )
-        return f"{self.place.origin}{self.place.root}{signers.quote_key(key)}{'?' if parameters else ''}{parameters}"
-
-    def _call_object(
-        self, method: str, key: str, query: Mapping[str, str] = _NOTHING, body: bytes = b""
-    ) -> Response | None:
-        # A missing bucket and a redirect stay errors.
-        with refused(lambda error: error.status == 404 and error.code in _MISSING):
-            return self.call(method, key, query, body=body)
-        return None
-
-    def _read_description(self) -> ElementTree.Element | None:
-        """Read the cloud's description of the bucket; return None if no bucket has this name."""
-        with refused(lambda error: error.code == "NoSuchBucket"):
-            return self.call("GET", query={self.place_query: ""}).xml()
-        return None
-
-    def _create(self, body: bytes = b"") -> None:
-        """Create the bucket, private.
-
-        After a lost response the bucket may exist, and a second request would be refused for that: each further request
-        follows a check.
-        """
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                self.call("PUT", body=body, attempts=1)
-            except (RefusedError, UnreachableError) as error:
-                # Also "exists already", because an earlier request may have arrived late.
-                is_open = (
-                    not isinstance(error, RefusedError)
-                    or error.status in AGAIN
-                    or (attempt > 1 and error.status == _EXISTS)
-                )
-                if not is_open:
-                    raise
-                if self._read_description() is not None:
-                    return
-                if attempt == ATTEMPTS:
-                    raise
-                self._clock.sleep(2.0**attempt)
-            else:
-                return
-
-    @abstractmethod
-    def _signed(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
-        """Return the headers with those of the signature."""
 
 
 class OssBucketClient(BucketClient):
@@ -265,7 +68,7 @@ class OssBucketClient(BucketClient):
         endpoint = endpoints.get("OSS_ENDPOINT") or f"https://oss-{region}.aliyuncs.com"
         return cls(Place.of(endpoint, name), keys, clock, region)
 
-    def put(self, key: str, body: bytes, headers: Mapping[str, str] = _NOTHING) -> Response:
+    def put(self, key: str, body: bytes, headers: Mapping[str, str] = NOTHING) -> Response:
         """Store an object."""
         return self.call("PUT", key, headers={**_with_type(headers), "Content-MD5": _md5(body)}, body=body)
 
@@ -302,7 +105,7 @@ class OssBucketClient(BucketClient):
     def uploads(self, prefix: str) -> list[tuple[str, str]]:
         """List the unfinished uploads of keys that begin with `prefix`, as key and id. They are few: one page."""
         page = self.call("GET", query={"encoding-type": "url", "prefix": prefix, "uploads": ""}).xml()
-        return [(_key(element), element.findtext("UploadId") or "") for element in page.iter("Upload")]
+        return [(key_of(element), element.findtext("UploadId") or "") for element in page.iter("Upload")]
 
     def abort(self, key: str, upload: str) -> None:
         """Abort an upload; a missing upload is no error."""
@@ -372,14 +175,6 @@ def has_subfolder_pages(website: ElementTree.Element) -> bool:
 def is_mirror(rule: ElementTree.Element) -> bool:
     """Return True if a rule of OSS's website fetches missing objects from elsewhere when they are read."""
     return rule.findtext("Redirect/RedirectType") == "Mirror"
-
-
-def _listed(element: ElementTree.Element) -> ListedKey:
-    return ListedKey(_key(element), element.findtext("VersionId") or "")
-
-
-def _key(element: ElementTree.Element) -> str:
-    return unquote_plus(element.findtext("Key") or "")
 
 
 def _with_type(headers: Mapping[str, str]) -> dict[str, str]:

@@ -23,7 +23,8 @@ from obs.model import AbortIncompleteMultipartUpload, ErrorDocument, Expiration,
 from ops.checklist.bucket_settings import SETTINGS
 from ops.checklist.checklist import State, read_setting
 from ops.clock import WallClock
-from ops.clouds.buckets import ObsBucketClient, OssBucketClient, Place
+from ops.clouds.bucket_client import Place
+from ops.clouds.buckets import ObsBucketClient, OssBucketClient
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.wire import Response
 from sandbox.account import DOMAIN_ID

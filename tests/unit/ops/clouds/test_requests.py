@@ -15,7 +15,8 @@ from obs.model import Versions
 
 from ops.clock import WallClock
 from ops.clouds import wire
-from ops.clouds.buckets import ObsBucketClient, OssBucketClient, Place
+from ops.clouds.bucket_client import Place
+from ops.clouds.buckets import ObsBucketClient, OssBucketClient
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.oms import SyncTaskClient
 from ops.clouds.services import Ram

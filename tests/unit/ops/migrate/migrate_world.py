@@ -7,7 +7,8 @@ import math
 from typing import Any
 from unittest.mock import patch
 
-from ops.clouds.buckets import OssBucketClient, Place
+from ops.clouds.bucket_client import Place
+from ops.clouds.buckets import OssBucketClient
 from ops.clouds.keys import Keys, Secret
 from sandbox.oms.copier import CopyFailure
 from sandbox.oms.group import Group
