@@ -18,8 +18,6 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-from oss_oms_sync.answers.layout import record_prefix
-
 OBJECTS, ROUNDS = int(sys.argv[2]), int(sys.argv[3])
 sys.path[:] = [*sys.argv[1].split(":"), *sys.path[1:]]
 
@@ -30,6 +28,7 @@ import requests  # noqa: E402
 import urllib3  # noqa: E402
 
 from benchmarks.listing_baseline import Baseline  # noqa: E402
+from oss_oms_sync.answers.layout import record_prefix  # noqa: E402
 from oss_oms_sync.clock import Clock, Deadline, timestamp  # noqa: E402
 from oss_oms_sync.clouds import listings  # noqa: E402
 from oss_oms_sync.clouds.bucket import PAGE_SIZE  # noqa: E402
@@ -42,8 +41,6 @@ from oss_oms_sync.clouds.oms import OmsClient  # noqa: E402
 from oss_oms_sync.clouds.oss import Credentials, OssClient  # noqa: E402
 from oss_oms_sync.comparison import count  # noqa: E402
 from oss_oms_sync.jobs import compare, reconcile  # noqa: E402
-
-# GONE
 from oss_oms_sync.passes.pieces import Piece, Scope  # noqa: E402
 from oss_oms_sync.passes.tally import ClassCount  # noqa: E402
 from oss_oms_sync.settings import Settings  # noqa: E402
