@@ -63,20 +63,22 @@ def an_object(dice: random.Random, key: str, oddness: float) -> list[ObjectSumma
     written = NOW - 2 * DAY - dice.randrange(DAY)
     if odd():
         written = dice.choice(EDGES) + dice.randrange(-1, 2)
+    # Classes end no run, and have dice of their own.
+    odd_class = random.Random(key).random() < oddness
     source = ObjectSummary(
         key,
         dice.choice(["CD-2", "C" * 32, "c" * 32, "é" * 32]) if odd() else dice.choice(MD5S),
         2**31 if odd() else dice.randrange(3),
         NOW - dice.choice([60, 400, DAY, 3 * DAY]) if odd() else written,
         "Symlink" if odd() else "Normal",
-        "IA" if odd() else "Standard",
+        "IA" if odd_class else "Standard",
     )
     there = ObjectSummary(
         key,
         dice.choice(["CD-3", *MD5S]) if odd() else source.etag,
         1 if odd() else source.size,
         source.modified + (dice.randrange(-DAY, DAY) if odd() else 5),
-        storage_class="WARM" if odd() else "STANDARD",
+        storage_class="WARM" if odd_class else "STANDARD",
     )
     again = " again" if odd() else ""
     success = ObjectSummary(
