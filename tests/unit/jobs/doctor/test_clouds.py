@@ -32,6 +32,19 @@ def test_a_region_without_known_sync_tasks_is_a_warning(box, run_doctor, region,
     verify_check(run_doctor(SYNC_URL=url), "OMS region", state, text, fix)
 
 
+@pytest.mark.parametrize(
+    ("policy", "text"),
+    [
+        ("STANDARD", "storage class in OBS: Standard"),
+        ("SRC_STORAGE_MAPPING", "storage class in OBS: that of the source"),
+        ("NEW_POLICY", "storage class in OBS: NEW_POLICY"),
+    ],
+)
+def test_storage_class_of_the_task_is_shown(box, run_doctor, policy, text):
+    box.task.metadata, box.task.storage_policy = True, policy
+    verify_check(run_doctor(), "task options", "ok", text)
+
+
 def set_task(**changes: str | bool) -> Callable[[Sandbox], None]:
     return lambda box: [setattr(box.task, name, value) for name, value in changes.items()]
 
