@@ -1,4 +1,4 @@
-"""The accounts that everything in the sandbox belongs to: Alibaba Cloud's, and Huawei Cloud's."""
+"""The accounts of the sandbox's resources in Alibaba Cloud and Huawei Cloud."""
 
 ACCOUNT_ID = "1000000000000001"
 DOMAIN_ID = "000000000000000000000000000d0a17"

@@ -72,7 +72,7 @@ def text_of(name: str, text: str) -> str:
 
 
 def is_true(name: str, text: str) -> bool:
-    """Return a bool in any case of letters: Python's SDK writes True."""
+    """Read a bool in upper or lower case: Python's SDK writes True."""
     if text.lower() not in ("true", "false"):
         raise RamError(f"InvalidParameter.{name}")
     return text.lower() == "true"

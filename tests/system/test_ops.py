@@ -60,14 +60,6 @@ def test_the_answer_of_each_function_is_shown(ops, project_with_copies):
         assert out[: len(first)] == first
 
 
-def test_a_payload_that_a_function_refuses_is_wrong_use(ops, deployed):
-    code, out, messages = ops("replay", "--key", "oms_source_record/x")
-    assert code == 2
-    assert out == ""
-    assert messages.startswith("replay refused the command: ")
-    assert "\n-> Change the options of the command\n" in messages
-
-
 def test_an_impossible_prefix_is_refused_by_ops_and_by_each_function(ops, deployed, capsys):
     for job in ("replay", "reconcile", "compare"):
         before = len(deployed.fc.invocations)

@@ -130,7 +130,7 @@ def test_an_account_has_at_most_five_tasks(create):
     assert catch_refusal(create) == (400, "OMS.0001")
 
 
-def test_the_agreement_may_be_needed(box, client, create):
+def test_a_task_needs_the_agreement_if_oms_asks_for_it(box, client, create):
     box.oms.needs_agreement = True
     assert catch_refusal(create) == (400, "OMS.0001")
     client.update_privacy_agreement_record(v2.UpdatePrivacyAgreementRecordRequest())

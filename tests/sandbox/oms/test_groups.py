@@ -225,7 +225,7 @@ def test_groups_are_listed_by_status_and_page_by_page(box, client, create, migra
     assert catch_refusal(lambda: listed(status=10)) == (400, "OMS.0001")
 
 
-def test_the_agreement_may_be_needed(box, client, create):
+def test_a_group_needs_the_agreement_if_oms_asks_for_it(box, client, create):
     box.oms.needs_agreement = True
     assert catch_refusal(create) == (400, "OMS.0001")
     client.update_privacy_agreement_record(v2.UpdatePrivacyAgreementRecordRequest())

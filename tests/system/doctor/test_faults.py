@@ -1,36 +1,19 @@
-"""Ten misconfigurations over sockets. All others are in tests/unit/jobs/doctor."""
+"""Misconfigurations that need sockets. All others are in tests/unit/jobs/doctor."""
 
 from __future__ import annotations
 
 import pytest
 
-from sandbox import Sandbox
 from sandbox.server.faults import Fault
 from support.doctor import (
     QUICK,
-    Environment,
     add_oms_fault,
     deploy,
     free_port,
-    lose_events_of_a_day,
     replace_in_url,
     set_variables,
-    shift_clocks,
     verify_only_fault,
 )
-
-
-def remove_log_bucket(box: Sandbox, environment: Environment) -> None:
-    box.oss.remove_bucket(box.log_bucket)
-
-
-def expire_tokens(box: Sandbox, environment: Environment) -> None:
-    box.oss.expire_tokens()
-
-
-def lose_events(box: Sandbox, environment: Environment) -> None:
-    lose_events_of_a_day(box)
-
 
 # The change, the check that fails, and words of its remedy.
 FAULTS = {
@@ -43,11 +26,6 @@ FAULTS = {
         "OSS_ENDPOINT",
     ),
     "a lost connection": (add_oms_fault(Fault.drop_before()), "OMS answers", "SYNC_URL"),
-    "a wrong secret key": (set_variables(HW_SK="WRONG"), "access key", "HW_SK"),
-    "an expired token": (expire_tokens, "OSS answers", "role"),
-    "a wrong clock": (shift_clocks(1200, "oms", "oss"), "clock", "ticket"),
-    "a missing log bucket": (remove_log_bucket, "log bucket", "LOG_BUCKET"),
-    "a trigger without events": (lose_events, "records flow", "trigger"),
 }
 
 

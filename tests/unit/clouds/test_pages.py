@@ -74,7 +74,7 @@ def test_keys_out_of_order_are_an_error_and_never_an_end(world, pages):
         names(world, "0")
 
 
-def test_an_error_of_the_page_ahead_is_raised_when_the_caller_comes_to_it(world):
+def test_an_error_of_the_next_page_is_raised_at_its_turn(world):
     world.oss.faults.then(answer("a", token="t"), oss_error(403))
     with world.invocation(30).log_bucket.pages("") as pages:
         assert next(pages).objects[0].name == "a"

@@ -87,7 +87,7 @@ def test_reading_finds_differences_of_objects_of_equal_size(world, there):
     assert not world.sent()
 
 
-def test_an_older_object_that_was_read_stays_older_and_is_sent(world):
+def test_a_read_older_object_stays_older_and_is_submitted(world):
     world.write("a", "the old bytes!")
     world.later(HOUR)
     world.lost("a", data="the new bytes!", kind="Appendable")

@@ -170,7 +170,7 @@ def test_a_closed_project_is_compared_and_sends_once_it_is_open(world):
     assert world.compare()["submitted"] == 2
 
 
-def test_a_close_stops_sending_and_the_next_call_ends_without_it():
+def test_a_close_stops_the_submissions_of_a_comparison():
     # GIVEN a comparison that sends for longer than it takes for granted that the project is open
     world = CompareWorld(LANES="1", OMS_RATE="0.1", PIECE_SECONDS="300")
     world.fill(120)

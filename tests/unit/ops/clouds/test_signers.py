@@ -172,7 +172,7 @@ def administrators(monkeypatch):
     return administrators
 
 
-def test_keys_leave_the_environment(administrators):
+def test_keys_are_removed_from_the_environment(administrators):
     assert administrators(keys.ALIBABA, (ID, SECRET, TOKEN)) == ([ID, SECRET, TOKEN], "")
     assert not set(keys.ALIBABA) & os.environ.keys()
 
