@@ -50,7 +50,7 @@ WRONG_ORDER = (
     [
         (Fault.hang(), "Check OBS_ENDPOINT, if set, and the function's internet access"),
         (refused(access_denied()), "Grant the IAM user behind HW_AK obs:bucket:ListBucket on the bucket photos-obs"),
-        (refused(ELSEWHERE), "it answers with a redirect, which is never followed"),
+        (refused(ELSEWHERE), "its host answers with a redirect, which is never followed"),
         (Fault.status(200, WRONG_ORDER), "Open a ticket with Huawei Cloud: the listing of photos-obs repeats itself"),
     ],
     ids=lambda value: getattr(value, "kind", None) and f"{value.kind} {value.code or ''}".strip(),
