@@ -145,7 +145,7 @@ class Intentions:
             return
         if yes or session.agrees(t("OMS has finished this migration. End it and delete the keys now? [y/N]")):
             self.end(intention, holders, session.clock.now(), "done" if group else "removed", group)
-            session.say(t("The migration is ended, and its access keys are deleted"))
+            session.say(t("The migration has ended, and its access keys are deleted"))
 
     def begin(self, intention: Intention) -> bool:
         """Write the record unless another migration has one; return True if this one is in force."""

@@ -350,7 +350,7 @@ def _alias_need(caller: Caller, name: str, account: str, rights: Sequence[Text])
                 t("belongs to another account: {shown}", shown=shown),
                 t("Set another alias in s.yaml, under access"),
             )
-        text = t("same account ({shown}); its permissions show at the first deployment", shown=shown)
+        text = t("same account ({shown}); the first deployment shows whether its permissions suffice", shown=shown)
         return Line(Standing.THERE, text, None, rights)
 
     return Need(t("alias {name} of the Serverless Devs tool, for deployment", name=name), (), look)

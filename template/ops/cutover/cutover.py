@@ -289,7 +289,7 @@ class Cutover:
                 session.say(_HEADERS_LEFT)
             return not is_allowed
         left = sum(number for outcome, number in answer.outcomes.items() if not outcome.is_settled)
-        self._end(not left, t("{left:object is|objects are} left as before", left=left) if left else None)
+        self._end(not left, t("{left:object is|objects are} unchanged", left=left) if left else None)
         return True
 
     def _may_close(self, compared: Compared, frozen: datetime) -> bool:

@@ -66,7 +66,9 @@ def _table(title: str, group: str, causes: list[Cause], say: Words) -> Block:
 def failures(copying: CopyingShown, now: datetime, say: Words) -> Blocks:
     """Return the contents of the section."""
     copy_failures_shown, acknowledged = copying.failures, copying.acknowledged
-    since = FactList([(say("acknowledged until"), units.time(acknowledged, now, say))]) if acknowledged else None
+    since = (
+        FactList([(say("start of the failure count"), units.time(acknowledged, now, say))]) if acknowledged else None
+    )
     if copy_failures_shown is None:
         return [since, Paragraph(say("unknown"), "open")]
     parts = {name: int(getattr(copy_failures_shown, name)) for name in _PARTS}

@@ -55,8 +55,8 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
         ),
         Paragraph(
             say(
-                "In addition to OMS's own requests, following a task group to its end takes {group} requests"
-                " to the two clouds, and submission by this project {sent}.",
+                "In addition to OMS's own requests, a task group takes {group} requests to the two clouds until"
+                " it ends; submission by this project takes {sent}.",
                 group=estimate.old_requests["group"],
                 sent=estimate.old_requests["sent"],
             )

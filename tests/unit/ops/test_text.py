@@ -218,7 +218,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
 @pytest.mark.parametrize(
     ("view", "answer", "lang", "expected"),
     [
-        (status_lines, ACKNOWLEDGED, "en", ["acknowledged until: 2026-01-01T12:00:00Z"]),
+        (status_lines, ACKNOWLEDGED, "en", ["start of the failure count: 2026-01-01T12:00:00Z"]),
         (
             status_lines,
             report(),

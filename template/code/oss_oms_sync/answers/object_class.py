@@ -20,7 +20,7 @@ class ObjectClass(Enum):
         "impossible",
         "!",
         t("impossible"),
-        t("A symbolic link, a key like a record's, or a key that OBS cannot store."),
+        t("The object is a symbolic link, has a key like a record's, or has a key that OBS cannot store."),
     )
     MOVING = ("moving", "~", t("moving"), t("Written just before or during the comparison."))
     EQUAL_CONTENTS = ("equal_contents", "=", t("equal contents"), t("Sizes and checksums agree."))

@@ -90,7 +90,7 @@ IMPERFECT = {
     "metadata is not migrated": (
         set_task(metadata=False),
         "task options",
-        "of objects' headers only Content-Type is copied",
+        "Content-Type is the only header that is copied",
         "accept metadata by name",
     ),
     "metadata and archived objects are not reported": (

@@ -78,7 +78,7 @@ def test_a_waiting_key_is_not_in_obs_because_of_equal_size(world):
     etag = "0123456789ABCDEF0123456789ABCDEF-2"
     world.source.add(StoredObject("a", b"a", {"etag": etag}))
     world.bucket.add(StoredObject(f"{ROOT}success_object/a", etag.encode()))
-    assert story(world).startswith("The object is in OBS, in the same size")
+    assert story(world).startswith("The object is in OBS, with the same size")
     world.keep("replay/oss-oms-sync/1.json", BROKEN_RUN_FILE)
     assert story(world) == "The submission failed, and replay is working on it."
 

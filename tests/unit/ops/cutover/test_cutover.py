@@ -724,7 +724,7 @@ def test_headers_that_ran_before_change_again_before_the_close():
     (at,) = [number for number, (_, is_headers, _) in enumerate(jobs) if is_headers]
     assert console.caller.asked[at][1] == {"headers": "mend", "cutover": True, "restart": True}
     assert jobs[at + 1] == ("certify", False, True)
-    assert "2 objects are left as before" in console.messages
+    assert "2 objects are unchanged" in console.messages
 
 
 def test_a_project_without_headers_makes_no_run_of_them():

@@ -343,7 +343,7 @@ def test_setup_and_canary_offer_to_end_a_finished_or_deleted_migration(world, co
     assert "End it" not in world.setup("--plan", typed="y\n")[1]
     assert not world.is_finished()
 
-    expect_success(world.run(command, typed="y\n"), "The migration is ended, and its access keys are deleted")
+    expect_success(world.run(command, typed="y\n"), "The migration has ended, and its access keys are deleted")
     assert (world.is_finished(), world.read_outcome()["how"], world.read_outcome()["copied"]) == (True, "done", 200)
 
     # AND both end a migration whose group was deleted

@@ -184,9 +184,9 @@ def in_scope(context: CheckContext) -> Finding:
     answer = None if has_object or is_whole else answering(context.reconciles, key_filter.prefix)
     last = answer.of if answer else None
     if last and not last.tally.has_no_objects:
-        return ok(t("there are objects in scope, by the pass of {started}", started=last.started))
+        return ok(t("the scope has objects, by the pass of {started}", started=last.started))
     if has_object:
-        return ok(t("there are objects in scope"))
+        return ok(t("the scope has objects"))
     looked_at = (
         t("all {n:name was|names were} checked", n=names)
         if is_whole

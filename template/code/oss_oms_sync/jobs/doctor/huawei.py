@@ -32,7 +32,7 @@ _ARCHIVED = {
 }
 _HEADERS = {
     True: t("objects' own metadata is copied"),
-    False: t("of objects' headers only Content-Type is copied"),
+    False: t("Content-Type is the only header that is copied"),
     None: t("OMS does not report whether objects' headers are copied"),
 }
 _REGION_ID = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")

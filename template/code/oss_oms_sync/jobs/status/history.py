@@ -190,7 +190,7 @@ class KeyHistory:
             case None:
                 return Story(
                     t(
-                        "A symbolic link, or older than the installation: there was no event, and the"
+                        "The object is a symbolic link, or older than the installation: it caused no event, and the"
                         " timer's passes do not cover it."
                     ),
                     t("Copy the object with an OMS migration task, or run reconcile with since."),

@@ -69,7 +69,7 @@ def story_in_obs(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, was
             t("To find out: {step}.", step=Step("compare", {"deep": True})),
         )
     if object_class.is_equal:
-        is_there = t("The object is in OBS, in the same size and not older.")
+        is_there = t("The object is in OBS, with the same size and not older.")
         return Story(is_there, t("Nothing to do. Compare with deep proves more."), None, well=True)
     if object_class is ObjectClass.IN_FLIGHT:
         is_not_yet = t("OMS accepted this version, which is not in OBS yet.")
