@@ -76,7 +76,8 @@ def _collect(session: Session, pages: Pages) -> Summary:
             objects = 0
         else:
             objects += len(page.deletions)
-        session.progress(t("{n:key|keys} on the list, up to {key!r}", n=objects, key=pages.after or ""))
+        if pages.after:
+            session.progress(t("{n:key|keys} on the list, up to {key!r}", n=objects, key=pages.after))
     session.screen.begin()
     summary = Summary(pages.begun)
     for page in pages:
