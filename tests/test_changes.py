@@ -196,10 +196,11 @@ CHANGES = {
     "an exit code": Change(
         "another exit code",
         (
+            (f"{OPS}/errors.py", "    STOPPED = 130\n", "    BUSY = 5\n    STOPPED = 130\n"),
             (
-                f"{OPS}/errors.py",
-                '    STOPPED = (130, t("interrupted"))\n',
-                '    BUSY = (5, t("another run is busy"))\n    STOPPED = (130, t("interrupted"))\n',
+                f"{OPS}/command_line/arguments.py",
+                'ExitCode.REFUSED: t("changing headers',
+                'ExitCode.BUSY: t("another run is busy"), ExitCode.REFUSED: t("changing headers',
             ),
             (
                 f"{OPS}/errors.py",
@@ -210,7 +211,7 @@ CHANGES = {
         ),
         ("tests/unit/ops/command_line/test_cli.py", "tests/unit/answers"),
         {"another run is busy": "另一次运行尚未结束"},
-        most=2,
+        most=3,
     ),
     "an option of compare": Change(
         "an option of a command",

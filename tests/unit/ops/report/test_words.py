@@ -26,6 +26,12 @@ from unit.ops.web_page import certificate_page, page_of, parse, status_page
 CATALOGUE = json.loads(Path(text.__file__).with_name("zh.json").read_text(encoding="utf-8"))
 # Names, which no language translates.
 NAMES = {
+    "LastModified",
+    "headers",
+    "rclone",
+    "obsutil",
+    # Settings of rclone.
+    *("HuaweiOBS", "obs", "provider", "remote", "s3", "type"),
     "OSS",
     "OBS",
     "OMS",
