@@ -22,13 +22,13 @@ from rich.table import Table
 
 from benchmarks.rclone import beside_rclone
 from benchmarks.simulated_pass import COMPARE, PIECE_SECONDS
-from ops.cost.effort import LANES
+from ops.cost.effort import MAX_LANES
 from ops.cost.prices import DOLLARS_PER_REQUEST, dollars_for_function
 from oss_oms_sync.clouds.bucket import _PART_BYTES
-from oss_oms_sync.clouds.connection import MAX_LONG_BODY, read_body
+from oss_oms_sync.clouds.connection import MAX_LONG_BODY_BYTES, read_body
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.comparison.count import CompareCount
-from oss_oms_sync.comparison.judge import Judge, Moments
+from oss_oms_sync.comparison.judge import Judge, JudgementTimes
 from oss_oms_sync.comparison.proof import _PART_SIZES, _Digest
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.entries import Entry
@@ -52,7 +52,7 @@ def main() -> int:
     speed = bytes_a_second()
     console.print(f"deep: {speed / 1e6:.0f} MB of contents a second and core (read over TLS; MD5 by both part sizes)")
     table = Table("a comparison of", "lanes", "time", "Function Compute", "OSS", "OBS", "dollars")
-    for objects, lanes in ((10**6, 1), (10**8, LANES), (10**9, 64)):
+    for objects, lanes in ((10**6, 1), (10**8, MAX_LANES), (10**9, 64)):
         table.add_row(f"{objects:,} objects", str(lanes), *reckoned(objects, lanes))
     console.print(table)
     console.print(f"Assumed: {1e6 * COMPARE.computing:.0f} us of a vCPU an object, {COMPARE.cpu:g} vCPU a lane.")
@@ -68,7 +68,7 @@ def memory(objects: int) -> float:
     if process:
         _, _, used = os.wait4(process, 0)
         return used.ru_maxrss / 1024
-    count = CompareCount(Judge(KeyFilter(), Moments(NOW, None), 0.0), Tally(), 0.0, "")
+    count = CompareCount(Judge(KeyFilter(), JudgementTimes(NOW, None), 0.0), Tally(), 0.0, "")
     for entry in entries(objects):
         count.add(entry, lambda _: True)
     count.tally()
@@ -99,7 +99,9 @@ def bytes_a_second() -> float:
             session.trust_env, session.verify = False, str(certificate)
             began = time.process_time()
             for _ in range(_ROUNDS):
-                body = read_body(session.get(f"https://127.0.0.1:{server.server_port}/", stream=True), MAX_LONG_BODY)
+                body = read_body(
+                    session.get(f"https://127.0.0.1:{server.server_port}/", stream=True), MAX_LONG_BODY_BYTES
+                )
                 for digest in digests:
                     digest.update(body)
             taken = time.process_time() - began

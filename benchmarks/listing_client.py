@@ -35,7 +35,7 @@ from oss_oms_sync.clouds.bucket import PAGE_SIZE  # noqa: E402
 from oss_oms_sync.clouds.calls import CallPool  # noqa: E402
 from oss_oms_sync.clouds.connection import Connections  # noqa: E402
 from oss_oms_sync.clouds.invocation import Invocation  # noqa: E402
-from oss_oms_sync.clouds.objects import etag_of, none_failed  # noqa: E402
+from oss_oms_sync.clouds.objects import etag_of, require_success  # noqa: E402
 from oss_oms_sync.clouds.obs import ObsClient  # noqa: E402
 from oss_oms_sync.clouds.oms import OmsClient  # noqa: E402
 from oss_oms_sync.clouds.oss import Credentials, OssClient  # noqa: E402
@@ -192,7 +192,7 @@ def main() -> None:
         assert compared(of_mixed_classes) == len(MIXED_CLASSES[0])
 
     def without_classes() -> None:
-        unread = {name: value for name, value in listings._VALUES.items() if name != "StorageClass"}
+        unread = {name: value for name, value in listings._VALUE_PATTERNS.items() if name != "StorageClass"}
         listings._expression.cache_clear()
         with (
             patch.object(listings, "_VALUES", unread),
@@ -215,7 +215,7 @@ def main() -> None:
         bucket, after, listed = invocation().source_bucket, "", 0
         while listed < OBJECTS:
             call = partial(oss2.Bucket.list_objects_v2, prefix="", start_after=after, max_keys=PAGE_SIZE)
-            (listing,) = none_failed(bucket._call_all("oss:ListObjects", [call]))
+            (listing,) = require_success(bucket._call_all("oss:ListObjects", [call]))
             listed, after = listed + len(listing.object_list), listing.object_list[-1].key
 
     jobs = (reconciliation, baseline, comparison, without_classes, mixed_classes, standstill, oss2_lists)

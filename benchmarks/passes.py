@@ -14,10 +14,10 @@ from rich.table import Table
 
 from benchmarks.keyspaces import KeySpace, key_spaces
 from benchmarks.simulated_pass import CALL_SECONDS, COMPARE, PIECE_SECONDS, RECONCILE, START_SECONDS, Job, SimulatedPass
-from ops.cost.effort import LANES as DEFAULT
+from ops.cost.effort import MAX_LANES as DEFAULT
 from ops.cost.effort import freeze_minutes
 
-LANES = [1, 4, 16, DEFAULT, 64]
+MAX_LANES = [1, 4, 16, DEFAULT, 64]
 KINDS = ["LIST", "PUT", "GET"]
 HUNDRED_MILLION, BILLION = 10**8, 10**9
 MINUTES, COMPARE_MINUTES = 45, 8
@@ -53,7 +53,9 @@ def main() -> int:
     )
     spaces = [space for size in (HUNDRED_MILLION, BILLION) for space in key_spaces(size)]
     runs = [
-        simulate(space, lanes) for space in track(spaces, console=console, description="simulated") for lanes in LANES
+        simulate(space, lanes)
+        for space in track(spaces, console=console, description="simulated")
+        for lanes in MAX_LANES
     ]
     alone = {run.space: run for run in runs if run.lanes == 1}
     show(console, runs, alone)
@@ -133,7 +135,7 @@ def show(console: Console, runs: list[Run], alone: dict[KeySpace, Run]) -> None:
         ):
             table.add_column(name, justify="right")
         for run in (run for run in runs if len(run.space) == size):
-            table.add_row(*cells(run, alone[run.space]), end_section=run.lanes == LANES[-1])
+            table.add_row(*cells(run, alone[run.space]), end_section=run.lanes == MAX_LANES[-1])
         console.print(table)
 
 

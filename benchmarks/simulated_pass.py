@@ -16,7 +16,7 @@ from typing import NamedTuple
 from benchmarks.keyspaces import KeySpace
 from ops.cost.prices import DOLLARS_PER_REQUEST, dollars_for_function
 from oss_oms_sync.passes.marks import MAX_MARKS, KeyMark, Marks, expected_objects, find_cut, middle_of
-from oss_oms_sync.passes.work import FIRST_SECONDS, WORTH_SPLITTING
+from oss_oms_sync.passes.work import FIRST_SECONDS, MIN_SPLIT_OBJECTS
 
 # The template's: how long a piece works.
 PIECE_SECONDS = 120.0
@@ -214,7 +214,7 @@ class SimulatedPass:
     def _is_large(self, key_range: KeyRange) -> bool:
         marks = list(self._before)
         after = self._space.key(key_range.place - 1) if key_range.place else ""
-        return not marks or expected_objects(after, key_range.until, marks) >= WORTH_SPLITTING
+        return not marks or expected_objects(after, key_range.until, marks) >= MIN_SPLIT_OBJECTS
 
     def _walk(self, key_range: KeyRange, pages: int) -> float:
         """Walk through at most `pages` pages; return the seconds. A page loads while the previous is processed."""

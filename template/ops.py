@@ -10,7 +10,7 @@ from pathlib import Path
 
 # A project in git gets no folders of bytecode.
 sys.dont_write_bytecode = True
-# The package `ops` is beside this file, in whichever folder this starts.
+# The package `ops` is beside this file, whatever the current folder.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 if __name__ == "__main__":
@@ -18,5 +18,5 @@ if __name__ == "__main__":
         from ops.command_line.cli import program
 
         sys.exit(program())
-    except KeyboardInterrupt:  # before a command runs, which would report the work that continues
+    except KeyboardInterrupt:  # before a command runs, because it would report the continuing work
         sys.exit(130)

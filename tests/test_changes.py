@@ -71,7 +71,7 @@ CHANGES = {
             (
                 f"{CODE}/jobs/doctor/function.py",
                 '    Check(t("clock"), ("settings",), clock),',
-                '    Check(t("machine"), ("settings",), lambda _: ok(same(platform.machine()))),\n'
+                '    Check(t("machine"), ("settings",), lambda _: ok(untranslated(platform.machine()))),\n'
                 '    Check(t("clock"), ("settings",), clock),',
             ),
         ),
@@ -122,14 +122,20 @@ CHANGES = {
                 f"{CODE}/clouds/webhook.py",
                 '    "oapi.dingtalk.com": _DINGTALK,\n',
                 '    "oapi.dingtalk.com": _DINGTALK,\n'
-                '    "chat.example.com": _Robot("Chat", lambda text, _: {"said": text}, _accepts_by_code("error")),\n',
+                '    "chat.example.com": _Robot("Chat", lambda text, _: {"said": text}, _code_check("error")),\n',
             ),
         ),
         ("tests/unit/clouds/test_webhook.py", "tests/unit/jobs/status/test_alert.py"),
     ),
     "the 15 minutes": Change(
         "the time after which an object has had its event",
-        ((f"{CODE}/passes/entries.py", "SETTLED = timedelta(minutes=15)", "SETTLED = timedelta(minutes=14)"),),
+        (
+            (
+                f"{CODE}/passes/entries.py",
+                "MIN_EVENT_AGE = timedelta(minutes=15)",
+                "MIN_EVENT_AGE = timedelta(minutes=14)",
+            ),
+        ),
         ("tests/unit/comparison/test_classes.py", "tests/unit/jobs/reconcile/test_law1.py"),
     ),
     "the order of what matters in status": Change(
@@ -243,7 +249,7 @@ CHANGES = {
     ),
     "how often the mark is asked": Change(
         "how often it is asked whether the project is closed",
-        ((f"{CODE}/ledger/closing.py", "_TRUSTED_SECONDS = 60.0", "_TRUSTED_SECONDS = 59.0"),),
+        ((f"{CODE}/ledger/closing.py", "_MAX_MARK_AGE_SECONDS = 60.0", "_MAX_MARK_AGE_SECONDS = 59.0"),),
         ("tests/unit/jobs/replay/test_records.py", "tests/unit/jobs/certify/test_closing.py"),
     ),
     "a kind of record": Change(

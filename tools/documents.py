@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ops.cost.effort import LANES, freeze_minutes
+from ops.cost.effort import MAX_LANES, freeze_minutes
 from ops.cost.estimate import Workload, estimate
 from ops.cost.prices import YUAN_PER_DOLLAR, Prices
 from oss_oms_sync.answers.step import Step
@@ -24,7 +24,7 @@ from .package import ROOT, manifest
 ENGLISH, CHINESE = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh.md"
 COSTS, COSTS_TWIN = ROOT / "docs" / "costs.md", ROOT / "docs" / "costs.zh.md"
 UNKNOWN, UNKNOWN_TWIN = ROOT / "docs" / "unconfirmed.md", ROOT / "docs" / "unconfirmed.zh.md"
-_OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, LANES)
+_OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, MAX_LANES)
 _TERABYTES, _OBJECTS_PER_TERABYTE, _SAMPLE = (1, 10, 50, 100, 200), 10**6, 0
 _REQUIRED = ("required", "必填")
 # Minutes below this are given in hours.
@@ -133,7 +133,7 @@ def sizes(chinese: bool, rate: float) -> str:
     rows = []
     for terabytes in _TERABYTES:
         objects = terabytes * _OBJECTS_PER_TERABYTE
-        costs = estimate(Workload(objects, terabytes * 10**12, 0, LANES, _SAMPLE, Prices()))
+        costs = estimate(Workload(objects, terabytes * 10**12, 0, MAX_LANES, _SAMPLE, Prices()))
         (usual,) = costs.ways.day_and_night
         # OMS splits a large group into tasks: an object in it costs more if each task has the limit for itself.
         nights = dict.fromkeys(_price(copy.dollars * rate) for copy in costs.ways.nights)

@@ -51,15 +51,21 @@ MISTAKES = (
         f"{_CODE}/jobs/certify/oms_work.py",
         "        counts.left,\n",
         "        0,\n",
-        more=((f"{_CODE}/jobs/certify/oms_work.py", "busy=from_epoch(int(busy)) if busy > 0 else None", "busy=None"),),
+        more=(
+            (
+                f"{_CODE}/jobs/certify/oms_work.py",
+                "busy=from_epoch(int(busy)) if busy > 0 else None",
+                "busy=None",
+            ),
+        ),
         seeds="7",
     ),
     Mistake(
         "a GO five minutes after OMS's last activity",
         f"{_UNIT}/rules/test_closing_checks.py",
         f"{_CODE}/rules/times.py",
-        "QUIET = timedelta(minutes=10)",
-        "QUIET = timedelta(minutes=5)",
+        "OMS_QUIET_TIME = timedelta(minutes=10)",
+        "OMS_QUIET_TIME = timedelta(minutes=5)",
     ),
     Mistake(
         "a project that opens after a GO without being asked to",
@@ -235,8 +241,8 @@ MISTAKES = (
         "what stays is nothing to remove the next time",
         f"{_SETUP}/test_remove.py::test_resources_and_attachments_of_others_stay_and_are_named",
         f"{_OPS}/accounts/needs.py",
-        "Line(Standing.WAIT, text, step) if reasons",
-        "Line(Standing.THERE, text) if reasons",
+        "Line(ResourceState.WAIT, text, step) if reasons",
+        "Line(ResourceState.THERE, text) if reasons",
     ),
     Mistake(
         "a policy of others with the name is detached",
@@ -271,9 +277,15 @@ MISTAKES = (
         "judging again forgets a proven difference",
         _GO,
         f"{_CODE}/comparison/proof.py",
-        "_KEPT = (Proof.EQUAL, Proof.DIFFERENT, ",
-        "_KEPT = (Proof.EQUAL, ",
-        more=((f"{_CODE}/jobs/compare.py", "deep, cutover = scope.deep or asked.deep, ", "deep, cutover = False, "),),
+        "_STORED_PROOFS = (Proof.EQUAL, Proof.DIFFERENT, ",
+        "_STORED_PROOFS = (Proof.EQUAL, ",
+        more=(
+            (
+                f"{_CODE}/jobs/compare.py",
+                "deep, cutover = scope.deep or asked.deep, ",
+                "deep, cutover = False, ",
+            ),
+        ),
         seeds="108",
     ),
     Mistake(
@@ -288,7 +300,7 @@ MISTAKES = (
         "an acceptance answers what OMS failed to copy",
         _VERSIONS,
         f"{_CODE}/jobs/replay/failed_copies.py",
-        "if accepted and modified_at(accepted) > _failed_at(copy_failure, listed) + _RECORDED_WITHIN:",
+        "if accepted and modified_at(accepted) > _failed_at(copy_failure, listed) + _MAX_RECORD_DELAY_SECONDS:",
         "if accepted:",
     ),
     Mistake(
@@ -365,21 +377,21 @@ MISTAKES = (
         "PROOF_EQUAL_SIZE told to judge again",
         f"{_JOBS}/certify/test_verdict.py::test_equal_size_is_not_proven_until_it_is_read_or_accepted[form-12]",
         f"{_CODE}/rules/class_checks.py",
-        "return check.following, comparing(facts, deep=True, restart=True)",
-        "return check.following, comparing(facts, again=True)",
+        "return check.following, comparison_step(facts, deep=True, restart=True)",
+        "return check.following, comparison_step(facts, again=True)",
     ),
     Mistake(
         "SAMPLE told to compare without reading",
         f"{_JOBS}/certify/test_sample.py::test_different_object_is_a_no_go_in_each_later_sample",
         f"{_CODE}/rules/sample_checks.py",
-        "comparing(facts, deep=True, restart=True)",
-        "comparing(facts, restart=True)",
+        "comparison_step(facts, deep=True, restart=True)",
+        "comparison_step(facts, restart=True)",
     ),
     Mistake(
         "a standstill pass right after the close",
         f"{_JOBS}/certify/test_closing.py::test_the_standstill_pass_has_to_begin_two_minutes_after_the_closing[1]",
         f"{_CODE}/rules/closing_checks.py",
-        "moment(still.began) < moment(mark.written) + CLOSED_AFTER",
+        "moment(still.began) < moment(mark.written) + CLOSE_DELAY",
         "moment(still.began) < moment(mark.written)",
     ),
     Mistake(
@@ -435,8 +447,8 @@ MISTAKES = (
         "a seed lost in merging",
         f"{_UNIT}/passes/test_measures.py::test_ranges_and_pieces_draw_the_keys_of_a_single_walk",
         f"{_CODE}/passes/digests.py",
-        "Drawn(self.seed or other.seed, ",
-        "Drawn(self.seed, ",
+        "SampleDraw(self.seed or other.seed, ",
+        "SampleDraw(self.seed, ",
     ),
     Mistake(
         "lists of differences that name too few keys",
@@ -561,7 +573,7 @@ MISTAKES = (
         "a day with a small t",
         f"{_UNIT}/clouds/test_alike.py::test_a_value_of_more_than_one_reading_makes_no_listing",
         f"{_CODE}/clouds/listings.py",
-        "    if not _DAY.fullmatch(text):\n",
+        "    if not _DAY_PATTERN.fullmatch(text):\n",
         "    if not text:\n",
     ),
     Mistake(
@@ -575,8 +587,8 @@ MISTAKES = (
         "more failed records than are looked at, and no step that ends them",
         f"{_JOBS}/certify/test_waiting.py::test_more_failed_lines_than_are_checked_have_a_step",
         f"{_CODE}/rules/waiting_check.py",
-        "if facts.waiting.has_more_records and not stays_closed(facts):",
-        "if not facts.waiting and not stays_closed(facts):",
+        "if facts.waiting.has_more_records and not is_kept_closed(facts):",
+        "if not facts.waiting and not is_kept_closed(facts):",
     ),
     Mistake(
         "a thousand failed records, and no more looked at",
@@ -624,7 +636,7 @@ MISTAKES = (
         "no way out for what OMS refuses and nobody can read",
         f"{_JOBS}/certify/test_waiting.py::test_refused_and_unreadable_object_is_accepted_by_name_and_named",
         f"{_CODE}/comparison/judge.py",
-        "reading in IN_VAIN",
+        "reading in VAIN_PROOFS",
         "reading is None",
     ),
     Mistake(
@@ -632,7 +644,7 @@ MISTAKES = (
         "tests/test_law_of_liveness.py::test_the_printed_steps_lead_to_go_without_needless_acceptances[0]",
         f"{_CODE}/rules/remedy.py",
         "return Remedy(differing if proven else heal, _migration(counts, mode) or _RESTART, is_special=True)",
-        "return Remedy(differing if proven else heal, _RESTART, is_special=True)",
+        "return Remedy(differing if proven else heal, _RESTART_OPTIONS, is_special=True)",
         seeds="21",
     ),
     Mistake(
@@ -660,7 +672,7 @@ MISTAKES = (
         "a lease that ends with the run's time",
         f"{_UNIT}/ledger/test_runs.py::test_a_dead_runs_lease_expires_a_minute_after_its_deadline",
         f"{_CODE}/ledger/waiting.py",
-        "timestamp(now + timedelta(seconds=seconds) + _GRACE)",
+        "timestamp(now + timedelta(seconds=seconds) + _GRACE_TIME)",
         "timestamp(now + timedelta(seconds=seconds))",
     ),
     Mistake(
@@ -828,7 +840,7 @@ MISTAKES = (
         "closing over what was written after the freeze",
         f"{_UNIT}/ops/cutover/test_cutover.py::test_possible_differences_prevent_a_close[written after the freeze]",
         f"{_OPS}/cutover/cutover.py",
-        " or written[0].at > timestamp(frozen + CLOCKS)",
+        " or written[0].at > timestamp(frozen + MAX_CLOCK_SKEW)",
         "",
     ),
     Mistake(
@@ -920,8 +932,8 @@ MISTAKES = (
         "all projects asked at once",
         f"{_UNIT}/ops/fleet/test_fleet.py::test_at_most_eight_projects_are_queried_in_parallel",
         f"{_OPS}/fleet/fleet.py",
-        "_MAX_AT_ONCE = 8",
-        "_MAX_AT_ONCE = 20",
+        "_MAX_QUERIES = 8",
+        "_MAX_QUERIES = 20",
     ),
     Mistake(
         "restoring archived objects unasked",
@@ -934,7 +946,7 @@ MISTAKES = (
         "a permission that OMS itself refuses ends the plan",
         f"{_UNIT}/ops/setup/test_refusals.py::test_a_permission_of_oms_that_is_missing_is_a_line_of_the_plan",
         f"{_OPS}/clouds/wire.py",
-        "return code == _NO_PERMISSION or (response.status == 403 and",
+        "return code == _PERMISSION_CODE or (response.status == 403 and",
         "return (response.status == 403 and",
     ),
     Mistake(
@@ -983,8 +995,8 @@ MISTAKES = (
         "asking a bucket for its class before its region",
         f"{_UNIT}/ops/setup/test_refusals.py::test_a_bucket_in_another_region_is_named_with_both_and_the_way_out",
         f"{_OPS}/accounts/storage.py",
-        "        if elsewhere := _elsewhere(location, region, _OTHER_DESTINATION):",
-        "        if bucket.storage_class() and (elsewhere := _elsewhere(location, region, _OTHER_DESTINATION)):",
+        "        if elsewhere := _elsewhere(location, region, _DESTINATION_REMEDY):",
+        "        if bucket.storage_class() and (elsewhere := _elsewhere(location, region, _DESTINATION_REMEDY)):",
         more=((f"{_OPS}/accounts/storage.py", "        if not error.is_elsewhere:", "        if True:"),),
     ),
     Mistake(
@@ -1033,7 +1045,7 @@ MISTAKES = (
         "a stop among what is there already",
         f"{_UNIT}/ops/setup/test_refusals.py::test_the_plan_begins_with_obstacles_and_ends_with_counts",
         f"{_OPS}/accounts/plan.py",
-        "key=lambda pair: pair[1].state not in _FIRST",
+        "key=lambda pair: pair[1].state not in _URGENT_STATES",
         "key=lambda pair: 0",
     ),
     Mistake(
@@ -1068,8 +1080,8 @@ MISTAKES = (
         "a journal that names what is no canary's",
         f"{_UNIT}/ops/canary/test_canary.py::test_a_journal_with_foreign_names_removes_no_object",
         f"{_OPS}/canary/journal.py",
-        '_RUN.fullmatch(run) and prefix.endswith(f"{CANARY}{run}/")',
-        "_RUN.fullmatch(run)",
+        '_RUN_PATTERN.fullmatch(run) and prefix.endswith(f"{CANARY}{run}/")',
+        "_RUN_PATTERN.fullmatch(run)",
     ),
     Mistake(
         "a removal of objects whose keys begin as a canary's do",
@@ -1084,9 +1096,9 @@ MISTAKES = (
         f"{_OPS}/canary/run.py",
         """        if options.report:
             self._write_report(options.report, report)
-        session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
+        session.screen.answer([UnwrappedLine(json.dumps(answer))] if options.json else lines)
 """,
-        """        session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
+        """        session.screen.answer([UnwrappedLine(json.dumps(answer))] if options.json else lines)
         if options.report:
             self._write_report(options.report, report)
 """,
@@ -1179,8 +1191,8 @@ MISTAKES = (
         "a command in a sentence that is another machine's",
         f"{_UNIT}/ops/test_shell.py::test_command_in_a_sentence_has_the_interpreter_of_this_machine",
         f"{_OPS}/shell.py",
-        "{_BEGIN}{command(step)}{_END}",
-        "{_BEGIN}{step}{_END}",
+        "{_COMMAND_BEGIN}{command(step)}{_COMMAND_END}",
+        "{_COMMAND_BEGIN}{step}{_COMMAND_END}",
     ),
     Mistake(
         "a next step without a purpose",
@@ -1285,7 +1297,7 @@ MISTAKES = (
         "a key that OMS accepted since that is listed",
         _DELETIONS,
         f"{_CODE}/rules/deletions.py",
-        "accepted is not None and accepted[1] > began - CLOCKS.total_seconds()",
+        "accepted is not None and accepted[1] > began - MAX_CLOCK_SKEW.total_seconds()",
         "False",
         seeds="14",
     ),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ops.command_line.cli import VIEWS, View
+from ops.command_line.cli import ANSWER_VIEWS, AnswerView
 from ops.show import page
 
 from . import chromium
@@ -32,8 +32,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _run_demo(folder)
-        _draw("status", VIEWS["status"], ROOT / "tests" / "answers" / "status.json", 1500, folder)
-        _draw("certificate", VIEWS["certificate"], ROOT / "docs" / "certificate.json", 1000, folder)
+        _draw("status", ANSWER_VIEWS["status"], ROOT / "tests" / "answers" / "status.json", 1500, folder)
+        _draw("certificate", ANSWER_VIEWS["certificate"], ROOT / "docs" / "certificate.json", 1000, folder)
 
 
 def _run_demo(folder: Path) -> None:
@@ -47,7 +47,7 @@ def _run_demo(folder: Path) -> None:
         (ROOT / "docs" / file.name).write_bytes(file.read_bytes())
 
 
-def _draw(name: str, view: View, answer: Path, height: int, folder: Path) -> None:
+def _draw(name: str, view: AnswerView, answer: Path, height: int, folder: Path) -> None:
     """Write docs/<name>.png: the page of an answer, cut at the height of the window in pixels."""
     file, picture = folder / f"{name}.html", ROOT / "docs" / f"{name}.png"
     shown = page.draw(view.report(view.read(json.loads(answer.read_text(encoding="utf-8"))), "en"))

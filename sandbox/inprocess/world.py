@@ -72,7 +72,7 @@ class InProcess(Sandbox):
         self._patches.enter_context(patch("uuid.uuid4", bits))
         code = "oss_oms_sync.clouds"
         for name, double in (
-            (f"{code}.connection._Adapter", self.platform.network.adapter),
+            (f"{code}.connection._SocketAdapter", self.platform.network.adapter),
             # A connection opens in no time.
             (f"{code}.connection.Thread", partial(SimpleNamespace, start=lambda: None)),
             (f"{code}.calls.ThreadPoolExecutor", partial(Executor, self.platform)),

@@ -3,6 +3,6 @@
 import sys
 from pathlib import Path
 
-# The functions write their answers, and the commands read them, with one package of the deployed code beside this
-# folder: `oss_oms_sync.answers`. No other part of that code is imported here.
+# The commands read the functions' answers with the package that writes them, `oss_oms_sync.answers` beside this folder,
+# and import no other part of the deployed code.
 sys.path.append(str(Path(__file__).resolve().parents[1] / "code"))

@@ -11,7 +11,7 @@ from oss_oms_sync.answers.codec import timestamp as timestamp
 
 
 class WallClock:
-    """This machine's clock, moved `ahead` seconds to agree with the functions' clock (in the sandbox)."""
+    """This machine's clock, `ahead` seconds later to agree with the functions' clock (in the sandbox)."""
 
     def __init__(self, ahead: Callable[[], float] = lambda: 0.0) -> None:
         self._ahead = ahead

@@ -28,7 +28,7 @@ class ExitCode(IntEnum):
 
 
 class OpsError(Exception):
-    """An error with its remedy, `fix`, and the lines of another program's `output` about it."""
+    """An error with its remedy, `fix`, and lines of another program's `output` about it."""
 
     exit_code = ExitCode.FAILED
 
@@ -40,7 +40,7 @@ class OpsError(Exception):
 
 
 class UsageError(OpsError):
-    """A command that was refused before any change."""
+    """A command refused before any change."""
 
     exit_code = ExitCode.REFUSED
 
@@ -54,7 +54,7 @@ class CloudError(OpsError):
 
 
 class FunctionError(OpsError):
-    """An error of type `kind` that the function raised; refusing its payload counts as wrong use."""
+    """An error of type `kind` from the function; the refusal of its payload counts as wrong use."""
 
     REFUSAL = "PayloadError"
 
@@ -66,6 +66,6 @@ class FunctionError(OpsError):
 
 
 class UntrustedError(OpsError):
-    """A document is damaged, is not a certificate, or contradicts itself."""
+    """A document that is damaged, is not a certificate, or contradicts itself."""
 
     exit_code = ExitCode.UNTRUSTED

@@ -1,4 +1,4 @@
-"""The record of a migration of the existing objects, written before it begins, so that any command can continue it.
+"""The record of a migration of the existing objects, written before its begin, so that any command can continue it.
 
 oms_source_record/{task}/state/migrate-{project}.json        while it runs, or can be retried: until it ends, the
                                                              project is not closed (certify looks for this object)
@@ -114,12 +114,12 @@ class Intentions:
     def report_keys(self, session: Session, access: Access | None = None, *, yes: bool = False) -> None:
         """Print the access keys of a migration and the command that deletes them.
 
-        If OMS has no more work for it, offer to end it now. `yes`: the user has agreed already.
+        If OMS has finished it, offer its end. `yes`: the user has agreed already.
         """
         try:
             intention = self.read()
         except OpsError:
-            # Status reports a record that cannot be read.
+            # Status reports an unreadable record.
             return
         if intention is None or not intention.keys:
             return
@@ -140,7 +140,7 @@ class Intentions:
     def _offer_end(self, session: Session, intention: Intention, access: Access, yes: bool) -> None:
         groups, holders = access()
         group = groups.show(intention.group)
-        # A paused or failed group can continue, and needs its keys for that.
+        # A paused or failed group can continue, and then needs its keys.
         if group and group.state is not GroupState.DONE:
             return
         if yes or session.agrees(t("OMS has finished this migration. End it and delete the keys now? [y/N]")):
@@ -148,14 +148,14 @@ class Intentions:
             session.say(t("The migration has ended, and its access keys are deleted"))
 
     def begin(self, intention: Intention) -> bool:
-        """Write the record unless another migration has one; return True if this one is in force."""
+        """Write the record unless another migration has one; return True if this record is stored."""
         self._put_first(self._name, asdict(intention))
         return self.latest(intention) is not None
 
     def latest(self, intention: Intention) -> Intention | None:
         """Return the stored record of this migration; None if the migration is no longer in progress.
 
-        While this command slept or waited, another command may have ended the migration, and even begun another.
+        While this command waited, another command may have ended the migration, or begun a new one.
         """
         current = self.read()
         return current if current and current.run == intention.run else None
@@ -176,19 +176,19 @@ class Intentions:
             self.write(replace(current, group=group))
 
     def note_bandwidth(self, intention: Intention, windows: Sequence[Window]) -> None:
-        """Store the limits of the bandwidth: of two commands, those that are stored last are in force."""
+        """Store the bandwidth limits; the last stored limits are in force."""
         intention.bandwidth = windows
         if current := self.latest(intention):
             self.write(replace(current, bandwidth=windows))
 
     def write(self, intention: Intention) -> None:
-        """Store the record as it is. The caller has just checked that the migration is in progress."""
+        """Store the record unchanged. The caller has just checked that the migration is in progress."""
         self._log.put(self._name, json.dumps(asdict(intention)).encode())
 
     def note_end(self, intention: Intention, ended: datetime, how: str, group: TaskGroup | None = None) -> None:
         """Store the result of a finished migration under another name, for certificates.
 
-        If OMS has no data of the group any more (`group` is None), an earlier result stays.
+        If OMS has no data of the group any more (`group` is None), an earlier result remains.
         """
         numbers = {name: getattr(group, name, 0) for name in ("total", "copied", "skipped", "failed")}
         result = {**asdict(intention), "ended": timestamp(ended), "how": how, **numbers}
@@ -203,14 +203,14 @@ class Intentions:
     ) -> None:
         """End the migration, unless another command has ended it.
 
-        Its keys go first: as long as the record exists, a command can find them.
+        Its keys are deleted first, because a command finds them by the record.
         """
         current = self.latest(intention)
         if current is None:
             return
         delete_keys(keys_of(current, holders))
         self.note_end(current, ended, how, group)
-        # Another command may have ended it meanwhile, and begun another.
+        # Another command may have ended it meanwhile, and begun a new migration.
         if self.latest(current):
             self._log.delete(self._name)
 
@@ -221,7 +221,7 @@ class Intentions:
 
 
 def find_task(log: OssBucketClient, project: str) -> str:
-    """Return the id of the sync task with a migration in progress, independent of SYNC_URL; empty without a migration.
+    """Return the id of the sync task with a migration in progress, whatever SYNC_URL is; empty without a migration.
 
     Raise the errors of `Intentions.read`.
     """
@@ -232,7 +232,7 @@ def find_task(log: OssBucketClient, project: str) -> str:
 
 
 def all_keys(holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
-    """List all access keys of these users, for whatever use. Raise the errors of `Holder`."""
+    """List all access keys of these users. Raise the errors of `Holder`."""
     return [(holder, key) for holder in holders for key in holder.key_ids()]
 
 
@@ -246,7 +246,7 @@ def keys_of(intention: Intention, holders: Sequence[Holder]) -> list[tuple[Holde
 
 
 def delete_keys(keys: Iterable[tuple[Holder, str]]) -> None:
-    """Delete access keys; a key that is gone already is no error. Raise the errors of `Holder`."""
+    """Delete access keys; a missing key is no error. Raise the errors of `Holder`."""
     for holder, key in keys:
         with refused(lambda error: error.status == 404):
             holder.delete_key(key)

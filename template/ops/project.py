@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ops.errors import UsageError
-from oss_oms_sync.answers.text import same, t
+from oss_oms_sync.answers.text import t, untranslated
 
-# Control characters, and YAML's other line ends: no name contains them, and a comment would end there.
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Control characters, and YAML's other line ends: no name contains them, and they would end a comment.
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
@@ -19,24 +19,24 @@ def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
 
     Raises UsageError if a file cannot be read, or a `needed` variable is missing or empty.
     """
-    texts = [as_it_stands(file)]
+    texts = [read_text(file)]
     try:
         # The tool follows a single `extend`.
         if base := _texts(texts[0], "", "extend").get("extend"):
-            texts.insert(0, as_it_stands(file.parent / base))
+            texts.insert(0, read_text(file.parent / base))
         values = {**variables(*texts), "access": "default"}
         for text in texts:
             values |= _texts(text, "", "access")
     except ValueError as error:
         happened, fix = str(error).rsplit(": ", 1)
-        raise UsageError(same(happened), same(fix)) from None
+        raise UsageError(untranslated(happened), untranslated(fix)) from None
     for name in needed:
         if not values.get(name):
             raise UsageError(t("{file} has no {name} under vars", name=name, file=file.name), t("Add the value there"))
     return values
 
 
-def as_it_stands(file: Path) -> str:
+def read_text(file: Path) -> str:
     """Return the text of s.yaml. Raises UsageError for an unreadable file."""
     try:
         return file.read_text(encoding="utf-8-sig")
@@ -49,7 +49,7 @@ def as_it_stands(file: Path) -> str:
 
 
 def variables(*texts: str) -> dict[str, str]:
-    """Return the texts under `vars` in s.yaml, with references among them resolved; later files win.
+    """Return the texts under `vars` in s.yaml, with resolved references; later files have precedence.
 
     Raises ValueError, with the remedy, for a form that this reader does not support.
     """
@@ -75,7 +75,7 @@ def variables(*texts: str) -> dict[str, str]:
 def _texts(block: str, indent: str, names: str) -> dict[str, str]:
     """Return the one-line texts at this indentation under these names; maps and lists are left out.
 
-    Raises ValueError for a text that YAML reads as another value than the characters written.
+    Raises ValueError for a text that YAML reads as another value.
     """
     line = rf"""^{indent}({names}): *("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|.*).*((?:\n+{indent} .*)*)"""
     texts = {}
@@ -93,7 +93,7 @@ def _texts(block: str, indent: str, names: str) -> dict[str, str]:
 
 
 def _unquoted(name: str, value: str) -> str:
-    """Return the text of a YAML scalar. Errors never show it, because it may be a secret."""
+    """Return the text of a YAML scalar. Errors do not show it, because it may be a secret."""
     plain = value[1:-1].replace("''", "'") if value[0] == "'" else value
     try:
         text: str = json.loads(value, strict=False) if value[0] == '"' else plain
@@ -101,6 +101,6 @@ def _unquoted(name: str, value: str) -> str:
         raise ValueError(
             f"vars.{name} holds an escape in s.yaml that is not read here: write the character itself"
         ) from None
-    if CONTROL.search(text):
+    if CONTROL_CHARACTERS.search(text):
         raise ValueError(f"vars.{name} holds a control character in s.yaml, such as a line break or a tab: remove it")
     return text

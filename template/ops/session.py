@@ -1,4 +1,4 @@
-"""The session of a command, and waiting for passes, which run in the cloud on their own."""
+"""The session of a command, and waiting for passes, which run independently in the cloud."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from ops.report import passes
 from ops.report.blocks import Report
 from ops.shell import sentence
 from ops.show import lines, page
-from ops.terminal import Marked, Screen, Whole
+from ops.terminal import MarkedLine, Screen, UnwrappedLine
 from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.headers_answer import HeadersAnswer
 from oss_oms_sync.answers.pass_answers import CompareAnswer, PassAnswer, ReconcileAnswer
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, t, untranslated
 
 T = TypeVar("T")
 
 # First lines of a status: the verdict, the next step, the backlog and its first reasons.
 _BRIEF_LINES = 20
-_MORE = t("{n:more line|more lines}: {command}")
+_MORE_TEXT = t("{n:more line|more lines}: {command}")
 
-# Time between two requests for a pass's progress.
+# Seconds between two requests for a pass's progress.
 _LOOK_SECONDS = 15.0
 _REDRAW_SECONDS = 1.0
-# Calls of a stopped pass before the command gives up, and the pause before each.
-_ATTEMPTS = 3
+# Number of calls of a stopped pass before the command gives up, and seconds before each.
+_MAX_STOPPED_CALLS = 3
 _RETRY_SECONDS = 30.0
 # Another call would stop for these reasons as well.
-_FINAL_STOPS = (Stop.CLOSED, Stop.TOO_LARGE, Stop.HEADERS)
+_FINAL_STOP_REASONS = (Stop.CLOSED, Stop.TOO_LARGE, Stop.HEADERS)
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Session:
 
     def say(self, text: Text, tone: str = "") -> None:
         """Print a sentence in the user's language."""
-        self.screen.say(Marked("", sentence(text, self.lang), tone))
+        self.screen.say(MarkedLine("", sentence(text, self.lang), tone))
 
     def progress(self, text: Text) -> None:
         """Print progress in a line that the next line overwrites."""
@@ -71,14 +71,14 @@ class Session:
         """Ask a question and return True if a user answers yes."""
         return self.screen.agrees(sentence(question, self.lang))
 
-    def insist(self, question: Text, word: str, refused: Text, otherwise: Text) -> None:
+    def require_word(self, question: Text, word: str, refused: Text, otherwise: Text) -> None:
         """Raise UsageError, `refused`, unless a user types exactly this word.
 
         `otherwise`: the remedy without a terminal.
         """
         if self.screen.interactive and self.screen.ask(sentence(question, self.lang)) == word:
             return
-        # Input that ended means that no user is there.
+        # The end of input means that there is no user.
         again = t("To confirm, run this again and type {word} in full", word=word)
         raise UsageError(refused, again if self.screen.interactive else otherwise)
 
@@ -91,9 +91,9 @@ class Session:
             self.write(options.html, page.draw(report))
         is_brief = options.command == "status" and not options.in_full
         self.screen.answer(
-            [Whole(json.dumps(value))] if options.json else lines.draw(report),
+            [UnwrappedLine(json.dumps(value))] if options.json else lines.draw(report),
             _BRIEF_LINES if is_brief else None,
-            lambda number: sentence(_MORE.filled(n=number, command=Step("status", {"all": True})), self.lang),
+            lambda number: sentence(_MORE_TEXT.filled(n=number, command=Step("status", {"all": True})), self.lang),
         )
 
     def write(self, file: Path, text: str) -> None:
@@ -112,14 +112,14 @@ def check_writable(file: Path) -> None:
         with file.open("ab"):
             pass
         if is_new:
-            file.resolve().unlink()  # a link to nothing stays as it is
+            file.resolve().unlink()  # a broken link remains
     except OSError as error:
         raise unwritable(error) from None
 
 
 def unwritable(error: OSError) -> UsageError:
     """Return the error for a file that cannot be written."""
-    return UsageError(same(str(error)), t("Choose another file"))
+    return UsageError(untranslated(str(error)), t("Choose another file"))
 
 
 Answer = ReconcileAnswer | CompareAnswer | HeadersAnswer
@@ -128,8 +128,8 @@ Answer = ReconcileAnswer | CompareAnswer | HeadersAnswer
 def run_pass(session: Session, job: str, payload: Payload) -> Answer:
     """Call a pass until it ends, and return its last answer.
 
-    It gives up if the pass stops without progress several times, for a reason that a call cannot change, or because
-    others keep starting newer passes.
+    It gives up if the pass stops repeatedly without progress, for a reason that a call cannot change, or because others
+    keep starting newer passes.
     """
     scope = {name: value for name, value in payload.items() if name != "restart"}
     before = session.hint
@@ -144,12 +144,12 @@ def run_pass(session: Session, job: str, payload: Payload) -> Answer:
     answer = _call(session, job, payload, began)
     attempts, superseded = 1, 0
     while not answer.finished:
-        # A pass whose time was up is healthy.
+        # A pass at its time limit is healthy.
         is_moving = answer.stop is Stop.TIME
         attempts = 1 if is_moving else attempts + 1
-        # Calls with other options than theirs would supersede their pass in turn.
+        # Calls with different options would in turn replace their pass.
         superseded += answer.stop is Stop.SUPERSEDED
-        if attempts > _ATTEMPTS or superseded == _ATTEMPTS or answer.stop in _FINAL_STOPS:
+        if attempts > _MAX_STOPPED_CALLS or superseded == _MAX_STOPPED_CALLS or answer.stop in _FINAL_STOP_REASONS:
             break
         if not is_moving:
             session.say(
@@ -194,7 +194,7 @@ def _call(session: Session, job: str, payload: Payload, began: float) -> Answer:
         if now - last_look >= _LOOK_SECONDS:
             state = _look(session, function, look) or state
             last_look = session.clock.monotonic()
-        how_far = passes.how_far(state, session.lang)
+        how_far = passes.progress_line(state, session.lang)
         session.progress(t("{job} {time}: {how_far}", job=job, time=duration(now - began), how_far=how_far))
     answer = call.result()
     if job == "compare":
@@ -212,7 +212,7 @@ def in_background(ask: Callable[[], Any]) -> Future[Any]:
         except BaseException as error:
             call.set_exception(error)
 
-    # A daemon, because no caller waits for it after Ctrl-C.
+    # A daemon, because the program does not wait for it after Ctrl-C.
     threading.Thread(target=work, daemon=True).start()
     return call
 

@@ -1,4 +1,4 @@
-"""Printed commands of ops.py, quoted for this machine's shell, with the interpreter that runs this program."""
+"""Printed commands of ops.py, quoted for this machine's shell, with the interpreter of this program."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text
 
 IS_WINDOWS = os.name == "nt"
-# Words that PowerShell needs no quotes for; and the characters that end its single-quoted strings unless doubled.
-_PLAIN = re.compile(r"(?!@)[\w./:=@+-]+", re.ASCII)
-_QUOTES = re.compile("['\u2018\u2019\u201a\u201b]")
-# Marks around a command in a sentence, for pages and terminals to set it off: Unicode reserves these two characters for
-# a program's own use.
-_BEGIN, _END = "\ufdd0", "\ufdd1"
-COMMAND_IN_TEXT = re.compile(f"{_BEGIN}([^{_BEGIN}{_END}]*){_END}")
+# Words without quotes in PowerShell, and the characters that end its single-quoted strings unless doubled.
+_PLAIN_WORD = re.compile(r"(?!@)[\w./:=@+-]+", re.ASCII)
+_QUOTE_PATTERN = re.compile("['\u2018\u2019\u201a\u201b]")
+# Marks around a command in a sentence, for its style on pages and terminals: Unicode reserves these two characters for
+# programs' own use.
+_COMMAND_BEGIN, _COMMAND_END = "\ufdd0", "\ufdd1"
+COMMAND_IN_TEXT = re.compile(f"{_COMMAND_BEGIN}([^{_COMMAND_BEGIN}{_COMMAND_END}]*){_COMMAND_END}")
 # Commands that need no project.
-_WITHOUT_PROJECT = ("cost", "check", "show", "fleet")
-# The file used instead of s.yaml, which every printed command then names; empty for s.yaml.
-TEMPLATE: ContextVar[str] = ContextVar("TEMPLATE", default="")
+_PROJECTLESS_COMMANDS = ("cost", "check", "show", "fleet")
+# The file in place of s.yaml, for every printed command; empty for s.yaml.
+SETTINGS_FILE: ContextVar[str] = ContextVar("TEMPLATE", default="")
 
 
 # The command for a migration's cost, with places for the user's numbers.
-COST = Step("cost", {"objects": "N", "size": "BYTES"})
+COST_STEP = Step("cost", {"objects": "N", "size": "BYTES"})
 
 
 def interpreter() -> str:
-    """Return the name that starts this interpreter; a virtual environment's `python` has a `python3` beside it."""
+    """Return the command that starts this interpreter; a virtual environment's `python` has a `python3` beside it."""
     if IS_WINDOWS:
         return "python" if shutil.which("python") else "py"
     name = Path(sys.executable).name
@@ -43,25 +43,25 @@ def command(step: Step | None) -> str:
     """Return a next step as a shell command; empty without a step."""
     if step is None:
         return ""
-    return " ".join(map(quoted, [*step.words(interpreter(), _can_be_typed), *_file_words(step.job)]))
+    return " ".join(map(quote_word, [*step.words(interpreter(), _can_be_typed), *_file_words(step.job)]))
 
 
 def sentence(text: Text, language: str) -> str:
     """Return a text with its commands for this machine's shell, between marks."""
-    return text.of(language, lambda step: f"{_BEGIN}{command(step)}{_END}")
+    return text.of(language, lambda step: f"{_COMMAND_BEGIN}{command(step)}{_COMMAND_END}")
 
 
-def unmarked(text: str) -> str:
+def remove_marks(text: str) -> str:
     """Return a text without the marks around its commands."""
     return COMMAND_IN_TEXT.sub(r"\1", text)
 
 
 def _file_words(job: str) -> list[str]:
-    return ["-t", TEMPLATE.get()] if TEMPLATE.get() and job not in _WITHOUT_PROJECT else []
+    return ["-t", SETTINGS_FILE.get()] if SETTINGS_FILE.get() and job not in _PROJECTLESS_COMMANDS else []
 
 
-def chained(*steps: Step) -> str:
-    """Join commands so that each runs only if the command before it succeeded.
+def chain(*steps: Step) -> str:
+    """Join commands so that each runs only after the success of the command before it.
 
     PowerShell has `&&` only from version 7.
     """
@@ -71,18 +71,18 @@ def chained(*steps: Step) -> str:
     return first + "".join(f"; if ($?) {{ {other} }}" for other in others)
 
 
-def quoted(word: str) -> str:
+def quote_word(word: str) -> str:
     """Quote a word for a POSIX shell, or for PowerShell on Windows."""
     if not IS_WINDOWS:
         return shlex.quote(word)
-    return word if _PLAIN.fullmatch(word) else "'" + _QUOTES.sub(r"\g<0>\g<0>", word) + "'"
+    return word if _PLAIN_WORD.fullmatch(word) else "'" + _QUOTE_PATTERN.sub(r"\g<0>\g<0>", word) + "'"
 
 
 def _can_be_typed(key: str) -> bool:
     """Return True if a key is visible and reaches a program unchanged.
 
-    PowerShell loses quotation marks on the way to a program, and a key with characters that the output's encoding lacks
-    is printed as another key.
+    PowerShell loses quotation marks on the way to a program, and a key with characters outside the output's encoding is
+    printed as another key.
     """
     try:
         key.encode(sys.stdout.encoding or "utf-8")

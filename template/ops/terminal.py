@@ -1,6 +1,6 @@
 """Output: the answer on standard output, progress and messages on standard error.
 
-Keys, and any text from outside, are printed only through `escaped`.
+Keys, and any text from outside, are printed only through `escape`.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from typing import NamedTuple, TextIO
 
 from ops.clock import WallClock
 from ops.errors import UsageError
-from ops.shell import COMMAND_IN_TEXT, unmarked
+from ops.shell import COMMAND_IN_TEXT, remove_marks
 from oss_oms_sync.answers.text import t
 
 # Time between two lines of progress without a terminal.
 _LINE_SECONDS = 60.0
-_AGREED = ("y", "yes", "是")
-# The terminal's own output behind the line when the user presses Ctrl-C.
+_YES_ANSWERS = ("y", "yes", "是")
+# The terminal's own output after Ctrl-C.
 _CTRL_C = "^C"
 _DEFAULT_COLUMNS = 80
 # Lines for a program or a file are not wrapped.
-_UNLIMITED = 1_000_000
+_UNLIMITED_COLUMNS = 1_000_000
 # Tones, shared with pages: proven; not proven, or behind; failed; in progress; not judged.
 COLOURS = {"good": 32, "open": 33, "bad": 31, "way": 34, "calm": 2}
 
 
-class Marked(NamedTuple):
-    """A line of which a part has the colour of a tone."""
+class MarkedLine(NamedTuple):
+    """A line with a part in the colour of a tone."""
 
     before: str
     marked: str
@@ -43,36 +43,36 @@ class Marked(NamedTuple):
     after: str = ""
 
 
-class Whole(str):
+class UnwrappedLine(str):
     """A line that is not wrapped: a command to copy, or a row of a table."""
 
     __slots__ = ()
 
 
-class Fitted(NamedTuple):
-    """Lines that depend on the number of columns, such as those of a table."""
+class FittedLines(NamedTuple):
+    """Lines that depend on the number of columns, such as a table."""
 
-    lines: Callable[[int], Iterable[str | Marked]]
+    lines: Callable[[int], Iterable[str | MarkedLine]]
 
 
-Line = str | Marked | Fitted
+Line = str | MarkedLine | FittedLines
 
 # A line is not wrapped within a command, a sign of two columns, or a word. No line begins with a closing mark of
 # Chinese, and none ends with an opening mark.
-_WIDE, _NARROW = r"[\u2e80-\uffef]", r"[^\s\u2e80-\uffef]"
-_WORD = re.compile(
-    rf"\s*[（「《“]*(?:{_NARROW}*{COMMAND_IN_TEXT.pattern}{_NARROW}*|{_WIDE}|{_NARROW}+)[）」》”，。、；：！？]*"
+_WIDE_CHARACTER, _NARROW_CHARACTER = r"[\u2e80-\uffef]", r"[^\s\u2e80-\uffef]"
+_WORD_PATTERN = re.compile(
+    rf"\s*[（「《“]*(?:{_NARROW_CHARACTER}*{COMMAND_IN_TEXT.pattern}{_NARROW_CHARACTER}*|{_WIDE_CHARACTER}|{_NARROW_CHARACTER}+)[）」》”，。、；：！？]*"
 )
 
 
-def escaped(text: str) -> str:
-    r"""Return `text` in one line without characters that a terminal would act on.
+def escape(text: str) -> str:
+    r"""Return `text` in one line without characters that control a terminal.
 
     Escape sequences, control characters, characters without width, and those that change the direction of writing,
     become \x1b or \u202e.
     """
     # Pages use it to keep a number and its unit on one line.
-    text = unmarked(text).replace("\u00a0", " ")
+    text = remove_marks(text).replace("\u00a0", " ")
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
@@ -104,7 +104,7 @@ class Screen:
             while shown + len(pieces[0]) < limit:
                 shown += len(pieces[0])
                 self._print(pieces.pop(0), self._out)
-            pieces = [[escaped(more(total - shown))]]
+            pieces = [[escape(more(total - shown))]]
         for part in pieces:
             self._print(part, self._out)
 
@@ -116,9 +116,9 @@ class Screen:
     def progress(self, text: str) -> None:
         """Print progress: on a terminal in a line that the next one overwrites, elsewhere once a minute at most."""
         if self._rewrites:
-            line = _cut(escaped(text), _columns(self._err) - 1 - len(_CTRL_C))
+            line = _cut(escape(text), _columns(self._err) - 1 - len(_CTRL_C))
             columns, before = width(line), self._shown
-            # Set first, because the user may press Ctrl-C during the write.
+            # The flag is set first, because the user may press Ctrl-C during the write.
             self._shown = max(columns, before)
             self._write(self._err, f"\r{line}{' ' * (before - columns)}")
             self._shown = columns
@@ -132,22 +132,22 @@ class Screen:
         self._last_line = self._clock.monotonic()
 
     def ask(self, question: str) -> str:
-        """Return the user's input; empty at the end of input: then no user can be asked any more."""
+        """Return the user's input; empty at the end of input, when no user can answer."""
         self._clear()
-        self._write(self._err, f"{escaped(question)} ")
+        self._write(self._err, f"{escape(question)} ")
         line = self._in.readline()
         self.interactive = bool(line)
         return line.strip()
 
     def agrees(self, question: str) -> bool:
         """Ask a question and return True if a user answers yes."""
-        return self.interactive and self.ask(question).lower() in _AGREED
+        return self.interactive and self.ask(question).lower() in _YES_ANSWERS
 
     def ask_secret(self, question: str) -> str:
         """Return input that is not echoed; empty at the end of input."""
         self._clear()
         try:
-            return getpass.getpass(f"{escaped(question)} ", self._err).strip()
+            return getpass.getpass(f"{escape(question)} ", self._err).strip()
         except EOFError:
             return ""
 
@@ -155,15 +155,15 @@ class Screen:
         self._clear()
         self._write(stream, "".join(f"{piece}\n" for piece in pieces))
 
-    def _fitted(self, line: Line, stream: TextIO) -> Iterable[str | Marked]:
-        return line.lines(_columns(stream)) if isinstance(line, Fitted) else [line]
+    def _fitted(self, line: Line, stream: TextIO) -> Iterable[str | MarkedLine]:
+        return line.lines(_columns(stream)) if isinstance(line, FittedLines) else [line]
 
-    def _pieces(self, line: str | Marked, stream: TextIO) -> list[str]:
+    def _pieces(self, line: str | MarkedLine, stream: TextIO) -> list[str]:
         """Wrap a line to the terminal's width, and colour the pieces."""
-        before, marked, tone, after = Marked(line, "", "") if isinstance(line, str) else line
+        before, marked, tone, after = MarkedLine(line, "", "") if isinstance(line, str) else line
         text = f"{before}{marked}{after}"
-        pieces = [escaped(text)] if isinstance(line, Whole) else wrapped(text, _columns(stream))
-        before, marked, after = map(escaped, (before, marked, after))
+        pieces = [escape(text)] if isinstance(line, UnwrappedLine) else wrap(text, _columns(stream))
+        before, marked, after = map(escape, (before, marked, after))
         colour = COLOURS.get(tone) if self._colours[stream] and marked else None
         if colour and not before and not after:
             pieces = [f"\x1b[{colour}m{piece}\x1b[0m" for piece in pieces]
@@ -191,7 +191,7 @@ class Screen:
             if error.errno == errno.EPIPE or (error.errno == errno.EIO and stream in self._terminals):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
                 return
-            # Python would try to write the buffer when it exits.
+            # Python would write the buffer at its exit.
             with contextlib.suppress(OSError):
                 stream.close()
             raise UsageError(
@@ -207,16 +207,16 @@ def _takes_colours(stream: TextIO) -> bool:
 
 def _columns(stream: TextIO) -> int:
     # Some terminals report no columns.
-    return (shutil.get_terminal_size().columns or _DEFAULT_COLUMNS) if stream.isatty() else _UNLIMITED
+    return (shutil.get_terminal_size().columns or _DEFAULT_COLUMNS) if stream.isatty() else _UNLIMITED_COLUMNS
 
 
-def wrapped(text: str, columns: int, hanging: int = 2) -> list[str]:
-    """Escape a line, and wrap it to at most `columns`: between words, or between signs that take two columns each.
+def wrap(text: str, columns: int, hanging: int = 2) -> list[str]:
+    """Escape a line, and wrap it to at most `columns`: between words, or between signs with a width of two columns.
 
     Lines after the first are indented by `hanging` more columns.
     """
-    if width(escaped(text)) <= columns:
-        return [escaped(text)]
+    if width(escape(text)) <= columns:
+        return [escape(text)]
     indent = " " * min(len(text) - len(text.lstrip()) + hanging, columns // 2)
     lines, last = [], ""
     for word in _words(text):
@@ -229,16 +229,16 @@ def wrapped(text: str, columns: int, hanging: int = 2) -> list[str]:
 
 
 def longest_word(text: str) -> int:
-    """Return the columns of the longest part that `wrapped` does not break."""
+    """Return the width of the longest part that `wrap` does not break, in columns."""
     return max((width(word.strip()) for word in _words(text)), default=0)
 
 
 def _words(text: str) -> list[str]:
-    return [escaped(match[0]) for match in _WORD.finditer(text)]
+    return [escape(match[0]) for match in _WORD_PATTERN.finditer(text)]
 
 
 def width(text: str) -> int:
-    """Return the number of columns that `text` takes."""
+    """Return the number of columns of `text`."""
     return (
         len(text)
         if text.isascii()

@@ -23,9 +23,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-# The package `ops` is beside this folder, in whichever folder this starts; it gets no folders of bytecode.
-sys.path.insert(0, str(HERE.parent))
+FOLDER = Path(__file__).resolve().parent
+# The package `ops` is beside this folder, whatever the current folder; it gets no folders of bytecode.
+sys.path.insert(0, str(FOLDER.parent))
 sys.dont_write_bytecode = True
 
 from ops.accounts import statements  # noqa: E402
@@ -35,7 +35,7 @@ from ops.errors import UsageError  # noqa: E402
 from ops.project import read  # noqa: E402
 
 # Shell code that lets the commands run as a script, and run again.
-SHELL = r"""
+SHELL_CODE = r"""
 # A failure ends the script, but not a terminal into which it is pasted.
 case $- in *i*) ;; *) set -e ;; esac
 # Runs the command after the first word. The RAM error in the first word is no failure: it means that the work is done.
@@ -62,7 +62,7 @@ def main() -> int:
     )
     instead.add_argument("--headers", action="store_true", help="print the permissions to change headers in OBS")
     options = parser.parse_args()
-    settings = HERE.parent / "s.yaml"
+    settings = FOLDER.parent / "s.yaml"
     if not settings.exists():
         print(f"{settings} is missing: run this program in a project created by `s init oss-oms-sync`", file=sys.stderr)
         return 2
@@ -95,7 +95,7 @@ def requested_lines(settings: Mapping[str, str], options: argparse.Namespace) ->
 
 
 def canary_permissions(settings: Mapping[str, str]) -> Iterator[str]:
-    """Yield the permissions that running a canary needs in both clouds, which no everyday policy has."""
+    """Yield the permissions of a canary in both clouds; no everyday policy has them."""
     alibaba, huawei = statements.canary(settings)
     yield "# Alibaba Cloud, a RAM user or role"
     yield json.dumps(alibaba, indent=2)
@@ -143,7 +143,7 @@ def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterato
         yield f"#   {json.dumps(policy)}"
     yield "\n# Alibaba Cloud: pipe this script to bash, with permissions to create RAM roles and policies."
     yield "# It can run again."
-    yield SHELL
+    yield SHELL_CODE
     for name, members in by_name(roles):
         yield f"\n# The role of {purposes(members)}. An existing role is not changed."
         trust = json.dumps(trust_of(members))
@@ -162,7 +162,7 @@ def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterato
 def removal_commands(roles: list[Role]) -> Iterator[str]:
     """Yield commands that remove roles and policies; a role with other policies stays."""
     yield "# After `s remove`: pipe this script to bash. It can run again."
-    yield SHELL
+    yield SHELL_CODE
     for name, members in by_name(roles):
         yield f"\n# The role of {purposes(members)}. If it has other policies, it is kept."
         for role in members:

@@ -116,7 +116,7 @@ def _quad(counts: Document) -> list[int]:
 
 def _of_scope(document: Document) -> str:
     compared, frozen = document["passes"]["compare"], document["frozen_since"]
-    if compared is None or document["oms_silence"] is not None:
+    if compared is None or document["oms_failure"] is not None:
         return "not run"
     if frozen is not None:
         is_recent = _moment(compared["ended"]) >= _moment(document["made"]) - _MAX_COMPARISON_AGE

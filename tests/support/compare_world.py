@@ -48,7 +48,7 @@ class KeyState(NamedTuple):
 
 
 @dataclass
-class Compared:
+class ComparisonResult:
     """The answer of a comparison, the keys that it submitted, the moments of its begin and end, and the states of each
     key in between.
     """
@@ -179,7 +179,7 @@ class CompareWorld(ReconcileWorld):
     def compare(self, asked: object = None, timeout: float = 570) -> dict[str, Any]:
         return self.ask("compare", asked, timeout)
 
-    def compared(self, asked: object = None, during: Sequence[tuple[Any, ...]] = ()) -> Compared:
+    def compared(self, asked: object = None, during: Sequence[tuple[Any, ...]] = ()) -> ComparisonResult:
         """Compare while the world moves: at each page that is read, the next of `during` happens, to another
         instance."""
         self._during, self._snapshots, self._sent = list(during), [self.snapshot()], set()
@@ -192,7 +192,7 @@ class CompareWorld(ReconcileWorld):
         result: dict[str, Any] = self.platform.call(work)
         self._comparing, in_hands = None, [*self._in_hands, self._in_hand_since()]
         states = {key: [snapshot[key] for snapshot in self._snapshots] for key in self.keys}
-        return Compared(result, self._sent, began, self._now(), in_hands, states)
+        return ComparisonResult(result, self._sent, began, self._now(), in_hands, states)
 
     def snapshot(self) -> dict[str, KeyState]:
         """Return the state of each key."""

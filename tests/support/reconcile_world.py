@@ -27,7 +27,7 @@ LONG = "最" * 330
 def split_early(mocker):
     """Let ranges split as soon as a lane is free, for any number of objects: a few dozen serve as millions."""
     mocker.patch.object(work, "FIRST_SECONDS", 0)
-    mocker.patch.object(work, "WORTH_SPLITTING", 0)
+    mocker.patch.object(work, "MIN_SPLIT_OBJECTS", 0)
 
 
 class ReconcileWorld(World):

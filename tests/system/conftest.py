@@ -44,7 +44,7 @@ def box(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> I
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the waits between attempts in this process (tests/unit tests their length)."""
-    monkeypatch.setattr(calls, "_BACKOFF_BASE", 0.01)
+    monkeypatch.setattr(calls, "_FIRST_BACKOFF_SECONDS", 0.01)
 
 
 @pytest.fixture

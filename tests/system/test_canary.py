@@ -20,7 +20,7 @@ PARTS = {"50 MB": 50_000, "50 MiB": 52_429}
 def canary(box, deploy, ops, monkeypatch, tmp_path):
     """Return a function that runs `ops.py canary` with an administrator's keys."""
     for module in (objects, field_report):
-        monkeypatch.setattr(module, "PARTS", PARTS)
+        monkeypatch.setattr(module, "PART_SIZES", PARTS)
     monkeypatch.setattr(in_place, "_VALID_SECONDS", 1)
     monkeypatch.setattr(in_place, "_LATE_SECONDS", 1.0)
     monkeypatch.setattr(canary_run, "_LOOK_SECONDS", 0.2)
@@ -51,7 +51,7 @@ def test_no_program_started_by_a_canary_has_the_keys(canary, monkeypatch):
     ask = cli.call.Sandbox.ask
 
     def look(self, job, payload):
-        names_left.append({name for name in (*keys.ALIBABA, *keys.HUAWEI) if name in os.environ})
+        names_left.append({name for name in (*keys.ALIBABA_VARIABLES, *keys.HUAWEI_VARIABLES) if name in os.environ})
         return ask(self, job, payload)
 
     monkeypatch.setattr(cli.call.Sandbox, "ask", look)

@@ -178,7 +178,7 @@ def _put_milliseconds(box: Sandbox) -> dict[str, str]:
     return {"millisecond later": "equal_size", "millisecond earlier": "older"}
 
 
-class Sum(NamedTuple):
+class CountCheck(NamedTuple):
     """The sum of objects of a side."""
 
     objects: int = 0
@@ -186,14 +186,14 @@ class Sum(NamedTuple):
     digest: str = f"{0:064x}"
 
     @classmethod
-    def of(cls, sizes: dict[str, int]) -> Sum:
+    def of(cls, sizes: dict[str, int]) -> CountCheck:
         """Return the sum of keys and sizes, by a plain loop."""
         digests = (hashlib.sha256(key.encode() + b"\0" + str(size).encode()).digest() for key, size in sizes.items())
         total = sum(int.from_bytes(digest, "big") for digest in digests) % 2**256
         return cls(len(sizes), sum(sizes.values()), f"{total:064x}")
 
 
-def sums(box: Sandbox, classes: dict[str, str]) -> dict[str, tuple[Sum, Sum, list[str]]]:
+def sums(box: Sandbox, classes: dict[str, str]) -> dict[str, tuple[CountCheck, CountCheck, list[str]]]:
     """Return both sides of each class, and its first keys, by a plain loop over the buckets."""
     sides = [
         {key: stored.size for key, stored in objects.items()}
@@ -201,7 +201,7 @@ def sums(box: Sandbox, classes: dict[str, str]) -> dict[str, tuple[Sum, Sum, lis
     ]
     keys = sorted({*sides[0], *sides[1]}, key=lambda key: (classes[key], key))
     return {
-        name: (*(Sum.of({key: side[key] for key in some if key in side}) for side in sides), some[:20])  # type: ignore[misc]
+        name: (*(CountCheck.of({key: side[key] for key in some if key in side}) for side in sides), some[:20])  # type: ignore[misc]
         for name, some in ((name, list(same)) for name, same in groupby(keys, classes.__getitem__))
     }
 
@@ -244,7 +244,7 @@ def test_the_script_counts_the_objects_of_a_certificate_or_names_an_error(box, v
     for key in ("a.jpg", "b.tmp", "oms_source_record/x/success_object/a.jpg"):
         box.obs.put(box.destination_bucket, key, b"x")
         box.oss.put(box.source_bucket, key, b"x")
-    nothing, only = (summary(Sum.of(sizes)._asdict()) for sizes in ({}, {"a.jpg": 1}))
+    nothing, only = (summary(CountCheck.of(sizes)._asdict()) for sizes in ({}, {"a.jpg": 1}))
     of_obs = vendor_digests("obs", "--suffix", ".jpg")
     assert of_obs == [only, f"OMS's own lists: {nothing}", f"other objects: {only}"]
     assert vendor_digests("oss", "a", "--suffix=.jpg") == [only]
@@ -263,8 +263,8 @@ def test_each_object_is_in_its_class_and_exactly_due_objects_are_submitted(box, 
     classes = furnish(box, 24_000)
     expected = sums(box, classes)
     copies = box.obs.objects(box.destination_bucket)
-    in_lists = Sum.of({key: stored.size for key, stored in copies.items() if key.startswith(OMS_LISTS)})
-    elsewhere = Sum.of({key: stored.size for key, stored in copies.items() if not key.startswith(OMS_LISTS)})
+    in_lists = CountCheck.of({key: stored.size for key, stored in copies.items() if key.startswith(OMS_LISTS)})
+    elsewhere = CountCheck.of({key: stored.size for key, stored in copies.items() if not key.startswith(OMS_LISTS)})
     (of_source,), of_destination = vendor_digests("oss"), vendor_digests("obs")
     spread(4)
     box.task.lists.withheld = True  # or OMS would write lists while OBS is listed
@@ -281,7 +281,7 @@ def test_each_object_is_in_its_class_and_exactly_due_objects_are_submitted(box, 
     classes_of_answer = {name: counts for name, counts in answer["classes"].items() if counts["keys"]}
     assert expected == {
         name: (
-            *(Sum(**counts[side], digest=counts["digests"][side]) for side in ("source", "destination")),
+            *(CountCheck(**counts[side], digest=counts["digests"][side]) for side in ("source", "destination")),
             counts["keys"],
         )
         for name, counts in classes_of_answer.items()

@@ -47,7 +47,7 @@ def instance() -> Iterator[tuple[Sandbox, Instance]]:
             (oms, "_READ_SECONDS", 0.1),
             (oms, "MAX_CALL_SECONDS", 0.2),
             (oss, "_CALL_SECONDS", 0.1),
-            (calls, "_BACKOFF_BASE", 0.01),
+            (calls, "_FIRST_BACKOFF_SECONDS", 0.01),
         ]:
             patch.setattr(module, name, value)
         yield box, Instance(box)

@@ -15,7 +15,7 @@ from oss_oms_sync.jobs.replay import resting
 from oss_oms_sync.jobs.status import _MAX_MONTHS, backlog
 from oss_oms_sync.ledger import waiting
 from oss_oms_sync.passes import digests, pieces, work
-from oss_oms_sync.passes.entries import SETTLED
+from oss_oms_sync.passes.entries import MIN_EVENT_AGE
 from oss_oms_sync.settings_table import SETTINGS
 from tools.package import ROOT
 
@@ -24,7 +24,7 @@ A_DAY = RATE * KEYS_PER_CALL * 24 * 60 * 60 // 10**6
 A_PASS = pieces.MAX_PIECES * PIECE * int(work._CALLS_PER_SENDING_LANE) * KEYS_PER_CALL // 10**6
 RESTS = resting._FIRST_PAUSE_SECONDS // 60
 CANARY_MB = sum(canary_object.size for canary_object in canary_objects()) // 10**6
-MINUTES = int(SETTLED.total_seconds()) // 60
+MINUTES = int(MIN_EVENT_AGE.total_seconds()) // 60
 
 # A document, and its sentence in English and in Chinese.
 FIGURES = [
@@ -46,7 +46,7 @@ FIGURES = [
     ("objects", f"of the first {digests.MAX_FOLDERS}", f"前 {digests.MAX_FOLDERS} 个目录"),
     ("how-it-works", f"at most {calls._MAX_ATTEMPTS} times in all", f"连同首次最多 {calls._MAX_ATTEMPTS} 次"),
     ("how-it-works", f"`LANES` ({LANES})", f"`LANES`（{LANES}）"),
-    ("how-it-works", f"a range of {work.WORTH_SPLITTING:,} objects", f"{work.WORTH_SPLITTING:,} 个对象以上"),
+    ("how-it-works", f"a range of {work.MIN_SPLIT_OBJECTS:,} objects", f"{work.MIN_SPLIT_OBJECTS:,} 个对象以上"),
     ("how-it-works", f"more than {pieces.MAX_PIECES:,} pieces", f"超过 {pieces.MAX_PIECES:,} 段"),
     ("how-it-works", f"pieces: {A_PASS} million keys", f"提交 {A_PASS * 100:,} 万个对象"),
 ]

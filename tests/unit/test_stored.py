@@ -32,19 +32,19 @@ from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import replay
-from oss_oms_sync.jobs.certify.oms_work import _Recorded
-from oss_oms_sync.jobs.certify.sample import _Read
+from oss_oms_sync.jobs.certify.oms_work import _RecordCounts
+from oss_oms_sync.jobs.certify.sample import _ReadResults
 from oss_oms_sync.jobs.replay.resting import Pause, ReplayState
-from oss_oms_sync.jobs.status.alarm import _Watch
-from oss_oms_sync.jobs.status.copying import Acknowledged
+from oss_oms_sync.jobs.status.alarm import _AlarmState
+from oss_oms_sync.jobs.status.copying import Acknowledgement
 from oss_oms_sync.ledger.closing import Closed, Closing, read_mark
 from oss_oms_sync.ledger.list_positions import LineCount, ListPositions, ListRead
 from oss_oms_sync.ledger.mended import MendedRecord
-from oss_oms_sync.ledger.migration import Migrations, Reach
+from oss_oms_sync.ledger.migration import MigrationReach, Migrations
 from oss_oms_sync.ledger.records import FailedKey, failed_key, failed_record
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
-from oss_oms_sync.passes.digests import Drawn
+from oss_oms_sync.passes.digests import SampleDraw
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.marks import KeyMark
 from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope
@@ -64,7 +64,7 @@ ABOUT = Pass(
     destination_bucket="photos-obs",
     seed="5eed",
     migrations=Migrations(
-        (Reach(("a/",), 1_769_000_000, 1_769_000_600, will_copy=True, has_copied=False, had_no_extra=True),),
+        (MigrationReach(("a/",), 1_769_000_000, 1_769_000_600, will_copy=True, has_copied=False, had_no_extra=True),),
         Step("migrate", {"look": True}),
         is_unknown=True,
     ),
@@ -83,7 +83,7 @@ TALLY = Tally(
     source_listed=SIDE,
     deep_listed=Counter(deep_encrypted=1),
     largest=20,
-    drawn=Drawn("5eed", 1, [(7, "a/1")], {"a/": (7, "a/1")}),
+    drawn=SampleDraw("5eed", 1, [(7, "a/1")], {"a/": (7, "a/1")}),
     last_written=[WrittenObject(1_700_000_000, "a/1")],
     unread={"encrypted": ["a/1"]},
     parts=("oms_source_record/differences/x.txt",),
@@ -106,11 +106,13 @@ FORMS = {
         of_group=3,
     ),
     "replay": ReplayState("a", {"0f0f": Pause("2026-02-03T00:00:00Z", "ABC", 0)}, {"at": "2026-02-02T00:00:00Z"}),
-    "replay-busy": replay._Busy("2026-02-02T00:04:00Z"),
-    "status": Acknowledged(SINCE, MonthCounts(9, 7, 1, None, 30), 1, LineCount(2, 1)),
-    "watch": _Watch("behind", "2026-02-02T00:00:00Z", "broken", "2026-02-01T00:00:00Z", "2026-02-01T23:45:00Z", "no"),
-    "sample": _Read({"a": True, "b": False, "c": None}, {"a": 30, "b": 7}),
-    "recorded": _Recorded("2026-02-02T00:00:00+00:00", "a", {"001770000000": 2}, 1_770_000_000, is_all=True),
+    "replay-busy": replay._ReplayLease("2026-02-02T00:04:00Z"),
+    "status": Acknowledgement(SINCE, MonthCounts(9, 7, 1, None, 30), 1, LineCount(2, 1)),
+    "watch": _AlarmState(
+        "behind", "2026-02-02T00:00:00Z", "broken", "2026-02-01T00:00:00Z", "2026-02-01T23:45:00Z", "no"
+    ),
+    "sample": _ReadResults({"a": True, "b": False, "c": None}, {"a": 30, "b": 7}),
+    "recorded": _RecordCounts("2026-02-02T00:00:00+00:00", "a", {"001770000000": 2}, 1_770_000_000, is_all=True),
     "back_to_source": BackToSource("photos-obs", "2026-02-02T00:00:00Z", 1),
     "migrate": Intention(
         "run",

@@ -74,7 +74,7 @@ def parse_http_date(header: str | None) -> datetime | None:
 
 
 # Compiled at first use, because the hot path parses no times.
-_ISO_8601 = (
+_ISO_8601_PATTERN = (
     r"(?P<date>\d{4}-\d\d-\d\d|\d{8})"
     r"([T ](?P<time>\d\d|\d\d:?\d\d|(\d\d:\d\d:\d\d|\d{6})([.,]\d+)?)(?P<zone>Z|[+-]\d\d(:?\d\d)?)?)?"
 )
@@ -101,7 +101,7 @@ def parse_time(text: str) -> datetime | None:
 
     Not by fromisoformat, which accepts less on python3.10 than on python3.12.
     """
-    match = re.fullmatch(_ISO_8601, text, re.ASCII)
+    match = re.fullmatch(_ISO_8601_PATTERN, text, re.ASCII)
     if not match:
         return None
     date = match["date"].replace("-", "")

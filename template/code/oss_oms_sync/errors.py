@@ -28,9 +28,9 @@ from oss_oms_sync.answers.text import Text, t
 
 # Replaces the missing reason of a record, for example of the vendor's handler.
 UNKNOWN = "UNKNOWN"
-_MAX_MESSAGE = 300
+_MAX_MESSAGE_CHARACTERS = 300
 # Maximum number of a text's characters that are read to make a line.
-_MAX_SCANNED = 4096
+_MAX_READ_CHARACTERS = 4096
 _MAX_PROBLEMS = 3
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class StorageError(OmsSyncError):
         super().__init__(problem)
 
 
-def grant(action: str, of: str = "synctask") -> Text:
+def permission_remedy(action: str, of: str = "synctask") -> Text:
     """Return the remedy if Huawei Cloud forbids an OMS action such as "createEvent"."""
     return t(
         "Grant the IAM user behind HW_AK the action oms:{of}:{action}: python3 policies/show.py prints the policy.",
@@ -125,7 +125,7 @@ class Reason(Enum):
         "Nothing to change: the clock of the function instance is more than 15 minutes off, so Huawei Cloud"
         " rejects its requests. If this persists, open a ticket with Alibaba Cloud."
     )
-    FORBIDDEN = grant("createEvent")
+    FORBIDDEN = permission_remedy("createEvent")
     ACCOUNT = t("Check the Huawei Cloud account behind HW_AK: it is restricted or frozen (overdue payment?).")
     NO_TASK = t(
         "Check SYNC_URL: the sync task does not exist in OMS. Copy the address again from the task's details"
@@ -172,17 +172,17 @@ class Failure:
 
     def remedy(self, action: str, of: str = "synctask") -> Text:
         """Return the remedy if `action` of OMS failed, such as "get"; each action has its own permission."""
-        return grant(action, of) if self.reason is Reason.FORBIDDEN else self.reason.fix
+        return permission_remedy(action, of) if self.reason is Reason.FORBIDDEN else self.reason.fix
 
 
 # Reasons that concern every key, and do not pass without action.
-PERMANENT = {Reason.CREDENTIALS, Reason.CLOCK, Reason.FORBIDDEN, Reason.ACCOUNT, Reason.NO_TASK}
+PERMANENT_REASONS = {Reason.CREDENTIALS, Reason.CLOCK, Reason.FORBIDDEN, Reason.ACCOUNT, Reason.NO_TASK}
 # Reasons in a key or its object: they may never pass.
 KEY_REASONS = {Reason.REJECTED, Reason.REFUSED, Reason.COPY_FAILED}
 # Reasons for which OMS is not called.
-MAY_NOT_SEND = {Reason.CLOSED, Reason.MARK_UNREAD}
+CLOSED_REASONS = {Reason.CLOSED, Reason.MARK_UNREAD}
 # Reasons that do not depend on the batch, so bisecting does not help.
-STOPS_RUN = {*PERMANENT, *MAY_NOT_SEND, Reason.DEADLINE}
+STOPPING_REASONS = {*PERMANENT_REASONS, *CLOSED_REASONS, Reason.DEADLINE}
 
 
 def root_cause(error: BaseException) -> str:
@@ -192,17 +192,17 @@ def root_cause(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def presentable(text: str, secrets: Iterable[str] = ()) -> str:
+def printable_line(text: str, secrets: Iterable[str] = ()) -> str:
     """Return `text` as one printable line of at most 300 characters, with all `secrets` masked."""
     # Each secret as it is, in a URL, and in JSON. The longest first: masking a secret inside another secret first would
     # leave the longer secret's remainder visible.
     forms = ((secret, quote(secret, safe=""), secret.replace("/", r"\/")) for secret in secrets if secret)
     masked = sorted(set(chain.from_iterable(forms)), key=len, reverse=True)
     spare = len(masked[0]) if masked else 0
-    start = text[: _MAX_SCANNED + spare]
+    start = text[: _MAX_READ_CHARACTERS + spare]
     for secret in masked:
         start = start.replace(secret, "***")
-    if len(text) > _MAX_SCANNED + spare:
+    if len(text) > _MAX_READ_CHARACTERS + spare:
         start = start[: len(start) - spare]  # which may hold half a secret
     line = " ".join("".join(c if c.isprintable() else " " for c in start).split())
-    return line if len(line) <= _MAX_MESSAGE else line[: _MAX_MESSAGE - 1] + "…"
+    return line if len(line) <= _MAX_MESSAGE_CHARACTERS else line[: _MAX_MESSAGE_CHARACTERS - 1] + "…"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.layout import RECORDS
-from oss_oms_sync.errors import presentable
+from oss_oms_sync.errors import printable_line
 from oss_oms_sync.settings import Settings
 
 # OSS, "Event notifications": the events of new or changed content, as in s.yaml. UpdateObjectMeta changes no content.
@@ -26,12 +26,12 @@ CONTENT_EVENTS = frozenset(
 )
 
 # Other documented names under ObjectCreated: not objects, or objects that OMS cannot copy.
-_NO_CONTENT = {
+_OTHER_EVENTS = {
     f"ObjectCreated:{call}" for call in ("InitiateMultipartUpload", "UploadPart", "UploadPartCopy", "PutSymlink")
 }
 
 # Maximum levels of nesting: real payloads have three, an envelope around an MNS message around an event.
-_MAX_DEPTH = 5
+_MAX_NESTING = 5
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class _Parser:
 
     def _unwrap(self, value: object, depth: int) -> None:
         match value:
-            case _ if depth > _MAX_DEPTH:
+            case _ if depth > _MAX_NESTING:
                 self.problems.append("the payload is nested too deep")
             case list():
                 for element in value:
@@ -150,10 +150,10 @@ class _Parser:
     def _event(self, event: object) -> None:
         name = re.sub("^oss:", "", text_at(event, "eventName"), flags=re.IGNORECASE)
         if not re.fullmatch(r"Object\w+:\w+", name):
-            self.problems.append(f"an event is none of OSS: its name is {presentable(name)!r}")
+            self.problems.append(f"an event is none of OSS: its name is {printable_line(name)!r}")
             return
         # An unknown name under ObjectCreated is treated as new content, because submitting too much is harmless.
-        if name not in CONTENT_EVENTS and (name in _NO_CONTENT or not name.startswith("ObjectCreated:")):
+        if name not in CONTENT_EVENTS and (name in _OTHER_EVENTS or not name.startswith("ObjectCreated:")):
             self.skipped[name] += 1
             return
         key, bucket = text_at(event, "oss", "object", "key"), text_at(event, "oss", "bucket", "name")

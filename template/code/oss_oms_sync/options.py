@@ -39,18 +39,18 @@ def parse(payload: bytes | str, kind: type[T]) -> T:
         unusable = (isinstance(value, int) and value < 0) or (isinstance(value, str) and not is_text(value))
         if type(value) is not types[name] or unusable:
             raise PayloadError(
-                f"The payload's {name} is {value!r}, which is no {_NAMES[types[name]]}. It takes {_join(types)}"
+                f"The payload's {name} is {value!r}, which is no {_TYPE_NAMES[types[name]]}. It takes {_join(types)}"
             )
     if problem := prefix_problem(str(options.get("prefix", ""))):
         raise PayloadError(f"The payload's prefix {problem}")
     return kind(**options)
 
 
-_NAMES = {str: "text", bool: "true or false", int: "whole number", list: "list", dict: "JSON object"}
+_TYPE_NAMES = {str: "text", bool: "true or false", int: "whole number", list: "list", dict: "JSON object"}
 
 
 def _join(types: Mapping[str, type]) -> str:
-    return ", ".join(f"{name} ({_NAMES[kind]})" for name, kind in types.items())
+    return ", ".join(f"{name} ({_TYPE_NAMES[kind]})" for name, kind in types.items())
 
 
 def _parse_object(text: bytes | str) -> dict[str, object]:

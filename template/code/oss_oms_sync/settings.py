@@ -11,33 +11,31 @@ from datetime import timedelta
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from oss_oms_sync.answers.layout import SYNC_PATH_LOOKS, SYNC_URL_LOOKS, TASK_PATH
+from oss_oms_sync.answers.layout import SYNC_PATH_EXAMPLE, SYNC_URL_EXAMPLE, TASK_PATH
 from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.filters import KeyFilter, prefix_problem
 from oss_oms_sync.settings_table import SETTINGS
 
 N = TypeVar("N", int, float)
 
-_OSS_LOOKS = "https://oss-<region>-internal.aliyuncs.com"
+_OSS_EXAMPLE = "https://oss-<region>-internal.aliyuncs.com"
 # API page CreateSyncEvents. Ids need no escapes in a URL or an object name.
-_SYNC_PATH = re.compile(f"{TASK_PATH}/events", re.ASCII)
+_SYNC_PATH_PATTERN = re.compile(f"{TASK_PATH}/events", re.ASCII)
 # OSS, "Bucket naming conventions": https://www.alibabacloud.com/help/en/oss/user-guide/bucket-naming-conventions
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
+_BUCKET_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 # OSS, "Regions and endpoints"; endpoints of transfer acceleration name no region.
-_REGIONAL_ENDPOINT = re.compile(
-    r"oss-(?!accelerate)(?P<region>[a-z]+-[a-z0-9-]+?)(-internal)?\.aliyuncs\.com", re.ASCII
-)
-_HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]", re.ASCII)
+_ENDPOINT_PATTERN = re.compile(r"oss-(?!accelerate)(?P<region>[a-z]+-[a-z0-9-]+?)(-internal)?\.aliyuncs\.com", re.ASCII)
+_HOST_PATTERN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]", re.ASCII)
 # Function Compute, CreateFunction: a function's name has at most 64 characters.
-_PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PROJECT_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Control characters, and others that end a line in YAML. XML can represent few of them, and some break shells.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Minimum length of a webhook's token: known tokens are longer, other words of their addresses shorter.
-_TOKEN_LENGTH = 16
-_PERIOD = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
+_MIN_TOKEN_CHARACTERS = 16
+_PERIOD_PATTERN = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
 # The longest RECONCILE_PERIOD. A stored pass that is not resumed for this time is ignored, then deleted.
 MAX_PERIOD = timedelta(days=30)
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_PERIOD_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ class Settings:
         """The texts that are never shown: the keys, the webhook's address, and the parts of it that permit posts."""
         parts = urlsplit(self.alert_webhook)
         words = re.split(r"[/?&=]", f"{parts.path}?{parts.query}")
-        tokens = (word for word in words if len(word) >= _TOKEN_LENGTH)
+        tokens = (word for word in words if len(word) >= _MIN_TOKEN_CHARACTERS)
         return (self.hw_ak, self.hw_sk, self.hw_security_token, self.alert_webhook, *tokens)
 
     @classmethod
@@ -158,18 +156,18 @@ class _Reader:
     def sync_task(self) -> SyncTask:
         url = self._get("SYNC_URL")
         problem, parts = _split_url(url)
-        match = _SYNC_PATH.fullmatch(parts.path)
+        match = _SYNC_PATH_PATTERN.fullmatch(parts.path)
         defect = _first_problem(
             (not url, "is empty"),
             (problem, problem),
             (parts.path.endswith("/"), 'ends with "/", which has to be removed'),
-            (not match, f"has another path than {SYNC_PATH_LOOKS}"),
+            (not match, f"has another path than {SYNC_PATH_EXAMPLE}"),
             (match and not {".", ".."}.isdisjoint(match.groups()), "names a project or a task that is none"),
         )
         self.check(
             not defect,
             f"SYNC_URL {defect}. Copy the Synchronization Request Receiving Address from the sync task's details in the"
-            f" OMS console; it looks like {SYNC_URL_LOOKS}",
+            f" OMS console; it looks like {SYNC_URL_EXAMPLE}",
         )
         return SyncTask(url, match["task"] if match else "")
 
@@ -195,7 +193,7 @@ class _Reader:
             " bucket",
         )
         self.check(
-            not value or _BUCKET.fullmatch(value),
+            not value or _BUCKET_PATTERN.fullmatch(value),
             f"{name} is no bucket name. Give the bare name, 3 to 63 lower-case letters, digits and hyphens,"
             " without oss:// or an endpoint",
         )
@@ -206,7 +204,7 @@ class _Reader:
         prefix, suffix = self._env.get("OBJECT_PREFIX", ""), self._env.get("OBJECT_SUFFIX", "")
         for name, value, example in (("OBJECT_PREFIX", prefix, "photos/"), ("OBJECT_SUFFIX", suffix, ".jpg")):
             self.check(
-                not _CONTROL.search(value),
+                not _CONTROL_CHARACTERS.search(value),
                 f"{name} is {value!r}, with a control character such as a line break or a tab. Set it to text such"
                 f" as {example}, or remove it",
             )
@@ -218,12 +216,14 @@ class _Reader:
         """Return the endpoint (with its scheme) and the region of signatures."""
         endpoint, fc_region = self._get("OSS_ENDPOINT"), self._env.get("FC_REGION", "")
         if not endpoint:
-            self.check(fc_region, f"OSS_ENDPOINT is empty. Set it to {_OSS_LOOKS}")
+            self.check(fc_region, f"OSS_ENDPOINT is empty. Set it to {_OSS_EXAMPLE}")
             return f"https://oss-{fc_region}-internal.aliyuncs.com", fc_region
-        parts = self._endpoint(endpoint, "OSS_ENDPOINT", _OSS_LOOKS, lambda host: host.count(".") > 2, ".aliyuncs.com")
-        regional = _REGIONAL_ENDPOINT.fullmatch(parts.hostname or "")
+        parts = self._endpoint(
+            endpoint, "OSS_ENDPOINT", _OSS_EXAMPLE, lambda host: host.count(".") > 2, ".aliyuncs.com"
+        )
+        regional = _ENDPOINT_PATTERN.fullmatch(parts.hostname or "")
         region = regional["region"] if regional else fc_region
-        self.check(region or not parts.hostname, f"OSS_ENDPOINT names no region. Set it to {_OSS_LOOKS}")
+        self.check(region or not parts.hostname, f"OSS_ENDPOINT names no region. Set it to {_OSS_EXAMPLE}")
         # Rebuilt from its parts, because oss2 needs schemes in lower case.
         return f"{parts.scheme}://{parts.netloc}", region
 
@@ -265,7 +265,7 @@ class _Reader:
     def project(self) -> str:
         value = self._get("PROJECT")
         self.check(
-            _PROJECT.fullmatch(value),
+            _PROJECT_PATTERN.fullmatch(value),
             f"PROJECT is {value!r}. Set it to the name of the function forward, up to 64 letters, digits, - and _"
             f" such as {SETTINGS['PROJECT'].default}",
         )
@@ -286,8 +286,8 @@ class _Reader:
     def period(self, name: str) -> timedelta | None:
         """Return the period; None for "off"."""
         value = self._get(name).lower()
-        match = _PERIOD.fullmatch(value)
-        period = timedelta(**{_UNITS[match["unit"]]: int(match["number"])}) if match else None
+        match = _PERIOD_PATTERN.fullmatch(value)
+        period = timedelta(**{_PERIOD_UNITS[match["unit"]]: int(match["number"])}) if match else None
         self.check(
             value == "off" or (period and period <= MAX_PERIOD),
             f"{name} is {value!r}. Set it to a time of up to 30d such as 12h, to off, or remove it"
@@ -319,7 +319,7 @@ def _split_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitRes
         (not _is_plain(url), "holds a space or a character outside ASCII"),
         (not is_url, "is no URL"),
         (not host, "names no host"),
-        (not _HOST.fullmatch(host) and not is_loopback(host), "has a host that is no name"),
+        (not _HOST_PATTERN.fullmatch(host) and not is_loopback(host), "has a host that is no name"),
         (
             parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)),
             "does not start with https://",

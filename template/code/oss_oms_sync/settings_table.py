@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from oss_oms_sync.answers.layout import SYNC_URL_LOOKS
+from oss_oms_sync.answers.layout import SYNC_URL_EXAMPLE
 from oss_oms_sync.answers.text import Text, t
 
 
@@ -22,7 +22,7 @@ SETTINGS = {
         t(
             "the sync task's Synchronization Request Receiving Address, from its details in the OMS console:"
             " `{sync_url_looks}`",
-            sync_url_looks=SYNC_URL_LOOKS,
+            sync_url_looks=SYNC_URL_EXAMPLE,
         ),
     ),
     "HW_AK": Setting(

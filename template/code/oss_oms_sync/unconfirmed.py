@@ -43,9 +43,9 @@ class Unconfirmed:
 
 # Words of field reports (ops/canary/field_report.py).
 NOT_OBSERVED = "not seen"
-_WITHIN_MINUTES = ("under 5 s", "under 30 s", "under 1 min", "under 5 min", "under 10 min")
+_MINUTE_WORDS = ("under 5 s", "under 30 s", "under 1 min", "under 5 min", "under 10 min")
 # A canary waits for at most twenty minutes.
-_WITHIN_THE_HOUR = (*_WITHIN_MINUTES, "longer")
+_HOUR_WORDS = (*_MINUTE_WORDS, "longer")
 
 _YES = t("yes")
 
@@ -62,7 +62,7 @@ UNCONFIRMED = {
         t("at most ten minutes"),
         t("`OMS_FINISHED` waits until the counts have not changed for that time"),
         ("counts.shown_after",),
-        as_assumed=_WITHIN_MINUTES,
+        as_assumed=_MINUTE_WORDS,
     ),
     "step of counts": Unconfirmed(
         t("step of OMS's counts"),
@@ -105,7 +105,7 @@ UNCONFIRMED = {
         t("within the hour"),
         t("only a comparison finds later failures"),
         ("lists.written_after",),
-        as_assumed=_WITHIN_THE_HOUR,
+        as_assumed=_HOUR_WORDS,
     ),
     "encoding of keys": Unconfirmed(
         t("whether a task decodes submitted keys"),
@@ -113,14 +113,14 @@ UNCONFIRMED = {
         t("without decoding, no key with special characters arrives: `MISSING` fails"),
         ("objects.hostile name.in_obs",),
         "OMS_KEY_ENCODING",
-        as_assumed=_WITHIN_THE_HOUR,
+        as_assumed=_HOUR_WORDS,
     ),
     "keys in events": Unconfirmed(
         t("whether keys in OSS's events are plain text"),
         _YES,
         t("as above"),
         ("objects.hostile name.event",),
-        as_assumed=_WITHIN_THE_HOUR,
+        as_assumed=_HOUR_WORDS,
     ),
     "mode": Unconfirmed(
         t("a task's actual overwrite mode"),

@@ -1,4 +1,4 @@
-"""The accounts of both clouds as an administrator sees them: the caller's identity, and the project's resources there.
+"""The accounts of both clouds for an administrator: the caller's identity, and the project's resources.
 
 Sources: help.aliyun.com/zh/sts/developer-reference, "GetCallerIdentity"; support.huaweicloud.com/api-iam
 (KeystoneListAuthDomains) and /api-iam5 (ListUsersV5).
@@ -14,45 +14,56 @@ from typing import NamedTuple
 from ops.accounts import statements, storage
 from ops.accounts.functions_key import FunctionsKey
 from ops.accounts.iam_users import IamUser
-from ops.accounts.needs import Line, Need, Standing, with_reason
+from ops.accounts.needs import Line, Need, ResourceState, with_reason
 from ops.accounts.policy_documents import rights
 from ops.accounts.ram_roles import RamHolder
 from ops.accounts.sync_tasks import Pair, Tasks
 from ops.accounts.task_keys import TaskKeys, requested_text
 from ops.clouds.buckets import ObsBucketClient, OssBucketClient
-from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, administrators
+from ops.clouds.keys import (
+    ALIBABA_VARIABLES,
+    HUAWEI_VARIABLES,
+    OMS_DESTINATION_VARIABLES,
+    OMS_SOURCE_VARIABLES,
+    Keys,
+    administrators,
+)
 from ops.clouds.services import Functions, OssTrigger, Ram, Service, listed
 from ops.clouds.wire import refused
 from ops.errors import UsageError
 from ops.functions.call import Caller
 from ops.session import Session
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, same, sentences, t
+from oss_oms_sync.answers.text import Text, sentences, t, untranslated
 
 Holder = IamUser | RamHolder
 
 # The variables of s.yaml that both accounts need.
-NEEDED = ("functionName", "region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
+NEEDED_VARIABLES = ("functionName", "region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
 
 # The events of forward's trigger in s.yaml.
 CONTENT_EVENTS = tuple(
     f"oss:ObjectCreated:{event}"
     for event in ("PutObject", "PostObject", "CopyObject", "AppendObject", "CompleteMultipartUpload")
 )
-_READER = t("RAM user for OMS to read the source")
-_WRITER = t("IAM user for OMS to write to the destination")
-_CALLER = t("IAM user for the functions to call OMS and OBS")
+_READER_TITLE = t("RAM user for OMS to read the source")
+_WRITER_TITLE = t("IAM user for OMS to write to the destination")
+_CALLER_TITLE = t("IAM user for the functions to call OMS and OBS")
 
 
 class Alibaba:
     """The account of Alibaba Cloud.
 
-    `variables`: the variables of s.yaml; `keys`: an administrator's, if the command has them already. `reader` has the
-    access key with which OMS reads the source, if setup makes it.
+    `variables`: the variables of s.yaml; `keys`: an administrator's, or None to request them. `reader`: the user with
+    OMS's access key for the source, if setup makes it.
     """
 
     def __init__(self, session: Session, variables: Mapping[str, str], keys: Keys | None = None) -> None:
-        keys, clock, endpoints = keys or administrators(session, ALIBABA), session.clock, session.caller.endpoints()
+        keys, clock, endpoints = (
+            keys or administrators(session, ALIBABA_VARIABLES),
+            session.clock,
+            session.caller.endpoints(),
+        )
         self._caller, self._variables, self._region = session.caller, variables, variables["region"]
         self.source, self.log = (
             OssBucketClient.at(endpoints, self._region, variables[name], keys, clock)
@@ -81,12 +92,12 @@ class Alibaba:
         for purposes, holder in self._roles():
             need = holder.need(_role_title(purposes))
             yield with_reason(need, statements.reason_to_read(self._variables, purposes))
-        yield self.reader.need(_READER, [_handover_step(OMS_SOURCE)], has_task)
+        yield self.reader.need(_READER_TITLE, [_handover_step(OMS_SOURCE_VARIABLES)], has_task)
 
     def removals(self) -> Iterator[Need]:
-        """Yield the removals of all that setup made in this account, except the log bucket."""
+        """Yield the removals of all resources that setup made in this account, except the log bucket."""
         yield self._account_need()
-        yield self.reader.removal(_READER)
+        yield self.reader.removal(_READER_TITLE)
         for purposes, holder in self._roles():
             yield holder.removal(_role_title(purposes))
 
@@ -104,8 +115,8 @@ class Alibaba:
 
         def look() -> Line:
             if ids := self.reader.key_ids():
-                return Line(Standing.THERE, facts=[same(key_id) for key_id in ids])
-            return Line(Standing.BY_HAND, t("none"), text)
+                return Line(ResourceState.THERE, facts=[untranslated(key_id) for key_id in ids])
+            return Line(ResourceState.BY_HAND, t("none"), text)
 
         return Need(title, ("ram:ListAccessKeys",), look, by_hand=[text], is_settled=lambda: True)
 
@@ -124,8 +135,8 @@ class Alibaba:
 class Huawei:
     """The account of Huawei Cloud.
 
-    `writer` has the access key with which OMS writes to the destination, if setup makes it; `functions` has that of the
-    functions. `alibaba`: the other account, if setup has its keys as well.
+    `writer`: the user with OMS's access key for the destination, if setup makes it; `functions`: the functions' key.
+    `alibaba`: the other account, if setup has its keys as well.
     """
 
     def __init__(
@@ -137,7 +148,7 @@ class Huawei:
         *,
         keep_storage_class: bool = False,
     ) -> None:
-        self._keys, self._clock = keys or administrators(session, HUAWEI), session.clock
+        self._keys, self._clock = keys or administrators(session, HUAWEI_VARIABLES), session.clock
         endpoints = session.caller.endpoints()
         self._region, target = variables["destinationRegion"], variables["destinationBucket"]
         self._endpoints, self._target, self._log = endpoints, target, variables["logBucket"]
@@ -176,7 +187,7 @@ class Huawei:
         """Yield the requirements in this account, except keys and the task."""
         yield self._account_need()
         yield storage.destination(self.with_keys(self._keys), self._region)
-        yield self.writer.need(_WRITER, [_handover_step(OMS_DESTINATION)], self.has_task)
+        yield self.writer.need(_WRITER_TITLE, [_handover_step(OMS_DESTINATION_VARIABLES)], self.has_task)
         yield self._functions_need()
 
     def has_task(self) -> bool:
@@ -184,11 +195,11 @@ class Huawei:
         return bool(self.tasks.address())
 
     def settings(self) -> dict[str, str]:
-        """Return the variables that setup writes into s.yaml; SYNC_URL is empty until there is a task."""
+        """Return the variables that setup writes into s.yaml; SYNC_URL is empty without a task."""
         return {"SYNC_URL": self.tasks.address(), **self.key.settings, "logBucket": self._log}
 
     def own_settings(self) -> list[str]:
-        """List the variables of s.yaml that name resources to be removed, or missing resources."""
+        """List the variables of s.yaml with removable or missing resources."""
         return [*(["SYNC_URL"] if self.tasks.owns_address() else ()), *self.key.own_settings()]
 
     def key_needs(self, holders: Sequence[Holder]) -> Iterator[Need]:
@@ -204,11 +215,12 @@ class Huawei:
     def key_of_others(self) -> Need:
         """Return the requirement for OMS's access key of the source, if another person owns that account."""
         text = t(
-            "Have the access key ready: setup asks for it, or reads it from the environment ({names})", names=OMS_SOURCE
+            "Have the access key ready: setup asks for it, or reads it from the environment ({names})",
+            names=OMS_SOURCE_VARIABLES,
         )
 
         def look() -> Line:
-            return Line(Standing.THERE) if self.has_task() else Line(Standing.BY_HAND, None, text)
+            return Line(ResourceState.THERE) if self.has_task() else Line(ResourceState.BY_HAND, None, text)
 
         return Need(t("access key with which OMS reads the source"), (), look)
 
@@ -219,18 +231,18 @@ class Huawei:
         yield self.key.renewal()
 
     def removals(self) -> Iterator[Need]:
-        """Yield the removals of all that setup made in this account, except the destination.
+        """Yield the removals of all resources that setup made in this account, except the destination.
 
-        In this order, no removal breaks something that a later one still needs.
+        The order keeps each resource until no later removal needs it.
         """
         yield self._account_need()
         yield self.tasks.removal()
-        yield self.writer.removal(_WRITER)
-        yield self.functions.removal(_CALLER)
+        yield self.writer.removal(_WRITER_TITLE)
+        yield self.functions.removal(_CALLER_TITLE)
         yield self.key.removal()
 
     def _functions_need(self) -> Need:
-        need = self.functions.need(_CALLER, (), self.key.is_kept)
+        need = self.functions.need(_CALLER_TITLE, (), self.key.is_kept)
         reasons = statements.reason_to_read(self._variables), statements.offer_headers(self._variables)
         return with_reason(need, sentences(*filter(None, reasons)) if any(reasons) else None)
 
@@ -248,7 +260,7 @@ class Huawei:
 
 
 def project_mark(variables: Mapping[str, str]) -> str:
-    """Return the text by which setup recognizes its own resources; it has the source, because project names may recur.
+    """Return the mark of setup's own resources; it has the source, because project names may recur.
 
     A user's comment in RAM has at most 128 characters.
     """
@@ -256,9 +268,9 @@ def project_mark(variables: Mapping[str, str]) -> str:
 
 
 def _unused_keys(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKeys | None = None) -> Need:
-    """Return the deletion of a user's keys that nothing uses: their secrets were shown once, and are lost.
+    """Return the deletion of a user's unused keys: their secrets were shown once, and are lost.
 
-    Keys that OMS may have stay as long as its list may lack their task. A key goes only if the plan names it.
+    Keys that OMS may have are kept while its list may lack their task. A key is deleted only if the plan names it.
     """
     named: list[str] | None = None
 
@@ -271,8 +283,8 @@ def _unused_keys(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKey
         named = [key for key in keys if named is None or key in named] if not is_awaited else []
         if named:
             consequence = t("Without these keys, a task that OMS creates later cannot copy") if text else None
-            return Line(Standing.REMOVE, text, consequence, [*map(same, named)])
-        return Line(Standing.THERE, text or t("none"), facts=[*map(same, keys)] if text else ())
+            return Line(ResourceState.REMOVE, text, consequence, [*map(untranslated, named)])
+        return Line(ResourceState.THERE, text or t("none"), facts=[*map(untranslated, keys)] if text else ())
 
     def remove() -> None:
         for key in named or ():
@@ -294,13 +306,13 @@ def _handover_step(names: tuple[str, str]) -> Text:
     )
 
 
-_SAFER = t("This key is, or may be, the account's own and has every permission. A user's key is safer")
+_ROOT_KEY_WARNING = t("This key is, or may be, the account's own and has every permission. A user's key is safer")
 
 
 class Account(NamedTuple):
-    """The account that a key belongs to, and the user that has the key.
+    """The account of a key, and the user with the key.
 
-    `is_root`: the key is the account's own, which can do everything, or this is unknown.
+    `is_root`: the key is the account's own, with all permissions, or this is unknown.
     """
 
     number: str
@@ -308,9 +320,9 @@ class Account(NamedTuple):
     is_root: bool
 
     def need(self, title: Text) -> Need:
-        """Return the account's line of the plan."""
+        """Return the line of the plan for the account."""
         text = t("{account}, as {holder}", account=self.number, holder=self.holder)
-        return Need(title, (), lambda: Line(Standing.THERE, text, _SAFER if self.is_root else None))
+        return Need(title, (), lambda: Line(ResourceState.THERE, text, _ROOT_KEY_WARNING if self.is_root else None))
 
 
 def _alibaba_account(ram: Ram) -> Account:
@@ -335,22 +347,22 @@ def _huawei_account(iam: Service, keys: Keys) -> Account:
 def _alias_need(caller: Caller, name: str, account: str, rights: Sequence[Text]) -> Need:
     """Return the check that the deploying tool's keys, named by their alias, belong to the same account.
 
-    The tool shows only some digits of the account. No call shows the permissions of these keys: `rights` lists those
-    that they need.
+    The tool shows only some digits of the account. No call shows the permissions of these keys; `rights` lists the
+    necessary ones.
     """
 
     def look() -> Line:
         shown = caller.account(name)
         if not shown:
             add = t("Add the access key of a user in this account: s config add -a {name}", name=name)
-            return Line(Standing.BY_HAND, t("none"), add, rights)
+            return Line(ResourceState.BY_HAND, t("none"), add, rights)
         if not re.fullmatch(shown.replace("*", r"\d"), account):
             return Line(
-                Standing.STOP,
+                ResourceState.STOP,
                 t("belongs to another account: {shown}", shown=shown),
                 t("Set another alias in s.yaml, under access"),
             )
         text = t("same account ({shown}); the first deployment shows whether its permissions suffice", shown=shown)
-        return Line(Standing.THERE, text, None, rights)
+        return Line(ResourceState.THERE, text, None, rights)
 
     return Need(t("alias {name} of the Serverless Devs tool, for deployment", name=name), (), look)

@@ -1,6 +1,6 @@
-"""The access key of the functions, whose secret is in the Serverless Devs tool's store on the machine that deploys.
+"""The access key of the functions; its secret is in the Serverless Devs tool's store on the deploying machine.
 
-A user of IAM has at most two keys: for two machines, or temporarily an old key and a new key.
+An IAM user has at most two keys: for two machines, or temporarily an old key and a new key.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 from ops.accounts.iam_users import IamUser, Key
-from ops.accounts.needs import NOTHING_OURS, Line, Need, Standing
+from ops.accounts.needs import NOTHING_CREATED, Line, Need, ResourceState
 from ops.clock import WallClock, parse_time
 from ops.clouds.keys import store
 from ops.functions.call import Caller
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import same, t
+from oss_oms_sync.answers.text import t, untranslated
 
 _TITLE = t("access key of the functions")
-_PLACE = t("stored in the secret store of the Serverless Devs tool on this machine")
-_RIGHTS = (
+_PLACE_TEXT = t("stored in the secret store of the Serverless Devs tool on this machine")
+_PERMISSIONS = (
     *("iam:credentials:listCredentialsV5", "iam:credentials:createCredentialV5"),
     "iam:credentials:showAccessKeyLastUsedV5",
 )
 _MAX_KEYS = 2
-# Minimum idle time of the older key while the other key is used, because IAM may record uses late.
+# Minimum idle time of the older key beside a used key, because IAM may record uses late.
 _MIN_IDLE = timedelta(days=1)
-_NEVER, _UNKNOWN = datetime.min.replace(tzinfo=timezone.utc), datetime.max.replace(tzinfo=timezone.utc)
-_AFTERWARDS = t("Deploy, and check with doctor. Run this again after more than a day: it then deletes the old key")
+_NEVER_USED, _UNKNOWN_USE = datetime.min.replace(tzinfo=timezone.utc), datetime.max.replace(tzinfo=timezone.utc)
+_NEXT_STEP = t("Deploy, and check with doctor. Run this again after more than a day: it then deletes the old key")
 
 
-class _Turn(NamedTuple):
-    """The next step of a renewal. `deleted`: the key that is deleted; `is_made`: True if a new key is made."""
+class _RenewalStep(NamedTuple):
+    """The next step of a renewal. `deleted`: the key to delete; `is_made`: True to create a new key."""
 
     deleted: Key | None
     is_made: bool
@@ -82,11 +82,13 @@ class FunctionsKey:
             name=self._user.name,
             command=Step("secrets"),
         )
-        return Need(_TITLE, _RIGHTS, self._look, self._make, [by_hand], lambda: self.is_kept() and not self._has_none)
+        return Need(
+            _TITLE, _PERMISSIONS, self._look, self._make_key, [by_hand], lambda: self.is_kept() and not self._has_none
+        )
 
     def renewal(self) -> Need:
-        """Return the requirement for a new key; a later run deletes the old key once the new key was used."""
-        return Need(_TITLE, _RIGHTS, self._look_to_renew, self._renew)
+        """Return the requirement for a new key; a later run deletes the old key after a use of the new key."""
+        return Need(_TITLE, _PERMISSIONS, self._look_to_renew, self._renew)
 
     def removal(self) -> Need:
         """Return the removal of the key from the tool's store."""
@@ -94,42 +96,42 @@ class FunctionsKey:
 
     def _look(self) -> Line:
         keys = self._user.key_ids()
-        # A secret in the store without a key belongs to a deleted user.
+        # A stored secret without a key belongs to a deleted user.
         self._has_none = not keys
         if keys and self.is_kept():
-            return Line(Standing.THERE)
+            return Line(ResourceState.THERE)
         if len(keys) >= _MAX_KEYS and self.is_used():
             return Line(
-                Standing.STOP,
+                ResourceState.STOP,
                 t(
                     "{name} has two access keys, the maximum of a user, and neither is on this machine",
                     name=self._user.name,
                 ),
                 t("Show the key that will be deleted: {command}", command=Step("setup", {"new_key": True})),
             )
-        return Line(Standing.CREATE, _PLACE)
+        return Line(ResourceState.CREATE, _PLACE_TEXT)
 
-    def _make(self) -> None:
+    def _make_key(self) -> None:
         """Create a key, and store it before anything else: IAM shows the secret once."""
         keys = self._user.make_key()
         pair = (keys.access.reveal(), keys.secret.reveal())
         store(self._caller, dict(zip(self._names, pair, strict=True)))
 
     def _look_to_renew(self) -> Line:
-        keys, turn = self._turn()
+        keys, turn = self._next_step()
         facts = [
             t("{key}, made {made}, last used {used}", key=key.number, made=key.made, used=key.used or "-")
             for key in keys
         ]
         if turn.deleted is None and turn.is_made:
-            return Line(Standing.CREATE, _PLACE, _AFTERWARDS, facts)
+            return Line(ResourceState.CREATE, _PLACE_TEXT, _NEXT_STEP, facts)
         if turn.deleted is None:
             text = t(
                 "either key may be in use: their last uses are less than a day apart, or the newer key is less"
                 " than a day old"
             )
             return Line(
-                Standing.STOP, text, t("Deploy only one of the two keys, and run this again after a day"), facts
+                ResourceState.STOP, text, t("Deploy only one of the two keys, and run this again after a day"), facts
             )
         if turn.is_made:
             text = t(
@@ -137,38 +139,41 @@ class FunctionsKey:
                 " less than a day ago",
                 key=turn.deleted.number,
             )
-            return Line(Standing.CHANGE, text, _AFTERWARDS, facts)
+            return Line(ResourceState.CHANGE, text, _NEXT_STEP, facts)
         text = t("{key} will be deleted: the other key was used later", key=turn.deleted.number)
-        return Line(Standing.REMOVE, text, t("A machine that uses this key gets a new key by this command"), facts)
+        return Line(ResourceState.REMOVE, text, t("A machine that uses this key gets a new key by this command"), facts)
 
     def _renew(self) -> None:
-        _, turn = self._turn()
+        _, turn = self._next_step()
         if turn.deleted:
             self._user.delete_key(turn.deleted.number)
         if turn.is_made:
-            self._make()
+            self._make_key()
 
-    def _turn(self) -> tuple[list[Key], _Turn]:
-        """List the keys of the user, and decide what a renewal does next."""
-        # A store that does not answer gets no secret. Half of a pair in it shows that a run was interrupted.
-        is_cut = len(self._kept()) == 1
+    def _next_step(self) -> tuple[list[Key], _RenewalStep]:
+        """List the keys of the user, and decide the next step of a renewal."""
+        # A store without an answer gets no secret. Half of a pair in it shows an interrupted run.
+        is_cut = len(self._stored_names()) == 1
         keys = self._user.keys()
-        return keys, _turn(keys, self._clock.now(), is_cut=is_cut)
+        return keys, _next_step(keys, self._clock.now(), is_cut=is_cut)
 
     def own_settings(self) -> list[str]:
-        """List the variables of s.yaml that name the key, unless the key is another project's."""
+        """List the variables of s.yaml that name the key; empty if the key is another project's."""
         names = [name for name, value in self.settings.items() if self._variables.get(name) == value]
         return [] if names and self._is_foreign() else names
 
     def _look_to_forget(self) -> Line:
-        if not self._kept() or self._is_foreign():
-            return NOTHING_OURS
+        if not self._stored_names() or self._is_foreign():
+            return NOTHING_CREATED
         return Line(
-            Standing.REMOVE, t("removed from the secret store of this machine"), None, [*map(same, self._names)]
+            ResourceState.REMOVE,
+            t("removed from the secret store of this machine"),
+            None,
+            [*map(untranslated, self._names)],
         )
 
     def _is_foreign(self) -> bool:
-        """Return True if the user is another project's with this name: the store may have that project's key."""
+        """Return True if another project has the user with this name: the store may have that project's key."""
         return self._user.user() is not None and not self._user.is_ours()
 
     def _forget(self) -> None:
@@ -177,30 +182,30 @@ class FunctionsKey:
 
     def is_kept(self) -> bool:
         """Return True if this machine's store has both parts of the key."""
-        return len(self._kept()) == len(self._names)
+        return len(self._stored_names()) == len(self._names)
 
-    def _kept(self) -> Collection[str]:
+    def _stored_names(self) -> Collection[str]:
         return set(self._names) & set(self._caller.secrets())
 
 
-def _turn(keys: list[Key], now: datetime, *, is_cut: bool) -> _Turn:
+def _next_step(keys: list[Key], now: datetime, *, is_cut: bool) -> _RenewalStep:
     """Decide the next step of a renewal. `keys`: the older key first.
 
-    A key that was unused for a day, or whose storing was interrupted (`is_cut`), is deployed nowhere, or its secret is
-    lost: a new key can replace it. Otherwise the functions have the key that was used last.
+    A key unused for a day is not deployed, and after an interrupted run (`is_cut`) its secret is lost: a new key can
+    replace it. Otherwise the functions have the last used key.
     """
     if len(keys) < _MAX_KEYS:
-        return _Turn(None, is_made=True)
+        return _RenewalStep(None, is_made=True)
     if not keys[-1].used:
         is_old = is_cut or now - (parse_time(keys[-1].made) or now) >= _MIN_IDLE
-        return _Turn(keys[-1] if is_old else None, is_made=is_old)
+        return _RenewalStep(keys[-1] if is_old else None, is_made=is_old)
     idle, used = sorted(keys, key=_last_use)
-    return _Turn(idle if _last_use(used) - _last_use(idle) >= _MIN_IDLE else None, is_made=False)
+    return _RenewalStep(idle if _last_use(used) - _last_use(idle) >= _MIN_IDLE else None, is_made=False)
 
 
 def _last_use(key: Key) -> datetime:
-    """Return the time of the key's last use, or `_NEVER`.
+    """Return the time of the key's last use, or `_NEVER_USED`.
 
     If the time is unreadable, return the latest possible time, so that the key is not removed.
     """
-    return parse_time(key.used) or (_UNKNOWN if key.used else _NEVER)
+    return parse_time(key.used) or (_UNKNOWN_USE if key.used else _NEVER_USED)

@@ -1,4 +1,4 @@
-"""Users in Huawei Cloud's IAM (identity policies, "v5"), each with one policy of the project's own.
+"""Users in Huawei Cloud's IAM (identity policies, "v5"), each with its own policy.
 
 Source: support.huaweicloud.com/api-iam5 (CreateUserV5, CreatePolicyV5, AttachUserPolicyV5, CreateAccessKeyV5 and
 similar pages).
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ops.accounts.needs import (
     Line,
     Need,
-    Standing,
+    ResourceState,
     attachment_reason,
     change_line,
     delete_by_hand,
@@ -28,27 +28,27 @@ from ops.accounts.needs import (
 from ops.accounts.policy_documents import Document, by_roles, rights
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Service, listed
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, t, untranslated
 
 _MAX_VERSIONS = 5
-_READ_RIGHTS = (
+_READ_PERMISSIONS = (
     *("iam:users:listUsersV5", "iam:users:listAttachedPoliciesV5", "iam:policies:listV5", "iam:policies:getVersionV5"),
     "iam:policies:listVersionsV5",
 )
-_CREATE_RIGHTS = (
+_CREATE_PERMISSIONS = (
     *("iam:users:createUserV5", "iam:credentials:createCredentialV5", "iam:users:attachPolicyV5"),
     *("iam:policies:createV5", "iam:policies:createVersionV5", "iam:policies:deleteVersionV5"),
 )
-_REMOVE_RIGHTS = (
+_REMOVE_PERMISSIONS = (
     *("iam:users:detachPolicyV5", "iam:users:deleteUserV5", "iam:policies:deleteV5", "iam:policies:deleteVersionV5"),
     *("iam:credentials:listCredentialsV5", "iam:credentials:deleteCredentialV5"),
 )
 
 
 class Key(NamedTuple):
-    """An access key, with the times of its creation and of its last use as IAM reports them.
+    """An access key, with the times of its creation and of its last use in IAM's format.
 
-    `used` is empty if the key was never used.
+    `used` is empty for an unused key.
     """
 
     number: str
@@ -57,10 +57,10 @@ class Key(NamedTuple):
 
 
 class IamUser:
-    """A user, and the policy of equal name that is attached to the user.
+    """A user, and its policy with the same name.
 
-    Users and policies that setup made have `mark` as their description. `region`: the region in which roles grant
-    regional permissions.
+    Users and policies of setup have `mark` as their description. `region`: the region of roles with regional
+    permissions.
     """
 
     key_rights = ("iam:credentials:listCredentialsV5", "iam:credentials:deleteCredentialV5")
@@ -68,7 +68,7 @@ class IamUser:
     def __init__(self, iam: Service, name: str, document: Document, mark: str, region: str) -> None:
         self._iam, self.name, self._document, self._mark, self._region = iam, name, document, mark, region
         self.title = t("IAM user {name}", name=name)
-        # The user that this run made: for a second no list shows it.
+        # The user that this run made, because lists show it only after a second.
         self._made: dict[str, Any] | None = None
 
     def need(self, title: Text, key: Sequence[Text], is_settled: Callable[[], bool]) -> Need:
@@ -76,12 +76,23 @@ class IamUser:
 
         `key`: the steps to hand over a key, if IAM does not let setup make it.
         """
-        return Need(title, (*_READ_RIGHTS, *_CREATE_RIGHTS), self._look, self._do, [*self._by_hand(), *key], is_settled)
+        return Need(
+            title,
+            (*_READ_PERMISSIONS, *_CREATE_PERMISSIONS),
+            self._look,
+            self._do,
+            [*self._by_hand(), *key],
+            is_settled,
+        )
 
     def removal(self, title: Text) -> Need:
         """Return the user's line of the removal plan."""
         return Need(
-            title, (*_READ_RIGHTS, *_REMOVE_RIGHTS), self._look_to_remove, self._remove, [delete_by_hand(self.name)]
+            title,
+            (*_READ_PERMISSIONS, *_REMOVE_PERMISSIONS),
+            self._look_to_remove,
+            self._remove,
+            [delete_by_hand(self.name)],
         )
 
     def key_ids(self) -> list[str]:
@@ -100,7 +111,7 @@ class IamUser:
     def make_key(self) -> Keys:
         """Create an access key without a token. IAM shows the secret only in this response.
 
-        Raises NotYetError if there is no such user, and UsageError if setup did not make the user.
+        Raises NotYetError for a missing user, and UsageError for a user that setup did not make.
         """
         user = self.user()
         if user is None:
@@ -150,13 +161,13 @@ class IamUser:
 
     def _look(self) -> Line:
         facts = [self.title, *rights(self._document)]
-        # Both are read in any case, so that a missing permission is noticed now.
+        # Both are read in any case, to detect a missing permission now.
         user, policy = self.user(), self._policy()
         names = ((user, self.title), (policy, policy_title(self.name)))
         if others := [name for resource, name in names if resource and not self._is_ours(resource)]:
             return foreign_line(others)
         if user is None:
-            return Line(Standing.CREATE, facts=facts)
+            return Line(ResourceState.CREATE, facts=facts)
         current = self._document_of(policy) if policy else None
         is_attached = policy is not None and policy["policy_id"] in self._attached(user)
         return change_line([*policy_changes(self.name, current, self._document, is_attached=is_attached)], facts)
@@ -192,7 +203,7 @@ class IamUser:
     def _look_to_remove(self) -> Line:
         user, policy = self._own()
         attached = self._attached(user)
-        removed, reasons = [*map(same, self.key_ids())], []
+        removed, reasons = [*map(untranslated, self.key_ids())], []
         if policy and policy["attachment_count"] > (policy["policy_id"] in attached):
             reasons.append(attachment_reason(self.name))
         elif policy:
@@ -206,7 +217,7 @@ class IamUser:
     def _remove(self) -> None:
         """Remove the keys first, then the user and the policy if nothing else uses them.
 
-        Raises NotYetError for a user or a policy that stays.
+        Raises NotYetError for a remaining user or policy.
         """
         for key in self.key_ids():
             self.delete_key(key)
@@ -232,7 +243,7 @@ class IamUser:
             raise leftover_error(reasons)
 
     def _own(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        """Return the user and the policy of this name; None for either that setup did not create."""
+        """Return the user and the policy of this name; None for a user or policy that setup did not create."""
         user, policy = self.user(), self._policy()
         return user if self._is_ours(user) else None, policy if self._is_ours(policy) else None
 
@@ -248,7 +259,7 @@ class IamUser:
     def _replace(self, policy: dict[str, Any], text: str) -> None:
         """Store a new version of a policy.
 
-        IAM keeps five versions: the oldest that is not in force is deleted first.
+        IAM keeps five versions: the oldest version out of use is deleted first.
         """
         path = f"/v5/policies/{policy['policy_id']}/versions"
         versions = list(self._all(path, "versions"))
@@ -290,5 +301,5 @@ def _keys_path(user: Mapping[str, Any]) -> str:
 
 
 def _other_policies(attached: Mapping[str, str], policy: Mapping[str, Any] | None) -> list[str]:
-    """List the names of the policies that setup did not attach to its user; the user stays while it has them."""
+    """List the names of the policies that setup did not attach to its user; they prevent the user's removal."""
     return [name for number, name in attached.items() if not policy or number != policy["policy_id"]]

@@ -1,4 +1,4 @@
-"""The plan: a line for each resource, its requirements, and a hash with which the user confirms exactly this plan."""
+"""The plan: a line for each resource, its requirements, and a hash that confirms exactly this plan."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ops.accounts.needs import OURS, Line, Need, Standing
+from ops.accounts.needs import SETUP_STATES, Line, Need, ResourceState
 from ops.errors import ExitCode
 from ops.report.blocks import Block, FindingBlock, Hero, Items, Paragraph, Report, Span
 from ops.report.blocks import StepBlock as BlockStep
-from ops.shell import COST, chained, sentence
+from ops.shell import COST_STEP, chain, sentence
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 
-class After(NamedTuple):
-    """The texts after a run: if all was created, or existed; the next steps; and the state in a word."""
+class ResultTexts(NamedTuple):
+    """The texts after a run: for created and for existing resources, the next steps, and the state in a word."""
 
     made: Text
     there: Text
@@ -28,75 +28,75 @@ class After(NamedTuple):
 
     @property
     def command(self) -> str:
-        """The next command, as it is typed; empty without a next command."""
-        return chained(*self.steps)
+        """The next command as typed; empty without a next command."""
+        return chain(*self.steps)
 
 
-_DEPLOY = After(
+_DEPLOY_TEXTS = ResultTexts(
     t("Setup is complete. Deploy the project, then check it:"),
     t("All resources exist. Deploy the project, then check it:"),
     [Step("deploy"), Step("doctor")],
 )
-# By the cloud that was set up alone.
-AFTER = {
-    "": _DEPLOY,
-    "huawei": _DEPLOY,
-    "alibaba": After(
+# By the cloud of a setup of only this cloud.
+TEXTS_AFTER_SETUP = {
+    "": _DEPLOY_TEXTS,
+    "huawei": _DEPLOY_TEXTS,
+    "alibaba": ResultTexts(
         t("The setup of Alibaba Cloud is complete. Continue with Huawei Cloud:"),
         t("All resources of Alibaba Cloud exist. Continue with Huawei Cloud:"),
         [Step("setup", {"only": "huawei"})],
     ),
 }
-AFTER_REMOVAL = After(
+TEXTS_AFTER_REMOVAL = ResultTexts(
     t("Removed. The buckets and their objects are unchanged."),
     t("Setup has nothing to remove. The buckets and their objects are unchanged."),
     [],
     t("removed"),
 )
-_WORDS = {
-    Standing.THERE: (t("exists"), "good"),
-    Standing.CREATE: (t("create"), "way"),
-    Standing.CHANGE: (t("change"), "open"),
-    Standing.REMOVE: (t("remove"), "open"),
-    Standing.BY_HAND: (t("by hand"), "open"),
-    Standing.WAIT: (t("wait"), "open"),
-    Standing.UNSEEN: (t("unknown"), "bad"),
-    Standing.STOP: (t("stop"), "bad"),
+_STATE_LABELS = {
+    ResourceState.THERE: (t("exists"), "good"),
+    ResourceState.CREATE: (t("create"), "way"),
+    ResourceState.CHANGE: (t("change"), "open"),
+    ResourceState.REMOVE: (t("remove"), "open"),
+    ResourceState.BY_HAND: (t("by hand"), "open"),
+    ResourceState.WAIT: (t("wait"), "open"),
+    ResourceState.UNSEEN: (t("unknown"), "bad"),
+    ResourceState.STOP: (t("stop"), "bad"),
 }
 
 
-# Lines to settle before anything is done come first.
-_FIRST = (Standing.STOP, Standing.UNSEEN)
-_COUNTED = (
-    (Standing.STOP, t("{n} to resolve first")),
-    (Standing.UNSEEN, t("{n} unknown")),
-    (Standing.CREATE, t("{n} to create")),
-    (Standing.CHANGE, t("{n} to change")),
-    (Standing.REMOVE, t("{n} to remove")),
-    (Standing.BY_HAND, t("{n} by hand")),
-    (Standing.WAIT, t("{n} to wait for")),
+# Lines to settle before any step come first.
+_URGENT_STATES = (ResourceState.STOP, ResourceState.UNSEEN)
+_STATE_COUNTS = (
+    (ResourceState.STOP, t("{n} to resolve first")),
+    (ResourceState.UNSEEN, t("{n} unknown")),
+    (ResourceState.CREATE, t("{n} to create")),
+    (ResourceState.CHANGE, t("{n} to change")),
+    (ResourceState.REMOVE, t("{n} to remove")),
+    (ResourceState.BY_HAND, t("{n} by hand")),
+    (ResourceState.WAIT, t("{n} to wait for")),
 )
 
 
 class SetupPlan:
-    """The state of all resources, in the order in which they are made."""
+    """The state of all resources, in the order of their creation."""
 
-    def __init__(self, lines: Sequence[tuple[Need, Line]], after: After) -> None:
+    def __init__(self, lines: Sequence[tuple[Need, Line]], after: ResultTexts) -> None:
         self._lines, self._after = lines, after
         states = [line.state for _, line in lines]
-        self.is_to_do = any(state in OURS for state in states)
-        # A plan with an unknown state is not carried out.
-        self.can_be_done = Standing.STOP not in states and Standing.UNSEEN not in states
-        self.waits = Standing.WAIT in states
-        is_unfinished = self.waits or Standing.UNSEEN in states
+        self.is_to_do = any(state in SETUP_STATES for state in states)
+        # A plan with an unknown state is not executed.
+        self.can_be_done = ResourceState.STOP not in states and ResourceState.UNSEEN not in states
+        self.waits = ResourceState.WAIT in states
+        is_unfinished = self.waits or ResourceState.UNSEEN in states
         self.exit_code = ExitCode.NOT_PROVEN if is_unfinished else ExitCode.OK
-        if Standing.STOP in states:
+        if ResourceState.STOP in states:
             self.exit_code = ExitCode.FAILED
 
     @property
     def hash(self) -> str:
         """The hash of all lines."""
-        # A refusal has another request number each time.
+        # Each refusal has another request number.
         lines = [_to_json(need, line._replace(detail=None) if line.steps else line) for need, line in self._lines]
         return hashlib.sha256(json.dumps(lines).encode()).hexdigest()[:8]
 
@@ -106,7 +106,7 @@ class SetupPlan:
         is_done = self.can_be_done and not self.is_to_do and not self.waits
         step = BlockStep("", self._after.command) if is_done and self._after.steps else None
         hero = Hero(word.of(language), tone, sentence(text, language), step)
-        lines = sorted(self._lines, key=lambda pair: pair[1].state not in _FIRST)
+        lines = sorted(self._lines, key=lambda pair: pair[1].state not in _URGENT_STATES)
         blocks = [block for need, line in lines for block in _blocks(need, line, language)]
         blocks.append(Paragraph(sentence(self._counts(), language)))
         return Report(hero, language, blocks, title=t("Plan for both clouds").of(language))
@@ -117,20 +117,20 @@ class SetupPlan:
 
     def creates(self, wanted: Need) -> bool:
         """Return True if the plan creates this resource."""
-        return any(need is wanted and line.state is Standing.CREATE for need, line in self._lines)
+        return any(need is wanted and line.state is ResourceState.CREATE for need, line in self._lines)
 
     def _counts(self) -> Text:
         """Return the numbers of resources to create, change and remove, and of manual steps."""
         numbers = Counter(line.state for _, line in self._lines)
-        counts = [phrase.filled(n=numbers[state]) for state, phrase in _COUNTED if numbers[state]]
+        counts = [phrase.filled(n=numbers[state]) for state, phrase in _STATE_COUNTS if numbers[state]]
         if not counts:
             return t("Total: nothing to do")
-        if not numbers[Standing.REMOVE]:
+        if not numbers[ResourceState.REMOVE]:
             counts.append(t("nothing removed"))
         return t("Total: {counts}", counts=counts)
 
     def _verdict(self) -> tuple[Text, str, Text]:
-        """Return the verdict in a word, its tone, and a sentence."""
+        """Return the verdict in a word, its tone, and its sentence."""
         if not self.can_be_done:
             text = t("Setup changes nothing before this is resolved. Remaining plan: {hash}", hash=self.hash)
             return t("stop"), "bad", text
@@ -138,7 +138,7 @@ class SetupPlan:
             text = t(
                 "Existing buckets are not changed, and no bucket is deleted. The resources of this plan are"
                 " free of charge; the cost of a migration: {command}. This plan: {hash}",
-                command=COST,
+                command=COST_STEP,
                 hash=self.hash,
             )
             return t("ready"), "way", text
@@ -149,7 +149,7 @@ class SetupPlan:
 
 
 def _blocks(need: Need, line: Line, language: str) -> Iterator[Block]:
-    word, tone = _WORDS[line.state]
+    word, tone = _STATE_LABELS[line.state]
     text = t("{what}: {detail}", what=need.what, detail=line.detail) if line.detail else need.what
     facts = Items([Span("code", sentence(fact, language)) for fact in line.facts])
     step_block = BlockStep(sentence(line.next, language) if line.next else "")

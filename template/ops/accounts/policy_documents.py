@@ -1,4 +1,4 @@
-"""Documents of policies: their statements, merged, printed as permissions, or written for another kind of account."""
+"""Documents of policies: their statements, merged, printed as permissions, or in the format of another account type."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, t, untranslated
 
 Document = dict[str, Any]
 Statement = dict[str, Any]
@@ -17,8 +17,8 @@ _FIELDS = ("Action", "Resource")
 def by_roles(document: Document, region: str) -> Iterator[tuple[Text, Document]]:
     """Yield the custom role policies of an account without identity policies, and the place to grant each.
 
-    Sources: support.huaweicloud.com/usermanual-iam, "Policy syntax"; /api-obs/obs_04_0112.html, which writes actions
-    with a capital, and resources with OBS. A policy is for a region's projects, or for services without regions.
+    Sources: support.huaweicloud.com/usermanual-iam, "Policy syntax"; /api-obs/obs_04_0112.html, with actions in
+    capitals, and resources with the prefix OBS. A policy is for a region's projects, or for services without regions.
     """
     places = {
         "oms": t("granted on the project {region}", region=region),
@@ -61,27 +61,27 @@ def rights(document: Document) -> Iterator[Text]:
     """Yield the permissions of a policy with their resources, one line each."""
     statements = document.get("Statement", [])
     for statement in [statements] if isinstance(statements, dict) else statements:
-        actions, places = (same(", ".join(statement[name])) for name in _FIELDS)
+        actions, places = (untranslated(", ".join(statement[name])) for name in _FIELDS)
         allowed = t("{actions} on {places}", actions=actions, places=places)
         prefixes = statement.get("Condition", {}).get("StringLike", {}).get("oss:Prefix", [])
         yield t("{allowed}, only under {prefixes}", allowed=allowed, prefixes=prefixes) if prefixes else allowed
 
 
 def lost_rights(document: Document, wanted: Document) -> Iterator[Text]:
-    """Yield the permissions of a policy that `wanted` no longer has, in the form of `rights`."""
+    """Yield the permissions of a policy that `wanted` lacks, in the form of `rights`."""
     kept = list(_pairs(wanted))
     for action, place, condition in _pairs(document):
         if not any(
             fnmatchcase(action, pattern) and fnmatchcase(place, place_pattern) and kept_condition in (None, condition)
             for pattern, place_pattern, kept_condition in kept
         ):
-            yield t("{actions} on {places}", actions=same(action), places=same(place))
+            yield t("{actions} on {places}", actions=untranslated(action), places=untranslated(place))
 
 
 def _pairs(document: Document) -> Iterator[tuple[str, str, Any]]:
     """Yield each action with each resource and the condition.
 
-    A policy by another author may have a string instead of a list.
+    Another author's policy may have a string instead of a list.
     """
     for statement in document["Statement"]:
         actions, places = ([entry] if isinstance(entry := statement.get(name, []), str) else entry for name in _FIELDS)
@@ -90,9 +90,9 @@ def _pairs(document: Document) -> Iterator[tuple[str, str, Any]]:
 
 
 def merge(allowed: Iterable[Statement]) -> Document:
-    """Return a policy of RAM with these statements.
+    """Return a RAM policy with these statements.
 
-    Statements on the same resources are merged; a statement that another covers is left out.
+    Statements on the same resources are merged; covered statements are left out.
     """
     merged: dict[str, Statement] = {}
     for statement in allowed:

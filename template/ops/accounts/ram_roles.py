@@ -1,4 +1,4 @@
-"""Roles and a user in Alibaba Cloud's RAM, each with one policy of the project's own."""
+"""Roles and a user in Alibaba Cloud's RAM, each with its own policy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ops.accounts.needs import (
     Line,
     Need,
-    Standing,
+    ResourceState,
     attachment_reason,
     change_line,
     delete_by_hand,
@@ -26,11 +26,11 @@ from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Ram, is_absent, listed
 from ops.clouds.wire import refused
 from ops.shell import interpreter
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, t, untranslated
 
 
 class _Policy(NamedTuple):
-    """A policy's document, True if setup made it, and the number of users, roles and groups that have it."""
+    """A policy's document, True if setup made it, and the number of its users, roles and groups."""
 
     document: Document
     is_ours: bool
@@ -38,10 +38,10 @@ class _Policy(NamedTuple):
 
 
 class RamHolder:
-    """A role or a user (`kind`: Role or User), and the policies on it.
+    """A role or a user (`kind`: Role or User), and its policies.
 
-    `mark` identifies those that setup made: it is the description of a role, and the comment of a user. `trust`: the
-    policy that names the services which assume the role.
+    `mark` identifies setup's own: it is the description of a role, and the comment of a user. `trust`: the policy with
+    the services that assume the role.
     """
 
     key_rights = ("ram:ListAccessKeys", "ram:DeleteAccessKey")
@@ -76,7 +76,7 @@ class RamHolder:
     def make_key(self) -> Keys:
         """Create an access key. RAM shows the secret only in this response.
 
-        Raises NotYetError if there is no such user, and UsageError if setup did not make the user.
+        Raises NotYetError for a missing user, and UsageError for a user that setup did not make.
         """
         with refused(is_absent):
             self._check_ours(self._ram.do(f"Get{self._kind}", **{self._name_field: self.name})[self._kind])
@@ -122,12 +122,12 @@ class RamHolder:
         is_foreign = holder is not None and not self._is_marked(holder)
         if is_foreign and self._kind == "Role":
             text = t("Attach a policy with these permissions to the role, or set another role in s.yaml")
-            return foreign_line([self.title], Standing.BY_HAND, text, facts)
+            return foreign_line([self.title], ResourceState.BY_HAND, text, facts)
         others = [policy_title(name) for name, policy in policies.items() if policy and not policy.is_ours]
         if is_foreign or others:
             return foreign_line([*([self.title] if is_foreign else ()), *others])
         if holder is None:
-            return Line(Standing.CREATE, facts=facts)
+            return Line(ResourceState.CREATE, facts=facts)
         changes = [] if self._is_trusted(holder) else [t("trusts another service")]
         attached = self._attached()
         for name, policy in policies.items():
@@ -174,7 +174,7 @@ class RamHolder:
     def _look_to_remove(self) -> Line:
         is_ours, policies = self.is_ours(), self._own_policies()
         attached = self._attached() if is_ours else ()
-        removed, reasons = [*map(same, self._keys())], []
+        removed, reasons = [*map(untranslated, self._keys())], []
         for name, policy in policies.items():
             if policy.attachments > (name in attached):
                 reasons.append(attachment_reason(name))
@@ -187,9 +187,9 @@ class RamHolder:
         return removal_line(removed, reasons)
 
     def _remove(self) -> None:
-        """Remove the keys first, then the resources that nothing else uses; a missing resource is no error.
+        """Remove the keys first, then the otherwise unused resources; a missing resource is no error.
 
-        Raises NotYetError for resources that stay.
+        Raises NotYetError for remaining resources.
         """
         for key in self._keys():
             self.delete_key(key)
@@ -211,7 +211,7 @@ class RamHolder:
             raise leftover_error(reasons)
 
     def _keys(self) -> list[str]:
-        """List the keys that are deleted with a user; empty for a role."""
+        """List the keys deleted with a user; empty for a role."""
         return self.key_ids() if self._kind == "User" else []
 
     def _is_trusted(self, holder: dict[str, str]) -> bool:
@@ -227,9 +227,9 @@ class RamHolder:
             raise foreign_line([self.title]).error()
 
     def _is_duplicate(self, action: str, **parameters: str) -> bool:
-        """Do the action; return True if RAM refused, because the resource exists already.
+        """Execute the action; return True if RAM refused it, because the resource exists already.
 
-        It was made by a request whose answer was lost, or by another user.
+        Another user made it, or an earlier request without an answer.
         """
         with refused(lambda error: error.code.startswith("EntityAlreadyExist")):
             self._ram.do(action, **parameters)

@@ -1,7 +1,7 @@
 """The policy statements of the project's roles, users and administrators, for setup and policies/show.py.
 
-RAM attaches few custom policies to a role (its page of limits says five, and accounts differ), so a role has one policy
-of this project, whose statements are merged. Permissions in Huawei Cloud are identity policies of IAM ("v5").
+RAM attaches few custom policies to a role (its page of limits says five, and accounts differ), so a role has a single
+policy of this project, with merged statements. Permissions in Huawei Cloud are identity policies of IAM ("v5").
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from oss_oms_sync.answers.text import Text, t
 FUNCTIONS = ("forward", "replay", "reconcile", "compare", "certify", "doctor", "status")
 _TRIGGER = "trigger"
 # The functions that read objects of the source. Doctor reads one object's headers, which needs the same permission.
-_READERS = ("compare", "certify", "doctor")
+_READING_FUNCTIONS = ("compare", "certify", "doctor")
 
 
 class Role(NamedTuple):
-    """A role with its one policy of this project, and its purposes: functions, or the triggers."""
+    """A role with its policy of this project, and its purposes: functions, or the triggers."""
 
     name: str
     purposes: tuple[str, ...]
@@ -35,9 +35,9 @@ class Role(NamedTuple):
 
 
 def roles(variables: Mapping[str, str]) -> list[Role]:
-    """Return the roles that the variables of s.yaml name, with their policies.
+    """Return the roles in the variables of s.yaml, with their policies.
 
-    Raises UsageError for a name that is not written out.
+    Raises UsageError for a name that is an expression.
     """
     name = value(variables, "functionName")
     allowed = statements(variables)
@@ -61,13 +61,13 @@ def roles(variables: Mapping[str, str]) -> list[Role]:
 
 
 def by_name(all_roles: Sequence[Role]) -> Iterator[tuple[str, list[Role]]]:
-    """Group the roles by their names: one name can be for functions and triggers."""
+    """Group the roles by their names: a name can be for functions and triggers."""
     for name in dict.fromkeys(role.name for role in all_roles):
         yield name, [role for role in all_roles if role.name == name]
 
 
 def statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
-    """Return the statements of each function and of the triggers, as their calls need them."""
+    """Return the statements of each function and of the triggers, by their calls."""
     log, source = (f"acs:oss:*:*:{value(variables, name)}" for name in ("logBucket", "sourceBucket"))
     forward = f"acs:fc:{value(variables, 'region')}:*:functions/{value(variables, 'functionName')}"
     records = [f"{log}/{RECORDS}*"]
@@ -90,7 +90,10 @@ def statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
         "status": look,
         _TRIGGER: [_invoke(forward, f"{forward}-reconcile", f"{forward}-compare")],
     }
-    return {name: [*own, *(read_source if reads_source and name in _READERS else [])] for name, own in allowed.items()}
+    return {
+        name: [*own, *(read_source if reads_source and name in _READING_FUNCTIONS else [])]
+        for name, own in allowed.items()
+    }
 
 
 def changes_headers(variables: Mapping[str, str]) -> bool:
@@ -115,10 +118,10 @@ def _is_on(variables: Mapping[str, str], name: str, usual: str) -> bool:
 
 
 def reads_objects(variables: Mapping[str, str]) -> bool:
-    """Return True unless s.yaml turns the permission to read objects off.
+    """Return True unless s.yaml forbids the functions to read objects.
 
-    Timed comparisons that read objects (`compareDeep`) need it as well. Raises UsageError for a value other than on and
-    off.
+    Timed comparisons that read objects (`compareDeep`) need the permission as well. Raises UsageError for a value other
+    than on and off.
     """
     is_on = _is_on(variables, "readObjects", "on")
     if not is_on and variables.get("compareDeep", "").strip().lower() == "on":
@@ -132,9 +135,9 @@ def reads_objects(variables: Mapping[str, str]) -> bool:
     return is_on
 
 
-def reason_to_read(variables: Mapping[str, str], purposes: Iterable[str] = _READERS) -> Text | None:
-    """Return the reason why these functions can read objects, and the way to prevent that; None if they cannot."""
-    if not (reads_objects(variables) and {*purposes} & {*_READERS}):
+def reason_to_read(variables: Mapping[str, str], purposes: Iterable[str] = _READING_FUNCTIONS) -> Text | None:
+    """Return the reason why functions can read objects, and the way to prevent it; None if they cannot."""
+    if not (reads_objects(variables) and {*purposes} & {*_READING_FUNCTIONS}):
         return None
     return t(
         "`cutover --sample`, `--deep` and `deletions` read objects; without this permission the first two end NOT"
@@ -153,7 +156,7 @@ def offer_headers(variables: Mapping[str, str]) -> Text | None:
 
 
 def trust_of(same_roles: Sequence[Role]) -> Document:
-    """Return the trust policy of a role: Function Compute assumes the roles of functions, OSS that of the triggers."""
+    """Return the trust policy of a role: Function Compute assumes functions' roles, OSS the triggers' role."""
     services = sorted({role.service for role in same_roles})
     return {
         "Version": "1",
@@ -310,8 +313,8 @@ def _role_name(variables: Mapping[str, str], purpose: str) -> str:
 
 
 def value(variables: Mapping[str, str], name: str) -> str:
-    """Return a variable of s.yaml. Raises UsageError for a name that is not written out."""
-    # A role can be an ARN, which can have an expression for the account.
+    """Return a variable of s.yaml. Raises UsageError for a value that is an expression."""
+    # A role can be an ARN with an expression for the account.
     text = variables.get(name, "").rpartition(":role/")[2]
     if not text or "${" in text:
         present = t("vars.{name} is {text} in s.yaml", name=name, text=text)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from xml.etree import ElementTree
 
-from ops.accounts.needs import Line, Need, Standing
+from ops.accounts.needs import Line, Need, ResourceState
 from ops.clouds.buckets import ObsBucketClient, OssBucketClient, has_subfolder_pages, is_mirror, region_at
 from ops.clouds.services import Functions, OssTrigger
 from ops.clouds.wire import RefusedError
@@ -17,12 +17,12 @@ from oss_oms_sync.answers.text import Text, t
 
 # The storage classes that OMS writes (its "Constraints").
 _STORAGE_CLASSES = ("STANDARD", "WARM")
-_OTHER_OWNER = t("If the bucket belongs to another account, set another bucket in s.yaml: {name}")
+_OWNER_REMEDY = t("If the bucket belongs to another account, set another bucket in s.yaml: {name}")
 _MAX_TRIGGERS = 10
-# The way out for a bucket in another region.
-_OTHER_SOURCE = t("Correct sourceBucket or region in s.yaml: the functions run in the region of the source bucket")
-_OTHER_LOG = t("Set another logBucket in s.yaml; setup creates a new bucket in the region of the source bucket")
-_OTHER_DESTINATION = t(
+# The remedy for a bucket in another region.
+_SOURCE_REMEDY = t("Correct sourceBucket or region in s.yaml: the functions run in the region of the source bucket")
+_LOG_REMEDY = t("Set another logBucket in s.yaml; setup creates a new bucket in the region of the source bucket")
+_DESTINATION_REMEDY = t(
     "Correct destinationBucket or destinationRegion in s.yaml: the sync task runs in the region of the destination"
 )
 
@@ -37,11 +37,11 @@ def source(bucket: OssBucketClient, region: str) -> Need:
     def look() -> Line:
         info = bucket.info()
         if info is None:
-            return Line(Standing.STOP, t("none"), t("Correct sourceBucket in s.yaml"))
-        return _elsewhere(info["Location"], region, _OTHER_SOURCE) or _website(bucket.configured("website"))
+            return Line(ResourceState.STOP, t("none"), t("Correct sourceBucket in s.yaml"))
+        return _elsewhere(info["Location"], region, _SOURCE_REMEDY) or _website(bucket.configured("website"))
 
     title, rights = t("source bucket {name}", name=bucket.name), ("oss:GetBucketInfo", "oss:GetBucketWebsite")
-    return Need(title, rights, partial(_in_region, region, _OTHER_SOURCE, look))
+    return Need(title, rights, partial(_in_region, region, _SOURCE_REMEDY, look))
 
 
 def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
@@ -59,7 +59,7 @@ def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
                 name=own.function,
             )
             return Line(
-                Standing.STOP,
+                ResourceState.STOP,
                 text,
                 t(
                     "Choose another objectPrefix or objectSuffix in s.yaml, or another prefix or suffix of these"
@@ -70,9 +70,9 @@ def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
         if len(others) >= _MAX_TRIGGERS:
             text = t("other functions have {n} triggers, the maximum of a bucket", n=len(others))
             return Line(
-                Standing.STOP, text, t("Remove a trigger"), [_trigger_text(oss_trigger) for oss_trigger in others]
+                ResourceState.STOP, text, t("Remove a trigger"), [_trigger_text(oss_trigger) for oss_trigger in others]
             )
-        return Line(Standing.THERE, t("no conflict"))
+        return Line(ResourceState.THERE, t("no conflict"))
 
     by_hand = [
         t("If Function Compute is not activated in this account yet, activate it in its console"),
@@ -95,15 +95,15 @@ def _trigger_text(oss_trigger: OssTrigger) -> Text:
 def log(bucket: OssBucketClient, region: str, account: str) -> Need:
     """Return the requirement for the project's own log bucket.
 
-    It has no versions, because an object that must be written once could be written twice with them. It has no KMS key,
-    because ETags would not identify contents with it.
+    It has no versioning, which would permit a second write of a write-once object, and no KMS key, with which ETags
+    would not identify contents.
     """
 
     def look() -> Line:
         info = bucket.info()
         if info is None:
-            return Line(Standing.CREATE, t("private, in {region}", region=region))
-        if elsewhere := _elsewhere(info["Location"], region, _OTHER_LOG):
+            return Line(ResourceState.CREATE, t("private, in {region}", region=region))
+        if elsewhere := _elsewhere(info["Location"], region, _LOG_REMEDY):
             return elsewhere
         wrong = [
             *([t("belongs to another account")] if info["Owner"] != account else ()),
@@ -111,13 +111,13 @@ def log(bucket: OssBucketClient, region: str, account: str) -> Need:
             *([t("encrypted with a KMS key")] if info.get("SSEAlgorithm") == "KMS" else ()),
         ]
         if wrong:
-            return Line(Standing.STOP, t("{wrong}", wrong=wrong), t("Set another bucket in s.yaml: logBucket"))
-        return Line(Standing.THERE)
+            return Line(ResourceState.STOP, t("{wrong}", wrong=wrong), t("Set another bucket in s.yaml: logBucket"))
+        return Line(ResourceState.THERE)
 
-    # The last three for the lock in it.
+    # The last three are for the lock in it.
     rights = ("oss:GetBucketInfo", "oss:PutBucket", "oss:PutObject", "oss:GetObject", "oss:DeleteObject")
-    title, or_else = t("log bucket {name}", name=bucket.name), _OTHER_OWNER.filled(name="logBucket")
-    return Need(title, rights, partial(_in_region, region, _OTHER_LOG, look), bucket.create, or_else=or_else)
+    title, or_else = t("log bucket {name}", name=bucket.name), _OWNER_REMEDY.filled(name="logBucket")
+    return Need(title, rights, partial(_in_region, region, _LOG_REMEDY, look), bucket.create, or_else=or_else)
 
 
 def destination(bucket: ObsBucketClient, region: str) -> Need:
@@ -126,24 +126,24 @@ def destination(bucket: ObsBucketClient, region: str) -> Need:
     def look() -> Line:
         if "." in bucket.name:
             return Line(
-                Standing.STOP,
+                ResourceState.STOP,
                 t("the name has a period, which OBS's TLS certificate does not cover"),
                 t("Set another bucket in s.yaml: destinationBucket"),
             )
         location = bucket.location()
         if location is None:
-            return Line(Standing.CREATE, t("private, in {region}", region=region))
-        # Comes first, because the endpoint of another region does not answer the next calls.
-        if elsewhere := _elsewhere(location, region, _OTHER_DESTINATION):
+            return Line(ResourceState.CREATE, t("private, in {region}", region=region))
+        # This check comes first, because another region's endpoint does not answer the next calls.
+        if elsewhere := _elsewhere(location, region, _DESTINATION_REMEDY):
             return elsewhere
         if (storage_class := bucket.storage_class()) not in _STORAGE_CLASSES:
             return Line(
-                Standing.STOP,
+                ResourceState.STOP,
                 t("storage class {kept}, to which OMS does not write", kept=storage_class),
                 t("Choose a bucket of the storage class Standard or Infrequent Access"),
             )
         text = t("encrypted, so ETags prove less") if bucket.configured("encryption") is not None else None
-        return Line(Standing.THERE, text)
+        return Line(ResourceState.THERE, text)
 
     rights = (
         "obs:bucket:GetBucketLocation",
@@ -151,13 +151,13 @@ def destination(bucket: ObsBucketClient, region: str) -> Need:
         "obs:bucket:GetEncryptionConfiguration",
         "obs:bucket:CreateBucket",
     )
-    title, or_else = t("destination bucket {name}", name=bucket.name), _OTHER_OWNER.filled(name="destinationBucket")
-    look_in_region = partial(_in_region, region, _OTHER_DESTINATION, look)
+    title, or_else = t("destination bucket {name}", name=bucket.name), _OWNER_REMEDY.filled(name="destinationBucket")
+    look_in_region = partial(_in_region, region, _DESTINATION_REMEDY, look)
     return Need(title, rights, look_in_region, lambda: bucket.create(region), or_else=or_else)
 
 
 def _in_region(region: str, way_out: Text, look: Callable[[], Line]) -> Line:
-    """Return the line of `look`, or a stop if the endpoint refuses because the bucket is in another region."""
+    """Return the line of `look`, or a stop if the bucket is in another region than its endpoint."""
     try:
         return look()
     except RefusedError as error:
@@ -166,7 +166,7 @@ def _in_region(region: str, way_out: Text, look: Callable[[], Line]) -> Line:
         actual = region_at(error.endpoint)
     if actual:
         return _stop_elsewhere(actual, region, way_out)
-    return Line(Standing.STOP, t("it is not in {region}, the region in s.yaml", region=region), way_out)
+    return Line(ResourceState.STOP, t("it is not in {region}, the region in s.yaml", region=region), way_out)
 
 
 def _elsewhere(location: str, region: str, way_out: Text) -> Line | None:
@@ -176,7 +176,9 @@ def _elsewhere(location: str, region: str, way_out: Text) -> Line | None:
 
 
 def _stop_elsewhere(actual: str, region: str, way_out: Text) -> Line:
-    return Line(Standing.STOP, t("it is in {actual}, but s.yaml has {region}", actual=actual, region=region), way_out)
+    return Line(
+        ResourceState.STOP, t("it is in {actual}, but s.yaml has {region}", actual=actual, region=region), way_out
+    )
 
 
 def _website(element: ElementTree.Element | None) -> Line:
@@ -186,9 +188,9 @@ def _website(element: ElementTree.Element | None) -> Line:
     if element is not None and any(map(is_mirror, element.iter("RoutingRule"))):
         wrong.append(t("back-to-source rules: reading a missing object fetches it from another origin"))
     if not wrong:
-        return Line(Standing.THERE)
+        return Line(ResourceState.THERE)
     return Line(
-        Standing.BY_HAND,
+        ResourceState.BY_HAND,
         t("{wrong}", wrong=wrong),
         t("Switch this off before existing objects are copied; otherwise OMS reads other contents"),
     )

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ops.accounts.needs import NOTHING_OURS, Line, Need, Standing
+from ops.accounts.needs import NOTHING_CREATED, Line, Need, ResourceState
 from ops.accounts.task_keys import TaskKeys, requested_text
 from ops.clouds.keys import Keys
 from ops.clouds.oms import TaskGroups, group_note, key_fields
 from ops.clouds.services import Service, listed
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import KEEPS_CLASS, GroupState, storage_class_plan, storage_policy
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, t, untranslated
 
 _MAX_TASKS = 5
 _KEEPING = Step("setup", {"keep_storage_class": True})
@@ -62,7 +62,7 @@ class Tasks:
     def removal(self) -> Need:
         """Return the task's line of the removal plan.
 
-        The removal does not wait for keys that OMS has accepted: OMS may not copy them any more.
+        The removal does not wait for accepted keys, which OMS may then not copy.
         """
         rights = ("oms:synctask:list", "oms:synctask:update", "oms:synctask:delete")
         return Need(t("sync task"), rights, self._look_to_remove, self._remove)
@@ -77,16 +77,16 @@ class Tasks:
     def made(self) -> str:
         """Return the id of the task that setup created; empty without such a task.
 
-        The id is from OMS's list, or from the response to the creation while the list may lack the task.
+        The id is from OMS's list, or from the response to the creation if the list may lack the task.
         """
-        mine = self._mine(self._all())
+        mine = self._own_tasks(self._all())
         note = None if mine else self._keys.recent()
         return str(mine[0]["sync_task_id"]) if mine else note.task if note else ""
 
     def owns_address(self) -> bool:
-        """Return True if SYNC_URL of s.yaml is of a task that setup made, or of a task that no longer exists."""
+        """Return True if SYNC_URL of s.yaml belongs to a task of setup, or to a deleted task."""
         tasks = self._all()
-        others = [self.url(task["sync_task_id"]) for task in tasks if task not in self._mine(tasks)]
+        others = [self.url(task["sync_task_id"]) for task in tasks if task not in self._own_tasks(tasks)]
         return self._address.startswith(f"{self._oms.origin}{self._path}/") and self._address not in others
 
     def url(self, task: str) -> str:
@@ -98,7 +98,7 @@ class Tasks:
         return TaskGroups(self._oms, self._project)
 
     def is_migrating(self) -> bool:
-        """Return True if a migration's task group may still need the task's keys."""
+        """Return True if a migration's task group may need the task's keys."""
         mine = (
             task_group for task_group in self.groups().all() if task_group.note.startswith(group_note(self._mark, ""))
         )
@@ -114,7 +114,7 @@ class Tasks:
         return str(self._oms.call("POST", f"{self._account}/objectstorage/buckets/regions", body=request)["id"])
 
     def create(self, region: str, source: Keys, destination: Keys) -> str:
-        """Create the task and return its id; OMS starts the task at once. `region`: OMS's name for the source's region.
+        """Create the task and return its id; OMS starts it immediately. `region`: OMS's name for the source's region.
 
         The request is sent once, because a second request would create another task.
         """
@@ -127,7 +127,7 @@ class Tasks:
             "dst_bucket": pair.destination,
             **key_fields(source, destination),
             "description": self._mark,
-            # Without this option OMS keeps only Content-Type.
+            # Without this option OMS copies only Content-Type.
             "enable_metadata_migration": True,
             "consistency_check": "crc64",
             **({"dst_storage_policy": KEEPS_CLASS} if self._keep_storage_class else {}),
@@ -136,23 +136,23 @@ class Tasks:
 
     def _look(self) -> Line:
         tasks, pair = self._all(), self._pair
-        if ours := self._ours(tasks):
+        if ours := self._current_tasks(tasks):
             return self._existing_line(ours)
         note = self._keys.recent()
         if note and note.task and self._address in ("", self.url(note.task)):
-            return Line(Standing.THERE, t("created by OMS at {since}, not listed yet", since=note.since))
+            return Line(ResourceState.THERE, t("created by OMS at {since}, not listed yet", since=note.since))
         if self._address:
             return Line(
-                Standing.STOP,
+                ResourceState.STOP,
                 t("SYNC_URL belongs to no task of this account and region"),
                 t("Correct SYNC_URL in s.yaml, or empty it: setup then creates a task"),
             )
         if note and not note.task:
             text = t("Setup waits until OMS lists the task, at most five minutes; no access key is deleted before")
-            return Line(Standing.CREATE, requested_text(note), text)
+            return Line(ResourceState.CREATE, requested_text(note), text)
         if others := self._with_pair(tasks):
             return Line(
-                Standing.STOP,
+                ResourceState.STOP,
                 t("a task for these buckets exists that setup did not create"),
                 t(
                     "To use the task, write its address into s.yaml, SYNC_URL: {url}. Or delete it in the"
@@ -162,13 +162,13 @@ class Tasks:
             )
         if len(tasks) >= _MAX_TASKS:
             return Line(
-                Standing.STOP,
+                ResourceState.STOP,
                 t("the account has {n} sync tasks, the maximum", n=len(tasks)),
                 t("Delete a task"),
             )
         if self.is_migrating():
             return Line(
-                Standing.STOP,
+                ResourceState.STOP,
                 t("the migration of the existing objects, begun with another sync task, is not finished"),
                 t(
                     "Restore the previous SYNC_URL in s.yaml, and end the migration: {command}",
@@ -176,11 +176,11 @@ class Tasks:
                 ),
             )
         return Line(
-            Standing.CREATE,
+            ResourceState.CREATE,
             t("with metadata, compared by CRC64; OMS receives two permanent access keys for the task"),
             None,
             [
-                same(f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})"),
+                untranslated(f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})"),
                 storage_class_plan(_KEEPING, keeps=self._keep_storage_class),
             ],
         )
@@ -198,25 +198,25 @@ class Tasks:
         task = ours[0]
         if lost := self._keys.lost_keys(task["sync_task_id"]):
             return Line(
-                Standing.STOP,
+                ResourceState.STOP,
                 t("the access keys of this task no longer exist: {keys}. The task copies nothing", keys=lost),
                 t("Delete the task in the OMS console, and empty SYNC_URL in s.yaml: setup then creates another task"),
             )
-        if others := [other for other in self._mine(self._all()) if other["sync_task_id"] != task["sync_task_id"]]:
+        if others := [other for other in self._own_tasks(self._all()) if other["sync_task_id"] != task["sync_task_id"]]:
             return Line(
-                Standing.BY_HAND,
+                ResourceState.BY_HAND,
                 t("OMS has other tasks created by setup, to which the functions submit nothing"),
                 t("Delete these tasks in the OMS console"),
-                [same(self.url(other["sync_task_id"])) for other in others],
+                [untranslated(self.url(other["sync_task_id"])) for other in others],
             )
         if task["status"] == "STOPPED":
             text = t("Start the task in the OMS console, unless the migration is finished")
-            return Line(Standing.WAIT, t("stopped, copies nothing"), text)
+            return Line(ResourceState.WAIT, t("stopped, copies nothing"), text)
         mode, check = task.get("object_overwrite_mode", "-"), task.get("consistency_check", "-")
         policy = task.get("dst_storage_policy")
         if self._keep_storage_class and policy != KEEPS_CLASS:
             return Line(
-                Standing.STOP,
+                ResourceState.STOP,
                 t("{storage}, and OMS cannot change a sync task", storage=storage_policy(policy)),
                 t(
                     "Omit --keep-storage-class. Or have setup create another task: resend all failed objects, delete"
@@ -226,19 +226,19 @@ class Tasks:
                     command=_KEEPING,
                 ),
             )
-        return Line(Standing.THERE, same(f"{mode}, {check}"), None, [storage_policy(policy)])
+        return Line(ResourceState.THERE, untranslated(f"{mode}, {check}"), None, [storage_policy(policy)])
 
-    def _ours(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the task of s.yaml; without a task in s.yaml, the tasks that setup created."""
+    def _current_tasks(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the task in s.yaml; without a task there, setup's own tasks."""
         if self._address:
             return [task for task in tasks if self.url(task["sync_task_id"]) == self._address]
-        return self._mine(tasks)
+        return self._own_tasks(tasks)
 
-    def _mine(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _own_tasks(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the tasks that setup made for this source bucket.
 
-        If there are several, the task whose keys are noted comes first: OMS may create a task after setup has given up
-        waiting for it.
+        Among several tasks, the task with noted keys comes first: OMS may create a task after setup stopped waiting for
+        it.
         """
         marked = (self._mark, self._pair.source)
         mine = [task for task in tasks if (task.get("description"), task["src_bucket"]) == marked]
@@ -247,21 +247,23 @@ class Tasks:
 
     def _look_to_remove(self) -> Line:
         tasks = self._all()
-        for task in self._ours(tasks):
-            # Resources for that source have another mark: all would stay, and the task would continue with its keys.
+        for task in self._current_tasks(tasks):
+            # Resources for that source have another mark: they would remain, and the task would continue with its keys.
             if task["src_bucket"] != self._pair.source:
                 return _other_buckets_line(
                     task, t("First restore the source bucket in s.yaml: {source}", source=task["src_bucket"])
                 )
-        mine = self._mine(tasks)
+        mine = self._own_tasks(tasks)
         if not mine and (note := self._keys.recent()):
-            return Line(Standing.STOP, requested_text(note), t("Run this again five minutes after that time"))
+            return Line(ResourceState.STOP, requested_text(note), t("Run this again five minutes after that time"))
         if not mine:
-            return NOTHING_OURS
-        return Line(Standing.REMOVE, t("stopped first"), None, [same(str(task["sync_task_id"])) for task in mine])
+            return NOTHING_CREATED
+        return Line(
+            ResourceState.REMOVE, t("stopped first"), None, [untranslated(str(task["sync_task_id"])) for task in mine]
+        )
 
     def _remove(self) -> None:
-        for task in self._mine(self._all()):
+        for task in self._own_tasks(self._all()):
             path = f"{self._path}/{task['sync_task_id']}"
             if task["status"] != "STOPPED":
                 self._oms.call("POST", f"{path}/stop")
@@ -277,10 +279,10 @@ class Tasks:
 
 
 def _other_buckets_line(task: dict[str, Any], text: Text) -> Line:
-    """Return the line for a task with other buckets than those of s.yaml."""
+    """Return the line of a task with other buckets than in s.yaml."""
     source, destination = task["src_bucket"], task["dst_bucket"]
     return Line(
-        Standing.STOP,
+        ResourceState.STOP,
         t("it copies {source} to {destination}, which differs from s.yaml", source=source, destination=destination),
         text,
     )

@@ -1,6 +1,6 @@
-"""The access keys that OMS gets for the sync task, noted in the log bucket before OMS is asked for the task.
+"""The access keys of the sync task, noted in the log bucket before the request to OMS.
 
-OMS's answer may be lost, and its list may show a new task late. Until the list shows the task, its keys stay.
+OMS's answer may be lost, and its list may show a new task late. Until the list shows the task, its keys are kept.
 
 oms_source_record/setup/{project}-task.json
 """
@@ -19,7 +19,7 @@ from ops.intention import Holder, all_keys
 from oss_oms_sync.answers.layout import RECORDS
 from oss_oms_sync.answers.text import Text, t
 
-# The time for which OMS's list may lack a requested task.
+# Time for which OMS's list may lack a requested task.
 _MAX_LIST_DELAY = timedelta(minutes=5)
 
 
@@ -38,7 +38,7 @@ class Note:
 class TaskKeys:
     """The stored note of a project's last request to create a task with keys.
 
-    Without a client of the log bucket (`log` is None), the note is kept in memory only, for the length of the command.
+    Without a client of the log bucket (`log` is None), the note is only in memory, until the end of the command.
     `holders`: the users whose keys the task has. All methods raise RefusedError, UnreachableError and
     UnreadableResponseError.
     """
@@ -70,7 +70,7 @@ class TaskKeys:
     def unanswered(self) -> Note | None:
         """Return the note of a request whose outcome is unknown.
 
-        None if there is none, or if the note is late and none of its keys is known to exist.
+        None without a note, or if the note is late and none of its keys is known to exist.
         """
         note = self.read()
         if note is None or note.task:
@@ -78,7 +78,7 @@ class TaskKeys:
         return note if not self.is_late(note) or set(note.keys) & set(self._existing() or ()) else None
 
     def lost_keys(self, task: str) -> list[str]:
-        """List the keys that OMS got for a task, and that no longer exist."""
+        """List the deleted keys of a task."""
         note = self.read()
         if note is None or note.task not in ("", task):
             return []
@@ -86,12 +86,12 @@ class TaskKeys:
         return [] if existing is None else [key for key in note.keys if key not in existing]
 
     def is_late(self, note: Note) -> bool:
-        """Return True if OMS's list would show the task by now."""
+        """Return True if OMS's list has to show the task by now."""
         since = parse_time(note.since)
         return since is None or self._clock.now() - since >= _MAX_LIST_DELAY
 
     def request(self, keys: Sequence[str], create: Callable[[], str]) -> None:
-        """Call `create`, with which OMS creates the task, and note its id.
+        """Request the task by `create`, and note its id.
 
         Only a refusal proves that OMS has not created the task.
         """

@@ -8,7 +8,7 @@ from typing import Any
 
 from ops.canary.objects import canary_objects
 from ops.clouds.buckets import ObsBucketClient, OssBucketClient
-from ops.clouds.keys import ALIBABA, HUAWEI, Keys, administrators
+from ops.clouds.keys import ALIBABA_VARIABLES, HUAWEI_VARIABLES, Keys, administrators
 from ops.clouds.oms import SyncTaskClient
 from ops.clouds.wire import refused
 from ops.cutover.open_and_close import opening_step
@@ -18,19 +18,19 @@ from oss_oms_sync.answers.job_answers import LookAnswer
 from oss_oms_sync.answers.layout import CANARY, MAX_NAME_BYTES, RECORDS
 from oss_oms_sync.answers.text import t
 
-# The length of a run's name, which is a time and four digits.
-_MAX_RUN = 24
+# Length of a run's name: a time and four digits.
+_RUN_NAME_CHARACTERS = 24
 
-_FILTER = t("No canary key passes the filter: {why}")
-_OTHER_FILTER = t("Check objectPrefix and objectSuffix in s.yaml")
+_FILTER_TEXT = t("No canary key passes the filter: {why}")
+_FILTER_REMEDY = t("Check objectPrefix and objectSuffix in s.yaml")
 
 
 @dataclass(frozen=True)
 class Accounts:
     """Both buckets, the log bucket, and OMS's fields of the sync task.
 
-    `variables`: the variables of s.yaml; `task`: the task's id, empty if s.yaml names none, which is enough for a
-    removal; `shown`: the task's fields; `keys`: those of Alibaba Cloud and of Huawei Cloud.
+    `variables`: the variables of s.yaml; `task`: the task's id, empty for a removal without a task in s.yaml; `shown`:
+    the task's fields; `keys`: the keys of Alibaba Cloud and of Huawei Cloud.
     """
 
     variables: Mapping[str, str]
@@ -44,14 +44,14 @@ class Accounts:
     @classmethod
     def of(cls, session: Session, variables: Mapping[str, str], *, is_removal: bool) -> Accounts:
         """Return the clients with an administrator's keys. Raises OpsError."""
-        alibaba, huawei = administrators(session, ALIBABA), administrators(session, HUAWEI)
+        alibaba, huawei = administrators(session, ALIBABA_VARIABLES), administrators(session, HUAWEI_VARIABLES)
         clock, endpoints = session.clock, session.caller.endpoints()
         task = SyncTaskClient(variables["SYNC_URL"], huawei, clock) if variables.get("SYNC_URL") else None
         shown = {
             "dst_bucket": variables.get("destinationBucket", ""),
             "dst_region": variables.get("destinationRegion", ""),
         }
-        # A canary's objects outlive its task; the journal names their task and buckets.
+        # A canary's objects may outlive its task; the journal names their task and buckets.
         if task:
             with refused(lambda error: is_removal and error.status == 404):
                 shown = task.show()
@@ -86,13 +86,16 @@ class Accounts:
                 t("Correct SYNC_URL or sourceBucket in s.yaml"),
             )
         if self.variables.get("objectPrefix", "").startswith(RECORDS):
-            raise UsageError(_FILTER.filled(why=t("keys with this prefix are records")), _OTHER_FILTER)
+            raise UsageError(_FILTER_TEXT.filled(why=t("keys with this prefix are records")), _FILTER_REMEDY)
         if (
-            max(len(self.key("x" * _MAX_RUN, canary_object.ending).encode()) for canary_object in canary_objects())
+            max(
+                len(self.key("x" * _RUN_NAME_CHARACTERS, canary_object.ending).encode())
+                for canary_object in canary_objects()
+            )
             > MAX_NAME_BYTES
         ):
             raise UsageError(
-                _FILTER.filled(why=t("the keys would exceed {most} bytes", most=MAX_NAME_BYTES)), _OTHER_FILTER
+                _FILTER_TEXT.filled(why=t("the keys would exceed {most} bytes", most=MAX_NAME_BYTES)), _FILTER_REMEDY
             )
         for bucket in (self.source, self.destination):
             if bucket.configured(bucket.retention_query) is not None:

@@ -1,4 +1,4 @@
-"""The field report: an anonymous summary of how the clouds behave, to answer open questions about them.
+"""The field report: an anonymous summary of the clouds' behaviour, to answer open questions about them.
 
 Only the words listed below are reported; any other text becomes "other".
 """
@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from ops.canary.hops import Trace, Watch, first_accepted
-from ops.canary.in_place import NO, YES, InPlace
-from ops.canary.objects import PARTS
+from ops.canary.in_place import NO, YES, InPlaceEffect
+from ops.canary.objects import PART_SIZES
 from oss_oms_sync.answers.bandwidth import Progress
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.rules.bandwidth import hours_late
@@ -21,15 +21,15 @@ from oss_oms_sync.rules.bandwidth import hours_late
 SCHEMA = 1
 KIND = "oss-oms-sync field report"
 
-_SECONDS = {"under 5 s": 5, "under 30 s": 30, "under 1 min": 60, "under 5 min": 300, "under 10 min": 600}
-DURATIONS = (*_SECONDS, "longer", "not seen")
+_DURATION_SECONDS = {"under 5 s": 5, "under 30 s": 30, "under 1 min": 60, "under 5 min": 300, "under 10 min": 600}
+DURATIONS = (*_DURATION_SECONDS, "longer", "not seen")
 _MODES = tuple(mode.value for mode in OverwriteMode)
-_CHECKS = ("size_last_modified", "crc64", "transmission", "no_check")
+_CONSISTENCY_CHECKS = ("size_last_modified", "crc64", "transmission", "no_check")
 _STEPS = ("FIVE_MINUTES", "ONE_HOUR")
-_ORDERS = ("bytes", "utf-16", "regardless of case")
-_DOUBLES = ("each counted", "merged", "unknown")
-_COLUMNS = ("key", "encoded key", "size", "time", "code", "other")
-_LISTS = ("success", "skip", "failed")
+_KEY_ORDERS = ("bytes", "utf-16", "regardless of case")
+_DOUBLE_COUNTS = ("each counted", "merged", "unknown")
+_COLUMN_KINDS = ("key", "encoded key", "size", "time", "code", "other")
+_LIST_KINDS = ("success", "skip", "failed")
 SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar", " ": "blank"}
 _HEADERS = (
     "cache-control",
@@ -39,10 +39,10 @@ _HEADERS = (
     "x-oss-meta-odd",
     "x-oss-meta-plain",
 )
-_KEPT = ("kept", "lost", "changed")
-_FORMS = ("MD5 of the contents", "32 digits", "32 digits and parts", "none")
-_ANSWERS = (YES, NO)
-_HOURS = tuple(map(str, range(-12, 12)))
+_HEADER_OUTCOMES = ("kept", "lost", "changed")
+_ETAG_FORMS = ("MD5 of the contents", "32 digits", "32 digits and parts", "none")
+_YES_NO = (YES, NO)
+_HOUR_WORDS = tuple(map(str, range(-12, 12)))
 _CHECKSUMS = ("x-obs-checksum-crc64ecma", "x-obs-hash-crc64ecma")
 
 
@@ -50,7 +50,7 @@ def report(
     watch: Watch,
     run: str,
     shown: Mapping[str, Any],
-    in_place: InPlace,
+    in_place: InPlaceEffect,
     *,
     versions: tuple[bool, bool],
     progress: Progress | None,
@@ -66,7 +66,7 @@ def report(
         "kind": KIND,
         "task": {
             "mode": _allowed_word(shown.get("object_overwrite_mode"), _MODES),
-            "check": _allowed_word(shown.get("consistency_check"), _CHECKS),
+            "check": _allowed_word(shown.get("consistency_check"), _CONSISTENCY_CHECKS),
             "metadata": shown.get("enable_metadata_migration") is True,
         },
         "versions": dict(zip(("source", "destination"), versions, strict=True)),
@@ -74,14 +74,14 @@ def report(
         "counts": {
             "step": _allowed_word(counts.step if counts else None, _STEPS),
             "shown_after": _duration(watch.last_accepted, watch.counted if watch.is_alone else None),
-            "doubles": _allowed_word(watch.doubles, _DOUBLES),
+            "doubles": _allowed_word(watch.doubles, _DOUBLE_COUNTS),
         },
-        "listing": {"order": _allowed_word(watch.order, _ORDERS)},
+        "listing": {"order": _allowed_word(watch.order, _KEY_ORDERS)},
         "lists": [
             {
-                "kind": _allowed_word(listing.kind, _LISTS),
+                "kind": _allowed_word(listing.kind, _LIST_KINDS),
                 "separator": SEPARATORS.get(listing.separator, "other"),
-                "columns": [_allowed_word(column, _COLUMNS) for column in listing.columns],
+                "columns": [_allowed_word(column, _COLUMN_KINDS) for column in listing.columns],
                 "line_end": _allowed_word(listing.lines, ("LF", "CRLF")),
                 "header": listing.has_header,
                 "written_after": _duration(first_accepted(watch.traces), listing.written),
@@ -89,10 +89,10 @@ def report(
             for listing in watch.lists[:3]
         ],
         "part_size": part_size(watch.traces, run),
-        # An event to which the trigger of forward subscribes; for a copy onto itself that is CopyObject.
-        "header_change": {"event": _allowed_word(watch.change_event, _ANSWERS)},
-        "bandwidth": {"hours_late": _hours(progress)},
-        "in_place": {name: _allowed_word(answer, _ANSWERS) for name, answer in in_place._asdict().items()},
+        # An event of forward's trigger; a copy onto the object itself has CopyObject.
+        "header_change": {"event": _allowed_word(watch.change_event, _YES_NO)},
+        "bandwidth": {"hours_late": _late_hours(progress)},
+        "in_place": {name: _allowed_word(answer, _YES_NO) for name, answer in in_place._asdict().items()},
     }
 
 
@@ -106,7 +106,7 @@ def part_size(traces: list[Trace], run: str) -> str:
             return "whole"
         contents = trace.original.contents(run)
         return next(
-            (name for name, size in PARTS.items() if _multipart_etag(contents, size) == etags["above"]), "other"
+            (name for name, size in PART_SIZES.items() if _multipart_etag(contents, size) == etags["above"]), "other"
         )
     return "not seen"
 
@@ -124,7 +124,9 @@ def _object(trace: Trace, run: str) -> dict[str, Any]:
         "etag": _etag_form(_etag(trace), trace.original.contents(run)),
         "crc64": next((name for name in _CHECKSUMS if name in headers), "none"),
         "headers": {
-            name: _allowed_word(outcome, _KEPT) for name, outcome in sorted(trace.headers.items()) if name in _HEADERS
+            name: _allowed_word(outcome, _HEADER_OUTCOMES)
+            for name, outcome in sorted(trace.headers.items())
+            if name in _HEADERS
         },
     }
 
@@ -137,10 +139,10 @@ def _etag_form(etag: str, contents: bytes) -> str:
     """Return the form of an ETag, without the ETag itself."""
     digits = etag.lower()
     if digits == hashlib.md5(contents, usedforsecurity=False).hexdigest():
-        return _FORMS[0]
+        return _ETAG_FORMS[0]
     if re.fullmatch(r"[0-9a-f]{32}", digits):
-        return _FORMS[1]
-    return _FORMS[2] if re.fullmatch(r"[0-9a-f]{32}-[0-9]+", digits) else "other" if etag else _FORMS[3]
+        return _ETAG_FORMS[1]
+    return _ETAG_FORMS[2] if re.fullmatch(r"[0-9a-f]{32}-[0-9]+", digits) else "other" if etag else _ETAG_FORMS[3]
 
 
 def _multipart_etag(contents: bytes, size: int) -> str:
@@ -155,13 +157,13 @@ def _duration(since: datetime | None, until: datetime | None) -> str:
     if since is None or until is None:
         return "not seen"
     seconds = (until - since).total_seconds()
-    return next((name for name, limit in _SECONDS.items() if seconds < limit), "longer")
+    return next((name for name, limit in _DURATION_SECONDS.items() if seconds < limit), "longer")
 
 
-def _hours(progress: Progress | None) -> str:
+def _late_hours(progress: Progress | None) -> str:
     """Return the delay in hours of OMS's bandwidth limits, if a migration has shown it."""
     hours = hours_late(progress) if progress else None
-    return _allowed_word(None if hours is None else str(hours), _HOURS)
+    return _allowed_word(None if hours is None else str(hours), _HOUR_WORDS)
 
 
 def _allowed_word(value: object, allowed: tuple[str, ...]) -> str:

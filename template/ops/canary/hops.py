@@ -20,16 +20,16 @@ from ops.clouds.oms import SyncTaskClient
 from ops.clouds.wire import Response
 from oss_oms_sync.answers.layout import Kind, record_name, task_lists_folder
 
-# The limit of each hop in seconds: twice the documented or allowed time, which is five minutes for an event and ten for
-# OMS. OMS does not document the delay of its counts, which are of five minutes, and of its lists.
-LIMITS = {"event": 600.0, "accepted": 600.0, "in_obs": 1200.0, "counted": 1200.0, "listed": 1200.0}
-# If OMS has counted one key less than was submitted, and all objects are there, the count is final after this time.
+# The limit of each hop in seconds: twice the documented or allowed time, five minutes for an event and ten for OMS. OMS
+# documents no delay of its counts, in steps of five minutes, and of its lists.
+HOP_LIMITS_SECONDS = {"event": 600.0, "accepted": 600.0, "in_obs": 1200.0, "counted": 1200.0, "listed": 1200.0}
+# Seconds after which a count of one key too few is final, if all objects are in OBS.
 _MERGE_DELAY = timedelta(minutes=10)
 # Kinds of records of a submission.
-_KINDS: tuple[Kind, ...] = ("success", "failed")
-# The largest number of list files that are read: OMS removes none.
+_RECORD_KINDS: tuple[Kind, ...] = ("success", "failed")
+# Maximum number of list files to read, because OMS removes none.
 _MAX_LISTS = 20_000
-_LIST = re.compile(r"/(success|skip|failed)_object_lists/")
+_LIST_PATTERN = re.compile(r"/(success|skip|failed)_object_lists/")
 _SEPARATORS = (",", "\t", ";", "|", " ")
 
 
@@ -81,11 +81,11 @@ class Watch:
         self._task = SyncTaskClient(accounts.variables["SYNC_URL"], accounts.keys[1], clock)
         self._prefix = accounts.prefix(run)
         self._began = clock.now()
-        # One day, as for a certificate, from the beginning of an hour, because OMS may count in steps of an hour.
+        # One day, as for a certificate, from the full hour, because OMS may count in steps of an hour.
         self._since = self._began.replace(minute=0, second=0) - timedelta(days=1)
         self._before = self._count()
         self._old_lists = {listing.key for listing in self._lists()}
-        # With more lists, a new list may be behind the last that is read.
+        # With more lists, a new list may follow the last read list.
         self._reads_lists = len(self._old_lists) < _MAX_LISTS
         self.traces: list[Trace] = []
         # The change of headers in the source: its time is `written`, and later records are its own.
@@ -99,17 +99,17 @@ class Watch:
 
     @property
     def is_alone(self) -> bool:
-        """True if OMS's counts are the canary's own, as far as can be told."""
+        """True if OMS's counts include only the canary's keys, as far as it can be determined."""
         return self.counts is not None and self.counts.asked in (self._submissions - 1, self._submissions)
 
     @property
     def is_done(self) -> bool:
-        """True if OMS has finished all submitted keys, doubles included, so that no copy arrives later."""
+        """True if OMS has finished all submitted keys, including repeated ones, so that no copy arrives later."""
         return bool(self.counted) and self.counts is not None and self.counts[1:] == (self._submissions,) * 2
 
     @property
     def unfinished(self) -> int:
-        """The number of keys that OMS will always count as unfinished, because it has lost or merged them."""
+        """Number of keys that OMS will always count as unfinished, because it has lost or merged them."""
         lost = sum(trace.accepted is not None and trace.in_obs is None for trace in self.traces)
         pending = lost + (self.doubles == "merged")
         # OMS counts failed objects as finished.
@@ -119,7 +119,7 @@ class Watch:
     def doubles(self) -> str:
         """OMS's count of a key that it received twice: "each counted", "merged" or "unknown".
 
-        It is not known, for example, if other keys are counted as well.
+        It is unknown, for example, if other keys are counted as well.
         """
         counts = self.counts
         if not counts or not self.counted or counts.asked != self._submissions:
@@ -143,7 +143,7 @@ class Watch:
 
     @property
     def change_event(self) -> str:
-        """The answer of the change of headers in the source: "yes" if forward got an event; empty if unknown."""
+        """Observed event of the header change in the source: "yes" if forward received it; empty if unknown."""
         return UNKNOWN if self.change is None else YES if self.change.recorded else NO
 
     @property
@@ -151,10 +151,10 @@ class Watch:
         """The remaining seconds of the wait for the header change's event; 0 after its acceptance."""
         if self.change is None or self.change.accepted:
             return 0.0
-        return max(0.0, self._changed_at + LIMITS["event"] - self._clock.monotonic())
+        return max(0.0, self._changed_at + HOP_LIMITS_SECONDS["event"] - self._clock.monotonic())
 
-    def changeable(self) -> Trace | None:
-        """Return the object whose headers can be changed now: OMS has finished it, so that it merges no submissions."""
+    def find_changeable(self) -> Trace | None:
+        """Return an object whose headers can be changed now: OMS has finished it, so it merges no submissions."""
         if self.change:
             return None
         return next(
@@ -166,13 +166,13 @@ class Watch:
         self.change, self._changed_at, self.counted = change, self._clock.monotonic(), None
 
     def look(self) -> None:
-        """Read the progress since the last look. Raises OpsError."""
+        """Read the progress since the last call. Raises OpsError."""
         for trace in self.traces:
-            self._look_at(trace)
+            self._read_trace(trace)
             if self.change and self.change.key == trace.key and self.change.accepted is None:
-                self._look_at_records(self.change, trace.accepted)
+                self._read_records(self.change, trace.accepted)
         if any(trace.in_obs for trace in self.traces):
-            self._look_at_counts()
+            self._read_counts()
             self._read_new_lists()
         if all(trace.in_obs for trace in self.traces) and not self.order:
             self.order = _order([stored.key for stored in self._accounts.destination.objects(self._prefix)])
@@ -190,18 +190,18 @@ class Watch:
             **{hop: [] for hop, has_come in whole.items() if not has_come},
         }
 
-    def _look_at(self, trace: Trace) -> None:
+    def _read_trace(self, trace: Trace) -> None:
         if trace.accepted is None:
-            self._look_at_records(trace)
+            self._read_records(trace)
         if trace.in_obs is None:
             response = self._accounts.destination.head(trace.key)
             if response:
                 trace.destination, trace.in_obs = response, modified(response)
 
-    def _look_at_records(self, trace: Trace, after: datetime | None = None) -> None:
+    def _read_records(self, trace: Trace, after: datetime | None = None) -> None:
         """Read the records of a key; with `after`, records that were not written later do not count."""
         accounts, records = self._accounts, []
-        for kind in _KINDS:
+        for kind in _RECORD_KINDS:
             response = accounts.log.get(record_name(accounts.task, kind, trace.key))
             written = modified(response) if response else None
             records.append(response if after is None or (written is not None and written > after) else None)
@@ -214,7 +214,7 @@ class Watch:
         if success and _accepted_etag(success) in (trace.etag, "-"):
             trace.accepted, trace.reason = modified(success), ""
 
-    def _look_at_counts(self) -> None:
+    def _read_counts(self) -> None:
         step, asked, finished = self._count()
         now = self._clock.now()
         counts = Counts(step, asked - self._before.asked, finished - self._before.finished)
@@ -223,7 +223,7 @@ class Watch:
         self.counts = counts
         every = self._submissions
         is_whole = min(counts.asked, counts.finished) >= every
-        # The count is final: that event was lost, or OMS has merged the two.
+        # The count is final: an event was lost, or OMS has merged the two.
         has_rested = self._stable_since is not None and now - self._stable_since >= _MERGE_DELAY
         is_there = all(trace.in_obs for trace in self.traces if trace.accepted)
         is_less = is_there and has_rested and min(counts.asked, counts.finished) == every - 1
@@ -259,7 +259,7 @@ def first_accepted(traces: Iterable[Trace]) -> datetime | None:
 def compare(trace: Trace, response: Response | None, contents: bytes, *, carries_metadata: bool) -> None:
     """Add the differences between the object in OBS and its original, and the outcome of its headers, to the trace.
 
-    OMS carries Content-Type; it carries other headers only with the task's metadata option, and then values of letters,
+    OMS copies Content-Type; it copies other headers only with the task's metadata option, and then values of letters,
     digits and hyphens (its FAQ on metadata).
     """
     if response is None:
@@ -288,7 +288,7 @@ def _list_form(name: str, response: Response, traces: list[Trace]) -> ListForm |
     """Return the form of a list by its line about an object of the canary whose key needs no quoting."""
     text = response.body.decode("utf-8", "replace")
     lines = text.splitlines()
-    kind = _LIST.search(name)
+    kind = _LIST_PATTERN.search(name)
     for trace in traces:
         for line in lines:
             if trace.original.title != "small" or trace.key not in line or not kind:

@@ -15,13 +15,13 @@ from ops.clouds.buckets import ObsBucketClient
 from ops.clouds.wire import RefusedError, Response
 
 UNKNOWN, YES, NO = "", "yes", "no"
-# The validity of the URL, and the delay after it until the second use: OBS's times are in whole seconds.
+# Seconds of the URL's validity, and seconds after it until the second use: OBS's times are in whole seconds.
 _VALID_SECONDS, _LATE_SECONDS = 10, 5.0
 # The changed header; no object of a canary has either value.
-_HEADER, _FIRST, _SECOND = "Cache-Control", "max-age=61", "max-age=62"
+_HEADER, _FIRST_VALUE, _SECOND_VALUE = "Cache-Control", "max-age=61", "max-age=62"
 
 
-class InPlace(NamedTuple):
+class InPlaceEffect(NamedTuple):
     """The answers: "yes", "no", or empty if unknown.
 
     `moves_time`, `moves_etag`: a change moves LastModified, or the ETag. `url`: OBS accepts a URL that expires;
@@ -36,33 +36,33 @@ class InPlace(NamedTuple):
     replaces: str = UNKNOWN
 
 
-def change_in_place(bucket: ObsBucketClient, key: str, clock: WallClock) -> InPlace:
+def change_in_place(bucket: ObsBucketClient, key: str, clock: WallClock) -> InPlaceEffect:
     """Change a header of an object, then too late, then remove the header; read the object and return the effect.
 
     Raises OpsError, but not if OBS refuses a change.
     """
-    # A change in the same second would not move the time.
+    # A change in the same second would not affect the time.
     clock.sleep(2.0)
     before = bucket.head(key)
     if before is None or "date" not in before.headers:
-        return InPlace()
+        return InPlaceEffect()
     expires = int(parsedate_to_datetime(before.headers["date"]).timestamp()) + _VALID_SECONDS
-    by_url = _is_done(lambda: bucket.change_headers(key, {_HEADER: _FIRST}, expires))
-    if not by_url and not _is_done(lambda: bucket.change_headers(key, {_HEADER: _FIRST})):
-        return InPlace()
+    by_url = _is_done(lambda: bucket.change_headers(key, {_HEADER: _FIRST_VALUE}, expires))
+    if not by_url and not _is_done(lambda: bucket.change_headers(key, {_HEADER: _FIRST_VALUE})):
+        return InPlaceEffect()
     after = bucket.head(key)
-    if after is None or after.headers.get(_HEADER.lower()) != _FIRST:
-        return InPlace()
+    if after is None or after.headers.get(_HEADER.lower()) != _FIRST_VALUE:
+        return InPlaceEffect()
     late = UNKNOWN
     if by_url:
         clock.sleep(_VALID_SECONDS + _LATE_SECONDS)
-        late = _answer(_is_done(lambda: bucket.change_headers(key, {_HEADER: _SECOND}, expires)))
+        late = _answer(_is_done(lambda: bucket.change_headers(key, {_HEADER: _SECOND_VALUE}, expires)))
         last = bucket.head(key)
-        # Another write, such as a second copy by OMS, moves the time as well.
+        # Another write, such as a second copy by OMS, affects the time as well.
         if late == NO and (last is None or last.headers.get("last-modified") != after.headers.get("last-modified")):
-            return InPlace(url=YES, expired_url=late)
+            return InPlaceEffect(url=YES, expired_url=late)
     time, etag = (_answer(before.headers.get(name) != after.headers.get(name)) for name in ("last-modified", "etag"))
-    return InPlace(time, etag, _answer(by_url), late, _answer(_replaces(bucket, key, after)))
+    return InPlaceEffect(time, etag, _answer(by_url), late, _answer(_replaces(bucket, key, after)))
 
 
 def _replaces(bucket: ObsBucketClient, key: str, before: Response) -> bool:

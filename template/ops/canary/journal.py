@@ -17,8 +17,8 @@ from ops.canary.access import Accounts
 from ops.clock import parse_time, timestamp
 from oss_oms_sync.answers.layout import CANARY, RECORDS
 
-_RUN = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}")
-# The longest time until a written object arrives: OMS copies within ten minutes, by its guide.
+_RUN_PATTERN = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}")
+# Maximum time until a written object arrives: OMS copies within ten minutes, by its guide.
 _SETTLE_TIME = timedelta(minutes=10)
 
 
@@ -26,8 +26,8 @@ _SETTLE_TIME = timedelta(minutes=10)
 class Journal:
     """The journal of a run.
 
-    `source`, `destination`: the buckets; `task`: the sync task's id. `keys`: the objects that were written, or were
-    about to be. `written`: the time of the last. `is_settled`: all copies have arrived, so deleted objects stay away.
+    `source`, `destination`: the buckets; `task`: the sync task's id. `keys`: the written objects, and the next.
+    `written`: the time of the last write. `is_settled`: all copies have arrived, so deleted objects do not reappear.
     """
 
     run: str
@@ -76,8 +76,8 @@ class Journals:
 def _read(body: bytes) -> Journal | None:
     """Parse a journal; return None for anything else.
 
-    All objects under the prefix of a journal are deleted, and a user who can write to the log bucket must not be able
-    to name another prefix than that of a canary.
+    All objects under a journal's prefix are deleted, so a user with write access to the log bucket must not be able to
+    set another prefix than a canary's.
     """
     try:
         fields = json.loads(body)
@@ -94,7 +94,7 @@ def _read(body: bytes) -> Journal | None:
             "keys": [*keys],
             "is_settled": bool(is_settled),
         }:
-            is_canary = _RUN.fullmatch(run) and prefix.endswith(f"{CANARY}{run}/") and "/" not in task
+            is_canary = _RUN_PATTERN.fullmatch(run) and prefix.endswith(f"{CANARY}{run}/") and "/" not in task
             if is_canary and all(isinstance(key, str) and key.startswith(prefix) for key in keys):
                 return Journal(run, prefix, source, destination, task, written, keys, is_settled)
     return None

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 # The possible sizes of OMS's parts: its documents say 50 MB, without the exact unit.
-PARTS = {"50 MB": 50 * 10**6, "50 MiB": 50 * 2**20}
-# The part size of the upload to the source: at least 100 KB, except the last part.
-UPLOAD_PART = 16 * 2**20
+PART_SIZES = {"50 MB": 50 * 10**6, "50 MiB": 50 * 2**20}
+# Bytes of a part of the upload to the source: at least 100 KB, except the last part.
+UPLOAD_PART_BYTES = 16 * 2**20
 
-_TYPE = {"Content-Type": "text/plain"}
-_METADATA = {
-    **_TYPE,
+_TYPE_HEADER = {"Content-Type": "text/plain"}
+_METADATA_HEADERS = {
+    **_TYPE_HEADER,
     "Cache-Control": "max-age=60",
     "Content-Disposition": 'attachment; filename="a=b.txt"',
     "Content-Language": "en",
@@ -25,10 +25,10 @@ _METADATA = {
 
 @dataclass(frozen=True)
 class CanaryObject:
-    """An object: its title in both languages, the end of its key, and the way it is written to the source.
+    """An object: its title in both languages, the end of its key, and its way of upload.
 
-    A copy has the contents of the first object. `twice`: its event is sent a second time. `is_changed`: its headers
-    are changed in the source once it is in OBS.
+    A copy has the contents of the first object. `twice`: its event is sent a second time. `is_changed`: its headers are
+    changed in the source after its arrival in OBS.
     """
 
     title: str
@@ -36,7 +36,7 @@ class CanaryObject:
     ending: str
     size: int
     how: Literal["put", "copy", "parts"] = "put"
-    headers: Mapping[str, str] = field(default_factory=lambda: _TYPE)
+    headers: Mapping[str, str] = field(default_factory=lambda: _TYPE_HEADER)
     twice: bool = False
     is_changed: bool = False
 
@@ -48,11 +48,11 @@ class CanaryObject:
 
 def canary_objects() -> list[CanaryObject]:
     """Return all objects. Their keys have different orders in UTF-8, in UTF-16 and regardless of case."""
-    smaller, larger = sorted(PARTS.values())
+    smaller, larger = sorted(PART_SIZES.values())
     return [
         CanaryObject("small", "小对象", "small", 1000),
         CanaryObject("hostile name", "特殊键名", "\uff5e a+b%41=c&é;x中x'\"?#", 1000),
-        CanaryObject("metadata", "元数据", "\U0001f600", 1000, headers=_METADATA),
+        CanaryObject("metadata", "元数据", "\U0001f600", 1000, headers=_METADATA_HEADERS),
         CanaryObject("between", "50 MB 与 50 MiB 之间", "between", (smaller + larger) // 2),
         CanaryObject("above", "分段", "above", larger * 6 // 5, how="parts"),
         CanaryObject("copy", "副本", "copy", 1000, how="copy"),

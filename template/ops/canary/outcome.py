@@ -7,15 +7,15 @@ from typing import Any
 
 from ops.canary import hops
 from ops.canary.hops import Trace, Watch
-from ops.canary.in_place import NO, YES, InPlace
+from ops.canary.in_place import NO, YES, InPlaceEffect
 from ops.canary.objects import CanaryObject
 from ops.errors import ExitCode
 from ops.shell import sentence
-from ops.terminal import Line, Marked, width
+from ops.terminal import Line, MarkedLine, width
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-_HOPS = {
+_HOP_TITLES = {
     "event": t("event"),
     "accepted": t("acceptance by OMS"),
     "in_obs": t("copy in OBS"),
@@ -24,15 +24,15 @@ _HOPS = {
     "change": t("event of the change of headers in OSS"),
 }
 _COLUMNS = 21
-_MISSING = t("not arrived: {what}")
-_STEPS = {
+_MISSING_TEXT = t("not arrived: {what}")
+_STEP_TEXTS = {
     "FIVE_MINUTES": t("steps of five minutes"),
     "ONE_HOUR": t("steps of an hour"),
 }
-_DOUBLES = {"each counted": t("counted twice"), "merged": t("counted once")}
-_UNKNOWN = t("unknown")
-_ANSWERS = {YES: t("yes"), NO: t("no")}
-_NO_EVENT = t("no. OSS sends UpdateObjectMeta, to which the trigger does not subscribe, or no event")
+_DOUBLE_TEXTS = {"each counted": t("counted twice"), "merged": t("counted once")}
+_UNKNOWN_TEXT = t("unknown")
+_ANSWER_TEXTS = {YES: t("yes"), NO: t("no")}
+_NO_EVENT_TEXT = t("no. OSS sends UpdateObjectMeta, to which the trigger does not subscribe, or no event")
 
 
 def exit_code(watch: Watch) -> ExitCode:
@@ -42,7 +42,7 @@ def exit_code(watch: Watch) -> ExitCode:
     return ExitCode.NOT_PROVEN if watch.missing() else ExitCode.OK
 
 
-def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
+def outcome(watch: Watch, in_place: InPlaceEffect, lang: str) -> Iterator[Line]:
     """Yield the lines of a run."""
     missing, code = watch.missing(), exit_code(watch)
     for trace in watch.traces:
@@ -51,18 +51,18 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
     if counts:
         yield t(
             "OMS's counts ({step}): {shown_after}; a key submitted twice: {doubles}",
-            step=_STEPS.get(counts.step, _UNKNOWN),
+            step=_STEP_TEXTS.get(counts.step, _UNKNOWN_TEXT),
             shown_after=since(watch.last_accepted, watch.counted if watch.is_alone else None),
-            doubles=_DOUBLES.get(watch.doubles, _UNKNOWN),
+            doubles=_DOUBLE_TEXTS.get(watch.doubles, _UNKNOWN_TEXT),
         ).of(lang)
     yield t("OMS's lists: {since}", since=since(first, watch.lists[0].written if watch.lists else None)).of(lang)
     if watch.change:
         after = since(watch.change.written, watch.change.recorded)
         yield t(
             "forward got an event of a change of headers in OSS: {answer}",
-            answer=t("yes, {after}", after=after) if watch.change_event == YES else _NO_EVENT,
+            answer=t("yes, {after}", after=after) if watch.change_event == YES else _NO_EVENT_TEXT,
         ).of(lang)
-    time, etag, url, late, replaces = (_ANSWERS.get(answer, _UNKNOWN) for answer in in_place)
+    time, etag, url, late, replaces = (_ANSWER_TEXTS.get(answer, _UNKNOWN_TEXT) for answer in in_place)
     yield t(
         "header change in OBS changes LastModified: {time}, ETag: {etag}; OBS accepts a URL with an expiry:"
         " {url}, after its expiry: {late}; it removes headers without another effect: {replaces}",
@@ -84,8 +84,8 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
             lang,
         )
     if missing:
-        yield Marked("", _MISSING.filled(what=hop_titles(missing, lang)).of(lang), "open")
-    lost = sorted({name for trace in watch.traces for name in _lost(trace)})
+        yield MarkedLine("", _MISSING_TEXT.filled(what=hop_titles(missing, lang)).of(lang), "open")
+    lost = sorted({name for trace in watch.traces for name in _lost_headers(trace)})
     works = t("The project works: all objects arrived with equal contents and headers.")
     if lost:
         works = t(
@@ -100,15 +100,19 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
             command=Step("doctor"),
         ),
     }[code]
-    yield Marked("", sentence(text, lang), {ExitCode.OK: "good", ExitCode.FAILED: "bad"}.get(code, "open"))
+    yield MarkedLine("", sentence(text, lang), {ExitCode.OK: "good", ExitCode.FAILED: "bad"}.get(code, "open"))
 
 
 def hop_titles(missing: Mapping[str, list[CanaryObject]], lang: str) -> list[Text]:
     """Return the incomplete hops, each with its objects."""
     return [
-        t("{hop} ({objects})", hop=_HOPS[hop], objects=[title_of(canary_object, lang) for canary_object in originals])
+        t(
+            "{hop} ({objects})",
+            hop=_HOP_TITLES[hop],
+            objects=[title_of(canary_object, lang) for canary_object in originals],
+        )
         if originals
-        else _HOPS[hop]
+        else _HOP_TITLES[hop]
         for hop, originals in missing.items()
     ]
 
@@ -128,17 +132,17 @@ def _row(trace: Trace, lang: str) -> Line:
         in_obs=since(trace.accepted, trace.in_obs),
     ).of(lang)
     if trace.differs:
-        return Marked(f"{text}  ", t("differs: {names}", names=trace.differs).of(lang), "bad")
+        return MarkedLine(f"{text}  ", t("differs: {names}", names=trace.differs).of(lang), "bad")
     if trace.in_obs:
-        lost = len(_lost(trace))
+        lost = len(_lost_headers(trace))
         equal = t("equal but for {n:header|headers}", n=lost) if lost else t("equal")
-        return Marked(f"{text}  ", equal.of(lang), "good")
+        return MarkedLine(f"{text}  ", equal.of(lang), "good")
     hop = "event" if not trace.recorded else "in_obs" if trace.accepted else "accepted"
-    state = t("failed: {reason}", reason=trace.reason) if trace.reason else _MISSING.filled(what=_HOPS[hop])
-    return Marked(f"{text}  ", state.of(lang), "open")
+    state = t("failed: {reason}", reason=trace.reason) if trace.reason else _MISSING_TEXT.filled(what=_HOP_TITLES[hop])
+    return MarkedLine(f"{text}  ", state.of(lang), "open")
 
 
-def _lost(trace: Trace) -> list[str]:
+def _lost_headers(trace: Trace) -> list[str]:
     """Return the headers that differ in OBS, or are missing there."""
     return [name for name, outcome in trace.headers.items() if outcome != "kept"]
 

@@ -22,14 +22,14 @@ from oss_oms_sync.answers.layout import (
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
-# The interval of the checks for objects that have come back, and their limit, after which the next call continues.
+# Seconds between the checks for objects that have reappeared, and their limit, after which the next call continues.
 _LOOK_SECONDS, _MAX_SECONDS = 15.0, 1800.0
 
 
 def remove(session: Session, accounts: Accounts, journals: Journals, journal: Journal) -> bool:
     """Delete all objects of a run until no object reappears; return True if all are gone. Raises OpsError.
 
-    The source comes first: a key that is gone there is neither submitted nor copied any more.
+    The source comes first: a deleted key is neither submitted nor copied any more.
     """
     accounts = replace(accounts, task=journal.task)  # The task may differ from that of s.yaml.
     source, prefix, clock = accounts.source, journal.prefix, session.clock
@@ -114,7 +114,7 @@ def _clear_records(accounts: Accounts, journal: Journal) -> int:
 def _is_waiting(accounts: Accounts, prefix: str) -> bool:
     """Return True if a run of replay has keys of the canary in its file.
 
-    Replay drops keys that are missing in the source; the file itself is replay's own.
+    Replay ignores keys that are missing in the source; the file belongs to replay.
     """
     for stored in accounts.log.objects(run_files_folder(accounts.task)):
         response = accounts.log.get(stored.key)

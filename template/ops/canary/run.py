@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops.accounts.both_clouds import NEEDED, Alibaba, Huawei
+from ops.accounts.both_clouds import NEEDED_VARIABLES, Alibaba, Huawei
 from ops.canary import field_report, hops
 from ops.canary.access import Accounts
-from ops.canary.hops import LIMITS, Trace, Watch
-from ops.canary.in_place import InPlace, change_in_place
+from ops.canary.hops import HOP_LIMITS_SECONDS, Trace, Watch
+from ops.canary.in_place import InPlaceEffect, change_in_place
 from ops.canary.journal import Journal, Journals
-from ops.canary.objects import UPLOAD_PART, CanaryObject, canary_objects
+from ops.canary.objects import UPLOAD_PART_BYTES, CanaryObject, canary_objects
 from ops.canary.outcome import exit_code, hop_titles, outcome, title_of
 from ops.canary.removal import remove
 from ops.clock import timestamp
@@ -24,30 +24,30 @@ from ops.errors import ExitCode, OpsError, UsageError
 from ops.intention import Holder, Intentions
 from ops.project import read
 from ops.session import Session, duration
-from ops.terminal import Whole
+from ops.terminal import UnwrappedLine
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import CanaryResult
 from oss_oms_sync.answers.layout import canary_result_name
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
-_NEEDED_TO_REMOVE = ("functionName", "region", "sourceBucket", "logBucket")
-_NEEDED = (*_NEEDED_TO_REMOVE, "SYNC_URL")
+_REMOVAL_VARIABLES = ("functionName", "region", "sourceBucket", "logBucket")
+_NEEDED_VARIABLES = (*_REMOVAL_VARIABLES, "SYNC_URL")
 _LOOK_SECONDS = 5.0
-# Headers in the source are changed within this time, so that OMS's counts have enough of theirs left.
+# Maximum seconds until the change of headers in the source, so that OMS's counts have enough time.
 _MAX_CHANGE_DELAY = 300.0
 
-_REMOVE = Step("canary", {"remove": True})
-_LEFT = t("Canary objects are left. To delete them: {command}", command=_REMOVE)
+_REMOVAL_STEP = Step("canary", {"remove": True})
+_OBJECTS_LEFT = t("Canary objects are left. To delete them: {command}", command=_REMOVAL_STEP)
 
 
 def canary(session: Session, options: Namespace, folder: Path) -> int:
     """Run a canary, or remove the objects of earlier runs; return the exit code. Raises OpsError."""
     file = options.template or folder / "s.yaml"
-    variables = read(file, _NEEDED_TO_REMOVE if options.remove else _NEEDED)
+    variables = read(file, _REMOVAL_VARIABLES if options.remove else _NEEDED_VARIABLES)
     accounts = Accounts.of(session, variables, is_removal=options.remove)
     journals = Journals(accounts)
-    session.hint = _LEFT
+    session.hint = _OBJECTS_LEFT
     if options.remove:
         return _remove_all(session, options, accounts, journals)
     accounts.check(session)
@@ -56,13 +56,13 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
     for journal in journals.all():
         raise UsageError(
             t("Another canary is running or was not removed: {run}", run=journal.run),
-            t("If it no longer runs: {command}", command=_REMOVE),
+            t("If it no longer runs: {command}", command=_REMOVAL_STEP),
         )
-    return _Run(session, accounts, journals, intentions).fly(options)
+    return _Run(session, accounts, journals, intentions).run_canary(options)
 
 
 def _migration_access(session: Session, accounts: Accounts, file: Path) -> tuple[TaskGroups, Sequence[Holder]]:
-    variables = read(file, NEEDED)
+    variables = read(file, NEEDED_VARIABLES)
     alibaba, huawei = Alibaba(session, variables, accounts.keys[0]), Huawei(session, variables, accounts.keys[1])
     return huawei.tasks.groups(), (alibaba.reader, huawei.writer)
 
@@ -72,20 +72,20 @@ def _remove_all(session: Session, options: Namespace, accounts: Accounts, journa
     left = [journal.prefix for journal in all_journals if not remove(session, accounts, journals, journal)]
     if options.json:
         removed = [journal.prefix for journal in all_journals if journal.prefix not in left]
-        session.screen.answer([Whole(json.dumps({"removed": removed, "left": left}))])
+        session.screen.answer([UnwrappedLine(json.dumps({"removed": removed, "left": left}))])
     elif not all_journals:
         session.screen.answer([t("No canary objects are left.").of(session.lang)])
     return ExitCode.NOT_PROVEN if left else ExitCode.OK
 
 
 class _Run:
-    """A run, which leaves nothing behind except OMS's lists, and a report if the user wants it."""
+    """A run, which deletes everything except OMS's lists and, if requested, a report."""
 
     def __init__(self, session: Session, accounts: Accounts, journals: Journals, intentions: Intentions) -> None:
         self._session, self._accounts, self._journals, self._intentions = session, accounts, journals, intentions
         self._run = f"{session.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self._watch = Watch(accounts, session.clock, self._run)
-        self._in_place = InPlace()
+        self._in_place = InPlaceEffect()
         self._journal = Journal(
             self._run,
             accounts.prefix(self._run),
@@ -95,7 +95,7 @@ class _Run:
             timestamp(session.clock.now()),
         )
 
-    def fly(self, options: Namespace) -> int:
+    def run_canary(self, options: Namespace) -> int:
         """Write the objects, follow them, compare them, delete them, and print the outcome."""
         session, accounts = self._session, self._accounts
         originals = canary_objects()
@@ -122,12 +122,12 @@ class _Run:
             session.say(
                 t(
                     "Deleting the canary's objects. To keep them, press Ctrl-C; to delete them later: {command}",
-                    command=_REMOVE,
+                    command=_REMOVAL_STEP,
                 ),
                 "open",
             )
             if not self._remove():
-                session.say(_LEFT)
+                session.say(_OBJECTS_LEFT)
             session.hint = None
             raise error from None
         self._journal.is_settled = not self._watch.missing() and self._watch.is_done
@@ -142,17 +142,17 @@ class _Run:
             session.hint = None
         titles = {hop: [canary_object.title for canary_object in waiting] for hop, waiting in missing.items()}
         answer = {"code": code, "missing": titles, "unfinished": self._watch.unfinished, "report": report}
-        # The file comes first: a reader of the output, such as head, may end this program.
+        # The file is written first, because a reader of the output, such as head, may end this program.
         if options.report:
             self._write_report(options.report, report)
-        session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
+        session.screen.answer([UnwrappedLine(json.dumps(answer))] if options.json else lines)
         default_file = Path("field-report.json")
         if not options.report and session.agrees(
             t("Write the field report, without identifying data, to {wanted}? [y/N]", wanted=default_file)
         ):
             self._write_report(default_file, report)
         if not is_gone:
-            session.say(_LEFT)
+            session.say(_OBJECTS_LEFT)
             return code or ExitCode.NOT_PROVEN
         return code
 
@@ -177,7 +177,7 @@ class _Run:
         if original.how == "copy":
             source.copy(self._accounts.key(self._run, "small"), key)
         elif original.how == "parts":
-            source.upload(key, original.contents(self._run), UPLOAD_PART, original.headers)
+            source.upload(key, original.contents(self._run), UPLOAD_PART_BYTES, original.headers)
         else:
             source.put(key, original.contents(self._run), original.headers)
         trace = self._trace(original, key)
@@ -200,10 +200,12 @@ class _Run:
         while True:
             watch.look()
             elapsed = session.clock.monotonic() - began
-            if elapsed < _MAX_CHANGE_DELAY and (trace := watch.changeable()):
+            if elapsed < _MAX_CHANGE_DELAY and (trace := watch.find_changeable()):
                 self._change_in_source(trace)
-            waiting = {hop: originals for hop, originals in watch.missing().items() if elapsed < LIMITS[hop]}
-            left = max((LIMITS[hop] - elapsed for hop in waiting), default=0.0)
+            waiting = {
+                hop: originals for hop, originals in watch.missing().items() if elapsed < HOP_LIMITS_SECONDS[hop]
+            }
+            left = max((HOP_LIMITS_SECONDS[hop] - elapsed for hop in waiting), default=0.0)
             if watch.change and watch.change_left:
                 waiting["change"], left = [watch.change.original], max(left, watch.change_left)
             if not waiting:
@@ -215,14 +217,14 @@ class _Run:
                     what=hop_titles(waiting, session.lang),
                 )
             )
-            # The first minute has shorter intervals, for precise times.
+            # Shorter intervals in the first minute give precise times.
             session.clock.sleep(_LOOK_SECONDS if elapsed < 60 else 3 * _LOOK_SECONDS)
 
     def _change_in_source(self, trace: Trace) -> None:
         """Change the headers of an object in the source, and store the time: OSS may or may not send an event."""
         session, source = self._session, self._accounts.source
         session.progress(t("changing headers of {title} in OSS", title=title_of(trace.original, session.lang)))
-        # The records have whole seconds: those of the change are later than the first.
+        # Records have whole seconds, so the change's records must be later than the first.
         session.clock.sleep(2.0)
         self._journals.write(self._journal, session.clock.now())
         source.replace_headers(trace.key, {**trace.original.headers, "Cache-Control": "max-age=61"})
@@ -236,7 +238,7 @@ class _Run:
                 hops.compare(trace, response, trace.original.contents(self._run), carries_metadata=carries)
 
     def _change_in_place(self) -> None:
-        """Change headers of an object that was compared already."""
+        """Change headers of a compared object in OBS."""
         arrived = next((trace for trace in self._watch.traces if trace.in_obs), None)
         if arrived:
             self._session.progress(

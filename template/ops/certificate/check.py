@@ -1,7 +1,7 @@
 """Claims of a certificate: its conclusions follow from its facts, and its facts agree with each other.
 
-The conclusions are derived by the rules that made them, so nothing that a document says about itself is relied on. The
-tests prove the rules: an independent second set of rules, over random facts, has the same results.
+The rules of the certificate derive the conclusions again, so the check does not rely on the stated ones. The tests
+verify the rules against an independent second set of rules, with random facts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 
 from ops.certificate.counts import counts
-from ops.certificate.form import Document, Doubt, whole
+from ops.certificate.form import Document, Doubt, require_count
 from ops.certificate.plausibility import headers_fit, sample_fits, waiting_fits
 from ops.clock import moment, timestamp
 from ops.errors import ExitCode, UntrustedError
@@ -33,23 +33,23 @@ from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.comparison_checks import SUMS
 from oss_oms_sync.rules.cutover import judge
 from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
-from oss_oms_sync.rules.times import BYTES_PER_MINUTE, CLOCKS, CLOSED_AFTER, OMS_PATIENCE
+from oss_oms_sync.rules.times import BYTES_PER_MINUTE, CLOSE_DELAY, MAX_CLOCK_SKEW, OMS_PATIENCE
 
-# Tolerance for the clock of the machine that checks.
+# Tolerance for the clock of the checking machine.
 _MACHINE_TOLERANCE = timedelta(minutes=10)
 # Exit code of each verdict.
-CODES = {"GO": ExitCode.OK, "NO-GO": ExitCode.FAILED, "NOT PROVEN": ExitCode.NOT_PROVEN}
-# Errors that a document without the form of a certificate raises; UnreadableError is a ValueError.
-FORMLESS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
-NO_FORM = Doubt(t("The document has the form of a certificate"), holds=False)
+EXIT_CODES = {"GO": ExitCode.OK, "NO-GO": ExitCode.FAILED, "NOT PROVEN": ExitCode.NOT_PROVEN}
+# Errors of a document without the form of a certificate; UnreadableError is a ValueError.
+FORM_ERRORS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+FORM_DOUBT = Doubt(t("The document has the form of a certificate"), holds=False)
 
 
 def doubts(document: Document) -> list[Doubt]:
     """Return the claims of a document that do not hold; empty for a sound document."""
     try:
         return [finding for finding in findings(document) if not finding.holds]
-    except FORMLESS:
-        return [NO_FORM]
+    except FORM_ERRORS:
+        return [FORM_DOUBT]
 
 
 def derive(document: Document) -> Certificate:
@@ -57,7 +57,7 @@ def derive(document: Document) -> Certificate:
 
     Raises an error of FORMLESS if the document does not have a certificate's form.
     """
-    if whole(document["schema"]) != SCHEMA or document["kind"] != KIND:
+    if require_count(document["schema"]) != SCHEMA or document["kind"] != KIND:
         raise ValueError("not a certificate of this form")
     facts = from_json(CutoverFacts, document)
     if _as_text(to_json(facts)) != _as_text({name: document[name] for name in _FACTS}):
@@ -85,7 +85,7 @@ _FACTS = [field.name for field in fields(CutoverFacts)]
 
 
 def _as_text(value: object) -> str:
-    """Return JSON as text, in which 1, 1.0 and true differ."""
+    """Return JSON as text, which distinguishes 1, 1.0 and true."""
     return json.dumps(value, sort_keys=True)
 
 
@@ -94,7 +94,7 @@ def findings(document: Document) -> Iterator[Doubt]:
 
     Raises an error of FORMLESS if the document does not have a certificate's form.
     """
-    # As they are stored, before any rule runs.
+    # In the stored form, before any rule runs.
     stated = {
         "checks": _as_text([[check[name] for name in ("id", "result", "gates")] for check in document["checks"]]),
         "verdict": _as_text(document["verdict"]),
@@ -150,15 +150,17 @@ def _oms(document: Document) -> Doubt:
     """
     oms = document["oms"]
     left, accepted, recorded, largest = (oms[name] for name in ("left", "accepted", "recorded", "largest"))
-    wrong = [name for name in ("accepted", "largest") if whole(oms[name]) < 0]
-    if left is not None and whole(left) < max(0, whole(recorded) - accepted if recorded is not None else 0):
+    wrong = [name for name in ("accepted", "largest") if require_count(oms[name]) < 0]
+    if left is not None and require_count(left) < max(
+        0, require_count(recorded) - accepted if recorded is not None else 0
+    ):
         wrong.append("left")
     if left is not None and left > 0 and oms["busy"] is not None and recorded is not None:
         quiet = moment(document["made"]) - moment(oms["busy"])
         patience = OMS_PATIENCE + timedelta(minutes=largest / BYTES_PER_MINUTE)
-        if abs(quiet - patience) > CLOSED_AFTER and oms["may_finish"] is not (quiet < patience):
+        if abs(quiet - patience) > CLOSE_DELAY and oms["may_finish"] is not (quiet < patience):
             wrong.append("may_finish")
-    return Doubt.unless(t("The statements about OMS are plausible"), wrong)
+    return Doubt.claim_unless(t("The statements about OMS are plausible"), wrong)
 
 
 def _in_order(document: Document) -> Doubt:
@@ -167,7 +169,7 @@ def _in_order(document: Document) -> Doubt:
     OSS's clock and the instance's agree about the start of the standstill pass.
     """
     compared, still = document["passes"]["compare"], document["passes"]["standstill"]
-    made, frozen, closed = moment(document["made"]) + CLOCKS, document["frozen_since"], document["closed"]
+    made, frozen, closed = moment(document["made"]) + MAX_CLOCK_SKEW, document["frozen_since"], document["closed"]
     amended = [compared["amended"]] if compared and compared["amended"] is not None else []
     rows = {
         "frozen_since": [frozen] if frozen is not None else [],
@@ -181,19 +183,19 @@ def _in_order(document: Document) -> Doubt:
         for name, times in rows.items()
         if (times_until_made := [*map(moment, times), made]) != sorted(times_until_made)
     ]
-    if still and abs(moment(still["began"]) - moment(still["started"])) > CLOCKS:
+    if still and abs(moment(still["began"]) - moment(still["started"])) > MAX_CLOCK_SKEW:
         wrong.append("began by OSS's clock")
     if document["as_of"] != (rows["compare"][-1] if compared else None):
         wrong.append("as_of")
     if compared and compared["state"] != document["source"]["state_digest"]:
         wrong.append("state")
-    return Doubt.unless(t("The times are in order"), wrong)
+    return Doubt.claim_unless(t("The times are in order"), wrong)
 
 
 def _accepted(document: Document) -> Doubt:
     """Require that only acceptable names were accepted, each with an author."""
     wrong = [name for name, who in document["accepted"].items() if name not in ACCEPTABLE_NAMES or not who.strip()]
-    return Doubt.unless(t("Only acceptable classes were accepted by name"), wrong)
+    return Doubt.claim_unless(t("Only acceptable classes were accepted by name"), wrong)
 
 
 def _name(document: Document) -> Doubt:
@@ -219,7 +221,7 @@ def read_certificate(document: Document) -> Certificate | None:
         judged, closed_since = compared.amended if compared else None, closed.since if closed else None
         for time in filter(None, (certificate.made, certificate.as_of, certificate.frozen_since, judged, closed_since)):
             moment(time)
-    except FORMLESS:
+    except FORM_ERRORS:
         return None
     return certificate
 
@@ -229,4 +231,4 @@ def exit_code(document: Document) -> ExitCode:
     certificate = read_certificate(document)
     if certificate is None or doubts(document):
         return UntrustedError.exit_code
-    return CODES[(certificate.rehearsal.would_be if certificate.rehearsal else certificate.verdict).value]
+    return EXIT_CODES[(certificate.rehearsal.would_be if certificate.rehearsal else certificate.verdict).value]

@@ -7,16 +7,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ops.certificate.form import (
-    CLASSES,
-    SIDES,
+    CLASS_SIDES,
+    SIDE_NAMES,
     Document,
     Doubt,
     Sides,
-    distinct,
     is_hexadecimal,
     is_in_scope,
     numbers,
-    whole,
+    require_count,
+    require_distinct,
 )
 from ops.clock import moment
 from oss_oms_sync.answers.layout import CANARY, OMS_LISTS, RECORDS
@@ -26,9 +26,9 @@ from oss_oms_sync.answers.text import t
 
 _MODULUS = 2**256
 # If only the destination has them, copies of records are out of scope, and OMS's own lists stay there permanently.
-_RESERVED = tuple(prefix.encode() for prefix in (RECORDS, *OMS_LISTS))
+_RESERVED_PREFIXES = tuple(prefix.encode() for prefix in (RECORDS, *OMS_LISTS))
 _IN_SCOPE = {object_class.title for object_class in IN_SCOPE}
-_NOTHING = {side: {"objects": 0, "bytes": 0} for side in SIDES}
+_ZERO_SIDES = {side: {"objects": 0, "bytes": 0} for side in SIDE_NAMES}
 Objects = Iterable[tuple[bytes, int]]
 Keep = Callable[[bytes], object]
 
@@ -46,13 +46,13 @@ def compare_listing(
 ) -> Doubt:
     """Compare the listing of a bucket with the document's totals.
 
-    `own`: keys like those of records and OMS's lists that the source has too, so that the destination's count. `keep`
-    receives the digest of each object.
+    `own`: the source's keys with the form of records and OMS's lists, because their copies count in the destination.
+    `keep` receives the digest of each object.
     """
     counted = count(document["scope"], objects, None if side == "source" else own, keep)
     stated = _stated(document[side]) if document[side] else None
     return Doubt(
-        t("The listing of {side} agrees with the certificate", side=SIDES[side]),
+        t("The listing of {side} agrees with the certificate", side=SIDE_NAMES[side]),
         counted == stated,
         _in_words(counted),
     )
@@ -61,7 +61,7 @@ def compare_listing(
 def count(scope: Document, objects: Objects, own: Collection[bytes] | None = None, keep: Keep | None = None) -> Totals:
     """Return the totals of a listing's objects in scope.
 
-    With `own`, keys like those of records and of OMS's lists count only if they are in it. `keep` receives the digest
+    With `own`, keys with the form of records and OMS's lists count only if `own` has them. `keep` receives the digest
     of each object.
     """
     prefix, suffix = scope["prefix"].encode(), scope["suffix"].encode()
@@ -70,7 +70,7 @@ def count(scope: Document, objects: Objects, own: Collection[bytes] | None = Non
     for key, size in objects:
         if not (key.startswith(prefix) and key.endswith(suffix)) or key.startswith(canaries):
             continue
-        if own is not None and key.startswith(_RESERVED) and key not in own:
+        if own is not None and key.startswith(_RESERVED_PREFIXES) and key not in own:
             continue
         digest = hashlib.sha256(b"%b\0%d" % (key, size)).digest()
         number, total, summed = number + 1, total + size, summed + int.from_bytes(digest, "big")
@@ -89,7 +89,7 @@ def compare_shared(document: Document, shared: Iterable[bytes]) -> Doubt:
         number, summed = number + 1, summed + int.from_bytes(digest, "big")
     equal, others = (_in_classes(document, kinds) for kinds in ((Sides.EQUAL,), (Sides.BOTH, Sides.AT_MOST)))
     more = number - equal.objects
-    # The digest is determined for none or all of the other objects.
+    # The digest is known if the number of other objects is zero or maximal.
     digests = {0: int(equal.digest, 16), others.objects: int(equal.digest, 16) + int(others.digest, 16)}
     is_digest = (digests.get(more, summed) - summed) % _MODULUS == 0
     return Doubt(
@@ -101,30 +101,32 @@ def compare_shared(document: Document, shared: Iterable[bytes]) -> Doubt:
 
 def _in_classes(document: Document, kinds: Collection[Sides]) -> Totals:
     """Return the destination's totals of the classes of these kinds."""
-    classes = {title: sides for title, sides in document["classes"].items() if CLASSES.get(title) in kinds}
-    return _summed(classes, "destination")
+    classes = {title: sides for title, sides in document["classes"].items() if CLASS_SIDES.get(title) in kinds}
+    return _sum_classes(classes, "destination")
 
 
 def note_reserved_keys(objects: Objects, noted: set[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Yield objects unchanged, and collect keys like those of records or of OMS's lists."""
+    """Yield objects unchanged, and collect keys with the form of records or of OMS's lists."""
     for key, size in objects:
-        if key.startswith(_RESERVED):
+        if key.startswith(_RESERVED_PREFIXES):
             noted.add(key)
         yield key, size
 
 
 def counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[Doubt]:
-    """Yield the claims that the classes are complete, each on its possible sides, and add up to every total.
+    """Yield the claims that the classes are complete, with objects only on possible sides, and the sum of every total.
 
     `adds_up`: False if SUMS failed, so there is no GO. `is_go`: the verdict is GO.
     """
     classes, accepted = document["classes"], document["accepted"]
-    wrong = [title for title in classes if title not in CLASSES] + [title for title in CLASSES if title not in classes]
+    wrong = [title for title in classes if title not in CLASS_SIDES] + [
+        title for title in CLASS_SIDES if title not in classes
+    ]
     if adds_up and not wrong:
         wrong = [title for title, object_class in classes.items() if not _is_possible(title, object_class, document)]
-    yield Doubt.unless(t("All classes are present, each on its possible sides"), wrong)
-    for side, name in SIDES.items():
-        stated, summed = _stated(document[side]), _summed(classes, side)
+    yield Doubt.claim_unless(t("All classes are present, each on its possible sides"), wrong)
+    for side, name in SIDE_NAMES.items():
+        stated, summed = _stated(document[side]), _sum_classes(classes, side)
         claim = t("The classes add up to the total of {side}", side=name)
         yield Doubt(claim, stated == summed, _in_words(summed))
     yield _written_last(document)
@@ -152,34 +154,34 @@ def _written_last(document: Document) -> Doubt:
     """Require last-written objects in scope, latest first, in the necessary number; rechecks keep deleted objects."""
     last = [(moment(last_object["at"]), last_object["key"]) for last_object in document["last_written"]]
     keys = [key for _, key in last]
-    # A key like a record's is impossible, and not listed.
+    # A key with the form of a record's is impossible, and not listed.
     total = document["source"]["objects"] - document["classes"]["impossible"]["source"]["objects"]
     is_possible = min(MAX_WRITTEN, total) <= len(last) <= MAX_WRITTEN and last == sorted(last, reverse=True)
     never = (RECORDS, document["scope"]["prefix"] + CANARY)
-    are_objects = all(is_in_scope(document, key) and not key.startswith(never) for key in distinct(keys))
+    are_objects = all(is_in_scope(document, key) and not key.startswith(never) for key in require_distinct(keys))
     return Doubt(t("The objects written last are plausible"), is_possible and are_objects)
 
 
 def _is_possible(title: str, object_class: Document, document: Document) -> bool:
     """Return True if a class has objects only on its possible sides, and lists no more keys than objects."""
-    totals, keys = numbers(object_class), distinct(object_class["keys"])
-    source, destination = (_side(object_class, side) for side in SIDES)
+    totals, keys = numbers(object_class), require_distinct(object_class["keys"])
+    source, destination = (_side(object_class, side) for side in SIDE_NAMES)
     are_zero = all(bool(side.objects) == bool(int(side.digest, 16)) for side in (source, destination))
-    is_equal = source == destination or CLASSES[title] is not Sides.EQUAL
-    different = whole(object_class["proven_different"])
+    is_equal = source == destination or CLASS_SIDES[title] is not Sides.EQUAL
+    different = require_count(object_class["proven_different"])
     is_named = len(keys) <= totals[0] + totals[2] and (
         title == "outside" or all(is_in_scope(document, key) for key in keys)
     )
     is_lists = title != "oms_own" or all(key.startswith(OMS_LISTS) for key in keys)
-    # Every key of a canary in scope is of its class, and no other key.
+    # Exactly the canary's keys in scope are in its class.
     canaries = [key for key in keys if key.startswith(document["scope"]["prefix"] + CANARY)]
     is_lists &= title == "outside" or len(canaries) == (len(keys) if title == "canary" else 0)
     is_read = different <= (totals[0] if title == "overwritten" else 0)
-    is_read &= whole(object_class["in_vain"]) <= (totals[0] if title in ("overwritten", "older") else 0)
-    return _fits(title, totals) and are_zero and is_equal and is_named and is_lists and is_read
+    is_read &= require_count(object_class["in_vain"]) <= (totals[0] if title in ("overwritten", "older") else 0)
+    return _is_possible_total(title, totals) and are_zero and is_equal and is_named and is_lists and is_read
 
 
-def _fits(title: str, totals: Sequence[int]) -> bool:
+def _is_possible_total(title: str, totals: Sequence[int]) -> bool:
     """Return True if a class can have these objects and bytes on both sides, in a folder or in total."""
     source, of_source, destination, of_destination = totals
     fits = {
@@ -190,7 +192,7 @@ def _fits(title: str, totals: Sequence[int]) -> bool:
         Sides.DESTINATION: source == 0,
         Sides.ANY: True,
     }
-    return fits[CLASSES[title]] and (source > 0 or of_source == 0) and (destination > 0 or of_destination == 0)
+    return fits[CLASS_SIDES[title]] and (source > 0 or of_source == 0) and (destination > 0 or of_destination == 0)
 
 
 def _folders(document: Document) -> Doubt:
@@ -198,12 +200,16 @@ def _folders(document: Document) -> Doubt:
     wrong = []
     for folder, classes in document["folders"].items():
         for title, object_class in classes.items():
-            four = [whole(number) for number in object_class]
-            if title not in CLASSES or not _fits(title, four) or not _may_be_in(document, folder, title):
+            four = [require_count(number) for number in object_class]
+            if (
+                title not in CLASS_SIDES
+                or not _is_possible_total(title, four)
+                or not _may_be_in(document, folder, title)
+            ):
                 wrong.append(f"{title} in {folder!r}")
             summed[title] = [number + another for number, another in zip(summed.get(title, [0] * 4), four, strict=True)]
-    wrong += [title for title, four in summed.items() if four != numbers(document["classes"].get(title, _NOTHING))]
-    return Doubt.unless(t("The folders add up to the classes"), wrong)
+    wrong += [title for title, four in summed.items() if four != numbers(document["classes"].get(title, _ZERO_SIDES))]
+    return Doubt.claim_unless(t("The folders add up to the classes"), wrong)
 
 
 def _storage_classes(document: Document) -> Doubt:
@@ -214,11 +220,11 @@ def _storage_classes(document: Document) -> Doubt:
         for (source, destination), pair in zip(pairs, document["storage"], strict=True)
         if pairs.count((source, destination)) > 1
         or source is destination is None
-        or whole(pair["objects"]) == 0
-        or (source is None and whole(pair["source_bytes"]) > 0)
-        or (destination is None and whole(pair["destination_bytes"]) > 0)
+        or require_count(pair["objects"]) == 0
+        or (source is None and require_count(pair["source_bytes"]) > 0)
+        or (destination is None and require_count(pair["destination_bytes"]) > 0)
     ]
-    return Doubt.unless(t("The objects by storage class are plausible"), wrong)
+    return Doubt.claim_unless(t("The objects by storage class are plausible"), wrong)
 
 
 def _may_be_in(document: Document, folder: str, title: str) -> bool:
@@ -233,7 +239,7 @@ def _may_be_in(document: Document, folder: str, title: str) -> bool:
     )
 
 
-def _summed(classes: Document, side: str) -> Totals:
+def _sum_classes(classes: Document, side: str) -> Totals:
     """Return the totals of the classes in scope on a side."""
     counted = [_side(object_class, side) for title, object_class in classes.items() if title in _IN_SCOPE]
     digest = sum(int(totals.digest, 16) for totals in counted) % _MODULUS
@@ -247,7 +253,7 @@ def _side(object_class: Document, side: str) -> Totals:
 def _stated(side: Document) -> Totals:
     if not is_hexadecimal(side["digest"], 64):
         raise ValueError("no digest")
-    return Totals(whole(side["objects"]), whole(side["bytes"]), side["digest"])
+    return Totals(require_count(side["objects"]), require_count(side["bytes"]), side["digest"])
 
 
 def _in_words(counted: Totals) -> str:

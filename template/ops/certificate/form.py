@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from oss_oms_sync.answers.text import Text, t
 
 Document = Mapping[str, Any]
-# Both sides, with their names.
-SIDES = {"source": t("the source"), "destination": t("OBS")}
+# The two sides, with their names.
+SIDE_NAMES = {"source": t("the source"), "destination": t("OBS")}
 
 
 class Sides(Enum):
-    """Possible numbers of a class's objects in the destination, compared with the source."""
+    """Possible numbers of a class's objects in the destination, in relation to the source."""
 
     EQUAL = "as many, of the same keys and sizes"
     BOTH = "as many"
@@ -25,7 +25,7 @@ class Sides(Enum):
 
 
 # Possible sides of each class.
-CLASSES = {
+CLASS_SIDES = {
     "canary": Sides.ANY,
     "impossible": Sides.AT_MOST,
     "moving": Sides.AT_MOST,
@@ -55,8 +55,8 @@ class Doubt(NamedTuple):
     detail: str = ""
 
     @classmethod
-    def unless(cls, claim: Text, wrong: Sequence[str]) -> Doubt:
-        """Return the claim; it holds if `wrong` is empty."""
+    def claim_unless(cls, claim: Text, wrong: Sequence[str]) -> Doubt:
+        """Return the claim, which holds if `wrong` is empty."""
         return cls(claim, not wrong, ", ".join(dict.fromkeys(wrong)))
 
 
@@ -68,17 +68,17 @@ def is_in_scope(document: Document, key: str) -> bool:
 
 def numbers(object_class: Document) -> list[int]:
     """Return objects and bytes of a class in the source, and in the destination."""
-    return [whole(object_class[side][unit]) for side in SIDES for unit in ("objects", "bytes")]
+    return [require_count(object_class[side][unit]) for side in SIDE_NAMES for unit in ("objects", "bytes")]
 
 
-def whole(value: object) -> int:
-    """Return a count; refuse a bool, which is an int in Python."""
+def require_count(value: object) -> int:
+    """Return a count; refuse a bool, an int in Python."""
     if type(value) is not int or value < 0:
         raise ValueError(f"{value!r} is not a count")
     return value
 
 
-def distinct(keys: object) -> frozenset[str]:
+def require_distinct(keys: object) -> frozenset[str]:
     """Return a list of keys as a set; refuse a repeated key."""
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or len(set(keys)) != len(keys):
         raise ValueError("not a list of keys")

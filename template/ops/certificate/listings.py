@@ -20,16 +20,16 @@ from tempfile import TemporaryFile
 from typing import IO, Any, TextIO
 
 from ops.errors import UsageError
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, t, untranslated
 
-_CHUNK = 1 << 20
+_CHUNK_CHARACTERS = 1 << 20
 # Maximum characters of a value in a listing.
-_MAX_VALUE = 1 << 24
-# Number of files for a listing's digests; a single file is in memory at a time. macOS lets a process open 256.
-_FILES = 64
+_MAX_VALUE_CHARACTERS = 1 << 24
+# Number of files for a listing's digests; a single file is in memory at a time. macOS permits 256 per process.
+_DIGEST_FILES = 64
 _DIGEST_BYTES = 32
-_KEYS, _SIZES = ("Path", "Key", "key"), ("Size", "size")
-_FORMATS = t(
+_KEY_FIELDS, _SIZE_FIELDS = ("Path", "Key", "key"), ("Size", "size")
+_FORMAT_REMEDY = t(
     'Pass the output of `rclone lsjson -R --files-only`, JSON lines {{"key": ..., "size": ...}}, or'
     " lines of size, tab and key"
 )
@@ -42,7 +42,7 @@ def read(file: Path) -> Iterator[tuple[bytes, int]]:
     """
     try:
         with file.open("rb") as listing:
-            # Peeking works for a pipe as well, seeking does not.
+            # A pipe permits peeking, but no seeking.
             head = listing.peek(8)[:8]
             # PowerShell writes UTF-16, with its own line ends.
             is_wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -53,9 +53,9 @@ def read(file: Path) -> Iterator[tuple[bytes, int]]:
     except UnicodeDecodeError:
         raise _unreadable(file, t("it is not UTF-8")) from None
     except (ValueError, RecursionError) as error:
-        raise _unreadable(file, same(str(error))) from None
+        raise _unreadable(file, untranslated(str(error))) from None
     except OSError as error:
-        raise UsageError(same(str(error)), _FORMATS) from None
+        raise UsageError(untranslated(str(error)), _FORMAT_REMEDY) from None
 
 
 class PairDigests:
@@ -66,7 +66,7 @@ class PairDigests:
 
     def add(self, digest: bytes) -> None:
         """Store a digest."""
-        self._files[digest[0] % _FILES].write(digest)
+        self._files[digest[0] % _DIGEST_FILES].write(digest)
 
     def shared_with(self, other: PairDigests) -> Iterator[bytes]:
         """Yield the digests that are also in `other`, without duplicates."""
@@ -83,11 +83,13 @@ def two_digests() -> Iterator[tuple[PairDigests, PairDigests]]:
     """Provide temporary files for the digests of two listings. Raises UsageError if they cannot be written."""
     try:
         with ExitStack() as files:
-            source, destination = ([files.enter_context(TemporaryFile()) for _ in range(_FILES)] for _ in range(2))
+            source, destination = (
+                [files.enter_context(TemporaryFile()) for _ in range(_DIGEST_FILES)] for _ in range(2)
+            )
             yield PairDigests(source), PairDigests(destination)
     except OSError as error:
         raise UsageError(
-            t("The temporary files for both listings cannot be written: {why}", why=same(str(error))),
+            t("The temporary files for both listings cannot be written: {why}", why=untranslated(str(error))),
             t("Set TMPDIR to a folder with 64 bytes of free space per object"),
         ) from None
 
@@ -111,7 +113,7 @@ def _of_json(text: TextIO) -> Iterator[tuple[bytes, int]]:
     for number, value in enumerate(_values(text), 1):
         if isinstance(value, dict) and value.get("IsDir") is True:
             continue
-        key, size = _first(value, _KEYS), _first(value, _SIZES)
+        key, size = _first(value, _KEY_FIELDS), _first(value, _SIZE_FIELDS)
         if not isinstance(key, str) or type(size) is not int or size < 0:
             raise ValueError(f"object {number}: {str(value)[:80]!r}")
         yield key.encode(), size
@@ -125,7 +127,7 @@ def _values(text: TextIO) -> Iterator[Any]:
     """Yield the values of an array, or of consecutive JSON texts."""
     decode, buffer, at_end = json.JSONDecoder().raw_decode, "", False
     while not at_end or buffer:
-        chunk = text.read(_CHUNK)
+        chunk = text.read(_CHUNK_CHARACTERS)
         at_end = not chunk
         buffer += chunk
         start = 0
@@ -133,7 +135,7 @@ def _values(text: TextIO) -> Iterator[Any]:
             try:
                 value, start = decode(buffer, begin)
             except ValueError:
-                if at_end or len(buffer) - begin > _MAX_VALUE:
+                if at_end or len(buffer) - begin > _MAX_VALUE_CHARACTERS:
                     raise
                 break
             yield value
@@ -148,4 +150,4 @@ def _value_at(text: str, start: int) -> int:
 
 
 def _unreadable(file: Path, why: Text) -> UsageError:
-    return UsageError(t("{file} is not a readable listing: {why}", file=file, why=why), _FORMATS)
+    return UsageError(t("{file} is not a readable listing: {why}", file=file, why=why), _FORMAT_REMEDY)

@@ -1,11 +1,11 @@
-"""Numbers of a certificate that have to agree: those of its sample, of the sample's headers, and of waiting keys."""
+"""Numbers of a certificate that have to agree: its sample, the sample's headers, and waiting keys."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 
-from ops.certificate.form import Document, Doubt, distinct, is_hexadecimal, is_in_scope, numbers, whole
+from ops.certificate.form import Document, Doubt, is_hexadecimal, is_in_scope, numbers, require_count, require_distinct
 from oss_oms_sync.answers.object_class import EQUAL
 from oss_oms_sync.answers.pass_answers import MAX_KEYS
 from oss_oms_sync.answers.text import t
@@ -19,13 +19,13 @@ _MAX_FOLDERS = 200
 
 
 def sample_fits(document: Document) -> Doubt:
-    """Return the claim that a sample's numbers agree with each other and with the classes that count as equal."""
+    """Return the claim that a sample's numbers agree with each other and with the classes of equal objects."""
     sample, classes = document["sample"], document["classes"] or {}
     asked, population, drawn, read, size = (
-        whole(sample[name]) for name in ("asked", "population", "drawn", "read", "bytes")
+        require_count(sample[name]) for name in ("asked", "population", "drawn", "read", "bytes")
     )
-    keys, differing, unread = (distinct(sample[name]) for name in ("keys", "differing", "unread"))
-    unreadable = distinct(sample["unreadable"])
+    keys, differing, unread = (require_distinct(sample[name]) for name in ("keys", "differing", "unread"))
+    unreadable = require_distinct(sample["unreadable"])
     equal = [numbers(classes[title]) for title in _SAMPLED] if classes else []
     # The sample draws from all objects that count as equal, except larger objects than the largest.
     larger = sum(four[0] for four in equal) - population
@@ -37,39 +37,39 @@ def sample_fits(document: Document) -> Doubt:
         "unread": unread <= keys - differing,
         "population": larger >= 0 and sum(four[1] for four in equal) >= larger * (_MAX_SAMPLED_BYTES + 1),
         "bytes": size <= read * _MAX_SAMPLED_BYTES or bool(differing),
-        "largest": whole(sample["largest"]) == _MAX_SAMPLED_BYTES,
+        "largest": require_count(sample["largest"]) == _MAX_SAMPLED_BYTES,
         "keys": all(is_in_scope(document, key) for key in keys | unreadable),
         "seed": sample["seed"] == "" or is_hexadecimal(sample["seed"], 32),
     }
-    return Doubt.unless(t("The numbers of the sample agree"), [name for name, fits in holds.items() if not fits])
+    return Doubt.claim_unless(t("The numbers of the sample agree"), [name for name, fits in holds.items() if not fits])
 
 
 def waiting_fits(document: Document) -> Doubt:
     """Return the claim that the groups of waiting keys agree with their number, and with the digest of all keys."""
     waiting = document["waiting"]
     groups = waiting["groups"]
-    numbers = [whole(group["number"]) for group in groups]
-    keys = [key for group in groups for key in distinct(group["keys"])]
+    numbers = [require_count(group["number"]) for group in groups]
+    keys = [key for group in groups for key in require_distinct(group["keys"])]
     lines = "".join(f"{key}\n" for key in sorted(keys))
     holds = {
-        "number": sum(numbers) <= whole(waiting["number"]) and 0 not in numbers,
+        "number": sum(numbers) <= require_count(waiting["number"]) and 0 not in numbers,
         "keys": len(set(keys)) == len(keys) and list(map(_listed, groups)) == [min(n, MAX_KEYS) for n in numbers],
-        "groups": len({_values_of(group) for group in groups}) == len(groups),
+        "groups": len({_group_values(group) for group in groups}) == len(groups),
         "sha256": is_hexadecimal(waiting["sha256"], 64)
         and (len(keys) < waiting["number"] or waiting["sha256"] == hashlib.sha256(lines.encode()).hexdigest())
         and (waiting["number"] == 0 or waiting["sha256"] != hashlib.sha256().hexdigest()),
-        "unread": whole(waiting["unread"]) >= 0 and whole(document["lists"]["unread"]) >= 0,
+        "unread": require_count(waiting["unread"]) >= 0 and require_count(document["lists"]["unread"]) >= 0,
     }
     claim = t("The numbers of waiting keys fit")
-    return Doubt.unless(claim, [name for name, fits in holds.items() if not fits])
+    return Doubt.claim_unless(claim, [name for name, fits in holds.items() if not fits])
 
 
 def _listed(group: Document) -> int:
     return len(group["keys"])
 
 
-def _values_of(group: Document) -> str:
-    """Return the values by which waiting keys are grouped."""
+def _group_values(group: Document) -> str:
+    """Return the values for the groups of waiting keys."""
     return json.dumps({name: value for name, value in group.items() if name not in ("number", "keys")}, sort_keys=True)
 
 
@@ -77,13 +77,17 @@ def headers_fit(document: Document) -> Doubt:
     """Return the claim that the numbers of headers are possible.
 
     Headers are compared for sampled objects and for one object of each first-level folder; losses do not exceed the
-    compared objects, and no loss is a header that OMS's documents say it copies.
+    compared objects, and OMS's documents explain each loss.
     """
     headers, sample = document["headers"], document["sample"] or {"keys": [], "asked": 0, "unread": []}
-    drawn, more, gone = whole(headers["drawn"]), distinct(headers["more"]), distinct(headers["gone"])
-    keys, is_compared = distinct(sample["keys"]), bool(drawn or more)
+    drawn, more, gone = (
+        require_count(headers["drawn"]),
+        require_distinct(headers["more"]),
+        require_distinct(headers["gone"]),
+    )
+    keys, is_compared = require_distinct(sample["keys"]), bool(drawn or more)
     lost = [(name, loss) for kind in ("documented", "unexpected") for name, loss in headers[kind].items()]
-    counts = [(whole(loss["objects"]), len(distinct(loss["keys"]))) for _, loss in lost]
+    counts = [(require_count(loss["objects"]), len(require_distinct(loss["keys"]))) for _, loss in lost]
     folders = document["folders"] or {}
     equal = {name for name, of in folders.items() if of.keys() & {*_SAMPLED}}
     # Folders by their name in the document, which combines those that it does not list individually.
@@ -98,7 +102,7 @@ def headers_fit(document: Document) -> Doubt:
         "documented": "content-type" not in headers["documented"] and headers["migrated"] in (True, False, None),
         "keys": all(is_in_scope(document, key) for key in more | gone),
     }
-    return Doubt.unless(
+    return Doubt.claim_unless(
         t("The statements about headers agree with the sample"),
         [name for name, fits in holds.items() if not fits],
     )

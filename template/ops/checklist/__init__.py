@@ -1,1 +1,1 @@
-"""The settings of the two buckets in adjacent columns, for a user who moves them by hand."""
+"""The settings of the two buckets in adjacent columns, for manual transfer."""

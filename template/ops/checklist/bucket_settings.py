@@ -1,6 +1,6 @@
 """The table of settings: the query, the permission, the meaning and the vendors' page of each, in both clouds.
 
-For settings that both clouds can express, it has OBS's documents, for a user to set by hand.
+For settings of both clouds, it has OBS's documents, which a user sets by hand.
 
 Sources: support.huaweicloud.com/intl/en-us/api-obs/obs_04_0034.html (lifecycle), obs_04_0074.html (CORS),
 obs_04_0027.html and support.huaweicloud.com/en-us/devg-obs/obs_06_0050.html (referers in a bucket's policy).
@@ -14,17 +14,17 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from ops.checklist import dialects
-from ops.checklist.dialects import DENY, Cors, LifecycleRule, Referers, Shape
+from ops.checklist.dialects import DENY_ALL, Cors, LifecycleRule, Referers, SettingShape
 from ops.clouds.wire import Response
 from oss_oms_sync.answers.text import Text, t
 
-Read = Callable[[Response], Shape | None]
+Read = Callable[[Response], SettingShape | None]
 
 
 class SettingQuery(NamedTuple):
     """The query of a setting in one cloud.
 
-    `query`: the parameter that reads it; `read` returns None if the response says that nothing is set.
+    `query`: the parameter that reads it; `read` returns None if it is not set.
     """
 
     query: str
@@ -36,8 +36,8 @@ class SettingQuery(NamedTuple):
 class BucketSetting(NamedTuple):
     """A setting in both clouds.
 
-    `document`: makes the destination's document from the common parts, for a bucket of this name, whose current
-    response is an argument; `note`: a fact to consider before setting it.
+    `document`: creates the destination's document from the common parts, the bucket's name and its current response;
+    `note`: a fact to consider before setting it.
     """
 
     name: str
@@ -55,7 +55,7 @@ def _oss(query: str, action: str, read: Read) -> SettingQuery:
 
 
 def _obs(query: str, action: str, page: str, read: Read) -> SettingQuery:
-    """Return the query with the page that describes how to change the setting."""
+    """Return the query with the page on changing the setting."""
     site, file = "https://support.huaweicloud.com", f"api-obs/obs_04_{page}.html"
     where = Text(f"{site}/intl/en-us/{file}", chinese=f"{site}/{file}")
     return SettingQuery(query, f"obs:bucket:{action}", where, read)
@@ -64,17 +64,17 @@ def _obs(query: str, action: str, page: str, read: Read) -> SettingQuery:
 def _lifecycle(rules: Iterable[LifecycleRule], _bucket: str, _response: Response | None) -> str:
     root = ElementTree.Element("LifecycleConfiguration")
     for number, rule in enumerate(rules, 1):
-        element = _put(root, "Rule", ID=f"rule-{number}")
+        element = _add_element(root, "Rule", ID=f"rule-{number}")
         if rule.tags:
-            within = _put(_put(element, "Filter"), "And", Prefix=rule.prefix)
+            within = _add_element(_add_element(element, "Filter"), "And", Prefix=rule.prefix)
             for key, value in rule.tags:
-                _put(within, "Tag", Key=key, Value=value)
+                _add_element(within, "Tag", Key=key, Value=value)
         else:
             ElementTree.SubElement(element, "Prefix").text = rule.prefix
         ElementTree.SubElement(element, "Status").text = rule.status
         for action in rule.actions:
             storage = {"StorageClass": action.storage} if action.storage else {}
-            _put(element, action.name, **{action.unit: action.value, **storage})
+            _add_element(element, action.name, **{action.unit: action.value, **storage})
     return _to_xml(root)
 
 
@@ -98,7 +98,7 @@ def _referer(rules: Iterable[Referers], bucket: str, response: Response | None) 
     new_statements = [
         {
             "Sid": f"referer-{number}",
-            **DENY,
+            **DENY_ALL,
             "Resource": [f"{bucket}/*"],
             "Condition": {referers.operator: {"Referer": list(referers.referers)}},
         }
@@ -107,7 +107,7 @@ def _referer(rules: Iterable[Referers], bucket: str, response: Response | None) 
     return json.dumps({"Statement": [*kept, *new_statements]}, indent=2)
 
 
-def _put(parent: ElementTree.Element, name: str, **texts: str) -> ElementTree.Element:
+def _add_element(parent: ElementTree.Element, name: str, **texts: str) -> ElementTree.Element:
     element = ElementTree.SubElement(parent, name)
     for tag, text in texts.items():
         ElementTree.SubElement(element, tag).text = text
@@ -117,13 +117,13 @@ def _put(parent: ElementTree.Element, name: str, **texts: str) -> ElementTree.El
 def _to_xml(root: ElementTree.Element) -> str:
     ElementTree.indent(root)
     text = ElementTree.tostring(root, "unicode")
-    # A user copies the visible text, so invisible characters are escaped.
+    # Invisible characters are escaped, because users copy the visible text.
     return "".join(
         character if character.isprintable() or character == "\n" else f"&#{ord(character)};" for character in text
     )
 
 
-_REPLACED = t("The setting replaces all existing rules of the destination")
+_REPLACEMENT_NOTE = t("The setting replaces all existing rules of the destination")
 SETTINGS = (
     BucketSetting(
         "lifecycle",
@@ -133,7 +133,7 @@ SETTINGS = (
         _lifecycle,
         t(
             "{replaced}. OBS counts days from the copy by OMS, not from the write to the source",
-            replaced=_REPLACED,
+            replaced=_REPLACEMENT_NOTE,
         ),
     ),
     BucketSetting(
@@ -142,7 +142,7 @@ SETTINGS = (
         _oss("cors", "GetBucketCors", dialects.cors),
         _obs("cors", "GetBucketCORS", "0074", dialects.cors),
         _cors,
-        _REPLACED,
+        _REPLACEMENT_NOTE,
     ),
     BucketSetting(
         "policy",
@@ -220,7 +220,7 @@ SETTINGS = (
     ),
 )
 # Further settings of the clouds, which this command does not read.
-NOT_COMPARED = t(
+UNCHECKED_SETTINGS = t(
     "Not checked here; move these by hand: image styles, retention (WORM), requester pays, replication,"
     " inventories, transfer acceleration, event notifications, blocks on public access"
 )

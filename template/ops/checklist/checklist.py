@@ -1,7 +1,7 @@
 """The command `ops.py checklist`: compares the settings of both buckets, and shows those to move by hand.
 
-It changes no setting. It notes in the log bucket whether OBS has back-to-source rules, because the functions have no
-permission to read them:
+It changes no setting. It records OBS's back-to-source rules in the log bucket, because the functions have no permission
+to read them:
 
 oms_source_record/{task}/state/back_to_source.json
 """
@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ops import project
-from ops.checklist.bucket_settings import NOT_COMPARED, SETTINGS, BucketSetting, SettingQuery
-from ops.checklist.dialects import Shape
+from ops.checklist.bucket_settings import SETTINGS, UNCHECKED_SETTINGS, BucketSetting, SettingQuery
+from ops.checklist.dialects import SettingShape
 from ops.clock import timestamp
 from ops.clouds.bucket_client import BucketClient
 from ops.clouds.buckets import ObsBucketClient, OssBucketClient
-from ops.clouds.keys import ALIBABA, HUAWEI, administrators
+from ops.clouds.keys import ALIBABA_VARIABLES, HUAWEI_VARIABLES, administrators
 from ops.clouds.wire import RefusedError, Response, UnreadableResponseError
 from ops.errors import ExitCode, OpsError
 from ops.report.blocks import (
@@ -44,7 +44,7 @@ from oss_oms_sync.answers.job_answers import BackToSource
 from oss_oms_sync.answers.layout import back_to_source_name, task_of
 from oss_oms_sync.answers.text import Text, t
 
-_NEEDED = ("region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
+_NEEDED_VARIABLES = ("region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
 
 
 class State(Enum):
@@ -60,7 +60,7 @@ class State(Enum):
     UNREAD = "cannot be read"
 
 
-_WORDS = {
+_STATE_LABELS = {
     State.EQUAL: (t("equal"), "good"),
     State.NONE: (t("none on both sides"), "good"),
     State.DIFFERS: (t("differs"), "open"),
@@ -69,7 +69,7 @@ _WORDS = {
     State.ONLY_DESTINATION: (t("only at the destination"), "open"),
     State.UNREAD: (t("cannot be read"), "bad"),
 }
-_DONE = (State.EQUAL, State.NONE)
+_DONE_STATES = (State.EQUAL, State.NONE)
 
 
 class SideReading(NamedTuple):
@@ -78,7 +78,7 @@ class SideReading(NamedTuple):
     `shape`: the setting; `unread`: the reason if it is unknown.
     """
 
-    shape: Shape | None = None
+    shape: SettingShape | None = None
     unread: Text | None = None
     answer: Response | None = None
     refusal: RefusedError | None = None
@@ -111,13 +111,13 @@ class Row(NamedTuple):
 
     @property
     def left_out(self) -> Sequence[Text]:
-        """The parts that no document has, because OBS cannot express them."""
+        """The parts without a document, because OBS cannot express them."""
         return self.source.shape.own if self.setting.document and self.source.shape else ()
 
 
 def checklist(session: Session, options: Namespace, folder: Path) -> int:
     """Show the checklist; return the exit code. Raises OpsError for wrong keys or buckets."""
-    variables = project.read(options.template or folder / "s.yaml", _NEEDED)
+    variables = project.read(options.template or folder / "s.yaml", _NEEDED_VARIABLES)
     source, destination, log = _buckets(session, variables)
     rows = []
     for setting in SETTINGS:
@@ -132,18 +132,20 @@ def checklist(session: Session, options: Namespace, folder: Path) -> int:
 
 
 def exit_code(rows: Sequence[Row]) -> ExitCode:
-    """Return 0 if nothing is left to do, 1 if something is, 3 if something could not be read."""
+    """Return 0 if nothing is left to do, 1 if something is, 3 if a setting could not be read."""
     states = [row.state for row in rows]
     if State.UNREAD in states:
         return ExitCode.NOT_PROVEN
-    return ExitCode.OK if all(state in _DONE for state in states) else ExitCode.FAILED
+    return ExitCode.OK if all(state in _DONE_STATES for state in states) else ExitCode.FAILED
 
 
 def report(rows: Sequence[Row], source: str, destination: str, language: str) -> Report:
     """Return the checklist for people."""
-    left = [row for row in rows if row.state not in _DONE]
+    left = [row for row in rows if row.state not in _DONE_STATES]
     unread = sum(row.state is State.UNREAD for row in rows)
-    word, tone = _WORDS[State.UNREAD] if unread else (t("to do"), "open") if left else (t("nothing left"), "good")
+    word, tone = (
+        _STATE_LABELS[State.UNREAD] if unread else (t("to do"), "open") if left else (t("nothing left"), "good")
+    )
     lead = (
         t("{n:setting|settings} could not be read, so the settings to move by hand are unknown", n=unread)
         if unread
@@ -171,7 +173,7 @@ def report(rows: Sequence[Row], source: str, destination: str, language: str) ->
         Section(row.setting.name, row.setting.title.of(language), None, [*_blocks(row, language)]) for row in left
     ]
     hero = Hero(word.of(language), tone, lead.of(language), None)
-    elsewhere = Paragraph(NOT_COMPARED.of(language), "note")
+    elsewhere = Paragraph(UNCHECKED_SETTINGS.of(language), "note")
     return Report(hero, language, [table, elsewhere], sections, title=t("Settings to move by hand").of(language))
 
 
@@ -209,7 +211,7 @@ def _note_rules(session: Session, log: OssBucketClient, name: str, bucket: str, 
 def _buckets(
     session: Session, variables: Mapping[str, str]
 ) -> tuple[OssBucketClient, ObsBucketClient, OssBucketClient]:
-    alibaba, huawei = administrators(session, ALIBABA), administrators(session, HUAWEI)
+    alibaba, huawei = administrators(session, ALIBABA_VARIABLES), administrators(session, HUAWEI_VARIABLES)
     clock, endpoints = session.clock, session.caller.endpoints()
     return (
         OssBucketClient.at(endpoints, variables["region"], variables["sourceBucket"], alibaba, clock),
@@ -222,7 +224,7 @@ def read_setting(setting: BucketSetting, source: BucketClient, destination: Buck
     """Read a setting on both sides."""
     here, there = _look(source, setting.source), _look(destination, setting.destination)
     row = Row(setting, here, there, "")
-    # If the destination has all parts of the document already, setting it could only remove other parts.
+    # If the destination has all parts of the document already, the document could only remove other parts.
     is_to_write = row.state in (State.ONLY_SOURCE, State.DIFFERS)
     if not (is_to_write and setting.document and here.shape and here.shape.common):
         return row
@@ -232,7 +234,7 @@ def read_setting(setting: BucketSetting, source: BucketClient, destination: Buck
 def _check_sides(rows: Sequence[Row]) -> None:
     """Raise the RefusedError of a side that refuses every setting for other reasons than permissions.
 
-    Such a refusal concerns its keys, its bucket or its region, and a table would show nothing about that.
+    Such a refusal concerns its keys, its bucket or its region, and a table would not show this.
     """
     for side in ([row.source for row in rows], [row.destination for row in rows]):
         refusals = [reading.refusal for reading in side if reading.refusal]
@@ -259,7 +261,7 @@ def _side_phrase(reading: SideReading, language: str) -> Phrase:
 
 
 def _mark(row: Row, language: str) -> Span:
-    word, tone = _WORDS[row.state]
+    word, tone = _STATE_LABELS[row.state]
     return Span("mark", word.of(language), tone)
 
 

@@ -1,4 +1,4 @@
-"""The settings of a bucket of either cloud, in a common form: equal parts are comparable, and other parts are named.
+"""The settings of a bucket of either cloud, in a common form: equal parts are comparable, other parts are named.
 
 Sources: help.aliyun.com/zh/oss/developer-reference/ (getbucketlifecycle, getbucketcors, getbucketreferer and so on),
 help.aliyun.com/zh/oss/user-guide/hotlink-protection and support.huaweicloud.com/intl/en-us/api-obs/ (obs_04_0027 to
@@ -13,13 +13,13 @@ from xml.etree import ElementTree
 
 from ops.clouds.buckets import has_subfolder_pages, is_mirror
 from ops.clouds.wire import Response, UnreadableResponseError
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, t, untranslated
 
 # Storage classes of OSS by OBS's names; the other classes of OSS have no equivalent.
-_CLASSES = {"IA": "WARM", "Archive": "COLD"}
+_STORAGE_CLASSES = {"IA": "WARM", "Archive": "COLD"}
 _OBS_CLASSES = ("WARM", "COLD")
-_NAMES = {"AbortMultipartUpload": "AbortIncompleteMultipartUpload"}
-_DAYS = {"AbortIncompleteMultipartUpload": "DaysAfterInitiation"}
+_ACTION_NAMES = {"AbortMultipartUpload": "AbortIncompleteMultipartUpload"}
+_DAYS_FIELDS = {"AbortIncompleteMultipartUpload": "DaysAfterInitiation"}
 _ACTIONS = (
     "Expiration",
     "Transition",
@@ -27,14 +27,14 @@ _ACTIONS = (
     "NoncurrentVersionExpiration",
     "NoncurrentVersionTransition",
 )
-_COUNTS = ("Days", "NoncurrentDays", "DaysAfterInitiation", "ExpiredObjectDeleteMarker")
-_BLANK = "${null}"
+_NUMBER_FIELDS = ("Days", "NoncurrentDays", "DaysAfterInitiation", "ExpiredObjectDeleteMarker")
+_BLANK_REFERER = "${null}"
 # An OBS statement that denies all requests.
-DENY: Mapping[str, Any] = {"Effect": "Deny", "Principal": {"ID": ["*"]}, "Action": ["*"]}
+DENY_ALL: Mapping[str, Any] = {"Effect": "Deny", "Principal": {"ID": ["*"]}, "Action": ["*"]}
 
 
-class Shape(NamedTuple):
-    """A setting: a short summary; the parts that both clouds can express; and those that only its own cloud can."""
+class SettingShape(NamedTuple):
+    """A setting: a short summary; the parts that both clouds can express; and the parts of only its own cloud."""
 
     summary: Text
     common: Sequence[Any] = ()
@@ -70,18 +70,18 @@ class Cors(NamedTuple):
 
 
 class Referers(NamedTuple):
-    """The referers that OBS denies by a policy statement, and the operator of the statement's condition."""
+    """The referers denied by an OBS policy statement, and the operator of its condition."""
 
     operator: str
     referers: tuple[str, ...]
 
 
-def versioning(answer: Response) -> Shape | None:
+def versioning(answer: Response) -> SettingShape | None:
     status = _root(answer, "VersioningConfiguration").findtext("Status")
-    return Shape(same(status), [status]) if status else None
+    return SettingShape(untranslated(status), [status]) if status else None
 
 
-def lifecycle(answer: Response) -> Shape | None:
+def lifecycle(answer: Response) -> SettingShape | None:
     """Read the lifecycle rules, sorted: they act together, so their order has no meaning."""
     rules, common, own = _root(answer, "LifecycleConfiguration").findall("Rule"), [], []
     for number, element in enumerate(rules, 1):
@@ -89,79 +89,81 @@ def lifecycle(answer: Response) -> Shape | None:
             own.append(t("rule {name}", name=element.findtext("ID") or str(number)))
         else:
             common.append(rule)
-    return Shape(t("{n:rule|rules}", n=len(rules)), sorted(common), own) if rules else None
+    return SettingShape(t("{n:rule|rules}", n=len(rules)), sorted(common), own) if rules else None
 
 
-def cors(answer: Response) -> Shape | None:
+def cors(answer: Response) -> SettingShape | None:
     """Read the CORS rules in their order: the first matching rule applies."""
     root = _root(answer, "CORSConfiguration")
     rules = [_cors(element) for element in root.findall("CORSRule")]
-    own = [same("ResponseVary")] if root.findtext("ResponseVary") == "true" else []
-    return Shape(t("{n:rule|rules}", n=len(rules)), rules, own) if rules else None
+    own = [untranslated("ResponseVary")] if root.findtext("ResponseVary") == "true" else []
+    return SettingShape(t("{n:rule|rules}", n=len(rules)), rules, own) if rules else None
 
 
-def tags(answer: Response) -> Shape | None:
+def tags(answer: Response) -> SettingShape | None:
     pairs = sorted(
         (element.findtext("Key") or "", element.findtext("Value") or "")
         for element in _root(answer, "Tagging").iter("Tag")
     )
-    return Shape(same(", ".join(f"{key}={value}" for key, value in pairs)), pairs) if pairs else None
+    return SettingShape(untranslated(", ".join(f"{key}={value}" for key, value in pairs)), pairs) if pairs else None
 
 
-def encryption(answer: Response) -> Shape | None:
-    """Read the encryption: the keys of one cloud's KMS are unknown to the other."""
+def encryption(answer: Response) -> SettingShape | None:
+    """Read the encryption: each cloud's KMS keys are unknown to the other cloud."""
     root = _root(answer, "ServerSideEncryptionRule", "ServerSideEncryptionConfiguration")
     algorithm, key = (
         next((element.text or "" for element in root.iter(name)), "") for name in ("SSEAlgorithm", "KMSMasterKeyID")
     )
     if algorithm in ("", "None"):
         return None
-    text = same(f"{algorithm} {key}" if key else algorithm)
-    return Shape(text, [algorithm]) if algorithm == "AES256" else _only_own(text)
+    text = untranslated(f"{algorithm} {key}" if key else algorithm)
+    return SettingShape(text, [algorithm]) if algorithm == "AES256" else _own_setting(text)
 
 
-def logging(answer: Response) -> Shape | None:
+def logging(answer: Response) -> SettingShape | None:
     enabled = _root(answer, "BucketLoggingStatus").find("LoggingEnabled")
     if enabled is None:
         return None
-    return _only_own(same("/".join(enabled.findtext(name) or "" for name in ("TargetBucket", "TargetPrefix"))))
+    return _own_setting(
+        untranslated("/".join(enabled.findtext(name) or "" for name in ("TargetBucket", "TargetPrefix")))
+    )
 
 
-def website(answer: Response) -> Shape | None:
+def website(answer: Response) -> SettingShape | None:
     """Read pages and redirections; back-to-source rules are a separate setting."""
     root = _root(answer, "WebsiteConfiguration")
     pages = [root.findtext(path) or "" for path in ("IndexDocument/Suffix", "ErrorDocument/Key")]
     own = [t("subfolder pages")] if has_subfolder_pages(root) else []
-    # OBS answers with the error's own status.
+    # OBS answers with the status of the error.
     status = root.findtext("ErrorDocument/HttpStatus") or "404"
-    own += [same(f"HttpStatus={status}")] if status != "404" else []
+    own += [untranslated(f"HttpStatus={status}")] if status != "404" else []
     own += [t("redirection of all requests")] if root.find("RedirectAllRequestsTo") is not None else []
     if redirections := sum(not is_mirror(element) for element in root.iter("RoutingRule")):
         own.append(t("{n:redirection|redirections}", n=redirections))
-    return Shape(same(", ".join(filter(None, pages)) or "-"), pages, own) if any(pages) or own else None
+    return SettingShape(untranslated(", ".join(filter(None, pages)) or "-"), pages, own) if any(pages) or own else None
 
 
-def back_to_source_of_oss(answer: Response) -> Shape | None:
+def back_to_source_of_oss(answer: Response) -> SettingShape | None:
     rules = [element for element in _root(answer, "WebsiteConfiguration").iter("RoutingRule") if is_mirror(element)]
-    return _only_own(t("{n:rule|rules}", n=len(rules))) if rules else None
+    return _own_setting(t("{n:rule|rules}", n=len(rules))) if rules else None
 
 
-def back_to_source_of_obs(answer: Response) -> Shape | None:
+def back_to_source_of_obs(answer: Response) -> SettingShape | None:
     rules = answer.json().get("rules")
     if not isinstance(rules, list):
         raise UnreadableResponseError
-    return _only_own(t("{n:rule|rules}", n=len(rules))) if rules else None
+    return _own_setting(t("{n:rule|rules}", n=len(rules))) if rules else None
 
 
-def acl_of_oss(answer: Response) -> Shape | None:
+def acl_of_oss(answer: Response) -> SettingShape | None:
     """Read the ACL: a private bucket grants nothing to others."""
     grant = next((element.text or "" for element in _root(answer, "AccessControlPolicy").iter("Grant")), "")
     if not grant:
         raise UnreadableResponseError
-    return None if grant == "private" else _only_own(same(grant))
+    return None if grant == "private" else _own_setting(untranslated(grant))
 
 
-def acl_of_obs(answer: Response) -> Shape | None:
+def acl_of_obs(answer: Response) -> SettingShape | None:
     root = _root(answer, "AccessControlPolicy")
     owner = root.findtext("Owner/ID")
     grants = [element for element in root.iter("Grant") if owner is None or element.findtext("Grantee/ID") != owner]
@@ -169,19 +171,19 @@ def acl_of_obs(answer: Response) -> Shape | None:
         f"{grant.findtext('Grantee/Canned') or grant.findtext('Grantee/ID')} {grant.findtext('Permission')}"
         for grant in grants
     ]
-    return _only_own(same(", ".join(texts))) if texts else None
+    return _own_setting(untranslated(", ".join(texts))) if texts else None
 
 
-def policy_of_oss(answer: Response) -> Shape | None:
+def policy_of_oss(answer: Response) -> SettingShape | None:
     return _policy(statements(answer))
 
 
-def policy_of_obs(answer: Response) -> Shape | None:
+def policy_of_obs(answer: Response) -> SettingShape | None:
     """Read the bucket policy without the statements that have a condition on the referer."""
     return _policy([statement for statement in statements(answer) if not _asks_for_referer(statement)])
 
 
-def referer_of_oss(answer: Response) -> Shape | None:
+def referer_of_oss(answer: Response) -> SettingShape | None:
     """Read the allowed and denied referers.
 
     OSS denies only requests without a signature, or with a signature in the URL; OBS denies any request. OSS's option
@@ -190,20 +192,24 @@ def referer_of_oss(answer: Response) -> Shape | None:
     root = _root(answer, "RefererConfiguration")
     allowed = [element.text or "" for element in root.findall("RefererList/Referer")]
     denied = [element.text or "" for element in root.findall("RefererBlacklist/Referer")]
-    blanks = [_BLANK] if root.findtext("AllowEmptyReferer") != "false" else []
+    blanks = [_BLANK_REFERER] if root.findtext("AllowEmptyReferer") != "false" else []
     rules = []
     if allowed:
         rules.append(_referers("Not", allowed, *blanks))
     if denied:
         rules.append(_referers("", denied))
     own = [
-        *([same("TruncatePath")] if root.findtext("TruncatePath") == "true" else []),
-        *([same("AllowTruncateQueryString=false")] if root.findtext("AllowTruncateQueryString") == "false" else []),
+        *([untranslated("TruncatePath")] if root.findtext("TruncatePath") == "true" else []),
+        *(
+            [untranslated("AllowTruncateQueryString=false")]
+            if root.findtext("AllowTruncateQueryString") == "false"
+            else []
+        ),
     ]
-    return Shape(t("{n:referer|referers}", n=len(allowed) + len(denied)), sorted(rules), own) if rules else None
+    return SettingShape(t("{n:referer|referers}", n=len(allowed) + len(denied)), sorted(rules), own) if rules else None
 
 
-def referer_of_obs(answer: Response) -> Shape | None:
+def referer_of_obs(answer: Response) -> SettingShape | None:
     """Read the referers from the bucket's policy."""
     common, own = [], []
     for number, statement in enumerate(statements(answer), 1):
@@ -212,14 +218,14 @@ def referer_of_obs(answer: Response) -> Shape | None:
         elif _asks_for_referer(statement):
             own.append(t("statement {name}", name=statement.get("Sid") or str(number)))
     text = t("{n:statement|statements}", n=len(common) + len(own))
-    return Shape(text, sorted(common), own) if common or own else None
+    return SettingShape(text, sorted(common), own) if common or own else None
 
 
-def domains_of_oss(answer: Response) -> Shape | None:
+def domains_of_oss(answer: Response) -> SettingShape | None:
     return _domains(_root(answer, "ListCnameResult").iter("Cname"), "Domain", "Certificate/CertId")
 
 
-def domains_of_obs(answer: Response) -> Shape | None:
+def domains_of_obs(answer: Response) -> SettingShape | None:
     """Read the domains: a region names a certificate by its id or by its name."""
     elements = _root(answer, "ListBucketCustomDomainsResult").iter("Domains")
     return _domains(elements, "DomainName", "CertificateId", "CertName")
@@ -233,7 +239,12 @@ def referers_of(statement: Mapping[str, Any]) -> Referers | None:
     (operator, condition), *others = (statement.get("Condition") or {"": {}}).items()
     fields = {**statement, "Action": _listed(statement.get("Action"))}
     is_whole = [resource.partition("/")[2] for resource in _listed(statement.get("Resource"))] == ["*"]
-    if others or set(condition) != {"Referer"} or not is_whole or any(fields.get(name) != DENY[name] for name in DENY):
+    if (
+        others
+        or set(condition) != {"Referer"}
+        or not is_whole
+        or any(fields.get(name) != DENY_ALL[name] for name in DENY_ALL)
+    ):
         return None
     return Referers(operator, tuple(sorted(_listed(condition["Referer"]))))
 
@@ -251,7 +262,7 @@ def _asks_for_referer(statement: Mapping[str, Any]) -> bool:
 
 
 def _root(answer: Response, *names: str) -> ElementTree.Element:
-    """Return the root of a response: a cloud without this setting may list objects instead.
+    """Return the root of a response; a cloud without this setting may list objects instead.
 
     Raises UnreadableResponseError.
     """
@@ -262,10 +273,10 @@ def _root(answer: Response, *names: str) -> ElementTree.Element:
 
 
 def _rule(element: ElementTree.Element) -> LifecycleRule | None:
-    """Return the rule; None if a part has no equivalent in the other vendor's cloud."""
+    """Return the rule; None if the other cloud lacks an equivalent of a part."""
     prefix, status, tagged, actions = "", "", [], []
     for part in _rule_parts(element):
-        name = _NAMES.get(part.tag, part.tag)
+        name = _ACTION_NAMES.get(part.tag, part.tag)
         if name == "Prefix":
             prefix = part.text or ""
         elif name == "Status":
@@ -292,31 +303,31 @@ def _rule_parts(rule: ElementTree.Element) -> Iterable[ElementTree.Element]:
 def _action(name: str, part: ElementTree.Element) -> Action | None:
     fields = {element.tag: (element.text or "").strip() for element in part}
     storage = fields.pop("StorageClass", "")
-    storage = _CLASSES.get(storage, storage)
+    storage = _STORAGE_CLASSES.get(storage, storage)
     if fields.get("IsAccessTime") == "false":
         del fields["IsAccessTime"]
     if len(fields) != 1 or (storage and storage not in _OBS_CLASSES):
         return None
     ((count, value),) = fields.items()
-    count = _DAYS.get(name, count) if count == "Days" else count
-    return Action(name, count, value, storage) if count in _COUNTS else None
+    count = _DAYS_FIELDS.get(name, count) if count == "Days" else count
+    return Action(name, count, value, storage) if count in _NUMBER_FIELDS else None
 
 
 def _cors(rule: ElementTree.Element) -> Cors:
     def texts(name: str) -> tuple[str, ...]:
         return tuple(sorted(element.text or "" for element in rule.findall(name)))
 
-    # HTTP takes headers in any case.
+    # HTTP ignores the case of headers.
     headers, exposed = (tuple(sorted(map(str.lower, texts(name)))) for name in ("AllowedHeader", "ExposeHeader"))
     return Cors(texts("AllowedOrigin"), texts("AllowedMethod"), headers, exposed, rule.findtext("MaxAgeSeconds") or "")
 
 
-def _only_own(text: Text) -> Shape:
-    return Shape(text, [], [text])
+def _own_setting(text: Text) -> SettingShape:
+    return SettingShape(text, [], [text])
 
 
-def _policy(policy_statements: Sequence[Mapping[str, Any]]) -> Shape | None:
-    return _only_own(t("{n:statement|statements}", n=len(policy_statements))) if policy_statements else None
+def _policy(policy_statements: Sequence[Mapping[str, Any]]) -> SettingShape | None:
+    return _own_setting(t("{n:statement|statements}", n=len(policy_statements))) if policy_statements else None
 
 
 def _referers(negation: str, prefixes: Iterable[str], *blanks: str) -> Referers:
@@ -329,10 +340,10 @@ def _listed(value: Any) -> list[str]:
     return [str(entry) for entry in value] if isinstance(value, list) else [str(value)]
 
 
-def _domains(elements: Iterable[ElementTree.Element], name: str, *certificates: str) -> Shape | None:
+def _domains(elements: Iterable[ElementTree.Element], name: str, *certificates: str) -> SettingShape | None:
     """Return the domains; the existence of a certificate is a comparable part.
 
-    The certificate itself, and whether OSS serves the domain at all, is not.
+    The certificate itself is not, nor OSS's service of the domain.
     """
     names, common, own = [], [], []
     for element in sorted(elements, key=lambda element: element.findtext(name) or ""):
@@ -341,5 +352,5 @@ def _domains(elements: Iterable[ElementTree.Element], name: str, *certificates: 
         domain = element.findtext(name) or ""
         names.append(" ".join([domain, *details]))
         common.append((domain, any(map(element.findtext, certificates))))
-        own += [same(names[-1])] if details else []
-    return Shape(same(", ".join(names)), common, own) if names else None
+        own += [untranslated(names[-1])] if details else []
+    return SettingShape(untranslated(", ".join(names)), common, own) if names else None

@@ -1,5 +1,5 @@
 """Requests to the clouds from the user's machine with an administrator's keys, by the standard library only.
 
-The vendors' SDKs are used only in tests, to check these requests: they would add some fifty packages that handle the
+Only tests use the vendors' SDKs, to check these requests: the SDKs would add some fifty packages with access to the
 keys of two accounts.
 """

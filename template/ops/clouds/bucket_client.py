@@ -13,15 +13,15 @@ from ops.clock import WallClock
 from ops.clouds import signers
 from ops.clouds.keys import Keys
 from ops.clouds.wire import (
-    AGAIN,
-    ATTEMPTS,
+    MAX_ATTEMPTS,
+    RETRIED_STATUSES,
     RefusedError,
     Request,
     Response,
     UnreachableError,
     UnreadableResponseError,
-    ask,
     refused,
+    send_request,
 )
 
 NOTHING: Mapping[str, str] = {}
@@ -153,7 +153,7 @@ class BucketClient(ABC):
         query: Mapping[str, str] = NOTHING,
         headers: Mapping[str, str] = NOTHING,
         body: bytes = b"",
-        attempts: int = ATTEMPTS,
+        attempts: int = MAX_ATTEMPTS,
     ) -> Response:
         """Send a signed request for an object, or for the bucket itself ("")."""
         url = self._url(key, query)
@@ -161,7 +161,7 @@ class BucketClient(ABC):
         def make_request() -> Request:
             return Request(method, url, self._signed(method, key, query, headers), body)
 
-        return ask(self._clock, make_request, attempts, number=self.number)
+        return send_request(self._clock, make_request, attempts, number=self.number)
 
     def _url(self, key: str, query: Mapping[str, str]) -> str:
         parameters = "&".join(
@@ -189,21 +189,21 @@ class BucketClient(ABC):
         After a lost response the bucket may exist, and a second request would be refused for that: each further request
         follows a check.
         """
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 self.call("PUT", body=body, attempts=1)
             except (RefusedError, UnreachableError) as error:
                 # Also "exists already", because an earlier request may have arrived late.
                 is_open = (
                     not isinstance(error, RefusedError)
-                    or error.status in AGAIN
+                    or error.status in RETRIED_STATUSES
                     or (attempt > 1 and error.status == _EXISTS)
                 )
                 if not is_open:
                     raise
                 if self._read_description() is not None:
                     return
-                if attempt == ATTEMPTS:
+                if attempt == MAX_ATTEMPTS:
                     raise
                 self._clock.sleep(2.0**attempt)
             else:

@@ -24,11 +24,11 @@ from ops.clouds.keys import Keys
 from ops.clouds.wire import (
     Request,
     Response,
-    ask,
+    send_request,
 )
 
 # Finds the region in host names of OSS and OBS.
-_REGION = re.compile(r"(?:^|\.)(?:oss-|obs\.)([a-z0-9-]+?)(?:-internal)?\.")
+_REGION_PATTERN = re.compile(r"(?:^|\.)(?:oss-|obs\.)([a-z0-9-]+?)(?:-internal)?\.")
 
 
 class OssBucketClient(BucketClient):
@@ -87,8 +87,8 @@ class OssBucketClient(BucketClient):
     def upload(self, key: str, body: bytes, part_size: int, headers: Mapping[str, str]) -> None:
         """Store an object in parts of this size.
 
-        If the last response is lost, and the request repeated, there is no upload any more: a caller who needs the
-        object checks that it exists.
+        After a lost last response, the repeated request has no upload any more: the caller has to check that the object
+        exists.
         """
         upload = self.call("POST", key, {"encoding-type": "url", "uploads": ""}, _with_type(headers)).xml()
         number = upload.findtext("UploadId") or ""
@@ -155,7 +155,7 @@ class ObsBucketClient(BucketClient):
             self.call("PUT", key, query, sent)
             return
         signed_query = signers.obs_url("PUT", self.name, key, query, sent, keys=self._keys, expires=expires)
-        ask(self._clock, lambda: Request("PUT", self._url(key, signed_query), sent), number=self.number)
+        send_request(self._clock, lambda: Request("PUT", self._url(key, signed_query), sent), number=self.number)
 
     def _signed(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
         return signers.obs(method, self.name, key, query, headers, keys=self._keys, now=self._clock.now())
@@ -163,7 +163,7 @@ class ObsBucketClient(BucketClient):
 
 def region_at(endpoint: str) -> str:
     """Return the region in a host name of OSS or OBS; empty for another host."""
-    named = _REGION.search(endpoint)
+    named = _REGION_PATTERN.search(endpoint)
     return named[1] if named else ""
 
 

@@ -1,7 +1,7 @@
 """Secrets, from the environment or typed, and never shown.
 
-They are an administrator's keys, which are stored nowhere, and the secrets that s.yaml names, which go into the
-Serverless Devs tool's store without a command line that shows them.
+They are an administrator's keys, which are never stored, and the secrets in s.yaml, which enter the Serverless Devs
+tool's store without a visible command line.
 """
 
 from __future__ import annotations
@@ -15,37 +15,42 @@ from pathlib import Path
 
 from ops.errors import UsageError
 from ops.functions.call import Caller
-from ops.project import as_it_stands
+from ops.project import read_text
 from ops.session import Session
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-# The variables of each cloud's access key, secret, and token of a temporary key, as the vendors' SDKs name them.
-ALIBABA = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
-HUAWEI = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
+# The variables of each cloud's access key, secret, and temporary token, named as in the vendors' SDKs.
+ALIBABA_VARIABLES = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
+HUAWEI_VARIABLES = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
 # The variables of OMS's keys, if another person makes them.
-OMS_SOURCE, OMS_DESTINATION = ("OMS_SOURCE_AK", "OMS_SOURCE_SK"), ("OMS_DESTINATION_AK", "OMS_DESTINATION_SK")
+OMS_SOURCE_VARIABLES, OMS_DESTINATION_VARIABLES = (
+    ("OMS_SOURCE_AK", "OMS_SOURCE_SK"),
+    ("OMS_DESTINATION_AK", "OMS_DESTINATION_SK"),
+)
 
 # The owner and the purpose of the requested keys.
-_ADMINISTRATOR = {
-    ALIBABA: t(
+_KEY_PURPOSES = {
+    ALIBABA_VARIABLES: t(
         "Access key of an Alibaba Cloud administrator: this command uses it in that account and does not store it"
     ),
-    HUAWEI: t("Access key of a Huawei Cloud administrator: this command uses it in that account and does not store it"),
+    HUAWEI_VARIABLES: t(
+        "Access key of a Huawei Cloud administrator: this command uses it in that account and does not store it"
+    ),
 }
 # The secrets that every function needs.
-_REQUIRED = ("HW_AK", "HW_SK")
-_STORED = {
-    _REQUIRED: t("HW_AK and HW_SK: access key of the IAM user for the functions to call OMS and OBS"),
+_REQUIRED_SECRETS = ("HW_AK", "HW_SK")
+_STORED_SECRETS = {
+    _REQUIRED_SECRETS: t("HW_AK and HW_SK: access key of the IAM user for the functions to call OMS and OBS"),
     ("ALERT_WEBHOOK",): t("ALERT_WEBHOOK: webhook address of the chat robot for status's alarms"),
 }
-_SECRET_LINE = re.compile(r"""^ +(\w+): *["']?\$\{secret\(["']([^"']+)["']\)\}""", re.MULTILINE)
-# The form that the functions accept (settings.py).
-_ADDRESS = re.compile(r"https://|http://(localhost|127\.[\d.]+|\[::1\])[:/]", re.IGNORECASE)
+_SECRET_LINE_PATTERN = re.compile(r"""^ +(\w+): *["']?\$\{secret\(["']([^"']+)["']\)\}""", re.MULTILINE)
+# The form accepted by the functions (settings.py).
+_ADDRESS_PATTERN = re.compile(r"https://|http://(localhost|127\.[\d.]+|\[::1\])[:/]", re.IGNORECASE)
 
 
 class Secret:
-    """A text that no print, log or traceback shows."""
+    """A text that print, logs and tracebacks do not show."""
 
     __slots__ = ("_text",)
 
@@ -53,7 +58,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text itself, for a signature or a header."""
+        """Return the text, for a signature or a header."""
         return self._text
 
     def __bool__(self) -> bool:
@@ -81,17 +86,17 @@ class Keys:
 
 
 def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
-    """Return the keys of the variables with these names, or those that the user types.
+    """Return the keys in these variables, or keys that the user types.
 
-    The variables are removed from the environment, so that programs which are started later do not have them. Raises
-    UsageError for a missing or malformed key.
+    The variables are removed from the environment, so that later programs do not inherit them. Raises UsageError for a
+    missing or malformed key.
     """
     values = dict(zip(names, take_variables(names), strict=True))
     *needed, token = names
     if not all(values[name] for name in needed):
         # A typed key must not be combined with the token of another key.
         values[token] = ""
-        values.update(ask_secrets(session, needed, _ADMINISTRATOR[names]))
+        values.update(ask_secrets(session, needed, _KEY_PURPOSES[names]))
     for name in needed:
         check_present(
             name,
@@ -127,7 +132,7 @@ def take_variables(names: Sequence[str]) -> list[str]:
 
 
 def ask_secrets(session: Session, names: Sequence[str], why: Text) -> dict[str, str]:
-    """Return the secrets that the user types, after printing `why`; without a terminal each is empty."""
+    """Return the secrets that the user types, after printing `why`; empty texts without a terminal."""
     if not session.screen.interactive:
         return dict.fromkeys(names, "")
     session.say(why)
@@ -150,19 +155,19 @@ def check_form(name: str, value: str) -> None:
 
 
 def keep(session: Session, options: Namespace, folder: Path) -> int:
-    """Store the secrets that `options.name` names, or all, from the environment or as the user types them.
+    """Store the secrets of `options.name`, or all, from the environment or the user's input.
 
     Return the exit code. Raises UsageError for a missing or malformed secret.
     """
     # The variables of s.yaml that are secrets, and their names in the tool's store.
-    named = dict(_SECRET_LINE.findall(as_it_stands(options.template or folder / "s.yaml")))
-    for name in options.name or _REQUIRED:
+    named = dict(_SECRET_LINE_PATTERN.findall(read_text(options.template or folder / "s.yaml")))
+    for name in options.name or _REQUIRED_SECRETS:
         if name not in named:
             raise UsageError(
                 t("s.yaml has no {name}: ${{secret('...')}} under vars", name=name),
                 t("Add the name used in the tool's secret store"),
             )
-    # All are read before any is stored, so that a key and its secret never come from two pairs.
+    # All are read before any is stored, so that a key and its secret are from the same pair.
     values = _values(session, options.name or [*named])
     store(session.caller, {named[name]: value for name, value in values.items()})
     for name in values:
@@ -174,8 +179,8 @@ def keep(session: Session, options: Namespace, folder: Path) -> int:
 def store(caller: Caller, secrets: Mapping[str, str]) -> None:
     """Put a pair of secrets into the tool's store.
 
-    The old second part is deleted first, so that an interrupted run leaves a half, and never a new part beside an old
-    part.
+    The old second part is deleted first, so that an interrupted run leaves a single part, and never a new part beside
+    an old part.
     """
     _, *later_names = secrets
     for name in {*later_names} & {*caller.secrets()} if later_names else ():
@@ -187,8 +192,8 @@ def store(caller: Caller, secrets: Mapping[str, str]) -> None:
 def _values(session: Session, names: Sequence[str]) -> dict[str, str]:
     values = {name: os.environ.get(name, "").strip() for name in names}
     missing = [name for name in names if not values[name]]
-    others = tuple(name for name in missing if not any(name in group for group in _STORED))
-    for group, why in {**_STORED, others: t("Secrets in s.yaml")}.items():
+    others = tuple(name for name in missing if not any(name in group for group in _STORED_SECRETS))
+    for group, why in {**_STORED_SECRETS, others: t("Secrets in s.yaml")}.items():
         if group_names := [name for name in missing if name in group]:
             values |= ask_secrets(session, group_names, why)
     for name, value in values.items():
@@ -207,6 +212,6 @@ def _check(name: str, value: str) -> None:
         ),
     )
     check_form(name, value)
-    # The functions would refuse it at every run, and doctor cannot check it.
-    if name == "ALERT_WEBHOOK" and not _ADDRESS.match(value):
+    # The functions would refuse it in every run, and doctor cannot check it.
+    if name == "ALERT_WEBHOOK" and not _ADDRESS_PATTERN.match(value):
         raise UsageError(t("{name} does not start with https://", name=name), t("Copy the robot's address again"))

@@ -21,15 +21,15 @@ from ops.clouds.services import Service, listed
 from ops.clouds.wire import UnreadableResponseError, refused
 from ops.errors import UsageError
 from oss_oms_sync.answers.bandwidth import Window
-from oss_oms_sync.answers.layout import SYNC_URL_LOOKS, TASK_PATH
+from oss_oms_sync.answers.layout import SYNC_URL_EXAMPLE, TASK_PATH
 from oss_oms_sync.answers.task_group import KEEPS_CLASS, OverwriteMode, TaskGroup
 from oss_oms_sync.answers.text import t
 
 _PAGE_SIZE = 100
 
 
-class Wanted(NamedTuple):
-    """The objects that a group copies, and its buckets.
+class NewGroup(NamedTuple):
+    """The objects and buckets of a new group.
 
     `note`: the group's description. `overwrite`: also copy objects that exist in the destination, with their headers,
     whatever their contents. `restore`: also copy archived objects, after OMS has restored them in the source.
@@ -60,8 +60,8 @@ class TaskGroups:
     def __init__(self, oms: Service, project: str) -> None:
         self._oms, self._path = oms, f"/v2/{project}/taskgroups"
 
-    def create(self, group: Wanted, source: Keys, destination: Keys) -> str:
-        """Create a group and return its id; OMS starts the group at once.
+    def create(self, group: NewGroup, source: Keys, destination: Keys) -> str:
+        """Create a group and return its id; OMS starts the group immediately.
 
         Unless `overwrite` is set, OMS overwrites an object in the destination if its CRC64 differs, or, without a
         CRC64, by size and time.
@@ -83,7 +83,7 @@ class TaskGroups:
             },
             "task_type": "PREFIX",
             "description": group.note,
-            # Without this option OMS keeps only Content-Type.
+            # Without this option OMS copies only Content-Type.
             "enable_metadata_migration": True,
             "enable_failed_object_recording": True,
             "enable_restore": group.restore,
@@ -95,7 +95,7 @@ class TaskGroups:
         return str(self._oms.call("POST", self._path, body=request, attempts=1)["group_id"])
 
     def all(self) -> Iterator[TaskGroup]:
-        """Yield all groups of the project, also those of other users."""
+        """Yield all groups of the project, including those of other users."""
         offset = 0
         while True:
             page = self._oms.call("GET", self._path, {"limit": str(_PAGE_SIZE), "offset": str(offset)})
@@ -145,7 +145,7 @@ def _bandwidth_field(windows: Sequence[Window]) -> dict[str, Any]:
 
 
 def key_fields(source: Keys, destination: Keys) -> dict[str, Any]:
-    """Return the access keys of the source and the destination as fields of a task."""
+    """Return the access keys of source and destination as fields of a task."""
     return {
         "src_ak": source.access.reveal(),
         "src_sk": source.secret.reveal(),
@@ -154,24 +154,24 @@ def key_fields(source: Keys, destination: Keys) -> dict[str, Any]:
     }
 
 
-_ADDRESS = re.compile(rf"\s*((?i:https?)://[\w.-]+(?::\d+)?)({TASK_PATH})/events\s*", re.ASCII)
-KINDS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
+_ADDRESS_PATTERN = re.compile(rf"\s*((?i:https?)://[\w.-]+(?::\d+)?)({TASK_PATH})/events\s*", re.ASCII)
+COUNT_KINDS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 
 
 class SyncTaskClient:
-    """The sync task whose events go to the address `url`.
+    """The sync task with the event address `url`.
 
     Raises UsageError for another address; all methods raise RefusedError, UnreachableError and UnreadableResponseError.
     """
 
     def __init__(self, url: str, keys: Keys, clock: WallClock) -> None:
-        match = _ADDRESS.fullmatch(url)
+        match = _ADDRESS_PATTERN.fullmatch(url)
         if match is None:
             raise UsageError(
                 t("SYNC_URL is not the address of a sync task"),
                 t(
                     "Copy it from the task's details in the OMS console into s.yaml; it looks like {address}",
-                    address=SYNC_URL_LOOKS,
+                    address=SYNC_URL_EXAMPLE,
                 ),
             )
         origin, self._path, project, self.id = match.groups()
@@ -179,7 +179,7 @@ class SyncTaskClient:
         self._clock = clock
 
     def show(self) -> dict[str, Any]:
-        """Return the task's fields, which include a destination."""
+        """Return the task's fields, including a destination."""
         task = self._service.call("GET", self._path, {"query_time": _milliseconds(self._clock.now())})
         if not (task.get("dst_bucket") and task.get("dst_region")):
             raise UnreadableResponseError
@@ -191,11 +191,11 @@ class SyncTaskClient:
         response = self._service.call(
             "GET",
             f"{self._path}/statistics",
-            {"data_type": ",".join(KINDS), "end_time": _milliseconds(until), "start_time": _milliseconds(since)},
+            {"data_type": ",".join(COUNT_KINDS), "end_time": _milliseconds(until), "start_time": _milliseconds(since)},
         )
         try:
             steps = {entry["data_type"]: entry["data"] or [] for entry in response["statistic_datas"]}
-            sums = {kind: sum(int(step["statistic_num"]) for step in steps.get(kind, [])) for kind in KINDS}
+            sums = {kind: sum(int(step["statistic_num"]) for step in steps.get(kind, [])) for kind in COUNT_KINDS}
             return str(response["statistic_time_type"]), sums
         except (LookupError, TypeError, ValueError):
             raise UnreadableResponseError from None

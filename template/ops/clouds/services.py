@@ -21,29 +21,37 @@ from urllib.parse import quote, urlencode, urlsplit
 from ops.clock import WallClock
 from ops.clouds import signers
 from ops.clouds.keys import Keys
-from ops.clouds.wire import ATTEMPTS, RefusedError, Request, UnreadableResponseError, ask, refused, retry_while_absent
+from ops.clouds.wire import (
+    MAX_ATTEMPTS,
+    RefusedError,
+    Request,
+    UnreadableResponseError,
+    refused,
+    retry_while_absent,
+    send_request,
+)
 
-_NOTHING: Mapping[str, str] = {}
+_NO_PARAMETERS: Mapping[str, str] = {}
 _FC_VERSION, _FC_PAGE = "2023-03-30", "100"
 
 
 class Service:
-    """A service at `origin` (scheme and host), as the owner of these keys sees it.
+    """A service at `origin` (scheme and host), with these keys.
 
     `about`: headers that name the project or domain, such as X-Project-Id.
     """
 
-    def __init__(self, origin: str, keys: Keys, clock: WallClock, about: Mapping[str, str] = _NOTHING) -> None:
+    def __init__(self, origin: str, keys: Keys, clock: WallClock, about: Mapping[str, str] = _NO_PARAMETERS) -> None:
         self.origin, self._keys, self._clock, self._about = origin, keys, clock, about
 
     def call(
         self,
         method: str,
         path: str,
-        query: Mapping[str, str] = _NOTHING,
+        query: Mapping[str, str] = _NO_PARAMETERS,
         body: Any = None,
         *,
-        attempts: int = ATTEMPTS,
+        attempts: int = MAX_ATTEMPTS,
         was_made: bool = False,
     ) -> dict[str, Any]:
         """Return the response's fields; empty for a response without a body.
@@ -59,7 +67,7 @@ class Service:
             signed = signers.sdk(method, host, path, query, headers, payload, keys=self._keys, now=self._clock.now())
             return Request(method, f"{self.origin}{path}{parameters}", signed, payload)
 
-        send = partial(ask, self._clock, make_request, attempts)
+        send = partial(send_request, self._clock, make_request, attempts)
         response = retry_while_absent(self._clock, send, lambda error: error.status == 404) if was_made else send()
         return response.json() if response.body else {}
 
@@ -67,8 +75,8 @@ class Service:
 def listed(page: Mapping[str, Any], *path: str) -> list[dict[str, Any]]:
     """Return the elements of a page of a list, at this path in the response.
 
-    A missing list is empty only if the response has a count of 0. Raises UnreadableResponseError for anything else than
-    a list of objects.
+    A missing list is empty only if the response has a count of 0. Raises UnreadableResponseError for any value except a
+    list of objects.
     """
     elements: Any = page
     for name in path:
@@ -80,14 +88,19 @@ def listed(page: Mapping[str, Any], *path: str) -> list[dict[str, Any]]:
     return elements
 
 
-class Acs:
-    """A service of Alibaba Cloud at `origin` (scheme and host), as the owner of these keys sees it."""
+class AlibabaService:
+    """A service of Alibaba Cloud at `origin` (scheme and host), with these keys."""
 
     def __init__(self, origin: str, version: str, keys: Keys, clock: WallClock) -> None:
         self._origin, self._version, self._keys, self._clock = origin, version, keys, clock
 
     def call(
-        self, method: str, path: str, action: str, query: Mapping[str, str] = _NOTHING, attempts: int = ATTEMPTS
+        self,
+        method: str,
+        path: str,
+        action: str,
+        query: Mapping[str, str] = _NO_PARAMETERS,
+        attempts: int = MAX_ATTEMPTS,
     ) -> dict[str, Any]:
         """Return the response's fields. Raises RefusedError, UnreachableError and UnreadableResponseError."""
         host, parameters = urlsplit(self._origin).netloc, urlencode(sorted(query.items()), quote_via=quote)
@@ -100,18 +113,18 @@ class Acs:
             )
             return Request(method, f"{self._origin}{path}?{parameters}", signed)
 
-        return ask(self._clock, make_request, attempts).json()
+        return send_request(self._clock, make_request, attempts).json()
 
 
 class Ram:
-    """RAM and STS, as the owner of these keys sees them. `endpoint` replaces the address of both in the sandbox.
+    """RAM and STS, with these keys. `endpoint` replaces the address of both in the sandbox.
 
     All methods raise RefusedError, UnreachableError and UnreadableResponseError.
     """
 
     def __init__(self, keys: Keys, clock: WallClock, endpoint: str = "") -> None:
-        self._ram = Acs(endpoint or "https://ram.aliyuncs.com", "2015-05-01", keys, clock)
-        self._sts = Acs(endpoint or "https://sts.aliyuncs.com", "2015-04-01", keys, clock)
+        self._ram = AlibabaService(endpoint or "https://ram.aliyuncs.com", "2015-05-01", keys, clock)
+        self._sts = AlibabaService(endpoint or "https://sts.aliyuncs.com", "2015-04-01", keys, clock)
         self._clock = clock
 
     def identity(self) -> dict[str, Any]:
@@ -120,8 +133,8 @@ class Ram:
 
     def do(self, action: str, **parameters: str) -> dict[str, Any]:
         """Send an action with RAM's parameters; return the response. The resource may be new."""
-        # A key whose secret is lost is useless, and a user has at most two keys.
-        attempts = 1 if action == "CreateAccessKey" else ATTEMPTS
+        # A key without its secret is useless, and a user has at most two keys.
+        attempts = 1 if action == "CreateAccessKey" else MAX_ATTEMPTS
         return retry_while_absent(
             self._clock, partial(self._ram.call, "POST", "/", action, parameters, attempts), is_absent
         )
@@ -134,7 +147,7 @@ class Ram:
 
 
 def is_absent(error: RefusedError) -> bool:
-    """Return True if RAM has no resource of that name."""
+    """Return True if RAM has no resource of this name."""
     return error.code.startswith("EntityNotExist")
 
 
@@ -161,16 +174,16 @@ class OssTrigger(NamedTuple):
 
 
 class Functions:
-    """The functions of an account in a region, as the owner of these keys sees them.
+    """The functions of an account in a region, with these keys.
 
     `endpoint`: their address in the sandbox.
     """
 
     def __init__(self, region: str, account: str, keys: Keys, clock: WallClock, endpoint: str = "") -> None:
-        self._acs = Acs(endpoint or f"https://{account}.{region}.fc.aliyuncs.com", _FC_VERSION, keys, clock)
+        self._acs = AlibabaService(endpoint or f"https://{account}.{region}.fc.aliyuncs.com", _FC_VERSION, keys, clock)
 
     def oss_triggers(self, bucket: str) -> Iterator[OssTrigger]:
-        """Yield all native triggers of a bucket, also those of Function Compute 2.0's functions.
+        """Yield all native triggers of a bucket, including those of Function Compute 2.0's functions.
 
         Raises RefusedError, UnreachableError and UnreadableResponseError.
         """

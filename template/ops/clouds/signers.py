@@ -24,11 +24,11 @@ from ops.clouds.keys import Keys
 Headers = Mapping[str, str]
 Query = Mapping[str, str]
 
-_OSS, _SDK, _ACS = "OSS4-HMAC-SHA256", "SDK-HMAC-SHA256", "ACS3-HMAC-SHA256"
-_UNSIGNED = "UNSIGNED-PAYLOAD"
+_OSS_SCHEME, _SDK_SCHEME, _ACS_SCHEME = "OSS4-HMAC-SHA256", "SDK-HMAC-SHA256", "ACS3-HMAC-SHA256"
+_UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 _OBS_TOKEN = "x-obs-security-token"  # noqa: S105 (a name)
 # The parameters in this project's requests that OBS signs.
-_OBS_SIGNED = (
+_OBS_SIGNED_PARAMETERS = (
     "acl",
     "cors",
     "customdomain",
@@ -53,12 +53,12 @@ _OBS_SIGNED = (
 def oss(
     method: str, bucket: str, key: str, query: Query, headers: Headers, *, keys: Keys, region: str, now: datetime
 ) -> dict[str, str]:
-    """Sign a request to OSS, in whatever way the URL addresses the bucket."""
+    """Sign a request to OSS; the URL may have the bucket in its host or its path."""
     moment = now.strftime("%Y%m%dT%H%M%SZ")
     sent = {
         **headers,
         "Date": format_datetime(now, usegmt=True),
-        "x-oss-content-sha256": _UNSIGNED,
+        "x-oss-content-sha256": _UNSIGNED_PAYLOAD,
         "x-oss-date": moment,
         **({"x-oss-security-token": keys.token.reveal()} if keys.token else {}),
     }
@@ -72,17 +72,17 @@ def oss(
             "&".join(f"{name}={value}" if value else name for name, value in pairs),
             "".join(f"{name}:{values[name]}\n" for name in signed),
             "",
-            _UNSIGNED,
+            _UNSIGNED_PAYLOAD,
         )
     )
     scope = (moment[:8], region, "oss", "aliyun_v4_request")
-    to_sign = "\n".join((_OSS, moment, "/".join(scope), hashlib.sha256(canonical.encode()).hexdigest()))
+    to_sign = "\n".join((_OSS_SCHEME, moment, "/".join(scope), hashlib.sha256(canonical.encode()).hexdigest()))
     key_of_scope = f"aliyun_v4{keys.secret.reveal()}".encode()
     for part in scope:
         key_of_scope = hmac.digest(key_of_scope, part.encode(), "sha256")
     signature = hmac.digest(key_of_scope, to_sign.encode(), "sha256").hex()
     credential = "/".join((keys.access.reveal(), *scope))
-    return {**sent, "Authorization": f"{_OSS} Credential={credential},Signature={signature}"}
+    return {**sent, "Authorization": f"{_OSS_SCHEME} Credential={credential},Signature={signature}"}
 
 
 def obs(
@@ -118,7 +118,7 @@ def _obs_signature(method: str, bucket: str, key: str, query: Query, headers: He
     """Return the signature of a request; `moment`: its date, or the expiry of its URL."""
     values = {name.lower(): value.strip() for name, value in headers.items()}
     parameters = "&".join(
-        f"{name}={query[name]}" if query[name] else name for name in sorted(query) if name in _OBS_SIGNED
+        f"{name}={query[name]}" if query[name] else name for name in sorted(query) if name in _OBS_SIGNED_PARAMETERS
     )
     lines = [
         method,
@@ -135,7 +135,7 @@ def _obs_signature(method: str, bucket: str, key: str, query: Query, headers: He
 def sdk(
     method: str, host: str, path: str, query: Query, headers: Headers, body: bytes, *, keys: Keys, now: datetime
 ) -> dict[str, str]:
-    """Sign a request to Huawei's other services, with every header. `path` is quoted, as it is sent."""
+    """Sign a request to Huawei's other services, with every header. `path` is quoted as in the request."""
     sent = {
         **headers,
         "Host": host,
@@ -145,11 +145,11 @@ def sdk(
     segments = "/".join(_encoded(part) for part in unquote(path).split("/"))
     whole = segments if segments.endswith("/") else f"{segments}/"
     names, digest = _names_and_digest(method, whole, query, sent, hashlib.sha256(body).hexdigest())
-    to_sign = "\n".join((_SDK, sent["X-Sdk-Date"], digest))
+    to_sign = "\n".join((_SDK_SCHEME, sent["X-Sdk-Date"], digest))
     signature = hmac.digest(keys.secret.reveal().encode(), to_sign.encode(), "sha256").hex()
     return {
         **sent,
-        "Authorization": f"{_SDK} Access={keys.access.reveal()}, SignedHeaders={names}, Signature={signature}",
+        "Authorization": f"{_SDK_SCHEME} Access={keys.access.reveal()}, SignedHeaders={names}, Signature={signature}",
     }
 
 
@@ -167,7 +167,7 @@ def acs(
 ) -> dict[str, str]:
     """Sign a request to Alibaba Cloud's other services, with all parameters in the query and no body.
 
-    `path` is quoted, as it is sent; `nonce` was never sent before.
+    `path` is quoted as in the request; `nonce` is new.
     """
     sent = {
         "Host": host,
@@ -180,10 +180,10 @@ def acs(
     if keys.token:
         sent |= {"x-acs-accesskey-id": keys.access.reveal(), "x-acs-security-token": keys.token.reveal()}
     names, digest = _names_and_digest(method, path, query, sent, sent["x-acs-content-sha256"])
-    signature = hmac.digest(keys.secret.reveal().encode(), f"{_ACS}\n{digest}".encode(), "sha256").hex()
+    signature = hmac.digest(keys.secret.reveal().encode(), f"{_ACS_SCHEME}\n{digest}".encode(), "sha256").hex()
     return {
         **sent,
-        "Authorization": f"{_ACS} Credential={keys.access.reveal()},SignedHeaders={names},Signature={signature}",
+        "Authorization": f"{_ACS_SCHEME} Credential={keys.access.reveal()},SignedHeaders={names},Signature={signature}",
     }
 
 

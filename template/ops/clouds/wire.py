@@ -1,7 +1,7 @@
 """A request to a cloud and its response: redirects are not followed, and failed transfers are repeated.
 
-If HTTPS_PROXY names a proxy, it is used by a tunnel, except for the hosts of NO_PROXY: TLS goes through to the cloud,
-so a proxy sees no key. The system's own proxy settings are ignored.
+If HTTPS_PROXY names a proxy, requests use it as a tunnel, except for the hosts of NO_PROXY: TLS continues to the cloud,
+so a proxy reads no key. The system's own proxy settings are ignored.
 """
 
 from __future__ import annotations
@@ -22,26 +22,28 @@ from ops.clock import WallClock
 from ops.errors import OpsError, UsageError
 from oss_oms_sync.answers.text import Text, t
 
-# No requested object is larger: the largest object of a canary has about 60 MB.
-_MAX_BODY = 128 * 1024 * 1024
+# Maximum bytes of a requested object: a canary's largest has about 60 MB.
+_MAX_BODY_BYTES = 128 * 1024 * 1024
 _TIMEOUT_SECONDS = 60.0
-# The largest number of attempts of a request.
-ATTEMPTS = 4
+# Maximum number of attempts of a request.
+MAX_ATTEMPTS = 4
 _STALE_ATTEMPTS, _STALE_SECONDS = 5, 2.0
 _T = TypeVar("_T")
-_SUCCESS = (200, 201, 204)
-# After such a response the same request may succeed; if the request changes something, its effect is unknown.
-AGAIN = (429, 500, 502, 503, 504)
-_REDIRECTS = (301, 302, 307)
-# Parts of the codes with which the clouds refuse the machine's clock, or a key or its secret.
-_WRONG_CLOCK, _WRONG_KEY = "Skew|TimeStamp", "Skew|TimeStamp|AccessKeyId|Signature|SecurityToken"
+_SUCCESS_STATUSES = (200, 201, 204)
+# Statuses after which the same request may succeed; the effect of a change is unknown.
+RETRIED_STATUSES = (429, 500, 502, 503, 504)
+_REDIRECT_STATUSES = (301, 302, 307)
+# Parts of the clouds' codes for a wrong clock, key or secret.
+_CLOCK_CODES, _KEY_CODES = "Skew|TimeStamp", "Skew|TimeStamp|AccessKeyId|Signature|SecurityToken"
 # OMS's own code for a missing permission, with status 400 like all its codes; its gateway answers 403.
-_NO_PERMISSION = "OMS.0072"
-_CODE = re.compile(rb'<Code>([A-Za-z0-9.]{1,80})</Code>|"(?:error_code|Code|code)" *: *"?([A-Za-z0-9.()]{1,80})"?')
+_PERMISSION_CODE = "OMS.0072"
+_CODE_PATTERN = re.compile(
+    rb'<Code>([A-Za-z0-9.]{1,80})</Code>|"(?:error_code|Code|code)" *: *"?([A-Za-z0-9.()]{1,80})"?'
+)
 
-# The endpoint of the bucket's region, in the refusal by the endpoint of another region.
-_ENDPOINT = re.compile(rb"<Endpoint>(?:https?://)?([a-z0-9.-]{1,200})</Endpoint>")
-_DENIAL = re.compile(rb'[<"](AuthAction|NoPermissionType|PolicyType)(?:>|" *: *")([A-Za-z0-9:*]{1,80})')
+# Pattern of the right endpoint in another region's refusal.
+_ENDPOINT_PATTERN = re.compile(rb"<Endpoint>(?:https?://)?([a-z0-9.-]{1,200})</Endpoint>")
+_DENIAL_PATTERN = re.compile(rb'[<"](AuthAction|NoPermissionType|PolicyType)(?:>|" *: *")([A-Za-z0-9:*]{1,80})')
 
 _DIRECT_STEP = t(
     "Check that this machine reaches the host; set HTTPS_PROXY if a proxy is needed. Then run the command again"
@@ -50,22 +52,22 @@ _PROXY_STEP = t(
     "The request used the proxy {value} (HTTPS_PROXY): check that the proxy reaches the host, or add the"
     " host to NO_PROXY. Then run the command again"
 )
-_TRUST = t(
+_TRUST_STEP = t(
     "Check that this machine's clock is right and that it trusts the host's certificate: a proxy that"
     " decrypts TLS has its own certificate; set SSL_CERT_FILE to its issuer. Then run the command again"
 )
-_KEYS = t("Check that the access key and the secret match, belong to this cloud, and were not deleted")
-_RIGHTS = t(
+_KEY_STEP = t("Check that the access key and the secret match, belong to this cloud, and were not deleted")
+_PERMISSION_STEP = t(
     "Check the permissions of the keys. For a canary: python3 policies/show.py --canary; for a migration:"
     " python3 policies/show.py --migrate"
 )
-_LATER = t("Run the command again in a few minutes")
-_CORRECT = t("Correct the region or the bucket in s.yaml")
-_CODE_SAYS = t("Look up this response in the cloud's documentation, or give the request number to its support")
+_LATER_STEP = t("Run the command again in a few minutes")
+_REGION_STEP = t("Correct the region or the bucket in s.yaml")
+_CODE_STEP = t("Look up this response in the cloud's documentation, or give the request number to its support")
 
 
 class Request(NamedTuple):
-    """A request to a cloud. `headers`, or the query of `url`, have the signature: neither is ever shown."""
+    """A request to a cloud. `headers`, or the query of `url`, have the signature, so neither is shown."""
 
     method: str
     url: str
@@ -83,19 +85,19 @@ class Response(NamedTuple):
     @property
     def code(self) -> str:
         """The cloud's error code of a refusal; empty without a code, such as for HEAD."""
-        match = _CODE.search(self.body[:4096])
+        match = _CODE_PATTERN.search(self.body[:4096])
         return (match[1] or match[2]).decode() if match else ""
 
     @property
     def denial(self) -> Denial:
         """The details of a missing permission."""
-        parts = dict(_DENIAL.findall(self.body[:4096]))
+        parts = dict(_DENIAL_PATTERN.findall(self.body[:4096]))
         return Denial(*(parts.get(body, b"").decode() for body in (b"AuthAction", b"NoPermissionType", b"PolicyType")))
 
     @property
     def endpoint(self) -> str:
         """The host named in a refusal because the bucket is in another region; empty without such a host."""
-        match = _ENDPOINT.search(self.body[:4096])
+        match = _ENDPOINT_PATTERN.search(self.body[:4096])
         return match[1].decode() if match else urlsplit(self.headers.get("location", "")).netloc
 
     def xml(self) -> ElementTree.Element:
@@ -135,7 +137,7 @@ class Denial(NamedTuple):
 
     @property
     def ask(self) -> Text | None:
-        """The person to ask."""
+        """The person to ask for the permission."""
         if self.kind == "ExplicitDeny":
             return t("A policy denies {action} and overrides all others: ask its author", action=self.action)
         return t("Ask an administrator of this account for {action}", action=self.action) if self.action else None
@@ -165,7 +167,7 @@ class RefusedError(OpsError):
     def __init__(self, request: Request, response: Response) -> None:
         self.status, self.code, self.denial = response.status, response.code, response.denial
         self.endpoint = response.endpoint
-        self.is_elsewhere = response.status in _REDIRECTS or bool(response.endpoint)
+        self.is_elsewhere = response.status in _REDIRECT_STATUSES or bool(response.endpoint)
         self.is_denied = _is_denied(response) and not self.is_elsewhere
         happened = (
             t("{host} refused {action}: {status} {code}, {kind}, {policy} (request {number})")
@@ -173,7 +175,7 @@ class RefusedError(OpsError):
             else t("{host} refused {method}: {status} {code} (request {number})")
         )
         super().__init__(
-            # A call with keys must show only these parts.
+            # Only these parts of a call with keys may be shown.
             happened.filled(
                 host=urlsplit(request.url).netloc,
                 method=request.method,
@@ -188,7 +190,9 @@ class RefusedError(OpsError):
         )
 
 
-def ask(clock: WallClock, make_request: Callable[[], Request], attempts: int = ATTEMPTS, number: str = "") -> Response:
+def send_request(
+    clock: WallClock, make_request: Callable[[], Request], attempts: int = MAX_ATTEMPTS, number: str = ""
+) -> Response:
     """Send a request, and repeat it after failures; return the response.
 
     `make_request` makes the request again for each attempt, because its signature includes the time. A request that
@@ -205,11 +209,11 @@ def ask(clock: WallClock, make_request: Callable[[], Request], attempts: int = A
             if is_last or isinstance(error, ssl.SSLCertVerificationError):
                 raise _unreachable(request, error) from None
         else:
-            if number and number not in response.headers and response.status not in AGAIN:
+            if number and number not in response.headers and response.status not in RETRIED_STATUSES:
                 raise UnreadableResponseError
-            if response.status in _SUCCESS:
+            if response.status in _SUCCESS_STATUSES:
                 return response
-            if response.status not in AGAIN or is_last:
+            if response.status not in RETRIED_STATUSES or is_last:
                 raise RefusedError(request, response)
         clock.sleep(2.0**attempt)
     raise AssertionError
@@ -217,7 +221,7 @@ def ask(clock: WallClock, make_request: Callable[[], Request], attempts: int = A
 
 @contextlib.contextmanager
 def refused(is_fine: Callable[[RefusedError], bool]) -> Iterator[None]:
-    """Suppress a refusal if `is_fine` returns True for it: the resource is missing, or already in the wanted state."""
+    """Suppress a refusal if `is_fine` returns True for it: the resource is missing, or in the requested state."""
     try:
         yield
     except RefusedError as error:
@@ -226,9 +230,9 @@ def refused(is_fine: Callable[[RefusedError], bool]) -> Iterator[None]:
 
 
 def retry_while_absent(clock: WallClock, call: Callable[[], _T], absent: Callable[[RefusedError], bool]) -> _T:
-    """Return the result of `call` about a resource that was just made.
+    """Return the result of `call` about a new resource.
 
-    For some seconds a cloud may not see the resource; `absent` returns True for such refusals.
+    A cloud may not see the resource for some seconds; `absent` returns True for its refusals.
     """
     for _ in range(_STALE_ATTEMPTS):
         with refused(absent):
@@ -245,8 +249,8 @@ def exchange(request: Request) -> Response:
     try:
         connection.request(request.method, target, request.body or None, dict(request.headers))
         response = connection.getresponse()
-        body = response.read(_MAX_BODY)
-        # The library does not report a short body by itself.
+        body = response.read(_MAX_BODY_BYTES)
+        # The library does not report a short body.
         if response.length:
             raise http.client.IncompleteRead(body, response.length)
     finally:
@@ -257,23 +261,23 @@ def exchange(request: Request) -> Response:
 def _is_denied(response: Response) -> bool:
     """Return True for a missing permission, in either cloud and any service; False for a wrong key or clock."""
     code = response.code
-    return code == _NO_PERMISSION or (response.status == 403 and not re.search(_WRONG_KEY, code))
+    return code == _PERMISSION_CODE or (response.status == 403 and not re.search(_KEY_CODES, code))
 
 
 def _fix(response: Response) -> Text:
     """Return the next step after a refusal, by its code."""
     code = response.code
-    if response.status in _REDIRECTS or response.endpoint:
-        return _CORRECT
-    if re.search(_WRONG_CLOCK, code):
+    if response.status in _REDIRECT_STATUSES or response.endpoint:
+        return _REGION_STEP
+    if re.search(_CLOCK_CODES, code):
         return t("Set this machine's clock: a signature is valid for 15 minutes")
-    if response.status == 401 or re.search(_WRONG_KEY, code):
-        return _KEYS
+    if response.status == 401 or re.search(_KEY_CODES, code):
+        return _KEY_STEP
     if code.startswith("LimitExceeded") or code == "PAP5.0003":
         return t("A quota of the account is exhausted: delete unused resources, or request a larger quota")
     if _is_denied(response):
-        return response.denial.ask or _RIGHTS
-    return _LATER if response.status in AGAIN else _CODE_SAYS
+        return response.denial.ask or _PERMISSION_STEP
+    return _LATER_STEP if response.status in RETRIED_STATUSES else _CODE_STEP
 
 
 def _connection(url: SplitResult) -> http.client.HTTPConnection:
@@ -300,7 +304,7 @@ def _proxy(url: SplitResult) -> SplitResult | None:
     Raises UsageError without the value of the variable, which may have a password.
     """
     address = getproxies_environment().get("https", "") if url.scheme == "https" else ""
-    # proxy_bypass only uses the environment if the environment names a proxy.
+    # proxy_bypass uses the environment only if it names a proxy.
     if not address or proxy_bypass(url.hostname or ""):
         return None
     try:
@@ -319,4 +323,4 @@ def _unreachable(request: Request, error: Exception) -> UnreachableError:
     why = str(error) if isinstance(error, OSError) else ""
     happened = t("{host} does not respond: {error}", host=url.netloc, error=why or type(error).__name__)
     step = _PROXY_STEP.filled(value=f"{proxy.hostname}:{proxy.port or 80}") if proxy else _DIRECT_STEP
-    return UnreachableError(happened, _TRUST if isinstance(error, ssl.SSLCertVerificationError) else step)
+    return UnreachableError(happened, _TRUST_STEP if isinstance(error, ssl.SSLCertVerificationError) else step)

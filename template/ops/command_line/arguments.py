@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ops.cost import quantities
-from ops.cost.effort import LANES
+from ops.cost.effort import MAX_LANES
 from ops.cost.prices import Prices
 from ops.errors import ExitCode
 from oss_oms_sync.answers.text import Text, t
@@ -83,13 +83,13 @@ REASONS = (
 )
 
 
-_PROMETHEUS = option(
+_PROMETHEUS_OPTION = option(
     "--prometheus", t("also write metrics for node_exporter's textfile collector (*.prom)"), metavar="FILE", type=Path
 )
-_PREFIX = option("--prefix", t("only object keys with this prefix"), metavar="PREFIX", type=quantities.prefix)
-_DEEP = flag("--deep", t("read unproven objects at the source"))
-_OF_PASSES = (
-    _PREFIX,
+_PREFIX_OPTION = option("--prefix", t("only object keys with this prefix"), metavar="PREFIX", type=quantities.prefix)
+_DEEP_OPTION = flag("--deep", t("read unproven objects at the source"))
+_PASS_OPTIONS = (
+    _PREFIX_OPTION,
     option(
         "--since",
         t("include objects written before the installation, from this time on"),
@@ -110,8 +110,13 @@ COMMANDS = {
         _codes(t("in step, or closed without an alarm"), t("any other state, or an error")),
         (
             option("--all", t("show all lines, not only the first 20"), action="store_true", dest="in_full"),
-            option("--hours", t("hours of OMS's statistics to show (24)"), type=quantities.whole(1, 744), metavar="N"),
-            _PROMETHEUS,
+            option(
+                "--hours",
+                t("hours of OMS's statistics to show (24)"),
+                type=quantities.whole_number(1, 744),
+                metavar="N",
+            ),
+            _PROMETHEUS_OPTION,
             flag(
                 "--acknowledge",
                 t("mark all copy failures up to now as resolved; in a closed project, only changes after the close"),
@@ -122,7 +127,7 @@ COMMANDS = {
     "fleet": Command(
         t("show the status of several projects, the worst first"),
         _codes(t("no project needs an action"), t("a project needs an action, or an error")),
-        (option("folders", t("folders of projects"), metavar="FOLDER", nargs="+", type=Path), _PROMETHEUS),
+        (option("folders", t("folders of projects"), metavar="FOLDER", nargs="+", type=Path), _PROMETHEUS_OPTION),
         page=True,
         asks=False,
     ),
@@ -142,17 +147,17 @@ COMMANDS = {
                 dest="keys",
                 metavar="KEY",
             ),
-            _PREFIX,
+            _PREFIX_OPTION,
             option(
                 "--escaped-key",
                 t("the object key with JSON escapes, for characters that cannot be typed"),
                 action="append",
-                type=quantities.unescaped,
+                type=quantities.unescape,
                 dest="keys",
                 metavar="KEY",
             ),
             option("--reason", t("only objects that failed for this reason"), metavar="REASON", choices=REASONS),
-            option("--limit", t("resend at most N objects"), type=quantities.whole(0), metavar="N"),
+            option("--limit", t("resend at most N objects"), type=quantities.whole_number(0), metavar="N"),
             flag("--dry-run", t("only count, resend nothing")),
         ),
     ),
@@ -187,10 +192,10 @@ COMMANDS = {
             option(
                 "--limit",
                 t("submit at most N objects, in a single call"),
-                type=quantities.whole(0),
+                type=quantities.whole_number(0),
                 metavar="N",
             ),
-            *_OF_PASSES,
+            *_PASS_OPTIONS,
         ),
     ),
     "compare": Command(
@@ -201,11 +206,11 @@ COMMANDS = {
             t("objects are in progress or not proven, or no object is in scope"),
         ),
         (
-            _DEEP,
+            _DEEP_OPTION,
             flag("--overwrite", t("also submit objects overwritten in OBS")),
             flag("--again", t("recheck the differences of the last pass")),
             flag("--standstill", t("only list both buckets and compute their digests")),
-            *_OF_PASSES,
+            *_PASS_OPTIONS,
         ),
     ),
     "headers": Command(
@@ -223,7 +228,7 @@ COMMANDS = {
                 flag("--dry-run", t("only compare headers and record equal objects")),
                 flag("--undo", t("restore the headers that OBS had before")),
             ],
-            _PREFIX,
+            _PREFIX_OPTION,
             flag("--restart", t("abandon the open pass and start over")),
             flag("--look", t("show only the progress of the newest pass")),
         ),
@@ -241,7 +246,10 @@ COMMANDS = {
                 ),
             ],
             option(
-                "--sample", t("read N objects on both sides, at most 300"), type=quantities.whole(0, 300), metavar="N"
+                "--sample",
+                t("read N objects on both sides, at most 300"),
+                type=quantities.whole_number(0, 300),
+                metavar="N",
             ),
             option(
                 "--accept",
@@ -250,7 +258,7 @@ COMMANDS = {
                 default=[],
                 metavar='CLASS="who, why"',
             ),
-            _DEEP,
+            _DEEP_OPTION,
             flag("--restart", t("compare again, even if a comparison since the freeze exists")),
             flag("--close", t("close the project without asking when nothing is left to submit")),
             option("--out", t("file of the certificate (default: named by its time)"), metavar="FILE", type=Path),
@@ -289,20 +297,20 @@ COMMANDS = {
                 "--rate",
                 t("rate of new objects, such as 1M/day or 50/s"),
                 metavar="N",
-                type=quantities.a_day,
+                type=quantities.per_day,
                 default=0,
             ),
             option(
                 "--lanes",
-                t("key ranges read at the same time, as in s.yaml ({n})", n=LANES),
-                type=quantities.whole(1, 64),
+                t("key ranges read at the same time, as in s.yaml ({n})", n=MAX_LANES),
+                type=quantities.whole_number(1, 64),
                 metavar="N",
-                default=LANES,
+                default=MAX_LANES,
             ),
             option(
                 "--sample",
                 t("objects that the cutover reads (100)"),
-                type=quantities.whole(0, 300),
+                type=quantities.whole_number(0, 300),
                 metavar="N",
                 default=100,
             ),
@@ -411,7 +419,7 @@ COMMANDS = {
                 "--max",
                 t("permit a list of N keys (default: 1,000 keys, or a hundredth of the objects if that is less)"),
                 metavar="N",
-                type=quantities.whole(0),
+                type=quantities.whole_number(0),
             ),
         ),
     ),

@@ -31,8 +31,8 @@ from ops.report import cost_table, cutover_result, headers, jobs, passes, status
 from ops.report.blocks import Report
 from ops.session import Session, check_writable, run_pass
 from ops.setup.setup import setup
-from ops.shell import TEMPLATE, sentence
-from ops.terminal import Screen, Whole
+from ops.shell import SETTINGS_FILE, sentence
+from ops.terminal import Screen, UnwrappedLine
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.headers_answer import HeadersAnswer
 from oss_oms_sync.answers.job_answers import DoctorAnswer, MarkAnswer, ReplayAnswer, StoryAnswer
@@ -42,12 +42,12 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
 FOLDER = Path(__file__).resolve().parents[2]
-# Lines shown of input without an answer.
-_TAIL = 15
+# Maximum number of printed lines of input without an answer.
+_MAX_TAIL_LINES = 15
 
 
-class View(NamedTuple):
-    """A kind of answer: the names that identify it, its parser, its report, and its exit code.
+class AnswerView(NamedTuple):
+    """A kind of answer: its identifying names, its parser, its report, and its exit code.
 
     `page`: True if it has a web page.
     """
@@ -59,47 +59,47 @@ class View(NamedTuple):
     page: bool = False
 
 
-VIEWS = {
-    "certificate": View(
+ANSWER_VIEWS = {
+    "certificate": AnswerView(
         {"kind", "verdict", "checks", "sha256"},
-        dict,  # the judge needs the unchanged document
+        dict,  # certificates are judged from the unchanged document
         cutover_result.report,
         exit_code,
         page=True,
     ),
-    "closing": View(
+    "closing": AnswerView(
         {"closed", "next", "next_zh"}, partial(tool_output.of, MarkAnswer), jobs.mark, lambda _: ExitCode.OK
     ),
-    "status": View(
+    "status": AnswerView(
         {"verdict", "backlog"}, partial(tool_output.of, StatusAnswer), status.report, status.exit_code, page=True
     ),
-    "story": View(
+    "story": AnswerView(
         {"key", "story", "next"},
         partial(tool_output.of, StoryAnswer),
         jobs.story,
         lambda answer: ExitCode.OK if answer.well else ExitCode.FAILED,
     ),
-    "doctor": View(
+    "doctor": AnswerView(
         {"ok", "checks"},
         partial(tool_output.of, DoctorAnswer),
         jobs.doctor,
         lambda answer: ExitCode.OK if answer.ok else ExitCode.FAILED,
     ),
-    "compare": View({"finished", "pass", "lag"}, tool_output.of_compare, passes.report, passes.exit_code),
-    "reconcile": View(
+    "compare": AnswerView({"finished", "pass", "lag"}, tool_output.of_compare, passes.report, passes.exit_code),
+    "reconcile": AnswerView(
         {"finished", "pass", "scanned"}, partial(tool_output.of, ReconcileAnswer), passes.report, passes.exit_code
     ),
-    "headers": View(
+    "headers": AnswerView(
         {"finished", "outcomes", "work"}, partial(tool_output.of, HeadersAnswer), headers.report, headers.exit_code
     ),
-    "replay": View(
+    "replay": AnswerView(
         {"taken", "accepted", "left"},
         partial(tool_output.of, ReplayAnswer),
         jobs.replay,
         lambda answer: ExitCode.OK if answer.is_well else ExitCode.FAILED,
     ),
 }
-# Options that are not part of a payload, and options with which a pass is a single call.
+# Options outside of payloads, and options that make a pass a single call.
 _SHARED_OPTIONS = {"command", "json", "lang", "html", "template", "in_full", "prometheus"}
 _SINGLE_CALL_OPTIONS = {"look", "dry_run", "limit", "again"}
 
@@ -107,7 +107,7 @@ _SINGLE_CALL_OPTIONS = {"look", "dry_run", "limit", "again"}
 def program() -> int:
     """Run `main` as a process: a closed terminal or SIGTERM stops it as Ctrl-C does.
 
-    Resources that exist only during a run are removed.
+    Temporary resources of a run are removed.
     """
     for name in ("SIGHUP", "SIGTERM"):  # Windows has no SIGHUP, and nohup ignores it
         number = getattr(signal, name, None)
@@ -125,7 +125,7 @@ def _stop(number: int, _: object) -> None:
 def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> int:
     """Run the command in `words`, and return its exit code."""
     options = parser.parse(words)
-    named = TEMPLATE.set(_settings_file_name(options.template))
+    named = SETTINGS_FILE.set(_settings_file_name(options.template))
     caller = call.caller(options.template, FOLDER)
     clock = clock or WallClock(caller.ahead)
     session = Session(caller, Screen(clock), clock, options.lang)
@@ -139,10 +139,10 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
     except KeyboardInterrupt:
         session.say(t("Stopped."))
         if session.hint:
-            session.screen.say(Whole(sentence(session.hint, session.lang)))
+            session.screen.say(UnwrappedLine(sentence(session.hint, session.lang)))
         return ExitCode.STOPPED
     finally:
-        TEMPLATE.reset(named)
+        SETTINGS_FILE.reset(named)
         session.caller.stop()
 
 
@@ -164,26 +164,26 @@ def _report_error(session: Session, error: OpsError) -> int:
 
 def _show(session: Session, options: Namespace, answer: Any, kind: str, *details: object) -> int:
     """Show an answer as text, JSON or page, and return the exit code; `details` are further arguments of its report."""
-    view = VIEWS[kind]
+    view = ANSWER_VIEWS[kind]
     if options.html and not view.page:
         raise UsageError(t("This answer has no web page"), t("Omit --html"))
     if kind_of(answer) != kind:
-        raise ToolError(tool_output.ANOTHER_FORM, tool_output.DEPLOY)
+        raise ToolError(tool_output.UNKNOWN_FORM, tool_output.DEPLOY)
     parsed = view.read(answer)
     try:
         report, code = view.report(parsed, session.lang, *details), view.exit_code(parsed)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError):
         error = UntrustedError if kind == "certificate" else ToolError
-        raise error(tool_output.ANOTHER_FORM, tool_output.DEPLOY) from None
+        raise error(tool_output.UNKNOWN_FORM, tool_output.DEPLOY) from None
     session.show(options, report, answer)
     return code
 
 
 def kind_of(answer: Any) -> str:
-    """Return the kind of an answer; empty if no job answers in this form."""
+    """Return the kind of an answer; empty for an answer of no job."""
     if not isinstance(answer, Mapping):
         return ""
-    return next((kind for kind, view in VIEWS.items() if view.names <= answer.keys()), "")
+    return next((kind for kind, view in ANSWER_VIEWS.items() if view.names <= answer.keys()), "")
 
 
 def _ask(session: Session, options: Namespace, job: str, kind: str) -> int:
@@ -192,7 +192,7 @@ def _ask(session: Session, options: Namespace, job: str, kind: str) -> int:
 
 
 def _status(session: Session, options: Namespace) -> int:
-    """Call status, and write the metrics of the project, if requested: also without an answer."""
+    """Call status, and write the project's metrics if requested, also without an answer."""
     overview = None
     try:
         answer = session.caller.ask("status", _payload(options))
@@ -226,7 +226,7 @@ def _headers(session: Session, options: Namespace) -> int:
 
 
 def _payload(options: Namespace) -> dict[str, Any]:
-    """Return a command's own options with a value, under the names of the function's payload."""
+    """Return a command's options with a value, under the names of the function's payload."""
     own = {name: value for name, value in vars(options).items() if name not in _SHARED_OPTIONS}
     return {name: value for name, value in own.items() if value is not None and value is not False}
 
@@ -253,7 +253,7 @@ def _open(session: Session, options: Namespace) -> int:
 
 
 def _cost(session: Session, options: Namespace) -> int:
-    # A price of the user's own holds by night as well, unless there is a price of the night.
+    # The user's price applies by night as well, unless there is a night price.
     usual_night = Prices().night_egress if options.egress_price == Prices().egress else options.egress_price
     night = usual_night if options.night_price is None else options.night_price
     prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price, night)
@@ -278,7 +278,7 @@ def _show_input(session: Session, options: Namespace) -> int:
                 status=Step("status", {"json": True}),
                 show=Step("show"),
             ),
-            text.splitlines()[-_TAIL:],
+            text.splitlines()[-_MAX_TAIL_LINES:],
         )
     if kind == "certificate":
         verification.check_time(answer, session.clock.now())

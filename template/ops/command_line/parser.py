@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ops.command_line.arguments import COMMANDS, Command, codes_of, flag, option
-from oss_oms_sync.answers.finding import names_who_and_why
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.finding import has_name_and_reason
+from oss_oms_sync.answers.text import Text, t, untranslated
 from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
 
 _Say = Callable[[Text], str]
@@ -25,14 +25,14 @@ _LANGUAGE_HELP = t("language of the output (default: that of your locale)")
 # Minimum similarity of a mistyped name to the suggested name, from 0 to 1.
 _MIN_SIMILARITY = 0.75
 
-_ABOUT = t(
+_DESCRIPTION = t(
     "Operate the deployed project. A command that calls a function runs `s <function> invoke` in this folder, waits,"
     " and prints the result."
 )
 _OF_COMMAND = t("For the options and exit codes of a command: {help}", help="python3 ops.py COMMAND --help")
-_OF_ARGUMENT = t("argument %(argument_name)s: %(message)s")
+_ARGUMENT_ERROR = t("argument %(argument_name)s: %(message)s")
 # argparse's own phrases.
-_OF_ARGPARSE = {
+_ARGPARSE_TEXTS = {
     text.phrase: text
     for text in (
         t("usage: "),
@@ -40,7 +40,7 @@ _OF_ARGPARSE = {
         t("options"),
         t("show this help message and exit"),
         t("%(prog)s: error: %(message)s\n"),
-        _OF_ARGUMENT,
+        _ARGUMENT_ERROR,
         t("the following arguments are required: %s"),
         t("expected one argument"),
         t("ignored explicit argument %r"),
@@ -51,15 +51,15 @@ _OF_ARGPARSE = {
 
 
 def parse(words: Sequence[str] | None) -> argparse.Namespace:
-    """Return the command and its options; end the program if they are wrong."""
+    """Return the command and its options; end the program if they are invalid."""
     words = sys.argv[1:] if words is None else words
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
     say = _translator_for(words)
-    # argparse translates each of its phrases with gettext, under this name.
-    vars(argparse)["_"] = lambda phrase: say(_OF_ARGPARSE.get(phrase, same(phrase)))
+    # argparse translates its phrases with gettext, under this name.
+    vars(argparse)["_"] = lambda phrase: say(_ARGPARSE_TEXTS.get(phrase, untranslated(phrase)))
     _translate_option_errors(say)
-    about, more = say(_ABOUT), say(_OF_COMMAND)
+    about, more = say(_DESCRIPTION), say(_OF_COMMAND)
     parser = argparse.ArgumentParser(
         prog="ops.py", description=about, epilog=more, formatter_class=_HelpFormatter, allow_abbrev=False
     )
@@ -111,7 +111,7 @@ def _add(
             "--lang",
             _LANGUAGE_HELP,
             choices=_LANGUAGES,
-            default=argparse.SUPPRESS,  # the option before the command holds
+            default=argparse.SUPPRESS,  # the option before the command has precedence
         ),
     ]
     if command.page:
@@ -130,7 +130,7 @@ def _add(
 
 
 def _converter(read: Callable[[str], Any], say: _Say) -> Callable[[str], Any]:
-    """Return a parser of values in the form that argparse needs."""
+    """Return a parser of values in argparse's form."""
 
     def convert(text: str) -> Any:
         try:
@@ -148,7 +148,7 @@ def _translate_option_errors(say: _Say) -> None:
     """Translate errors of options, which Python 3.10 does not pass to gettext."""
 
     def describe(error: Any) -> str:
-        return say(_OF_ARGUMENT) % vars(error) if error.argument_name else str(error.message)
+        return say(_ARGUMENT_ERROR) % vars(error) if error.argument_name else str(error.message)
 
     argparse.ArgumentError.__str__ = describe  # type: ignore[method-assign]
 
@@ -170,7 +170,7 @@ class _HelpFormatter(argparse.HelpFormatter):
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        """Print the version of the code in this folder, which is the version to deploy."""
+        """Print the version of the code in this folder, the version to deploy."""
         code = Path(__file__).parents[2] / "code" / "oss_oms_sync" / "__init__.py"
         sys.stdout.write(f"oss-oms-sync {runpy.run_path(str(code))['VERSION']}\n")
         parser.exit()
@@ -194,7 +194,7 @@ def _option_names(command: Command) -> set[str]:
 
 
 def _with_correction(wrong: Text, word: str, names: Iterable[str]) -> Text:
-    """Return the error with the name probably meant: a similar name with the same first letter."""
+    """Return the error with the probable name: a similar name with the same first letter."""
     initial = word.lstrip("-")[:1]
     near = get_close_matches(word, [name for name in names if name.lstrip("-")[:1] == initial], 1, _MIN_SIMILARITY)
     if near:
@@ -203,7 +203,7 @@ def _with_correction(wrong: Text, word: str, names: Iterable[str]) -> Text:
 
 
 def default_language() -> str:
-    """Return the language of this machine, "zh" or "en", by the environment, or else by the system."""
+    """Return the language of this machine, "zh" or "en", by the environment, otherwise by the system."""
     variable = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), None)
     locale_name = variable or locale.getlocale()[0] or ""
     return "zh" if locale_name.lower().startswith(("zh", "chinese")) else "en"
@@ -228,7 +228,7 @@ def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace,
             parser.error(
                 say(t("--accept: {name!r} cannot be accepted. Possible classes: {classes}", name=name, classes=classes))
             )
-        if not names_who_and_why(why):
+        if not has_name_and_reason(why):
             wanted = t(
                 'write the name, a comma, and the reason, such as --accept {name}="the owner, compared by hand"',
                 name=name,

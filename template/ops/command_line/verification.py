@@ -1,4 +1,4 @@
-"""The command `check`: claims of a certificate that hold, and claims that do not."""
+"""The command `check`: true and false claims of a certificate."""
 
 from __future__ import annotations
 
@@ -21,20 +21,24 @@ from ops.functions.tool_output import object_without_duplicates
 from ops.report import cutover_result
 from ops.report.words import Words
 from ops.session import Session
-from ops.terminal import Line, Marked, Whole
+from ops.terminal import Line, MarkedLine, UnwrappedLine
 from oss_oms_sync.answers.certificate import KIND, SCHEMA
 from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import same, t
+from oss_oms_sync.answers.text import t, untranslated
 from oss_oms_sync.rules.comparison_checks import SUMS
 
-_HOLDS, _FAILS = t("holds"), t("does not hold")
+_TRUE_TEXT, _FALSE_TEXT = t("holds"), t("does not hold")
 
 
 def check(session: Session, options: Namespace) -> int:
     """Print the claims of a certificate, and of listings against it; return the exit code. Raises OpsError."""
     document, doubts = findings(options.certificate, options.source, options.destination, session.clock.now())
-    lines = [Whole(json.dumps(_to_json(document, doubts)))] if options.json else _lines(document, doubts, session.lang)
+    lines = (
+        [UnwrappedLine(json.dumps(_to_json(document, doubts)))]
+        if options.json
+        else _lines(document, doubts, session.lang)
+    )
     session.screen.answer(lines)
     return exit_code(document, doubts)
 
@@ -50,7 +54,7 @@ def findings(file: Path, source: Path | None, destination: Path | None, now: dat
         doubts = [*judge.findings(document), judge.check_made_before(document, now)]
         with listings.two_digests() if source and destination else nullcontext() as digests:
             doubts += _compare_listings(document, source, destination, digests)
-    except judge.FORMLESS:
+    except judge.FORM_ERRORS:
         raise _no_certificate(file) from None
     return document, doubts
 
@@ -87,7 +91,7 @@ def _compare_listings(
 
 def check_time(document: Any, now: datetime) -> None:
     """Raise UntrustedError if a certificate was made after `now`, the time of this machine."""
-    with suppress(*judge.FORMLESS):  # its report says that it is not valid
+    with suppress(*judge.FORM_ERRORS):  # its report says that it is not valid
         if not judge.check_made_before(document, now).holds:
             text = t("The certificate was made at {made}, but this machine's clock shows {now}")
             raise UntrustedError(
@@ -97,31 +101,31 @@ def check_time(document: Any, now: datetime) -> None:
 
 
 def exit_code(document: Any, doubts: list[Doubt]) -> ExitCode:
-    """Return 4 if a claim does not hold, otherwise the verdict's code; a rehearsal proves nothing (3)."""
+    """Return 4 for a false claim, otherwise the verdict's code; a rehearsal proves nothing (3)."""
     if not all(doubt.holds for doubt in doubts):
         return ExitCode.UNTRUSTED
-    return judge.CODES.get(document["verdict"], ExitCode.NOT_PROVEN)
+    return judge.EXIT_CODES.get(document["verdict"], ExitCode.NOT_PROVEN)
 
 
 def _lines(document: Any, doubts: list[Doubt], lang: str) -> Iterator[Line]:
     """Yield the claims, and the conclusion."""
     for doubt in doubts:
-        word, state = (_HOLDS, "good") if doubt.holds else (_FAILS, "bad")
+        word, state = (_TRUE_TEXT, "good") if doubt.holds else (_FALSE_TEXT, "bad")
         detail = "" if doubt.holds or not doubt.detail else f" ({doubt.detail})"
-        yield Marked("  ", word.of(lang), state, f"{Words(lang)(': ')}{doubt.claim.of(lang)}{detail}")
+        yield MarkedLine("  ", word.of(lang), state, f"{Words(lang)(': ')}{doubt.claim.of(lang)}{detail}")
     if all(doubt.holds for doubt in doubts):
-        _, tone = cutover_result.VERDICTS[document["verdict"]]
-        yield Marked(
+        _, tone = cutover_result.VERDICT_LABELS[document["verdict"]]
+        yield MarkedLine(
             "",
             t("The certificate is sound. Verdict: {verdict}.", verdict=document["verdict"]).of(lang),
             tone,
         )
     else:
-        yield Marked("", t("This certificate cannot be trusted.").of(lang), "bad")
+        yield MarkedLine("", t("This certificate cannot be trusted.").of(lang), "bad")
 
 
 def _to_json(document: Any, doubts: list[Doubt]) -> dict[str, Any]:
-    """Return the checked claims, and whether all hold, as JSON data."""
+    """Return the checked claims, and True if all hold, as JSON data."""
     claims = [
         {"claim": doubt.claim.en, "claim_zh": doubt.claim.zh, "holds": doubt.holds, "detail": doubt.detail}
         for doubt in doubts
@@ -133,7 +137,7 @@ def _read(file: Path) -> Any:
     try:
         text = file.read_bytes()
     except OSError as error:
-        raise UsageError(same(str(error)), t("Pass the JSON file")) from None
+        raise UsageError(untranslated(str(error)), t("Pass the JSON file")) from None
     try:
         # json detects the encoding of bytes: PowerShell writes UTF-16.
         document = json.loads(text, object_pairs_hook=object_without_duplicates)

@@ -1,7 +1,7 @@
 """Effort of each job: calls and seconds of its function, and requests to both clouds.
 
-The benchmarks count and simulate the same effort, and a test compares both. None of it was measured in the clouds; a
-rehearsal of the cutover measures yours.
+The benchmarks count and simulate the same effort, and a test compares both. It was not measured in the clouds; a
+rehearsal of the cutover measures it.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ops.cost.prices import DOLLARS_PER_REQUEST, GIGABYTE, Prices, dollars_for_function
+from ops.cost.prices import BYTES_PER_GIGABYTE, DOLLARS_PER_REQUEST, Prices, dollars_for_function
 from oss_oms_sync.answers.task_group import LISTED_PER_SECOND
 
 DAYS_PER_MONTH = 30
-_PAGE = 1000
+_PAGE_OBJECTS = 1000
 _KEYS_PER_CALL = 10
-# The settings' defaults, and the maximum number of lanes of a pass that sends everything (passes.work).
-LANES, _OMS_RATE = 32, 20
+# The settings' defaults, and the maximum number of lanes of a pass that submits all objects (passes.work).
+MAX_LANES, _OMS_CALLS_PER_SECOND = 32, 20
 _SENDING_LANES = 4
 # The functions' sizes in s.yaml, as vCPU and MB; compare and replay have a whole vCPU.
-_SMALL, _LARGE, _WHOLE = (0.1, 256), (0.5, 512), (1.0, 1024)
-# A round trip to OMS, a round trip to OSS, and computing at a tenth of a core.
+_SMALL_SIZE, _LARGE_SIZE, _WHOLE_SIZE = (0.1, 256), (0.5, 512), (1.0, 1024)
+# Seconds of a round trip to OMS, of a round trip to OSS, and of computing at a tenth of a core.
 _EVENT_SECONDS = 0.05
 # A lane's seconds for an object: OSS lists 600,000 objects a minute, page after page. Compare reads 500,000, because
 # OBS's listings come over the internet.
 RECONCILE_SECONDS, COMPARE_SECONDS = 60 / 600_000, 60 / 500_000
-# Bytes of an object in OBS's listings, which compare reads.
-_LISTED_BYTES = 300
+# Bytes per object of OBS's listings, which compare reads.
+_BYTES_PER_LISTED_OBJECT = 300
 # Bytes a second that `deep` reads over TLS and digests in a lane: half of a core's measured rate
 # (benchmarks.comparing). An account may read 20 Gbit/s or more in most regions of mainland China, all its readers
 # together (OSS, "Limits and performance": https://help.aliyun.com/document_detail/283216.htm).
@@ -34,9 +34,9 @@ _DEEP_BYTES_PER_SECOND, _OSS_BYTES_PER_SECOND = 140_000_000, 2_500_000_000
 # Bytes a second that a sample reads from both sides.
 _SAMPLE_BYTES_PER_SECOND = 30_000_000
 # Maximum bytes of a sampled object.
-SAMPLED_BYTES = 2**30
+MAX_SAMPLED_BYTES = 2**30
 # Maximum number of first-level folders; the headers of an object of each are compared in addition to a sample.
-_SAMPLED_FOLDERS = 200
+_MAX_SAMPLED_FOLDERS = 200
 # OMS's part size.
 _OMS_PART_BYTES = 50_000_000
 # 500 Mbit/s.
@@ -50,10 +50,10 @@ HEADERS_SECONDS = {"stays": 1 / 75, "moves": 1 / 40, "recorded": 1 / 5_000}
 _MIN_PER_LANE = 12_500
 _PIECE_SECONDS = 120
 _IDLE_SECONDS = 0.3
-# Steps of a freeze that do not depend on the number of objects: resending waiting keys; letting the last writes settle;
-# rechecking late keys; ending the calls that began before the close; waiting until OMS is idle.
-_REPLAY_MINUTES, _SETTLE_MINUTES, _AGAIN_MINUTES, _CLOSE_MINUTES, _OMS_MINUTES = 1, 5, 5, 2, 10
-# Start and end of a pass with several lanes.
+# Minutes of a freeze's steps that do not depend on the number of objects: resend waiting keys; wait for the last
+# writes' minimum age; recheck late keys; end the calls before the close; wait until OMS is idle.
+_REPLAY_MINUTES, _MIN_AGE_MINUTES, _RECHECK_MINUTES, _CLOSE_MINUTES, _OMS_MINUTES = 1, 5, 5, 2, 10
+# Seconds of the start and end of a pass with several lanes.
 _SPREADING_SECONDS = 10
 
 
@@ -66,10 +66,10 @@ class Timer(NamedTuple):
 
 
 TIMERS = {
-    "replay": Timer(1, 11, _WHOLE),
-    "reconcile": Timer(10, 6, _LARGE),
-    "compare": Timer(10, 6, _WHOLE),
-    "status": Timer(15, 20, _SMALL),
+    "replay": Timer(1, 11, _WHOLE_SIZE),
+    "reconcile": Timer(10, 6, _LARGE_SIZE),
+    "compare": Timer(10, 6, _WHOLE_SIZE),
+    "status": Timer(15, 20, _SMALL_SIZE),
 }
 
 
@@ -78,7 +78,7 @@ class Effort(NamedTuple):
 
     calls: float = 0
     seconds: float = 0
-    size: tuple[float, int] = _LARGE
+    size: tuple[float, int] = _LARGE_SIZE
     oss: float = 0
     obs: float = 0
     obs_bytes: float = 0
@@ -86,7 +86,7 @@ class Effort(NamedTuple):
     def dollars(self, prices: Prices) -> float:
         """Return the cost."""
         requests = (self.oss + self.obs) * DOLLARS_PER_REQUEST
-        traffic = self.obs_bytes / GIGABYTE * prices.obs_egress
+        traffic = self.obs_bytes / BYTES_PER_GIGABYTE * prices.obs_egress
         return dollars_for_function(self.calls, self.seconds, *self.size) + requests + traffic
 
     def times(self, number: float) -> Effort:
@@ -97,7 +97,7 @@ class Effort(NamedTuple):
 
 def event() -> Effort:
     """Return the effort for a written object: a call of `forward`, and a record."""
-    return Effort(1, _EVENT_SECONDS, _SMALL, oss=1)
+    return Effort(1, _EVENT_SECONDS, _SMALL_SIZE, oss=1)
 
 
 def idle_month() -> list[Effort]:
@@ -115,35 +115,37 @@ def reconcile_pass(objects: int) -> Effort:
 
 def compare_pass(objects: int) -> Effort:
     """Return the effort of listing the source, the records, the stored proofs, and OBS."""
-    return _beside_obs(objects)._replace(oss=3 * objects / _PAGE)
+    return _beside_obs(objects)._replace(oss=3 * objects / _PAGE_OBJECTS)
 
 
 def standstill_pass(objects: int) -> Effort:
     """Return the effort of a standstill pass, which lists the source and the destination."""
-    return _beside_obs(objects)._replace(oss=objects / _PAGE)
+    return _beside_obs(objects)._replace(oss=objects / _PAGE_OBJECTS)
 
 
 def _beside_obs(objects: int) -> Effort:
-    return _pass(objects, COMPARE_SECONDS)._replace(size=_WHOLE, obs=objects / _PAGE, obs_bytes=objects * _LISTED_BYTES)
+    return _pass(objects, COMPARE_SECONDS)._replace(
+        size=_WHOLE_SIZE, obs=objects / _PAGE_OBJECTS, obs_bytes=objects * _BYTES_PER_LISTED_OBJECT
+    )
 
 
 def _pass(objects: int, seconds_an_object: float) -> Effort:
     seconds = objects * seconds_an_object
-    return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects / _PAGE)
+    return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects / _PAGE_OBJECTS)
 
 
 def backfill(objects: int, lanes: int) -> Effort:
-    """Return the effort of a pass of reconcile that sends all objects.
+    """Return the effort of a reconcile pass that submits all objects.
 
     Its lanes share the rate of calls, and each waits for its turn.
     """
     seconds = backfill_seconds(objects) * min(lanes, _SENDING_LANES)
-    return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects / _PAGE + objects)
+    return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects / _PAGE_OBJECTS + objects)
 
 
 def backfill_seconds(objects: int) -> float:
     """Return the duration of `backfill`."""
-    return objects / (_OMS_RATE * _KEYS_PER_CALL)
+    return objects / (_OMS_CALLS_PER_SECOND * _KEYS_PER_CALL)
 
 
 def group_seconds(objects: int, size: int) -> float:
@@ -154,17 +156,17 @@ def group_seconds(objects: int, size: int) -> float:
     return max(objects / LISTED_PER_SECOND, size / OMS_BYTES_PER_SECOND)
 
 
-def sent_seconds(objects: int, size: int) -> float:
+def submission_seconds(objects: int, size: int) -> float:
     """Return the minimum duration if the project submits the objects, ten keys a call, while OMS copies."""
     return max(backfill_seconds(objects), size / OMS_BYTES_PER_SECOND)
 
 
 def group_requests(objects: int, size: int) -> int:
-    """Return the requests to both clouds for a task group watched to its end, without OMS's own."""
+    """Return the requests to both clouds for a task group watched to its end, without OMS's requests."""
     return _GROUP_REQUESTS + round(group_seconds(objects, size) / _GROUP_LOOK_SECONDS)
 
 
-def sent_requests(objects: int) -> int:
+def submission_requests(objects: int) -> int:
     """Return the requests if the project submits: a call for ten keys, a record for each key, listings."""
     return math.ceil(objects / _KEYS_PER_CALL + backfill(objects, 1).oss)
 
@@ -182,16 +184,16 @@ def oms_requests(objects: int, size: int) -> Effort:
 def sample(number: int, bytes_: float) -> Effort:
     """Return the effort of finding and reading `number` objects of `bytes_` in total on both sides, with headers.
 
-    The headers of an object of each folder come on top.
+    The headers of an object of each folder are additional.
     """
-    requests = 3 * number + (_SAMPLED_FOLDERS if number else 0)
+    requests = 3 * number + (_MAX_SAMPLED_FOLDERS if number else 0)
     return Effort(1, 2 * bytes_ / _SAMPLE_BYTES_PER_SECOND, oss=requests, obs=requests, obs_bytes=bytes_)
 
 
 def deep(objects: int, size: int, lanes: int) -> Effort:
-    """Return the effort of reading the whole source in its region, if nothing is proven yet; proofs are stored."""
+    """Return the effort of reading the whole source in its region without earlier proofs; proofs are stored."""
     seconds = deep_hours(size, lanes) * 3600 * lanes
-    return Effort(seconds / _PIECE_SECONDS, seconds, _WHOLE, oss=2 * objects)
+    return Effort(seconds / _PIECE_SECONDS, seconds, _WHOLE_SIZE, oss=2 * objects)
 
 
 def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[str, int]:
@@ -199,9 +201,9 @@ def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[s
     compared = _minutes(pass_seconds(objects, COMPARE_SECONDS, lanes))
     steps = {
         "replay": _REPLAY_MINUTES,
-        "settle": _SETTLE_MINUTES,
+        "settle": _MIN_AGE_MINUTES,
         "compare": compared,
-        "again": _AGAIN_MINUTES,
+        "again": _RECHECK_MINUTES,
         "close": _CLOSE_MINUTES,
         "oms": _OMS_MINUTES,
         "standstill": compared,
@@ -217,12 +219,12 @@ def headers_minutes(objects: int, lanes: int) -> dict[str, int]:
 
 
 def deep_hours(size: int, lanes: int) -> float:
-    """Return the duration of `deep` for a whole source, limited by computing or by OSS's rate for an account."""
+    """Return the hours of `deep` for a whole source, limited by computing or by OSS's rate for an account."""
     return size / min(_DEEP_BYTES_PER_SECOND * lanes, _OSS_BYTES_PER_SECOND) / 3600
 
 
 def pass_seconds(objects: int, seconds_an_object: float, lanes: int) -> float:
-    """Return the duration of a pass that knows where the keys lie; a first pass takes up to half as long again.
+    """Return the seconds of a pass with known positions of the keys; a first pass takes up to half as long again.
 
     Many lanes are seldom all busy: 32 do the work of 30, 64 the work of 56.
     """

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ops.cost import effort, nights
 from ops.cost.effort import DAYS_PER_MONTH, Effort
-from ops.cost.prices import GIGABYTE, Prices
+from ops.cost.prices import BYTES_PER_GIGABYTE, Prices
 
 # The defaults of s.yaml.
 _RECONCILES_PER_MONTH, _COMPARES_PER_MONTH = DAYS_PER_MONTH, DAYS_PER_MONTH / 7
@@ -32,7 +32,7 @@ class Workload(NamedTuple):
 
 
 class Expense(NamedTuple):
-    """A cost, of `objects` and `size`; `name` is a key of the texts.
+    """A cost of `objects` and `size`; `name` is a key of the texts.
 
     `dollars` is None if the price is unknown.
     """
@@ -54,7 +54,7 @@ class Estimate(NamedTuple):
     once: list[Expense]
     month: list[Expense]
     cutover: list[Expense]
-    ways: nights.Ways
+    ways: nights.CopyWays
     old_seconds: dict[str, float]
     old_requests: dict[str, int]
     freeze_minutes: dict[str, int]
@@ -74,7 +74,7 @@ class Estimate(NamedTuple):
 def estimate(plan: Workload) -> Estimate:
     """Return the costs at the list prices of `plan`."""
     drawn = min(plan.sample, plan.objects)
-    sampled = drawn * min(plan.object_bytes, effort.SAMPLED_BYTES)
+    sampled = drawn * min(plan.object_bytes, effort.MAX_SAMPLED_BYTES)
 
     def expense(name: str, needed: Effort, objects: float = 0, size: float = 0) -> Expense:
         return Expense(name, needed.dollars(plan.prices), objects, size)
@@ -88,8 +88,8 @@ def estimate(plan: Workload) -> Estimate:
             expense("backfill", effort.backfill(plan.objects, plan.lanes), plan.objects),
         ],
         month=[
-            # The sync task copies an object when it is written, which is by day for most buckets.
-            *copying(plan.prices, new, new_size, new_size / GIGABYTE * plan.prices.egress),
+            # The sync task copies an object after its write, by day for most buckets.
+            *copying(plan.prices, new, new_size, new_size / BYTES_PER_GIGABYTE * plan.prices.egress),
             expense("events", effort.event().times(new), new),
             expense("reconciles", effort.reconcile_pass(plan.objects).times(_RECONCILES_PER_MONTH), plan.objects),
             expense("compares", effort.compare_pass(plan.objects).times(_COMPARES_PER_MONTH), plan.objects),
@@ -104,11 +104,11 @@ def estimate(plan: Workload) -> Estimate:
         ways=ways,
         old_seconds={
             "group": effort.group_seconds(plan.objects, plan.size),
-            "sent": effort.sent_seconds(plan.objects, plan.size),
+            "sent": effort.submission_seconds(plan.objects, plan.size),
         },
         old_requests={
             "group": effort.group_requests(plan.objects, plan.size),
-            "sent": effort.sent_requests(plan.objects),
+            "sent": effort.submission_requests(plan.objects),
         },
         freeze_minutes=effort.freeze_minutes(plan.objects, plan.lanes, sampled),
         deep_hours=effort.deep_hours(plan.size, plan.lanes),
@@ -120,7 +120,7 @@ def copying(prices: Prices, objects: int, size: int, traffic: float) -> list[Exp
     """Return the costs of OMS's reads and writes. `traffic`: the price of the traffic out of OSS, in dollars."""
     return [
         Expense("egress", traffic, size=size),
-        Expense("oms", None if prices.oms is None else size / GIGABYTE * prices.oms, size=size),
+        Expense("oms", None if prices.oms is None else size / BYTES_PER_GIGABYTE * prices.oms, size=size),
         Expense("oms_requests", effort.oms_requests(objects, size).dollars(prices), objects),
     ]
 

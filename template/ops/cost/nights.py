@@ -7,28 +7,28 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ops.cost import effort
-from ops.cost.prices import GIGABYTE, Prices
+from ops.cost.prices import BYTES_PER_GIGABYTE, Prices
 from oss_oms_sync.answers.bandwidth import NIGHTS, Window, limits_by_minute
 
 _NIGHT_MINUTES = 8 * 60
 # OMS splits a group above these sizes into tasks, of which at most five run in a region (OMS, "Quotas").
 _TASK_BYTES, _TASK_OBJECTS, _MAX_TASKS = 3 * 10**12, 5_000_000, 5
 # OMS applies windows this number of hours late if it reads them in UTC.
-_UTC_HOURS = 8
+_UTC_DELAY_HOURS = 8
 
 
 class Copy(NamedTuple):
-    """A copy of the existing objects: its duration at least, and the price of the traffic out of OSS."""
+    """A copy of the existing objects: its minimum duration, and the price of the traffic out of OSS."""
 
     seconds: float
     dollars: float
 
 
-class Ways(NamedTuple):
-    """The ways to copy: day and night, by night, and by night if OMS reads the windows in UTC.
+class CopyWays(NamedTuple):
+    """The ways to copy: day and night, by night, and by night if OMS applies the windows in UTC.
 
-    A way by night has a second copy where OMS splits the group into tasks, because each task may have the limit for
-    itself. Both ways are empty where traffic costs the same by night.
+    A way by night has a second copy if OMS splits the group into tasks, because each task may have its own limit. Both
+    ways are empty where traffic costs the same by night.
     """
 
     day_and_night: Sequence[Copy]
@@ -36,17 +36,17 @@ class Ways(NamedTuple):
     in_utc: Sequence[Copy] = ()
 
 
-def ways(objects: int, size: int, prices: Prices) -> Ways:
+def ways(objects: int, size: int, prices: Prices) -> CopyWays:
     """Return the duration and the price of each way, by the usual limits of OMS."""
     day_and_night = [copy(objects, size, prices)]
     if prices.night_egress >= prices.egress:
-        return Ways(day_and_night)
+        return CopyWays(day_and_night)
     most = max(1, math.ceil(size / _TASK_BYTES), math.ceil(objects / _TASK_OBJECTS))
     tasks = sorted({1, min(_MAX_TASKS, most)})
-    return Ways(
+    return CopyWays(
         day_and_night,
         [copy(objects, size, prices, NIGHTS, number) for number in tasks],
-        [copy(objects, size, prices, NIGHTS, number, _UTC_HOURS) for number in tasks],
+        [copy(objects, size, prices, NIGHTS, number, _UTC_DELAY_HOURS) for number in tasks],
     )
 
 
@@ -61,4 +61,4 @@ def copy(
     night_share = sum(speeds[:_NIGHT_MINUTES]) / sum(speeds)
     a_gigabyte = night_share * prices.night_egress + (1 - night_share) * prices.egress
     seconds = max(effort.group_seconds(objects, 0), size / (60 * sum(speeds)) * 86400)
-    return Copy(seconds, size / GIGABYTE * a_gigabyte)
+    return Copy(seconds, size / BYTES_PER_GIGABYTE * a_gigabyte)

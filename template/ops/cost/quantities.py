@@ -14,13 +14,13 @@ from datetime import datetime
 from oss_oms_sync.answers.bandwidth import MIN_BANDWIDTH, Window
 from oss_oms_sync.answers.text import Text, t
 
-_THOUSANDS = {"": 0, "k": 1, "m": 2, "g": 3, "b": 3, "t": 4, "p": 5}
-_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "day": 86400}
-_DAY = 86400
+_UNIT_EXPONENTS = {"": 0, "k": 1, "m": 2, "g": 3, "b": 3, "t": 4, "p": 5}
+_UNIT_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "day": 86400}
+_DAY_SECONDS = 86400
 _MAX_NUMBER = 1e21
-# A time of the day; 24:00 is none for OMS.
-_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
-_MIN_SPEED, _MAX_SPEED = 1_000_000, 200_000_000
+# A time of day; OMS does not accept 24:00.
+_CLOCK_PATTERN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_MIN_BYTES_PER_SECOND, _MAX_BYTES_PER_SECOND = 1_000_000, 200_000_000
 
 
 def count(text: str) -> int:
@@ -42,7 +42,7 @@ def window(text: str) -> Window:
     1 MB/s becomes OMS's smallest limit, which is a little more.
     """
     form = t("a limit such as 08:00-19:59=5MB/s")
-    match = re.fullmatch(rf"({_CLOCK})-({_CLOCK})=(.+)/s", text.strip())
+    match = re.fullmatch(rf"({_CLOCK_PATTERN})-({_CLOCK_PATTERN})=(.+)/s", text.strip())
     if not match:
         raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=form))
     start, end, speed = match.groups()
@@ -50,19 +50,19 @@ def window(text: str) -> Window:
         problem = t("{text!r} runs over midnight: give two windows, and write 23:59 for the end of the day", text=text)
         raise ValueError(problem)
     bandwidth = round(_scaled(speed, 1000, "([kmg])b", form))
-    if not _MIN_SPEED <= bandwidth <= _MAX_SPEED:
+    if not _MIN_BYTES_PER_SECOND <= bandwidth <= _MAX_BYTES_PER_SECOND:
         raise ValueError(t("{text!r}: OMS takes limits from 1 to 200 MB/s", text=text))
     return Window(start, end, max(bandwidth, MIN_BANDWIDTH))
 
 
-def a_day(text: str) -> int:
+def per_day(text: str) -> int:
     """Parse a number of objects a day: 1M, 1M/day, 40000/h, 50/s. Raises ValueError."""
     number, _, unit = text.partition("/")
     unit = unit.strip().lower() or "day"
     form = t("a number in a time, such as 1M/day or 50/s")
-    if unit not in _SECONDS:
+    if unit not in _UNIT_SECONDS:
         raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=form))
-    return round(_scaled(number, 1000, r"([kmbgt]?)", form) * _DAY / _SECONDS[unit])
+    return round(_scaled(number, 1000, r"([kmbgt]?)", form) * _DAY_SECONDS / _UNIT_SECONDS[unit])
 
 
 def prefix(text: str) -> str:
@@ -75,7 +75,7 @@ def prefix(text: str) -> str:
 
 
 def since(text: str) -> str:
-    """Return a time for the functions: a day, or a time, in UTC unless it names a zone. Raises ValueError."""
+    """Return a time for the functions: a day, or a time, in UTC without a zone. Raises ValueError."""
     try:
         datetime.fromisoformat(text.strip().upper().replace("Z", "+00:00"))
     except ValueError:
@@ -84,7 +84,7 @@ def since(text: str) -> str:
     return text.strip()
 
 
-def unescaped(text: str) -> str:
+def unescape(text: str) -> str:
     r"""Decode a key in JSON's escapes, such as `a\u0000b`. Raises ValueError.
 
     Printed commands use them for keys with invisible characters, or with characters that a shell loses.
@@ -95,7 +95,7 @@ def unescaped(text: str) -> str:
         raise ValueError(t("{text!r} has invalid JSON escapes", text=text)) from None
 
 
-def whole(least: int, most: int | None = None) -> Callable[[str], int]:
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
     """Return a parser of whole numbers within limits, which raises ValueError."""
 
     def read(text: str) -> int:
@@ -126,7 +126,7 @@ def _scaled(text: str, thousand: int, unit: str, form: Text) -> float:
     match = re.fullmatch(rf"(\d[\d,_]*(?:\.\d+)?)\s*{unit}", text.strip(), re.IGNORECASE)
     if not match:
         raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=form))
-    number = float(match[1].replace(",", "").replace("_", "")) * float(thousand ** _THOUSANDS[match[2].lower()])
+    number = float(match[1].replace(",", "").replace("_", "")) * float(thousand ** _UNIT_EXPONENTS[match[2].lower()])
     if number > _MAX_NUMBER:
         raise OverflowError(text)
     return number

@@ -1,9 +1,9 @@
 """A cutover or its rehearsal: from the freeze of the source to GO or NO-GO.
 
-Objects are submitted and judged while the project is open. It is closed only when no problem is left that submitting
-could solve. Two minutes later nothing is submitted any more; once OMS has finished too, a standstill pass proves that
-both buckets are in the judged state. Each step can be repeated: after an interruption, or for another operator, the
-same command continues from the current state. Waiting never opens the project.
+Objects are submitted and judged while the project is open. It is closed only if a submission can solve no remaining
+problem. Two minutes later nothing is submitted any more; after OMS has finished, a standstill pass proves that both
+buckets are in the judged state. Each step can be repeated: after an interruption, or for another operator, the same
+command continues from the current state. Waiting never opens the project.
 """
 
 from __future__ import annotations
@@ -20,53 +20,53 @@ from ops.cutover.freeze import CutoverPlan
 from ops.errors import CloudError, FunctionError, ToolError
 from ops.functions import tool_output
 from ops.functions.call import Payload
-from ops.functions.tool_output import ANOTHER_FORM, DEPLOY
+from ops.functions.tool_output import DEPLOY, UNKNOWN_FORM
 from ops.report import jobs
 from ops.report.comparison import counted_classes
 from ops.session import Session, pause, run_pass
 from ops.shell import sentence
 from ops.show.lines import draw
-from ops.terminal import Marked
+from ops.terminal import MarkedLine
 from oss_oms_sync.answers.certificate import Certificate
 from oss_oms_sync.answers.finding import Result, Stop
 from oss_oms_sync.answers.headers_answer import HeadersAnswer, HeadersWork
-from oss_oms_sync.answers.job_answers import DoctorAnswer, LookAnswer, ReplayAnswer, ShownMark
+from oss_oms_sync.answers.job_answers import DoctorAnswer, LookAnswer, MarkWithGo, ReplayAnswer
 from oss_oms_sync.answers.object_class import IN_SCOPE, ObjectClass
-from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
+from oss_oms_sync.answers.pass_answers import CompareAnswer, ComparisonResult
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, t, untranslated
 from oss_oms_sync.rules.cutover import CHECKS
-from oss_oms_sync.rules.times import CLOCKS, SETTLED
+from oss_oms_sync.rules.times import MAX_CLOCK_SKEW, SETTLED
 
-# Intervals of rechecks of keys on their way: the first few, the later ones, and the time limit.
-_AGAIN_SECONDS, _LATER_SECONDS, _MAX_AGAIN_SECONDS = 20.0, 60.0, 9000.0
-_FIRST_FEW = 3
-# OMS counts in steps of five minutes. After some hours certify itself reports the unfinished objects.
+# Seconds between rechecks of keys in progress, at the beginning and later, and their time limit.
+_RECHECK_SECONDS, _LATER_RECHECK_SECONDS, _MAX_RECHECK_SECONDS = 20.0, 60.0, 9000.0
+_FIRST_RECHECKS = 3
+# OMS counts in steps of five minutes. After some hours certify reports the unfinished objects.
 _OMS_SECONDS, _OMS_SECONDS_IN_SANDBOX, _MAX_OMS_SECONDS = 60.0, 300.0, 24_000.0
 # Replay's timer reads OMS's lists every minute.
 _LISTS_SECONDS, _MAX_LISTS_SECONDS = 30.0, 180.0
-# Rechecks without a change after which the wait ends, if no class is left that changes by itself.
-_MAX_STILL = 3
-# Classes that only need time; and classes that OMS, replay or the pass can still bring to OBS.
-_WAIT_FOR = (ObjectClass.MOVING, ObjectClass.ARRIVING, ObjectClass.IN_FLIGHT)
-_ON_ITS_WAY = (*_WAIT_FOR, ObjectClass.FAILED_BEFORE, ObjectClass.MISSING, ObjectClass.OLDER)
-# A cutover closes no project while objects are in one of these classes, unless it is accepted by name.
-_KEEP_OPEN = {object_class for check in CHECKS.values() if check.keeps_open for object_class in check.classes}
-_RESTART = {"restart": True}
+# Number of rechecks without a change after which the wait ends, unless a remaining class changes without action.
+_MAX_UNCHANGED_RECHECKS = 3
+# Classes that only need time, and classes that OMS, replay or the pass can still copy to OBS.
+_WAITING_CLASSES = (ObjectClass.MOVING, ObjectClass.ARRIVING, ObjectClass.IN_FLIGHT)
+_PENDING_CLASSES = (*_WAITING_CLASSES, ObjectClass.FAILED_BEFORE, ObjectClass.MISSING, ObjectClass.OLDER)
+# A cutover does not close the project while objects are in one of these classes, unless it is accepted by name.
+_OPEN_CLASSES = {object_class for check in CHECKS.values() if check.keeps_open for object_class in check.classes}
+_RESTART_OPTIONS = {"restart": True}
 
-_HINT_CLOSED = t("The project is closed. To continue, run the same command again with {options}")
-_HINT_GIVE_UP = t(
+_CLOSED_HINT = t("The project is closed. To continue, run the same command again with {options}")
+_GIVE_UP_HINT = t(
     "The project is closed. To continue, run the same command again with {options}. To give up: {command}"
 ).filled(command=Step("open"))
-_STOPPED = t("stopped: {why}")
+_STOPPED_TEXT = t("stopped: {why}")
 
-_MIGRATES = t("The migration of the existing objects is not finished; no project can be closed before")
-_NOT_YET = t("The project is not closed: some objects must be repaired or proven first.")
+_MIGRATION_TEXT = t("The migration of the existing objects is not finished; no project can be closed before")
+_NOT_CLOSED_TEXT = t("The project is not closed: some objects must be repaired or proven first.")
 _HEADERS_LEFT = t("The project is not closed: headers in OBS are not finished. Run the same command again.")
-_NOT_AGREED = t(
+_REFUSAL_TEXT = t(
     "The project is not closed, so the cutover cannot end in GO. Run the same command with --close, or in a terminal."
 )
-_NOT_CLOSED_AGAIN = t(
+_CLOSED_BEFORE_TEXT = t(
     "The project was already closed and is not closed again: some objects must be repaired or proven first."
 )
 
@@ -81,7 +81,7 @@ def check_set_up(session: Session, otherwise: Text) -> None:
 
 
 class Cutover:
-    """A run of a cutover. By its id, the run opens the project only if it has closed the project itself."""
+    """A run of a cutover. The run opens the project only if the mark has its id, so if it closed the project."""
 
     def __init__(self, session: Session, plan: CutoverPlan) -> None:
         self._session = session
@@ -91,15 +91,15 @@ class Cutover:
         self._since = {"frozen_since": timestamp(plan.frozen)} if plan.frozen else {}
         self._accepted = {"accept": dict(plan.accept)} if plan.accept else {}
         self._number = 0
-        # The mark that this run may remove: the mark before it or, after its close, its own. None if the project was
-        # open, or another run has closed it meanwhile.
-        self._mark: ShownMark | None = None
+        # The mark that this run may remove: an earlier mark or, after its close, its own. None if the project was open,
+        # or another run has closed it meanwhile.
+        self._mark: MarkWithGo | None = None
         self._is_closed = False
         # True if the run uses an existing comparison.
         self._is_taken = False
 
     def run(self) -> Any:
-        """Take all steps; return this run's certificate, or the GO that stands.
+        """Take all steps; return this run's certificate, or the valid GO.
 
         Raises CloudError if the setup has a fault, or during a migration of the existing objects, and the errors of
         calls.
@@ -111,8 +111,8 @@ class Cutover:
         self._mark, self._is_closed = answer.closed, answer.closed is not None
         if answer.migration:
             if self._plan.frozen:
-                raise CloudError(_MIGRATES, open_and_close.HOW_FAR)
-            session.say(_MIGRATES, "open")
+                raise CloudError(_MIGRATION_TEXT, open_and_close.PROGRESS_STEP)
+            session.say(_MIGRATION_TEXT, "open")
         go = self._sufficient_go(answer) or self._take_steps()
         if go:
             session.say(t("A GO is in effect: the project has stayed closed since, and no step is left."))
@@ -121,23 +121,23 @@ class Cutover:
         return document
 
     def after(self, document: Any) -> None:
-        """Open the project or remove the trigger as the certificate says, if the source is frozen."""
+        """Open the project or remove the trigger by the certificate, if the source is frozen."""
         if self._plan.frozen:
-            open_and_close.act_on_certificate(self._session, _derived(document), self._mark)
+            open_and_close.act_on_certificate(self._session, _derive(document), self._mark)
 
     def _sufficient_go(self, answer: LookAnswer) -> Any:
-        """Return the GO that stands if it satisfies the options.
+        """Return the valid GO if it satisfies the options.
 
         None if the options request a new comparison or a larger sample.
         """
         plan = self._plan
         if answer.go is None or not plan.frozen or plan.restart or plan.deep:
             return None
-        sample = _derived(answer.go).sample
+        sample = _derive(answer.go).sample
         return answer.go if not plan.sample or (sample and sample.asked >= plan.sample) else None
 
     def _take_steps(self) -> Any:
-        """Take all steps before the certificate; return a GO that another run has reached meanwhile, or None."""
+        """Take all steps before the certificate; return another run's GO, or None."""
         frozen = self._plan.frozen
         self._begin(t("Check the setup"))
         check_set_up(self._session, t("The cutover did not start: the setup has faults"))
@@ -146,7 +146,7 @@ class Cutover:
         if frozen:
             self._settle(frozen)
         compared = self._compare(restart=self._plan.restart)
-        if not isinstance(compared, Compared):
+        if not isinstance(compared, ComparisonResult):
             return None
         if frozen is None:
             self._stand_still()
@@ -166,12 +166,12 @@ class Cutover:
         while True:
             answer = self._session.ask(ReplayAnswer, "replay", {})
             if answer.is_well or answer.stopped or not answer.accepted:
-                stopped = _STOPPED.filled(why=answer.stopped) if answer.stopped else None
-                self._end(answer.is_well, jobs.replayed(answer), stopped)
+                stopped = _STOPPED_TEXT.filled(why=answer.stopped) if answer.stopped else None
+                self._end(answer.is_well, jobs.replay_text(answer), stopped)
                 return
 
     def _settle(self, frozen: datetime) -> None:
-        """Wait until every object is old enough to be judged."""
+        """Wait until every object has the minimum age to be judged."""
         self._begin(t("Wait for the last writes to settle"))
         until = frozen + SETTLED
         left = (until - self._session.clock.now()).total_seconds()
@@ -182,10 +182,14 @@ class Cutover:
         """Use the comparison since the freeze, or run a new comparison; then recheck the objects in progress."""
         self._begin(t("Compare both buckets"))
         prior = self._existing_comparison() if self._plan.frozen and not restart else None
-        self._is_taken = isinstance(prior, Compared)
-        answer = prior if prior and self._is_taken else self._run_pass({**self._wishes, **({} if prior else _RESTART)})
-        if not isinstance(answer, Compared):
-            self._end(False, _STOPPED.filled(why=answer.stopped or answer.next))
+        self._is_taken = isinstance(prior, ComparisonResult)
+        answer = (
+            prior
+            if prior and self._is_taken
+            else self._run_pass({**self._wishes, **({} if prior else _RESTART_OPTIONS)})
+        )
+        if not isinstance(answer, ComparisonResult):
+            self._end(False, _STOPPED_TEXT.filled(why=answer.stopped or answer.next))
             return answer
         in_scope = [sides for name, sides in counted_classes(answer).items() if name in IN_SCOPE]
         counts = t(
@@ -199,13 +203,12 @@ class Cutover:
     def _existing_comparison(self) -> CompareAnswer | None:
         """Return the comparison since the freeze, finished or open; None if a new comparison has to start.
 
-        A new one is needed if there is none, if a standstill pass contradicted it, if it did not read the contents
-        although `deep` is requested, or if the source was empty (it would return the same result even if objects have
-        been written since).
+        A new comparison is needed without an existing one, after a contradicting standstill pass, if it did not read
+        the contents although `deep` is requested, or if the source was empty (its result would ignore later objects).
         """
         answer = self._ask_compare({**self._wishes, **self._since, "look": True})
         lacks = self._plan.deep and "deep" not in answer.wishes
-        is_empty = isinstance(answer, Compared) and not answer.last_written
+        is_empty = isinstance(answer, ComparisonResult) and not answer.last_written
         return answer if answer.pass_ and answer.stood_still is not False and not lacks and not is_empty else None
 
     def _ask_compare(self, payload: Payload) -> CompareAnswer:
@@ -214,11 +217,11 @@ class Cutover:
     def _run_pass(self, payload: Payload) -> CompareAnswer:
         return cast(CompareAnswer, run_pass(self._session, "compare", payload))
 
-    def _recheck(self, compared: Compared) -> CompareAnswer:
+    def _recheck(self, compared: ComparisonResult) -> CompareAnswer:
         """Recheck the differences until all are resolved, nothing changes any more, or time is up.
 
-        Return compare's last answer. If an existing comparison has too many keys for a recheck, which it would have the
-        next time as well, or has become too old meanwhile, both buckets are compared from the start.
+        Return compare's last answer. If an existing comparison has too many keys for a recheck, or is too old by now,
+        both buckets are compared from the start.
         """
         self._begin(t("Recheck objects in progress"))
         last: CompareAnswer = compared
@@ -228,15 +231,15 @@ class Cutover:
         except FunctionError as error:
             problem, is_refused = error.happened, error.kind == FunctionError.REFUSAL
         if not last.finished:
-            problem = _STOPPED.filled(why=last.stopped or last.next)
+            problem = _STOPPED_TEXT.filled(why=last.stopped or last.next)
         if problem:
             self._end(False, problem)
             return self._compare(restart=True) if not last.finished or (is_refused and self._is_taken) else last
-        waiting = _on_its_way(last)
-        nothing = None if _on_its_way(compared) else t("no objects in progress")
+        waiting = _count_pending(last)
+        nothing = None if _count_pending(compared) else t("no objects in progress")
         text = t("left: {waiting}", waiting=_in_words(waiting)) if waiting else nothing
         judged = None
-        if isinstance(last, Compared) and self._plan.frozen is None:
+        if isinstance(last, ComparisonResult) and self._plan.frozen is None:
             number, total = last.judged
             judged = t("{number} of {total:object|objects} could be judged", number=number, total=total)
         self._end(not waiting, text, judged)
@@ -250,19 +253,19 @@ class Cutover:
         session, still, times = self._session, 0, 0
         session.screen.begin()
         began = session.clock.monotonic()
-        while times == 0 or (_on_its_way(last) and session.clock.monotonic() - began < _MAX_AGAIN_SECONDS):
-            waiting = _on_its_way(last)
+        while times == 0 or (_count_pending(last) and session.clock.monotonic() - began < _MAX_RECHECK_SECONDS):
+            waiting = _count_pending(last)
             if waiting and not (self._is_taken and times == 0):
-                seconds = _AGAIN_SECONDS if times < _FIRST_FEW else _LATER_SECONDS
+                seconds = _RECHECK_SECONDS if times < _FIRST_RECHECKS else _LATER_RECHECK_SECONDS
                 text = t("in progress: {waiting}. Recheck in {left}").filled(waiting=_in_words(waiting))
                 pause(session, seconds, text)
             if ObjectClass.FAILED_BEFORE in waiting and not self._is_closed:
                 session.caller.ask("replay", {})
             last = self._ask_compare({**self._wishes, **self._since, "again": True, "run": self._run})
             times += 1
-            still = still + 1 if _on_its_way(last) == waiting and not waiting.keys() & {*_WAIT_FOR} else 0
+            still = still + 1 if _count_pending(last) == waiting and not waiting.keys() & {*_WAITING_CLASSES} else 0
             # During a rehearsal, applications keep writing.
-            if not last.finished or still == _MAX_STILL or self._plan.frozen is None:
+            if not last.finished or still == _MAX_UNCHANGED_RECHECKS or self._plan.frozen is None:
                 break
         return last
 
@@ -277,13 +280,13 @@ class Cutover:
             return True
         self._begin(t("Change headers in OBS"))
         try:
-            answer = run_pass(session, "headers", {**payload, "cutover": True, **_RESTART})
+            answer = run_pass(session, "headers", {**payload, "cutover": True, **_RESTART_OPTIONS})
         except FunctionError as error:
             # The check METADATA decides, by a sample.
             self._end(False, error.happened)
             return True
         if not isinstance(answer, HeadersAnswer) or not answer.finished:
-            self._end(False, _STOPPED.filled(why=answer.stopped or answer.next))
+            self._end(False, _STOPPED_TEXT.filled(why=answer.stopped or answer.next))
             is_allowed = answer.stop is not Stop.HEADERS
             if is_allowed:
                 session.say(_HEADERS_LEFT)
@@ -292,27 +295,27 @@ class Cutover:
         self._end(not left, t("{left:object is|objects are} unchanged", left=left) if left else None)
         return True
 
-    def _may_close(self, compared: Compared, frozen: datetime) -> bool:
+    def _may_close(self, compared: ComparisonResult, frozen: datetime) -> bool:
         """Return True if the project can be closed, and the user agrees.
 
-        No problem may be left that submitting can solve or that needs a proof before the close; the scope is not empty,
-        and no object in it was written after the freeze. Otherwise certify reports the step that helps.
+        No problem remains that a submission can solve or that needs a proof before the close; the scope is not empty,
+        and no object in it was written after the freeze. Otherwise certify reports the remedy.
         """
-        left, written = counted_classes(compared).keys() & _KEEP_OPEN, compared.last_written
+        left, written = counted_classes(compared).keys() & _OPEN_CLASSES, compared.last_written
         unproven = {object_class.title for object_class in left} - {*self._plan.accept}
-        if unproven or not written or written[0].at > timestamp(frozen + CLOCKS):
-            self._session.say(_NOT_CLOSED_AGAIN if self._is_closed else _NOT_YET)
+        if unproven or not written or written[0].at > timestamp(frozen + MAX_CLOCK_SKEW):
+            self._session.say(_CLOSED_BEFORE_TEXT if self._is_closed else _NOT_CLOSED_TEXT)
             return False
         question = t("Close the project now? Nothing is submitted after that. [y/N]")
         may_close = self._plan.close or self._is_closed or self._session.agrees(question)
         if not may_close:
-            self._session.say(_NOT_AGREED)
+            self._session.say(_REFUSAL_TEXT)
         return may_close
 
     def _close(self) -> Any:
-        """Close the project with this run's mark; return a GO that stands, if another run has reached one."""
+        """Close the project with this run's mark; return another run's GO, or None."""
         self._begin(t("Close the project"))
-        self._hint(_HINT_CLOSED if self._mark and self._mark.go else _HINT_GIVE_UP)
+        self._hint(_CLOSED_HINT if self._mark and self._mark.go else _GIVE_UP_HINT)
         answer = open_and_close.close(self._session, self._run, self._since)
         self._is_closed, go = True, self._sufficient_go(answer)
         self._mark = answer.closed if answer.closed and answer.closed.run == self._run else None
@@ -322,7 +325,7 @@ class Cutover:
         return go
 
     def _wait_for_oms(self) -> bool:
-        """Wait until OMS is idle and replay has read its lists since; return True on success or acceptance."""
+        """Wait until OMS is idle and replay has read its lists since then; return True on success or acceptance."""
         self._begin(t("Wait until OMS has finished"))
         session, began = self._session, self._session.clock.monotonic()
         while True:
@@ -339,18 +342,18 @@ class Cutover:
             if not session.caller.let_pass(_OMS_SECONDS_IN_SANDBOX):
                 pause(session, _OMS_SECONDS, t("{finding}. Next check in {left}").filled(finding=waits[0].actual))
         lacks = [check.id for check in checks if check.result is not Result.PASSED]
-        self._end(not lacks, same(", ".join(lacks)) if lacks else None)
+        self._end(not lacks, untranslated(", ".join(lacks)) if lacks else None)
         return not lacks
 
     def _stand_still(self) -> None:
         self._begin(t("Check that both buckets are unchanged"))
-        # Times have whole seconds, and the standstill pass has to start after the comparison has ended.
+        # Times have whole seconds, and the standstill pass has to start after the end of the comparison.
         self._session.clock.sleep(1.0)
-        answer = self._run_pass({"standstill": True, **_RESTART})
-        self._end(answer.finished, None if answer.finished else _STOPPED.filled(why=answer.stopped))
+        answer = self._run_pass({"standstill": True, **_RESTART_OPTIONS})
+        self._end(answer.finished, None if answer.finished else _STOPPED_TEXT.filled(why=answer.stopped))
 
     def _certify(self) -> Any:
-        """Return the certificate; call certify again while that reads more of the sample.
+        """Return the certificate; call certify again while the calls read more of the sample.
 
         A rehearsal, which has not waited for OMS, waits here until replay has read OMS's lists.
         """
@@ -362,7 +365,7 @@ class Cutover:
         read, began = -1, session.clock.monotonic()
         while True:
             document = session.caller.ask("certify", payload)
-            certificate = _derived(document)
+            certificate = _derive(document)
             sample, waits = certificate.sample, {check.id for check in certificate.checks if check.waits}
             has_time = not plan.frozen and session.clock.monotonic() - began < _MAX_LISTS_SECONDS
             # Another call helps only if the last call read more.
@@ -384,15 +387,15 @@ class Cutover:
     def _end(self, is_well: bool, *details: Text | None) -> None:
         word, tone = (t("done"), "good") if is_well else (t("look"), "open")
         after = "; ".join(sentence(text, self._session.lang) for text in details if text)
-        self._session.screen.say(Marked("   ", word.of(self._session.lang), tone, f": {after}" if after else ""))
+        self._session.screen.say(MarkedLine("   ", word.of(self._session.lang), tone, f": {after}" if after else ""))
 
 
-def _on_its_way(answer: CompareAnswer) -> dict[ObjectClass, int]:
+def _count_pending(answer: CompareAnswer) -> dict[ObjectClass, int]:
     """Return the number of objects of each class that may still become equal."""
     classes = counted_classes(answer)
     return {
         object_class: max(classes[object_class].source.objects, classes[object_class].destination.objects)
-        for object_class in _ON_ITS_WAY
+        for object_class in _PENDING_CLASSES
         if object_class in classes
     }
 
@@ -401,12 +404,12 @@ def _in_words(waiting: Mapping[ObjectClass, int]) -> list[str]:
     return [f"{object_class.title} {number:,}" for object_class, number in waiting.items()]
 
 
-def _derived(document: Any) -> Certificate:
+def _derive(document: Any) -> Certificate:
     """Return certify's document with conclusions derived from its facts.
 
     Raises ToolError for another form.
     """
     certificate = read_certificate(document)
     if certificate is None:
-        raise ToolError(ANOTHER_FORM, DEPLOY)
+        raise ToolError(UNKNOWN_FORM, DEPLOY)
     return certificate

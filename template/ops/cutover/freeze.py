@@ -11,22 +11,24 @@ from ops.clock import parse_time, timestamp
 from ops.errors import UsageError
 from ops.session import Session
 from oss_oms_sync.answers.text import t
-from oss_oms_sync.rules.times import CLOCKS
+from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 
 # Tolerance for this machine's clock.
 
-_HOW = t("Pass --rehearse, or the begin of the freeze: --frozen-since now, or --frozen-since 2026-01-31T08:00:00Z")
+_FREEZE_REMEDY = t(
+    "Pass --rehearse, or the begin of the freeze: --frozen-since now, or --frozen-since 2026-01-31T08:00:00Z"
+)
 
 
 @dataclass(frozen=True)
 class CutoverPlan:
-    """The options of a cutover; `frozen` is None for a rehearsal. `close`: close without asking."""
+    """The options of a cutover; `frozen` is None for a rehearsal. `close`: close without a question."""
 
     frozen: datetime | None
     sample: int | None = None
     accept: Mapping[str, str] = field(default_factory=dict)
     deep: bool = False
-    # Compare again, even if a comparison has started since the freeze.
+    # True to compare again, even if a comparison has started since the freeze.
     restart: bool = False
     close: bool = False
 
@@ -60,7 +62,7 @@ def _moment(session: Session, options: Namespace) -> datetime | None:
             return _read(time_text, session)
         except UsageError as error:
             session.say(error.happened)
-    raise UsageError(t("The begin of the freeze is missing"), _HOW)
+    raise UsageError(t("The begin of the freeze is missing"), _FREEZE_REMEDY)
 
 
 def _read(time_text: str, session: Session) -> datetime:
@@ -69,7 +71,7 @@ def _read(time_text: str, session: Session) -> datetime:
         return now
     frozen = parse_time(time_text)
     if frozen is None:
-        raise UsageError(t("{text!r} is not a time with its zone", text=time_text), _HOW)
-    if frozen > now + CLOCKS:
-        raise UsageError(t("{frozen} is in the future", frozen=timestamp(frozen)), _HOW)
+        raise UsageError(t("{text!r} is not a time with its zone", text=time_text), _FREEZE_REMEDY)
+    if frozen > now + MAX_CLOCK_SKEW:
+        raise UsageError(t("{frozen} is in the future", frozen=timestamp(frozen)), _FREEZE_REMEDY)
     return frozen

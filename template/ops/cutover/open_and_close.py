@@ -1,4 +1,4 @@
-"""Closing the project, so that it does not overwrite the applications' writes to OBS, and opening it again."""
+"""Close the project, so that it does not overwrite the applications' writes to OBS, and open it again."""
 
 from __future__ import annotations
 
@@ -11,58 +11,58 @@ from ops.functions.call import Payload
 from ops.session import Session, call_once, pause
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
 from oss_oms_sync.answers.finding import Result
-from oss_oms_sync.answers.job_answers import LookAnswer, Mark, MarkAnswer, ShownMark
+from oss_oms_sync.answers.job_answers import LookAnswer, Mark, MarkAnswer, MarkWithGo
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
-from oss_oms_sync.answers.pass_answers import Compared
+from oss_oms_sync.answers.pass_answers import ComparisonResult
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.rules.cutover import CHECKS
 
 # The function and its trigger for written objects (s.yaml).
-FORWARD, TRIGGER = "forward", "oss-content"
+FORWARD, FORWARD_TRIGGER = "forward", "oss-content"
 # Time after which no function submits anything (oss_oms_sync/ledger/closing.py, `refusal`).
 CLOSE_SECONDS = 120.0
-_AFTER_GO = t(
+_GO_WARNING = t(
     "A GO is in effect ({go}): applications write to OBS. If you open the project, OMS copies later writes"
     " to OSS and overwrites application writes to OBS under the same object keys"
 )
-_NOT_COMPARED = t(
+_UNCOMPARED_TEXT = t(
     "No comparison has checked OBS since the GO, so the application writes there are unknown. To list them"
     " (nothing is submitted while the project is closed): {command}",
     command=Step("compare"),
 )
-# Attempts to set a mark that another late write undoes.
-_ATTEMPTS = 3
+# Maximum number of attempts to set a mark that a late write may undo.
+_MAX_MARK_ATTEMPTS = 3
 _ANY_FREEZE: Payload = {}
 
-HOW_FAR = t("Check the progress: {command}", command=Step("migrate", {"look": True}))
+PROGRESS_STEP = t("Check the progress: {command}", command=Step("migrate", {"look": True}))
 
 # The permission to stop a task also allows starting it with any keys: a key that a function stores for months does not
 # have it, and this project asks for no administrator's key for a single click. OMS does not document if a stopped task
 # drops accepted objects, so no GO depends on it (OMS, "StopSyncTask", action oms:synctask:update).
-_STOP_TASK = t(
+_STOP_TASK_TEXT = t(
     "Now stop the sync task {task} in the OMS console, so that OMS accepts no further objects. The"
     " project's access keys deliberately lack this permission. OMS does not document whether a"
     " stopped task still copies objects that it accepted before. If you open the project again, start"
     " the task first."
 )
-_OPEN_AGAIN = t(
+_OPENED_TEXT = t(
     "The project is open again, because some objects must be submitted ({checks}). Then run the cutover again."
 )
-_STAYS = t("The project stays closed. After that step, run the cutover again: it continues from there.")
-_GIVE_UP = t("To give up: {command}", command=Step("open"))
+_CLOSED_TEXT = t("The project stays closed. After that step, run the cutover again: it continues from there.")
+_GIVE_UP_TEXT = t("To give up: {command}", command=Step("open"))
 # Classes of objects that are newer in OBS, or only there, by a comparison since the GO.
-_OF_APPLICATIONS = (ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS, ObjectClass.UNKNOWN, ObjectClass.ARRIVING)
-_MAX_KEYS = 5
+_APPLICATION_CLASSES = (ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS, ObjectClass.UNKNOWN, ObjectClass.ARRIVING)
+_MAX_SHOWN_KEYS = 5
 _YES = "yes"
 
 
 def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> LookAnswer:
     """Set the mark, wait until nothing is submitted any more, and read the mark again.
 
-    The mark is for a `run` of a cutover, or set by hand. Return certify's state after that, for the freeze in `since`;
-    its mark may be another run's. The trigger stays: with it, later writes become failed records, which are submitted
-    if the project is opened, and reported otherwise.
+    The mark is for a `run` of a cutover, or set by hand. Return certify's later state, for the freeze in `since`; its
+    mark may be another run's. The trigger remains: later writes become failed records, which an opening submits and
+    status otherwise reports.
 
     Raises CloudError if the project does not stay closed, or cannot be closed during a migration of the existing
     objects, and the errors of calls.
@@ -71,14 +71,14 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
         "The project is closed; earlier submissions end within two minutes. Next step: {command}",
         command=Step("status"),
     )
-    for _ in range(_ATTEMPTS):
+    for _ in range(_MAX_MARK_ATTEMPTS):
         answer = session.ask(MarkAnswer, "certify", {"close": True, **({"run": run} if run else {})})
         mark = answer.closed
         if mark is None:
-            raise CloudError(answer.next, HOW_FAR)
+            raise CloudError(answer.next, PROGRESS_STEP)
         pause(session, CLOSE_SECONDS, t("closing: waiting for earlier submissions, {left} left"))
         state = session.ask(LookAnswer, "certify", {**since, "look": True})
-        # The two minutes have not passed since a mark that another caller has set meanwhile.
+        # Two minutes have not passed since another caller's mark.
         if state.closed and (run or (state.closed.since, state.closed.run) == (mark.since, mark.run)):
             return state
         session.say(
@@ -99,7 +99,7 @@ def open_again(session: Session, run: str = "", *, after_go: bool = False) -> Ma
     wishes = {**({"run": run} if run else {}), **({"after_go": True} if after_go else {})}
     answer = session.ask(MarkAnswer, "certify", {"open": True, **wishes})
     if not answer.closed:
-        session.caller.trigger("deploy", FORWARD, TRIGGER)
+        session.caller.trigger("deploy", FORWARD, FORWARD_TRIGGER)
         call_once(session, "reconcile", {"restart": True})
         session.say(t("The trigger exists, and a reconcile pass has begun."))
     return answer
@@ -108,16 +108,16 @@ def open_again(session: Session, run: str = "", *, after_go: bool = False) -> Ma
 def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
     """Open the project; after a GO first show the objects at risk in OBS, and ask unless `after_go` is set.
 
-    Raises UsageError without agreement, and the errors of calls.
+    Raises UsageError without consent, and the errors of calls.
     """
     answer = open_again(session)
     if answer.closed is None or not answer.closed.go:
         return answer
-    session.say(_AFTER_GO.filled(go=answer.closed.go.rpartition("/")[2]), "bad")
+    session.say(_GO_WARNING.filled(go=answer.closed.go.rpartition("/")[2]), "bad")
     for line in _written_by_applications(session, answer.closed.go):
         session.say(line)
     if not after_go:
-        session.insist(
+        session.require_word(
             t("Type {word} to open the project after a GO:", word=_YES),
             _YES,
             t("The project stays closed"),
@@ -131,25 +131,25 @@ def _written_by_applications(session: Session, go: str) -> Iterator[Text]:
     compared = tool_output.of_compare(session.caller.ask("compare", {"look": True}))
     # The time in a certificate's name has no punctuation.
     made = go.rpartition("/")[2].split("-")[1]
-    if not isinstance(compared, Compared) or re.sub(r"[-:]", "", compared.started or "") <= made:
-        yield _NOT_COMPARED
+    if not isinstance(compared, ComparisonResult) or re.sub(r"[-:]", "", compared.started or "") <= made:
+        yield _UNCOMPARED_TEXT
         return
     yield t("The comparison of {began} found in OBS:", began=compared.started)
     counts = {name: object_class.destination.objects for name, object_class in compared.classes.items()}
-    for object_class in _OF_APPLICATIONS:
+    for object_class in _APPLICATION_CLASSES:
         if number := counts.get(object_class):
-            keys = [repr(key) for key in compared.classes[object_class].keys[:_MAX_KEYS]]
+            keys = [repr(key) for key in compared.classes[object_class].keys[:_MAX_SHOWN_KEYS]]
             yield t("  {n:object|objects} ({title}): {keys}", n=number, title=object_class.label, keys=keys)
     unproven = sum(
         counts.get(object_class, 0) for object_class in EQUAL if object_class is not ObjectClass.EQUAL_CONTENTS
     )
     if unproven:
         yield t("  {n:object|objects} of equal size, not proven equal", n=unproven)
-    if not unproven and not any(map(counts.get, _OF_APPLICATIONS)):
+    if not unproven and not any(map(counts.get, _APPLICATION_CLASSES)):
         yield t("  no objects newer than the source objects, or only in OBS")
 
 
-def opening_step(closed: ShownMark) -> Text:
+def opening_step(closed: MarkWithGo) -> Text:
     """Return the remedy for a command that needs an open project."""
     if closed.go:
         return t("Nothing to do: a GO is in effect, and applications write to OBS")
@@ -163,15 +163,15 @@ def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | 
     that still waits does not open it. `mark`: the mark set by this or an earlier cutover; with None the project stays
     closed.
     """
-    # After any other failure the project stays closed, and the next call continues from there.
+    # After any other failure the project stays closed, and the next call continues.
     failed = [check.id for check in certificate.checks if check.result is Result.FAILED and CHECKS[check.id].opens]
     if certificate.verdict is CutoverVerdict.GO:
-        session.caller.trigger("remove", FORWARD, TRIGGER)
+        session.caller.trigger("remove", FORWARD, FORWARD_TRIGGER)
         session.say(
             t("Switch over. The project stays closed, and its trigger is removed: nothing more is submitted to OMS."),
             "good",
         )
-        session.say(_STOP_TASK.filled(task=certificate.task))
+        session.say(_STOP_TASK_TEXT.filled(task=certificate.task))
     elif failed and mark:
         _open_to_send(session, mark, ", ".join(failed))
     elif certificate.closed:
@@ -179,11 +179,11 @@ def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | 
 
 
 def _staying_closed(state: MarkAnswer) -> Text:
-    return sentences(_STAYS, None if state.closed and state.closed.go else _GIVE_UP)
+    return sentences(_CLOSED_TEXT, None if state.closed and state.closed.go else _GIVE_UP_TEXT)
 
 
 def _open_to_send(session: Session, mark: Mark, names: str) -> None:
-    """Open the project, unless a GO stands (of any freeze), or the `mark` has changed or was set by hand.
+    """Open the project, unless a GO is valid (of any freeze), or the `mark` has changed or was set by hand.
 
     After a GO, applications write to OBS.
     """
@@ -209,5 +209,5 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
         )
     else:
         opened = open_again(session, mark.run)
-        text = _staying_closed(opened) if opened.closed else _OPEN_AGAIN.filled(checks=names)
+        text = _staying_closed(opened) if opened.closed else _OPENED_TEXT.filled(checks=names)
     session.say(text, "way")

@@ -19,12 +19,12 @@ from ops.functions.call import CALL_SECONDS
 from ops.session import Session
 from oss_oms_sync.answers import codec
 from oss_oms_sync.answers.codec import UnreadableError
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, t, untranslated
 
-# Projects that are asked at once: each is a Python, and the tool's Node.js with 200 MB.
-_MAX_AT_ONCE = 8
-# Beginnings of messages that are no reason: a remedy, and lines of the tool.
-_NO_REASON = ("-> ", "| ")
+# Number of concurrent queries: each has a Python process, and the tool's Node.js with 200 MB.
+_MAX_QUERIES = 8
+# Beginnings of messages without a reason: a remedy, and lines of the tool.
+_IGNORED_PREFIXES = ("-> ", "| ")
 
 
 def fleet(session: Session, options: Namespace) -> int:
@@ -36,7 +36,7 @@ def fleet(session: Session, options: Namespace) -> int:
     names = _names(folders)
     pages = {folder: _page(options.html, names[folder]) for folder in folders} if options.html else {}
     session.screen.begin()
-    members = worst_first(_Children(session, pages).ask(names))
+    members = worst_first(_StatusPrograms(session, pages).ask(names))
     if options.prometheus:
         metrics.write(options.prometheus, members)
     session.show(options, table.report(members, pages, session.lang), [table.to_json(member) for member in members])
@@ -55,17 +55,17 @@ def _page(html: Path, name: str) -> Path:
     return html.with_name(f"{html.stem}-{plain}.html")
 
 
-class _Children:
-    """The programs that ask the projects. `pages`: the files of their pages, if there are any."""
+class _StatusPrograms:
+    """The programs that query the projects. `pages`: the files of their pages, or none."""
 
     def __init__(self, session: Session, pages: dict[Path, Path]) -> None:
         self._session, self._pages = session, pages
         self._running: set[subprocess.Popen[str]] = set()
 
     def ask(self, names: dict[Path, str]) -> list[Member]:
-        """Ask all projects, a few at once, and print a line as each answers."""
+        """Query all projects, a few at a time, and print a line after each answer."""
         members = []
-        executor = ThreadPoolExecutor(_MAX_AT_ONCE)
+        executor = ThreadPoolExecutor(_MAX_QUERIES)
         try:
             for call in as_completed([executor.submit(self._member, folder, name) for folder, name in names.items()]):
                 member = call.result()
@@ -84,7 +84,7 @@ class _Children:
         try:
             output, errors, code = self._run(folder)
         except (OSError, subprocess.TimeoutExpired) as error:
-            return Member(name, folder, None, same(str(error)))
+            return Member(name, folder, None, untranslated(str(error)))
         answers = [line for line in output.splitlines() if line.startswith("{")]
         if not answers:
             return Member(name, folder, None, _reason(errors))
@@ -119,5 +119,5 @@ class _Children:
 
 def _reason(errors: str) -> Text:
     """Return the reason why a project gave no answer: the last message before the remedy."""
-    lines = [line for line in errors.splitlines() if line.strip() and not line.startswith(_NO_REASON)]
-    return same(lines[-1].strip()) if lines else t("its status gave no answer")
+    lines = [line for line in errors.splitlines() if line.strip() and not line.startswith(_IGNORED_PREFIXES)]
+    return untranslated(lines[-1].strip()) if lines else t("its status gave no answer")

@@ -17,7 +17,7 @@ from ops.fleet.overview import Member, StatusOverview
 from ops.session import unwritable
 from oss_oms_sync.answers.status_answer import VerdictState
 
-_PREFIX = "oss_oms_sync_"
+_NAME_PREFIX = "oss_oms_sync_"
 # Names and meanings, in the order of the file.
 _METRICS = {
     "verdict": "1 for the verdict of the project, 0 for the others.",
@@ -32,7 +32,7 @@ _METRICS = {
     "certificate_timestamp_seconds": "Time of the GO that stands.",
     "last_success_timestamp_seconds": "Time of the last status that the project answered; 0 if there was none.",
 }
-_GO = re.compile(r"-(\d{8}T\d{6}Z)-go\.json")
+_GO_PATTERN = re.compile(r"-(\d{8}T\d{6}Z)-go\.json")
 
 
 def write(file: Path, members: Sequence[Member]) -> None:
@@ -46,7 +46,7 @@ def write(file: Path, members: Sequence[Member]) -> None:
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", dir=file.absolute().parent, prefix=f".{file.name}.", delete=False
         ) as written:
-            written.write(text_of(members, earlier))
+            written.write(format_metrics(members, earlier))
         complete = Path(written.name)
         complete.chmod(0o644)
         complete.replace(file)
@@ -54,13 +54,13 @@ def write(file: Path, members: Sequence[Member]) -> None:
         raise unwritable(error) from None
 
 
-def text_of(members: Sequence[Member], earlier: str = "") -> str:
+def format_metrics(members: Sequence[Member], earlier: str = "") -> str:
     """Return the metrics; `earlier`: the text of the file that they replace."""
     samples = [(name, labels, value) for member in members for name, labels, value in _samples(member, earlier)]
     lines = []
     for metric, meaning in _METRICS.items():
-        lines += [f"# HELP {_PREFIX}{metric} {meaning}", f"# TYPE {_PREFIX}{metric} gauge"]
-        lines += [f"{_PREFIX}{name}{labels} {value:.15g}" for name, labels, value in samples if name == metric]
+        lines += [f"# HELP {_NAME_PREFIX}{metric} {meaning}", f"# TYPE {_NAME_PREFIX}{metric} gauge"]
+        lines += [f"{_NAME_PREFIX}{name}{labels} {value:.15g}" for name, labels, value in samples if name == metric]
     return "\n".join(lines) + "\n"
 
 
@@ -93,7 +93,7 @@ def _numbers(overview: StatusOverview) -> Iterator[tuple[str, float | None]]:
     yield "overdue_objects", unfinished.overdue if unfinished else None
     yield "source_objects", last.source.objects if last else None
     yield "comparison_timestamp_seconds", moment(last.started).timestamp() if last else None
-    go = _GO.search(overview.closed.go) if overview.closed else None
+    go = _GO_PATTERN.search(overview.closed.go) if overview.closed else None
     yield "certificate_timestamp_seconds", datetime.strptime(go[1], "%Y%m%dT%H%M%S%z").timestamp() if go else None
 
 
@@ -107,6 +107,6 @@ def _escaped(value: str) -> str:
 
 
 def _last_success(project: str, earlier: str) -> float:
-    name = re.escape(f"{_PREFIX}last_success_timestamp_seconds{_labels(project)}")
+    name = re.escape(f"{_NAME_PREFIX}last_success_timestamp_seconds{_labels(project)}")
     line = re.search(rf"^{name} ([\d.e+]+)$", earlier, re.MULTILINE)
     return float(line[1]) if line else 0

@@ -1,4 +1,4 @@
-"""The fields of a status that a fleet shows: few, because a fleet's projects may have different versions."""
+"""The fields of a status for a fleet: few, because a fleet's projects may have different versions."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oss_oms_sync.answers.pass_answers import Lags, ObjectCount
-from oss_oms_sync.answers.status_answer import Unfinished, Verdict, VerdictState
+from oss_oms_sync.answers.status_answer import UnfinishedCounts, Verdict, VerdictState
 from oss_oms_sync.answers.task_group import GroupProgress
 from oss_oms_sync.answers.text import Text
 
 # Verdicts from the worst to the best; True: with an alarm.
-_ORDER = (
+_VERDICT_ORDER = (
     (VerdictState.BROKEN, True),
     (VerdictState.BROKEN, False),
     (VerdictState.CLOSED, True),
@@ -28,7 +28,7 @@ _ORDER = (
 
 @dataclass(frozen=True)
 class BacklogOverview:
-    """Keys that wait to be resent; `oldest`: the time of the first failure."""
+    """Keys waiting to be resent; `oldest`: the time of the first failure."""
 
     failed: int
     at_least: bool
@@ -45,7 +45,7 @@ class BacklogOverview:
 class CopyingOverview:
     """Objects that OMS has accepted and not finished; None if OMS does not report them."""
 
-    unfinished: Unfinished | None
+    unfinished: UnfinishedCounts | None
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class ClosingOverview:
 
 @dataclass(frozen=True)
 class StatusOverview:
-    """The answer of `status`, as far as a fleet shows it."""
+    """The fields of a `status` answer that a fleet shows."""
 
     verdict: Verdict
     at: str
@@ -86,10 +86,10 @@ class StatusOverview:
 
 @dataclass(frozen=True)
 class Member:
-    """A project of a fleet: its status overview, or the problem that prevented one.
+    """A project of a fleet: its status overview, or the problem of its query.
 
-    `name`: the folder's name, or the folder as typed if several have that name. `is_well`: its `status` ended with
-    exit code 0, so it needs no action.
+    `name`: the folder's name, or the folder as typed if several have this name. `is_well`: its `status` ended with exit
+    code 0, so it needs no action.
     """
 
     name: str
@@ -105,8 +105,8 @@ class Member:
 
     @property
     def rank(self) -> int:
-        """Place in the order of the fleet: 0 is the worst verdict. A project without an answer may need an action."""
-        return _ORDER.index((self.verdict, self.overview.verdict.alarm if self.overview else True))
+        """Place in the order of the fleet: 0 is the worst verdict. A project without an answer may need action."""
+        return _VERDICT_ORDER.index((self.verdict, self.overview.verdict.alarm if self.overview else True))
 
 
 def worst_first(members: Sequence[Member]) -> list[Member]:

@@ -11,28 +11,28 @@ from ops.fleet.overview import Member
 from ops.report import units
 from ops.report.blocks import Blocks, Cell, Column, CommandBlock, Hero, Link, Paragraph, Phrase, Report, Span, Table
 from ops.report.words import Words
-from ops.shell import command, quoted
+from ops.shell import command, quote_word
 from oss_oms_sync.answers.codec import to_json as json_of
 from oss_oms_sync.answers.status_answer import VerdictState
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-_WORDS = {
+_VERDICT_LABELS = {
     VerdictState.IN_STEP: (t("in step"), "good"),
     VerdictState.BEHIND: (t("behind"), "open"),
     VerdictState.BROKEN: (t("broken"), "bad"),
     VerdictState.UNKNOWN: (t("unknown"), "calm"),
     VerdictState.CLOSED: (t("closed"), "way"),
 }
-_CLOSED_ALARM, _CLOSED_GO = t("closed (alarm)"), t("closed (GO)")
+_CLOSED_ALARM_LABEL, _CLOSED_GO_LABEL = t("closed (alarm)"), t("closed (GO)")
 
 
 def verdict_word(member: Member) -> Text:
-    """Return the verdict in a word or two."""
+    """Return the verdict in one or two words."""
     if member.verdict is VerdictState.CLOSED and not member.is_well:
-        return _CLOSED_ALARM
+        return _CLOSED_ALARM_LABEL
     closed = member.overview.closed if member.overview else None
-    return _CLOSED_GO if closed and closed.go else _WORDS[member.verdict][0]
+    return _CLOSED_GO_LABEL if closed and closed.go else _VERDICT_LABELS[member.verdict][0]
 
 
 def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str) -> Report:
@@ -67,7 +67,7 @@ def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str)
 
 def _row(member: Member, page: Path | None, say: Words) -> list[Phrase | Cell]:
     word, overview = verdict_word(member), member.overview
-    tone = "bad" if overview and overview.verdict.alarm else _WORDS[member.verdict][1]
+    tone = "bad" if overview and overview.verdict.alarm else _VERDICT_LABELS[member.verdict][1]
     name = Link(page.name, member.name) if page and overview else member.name
     head: list[Phrase | Cell] = [name, Cell(say(word), tone)]
     if overview is None:
@@ -86,7 +86,7 @@ def _row(member: Member, page: Path | None, say: Words) -> list[Phrase | Cell]:
 
 def _step(member: Member, say: Words) -> Blocks:
     """Return the reason and the next step of a project that needs an action; the command changes to its folder."""
-    folder = f"cd {quoted(str(member.folder))} && "
+    folder = f"cd {quote_word(str(member.folder))} && "
     if member.overview is None:
         reason: Phrase = (Span("strong", member.name), say(": "), say(member.problem) if member.problem else None)
         return [Paragraph(reason, "open"), CommandBlock(f"{folder}{command(Step('status'))}")]

@@ -26,12 +26,12 @@ from ops.errors import CloudError, ToolError, UsageError
 from ops.functions import failures, tool_output
 from oss_oms_sync.answers.text import t
 
-SANDBOX = "OSS_OMS_SYNC_SANDBOX"
+SANDBOX_VARIABLE = "OSS_OMS_SYNC_SANDBOX"
 # A function runs up to 570 seconds, and the tool waits 5 more.
 CALL_SECONDS = 660.0
 # In characters. A command line of Windows takes 32,767 characters, an argument of Linux 131,071 bytes.
-_MAX_ARGUMENT = 30_000
-_ARGUMENTS = Path(__file__).with_name("arguments.js")
+_MAX_ARGUMENT_CHARACTERS = 30_000
+_ARGUMENTS_PROGRAM = Path(__file__).with_name("arguments.js")
 Payload = Mapping[str, Any]
 
 
@@ -44,7 +44,7 @@ class Caller(Protocol):
     def trigger(self, action: str, job: str, trigger: str) -> None:
         """Remove a trigger of a function ("remove"), or deploy it as in s.yaml ("deploy").
 
-        It is not an error if that is done already.
+        It is not an error if the trigger has this state already.
         """
 
     def keep_secret(self, key: str, value: str) -> None:
@@ -59,7 +59,7 @@ class Caller(Protocol):
     def account(self, alias: str) -> str:
         """Return the Alibaba Cloud account of the keys under this alias, most digits masked with `*`.
 
-        It is empty if the tool has no such account.
+        It is empty if the tool does not know the alias.
         """
 
     def endpoints(self) -> Mapping[str, str]:
@@ -80,8 +80,8 @@ class Caller(Protocol):
 
 
 def caller(template: Path | None, folder: Path) -> Caller:
-    """Return the caller that the environment selects, for the project in `folder` (`template`: another s.yaml)."""
-    address = os.environ.get(SANDBOX)
+    """Return the caller for the project in `folder`, by the environment (`template`: another s.yaml)."""
+    address = os.environ.get(SANDBOX_VARIABLE)
     return Sandbox(address) if address else Tool(template, folder)
 
 
@@ -108,9 +108,9 @@ class Tool(Caller):
             raise failures.tool_error(job, output, errors, code)
 
     def keep_secret(self, key: str, value: str) -> None:
-        # The environment carries the value, because every user of a machine can read a command line.
+        # The environment has the value, because every user of a machine can read a command line.
         words = ["secret", "add", "--key", key, "--value", value, "--force"]
-        options = f'{os.environ.get("NODE_OPTIONS", "")} --require "{_ARGUMENTS.as_posix()}"'.strip()
+        options = f'{os.environ.get("NODE_OPTIONS", "")} --require "{_ARGUMENTS_PROGRAM.as_posix()}"'.strip()
         output, errors, code = self._run([], {"NODE_OPTIONS": options, "OSS_OMS_SYNC_ARGUMENTS": json.dumps(words)})
         if code or key not in output:
             raise failures.tool_error("secret", output.replace(value, "***"), errors.replace(value, "***"), code)
@@ -195,7 +195,7 @@ class Tool(Caller):
 @contextlib.contextmanager
 def _event_arguments(program: str, payload: str) -> Iterator[list[str]]:
     """Yield the arguments that pass an event to the tool."""
-    if len(payload) <= _MAX_ARGUMENT and not _is_batch(program):
+    if len(payload) <= _MAX_ARGUMENT_CHARACTERS and not _is_batch(program):
         yield ["-e", payload]
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -289,6 +289,6 @@ class Sandbox(Caller):
         except (OSError, ValueError, urllib.error.URLError) as error:
             raise ToolError(
                 t("The sandbox at {address} does not answer: {problem}", address=self._address, problem=str(error)),
-                t("Start the sandbox (make sandbox), or unset {variable} to call the cloud", variable=SANDBOX),
+                t("Start the sandbox (make sandbox), or unset {variable} to call the cloud", variable=SANDBOX_VARIABLE),
             ) from None
         return dict(answer)

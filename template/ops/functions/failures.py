@@ -11,12 +11,12 @@ from ops.functions import tool_output
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-# Lines of the tool's output that are shown.
-_TAIL = 15
+# Maximum number of printed lines of the tool's output.
+_MAX_TAIL_LINES = 15
 
-# Names of Function Compute's own error types, for a function that it ended.
-_ENDED_BY_PLATFORM = re.compile(r"^Function|Invocation|OOM|OutOfMemory")
-# Errors that the function raises on purpose (code/oss_oms_sync/errors.py); their messages are specific.
+# Names of Function Compute's error types for a function that it ended.
+_PLATFORM_ERRORS = re.compile(r"^Function|Invocation|OOM|OutOfMemory")
+# Errors of the functions (code/oss_oms_sync/errors.py), with specific messages.
 _REMEDIES = {
     "PayloadError": t("Change the options of the command"),
     "SettingsError": t("Change s.yaml, then: {command}", command=Step("deploy")),
@@ -25,7 +25,7 @@ _REMEDIES = {
     "RecordError": t("Check the setup: {command}", command=Step("doctor")),
     "EventError": t("Change the options of the command"),
 }
-# Patterns in the output of a tool that gave no answer, with their errors; the first match counts.
+# Patterns in the tool's output without an answer, with their errors; the first match counts.
 _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
     (
         r"\$\{secret\([\s\S]{0,200}undefined not found",
@@ -96,7 +96,7 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
 def tool_error(job: str, output: str, errors: str, code: int) -> OpsError:
     """Return the error for a tool that printed no answer, or failed."""
     plain = [tool_output.plain(text).strip() for text in (output, errors)]
-    tail = [line for text in plain for line in text.splitlines()[-_TAIL:]]
+    tail = [line for text in plain for line in text.splitlines()[-_MAX_TAIL_LINES:]]
     by_tool = "\n".join(map(tool_output.without_logs, plain))
     for pattern, kind, happened, fix in _TOOL_ERRORS:
         if re.search(pattern, by_tool):
@@ -116,7 +116,7 @@ def checked_answer(job: str, invocation: tool_output.Invocation) -> Any:
             raise ToolError(
                 t("The answer of {job} is not JSON", job=job),
                 t("Run the command again"),
-                invocation.body.splitlines()[-_TAIL:],
+                invocation.body.splitlines()[-_MAX_TAIL_LINES:],
             )
         return invocation.answer
     raise _function_error(job, *_kind_and_message(error, invocation))
@@ -135,7 +135,7 @@ def _function_error(job: str, kind: str, message: str) -> OpsError:
         raised = t("{job} raised {kind}: {message}", job=job, kind=kind, message=message)
         refused = t("{job} refused the command: {message}", job=job, message=message)
         return FunctionError(kind, refused if kind == FunctionError.REFUSAL else raised, _REMEDIES[kind])
-    if not kind or _ENDED_BY_PLATFORM.search(kind):
+    if not kind or _PLATFORM_ERRORS.search(kind):
         return CloudError(
             t("Function Compute ended {job} before it answered: {message}", job=job, message=message),
             log,

@@ -8,20 +8,20 @@ from typing import Any, NamedTuple, TypeVar
 
 from ops.errors import ToolError
 from oss_oms_sync.answers.codec import UnreadableError, from_json
-from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
+from oss_oms_sync.answers.pass_answers import CompareAnswer, ComparisonResult
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
 # The component prints this before the function's answer (devsapp/fc3, src/subCommands/invoke).
-_RESULT = "\nInvoke Result:\n"
-_LOGS_END = "========= FC invoke Logs end ========="
-_LOGS = re.compile(rf"========= FC invoke Logs begin =========.*?({_LOGS_END}|\Z)", re.DOTALL)
-_ERROR_TYPE = re.compile(r"^Error Type: *(\S.*)$", re.MULTILINE)
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_RESULT_MARK = "\nInvoke Result:\n"
+_LOGS_END_MARK = "========= FC invoke Logs end ========="
+_LOGS_PATTERN = re.compile(rf"========= FC invoke Logs begin =========.*?({_LOGS_END_MARK}|\Z)", re.DOTALL)
+_ERROR_TYPE_PATTERN = re.compile(r"^Error Type: *(\S.*)$", re.MULTILINE)
+_COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 T = TypeVar("T")
 
-ANOTHER_FORM = t("The answer has a form unknown to this ops.py")
+UNKNOWN_FORM = t("The answer has a form unknown to this ops.py")
 DEPLOY = t("Deploy this project, so that the versions agree: {command}", command=Step("deploy"))
 
 
@@ -39,24 +39,24 @@ class Invocation(NamedTuple):
 
 def plain(output: str) -> str:
     """Return the tool's output without colours."""
-    return _COLOURS.sub("", output)
+    return _COLOUR_CODES.sub("", output)
 
 
 def without_logs(output: str) -> str:
     """Return the output without the function's log."""
-    return _LOGS.sub("", output)
+    return _LOGS_PATTERN.sub("", output)
 
 
 def find(output: str) -> Invocation | None:
     """Return the result of a call in the tool's output; None without an answer.
 
-    An object key cannot imitate the mark before the answer: logs and answers contain keys in JSON strings, never on a
-    line of their own, and logs precede the answer.
+    An object key cannot imitate the mark before the answer: logs and answers contain keys in JSON strings, never as a
+    whole line, and logs precede the answer.
     """
-    head, mark, body = ("\n" + plain(output).replace("\r\n", "\n")).rpartition(_RESULT)
+    head, mark, body = ("\n" + plain(output).replace("\r\n", "\n")).rpartition(_RESULT_MARK)
     if not mark:
         return None
-    failed = _ERROR_TYPE.search(head.rpartition(_LOGS_END)[2])
+    failed = _ERROR_TYPE_PATTERN.search(head.rpartition(_LOGS_END_MARK)[2])
     return Invocation(failed[1].strip() if failed else "", body.strip(), _load(body))
 
 
@@ -71,16 +71,16 @@ def of(kind: type[T], answer: object) -> T:
     try:
         return from_json(kind, answer)
     except UnreadableError:
-        raise ToolError(ANOTHER_FORM, DEPLOY) from None
+        raise ToolError(UNKNOWN_FORM, DEPLOY) from None
 
 
 def of_compare(answer: object) -> CompareAnswer:
-    """Convert an answer of compare; that of a finished comparison is Compared.
+    """Convert an answer of compare; that of a finished comparison is ComparisonResult.
 
     Raises ToolError for another form.
     """
     converted = of(CompareAnswer, answer)
-    return converted if converted.standstill or not converted.finished else of(Compared, answer)
+    return converted if converted.standstill or not converted.finished else of(ComparisonResult, answer)
 
 
 def object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,34 +6,34 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from ops.cost import estimate, nights
-from ops.cost.prices import RESTORE, Prices
+from ops.cost.prices import RESTORE_PRICE, Prices
 from ops.intention import Intention
 from ops.report import cost_table, existing_objects
 from ops.report.comparison import counted_classes
 from ops.report.words import purpose
-from ops.shell import COST, command, sentence
+from ops.shell import COST_STEP, command, sentence
 from ops.show import lines
-from ops.terminal import Line, Marked, Whole
+from ops.terminal import Line, MarkedLine, UnwrappedLine
 from oss_oms_sync.answers import codec
 from oss_oms_sync.answers.bandwidth import Window, moved
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
+from oss_oms_sync.answers.pass_answers import CompareAnswer, ComparisonResult
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import MOVING, TaskGroup, storage_class_plan
 from oss_oms_sync.answers.text import Text, t
 
-REMOVE = Step("migrate", {"remove": True})
-SHOW_PROGRESS = t("Check the progress: {command}", command=Step("migrate", {"look": True}))
-NO_MIGRATION = t("No migration of existing objects is running.")
-ENDED = t("Another command ended the migration meanwhile")
-NOT_BEGUN = t("The migration is recorded, but OMS has no task group for it yet")
-CONTINUE = t("Continue: {go_on}. Or end the migration: {remove}", go_on=Step("migrate"), remove=REMOVE)
-END = t("End the migration: {command}", command=REMOVE)
-_SIZE = t(
+REMOVAL_STEP = Step("migrate", {"remove": True})
+PROGRESS_TEXT = t("Check the progress: {command}", command=Step("migrate", {"look": True}))
+NO_MIGRATION_TEXT = t("No migration of existing objects is running.")
+ENDED_TEXT = t("Another command ended the migration meanwhile")
+NO_GROUP_TEXT = t("The migration is recorded, but OMS has no task group for it yet")
+CONTINUE_TEXT = t("Continue: {go_on}. Or end the migration: {remove}", go_on=Step("migrate"), remove=REMOVAL_STEP)
+END_TEXT = t("End the migration: {command}", command=REMOVAL_STEP)
+_SIZE_TEXT = t(
     "By the last comparison, of {began}, the migration copies {objects:object|objects}, {size:size}. At"
     " OMS's usual limits this takes at least {time:time} (estimate)."
 )
-_MAX_SIZE = t(
+_MAX_SIZE_TEXT = t(
     "By the last comparison, of {began}, the migration copies at most {objects:object|objects}, {size:size}:"
     " the comparison counts whole first-level folders. At OMS's usual limits this takes at least {time:time}"
     " (estimate)."
@@ -41,7 +41,7 @@ _MAX_SIZE = t(
 
 
 def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Prices, language: str) -> Iterator[Line]:
-    """Yield the plan with its cost and duration, as far as a comparison shows them. `own`: the project's prefix."""
+    """Yield the plan with its cost and duration, from a comparison. `own`: the project's prefix."""
     yield t(
         "A task group of OMS copies the current objects of {source} to {destination} once; the sync task"
         " continues meanwhile. With metadata; {there}.",
@@ -63,7 +63,7 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Pric
         t(
             "Archived objects fail and are listed, unless they are restored, at about {dollars:.3f} dollars"
             " per GB: the command asks for that separately, or pass --restore.",
-            dollars=RESTORE,
+            dollars=RESTORE_PRICE,
         ),
         storage_class_plan(Step("migrate", {"keep_storage_class": True}), keeps=intention.keep_storage_class),
         t(
@@ -72,14 +72,16 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Pric
         ),
     ):
         yield sentence(text, language)
-    if isinstance(comparison, Compared):
+    if isinstance(comparison, ComparisonResult):
         yield sentence(t("Objects by the last comparison, of {began}:", began=comparison.started), language)
-        yield from (Whole(f"  {pair.text.of(language)}") for pair in comparison.storage if pair.source is not None)
-    if not isinstance(comparison, Compared):
+        yield from (
+            UnwrappedLine(f"  {pair.text.of(language)}") for pair in comparison.storage if pair.source is not None
+        )
+    if not isinstance(comparison, ComparisonResult):
         yield sentence(
             t(
                 "No comparison exists yet, so the number of objects is unknown. To estimate the cost: {command}",
-                command=COST,
+                command=COST_STEP,
             ),
             language,
         )
@@ -97,7 +99,7 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Pric
                 "The number of objects is unknown: the last comparison, of {began}, counts these folders"
                 " together with others. To estimate the cost: {command}",
                 began=comparison.started,
-                command=COST,
+                command=COST_STEP,
             ),
             language,
         )
@@ -105,8 +107,8 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Pric
     objects, size = (
         sum(count[index] for folder in (*whole, *partial) for count in folders[folder]) for index in (0, 1)
     )
-    size_text, ways = _MAX_SIZE if partial else _SIZE, nights.ways(objects, size, prices)
-    # The limits of a user's own count as they are, in China's time.
+    size_text, ways = _MAX_SIZE_TEXT if partial else _SIZE_TEXT, nights.ways(objects, size, prices)
+    # The user's own limits count unchanged, in China's time.
     wanted = nights.copy(objects, size, prices, intention.bandwidth or ())
     yield from lines.draw(
         cost_table.copying(
@@ -121,7 +123,7 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Pric
 def _split_folders(prefixes: Sequence[str], folders: Collection[str], own: str) -> tuple[list[str], list[str]]:
     """Return the first-level folders that a migration copies whole, and those that it may copy in part.
 
-    The folder "" has objects outside folders; "*" stands for all folders that a comparison does not count separately.
+    The folder "" has objects outside folders; "*" is the total of all folders without separate counts.
     """
     if own in prefixes:
         return [*folders], []
@@ -137,7 +139,7 @@ def _split_folders(prefixes: Sequence[str], folders: Collection[str], own: str) 
 
 def digest_if_nothing_extra(comparison: CompareAnswer) -> str:
     """Return the destination's digest if a comparison found no object only there; otherwise an empty text."""
-    if not isinstance(comparison, Compared) or counted_classes(comparison).keys() & {
+    if not isinstance(comparison, ComparisonResult) or counted_classes(comparison).keys() & {
         ObjectClass.UNKNOWN,
         ObjectClass.ARRIVING,
     }:
@@ -147,7 +149,7 @@ def digest_if_nothing_extra(comparison: CompareAnswer) -> str:
 
 def how_far(group: TaskGroup, left: float | None = None) -> Text:
     """Return a line of progress. `left`: the remaining seconds, if they can be estimated."""
-    text = existing_objects.how_far(group)
+    text = existing_objects.progress_text(group)
     return text if left is None else t("{how_far}; about {left:time} left (estimate)", how_far=text, left=left)
 
 
@@ -156,9 +158,9 @@ def state_lines(
 ) -> Iterator[Line]:
     """Yield the state of a group.
 
-    `keys`: the access keys that it still has; `zone`: the time zone of its limits, as far as it is known.
+    `keys`: its remaining access keys; `zone`: the time zone of its limits, or unknown.
     """
-    yield Marked("", group.title.of(language), existing_objects.tone(group))
+    yield MarkedLine("", group.title.of(language), existing_objects.tone(group))
     if group.total:
         yield f"  {how_far(group, left).of(language)}"
     if group.bandwidth:
@@ -170,11 +172,11 @@ def state_lines(
     if keys and group.state not in MOVING:
         yield f"  {t('Access keys kept for the migration: {keys}', keys=keys).of(language)}"
     yield f"-> {(t('Follow the migration:') if group.state in MOVING else purpose(group.step)).of(language)}"
-    yield Whole(f"   {command(group.step)}")
+    yield UnwrappedLine(f"   {command(group.step)}")
 
 
 def zone(windows: Sequence[Window], hours: int | None) -> Text:
-    """Describe the time zone of the limits. `hours`: how late they take effect; None if that is unknown."""
+    """Describe the time zone of the limits. `hours`: their delay; None if it is unknown."""
     if hours is None:
         return t("The time zone of the limits is unknown until OMS has copied under them for a day.")
     if not hours:
@@ -191,13 +193,13 @@ def zone(windows: Sequence[Window], hours: int | None) -> Text:
 
 def end_lines(group: TaskGroup, language: str) -> Iterator[Line]:
     """Yield the result of a finished migration, and the steps to check and to repeat it."""
-    yield Marked("", group.title.of(language), existing_objects.tone(group))
+    yield MarkedLine("", group.title.of(language), existing_objects.tone(group))
     yield f"  {how_far(group).of(language)}"
     yield f"-> {t('Now find missing objects, and objects written during the migration:').of(language)}"
-    yield Whole(f"   {command(Step('compare', {'deep': True, 'since': '1970-01-01'}))}")
+    yield UnwrappedLine(f"   {command(Step('compare', {'deep': True, 'since': '1970-01-01'}))}")
     overwriting = t("Another migration overwrites objects that still differ and have a CRC64 on both sides:")
     yield f"-> {overwriting.of(language)}"
-    yield Whole(f"   {command(Step('migrate'))}")
+    yield UnwrappedLine(f"   {command(Step('migrate'))}")
 
 
 def to_json(group: TaskGroup | None) -> dict[str, Any]:

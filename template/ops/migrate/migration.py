@@ -2,7 +2,7 @@
 
 First, the record of the migration is written to the log bucket; then its keys are made, and the task group. So any
 later command, on any machine, can continue after an interruption: it recognizes the group by the run in its
-description, and the migration's keys are those that both users did not have before.
+description, and the keys by the record's list of earlier keys.
 """
 
 from __future__ import annotations
@@ -13,43 +13,43 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ops import project
-from ops.accounts.both_clouds import NEEDED, Alibaba, Holder, Huawei, project_mark
-from ops.accounts.needs import Grants
+from ops.accounts.both_clouds import NEEDED_VARIABLES, Alibaba, Holder, Huawei, project_mark
+from ops.accounts.needs import PendingGrants
 from ops.clouds.keys import Keys
-from ops.clouds.oms import Wanted
+from ops.clouds.oms import NewGroup
 from ops.clouds.wire import UnreachableError, UnreadableResponseError
 from ops.errors import ExitCode, OpsError, UsageError
 from ops.intention import Intention, Intentions, delete_keys, keys_of
 from ops.migrate import messages
 from ops.migrate.own_group import OwnGroup
 from ops.migrate.own_keys import OwnKeys
-from ops.migrate.preparation import GROUP, YES, check_open, check_same, confirm, prepare
+from ops.migrate.preparation import GROUP_TITLE, YES, check_open, check_same, confirm, prepare
 from ops.migrate.windows import requested
 from ops.report import existing_objects
 from ops.session import Session, T
 from ops.shell import sentence
-from ops.terminal import Line, Whole
+from ops.terminal import Line, UnwrappedLine
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.rules.bandwidth import hours_late
 
-# A few objects are copied at once.
+# The wait for a few objects, which are copied immediately.
 _FIRST_LOOK_SECONDS = 1.0
 _LOOK_SECONDS = 10.0
-# Replay looks each minute for the failed objects of a group: the interval and the limit of the wait for replay.
+# Seconds between checks, and maximum seconds of the wait, for replay, which reads a group's failures each minute.
 _REPLAY_LOOK_SECONDS, _REPLAY_SECONDS = 30.0, 150.0
-# The largest number of objects in OMS's list of failed objects.
-_MAX_LISTED = 100_000
+# Maximum number of objects in OMS's list of failed objects.
+_MAX_LISTED_FAILURES = 100_000
 
 
 def migrate(session: Session, options: Namespace, folder: Path) -> int:
-    """Begin a migration, or carry out an option of the current migration; return the exit code.
+    """Begin a migration, or execute an option of the current migration; return the exit code.
 
     Raises OpsError.
     """
     migration = ProjectMigration(
-        session, project.read(options.template or folder / "s.yaml", (*NEEDED, "SYNC_URL")), options
+        session, project.read(options.template or folder / "s.yaml", (*NEEDED_VARIABLES, "SYNC_URL")), options
     )
     actions: dict[str, Callable[[], int]] = {
         "look": migration.look,
@@ -79,7 +79,7 @@ class ProjectMigration:
         if intention is None:
             intention = prepare(self._session, self._variables, self._options, self._holders)
             if not self._intentions.begin(intention):
-                raise UsageError(t("Another command has just begun a migration"), messages.SHOW_PROGRESS)
+                raise UsageError(t("Another command has just begun a migration"), messages.PROGRESS_TEXT)
         else:
             check_same(intention, self._variables, self._options)
             if windows is not None:
@@ -91,11 +91,11 @@ class ProjectMigration:
         """Print the state of the migration."""
         intention = self._intentions.read()
         if intention is None:
-            self._say([messages.NO_MIGRATION])
+            self._say([messages.NO_MIGRATION_TEXT])
             return 0
         group = self._group.find(intention)
         if group is None:
-            self._say([messages.NOT_BEGUN, messages.CONTINUE])
+            self._say([messages.NO_GROUP_TEXT, messages.CONTINUE_TEXT])
             return ExitCode.NOT_PROVEN
         keys, left = self._keys(intention), self._remaining_seconds(group)
         self._show(group, messages.state_lines(group, keys, self._session.lang, left, self._zone(group)))
@@ -120,7 +120,7 @@ class ProjectMigration:
         return 0 if group.state is GroupState.PAUSED else _exit_code(group)
 
     def go_on(self) -> int:
-        """Continue a paused migration with new keys, because the secrets of the old keys are lost."""
+        """Continue a paused migration with new keys, because the old secrets are lost."""
         intention, group = self._read_current(GroupState.PAUSED)
         return self._restart(
             intention, group, lambda source, destination: self._groups.go_on(group.id, source, destination)
@@ -130,9 +130,9 @@ class ProjectMigration:
         """Retry a failed migration with new keys: only its failed objects, if OMS has recorded them."""
         intention, group = self._read_current(GroupState.FAILED)
         if group.resent:
-            raise UsageError(existing_objects.RESENT, messages.END)
+            raise UsageError(existing_objects.RESENT_TEXT, messages.END_TEXT)
         # A full list lacks further objects.
-        only_failed = group.can_retry_failed and group.failed < _MAX_LISTED
+        only_failed = group.can_retry_failed and group.failed < _MAX_LISTED_FAILURES
         return self._restart(
             intention,
             group,
@@ -140,10 +140,10 @@ class ProjectMigration:
         )
 
     def remove(self) -> int:
-        """End the migration in any state; copied objects stay."""
+        """End the migration in any state; copied objects remain."""
         intention = self._intentions.read()
         if intention is None:
-            self._say([messages.NO_MIGRATION])
+            self._say([messages.NO_MIGRATION_TEXT])
             return 0
         confirm(
             self._session,
@@ -151,8 +151,8 @@ class ProjectMigration:
             t("The migration is not finished. Type {word} to end it and keep copied objects:", word=YES),
         )
         if not self._intentions.latest(intention):
-            raise UsageError(messages.ENDED, messages.SHOW_PROGRESS)
-        self._session.hint = t("The migration is still open. To end it: {command}", command=messages.REMOVE)
+            raise UsageError(messages.ENDED_TEXT, messages.PROGRESS_TEXT)
+        self._session.hint = t("The migration is still open. To end it: {command}", command=messages.REMOVAL_STEP)
         # OMS lists a group until it is deleted, so its list is complete.
         groups = self._group.all(intention)
         how = "resent" if len(groups) == 1 and self._group.with_replay(groups[0]).resent else "removed"
@@ -162,7 +162,7 @@ class ProjectMigration:
         return 0
 
     def _delete_groups(self, intention: Intention, groups: Sequence[TaskGroup], how: str) -> None:
-        """Pause the groups, store their results, which OMS no longer reports afterwards, and delete them."""
+        """Pause the groups, store their results, which OMS then no longer reports, and delete them."""
         for group in groups:
             resting = self._await_other_state(intention, group, GroupState.WAITING)
             if resting.state in (GroupState.CREATING, GroupState.COPYING):
@@ -172,23 +172,23 @@ class ProjectMigration:
             self._groups.delete(group.id)
 
     def _create(self, intention: Intention) -> TaskGroup:
-        """Make the keys and the group. If the outcome is unknown, the record stays."""
+        """Make the keys and the group. If the outcome is unknown, the record remains."""
         self._session.hint = t(
             "The migration has not begun yet. Continue: {go_on}. Or end it: {remove}",
             go_on=Step("migrate"),
-            remove=messages.REMOVE,
+            remove=messages.REMOVAL_STEP,
         )
         self._own.take_over(intention)
-        # The group may have been made by an earlier command.
+        # An earlier command may have created the group.
         if task_group := self._group.find(intention):
             self._own.release(intention)
             return task_group
         try:
             source, destination, region = self._new_keys(intention)
-            # Closing checks for the intention after its mark, so one of the two commands sees the other.
+            # The close looks for the intention after its mark, so one of the two commands notices the other.
             check_open(self._session)
             buckets = (intention.source, region, intention.destination, self._variables["destinationRegion"])
-            request = Wanted(
+            request = NewGroup(
                 *buckets,
                 intention.prefixes,
                 self._group.note(intention),
@@ -209,10 +209,10 @@ class ProjectMigration:
                 self._end(intention, "refused")
             raise
         if not self._intentions.latest(intention):
-            # No record names this group: the next migration is in progress already.
+            # The record has no place for this group: the next migration is in progress already.
             self._delete_groups(intention, self._group.all(intention), "removed")
             delete_keys(keys_of(intention, self._holders))
-            raise UsageError(messages.ENDED, messages.SHOW_PROGRESS)
+            raise UsageError(messages.ENDED_TEXT, messages.PROGRESS_TEXT)
         self._own.release(intention)
         self._session.hint = None
         return self._group.read(intention)
@@ -225,11 +225,11 @@ class ProjectMigration:
         return task_group.id if task_group else ""
 
     def _new_keys(self, intention: Intention) -> tuple[Keys, Keys, str]:
-        """Replace the migration's keys by two new keys, and wait until their permissions act.
+        """Replace the migration's keys by two new keys, and wait until their permissions take effect.
 
         Return the keys, and OMS's name of the source's region.
         """
-        huawei, grants = self._huawei, Grants(self._session)
+        huawei, grants = self._huawei, PendingGrants(self._session)
         source, destination = self._own.make(intention)
         region = grants.wait(
             t("reading the source"),
@@ -242,11 +242,11 @@ class ProjectMigration:
         return source, destination, region
 
     def _hand_over(self, intention: Intention, call: Callable[[], T]) -> T:
-        """Have OMS begin with the new keys; return the result of `call`. Raise its errors, and TakenOverError."""
-        return Grants(self._session).wait(GROUP, self._own.checked(intention, call), is_settled=True)
+        """Start OMS with the new keys by `call`; return its result. Raise its errors, and TakenOverError."""
+        return PendingGrants(self._session).wait(GROUP_TITLE, self._own.checked(intention, call), is_settled=True)
 
     def _restart(self, intention: Intention, group: TaskGroup, call: Callable[[Keys, Keys], None]) -> int:
-        self._session.hint = messages.SHOW_PROGRESS
+        self._session.hint = messages.PROGRESS_TEXT
         self._own.take_over(intention)
         if self._group.read(intention).state is group.state:
             source, destination, _ = self._new_keys(intention)
@@ -256,14 +256,14 @@ class ProjectMigration:
                 if self._group.read(intention).state is group.state:
                     raise
         else:
-            # Another command had OMS continue while this one read and wrote the record, which may name older keys.
+            # Another command restarted OMS while this command read and wrote the record, which may have older keys.
             self._own.name_others(intention)
         self._own.release(intention)
         self._session.hint = None
         return self._follow(intention, self._group.limit(intention, self._group.read(intention), is_restarted=True))
 
     def _follow(self, intention: Intention, group: TaskGroup) -> int:
-        """Show progress until the group stops moving, then the next step; return the exit code."""
+        """Show progress until the group stops, then the next step; return the exit code."""
         group = self._await_replay(intention, self._await_other_state(intention, group, *MOVING))
         if group.state is GroupState.DONE:
             self._end(intention, "done", group)
@@ -273,7 +273,7 @@ class ProjectMigration:
         return _exit_code(group)
 
     def _await_other_state(self, intention: Intention, group: TaskGroup, *states: GroupState) -> TaskGroup:
-        """Wait until the group has left these states; return the group."""
+        """Wait until the group has another state; return the group."""
         session = self._session
         session.hint = session.hint or t(
             "The migration continues at OMS. Its progress: {look}. To pause it: {pause}",
@@ -294,10 +294,10 @@ class ProjectMigration:
     def _await_replay(self, intention: Intention, group: TaskGroup) -> TaskGroup:
         """Wait until replay has the failed objects, so that the user does not retry them; return the group.
 
-        If replay does not take them soon, the group is returned as it is.
+        If replay does not take them soon, the group is returned unchanged.
         """
         session, clock = self._session, self._session.clock
-        session.hint, until = messages.SHOW_PROGRESS, clock.monotonic() + _REPLAY_SECONDS
+        session.hint, until = messages.PROGRESS_TEXT, clock.monotonic() + _REPLAY_SECONDS
         while group.can_be_resent and not group.resent and clock.monotonic() < until:
             session.progress(t("{failed:object|objects} failed; replay resends them", failed=group.failed))
             clock.sleep(_REPLAY_LOOK_SECONDS)
@@ -316,7 +316,7 @@ class ProjectMigration:
     def _read_current(self, *states: GroupState) -> tuple[Intention, TaskGroup]:
         """Return the migration and its group.
 
-        Raises UsageError without a migration, or if the group's state is not one of `states` (if given).
+        Raises UsageError without a migration, or if the group has another state than `states` (if any).
         """
         intention = self._intentions.read()
         if intention is None:
@@ -326,9 +326,9 @@ class ProjectMigration:
             )
         group = self._group.find(intention)
         if group is None:
-            raise UsageError(messages.NOT_BEGUN, messages.CONTINUE)
+            raise UsageError(messages.NO_GROUP_TEXT, messages.CONTINUE_TEXT)
         if states and group.state not in states:
-            raise UsageError(t("Not possible now: {how}", how=group.title), messages.SHOW_PROGRESS)
+            raise UsageError(t("Not possible now: {how}", how=group.title), messages.PROGRESS_TEXT)
         return intention, group
 
     def _keys(self, intention: Intention) -> list[str]:
@@ -339,7 +339,9 @@ class ProjectMigration:
         self._intentions.end(intention, self._holders, self._session.clock.now(), how, group)
 
     def _show(self, group: TaskGroup | None, lines: Iterable[Line]) -> None:
-        self._session.screen.answer([Whole(json.dumps(messages.to_json(group)))] if self._options.json else lines)
+        self._session.screen.answer(
+            [UnwrappedLine(json.dumps(messages.to_json(group)))] if self._options.json else lines
+        )
 
     def _say(self, texts: Iterable[Text]) -> None:
         """Print the texts of a migration without a group."""

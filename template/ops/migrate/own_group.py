@@ -28,7 +28,7 @@ class OwnGroup:
                         "OMS has several task groups of this migration: {groups}",
                         groups=[task_group.id for task_group in mine],
                     ),
-                    messages.END,
+                    messages.END_TEXT,
                 )
             if not mine:
                 return None
@@ -40,11 +40,11 @@ class OwnGroup:
         if task_group := self._groups.show(group or intention.group):
             return self.with_replay(task_group)
         if not self._intentions.latest(intention):
-            raise UsageError(messages.ENDED, messages.SHOW_PROGRESS)
-        raise UsageError(t("The task group {group} was deleted in OMS", group=intention.group), messages.END)
+            raise UsageError(messages.ENDED_TEXT, messages.PROGRESS_TEXT)
+        raise UsageError(t("The task group {group} was deleted in OMS", group=intention.group), messages.END_TEXT)
 
     def with_replay(self, group: TaskGroup) -> TaskGroup:
-        """Return the group as status reports it, if replay may have its failed objects; otherwise the group itself."""
+        """Return the group as in status, if replay may have its failed objects; otherwise unchanged."""
         if not group.can_be_resent:
             return group
         try:
@@ -62,8 +62,8 @@ class OwnGroup:
     def limit(self, intention: Intention, group: TaskGroup, *, is_restarted: bool = False) -> TaskGroup:
         """Apply the record's bandwidth limits to the group if they differ; return the group.
 
-        If another command stores others meanwhile, the last ones are applied. After a restart (`is_restarted`) they are
-        always set again: OMS does not document that a group keeps them.
+        If another command stores new limits meanwhile, those are applied. After a restart (`is_restarted`) the limits
+        are always set again: OMS does not document that a group keeps them.
         """
         if intention.bandwidth is None or group.state not in (*MOVING, GroupState.PAUSED):
             return group

@@ -1,9 +1,8 @@
 """Access keys of a migration: creation by a single command, and deletion.
 
-One command at a time makes keys and has OMS begin with them. It first writes its number into the intention, and checks
-before each change that the number is still there. Another command can take over, because the first command's machine
-may be gone: it waits until the first command's requests must have arrived, and reads the group again before it deletes
-any key.
+One command at a time makes keys and starts OMS with them. It first writes its number into the intention, and checks the
+number before each change. Another command can take over, because the first command's machine may be lost: it waits
+until the first command's requests must have arrived, and reads the group again before it deletes any key.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from ops.migrate import messages
 from ops.session import Session, T, pause
 from oss_oms_sync.answers.text import t
 
-# A request is connected and answered within a minute each, or abandoned.
+# Maximum seconds of a request: a minute each for its connect and its answer.
 _IN_FLIGHT_SECONDS = 120.0
-_TAKEN_OVER = t("Another command has taken over this migration; this command ended without further changes")
+_TAKEN_OVER_TEXT = t("Another command has taken over this migration; this command ended without further changes")
 
 
 class TakenOverError(UsageError):
@@ -29,7 +28,7 @@ class TakenOverError(UsageError):
 
 
 class OwnKeys:
-    """The access keys of one migration. `holders`: the users with the source's key and with the destination's key."""
+    """The access keys of a migration. `holders`: the users with the source's key and with the destination's key."""
 
     def __init__(self, session: Session, intentions: Intentions, holders: tuple[Holder, Holder]) -> None:
         self._session, self._intentions, self._holders = session, intentions, holders
@@ -39,7 +38,7 @@ class OwnKeys:
         """Become the command that makes keys. Raises TakenOverError."""
         before = self._intentions.claim(intention, self._command)
         if before is None:
-            raise TakenOverError(messages.ENDED, messages.SHOW_PROGRESS)
+            raise TakenOverError(messages.ENDED_TEXT, messages.PROGRESS_TEXT)
         intention.kept, intention.keys, intention.group, intention.maker = (
             before.kept,
             before.keys,
@@ -54,15 +53,15 @@ class OwnKeys:
     def check(self, intention: Intention) -> None:
         """Raise TakenOverError unless this command still makes the keys.
 
-        Any command may change the limits of the bandwidth, so the next write keeps the stored limits.
+        Any command may change the bandwidth limits, so the next write keeps the stored limits.
         """
         current = self._intentions.latest(intention)
         if current is None or current.maker != self._command:
-            raise TakenOverError(_TAKEN_OVER if current else messages.ENDED, messages.SHOW_PROGRESS)
+            raise TakenOverError(_TAKEN_OVER_TEXT if current else messages.ENDED_TEXT, messages.PROGRESS_TEXT)
         intention.bandwidth = current.bandwidth
 
     def checked(self, intention: Intention, call: Callable[[], T]) -> Callable[[], T]:
-        """Return a `call` that raises TakenOverError once another command makes the keys."""
+        """Return a `call` that raises TakenOverError if another command makes the keys."""
 
         def check_and_call() -> T:
             self.check(intention)
@@ -71,7 +70,7 @@ class OwnKeys:
         return check_and_call
 
     def release(self, intention: Intention) -> None:
-        """Allow the next command to begin at once, because OMS has answered. Raises TakenOverError."""
+        """Allow the next command to begin immediately, because OMS has answered. Raises TakenOverError."""
         self.check(intention)
         intention.maker = ""
         self._intentions.write(intention)
@@ -81,11 +80,11 @@ class OwnKeys:
 
         Raises TakenOverError, and then deletes the keys that it made.
         """
-        # The list is read now, so that a machine which sleeps before the deletion does not delete newer keys.
+        # The list is read now, so that a later deletion, after a sleep of the machine, excludes newer keys.
         old = keys_of(intention, self._holders)
         self.check(intention)
         delete_keys(old)
-        # While no key is named, all keys that are made next are the migration's; keys for other purposes stay.
+        # While the record has no key, all new keys are the migration's; keys for other purposes are kept.
         intention.kept, intention.keys = [key for _, key in all_keys(self._holders)], []
         new_keys: list[tuple[Holder, Keys]] = []
         try:
@@ -102,7 +101,7 @@ class OwnKeys:
         return source, destination
 
     def name_others(self, intention: Intention) -> None:
-        """Record all keys that are not kept as the migration's keys: another command has created them."""
+        """Record all keys outside `kept` as the migration's keys: another command has created them."""
         intention.keys = [key for _, key in all_keys(self._holders) if key not in intention.kept]
 
     def _write(self, intention: Intention) -> None:

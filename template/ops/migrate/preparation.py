@@ -7,9 +7,9 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 
 from ops.accounts.both_clouds import Holder
-from ops.accounts.needs import Standing
+from ops.accounts.needs import ResourceState
 from ops.clock import timestamp
-from ops.cost.prices import RESTORE, Prices
+from ops.cost.prices import RESTORE_PRICE, Prices
 from ops.cutover.cutover import check_set_up
 from ops.cutover.open_and_close import opening_step
 from ops.errors import UsageError
@@ -25,14 +25,14 @@ from oss_oms_sync.answers.text import Text, t
 YES = "yes"
 _MAX_KEYS = 2
 
-GROUP = t("creating a task group")
+GROUP_TITLE = t("creating a task group")
 
 
 def prepare(session: Session, variables: Mapping[str, str], options: Namespace, holders: Sequence[Holder]) -> Intention:
     """Return the new migration, once the user agrees to it.
 
     `variables`: the variables of s.yaml; `holders`: the users with the source's key and with the destination's key.
-    Raises OpsError if the migration must not or cannot begin.
+    Raises OpsError if the migration cannot begin.
     """
     _check(session, variables, holders)
     intention = Intention(
@@ -83,7 +83,7 @@ def check_open(session: Session) -> None:
 def confirm(session: Session, options: Namespace, question: Text) -> None:
     """Raise UsageError unless the user agrees."""
     if not options.yes:
-        session.insist(question, YES, t("Nothing was changed"), t("Without a terminal, pass --yes"))
+        session.require_word(question, YES, t("Nothing was changed"), t("Without a terminal, pass --yes"))
 
 
 def _check(session: Session, variables: Mapping[str, str], holders: Sequence[Holder]) -> None:
@@ -100,7 +100,7 @@ def _check(session: Session, variables: Mapping[str, str], holders: Sequence[Hol
         )
     check_open(session)
     for holder in holders:
-        if holder.need(GROUP, (), lambda: False).inspect().state is not Standing.THERE:
+        if holder.need(GROUP_TITLE, (), lambda: False).inspect().state is not ResourceState.THERE:
             raise UsageError(
                 t("{name} differs from what setup creates", name=holder.name),
                 t("Let setup correct it: {command}", command=Step("setup")),
@@ -136,7 +136,7 @@ def _agrees_to_restore(session: Session, options: Namespace, user: str) -> bool:
             "Also restore and copy archived source objects? This costs about {dollars:.3f} dollars per GB"
             " and takes minutes to hours; the RAM user {user} needs oss:RestoreObject, which setup does not"
             " grant. [y/N]",
-            dollars=RESTORE,
+            dollars=RESTORE_PRICE,
             user=user,
         )
     )

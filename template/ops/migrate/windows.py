@@ -11,7 +11,7 @@ from oss_oms_sync.answers.text import t
 
 
 def requested(options: Namespace) -> list[Window] | None:
-    """Return the windows of the options; empty for no limit, None if no option speaks of them.
+    """Return the windows in the options; empty for no limit, None without an option.
 
     Raises UsageError.
     """

@@ -1,4 +1,4 @@
-"""Blocks of a report, made of phrases, independent of terminal or page."""
+"""Blocks of a report, made of phrases, for a terminal or a page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Span(NamedTuple):
 
 
 class Time(NamedTuple):
-    """A time as the answer has it (`written`), as readers see it, and its age."""
+    """A time of the answer (`written`), its form for readers, and its age."""
 
     written: str
     shown: str

@@ -1,4 +1,4 @@
-"""The result of a comparison, from any answer that has it: classes, folders, lag."""
+"""The result of a comparison, from any answer: classes, folders, lag."""
 
 from __future__ import annotations
 
@@ -27,32 +27,40 @@ from ops.report.blocks import (
     Table,
     Track,
 )
-from ops.report.words import SIDES, Words
+from ops.report.words import SIDE_LABELS, Words
 from oss_oms_sync.answers.object_class import IN_SCOPE, ObjectClass
-from oss_oms_sync.answers.pass_answers import BothBuckets, ClassCounts, Compared, Lag, Lags, ObjectCount, PassAnswer
+from oss_oms_sync.answers.pass_answers import (
+    BothBuckets,
+    ClassCounts,
+    ComparisonResult,
+    Lag,
+    Lags,
+    ObjectCount,
+    PassAnswer,
+)
 from oss_oms_sync.answers.text import t
 
 # Tones of classes, in the order of a bar.
-_TONES = {
+_TONE_LABELS = {
     "good": t("equal, proven"),
     "open": t("not proven"),
     "way": t("in progress"),
     "bad": t("differs or missing"),
     "calm": t("not compared"),
 }
-_ORDER = [*_TONES]
-_RESENT = t("{number:object that was resent is|objects that were resent are} not in these figures.")
+_TONE_ORDER = [*_TONE_LABELS]
+_RESENT_TEXT = t("{number:object that was resent is|objects that were resent are} not in these figures.")
 # Ranges of an object's lag, by their upper limit in seconds.
-_WITHIN = {
+_LAG_RANGES = {
     60: t("up to 1 min"),
     300: t("1 to 5 min"),
     900: t("5 to 15 min"),
     3600: t("15 min to 1 h"),
     86400: t("1 h to 1 day"),
 }
-_BY_TITLE = {object_class.title: object_class for object_class in ObjectClass}
-CLASSES = sorted(ObjectClass, key=lambda object_class: _ORDER.index(object_class.tone))
-_IN_FOLDER = {"source": 0, "destination": 2}
+_CLASSES_BY_TITLE = {object_class.title: object_class for object_class in ObjectClass}
+CLASSES = sorted(ObjectClass, key=lambda object_class: _TONE_ORDER.index(object_class.tone))
+_FOLDER_INDEXES = {"source": 0, "destination": 2}
 
 _NO_ACCEPTANCES: Mapping[str, str] = {}
 
@@ -72,17 +80,17 @@ def classes(both_buckets: BothBuckets, say: Words, accepted: Mapping[str, str] =
     every = counted_classes(both_buckets)
     counted = {
         side: [name for name, counts in every.items() if _side(counts, side).objects and name in IN_SCOPE]
-        for side in SIDES
+        for side in SIDE_LABELS
     }
-    shown = [name for name in every if any(name in counted[side] for side in SIDES)]
-    numbers = (Column(title, "n") for side in SIDES.values() for title in (say(side), say("volume")))
+    shown = [name for name in every if any(name in counted[side] for side in SIDE_LABELS)]
+    numbers = (Column(title, "n") for side in SIDE_LABELS.values() for title in (say(side), say("volume")))
     others = [
         ((class_name(name.title, say), Span("note", say("not counted"))), *_counts(both_buckets, [name], say))
         for name in every
         if name not in shown
     ]
     return [
-        *(_side_bar(both_buckets, counted[side], side, say) for side in SIDES),
+        *(_side_bar(both_buckets, counted[side], side, say) for side in SIDE_LABELS),
         Table(
             [Column(say("class")), *numbers],
             [_class_row(both_buckets, name, accepted.get(name.title), say) for name in shown],
@@ -102,7 +110,7 @@ def sums(both_buckets: BothBuckets, names: Collection[ObjectClass], say: Words, 
     return Paragraph(say("The classes do not add up to the objects in both listings."), "bad")
 
 
-def remedies(compared: Compared, say: Words) -> Blocks:
+def remedies(compared: ComparisonResult, say: Words) -> Blocks:
     """Return the remedies for classes that another submission may not repair."""
     return [
         Paragraph((Span("strong", class_name(name.title, say)), say(": "), say(remedy)))
@@ -112,7 +120,7 @@ def remedies(compared: Compared, say: Words) -> Blocks:
 
 def class_name(title: str, say: Words) -> Phrase:
     """Return a class in words; commands take its title."""
-    object_class = _BY_TITLE.get(title)
+    object_class = _CLASSES_BY_TITLE.get(title)
     return say(object_class.label) if object_class else Span("outside", title)
 
 
@@ -136,13 +144,13 @@ def folders(both_buckets: BothBuckets, say: Words) -> Block:
 def lag(lags: Lags, amended: str | None, say: Words) -> Blocks:
     """Return the time until OMS accepted the objects, and until they were in OBS.
 
-    `amended`: the time of the last recheck, which leaves these figures unchanged.
+    `amended`: the time of the last recheck, which does not change these figures.
     """
     late = "open" if amended else "bad"
     return [
         *_lag_of_step(lags.accepted, say("Written until accepted by OMS"), late, say),
         *_lag_of_step(lags.copied, say("Written until in OBS"), late, say),
-        Paragraph(say(_RESENT, number=lags.again), "note") if lags.again else None,
+        Paragraph(say(_RESENT_TEXT, number=lags.again), "note") if lags.again else None,
         Paragraph(say("As of the comparison, before the recheck."), "note") if amended else None,
     ]
 
@@ -181,14 +189,17 @@ def _columns(quads: Iterable[Sequence[int]]) -> list[int]:
 
 def _folder_name(name: str, folder: _Folder, say: Words) -> Phrase:
     special = {"": say("(in no folder)"), "*": say("(all other folders)")}.get(name)
-    parts = [Part(folder.tones[tone], tone) for tone in _ORDER if folder.tones[tone]]
-    label = say(", ").join(say("{name} {number}", name=say(_TONES[part.tone]), number=part.number) for part in parts)
+    parts = [Part(folder.tones[tone], tone) for tone in _TONE_ORDER if folder.tones[tone]]
+    label = say(", ").join(
+        say("{name} {number}", name=say(_TONE_LABELS[part.tone]), number=part.number) for part in parts
+    )
     return special or Span("key", name), Bar(parts, label, thin=True)
 
 
 def _folder_cells(folder: _Folder, say: Words) -> list[Phrase | Cell]:
     sides = [
-        (f"{folder.counts[at]:,}", Span("note", units.size(folder.counts[at + 1], say))) for at in _IN_FOLDER.values()
+        (f"{folder.counts[at]:,}", Span("note", units.size(folder.counts[at + 1], say)))
+        for at in _FOLDER_INDEXES.values()
     ]
     return [*sides, *(units.number(folder.tones[tone], say, tone) for tone in ("bad", "way", "open"))]
 
@@ -204,7 +215,7 @@ def _added(both_buckets: BothBuckets, names: Iterable[ObjectClass], side: str) -
 
 def _side_bar(both_buckets: BothBuckets, names: Sequence[ObjectClass], side: str, say: Words) -> Picture:
     parts = [(say(name.label), _side(both_buckets.classes[name], side).objects, name.tone) for name in names]
-    title = say(SIDES[side])
+    title = say(SIDE_LABELS[side])
     return units.picture(title, title, f"{sum(number for _, number, _ in parts):,}", parts, say)
 
 
@@ -224,7 +235,7 @@ def _class_row(both_buckets: BothBuckets, name: ObjectClass, who: str | None, sa
 
 def _counts(both_buckets: BothBuckets, names: Sequence[ObjectClass], say: Words) -> list[Phrase | Cell]:
     cells: list[Phrase | Cell] = []
-    for side in SIDES:
+    for side in SIDE_LABELS:
         total = _added(both_buckets, names, side)
         cells += [units.number(total.objects, say), units.volume(total.bytes, say)]
     return cells
@@ -236,7 +247,7 @@ def _lag_of_step(step_lag: Lag, title: str, late_tone: str, say: Words) -> Block
         return [Heading(title), Paragraph(say("No objects were written in this period."), "note")]
     rows, before = [], 0
     for limit, number in sorted(step_lag.within.items()):
-        rows.append((_WITHIN[limit], number - before, ""))
+        rows.append((_LAG_RANGES[limit], number - before, ""))
         before = number
     rows += [(t("over a day"), step_lag.objects - before, "open"), (t("not yet"), step_lag.not_yet, late_tone)]
     body = [

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from ops.report import units
 from ops.report.blocks import Block, Blocks, Column, FactList, Paragraph, Span, Table, Track
 from ops.report.words import Words
-from oss_oms_sync.answers.status_answer import CopyingShown, FailedForCode
+from oss_oms_sync.answers.status_answer import CodeFailures, CopyingSummary
 from oss_oms_sync.answers.text import t
 
 # Parts of the failures, in the order of a bar.
-_PARTS = {
+_PART_LABELS = {
     "done": ("good", t("resolved"), t("Now in OBS, deleted at the source, or resent, which OMS counts separately.")),
     "waiting": ("way", t("waiting"), t("Replay resends them.")),
     "stuck": ("bad", t("stuck"), t("Replay resends them; first remove the cause.")),
@@ -21,7 +21,7 @@ _PARTS = {
     "outside": ("calm", t("another project's"), t("Outside the prefix and suffix.")),
 }
 # Groups of causes: lasting causes apart from passing causes.
-_GROUPS = {
+_GROUP_LABELS = {
     "lasting": ("bad", t("Persistent: action required")),
     "passing": ("way", t("Temporary: resent automatically")),
     "unknown": ("open", t("Unknown reason")),
@@ -43,13 +43,13 @@ class Cause(NamedTuple):
 def tables(title: str, causes: Iterable[Cause], say: Words) -> Blocks:
     """Return a table for each group with causes, most frequent first; `title` heads the first column."""
     ordered = sorted(causes, key=lambda cause: (-cause.objects, cause.name))
-    grouped = {group: [cause for cause in ordered if cause.group == group] for group in _GROUPS}
+    grouped = {group: [cause for cause in ordered if cause.group == group] for group in _GROUP_LABELS}
     return [_table(title, group, members, say) for group, members in grouped.items() if members]
 
 
 def _table(title: str, group: str, causes: list[Cause], say: Words) -> Block:
-    # Each group has its own scale, so that a few lasting causes stay visible beside many passing causes.
-    most, (tone, title_of_group) = causes[0].objects, _GROUPS[group]
+    # Each group has its own scale, so that a few lasting causes remain visible beside many passing causes.
+    most, (tone, title_of_group) = causes[0].objects, _GROUP_LABELS[group]
     columns = [Column(title), Column(say("remedy"), "wide"), Column(say("objects"), "n")]
     body = [
         (
@@ -63,7 +63,7 @@ def _table(title: str, group: str, causes: list[Cause], say: Words) -> Block:
     return Table(columns, body, [total], Span("mark", say(title_of_group), tone))
 
 
-def failures(copying: CopyingShown, now: datetime, say: Words) -> Blocks:
+def failures(copying: CopyingSummary, now: datetime, say: Words) -> Blocks:
     """Return the contents of the section."""
     copy_failures_shown, acknowledged = copying.failures, copying.acknowledged
     since = (
@@ -71,7 +71,7 @@ def failures(copying: CopyingShown, now: datetime, say: Words) -> Blocks:
     )
     if copy_failures_shown is None:
         return [since, Paragraph(say("unknown"), "open")]
-    parts = {name: int(getattr(copy_failures_shown, name)) for name in _PARTS}
+    parts = {name: int(getattr(copy_failures_shown, name)) for name in _PART_LABELS}
     if not copy_failures_shown.counted and not any(parts.values()):
         return [since, Paragraph(say("OMS failed to copy none of the submitted objects."))]
     return [since, *_parts(copy_failures_shown.counted, parts, say), *_codes(copy_failures_shown.codes, say)]
@@ -80,7 +80,7 @@ def failures(copying: CopyingShown, now: datetime, say: Words) -> Blocks:
 def _parts(counted: int, parts: Mapping[str, int], say: Words) -> Blocks:
     """Return a bar of the parts, and a table that explains them."""
     title, total = say("counted by OMS"), units.count(counted, say)
-    named = [(*_PARTS[name], objects) for name, objects in parts.items()]
+    named = [(*_PART_LABELS[name], objects) for name, objects in parts.items()]
     body = [
         (
             (Span("swatch", tone=tone), say(word), Span("aside", say(means))),
@@ -98,7 +98,7 @@ def _parts(counted: int, parts: Mapping[str, int], say: Words) -> Blocks:
     ]
 
 
-def _codes(codes: Mapping[str, FailedForCode], say: Words) -> Blocks:
+def _codes(codes: Mapping[str, CodeFailures], say: Words) -> Blocks:
     """Return the causes of objects still to be copied, by OMS's codes."""
     causes = []
     for code, failed_for_code in codes.items():

@@ -12,20 +12,20 @@ from ops.report.blocks import Block, Blocks, Chart, Column, FactList, Figure, Pa
 from ops.report.existing_objects import under_way
 from ops.report.words import Words
 from oss_oms_sync.answers.status_answer import StatusAnswer
-from oss_oms_sync.answers.task_group import Silence, TaskShown
+from oss_oms_sync.answers.task_group import QueryFailure, TaskSummary
 from oss_oms_sync.answers.text import t
 
-# OMS's steps by name: their length in seconds, and the window in which the speed is measured.
-_STEPS = {"FIVE_MINUTES": 300, "ONE_HOUR": 3600}
-_RECENT = {"FIVE_MINUTES": timedelta(hours=1), "ONE_HOUR": timedelta(hours=3)}
+# OMS's steps by name: seconds of a step, and the window for the speed.
+_STEP_SECONDS = {"FIVE_MINUTES": 300, "ONE_HOUR": 3600}
+_SPEED_WINDOWS = {"FIVE_MINUTES": timedelta(hours=1), "ONE_HOUR": timedelta(hours=3)}
 # OMS's counters, with their names among the month's counters, in the order of a copy.
-_COUNTERS = {
+_COUNTER_LABELS = {
     "REQUEST": ("requests", t("requested")),
     "SUCCESS": ("copied", t("copied")),
     "FAILURE": ("failed", t("failures")),
     "SKIP": ("skipped", t("skipped")),
 }
-_UNREAD = t("{number} parts of OMS's statistics could not be read: the chart may be incomplete.")
+_UNREAD_TEXT = t("{number} parts of OMS's statistics could not be read: the chart may be incomplete.")
 # Maximum number of spans in a chart.
 _MAX_SPANS = 100
 
@@ -33,7 +33,7 @@ _MAX_SPANS = 100
 def throughput(answer: StatusAnswer, say: Words) -> Figure:
     """Return OMS's recent speed."""
     statistics, end = answer.statistics, moment(answer.at)
-    window = _RECENT.get(statistics.step) if statistics else None
+    window = _SPEED_WINDOWS.get(statistics.step) if statistics else None
     if statistics is None or window is None or end <= statistics.from_:
         return Figure(say("Throughput"), say("unknown"), say("not reported by OMS"), "open")
     window = min(window, end - statistics.from_)
@@ -50,10 +50,10 @@ def throughput(answer: StatusAnswer, say: Words) -> Figure:
     )
 
 
-def drain(answer: StatusAnswer, say: Words) -> Figure:
+def drain_estimate(answer: StatusAnswer, say: Words) -> Figure:
     """Estimate the time to copy all waiting objects at OMS's highest rate of the period.
 
-    A low rate while little waits says nothing about its capability.
+    A low rate with few waiting objects says nothing about OMS's capability.
     """
     backlog, unfinished, statistics = answer.backlog, answer.copying.unfinished, answer.statistics
     if statistics is None or unfinished is None:
@@ -66,28 +66,28 @@ def drain(answer: StatusAnswer, say: Words) -> Figure:
     fastest = max((number for _, number in statistics.series["SUCCESS"]), default=0)
     if not fastest or not left:
         return Figure(say("Time to drain"), say("unknown"), note if left else None, "open")
-    long = units.duration(left * _STEPS.get(statistics.step, 3600) / fastest, say)
+    long = units.duration(left * _STEP_SECONDS.get(statistics.step, 3600) / fastest, say)
     return Figure(say("Time to drain"), say("at least {number}", number=long) if backlog.more_may_wait else long, note)
 
 
 def copying(answer: StatusAnswer, say: Words) -> Blocks:
     """Return the contents of the section: the task, the chart, the counts."""
-    task = [_task(answer.oms, say)] if answer.oms else silent(answer.oms_silence, say)
+    task = [_task(answer.oms, say)] if answer.oms else query_failure(answer.oms_failure, say)
     return [*under_way(answer, say), *task, *_over_time(answer, say), *_counts(answer, say)]
 
 
-def silent(silence: Silence | None, say: Words) -> Blocks:
+def query_failure(failure: QueryFailure | None, say: Words) -> Blocks:
     """Return OMS's error in place of an answer, and its remedy."""
-    if silence is None:
+    if failure is None:
         return []
     return [
-        Paragraph((say("not reported by OMS"), say(": "), Span("code", silence.problem)), "open"),
-        Paragraph(say(silence.fix)),
-        FactList([(say("OMS's message"), Span("outside", silence.message))]) if silence.message else None,
+        Paragraph((say("not reported by OMS"), say(": "), Span("code", failure.problem)), "open"),
+        Paragraph(say(failure.fix)),
+        FactList([(say("OMS's message"), Span("outside", failure.message))]) if failure.message else None,
     ]
 
 
-def _task(task: TaskShown, say: Words) -> Block:
+def _task(task: TaskSummary, say: Words) -> Block:
     source, destination = (units.name(name, say) for name in (task.src_bucket, task.dst_bucket))
     mode = task.object_overwrite_mode
     return FactList(
@@ -100,13 +100,13 @@ def _task(task: TaskShown, say: Words) -> Block:
 
 
 def _over_time(answer: StatusAnswer, say: Words) -> Blocks:
-    """Return objects requested and copied on one scale, and failures below on another."""
+    """Return requested and copied objects on a common scale, and failures below on another."""
     statistics, end = answer.statistics, moment(answer.at)
     if statistics is None:
         # The report has this error already, for the task.
-        return [] if answer.oms_silence == answer.statistics_silence else silent(answer.statistics_silence, say)
-    line = Timeline(statistics.from_, end, _STEPS.get(statistics.step, 3600))
-    sums = {name: line.sums(statistics.series[name]) for name in _COUNTERS}
+        return [] if answer.oms_failure == answer.statistics_failure else query_failure(answer.statistics_failure, say)
+    line = Timeline(statistics.from_, end, _STEP_SECONDS.get(statistics.step, 3600))
+    sums = {name: line.sums(statistics.series[name]) for name in _COUNTER_LABELS}
     peak = max(*sums["SUCCESS"], *sums["REQUEST"]) * 60 / line.span
     return [
         Chart(
@@ -131,7 +131,7 @@ def _over_time(answer: StatusAnswer, say: Words) -> Blocks:
                 say("Failed, objects on a scale of their own"),
             ),
             (units.a_minute(peak, say), f"{max(sums['FAILURE']):,}"),
-            Paragraph(say(_UNREAD, number=statistics.unread), "open") if statistics.unread else None,
+            Paragraph(say(_UNREAD_TEXT, number=statistics.unread), "open") if statistics.unread else None,
         )
     ]
 
@@ -175,7 +175,7 @@ def _counts(answer: StatusAnswer, say: Words) -> Blocks:
     """Return the month's counters beside those of the chart, and the objects left."""
     series = answer.statistics.series if answer.statistics else {}
     sums = {name: sum(count for _, count in points) for name, points in series.items()}
-    shown = {name: sums.get(counter) for counter, (name, _) in _COUNTERS.items()} | {"bytes": sums.get("SIZE")}
+    shown = {name: sums.get(counter) for counter, (name, _) in _COUNTER_LABELS.items()} | {"bytes": sums.get("SIZE")}
     month = vars(answer.oms.month) if answer.oms else {}
     unfinished = answer.copying.unfinished
     left = [
@@ -195,7 +195,7 @@ def counters(windows: Mapping[str, Mapping[str, int | None]], say: Words, captio
             say(title),
             *(units.number(window.get(name), say, "bad" if name == "failed" else "") for window in windows.values()),
         )
-        for name, title in _COUNTERS.values()
+        for name, title in _COUNTER_LABELS.values()
     ]
     return Table(
         [Column(say("count")), *(Column(title, "n") for title in windows)],

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ops.cost.estimate import Estimate, Expense, Workload, total_dollars
-from ops.cost.nights import Copy, Ways
+from ops.cost.nights import Copy, CopyWays
 from ops.report.blocks import Blocks, Column, Hero, Paragraph, Phrase, Report, Table
-from ops.report.words import CUTOVER_STEPS, Words
+from ops.report.words import STEP_LABELS, Words
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-_ONCE = t("Once: existing objects")
-_ITEMS = {
+_ONCE_TITLE = t("Once: existing objects")
+_EXPENSE_LABELS = {
     "egress": t("traffic out of OSS, read by OMS over the internet"),
     "oms": t("OMS fee"),
     "oms_requests": t("OMS's requests to both buckets"),
@@ -26,8 +26,8 @@ _ITEMS = {
     "sample": t("sample read on both sides"),
     "deep": t("optional: --deep, at most (all objects read at the source)"),
 }
-# An expense only on request.
-_OPTIONAL = "deep"
+# An optional expense.
+_OPTIONAL_EXPENSE = "deep"
 
 
 def report(plan: Workload, estimate: Estimate, language: str) -> Report:
@@ -43,7 +43,7 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
     )
     *steps, total = ((name, f"{minutes:,}") for name, minutes in estimate.freeze_minutes.items())
     blocks: Blocks = [
-        _costs(_ONCE, estimate.once, say),
+        _costs(_ONCE_TITLE, estimate.once, say),
         Paragraph(
             say(
                 "Copying takes at least {group:time} by a task group ({command}), and {sent:time} if this"
@@ -66,7 +66,7 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
         _costs(t("Cutover day"), estimate.cutover, say),
         Table(
             [Column(say("step")), Column(say("minutes"), "n")],
-            [(say(CUTOVER_STEPS[name]), minutes) for name, minutes in steps],
+            [(say(STEP_LABELS[name]), minutes) for name, minutes in steps],
             [(say("total"), total[1])],
             say("Freeze"),
         ),
@@ -94,13 +94,13 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
     return Report(Hero("", "", asked, None), language, blocks)
 
 
-def copying(items: list[Expense], ways: Ways, about: str, language: str) -> Report:
-    """Return the cost of copying something once."""
+def copying(items: list[Expense], ways: CopyWays, about: str, language: str) -> Report:
+    """Return the cost of a copy of all objects."""
     say = Words(language)
-    return Report(Hero("", "", about, None), language, [_costs(_ONCE, items, say), *_ways(ways, say)])
+    return Report(Hero("", "", about, None), language, [_costs(_ONCE_TITLE, items, say), *_ways(ways, say)])
 
 
-def _ways(ways: Ways, say: Words) -> Blocks:
+def _ways(ways: CopyWays, say: Words) -> Blocks:
     """Return the durations and the prices of the ways to copy; nothing where traffic costs the same by night."""
     if not ways.nights:
         return []
@@ -140,7 +140,7 @@ def _price_range(copies: Sequence[Copy], say: Words) -> str:
 
 def _costs(title: Text, items: list[Expense], say: Words) -> Table:
     columns = [Column(say("item")), Column(say("amount")), Column(say("dollars"), "n")]
-    total = f"{total_dollars([expense for expense in items if expense.name != _OPTIONAL]):,.2f}"
+    total = f"{total_dollars([expense for expense in items if expense.name != _OPTIONAL_EXPENSE]):,.2f}"
     return Table(
         columns,
         [_row(expense, say) for expense in items],
@@ -152,4 +152,8 @@ def _costs(title: Text, items: list[Expense], say: Words) -> Table:
 def _row(expense: Expense, say: Words) -> tuple[Phrase, ...]:
     objects = say("{number:object|objects}", number=round(expense.objects)) if expense.objects else None
     amount = say(", ").join(filter(None, (objects, say("{n:size}", n=round(expense.size)) if expense.size else None)))
-    return say(_ITEMS[expense.name]), amount, say("unknown") if expense.dollars is None else f"{expense.dollars:,.2f}"
+    return (
+        say(_EXPENSE_LABELS[expense.name]),
+        amount,
+        say("unknown") if expense.dollars is None else f"{expense.dollars:,.2f}",
+    )

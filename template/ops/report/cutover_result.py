@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops.certificate.check import NO_FORM, doubts, read_certificate
+from ops.certificate.check import FORM_DOUBT, doubts, read_certificate
 from ops.certificate.form import Doubt as Doubt
 from ops.clock import moment
 from ops.report import comparison, findings, totals, units
@@ -35,8 +35,8 @@ from ops.report.blocks import (
     Table,
     Time,
 )
-from ops.report.words import CUTOVER_STEPS, UTC, Words
-from ops.shell import command, interpreter, quoted
+from ops.report.words import STEP_LABELS, UTC_NOTE, Words
+from ops.shell import command, interpreter, quote_word
 from oss_oms_sync.answers.certificate import (
     Certificate,
     CertifiedPass,
@@ -52,24 +52,24 @@ from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.cutover import CHECKS
 from oss_oms_sync.rules.summary import summarize
 
-VERDICTS = {
+VERDICT_LABELS = {
     "GO": (t("GO"), "good"),
     "NO-GO": (t("NO-GO"), "bad"),
     "NOT PROVEN": (t("NOT PROVEN"), "open"),
     "REHEARSAL": (t("REHEARSAL"), "way"),
 }
-_MEASURED = t("Based on the durations of the passes.")
+_ESTIMATE_NOTE = t("Based on the durations of the passes.")
 
 
 def report(document: Mapping[str, Any], language: str, file: Path | None = None) -> Report:
     """Return the report on `document`, the answer of certify, in "en" or "zh".
 
-    A document that was changed, or whose verdict contradicts its checks, is not valid; of a document in another form
-    only that is reported. `file`: its path, if it is known.
+    A changed document, or a verdict that contradicts its checks, is not valid; a document in another form is only
+    reported as such. `file`: its path, if known.
     """
     say, certificate, wrong = Words(language), read_certificate(document), doubts(document)
     if certificate is None:
-        stated = _not_valid(wrong or [NO_FORM], None, say) if document else Hero(say("UNKNOWN"), "calm", "", None)
+        stated = _not_valid(wrong or [FORM_DOUBT], None, say) if document else Hero(say("UNKNOWN"), "calm", "", None)
         return Report(stated, language, [], (), say("Cutover certificate"))
     both, lag, made = certificate.counted, certificate.shown.lag, moment(certificate.made)
     folders = (
@@ -85,7 +85,7 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
         [Figures(_figures(certificate, say))],
         [
             _rehearsal(certificate.rehearsal, certificate.judged, say) if certificate.rehearsal else None,
-            Section("looked-at", say("Scope of the check"), None, _looked_at(certificate, say)),
+            Section("looked-at", say("Scope of the check"), None, _describe_checks(certificate, say)),
             Section(
                 "checks",
                 say("Checks"),
@@ -96,7 +96,7 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
                 "waivers",
                 say("Accepted by name"),
                 say("Not proven, but accepted by a named person."),
-                totals.waivers(certificate, say),
+                totals.accepted_classes(certificate, say),
             ),
             Section(
                 "classes",
@@ -135,17 +135,17 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
             ),
         ],
         say("Cutover certificate"),
-        say(UTC, time=units.clock(made)),
+        say(UTC_NOTE, time=units.clock(made)),
     )
 
 
 def _not_valid(wrong: Sequence[Doubt], certificate: Certificate | None, say: Words) -> Hero:
-    """List the claims that do not hold."""
+    """List the false claims."""
     listed = [
         (doubt.claim.of(say.language), Span("note", Span("outside", doubt.detail)) if doubt.detail else None)
         for doubt in wrong
     ]
-    word, claim = say("NOT VALID"), say(VERDICTS[certificate.verdict.value][0]) if certificate else say("unknown")
+    word, claim = say("NOT VALID"), say(VERDICT_LABELS[certificate.verdict.value][0]) if certificate else say("unknown")
     when: dict[str, object] = (
         {"frozen_since": "now"} if certificate and certificate.frozen_since else {"rehearse": True}
     )
@@ -160,7 +160,7 @@ def _not_valid(wrong: Sequence[Doubt], certificate: Certificate | None, say: Wor
 
 
 def _hero(certificate: Certificate, say: Words) -> Hero:
-    word, tone = VERDICTS[certificate.verdict.value]
+    word, tone = VERDICT_LABELS[certificate.verdict.value]
     summary = summarize(certificate, certificate.checks, certificate.verdict, certificate.rehearsal)
     return Hero(say(word), tone, say(summary), findings.next_step(certificate, say), certificate.verdict.value)
 
@@ -178,7 +178,7 @@ def _figures(certificate: Certificate, say: Words) -> list[Figure]:
 
 
 def _bucket(label: str, listed: ListingTotals | None, gone: ObjectCount | None, say: Words) -> Figure:
-    """Return the objects of a bucket. `gone`: those that the source no longer has."""
+    """Return the objects of a bucket. `gone`: the objects deleted at the source."""
     size = units.size(listed.bytes if listed else None, say)
     if gone and gone.objects:
         size = say("{size}, {n:object|objects} deleted at the source", size=size, n=gone.objects)
@@ -189,7 +189,7 @@ def _freeze(certificate: Certificate, say: Words) -> Figure:
     """Return the start of the freeze, or the expected length of a rehearsed freeze."""
     minutes = certificate.rehearsal.minutes.get("total") if certificate.rehearsal else None
     if minutes is not None:
-        return Figure(say("Freeze"), say("about {duration:time}", duration=60 * minutes), say(_MEASURED))
+        return Figure(say("Freeze"), say("about {duration:time}", duration=60 * minutes), say(_ESTIMATE_NOTE))
     if certificate.frozen_since is None:
         return Figure(say("Writes stopped"), say("none"), say("not stopped: a rehearsal"))
     return _at(say("Writes stopped"), certificate.frozen_since, "")
@@ -214,24 +214,24 @@ def _at(label: str, time_text: str, note: str) -> Figure:
 
 def _rehearsal(rehearsal: Rehearsal, judged: tuple[int, int], say: Words) -> Section:
     """Return the expected length of each step of the freeze, and the checks that would not pass."""
-    minutes = {name: rehearsal.minutes.get(name) for name in CUTOVER_STEPS}
-    total, (_, tone) = rehearsal.minutes.get("total"), VERDICTS[rehearsal.would_be.value]
+    minutes = {name: rehearsal.minutes.get(name) for name in STEP_LABELS}
+    total, (_, tone) = rehearsal.minutes.get("total"), VERDICT_LABELS[rehearsal.would_be.value]
     long = {name: units.duration(None if minute is None else 60 * minute, say) for name, minute in minutes.items()}
     whole_freeze = units.duration(None if total is None else 60 * total, say)
     parts = say(", ").join(
-        say("{name} {number}", name=say(CUTOVER_STEPS[name]), number=long[name]) for name in CUTOVER_STEPS
+        say("{name} {number}", name=say(STEP_LABELS[name]), number=long[name]) for name in STEP_LABELS
     )
     # Two alternating tones separate the parts.
-    tones = dict(zip(CUTOVER_STEPS, ("way", "calm") * 4, strict=True))
+    tones = dict(zip(STEP_LABELS, ("way", "calm") * 4, strict=True))
     body = [
-        ((Span("swatch", tone=tones[name]), say(CUTOVER_STEPS[name])), Cell(long[name], "" if minutes[name] else "nil"))
-        for name in CUTOVER_STEPS
+        ((Span("swatch", tone=tones[name]), say(STEP_LABELS[name])), Cell(long[name], "" if minutes[name] else "nil"))
+        for name in STEP_LABELS
     ]
     label = say("{total}: {parts}", total=whole_freeze, parts=parts)
     picture = Picture(
         say("Freeze"),
         whole_freeze,
-        Bar([Part(minutes[cutover_step] or 0, tones[cutover_step]) for cutover_step in CUTOVER_STEPS], label),
+        Bar([Part(minutes[cutover_step] or 0, tones[cutover_step]) for cutover_step in STEP_LABELS], label),
     )
     well = say("All checks would pass.")
     if judged[0] < judged[1]:
@@ -245,7 +245,7 @@ def _rehearsal(rehearsal: Rehearsal, judged: tuple[int, int], say: Words) -> Sec
     return Section(
         "rehearsal",
         say("Length of the freeze"),
-        say(_MEASURED),
+        say(_ESTIMATE_NOTE),
         [
             Detail([picture]),
             Table([Column(say("step")), Column(say("time"), "n")], body, [(say("total"), whole_freeze)]),
@@ -257,7 +257,7 @@ def _rehearsal(rehearsal: Rehearsal, judged: tuple[int, int], say: Words) -> Sec
     )
 
 
-def _looked_at(certificate: Certificate, say: Words) -> Blocks:
+def _describe_checks(certificate: Certificate, say: Words) -> Blocks:
     made = moment(certificate.made)
     source, destination = units.name(certificate.source_bucket, say), units.name(certificate.destination_bucket, say)
     compared, still = certificate.passes.compare, certificate.passes.standstill
@@ -291,7 +291,7 @@ def _looked_at(certificate: Certificate, say: Words) -> Blocks:
 
 def _scope(scope: CertifiedScope, say: Words) -> Phrase:
     parts: list[Phrase] = []
-    # The key is a part of its own, because it is quoted.
+    # The key is a separate part, because it is quoted.
     named = (say("prefix {prefix}", prefix=""), scope.prefix), (say("suffix {suffix}", suffix=""), scope.suffix)
     for name, value in named:
         if value:
@@ -306,7 +306,9 @@ def _pass(certified_pass: CertifiedPass | None, amended: str | None, say: Words)
     again = (
         Span("below", say("late objects rechecked at {time}", time=units.clock(moment(amended)))) if amended else None
     )
-    return units.ran(certified_pass.started, certified_pass.ended, None, say, certified_pass.objects_per_minute), again
+    return units.pass_times(
+        certified_pass.started, certified_pass.ended, None, say, certified_pass.objects_per_minute
+    ), again
 
 
 def file_name(document: Mapping[str, Any]) -> str:
@@ -328,7 +330,7 @@ def _document(document: Mapping[str, Any], certificate: Certificate, file: Path 
             ]
         ),
         Paragraph(say("To verify the document, also against two listings of yours:")),
-        CommandBlock(f"{interpreter()} ops.py check {quoted(str(file or file_name(document)))}"),
+        CommandBlock(f"{interpreter()} ops.py check {quote_word(str(file or file_name(document)))}"),
         Detail(
             [
                 Paragraph(

@@ -12,7 +12,7 @@ from ops.clock import moment, timestamp
 from ops.report import units
 from ops.report.blocks import Blocks, Column, CommandBlock, FactList, Hero, Paragraph, Report, Section, Table, keys
 from ops.report.words import Words
-from ops.shell import command, quoted
+from ops.shell import command, quote_word
 from oss_oms_sync.answers.deletions import DeletionFacts, DeletionsAnswer, LeftOut
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
@@ -115,7 +115,7 @@ def report(summary: Summary, file: Path, language: str) -> Report:
 
 def _recipe(summary: Summary, file: Path, say: Words) -> Section:
     """Return the steps by which a user deletes the objects on the list."""
-    bucket, name = summary.facts.destination_bucket, quoted(str(file))
+    bucket, name = summary.facts.destination_bucket, quote_word(str(file))
     until = timestamp(summary.valid_until)
     return Section(
         "delete",

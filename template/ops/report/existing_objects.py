@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ops.report.blocks import Blocks, CommandBlock, FactList, Paragraph, Span
-from ops.report.words import MIGRATION_UNKNOWN, Words
+from ops.report.words import MIGRATION_UNKNOWN_TEXT, Words
 from ops.shell import command
 from oss_oms_sync.answers.bandwidth import Window
 from oss_oms_sync.answers.status_answer import StatusAnswer
@@ -13,38 +13,38 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, MAX_RESENT, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
-_HOW_FAR = t(
+_PROGRESS_TEXT = t(
     "{share:.1f} % of {total:object|objects}: {copied} copied, {skipped} skipped, {failed} failed; {size:size} of"
     " {whole:size}, {speed:size}/s"
 )
-_TONES = {
+_STATE_TONES = {
     **dict.fromkeys(MOVING, "way"),
     GroupState.DONE: "good",
     **dict.fromkeys((GroupState.NOT_CREATED, GroupState.FAILED), "bad"),
 }
 
-RESENT = t("Replay has all failed keys and resends them.")
-_TO_BE_RESENT = t(
+RESENT_TEXT = t("Replay has all failed keys and resends them.")
+_RESEND_TEXT = t(
     "Replay reads in OMS's lists which failed, and resends them; so does {command}.",
     command=Step("migrate", {"retry": True}),
 )
-_TOO_MANY = t(
+_TOO_MANY_TEXT = t(
     "These are too many for replay, which resends up to {most}: {retry}. If they keep failing, end"
     " the migration; compare then submits them: {remove}"
 ).filled(retry=Step("migrate", {"retry": True}), remove=Step("migrate", {"remove": True}))
 
 
 def tone(group: TaskGroup) -> str:
-    return _TONES.get(group.state, "open")
+    return _STATE_TONES.get(group.state, "open")
 
 
-def how_far(group: TaskGroup) -> Text:
+def progress_text(group: TaskGroup) -> Text:
     """Describe the progress of a task group, and the results of its finished objects."""
     if group.percent is None and group.state not in MOVING:
         return t("Nothing was copied")
     if group.percent is None:
         return t("OMS lists the source: nothing is copied yet")
-    return _HOW_FAR.filled(
+    return _PROGRESS_TEXT.filled(
         share=group.percent,
         total=group.total,
         copied=group.copied,
@@ -68,7 +68,7 @@ def bandwidth(windows: Sequence[Window]) -> Text:
 
 
 def failures(group: TaskGroup) -> Iterator[Text]:
-    """Yield OMS's reason for the failures, the place of its lists, and who resends the objects."""
+    """Yield OMS's reason for the failures, the place of its lists, and the program that resends the objects."""
     if group.why:
         yield t("OMS says: {why}", why=group.why)
     if group.lists:
@@ -79,12 +79,12 @@ def failures(group: TaskGroup) -> Iterator[Text]:
 
 def _resending(group: TaskGroup) -> Text | None:
     if group.can_be_resent:
-        return RESENT if group.resent else _TO_BE_RESENT
-    return _TOO_MANY.filled(most=MAX_RESENT) if group.failed > MAX_RESENT else None
+        return RESENT_TEXT if group.resent else _RESEND_TEXT
+    return _TOO_MANY_TEXT.filled(most=MAX_RESENT) if group.failed > MAX_RESENT else None
 
 
 def failed(answer: StatusAnswer, say: Words) -> Blocks:
-    """Report failures of the migration, beside those of the sync task."""
+    """Report failures of the migration, in addition to the sync task's."""
     group = answer.old_objects
     if group is None or not group.failed:
         return []
@@ -97,7 +97,7 @@ def failed(answer: StatusAnswer, say: Words) -> Blocks:
 
 def under_way(answer: StatusAnswer, say: Words) -> Blocks:
     """Report the current migration and its next step."""
-    migration, group, silence = answer.migration, answer.old_objects, answer.old_objects_silence
+    migration, group, failure = answer.migration, answer.old_objects, answer.old_objects_failure
     if migration is None:
         return []
     began, group_id = migration.begun, migration.group
@@ -110,15 +110,15 @@ def under_way(answer: StatusAnswer, say: Words) -> Blocks:
     )
     if group is None:
         return [
-            Paragraph(say(MIGRATION_UNKNOWN), "open"),
+            Paragraph(say(MIGRATION_UNKNOWN_TEXT), "open"),
             facts,
-            Paragraph(say(silence.fix)) if silence else None,
+            Paragraph(say(failure.fix)) if failure else None,
             CommandBlock(command(LOOK)),
         ]
     return [
         Paragraph(say(group.title), tone(group)),
-        *(Paragraph(say(text)) for text in (how_far(group), *failures(group))),
+        *(Paragraph(say(text)) for text in (progress_text(group), *failures(group))),
         Paragraph(say(bandwidth(group.bandwidth))) if group.bandwidth else None,
         facts,
-        CommandBlock(command(group.step_of_others)),
+        CommandBlock(command(group.look_step)),
     ]

@@ -10,11 +10,11 @@ from oss_oms_sync.answers import finding as answered
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
-from oss_oms_sync.rules.causes import causes
+from oss_oms_sync.rules.causes import find_causes
 from oss_oms_sync.rules.cutover import CHECKS
 
 # Results, worst first, with their words and tones.
-_RESULTS = {
+_RESULT_LABELS = {
     answered.Result.FAILED: (t("failed"), "bad"),
     answered.Result.NOT_PROVEN: (t("not proven"), "open"),
     answered.Result.NOT_RUN: (t("not run"), "calm"),
@@ -28,7 +28,7 @@ def next_step(certificate: Certificate, say: Words) -> StepBlock:
         return StepBlock(say("Switch over: the project is closed already."))
     # Failures come before waiting.
     failed = [check for check in certificate.checks if check.gates and check.result is answered.Result.FAILED]
-    for finding in [*failed, *causes(certificate.checks)]:
+    for finding in [*failed, *find_causes(certificate.checks)]:
         if finding.next.en:
             return StepBlock(say(finding.next), command(finding.step))
     return StepBlock(
@@ -59,7 +59,7 @@ def checks(certificate: Certificate, say: Words) -> Blocks:
     ]
     columns = [Column(say("check")), Column(say("result")), Column(say("finding"), "half")]
     return [
-        *(_trouble(certificate, finding, say) for finding in wrong),
+        *(_finding_block(certificate, finding, say) for finding in wrong),
         Detail([Table(columns, body)]) if body else None,
     ]
 
@@ -69,11 +69,11 @@ def _title(check: answered.Finding) -> Phrase:
 
 
 def _result(check: answered.Finding, say: Words) -> Span:
-    word, tone = _RESULTS[check.result]
+    word, tone = _RESULT_LABELS[check.result]
     return Span("mark", say(word), tone)
 
 
-def _trouble(certificate: Certificate, check: answered.Finding, say: Words) -> FindingBlock:
+def _finding_block(certificate: Certificate, check: answered.Finding, say: Words) -> FindingBlock:
     return FindingBlock(
         _title(check),
         _result(check, say),
@@ -96,5 +96,5 @@ def _counted(certificate: Certificate, check: str, say: Words) -> str | None:
 
 def _by_result(certificate: Certificate) -> list[answered.Finding]:
     """Return the checks, worst first, otherwise in their order."""
-    order = [*_RESULTS]
+    order = [*_RESULT_LABELS]
     return sorted(certificate.checks, key=lambda check: order.index(check.result))

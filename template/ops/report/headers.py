@@ -32,7 +32,7 @@ def report(answer: HeadersAnswer, language: str) -> Report:
     say = Words(language)
     lead, tone = _title(answer)
     outcomes = [(say(outcome.text), f"{number:,}") for outcome, number in answer.outcomes.items()]
-    ran = units.ran(answer.started, answer.ended, None, say, answer.objects_per_minute) if answer.pass_ else None
+    ran = units.pass_times(answer.started, answer.ended, None, say, answer.objects_per_minute) if answer.pass_ else None
     blocks: list[Block] = [FactList([*outcomes, (say("pass"), ran), (say("stopped"), units.stopped(answer, say))])]
     blocks += _by_header(answer, say)
     for outcome, names in answer.examples.items():

@@ -34,7 +34,7 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 
 # States that need action come first.
-_STATES = {
+_STATE_LABELS = {
     "fault": (t("fault"), "bad"),
     "unknown": (t("unknown"), "bad"),
     "warning": (t("warning"), "open"),
@@ -44,21 +44,23 @@ _STATES = {
 }
 
 # Leads of a successful run, by `ReplayAnswer.whole`.
-_WELL = {
+_SUCCESS_TEXTS = {
     True: t("Nothing is left to resend."),
     False: t("Nothing of the requested objects is left to resend."),
 }
-_READ_AGAIN = t("The mark was read back two minutes after it was written.")
-_RECORDED = t("Later writes to the source are recorded as failed (CLOSED): {command}", command=Step("status"))
+_READ_BACK_TEXT = t("The mark was read back two minutes after it was written.")
+_RECORDED_TEXT = t("Later writes to the source are recorded as failed (CLOSED): {command}", command=Step("status"))
 
 
 def doctor(answer: DoctorAnswer, language: str) -> Report:
     """Return faults first with their remedies, then assumptions, a line each; sound checks are only counted."""
-    say, order = Words(language), [*_STATES]
+    say, order = Words(language), [*_STATE_LABELS]
     checks = sorted(answer.checks, key=lambda check: order.index(check.state))
     count = Counter(check.state for check in checks)
-    counts = say(", ").join(f"{say(_STATES[state][0])} {count[state]}" for state in reversed(order) if count[state])
-    # Checks that depend on others have no remedy of their own.
+    counts = say(", ").join(
+        f"{say(_STATE_LABELS[state][0])} {count[state]}" for state in reversed(order) if count[state]
+    )
+    # Checks that depend on others have no own remedy.
     depending = [check for check in checks if check.state == "unknown" and not check.fix.en]
     assumed = [check for check in checks if check.state == "not confirmed"]
     names = say(", ").join(say(doctor_check.name) for doctor_check in depending)
@@ -68,7 +70,7 @@ def doctor(answer: DoctorAnswer, language: str) -> Report:
             for check in checks
             if check.state not in ("ok", "not confirmed") and check not in depending
         ),
-        # A line for each assumption, below the step that confirms it.
+        # A line for each assumption, below its confirming step.
         *(
             _assumed([doctor_check for doctor_check in assumed if doctor_check.fix.en == fix], say)
             for fix in dict.fromkeys(doctor_check.fix.en for doctor_check in assumed)
@@ -79,7 +81,7 @@ def doctor(answer: DoctorAnswer, language: str) -> Report:
 
 
 def _mark(state: str, say: Words) -> Span:
-    word, tone = _STATES[state]
+    word, tone = _STATE_LABELS[state]
     return Span("mark", say(word), tone)
 
 
@@ -97,7 +99,7 @@ def _assumed(checks: Sequence[DoctorCheck], say: Words) -> FindingBlock:
     return FindingBlock(title, _mark("not confirmed", say), StepBlock(say(checks[0].fix)), facts=rows)
 
 
-def replayed(answer: ReplayAnswer) -> Text:
+def replay_text(answer: ReplayAnswer) -> Text:
     """Return the result of a run of replay in one line."""
     text = t("taken {taken}, accepted {accepted}, failed again {failed}, no longer needed {resolved}, left {left}")
     return t("counted, nothing submitted: {n}", n=answer.taken) if answer.dry_run else text.filled(**vars(answer))
@@ -107,13 +109,15 @@ def replay(answer: ReplayAnswer, language: str) -> Report:
     """Report a run of replay, and the keys left."""
     say = Words(language)
     tone, lead = (
-        ("good", _WELL[answer.whole]) if answer.is_well else ("open", t("Some keys are still waiting to be resent."))
+        ("good", _SUCCESS_TEXTS[answer.whole])
+        if answer.is_well
+        else ("open", t("Some keys are still waiting to be resent."))
     )
     unreadable = UNREADABLE.filled(names=answer.unreadable)
     ordered = sorted(answer.by_reason.items(), key=lambda entry: -entry[1])
     reasons = [(Span("code", name), f"{number:,}") for name, number in ordered]
     blocks: Blocks = [
-        Paragraph(say(replayed(answer))),
+        Paragraph(say(replay_text(answer))),
         Paragraph(say(unreadable), "open") if answer.unreadable else None,
         FactList([(say("oldest failure"), answer.oldest_failure), (say("stopped"), units.stopped(answer, say))]),
         Table([Column(say("reason")), Column(say("objects"), "n")], reasons) if reasons else None,
@@ -153,7 +157,7 @@ def _after(time: str, seconds: int | None, say: Words) -> str:
 def mark(answer: MarkAnswer, language: str) -> Report:
     """Report the mark of a closed project."""
     say, tone = Words(language), "way" if answer.closed else "good"
-    # After a GO no trigger records anything.
-    recorded = None if answer.closed and answer.closed.go else _RECORDED
-    read_again = Paragraph(say(sentences(_READ_AGAIN, recorded))) if answer.closed else None
+    # After a GO no trigger records changes.
+    recorded = None if answer.closed and answer.closed.go else _RECORDED_TEXT
+    read_again = Paragraph(say(sentences(_READ_BACK_TEXT, recorded))) if answer.closed else None
     return Report(Hero("", tone, say(answer.next), None), language, [read_again])

@@ -8,17 +8,23 @@ from ops.errors import ExitCode
 from ops.report import comparison, units
 from ops.report.blocks import Block, Blocks, CommandBlock, FactList, Hero, Items, Paragraph, Phrase, Report, Span, keys
 from ops.report.comparison import counted_classes
-from ops.report.words import MIGRATION_UNKNOWN, PASS_COUNTS, Words
+from ops.report.words import COUNT_LABELS, MIGRATION_UNKNOWN_TEXT, Words
 from ops.shell import command
 from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.object_class import ACCEPTABLE, COMING, IN_SCOPE, LACKING
-from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, CompareAnswer, Compared, PassAnswer, ReconcileAnswer
+from oss_oms_sync.answers.pass_answers import (
+    MISSING_RIGHTS,
+    CompareAnswer,
+    ComparisonResult,
+    PassAnswer,
+    ReconcileAnswer,
+)
 from oss_oms_sync.answers.text import Text, t
 
-_SENT = t("{submitted}: accepted {accepted}, failed {failed}")
-_NOTHING = t("No object is in scope: check the source bucket, the prefix and the suffix for typos.")
-_EMPTIED = t("The source has no object in scope, but OBS has.")
-_UNREAD = {
+_SUBMITTED_TEXT = t("{submitted}: accepted {accepted}, failed {failed}")
+_NO_OBJECT_TEXT = t("No object is in scope: check the source bucket, the prefix and the suffix for typos.")
+_EMPTY_SOURCE_TEXT = t("The source has no object in scope, but OBS has.")
+_UNREAD_TEXTS = {
     "unreadable": t(
         "{number} could not be read: archived, or encrypted with a key that the function's role cannot use"
     ),
@@ -30,9 +36,9 @@ _UNREAD = {
 
 
 def exit_code(answer: ReconcileAnswer | CompareAnswer) -> ExitCode:
-    """Return 0 if a pass has ended well, 3 if nothing is missing but not all is proven, otherwise 1.
+    """Return 0 for a completed pass, 3 if nothing is missing but not all is proven, otherwise 1.
 
-    Objects on their way are not proven, and neither is an empty scope.
+    Objects in progress are not proven, and neither is an empty scope.
     """
     if not answer.finished and answer.stop is not Stop.LIMIT:
         return ExitCode.FAILED
@@ -51,38 +57,40 @@ def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
     say = Words(language)
     lead, tone = _title(answer)
     ran: Phrase = (
-        units.ran(answer.started, answer.ended, None, say, answer.objects_per_minute) if answer.pass_ else None
+        units.pass_times(answer.started, answer.ended, None, say, answer.objects_per_minute) if answer.pass_ else None
     )
     stopped = (say("stopped"), units.stopped(answer, say))
-    # A trial sends nothing, and reports the objects that a pass would send.
+    # A trial submits nothing, and reports the objects that a pass would submit.
     is_trial = answer.missing is not None if isinstance(answer, ReconcileAnswer) else _is_single_call(answer)
     would_send = (say("would be submitted"), units.count(answer.submitted, say))
-    resent = would_send if is_trial else (say("resubmitted"), say(_SENT, **vars(answer)))
+    resent = would_send if is_trial else (say("resubmitted"), say(_SUBMITTED_TEXT, **vars(answer)))
     below: Blocks = []
     facts: list[tuple[str, Phrase]]
     if isinstance(answer, ReconcileAnswer):
         counts = [
             (say(label), f"{getattr(answer, name):,}")
-            for name, label in PASS_COUNTS.items()
+            for name, label in COUNT_LABELS.items()
             if name != "submitted" or not is_trial
         ]
         facts = [*counts, resent, (say("pass"), ran), stopped]
-        # Every key, because a trial is for seeing them.
+        # Every key, because a trial is meant to show them.
         first = Items([Span("key", key) for key in answer.missing or ()])
         below = [Paragraph(say("First objects to submit:")), first] if answer.missing else []
     else:
         facts = [resent, (say("pass"), ran), (say("rechecked at"), answer.amended), stopped]
         if answer.finished and answer.standstill:
             facts += [(say("source, with times and ETags"), answer.state), (say("twin digest of OBS"), answer.twin)]
-        if isinstance(answer, Compared):
+        if isinstance(answer, ComparisonResult):
             below = _compared(answer, say)
-    return Report(Hero("", tone, say(lead), None), language, [FactList(facts), *_left(answer, say), *below])
+    return Report(
+        Hero("", tone, say(lead), None), language, [FactList(facts), *_unsubmitted_blocks(answer, say), *below]
+    )
 
 
-def _left(answer: PassAnswer, say: Words) -> Iterator[Block]:
-    """Yield the objects that were not sent, and their way to OBS."""
+def _unsubmitted_blocks(answer: PassAnswer, say: Words) -> Iterator[Block]:
+    """Yield the unsubmitted objects, and the way to copy them to OBS."""
     if answer.is_migration_unknown:
-        yield Paragraph(say(MIGRATION_UNKNOWN), "open")
+        yield Paragraph(say(MIGRATION_UNKNOWN_TEXT), "open")
     if answer.step and answer.all_the_same:
         yield Paragraph(
             say(
@@ -106,8 +114,8 @@ def _title(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     tone = "open" if code or not answer.finished else "good"
     if answer.has_no_objects:
         is_in_obs = any(name in IN_SCOPE for name in counted_classes(answer))
-        return (_EMPTIED if is_in_obs else _NOTHING), tone
-    if _is_single_call(answer) and not isinstance(answer, Compared):
+        return (_EMPTY_SOURCE_TEXT if is_in_obs else _NO_OBJECT_TEXT), tone
+    if _is_single_call(answer) and not isinstance(answer, ComparisonResult):
         return t("A single call without a pass; nothing continues."), tone
     if not answer.finished:
         return t("The pass is not finished.") if answer.pass_ else t("No pass of this scope has begun."), "open"
@@ -126,7 +134,7 @@ def _title(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     return t("Some objects are still in progress."), "way"
 
 
-def _compared(compared: Compared, say: Words) -> Blocks:
+def _compared(compared: ComparisonResult, say: Words) -> Blocks:
     """Return compare's classes, and the objects that reading did not prove equal."""
     blocks = [
         *comparison.classes(compared, say),
@@ -137,7 +145,7 @@ def _compared(compared: Compared, say: Words) -> Blocks:
             blocks += [Paragraph(Span("code", name.title)), keys(counts.keys)]
     blocks += comparison.remedies(compared, say)
     for kind, names in compared.deep.keys.items() if compared.deep else ():
-        blocks += [Paragraph(say(_UNREAD[kind], number=getattr(compared.deep, kind))), keys(names)]
+        blocks += [Paragraph(say(_UNREAD_TEXTS[kind], number=getattr(compared.deep, kind))), keys(names)]
     if compared.watermark:
         unproven = say("{number:object is|objects are} not proven equal", number=compared.unproven)
         note = Span("note", unproven) if compared.unproven else None
@@ -145,8 +153,8 @@ def _compared(compared: Compared, say: Words) -> Blocks:
     return [*blocks, *comparison.lag(compared.lag, compared.amended, say)]
 
 
-def how_far(answer: PassAnswer | None, language: str) -> str:
-    """Return the progress of an open pass as a single line; None: no state has been read yet."""
+def progress_line(answer: PassAnswer | None, language: str) -> str:
+    """Return the progress of an open pass as a single line; with None, that no state is known yet."""
     say = Words(language)
     if answer is None or answer.finished or answer.pass_ is None:
         return say("begins")

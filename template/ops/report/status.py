@@ -29,37 +29,37 @@ from ops.report.blocks import (
     Table,
 )
 from ops.report.copy_failures import Cause, failures, tables
-from ops.report.copying import copying, drain, throughput
+from ops.report.copying import copying, drain_estimate, throughput
 from ops.report.existing_objects import failed
-from ops.report.words import LOST_EVENTS, NEVER_COMPARED, PASS_COUNTS, UTC, Words, purpose
+from ops.report.words import COUNT_LABELS, LOST_EVENTS_TEXT, NO_COMPARISON_TEXT, UTC_NOTE, Words, purpose
 from ops.shell import command
 from oss_oms_sync.answers.status_answer import (
-    CompareUnderWay,
-    KeyWaiting,
-    PassUnderWay,
+    CountCheck,
     StatusAnswer,
-    Sum,
+    UnfinishedComparison,
+    UnfinishedPass,
     Verdict,
     VerdictState,
+    WaitingKey,
 )
 from oss_oms_sync.answers.text import AtLeast, Text, t
 
-_STATES = {
+_VERDICT_LABELS = {
     VerdictState.IN_STEP: (t("In step"), "good"),
     VerdictState.BEHIND: (t("Behind"), "open"),
     VerdictState.BROKEN: (t("Broken"), "bad"),
     VerdictState.UNKNOWN: (t("Unknown"), "calm"),
     VerdictState.CLOSED: (t("Closed"), "way"),
 }
-_WATERMARK = t(
+_WATERMARK_TEXT = t(
     "all objects written before were in OBS at the last comparison; {unproven} of {total} objects are not proven equal"
 )
-_NOT_TAKEN = t(
+_ALARM_REFUSED_TEXT = t(
     "The webhook refused the last alarm: {problem}. Check the webhook's address and the robot's"
     " security settings (keywords, sender addresses)."
 )
-_LAST_REPLAY = t("The last replay ({age}) took {taken}: {accepted} accepted, {failed} failed again.")
-_PASS_PARTS = {
+_LAST_REPLAY_TEXT = t("The last replay ({age}) took {taken}: {accepted} accepted, {failed} failed again.")
+_PASS_TONES = {
     "covered": "good",
     "submitted": "way",
     "failed_before": "open",
@@ -72,7 +72,7 @@ _PASS_PARTS = {
 def exit_code(answer: StatusAnswer) -> ExitCode:
     """Return 0 if all is in step and all waiting keys are counted, otherwise 1.
 
-    A project that is closed without an alarm, as for weeks after a GO, also counts as in step.
+    A project closed without an alarm, such as for weeks after a GO, also counts as in step.
     """
     is_calm = not (answer.verdict.alarm or answer.backlog.more_may_wait)
     is_well = {VerdictState.IN_STEP: True, VerdictState.CLOSED: is_calm}.get(answer.verdict.state)
@@ -87,7 +87,9 @@ def report(answer: StatusAnswer, language: str) -> Report:
         _hero(answer.verdict, say),
         language,
         [
-            Paragraph(say(_NOT_TAKEN, problem=answer.alarm_not_taken), "bad") if answer.alarm_not_taken else None,
+            Paragraph(say(_ALARM_REFUSED_TEXT, problem=answer.alarm_not_taken), "bad")
+            if answer.alarm_not_taken
+            else None,
             Figures(_figures(answer, now, say)),
         ],
         [
@@ -118,8 +120,8 @@ def report(answer: StatusAnswer, language: str) -> Report:
         say("Status"),
         (
             Rounded(
-                say(UTC, time=units.clock(now)),
-                say(UTC, time=answer.at),
+                say(UTC_NOTE, time=units.clock(now)),
+                say(UTC_NOTE, time=answer.at),
             ),
             " ",
             (say("sync task"), " ", Span("code", answer.task.id)),
@@ -128,7 +130,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
 
 
 def _hero(verdict: Verdict, say: Words) -> Hero:
-    word, tone = _STATES[verdict.state]
+    word, tone = _VERDICT_LABELS[verdict.state]
     step = None
     if verdict.step:
         step = StepBlock(say(purpose(verdict.step)), command(verdict.step))
@@ -145,13 +147,15 @@ def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     waits = Figure(say("Waiting to be resent"), shown, since, "open" if here or backlog.more_may_wait else None)
     mark = last.watermark if last else None
     until = units.age(moment(mark), now, say) if mark else say("unknown")
-    about = say(_WATERMARK, total=last.judged[1], unproven=last.unproven) if last and mark else say(NEVER_COMPARED)
+    about = (
+        say(_WATERMARK_TEXT, total=last.judged[1], unproven=last.unproven) if last and mark else say(NO_COMPARISON_TEXT)
+    )
     watermark = Figure(say("Watermark"), until, about, None if mark else "open")
     late = last.lag.copied if last else None
     p99, longest = (late.p99, late.max) if late else (None, None)
     note = say("99th percentile; longest {longest:time}", longest=longest) if p99 is not None else None
     lag = Figure(say("Written until in OBS"), units.duration(p99, say), note, None if note else "open")
-    return [waits, throughput(answer, say), drain(answer, say), watermark, lag]
+    return [waits, throughput(answer, say), drain_estimate(answer, say), watermark, lag]
 
 
 def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
@@ -167,7 +171,7 @@ def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
         ),
     ]
     is_empty = not any(number for _, number in counts) and not backlog.at_least
-    # The first two, whose numbers may be minimums, are always shown unless all are empty.
+    # The first two are always shown, unless all are empty, because their numbers may be minimums.
     if backlog.at_least:
         counts[:2] = [(name, AtLeast(number) if number else 0) for name, number in counts[:2]]
     shown = [Figure(name, say("{n}", n=number)) for place, (name, number) in enumerate(counts) if number or place < 2]
@@ -193,7 +197,7 @@ def _reasons(answer: StatusAnswer, say: Words) -> Blocks:
     return [Paragraph(read, "note"), *tables(say("reason"), causes, say)]
 
 
-def _first_keys(keys: Sequence[KeyWaiting], now: datetime, say: Words) -> Block | None:
+def _first_keys(keys: Sequence[WaitingKey], now: datetime, say: Words) -> Block | None:
     body = [
         (
             Span("key", key.key),
@@ -215,11 +219,11 @@ def _first_keys(keys: Sequence[KeyWaiting], now: datetime, say: Words) -> Block 
 def _replay(answer: StatusAnswer, now: datetime, say: Words) -> Block | None:
     if not answer.replay:
         return None
-    return Paragraph(_since(answer.replay.at, _LAST_REPLAY.filled(**vars(answer.replay.result)), now, say), "note")
+    return Paragraph(_since(answer.replay.at, _LAST_REPLAY_TEXT.filled(**vars(answer.replay.result)), now, say), "note")
 
 
 def _since(started: str, text: Text, now: datetime, say: Words) -> Rounded:
-    """Return a text with the age of a time, and in full with the time."""
+    """Return a text with the age of a time; its full form has the time."""
     return Rounded(say(text, age=units.age(moment(started), now, say)), say(text, age=started))
 
 
@@ -243,11 +247,14 @@ def _compared(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
         for compare_under_way in answer.compare.open
     ]
     if not last:
-        return [Paragraph(say(NEVER_COMPARED), "open"), *under_way]
+        return [Paragraph(say(NO_COMPARISON_TEXT), "open"), *under_way]
     return [
         FactList(
             [
-                (say("the last comparison"), units.ran(last.started, last.ended, now, say, last.objects_per_minute)),
+                (
+                    say("the last comparison"),
+                    units.pass_times(last.started, last.ended, now, say, last.objects_per_minute),
+                ),
                 (say("rechecked at"), units.time(last.amended, now, say) if last.amended else None),
                 (say("Watermark"), units.time(last.watermark, now, say)),
             ]
@@ -267,26 +274,26 @@ def _passes(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     ]
     if not last:
         return [Paragraph(say("No reconcile pass has finished yet: unknown."), "open"), *under_way]
-    parts = [(say(PASS_COUNTS[name]), int(getattr(last, name)), tone) for name, tone in _PASS_PARTS.items()]
+    parts = [(say(COUNT_LABELS[name]), int(getattr(last, name)), tone) for name, tone in _PASS_TONES.items()]
     scanned = f"{last.scanned:,}"
     return [
-        FactList([(say("The last pass"), units.ran(last.started, last.ended, now, say))]),
+        FactList([(say("The last pass"), units.pass_times(last.started, last.ended, now, say))]),
         Detail([units.picture(say("scanned"), say("The last pass"), scanned, parts, say)]),
         Table(
             [Column(say("count")), Column(say("objects"), "n")],
             [((Span("swatch", tone=tone), name), units.number(number, say)) for name, number, tone in parts],
-            [(say("scanned"), scanned), (say(PASS_COUNTS["orphans"]), units.number(last.orphans, say))],
+            [(say("scanned"), scanned), (say(COUNT_LABELS["orphans"]), units.number(last.orphans, say))],
         ),
-        Paragraph(say(LOST_EVENTS, new=last.new, missing=last.new_missing), "open") if last.new_missing else None,
+        Paragraph(say(LOST_EVENTS_TEXT, new=last.new, missing=last.new_missing), "open") if last.new_missing else None,
         *under_way,
     ]
 
 
-def _open_pass(pass_under_way: PassUnderWay | CompareUnderWay, text: Text, now: datetime, say: Words) -> Block:
+def _open_pass(pass_under_way: UnfinishedPass | UnfinishedComparison, text: Text, now: datetime, say: Words) -> Block:
     """Return the progress of an open pass, its speed, and the time left."""
     since = Span("mark", _since(pass_under_way.started, text, now, say), "way")
     scanned = (
-        [say("{scanned} so far", scanned=pass_under_way.scanned)] if isinstance(pass_under_way, PassUnderWay) else []
+        [say("{scanned} so far", scanned=pass_under_way.scanned)] if isinstance(pass_under_way, UnfinishedPass) else []
     )
     rate = units.a_minute(pass_under_way.objects_per_minute, say)
     if pass_under_way.share is None or pass_under_way.minutes_left is None:
@@ -298,7 +305,7 @@ def _open_pass(pass_under_way: PassUnderWay | CompareUnderWay, text: Text, now: 
     return Picture(since, label, Bar([Part(done, "way"), Part(1000 - done, "rest")], label))
 
 
-def _sums(sums: Sequence[Sum], say: Words) -> Blocks:
+def _sums(sums: Sequence[CountCheck], say: Words) -> Blocks:
     if not sums:
         return [Paragraph(say("No counts to add up yet: unknown."), "open")]
     body = []

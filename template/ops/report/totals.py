@@ -22,19 +22,21 @@ from ops.report.blocks import (
     keys,
 )
 from ops.report.copying import counters
-from ops.report.words import LOST_EVENTS, SIDES, Words
-from oss_oms_sync.answers.certificate import Certificate, ClosedMark, NotJudged, OmsSilence
+from ops.report.words import LOST_EVENTS_TEXT, SIDE_LABELS, Words
+from oss_oms_sync.answers.certificate import Certificate, ClosedMark, ExtraFacts, OmsQueryFailure
 from oss_oms_sync.answers.object_class import IN_SCOPE, ObjectClass
 from oss_oms_sync.answers.pass_answers import BothBuckets, ClassCounts, ListingTotals, ObjectCount
-from oss_oms_sync.answers.sampled import Sampled
-from oss_oms_sync.answers.task_group import TaskShown
+from oss_oms_sync.answers.sampled import SampleResult
+from oss_oms_sync.answers.task_group import TaskSummary
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.next_steps import METADATA, OMS_UNFINISHED
-from oss_oms_sync.rules.sample_checks import bound
+from oss_oms_sync.rules.sample_checks import confidence_bound
 
-# Names that can be accepted and are not classes.
-_NO_CLASSES = {OMS_UNFINISHED: t("unfinished at OMS"), METADATA: t("headers that are not in OBS")}
-_MIGRATION = t("a migration from {begun} to {ended}, of {total}: {copied} copied, {skipped} skipped, {failed} failed")
+# Names, other than classes, that can be accepted.
+_OTHER_NAMES = {OMS_UNFINISHED: t("unfinished at OMS"), METADATA: t("headers that are not in OBS")}
+_MIGRATION_TEXT = t(
+    "a migration from {begun} to {ended}, of {total}: {copied} copied, {skipped} skipped, {failed} failed"
+)
 
 
 def of_class(certificate: Certificate, title: str) -> ObjectCount | None:
@@ -46,7 +48,7 @@ def of_class(certificate: Certificate, title: str) -> ObjectCount | None:
 
 
 def objects_and_bytes(sides: Sequence[ObjectCount | None], say: Words) -> str:
-    """Return the sum of the counts; "unknown" if a count is missing."""
+    """Return the sum of the counts; "unknown" for a missing count."""
     object_counts = [side for side in sides if side]
     if len(object_counts) < len(sides):
         return say("unknown")
@@ -57,13 +59,13 @@ def objects_and_bytes(sides: Sequence[ObjectCount | None], say: Words) -> str:
     return say(", ").join((say("{number:object|objects}", number=objects), units.exact(size, say)))
 
 
-def waivers(certificate: Certificate, say: Words) -> Blocks:
-    """Return the classes accepted by name, and by whom."""
+def accepted_classes(certificate: Certificate, say: Words) -> Blocks:
+    """Return the accepted classes with the persons."""
     if not certificate.accepted:
         return [Paragraph(say("Nothing was accepted by name."))]
     body = []
     for name, who in certificate.accepted.items():
-        label = say(_NO_CLASSES[name]) if name in _NO_CLASSES else comparison.class_name(name, say)
+        label = say(_OTHER_NAMES[name]) if name in _OTHER_NAMES else comparison.class_name(name, say)
         body.append(((label, " ", Span("code", name)), Span("outside", who), *_accepted(certificate, name, say)))
     columns = [
         Column(say("class")),
@@ -76,7 +78,7 @@ def waivers(certificate: Certificate, say: Words) -> Blocks:
 
 def _accepted(certificate: Certificate, name: str, say: Words) -> list[Phrase | Cell]:
     """Return objects and bytes; a dash for uncounted names."""
-    if name in _NO_CLASSES:
+    if name in _OTHER_NAMES:
         return [units.number(certificate.oms.left, say) if name == OMS_UNFINISHED else "–", "–"]
     counted = of_class(certificate, name)
     return [
@@ -99,7 +101,10 @@ def digests(certificate: Certificate, say: Words) -> Blocks:
         return [Paragraph(say("Digests are unknown."), "open")]
     sides: list[tuple[str, ListingTotals]] = [("source", certificate.source), ("destination", certificate.destination)]
     bucket_digests: list[tuple[str, Phrase]] = [
-        (say(SIDES[name]), (_digest(listing_totals.digest), Span("below", objects_and_bytes([listing_totals], say))))
+        (
+            say(SIDE_LABELS[name]),
+            (_digest(listing_totals.digest), Span("below", objects_and_bytes([listing_totals], say))),
+        )
         for name, listing_totals in sides
     ]
     return [
@@ -124,7 +129,7 @@ def _class_digests(name: ObjectClass, class_counts: ClassCounts, say: Words) -> 
     side_digests = {side: digest for side, counted, digest in sides if counted.objects}
     if not side_digests:
         return []
-    pairs = [(say(SIDES[side]), _digest(digest)) for side, digest in side_digests.items()]
+    pairs = [(say(SIDE_LABELS[side]), _digest(digest)) for side, digest in side_digests.items()]
     if len(pairs) == 2 and class_counts.digests.source == class_counts.digests.destination:
         pairs = [(say("the same on both sides"), _digest(class_counts.digests.source))]
     return [Heading((comparison.class_name(name.title, say), " ", Span("code", name.title))), FactList(pairs)]
@@ -134,11 +139,11 @@ def _digest(digest: int) -> Span:
     return Span("digest", f"{digest:064x}")
 
 
-def sample(sample: Sampled | None, say: Words) -> Blocks:
-    """Return the objects read, and the result."""
+def sample(sample: SampleResult | None, say: Words) -> Blocks:
+    """Return the sampled objects, and the result of the sample."""
     if sample is None:
         return [Paragraph(say("Nothing was sampled."))]
-    trouble, bounded = {say("differing"): sample.differing, say("not read"): sample.unread}, bound(sample)
+    trouble, bounded = {say("differing"): sample.differing, say("not read"): sample.unread}, confidence_bound(sample)
     drawn = say(
         "{drawn} drawn, of {population} up to {largest} each",
         drawn=units.count(sample.drawn, say),
@@ -158,12 +163,12 @@ def sample(sample: Sampled | None, say: Words) -> Blocks:
     ]
 
 
-def not_judged(certificate: Certificate, shown: NotJudged, say: Words) -> Blocks:
+def not_judged(certificate: Certificate, shown: ExtraFacts, say: Words) -> Blocks:
     """Return facts outside the verdict."""
     gone, lost = of_class(certificate, ObjectClass.DELETED_AT_SOURCE.title), shown.trigger
     volume = [say("{number:object|objects}", number=gone.objects), units.size(gone.bytes, say)] if gone else []
-    events = say(LOST_EVENTS, new=lost.new, missing=lost.missing) if lost else say("unknown")
-    task, silence = certificate.sync_task, certificate.oms_silence
+    events = say(LOST_EVENTS_TEXT, new=lost.new, missing=lost.missing) if lost else say("unknown")
+    task, failure = certificate.sync_task, certificate.oms_failure
     mode = task.object_overwrite_mode if task else None
     return [
         FactList(
@@ -172,20 +177,20 @@ def not_judged(certificate: Certificate, shown: NotJudged, say: Words) -> Blocks
                 (say("overwrite mode"), units.name(mode.value if mode else None, say)),
                 (say("events"), events),
                 (say(ObjectClass.DELETED_AT_SOURCE.label), say(", ").join(volume) or say("unknown")),
-                *((say("existing objects"), say(_MIGRATION, **vars(migration))) for migration in shown.migrations),
+                *((say("existing objects"), say(_MIGRATION_TEXT, **vars(migration))) for migration in shown.migrations),
                 (say("project"), _closed(certificate.closed, say)),
             ]
         ),
-        *_this_month(task, silence, say),
+        *_this_month(task, failure, say),
     ]
 
 
-def _this_month(task: TaskShown | None, silence: OmsSilence | None, say: Words) -> Blocks:
-    """Return OMS's counters of this month, or the reason of its failure."""
+def _this_month(task: TaskSummary | None, failure: OmsQueryFailure | None, say: Words) -> Blocks:
+    """Return OMS's counters of this month, or the reason why they are missing."""
     if task:
         return [counters({say("this month"): vars(task.month)}, say, say("Copying by OMS"))]
-    if silence:
-        return [Paragraph((say("not reported by OMS"), say(": "), Span("code", silence.reason)), "open")]
+    if failure:
+        return [Paragraph((say("not reported by OMS"), say(": "), Span("code", failure.reason)), "open")]
     return []
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ops.clock import moment
 from ops.report.blocks import Bar, Cell, Part, Phrase, Picture, Rounded, Span, Time
-from ops.report.words import STOPS, Words
+from ops.report.words import STOP_TEXTS, Words
 from oss_oms_sync.answers.job_answers import ReplayAnswer
 from oss_oms_sync.answers.pass_answers import PassAnswer
 
@@ -92,8 +92,10 @@ def time(written: str | None, now: datetime | None, say: Words) -> Phrase:
     return Time(written, clock(at), age(at, now, say) if now else None)
 
 
-def ran(started: str | None, ended: str | None, now: datetime | None, say: Words, pace: int | None = None) -> Phrase:
-    """Return the time of a pass, its duration and its speed."""
+def pass_times(
+    started: str | None, ended: str | None, now: datetime | None, say: Words, pace: int | None = None
+) -> Phrase:
+    """Return the time, duration and speed of a pass."""
     took, rate = None, None if pace is None else a_minute(pace, say)
     with contextlib.suppress(ValueError):  # an open pass, or a document that certify did not write
         took = say("took {duration:time}", duration=(moment(ended or "") - moment(started or "")).total_seconds())
@@ -105,7 +107,7 @@ def stopped(answer: PassAnswer | ReplayAnswer, say: Words) -> Phrase:
     """Return the reason why a call ended early, or None. The function's own text is in English."""
     if answer.stop is None or say.language == "en":
         return answer.stopped
-    return say(STOPS[answer.stop]), Span("note", Span("outside", answer.stopped))
+    return say(STOP_TEXTS[answer.stop]), Span("note", Span("outside", answer.stopped))
 
 
 def picture(caption: Phrase, side: str, total: str, parts: Sequence[tuple[str, int, str]], say: Words) -> Picture:

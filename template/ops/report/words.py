@@ -1,4 +1,4 @@
-"""Phrases in one language, and the phrases that several reports share or that an answer selects."""
+"""Phrases in one language, and phrases for several reports or by an answer."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class Words:
         return sentence(text.filled(**values), self.language)
 
     def before(self, sentence: str, command: str | None) -> str:
-        """Return `sentence` with a colon before a command, if it has no full stop."""
+        """Return `sentence` with a colon before a command, unless it has a full stop."""
         return f"{sentence}{self(': ').rstrip()}" if command and sentence[-1:].isalnum() else sentence
 
 
-UTC = t("All times are UTC. Ages are as of {time}.")
-NEVER_COMPARED = t("No comparison with OBS yet: unknown.")
-MIGRATION_UNKNOWN = t("The migration of the existing objects is not finished; its progress is unknown.")
-LOST_EVENTS = t("The events of {missing} of {new:new object|new objects} did not arrive.")
-SIDES = {"source": t("source (OSS)"), "destination": t("destination (OBS)")}
+UTC_NOTE = t("All times are UTC. Ages are as of {time}.")
+NO_COMPARISON_TEXT = t("No comparison with OBS yet: unknown.")
+MIGRATION_UNKNOWN_TEXT = t("The migration of the existing objects is not finished; its progress is unknown.")
+LOST_EVENTS_TEXT = t("The events of {missing} of {new:new object|new objects} did not arrive.")
+SIDE_LABELS = {"source": t("source (OSS)"), "destination": t("destination (OBS)")}
 # Counts of a pass of reconcile, by field.
-PASS_COUNTS = {
+COUNT_LABELS = {
     "scanned": t("scanned"),
     "covered": t("accepted by OMS"),
     "failed_before": t("failed before"),
@@ -44,7 +44,7 @@ PASS_COUNTS = {
     "orphans": t("deleted at the source since"),
 }
 # Steps of a cutover, in order.
-CUTOVER_STEPS = {
+STEP_LABELS = {
     "replay": t("resend failed objects"),
     "settle": t("let the last writes settle"),
     "compare": t("compare both buckets"),
@@ -79,7 +79,7 @@ PURPOSES = {
     "cutover rehearse": t("Rehearse the cutover, which lists the steps before it:"),
 }
 # Reasons why a call ended early.
-STOPS = {
+STOP_TEXTS = {
     Stop.TIME: t("time limit of the call reached"),
     Stop.SUPERSEDED: t("a newer pass has begun"),
     Stop.LIMIT: t("limit reached"),

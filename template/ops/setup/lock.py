@@ -1,7 +1,7 @@
-"""The lock of setup: an object in the log bucket that is written once, and names the callers of the run.
+"""The lock of setup: an object in the log bucket, written once, with the callers of the run.
 
-An interrupted run leaves its lock. Other callers can take the lock only after the longest wait for grants. The lock's
-own caller can take it over before, by confirming a plan that says so.
+An interrupted run leaves its lock. Other callers can take the lock only after the maximum wait for grants. Its own
+caller can take it over earlier, by confirming a plan with this step.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ops.accounts.needs import Line, Need, Standing
+from ops.accounts.needs import Line, Need, ResourceState
 from ops.clouds.buckets import OssBucketClient
 from ops.clouds.wire import RefusedError, UnreadableResponseError, refused
 from ops.errors import UsageError
@@ -21,7 +21,7 @@ from oss_oms_sync.answers.layout import RECORDS
 from oss_oms_sync.answers.text import Text, t
 
 _MAX_AGE = timedelta(minutes=40)
-# If two runs take over the same lock, the later write has it: each run reads the lock back after this time.
+# Seconds after which a run reads its lock back: if two runs take over the same lock, the later write has it.
 _READ_BACK_SECONDS = 5.0
 
 
@@ -53,7 +53,7 @@ class Lock:
         self._clock, self._bucket, self._callers = session.clock, bucket, callers
         self._name = f"{RECORDS}setup/{project}.json"
         self._run, self._may_be_mine = uuid.uuid4().hex, False
-        # The run that the plan names: only its lock is taken over.
+        # The run in the plan; only its lock is taken over.
         self._cut_off = ""
 
     def needs(self) -> list[Need]:
@@ -95,11 +95,11 @@ class Lock:
     def _look(self) -> Line:
         holder = self._holder()
         if holder is None or self._is_over(holder):
-            return Line(Standing.THERE)
+            return Line(ResourceState.THERE)
         if holder.run == self._cut_off and holder.callers[:1] == self._callers[:1]:
             next_step = t("Confirm this plan only if that run has ended: it takes over the lock and continues")
-            return Line(Standing.CHANGE, holder.work, next_step)
-        return Line(Standing.STOP, holder.work, _wait())
+            return Line(ResourceState.CHANGE, holder.work, next_step)
+        return Line(ResourceState.STOP, holder.work, _wait())
 
     def _take_over(self) -> None:
         self._put({})

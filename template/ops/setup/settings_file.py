@@ -1,6 +1,6 @@
-"""The lines of s.yaml that setup fills in and empties: those that end with `# setup`.
+"""The lines of s.yaml that setup fills in and empties, marked with `# setup`.
 
-answers.json follows, so that an upgrade has nothing to merge there.
+answers.json follows, so that an upgrade has nothing to merge.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ops.accounts.needs import Line, Need, Standing
+from ops.accounts.needs import Line, Need, ResourceState
 from ops.errors import UsageError
 from oss_oms_sync.answers.text import Text, t
 
-_ANSWERS = ("SYNC_URL", "logBucket")
+_ANSWER_NAMES = ("SYNC_URL", "logBucket")
 
 
 def write(file: Path, values: Mapping[str, str], say: Callable[[Text], None]) -> None:
@@ -35,11 +35,11 @@ def write(file: Path, values: Mapping[str, str], say: Callable[[Text], None]) ->
         changed = changed.replace(before[0], line)
     if changed == text:
         return
-    # answers.json comes first, because the next run only checks s.yaml: it repairs a run that ends here.
+    # answers.json comes first: the next run only checks s.yaml, and so repairs a run that ends here.
     answers = file.with_name("answers.json")
     # answers.json has the answers of s.yaml only.
     if file.name == "s.yaml" and answers.exists():
-        new = {name: values[name] for name in _ANSWERS if name in values}
+        new = {name: values[name] for name in _ANSWER_NAMES if name in values}
         try:
             merged = json.loads(answers.read_text(encoding="utf-8-sig")) | new
             answers.write_text(f"{json.dumps(merged, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
@@ -52,12 +52,12 @@ def write(file: Path, values: Mapping[str, str], say: Callable[[Text], None]) ->
 def need(
     file: Path, variables: Mapping[str, str], values: Callable[[], dict[str, str]], say: Callable[[Text], None]
 ) -> Need:
-    """Return the need of these values in s.yaml. `variables`: the current variables."""
+    """Return the requirement for these values in s.yaml. `variables`: the current variables."""
 
     def look() -> Line:
         # The address is unknown until the task is made.
         wrong = [name for name, value in values().items() if not value or variables.get(name) != value]
-        return Line(Standing.CHANGE, t("fill in {names}", names=wrong)) if wrong else Line(Standing.THERE)
+        return Line(ResourceState.CHANGE, t("fill in {names}", names=wrong)) if wrong else Line(ResourceState.THERE)
 
     return Need(t("s.yaml"), (), look, lambda: write(file, values(), say))
 
@@ -74,7 +74,9 @@ def removal(file: Path, names: Callable[[], list[str]], say: Callable[[Text], No
 
     def look() -> Line:
         return (
-            Line(Standing.CHANGE, t("empty {names}", names=filled)) if (filled := own_names()) else Line(Standing.THERE)
+            Line(ResourceState.CHANGE, t("empty {names}", names=filled))
+            if (filled := own_names())
+            else Line(ResourceState.THERE)
         )
 
     rights = ("oms:synctask:list", "iam:users:listUsersV5")

@@ -1,4 +1,4 @@
-"""The command `ops.py setup`: plans and creates the resources that the project needs in both clouds."""
+"""The command `ops.py setup`: plans and creates the project's resources in both clouds."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ from pathlib import Path
 
 from ops import project
 from ops.accounts import plan
-from ops.accounts.both_clouds import NEEDED, Alibaba, Holder, Huawei
-from ops.accounts.needs import LATER, OURS, Grants, Line, Need, NotYetError, Standing
+from ops.accounts.both_clouds import NEEDED_VARIABLES, Alibaba, Holder, Huawei
+from ops.accounts.needs import LATER_TEXT, SETUP_STATES, Line, Need, NotYetError, PendingGrants, ResourceState
 from ops.accounts.task_keys import Note, requested_text
-from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, read_handed_over, take_variables
+from ops.clouds.keys import (
+    ALIBABA_VARIABLES,
+    HUAWEI_VARIABLES,
+    OMS_DESTINATION_VARIABLES,
+    OMS_SOURCE_VARIABLES,
+    Keys,
+    read_handed_over,
+    take_variables,
+)
 from ops.clouds.wire import RefusedError
 from ops.errors import OpsError, UsageError
 from ops.intention import Intentions, find_task
@@ -20,13 +28,13 @@ from ops.session import Session, pause
 from ops.setup import settings_file
 from ops.setup.lock import Lock
 from ops.show import lines
-from ops.terminal import Whole
+from ops.terminal import UnwrappedLine
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, same, sentences, t
+from oss_oms_sync.answers.text import Text, sentences, t, untranslated
 
 _LIST_SECONDS = 20.0
-_YES, _AGREE = "yes", "agree"
-_STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
+_YES, _CONSENT_WORD = "yes", "agree"
+_PRIVACY_STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
 
 
 def setup(session: Session, options: Namespace, folder: Path) -> int:
@@ -34,18 +42,18 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     run = SetupRun(session, options.template or folder / "s.yaml", options)
     needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
     needs = [*run.lock.needs(), *needs]
-    after = plan.AFTER_REMOVAL if options.remove else plan.AFTER[options.only]
+    after = plan.TEXTS_AFTER_REMOVAL if options.remove else plan.TEXTS_AFTER_SETUP[options.only]
     if options.yes is None:
         run.report_migration(options)
     current = plan.SetupPlan(_read_states(session, needs), after)
     session.show(options, current.report(session.lang), current.to_json())
-    # A hash says yes to its own plan alone.
+    # A hash confirms only its own plan.
     if current.can_be_done and options.yes == current.hash:
         run.report_migration(options)
     if options.plan or not current.is_to_do or not current.can_be_done:
         return current.exit_code
     _confirm(session, current, options.yes, run.is_root)
-    # The question comes before any change, so that a user who does not agree has nothing to remove.
+    # The question comes before any change, so that there is nothing to remove after a no.
     if run.task and current.creates(run.task):
         run.agree(is_agreed=options.agree)
     if waiting := run.carry_out(needs):
@@ -55,7 +63,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
         return remaining.exit_code
     session.say(after.made)
     if after.steps:
-        session.screen.say(Whole(f"  {after.command}"))
+        session.screen.say(UnwrappedLine(f"  {after.command}"))
     return 0
 
 
@@ -64,10 +72,10 @@ class SetupRun:
 
     def __init__(self, session: Session, file: Path, options: Namespace) -> None:
         only: str = options.only
-        self._session, self._file, self._variables = session, file, project.read(file, NEEDED)
+        self._session, self._file, self._variables = session, file, project.read(file, NEEDED_VARIABLES)
         # Programs that are started later must not have these keys in their environment.
-        take_variables(ALIBABA if only == "huawei" else HUAWEI if only == "alibaba" else ())
-        self._handed = {names: take_variables(names) for names in (OMS_SOURCE, OMS_DESTINATION)}
+        take_variables(ALIBABA_VARIABLES if only == "huawei" else HUAWEI_VARIABLES if only == "alibaba" else ())
+        self._handed = {names: take_variables(names) for names in (OMS_SOURCE_VARIABLES, OMS_DESTINATION_VARIABLES)}
         self._alibaba = None if only == "huawei" else Alibaba(session, self._variables)
         self._huawei = None
         if only != "alibaba":
@@ -82,11 +90,11 @@ class SetupRun:
         self.task: Need | None = None
 
     def needs(self) -> list[Need]:
-        """Return all needs in the order of their creation: each needs only earlier resources."""
+        """Return all requirements in the order of their creation: each needs only earlier resources."""
         alibaba, huawei = self._alibaba, self._huawei
         if huawei is None:
             return [*alibaba.needs(lambda: False), alibaba.key_to_hand_over()] if alibaba else []
-        users = {OMS_SOURCE: alibaba.reader if alibaba else None, OMS_DESTINATION: huawei.writer}
+        users = {OMS_SOURCE_VARIABLES: alibaba.reader if alibaba else None, OMS_DESTINATION_VARIABLES: huawei.writer}
         self.task = huawei.tasks.need(lambda: self._make_task(huawei))
         return [
             *(alibaba.needs(huawei.has_task) if alibaba else ()),
@@ -101,7 +109,7 @@ class SetupRun:
         """Return the removals in order: each resource after the resources that depend on it."""
         say = self._session.say
         first = Line(
-            Standing.BY_HAND, None, t("First remove the functions and triggers: {command}", command=Step("remove"))
+            ResourceState.BY_HAND, None, t("First remove the functions and triggers: {command}", command=Step("remove"))
         )
         return [
             Need(t("functions and triggers"), (), lambda: first),
@@ -111,13 +119,13 @@ class SetupRun:
         ]
 
     def renewals(self) -> list[Need]:
-        """Return the needs of a new key of the functions."""
+        """Return the requirements for a new key of the functions."""
         if self._huawei is None:
             raise UsageError(t("The functions' key belongs to Huawei Cloud"), t("Omit --only alibaba"))
         return list(self._huawei.renewals())
 
     def report_migration(self, options: Namespace) -> None:
-        """Report the access keys that a migration has on setup's users."""
+        """Report the access keys of a migration on setup's users."""
         alibaba, huawei = self._alibaba, self._huawei
         if alibaba is None:
             return
@@ -136,10 +144,10 @@ class SetupRun:
     def agree(self, *, is_agreed: bool) -> None:
         """Raise UsageError unless the user agrees to OMS's privacy statement."""
         if not is_agreed:
-            self._session.say(t("OMS requires agreement to its privacy statement: {url}", url=_STATEMENT))
-            self._session.insist(
-                t("Type {word} to agree:", word=_AGREE),
-                _AGREE,
+            self._session.say(t("OMS requires agreement to its privacy statement: {url}", url=_PRIVACY_STATEMENT))
+            self._session.require_word(
+                t("Type {word} to agree:", word=_CONSENT_WORD),
+                _CONSENT_WORD,
                 t("Not confirmed: nothing was changed"),
                 t("Without a terminal, pass --agree"),
             )
@@ -154,16 +162,16 @@ class SetupRun:
         try:
             for need in needs:
                 line = need.inspect()
-                if line.state in (Standing.STOP, Standing.UNSEEN):
+                if line.state in (ResourceState.STOP, ResourceState.UNSEEN):
                     raise UsageError(
                         t("The plan is outdated: {what}: {detail}", what=need.what, detail=line.detail),
                         sentences(line.next, t("Then run this again")),
                     )
-                if line.state in OURS:
-                    # A key that is handed over does not replace the change or the removal of a resource.
-                    need = need if line.state is Standing.CREATE else replace(need, is_settled=lambda: False)
+                if line.state in SETUP_STATES:
+                    # A handed-over key does not replace the change or the removal of a resource.
+                    need = need if line.state is ResourceState.CREATE else replace(need, is_settled=lambda: False)
                     line = self._do(need)
-                if line.state is Standing.WAIT:
+                if line.state is ResourceState.WAIT:
                     waiting.append((need, line))
                 self.lock.take()
         finally:
@@ -175,7 +183,7 @@ class SetupRun:
         try:
             need.do()
         except NotYetError as error:
-            return Line(Standing.WAIT, error.happened, error.fix, steps=need.by_hand)
+            return Line(ResourceState.WAIT, error.happened, error.fix, steps=need.by_hand)
         except RefusedError as error:
             text = t("{what}: {happened}", what=need.what, happened=error.happened)
             if not error.is_denied:
@@ -184,7 +192,7 @@ class SetupRun:
                 raise NotYetError(text, need.ask(error)) from None
             return need.refusal_line(error)
         self._session.say(t("Done: {what}", what=need.what))
-        return Line(Standing.THERE)
+        return Line(ResourceState.THERE)
 
     def _make_task(self, huawei: Huawei) -> None:
         tasks, variables, task_keys = huawei.tasks, self._variables, huawei.task_keys
@@ -194,10 +202,10 @@ class SetupRun:
         self.agree(is_agreed=self._agreed)
         tasks.agree()
         new_keys: list[tuple[Holder, Keys]] = []
-        grants = Grants(self._session)
+        grants = PendingGrants(self._session)
         try:
-            source = self._key(self._alibaba.reader if self._alibaba else None, OMS_SOURCE, new_keys)
-            destination = self._key(huawei.writer, OMS_DESTINATION, new_keys)
+            source = self._key(self._alibaba.reader if self._alibaba else None, OMS_SOURCE_VARIABLES, new_keys)
+            destination = self._key(huawei.writer, OMS_DESTINATION_VARIABLES, new_keys)
             ours = [keys for _, keys in new_keys]
             reads, writes = t("reading the source"), t("writing to the destination")
             region = grants.wait(
@@ -222,7 +230,7 @@ class SetupRun:
             raise
 
     def _await_task(self, huawei: Huawei, note: Note) -> None:
-        """Wait until OMS lists the requested task. Raises NotYetError once its list would show the task."""
+        """Wait until OMS lists the requested task. Raises NotYetError if its list has to show the task by now."""
         while not (task := huawei.tasks.made()):
             if huawei.task_keys.is_late(note):
                 again = t(
@@ -236,8 +244,8 @@ class SetupRun:
     def _key(self, holder: Holder | None, names: tuple[str, str], new_keys: list[tuple[Holder, Keys]]) -> Keys:
         """Return an access key of the user whose key OMS uses.
 
-        It is the key in the environment if there is one; otherwise a new key; otherwise, if setup is not allowed to
-        make a key, the key that the user types.
+        It is the key in the environment, otherwise a new key, otherwise, if setup must not make a key, the key that the
+        user types.
         """
         handed = self._handed[names]
         if holder and not all(handed):
@@ -253,14 +261,14 @@ class SetupRun:
         keys = read_handed_over(self._session, names, handed, self._key_request(names))
         if keys is None:
             raise NotYetError(
-                t("the key from the other cloud's administrator is missing ({names})", names=names), LATER
+                t("the key from the other cloud's administrator is missing ({names})", names=names), LATER_TEXT
             )
         return keys
 
     def _key_request(self, names: tuple[str, str]) -> Text:
         """Return the sentence that names the owner and the purpose of the requested key."""
         user = f"{self._variables['functionName']}-oms"
-        if names == OMS_SOURCE:
+        if names == OMS_SOURCE_VARIABLES:
             return t(
                 "OMS reads the source bucket {bucket} with an access key of the RAM user {user}. The"
                 " administrator of Alibaba Cloud creates the key and hands it to you; setup passes it only"
@@ -278,8 +286,8 @@ class SetupRun:
     def _migration_need(self) -> Need:
         """Return the check that no migration is in progress: a migration uses setup's users and their keys.
 
-        A migration shows in its record in the log bucket, or in its task group at OMS. A caller with the keys of one
-        cloud sees one of the two.
+        A migration has a record in the log bucket, and a task group at OMS. A caller with the keys of a single cloud
+        sees one of the two.
         """
         alibaba, huawei, address = self._alibaba, self._huawei, self._variables.get("SYNC_URL", "")
         remove = Step("migrate", {"remove": True})
@@ -287,13 +295,15 @@ class SetupRun:
         def look() -> Line:
             task = find_task(alibaba.log, self._variables["functionName"]) if alibaba else ""
             if not task and not (huawei and huawei.tasks.is_migrating()):
-                return Line(Standing.THERE, t("none running"))
+                return Line(ResourceState.THERE, t("none running"))
             if address and task in address:
-                return Line(Standing.STOP, t("not finished"), t("End the migration first: {command}", command=remove))
-            # Migrate looks for the record by SYNC_URL.
+                return Line(
+                    ResourceState.STOP, t("not finished"), t("End the migration first: {command}", command=remove)
+                )
+            # Migrate finds the record by SYNC_URL.
             end = t("Restore the previous SYNC_URL in s.yaml, and end the migration: {command}", command=remove)
-            facts = [same(huawei.tasks.url(task) if huawei else task)] if task else []
-            return Line(Standing.STOP, t("not finished"), end, facts)
+            facts = [untranslated(huawei.tasks.url(task) if huawei else task)] if task else []
+            return Line(ResourceState.STOP, t("not finished"), end, facts)
 
         return Need(
             t("migration of the existing objects"), ("oss:ListObjects", "oss:GetObject", "oms:taskgroup:list"), look
@@ -319,4 +329,4 @@ def _confirm(session: Session, current: plan.SetupPlan, confirmed_hash: str | No
     questions = [t("Type {word} to execute the plan:", word=_YES), *([twice] if is_root else [])]
     otherwise = t("Without a terminal, pass the plan's hash: --yes {hash}", hash=current.hash)
     for question in questions if confirmed_hash is None else ():
-        session.insist(question, _YES, t("Nothing was changed"), otherwise)
+        session.require_word(question, _YES, t("Nothing was changed"), otherwise)

@@ -1,4 +1,4 @@
-"""HTML, element by element. Any text that is not Markup is escaped, with its unprintable characters made visible."""
+"""HTML, element by element. Text other than Markup is escaped, and its unprintable characters become visible."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import json
 import unicodedata
 from collections.abc import Iterable
 
-from ops.shell import COMMAND_IN_TEXT, unmarked
+from ops.shell import COMMAND_IN_TEXT, remove_marks
 
 # Invisible characters, and characters that reorder or hide others: controls, formats (bidi overrides, zero width),
 # lone surrogates (which no file can contain), separators of lines and paragraphs.
-_INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
-_VOID = ("link", "meta")
-# Maximum characters of a key that is shown in full, and the end of a longer key. OSS allows 1023 bytes.
-_MAX_KEY, _TAIL = 240, 60
+_INVISIBLE_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_VOID_ELEMENTS = ("link", "meta")
+# Maximum characters of a completely shown key, and of the shown end of a longer key. OSS allows 1023 bytes.
+_MAX_KEY_CHARACTERS, _TAIL_CHARACTERS = 240, 60
 
 
 class Markup(str):
@@ -23,12 +23,12 @@ class Markup(str):
     __slots__ = ()
 
 
-def visible(text: str) -> str:
+def escape_invisible(text: str) -> str:
     r"""Return `text` with each invisible character written as in JSON, such as \u202e."""
     if text.isprintable():
         return text
     return "".join(
-        json.dumps(character)[1:-1] if unicodedata.category(character) in _INVISIBLE else character
+        json.dumps(character)[1:-1] if unicodedata.category(character) in _INVISIBLE_CATEGORIES else character
         for character in text
     )
 
@@ -40,13 +40,13 @@ def element(name: str, /, *children: str | None, **attributes: str | None) -> Ma
         for attribute, value in attributes.items()
         if value is not None
     )
-    if name in _VOID:
+    if name in _VOID_ELEMENTS:
         return Markup(f"<{name}{written}>")
     return Markup(f"<{name}{written}>{join(children)}</{name}>")
 
 
 def join(children: Iterable[str | None]) -> Markup:
-    """Concatenate the children that are not None, with the commands in their texts set off."""
+    """Concatenate the children that are not None, with marked commands in their texts."""
     return Markup("".join(child if isinstance(child, Markup) else _prose(child) for child in children if child))
 
 
@@ -56,15 +56,17 @@ def key(name: str) -> Markup:
     An ambiguous key is in quotation marks, as a JSON string; a long key is shortened in its middle, visibly.
     """
     shown = name
-    if len(name) > _MAX_KEY:
-        shown = f"{name[: _MAX_KEY - _TAIL]} […] {name[-_TAIL:]}"
-    if name != visible(name) or name != " ".join(name.split()) or name[:1] == '"':
+    if len(name) > _MAX_KEY_CHARACTERS:
+        shown = f"{name[: _MAX_KEY_CHARACTERS - _TAIL_CHARACTERS]} […] {name[-_TAIL_CHARACTERS:]}"
+    if name != escape_invisible(name) or name != " ".join(name.split()) or name[:1] == '"':
         quoted = (
             character if character.isprintable() and character not in '"\\' else json.dumps(character)[1:-1]
             for character in shown
         )
         shown = f'"{"".join(quoted)}"'
-    return element("code", shown, class_="key", dir="ltr", translate="no", title=name if len(name) > _MAX_KEY else None)
+    return element(
+        "code", shown, class_="key", dir="ltr", translate="no", title=name if len(name) > _MAX_KEY_CHARACTERS else None
+    )
 
 
 def code(text: str) -> Markup:
@@ -86,7 +88,7 @@ def document(title: str, language: str, style: str, *body: str | None) -> str:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="referrer", content="no-referrer"),
         element("title", title),
-        # Without it the browser requests favicon.ico.
+        # Without this element the browser requests favicon.ico.
         element("link", rel="icon", href="data:,"),
         element("style", Markup(style)),
     )
@@ -105,4 +107,4 @@ def _prose(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return html.escape(visible(unmarked(text)))
+    return html.escape(escape_invisible(remove_marks(text)))

@@ -34,27 +34,27 @@ from ops.report.blocks import (
 )
 from ops.report.words import Words
 from ops.show.tables import Grid, table_lines
-from ops.terminal import Fitted, Line, Marked, Whole, escaped
+from ops.terminal import FittedLines, Line, MarkedLine, UnwrappedLine, escape
 
-_SHOWN_KEYS = 5
+_MAX_SHOWN_KEYS = 5
 _INDENT = "  "
-# Columns of sentences, which get their own lines.
-_SENTENCES = ("wide", "half")
+# Columns of sentences, each on its own lines.
+_SENTENCE_KINDS = ("wide", "half")
 
 
 def draw(report: Report) -> Iterator[Line]:
     """Yield the lines, the verdict first."""
     say, hero = Words(report.language), report.hero
     if hero.name:
-        yield Marked("", hero.name, hero.tone)
+        yield MarkedLine("", hero.name, hero.tone)
         yield f"{_INDENT}{hero.lead}"
     else:
-        yield Marked("", hero.lead, hero.tone)
+        yield MarkedLine("", hero.lead, hero.tone)
     if hero.doubts:
         yield from _block(hero.doubts, say)
     if hero.step:
         yield from _step(hero.step)
-    if about := _flat(say, report.about):
+    if about := _flatten(say, report.about):
         yield f"{_INDENT}{about}"
     yield from _blocks(report.blocks, say)
     for section in filter(None, report.sections):
@@ -71,7 +71,7 @@ def _step(step: StepBlock) -> Iterator[Line]:
     if step.text:
         yield f"{_INDENT * 3}-> {step.text}"
     if step.command:
-        yield Whole(f"{_INDENT * 3}-> {step.command}")
+        yield UnwrappedLine(f"{_INDENT * 3}-> {step.command}")
 
 
 def _block(block: Block, say: Words) -> Iterator[Line]:
@@ -80,21 +80,23 @@ def _block(block: Block, say: Words) -> Iterator[Line]:
         case Paragraph(content) | Heading(content):
             yield from _paragraph(content, say)
         case FactList(rows):
-            yield from (f"{_INDENT}{name}{colon}{_flat(say, value)}" for name, value in rows if value is not None)
+            yield from (f"{_INDENT}{name}{colon}{_flatten(say, value)}" for name, value in rows if value is not None)
         case Figures(figures):
             yield from (_figure(figure, say) for figure in figures)
         case Table():
             yield from _table(block, say)
         case Picture(caption, total):
-            yield f"{_INDENT}{_flat(say, caption)}{colon}{_flat(say, total)}"
+            yield f"{_INDENT}{_flatten(say, caption)}{colon}{_flatten(say, total)}"
         case Chart(label):
-            yield f"{_INDENT}{_flat(say, label)}"
+            yield f"{_INDENT}{_flatten(say, label)}"
         case Items(rows, kind):
-            yield from (f"{_INDENT * 3}{_flat(say, row)}" for row in rows[: _SHOWN_KEYS if kind == "keys" else None])
+            yield from (
+                f"{_INDENT * 3}{_flatten(say, row)}" for row in rows[: _MAX_SHOWN_KEYS if kind == "keys" else None]
+            )
         case CommandBlock(line):
-            yield Whole(f"{_INDENT * 3}-> {line}")
+            yield UnwrappedLine(f"{_INDENT * 3}-> {line}")
         case Document(text):
-            yield from map(Whole, text.split("\n"))
+            yield from map(UnwrappedLine, text.split("\n"))
         case FindingBlock():
             yield from _finding(block, say)
         case Detail():
@@ -102,20 +104,20 @@ def _block(block: Block, say: Words) -> Iterator[Line]:
 
 
 def _figure(figure: Figure, say: Words) -> Line:
-    note = say(" ({note})", note=_flat(say, figure.note)) if figure.note else ""
-    return Marked(f"{_INDENT}{figure.label}{say(': ')}", _flat(say, figure.number), figure.tone or "", note)
+    note = say(" ({note})", note=_flatten(say, figure.note)) if figure.note else ""
+    return MarkedLine(f"{_INDENT}{figure.label}{say(': ')}", _flatten(say, figure.number), figure.tone or "", note)
 
 
 def _finding(finding_block: FindingBlock, say: Words) -> Iterator[Line]:
     colon = say(": ")
-    title, result = _flat(say, finding_block.title), _flat(say, finding_block.result)
+    title, result = _flatten(say, finding_block.title), _flatten(say, finding_block.result)
     before, after = _INDENT, title
     if finding_block.evidence:
-        before, after = f"{_INDENT}{title} ", _flat(say, finding_block.evidence)
-    yield Marked(before, result, finding_block.result.tone or "", f"{colon}{after}")
+        before, after = f"{_INDENT}{title} ", _flatten(say, finding_block.evidence)
+    yield MarkedLine(before, result, finding_block.result.tone or "", f"{colon}{after}")
     for name, value in finding_block.facts:
         if value is not None:
-            yield f"{_INDENT * 3}{name}{colon}{_flat(say, value)}"
+            yield f"{_INDENT * 3}{name}{colon}{_flatten(say, value)}"
     if finding_block.keys.rows:
         if finding_block.keys_title:
             yield f"{_INDENT * 3}{finding_block.keys_title}{colon.rstrip()}"
@@ -126,24 +128,24 @@ def _finding(finding_block: FindingBlock, say: Words) -> Iterator[Line]:
 def _paragraph(content: Phrase, say: Words) -> Iterator[Line]:
     # The tone of a phrase that is a single mark.
     tone = content.tone if isinstance(content, Span) else None
-    yield Marked(_INDENT, _flat(say, content), tone or "")
+    yield MarkedLine(_INDENT, _flatten(say, content), tone or "")
 
 
 def _table(table: Table, say: Words) -> Iterator[Line]:
     if table.caption:
         yield from _paragraph(table.caption, say)
-    yield Fitted(partial(table_lines, _grid(table, say), say))
+    yield FittedLines(partial(table_lines, _grid(table, say), say))
 
 
 def _grid(table: Table, say: Words) -> Grid:
     rows = [*table.rows, *table.foot]
     places = range(len(table.columns))
-    sentences = [place for place in places if table.columns[place].kind in _SENTENCES]
+    sentences = [place for place in places if table.columns[place].kind in _SENTENCE_KINDS]
     short = [place for place in places if place not in sentences]
     return Grid(
         [table.columns[place].title for place in short],
-        [[escaped(_flat(say, row[place])) for place in short] for row in rows],
-        [[text for place in sentences if (text := _flat(say, row[place]))] for row in rows],
+        [[escape(_flatten(say, row[place])) for place in short] for row in rows],
+        [[text for place in sentences if (text := _flatten(say, row[place]))] for row in rows],
         numbers={number for number, place in enumerate(short) if table.columns[place].kind == "n"},
         names={number for number, place in enumerate(short) if any(_is_name(row[place]) for row in rows)},
     )
@@ -154,27 +156,27 @@ def _is_name(cell: Phrase | Cell) -> bool:
     return isinstance(cell, Span) and cell.kind in ("key", "code")
 
 
-def _flat(say: Words, phrase: Phrase | Cell) -> str:
+def _flatten(say: Words, phrase: Phrase | Cell) -> str:
     match phrase:
         case str():
             return phrase
         case Span("key", str(name)):
             return repr(name)
         case Span("note", content):
-            return say(" ({note})", note=_flat(say, content))
+            return say(" ({note})", note=_flatten(say, content))
         case Span("below", content):
-            return say(", {detail}", detail=_flat(say, content))
+            return say(", {detail}", detail=_flatten(say, content))
         case Span("aside"):
             return ""
         case Span(_, content) | Cell(content):
-            return _flat(say, content)
+            return _flatten(say, content)
         case Link(_, shown):
             return shown
         case Rounded(_, exact):
-            return _flat(say, exact)
+            return _flatten(say, exact)
         case Time(written, _, age):
             return f"{written}{say(' ({note})', note=age)}" if age else written
         case None | Bar() | Track():
             return ""
         case _:
-            return "".join(_flat(say, part) for part in phrase)
+            return "".join(_flatten(say, part) for part in phrase)

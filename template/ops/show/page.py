@@ -40,7 +40,7 @@ from ops.show.html import Markup, element, join
 from ops.show.style import STYLE
 
 # Kinds of spans with their own element, and the element's class.
-_ELEMENTS = {
+_SPAN_ELEMENTS = {
     "note": ("span", "note"),
     "aside": ("span", "note"),
     "below": ("div", "note"),
@@ -171,7 +171,7 @@ def _span(span: Span) -> Markup:
             return element("span", _phrase(content), class_=f"mark {tone}")
         case "swatch":
             return element("i", class_=f"swatch {tone}", aria_hidden="true")
-    name, own = _ELEMENTS.get(kind, ("span", tone))
+    name, own = _SPAN_ELEMENTS.get(kind, ("span", tone))
     return element(name, _phrase(content), class_=own)
 
 
@@ -201,7 +201,7 @@ def _finding(finding_block: FindingBlock, say: Words) -> Markup:
 
 
 def _table(table: Table) -> Markup:
-    """Draw a table whose rows become cards on a phone, and stay rows for screen readers."""
+    """Draw a table whose rows become cards on a phone, and remain rows for screen readers."""
     columns = table.columns
     head = [element("th", column.title, class_=column.kind, scope="col", role="columnheader") for column in columns]
     foot = [_row(columns, row) for row in table.foot]

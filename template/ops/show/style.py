@@ -6,12 +6,12 @@ way: on its way; calm: not judged.
 
 from __future__ import annotations
 
-_LIGHT = (
+_LIGHT_COLOURS = (
     "--paper: #fff; --ink: #14181f; --dim: #5b6472; --line: #e1e5ea; --wash: #f4f6f8; --good: #15794a;"
     " --open: #9a5b00; --bad: #bf2431; --way: #2c60c4; --calm: #66707f; --good-bar: #2f9e68; --open-bar: #e0a02e;"
     " --bad-bar: #d9444f; --way-bar: #6f9bea; --calm-bar: #b6bec9;"
 )
-_DARK = (
+_DARK_COLOURS = (
     "--paper: #0f1216; --ink: #e7ebf1; --dim: #98a2b1; --line: #282e38; --wash: #171b21; --good: #4ec58a;"
     " --open: #e3a744; --bad: #ff7d83; --way: #85aeff; --calm: #98a2b1; --good-bar: #3aa873; --open-bar: #c98d28;"
     " --bad-bar: #e25a63; --way-bar: #5584d8; --calm-bar: #4d5664;"
@@ -19,9 +19,9 @@ _DARK = (
 
 STYLE = (
     f"""
-:root {{ color-scheme: light dark; {_LIGHT} }}
-@media (prefers-color-scheme: dark) {{ :root {{ {_DARK} }} }}
-@media print {{ :root {{ color-scheme: light; {_LIGHT} }} }}
+:root {{ color-scheme: light dark; {_LIGHT_COLOURS} }}
+@media (prefers-color-scheme: dark) {{ :root {{ {_DARK_COLOURS} }} }}
+@media print {{ :root {{ color-scheme: light; {_LIGHT_COLOURS} }} }}
 """
     + """
 * { box-sizing: border-box; }

@@ -7,12 +7,12 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from ops.report.words import Words
-from ops.terminal import Whole, longest_word, width, wrapped
+from ops.terminal import UnwrappedLine, longest_word, width, wrap
 
 _INDENT = "  "
-_MARGIN = _INDENT * 2
-# Maximum width in columns; a wider cell pushes later cells aside, because an object key may take a thousand columns.
-_MAX_WIDTH = 76
+_CELL_MARGIN = _INDENT * 2
+# Maximum width in columns; a wider cell moves later cells aside, because an object key may take a thousand columns.
+_MAX_COLUMN_WIDTH = 76
 
 
 class Grid(NamedTuple):
@@ -32,12 +32,12 @@ def table_lines(grid: Grid, say: Words, columns: int) -> Iterator[str]:
     """Draw a table for a terminal of `columns` columns."""
     places = range(len(grid.titles))
     natural_widths = [max(map(width, (grid.titles[place], *(row[place] for row in grid.rows)))) for place in places]
-    room = columns - len(_MARGIN) - len(_INDENT) * (len(natural_widths) - 1)
+    room = columns - len(_CELL_MARGIN) - len(_INDENT) * (len(natural_widths) - 1)
     if sum(natural_widths) <= room:
-        limited_widths = [min(_MAX_WIDTH, number) for number in natural_widths]
+        limited_widths = [min(_MAX_COLUMN_WIDTH, number) for number in natural_widths]
         rows = [[_joined(row, limited_widths, grid.numbers)] for row in (grid.titles, *grid.rows)]
-    elif widths := _narrowed(grid, natural_widths, room):
-        rows = [[*_broken(row, widths, grid.numbers)] for row in (grid.titles, *grid.rows)]
+    elif widths := _fit_widths(grid, natural_widths, room):
+        rows = [[*_wrapped_row(row, widths, grid.numbers)] for row in (grid.titles, *grid.rows)]
     else:
         rows = [[], *([*_paragraph(row, grid.titles, say)] for row in grid.rows)]
     yield from rows[0]
@@ -46,8 +46,8 @@ def table_lines(grid: Grid, say: Words, columns: int) -> Iterator[str]:
         yield from (f"{_INDENT * 4}{sentence}" for sentence in sentences)
 
 
-def _narrowed(grid: Grid, natural_widths: Sequence[int], room: int) -> list[int] | None:
-    """Return a width for each column, as narrow as its longest word at least; None if the words do not fit."""
+def _fit_widths(grid: Grid, natural_widths: Sequence[int], room: int) -> list[int] | None:
+    """Return a width for each column, at least as wide as its longest word; None if the words do not fit."""
     places = range(len(natural_widths))
     is_whole = [place in grid.numbers | grid.names for place in places]
     widths = [
@@ -65,9 +65,9 @@ def _narrowed(grid: Grid, natural_widths: Sequence[int], room: int) -> list[int]
     return widths
 
 
-def _broken(row: Sequence[str], widths: Sequence[int], numbers: set[int]) -> Iterator[str]:
+def _wrapped_row(row: Sequence[str], widths: Sequence[int], numbers: set[int]) -> Iterator[str]:
     """Draw a row whose cells take several lines."""
-    cells = [wrapped(cell, columns, hanging=0) for cell, columns in zip(row, widths, strict=True)]
+    cells = [wrap(cell, columns, hanging=0) for cell, columns in zip(row, widths, strict=True)]
     return (_joined(pieces, widths, numbers) for pieces in zip_longest(*cells, fillvalue=""))
 
 
@@ -77,12 +77,12 @@ def _joined(cells: Sequence[str], widths: Sequence[int], numbers: set[int]) -> s
     for place, (cell, columns) in enumerate(zip(cells, widths, strict=True)):
         space = " " * (columns - width(cell))
         padded.append(f"{space}{cell}" if place in numbers else f"{cell}{space}")
-    return Whole(f"{_MARGIN}{_INDENT.join(padded)}".rstrip())
+    return UnwrappedLine(f"{_CELL_MARGIN}{_INDENT.join(padded)}".rstrip())
 
 
 def _paragraph(row: Sequence[str], titles: Sequence[str], say: Words) -> Iterator[str]:
     """Draw a row as its name, and its values with their titles."""
-    yield f"{_MARGIN}{row[0]}"
+    yield f"{_CELL_MARGIN}{row[0]}"
     values = [f"{title}{say(': ')}{cell}" for title, cell in zip(titles[1:], row[1:], strict=True) if cell]
     if values:
-        yield f"{_MARGIN}{_INDENT}{say(', ').join(values)}"
+        yield f"{_CELL_MARGIN}{_INDENT}{say(', ').join(values)}"

@@ -79,12 +79,12 @@ def run_all_jobs(box: Sandbox) -> set[str]:
     box.fc.invoke("certify", b"{}")
     record_migration(box)
     # Without the permission to read records, status has no answer.
-    status = box.fc.invoke("status", b"{}").value or {"old_objects_silence": {"status": 0}}
+    status = box.fc.invoke("status", b"{}").value or {"old_objects_failure": {"status": 0}}
     checks = box.fc.invoke("doctor", b"{}").value["checks"]
     # Doctor's request for the time names no bucket, and is unsigned.
     refused = {action.name for action in (*box.oss.actions, *box.obs.actions) if action.bucket and action.status == 403}
     refused |= {"fc:InvokeFunction"} if box.not_invoked else set()
-    refused |= {"oms:taskgroup:get"} if status["old_objects_silence"]["status"] == 403 else set()
+    refused |= {"oms:taskgroup:get"} if status["old_objects_failure"]["status"] == 403 else set()
     return refused | {check["name"] for check in checks if check["state"] == "fault"}
 
 

@@ -15,7 +15,7 @@ import pytest
 from oss_oms_sync.answers import text
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import AtLeast, Text, same, sentences, t
+from oss_oms_sync.answers.text import AtLeast, Text, sentences, t, untranslated
 from tools.package import ROOT
 
 SOURCES = sorted((ROOT / "template").rglob("*.py"))
@@ -101,8 +101,8 @@ def test_lists_are_joined_in_both_languages(names, listed, both, either, chinese
 
 
 def test_a_text_within_a_text_is_in_the_same_language(monkeypatch):
-    monkeypatch.setattr(text, "_chinese", lambda: {"It failed: {why}": "失败：{why}", "too large": "过大"})
-    failure = t("It failed: {why}", why=[t("too large"), same("{n}")])
+    monkeypatch.setattr(text, "_load_chinese", lambda: {"It failed: {why}": "失败：{why}", "too large": "过大"})
+    failure = t("It failed: {why}", why=[t("too large"), untranslated("{n}")])
     assert to_json(failure) == {"en": "It failed: too large, {n}", "zh": "失败：过大、{n}"}
 
 
@@ -130,7 +130,7 @@ FIRST, SECOND, DO = t("One."), t("Two."), t("Do: {it}", it="x")
     ],
 )
 def test_sentences_follow_one_another(monkeypatch, parts, english, chinese):
-    monkeypatch.setattr(text, "_chinese", lambda: {"One.": "一。", "Two.": "二。", "Do: {it}": "执行：{it}"})
+    monkeypatch.setattr(text, "_load_chinese", lambda: {"One.": "一。", "Two.": "二。", "Do: {it}": "执行：{it}"})
     assert to_json(sentences(*parts)) == {"en": english, "zh": chinese}
 
 
@@ -173,7 +173,7 @@ def test_the_chinese_has_the_same_places_and_no_plurals():
 
 
 def test_english_needs_no_catalogue_and_chinese_reads_it_once(monkeypatch):
-    text._chinese.cache_clear()
+    text._load_chinese.cache_clear()
     reads = []
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: reads.append(1) or '{"yes": "是"}')
     assert t("yes").en == "yes"
@@ -181,7 +181,7 @@ def test_english_needs_no_catalogue_and_chinese_reads_it_once(monkeypatch):
     assert t("yes").zh == "是"
     assert t("yes").zh == "是"
     assert len(reads) == 1
-    text._chinese.cache_clear()
+    text._load_chinese.cache_clear()
 
 
 @pytest.mark.cold_starts

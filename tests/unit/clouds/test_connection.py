@@ -17,7 +17,7 @@ import urllib3
 
 from oss_oms_sync.clock import Clock
 from oss_oms_sync.clouds.calls import CallPool
-from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, Connections, read_body, trusted_certificates
+from oss_oms_sync.clouds.connection import MAX_SHORT_BODY_BYTES, Connections, read_body, trusted_certificates
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_an_abandoned_call_ends_with_its_connection_to_a_peer_or_a_proxy(monkeyp
     def call() -> str:
         called.append(threading.current_thread())
         with contextlib.suppress(requests.RequestException):
-            read_body(session.send_signed("GET", url, {}, (60, 60)), MAX_SHORT_BODY * 100)
+            read_body(session.send_signed("GET", url, {}, (60, 60)), MAX_SHORT_BODY_BYTES * 100)
         return "ended"
 
     with dripping(head) as (address, peer):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oss_oms_sync.clouds.oms_lists import LONGEST_LINE, CopyFailure, Lines, lists_folder, read_lines
+from oss_oms_sync.clouds.oms_lists import MAX_LINE_BYTES, CopyFailure, Lines, lists_folder, read_lines
 from sandbox.oms.lists import ResultLists
 from support.law import HOSTILE, object_keys
 
@@ -142,7 +142,7 @@ def test_no_line_is_lost_wherever_a_part_ends(names, separator, size, most, data
     body = "".join(f"{line(key, separator, message)}\n" for key in names).encode()
     read, offset = [], 0
     while offset < len(body):
-        part = body[offset : offset + LONGEST_LINE + size]
+        part = body[offset : offset + MAX_LINE_BYTES + size]
         ends = offset + len(part) == len(body)
         lines = read_lines(part, 0, begins=offset == 0, ends=ends, most=most)
         assert lines.end > 0

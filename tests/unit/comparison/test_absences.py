@@ -139,7 +139,7 @@ def test_a_failed_listing_records_no_absence(world, fate):
 
 def test_absences_survive_ranges_that_split_differently(world, mocker):
     # GIVEN hundreds of absent keys, found by one range
-    mocker.patch("oss_oms_sync.passes.work.WORTH_SPLITTING", 5)
+    mocker.patch("oss_oms_sync.passes.work.MIN_SPLIT_OBJECTS", 5)
     rng = random.Random(7)
     for number in range(200):
         key = f"{rng.randrange(10**6):06}"

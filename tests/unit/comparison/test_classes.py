@@ -10,18 +10,18 @@ import pytest
 
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
-from oss_oms_sync.comparison.in_hand import InHand
-from oss_oms_sync.comparison.judge import Moments, classify
-from oss_oms_sync.ledger.migration import Migrations, Reach
+from oss_oms_sync.comparison.in_hand import OmsProgress
+from oss_oms_sync.comparison.judge import JudgementTimes, classify
+from oss_oms_sync.ledger.migration import MigrationReach, Migrations
 from oss_oms_sync.passes.entries import Entry
 
 NOW = 1_000_000.0
 HOUR, MINUTE = 3600, 60
 # OMS has finished all that it accepted an hour ago, and is still finishing.
 IN_HAND = NOW - HOUR
-MOMENTS = Moments(NOW, InHand(NOW, left=1, oldest=IN_HAND, finished=NOW))
+MOMENTS = JudgementTimes(NOW, OmsProgress(NOW, left=1, oldest=IN_HAND, finished=NOW))
 # The moments beside a copying task group that began three hours ago, with no object only in OBS.
-GROUP = Reach(("k",), int(NOW - 3 * HOUR), int(NOW), will_copy=True, has_copied=False, had_no_extra=True)
+GROUP = MigrationReach(("k",), int(NOW - 3 * HOUR), int(NOW), will_copy=True, has_copied=False, had_no_extra=True)
 BESIDE = replace(MOMENTS, migrations=Migrations((GROUP,)))
 MD5, OTHER_MD5, PARTS = "A" * 32, "B" * 32, f"{'A' * 32}-2"
 

@@ -18,8 +18,8 @@ from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
 from oss_oms_sync.comparison import count as counts
 from oss_oms_sync.comparison.count import CompareCount, key_of, line
-from oss_oms_sync.comparison.in_hand import InHand
-from oss_oms_sync.comparison.judge import Judge, Moments
+from oss_oms_sync.comparison.in_hand import OmsProgress
+from oss_oms_sync.comparison.judge import Judge, JudgementTimes
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes import digests
 from oss_oms_sync.passes import tally as tallies
@@ -31,7 +31,7 @@ from support.reconcile_world import refusing
 from support.world import HOUR
 
 NOW = 1_000_000
-JUDGE = Judge(KeyFilter("", ""), Moments(NOW, InHand.assumed(NOW)), sent_since=0)
+JUDGE = Judge(KeyFilter("", ""), JudgementTimes(NOW, OmsProgress.assumed(NOW)), sent_since=0)
 keys = st.builds("".join, st.lists(st.sampled_from(["a", "b/", "c", "/", "é", "oms/sync_task/", "z\n"]), min_size=1))
 summaries = st.builds(
     lambda etag, size, age: ObjectSummary("", etag * 32, size, NOW - age, "Normal"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oss_oms_sync.comparison.in_hand import InHand, in_hand
+from oss_oms_sync.comparison.in_hand import OmsProgress, in_hand
 from sandbox.oms.copier import CopyFailure, CopyFault
 from support.certify_world import CertifyWorld
 from support.world import DAY, HOUR, MINUTE
@@ -46,7 +46,7 @@ def test_a_finished_object_that_is_not_in_obs_is_missing(world):
 
 
 def test_an_acceptance_ten_minutes_ago_may_not_be_counted_yet():
-    finished = InHand(HOUR, left=0, oldest=HOUR, finished=HOUR)
+    finished = OmsProgress(HOUR, left=0, oldest=HOUR, finished=HOUR)
     assert [finished.may_have(HOUR - 10 * MINUTE - more) for more in (0, 1)] == [True, False]
 
 
@@ -74,7 +74,7 @@ def test_unfinished_objects_are_in_flight_while_oms_finishes_any_object(world):
 
 @pytest.mark.parametrize(("gigabytes", "minutes"), [(0, 30), (90, 120)])
 def test_a_large_object_has_a_minute_more_for_each_gb(gigabytes, minutes):
-    counts = InHand(now=1e9, left=1, oldest=0, finished=0)
+    counts = OmsProgress(now=1e9, left=1, oldest=0, finished=0)
     accepted = 1e9 - minutes * MINUTE
     assert [counts.may_have(accepted + more, gigabytes * 10**9) for more in (1, -1)] == [True, False]
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oss_oms_sync.clock import parse_time
-from support.compare_world import Compared, CompareWorld, KeyState, pages_of
+from support.compare_world import CompareWorld, ComparisonResult, KeyState, pages_of
 from support.law import schedules
 from support.world import DAY, HOUR, MINUTE, PART
 
@@ -116,7 +116,7 @@ def _class_of_both(state: KeyState, in_hand: float) -> str:
     return "equal_version" if was_asked else "equal_size"
 
 
-def possible(key: str, states: list[KeyState], compared: Compared, *, has_read: bool) -> set[str | None]:
+def possible(key: str, states: list[KeyState], compared: ComparisonResult, *, has_read: bool) -> set[str | None]:
     """Return the classes that these states allow.
 
     Classes that depend on the time of reading are judged by its earliest and its latest time, and OMS's work in hand by
@@ -140,7 +140,7 @@ def possible(key: str, states: list[KeyState], compared: Compared, *, has_read: 
     return classes
 
 
-def check(world: CompareWorld, compared: Compared, *, overwrite: bool = False, closed: bool = False) -> None:
+def check(world: CompareWorld, compared: ComparisonResult, *, overwrite: bool = False, closed: bool = False) -> None:
     result = compared.result
     assert result["finished"] is True
     assert result["adds_up"] is True
@@ -170,7 +170,7 @@ def _may_be_sent(state: KeyState, overwrite: bool) -> bool:
     return there.written < source.written or (overwrite and len(source.data) != len(there.data))
 
 
-def _differs_in_size(compared: Compared, key: str) -> bool:
+def _differs_in_size(compared: ComparisonResult, key: str) -> bool:
     (state,) = compared.combinations(key)
     return len(state.source.data) != len(state.there.data)
 
@@ -183,7 +183,7 @@ def check_sums(world: CompareWorld, result: dict) -> None:
         assert result[side]["bytes"] == sum(sizes)
 
 
-def check_watermark(world: CompareWorld, compared: Compared) -> None:
+def check_watermark(world: CompareWorld, compared: ComparisonResult) -> None:
     """Check that all objects written before it that still exist were in OBS."""
     watermark = parse_time(compared.result["watermark"]).timestamp()
     for key in world.keys:
@@ -202,7 +202,7 @@ def check_watermark(world: CompareWorld, compared: Compared) -> None:
 def tiny_parts_and_runs(mocker):
     """Use parts of two bytes instead of 50 MB, as this world's OMS writes them, and runs of 1 key instead of 16."""
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
-    mocker.patch("oss_oms_sync.passes.listing.WORTH_IT", 1)
+    mocker.patch("oss_oms_sync.passes.listing.MIN_RUN_KEYS", 1)
 
 
 lanes_of = st.sampled_from([1, 3])

@@ -19,7 +19,7 @@ from oss_oms_sync.comparison.result import remedies
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.digests import OTHERS
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
-from oss_oms_sync.rules.remedy import Tried
+from oss_oms_sync.rules.remedy import Attempts
 from sandbox.obs.objects import etag_of as obs_etag
 from sandbox.server.faults import Fault
 from support.compare_world import CompareWorld, classes, once
@@ -310,7 +310,7 @@ def test_the_task_group_gets_the_differing_folders_if_a_shell_takes_them():
             classes={"overwritten": counts},
             folders={"fine/": other, **{folder: {**other, "overwritten": [1, 9, 1, 9]} for folder in folders}},
         )
-        return str(remedies(tally, OverwriteMode(SIZE), "", Tried(deep=True))[ObjectClass.OVERWRITTEN])
+        return str(remedies(tally, OverwriteMode(SIZE), "", Attempts(deep=True))[ObjectClass.OVERWRITTEN])
 
     assert "(python3 ops.py migrate --overwrite --prefix a/ --prefix b/)" in printed("a/", "b/")
     for folders in (("a/", ""), ("a/", "*"), ('say "a"/',), (OTHERS,), [f"{n}/" for n in range(11)]):

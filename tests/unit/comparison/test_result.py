@@ -12,7 +12,7 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.comparison.result import counts_of, missing_rights, remedies
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
-from oss_oms_sync.rules.remedy import Tried
+from oss_oms_sync.rules.remedy import Attempts
 from support.compare_world import CompareWorld, classes
 from support.reconcile_world import refusing
 from support.world import HOUR
@@ -177,7 +177,7 @@ def test_a_migration_that_overwrites_has_the_narrowest_prefixes(keys, more, pref
 
 def test_a_remedy_in_a_sentence_quotes_the_prefix_for_any_shell():
     tally = Tally(classes={"suspicious": ClassCount(Side(1), keys=["照片/a b.jpg"])})
-    text = remedies(tally, None, "", Tried())[ObjectClass.SUSPICIOUS]
+    text = remedies(tally, None, "", Attempts())[ObjectClass.SUSPICIOUS]
     assert "(python3 ops.py migrate --overwrite --prefix '照片/a b.jpg')" in text.en
 
 
@@ -186,12 +186,14 @@ def test_a_deep_comparison_advises_the_missing_permission_and_not_itself(title):
     tally = Tally(classes={title: ClassCount(Side(1), keys=["a"], in_vain=1)})
     mode = OverwriteMode.CRC64
     deep = "python3 ops.py compare --deep"
-    assert deep in remedies(tally, mode, "", Tried())[ObjectClass(title)].en
+    assert deep in remedies(tally, mode, "", Attempts())[ObjectClass(title)].en
     # Reading was in vain, and would be again.
-    remedy = remedies(tally, mode, "", Tried(deep=True))[ObjectClass(title)].en
+    remedy = remedies(tally, mode, "", Attempts(deep=True))[ObjectClass(title)].en
     assert "Reading did not prove" in remedy
     assert f"{deep}." not in remedy
     # WHEN a permission was missing, THEN it comes first
     unread = replace(tally, counts={"deep_no_right_in_oss": 1})
-    remedy = remedies(unread, mode, "", Tried(deep=True, missing_rights=missing_rights(unread)))[ObjectClass(title)].en
+    remedy = remedies(unread, mode, "", Attempts(deep=True, missing_rights=missing_rights(unread)))[
+        ObjectClass(title)
+    ].en
     assert 0 < remedy.index("lacks oss:GetObject") < remedy.rindex(deep)

@@ -15,10 +15,10 @@ from oss_oms_sync.clouds.listings import OSS, UnreadPage
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
 from oss_oms_sync.clouds.obs import OBS_LISTING
 from oss_oms_sync.comparison.count import CompareCount
-from oss_oms_sync.comparison.in_hand import InHand
-from oss_oms_sync.comparison.judge import Judge, Moments
+from oss_oms_sync.comparison.in_hand import OmsProgress
+from oss_oms_sync.comparison.judge import Judge, JudgementTimes
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.passes.listing import Feed, KeyRun, merged
+from oss_oms_sync.passes.listing import Feed, KeyRun, merge_feeds
 from oss_oms_sync.passes.tally import Tally
 from support.law import EXTRAS
 from support.listing import listing, obs_listing
@@ -68,10 +68,12 @@ def pages(objects: Objects, of_oss: bool, size: int) -> list[ListPage]:
 
 def counted(source: Objects, twin: Objects, key_filter: KeyFilter, size: int) -> Tally:
     """Return the counts of a comparison of these listings."""
-    count = CompareCount(Judge(key_filter, Moments(NOW, InHand.assumed(NOW)), sent_since=0), Tally(), NOW - 9.0, "5eed")
+    count = CompareCount(
+        Judge(key_filter, JudgementTimes(NOW, OmsProgress.assumed(NOW)), sent_since=0), Tally(), NOW - 9.0, "5eed"
+    )
     feeds = [Feed(), Feed(), Feed(), Feed(), Feed()]
     feeds[0], feeds[3] = Feed(iter(pages(source, True, size))), Feed(iter(pages(twin, False, size)))
-    for step in merged(feeds, feeds[3], count.equal):
+    for step in merge_feeds(feeds, feeds[3], count.equal):
         if isinstance(step, KeyRun):
             count.add_run(step)
         else:
@@ -108,7 +110,7 @@ def test_pairs_of_storage_classes_are_those_of_an_oracle():
         middle = f"a/{dice.randrange(400):03}"
         with (
             patch("oss_oms_sync.clouds.listings._FULL_PAGE", dice.choice([size, 1000])),
-            patch("oss_oms_sync.passes.listing.WORTH_IT", dice.choice([1, 3, 16])),
+            patch("oss_oms_sync.passes.listing.MIN_RUN_KEYS", dice.choice([1, 3, 16])),
         ):
             # Two pieces of a pass, added up.
             halves = [

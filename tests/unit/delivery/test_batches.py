@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.task import DATA_TYPES, Statistics
 from oss_oms_sync.delivery.batches import submit
-from oss_oms_sync.errors import Failure, Reason, presentable
+from oss_oms_sync.errors import Failure, Reason, printable_line
 from oss_oms_sync.ledger.closing import Closing
 from sandbox.inprocess.network import Adapter, Body
 from sandbox.server.faults import Fault
@@ -221,7 +221,7 @@ def test_neither_an_error_code_nor_a_text_cut_short_shows_a_secret(world):
 
 
 def test_a_secret_inside_another_is_masked_with_it():
-    assert presentable("say abcdef and abc", ["abc", "abcdef", ""]) == "say *** and ***"
+    assert printable_line("say abcdef and abc", ["abc", "abcdef", ""]) == "say *** and ***"
 
 
 def test_temporary_credentials_are_signed_in():
@@ -284,7 +284,7 @@ def test_a_wrong_clock_is_distinguished_from_wrong_credentials(world, minutes, a
 @given(before=st.integers(0, 5000), secrets=st.integers(1, 3), gap=st.sampled_from(["", " ", " " * 4000, "x" * 250]))
 def test_no_part_of_a_secret_is_shown_at_any_place(before, secrets, gap):
     secret = "".join(chr(ord("a") + number % 26) + str(number % 10) for number in range(60))
-    shown = presentable(" " * before + gap.join([secret] * secrets) + " " * 9000, ["", secret])
+    shown = printable_line(" " * before + gap.join([secret] * secrets) + " " * 9000, ["", secret])
     assert len(shown) <= 300
     assert secret[:3] not in shown
 

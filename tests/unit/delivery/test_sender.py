@@ -252,7 +252,7 @@ def test_rejected_keys_stay_rejected_and_do_not_count_against_the_task(world):
 
 
 def test_the_records_of_the_latest_rejected_keys_are_remembered(world, mocker):
-    mocker.patch("oss_oms_sync.delivery.sender.MAX_REJECTED_KEPT", 2)
+    mocker.patch("oss_oms_sync.delivery.sender.MAX_REMEMBERED_REJECTIONS", 2)
     world = Sends()
     world.oms.refuse(["k1", "k2", "k3"].__contains__)
     world.send(*KEYS)

@@ -55,7 +55,7 @@ def test_only_the_first_instance_writes_an_open_mark(world, closing):
     closing.close("Li Lei")
     before = mark(world), world.bucket.calls["put"]
     closing._remembered.clear()  # as another instance
-    closing.establish()
+    closing.ensure_mark()
     assert (mark(world), world.bucket.calls["put"]) == before
 
 

@@ -98,14 +98,14 @@ def test_a_step_is_the_command_of_its_job_and_options(step, line):
 
 @pytest.mark.parametrize("job", COMMANDS)
 def test_command_of_a_project_names_the_settings_file_in_use(monkeypatch, job):
-    monkeypatch.setattr(shell, "TEMPLATE", ContextVar("template", default="my s.yaml"))
+    monkeypatch.setattr(shell, "SETTINGS_FILE", ContextVar("template", default="my s.yaml"))
     named = " -t 'my s.yaml'" * COMMANDS[job].asks
     assert command(Step(job)).endswith(f"ops.py {job}{named}")
     assert command(Step("deploy")) == "s deploy -y -t 'my s.yaml'"
     # AND so does a sentence
     text = Text("{step}, then {step}", {"step": Step(job, {"since": "2026-01-31"})})
     line = f"{OPS} {job} --since 2026-01-31{named}"
-    assert shell.unmarked(shell.sentence(text, "en")) == f"{line}, then {line}"
+    assert shell.remove_marks(shell.sentence(text, "en")) == f"{line}, then {line}"
 
 
 @pytest.mark.parametrize(
@@ -138,17 +138,17 @@ def test_an_unescaped_text_is_refused(capsys):
 def test_the_second_of_two_commands_runs_if_the_first_went_well(monkeypatch, windows, shown):
     monkeypatch.setattr(shell, "IS_WINDOWS", windows)
     monkeypatch.setattr(shell, "interpreter", lambda: "py" if windows else "python3")
-    assert shell.chained(Step("deploy"), Step("doctor")) == shown
+    assert shell.chain(Step("deploy"), Step("doctor")) == shown
 
 
 @pytest.mark.parametrize("mark", ["\ufdd0", "\ufdd1", "\ufdd0\ufdd0x", "x\ufdd1\ufdd1"])
 def test_only_whole_marks_are_taken_from_a_text(mark):
-    assert shell.unmarked(mark) == mark
+    assert shell.remove_marks(mark) == mark
 
 
 def test_command_in_a_sentence_has_the_interpreter_of_this_machine(monkeypatch):
     monkeypatch.setattr(shell, "interpreter", lambda: "py")
     text = t("Do: {it}", it=t("Do: {it}", it=Step("compare", {"prefix": "it's"})))
     monkeypatch.setattr(shell, "IS_WINDOWS", True)
-    assert shell.unmarked(shell.sentence(text, "en")) == "Do: Do: py ops.py compare --prefix 'it''s'"
+    assert shell.remove_marks(shell.sentence(text, "en")) == "Do: Do: py ops.py compare --prefix 'it''s'"
     assert text.en == """Do: Do: python3 ops.py compare --prefix 'it'"'"'s'"""

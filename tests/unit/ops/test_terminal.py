@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import pytest
 
 from ops import shell
-from ops.terminal import COLOURS, Line, Marked, Screen, Whole, escaped, width, wrapped
+from ops.terminal import COLOURS, Line, MarkedLine, Screen, UnwrappedLine, escape, width, wrap
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 from support.ops import NASTY, Console, FakeClock
@@ -36,14 +36,14 @@ def shown(lines: Iterable[Line], typed: str | None = "") -> str:
     ],
 )
 def test_control_characters_are_escaped(text, written):
-    assert escaped(text) == written
+    assert escape(text) == written
 
 
 @pytest.mark.parametrize("typed", [None, ""], ids=["elsewhere", "on a terminal"])
 def test_keys_are_escaped_in_lines_questions_and_progress(typed):
     console = Console(typed=typed)
     screen = console.session.screen
-    screen.answer([NASTY, Marked(NASTY, NASTY, "nothing known", NASTY)])
+    screen.answer([NASTY, MarkedLine(NASTY, NASTY, "nothing known", NASTY)])
     screen.say(NASTY)
     screen.begin()
     console.clock.seconds = 100
@@ -66,7 +66,7 @@ def test_keys_are_escaped_in_lines_questions_and_progress(typed):
 )
 def test_colours_are_only_for_terminals_that_want_them(mocker, environment, typed, line):
     mocker.patch.dict("os.environ", environment)
-    assert shown([Marked("  ", "fault", "bad", ": x")], typed) == line
+    assert shown([MarkedLine("  ", "fault", "bad", ": x")], typed) == line
 
 
 def test_progress_on_a_terminal_is_a_rewritten_line_that_disappears():
@@ -95,10 +95,10 @@ def test_terminal_without_columns_has_the_default_number(monkeypatch):
 
 STEP = "      -> python3 ops.py cutover --frozen-since 2026-01-31T08:00:00Z --deep --restart"
 LINES = [
-    Marked("", "OMS has not processed 214 objects that it accepted over 15 minutes ago.", "open"),
+    MarkedLine("", "OMS has not processed 214 objects that it accepted over 15 minutes ago.", "open"),
     "  在 2026-01-31 开始的比对检查了全部对象，其中有两个对象大小相同但校验值不同，请读取源端内容确认。",
-    Whole(STEP),
-    Whole("    a table's row, " + "x" * 60),
+    UnwrappedLine(STEP),
+    UnwrappedLine("    a table's row, " + "x" * 60),
 ]
 
 
@@ -127,7 +127,7 @@ def test_on_a_terminal_lines_wrap_at_words_and_commands_stay_whole(monkeypatch, 
 def test_a_command_in_a_sentence_is_not_broken(monkeypatch, command):
     monkeypatch.setattr(shell, "command", lambda step: command)
     text = shell.sentence(t("To send what differs: {it} ({it}).", it=Step("compare")), "en")
-    assert wrapped(text, 40) == ["To send what differs:", f"  {command}", f"  ({command})."]
+    assert wrap(text, 40) == ["To send what differs:", f"  {command}", f"  ({command})."]
 
 
 def test_each_line_of_a_coloured_sentence_is_coloured(monkeypatch):

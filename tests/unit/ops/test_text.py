@@ -9,12 +9,12 @@ from dataclasses import fields
 import pytest
 
 from ops.certificate.check import exit_code
-from ops.command_line.cli import VIEWS
+from ops.command_line.cli import ANSWER_VIEWS
 from ops.report import passes
 from ops.show import lines
-from ops.terminal import Fitted, Marked
+from ops.terminal import FittedLines, MarkedLine
 from oss_oms_sync.answers.codec import from_json
-from oss_oms_sync.answers.pass_answers import Deep, PassAnswer
+from oss_oms_sync.answers.pass_answers import PassAnswer, ReadResult
 from oss_oms_sync.errors import Reason
 from support.answers import answer
 from support.ops import (
@@ -44,7 +44,7 @@ def text(lines) -> str:
 
 def view(kind):
     """Return a function that draws an answer of this kind for a terminal."""
-    of = VIEWS[kind]
+    of = ANSWER_VIEWS[kind]
     return lambda answer, lang="en": list(lines.draw(of.report(of.read(answer), lang)))
 
 
@@ -107,7 +107,7 @@ def test_bytes_are_printed_in_full():
 
 
 def test_only_lasting_reasons_are_red():
-    red = [line.marked for line in status_lines(report()) if isinstance(line, Marked) and line.tone == "bad"]
+    red = [line.marked for line in status_lines(report()) if isinstance(line, MarkedLine) and line.tone == "bad"]
     assert "Persistent: action required" in red
     assert "Temporary: resent automatically" not in red
 
@@ -187,7 +187,7 @@ def test_faults_come_first_and_sound_checks_are_counted():
 )
 def test_state_of_a_check_is_marked(state, tone):
     answer = {"ok": False, "text": "x", "text_zh": "x", "checks": [doctor_check("a", state, "b", "c")]}
-    assert list(doctor_lines(answer, "en"))[1] == Marked("  ", state, tone, ": a: b")
+    assert list(doctor_lines(answer, "en"))[1] == MarkedLine("  ", state, tone, ": a: b")
 
 
 def test_every_reason_has_a_remedy_in_both_languages():
@@ -211,7 +211,12 @@ SUSPICIOUS = compare_answer(
     {"suspicious": sides(2, 2, "a"), "unknown": sides(0, 2, "u")},
     remedies={"suspicious": {"en": "Read them.", "zh": "请读取。"}},
 )
-READ = {**dict.fromkeys((field.name for field in fields(Deep)), 0), "equal": 3, "unreadable": 4, "no_right_in_obs": 2}
+READ = {
+    **dict.fromkeys((field.name for field in fields(ReadResult)), 0),
+    "equal": 3,
+    "unreadable": 4,
+    "no_right_in_obs": 2,
+}
 READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right_in_obs": ["g", "h"]}
 
 
@@ -386,7 +391,7 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
 )
 def test_title_and_exit_code_of_a_pass_agree(answer, code, title):
     assert text(pass_lines(answer)).splitlines()[0] == title
-    view = VIEWS["compare" if "classes" in answer else "reconcile"]
+    view = ANSWER_VIEWS["compare" if "classes" in answer else "reconcile"]
     parsed = view.read(answer)
     assert view.exit_code(parsed) == code
     assert (view.report(parsed, "en").hero.tone == "good") == (code == 0 and answer["finished"])
@@ -394,7 +399,7 @@ def test_title_and_exit_code_of_a_pass_agree(answer, code, title):
 
 def test_objects_on_their_way_are_named_and_not_red():
     answer = compare_answer({"in_flight": sides(1, 0, "late")})
-    assert passes.report(VIEWS["compare"].read(answer), "en").hero.tone == "way"
+    assert passes.report(ANSWER_VIEWS["compare"].read(answer), "en").hero.tone == "way"
     assert "  in_flight\n      'late'\n" in text(pass_lines(answer))
 
 
@@ -423,7 +428,7 @@ def test_trial_reports_objects_to_send_and_none_sent(trial):
 )
 def test_progress_of_a_pass_is_a_single_line(answer, en, zh):
     state = answer and from_json(PassAnswer, answer)
-    assert [passes.how_far(state, lang).replace("\u00a0", " ") for lang in ("en", "zh")] == [en, zh]
+    assert [passes.progress_line(state, lang).replace("\u00a0", " ") for lang in ("en", "zh")] == [en, zh]
 
 
 def test_certificate_names_failed_checks_with_remedies():
@@ -496,4 +501,4 @@ def test_hostile_text_does_not_act_on_a_terminal(view, answer, lang, monkeypatch
     shown = re.sub(r"\x1b\[(0|2|3[1-4])m", "", console.out.getvalue())
     assert "\\x1b[2J" in shown
     assert all(character.isprintable() or character == "\n" for character in shown)
-    assert shown.count("\n") == sum(len([*line.lines(9999)]) if isinstance(line, Fitted) else 1 for line in drawn)
+    assert shown.count("\n") == sum(len([*line.lines(9999)]) if isinstance(line, FittedLines) else 1 for line in drawn)

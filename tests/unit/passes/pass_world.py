@@ -346,5 +346,5 @@ def pass_world(keys: dict[str, list[str]], lanes: int, page: int, cut: Cut | Non
 
         stack.enter_context(patch.object(Classifier, "classify", noted))
         stack.enter_context(patch.object(ReconcileCount, "add_run", run_noted))
-        stack.enter_context(patch("oss_oms_sync.passes.listing.WORTH_IT", 1))
+        stack.enter_context(patch("oss_oms_sync.passes.listing.MIN_RUN_KEYS", 1))
         yield world

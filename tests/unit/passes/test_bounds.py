@@ -77,7 +77,7 @@ def world_with_copies(number: int, **environment: str) -> Iterator[CompareWorld]
     for place in range(number):
         world.put(f"{place:03}", "1", fate="copied")
     world.later(HOUR)
-    with patch.object(work, "WORTH_SPLITTING", 2), patch.object(work, "FIRST_SECONDS", 3.0), pages_of(10):
+    with patch.object(work, "MIN_SPLIT_OBJECTS", 2), patch.object(work, "FIRST_SECONDS", 3.0), pages_of(10):
         yield world
 
 

@@ -16,7 +16,7 @@ from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope, Wake
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
-from oss_oms_sync.passes.work import Walk, Walked
+from oss_oms_sync.passes.work import RangeResult, Walk
 from support.reconcile_world import ReconcileWorld
 from support.world import HOUR
 
@@ -36,13 +36,13 @@ class Walks:
         self.began: list[tuple[str, str]] = []
         self.meanwhile: Callable[[], None] = lambda: None
 
-    def __call__(self, pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
+    def __call__(self, pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> RangeResult:
         if not seconds:
-            return Walked(start)
+            return RangeResult(start)
         self.began.append((start.after, start.until))
         self.meanwhile()
         piece = self.kinds.get(start.until, Piece(Kind.DONE, after="z"))
-        return Walked(
+        return RangeResult(
             replace(start, kind=piece.kind, after=piece.after, cut=piece.cut, stopped=piece.stopped, tally=piece.tally)
         )
 
@@ -80,7 +80,7 @@ def at_work(world: ReconcileWorld, walks: Walks, *halves: str, later: float = 0)
     pass_ = split(world, walks)
     world.later(later)
     for name in halves or ("r0", "r1"):
-        world.store.sign_on(pass_.name, name, 1)
+        world.store.write_sign(pass_.name, name, 1)
     return pass_
 
 
@@ -174,8 +174,8 @@ def test_a_pass_at_its_limit_of_pieces_keeps_no_other_from_its_turn(world, walks
     world.later(LOST)
     other = split(world, walks, PART)
     world.later(LOST)
-    goes_on = PassState.goes_on.fget
-    mocker.patch.object(PassState, "goes_on", property(lambda state: state.of == other and goes_on(state)))
+    goes_on = PassState.is_continuing.fget
+    mocker.patch.object(PassState, "is_continuing", property(lambda state: state.of == other and goes_on(state)))
     driver(world, walks).by_timer(USUAL, None)
     assert {pass_.of == other: bool(pass_.ended) for pass_ in world.passes()} == {True: True, False: False}
 

@@ -20,7 +20,7 @@ from oss_oms_sync.answers.pass_answers import Progress
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes import digests as drawing
-from oss_oms_sync.passes.digests import Drawn, digest
+from oss_oms_sync.passes.digests import SampleDraw, digest
 from oss_oms_sync.passes.marks import KeyMark
 from oss_oms_sync.passes.pieces import Pass, Scope
 from oss_oms_sync.passes.states import PassState, progress_of
@@ -76,8 +76,8 @@ def test_an_object_earlier_by_the_difference_of_clocks_is_not_late():
 KEYS = [f"photos/山 {number:04}.jpg" for number in range(1000)]
 
 
-def drawn(keys: list[str], seed: str = "5eed", start: Drawn | None = None) -> Drawn:
-    draw = start or Drawn()
+def drawn(keys: list[str], seed: str = "5eed", start: SampleDraw | None = None) -> SampleDraw:
+    draw = start or SampleDraw()
     draw.seed = seed
     for key in keys:
         draw.add(key, digest(key.encode(), 1), key[: key.find("/") + 1], 1)
@@ -93,7 +93,7 @@ def test_an_independent_program_draws_the_same_keys():
 
 
 def test_the_first_object_of_a_folder_of_any_size_is_drawn():
-    draw, large = drawn(KEYS[:50]), drawing.LARGEST + 1
+    draw, large = drawn(KEYS[:50]), drawing.MAX_DRAWN_BYTES + 1
     draw.add("films/long.mp4", digest(b"films/long.mp4", large), "films/", large)
     firsts = {folder: key for folder, (_, key) in draw.firsts.items()}
     assert draw.population == 50
@@ -107,10 +107,10 @@ def test_ranges_and_pieces_draw_the_keys_of_a_single_walk(cuts, most):
     places = sorted({0, 60, *(cut % 60 for cut in cuts)})
     parts = [keys[a:b] for a, b in itertools.pairwise(places)]
     with patch.object(drawing, "MAX_DRAWN", most):
-        summed = reduce(Drawn.plus, map(drawn, parts), Drawn())
-        piece = Drawn()
+        summed = reduce(SampleDraw.plus, map(drawn, parts), SampleDraw())
+        piece = SampleDraw()
         for part in parts:
-            piece = drawn(part, start=from_json(Drawn, json.loads(json.dumps(to_json(piece)))))
+            piece = drawn(part, start=from_json(SampleDraw, json.loads(json.dumps(to_json(piece)))))
         assert drawn(keys) == summed == piece
 
 

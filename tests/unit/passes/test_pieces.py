@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from oss_oms_sync.passes.pieces import Kind, Piece, Tree, fold, tiles
+from oss_oms_sync.passes.pieces import Kind, Piece, Tree, are_gapless, sum_pieces
 from oss_oms_sync.passes.tally import Tally
 
 
@@ -75,15 +75,15 @@ def test_the_total_is_the_sum_of_the_last_pieces_in_the_order_of_keys(mocker):
         )[1],
     )
     names = ["r1", "r01", "r", "r00", "r0"]
-    tally = fold({name: replace(LEFT, tally=counted(2 ** len(name) + int(name[1:] or "0", 2))) for name in names})
+    tally = sum_pieces({name: replace(LEFT, tally=counted(2 ** len(name) + int(name[1:] or "0", 2))) for name in names})
     assert order == [2, 4, 8, 9, 5]
     assert tally.counts == {"scanned": 28}
 
 
 def test_ranges_that_are_done_and_fit_together_prove_the_total():
-    assert tiles(TILED)
-    assert tiles({"r": Piece(Kind.DONE, after="z")})
-    assert fold(TILED).counts == {"scanned": 113}
+    assert are_gapless(TILED)
+    assert are_gapless({"r": Piece(Kind.DONE, after="z")})
+    assert sum_pieces(TILED).counts == {"scanned": 113}
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_ranges_that_are_done_and_fit_together_prove_the_total():
     ],
 )
 def test_ranges_that_do_not_fit_together_prove_no_total(different):
-    assert not tiles({**TILED, **different})
+    assert not are_gapless({**TILED, **different})
 
 
 @pytest.mark.parametrize("missing", ["r", "r0", "r1"])
 def test_a_missing_or_unreadable_range_proves_no_total(missing):
-    assert not tiles({name: piece for name, piece in TILED.items() if name != missing})
+    assert not are_gapless({name: piece for name, piece in TILED.items() if name != missing})

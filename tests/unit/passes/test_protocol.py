@@ -12,7 +12,7 @@ from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import reconcile
-from oss_oms_sync.passes.pieces import PASS, Kind, Tree, identity_prefix, parse_wakes
+from oss_oms_sync.passes.pieces import PASS_NAME_PATTERN, Kind, Tree, identity_prefix, parse_wakes
 from support.world import HOUR, payload
 from unit.passes.pass_world import PREFIX, PassWorld, pass_world
 
@@ -143,7 +143,7 @@ def test_foreign_objects_among_passes_are_ignored(world, pass_name):
         world.bucket.add(StoredObject(f"{PREFIX}{name}", b""))
     assert [*world.store.names()] == [pass_name]
     assert world.store.newest(pass_name) == pass_name
-    assert PASS.fullmatch(pass_name)
+    assert PASS_NAME_PATTERN.fullmatch(pass_name)
     assert world.store.state(pass_name).ended
 
 

@@ -14,16 +14,16 @@ from oss_oms_sync.answers.layout import CANARY, RECORDS
 from oss_oms_sync.clock import from_epoch
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, etag_of
 from oss_oms_sync.comparison.count import CompareCount
-from oss_oms_sync.comparison.in_hand import InHand
-from oss_oms_sync.comparison.judge import Judge, Moments
+from oss_oms_sync.comparison.in_hand import OmsProgress
+from oss_oms_sync.comparison.judge import Judge, JudgementTimes
 from oss_oms_sync.comparison.proof import Proof, _body
 from oss_oms_sync.comparison.reconciling import Classifier
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs.reconcile import ReconcileCount
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.passes.entries import SETTLED
-from oss_oms_sync.passes.listing import Feed, KeyRun, merged
+from oss_oms_sync.passes.entries import MIN_EVENT_AGE
+from oss_oms_sync.passes.listing import Feed, KeyRun, merge_feeds
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.range_walk import Count
 from oss_oms_sync.passes.tally import Tally
@@ -36,12 +36,12 @@ SETTINGS = Settings.from_env(ENVIRONMENT)
 NOW = 1_800_000_000
 DAY = 86_400
 # The times by which the jobs below separate older objects from newer objects.
-EDGES = [NOW - int(days * DAY) for days in (2.01, 2.99)] + [NOW - 2 * DAY - int(SETTLED.total_seconds())]
+EDGES = [NOW - int(days * DAY) for days in (2.01, 2.99)] + [NOW - 2 * DAY - int(MIN_EVENT_AGE.total_seconds())]
 WORLDS = 300 if EXTRAS else 60
 MD5S = ["A" * 32, "0F" * 16]
 ODD_FOLDERS = [f"{CANARY}x/", f"{RECORDS}t/", "oms/sync_task/"]
 FOLDERS = [*["", "a/", "a/b/", "a-", "b/"] * 6, *ODD_FOLDERS]
-# The feeds of `merged`, in their order, with their rows of each key.
+# The feeds of `merge_feeds`, in their order, with their rows of each key.
 FEEDS = ("source", "success", "failed", "destination", "proof")
 Objects = dict[str, list[ObjectSummary | None]]
 
@@ -127,7 +127,7 @@ def walked(
 
     try:
         feeds = [Feed(listed(pages)) for pages in listings]
-        for step in merged(feeds, feeds[FEEDS.index(twin)], count.equal if by_runs else None):
+        for step in merge_feeds(feeds, feeds[FEEDS.index(twin)], count.equal if by_runs else None):
             if isinstance(step, KeyRun):
                 runs += len(step.keys)
                 count.add_run(step)
@@ -139,7 +139,7 @@ def walked(
 
 
 def comparison(key_filter: KeyFilter) -> Count:
-    judge = Judge(key_filter, Moments(NOW, InHand.assumed(NOW)), sent_since=0)
+    judge = Judge(key_filter, JudgementTimes(NOW, OmsProgress.assumed(NOW)), sent_since=0)
     return CompareCount(judge, Tally(), NOW - 2.01 * DAY, "5eed")
 
 
@@ -168,7 +168,7 @@ def test_runs_of_keys_count_like_single_keys(job: Callable[[KeyFilter], Count], 
         columns = ([each[place] for each in world.values() if each[place]] for place in range(5))
         listings = [pages_of(dice, column, fails=fails) for column in columns]
         with (
-            patch("oss_oms_sync.passes.listing.WORTH_IT", dice.choice([1, 3, 16])),
+            patch("oss_oms_sync.passes.listing.MIN_RUN_KEYS", dice.choice([1, 3, 16])),
             patch("oss_oms_sync.comparison.count.MAX_WRITTEN", dice.choice([1, 3, 100])),
         ):
             fast, slow = (walked(listings, job(key_filter), twin, by_runs=by_runs) for by_runs in (True, False))

@@ -255,7 +255,7 @@ def test_a_longer_range_splits_behind_its_walked_part():
 @pages_of(10)
 def test_by_marks_a_range_splits_at_once_if_half_is_worth_an_invocation(mocker, worth, ranges):
     # GIVEN the marks of a pass over a hundred objects
-    mocker.patch.object(work, "WORTH_SPLITTING", worth)
+    mocker.patch.object(work, "MIN_SPLIT_OBJECTS", worth)
     world = make_world(100, seconds_a_page=0.1)
     assert world.tick()["finished"]
 
@@ -271,13 +271,13 @@ def test_by_marks_a_range_splits_at_once_if_half_is_worth_an_invocation(mocker, 
 
 def test_the_lowest_rate_is_a_single_ranges():
     settings = SimpleNamespace(lanes=16, oms_rate=0.01)
-    assert [work.lanes_of(settings, Scope(KeyFilter(), None, everything)) for everything in (False, True)] == [1, 1]
+    assert [work.lane_count(settings, Scope(KeyFilter(), None, everything)) for everything in (False, True)] == [1, 1]
 
 
 @pytest.mark.parametrize("ranges", [1, 4])
 def test_a_pass_without_permission_for_cuts_still_begins(mocker, ranges):
     # GIVEN marks for all cuts, or for none, so that a cut is sought first, and a source that does not answer
-    mocker.patch.object(work, "WORTH_SPLITTING", 1)
+    mocker.patch.object(work, "MIN_SPLIT_OBJECTS", 1)
     if ranges == 1:
         mocker.patch.object(work, "middle_of", return_value=None)
     world = make_world(30, seconds_a_page=0.1)

@@ -29,7 +29,7 @@ def begin_pass(world: ReconcileWorld, scope: Scope = USUAL) -> Pass:
     now = "2026-01-02T00:00:00Z"
     pass_ = Pass(world.store.name_of(scope, world.clock.now()), "photos", scope, started=now, installed=now)
     world.store.write(pass_.name, "r", 0, Piece(after="k", about=pass_))
-    world.store.sign_on(pass_.name, "r", 1)
+    world.store.write_sign(pass_.name, "r", 1)
     return pass_
 
 
@@ -38,7 +38,7 @@ def end_pass(world: ReconcileWorld, scope: Scope = USUAL, **counts: int) -> Pass
     world.store.write(pass_.name, "r", 1, Piece(Kind.DONE, after="z", tally=Tally(Counter(counts))))
     world.store.write_end(pass_.name, "r")
     world.store.write_total(pass_, Tally(Counter(counts)), world.store.tree(pass_.name))
-    world.store.clear_away(pass_.name)
+    world.store.delete_old(pass_.name)
     return pass_
 
 
@@ -178,7 +178,7 @@ def test_passes_that_cannot_be_cleared_away_are_logged_and_tried_again(world, li
 def test_passes_that_cannot_be_listed_for_clearing_stop_no_pass(world, lines):
     pass_ = begin_pass(world)
     world.oss.deny("oss:ListObjects", world.log_bucket)
-    world.store.clear_away(pass_.name)
+    world.store.delete_old(pass_.name)
     assert [(line["passes"], "lacks oss:ListObjects" in line["problem"]) for line in lines()] == [
         ("not cleared away", True)
     ]
@@ -238,15 +238,15 @@ def test_workers_and_written_pieces_are_listed_by_range(world):
     world.store.wake(pass_.name, "r")
     world.store.write(pass_.name, "r0", 0, Piece())
     world.later(60)
-    world.store.sign_on(pass_.name, "r", 2)
+    world.store.write_sign(pass_.name, "r", 2)
     assert world.store.tree_and_times(pass_.name)[1] == {"r": first + 60, "r0": first + 60}
-    assert world.store.worked_on(pass_.name) == {"r": first + 120}
+    assert world.store.last_sign_times(pass_.name) == {"r": first + 120}
 
 
 def test_a_refused_working_mark_stops_no_worker(world, lines):
     pass_ = begin_pass(world)
     world.bucket.fail(NO_RIGHT, where=lambda name: "/working/" in name)
-    world.store.sign_on(pass_.name, "r", 2)
+    world.store.write_sign(pass_.name, "r", 2)
     assert ["lacks oss:PutObject" in line["problem"] for line in lines()] == [True]
 
 

@@ -174,7 +174,7 @@ def test_objects_outside_the_filter_are_not_in_the_state_digest():
 
 def test_a_pass_in_many_pieces_has_the_digest_of_a_single_piece(world, mocker):
     before = of_standstill(world)
-    mocker.patch("oss_oms_sync.passes.work.WORTH_SPLITTING", 1)
+    mocker.patch("oss_oms_sync.passes.work.MIN_SPLIT_OBJECTS", 1)
     world.later(DAY)
     with pages_of(1):
         assert of_standstill(world) == before == of_compare(world)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.text import NOTHING, same
-from oss_oms_sync.rules.causes import causes
+from oss_oms_sync.answers.text import NOTHING, untranslated
+from oss_oms_sync.rules.causes import find_causes
 
-DO = same("do something")
+DO = untranslated("do something")
 
 
 def not_run(name: str, following: bool = True) -> Finding:
@@ -37,4 +37,4 @@ def not_proven(name: str) -> Finding:
 )
 def test_the_headline_names_causes_only_the_longest_wait_first(left, named):
     passed = Finding("CLOCK", NOTHING, Result.PASSED, NOTHING)
-    assert [check.id for check in causes([passed, *left])] == named
+    assert [check.id for check in find_causes([passed, *left])] == named

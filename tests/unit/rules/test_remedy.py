@@ -11,7 +11,7 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.answers.text import t
-from oss_oms_sync.rules.remedy import Counts, Remedy, Tried, remedy
+from oss_oms_sync.rules.remedy import Attempts, Counts, Remedy, remedy
 
 LATER = OverwriteMode("A_LATER_MODE_OF_OMS")
 MODES = (*OverwriteMode, LATER, None)
@@ -26,14 +26,14 @@ COUNTS = {
     "a skipped key": Counts(1, proven_different=1, in_vain=1, are_same_size=True, prefixes=["k"], key="k"),
 }
 TRIED = {
-    "nothing": Tried(),
-    "submitted": Tried(submitted=2, overwrite=True),
-    "rechecked": Tried(submitted=2, amended=True),
-    "read": Tried(deep=True),
-    "not allowed to read": Tried(deep=True, missing_rights=[RIGHT]),
-    "too many": Tried(unsent=9),
-    "too late": Tried(begins="2026-01-02T00:00:00Z", earlier="2026-01-01T00:00:00Z"),
-    "frozen": Tried(frozen=True, submitted=2),
+    "nothing": Attempts(),
+    "submitted": Attempts(submitted=2, overwrite=True),
+    "rechecked": Attempts(submitted=2, amended=True),
+    "read": Attempts(deep=True),
+    "not allowed to read": Attempts(deep=True, missing_rights=[RIGHT]),
+    "too many": Attempts(unsent=9),
+    "too late": Attempts(begins="2026-01-02T00:00:00Z", earlier="2026-01-01T00:00:00Z"),
+    "frozen": Attempts(frozen=True, submitted=2),
 }
 OLDER, OVERWRITTEN, SUSPICIOUS = ObjectClass.OLDER, ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS
 NEVER, DEFAULT = OverwriteMode.NEVER, OverwriteMode.DEFAULT
@@ -141,9 +141,9 @@ def test_a_mode_that_oms_adds_later_has_the_remedies_of_the_default():
 
 @pytest.mark.parametrize("object_class", [ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE, ObjectClass.UNKNOWN])
 def test_equal_or_only_acceptable_class_has_no_remedy(object_class):
-    assert not remedy(object_class, Counts(1), None, Tried(), is_open=True).text.en
+    assert not remedy(object_class, Counts(1), None, Attempts(), is_open=True).text.en
 
 
 def test_a_project_that_a_go_keeps_closed_is_not_opened():
-    closed: Remedy = remedy(ObjectClass.MISSING, Counts(1), None, Tried(go_stands=True), is_open=False)
+    closed: Remedy = remedy(ObjectClass.MISSING, Counts(1), None, Attempts(go_stands=True), is_open=False)
     assert "ops.py open" not in closed.text.en

@@ -16,7 +16,7 @@ from typing import Any
 
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.job_answers import Mark, Migrated
+from oss_oms_sync.answers.job_answers import FinishedMigration, Mark
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import (
     BothBuckets,
@@ -28,8 +28,8 @@ from oss_oms_sync.answers.pass_answers import (
     ObjectCount,
     StoragePair,
 )
-from oss_oms_sync.answers.sampled import Headers, Sampled
-from oss_oms_sync.answers.task_group import GroupProgress, TaskShown
+from oss_oms_sync.answers.sampled import Headers, SampleResult
+from oss_oms_sync.answers.task_group import GroupProgress, TaskSummary
 from oss_oms_sync.answers.text import Text
 
 # Version of the document's format, and the kind of document.
@@ -106,7 +106,7 @@ class CertifiedMigration:
 
 
 @dataclass(frozen=True)
-class OmsSilence:
+class OmsQueryFailure:
     """The failure that OMS returned instead of the sync task: the name of its reason, and the HTTP status."""
 
     reason: str
@@ -141,7 +141,7 @@ class CertifiedComparison(CertifiedPass):
     `amended`: the time of the last recheck. `source_listed`, `destination_listed`: totals of all listed objects;
     `walked`: number of source objects that the pass counted on its way; `classified`: number of objects that it put
     into classes, before rechecks. `no_right_in_oss`, `no_right_in_obs`: number of objects that could not be read
-    because a permission is missing. `begins`, `earlier`, `migrate` and others: see `Tried` in rules/remedy.py;
+    because a permission is missing. `begins`, `earlier`, `migrate` and others: see `Attempts` in rules/remedy.py;
     `migrate` is the option of the next step.
     """
 
@@ -238,7 +238,7 @@ class Rehearsal:
 
 
 @dataclass(frozen=True)
-class EventsLost:
+class LostEvents:
     """Number of `new` objects in the last reconcile pass, and number of those without an event."""
 
     new: int
@@ -246,11 +246,11 @@ class EventsLost:
 
 
 @dataclass(frozen=True)
-class NotJudged:
+class ExtraFacts:
     """Facts beside the verdict. `migrations` are the finished migrations of the existing objects."""
 
-    trigger: EventsLost | None
-    migrations: Sequence[Migrated]
+    trigger: LostEvents | None
+    migrations: Sequence[FinishedMigration]
     lag: Lags | None
 
 
@@ -267,7 +267,7 @@ class WaitingFacts:
     frozen_since: str | None
     run: str
     accepted: Mapping[str, str]
-    sample: Sampled | None
+    sample: SampleResult | None
     as_of: str | None
     passes: CertifiedPasses
     classes: Mapping[ObjectClass, ClassCounts] | None
@@ -295,8 +295,8 @@ class CutoverFacts(WaitingFacts):
     log_bucket: str
     scope: CertifiedScope
     open_projects: Sequence[str]
-    sync_task: TaskShown | None
-    oms_silence: OmsSilence | None
+    sync_task: TaskSummary | None
+    oms_failure: OmsQueryFailure | None
     source: ListedSource | None
     destination: ListingTotals | None
     last_written: Sequence[LastWritten] | None
@@ -306,7 +306,7 @@ class CutoverFacts(WaitingFacts):
     missing_permissions: Sequence[str]
     clocks: CloudClocks
     keys_a_minute: int
-    shown: NotJudged
+    shown: ExtraFacts
 
     @property
     def counted(self) -> BothBuckets | None:

@@ -15,13 +15,13 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import NOTHING, Text
 
 # Placeholder for the name and the reason of an acceptance.
-WHO_WHY = "<who, why>"
+ACCEPTANCE_FORM = "<who, why>"
 
 
-def names_who_and_why(text: str) -> bool:
+def has_name_and_reason(text: str) -> bool:
     """Return True if an acceptance has a name and a reason, separated by a comma or colon."""
     who, *why = re.split(r"[,:，：]", text, maxsplit=1)
-    return text.strip() != WHO_WHY and all(part.strip() for part in (who, *(why or [""])))
+    return text.strip() != ACCEPTANCE_FORM and all(part.strip() for part in (who, *(why or [""])))
 
 
 class Stop(Enum):

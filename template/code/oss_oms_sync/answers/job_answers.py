@@ -82,7 +82,7 @@ class Migration:
 
 
 @dataclass(frozen=True)
-class Migrated:
+class FinishedMigration:
     """A finished migration: its begin and end, the id of its task group in OMS, and counts of objects.
 
     `how`: its end: "done", "removed", "refused", or "resent" (replay took over the keys of all failed objects).
@@ -108,7 +108,7 @@ class ObjectInfo:
 
 
 @dataclass(frozen=True)
-class Submitted:
+class AcceptedVersion:
     """ETag of the version that OMS accepted, and the time of the acceptance."""
 
     etag: str
@@ -116,7 +116,7 @@ class Submitted:
 
 
 @dataclass(frozen=True)
-class Seconds:
+class StepSeconds:
     """Seconds from the write of the object to each step; None for a missing step or an unknown time."""
 
     accepted: int | None
@@ -136,10 +136,10 @@ class StoryAnswer:
     accepted: bool
     well: bool
     object: ObjectInfo | None
-    success: Submitted | None
+    success: AcceptedVersion | None
     in_obs: ObjectInfo | None
     in_obs_unknown: str | None
-    seconds: Seconds
+    seconds: StepSeconds
     failed: Mapping[str, Json] | None
     story: Text
     next: Text
@@ -176,7 +176,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class ShownMark(Mark):
+class MarkWithGo(Mark):
     """The mark with the name of the current GO; the name is empty without a GO."""
 
     go: str
@@ -186,7 +186,7 @@ class ShownMark(Mark):
 class MarkAnswer:
     """State of the project, closed or open, and the next step."""
 
-    closed: ShownMark | None
+    closed: MarkWithGo | None
     next: Text
 
 

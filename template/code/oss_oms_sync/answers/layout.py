@@ -29,8 +29,8 @@ OMS_LISTS = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_objec
 MAX_NAME_BYTES = 1023
 # The path of a sync task in OMS's API, which SYNC_URL continues by `/events`, and its pattern.
 TASK_PATH = r"/v2/(?P<project>[\w.~-]+)/sync-tasks/(?P<task>[\w.~-]+)"
-SYNC_PATH_LOOKS = "/v2/<project id>/sync-tasks/<task id>/events"
-SYNC_URL_LOOKS = f"https://oms.<region>.myhuaweicloud.com{SYNC_PATH_LOOKS}"
+SYNC_PATH_EXAMPLE = "/v2/<project id>/sync-tasks/<task id>/events"
+SYNC_URL_EXAMPLE = f"https://oms.<region>.myhuaweicloud.com{SYNC_PATH_EXAMPLE}"
 
 Kind = Literal["success", "failed", "proven", "mended"]
 

@@ -7,7 +7,7 @@ from enum import Enum
 from oss_oms_sync.answers.text import NOTHING, Text, t
 
 # Signs of classes whose keys can be rechecked one by one.
-AGAIN = "+*~"
+RECHECKED_SIGNS = "+*~"
 
 
 class ObjectClass(Enum):
@@ -67,7 +67,7 @@ class ObjectClass(Enum):
         # True if lists of differences name such objects, because they need action.
         self.is_listed = sign != "=" and title not in ("canary", "oms_own", "outside")
         # True if a single key can be rechecked: an object that is only in OBS, or impossible, keeps its class.
-        self.is_judged_again = sign in AGAIN
+        self.is_judged_again = sign in RECHECKED_SIGNS
         # Attributes instead of sets, because a pass reads them for millions of objects, and hashing a class is slow.
         self.is_equal = title in ("equal_contents", "equal_version", "equal_size")
         # True if the destination bucket lacks the object's current version, or may need a submission to get it.

@@ -9,7 +9,7 @@ from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.object_class import IN_SCOPE, LATE, ObjectClass
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, t, untranslated
 
 # Maximum number of keys of each class shown as examples, and of stored last written objects.
 MAX_KEYS = 20
@@ -69,7 +69,7 @@ class PassAnswer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reconciling:
+class ReconcileTotals:
     """Counts of a pass of reconcile.
 
     `migrating`: objects that the pass leaves to a migration of the existing objects, or that a migration has copied.
@@ -87,7 +87,7 @@ class Reconciling:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReconcileAnswer(Reconciling, PassAnswer):
+class ReconcileAnswer(ReconcileTotals, PassAnswer):
     """Result of reconcile; `missing` has the first hundred keys that a dry run would submit."""
 
     missing: Sequence[str] | None
@@ -119,7 +119,7 @@ class Lags:
 
 
 @dataclass(frozen=True)
-class Deep:
+class ReadResult:
     """Result of reading objects: numbers by outcome, bytes read, and the first unproven keys of each outcome."""
 
     equal: int
@@ -187,7 +187,8 @@ class StoragePair:
     def text(self) -> Text:
         """The counts as a sentence."""
         source, destination = (
-            None if word is None else _STORAGE_CLASSES.get(word, same(word)) for word in (self.source, self.destination)
+            None if word is None else _STORAGE_CLASSES.get(word, untranslated(word))
+            for word in (self.source, self.destination)
         )
         if source is None:
             classes = t("{destination} in OBS, not at the source", destination=destination)
@@ -288,7 +289,7 @@ class CompareAnswer(PassAnswer):
     accepted: int
     failed: int
     orphan_records: int
-    deep: Deep | None
+    deep: ReadResult | None
     lag: Lags
     standstill: bool
     wishes: Sequence[str]
@@ -299,7 +300,7 @@ class CompareAnswer(PassAnswer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared(BothBuckets, CompareAnswer):
+class ComparisonResult(BothBuckets, CompareAnswer):
     """Result of a finished comparison, with remedies for classes that resending may not fix.
 
     All objects written before the `watermark` were in the destination.

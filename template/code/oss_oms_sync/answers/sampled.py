@@ -10,7 +10,7 @@ TIME_IS_UP, BACK_TO_SOURCE = "time", "back_to_source"
 
 
 @dataclass(frozen=True)
-class Sampled:
+class SampleResult:
     """Result of reading a sample of the objects that count as equal.
 
     `keys` were drawn from a `population` of this size; `read` is the number without the `unread` keys, including
@@ -33,7 +33,7 @@ class Sampled:
 
 
 @dataclass(frozen=True)
-class HeaderLost:
+class LostHeader:
     """Number of objects whose header is missing or different in OBS, and the first of their keys."""
 
     objects: int
@@ -55,8 +55,8 @@ class Headers:
     drawn: int = 0
     more: Sequence[str] = ()
     gone: Sequence[str] = ()
-    documented: Mapping[str, HeaderLost] = field(default_factory=dict)
-    unexpected: Mapping[str, HeaderLost] = field(default_factory=dict)
+    documented: Mapping[str, LostHeader] = field(default_factory=dict)
+    unexpected: Mapping[str, LostHeader] = field(default_factory=dict)
     problem: str = ""
 
     @property

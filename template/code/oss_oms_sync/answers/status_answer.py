@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from oss_oms_sync.answers.job_answers import Migration, ReplayRun, ShownMark
-from oss_oms_sync.answers.pass_answers import Compared, Progress, Ranges, Reconciling
+from oss_oms_sync.answers.job_answers import MarkWithGo, Migration, ReplayRun
+from oss_oms_sync.answers.pass_answers import ComparisonResult, Progress, Ranges, ReconcileTotals
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import Silence, StatisticsShown, TaskGroup, TaskShown
+from oss_oms_sync.answers.task_group import QueryFailure, StatisticsSummary, TaskGroup, TaskSummary
 from oss_oms_sync.answers.text import Text
 
 
@@ -37,7 +37,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class TaskNamed:
+class TaskNames:
     """The sync task, and the OSS buckets."""
 
     id: str
@@ -46,7 +46,7 @@ class TaskNamed:
 
 
 @dataclass(frozen=True)
-class Unfinished:
+class UnfinishedCounts:
     """Minimum number of objects that OMS accepted and has not copied, failed or skipped.
 
     `overdue`: minimum number accepted over 15 minutes ago; None if OMS's counts are too coarse.
@@ -57,7 +57,7 @@ class Unfinished:
 
 
 @dataclass(frozen=True)
-class FailedForCode:
+class CodeFailures:
     """Number of objects that OMS failed to copy with this code, and the remedy.
 
     `passes`: the failure passes without action.
@@ -69,7 +69,7 @@ class FailedForCode:
 
 
 @dataclass(frozen=True)
-class CopyFailuresShown:
+class CopyFailureCounts:
     """Outcomes of the objects that OMS failed to copy; they add up to `counted`, unless OMS's number is delayed.
 
     `codes`: waiting and stuck objects by OMS's code.
@@ -81,21 +81,21 @@ class CopyFailuresShown:
     stuck: int
     outside: int
     unknown: int
-    codes: Mapping[str, FailedForCode]
+    codes: Mapping[str, CodeFailures]
 
 
 @dataclass(frozen=True)
-class CopyingShown:
+class CopyingSummary:
     """Results from OMS's counters; None where the counters do not suffice."""
 
     failed: int | None
-    unfinished: Unfinished | None
+    unfinished: UnfinishedCounts | None
     acknowledged: str | None
-    failures: CopyFailuresShown | None
+    failures: CopyFailureCounts | None
 
 
 @dataclass(frozen=True)
-class KeyWaiting:
+class WaitingKey:
     """A failed record: key, reason, time of the first failure, and last error message (may be empty)."""
 
     key: str
@@ -105,7 +105,7 @@ class KeyWaiting:
 
 
 @dataclass(frozen=True)
-class LeftBehind:
+class AbandonedRunFiles:
     """Run files of an inactive project, below `folder`.
 
     `last_run`: the last recorded time at which a job of the project ran.
@@ -118,7 +118,7 @@ class LeftBehind:
 
 
 @dataclass(frozen=True)
-class BacklogShown:
+class BacklogSummary:
     """Keys waiting to be resent.
 
     `by_reason` and `keys` cover the `read` records. `at_least`: there are more than `failed` records. `outside`:
@@ -132,11 +132,11 @@ class BacklogShown:
     oldest: str | None
     read: int
     by_reason: Mapping[str, int]
-    keys: Sequence[KeyWaiting]
+    keys: Sequence[WaitingKey]
     run_files: int
     in_run_files: int
     unreadable_run_files: Sequence[str]
-    left_behind: Sequence[LeftBehind]
+    left_behind: Sequence[AbandonedRunFiles]
 
     @property
     def waiting(self) -> int:
@@ -150,7 +150,7 @@ class BacklogShown:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PassShown(Reconciling):
+class PassSummary(ReconcileTotals):
     """A pass of reconcile, with its scope and counts."""
 
     prefix: str
@@ -166,35 +166,35 @@ class PassShown(Reconciling):
 
 
 @dataclass(frozen=True)
-class PassUnderWay(Progress, PassShown):
+class UnfinishedPass(Progress, PassSummary):
     """An unfinished pass of reconcile."""
 
 
 @dataclass(frozen=True)
-class CompareUnderWay(Progress):
+class UnfinishedComparison(Progress):
     """An unfinished comparison."""
 
     started: str
 
 
 @dataclass(frozen=True)
-class Reconciled:
+class ReconcileSummary:
     """The last finished pass of reconcile, and the unfinished passes."""
 
-    last: PassShown | None
-    open: Sequence[PassUnderWay]
+    last: PassSummary | None
+    open: Sequence[UnfinishedPass]
 
 
 @dataclass(frozen=True)
-class InObsShown:
+class ObsSummary:
     """The last comparison of all objects, and the unfinished comparisons."""
 
-    last: Compared | None
-    open: Sequence[CompareUnderWay]
+    last: ComparisonResult | None
+    open: Sequence[UnfinishedComparison]
 
 
 @dataclass(frozen=True)
-class ListsUnread:
+class UnreadLines:
     """Number of unreadable lines in OMS's lists of failures, an example, and the problem if no list can be read."""
 
     unread: int
@@ -203,7 +203,7 @@ class ListsUnread:
 
 
 @dataclass(frozen=True)
-class Sum:
+class CountCheck:
     """A check of counts: `left` = or ≤ the sum of `right`. `meaning`: the explanation of a failure."""
 
     claim: Text
@@ -219,30 +219,30 @@ class StatusAnswer:
     """State of the synchronization.
 
     `migration`: the unfinished migration of the existing objects. `old_objects`: its progress, if its id in OMS is
-    recorded. If OMS did not answer, its Silence is beside the None. `overdue`: jobs whose last pass is too old to rely
-    on. `fixes`: the remedy of each reason in the backlog. `lasting`: reasons that need action. `alarm_not_taken`: the
-    reason why the webhook refused the last alarm; empty if it accepted the alarm.
+    recorded. If OMS did not answer, a QueryFailure is beside the None. `overdue`: jobs whose last pass is too old to
+    rely on. `fixes`: the remedy of each reason in the backlog. `lasting`: reasons that need action. `alarm_not_taken`:
+    the reason why the webhook refused the last alarm; empty if it accepted the alarm.
     """
 
     verdict: Verdict
     at: str
-    closed: ShownMark | None
+    closed: MarkWithGo | None
     migration: Migration | None
     old_objects: TaskGroup | None
-    old_objects_silence: Silence | None
-    task: TaskNamed
-    oms: TaskShown | None
-    oms_silence: Silence | None
-    copying: CopyingShown
-    statistics: StatisticsShown | None
-    statistics_silence: Silence | None
-    backlog: BacklogShown
+    old_objects_failure: QueryFailure | None
+    task: TaskNames
+    oms: TaskSummary | None
+    oms_failure: QueryFailure | None
+    copying: CopyingSummary
+    statistics: StatisticsSummary | None
+    statistics_failure: QueryFailure | None
+    backlog: BacklogSummary
     replay: ReplayRun | None
-    reconcile: Reconciled
-    compare: InObsShown
-    oms_lists: ListsUnread
+    reconcile: ReconcileSummary
+    compare: ObsSummary
+    oms_lists: UnreadLines
     overdue: Sequence[str]
-    sums: Sequence[Sum]
+    sums: Sequence[CountCheck]
     fixes: Mapping[str, Text]
     lasting: Sequence[str]
     alarm_not_taken: str

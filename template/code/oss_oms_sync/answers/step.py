@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 # Commands of the Serverless Devs tool.
 _TOOL_COMMANDS = ("deploy", "remove")
-_PLAIN = re.compile(r"[\w./:=@%+,-]+", re.ASCII)
+_PLAIN_WORD = re.compile(r"[\w./:=@%+,-]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Step:
     options: Mapping[str, object] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return " ".join(map(_quoted, self.words()))
+        return " ".join(map(_quote, self.words()))
 
     def words(self, python: str = "python3", can_be_typed: Callable[[str], bool] = str.isprintable) -> list[str]:
         """Return the words of the command, without quotes.
@@ -50,6 +50,6 @@ def _option_words(option: str, value: str) -> list[str]:
     return [f"{option}={value}"] if value.startswith("-") else [option, value]
 
 
-def _quoted(word: str) -> str:
+def _quote(word: str) -> str:
     """Quote a word for a POSIX shell like `shlex.quote`, without the import of shlex in a cold start."""
-    return word if _PLAIN.fullmatch(word) else "'" + word.replace("'", "'\"'\"'") + "'"
+    return word if _PLAIN_WORD.fullmatch(word) else "'" + word.replace("'", "'\"'\"'") + "'"

@@ -117,11 +117,11 @@ MOVING = (GroupState.WAITING, GroupState.CREATING, GroupState.COPYING, GroupStat
 # Objects that a group lists in a second, by OMS's page on assessment; it copies meanwhile.
 LISTED_PER_SECOND = 27_000_000 / 3600
 # Seconds until a group begins: the permissions of its new keys take up to half an hour.
-_BEGINNING_SECONDS = 1800
+_START_SECONDS = 1800
 # The option that reports progress and changes nothing.
 LOOK = Step("migrate", {"look": True})
 # The option that ends a group without progress.
-_ENDS = {
+_ENDING_OPTIONS = {
     GroupState.PAUSED: "go_on",
     GroupState.NOT_CREATED: "remove",
     GroupState.FAILED: "retry",
@@ -131,7 +131,7 @@ _ENDS = {
 
 
 @dataclass(frozen=True)
-class Silence:
+class QueryFailure:
     """The error instead of OMS's answer, by OMS or by the network, and its remedy."""
 
     problem: str
@@ -152,7 +152,7 @@ class Counters:
 
 
 @dataclass(frozen=True)
-class TaskShown:
+class TaskSummary:
     """The sync task as OMS reports it, with its counters of this month."""
 
     status: str | None
@@ -170,7 +170,7 @@ class TaskShown:
 
 
 @dataclass(frozen=True)
-class StatisticsShown:
+class StatisticsSummary:
     """Counts of OMS in steps since a time.
 
     `series`: for each of OMS's kinds of counts, the begin of each step in milliseconds since 1970, and the count (for
@@ -225,11 +225,11 @@ class GroupProgress:
         """The next step: `migrate` without an option follows the group, or deletes its access keys after the end."""
         # A group that failed before it listed objects would fail again.
         is_in_vain = self.state is GroupState.FAILED and not self.total
-        option = "remove" if is_in_vain or self.resent else _ENDS.get(self.state)
+        option = "remove" if is_in_vain or self.resent else _ENDING_OPTIONS.get(self.state)
         return Step("migrate", {option: True} if option else {})
 
     @property
-    def step_of_others(self) -> Step:
+    def look_step(self) -> Step:
         """The step to print in other reports: `--look` while the group runs."""
         return LOOK if self.state in MOVING else self.step
 
@@ -306,7 +306,7 @@ def max_submissions(keys_a_second: float) -> float:
     costs the same either way, and only submitted objects cause calls and records of this project.
     """
     gained = 1 / keys_a_second - 1 / LISTED_PER_SECOND
-    return _BEGINNING_SECONDS / gained if gained > 0 else math.inf
+    return _START_SECONDS / gained if gained > 0 else math.inf
 
 
 _STATES = dict(enumerate(GroupState))

@@ -71,12 +71,12 @@ class Text:
         """Yield the text in `language` as strings and the Steps between them."""
         phrase = self.phrase
         if language == "zh":
-            phrase = _chinese().get(phrase, phrase) if self.chinese is None else self.chinese
+            phrase = _load_chinese().get(phrase, phrase) if self.chinese is None else self.chinese
         for before, name, spec, conversion in Formatter().parse(phrase):
             yield before
             if name is not None:
                 value = self.values[name]
-                yield from _shown(repr(value) if conversion == "r" else value, spec or "", language)
+                yield from _format_value(repr(value) if conversion == "r" else value, spec or "", language)
 
 
 class AtLeast(int):
@@ -88,7 +88,7 @@ def t(phrase: str, /, **values: object) -> Text:
     return Text(phrase, values)
 
 
-def same(text: str) -> Text:
+def untranslated(text: str) -> Text:
     """Return a Text without a language, such as the message of a program."""
     return Text("{text}", {"text": text})
 
@@ -99,14 +99,14 @@ def sentences(*parts: Text | None) -> Text:
 
 
 NOTHING = Text("")
-_SIZES = ("kB", "MB", "GB", "TB", "PB", "EB")
+_SIZE_UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 # Units of time with their seconds, the longest first.
-_TIMES = ((86400, t("{n:,.0f}\u00a0d")), (3600, t("{n:,.0f}\u00a0h")), (60, t("{n:,.0f}\u00a0min")))
+_TIME_UNITS = ((86400, t("{n:,.0f}\u00a0d")), (3600, t("{n:,.0f}\u00a0h")), (60, t("{n:,.0f}\u00a0min")))
 # Characters that end a sentence or introduce the next part.
-_ENDS = (*".!?:", *"。！？：")
+_SENTENCE_ENDS = (*".!?:", *"。！？：")
 
 
-def _shown(value: object, spec: str, language: str) -> Iterator[str | Step]:
+def _format_value(value: object, spec: str, language: str) -> Iterator[str | Step]:
     """Yield the text of a value in the format of its placeholder."""
     if spec in _QUANTITIES:
         value, spec = t("unknown") if value is None else _QUANTITIES[spec](value), ""
@@ -117,9 +117,9 @@ def _shown(value: object, spec: str, language: str) -> Iterator[str | Step]:
         case Text():
             yield from value.parts(language)
         case list() | tuple():
-            yield from _joined([[*_shown(element, "", language)] for element in value], spec, language)
+            yield from _format_list([[*_format_value(element, "", language)] for element in value], spec, language)
         case int() | float() if plural:
-            yield from _shown(value, "", language)
+            yield from _format_value(value, "", language)
             yield f" {singular if value == 1 else plural}"
         case AtLeast():
             yield t("at least {n}", n=int(value)).of(language)
@@ -127,7 +127,7 @@ def _shown(value: object, spec: str, language: str) -> Iterator[str | Step]:
             yield f"{value:,}" if type(value) is int and not spec else format(value, spec)
 
 
-def _joined(elements: Sequence[Sequence[str | Step]], how: str, language: str) -> Iterator[str | Step]:
+def _format_list(elements: Sequence[Sequence[str | Step]], how: str, language: str) -> Iterator[str | Step]:
     """Yield the elements of a list with their separators."""
     before_last = f" {how} " if how else ", "
     for number, element in enumerate(elements, 1):
@@ -146,7 +146,7 @@ def _joined(elements: Sequence[Sequence[str | Step]], how: str, language: str) -
 def _is_ended(sentence: Sequence[str | Step]) -> bool:
     """Return True if a sentence has its full stop or a colon."""
     last = [part for part in sentence if part][-1:]
-    return any(isinstance(part, str) and part.endswith(_ENDS) for part in last)
+    return any(isinstance(part, str) and part.endswith(_SENTENCE_ENDS) for part in last)
 
 
 def _size(number: int) -> Text:
@@ -154,16 +154,16 @@ def _size(number: int) -> Text:
         return t("{n:byte|bytes}", n=number)
     value, power = number / 1000, 0
     # A number that would be rounded up to 1000 is shown in the next unit.
-    while abs(value) >= 999.5 and power < len(_SIZES) - 1:
+    while abs(value) >= 999.5 and power < len(_SIZE_UNITS) - 1:
         value, power = value / 1000, power + 1
     digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
-    return same(f"{value:,.{digits}f}\u00a0{_SIZES[power]}")
+    return untranslated(f"{value:,.{digits}f}\u00a0{_SIZE_UNITS[power]}")
 
 
 def _time(seconds: float) -> Text:
     if seconds < 1:
         return t("<\u00a01\u00a0s")
-    for length, text in _TIMES:
+    for length, text in _TIME_UNITS:
         if seconds >= 2 * length or seconds == length:
             return text.filled(n=seconds / length)
     return t("{n:.0f}\u00a0s", n=seconds)
@@ -173,6 +173,6 @@ _QUANTITIES: Mapping[str, Callable[[Any], Text]] = {"size": _size, "time": _time
 
 
 @cache
-def _chinese() -> Mapping[str, str]:
+def _load_chinese() -> Mapping[str, str]:
     translations: Mapping[str, str] = json.loads(Path(__file__).with_name("zh.json").read_text(encoding="utf-8"))
     return translations

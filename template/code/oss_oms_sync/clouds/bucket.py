@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from oss_oms_sync.clouds.calls import Attempt, Calls, PendingCall
-from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, none_failed
+from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, require_success
 from oss_oms_sync.errors import StorageError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Bucket(ABC):
 
         Raises StorageError.
         """
-        return none_failed(self.try_find_all(names))
+        return require_success(self.try_find_all(names))
 
     @contextmanager
     def pages(self, prefix: str, after: str = "") -> Iterator[Iterator[ListPage]]:
@@ -189,7 +189,7 @@ class Bucket(ABC):
 
     def _run(self, attempt: Callable[[], Attempt[T | StorageError]]) -> T:
         """Make one call. Raises StorageError."""
-        (result,) = none_failed(self._calls.run([attempt]))
+        (result,) = require_success(self._calls.run([attempt]))
         return result
 
 

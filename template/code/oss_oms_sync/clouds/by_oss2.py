@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import requests
 
-from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, Connections, read_body
+from oss_oms_sync.clouds.connection import MAX_LONG_BODY_BYTES, MAX_SHORT_BODY_BYTES, Connections, read_body
 
 
 class _StubModule(ModuleType):
@@ -89,9 +89,9 @@ class _Answer:
         # OSS, "Common HTTP headers": every response has a request id.
         self.request_id = response.headers.get("x-oss-request-id", "")
         is_long = self.says_ok and method in ("GET", "POST")
-        body = read_body(response, MAX_LONG_BODY + 1 if is_long else MAX_SHORT_BODY)
-        if len(body) > MAX_LONG_BODY:
-            raise requests.ConnectionError(f"the answer is longer than {MAX_LONG_BODY} bytes")
+        body = read_body(response, MAX_LONG_BODY_BYTES + 1 if is_long else MAX_SHORT_BODY_BYTES)
+        if len(body) > MAX_LONG_BODY_BYTES:
+            raise requests.ConnectionError(f"the answer is longer than {MAX_LONG_BODY_BYTES} bytes")
         self._body = BytesIO(body)
 
     def read(self, amount: int | None = None) -> bytes:

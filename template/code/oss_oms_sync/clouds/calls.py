@@ -22,8 +22,8 @@ from oss_oms_sync.errors import StorageError
 T = TypeVar("T")
 
 _MAX_ATTEMPTS = 5
-_BACKOFF_BASE = 0.4
-_BACKOFF_MAX = 5.0
+_FIRST_BACKOFF_SECONDS = 0.4
+_MAX_BACKOFF_SECONDS = 5.0
 # Maximum wait: waiting costs money, and the log bucket is the queue, so a job gives up and replay takes over.
 _BUDGET_SECONDS = 20.0
 _THROTTLE_BUDGET_SECONDS = 3.0
@@ -86,11 +86,11 @@ class RetryBudget:
         """Wait before the next attempt; return False at once if the wait would be too long."""
         if attempt.retry_after is not None:
             # Not earlier than requested, and at different times in different instances.
-            wait = attempt.retry_after + random.uniform(0, _BACKOFF_BASE)
+            wait = attempt.retry_after + random.uniform(0, _FIRST_BACKOFF_SECONDS)
         elif attempt.connection_lost and attempts == 1:
             wait = 0.0
         else:
-            wait = random.uniform(0, min(_BACKOFF_MAX, _BACKOFF_BASE * 2 ** (attempts - 1)))
+            wait = random.uniform(0, min(_MAX_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** (attempts - 1)))
         if attempt.throttled:
             if (attempt.retry_after or 0) > self._throttle_budget or self._throttle_budget <= 0:
                 return False

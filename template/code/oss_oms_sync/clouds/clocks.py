@@ -10,7 +10,7 @@ from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Connections
 
 # The limit of a connect, and of each read.
-_SECONDS = 5.0
+_TIMEOUT_SECONDS = 5.0
 # The limit of an attempt, including phases outside the connection's timeouts.
 _ATTEMPT_SECONDS = 15.0
 
@@ -30,7 +30,7 @@ def _date_at(url: str, clock: Clock, pool: CallPool) -> datetime | None:
 
         def ask() -> datetime | str:
             try:
-                answer = session.send_signed("HEAD", url, {}, (_SECONDS, _SECONDS))
+                answer = session.send_signed("HEAD", url, {}, (_TIMEOUT_SECONDS, _TIMEOUT_SECONDS))
                 return parse_http_date(answer.headers.get("Date")) or ""
             except NETWORK_ERRORS:
                 return ""

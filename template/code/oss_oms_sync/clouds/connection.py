@@ -22,7 +22,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from oss_oms_sync.clock import Clock
 
 # Function Compute freezes an instance between events, and networks silently drop idle connections.
-_KEEPALIVE_EXPIRY = 30.0
+_KEEPALIVE_SECONDS = 30.0
 _CONNECT_SECONDS = 3.0
 
 # The longest call, to OMS, from the connect to the end of a response in pieces.
@@ -39,9 +39,9 @@ if hasattr(socket, "TCP_USER_TIMEOUT"):
     _SOCKET_OPTIONS.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(MAX_CALL_SECONDS * 1000)))
 
 # Maximum bytes to read of a response other than a listing or an object of the project: any host may have sent it.
-MAX_SHORT_BODY = 64 * 1024
+MAX_SHORT_BODY_BYTES = 64 * 1024
 # A page of a listing with the longest names has about 4 MB, a month of OMS statistics 3 MB, a run file at most 7 MB.
-MAX_LONG_BODY = 16 * 1024 * 1024
+MAX_LONG_BODY_BYTES = 16 * 1024 * 1024
 
 # The errors of a call without a complete response.
 NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
@@ -63,7 +63,7 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
         # them takes longer than signing. A .netrc is not read, because only the signature authorizes.
         self._proxies = requests.utils.get_environ_proxies(url)
         self.verify = trusted_certificates() or True
-        self._adapter = _Adapter()
+        self._adapter = _SocketAdapter()
         self._clock = clock
         self._used: datetime | None = None
 
@@ -91,7 +91,7 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
     def use(self) -> Connections:
         """Return the session for calls now, with new connections if the open connections were idle for too long."""
         now = self._clock.now()
-        if self._used and abs((now - self._used).total_seconds()) > _KEEPALIVE_EXPIRY:
+        if self._used and abs((now - self._used).total_seconds()) > _KEEPALIVE_SECONDS:
             self.close()
         self._used = now
         return self
@@ -121,7 +121,7 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
         self.close()
 
 
-class _Adapter(requests.adapters.HTTPAdapter):
+class _SocketAdapter(requests.adapters.HTTPAdapter):
     """An adapter that also knows the sockets in use: urllib3's pools know only idle connections."""
 
     def __init__(self) -> None:

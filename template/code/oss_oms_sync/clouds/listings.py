@@ -24,31 +24,34 @@ from oss_oms_sync.clouds.objects import Columns, ListPage
 
 _TRUNCATED = b"<IsTruncated>true</IsTruncated>"
 _URL_ENCODED = b"<EncodingType>url</EncodingType>"
-_BOOLEANS = {"true": True, "false": False}
+_BOOLEAN_TEXTS = {"true": True, "false": False}
 # An attribute that no page has, so that no other element equals the mark.
 _MARK = f"here-{os.urandom(8).hex()}"
 # The possible ends of an OSS time, with their seconds.
 _SECONDS = {f":{second:02}.000Z": second for second in range(60)}
 # Parts of the expression that extracts the objects of a page.
-_SPACE = "[ \t\r\n]*"
+_SPACE_PATTERN = "[ \t\r\n]*"
 # ASCII without "&", "<" and ">".
-_TEXT = r"[ -%'-;=?-~]*"
-_FIRST = re.compile(r"<Contents>.*?</Contents>", re.DOTALL)
-_LEAF = re.compile(r"<([A-Za-z]+)>[^<]*</\1>")
-_LEAVES = "(?:[ \t\r\n]|<[A-Za-z]+/>)*"
-_OWNER = "<Owner>(?:[ \t\r\n]|<(?:ID|DisplayName)/>)*</Owner>"
-_FORM = re.compile(f"<Contents>{_LEAVES}(?:{_OWNER}{_LEAVES})?</Contents>")
-_EMPTY = re.compile(r"<([A-Za-z]+)/>")
-_DAY, _MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T"), re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
+_TEXT_PATTERN = r"[ -%'-;=?-~]*"
+_FIRST_OBJECT = re.compile(r"<Contents>.*?</Contents>", re.DOTALL)
+_LEAF_PATTERN = re.compile(r"<([A-Za-z]+)>[^<]*</\1>")
+_LEAVES_PATTERN = "(?:[ \t\r\n]|<[A-Za-z]+/>)*"
+_OWNER_PATTERN = "<Owner>(?:[ \t\r\n]|<(?:ID|DisplayName)/>)*</Owner>"
+_OBJECT_PATTERN = re.compile(f"<Contents>{_LEAVES_PATTERN}(?:{_OWNER_PATTERN}{_LEAVES_PATTERN})?</Contents>")
+_EMPTY_ELEMENT = re.compile(r"<([A-Za-z]+)/>")
+_DAY_PATTERN, _MINUTE_PATTERN = (
+    re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T"),
+    re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"),
+)
 _SIZE = re.compile("[0-9]+")
 _STORAGE_CLASS = re.compile("<StorageClass>([A-Za-z_][0-9A-Za-z_]*)</StorageClass>")
 # Number of objects of a page that others follow, in both clouds.
 _FULL_PAGE = 1000
 # The values to read of each object, beside its type and storage class.
-_NAMES = ("Key", "ETag", "Size", "LastModified")
-_VALUES = {
-    "Key": rf"(?P<name>{_TEXT})",
-    "LastModified": rf"(?P<day>{_DAY.pattern})(?P<minute>{_MINUTE.pattern}):(?P<second>[0-5][0-9])",
+_ELEMENT_NAMES = ("Key", "ETag", "Size", "LastModified")
+_VALUE_PATTERNS = {
+    "Key": rf"(?P<name>{_TEXT_PATTERN})",
+    "LastModified": rf"(?P<day>{_DAY_PATTERN.pattern})(?P<minute>{_MINUTE_PATTERN.pattern}):(?P<second>[0-5][0-9])",
     "ETag": r'(?:&quot;|")(?P<etag>[0-9A-Za-z-]*)(?:&quot;|")',
     "Size": r"(?P<size>[0-9]{1,18})",
     "Type": r"(?P<type>[A-Za-z]*)",
@@ -64,14 +67,14 @@ class NotAListing(ValueError):  # noqa: N818  a noun, as in "not a number"
 class Dialect:
     """The differences between the two clouds' listings.
 
-    `unquote` decodes a name, `seconds` reads a time, and `end` is the expression for the end of a time. `tells_types`:
+    `unquote` decodes a name, `seconds` reads a time, and `end` is the expression for the end of a time. `has_types`:
     a page has the types of its objects. `has_token`: a page has a token for its continuation.
     """
 
     unquote: Callable[[str], str]
     seconds: Callable[[str], int]
     end: str
-    tells_types: bool
+    has_types: bool
     has_token: bool
 
 
@@ -99,7 +102,7 @@ class UnreadPage:
         Raises NotAListing.
         """
         try:
-            return _read_alike(self._body, self._dialect) or _read(self._body, self._dialect)
+            return _read_uniform(self._body, self._dialect) or _read(self._body, self._dialect)
         except (ElementTree.ParseError, ValueError, LookupError) as error:
             raise NotAListing("the answer is not a listing") from error
 
@@ -117,9 +120,9 @@ def _page(
     if name != "ListBucketResult":
         raise ValueError(f"{name} is not a listing")
     tag = f"{namespace}}}" if namespace else ""
-    decode = dialect.unquote if _only(root, f"{tag}EncodingType") == "url" else str
-    more = _BOOLEANS[_only(root, f"{tag}IsTruncated")]
-    token = _only(root, f"{tag}NextContinuationToken") if more and dialect.has_token else ""
+    decode = dialect.unquote if _single_text(root, f"{tag}EncodingType") == "url" else str
+    more = _BOOLEAN_TEXTS[_single_text(root, f"{tag}IsTruncated")]
+    token = _single_text(root, f"{tag}NextContinuationToken") if more and dialect.has_token else ""
     if more and dialect.has_token and not token:
         raise ValueError("a listing has another page, but no token for it")
     return ListPage(columns_of(root.findall(f"{tag}Contents"), tag, decode), more, decode(token))
@@ -130,7 +133,7 @@ def _read(body: bytes, dialect: Dialect) -> ListPage:
         values = [{element.tag: element.text or "" for element in content} for content in contents]
         if sum(map(len, values)) < sum(map(len, contents)) and any(_is_ambiguous(content, tag) for content in contents):
             raise ValueError("an object has a value twice")
-        keys, etags, sizes, times = ([texts[f"{tag}{name}"] for texts in values] for name in _NAMES)
+        keys, etags, sizes, times = ([texts[f"{tag}{name}"] for texts in values] for name in _ELEMENT_NAMES)
         # int() takes signs, underscores, and digits of any script.
         if not all(map(_SIZE.fullmatch, sizes)):
             raise ValueError("a size is not a number")
@@ -140,14 +143,14 @@ def _read(body: bytes, dialect: Dialect) -> ListPage:
             list(map(int, sizes)),
             list(map(dialect.seconds, times)),
             # OBS reports the type of only some objects; the source's types show the objects that cannot be copied.
-            [texts[f"{tag}Type"] for texts in values] if dialect.tells_types else ["Normal"] * len(contents),
+            [texts[f"{tag}Type"] for texts in values] if dialect.has_types else ["Normal"] * len(contents),
             [_word(texts.get(f"{tag}StorageClass", "")) for texts in values],
         )
 
     return _page(body, dialect, columns)
 
 
-def _read_alike(body: bytes, dialect: Dialect) -> ListPage | None:
+def _read_uniform(body: bytes, dialect: Dialect) -> ListPage | None:
     """Read a page of uniform objects without parsing them; return None if they need parsing."""
 
     def columns(contents: list[ElementTree.Element], _: str, decode: Callable[[str], str]) -> Columns:
@@ -155,11 +158,11 @@ def _read_alike(body: bytes, dialect: Dialect) -> ListPage | None:
         if [content.attrib for content in contents] != [{_MARK: ""}]:
             raise ValueError("there are other objects")
         return Columns(
-            text["name"] if decode is str else _unquoted(text["name"], dialect),
+            text["name"] if decode is str else _unquote_all(text["name"], dialect),
             "\n".join(text["etag"]).upper().split("\n"),
             list(map(int, text["size"])),
             list(map(add, map(add, map(_day, text["day"]), map(_minute, text["minute"])), map(int, text["second"]))),
-            text["type"] if dialect.tells_types else ["Normal"] * len(text["name"]),
+            text["type"] if dialect.has_types else ["Normal"] * len(text["name"]),
             text["storage_class"],
         )
 
@@ -184,9 +187,9 @@ def cut(text: str, mark: str, end: str) -> tuple[str, dict[str, list[str]]] | No
     the same way: no entity but the quotes of an ETag, no attribute, no size with a sign; and between two objects only
     white space. A page that differs in a single byte goes to the XML parser.
     """
-    first = _FIRST.search(text)
+    first = _FIRST_OBJECT.search(text)
     shared = _shared_class(first.group(), text) if first else ""
-    expression = _expression(_LEAF.sub(r"<\1/>", first.group()), end, shared) if first else None
+    expression = _expression(_LEAF_PATTERN.sub(r"<\1/>", first.group()), end, shared) if first else None
     if expression is None:
         return None
     head, *cells = expression.split(text)
@@ -216,15 +219,15 @@ def _expression(form: str, end: str, storage_class: str) -> re.Pattern[str] | No
     `end`: the expression for the end of a time. `storage_class`: the class of all objects; captured if it is empty.
     None if `form` is not that of an object.
     """
-    if not _FORM.fullmatch(form) or any(form.count(f"<{tag}/>") > 1 for tag in _VALUES):
+    if not _OBJECT_PATTERN.fullmatch(form) or any(form.count(f"<{tag}/>") > 1 for tag in _VALUE_PATTERNS):
         return None
 
     def element(match: re.Match[str]) -> str:
         tag = match[1]
-        value = storage_class if storage_class and tag == "StorageClass" else _VALUES.get(tag, _TEXT)
+        value = storage_class if storage_class and tag == "StorageClass" else _VALUE_PATTERNS.get(tag, _TEXT_PATTERN)
         return f"<{tag}>{value}{end if tag == 'LastModified' else ''}</{tag}>"
 
-    return re.compile(f"{_EMPTY.sub(element, form)}{_SPACE}")
+    return re.compile(f"{_EMPTY_ELEMENT.sub(element, form)}{_SPACE_PATTERN}")
 
 
 def _word(text: str) -> str:
@@ -232,7 +235,7 @@ def _word(text: str) -> str:
     return text if text.isidentifier() else ""
 
 
-def _unquoted(names: list[str], dialect: Dialect) -> list[str]:
+def _unquote_all(names: list[str], dialect: Dialect) -> list[str]:
     # All names at once, one per line, if only slashes are encoded.
     text = "\n".join(names).replace("%2F", "/")
     return list(map(dialect.unquote, names)) if "%" in text or "+" in text else text.split("\n")
@@ -250,7 +253,7 @@ def parse_xml(body: bytes) -> ElementTree.Element:
     return ElementTree.fromstring(body, ElementTree.XMLParser(encoding="utf-8"))  # noqa: S314
 
 
-def _only(parent: ElementTree.Element, tag: str) -> str:
+def _single_text(parent: ElementTree.Element, tag: str) -> str:
     """Return the text of the single element; empty without an element. Raises ValueError for several elements."""
     texts = [element.text or "" for element in parent.findall(tag)]
     if len(texts) > 1:
@@ -260,7 +263,7 @@ def _only(parent: ElementTree.Element, tag: str) -> str:
 
 def _is_ambiguous(element: ElementTree.Element, tag: str) -> bool:
     """Return True if an object has more than one text for a value that is read."""
-    return any(len(element.findall(f"{tag}{name}")) > 1 for name in _VALUES)
+    return any(len(element.findall(f"{tag}{name}")) > 1 for name in _VALUE_PATTERNS)
 
 
 def _unquote(text: str) -> str:
@@ -284,7 +287,7 @@ def minutes(modified: str) -> int:
 def _day(text: str) -> int:
     """Return the beginning of a day such as "2026-01-31T" in seconds since 1970."""
     # strptime takes digits of any script, and "t".
-    if not _DAY.fullmatch(text):
+    if not _DAY_PATTERN.fullmatch(text):
         raise ValueError("a time of the listing is not one")
     return int(datetime.strptime(f"{text}+0000", "%Y-%m-%dT%z").timestamp())
 
@@ -292,13 +295,13 @@ def _day(text: str) -> int:
 @lru_cache(maxsize=24 * 60)
 def _minute(text: str) -> int:
     """Return a time of day such as "12:00" in seconds."""
-    if not _MINUTE.fullmatch(text):
+    if not _MINUTE_PATTERN.fullmatch(text):
         raise ValueError("a time of the listing is not one")
     time = datetime.strptime(f"{text}+0000", "%H:%M%z")
     return 3600 * time.hour + 60 * time.minute
 
 
-OSS = Dialect(_unquote, _seconds, r"\.000Z", tells_types=True, has_token=True)
+OSS = Dialect(_unquote, _seconds, r"\.000Z", has_types=True, has_token=True)
 
 
 def can_follow(page: ListPage, after: str) -> bool:

@@ -15,12 +15,19 @@ from oss_oms_sync.errors import StorageError
 
 T = TypeVar("T")
 # The standard headers of a user's metadata. All others begin with "x-oss-" in OSS and with "x-obs-" in OBS.
-_STANDARD = ("cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires")
+_STANDARD_HEADERS = (
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "expires",
+)
 
 # The error codes of responses to HEAD, by their status, in either cloud: they have no body.
 HEAD_ERROR_CODES = {403: "AccessDenied", 404: "NoSuchKey"}
 # Faults of the access key itself, from both clouds' pages on error codes; missing permissions are below.
-BAD_CREDENTIALS = {
+CREDENTIAL_CODES = {
     "InvalidAccessKeyId",
     "InvalidSecurity",
     "InvalidSecurityToken",
@@ -29,7 +36,7 @@ BAD_CREDENTIALS = {
     "SignatureDoesNotMatch",
 }
 # A missing permission, for an object or for all objects, from both clouds' pages on error codes.
-NO_PERMISSION = {"AccessDenied", "AccessForbidden"}
+PERMISSION_CODES = {"AccessDenied", "AccessForbidden"}
 # Other refusals that concern every object: because of a clock, an account or a bucket.
 _ANY_OBJECT_CODES = {
     "AccountProblem",
@@ -142,7 +149,7 @@ def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in ((name.lower(), value) for name, value in headers.items()):
         is_own = name.startswith(("x-oss-meta-", "x-obs-meta-"))
         # A standard header without a value says nothing.
-        if is_own or (name in _STANDARD and value):
+        if is_own or (name in _STANDARD_HEADERS and value):
             raw = value.encode("latin-1", "replace").decode("utf-8", "replace")
             metadata[name[len("x-oss-") :] if is_own else name] = raw
     return metadata
@@ -151,7 +158,7 @@ def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
 def refuses_object(status: int, code: str) -> bool:
     """Return True if the error is a permanent refusal because of the call's object."""
     is_of_object = 400 <= status < 500 and status not in (408, 409, 429)
-    return is_of_object and code not in BAD_CREDENTIALS and code not in _ANY_OBJECT_CODES
+    return is_of_object and code not in CREDENTIAL_CODES and code not in _ANY_OBJECT_CODES
 
 
 def etag_of(body: bytes | str) -> str:
@@ -172,7 +179,7 @@ def parts_of(elements: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     return (elements[start : start + size] for start in range(0, len(elements), size))
 
 
-def none_failed(results: Sequence[T | StorageError]) -> list[T]:
+def require_success(results: Sequence[T | StorageError]) -> list[T]:
     """Return the results, all of them successes.
 
     Raises the first StorageError among them.

@@ -21,7 +21,13 @@ import requests
 from oss_oms_sync.clock import Clock, Deadline, parse_retry_after
 from oss_oms_sync.clouds.bucket import Bucket, none_if_missing
 from oss_oms_sync.clouds.calls import Attempt, CallPool, Calls
-from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Connections, read_body
+from oss_oms_sync.clouds.connection import (
+    MAX_LONG_BODY_BYTES,
+    MAX_SHORT_BODY_BYTES,
+    NETWORK_ERRORS,
+    Connections,
+    read_body,
+)
 from oss_oms_sync.clouds.listings import Dialect, NotAListing, UnreadPage, minutes
 from oss_oms_sync.clouds.objects import HEAD_ERROR_CODES, ListPage, ObjectSummary, refuses_object
 from oss_oms_sync.clouds.obs_answers import (
@@ -42,7 +48,7 @@ from oss_oms_sync.clouds.obs_answers import (
 )
 from oss_oms_sync.clouds.obs_signature import quote_key, sign, sign_url
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.errors import StorageError, presentable, root_cause
+from oss_oms_sync.errors import StorageError, printable_line, root_cause
 from oss_oms_sync.settings import Settings
 
 T = TypeVar("T")
@@ -69,17 +75,17 @@ CHANGE = "obs:object:ModifyObjectMetaData"
 
 # The possible ends of a time in a listing. Milliseconds are ignored, because OSS has none.
 _SECONDS = {f":{second:02}": second for second in range(60)}
-_ENDS = {"Z", *(f".{millisecond:03}Z" for millisecond in range(1000))}
+_SECOND_FRACTIONS = {"Z", *(f".{millisecond:03}Z" for millisecond in range(1000))}
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
 # Statuses after which a call is repeated, whatever the error code.
-_RETRIED = {
+_RETRIED_STATUSES = {
     **dict.fromkeys((408, 409, 500, 502, 504), UNAVAILABLE),
     **dict.fromkeys((429, 503), THROTTLED),
 }
-_REGION = re.compile(r"[a-z]+(-[a-z0-9]+)+", re.ASCII)
+_REGION_PATTERN = re.compile(r"[a-z]+(-[a-z0-9]+)+", re.ASCII)
 # OBS, "Creating a bucket": letters, digits, "-" and ".".
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
+_BUCKET_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 
 
 def _unquote(text: str) -> str:
@@ -90,12 +96,12 @@ def _unquote(text: str) -> str:
 
 def _seconds(modified: str) -> int:
     """Return a time such as 2026-01-31T12:00:00.123Z in whole seconds since 1970."""
-    if modified[19:] not in _ENDS:
+    if modified[19:] not in _SECOND_FRACTIONS:
         raise ValueError("a time of the listing is not one")
     return minutes(modified) + _SECONDS[modified[16:19]]
 
 
-OBS_LISTING = Dialect(_unquote, _seconds, r"(?:\.[0-9]{3})?Z", tells_types=False, has_token=False)
+OBS_LISTING = Dialect(_unquote, _seconds, r"(?:\.[0-9]{3})?Z", has_types=False, has_token=False)
 
 
 class ObsClient:
@@ -114,13 +120,13 @@ class ObsClient:
         """
         region, name = task.dst_region or "", task.dst_bucket or ""
         endpoint = self.settings.obs_endpoint or f"https://obs.{region}.myhuaweicloud.com"
-        if not _BUCKET.fullmatch(name) or not (self.settings.obs_endpoint or _REGION.fullmatch(region)):
-            problem = presentable(f"OMS names the bucket {name!r} in the region {region!r}")
+        if not _BUCKET_PATTERN.fullmatch(name) or not (self.settings.obs_endpoint or _REGION_PATTERN.fullmatch(region)):
+            problem = printable_line(f"OMS names the bucket {name!r} in the region {region!r}")
             raise ObsError(NO_DESTINATION, problem, LIST, name)
         # OBS's certificates are valid for one label before its own name, the only form at which it answers
         # (obs_06_0019).
         if "." in name:
-            raise ObsError(PERIOD, presentable(f"OMS copies to {name}"), LIST, name)
+            raise ObsError(PERIOD, printable_line(f"OMS copies to {name}"), LIST, name)
         return ObsBucket(self, name, endpoint, deadline)
 
     def session(self, url: str) -> Connections:
@@ -209,7 +215,7 @@ class ObsBucket(Bucket):
         )
         try:
             response = self._send("PUT", f"{self.url}{path}{_query(signed)}", headers)
-            body = read_body(response, MAX_SHORT_BODY)
+            body = read_body(response, MAX_SHORT_BODY_BYTES)
         except NETWORK_ERRORS as error:
             # The message of an error may have the URL.
             return Attempt(self._failure(NETWORK, type(error).__name__, CHANGE), connection_lost=True)
@@ -220,7 +226,7 @@ class ObsBucket(Bucket):
         refusal: Attempt[bool | StorageError] = self._refusal(response, body, "PUT", CHANGE)
         return replace(refusal, again=False)
 
-    def read(self, name: str, start: int = 0, length: int = MAX_LONG_BODY) -> ObjectPart | None:
+    def read(self, name: str, start: int = 0, length: int = MAX_LONG_BODY_BYTES) -> ObjectPart | None:
         """Read `length` bytes (at most MAX_LONG_BODY) of an object from `start` on, or the remainder of the object.
 
         Return None if the object does not exist.
@@ -251,7 +257,7 @@ class ObsBucket(Bucket):
             "",
             query,
             {},
-            MAX_LONG_BODY,
+            MAX_LONG_BODY_BYTES,
             lambda _, body: read(UnreadPage(body, OBS_LISTING)),
         )
 
@@ -299,7 +305,7 @@ class ObsBucket(Bucket):
         try:
             response = self._send(method, f"{self.url}{path}{_query(query)}", signed)
             is_success = response.status_code in (200, 206)
-            body = read_body(response, max_bytes if is_success else MAX_SHORT_BODY)
+            body = read_body(response, max_bytes if is_success else MAX_SHORT_BODY_BYTES)
         except NETWORK_ERRORS as error:
             failure = self._failure(NETWORK, root_cause(error), action)
             return Attempt(failure, again=True, connection_lost=True)
@@ -332,21 +338,21 @@ class ObsBucket(Bucket):
         if method == "HEAD" and is_obs:
             code = HEAD_ERROR_CODES.get(status, "")
         problem = f"OBS answered {status} {code}: {message}"
-        code = _RETRIED.get(status) or (code if is_obs else NOT_OBS)
+        code = _RETRIED_STATUSES.get(status) or (code if is_obs else NOT_OBS)
         if response.is_redirect or 300 <= status < 400:
             # The query is left out, because it may repeat parts of the request.
             to = response.headers.get("Location", "").partition("?")[0]
             code, problem = REDIRECT, f"OBS answered {status}, a redirect to {to}"
-        again = status in _RETRIED or code == NOT_OBS
+        again = status in _RETRIED_STATUSES or code == NOT_OBS
         return Attempt(
             self._failure(code, problem, action, is_refusal=not again and refuses_object(status, code)),
             again=again,
-            throttled=_RETRIED.get(status) == THROTTLED,
+            throttled=_RETRIED_STATUSES.get(status) == THROTTLED,
             retry_after=parse_retry_after(response.headers.get("Retry-After"), self._client.clock.now()),
         )
 
     def _failure(self, code: str, problem: str, action: str, *, is_refusal: bool = False) -> ObsError:
-        problem = presentable(problem, self._client.settings.secrets)
+        problem = printable_line(problem, self._client.settings.secrets)
         return ObsError(code, problem, action, self.name, is_refusal=is_refusal)
 
 

@@ -30,17 +30,17 @@ REDIRECT = "Redirect"
 THROTTLED = "Throttled"
 UNAVAILABLE = "Unavailable"
 
-_KEYS = t("Check HW_AK and HW_SK (and HW_SECURITY_TOKEN, if set): OBS rejects the access key or the signature")
-_RIGHT = t(
+_KEY_REMEDY = t("Check HW_AK and HW_SK (and HW_SECURITY_TOKEN, if set): OBS rejects the access key or the signature")
+_PERMISSION_REMEDY = t(
     "Grant the IAM user behind HW_AK {action} on the bucket {bucket}, by a custom policy for OBS,"
     " separate from the policy for OMS; a grant takes 15 to 30 minutes to apply"
 )
 _FIXES = {
-    "AccessDenied": _RIGHT,
-    "AccessForbidden": _RIGHT,
-    "InvalidAccessKeyId": _KEYS,
-    "InvalidSecurity": _KEYS,
-    "SignatureDoesNotMatch": _KEYS,
+    "AccessDenied": _PERMISSION_REMEDY,
+    "AccessForbidden": _PERMISSION_REMEDY,
+    "InvalidAccessKeyId": _KEY_REMEDY,
+    "InvalidSecurity": _KEY_REMEDY,
+    "SignatureDoesNotMatch": _KEY_REMEDY,
     "RequestTimeTooSkewed": Reason.CLOCK.fix,
     "InvalidObjectState": t(
         "Restore the object in the OBS console: its storage class is archived, so OBS neither returns nor changes it"
@@ -85,7 +85,7 @@ _FIXES = {
         " job continues at its next call"
     ),
 }
-_OTHER = t("Check OBS's error code and message: this job does not expect them")
+_OTHER_REMEDY = t("Check OBS's error code and message: this job does not expect them")
 
 
 class NotFromObsError(ValueError):
@@ -164,7 +164,7 @@ class ObsError(StorageError):
 
     def __init__(self, code: str, problem: str, action: str, bucket: str, *, is_refusal: bool = False) -> None:
         """Create the failure of `action`, with OBS's code or a code above; `problem` is the observation."""
-        self.fix = _FIXES.get(code, _OTHER).filled(action=action, bucket=bucket)
+        self.fix = _FIXES.get(code, _OTHER_REMEDY).filled(action=action, bucket=bucket)
         super().__init__(f"{self.fix.en} ({problem})", code, answered=code != NETWORK, is_refusal=is_refusal)
 
 

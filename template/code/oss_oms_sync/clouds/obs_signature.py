@@ -13,7 +13,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from urllib.parse import quote
 
-_TOKEN = "x-obs-security-token"  # noqa: S105 (a name)
+_TOKEN_HEADER = "x-obs-security-token"  # noqa: S105 (a name)
 
 
 def quote_key(key: str) -> str:
@@ -37,7 +37,7 @@ def sign(
     """
     sent = {**headers, "Date": format_datetime(now, usegmt=True)}
     if security_token:
-        sent[_TOKEN] = security_token
+        sent[_TOKEN_HEADER] = security_token
     date = "" if "x-obs-date" in {name.lower() for name in sent} else sent["Date"]
     return {**sent, "Authorization": f"OBS {ak}:{_signature(method, resource, sent, date, sk)}"}
 
@@ -58,7 +58,7 @@ def sign_url(
     `resource` is as in `sign`. All parameters of `query` are signed; a parameter without a value is an empty text. The
     request must have these `headers`. The URL grants the request to any holder, so it is neither logged nor stored.
     """
-    parameters = {**query, **({_TOKEN: security_token} if security_token else {})}
+    parameters = {**query, **({_TOKEN_HEADER: security_token} if security_token else {})}
     selected = "&".join(f"{name}={parameters[name]}" if parameters[name] else name for name in sorted(parameters))
     signed = f"{resource}?{selected}" if selected else resource
     signature = _signature(method, signed, headers, str(expires), sk)

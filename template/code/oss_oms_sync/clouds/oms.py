@@ -23,13 +23,13 @@ from oss_oms_sync.clock import Clock, Deadline, parse_http_date, parse_retry_aft
 from oss_oms_sync.clouds.calls import Attempt, CallPool, RetryBudget
 from oss_oms_sync.clouds.connection import (
     MAX_CALL_SECONDS,
-    MAX_LONG_BODY,
-    MAX_SHORT_BODY,
+    MAX_LONG_BODY_BYTES,
+    MAX_SHORT_BODY_BYTES,
     NETWORK_ERRORS,
     Connections,
     read_body,
 )
-from oss_oms_sync.errors import Failure, Reason, presentable, root_cause
+from oss_oms_sync.errors import Failure, Reason, printable_line, root_cause
 from oss_oms_sync.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _READ_SECONDS = 10.0
 # Huawei Cloud refuses signatures older or newer than 15 minutes.
 _MAX_CLOCK_SKEW_SECONDS = 14 * 60
 
-_BY_ERROR_CODE = {
+_REASONS_BY_CODE = {
     "APIG.0308": Reason.THROTTLED,
     "APIGW.0308": Reason.THROTTLED,
     # Account problems come as HTTP 400, like a bad object key.
@@ -56,7 +56,7 @@ _BY_ERROR_CODE = {
     "OMS.0201": Reason.ACCOUNT,
     "OMS.0202": Reason.ACCOUNT,
 }
-_BY_STATUS = {
+_REASONS_BY_STATUS = {
     400: Reason.REFUSED,
     401: Reason.CREDENTIALS,
     403: Reason.FORBIDDEN,
@@ -187,7 +187,7 @@ class OmsClient:
             response = self.session.use().send_signed(method, url, headers, timeout, body)
             # A response to a query may hold a month of statistics.
             is_long = method == "GET" and response.status_code == 200
-            answer = read_body(response, MAX_LONG_BODY if is_long else MAX_SHORT_BODY)
+            answer = read_body(response, MAX_LONG_BODY_BYTES if is_long else MAX_SHORT_BODY_BYTES)
         except requests.Timeout as error:  # OMS may have accepted the keys; submitting them again is harmless
             return self._lost_attempt(Reason.TIMEOUT, root_cause(error))
         except NETWORK_ERRORS as error:  # as above
@@ -203,7 +203,7 @@ class OmsClient:
         match jsontext.load(body):
             case {"error_code": error_code, **fields}:
                 code, message = str(error_code), str(fields.get("error_msg", ""))
-        reason = _BY_ERROR_CODE.get(code or "") or _BY_STATUS.get(status, Reason.UNEXPECTED)
+        reason = _REASONS_BY_CODE.get(code or "") or _REASONS_BY_STATUS.get(status, Reason.UNEXPECTED)
         return Failure(reason, status, self._clean(code) if code else None, self._clean(message))
 
     def _refusal(self, response: requests.Response, body: bytes) -> Attempt[T | Failure]:
@@ -223,7 +223,7 @@ class OmsClient:
         )
 
     def _clean(self, message: str) -> str:
-        return presentable(message, self._settings.secrets)
+        return printable_line(message, self._settings.secrets)
 
 
 def _parse_object(body: bytes) -> dict[str, object] | None:

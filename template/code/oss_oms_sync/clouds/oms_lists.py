@@ -18,13 +18,13 @@ from oss_oms_sync.answers.layout import task_lists_folder
 from oss_oms_sync.clock import parse_time
 
 _SEPARATORS = (b",", b"\t", b";", b"|")
-_CODE = re.compile(rb"[A-Z][A-Z0-9_]*")
-_DIGIT = re.compile(rb"[0-9]")
+_CODE_PATTERN = re.compile(rb"[A-Z][A-Z0-9_]*")
+_DIGIT_PATTERN = re.compile(rb"[0-9]")
 # All regions that have sync tasks are in China.
 _ZONE = "+08:00"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Maximum bytes of a line: a key of up to 1023 bytes in plain text, and URL-encoded in up to three times as many bytes.
-LONGEST_LINE = 16 * 1024
+MAX_LINE_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,13 @@ def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) 
     if start and body[start - 1 : start] != newline:
         start = _next_line(body, start, newline)
     while start < len(body) and len(failures) < most:
-        if not ends and len(body) - start < LONGEST_LINE:
+        if not ends and len(body) - start < MAX_LINE_BYTES:
             break
         copy_failure, stop = _read_line(body, start, newline)
         line = body[start:stop].removeprefix(_BYTE_ORDER_MARK).strip()
         if copy_failure:
             failures.append(copy_failure)
-        elif line and not (is_first and not _DIGIT.search(line)):
+        elif line and not (is_first and not _DIGIT_PATTERN.search(line)):
             # A first line without any digit, so without a time, has the columns' titles.
             unread.append(line)
         is_first = False
@@ -109,7 +109,7 @@ def _read_line(body: bytes, start: int, newline: bytes) -> tuple[CopyFailure | N
     except UnicodeDecodeError:  # no object has such a key
         return None, stop
     before = [_plain(column) for column in body[start:first].split(separator)[:-1]]
-    code = next((column.decode() for column in before if _CODE.fullmatch(column)), "")
+    code = next((column.decode() for column in before if _CODE_PATTERN.fullmatch(column)), "")
     texts = [column.decode("utf-8", "replace") for column in before]
     times = (parse_time(f"{text}{_ZONE}") or parse_time(text) for text in texts)
     message = _plain(body[end + 1 : stop].strip()).decode("utf-8", "replace")

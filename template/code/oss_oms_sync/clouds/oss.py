@@ -22,7 +22,7 @@ from oss_oms_sync.clouds.by_oss2 import Transport, import_oss2, not_oss
 from oss_oms_sync.clouds.calls import Attempt, CallPool, Calls
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Connections
 from oss_oms_sync.clouds.objects import (
-    BAD_CREDENTIALS,
+    CREDENTIAL_CODES,
     HEAD_ERROR_CODES,
     ListPage,
     ObjectSummary,
@@ -30,11 +30,11 @@ from oss_oms_sync.clouds.objects import (
     StoredObject,
     etag_of,
     metadata_of,
-    none_failed,
     parts_of,
     refuses_object,
+    require_success,
 )
-from oss_oms_sync.errors import StorageError, presentable, root_cause
+from oss_oms_sync.errors import StorageError, printable_line, root_cause
 from oss_oms_sync.settings import Settings, is_loopback
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ T = TypeVar("T")
 
 _CALL_SECONDS = 5.0
 # The errors of oss2 for a body from another host.
-_NOT_READ = (ElementTree.ParseError, RuntimeError, ValueError, LookupError, TypeError)
+_UNREADABLE_ERRORS = (ElementTree.ParseError, RuntimeError, ValueError, LookupError, TypeError)
 _RETRIED_STATUSES = {429, 500, 502, 503, 504}
 # Characters that XML 1.0 does not preserve (section 2.2, "Char"; a parser also turns "\r" into "\n"). Compiled at first
 # use, which takes longer than the rest of this module.
-_NOT_IN_XML = r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+_NON_XML_CHARACTER = r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _FIXES = {
     "NoSuchBucket": "{setting} names a bucket that does not exist: create it, or correct {setting}",
     "AccessDenied": "the function's role lacks {action} on {bucket}: grant it",
@@ -58,7 +58,7 @@ _FIXES = {
     "OtherRegion": "OSS_ENDPOINT may name another region than that of {setting}: correct it",
     "InvalidBucketName": "{setting} is no bucket name: correct it",
     **dict.fromkeys(
-        BAD_CREDENTIALS,
+        CREDENTIAL_CODES,
         "OSS refuses the temporary credentials of the function's role: Function Compute renews them. If this persists,"
         " check in the RAM console that the role exists, and deploy again",
     ),
@@ -122,7 +122,7 @@ class OssBucket(Bucket):
 
         Raises StorageError if the write is not confirmed.
         """
-        none_failed(self._call_all("oss:PutObject", [partial(_put, stored)]))
+        require_success(self._call_all("oss:PutObject", [partial(_put, stored)]))
 
     def try_get_all(self, names: Sequence[str]) -> list[StoredObject | StorageError]:
         """Read objects in parallel; the StorageError of a missing object has the code NoSuchKey."""
@@ -149,7 +149,7 @@ class OssBucket(Bucket):
 
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageError | None]:
         """Delete objects, a thousand per call; names that XML cannot represent have a call each, in parallel."""
-        odd = dict.fromkeys(name for name in names if re.search(_NOT_IN_XML, name))
+        odd = dict.fromkeys(name for name in names if re.search(_NON_XML_CHARACTER, name))
         plain = [name for name in names if name not in odd]
         groups = list(parts_of(plain, PAGE_SIZE))
         calls = [*(partial(_delete_many, group) for group in groups), *(partial(_delete, name) for name in odd)]
@@ -193,7 +193,7 @@ class OssBucket(Bucket):
             explanation = self._explain(error, code, action)
             problem = StorageError(explanation, code, answered=answered, is_refusal=refuses_object(error.status, code))
             return Attempt(problem, again=again and (repeat or turned_away))
-        except (*NETWORK_ERRORS, *_NOT_READ) as error:
+        except (*NETWORK_ERRORS, *_UNREADABLE_ERRORS) as error:
             problem = StorageError(self._clean(root_cause(error)), answered=False)
             return Attempt(problem, again=repeat, connection_lost=True)
 
@@ -221,7 +221,7 @@ class OssBucket(Bucket):
         return self._clean(f"{fix} ({response})" if fix else response)
 
     def _clean(self, text: str) -> str:
-        return presentable(text, (self._credentials.access_key_secret, self._credentials.security_token))
+        return printable_line(text, (self._credentials.access_key_secret, self._credentials.security_token))
 
 
 def _put(stored: StoredObject, bucket: oss2.Bucket) -> bool:

@@ -1,6 +1,6 @@
 """A sync task as OMS describes it, with counters per calendar month and per step of the statistics.
 
-`Silence` replaces a missing description. All counters count objects, except the counters of bytes.
+`QueryFailure` replaces a missing description. All counters count objects, except the counters of bytes.
 
 Sources: the API pages ShowSyncTask (the task, counters of a month) and ListSyncTaskStatistic (counts per five minutes
 or hour).
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from oss_oms_sync.answers.task_group import Counters, OverwriteMode, Silence, StatisticsShown, TaskShown
+from oss_oms_sync.answers.task_group import Counters, OverwriteMode, QueryFailure, StatisticsSummary, TaskSummary
 from oss_oms_sync.errors import Failure
 
 # The counts of ListSyncTaskStatistic: objects, and bytes.
@@ -20,12 +20,12 @@ OBJECT_TYPES = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 DATA_TYPES = (*OBJECT_TYPES, "SIZE")
 
 # All regions that offer sync tasks are in China, so a month of OMS presumably begins by China's time.
-_CHINA = timezone(timedelta(hours=8))
+_CHINA_ZONE = timezone(timedelta(hours=8))
 # Times above this are in milliseconds, times below in seconds; this holds for thousands of years.
 _MIN_MILLISECONDS = 10**11
 _FIVE_MINUTES, _HOUR = timedelta(minutes=5), timedelta(hours=1)
 # ShowSyncTask's names of a month's counters.
-_FIELDS = {
+_COUNTER_FIELDS = {
     "requests": "monthly_acceptance_request",
     "copied": "monthly_success_object",
     "failed": "monthly_failure_object",
@@ -40,7 +40,7 @@ class MonthCounts(Counters):
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> MonthCounts:
         """Parse the counters in a response of ShowSyncTask."""
-        return cls(**{name: _number(answer.get(field)) for name, field in _FIELDS.items()})
+        return cls(**{name: _number(answer.get(field)) for name, field in _COUNTER_FIELDS.items()})
 
     @property
     def processed(self) -> Sequence[int] | None:
@@ -54,7 +54,7 @@ class MonthCounts(Counters):
         return None if self.requests is None or self.processed is None else self.requests - sum(self.processed)
 
 
-class Statistics(StatisticsShown):
+class Statistics(StatisticsSummary):
     """The counts of OMS; `unread` counts missing series and undocumented parts of the response."""
 
     @classmethod
@@ -66,7 +66,7 @@ class Statistics(StatisticsShown):
             match data:
                 case {"data_type": str(name), "data": list(points)} if name in series:
                     missing.discard(name)
-                    read = [point for point in map(_point, points) if point]
+                    read = [point for point in map(_parse_point, points) if point]
                     series[name] += read
                     unread += len(points) - len(read)
                 case {"data_type": str(name)} if name not in series:
@@ -120,7 +120,7 @@ def remaining(differences: Iterable[int]) -> int:
 
 def month_of(time: datetime) -> datetime:
     """Return the begin of the OMS month that contains `time`."""
-    return time.astimezone(_CHINA).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return time.astimezone(_CHINA_ZONE).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def month_name(time: datetime) -> str:
@@ -135,12 +135,12 @@ def _number(value: object) -> int | None:
     return int(value) if isinstance(value, str) and value.isdecimal() else None
 
 
-def _switch(value: object) -> bool | None:
+def _parse_switch(value: object) -> bool | None:
     """Return True or False; None for a missing option."""
     return value if isinstance(value, bool) else None
 
 
-def _point(point: object) -> tuple[int, int] | None:
+def _parse_point(point: object) -> tuple[int, int] | None:
     if not isinstance(point, dict):
         return None
     begin, number = _number(point.get("time_stamp")), _number(point.get("statistic_num"))
@@ -151,7 +151,7 @@ def _point(point: object) -> tuple[int, int] | None:
 
 
 @dataclass(frozen=True)
-class TaskInfo(TaskShown):
+class TaskInfo(TaskSummary):
     """A task, with its counters of the requested month.
 
     Texts and options that the response lacks are None. Without `status`, the response has no documented form.
@@ -171,18 +171,18 @@ class TaskInfo(TaskShown):
         return cls(
             **{name: None if answer.get(name) is None else str(answer[name]) for name in ("status", *buckets)},
             object_overwrite_mode=None if mode is None else OverwriteMode(str(mode)),
-            enable_restore=_switch(answer.get("enable_restore")),
-            enable_metadata_migration=_switch(answer.get("enable_metadata_migration")),
+            enable_restore=_parse_switch(answer.get("enable_restore")),
+            enable_metadata_migration=_parse_switch(answer.get("enable_metadata_migration")),
             dst_storage_policy=None if answer.get("dst_storage_policy") is None else str(answer["dst_storage_policy"]),
             month=MonthCounts.parse(answer),
         )
 
 
-def silence(answer: object, action: str, of: str = "synctask") -> Silence | None:
+def query_failure(answer: object, action: str, of: str = "synctask") -> QueryFailure | None:
     """Return the failure instead of an answer; None if OMS answered.
 
     `action` is the API's name of the call's permission, `of` its resource.
     """
     if not isinstance(answer, Failure):
         return None
-    return Silence(answer.reason.name, answer.status, answer.message, answer.remedy(action, of))
+    return QueryFailure(answer.reason.name, answer.status, answer.message, answer.remedy(action, of))

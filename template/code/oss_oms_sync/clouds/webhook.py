@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, NETWORK_ERRORS, Connections, read_body
+from oss_oms_sync.clouds.connection import MAX_SHORT_BODY_BYTES, NETWORK_ERRORS, Connections, read_body
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.errors import presentable, root_cause
+from oss_oms_sync.errors import printable_line, root_cause
 
 # The limits of a message, of its connect, and of a read of the response.
-_SECONDS, _CONNECT_SECONDS, _READ_SECONDS = 10.0, 3.0, 8.0
+_MESSAGE_SECONDS, _CONNECT_SECONDS, _READ_SECONDS = 10.0, 3.0, 8.0
 # WeCom accepts 2048 bytes of UTF-8, the others more.
 _MAX_TEXT_BYTES = 2000
 
@@ -39,20 +39,20 @@ def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tup
 
     Return the kind of webhook, and the reason why the message may not have arrived; empty if the webhook accepted it.
     """
-    settings, seconds = invocation.settings, invocation.deadline.cap(_SECONDS)
-    robot = _ROBOTS.get(urlsplit(settings.alert_webhook).hostname or "", _ANY)
+    settings, seconds = invocation.settings, invocation.deadline.cap(_MESSAGE_SECONDS)
+    robot = _ROBOTS.get(urlsplit(settings.alert_webhook).hostname or "", _JSON_ROBOT)
     body, session = jsontext.dump(robot.body(text, fields)), Connections(settings.alert_webhook, invocation.clock)
 
     def send() -> tuple[int, bytes]:
         headers, timeout = {"Content-Type": "application/json; charset=utf-8"}, (_CONNECT_SECONDS, _READ_SECONDS)
         with session:
             response = session.send_signed("POST", settings.alert_webhook, headers, timeout, body)
-            return response.status_code, read_body(response, MAX_SHORT_BODY)
+            return response.status_code, read_body(response, MAX_SHORT_BODY_BYTES)
 
     try:
         (answer,) = invocation.oss.pool.run([send], seconds)
     except NETWORK_ERRORS as error:
-        return robot.title, presentable(f"it did not answer: {root_cause(error)}", settings.secrets)
+        return robot.title, printable_line(f"it did not answer: {root_cause(error)}", settings.secrets)
     if answer is None:
         session.abort()
         return robot.title, f"no whole answer within {seconds:.0f} s"
@@ -60,11 +60,11 @@ def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tup
     if robot.is_accepted(status, response):
         return robot.title, ""
     # Only the secret part of a chat's address is masked, and the response may repeat the address.
-    detail = "" if robot is _ANY else f": {response.decode('utf-8', 'replace')}"
-    return robot.title, presentable(f"it answered {status}{detail}", settings.secrets)
+    detail = "" if robot is _JSON_ROBOT else f": {response.decode('utf-8', 'replace')}"
+    return robot.title, printable_line(f"it answered {status}{detail}", settings.secrets)
 
 
-def _accepts_by_code(name: str) -> Callable[[int, bytes], bool]:
+def _code_check(name: str) -> Callable[[int, bytes], bool]:
     """Return the check for a robot that always answers 200, with a code in JSON."""
 
     def is_accepted(status: int, body: bytes) -> bool:
@@ -84,12 +84,12 @@ def _shorten(text: str) -> str:
 
 
 _DINGTALK = _Robot(
-    "DingTalk", lambda text, _: {"msgtype": "text", "text": {"content": _shorten(text)}}, _accepts_by_code("errcode")
+    "DingTalk", lambda text, _: {"msgtype": "text", "text": {"content": _shorten(text)}}, _code_check("errcode")
 )
 _FEISHU = _Robot(
-    "Feishu", lambda text, _: {"msg_type": "text", "content": {"text": _shorten(text)}}, _accepts_by_code("code")
+    "Feishu", lambda text, _: {"msg_type": "text", "content": {"text": _shorten(text)}}, _code_check("code")
 )
-_ANY = _Robot("JSON", lambda text, fields: {**fields, "message": text}, lambda status, _: 200 <= status < 300)
+_JSON_ROBOT = _Robot("JSON", lambda text, fields: {**fields, "message": text}, lambda status, _: 200 <= status < 300)
 
 # The robots by their hosts.
 _ROBOTS = {

@@ -19,11 +19,11 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.errors import log
-from oss_oms_sync.passes.entries import SETTLED, Entry
+from oss_oms_sync.passes.entries import MIN_EVENT_AGE, Entry
 from oss_oms_sync.passes.tally import AbsencePart
 
 # Longer than any piece, and than the difference of clocks: a piece reads the records of a key before its end.
-_MARGIN_SECONDS = round(SETTLED.total_seconds())
+_MARGIN_SECONDS = round(MIN_EVENT_AGE.total_seconds())
 
 
 class Absence(NamedTuple):
@@ -48,7 +48,7 @@ class EarlierAbsences:
         self._next: Absence | None = None
         self._is_begun = False
 
-    def renewed(self, entry: Entry) -> Absence | None:
+    def renew(self, entry: Entry) -> Absence | None:
         """Return the absence of a key that only OBS has; None if OBS does not have it either.
 
         It restarts if OBS's object changed, or a record shows that the key may have existed meanwhile.

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from oss_oms_sync.answers.layout import Kind, record_name
-from oss_oms_sync.answers.object_class import AGAIN, LASTING
+from oss_oms_sync.answers.object_class import LASTING, RECHECKED_SIGNS
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import parts_of
@@ -142,7 +142,7 @@ def _listed_keys(invocation: Invocation, parts: Sequence[str]) -> Iterator[str]:
             raise StorageError(
                 f"{name} is missing in the log bucket, so the differences are unknown. Begin another pass: {_RESTART}"
             )
-        yield from (key_of(line) for line in body.decode().splitlines() if line[0] in AGAIN)
+        yield from (key_of(line) for line in body.decode().splitlines() if line[0] in RECHECKED_SIGNS)
 
 
 def entries(invocation: Invocation, destination: ObsBucket, keys: Sequence[str]) -> Iterator[Entry]:

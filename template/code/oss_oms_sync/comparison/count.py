@@ -19,7 +19,7 @@ from operator import add
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of, first
 from oss_oms_sync.comparison.absences import Absence, EarlierAbsences
-from oss_oms_sync.comparison.judge import Judge, Judged, are_same_size, is_in_vain
+from oss_oms_sync.comparison.judge import Judge, KeyJudgement, are_same_size, is_in_vain
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, kept
 from oss_oms_sync.ledger.records import repeated_etag
 from oss_oms_sync.passes.digests import digest, first_folder, reported_folder
@@ -32,7 +32,7 @@ from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT, ClassCount,
 _MAX_LINES_BYTES = 16_000_000
 # Bytes of an absence without its key.
 _ABSENCE_BYTES = 100
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class CompareCount(Count):
@@ -66,7 +66,7 @@ class CompareCount(Count):
         judge = self._judge
         judged = judge.judge(entry)
         is_deleted = judged.object_class is ObjectClass.DELETED_AT_SOURCE
-        absence = self._earlier.renewed(entry) if self._earlier and is_deleted else None
+        absence = self._earlier.renew(entry) if self._earlier and is_deleted else None
         # Only a read with a whole piece's time proves that the object is too big for a piece.
         if judged.proof is Proof.TOO_BIG and (self._has_begun or (judge.prover and not judge.prover.has_whole_piece)):
             raise NoRoomError
@@ -81,7 +81,7 @@ class CompareCount(Count):
         """Return the absences of this walk up to the key `last`: a piece may end before the last counted key."""
         return [absence for absence in self._absences if absence.key <= last]
 
-    def add_judged(self, judged: Judged) -> None:
+    def add_judged(self, judged: KeyJudgement) -> None:
         """Count a judged key."""
         entry, object_class, proof, is_inside, _ = judged
         tally, source = self._tally, entry.source
@@ -256,7 +256,7 @@ def _folders(keys: Sequence[str]) -> Iterator[tuple[str, int, int]]:
 
 def line(sign: str, key: str) -> str:
     """Return a line of a list, with its line feed."""
-    is_plain = key[:1] != '"' and not _CONTROL.search(key)
+    is_plain = key[:1] != '"' and not _CONTROL_CHARACTERS.search(key)
     return f"{sign} {key if is_plain else json.dumps(key)}\n"
 
 

@@ -16,10 +16,10 @@ from urllib.parse import unquote
 
 from oss_oms_sync.clouds.obs_answers import ObjectHead
 
-_USERS = "meta-"
+_USER_PREFIX = "meta-"
 # OBS, "Configuring object metadata": at most 8 KB of user's metadata.
 MAX_USERS_BYTES = 8 * 1024
-_ARCHIVED = ("COLD", "DEEP_ARCHIVE", "GLACIER")
+_ARCHIVE_CLASSES = ("COLD", "DEEP_ARCHIVE", "GLACIER")
 
 
 class Obstacle(Enum):
@@ -46,7 +46,7 @@ def differing_headers(source: Mapping[str, str], there: Mapping[str, str]) -> It
 
 def _is_equal(name: str, source: str | None, there: str | None) -> bool:
     # The vendor's SDK of OBS percent-encodes letters beyond ASCII, except in standard headers.
-    return source == there or (there is not None and name.startswith(_USERS) and unquote(there) == source)
+    return source == there or (there is not None and name.startswith(_USER_PREFIX) and unquote(there) == source)
 
 
 def plan_change(source: Mapping[str, str], there: ObjectHead, *, may_replace: bool) -> Change | Obstacle:
@@ -54,7 +54,7 @@ def plan_change(source: Mapping[str, str], there: ObjectHead, *, may_replace: bo
 
     `may_replace`: OBS is known to remove headers without another effect.
     """
-    if there.storage_class in _ARCHIVED:
+    if there.storage_class in _ARCHIVE_CLASSES:
         return Obstacle.ARCHIVED
     # A percent-encoded value in OBS counts as equal, so it stays.
     values = {
@@ -79,13 +79,15 @@ def plan_headers(values: Mapping[str, str], there: Mapping[str, str], *, may_rep
 def _is_left(name: str, values: Mapping[str, str]) -> bool:
     """Return True if a header in OBS would remain although `values` lacks it."""
     # New user's metadata replaces all of the old.
-    are_replaced = name.startswith(_USERS) and any(value.startswith(_USERS) for value in values)
+    are_replaced = name.startswith(_USER_PREFIX) and any(value.startswith(_USER_PREFIX) for value in values)
     return name not in values and not are_replaced
 
 
 def _users_bytes(values: Mapping[str, str]) -> int:
-    return sum(len(name) - len(_USERS) + len(value) for name, value in values.items() if name.startswith(_USERS))
+    return sum(
+        len(name) - len(_USER_PREFIX) + len(value) for name, value in values.items() if name.startswith(_USER_PREFIX)
+    )
 
 
 def _http_name(name: str) -> str:
-    return f"x-obs-{name}" if name.startswith(_USERS) else name
+    return f"x-obs-{name}" if name.startswith(_USER_PREFIX) else name

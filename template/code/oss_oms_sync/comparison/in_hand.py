@@ -15,13 +15,13 @@ from oss_oms_sync.rules.times import BYTES_PER_MINUTE
 # If OMS reports no counts, objects accepted within this time count as in hand, in seconds.
 _ASSUMED_SECONDS = 3600.0
 # OMS's counts may lag by this time, in seconds.
-_COUNTING_SECONDS = 600.0
+_MAX_COUNT_DELAY_SECONDS = 600.0
 # Maximum time from an acceptance to its record, in seconds: a step of five minutes, and the clocks' difference.
-_RECORDING_SECONDS = 360.0
+_MAX_RECORD_DELAY_SECONDS = 360.0
 
 
 @dataclass(frozen=True)
-class InHand:
+class OmsProgress:
     """OMS's counts at the time `now`; times are in seconds since 1970.
 
     - `left`: maximum number of objects accepted and not finished; None if OMS does not report it, or only by the hour.
@@ -40,7 +40,7 @@ class InHand:
     accepted: Sequence[tuple[float, int]] = ()
 
     @classmethod
-    def assumed(cls, now: float) -> InHand:
+    def assumed(cls, now: float) -> OmsProgress:
         """Return the state to assume if OMS reports no counts."""
         return cls(now, None, now - _ASSUMED_SECONDS, now)
 
@@ -49,17 +49,17 @@ class InHand:
 
         An object counts as lost if OMS finished none for `patience`, in seconds, plus a minute for each GB.
         """
-        if accepted >= self.now - _COUNTING_SECONDS:
+        if accepted >= self.now - _MAX_COUNT_DELAY_SECONDS:
             return True
         quiet = self.now - max(accepted, self.finished)
         return accepted >= self.oldest and quiet < patience + 60 * size / BYTES_PER_MINUTE
 
     def accepted_since(self, time: float) -> int:
         """Return the number of objects accepted since `time`, possibly including some accepted shortly before."""
-        return sum(number for begin, number in self.accepted if begin >= time - _RECORDING_SECONDS)
+        return sum(number for begin, number in self.accepted if begin >= time - _MAX_RECORD_DELAY_SECONDS)
 
 
-def in_hand(invocation: Invocation, *days: int) -> InHand:
+def in_hand(invocation: Invocation, *days: int) -> OmsProgress:
     """Return the state of OMS by its counts of the last `days`.
 
     The first of these numbers of days with counts for every five minutes is used, otherwise any reported counts. OMS
@@ -74,11 +74,11 @@ def in_hand(invocation: Invocation, *days: int) -> InHand:
         if answer.is_exact:
             break
     if statistics is None:
-        return InHand.assumed(now.timestamp())
+        return OmsProgress.assumed(now.timestamp())
     steps, length = statistics.steps, statistics.step_length.total_seconds()
     left = remaining(accepted - finished for _, accepted, finished in steps)
     finish_length = length if left > 0 else 0.0
-    return InHand(
+    return OmsProgress(
         now.timestamp(),
         left if statistics.is_exact else None,
         _oldest_unfinished(steps, left, statistics.from_.timestamp()),

@@ -12,43 +12,43 @@ from typing import NamedTuple
 
 from oss_oms_sync.answers.layout import OMS_LISTS
 from oss_oms_sync.answers.object_class import EQUAL, UNPROVEN, ObjectClass
-from oss_oms_sync.clouds.objects import NO_PERMISSION, Columns, ObjectSummary, etag_of, first, first_difference
+from oss_oms_sync.clouds.objects import PERMISSION_CODES, Columns, ObjectSummary, etag_of, first, first_difference
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.comparison.in_hand import InHand
-from oss_oms_sync.comparison.proof import IN_VAIN, Proof, Prover, kept
+from oss_oms_sync.comparison.in_hand import OmsProgress
+from oss_oms_sync.comparison.proof import VAIN_PROOFS, Proof, Prover, kept
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.ledger.records import FailedKey, repeated_etag
-from oss_oms_sync.passes.entries import SETTLED, Entry, is_covered
+from oss_oms_sync.passes.entries import MIN_EVENT_AGE, Entry, is_covered
 from oss_oms_sync.passes.listing import KeyRun
-from oss_oms_sync.rules.times import CLOCKS
+from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 from oss_oms_sync.rules.times import SETTLED as SETTLED_FOR_CUTOVER
 
 # The event or the copy of a younger object may still be in progress.
-SETTLED_SECONDS = SETTLED.total_seconds()
+SETTLED_SECONDS = MIN_EVENT_AGE.total_seconds()
 CUTOVER_SECONDS = round(SETTLED_FOR_CUTOVER.total_seconds())
-CLOCKS_SECONDS = round(CLOCKS.total_seconds())
+CLOCKS_SECONDS = round(MAX_CLOCK_SKEW.total_seconds())
 
-_MD5 = re.compile(r"[0-9A-F]{32}")
-_MD5S = re.compile(rf"(?:{_MD5.pattern}\n)*{_MD5.pattern}")
+_MD5_PATTERN = re.compile(r"[0-9A-F]{32}")
+_MD5_LINES = re.compile(rf"(?:{_MD5_PATTERN.pattern}\n)*{_MD5_PATTERN.pattern}")
 
 # The class after these proofs; the other proofs do not change the class.
-PROVEN = {
+PROVEN_CLASSES = {
     Proof.EQUAL: ObjectClass.EQUAL_CONTENTS,
     Proof.DIFFERENT: ObjectClass.OVERWRITTEN,
     Proof.PARTS_DIFFER: ObjectClass.SUSPICIOUS,
     Proof.CHANGED: ObjectClass.MOVING,
 }
 # If OMS compares contents, it skips these, and their objects in OBS stay older.
-PERHAPS_SKIPPED = (ObjectClass.OLDER, ObjectClass.IN_FLIGHT)
+POSSIBLY_SKIPPED_CLASSES = (ObjectClass.OLDER, ObjectClass.IN_FLIGHT)
 # Classes of possibly equal objects. Equal objects are not submitted, because OMS does not copy them again.
-PERHAPS_EQUAL = (*UNPROVEN, *PERHAPS_SKIPPED, ObjectClass.FAILED_BEFORE)
+POSSIBLY_EQUAL_CLASSES = (*UNPROVEN, *POSSIBLY_SKIPPED_CLASSES, ObjectClass.FAILED_BEFORE)
 
 
 @dataclass(frozen=True)
-class Moments:
+class JudgementTimes:
     """The times by which objects are judged, in seconds since 1970.
 
     `listed`: the time of the earliest listing. `in_hand`: the objects that OMS may still copy. `settling`: the minimum
@@ -56,7 +56,7 @@ class Moments:
     """
 
     listed: float
-    in_hand: InHand | None = None
+    in_hand: OmsProgress | None = None
     settling: float = SETTLED_SECONDS
     migrations: Migrations = NONE
 
@@ -66,7 +66,7 @@ class Moments:
         return self.listed - self.settling
 
 
-def classify(entry: Entry, moments: Moments) -> ObjectClass:
+def classify(entry: Entry, moments: JudgementTimes) -> ObjectClass:
     """Return the class of an entry whose key is within the project's filter."""
     source = entry.source
     if source is None:
@@ -81,7 +81,7 @@ def classify(entry: Entry, moments: Moments) -> ObjectClass:
     return object_class if is_certain or not is_late(entry, moments) else ObjectClass.MOVING
 
 
-def equal_contents(source: Columns, destination: Columns, moments: Moments) -> int:
+def equal_contents(source: Columns, destination: Columns, moments: JudgementTimes) -> int:
     """Return the number of leading objects that are EQUAL_CONTENTS by both tables, whatever their records.
 
     `classify` returns this class for each of them. Their keys are within the project's filter.
@@ -91,18 +91,18 @@ def equal_contents(source: Columns, destination: Columns, moments: Moments) -> i
     number = first((time > moments.settled for time in modified), number)
     number = min(number, first(map("Symlink".__eq__, types), number))
     # A single match for all nearly always succeeds, and is ten times faster than a match for each.
-    if _MD5S.fullmatch("\n".join(etags)):
+    if _MD5_LINES.fullmatch("\n".join(etags)):
         return number
-    return min(number, first((not _MD5.fullmatch(etag) for etag in etags), number))
+    return min(number, first((not _MD5_PATTERN.fullmatch(etag) for etag in etags), number))
 
 
-def is_late(entry: Entry, moments: Moments) -> bool:
+def is_late(entry: Entry, moments: JudgementTimes) -> bool:
     """Return True if a listing may lack changes of the other listings, so that differences are unreliable."""
     return max(listed.modified for listed in entry[1:5] if listed) > moments.listed - CLOCKS_SECONDS
 
 
 def _without_source(
-    key: str, success: ObjectSummary | None, destination: ObjectSummary | None, moments: Moments
+    key: str, success: ObjectSummary | None, destination: ObjectSummary | None, moments: JudgementTimes
 ) -> ObjectClass:
     if destination is None:
         return ObjectClass.ORPHAN_RECORDS
@@ -111,14 +111,14 @@ def _without_source(
         return ObjectClass.OMS_OWN
     if destination.modified > moments.settled:
         return ObjectClass.ARRIVING
-    is_ours = success or moments.migrations.wrote(destination)
+    is_ours = success or moments.migrations.has_written(destination)
     return ObjectClass.DELETED_AT_SOURCE if is_ours else ObjectClass.UNKNOWN
 
 
-def _classify_settled(source: ObjectSummary, entry: Entry, moments: Moments) -> ObjectClass:
+def _classify_settled(source: ObjectSummary, entry: Entry, moments: JudgementTimes) -> ObjectClass:
     _, _, success, failed, destination, _ = entry
     same_size = destination is not None and destination.size == source.size
-    if destination and same_size and source.etag == destination.etag and _MD5.fullmatch(source.etag):
+    if destination and same_size and source.etag == destination.etag and _MD5_PATTERN.fullmatch(source.etag):
         return ObjectClass.EQUAL_CONTENTS
     proof = kept(entry) if entry.proof else None
     if proof is Proof.EQUAL:
@@ -138,8 +138,8 @@ def _classify_settled(source: ObjectSummary, entry: Entry, moments: Moments) -> 
     if not same_size:
         return ObjectClass.OVERWRITTEN
     if proof:
-        return PROVEN[proof]
-    if _MD5.fullmatch(source.etag) and _MD5.fullmatch(destination.etag):
+        return PROVEN_CLASSES[proof]
+    if _MD5_PATTERN.fullmatch(source.etag) and _MD5_PATTERN.fullmatch(destination.etag):
         return ObjectClass.SUSPICIOUS
     return ObjectClass.EQUAL_VERSION if is_accepted else ObjectClass.EQUAL_SIZE
 
@@ -169,7 +169,7 @@ class FileSystem:
         try:
             return cls(destination) if destination.is_file_system() else None
         except StorageError as error:
-            if error.code in NO_PERMISSION:
+            if error.code in PERMISSION_CODES:
                 return None
             raise
 
@@ -195,7 +195,7 @@ class FileSystem:
         return is_in_file or "//" in key or (key.endswith("/") and source.size > 0)
 
 
-class Judged(NamedTuple):
+class KeyJudgement(NamedTuple):
     """The class of a key, its proof, True if it passes the project's filter, and the object to submit."""
 
     entry: Entry
@@ -217,16 +217,16 @@ class Judge:
     """
 
     key_filter: KeyFilter
-    moments: Moments
+    moments: JudgementTimes
     sent_since: float | None = None
     overwrite: bool = False
     prover: Prover | None = None
-    reads: Collection[ObjectClass] = PERHAPS_EQUAL
+    reads: Collection[ObjectClass] = POSSIBLY_EQUAL_CLASSES
     file_system: FileSystem | None = None
     copies_same_size: bool = False
     always_copies: bool = False
 
-    def judge(self, entry: Entry) -> Judged:
+    def judge(self, entry: Entry) -> KeyJudgement:
         """Judge a key and return the result; for a file system, call it in the order of keys.
 
         Raises StorageError.
@@ -240,15 +240,15 @@ class Judge:
             object_class = ObjectClass.IMPOSSIBLE
         proof = self._prove(self.prover, entry, object_class) if self.prover else None
         if proof and (proof is Proof.EQUAL or proof is Proof.CHANGED or object_class in UNPROVEN):
-            object_class = PROVEN.get(proof, object_class)
+            object_class = PROVEN_CLASSES.get(proof, object_class)
             if object_class not in EQUAL and is_late(entry, self.moments):
                 object_class = ObjectClass.MOVING
-        elif object_class is ObjectClass.FAILED_BEFORE and (reading := proof or kept(entry)) and reading in IN_VAIN:
+        elif object_class is ObjectClass.FAILED_BEFORE and (reading := proof or kept(entry)) and reading in VAIN_PROOFS:
             # OMS may refuse a manually copied object for ever: only an acceptance by name ends the failure.
             unrecorded = classify(entry.without_records(), self.moments)
-            object_class = PROVEN.get(reading, unrecorded) if unrecorded in UNPROVEN else object_class
+            object_class = PROVEN_CLASSES.get(reading, unrecorded) if unrecorded in UNPROVEN else object_class
         # Nearly all objects are equal, and none of these is due.
-        return Judged(
+        return KeyJudgement(
             entry, object_class, proof, is_inside, None if object_class.is_equal else self._due(entry, object_class)
         )
 
@@ -259,7 +259,7 @@ class Judge:
             return 0
         return min(equal_contents(run.source, run.twin, self.moments), self.key_filter.count_reported(run.keys))
 
-    def judge_alone(self, entry: Entry) -> Judged:
+    def judge_alone(self, entry: Entry) -> KeyJudgement:
         """Judge a key whose neighbours were not judged.
 
         Raises StorageError.

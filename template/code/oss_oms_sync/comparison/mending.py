@@ -23,7 +23,7 @@ from oss_oms_sync.answers.finding import Stopped
 from oss_oms_sync.answers.headers_answer import HeadersOutcome
 from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, SourceHead
+from oss_oms_sync.clouds.objects import PERMISSION_CODES, ObjectSummary, SourceHead
 from oss_oms_sync.clouds.obs import HeaderChange, ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead
 from oss_oms_sync.comparison.headers import Change, Obstacle, differing_headers, plan_change, plan_headers
@@ -249,7 +249,7 @@ class Mender:
         # OBS also denies a change that has expired.
         was_late = self._clock.monotonic() - self._asked >= VALID_SECONDS - 1
         problems = [answer for answer in answers if isinstance(answer, StorageError)]
-        denials = [problem for problem in problems if problem.code in NO_PERMISSION]
+        denials = [problem for problem in problems if problem.code in PERMISSION_CODES]
         if len(denials) == len(plans) and not was_late:
             raise denials[0]
         for plan, answer in zip(plans, answers, strict=True):
@@ -286,7 +286,7 @@ def _unread(answer: object, answers: Sequence[object]) -> HeadersOutcome:
     """
     if not isinstance(answer, StorageError) or answer.code == "NoSuchKey":
         return HeadersOutcome.CHANGED
-    is_of_all = answer.code in NO_PERMISSION and all(isinstance(other, StorageError) for other in answers)
+    is_of_all = answer.code in PERMISSION_CODES and all(isinstance(other, StorageError) for other in answers)
     if not answer.is_refusal or is_of_all:
         raise answer
     return HeadersOutcome.UNREADABLE

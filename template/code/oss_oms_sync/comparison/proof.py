@@ -26,14 +26,14 @@ from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.bucket import CHANGED_CODES
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, StoredObject, etag_of
+from oss_oms_sync.clouds.objects import PERMISSION_CODES, ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.rules.reading import READ_DESTINATION, READ_SOURCE
 
 _PART_SIZES = (50_000_000, 50 * 1024 * 1024)
-_ETAG = re.compile(r"(?P<md5>[0-9A-F]{32})(-(?P<parts>[1-9][0-9]*))?")
+_ETAG_PATTERN = re.compile(r"(?P<md5>[0-9A-F]{32})(-(?P<parts>[1-9][0-9]*))?")
 
 
 class Proof(Enum):
@@ -62,11 +62,11 @@ class Proof(Enum):
 # Proofs from a complete read of the source's object.
 READ = frozenset({Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER, Proof.ENCRYPTED, Proof.NO_RIGHT_IN_OBS})
 # Proofs that are valid while both sides are unchanged.
-_KEPT = (Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER)
+_STORED_PROOFS = (Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER)
 # Reasons why an object stays unproven.
-UNREAD = frozenset(Proof) - {*_KEPT, Proof.CHANGED}
+UNREAD = frozenset(Proof) - {*_STORED_PROOFS, Proof.CHANGED}
 # Results without a statement on the contents.
-IN_VAIN = UNREAD | {Proof.PARTS_DIFFER}
+VAIN_PROOFS = UNREAD | {Proof.PARTS_DIFFER}
 
 
 def missing_permissions(invocation: Invocation, destination: ObsBucket, source_key: str, obs_key: str) -> list[str]:
@@ -83,7 +83,7 @@ def missing_permissions(invocation: Invocation, destination: ObsBucket, source_k
     missing = []
     for permission, ask, key in checked:
         for answer in ask([key]) if key else ():
-            if isinstance(answer, StorageError) and answer.code in NO_PERMISSION:
+            if isinstance(answer, StorageError) and answer.code in PERMISSION_CODES:
                 missing.append(permission)
             elif isinstance(answer, StorageError) and answer.code != "NoSuchKey":
                 raise answer
@@ -95,7 +95,7 @@ def kept(entry: Entry) -> Proof | None:
     _, source, _, _, destination, record = entry
     if not record or not source or not destination or source.size != destination.size:
         return None
-    return next((proof for proof in _KEPT if record.etag == etag_of(_body(source, destination, proof))), None)
+    return next((proof for proof in _STORED_PROOFS if record.etag == etag_of(_body(source, destination, proof))), None)
 
 
 def _body(source: ObjectSummary, destination: ObjectSummary, proof: Proof) -> str:
@@ -129,14 +129,14 @@ class Prover:
         Raises StorageError.
         """
         proof = self._prove(source, destination)
-        if proof in _KEPT and self._keeps:
+        if proof in _STORED_PROOFS and self._keeps:
             name = record_name(self._invocation.task_id, "proven", source.name)
             body = _body(source, destination, proof).encode()
             self._invocation.log_bucket.put(StoredObject(name, body, {"Content-Type": "text/plain"}))
         return proof
 
     def _prove(self, source: ObjectSummary, destination: ObjectSummary) -> Proof:
-        etag = _ETAG.fullmatch(destination.etag)
+        etag = _ETAG_PATTERN.fullmatch(destination.etag)
         if not etag:
             return Proof.UNKNOWN_PARTS
         parts = int(etag["parts"] or 0)
@@ -151,7 +151,7 @@ class Prover:
             if error.code in CHANGED_CODES:
                 return Proof.CHANGED
             if error.is_refusal:
-                return Proof.NO_RIGHT_IN_OSS if error.code in NO_PERMISSION else Proof.UNREADABLE
+                return Proof.NO_RIGHT_IN_OSS if error.code in PERMISSION_CODES else Proof.UNREADABLE
             raise
         if destination.etag in [digest.etag() for digest in digests]:
             return Proof.EQUAL
@@ -175,7 +175,7 @@ class Prover:
         """
         (head,) = self._destination.try_head_all([destination.name])
         if isinstance(head, StorageError):
-            if head.code in NO_PERMISSION:
+            if head.code in PERMISSION_CODES:
                 return Proof.NO_RIGHT_IN_OBS
             if head.code == "NoSuchKey":
                 return Proof.CHANGED

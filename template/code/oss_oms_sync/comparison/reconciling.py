@@ -8,11 +8,11 @@ from operator import lt
 
 from oss_oms_sync.clouds.objects import Columns, ObjectSummary, etags_of, first, first_difference
 from oss_oms_sync.ledger.migration import NONE, Migrations
-from oss_oms_sync.passes.entries import SETTLED, Entry, is_covered
+from oss_oms_sync.passes.entries import MIN_EVENT_AGE, Entry, is_covered
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.settings import Settings
 
-_LINK = "Symlink"
+_LINK_TYPE = "Symlink"
 
 
 class ReconcileClass(Enum):
@@ -35,8 +35,8 @@ class ReconcileClass(Enum):
 
 
 # Classes whose records may show the arrival of an object's event.
-_NO_RECORD = (ReconcileClass.MIGRATING, ReconcileClass.UNRECORDED, ReconcileClass.UNSENT)
-_EVENT_CLASSES = (ReconcileClass.COVERED, ReconcileClass.FAILED_BEFORE, *_NO_RECORD)
+_UNRECORDED_CLASSES = (ReconcileClass.MIGRATING, ReconcileClass.UNRECORDED, ReconcileClass.UNSENT)
+_EVENT_CLASSES = (ReconcileClass.COVERED, ReconcileClass.FAILED_BEFORE, *_UNRECORDED_CLASSES)
 
 
 class Classifier:
@@ -60,10 +60,12 @@ class Classifier:
         self._key_filter = settings.key_filter
         self._everything = scope.everything
         self._since = scope.begin(installed).timestamp()
-        without_event = (opened + SETTLED).timestamp() if opened else 0.0
-        self._recorded = (now - SETTLED).timestamp()
+        without_event = (opened + MIN_EVENT_AGE).timestamp() if opened else 0.0
+        self._recorded = (now - MIN_EVENT_AGE).timestamp()
         self._settled = max(self._recorded, without_event)
-        self._new = max((before - SETTLED if before else installed).timestamp(), installed.timestamp(), without_event)
+        self._new = max(
+            (before - MIN_EVENT_AGE if before else installed).timestamp(), installed.timestamp(), without_event
+        )
 
     def needs_records(self, source: ObjectSummary) -> bool:
         """Return True if the class of `source` depends on its records."""
@@ -100,10 +102,10 @@ class Classifier:
         latest = min(self._settled, self._new - 1)
         number = first(map(lt, success.modified, source.modified), len(source.names))
         number = first((not self._since <= time <= latest for time in source.modified[:number]), number)
-        number = first(map(_LINK.__eq__, source.types[:number]), number)
+        number = first(map(_LINK_TYPE.__eq__, source.types[:number]), number)
         return first_difference(etags_of(source.etags[:number]), success.etags[:number])
 
-    def event_came(self, object_class: ReconcileClass | None, entry: Entry) -> bool | None:
+    def has_event_arrived(self, object_class: ReconcileClass | None, entry: Entry) -> bool | None:
         """Return True if the event of an object of this class arrived; None if this is unknown.
 
         It is unknown for an object older than the trigger or the last pass, and for a record so late that reconcile may
@@ -113,16 +115,16 @@ class Classifier:
         # A pass over all objects reads no records.
         if self._everything or source is None or source.modified < self._new or object_class not in _EVENT_CLASSES:
             return None
-        if object_class in _NO_RECORD:
+        if object_class in _UNRECORDED_CLASSES:
             return False
         written = source.modified
         if success and not failed:
             recorded = success.modified  # nearly all objects, and faster
         else:
             recorded = min(listed.modified for listed in (success, failed) if listed and listed.modified >= written)
-        return True if recorded < written + SETTLED.total_seconds() else None
+        return True if recorded < written + MIN_EVENT_AGE.total_seconds() else None
 
     def _matches(self, source: ObjectSummary) -> bool:
         # OMS cannot copy a symbolic link.
-        is_object = source.type != _LINK
+        is_object = source.type != _LINK_TYPE
         return is_object and source.modified >= self._since and self._key_filter.is_reported(source.name)

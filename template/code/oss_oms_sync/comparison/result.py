@@ -7,7 +7,7 @@ from typing import Any
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, CompareAnswer, Compared, Deep, PassAnswer
+from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, CompareAnswer, ComparisonResult, PassAnswer, ReadResult
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
@@ -19,10 +19,10 @@ from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.rules.counts import counts_of as class_counts
 from oss_oms_sync.rules.counts import missing_rights as rights_of
-from oss_oms_sync.rules.remedy import Counts, Remedy, Tried, narrowest_prefixes, remedy
+from oss_oms_sync.rules.remedy import Attempts, Counts, Remedy, narrowest_prefixes, remedy
 
 # Options of a pass outside its scope (passes/pieces.py).
-_WISHES = ("since", "deep", "overwrite", "cutover")
+_PASS_OPTIONS = ("since", "deep", "overwrite", "cutover")
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class CompareResult:
         is_compared = self.answer.finished and not (self.state and self.state.scope.standstill)
         return to_json(self.compared() if is_compared else CompareAnswer(**self._answer()))  # type: ignore[no-any-return]
 
-    def compared(self) -> Compared:
+    def compared(self) -> ComparisonResult:
         """Return the answer of a finished pass."""
-        return Compared(
+        return ComparisonResult(
             **self._answer(),
             **self.tally.shown(),
             adds_up=self.tally.adds_up(),
@@ -71,18 +71,18 @@ class CompareResult:
             "deep": self._deep(),
             "lag": tally.lags(),
             "standstill": is_standstill,
-            "wishes": [name for name in _WISHES if state and getattr(state.scope, name)],
+            "wishes": [name for name in _PASS_OPTIONS if state and getattr(state.scope, name)],
             "state": f"{tally.state:064x}" if finished else None,
             "twin": f"{tally.twin:064x}" if finished else None,
             "stood_still": self.stood_still,
             "amended": (state.amended or None) if state else None,
         }
 
-    def _deep(self) -> Deep | None:
+    def _deep(self) -> ReadResult | None:
         """Return the results of reading; None if there was no object to read."""
         counts = self.tally.counts
         shown = {name: counts.get(f"deep_{name}", 0) for name in (*(proof.value for proof in Proof), "bytes")}
-        return Deep(**shown, keys=self.tally.unread) if any(shown.values()) else None
+        return ReadResult(**shown, keys=self.tally.unread) if any(shown.values()) else None
 
     @property
     def remedies(self) -> dict[ObjectClass, Text]:
@@ -99,8 +99,8 @@ class CompareResult:
         return self.state.scope.key_filter.suffix if self.state else ""
 
     @property
-    def _tried(self) -> Tried:
-        return tried_of(self.state) if self.state else Tried()
+    def _tried(self) -> Attempts:
+        return attempts_of(self.state) if self.state else Attempts()
 
     @property
     def watermark(self) -> str | None:
@@ -118,11 +118,11 @@ def missing_rights(tally: Tally) -> list[Text]:
 
 
 def unread_counts(tally: Tally) -> dict[str, int]:
-    """Return the number of objects unread because of a missing permission, by the names in Deep."""
+    """Return the number of objects unread because of a missing permission, by the names in ReadResult."""
     return {name: tally.counts.get(f"deep_{name}", 0) for name in MISSING_RIGHTS}
 
 
-def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, tried: Tried) -> dict[ObjectClass, Text]:
+def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, tried: Attempts) -> dict[ObjectClass, Text]:
     """Return the remedies of objects that a plain submission does not fix, or may not fix, by class."""
     class_remedies = {
         object_class: remedy(object_class, counts_of(tally, object_class, suffix), mode, tried, is_open=True)
@@ -142,7 +142,7 @@ def counts_of(tally: Tally, object_class: ObjectClass, suffix: str) -> Counts:
     return class_counts(shown["classes"], shown["folders"], object_class, suffix)
 
 
-def tried_of(state: PassState) -> Tried:
+def attempts_of(state: PassState) -> Attempts:
     """Return the attempts of a finished comparison."""
     scope, oldest, installed = state.scope, state.tally.oldest_not_there, parse_time(state.of.installed)
     submitted, begin = state.passed.counts.get("submitted", 0), scope.begin(installed) if installed else None
@@ -151,7 +151,7 @@ def tried_of(state: PassState) -> Tried:
     earlier = ""
     if begin and oldest is not None and oldest < begin.timestamp() and is_left:
         earlier = timestamp(from_epoch(oldest))
-    return Tried(
+    return Attempts(
         deep=scope.deep,
         missing_rights=missing_rights(state.tally),
         overwrite=scope.overwrite and not state.amended,
@@ -177,4 +177,4 @@ def remedy_of_key(entry: Entry, object_class: ObjectClass, mode: OverwriteMode |
         key=entry.key,
     )
     # A stored proof has the result of a read.
-    return remedy(object_class, counts, mode, Tried(deep=kept(entry) is not None), is_open=True)
+    return remedy(object_class, counts, mode, Attempts(deep=kept(entry) is not None), is_open=True)

@@ -15,7 +15,7 @@ from oss_oms_sync.clouds.calls import Attempt, RetryBudget
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject, parts_of
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
-from oss_oms_sync.errors import STOPS_RUN, Failure, Reason, StorageError, log
+from oss_oms_sync.errors import STOPPING_REASONS, Failure, Reason, StorageError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 
@@ -68,7 +68,7 @@ def submit(
             send(batch[:middle])
             send(batch[middle:])
             return
-        if failure and failure.reason in STOPS_RUN:
+        if failure and failure.reason in STOPPING_REASONS:
             fatal = failure
         outcomes.update(dict.fromkeys(batch, failure))
 

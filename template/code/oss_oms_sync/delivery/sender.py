@@ -17,14 +17,14 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject, parts_of
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.batches import Submission, record, submit
-from oss_oms_sync.errors import KEY_REASONS, MAY_NOT_SEND, STOPS_RUN, Failure, Reason, RecordError, log
+from oss_oms_sync.errors import CLOSED_REASONS, KEY_REASONS, STOPPING_REASONS, Failure, Reason, RecordError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 
 # Maximum number of successive batches without any accepted key: the run ends instead of trying a million keys.
 _MAX_REFUSED_BATCHES = 5
 # Maximum number of records of rejected keys that a run remembers.
-MAX_REJECTED_KEPT = 10_000
+MAX_REMEMBERED_REJECTIONS = 10_000
 # Seconds for the records of a batch after its submission, and for the job's own objects.
 _RECORDING_SECONDS = 10.0
 # Minimum calls per second of a run, however often OMS throttles.
@@ -32,7 +32,7 @@ _MIN_RATE = 1.0
 # Number of batches without throttling that restore the full rate after a throttled batch.
 _RECOVERY_BATCHES = 20
 # Maximum waiting time, in seconds, that faster calls make up for, such as for the next page of records.
-_MAKE_UP_SECONDS = 2.0
+_MAX_CATCH_UP_SECONDS = 2.0
 # Calls in sequence reach about this rate (calls per second). Above it, at most _MAX_LANES calls run at the same time,
 # because each takes two of the pool's threads.
 _RATE_PER_LANE = 20.0
@@ -68,7 +68,7 @@ class Sender:
         self.accepted = 0
         self.failed: Counter[str] = Counter()
         self.oldest_failure = ""
-        self.rejected: deque[StoredObject] = deque(maxlen=MAX_REJECTED_KEPT)
+        self.rejected: deque[StoredObject] = deque(maxlen=MAX_REMEMBERED_REJECTIONS)
 
     def may_send(self) -> bool:
         """Return True if the run may continue: there is time, OMS accepts keys, and the project is open."""
@@ -139,7 +139,7 @@ class Sender:
         return self.may_send()
 
     def _begin(self, batch: Sequence[FailedKey]) -> RunningCall[Submission]:
-        self._next_call = max(self._next_call, self._clock.monotonic() - _MAKE_UP_SECONDS) + 1 / self._rate
+        self._next_call = max(self._next_call, self._clock.monotonic() - _MAX_CATCH_UP_SECONDS) + 1 / self._rate
         keys = [key.key for key in batch]
         bisect = self._bisect or _has_new_keys(batch)
         call = partial(submit, self._invocation, keys, self._sending, bisect=bisect)
@@ -169,8 +169,8 @@ class Sender:
     def _check_refusals(self, batch: Sequence[FailedKey], submission: Submission) -> None:
         failures = [failure for failure in submission.outcomes.values() if failure]
         reasons = [failure.reason for failure in failures]
-        stopping = [reason for reason in reasons if reason in STOPS_RUN]
-        if refusal := next((failure for failure in failures if failure.reason in MAY_NOT_SEND), None):
+        stopping = [reason for reason in reasons if reason in STOPPING_REASONS]
+        if refusal := next((failure for failure in failures if failure.reason in CLOSED_REASONS), None):
             self._refused(refusal)
             return
         if len(failures) < len(submission.outcomes):
@@ -197,7 +197,7 @@ class Sender:
             if failure and failure.reason is Reason.REFUSED and key.reason == Reason.REJECTED.name:
                 # A batch with only rejected keys has the reason REFUSED.
                 failure = replace(failure, reason=Reason.REJECTED)
-            if failure and failure.reason in (Reason.DEADLINE, *MAY_NOT_SEND):  # not submitted
+            if failure and failure.reason in (Reason.DEADLINE, *CLOSED_REASONS):  # not submitted
                 left += [key] if key.key not in in_doubt else []
                 continue
             self._count(key, failure)

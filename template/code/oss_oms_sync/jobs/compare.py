@@ -18,15 +18,15 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.absences import EarlierAbsences, absence_list
 from oss_oms_sync.comparison.again import MAX_KEYS, judge_again
 from oss_oms_sync.comparison.count import CompareCount
-from oss_oms_sync.comparison.in_hand import InHand, in_hand
+from oss_oms_sync.comparison.in_hand import OmsProgress, in_hand
 from oss_oms_sync.comparison.judge import (
     CUTOVER_SECONDS,
-    PERHAPS_EQUAL,
-    PERHAPS_SKIPPED,
+    POSSIBLY_EQUAL_CLASSES,
+    POSSIBLY_SKIPPED_CLASSES,
     SETTLED_SECONDS,
     FileSystem,
     Judge,
-    Moments,
+    JudgementTimes,
 )
 from oss_oms_sync.comparison.proof import Prover
 from oss_oms_sync.comparison.result import CompareResult
@@ -46,15 +46,15 @@ from oss_oms_sync.passes.range_walk import Count, RangeWalk
 from oss_oms_sync.passes.states import PassState, answer_of, answering, newest_of, with_standstill
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import AbsencePart, Tally
-from oss_oms_sync.passes.work import Walked
+from oss_oms_sync.passes.work import RangeResult
 
 # Seconds after the last read, and the last call to OBS, for submitting a batch and writing the piece.
 _WRITING_SECONDS = 30.0
 # Fields of the answer that are too long for a line in the logs.
-_NOT_LOGGED = ("classes", "folders", "last_written", "differences")
+_UNLOGGED_FIELDS = ("classes", "folders", "last_written", "differences")
 
 # Options that exclude others, with the reason to print.
-_ALONE = {
+_EXCLUSIVE_OPTIONS = {
     "standstill": (
         ("since", "again", "deep", "overwrite", "cutover", "dry_run"),
         "A standstill pass only lists both buckets",
@@ -89,7 +89,7 @@ class CompareOptions:
             raise PayloadError(
                 f"The payload's frozen_since is {self.frozen_since!r}. Give a time in UTC such as 2026-01-31T08:00:00Z"
             )
-        for asked, (others, does) in _ALONE.items():
+        for asked, (others, does) in _EXCLUSIVE_OPTIONS.items():
             if getattr(self, asked) and (contrary := [name for name in others if getattr(self, name)]):
                 raise PayloadError(f"The payload asks for {asked} and for {contrary[0]}. {does}")
 
@@ -120,7 +120,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
         return {}
     comparison = _Comparison(invocation)
     answer = comparison.driver.by_event(woken) if woken else comparison.asked(event).to_json()
-    log.info({name: value for name, value in answer.items() if name not in _NOT_LOGGED})
+    log.info({name: value for name, value in answer.items() if name not in _UNLOGGED_FIELDS})
     return answer
 
 
@@ -178,7 +178,7 @@ class _Comparison:
             invocation, self._destination, total, judge, send, [failed_key.key for failed_key in waiting]
         )
 
-    def _walk(self, pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
+    def _walk(self, pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> RangeResult:
         walk = self._range_walk(pass_, start, open_ranges, seconds)
         walked = walk.run()
         tally, count = walked.piece.tally, walk.count
@@ -227,11 +227,11 @@ class _Comparison:
         settling = CUTOVER_SECONDS if pass_.scope.cutover or pass_.scope.overwrite else SETTLED_SECONDS
         # A cutover does not wait for a copy that OMS correctly skips, and does not resend such an object.
         mode = self._task.object_overwrite_mode or OverwriteMode.DEFAULT
-        perhaps_skipped = PERHAPS_SKIPPED if pass_.scope.cutover and mode.compares_contents else ()
-        reads = PERHAPS_EQUAL if pass_.scope.deep else perhaps_skipped
+        perhaps_skipped = POSSIBLY_SKIPPED_CLASSES if pass_.scope.cutover and mode.compares_contents else ()
+        reads = POSSIBLY_EQUAL_CLASSES if pass_.scope.deep else perhaps_skipped
         return Judge(
             self._invocation.settings.key_filter,
-            Moments(now.timestamp(), self._in_hand, settling, pass_.migrations),
+            JudgementTimes(now.timestamp(), self._in_hand, settling, pass_.migrations),
             sent_since=None if is_closed else pass_.scope.begin(installed).timestamp(),
             overwrite=pass_.scope.overwrite,
             prover=self._prover(keeps=keeps) if reads else None,
@@ -253,7 +253,7 @@ class _Comparison:
         return FileSystem.of(self._destination) is not None
 
     @cached_property
-    def _in_hand(self) -> InHand:
+    def _in_hand(self) -> OmsProgress:
         return in_hand(self._invocation)
 
     def _listing(

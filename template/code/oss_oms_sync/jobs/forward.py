@@ -26,8 +26,8 @@ _MIN_SHARE = 1 / 64
 # Seconds in which the share grows from zero to the whole.
 _RECOVERY_SECONDS = 60.0
 
-_REMEMBERED_AS = "forward's share"
-_LEFT_TO_REPLAY = Failure(
+_SHARE_NAME = "forward's share"
+_DEFERRED_FAILURE = Failure(
     Reason.THROTTLED, message="not submitted: OMS throttled earlier calls; replay resends the key"
 )
 
@@ -84,7 +84,7 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
 
 
 @dataclass(frozen=True)
-class _Throttled:
+class _ThrottledSubmission:
     """The last submission throttled by OMS: its monotonic time, and the share after it."""
 
     at: float
@@ -100,18 +100,18 @@ def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> 
     """
     share = _share(invocation)
     if random.random() >= share:
-        return Submission(dict.fromkeys(keys, Closing(invocation).refusal() or _LEFT_TO_REPLAY))
+        return Submission(dict.fromkeys(keys, Closing(invocation).refusal() or _DEFERRED_FAILURE))
     # With the whole share, a throttled call is worth another attempt within seconds.
     submission = submit(invocation, keys, deadline, patient=share >= 1)
     if submission.throttled:
         halved = max(_MIN_SHARE, _share(invocation) / 2)
-        invocation.oss.remembered[_REMEMBERED_AS] = _Throttled(invocation.clock.monotonic(), halved)
+        invocation.oss.remembered[_SHARE_NAME] = _ThrottledSubmission(invocation.clock.monotonic(), halved)
     return submission
 
 
 def _share(invocation: Invocation) -> float:
     """Return the share of its events that this instance submits itself; replay submits the others."""
-    last = invocation.oss.remembered.get(_REMEMBERED_AS)
-    if not isinstance(last, _Throttled):
+    last = invocation.oss.remembered.get(_SHARE_NAME)
+    if not isinstance(last, _ThrottledSubmission):
         return _MAX_SHARE
     return min(_MAX_SHARE, last.share + (invocation.clock.monotonic() - last.at) / _RECOVERY_SECONDS)

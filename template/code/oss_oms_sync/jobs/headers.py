@@ -20,7 +20,7 @@ from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.comparison.judge import CUTOVER_SECONDS, SETTLED_SECONDS, Judge, Moments
+from oss_oms_sync.comparison.judge import CUTOVER_SECONDS, SETTLED_SECONDS, Judge, JudgementTimes
 from oss_oms_sync.comparison.mending import ClosedError, Mended, Mender, Row
 from oss_oms_sync.errors import PayloadError, StorageError, log
 from oss_oms_sync.ledger.state import JobState
@@ -33,7 +33,7 @@ from oss_oms_sync.passes.range_walk import Count
 from oss_oms_sync.passes.states import answer_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import INSIDE, Tally
-from oss_oms_sync.passes.work import Walked
+from oss_oms_sync.passes.work import RangeResult
 from oss_oms_sync.rules.headers_in_place import MOVES_TIME, InPlace, effect_of
 
 _JOB = "headers"
@@ -120,9 +120,9 @@ class _Headers:
             return self._effect
         return MOVES_TIME if self._effect.moves_time and not scope.cutover else None
 
-    def _walk(self, pass_: Pass, start: Piece, _open_ranges: int, seconds: float) -> Walked:
+    def _walk(self, pass_: Pass, start: Piece, _open_ranges: int, seconds: float) -> RangeResult:
         if refusal := self._refusal(pass_.scope):
-            return Walked(replace(start, kind=Kind.RESTING, stopped=Stopped(Stop.HEADERS, refusal.en)))
+            return RangeResult(replace(start, kind=Kind.RESTING, stopped=Stopped(Stop.HEADERS, refusal.en)))
         return _Walk(self._invocation, self._destination, self._mender(), pass_, start, seconds).run()
 
     def _mender(self) -> Mender:
@@ -152,7 +152,7 @@ class _Walk:
         self._is_undo = pass_.scope.headers == HeadersWork.UNDO.value
         now = invocation.clock.now().timestamp()
         settling = CUTOVER_SECONDS if pass_.scope.cutover else SETTLED_SECONDS
-        self._judge = Judge(invocation.settings.key_filter, Moments(now, settling=settling))
+        self._judge = Judge(invocation.settings.key_filter, JudgementTimes(now, settling=settling))
         self._listing = MergedListing(
             invocation,
             lambda _: False,  # no other record decides if contents are equal
@@ -168,16 +168,16 @@ class _Walk:
         self._settled = start
         self._batch: list[Row] = []
 
-    def run(self) -> Walked:
+    def run(self) -> RangeResult:
         """Walk until the range ends, time is up, or a cloud refuses."""
         try:
             stopped = self._go()
         except ClosedError as error:
-            return Walked(replace(self._settled, kind=Kind.RESTING, stopped=error.stopped))
+            return RangeResult(replace(self._settled, kind=Kind.RESTING, stopped=error.stopped))
         except StorageError as error:
             stopped = Stopped(Stop.STORAGE, str(error))
-            return Walked(replace(self._settled, kind=Kind.RESTING, stopped=stopped), error)
-        return Walked(self._settled if stopped else replace(self._settled, kind=Kind.DONE))
+            return RangeResult(replace(self._settled, kind=Kind.RESTING, stopped=stopped), error)
+        return RangeResult(self._settled if stopped else replace(self._settled, kind=Kind.DONE))
 
     def _go(self) -> Stopped | None:
         """Work on batch after batch; return the reason for an early end."""

@@ -28,7 +28,7 @@ from oss_oms_sync.passes.range_walk import Count, RangeWalk, Take
 from oss_oms_sync.passes.states import answer_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, INSIDE, NEW, NEW_MISSING, Tally
-from oss_oms_sync.passes.work import Walked
+from oss_oms_sync.passes.work import RangeResult
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that reconcile is to compare with the records"])
     store = PassStore(invocation, "reconcile")
 
-    def walk(pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
+    def walk(pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> RangeResult:
         return _range_walk(
             invocation, pass_, start, open_ranges, seconds, may_send=partial(store.may_send, pass_)
         ).run()
@@ -156,7 +156,7 @@ class ReconcileCount(Count):
         if object_class is ReconcileClass.ORPHAN:
             return
         counts["scanned"] += 1
-        came = self._classifier.event_came(object_class, entry)
+        came = self._classifier.has_event_arrived(object_class, entry)
         if came is not None:
             counts[NEW] += 1
             counts[NEW_MISSING] += not came

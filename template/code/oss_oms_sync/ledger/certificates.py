@@ -12,7 +12,7 @@ from typing import Any
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.certificate import CutoverVerdict
-from oss_oms_sync.answers.job_answers import ShownMark
+from oss_oms_sync.answers.job_answers import MarkWithGo
 from oss_oms_sync.answers.layout import certificate_folder
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
@@ -73,18 +73,18 @@ class Certificates:
         # Not by times, because the clocks of two instances may differ.
         return document if isinstance(mark, dict) and mark.get("opened") == closed.opened else None
 
-    def standing_go(self, closed: Closed) -> dict[str, Any] | None:
+    def valid_go(self, closed: Closed) -> dict[str, Any] | None:
         """Return the last GO, of any freeze, if the project was not opened since."""
         return self.read_since(closed, self.last_name([CutoverVerdict.GO]))
 
 
-def shown_mark(invocation: Invocation, closed: Closed) -> ShownMark:
+def shown_mark(invocation: Invocation, closed: Closed) -> MarkWithGo:
     """Return the mark as an answer's type.
 
     Raises StorageError.
     """
-    go = Certificates(invocation).standing_go(closed)
-    return ShownMark(closed.since, closed.by, closed.why, closed.run, str(go["document"]) if go else "")
+    go = Certificates(invocation).valid_go(closed)
+    return MarkWithGo(closed.since, closed.by, closed.why, closed.run, str(go["document"]) if go else "")
 
 
 def describe(closed: Closed, go: str) -> Text:

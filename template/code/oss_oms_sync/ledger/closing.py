@@ -29,10 +29,10 @@ from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_http_date, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.errors import Failure, Reason, StorageError, log, presentable
+from oss_oms_sync.errors import Failure, Reason, StorageError, log, printable_line
 
 # The time for which an instance trusts a mark of an open project, from its request on.
-_TRUSTED_SECONDS = 60.0
+_MAX_MARK_AGE_SECONDS = 60.0
 _READ_SECONDS = 5.0
 
 
@@ -92,7 +92,7 @@ class Closing:
         now = timestamp(self._clock.now())
         # Without a continuous mark, the project may have been open until now.
         opened, first = (before.opened, before.first) if isinstance(before, Closed) else (before or now, "")
-        mark = Closed(now, presentable(by), presentable(why), run, opened, first=first)
+        mark = Closed(now, printable_line(by), printable_line(why), run, opened, first=first)
         if isinstance(before, Closed) and not run:
             # A renewal by hand keeps time and reason, but a run can open the project only after its own close.
             mark = replace(before, run="", written="")
@@ -109,10 +109,10 @@ class Closing:
         if run and (closed := self.state()) and closed.run != run:
             return closed
         now = timestamp(self._clock.now())
-        self._bucket.put(self._object(Closed(now, presentable(by), presentable(why), run, now), closed=False))
+        self._bucket.put(self._object(Closed(now, printable_line(by), printable_line(why), run, now), closed=False))
         return None
 
-    def establish(self) -> None:
+    def ensure_mark(self) -> None:
         """Write an open mark if the project has no mark; once per instance.
 
         OSS refuses the write if a mark exists, so a late write has no effect. A failure is only a warning in the log.
@@ -165,7 +165,7 @@ class Closing:
         """
         asked_at = _Moment(self._clock.monotonic(), self._clock.now())
         read_open_at = self._remembered.get(self.name)
-        if isinstance(read_open_at, _Moment) and asked_at.seconds_since(read_open_at) < _TRUSTED_SECONDS:
+        if isinstance(read_open_at, _Moment) and asked_at.seconds_since(read_open_at) < _MAX_MARK_AGE_SECONDS:
             return None
         self._remembered.pop(self.name, None)
         try:

@@ -18,7 +18,7 @@ from oss_oms_sync.clouds.task import month_name
 # Maximum number of lists, so that a single call reads or writes the state. A removed list is read once more.
 MAX_LISTS = 5000
 # Longer than the difference of the clouds' clocks, and than the delay of a new list.
-MARGIN = timedelta(hours=1)
+LIST_DELAY = timedelta(hours=1)
 # The time for which a list may grow. If it grows later, it is read again from its beginning.
 _MAX_GROWTH_AGE = timedelta(days=1)
 # Listings cost traffic: after a look at n pages, the next look waits n - 1 minutes, up to this limit.
@@ -148,7 +148,7 @@ class ListPositions:
     def kept(self) -> ListPositions:
         """Return the positions to store."""
         looked = parse_time(self.looked)
-        forgotten = (looked - MARGIN - _MAX_GROWTH_AGE).timestamp() if looked else 0
+        forgotten = (looked - LIST_DELAY - _MAX_GROWTH_AGE).timestamp() if looked else 0
         kept = {
             name: listing
             for name, listing in self.lists.items()

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.bandwidth import Progress
 from oss_oms_sync.answers.codec import UnreadableError, from_json, to_json
-from oss_oms_sync.answers.job_answers import Migrated, Migration
+from oss_oms_sync.answers.job_answers import FinishedMigration, Migration
 from oss_oms_sync.answers.layout import current_migration_name, finished_migrations_prefix, migration_speed_name
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, GroupState, TaskGroup
@@ -37,7 +37,7 @@ _CLOCK_SECONDS = 15 * 60
 
 
 @dataclass(frozen=True)
-class Reach:
+class MigrationReach:
     """The objects that a task group copies: those written before it had `begun`, under one of the `prefixes`.
 
     Times are in seconds since 1970. `until`: the time of its end; for a running group, the time of this query.
@@ -58,7 +58,7 @@ class Reach:
         """
         return source.modified < self.begun - _CLOCK_SECONDS and source.name.startswith(self.prefixes)
 
-    def wrote(self, destination: ObjectSummary) -> bool:
+    def has_written(self, destination: ObjectSummary) -> bool:
         """Return True if only the project can have written this object of the destination, by the known facts."""
         is_inside = self.begun <= destination.modified <= self.until and destination.name.startswith(self.prefixes)
         return self.had_no_extra and is_inside
@@ -72,7 +72,7 @@ class Migrations:
     unknown. Then no object is left to it: a repeated submission is harmless.
     """
 
-    reaches: tuple[Reach, ...] = ()
+    reaches: tuple[MigrationReach, ...] = ()
     step: Step = Step("migrate")  # noqa: RUF009  it does not change
     is_unknown: bool = False
 
@@ -90,9 +90,9 @@ class Migrations:
         """
         return any(reach.has_copied and reach.has(source) for reach in self.reaches)
 
-    def wrote(self, destination: ObjectSummary) -> bool:
+    def has_written(self, destination: ObjectSummary) -> bool:
         """Return True if a group copied an object that is now only in the destination: the source deleted it since."""
-        return any(reach.wrote(destination) for reach in self.reaches)
+        return any(reach.has_written(destination) for reach in self.reaches)
 
 
 NONE = Migrations()
@@ -109,7 +109,7 @@ def current_migration(invocation: Invocation) -> Migration | None:
     return None if body is None else _parse_migration(body)
 
 
-def finished_migrations(invocation: Invocation) -> list[Migrated]:
+def finished_migrations(invocation: Invocation) -> list[FinishedMigration]:
     """Return the readable records of finished migrations, in the order of their begins.
 
     Raises StorageError.
@@ -117,7 +117,7 @@ def finished_migrations(invocation: Invocation) -> list[Migrated]:
     finished = []
     for body in _read_finished(invocation):
         with suppress(UnreadableError):
-            finished.append(from_json(Migrated, jsontext.load(body)))
+            finished.append(from_json(FinishedMigration, jsontext.load(body)))
     return sorted(finished, key=lambda migrated: migrated.begun)
 
 
@@ -198,7 +198,7 @@ def _parse_migration(body: bytes) -> Migration:
     return Migration("", "")
 
 
-def _parse_reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> Reach | None:
+def _parse_reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> MigrationReach | None:
     """Return the reach of a migration; None if its object cannot be read.
 
     `group` is OMS's answer for a migration that is not finished.
@@ -214,5 +214,5 @@ def _parse_reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> 
             seconds = int(time.timestamp()), int(until.timestamp())
             # Replay's copy failures have failed records, which are read first.
             has_copied = (is_done and not has_failed) or fields.get("how") == "resent"
-            return Reach(tuple(map(str, prefixes)), *seconds, will_copy, has_copied, bool(digest))
+            return MigrationReach(tuple(map(str, prefixes)), *seconds, will_copy, has_copied, bool(digest))
     return None

@@ -16,7 +16,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.answers.layout import is_long, record_name, record_prefix
 from oss_oms_sync.clock import parse_http_date, parse_time, timestamp
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.errors import MAY_NOT_SEND, UNKNOWN, Failure
+from oss_oms_sync.errors import CLOSED_REASONS, UNKNOWN, Failure
 from oss_oms_sync.events import ObjectChange
 
 # Metadata with the eTag in the record of a long key, whose body is the key.
@@ -25,14 +25,14 @@ ETAG_HEADER = "x-oss-meta-etag"
 COPY_ATTEMPTS_HEADER = "x-oss-meta-copy-attempts"
 # Metadata of a resent key's success record: the time of its first failure, as in failed records.
 _FIRST_FAILURE_HEADER = "x-oss-meta-first-failure"
-_AGAIN = " again"
+_REPEATED_MARK = " again"
 # The body of a success record without an ETag.
 NO_VERSION = "-"
 
 
 def repeated_etag(etag: str) -> str:
     """Return the body of a version's second success record, so that a listing distinguishes it from the first."""
-    return f"{etag}{_AGAIN}"
+    return f"{etag}{_REPEATED_MARK}"
 
 
 def success_record(task_id: str, key: FailedKey) -> StoredObject:
@@ -46,7 +46,7 @@ def success_record(task_id: str, key: FailedKey) -> StoredObject:
     if key.first_failure:
         details[_FIRST_FAILURE_HEADER] = key.first_failure
     if key.copy_attempts:
-        etag, details[COPY_ATTEMPTS_HEADER] = repeated_etag(etag.removesuffix(_AGAIN)), str(key.copy_attempts)
+        etag, details[COPY_ATTEMPTS_HEADER] = repeated_etag(etag.removesuffix(_REPEATED_MARK)), str(key.copy_attempts)
     if not is_long(task_id, "success", change.key):
         return StoredObject(name, etag.encode(), {"Content-Type": "text/plain", **details})
     headers = {"Content-Type": "text/plain; charset=utf-8", ETAG_HEADER: etag, **details}
@@ -154,7 +154,7 @@ class FailedKey:
 
     def to_json(self) -> dict[str, object]:
         """Return the key as an entry of a run file."""
-        return {**asdict(self.change), **{name: getattr(self, name) for name in (*_TEXTS, "copy_attempts")}}
+        return {**asdict(self.change), **{name: getattr(self, name) for name in (*_TEXT_FIELDS, "copy_attempts")}}
 
     @classmethod
     def from_json(cls, fields: object, key: str = "") -> FailedKey | None:
@@ -170,12 +170,12 @@ class FailedKey:
         change = ObjectChange(key, *(texts.get(name, "") for name in ("event_name", "event_time", "etag")))
         attempts = entry.get("copy_attempts")
         counted = attempts if isinstance(attempts, int) and attempts > 0 else 0
-        details = {name: texts.get(name, "") for name in (*_TEXTS, "message")}
+        details = {name: texts.get(name, "") for name in (*_TEXT_FIELDS, "message")}
         return cls(change, copy_attempts=counted, **details)
 
 
-_MAY_NOT_SEND = {reason.name for reason in MAY_NOT_SEND}
-_TEXTS = ("first_failure", "reason", "last_failure", "not_before", "error_code")
+_MAY_NOT_SEND = {reason.name for reason in CLOSED_REASONS}
+_TEXT_FIELDS = ("first_failure", "reason", "last_failure", "not_before", "error_code")
 
 
 def failed_key(task_id: str, record: StoredObject) -> FailedKey | None:

@@ -37,7 +37,7 @@ from oss_oms_sync.filters import KeyFilter
 
 T = TypeVar("T")
 
-_ONCE = {"x-oss-forbid-overwrite": "true"}
+_FORBID_OVERWRITE = {"x-oss-forbid-overwrite": "true"}
 
 
 class WriteTime(NamedTuple):
@@ -215,7 +215,7 @@ def write_once(bucket: OssBucket, candidate: StoredObject) -> StoredObject | Non
 
     Raises StorageError, also if the bucket has versioning.
     """
-    (problem,) = bucket.try_put_all([replace(candidate, headers={**candidate.headers, **_ONCE})])
+    (problem,) = bucket.try_put_all([replace(candidate, headers={**candidate.headers, **_FORBID_OVERWRITE})])
     (stored,) = read_all(bucket, [candidate.name])
     if stored is None and problem:
         raise problem

@@ -29,7 +29,7 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey, failed_key
 
 # Time after a run's deadline during which its last call may arrive.
-_GRACE = timedelta(minutes=1)
+_GRACE_TIME = timedelta(minutes=1)
 # Maximum records to list for a project's own among those of others: fifty pages, in a few seconds.
 _MAX_LISTED = 50_000
 
@@ -78,7 +78,7 @@ class RunFiles:
         now = self._clock.now()
         name = f"{self.folder}{now.strftime('%Y%m%dT%H%M%SZ')}-{uuid.uuid4().hex[:8]}.json"
         run = RunFile(name, keys, in_doubt, lease_expired=False)
-        self._bucket.put(self._object(run, timestamp(now + timedelta(seconds=seconds) + _GRACE)))
+        self._bucket.put(self._object(run, timestamp(now + timedelta(seconds=seconds) + _GRACE_TIME)))
         return run
 
     def leftovers(self, listed_names: set[str] | None = None) -> Iterator[RunFile | str]:
@@ -111,7 +111,7 @@ class RunFiles:
         if not left:
             self.remove(run)
             return
-        busy_until = timestamp(self._clock.now() + _GRACE) if in_doubt else ""
+        busy_until = timestamp(self._clock.now() + _GRACE_TIME) if in_doubt else ""
         (problem,) = self._bucket.try_put_all([self._object(replace(run, keys=left, in_doubt=in_doubt), busy_until)])
         if problem:
             log.error({"run_file": run.name, "problem": str(problem)})

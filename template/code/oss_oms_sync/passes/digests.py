@@ -27,7 +27,7 @@ MAX_DRAWN = 300
 # Maximum number of first-level folders with counts of their own; OTHERS has the sum of the others.
 MAX_FOLDERS = 200
 # Maximum bytes of a drawn object: a sample has to be read in a few minutes.
-LARGEST = 2**30
+MAX_DRAWN_BYTES = 2**30
 _MASK = MODULUS - 1
 
 
@@ -60,7 +60,7 @@ def twin_digest(version: int, source: ObjectSummary, destination: ObjectSummary)
 
 
 @dataclass
-class Drawn:
+class SampleDraw:
     """Objects drawn from a `population` of this size, as ranks and keys in the order of sampling.
 
     It grows. `seed` has the hex digits of half of the ranking number, rounded down. `firsts`: the first-ranked object,
@@ -88,7 +88,7 @@ class Drawn:
         folder = reported_folder(folder, firsts)
         if folder not in firsts or rank < firsts[folder][0]:
             firsts[folder] = (rank, key)
-        if size > LARGEST:
+        if size > MAX_DRAWN_BYTES:
             return
         self.population += 1
         if len(ranked) < MAX_DRAWN or rank < ranked[-1][0]:
@@ -100,7 +100,7 @@ class Drawn:
         covered = {folder if folder in self.firsts else OTHERS for folder in map(first_folder, keys)}
         return [key for folder, (_, key) in sorted(self.firsts.items()) if folder not in covered]
 
-    def plus(self, other: Drawn) -> Drawn:
+    def plus(self, other: SampleDraw) -> SampleDraw:
         """Return a new draw from this draw and `other`, both of a single pass; they share no data."""
         ranked = sorted([*self.ranked, *other.ranked])[:MAX_DRAWN]
         firsts: dict[str, tuple[Digest, str]] = {}
@@ -108,7 +108,7 @@ class Drawn:
         for folder, first in (*self.firsts.items(), *other.firsts.items()):
             name = folder if folder in names else OTHERS
             firsts[name] = min(first, firsts.get(name, first))
-        return Drawn(self.seed or other.seed, self.population + other.population, ranked, firsts)
+        return SampleDraw(self.seed or other.seed, self.population + other.population, ranked, firsts)
 
 
 def first_folder(key: str) -> str:

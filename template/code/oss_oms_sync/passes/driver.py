@@ -20,7 +20,7 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Pass, Scope, Tree, Wake
 from oss_oms_sync.passes.states import PassState, last_ended, newest_of, open_passes
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.work import Walk, Worker, lanes_of
+from oss_oms_sync.passes.work import Walk, Worker, lane_count
 
 # Maximum seconds for an event to wake a worker; after them, a waiting invocation does the work.
 _EVENT_SECONDS = 10.0
@@ -30,7 +30,7 @@ _POLL_SECONDS = 2.0
 # Seconds for which a tick leaves a stuck range alone.
 _DAY_SECONDS = 86400.0
 # Minimum remaining seconds for a waiting invocation to begin a piece.
-_LAST_SECONDS = 60.0
+_MIN_PIECE_SECONDS = 60.0
 
 
 def refusal(invocation: Invocation) -> Stopped | None:
@@ -75,7 +75,7 @@ class Driver:
         # A pass with its own `since` may have covered fewer objects.
         last = newest_of([state for state in states if state.scope.since in (None, scope.since)], scope)
         is_due = period and (last is None or last.of.started <= timestamp(self._clock.now() - period))
-        if period and is_due and not (mine and mine.goes_on):
+        if period and is_due and not (mine and mine.is_continuing):
             # The name has the period's slot, so two ticks begin the same pass.
             seconds = period.total_seconds()
             slot = from_epoch(self._now() // seconds * seconds)
@@ -84,7 +84,7 @@ class Driver:
             is_slot_used = (mine is not None and mine.of.name >= name) or self._store.tree(name).pieces > 0
             return self.begin(scope, None if is_slot_used else slot, states)
         idle_ranges = [
-            idle for state in open_passes(states) if state.goes_on for idle in self._lost_ranges(state.of.name)
+            idle for state in open_passes(states) if state.is_continuing for idle in self._lost_ranges(state.of.name)
         ]
         if not idle_ranges:
             period_off = f"{self._store.job.upper()}_PERIOD is off, and no pass was begun by hand"
@@ -109,7 +109,7 @@ class Driver:
         mine = None if restart else newest_of(states, scope)
         state: PassState | None
         if mine and not mine.ended and mine.scope == scope:
-            state, stopped = mine, None if mine.goes_on else mine.stopped
+            state, stopped = mine, None if mine.is_continuing else mine.stopped
         elif not restart and (stopped := self._too_large(scope, states)):
             return None, stopped
         else:
@@ -124,7 +124,7 @@ class Driver:
         if not scope.everything or scope.since:
             return None
         marks, settings = self._store.earlier_marks(self.about_now(scope, note=False, states=states)), self._settings
-        objects, lanes = sum(mark.objects for mark in marks), lanes_of(settings, scope)
+        objects, lanes = sum(mark.objects for mark in marks), lane_count(settings, scope)
         max_objects = round(MAX_PIECES * settings.piece_seconds / lanes * settings.oms_rate * KEYS_PER_CALL)
         if objects <= max_objects:
             return None
@@ -193,7 +193,7 @@ class Driver:
 
     def _wait(self, name: str) -> Stopped | None:
         """Wait for the end of a pass, and do pieces without a worker; return the reason for an early return."""
-        while self._deadline.remaining() > min(_LAST_SECONDS, self._settings.piece_seconds):
+        while self._deadline.remaining() > min(_MIN_PIECE_SECONDS, self._settings.piece_seconds):
             tree, written = self._store.tree_and_times(name)
             if tree.has_total:
                 return None
@@ -209,7 +209,7 @@ class Driver:
 
     def _idle_ranges(self, name: str, tree: Tree, written: Mapping[str, int]) -> Iterator[str]:
         """Yield the ranges without a visible worker, longest idle first."""
-        worked_on = self._store.worked_on(name)
+        worked_on = self._store.last_sign_times(name)
         for range_name in sorted(tree.open, key=lambda range_name: written.get(range_name, 0)):
             last, taken = written.get(range_name, 0), worked_on.get(range_name, 0)
             is_taken = taken >= last and self._now() - taken < self._lost_after_seconds
@@ -221,7 +221,7 @@ class Driver:
 
         Stuck ranges wait for a day.
         """
-        (tree, written), worked_on = self._store.tree_and_times(name), self._store.worked_on(name)
+        (tree, written), worked_on = self._store.tree_and_times(name), self._store.last_sign_times(name)
         for range_name in tree.open:
             latest = max(written.get(range_name, 0), worked_on.get(range_name, 0))
             if self._now() - latest < self._lost_after_seconds:

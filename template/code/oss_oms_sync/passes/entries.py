@@ -9,7 +9,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.ledger.records import modified_at, repeated_etag, success_etag
 
 # Minimum age of an object whose event should have arrived.
-SETTLED = timedelta(minutes=15)
+MIN_EVENT_AGE = timedelta(minutes=15)
 
 
 class Entry(NamedTuple):

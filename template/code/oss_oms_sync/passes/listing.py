@@ -23,9 +23,9 @@ from oss_oms_sync.clouds.objects import Columns, ListPage, ObjectSummary, first_
 from oss_oms_sync.passes.entries import Entry, is_covered, listed_record
 
 # A name after every key: no key is so long.
-END = "\U0010ffff" * (MAX_NAME_BYTES // 4 + 1)
+LAST_NAME = "\U0010ffff" * (MAX_NAME_BYTES // 4 + 1)
 # Minimum length of a run; after a shorter run, as many keys are yielded singly before the next search.
-WORTH_IT = 16
+MIN_RUN_KEYS = 16
 
 _Records = dict[str, ObjectSummary]
 
@@ -108,11 +108,11 @@ class Feed:
                 self.keys = [name[len(self._root) :] for name in names] if self._root else names
                 break
         else:
-            self.place, self.keys = 0, [END]
+            self.place, self.keys = 0, [LAST_NAME]
         self.key = self.keys[self.place]
 
 
-def merged(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Iterator[Entry | KeyRun]:
+def merge_feeds(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Iterator[Entry | KeyRun]:
     """Yield all keys of these listings in order, without proofs of keys that are in no other listing.
 
     `feeds` become the fields of an entry, in their order. With `equal`, the keys of both the source and `twin` are
@@ -122,18 +122,18 @@ def merged(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Iterator[E
     """
     source, success, failed, destination, proof = feeds
     singles = 0
-    while (key := min(source.key, success.key, failed.key, destination.key)) != END:
+    while (key := min(source.key, success.key, failed.key, destination.key)) != LAST_NAME:
         if singles:
             singles -= 1
         elif equal and key == source.key == twin.key:
             run = _run(source, twin, [feed for feed in feeds[:4] if feed not in (source, twin)])
-            number = equal(run) if len(run.keys) >= WORTH_IT else 0
-            if number >= WORTH_IT:
+            number = equal(run) if len(run.keys) >= MIN_RUN_KEYS else 0
+            if number >= MIN_RUN_KEYS:
                 yield run.first(number)
                 for feed in feeds:
                     feed.advance_past(run.keys[number - 1])
                 continue
-            singles = WORTH_IT
+            singles = MIN_RUN_KEYS
         while proof.key < key:
             proof.advance()
         yield Entry(key, *[feed.row() if feed.key == key else None for feed in feeds])
@@ -210,7 +210,7 @@ class MergedListing:
             )
             source, destination = Feed(self._with_long_records(sources)), Feed(destination_pages)
             twin = destination if self._destination else success
-            for step in merged((source, success, failed, destination, proof), twin, equal):
+            for step in merge_feeds((source, success, failed, destination, proof), twin, equal):
                 yield self._complete(step) if isinstance(step, Entry) and self._is_long(step.key) else step
 
     @contextmanager

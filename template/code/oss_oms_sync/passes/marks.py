@@ -19,12 +19,12 @@ MAX_MARKS = 1024
 NextKey = Callable[[str], str | None]
 
 # Characters that a cut must not contain, because listing requests, names and logs may change them.
-_UNUSABLE = re.compile(r"[\x00-\x1f%\x7f-\x9f\ud800-\udfff]")
+_UNUSABLE_CHARACTERS = re.compile(r"[\x00-\x1f%\x7f-\x9f\ud800-\udfff]")
 _LAST_CHARACTER = "\U0010ffff"
 # This number of characters takes at most 1000 bytes. With two more characters, it is a valid object name.
-_MAX_PREFIX = 250
+_MAX_PREFIX_CHARACTERS = 250
 # The last code points of one, two and three bytes; most keys have only smaller code points.
-_LAST_CODES = (0x7F, 0x7FF, 0xFFFF)
+_LAST_CODE_POINTS = (0x7F, 0x7FF, 0xFFFF)
 _BEFORE_SURROGATES, _LAST_SURROGATE = 0xD7FF, 0xDFFF
 
 
@@ -122,7 +122,7 @@ def _cut_by_marks(first: str, until: str, marks: Iterable[KeyMark], next_key: Ne
     inside = [mark.key for mark in following if not until or mark.key < until]
     # The mark after the range counts objects of the range as well.
     counts = list(accumulate(mark.objects for mark in following[: len(inside) + 1]))
-    places = [(count, key) for count, key in zip(counts, inside, strict=False) if not _UNUSABLE.search(key)]
+    places = [(count, key) for count, key in zip(counts, inside, strict=False) if not _UNUSABLE_CHARACTERS.search(key)]
     total = counts[-1] if counts else 0
     while places:
         count, cut = min(places, key=lambda place: abs(2 * place[0] - total))
@@ -144,15 +144,18 @@ def _cut_by_characters(first: str, next_key: NextKey) -> str | None:
     high = _last_code(prefix, max(low, 0), next_key)
     middle = (low + high + 1) // 2
     codes = chain(range(middle, high + 1), range(middle - 1, low, -1))
-    usable = (chr(code) for code in codes if not _UNUSABLE.match(chr(code)))
+    usable = (chr(code) for code in codes if not _UNUSABLE_CHARACTERS.match(chr(code)))
     # The second cut is needed if only the last key follows the first: `prefix` and a single character.
     cuts = (f"{prefix}{end}" for end in (next(usable, ""), f"{differing}{_LAST_CHARACTER}"))
-    return next((cut for cut in cuts if first <= cut and not _UNUSABLE.search(cut) and next_key(cut) is not None), None)
+    return next(
+        (cut for cut in cuts if first <= cut and not _UNUSABLE_CHARACTERS.search(cut) and next_key(cut) is not None),
+        None,
+    )
 
 
 def _common_length(first: str, next_key: NextKey) -> int:
     """Return the number of leading characters that `first` and the last key share."""
-    ends = range(1, 1 + min(len(first), _MAX_PREFIX))
+    ends = range(1, 1 + min(len(first), _MAX_PREFIX_CHARACTERS))
     return bisect_left(ends, True, key=lambda end: next_key(f"{first[:end]}{_LAST_CHARACTER}") is not None)
 
 
@@ -160,7 +163,7 @@ def _last_code(prefix: str, low: int, next_key: NextKey) -> int:
     """Return the code point after `prefix` in the last key, at least `low`."""
     high = sys.maxunicode
     while low < high:
-        middle = next((end for end in _LAST_CODES if low <= end < high), (low + high) // 2)
+        middle = next((end for end in _LAST_CODE_POINTS if low <= end < high), (low + high) // 2)
         following = next_key(
             f"{prefix}{chr(min(middle, _BEFORE_SURROGATES) if middle <= _LAST_SURROGATE else middle)}{_LAST_CHARACTER}"
         )

@@ -43,16 +43,16 @@ _BEFORE_INSTALLATION = timedelta(days=3)
 # Version of the classes and their conditions: a pass applies one version from start to end.
 CLASSES_VERSION = 1
 # The minimum time of an object in OSS.
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MIN_TIME = datetime(1970, 1, 1, tzinfo=timezone.utc)
 ROOT_RANGE = "r"
 # "0" follows "/", so the name of a pass with this suffix follows all objects of the pass: a listing can continue after
 # it.
-AFTER_ALL = "0"
+LAST_SUFFIX = "0"
 TOTAL = "total"
-PASS = re.compile(r"[0-9a-f]{16}-[0-9]{8}T[0-9]{12}Z")
-_PING = re.compile(r"ping-[0-9a-f]+")
+PASS_NAME_PATTERN = re.compile(r"[0-9a-f]{16}-[0-9]{8}T[0-9]{12}Z")
+_PING_PATTERN = re.compile(r"ping-[0-9a-f]+")
 # Names of all objects in a pass except its total.
-IN_PASS = re.compile(r"(?P<range>r[01]*)/((?P<number>[0-9]{4,})|(?P<end>end)|wake-[0-9a-f]+)")
+OBJECT_NAME_PATTERN = re.compile(r"(?P<range>r[01]*)/((?P<number>[0-9]{4,})|(?P<end>end)|wake-[0-9a-f]+)")
 # Maximum number of pieces of a pass: with LANES, it limits the cost of any failure.
 MAX_PIECES = 10_000
 # Number of successive pieces without progress after which a range pauses until the next day.
@@ -105,8 +105,8 @@ class Scope:
     def begin(self, installed: datetime) -> datetime:
         """Return the minimum time of an object in the scope."""
         if self.since or self.everything:
-            return self.since or _LONG_AGO
-        return max(installed, _LONG_AGO + _BEFORE_INSTALLATION) - _BEFORE_INSTALLATION
+            return self.since or _MIN_TIME
+        return max(installed, _MIN_TIME + _BEFORE_INSTALLATION) - _BEFORE_INSTALLATION
 
 
 @dataclass(frozen=True)
@@ -162,14 +162,14 @@ def parse_wakes(payload: bytes | str, prefix: str) -> tuple[list[Wake], list[str
         case {"events": list(events)}:
             keys = [key for event in events if (key := text_at(event, "oss", "object", "key")).startswith(prefix)]
             wakes = (_wake(key.removeprefix(prefix)) for key in keys)
-            return list(filter(None, wakes)), [key for key in keys if _PING.fullmatch(key.removeprefix(prefix))]
+            return list(filter(None, wakes)), [key for key in keys if _PING_PATTERN.fullmatch(key.removeprefix(prefix))]
     return None
 
 
 def _wake(path: str) -> Wake | None:
     name, _, in_pass = path.partition("/")
-    match = IN_PASS.fullmatch(in_pass)
-    if not match or not PASS.fullmatch(name) or match["end"]:
+    match = OBJECT_NAME_PATTERN.fullmatch(in_pass)
+    if not match or not PASS_NAME_PATTERN.fullmatch(name) or match["end"]:
         return None
     return Wake(name, match["range"], int(match["number"]) if match["number"] else None)
 
@@ -228,7 +228,7 @@ class Tree:
         for name in names:
             if name == TOTAL:
                 self.has_total = True
-            elif match := IN_PASS.fullmatch(name):
+            elif match := OBJECT_NAME_PATTERN.fullmatch(name):
                 range_name, number = match["range"], match["number"]
                 if match["end"]:
                     self._ended.add(range_name)
@@ -262,12 +262,12 @@ class Tree:
         return sorted(self.last.keys() - self._ended - halved)
 
 
-def fold(pieces: Mapping[str, Piece]) -> Tally:
+def sum_pieces(pieces: Mapping[str, Piece]) -> Tally:
     """Return the sum of each range's last piece, in the order of keys: a range precedes its halves by its name."""
     return reduce(lambda total, tally: total.merged(tally), (pieces[name].tally for name in sorted(pieces)))
 
 
-def tiles(pieces: Mapping[str, Piece]) -> bool:
+def are_gapless(pieces: Mapping[str, Piece]) -> bool:
     """Return True if these last pieces prove that every key is in exactly one of their ranges.
 
     From the root downwards, each range must be finished, or split into two halves with its boundaries.

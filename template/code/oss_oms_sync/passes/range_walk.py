@@ -24,14 +24,14 @@ from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.states import brief_answer
 from oss_oms_sync.passes.tally import Tally
-from oss_oms_sync.passes.work import Walked
+from oss_oms_sync.passes.work import RangeResult
 
-_MAX_SHOWN = 100
+_MAX_SHOWN_KEYS = 100
 # Minimum remaining seconds of a walk, for a page, a batch and the piece itself.
 _RESERVED_SECONDS = 30.0
 
 
-_NO_RECORD = Stopped(Stop.STORAGE, "the log bucket takes no record of some keys")
+_RECORD_REFUSED = Stopped(Stop.STORAGE, "the log bucket takes no record of some keys")
 
 
 class NoRoomError(Exception):
@@ -144,7 +144,7 @@ class RangeWalk:
         self.missing: list[str] = []
         self.stopped = LIMIT_REACHED if limit == 0 else None
 
-    def run(self) -> Walked:
+    def run(self) -> RangeResult:
         """Walk until the end of the range, of the time, or a refusal of a cloud."""
         error = None
         try:
@@ -156,7 +156,7 @@ class RangeWalk:
         self._send()
         done = self._settled()
         if at_end and not self._batch:
-            return Walked(replace(done, kind=Kind.DONE))
+            return RangeResult(replace(done, kind=Kind.DONE))
         stopped = Stopped(Stop.STORAGE, str(error)) if error else self.stopped or self._sender.stopped
         if stopped == TIME_IS_UP and self._sender.failed and not self._sender.accepted:
             # Otherwise the next pieces would follow immediately while OMS is busy.
@@ -164,8 +164,8 @@ class RangeWalk:
             stopped = Stopped(Stop.NOTHING_TAKEN, why)
         self.stopped = stopped
         if stopped in (None, TIME_IS_UP):
-            return Walked(done, error)
-        return Walked(replace(done, kind=Kind.RESTING, stopped=stopped), error)
+            return RangeResult(done, error)
+        return RangeResult(replace(done, kind=Kind.RESTING, stopped=stopped), error)
 
     def trial(self) -> tuple[Tally, PassAnswer]:
         """Walk in a single call, without continuation.
@@ -215,7 +215,7 @@ class RangeWalk:
         """Accept a key to submit, as Take."""
         self._taken += 1
         if self._dry_run:
-            if len(self.missing) < _MAX_SHOWN:
+            if len(self.missing) < _MAX_SHOWN_KEYS:
                 self.missing.append(key.key)
         elif self._sends:
             self._before_batch = self._settled()
@@ -230,7 +230,7 @@ class RangeWalk:
         """Submit the open batch. It remains the only open batch until all its keys are accepted or recorded."""
         accepted, failed = self._sender.accepted, self._sender.failed.total()
         if self._sender.send(self._batch):
-            self.stopped = self._sender.stopped or _NO_RECORD
+            self.stopped = self._sender.stopped or _RECORD_REFUSED
             return
         self.count.sent(self._sender.accepted - accepted, self._sender.failed.total() - failed)
         self._batch = []

@@ -19,7 +19,7 @@ from oss_oms_sync.rules.times import MAX_PASS_AGE
 _PERIOD_TOLERANCE = timedelta(days=1)
 # Without a timer, an older pass is out of date.
 _MAX_MANUAL_AGE = timedelta(days=3)
-_TOO_MANY = "{:,} missing objects were not submitted: a migration copies them faster"
+_TOO_MANY_TEXT = "{:,} missing objects were not submitted: a migration copies them faster"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class PassState:
     def stopped(self) -> Stopped | None:
         """The reason why the pass does not continue today without action, or left objects unsubmitted."""
         if self.ended:
-            return Stopped(Stop.TOO_MANY, _TOO_MANY.format(self.unsent)) if self.unsent else None
+            return Stopped(Stop.TOO_MANY, _TOO_MANY_TEXT.format(self.unsent)) if self.unsent else None
         return too_large(self.pieces) if self.pieces >= MAX_PIECES else self.stuck
 
     @property
@@ -80,7 +80,7 @@ class PassState:
         return 2 * self.passed.source_listed.objects < self.of.before_objects
 
     @property
-    def goes_on(self) -> bool:
+    def is_continuing(self) -> bool:
         """True if the pass continues."""
         return not self.ended and self.pieces < MAX_PIECES
 
@@ -88,7 +88,7 @@ class PassState:
         """Return the next step as a sentence."""
         if self.ended:
             return "The pass is finished."
-        if not self.goes_on:
+        if not self.is_continuing:
             restart = Step(job, {"restart": True})
             return f"The pass is too large. To continue from its results: {restart}"
         return (
@@ -230,7 +230,7 @@ def answering(
     return answering_passes[-1] if answering_passes else None
 
 
-def last_usual(passes: Sequence[PassState], prefix: str) -> PassState | None:
+def last_timer_pass(passes: Sequence[PassState], prefix: str) -> PassState | None:
     """Return the last pass of a timer's kind; such a pass shows if events arrive.
 
     A backfill covers older objects, which are unchanged since then.

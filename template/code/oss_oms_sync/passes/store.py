@@ -20,9 +20,9 @@ from oss_oms_sync.errors import StorageError, log
 from oss_oms_sync.ledger.state import read_all, write_once
 from oss_oms_sync.passes.marks import KeyMark
 from oss_oms_sync.passes.pieces import (
-    AFTER_ALL,
     CLASSES_VERSION,
-    PASS,
+    LAST_SUFFIX,
+    PASS_NAME_PATTERN,
     ROOT_RANGE,
     TOTAL,
     Pass,
@@ -30,11 +30,11 @@ from oss_oms_sync.passes.pieces import (
     Scope,
     Tree,
     Wake,
-    fold,
+    are_gapless,
     identity_prefix,
     parse_wakes,
     piece_name,
-    tiles,
+    sum_pieces,
 )
 from oss_oms_sync.passes.states import Amendment, PassState
 from oss_oms_sync.passes.tally import Tally
@@ -90,7 +90,7 @@ class PassStore:
     def newest(self, name: str) -> str:
         """Return the last begun pass with the identity of the stored pass `name`; usually one call."""
         return max(
-            self._names(f"{self.prefix}{identity_prefix(name)}", f"{self.prefix}{name}{AFTER_ALL}"), default=name
+            self._names(f"{self.prefix}{identity_prefix(name)}", f"{self.prefix}{name}{LAST_SUFFIX}"), default=name
         )
 
     def tree(self, pass_name: str) -> Tree:
@@ -188,7 +188,7 @@ class PassStore:
         self._bucket.try_delete_all(pings)
         return woken
 
-    def sign_on(self, pass_name: str, range_name: str, number: int) -> None:
+    def write_sign(self, pass_name: str, range_name: str, number: int) -> None:
         """Show other workers that this worker works on a piece; no decision depends on it for correctness."""
         name = f"{self._working}{pass_name}/{piece_name(range_name, number)}"
         (problem,) = self._bucket.try_put_all([StoredObject.of_json(name, {})])
@@ -203,7 +203,7 @@ class PassStore:
         (sign,) = self._bucket.find_all([f"{self._working}{pass_name}/{piece_name(ROOT_RANGE, 0)}"])
         return from_epoch(sign.modified) if sign else None
 
-    def worked_on(self, pass_name: str) -> dict[str, int]:
+    def last_sign_times(self, pass_name: str) -> dict[str, int]:
         """Return the begin of work on the latest piece of each range, in seconds since 1970."""
         prefix = f"{self._working}{pass_name}/"
         signs = {listed.name.removeprefix(prefix): listed.modified for listed in self._bucket.iter_folder(prefix)}
@@ -222,12 +222,12 @@ class PassStore:
             pieces = self.last_pieces(pass_name, tree)
             # The pass may be deleted between any two reads. A complete pass without a last piece never gets a total; a
             # piece written between two pages of the listing appears the next time.
-            if not (is_lost := tree.is_complete and not tiles(pieces)):
+            if not (is_lost := tree.is_complete and not are_gapless(pieces)):
                 break
         if pass_ is None or not pieces or pieces.keys() != tree.last.keys() or is_lost:
             return None
         stuck = next((pieces[name].stopped for name in tree.open if pieces[name].is_stuck), None)
-        return PassState(pass_, fold(pieces), "", len(tree.open), tree.done, tree.pieces, stuck=stuck)
+        return PassState(pass_, sum_pieces(pieces), "", len(tree.open), tree.done, tree.pieces, stuck=stuck)
 
     def ended(self, pass_name: str) -> PassState | None:
         """Return a finished pass without its amendments; None if it is open or its total unreadable."""
@@ -266,7 +266,7 @@ class PassStore:
         states = [state for state in ended if (state.of.source_bucket, state.scope.key_filter.prefix) == walked]
         return max(states, key=lambda state: state.started).passed.marks if states else ()
 
-    def clear_away(self, ended: str) -> None:
+    def delete_old(self, ended: str) -> None:
         """Delete the objects of passes that are no longer needed.
 
         These are the passes with the identity of the pass `ended`, except the last two and the last without options,
@@ -296,9 +296,9 @@ class PassStore:
     def _names(self, prefix: str, after: str) -> Iterator[str]:
         while listed_name := self._bucket.first_name(prefix, after):
             name, is_folder, _ = listed_name.removeprefix(self.prefix).partition("/")
-            if is_folder and PASS.fullmatch(name):
+            if is_folder and PASS_NAME_PATTERN.fullmatch(name):
                 yield name
-            after = f"{self.prefix}{name}{AFTER_ALL}" if is_folder and name else listed_name
+            after = f"{self.prefix}{name}{LAST_SUFFIX}" if is_folder and name else listed_name
 
     def _read(self, name: str) -> StoredObject | None:
         (stored,) = self._read_all([name])

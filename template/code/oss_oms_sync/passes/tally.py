@@ -30,7 +30,7 @@ from oss_oms_sync.answers.pass_answers import (
     StoragePair,
 )
 from oss_oms_sync.clock import from_epoch, timestamp
-from oss_oms_sync.passes.digests import MODULUS, OTHERS, Drawn, kept_folders
+from oss_oms_sync.passes.digests import MODULUS, OTHERS, SampleDraw, kept_folders
 from oss_oms_sync.passes.marks import KeyMark, Marks
 from oss_oms_sync.rules.counts import storage_totals
 
@@ -48,7 +48,7 @@ INSIDE = "inside"
 # Place of a storage class in the name of a pair if that bucket does not have the object: no class has this name.
 _NO_OBJECT = "-"
 # Each bucket ends at 2^(1/8) times the end of the previous: its middle is within 4.5 % of each of its lags.
-_STEPS = 8
+_STEPS_PER_DOUBLING = 8
 # Limits with exact counts of lags, in seconds: a minute, 5 and 15 minutes, an hour, a day.
 WITHIN = (60, 300, 900, 3600, 86400)
 
@@ -179,7 +179,7 @@ class Histogram:
     def add(self, seconds: int) -> None:
         """Count an object that arrived after `seconds`; a negative number is a difference of clocks."""
         lag = max(0, seconds)
-        self.buckets[1 + math.floor(_STEPS * math.log2(lag)) if lag else 0] += 1
+        self.buckets[1 + math.floor(_STEPS_PER_DOUBLING * math.log2(lag)) if lag else 0] += 1
         self.longest = max(self.longest, lag)
         for limit in WITHIN:
             self.within[limit] += lag <= limit
@@ -200,7 +200,7 @@ class Histogram:
             arrived += self.buckets[bucket]
             if arrived >= max(1, rank):
                 # A certificate has no floats, because languages write them differently.
-                return min(round(2 ** ((bucket - 0.5) / _STEPS)) if bucket else 0, self.longest)
+                return min(round(2 ** ((bucket - 0.5) / _STEPS_PER_DOUBLING)) if bucket else 0, self.longest)
         return None
 
     def summary(self) -> Lag:
@@ -249,7 +249,7 @@ class Tally:
     twin_listed: Digest = 0
     deep_listed: Counter[str] = field(default_factory=Counter)
     largest: int = 0
-    drawn: Drawn = field(default_factory=Drawn)
+    drawn: SampleDraw = field(default_factory=SampleDraw)
     last_written: list[WrittenObject] = field(default_factory=list)
     unread: dict[str, list[str]] = field(default_factory=dict)
     parts: Sequence[str] = ()

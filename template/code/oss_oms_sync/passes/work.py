@@ -14,25 +14,36 @@ from oss_oms_sync.answers.finding import Stop, Stopped
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import StorageError, log
 from oss_oms_sync.passes.marks import KeyMark, expected_objects, find_cut, middle_of
-from oss_oms_sync.passes.pieces import MAX_PIECES, ROOT_RANGE, Kind, Pass, Piece, Scope, Tree, Wake, fold, tiles
+from oss_oms_sync.passes.pieces import (
+    MAX_PIECES,
+    ROOT_RANGE,
+    Kind,
+    Pass,
+    Piece,
+    Scope,
+    Tree,
+    Wake,
+    are_gapless,
+    sum_pieces,
+)
 from oss_oms_sync.passes.states import too_large
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.settings import Settings
 
 # Minimum number of objects worth two more instances: waking them takes the time of the walk.
-WORTH_SPLITTING = 20_000
+MIN_SPLIT_OBJECTS = 20_000
 # Seconds of a walk before the range is split, if no earlier pass shows its number of objects.
 FIRST_SECONDS = 3.0
 # Calls per second of a lane that only submits, with half a vCPU, half of it unused.
 _CALLS_PER_SENDING_LANE = 5.0
-_NOT_BEGUN = Stopped(
+_SUPERSEDED_STOP = Stopped(
     Stop.SUPERSEDED, "a newer pass of these keys has begun meanwhile, or the first piece of this one is unreadable"
 )
-_UNTIL_TOMORROW = ". {} pieces in a row made no progress, so the next attempt is tomorrow, or when you run it by hand"
+_PAUSED_TEXT = ". {} pieces in a row made no progress, so the next attempt is tomorrow, or when you run it by hand"
 
 
 @dataclass(frozen=True)
-class Walked:
+class RangeResult:
     """A worker's result for a range, and the error that ended its work, or None."""
 
     piece: Piece
@@ -41,10 +52,10 @@ class Walked:
 
 # Classifies and submits the objects of a range after a piece, for a number of seconds; the given number of open ranges
 # share the rate.
-Walk = Callable[[Pass, Piece, int, float], Walked]
+Walk = Callable[[Pass, Piece, int, float], RangeResult]
 
 
-def lanes_of(settings: Settings, scope: Scope) -> int:
+def lane_count(settings: Settings, scope: Scope) -> int:
     """Return the number of ranges to work on at the same time.
 
     The rate limits the lanes that submit. If every object is submitted, a few lanes use up the rate, and more would be
@@ -73,8 +84,10 @@ class Worker:
         """
         start = Piece(about=pass_)
         if pass_.scope.standstill:
-            self._store.sign_on(pass_.name, ROOT_RANGE, 0)
-        return self._do(pass_, ROOT_RANGE, -1, start, Tree(())) or replace(start, kind=Kind.RESTING, stopped=_NOT_BEGUN)
+            self._store.write_sign(pass_.name, ROOT_RANGE, 0)
+        return self._do(pass_, ROOT_RANGE, -1, start, Tree(())) or replace(
+            start, kind=Kind.RESTING, stopped=_SUPERSEDED_STOP
+        )
 
     def go_on(self, wake: Wake, *, rested: bool = False) -> Piece | None:
         """Do the next piece of a range, or the step after its last piece; `rested`: also during a pause.
@@ -102,7 +115,7 @@ class Worker:
         if tree.pieces >= MAX_PIECES:
             log.error({"pass": pass_.name, "problem": too_large(tree.pieces).why})
             return replace(last, kind=Kind.RESTING, stopped=too_large(tree.pieces))
-        self._store.sign_on(wake.pass_name, wake.range_name, number + 1)
+        self._store.write_sign(wake.pass_name, wake.range_name, number + 1)
         return self._do(pass_, wake.range_name, number, last, tree)
 
     def _current(self, pass_name: str) -> Pass | None:
@@ -129,18 +142,18 @@ class Worker:
             raise walked.error
         return stored
 
-    def _split_or_walk(self, pass_: Pass, range_name: str, start: Piece, open_ranges: int) -> Walked:
+    def _split_or_walk(self, pass_: Pass, range_name: str, start: Piece, open_ranges: int) -> RangeResult:
         """Split a range if a lane is free and half of the range is worth an invocation; otherwise walk through it."""
-        seconds, lanes = self._settings.piece_seconds, lanes_of(self._settings, pass_.scope)
+        seconds, lanes = self._settings.piece_seconds, lane_count(self._settings, pass_.scope)
         if open_ranges >= lanes:
             return self._walk(pass_, start, open_ranges, seconds)
         marks = self._store.earlier_marks(pass_)
         begins = start.after == start.begin
         # While the first ranges begin, lanes without a range are not free.
         is_share = begins and not _is_shared(range_name, lanes)
-        if marks and (is_share or expected_objects(start.after, start.until, marks) < WORTH_SPLITTING):
+        if marks and (is_share or expected_objects(start.after, start.until, marks) < MIN_SPLIT_OBJECTS):
             return self._walk(pass_, start, open_ranges, seconds)
-        walked = Walked(start)
+        walked = RangeResult(start)
         if not marks:
             # The length of the range is unknown; this time may suffice.
             walked = self._walk(pass_, start, open_ranges, min(seconds, FIRST_SECONDS))
@@ -151,7 +164,7 @@ class Worker:
         with suppress(StorageError):  # the walk meets the same error and records it
             cut = cut or self._cut(pass_, walked.piece, marks)
         if cut:
-            return Walked(replace(walked.piece, kind=Kind.SPLIT, cut=cut))
+            return RangeResult(replace(walked.piece, kind=Kind.SPLIT, cut=cut))
         return self._walk(pass_, walked.piece, open_ranges, seconds)
 
     def _act(self, pass_: Pass, range_name: str, stored: Piece) -> Piece:
@@ -170,13 +183,13 @@ class Worker:
 
         It stops at as many ranges as lanes. Without it, each range would wait for an invocation to find its cut.
         """
-        lanes = lanes_of(self._settings, pass_.scope)
+        lanes = lane_count(self._settings, pass_.scope)
         marks = self._store.earlier_marks(pass_) if _is_shared(f"{range_name}0", lanes) else ()
         split = [(range_name, stored)]
         for name, piece in split:
             for half, start in zip("01", piece.halves(), strict=True):
                 may_split = _is_shared(f"{name}{half}", lanes) and len(split) + 1 < lanes
-                planned = _planned(start, marks) if may_split else start
+                planned = _first_piece(start, marks) if may_split else start
                 first = self._store.write(pass_.name, f"{name}{half}", 0, planned)
                 if first and first.kind is Kind.SPLIT:
                     split.append((f"{name}{half}", first))
@@ -184,13 +197,13 @@ class Worker:
     def _end(self, pass_: Pass, tree: Tree) -> None:
         """Write the total. Every worker writes the same total, because pieces do not change."""
         pieces = self._store.last_pieces(pass_.name, tree)
-        if not tiles(pieces):
+        if not are_gapless(pieces):
             # A piece is unreadable, or was written between two pages of the listing; the next worker reads it.
             log.error({"pass": pass_.name, "problem": "its pieces do not fit together, so there is no total yet"})
             return
         before = self._store.state(pass_.before) if pass_.before else None
-        self._store.write_total(pass_, fold(pieces).completed(before.tally if before else None), tree)
-        self._store.clear_away(pass_.name)
+        self._store.write_total(pass_, sum_pieces(pieces).completed(before.tally if before else None), tree)
+        self._store.delete_old(pass_.name)
 
     def _cut(self, pass_: Pass, start: Piece, marks: Sequence[KeyMark]) -> str | None:
         """Return the key at which to split the remainder of a range.
@@ -217,9 +230,9 @@ def _is_shared(range_name: str, lanes: int) -> bool:
     return 1 << (len(range_name) - len(ROOT_RANGE)) < lanes
 
 
-def _planned(start: Piece, marks: Sequence[KeyMark]) -> Piece:
+def _first_piece(start: Piece, marks: Sequence[KeyMark]) -> Piece:
     """Return the first piece of a range to be shared: it splits immediately if half of it is worth an invocation."""
-    is_large = expected_objects(start.after, start.until, marks) >= WORTH_SPLITTING
+    is_large = expected_objects(start.after, start.until, marks) >= MIN_SPLIT_OBJECTS
     cut = middle_of(start.after, start.until, marks) if is_large else None
     return replace(start, kind=Kind.SPLIT, cut=cut) if cut else start
 
@@ -235,4 +248,4 @@ def _pause_without_progress(piece: Piece, start: Piece) -> Piece:
     resting = replace(piece, kind=Kind.RESTING, stopped=stopped, stuck=start.stuck + 1)
     if not resting.is_stuck:
         return resting
-    return replace(resting, stopped=stopped._replace(why=stopped.why + _UNTIL_TOMORROW.format(resting.stuck)))
+    return replace(resting, stopped=stopped._replace(why=stopped.why + _PAUSED_TEXT.format(resting.stuck)))

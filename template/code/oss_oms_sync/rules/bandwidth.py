@@ -11,7 +11,7 @@ from oss_oms_sync.answers.bandwidth import MINUTES_PER_DAY, Progress, Window, li
 _CHINA_SECONDS = 8 * 3600
 # Maximum share of copied bytes beyond the limits of a possible time zone; smaller differences are noise. An hour of a
 # night of eight hours is an eighth of nearly all bytes.
-_AGREES = 0.05
+_MAX_EXCESS_SHARE = 0.05
 # A day of samples, one each quarter of an hour, without the first or last few.
 _MIN_SECONDS = 22 * 3600
 
@@ -27,7 +27,9 @@ def hours_late(progress: Progress) -> int | None:
     total = sum(size for _, _, size in copied)
     if not copied or samples[-1][0] - samples[0][0] < _MIN_SECONDS or not total:
         return None
-    excess = {hours: round(_excess(copied, progress.windows, hours) / total / _AGREES) for hours in range(-12, 12)}
+    excess = {
+        hours: round(_excess(copied, progress.windows, hours) / total / _MAX_EXCESS_SHARE) for hours in range(-12, 12)
+    }
     best = min(excess, key=lambda hours: (excess[hours], abs(hours)))
     return best if not excess[best] and any(excess.values()) else None
 

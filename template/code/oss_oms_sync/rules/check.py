@@ -11,8 +11,8 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import NOTHING, Text, t
 
 DOCTOR, DEPLOY = Step("doctor"), Step("deploy")
-GO_ON = t("Continue the cutover")
-REHEARSED = t("a rehearsal freezes nothing")
+CONTINUE_TEXT = t("Continue the cutover")
+REHEARSED_TEXT = t("a rehearsal freezes nothing")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class CutoverCheck:
     keeps_open: bool = False
     of_freeze: bool = False
 
-    def requiring(self, **values: object) -> CutoverCheck:
+    def with_values(self, **values: object) -> CutoverCheck:
         """Return the check with these values in the required state."""
         return replace(self, wanted=self.wanted.filled(**values))
 

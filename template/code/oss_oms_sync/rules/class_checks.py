@@ -10,19 +10,19 @@ from oss_oms_sync.answers.object_class import LATE, UNPROVEN, ObjectClass
 from oss_oms_sync.answers.pass_answers import MAX_KEYS, MISSING_RIGHTS
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
-from oss_oms_sync.rules.check import GO_ON, CutoverCheck
-from oss_oms_sync.rules.comparison_checks import scope, unseen
+from oss_oms_sync.rules.check import CONTINUE_TEXT, CutoverCheck
+from oss_oms_sync.rules.comparison_checks import scope, without_comparison
 from oss_oms_sync.rules.counts import counts_of, is_empty, missing_rights
-from oss_oms_sync.rules.next_steps import accepting_unproven, comparing, cutover, stays_closed
-from oss_oms_sync.rules.remedy import Tried, remedy
+from oss_oms_sync.rules.next_steps import comparison_step, cutover, is_kept_closed, unproven_acceptance_step
+from oss_oms_sync.rules.remedy import Attempts, remedy
 
-_BY_HAND = t("Reading did not prove these objects equal. Compare them by hand, then accept them by name")
-_GRANT = t(
+_MANUAL_REMEDY = t("Reading did not prove these objects equal. Compare them by hand, then accept them by name")
+_GRANT_REMEDY = t(
     "Grant the missing permission, then start over with --deep --restart. Or compare the"
     " objects by hand, then accept them by name"
 )
-_READ = t("Read these objects at the source, which proves most of them")
-_EQUAL = t("The contents of each object are proven equal")
+_READ_REMEDY = t("Read these objects at the source, which proves most of them")
+_EQUAL_TEXT = t("The contents of each object are proven equal")
 
 
 @dataclass(frozen=True)
@@ -113,25 +113,25 @@ CLASS_CHECKS = (
         description=t(
             "{number:object|objects} of equal size with different ETags: the contents differ, or an ETag is not an MD5"
         ),
-        following=_READ,
+        following=_READ_REMEDY,
     ),
     ClassCheck(
         "PROOF_EQUAL_VERSION",
         t("objects equal by version alone"),
-        _EQUAL,
+        _EQUAL_TEXT,
         (ObjectClass.EQUAL_VERSION,),
         keeps_open=True,
         description=t("{number:object|objects} of equal size, in the version that OMS accepted; contents not compared"),
-        following=_READ,
+        following=_READ_REMEDY,
     ),
     ClassCheck(
         "PROOF_EQUAL_SIZE",
         t("objects equal by size alone"),
-        _EQUAL,
+        _EQUAL_TEXT,
         (ObjectClass.EQUAL_SIZE,),
         keeps_open=True,
         description=t("{number:object|objects} of equal size; all else is unknown"),
-        following=_READ,
+        following=_READ_REMEDY,
     ),
     ClassCheck(
         "PROOF_IMPOSSIBLE",
@@ -161,7 +161,7 @@ def judge_classes(check: ClassCheck, facts: CutoverFacts) -> Finding:
     """Return the finding of `check`: passed if its classes are empty, or accepted by name."""
     scoped, compared = scope(facts), facts.passes.compare
     if scoped.result is Result.NOT_RUN or compared is None or facts.classes is None:
-        return unseen(check, scoped)
+        return without_comparison(check, scoped)
     counts = [(object_class, facts.classes[object_class]) for object_class in check.classes]
     sides = [count.destination if object_class.is_only_there else count.source for object_class, count in counts]
     if all(is_empty(facts.classes, object_class) for object_class in check.classes):
@@ -170,7 +170,7 @@ def judge_classes(check: ClassCheck, facts: CutoverFacts) -> Finding:
     text = t("{finding} ({size} bytes)", finding=check.description.filled(number=number), size=size)
     keys, first = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
     if not first.can_be_accepted:
-        return check.finding(Result.FAILED, text, *_mend(check, compared, facts), keys)
+        return check.finding(Result.FAILED, text, *_repair_remedy(check, compared, facts), keys)
     if (why := facts.accepted.get(first.title)) is not None:
         return check.finding(Result.PASSED, t("{finding}. Accepted by name: {why}", finding=text, why=why), keys=keys)
     return check.finding(Result.NOT_PROVEN, text, *_prove(check, compared, facts), keys)
@@ -179,16 +179,16 @@ def judge_classes(check: ClassCheck, facts: CutoverFacts) -> Finding:
 def _prove(check: ClassCheck, compared: CertifiedComparison, facts: CutoverFacts) -> tuple[Text, Step]:
     """Return the way to prove that objects are equal, or to accept them by the name of their class."""
     if check.classes[0] not in UNPROVEN:
-        return check.following, accepting_unproven(facts)
+        return check.following, unproven_acceptance_step(facts)
     if not compared.deep:
-        return check.following, comparing(facts, deep=True, restart=True)
-    return by_hand(compared), accepting_unproven(facts)
+        return check.following, comparison_step(facts, deep=True, restart=True)
+    return by_hand(compared), unproven_acceptance_step(facts)
 
 
 def by_hand(compared: CertifiedComparison) -> Text:
     """Return the remedy of objects that reading did not prove equal: first the missing permission, or none."""
     missing = _rights(compared)
-    return sentences(*missing, _GRANT) if missing else _BY_HAND
+    return sentences(*missing, _GRANT_REMEDY) if missing else _MANUAL_REMEDY
 
 
 def _rights(compared: CertifiedComparison) -> list[Text]:
@@ -196,7 +196,7 @@ def _rights(compared: CertifiedComparison) -> list[Text]:
     return missing_rights({name: getattr(compared, name) for name in MISSING_RIGHTS})
 
 
-def _mend(check: ClassCheck, compared: CertifiedComparison, facts: CutoverFacts) -> tuple[Text, Step | None]:
+def _repair_remedy(check: ClassCheck, compared: CertifiedComparison, facts: CutoverFacts) -> tuple[Text, Step | None]:
     """Return the remedy of objects missing or different in OBS, with its step in the cutover."""
     object_class = next(each_class for each_class in check.classes if not is_empty(facts.classes, each_class))
     text, step, _ = remedy(
@@ -204,21 +204,21 @@ def _mend(check: ClassCheck, compared: CertifiedComparison, facts: CutoverFacts)
         counts_of(facts.classes or {}, facts.folders or {}, object_class, facts.scope.suffix),
         facts.sync_task.object_overwrite_mode if facts.sync_task else None,
         _tried(facts, compared),
-        is_open=not stays_closed(facts),
+        is_open=not is_kept_closed(facts),
     )
     if step is None or step.job == "migrate":
         return text, step
     if step.job == "replay":
         return text, cutover(facts) if facts.frozen_since else step
     again = "again" in step.options
-    step = comparing(facts, **(step.options if again else {**step.options, "restart": True}))
+    step = comparison_step(facts, **(step.options if again else {**step.options, "restart": True}))
     only_waits = object_class in (*LATE, ObjectClass.ARRIVING)
-    return GO_ON if only_waits and step.job == "cutover" else text, step
+    return CONTINUE_TEXT if only_waits and step.job == "cutover" else text, step
 
 
-def _tried(facts: CutoverFacts, compared: CertifiedComparison) -> Tried:
+def _tried(facts: CutoverFacts, compared: CertifiedComparison) -> Attempts:
     """Return the attempts of the comparison in the cutover."""
-    return Tried(
+    return Attempts(
         deep=compared.deep,
         missing_rights=_rights(compared),
         overwrite=compared.overwrite and not compared.amended,

@@ -11,10 +11,10 @@ from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, GroupProgress
 from oss_oms_sync.answers.text import Text, t
-from oss_oms_sync.rules.check import GO_ON, REHEARSED, CutoverCheck
-from oss_oms_sync.rules.comparison_checks import scope, unseen
-from oss_oms_sync.rules.next_steps import OMS_UNFINISHED, accepting, cutover
-from oss_oms_sync.rules.times import BYTES_PER_MINUTE, CLOSED_AFTER, QUIET
+from oss_oms_sync.rules.check import CONTINUE_TEXT, REHEARSED_TEXT, CutoverCheck
+from oss_oms_sync.rules.comparison_checks import scope, without_comparison
+from oss_oms_sync.rules.next_steps import OMS_UNFINISHED, acceptance_step, cutover
+from oss_oms_sync.rules.times import BYTES_PER_MINUTE, CLOSE_DELAY, OMS_QUIET_TIME
 
 CLOSED = CutoverCheck(
     "CLOSED",
@@ -48,7 +48,7 @@ STOOD_STILL = CutoverCheck(
 def closed(facts: CutoverFacts) -> Finding:
     """Check that no project of the task has submitted keys since two minutes before the standstill pass."""
     if facts.frozen_since is None:
-        return CLOSED.finding(Result.NOT_RUN, REHEARSED)
+        return CLOSED.finding(Result.NOT_RUN, REHEARSED_TEXT)
     mark, not_run, go_on = facts.closed, partial(CLOSED.finding, Result.NOT_RUN), cutover(facts)
     if mark is None:
         return not_run(
@@ -75,13 +75,13 @@ def closed(facts: CutoverFacts) -> Finding:
             Step("close"),
         )
     still = facts.passes.standstill
-    if still is None or not mark.written or moment(still.began) < moment(mark.written) + CLOSED_AFTER:
+    if still is None or not mark.written or moment(still.began) < moment(mark.written) + CLOSE_DELAY:
         return not_run(
             t(
                 "no standstill pass has begun since two minutes after the close at {written}",
                 written=mark.written,
             ),
-            GO_ON,
+            CONTINUE_TEXT,
             go_on,
         )
     return CLOSED.finding(
@@ -90,9 +90,9 @@ def closed(facts: CutoverFacts) -> Finding:
     )
 
 
-def idle_from(oms: OmsLeft) -> datetime | None:
+def oms_idle_time(oms: OmsLeft) -> datetime | None:
     """Return the time after which OMS cannot change OBS, if OMS has no work left."""
-    return oms.busy and oms.busy + QUIET
+    return oms.busy and oms.busy + OMS_QUIET_TIME
 
 
 def oms_finished(facts: WaitingFacts) -> Finding:
@@ -101,7 +101,7 @@ def oms_finished(facts: WaitingFacts) -> Finding:
     if facts.migration:
         return _migrates(facts.migration.group)
     if facts.frozen_since is None or facts.closed is None:
-        text = t("the project is open (see CLOSED)") if facts.frozen_since else REHEARSED
+        text = t("the project is open (see CLOSED)") if facts.frozen_since else REHEARSED_TEXT
         return OMS_FINISHED.finding(Result.NOT_RUN, text)
     if (reason := _oms_is_busy(facts)) is not None:
         return OMS_FINISHED.finding(
@@ -119,7 +119,7 @@ def _migrates(group: GroupProgress | None) -> Finding:
     """Return the finding for an unfinished migration of the existing objects, which may still write."""
     text, step = t("The migration of the existing objects is not finished; its progress is unknown."), LOOK
     if group:
-        step = group.step_of_others
+        step = group.look_step
         text = t(
             "{how}: {total:existing object|existing objects}, {copied} copied, {skipped} skipped, {failed} failed",
             how=group.title,
@@ -138,7 +138,7 @@ def _migrates(group: GroupProgress | None) -> Finding:
 
 def _oms_is_busy(facts: WaitingFacts) -> Text | None:
     """Return the reason to wait for OMS; None if waiting does not help."""
-    oms, idle = facts.oms, idle_from(facts.oms)
+    oms, idle = facts.oms, oms_idle_time(facts.oms)
     if oms.left is None:
         return None
     if oms.recorded is None:
@@ -175,20 +175,20 @@ def _unfinished(facts: WaitingFacts) -> Finding:
         )
     if why is not None:
         return OMS_FINISHED.finding(Result.PASSED, t("{finding}. Accepted by name: {why}", finding=text, why=why))
-    return OMS_FINISHED.finding(result, text, following, accepting(facts, OMS_UNFINISHED))
+    return OMS_FINISHED.finding(result, text, following, acceptance_step(facts, OMS_UNFINISHED))
 
 
 def stood_still(facts: CutoverFacts) -> Finding:
     """Check that both buckets are unchanged since the comparison's last check and since OMS finished."""
     if facts.frozen_since is None:
-        return STOOD_STILL.finding(Result.NOT_RUN, REHEARSED)
+        return STOOD_STILL.finding(Result.NOT_RUN, REHEARSED_TEXT)
     scoped, compared, still = scope(facts), facts.passes.compare, facts.passes.standstill
     if compared is None or scoped.result is Result.NOT_RUN:
-        return unseen(STOOD_STILL, scoped)
+        return without_comparison(STOOD_STILL, scoped)
     go_on = cutover(facts)
     if still is None:
         text = t("no standstill pass has begun after {as_of}", as_of=facts.as_of)
-        return STOOD_STILL.finding(Result.NOT_RUN, text, GO_ON, go_on)
+        return STOOD_STILL.finding(Result.NOT_RUN, text, CONTINUE_TEXT, go_on)
     sides = (t("the source"), compared.state, still.state), (t("OBS"), compared.twin, still.twin)
     if changed := [name for name, judged, current in sides if judged != current]:
         return STOOD_STILL.finding(
@@ -201,10 +201,10 @@ def stood_still(facts: CutoverFacts) -> Finding:
             t("Make sure that no application writes there. Then continue the cutover, which compares again"),
             go_on,
         )
-    idle = idle_from(facts.oms)
+    idle = oms_idle_time(facts.oms)
     if idle and moment(still.began) < idle:
         text = t("the standstill pass began at {began}, before OMS had been idle for ten minutes", began=still.began)
-        return STOOD_STILL.finding(Result.NOT_RUN, text, GO_ON, go_on)
+        return STOOD_STILL.finding(Result.NOT_RUN, text, CONTINUE_TEXT, go_on)
     digests = f"{still.state:064x}, {still.twin:064x}"
     return STOOD_STILL.finding(
         Result.PASSED, t("equal digests at {began}: {digests}", began=still.began, digests=digests)

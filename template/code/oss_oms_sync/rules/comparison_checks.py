@@ -7,10 +7,10 @@ from oss_oms_sync.answers.codec import moment, timestamp
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.pass_answers import MAX_KEYS, MAX_WRITTEN, ObjectCount
 from oss_oms_sync.answers.text import AtLeast, t
-from oss_oms_sync.rules.check import DEPLOY, DOCTOR, REHEARSED, CutoverCheck
+from oss_oms_sync.rules.check import DEPLOY, DOCTOR, REHEARSED_TEXT, CutoverCheck
 from oss_oms_sync.rules.counts import storage_totals, wrong_sums
-from oss_oms_sync.rules.next_steps import comparing, cutover
-from oss_oms_sync.rules.times import CLOCKS, MAX_PASS_AGE
+from oss_oms_sync.rules.next_steps import comparison_step, cutover
+from oss_oms_sync.rules.times import MAX_CLOCK_SKEW, MAX_PASS_AGE
 
 SCOPE = CutoverCheck(
     "SCOPE",
@@ -38,15 +38,15 @@ SUMS = CutoverCheck(
 
 def scope(facts: CutoverFacts) -> Finding:
     """Check for a recent comparison of the project's whole scope, begun after the freeze."""
-    check = SCOPE.requiring(
+    check = SCOPE.with_values(
         covered=t("prefix {prefix!r}, suffix {suffix!r}", prefix=facts.scope.prefix, suffix=facts.scope.suffix)
     )
     compared, frozen, following = facts.passes.compare, facts.frozen_since, t("Compare both buckets")
-    begin = comparing(facts, restart=True)
-    if facts.oms_silence:
+    begin = comparison_step(facts, restart=True)
+    if facts.oms_failure:
         text = t(
             "OMS does not report the destination bucket: {reason}",
-            reason=facts.oms_silence.reason,
+            reason=facts.oms_failure.reason,
         )
         return check.finding(Result.NOT_RUN, text, t("Run doctor, which reports the reason and the remedy"), DOCTOR)
     if compared is None:
@@ -67,7 +67,7 @@ def scope(facts: CutoverFacts) -> Finding:
     )
 
 
-def unseen(check: CutoverCheck, scoped: Finding) -> Finding:
+def without_comparison(check: CutoverCheck, scoped: Finding) -> Finding:
     """Return the finding of a check without a valid comparison; the finding of SCOPE has the reason."""
     return check.finding(Result.NOT_RUN, t("no valid comparison (see SCOPE)"), scoped.next, scoped.step)
 
@@ -75,15 +75,15 @@ def unseen(check: CutoverCheck, scoped: Finding) -> Finding:
 def frozen(facts: CutoverFacts) -> Finding:
     """Check that no object was written after the freeze."""
     if facts.frozen_since is None:
-        return FROZEN.finding(Result.NOT_RUN, REHEARSED)
+        return FROZEN.finding(Result.NOT_RUN, REHEARSED_TEXT)
     scoped = scope(facts)
     if scoped.result is not Result.PASSED or not facts.last_written:
-        return unseen(FROZEN, scoped)
-    last, allowed = moment(facts.last_written[0].at), moment(facts.frozen_since) + CLOCKS
+        return without_comparison(FROZEN, scoped)
+    last, allowed = moment(facts.last_written[0].at), moment(facts.frozen_since) + MAX_CLOCK_SKEW
     late = [written.key for written in facts.last_written if moment(written.at) > allowed]
     if not late:
         return FROZEN.finding(Result.PASSED, t("last write at {last}", last=timestamp(last)))
-    later = timestamp(last + CLOCKS)
+    later = timestamp(last + MAX_CLOCK_SKEW)
     return FROZEN.finding(
         Result.FAILED,
         t(
@@ -106,7 +106,7 @@ def sums(facts: CutoverFacts) -> Finding:
     """Check that the classes add up to both listings, and that equal classes have equal digests."""
     scoped, compared = scope(facts), facts.passes.compare
     if scoped.result is Result.NOT_RUN or compared is None or facts.classes is None or facts.folders is None:
-        return unseen(SUMS, scoped)
+        return without_comparison(SUMS, scoped)
     wrong = list(wrong_sums(facts.classes, facts.folders, compared.source_listed, compared.destination_listed))
     sides = [side and ObjectCount(side.objects, side.bytes) for side in (facts.source, facts.destination)]
     if storage_totals(facts.storage or ()) != sides:
@@ -119,7 +119,7 @@ def sums(facts: CutoverFacts) -> Finding:
             Result.FAILED,
             t("sums disagree: {wrong}", wrong=wrong),
             t("Compare again. If the sums still disagree, open an issue"),
-            comparing(facts, restart=True),
+            comparison_step(facts, restart=True),
         )
     listed = compared.source_listed
     return SUMS.finding(

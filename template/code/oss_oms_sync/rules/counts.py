@@ -22,7 +22,7 @@ def is_empty(classes: Classes | None, object_class: ObjectClass) -> bool:
 def missing_rights(numbers: Mapping[str, int]) -> list[Text]:
     """List the permissions missing to read objects, each with the way to grant it.
 
-    `numbers`: unread objects, by the names in Deep.
+    `numbers`: unread objects, by the names in ReadResult.
     """
     return [text.filled(number=numbers[name]) for name, text in MISSING_RIGHTS.items() if numbers.get(name)]
 

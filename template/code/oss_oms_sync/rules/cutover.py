@@ -14,7 +14,7 @@ from oss_oms_sync.answers.certificate import CutoverFacts, CutoverVerdict, Rehea
 from oss_oms_sync.answers.codec import moment
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import LATE, NOT_IN_SCOPE
-from oss_oms_sync.answers.text import Text, same, sentences
+from oss_oms_sync.answers.text import Text, sentences, untranslated
 from oss_oms_sync.rules.check import CutoverCheck
 from oss_oms_sync.rules.class_checks import CLASS_CHECKS, judge_classes
 from oss_oms_sync.rules.closing_checks import CLOSED, OMS_FINISHED, STOOD_STILL, closed, oms_finished, stood_still
@@ -23,7 +23,7 @@ from oss_oms_sync.rules.next_steps import asked_sample
 from oss_oms_sync.rules.sample_checks import HEADERS, SAMPLE, metadata, sample
 from oss_oms_sync.rules.setup_checks import CLOCK, TASK, clock, task
 from oss_oms_sync.rules.summary import summarize
-from oss_oms_sync.rules.times import CLOSED_AFTER, QUIET, SETTLED
+from oss_oms_sync.rules.times import CLOSE_DELAY, OMS_QUIET_TIME, SETTLED
 from oss_oms_sync.rules.waiting_check import NOTHING_WAITS, nothing_waits
 
 Rule = Callable[[CutoverFacts], Finding]
@@ -47,7 +47,7 @@ CHECKS = {check.id: check for check, _ in _RULES}
 # Bytes of both sides that an instance reads in a second, at half a core; see docs/performance.md.
 _SAMPLE_BYTES_PER_SECOND = 30_000_000
 # A recheck of late keys takes a minute, and OMS a few minutes before it.
-_AGAIN_MINUTES = 5
+_RECHECK_MINUTES = 5
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Judgement:
     @property
     def text(self) -> Text:
         """The verdict and its summary."""
-        return sentences(same(self.verdict.value), self.summary)
+        return sentences(untranslated(self.verdict.value), self.summary)
 
 
 def judge(facts: CutoverFacts) -> Judgement:
@@ -74,7 +74,7 @@ def judge(facts: CutoverFacts) -> Judgement:
     verdict, rehearsal = verdict_of(checks), None
     if facts.frozen_since is None:
         # The predictable results of the other checks after a freeze.
-        lasting = list(_lasting(checks, facts))
+        lasting = list(_deciding_checks(checks, facts))
         failing = [check.id for check in lasting if check.gates and check.result is not Result.PASSED]
         verdict, rehearsal = CutoverVerdict.REHEARSAL, Rehearsal(verdict_of(lasting), _minutes(facts), failing)
     return Judgement(verdict, summarize(facts, checks, verdict, rehearsal), checks, rehearsal)
@@ -88,7 +88,7 @@ def verdict_of(checks: Sequence[Finding]) -> CutoverVerdict:
     return CutoverVerdict.GO if results == {Result.PASSED} else CutoverVerdict.NOT_PROVEN
 
 
-def _lasting(checks: Sequence[Finding], facts: CutoverFacts) -> Iterator[Finding]:
+def _deciding_checks(checks: Sequence[Finding], facts: CutoverFacts) -> Iterator[Finding]:
     """Yield the checks that decide a rehearsal.
 
     Objects in progress prevent a GO only if there are no other objects.
@@ -107,31 +107,31 @@ def _lasting(checks: Sequence[Finding], facts: CutoverFacts) -> Iterator[Finding
 
 def _minutes(facts: CutoverFacts) -> dict[str, int | None]:
     compared = facts.passes.compare
-    compare = _rounded_up((moment(compared.ended) - moment(compared.started)).total_seconds()) if compared else None
+    compare = _whole_minutes((moment(compared.ended) - moment(compared.started)).total_seconds()) if compared else None
     minutes = {
         "settle": SETTLED // timedelta(minutes=1),
         "replay": max(1, -(-sum(group.number for group in facts.waiting.groups) // max(1, facts.keys_a_minute))),
         "compare": compare,
-        "again": _AGAIN_MINUTES,
-        "close": CLOSED_AFTER // timedelta(minutes=1),
-        "oms": QUIET // timedelta(minutes=1),
+        "again": _RECHECK_MINUTES,
+        "close": CLOSE_DELAY // timedelta(minutes=1),
+        "oms": OMS_QUIET_TIME // timedelta(minutes=1),
         # It lists the same objects as the comparison, but no records.
         "standstill": compare,
-        "sample": _sampling(facts),
+        "sample": _sample_minutes(facts),
     }
     durations = [number for number in minutes.values() if number is not None]
     return {**minutes, "total": sum(durations) if len(durations) == len(minutes) else None}
 
 
-def _sampling(facts: CutoverFacts) -> int:
+def _sample_minutes(facts: CutoverFacts) -> int:
     """Return the minutes to read a sample of objects of average size."""
     listed = facts.passes.compare.source_listed if facts.passes.compare else None
     if facts.sample is None:
         return 0
     size = 2 * asked_sample(facts) * listed.bytes / max(1, listed.objects) if listed else 0
-    return _rounded_up(size / _SAMPLE_BYTES_PER_SECOND)
+    return _whole_minutes(size / _SAMPLE_BYTES_PER_SECOND)
 
 
-def _rounded_up(seconds: float) -> int:
+def _whole_minutes(seconds: float) -> int:
     """Return whole minutes, at least one."""
     return max(1, -int(-seconds // 60))

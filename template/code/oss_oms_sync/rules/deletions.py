@@ -10,7 +10,7 @@ from oss_oms_sync.answers.deletions import DeletionFacts, LeftOut
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.rules.reading import GRANT_READING, policy_lines
-from oss_oms_sync.rules.times import CLOCKS
+from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 
 # An event may be a day late, and so may its copy.
 LATE = timedelta(days=1)
@@ -138,7 +138,7 @@ def left_out(absent: AbsentKey, began: float, oldest: float) -> LeftOut | None:
         (LeftOut.YOUNG, not is_due(absent.since, began)),
         (LeftOut.NAME, not is_exact(absent.key)),
         (LeftOut.WAITS, absent.waits),
-        (LeftOut.RECORDED, accepted is not None and accepted[1] > began - CLOCKS.total_seconds()),
+        (LeftOut.RECORDED, accepted is not None and accepted[1] > began - MAX_CLOCK_SKEW.total_seconds()),
         (LeftOut.OTHERS, not was_brought(absent, oldest)),
         (LeftOut.OBS_UNKNOWN, not absent.obs_status),
         (LeftOut.CHANGED, absent.obs != (absent.etag, absent.modified)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oss_oms_sync.answers.certificate import WaitingFacts, WaitingGroup
-from oss_oms_sync.answers.finding import WHO_WHY
+from oss_oms_sync.answers.finding import ACCEPTANCE_FORM
 from oss_oms_sync.answers.object_class import UNPROVEN, ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.rules.counts import is_empty
@@ -32,9 +32,9 @@ def cutover(facts: WaitingFacts, frozen_since: str = "", sample: int | None = No
     return Step("cutover", {**when, **{name: value for name, value in options.items() if value}})
 
 
-def accepting(facts: WaitingFacts, *names: str) -> Step:
+def acceptance_step(facts: WaitingFacts, *names: str) -> Step:
     """Return the step to continue, with an acceptance of these names as well."""
-    return cutover(facts, accept={**dict.fromkeys(names, WHO_WHY), **facts.accepted})
+    return cutover(facts, accept={**dict.fromkeys(names, ACCEPTANCE_FORM), **facts.accepted})
 
 
 def can_be_accepted(group: WaitingGroup) -> bool:
@@ -42,7 +42,7 @@ def can_be_accepted(group: WaitingGroup) -> bool:
     return group.was_tried and group.object_class in UNPROVEN and group.is_refused
 
 
-def accepting_unproven(facts: WaitingFacts) -> Step:
+def unproven_acceptance_step(facts: WaitingFacts) -> Step:
     """Return the step that accepts all unproven objects of the comparison by their classes."""
     compared = facts.passes.compare
     waiting = [group.object_class for group in facts.waiting.groups if group.object_class and can_be_accepted(group)]
@@ -52,13 +52,13 @@ def accepting_unproven(facts: WaitingFacts) -> Step:
         if object_class.can_be_accepted and not is_empty(facts.classes, object_class)
     ]
     is_deep = compared is not None and compared.deep
-    return accepting(
+    return acceptance_step(
         facts,
         *(object_class.title for object_class in (*left, *waiting) if is_deep or object_class not in UNPROVEN),
     )
 
 
-def comparing(facts: WaitingFacts, **options: object) -> Step:
+def comparison_step(facts: WaitingFacts, **options: object) -> Step:
     """Return the step that repeats the certified comparison, by default a comparison without options.
 
     During a cutover this is the cutover itself, unless the options need a separate comparison. Only a recheck (`again`)
@@ -77,7 +77,7 @@ def comparing(facts: WaitingFacts, **options: object) -> Step:
     return Step("compare", wishes)
 
 
-def stays_closed(facts: WaitingFacts) -> bool:
+def is_kept_closed(facts: WaitingFacts) -> bool:
     """Return True if the project is closed and no cutover opens it.
 
     A rehearsal opens nothing. A cutover leaves the project closed after a manual close, unless the cutover closed it

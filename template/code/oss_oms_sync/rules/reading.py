@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, t, untranslated
 
 READ_SOURCE, READ_DESTINATION = "oss:GetObject", "obs:object:GetObject"
 GRANT_READING = t(
@@ -23,7 +23,7 @@ def policy_lines(permissions: Sequence[str], source_bucket: str, destination_buc
         READ_DESTINATION: f"obs:*:*:object:{destination_bucket}/*",
     }
     return [
-        t("{actions} on {places}", actions=same(permission), places=same(places[permission]))
+        t("{actions} on {places}", actions=untranslated(permission), places=untranslated(places[permission]))
         for permission in permissions
     ]
 

@@ -20,35 +20,35 @@ from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 
 # Maximum number of prefixes of a task group.
 _MAX_PREFIXES = 10
-PERHAPS_COPIED = t(
+EQUAL_SIZE_TEXT = t(
     "These objects are in OBS in the same size, perhaps copied by hand: read them at the source. Status"
     " shows why OMS does not accept them"
 )
-_STAYS_CLOSED = t(
+_CLOSED_TEXT = t(
     "The project stays closed, so nothing is submitted. If OBS is not in use yet, open the project ({step}),"
     " and start over. If OBS is in use, copy the needed objects by hand",
     step=Step("open"),
 )
-_GO_STANDS = t("A GO is in effect, so the project stays closed. Copy the objects that OBS needs by hand")
-_MIGRATING = t(
+_GO_TEXT = t("A GO is in effect, so the project stays closed. Copy the objects that OBS needs by hand")
+_MIGRATING_TEXT = t(
     "Compare again when the migration is finished. Its progress: {step}", step=Step("migrate", {"look": True})
 )
-_FAILED = t("Check the reasons in status, resend the objects, then recheck them")
-_LATER = t("Recheck the objects in a few minutes")
-_SENT = t("Compare has submitted the objects, unless the project was closed. Recheck them in a few minutes")
-_UNCHANGED = t("The recheck changed nothing. Start a new comparison, which submits the objects again")
-_NEVER_SENT = t(
+_FAILED_REMEDY = t("Check the reasons in status, resend the objects, then recheck them")
+_RECHECK_REMEDY = t("Recheck the objects in a few minutes")
+_SUBMITTED_REMEDY = t("Compare has submitted the objects, unless the project was closed. Recheck them in a few minutes")
+_UNCHANGED_REMEDY = t("The recheck changed nothing. Start a new comparison, which submits the objects again")
+_UNSUBMITTED_REMEDY = t(
     "Compare submitted nothing: the project was closed, or its state was unknown. Start a new comparison,"
     " which submits the objects"
 )
-_RESEND = t("If OBS should have the source's version, resend the object:")
-_DECIDE = t(
+_RESEND_REMEDY = t("If OBS should have the source's version, resend the object:")
+_DECISION_REMEDY = t(
     "Find out which application writes to OBS. If the source has the right versions, resend the objects, then"
     " recheck them"
 )
-_DELETE = t("delete each object in OBS and compare again: missing objects are submitted")
-_AGAIN, _RESTART = Step("compare", {"again": True}), Step("compare", {"restart": True})
-_OVERWRITE = Step("compare", {"overwrite": True, "restart": True})
+_DELETION_REMEDY = t("delete each object in OBS and compare again: missing objects are submitted")
+_RECHECK_STEP, _RESTART = Step("compare", {"again": True}), Step("compare", {"restart": True})
+_OVERWRITE_STEP = Step("compare", {"overwrite": True, "restart": True})
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Tried:
+class Attempts:
     """The attempts until now: options and effects of the comparison.
 
     `overwrite`: it submitted overwritten objects, which were not rechecked since. `since`: its option. `earlier`: the
@@ -110,7 +110,7 @@ class Remedy(NamedTuple):
 
 
 def remedy(
-    object_class: ObjectClass, counts: Counts, mode: OverwriteMode | None, tried: Tried, *, is_open: bool
+    object_class: ObjectClass, counts: Counts, mode: OverwriteMode | None, tried: Attempts, *, is_open: bool
 ) -> Remedy:
     """Return the remedy of objects of a class; without text if only an acceptance remains, or nothing is wrong.
 
@@ -119,13 +119,13 @@ def remedy(
     """
     match object_class:
         case ObjectClass.MIGRATING:
-            return Remedy(_MIGRATING, _RESTART)
+            return Remedy(_MIGRATING_TEXT, _RESTART)
         case ObjectClass.MOVING | ObjectClass.ARRIVING | ObjectClass.IN_FLIGHT:
-            return Remedy(_LATER, _AGAIN)
+            return Remedy(_RECHECK_REMEDY, _RECHECK_STEP)
         case ObjectClass.SUSPICIOUS:
             return _suspicious(counts, mode, tried)
         case ObjectClass.FAILED_BEFORE if tried.frozen and counts.are_same_size and not tried.deep:
-            return Remedy(PERHAPS_COPIED, _reading(counts))
+            return Remedy(EQUAL_SIZE_TEXT, _reading(counts))
         case ObjectClass.OLDER if counts.in_vain and mode is OverwriteMode.CRC64 and (tried.can_read or is_open):
             return _skipped_as_equal(counts, tried)
         case ObjectClass.FAILED_BEFORE | ObjectClass.MISSING | ObjectClass.OLDER | ObjectClass.OVERWRITTEN:
@@ -141,7 +141,7 @@ def closed_remedy(*, go_stands: bool) -> Text:
     Source: the table in ops/cutover/open_and_close.py. No step opens it, because the user has to make sure that OBS is
     not in use.
     """
-    return _GO_STANDS if go_stands else _STAYS_CLOSED
+    return _GO_TEXT if go_stands else _CLOSED_TEXT
 
 
 def narrowest_prefixes(keys: Sequence[str], objects: int, folders: Sequence[str]) -> list[str]:
@@ -169,17 +169,17 @@ def _without_nested(prefixes: Sequence[str]) -> list[str]:
     ]
 
 
-def _submitted(object_class: ObjectClass, counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Remedy:
+def _submitted(object_class: ObjectClass, counts: Counts, mode: OverwriteMode | None, tried: Attempts) -> Remedy:
     """Return the remedy of objects that a submission may fix, in an open project."""
     match object_class:
         case ObjectClass.FAILED_BEFORE:
-            return Remedy(_FAILED, Step("replay"))
+            return Remedy(_FAILED_REMEDY, Step("replay"))
         case ObjectClass.OVERWRITTEN:
             return _overwritten(counts, mode, tried)
         case ObjectClass.OLDER if mode is OverwriteMode.NEVER:
-            return Remedy(_heal(counts, mode), _RESTART, is_special=True)
+            return Remedy(_overwrite_text(counts, mode), _RESTART, is_special=True)
     if counts.key:
-        return Remedy(_RESEND, Step("replay", {"key": counts.key}))
+        return Remedy(_RESEND_REMEDY, Step("replay", {"key": counts.key}))
     if tried.unsent:
         too_many = t(
             "Compare left {n:object|objects}: a migration copies that many faster. Run it, then compare again",
@@ -195,14 +195,16 @@ def _submitted(object_class: ObjectClass, counts: Counts, mode: OverwriteMode | 
     # A recheck resubmits each key once for a run of a cutover, otherwise never.
     if tried.amended or not tried.submitted:
         since = {"since": tried.since} if tried.since else {}
-        return Remedy(_UNCHANGED if tried.amended else _NEVER_SENT, Step("compare", {"restart": True, **since}))
+        return Remedy(
+            _UNCHANGED_REMEDY if tried.amended else _UNSUBMITTED_REMEDY, Step("compare", {"restart": True, **since})
+        )
     sent = t("Compare has submitted {sent:object|objects}. Recheck in a few minutes", sent=tried.submitted)
-    return Remedy(sent, _AGAIN)
+    return Remedy(sent, _RECHECK_STEP)
 
 
-def _overwritten(counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Remedy:
+def _overwritten(counts: Counts, mode: OverwriteMode | None, tried: Attempts) -> Remedy:
     """Return the remedy of newer objects in OBS: OMS skips some of those with an equal size."""
-    proven, heal = counts.proven_different, _heal(counts, mode)
+    proven, heal = counts.proven_different, _overwrite_text(counts, mode)
     skipped = {OverwriteMode.ALWAYS: 0, OverwriteMode.CRC64: counts.in_vain, OverwriteMode.NEVER: counts.objects}.get(
         mode or OverwriteMode.DEFAULT, proven
     )
@@ -215,19 +217,23 @@ def _overwritten(counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Re
     if skipped == counts.objects:
         return Remedy(differing if proven else heal, _migration(counts, mode) or _RESTART, is_special=True)
     if counts.key:
-        return Remedy(differing if proven else _RESEND, Step("replay", {"key": counts.key}), is_special=proven > 0)
+        return Remedy(
+            differing if proven else _RESEND_REMEDY, Step("replay", {"key": counts.key}), is_special=proven > 0
+        )
     if tried.overwrite:
-        return Remedy(_SENT, _AGAIN)
+        return Remedy(_SUBMITTED_REMEDY, _RECHECK_STEP)
     if proven == counts.objects:
-        return Remedy(differing, _OVERWRITE, is_special=True)
+        return Remedy(differing, _OVERWRITE_STEP, is_special=True)
     if proven:
-        return Remedy(t("{decide}. {otherwise}", decide=_DECIDE, otherwise=differing), _OVERWRITE, is_special=True)
-    return Remedy(_DECIDE, _OVERWRITE)
+        return Remedy(
+            t("{decide}. {otherwise}", decide=_DECISION_REMEDY, otherwise=differing), _OVERWRITE_STEP, is_special=True
+        )
+    return Remedy(_DECISION_REMEDY, _OVERWRITE_STEP)
 
 
-def _suspicious(counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Remedy:
+def _suspicious(counts: Counts, mode: OverwriteMode | None, tried: Attempts) -> Remedy:
     """Return the remedy of objects with different checksums, although a checksum may not be of the contents."""
-    heal = _heal(counts, mode)
+    heal = _overwrite_text(counts, mode)
     if mode is OverwriteMode.ALWAYS:
         heal = t("{heal}. If the objects cannot be read, {otherwise}", heal=heal, otherwise=_overwriting(counts, mode))
     differ = t(
@@ -244,7 +250,7 @@ def _suspicious(counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Rem
     return Remedy(text, reading if tried.can_read else Step("cutover", {"rehearse": True}), is_special=True)
 
 
-def _skipped_as_equal(counts: Counts, tried: Tried) -> Remedy:
+def _skipped_as_equal(counts: Counts, tried: Attempts) -> Remedy:
     """Return the remedy of older, possibly equal objects that OMS skipped by their CRC64 or for lack of a CRC64."""
     mode, reading = OverwriteMode.CRC64, _reading(counts)
     otherwise = _overwriting(counts, mode)
@@ -281,7 +287,7 @@ def _migration(counts: Counts, mode: OverwriteMode | None) -> Step | None:
 def _overwriting(counts: Counts, mode: OverwriteMode | None) -> Text:
     migration = _migration(counts, mode)
     if migration is None:
-        return _DELETE
+        return _DELETION_REMEDY
     return t(
         "overwrite all of them with a task group ({command}), or delete each object in OBS and compare"
         " again: missing objects are submitted",
@@ -289,7 +295,7 @@ def _overwriting(counts: Counts, mode: OverwriteMode | None) -> Text:
     )
 
 
-def _heal(counts: Counts, mode: OverwriteMode | None) -> Text:
+def _overwrite_text(counts: Counts, mode: OverwriteMode | None) -> Text:
     """Return the way to bring the source's contents to an object of the same size in OBS."""
     send = Step("replay", {"key": counts.key}) if counts.key else Step("compare", {"deep": True, "overwrite": True})
     otherwise = _overwriting(counts, mode)

@@ -8,11 +8,11 @@ from functools import partial
 from oss_oms_sync.answers.certificate import CutoverFacts
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.pass_answers import MAX_KEYS
-from oss_oms_sync.answers.sampled import BACK_TO_SOURCE, TIME_IS_UP, HeaderLost, Headers, Sampled
+from oss_oms_sync.answers.sampled import BACK_TO_SOURCE, TIME_IS_UP, Headers, LostHeader, SampleResult
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.rules.check import CutoverCheck
-from oss_oms_sync.rules.next_steps import METADATA, accepting, asked_sample, comparing, cutover
+from oss_oms_sync.rules.next_steps import METADATA, acceptance_step, asked_sample, comparison_step, cutover
 from oss_oms_sync.rules.reading import GRANT_READING, unreadable
 
 SAMPLE = CutoverCheck(
@@ -30,7 +30,7 @@ HEADERS = CutoverCheck(
 )
 # Sample size that shows enough of the headers.
 _SAMPLE_OF_HEADERS = 100
-_PROBLEMS = {
+_PROBLEM_TEXTS = {
     TIME_IS_UP: t("the time is up, and the next call continues"),
     BACK_TO_SOURCE: t("OBS has back-to-source rules: reading a missing object creates the object"),
 }
@@ -39,7 +39,7 @@ _PROBLEMS = {
 def sample(facts: CutoverFacts) -> Finding:
     """Check that the drawn objects are equal, byte by byte."""
     drawn = facts.sample
-    check = SAMPLE.requiring(asked=drawn.asked if drawn else 0)
+    check = SAMPLE.with_values(asked=drawn.asked if drawn else 0)
     if drawn is None:
         text, following = t("no sample requested"), None
         if facts.missing_permissions:
@@ -59,7 +59,7 @@ def sample(facts: CutoverFacts) -> Finding:
                 "Find out which application writes to either bucket, then compare again and read all"
                 " unproven objects (deep)"
             ),
-            comparing(facts, deep=True, restart=True),
+            comparison_step(facts, deep=True, restart=True),
             sorted(drawn.differing)[:MAX_KEYS],
         )
     if drawn.unread or not drawn.seed:
@@ -67,7 +67,7 @@ def sample(facts: CutoverFacts) -> Finding:
     if not drawn.read and facts.source and facts.passes.compare and facts.passes.compare.source_listed.objects:
         return check.finding(
             Result.NOT_RUN,
-            passed_over(drawn) if drawn.unreadable else t("no object of up to 1 GiB counts as equal"),
+            replaced_text(drawn) if drawn.unreadable else t("no object of up to 1 GiB counts as equal"),
             t("Continue the cutover without a sample"),
             cutover(facts, sample=0),
         )
@@ -75,7 +75,7 @@ def sample(facts: CutoverFacts) -> Finding:
         "{read:object|objects}, {bytes:byte|bytes}. {bound}",
         read=drawn.read,
         bytes=drawn.bytes,
-        bound=bound(drawn) or t("no object to sample"),
+        bound=confidence_bound(drawn) or t("no object to sample"),
     )
     if drawn.read < min(drawn.asked, drawn.population):
         fewer = t("Restore the archived objects, in OBS as well, then compare again. Or continue with a smaller sample")
@@ -83,7 +83,7 @@ def sample(facts: CutoverFacts) -> Finding:
     return check.finding(Result.PASSED, text)
 
 
-def _unread(check: CutoverCheck, drawn: Sampled, facts: CutoverFacts) -> Finding:
+def _unread(check: CutoverCheck, drawn: SampleResult, facts: CutoverFacts) -> Finding:
     """Return the finding for an incomplete sample: the next call continues it if this call has read an object."""
     text = t("{read} of {drawn:drawn object was|drawn objects were} read", read=drawn.read, drawn=drawn.drawn)
     following, problem = t("Continue the cutover, which reads the others"), problem_text(drawn.problem)
@@ -96,11 +96,11 @@ def _unread(check: CutoverCheck, drawn: Sampled, facts: CutoverFacts) -> Finding
             step=Step("checklist"),
         )
     elif problem and drawn.problem != TIME_IS_UP and not drawn.read:
-        following = _mend_reading(problem)
+        following = _reading_remedy(problem)
     return check.finding(Result.NOT_RUN, text, following, cutover(facts), waits=drawn.read > 0)
 
 
-def _mend_reading(problem: Text) -> Text:
+def _reading_remedy(problem: Text) -> Text:
     """Return the remedy if a bucket cannot be read."""
     return t(
         "First remove what prevents reading: {problem}. If a permission is missing: {grant}. Then"
@@ -114,10 +114,10 @@ def problem_text(problem: str) -> Text | None:
     """Return the reason why objects were not read, in words; None without a reason."""
     if not problem:
         return None
-    return _PROBLEMS.get(problem) or t("a bucket cannot be read ({code})", code=problem)
+    return _PROBLEM_TEXTS.get(problem) or t("a bucket cannot be read ({code})", code=problem)
 
 
-def bound(drawn: Sampled) -> Text | None:
+def confidence_bound(drawn: SampleResult) -> Text | None:
     """Return a statement about all objects if none differs; None if nothing was read, or an object differs.
 
     If n objects were read and none differs, a share of 3/n or more of the readable objects would have been detected
@@ -136,15 +136,15 @@ def bound(drawn: Sampled) -> Text | None:
         percent=_percent(drawn.read),
         drawn_from=_drawn_from(drawn),
     )
-    return sentences(text, passed_over(drawn)) if drawn.unreadable else text
+    return sentences(text, replaced_text(drawn)) if drawn.unreadable else text
 
 
-def passed_over(drawn: Sampled) -> Text:
+def replaced_text(drawn: SampleResult) -> Text:
     """Return a sentence on drawn objects that could not be read."""
     return t("{n:sampled object|sampled objects} could not be read, or changed meanwhile", n=len(drawn.unreadable))
 
 
-def _drawn_from(drawn: Sampled) -> Text:
+def _drawn_from(drawn: SampleResult) -> Text:
     """Return a description of the objects for which the bound holds."""
     all_equal = t("the {population:object|objects} of up to 1 GiB that count as equal", population=drawn.population)
     return t("the readable part of {all_equal}", all_equal=all_equal) if drawn.unreadable else all_equal
@@ -171,7 +171,7 @@ def metadata(facts: CutoverFacts) -> Finding:
     finding = partial(HEADERS.finding, gates=asked > 0 or headers.migrated is not True)
     if asked and not headers.compared:
         problem = problem_text(headers.problem)
-        again = _mend_reading(problem) if problem else t("Continue the cutover, which checks again")
+        again = _reading_remedy(problem) if problem else t("Continue the cutover, which checks again")
         return finding(Result.NOT_RUN, text, again, cutover(facts))
     if is_unknown and why is None:
         by_sample = t("Continue with a sample, which compares headers. Or accept metadata by name")
@@ -181,7 +181,7 @@ def metadata(facts: CutoverFacts) -> Finding:
     if why is not None:
         return finding(Result.PASSED, sentences(text, t("Accepted by name: {why}", why=why)))
     lost = headers.unexpected or headers.documented
-    result, step = Result.NOT_PROVEN, accepting(facts, METADATA)
+    result, step = Result.NOT_PROVEN, acceptance_step(facts, METADATA)
     if headers.unexpected:
         result, step = Result.FAILED, Step("migrate", {"overwrite": True})
         following = t(
@@ -213,7 +213,7 @@ def metadata(facts: CutoverFacts) -> Finding:
     )
 
 
-def _describe_headers(headers: Headers, drawn: Sampled | None) -> Iterator[Text]:
+def _describe_headers(headers: Headers, drawn: SampleResult | None) -> Iterator[Text]:
     if headers.migrated is False:
         yield t("The sync task does not migrate metadata, so OMS copies only Content-Type")
     if headers.migrated is None:
@@ -240,7 +240,7 @@ def _describe_headers(headers: Headers, drawn: Sampled | None) -> Iterator[Text]
         )
 
 
-def _listed(lost: Mapping[str, HeaderLost]) -> list[Text]:
+def _listed(lost: Mapping[str, LostHeader]) -> list[Text]:
     return [
         t("{name} ({n:object|objects})", name=name, n=header_lost.objects) for name, header_lost in sorted(lost.items())
     ]

@@ -6,9 +6,9 @@ from oss_oms_sync.answers.certificate import CutoverFacts
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.check import DEPLOY, DOCTOR, CutoverCheck
-from oss_oms_sync.rules.times import CLOCKS
+from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 
-_CLOCKS_SECONDS = round(CLOCKS.total_seconds())
+_CLOCKS_SECONDS = round(MAX_CLOCK_SKEW.total_seconds())
 TASK = CutoverCheck(
     "TASK",
     t("sync task not running"),
@@ -26,9 +26,9 @@ CLOCK = CutoverCheck(
 
 def task(facts: CutoverFacts) -> Finding:
     """Check that the sync task is that of the source bucket, and accepts keys."""
-    check, info = TASK.requiring(bucket=facts.source_bucket), facts.sync_task
+    check, info = TASK.with_values(bucket=facts.source_bucket), facts.sync_task
     if info is None:
-        reason = facts.oms_silence.reason if facts.oms_silence else ""
+        reason = facts.oms_failure.reason if facts.oms_failure else ""
         text = t("OMS does not report the sync task: {reason}", reason=reason)
         return check.finding(Result.NOT_RUN, text, t("Run doctor, which reports the reason and the remedy"), DOCTOR)
     if not (info.src_bucket and info.status):

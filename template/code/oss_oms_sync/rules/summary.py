@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from oss_oms_sync.answers.certificate import CutoverFacts, CutoverVerdict, Rehearsal
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.sampled import Headers
-from oss_oms_sync.answers.text import Text, same, sentences, t
-from oss_oms_sync.rules.causes import causes
+from oss_oms_sync.answers.text import Text, sentences, t, untranslated
+from oss_oms_sync.rules.causes import find_causes
 
 
 def summarize(
@@ -22,7 +22,7 @@ def summarize(
         return t("Failed checks: {failed}.", failed=failed)
     compared, still = facts.passes.compare, facts.passes.standstill
     if verdict is not CutoverVerdict.GO or not (compared and still and facts.closed and facts.source):
-        left = [check.id for check in causes(checks)]
+        left = [check.id for check in find_causes(checks)]
         return t("No check failed, but {left} did not pass.", left=left)
     looked = t("between {began} and {ended}", began=compared.started, ended=facts.as_of)
     accepted = (counts for name, counts in (facts.classes or {}).items() if name.title in facts.accepted)
@@ -67,12 +67,12 @@ def _not_sampled(checks: Sequence[Finding]) -> Iterator[Text]:
 
 
 def _rehearsed(rehearsal: Rehearsal, checks: Sequence[Finding], judged: tuple[int, int]) -> Text:
-    total, would = rehearsal.minutes.get("total"), same(rehearsal.would_be.value)
+    total, would = rehearsal.minutes.get("total"), untranslated(rehearsal.would_be.value)
     lasts = t("The length of the freeze is unknown")
     if total is not None:
         lasts = t("The freeze would last about {n:minute|minutes}", n=total)
     if rehearsal.failing:
-        failing = [check.id for check in causes([check for check in checks if check.id in rehearsal.failing])]
+        failing = [check.id for check in find_causes([check for check in checks if check.id in rehearsal.failing])]
         would = t("{verdict}, because of {failing}", verdict=would, failing=failing)
     if 0 < judged[0] < judged[1]:
         return t(

@@ -14,9 +14,15 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import AtLeast, Text, t
 from oss_oms_sync.rules.check import DOCTOR, CutoverCheck
 from oss_oms_sync.rules.class_checks import by_hand
-from oss_oms_sync.rules.closing_checks import idle_from
-from oss_oms_sync.rules.next_steps import accepting_unproven, can_be_accepted, comparing, cutover, stays_closed
-from oss_oms_sync.rules.remedy import PERHAPS_COPIED, closed_remedy
+from oss_oms_sync.rules.closing_checks import oms_idle_time
+from oss_oms_sync.rules.next_steps import (
+    can_be_accepted,
+    comparison_step,
+    cutover,
+    is_kept_closed,
+    unproven_acceptance_step,
+)
+from oss_oms_sync.rules.remedy import EQUAL_SIZE_TEXT, closed_remedy
 from oss_oms_sync.rules.times import MAX_PASS_AGE
 
 NOTHING_WAITS = CutoverCheck(
@@ -28,7 +34,7 @@ NOTHING_WAITS = CutoverCheck(
     ),
     opens=True,
 )
-_OPENS = t("Continue the cutover, which opens the project and resends the objects")
+_OPENING_STEP = t("Continue the cutover, which opens the project and resends the objects")
 
 
 def nothing_waits(facts: WaitingFacts) -> Finding:
@@ -104,13 +110,13 @@ def _waits(facts: WaitingFacts, due: Sequence[WaitingGroup]) -> Finding:
         t("Check the reasons in status. Then continue the cutover, which opens the project and resends the objects"),
         cutover(facts),
     )
-    if stays_closed(facts):
+    if is_kept_closed(facts):
         remedy = closed_remedy(go_stands=facts.go_stands), None
     if compared and not waiting.unread:
         if all(map(can_be_accepted, due)):
-            result, remedy = Result.NOT_PROVEN, (by_hand(compared), accepting_unproven(facts))
+            result, remedy = Result.NOT_PROVEN, (by_hand(compared), unproven_acceptance_step(facts))
         elif all(group.is_same_size for group in due) and not all(group.was_tried for group in due):
-            remedy = PERHAPS_COPIED, comparing(facts, deep=True, restart=True)
+            remedy = EQUAL_SIZE_TEXT, comparison_step(facts, deep=True, restart=True)
     return NOTHING_WAITS.finding(result, text, *remedy, _keys(due))
 
 
@@ -120,8 +126,8 @@ def _more_waits(facts: WaitingFacts) -> Finding:
     if facts.closed is None:
         send = t("Resend the objects in each project of this task")
         return NOTHING_WAITS.finding(Result.NOT_RUN, text, send, Step("replay"))
-    if facts.waiting.has_more_records and not stays_closed(facts):
-        return NOTHING_WAITS.finding(Result.FAILED, text, _OPENS, cutover(facts))
+    if facts.waiting.has_more_records and not is_kept_closed(facts):
+        return NOTHING_WAITS.finding(Result.FAILED, text, _OPENING_STEP, cutover(facts))
     send = t("Open each project of this task ({step}), then resend the objects", step=Step("open"))
     return NOTHING_WAITS.finding(Result.NOT_RUN, text, closed_remedy(go_stands=True) if facts.go_stands else send)
 
@@ -161,7 +167,7 @@ def _lists_count_from(facts: WaitingFacts) -> list[str]:
 
     OMS may write lists for ten minutes after its last activity.
     """
-    idle = idle_from(facts.oms)
+    idle = oms_idle_time(facts.oms)
     # A second later, because the activity may have been in this second.
     after = timestamp(moment(facts.as_of) + timedelta(seconds=1)) if facts.as_of else ""
     is_closed = facts.frozen_since is not None and facts.closed is not None

@@ -16,7 +16,7 @@ from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs.certify import gathering
-from oss_oms_sync.jobs.certify.oms_work import _Recorded
+from oss_oms_sync.jobs.certify.oms_work import _RecordCounts
 from support.certify_world import CertifyWorld, check, results
 from support.world import HOUR, MINUTE, ROOT
 
@@ -135,7 +135,9 @@ def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mo
 
 
 def test_a_record_of_the_second_in_which_the_hour_begins_is_counted():
-    assert _Recorded("mark").plus([ObjectSummary("key", "", 0, time) for time in (59, 60, 61)], since=60).number == 2
+    assert (
+        _RecordCounts("mark").plus([ObjectSummary("key", "", 0, time) for time in (59, 60, 61)], since=60).number == 2
+    )
 
 
 def test_closed_passes_only_for_the_run_that_closed_the_project(ready):

@@ -58,7 +58,7 @@ PARTS = {
     "rehearsal",
     "shown",
     "sync_task",
-    "oms_silence",
+    "oms_failure",
     "go_stands",
     "waiting",
     "lists",

@@ -22,7 +22,7 @@ WORLDS = int(os.environ.get("SCHEDULES", "400" if EXTRAS else "100"))
 def tiny_parts_and_runs(mocker):
     """Use parts of two bytes instead of 50 MB, and runs of 1 key instead of 16."""
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
-    mocker.patch("oss_oms_sync.passes.listing.WORTH_IT", 1)
+    mocker.patch("oss_oms_sync.passes.listing.MIN_RUN_KEYS", 1)
 
 
 def begin(world: DeletionsWorld, dice: Random) -> None:

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.jobs.certify.sample import _Read, _result
-from oss_oms_sync.passes.digests import MAX_DRAWN, Drawn, digest
+from oss_oms_sync.jobs.certify.sample import _ReadResults, _result
+from oss_oms_sync.passes.digests import MAX_DRAWN, SampleDraw, digest
 from support.certify_world import CertifyWorld, check, results
 from support.world import HOUR, MINUTE, oss_error
 
@@ -82,7 +82,7 @@ def test_sampled_objects_are_read_once_on_each_side(ready, read_keys):
 
 def test_seed_draws_the_sampled_keys_from_equal_objects(ready):
     sample = ready.certify(sample=2)["sample"]
-    drawing = Drawn(sample["seed"])
+    drawing = SampleDraw(sample["seed"])
     for key, stored in ready.source.objects.items():
         drawing.add(key, digest(key.encode(), len(stored.body)), "", len(stored.body))
     assert sample["keys"] == drawing.keys[:2]
@@ -179,7 +179,7 @@ def test_sample_detects_a_one_percent_share_as_often_as_claimed():
     missed: Counter[int] = Counter()
     digests = [(key, digest(key.encode(), 1)) for key in keys]
     for number in range(200):
-        drawing = Drawn(hashlib.md5(str(number).encode()).hexdigest())
+        drawing = SampleDraw(hashlib.md5(str(number).encode()).hexdigest())
         for key, of in digests:
             drawing.add(key, of, "photos/", 1)
         drawn = drawing.keys
@@ -250,15 +250,17 @@ def test_rehearsal_skips_sampled_objects_that_applications_changed(world):
 
 def test_newly_equal_object_displaces_an_unreadable_object_of_the_sample():
     # GIVEN the largest sample, with an unreadable last object
-    drawn = Drawn("ab" * 16)
+    drawn = SampleDraw("ab" * 16)
     for number in range(MAX_DRAWN):
         drawn.add(f"k{number}", digest(b"%d" % number, 1), "", 1)
     last = drawn.keys[-1]
-    read = _Read({key: key != last or None for key in drawn.keys}, dict.fromkeys(drawn.keys, 1))
+    read = _ReadResults({key: key != last or None for key in drawn.keys}, dict.fromkeys(drawn.keys, 1))
     assert _result(MAX_DRAWN, drawn, read, "").unreadable == [last]
     # WHEN a newly equal object is drawn before it, THEN the sample has it no more
-    more = Drawn(drawn.seed, 1, [(0, "now")])
-    assert _result(MAX_DRAWN, drawn.plus(more), read.merged(_Read({"now": True}, {"now": 1})), "").unreadable == []
+    more = SampleDraw(drawn.seed, 1, [(0, "now")])
+    assert (
+        _result(MAX_DRAWN, drawn.plus(more), read.merged(_ReadResults({"now": True}, {"now": 1})), "").unreadable == []
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from oss_oms_sync.answers.text import same
+from oss_oms_sync.answers.text import untranslated
 from oss_oms_sync.jobs.doctor import flow, function
 from oss_oms_sync.jobs.doctor.rules import ok
 from sandbox.inprocess import InProcess
@@ -17,7 +17,7 @@ from sandbox.inprocess import InProcess
 
 @pytest.fixture
 def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcess]:
-    monkeypatch.setattr(function, "_connect", lambda url, setting: ok(same(url)))
+    monkeypatch.setattr(function, "_connect", lambda url, setting: ok(untranslated(url)))
     # Virtual time is free, but each poll is a request.
     monkeypatch.setattr(flow, "_PING_SECONDS", 2)
     with InProcess() as world:

@@ -7,9 +7,9 @@ from itertools import count
 import pytest
 
 from ops.report import jobs
-from ops.shell import unmarked
+from ops.shell import remove_marks
 from ops.show import lines
-from ops.terminal import Marked
+from ops.terminal import MarkedLine
 from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.job_answers import DoctorAnswer
 from oss_oms_sync.unconfirmed import UNCONFIRMED
@@ -121,7 +121,7 @@ def test_unreported_counts_are_not_taken_for_hourly_counts(box, run_doctor, answ
 def test_on_a_terminal_each_assumption_is_above_its_evidence(box, run_doctor, language, title):
     report = run_doctor()
     shown = [
-        "".join(marked[:2]) + marked.after if isinstance(marked, Marked) else marked
+        "".join(marked[:2]) + marked.after if isinstance(marked, MarkedLine) else marked
         for marked in lines.draw(jobs.doctor(from_json(DoctorAnswer, report), language))
     ]
     begins = [place for place, line in enumerate(shown) if line.strip().startswith(title)]
@@ -129,7 +129,7 @@ def test_on_a_terminal_each_assumption_is_above_its_evidence(box, run_doctor, la
     checks = [find_check(report, name) for name in states(report, "not confirmed")]
     for begin, is_of_a_canary in zip(begins, (True, False), strict=True):
         group = [check for check in checks if ("ops.py canary" in check["fix"]) == is_of_a_canary]
-        below = map(unmarked, shown[begin + 1 : begin + 2 + len(group)])
+        below = map(remove_marks, shown[begin + 1 : begin + 2 + len(group)])
         expected = [*(check[text_field] for check in group), f"-> {group[0][fix_field]}"]
         assert [line.endswith(end) for line, end in zip(below, expected, strict=True)] == [True] * len(expected)
 

@@ -102,7 +102,7 @@ def test_doctor_expects_the_timers_that_are_deployed(box, tmp_path):
         for trigger in props[job]["triggers"]
         if trigger["triggerType"] == "timer"
     }
-    every = f"@every {flow._TICK.seconds // MINUTE}m"
+    every = f"@every {flow._TICK_PERIOD.seconds // MINUTE}m"
     assert strikes == {
         "replay": f"@every {variables['REPLAY_PERIOD']}",
         **dict.fromkeys(PASSES, every),

@@ -7,13 +7,13 @@ import hashlib
 import pytest
 
 from ops.report import jobs
-from ops.shell import unmarked
+from ops.shell import remove_marks
 from ops.show import lines
 from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.job_answers import ReplayAnswer
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError, StorageError
-from oss_oms_sync.jobs.replay import give_turn_back, take_turn
+from oss_oms_sync.jobs.replay import release_lease, take_lease
 from support.ops import OPS
 from support.world import NO_RIGHT, ROOT, record_name
 from unit.jobs.replay.replay_world import ReplayWorld, many
@@ -189,14 +189,14 @@ def test_a_run_reports_on_its_selection_and_a_dry_run_on_its_counts(world, asked
     answer = from_json(ReplayAnswer, world.replay(asked))
     assert answer.is_well == is_well
     assert jobs.replay(answer, "en").hero.lead == lead
-    assert ("accepted" in jobs.replayed(answer).en) != answer.dry_run
+    assert ("accepted" in jobs.replay_text(answer).en) != answer.dry_run
 
 
 def test_an_unreadable_run_file_is_named_with_a_remedy(world):
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
     answer = from_json(ReplayAnswer, world.replay())
     assert (answer.is_well, *answer.unreadable) == (False, f"{ROOT}replay/oss-oms-sync/1.json")
-    shown = unmarked("\n".join("".join(line) for line in lines.draw(jobs.replay(answer, "en"))))
+    shown = remove_marks("\n".join("".join(line) for line in lines.draw(jobs.replay(answer, "en"))))
     assert f"are recorded nowhere else: {answer.unreadable[0]}. If it stays unreadable: {OPS} compare" in shown
 
 
@@ -278,7 +278,7 @@ BUSY = "an earlier run is still sending"
 def busy(world: ReplayWorld) -> ReplayWorld:
     """Return a world with five failed keys, and a run that is working or was killed."""
     world.fail(*many(5))
-    assert take_turn(world.invocation(240))
+    assert take_lease(world.invocation(240))
     return world
 
 
@@ -315,7 +315,7 @@ def test_a_run_that_ends_or_fails_releases_its_lease(world):
 
 def test_an_unreleased_lease_is_logged_and_expires(busy, problems):
     busy.bucket.fail(NO_RIGHT, "put", where=lambda name: "/state/turn" in name)
-    give_turn_back(busy.invocation(240))
+    release_lease(busy.invocation(240))
     (problem,) = problems()
     assert problem["state"] == "not stored"
     assert "oss:PutObject" in problem["problem"]

@@ -148,7 +148,7 @@ UNKNOWN = "ALARM: unknown whether anything changed after the close"
 
 def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 2)
-    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_LATE_READ", 3)
+    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_LATE_RECORDS_READ", 3)
     world.copy_failed("before")
     world.later(60)
     world.shut(on=True)
@@ -174,7 +174,7 @@ def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, m
 
 
 def test_the_named_command_counts_all_possible_changes(world, mocker):
-    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_LATE_READ", 3)
+    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_LATE_RECORDS_READ", 3)
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 3)
     world.shut(on=True)
     for number, reason in enumerate(("CLOSED", "MARK_UNREAD", *["COPY_FAILED"] * 4)):

@@ -267,7 +267,7 @@ def test_an_unreadable_group_is_unknown_and_never_green(world, group):
     begin_group(world, group)
     answer = world.status()
     assert answer["old_objects"] is None
-    assert answer["old_objects_silence"]["problem"] == "UNEXPECTED"
+    assert answer["old_objects_failure"]["problem"] == "UNEXPECTED"
     assert answer["verdict"]["state"] == "unknown"
     assert answer["verdict"]["step"] == {"job": "migrate", "options": LOOK}
 
@@ -276,7 +276,7 @@ def test_a_missing_permission_makes_the_migration_unknown_and_is_named(world):
     begin_group(world)
     world.oms.deny("oms:taskgroup:get")
     assert world.tells("unknown", "oms:taskgroup:get")
-    assert "oms:taskgroup:get" in world.status()["old_objects_silence"]["fix"]
+    assert "oms:taskgroup:get" in world.status()["old_objects_failure"]["fix"]
 
 
 def test_a_finished_migration_asks_for_its_end(world):

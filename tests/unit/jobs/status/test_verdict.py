@@ -61,11 +61,11 @@ def test_with_oms_unreachable_the_log_buckets_half_is_shown_not_green(world, fau
     assert world.tells(BEHIND, "does not report")
     world.fail("b", "UNAVAILABLE")
     report = world.status()
-    silence = report["oms_silence"]
+    silence = report["oms_failure"]
     assert report["backlog"]["failed"] == 1
     assert report["oms"] is None
     assert bool(silence["fix"])
-    assert silence["problem"] == report["statistics_silence"]["problem"] == problem
+    assert silence["problem"] == report["statistics_failure"]["problem"] == problem
 
 
 def test_a_missing_permission_to_read_the_task_is_not_broken(world):

@@ -62,11 +62,11 @@ def test_no_time_of_a_hop_is_negative_if_the_clock_of_obs_is_slow():
 def test_large_objects_show_the_size_of_oms_s_parts():
     """The first large object lies between the possible sizes of a part, the other above both."""
     units = {"MB": 10**6, "MiB": 2**20}
-    smaller, larger = sorted(objects.PARTS.values())
-    assert {name: int(name.split()[0]) * units[name.split()[1]] for name in objects.PARTS} == objects.PARTS
+    smaller, larger = sorted(objects.PART_SIZES.values())
+    assert {name: int(name.split()[0]) * units[name.split()[1]] for name in objects.PART_SIZES} == objects.PART_SIZES
     sizes = {canary_object.title: canary_object.size for canary_object in objects.canary_objects()}
     assert smaller < sizes["between"] < larger < sizes["above"]
-    assert sizes["above"] > objects.UPLOAD_PART
+    assert sizes["above"] > objects.UPLOAD_PART_BYTES
 
 
 def test_a_removal_keeps_foreign_objects(world):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ops.canary import field_report, hops
 from ops.canary.field_report import SEPARATORS
-from ops.canary.in_place import InPlace
+from ops.canary.in_place import InPlaceEffect
 from ops.canary.objects import canary_objects
 from ops.clouds.wire import Response
 from oss_oms_sync.unconfirmed import NOT_OBSERVED, UNCONFIRMED
@@ -84,7 +84,7 @@ def texts(document):
     watch=watches(), shown=st.dictionaries(st.sampled_from(["object_overwrite_mode", "consistency_check", "x"]), words)
 )
 def test_a_report_identifies_no_account_for_any_answers(watch, shown):
-    in_place = InPlace(PRIVATE, PRIVATE, PRIVATE, PRIVATE, PRIVATE)
+    in_place = InPlaceEffect(PRIVATE, PRIVATE, PRIVATE, PRIVATE, PRIVATE)
     report = field_report.report(watch, "20260131T080007Z-abcd", shown, in_place, versions=(True, False), progress=None)
     text = json.dumps(report, ensure_ascii=False)
     assert PRIVATE not in text
@@ -101,7 +101,7 @@ def allowed_texts():
         *field_report.SEPARATORS.values(),
         *(text for table in tables for text in table if isinstance(text, str)),
         *("other", "none", "whole", "LF", "CRLF", "gone", "bytes"),
-        *(field_report.KIND, *field_report.PARTS),
+        *(field_report.KIND, *field_report.PART_SIZES),
     }
 
 

@@ -8,7 +8,7 @@ from functools import reduce
 
 import pytest
 
-from ops.certificate.check import NO_FORM, doubts, findings
+from ops.certificate.check import FORM_DOUBT, doubts, findings
 from ops.certificate.counts import count, note_reserved_keys
 from ops.command_line import cli
 from oss_oms_sync.answers.certificate import sha256
@@ -466,7 +466,7 @@ def test_text_without_the_form_of_a_certificate_is_refused(tmp_path, capsys, tex
 def test_document_nested_too_deep_for_its_hash_has_no_form(mocker, capsys):
     # Some depths are just readable.
     document = {**certificate(), "x": reduce(lambda inner, _: [inner], range(100_000), [])}
-    assert doubts(document) == [NO_FORM]
+    assert doubts(document) == [FORM_DOUBT]
     mocker.patch("ops.functions.tool_output.read", return_value=document)
     mocker.patch("sys.stdin", io.TextIOWrapper(io.BytesIO()))
     assert cli.main(["show", "--lang", "en"], HOUR_AFTER) == 4

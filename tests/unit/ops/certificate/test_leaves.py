@@ -186,8 +186,8 @@ def test_forged_sentence_of_a_sound_no_go_is_not_shown(tmp_path, capsys):
 
 BROKEN = {
     "a class with objects passes": ("oss_oms_sync.rules.class_checks.is_empty", lambda *_: True),
-    "the freeze was kept by a day": ("oss_oms_sync.rules.comparison_checks.CLOCKS", timedelta(days=-1)),
-    "the standstill pass waits a day": ("oss_oms_sync.rules.closing_checks.CLOSED_AFTER", timedelta(days=1)),
+    "the freeze was kept by a day": ("oss_oms_sync.rules.comparison_checks.MAX_CLOCK_SKEW", timedelta(days=-1)),
+    "the standstill pass waits a day": ("oss_oms_sync.rules.closing_checks.CLOSE_DELAY", timedelta(days=1)),
     "clocks agree to the second": ("oss_oms_sync.rules.setup_checks._CLOCKS_SECONDS", 1),
 }
 

@@ -63,7 +63,7 @@ def test_each_form_is_read_as_powershell_writes_it(read, form):
 @pytest.mark.parametrize("form", ["rclone", "JSON lines"])
 @pytest.mark.parametrize("chunk", [1, 7, 64])
 def test_values_across_chunks_are_joined(read, monkeypatch, chunk, form):
-    monkeypatch.setattr(listings, "_CHUNK", chunk)
+    monkeypatch.setattr(listings, "_CHUNK_CHARACTERS", chunk)
     assert read(FORMS[form].encode()) == EXPECTED
 
 

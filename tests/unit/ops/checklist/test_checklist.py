@@ -7,7 +7,7 @@ import pytest
 
 from ops.accounts import statements
 from ops.checklist.bucket_settings import SETTINGS
-from ops.clouds.keys import ALIBABA, HUAWEI
+from ops.clouds.keys import ALIBABA_VARIABLES, HUAWEI_VARIABLES
 from sandbox.server.faults import Fault
 from support.grants import iam_user, ram_user
 from support.policies import show
@@ -121,7 +121,7 @@ def test_the_printed_permissions_are_the_required_permissions(world):
     printed = show(world.folder, "--checklist")
     assert all(json.dumps(document, indent=2) in printed for document in documents)
     alibaba, huawei = ram_user(world, documents[0], "reader"), iam_user(world, "reader", documents[1])
-    keys = {**dict(zip(ALIBABA, alibaba, strict=False)), **dict(zip(HUAWEI, huawei, strict=False))}
+    keys = {**dict(zip(ALIBABA_VARIABLES, alibaba, strict=False)), **dict(zip(HUAWEI_VARIABLES, huawei, strict=False))}
 
     # WHEN checklist runs THEN it reads all settings, and the printed permissions are those of the table
     set_variables(world, SYNC_URL=SYNC_URL)

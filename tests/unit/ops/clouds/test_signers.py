@@ -173,26 +173,26 @@ def administrators(monkeypatch):
 
 
 def test_keys_are_removed_from_the_environment(administrators):
-    assert administrators(keys.ALIBABA, (ID, SECRET, TOKEN)) == ([ID, SECRET, TOKEN], "")
-    assert not set(keys.ALIBABA) & os.environ.keys()
+    assert administrators(keys.ALIBABA_VARIABLES, (ID, SECRET, TOKEN)) == ([ID, SECRET, TOKEN], "")
+    assert not set(keys.ALIBABA_VARIABLES) & os.environ.keys()
 
 
 def test_without_terminal_and_environment_the_names_are_printed(administrators):
     with pytest.raises(UsageError) as refused:
-        administrators(keys.HUAWEI)
+        administrators(keys.HUAWEI_VARIABLES)
     assert "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK" in refused.value.fix.en
 
 
 @pytest.mark.parametrize("half", [(), ("OTHER", None, TOKEN)], ids=["nothing", "half a key"])
 def test_typed_keys_are_not_shown_nor_mixed_with_the_environment(administrators, half):
-    typed_keys, output = administrators(keys.HUAWEI, half, typed=(ID, SECRET))
+    typed_keys, output = administrators(keys.HUAWEI_VARIABLES, half, typed=(ID, SECRET))
     assert SECRET not in output
     assert typed_keys == [ID, SECRET, ""]
 
 
 def test_blanks_within_a_key_are_refused(administrators):
     with pytest.raises(UsageError, match="blanks"):
-        administrators(keys.ALIBABA, (ID, "two words", ""))
+        administrators(keys.ALIBABA_VARIABLES, (ID, "two words", ""))
 
 
 @hundred_examples

@@ -125,7 +125,7 @@ def in_both_languages(error: OpsError) -> list[str]:
 def test_an_unreachable_host_has_the_proxy_of_the_request(monkeypatch):
     def fails(url: str) -> wire.UnreachableError:
         with pytest.raises(wire.UnreachableError) as failed:
-            wire.ask(WallClock(), lambda: get(url), attempts=1)
+            wire.send_request(WallClock(), lambda: get(url), attempts=1)
         return failed.value
 
     cloud = f"https://127.0.0.1:{free_port()}/"
@@ -147,7 +147,7 @@ def test_an_untrusted_certificate_is_reported_at_once_not_the_network(monkeypatc
     monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
     with pytest.raises(wire.UnreachableError, match="CERTIFICATE_VERIFY_FAILED") as failed:
-        wire.ask(WallClock(), lambda: get("https://127.0.0.1/"), attempts=2)
+        wire.send_request(WallClock(), lambda: get("https://127.0.0.1/"), attempts=2)
     assert "SSL_CERT_FILE" in failed.value.fix.en
     assert len(heard) == 1
 

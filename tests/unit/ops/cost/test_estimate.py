@@ -21,9 +21,9 @@ from ops.cost.prices import DOLLARS_PER_REQUEST, YUAN_PER_DOLLAR, Prices, dollar
 from ops.terminal import width
 from oss_oms_sync.comparison.judge import CUTOVER_SECONDS
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.passes.digests import LARGEST
+from oss_oms_sync.passes.digests import MAX_DRAWN_BYTES
 from oss_oms_sync.passes.pieces import Scope
-from oss_oms_sync.passes.work import lanes_of
+from oss_oms_sync.passes.work import lane_count
 from oss_oms_sync.settings_table import SETTINGS
 from support.answers import ANSWERS
 from support.ops import FakeCaller, missing_parts
@@ -60,10 +60,10 @@ def test_the_seconds_of_an_object_equal_the_benchmarks():
 def test_100_million_objects_take_8_minutes_at_the_cost_of_one_lane():
     """Compare 100 million objects in at most 8 minutes, at most 10 % dearer than with a single lane."""
     space = key_spaces(10**8)[0]
-    marks = SimulatedPass(space, effort.LANES).marks
-    many, alone = (SimulatedPass(space, lanes, marks, COMPARE) for lanes in (effort.LANES, 1))
+    marks = SimulatedPass(space, effort.MAX_LANES).marks
+    many, alone = (SimulatedPass(space, lanes, marks, COMPARE) for lanes in (effort.MAX_LANES, 1))
     assert many.seconds <= 8 * 60
-    assert effort.freeze_minutes(10**8, effort.LANES)["compare"] <= 8
+    assert effort.freeze_minutes(10**8, effort.MAX_LANES)["compare"] <= 8
     assert many.dollars() <= 1.1 * alone.dollars()
     # An account has at least 100 instances: the others are enough for forward at OMS's full rate.
     assert many.most_instances <= 80
@@ -76,12 +76,16 @@ def test_listing_of_obs_costs_as_much_as_in_the_benchmark():
 
 
 def test_estimate_uses_the_projects_defaults():
-    reckoned = {"OMS_RATE": effort._OMS_RATE, "PIECE_SECONDS": effort._PIECE_SECONDS, "LANES": effort.LANES}
+    reckoned = {
+        "OMS_RATE": effort._OMS_CALLS_PER_SECOND,
+        "PIECE_SECONDS": effort._PIECE_SECONDS,
+        "LANES": effort.MAX_LANES,
+    }
     assert {name: int(SETTINGS[name].default) for name in reckoned} == reckoned
     usual, sending = (Scope(KeyFilter(), None, everything) for everything in (False, True))
-    settings = SimpleNamespace(lanes=effort.LANES, oms_rate=float(effort._OMS_RATE))
-    assert (lanes_of(settings, usual), lanes_of(settings, sending)) == (effort.LANES, effort._SENDING_LANES)
-    assert effort._SETTLE_MINUTES * 60 == CUTOVER_SECONDS
+    settings = SimpleNamespace(lanes=effort.MAX_LANES, oms_rate=float(effort._OMS_CALLS_PER_SECOND))
+    assert (lane_count(settings, usual), lane_count(settings, sending)) == (effort.MAX_LANES, effort._SENDING_LANES)
+    assert effort._MIN_AGE_MINUTES * 60 == CUTOVER_SECONDS
     asked, months = render.defaults(), (estimate._RECONCILES_PER_MONTH, estimate._COMPARES_PER_MONTH)
     assert (asked["reconcilePeriod"], asked["comparePeriod"], *months) == ("1d", "7d", 30, 30 / 7)
 
@@ -110,12 +114,12 @@ def test_both_pages_have_the_cost_of_the_timers(page, rate, places):
 
 
 def test_sample_reads_no_more_than_certify_draws():
-    assert effort.SAMPLED_BYTES == LARGEST
+    assert effort.MAX_SAMPLED_BYTES == MAX_DRAWN_BYTES
     # GIVEN half as many objects as requested, each of a terabyte THEN at most a GB of each is read
     costs = estimate.estimate(Workload(50, 50 * TB, 0, 32, 100, Prices()))
     sample = next(expense for expense in costs.cutover if expense.name == "sample")
-    assert (sample.objects, sample.size) == (50, 50 * LARGEST)
-    assert costs.freeze_minutes["sample"] == math.ceil(2 * 50 * LARGEST / 30e6 / 60)
+    assert (sample.objects, sample.size) == (50, 50 * MAX_DRAWN_BYTES)
+    assert costs.freeze_minutes["sample"] == math.ceil(2 * 50 * MAX_DRAWN_BYTES / 30e6 / 60)
 
 
 def test_traffic_out_of_oss_costs_most_and_unknown_price_is_no_number():
@@ -183,17 +187,17 @@ def test_sending_and_copying_take_the_documented_requests():
         (quantities.size, "1.5 gib", 1.5 * 1024**3),
         (quantities.size, "7B", 7),
         (quantities.size, "1P", 1000 * TB),
-        (quantities.a_day, "1M", 1_000_000),
-        (quantities.a_day, "1M/day", 1_000_000),
-        (quantities.a_day, "50/s", 50 * 86400),
-        (quantities.a_day, "1,000/h", 24_000),
+        (quantities.per_day, "1M", 1_000_000),
+        (quantities.per_day, "1M/day", 1_000_000),
+        (quantities.per_day, "50/s", 50 * 86400),
+        (quantities.per_day, "1,000/h", 24_000),
     ],
 )
 def test_quantities_are_read_in_their_usual_forms(read, text, number):
     assert read(text) == number
 
 
-@pytest.mark.parametrize("read", [quantities.count, quantities.size, quantities.a_day])
+@pytest.mark.parametrize("read", [quantities.count, quantities.size, quantities.per_day])
 @pytest.mark.parametrize("text", ["", "x", "-1", "1e5", "nan", "5 apples", "1/fortnight", "1..2M"])
 def test_text_that_is_no_quantity_is_refused(read, text):
     with pytest.raises(ValueError, match=r".*"):
@@ -213,7 +217,7 @@ def test_the_table_has_every_cost_its_total_and_the_freeze(run):
     first, *lines = [" ".join(line.split()) for line in out.splitlines()]
     assert first.startswith("100,000,000 objects of 200 TB, 1,000,000 new objects a day, 32 lanes")
     traffic = "traffic out of OSS, read by OMS over the internet 200 TB 11,087.17"
-    total = effort.freeze_minutes(100_000_000, effort.LANES, 100 * 200 * TB / 10**8)["total"]
+    total = effort.freeze_minutes(100_000_000, effort.MAX_LANES, 100 * 200 * TB / 10**8)["total"]
     assert {"OMS fee 200 TB unknown", traffic, f"total {total}"} <= {*lines}
 
 
@@ -234,14 +238,14 @@ def test_amounts_are_aligned(run, lang):
 def test_task_group_copies_many_small_objects_faster_than_the_project():
     """A task group takes hours for many small objects, and ten keys a call take days."""
     objects, size = 100_000_000, 200 * 10**9
-    group, sent = effort.group_seconds(objects, size), effort.sent_seconds(objects, size)
+    group, sent = effort.group_seconds(objects, size), effort.submission_seconds(objects, size)
     # By OMS's pages 27 million an hour and 500 Mbit/s; by OMS_RATE 20 calls a second.
     assert group == objects / 27_000_000 * 3600
     assert sent == objects / 10 / 20
     assert sent > 30 * group
     # Large objects take the time of their bytes in either way.
     large = 100 * TB
-    assert effort.group_seconds(1000, large) == effort.sent_seconds(1000, large) == large / 62_500_000
+    assert effort.group_seconds(1000, large) == effort.submission_seconds(1000, large) == large / 62_500_000
 
 
 def test_json_output_has_the_plan_and_the_prices(run):

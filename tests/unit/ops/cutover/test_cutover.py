@@ -15,7 +15,7 @@ from ops.cutover.cutover import Cutover, CutoverPlan
 from ops.errors import CloudError, FunctionError, ToolError
 from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.headers_answer import HeadersOutcome
-from oss_oms_sync.answers.text import Text, same
+from oss_oms_sync.answers.text import Text, untranslated
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, CUTOVER_SECONDS
 from support.ops import (
     DOCTOR_OK,
@@ -73,7 +73,7 @@ def payloads_of(console: Console, job: str) -> list[dict]:
 
 
 def test_durations_of_a_cutover_are_equal_in_function_and_command():
-    assert [duration.total_seconds() for duration in (cutover.SETTLED, cutover.CLOCKS)] == [
+    assert [duration.total_seconds() for duration in (cutover.SETTLED, cutover.MAX_CLOCK_SKEW)] == [
         CUTOVER_SECONDS,
         CLOCKS_SECONDS,
     ]
@@ -745,7 +745,7 @@ def test_unfinished_headers_end_the_cutover_unclosed():
 
 def test_headers_that_may_not_be_changed_do_not_hold_the_cutover_up():
     stopped = headers_answer({}, finished=False, stop=Stop.HEADERS, stopped="no canary")
-    for answer in (stopped, FunctionError("StorageError", same("denied"), same("grant it"))):
+    for answer in (stopped, FunctionError("StorageError", untranslated("denied"), untranslated("grant it"))):
         console = with_headers(answer)
         run(console)
         assert closes(console)

@@ -151,7 +151,7 @@ def test_at_most_eight_projects_are_queried_in_parallel(run, tmp_path, monkeypat
             running -= 1
         return "", "", 1
 
-    monkeypatch.setattr(fleet_module._Children, "_run", run_child)
+    monkeypatch.setattr(fleet_module._StatusPrograms, "_run", run_child)
     for number in range(20):
         (tmp_path / str(number)).mkdir()
         (tmp_path / str(number) / "ops.py").touch()

@@ -46,7 +46,7 @@ def samples(text: str) -> dict[tuple[str, ...], float]:
 
 
 def test_names_labels_and_values_are_those_of_the_golden_file():
-    assert metrics.text_of([member(), member("videos", None)]) == GOLDEN.read_text()
+    assert metrics.format_metrics([member(), member("videos", None)]) == GOLDEN.read_text()
 
 
 def test_each_metric_has_help_a_type_and_a_name_by_the_conventions():
@@ -58,13 +58,13 @@ def test_each_metric_has_help_a_type_and_a_name_by_the_conventions():
 
 def test_a_go_has_its_time():
     closed = replace(STATUS, closed=ClosingOverview("0007-20260101T230000Z-go.json"))
-    text = metrics.text_of([member(status=closed)])
+    text = metrics.format_metrics([member(status=closed)])
     assert samples(text)["oss_oms_sync_certificate_timestamp_seconds", "photos"] == AT - 3600
 
 
 def test_hostile_names_are_escaped_in_labels():
     name = 'a"b\\c\nd'
-    assert samples(metrics.text_of([member(name)]))["oss_oms_sync_alarm", name] == 0
+    assert samples(metrics.format_metrics([member(name)]))["oss_oms_sync_alarm", name] == 0
 
 
 def test_a_project_without_an_answer_keeps_the_time_of_its_last_success(tmp_path):
@@ -108,8 +108,8 @@ TROUBLES = {
 @pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
 def test_each_alert_fires_in_its_trouble_and_clears(rule):
     trouble, now = TROUBLES[rule["alert"]]
-    assert fires(rule["expr"], metrics.text_of([trouble]), now)
-    assert not fires(rule["expr"], metrics.text_of([CALM]), AT)
+    assert fires(rule["expr"], metrics.format_metrics([trouble]), now)
+    assert not fires(rule["expr"], metrics.format_metrics([CALM]), AT)
 
 
 def test_every_verdict_but_in_step_has_an_alert():

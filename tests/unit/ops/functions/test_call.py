@@ -237,13 +237,13 @@ def test_on_windows_a_path_that_the_shell_would_change_is_refused(on_windows, tm
 
 
 def test_environment_selects_the_sandbox(monkeypatch, tmp_path):
-    monkeypatch.delenv(call.SANDBOX, raising=False)
+    monkeypatch.delenv(call.SANDBOX_VARIABLE, raising=False)
     assert isinstance(call.caller(None, tmp_path), Tool)
-    monkeypatch.setenv(call.SANDBOX, "http://127.0.0.1:1")
+    monkeypatch.setenv(call.SANDBOX_VARIABLE, "http://127.0.0.1:1")
     assert isinstance(call.caller(None, tmp_path), Sandbox)
 
 
 def test_missing_sandbox_is_reported():
     with pytest.raises(ToolError, match=r"http://127\.0\.0\.1:1") as raised:
         Sandbox("http://127.0.0.1:1/").ask("doctor", {})
-    assert missing_parts(raised.value.fix.en, "make sandbox", call.SANDBOX) == []
+    assert missing_parts(raised.value.fix.en, "make sandbox", call.SANDBOX_VARIABLE) == []

@@ -11,7 +11,7 @@ from huaweicloudsdkoms import v2
 from ops.clock import WallClock
 from ops.clouds import wire
 from ops.clouds.keys import Keys, Secret
-from ops.clouds.oms import TaskGroups, Wanted
+from ops.clouds.oms import NewGroup, TaskGroups
 from ops.clouds.services import Service
 from ops.cost import effort
 from oss_oms_sync.answers.bandwidth import NIGHTS
@@ -82,7 +82,7 @@ def test_calls_about_task_groups_equal_the_sdks(box, sent_requests):
 
 
 KEYS = Keys(Secret("a"), Secret("s"), Secret())
-WANTED = Wanted("photos", "cn-hangzhou", "photos-obs", "cn-north-4", [""], "note", overwrite=False, restore=False)
+WANTED = NewGroup("photos", "cn-hangzhou", "photos-obs", "cn-north-4", [""], "note", overwrite=False, restore=False)
 
 
 @pytest.mark.parametrize(
@@ -131,4 +131,6 @@ def test_the_estimated_numbers_of_requests_are_those_counted(objects):
     requests = counted(objects, "reconcile", "--since", "1970-01-01")
     assert requests["oms"] == objects / 10
     assert group.total() == pytest.approx(effort.group_requests(objects, SIZE * objects), rel=0.2)
-    assert requests.total() == pytest.approx(effort.sent_requests(objects), rel=0.15 if objects < 10_000 else 0.08)
+    assert requests.total() == pytest.approx(
+        effort.submission_requests(objects), rel=0.15 if objects < 10_000 else 0.08
+    )

@@ -336,7 +336,7 @@ def test_keys_of_a_migration_done_a_day_ago_make_status_behind(world):
 
 @pytest.mark.parametrize("command", ["setup", "canary"])
 def test_setup_and_canary_offer_to_end_a_finished_or_deleted_migration(world, command, mocker):
-    mocker.patch("ops.canary.run._Run.fly", return_value=0)
+    mocker.patch("ops.canary.run._Run.run_canary", return_value=0)
     world.leave_done()
     # A no leaves the migration, AND a plan does not ask
     expect_success(world.run(command, typed="n\n"), "End it and delete the keys now? [y/N]")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ops.accounts.statements import migration
-from ops.clouds.keys import ALIBABA, HUAWEI
+from ops.clouds.keys import ALIBABA_VARIABLES, HUAWEI_VARIABLES
 from ops.project import variables
 from sandbox.oms.copier import CopyFailure
 from support.grants import iam_user, ram_user
@@ -18,8 +18,8 @@ def whole(documents):
     """Return True if all commands of a migration end as expected with the permissions of these documents."""
     with MigrateWorld() as world:
         world.fill(50)
-        keys = dict(zip(ALIBABA, ram_user(world, documents[0], "mover"), strict=False))
-        keys |= dict(zip(HUAWEI, iam_user(world, "mover", documents[1]), strict=False))
+        keys = dict(zip(ALIBABA_VARIABLES, ram_user(world, documents[0], "mover"), strict=False))
+        keys |= dict(zip(HUAWEI_VARIABLES, iam_user(world, "mover", documents[1]), strict=False))
 
         def prepare(group):
             group.speed, group.parallel_copies = 5.0, 1

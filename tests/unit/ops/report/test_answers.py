@@ -7,13 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from ops.certificate.form import CLASSES
+from ops.certificate.form import CLASS_SIDES
 from ops.report.words import Words
 from oss_oms_sync.answers.certificate import CutoverFacts
 from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.answers.layout import OMS_LISTS
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.status_answer import CopyFailuresShown, FailedForCode
+from oss_oms_sync.answers.status_answer import CodeFailures, CopyFailureCounts
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.comparison import judge
 from oss_oms_sync.comparison.result import CompareResult, remedies
@@ -26,7 +26,7 @@ from oss_oms_sync.passes.states import brief_answer
 from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally
 from oss_oms_sync.rules.cutover import CHECKS
 from oss_oms_sync.rules.cutover import judge as judge_facts
-from oss_oms_sync.rules.remedy import Tried
+from oss_oms_sync.rules.remedy import Attempts
 from support import certificate_oracle
 from support.answers import answer
 from support.certify_world import CertifyWorld
@@ -84,10 +84,10 @@ def test_example_of_a_status_has_the_functions_failures():
     codes = {code: failure["objects"] for code, failure in failures_shown.pop("codes").items()}
     stuck = {code: number for code, number in codes.items() if not copy_code(code).passes}
     failed_codes = {
-        code: FailedForCode(number, copy_code(code).passes, copy_code(code).fix) for code, number in codes.items()
+        code: CodeFailures(number, copy_code(code).passes, copy_code(code).fix) for code, number in codes.items()
     }
     failures = CopyFailures(**failures_shown, codes=failed_codes, stuck_codes=stuck)
-    assert example["copying"]["failures"] == to_json(failures, CopyFailuresShown)
+    assert example["copying"]["failures"] == to_json(failures, CopyFailureCounts)
     assert [sum_shown for sum_shown in example["sums"] if "failed to copy" in sum_shown["claim"]] == [
         to_json(sum_) for sum_ in sums(None, None, failures)
     ]
@@ -100,7 +100,7 @@ def test_example_of_a_comparison_has_the_functions_remedies():
     suspicious = last["classes"]["suspicious"]["source"]
     tally = Tally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
     assert last["remedies"] == {
-        object_class.title: to_json(text) for object_class, text in remedies(tally, mode, "", Tried()).items()
+        object_class.title: to_json(text) for object_class, text in remedies(tally, mode, "", Attempts()).items()
     }
 
 
@@ -116,7 +116,7 @@ def certified() -> CertifyWorld:
 def test_tables_of_rules_equal_those_of_the_oracle(certified):
     document = certified.certify()
     assert [check["id"] for check in document["checks"]] == [*CHECKS] == [*certificate_oracle.ROWS]
-    assert {*document["classes"]} == {*CLASSES}
+    assert {*document["classes"]} == {*CLASS_SIDES}
     rows = {
         name: (
             tuple(object_class.title for object_class in check.classes),

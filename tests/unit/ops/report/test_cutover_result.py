@@ -319,5 +319,5 @@ def test_facts_missing_from_oms_are_unknown_and_gate_nothing(document):
     shown = page(sealed(document))
     assert shown.word() == ("GO", "good")
     assert missing_parts(shown.text, "No objects were written in this period.") == []
-    document |= {"sync_task": None, "oms_silence": {"reason": "FORBIDDEN", "status": 403}}
+    document |= {"sync_task": None, "oms_failure": {"reason": "FORBIDDEN", "status": 403}}
     assert "not reported by OMS: FORBIDDEN" in page(document).text

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ops import shell
 from ops.show import html
-from ops.show.html import Markup, element, visible
+from ops.show.html import Markup, element, escape_invisible
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 from unit.ops.web_page import NASTY, parse
@@ -21,8 +21,8 @@ def test_text_stays_text_in_elements_and_attributes(text):
     # WHEN an element has it as content and in an attribute
     shown = parse(element("p", text, title=text)).only("p")
     # THEN it is no markup, and only invisible characters are escaped
-    assert shown.children == ([visible(text)] if text else [])
-    assert shown.attributes["title"] == visible(text)
+    assert shown.children == ([escape_invisible(text)] if text else [])
+    assert shown.attributes["title"] == escape_invisible(text)
 
 
 @given(anything)
@@ -85,7 +85,7 @@ def test_long_key_is_shortened_visibly_in_its_middle():
     shown = parse(html.key(key)).only("code")
     assert re.fullmatch(r'"aaaa+ \[…\] b+bbb\\n"', shown.text)
     assert len(shown.text) < 300
-    assert shown.attributes["title"] == visible(key)
+    assert shown.attributes["title"] == escape_invisible(key)
 
 
 @pytest.mark.parametrize("key", NASTY)

@@ -359,10 +359,10 @@ def test_task_has_the_state_that_oms_reports(example):
 
 def test_error_of_oms_is_shown_with_its_remedy(example):
     silence = {"problem": "UNREACHABLE", "status": None, "message": "no route", "fix": "Check it.", "fix_zh": "检查。"}
-    example |= {"oms": None, "oms_silence": silence, "statistics": None, "statistics_silence": silence}
+    example |= {"oms": None, "oms_failure": silence, "statistics": None, "statistics_failure": silence}
     text = page(example).text
     assert missing_parts(text, "not reported by OMS: UNREACHABLE", "Check it.") == []
     assert text.count("no route") == 1
     assert "检查。" in page(example, "zh").text
     # A separate error of the counts is shown as well.
-    assert "too slow" in page({**example, "statistics_silence": {**silence, "message": "too slow"}}).text
+    assert "too slow" in page({**example, "statistics_failure": {**silence, "message": "too slow"}}).text

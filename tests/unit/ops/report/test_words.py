@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops.report import cutover_result
-from ops.report.words import PURPOSES, STOPS, Words
+from ops.report.words import PURPOSES, STOP_TEXTS, Words
 from oss_oms_sync.answers import text
 from oss_oms_sync.answers.certificate import CutoverVerdict
 from oss_oms_sync.answers.finding import Stop
@@ -18,7 +18,7 @@ from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.jobs.status import verdict
 from oss_oms_sync.rules.cutover import CHECKS
-from oss_oms_sync.rules.remedy import Counts, Tried, remedy
+from oss_oms_sync.rules.remedy import Attempts, Counts, remedy
 from support.answers import EXAMPLES, answer
 from unit.answers.test_text import PHRASES
 from unit.ops.web_page import certificate_page, page_of, parse, status_page
@@ -39,12 +39,10 @@ NAMES = {
     "UTC",
     "SHA-256",
     "ETag",
-    "LastModified",
     "JSON",
     "ASCII",
     "replay",
     "forward",
-    "headers",
     "certify",
     "sha256",
     "oss-oms-sync",
@@ -90,8 +88,8 @@ def test_the_english_page_has_no_chinese(name):
 @pytest.mark.parametrize(
     ("words", "asked_for"),
     [
-        (cutover_result.VERDICTS, {cutover_verdict.value for cutover_verdict in CutoverVerdict}),
-        (STOPS, {*Stop}),
+        (cutover_result.VERDICT_LABELS, {cutover_verdict.value for cutover_verdict in CutoverVerdict}),
+        (STOP_TEXTS, {*Stop}),
     ],
     ids=["verdicts", "reasons to stop"],
 )
@@ -123,11 +121,11 @@ def remedy_steps() -> set[str]:
     prefixes = ((), ["a/"], None)
     counts = [Counts(2, *proven, prefixes=names) for proven in ((0, 0), (1, 1), (2, 2)) for names in prefixes]
     attempts = [
-        Tried(),
-        Tried(deep=True),
-        Tried(submitted=2, overwrite=True),
-        Tried(since="2026-01-01T00:00:00Z"),
-        Tried(earlier="2026-01-01T00:00:00Z"),
+        Attempts(),
+        Attempts(deep=True),
+        Attempts(submitted=2, overwrite=True),
+        Attempts(since="2026-01-01T00:00:00Z"),
+        Attempts(earlier="2026-01-01T00:00:00Z"),
     ]
     facts = product(REMEDIED, counts, OverwriteMode, attempts)
     steps = [remedy(kind, count, mode, tried, is_open=True).step for kind, count, mode, tried in facts]

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
-from ops.clouds.keys import ALIBABA, OMS_SOURCE
+from ops.clouds.keys import ALIBABA_VARIABLES, OMS_SOURCE_VARIABLES
 from sandbox.iam.identities import Arguments
 from support.administrator import draw_interruptions
 from support.grants import iam_user, ram_user
@@ -33,13 +33,13 @@ def whole():
 
 def set_up_alibaba(world):
     """Run setup with the keys of Alibaba Cloud alone."""
-    keys = {name: value for name, value in world.administrators().items() if name in ALIBABA}
+    keys = {name: value for name, value in world.administrators().items() if name in ALIBABA_VARIABLES}
     return world.setup("--only", "alibaba", typed="yes\n", keys=keys)
 
 
 def set_up_huawei(world, handed=()):
     """Run setup with the keys of Huawei Cloud alone; type the key of the source's reader."""
-    keys = {name: value for name, value in world.administrators().items() if name not in ALIBABA}
+    keys = {name: value for name, value in world.administrators().items() if name not in ALIBABA_VARIABLES}
     return world.setup("--only", "huawei", typed=YES, keys=keys, hidden=handed)
 
 
@@ -211,7 +211,7 @@ def test_without_permissions_in_ram_the_printed_documents_are_enough(world):
 
     # AND with a user of the printed document OMS reads the source; without prompts, the environment has its key
     ((document,),) = printed_policies(output, "1").values()
-    key = dict(zip(OMS_SOURCE, ram_user(world, document, f"{NAME}-oms"), strict=True))
+    key = dict(zip(OMS_SOURCE_VARIABLES, ram_user(world, document, f"{NAME}-oms"), strict=True))
     keys = {**world.administrators(), **key}
     plan = json.loads(world.setup("--plan", "--json", keys=keys)[1].splitlines()[-1])["plan"]
     # The roles are invisible, so setup cannot report that everything exists.
@@ -236,12 +236,12 @@ def test_a_key_made_by_hand_goes_to_oms_and_is_no_orphan(world):
     world.ram.deny("ram:CreateAccessKey")
     assert waiting_resources(expect_exit(world.setup(typed=YES), 3)) == ["sync task"]
     del world.ram.entities.denied["CreateAccessKey"]
-    key_by_hand = dict(zip(OMS_SOURCE, create_reader_key(world), strict=True))
+    key_by_hand = dict(zip(OMS_SOURCE_VARIABLES, create_reader_key(world), strict=True))
     world.ram.deny("ram:CreateAccessKey")
 
     # WHEN setup has this key from the beginning THEN OMS gets it
     expect_success(world.setup(typed=YES, keys={**world.administrators(), **key_by_hand}))
-    assert list(world.ram.entities.users[f"{NAME}-oms"]["keys"]) == [key_by_hand[OMS_SOURCE[0]]]
+    assert list(world.ram.entities.users[f"{NAME}-oms"]["keys"]) == [key_by_hand[OMS_SOURCE_VARIABLES[0]]]
 
 
 def test_a_policy_that_cannot_be_changed_is_left_to_do_beside_a_stored_key(world, resources):

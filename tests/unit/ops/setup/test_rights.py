@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import ops.setup.setup as module
-from ops.clouds.keys import ALIBABA, HUAWEI
+from ops.clouds.keys import ALIBABA_VARIABLES, HUAWEI_VARIABLES
 from sandbox.iam.service import _OPERATIONS
 from support.documents import Document
 from support.grants import iam_user, ram_user
@@ -81,7 +81,7 @@ def test_the_named_permissions_are_enough_for_setup(world):
     allowed = {"Effect": "Allow", "Action": here, "Resource": ["*"]}
     alibaba = ram_user(world, {"Version": "1", "Statement": [allowed]}, "administrator-of-alibaba")
     huawei = iam_user(world, "administrator-of-huawei", {"Version": "5.0", "Statement": [{**allowed, "Action": there}]})
-    keys = {**dict(zip(ALIBABA, alibaba, strict=False)), **dict(zip(HUAWEI, huawei, strict=False))}
+    keys = {**dict(zip(ALIBABA_VARIABLES, alibaba, strict=False)), **dict(zip(HUAWEI_VARIABLES, huawei, strict=False))}
 
     # WHEN they run it THEN nothing is refused
     expect_success(world.setup(typed=YES, keys=keys))

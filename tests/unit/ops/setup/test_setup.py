@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from ops.clouds.keys import ALIBABA, HUAWEI
+from ops.clouds.keys import ALIBABA_VARIABLES, HUAWEI_VARIABLES
 from ops.project import read
 from sandbox.iam.identities import Arguments
 from sandbox.server.faults import Fault
@@ -298,7 +298,13 @@ def test_an_obstacle_to_settle_first_stops_setup_before_changes(world, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "host"), [(ALIBABA[0], "ram."), (ALIBABA[1], "ram."), (HUAWEI[0], "iam."), (HUAWEI[1], "iam.")]
+    ("name", "host"),
+    [
+        (ALIBABA_VARIABLES[0], "ram."),
+        (ALIBABA_VARIABLES[1], "ram."),
+        (HUAWEI_VARIABLES[0], "iam."),
+        (HUAWEI_VARIABLES[1], "iam."),
+    ],
 )
 def test_a_wrong_key_is_reported_with_its_cloud(world, name, host):
     done = world.setup(keys={**world.administrators(), name: "x"})

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ops.accounts.both_clouds import CONTENT_EVENTS
-from ops.clouds.keys import ALIBABA
+from ops.clouds.keys import ALIBABA_VARIABLES
 from sandbox.account import ACCOUNT_ID
 from support.grants import ram_user
 from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, set_variables
@@ -98,7 +98,7 @@ def test_a_missing_permission_to_list_triggers_is_named(world, missing):
     allowed = {"Effect": "Allow", "Action": ["*"], "Resource": ["*"]}
     denied = {"Effect": "Deny", "Action": [missing], "Resource": ["*"]}
     key = ram_user(world, {"Version": "1", "Statement": [allowed, denied]}, "administrator-of-alibaba")
-    keys = {**world.administrators(), **dict(zip(ALIBABA, key, strict=False))}
+    keys = {**world.administrators(), **dict(zip(ALIBABA_VARIABLES, key, strict=False))}
 
     # WHEN they look THEN the line is not green, names the rights, and says where to look instead
     line = trigger_line(world, 0, keys=keys)

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
-from ops.accounts.both_clouds import NEEDED, Alibaba, Huawei
+from ops.accounts.both_clouds import NEEDED_VARIABLES, Alibaba, Huawei
 from ops.errors import UsageError
 from ops.project import read
 from ops.session import Session
@@ -100,7 +100,7 @@ def test_a_user_recreated_by_others_keeps_its_keys_and_gets_none(resources, worl
     before = world.snapshot()
     with patch.dict("os.environ", keys):
         session = Session(Caller(world), Screen(MachineClock(world)), MachineClock(world), "en")
-        variables = read(world.folder / "s.yaml", NEEDED)
+        variables = read(world.folder / "s.yaml", NEEDED_VARIABLES)
         holders = Alibaba(session, variables).reader, Huawei(session, variables).writer
     # WHEN a migration asks for them THEN it sees no key to delete, and makes none
     for holder in holders:

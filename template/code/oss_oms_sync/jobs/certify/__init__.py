@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from oss_oms_sync.answers.certificate import CutoverVerdict
 from oss_oms_sync.answers.codec import to_json
-from oss_oms_sync.answers.job_answers import LookAnswer, MarkAnswer, ShownMark
+from oss_oms_sync.answers.job_answers import LookAnswer, MarkAnswer, MarkWithGo
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
@@ -56,12 +56,12 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
         log.info(answer)
         return answer
     facts = gather(invocation, options)
-    document = _stored(invocation, lambda number: build(invocation, facts, number))
+    document = _store_document(invocation, lambda number: build(invocation, facts, number))
     log.info({name: document[name] for name in ("verdict", "text", "as_of", "document", "sha256")})
     return document
 
 
-def _stored(invocation: Invocation, build_document: Callable[[int], dict[str, object]]) -> dict[str, object]:
+def _store_document(invocation: Invocation, build_document: Callable[[int], dict[str, object]]) -> dict[str, object]:
     """Store the document under the next number, and return it.
 
     It overwrites no document: if two simultaneous calls choose the same name, the second takes the next number.
@@ -121,18 +121,18 @@ def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
     if closed and options.frozen:
         facts = gather_waiting(invocation, options)
         checks = [oms_finished(facts), nothing_waits(facts)]
-    go = _standing_go(invocation, options, closed) if closed else None
+    go = _valid_go(invocation, options, closed) if closed else None
     return to_json(LookAnswer(*_answer(invocation, closed), go, checks, migration.current_migration(invocation)))  # type: ignore[no-any-return]
 
 
-def _standing_go(invocation: Invocation, options: CutoverOptions, closed: Closed) -> dict[str, object] | None:
+def _valid_go(invocation: Invocation, options: CutoverOptions, closed: Closed) -> dict[str, object] | None:
     """Return the last GO, if the project was not opened since then.
 
     With the time of a freeze, the GO has to belong to this or a later freeze, to the current settings, and be later
     than the last NO-GO; None also if OMS does not report the task.
     """
     certificates = Certificates(invocation)
-    go = certificates.standing_go(closed)
+    go = certificates.valid_go(closed)
     if go is None or options.frozen is None:  # any GO counts against opening the project
         return go
     no_go = certificates.last_name([CutoverVerdict.NO_GO])
@@ -147,7 +147,7 @@ def _standing_go(invocation: Invocation, options: CutoverOptions, closed: Closed
     return go if today.items() <= go.items() and str(go.get("frozen_since")) >= timestamp(options.frozen) else None
 
 
-def _answer(invocation: Invocation, closed: Closed | None) -> tuple[ShownMark | None, Text]:
+def _answer(invocation: Invocation, closed: Closed | None) -> tuple[MarkWithGo | None, Text]:
     """Return the fields of a MarkAnswer."""
     if closed is None:
         return None, t("The project is open. The changes recorded while it was closed are submitted within minutes.")

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from oss_oms_sync import options
-from oss_oms_sync.answers.finding import names_who_and_why
+from oss_oms_sync.answers.finding import has_name_and_reason
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.passes.digests import MAX_DRAWN
 from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
-from oss_oms_sync.rules.times import CLOCKS
+from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class CutoverOptions:
             ),
             (
                 # By the clock of the caller.
-                frozen is not None and frozen > now + CLOCKS,
+                frozen is not None and frozen > now + MAX_CLOCK_SKEW,
                 f"The payload's frozen_since is {since!r}, which is yet to come. It is in UTC",
             ),
             *(problem for accepted in asked.accept.items() for problem in _wrong_to_accept(*accepted)),
@@ -83,7 +83,7 @@ def _wrong_to_accept(name: str, why: object) -> Sequence[tuple[bool, str]]:
             f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE_NAMES)}",
         ),
         (
-            not (isinstance(why, str) and names_who_and_why(why)),
+            not (isinstance(why, str) and has_name_and_reason(why)),
             f"The payload accepts {name!r} without saying who does, and why. Give"
             f' {{"accept": {{"{name}": "who, why"}}}}',
         ),

@@ -166,7 +166,7 @@ class _Page:
                 (success_etag(record).removesuffix(_AGAIN).upper(), modified_at(record)) if record else None,
                 waits=failure is not None or key in self._waiting,
                 is_proven=proof is not None and proves_equal(proof.body, etag),
-                is_migrated=self._migrations.wrote(ObjectSummary(key, etag, size, modified)),
+                is_migrated=self._migrations.has_written(ObjectSummary(key, etag, size, modified)),
             )
             for (key, size, etag, modified, since), failure, record, proof, head, source in zip(
                 absences, failed, success, proofs, heads, sources, strict=True

@@ -23,10 +23,10 @@ from oss_oms_sync.answers.certificate import (
     ClosedMark,
     CloudClocks,
     CutoverFacts,
-    EventsLost,
+    ExtraFacts,
     FailureLists,
-    NotJudged,
-    OmsSilence,
+    LostEvents,
+    OmsQueryFailure,
     Waiting,
     WaitingFacts,
     WaitingGroup,
@@ -46,9 +46,9 @@ from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.again import MAX_KEYS as MAX_RECORDS
 from oss_oms_sync.comparison.again import entries
-from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, FileSystem, Judge, Moments, are_same_size
+from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, FileSystem, Judge, JudgementTimes, are_same_size
 from oss_oms_sync.comparison.proof import missing_permissions
-from oss_oms_sync.comparison.result import tried_of, unread_counts
+from oss_oms_sync.comparison.result import attempts_of, unread_counts
 from oss_oms_sync.errors import KEY_REASONS, Failure, StorageError
 from oss_oms_sync.jobs.certify.cutover_options import CutoverOptions
 from oss_oms_sync.jobs.certify.oms_work import ask_oms
@@ -63,11 +63,11 @@ from oss_oms_sync.ledger.waiting import WaitingKeys, list_waiting_keys
 from oss_oms_sync.passes.states import PassState, answering, progress_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
-from oss_oms_sync.rules.times import CLOSED_AFTER
+from oss_oms_sync.rules.times import CLOSE_DELAY
 
 # Maximum number of run files to read, and of parallel lookups. The limit of records is that of a recheck's keys.
 _MAX_RUN_FILES = 50
-_AT_ONCE = 100
+_PARALLEL_LOOKUPS = 100
 
 
 class _Buckets(NamedTuple):
@@ -97,10 +97,10 @@ def gather(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
         "scope": CertifiedScope(settings.key_filter.prefix, settings.key_filter.suffix),
         # By OSS's clock, they had to be closed two minutes before the begin of the standstill pass.
         "open_projects": open_projects(
-            invocation, (moment(still.began) - CLOSED_AFTER).timestamp() if still else math.inf
+            invocation, (moment(still.began) - CLOSE_DELAY).timestamp() if still else math.inf
         ),
         "sync_task": info,
-        "oms_silence": OmsSilence(task.reason.name, task.status) if isinstance(task, Failure) else None,
+        "oms_failure": OmsQueryFailure(task.reason.name, task.status) if isinstance(task, Failure) else None,
         **(compared.tally.shown(*NOT_IN_SCOPE) if compared else dict.fromkeys(COMPARISON_FIELDS)),
         "headers": Headers(info.enable_metadata_migration if info else None),
         "missing_permissions": (),
@@ -110,7 +110,7 @@ def gather(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
     }
     if destination and compared:
         more |= _sampled(invocation, destination, compared, options, more["headers"].migrated)
-    return CutoverFacts(**{**facts, **more, "closed": _still_closed(invocation, facts["closed"])})
+    return CutoverFacts(**{**facts, **more, "closed": _unchanged_mark(invocation, facts["closed"])})
 
 
 def gather_waiting(invocation: Invocation, options: CutoverOptions) -> WaitingFacts:
@@ -119,7 +119,7 @@ def gather_waiting(invocation: Invocation, options: CutoverOptions) -> WaitingFa
     Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
     """
     facts, _ = _gather_waiting(invocation, options)
-    return WaitingFacts(**{**facts, "closed": _still_closed(invocation, facts["closed"])})
+    return WaitingFacts(**{**facts, "closed": _unchanged_mark(invocation, facts["closed"])})
 
 
 def _gather_waiting(invocation: Invocation, options: CutoverOptions) -> tuple[dict[str, Any], _Buckets]:
@@ -148,7 +148,7 @@ def _gather_waiting(invocation: Invocation, options: CutoverOptions) -> tuple[di
         "passes": passes,
         "classes": compared.tally.shown()["classes"] if compared else None,
         "closed": _mark(closed) if closed else None,
-        "go_stands": closed is not None and Certificates(invocation).standing_go(closed) is not None,
+        "go_stands": closed is not None and Certificates(invocation).valid_go(closed) is not None,
         "migration": CertifiedMigration(current.begun, _progress(group)) if current else None,
         "oms": ask_oms(invocation, task, closed, compared.tally.largest if compared else 0),
         "waiting": _waiting(invocation, destination, compared, waiting),
@@ -168,7 +168,7 @@ def _progress(group: TaskGroup | Failure | None) -> GroupProgress | None:
     return GroupProgress(group.state, group.total, group.copied, group.skipped, group.failed, resent=group.resent)
 
 
-def _still_closed(invocation: Invocation, closed: ClosedMark | None) -> ClosedMark | None:
+def _unchanged_mark(invocation: Invocation, closed: ClosedMark | None) -> ClosedMark | None:
     """Return the mark; None if the project was opened or closed again meanwhile."""
     now = Closing(invocation).state()
     return closed if now and _mark(now) == closed else None
@@ -185,7 +185,7 @@ def _passes(
     if answer is None:
         return CertifiedPasses(None, None), None
     state, still = answer.of, None
-    tried, unread = tried_of(state), unread_counts(state.tally)
+    tried, unread = attempts_of(state), unread_counts(state.tally)
     listed = state.tally.source_listed, state.tally.destination_listed
     compared = CertifiedComparison(
         **_pass_fields(state),
@@ -229,7 +229,7 @@ def _waiting(
     """Return the waiting keys, grouped by the values that the rules need."""
     due = _due(invocation, destination, compared, waiting.keys) if waiting.keys else []
     if due is None:
-        due = [_single(key, None) for key in waiting.keys]
+        due = [_single_group(key, None) for key in waiting.keys]
     groups = []
     for _, members in groupby(sorted(due, key=lambda single: (_values(single), single.keys)), key=_values):
         every = list(members)
@@ -240,7 +240,7 @@ def _waiting(
     return Waiting(len(waiting.keys), digest, groups, waiting.unread, waiting.are_more, waiting.has_more_records)
 
 
-def _single(
+def _single_group(
     key: FailedKey, object_class: ObjectClass | None, *, is_same_size: bool = False, was_tried: bool = False
 ) -> WaitingGroup:
     """Return a group of one key."""
@@ -264,21 +264,21 @@ def _due(
     """
     due = list[WaitingGroup]()
     # Equal contents are valid at any age.
-    moments = Moments(invocation.clock.now().timestamp(), settling=0)
+    moments = JudgementTimes(invocation.clock.now().timestamp(), settling=0)
     began = parse_time(compared.started) if compared and compared.scope.deep else None
     tried_until = began.timestamp() - CLOCKS_SECONDS if began else -math.inf
     with suppress(StorageError):
         if destination:
             file_system = FileSystem.of(destination)
             judge = Judge(invocation.settings.key_filter, moments, file_system=file_system)
-            for part in parts_of(waiting, _AT_ONCE):
+            for part in parts_of(waiting, _PARALLEL_LOOKUPS):
                 looked = entries(invocation, destination, [failed_key.key for failed_key in part])
                 for key, entry in zip(part, looked, strict=True):
                     object_class = judge.judge_alone(entry.without_records()).object_class
                     if entry.source and object_class not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
                         written = max(listed.modified for listed in (entry.source, entry.destination) if listed)
                         due.append(
-                            _single(
+                            _single_group(
                                 key,
                                 object_class,
                                 is_same_size=are_same_size(entry),
@@ -322,10 +322,10 @@ def _sampled(
     }
 
 
-def _shown(invocation: Invocation, reconciled: PassState | None, compared: PassState | None) -> NotJudged:
+def _shown(invocation: Invocation, reconciled: PassState | None, compared: PassState | None) -> ExtraFacts:
     counts: Mapping[str, int] = reconciled.counts if reconciled else {}
-    return NotJudged(
-        trigger=EventsLost(counts.get(NEW, 0), counts.get(NEW_MISSING, 0)) if reconciled else None,
+    return ExtraFacts(
+        trigger=LostEvents(counts.get(NEW, 0), counts.get(NEW_MISSING, 0)) if reconciled else None,
         migrations=migration.finished_migrations(invocation),
         lag=compared.tally.lags() if compared else None,
     )

@@ -20,19 +20,19 @@ from oss_oms_sync.clock import from_epoch, parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.task import TaskInfo, month_of
-from oss_oms_sync.comparison.in_hand import InHand, in_hand
+from oss_oms_sync.comparison.in_hand import OmsProgress, in_hand
 from oss_oms_sync.errors import Failure
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.rules.times import CLOSED_AFTER, OMS_PATIENCE
+from oss_oms_sync.rules.times import CLOSE_DELAY, OMS_PATIENCE
 
 # Time before the mark from which on OMS's counts have to cover our records.
-_COUNTED_BEFORE = timedelta(hours=1)
+_COUNT_LEAD = timedelta(hours=1)
 # Days of the requested statistics; fewer if OMS does not report them by five minutes.
-_DAYS = (7, 1)
+_STATISTICS_DAYS = (7, 1)
 # Maximum number of earlier months to request.
 _MAX_MONTHS = 24
-_STEP = 300
+_STEP_SECONDS = 300
 # Seconds after the last record, for the other checks and the document.
 _WRITING_SECONDS = 60.0
 
@@ -42,7 +42,7 @@ def ask_oms(invocation: Invocation, task: TaskInfo | Failure, closed: Closed | N
 
     Raises StorageError if the records cannot be listed.
     """
-    counts, months, recorded = in_hand(invocation, *_DAYS), _left_in_months(invocation, task), None
+    counts, months, recorded = in_hand(invocation, *_STATISTICS_DAYS), _left_in_months(invocation, task), None
     mark = parse_time(closed.written) if closed else None
     if mark:
         recorded = _recorded(invocation, mark)
@@ -85,7 +85,7 @@ def _left_in_months(invocation: Invocation, task: TaskInfo | Failure) -> int | N
 
 
 @dataclass(frozen=True)
-class _Recorded:
+class _RecordCounts:
     """Number of records in each minute from an hour before a mark on.
 
     `newest`: time of the last record. `after`: name of the last counted record. `is_all`: all records are counted.
@@ -102,7 +102,7 @@ class _Recorded:
         """Number of all records."""
         return sum(self.steps.values())
 
-    def missing_in(self, counts: InHand) -> int:
+    def missing_in(self, counts: OmsProgress) -> int:
         """Return the number of records that OMS has not counted yet.
 
         Repeated or earlier acceptances do not make up for later ones.
@@ -113,7 +113,7 @@ class _Recorded:
             missing = max(missing, recorded - counts.accepted_since(float(begin)))
         return missing
 
-    def plus(self, page: Sequence[ObjectSummary], since: float) -> _Recorded:
+    def plus(self, page: Sequence[ObjectSummary], since: float) -> _RecordCounts:
         """Return the counts with those of a page."""
         times = [listed.modified for listed in page if listed.modified >= since]
         steps = Counter(self.steps) + Counter(f"{time - time % 60:012}" for time in times)
@@ -123,18 +123,18 @@ class _Recorded:
 
 def _counted_from(mark: datetime) -> int:
     """Return the begin of the first step in which OMS's counts have to cover our records."""
-    time = int((mark - _COUNTED_BEFORE).timestamp())
-    return time - time % _STEP
+    time = int((mark - _COUNT_LEAD).timestamp())
+    return time - time % _STEP_SECONDS
 
 
-def _recorded(invocation: Invocation, mark: datetime) -> _Recorded | None:
+def _recorded(invocation: Invocation, mark: datetime) -> _RecordCounts | None:
     """Continue the count; None before the last record may have been written."""
-    if invocation.clock.now() < mark + CLOSED_AFTER:
+    if invocation.clock.now() < mark + CLOSE_DELAY:
         return None
     state, since = JobState(invocation), _counted_from(mark)
-    recorded = state.recall(_Recorded, "recorded")
+    recorded = state.recall(_RecordCounts, "recorded")
     if recorded is None or recorded.mark != mark.isoformat():
-        recorded = _Recorded(mark.isoformat())
+        recorded = _RecordCounts(mark.isoformat())
     if recorded.is_all:
         return recorded
     enough = invocation.deadline.minus(min(_WRITING_SECONDS, invocation.deadline.remaining() / 4))

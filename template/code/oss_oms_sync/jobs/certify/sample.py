@@ -22,34 +22,34 @@ from itertools import islice
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.pass_answers import MAX_KEYS
-from oss_oms_sync.answers.sampled import BACK_TO_SOURCE, TIME_IS_UP, HeaderLost, Headers, Sampled
+from oss_oms_sync.answers.sampled import BACK_TO_SOURCE, TIME_IS_UP, Headers, LostHeader, SampleResult
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.bucket import CHANGED_CODES
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, StoredObject
+from oss_oms_sync.clouds.objects import PERMISSION_CODES, ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead
 from oss_oms_sync.comparison.headers import differing_headers
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.digests import LARGEST, Drawn
+from oss_oms_sync.passes.digests import MAX_DRAWN_BYTES, SampleDraw
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 
 # Seconds after the last byte, for storing the results and for the certificate.
 _WRITING_SECONDS = 30.0
-_CARRIED = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
+_COPIED_VALUE = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 
 
-def empty_sample(asked: int) -> Sampled:
+def empty_sample(asked: int) -> SampleResult:
     """Return the result without drawn objects."""
-    return _result(asked, Drawn(), _Read(), "")
+    return _result(asked, SampleDraw(), _ReadResults(), "")
 
 
 def take_sample(
     invocation: Invocation, destination: ObsBucket, comparison: PassState, asked: int, *, is_frozen: bool
-) -> Sampled:
+) -> SampleResult:
     """Read the first `asked` keys drawn by a comparison, within the available time.
 
     With `asked` 0, the result only has the reads of earlier calls.
@@ -58,7 +58,7 @@ def take_sample(
     """
     folder = f"{PassStore(invocation, 'compare').differences}{comparison.of.name}/sample/"
     drawn, began = comparison.tally.drawn, None if is_frozen else parse_time(comparison.started)
-    read, reading = _Read.load(invocation, folder), _Reading(invocation, destination, began)
+    read, reading = _ReadResults.load(invocation, folder), _SampleReader(invocation, destination, began)
     back_to_source = JobState(invocation).back_to_source(destination.name)
     problem = BACK_TO_SOURCE if back_to_source and back_to_source.rules else ""
     # Other keys replace unreadable keys.
@@ -70,7 +70,7 @@ def take_sample(
     return _result(asked, drawn, read, problem)
 
 
-def _result(asked: int, drawn: Drawn, read: _Read, problem: str) -> Sampled:
+def _result(asked: int, drawn: SampleDraw, read: _ReadResults, problem: str) -> SampleResult:
     """Return the result of `read` for the first `asked` keys of `drawn`.
 
     `differing` has the keys of all calls for this comparison, including keys beyond the `asked`: a smaller sample, or
@@ -79,7 +79,7 @@ def _result(asked: int, drawn: Drawn, read: _Read, problem: str) -> Sampled:
     keys = read.taken(drawn, asked)
     differing = [key for key, is_equal in read.outcomes.items() if is_equal is False]
     read_keys = [*(key for key in keys if read.outcomes.get(key)), *differing]
-    return Sampled(
+    return SampleResult(
         asked=asked,
         population=drawn.population,
         drawn=len(keys),
@@ -87,7 +87,7 @@ def _result(asked: int, drawn: Drawn, read: _Read, problem: str) -> Sampled:
         bytes=sum(read.sizes.get(key, 0) for key in read_keys),
         seed=drawn.seed,
         keys=keys,
-        largest=LARGEST,
+        largest=MAX_DRAWN_BYTES,
         differing=differing,
         unread=[key for key in keys if key not in read.outcomes],
         unreadable=[key for key in drawn.keys if read.outcomes.get(key, True) is None],
@@ -101,14 +101,14 @@ def _problem(error: StorageError) -> str:
 
 
 @dataclass
-class _Read:
+class _ReadResults:
     """Results of reading: equality of each key, None if it cannot be read; and bytes read of each side."""
 
     outcomes: dict[str, bool | None] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, invocation: Invocation, folder: str) -> _Read:
+    def load(cls, invocation: Invocation, folder: str) -> _ReadResults:
         """Load all results in a folder.
 
         Raises StorageError.
@@ -127,18 +127,18 @@ class _Read:
         """
         invocation.log_bucket.put(StoredObject.of_json(f"{folder}{uuid.uuid4().hex}.json", asdict(self)))
 
-    def merged(self, other: _Read) -> _Read:
+    def merged(self, other: _ReadResults) -> _ReadResults:
         """Return the union of both results; a key that differs in either differs."""
         outcomes = [outcome for read in (self, other) for outcome in read.outcomes.items()]
         differing = {key: False for key, is_equal in outcomes if is_equal is False}
-        return _Read({**self.outcomes, **other.outcomes, **differing}, {**self.sizes, **other.sizes})
+        return _ReadResults({**self.outcomes, **other.outcomes, **differing}, {**self.sizes, **other.sizes})
 
-    def taken(self, drawn: Drawn, asked: int) -> list[str]:
+    def taken(self, drawn: SampleDraw, asked: int) -> list[str]:
         """Return the first drawn keys that are not marked unreadable."""
         return list(islice((key for key in drawn.keys if self.outcomes.get(key, True) is not None), asked))
 
 
-class _Reading:
+class _SampleReader:
     """Reader of objects on both sides."""
 
     def __init__(self, invocation: Invocation, destination: ObsBucket, live_since: datetime | None) -> None:
@@ -148,19 +148,19 @@ class _Reading:
         self._live_since = live_since
         self._enough = invocation.deadline.minus(min(_WRITING_SECONDS, invocation.deadline.remaining() / 4))
 
-    def go_on(self, keys: Sequence[str], *, may_read: bool) -> tuple[_Read, str]:
+    def go_on(self, keys: Sequence[str], *, may_read: bool) -> tuple[_ReadResults, str]:
         """Read objects; return the results, and the reason for an early end, or an empty text.
 
         Without `may_read`, a permission missing for one object counts as missing for all.
         """
-        read = _Read()
+        read = _ReadResults()
         try:
             sides = zip(self._source.find_all(keys), self._destination.find_all(keys), strict=True)
             for key, (source, there) in zip(keys, sides, strict=True):
                 try:
                     is_equal = self._compare(source, there)
                 except StorageError as error:
-                    if not error.is_refusal or (error.code in NO_PERMISSION and not may_read):
+                    if not error.is_refusal or (error.code in PERMISSION_CODES and not may_read):
                         raise
                     read.outcomes[key] = None
                     continue
@@ -181,7 +181,7 @@ class _Reading:
         Raises StorageError.
         """
         # A too large object was written after the draw.
-        if source is None or there is None or source.size != there.size or source.size > LARGEST:
+        if source is None or there is None or source.size != there.size or source.size > MAX_DRAWN_BYTES:
             return False
         digests = set[bytes]()
         try:
@@ -212,7 +212,7 @@ class _Reading:
 
 
 def compare_headers(
-    invocation: Invocation, destination: ObsBucket, migrated: bool | None, sample: Sampled, drawn: Drawn
+    invocation: Invocation, destination: ObsBucket, migrated: bool | None, sample: SampleResult, drawn: SampleDraw
 ) -> Headers:
     """Compare the headers of the sample. Each certificate queries them again: storing them would cost as much.
 
@@ -241,11 +241,11 @@ def compare_headers(
             gone.append(key)
             continue
         for name in differing_headers(source.metadata, there.metadata):
-            is_carried = name == "content-type" or (migrated and _CARRIED.fullmatch(source.metadata.get(name, "")))
+            is_carried = name == "content-type" or (migrated and _COPIED_VALUE.fullmatch(source.metadata.get(name, "")))
             is_documented = name not in there.metadata and not is_carried
             lost[is_documented].setdefault(name, []).append(key)
     more = [key for key in firsts if key not in gone]
     documented, unexpected = (
-        {name: HeaderLost(len(of), of[:MAX_KEYS]) for name, of in lost[kind].items()} for kind in (True, False)
+        {name: LostHeader(len(of), of[:MAX_KEYS]) for name, of in lost[kind].items()} for kind in (True, False)
     )
     return Headers(migrated, len(keys) - len(gone) - len(more), more, gone, documented, unexpected)

@@ -16,7 +16,7 @@ from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.job_answers import DoctorAnswer, DoctorCheck
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import NOTHING, Text, same, t
+from oss_oms_sync.answers.text import NOTHING, Text, t, untranslated
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError, log
 from oss_oms_sync.jobs.doctor import alibaba, destination, flow, function, huawei
@@ -27,7 +27,7 @@ from oss_oms_sync.unconfirmed import UNCONFIRMED, Unconfirmed
 
 C = TypeVar("C")
 
-_SHOWN = t("proven by this project's operation")
+_OPERATION_PROOF = t("proven by this project's operation")
 
 
 def _objects(context: CheckContext, *classes: ObjectClass) -> int:
@@ -46,7 +46,7 @@ def _lists_were_read(context: CheckContext) -> bool:
 
 # For each assumption of the table: the facts that confirm it, and their description. Other assumptions do not affect a
 # GO, or have their own check.
-_SETTLED: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Text]] = (
+_CONFIRMATIONS: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Text]] = (
     (t("doubles"), None, NOTHING),
     (t("lag of counts"), None, NOTHING),
     (
@@ -54,12 +54,12 @@ _SETTLED: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Text]] =
         lambda context: not context.settings.compare_deep,
         t("COMPARE_DEEP is off: nothing depends on it"),
     ),
-    (t("written as a whole"), lambda context: _objects(context, ObjectClass.EQUAL_CONTENTS), _SHOWN),
-    (t("order of OBS"), lambda context: context.compared, _SHOWN),
-    (t("form of lists"), _lists_were_read, _SHOWN),
+    (t("written as a whole"), lambda context: _objects(context, ObjectClass.EQUAL_CONTENTS), _OPERATION_PROOF),
+    (t("order of OBS"), lambda context: context.compared, _OPERATION_PROOF),
+    (t("form of lists"), _lists_were_read, _OPERATION_PROOF),
     (t("lag of lists"), None, NOTHING),
-    (t("encoding of keys"), _has_arrived, _SHOWN),
-    (t("keys in events"), _has_arrived, _SHOWN),
+    (t("encoding of keys"), _has_arrived, _OPERATION_PROOF),
+    (t("keys in events"), _has_arrived, _OPERATION_PROOF),
 )
 
 
@@ -92,7 +92,8 @@ def _assumption(
 
 _NEEDS = ("task", "permission to list records", "permission to read records", "log bucket versioning")
 _ASSUMPTIONS: Sequence[Check[CheckContext]] = [
-    Check(title, _NEEDS, partial(_assumption, UNCONFIRMED[title.en], settled, why)) for title, settled, why in _SETTLED
+    Check(title, _NEEDS, partial(_assumption, UNCONFIRMED[title.en], settled, why))
+    for title, settled, why in _CONFIRMATIONS
 ]
 
 # In the order of running and reporting: no check needs a later check.
@@ -120,7 +121,7 @@ _TEXTS = {
     Result.FAILED: t("Setup has faults"),
     Result.NOT_RUN: t("Some checks could not run"),
 }
-_WELL = t("Setup OK")
+_SUCCESS_TEXT = t("Setup OK")
 
 
 def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str, object]:
@@ -141,12 +142,12 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
     if context and context.probe_may_be_there:
         context.invocation.log_bucket.try_delete_all([context.probe.name])
     results = {finding.result for finding in findings.values()}
-    text = next((text for result, text in _TEXTS.items() if result in results), _WELL)
+    text = next((text for result, text in _TEXTS.items() if result in results), _SUCCESS_TEXT)
     checks = [
         DoctorCheck(_TITLES[name], _STATES[finding.result], finding.actual, finding.next)
         for name, finding in findings.items()
     ]
-    return to_json(DoctorAnswer(text is _WELL, text, checks))  # type: ignore[no-any-return]
+    return to_json(DoctorAnswer(text is _SUCCESS_TEXT, text, checks))  # type: ignore[no-any-return]
 
 
 def _run_checks(checks: Sequence[Check[C]], context: C | None, findings: dict[str, Finding]) -> None:
@@ -164,7 +165,8 @@ def _run_checks(checks: Sequence[Check[C]], context: C | None, findings: dict[st
                 finding = check.function(context)
             except OmsSyncError as error:
                 finding = fault(
-                    same(str(error)), t("Check the message. If it names no remedy, run doctor again in a minute")
+                    untranslated(str(error)),
+                    t("Check the message. If it names no remedy, run doctor again in a minute"),
                 )
         findings[check.name] = replace(finding, id=check.name)
         log.info(

@@ -9,12 +9,12 @@ from itertools import islice
 from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.answers.layout import OMS_LISTS, RECORDS
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import AtLeast, Text, same, sentences, t
-from oss_oms_sync.clouds.objects import BAD_CREDENTIALS, StoredObject, etag_of
+from oss_oms_sync.answers.text import AtLeast, Text, sentences, t, untranslated
+from oss_oms_sync.clouds.objects import CREDENTIAL_CODES, StoredObject, etag_of
 from oss_oms_sync.clouds.obs_answers import ObsError
 from oss_oms_sync.comparison.proof import missing_permissions
 from oss_oms_sync.comparison.result import missing_rights
-from oss_oms_sync.errors import CredentialsError, StorageError, presentable
+from oss_oms_sync.errors import CredentialsError, StorageError, printable_line
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import answering
@@ -31,20 +31,20 @@ _WRONG_BUCKET_CODES = ("NoSuchBucket", "OtherRegion", "InvalidBucketName")
 def role(context: CheckContext) -> Finding:
     credentials = context.invocation.credentials
     if isinstance(credentials, CredentialsError):
-        return fault(t("the function has no credentials"), same(str(credentials)))
+        return fault(t("the function has no credentials"), untranslated(str(credentials)))
     return ok(t("the function has the temporary credentials of its role"))
 
 
 def oss_answers(context: CheckContext) -> Finding:
     error = context.log_bucket_error
-    if error and error.code in BAD_CREDENTIALS:
+    if error and error.code in CREDENTIAL_CODES:
         return fault(
-            same(str(error)),
+            untranslated(str(error)),
             t("Call the function again in a minute. If this persists, check the function's role in the RAM console"),
         )
     if error and error.code not in (*_WRONG_BUCKET_CODES, "AccessDenied"):
         return fault(
-            same(str(error)),
+            untranslated(str(error)),
             t("Run doctor again in a minute. If this persists, check OSS's service health"),
         )
     return ok(t("OSS accepts the role's credentials"))
@@ -74,7 +74,7 @@ def source_names(context: CheckContext) -> Finding:
             " scope, but no object under {folder} is ever forwarded",
             objects=t("the first {n:object|objects}", n=number) if page.more else t("{n:object|objects}", n=number),
             folder=RECORDS,
-            example=presentable((mine or [page.objects[0].name])[0]),
+            example=printable_line((mine or [page.objects[0].name])[0]),
             mine=len(mine),
         ),
         t(
@@ -96,7 +96,7 @@ def canaries(context: CheckContext) -> Finding:
         t(
             "canaries left {n:object|objects} under {folder} in the source bucket over a day ago",
             n=AtLeast(len(old)) if page.more else len(old),
-            folder=presentable(folder),
+            folder=printable_line(folder),
         ),
         t("Delete them: {step}", step=Step("canary", {"remove": True})),
     )
@@ -150,7 +150,7 @@ def right_to_delete(context: CheckContext) -> Finding:
 def _bucket_exists(context: CheckContext, setting: str, name: str, error: StorageError | None) -> Finding:
     if error and error.code in _WRONG_BUCKET_CODES:
         return fault(
-            same(str(error)),
+            untranslated(str(error)),
             t("Set {setting} to an OSS bucket of {region}", region=context.settings.oss_region, setting=setting),
         )
     return ok(t("{name} exists", name=name))
@@ -163,7 +163,7 @@ def _role_right(what: Text, action: str, where: Text, answer: object) -> Finding
     """
     if not isinstance(answer, StorageError):
         return ok(t("doctor's role can {what}", what=what))
-    text = same(str(answer))
+    text = untranslated(str(answer))
     if answer.code == "AccessDenied":
         return fault(
             text,
@@ -274,7 +274,7 @@ def right_to_read(context: CheckContext) -> Finding:
         )
         permissions = missing_permissions(context.invocation, context.destination, source, there)
     except ObsError as error:
-        return warning(same(str(error)), error.fix)
+        return warning(untranslated(str(error)), error.fix)
     if permissions:
         buckets = context.invocation.source_bucket.name, context.destination.name
         return warning(unreadable(permissions, *buckets), GRANT_READING)

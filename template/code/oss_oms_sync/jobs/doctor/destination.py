@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, t, untranslated
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.jobs.doctor.function import connect_in_time, judge_clocks
@@ -18,7 +18,7 @@ def obs_connection(context: CheckContext) -> Finding:
     try:
         url = context.destination.url
     except ObsError as error:
-        return fault(same(str(error)), error.fix)
+        return fault(untranslated(str(error)), error.fix)
     finding = connect_in_time(context, url, "OBS_ENDPOINT")
     return finding if finding.result is Result.PASSED else warning(_not_compared(finding.actual), finding.next)
 
@@ -31,7 +31,7 @@ def right_to_list(context: CheckContext) -> Finding:
     try:
         context.destination.list_page("", "")
     except ObsError as error:
-        return warning(_not_compared(same(str(error))), error.fix)
+        return warning(_not_compared(untranslated(str(error))), error.fix)
     return ok(t("OBS lists {name}", name=context.destination.name))
 
 
@@ -95,7 +95,7 @@ def _of_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckConte
     return run
 
 
-_LISTING, _LISTS = ("permission to list OBS",), ("permission to read OMS's lists",)
+_LISTING_CHECKS, _LISTS_CHECKS = ("permission to list OBS",), ("permission to read OMS's lists",)
 CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("OBS connection"), ("task",), obs_connection),
     Check(
@@ -110,7 +110,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     ),
     Check(t("permission to list OBS"), ("OBS clock",), right_to_list),
     Check(t("destination kind"), ("OBS clock",), kind),
-    Check(t("permission to read OMS's lists"), _LISTING, right_to_read_lists),
-    Check(t("destination encryption"), _LISTS, _of_oms_list(encryption)),
-    Check(t("destination versioning"), _LISTS, _of_oms_list(versioning)),
+    Check(t("permission to read OMS's lists"), _LISTING_CHECKS, right_to_read_lists),
+    Check(t("destination encryption"), _LISTS_CHECKS, _of_oms_list(encryption)),
+    Check(t("destination versioning"), _LISTS_CHECKS, _of_oms_list(versioning)),
 )

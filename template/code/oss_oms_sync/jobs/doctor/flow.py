@@ -11,24 +11,24 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import Deadline, timestamp
-from oss_oms_sync.clouds.objects import none_failed
+from oss_oms_sync.clouds.objects import require_success
 from oss_oms_sync.jobs.doctor.records import records_flow, right_to_submit
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.certificates import describe, shown_mark
 from oss_oms_sync.ledger.closing import open_projects
-from oss_oms_sync.passes.states import last_usual, open_passes
+from oss_oms_sync.passes.states import last_timer_pass, open_passes
 from oss_oms_sync.passes.store import PassStore
 
 # An event of OSS usually arrives within two seconds; its instance may have to start first.
 _PING_SECONDS = 20.0
 _PING_POLL_SECONDS = 0.25
 # Minutes between the timer events of reconcile and compare in s.yaml, at which stalled passes continue.
-_TICK = timedelta(minutes=10)
+_TICK_PERIOD = timedelta(minutes=10)
 # Time beyond two periods without a call after which a timer has missed two ticks: an instance has to start and record
 # the time.
-_STARTING = timedelta(minutes=1)
-_TWO_TICKS = 2 * _TICK + _STARTING
+_START_TIME = timedelta(minutes=1)
+_MAX_TICK_AGE = 2 * _TICK_PERIOD + _START_TIME
 
 
 def whole_pass(job: str, context: CheckContext) -> Finding:
@@ -40,10 +40,10 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
     if context.closed:
         return skipped(t("the project is closed: until it is opened no timer begins a pass"))
     passes = context.comparisons if job == "compare" else context.reconciles
-    last = context.compared if job == "compare" else last_usual(passes, prefix)
+    last = context.compared if job == "compare" else last_timer_pass(passes, prefix)
     if last is None:
         woken, installed = context.timers
-        is_new = not woken[job] or not installed or installed.ago <= _TWO_TICKS
+        is_new = not woken[job] or not installed or installed.ago <= _MAX_TICK_AGE
         if is_new or any(pass_.ended or pass_.objects for pass_ in passes):
             return skipped(
                 t(
@@ -60,9 +60,11 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
         )
     text = t("the last full pass of {job} began at {started}", job=job, started=last.started)
     if last.is_late(period, now):
-        if any(open_pass.goes_on and open_pass.scope.key_filter.prefix == prefix for open_pass in open_passes(passes)):
+        if any(
+            open_pass.is_continuing and open_pass.scope.key_filter.prefix == prefix for open_pass in open_passes(passes)
+        ):
             return skipped(t("{finding}; another pass is running", finding=text))
-        if context.opened and now - context.opened <= _TWO_TICKS:
+        if context.opened and now - context.opened <= _MAX_TICK_AGE:
             return skipped(t("{finding}; the project was just opened: check again in 20 minutes", finding=text))
         return warning(
             t("{finding}; the next pass is overdue", finding=text),
@@ -83,14 +85,14 @@ def timer(job: str, context: CheckContext) -> Finding:
     settings = context.settings
     name, period = {
         "replay": ("REPLAY_PERIOD", settings.replay_period),
-        "reconcile": ("RECONCILE_PERIOD", settings.reconcile_period and _TICK),
-        "compare": ("COMPARE_PERIOD", settings.compare_period and _TICK),
+        "reconcile": ("RECONCILE_PERIOD", settings.reconcile_period and _TICK_PERIOD),
+        "compare": ("COMPARE_PERIOD", settings.compare_period and _TICK_PERIOD),
         "status": ("STATUS_PERIOD", settings.status_period),
     }[job]
     if period is None:
         return ok(t("{job} runs only by hand, because {name} is off", job=job, name=name))
     woken, installed = context.timers
-    last, late = woken[job], 2 * period + _STARTING
+    last, late = woken[job], 2 * period + _START_TIME
     every, again = (span // timedelta(minutes=1) for span in (period, late))
     if last is None:
         text = t("no timer has triggered {job} yet", job=job)
@@ -165,7 +167,7 @@ def pass_triggers(context: CheckContext) -> Finding:
     names = [ping.name for ping in pings.values()]
     enough = Deadline(min(_PING_SECONDS, context.invocation.deadline.remaining() / 2), clock)
     try:
-        none_failed(bucket.try_put_all([*pings.values()]))
+        require_success(bucket.try_put_all([*pings.values()]))
         while asleep := [job for job, ping in zip(pings, bucket.get_all(names), strict=True) if ping]:
             if enough.expired():
                 break
@@ -189,21 +191,21 @@ def pass_triggers(context: CheckContext) -> Finding:
     return ok(t("objects written under passes/ in the log bucket trigger reconcile, compare and headers"))
 
 
-_READING_RECORDS = ("permission to list records", "permission to read records")
-_WRITING_RECORDS = (*_READING_RECORDS, "permission to write records")
+_READ_CHECKS = ("permission to list records", "permission to read records")
+_WRITE_CHECKS = (*_READ_CHECKS, "permission to write records")
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check(t("permission oms:synctask:createEvent"), _READING_RECORDS, right_to_submit),
-    Check(t("project open"), _READING_RECORDS, is_open),
-    Check(t("other projects"), _READING_RECORDS, others_open),
-    Check(t("existing objects"), (*_READING_RECORDS, "permission oms:taskgroup:get"), old_objects),
+    Check(t("permission oms:synctask:createEvent"), _READ_CHECKS, right_to_submit),
+    Check(t("project open"), _READ_CHECKS, is_open),
+    Check(t("other projects"), _READ_CHECKS, others_open),
+    Check(t("existing objects"), (*_READ_CHECKS, "permission oms:taskgroup:get"), old_objects),
     *(
-        Check(t("{job} timer", job=job), _WRITING_RECORDS, partial(timer, job))
+        Check(t("{job} timer", job=job), _WRITE_CHECKS, partial(timer, job))
         for job in ("replay", "reconcile", "compare", "status")
     ),
     *(
-        Check(title, (*_WRITING_RECORDS, "source bucket", *needs), partial(whole_pass, job))
+        Check(title, (*_WRITE_CHECKS, "source bucket", *needs), partial(whole_pass, job))
         for title, job, needs in ((t("reconcile"), "reconcile", ()), (t("compare"), "compare", ("task",)))
     ),
-    Check(t("pass triggers"), (*_WRITING_RECORDS, "permission to delete records", "source bucket"), pass_triggers),
-    Check(t("records flow"), (*_READING_RECORDS, "permission to list source bucket"), records_flow),
+    Check(t("pass triggers"), (*_WRITE_CHECKS, "permission to delete records", "source bucket"), pass_triggers),
+    Check(t("records flow"), (*_READ_CHECKS, "permission to list source bucket"), records_flow),
 )

@@ -14,12 +14,12 @@ import requests
 
 from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, t, untranslated
 from oss_oms_sync.clouds.by_oss2 import import_oss2
 from oss_oms_sync.clouds.clocks import clock_skews
 from oss_oms_sync.clouds.connection import tls_context
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.errors import Reason, SettingsError, presentable
+from oss_oms_sync.errors import Reason, SettingsError, printable_line
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, warning
 
 _MIN_OSS2_FOR_V4 = (2, 16)
@@ -32,7 +32,7 @@ _WARNING_SKEW, _FAULT_SKEW = timedelta(minutes=2), timedelta(minutes=14)
 
 def libraries(_: object) -> Finding:
     oss2 = import_oss2()
-    text = same(f"Python {platform.python_version()}, oss2 {oss2.__version__}, requests {requests.__version__}")
+    text = untranslated(f"Python {platform.python_version()}, oss2 {oss2.__version__}, requests {requests.__version__}")
     numbers = tuple(int(number) for number in re.findall(r"\d+", oss2.__version__)[:2])
     if numbers < _MIN_OSS2_FOR_V4:
         return fault(
@@ -45,7 +45,7 @@ def libraries(_: object) -> Finding:
 def settings(invocation: Invocation | SettingsError) -> Finding:
     if isinstance(invocation, SettingsError):
         return fault(
-            same(str(invocation)),
+            untranslated(str(invocation)),
             t("Correct this in s.yaml (secrets: {step}), then `s deploy`", step=Step("secrets")),
         )
     return ok(t("all settings are complete and well-formed"))
@@ -119,13 +119,13 @@ def _connect(url: str, setting: str) -> Finding:
             t("{setting} has no address", setting=setting),
             t("Correct {setting}, or remove it", setting=setting),
         )
-    shown = t("the proxy {host}", host=host) if proxy else same(host)
+    shown = t("the proxy {host}", host=host) if proxy else untranslated(host)
     check_host = t("Check the host in {setting}", setting=setting)
     try:
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         return fault(
-            t("the name {host} does not resolve: {error}", host=presentable(host), error=presentable(str(error))),
+            t("the name {host} does not resolve: {error}", host=printable_line(host), error=printable_line(str(error))),
             check_host,
         )
     try:
@@ -134,12 +134,17 @@ def _connect(url: str, setting: str) -> Finding:
                 tls_context().wrap_socket(connection, server_hostname=host).close()
     except ssl.SSLError as error:
         return fault(
-            t("{host} cannot be trusted (TLS): {error}", host=host, error=presentable(str(error))),
+            t("{host} cannot be trusted (TLS): {error}", host=host, error=printable_line(str(error))),
             t("{check_host}: another server answers, or a device intercepts the connection", check_host=check_host),
         )
     except OSError as error:
         return fault(
-            t("no connection to {host} port {port:d}: {error}", host=shown, port=port, error=presentable(str(error))),
+            t(
+                "no connection to {host} port {port:d}: {error}",
+                host=shown,
+                port=port,
+                error=printable_line(str(error)),
+            ),
             fix_unreachable(setting),
         )
     if parts.scheme == "https":

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.answers.task_group import OverwriteMode, storage_policy
-from oss_oms_sync.answers.text import Text, same, sentences, t
+from oss_oms_sync.answers.text import Text, sentences, t, untranslated
 from oss_oms_sync.clouds.task import OBJECT_TYPES, TaskInfo
-from oss_oms_sync.errors import PERMANENT, Failure, Reason, grant
+from oss_oms_sync.errors import PERMANENT_REASONS, Failure, Reason, permission_remedy
 from oss_oms_sync.jobs.doctor.function import fix_unreachable
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 
@@ -21,9 +21,9 @@ _OMS_REGIONS = {
     "cn-east-3": t("CN East-Shanghai1"),
     "cn-southwest-2": t("CN Southwest-Guiyang1"),
 }
-_OMS_HOST = re.compile(r"oms\.([a-z0-9-]+)\.myhuaweicloud\.com")
+_OMS_HOST_PATTERN = re.compile(r"oms\.([a-z0-9-]+)\.myhuaweicloud\.com")
 # Parts of a task's source, for its differences.
-_PARTS = {"cloud": t("cloud"), "region": t("region"), "bucket": t("bucket")}
+_SOURCE_PARTS = {"cloud": t("cloud"), "region": t("region"), "bucket": t("bucket")}
 # Texts by a task's options; None for an unreported option.
 _ARCHIVED = {
     True: t("archived objects are restored and copied"),
@@ -35,12 +35,12 @@ _HEADERS = {
     False: t("Content-Type is the only header that is copied"),
     None: t("OMS does not report whether objects' headers are copied"),
 }
-_REGION_ID = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
+_REGION_PATTERN = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
 
 
 def oms_answers(context: CheckContext) -> Finding:
     answer = context.task_answer
-    if isinstance(answer, Failure) and answer.reason not in PERMANENT:
+    if isinstance(answer, Failure) and answer.reason not in PERMANENT_REASONS:
         is_silent = answer.reason is Reason.TIMEOUT
         return fault(_describe(answer), fix_unreachable("SYNC_URL") if is_silent else answer.reason.fix)
     return ok(t("OMS answers signed requests"))
@@ -151,12 +151,14 @@ def task_source(context: CheckContext) -> Finding:
     }
     if any(wrong.values()):
         # OMS does not document its names of Alibaba Cloud's regions: another form is not another region.
-        only_its_form = wrong == {"cloud": False, "region": True, "bucket": False} and not _REGION_ID.fullmatch(region)
+        only_its_form = wrong == {"cloud": False, "region": True, "bucket": False} and not _REGION_PATTERN.fullmatch(
+            region
+        )
         return (warning if only_its_form else fault)(
             text,
             t(
                 "Copy the SYNC_URL of the right task: the {parts:and} should be that of {bucket} in {region} (Aliyun)",
-                parts=[_PARTS[what] for what, is_wrong in wrong.items() if is_wrong],
+                parts=[_SOURCE_PARTS[what] for what, is_wrong in wrong.items() if is_wrong],
                 bucket=settings.source_bucket or t("the source bucket"),
                 region=settings.oss_region,
             ),
@@ -212,7 +214,7 @@ def task_options(context: CheckContext) -> Finding:
 
 
 def oms_region(context: CheckContext) -> Finding:
-    match = _OMS_HOST.fullmatch(urlsplit(context.settings.task.url).hostname or "")
+    match = _OMS_HOST_PATTERN.fullmatch(urlsplit(context.settings.task.url).hostname or "")
     if not match:
         return skipped(t("the host of SYNC_URL names no region"))
     if match[1] not in _OMS_REGIONS:
@@ -230,7 +232,7 @@ def oms_region(context: CheckContext) -> Finding:
 def _user_right(action: str, answer: object, without: Text) -> Finding:
     """Judge by `answer` if HW_AK's user has the permission `action`; `without`: the effect of a missing permission."""
     if isinstance(answer, Failure) and answer.reason is Reason.FORBIDDEN:
-        return fault(_describe(answer), sentences(grant(action), without))
+        return fault(_describe(answer), sentences(permission_remedy(action), without))
     if isinstance(answer, Failure) and answer.reason is not Reason.NO_TASK:
         return _fault(answer)
     return ok(
@@ -244,7 +246,7 @@ def _fault(failure: Failure) -> Finding:
 
 def _describe(failure: Failure) -> Text:
     parts = (failure.reason.name, failure.status, failure.error_code, failure.message)
-    return same(" ".join(str(part) for part in parts if part))
+    return untranslated(" ".join(str(part) for part in parts if part))
 
 
 CHECKS: Sequence[Check[CheckContext]] = (

@@ -23,18 +23,18 @@ from oss_oms_sync.jobs.doctor.rules import CheckContext, fault, ok, skipped, unk
 from oss_oms_sync.ledger.records import first_recorded_at
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles, iter_records
-from oss_oms_sync.passes.entries import SETTLED
+from oss_oms_sync.passes.entries import MIN_EVENT_AGE
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
 
 # The maximum age of objects whose records are checked.
-_RECENT = timedelta(days=1)
+_MAX_OBJECT_AGE = timedelta(days=1)
 # Limits of a check of records, because there may be millions: its seconds, and its records to read.
 _SCAN_SECONDS = 20.0
 _MAX_RECORDS_READ = 200
 # Maximum lag of the function's clock behind OSS's, in seconds.
 _CLOCKS_SECONDS = 60
-_CLOSED = t("the project is closed: until it is opened no object key is submitted")
+_CLOSED_TEXT = t("the project is closed: until it is opened no object key is submitted")
 
 
 def right_to_submit(context: CheckContext) -> Finding:
@@ -66,7 +66,7 @@ def right_to_submit(context: CheckContext) -> Finding:
     if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and is_complete:
         return fault(t("the last key failed with FORBIDDEN"), Reason.FORBIDDEN.fix)
     if context.closed:
-        return skipped(_CLOSED)
+        return skipped(_CLOSED_TEXT)
     text = t(
         "no object key has been accepted since the last failures ({reasons})",
         reasons=sorted(set().union(*reasons) - {""}) or t("reason unknown"),
@@ -84,7 +84,7 @@ def right_to_submit(context: CheckContext) -> Finding:
 def records_flow(context: CheckContext) -> Finding:
     """Check that objects written in the last day, and since the installation, have records."""
     if context.closed:
-        return skipped(_CLOSED)
+        return skipped(_CLOSED_TEXT)
     recent = _count_recent(context)
     accepted, failed, missing = (
         recent.classes[reconcile_class]
@@ -129,7 +129,7 @@ def records_flow(context: CheckContext) -> Finding:
     return ok(text)
 
 
-class _Recent(NamedTuple):
+class _RecentObjects(NamedTuple):
     """Result of a check of the last day's objects.
 
     `classes`: number of objects by class. `events_came`: an event has certainly arrived. `late`: accepted objects with
@@ -142,11 +142,11 @@ class _Recent(NamedTuple):
     is_complete: bool
 
 
-def _count_recent(context: CheckContext) -> _Recent:
+def _count_recent(context: CheckContext) -> _RecentObjects:
     settings, now = context.settings, context.invocation.clock.now()
     installed = JobState(context.invocation).installed(note=False)
     # Objects written while the project was closed may have had no event.
-    since = max(now - _RECENT, installed, context.opened + SETTLED if context.opened else installed)
+    since = max(now - _MAX_OBJECT_AGE, installed, context.opened + MIN_EVENT_AGE if context.opened else installed)
     scope = Scope(settings.key_filter, since, everything=False)
     classifier = Classifier(settings, scope, installed, now)
     in_hand = {
@@ -159,13 +159,13 @@ def _count_recent(context: CheckContext) -> _Recent:
     listing = MergedListing(context.invocation, classifier.needs_records, scope.key_filter.prefix, "")
     for entry in takewhile(_is_time(enough), listing):
         object_class = classifier.classify(entry)
-        came = classifier.event_came(object_class, entry)
+        came = classifier.has_event_arrived(object_class, entry)
         events_came |= came is True
         if came is None and object_class is ReconcileClass.COVERED and entry.source:
             late.append(entry.source)
         is_replays = object_class is ReconcileClass.UNRECORDED and entry.key in in_hand
         classes[ReconcileClass.FAILED_BEFORE if is_replays else object_class] += 1
-    return _Recent(classes, events_came, late, not enough.expired())
+    return _RecentObjects(classes, events_came, late, not enough.expired())
 
 
 def _events_came(context: CheckContext, late: Sequence[ObjectSummary]) -> bool:
@@ -173,14 +173,14 @@ def _events_came(context: CheckContext, late: Sequence[ObjectSummary]) -> bool:
 
     The objects are those with late records of acceptance (replay resent them), and those in the folder of canaries.
     """
-    begin = (context.invocation.clock.now() - _RECENT).timestamp()
+    begin = (context.invocation.clock.now() - _MAX_OBJECT_AGE).timestamp()
     canaries = context.invocation.source_bucket.list_page(context.settings.key_filter.canaries, "").objects
     sources = [source for source in (*late, *canaries) if source.modified >= begin]
     newest = nlargest(_MAX_RECORDS_READ, sources, key=lambda source: source.modified)
     names = [record_name(context.invocation.task_id, "success", source.name) for source in newest]
     records = context.invocation.log_bucket.try_get_all(names)
     return any(
-        -_CLOCKS_SECONDS <= first_recorded_at(record) - source.modified < SETTLED.total_seconds()
+        -_CLOCKS_SECONDS <= first_recorded_at(record) - source.modified < MIN_EVENT_AGE.total_seconds()
         for source, record in zip(newest, records, strict=True)
         if isinstance(record, StoredObject)
     )

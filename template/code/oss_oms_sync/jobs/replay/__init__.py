@@ -21,7 +21,7 @@ from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
 
-_STATE = "turn"
+_LEASE_NAME = "turn"
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
@@ -35,7 +35,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     JobState(invocation).note_timer("replay", event)
     by_timer = events.is_timer_event(event)
     if by_timer:
-        Closing(invocation).establish()
+        Closing(invocation).ensure_mark()
     # Manual calls, and a cutover's, submit all keys.
     this = Replay(invocation, skips_resting=by_timer)
     problems = _dispatch(event, this, invocation)
@@ -72,14 +72,14 @@ def _work_for_the_timer(replay: Replay, invocation: Invocation) -> None:
     # Imported here, because no other call needs the module or the client of OBS.
     from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
 
-    if not take_turn(invocation):
+    if not take_lease(invocation):
         replay.sender.stopped = Stopped(Stop.BUSY, "an earlier run is still sending")
         return
     try:
         replay.copies = FailedCopies(invocation).record()
         replay.send_records(ReplayOptions())
     finally:
-        give_turn_back(invocation)
+        release_lease(invocation)
 
 
 def _changes_of(keys: Sequence[object], settings: Settings) -> list[ObjectChange]:
@@ -97,13 +97,13 @@ def _changes_of(keys: Sequence[object], settings: Settings) -> list[ObjectChange
 
 
 @dataclass(frozen=True)
-class _Busy:
+class _ReplayLease:
     """The lease of a running replay; `until` is empty without a run."""
 
     until: str = ""
 
 
-def take_turn(invocation: Invocation) -> bool:
+def take_lease(invocation: Invocation) -> bool:
     """Take the lease for the timer's work until the end of this run; return False if an earlier run has it.
 
     A run may exceed the timer's period, and two runs would submit at twice the rate. Two runs that begin simultaneously
@@ -112,14 +112,14 @@ def take_turn(invocation: Invocation) -> bool:
     Raises StorageError.
     """
     state, now = JobState(invocation), invocation.clock.now()
-    mine = _Busy(timestamp(now + timedelta(seconds=invocation.deadline.remaining())))
-    if (state.recall(_Busy, _STATE) or _Busy()).until > timestamp(now):
+    mine = _ReplayLease(timestamp(now + timedelta(seconds=invocation.deadline.remaining())))
+    if (state.recall(_ReplayLease, _LEASE_NAME) or _ReplayLease()).until > timestamp(now):
         return False
-    state.store(_STATE, to_json(mine))
+    state.store(_LEASE_NAME, to_json(mine))
     return True
 
 
-def give_turn_back(invocation: Invocation) -> None:
+def release_lease(invocation: Invocation) -> None:
     """End the lease, so that the next tick resends."""
     # Otherwise the tick would wait until the planned end of this run.
-    JobState(invocation).try_store(_STATE, to_json(_Busy()))
+    JobState(invocation).try_store(_LEASE_NAME, to_json(_ReplayLease()))

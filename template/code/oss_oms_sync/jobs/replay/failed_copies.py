@@ -26,37 +26,37 @@ from oss_oms_sync.answers.layout import OMS_LISTS, record_name
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import Deadline, from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, StoredObject, none_failed
+from oss_oms_sync.clouds.objects import PERMISSION_CODES, ObjectSummary, StoredObject, require_success
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectPart, ObsError
 from oss_oms_sync.clouds.oms_lists import CopyFailure, lists_folder, read_lines
-from oss_oms_sync.errors import Failure, Reason, StorageError, log, presentable
+from oss_oms_sync.errors import Failure, Reason, StorageError, log, printable_line
 from oss_oms_sync.jobs.replay.resting import nothing_to_send, pause_seconds, version
 from oss_oms_sync.ledger import migration
-from oss_oms_sync.ledger.list_positions import MARGIN, LineCount, ListPositions, ListRead
+from oss_oms_sync.ledger.list_positions import LIST_DELAY, LineCount, ListPositions, ListRead
 from oss_oms_sync.ledger.records import FailedKey, copy_attempts, failed_key, failed_record, modified_at
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.entries import is_covered, listed_record
 
-_STATE = "failed_copies"
+_STATE_NAME = "failed_copies"
 # Share of a run's time for reading lists, so that submissions have the remainder with any number of lists.
-_SHARE = 1 / 4
+_READING_SHARE = 1 / 4
 # Bytes of a read, more than in any line.
 _PART_BYTES = 256 * 1024
 # Number of objects checked and recorded in parallel.
-_GROUP = 100
+_RECORD_GROUP = 100
 # OBS refuses to read a list if a permission is missing, for this list or for all, or because of its storage class. To
 # distinguish the former two, up to three other lists are tried.
-_ARCHIVED, _TRIED = "InvalidObjectState", 3
+_ARCHIVED, _MAX_PROBED_LISTS = "InvalidObjectState", 3
 # Time until a refused list is tried again. A permission takes effect within half an hour, and some requests are refused
 # until then.
 _REFUSED_SECONDS = 60 * 60
 # Maximum difference between the times of a line and of its list, because lists appear within minutes; other times of
 # lines are unreliable.
-_LISTS_LATE_SECONDS = 60 * 60
+_MAX_LIST_DELAY_SECONDS = 60 * 60
 # Maximum time from a copy failure to the success record of its acceptance: the record is written later, and the clouds'
 # clocks differ.
-_RECORDED_WITHIN = 2 * 60
+_MAX_RECORD_DELAY_SECONDS = 2 * 60
 
 
 class _TimeIsUpError(Exception):
@@ -69,7 +69,7 @@ class FailedCopies:
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
         self._state = JobState(invocation)
-        self._until = Deadline(invocation.deadline.remaining() * _SHARE, invocation.clock)
+        self._until = Deadline(invocation.deadline.remaining() * _READING_SHARE, invocation.clock)
         self._records = CopyRecords(invocation)
         self._positions = ListPositions()
         self._lists = self._unread = 0
@@ -83,7 +83,7 @@ class FailedCopies:
 
         Raises StorageError if the position in the lists cannot be read from the log bucket.
         """
-        positions = self._positions = self._state.recall(ListPositions, _STATE) or ListPositions()
+        positions = self._positions = self._state.recall(ListPositions, _STATE_NAME) or ListPositions()
         before = to_json(positions)
         stopped, problem = None, ""
         try:
@@ -100,7 +100,7 @@ class FailedCopies:
         after = to_json(positions.kept())
         if after != before:
             # After a failure, the next run reads these lines again.
-            self._state.try_store(_STATE, after)
+            self._state.try_store(_STATE_NAME, after)
         return {
             "lists": self._lists,
             **{
@@ -126,7 +126,7 @@ class FailedCopies:
         # The last complete look covered all older lists outside the map. Before the first look, older lists are from
         # before the installation. Its time is noted here, because a timer may never begin a pass.
         looked = parse_time(positions.looked) or self._state.installed(note=True)
-        read_before = (looked - MARGIN).timestamp()
+        read_before = (looked - LIST_DELAY).timestamp()
         if not positions.begin_look(self._invocation.clock.now()):
             return
         for folder in self._folders():
@@ -167,8 +167,8 @@ class FailedCopies:
             self._read(bucket, listed)
         except ObsError as error:
             of_others = (other for other in page if other.name != listed.name)
-            can_others = (_can_read(bucket, other) for other in islice(of_others, _TRIED))
-            is_alone = error.code in NO_PERMISSION and (list_read.refused_until > 0 or any(can_others))
+            can_others = (_can_read(bucket, other) for other in islice(of_others, _MAX_PROBED_LISTS))
+            is_alone = error.code in PERMISSION_CODES and (list_read.refused_until > 0 or any(can_others))
             if not is_alone and error.code != _ARCHIVED:
                 raise
             list_read = self._positions.lists.get(listed.name, ListRead())
@@ -201,7 +201,7 @@ class FailedCopies:
         body, start, of_group = part.body, at.offset - part.start, self._positions.is_of_group(name)
         ends = part.start + len(body) == part.head.size
         while True:
-            lines = read_lines(body, start, begins=part.start == 0, ends=ends, most=_GROUP)
+            lines = read_lines(body, start, begins=part.start == 0, ends=ends, most=_RECORD_GROUP)
             outside = self._records.record(lines.failures, at.modified, of_group=of_group)
             if lines.unread:
                 self._note_unread(name, lines.unread, lines.example)
@@ -217,7 +217,7 @@ class FailedCopies:
     def _note_unread(self, name: str, number: int, example: str) -> None:
         self._unread += number
         self._positions.unread += number
-        self._positions.example = presentable(example, self._invocation.settings.secrets)
+        self._positions.example = printable_line(example, self._invocation.settings.secrets)
         log.warning({"list": name, "lines_unread": number, "example": self._positions.example})
 
     def _check_time(self) -> None:
@@ -274,7 +274,7 @@ class CopyRecords:
             # A success record of another version shows neither the acceptance nor the attempts of this version.
             if accepted and not is_covered(source, listed_record(accepted, copy_failure.key)):
                 accepted = None
-            if accepted and modified_at(accepted) > _failed_at(copy_failure, listed) + _RECORDED_WITHIN:
+            if accepted and modified_at(accepted) > _failed_at(copy_failure, listed) + _MAX_RECORD_DELAY_SECONDS:
                 self.lines["accepted_again"] += 1
             else:
                 self.lines["recorded"] += 1
@@ -283,7 +283,7 @@ class CopyRecords:
                 before = failed_key(task_id, waiting) if waiting else None
                 if not before or not before.may_not_be_sent:
                     records.append(self._failed_record(copy_failure, source, accepted, before, attempts))
-        none_failed(bucket.try_put_all(records))
+        require_success(bucket.try_put_all(records))
 
     def _failed_record(
         self,
@@ -301,8 +301,8 @@ class CopyRecords:
         invocation = self._invocation
         first = before.first_failure if before else ""
         key = FailedKey(version(source), first_failure=first, copy_attempts=attempt)
-        message = presentable(copy_failure.message, invocation.settings.secrets)
-        failure = Failure(Reason.COPY_FAILED, error_code=presentable(copy_failure.code) or None, message=message)
+        message = printable_line(copy_failure.message, invocation.settings.secrets)
+        failure = Failure(Reason.COPY_FAILED, error_code=printable_line(copy_failure.code) or None, message=message)
         pause = pause_seconds(attempt)
         not_before = timestamp(from_epoch(modified_at(accepted) + pause)) if accepted and pause else ""
         return failed_record(invocation.task_id, key, failure, invocation.clock.now(), not_before)
@@ -315,4 +315,4 @@ def _failed_at(copy_failure: CopyFailure, listed: int) -> float:
     would be ignored.
     """
     at = copy_failure.at.timestamp() if copy_failure.at else listed
-    return at if listed - _LISTS_LATE_SECONDS <= at <= listed else listed
+    return at if listed - _MAX_LIST_DELAY_SECONDS <= at <= listed else listed

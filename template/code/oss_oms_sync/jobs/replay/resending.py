@@ -21,7 +21,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, parts_of
 from oss_oms_sync.delivery.sender import Sender, earliest
 from oss_oms_sync.errors import UNKNOWN, PayloadError, Reason, StorageError, log
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.jobs.replay.resting import ReplayState, Resting, nothing_to_send, version
+from oss_oms_sync.jobs.replay.resting import ReplayState, RestingRecords, nothing_to_send, version
 from oss_oms_sync.ledger.records import FailedKey, failed_key
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
@@ -67,7 +67,7 @@ class Replay:
         self.sender = Sender(invocation)
         self._state = JobState(invocation)
         self._runs = RunFiles(invocation)
-        self._resting = Resting({}, invocation.clock)
+        self._resting = RestingRecords({}, invocation.clock)
         self._skips_resting = skips_resting
         self._can_look = bool(invocation.settings.source_bucket)
         # Named keys are submitted without a check of the source.
@@ -138,7 +138,7 @@ class Replay:
         """
         self._asked = asked
         stored = self._state.recall(ReplayState, "replay") or ReplayState()
-        self._resting = Resting(stored.resting, self._invocation.clock)
+        self._resting = RestingRecords(stored.resting, self._invocation.clock)
         self._looks = True
         if asked.is_whole:
             self._leftovers(asked.dry_run)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from oss_oms_sync.clock import Clock, from_epoch, timestamp
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
-from oss_oms_sync.delivery.sender import MAX_REJECTED_KEPT
+from oss_oms_sync.delivery.sender import MAX_REMEMBERED_REJECTIONS
 from oss_oms_sync.events import ObjectChange
 
 # Time until a rejected key is retried.
@@ -20,7 +20,7 @@ _REJECTED_PAUSE = timedelta(days=1)
 _FIRST_PAUSE_SECONDS = 10 * 60
 _MAX_PAUSE_SECONDS = 24 * 60 * 60
 # Maximum number of stored pauses, so that a single call reads the state.
-_MAX_PAUSES = 2 * MAX_REJECTED_KEPT
+_MAX_PAUSES = 2 * MAX_REMEMBERED_REJECTIONS
 
 
 class Pause(NamedTuple):
@@ -43,7 +43,7 @@ class ReplayState:
     last: object = None
 
 
-class Resting:
+class RestingRecords:
     """Resting records: of keys rejected less than a day ago, and records with a due time.
 
     `pauses` are those of earlier runs. Name and ETag identify a record, so a new failure of the key is retried

@@ -12,24 +12,24 @@ from oss_oms_sync import options
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import ReplayRun
 from oss_oms_sync.answers.status_answer import (
-    CopyingShown,
-    ListsUnread,
+    CopyingSummary,
+    CountCheck,
     StatusAnswer,
-    Sum,
-    TaskNamed,
+    TaskNames,
+    UnreadLines,
     Verdict,
 )
 from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.task import DATA_TYPES, MonthCounts, Statistics, TaskInfo, month_name, month_of, silence
+from oss_oms_sync.clouds.task import DATA_TYPES, MonthCounts, Statistics, TaskInfo, month_name, month_of, query_failure
 from oss_oms_sync.errors import Failure, PayloadError, Reason, log
 from oss_oms_sync.events import is_timer_event
-from oss_oms_sync.jobs.status.alarm import not_taken, tell_of_change
+from oss_oms_sync.jobs.status.alarm import report_change, webhook_problem
 from oss_oms_sync.jobs.status.backlog import Backlog, read_backlog
-from oss_oms_sync.jobs.status.copying import Acknowledged, CopyFailures, Copying, Month, first_month
-from oss_oms_sync.jobs.status.facts import Coverage, Facts, InObs
+from oss_oms_sync.jobs.status.copying import Acknowledgement, CopyFailures, CopyProgress, Month, first_month
+from oss_oms_sync.jobs.status.facts import Coverage, Facts, ObsState
 from oss_oms_sync.jobs.status.history import KeyHistory
 from oss_oms_sync.jobs.status.verdict import reach_verdict
 from oss_oms_sync.ledger import migration
@@ -81,12 +81,12 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     log.info({"verdict": verdict.state.value, "alarm": verdict.alarm, "text": verdict.text.en, **facts.numbers(now)})
     if is_timer_event(event):
         migration.note_progress(invocation, facts.old_objects)
-        tell_of_change(invocation, verdict, facts)
+        report_change(invocation, verdict, facts)
     return to_json(report)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
-class _Replayed:
+class _LastReplay:
     """Result of the last run of replay over all records."""
 
     last: ReplayRun
@@ -115,13 +115,13 @@ class _StatusReport:
         closed = Closing(self._invocation).state()
         mark = shown_mark(self._invocation, closed) if closed else None
         backlog = self._backlog(closed, acknowledge=acknowledge)
-        acknowledged, in_obs = self._state.recall(Acknowledged, "status"), InObs.read(self._invocation, task)
+        acknowledged, in_obs = self._state.recall(Acknowledgement, "status"), ObsState.read(self._invocation, task)
         # A closed project reports only changes after the close, so an acknowledgement covers only them.
         if (acknowledge and closed is None) or _closes_failures(in_obs, acknowledged, last_day):
             self._acknowledge(task, last_day, lists)
-            acknowledged = self._state.recall(Acknowledged, "status")
+            acknowledged = self._state.recall(Acknowledgement, "status")
         months = self._months(task, installed, acknowledged)
-        copying = Copying.compute(
+        copying = CopyProgress.compute(
             task, months, last_day, acknowledged, installed=installed, now=self._now, listed=lists.listed
         )
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
@@ -141,7 +141,7 @@ class _StatusReport:
             keys_left=under_way.keys if under_way and rests < (self._now - DAY).timestamp() else (),
         )
         verdict, failures = reach_verdict(facts), facts.failures
-        replayed = self._state.recall(_Replayed, "replay")
+        replayed = self._state.recall(_LastReplay, "replay")
         # A record may have an unknown reason.
         reasons = [Reason[name] for name in backlog.by_reason if name in Reason.__members__]
         report = StatusAnswer(
@@ -149,28 +149,28 @@ class _StatusReport:
             at=timestamp(self._now),
             migration=facts.migration,
             old_objects=None if isinstance(group, Failure) else group,
-            old_objects_silence=silence(group, "get", "taskgroup"),
+            old_objects_failure=query_failure(group, "get", "taskgroup"),
             closed=mark,
-            task=TaskNamed(self._invocation.task_id, self._settings.source_bucket, self._settings.log_bucket),
+            task=TaskNames(self._invocation.task_id, self._settings.source_bucket, self._settings.log_bucket),
             oms=None if isinstance(task, Failure) else task,
-            oms_silence=silence(task, "get"),
-            copying=CopyingShown(
+            oms_failure=query_failure(task, "get"),
+            copying=CopyingSummary(
                 copying.failed, copying.unfinished, timestamp(acknowledged.at) if acknowledged else None, failures
             ),
             statistics=None if isinstance(shown, Failure) else shown,
-            statistics_silence=silence(shown, "statistics"),
+            statistics_failure=query_failure(shown, "statistics"),
             backlog=backlog,
             replay=replayed.last if replayed else None,
             reconcile=coverage.shown(),
             compare=in_obs.shown(),
-            oms_lists=ListsUnread(lists.unread, lists.example, lists.problem),
+            oms_lists=UnreadLines(lists.unread, lists.example, lists.problem),
             overdue=[
                 job for job, late in (("reconcile", coverage.recent is None), ("compare", in_obs.overdue)) if late
             ],
             sums=[*sums(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures)],
             fixes={reason.name: reason.fix for reason in reasons},
             lasting=[reason.name for reason in reasons if facts.lasts(reason)],
-            alarm_not_taken=not_taken(self._invocation),
+            alarm_not_taken=webhook_problem(self._invocation),
         )
         return verdict, facts, report
 
@@ -198,11 +198,11 @@ class _StatusReport:
             return
         statistics = None if isinstance(last_day, Failure) else last_day
         listed = lists.listed.get(month_name(self._now), LineCount())
-        if acknowledged := Acknowledged.up_to(self._now, task.month, statistics, listed):
+        if acknowledged := Acknowledgement.up_to(self._now, task.month, statistics, listed):
             self._state.store("status", to_json(acknowledged))
 
     def _months(
-        self, task: TaskInfo | Failure, installed: datetime, acknowledged: Acknowledged | None
+        self, task: TaskInfo | Failure, installed: datetime, acknowledged: Acknowledgement | None
     ) -> list[Month] | Failure:
         """Query the counters of the relevant months, the current month last."""
         if isinstance(task, Failure):
@@ -221,7 +221,7 @@ class _StatusReport:
         return months
 
 
-def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day: Statistics | Failure) -> bool:
+def _closes_failures(in_obs: ObsState, acknowledged: Acknowledgement | None, last_day: Statistics | Failure) -> bool:
     """Return True if a comparison has checked all objects in OBS since OMS's last copy failure."""
     began = parse_time(in_obs.began)
     if not in_obs.is_clean or began is None or isinstance(last_day, Failure) or last_day.unread:
@@ -232,7 +232,7 @@ def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day:
     return is_new and since >= last_day.from_ and not last_day.count_after(since, "FAILURE")
 
 
-def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailures | None) -> Iterator[Sum]:
+def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailures | None) -> Iterator[CountCheck]:
     """Yield checks of the reported counts: of a pass, of OMS's failures, and of a month."""
     if last:
         count = {name: last.counts.get(name, 0) for name in COUNTS}
@@ -266,6 +266,6 @@ def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailur
         )
 
 
-def _sum(claim: Text, left: int, holds: Callable[[int, int], bool], right: Sequence[int], meaning: Text) -> Sum:
+def _sum(claim: Text, left: int, holds: Callable[[int, int], bool], right: Sequence[int], meaning: Text) -> CountCheck:
     """Return the check that `left` and the sum of `right` agree; `meaning` is the explanation of a difference."""
-    return Sum(claim, left, "=" if holds is eq else "≤", right, holds(left, sum(right)), meaning)
+    return CountCheck(claim, left, "=" if holds is eq else "≤", right, holds(left, sum(right)), meaning)

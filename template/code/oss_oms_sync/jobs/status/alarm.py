@@ -32,7 +32,7 @@ _LASTING_AGE = timedelta(minutes=10)
 _REPEAT_AGE = timedelta(days=1)
 
 # Label of each verdict, and the next step.
-_WORDS = {
+_LABELS = {
     VerdictState.IN_STEP.value: (t("in step"), t("Nothing to do.")),
     VerdictState.BEHIND.value: (
         t("BEHIND"),
@@ -74,7 +74,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class _Watch:
+class _AlarmState:
     """State of the messages; times are in the format of records, and all fields are empty at the beginning.
 
     `verdict`: the timer's last verdict; `since`: its begin. `reported`, `reported_at`: the verdict of the last message,
@@ -102,7 +102,7 @@ def name_of(verdict: Verdict) -> str:
     return CLOSED_ALARM if verdict.state is VerdictState.CLOSED and verdict.alarm else verdict.state.value
 
 
-def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> None:
+def report_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> None:
     """Send a message on the verdict if it is due, and log the result; without a webhook do nothing.
 
     Raises StorageError.
@@ -110,14 +110,14 @@ def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> No
     if not invocation.settings.alert_webhook:
         return
     memory, now = JobState(invocation), invocation.clock.now()
-    before = watch = memory.recall(_Watch, "watch") or _Watch()
+    before = watch = memory.recall(_AlarmState, "watch") or _AlarmState()
     if watch.verdict != name_of(verdict):
         begins = watch.verdict == watch.reported or VerdictState.IN_STEP.value in (watch.verdict, name_of(verdict))
         lasting = timestamp(now) if begins else watch.lasting
         watch = replace(watch, verdict=name_of(verdict), since=timestamp(now), lasting=lasting)
     message = _alert(invocation.settings, verdict, facts, watch, now)
     if watch.is_due(verdict, now):
-        watch = replace(watch, problem=_tell(invocation, name_of(verdict), *message))
+        watch = replace(watch, problem=_send_message(invocation, name_of(verdict), *message))
         if not watch.problem:
             watch = replace(watch, reported=name_of(verdict), reported_at=timestamp(now))
     elif watch.reported == name_of(verdict):  # the verdict is the same as in the last message
@@ -126,16 +126,16 @@ def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> No
         memory.store("watch", asdict(watch))
 
 
-def not_taken(invocation: Invocation) -> str:
+def webhook_problem(invocation: Invocation) -> str:
     """Return the reason why the webhook did not accept the last alarm; empty if it did, or before the first alarm.
 
     Raises StorageError.
     """
-    watch = JobState(invocation).recall(_Watch, "watch") if invocation.settings.alert_webhook else None
+    watch = JobState(invocation).recall(_AlarmState, "watch") if invocation.settings.alert_webhook else None
     return watch.problem if watch else ""
 
 
-def _tell(invocation: Invocation, name: str, text: str, fields: Mapping[str, object]) -> str:
+def _send_message(invocation: Invocation, name: str, text: str, fields: Mapping[str, object]) -> str:
     """Send the message; return the reason why the webhook did not accept it, or an empty text."""
     kind, problem = post(invocation, text, fields)
     entry = {"alert": name, "webhook": kind}
@@ -153,11 +153,11 @@ def _ago(time: str, now: datetime) -> timedelta:
 
 
 def _alert(
-    settings: Settings, verdict: Verdict, facts: Facts, watch: _Watch, now: datetime
+    settings: Settings, verdict: Verdict, facts: Facts, watch: _AlarmState, now: datetime
 ) -> tuple[str, Mapping[str, object]]:
     """Return the message that the verdict changed since the last message, or lasts."""
-    (name, following), since, language = _WORDS[name_of(verdict)], watch.since, settings.alert_language
-    last, _ = _WORDS.get(watch.reported, (None, None))
+    (name, following), since, language = _LABELS[name_of(verdict)], watch.since, settings.alert_language
+    last, _ = _LABELS.get(watch.reported, (None, None))
     headline = t("{name} (was {last})", name=name, last=last) if last else name
     if watch.reported == name_of(verdict):
         headline = t("still {name}", name=name)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from oss_oms_sync.answers.layout import record_name, record_prefix
-from oss_oms_sync.answers.status_answer import BacklogShown, KeyWaiting, LeftBehind
+from oss_oms_sync.answers.status_answer import AbandonedRunFiles, BacklogSummary, WaitingKey
 from oss_oms_sync.answers.text import AtLeast
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
@@ -23,15 +23,15 @@ from oss_oms_sync.ledger.waiting import read_failed, records_and_runs, run_files
 _MAX_RECORDS_COUNTED = 10_000
 _MAX_RECORDS_READ = 200
 # Limit for records after the close, because each may be an alarm.
-_MAX_LATE_READ = 1_000
+_MAX_LATE_RECORDS_READ = 1_000
 _MAX_RUN_FILES_READ = 50
 _MAX_KEYS_SHOWN = 20
 # Time without a run of any job after which a project counts as inactive.
-_GONE = timedelta(days=1)
+_INACTIVE_AGE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Backlog(BacklogShown):
+class Backlog(BacklogSummary):
     """Keys that wait to be resent.
 
     `copies`: keys in the read records and run files that OMS failed to copy. `newest`: the time of the last record, in
@@ -72,7 +72,7 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
     listed = [listed for listed in records.listed if not listed.name.startswith(canaries)]
     newest = sorted(listed, key=lambda listed_record: listed_record.modified, reverse=True)
     late = sum(listed.modified > after for listed in newest)
-    newest = newest[: max(_MAX_RECORDS_READ, min(late, _MAX_LATE_READ))]
+    newest = newest[: max(_MAX_RECORDS_READ, min(late, _MAX_LATE_RECORDS_READ))]
     read = {key: listed.modified for key, listed in zip(read_failed(invocation, newest), newest, strict=True) if key}
     keys = [key for key in read if settings.key_filter.is_reported(key.key)]
     # Only its record shows the project of a long key.
@@ -93,7 +93,7 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
         oldest=min(filter(None, first_failures), default=None),
         read=len(keys),
         by_reason=dict(Counter(key.reason_name for key in keys)),
-        keys=[KeyWaiting(key.key, key.reason_name, key.first_failure, key.message) for key in keys[:_MAX_KEYS_SHOWN]],
+        keys=[WaitingKey(key.key, key.reason_name, key.first_failure, key.message) for key in keys[:_MAX_KEYS_SHOWN]],
         run_files=runs.files,
         in_run_files=len(failed_keys),
         unreadable_run_files=runs.unreadable,
@@ -110,7 +110,7 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
     )
 
 
-def _left_behind(invocation: Invocation) -> list[LeftBehind]:
+def _left_behind(invocation: Invocation) -> list[AbandonedRunFiles]:
     """Return the run files of the task's inactive projects, which no run takes over."""
     others = run_files_by_project(invocation)
     others.pop(invocation.settings.project, None)
@@ -119,7 +119,7 @@ def _left_behind(invocation: Invocation) -> list[LeftBehind]:
     left = []
     for project, files in sorted(others.items()):
         last = max(ran.get(project, 0), *(file.modified for file in files))
-        if from_epoch(last) < invocation.clock.now() - _GONE:
+        if from_epoch(last) < invocation.clock.now() - _INACTIVE_AGE:
             folder = files[0].name.rpartition("/")[0] + "/"
-            left.append(LeftBehind(project, len(files), folder, timestamp(from_epoch(last))))
+            left.append(AbandonedRunFiles(project, len(files), folder, timestamp(from_epoch(last))))
     return left

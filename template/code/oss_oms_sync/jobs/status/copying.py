@@ -12,15 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
-from oss_oms_sync.answers.status_answer import CopyFailuresShown, FailedForCode, Unfinished
+from oss_oms_sync.answers.status_answer import CodeFailures, CopyFailureCounts, UnfinishedCounts
 from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, month_name, month_of, remaining
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.ledger.list_positions import LineCount
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.passes.entries import SETTLED
+from oss_oms_sync.passes.entries import MIN_EVENT_AGE
 
-_LISTED_WITHIN = timedelta(hours=1)
+_MAX_LIST_DELAY = timedelta(hours=1)
 # Copy failures of a key after which it counts as stuck until its cause is removed: they take over an hour.
 _STUCK_ATTEMPTS = 5
 
@@ -34,7 +34,7 @@ class Month:
 
 
 @dataclass(frozen=True)
-class Acknowledged:
+class Acknowledgement:
     """The month's counters at the time `at` of an acknowledgement of the objects that OMS had not copied.
 
     The `on_its_way` objects, which OMS had accepted only just before, are not acknowledged. `listed`: lines in OMS's
@@ -49,7 +49,7 @@ class Acknowledged:
     @classmethod
     def up_to(
         cls, now: datetime, counts: MonthCounts, last_day: Statistics | None, listed: LineCount
-    ) -> Acknowledged | None:
+    ) -> Acknowledgement | None:
         """Return an acknowledgement of all failures in `counts` and in this month's lists.
 
         None if one of the month's counters is missing.
@@ -60,12 +60,12 @@ class Acknowledged:
         if last_day and not last_day.unread:
             on_its_way = _remaining_after(_on_its_way_since(last_day, now), last_day)
             # Lists appear within minutes, or never.
-            unlisted = min(unlisted, last_day.count_after(now - _LISTED_WITHIN - last_day.step_length, "FAILURE"))
+            unlisted = min(unlisted, last_day.count_after(now - _MAX_LIST_DELAY - last_day.step_length, "FAILURE"))
         return cls(now, counts, on_its_way, LineCount(min(listed.lines, counts.failed) + unlisted, listed.outside))
 
 
 @dataclass(frozen=True)
-class Copying:
+class CopyProgress:
     """OMS's answers, and the conclusions; missing answers are a Failure or None.
 
     `months` are the relevant months, the current month last. `failed`: number of unacknowledged objects that OMS failed
@@ -76,9 +76,9 @@ class Copying:
     task: TaskInfo | Failure
     months: Sequence[Month] | Failure
     last_day: Statistics | Failure
-    acknowledged: Acknowledged | None
+    acknowledged: Acknowledgement | None
     failed: int | None = None
-    unfinished: Unfinished | None = None
+    unfinished: UnfinishedCounts | None = None
     since: datetime | None = None
     listed: LineCount = field(default_factory=LineCount)
 
@@ -88,11 +88,11 @@ class Copying:
         task: TaskInfo | Failure,
         months: Sequence[Month] | Failure,
         last_day: Statistics | Failure,
-        acknowledged: Acknowledged | None,
+        acknowledged: Acknowledgement | None,
         installed: datetime,
         now: datetime,
         listed: Mapping[str, LineCount],
-    ) -> Copying:
+    ) -> CopyProgress:
         """Return the conclusions from the counters at `now`, for a project installed at `installed`.
 
         `listed` has the lines of OMS's lists by month.
@@ -117,7 +117,7 @@ class Copying:
 
 
 @dataclass(frozen=True)
-class CopyFailures(CopyFailuresShown):
+class CopyFailures(CopyFailureCounts):
     """Copy failures by the outcomes of their objects.
 
     `done`: deleted at the source, or resent since then. `waiting`: replay resends them. `stuck`: replay resends them,
@@ -150,7 +150,7 @@ class CopyFailures(CopyFailuresShown):
             outside=outside,
             unknown=unknown,
             codes={
-                code: FailedForCode(number, code not in stuck_codes, copy_code(code).fix)
+                code: CodeFailures(number, code not in stuck_codes, copy_code(code).fix)
                 for code, number in codes.most_common()
             },
             stuck_codes=dict(stuck_codes.most_common()),
@@ -167,7 +167,7 @@ class CopyFailures(CopyFailuresShown):
         return [self.done, self.waiting, self.stuck, self.outside, self.unknown]
 
 
-def first_month(installed: datetime, acknowledged: Acknowledged | None) -> datetime:
+def first_month(installed: datetime, acknowledged: Acknowledgement | None) -> datetime:
     """Return the begin of the first relevant month: that of the acknowledgement, or the month before the installation.
 
     If OMS processed more objects in that month than it accepted, it had accepted the others before.
@@ -175,7 +175,7 @@ def first_month(installed: datetime, acknowledged: Acknowledged | None) -> datet
     return month_of(acknowledged.at if acknowledged else month_of(installed) - timedelta(days=1))
 
 
-def _subtract(acknowledged: Acknowledged | None, months: Sequence[Month]) -> Sequence[Month]:
+def _subtract(acknowledged: Acknowledgement | None, months: Sequence[Month]) -> Sequence[Month]:
     """Return `months` without the acknowledged counts in the first of them."""
     first, *later = months
     if acknowledged is None or acknowledged.at < first.begin:
@@ -190,7 +190,7 @@ def _increase(number: int | None, before: int | None) -> int | None:
     return number if number is None or before is None or number < before else number - before
 
 
-def _failed(acknowledged: Acknowledged | None, months: Sequence[Month], last_day: Statistics | None) -> int | None:
+def _failed(acknowledged: Acknowledgement | None, months: Sequence[Month], last_day: Statistics | None) -> int | None:
     """Return the number of objects that OMS failed to copy in `months` and the last day; None if a counter is missing.
 
     `months` are without the acknowledged counts.
@@ -204,7 +204,9 @@ def _failed(acknowledged: Acknowledged | None, months: Sequence[Month], last_day
     return max(failed, last_day.count_after(_not_acknowledged_since(acknowledged, last_day), "FAILURE"))
 
 
-def _listed(acknowledged: Acknowledged | None, months: Sequence[Month], listed: Mapping[str, LineCount]) -> LineCount:
+def _listed(
+    acknowledged: Acknowledgement | None, months: Sequence[Month], listed: Mapping[str, LineCount]
+) -> LineCount:
     """Return the lines of OMS's lists in all `months`, without the acknowledged lines in the first of them."""
     line_counts = [listed.get(month_name(month.begin), LineCount()) for month in months]
     line_count = acknowledged.listed if acknowledged else LineCount()
@@ -213,8 +215,8 @@ def _listed(acknowledged: Acknowledged | None, months: Sequence[Month], listed: 
 
 
 def _unfinished(
-    acknowledged: Acknowledged | None, months: Sequence[Month], last_day: Statistics, now: datetime
-) -> Unfinished | None:
+    acknowledged: Acknowledgement | None, months: Sequence[Month], last_day: Statistics, now: datetime
+) -> UnfinishedCounts | None:
     """Return the objects that OMS has not finished, on the assumption that it works in the order of acceptance.
 
     They follow from the counters of `months` (without the acknowledged counts) and the statistics up to `now`. None if
@@ -230,11 +232,11 @@ def _unfinished(
         _remaining_after(_not_acknowledged_since(acknowledged, last_day), last_day),
     )
     overdue = max(0, objects - last_day.count_after(_on_its_way_since(last_day, now), "REQUEST"))
-    is_exact = overdue or not objects or last_day.step_length < SETTLED
-    return Unfinished(objects, overdue if is_exact else None)
+    is_exact = overdue or not objects or last_day.step_length < MIN_EVENT_AGE
+    return UnfinishedCounts(objects, overdue if is_exact else None)
 
 
-def _not_acknowledged_since(acknowledged: Acknowledged | None, last_day: Statistics) -> datetime:
+def _not_acknowledged_since(acknowledged: Acknowledgement | None, last_day: Statistics) -> datetime:
     """Return the time after which a step has no acknowledged object."""
     # In the step of the acknowledgement, the month's counter is exact; OMS does not document if a step has the name of
     # its begin.
@@ -246,7 +248,7 @@ def _on_its_way_since(statistics: Statistics, now: datetime) -> datetime:
 
     The objects may be as young as the end of the step.
     """
-    return now - SETTLED - statistics.step_length
+    return now - MIN_EVENT_AGE - statistics.step_length
 
 
 def _remaining_after(time: datetime, statistics: Statistics) -> int:

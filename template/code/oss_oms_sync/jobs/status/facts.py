@@ -15,27 +15,27 @@ from oss_oms_sync.answers.job_answers import Migration
 from oss_oms_sync.answers.object_class import EQUAL, IN_SCOPE, LACKING, ObjectClass
 from oss_oms_sync.answers.pass_answers import Progress, Ranges
 from oss_oms_sync.answers.status_answer import (
-    CompareUnderWay,
-    InObsShown,
-    PassShown,
-    PassUnderWay,
-    Reconciled,
+    ObsSummary,
+    PassSummary,
+    ReconcileSummary,
+    UnfinishedComparison,
+    UnfinishedPass,
 )
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.result import CompareResult
-from oss_oms_sync.errors import MAY_NOT_SEND, PERMANENT, Failure, Reason
+from oss_oms_sync.errors import CLOSED_REASONS, PERMANENT_REASONS, Failure, Reason
 from oss_oms_sync.jobs.status.backlog import Backlog
-from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
+from oss_oms_sync.jobs.status.copying import CopyFailures, CopyProgress
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.passes.states import (
     PassState,
     answer_of,
     answering,
     last_ended,
-    last_usual,
+    last_timer_pass,
     open_passes,
     progress_of,
 )
@@ -66,7 +66,7 @@ class Coverage:
         whole = [
             state for state in passes if state.ended and state.scope.key_filter.prefix == settings.key_filter.prefix
         ]
-        last = last_usual(passes, settings.key_filter.prefix)
+        last = last_timer_pass(passes, settings.key_filter.prefix)
         return cls(
             last=last,
             recent=None if last is None or last.is_late(settings.reconcile_period, now) else last,
@@ -74,10 +74,10 @@ class Coverage:
             open=_open(passes, now),
         )
 
-    def shown(self) -> Reconciled:
+    def shown(self) -> ReconcileSummary:
         """Return the form for the answer."""
-        under_way = [PassUnderWay(**_shown(state), **vars(progress)) for state, progress in self.open]
-        return Reconciled(PassShown(**_shown(self.last)) if self.last else None, under_way)
+        under_way = [UnfinishedPass(**_shown(state), **vars(progress)) for state, progress in self.open]
+        return ReconcileSummary(PassSummary(**_shown(self.last)) if self.last else None, under_way)
 
 
 def _open(passes: Sequence[PassState], now: datetime) -> OpenPasses:
@@ -85,7 +85,7 @@ def _open(passes: Sequence[PassState], now: datetime) -> OpenPasses:
 
 
 def _shown(state: PassState) -> dict[str, Any]:
-    """Return the fields of a PassShown."""
+    """Return the fields of a PassSummary."""
     return {
         "prefix": state.scope.key_filter.prefix,
         "since": timestamp(state.scope.since) if state.scope.since else None,
@@ -99,7 +99,7 @@ def _shown(state: PassState) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class InObs:
+class ObsState:
     """State of OBS by comparisons.
 
     `last`: result of the last comparison of all objects, with rechecks; `open`: unfinished comparisons.
@@ -116,7 +116,7 @@ class InObs:
     has_changed: bool = False
 
     @classmethod
-    def read(cls, invocation: Invocation, task: TaskInfo | Failure) -> InObs:
+    def read(cls, invocation: Invocation, task: TaskInfo | Failure) -> ObsState:
         """Return the state of OBS by the stored comparisons with the destination of `task`.
 
         Raises StorageError.
@@ -172,10 +172,10 @@ class InObs:
         """Number of objects of the source bucket within the project's filter."""
         return self.count(*IN_SCOPE)
 
-    def shown(self) -> InObsShown:
+    def shown(self) -> ObsSummary:
         """Return the form for the answer."""
-        under_way = [CompareUnderWay(started=state.started, **vars(progress)) for state, progress in self.open]
-        return InObsShown(self.last.compared() if self.last else None, under_way)
+        under_way = [UnfinishedComparison(started=state.started, **vars(progress)) for state, progress in self.open]
+        return ObsSummary(self.last.compared() if self.last else None, under_way)
 
     def count(self, *classes: ObjectClass) -> int:
         """Return the number of source objects of these classes."""
@@ -191,10 +191,10 @@ class Facts:
     query to OMS. `keys_left`: its access keys, if it ended more than a day ago.
     """
 
-    copying: Copying
+    copying: CopyProgress
     backlog: Backlog
     coverage: Coverage
-    in_obs: InObs
+    in_obs: ObsState
     closed: Closed | None
     go: str
     migration: Migration | None
@@ -213,11 +213,11 @@ class Facts:
 
     def lasts(self, reason: Reason) -> bool:
         """Return True if keys that failed for this reason need action."""
-        if reason in MAY_NOT_SEND:
+        if reason in CLOSED_REASONS:
             return bool(self.backlog.after_close)
         if reason is Reason.COPY_FAILED:
             return bool(self.failures and self.failures.stuck)
-        return reason in PERMANENT or reason is Reason.REJECTED
+        return reason in PERMANENT_REASONS or reason is Reason.REJECTED
 
     def numbers(self, now: datetime) -> dict[str, object]:
         """Return the main numbers of the facts; ages and lags are in seconds, and None is unknown.

@@ -6,25 +6,25 @@ import math
 from contextlib import suppress
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.job_answers import ObjectInfo, Seconds, StoryAnswer, Submitted
+from oss_oms_sync.answers.job_answers import AcceptedVersion, ObjectInfo, StepSeconds, StoryAnswer
 from oss_oms_sync.answers.layout import Kind, record_name
 from oss_oms_sync.answers.object_class import ObjectClass as ObjectClassInObs
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, same, sentences, t
+from oss_oms_sync.answers.text import Text, sentences, t, untranslated
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.in_hand import InHand
-from oss_oms_sync.comparison.judge import Moments, classify
+from oss_oms_sync.comparison.in_hand import OmsProgress
+from oss_oms_sync.comparison.judge import JudgementTimes, classify
 from oss_oms_sync.comparison.reconciling import Classifier, ReconcileClass
 from oss_oms_sync.comparison.result import remedy_of_key
 from oss_oms_sync.errors import UNKNOWN, Reason, StorageError, log
 from oss_oms_sync.jobs.status.stories import (
-    NOT_SENT,
+    CLOSED_TEXT,
+    COPYING_TEXT,
     NOTHING_TO_DO,
-    WAITS,
-    WITH_OMS,
+    WAITING_TEXT,
     Story,
     story_in_obs,
     story_of_failed_copy,
@@ -37,7 +37,7 @@ from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from oss_oms_sync.passes.entries import Entry, is_covered, listed_record
 from oss_oms_sync.passes.pieces import Scope
 
-_UNREAD = t("Unknown if replay is working on the object: some run files of replay could not be read.")
+_UNREAD_RUN_FILES = t("Unknown if replay is working on the object: some run files of replay could not be read.")
 _SEE_REPLAYS_LOG = t("Check replay's log.")
 
 
@@ -79,7 +79,7 @@ class KeyHistory:
             accepted=accepted,
             well=story.well,
             object=_object_info(source) if source else None,
-            success=Submitted(success_etag(success), _time(modified_at(success))) if success else None,
+            success=AcceptedVersion(success_etag(success), _time(modified_at(success))) if success else None,
             in_obs=None if isinstance(there, str) else there and _object_info(there),
             in_obs_unknown=there if isinstance(there, str) else None,
             seconds=_seconds(source, success if accepted else None, there if story.well else None),
@@ -104,13 +104,13 @@ class KeyHistory:
         source, success, failed, details = self._source, self._success, self._failed, self._details
         key_filter, is_gone = self._settings.key_filter, self._source is None
         reason = Reason.__members__.get(str(details.get("reason")))
-        message = same(str(details["message"])) if details.get("message") else None
+        message = untranslated(str(details["message"])) if details.get("message") else None
         stories = (
             (
                 not self._settings.source_bucket,
                 t("The current state of the object is unknown because SOURCE_BUCKET is empty."),
                 t("Set SOURCE_BUCKET."),
-                NOT_SENT,
+                CLOSED_TEXT,
             ),
             (
                 not key_filter.matches(self._key),
@@ -122,7 +122,7 @@ class KeyHistory:
                 self._in_run_file,
                 t("The submission failed, and replay is working on it."),
                 t("Nothing to do: replay resends it in its next run."),
-                WAITS,
+                WAITING_TEXT,
             ),
             (
                 is_gone and success,
@@ -134,11 +134,11 @@ class KeyHistory:
                 is_gone and failed,
                 t("The submission failed, and the object is no longer in the source bucket."),
                 t("Replay resends it; OMS cannot copy it."),
-                WAITS,
+                WAITING_TEXT,
             ),
             (
                 is_gone and self._in_run_file is None,
-                sentences(t("The object does not exist."), _UNREAD),
+                sentences(t("The object does not exist."), _UNREAD_RUN_FILES),
                 _SEE_REPLAYS_LOG,
                 None,
             ),
@@ -152,25 +152,25 @@ class KeyHistory:
                 accepted,
                 t("OMS accepted this version."),
                 t("If the object is not in OBS, check the OMS console."),
-                WITH_OMS,
+                COPYING_TEXT,
             ),
             (
                 source and failed and modified_at(failed) >= source.modified,
                 sentences(t("The submission failed: {reason}.", reason=details.get("reason", UNKNOWN)), message),
                 reason.fix if reason else t("The record has no further details."),
-                WAITS,
+                WAITING_TEXT,
             ),
             (
                 self._in_run_file is None,
-                sentences(t("This version has no record."), _UNREAD),
+                sentences(t("This version has no record."), _UNREAD_RUN_FILES),
                 _SEE_REPLAYS_LOG,
-                NOT_SENT,
+                CLOSED_TEXT,
             ),
             (
                 key_filter.is_canary(self._key),
                 t("A canary's object whose event was lost: no job submits it."),
                 t("Nothing: the canary says so, and deletes it ({step}).", step=Step("canary", {"remove": True})),
-                NOT_SENT,
+                CLOSED_TEXT,
             ),
         )
         first = next((Story(*first) for is_so, *first in stories if is_so), None)
@@ -194,7 +194,7 @@ class KeyHistory:
                         " timer's passes do not cover it."
                     ),
                     t("Copy the object with an OMS migration task, or run reconcile with since."),
-                    NOT_SENT,
+                    CLOSED_TEXT,
                 )
             case ReconcileClass.PENDING:
                 return Story(
@@ -242,7 +242,9 @@ class KeyHistory:
         entry = Entry(self._key, source, listed_record(success, self._key), None, there, proven)
         # The age of the object does not matter, because the call is for one key; but OMS may still copy a version
         # accepted within the last hour.
-        object_class = classify(entry, Moments(math.inf, InHand.assumed(self._invocation.clock.now().timestamp())))
+        object_class = classify(
+            entry, JudgementTimes(math.inf, OmsProgress.assumed(self._invocation.clock.now().timestamp()))
+        )
         if waiting and object_class is not ObjectClassInObs.EQUAL_CONTENTS:
             return waiting
         task, suffix = self._invocation.oms.task(self._invocation.deadline), self._settings.key_filter.suffix
@@ -285,14 +287,16 @@ def _object_info(listed: ObjectSummary) -> ObjectInfo:
     return ObjectInfo(listed.etag, listed.size, _time(listed.modified))
 
 
-def _seconds(source: ObjectSummary | None, success: StoredObject | None, there: ObjectSummary | str | None) -> Seconds:
+def _seconds(
+    source: ObjectSummary | None, success: StoredObject | None, there: ObjectSummary | str | None
+) -> StepSeconds:
     if source is None:
-        return Seconds(None, None)
+        return StepSeconds(None, None)
     # A key in progress may not have arrived yet, so OBS may have an earlier version.
     is_there = isinstance(there, ObjectSummary) and there.size == source.size
     copied = there.modified - source.modified if isinstance(there, ObjectSummary) and is_there else -1
     accepted = max(0, modified_at(success) - source.modified) if success else None
-    return Seconds(accepted, copied if copied >= 0 else None)
+    return StepSeconds(accepted, copied if copied >= 0 else None)
 
 
 def _time(seconds: int) -> str:

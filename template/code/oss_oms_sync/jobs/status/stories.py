@@ -14,12 +14,12 @@ from oss_oms_sync.rules.remedy import Remedy
 
 NOTHING_TO_DO = t("Nothing to do.")
 # The next event of a key in a closed project, which submits nothing.
-WAITS = t("The key stays recorded, and replay resends it when the project is open.")
-WITH_OMS = t(
+WAITING_TEXT = t("The key stays recorded, and replay resends it when the project is open.")
+COPYING_TEXT = t(
     "OMS may still copy accepted objects; nothing is resent until the project is open and compare has found"
     " missing objects."
 )
-NOT_SENT = t("The object is not submitted until the project is open.")
+CLOSED_TEXT = t("The object is not submitted until the project is open.")
 
 
 class Story(NamedTuple):
@@ -49,7 +49,7 @@ def story_of_failed_copy(details: Mapping[str, object]) -> Story:
             copy_code(str(code or "")).fix,
             t("Replay resends it at {time}.", time=due) if due else t("Replay resends it in its next run."),
         ),
-        WAITS,
+        WAITING_TEXT,
     )
 
 
@@ -73,9 +73,9 @@ def story_in_obs(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, was
         return Story(is_there, t("Nothing to do. Compare with deep proves more."), None, well=True)
     if object_class is ObjectClass.IN_FLIGHT:
         is_not_yet = t("OMS accepted this version, which is not in OBS yet.")
-        return Story(is_not_yet, t("Check again in a minute."), WITH_OMS, well=True)
+        return Story(is_not_yet, t("Check again in a minute."), COPYING_TEXT, well=True)
     if entry.destination is None:
         is_missing = t("OMS accepted this version, but it is not in OBS.")
-        return Story(is_missing, t("Compare resends it."), WITH_OMS)
+        return Story(is_missing, t("Compare resends it."), COPYING_TEXT)
     is_another = t("OMS accepted this version, but OBS has another: {title}.", title=object_class.title)
-    return Story(is_another, remedy.text, NOT_SENT, step=remedy.step)
+    return Story(is_another, remedy.text, CLOSED_TEXT, step=remedy.step)

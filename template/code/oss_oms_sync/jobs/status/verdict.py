@@ -12,7 +12,7 @@ from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import AtLeast, Text, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp
-from oss_oms_sync.errors import PERMANENT, Failure, Reason
+from oss_oms_sync.errors import PERMANENT_REASONS, Failure, Reason
 from oss_oms_sync.jobs.status.facts import Facts, OpenPasses
 from oss_oms_sync.jobs.status.verdict_at_oms import (
     ACKNOWLEDGE,
@@ -20,10 +20,10 @@ from oss_oms_sync.jobs.status.verdict_at_oms import (
     comparison_text,
     differing_in_obs,
     failed_to_copy,
-    lacking_in_obs,
+    migration_text,
+    missing_in_obs,
     old_objects_stopped,
     old_objects_unknown,
-    on_their_way,
     stuck_at_oms,
     too_many,
     unknown,
@@ -32,15 +32,15 @@ from oss_oms_sync.jobs.status.verdict_at_oms import (
 from oss_oms_sync.ledger.certificates import describe
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 
-_LATE = t("To submit the changes, open the project; if OBS does not need them: {command}.")
-_LATE_AFTER_GO = t("Copy the objects that OBS needs by hand; then: {command}.")
+_LATE_CHANGES_STEP = t("To submit the changes, open the project; if OBS does not need them: {command}.")
+_LATE_CHANGES_AFTER_GO = t("Copy the objects that OBS needs by hand; then: {command}.")
 _broken = partial(Verdict, VerdictState.BROKEN, alarm=True)
 
 
 def reach_verdict(facts: Facts) -> Verdict:
     """Return the verdict of the first matching rule, with a note on a running migration of existing objects."""
     verdict = next(verdict for rule in _RULES for verdict in rule(facts))
-    also = on_their_way(facts)
+    also = migration_text(facts)
     return replace(verdict, text=sentences(verdict.text, also)) if also else verdict
 
 
@@ -57,7 +57,9 @@ def closed(facts: Facts) -> Iterator[Verdict]:
             n=number,
             last=timestamp(from_epoch(max(late))),
         )
-        after = sentences(after, (_LATE_AFTER_GO if facts.go else _LATE).filled(command=ACKNOWLEDGE))
+        after = sentences(
+            after, (_LATE_CHANGES_AFTER_GO if facts.go else _LATE_CHANGES_STEP).filled(command=ACKNOWLEDGE)
+        )
     elif backlog.may_be_more:
         after = t(
             "ALARM: unknown whether anything changed after the close, because some failed records could not"
@@ -87,7 +89,7 @@ def closed(facts: Facts) -> Iterator[Verdict]:
 
 def broken(facts: Facts) -> Iterator[Verdict]:
     """Yield a lasting failure that affects every key."""
-    task, permanent = facts.copying.task, {reason.name for reason in PERMANENT}
+    task, permanent = facts.copying.task, {reason.name for reason in PERMANENT_REASONS}
     names = [name for name in facts.backlog.by_reason if name in permanent]
     # OMS accepts keys even without the permission to query the task.
     if isinstance(task, Failure) and task.reason.name in permanent and task.reason is not Reason.FORBIDDEN:
@@ -273,7 +275,7 @@ _RULES: Sequence[Callable[[Facts], Iterable[Verdict]]] = (
     yet_to_copy,
     old_objects_stopped,
     too_many,
-    lacking_in_obs,
+    missing_in_obs,
     differing_in_obs,
     not_looked,
     nothing_in_scope,

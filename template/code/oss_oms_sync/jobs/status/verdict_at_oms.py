@@ -15,7 +15,7 @@ from oss_oms_sync.answers.task_group import LOOK, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import Failure, Reason
-from oss_oms_sync.jobs.status.facts import Facts, InObs
+from oss_oms_sync.jobs.status.facts import Facts, ObsState
 
 ACKNOWLEDGE = Step("status", {"acknowledge": True})
 behind = partial(Verdict, VerdictState.BEHIND)
@@ -24,7 +24,7 @@ _COUNTERS_MISSING = t(
     "Nothing waits to be resent, but OMS's answer lacks some counters: check the task in the OMS console."
 )
 # Reasons for a migration without progress, by the option that ends it.
-_STOPPED = {
+_STOPPED_TEXTS = {
     "go_on": t("The migration of the existing objects is paused. To continue it: {step}"),
     "retry": t(
         "The migration of the existing objects has ended: {failed} of {total:object|objects} failed. To"
@@ -148,7 +148,7 @@ def too_many(facts: Facts) -> Iterator[Verdict]:
             )
 
 
-def lacking_in_obs(facts: Facts) -> Iterator[Verdict]:
+def missing_in_obs(facts: Facts) -> Iterator[Verdict]:
     """Yield the verdict of objects missing or outdated in OBS, by the last comparison."""
     in_obs = facts.in_obs
     if not in_obs.last or not in_obs.lacking:
@@ -206,7 +206,7 @@ def old_objects_stopped(facts: Facts) -> Iterator[Verdict]:
             Step("migrate"),
         )
     if isinstance(group, TaskGroup) and group.step.options:
-        text = _RESENT if group.resent else _STOPPED[next(iter(group.step.options))]
+        text = _RESENT if group.resent else _STOPPED_TEXTS[next(iter(group.step.options))]
         yield behind(text.filled(failed=group.failed, total=group.total, step=group.step), group.step)
 
 
@@ -233,7 +233,7 @@ def old_objects_unknown(facts: Facts) -> Iterator[Verdict]:
         )
 
 
-def on_their_way(facts: Facts) -> Text | None:
+def migration_text(facts: Facts) -> Text | None:
     """Return the progress of the migration of existing objects; None if OMS does not report it."""
     group = facts.old_objects
     if not isinstance(group, TaskGroup):
@@ -252,7 +252,7 @@ def on_their_way(facts: Facts) -> Text | None:
     )
 
 
-def comparison_text(in_obs: InObs) -> Text:
+def comparison_text(in_obs: ObsState) -> Text:
     """Return the result of the last comparison, for the verdict "in step"."""
     if not in_obs.last:
         return t(
