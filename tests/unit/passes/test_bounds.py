@@ -46,7 +46,7 @@ def test_a_range_stuck_for_ten_pieces_rests_until_tomorrow_or_a_call(world):
     assert count_pieces_while_stuck(world, TICK, 30) == 10
     looked = reconcile(world, {"look": True})
     assert looked["finished"] is False
-    assert "tried again tomorrow" in looked["stopped"]
+    assert "the next attempt is tomorrow" in looked["stopped"]
     assert count_pieces_while_stuck(world, {}, 1) == 1
     world.source.heal()
     world.later(26 * HOUR)
