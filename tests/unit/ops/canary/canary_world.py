@@ -44,7 +44,7 @@ def shrink_parts(world: Any) -> None:
     """Make a canary's large objects a thousand times smaller, and OMS's parts with them."""
     world.task.part_size = PARTS["50 MiB"]
     for module in ("objects", "field_report"):
-        world._patches.enter_context(patch(f"ops.canary.{module}.PARTS", PARTS))
+        world._patches.enter_context(patch(f"ops.canary.{module}.PART_SIZES", PARTS))
 
 
 class CanaryWorld(Administrator, Migration):
