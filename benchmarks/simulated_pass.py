@@ -1,4 +1,4 @@
-"""A pass over a bucket in virtual time, by the code that splits ranges and merges marks.
+"""A pass over a bucket in virtual time, with the real code that splits ranges and merges their marks.
 
 Only time is simulated: no object is sent, and nothing fails.
 """

@@ -34,7 +34,7 @@ class Prompt(cmd.Cmd):
         self._box = box
 
     def answer(self, line: str) -> str:
-        """Do a command, and return its output."""
+        """Run a command, and return its output."""
         self.stdout = io.StringIO()
         self.onecmd(line)
         return self.stdout.getvalue()

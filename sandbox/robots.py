@@ -102,7 +102,7 @@ def _any_other(body: bytes) -> Response:
 
 
 class Robot(NamedTuple):
-    """The robots of a chat: their host, the path before the token, and their answers."""
+    """The webhooks of a chat service: their host, the path before the token, and their responses."""
 
     host: str
     path: str

@@ -204,7 +204,7 @@ MISTAKES = (
     ),
     Mistake(
         "keys go that the plan did not name",
-        f"{_TASK_KEYS}::test_keys_that_became_late_after_the_plan_was_shown_are_not_deleted",
+        f"{_TASK_KEYS}::test_keys_that_expire_between_the_plan_and_the_yes_are_not_deleted",
         f"{_OPS}/accounts/both_clouds.py",
         "if named is None or key in named]",
         "]",

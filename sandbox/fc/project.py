@@ -16,7 +16,7 @@ _EXPRESSION = re.compile(r"\$\{(vars|secret|config)(?:\.(\w+)|\('([^']+)'\))\}")
 
 
 def resources(folder: Path, secret: Callable[[str], str]) -> dict[str, dict[str, Any]]:
-    """Return the props of each resource in `folder`/s.yaml; `secret` reads the tool's store."""
+    """Return the props of each resource in `folder`/s.yaml; `secret` reads the store of secrets."""
     document = _read((folder / "s.yaml").read_text(encoding="utf-8"))
 
     def value(match: re.Match[str]) -> str:

@@ -17,10 +17,10 @@ from sandbox.server.message import Request, Response
 
 
 class Setting(NamedTuple):
-    """A kind of setting.
+    """A setting of a bucket.
 
-    `action`: its name in policies, behind Get and Put. `root`: the root element of its document; JSON has none. Without
-    a document: the code of a 404, or the contents of an empty document.
+    `action`: its name in actions of policies, after Get or Put. `root`: the root element of its XML document, empty for
+    JSON. Before the setting is stored, the response to a GET is a 404 with `code`, or the document `empty`.
     """
 
     action: str

@@ -32,9 +32,9 @@ def put_object(call: Call) -> Response:
 
 
 def copy_object(call: Call) -> Response:
-    """Copy an object of any kind of ETag; the copy has no CRC64.
+    """Copy an object, whether its ETag is of a simple or a multipart upload; the copy has no CRC64.
 
-    Without versioning, a copy onto itself takes the request's metadata with any directive.
+    Without versioning, a copy onto itself takes the request's metadata whatever the directive is.
     """
     bucket, key, source = call.find_source()
     directive = call.headers.get("x-oss-metadata-directive", "COPY")

@@ -55,7 +55,7 @@ class Session:
     def ask(self, kind: type[T], job: str, payload: Payload) -> T:
         """Call the function of a job and return its answer.
 
-        Raises the errors of calls, and ToolError for an answer of another form.
+        Raises the errors of the call, and ToolError if the answer does not have the fields of `kind`.
         """
         return tool_output.of(kind, self.caller.ask(job, payload))
 

@@ -26,7 +26,7 @@ class There(NamedTuple):
 
 
 class Look(NamedTuple):
-    """The results of a whole comparison: the times of its beginning and end, the absent keys with OBS's objects, the
+    """The results of a complete comparison: its start and end, the keys absent at the source with OBS's objects, the
     time of each success record, the keys of failed records, and the number of objects at the source."""
 
     scope: str

@@ -52,7 +52,7 @@ def obs_listing(
     head: str = "<EncodingType>url</EncodingType>",
     namespace: str = OBS_NAMESPACE,
 ) -> str:
-    """Return a page of OBS. Without `head`, keys must be valid in XML."""
+    """Return a page of a listing of OBS, in XML. Keys are URL-encoded; without `head` they are not."""
     encode = (lambda text: quote_plus(text, safe="/")) if "url" in head else str
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult{namespace}><Name>photos-obs</Name>{head}'

@@ -12,7 +12,7 @@ from support.world import World
 
 @pytest.fixture(autouse=True)
 def _worlds_end() -> Iterator[None]:
-    """Remove every replacement of a part of the process at the end of the test."""
+    """Undo all patches of the process at the end of the test."""
     yield
     World.close_all()
 

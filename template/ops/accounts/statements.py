@@ -61,7 +61,7 @@ def roles(variables: Mapping[str, str]) -> list[Role]:
 
 
 def by_name(all_roles: Sequence[Role]) -> Iterator[tuple[str, list[Role]]]:
-    """Group the roles by their names: a name can be for functions and triggers."""
+    """Group the roles by name: functions and triggers may use the same role."""
     for name in dict.fromkeys(role.name for role in all_roles):
         yield name, [role for role in all_roles if role.name == name]
 

@@ -162,7 +162,7 @@ class Watch:
         )
 
     def note_change(self, change: Trace) -> None:
-        """Store the time of the header change. The counts are final after its event or after the time limit."""
+        """Store the time of the header change. Its counts are final after its event, or after the time limit."""
         self.change, self._changed_at, self.counted = change, self._clock.monotonic(), None
 
     def look(self) -> None:

@@ -1,1 +1,1 @@
-"""Certificates of a cutover: their form, sums and rules, and the comparison with listings."""
+"""Certificates of a cutover: their format, totals and rules, and the comparison with listings."""

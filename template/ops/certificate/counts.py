@@ -182,7 +182,10 @@ def _is_possible(title: str, object_class: Document, document: Document) -> bool
 
 
 def _is_possible_total(title: str, totals: Sequence[int]) -> bool:
-    """Return True if a class can have these objects and bytes on both sides, in a folder or in total."""
+    """Return True if these numbers of objects and bytes on the two sides are possible for a class.
+
+    They are of a folder, or of the whole bucket.
+    """
     source, of_source, destination, of_destination = totals
     fits = {
         Sides.EQUAL: (source, of_source) == (destination, of_destination),
@@ -228,7 +231,7 @@ def _storage_classes(document: Document) -> Doubt:
 
 
 def _may_be_in(document: Document, folder: str, title: str) -> bool:
-    """Return True if a folder can have keys of a class: keys in scope begin with the prefix."""
+    """Return True if a folder can have keys of a class: all keys in scope begin with the project's prefix."""
     prefix = document["scope"]["prefix"]
     if title == "canary":
         mine = prefix + CANARY

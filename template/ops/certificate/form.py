@@ -14,7 +14,7 @@ SIDE_NAMES = {"source": t("the source"), "destination": t("OBS")}
 
 
 class Sides(Enum):
-    """Possible numbers of a class's objects in the destination, in relation to the source."""
+    """Number of a class's objects in the destination, compared with the source."""
 
     EQUAL = "as many, of the same keys and sizes"
     BOTH = "as many"

@@ -1,7 +1,7 @@
-"""Secrets, from the environment or typed, and never shown.
+"""Secrets, read from the environment or typed, and never shown.
 
-They are an administrator's keys, which are never stored, and the secrets in s.yaml, which enter the Serverless Devs
-tool's store without a visible command line.
+They are an administrator's keys, which are never stored, and the secrets of s.yaml, which are put into the store of the
+Serverless Devs tool without appearing on a command line.
 """
 
 from __future__ import annotations

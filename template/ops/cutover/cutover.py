@@ -137,7 +137,7 @@ class Cutover:
         return answer.go if not plan.sample or (sample and sample.asked >= plan.sample) else None
 
     def _take_steps(self) -> Any:
-        """Take all steps before the certificate; return another run's GO, or None."""
+        """Take all steps before the certificate; return the GO of another run if it ends this run, otherwise None."""
         frozen = self._plan.frozen
         self._begin(t("Check the setup"))
         check_set_up(self._session, t("The cutover did not start: the setup has faults"))

@@ -67,7 +67,10 @@ def read(text: str) -> Any:
 
 
 def of(kind: type[T], answer: object) -> T:
-    """Convert an answer to `kind`. Raises ToolError for another form, such as another version's."""
+    """Convert an answer to `kind`.
+
+    Raises ToolError if the fields do not fit, for example because another version wrote the answer.
+    """
     try:
         return from_json(kind, answer)
     except UnreadableError:

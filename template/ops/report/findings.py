@@ -23,7 +23,7 @@ _RESULT_LABELS = {
 
 
 def next_step(certificate: Certificate, say: Words) -> StepBlock:
-    """Return the next step."""
+    """Return the sentence with the next step after a certificate."""
     if certificate.verdict is CutoverVerdict.GO:
         return StepBlock(say("Switch over: the project is closed already."))
     # Failures come before waiting.

@@ -1,4 +1,4 @@
-"""Totals of a certificate: classes, objects accepted by name, digests, the sample, and unjudged facts."""
+"""Totals of a certificate: classes, accepted objects, digests, the sample, and facts outside the verdict."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def test_retries_and_destinations_are_alike_in_both_worlds(world, body, outcomes
 
 @pytest.fixture
 def oms(world, huawei_of):
-    """Call OMS with the signature of the vendor's SDK, by OMS's clock."""
+    """Return a function that sends OMS a request signed by the vendor's SDK, at the time of OMS's clock."""
     client = huawei_of(world)
 
     def call(tail="", *keys):

@@ -54,7 +54,7 @@ def reconcile(box: Sandbox) -> None:
 
 
 def compare(box: Sandbox) -> None:
-    """Compare objects that OBS lacks; a later pass deletes the first."""
+    """Compare twice objects that OBS lacks; the second pass deletes the stored pieces of the first."""
     upload(box, "a", "最" * 341)
     for key in list(box.obs.objects(box.destination_bucket)):
         box.obs.delete(box.destination_bucket, key)

@@ -19,9 +19,9 @@ from support.world import HOUR, MINUTE
 
 @pytest.fixture
 def world() -> CompareWorld:
-    """Return a world with two objects written before the group began, and an object after it, without events.
+    """Return a world with two objects written a day before the group began, and an object written after it.
 
-    The two objects are a day older than the group.
+    No object has an event.
     """
     world = CompareWorld(RECONCILE_PERIOD="1d")
     for key in ("old/1", "old/2", "new"):

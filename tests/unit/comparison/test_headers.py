@@ -28,7 +28,7 @@ def test_all_headers_of_the_source_are_set_and_replace_only_to_remove(there, rep
     assert plan(PLAIN, there) == Change(SET, replaces)
 
 
-def test_the_last_metadata_of_a_user_is_only_removed_by_replace():
+def test_only_replace_removes_the_last_metadata_of_a_user():
     source, there = {"content-type": "text/html"}, {"content-type": "text/html", "meta-old": "1"}
     assert plan(source, there) == Change(source, replaces=True)
     assert plan(source, there, may_replace=False) is Obstacle.REMOVAL

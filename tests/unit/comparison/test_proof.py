@@ -176,7 +176,7 @@ def test_an_object_just_written_in_obs_is_moving_even_if_read(world):
 
 
 def slow_reading(world: CompareWorld, seconds: float):
-    """Let each object take this time to be read, in small parts."""
+    """Let the read of each object take `seconds`, in small parts."""
     read = OssBucket.iter_contents
 
     def slowly(bucket, summary):

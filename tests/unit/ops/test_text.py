@@ -397,7 +397,7 @@ def test_title_and_exit_code_of_a_pass_agree(answer, code, title):
     assert (view.report(parsed, "en").hero.tone == "good") == (code == 0 and answer["finished"])
 
 
-def test_objects_on_their_way_are_named_and_not_red():
+def test_objects_in_transit_are_reported_but_not_in_red():
     answer = compare_answer({"in_flight": sides(1, 0, "late")})
     assert passes.report(ANSWER_VIEWS["compare"].read(answer), "en").hero.tone == "way"
     assert "  in_flight\n      'late'\n" in text(pass_lines(answer))

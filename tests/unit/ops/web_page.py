@@ -46,7 +46,7 @@ def page_of(document: Mapping[str, Any], language: str = "en") -> str:
 
 
 def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:
-    """Return `value` with this text instead of each key, and of each text that the page does not look up."""
+    """Return a copy of `value` in which `text` replaces each key and string that the page does not use for a lookup."""
     match value:
         case dict():
             named = path[-1:] in (("by_reason",), ("folders",)) or path == ("accepted",)

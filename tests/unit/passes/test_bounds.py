@@ -21,7 +21,7 @@ from support.world import DAY, HOUR, NO_RIGHT, TICK
 
 
 def reconcile(world: ReconcileWorld, event: object = None) -> dict[str, Any]:
-    """Call by hand, or with another event, a few seconds later."""
+    """Advance the time by a few seconds, then call reconcile: by hand, or with `event`."""
     world.later(5)
     return world.ask("reconcile", {} if event is None else event)
 

@@ -94,7 +94,7 @@ def count_new_objects(world: ReconcileWorld) -> tuple[int, int]:
     return state.counts["new"], state.counts["new_missing"]
 
 
-def test_objects_written_while_closed_are_sent_once_open_at_any_age(world):
+def test_objects_of_any_age_written_while_closed_are_due_after_opening(world):
     # GIVEN a project that is closed, and has no trigger any more
     world.later(72 * HOUR)
     world.reconcile()

@@ -45,7 +45,7 @@ def test_names_of_pieces_show_the_open_ranges_and_the_end(names, opened, is_comp
     assert tree.is_complete == is_complete
 
 
-def test_pieces_are_counted_and_the_last_is_the_highest_number():
+def test_pieces_are_counted_and_the_last_has_the_highest_number():
     tree = Tree(["r/10000", "r/9999", "r0/0000", "r0/end", "r/wake-0a"])
     assert tree.last == {"r": 10000, "r0": 0}
     assert tree.pieces == 3

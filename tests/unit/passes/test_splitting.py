@@ -161,7 +161,7 @@ MARKS = [KeyMark("c", 10), KeyMark("f", 20), KeyMark("m", 40)]
         ("g", "l", 40),
     ],
 )
-def test_the_objects_of_a_range_are_those_of_its_marks_and_the_next_mark(after, until, objects):
+def test_a_range_has_the_objects_from_its_marks_to_the_next_mark(after, until, objects):
     assert expected_objects(after, until, MARKS) == objects
 
 
@@ -222,7 +222,7 @@ def test_many_keys_are_marked_at_nearly_equal_distances():
 
 @pytest.fixture
 def split_early():
-    """Let ranges split as in production."""
+    """Lower the limits, so that few objects split into ranges as many do in production."""
 
 
 def make_world(objects: int, seconds_a_page: float) -> ReconcileWorld:

@@ -26,9 +26,9 @@ class HeadersWork(Enum):
 
 
 class HeadersOutcome(Enum):
-    """Outcomes for an object in a pass of headers; the values are their names in answers.
+    """The outcome for an object in a headers pass; the values are the names in answers.
 
-    `is_settled`: its headers are the source's, or for UNDO those of before.
+    `is_settled`: the object has the source's headers, or after an undo its earlier headers.
     """
 
     RECORDED = "recorded", True, t("equal by an earlier record of these versions")

@@ -60,10 +60,10 @@ class OmsProgress:
 
 
 def in_hand(invocation: Invocation, *days: int) -> OmsProgress:
-    """Return the state of OMS by its counts of the last `days`.
+    """Return the state of OMS by its counts of recent days.
 
-    The first of these numbers of days with counts for every five minutes is used, otherwise any reported counts. OMS
-    does not document their maximum age.
+    The periods of `days` are tried in order, until OMS reports counts for every five minutes; without them, any
+    reported counts are used. OMS does not document their maximum age.
     """
     now, statistics = invocation.clock.now(), None
     for number in days or (1,):
@@ -105,6 +105,9 @@ def _oldest_unfinished(steps: Sequence[tuple[float, int, int]], left: int, start
 
 
 def _last_counted(statistics: Statistics, after: Mapping[str, float], now: float) -> float:
-    """Return the time of the last counted object of these kinds; `after` has the seconds to add to a step's start."""
+    """Return the time of the last counted object of the kinds in `after`.
+
+    `after` has the seconds of each kind to add to the start of a step of the counts.
+    """
     counted = ((name, begin) for name in after for begin, number in statistics.series[name] if number)
     return min(now, max((begin / 1000 + after[name] for name, begin in counted), default=-math.inf))

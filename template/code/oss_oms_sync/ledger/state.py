@@ -48,7 +48,7 @@ class WriteTime(NamedTuple):
 
     @classmethod
     def of(cls, read: StoredObject) -> WriteTime:
-        """Return the times of a read object: GetObject has Last-Modified, and any response a Date.
+        """Return the times in the headers of an object that was read: Last-Modified, and the Date of the response.
 
         Raises StorageError if they are missing.
         """

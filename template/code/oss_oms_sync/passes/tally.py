@@ -177,7 +177,7 @@ class Histogram:
     not_yet: int = 0
 
     def add(self, seconds: int) -> None:
-        """Count an object that arrived after `seconds`; a negative number is a difference of clocks."""
+        """Count an object that arrived after `seconds`; the number is negative if the clocks differ."""
         lag = max(0, seconds)
         self.buckets[1 + math.floor(_STEPS_PER_DOUBLING * math.log2(lag)) if lag else 0] += 1
         self.longest = max(self.longest, lag)
@@ -218,20 +218,24 @@ class Histogram:
 
 @dataclass
 class Tally:
-    """The counts of both jobs, by name in `counts` (for reconcile COUNTS, NEW, NEW_MISSING and INSIDE).
+    """Counts, marks and digests of a pass, or of a part of it. Fields after `marks` belong to a comparison.
 
-    `marks` are those of existing keys. The others belong to a comparison.
-
-    `state` is the sum of the state digests of all objects of the source that the project's filter lets through: two
-    passes with equal states listed exactly the same versions. `twin` is the sum of the twin digests of OBS's objects
-    with their keys. `counts` has the submitted objects (submitted, accepted, failed), orphan_records, and results of
-    reading. `classes` and `folders` are by the classes' names. `oldest_not_there` is the time of the oldest object that
-    is not in the destination bucket, in seconds since 1970. The two `listed` count the rows of the listings, of any
-    class. `twin_listed` is the part of `twin` of keys that can be rechecked, and `deep_listed` the part of the results
-    of reading in `counts`. `largest`: the size of the largest object of the source in scope. `drawn` are objects for a
-    sample, drawn from the equal objects. `last_written`: the last written objects of the source in scope, the latest
-    first. `unread`: the first keys without a proof from reading, by the reason. `parts` are the lists of differences,
-    with `lines` lines in total. `absences` are the lists of keys only in OBS, in the order of their keys.
+    - `counts`: by name. A reconcile pass has COUNTS, NEW, NEW_MISSING and INSIDE; a comparison has the submitted,
+      accepted and failed objects, orphan_records, and results of reading.
+    - `marks`: of existing keys.
+    - `state`: the sum of the state digests of all objects of the source that pass the project's filter. Two passes with
+      equal states listed exactly the same versions.
+    - `twin`: the sum of the twin digests of OBS's objects with the keys of these objects.
+    - `classes`, `folders`: by the names of classes and folders.
+    - `oldest_not_there`: the time of the oldest object that OBS lacks, in seconds since 1970.
+    - `source_listed`, `destination_listed`: rows of the listings, of any class.
+    - `twin_listed`, `deep_listed`: the parts of `twin` and of the results of reading, of keys that can be rechecked.
+    - `largest`: the size of the largest object of the source in scope.
+    - `drawn`: objects for a sample, drawn from the equal objects.
+    - `last_written`: the last written objects of the source in scope, the latest first.
+    - `unread`: the first keys without a proof from reading, by reason.
+    - `parts`: the lists of differences, which have `lines` lines in total.
+    - `absences`: the lists of keys only in OBS, in the order of the keys.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -257,7 +261,7 @@ class Tally:
     absences: Sequence[AbsencePart] = ()
 
     def merged(self, other: Tally) -> Tally:
-        """Return the sum of this tally and `other`, for later keys."""
+        """Return the sum of this tally and `other`, the tally of later keys."""
         oldest = [time for time in (self.oldest_not_there, other.oldest_not_there) if time is not None]
         return Tally(
             counts=self.counts + other.counts,

@@ -103,7 +103,7 @@ def document(world: CertifyWorld) -> dict:
 
 
 def digest(objects: dict) -> str:
-    """Compute the digest of a listing by the documents' definition."""
+    """Compute the digest of a listing as the documentation defines it."""
     lines = (hashlib.sha256(key.encode() + b"\0" + str(size).encode()).hexdigest() for key, size in objects.items())
     return f"{sum(int(line, 16) for line in lines) % 2**256:064x}"
 

@@ -94,7 +94,7 @@ def test_a_tick_continues_the_older_of_two_backfills_and_wakes_the_other(world, 
 @pytest.mark.parametrize(
     ("period", "asked", "minutes_ago"), [("1d", {"since": "1970-01-01"}, 60 * 24 * 30), ("off", {}, 0)]
 )
-def test_a_trial_is_not_continued_by_the_timer_but_the_pass_after_it_is(period, asked, minutes_ago):
+def test_the_timer_continues_the_pass_after_a_trial_but_no_trial(period, asked, minutes_ago):
     world = ReconcileWorld(RECONCILE_PERIOD=period)
     world.fill(60, minutes_ago=minutes_ago)
     # WHEN there was a trial, which the timer does not continue; THEN a pass begun by hand, which it does

@@ -284,7 +284,7 @@ def test_a_finished_migration_asks_for_its_end(world):
     assert world.tells(IN_STEP, "The existing objects are copied. To end their migration")
 
 
-def test_objects_left_to_an_ended_migration_are_unknown_in_obs(world):
+def test_objects_of_an_ended_migration_are_unknown_in_obs(world):
     world.compared(migrating=5, equal_contents=7)
     begin_group(world, {**GROUP, "status": 2})
     assert world.verdict()[0] == IN_STEP

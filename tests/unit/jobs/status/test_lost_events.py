@@ -67,7 +67,7 @@ def test_objects_accepted_before_the_last_pass_do_not_hide_a_dead_trigger(world_
     assert world_without_passes.tells(BEHIND, "Events are missing for 9 new objects (of 9)")
 
 
-def test_a_pass_over_a_part_does_not_end_the_count_of_new_objects(world_without_passes):
+def test_a_pass_over_a_prefix_does_not_end_the_count_of_new_objects(world_without_passes):
     # GIVEN objects that are lost, and a pass over a part that does not hold them
     upload_objects(world_without_passes, 3)
     world_without_passes.go_to(NOW + timedelta(hours=2))

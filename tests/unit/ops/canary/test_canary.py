@@ -506,7 +506,7 @@ def test_the_effects_of_a_change_of_headers_in_obs_are_measured(world, moves):
     assert world.leftovers() == []
 
 
-def test_a_refused_change_of_headers_is_not_seen_and_no_fault(world):
+def test_a_refused_change_of_headers_is_unobserved_and_no_fault(world):
     world.obs.deny("obs:object:ModifyObjectMetaData")
     assert set(expect_exit(world.canary(), 0)["report"]["in_place"].values()) == {"not seen"}
 

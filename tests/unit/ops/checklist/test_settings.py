@@ -234,7 +234,7 @@ def test_every_setting_has_a_test_case():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_setting_on_no_side_at_the_source_and_another_in_obs(world, name):
+def test_a_setting_is_absent_then_at_the_source_then_compared(world, name):
     here, _, (other, expected) = CASES[name]
     assert world.state(name) is State.NONE
     here(world)

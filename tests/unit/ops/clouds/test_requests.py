@@ -437,7 +437,7 @@ def test_an_object_is_missing_only_from_a_readable_bucket(box, oss):
         oss.head(KEY)
 
 
-def test_a_key_is_made_once_though_the_answer_is_lost_and_by_ram_itself(box, mocker):
+def test_a_key_is_created_once_though_the_answer_is_lost(box, mocker):
     exchange = mocker.patch.object(wire, "exchange", side_effect=ConnectionResetError)
     with pytest.raises(wire.UnreachableError):
         Ram(make_keys(box.user_credentials), WallClock()).do("CreateAccessKey", UserName="x")

@@ -115,7 +115,7 @@ def test_after_five_minutes_the_plan_asks_before_the_keys_go(world, never_listed
     expect_success(world.setup("--plan"), "by hand: sync task: OMS has other tasks created by setup", first.sync_url)
 
 
-def test_keys_that_became_late_after_the_plan_was_shown_are_not_deleted(world):
+def test_keys_that_expire_between_the_plan_and_the_yes_are_not_deleted(world):
     # GIVEN a plan that is shown before the five minutes are over, and a yes that comes after them
     number = request_number(is_creation)
     world.oms.visibility_delay = 3600.0

@@ -215,7 +215,7 @@ def in_scope(context: CheckContext) -> Finding:
 
 
 def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
-    """Return the number of checked names, True if they are all names, and True if an object is in scope."""
+    """Return the number of checked keys, True if the bucket has no others, and True if an object is in scope."""
     key_filter, names, is_whole = context.settings.key_filter, 0, False
     with context.invocation.source_bucket.pages(key_filter.prefix) as pages:
         for page in islice(pages, _MAX_PAGES):

@@ -102,9 +102,9 @@ class Replay:
             self._take([key for key, _ in part], [key.key for key, is_recorded in part if is_recorded])
 
     def _current(self, changes: Sequence[ObjectChange]) -> list[ObjectChange]:
-        """Return the changes with the source's versions, so that the success records cover these.
+        """Return the changes with the current versions of the source, so that the success records cover these versions.
 
-        A key without an answer has no version.
+        A key whose HEAD got no response has no version.
         """
         sources = (
             self._invocation.source_bucket.try_find_all([change.key for change in changes])

@@ -89,7 +89,7 @@ def pause_seconds(attempt: int) -> int:
 
 
 def version(source: ObjectSummary) -> ObjectChange:
-    """Return the source's version, in the form of a failed copy's failed record.
+    """Return the version of the source object, in the format of the failed record of a failed copy.
 
     Contents may change from A to B and back to A, so the time is part of the version.
     """
