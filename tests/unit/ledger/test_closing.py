@@ -50,7 +50,7 @@ def test_an_open_mark_names_its_author_and_the_next_mark_its_time(world, closing
 
 
 def test_only_the_first_instance_writes_an_open_mark(world, closing):
-    closing.establish()
+    closing.ensure_mark()
     assert mark(world) == {"closed": False}
     closing.close("Li Lei")
     before = mark(world), world.bucket.calls["put"]
