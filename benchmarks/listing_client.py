@@ -149,7 +149,7 @@ def obs_page(keys: list[str], more: bool, classes: Sequence[str]) -> bytes:
 def invocations(classes: tuple[Sequence[str], Sequence[str]]) -> Callable[[], Invocation]:
     """Return a function that begins an invocation; objects have these storage classes."""
     settings, clock, pool = Settings.from_env(ENVIRONMENT), Clock(), CallPool()
-    with patch("oss_oms_sync.clouds.connection._Adapter", lambda: Clouds(classes)):
+    with patch("oss_oms_sync.clouds.connection._SocketAdapter", lambda: Clouds(classes)):
         session = Connections(settings.oss_endpoint, clock)
     oms, oss = OmsClient(settings, session, pool, clock), OssClient(settings, session, pool, clock)
 
@@ -195,7 +195,7 @@ def main() -> None:
         unread = {name: value for name, value in listings._VALUE_PATTERNS.items() if name != "StorageClass"}
         listings._expression.cache_clear()
         with (
-            patch.object(listings, "_VALUES", unread),
+            patch.object(listings, "_VALUE_PATTERNS", unread),
             patch.object(listings, "_shared_class", return_value=""),
             patch.object(count, "_storage_of", return_value=()),
             patch.object(ClassCount, "add_storage"),

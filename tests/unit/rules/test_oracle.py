@@ -93,7 +93,7 @@ def set_value(document: dict[str, Any], random: Random) -> None:
         (document, "run", ["", "run-2", document["run"]]),
         (document, "last_written", [[], document["last_written"]]),
         (document, "accepted", [dict.fromkeys(random.sample(ACCEPTABLE_NAMES, 3), "who, why")]),
-        (document, "oms_silence", [None, None, {"reason": "FORBIDDEN", "status": 403}]),
+        (document, "oms_failure", [None, None, {"reason": "FORBIDDEN", "status": 403}]),
         (compared, "walked", [compared["walked"], compared["walked"] + 1]),
         (compared, "state", [compared["state"], "0" * 64]),
         (compared, "deep", [True, False]),
