@@ -38,9 +38,7 @@ unit: .venv/.dev ## Run the unit tests but what takes long, the laws and whole j
 		$(addprefix --ignore=tests/unit/,jobs ops/migrate ops/canary))
 
 test: setup ## Run the tests, side by side on all cores (EXTRAS=1: the tests that this leaves out, as in CI; COVERAGE=1: measured)
-	@# The coverage is that of both together.
-	$(PYTEST) $(if $(EXTRAS),-m "extras or part") \
-		$(if $(COVERAGE),--cov $(if $(EXTRAS),--cov-append --cov-fail-under=95,--cov-report=))
+	$(PYTEST) $(if $(EXTRAS),-m "extras or part") $(if $(COVERAGE),--cov --cov-fail-under=95)
 
 check: setup ## Lint, and check the language of the code, types and layers
 	$(BIN)/ruff check $(CODE)

@@ -19,6 +19,7 @@ CODE = ROOT / "template" / "code"
 ELSEWHERE = [
     "test_chinese.py",
     "test_documents.py",
+    "test_former_words.py",
     "test_language.py",
     "test_rush.py",
     "clouds/test_obs_listing.py",
