@@ -1,11 +1,13 @@
-"""The check of the layers can fail: for an import upwards, wherever it is, and for a module that has no layer."""
+"""The layout: each class has its own name, and the check of the layers notices imports upwards and new modules."""
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,12 @@ def check(code: Path) -> subprocess.CompletedProcess[str]:
     """Run import-linter, which takes the packages from its working directory."""
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", ROOT / "pyproject.toml"]
     return subprocess.run(command, cwd=code, capture_output=True, text=True, check=False)
+
+
+def test_no_two_classes_of_the_template_have_one_name():
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "template").rglob("*.py")]
+    names = Counter(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    assert [name for name, number in names.items() if number > 1] == []
 
 
 def test_the_layers_hold(code):

@@ -20,7 +20,7 @@ from ops.clouds.wire import UnreadableResponseError, refused
 from ops.errors import OpsError
 from ops.session import Session
 from oss_oms_sync.answers import codec
-from oss_oms_sync.answers.bandwidth import Progress, Window
+from oss_oms_sync.answers.bandwidth import CopySpeed, Window
 from oss_oms_sync.answers.layout import (
     RECORDS,
     current_migration_name,
@@ -103,11 +103,11 @@ class Intentions:
         except (AttributeError, TypeError, ValueError):
             raise UnreadableResponseError from None
 
-    def progress(self) -> Progress | None:
+    def progress(self) -> CopySpeed | None:
         """Return the progress that status has measured under bandwidth limits; None without a measurement."""
         response = self._log.get(migration_speed_name(self._task, self._project))
         try:
-            return codec.from_json(Progress, json.loads(response.body)) if response else None
+            return codec.from_json(CopySpeed, json.loads(response.body)) if response else None
         except ValueError:
             raise UnreadableResponseError from None
 

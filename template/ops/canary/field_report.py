@@ -14,7 +14,7 @@ from typing import Any
 from ops.canary.hops import Trace, Watch, first_accepted
 from ops.canary.in_place import NO, YES, InPlaceEffect
 from ops.canary.objects import PART_SIZES
-from oss_oms_sync.answers.bandwidth import Progress
+from oss_oms_sync.answers.bandwidth import CopySpeed
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.rules.bandwidth import hours_late
 
@@ -53,7 +53,7 @@ def report(
     in_place: InPlaceEffect,
     *,
     versions: tuple[bool, bool],
-    progress: Progress | None,
+    progress: CopySpeed | None,
 ) -> dict[str, Any]:
     """Return the report of a run.
 
@@ -160,7 +160,7 @@ def _duration(since: datetime | None, until: datetime | None) -> str:
     return next((name for name, limit in _DURATION_SECONDS.items() if seconds < limit), "longer")
 
 
-def _late_hours(progress: Progress | None) -> str:
+def _late_hours(progress: CopySpeed | None) -> str:
     """Return the delay in hours of OMS's bandwidth limits, if a migration has shown it."""
     hours = hours_late(progress) if progress else None
     return _allowed_word(None if hours is None else str(hours), _HOUR_WORDS)

@@ -65,7 +65,7 @@ class ListForm(NamedTuple):
     written: datetime | None
 
 
-class Counts(NamedTuple):
+class OmsTotals(NamedTuple):
     """The numbers that OMS counted in steps of `step`, since the canary began."""
 
     step: str
@@ -91,7 +91,7 @@ class Watch:
         # The change of headers in the source: its time is `written`, and later records are its own.
         self.change: Trace | None = None
         self._changed_at = 0.0
-        self.counts: Counts | None = None
+        self.counts: OmsTotals | None = None
         self.counted: datetime | None = None
         self._stable_since: datetime | None = None
         self.lists: list[ListForm] = []
@@ -217,7 +217,7 @@ class Watch:
     def _read_counts(self) -> None:
         step, asked, finished = self._count()
         now = self._clock.now()
-        counts = Counts(step, asked - self._before.asked, finished - self._before.finished)
+        counts = OmsTotals(step, asked - self._before.asked, finished - self._before.finished)
         if self.counts is None or counts != self.counts:
             self._stable_since = now
         self.counts = counts
@@ -230,9 +230,9 @@ class Watch:
         if not self.counted and every > 1 and (is_whole or is_less) and not self.change_left:
             self.counted = self._stable_since
 
-    def _count(self) -> Counts:
+    def _count(self) -> OmsTotals:
         step, sums = self._task.statistics(self._since)
-        return Counts(step, sums["REQUEST"], sums["SUCCESS"] + sums["FAILURE"] + sums["SKIP"])
+        return OmsTotals(step, sums["REQUEST"], sums["SUCCESS"] + sums["FAILURE"] + sums["SKIP"])
 
     def _lists(self) -> list[ListedKey]:
         return list(islice(self._accounts.destination.objects(task_lists_folder(self._task.id)), _MAX_LISTS))

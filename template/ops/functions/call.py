@@ -243,7 +243,7 @@ class Sandbox(Caller):
         answer = self._post(f"invoke/{job}", json.dumps(payload).encode())
         if "error" in answer:
             return failures.checked_answer(
-                job, tool_output.Invocation(str(answer["error"].get("errorType")), "", answer["error"])
+                job, tool_output.ToolInvocation(str(answer["error"].get("errorType")), "", answer["error"])
             )
         return answer["answer"]
 

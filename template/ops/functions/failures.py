@@ -108,7 +108,7 @@ def tool_error(job: str, output: str, errors: str, code: int) -> OpsError:
     )
 
 
-def checked_answer(job: str, invocation: tool_output.Invocation) -> Any:
+def checked_answer(job: str, invocation: tool_output.ToolInvocation) -> Any:
     """Return the function's answer. Raises CloudError or FunctionError for a failure, ToolError without JSON."""
     error = invocation.answer if isinstance(invocation.answer, dict) and "errorMessage" in invocation.answer else None
     if error is None and not invocation.error_type:
@@ -122,7 +122,7 @@ def checked_answer(job: str, invocation: tool_output.Invocation) -> Any:
     raise _function_error(job, *_kind_and_message(error, invocation))
 
 
-def _kind_and_message(error: dict[str, Any] | None, invocation: tool_output.Invocation) -> tuple[str, str]:
+def _kind_and_message(error: dict[str, Any] | None, invocation: tool_output.ToolInvocation) -> tuple[str, str]:
     if error is None:  # the answer is only the message
         return invocation.error_type, invocation.body
     message = error["errorMessage"]

@@ -25,7 +25,7 @@ UNKNOWN_FORM = t("The answer has a form unknown to this ops.py")
 DEPLOY = t("Deploy this project, so that the versions agree: {command}", command=Step("deploy"))
 
 
-class Invocation(NamedTuple):
+class ToolInvocation(NamedTuple):
     """The result of a call, as the tool prints it.
 
     `error_type`: Function Compute's type of a failure, empty if the function returned. `body`: the answer as text;
@@ -47,7 +47,7 @@ def without_logs(output: str) -> str:
     return _LOGS_PATTERN.sub("", output)
 
 
-def find(output: str) -> Invocation | None:
+def find(output: str) -> ToolInvocation | None:
     """Return the result of a call in the tool's output; None without an answer.
 
     An object key cannot imitate the mark before the answer: logs and answers contain keys in JSON strings, never as a
@@ -57,7 +57,7 @@ def find(output: str) -> Invocation | None:
     if not mark:
         return None
     failed = _ERROR_TYPE_PATTERN.search(head.rpartition(_LOGS_END_MARK)[2])
-    return Invocation(failed[1].strip() if failed else "", body.strip(), _load(body))
+    return ToolInvocation(failed[1].strip() if failed else "", body.strip(), _load(body))
 
 
 def read(text: str) -> Any:

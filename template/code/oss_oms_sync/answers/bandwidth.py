@@ -35,8 +35,8 @@ NIGHTS = (Window("08:00", "23:59", MIN_BANDWIDTH),)
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Progress of a group under unchanged `windows`: times in seconds since 1970, with the bytes copied until then."""
+class CopySpeed:
+    """Speed of a group under unchanged `windows`: times in seconds since 1970, with the bytes copied until then."""
 
     group: str
     windows: Sequence[Window]

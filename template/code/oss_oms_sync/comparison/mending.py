@@ -44,7 +44,7 @@ class ClosedError(Exception):
         self.stopped = stopped
 
 
-class Row(NamedTuple):
+class HeadersRow(NamedTuple):
     """A key with its objects in both buckets and its record, as the listings show them."""
 
     source: ObjectSummary
@@ -81,7 +81,7 @@ class _Plan:
     headers.
     """
 
-    row: Row
+    row: HeadersRow
     wanted: Mapping[str, str]
     head: ObjectHead
     names: Sequence[str] = ()
@@ -136,15 +136,15 @@ class Mender:
         # The time before the last HEAD of OBS, by the monotonic clock.
         self._asked = 0.0
 
-    def look(self, rows: Sequence[Row]) -> list[Mended]:
+    def look(self, rows: Sequence[HeadersRow]) -> list[Mended]:
         """Compare headers, and record objects whose headers are equal."""
         return self._compare(rows, changes=False)
 
-    def mend(self, rows: Sequence[Row]) -> list[Mended]:
+    def mend(self, rows: Sequence[HeadersRow]) -> list[Mended]:
         """Give objects in OBS the headers of the source, and record both versions."""
         return self._compare(rows, changes=True)
 
-    def undo(self, rows: Sequence[Row]) -> list[Mended]:
+    def undo(self, rows: Sequence[HeadersRow]) -> list[Mended]:
         """Give objects in OBS the headers that they had before the first change, and delete their records."""
         records = self._records(rows)
         rows_of_changes = [row for row in rows if (record := records.get(row.key)) and record.old is not None]
@@ -163,7 +163,7 @@ class Mender:
         _raise_first(self._log.try_delete_all(names).values())
         return [results.get(row.key, Mended(HeadersOutcome.UNTOUCHED)) for row in rows]
 
-    def _compare(self, rows: Sequence[Row], *, changes: bool) -> list[Mended]:
+    def _compare(self, rows: Sequence[HeadersRow], *, changes: bool) -> list[Mended]:
         keys = [row.key for row in rows]
         sources, heads = self._source.try_head_all(keys), self._heads(keys)
         results, plans = _Results(), list[_Plan]()
@@ -209,7 +209,7 @@ class Mender:
                 kept.pop()
         return kept
 
-    def _records(self, rows: Sequence[Row]) -> dict[str, MendedRecord]:
+    def _records(self, rows: Sequence[HeadersRow]) -> dict[str, MendedRecord]:
         keys = [row.key for row in rows if row.record]
         stored_records = self._log.get_all([record_name(self._task_id, "mended", key) for key in keys])
         parsed = ((key, MendedRecord.parse(stored)) for key, stored in zip(keys, stored_records, strict=True) if stored)

@@ -21,7 +21,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.judge import CUTOVER_SECONDS, SETTLED_SECONDS, Judge, JudgementTimes
-from oss_oms_sync.comparison.mending import ClosedError, Mended, Mender, Row
+from oss_oms_sync.comparison.mending import ClosedError, HeadersRow, Mended, Mender
 from oss_oms_sync.errors import PayloadError, StorageError, log
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.digests import first_folder, reported_folder
@@ -166,7 +166,7 @@ class _Walk:
         self._end = invocation.clock.monotonic() + min(seconds, left - min(_RESERVED_SECONDS, left / 2))
         # The range up to the last key before the open batch.
         self._settled = start
-        self._batch: list[Row] = []
+        self._batch: list[HeadersRow] = []
 
     def run(self) -> RangeResult:
         """Walk until the range ends, time is up, or a cloud refuses."""
@@ -212,7 +212,7 @@ class _Walk:
         if there is None or self._judge.judge(entry).object_class is not ObjectClass.EQUAL_CONTENTS:
             self._count.note(entry.key, Mended(HeadersOutcome.OTHER_CLASS))
             return
-        row = Row(source, there, record or self._long_record(entry.key))
+        row = HeadersRow(source, there, record or self._long_record(entry.key))
         if row.is_recorded and not self._is_undo:
             self._count.note(entry.key, Mended(HeadersOutcome.RECORDED))
         elif self._is_undo and not row.record:

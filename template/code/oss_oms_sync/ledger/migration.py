@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.bandwidth import Progress
+from oss_oms_sync.answers.bandwidth import CopySpeed
 from oss_oms_sync.answers.codec import UnreadableError, from_json, to_json
 from oss_oms_sync.answers.job_answers import FinishedMigration, Migration
 from oss_oms_sync.answers.layout import current_migration_name, finished_migrations_prefix, migration_speed_name
@@ -163,9 +163,9 @@ def note_progress(invocation: Invocation, group: TaskGroup | Failure | None) -> 
     if not isinstance(group, TaskGroup) or group.state is not GroupState.COPYING or not group.bandwidth:
         return
     name, now = migration_speed_name(invocation.task_id, invocation.settings.project), invocation.clock.now()
-    progress = Progress(group.id, group.bandwidth, ())
+    progress = CopySpeed(group.id, group.bandwidth, ())
     with suppress(UnreadableError):
-        stored = from_json(Progress, jsontext.load(invocation.log_bucket.get(name) or b"{}"))
+        stored = from_json(CopySpeed, jsontext.load(invocation.log_bucket.get(name) or b"{}"))
         if (stored.group, stored.windows) == (group.id, tuple(group.bandwidth)):
             progress = stored
     since, sample = (now - _PROGRESS_AGE).timestamp(), (int(now.timestamp()), group.copied_size)

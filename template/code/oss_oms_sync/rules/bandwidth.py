@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from oss_oms_sync.answers.bandwidth import MINUTES_PER_DAY, Progress, Window, limits_by_minute
+from oss_oms_sync.answers.bandwidth import MINUTES_PER_DAY, CopySpeed, Window, limits_by_minute
 
 # China's time is UTC+8 all year.
 _CHINA_SECONDS = 8 * 3600
@@ -16,7 +16,7 @@ _MAX_EXCESS_SHARE = 0.05
 _MIN_SECONDS = 22 * 3600
 
 
-def hours_late(progress: Progress) -> int | None:
+def hours_late(progress: CopySpeed) -> int | None:
     """Return the delay in hours of OMS's windows against China's time; None if the progress does not show it.
 
     It needs a day of samples, and hours in which the group copied more than other time zones' windows allow. The result

@@ -55,7 +55,7 @@ def watches(draw):
     small = [canary_object for canary_object in canary_objects() if canary_object.size <= 1000]
     return SimpleNamespace(
         traces=[draw(traces(item)) for item in small],
-        counts=hops.Counts(draw(words), 7, 7) if draw(st.booleans()) else None,
+        counts=hops.OmsTotals(draw(words), 7, 7) if draw(st.booleans()) else None,
         counted=draw(moments),
         is_alone=draw(st.booleans()),
         last_accepted=draw(moments),

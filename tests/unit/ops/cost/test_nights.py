@@ -9,7 +9,7 @@ import pytest
 
 from ops.cost import nights, quantities
 from ops.cost.prices import Prices
-from oss_oms_sync.answers.bandwidth import NIGHTS, Progress, Window, limits_by_minute, moved
+from oss_oms_sync.answers.bandwidth import NIGHTS, CopySpeed, Window, limits_by_minute, moved
 from oss_oms_sync.rules.bandwidth import hours_late
 
 TB = 10**12
@@ -73,14 +73,14 @@ def test_limit_that_oms_refuses_is_refused_before(text):
         quantities.window(text)
 
 
-def progress(hours: int, begin: int = 0, seconds: int = 86_400, speed: float = 62_500_000) -> Progress:
+def progress(hours: int, begin: int = 0, seconds: int = 86_400, speed: float = 62_500_000) -> CopySpeed:
     """Return status's notes while OMS applies NIGHTS some hours late, from `begin` seconds after midnight on."""
     limits, copied, samples = limits_by_minute(NIGHTS, hours), 0.0, []
     for second in range(begin, begin + seconds + 1, 60):
         if (second - begin) % QUARTER == 0:
             samples.append((MIDNIGHT + second, round(copied)))
         copied += 60 * min(speed, limits[second // 60 % 1440])
-    return Progress("g", NIGHTS, tuple(samples))
+    return CopySpeed("g", NIGHTS, tuple(samples))
 
 
 @pytest.mark.parametrize("begin", [0, 5 * 3600, 13 * 3600 + 1800])
@@ -91,7 +91,7 @@ def test_a_day_of_progress_shows_how_late_the_limits_are(hours, begin):
 
 @pytest.mark.parametrize(
     "measured",
-    [progress(8, seconds=12 * 3600), progress(8, speed=1_000_000), Progress("g", NIGHTS, ())],
+    [progress(8, seconds=12 * 3600), progress(8, speed=1_000_000), CopySpeed("g", NIGHTS, ())],
     ids=["half a day", "slower than the limit", "nothing"],
 )
 def test_progress_that_cannot_show_the_hours_leaves_them_unknown(measured):
