@@ -82,6 +82,8 @@ def test_connections_reset_during_a_freeze_cost_one_quick_retry(deployed):
     # GIVEN a frozen instance whose connections die meanwhile
     deployed.fc.invoke("forward", payload("first"))
     deployed.fc.freeze("forward")
+    # The first record may not wait for the connection that is opened ahead.
+    of_oms, of_oss = deployed.oms.connections, deployed.oss.connections
     deployed.oms.reset_connections()
     deployed.oss.reset_connections()
 
@@ -90,8 +92,8 @@ def test_connections_reset_during_a_freeze_cost_one_quick_retry(deployed):
 
     # THEN each cloud gets a single new connection, and the function waits for nothing
     assert invocation.value is True
-    assert deployed.oms.connections == 2
-    assert deployed.oss.connections == 2
+    assert deployed.oms.connections == of_oms + 1
+    assert deployed.oss.connections == of_oss + 1
     (line,) = [line for line in map(parse_line, invocation.logs) if "ms" in line]
     assert line["ms"] < 1000
 
