@@ -250,4 +250,5 @@ def test_lost_headers_are_detected_as_often_as_claimed_in_each_folder(world):
         assert folders(compared_keys(document)) == {"", "a/", "0/", "1/", "2/"}
         of_drawn = [key for loss in document["headers"]["unexpected"].values() for key in loss["keys"]]
         missed += not {*of_drawn}.intersection(document["sample"]["keys"])
-    assert missed <= max(2, 0.05 * SEEDS)
+    # Five standard deviations: of 20 samples, more than 4 miss the folder once in 40,000 runs.
+    assert missed <= 1 + 0.7 * SEEDS**0.5
