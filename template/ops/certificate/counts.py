@@ -21,7 +21,7 @@ from ops.certificate.form import (
 from ops.clock import moment
 from oss_oms_sync.answers.layout import CANARY, OMS_LISTS, RECORDS
 from oss_oms_sync.answers.object_class import IN_SCOPE
-from oss_oms_sync.answers.pass_answers import MAX_WRITTEN
+from oss_oms_sync.answers.pass_answers import MAX_WRITTEN, first_folder
 from oss_oms_sync.answers.text import t
 
 _MODULUS = 2**256
@@ -235,8 +235,8 @@ def _may_be_in(document: Document, folder: str, title: str) -> bool:
     prefix = document["scope"]["prefix"]
     if title == "canary":
         mine = prefix + CANARY
-        return folder in ("*", mine[: mine.find("/") + 1])
-    first = prefix[: prefix.find("/") + 1]
+        return folder in ("*", first_folder(mine))
+    first = first_folder(prefix)
     return (
         title == "outside" or folder == "*" or (folder == first if first else folder.startswith(prefix) or not folder)
     )

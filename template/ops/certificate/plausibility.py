@@ -7,15 +7,13 @@ import json
 
 from ops.certificate.form import Document, Doubt, is_hexadecimal, is_in_scope, numbers, require_count, require_distinct
 from oss_oms_sync.answers.object_class import EQUAL
-from oss_oms_sync.answers.pass_answers import MAX_KEYS
+from oss_oms_sync.answers.pass_answers import MAX_FOLDERS, MAX_KEYS, first_folder
 from oss_oms_sync.answers.text import t
 
 # Classes from which a sample is drawn.
 _SAMPLED = [object_class.title for object_class in EQUAL]
 # Maximum objects of a sample, and maximum bytes of each.
 _MAX_SAMPLE, _MAX_SAMPLED_BYTES = 300, 2**30
-# Maximum number of first-level folders that a document lists individually.
-_MAX_FOLDERS = 200
 
 
 def sample_fits(document: Document) -> Doubt:
@@ -91,10 +89,10 @@ def headers_fit(document: Document) -> Doubt:
     folders = document["folders"] or {}
     equal = {name for name, of in folders.items() if of.keys() & {*_SAMPLED}}
     # Folders by their name in the document, which combines those that it does not list individually.
-    firsts = {key[: key.find("/") + 1] for key in (*keys, *more, *gone)}
+    firsts = {first_folder(key) for key in (*keys, *more, *gone)}
     holds = {
         "drawn": drawn == (len(keys - gone) if is_compared else 0),
-        "more": not more & (keys | gone) and len(more) <= _MAX_FOLDERS + 2 and (bool(sample["asked"]) or not more),
+        "more": not more & (keys | gone) and len(more) <= MAX_FOLDERS + 2 and (bool(sample["asked"]) or not more),
         "sample": not is_compared or not (sample["unread"] or headers["problem"]),
         "problem": not headers["problem"] or bool(sample["asked"]),
         "folders": not is_compared or equal <= {name if name in folders else "*" for name in firsts},

@@ -17,7 +17,7 @@ from ops.terminal import Line, MarkedLine, UnwrappedLine
 from oss_oms_sync.answers import codec
 from oss_oms_sync.answers.bandwidth import Window, moved
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import CompareAnswer, ComparisonResult
+from oss_oms_sync.answers.pass_answers import CompareAnswer, ComparisonResult, first_folder
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import MOVING, TaskGroup, storage_class_plan
 from oss_oms_sync.answers.text import Text, t
@@ -127,7 +127,7 @@ def _split_folders(prefixes: Sequence[str], folders: Collection[str], own: str) 
     """
     if own in prefixes:
         return [*folders], []
-    parents = {prefix[: prefix.find("/") + 1] for prefix in prefixes}
+    parents = {first_folder(prefix) for prefix in prefixes}
     whole = [folder for folder in folders if folder.startswith(tuple(prefixes))]
     is_counted = "" not in parents and parents <= {*folders}
     return whole, [

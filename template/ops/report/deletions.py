@@ -14,6 +14,7 @@ from ops.report.blocks import Blocks, Column, CommandBlock, FactList, Hero, Para
 from ops.report.words import Words
 from ops.shell import command, quote_word
 from oss_oms_sync.answers.deletions import DeletionFacts, DeletionsAnswer, LeftOut
+from oss_oms_sync.answers.pass_answers import first_folder
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.deletions import VALID
@@ -54,7 +55,7 @@ class Summary:
             self.bytes += deletion.size
             self.oldest = min(self.oldest or deletion.modified, deletion.modified)
             self.newest = max(self.newest, deletion.modified)
-            folder = deletion.key[: deletion.key.find("/") + 1]
+            folder = first_folder(deletion.key)
             is_counted = folder in self.folders or len(self.folders) < _MAX_FOLDERS
             self.folders[folder if is_counted else "..."] += 1
         self.keys += [deletion.key for deletion in page.deletions[: _MAX_SHOWN - len(self.keys)]]

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.pass_answers import OTHERS
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.comparison.proof import _PART_SIZES, _Digest
 from oss_oms_sync.comparison.result import remedies
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.passes.digests import OTHERS
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from oss_oms_sync.rules.remedy import Attempts
 from sandbox.obs.objects import etag_of as obs_etag

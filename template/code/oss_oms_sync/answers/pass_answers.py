@@ -14,8 +14,15 @@ from oss_oms_sync.answers.text import Text, t, untranslated
 # Maximum number of keys of each class shown as examples, and of stored last written objects.
 MAX_KEYS = 20
 MAX_WRITTEN = 20
+# Maximum number of first-level folders with counts of their own.
+MAX_FOLDERS = 200
 # Name of the total of the folders without counts of their own; no folder has this name.
 OTHERS = "*"
+
+
+def first_folder(key: str) -> str:
+    """Return the first-level folder of a key: its name with the slash, or "" for a key without a folder."""
+    return key[: key.find("/") + 1]
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,13 @@ from heapq import heapify, heappush, heapreplace
 from operator import add
 
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.pass_answers import first_folder
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of, first
 from oss_oms_sync.comparison.absences import Absence, EarlierAbsences
 from oss_oms_sync.comparison.judge import Judge, KeyJudgement, are_same_size, is_in_vain
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, kept
 from oss_oms_sync.ledger.records import repeated_etag
-from oss_oms_sync.passes.digests import digest, first_folder, reported_folder
+from oss_oms_sync.passes.digests import digest, reported_folder
 from oss_oms_sync.passes.entries import Entry, is_covered
 from oss_oms_sync.passes.listing import KeyRun
 from oss_oms_sync.passes.range_walk import Count, NoRoomError, Take

@@ -15,6 +15,7 @@ from oss_oms_sync.answers.finding import TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.answers.headers_answer import MAX_EXAMPLES, HeadersAnswer, HeadersOutcome, HeadersWork
 from oss_oms_sync.answers.layout import is_long, record_name
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.pass_answers import first_folder
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clouds.invocation import Invocation
@@ -24,7 +25,7 @@ from oss_oms_sync.comparison.judge import CUTOVER_SECONDS, SETTLED_SECONDS, Judg
 from oss_oms_sync.comparison.mending import ClosedError, HeadersRow, Mended, Mender
 from oss_oms_sync.errors import PayloadError, StorageError, log
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.digests import first_folder, reported_folder
+from oss_oms_sync.passes.digests import reported_folder
 from oss_oms_sync.passes.driver import Driver
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.listing import MergedListing

@@ -18,14 +18,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from oss_oms_sync.answers.codec import Digest
-from oss_oms_sync.answers.pass_answers import OTHERS as OTHERS
+from oss_oms_sync.answers.pass_answers import MAX_FOLDERS, OTHERS, first_folder
 from oss_oms_sync.clouds.objects import ObjectSummary
 
 MODULUS = 2**256
 # Maximum number of objects in a sample.
 MAX_DRAWN = 300
-# Maximum number of first-level folders with counts of their own; OTHERS has the sum of the others.
-MAX_FOLDERS = 200
 # Maximum bytes of a drawn object: a sample has to be read in a few minutes.
 MAX_DRAWN_BYTES = 2**30
 _MASK = MODULUS - 1
@@ -109,11 +107,6 @@ class SampleDraw:
             name = folder if folder in names else OTHERS
             firsts[name] = min(first, firsts.get(name, first))
         return SampleDraw(self.seed or other.seed, self.population + other.population, ranked, firsts)
-
-
-def first_folder(key: str) -> str:
-    """Return the first-level folder of a key: its name with the slash, or "" for a key without a folder."""
-    return key[: key.find("/") + 1]
 
 
 def reported_folder(folder: str, folders: Collection[str]) -> str:

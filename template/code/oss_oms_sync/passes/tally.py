@@ -19,6 +19,7 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import MAX_KEYS as MAX_KEYS
 from oss_oms_sync.answers.pass_answers import MAX_WRITTEN as MAX_WRITTEN
 from oss_oms_sync.answers.pass_answers import (
+    OTHERS,
     ClassCounts,
     Digests,
     Lag,
@@ -30,7 +31,7 @@ from oss_oms_sync.answers.pass_answers import (
     StoragePair,
 )
 from oss_oms_sync.clock import from_epoch, timestamp
-from oss_oms_sync.passes.digests import MODULUS, OTHERS, SampleDraw, kept_folders
+from oss_oms_sync.passes.digests import MODULUS, SampleDraw, kept_folders
 from oss_oms_sync.passes.marks import KeyMark, Marks
 from oss_oms_sync.rules.counts import storage_totals
 
