@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Any
 
 from ops.canary.hops import Trace, Watch, first_accepted
-from ops.canary.in_place import NO, YES, InPlaceEffect
+from ops.canary.in_place import InPlaceEffect
 from ops.canary.objects import PART_SIZES
 from oss_oms_sync.answers.bandwidth import CopySpeed
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.rules.bandwidth import hours_late
+from oss_oms_sync.rules.headers_in_place import NO, YES
 
 SCHEMA = 1
 KIND = "oss-oms-sync field report"

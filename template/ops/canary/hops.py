@@ -12,13 +12,14 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from ops.canary.access import Accounts
-from ops.canary.in_place import NO, UNKNOWN, YES
+from ops.canary.in_place import UNKNOWN
 from ops.canary.objects import CanaryObject
 from ops.clock import WallClock
 from ops.clouds.bucket_client import ListedKey
 from ops.clouds.oms import SyncTaskClient
 from ops.clouds.wire import Response
 from oss_oms_sync.answers.layout import Kind, record_name, task_lists_folder
+from oss_oms_sync.rules.headers_in_place import NO, YES
 
 # The limit of each hop in seconds: twice the documented or allowed time, five minutes for an event and ten for OMS. OMS
 # documents no delay of its counts, in steps of five minutes, and of its lists.

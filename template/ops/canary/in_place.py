@@ -13,8 +13,9 @@ from typing import NamedTuple
 from ops.clock import WallClock
 from ops.clouds.buckets import ObsBucketClient
 from ops.clouds.wire import RefusedError, Response
+from oss_oms_sync.rules.headers_in_place import NO, YES
 
-UNKNOWN, YES, NO = "", "yes", "no"
+UNKNOWN = ""
 # Seconds of the URL's validity, and seconds after it until the second use: OBS's times are in whole seconds.
 _VALID_SECONDS, _LATE_SECONDS = 10, 5.0
 # The changed header; no object of a canary has either value.

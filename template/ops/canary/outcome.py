@@ -7,13 +7,14 @@ from typing import Any
 
 from ops.canary import hops
 from ops.canary.hops import Trace, Watch
-from ops.canary.in_place import NO, YES, InPlaceEffect
+from ops.canary.in_place import InPlaceEffect
 from ops.canary.objects import CanaryObject
 from ops.errors import ExitCode
 from ops.shell import sentence
 from ops.terminal import Line, MarkedLine, width
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.rules.headers_in_place import NO, YES
 
 _HOP_TITLES = {
     "event": t("event"),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from oss_oms_sync.answers.text import Text, t
 
-_YES, _NO = "yes", "no"
+# Answers of a canary's field report.
+YES, NO = "yes", "no"
 _MEASURED = ("moves_time", "moves_etag", "url", "expired_url")
 
 
@@ -25,12 +26,12 @@ class InPlace:
 def effect_of(report: Mapping[str, object]) -> InPlace | Text:
     """Return the effect by a canary's field report, or the reason why no header may be changed."""
     match report.get("in_place"):
-        case {**answers} if all(answers.get(name) in (_YES, _NO) for name in _MEASURED):
-            if answers["moves_etag"] == _YES:
+        case {**answers} if all(answers.get(name) in (YES, NO) for name in _MEASURED):
+            if answers["moves_etag"] == YES:
                 return t("a change of headers changes the ETag in OBS, so equal contents could no longer be proven")
-            if answers["url"] == _NO or answers["expired_url"] == _YES:
+            if answers["url"] == NO or answers["expired_url"] == YES:
                 return t("OBS does not enforce the expiry of a signed URL, so a late change could not be prevented")
-            return InPlace(answers["moves_time"] == _YES, answers.get("replaces") == _YES)
+            return InPlace(answers["moves_time"] == YES, answers.get("replaces") == YES)
     return t("no canary has measured the effect of a change of headers in this OBS bucket")
 
 
