@@ -1406,7 +1406,7 @@ MISTAKES = (
         "a list by a listing of less than half of the objects",
         _DELETIONS,
         f"{_CODE}/rules/deletions.py",
-        "if 2 * facts.source_objects < facts.objects_before:",
+        "if has_shrunk(facts.source_objects, facts.objects_before):",
         "if facts.source_objects < 0:",
         seeds="5",
     ),

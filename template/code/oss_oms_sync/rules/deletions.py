@@ -30,6 +30,14 @@ def max_unasked(objects: int) -> int:
     return min(MAX_KEYS, int(objects * MAX_SHARE))
 
 
+def has_shrunk(objects: int, before: int) -> bool:
+    """Return True if a comparison listed less than half of the source's objects that the one `before` listed.
+
+    Its listing may have been spoilt, for example by another server that answered in the place of OSS.
+    """
+    return 2 * objects < before
+
+
 def refusal(facts: DeletionFacts) -> Text | None:
     """Return the reason why no list can be made, with the next step; None if one can be made."""
     if facts.task_source is None:
@@ -68,7 +76,7 @@ def refusal(facts: DeletionFacts) -> Text | None:
             n=facts.back_to_source,
             step=Step("checklist"),
         )
-    if 2 * facts.source_objects < facts.objects_before:
+    if has_shrunk(facts.source_objects, facts.objects_before):
         return t(
             "The last comparison listed {n:object|objects} of {bucket}, and the one before it listed {before}: the"
             " listing may be incomplete. Check the source bucket, then compare twice: {step}",
