@@ -155,12 +155,12 @@ CHANGES = {
             (
                 f"{OPS}/report/status.py",
                 "meaning), numbers, result))",
-                "meaning), numbers, units.number(len(sum_.right), say), result))",
+                "meaning), numbers, units.number(len(sum_.right), translate), result))",
             ),
             (
                 f"{OPS}/report/status.py",
-                'Column(say("numbers"), "n"), ',
-                'Column(say("numbers"), "n"), Column(say("terms"), "n"), ',
+                'Column(translate("numbers"), "n"), ',
+                'Column(translate("numbers"), "n"), Column(translate("terms"), "n"), ',
             ),
         ),
         ("tests/unit/ops/report/test_pages.py", "tests/unit/ops/report/test_html.py", "tests/unit/answers"),

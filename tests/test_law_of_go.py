@@ -62,7 +62,7 @@ def play(seed: int) -> Played:
             triggers = bucket.triggers
             if deaf and dice.random() < 0.5:
                 bucket.triggers = {}
-                world.say("the next event is lost")
+                world.log("the next event is lost")
             world.write(key, CONTENTS[dice.choice("ABCD")], parts=parts[key])
             bucket.triggers = triggers
 
@@ -95,7 +95,7 @@ def tampering(world: Migration, seed: int, when: float, key: str) -> None:
 
     def tamper() -> None:
         if source := world.in_source(key):
-            world.say("a user writes to OBS", key)
+            world.log("a user writes to OBS", key)
             other = next(content for content in CONTENTS.values() if content != source and len(content) == len(source))
             world.obs.put(world.destination_bucket, key, other)
 
@@ -180,7 +180,7 @@ def check_after_go(world: Migration, played: Played, document: Any, keys: list[s
 
     def write_there(key: str) -> None:
         app[key] = CONTENTS[dice.choice("ABCD")] + b"app"
-        world.say("an application writes to OBS", key)
+        world.log("an application writes to OBS", key)
         world.obs.put(world.destination_bucket, key, app[key])
 
     before = {key: world.in_obs(key) for key in keys}

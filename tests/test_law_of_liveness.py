@@ -144,7 +144,7 @@ class Healthy(Migration, MigrateWorld):
     def migrated(self, *words: str) -> list[str]:
         """Migrate at a terminal, and confirm all; return the words of the printed command, empty after success."""
         code, text = self.run(*words, typed="yes\ny\n")
-        self.say("ops.py", *words, "->", code)
+        self.log("ops.py", *words, "->", code)
         self.later(30)
         return re.findall(r"ops\.py (migrate[a-z -]*)", text)[-1].split() if code else []
 

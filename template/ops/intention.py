@@ -123,7 +123,7 @@ class Intentions:
             return
         if intention is None or not intention.keys:
             return
-        session.say(
+        session.print_text(
             t(
                 "The migration of the existing objects is not finished, and OMS has the access keys {keys}"
                 " for it. To follow it to its end and delete the keys: {command}",
@@ -135,7 +135,7 @@ class Intentions:
             if access and intention.group:
                 self._offer_end(session, intention, access, yes)
         except OpsError as error:
-            session.say(t("The keys are not deleted: {happened}", happened=error.happened))
+            session.print_text(t("The keys are not deleted: {happened}", happened=error.happened))
 
     def _offer_end(self, session: Session, intention: Intention, access: Access, yes: bool) -> None:
         groups, holders = access()
@@ -145,7 +145,7 @@ class Intentions:
             return
         if yes or session.agrees(t("OMS has finished this migration. End it and delete the keys now? [y/N]")):
             self.end(intention, holders, session.clock.now(), "done" if group else "removed", group)
-            session.say(t("The migration has ended, and its access keys are deleted"))
+            session.print_text(t("The migration has ended, and its access keys are deleted"))
 
     def begin(self, intention: Intention) -> bool:
         """Write the record unless another migration has one; return True if this record is stored."""

@@ -59,9 +59,9 @@ class Session:
         """
         return tool_output.of(kind, self.caller.ask(job, payload))
 
-    def say(self, text: Text, tone: str = "") -> None:
+    def print_text(self, text: Text, tone: str = "") -> None:
         """Print a sentence in the user's language."""
-        self.screen.say(MarkedLine("", sentence(text, self.lang), tone))
+        self.screen.print_line(MarkedLine("", sentence(text, self.lang), tone))
 
     def progress(self, text: Text) -> None:
         """Print progress in a line that the next line overwrites."""
@@ -102,7 +102,7 @@ class Session:
             file.write_text(text, encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             raise unwritable(error) from None
-        self.say(t("Written: {file}", file=file))
+        self.print_text(t("Written: {file}", file=file))
 
 
 def check_writable(file: Path) -> None:
@@ -152,7 +152,7 @@ def run_pass(session: Session, job: str, payload: Payload) -> Answer:
         if attempts > _MAX_STOPPED_CALLS or superseded == _MAX_STOPPED_CALLS or answer.stop in _FINAL_STOP_REASONS:
             break
         if not is_moving:
-            session.say(
+            session.print_text(
                 t(
                     "{job} pauses: {why}. Next attempt in {seconds:.0f} seconds",
                     job=job,

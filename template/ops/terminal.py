@@ -108,7 +108,7 @@ class Screen:
         for part in pieces:
             self._print(part, self._out)
 
-    def say(self, line: Line) -> None:
+    def print_line(self, line: Line) -> None:
         """Print a message about the running command."""
         for part in self._fitted(line, self._err):
             self._print(self._pieces(part, self._err), self._err)
@@ -124,7 +124,7 @@ class Screen:
             self._shown = columns
         elif self._clock.monotonic() - self._last_line >= _LINE_SECONDS:
             self._last_line = self._clock.monotonic()
-            self.say(text)
+            self.print_line(text)
 
     def begin(self) -> None:
         """Start the progress of another task, whose first line comes after a minute."""

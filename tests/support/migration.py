@@ -155,7 +155,7 @@ class Migration(InProcess):
             int(self.platform.EPOCH + (self.seconds if seconds is None else seconds)), timezone.utc
         )
 
-    def say(self, *words: object) -> None:
+    def log(self, *words: object) -> None:
         self.story.append(f"{self.seconds / MINUTE:8.2f} " + " ".join(map(str, words)))
 
     def at(self, seconds: float, call: Callable[..., object], *arguments: Any) -> None:
@@ -165,7 +165,7 @@ class Migration(InProcess):
     # -- what applications do
 
     def write(self, key: str, contents: bytes, *, parts: bool = False, crc64: bool = True) -> None:
-        self.say("source", key, contents[:1].decode(), "in parts" if parts else "", "" if crc64 else "without CRC64")
+        self.log("source", key, contents[:1].decode(), "in parts" if parts else "", "" if crc64 else "without CRC64")
         stored: Any = self.oss.put(self.source_bucket, key, contents)
         bucket: Any = self.oss._buckets[self.source_bucket]
         etag = f"{stored.etag[:30]}-2" if parts else stored.etag
@@ -173,7 +173,7 @@ class Migration(InProcess):
         self.written.setdefault(key, []).append((self.seconds, contents))
 
     def remove(self, key: str) -> None:
-        self.say("source", key, "deleted")
+        self.log("source", key, "deleted")
         bucket: Any = self.oss._buckets[self.source_bucket]
         if bucket.objects.pop(key, None):
             self.written[key].append((self.seconds, None))
@@ -194,7 +194,7 @@ class Migration(InProcess):
         printed = out.getvalue().strip().splitlines()
         answer = json.loads(printed[-1]) if printed else None
         result = CommandResult(code, answer, err.getvalue(), err.minutes())
-        self.say("ops.py", *words, "->", code, _verdict(answer))
+        self.log("ops.py", *words, "->", code, _verdict(answer))
         return result
 
 

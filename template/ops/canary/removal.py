@@ -34,7 +34,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
     accounts = replace(accounts, task=journal.task)  # The task may differ from that of s.yaml.
     source, prefix, clock = accounts.source, journal.prefix, session.clock
     if (journal.source, journal.destination) != (source.name, accounts.destination.name):
-        session.say(
+        session.print_text(
             t(
                 "Not deleted: {prefix} is in {source} and {destination}, but s.yaml or its sync task has"
                 " other buckets. Restore these buckets there, then run: {command}",
@@ -57,7 +57,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
         if left <= 0 and not deleted and not is_waiting:
             break
         if clock.monotonic() - began > _MAX_SECONDS:
-            session.say(
+            session.print_text(
                 t(
                     "Some canary objects are still left. In a few minutes: {command}",
                     command=Step("canary", {"remove": True}),
@@ -77,7 +77,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
             clock.sleep(_LOOK_SECONDS)
         is_first = False
     journals.forget(journal)
-    session.say(
+    session.print_text(
         t(
             "Deleted on both sides, with its records: {prefix}. OMS's own lists are kept, because only OMS"
             " may write there: {name}/{lists}",

@@ -99,7 +99,7 @@ class _Run:
         """Write the objects, follow them, compare them, delete them, and print the outcome."""
         session, accounts = self._session, self._accounts
         originals = canary_objects()
-        session.say(
+        session.print_text(
             t(
                 "The canary writes {n:object|objects}, {size:.0f} MB, below {prefix} of {source}, follows"
                 " each object into {destination}, compares it, and deletes all objects.",
@@ -119,7 +119,7 @@ class _Run:
             versions = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
             progress = self._intentions.progress()
         except (KeyboardInterrupt, OpsError) as error:
-            session.say(
+            session.print_text(
                 t(
                     "Deleting the canary's objects. To keep them, press Ctrl-C; to delete them later: {command}",
                     command=_REMOVAL_STEP,
@@ -127,7 +127,7 @@ class _Run:
                 "open",
             )
             if not self._remove():
-                session.say(_OBJECTS_LEFT)
+                session.print_text(_OBJECTS_LEFT)
             session.hint = None
             raise error from None
         self._journal.is_settled = not self._watch.missing() and self._watch.is_done
@@ -152,7 +152,7 @@ class _Run:
         ):
             self._write_report(default_file, report)
         if not is_gone:
-            session.say(_OBJECTS_LEFT)
+            session.print_text(_OBJECTS_LEFT)
             return code or ExitCode.NOT_PROVEN
         return code
 
@@ -163,8 +163,8 @@ class _Run:
         except KeyboardInterrupt:
             return False
         except OpsError as error:
-            self._session.say(error.happened, "bad")
-            self._session.say(error.fix)
+            self._session.print_text(error.happened, "bad")
+            self._session.print_text(error.fix)
             return False
 
     def _write(self, original: CanaryObject) -> None:
@@ -254,15 +254,15 @@ class _Run:
         try:
             accounts.log.put(name, json.dumps(to_json(canary_result)).encode(), {"Content-Type": "application/json"})
         except OpsError as error:
-            session.say(error.happened, "bad")
-            session.say(t("Doctor does not receive the results of this canary: run another canary"))
+            session.print_text(error.happened, "bad")
+            session.print_text(t("Doctor does not receive the results of this canary: run another canary"))
         else:
-            session.say(t("Doctor uses these results: {command}", command=Step("doctor")))
+            session.print_text(t("Doctor uses these results: {command}", command=Step("doctor")))
 
     def _write_report(self, file: Path, report: dict[str, Any]) -> None:
         session = self._session
         session.write(file, f"{json.dumps(report, indent=1)}\n")
-        session.say(
+        session.print_text(
             t(
                 "{file} contains no name, key, host, ETag or time. To help others, attach it to a field"
                 " report in the project's issues.",

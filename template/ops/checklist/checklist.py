@@ -203,7 +203,7 @@ def _note_rules(session: Session, log: OssBucketClient, name: str, bucket: str, 
     try:
         log.put(name, json.dumps(codec.to_json(back_to_source)).encode(), {"Content-Type": "application/json"})
     except OpsError as error:
-        session.say(
+        session.print_text(
             t("Doctor cannot learn the back-to-source rules of OBS: {happened}", happened=error.happened), "open"
         )
 

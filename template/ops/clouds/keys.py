@@ -135,7 +135,7 @@ def ask_secrets(session: Session, names: Sequence[str], why: Text) -> dict[str, 
     """Return the secrets that the user types, after printing `why`; empty texts without a terminal."""
     if not session.screen.interactive:
         return dict.fromkeys(names, "")
-    session.say(why)
+    session.print_text(why)
     questions = {name: t("{name} (input is not shown):", name=name) for name in names}
     return {name: session.screen.ask_secret(question.of(session.lang)) for name, question in questions.items()}
 
@@ -171,8 +171,8 @@ def keep(session: Session, options: Namespace, folder: Path) -> int:
     values = _values(session, options.name or [*named])
     store(session.caller, {named[name]: value for name, value in values.items()})
     for name in values:
-        session.say(t("{name} is now in the tool's secret store, as {named}.", name=name, named=named[name]))
-    session.say(t("Deploy the secrets to the functions: {command}", command=Step("deploy")))
+        session.print_text(t("{name} is now in the tool's secret store, as {named}.", name=name, named=named[name]))
+    session.print_text(t("Deploy the secrets to the functions: {command}", command=Step("deploy")))
     return 0
 
 

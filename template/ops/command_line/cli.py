@@ -137,9 +137,9 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
     except OpsError as error:
         return _report_error(session, error)
     except KeyboardInterrupt:
-        session.say(t("Stopped."))
+        session.print_text(t("Stopped."))
         if session.hint:
-            session.screen.say(UnwrappedLine(sentence(session.hint, session.lang)))
+            session.screen.print_line(UnwrappedLine(sentence(session.hint, session.lang)))
         return ExitCode.STOPPED
     finally:
         SETTINGS_FILE.reset(named)
@@ -156,9 +156,9 @@ def _settings_file_name(file: Path | None) -> str:
 
 def _report_error(session: Session, error: OpsError) -> int:
     for line in error.output:
-        session.screen.say(f"| {line}")
-    session.say(error.happened, "bad")
-    session.screen.say(f"-> {sentence(error.fix, session.lang)}")
+        session.screen.print_line(f"| {line}")
+    session.print_text(error.happened, "bad")
+    session.screen.print_line(f"-> {sentence(error.fix, session.lang)}")
     return error.exit_code
 
 

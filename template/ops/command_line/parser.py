@@ -19,7 +19,7 @@ from oss_oms_sync.answers.finding import has_name_and_reason
 from oss_oms_sync.answers.text import Text, t, untranslated
 from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
 
-_Say = Callable[[Text], str]
+_Translate = Callable[[Text], str]
 _LANGUAGES = ("en", "zh")
 _LANGUAGE_HELP = t("language of the output (default: that of your locale)")
 # Minimum similarity of a mistyped name to the suggested name, from 0 to 1.
@@ -55,30 +55,30 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     words = sys.argv[1:] if words is None else words
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
-    say = _translator_for(words)
+    translate = _translator_for(words)
     # argparse translates its phrases with gettext, under this name.
-    vars(argparse)["_"] = lambda phrase: say(_ARGPARSE_TEXTS.get(phrase, untranslated(phrase)))
-    _translate_option_errors(say)
-    about, more = say(_DESCRIPTION), say(_OF_COMMAND)
+    vars(argparse)["_"] = lambda phrase: translate(_ARGPARSE_TEXTS.get(phrase, untranslated(phrase)))
+    _translate_option_errors(translate)
+    about, more = translate(_DESCRIPTION), translate(_OF_COMMAND)
     parser = argparse.ArgumentParser(
         prog="ops.py", description=about, epilog=more, formatter_class=_HelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help=say(t("show the version of this project")))
-    parser.add_argument("--lang", choices=_LANGUAGES, default=default_language(), help=say(_LANGUAGE_HELP))
+    parser.add_argument("--version", action=_Version, nargs=0, help=translate(t("show the version of this project")))
+    parser.add_argument("--lang", choices=_LANGUAGES, default=default_language(), help=translate(_LANGUAGE_HELP))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
-        _add(commands, name, command, say, is_asked=name in words)
+        _add(commands, name, command, translate, is_asked=name in words)
     if not words:
         parser.print_help()
         parser.exit(2)
     if not words[0].startswith("-") and words[0] not in COMMANDS:
-        parser.error(say(_with_correction(t("there is no command {name!r}", name=words[0]), words[0], COMMANDS)))
+        parser.error(translate(_with_correction(t("there is no command {name!r}", name=words[0]), words[0], COMMANDS)))
     options, unknown = parser.parse_known_args(words)
     if unknown:
         asked = commands.choices[options.command]
-        asked.error(say(_unknown_option(options.command, unknown[0], asked._option_string_actions)))
+        asked.error(translate(_unknown_option(options.command, unknown[0], asked._option_string_actions)))
     if options.command == "cutover":
-        _check_cutover(parser, options, say)
+        _check_cutover(parser, options, translate)
     return options
 
 
@@ -87,18 +87,18 @@ def _add(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
     command: Command,
-    say: _Say,
+    translate: _Translate,
     *,
     is_asked: bool,
 ) -> None:
-    short = say(command.about)
-    long = say(t("{about}.", about=f"{short[0].upper()}{short[1:]}"))
-    codes = "".join(f"\n  {code} {say(meaning)}" for code, meaning in codes_of(command))
+    short = translate(command.about)
+    long = translate(t("{about}.", about=f"{short[0].upper()}{short[1:]}"))
+    codes = "".join(f"\n  {code} {translate(meaning)}" for code, meaning in codes_of(command))
     parser = commands.add_parser(
         name,
         help=short,
         description=long,
-        epilog=f"{say(t('exit codes'))}:{codes}",
+        epilog=f"{translate(t('exit codes'))}:{codes}",
         formatter_class=_HelpFormatter,
         allow_abbrev=False,
     )
@@ -122,14 +122,14 @@ def _add(
         into = parser.add_mutually_exclusive_group() if isinstance(group, list) else parser
         for argument in group if isinstance(group, list) else [group]:
             settings = (
-                {**argument.settings, "type": _converter(argument.settings["type"], say)}
+                {**argument.settings, "type": _converter(argument.settings["type"], translate)}
                 if "type" in argument.settings
                 else argument.settings
             )
-            into.add_argument(*argument.names, help=say(argument.help), **settings)
+            into.add_argument(*argument.names, help=translate(argument.help), **settings)
 
 
-def _converter(read: Callable[[str], Any], say: _Say) -> Callable[[str], Any]:
+def _converter(read: Callable[[str], Any], translate: _Translate) -> Callable[[str], Any]:
     """Return a parser of values in argparse's form."""
 
     def convert(text: str) -> Any:
@@ -138,17 +138,17 @@ def _converter(read: Callable[[str], Any], say: _Say) -> Callable[[str], Any]:
         except (ValueError, OverflowError) as error:
             # Python's error for a number with too many digits has no Text.
             raise argparse.ArgumentTypeError(
-                say(error.args[0] if isinstance(error.args[0], Text) else t("{text!r} is too large", text=text))
+                translate(error.args[0] if isinstance(error.args[0], Text) else t("{text!r} is too large", text=text))
             ) from None
 
     return convert
 
 
-def _translate_option_errors(say: _Say) -> None:
+def _translate_option_errors(translate: _Translate) -> None:
     """Translate errors of options, which Python 3.10 does not pass to gettext."""
 
     def describe(error: Any) -> str:
-        return say(_ARGUMENT_ERROR) % vars(error) if error.argument_name else str(error.message)
+        return translate(_ARGUMENT_ERROR) % vars(error) if error.argument_name else str(error.message)
 
     argparse.ArgumentError.__str__ = describe  # type: ignore[method-assign]
 
@@ -209,7 +209,7 @@ def default_language() -> str:
     return "zh" if locale_name.lower().startswith(("zh", "chinese")) else "en"
 
 
-def _translator_for(words: Sequence[str]) -> _Say:
+def _translator_for(words: Sequence[str]) -> _Translate:
     """Return the translator for `words`, before the command line is parsed."""
     asked = [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
     asked += [word for option, word in pairwise(words) if option == "--lang"]
@@ -217,22 +217,24 @@ def _translator_for(words: Sequence[str]) -> _Say:
     return lambda text: text.of(language)
 
 
-def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace, say: _Say) -> None:
+def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace, translate: _Translate) -> None:
     if options.rehearse and options.close:
-        parser.error(say(t("a rehearsal closes nothing: omit --close")))
+        parser.error(translate(t("a rehearsal closes nothing: omit --close")))
     accepted = {}
     for acceptance in options.accept:
         name, _, why = acceptance.partition("=")
         if name not in ACCEPTABLE_NAMES:
             classes = [*ACCEPTABLE_NAMES]
             parser.error(
-                say(t("--accept: {name!r} cannot be accepted. Possible classes: {classes}", name=name, classes=classes))
+                translate(
+                    t("--accept: {name!r} cannot be accepted. Possible classes: {classes}", name=name, classes=classes)
+                )
             )
         if not has_name_and_reason(why):
             wanted = t(
                 'write the name, a comma, and the reason, such as --accept {name}="the owner, compared by hand"',
                 name=name,
             )
-            parser.error(say(t("--accept {acceptance!r}: {wanted}", acceptance=acceptance, wanted=wanted)))
+            parser.error(translate(t("--accept {acceptance!r}: {wanted}", acceptance=acceptance, wanted=wanted)))
         accepted[name] = why.strip()
     options.accept = accepted

@@ -19,7 +19,7 @@ from ops.clock import timestamp
 from ops.errors import ExitCode, UntrustedError, UsageError
 from ops.functions.tool_output import object_without_duplicates
 from ops.report import cutover_result
-from ops.report.words import Words
+from ops.report.words import Translator
 from ops.session import Session
 from ops.terminal import Line, MarkedLine, UnwrappedLine
 from oss_oms_sync.answers.certificate import KIND, SCHEMA
@@ -112,7 +112,7 @@ def _lines(document: Any, doubts: list[Doubt], lang: str) -> Iterator[Line]:
     for doubt in doubts:
         word, state = (_TRUE_TEXT, "good") if doubt.holds else (_FALSE_TEXT, "bad")
         detail = "" if doubt.holds or not doubt.detail else f" ({doubt.detail})"
-        yield MarkedLine("  ", word.of(lang), state, f"{Words(lang)(': ')}{doubt.claim.of(lang)}{detail}")
+        yield MarkedLine("  ", word.of(lang), state, f"{Translator(lang)(': ')}{doubt.claim.of(lang)}{detail}")
     if all(doubt.holds for doubt in doubts):
         _, tone = cutover_result.VERDICT_LABELS[document["verdict"]]
         yield MarkedLine(

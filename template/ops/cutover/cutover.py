@@ -76,7 +76,7 @@ def check_set_up(session: Session, otherwise: Text) -> None:
     answer = session.ask(DoctorAnswer, "doctor", {})
     if not answer.ok:
         for line in draw(jobs.doctor(answer, session.lang)):
-            session.screen.say(line)
+            session.screen.print_line(line)
         raise CloudError(otherwise, t("Correct this, then run the command again"))
 
 
@@ -112,10 +112,10 @@ class Cutover:
         if answer.migration:
             if self._plan.frozen:
                 raise CloudError(_MIGRATION_TEXT, open_and_close.PROGRESS_STEP)
-            session.say(_MIGRATION_TEXT, "open")
+            session.print_text(_MIGRATION_TEXT, "open")
         go = self._sufficient_go(answer) or self._take_steps()
         if go:
-            session.say(t("A GO is in effect: the project has stayed closed since, and no step is left."))
+            session.print_text(t("A GO is in effect: the project has stayed closed since, and no step is left."))
         document = go or self._certify()
         session.hint = None
         return document
@@ -289,7 +289,7 @@ class Cutover:
             self._end(False, _STOPPED_TEXT.filled(why=answer.stopped or answer.next))
             is_allowed = answer.stop is not Stop.HEADERS
             if is_allowed:
-                session.say(_HEADERS_LEFT)
+                session.print_text(_HEADERS_LEFT)
             return not is_allowed
         left = sum(number for outcome, number in answer.outcomes.items() if not outcome.is_settled)
         self._end(not left, t("{left:object is|objects are} unchanged", left=left) if left else None)
@@ -304,12 +304,12 @@ class Cutover:
         left, written = counted_classes(compared).keys() & _OPEN_CLASSES, compared.last_written
         unproven = {object_class.title for object_class in left} - {*self._plan.accept}
         if unproven or not written or written[0].at > timestamp(frozen + MAX_CLOCK_SKEW):
-            self._session.say(_CLOSED_BEFORE_TEXT if self._is_closed else _NOT_CLOSED_TEXT)
+            self._session.print_text(_CLOSED_BEFORE_TEXT if self._is_closed else _NOT_CLOSED_TEXT)
             return False
         question = t("Close the project now? Nothing is submitted after that. [y/N]")
         may_close = self._plan.close or self._is_closed or self._session.agrees(question)
         if not may_close:
-            self._session.say(_REFUSAL_TEXT)
+            self._session.print_text(_REFUSAL_TEXT)
         return may_close
 
     def _close(self) -> Any:
@@ -321,7 +321,7 @@ class Cutover:
         self._mark = answer.closed if answer.closed and answer.closed.run == self._run else None
         self._end(self._mark is not None, t("closed since {since}", since=self._mark.since) if self._mark else None)
         if not self._mark and not go:
-            self._session.say(t("Another cutover closed the project meanwhile. Continue there."))
+            self._session.print_text(t("Another cutover closed the project meanwhile. Continue there."))
         return go
 
     def _wait_for_oms(self) -> bool:
@@ -358,7 +358,7 @@ class Cutover:
         A rehearsal, which has not waited for OMS, waits here until replay has read OMS's lists.
         """
         session, plan = self._session, self._plan
-        session.screen.say(f"{t('Make the certificate').of(session.lang)} …")
+        session.screen.print_line(f"{t('Make the certificate').of(session.lang)} …")
         asked = {} if plan.sample is None else {"sample": plan.sample}
         payload = {**self._since, **self._accepted, **asked, "run": self._run}
         session.screen.begin()
@@ -382,12 +382,14 @@ class Cutover:
 
     def _begin(self, name: Text) -> None:
         self._number += 1
-        self._session.screen.say(f"{self._number}. {name.of(self._session.lang)} …")
+        self._session.screen.print_line(f"{self._number}. {name.of(self._session.lang)} …")
 
     def _end(self, is_well: bool, *details: Text | None) -> None:
         word, tone = (t("done"), "good") if is_well else (t("look"), "open")
         after = "; ".join(sentence(text, self._session.lang) for text in details if text)
-        self._session.screen.say(MarkedLine("   ", word.of(self._session.lang), tone, f": {after}" if after else ""))
+        self._session.screen.print_line(
+            MarkedLine("   ", word.of(self._session.lang), tone, f": {after}" if after else "")
+        )
 
 
 def _count_pending(answer: CompareAnswer) -> dict[ObjectClass, int]:

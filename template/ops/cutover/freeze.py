@@ -61,7 +61,7 @@ def _moment(session: Session, options: Namespace) -> datetime | None:
         try:
             return _read(time_text, session)
         except UsageError as error:
-            session.say(error.happened)
+            session.print_text(error.happened)
     raise UsageError(t("The begin of the freeze is missing"), _FREEZE_REMEDY)
 
 

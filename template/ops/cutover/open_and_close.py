@@ -81,7 +81,7 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
         # Two minutes have not passed since another caller's mark.
         if state.closed and (run or (state.closed.since, state.closed.run) == (mark.since, mark.run)):
             return state
-        session.say(
+        session.print_text(
             t("The project was opened or closed again meanwhile. It is now closed again"),
             "open",
         )
@@ -101,7 +101,7 @@ def open_again(session: Session, run: str = "", *, after_go: bool = False) -> Ma
     if not answer.closed:
         session.caller.trigger("deploy", FORWARD, FORWARD_TRIGGER)
         call_once(session, "reconcile", {"restart": True})
-        session.say(t("The trigger exists, and a reconcile pass has begun."))
+        session.print_text(t("The trigger exists, and a reconcile pass has begun."))
     return answer
 
 
@@ -113,9 +113,9 @@ def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
     answer = open_again(session)
     if answer.closed is None or not answer.closed.go:
         return answer
-    session.say(_GO_WARNING.filled(go=answer.closed.go.rpartition("/")[2]), "bad")
+    session.print_text(_GO_WARNING.filled(go=answer.closed.go.rpartition("/")[2]), "bad")
     for line in _written_by_applications(session, answer.closed.go):
-        session.say(line)
+        session.print_text(line)
     if not after_go:
         session.require_word(
             t("Type {word} to open the project after a GO:", word=_YES),
@@ -167,15 +167,15 @@ def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | 
     failed = [check.id for check in certificate.checks if check.result is Result.FAILED and CHECKS[check.id].opens]
     if certificate.verdict is CutoverVerdict.GO:
         session.caller.trigger("remove", FORWARD, FORWARD_TRIGGER)
-        session.say(
+        session.print_text(
             t("Switch over. The project stays closed, and its trigger is removed: nothing more is submitted to OMS."),
             "good",
         )
-        session.say(_STOP_TASK_TEXT.filled(task=certificate.task))
+        session.print_text(_STOP_TASK_TEXT.filled(task=certificate.task))
     elif failed and mark:
         _open_to_send(session, mark, ", ".join(failed))
     elif certificate.closed:
-        session.say(_staying_closed(session.ask(LookAnswer, "certify", {"look": True})), "way")
+        session.print_text(_staying_closed(session.ask(LookAnswer, "certify", {"look": True})), "way")
 
 
 def _staying_closed(state: MarkAnswer) -> Text:
@@ -210,4 +210,4 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
     else:
         opened = open_again(session, mark.run)
         text = _staying_closed(opened) if opened.closed else _OPENED_TEXT.filled(checks=names)
-    session.say(text, "way")
+    session.print_text(text, "way")

@@ -72,7 +72,7 @@ def _collect(session: Session, pages: Pages) -> Summary:
             pages.remove()
             raise UsageError(t("No list of deletions was made"), reason)
         if not pages.add(page, session.clock.now()):
-            session.say(t("A newer comparison has finished: the list begins again"))
+            session.print_text(t("A newer comparison has finished: the list begins again"))
             objects = 0
         else:
             objects += len(page.deletions)
@@ -104,5 +104,5 @@ def _write(session: Session, pages: Pages, summary: Summary, file: Path, details
             objects.write("\n]}\n")
     except OSError as error:
         raise unwritable(error) from None
-    session.say(t("Written: {file}", file=file))
-    session.say(t("Written: {file}", file=details))
+    session.print_text(t("Written: {file}", file=file))
+    session.print_text(t("Written: {file}", file=details))

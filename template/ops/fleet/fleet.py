@@ -71,7 +71,7 @@ class _StatusPrograms:
                 member = call.result()
                 members.append(member)
                 word = table.verdict_word(member)
-                self._session.say(t("{name}: {verdict}", name=member.name, verdict=word))
+                self._session.print_text(t("{name}: {verdict}", name=member.name, verdict=word))
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
             for child in list(self._running):

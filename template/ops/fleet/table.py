@@ -10,7 +10,7 @@ from ops.clock import moment
 from ops.fleet.overview import Member
 from ops.report import units
 from ops.report.blocks import Blocks, Cell, Column, CommandBlock, Hero, Link, Paragraph, Phrase, Report, Span, Table
-from ops.report.words import Words
+from ops.report.words import Translator
 from ops.shell import command, quote_word
 from oss_oms_sync.answers.codec import to_json as json_of
 from oss_oms_sync.answers.status_answer import VerdictState
@@ -37,62 +37,66 @@ def verdict_word(member: Member) -> Text:
 
 def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str) -> Report:
     """Return the report on projects in their order. `pages`: the files of their own pages."""
-    say = Words(language)
+    translate = Translator(language)
     needing = [member for member in members if not member.is_well]
     lead = (
-        say("{n} of {total:project|projects} need an action", n=len(needing), total=len(members))
+        translate("{n} of {total:project|projects} need an action", n=len(needing), total=len(members))
         if needing
-        else say("No project needs an action.")
+        else translate("No project needs an action.")
     )
     columns = [
-        Column(say("project")),
-        Column(say("verdict")),
-        Column(say("objects"), "n"),
-        Column(say("waiting"), "n"),
-        Column(say("lag")),
-        Column(say("migration")),
-        Column(say("compared")),
+        Column(translate("project")),
+        Column(translate("verdict")),
+        Column(translate("objects"), "n"),
+        Column(translate("waiting"), "n"),
+        Column(translate("lag")),
+        Column(translate("migration")),
+        Column(translate("compared")),
     ]
-    steps = [block for member in needing for block in _step(member, say)]
-    rows = [_row(member, pages.get(member.folder), say) for member in members]
-    word = say("Fleet")
+    steps = [block for member in needing for block in _step(member, translate)]
+    rows = [_row(member, pages.get(member.folder), translate) for member in members]
+    word = translate("Fleet")
     return Report(
         Hero(word, "open" if needing else "good", lead, None),
         language,
         [Table(columns, rows), *steps],
         title=word,
-        about=say("Lag: within it, 99 % of the objects were in OBS, by the last comparison."),
+        about=translate("Lag: within it, 99 % of the objects were in OBS, by the last comparison."),
     )
 
 
-def _row(member: Member, page: Path | None, say: Words) -> list[Phrase | Cell]:
+def _row(member: Member, page: Path | None, translate: Translator) -> list[Phrase | Cell]:
     word, overview = verdict_word(member), member.overview
     tone = "bad" if overview and overview.verdict.alarm else _VERDICT_LABELS[member.verdict][1]
     name = Link(page.name, member.name) if page and overview else member.name
-    head: list[Phrase | Cell] = [name, Cell(say(word), tone)]
+    head: list[Phrase | Cell] = [name, Cell(translate(word), tone)]
     if overview is None:
         return [*head, None, None, None, None, None]
     last, waiting, group = overview.compare.last, f"{overview.backlog.objects:,}", overview.old_objects
     now = moment(overview.at)
     return [
         *head,
-        units.count(last.source.objects, say) if last else None,
-        say("at least {number}", number=waiting) if overview.backlog.at_least else waiting,
-        say("{s:time}", s=last.lag.copied.p99) if last and last.lag.copied.p99 is not None else None,
+        units.count(last.source.objects, translate) if last else None,
+        translate("at least {number}", number=waiting) if overview.backlog.at_least else waiting,
+        translate("{s:time}", s=last.lag.copied.p99) if last and last.lag.copied.p99 is not None else None,
         units.share(group.finished, group.total) if group and group.total else None,
-        units.age(moment(last.started), now, say) if last else None,
+        units.age(moment(last.started), now, translate) if last else None,
     ]
 
 
-def _step(member: Member, say: Words) -> Blocks:
+def _step(member: Member, translate: Translator) -> Blocks:
     """Return the reason and the next step of a project that needs an action; the command changes to its folder."""
     folder = f"cd {quote_word(str(member.folder))} && "
     if member.overview is None:
-        reason: Phrase = (Span("strong", member.name), say(": "), say(member.problem) if member.problem else None)
+        reason: Phrase = (
+            Span("strong", member.name),
+            translate(": "),
+            translate(member.problem) if member.problem else None,
+        )
         return [Paragraph(reason, "open"), CommandBlock(f"{folder}{command(Step('status'))}")]
     verdict = member.overview.verdict
     return [
-        Paragraph((Span("strong", member.name), say(": "), say(verdict.text)), "open"),
+        Paragraph((Span("strong", member.name), translate(": "), translate(verdict.text)), "open"),
         CommandBlock(f"{folder}{command(verdict.step)}") if verdict.step else None,
     ]
 

@@ -91,11 +91,11 @@ class ProjectMigration:
         """Print the state of the migration."""
         intention = self._intentions.read()
         if intention is None:
-            self._say([messages.NO_MIGRATION_TEXT])
+            self._print_texts([messages.NO_MIGRATION_TEXT])
             return 0
         group = self._group.find(intention)
         if group is None:
-            self._say([messages.NO_GROUP_TEXT, messages.CONTINUE_TEXT])
+            self._print_texts([messages.NO_GROUP_TEXT, messages.CONTINUE_TEXT])
             return ExitCode.NOT_PROVEN
         keys, left = self._keys(intention), self._remaining_seconds(group)
         self._show(group, messages.state_lines(group, keys, self._session.lang, left, self._zone(group)))
@@ -143,7 +143,7 @@ class ProjectMigration:
         """End the migration in any state; copied objects remain."""
         intention = self._intentions.read()
         if intention is None:
-            self._say([messages.NO_MIGRATION_TEXT])
+            self._print_texts([messages.NO_MIGRATION_TEXT])
             return 0
         confirm(
             self._session,
@@ -158,7 +158,7 @@ class ProjectMigration:
         how = "resent" if len(groups) == 1 and self._group.with_replay(groups[0]).resent else "removed"
         self._delete_groups(intention, groups, how)
         self._end(intention, how)
-        self._say([t("Ended. Copied objects are kept; the task group and its access keys are deleted.")])
+        self._print_texts([t("Ended. Copied objects are kept; the task group and its access keys are deleted.")])
         return 0
 
     def _delete_groups(self, intention: Intention, groups: Sequence[TaskGroup], how: str) -> None:
@@ -343,7 +343,7 @@ class ProjectMigration:
             [UnwrappedLine(json.dumps(messages.to_json(group)))] if self._options.json else lines
         )
 
-    def _say(self, texts: Iterable[Text]) -> None:
+    def _print_texts(self, texts: Iterable[Text]) -> None:
         """Print the texts of a migration without a group."""
         self._show(None, [sentence(text, self._session.lang) for text in texts])
 

@@ -50,7 +50,7 @@ def prepare(session: Session, variables: Mapping[str, str], options: Namespace, 
     intention.digest_without_extra = messages.digest_if_nothing_extra(comparison)
     prices = Prices.of_region(variables["region"])
     for line in messages.plan(intention, comparison, variables.get("objectPrefix", ""), prices, session.lang):
-        session.screen.say(line)
+        session.screen.print_line(line)
     confirm(session, options, t("Type {word} to begin:", word=YES))
     intention.restore = _agrees_to_restore(session, options, holders[0].name)
     # The keys are listed after the user's answer, which may take an hour.

@@ -27,7 +27,7 @@ from ops.report.blocks import (
     Table,
     Track,
 )
-from ops.report.words import SIDE_LABELS, Words
+from ops.report.words import SIDE_LABELS, Translator
 from oss_oms_sync.answers.object_class import IN_SCOPE, ObjectClass
 from oss_oms_sync.answers.pass_answers import (
     BothBuckets,
@@ -72,7 +72,7 @@ def counted_classes(both_buckets: BothBuckets | PassAnswer) -> dict[ObjectClass,
     return {name: counts for name, counts in every.items() if counts.source.objects or counts.destination.objects}
 
 
-def classes(both_buckets: BothBuckets, say: Words, accepted: Mapping[str, str] = _NO_ACCEPTANCES) -> Blocks:
+def classes(both_buckets: BothBuckets, translate: Translator, accepted: Mapping[str, str] = _NO_ACCEPTANCES) -> Blocks:
     """Return the classes with objects, as a bar for each side and as a table, and the objects by storage class.
 
     `accepted`: names by class title.
@@ -83,88 +83,96 @@ def classes(both_buckets: BothBuckets, say: Words, accepted: Mapping[str, str] =
         for side in SIDE_LABELS
     }
     shown = [name for name in every if any(name in counted[side] for side in SIDE_LABELS)]
-    numbers = (Column(title, "n") for side in SIDE_LABELS.values() for title in (say(side), say("volume")))
+    numbers = (Column(title, "n") for side in SIDE_LABELS.values() for title in (translate(side), translate("volume")))
     others = [
-        ((class_name(name.title, say), Span("note", say("not counted"))), *_counts(both_buckets, [name], say))
+        (
+            (class_name(name.title, translate), Span("note", translate("not counted"))),
+            *_counts(both_buckets, [name], translate),
+        )
         for name in every
         if name not in shown
     ]
     return [
-        *(_side_bar(both_buckets, counted[side], side, say) for side in SIDE_LABELS),
+        *(_side_bar(both_buckets, counted[side], side, translate) for side in SIDE_LABELS),
         Table(
-            [Column(say("class")), *numbers],
-            [_class_row(both_buckets, name, accepted.get(name.title), say) for name in shown],
-            [(say("in scope"), *_counts(both_buckets, shown, say)), *others],
+            [Column(translate("class")), *numbers],
+            [_class_row(both_buckets, name, accepted.get(name.title), translate) for name in shown],
+            [(translate("in scope"), *_counts(both_buckets, shown, translate)), *others],
         ),
-        Heading(say("Storage classes")),
-        Items([say(pair.text) for pair in sorted(both_buckets.storage, key=lambda pair: -pair.objects)]),
+        Heading(translate("Storage classes")),
+        Items([translate(pair.text) for pair in sorted(both_buckets.storage, key=lambda pair: -pair.objects)]),
     ]
 
 
-def sums(both_buckets: BothBuckets, names: Collection[ObjectClass], say: Words, *, adds_up: bool = True) -> Paragraph:
+def sums(
+    both_buckets: BothBuckets, names: Collection[ObjectClass], translate: Translator, *, adds_up: bool = True
+) -> Paragraph:
     """Compare the sums of these classes with both buckets' totals; `adds_up`: the job's own result."""
     for side, whole in (("source", both_buckets.source), ("destination", both_buckets.destination)):
         adds_up = adds_up and _added(both_buckets, names, side) == ObjectCount(whole.objects, whole.bytes)
     if adds_up:
-        return Paragraph(say("The classes add up to the objects in both listings."), "note")
-    return Paragraph(say("The classes do not add up to the objects in both listings."), "bad")
+        return Paragraph(translate("The classes add up to the objects in both listings."), "note")
+    return Paragraph(translate("The classes do not add up to the objects in both listings."), "bad")
 
 
-def remedies(compared: ComparisonResult, say: Words) -> Blocks:
+def remedies(compared: ComparisonResult, translate: Translator) -> Blocks:
     """Return the remedies for classes that another submission may not repair."""
     return [
-        Paragraph((Span("strong", class_name(name.title, say)), say(": "), say(remedy)))
+        Paragraph((Span("strong", class_name(name.title, translate)), translate(": "), translate(remedy)))
         for name, remedy in compared.remedies.items()
     ]
 
 
-def class_name(title: str, say: Words) -> Phrase:
+def class_name(title: str, translate: Translator) -> Phrase:
     """Return a class in words; commands take its title."""
     object_class = _CLASSES_BY_TITLE.get(title)
-    return say(object_class.label) if object_class else Span("outside", title)
+    return translate(object_class.label) if object_class else Span("outside", title)
 
 
-def folders(both_buckets: BothBuckets, say: Words) -> Block:
+def folders(both_buckets: BothBuckets, translate: Translator) -> Block:
     """Return each folder's objects on both sides, with a bar of its classes; differences first."""
     every = {name: _Folder.of(folder) for name, folder in both_buckets.folders.items()}
     counts = {name: folder for name, folder in every.items() if any(folder.counts)}
     order = sorted(counts, key=lambda name: (*(-counts[name].tones[tone] for tone in ("bad", "open", "way")), name))
     columns = [
-        Column(say("folder")),
-        *(Column(title, "n") for title in (say("source"), say("OBS"))),
-        *(Column(title, "n") for title in (say("differ"), say("in progress"), say("not proven"))),
+        Column(translate("folder")),
+        *(Column(title, "n") for title in (translate("source"), translate("OBS"))),
+        *(Column(title, "n") for title in (translate("differ"), translate("in progress"), translate("not proven"))),
     ]
     total = _Folder(
         _columns(count.counts for count in counts.values()), sum((count.tones for count in counts.values()), Counter())
     )
-    body = [(_folder_name(name, counts[name], say), *_folder_cells(counts[name], say)) for name in order]
-    return Table(columns, body, [(say("total"), *_folder_cells(total, say))])
+    body = [(_folder_name(name, counts[name], translate), *_folder_cells(counts[name], translate)) for name in order]
+    return Table(columns, body, [(translate("total"), *_folder_cells(total, translate))])
 
 
-def lag(lags: Lags, amended: str | None, say: Words) -> Blocks:
+def lag(lags: Lags, amended: str | None, translate: Translator) -> Blocks:
     """Return the time until OMS accepted the objects, and until they were in OBS.
 
     `amended`: the time of the last recheck, which does not change these figures.
     """
     late = "open" if amended else "bad"
     return [
-        *_lag_of_step(lags.accepted, say("Written until accepted by OMS"), late, say),
-        *_lag_of_step(lags.copied, say("Written until in OBS"), late, say),
-        Paragraph(say(_RESENT_TEXT, number=lags.again), "note") if lags.again else None,
-        Paragraph(say("As of the comparison, before the recheck."), "note") if amended else None,
+        *_lag_of_step(lags.accepted, translate("Written until accepted by OMS"), late, translate),
+        *_lag_of_step(lags.copied, translate("Written until in OBS"), late, translate),
+        Paragraph(translate(_RESENT_TEXT, number=lags.again), "note") if lags.again else None,
+        Paragraph(translate("As of the comparison, before the recheck."), "note") if amended else None,
     ]
 
 
-def lag_section(blocks: Blocks, say: Words) -> Section:
+def lag_section(blocks: Blocks, translate: Translator) -> Section:
     """Return the section for the lag."""
-    about = say("Current versions written since the pass before the last.")
-    return Section("lag", say("Synchronization lag"), about, blocks)
+    about = translate("Current versions written since the pass before the last.")
+    return Section("lag", translate("Synchronization lag"), about, blocks)
 
 
-def folder_section(block: Block, say: Words) -> Section:
+def folder_section(block: Block, translate: Translator) -> Section:
     """Return the section for the folders; a terminal omits it."""
     return Section(
-        "folders", say("Folders"), say("First-level folders; those with differences first."), [Detail([block])]
+        "folders",
+        translate("Folders"),
+        translate("First-level folders; those with differences first."),
+        [Detail([block])],
     )
 
 
@@ -187,21 +195,21 @@ def _columns(quads: Iterable[Sequence[int]]) -> list[int]:
     return [sum(column) for column in zip(*quads, strict=True)] or [0] * 4
 
 
-def _folder_name(name: str, folder: _Folder, say: Words) -> Phrase:
-    special = {"": say("(in no folder)"), "*": say("(all other folders)")}.get(name)
+def _folder_name(name: str, folder: _Folder, translate: Translator) -> Phrase:
+    special = {"": translate("(in no folder)"), "*": translate("(all other folders)")}.get(name)
     parts = [Part(folder.tones[tone], tone) for tone in _TONE_ORDER if folder.tones[tone]]
-    label = say(", ").join(
-        say("{name} {number}", name=say(_TONE_LABELS[part.tone]), number=part.number) for part in parts
+    label = translate(", ").join(
+        translate("{name} {number}", name=translate(_TONE_LABELS[part.tone]), number=part.number) for part in parts
     )
     return special or Span("key", name), Bar(parts, label, thin=True)
 
 
-def _folder_cells(folder: _Folder, say: Words) -> list[Phrase | Cell]:
+def _folder_cells(folder: _Folder, translate: Translator) -> list[Phrase | Cell]:
     sides = [
-        (f"{folder.counts[at]:,}", Span("note", units.size(folder.counts[at + 1], say)))
+        (f"{folder.counts[at]:,}", Span("note", units.size(folder.counts[at + 1], translate)))
         for at in _FOLDER_INDEXES.values()
     ]
-    return [*sides, *(units.number(folder.tones[tone], say, tone) for tone in ("bad", "way", "open"))]
+    return [*sides, *(units.number(folder.tones[tone], translate, tone) for tone in ("bad", "way", "open"))]
 
 
 def _side(counts: ClassCounts, side: str) -> ObjectCount:
@@ -213,57 +221,66 @@ def _added(both_buckets: BothBuckets, names: Iterable[ObjectClass], side: str) -
     return ObjectCount(sum(count.objects for count in counts), sum(count.bytes for count in counts))
 
 
-def _side_bar(both_buckets: BothBuckets, names: Sequence[ObjectClass], side: str, say: Words) -> Picture:
-    parts = [(say(name.label), _side(both_buckets.classes[name], side).objects, name.tone) for name in names]
-    title = say(SIDE_LABELS[side])
-    return units.picture(title, title, f"{sum(number for _, number, _ in parts):,}", parts, say)
+def _side_bar(both_buckets: BothBuckets, names: Sequence[ObjectClass], side: str, translate: Translator) -> Picture:
+    parts = [(translate(name.label), _side(both_buckets.classes[name], side).objects, name.tone) for name in names]
+    title = translate(SIDE_LABELS[side])
+    return units.picture(title, title, f"{sum(number for _, number, _ in parts):,}", parts, translate)
 
 
-def _class_row(both_buckets: BothBuckets, name: ObjectClass, who: str | None, say: Words) -> list[Phrase | Cell]:
+def _class_row(
+    both_buckets: BothBuckets, name: ObjectClass, who: str | None, translate: Translator
+) -> list[Phrase | Cell]:
     return [
         (
             Span("swatch", tone=name.tone),
-            class_name(name.title, say),
+            class_name(name.title, translate),
             " ",
             Span("code", name.title),
-            Span("aside", say(name.means)),
-            Span("note", say("accepted by {who}", who=who)) if who else None,
+            Span("aside", translate(name.means)),
+            Span("note", translate("accepted by {who}", who=who)) if who else None,
         ),
-        *_counts(both_buckets, [name], say),
+        *_counts(both_buckets, [name], translate),
     ]
 
 
-def _counts(both_buckets: BothBuckets, names: Sequence[ObjectClass], say: Words) -> list[Phrase | Cell]:
+def _counts(both_buckets: BothBuckets, names: Sequence[ObjectClass], translate: Translator) -> list[Phrase | Cell]:
     cells: list[Phrase | Cell] = []
     for side in SIDE_LABELS:
         total = _added(both_buckets, names, side)
-        cells += [units.number(total.objects, say), units.volume(total.bytes, say)]
+        cells += [units.number(total.objects, translate), units.volume(total.bytes, translate)]
     return cells
 
 
-def _lag_of_step(step_lag: Lag, title: str, late_tone: str, say: Words) -> Blocks:
+def _lag_of_step(step_lag: Lag, title: str, late_tone: str, translate: Translator) -> Blocks:
     every = step_lag.objects + step_lag.not_yet
     if not every:
-        return [Heading(title), Paragraph(say("No objects were written in this period."), "note")]
+        return [Heading(title), Paragraph(translate("No objects were written in this period."), "note")]
     rows, before = [], 0
     for limit, number in sorted(step_lag.within.items()):
         rows.append((_LAG_RANGES[limit], number - before, ""))
         before = number
     rows += [(t("over a day"), step_lag.objects - before, "open"), (t("not yet"), step_lag.not_yet, late_tone)]
     body = [
-        (say(name), Track(count, every, tone or "way", units.share(count, every)), units.number(count, say, tone))
+        (
+            translate(name),
+            Track(count, every, tone or "way", units.share(count, every)),
+            units.number(count, translate, tone),
+        )
         for name, count, tone in rows
     ]
-    columns = [Column(say("time")), Column(say("share"), "wide"), Column(say("objects"), "n")]
+    columns = [Column(translate("time")), Column(translate("share"), "wide"), Column(translate("objects"), "n")]
     shares = (
-        (say("median"), step_lag.p50),
-        (say("90th percentile"), step_lag.p90),
-        (say("99th percentile"), step_lag.p99),
+        (translate("median"), step_lag.p50),
+        (translate("90th percentile"), step_lag.p90),
+        (translate("99th percentile"), step_lag.p99),
     )
-    late = [Figure(name, units.duration(seconds, say)) for name, seconds in (*shares, (say("longest"), step_lag.max))]
-    late.append(Figure(say("not yet"), f"{step_lag.not_yet:,}", None, late_tone if step_lag.not_yet else None))
+    late = [
+        Figure(name, units.duration(seconds, translate))
+        for name, seconds in (*shares, (translate("longest"), step_lag.max))
+    ]
+    late.append(Figure(translate("not yet"), f"{step_lag.not_yet:,}", None, late_tone if step_lag.not_yet else None))
     return [
         Heading(title),
         Figures(late, within=True),
-        Detail([Table(columns, body, [(say("total"), "", f"{every:,}")])]),
+        Detail([Table(columns, body, [(translate("total"), "", f"{every:,}")])]),
     ]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ops.report import units
 from ops.report.blocks import Block, Blocks, Column, FactList, Paragraph, Span, Table, Track
-from ops.report.words import Words
+from ops.report.words import Translator
 from oss_oms_sync.answers.status_answer import CodeFailures, CopyingSummary
 from oss_oms_sync.answers.text import t
 
@@ -40,71 +40,81 @@ class Cause(NamedTuple):
     group: str
 
 
-def tables(title: str, causes: Iterable[Cause], say: Words) -> Blocks:
+def tables(title: str, causes: Iterable[Cause], translate: Translator) -> Blocks:
     """Return a table for each group with causes, most frequent first; `title` heads the first column."""
     ordered = sorted(causes, key=lambda cause: (-cause.objects, cause.name))
     grouped = {group: [cause for cause in ordered if cause.group == group] for group in _GROUP_LABELS}
-    return [_table(title, group, members, say) for group, members in grouped.items() if members]
+    return [_table(title, group, members, translate) for group, members in grouped.items() if members]
 
 
-def _table(title: str, group: str, causes: list[Cause], say: Words) -> Block:
+def _table(title: str, group: str, causes: list[Cause], translate: Translator) -> Block:
     # Each group has its own scale, so that a few lasting causes remain visible beside many passing causes.
     most, (tone, title_of_group) = causes[0].objects, _GROUP_LABELS[group]
-    columns = [Column(title), Column(say("remedy"), "wide"), Column(say("objects"), "n")]
+    columns = [Column(title), Column(translate("remedy"), "wide"), Column(translate("objects"), "n")]
     body = [
         (
             (Span("code", cause.name), Track(cause.objects, most, tone)),
-            cause.fix or say("unknown"),
-            units.count(cause.objects, say),
+            cause.fix or translate("unknown"),
+            units.count(cause.objects, translate),
         )
         for cause in causes
     ]
-    total = (say("total"), "", units.count(sum(cause.objects for cause in causes), say))
-    return Table(columns, body, [total], Span("mark", say(title_of_group), tone))
+    total = (translate("total"), "", units.count(sum(cause.objects for cause in causes), translate))
+    return Table(columns, body, [total], Span("mark", translate(title_of_group), tone))
 
 
-def failures(copying: CopyingSummary, now: datetime, say: Words) -> Blocks:
+def failures(copying: CopyingSummary, now: datetime, translate: Translator) -> Blocks:
     """Return the contents of the section."""
     copy_failures_shown, acknowledged = copying.failures, copying.acknowledged
     since = (
-        FactList([(say("start of the failure count"), units.time(acknowledged, now, say))]) if acknowledged else None
+        FactList([(translate("start of the failure count"), units.time(acknowledged, now, translate))])
+        if acknowledged
+        else None
     )
     if copy_failures_shown is None:
-        return [since, Paragraph(say("unknown"), "open")]
+        return [since, Paragraph(translate("unknown"), "open")]
     parts = {name: int(getattr(copy_failures_shown, name)) for name in _PART_LABELS}
     if not copy_failures_shown.counted and not any(parts.values()):
-        return [since, Paragraph(say("OMS failed to copy none of the submitted objects."))]
-    return [since, *_parts(copy_failures_shown.counted, parts, say), *_codes(copy_failures_shown.codes, say)]
+        return [since, Paragraph(translate("OMS failed to copy none of the submitted objects."))]
+    return [
+        since,
+        *_parts(copy_failures_shown.counted, parts, translate),
+        *_codes(copy_failures_shown.codes, translate),
+    ]
 
 
-def _parts(counted: int, parts: Mapping[str, int], say: Words) -> Blocks:
+def _parts(counted: int, parts: Mapping[str, int], translate: Translator) -> Blocks:
     """Return a bar of the parts, and a table that explains them."""
-    title, total = say("counted by OMS"), units.count(counted, say)
+    title, total = translate("counted by OMS"), units.count(counted, translate)
     named = [(*_PART_LABELS[name], objects) for name, objects in parts.items()]
     body = [
         (
-            (Span("swatch", tone=tone), say(word), Span("aside", say(means))),
-            units.number(objects, say, tone if tone in ("bad", "open") else ""),
+            (Span("swatch", tone=tone), translate(word), Span("aside", translate(means))),
+            units.number(objects, translate, tone if tone in ("bad", "open") else ""),
         )
         for tone, word, means, objects in named
     ]
-    shown = [(say(word), objects, tone) for tone, word, _, objects in named if objects]
-    columns = [Column(say("state")), Column(say("objects"), "n")]
-    behind = say("These do not add up to OMS's number, which may be late: check again in a few minutes.")
+    shown = [(translate(word), objects, tone) for tone, word, _, objects in named if objects]
+    columns = [Column(translate("state")), Column(translate("objects"), "n")]
+    behind = translate("These do not add up to OMS's number, which may be late: check again in a few minutes.")
     return [
-        units.picture(title, title, total, shown, say),
+        units.picture(title, title, total, shown, translate),
         Table(columns, body, [(title, total)]),
         Paragraph(behind, "open") if sum(parts.values()) != counted else None,
     ]
 
 
-def _codes(codes: Mapping[str, CodeFailures], say: Words) -> Blocks:
+def _codes(codes: Mapping[str, CodeFailures], translate: Translator) -> Blocks:
     """Return the causes of objects still to be copied, by OMS's codes."""
     causes = []
     for code, failed_for_code in codes.items():
-        fix = say(failed_for_code.fix) if code else say("Resent since, but not accepted by OMS: see the reasons above.")
+        fix = (
+            translate(failed_for_code.fix)
+            if code
+            else translate("Resent since, but not accepted by OMS: see the reasons above.")
+        )
         causes.append(
             Cause(code or "–", failed_for_code.objects, fix, "passing" if failed_for_code.passes else "lasting")
         )
-    title = Paragraph(say("Waiting and stuck objects, by OMS's codes"), "note") if causes else None
-    return [title, *tables(say("OMS's code"), causes, say)]
+    title = Paragraph(translate("Waiting and stuck objects, by OMS's codes"), "note") if causes else None
+    return [title, *tables(translate("OMS's code"), causes, translate)]

@@ -10,7 +10,7 @@ from ops.clock import moment
 from ops.report import units
 from ops.report.blocks import Block, Blocks, Chart, Column, FactList, Figure, Paragraph, Span, Table
 from ops.report.existing_objects import under_way
-from ops.report.words import Words
+from ops.report.words import Translator
 from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.task_group import QueryFailure, TaskSummary
 from oss_oms_sync.answers.text import t
@@ -30,87 +30,93 @@ _UNREAD_TEXT = t("{number} parts of OMS's statistics could not be read: the char
 _MAX_SPANS = 100
 
 
-def throughput(answer: StatusAnswer, say: Words) -> Figure:
+def throughput(answer: StatusAnswer, translate: Translator) -> Figure:
     """Return OMS's recent speed."""
     statistics, end = answer.statistics, moment(answer.at)
     window = _SPEED_WINDOWS.get(statistics.step) if statistics else None
     if statistics is None or window is None or end <= statistics.from_:
-        return Figure(say("Throughput"), say("unknown"), say("not reported by OMS"), "open")
+        return Figure(translate("Throughput"), translate("unknown"), translate("not reported by OMS"), "open")
     window = min(window, end - statistics.from_)
     since, seconds = (end - window).timestamp() * 1000, window.total_seconds()
     objects, size = (
         sum(number for at, number in statistics.series[name] if at >= since) for name in ("SUCCESS", "SIZE")
     )
-    lately = say("copied by OMS in the last {duration:time}", duration=seconds)
-    volume = say("{size:size} per second", size=round(size / seconds))
+    lately = translate("copied by OMS in the last {duration:time}", duration=seconds)
+    volume = translate("{size:size} per second", size=round(size / seconds))
     return Figure(
-        say("Throughput"),
-        (units.rate(objects * 60 / seconds), " ", Span("small", say("objects a minute"))),
+        translate("Throughput"),
+        (units.rate(objects * 60 / seconds), " ", Span("small", translate("objects a minute"))),
         f"{lately} · {volume}",
     )
 
 
-def drain_estimate(answer: StatusAnswer, say: Words) -> Figure:
+def drain_estimate(answer: StatusAnswer, translate: Translator) -> Figure:
     """Estimate the time to copy all waiting objects at OMS's highest rate of the period.
 
     A low rate with few waiting objects says nothing about OMS's capability.
     """
     backlog, unfinished, statistics = answer.backlog, answer.copying.unfinished, answer.statistics
     if statistics is None or unfinished is None:
-        return Figure(say("Time to drain"), say("unknown"), say("not reported by OMS"), "open")
+        return Figure(translate("Time to drain"), translate("unknown"), translate("not reported by OMS"), "open")
     left = backlog.waiting + unfinished.objects
     if not left and not backlog.more_may_wait:
-        return Figure(say("Time to drain"), say("none"), say("nothing to drain"))
-    objects = say("at least {number}", number=left) if backlog.more_may_wait else f"{left:,}"
-    note = say("{objects} objects waiting here or at OMS, at the highest rate of this period", objects=objects)
+        return Figure(translate("Time to drain"), translate("none"), translate("nothing to drain"))
+    objects = translate("at least {number}", number=left) if backlog.more_may_wait else f"{left:,}"
+    note = translate("{objects} objects waiting here or at OMS, at the highest rate of this period", objects=objects)
     fastest = max((number for _, number in statistics.series["SUCCESS"]), default=0)
     if not fastest or not left:
-        return Figure(say("Time to drain"), say("unknown"), note if left else None, "open")
-    long = units.duration(left * _STEP_SECONDS.get(statistics.step, 3600) / fastest, say)
-    return Figure(say("Time to drain"), say("at least {number}", number=long) if backlog.more_may_wait else long, note)
+        return Figure(translate("Time to drain"), translate("unknown"), note if left else None, "open")
+    long = units.duration(left * _STEP_SECONDS.get(statistics.step, 3600) / fastest, translate)
+    return Figure(
+        translate("Time to drain"), translate("at least {number}", number=long) if backlog.more_may_wait else long, note
+    )
 
 
-def copying(answer: StatusAnswer, say: Words) -> Blocks:
+def copying(answer: StatusAnswer, translate: Translator) -> Blocks:
     """Return the contents of the section: the task, the chart, the counts."""
-    task = [_task(answer.oms, say)] if answer.oms else query_failure(answer.oms_failure, say)
-    return [*under_way(answer, say), *task, *_over_time(answer, say), *_counts(answer, say)]
+    task = [_task(answer.oms, translate)] if answer.oms else query_failure(answer.oms_failure, translate)
+    return [*under_way(answer, translate), *task, *_over_time(answer, translate), *_counts(answer, translate)]
 
 
-def query_failure(failure: QueryFailure | None, say: Words) -> Blocks:
+def query_failure(failure: QueryFailure | None, translate: Translator) -> Blocks:
     """Return OMS's error in place of an answer, and its remedy."""
     if failure is None:
         return []
     return [
-        Paragraph((say("not reported by OMS"), say(": "), Span("code", failure.problem)), "open"),
-        Paragraph(say(failure.fix)),
-        FactList([(say("OMS's message"), Span("outside", failure.message))]) if failure.message else None,
+        Paragraph((translate("not reported by OMS"), translate(": "), Span("code", failure.problem)), "open"),
+        Paragraph(translate(failure.fix)),
+        FactList([(translate("OMS's message"), Span("outside", failure.message))]) if failure.message else None,
     ]
 
 
-def _task(task: TaskSummary, say: Words) -> Block:
-    source, destination = (units.name(name, say) for name in (task.src_bucket, task.dst_bucket))
+def _task(task: TaskSummary, translate: Translator) -> Block:
+    source, destination = (units.name(name, translate) for name in (task.src_bucket, task.dst_bucket))
     mode = task.object_overwrite_mode
     return FactList(
         [
-            (say("from and to"), (source, " → ", destination)),
-            (say("state"), Span("code", task.status) if task.status else say("unknown")),
-            (say("overwrite mode"), Span("code", mode.value) if mode else None),
+            (translate("from and to"), (source, " → ", destination)),
+            (translate("state"), Span("code", task.status) if task.status else translate("unknown")),
+            (translate("overwrite mode"), Span("code", mode.value) if mode else None),
         ]
     )
 
 
-def _over_time(answer: StatusAnswer, say: Words) -> Blocks:
+def _over_time(answer: StatusAnswer, translate: Translator) -> Blocks:
     """Return requested and copied objects on a common scale, and failures below on another."""
     statistics, end = answer.statistics, moment(answer.at)
     if statistics is None:
         # The report has this error already, for the task.
-        return [] if answer.oms_failure == answer.statistics_failure else query_failure(answer.statistics_failure, say)
+        return (
+            []
+            if answer.oms_failure == answer.statistics_failure
+            else query_failure(answer.statistics_failure, translate)
+        )
     line = Timeline(statistics.from_, end, _STEP_SECONDS.get(statistics.step, 3600))
     sums = {name: line.sums(statistics.series[name]) for name in _COUNTER_LABELS}
     peak = max(*sums["SUCCESS"], *sums["REQUEST"]) * 60 / line.span
     return [
         Chart(
-            say(
+            translate(
                 "OMS's counts from {start} to {end}: requested {requested}, copied {copied}, failed {failed}, skipped"
                 " {skipped}.",
                 start=units.clock(statistics.from_),
@@ -126,12 +132,12 @@ def _over_time(answer: StatusAnswer, say: Words) -> Blocks:
             sums["REQUEST"],
             sums["FAILURE"],
             (
-                say("Copied, objects a minute"),
-                say("Requested, objects a minute"),
-                say("Failed, objects on a scale of their own"),
+                translate("Copied, objects a minute"),
+                translate("Requested, objects a minute"),
+                translate("Failed, objects on a scale of their own"),
             ),
-            (units.a_minute(peak, say), f"{max(sums['FAILURE']):,}"),
-            Paragraph(say(_UNREAD_TEXT, number=statistics.unread), "open") if statistics.unread else None,
+            (units.a_minute(peak, translate), f"{max(sums['FAILURE']):,}"),
+            Paragraph(translate(_UNREAD_TEXT, number=statistics.unread), "open") if statistics.unread else None,
         )
     ]
 
@@ -171,7 +177,7 @@ class Timeline:
         return -(-(self._end - int(self.start.timestamp())) // self.step)
 
 
-def _counts(answer: StatusAnswer, say: Words) -> Blocks:
+def _counts(answer: StatusAnswer, translate: Translator) -> Blocks:
     """Return the month's counters beside those of the chart, and the objects left."""
     series = answer.statistics.series if answer.statistics else {}
     sums = {name: sum(count for _, count in points) for name, points in series.items()}
@@ -179,26 +185,37 @@ def _counts(answer: StatusAnswer, say: Words) -> Blocks:
     month = vars(answer.oms.month) if answer.oms else {}
     unfinished = answer.copying.unfinished
     left = [
-        (say("accepted, not processed yet"), units.number(unfinished.objects if unfinished else None, say, "way")),
-        (say("of these for over 15 minutes"), units.number(unfinished.overdue if unfinished else None, say, "open")),
+        (
+            translate("accepted, not processed yet"),
+            units.number(unfinished.objects if unfinished else None, translate, "way"),
+        ),
+        (
+            translate("of these for over 15 minutes"),
+            units.number(unfinished.overdue if unfinished else None, translate, "open"),
+        ),
     ]
     return [
-        counters({say("in this period"): shown, say("this month"): month}, say),
-        Table([Column(say("count")), Column(say("objects"), "n")], left),
+        counters({translate("in this period"): shown, translate("this month"): month}, translate),
+        Table([Column(translate("count")), Column(translate("objects"), "n")], left),
     ]
 
 
-def counters(windows: Mapping[str, Mapping[str, int | None]], say: Words, caption: str | None = None) -> Table:
+def counters(
+    windows: Mapping[str, Mapping[str, int | None]], translate: Translator, caption: str | None = None
+) -> Table:
     """Return OMS's counters of one or more periods, each with its title."""
     body = [
         (
-            say(title),
-            *(units.number(window.get(name), say, "bad" if name == "failed" else "") for window in windows.values()),
+            translate(title),
+            *(
+                units.number(window.get(name), translate, "bad" if name == "failed" else "")
+                for window in windows.values()
+            ),
         )
         for name, title in _COUNTER_LABELS.values()
     ]
     return Table(
-        [Column(say("count")), *(Column(title, "n") for title in windows)],
-        [*body, (say("volume"), *(units.volume(window.get("bytes"), say) for window in windows.values()))],
+        [Column(translate("count")), *(Column(title, "n") for title in windows)],
+        [*body, (translate("volume"), *(units.volume(window.get("bytes"), translate) for window in windows.values()))],
         caption=caption,
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ops.cost.estimate import Estimate, Expense, Workload, total_dollars
 from ops.cost.nights import Copy, CopyWays
 from ops.report.blocks import Blocks, Column, Hero, Paragraph, Phrase, Report, Table
-from ops.report.words import STEP_LABELS, Words
+from ops.report.words import STEP_LABELS, Translator
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
@@ -32,8 +32,8 @@ _OPTIONAL_EXPENSE = "deep"
 
 def report(plan: Workload, estimate: Estimate, language: str) -> Report:
     """Return the costs and the freeze."""
-    say = Words(language)
-    asked = say(
+    translate = Translator(language)
+    asked = translate(
         "{objects:object|objects} of {size:size}, {a_day} new objects a day, {lanes:lane|lanes}; list prices in US"
         " dollars",
         objects=plan.objects,
@@ -43,9 +43,9 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
     )
     *steps, total = ((name, f"{minutes:,}") for name, minutes in estimate.freeze_minutes.items())
     blocks: Blocks = [
-        _costs(_ONCE_TITLE, estimate.once, say),
+        _costs(_ONCE_TITLE, estimate.once, translate),
         Paragraph(
-            say(
+            translate(
                 "Copying takes at least {group:time} by a task group ({command}), and {sent:time} if this"
                 " project submits the objects, ten keys per call (estimates at OMS's usual limits).",
                 command=Step("migrate"),
@@ -54,25 +54,25 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
             )
         ),
         Paragraph(
-            say(
+            translate(
                 "In addition to OMS's own requests, a task group takes {group} requests to the two clouds until"
                 " it ends; submission by this project takes {sent}.",
                 group=estimate.old_requests["group"],
                 sent=estimate.old_requests["sent"],
             )
         ),
-        *_ways(estimate.ways, say),
-        _costs(t("Per month: daily writes"), estimate.month, say),
-        _costs(t("Cutover day"), estimate.cutover, say),
+        *_ways(estimate.ways, translate),
+        _costs(t("Per month: daily writes"), estimate.month, translate),
+        _costs(t("Cutover day"), estimate.cutover, translate),
         Table(
-            [Column(say("step")), Column(say("minutes"), "n")],
-            [(say(STEP_LABELS[name]), minutes) for name, minutes in steps],
-            [(say("total"), total[1])],
-            say("Freeze"),
+            [Column(translate("step")), Column(translate("minutes"), "n")],
+            [(translate(STEP_LABELS[name]), minutes) for name, minutes in steps],
+            [(translate("total"), total[1])],
+            translate("Freeze"),
         ),
-        Paragraph(say("With --deep up to {hours} hours more.", hours=f"{estimate.deep_hours:,.1f}")),
+        Paragraph(translate("With --deep up to {hours} hours more.", hours=f"{estimate.deep_hours:,.1f}")),
         Paragraph(
-            say(
+            translate(
                 "Only with headers: before the freeze up to {stays} minutes, if all headers differ, and {recorded}"
                 " minutes more in it. If OBS moves LastModified ({command} measures that), up to {moves} minutes more"
                 " in the freeze instead.",
@@ -83,7 +83,7 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
             )
         ),
         Paragraph(
-            say(
+            translate(
                 "An estimate; its sources are in docs/costs.md. By Huawei's statement OMS is free at"
                 " present; otherwise pass --oms-price. Not included: logs, storage in OBS, a NAT gateway. To"
                 " measure the length of your freeze, rehearse it: {command}",
@@ -96,27 +96,31 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
 
 def copying(items: list[Expense], ways: CopyWays, about: str, language: str) -> Report:
     """Return the cost of a copy of all objects."""
-    say = Words(language)
-    return Report(Hero("", "", about, None), language, [_costs(_ONCE_TITLE, items, say), *_ways(ways, say)])
+    translate = Translator(language)
+    return Report(Hero("", "", about, None), language, [_costs(_ONCE_TITLE, items, translate), *_ways(ways, translate)])
 
 
-def _ways(ways: CopyWays, say: Words) -> Blocks:
+def _ways(ways: CopyWays, translate: Translator) -> Blocks:
     """Return the durations and the prices of the ways to copy; nothing where traffic costs the same by night."""
     if not ways.nights:
         return []
     rows = [
-        (say("day and night"), ways.day_and_night),
-        (say("by night: {command}", command=Step("migrate", {"nights": True})), ways.nights),
-        (say("by night, if OMS reads the hours in UTC"), ways.in_utc),
+        (translate("day and night"), ways.day_and_night),
+        (translate("by night: {command}", command=Step("migrate", {"nights": True})), ways.nights),
+        (translate("by night, if OMS reads the hours in UTC"), ways.in_utc),
     ]
     return [
         Table(
-            [Column(say("existing objects")), Column(say("at least"), "n"), Column(say("traffic, dollars"), "n")],
-            [(title, _time_range(copies, say), _price_range(copies, say)) for title, copies in rows],
-            caption=say("Copying day and night, or by night"),
+            [
+                Column(translate("existing objects")),
+                Column(translate("at least"), "n"),
+                Column(translate("traffic, dollars"), "n"),
+            ],
+            [(title, _time_range(copies, translate), _price_range(copies, translate)) for title, copies in rows],
+            caption=translate("Copying day and night, or by night"),
         ),
         Paragraph(
-            say(
+            translate(
                 "Traffic out of OSS costs half from 0 to 8 o'clock in China. OMS documents neither the time zone of its"
                 " limits nor whether each task of a large group has the limit for itself: {command} measures the time"
                 " zone within a day. The sync task has no limit.",
@@ -126,34 +130,36 @@ def _ways(ways: CopyWays, say: Words) -> Blocks:
     ]
 
 
-def _time_range(copies: Sequence[Copy], say: Words) -> str:
+def _time_range(copies: Sequence[Copy], translate: Translator) -> str:
     least, most = min(copy.seconds for copy in copies), max(copy.seconds for copy in copies)
     if len(copies) == 1:
-        return say("{most:time}", most=most)
-    return say("{least:time} to {most:time}", least=least, most=most)
+        return translate("{most:time}", most=most)
+    return translate("{least:time} to {most:time}", least=least, most=most)
 
 
-def _price_range(copies: Sequence[Copy], say: Words) -> str:
+def _price_range(copies: Sequence[Copy], translate: Translator) -> str:
     least, most = (f"{choose(copy.dollars for copy in copies):,.2f}" for choose in (min, max))
-    return most if len(copies) == 1 else say("{least} to {most}", least=least, most=most)
+    return most if len(copies) == 1 else translate("{least} to {most}", least=least, most=most)
 
 
-def _costs(title: Text, items: list[Expense], say: Words) -> Table:
-    columns = [Column(say("item")), Column(say("amount")), Column(say("dollars"), "n")]
+def _costs(title: Text, items: list[Expense], translate: Translator) -> Table:
+    columns = [Column(translate("item")), Column(translate("amount")), Column(translate("dollars"), "n")]
     total = f"{total_dollars([expense for expense in items if expense.name != _OPTIONAL_EXPENSE]):,.2f}"
     return Table(
         columns,
-        [_row(expense, say) for expense in items],
-        [(say("total of the known items, without --deep"), "", total)],
-        say(title),
+        [_row(expense, translate) for expense in items],
+        [(translate("total of the known items, without --deep"), "", total)],
+        translate(title),
     )
 
 
-def _row(expense: Expense, say: Words) -> tuple[Phrase, ...]:
-    objects = say("{number:object|objects}", number=round(expense.objects)) if expense.objects else None
-    amount = say(", ").join(filter(None, (objects, say("{n:size}", n=round(expense.size)) if expense.size else None)))
+def _row(expense: Expense, translate: Translator) -> tuple[Phrase, ...]:
+    objects = translate("{number:object|objects}", number=round(expense.objects)) if expense.objects else None
+    amount = translate(", ").join(
+        filter(None, (objects, translate("{n:size}", n=round(expense.size)) if expense.size else None))
+    )
     return (
-        say(_EXPENSE_LABELS[expense.name]),
+        translate(_EXPENSE_LABELS[expense.name]),
         amount,
-        say("unknown") if expense.dollars is None else f"{expense.dollars:,.2f}",
+        translate("unknown") if expense.dollars is None else f"{expense.dollars:,.2f}",
     )

@@ -11,7 +11,7 @@ from typing import Any
 from ops.clock import moment, timestamp
 from ops.report import units
 from ops.report.blocks import Blocks, Column, CommandBlock, FactList, Hero, Paragraph, Report, Section, Table, keys
-from ops.report.words import Words
+from ops.report.words import Translator
 from ops.shell import command, quote_word
 from oss_oms_sync.answers.deletions import DeletionFacts, DeletionsAnswer, LeftOut
 from oss_oms_sync.answers.pass_answers import first_folder
@@ -79,7 +79,7 @@ class Summary:
 
 def report(summary: Summary, file: Path, language: str) -> Report:
     """Report what is on the list, what is not, and the steps that delete the objects."""
-    say = Words(language)
+    translate = Translator(language)
     lead = t(
         "{n:object|objects} ({bytes:size}) that the source has deleted can be deleted in OBS. This command deletes"
         " nothing",
@@ -88,60 +88,64 @@ def report(summary: Summary, file: Path, language: str) -> Report:
     )
     if not summary.objects:
         lead = t("No object can be deleted in OBS")
-    left_out = [(say(reason.meaning), units.count(number, say)) for reason, number in summary.left_out.most_common()]
+    left_out = [
+        (translate(reason.meaning), units.count(number, translate)) for reason, number in summary.left_out.most_common()
+    ]
     unknown = summary.facts.unknown_objects
     if unknown:
-        left_out.append((say("of unknown origin: OMS never accepted the key"), units.count(unknown, say)))
+        left_out.append((translate("of unknown origin: OMS never accepted the key"), units.count(unknown, translate)))
     folders = [
-        (name or say("(no folder)"), units.count(number, say))
+        (name or translate("(no folder)"), units.count(number, translate))
         for name, number in summary.folders.most_common(_MAX_SHOWN)
     ]
     blocks: Blocks = [
         FactList(
             [
-                (say("Comparison begun"), summary.facts.began),
-                (say("Oldest object"), summary.oldest or None),
-                (say("Newest object"), summary.newest or None),
+                (translate("Comparison begun"), summary.facts.began),
+                (translate("Oldest object"), summary.oldest or None),
+                (translate("Newest object"), summary.newest or None),
             ]
         ),
-        Table([Column(say("folder")), Column(say("objects"), "n")], folders) if folders else None,
+        Table([Column(translate("folder")), Column(translate("objects"), "n")], folders) if folders else None,
         keys(summary.keys) if summary.keys else None,
-        Table([Column(say("Not listed")), Column(say("objects"), "n")], left_out) if left_out else None,
-        Paragraph(say("Keys that rclone's list cannot name exactly:")) if summary.unlisted else None,
+        Table([Column(translate("Not listed")), Column(translate("objects"), "n")], left_out) if left_out else None,
+        Paragraph(translate("Keys that rclone's list cannot name exactly:")) if summary.unlisted else None,
         keys(summary.unlisted) if summary.unlisted else None,
     ]
-    sections = [_recipe(summary, file, say)] if summary.objects else []
-    return Report(Hero("", "open" if summary.objects else "good", say(lead), None), language, blocks, sections)
+    sections = [_recipe(summary, file, translate)] if summary.objects else []
+    return Report(Hero("", "open" if summary.objects else "good", translate(lead), None), language, blocks, sections)
 
 
-def _recipe(summary: Summary, file: Path, say: Words) -> Section:
+def _recipe(summary: Summary, file: Path, translate: Translator) -> Section:
     """Return the steps by which a user deletes the objects on the list."""
     bucket, name = summary.facts.destination_bucket, quote_word(str(file))
     until = timestamp(summary.valid_until)
     return Section(
         "delete",
-        say("Delete the objects"),
+        translate("Delete the objects"),
         None,
         [
             Paragraph(
-                say(
+                translate(
                     "The list is valid until {time}: a key that the source writes again is not removed from it."
                     " `obs` is the name of OBS among the remotes of your rclone (type s3, provider HuaweiOBS).",
                     time=until,
                 )
             ),
             Paragraph(
-                say("1. Keep a way back: turn on versioning for the bucket in OBS's console, or copy the objects:")
+                translate(
+                    "1. Keep a way back: turn on versioning for the bucket in OBS's console, or copy the objects:"
+                )
             ),
             CommandBlock(f"rclone copy obs:{bucket} obs:{bucket}-deleted --files-from-raw {name}"),
-            Paragraph(say("2. Show what rclone would delete:")),
+            Paragraph(translate("2. Show what rclone would delete:")),
             CommandBlock(f"rclone delete obs:{bucket} --files-from-raw {name} --dry-run"),
-            Paragraph(say("3. Delete the objects:")),
+            Paragraph(translate("3. Delete the objects:")),
             CommandBlock(f"rclone delete obs:{bucket} --files-from-raw {name}"),
-            Paragraph(say("4. Compare at once: this submits each key that the source wrote meanwhile:")),
+            Paragraph(translate("4. Compare at once: this submits each key that the source wrote meanwhile:")),
             CommandBlock(command(Step("compare"))),
             Paragraph(
-                say("Do not use obsutil: it deletes a key or all keys with a prefix, and takes no list."), "open"
+                translate("Do not use obsutil: it deletes a key or all keys with a prefix, and takes no list."), "open"
             ),
         ],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ops.report.blocks import Blocks, CommandBlock, FactList, Paragraph, Span
-from ops.report.words import MIGRATION_UNKNOWN_TEXT, Words
+from ops.report.words import MIGRATION_UNKNOWN_TEXT, Translator
 from ops.shell import command
 from oss_oms_sync.answers.bandwidth import Window
 from oss_oms_sync.answers.status_answer import StatusAnswer
@@ -83,7 +83,7 @@ def _resending(group: TaskGroup) -> Text | None:
     return _TOO_MANY_TEXT.filled(most=MAX_RESENT) if group.failed > MAX_RESENT else None
 
 
-def failed(answer: StatusAnswer, say: Words) -> Blocks:
+def failed(answer: StatusAnswer, translate: Translator) -> Blocks:
     """Report failures of the migration, in addition to the sync task's."""
     group = answer.old_objects
     if group is None or not group.failed:
@@ -92,10 +92,10 @@ def failed(answer: StatusAnswer, say: Words) -> Blocks:
         t("{failed} of {total:existing object|existing objects} failed.", total=group.total, failed=group.failed),
         _resending(group),
     )
-    return [Paragraph(say(text), "open") for text in texts if text]
+    return [Paragraph(translate(text), "open") for text in texts if text]
 
 
-def under_way(answer: StatusAnswer, say: Words) -> Blocks:
+def under_way(answer: StatusAnswer, translate: Translator) -> Blocks:
     """Report the current migration and its next step."""
     migration, group, failure = answer.migration, answer.old_objects, answer.old_objects_failure
     if migration is None:
@@ -103,22 +103,22 @@ def under_way(answer: StatusAnswer, say: Words) -> Blocks:
     began, group_id = migration.begun, migration.group
     facts = FactList(
         [
-            (say("began"), began or None),
-            (say("task group"), Span("code", group_id) if group_id else None),
-            (say("access keys"), ", ".join(migration.keys) or None),
+            (translate("began"), began or None),
+            (translate("task group"), Span("code", group_id) if group_id else None),
+            (translate("access keys"), ", ".join(migration.keys) or None),
         ]
     )
     if group is None:
         return [
-            Paragraph(say(MIGRATION_UNKNOWN_TEXT), "open"),
+            Paragraph(translate(MIGRATION_UNKNOWN_TEXT), "open"),
             facts,
-            Paragraph(say(failure.fix)) if failure else None,
+            Paragraph(translate(failure.fix)) if failure else None,
             CommandBlock(command(LOOK)),
         ]
     return [
-        Paragraph(say(group.title), tone(group)),
-        *(Paragraph(say(text)) for text in (progress_text(group), *failures(group))),
-        Paragraph(say(bandwidth(group.bandwidth))) if group.bandwidth else None,
+        Paragraph(translate(group.title), tone(group)),
+        *(Paragraph(translate(text)) for text in (progress_text(group), *failures(group))),
+        Paragraph(translate(bandwidth(group.bandwidth))) if group.bandwidth else None,
         facts,
         CommandBlock(command(group.look_step)),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ops.report import totals
 from ops.report.blocks import Blocks, Column, Detail, FindingBlock, Paragraph, Phrase, Span, StepBlock, Table, keys
-from ops.report.words import Words
+from ops.report.words import Translator
 from ops.shell import command
 from oss_oms_sync.answers import finding as answered
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
@@ -22,44 +22,47 @@ _RESULT_LABELS = {
 }
 
 
-def next_step(certificate: Certificate, say: Words) -> StepBlock:
+def next_step(certificate: Certificate, translate: Translator) -> StepBlock:
     """Return the sentence with the next step after a certificate."""
     if certificate.verdict is CutoverVerdict.GO:
-        return StepBlock(say("Switch over: the project is closed already."))
+        return StepBlock(translate("Switch over: the project is closed already."))
     # Failures come before waiting.
     failed = [check for check in certificate.checks if check.gates and check.result is answered.Result.FAILED]
     for finding in [*failed, *find_causes(certificate.checks)]:
         if finding.next.en:
-            return StepBlock(say(finding.next), command(finding.step))
+            return StepBlock(translate(finding.next), command(finding.step))
     return StepBlock(
-        say("On the day, stop the writes to the source bucket, and run:"),
+        translate("On the day, stop the writes to the source bucket, and run:"),
         command(Step("cutover", {"frozen_since": "now"})),
     )
 
 
-def name_of(name: str, say: Words) -> str:
+def name_of(name: str, translate: Translator) -> str:
     """Return a check in words."""
-    return say(CHECKS[name].title)
+    return translate(CHECKS[name].title)
 
 
-def checks(certificate: Certificate, say: Words) -> Blocks:
+def checks(certificate: Certificate, translate: Translator) -> Blocks:
     """Return the checks that have not passed in detail, and the others as a table."""
     every = _by_result(certificate)
     if not every:
-        return [Paragraph(say("No checks: unknown."), "bad")]
+        return [Paragraph(translate("No checks: unknown."), "bad")]
     wrong = [finding for finding in every if finding.gates and finding.result is not answered.Result.PASSED]
     body = [
         (
-            (_title(finding), Span("note", name_of(finding.id, say))),
-            (_result(finding, say), None if finding.gates else Span("note", say("not part of the verdict"))),
-            say(finding.actual),
+            (_title(finding), Span("note", name_of(finding.id, translate))),
+            (
+                _result(finding, translate),
+                None if finding.gates else Span("note", translate("not part of the verdict")),
+            ),
+            translate(finding.actual),
         )
         for finding in every
         if finding not in wrong
     ]
-    columns = [Column(say("check")), Column(say("result")), Column(say("finding"), "half")]
+    columns = [Column(translate("check")), Column(translate("result")), Column(translate("finding"), "half")]
     return [
-        *(_finding_block(certificate, finding, say) for finding in wrong),
+        *(_finding_block(certificate, finding, translate) for finding in wrong),
         Detail([Table(columns, body)]) if body else None,
     ]
 
@@ -68,30 +71,30 @@ def _title(check: answered.Finding) -> Phrase:
     return Span("code", check.id)
 
 
-def _result(check: answered.Finding, say: Words) -> Span:
+def _result(check: answered.Finding, translate: Translator) -> Span:
     word, tone = _RESULT_LABELS[check.result]
-    return Span("mark", say(word), tone)
+    return Span("mark", translate(word), tone)
 
 
-def _finding_block(certificate: Certificate, check: answered.Finding, say: Words) -> FindingBlock:
+def _finding_block(certificate: Certificate, check: answered.Finding, translate: Translator) -> FindingBlock:
     return FindingBlock(
         _title(check),
-        _result(check, say),
-        StepBlock(say(check.next), command(check.step)),
-        say(check.actual),
+        _result(check, translate),
+        StepBlock(translate(check.next), command(check.step)),
+        translate(check.actual),
         [
-            (say("required"), say(check.wanted)),
-            (say("in the document"), _counted(certificate, check.id, say)),
+            (translate("required"), translate(check.wanted)),
+            (translate("in the document"), _counted(certificate, check.id, translate)),
         ],
         keys(check.keys),
-        say("The first {number}", number=len(check.keys)) if len(check.keys) > 1 else say("object key"),
+        translate("The first {number}", number=len(check.keys)) if len(check.keys) > 1 else translate("object key"),
     )
 
 
-def _counted(certificate: Certificate, check: str, say: Words) -> str | None:
+def _counted(certificate: Certificate, check: str, translate: Translator) -> str | None:
     """Return the objects of a check's classes, as the document counts them; None for another check."""
     sides = [totals.of_class(certificate, object_class.title) for object_class in CHECKS[check].classes]
-    return totals.objects_and_bytes(sides, say) if sides else None
+    return totals.objects_and_bytes(sides, translate) if sides else None
 
 
 def _by_result(certificate: Certificate) -> list[answered.Finding]:

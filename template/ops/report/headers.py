@@ -5,7 +5,7 @@ from __future__ import annotations
 from ops.errors import ExitCode
 from ops.report import units
 from ops.report.blocks import Block, CommandBlock, FactList, Hero, Paragraph, Report, keys
-from ops.report.words import Words
+from ops.report.words import Translator
 from ops.shell import command
 from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.headers_answer import HeadersAnswer, HeadersOutcome, HeadersWork
@@ -29,23 +29,29 @@ def exit_code(answer: HeadersAnswer) -> ExitCode:
 
 def report(answer: HeadersAnswer, language: str) -> Report:
     """Report an answer of headers."""
-    say = Words(language)
+    translate = Translator(language)
     lead, tone = _title(answer)
-    outcomes = [(say(outcome.text), f"{number:,}") for outcome, number in answer.outcomes.items()]
-    ran = units.pass_times(answer.started, answer.ended, None, say, answer.objects_per_minute) if answer.pass_ else None
-    blocks: list[Block] = [FactList([*outcomes, (say("pass"), ran), (say("stopped"), units.stopped(answer, say))])]
-    blocks += _by_header(answer, say)
+    outcomes = [(translate(outcome.text), f"{number:,}") for outcome, number in answer.outcomes.items()]
+    ran = (
+        units.pass_times(answer.started, answer.ended, None, translate, answer.objects_per_minute)
+        if answer.pass_
+        else None
+    )
+    blocks: list[Block] = [
+        FactList([*outcomes, (translate("pass"), ran), (translate("stopped"), units.stopped(answer, translate))])
+    ]
+    blocks += _by_header(answer, translate)
     for outcome, names in answer.examples.items():
-        blocks += [Paragraph((say(outcome.text), say(": "))), keys(names)]
+        blocks += [Paragraph((translate(outcome.text), translate(": "))), keys(names)]
     if answer.finished:
-        blocks.append(Paragraph(say(_NEVER_CARRIED), "note"))
+        blocks.append(Paragraph(translate(_NEVER_CARRIED), "note"))
     step = answer.step or (Step("headers") if HeadersOutcome.DIFFERS in answer.outcomes else None)
     return Report(
-        Hero("", tone, say(lead), None), language, [*blocks, *([CommandBlock(command(step))] if step else [])]
+        Hero("", tone, translate(lead), None), language, [*blocks, *([CommandBlock(command(step))] if step else [])]
     )
 
 
-def _by_header(answer: HeadersAnswer, say: Words) -> list[Block]:
+def _by_header(answer: HeadersAnswer, translate: Translator) -> list[Block]:
     """Return the numbers of differing objects by header, and of unsettled objects by first-level folder."""
     most = sorted(answer.headers.items(), key=lambda row: (-row[1], row[0]))[:_MAX_ROWS]
     unsettled = {
@@ -55,10 +61,13 @@ def _by_header(answer: HeadersAnswer, say: Words) -> list[Block]:
     folders = sorted(((-number, folder) for folder, number in unsettled.items() if number))[:_MAX_ROWS]
     blocks: list[Block] = []
     if most:
-        blocks += [Paragraph(say("Objects in which a header differed:")), FactList([(n, f"{k:,}") for n, k in most])]
+        blocks += [
+            Paragraph(translate("Objects in which a header differed:")),
+            FactList([(n, f"{k:,}") for n, k in most]),
+        ]
     if folders:
-        rows = [(folder or say("(no folder)"), f"{-number:,}") for number, folder in folders]
-        blocks += [Paragraph(say("Objects left, by folder:")), FactList(rows)]
+        rows = [(folder or translate("(no folder)"), f"{-number:,}") for number, folder in folders]
+        blocks += [Paragraph(translate("Objects left, by folder:")), FactList(rows)]
     return blocks
 
 

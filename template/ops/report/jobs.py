@@ -19,7 +19,7 @@ from ops.report.blocks import (
     StepBlock,
     Table,
 )
-from ops.report.words import Words
+from ops.report.words import Translator
 from ops.shell import command
 from oss_oms_sync.answers.job_answers import (
     UNREADABLE,
@@ -54,49 +54,49 @@ _RECORDED_TEXT = t("Later writes to the source are recorded as failed (CLOSED): 
 
 def doctor(answer: DoctorAnswer, language: str) -> Report:
     """Return faults first with their remedies, then assumptions, a line each; sound checks are only counted."""
-    say, order = Words(language), [*_STATE_LABELS]
+    translate, order = Translator(language), [*_STATE_LABELS]
     checks = sorted(answer.checks, key=lambda check: order.index(check.state))
     count = Counter(check.state for check in checks)
-    counts = say(", ").join(
-        f"{say(_STATE_LABELS[state][0])} {count[state]}" for state in reversed(order) if count[state]
+    counts = translate(", ").join(
+        f"{translate(_STATE_LABELS[state][0])} {count[state]}" for state in reversed(order) if count[state]
     )
     # Checks that depend on others have no own remedy.
     depending = [check for check in checks if check.state == "unknown" and not check.fix.en]
     assumed = [check for check in checks if check.state == "not confirmed"]
-    names = say(", ").join(say(doctor_check.name) for doctor_check in depending)
+    names = translate(", ").join(translate(doctor_check.name) for doctor_check in depending)
     blocks = [
         *(
-            _finding(check, say)
+            _finding(check, translate)
             for check in checks
             if check.state not in ("ok", "not confirmed") and check not in depending
         ),
         # A line for each assumption, below its confirming step.
         *(
-            _assumed([doctor_check for doctor_check in assumed if doctor_check.fix.en == fix], say)
+            _assumed([doctor_check for doctor_check in assumed if doctor_check.fix.en == fix], translate)
             for fix in dict.fromkeys(doctor_check.fix.en for doctor_check in assumed)
         ),
-        Paragraph((say("unknown until resolved"), say(": "), names)) if depending else None,
+        Paragraph((translate("unknown until resolved"), translate(": "), names)) if depending else None,
     ]
-    return Report(Hero("", "", f"{say(answer.text)}{say(': ')}{counts}", None), language, blocks)
+    return Report(Hero("", "", f"{translate(answer.text)}{translate(': ')}{counts}", None), language, blocks)
 
 
-def _mark(state: str, say: Words) -> Span:
+def _mark(state: str, translate: Translator) -> Span:
     word, tone = _STATE_LABELS[state]
-    return Span("mark", say(word), tone)
+    return Span("mark", translate(word), tone)
 
 
-def _finding(doctor_check: DoctorCheck, say: Words) -> FindingBlock:
+def _finding(doctor_check: DoctorCheck, translate: Translator) -> FindingBlock:
     return FindingBlock(
-        (say(doctor_check.name), say(": "), say(doctor_check.actual)),
-        _mark(doctor_check.state, say),
-        StepBlock(say(doctor_check.fix)),
+        (translate(doctor_check.name), translate(": "), translate(doctor_check.actual)),
+        _mark(doctor_check.state, translate),
+        StepBlock(translate(doctor_check.fix)),
     )
 
 
-def _assumed(checks: Sequence[DoctorCheck], say: Words) -> FindingBlock:
-    title = say("assumptions about the clouds")
-    rows = [(say(check.name), say(check.actual)) for check in checks]
-    return FindingBlock(title, _mark("not confirmed", say), StepBlock(say(checks[0].fix)), facts=rows)
+def _assumed(checks: Sequence[DoctorCheck], translate: Translator) -> FindingBlock:
+    title = translate("assumptions about the clouds")
+    rows = [(translate(check.name), translate(check.actual)) for check in checks]
+    return FindingBlock(title, _mark("not confirmed", translate), StepBlock(translate(checks[0].fix)), facts=rows)
 
 
 def replay_text(answer: ReplayAnswer) -> Text:
@@ -107,7 +107,7 @@ def replay_text(answer: ReplayAnswer) -> Text:
 
 def replay(answer: ReplayAnswer, language: str) -> Report:
     """Report a run of replay, and the keys left."""
-    say = Words(language)
+    translate = Translator(language)
     tone, lead = (
         ("good", _SUCCESS_TEXTS[answer.whole])
         if answer.is_well
@@ -117,47 +117,66 @@ def replay(answer: ReplayAnswer, language: str) -> Report:
     ordered = sorted(answer.by_reason.items(), key=lambda entry: -entry[1])
     reasons = [(Span("code", name), f"{number:,}") for name, number in ordered]
     blocks: Blocks = [
-        Paragraph(say(replay_text(answer))),
-        Paragraph(say(unreadable), "open") if answer.unreadable else None,
-        FactList([(say("oldest failure"), answer.oldest_failure), (say("stopped"), units.stopped(answer, say))]),
-        Table([Column(say("reason")), Column(say("objects"), "n")], reasons) if reasons else None,
+        Paragraph(translate(replay_text(answer))),
+        Paragraph(translate(unreadable), "open") if answer.unreadable else None,
+        FactList(
+            [
+                (translate("oldest failure"), answer.oldest_failure),
+                (translate("stopped"), units.stopped(answer, translate)),
+            ]
+        ),
+        Table([Column(translate("reason")), Column(translate("objects"), "n")], reasons) if reasons else None,
     ]
-    return Report(Hero("", tone, say(lead), None), language, blocks)
+    return Report(Hero("", tone, translate(lead), None), language, blocks)
 
 
 def story(answer: StoryAnswer, language: str) -> Report:
     """Report the state of a key, and the next step."""
-    say, late = Words(language), answer.seconds
-    lead = f"{answer.key!r}{say(': ')}{say(answer.story)}"
-    sent = _after(answer.success.modified, late.accepted, say) if answer.success else None
+    translate, late = Translator(language), answer.seconds
+    lead = f"{answer.key!r}{translate(': ')}{translate(answer.story)}"
+    sent = _after(answer.success.modified, late.accepted, translate) if answer.success else None
     if sent and answer.success and answer.object and not answer.accepted:
         is_named = answer.success.etag != "-"
-        sent = say("another version, {time}", time=sent) if is_named else say("version unknown, {time}", time=sent)
+        sent = (
+            translate("another version, {time}", time=sent)
+            if is_named
+            else translate("version unknown, {time}", time=sent)
+        )
     facts: list[tuple[str, Phrase]] = [
-        (say("source bucket"), _object_state(answer.object, say)),
-        (say("accepted by OMS"), sent),
-        (say("destination bucket"), answer.in_obs_unknown or _object_state(answer.in_obs, say)),
+        (translate("source bucket"), _object_state(answer.object, translate)),
+        (translate("accepted by OMS"), sent),
+        (translate("destination bucket"), answer.in_obs_unknown or _object_state(answer.in_obs, translate)),
         (
-            say("Written until in OBS"),
-            units.duration(answer.seconds.copied, say) if answer.seconds.copied is not None else None,
+            translate("Written until in OBS"),
+            units.duration(answer.seconds.copied, translate) if answer.seconds.copied is not None else None,
         ),
     ]
-    return Report(Hero("", "", lead, StepBlock(say(answer.next), command(answer.step))), language, [FactList(facts)])
+    return Report(
+        Hero("", "", lead, StepBlock(translate(answer.next), command(answer.step))), language, [FactList(facts)]
+    )
 
 
-def _object_state(state: ObjectInfo | None, say: Words) -> str | None:
-    return say(", ").join([units.exact(state.size, say), say("written {time}", time=state.modified)]) if state else None
+def _object_state(state: ObjectInfo | None, translate: Translator) -> str | None:
+    return (
+        translate(", ").join([units.exact(state.size, translate), translate("written {time}", time=state.modified)])
+        if state
+        else None
+    )
 
 
-def _after(time: str, seconds: int | None, say: Words) -> str:
+def _after(time: str, seconds: int | None, translate: Translator) -> str:
     """Return a time, and its distance from the object's write."""
-    return time if seconds is None else time + say(" ({note})", note=say("{duration:time} later", duration=seconds))
+    return (
+        time
+        if seconds is None
+        else time + translate(" ({note})", note=translate("{duration:time} later", duration=seconds))
+    )
 
 
 def mark(answer: MarkAnswer, language: str) -> Report:
     """Report the mark of a closed project."""
-    say, tone = Words(language), "way" if answer.closed else "good"
+    translate, tone = Translator(language), "way" if answer.closed else "good"
     # After a GO no trigger records changes.
     recorded = None if answer.closed and answer.closed.go else _RECORDED_TEXT
-    read_again = Paragraph(say(sentences(_READ_BACK_TEXT, recorded))) if answer.closed else None
-    return Report(Hero("", tone, say(answer.next), None), language, [read_again])
+    read_again = Paragraph(translate(sentences(_READ_BACK_TEXT, recorded))) if answer.closed else None
+    return Report(Hero("", tone, translate(answer.next), None), language, [read_again])

@@ -8,7 +8,7 @@ from ops.errors import ExitCode
 from ops.report import comparison, units
 from ops.report.blocks import Block, Blocks, CommandBlock, FactList, Hero, Items, Paragraph, Phrase, Report, Span, keys
 from ops.report.comparison import counted_classes
-from ops.report.words import COUNT_LABELS, MIGRATION_UNKNOWN_TEXT, Words
+from ops.report.words import COUNT_LABELS, MIGRATION_UNKNOWN_TEXT, Translator
 from ops.shell import command
 from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.object_class import ACCEPTABLE, COMING, IN_SCOPE, LACKING
@@ -54,46 +54,53 @@ def exit_code(answer: ReconcileAnswer | CompareAnswer) -> ExitCode:
 
 def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
     """Report an answer of reconcile or compare."""
-    say = Words(language)
+    translate = Translator(language)
     lead, tone = _title(answer)
     ran: Phrase = (
-        units.pass_times(answer.started, answer.ended, None, say, answer.objects_per_minute) if answer.pass_ else None
+        units.pass_times(answer.started, answer.ended, None, translate, answer.objects_per_minute)
+        if answer.pass_
+        else None
     )
-    stopped = (say("stopped"), units.stopped(answer, say))
+    stopped = (translate("stopped"), units.stopped(answer, translate))
     # A trial submits nothing, and reports the objects that a pass would submit.
     is_trial = answer.missing is not None if isinstance(answer, ReconcileAnswer) else _is_single_call(answer)
-    would_send = (say("would be submitted"), units.count(answer.submitted, say))
-    resent = would_send if is_trial else (say("resubmitted"), say(_SUBMITTED_TEXT, **vars(answer)))
+    would_send = (translate("would be submitted"), units.count(answer.submitted, translate))
+    resent = would_send if is_trial else (translate("resubmitted"), translate(_SUBMITTED_TEXT, **vars(answer)))
     below: Blocks = []
     facts: list[tuple[str, Phrase]]
     if isinstance(answer, ReconcileAnswer):
         counts = [
-            (say(label), f"{getattr(answer, name):,}")
+            (translate(label), f"{getattr(answer, name):,}")
             for name, label in COUNT_LABELS.items()
             if name != "submitted" or not is_trial
         ]
-        facts = [*counts, resent, (say("pass"), ran), stopped]
+        facts = [*counts, resent, (translate("pass"), ran), stopped]
         # Every key, because a trial is meant to show them.
         first = Items([Span("key", key) for key in answer.missing or ()])
-        below = [Paragraph(say("First objects to submit:")), first] if answer.missing else []
+        below = [Paragraph(translate("First objects to submit:")), first] if answer.missing else []
     else:
-        facts = [resent, (say("pass"), ran), (say("rechecked at"), answer.amended), stopped]
+        facts = [resent, (translate("pass"), ran), (translate("rechecked at"), answer.amended), stopped]
         if answer.finished and answer.standstill:
-            facts += [(say("source, with times and ETags"), answer.state), (say("twin digest of OBS"), answer.twin)]
+            facts += [
+                (translate("source, with times and ETags"), answer.state),
+                (translate("twin digest of OBS"), answer.twin),
+            ]
         if isinstance(answer, ComparisonResult):
-            below = _compared(answer, say)
+            below = _compared(answer, translate)
     return Report(
-        Hero("", tone, say(lead), None), language, [FactList(facts), *_unsubmitted_blocks(answer, say), *below]
+        Hero("", tone, translate(lead), None),
+        language,
+        [FactList(facts), *_unsubmitted_blocks(answer, translate), *below],
     )
 
 
-def _unsubmitted_blocks(answer: PassAnswer, say: Words) -> Iterator[Block]:
+def _unsubmitted_blocks(answer: PassAnswer, translate: Translator) -> Iterator[Block]:
     """Yield the unsubmitted objects, and the way to copy them to OBS."""
     if answer.is_migration_unknown:
-        yield Paragraph(say(MIGRATION_UNKNOWN_TEXT), "open")
+        yield Paragraph(translate(MIGRATION_UNKNOWN_TEXT), "open")
     if answer.step and answer.all_the_same:
         yield Paragraph(
-            say(
+            translate(
                 "{unsent:missing object was|missing objects were} not submitted: a migration copies that"
                 " many faster. Let OMS copy them, then compare again:",
                 unsent=answer.unsent,
@@ -101,7 +108,7 @@ def _unsubmitted_blocks(answer: PassAnswer, say: Words) -> Iterator[Block]:
             "open",
         )
         yield CommandBlock(command(answer.step))
-        yield Paragraph(say("Or submit them anyway, ten keys per call:"))
+        yield Paragraph(translate("Or submit them anyway, ten keys per call:"))
         yield CommandBlock(command(answer.all_the_same))
 
 
@@ -134,34 +141,34 @@ def _title(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     return t("Some objects are still in progress."), "way"
 
 
-def _compared(compared: ComparisonResult, say: Words) -> Blocks:
+def _compared(compared: ComparisonResult, translate: Translator) -> Blocks:
     """Return compare's classes, and the objects that reading did not prove equal."""
     blocks = [
-        *comparison.classes(compared, say),
-        comparison.sums(compared, compared.classes, say, adds_up=compared.adds_up),
+        *comparison.classes(compared, translate),
+        comparison.sums(compared, compared.classes, translate, adds_up=compared.adds_up),
     ]
     for name, counts in counted_classes(compared).items():
         if counts.keys and name in LACKING | COMING | ACCEPTABLE:
             blocks += [Paragraph(Span("code", name.title)), keys(counts.keys)]
-    blocks += comparison.remedies(compared, say)
+    blocks += comparison.remedies(compared, translate)
     for kind, names in compared.deep.keys.items() if compared.deep else ():
-        blocks += [Paragraph(say(_UNREAD_TEXTS[kind], number=getattr(compared.deep, kind))), keys(names)]
+        blocks += [Paragraph(translate(_UNREAD_TEXTS[kind], number=getattr(compared.deep, kind))), keys(names)]
     if compared.watermark:
-        unproven = say("{number:object is|objects are} not proven equal", number=compared.unproven)
+        unproven = translate("{number:object is|objects are} not proven equal", number=compared.unproven)
         note = Span("note", unproven) if compared.unproven else None
-        blocks.append(FactList([(say("Watermark"), (compared.watermark, note))]))
-    return [*blocks, *comparison.lag(compared.lag, compared.amended, say)]
+        blocks.append(FactList([(translate("Watermark"), (compared.watermark, note))]))
+    return [*blocks, *comparison.lag(compared.lag, compared.amended, translate)]
 
 
 def progress_line(answer: PassAnswer | None, language: str) -> str:
     """Return the progress of an open pass as a single line; with None, that no state is known yet."""
-    say = Words(language)
+    translate = Translator(language)
     if answer is None or answer.finished or answer.pass_ is None:
-        return say("begins")
+        return translate("begins")
     parts = (
         None if answer.share is None else f"{answer.share:.0%}",
-        None if answer.objects is None else say("{number:object|objects}", number=answer.objects),
-        say("{number} objects a minute", number=answer.objects_per_minute or 0),
-        None if answer.minutes_left is None else say("{left:time} left", left=60 * answer.minutes_left),
+        None if answer.objects is None else translate("{number:object|objects}", number=answer.objects),
+        translate("{number} objects a minute", number=answer.objects_per_minute or 0),
+        None if answer.minutes_left is None else translate("{left:time} left", left=60 * answer.minutes_left),
     )
-    return say(", ").join(filter(None, parts))
+    return translate(", ").join(filter(None, parts))

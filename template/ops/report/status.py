@@ -31,7 +31,7 @@ from ops.report.blocks import (
 from ops.report.copy_failures import Cause, failures, tables
 from ops.report.copying import copying, drain_estimate, throughput
 from ops.report.existing_objects import failed
-from ops.report.words import COUNT_LABELS, LOST_EVENTS_TEXT, NO_COMPARISON_TEXT, UTC_NOTE, Words, purpose
+from ops.report.words import COUNT_LABELS, LOST_EVENTS_TEXT, NO_COMPARISON_TEXT, UTC_NOTE, Translator, purpose
 from ops.shell import command
 from oss_oms_sync.answers.status_answer import (
     CountCheck,
@@ -81,92 +81,101 @@ def exit_code(answer: StatusAnswer) -> ExitCode:
 
 def report(answer: StatusAnswer, language: str) -> Report:
     """Return the report in `language`, "en" or "zh"."""
-    say, now, last = Words(language), moment(answer.at), answer.compare.last
-    failing = [*failed(answer, say), *failures(answer.copying, now, say)]
+    translate, now, last = Translator(language), moment(answer.at), answer.compare.last
+    failing = [*failed(answer, translate), *failures(answer.copying, now, translate)]
     return Report(
-        _hero(answer.verdict, say),
+        _hero(answer.verdict, translate),
         language,
         [
-            Paragraph(say(_ALARM_REFUSED_TEXT, problem=answer.alarm_not_taken), "bad")
+            Paragraph(translate(_ALARM_REFUSED_TEXT, problem=answer.alarm_not_taken), "bad")
             if answer.alarm_not_taken
             else None,
-            Figures(_figures(answer, now, say)),
+            Figures(_figures(answer, now, translate)),
         ],
         [
             Section(
                 "waiting",
-                say("Waiting to be resent"),
-                say("Keys that OMS did not accept or failed to copy."),
-                _backlog(answer, now, say),
+                translate("Waiting to be resent"),
+                translate("Keys that OMS did not accept or failed to copy."),
+                _backlog(answer, now, translate),
             ),
-            Section("oms", say("Copying by OMS"), say("Counted by OMS, in objects."), copying(answer, say)),
-            Section("failures", say("Objects that OMS failed to copy"), say("State of each failed object."), failing),
+            Section(
+                "oms", translate("Copying by OMS"), translate("Counted by OMS, in objects."), copying(answer, translate)
+            ),
+            Section(
+                "failures",
+                translate("Objects that OMS failed to copy"),
+                translate("State of each failed object."),
+                failing,
+            ),
             Section(
                 "in-obs",
-                say("Contents of OBS"),
-                say("The last comparison, object by object."),
-                _compared(answer, now, say),
+                translate("Contents of OBS"),
+                translate("The last comparison, object by object."),
+                _compared(answer, now, translate),
             ),
-            comparison.lag_section(comparison.lag(last.lag, last.amended, say), say) if last else None,
-            comparison.folder_section(comparison.folders(last, say), say) if last else None,
+            comparison.lag_section(comparison.lag(last.lag, last.amended, translate), translate) if last else None,
+            comparison.folder_section(comparison.folders(last, translate), translate) if last else None,
             Section(
                 "passes",
-                say("Search for lost events"),
-                say("Reconcile reads the whole source bucket."),
-                _passes(answer, now, say),
+                translate("Search for lost events"),
+                translate("Reconcile reads the whole source bucket."),
+                _passes(answer, now, translate),
             ),
-            Section("sums", say("Sums"), say("Counts that must agree."), _sums(answer.sums, say)),
+            Section("sums", translate("Sums"), translate("Counts that must agree."), _sums(answer.sums, translate)),
         ],
-        say("Status"),
+        translate("Status"),
         (
             Rounded(
-                say(UTC_NOTE, time=units.clock(now)),
-                say(UTC_NOTE, time=answer.at),
+                translate(UTC_NOTE, time=units.clock(now)),
+                translate(UTC_NOTE, time=answer.at),
             ),
             " ",
-            (say("sync task"), " ", Span("code", answer.task.id)),
+            (translate("sync task"), " ", Span("code", answer.task.id)),
         ),
     )
 
 
-def _hero(verdict: Verdict, say: Words) -> Hero:
+def _hero(verdict: Verdict, translate: Translator) -> Hero:
     word, tone = _VERDICT_LABELS[verdict.state]
     step = None
     if verdict.step:
-        step = StepBlock(say(purpose(verdict.step)), command(verdict.step))
-    return Hero(say(word), "bad" if verdict.alarm else tone, say(verdict.text), step, say(word))
+        step = StepBlock(translate(purpose(verdict.step)), command(verdict.step))
+    return Hero(translate(word), "bad" if verdict.alarm else tone, translate(verdict.text), step, translate(word))
 
 
-def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
+def _figures(answer: StatusAnswer, now: datetime, translate: Translator) -> list[Figure]:
     backlog, last = answer.backlog, answer.compare.last
     here = backlog.waiting
     shown = f"{here:,}"
     if backlog.more_may_wait:
-        shown = say("at least {number}", number=here) if here else say("unknown")
-    since = _since(backlog.oldest, t("the oldest failed {age}"), now, say) if backlog.oldest else None
-    waits = Figure(say("Waiting to be resent"), shown, since, "open" if here or backlog.more_may_wait else None)
+        shown = translate("at least {number}", number=here) if here else translate("unknown")
+    since = _since(backlog.oldest, t("the oldest failed {age}"), now, translate) if backlog.oldest else None
+    waits = Figure(translate("Waiting to be resent"), shown, since, "open" if here or backlog.more_may_wait else None)
     mark = last.watermark if last else None
-    until = units.age(moment(mark), now, say) if mark else say("unknown")
+    until = units.age(moment(mark), now, translate) if mark else translate("unknown")
     about = (
-        say(_WATERMARK_TEXT, total=last.judged[1], unproven=last.unproven) if last and mark else say(NO_COMPARISON_TEXT)
+        translate(_WATERMARK_TEXT, total=last.judged[1], unproven=last.unproven)
+        if last and mark
+        else translate(NO_COMPARISON_TEXT)
     )
-    watermark = Figure(say("Watermark"), until, about, None if mark else "open")
+    watermark = Figure(translate("Watermark"), until, about, None if mark else "open")
     late = last.lag.copied if last else None
     p99, longest = (late.p99, late.max) if late else (None, None)
-    note = say("99th percentile; longest {longest:time}", longest=longest) if p99 is not None else None
-    lag = Figure(say("Written until in OBS"), units.duration(p99, say), note, None if note else "open")
-    return [waits, throughput(answer, say), drain_estimate(answer, say), watermark, lag]
+    note = translate("99th percentile; longest {longest:time}", longest=longest) if p99 is not None else None
+    lag = Figure(translate("Written until in OBS"), units.duration(p99, translate), note, None if note else "open")
+    return [waits, throughput(answer, translate), drain_estimate(answer, translate), watermark, lag]
 
 
-def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
+def _backlog(answer: StatusAnswer, now: datetime, translate: Translator) -> Blocks:
     backlog = answer.backlog
     counts = [
-        (say("failed records"), backlog.failed),
-        (say("in replay's run files"), backlog.in_run_files),
-        (say("outside prefix and suffix, not resent"), backlog.outside),
-        (say("unreadable run files"), len(backlog.unreadable_run_files)),
+        (translate("failed records"), backlog.failed),
+        (translate("in replay's run files"), backlog.in_run_files),
+        (translate("outside prefix and suffix, not resent"), backlog.outside),
+        (translate("unreadable run files"), len(backlog.unreadable_run_files)),
         (
-            say("run files of projects that no longer run"),
+            translate("run files of projects that no longer run"),
             sum(left_behind.run_files for left_behind in backlog.left_behind),
         ),
     ]
@@ -174,17 +183,19 @@ def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     # The first two are always shown, unless all are empty, because their numbers may be minimums.
     if backlog.at_least:
         counts[:2] = [(name, AtLeast(number) if number else 0) for name, number in counts[:2]]
-    shown = [Figure(name, say("{n}", n=number)) for place, (name, number) in enumerate(counts) if number or place < 2]
+    shown = [
+        Figure(name, translate("{n}", n=number)) for place, (name, number) in enumerate(counts) if number or place < 2
+    ]
     return [
-        Paragraph(say("No objects waiting.")) if is_empty else Figures(shown, within=True),
-        *_reasons(answer, say),
-        _first_keys(backlog.keys, now, say),
-        _replay(answer, now, say),
-        *_lists(answer, say),
+        Paragraph(translate("No objects waiting.")) if is_empty else Figures(shown, within=True),
+        *_reasons(answer, translate),
+        _first_keys(backlog.keys, now, translate),
+        _replay(answer, now, translate),
+        *_lists(answer, translate),
     ]
 
 
-def _reasons(answer: StatusAnswer, say: Words) -> Blocks:
+def _reasons(answer: StatusAnswer, translate: Translator) -> Blocks:
     """Return the reasons in three groups: lasting, passing, unknown."""
     if not answer.backlog.by_reason:
         return []
@@ -192,47 +203,49 @@ def _reasons(answer: StatusAnswer, say: Words) -> Blocks:
     for name, number in answer.backlog.by_reason.items():
         fix = answer.fixes.get(name)
         group = "unknown" if fix is None else "lasting" if name in answer.lasting else "passing"
-        causes.append(Cause(name, number, say(fix) if fix else None, group))
-    read = say("By reason, from {number:record|records}", number=answer.backlog.read)
-    return [Paragraph(read, "note"), *tables(say("reason"), causes, say)]
+        causes.append(Cause(name, number, translate(fix) if fix else None, group))
+    read = translate("By reason, from {number:record|records}", number=answer.backlog.read)
+    return [Paragraph(read, "note"), *tables(translate("reason"), causes, translate)]
 
 
-def _first_keys(keys: Sequence[WaitingKey], now: datetime, say: Words) -> Block | None:
+def _first_keys(keys: Sequence[WaitingKey], now: datetime, translate: Translator) -> Block | None:
     body = [
         (
             Span("key", key.key),
             Span("code", key.reason),
-            units.time(key.since, now, say),
+            units.time(key.since, now, translate),
             Span("outside", key.message) if key.message else "",
         )
         for key in keys
     ]
     columns = [
-        Column(say("object key")),
-        Column(say("reason")),
-        Column(say("since")),
-        Column(say("OMS's message"), "half"),
+        Column(translate("object key")),
+        Column(translate("reason")),
+        Column(translate("since")),
+        Column(translate("OMS's message"), "half"),
     ]
-    return Table(columns, body, caption=say("The first {number}", number=len(body))) if body else None
+    return Table(columns, body, caption=translate("The first {number}", number=len(body))) if body else None
 
 
-def _replay(answer: StatusAnswer, now: datetime, say: Words) -> Block | None:
+def _replay(answer: StatusAnswer, now: datetime, translate: Translator) -> Block | None:
     if not answer.replay:
         return None
-    return Paragraph(_since(answer.replay.at, _LAST_REPLAY_TEXT.filled(**vars(answer.replay.result)), now, say), "note")
+    return Paragraph(
+        _since(answer.replay.at, _LAST_REPLAY_TEXT.filled(**vars(answer.replay.result)), now, translate), "note"
+    )
 
 
-def _since(started: str, text: Text, now: datetime, say: Words) -> Rounded:
+def _since(started: str, text: Text, now: datetime, translate: Translator) -> Rounded:
     """Return a text with the age of a time; its full form has the time."""
-    return Rounded(say(text, age=units.age(moment(started), now, say)), say(text, age=started))
+    return Rounded(translate(text, age=units.age(moment(started), now, translate)), translate(text, age=started))
 
 
-def _lists(answer: StatusAnswer, say: Words) -> Blocks:
+def _lists(answer: StatusAnswer, translate: Translator) -> Blocks:
     lists = answer.oms_lists
-    problem = (say("OMS's lists of failures are not read"), say(": "), Span("outside", lists.problem))
+    problem = (translate("OMS's lists of failures are not read"), translate(": "), Span("outside", lists.problem))
     unread = (
-        say("Unreadable lines in OMS's lists of failures"),
-        say(": "),
+        translate("Unreadable lines in OMS's lists of failures"),
+        translate(": "),
         f"{lists.unread:,}",
         " ",
         Span("key", lists.example),
@@ -240,78 +253,96 @@ def _lists(answer: StatusAnswer, say: Words) -> Blocks:
     return [Paragraph(problem, "open") if lists.problem else None, Paragraph(unread, "open") if lists.unread else None]
 
 
-def _compared(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
+def _compared(answer: StatusAnswer, now: datetime, translate: Translator) -> Blocks:
     last = answer.compare.last
     under_way = [
-        _open_pass(compare_under_way, t("A comparison has been running since {age}"), now, say)
+        _open_pass(compare_under_way, t("A comparison has been running since {age}"), now, translate)
         for compare_under_way in answer.compare.open
     ]
     if not last:
-        return [Paragraph(say(NO_COMPARISON_TEXT), "open"), *under_way]
+        return [Paragraph(translate(NO_COMPARISON_TEXT), "open"), *under_way]
     return [
         FactList(
             [
                 (
-                    say("the last comparison"),
-                    units.pass_times(last.started, last.ended, now, say, last.objects_per_minute),
+                    translate("the last comparison"),
+                    units.pass_times(last.started, last.ended, now, translate, last.objects_per_minute),
                 ),
-                (say("rechecked at"), units.time(last.amended, now, say) if last.amended else None),
-                (say("Watermark"), units.time(last.watermark, now, say)),
+                (translate("rechecked at"), units.time(last.amended, now, translate) if last.amended else None),
+                (translate("Watermark"), units.time(last.watermark, now, translate)),
             ]
         ),
-        *comparison.classes(last, say),
-        comparison.sums(last, last.classes, say, adds_up=last.adds_up),
-        *comparison.remedies(last, say),
+        *comparison.classes(last, translate),
+        comparison.sums(last, last.classes, translate, adds_up=last.adds_up),
+        *comparison.remedies(last, translate),
         *under_way,
     ]
 
 
-def _passes(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
+def _passes(answer: StatusAnswer, now: datetime, translate: Translator) -> Blocks:
     last = answer.reconcile.last
     under_way = [
-        _open_pass(pass_under_way, t("A pass has been running since {age}"), now, say)
+        _open_pass(pass_under_way, t("A pass has been running since {age}"), now, translate)
         for pass_under_way in answer.reconcile.open
     ]
     if not last:
-        return [Paragraph(say("No reconcile pass has finished yet: unknown."), "open"), *under_way]
-    parts = [(say(COUNT_LABELS[name]), int(getattr(last, name)), tone) for name, tone in _PASS_TONES.items()]
+        return [Paragraph(translate("No reconcile pass has finished yet: unknown."), "open"), *under_way]
+    parts = [(translate(COUNT_LABELS[name]), int(getattr(last, name)), tone) for name, tone in _PASS_TONES.items()]
     scanned = f"{last.scanned:,}"
     return [
-        FactList([(say("The last pass"), units.pass_times(last.started, last.ended, now, say))]),
-        Detail([units.picture(say("scanned"), say("The last pass"), scanned, parts, say)]),
+        FactList([(translate("The last pass"), units.pass_times(last.started, last.ended, now, translate))]),
+        Detail([units.picture(translate("scanned"), translate("The last pass"), scanned, parts, translate)]),
         Table(
-            [Column(say("count")), Column(say("objects"), "n")],
-            [((Span("swatch", tone=tone), name), units.number(number, say)) for name, number, tone in parts],
-            [(say("scanned"), scanned), (say(COUNT_LABELS["orphans"]), units.number(last.orphans, say))],
+            [Column(translate("count")), Column(translate("objects"), "n")],
+            [((Span("swatch", tone=tone), name), units.number(number, translate)) for name, number, tone in parts],
+            [
+                (translate("scanned"), scanned),
+                (translate(COUNT_LABELS["orphans"]), units.number(last.orphans, translate)),
+            ],
         ),
-        Paragraph(say(LOST_EVENTS_TEXT, new=last.new, missing=last.new_missing), "open") if last.new_missing else None,
+        Paragraph(translate(LOST_EVENTS_TEXT, new=last.new, missing=last.new_missing), "open")
+        if last.new_missing
+        else None,
         *under_way,
     ]
 
 
-def _open_pass(pass_under_way: UnfinishedPass | UnfinishedComparison, text: Text, now: datetime, say: Words) -> Block:
+def _open_pass(
+    pass_under_way: UnfinishedPass | UnfinishedComparison, text: Text, now: datetime, translate: Translator
+) -> Block:
     """Return the progress of an open pass, its speed, and the time left."""
-    since = Span("mark", _since(pass_under_way.started, text, now, say), "way")
+    since = Span("mark", _since(pass_under_way.started, text, now, translate), "way")
     scanned = (
-        [say("{scanned} so far", scanned=pass_under_way.scanned)] if isinstance(pass_under_way, UnfinishedPass) else []
+        [translate("{scanned} so far", scanned=pass_under_way.scanned)]
+        if isinstance(pass_under_way, UnfinishedPass)
+        else []
     )
-    rate = units.a_minute(pass_under_way.objects_per_minute, say)
+    rate = units.a_minute(pass_under_way.objects_per_minute, translate)
     if pass_under_way.share is None or pass_under_way.minutes_left is None:
-        return Paragraph((since, say(": "), say(", ").join([*scanned, rate, say("end unknown")])))
+        return Paragraph((since, translate(": "), translate(", ").join([*scanned, rate, translate("end unknown")])))
     done = round(pass_under_way.share * 1000)
-    label = say(", ").join(
-        [units.share(done, 1000), *scanned, rate, say("{left:time} left", left=60 * pass_under_way.minutes_left)]
+    label = translate(", ").join(
+        [units.share(done, 1000), *scanned, rate, translate("{left:time} left", left=60 * pass_under_way.minutes_left)]
     )
     return Picture(since, label, Bar([Part(done, "way"), Part(1000 - done, "rest")], label))
 
 
-def _sums(sums: Sequence[CountCheck], say: Words) -> Blocks:
+def _sums(sums: Sequence[CountCheck], translate: Translator) -> Blocks:
     if not sums:
-        return [Paragraph(say("No counts to add up yet: unknown."), "open")]
+        return [Paragraph(translate("No counts to add up yet: unknown."), "open")]
     body = []
     for sum_ in sums:
-        meaning = None if sum_.holds else Span("note", say(sum_.meaning))
-        result = Span("mark", say("adds up"), "good") if sum_.holds else Span("mark", say("does not add up"), "open")
+        meaning = None if sum_.holds else Span("note", translate(sum_.meaning))
+        result = (
+            Span("mark", translate("adds up"), "good")
+            if sum_.holds
+            else Span("mark", translate("does not add up"), "open")
+        )
         numbers = f"{sum_.left:,} {sum_.sign} {' + '.join(f'{number:,}' for number in sum_.right)}"
-        body.append(((say(sum_.claim), meaning), numbers, result))
-    return [Table([Column(say("condition"), "half"), Column(say("numbers"), "n"), Column(say("result"))], body)]
+        body.append(((translate(sum_.claim), meaning), numbers, result))
+    return [
+        Table(
+            [Column(translate("condition"), "half"), Column(translate("numbers"), "n"), Column(translate("result"))],
+            body,
+        )
+    ]

@@ -22,7 +22,7 @@ from ops.report.blocks import (
     keys,
 )
 from ops.report.copying import counters
-from ops.report.words import LOST_EVENTS_TEXT, SIDE_LABELS, Words
+from ops.report.words import LOST_EVENTS_TEXT, SIDE_LABELS, Translator
 from oss_oms_sync.answers.certificate import Certificate, ClosedMark, ExtraFacts, OmsQueryFailure
 from oss_oms_sync.answers.object_class import IN_SCOPE, ObjectClass
 from oss_oms_sync.answers.pass_answers import BothBuckets, ClassCounts, ListingTotals, ObjectCount
@@ -47,81 +47,83 @@ def of_class(certificate: Certificate, title: str) -> ObjectCount | None:
     return None
 
 
-def objects_and_bytes(sides: Sequence[ObjectCount | None], say: Words) -> str:
+def objects_and_bytes(sides: Sequence[ObjectCount | None], translate: Translator) -> str:
     """Return the sum of the counts; "unknown" for a missing count."""
     object_counts = [side for side in sides if side]
     if len(object_counts) < len(sides):
-        return say("unknown")
+        return translate("unknown")
     objects, size = (
         sum(object_count.objects for object_count in object_counts),
         sum(object_count.bytes for object_count in object_counts),
     )
-    return say(", ").join((say("{number:object|objects}", number=objects), units.exact(size, say)))
+    return translate(", ").join((translate("{number:object|objects}", number=objects), units.exact(size, translate)))
 
 
-def accepted_classes(certificate: Certificate, say: Words) -> Blocks:
+def accepted_classes(certificate: Certificate, translate: Translator) -> Blocks:
     """Return the accepted classes with the persons."""
     if not certificate.accepted:
-        return [Paragraph(say("Nothing was accepted by name."))]
+        return [Paragraph(translate("Nothing was accepted by name."))]
     body = []
     for name, who in certificate.accepted.items():
-        label = say(_OTHER_NAMES[name]) if name in _OTHER_NAMES else comparison.class_name(name, say)
-        body.append(((label, " ", Span("code", name)), Span("outside", who), *_accepted(certificate, name, say)))
+        label = translate(_OTHER_NAMES[name]) if name in _OTHER_NAMES else comparison.class_name(name, translate)
+        body.append(((label, " ", Span("code", name)), Span("outside", who), *_accepted(certificate, name, translate)))
     columns = [
-        Column(say("class")),
-        Column(say("accepted by, reason")),
-        Column(say("objects"), "n"),
-        Column(say("volume"), "n"),
+        Column(translate("class")),
+        Column(translate("accepted by, reason")),
+        Column(translate("objects"), "n"),
+        Column(translate("volume"), "n"),
     ]
     return [Table(columns, body)]
 
 
-def _accepted(certificate: Certificate, name: str, say: Words) -> list[Phrase | Cell]:
+def _accepted(certificate: Certificate, name: str, translate: Translator) -> list[Phrase | Cell]:
     """Return objects and bytes; a dash for uncounted names."""
     if name in _OTHER_NAMES:
-        return [units.number(certificate.oms.left, say) if name == OMS_UNFINISHED else "–", "–"]
+        return [units.number(certificate.oms.left, translate) if name == OMS_UNFINISHED else "–", "–"]
     counted = of_class(certificate, name)
     return [
-        units.number(counted.objects if counted else None, say),
-        units.volume(counted.bytes if counted else None, say),
+        units.number(counted.objects if counted else None, translate),
+        units.volume(counted.bytes if counted else None, translate),
     ]
 
 
-def classes(certificate: Certificate, both: BothBuckets | None, say: Words) -> Blocks:
+def classes(certificate: Certificate, both: BothBuckets | None, translate: Translator) -> Blocks:
     """Return each class with objects, and the comparison of the sums."""
     if both is None:
-        return [Paragraph(say("The result of the comparison is unknown."), "open")]
+        return [Paragraph(translate("The result of the comparison is unknown."), "open")]
     counted = [object_class for object_class in both.classes if object_class in IN_SCOPE]
-    return [*comparison.classes(both, say, certificate.accepted), comparison.sums(both, counted, say)]
+    return [*comparison.classes(both, translate, certificate.accepted), comparison.sums(both, counted, translate)]
 
 
-def digests(certificate: Certificate, say: Words) -> Blocks:
+def digests(certificate: Certificate, translate: Translator) -> Blocks:
     """Return the digests that a third party can recompute, with their exact numbers."""
     if certificate.source is None or certificate.destination is None:
-        return [Paragraph(say("Digests are unknown."), "open")]
+        return [Paragraph(translate("Digests are unknown."), "open")]
     sides: list[tuple[str, ListingTotals]] = [("source", certificate.source), ("destination", certificate.destination)]
     bucket_digests: list[tuple[str, Phrase]] = [
         (
-            say(SIDE_LABELS[name]),
-            (_digest(listing_totals.digest), Span("below", objects_and_bytes([listing_totals], say))),
+            translate(SIDE_LABELS[name]),
+            (_digest(listing_totals.digest), Span("below", objects_and_bytes([listing_totals], translate))),
         )
         for name, listing_totals in sides
     ]
     return [
-        FactList([*bucket_digests, (say("source, with times and ETags"), _digest(certificate.source.state_digest))]),
+        FactList(
+            [*bucket_digests, (translate("source, with times and ETags"), _digest(certificate.source.state_digest))]
+        ),
         Detail(
             [
                 *(
                     block
                     for name, object_class in (certificate.classes or {}).items()
-                    for block in _class_digests(name, object_class, say)
+                    for block in _class_digests(name, object_class, translate)
                 )
             ]
         ),
     ]
 
 
-def _class_digests(name: ObjectClass, class_counts: ClassCounts, say: Words) -> Blocks:
+def _class_digests(name: ObjectClass, class_counts: ClassCounts, translate: Translator) -> Blocks:
     sides = (
         ("source", class_counts.source, class_counts.digests.source),
         ("destination", class_counts.destination, class_counts.digests.destination),
@@ -129,73 +131,81 @@ def _class_digests(name: ObjectClass, class_counts: ClassCounts, say: Words) -> 
     side_digests = {side: digest for side, counted, digest in sides if counted.objects}
     if not side_digests:
         return []
-    pairs = [(say(SIDE_LABELS[side]), _digest(digest)) for side, digest in side_digests.items()]
+    pairs = [(translate(SIDE_LABELS[side]), _digest(digest)) for side, digest in side_digests.items()]
     if len(pairs) == 2 and class_counts.digests.source == class_counts.digests.destination:
-        pairs = [(say("the same on both sides"), _digest(class_counts.digests.source))]
-    return [Heading((comparison.class_name(name.title, say), " ", Span("code", name.title))), FactList(pairs)]
+        pairs = [(translate("the same on both sides"), _digest(class_counts.digests.source))]
+    return [Heading((comparison.class_name(name.title, translate), " ", Span("code", name.title))), FactList(pairs)]
 
 
 def _digest(digest: int) -> Span:
     return Span("digest", f"{digest:064x}")
 
 
-def sample(sample: SampleResult | None, say: Words) -> Blocks:
+def sample(sample: SampleResult | None, translate: Translator) -> Blocks:
     """Return the sampled objects, and the result of the sample."""
     if sample is None:
-        return [Paragraph(say("Nothing was sampled."))]
-    trouble, bounded = {say("differing"): sample.differing, say("not read"): sample.unread}, confidence_bound(sample)
-    drawn = say(
+        return [Paragraph(translate("Nothing was sampled."))]
+    trouble, bounded = (
+        {translate("differing"): sample.differing, translate("not read"): sample.unread},
+        confidence_bound(sample),
+    )
+    drawn = translate(
         "{drawn} drawn, of {population} up to {largest} each",
-        drawn=units.count(sample.drawn, say),
-        population=units.count(sample.population, say),
-        largest=units.limit(sample.largest, say),
+        drawn=units.count(sample.drawn, translate),
+        population=units.count(sample.population, translate),
+        largest=units.limit(sample.largest, translate),
     )
     figures = [
-        Figure(say("read and compared"), units.count(sample.read, say), drawn),
-        Figure(say("read"), units.size(sample.bytes, say)),
+        Figure(translate("read and compared"), units.count(sample.read, translate), drawn),
+        Figure(translate("read"), units.size(sample.bytes, translate)),
         *(Figure(name, f"{len(names):,}", None, "bad" if names else None) for name, names in trouble.items()),
     ]
     return [
         Figures(figures, within=True),
-        Paragraph(say(bounded)) if bounded else None,
+        Paragraph(translate(bounded)) if bounded else None,
         *(block for name, names in trouble.items() if names for block in (Heading(name), keys(names))),
-        FactList([(say("seed"), Span("digest", sample.seed) if sample.seed else units.unknown(say))]),
+        FactList([(translate("seed"), Span("digest", sample.seed) if sample.seed else units.unknown(translate))]),
     ]
 
 
-def not_judged(certificate: Certificate, shown: ExtraFacts, say: Words) -> Blocks:
+def not_judged(certificate: Certificate, shown: ExtraFacts, translate: Translator) -> Blocks:
     """Return facts outside the verdict."""
     gone, lost = of_class(certificate, ObjectClass.DELETED_AT_SOURCE.title), shown.trigger
-    volume = [say("{number:object|objects}", number=gone.objects), units.size(gone.bytes, say)] if gone else []
-    events = say(LOST_EVENTS_TEXT, new=lost.new, missing=lost.missing) if lost else say("unknown")
+    volume = (
+        [translate("{number:object|objects}", number=gone.objects), units.size(gone.bytes, translate)] if gone else []
+    )
+    events = translate(LOST_EVENTS_TEXT, new=lost.new, missing=lost.missing) if lost else translate("unknown")
     task, failure = certificate.sync_task, certificate.oms_failure
     mode = task.object_overwrite_mode if task else None
     return [
         FactList(
             [
-                (say("state"), units.name(task.status if task else None, say)),
-                (say("overwrite mode"), units.name(mode.value if mode else None, say)),
-                (say("events"), events),
-                (say(ObjectClass.DELETED_AT_SOURCE.label), say(", ").join(volume) or say("unknown")),
-                *((say("existing objects"), say(_MIGRATION_TEXT, **vars(migration))) for migration in shown.migrations),
-                (say("project"), _closed(certificate.closed, say)),
+                (translate("state"), units.name(task.status if task else None, translate)),
+                (translate("overwrite mode"), units.name(mode.value if mode else None, translate)),
+                (translate("events"), events),
+                (translate(ObjectClass.DELETED_AT_SOURCE.label), translate(", ").join(volume) or translate("unknown")),
+                *(
+                    (translate("existing objects"), translate(_MIGRATION_TEXT, **vars(migration)))
+                    for migration in shown.migrations
+                ),
+                (translate("project"), _closed(certificate.closed, translate)),
             ]
         ),
-        *_this_month(task, failure, say),
+        *_this_month(task, failure, translate),
     ]
 
 
-def _this_month(task: TaskSummary | None, failure: OmsQueryFailure | None, say: Words) -> Blocks:
+def _this_month(task: TaskSummary | None, failure: OmsQueryFailure | None, translate: Translator) -> Blocks:
     """Return OMS's counters of this month, or the reason why they are missing."""
     if task:
-        return [counters({say("this month"): vars(task.month)}, say, say("Copying by OMS"))]
+        return [counters({translate("this month"): vars(task.month)}, translate, translate("Copying by OMS"))]
     if failure:
-        return [Paragraph((say("not reported by OMS"), say(": "), Span("code", failure.reason)), "open")]
+        return [Paragraph((translate("not reported by OMS"), translate(": "), Span("code", failure.reason)), "open")]
     return []
 
 
-def _closed(closed: ClosedMark | None, say: Words) -> Phrase:
+def _closed(closed: ClosedMark | None, translate: Translator) -> Phrase:
     if closed is None:
-        return say("open")
-    since = say("closed since {time}", time=units.clock(moment(closed.since)))
+        return translate("open")
+    since = translate("closed since {time}", time=units.clock(moment(closed.since)))
     return since, Span("note", Span("outside", closed.by)) if closed.by else None

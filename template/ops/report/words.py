@@ -1,4 +1,4 @@
-"""Phrases in one language, and phrases for several reports or by an answer."""
+"""The translator of a report's phrases, and phrases that several reports share or that belong to an answer's values."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import NOTHING, Text, t
 
 
-class Words:
-    """The phrases in one language, "en" or "zh"."""
+class Translator:
+    """A translator of phrases into one language, "en" or "zh"."""
 
     def __init__(self, language: str) -> None:
         self.language = language
 
     def __call__(self, phrase: str | Text, /, **values: object) -> str:
-        """Return a phrase or Text in this language, with `values` filled in.
+        """Return `phrase` in this language, with `values` in its placeholders.
 
-        Phrases are literals at the place of use; the catalogue translates them.
+        Callers pass phrases as literals, so that a test can compare them with the catalogue (zh.json).
         """
         text = Text(phrase) if isinstance(phrase, str) else phrase
         return sentence(text.filled(**values), self.language)

@@ -17,11 +17,11 @@ from oss_oms_sync.answers.text import Text, t
 _ANSWER_NAMES = ("SYNC_URL", "logBucket")
 
 
-def write(file: Path, values: Mapping[str, str], say: Callable[[Text], None]) -> None:
+def write(file: Path, values: Mapping[str, str], print_text: Callable[[Text], None]) -> None:
     """Write these values into their lines of s.yaml, and keep a copy of the previous file in its folder.
 
-    Raises UsageError with the text to write if such a line is missing. `say` prints a note if answers.json cannot be
-    read.
+    Raises UsageError with the text to write if such a line is missing. If answers.json cannot be read, `print_text`
+    prints a note.
     """
     text = changed = file.read_text(encoding="utf-8")
     for name, value in values.items():
@@ -44,13 +44,13 @@ def write(file: Path, values: Mapping[str, str], say: Callable[[Text], None]) ->
             merged = json.loads(answers.read_text(encoding="utf-8-sig")) | new
             answers.write_text(f"{json.dumps(merged, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
         except (ValueError, TypeError):
-            say(t("answers.json is not JSON and was not changed. Write into it: {new}", new=json.dumps(new)))
+            print_text(t("answers.json is not JSON and was not changed. Write into it: {new}", new=json.dumps(new)))
     file.with_name(f"{file.name}.before-setup").write_text(text, encoding="utf-8")
     file.write_text(changed, encoding="utf-8")
 
 
 def need(
-    file: Path, variables: Mapping[str, str], values: Callable[[], dict[str, str]], say: Callable[[Text], None]
+    file: Path, variables: Mapping[str, str], values: Callable[[], dict[str, str]], print_text: Callable[[Text], None]
 ) -> Need:
     """Return the requirement for these values in s.yaml. `variables`: the current variables."""
 
@@ -59,10 +59,10 @@ def need(
         wrong = [name for name, value in values().items() if not value or variables.get(name) != value]
         return Line(ResourceState.CHANGE, t("fill in {names}", names=wrong)) if wrong else Line(ResourceState.THERE)
 
-    return Need(t("s.yaml"), (), look, lambda: write(file, values(), say))
+    return Need(t("s.yaml"), (), look, lambda: write(file, values(), print_text))
 
 
-def removal(file: Path, names: Callable[[], list[str]], say: Callable[[Text], None]) -> Need:
+def removal(file: Path, names: Callable[[], list[str]], print_text: Callable[[Text], None]) -> Need:
     """Return the removal of these values, if their lines are setup's.
 
     The SYNC_URL of a deleted task would stop the next setup.
@@ -80,7 +80,7 @@ def removal(file: Path, names: Callable[[], list[str]], say: Callable[[Text], No
         )
 
     rights = ("oms:synctask:list", "iam:users:listUsersV5")
-    return Need(t("s.yaml"), rights, look, lambda: write(file, dict.fromkeys(own_names(), ""), say))
+    return Need(t("s.yaml"), rights, look, lambda: write(file, dict.fromkeys(own_names(), ""), print_text))
 
 
 def _line(name: str, text: str) -> re.Match[str] | None:

@@ -59,11 +59,11 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     if waiting := run.carry_out(needs):
         remaining = plan.SetupPlan(waiting, after)
         for line in lines.draw(remaining.report(session.lang)):
-            session.screen.say(line)
+            session.screen.print_line(line)
         return remaining.exit_code
-    session.say(after.made)
+    session.print_text(after.made)
     if after.steps:
-        session.screen.say(UnwrappedLine(f"  {after.command}"))
+        session.screen.print_line(UnwrappedLine(f"  {after.command}"))
     return 0
 
 
@@ -102,12 +102,12 @@ class SetupRun:
             *huawei.key_needs([holder for names, holder in users.items() if holder and not all(self._handed[names])]),
             *(() if alibaba else (huawei.key_of_others(),)),
             self.task,
-            settings_file.need(self._file, self._variables, huawei.settings, self._session.say),
+            settings_file.need(self._file, self._variables, huawei.settings, self._session.print_text),
         ]
 
     def removals(self) -> list[Need]:
         """Return the removals in order: each resource after the resources that depend on it."""
-        say = self._session.say
+        print_text = self._session.print_text
         first = Line(
             ResourceState.BY_HAND, None, t("First remove the functions and triggers: {command}", command=Step("remove"))
         )
@@ -115,7 +115,7 @@ class SetupRun:
             Need(t("functions and triggers"), (), lambda: first),
             self._migration_need(),
             *(removal for cloud in (self._huawei, self._alibaba) if cloud for removal in cloud.removals()),
-            *([settings_file.removal(self._file, self._huawei.own_settings, say)] if self._huawei else ()),
+            *([settings_file.removal(self._file, self._huawei.own_settings, print_text)] if self._huawei else ()),
         ]
 
     def renewals(self) -> list[Need]:
@@ -144,7 +144,9 @@ class SetupRun:
     def agree(self, *, is_agreed: bool) -> None:
         """Raise UsageError unless the user agrees to OMS's privacy statement."""
         if not is_agreed:
-            self._session.say(t("OMS requires agreement to its privacy statement: {url}", url=_PRIVACY_STATEMENT))
+            self._session.print_text(
+                t("OMS requires agreement to its privacy statement: {url}", url=_PRIVACY_STATEMENT)
+            )
             self._session.require_word(
                 t("Type {word} to agree:", word=_CONSENT_WORD),
                 _CONSENT_WORD,
@@ -191,7 +193,7 @@ class SetupRun:
             if not need.by_hand:
                 raise NotYetError(text, need.ask(error)) from None
             return need.refusal_line(error)
-        self._session.say(t("Done: {what}", what=need.what))
+        self._session.print_text(t("Done: {what}", what=need.what))
         return Line(ResourceState.THERE)
 
     def _make_task(self, huawei: Huawei) -> None:

@@ -32,7 +32,7 @@ from ops.report.blocks import (
     Time,
     Track,
 )
-from ops.report.words import Words
+from ops.report.words import Translator
 from ops.show.tables import Grid, table_lines
 from ops.terminal import FittedLines, Line, MarkedLine, UnwrappedLine, escape
 
@@ -44,27 +44,27 @@ _SENTENCE_KINDS = ("wide", "half")
 
 def draw(report: Report) -> Iterator[Line]:
     """Yield the lines, the verdict first."""
-    say, hero = Words(report.language), report.hero
+    translate, hero = Translator(report.language), report.hero
     if hero.name:
         yield MarkedLine("", hero.name, hero.tone)
         yield f"{_INDENT}{hero.lead}"
     else:
         yield MarkedLine("", hero.lead, hero.tone)
     if hero.doubts:
-        yield from _block(hero.doubts, say)
+        yield from _block(hero.doubts, translate)
     if hero.step:
         yield from _step(hero.step)
-    if about := _flatten(say, report.about):
+    if about := _flatten(translate, report.about):
         yield f"{_INDENT}{about}"
-    yield from _blocks(report.blocks, say)
+    yield from _blocks(report.blocks, translate)
     for section in filter(None, report.sections):
-        if body := [*_blocks(section.blocks, say)]:
-            yield say.before(section.title, section.title)
+        if body := [*_blocks(section.blocks, translate)]:
+            yield translate.before(section.title, section.title)
             yield from body
 
 
-def _blocks(blocks: Blocks, say: Words) -> Iterator[Line]:
-    return (line for block in blocks if block for line in _block(block, say))
+def _blocks(blocks: Blocks, translate: Translator) -> Iterator[Line]:
+    return (line for block in blocks if block for line in _block(block, translate))
 
 
 def _step(step: StepBlock) -> Iterator[Line]:
@@ -74,78 +74,83 @@ def _step(step: StepBlock) -> Iterator[Line]:
         yield UnwrappedLine(f"{_INDENT * 3}-> {step.command}")
 
 
-def _block(block: Block, say: Words) -> Iterator[Line]:
-    colon = say(": ")
+def _block(block: Block, translate: Translator) -> Iterator[Line]:
+    colon = translate(": ")
     match block:
         case Paragraph(content) | Heading(content):
-            yield from _paragraph(content, say)
+            yield from _paragraph(content, translate)
         case FactList(rows):
-            yield from (f"{_INDENT}{name}{colon}{_flatten(say, value)}" for name, value in rows if value is not None)
+            yield from (
+                f"{_INDENT}{name}{colon}{_flatten(translate, value)}" for name, value in rows if value is not None
+            )
         case Figures(figures):
-            yield from (_figure(figure, say) for figure in figures)
+            yield from (_figure(figure, translate) for figure in figures)
         case Table():
-            yield from _table(block, say)
+            yield from _table(block, translate)
         case Picture(caption, total):
-            yield f"{_INDENT}{_flatten(say, caption)}{colon}{_flatten(say, total)}"
+            yield f"{_INDENT}{_flatten(translate, caption)}{colon}{_flatten(translate, total)}"
         case Chart(label):
-            yield f"{_INDENT}{_flatten(say, label)}"
+            yield f"{_INDENT}{_flatten(translate, label)}"
         case Items(rows, kind):
             yield from (
-                f"{_INDENT * 3}{_flatten(say, row)}" for row in rows[: _MAX_SHOWN_KEYS if kind == "keys" else None]
+                f"{_INDENT * 3}{_flatten(translate, row)}"
+                for row in rows[: _MAX_SHOWN_KEYS if kind == "keys" else None]
             )
         case CommandBlock(line):
             yield UnwrappedLine(f"{_INDENT * 3}-> {line}")
         case Document(text):
             yield from map(UnwrappedLine, text.split("\n"))
         case FindingBlock():
-            yield from _finding(block, say)
+            yield from _finding(block, translate)
         case Detail():
             pass
 
 
-def _figure(figure: Figure, say: Words) -> Line:
-    note = say(" ({note})", note=_flatten(say, figure.note)) if figure.note else ""
-    return MarkedLine(f"{_INDENT}{figure.label}{say(': ')}", _flatten(say, figure.number), figure.tone or "", note)
+def _figure(figure: Figure, translate: Translator) -> Line:
+    note = translate(" ({note})", note=_flatten(translate, figure.note)) if figure.note else ""
+    return MarkedLine(
+        f"{_INDENT}{figure.label}{translate(': ')}", _flatten(translate, figure.number), figure.tone or "", note
+    )
 
 
-def _finding(finding_block: FindingBlock, say: Words) -> Iterator[Line]:
-    colon = say(": ")
-    title, result = _flatten(say, finding_block.title), _flatten(say, finding_block.result)
+def _finding(finding_block: FindingBlock, translate: Translator) -> Iterator[Line]:
+    colon = translate(": ")
+    title, result = _flatten(translate, finding_block.title), _flatten(translate, finding_block.result)
     before, after = _INDENT, title
     if finding_block.evidence:
-        before, after = f"{_INDENT}{title} ", _flatten(say, finding_block.evidence)
+        before, after = f"{_INDENT}{title} ", _flatten(translate, finding_block.evidence)
     yield MarkedLine(before, result, finding_block.result.tone or "", f"{colon}{after}")
     for name, value in finding_block.facts:
         if value is not None:
-            yield f"{_INDENT * 3}{name}{colon}{_flatten(say, value)}"
+            yield f"{_INDENT * 3}{name}{colon}{_flatten(translate, value)}"
     if finding_block.keys.rows:
         if finding_block.keys_title:
             yield f"{_INDENT * 3}{finding_block.keys_title}{colon.rstrip()}"
-        yield from _block(finding_block.keys, say)
+        yield from _block(finding_block.keys, translate)
     yield from _step(finding_block.next)
 
 
-def _paragraph(content: Phrase, say: Words) -> Iterator[Line]:
+def _paragraph(content: Phrase, translate: Translator) -> Iterator[Line]:
     # The tone of a phrase that is a single mark.
     tone = content.tone if isinstance(content, Span) else None
-    yield MarkedLine(_INDENT, _flatten(say, content), tone or "")
+    yield MarkedLine(_INDENT, _flatten(translate, content), tone or "")
 
 
-def _table(table: Table, say: Words) -> Iterator[Line]:
+def _table(table: Table, translate: Translator) -> Iterator[Line]:
     if table.caption:
-        yield from _paragraph(table.caption, say)
-    yield FittedLines(partial(table_lines, _grid(table, say), say))
+        yield from _paragraph(table.caption, translate)
+    yield FittedLines(partial(table_lines, _grid(table, translate), translate))
 
 
-def _grid(table: Table, say: Words) -> Grid:
+def _grid(table: Table, translate: Translator) -> Grid:
     rows = [*table.rows, *table.foot]
     places = range(len(table.columns))
     sentences = [place for place in places if table.columns[place].kind in _SENTENCE_KINDS]
     short = [place for place in places if place not in sentences]
     return Grid(
         [table.columns[place].title for place in short],
-        [[escape(_flatten(say, row[place])) for place in short] for row in rows],
-        [[text for place in sentences if (text := _flatten(say, row[place]))] for row in rows],
+        [[escape(_flatten(translate, row[place])) for place in short] for row in rows],
+        [[text for place in sentences if (text := _flatten(translate, row[place]))] for row in rows],
         numbers={number for number, place in enumerate(short) if table.columns[place].kind == "n"},
         names={number for number, place in enumerate(short) if any(_is_name(row[place]) for row in rows)},
     )
@@ -156,27 +161,27 @@ def _is_name(cell: Phrase | Cell) -> bool:
     return isinstance(cell, Span) and cell.kind in ("key", "code")
 
 
-def _flatten(say: Words, phrase: Phrase | Cell) -> str:
+def _flatten(translate: Translator, phrase: Phrase | Cell) -> str:
     match phrase:
         case str():
             return phrase
         case Span("key", str(name)):
             return repr(name)
         case Span("note", content):
-            return say(" ({note})", note=_flatten(say, content))
+            return translate(" ({note})", note=_flatten(translate, content))
         case Span("below", content):
-            return say(", {detail}", detail=_flatten(say, content))
+            return translate(", {detail}", detail=_flatten(translate, content))
         case Span("aside"):
             return ""
         case Span(_, content) | Cell(content):
-            return _flatten(say, content)
+            return _flatten(translate, content)
         case Link(_, shown):
             return shown
         case Rounded(_, exact):
-            return _flatten(say, exact)
+            return _flatten(translate, exact)
         case Time(written, _, age):
-            return f"{written}{say(' ({note})', note=age)}" if age else written
+            return f"{written}{translate(' ({note})', note=age)}" if age else written
         case None | Bar() | Track():
             return ""
         case _:
-            return "".join(_flatten(say, part) for part in phrase)
+            return "".join(_flatten(translate, part) for part in phrase)

@@ -34,7 +34,7 @@ from ops.report.blocks import (
     Time,
     Track,
 )
-from ops.report.words import Words
+from ops.report.words import Translator
 from ops.show import html
 from ops.show.html import Markup, element, join
 from ops.show.style import STYLE
@@ -51,34 +51,34 @@ _SPAN_ELEMENTS = {
 
 def draw(report: Report) -> str:
     """Return the page."""
-    say = Words(report.language)
+    translate = Translator(report.language)
     name = element("p", element("b", "oss-oms-sync"), " · ", report.title)
     content = element(
         "div",
         element("div", name, element("p", _phrase(report.about)), class_="top"),
-        _hero(report.hero, say),
-        *_blocks(report.blocks, say),
-        *(_section(section, say) for section in report.sections if section),
+        _hero(report.hero, translate),
+        *_blocks(report.blocks, translate),
+        *(_section(section, translate) for section in report.sections if section),
         class_="page",
     )
-    return html.document(f"oss-oms-sync · {report.title}", say.language, STYLE, content)
+    return html.document(f"oss-oms-sync · {report.title}", translate.language, STYLE, content)
 
 
-def _hero(hero: Hero, say: Words) -> Markup:
+def _hero(hero: Hero, translate: Translator) -> Markup:
     step = hero.step
     return element(
         "header",
         element("h1", hero.word, class_=hero.tone),
         element("p", hero.lead, class_="lead"),
-        _block(hero.doubts, say) if hero.doubts else None,
-        element("div", *_step(step, say, ""), class_="next") if step else None,
+        _block(hero.doubts, translate) if hero.doubts else None,
+        element("div", *_step(step, translate, ""), class_="next") if step else None,
         class_="hero",
     )
 
 
-def _step(step: StepBlock, say: Words, between: str) -> Iterable[Markup]:
+def _step(step: StepBlock, translate: Translator, between: str) -> Iterable[Markup]:
     if step.text:
-        yield element("p", element("b", say("Next")), between, say.before(step.text, step.command))
+        yield element("p", element("b", translate("Next")), between, translate.before(step.text, step.command))
     if step.command:
         yield _command(step.command)
 
@@ -88,21 +88,21 @@ def _command(text: str) -> Markup:
     return element("pre", element("code", lines), class_="command", dir="ltr", translate="no")
 
 
-def _section(section: Section, say: Words) -> Markup:
+def _section(section: Section, translate: Translator) -> Markup:
     note = element("p", section.note, class_="note") if section.note else None
     return element(
         "section",
         element("header", element("h2", section.title, id=section.name), note),
-        element("div", *_blocks(section.blocks, say), class_="body"),
+        element("div", *_blocks(section.blocks, translate), class_="body"),
         aria_labelledby=section.name,
     )
 
 
-def _blocks(blocks: Blocks, say: Words) -> Iterator[Markup]:
-    return (_block(block, say) for block in blocks if block)
+def _blocks(blocks: Blocks, translate: Translator) -> Iterator[Markup]:
+    return (_block(block, translate) for block in blocks if block)
 
 
-def _block(block: Block, say: Words) -> Markup:
+def _block(block: Block, translate: Translator) -> Markup:
     match block:
         case Paragraph(content, kind):
             return element("p", _phrase(content), class_=kind)
@@ -118,15 +118,15 @@ def _block(block: Block, say: Words) -> Markup:
             parts = (element("span", _phrase(phrase)) for phrase in (caption, total))
             return element("figure", element("figcaption", *parts), bar(shares))
         case Chart():
-            return _chart(block, say)
+            return _chart(block, translate)
         case Items(rows, kind):
             return element("ul", *(element("li", _phrase(row)) for row in rows), class_=kind)
         case CommandBlock(text) | Document(text):
             return _command(text)
         case FindingBlock():
-            return _finding(block, say)
+            return _finding(block, translate)
         case Detail(blocks):
-            return join(_blocks(blocks, say))
+            return join(_blocks(blocks, translate))
 
 
 def _phrase(phrase: Phrase | Cell) -> Markup:
@@ -191,13 +191,15 @@ def _figure(figure: Figure) -> Markup:
     return element("div", element("dt", figure.label), element("dd", number, note))
 
 
-def _finding(finding_block: FindingBlock, say: Words) -> Markup:
+def _finding(finding_block: FindingBlock, translate: Translator) -> Markup:
     head = element("h3", element("span", _phrase(finding_block.title)), _phrase(finding_block.result))
     evidence = element("p", _phrase(finding_block.evidence)) if finding_block.evidence else None
     pairs = [*((name, _phrase(value)) for name, value in finding_block.facts if value is not None)]
     if finding_block.keys.rows:
-        pairs.append((finding_block.keys_title, _block(finding_block.keys, say)))
-    return element("div", head, evidence, _pairs(pairs), *_step(finding_block.next, say, say(": ")), class_="trouble")
+        pairs.append((finding_block.keys_title, _block(finding_block.keys, translate)))
+    return element(
+        "div", head, evidence, _pairs(pairs), *_step(finding_block.next, translate, translate(": ")), class_="trouble"
+    )
 
 
 def _table(table: Table) -> Markup:
@@ -230,13 +232,13 @@ def _row(columns: Sequence[Column], cells: Sequence[Phrase | Cell]) -> Markup:
     return element("tr", *made, role="row")
 
 
-def _chart(chart: Chart, say: Words) -> Markup:
+def _chart(chart: Chart, translate: Translator) -> Markup:
     done, asked, failed = chart.titles
     swatches = (_phrase(Span("swatch", tone=tone)) for tone in ("way", "line"))
     legend = [
         element("span", swatch, title, class_="legend") for swatch, title in zip(swatches, (done, asked), strict=True)
     ]
-    peaks = [element("span", say("peak {number}", number=peak)) for peak in chart.peaks]
+    peaks = [element("span", translate("peak {number}", number=peak)) for peak in chart.peaks]
     return element(
         "figure",
         element("figcaption", element("span", *legend), peaks[0]),
@@ -246,7 +248,7 @@ def _chart(chart: Chart, say: Words) -> Markup:
         element(
             "p", *(element("span", f"{time:%Y-%m-%d %H:%M:%S}") for time in (chart.start, chart.end)), class_="ends"
         ),
-        _block(chart.note, say) if chart.note else None,
+        _block(chart.note, translate) if chart.note else None,
         role="group",
         aria_label=chart.label,
     )

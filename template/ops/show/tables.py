@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
-from ops.report.words import Words
+from ops.report.words import Translator
 from ops.terminal import UnwrappedLine, longest_word, width, wrap
 
 _INDENT = "  "
@@ -28,7 +28,7 @@ class Grid(NamedTuple):
     names: set[int]
 
 
-def table_lines(grid: Grid, say: Words, columns: int) -> Iterator[str]:
+def table_lines(grid: Grid, translate: Translator, columns: int) -> Iterator[str]:
     """Draw a table for a terminal of `columns` columns."""
     places = range(len(grid.titles))
     natural_widths = [max(map(width, (grid.titles[place], *(row[place] for row in grid.rows)))) for place in places]
@@ -39,7 +39,7 @@ def table_lines(grid: Grid, say: Words, columns: int) -> Iterator[str]:
     elif widths := _fit_widths(grid, natural_widths, room):
         rows = [[*_wrapped_row(row, widths, grid.numbers)] for row in (grid.titles, *grid.rows)]
     else:
-        rows = [[], *([*_paragraph(row, grid.titles, say)] for row in grid.rows)]
+        rows = [[], *([*_paragraph(row, grid.titles, translate)] for row in grid.rows)]
     yield from rows[0]
     for row, sentences in zip(rows[1:], grid.sentences, strict=True):
         yield from row
@@ -80,9 +80,9 @@ def _joined(cells: Sequence[str], widths: Sequence[int], numbers: set[int]) -> s
     return UnwrappedLine(f"{_CELL_MARGIN}{_INDENT.join(padded)}".rstrip())
 
 
-def _paragraph(row: Sequence[str], titles: Sequence[str], say: Words) -> Iterator[str]:
+def _paragraph(row: Sequence[str], titles: Sequence[str], translate: Translator) -> Iterator[str]:
     """Draw a row as its name, and its values with their titles."""
     yield f"{_CELL_MARGIN}{row[0]}"
-    values = [f"{title}{say(': ')}{cell}" for title, cell in zip(titles[1:], row[1:], strict=True) if cell]
+    values = [f"{title}{translate(': ')}{cell}" for title, cell in zip(titles[1:], row[1:], strict=True) if cell]
     if values:
-        yield f"{_CELL_MARGIN}{_INDENT}{say(', ').join(values)}"
+        yield f"{_CELL_MARGIN}{_INDENT}{translate(', ').join(values)}"

@@ -23,13 +23,13 @@ CATALOGUE: dict[str, str] = json.loads(Path(text.__file__).with_name("zh.json").
 
 
 def phrases(path: Path) -> list[tuple[ast.Call, str]]:
-    """Yield every call of `t` and `say` in a program's source with its phrase; empty if the phrase is not a literal."""
+    """Return each call of `t` and `translate` in a program with its phrase, which is "" unless it is a literal."""
     calls = []
     for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match call:
-            case ast.Call(func=ast.Name("t" | "say"), args=[ast.Constant(phrase), *_]):
+            case ast.Call(func=ast.Name("t" | "translate"), args=[ast.Constant(phrase), *_]):
                 calls.append((call, phrase))
-            case ast.Call(func=ast.Name("t")) | ast.Call(func=ast.Name("say"), args=[ast.JoinedStr(), *_]):
+            case ast.Call(func=ast.Name("t")) | ast.Call(func=ast.Name("translate"), args=[ast.JoinedStr(), *_]):
                 calls.append((call, ""))
     return calls
 

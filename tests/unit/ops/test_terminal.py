@@ -44,7 +44,7 @@ def test_keys_are_escaped_in_lines_questions_and_progress(typed):
     console = Console(typed=typed)
     screen = console.session.screen
     screen.answer([NASTY, MarkedLine(NASTY, NASTY, "nothing known", NASTY)])
-    screen.say(NASTY)
+    screen.print_line(NASTY)
     screen.begin()
     console.clock.seconds = 100
     screen.progress(NASTY)
@@ -75,7 +75,7 @@ def test_progress_on_a_terminal_is_a_rewritten_line_that_disappears():
     screen.begin()
     for text in ("a long line of progress", "short"):
         screen.progress(text)
-    screen.say("done")
+    screen.print_line("done")
     assert console.messages == "\ra long line of progress\rshort" + " " * 18 + "\r       \rdone\n"
 
 

@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 import pytest
 
 from ops.report import findings
-from ops.report.words import Words
+from ops.report.words import Translator
 from oss_oms_sync.answers.certificate import Certificate
 from oss_oms_sync.answers.codec import from_json
 from sandbox.oms.copier import CopyFailure, CopyFault
@@ -88,7 +88,7 @@ class BusyWorld(MigrateWorld):
 
 def printed_words(document):
     """Return the words of the certificate's next command, without the switch that closes the project."""
-    step = findings.next_step(from_json(Certificate, document), Words("en"))
+    step = findings.next_step(from_json(Certificate, document), Translator("en"))
     return [word for word in shlex.split(step.command)[2:] if word != "--close"]
 
 

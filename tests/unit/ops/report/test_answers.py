@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from ops.certificate.form import CLASS_SIDES
-from ops.report.words import Words
+from ops.report.words import Translator
 from oss_oms_sync.answers.certificate import CutoverFacts
 from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.answers.layout import OMS_LISTS
@@ -165,7 +165,7 @@ def test_real_go_is_green_and_has_no_unknown_fact(certified, language):
     shown = parse(certificate_page(certified.certify(sample=1), language))
     assert shown.word() == ({"en": "GO", "zh": "可以割接"}[language], "good")
     assert shown.only(class_="lead").text.startswith({"en": "Each source object", "zh": "在 "}[language])
-    assert Words(language)("unknown") not in [element.text for element in shown.every()]
+    assert Translator(language)("unknown") not in [element.text for element in shown.every()]
 
 
 def test_real_status_in_step_is_green_and_has_no_unknown_figure(world):

@@ -9,7 +9,7 @@ import pytest
 
 from ops.certificate.check import read_certificate
 from ops.report import cutover_result, findings
-from ops.report.words import Words
+from ops.report.words import Translator
 from ops.shell import command
 from oss_oms_sync.answers.certificate import CutoverFacts
 from oss_oms_sync.answers.codec import from_json
@@ -155,7 +155,7 @@ def test_failed_checks_come_first_worst_at_the_top():
     shown = page(sealed(document))
     order = [element.text for element in shown.section("checks").every("code") if element.text in CHECKS]
     assert order[:4] == ["TASK", "PROOF_SUSPICIOUS", "PROOF_EQUAL_SIZE", "CLOSED"]
-    step = findings.next_step(read_certificate(document), Words("en"))
+    step = findings.next_step(read_certificate(document), Translator("en"))
     assert step.command == "s deploy -y"
 
 
@@ -173,7 +173,7 @@ def test_page_has_one_next_command(name, command):
 def test_next_command_of_a_good_rehearsal_and_of_a_forgery_runs():
     """Name a command with all required options, also for a sound rehearsal and for an invalid document."""
     certificate = read_certificate(rehearsal())
-    assert findings.next_step(certificate, Words("en")).command == "python3 ops.py cutover --frozen-since now"
+    assert findings.next_step(certificate, Translator("en")).command == "python3 ops.py cutover --frozen-since now"
     for name, when in ((GO, "--frozen-since now"), ("certificate-rehearsal", "--rehearse")):
         forged = page({**answer(name), "made": "2026-01-30T00:00:00Z"})
         assert forged.only(class_="next").only("pre").text == f"python3 ops.py cutover {when}"

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.report import units
-from ops.report.words import Words
+from ops.report.words import Translator
 
-EN, ZH = Words("en"), Words("zh")
+EN, ZH = Translator("en"), Translator("zh")
 
 
 def plain(shown: str | None) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops.report import cutover_result
-from ops.report.words import PURPOSES, STOP_TEXTS, Words
+from ops.report.words import PURPOSES, STOP_TEXTS, Translator
 from oss_oms_sync.answers import text
 from oss_oms_sync.answers.certificate import CutoverVerdict
 from oss_oms_sync.answers.finding import Stop
@@ -157,5 +157,5 @@ def test_text_equal_to_a_phrase_stays_unchanged():
 
 
 def test_sentence_before_a_command_gets_a_colon_unless_it_ends():
-    sentences = [Words("en").before(*pair) for pair in (("It waits", "s"), ("It waits.", "s"), ("It waits", None))]
+    sentences = [Translator("en").before(*pair) for pair in (("It waits", "s"), ("It waits.", "s"), ("It waits", None))]
     assert sentences == ["It waits:", "It waits.", "It waits"]
