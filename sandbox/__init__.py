@@ -1,4 +1,4 @@
-"""Both clouds and Function Compute on loopback, as strict as the real ones.
+"""Simulated OSS, OMS, OBS and Function Compute on loopback, as strict as the real services.
 
 with Sandbox() as box:
     box.deploy(Path("template/code"))
@@ -18,7 +18,7 @@ __all__ = ["Sandbox"]
 
 
 def __getattr__(name: str) -> object:
-    """Import the sandbox on its first use, because stand-ins for commands start a hundred times in a test."""
+    """Import `Sandbox` at its first use, because tests start scripts of this package hundreds of times without it."""
     if name != "Sandbox":
         raise AttributeError(name)
     from sandbox.sandbox import Sandbox

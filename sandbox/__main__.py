@@ -1,4 +1,4 @@
-"""Interactive sandbox of both clouds and the whole project until Ctrl-C: uploads are forwarded, timers fire."""
+"""Run an interactive sandbox until Ctrl-C: both clouds, and a deployed project that forwards the uploads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sandbox.fc.service import Invocation
 from sandbox.prompt import Prompt
 from sandbox.server.faults import Fault
 
-# Replay's minute takes three seconds.
+# Timers run this many times as often as in the cloud: replay, each minute there, runs every three seconds.
 TIMES_AS_OFTEN = 20
 UPLOAD = "upload.py"
 
@@ -47,7 +47,7 @@ print(records)
 
 
 def calls_per_second(text: str) -> float:
-    """Parse a rate; argparse prints the error's message."""
+    """Return the rate in `text`, in calls a second; raise ArgumentTypeError, whose message argparse prints."""
     rate = _number(text)
     if not 0 < rate < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a rate: write calls per second, more than 0, such as 5")
@@ -124,7 +124,7 @@ def snippet(box: Sandbox) -> str:
 
 
 def introduce(box: Sandbox, console: Console, address: str, project: Path) -> None:
-    """Print commands to type. With two lines about the project, and the prompt, they fit 24 lines."""
+    """Print the commands that the user can type; together with the prompt they fit a terminal of 24 lines."""
     console.out(
         f"OSS bucket {box.source_bucket} is copied to OBS bucket {box.destination_bucket}. In another terminal:\n"
     )
@@ -152,7 +152,7 @@ def watch(box: Sandbox, console: Console) -> None:
 
 
 def describe(invocation: Invocation, totals: Totals) -> Iterator[str]:
-    """Describe an invocation: a line for each failed key, and a line for the keys that it submitted."""
+    """Yield the lines to print for an invocation: a line for each failed key, and a line for its submitted keys."""
     for text in invocation.logs:
         line = parse_line(text)
         if "reason" in line:
@@ -171,13 +171,13 @@ def describe(invocation: Invocation, totals: Totals) -> Iterator[str]:
 
 
 class Totals:
-    """The numbers of keys that passes have submitted: each call of a pass logs the total of the whole pass."""
+    """Numbers of the keys that each pass has submitted so far: a call of a pass logs the totals of its pass."""
 
     def __init__(self) -> None:
         self._by_pass: dict[str, tuple[int, int]] = {}
 
     def added(self, line: Mapping[str, Any]) -> tuple[int, int]:
-        """Return the numbers of accepted and failed keys since the last line of the pass."""
+        """Add the log line of a call; return the numbers of keys accepted and failed since the pass's previous line."""
         accepted, failed = line["accepted"], line["failed"]
         if "pass" not in line:
             return accepted, failed

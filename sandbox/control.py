@@ -1,19 +1,20 @@
-"""An HTTP server of a running sandbox, which `python3 ops.py` of a rendered project calls in place of the tool.
+"""An HTTP server that controls a running sandbox.
 
-The environment variable OSS_OMS_SYNC_SANDBOX holds its address.
+`python3 ops.py` of a rendered project calls it in place of the Serverless Devs tool, if the environment variable
+OSS_OMS_SYNC_SANDBOX holds its address. Each call is a POST; its answer is JSON, `{}` unless the list says otherwise.
 
-    POST /invoke/<function>             the payload as body; answers {"answer": ...}, or {"error": {"errorType",
-                                        "errorMessage"}} if the function raised
-    POST /keep                          a secret for the tool's store: its name and value
-    POST /kept                          answers {"keys": the names of the secrets}
-    POST /forget                        the name of a secret to remove
-    POST /account/<alias>               answers {"account": the account of the tool's keys of that alias}
-    POST /endpoints                     answers the addresses of the clouds, by the names of the functions' settings
-    POST /remove/<function>/<trigger>   removes a trigger; answers {}
-    POST /deploy/<function>/<trigger>   puts it back; answers {}
-    POST /ahead                         answers {"ahead": the seconds that the sandbox's clock is ahead}
-    POST /say                           a line for the prompt (`Prompt`) as body; answers its output in plain text
-    POST /later/<seconds>               moves the clock on (`Sandbox.let_pass`); answers {}
+    /invoke/<function>             invokes a function with the body as payload; answers {"answer": ...}, or
+                                   {"error": {"errorType", "errorMessage"}} if the function raised
+    /keep                          stores a secret in the tool's store; the body is a list of its name and value
+    /kept                          answers {"keys": the names of the stored secrets}
+    /forget                        removes the secret with the name in the body
+    /account/<alias>               answers {"account": the account of the tool's keys with this alias}
+    /endpoints                     answers the addresses of the clouds, by the functions' environment variables
+    /remove/<function>/<trigger>   removes a trigger
+    /deploy/<function>/<trigger>   deploys a removed trigger again
+    /ahead                         answers {"ahead": the seconds by which the sandbox's clock is ahead}
+    /say                           runs the command in the body (`Prompt`); answers its output in plain text
+    /later/<seconds>               advances the clock and fires the timers
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ _PATIENCE = 60.0
 
 @contextmanager
 def serve_control(box: Sandbox) -> Iterator[str]:
-    """Serve commands to `box` within the context; yield the server's address."""
+    """Run the control server of `box` within the context; yield the server's address."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Log nothing."""
+            """Write no log of requests."""
 
         def do_POST(self) -> None:
             payload = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -62,7 +63,7 @@ def serve_control(box: Sandbox) -> Iterator[str]:
 
 
 def answer_to(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object]:
-    """Return the answer to a request; raise LookupError for an unknown path or name."""
+    """Run a command of the control server and return the answer; raise LookupError for an unknown path or name."""
     match path:
         case ["invoke", function]:
             done = box.fc.invoke(function, payload)

@@ -1,7 +1,7 @@
-"""Function Compute's API on loopback, for lists of functions and their triggers.
+"""Function Compute's API on loopback: the lists of functions and of triggers.
 
-help.aliyun.com/zh/functioncompute/fc/developer-reference, version 2023-03-30: ListFunctions, ListTriggers; both
-permissions can only be granted for all resources.
+Written from help.aliyun.com/zh/functioncompute/fc/developer-reference, version 2023-03-30: ListFunctions, ListTriggers.
+Both permissions can be granted for all resources only.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ Triggers = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 class Functions(KeyedService):
-    """The service of the API.
+    """The service of Function Compute's API.
 
-    `deployed`: the triggers of each function of the sandbox, as s.yaml has them, by its name in the cloud;
-    `foreign_functions`: the triggers of functions outside the sandbox.
+    `deployed`: returns the triggers of each function in the sandbox, in the form of s.yaml, by the function's name in
+    the cloud. `foreign_functions`: the triggers of the account's other functions.
     """
 
     def __init__(self, region: str, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -37,7 +37,7 @@ class Functions(KeyedService):
         self.region = region
         self.deployed: Callable[[], Triggers] = dict
         self.foreign_functions: dict[str, Sequence[Mapping[str, Any]]] = {}
-        # The rights of all calls.
+        # The permissions that the calls so far needed.
         self.actions: set[str] = set()
 
     def respond(self, request: Request) -> Response:
@@ -91,5 +91,5 @@ class Functions(KeyedService):
 
 
 def _trigger(trigger: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a trigger as it was deployed, but with its configuration as text."""
+    """Return a trigger in the API's form, whose configuration is JSON text."""
     return {**trigger, "triggerConfig": json.dumps(trigger["triggerConfig"]), "status": "OK"}

@@ -1,7 +1,7 @@
 """Checks of Huawei's API gateway in front of OMS and IAM: the signature, the clock, the rate.
 
-The signature is computed by the vendor's own signer (package huaweicloudsdkcore), as the support pages of the "API
-request signing guide" describe it.
+The expected signature comes from the vendor's own signer (package huaweicloudsdkcore), as described by the support
+pages of the "API request signing guide".
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _JSON = "application/json"
 
 
 class GatewayError(Exception):
-    """A refusal as {"error_code", "error_msg"}, by the gateway or by the service behind it."""
+    """A refusal by the gateway, or by the service behind it, with the body {"error_code": ..., "error_msg": ...}."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(f"{status} {code}: {message}")
@@ -47,7 +47,7 @@ def json_response(status: int, body: object) -> Response:
 def verify_signature(
     request: Request, find: Callable[[str], Credential | None], skew: Callable[[float], float]
 ) -> Credential:
-    """Return the caller; raise the GatewayError of a request that the gateway refuses.
+    """Return the caller's credential; raise GatewayError if the gateway refuses the request.
 
     `find` returns the credential of an access key, `skew` the age of a time in seconds.
     """
@@ -80,7 +80,7 @@ def _check_signed_headers(request: Request, signed: list[str], credential: Crede
         required.add("content-type")
     if credential.security_token is not None:
         required.add("x-security-token")
-    # They name the account or the project.
+    # These headers name the account and the project.
     required |= {"x-domain-id", "x-project-id"} & request.headers.keys()
     if not required <= set(signed):
         raise _unauthorized(f"not signed: {', '.join(sorted(required - set(signed)))}")
@@ -103,7 +103,7 @@ def _seconds(date: str) -> float:
 
 
 def _check_body_hash(request: Request) -> None:
-    """Check the hash of the body: the signature alone would accept any body."""
+    """Check the hash of the body, because the signature alone would accept any body."""
     sent = request.headers.get("x-sdk-content-sha256")
     actual = hashlib.sha256(request.body).hexdigest()
     unsigned = sent == "UNSIGNED-PAYLOAD" and not request.headers.get("content-type", "").startswith(_JSON)
@@ -112,7 +112,7 @@ def _check_body_hash(request: Request) -> None:
 
 
 def _sign(request: Request, signed: list[str], access_key: str, secret: str) -> str:
-    """Return the Authorization header of the vendor's signer for the request and its signed headers."""
+    """Return the Authorization header that the vendor's signer makes of the request and these headers."""
     # The signer needs Content-Type in this spelling.
     headers = {name.title(): request.headers[name] for name in signed}
     sdk_request = SdkRequest(

@@ -15,10 +15,10 @@ _NOTHING: Mapping[str, str] = {}
 
 @dataclass(frozen=True)
 class Credential:
-    """An access key; with a security token it is a temporary key.
+    """An access key; a key with a security token is temporary.
 
-    `policies`: returns the policies now in force for its holder; a holder without `policies` has all permissions.
-    `holder`: its name in the account.
+    `policies` returns the policies in force for the holder; without it the holder has all permissions. `holder`: the
+    name of the user or role in the account.
     """
 
     secret: str
@@ -27,14 +27,14 @@ class Credential:
     holder: str = ADMINISTRATOR
 
     def denial(self, action: str, resource: str, context: Mapping[str, str] = _NOTHING) -> str:
-        """Return the kind of the denial (`policy.denial`); empty if the holder has the permission."""
+        """Return the kind of denial, as `policy.denial` does; empty if the holder has the permission."""
         return denial(self.policies(), action, resource, context) if self.policies else ""
 
 
 class KeyedService(Service):
-    """A service that accepts its own keys, and the keys of the account's users.
+    """A service that accepts the keys that were added to it, and the keys of the account's users.
 
-    `account` finds the users' keys by their identifiers.
+    `account` returns the credential of a user's access key, or None.
     """
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -50,7 +50,7 @@ class KeyedService(Service):
         policies: Callable[[], Sequence[Document]] | None = None,
         holder: str = ADMINISTRATOR,
     ) -> None:
-        """Add or replace a key."""
+        """Add an access key, or replace the key with this identifier."""
         with self.lock:
             self._credentials[access_key] = Credential(secret, security_token, policies, holder)
 

@@ -1,7 +1,7 @@
-"""Policies: documents of RAM (Version 1), and of Huawei's IAM (5.0 for identity policies, 1.1 for roles).
+"""Policies of RAM (Version 1) and of Huawei's IAM (5.0 for identity policies, 1.1 for roles).
 
 help.aliyun.com/zh/ram/user-guide/policy-structure-and-syntax; support.huaweicloud.com/usermanual-iam5, "Identity policy
-syntax". A document with an element that is not evaluated here is refused when it is stored, so no element is ever
+syntax". A document with an element that the sandbox cannot evaluate is refused when it is stored, so no element is ever
 ignored.
 """
 
@@ -17,7 +17,7 @@ Document = Mapping[str, Any]
 
 _NOTHING: Mapping[str, str] = {}
 _ELEMENTS = {"Sid", "Effect", "Action", "Resource", "Condition"}
-# Operators of conditions; any of their values is enough.
+# Operators of conditions; a condition is met if one of its values matches.
 _OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringEquals": lambda pattern, text: pattern == text,
     "StringLike": lambda pattern, text: _matches_pattern(pattern, text),
@@ -26,9 +26,9 @@ _CONDITION_KEYS = {"oss:Prefix", "obs:prefix"}
 
 
 def denial(documents: Iterable[Document], action: str, resource: str, context: Mapping[str, str] = _NOTHING) -> str:
-    """Return the kind of a denial: `ExplicitDeny`, which wins, or `ImplicitDeny`; empty if it is allowed.
+    """Return the kind of denial: `ExplicitDeny`, which overrides an Allow, or `ImplicitDeny`; empty if allowed.
 
-    `context`: the values of conditions, by their keys.
+    `context`: the values that conditions compare, by their keys.
     """
     effects = {
         statement["Effect"]
@@ -40,7 +40,7 @@ def denial(documents: Iterable[Document], action: str, resource: str, context: M
 
 
 def parse(text: str, version: str) -> dict[str, Any]:
-    """Return a policy document; raise ValueError if it is malformed, or not evaluated here."""
+    """Return a policy document; raise ValueError if it is malformed, or if the sandbox cannot evaluate it."""
     document = json.loads(text)
     if (
         not isinstance(document, dict)
@@ -56,7 +56,7 @@ def parse(text: str, version: str) -> dict[str, Any]:
 
 
 def parse_trust(text: str) -> dict[str, Any]:
-    """Return a trust policy (the callers that may assume a role); raise ValueError if it is malformed."""
+    """Return a trust policy, which names the services that may assume a role; raise ValueError if it is malformed."""
     document = json.loads(text)
     statements = document.get("Statement") if isinstance(document, dict) and document.get("Version") == "1" else None
     if not isinstance(statements, list) or not statements:
@@ -86,7 +86,7 @@ def _check(statement: Any, version: str) -> None:
 def _matches_statement(
     statement: Mapping[str, Any], version: str, action: str, resource: str, context: Mapping[str, str]
 ) -> bool:
-    # Huawei's two models write the same action with and without a capital: obs:bucket:ListBucket, listBucket.
+    # Huawei's two kinds of policies write an action with or without a capital: obs:bucket:ListBucket, listBucket.
     fold = (lambda text: text) if version == "1" else str.lower
     return (
         any(_matches_pattern(fold(pattern), fold(action)) for pattern in _as_list(statement["Action"]))
@@ -103,7 +103,7 @@ def _matches_statement(
 
 
 def _normalize_resource(pattern: str, version: str) -> str:
-    """Return a resource with its service in lower case: older pages of Huawei write OBS:*:*:bucket:name."""
+    """Return a resource with its service in lower case, because older pages of Huawei write OBS:*:*:bucket:name."""
     service, colon, path = pattern.partition(":")
     return pattern if version == "1" else f"{service.lower()}{colon}{path}"
 
@@ -118,7 +118,7 @@ def _matches_pattern(pattern: str, text: str) -> bool:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern: `*` is any text, `?` any character."""
+    """Compile a pattern in which `*` is any text and `?` any character."""
     return re.compile(
         "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern), re.DOTALL
     )

@@ -1,4 +1,4 @@
-"""Commands to a running sandbox: at the prompt of `make sandbox`, or from another shell by HTTP (`control`)."""
+"""Commands for a running sandbox: at the prompt of `make sandbox`, or from another shell over HTTP (`control`)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from sandbox.server.faults import Fault
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _EVENTS = {"lost": EventFault.lost(), "twice": EventFault.twice(), "well": None}
-# The size of each part, the minimum of OSS.
+# The size of each part, which is OSS's minimum.
 _PART_BYTES = 100 * 1024
 
 
 class _UsageError(Exception):
-    """An error of the words of a command."""
+    """An error in the arguments of a command."""
 
 
 class Prompt(cmd.Cmd):
-    """A prompt whose methods are commands; the docstring of each is its help."""
+    """A prompt for commands; each method `do_...` is a command, and its docstring is the help."""
 
     prompt = "sandbox> "
 
@@ -167,10 +167,10 @@ class Prompt(cmd.Cmd):
     do_EOF = do_quit  # noqa: N815 (the library's name)
 
     def onecmd(self, line: str) -> bool:
-        """Run a command; return True if it ends the prompt. Print the message of a wrong command."""
+        """Run a command, and print its error if it fails; return True if the command ends the prompt."""
         try:
             return bool(super().onecmd(line))
-        except (_UsageError, ValueError) as error:  # ValueError: an open quotation mark
+        except (_UsageError, ValueError) as error:  # ValueError: a quotation mark has no counterpart
             self._print_line(f"{error} `help` lists the commands.")
             return False
 
@@ -179,7 +179,7 @@ class Prompt(cmd.Cmd):
         raise _UsageError(f"Unknown command: {line.split()[0]}.")
 
     def emptyline(self) -> bool:
-        """Do nothing, while Cmd would repeat the last command."""
+        """Do nothing; the base class would repeat the last command."""
         return False
 
     def _switch(self, name: str, line: str) -> None:
@@ -207,7 +207,7 @@ def _checked(words: list[str], minimum: int, maximum: int) -> list[str]:
 
 
 def _cloud_and(line: str, minimum: int, maximum: int) -> Sequence[str]:
-    """Return the cloud (the first word, by default OSS) and the other words."""
+    """Return the cloud, which is the first word or OSS by default, and the other words."""
     words = shlex.split(line)
     cloud = words.pop(0) if words[:1] in (["oss"], ["obs"]) else "oss"
     return [cloud, *_checked(words, minimum, maximum)]

@@ -1,4 +1,4 @@
-"""The webhooks of chats, as strict as their pages.
+"""Chat webhooks, as strict as their documentation.
 
 Written from "Custom robot access" (open.dingtalk.com), "Use bots in groups" (open.feishu.cn), "Group robots"
 (developer.work.weixin.qq.com) and "Sending messages using incoming webhooks" (docs.slack.dev).
@@ -14,9 +14,9 @@ from typing import NamedTuple
 from sandbox.server.message import Request, Response
 from sandbox.server.service import Service
 
-# The keyword that the robots of DingTalk and Feishu require in each message.
+# The keyword that DingTalk and Feishu require in each message of a robot.
 KEYWORD = "oss-oms-sync"
-# The response to a displayed message.
+# The response to an accepted message.
 _SUCCESS_RESPONSE = Response(
     200, b'{"errcode":0,"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}'
 )
@@ -24,9 +24,9 @@ _OK, _NO_CONTENT = Response(200, b"ok"), Response(204)
 
 
 class Robots(Service):
-    """The robots of all chats, each by its host's name; any other host is a webhook for JSON.
+    """The service of all chat webhooks, chosen by the host name; any other host is a webhook for JSON.
 
-    `messages`: the accepted messages.
+    `messages`: the bodies of the accepted messages.
     """
 
     def __init__(self) -> None:
@@ -44,12 +44,12 @@ class Robots(Service):
 
     @property
     def texts(self) -> list[str]:
-        """The texts shown in the chats."""
+        """The texts of the accepted messages."""
         return list(map(text_of, self.messages))
 
 
 def _content(body: bytes, kind: str, part: str, name: str) -> str | None:
-    """Return the text in {kind: "text", part: {name: text}}; None for any other body."""
+    """Return the text in {kind: "text", part: {name: text}}; None for a body of another form."""
     try:
         value = json.loads(body.decode("utf-8"))
         text = value[part][name]
@@ -90,7 +90,7 @@ def _slack(body: bytes) -> Response:
     text = value.get("text")
     if value != {"text": text}:
         return Response(400, b"invalid_payload")
-    # Unescaped characters would make a link or a mention of everybody.
+    # Unescaped characters would make a link, or a mention of all members.
     if not text or re.search(r"[<>]|&(?!amp;|lt;|gt;)", text):
         return Response(400, b"no_text")
     return _OK
@@ -102,7 +102,7 @@ def _any_other(body: bytes) -> Response:
 
 
 class Robot(NamedTuple):
-    """The webhooks of a chat service: their host, the path before the token, and their responses."""
+    """A chat's webhook: its host, the path before the token, and its responses."""
 
     host: str
     path: str
@@ -124,7 +124,7 @@ ROBOTS = {
 
 
 def text_of(body: bytes) -> str:
-    """Return the shown text of a message of any form."""
+    """Return the text of a message in the form of any chat."""
     value = json.loads(body)
     for part in ("text", "content"):
         if isinstance(value.get(part), dict):

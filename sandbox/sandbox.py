@@ -1,4 +1,4 @@
-"""The world of a deployed template: both clouds, Function Compute, and their connections."""
+"""Both clouds and Function Compute in one object, with the connections between them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _CLIENT_SECONDS = 10
 
 
 class Sandbox:
-    """A world in which the template can be deployed: buckets in both clouds, a sync task, credentials."""
+    """Both clouds, with everything that the template needs: buckets, a sync task, access keys."""
 
     region = "cn-hangzhou"
     source_bucket = "photos"
@@ -75,8 +75,8 @@ class Sandbox:
     ) -> None:
         """Create both clouds and Function Compute.
 
-        `forks`: instances of the template's code start warm, which hides the time of its import. `bare`: only the
-        source bucket and the administrators exist, as before `ops.py setup`.
+        `forks`: instances of the template's code are forked, so starting them takes no import. `bare`: only the source
+        bucket and the administrators exist, as before `ops.py setup`.
         """
         self._platform, instances = self._make_platform(Forks if forks else ProcessInstances)
         self.oss = Oss(self.region, ssl_context=ssl_context)
@@ -91,26 +91,26 @@ class Sandbox:
         self.oss.account = self.functions.account = self.ram.find_key
         self.obs.account = self.oms.account = self.iam.find_key
         self.oms.sides, self.oms.projects = Sides(self.oss, self.obs), {self.project_id}
-        # True if functions and triggers that are deployed from now on have only the rights of their roles.
+        # True if functions and triggers that are deployed from now on have only the permissions of their roles.
         self.binds_roles = False
         self._roles: dict[str, Credential] = {}
-        # The functions that a trigger or another function was not allowed to call, once for each event.
+        # The functions that a trigger or a function lacked the permission to call; one entry for each event.
         self.not_invoked: list[str] = []
         self.fc = FunctionCompute(self.region, instances)
         self.fc.may_invoke = lambda caller, function_name: self._may_invoke(self._roles.get(caller), function_name)
         self._overwrite_mode: OverwriteMode = overwrite_mode
         self._bare = bare
-        # The secrets in the tool's store, by the names in s.yaml.
+        # The secrets in the tool's store, by the names that s.yaml uses.
         self.secrets: dict[str, str] = {}
-        # The account of the tool's keys, as it shows it; empty without keys.
+        # The account that the tool shows for its keys; empty without keys.
         self.tool_account = ACCOUNT_ID
         self._http = oss2.Session()
         self._timers: dict[str, Timer] = {}
         # The names of each function's OSS triggers.
         self._triggers: defaultdict[str, set[str]] = defaultdict(set)
-        # The deployed triggers by function and name.
+        # The deployed triggers, by function and trigger name.
         self._deployed: dict[tuple[str, str], Mapping[str, Any]] = {}
-        # The names of functions here, by their names in the cloud.
+        # The names of functions in the sandbox, by their names in the cloud.
         self._local_names: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -124,18 +124,18 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.ExitStack() as steps:
-            steps.callback(self._platform.stop)  # in reverse: functions first, the loop last
+            steps.callback(self._platform.stop)  # runs in reverse order: functions stop first, the loop last
             for service in (self.functions, self.iam, self.ram, self.obs, self.oms, self.oss, self.fc):
                 steps.callback(service.stop)
             self._http.session.close()
 
     def _make_platform(self, processes: type[ProcessInstances]) -> tuple[Platform, Instances]:
-        """Return the platform of this world: sockets, a clock moved by hand, and processes."""
+        """Return the platform of this sandbox: sockets, a clock that tests advance, and processes."""
         platform = LoopThread()
         return platform, processes(lambda: platform.ahead)
 
     def environment(self) -> dict[str, str]:
-        """Return the function's settings, like those of a user of the template."""
+        """Return the function's environment variables, as a user of the template sets them."""
         access_key, secret_key = self.huawei_credentials
         return {
             "SYNC_URL": self.task.sync_url,
@@ -148,11 +148,11 @@ class Sandbox:
         }
 
     def endpoints(self) -> dict[str, str]:
-        """Return the addresses of this machine's buckets."""
+        """Return the addresses of OSS and OBS, by the functions' environment variables."""
         return {"OSS_ENDPOINT": self.oss.endpoint, "OBS_ENDPOINT": self.obs.endpoint}
 
     def all_endpoints(self) -> dict[str, str]:
-        """Return the addresses of the buckets, and of the services that only an administrator calls."""
+        """Return the addresses of all services, including those that only an administrator calls."""
         return {
             **self.endpoints(),
             "OMS_ENDPOINT": self.oms.endpoint,
@@ -162,7 +162,7 @@ class Sandbox:
         }
 
     def deploy(self, code: Path, runtime: runtimes.Name = "python3.12", **overrides: Any) -> None:
-        """Create the function `forward` and its trigger; `overrides` are parameters of `create_function`."""
+        """Create the function `forward` and its trigger; `overrides` are arguments of `create_function`."""
         settings = {
             "environment": self.environment(),
             "credentials": self.function_credentials,
@@ -174,11 +174,10 @@ class Sandbox:
     def deploy_project(
         self, folder: Path, prefix: str = "", secrets: Mapping[str, str] | None = None, **overrides: Any
     ) -> None:
-        """Deploy a rendered project like `s deploy`, with the addresses of this machine's buckets.
+        """Deploy a rendered project like `s deploy`, with the addresses of this machine's services.
 
-        A function is named after its resource, with `prefix` in front if several projects are deployed.
-        `secrets` are in the tool's store beside the AK/SK. `overrides` are parameters of `create_function`, for all
-        functions.
+        A function gets the name of its resource, after `prefix` if several projects are deployed. `secrets`: the
+        secrets in the tool's store beside the AK/SK. `overrides`: arguments of `create_function` for all functions.
         """
         stored = {**dict(zip(("HW_AK", "HW_SK"), self.huawei_credentials, strict=True)), **(secrets or {})}
 
@@ -189,7 +188,7 @@ class Sandbox:
             self.deploy_resource(prefix + name, props, folder, **overrides)
 
     def deploy_resource(self, name: str, props: Mapping[str, Any], folder: Path, **overrides: Any) -> None:
-        """Deploy or update a function and its triggers by the properties of its component."""
+        """Deploy or update a function and its triggers, from the props of its resource in s.yaml."""
         config = props.get("asyncInvokeConfig", {})
         destination = config.get("destinationConfig", {}).get("onFailure", {}).get("destination", "")
         lifecycle = props.get("instanceLifecycleConfig", {})
@@ -211,14 +210,14 @@ class Sandbox:
             self._add_trigger(name, trigger)
 
     def _key_of(self, function: str, role: str) -> tuple[str, str, str]:
-        """Return the temporary key of a function; raise RamError if the function may not assume the role."""
+        """Return a temporary access key of a function; raise RamError if Function Compute may not assume the role."""
         taken = self._roles[function] = self.ram.assume_role(role, "fc.aliyuncs.com")
         key = (f"STS.{uuid.uuid4().hex[:20]}", taken.secret, taken.security_token or "")
         self.oss.add_credentials(*key, taken.policies, taken.holder)
         return key
 
     def _may_invoke(self, caller: Credential | None, function: str) -> bool:
-        """Return True if a role may call a function; without a role, any function."""
+        """Return True if a role may invoke a function; without a role, any function can be invoked."""
         cloud_name = next((name for name, local in self._local_names.items() if local == function), function)
         place = f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{cloud_name}"
         if caller is None or not caller.denial("fc:InvokeFunction", place):
@@ -227,7 +226,7 @@ class Sandbox:
         return False
 
     def restore_trigger(self, function: str, trigger: str) -> None:
-        """Deploy a trigger again with its last configuration; an existing trigger is replaced.
+        """Deploy a trigger again with its last configuration; replace an existing trigger.
 
         Raises KeyError if the trigger was never deployed.
         """
@@ -240,13 +239,13 @@ class Sandbox:
         self.fc.remove_function(name)
 
     def remove_triggers(self, name: str) -> None:
-        """Remove all triggers of a function; manual calls still work."""
+        """Remove all triggers of a function; it can still be invoked."""
         self._timers.pop(name, None)
         for trigger in self._triggers.pop(name, ()):
             self.oss.remove_trigger(trigger)
 
     def remove_trigger(self, function: str, trigger: str) -> None:
-        """Remove a trigger of a function; a missing trigger is no error, as with the cloud's tool."""
+        """Remove a trigger of a function; like the cloud's tool, ignore a missing trigger."""
         name = f"{function}/{trigger}"
         if name in self._triggers[function]:
             self._triggers[function].remove(name)
@@ -256,7 +255,7 @@ class Sandbox:
             del self._timers[function]
 
     def _triggers_by_cloud_name(self) -> dict[str, list[Mapping[str, Any]]]:
-        """Return the present triggers of the functions that were deployed with a project."""
+        """Return the existing triggers of each deployed function, by the function's name in the cloud."""
         return {
             cloud_name: [
                 trigger
@@ -287,9 +286,9 @@ class Sandbox:
         suffix: str = "",
         role: Credential | None = None,
     ) -> None:
-        """Connect events of a bucket to a function; without the role's permission to call it, the events are lost.
+        """Connect a bucket's events to a function; without the role's permission to invoke it, the events are lost.
 
-        The names of triggers are unique only in their function.
+        Names of triggers are unique only within a function.
         """
         name = f"{function}/{trigger}"
 
@@ -312,7 +311,7 @@ class Sandbox:
     def later(self, seconds: float) -> None:
         """Advance the clock; instances get the new time with their next event.
 
-        Calls scheduled later keep their delay.
+        Calls that are scheduled keep their delay.
         """
         self._platform.ahead += seconds
 
@@ -327,11 +326,11 @@ class Sandbox:
             self.tick(function)
 
     def tick(self, function: str) -> Invocation:
-        """Fire the timer of a deployed function, and wait for the function."""
+        """Fire the timer of a function, and wait for the result."""
         return self.fc.invoke(function, self._timers[function].event(self._platform.now()))
 
     def start_timers(self, speed: float = 1) -> None:
-        """Fire the timers of all deployed functions on their schedules until the sandbox ends."""
+        """Fire the timers of all deployed functions periodically until the sandbox ends; `speed` divides the periods."""
         for function, timer in self._timers.items():
             firing = self._fire_on_schedule(function, timer.period / speed)
             asyncio.run_coroutine_threadsafe(firing, self._platform.loop)
@@ -343,7 +342,7 @@ class Sandbox:
             await asyncio.sleep(seconds)
 
     def answers(self) -> dict[str, str]:
-        """Return the answers to the questions of `s init`; empty for resources that setup creates."""
+        """Return the answers to the questions of `s init`; with `bare`, empty answers for missing resources."""
         sync_url, access_key, secret_key = (
             ("", "", "") if self._bare else (self.task.sync_url, *self.huawei_credentials)
         )
@@ -360,7 +359,7 @@ class Sandbox:
         }
 
     def administrators(self) -> dict[str, str]:
-        """Return the keys of both administrators by the names of the vendors' environment variables."""
+        """Return the access keys of both administrators, by the vendors' environment variables."""
         names = (
             "ALIBABA_CLOUD_ACCESS_KEY_ID",
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
@@ -370,7 +369,7 @@ class Sandbox:
         return dict(zip(names, (*self.user_credentials, *self.huawei_credentials), strict=True))
 
     def bucket(self, name: str) -> oss2.Bucket:
-        """Return a client of a bucket with a user's own credentials."""
+        """Return a client of an OSS bucket, with the access key of a user."""
         return oss2.Bucket(
             oss2.AuthV4(*self.user_credentials),
             self.oss.endpoint,
@@ -381,14 +380,14 @@ class Sandbox:
         )
 
     def wait_idle(self, timeout: float) -> None:
-        """Wait until every event is handled and every accepted key is copied.
+        """Wait until every event is handled and every accepted key is copied, for at most `timeout` seconds.
 
-        That includes late events and copies, but not withheld copies.
+        Late events and copies are included, withheld copies are not.
         """
         self._platform.call(self._idle(), timeout)
 
     async def _idle(self) -> None:
-        """Wait for events and copies; a function can write an object, whose event can be late, too."""
+        """Wait in turn for events and copies, because a function can write an object whose event is late."""
         await self.fc.wait_until_idle()
         clouds = (self.oss, self.oms, self.obs)
         while not all(cloud.settled for cloud in clouds):
@@ -410,7 +409,7 @@ class Sandbox:
             self.task = self.add_task(self.task_id, self.destination_bucket)
 
     def add_task(self, task_id: str, destination: str = "") -> Task:
-        """Create a task that copies from the source bucket to a destination of its own."""
+        """Create a task that copies from the source bucket to another destination bucket, with a default name."""
         bucket = self.obs.create_bucket(destination or f"{self.destination_bucket}-{task_id}")
         return self.oms.create_task(
             self.project_id,

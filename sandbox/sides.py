@@ -1,7 +1,7 @@
-"""Both accounts, with the permissions of the access keys of a task.
+"""The clouds between which OMS copies, with the permissions of the access keys in a request.
 
-Its required permissions: support.huaweicloud.com/oms_faq, "How do I obtain permissions for source and destination
-buckets".
+The required permissions are those of support.huaweicloud.com/oms_faq, "How do I obtain permissions for source and
+destination buckets".
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sandbox.oms.service import Account
 from sandbox.oss.service import Oss
 
 _SOURCE_ACTIONS = ("oss:ListBuckets", "oss:GetBucketLocation", "oss:ListObjects")
-# Named by OSS's page of RestoreObject, by no page of OMS.
+# OSS's page of RestoreObject names this action; no page of OMS does.
 _RESTORES = "oss:RestoreObject"
 _DESTINATION_ACTIONS = ("obs:bucket:ListAllMyBuckets", "obs:bucket:GetBucketLocation", "obs:bucket:ListBucket")
 _WRITES_THERE = ("obs:object:GetObject", "obs:object:PutObject")
@@ -26,16 +26,16 @@ _WRITES_PARTS = ("obs:object:ListMultipartUploadParts",)
 
 
 class Sides:
-    """An OSS and an OBS, for the OMS between them.
+    """The OSS and the OBS between which OMS copies.
 
-    All methods raise the GatewayError with which OMS refuses.
+    All methods raise GatewayError if OMS refuses the request.
     """
 
     def __init__(self, oss: Oss, obs: Obs) -> None:
         self._oss, self._obs = oss, obs
 
     def region_of(self, cloud: str, keys: Account, bucket: str) -> str:
-        """Return the region of a bucket. Huawei's own cloud is called HEC."""
+        """Return the region of a bucket; `cloud` is "Aliyun" or "HEC", which is Huawei's own cloud."""
         if cloud == "HEC":
             self._check_access(_credential(self._obs, keys), _DESTINATION_ACTIONS[1:2], bucket)
             return self._obs.bucket(bucket).region
@@ -45,7 +45,10 @@ class Sides:
         return self._oss.buckets[bucket].region
 
     def source(self, keys: Account, region: str, bucket: str) -> ReadSource:
-        """Return the reader of a bucket, which works as long as the key has the permission to read."""
+        """Return a function that reads objects of a source bucket.
+
+        The function raises PermissionError if the key may not read the object.
+        """
         self._check_source_access(_credential(self._oss, keys), _SOURCE_ACTIONS, bucket)
         _in_region(self._oss.buckets[bucket].region, region)
 
@@ -63,7 +66,7 @@ class Sides:
         return read
 
     def listed(self, keys: Account, bucket: str, prefixes: Sequence[str], since: int) -> Iterator[tuple[str, int]]:
-        """Yield keys and sizes of objects with any of the prefixes that were modified after `since`.
+        """Yield the keys and sizes of objects that begin with a prefix and were modified after `since`.
 
         Raises PermissionError if the key lacks the permission to list them.
         """
@@ -79,7 +82,7 @@ class Sides:
                 yield key, stored.size
 
     def destination(self, keys: Account, region: str, bucket: str) -> Destination:
-        """Return a bucket that accepts objects as long as the key has the permission to write."""
+        """Return a destination bucket; it refuses objects if the key lacks the permission to write."""
         self._check_access(_credential(self._obs, keys), _DESTINATION_ACTIONS, bucket)
         _in_region(self._obs.bucket(bucket).region, region)
         return _WritableBucket(self._obs, bucket, lambda: self._obs.credential(keys.key))
@@ -100,7 +103,7 @@ class Sides:
 
 
 class _WritableBucket:
-    """A bucket of OBS that accepts objects if the key's holder has the permission to write them."""
+    """A bucket of OBS that refuses objects if the holder of the key lacks the permission to write them."""
 
     def __init__(self, obs: Obs, bucket: str, holder: Callable[[], Credential | None]) -> None:
         self._obs, self._bucket, self._holder = obs, obs.bucket(bucket), holder
@@ -118,7 +121,7 @@ class _WritableBucket:
         headers: Mapping[str, str] | None = None,
         storage_class: str = "STANDARD",
     ) -> object:
-        """Store an object; do nothing and return None if OMS's keys lack the permission."""
+        """Store an object and return it; return None if the key lacks the permission."""
         return None if self._denial_reason(key, ()) else self._bucket.put(key, data, part_size, headers, storage_class)
 
     def refusal(self, key: str, data: bytes) -> str:
@@ -134,7 +137,7 @@ class _WritableBucket:
 
 
 def source_object(oss: Oss, bucket: str, key: str) -> SourceObject | None:
-    """Return the object that OMS reads; OMS fails to copy a symbolic link."""
+    """Return an object of OSS as OMS reads it; None if it is missing or a symbolic link, which OMS cannot copy."""
     oss_object = oss.objects(bucket).get(key)
     if oss_object is None or oss_object.type == "Symlink":
         return None
@@ -145,7 +148,7 @@ def source_object(oss: Oss, bucket: str, key: str) -> SourceObject | None:
 
 
 def _credential(service: KeyedService, keys: Account) -> Credential:
-    """Return the credential of a permanent key: OMS accepts no other."""
+    """Return the credential of an access key; OMS accepts permanent keys only."""
     credential = service.credential(keys.key)
     if credential is None or credential.secret != keys.secret or credential.security_token:
         raise GatewayError(400, "OMS.0068", "The access key or its secret is wrong")

@@ -1,4 +1,4 @@
-"""The versions of a bucket's objects, alike in both clouds: OSS, "PutBucketVersioning"; OBS, "Versioning"."""
+"""Versions of a bucket's objects, for both clouds: OSS, "PutBucketVersioning"; OBS, "Versioning"."""
 
 from __future__ import annotations
 
@@ -22,39 +22,42 @@ T = TypeVar("T", bound=_Stored)
 
 @dataclass(frozen=True)
 class Marker:
-    """A delete marker: as the current version it hides earlier versions."""
+    """A delete marker: as the current version it hides the earlier versions."""
 
     version_id: str
     last_modified: float
 
 
 class History(Generic[T]):
-    """The versions of all keys. `objects`: the current versions; they change with the history."""
+    """The versions of all keys of a bucket.
+
+    `objects`: the bucket's current versions, which this class updates.
+    """
 
     def __init__(self, objects: SortedDict) -> None:
         self._objects = objects
-        # The versions of a key, the oldest first. A key that is not in it has only its current version.
+        # The versions of each key, oldest first. A missing key has only its current version.
         self._all: dict[str, list[T | Marker]] = {}
 
     def add(self, key: str, version: T | Marker) -> None:
-        """Make this the current version. A key has no second version `null`."""
+        """Make `version` the current version of the key; it replaces a version with the same id, such as `null`."""
         before = [old for old in self._versions_of(key) if old.version_id != version.version_id]
         self._set(key, [*before, version])
 
     def find(self, key: str, version_id: str) -> T | Marker | None:
-        """Return a version; None if it is missing."""
+        """Return a version of a key; None if it is missing."""
         return next((version for version in self._versions_of(key) if version.version_id == version_id), None)
 
     def replace(self, key: str, version: T | Marker) -> None:
-        """Replace the version of the same id."""
+        """Replace the version with the same id."""
         self._set(key, [version if old.version_id == version.version_id else old for old in self._versions_of(key)])
 
     def remove(self, key: str, version_id: str) -> None:
-        """Remove a version for good; a missing version is no error."""
+        """Remove a version permanently; ignore a missing version."""
         self._set(key, [old for old in self._versions_of(key) if old.version_id != version_id])
 
     def page(self, params: Mapping[str, str], limit: int) -> tuple[list[tuple[str, T | Marker, bool]], bool]:
-        """Return the versions after the markers of a request, up to the limit, and True if more follow."""
+        """Return the versions after the request's markers, at most `limit`, and True if there are more."""
         after = params.get("key-marker", ""), params.get("version-id-marker", "")
         following, is_after = [], not after[1]
         for key, version, is_latest in self.versions(params.get("prefix", "")):
@@ -64,7 +67,7 @@ class History(Generic[T]):
         return following[:limit], len(following) > limit
 
     def versions(self, prefix: str) -> Iterator[tuple[str, T | Marker, bool]]:
-        """Yield all versions by key, the latest first, with whether it is the current version."""
+        """Yield the key, the version, and True for the current version: sorted by key, the latest version first."""
         for key in sorted({*self._objects, *self._all}):
             if key.startswith(prefix):
                 entries = self._versions_of(key)

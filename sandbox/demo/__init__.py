@@ -1,1 +1,1 @@
-"""A demo of the whole job: `make demo`."""
+"""A demo of a whole migration: `make demo`."""

@@ -1,10 +1,10 @@
-"""A demo of the whole job, from existing objects to the GO of a cutover.
+"""A demo of a whole migration, from the existing objects to the GO of a cutover.
 
-A task group copies the existing objects; objects are uploaded while OMS misbehaves, then is down; replay and reconcile
-submit the objects that OMS did not accept. Then OMS fails to copy some objects, and others are changed in OBS: the
-certificate is a NO-GO that names them; after their repair it is a GO.
+An OMS task group copies the existing objects. Objects are then uploaded while OMS throttles and fails, and while OMS is
+down; replay and reconcile submit the objects that OMS did not accept. At last OMS fails to copy some objects, and an
+application changes others in OBS: the certificate is a NO-GO that names all of them, and a GO after their repair.
 
-The exit code is 0 only if every uploaded object is accounted for all the time, the destination equals the source, and
+The exit code is 0 only if every uploaded object is accounted for after each act, the destination equals the source, and
 the last certificate is a GO.
 """
 
@@ -27,7 +27,7 @@ from sandbox.demo.language import choose, print_line, print_result
 from sandbox.demo.picture import WIDTH, save
 from sandbox.demo.project import make_project, migrate, set_up
 
-# Written by `make`, and not in git.
+# The file is written by `make`, and is not in git.
 CERTIFICATE = Path("dist") / "demo-certificate.json"
 
 
@@ -48,7 +48,7 @@ def main() -> int:
         )
     )
     with Sandbox(bare=True) as box, TemporaryDirectory() as folder:
-        # The clock is moved on later, and no certificate may be of a future time.
+        # The demo advances the clock later, and a certificate must not be dated in the future.
         box.later(-3 * HOUR)
         for key in OLD:
             box.oss.put(box.source_bucket, key, contents_of(key))
@@ -59,7 +59,7 @@ def main() -> int:
         stages = [trouble(box, console), outage(box, console), recovery(box, console)]
         in_obs(box, console)
         if arguments.picture:
-            console.export_text()  # forgets all acts but the last
+            console.export_text()  # clears the recorded output of the earlier acts
         books, document = cutover(box, console)
     problems = [problem for stage in (*stages, books) for problem in stage.problems()]
     if books.missing:

@@ -1,4 +1,4 @@
-"""The first acts: OMS misbehaves, then is down; replay and reconcile submit the remaining objects."""
+"""The first three acts of the demo: OMS misbehaves, then is down, then works again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OMS_RATE, OMS_BURST = 25, 60
 TROUBLE = 0.12
 PATIENCE_SECONDS = 180
 
-# Troublesome names: characters that are special in URLs, XML, JSON and shells, and the longest names.
+# Keys with characters that are special in URLs, XML, JSON and shells, and the longest possible keys.
 HOSTILE = [
     "with space.txt",
     "a+b=c.txt",
@@ -41,7 +41,7 @@ HOSTILE = [
     "最" * 341,
 ]
 REFUSED = "refused/by OMS.txt"
-# Uploads while OMS is down: some events are lost, and forward abandons an object.
+# Keys that are uploaded while OMS is down: the events of the second list are lost, and forward gives up the last key.
 DURING_OUTAGE = [f"outage/{number:02}.jpg" for number in range(40)]
 LOST = [f"lost/{number:02}.jpg" for number in range(20)]
 ABANDONED = "given up by forward.txt"
@@ -49,7 +49,7 @@ HOUR = 3600
 
 
 def trouble(box: Sandbox, console: Console) -> Books:
-    """Make OMS throttle, fail occasionally, and reject an object key."""
+    """Play the first act: OMS throttles, fails now and then, and rejects an object key."""
     print_line(
         console,
         choose(
@@ -76,7 +76,7 @@ def trouble(box: Sandbox, console: Console) -> Books:
 
 
 def outage(box: Sandbox, console: Console) -> Books:
-    """Stop OMS and lose events; forward can neither submit nor record an object."""
+    """Play the second act: OMS is down, events are lost, and forward can neither submit nor record an object."""
     print_line(
         console,
         choose(
@@ -120,7 +120,7 @@ def outage(box: Sandbox, console: Console) -> Books:
 
 
 def recovery(box: Sandbox, console: Console) -> Books:
-    """Restore OMS, and let the timers invoke replay and reconcile."""
+    """Play the third act: OMS works again, and the timers invoke replay and reconcile."""
     box.oms.faults.clear()
     console.print(choose("\n[bold]3.[/] OMS works again.", "\n[bold]3.[/] OMS 恢复正常。"))
     print_replay(console, box.tick("replay").value)
@@ -148,7 +148,7 @@ def recovery(box: Sandbox, console: Console) -> Books:
 
 
 def print_replay(console: Console, replayed: Mapping[str, Any]) -> None:
-    """Print the counts of a run of replay."""
+    """Print the counts of a run of replay; `replayed` is replay's answer."""
     print_line(
         console,
         choose(
@@ -161,7 +161,7 @@ def print_replay(console: Console, replayed: Mapping[str, Any]) -> None:
 
 
 def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events: int) -> None:
-    """Upload through OSS's own client, and wait until `events` more events are done."""
+    """Upload objects with OSS's own client, and wait until forward has handled `events` more events."""
     bucket = box.bucket(box.source_bucket)
     before = count_finished_events(box)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -181,7 +181,7 @@ def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events:
 
 
 def count_finished_events(box: Sandbox) -> int:
-    """Count the finished events: the function returned, or Function Compute gave up."""
+    """Return the number of events that a function has handled, or that Function Compute has dropped."""
     return sum(not invocation.failed for invocation in list(box.fc.invocations)) + len(box.fc.dropped)
 
 

@@ -1,4 +1,4 @@
-"""The objects and records on each side, and whether they add up."""
+"""An inventory of the demo's objects and records, and a check that every object is accounted for."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from rich.table import Table
 from sandbox import Sandbox
 from sandbox.demo.language import choose
 
-# Objects that were in the source before the project.
+# Keys of objects that were in the source before the project was deployed.
 OLD = [f"photos/{number:04}.jpg" for number in range(200, 300)]
 
 
 @dataclass
 class Books:
-    """The objects and records on each side in the end."""
+    """The objects and records on each side at the end of an act.
+
+    `uploaded` and `copied`: the contents of the objects in OSS and in OBS, by key. `succeeded`: the keys with a success
+    record. `failed`: the reason in each failed record, by key. `dropped`: the number of events that Function Compute
+    dropped. `lost`, `old`: the keys without a record, because the event was lost or the object is older than the
+    project.
+    """
 
     uploaded: dict[str, bytes]
     copied: dict[str, bytes]
@@ -30,7 +36,7 @@ class Books:
 
     @property
     def missing(self) -> set[str]:
-        """The keys whose objects are not in the destination with the contents of the source."""
+        """The keys whose objects are missing in the destination, or have other contents than in the source."""
         return {key for key, data in self.uploaded.items() if self.copied.get(key) != data}
 
     @property
@@ -38,7 +44,7 @@ class Books:
         return self.succeeded | self.failed.keys()
 
     def problems(self) -> list[str]:
-        """Return the reasons for which the books do not balance; empty if they balance."""
+        """Return a sentence for each error in the inventory, such as objects without a record."""
         claims = {
             "uploaded objects have no record": self.uploaded.keys() - self.recorded - self.lost - self.old,
             "records are of objects that were never uploaded": self.recorded - self.uploaded.keys(),
@@ -55,7 +61,7 @@ def contents_of(key: str) -> bytes:
 
 
 def keep_books(box: Sandbox, lost_events: set[str]) -> Books:
-    """Return the current books; `lost_events`: keys whose events were lost."""
+    """Take the inventory of the sandbox; `lost_events`: the keys whose events were lost."""
     succeeded, failed = set(), {}
     root = f"oms_source_record/{box.task.task_id}/"
     for name, record in box.oss.objects(box.log_bucket).items():

@@ -1,6 +1,6 @@
-"""The last acts: OMS fails to copy objects, others are changed in OBS, and the certificate turns to GO.
+"""The last acts of the demo: OMS fails to copy objects, others change in OBS, and the certificate becomes a GO.
 
-The first certificate is a NO-GO with its reasons; after the repair of the named objects it is a GO.
+The first certificate is a NO-GO with its reasons. The last certificate, after the repair of the named objects, is a GO.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from sandbox.demo.books import Books, keep_books
 from sandbox.demo.language import choose, print_line, print_result
 from sandbox.oms.copier import CopyFailure
 
-# Accepted by OMS, and not copied.
+# Keys that OMS accepts, but fails to copy.
 NOT_COPIED = [f"not copied/{number}.jpg" for number in range(5)]
 DELETED, OVERWRITTEN = "photos/0001.jpg", "photos/0002.jpg"
 SAMPLE = 50
-# The run of the cutover that closes the project.
+# The identifier of the cutover run that closes the project.
 RUN = "demo"
-# Two minutes after the mark nothing is submitted any more; a second more, because times are in whole seconds.
+# Two minutes after the close no function submits keys; a second is added, because times are in whole seconds.
 CLOSE_SECONDS = 121
-# The idle time of OMS before the certificate.
+# The seconds for which OMS has no work before the certificate.
 OMS_SECONDS = 1200
-# Classes of equal objects, which need no table.
+# Classes of equal objects; compare's table is not printed if there are no other classes.
 EQUAL = {"equal_contents", "oms_own"}
-# Names of the classes that occur here.
+# The names of the classes that occur in the demo, in English and Chinese.
 _CLASSES = {
     "equal_contents": ("equal contents", "内容一致"),
     "missing": ("missing", "缺失"),
@@ -44,7 +44,7 @@ _COLOURS = {"GO": "green", "NO-GO": "red", "NOT PROVEN": "yellow"}
 
 
 def in_obs(box: Sandbox, console: Console) -> None:
-    """Make OMS accept objects and fail to copy them; delete an object in OBS and overwrite another."""
+    """Play the fourth act: OMS fails to copy objects, and an application deletes and overwrites objects in OBS."""
     print_line(
         console,
         choose(
@@ -59,7 +59,8 @@ def in_obs(box: Sandbox, console: Console) -> None:
     for key in NOT_COPIED:
         box.bucket(box.source_bucket).put_object(key, b"copied in the end")
     box.wait_idle(timeout=PATIENCE_SECONDS)
-    # After the throttling, forward may have left some of them to replay: by hand it submits them, and reads no lists.
+    # OMS throttled before, so forward may have left some of the keys to replay. A manual call submits them without
+    # reading OMS's lists.
     box.fc.invoke("replay", b"{}")
     box.wait_idle(timeout=PATIENCE_SECONDS)
     print_replay(console, box.tick("replay").value)
@@ -80,7 +81,7 @@ def in_obs(box: Sandbox, console: Console) -> None:
 
 
 def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
-    """Play the day of the cutover; return the books in the end, and the last certificate."""
+    """Play the cutover day; return the final inventory and the last certificate."""
     print_line(
         console,
         choose(
@@ -114,7 +115,7 @@ def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
 
 
 def close(box: Sandbox, console: Console) -> None:
-    """Close the project; two minutes later nothing is submitted any more, and OMS finishes."""
+    """Close the project, then wait until functions submit nothing more and OMS has finished."""
     wait_a_second(box)
     console.print("\npython3 ops.py close")
     box.fc.invoke("certify", json.dumps({"close": True, "run": RUN}).encode())
@@ -130,7 +131,7 @@ def close(box: Sandbox, console: Console) -> None:
 
 
 def stand_still(box: Sandbox, console: Console) -> None:
-    """Show that neither bucket has changed since the comparison."""
+    """Run a standstill pass, which shows that neither bucket has changed since the comparison."""
     wait_a_second(box)
     payload = json.dumps({"standstill": True, "restart": True})
     console.print("\npython3 ops.py compare --standstill --restart")
@@ -143,13 +144,13 @@ def stand_still(box: Sandbox, console: Console) -> None:
 
 
 def later(box: Sandbox) -> None:
-    """Wait for all work, and advance the clock by half an hour, so that no object is too young to be judged."""
+    """Wait until all work is done, then advance the clock by half an hour: compare classifies no younger objects."""
     box.wait_idle(timeout=PATIENCE_SECONDS)
     box.later(HOUR // 2)
 
 
 def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dict[str, Any]:
-    """Invoke certify by hand, and show its verdict, with the checks that did not pass."""
+    """Invoke certify, and print the verdict and the checks that did not pass; return the certificate."""
     payload = json.dumps({"frozen_since": frozen, **asked})
     print_line(
         console,
@@ -185,19 +186,19 @@ def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dic
 
 
 def wait_a_second(box: Sandbox) -> None:
-    """Wait for the next second, because passes know their begin and end to the second."""
+    """Wait until the next second, because passes record their start and end in whole seconds."""
     ended = now(box)
     while now(box) <= ended:
         time.sleep(0.05)
 
 
 def now(box: Sandbox) -> str:
-    """Return the time in the format of certificates."""
+    """Return the sandbox's time in the format of certificates."""
     return datetime.fromtimestamp(box.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def compare(box: Sandbox, console: Console, **asked: bool) -> None:
-    """Invoke compare by hand, and show its classes, if there are differences."""
+    """Invoke compare, and print its classes if there are differences."""
     wait_a_second(box)
     console.print(" ".join(["\npython3 ops.py compare", *(f"--{name}" for name in asked)]))
     comparison = box.fc.invoke("compare", json.dumps(asked).encode()).value
@@ -226,5 +227,5 @@ def compare(box: Sandbox, console: Console, **asked: bool) -> None:
 
 
 def count_of(row: dict[str, Any]) -> tuple[int, int]:
-    """Return the numbers of objects of a class on both sides."""
+    """Return the numbers of objects of a class in OSS and in OBS."""
     return row["source"]["objects"], row["destination"]["objects"]

@@ -1,4 +1,4 @@
-"""The language of the demo: Chinese with a Chinese locale, otherwise English."""
+"""The language of the demo's output: Chinese under a Chinese locale, otherwise English."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from rich.console import Console
 
-# The rule of `ops.py` and of the hooks.
+# `ops.py` and the hooks choose the language by the same variables.
 _LOCALE = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
 LANGUAGE = "zh" if _LOCALE.lower().startswith("zh") else "en"
 
@@ -17,10 +17,10 @@ def choose(english: str, chinese: str) -> str:
 
 
 def print_line(console: Console, text: str) -> None:
-    """Print a line that a terminal can break anywhere; a picture has no terminal."""
+    """Print a line that the terminal wraps; a picture is recorded without a terminal, so rich wraps its lines."""
     console.print(text, soft_wrap=not console.record)
 
 
 def print_result(console: Console, english: str, chinese: str) -> None:
-    """Print the last sentence of an act: the result that a reader should remember."""
+    """Print the last sentence of an act, which states its result."""
     print_line(console, f"[bold cyan]=> {choose(english, chinese)}")

@@ -1,4 +1,4 @@
-"""The last act as a picture, for the documents: `make pictures`."""
+"""A picture of the demo's last act, for the documents: `make pictures`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FONTS = re.compile(r"\s*@font-face \{\{.*?\}\}\n", re.DOTALL)
 
 
 def save(console: Console, file: Path) -> None:
-    """Draw the recorded output of `console`, with the version as title."""
+    """Write the recorded output of `console` to `file` as SVG, with the project's version as title."""
     title = f"make demo - oss-oms-sync {manifest()['Version']}"
     drawn = console.export_svg(title=title, code_format=_FONTS.sub("", CONSOLE_SVG_FORMAT), unique_id="demo")
     file.write_text(drawn, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The project of a user, and the resources that `ops.py setup` creates for it."""
+"""The user's project in the demo, and the commands `setup` and `migrate` of its `ops.py`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tools.package import build
 from tools.render import render
 from tools.serverless import Tool, available
 
-# A right that setup does not grant: to read copied objects, for a certificate's sample.
+# A permission that setup does not grant: reading the copied objects, for the sample of a certificate.
 _READS = {"Version": "1.1", "Statement": [{"Effect": "Allow", "Action": ["obs:object:GetObject"]}]}
 
 
 def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "python3.12") -> Path:
-    """Make a user's project from the package, through `s init` if the tool is installed."""
+    """Create a user's project from the package, with `s init` if the tool is installed; return its folder."""
     package, project, answers = build(folder), folder / "project", box.answers() | {"runtime": runtime}
     if available():
         done = Tool(folder / "home").init(package, project, answers)
@@ -48,7 +48,7 @@ def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "p
 
 
 def set_up(box: Sandbox, project: Path, console: Console) -> None:
-    """Run `ops.py setup` to create the missing resources in both accounts; print them without each permission."""
+    """Run `ops.py setup` to create the missing resources in both accounts, and print each with its state."""
     print_line(
         console,
         choose(
@@ -83,7 +83,7 @@ def set_up(box: Sandbox, project: Path, console: Console) -> None:
 
 
 def migrate(box: Sandbox, project: Path, console: Console) -> None:
-    """Let `ops.py migrate` have OMS copy the existing objects, and print the outcome."""
+    """Run `ops.py migrate`, so that OMS copies the existing objects, and print its result."""
     print_line(
         console,
         choose(
@@ -102,7 +102,7 @@ def migrate(box: Sandbox, project: Path, console: Console) -> None:
 
 
 def _ops(box: Sandbox, project: Path, *words: str) -> str:
-    """Return the output of a command of the project for an administrator of both clouds."""
+    """Run a command of `ops.py` with the keys of both administrators; return its standard output."""
     with serve_control(box) as address:
         done = subprocess.run(
             [sys.executable, "ops.py", *words, "--lang", LANGUAGE],

@@ -1,1 +1,1 @@
-"""Function Compute: processes that run the function's code, as in the cloud."""
+"""A simulation of Function Compute: processes run the functions' code, as in the cloud."""

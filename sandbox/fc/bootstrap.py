@@ -1,10 +1,12 @@
-"""The program in an instance's process: it passes an event at a time to the function's handler.
+"""The program in an instance's process: it passes one event after the other to the function's handler.
 
-Started by `Instance` with `python -S -s` and a clean environment; it imports the standard library only, and the
-function imports from its own folder or from the runtime's libraries. Events and results go over a socket, a JSON
-document a line, because functions may print. It treats a function like FC's own bootstrap (its python3.9, 2023): the
-handler is imported inside the first invocation, the output is wrapped before that, SIGTERM ends an invocation that
-takes too long. Other sources: help.aliyun.com/zh/functioncompute, "Context" and "Error handling" of Python.
+`Instance` starts it with `python -S -s` and a clean environment. It imports the standard library only; the function
+imports from its own folder or from the runtime's libraries. Because functions may print, events and results are
+exchanged over a socket, as a JSON document in each line.
+
+It treats a function like FC's own bootstrap (that of python3.9, 2023): the first invocation imports the handler, the
+output is wrapped before the import, and SIGTERM ends an invocation at its timeout. Other sources:
+help.aliyun.com/zh/functioncompute, "Context" and "Error handling" of Python.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent: int) -> None:
-    """End this process with its parent, even if frozen; on other systems than Linux the closed socket ends it."""
+    """End this process when its parent ends, even if it is frozen (Linux only); elsewhere the closed socket ends it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
@@ -41,7 +43,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def exit_on_sigterm() -> None:
-    """At SIGTERM, which is sent at the timeout, print the stacks and exit, so that `finally` blocks run."""
+    """Print the stacks and exit at SIGTERM, which the service sends at the timeout, so that `finally` blocks run."""
 
     def end(*_: object) -> None:
         faulthandler.dump_traceback(1, all_threads=True)
@@ -51,9 +53,9 @@ def exit_on_sigterm() -> None:
 
 
 class Clock:
-    """The clock of the process: modules that are imported after `install` see it in place of the machine's.
+    """The clock that the function's modules see in place of the machine's, because `install` runs before their import.
 
-    `ahead`: the seconds by which the sandbox's clock is ahead of the machine's; `first`: `ahead` at the first event.
+    `ahead`: the seconds by which it is ahead of the machine's clock; `first`: the value of `ahead` at the first event.
     """
 
     ahead = first = 0.0
@@ -84,7 +86,7 @@ class Clock:
 
 
 class _Output:
-    """The function's standard output, which keeps 128 KB of a single write."""
+    """The function's standard output, which cuts off the end of a write above 128 KB."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -100,7 +102,7 @@ class _Output:
 
 
 class _LogFormatter(logging.Formatter):
-    """The formatter of FC's runtime: time, request id, level, message."""
+    """A formatter of log lines as in FC's runtime: time, request id, level, message."""
 
     request_id = ""
 
@@ -125,7 +127,7 @@ def set_up_logging() -> _LogFormatter:
 
 
 def make_context(request_id: str, setup: dict[str, Any]) -> SimpleNamespace:
-    """Return the `context` argument of a handler; it has `credentials` in python3.10 only."""
+    """Return the `context` argument of a handler; only python3.10 has its attribute `credentials`."""
     context = SimpleNamespace(
         request_id=request_id,
         function=SimpleNamespace(**setup["function"]),
@@ -141,14 +143,17 @@ def make_context(request_id: str, setup: dict[str, Any]) -> SimpleNamespace:
 
 
 def find_handler(handler: str) -> Callable[..., Any]:
-    """Return the function named by `module.function`; the first call imports the module."""
+    """Return the function with the name `module.function`; the first call imports its module."""
     module_name, _, function_name = handler.rpartition(".")
     function: Callable[..., Any] = getattr(importlib.import_module(module_name.replace("/", ".")), function_name)
     return function
 
 
 def answer(value: Any) -> dict[str, Any]:
-    """Return a result in FC's form: bytes and text unchanged, other values as JSON; `value` for the caller."""
+    """Return the reply of a handler that returned `value`.
+
+    `body` is the answer in FC's form: bytes and text unchanged, other values as JSON.
+    """
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, str):
@@ -168,7 +173,7 @@ def failure(error: BaseException) -> dict[str, Any]:
 
 
 def handle(message: dict[str, Any], setup: dict[str, Any]) -> dict[str, Any]:
-    """Call the handler with the event of the message, or the initializer without an event."""
+    """Call the handler with the event of the message, or the initializer, whose message has no event."""
     event = [base64.b64decode(message["payload"])] if "payload" in message else []
     try:
         return answer(find_handler(message["call"])(*event, make_context(message["request_id"], setup)))
@@ -178,7 +183,7 @@ def handle(message: dict[str, Any], setup: dict[str, Any]) -> dict[str, Any]:
 
 
 def finish(channel: Any, reply: dict[str, Any]) -> None:
-    """Send the result, and mark the end of this invocation's logs in the output."""
+    """Send the reply of an invocation, and write the line that ends its logs to the output."""
     sys.stdout.flush()
     sys.stderr.flush()
     print(END_OF_LOGS, file=sys.__stdout__, flush=True)
@@ -191,7 +196,7 @@ def serve(channel: Any) -> None:
     sys.stdout = _Output(sys.stdout)
     formatter = set_up_logging()
     exit_on_sigterm()
-    standard_library = sys.path[1:]  # the first entry is this script's folder
+    standard_library = sys.path[1:]  # the first entry is the folder of this script
     sys.path[:] = [setup["code"], setup["libraries"], *standard_library]
     channel.write(b"ready\n")
     channel.flush()

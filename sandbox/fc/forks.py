@@ -1,6 +1,6 @@
-"""Instances forked from a process that has imported the function's code.
+"""Instances that are forked from a process with the imported code, for tests that start many instances.
 
-They serve tests that start many instances, and do not concern cold starts.
+They start sooner than instances in the cloud, so they are of no use to tests of cold starts.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _SCRIPT = Path(__file__).with_name("mother.py")
 
 
 class Forks(ProcessInstances):
-    """Instances as child processes of a runtime's mother process, if they run the code that it has imported.
+    """A source of instances that are forked from a process with the template's code.
 
-    All others start as processes of their own.
+    There is such a process for each runtime (`mother`). Instances of any other code start as processes of their own.
     """
 
     async def start(
@@ -47,7 +47,7 @@ class Forks(ProcessInstances):
 
 
 class _Child:
-    """A child process in the form of asyncio's Process; it is silent before `read`."""
+    """A child process with the interface of asyncio's Process; `stdout` is None until `read` is called."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid

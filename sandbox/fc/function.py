@@ -1,4 +1,4 @@
-"""A function of Function Compute: its code, its settings, and the setup of its instances."""
+"""A function of Function Compute: its code and settings, and the environment of its instances."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class Credentials(NamedTuple):
-    """The temporary key of the function's role."""
+    """A temporary access key of the function's role."""
 
     access_key_id: str
     access_key_secret: str
@@ -45,11 +45,11 @@ class Function:
 
     @property
     def _credentials_in_context(self) -> bool:
-        """True for python3.10; in python3.12 the credentials are in the environment."""
+        """True if the context holds the credentials, as in python3.10; later runtimes have them in the environment."""
         return self.runtime.name == "python3.10"
 
     def setup(self, region: str) -> dict[str, Any]:
-        """Return the setup of an instance of this function."""
+        """Return the first message to an instance of this function: its code, its credentials, its context."""
         credentials = self.credentials._asdict() if self._credentials_in_context else None
         return {
             "code": str(self.code),
@@ -69,7 +69,7 @@ class Function:
     def process_environment(self, region: str) -> dict[str, str]:
         environment = {
             "PATH": _PATH,
-            "PYTHONDONTWRITEBYTECODE": "1",  # the code directory is read-only in FC
+            "PYTHONDONTWRITEBYTECODE": "1",  # the code folder is read-only in FC
             **self.environment,
             "FC_FUNCTION_NAME": self.name,
             "FC_FUNCTION_HANDLER": self.handler,
@@ -85,7 +85,7 @@ class Function:
 
 
 def check_environment(environment: Mapping[str, str]) -> None:
-    """Raise ValueError for an environment that FC refuses."""
+    """Raise ValueError if FC refuses these environment variables."""
     if any(name.startswith("FC_") for name in environment):
         raise ValueError("names that begin with FC_ are reserved")
     if not all(isinstance(value, str) for value in environment.values()):

@@ -1,4 +1,4 @@
-"""The service's side of an instance: the start of its process, its events, its logs."""
+"""Instances as the service sees them: starting a process, passing events to it, reading its logs."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from sandbox.fc.bootstrap import END_OF_LOGS
 
 _SCRIPT = Path(__file__).with_name("bootstrap.py")
 _INITIALIZER_SECONDS = 30.0
-# The time for `finally` blocks after SIGTERM, before an instance is killed.
+# The seconds between SIGTERM and SIGKILL, for the function's `finally` blocks.
 _GRACE_SECONDS = 2.0
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Result:
-    """The result of an invocation: returned, raised, timeout or crashed.
+    """The result of an invocation.
 
-    `body` is FC's answer, `value` its contents for a caller.
+    `outcome`: "returned", "raised", "timeout" or "crashed". `body`: FC's response as text; `value`: the response as a
+    Python value.
     """
 
     outcome: str
@@ -43,7 +44,7 @@ class Result:
 
 
 class InstanceNotStarted(Exception):  # noqa: N818 (FC's own name of the error)
-    """The error of an initializer that failed."""
+    """The error of an instance whose initializer failed."""
 
     def __init__(self, result: Result) -> None:
         super().__init__(result.error_message)
@@ -51,7 +52,7 @@ class InstanceNotStarted(Exception):  # noqa: N818 (FC's own name of the error)
 
 
 class Instance(Protocol):
-    """An instance that handles a function's events, one after the other, until it dies or is abandoned."""
+    """An instance that handles the events of a function one after the other."""
 
     @property
     def busy(self) -> bool: ...
@@ -60,36 +61,36 @@ class Instance(Protocol):
     def alive(self) -> bool: ...
 
     async def initialize(self, initializer: str) -> None:
-        """Call the initializer (named like a handler); raise InstanceNotStarted if it fails."""
+        """Call the initializer, named `module.function`; raise InstanceNotStarted if it fails."""
 
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
-        """Pass an event; past the timeout the instance gets SIGTERM, and is killed if it does not end."""
+        """Pass an event to the handler; at the timeout send SIGTERM, and kill the instance if it does not end."""
 
     def freeze(self) -> None:
-        """Freeze the instance until the next event or until it is resumed."""
+        """Freeze the instance until `thaw` or the next event."""
 
     def thaw(self) -> None: ...
 
     def kill_at_once(self) -> None:
-        """Kill the instance without waiting for its end."""
+        """Send SIGKILL without waiting for the end of the process."""
 
     async def kill(self) -> None: ...
 
 
 class Instances(Protocol):
-    """The source of instances."""
+    """A source of instances."""
 
     def runtime(self, name: str) -> runtimes.Runtime:
-        """Return the runtime of a function; raise RuntimeError if this machine lacks it."""
+        """Return the runtime with this name; raise RuntimeError if this machine lacks it."""
 
     async def start(
         self, runtime: runtimes.Runtime, setup: Mapping[str, Any], environment: Mapping[str, str], /
     ) -> Instance:
-        """Start an instance, which imports nothing of the function before its first invocation."""
+        """Start an instance; it imports the function's code at the first invocation."""
 
 
 class Process(Protocol):
-    """The used part of asyncio's Process."""
+    """The methods of asyncio's Process that an instance needs."""
 
     stdout: asyncio.StreamReader | None
 
@@ -105,7 +106,10 @@ class Process(Protocol):
 
 
 class ProcessInstances:
-    """Instances as child processes, whose clock is ahead of the machine's by `ahead` at each event."""
+    """A source of instances in child processes.
+
+    `ahead` returns the seconds by which their clock is ahead of the machine's; it is called at each event.
+    """
 
     def __init__(self, ahead: Callable[[], float] = lambda: 0.0) -> None:
         self.ahead = ahead
@@ -134,7 +138,7 @@ class ProcessInstances:
 async def connected(
     setup: Mapping[str, Any], runtime: runtimes.Runtime
 ) -> AsyncIterator[tuple[socket.socket, asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Yield the socket of a starting instance and the streams to it; then send the setup."""
+    """Yield an instance's end of a new connection, and the streams of this end; send `setup` after the context."""
     ours, theirs = socket.socketpair()
     with theirs:
         reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_MESSAGE_BYTES)
@@ -231,14 +235,14 @@ class ProcessInstance:
         )
 
     async def _start(self) -> None:
-        """Wait until the instance has started or died; this time is not part of an invocation."""
+        """Wait until the process is ready or has ended; the timeout of an invocation begins after this wait."""
         if not self._is_ready:
             with contextlib.suppress(ConnectionError):
                 await self._reader.readline()
             self._is_ready = True
 
     async def _terminate(self, logs: list[str]) -> None:
-        """Send SIGTERM and read the output of `finally` blocks, which belongs to the invocation."""
+        """Send SIGTERM, and add the output of the `finally` blocks to the invocation's logs."""
         self._signal(signal.SIGTERM)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._read_logs(logs), _GRACE_SECONDS)
@@ -258,7 +262,7 @@ class ProcessInstance:
         return reply
 
     async def _read_logs(self, logs: list[str]) -> None:
-        """Read lines of output up to the mark that ends an invocation, or to the end of a dead process."""
+        """Read lines of output up to the line that ends an invocation's logs, or to the end of a dead process."""
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
             text = line.decode("utf-8", "replace").rstrip("\n")

@@ -1,7 +1,7 @@
-"""The output of functions: lines of Function Compute, and records of Simple Log Service.
+"""The output of functions, and its conversion to records of Simple Log Service.
 
-Function Compute, LogConfig: under logBeginRule "DefaultRegex", which `logConfig: auto` deploys, "the first line and the
-consecutive lines after it that carry no date are written as a whole".
+Under logBeginRule "DefaultRegex", which `logConfig: auto` deploys, "the first line and the consecutive lines after it
+that carry no date are written as a whole" (Function Compute, LogConfig).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MAX_LINE_BYTES = 128 * 1024
 
 
 def records(lines: Iterable[str]) -> list[str]:
-    """Return the records of an instance's output; the end of a too long line is cut off."""
+    """Return the records of an instance's output; lines above 128 KB lose their end."""
     made: list[list[str]] = []
     for line in lines:
         if _DATE.match(line) or not made:
@@ -26,12 +26,12 @@ def records(lines: Iterable[str]) -> list[str]:
 
 
 def parse_line(line: str) -> dict[str, Any]:
-    """Return the fields of the project's own line; empty for other lines."""
+    """Return the fields of a log line that the project wrote; an empty dict for any other line."""
     time, _, text = line.partition(" ")
     if not _DATE.match(time) or not text.startswith("{"):
         return {}
     try:
         fields: dict[str, Any] = json.loads(text)
-    except ValueError:  # the end of a too long line is cut off
+    except ValueError:  # the end of a line above 128 KB is missing
         return {}
     return fields

@@ -1,7 +1,8 @@
-"""The process from which instances are forked, with the function's code and libraries imported.
+"""The parent process of forked instances, which has imported the function's code and libraries.
 
-That import takes most of an instance's start. Each message over its socket starts an instance: its environment and
-setup, its socket, and the pipe for its output. The answer is its process id. The mother ends with the socket.
+The import takes most of the time in which an instance starts. Each message over the control socket forks an instance;
+it holds the instance's environment and setup, its socket, and the pipe for its output. The reply is the process id. The
+parent ends when the control socket is closed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _MAX_MESSAGE_BYTES = 64 * 1024
 
 
 def prepare(code: str, libraries: str) -> None:
-    """Import all modules that an instance can import, except the module of its handlers."""
+    """Import all modules that an instance can import, except `index`, the module of the handlers."""
     own = list(sys.path)
     sys.path[:] = [code, libraries, *own[1:]]
     for package in pkgutil.walk_packages(importlib.import_module(_PACKAGE).__path__, f"{_PACKAGE}."):
@@ -43,7 +44,7 @@ def run_instance(parent: int, message: dict[str, Any], channel: int, output: int
     os.chdir(message["code"])
     own = list(sys.path)
     sys.path.insert(0, message["code"])
-    # The package records the time of its import, and its place.
+    # The package records the time of its import and its folder.
     importlib.reload(sys.modules[_PACKAGE])
     sys.path[:] = own
     bootstrap.serve(socket.socket(fileno=channel).makefile("rwb"))

@@ -1,4 +1,4 @@
-"""A rendered project's s.yaml, resolved as the Serverless Devs tool resolves it before it deploys."""
+"""The s.yaml of a rendered project, with its expressions replaced as the Serverless Devs tool replaces them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXPRESSION = re.compile(r"\$\{(vars|secret|config)(?:\.(\w+)|\('([^']+)'\))\}")
 
 
 def resources(folder: Path, secret: Callable[[str], str]) -> dict[str, dict[str, Any]]:
-    """Return the props of each resource in `folder`/s.yaml; `secret` reads the store of secrets."""
+    """Return the props of each resource in s.yaml, by the resource's name; `secret` reads the store of secrets."""
     document = _read((folder / "s.yaml").read_text(encoding="utf-8"))
 
     def value(match: re.Match[str]) -> str:

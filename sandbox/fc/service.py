@@ -1,4 +1,4 @@
-"""Function Compute on this machine: functions in processes of their own, retries, destinations.
+"""Function Compute on this machine: functions, instances, retries and destinations.
 
 Written from the pages "asynchronous invocation", "retries" and "result callback" of help.aliyun.com/zh/functioncompute.
 """
@@ -22,13 +22,16 @@ from sandbox.fc.instance import Instance, InstanceNotStarted, Instances, Process
 from sandbox.server.service import Platform
 
 _MAX_ASYNC_PAYLOAD_BYTES = 128 * 1024
-# The instances of an account at once in a region (100 to 300, pages differ). Each is a process here.
+# The quota of an account's instances in a region; pages name 100 and 300. Each instance is a process here.
 _MAX_INSTANCES = 100
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """An attempt at an event. `body` is FC's answer, `value` its contents for a caller."""
+    """An attempt to handle an event.
+
+    `body`: FC's response as text; `value`: the response as a Python value. `duration` is in seconds.
+    """
 
     function: str
     request_id: str
@@ -51,7 +54,7 @@ class Invocation:
 
 @dataclass
 class Killer:
-    """A choice of invocations to kill, and of their time."""
+    """A random choice of the invocations to kill, and of the moment."""
 
     probability: float
     within: float
@@ -59,24 +62,24 @@ class Killer:
     function: str
 
     def next(self, function: str) -> float | None:
-        """Return the lifetime of this invocation in seconds; None for no limit."""
+        """Return the seconds after which to kill this invocation; None if it is spared."""
         if self.function not in ("", function) or self.dice.random() >= self.probability:
             return None
         return self.dice.uniform(0, self.within)
 
 
 class FunctionCompute:
-    """Functions, their instances and their queues, in the sandbox's loop."""
+    """The functions with their instances and queues, in the sandbox's event loop."""
 
     def __init__(self, region: str = "cn-hangzhou", instances: Instances | None = None) -> None:
         self.region = region
         self._new = instances or ProcessInstances()
-        # Returns whether a function may pass its failed events to another function.
+        # Returns True if the first function may pass its failed events to the second.
         self.may_invoke: Callable[[str, str], bool] = lambda _caller, _called: True
         self.invocations: list[Invocation] = []
         self.dropped: list[Invocation] = []
         self._functions: dict[str, Function] = {}
-        # The function of each instance, in the order of their starts.
+        # The name of each instance's function, in the order in which the instances started.
         self._instances: dict[Instance, str] = {}
         self._deliveries: set[asyncio.Task[None]] = set()
         self._killer: Killer | None = None
@@ -84,7 +87,7 @@ class FunctionCompute:
 
     @property
     def names(self) -> set[str]:
-        """The names of its functions."""
+        """The names of the existing functions."""
         return {*self._functions}
 
     def start(self, platform: Platform) -> None:
@@ -112,9 +115,10 @@ class FunctionCompute:
     ) -> None:
         """Create or replace a function.
 
-        `retry_delay` doubles at each retry; `on_failure` names the function that gets the events that failed for good.
-        `initializer` is called before the first event of an instance (FC: instanceLifecycleConfig). Each event gets an
-        instance of its own if none is idle, up to `instances` at once; further events wait in their order.
+        `retry_delay`: the seconds before the first retry; they double at each retry. `on_failure`: the name of the
+        function that gets an event after the last failed attempt. `initializer`: the handler that an instance calls
+        before its first event (FC: instanceLifecycleConfig). `instances`: the maximum number of instances; an event
+        gets a new instance if none is idle, and waits in a queue if there is no slot.
         """
         check_environment(environment)
         self._functions[name] = Function(
@@ -137,30 +141,30 @@ class FunctionCompute:
         del self._functions[name]
 
     def invoke(self, name: str, payload: bytes, timeout: float | None = None) -> Invocation:
-        """Call a function and wait up to `timeout`, as `s invoke` does: without a retry."""
+        """Invoke a function without retries, like `s invoke`, and wait for the result for at most `timeout` seconds."""
         return self._platform.call(self._attempt(self._functions[name], payload, _request_id(), 1), timeout)
 
     def submit(self, name: str, payload: bytes) -> None:
-        """Queue an event, as a trigger does; safe from any thread, also from the loop."""
+        """Queue an event for a function, like a trigger; any thread can call this, also the loop's."""
         if len(payload) > _MAX_ASYNC_PAYLOAD_BYTES:
             raise ValueError(f"an asynchronous payload holds at most 128 KB, not {len(payload)} bytes")
         self._platform.call_soon(self._enqueue, self._functions[name], payload)
 
     def wait_idle(self, timeout: float) -> None:
-        """Wait until every queued event was handled, passed to a destination, or dropped."""
+        """Wait until every queued event was handled, passed to a destination, or dropped; `timeout` is in seconds."""
         self._platform.call(self.wait_until_idle(), timeout)
 
     def freeze(self, name: str) -> None:
-        """Stop the idle instances, as FC does between events. The next event resumes its instance."""
+        """Stop the idle instances of a function, as FC does between events; the next event resumes its instance."""
         self._platform.call(self._each_idle(name, lambda instance: instance.freeze()))
 
     def thaw(self, name: str) -> None:
         self._platform.call(self._each_idle(name, lambda instance: instance.thaw()))
 
     def pids(self, name: str = "", *, busy: bool = False) -> list[int]:
-        """Return the processes of all instances, or of a function's, in the order of their starts.
+        """Return the process ids of instances, in the order in which the instances started.
 
-        `busy`: only of those that handle an event now.
+        `name`: the function, or empty for all functions. `busy`: only instances that handle an event now.
         """
         return [
             instance.pid
@@ -172,16 +176,16 @@ class FunctionCompute:
         ]
 
     def kill_at_random(self, probability: float, within: float, seed: int, name: str = "") -> None:
-        """Kill the process of each attempt with this probability, at a random moment of `within` seconds.
+        """Kill the process of each attempt with this probability, at a random moment of its first `within` seconds.
 
-        `name`: only of this function's attempts. An attempt that has ended by then is spared. The draw depends on the
-        seed and the order of the attempts.
+        `name`: the function, or empty for all functions. An attempt that ends before the moment is spared. The draw
+        depends on the seed and on the order of the attempts.
         """
         self._killer = Killer(probability, within, random.Random(seed), name)
 
     async def wait_until_idle(self) -> None:
-        """Wait until no queued event is left."""
-        await asyncio.sleep(0)  # for a `submit` before this call to take effect
+        """Wait until all queued events were handled, passed to a destination, or dropped."""
+        await asyncio.sleep(0)  # lets an earlier `submit` take effect
         while self._deliveries:
             await asyncio.wait(self._deliveries)
 
@@ -197,14 +201,14 @@ class FunctionCompute:
             change(instance)
 
     def _enqueue(self, function: Function, payload: bytes) -> None:
-        if self._stopped:  # a late event
+        if self._stopped:  # an event after the stop
             return
         delivery = asyncio.get_running_loop().create_task(self._deliver(function, payload))
         self._deliveries.add(delivery)
         delivery.add_done_callback(self._deliveries.discard)
 
     async def _deliver(self, function: Function, payload: bytes) -> None:
-        """Try, retry, then pass a failed event to the destination."""
+        """Attempt an event, retry it, and pass it to the destination if all attempts failed."""
         request_id = _request_id()
         for attempt in range(1, function.max_retries + 2):
             invocation = await self._attempt(function, payload, request_id, attempt)
@@ -219,7 +223,7 @@ class FunctionCompute:
             self._enqueue(destination, self._envelope(invocation))
 
     def _envelope(self, last: Invocation) -> bytes:
-        """Return the event for a destination: help.aliyun.com/zh/functioncompute, "result callback"."""
+        """Return the event that a destination receives: help.aliyun.com/zh/functioncompute, "result callback"."""
         error = {
             "errorMessage": last.error_message,
             "errorType": last.error_type,
@@ -265,7 +269,7 @@ class FunctionCompute:
         return invocation
 
     async def _idle_instance(self, function: Function) -> Instance | None:
-        """Return the instance that was used last; a dead instance costs no attempt."""
+        """Return the idle instance that was used last, without counting dead instances as attempts."""
         while function.idle:
             instance = function.idle.pop()
             if instance.alive:
@@ -286,7 +290,7 @@ class FunctionCompute:
         return instance
 
     async def _use(self, function: Function, instance: Instance, request_id: str, payload: bytes) -> Result:
-        """Pass an event to an instance, and keep the instance for the next event unless it died or was abandoned."""
+        """Pass an event to an instance; keep the instance for the next event unless it died or was abandoned."""
         result = None
         try:
             with self._killed_at_random(function, instance):

@@ -1,4 +1,4 @@
-"""Timer triggers: their periods and their events.
+"""Timer triggers: their periods and events.
 
 Written from the page "time trigger" of help.aliyun.com/zh/functioncompute.
 """
@@ -18,7 +18,7 @@ _SECONDS = {"m": 60, "h": 3600}
 
 @dataclass(frozen=True)
 class Timer:
-    """A timer trigger."""
+    """A timer trigger of a function."""
 
     name: str
     expression: str
@@ -32,7 +32,7 @@ class Timer:
 
     @property
     def period(self) -> float:
-        """The period in seconds. Raises ValueError for a cron expression: the project uses none."""
+        """The period in seconds; raises ValueError for a cron expression, which the sandbox does not support."""
         match = _EVERY.fullmatch(self.expression)
         if match is None:
             raise ValueError(f'the sandbox strikes timers like "@every 5m" only, not {self.expression!r}')
@@ -40,6 +40,6 @@ class Timer:
         return float(int(number) * _SECONDS[unit])
 
     def event(self, now: float) -> bytes:
-        """Return the event that the function gets when the timer fires."""
+        """Return the event that the function receives if the timer fires at `now`."""
         struck = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
         return json.dumps({"triggerTime": struck, "triggerName": self.name, "payload": self.payload}).encode()

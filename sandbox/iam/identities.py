@@ -1,4 +1,4 @@
-"""Users of IAM, their keys and identity policies, and the refusals of operations on them."""
+"""IAM's users, their access keys and identity policies, and the errors of operations on them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _MAX_PAGE = 200
 
 
 class IamError(GatewayError):
-    """A refusal by IAM itself, `PAP5.` and a number.
+    """A refusal by IAM itself, with the code `PAP5.` and a number.
 
-    0001 (no permission), 0003 (a limit), 0010 (marker) and 0011 (document) are documented; no page names other numbers,
-    so clients can rely only on the status of other errors.
+    Documented are 0001 (missing permission), 0003 (limit), 0010 (marker) and 0011 (document). No page names other
+    numbers, so of other errors clients can use only the status.
     """
 
     def response(self) -> Response:
@@ -38,7 +38,7 @@ class IamError(GatewayError):
 
 
 class Arguments(NamedTuple):
-    """The identifiers in the path of an accepted request, its body and its parameters."""
+    """The arguments of an operation: the identifiers in the path, the body, and the query parameters."""
 
     ids: tuple[str, ...]
     body: Mapping[str, Any]
@@ -46,11 +46,10 @@ class Arguments(NamedTuple):
 
 
 class Identities(KeyedService):
-    """The users and policies of the account, with each operation as a method.
+    """The users and policies of the account, with a method for each operation.
 
-    `Iam` reads the requests. `projects`: the account's projects by their names. `grant_delay`: the seconds until a
-    grant takes effect; None: never. `visibility_delay`: the seconds until requests find a new record, whose name is
-    taken at once.
+    `projects`: the ids of the account's projects, by name. `grant_delay`: the seconds until a grant takes effect; None
+    if it never does. `visibility_delay`: the seconds until requests find a new record; its name is taken at once.
     """
 
     def __init__(self, projects: Mapping[str, str], port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -63,7 +62,7 @@ class Identities(KeyedService):
         self.account = self.find_key
 
     def find_key(self, access_key: str) -> Credential | None:
-        """Return the credential of an access key, and record its use; None if no user has it in force."""
+        """Return the credential of a user's access key, and record its use; None if no user has the key."""
         for number, user in self.users.items():
             key = user["keys"].get(access_key)
             if key and not self._is_hidden(key):
@@ -94,7 +93,7 @@ class Identities(KeyedService):
         return {"user": fields}
 
     def list_users(self, call: Arguments) -> object:
-        """List all users, or the user of an access key."""
+        """List all users, or only the user of the access key in the parameters."""
         key = call.params.get("access_key_id")
         if key is None:
             return self._page(call, "users", [user["fields"] for user in self._visible(self.users)], "user_id")
@@ -125,7 +124,7 @@ class Identities(KeyedService):
         return self._page(call, "access_keys", keys, "access_key_id")
 
     def show_last_used(self, call: Arguments) -> object:
-        """Return the time of the last use; nothing for a key that was never used."""
+        """Return the time of the key's last use; without the time if the key was never used."""
         used = self._key(call).get("used")
         return {"access_key_last_used": {"last_used_at": _iso(used)} if used else {}}
 
@@ -237,7 +236,7 @@ class Identities(KeyedService):
         ]
         return {"projects": projects, "links": {}}
 
-    # Parts of several operations.
+    # Helpers of several operations.
 
     def _user(self, call: Arguments) -> Record:
         return self._find(self.users, call.ids[0], "user")
@@ -265,15 +264,15 @@ class Identities(KeyedService):
         return {**policy["fields"], "attachment_count": sum(number in user["attached"] for user in self.users.values())}
 
     def grant(self, user: str, document: str) -> None:
-        """Attach a role's custom policy to a user, as an administrator does in an account without v5.
+        """Attach a custom policy of a role to a user, as administrators do in an account without API v5.
 
-        Permissions by roles and by v5's policies are combined.
+        A user has the permissions of roles and of identity policies.
         """
         with self.lock:
             self.users[user]["roles"].append((self.now(), parse(document, "1.1")))
 
     def _in_force(self, user: str) -> list[Document]:
-        """Return the documents of the policies in force for a user."""
+        """Return the policy documents that are in force for a user."""
         if self.grant_delay is None:
             return []
         latest = self.now() - self.grant_delay
@@ -283,7 +282,7 @@ class Identities(KeyedService):
         return [*roles, *(parse(texts[-1], "5.0") for texts in changes)]
 
     def _page(self, call: Arguments, name: str, records: list[Record], key: str) -> object:
-        """Return a page after the marker: the identifier of the last record of the previous page."""
+        """Return the page of `records` after the marker, which is the identifier of the previous page's last record."""
         limit, marker = call.params.get("limit", "100"), call.params.get("marker")
         if not limit.isdigit() or not 1 <= int(limit) <= _MAX_PAGE:
             raise invalid_parameter("limit")

@@ -1,7 +1,7 @@
-"""IAM on loopback: callers, operations, and answers.
+"""IAM on loopback: callers, operations and responses.
 
 Written from support.huaweicloud.com/api-iam5 (CreateUserV5 and the other calls of v5, "Error codes") and /api-iam
-(KeystoneListAuthDomains, KeystoneListProjects). Parameters and fields outside the row of an operation are refused,
+(KeystoneListAuthDomains, KeystoneListProjects). Parameters and fields that an operation does not list are refused,
 never ignored.
 """
 
@@ -21,9 +21,9 @@ from sandbox.server.message import Request, Response
 
 
 class _Row(NamedTuple):
-    """An operation: the action that a policy must allow, its function, and the accepted parts of a request.
+    """An operation: the action that a policy must allow, its method, and the accepted parts of a request.
 
-    `required` and `optional` are fields of the body.
+    `required` and `optional`: the fields of the body, with their types.
     """
 
     action: str
@@ -35,7 +35,7 @@ class _Row(NamedTuple):
 
 
 class Iam(Identities):
-    """The service; `v5`: the account has identity policies."""
+    """The service of IAM; `v5` is False for an account without identity policies."""
 
     def __init__(self, projects: Mapping[str, str], port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(projects, port, ssl_context)
@@ -69,7 +69,7 @@ class Iam(Identities):
 
 
 _LISTED = frozenset({"limit", "marker"})
-# Operations by the method and the path. The actions are on the page of each operation.
+# Operations by method and path. The page of each operation names its action.
 _OPERATIONS = {
     ("GET", "/v3/auth/domains"): _Row("iam::listAuthDomains", Iam.list_domains),
     ("GET", "/v3/projects"): _Row("iam:projects:listProjects", Iam.list_projects, params={"name"}),
@@ -114,7 +114,7 @@ def _row_of(request: Request) -> tuple[_Row, tuple[str, ...]]:
 
 
 def _body(request: Request, row: _Row) -> Mapping[str, Any]:
-    """Return the fields of the body."""
+    """Return the fields of the body; raise IamError for other fields than the operation's."""
     if not row.required:
         if request.body:
             raise invalid_parameter("there is no body")

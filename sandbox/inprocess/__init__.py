@@ -1,11 +1,11 @@
 """Both clouds and Function Compute within one process and in virtual time.
 
-The services are the sandbox's own code on another platform: a loop whose clock jumps to the next event, requests by
-function calls instead of sockets, and instances by function calls instead of processes. Nothing runs in parallel, and
-events of a moment happen in a fixed order: a seed always gives the same run.
+The services are the sandbox's own code on another platform: the loop's clock jumps to the next event, and function
+calls replace sockets and processes. Nothing runs in parallel, and simultaneous events happen in a fixed order, so a
+seed always gives the same run.
 
-Only `Sandbox` itself and tests/system show the effects of processes and sockets: the cost of an import and its
-libraries, signals, the output of a function, TLS, bytes on the wire, and unshared memory.
+Effects of processes and sockets are visible only in `Sandbox` itself, and in tests/system: the cost of an import and
+its libraries, signals, the output of a function, TLS, bytes on the wire, and unshared memory.
 """
 
 from sandbox.inprocess.world import InProcess

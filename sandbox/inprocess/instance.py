@@ -1,4 +1,7 @@
-"""An instance of Function Compute that runs by function calls instead of a process, with a module state of its own."""
+"""An instance of Function Compute that runs by function calls instead of a process.
+
+Each instance has its own copy of the handlers' module.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +23,17 @@ from sandbox.runtimes import Runtime
 
 
 class Killed(BaseException):
-    """The error in a dead instance, whose later requests reach no cloud."""
+    """The exception that ends the code of a dead instance; its later requests reach no cloud."""
 
 
 class CallInstances:
-    """The source of instances that run by function calls."""
+    """A source of instances that run by function calls."""
 
     def __init__(self, platform: VirtualPlatform) -> None:
         self._platform = platform
 
     def runtime(self, name: str) -> Runtime:
-        """Return the interpreter of this process."""
+        """Return a runtime for the interpreter of this process."""
         return Runtime(name, Path(), "", "")
 
     async def start(self, _runtime: Runtime, setup: Mapping[str, Any], environment: Mapping[str, str]) -> CallInstance:
@@ -38,7 +41,10 @@ class CallInstances:
 
 
 class CallInstance:
-    """The handlers of a function, imported for this instance alone. `skew`: the error of its clock in seconds."""
+    """An instance with the handlers of a function, imported for this instance alone.
+
+    `skew`: the seconds by which its clock is ahead of the platform's.
+    """
 
     def __init__(
         self, platform: VirtualPlatform, setup: Mapping[str, Any], environment: Mapping[str, str], skew: float = 0
@@ -115,13 +121,13 @@ class CallInstance:
         self.check()
 
     def module(self, name: str = "index") -> ModuleType:
-        """Return a module of the function's code folder, imported at its first use for this instance alone.
+        """Return a module of the function's code folder, imported at its first use and for this instance alone.
 
-        Modules that it imports are shared.
+        The modules that it imports are shared with other instances.
         """
         if name not in self._modules:
             module = self._modules[name] = ModuleType(name)
-            # Only processes show the output of a function: here the process's own logging stays as it is.
+            # The instance must not change the logging of this process; its output is visible in processes only.
             log = logging.getLogger("oss_oms_sync")
             kept = log.handlers, log.propagate
             exec(_compiled(Path(self._setup["code"]).resolve() / f"{name}.py"), vars(module))
@@ -155,7 +161,7 @@ def _compiled(path: Path) -> CodeType:
 
 
 def _clock(platform: VirtualPlatform, instance: CallInstance) -> Any:
-    """Return the clock of the instance's code, whose monotonic time stands still while it is frozen."""
+    """Return the clock of the instance's code; its monotonic time stands still while the instance is frozen."""
     base: Any = importlib.import_module("oss_oms_sync.clock").Clock
 
     class InstanceClock(base):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Requests of the `requests` library, passed to a service by function calls."""
+"""An adapter of the `requests` library that passes requests to services by function calls."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 def release(waiter: asyncio.Future[None]) -> None:
-    """Complete the wait of a thread for this future, unless it is already completed."""
+    """Complete the future for which a thread waits, unless it is completed."""
     if not waiter.done():
         waiter.set_result(None)
 
 
 @dataclass(eq=False)
 class _Connection(Connection):
-    """A connection in the process.
+    """A connection within the process.
 
-    `is_gone`: either side has broken it off, and no answer comes. `waiter`: the wait of the client.
+    `is_gone`: a side has reset it, so the client gets no answer. `waiter`: the future for which the client waits.
     """
 
     is_gone: bool = False
@@ -52,13 +52,13 @@ class _Connection(Connection):
             release(self.waiter)
 
     def time_out(self) -> None:
-        """End the client's wait, unless bytes drip: each read is then short, and the response never ends."""
+        """End the client's wait at the read timeout, unless bytes drip: then no single read takes too long."""
         if not self.is_dripping:
             self.end_wait()
 
 
 class _Exchange:
-    """The work of a service on one request, which continues when the client has left."""
+    """The work of a service on a request, which continues after the client has left."""
 
     answer: Response
 
@@ -70,7 +70,7 @@ class _Exchange:
         self._error: BaseException | None = None
 
     def advance(self, _: object = None) -> None:
-        """Work until the service waits or has an answer."""
+        """Run the service's work until it waits or ends."""
         try:
             waits_for = self._work.send(None)
         except StopIteration as end:
@@ -79,7 +79,7 @@ class _Exchange:
             self._error = error
             self._end(Response(500))
         else:
-            if waits_for is None:  # for a round of the loop
+            if waits_for is None:  # it waits for a round of the loop
                 self._loop.call_soon(self.advance)
             else:
                 waits_for.add_done_callback(self.advance)
@@ -95,7 +95,7 @@ class _Exchange:
 
 
 class _Host:
-    """The host name of a service."""
+    """The host of a service: a name without a server."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -105,10 +105,10 @@ class _Host:
 
 
 class Network:
-    """Routes of requests to services by the host name, as in the real clouds.
+    """Routes of requests to services, by the host names of the real clouds.
 
-    `before` and `after` are called with each request when its client sends it, and when the client has its answer or
-    error. They run in the client's thread: they can wait, and their exceptions end the client's call.
+    `before` is called with each request before it is sent, `after` when the client gets the response or an error. They
+    run in the client's thread: they can wait, and their exceptions end the client's call.
     """
 
     _NAMES = (
@@ -138,19 +138,19 @@ class Network:
         return _Host(endpoint.format(getattr(service, "region", "cn-north-4")))
 
     def service_at(self, host: str) -> Service:
-        """Return the service of a host; raise requests.ConnectionError for an unknown name."""
+        """Return the service at a host; raise requests.ConnectionError for an unknown host."""
         for pattern, kind, _ in self._NAMES:
             if pattern.fullmatch(host) and kind in self._services:
                 return self._services[kind]
         raise requests.ConnectionError(f"Failed to resolve {host!r}")
 
     def adapter(self) -> Adapter:
-        """Return the adapter of a new session of the running code."""
+        """Return an adapter for a new session of the running code."""
         return Adapter(self._platform, self)
 
 
 class Adapter(BaseAdapter):
-    """An adapter that keeps connections like an HTTPAdapter: idle connections are reused, and `close` closes them."""
+    """An adapter that keeps connections like HTTPAdapter: it uses idle connections again, and `close` closes them."""
 
     def __init__(self, platform: VirtualPlatform, network: Network) -> None:
         super().__init__()
@@ -163,7 +163,7 @@ class Adapter(BaseAdapter):
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
         self._check()
         self._network.before(request)
-        timeout = options["timeout"]  # of all, or of connecting and reading
+        timeout = options["timeout"]  # in total, or for connecting and for reading
         read = timeout[1] if isinstance(timeout, tuple) else timeout
         try:
             answer = self._exchange(request, read)
@@ -178,7 +178,7 @@ class Adapter(BaseAdapter):
             service.remove_connection(connection)
 
     def abort(self) -> None:
-        """Close all connections, also those that are in use."""
+        """Reset the connections in use, and close all others."""
         for _, connection in self._busy:
             connection.reset()
         self.close()
@@ -215,7 +215,7 @@ class Adapter(BaseAdapter):
         return exchange.result()
 
     def _wait(self, exchange: _Exchange, connection: _Connection, end: float) -> None:
-        """Wait for the answer or the end of the exchange, at most until `end`."""
+        """Run the exchange until it ends, its connection is reset, or the loop's time is `end`."""
         loop, limit = self._platform.loop, self._platform.loop.limit
         if self._platform.can_wait():
             loop.limit = min(limit, end)
@@ -261,7 +261,7 @@ def _body(body: Any) -> bytes:
 
 
 class Body(io.BytesIO):
-    """A body with the `read` of urllib3."""
+    """A response's body with the method `read` of urllib3."""
 
     def read(self, size: int | None = None, decode_content: bool = False) -> bytes:  # noqa: ARG002
         return super().read(size)
@@ -278,6 +278,6 @@ def _response(request: requests.PreparedRequest, answer: Response) -> requests.R
 
 
 def _as_latin_1(value: str) -> str:
-    """Decode the UTF-8 bytes of a header as Latin-1, like HTTP's libraries; leave a Latin-1 header unchanged."""
+    """Decode the UTF-8 bytes of a header as Latin-1, as HTTP libraries do; leave a header in Latin-1 unchanged."""
     is_readable = value.isascii() or max(value) <= "\xff"
     return value if is_readable else value.encode("utf-8", "surrogateescape").decode("latin-1")

@@ -1,4 +1,4 @@
-"""A loop in virtual time, and the waits of synchronous code in it."""
+"""An event loop in virtual time, and synchronous code that waits within it."""
 
 from __future__ import annotations
 
@@ -24,27 +24,28 @@ T = TypeVar("T")
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """A loop without sockets: if no callback is ready, its time jumps to the next timer."""
+    """An event loop without sockets: if no callback is ready, its time jumps to the next timer."""
 
     _ready: deque[asyncio.Handle]
 
     def __init__(self) -> None:
         super().__init__()
         self._selector = self
-        # When, and of those at one moment the first that was asked for goes first.
+        # Times, then numbers in the order of the calls, so that simultaneous timers fire in that order.
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._numbers = itertools.count()
         self._seconds = 0.0
-        # Timers that are due within it are due now. The base class's nanosecond is lost in the time of some months.
+        # The loop fires timers that are due within this time. The base class's nanosecond is too small for floats after
+        # a few months.
         self._clock_resolution = 1e-6
-        # The end of the shortest wait of the running code that no timer ends.
+        # The end of the running code's shortest wait that has no timer.
         self.limit = math.inf
 
     def time(self) -> float:
         return self._seconds
 
     def skip(self, seconds: float) -> bool:
-        """Advance the time without a round of the loop; return False if another event may occur meanwhile."""
+        """Advance the time without a round of the loop; return False, and do nothing, if an event may happen before."""
         due, timers = self._seconds + seconds, self._timers
         if self._ready or due >= self.limit:
             return False
@@ -56,7 +57,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return True
 
     def withdraw(self, handle: asyncio.Handle | None) -> bool:
-        """Leave a callback to the caller if nothing else is ready; return False otherwise."""
+        """Take a callback out of the queue if it is the only callback there; otherwise return False."""
         if len(self._ready) != 1 or self._ready[0] is not handle:
             return False
         self._ready.clear()
@@ -65,7 +66,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
-        """Call `callback` soon, like the base class, but without the checks for a closed or debugged loop."""
+        """Call `callback` soon, like the base class, without its checks for a closed loop and for debugging."""
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
@@ -73,13 +74,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
-        """Call `callback` at a time, like the base class, but without a method call for each comparison of timers."""
+        """Call `callback` at a time, like the base class, without a method call for each comparison of timers."""
         timer = asyncio.TimerHandle(when, callback, args, self, context)
         heapq.heappush(self._timers, (when, next(self._numbers), timer))
         return timer
 
     def _run_once(self) -> None:
-        """Run a round; the base class's method is made for sockets and takes twice the time."""
+        """Run a round of the loop; the base class's method is written for sockets and takes twice the time."""
         ready, timers = self._ready, self._timers
         while not ready:
             if not timers:
@@ -91,14 +92,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
                     self._seconds = due
                     ready.append(timer)
         for _ in range(len(ready)):
-            if not ready:  # the running code has withdrawn the last callback
+            if not ready:  # the running code took the last callback
                 break
             handle = ready.popleft()
             if not handle.cancelled():
                 handle._run()
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Keep the timer; it is dropped once it is due."""
+        """Do nothing: a cancelled timer leaves the queue when it is due."""
 
     def _process_events(self, event_list: object) -> None:
         pass
@@ -108,10 +109,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
 
 class Owner(Protocol):
-    """The owner of running code.
+    """An owner of running code, such as an instance of a function.
 
-    While it is frozen, waiting code does not continue; after its end, never. `skew`: the error of its clock in seconds.
-    `is_frozen`: its code is stopped.
+    While the owner is frozen, its waiting code does not continue, and after the owner's end it never does. `skew`: the
+    seconds by which the owner's clock is ahead of the platform's.
     """
 
     skew: float
@@ -120,14 +121,14 @@ class Owner(Protocol):
     def is_frozen(self) -> bool: ...
 
     def check(self) -> None:
-        """Raise the exception that ends the owner's code, if the owner has ended."""
+        """Raise the exception that ends the owner's code if the owner has ended."""
 
     async def wait_until_runnable(self) -> None:
         """Wait until the owner's code can continue."""
 
 
 class Thread(greenlet):
-    """Synchronous code that runs within the loop. To wait, it switches to its parent with a future."""
+    """A thread of synchronous code within the loop; to wait, it switches to its parent with a future."""
 
     def __init__(self, call: Callable[[], Any], owner: Owner | None) -> None:
         super().__init__()
@@ -138,22 +139,22 @@ class Thread(greenlet):
         return self._call()
 
     def enter(self, switch: Callable[[Any], Any], value: object = None) -> Any:
-        """Run the code, by `switch` or `throw`, until it waits for a future or ends; return that, or its result."""
+        """Run the code by `switch` or `throw` until it waits or ends; return the awaited future, or the result."""
         self.parent = getcurrent()
         return switch(value)
 
 
 class VirtualPlatform:
-    """The platform of a world in its caller's thread; the virtual time passes while code waits."""
+    """A platform in the thread of its caller; the virtual time advances while code waits."""
 
     # 2026-01-02T00:00:00Z
     EPOCH = 1_767_312_000
-    ahead = 0.0  # everybody is inside
+    ahead = 0.0  # no client is outside of virtual time
 
     def __init__(self) -> None:
         self.loop = VirtualLoop()
         self.network = Network(self)
-        # Threads of executors that wait, in order.
+        # The waiting threads of executors, in the order in which they began to wait.
         self.waiting: dict[Thread, None] = {}
 
     def start(self) -> None:
@@ -176,15 +177,15 @@ class VirtualPlatform:
         self.loop.call_soon(call, *arguments)
 
     def call(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """Run a coroutine to its end, for at most `timeout` seconds; return its result."""
+        """Run a coroutine and return its result; raise TimeoutError after `timeout` seconds."""
         return self.wait(self.loop.create_task(work if timeout is None else asyncio.wait_for(work, timeout)))
 
     def wait(self, future: asyncio.Future[T]) -> T:
-        """Wait for a future: within the loop if the caller runs in it, otherwise by running the loop."""
+        """Return the result of a future: code within the loop switches to the loop, other code runs the loop."""
         current = getcurrent()
         if isinstance(current, Thread):
             assert current.parent
-            self.loop.limit = math.inf  # timers end all waits from here on
+            self.loop.limit = math.inf  # all waits from here on have timers
             result: T = current.parent.switch(future)
             return result
         return self.loop.run_until_complete(future)
@@ -198,12 +199,12 @@ class VirtualPlatform:
             await asyncio.sleep(seconds)
 
     def can_wait(self) -> bool:
-        """Return True if the running code is a thread that can wait and continue."""
+        """Return True if the running code is a thread that is not frozen, so that it can wait."""
         current = getcurrent()
         return isinstance(current, Thread) and not (current.owner and current.owner.is_frozen)
 
     def owner(self) -> Owner | None:
-        """Return the owner of the running code; None outside the loop."""
+        """Return the owner of the running code; None if the code runs outside the loop."""
         current = getcurrent()
         return current.owner if isinstance(current, Thread) else None
 
@@ -213,7 +214,7 @@ class VirtualPlatform:
         return datetime.fromtimestamp(self.now() + (owner.skew if owner else 0), timezone.utc)
 
     async def run(self, call: Callable[[], T], owner: Owner | None) -> T:
-        """Run synchronous code as a thread of the loop, which continues while the code waits."""
+        """Run synchronous code as a thread of the loop, which continues while the code waits; return the result."""
         thread = Thread(call, owner)
         waits_for = thread.enter(thread.switch)
         while not thread.dead:
@@ -230,7 +231,10 @@ class VirtualPlatform:
 
 
 class Executor:
-    """A substitute for ThreadPoolExecutor, whose threads belong to the loop and to the instance that created it."""
+    """A substitute for ThreadPoolExecutor whose threads run within the loop.
+
+    The threads belong to the instance whose code created the executor.
+    """
 
     def __init__(self, platform: VirtualPlatform, width: int) -> None:
         self.platform = platform
@@ -251,12 +255,12 @@ class Executor:
             future.cancel()
 
     def release(self) -> None:
-        """Pass the slot of an ended thread to the next thread."""
+        """Give the slot of an ended thread to the next future in the queue."""
         self._free += 1
         self._begin()
 
     def leave(self, future: Future[Any]) -> None:
-        """Remove a waiting future, so that its thread never begins."""
+        """Remove a future from the queue, so that it never begins."""
         self._queue.remove(future)
 
     def _begin(self) -> None:
@@ -266,7 +270,7 @@ class Executor:
 
 
 class Future(Generic[T]):
-    """A substitute for concurrent.futures.Future."""
+    """A substitute for concurrent.futures.Future, without its methods for callbacks."""
 
     _thread: Thread
     _result: T
@@ -315,7 +319,7 @@ class Future(Generic[T]):
         return self._result
 
     def begin_soon(self) -> None:
-        """Begin when the running code waits."""
+        """Schedule the thread; it begins as soon as the running code waits."""
         self._state, self._begins = "ready", self._platform.loop.call_soon(self._begin)
 
     def _begin(self) -> None:
@@ -323,7 +327,7 @@ class Future(Generic[T]):
         self._advance(self._thread.switch)
 
     def _advance(self, switch: Callable[[Any], Any], value: object = None) -> None:
-        """Run the thread until it waits or ends."""
+        """Run the thread until it waits or ends, and take its result or error."""
         try:
             waits_for = self._thread.enter(switch, value)
         except BaseException as error:
@@ -338,9 +342,9 @@ class Future(Generic[T]):
         self._executor.release()
 
     def _continue(self, waited_for: asyncio.Future[Any]) -> None:
-        """Continue the thread that waited for this, once its instance can run."""
+        """Continue the thread with the result of its wait, as soon as its instance can run."""
         owner = self._executor.owner
-        if self._thread.dead:  # it was ended with the platform
+        if self._thread.dead:  # the platform has stopped, and ended the thread
             return
         if owner and owner.is_frozen:
             self._platform.loop.create_task(self._continue_thawed(owner, waited_for))
@@ -361,7 +365,7 @@ class Future(Generic[T]):
         except asyncio.CancelledError:
             raise
         except BaseException:
-            pass  # it was killed meanwhile, and continues with the same exception
+            pass  # the instance was killed meanwhile: its check raises this exception again
         self._continue(waited_for)
 
     def _end(self, error: BaseException | None = None) -> None:

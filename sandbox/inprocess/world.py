@@ -30,13 +30,13 @@ CODE = Path(__file__).parents[2] / "template" / "code"
 
 @lru_cache(10_000)
 def _encoded(text: str | bytes, ignores_slashes: bool) -> str:
-    """Encode a text like oss2's signer."""
+    """Encode a text like oss2's signer, and cache the result."""
     encoded: str = _ENCODE(None, text, ignores_slashes)
     return encoded
 
 
 def _signing_key(signer: object, request: Any, credentials: Any, *moment: str) -> bytes:
-    """Derive the key of a day like oss2's signer."""
+    """Derive the signing key of a day like oss2's signer, and cache it."""
     day = (*moment, request.headers.get("x-oss-date"))[0][:8]
     of = (credentials.get_access_key_secret(), request.region, request.product, day)
     if of not in _derived:
@@ -58,7 +58,7 @@ class InProcess(Sandbox):
         return self.platform, CallInstances(self.platform)
 
     def open(self) -> None:
-        """Enter the world; `close` ends it."""
+        """Enter the context without a `with` statement; `close` leaves it."""
         self.__enter__()
 
     def close(self) -> None:
@@ -73,12 +73,12 @@ class InProcess(Sandbox):
         code = "oss_oms_sync.clouds"
         for name, double in (
             (f"{code}.connection._SocketAdapter", self.platform.network.adapter),
-            # A connection opens in no time.
+            # Opening a connection takes no time.
             (f"{code}.connection.Thread", partial(SimpleNamespace, start=lambda: None)),
             (f"{code}.calls.ThreadPoolExecutor", partial(Executor, self.platform)),
             (f"{code}.calls.time", SimpleNamespace(monotonic=self.platform.loop.time)),
             ("oss2.auth.datetime", SimpleNamespace(utcnow=self.platform.utc)),
-            # It goes through all bytes one by one, which would take a twentieth of all time.
+            # oss2's function encodes byte by byte, and would take a twentieth of the tests' time.
             ("oss2.auth.ProviderAuthV4._ProviderAuthV4__v4_uri_encode", lambda _, *text: _encoded(*text)),
             ("oss2.auth.ProviderAuthV4._ProviderAuthV4__get_signing_key", _signing_key),
         ):
@@ -92,15 +92,15 @@ class InProcess(Sandbox):
             super().__exit__(kind, error, trace)
 
     def endpoints(self) -> dict[str, str]:
-        """Return no endpoints, because the function derives them."""
+        """Return no endpoints: the function derives them from its regions."""
         return {}
 
     def later(self, seconds: float) -> None:
-        """Advance the time, with all events until then."""
+        """Advance the time by `seconds`, and run all events until then."""
         self.platform.sleep(seconds)
 
     def instance(self, skew: float = 0, **environment: str) -> CallInstance:
-        """Create an instance without events: the caller calls its handlers."""
+        """Create an instance that receives no events; the caller calls its handlers."""
         identifier, secret, token = self.function_credentials
         role = {
             "ALIBABA_CLOUD_ACCESS_KEY_ID": identifier,

@@ -1,1 +1,1 @@
-"""Huawei OBS on loopback: the destination of a sync task, readable by other clients."""
+"""Huawei OBS on loopback: the destination bucket of a sync task, which clients can read."""

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 
 class ObsError(Exception):
-    """An error with the status, the code and the message that OBS answers."""
+    """An error with the status, the code and the message of OBS's response."""
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status} {code}: {message}")
@@ -45,7 +45,7 @@ def malformed() -> ObsError:
 
 
 def archived() -> ObsError:
-    """Return the error for an archived object that was not restored: obs_04_0083.html and obs_04_0091.html."""
+    """Return the error for reading an archived object before its restoration: obs_04_0083.html, obs_04_0091.html."""
     return ObsError(403, "InvalidObjectState", "The operation is not valid for the object's storage class")
 
 

@@ -1,6 +1,6 @@
-"""Listings of objects, version 1: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html.
+"""Listings of objects in version 1: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html.
 
-That page does not name `list-type=2`.
+That page does not mention `list-type=2`, so version 2 is missing here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ LISTING_PARAMETERS = {"delimiter", "encoding-type", "marker", "max-keys", "prefi
 
 
 def list_objects(bucket: Bucket, params: Mapping[str, str], namespace: str) -> Response:
-    """Return a page after the marker, which can be a missing key. Regions differ in the namespace of the XML."""
+    """Return the page of keys after the marker, which need not exist.
+
+    `namespace` is the XML namespace, which differs between regions.
+    """
     encode, limit = _encoder(params), _limit(params)
     prefix, marker, delimiter = (params.get(name, "") for name in ("prefix", "marker", "delimiter"))
     listed = _entries(bucket.objects, prefix, delimiter, marker)
@@ -70,7 +73,7 @@ def _quoted(text: str) -> str:
 
 
 def _limit(params: Mapping[str, str]) -> int:
-    """Return the length of a page; a number out of range counts as a thousand."""
+    """Return the maximum number of keys in a page: 1000 if `max-keys` is missing or out of range."""
     text = params.get("max-keys", str(_MAX_KEYS))
     if not text.isascii() or not text.isdigit():
         raise invalid_argument("max-keys")
@@ -78,7 +81,10 @@ def _limit(params: Mapping[str, str]) -> int:
 
 
 def _entries(objects: SortedDict, prefix: str, delimiter: str, marker: str) -> Iterator[str]:
-    """Yield keys after the marker; in place of keys with a common prefix up to the delimiter, that prefix."""
+    """Yield the keys after the marker, and a common prefix in place of all keys with that prefix.
+
+    Keys have a common prefix if they are equal from the end of `prefix` to the delimiter.
+    """
     last = marker
     for key in objects.irange(minimum=max(prefix, marker)):
         if not key.startswith(prefix):
@@ -91,13 +97,13 @@ def _entries(objects: SortedDict, prefix: str, delimiter: str, marker: str) -> I
 
 
 def _in_utf16(objects: SortedDict, prefix: str, marker: str) -> Iterator[str]:
-    """Yield keys in the order of UTF-16's units, as Java and Windows sort; without a delimiter."""
+    """Yield the keys after the marker in the order of UTF-16 code units, in which Java and Windows sort."""
     keys = {key.encode("utf-16-be"): key for key in objects if key.startswith(prefix)}
     return (keys[key] for key in sorted(keys) if key > marker.encode("utf-16-be"))
 
 
 def list_versions(bucket: Bucket, params: Mapping[str, str], namespace: str) -> Response:
-    """List all versions and delete markers, for each key the latest first: obs_04_0022, "versions"."""
+    """List all versions and delete markers, the latest version of each key first: obs_04_0022, "versions"."""
     encode, limit = _encoder(params), _limit(params)
     page, is_truncated = bucket.history.page(params, limit)
     fields = {

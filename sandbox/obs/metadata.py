@@ -1,6 +1,7 @@
-"""Headers of an object that are changed in place.
+"""Changes of an object's headers in place.
 
-https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0091.html. No page says if the change moves LastModified.
+https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0091.html. No page says whether the change updates
+LastModified.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ _STANDARD = ("cache-control", "content-disposition", "content-encoding", "conten
 
 
 def set_metadata(bucket: Bucket, key: str, request: Request) -> Response:
-    """Change headers, by REPLACE_NEW or REPLACE: the latter removes unnamed headers, too.
+    """Change an object's headers by the directive REPLACE_NEW or REPLACE.
 
-    By REPLACE_NEW unnamed headers stay; the user's headers are replaced together.
+    REPLACE removes all headers that the request does not name; REPLACE_NEW keeps them. Both replace the user's metadata
+    as a whole.
     """
     stored = bucket.version(key, request.params.get("versionId", ""))
     if stored is None:

@@ -23,7 +23,7 @@ _KMS = (
     b"<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>kms</SSEAlgorithm>"
     b"</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>"
 )
-# The polynomial of ECMA-182, as in obs.crc64mod.
+# The polynomial of ECMA-182, which obs.crc64mod uses as well.
 _crc64: Callable[[bytes], int] = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, xorOut=0xFFFFFFFFFFFFFFFF)
 
 
@@ -31,8 +31,8 @@ _crc64: Callable[[bytes], int] = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0,
 class ObsObject:
     """A version of an object.
 
-    `last_modified` is in seconds since 1970, to the millisecond; `headers` are returned with the object.
-    `storage_class` is STANDARD, WARM, COLD or DEEP_ARCHIVE.
+    `last_modified`: seconds since 1970, to the millisecond. `headers`: the headers that are returned with the object.
+    `storage_class`: STANDARD, WARM, COLD or DEEP_ARCHIVE.
     """
 
     data: bytes
@@ -45,7 +45,7 @@ class ObsObject:
 
     @property
     def is_archived(self) -> bool:
-        """True if the object must be restored before it is read, and before its headers are changed."""
+        """True if the object must be restored before it is read or its headers are changed."""
         return self.storage_class in ("COLD", "DEEP_ARCHIVE")
 
     @property
@@ -60,11 +60,10 @@ class ObsObject:
 class Bucket:
     """A bucket, with its objects in the order of OBS's listings.
 
-    `encrypted`: new objects are encrypted with KMS, so their ETags are not MD5s. `crc64_header`: the header of an
-    object's CRC64 in answers to HEAD and GET; empty for none. `has_versions`, `is_file_system`: versioning is on, the
-    bucket is a parallel file system; HEAD reports both. `retains`: a retention rule forbids deletions.
-    `headers_move_time`: a change of headers changes LastModified, which no page describes. `order`: the order of
-    listings, which no page of OBS defines.
+    `crc64_header`: the header with an object's CRC64 in responses to HEAD and GET; empty if there is none.
+    `has_versions`: versioning is enabled. `is_file_system`: the bucket is a parallel file system. `retains`: a
+    retention rule forbids deletions. `headers_move_time`: a change of headers updates LastModified, on which no page
+    says anything. `order`: the order of listings, which no page of OBS defines.
     """
 
     def __init__(
@@ -81,7 +80,7 @@ class Bucket:
         self.storage_class = "STANDARD"
         self._lock = lock
         self._now = now
-        # The documents of its settings, by the parameters that select them.
+        # The documents of the bucket's settings, by the query parameter of each setting.
         self.documents: dict[str, bytes] = {}
         self.crc64_header = ""
         self.has_versions = False
@@ -89,7 +88,7 @@ class Bucket:
         self.retains = False
         self.headers_move_time = False
         self.order: Literal["bytes", "utf-16"] = "bytes"
-        # str compares by code point, which is the byte order of UTF-8.
+        # Python compares texts by code points, which is the order of their UTF-8 bytes.
         self.objects: SortedDict = SortedDict()
         self.history: History[ObsObject] = History(self.objects)
 
@@ -111,7 +110,10 @@ class Bucket:
         headers: Mapping[str, str] | None = None,
         storage_class: str = "STANDARD",
     ) -> ObsObject:
-        """Store an object at the present time of OBS's clock, in parts if it is larger than `part_size`."""
+        """Store an object now, by OBS's clock.
+
+        If it is larger than `part_size` bytes, its ETag is that of an upload in parts.
+        """
         check_name(key)
         if refusal := self.refusal(key, data):
             raise ValueError(refusal)
@@ -128,7 +130,7 @@ class Bucket:
         return stored
 
     def version(self, key: str, version_id: str) -> ObsObject | None:
-        """Return this version of an object; the current version if `version_id` is empty; None if it is missing."""
+        """Return a version of an object, or the current version if `version_id` is empty; None if it is missing."""
         current: ObsObject | None = self.objects.get(key)
         if not version_id or (current and current.version_id == version_id):
             return current
@@ -146,9 +148,9 @@ class Bucket:
                 self.objects[key] = changed
 
     def delete(self, key: str) -> dict[str, str]:
-        """Delete an object and return the headers of the answer.
+        """Delete an object and return the headers of the response.
 
-        With versioning a delete marker becomes the current version.
+        With versioning, a delete marker becomes the current version.
         """
         if not self.has_versions:
             self.objects.pop(key, None)
@@ -161,7 +163,7 @@ class Bucket:
         return f"G00101{uuid.uuid4().hex[:26]}" if self.has_versions else "null"
 
     def refusal(self, key: str, data: bytes) -> str:
-        """Return the reason for which a parallel file system refuses an object; empty if accepted.
+        """Return the reason why a parallel file system refuses an object; empty if the bucket accepts it.
 
         Source: OBS, "Parallel File System".
         """
@@ -178,13 +180,13 @@ class Bucket:
 
 
 def check_name(key: str) -> None:
-    """Raise ValueError for a name that OBS refuses."""
+    """Raise ValueError for a key that OBS refuses."""
     if not 1 <= len(key.encode()) <= _MAX_NAME_BYTES:
         raise ValueError(f"a name has 1 to {_MAX_NAME_BYTES} bytes")
 
 
 def etag_of(data: bytes, part_size: int | None = None) -> str:
-    """Return the MD5 of an object; for an object in parts, the MD5 of the parts' MD5s, and the number of parts."""
+    """Return an object's ETag: its MD5, or for parts the MD5 of their MD5s, a hyphen, and the number of parts."""
     if part_size is None or len(data) <= part_size:
         return hashlib.md5(data).hexdigest()
     parts = [hashlib.md5(data[start : start + part_size]).digest() for start in range(0, len(data), part_size)]

@@ -1,4 +1,4 @@
-"""HEAD and GET of an object, whole or a range of it.
+"""HEAD and GET of an object; GET can return a range.
 
 https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0083.html, .../obs_04_0084.html.
 """
@@ -16,7 +16,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 def head_object(bucket: Bucket, key: str, _request: Request) -> Response:
-    """Answer with the length explicitly, because the web library omits it for an empty body."""
+    """Answer HEAD, with an explicit Content-Length: the web library omits it for an empty body."""
     obj = _find(bucket, key)
     return Response(200, obj.data, {**_headers(bucket, obj), "Content-Length": str(obj.size)})
 
@@ -42,7 +42,7 @@ def _find(bucket: Bucket, key: str) -> ObsObject:
 
 
 def _range(text: str, size: int) -> tuple[int, int] | None:
-    """Return the first and the last byte of a range, None for the whole object: RFC 9110, 14.2."""
+    """Return the first and last byte of a range (RFC 9110, 14.2); None for the whole object."""
     match = _RANGE.fullmatch(text)
     if match is None or match[1] == match[2] == "":
         return None
@@ -58,7 +58,7 @@ def _headers(bucket: Bucket, obj: ObsObject) -> dict[str, str]:
         "ETag": f'"{obj.etag}"',
         "Last-Modified": formatdate(obj.last_modified, usegmt=True),
         "Accept-Ranges": "bytes",
-        # In lower case, as stored headers.
+        # The name is in lower case, like the names of stored headers.
         "content-type": "application/octet-stream",
         **obj.headers,
     }

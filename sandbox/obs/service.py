@@ -1,4 +1,4 @@
-"""Huawei OBS on loopback: callers, operations, and answers."""
+"""Huawei OBS on loopback: callers, operations and responses."""
 
 from __future__ import annotations
 
@@ -28,13 +28,16 @@ _HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?obs\.[a-z0-9-]+\.myhuaweiclou
 _CREATE, _LOCATION = "obs:bucket:CreateBucket", "obs:bucket:GetBucketLocation"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _MAX_BUCKETS = 100
-# Headers that ask for something, beside OBS's own. The signature's headers do not.
+# Headers that change the meaning of a request, beside OBS's own headers. The signature's headers do not.
 _ASKING = {"if-match", "if-modified-since", "if-none-match", "if-unmodified-since", "range"}
 _SIGNING_HEADERS = {"x-obs-date", "x-obs-security-token"}
 
 
 class Action(NamedTuple):
-    """An action as in policies, and the status of its answer. `key` is the object's, or the prefix of a listing."""
+    """A request's action as named in policies, with the status of the response.
+
+    `key`: the object key, or the prefix of a listing.
+    """
 
     name: str
     bucket: str
@@ -45,7 +48,7 @@ class Action(NamedTuple):
 class _Row(NamedTuple):
     """An operation: the action that a policy must allow, its function, and the accepted parts of a request.
 
-    `accepts_metadata`: the user's own headers are accepted as well.
+    `accepts_metadata`: the headers of the user's metadata are accepted as well.
     """
 
     action: str
@@ -56,9 +59,9 @@ class _Row(NamedTuple):
 
 
 class _Address(NamedTuple):
-    """The bucket, the key and the signed path of a request, quoted as on the wire.
+    """The bucket, the key and the signed path of a request, percent-encoded as sent.
 
-    The bucket is empty for the service itself.
+    The bucket is empty for a request to the service itself.
     """
 
     bucket: str
@@ -67,10 +70,11 @@ class _Address(NamedTuple):
 
 
 class Obs(KeyedService):
-    """Buckets behind the signature "OBS", at the bucket's host name, or at an IP address as /bucket/key.
+    """The service of OBS, with signatures of the scheme "OBS".
 
-    Parameters and headers outside the row of an operation are refused, never ignored. `namespace` is the XML namespace
-    of listings. `repeats_pages`: answer the first page to any marker, as parallel file systems did.
+    The bucket is in the host name or, at an IP address, in the path: /bucket/key. Parameters and headers that an
+    operation does not list are refused, never ignored. `namespace`: the XML namespace of listings. `repeats_pages`: the
+    service returns the first page for any marker, as parallel file systems once did.
     """
 
     def __init__(self, region: str = "cn-north-4", port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -78,17 +82,17 @@ class Obs(KeyedService):
         self.region = region
         self.namespace = f"http://obs.{region}.myhuaweicloud.com/doc/2015-06-30/"
         self.repeats_pages = False
-        # True if the endpoint of any region answers the location of a bucket.
+        # True if endpoints of all regions answer the location of a bucket.
         self.answers_anywhere = False
         self.actions: list[Action] = []
-        # The seconds until requests see a bucket that a request created.
+        # The seconds until requests see a bucket that another request created.
         self.visibility_delay = 0.0
         self._stale: dict[str, float] = {}
         self._buckets: dict[str, Bucket] = {}
         self._denied: list[tuple[str, Callable[[str], bool]]] = []
         self._limit: RateLimit | None = None
         self._delay_ms = 0
-        # Operations by method, "is for an object", and selecting parameter.
+        # Operations by method, True for an object's operations, and the parameter that selects the operation.
         self._operations = {
             ("GET", False, ""): _Row("obs:bucket:ListBucket", self._list, LISTING_PARAMETERS),
             ("GET", False, "versions"): _Row(
@@ -125,7 +129,7 @@ class Obs(KeyedService):
         }
 
     def create_bucket(self, name: str, region: str = "", owner: str = DOMAIN_ID) -> Bucket:
-        """Create a bucket; by default in this service's region, and owned by this account."""
+        """Create a bucket; by default in this service's region and owned by this account."""
         with self.lock:
             bucket = self._buckets[name] = Bucket(name, region or self.region, self.lock, self.now, owner)
         return bucket
@@ -142,14 +146,14 @@ class Obs(KeyedService):
         return self._buckets[name]
 
     def objects(self, bucket: str) -> Mapping[str, ObsObject]:
-        """Return a live view of the bucket's objects, in listing order.
+        """Return a live view of a bucket's objects, in the order of listings.
 
-        Copy it before iterating while requests run.
+        Copy it before a loop if requests run meanwhile.
         """
         return MappingProxyType(self._buckets[bucket].objects)
 
     def put(self, bucket: str, key: str, data: bytes, part_size: int | None = None) -> ObsObject:
-        """Store an object without a request, in parts if it is larger than `part_size`."""
+        """Store an object without a request, in parts if it is larger than `part_size` bytes."""
         return self._buckets[bucket].put(key, data, part_size)
 
     def delete(self, bucket: str, key: str) -> None:
@@ -157,9 +161,9 @@ class Obs(KeyedService):
             del self._buckets[bucket].objects[key]
 
     def fill(self, bucket: str, keys: Iterable[str], size: int = 0, etag: str = "", age: float = 0) -> None:
-        """Store objects with these keys at once, otherwise equal, written `age` seconds ago.
+        """Store objects with these keys, all with the same size in bytes, written `age` seconds ago.
 
-        The default ETag is the MD5 of the contents, which are zeros.
+        Their contents are zeros; the default ETag is the MD5 of the contents.
         """
         data = bytes(size)
         alike = ObsObject(data, etag or etag_of(data), to_milliseconds(self.now() - age))
@@ -170,12 +174,12 @@ class Obs(KeyedService):
             self._buckets[bucket].objects.update(filled)
 
     def deny(self, action: str, where: Callable[[str], bool] = lambda _: True) -> None:
-        """Deny a permission, such as obs:object:GetObject, for these keys (or prefixes of listings)."""
+        """Deny a permission, such as obs:object:GetObject, for the keys (or prefixes of listings) that meet `where`."""
         with self.lock:
             self._denied.append((action, where))
 
     def allows(self, caller: Credential, action: str, bucket: str, affected_key: str = "") -> bool:
-        """Return True if the caller's policies grant the permission, and no test has denied it.
+        """Return True if the caller's policies grant the permission, and `deny` did not remove it.
 
         Resources and the condition are those of support.huaweicloud.com/api-obs/obs_04_0112.html.
         """
@@ -186,16 +190,16 @@ class Obs(KeyedService):
         return not caller.denial(action, place, {} if is_object else {"obs:prefix": affected_key})
 
     def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
-        """Answer 429 beyond this rate; None removes the limit."""
+        """Answer 429 beyond this rate, with `burst` calls at once; None removes the limit."""
         with self.lock:
             self._limit = (
                 None if rate_per_second is None else RateLimit(rate_per_second, self._platform.loop.time, burst)
             )
 
     def delay(self, milliseconds: int) -> None:
-        """Delay each request by `milliseconds`, and report the delay in a header, as OBS does when it throttles.
+        """Delay each request by `milliseconds`, as OBS does when it throttles.
 
-        The header is x-obs-qos-delay-time.
+        The header x-obs-qos-delay-time of the response reports the delay.
         """
         self._delay_ms = milliseconds
 
@@ -218,7 +222,7 @@ class Obs(KeyedService):
         if self._limit and not self._limit.allows():
             raise ObsError(429, "TooManyRequests", "Please reduce your request rate.")
         address = _address_of(request)
-        if request.method == "HEAD" and request.raw_query == "apiversion":  # needs no signature
+        if request.method == "HEAD" and request.raw_query == "apiversion":  # this request needs no signature
             return Response(200, headers={"x-obs-api": "3.0"})
         key = unquote(address.quoted_key)
         selector = next((name for name in SELECTORS if name in request.params), "")
@@ -271,20 +275,20 @@ class Obs(KeyedService):
         return self._xml("VersioningConfiguration", status)
 
     def _put_versioning(self, bucket: Bucket, _key: str, request: Request) -> Response:
-        """Switch versioning on; the sandbox never suspends it."""
+        """Enable versioning; the sandbox does not support its suspension."""
         if b"<Status>Enabled</Status>" not in request.body:
             raise not_implemented()
         bucket.has_versions = True
         return Response(200)
 
     def _object_lock(self, bucket: Bucket, _key: str, _request: Request) -> Response:
-        """Answer 404 without a retention rule: .../intl/en-us/api-obs/obs_04_0167.html."""
+        """Answer a request for the retention rule; 404 without a rule: .../intl/en-us/api-obs/obs_04_0167.html."""
         if not bucket.retains:
             raise ObsError(404, "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist.")
         return self._xml("ObjectLockConfiguration", "<ObjectLockEnabled>Enabled</ObjectLockEnabled>")
 
     def _delete(self, bucket: Bucket, key: str, request: Request) -> Response:
-        """Delete an object or a version (OBS API, obs_04_0085)."""
+        """Delete an object, or a version of an object: .../intl/en-us/api-obs/obs_04_0085.html."""
         if bucket.retains:
             raise access_denied()
         version = request.params.get("versionId")
@@ -303,7 +307,7 @@ class Obs(KeyedService):
         return Response(200, headers={**properties, "x-obs-version": "3.0", **kind})
 
     def _create_bucket(self, bucket: Bucket, _key: str, request: Request) -> Response:
-        """Create a bucket: .../intl/en-us/api-obs/obs_04_0021.html."""
+        """Create a bucket, unless its name is taken or invalid: .../intl/en-us/api-obs/obs_04_0021.html."""
         if not _NAME.fullmatch(bucket.name) or ".." in bucket.name:
             raise ObsError(400, "InvalidBucketName", "The specified bucket is not valid.")
         if _location_of(request.body) != self.region:
@@ -336,7 +340,7 @@ def _location_of(body: bytes) -> str:
 
 
 def _address_of(request: Request) -> _Address:
-    """Return the address: the bucket is in the host name, and only at an IP address first in the path."""
+    """Return the address of a request: the bucket is in the host name, or at an IP address at the start of the path."""
     host, path = request.headers.get("host", "").partition(":")[0], request.raw_path
     named = _HOST.fullmatch(host)
     if named and named["bucket"]:

@@ -1,7 +1,7 @@
-"""Settings of buckets as documents; they are stored and returned unchanged.
+"""Settings of buckets, as documents that are stored and returned unchanged.
 
 https://support.huaweicloud.com/intl/en-us/api-obs/, obs_04_0027 to obs_04_0074, obs_04_0059, obs_04_0062 and
-obs_04_0119. Only encryption has an effect here.
+obs_04_0119. Only encryption has an effect in the sandbox.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from sandbox.server.message import Request, Response
 class Setting(NamedTuple):
     """A setting of a bucket.
 
-    `action`: its name in actions of policies, after Get or Put. `root`: the root element of its XML document, empty for
-    JSON. Before the setting is stored, the response to a GET is a 404 with `code`, or the document `empty`.
+    `action`: its name in the actions of policies, after Get or Put. `root`: the root element of its XML document, empty
+    for JSON. Before the setting is stored, a GET returns a 404 with `code`, or a document with the contents `empty`.
     """
 
     action: str
@@ -31,7 +31,7 @@ class Setting(NamedTuple):
 
 _OWNER = f"<Owner><ID>{DOMAIN_ID}</ID></Owner>"
 _GRANT = f"<Grant><Grantee><ID>{DOMAIN_ID}</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant>"
-# Settings by the parameters that select them. No page names the code of back-to-source rules.
+# Settings by the query parameter that selects each. No page names the error code of back-to-source rules.
 SETTINGS = {
     "acl": Setting(
         "BucketAcl", "AccessControlPolicy", empty=f"{_OWNER}<AccessControlList>{_GRANT}</AccessControlList>"
@@ -48,7 +48,7 @@ SETTINGS = {
     "tagging": Setting("BucketTagging", "Tagging", "NoSuchTagSet"),
     "website": Setting("BucketWebsite", "WebsiteConfiguration", "NoSuchWebsiteConfiguration"),
 }
-# Settings whose document holds more than a request can put.
+# Settings that requests cannot store.
 READ_ONLY = {"customdomain"}
 
 

@@ -1,7 +1,7 @@
-"""The scheme "OBS" in the Authorization header, or in the URL, checked by the server.
+"""OBS's check of signatures of the scheme "OBS", in the Authorization header or in the URL.
 
 Written from https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0010.html ("Authentication of signature in a
-header") and .../obs_04_0011.html ("... in a URL"), not from an SDK, so that it finds an SDK's mistakes.
+header") and .../obs_04_0011.html ("... in a URL"), not from an SDK, so that it finds mistakes of an SDK.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sandbox.server.message import Request, parse_http_date
 
 _AUTHORIZATION = re.compile(r"OBS ([^:\s]+):([A-Za-z0-9+/=]+)")
 _MAX_SKEW_SECONDS = 15 * 60
-# The signed parameters, of those that the sandbox accepts.
+# The query parameters that are part of a signature, among those that the sandbox accepts.
 SELECTORS = (
     "acl",
     "cors",
@@ -39,7 +39,7 @@ SELECTORS = (
     "website",
 )
 _TOKEN = "x-obs-security-token"
-# The parameters of a signature in a URL; the token is signed as well.
+# The query parameters that hold a signature in a URL. The security token is signed as well.
 IN_URL = {"AccessKeyId", "Expires", "Signature", _TOKEN}
 _SIGNED = {*SELECTORS, _TOKEN}
 
@@ -47,10 +47,10 @@ _SIGNED = {*SELECTORS, _TOKEN}
 def verify_signature(
     request: Request, resource: str, find: Callable[[str], Credential | None], skew: Callable[[float], float]
 ) -> Credential:
-    """Return the caller; raise the ObsError of a request that OBS refuses.
+    """Return the caller's credential; raise ObsError if OBS refuses the request.
 
-    `resource` is the signed path, quoted as on the wire. `find` returns the credential of an access key, `skew`
-    the age of a time in seconds.
+    `resource` is the signed path, percent-encoded as sent. `find` returns the credential of an access key, `skew` the
+    age of a time in seconds.
     """
     params, is_in_url = request.params, bool(IN_URL & request.params.keys())
     if is_in_url:
@@ -90,7 +90,7 @@ def _authorization(request: Request) -> tuple[str, str]:
 
 
 def _check_expiry(moment: str, skew: Callable[[float], float]) -> None:
-    """Check the expiry of a URL: seconds since 1970, by OBS's clock."""
+    """Check that a URL has not expired, by OBS's clock; `moment` is a number of seconds since 1970."""
     if not moment.isascii() or not moment.isdigit():
         raise access_denied()
     if skew(float(moment)) > 0:
@@ -110,7 +110,7 @@ def _check_date(request: Request, skew: Callable[[float], float]) -> None:
 
 
 def _string_to_sign(request: Request, resource: str, moment: str) -> str:
-    """Return the text to sign; `moment` is the date, or the expiry of a URL."""
+    """Return the text to sign; `moment` is the request's date, or the expiry of a URL."""
     headers = request.headers
     lines = [request.method, headers.get("content-md5", ""), headers.get("content-type", "")]
     lines.append(moment)

@@ -1,1 +1,1 @@
-"""Huawei's Object Storage Migration Service, with its gateway."""
+"""Huawei's Object Storage Migration Service (OMS), with its API gateway."""

@@ -1,7 +1,8 @@
-"""Copies of OMS, by a task or a group: reading, overwriting, writing, and failures.
+"""Copying of objects by an OMS task or group: reading, comparing, writing, and failures.
 
-A key is copied in two steps. OMS begins: it reads the source object, and decides by the destination's object if it
-overwrites that. It ends: it writes the contents that it has read, even if the destination has changed since.
+OMS copies an object in two steps. At the beginning it reads the source object, and decides by comparison with the
+destination whether to overwrite. At the end it writes the contents that it read, even if the destination has changed
+since.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ PART_SIZE = 50 * 1024 * 1024
 _PLAIN = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 
 
-# OBS's classes for those of OSS by SRC_STORAGE_MAPPING. No document names the class of a ColdArchive object: it is a
-# property of the task.
+# OBS's storage classes for those of OSS under SRC_STORAGE_MAPPING. No document names the class of a ColdArchive object,
+# so it is a property of the task.
 _CLASSES = {"Standard": "STANDARD", "IA": "WARM", "Archive": "COLD"}
 
 
@@ -37,8 +38,8 @@ _CLASSES = {"Standard": "STANDARD", "IA": "WARM", "Archive": "COLD"}
 class SourceObject:
     """An object that OMS reads from the source bucket.
 
-    `headers` are returned with it; their names are in lower case. `unrestored`: the denial of restoring an archived
-    object to OMS's key; empty if permitted.
+    `headers`: the headers that are returned with the object, by names in lower case. `unrestored`: the denial that
+    keeps OMS's key from restoring an archived object; empty if permitted.
     """
 
     data: bytes
@@ -60,7 +61,7 @@ class SourceObject:
 
 
 class Stored(Protocol):
-    """An object in its bucket."""
+    """An object of the destination bucket, as far as OMS reads it."""
 
     @property
     def data(self) -> bytes: ...
@@ -73,7 +74,7 @@ class Stored(Protocol):
 
 
 class Destination(Protocol):
-    """The bucket of the copies."""
+    """The destination bucket of the copies."""
 
     @property
     def name(self) -> str: ...
@@ -92,15 +93,15 @@ class Destination(Protocol):
         headers: Mapping[str, str] | None = None,
         storage_class: str = "STANDARD",
     ) -> object:
-        """Store an object by the bucket's clock, in parts if it is larger than `part_size`."""
+        """Store an object at the bucket's present time, in parts if it is larger than `part_size` bytes."""
 
     def refusal(self, key: str, data: bytes) -> str:
-        """Return the reason for which the bucket refuses an object; empty if accepted."""
+        """Return the reason why the bucket refuses an object; empty if it accepts the object."""
 
 
 @dataclass(frozen=True)
 class CopyFailure:
-    """The reason of a failed copy, as in OMS's lists."""
+    """The reason of a failed copy, with the code and the message of OMS's lists."""
 
     code: str
     message: str = ""
@@ -112,7 +113,7 @@ class CopyFailure:
 
 @dataclass(frozen=True)
 class CopyFault:
-    """A fault of the copy of a key."""
+    """A fault in the copy of a key; times are in seconds."""
 
     kind: Literal["late", "withheld", "lost"]
     delay: float = 0.0
@@ -120,23 +121,23 @@ class CopyFault:
 
     @staticmethod
     def late(delay: float, duration: float = 0.0) -> CopyFault:
-        """Begin the copy after `delay` seconds; end it `duration` seconds after that."""
+        """Return a fault that begins the copy after `delay` seconds and ends it `duration` seconds later."""
         return CopyFault("late", delay, duration)
 
     @staticmethod
     def withheld() -> CopyFault:
-        """Begin and end the copy on request of the test: `Copier.withheld`."""
+        """Return a fault that withholds the copy until the test begins and ends it: see `Copier.withheld`."""
         return CopyFault("withheld")
 
     @staticmethod
     def lost() -> CopyFault:
-        """Never copy the key, and count it only as accepted."""
+        """Return a fault that never copies the key; OMS counts it as accepted only."""
         return CopyFault("lost")
 
 
 @dataclass(eq=False)
 class Copy:
-    """The copy of a key, with the state of both buckets when OMS began it."""
+    """A copy of a key: the source object that OMS read at the beginning, and its decisions."""
 
     key: str
     source: SourceObject | None = None
@@ -152,19 +153,19 @@ _ARCHIVED = "com.aliyun.oss.OSSException: The operation is not valid for the obj
 _UNRESTORED = "com.aliyun.oss.OSSException: AccessDenied: {}"
 Outcome = Literal["success", "skip"] | CopyFailure
 _GONE = CopyFailure("GET_SRC_OBJ_META_FAILURE", "com.aliyun.oss.OSSException: The specified key does not exist.")
-# Raises PermissionError if OMS's key may not read the object.
+# Reads a source object, or returns None; raises PermissionError if OMS's key may not read it.
 ReadSource = Callable[[str], SourceObject | None]
 
 
 @dataclass(eq=False)
 class Copier(ABC):
-    """A copier of keys.
+    """A task or group that copies keys.
 
-    `copies`: the schedule of keys that are copied late, never, or at the test's command (`withheld`, the oldest first,
-    with `begin` and `end`). `failures`: the schedule of keys that OMS fails to copy, with the code. `part_size`: larger
-    size in bytes of the parts in which objects are written. `metadata`: other headers than the content's type are
-    copied. `restores`: archived objects are restored, which takes no time here, and copied. `storage_policy`: the
-    storage class of the copies; `cold_class` is that of a ColdArchive object whose class is kept.
+    `copies`: the schedule of keys that are copied late or never, or that wait in `withheld`, oldest first, until the
+    test calls `begin` and `end`. `failures`: the schedule of keys that OMS fails to copy. `part_size`: the bytes of a
+    part; larger objects are written in parts. `metadata`: True if headers beside the content type are copied.
+    `restores`: True if archived objects are restored, which takes no time here. `storage_policy`: the policy for the
+    storage class of copies. `cold_class`: the class of the copy of a ColdArchive object under SRC_STORAGE_MAPPING.
     """
 
     service: Service
@@ -179,7 +180,7 @@ class Copier(ABC):
     restores: bool = field(default=False, kw_only=True)
     storage_policy: str = field(default="STANDARD", kw_only=True)
     cold_class: str = field(default="DEEP_ARCHIVE", kw_only=True)
-    # The number of copies of each key that wait for their beginning.
+    # The number of copies of each key that have not begun.
     _waiting: Counter[str] = field(default_factory=Counter, kw_only=True)
 
     @abstractmethod
@@ -188,10 +189,13 @@ class Copier(ABC):
 
     @abstractmethod
     def finish_batch(self) -> None:
-        """End a batch of copies with known outcomes."""
+        """Finish a batch of copies after all of their outcomes were reported."""
 
     def copy(self, keys: Iterable[str], usual: CopyFault) -> int:
-        """Copy these keys by the schedule `copies`, otherwise by `usual`; return the number of copies that will end."""
+        """Schedule the copies of these keys, with the faults of `copies`, otherwise with `usual`.
+
+        Returns the number of copies that will end.
+        """
         together: defaultdict[CopyFault, list[Copy]] = defaultdict(list)
         for key in keys:
             fault = self.copies.next(key) or usual
@@ -205,7 +209,7 @@ class Copier(ABC):
         return number
 
     def begin(self, *copies: Copy) -> None:
-        """Read the source objects, and select the objects to overwrite."""
+        """Begin the copies: read the source objects, and decide which destination objects to overwrite."""
         with self.service.lock:
             for copy in copies:
                 self._waiting[copy.key] -= 1
@@ -218,7 +222,7 @@ class Copier(ABC):
                 copy.overwrites = copy.source is not None and self._overwrites(copy.source, there)
 
     def end(self, *copies: Copy) -> None:
-        """Write, skip or fail; then report the outcomes."""
+        """End the copies: write or skip the objects, or fail; then report the outcomes."""
         with self.service.lock:
             self.withheld = [copy for copy in self.withheld if copy not in copies]
             for copy in copies:
@@ -248,7 +252,7 @@ class Copier(ABC):
             self.report(copy, "success")
 
     def _unread(self, source: SourceObject) -> CopyFailure | None:
-        """Return the failure of reading an existing object."""
+        """Return the failure of reading an existing source object; None if OMS can read it."""
         if not source.is_archived or (self.restores and not source.unrestored):
             return None
         return CopyFailure("GET_SRC_OBJ_FAILURE", _UNRESTORED.format(source.unrestored) if self.restores else _ARCHIVED)
@@ -263,10 +267,10 @@ class Copier(ABC):
         return source.size != there.size or source.last_modified > there.last_modified
 
     def _copied_headers(self, source: SourceObject) -> dict[str, str]:
-        """Return the copied headers, by OMS's FAQ on metadata.
+        """Return the headers of the copy, by OMS's FAQ on metadata.
 
-        The content's type is always copied; others only with `metadata`, if their values hold English and Chinese
-        letters, digits and hyphens.
+        The content type is always copied. Other headers are copied only with `metadata`, and only if the value consists
+        of English and Chinese letters, digits and hyphens.
         """
         copied = {}
         for name, value in source.headers.items():

@@ -1,8 +1,8 @@
-"""An OMS migration task group: existing objects, listed by prefixes and copied once.
+"""An OMS migration task group: it lists the existing objects by prefixes, and copies each once.
 
 Written from the pages CreateTaskGroup, ShowTaskGroup, StopTaskGroup, StartTaskGroup, RetryTaskGroup, UpdateTaskGroup
 and DeleteTaskGroup of support.huaweicloud.com/api-oms. They describe neither a group's counts after a retry, nor the
-lines of its lists: here a retried object is no longer counted as failed, and the lines are those of sync tasks.
+lines of its lists. Here a retried object no longer counts as failed, and the lines are those of sync tasks.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from sandbox.oms.copier import Copier, Copy, CopyFailure, CopyFault, Outcome
 from sandbox.oms.lists import ResultLists
 
 GROUP_LISTS_ROOT = "oms/task_group/"
-# The maximum length of a list of failed objects.
+# The maximum number of lines in a list of failed objects.
 _MAX_LINES = 100_000
-# The default quota, 500 Mbit/s, in bytes; and the 27 million objects an hour of OMS's own assessment.
+# The default bandwidth, 500 Mbit/s, in bytes; and the rate of listing in OMS's own assessment, 27 million objects an
+# hour.
 _SPEED = 62_500_000.0
 _LISTED_PER_SECOND = 27_000_000 / 3600
 _SOON_SECONDS = 0.005
@@ -28,7 +29,7 @@ _CHINA = timezone(timedelta(hours=8))
 
 
 class Status(IntEnum):
-    """The status in ShowTaskGroup."""
+    """The status of a group, by its number in ShowTaskGroup."""
 
     WAITING = 0
     CREATING = 1
@@ -41,7 +42,10 @@ class Status(IntEnum):
 
 
 class Order(NamedTuple):
-    """The order of a group. Objects that were not modified after `since`, in seconds, are left out."""
+    """The parameters of a new group.
+
+    `since`: seconds since 1970; the group copies only objects that were modified later.
+    """
 
     src_bucket: str
     src_region: str
@@ -54,17 +58,19 @@ class Order(NamedTuple):
 
 @dataclass(eq=False)
 class Group(Copier):
-    """A group; it starts as soon as it is created.
+    """A task group, which starts when it is created.
 
-    It lists the objects, and then copies them in the listing's order, `parallel_copies` objects at a time, as fast as
-    `speed` (bytes a second) and the bandwidth policy allow. `list_source`: keys and sizes; it raises PermissionError.
+    After listing the source it copies the objects in the order of the listing, `parallel_copies` at a time, as fast as
+    `speed` (bytes a second) and the bandwidth policy allow. `list_source` yields keys and sizes; it raises
+    PermissionError.
     """
 
     group_id: str
     order: Order
     list_source: Callable[[], Iterable[tuple[str, int]]]
     bandwidth: Sequence[Mapping[str, Any]] = ()
-    # The time zone of the windows, and True if a group that begins again loses them: no document says either.
+    # The time zone of the bandwidth windows, and True if a restarted group loses its windows. No document describes
+    # either.
     zone: timezone = _CHINA
     forgets_bandwidth: bool = False
     speed: float = _SPEED
@@ -78,7 +84,7 @@ class Group(Copier):
     _listed: dict[str, int] | None = None
     _left: list[tuple[str, int]] = field(default_factory=list)
     _moving: int = 0
-    # The number of the run: a step of an earlier run is skipped.
+    # The number of the current run. Steps that were scheduled by an earlier run do nothing.
     _run: int = 0
     _started: float = 0.0
     _ended: float = 0.0
@@ -92,30 +98,30 @@ class Group(Copier):
         return self.status not in (Status.CREATING, Status.MONITORING, Status.PAUSING)
 
     def start(self) -> None:
-        """List the objects, and copy them."""
+        """Start the group from its beginning: list the objects, then copy them."""
         self._started, self._ended, self._listed, self.reason = self.service.now(), 0.0, None, None
         self.success = self.skip = self.size = 0
         self.failed_sizes.clear()
         self._enter(Status.WAITING, _SOON_SECONDS, self._create)
 
     def forget(self) -> None:
-        """Delete the bandwidth limits, if a restarted group loses them here."""
+        """Delete the bandwidth limits, if `forgets_bandwidth`."""
         if self.forgets_bandwidth:
             self.bandwidth = ()
 
     def pause(self) -> None:
-        """End the copies that have begun, and begin no more."""
+        """Pause the group after the copies that have begun."""
         self._enter(Status.PAUSING, _SOON_SECONDS, self._settle)
 
     def resume(self) -> None:
-        """Continue after a pause."""
+        """Continue after a pause; start over if the source was not listed before."""
         if self._listed is None:
             self.start()
         else:
             self._enter(Status.MONITORING, _SOON_SECONDS, self._step)
 
     def retry(self) -> None:
-        """Retry only the failed objects that were listed."""
+        """Copy the failed objects again, but only those within the maximum length of a list."""
         self._left, self.reason = list(self.failed_sizes.items())[:_MAX_LINES], None
         for key, _ in self._left:
             del self.failed_sizes[key]
@@ -137,7 +143,7 @@ class Group(Copier):
         self._settle()
 
     def description(self) -> dict[str, Any]:
-        """Return the answer of ShowTaskGroup; it is also an element of ListTaskGroup's answer."""
+        """Return the answer of ShowTaskGroup, which is also an element of the answer of ListTaskGroup."""
         sizes = self._listed or {}
         now = self._ended or self.service.now()
         seconds = now - self._started
@@ -182,7 +188,7 @@ class Group(Copier):
             "consistency_check": self.order.consistency_check,
             "obs_system": "BUCKET",
             "enable_requester_pays": False,
-            # By the page, an empty text if there is no error.
+            # The page defines an empty text if there is no error.
             "error_reason": dict(self.reason) if self.reason else "",
         }
         if self.status is Status.FAILED and self.failed_sizes:
@@ -222,7 +228,7 @@ class Group(Copier):
         self._enter(Status.MONITORING, 0, self._step)
 
     def _step(self) -> None:
-        """Copy the next few objects, and call this again once their bytes have been transferred."""
+        """Copy the next objects, and schedule the next step for the time when their bytes are transferred."""
         batch, self._left = self._left[: self.parallel_copies], self._left[self.parallel_copies :]
         if not batch:
             self._settle()
@@ -232,7 +238,10 @@ class Group(Copier):
         self._later(seconds, self._step)
 
     def _settle(self) -> None:
-        """Pause or end the group, if no copy is left; with a lost copy, the group never ends."""
+        """Set the final status if no copy is left.
+
+        A group with a lost copy never ends.
+        """
         if self.status is Status.PAUSING and not self._moving:
             self.status = Status.PAUSED
             self.lists.write(self.service.now())
@@ -250,7 +259,7 @@ class Group(Copier):
         self.lists.write(self.service.now())
 
     def _seconds_for(self, size: int) -> float:
-        """Return the seconds to transfer `size` bytes from now on, at the speeds of the successive windows."""
+        """Return the seconds to transfer `size` bytes from now on, at the speeds of all windows in that time."""
         begin = now = self.service.now()
         left = float(size)
         while True:
@@ -261,7 +270,7 @@ class Group(Copier):
             now += until_change
 
     def _speed(self, now: float) -> tuple[float, float]:
-        """Return the speed in bytes a second, and the seconds until a window may begin or end: the next full minute."""
+        """Return the speed in bytes a second, and the seconds to the next full minute, when a window can end."""
         clock = datetime.fromtimestamp(now, self.zone).strftime("%H:%M")
         limits = [
             float(window["max_bandwidth"]) for window in self.bandwidth if window["start"] <= clock < window["end"]

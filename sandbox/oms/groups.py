@@ -1,4 +1,4 @@
-"""Calls about task groups.
+"""OMS's calls for task groups.
 
 CreateTaskGroup, ListTaskGroup, ShowTaskGroup, StopTaskGroup, StartTaskGroup, RetryTaskGroup, UpdateTaskGroup,
 DeleteTaskGroup.
@@ -30,9 +30,9 @@ _MAX_OFFSET = 2_147_483_647
 
 
 class BucketPair(NamedTuple):
-    """The source and destination buckets, with the permissions of the request's keys.
+    """The source and destination of a group, opened with the access keys of a request.
 
-    `list_source`: keys and sizes of the objects of an order; it raises PermissionError.
+    `list_source` yields the keys and sizes of the objects that match an order; it raises PermissionError.
     """
 
     read_source: ReadSource
@@ -41,20 +41,20 @@ class BucketPair(NamedTuple):
 
 
 class Groups:
-    """The groups of all projects.
+    """The task groups of all projects.
 
-    `open_buckets` raises the GatewayError with which OMS refuses keys or buckets; `prepare` is called with each new
-    group before it begins.
+    `open_buckets` raises GatewayError if OMS refuses the access keys or buckets. `prepare` is called with each new
+    group before it starts.
     """
 
     def __init__(self, service: Service, open_buckets: Callable[[Mapping[str, Any]], BucketPair]) -> None:
         self.prepare: Callable[[Group], object] = lambda _: None
         self._service, self._open_buckets = service, open_buckets
-        # By project and id: the group, and the keys, regions and buckets of its creation.
+        # By project and group id: the group, and the keys, regions and buckets in the request that created it.
         self._groups: dict[tuple[str, str], tuple[Group, dict[str, Any]]] = {}
 
     def all(self) -> list[Group]:
-        """Return the groups of any project, the oldest first."""
+        """Return the groups of all projects, the oldest first."""
         return [group for group, _ in self._groups.values()]
 
     def create(self, request: Request, project: str) -> Response:
@@ -90,7 +90,10 @@ class Groups:
         return json_response(200, {"taskgroups": groups[offset : offset + limit], "count": len(groups)})
 
     def manage(self, request: Request, project: str, group_id: str, call: str) -> Response:
-        """Answer a call about a group; `call`: the end of the path, or the method without such an end."""
+        """Answer a call for an existing group.
+
+        `call` is the last part of the path ("stop", "start"), or the method if the path ends with the group's id.
+        """
         try:
             group, sides = self._groups[project, group_id]
         except KeyError:
@@ -113,7 +116,7 @@ class Groups:
         return Response(200)
 
     def _restart(self, request: Request, group: Group, sides: Mapping[str, Any], call: str) -> None:
-        """Start a group again, or retry it, possibly with other keys than before."""
+        """Start or retry a group; the request can bring new access keys."""
         body = fields_of(request, *KEYS_OF_BOTH, *(["migrate_failed_object"] if call == "retry" else []))
         only_failed = body.get("migrate_failed_object", False) is True
         buckets = self._open_buckets({**sides, **keys_of_both_buckets(body)})

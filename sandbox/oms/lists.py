@@ -1,7 +1,7 @@
-"""The lists of OMS about the outcome of each object, in the destination bucket.
+"""OMS's lists with the outcome of each object, as files in the destination bucket.
 
-Huawei's guide to sync tasks names the files and the columns of a line. It describes neither the separator, so a test
-can choose it, nor an escaping of keys, so they are raw.
+Huawei's guide to sync tasks names the files, and the columns of a line. It does not define the separator, so tests can
+choose it, nor an escaping of keys, so they are written raw.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ class _Put(Protocol):
 
 
 class ResultLists:
-    """The lists of one task under `root`: for each call, a file for each kind of outcome.
+    """The lists of a task or group below `root`: after each batch, a file for each kind of outcome.
 
-    `separator` is between columns. `withheld`: files are kept back until this is false again and the next keys are
-    copied, or `write` is called.
+    `separator`: the text between columns. `withheld`: True if `write` keeps the lines back.
     """
 
     def __init__(self, root: str, put: _Put) -> None:
@@ -42,16 +41,16 @@ class ResultLists:
         self._add(kind, _local_time(now), key, str(size))
 
     def add_failed(self, key: str, code: str, message: str, now: float) -> None:
-        """Add a line about an object that was not copied."""
+        """Add a line about an object that OMS failed to copy."""
         self._add("failed", code, _local_time(now), quote(key, safe=""), key, message)
 
     def write(self, now: float) -> None:
-        """Write the lines since the last files into new files."""
+        """Write the lines that were added since the last call into new files."""
         with self._lock:
             if self.withheld:
                 return
             for kind, lines in self._lines.items():
-                # No two files have the same name, even within a millisecond.
+                # The number makes each file name unique, even within a millisecond.
                 self._last = max(self._last + 1, int(now * 1000))
                 folder = f"{self._root}/{kind}_object_lists/{_SUB_TASK}"
                 body = "".join(f"{line}\n" for line in lines).encode()
@@ -64,5 +63,5 @@ class ResultLists:
 
 
 def _local_time(now: float) -> str:
-    """Return the time in the zone of the region."""
+    """Return the time in China's time zone, in the format of the lists."""
     return datetime.fromtimestamp(now, _CHINA).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,6 +1,6 @@
-"""Checks of the parameters and bodies of OMS's calls.
+"""Checks of the query parameters and bodies of OMS's calls.
 
-Each function raises the GatewayError with which OMS refuses.
+Each function raises GatewayError if OMS refuses the call.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_PAGE = 100
 KEYS_OF_BOTH = ("src_ak", "src_sk", "dst_ak", "dst_sk")
 _MAX_ACCESS_KEY_LENGTH = 100
 _MAX_KEYS = 10
-# Required fields of a task, and the maximum length of each.
+# The required fields of a task, with their maximum lengths in characters.
 _LENGTHS: Mapping[str, int] = {
     "src_region": 100,
     "src_bucket": 1024,
@@ -33,7 +33,7 @@ _LENGTHS: Mapping[str, int] = {
     "dst_region": 100,
     "dst_bucket": 1024,
 }
-# Optional fields beside a description, with the values that the sandbox supports.
+# The optional fields of a task beside its description, with the values that the sandbox supports.
 _CHOICES: Mapping[str, tuple[object, ...]] = {
     "src_cloud_type": ("Aliyun",),
     "enable_metadata_migration": (True, False),
@@ -41,7 +41,7 @@ _CHOICES: Mapping[str, tuple[object, ...]] = {
     "dst_storage_policy": ("STANDARD", "SRC_STORAGE_MAPPING"),
     "consistency_check": ("size_last_modified", "crc64", "transmission"),
 }
-# Optional fields of a group, and of its two sides.
+# The optional fields of a group, and of its source and destination, with the values that the sandbox supports.
 _GROUP_CHOICES: Mapping[str, tuple[object, ...]] = {
     "task_type": ("PREFIX",),
     "enable_metadata_migration": (True, False),
@@ -68,7 +68,7 @@ def bad_parameters(what: str) -> GatewayError:
 
 
 def try_read_keys(request: Request) -> tuple[list[str], list[str]]:
-    """Return the keys, sent and decoded, of a call that is not accepted yet; empty if they are unreadable."""
+    """Return the keys of a call as sent, and decoded, before the call is checked; empty lists if unreadable."""
     try:
         sent = json.loads(request.body)["object_keys"]
         return list(sent), [unquote(key) for key in sent]
@@ -77,7 +77,7 @@ def try_read_keys(request: Request) -> tuple[list[str], list[str]]:
 
 
 def check_names(request: Request, params: Collection[str], has_body: bool) -> None:
-    """Refuse unknown or repeated parameters, and a body for a call without a body."""
+    """Refuse unknown or repeated query parameters, and a body that the call does not have."""
     surplus = [name for name, _ in request.query if name not in params]
     if surplus:
         raise bad_parameters(f"the sandbox does not know the parameter {surplus[0]}")
@@ -88,7 +88,7 @@ def check_names(request: Request, params: Collection[str], has_body: bool) -> No
 
 
 def read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[str]]:
-    """Return the keys as sent and decoded."""
+    """Return the keys of a call as sent, and decoded."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise bad_parameters("Content-Type")
     sent = fields_of(request, "object_keys").get("object_keys")
@@ -104,7 +104,7 @@ def read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[
 
 
 def fields_of(request: Request, *names: str) -> dict[str, Any]:
-    """Return the body; refuse a body that is not a JSON object or has other fields than these."""
+    """Return the fields of the body; refuse a body that is not a JSON object, or has other fields than `names`."""
     body = _body_of(request)
     if surplus := body.keys() - set(names):
         raise bad_parameters(f"the sandbox does not know the field {min(surplus)}")
@@ -112,7 +112,7 @@ def fields_of(request: Request, *names: str) -> dict[str, Any]:
 
 
 def _body_of(request: Request) -> dict[str, Any]:
-    """Return the body; refuse a body that is not a JSON object."""
+    """Return the fields of the body; refuse a body that is not a JSON object."""
     try:
         body = json.loads(request.body)
     except ValueError:
@@ -123,7 +123,7 @@ def _body_of(request: Request) -> dict[str, Any]:
 
 
 def keys_of_both_buckets(body: Mapping[str, Any]) -> dict[str, str]:
-    """Return the access keys of both buckets, each of at most 100 characters (StartSyncTask)."""
+    """Return the access keys of both buckets from a body; each has at most 100 characters (StartSyncTask)."""
     _check_texts(body, KEYS_OF_BOTH)
     return {name: body[name] for name in KEYS_OF_BOTH}
 
@@ -136,7 +136,7 @@ def _check_texts(body: Mapping[str, Any], names: Iterable[str]) -> None:
 
 
 def task_of(request: Request) -> dict[str, Any]:
-    """Return the body of CreateSyncTask."""
+    """Return the checked body of CreateSyncTask."""
     body = _body_of(request)
     _check_texts(body, _LENGTHS)
     _check_options(body, _LENGTHS, _CHOICES)
@@ -146,7 +146,7 @@ def task_of(request: Request) -> dict[str, Any]:
 class GroupParameters(NamedTuple):
     """The parameters of CreateTaskGroup.
 
-    `sides`: keys, regions and buckets, with the names of CreateSyncTask.
+    `sides`: access keys, regions and buckets, by the field names of CreateSyncTask.
     """
 
     sides: dict[str, Any]
@@ -159,7 +159,7 @@ class GroupParameters(NamedTuple):
 
 
 def group_of(request: Request) -> GroupParameters:
-    """Return the parameters of CreateTaskGroup."""
+    """Return the checked parameters of CreateTaskGroup."""
     body = _body_of(request)
     nodes = {side: body.get(f"{side}_node") for side in ("src", "dst")}
     if not all(isinstance(node, dict) for node in nodes.values()):
@@ -190,7 +190,7 @@ def group_of(request: Request) -> GroupParameters:
 
 
 def bandwidth_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return up to five windows of the day without overlap, each with a limit in bytes a second."""
+    """Return the bandwidth windows of a body: at most five, without overlap, with limits in bytes a second."""
     windows = body.get("bandwidth_policy", [])
     if (
         not isinstance(windows, list)
@@ -216,7 +216,7 @@ def _is_window(window: Any) -> bool:
 
 
 def _check_options(body: Mapping[str, Any], checked: Iterable[str], choices: Mapping[str, tuple[object, ...]]) -> None:
-    """Refuse fields other than a description and the supported choices."""
+    """Refuse fields outside `checked` and `choices`, unsupported values, and an invalid description."""
     for name in body.keys() - set(checked):
         value = body[name]
         if name == "description":
@@ -235,7 +235,7 @@ def number(request: Request, name: str, default: int, minimum: int, maximum: int
 
 def milliseconds(request: Request, name: str) -> int:
     text = request.params.get(name, "")
-    # 13 digits: a time in seconds is a mistake that the service can see.
+    # 13 digits: OMS can detect that a time is in seconds by mistake.
     if not re.fullmatch(r"[0-9]{13}", text):
         raise bad_parameters(f"{name} must be a time in milliseconds")
     return int(text)

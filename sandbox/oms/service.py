@@ -43,7 +43,7 @@ _ACCOUNT_PATH = re.compile(r"/v2/([^/]+)/(objectstorage/buckets/regions|privacy-
 
 
 class _Api(NamedTuple):
-    """A call: the permission that it needs, its query parameters, and whether it has a body."""
+    """A call of OMS's API: the permission that it needs, its query parameters, and True if it has a body."""
 
     action: str
     params: frozenset[str] = frozenset()
@@ -51,7 +51,7 @@ class _Api(NamedTuple):
 
 
 _PAGES = frozenset({"limit", "offset", "status"})
-# Calls by the method and the end of the path.
+# Calls by the method and the last part of the path.
 _CALLS = {
     ("POST", "events"): _Api("createEvent", has_body=True),
     ("GET", "list"): _Api("list", _PAGES),
@@ -72,14 +72,18 @@ _GROUP_CALLS = {
     ("PUT", "update"): _Api("update", has_body=True),
     ("DELETE", "group"): _Api("delete"),
 }
-# The resource in policies: support.huaweicloud.com/api-oms/oms_api_8004.html. It names no single task or group.
+# The resource in policies, which never names a single task or group: support.huaweicloud.com/api-oms/oms_api_8004.html.
 _RESOURCE = "oms:*:*:{kind}:*"
 _MAX_OFFSET = 10_000
 _MAX_TASKS = 5
 
 
 class Call(NamedTuple):
-    """A submission that reached the gateway."""
+    """A call that submitted keys, with the status of its response.
+
+    `sent`: the keys as sent; `keys`: the decoded keys. `time`: seconds since 1970. `connection`: the number of the
+    connection.
+    """
 
     time: float
     sent: list[str]
@@ -89,16 +93,16 @@ class Call(NamedTuple):
 
 
 class Account(NamedTuple):
-    """An access key for OMS, and its secret."""
+    """An access key that a request hands over to OMS, and its secret."""
 
     key: str
     secret: str
 
 
 class Sides(Protocol):
-    """The accounts of the source and the destination, with the permissions of a request's access keys.
+    """The source and destination clouds, which OMS calls with the access keys of a request.
 
-    All methods raise the GatewayError with which OMS refuses.
+    All methods raise GatewayError if OMS refuses the request.
     """
 
     def region_of(self, cloud: str, keys: Account, bucket: str) -> str: ...
@@ -108,15 +112,15 @@ class Sides(Protocol):
     def destination(self, keys: Account, region: str, bucket: str) -> Destination: ...
 
     def listed(self, keys: Account, bucket: str, prefixes: Sequence[str], since: int) -> Iterable[tuple[str, int]]:
-        """Yield keys and sizes of a source bucket; raise PermissionError if the key may not list it."""
+        """Yield keys and sizes of a source bucket's objects; raise PermissionError if the key may not list them."""
 
 
 class Oms(KeyedService):
-    """A service that accepts object keys for a task, and copies the objects a moment later.
+    """The service of OMS: it accepts object keys for a task, and copies the objects a moment later.
 
-    `sides` and `projects`: the accounts and the projects of new tasks. `agreements`: the projects whose user agreed to
-    the privacy statement, without which no task is created if it `needs_agreement`. `visibility_delay`: the seconds
-    until a new task is in lists.
+    `sides`: the clouds between which new tasks copy. `projects`: the ids of existing projects. `agreements`: the
+    projects whose user agreed to the privacy statement; with `needs_agreement`, other projects cannot create tasks.
+    `visibility_delay`: the seconds until lists contain a new task.
     """
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -128,9 +132,9 @@ class Oms(KeyedService):
         self.agreements: set[str] = set()
         self.needs_agreement = False
         self.visibility_delay = 0.0
-        # True if OMS itself refuses a missing permission, not the gateway in front of it.
+        # True if OMS itself refuses a missing permission, False if the gateway does.
         self.judges_rights = False
-        # The bodies of the calls that created tasks.
+        # The bodies of the requests that created tasks, by task id.
         self._bodies: dict[str, dict[str, Any]] = {}
         self.groups = Groups(self, self._open_pair)
         self.accepted: Counter[str] = Counter()
@@ -150,7 +154,7 @@ class Oms(KeyedService):
         src_bucket: str = "photos",
         src_region: str = "cn-hangzhou",
     ) -> Task:
-        """Create a task that migrates metadata, like setup's; clients call `sync_url` of the result."""
+        """Create a task that migrates metadata, like the tasks of setup; clients submit keys to its `sync_url`."""
         names = (project_id, task_id, key_encoding, src_bucket, src_region)
         task = Task(self, read_source, destination, overwrite_mode, *names, metadata=True)
         task.start()
@@ -160,7 +164,7 @@ class Oms(KeyedService):
 
     @property
     def tasks(self) -> list[Task]:
-        """The tasks of any project, the oldest first."""
+        """The tasks of all projects, the oldest first."""
         return list(self._tasks.values())
 
     def deny(self, action: str) -> None:
@@ -169,19 +173,19 @@ class Oms(KeyedService):
             self._denied.add(action)
 
     def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
-        """Answer 429 beyond this rate; None removes the limit."""
+        """Answer 429 beyond this rate, with `burst` calls at once; None removes the limit."""
         with self.lock:
             self._limit = (
                 None if rate_per_second is None else RateLimit(rate_per_second, self._platform.loop.time, burst)
             )
 
     def refuse(self, predicate: Callable[[str], bool] | None) -> None:
-        """Answer 400 to any call with a key that meets this condition."""
+        """Answer 400 to each call with a key that meets this condition; None removes the condition."""
         with self.lock:
             self._refused = predicate
 
     def wait_copied(self, timeout: float) -> None:
-        """Wait until every accepted key was copied, skipped or failed, except withheld or lost copies."""
+        """Wait until every accepted key was copied, skipped or failed, except withheld and lost copies."""
         self._platform.call(self.settle(), timeout)
 
     def respond(self, request: Request) -> Response:
@@ -247,7 +251,7 @@ class Oms(KeyedService):
         return Response(200)
 
     def _handle_account_call(self, request: Request, project: str, call: str) -> Response:
-        """Answer a call without a documented permission."""
+        """Answer a call for which no page documents a permission."""
         caller = verify_signature(request, self.credential, self.skew)
         if project not in self.projects or caller.denial("oms:*", _RESOURCE.format(kind="*")) == "ExplicitDeny":
             raise GatewayError(403, "APIGW.0302", "The IAM user is not authorized for this project.")
@@ -289,7 +293,7 @@ class Oms(KeyedService):
             raise bad_parameters("the privacy statement was not agreed to")
 
     def _open_buckets(self, body: Mapping[str, Any]) -> tuple[ReadSource, Destination]:
-        """Return the source and destination of a task, each opened with the access keys in the request body."""
+        """Return the source and destination of a task, opened with the access keys in the request's body."""
         sides, source, there = self._require_sides(), Account(body["src_ak"], body["src_sk"]), body["dst_ak"]
         return (
             sides.source(source, body["src_region"], body["src_bucket"]),
@@ -297,7 +301,7 @@ class Oms(KeyedService):
         )
 
     def _open_pair(self, body: Mapping[str, Any]) -> BucketPair:
-        """Return the source, the destination and the listing of a group."""
+        """Return the source, the destination and the listing of a group, opened with the keys in the request's body."""
         source, bucket = Account(body["src_ak"], body["src_sk"]), body["src_bucket"]
         listed = self._require_sides().listed
         return BucketPair(*self._open_buckets(body), lambda order: listed(source, bucket, order.prefixes, order.since))

@@ -15,17 +15,17 @@ from sandbox.oms.lists import LISTS_ROOT, ResultLists
 KeyEncoding = Literal["url", "raw"]
 _STEPS = {"FIVE_MINUTES": 5 * 60 * 1000, "ONE_HOUR": 60 * 60 * 1000}
 STATISTICS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")
-# Long enough that the answer leaves before the copy is made, as in the cloud.
+# The seconds before a copy begins: the response to the client is sent first, as in the cloud.
 _SOON = CopyFault.late(0.005)
 
 
 @dataclass(eq=False)
 class Task(Copier):
-    """A task; it is created running, as by OMS. `status` can be set to STOPPED.
+    """A synchronization task, which is created running; `status` can be set to STOPPED.
 
-    `merges`: a key that is accepted again before its copy begins is copied once for both. `lag`: the delay of the
-    counts in seconds. `step`: the step of its statistics in seconds. `has_early_steps`: its statistics include the
-    steps before its first count. `note`: its description.
+    `merges`: a key that is accepted twice before its copy begins is copied once. `lag`: the delay of the reported
+    counts in seconds. `step`: the step of the statistics. `has_early_steps`: the statistics include the steps before
+    the first count. `note`: the description.
     """
 
     project_id: str
@@ -43,7 +43,7 @@ class Task(Copier):
     status: Literal["SYNCHRONIZING", "STOPPED"] = "SYNCHRONIZING"
     _created: int = 0
     _started: int = 0
-    # Numbers by kind and time, in milliseconds.
+    # Numbers by kind of count and by time in milliseconds.
     _counts: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -56,7 +56,7 @@ class Task(Copier):
 
     @property
     def destination(self) -> dict[str, Stored]:
-        """The objects in the destination now, without OMS's own lists."""
+        """The objects that are in the destination now, without OMS's own lists."""
         stored_objects = list(self.bucket.objects.items())
         return {key: stored for key, stored in stored_objects if not key.startswith(LISTS_ROOT)}
 
@@ -86,11 +86,11 @@ class Task(Copier):
         self._created = self._created or self._started
 
     def age(self) -> float:
-        """Return the seconds since the creation."""
+        """Return the seconds since the task was created."""
         return self.service.now() - self._created / 1000
 
     def accept(self, keys: Iterable[str]) -> None:
-        """Accept the keys of a call, and copy them later.
+        """Accept the keys of a call, and schedule their copies.
 
         REQUEST counts objects, not calls ("number of objects requested").
         """
@@ -101,7 +101,7 @@ class Task(Copier):
         self.copy(accepted, _SOON)
 
     def add_count(self, kind: str, number: int, at: float) -> None:
-        """Add a count at a time, also before the sandbox began."""
+        """Add `number` to a count at the time `at`, in seconds since 1970; it may be before the sandbox began."""
         self._counts[kind, int(at * 1000)] += number
 
     def report(self, copy: Copy, outcome: Outcome) -> None:
@@ -141,7 +141,7 @@ class Task(Copier):
     def description(self, query_time: float) -> dict[str, object]:
         """Return the answer of ShowSyncTask: support.huaweicloud.com/api-oms, "Querying details of a sync task".
 
-        The counters are of the month of `query_time` (seconds since 1970).
+        The counters cover the month of `query_time`, in seconds since 1970.
         """
         month = _month(query_time)
         totals: Counter[str] = Counter()
@@ -157,9 +157,9 @@ class Task(Copier):
         }
 
     def statistics(self, data_types: Iterable[str], start: int, end: int) -> str:
-        """Return the answer of ListSyncTaskStatistic: each step from `start` to `end`, also the empty steps.
+        """Return the answer of ListSyncTaskStatistic as JSON: all steps from `start` to `end`, including empty steps.
 
-        It is text, because a week has ten thousand counts, nearly all of them zero.
+        It is built as text to save time: a week has ten thousand counts, nearly all of them zero.
         """
         step = _STEPS[self.step]
         if not self.has_early_steps:
@@ -179,7 +179,7 @@ class Task(Copier):
         self.add_count(kind, number, self.service.now())
 
     def _shown_counts(self) -> list[tuple[str, int, int]]:
-        """Return the counts that are old enough to show: kind, time in milliseconds, and number."""
+        """Return the counts older than `lag`: the kind, the time in milliseconds, and the number."""
         latest = (self.service.now() - self.lag) * 1000
         return [(kind, stamp, number) for (kind, stamp), number in self._counts.items() if stamp <= latest]
 
@@ -193,6 +193,6 @@ def _point(stamp: int, number: int) -> str:
 
 
 def _month(seconds: float) -> tuple[int, int]:
-    """Return year and month in China, where the service is."""
+    """Return the year and the month in China's time zone, which the service uses."""
     time = datetime.fromtimestamp(seconds, timezone(timedelta(hours=8)))
     return time.year, time.month

@@ -1,1 +1,1 @@
-"""Alibaba Cloud's Object Storage Service."""
+"""Alibaba Cloud's Object Storage Service (OSS)."""

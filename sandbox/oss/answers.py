@@ -1,4 +1,4 @@
-"""Parts of answers that several operations share: headers of an object, keys, XML."""
+"""Parts of responses that several operations share: an object's headers, encoded keys, XML."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def last_modified(obj: OssObject) -> dict[str, str]:
 
 
 def version_header(bucket: Bucket, version_id: str) -> dict[str, str]:
-    """Return the header of a version; only buckets with versioning have it."""
+    """Return the header with a version's id; empty for a bucket without versioning."""
     return {"x-oss-version-id": version_id} if bucket.versioning else {}
 
 
@@ -34,16 +34,16 @@ _PLAIN = re.compile(r"[\w./~-]*", re.ASCII)
 
 
 def encoder(params: Mapping[str, str]) -> Callable[[str], str]:
-    """Return the encoding of keys in an answer.
+    """Return the function that encodes keys in a response.
 
-    Without encoding-type=url some keys make it XML that no parser accepts.
+    Without encoding-type=url some keys make the response XML that no parser accepts.
     """
     encoding = params.get("encoding-type")
     if encoding is None:
         return escape
     if encoding != "url":
         raise invalid_argument("Invalid Encoding Method specified in Request.", ArgumentName="encoding-type")
-    # Nearly all keys are plain, and `quote` takes as long as the rest of an object's XML.
+    # Most keys are plain, and `quote` would take as long as the rest of an object's XML.
     return lambda text: text.replace("/", "%2F") if _PLAIN.fullmatch(text) else quote(text, safe="")
 
 

@@ -22,7 +22,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
 def list_buckets(call: Call) -> Response:
-    """List the account's buckets of all regions; only a truncated answer has the fields of pages."""
+    """List the account's buckets in all regions; only a truncated response has the fields of paging."""
     prefix, marker = call.params.get("prefix", ""), call.params.get("marker", "")
     limit = number_between(call.params, "max-keys", 100, 1, 1000)
     owned = (name for name, bucket in call.store.buckets.items() if bucket.owner == ACCOUNT_ID)
@@ -39,7 +39,10 @@ def list_buckets(call: Call) -> Response:
 
 
 def put_bucket(call: Call) -> Response:
-    """Create a bucket. Only the account itself can repeat it: a RAM user gets the error of a foreign bucket."""
+    """Create a bucket.
+
+    The account itself can repeat the call; a RAM user then gets the error for a bucket of another account.
+    """
     name = call.bucket.name
     if not _NAME.fullmatch(name):
         raise OssError(400, "InvalidBucketName", "The specified bucket is not valid.", BucketName=name)
@@ -97,13 +100,13 @@ def put_bucket_versioning(call: Call) -> Response:
 
 
 def get_bucket_versioning(call: Call) -> Response:
-    """Return the status; empty if versioning was never switched on."""
+    """Return the versioning status; empty if versioning was never enabled."""
     status = call.bucket.versioning
     return xml_response("VersioningConfiguration", f"<Status>{status}</Status>" if status else "")
 
 
 def get_bucket_worm(call: Call) -> Response:
-    """Return the retention rule."""
+    """Return the bucket's retention rule."""
     if not call.bucket.retains:
         raise OssError(404, "NoSuchWORMConfiguration", "The WORM Configuration does not exist.")
     inner = (

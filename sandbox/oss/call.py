@@ -1,4 +1,4 @@
-"""A request on its way to an operation of OSS: its address, and the values that the operation needs."""
+"""Requests to operations of OSS: their addresses, and the values that an operation needs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _BUCKET_HOST = re.compile(r"([a-z0-9-]+)\.oss-[a-z0-9-]+\.aliyuncs\.com")
 
 
 class Address(NamedTuple):
-    """The bucket and the key of a request, quoted as on the wire; both are empty for the service itself."""
+    """The bucket and the key of a request, percent-encoded as sent; both are empty for the service itself."""
 
     bucket: str
     quoted_key: str
 
     @property
     def path(self) -> str:
-        """The signed path, independent of the place of the bucket in the request."""
+        """The signed path, which is the same for a bucket in the host name and for a bucket in the path."""
         return "/" if self.target == "service" else f"/{self.bucket}/{self.quoted_key}"
 
     @property
@@ -34,7 +34,7 @@ class Address(NamedTuple):
 
 @lru_cache
 def address_of(request: Request) -> Address:
-    """Return the address: the bucket is in the host name, as `ali-oss` sends it, or comes first in the path."""
+    """Return the address of a request: the bucket is in the host name, as `ali-oss` sends it, or begins the path."""
     path = request.raw_path.removeprefix("/")
     host = _BUCKET_HOST.fullmatch(request.headers.get("host", "").partition(":")[0])
     if host:
@@ -44,7 +44,10 @@ def address_of(request: Request) -> Address:
 
 
 class Call(NamedTuple):
-    """An admitted request. `affected_keys` are the keys that it reads or changes."""
+    """A request that OSS has admitted to an operation.
+
+    `affected_keys`: the keys that the request reads or changes.
+    """
 
     request: Request
     id: str
@@ -63,13 +66,16 @@ class Call(NamedTuple):
         return self.request.headers
 
     def find(self) -> OssObject:
-        """Return the object of the call's key."""
+        """Return the object with the request's key; raise OssError if it is missing."""
         return self.bucket.find(self.key)
 
     def find_source(self) -> tuple[Bucket, str, OssObject]:
-        """Return bucket, key and object of x-oss-copy-source, whose reading needs a permission of its own."""
+        """Return the bucket, key and object that x-oss-copy-source names.
+
+        Reading the object needs the permission oss:GetObject.
+        """
         path, _, query = self.headers["x-oss-copy-source"].removeprefix("/").partition("?")
-        if query:  # a versionId
+        if query:  # the query of the header names a version
             raise not_implemented()
         name, _, quoted_key = path.partition("/")
         key = object_name(quoted_key)
@@ -79,18 +85,18 @@ class Call(NamedTuple):
         return bucket, key, source
 
     def is_allowed(self, action: str, key: str) -> bool:
-        """Return True if the caller has the permission for a key; record a refusal."""
+        """Return True if the caller has the permission for a key; otherwise record the refusal."""
         if not self.store.denial(self.caller, action, self.bucket.name, key):
             return True
         self.store.record(action, self.bucket.name, key, 403)
         return False
 
     def save(self, obj: OssObject, event: str) -> OssObject:
-        """Store this as the current version of the call's key, and emit the event."""
+        """Store `obj` as the current version of the request's key, and emit the event."""
         return self.store.save(self.bucket, self.key, obj, event, self.id)
 
     def emit(self, event: str, obj: OssObject) -> None:
-        """Emit an event of the call's key without storing an object."""
+        """Emit an event for the request's key without storing an object."""
         self.store.emit(event, self.bucket, self.key, obj, self.id)
 
 

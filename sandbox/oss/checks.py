@@ -1,4 +1,4 @@
-"""Checks that several operations share, each with its error of OSS: bodies, numbers, conditions."""
+"""Checks that several operations share, with OSS's errors: bodies, numbers, conditions."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sandbox.server.message import Request, parse_http_date
 
 
 def check_body(request: Request) -> None:
-    """Raise the OssError of a body whose MD5 is not the one in the header."""
+    """Raise OssError if the body's MD5 differs from the header Content-MD5."""
     md5 = base64.b64encode(hashlib.md5(request.body).digest()).decode()
     if request.headers.get("content-md5", md5) != md5:
         raise OssError(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
 
 
 def check_overwrite(call: Call) -> None:
-    """Raise the OssError of a write that forbids overwriting: .../developer-reference/putobject.
+    """Raise OssError if the request forbids overwriting and the object exists: .../developer-reference/putobject.
 
     The header has no effect if versioning is enabled or suspended.
     """
@@ -33,7 +33,7 @@ def check_overwrite(call: Call) -> None:
 
 
 def check_conditions(obj: OssObject, headers: Mapping[str, str]) -> None:
-    """Raise the OssError of an unmet condition."""
+    """Raise OssError if a condition in the headers, such as If-Match, is not met."""
     if headers.get("if-match", obj.etag).strip('"') != obj.etag:
         raise _precondition_failed("If-Match")
     if (date := headers.get("if-unmodified-since")) and parse_http_date(date) < obj.last_modified:
@@ -53,8 +53,8 @@ def _precondition_failed(condition: str) -> OssError:
 
 
 def number_between(params: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:
-    """Return the number in a parameter; raise the OssError InvalidArgument outside of the limits."""
-    text = params.get(name) or str(default)  # oss2 sends empty parameters
+    """Return the number in a query parameter; raise OssError (InvalidArgument) if it is out of range."""
+    text = params.get(name) or str(default)  # oss2 sends parameters without a value
     if not text.isascii() or not text.isdigit() or not minimum <= int(text) <= maximum:
         raise invalid_argument(
             f"Argument {name} must be an integer between {minimum} and {maximum}.",
@@ -67,7 +67,7 @@ def number_between(params: Mapping[str, str], name: str, default: int, minimum: 
 def parse_xml(body: bytes, root: str) -> ElementTree.Element:
     try:
         parsed = ElementTree.fromstring(body)
-    except ElementTree.ParseError:  # such as a control character, which XML 1.0 cannot hold
+    except ElementTree.ParseError:  # XML 1.0 cannot hold some characters, such as control characters
         raise malformed_xml() from None
     if parsed.tag != root:
         raise malformed_xml()

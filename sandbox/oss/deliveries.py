@@ -1,6 +1,7 @@
-"""Deliveries of events from a bucket to functions: at once and once, unless a test orders a fault.
+"""Deliveries of events from a bucket to functions: immediate and once, unless a test orders a fault.
 
-Function Compute, "OSS triggers", guarantees less: at least once, in any order. Some events were lost in practice.
+Function Compute, "OSS triggers", guarantees less: at-least-once delivery in any order. Some events were lost in
+practice.
 """
 
 from __future__ import annotations
@@ -14,32 +15,32 @@ from sandbox.server.faults import Schedule
 
 @dataclass(frozen=True)
 class EventFault:
-    """A fault of a single event."""
+    """A fault in the delivery of an event."""
 
     kind: Literal["lost", "twice", "late"]
     seconds: float = 0.0
 
     @staticmethod
     def lost() -> EventFault:
-        """Never deliver the event."""
+        """Return a fault that never delivers the event."""
         return EventFault("lost")
 
     @staticmethod
     def twice() -> EventFault:
-        """Deliver the event at once, and again."""
+        """Return a fault that delivers the event twice."""
         return EventFault("twice")
 
     @staticmethod
     def late(seconds: float) -> EventFault:
-        """Deliver the event after `seconds`."""
+        """Return a fault that delivers the event after `seconds`."""
         return EventFault("late", seconds)
 
 
 class Deliveries(Schedule[str, EventFault]):
-    """The events of a bucket's triggers. Faults are chosen by the key of the event."""
+    """The deliveries to a bucket's triggers; faults are chosen by the key of the event."""
 
     def send(self, key: str, deliver: Callable[[], None], later: Callable[[float, Callable[[], None]], None]) -> None:
-        """Call `deliver` for an event of this key, with its fault; `later(seconds, deliver)` calls it later."""
+        """Deliver an event of this key, with its fault; `deliver` calls the function, `later` delays a call."""
         fault = self.next(key)
         if fault is None or fault.kind == "twice":
             deliver()

@@ -1,7 +1,7 @@
 """Errors of OSS: https://help.aliyun.com/zh/oss/user-guide/overview-14 ("Error responses").
 
-`ec` is the fine-grained code of https://help.aliyun.com/en/oss/user-guide/<ec>. Errors without such a page have no
-`ec`, because clients cannot rely on undocumented codes.
+`ec` is the detailed code of https://help.aliyun.com/en/oss/user-guide/<ec>. Errors without such a page have no `ec`,
+because clients cannot rely on undocumented codes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 
 class OssError(Exception):
-    """An error with the status, the code and the message that OSS answers."""
+    """An error with the status, the code and the message of OSS's response."""
 
     def __init__(
         self,
@@ -24,7 +24,7 @@ class OssError(Exception):
         **details: str,
     ) -> None:
         super().__init__(f"{status} {code}: {message}")
-        # The action of a missing permission, and the kind of the denial.
+        # The action whose permission is missing, and the kind of denial.
         self.denial = ("", "")
         self.status = status
         self.code = code
@@ -47,7 +47,7 @@ class OssError(Exception):
         return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n{inner}</Error>\n'.encode()
 
     def _detail(self) -> str:
-        """Return the element AccessDeniedDetail: help.aliyun.com/zh/oss/user-guide/0003-00000001."""
+        """Return the element AccessDeniedDetail, or an empty text: help.aliyun.com/zh/oss/user-guide/0003-00000001."""
         action, kind = self.denial
         denied = f"<AuthAction>{action}</AuthAction><NoPermissionType>{kind}</NoPermissionType>"
         policy = "<PolicyType>AccountLevelIdentityBasedPolicy</PolicyType>"
@@ -57,7 +57,7 @@ class OssError(Exception):
 def access_denied(
     message: str, ec: str = "0003-00000001", denial: tuple[str, str] = ("", ""), endpoint: str = ""
 ) -> OssError:
-    """Return the error; `endpoint` is the host of a bucket in another region."""
+    """Return the error AccessDenied; `endpoint` is the host of a bucket's region if that is not this region."""
     error = OssError(403, "AccessDenied", message, ec=ec)
     error.denial = denial
     if endpoint:

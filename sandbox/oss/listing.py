@@ -36,10 +36,10 @@ class _Page:
 
 
 def list_objects(call: Call) -> Response:
-    """Answer GetBucket: the next page begins after a marker, which can be a missing key."""
+    """Answer GetBucket: the page begins after the marker, which need not be an existing key."""
     params, encode = call.params, encoder(call.params)
     prefix, marker, delimiter = params.get("prefix", ""), params.get("marker", ""), params.get("delimiter", "")
-    # The previous page can end with a common prefix, whose keys must not come again.
+    # The previous page can end with a common prefix, whose keys must not be listed again.
     is_group = bool(delimiter) and marker.startswith(prefix) and marker[len(prefix) :].endswith(delimiter)
     start = (_after_prefix(marker), True) if is_group else (marker, False)
     page = _fill_page(call.bucket.objects, prefix, delimiter, start, _limit(params))
@@ -50,7 +50,7 @@ def list_objects(call: Call) -> Response:
 
 
 def list_objects_v2(call: Call) -> Response:
-    """Answer GetBucketV2: the next page begins at a token."""
+    """Answer GetBucketV2: the page begins at the continuation token."""
     params, encode = call.params, encoder(call.params)
     page = _fill_page(
         call.bucket.objects, params.get("prefix", ""), params.get("delimiter", ""), _start(params), _limit(params)
@@ -66,7 +66,7 @@ def list_objects_v2(call: Call) -> Response:
 
 
 def list_object_versions(call: Call) -> Response:
-    """List all versions and delete markers, for each key the latest first."""
+    """List all versions and delete markers, the latest version of each key first."""
     params, encode = call.params, encoder(call.params)
     limit = _limit(params)
     page, is_truncated = call.bucket.history.page(params, limit)
@@ -98,7 +98,7 @@ def list_object_versions(call: Call) -> Response:
 
 
 def _response(call: Call, page: _Page, fields: Mapping[str, str], with_owner: bool) -> Response:
-    """Join the common fields of both API versions and the fields of this version."""
+    """Build the response of both API versions; `fields` are the fields of the requested version."""
     params, encode = call.params, encoder(call.params)
     common = {
         "Name": call.bucket.name,
@@ -119,9 +119,9 @@ def _limit(params: Mapping[str, str]) -> int:
 
 
 def _start(params: Mapping[str, str]) -> tuple[str, bool]:
-    """Return the first key of a page, and True if an object with this key belongs to the page."""
+    """Return the key at which a page begins, and True if the page includes an object with this key."""
     token = params.get("continuation-token")
-    if not token:  # oss2 sends an empty one for the first page
+    if not token:  # oss2 sends an empty token for the first page
         return params.get("start-after", ""), False
     try:
         kind, _, last = base64.b64decode(token, validate=True).decode().partition(":")
@@ -139,7 +139,7 @@ def _token(kind: str, last: str) -> str:
 
 
 def _after_prefix(prefix: str) -> str:
-    """Return the first possible key after all keys with this prefix."""
+    """Return the first possible key after all keys that begin with `prefix`."""
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
@@ -161,7 +161,10 @@ def _fill_page(objects: SortedDict, prefix: str, delimiter: str, start: tuple[st
 def _entries(
     objects: SortedDict, prefix: str, delimiter: str, start: tuple[str, bool]
 ) -> Iterator[tuple[str, str | None]]:
-    """Yield keys from `start` on; of keys with a common prefix only the first, with that prefix."""
+    """Yield each key from `start` on, with None; of keys with a common prefix, yield the first with that prefix.
+
+    Keys have a common prefix if they are equal from the end of `prefix` to the delimiter.
+    """
     position: tuple[str, bool] | None = start if start[0] >= prefix else (prefix, True)
     while position:
         minimum, inclusive = position

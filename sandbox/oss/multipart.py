@@ -1,4 +1,4 @@
-"""Uploads in parts.
+"""Multipart uploads.
 
 https://help.aliyun.com/zh/oss/developer-reference/initiatemultipartupload, .../uploadpart, .../completemultipartupload,
 .../abortmultipartupload, .../listmultipartuploads, .../listparts.
@@ -37,9 +37,10 @@ def upload_part(call: Call) -> Response:
 
 
 def complete_multipart_upload(call: Call) -> Response:
-    """Join the requested parts: in ascending order, each by its ETag, all but the last of at least 100 KB.
+    """Join the parts that the request names, in ascending order and each with its ETag.
 
-    The ETag is computed from the parts' ETags, and is not an MD5 of the contents.
+    Each part but the last has at least 100 KB. The ETag of the object is computed from the parts' ETags, so it is not
+    the MD5 of the contents.
     """
     upload = _find_upload(call)
     encode = encoder(call.params)
@@ -90,7 +91,7 @@ def list_parts(call: Call) -> Response:
 
 
 def list_multipart_uploads(call: Call) -> Response:
-    """List the uploads of keys with a prefix, by key, then by id; more than a page is refused."""
+    """List the unfinished uploads whose keys begin with a prefix, by key and id; refuse more than a page."""
     params, encode = call.params, encoder(call.params)
     prefix = params.get("prefix", "")
     uploads = [upload for upload in call.bucket.uploads.values() if upload.key.startswith(prefix)]
@@ -128,7 +129,7 @@ def _find_upload(call: Call) -> Upload:
 
 
 def _chosen_parts(call: Call, upload: Upload) -> list[int]:
-    """Return the numbers of the parts to join."""
+    """Return the numbers of the parts that the request joins; raise OssError for missing or unordered parts."""
     nodes = parse_xml(call.request.body, "CompleteMultipartUpload").findall("Part")
     if not nodes:
         raise malformed_xml()

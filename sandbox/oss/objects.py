@@ -1,4 +1,4 @@
-"""Buckets and objects of OSS, rules of their names, and events of their changes."""
+"""Buckets and objects of OSS, the rules for keys, and the events of changes."""
 
 from __future__ import annotations
 
@@ -31,13 +31,17 @@ _KEPT_HEADERS = {
     "content-type",
     "expires",
 }
-# The polynomial of ECMA-182, as in oss2.utils.Crc64: the SDK compares the CRC with its own.
+# The polynomial of ECMA-182, which oss2.utils.Crc64 uses as well: the SDK checks the CRC of an upload.
 _crc64: Callable[[bytes], int] = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, xorOut=0xFFFFFFFFFFFFFFFF)
 
 
 @dataclass(frozen=True)
 class OssObject:
-    """The current version of an object. `headers` are returned with it; their names are in lower case."""
+    """A version of an object.
+
+    `headers`: the headers that are returned with the object, by names in lower case. `last_modified` is in seconds
+    since 1970.
+    """
 
     data: bytes
     etag: str
@@ -67,15 +71,15 @@ class OssObject:
 
     @property
     def crc64(self) -> int | None:
-        """The CRC64; None for a copy, because OSS reports no CRC64 for copies."""
+        """The CRC64 of the contents; None for a copied object, for which OSS reports none."""
         return _crc64(self.data) if self.has_crc64 else None
 
 
 def stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that OSS keeps of an upload: help.aliyun.com/zh/oss/developer-reference/putobject.
+    """Return the headers of an upload that OSS stores: help.aliyun.com/zh/oss/developer-reference/putobject.
 
-    Raises the OssError of help.aliyun.com/en/oss/user-guide/0011-00000002, which does not name its code, for metadata
-    of over 8 KB, names and values.
+    Raises OssError if names and values of the user's metadata exceed 8 KB. Its page,
+    help.aliyun.com/en/oss/user-guide/0011-00000002, does not name the code of the error.
     """
     meta = {name: value for name, value in headers.items() if name.startswith("x-oss-meta-")}
     if len("".join([*meta, *meta.values()]).encode("utf-8", "surrogateescape")) > _MAX_META_BYTES:
@@ -94,7 +98,7 @@ def etag_of(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class Trigger:
-    """The filter of an FC trigger of type `oss`: exact event names, a prefix, a suffix."""
+    """An FC trigger of type `oss`: its filter (exact event names, a prefix, a suffix) and its target."""
 
     name: str
     events: frozenset[str]
@@ -114,7 +118,7 @@ class Trigger:
 
 @dataclass
 class Upload:
-    """An unfinished multipart upload."""
+    """A multipart upload that is neither completed nor aborted."""
 
     id: str
     key: str
@@ -126,7 +130,7 @@ class Upload:
 class Bucket:
     """A bucket, with its objects in the order of OSS's listings.
 
-    `versioning` is empty until it is first switched on.
+    `versioning`: the status of versioning; empty if it was never enabled.
     """
 
     def __init__(self, name: str, region: str, created: float, owner: str = ACCOUNT_ID) -> None:
@@ -136,16 +140,16 @@ class Bucket:
         self.owner = owner
         self.storage_class = "Standard"
         self.acl = "private"
-        # The documents of other settings, by the parameters that select them; and the domains bound to the bucket.
+        # The documents of other settings, by the query parameter of each; and the domains that are bound to the bucket.
         self.documents: dict[str, bytes] = {}
         self.domains: list[str] = []
         self.versioning: Literal["", "Enabled", "Suspended"] = ""
-        # str compares by code point, which is the byte order of UTF-8.
+        # Python compares texts by code points, which is the order of their UTF-8 bytes.
         self.objects: SortedDict = SortedDict()
         self.history: History[OssObject] = History(self.objects)
         # True if a retention rule forbids deletions.
         self.retains = False
-        # The version of the last delete marker of each key.
+        # The version id of each key's last delete marker.
         self._markers: dict[str, str] = {}
         self.triggers: list[Trigger] = []
         self.deliveries = Deliveries()
@@ -153,12 +157,15 @@ class Bucket:
 
     @property
     def encryption(self) -> dict[str, str]:
-        """The headers of answers about the encryption of objects; empty without encryption."""
+        """The headers of responses that name the encryption of objects; empty without encryption."""
         rule = re.search(rb"<SSEAlgorithm>(\w+)</SSEAlgorithm>", self.documents.get("encryption", b""))
         return {"x-oss-server-side-encryption": rule[1].decode()} if rule else {}
 
     def find(self, key: str) -> OssObject:
-        """Return an object; raise the OssError NoSuchKey, which names a delete marker, if it is missing."""
+        """Return an object; raise OssError (NoSuchKey) if it is missing.
+
+        The headers of the error name a delete marker.
+        """
         try:
             oss_object: OssObject = self.objects[key]
         except KeyError:
@@ -166,9 +173,9 @@ class Bucket:
         return oss_object
 
     def delete(self, key: str, now: float = 0) -> dict[str, str]:
-        """Delete an object and return the headers of the answer.
+        """Delete an object and return the headers of the response.
 
-        With versioning a delete marker becomes the current version, even if the object is missing.
+        With versioning, a delete marker becomes the current version, even if the object is missing.
         """
         if self.versioning:
             self._markers[key] = self.new_version_id()
@@ -178,7 +185,10 @@ class Bucket:
         return self._marker_headers(key)
 
     def delete_version(self, key: str, version_id: str) -> None:
-        """Delete a version for good, or a delete marker, so that the version before it is current again."""
+        """Delete a version or a delete marker permanently.
+
+        If it was the current version, the previous version is current again.
+        """
         self.history.remove(key, version_id)
         if self._markers.get(key) == version_id:
             del self._markers[key]
@@ -188,12 +198,15 @@ class Bucket:
         return {"x-oss-delete-marker": "true", "x-oss-version-id": marker} if marker else {}
 
     def new_version_id(self) -> str:
-        """Return a unique id with versioning, `null` without: .../developer-reference/putbucketversioning."""
+        """Return a unique id if versioning is enabled, else `null`: .../developer-reference/putbucketversioning."""
         return uuid.uuid4().hex.upper() if self.versioning == "Enabled" else "null"
 
 
 def object_name(quoted: str) -> str:
-    """Return the key in a raw URL path: 1 to 1023 bytes of UTF-8, without a slash or backslash in front."""
+    """Return the key in a percent-encoded URL path; raise OssError for an invalid key.
+
+    A key has 1 to 1023 bytes of UTF-8, and does not begin with a slash or backslash.
+    """
     raw = unquote_to_bytes(quoted)
     try:
         name = raw.decode()

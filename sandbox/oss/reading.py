@@ -1,4 +1,4 @@
-"""GetObject, HeadObject: conditions, ranges, stored headers.
+"""GetObject and HeadObject: conditions, ranges, stored headers.
 
 https://help.aliyun.com/zh/oss/developer-reference/getobject, .../headobject; for ranges
 https://help.aliyun.com/document_detail/39571.html ("HTTP Range requests").
@@ -33,17 +33,17 @@ def get_object(call: Call) -> Response:
 
 
 def head_object(call: Call) -> Response:
-    """Answer with the body; the web library omits the body and keeps its length."""
+    """Answer HEAD with a body: the web library omits the body, and sends its length."""
     obj = call.find()
     check_conditions(obj, call.headers)
     return Response(200, obj.data, _headers(call, obj))
 
 
 def _range(headers: Mapping[str, str], size: int) -> tuple[int, int] | None:
-    """Return the first and the last byte of a range, None for the whole object.
+    """Return the first and last byte of the requested range; None for the whole object.
 
-    OSS answers a range that ends behind the object with the whole object. With x-oss-range-behavior: standard it cuts
-    the end off, and refuses a range that begins there.
+    For a range that ends behind the object OSS returns the whole object. With the header x-oss-range-behavior:
+    standard, it returns the range up to the end of the object, and refuses a range that begins there.
     """
     if "range" not in headers:
         return None

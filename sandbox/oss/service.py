@@ -1,6 +1,6 @@
 """Alibaba Cloud OSS on loopback: the operations that the project, its users and its tests need.
 
-Parameters and headers outside the row of an operation are refused, never ignored.
+Parameters and headers that an operation does not list are refused, never ignored.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from sandbox.oss.writing import (
 from sandbox.server.message import Request, Response
 
 _CONDITIONS = {"if-match", "if-none-match", "if-unmodified-since"}
-# Headers that ask for something, beside OSS's own.
+# Headers that change the meaning of a request, beside OSS's own headers.
 _ASKING = {*_CONDITIONS, "if-modified-since", "range"}
 _COPY = "x-oss-copy-source"
 _FORBID, _META = "x-oss-forbid-overwrite", "x-oss-meta-"
@@ -58,10 +58,10 @@ _VERSIONS = {"encoding-type", "key-marker", "max-keys", "prefix", "version-id-ma
 
 
 class _Row(NamedTuple):
-    """An operation, named as in OSS's API: the action that a policy must allow, and the accepted parts of a request.
+    """An operation of OSS's API: the action that a policy must allow, its function, and the accepted request.
 
-    `params` refine the operation. `headers` are the accepted headers among the requesting headers (`_asking_headers`);
-    all headers of a user's metadata count as a single header.
+    `params`: the query parameters beside those that select the operation. `headers`: the accepted headers, among those
+    that `_asking_headers` returns; `x-oss-meta-` stands for all metadata of the user.
     """
 
     action: str
@@ -75,7 +75,7 @@ def _refuse(_call: Call) -> Response:
 
 
 _REFUSED = _Row("oss:Unknown", _refuse)
-# Operations by method, target, and selectors: parameters, and the header of a copy.
+# Operations by method, target, and selectors: query parameters, or the header of a copy.
 _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
     ("GET", "service", frozenset()): _Row("oss:ListBuckets", list_buckets, {"marker", "max-keys", "prefix"}),
     ("GET", "bucket", frozenset()): _Row("oss:ListObjects", list_objects, {*_LISTING, "marker"}),
@@ -117,7 +117,7 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
     ("POST", "object", frozenset({"uploads"})): _Row(
         "oss:PutObject", initiate_multipart_upload, {"encoding-type"}, {_META}
     ),
-    # ali-oss sends the upload's metadata with each part and the end as well, where it means nothing.
+    # ali-oss sends the upload's metadata also with each part and with the completion, where OSS ignores it.
     ("PUT", "object", frozenset({"partNumber", "uploadId"})): _Row("oss:PutObject", upload_part, headers={_META}),
     ("POST", "object", frozenset({"uploadId"})): _Row(
         "oss:PutObject", complete_multipart_upload, {"encoding-type"}, {_META}
@@ -131,7 +131,10 @@ _REFINEMENTS = frozenset().union(*(row.params for row in _OPERATIONS.values()))
 
 
 class Oss(Store):
-    """Buckets behind V4 signatures, at /bucket/key, as oss2 calls an IP address, or at the bucket's host name."""
+    """The service of OSS, with V4 signatures.
+
+    The bucket is in the host name or, as oss2 calls an IP address, in the path: /bucket/key.
+    """
 
     def __init__(self, region: str = "cn-hangzhou", port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(region, port, ssl_context)
@@ -139,11 +142,11 @@ class Oss(Store):
         self._latency: dict[str, float] = {}
 
     def expire_tokens(self) -> None:
-        """Refuse all temporary credentials."""
+        """Refuse all temporary credentials from now on."""
         self._expired = True
 
     def latency(self, *, listing: float = 0, put: float = 0, get: float = 0, delete: float = 0) -> None:
-        """Delay later listings, puts, gets and deletes by these seconds each; other requests are not delayed."""
+        """Delay later listings, puts, gets and deletes by these seconds each."""
         self._latency = {
             "oss:ListObjects": listing,
             "oss:PutObject": put,
@@ -158,7 +161,7 @@ class Oss(Store):
         request_id = new_request_id()
         address = address_of(request)
         row = _operation(request)
-        # A listing touches its prefix, because policies can name it.
+        # Policies can name the prefix of a listing.
         affected_keys = [unquote(address.quoted_key) or request.params.get("prefix", "")]
         try:
             response = row.run(self._admit(request, request_id, address, row, affected_keys))
@@ -169,27 +172,27 @@ class Oss(Store):
         return Response(response.status, response.body, {**response.headers, "x-oss-request-id": request_id})
 
     def _admit(self, request: Request, request_id: str, address: Address, row: _Row, affected_keys: list[str]) -> Call:
-        """Return the call of a request; raise the OssError of a caller without the permission."""
+        """Return the call for an admitted request; raise OssError if the signature or the permission is not valid."""
         caller = verify_signature(request, address.path, self.credential, self.region, self.skew)
         if self._expired and "x-oss-security-token" in request.headers:
             raise OssError(403, "SecurityTokenExpired", "The security token you provided has expired.")
-        if row is _REFUSED and (request.method, address.target) == ("PUT", "bucket"):  # the bucket can be missing
+        if row is _REFUSED and (request.method, address.target) == ("PUT", "bucket"):  # the bucket may be missing
             raise not_implemented()
         if address.target == "service" or row.run is put_bucket:
             self.check_permission(caller, row.action, address.bucket, "")
             bucket = Bucket(address.bucket, self.region, 0)
         else:
-            # DeleteMultipleObjects checks each of its keys itself.
+            # DeleteMultipleObjects checks the permission for each key itself.
             key_to_check = None if row.run is delete_multiple_objects else affected_keys[0]
             bucket = self.bucket_for(caller, row.action, address.bucket, key_to_check)
         key = object_name(address.quoted_key) if address.quoted_key else ""
         return Call(request, request_id, self, bucket, key, affected_keys, caller)
 
     def _refusal(self, error: OssError, request_id: str) -> Response:
-        if error.status == 304:  # oss2 recognizes it by the missing code
+        if error.status == 304:  # oss2 recognizes this response by its missing error code
             return Response(304, headers=dict(error.headers))
         body = error.xml(request_id, self.endpoint)
-        # An answer to HEAD has no body, so the error goes into a header as well.
+        # A response to HEAD has no body, so a header repeats the error.
         headers = {"Content-Type": "application/xml", "x-oss-err": base64.b64encode(body).decode(), **error.headers}
         if error.ec:
             headers["x-oss-ec"] = error.ec
@@ -198,7 +201,7 @@ class Oss(Store):
 
 @lru_cache
 def _operation(request: Request) -> _Row:
-    """Return the row that accepts all parts of the request, or the row that refuses it."""
+    """Return the operation that accepts all parts of the request, or `_REFUSED`."""
     row = _row(request.method, address_of(request).target, frozenset(request.params), frozenset(request.headers))
     return row if request.params.get("list-type", "2") == "2" else _REFUSED
 
@@ -212,7 +215,10 @@ def _row(method: str, target: str, params: frozenset[str], headers: frozenset[st
 
 
 def _asking_headers(names: Iterable[str]) -> set[str]:
-    """Return the requesting headers: conditions, a range, and OSS's own headers except those of the signature."""
+    """Return the headers that change a request's meaning: conditions, a range, and OSS's own unsigned headers.
+
+    All headers of the user's metadata are returned as `x-oss-meta-`.
+    """
     headers = {_META if name.startswith(_META) else name for name in names}
     own = {name for name in headers if name.startswith("x-oss-")} - _SIGNING_HEADERS
     return own | headers & _ASKING

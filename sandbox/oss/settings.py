@@ -1,6 +1,7 @@
-"""Settings of buckets as documents; they are stored and returned unchanged.
+"""Settings of buckets, as documents that are stored and returned unchanged.
 
-https://help.aliyun.com/zh/oss/developer-reference/, putbucketlifecycle and so on. Only encryption has an effect here.
+https://help.aliyun.com/zh/oss/developer-reference/, putbucketlifecycle and so on. Only encryption has an effect in the
+sandbox.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ _ACLS = ("private", "public-read", "public-read-write")
 
 
 class Setting(NamedTuple):
-    """A kind of setting.
+    """A setting of a bucket.
 
-    `action`: its name in policies, behind Get and Put. `root`: the root element of its document; a policy is JSON, and
-    has none. Without a document: the code of a 404, or the contents of an empty document.
+    `action`: its name in the actions of policies, after Get or Put. `root`: the root element of its XML document, empty
+    for JSON. Before the setting is stored, a GET returns a 404 with `code`, or a document with the contents `empty`.
     """
 
     action: str
@@ -30,7 +31,7 @@ class Setting(NamedTuple):
     empty: str = ""
 
 
-# Settings by the parameters that select them.
+# Settings by the query parameter that selects each.
 SETTINGS = {
     "cors": Setting("BucketCors", "CORSConfiguration", "NoSuchCORSConfiguration"),
     "encryption": Setting("BucketEncryption", "ServerSideEncryptionRule", "NoSuchServerSideEncryptionRule"),
@@ -83,7 +84,7 @@ def put_bucket_acl(call: Call) -> Response:
 
 
 def list_cname(call: Call) -> Response:
-    """List the domains that were bound to the bucket in the console."""
+    """List the domains that are bound to the bucket."""
     if not call.bucket.domains:
         raise OssError(404, "NoSuchCname", "The bucket has no CNAME records.", BucketName=call.bucket.name)
     domains = "".join(

@@ -1,7 +1,7 @@
-"""OSS4-HMAC-SHA256 in the Authorization header, checked by the server.
+"""OSS's check of signatures OSS4-HMAC-SHA256 in the Authorization header.
 
 Written from https://help.aliyun.com/zh/oss/developer-reference/recommend-to-use-signature-version-4, not from an SDK,
-so that it finds an SDK's mistakes. The error codes are those of the documents 0002-000002xx and of answers that users
+so that it finds mistakes of an SDK. The error codes are from the documents 0002-000002xx, and from responses that users
 of the SDKs posted (a wrong region is 400 InvalidArgument, not 403).
 """
 
@@ -25,12 +25,12 @@ _ALGORITHM = "OSS4-HMAC-SHA256"
 _PAYLOAD = "UNSIGNED-PAYLOAD"
 _MAX_SKEW_SECONDS = 15 * 60
 _ALWAYS_SIGNED = ("content-type", "content-md5")
-# The signature of a presigned URL, by V4 and before it.
+# The query parameters of a signed URL, by version 4 and by earlier versions.
 _PRESIGNED = {"x-oss-signature", "Signature"}
 
 
 class _Scope(NamedTuple):
-    """The scope <id>/<date>/<region>/oss/aliyun_v4_request."""
+    """The scope of a signature: <id>/<date>/<region>/oss/aliyun_v4_request."""
 
     access_key_id: str
     date: str
@@ -41,7 +41,7 @@ class _Scope(NamedTuple):
 
 @dataclass(frozen=True)
 class _Authorization:
-    """The parts of a request's signature."""
+    """The parts of the headers that sign a request."""
 
     scope: _Scope
     signature: str
@@ -56,10 +56,10 @@ def verify_signature(
     region: str,
     skew: Callable[[float], float],
 ) -> Credential:
-    """Return the caller's credential.
+    """Return the caller's credential; raise OssError for a signature that is invalid, or that the sandbox cannot check.
 
-    Raises OssError if the signature is not valid, or of a kind that the sandbox does not check. `path` is
-    /bucket/key, quoted or not. `find` returns the credential of an access key, `skew` the age of a time in seconds.
+    `path` is /bucket/key, percent-encoded or not. `find` returns the credential of an access key, `skew` the age of a
+    time in seconds.
     """
     authorization = _from_header(request)
     credential = find(authorization.scope.access_key_id)
@@ -172,7 +172,7 @@ def _signing_key(secret: str, scope: tuple[str, ...]) -> bytes:
 
 
 def _canonical_request(request: Request, path: str) -> bytes:
-    """Join method, URI, query, headers, no additional headers, and payload hash, each as a line."""
+    """Return the canonical request: method, URI, query, headers, additional headers (none), and payload hash."""
     return b"\n".join(
         [
             request.method.encode(),
@@ -191,7 +191,7 @@ def _canonical_query(request: Request) -> bytes:
 
 
 def _canonical_headers(request: Request) -> bytes:
-    """Sort the headers by their names: in the order of lines, `x-oss-meta-a-b:` would precede `x-oss-meta-a:`."""
+    """Return the signed headers, sorted by name: sorted lines would have `x-oss-meta-a-b:` before `x-oss-meta-a:`."""
     signed = [
         (name, value) for name, value in request.raw_headers if name.startswith("x-oss-") or name in _ALWAYS_SIGNED
     ]
@@ -200,5 +200,5 @@ def _canonical_headers(request: Request) -> bytes:
 
 @lru_cache(10_000)
 def _encode(text: bytes, safe: str = "") -> bytes:
-    """URI-encode all characters but letters, digits and `-_.~`."""
+    """Percent-encode all characters except letters, digits and `-_.~`."""
     return quote(text, safe=safe).encode()

@@ -1,4 +1,4 @@
-"""The buckets of an account, and the effects of each change: a version, an event, a recorded action."""
+"""The buckets behind an endpoint of OSS, and the effects of a change: a version, an event, a recorded action."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sandbox.oss.errors import access_denied, no_such_bucket
 from sandbox.oss.objects import Bucket, OssObject, Trigger, check_name, etag_of, event_json
 
 _MAX_TRIGGERS = 10
-# Actions on objects. The resource of other actions is the bucket, that of oss:ListBuckets is `*`.
+# Actions whose resource is an object. The resource of oss:ListBuckets is `*`, that of all others the bucket.
 OBJECT_ACTIONS = {
     "oss:AbortMultipartUpload",
     "oss:DeleteObject",
@@ -31,12 +31,12 @@ _KMS = (
     b"<ServerSideEncryptionRule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>KMS</SSEAlgorithm>"
     b"</ApplyServerSideEncryptionByDefault></ServerSideEncryptionRule>"
 )
-# Actions that the endpoint of any region answers.
+# Actions that the endpoints of all regions answer.
 _ANYWHERE = {"oss:GetBucketInfo", "oss:GetBucketLocation"}
 
 
 class Action(NamedTuple):
-    """An action as in RAM policies, and the status of its answer."""
+    """A request's action as named in RAM policies, with the status of the response."""
 
     name: str
     bucket: str
@@ -45,18 +45,18 @@ class Action(NamedTuple):
 
 
 class Store(KeyedService):
-    """The buckets behind an endpoint, without the requests, which `Oss` reads."""
+    """The buckets of OSS behind an endpoint; the subclass `Oss` reads the requests."""
 
     def __init__(self, region: str, port: int, ssl_context: ssl.SSLContext | None) -> None:
         super().__init__(port, ssl_context)
         self.region = region
         self.actions: list[Action] = []
         self._buckets: dict[str, Bucket] = {}
-        # The seconds until requests see a bucket that a request created.
+        # The seconds until requests see a bucket that another request created.
         self.visibility_delay = 0.0
-        # True if the endpoint of any region answers `_ANYWHERE`.
+        # True if endpoints of all regions answer the actions in `_ANYWHERE`.
         self.answers_anywhere = True
-        # The event of a copy of an object onto itself, which changes its headers; empty: none. No page says which.
+        # The event if an object is copied onto itself, which changes its headers; empty for no event. No page names it.
         self.header_event: Literal["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta", ""] = (
             "ObjectCreated:CopyObject"
         )
@@ -66,11 +66,11 @@ class Store(KeyedService):
 
     @property
     def buckets(self) -> Mapping[str, Bucket]:
-        """All buckets of the account, in any region."""
+        """The buckets of all regions, by name."""
         return MappingProxyType(self._buckets)
 
     def create_bucket(self, name: str, region: str = "", owner: str = ACCOUNT_ID) -> Bucket:
-        """Create a bucket; by default in this service's region, and owned by this account."""
+        """Create a bucket; by default in this service's region and owned by this account."""
         with self.lock:
             self._buckets[name] = Bucket(name, region or self.region, self.now(), owner)
         return self._buckets[name]
@@ -85,16 +85,19 @@ class Store(KeyedService):
             del self._buckets[name]
 
     def encrypt(self, name: str) -> None:
-        """Encrypt all later objects of this bucket with KMS."""
+        """Encrypt all later objects of a bucket with KMS."""
         with self.lock:
             self.buckets[name].documents["encryption"] = _KMS
 
     def objects(self, bucket: str) -> Mapping[str, OssObject]:
-        """Return the bucket's objects in listing order, live: copy them before a loop while requests continue."""
+        """Return a live view of a bucket's objects, in the order of listings.
+
+        Copy it before a loop if requests run meanwhile.
+        """
         return MappingProxyType(self._buckets[bucket].objects)
 
     def put(self, bucket: str, key: str, data: bytes, event: str = "ObjectCreated:PutObject") -> OssObject:
-        """Store an object without a request, and emit the event of this kind of upload."""
+        """Store an object without a request, and emit the event, which names the kind of upload."""
         check_name(key)
         with self.lock:
             return self.save(self._buckets[bucket], key, self.new_object(data), event, new_request_id())
@@ -108,9 +111,9 @@ class Store(KeyedService):
         age: float = 0,
         storage_class: str = "Standard",
     ) -> None:
-        """Store objects with these keys at once, otherwise equal, written `age` seconds ago, without events.
+        """Store objects with these keys, all with the same size in bytes, written `age` seconds ago, without events.
 
-        The default ETag is the MD5 of the contents, which are zeros.
+        Their contents are zeros; the default ETag is the MD5 of the contents.
         """
         data = bytes(size)
         alike = OssObject(data, etag or etag_of(data), int(self.now() - age), storage_class=storage_class)
@@ -123,10 +126,10 @@ class Store(KeyedService):
     def add_trigger(
         self, name: str, bucket: str, events: Iterable[str], prefix: str, suffix: str, deliver: Callable[[bytes], None]
     ) -> None:
-        """Pass each event of these names (`oss:ObjectCreated:PutObject`) to `deliver`, which must not block.
+        """Add a trigger that passes events of these names, such as oss:ObjectCreated:PutObject, to `deliver`.
 
-        Replaces the trigger of this name in any bucket. Raises ValueError if it overlaps with another trigger of the
-        bucket, or is the eleventh: FC, "OSS triggers".
+        `deliver` must not block. The trigger replaces the trigger of the same name in any bucket. Raises ValueError if
+        it overlaps with another trigger of the bucket, or is its eleventh: FC, "OSS triggers".
         """
         trigger = Trigger(name, frozenset(events), prefix, suffix, deliver)
         with self.lock:
@@ -140,29 +143,32 @@ class Store(KeyedService):
             self._buckets[bucket].triggers.append(trigger)
 
     def remove_trigger(self, name: str) -> None:
-        """Remove the trigger from its bucket."""
+        """Remove the trigger with this name from its bucket."""
         with self.lock:
             for bucket in self._buckets.values():
                 bucket.triggers = [trigger for trigger in bucket.triggers if trigger.name != name]
 
     def deny(self, action: str, bucket: str, where: Callable[[str], bool] | None = None) -> None:
-        """Deny the action in this bucket, as a RAM policy does, or only for these keys (or prefixes of listings)."""
+        """Deny an action in a bucket, like a RAM policy.
+
+        With `where`, only the keys (or prefixes of listings) that meet it are denied.
+        """
         with self.lock:
             self._denied.append((action, bucket, where))
 
     def lose_events(self, lost: Callable[[str], bool]) -> None:
-        """Lose later events of these keys, in any bucket."""
+        """Lose later events of the keys that meet this condition, in all buckets."""
         self._loses = lost
 
     def deliveries(self, bucket: str) -> Deliveries:
-        """Return the events of this bucket's triggers, to be lost, doubled or delayed."""
+        """Return the deliveries of a bucket's events, to which tests add faults."""
         return self._buckets[bucket].deliveries
 
     def record(self, action: str, bucket: str, key: str, status: int) -> None:
         self.actions.append(Action(action, bucket, key, status))
 
     def bucket_for(self, caller: Credential, action: str, name: str, key: str | None) -> Bucket:
-        """Return the bucket, if this endpoint and the caller's permissions allow the action on `key` (see `denial`)."""
+        """Return a bucket, if this endpoint and the caller's permissions allow the action on `key` (see `denial`)."""
         if name not in self._buckets or self.now() < self._stale.get(name, 0):
             raise no_such_bucket(name)
         if self._buckets[name].owner != ACCOUNT_ID:
@@ -177,14 +183,14 @@ class Store(KeyedService):
         return self._buckets[name]
 
     def check_permission(self, caller: Credential, action: str, bucket: str, key: str | None) -> None:
-        """Raise the OssError AccessDenied if the permission for `key` is missing (see `denial`)."""
+        """Raise OssError (AccessDenied) if the caller lacks the permission for `key` (see `denial`)."""
         if kind := self.denial(caller, action, bucket, key):
             raise access_denied("You have no right to access this object because of its policy.", denial=(action, kind))
 
     def denial(self, caller: Credential, action: str, bucket: str, key: str | None) -> str:
-        """Return the kind of a denial (`policy.denial`); empty if the caller has the permission.
+        """Return the kind of denial, as `policy.denial` does; empty if the caller has the permission.
 
-        Without a key (None), because the keys are still unread, only a denial for all keys counts. Resources and the
+        `key` is None while the request's keys are unread: then only a denial for all keys counts. Resources and the
         condition are those of help.aliyun.com/zh/oss/user-guide/ram-policy-overview; listings have an oss:Prefix.
         """
         for denied, place, where in self._denied:
@@ -200,7 +206,7 @@ class Store(KeyedService):
         return OssObject(data, etag_of(data), int(self.now()), headers or {})
 
     def save(self, bucket: Bucket, key: str, obj: OssObject, event: str, request_id: str) -> OssObject:
-        """Store this as the current version of the key, and emit the event."""
+        """Store `obj` as the current version of the key, and emit the event."""
         stored = replace(obj, version_id=bucket.new_version_id())
         if bucket.versioning:
             bucket.history.add(key, stored)

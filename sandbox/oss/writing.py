@@ -25,16 +25,16 @@ def put_object(call: Call) -> Response:
     check_overwrite(call)
     encryption = call.bucket.encryption
     obj = call.store.new_object(call.request.body, {**stored_headers(call.headers), **encryption})
-    if "KMS" in encryption.values():  # so the ETag is not an MD5
+    if "KMS" in encryption.values():  # KMS encrypts the object, so its ETag is not an MD5
         obj = replace(obj, etag=hashlib.md5(b"encrypted" + obj.data).hexdigest().upper())
     obj = call.save(obj, "ObjectCreated:PutObject")
     return Response(200, headers={**checksums(obj), **version_header(call.bucket, obj.version_id), **encryption})
 
 
 def copy_object(call: Call) -> Response:
-    """Copy an object, whether its ETag is of a simple or a multipart upload; the copy has no CRC64.
+    """Copy an object; the copy has no CRC64.
 
-    Without versioning, a copy onto itself takes the request's metadata whatever the directive is.
+    Without versioning, a copy onto itself takes the request's metadata, whatever the directive is.
     """
     bucket, key, source = call.find_source()
     directive = call.headers.get("x-oss-metadata-directive", "COPY")
@@ -70,16 +70,15 @@ def delete_object_version(call: Call) -> Response:
 
 
 def _check_retention(call: Call) -> None:
-    """Raise the OssError of a deletion that a retention rule forbids: .../user-guide/oss-retention-policies."""
+    """Raise OssError if a retention rule forbids the deletion: .../user-guide/oss-retention-policies."""
     if call.bucket.retains:
         raise OssError(409, "FileImmutable", "The object you specified is immutable.")
 
 
 def delete_multiple_objects(call: Call) -> Response:
-    """Delete the objects that the caller may delete, and list them.
+    """Delete the objects that the caller may delete, and list these in the response.
 
-    An object whose deletion is denied by its key stays, and is not listed. That is our reading: no page describes the
-    answer.
+    A policy can deny a single key: its object is neither deleted nor listed. No page describes this case.
     """
     if "content-md5" not in call.headers:
         raise OssError(400, "MissingArgument", "Missing Some Required Arguments: Content-MD5.", ec="0016-00000606")
@@ -102,7 +101,7 @@ def delete_multiple_objects(call: Call) -> Response:
 def _keys_to_delete(body: bytes) -> list[str]:
     root = parse_xml(body, "Delete")
     if not {node.tag for node in root.iterfind("*")} | {node.tag for node in root.iterfind("*/*")} <= _DELETE_TAGS:
-        raise not_implemented()  # a VersionId
+        raise not_implemented()  # an element names a version
     if root.findtext("Quiet", "false") != "false":
         raise not_implemented()
     keys = [node.findtext("Key") for node in root.findall("Object")]

@@ -1,6 +1,6 @@
-"""A stand-in for `aliyun ram` that keeps RAM's records in the file RAM_STATE, and prints RAM's answers.
+"""A stand-in for the command `aliyun ram`: it keeps its records in the file RAM_STATE, and prints RAM's answers.
 
-It reads all of its input: a script that is piped to a shell must not lend its text to its commands.
+It reads standard input to the end, so that a script on the shell's standard input fails if its commands consume it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Users, roles, policies and access keys of RAM, and the refusals of operations on them.
+"""Users, roles, policies and access keys of RAM, and the errors of operations on them.
 
 Source of actions, parameters, errors and limits: RAM's API, version 2015-05-01,
-help.aliyun.com/zh/ram/developer-reference. Records are JSON, because a command line keeps them in a file.
+help.aliyun.com/zh/ram/developer-reference. Records are JSON values, because the command `aliyun ram` keeps them in a
+file.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ Record = dict[str, Any]
 
 ROTATE = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
 _MAX_VERSIONS, _MAX_KEYS = 5, 2
-# Accounts differ in the first limit.
+# The first limit differs between accounts.
 _MAX_ROLE_POLICIES, _MAX_USER_POLICIES = 5, 10
-# The resource of each action: the end of the ARN in policies.
+# The resource of each action, as the end of the ARN in policies.
 ACTIONS = {
     "CreateRole": "role/{role_name}",
     "GetRole": "role/{role_name}",
@@ -58,11 +59,11 @@ ACTIONS = {
 
 
 class Entities:
-    """The records of the account, with each action as a method.
+    """The records of the account, with a method for each action.
 
-    `grant_delay`: the seconds until a grant takes effect; None: never. `visibility_delay`: the seconds until requests
-    find a new record, whose name is taken at once. `denied`: actions that are denied to all callers, each with the kind
-    of the denial.
+    `grant_delay`: the seconds until a grant takes effect; None if it never does. `visibility_delay`: the seconds until
+    requests find a new record; its name is taken at once. `denied`: the actions that all callers are denied, with the
+    kind of denial.
     """
 
     def __init__(self, now: Callable[[], float], state: Mapping[str, dict[str, Record]] | None = None) -> None:
@@ -80,7 +81,10 @@ class Entities:
         return {"users": self.users, "roles": self.roles, "policies": self.policies}
 
     def do(self, action: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-        """Return the answer to an action, whose parameters have the names of the API; raise RamError."""
+        """Return the answer to an action; raise RamError.
+
+        The parameters have the names of RAM's API.
+        """
         if action not in ACTIONS:
             raise RamError("InvalidAction.NotFound", "The specified api is not found.", 404)
         if action in self.denied:
@@ -97,7 +101,7 @@ class Entities:
         return method(**arguments) or {}
 
     def in_force(self, kind: str, name: str) -> list[Document]:
-        """Return the documents of the policies in force for a `user` or `role`."""
+        """Return the policy documents that are in force; `kind` is "user" or "role"."""
         if self.grant_delay is None:
             return []
         latest = self._now() - self.grant_delay
@@ -105,7 +109,7 @@ class Entities:
         return [self._document_at(policy, latest) for policy, at in attached.items() if at <= latest]
 
     def holder_of(self, access_key: str) -> tuple[str, str] | None:
-        """Return the user of a key, and its secret."""
+        """Return the user name and the secret of an access key; None for an unknown key."""
         for name, user in self.users.items():
             key = user["keys"].get(access_key)
             if key and not self._is_hidden(key):
@@ -252,7 +256,7 @@ class Entities:
         self._key(user_name, user_access_key_id)
         del self.users[user_name]["keys"][user_access_key_id]
 
-    # Parts of several actions.
+    # Helpers of several actions.
 
     def _all(self, kind: str) -> dict[str, Record]:
         return {"Role": self.roles, "Policy": self.policies, "User": self.users}[kind]
@@ -328,7 +332,7 @@ class Entities:
 
 
 def snake(name: str) -> str:
-    """Return RAM's name of an action or parameter in the form of Python; return other names unchanged."""
+    """Return the Python name for an action or parameter of RAM, such as create_role; leave other names unchanged."""
     return re.sub("(?<!^)([A-Z])", r"_\1", name).lower() if re.fullmatch("([A-Z][a-z]+)+", name) else name
 
 

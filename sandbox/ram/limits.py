@@ -1,4 +1,4 @@
-"""Checks of RAM's parameters, and its errors: names, texts, documents, and their lengths."""
+"""RAM's errors, and its checks of parameters: names, texts, documents, and their lengths."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from sandbox.policy import parse, parse_trust
 
 _MAX_DOCUMENT, _MAX_TAGS = 6144, 20
 _STATUS = {"EntityNotExist": 404, "EntityAlreadyExist": 409, "DeleteConflict": 409, "LimitExceeded": 409}
-# Characters and maximum lengths of names.
+# Patterns and maximum lengths of names.
 _NAMES = {"Role": (r"[A-Za-z0-9.-]+", 64), "Policy": (r"[A-Za-z0-9-]+", 128), "User": (r"[A-Za-z0-9._-]+", 64)}
 _TEXTS = {"Description": 1024, "Comments": 128, "DisplayName": 128}
 
 
 class RamError(Exception):
-    """An error of RAM. `details` describe a missing permission: AccessDeniedDetail."""
+    """An error of RAM; `details` is the AccessDeniedDetail of a missing permission."""
 
     def __init__(self, code: str, message: str = "", status: int = 0, details: Mapping[str, str] | None = None) -> None:
         super().__init__(code)
@@ -39,7 +39,7 @@ def no_permission(action: str, kind: str, holder: str = "") -> RamError:
 
 
 def check_name(kind: str, name: str) -> None:
-    """Check the name of a Role, Policy or User."""
+    """Raise RamError for an invalid name; `kind` is Role, Policy or User."""
     characters, longest = _NAMES[kind]
     if not re.fullmatch(characters, name):
         raise RamError(f"InvalidParameter.{kind}Name.InvalidChars")
@@ -72,14 +72,14 @@ def text_of(name: str, text: str) -> str:
 
 
 def is_true(name: str, text: str) -> bool:
-    """Read a bool in upper or lower case: Python's SDK writes True."""
+    """Return the bool in a parameter, in upper or lower case: Python's SDK writes True."""
     if text.lower() not in ("true", "false"):
         raise RamError(f"InvalidParameter.{name}")
     return text.lower() == "true"
 
 
 def tags_of(text: str) -> list[dict[str, str]]:
-    """Return a list of tags from its JSON text."""
+    """Return the tags in a JSON text; raise RamError if they are malformed."""
     try:
         tags = json.loads(text)
         fine = len(tags) <= _MAX_TAGS and all(set(tag) == {"Key", "Value"} and tag["Key"] for tag in tags)

@@ -1,4 +1,4 @@
-"""RAM on loopback, and STS's GetCallerIdentity: callers, actions, and answers.
+"""RAM on loopback, with GetCallerIdentity of STS: callers, actions and responses.
 
 help.aliyun.com/zh/ram/developer-reference, "api-ram-2015-05-01-overview"; .../zh/sts, "GetCallerIdentity".
 """
@@ -22,14 +22,14 @@ from sandbox.server.message import Request, Response
 ROOT = "root"
 _RAM, _STS = "2015-05-01", "2015-04-01"
 _NONCE_SECONDS = 15 * 60
-# Without a UserName these actions are about the caller's own keys.
+# Without a UserName these actions manage the caller's own access keys.
 _KEY_ACTIONS = {"CreateAccessKey", "ListAccessKeys", "DeleteAccessKey"}
 
 
 class Ram(KeyedService):
-    """A service of RPC calls: the action is in a header, all parameters are in the query, the answer is JSON.
+    """The service of RAM: an RPC call has its action in a header and its parameters in the query.
 
-    `entities` are the records. Added keys belong to the administrator, or to `holder`, such as ROOT.
+    `entities`: the records. Keys that are added belong to the administrator, or to their `holder`, such as ROOT.
     """
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -44,7 +44,7 @@ class Ram(KeyedService):
             self.entities.denied[action.removeprefix("ram:")] = kind
 
     def find_key(self, access_key: str) -> Credential | None:
-        """Return the key of a user, for all services of the cloud."""
+        """Return the credential of a user's access key, for all services of the cloud; None for an unknown key."""
         holder = self.entities.holder_of(access_key)
         if holder is None:
             return None
@@ -52,7 +52,7 @@ class Ram(KeyedService):
         return Credential(secret, None, lambda: self.entities.in_force("user", name), f"user/{name}")
 
     def assume_role(self, role: str, service: str) -> Credential:
-        """Return a temporary key for a service that assumes a role, named by its ARN.
+        """Return a temporary key of a role, named by its ARN, for a service.
 
         Raises RamError if the role is missing, or does not trust the service.
         """
@@ -89,7 +89,7 @@ class Ram(KeyedService):
         return self.entities.do(action, parameters)
 
     def _use_nonce(self, nonce: str) -> None:
-        """Refuse a nonce that was used within the time for which a signature is valid."""
+        """Refuse a nonce that was used within the validity of a signature."""
         now = self.now()
         self._nonces = {used: at for used, at in self._nonces.items() if at > now - _NONCE_SECONDS}
         if nonce in self._nonces:
@@ -108,7 +108,7 @@ class Ram(KeyedService):
             raise no_permission(f"ram:{action}", kind, caller.holder)
 
     def _identity(self, request: Request, caller: Credential) -> dict[str, Any]:
-        """Return the caller's identity, which needs no permission."""
+        """Return the caller's identity, for which no permission is needed."""
         if request.params:
             raise RamError("NotImplemented", "GetCallerIdentity has no parameters.")
         if caller.holder == ROOT:

@@ -1,7 +1,7 @@
-"""ACS3-HMAC-SHA256 in the Authorization header, checked by the server.
+"""RAM's check of signatures ACS3-HMAC-SHA256 in the Authorization header.
 
 Written from help.aliyun.com/zh/sdk/product-overview/v3-request-structure-and-signature, not from an SDK, so that it
-finds an SDK's mistakes. The error codes are those of the gateway before all of Alibaba Cloud's RPC services.
+finds mistakes of an SDK. The error codes are those of the gateway that all RPC services of Alibaba Cloud share.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MAX_SKEW_SECONDS = 15 * 60
 def verify_signature(
     request: Request, find: Callable[[str], Credential | None], skew: Callable[[float], float]
 ) -> Credential:
-    """Return the caller; raise the RamError of a request that is refused.
+    """Return the caller's credential; raise RamError if RAM refuses the request.
 
     `find` returns the credential of an access key, `skew` the age of a time in seconds.
     """
@@ -57,7 +57,7 @@ def verify_signature(
 
 
 def _check_token(request: Request, access_key: str, credential: Credential) -> None:
-    """Check the token of a temporary key, and the token's access key."""
+    """Check the security token, and the header that names its access key."""
     sent = request.headers.get("x-acs-security-token")
     if sent is None and credential.security_token is not None:
         raise RamError("MissingSecurityToken", "SecurityToken is mandatory for this action.")
@@ -77,7 +77,7 @@ def _check_date(date: str, skew: Callable[[float], float]) -> None:
 
 
 def _check_signed(request: Request, names: str) -> None:
-    """Check that all public headers are signed: those of ACS, the host and the body's type."""
+    """Check that all headers of ACS, the host and the content type are signed."""
     signed = names.split(";")
     public = {name for name in request.headers if name.startswith("x-acs-") or name in ("host", "content-type")}
     if signed != sorted(set(signed)) or not public <= set(signed) <= set(request.headers):

@@ -1,7 +1,7 @@
 """Function Compute's Python runtimes on this machine: an interpreter and the built-in libraries for each.
 
-`make` builds .runtimes/<name> (see `sandbox.runtimes.__main__`). The interpreter has the runtime's own version if this
-machine has it, else the project's.
+`make` builds the folders .runtimes/<name> (`sandbox.runtimes.__main__`). The interpreter has the runtime's own version
+if this machine has it, otherwise it is the project's.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Literal, NamedTuple
 Name = Literal["python3.12", "python3.10"]
 NAMES: tuple[Name, ...] = ("python3.12", "python3.10")
 ROOT = Path(__file__).resolve().parents[2] / ".runtimes"
-# A file in the libraries' folder: the interpreter that installed them, and its version.
+# A file in the folder of libraries, with the interpreter that installed them, and its version.
 _INTERPRETER = ".interpreter"
-# The interpreters of pyenv, asdf, mise, uv and GitHub's runners, whose shims on the PATH can fail.
+# The folders of pyenv, asdf, mise, uv and GitHub's runners, because their shims on the PATH can fail.
 _FOLDERS = (
     ("PYENV_ROOT", "~/.pyenv", "versions/{version}*/bin"),
     ("ASDF_DATA_DIR", "~/.asdf", "installs/python/{version}*/bin"),
@@ -26,7 +26,7 @@ _FOLDERS = (
     ("UV_PYTHON_INSTALL_DIR", "~/.local/share/uv/python", "cpython-{version}*/bin"),
     ("RUNNER_TOOL_CACHE", "/opt/hostedtoolcache", "Python/{version}*/x64/bin"),
 )
-# Modules that a function's process needs: a Python without them is not usable.
+# A Python without one of these modules cannot run a function.
 _PROBE = "import ctypes, socket, ssl, sys, zlib; print('%d.%d.%d' % sys.version_info[:3])"
 _PROBE_TIMEOUT = 10
 _OWN = (sys.executable, ".".join(map(str, sys.version_info[:3])))
@@ -42,7 +42,7 @@ class Runtime(NamedTuple):
 
     @property
     def is_real(self) -> bool:
-        """True if the interpreter has the runtime's own version."""
+        """True if the interpreter has the runtime's Python version."""
         return version_fits(self.name, self.version)
 
     def __str__(self) -> str:
@@ -51,21 +51,21 @@ class Runtime(NamedTuple):
 
 
 def installed(name: str) -> Runtime:
-    """Return the runtime as `make` built it; raise a RuntimeError with the next step if it is missing."""
+    """Return a runtime that `make` built; raise RuntimeError with the next step if it is missing."""
     libraries = ROOT / name
     if not libraries.is_dir():
         raise RuntimeError(f"{libraries} is missing: run `make setup`, which makes it")
     try:
         interpreter, version = (libraries / _INTERPRETER).read_text().splitlines()
     except FileNotFoundError:
-        interpreter, version = _OWN  # built before interpreters were looked for
+        interpreter, version = _OWN  # the file is missing in folders of older versions
     if not Path(interpreter).exists():
         raise RuntimeError(f"{interpreter} is gone: remove {libraries} and run `make setup`, which looks for another")
     return Runtime(name, libraries, interpreter, version)
 
 
 def find_interpreter(name: str) -> tuple[str, str]:
-    """Return an interpreter of this runtime's version, or else the project's own, and its version."""
+    """Return an interpreter with the runtime's Python version, otherwise the project's; and its version."""
     for candidate in _candidates(name):
         version = probe(candidate)
         if version_fits(name, version):
@@ -74,7 +74,7 @@ def find_interpreter(name: str) -> tuple[str, str]:
 
 
 def write_interpreter(libraries: Path, interpreter: str, version: str) -> None:
-    """Write the interpreter of the libraries for `installed`."""
+    """Write the interpreter of a folder of libraries, which `installed` reads."""
     (libraries / _INTERPRETER).write_text(f"{interpreter}\n{version}\n")
 
 

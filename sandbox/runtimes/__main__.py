@@ -1,7 +1,7 @@
 """Build a runtime: `python -m sandbox.runtimes python3.10 [tests]`. `make` calls it.
 
-The packages are installed by the interpreter that will use them, so that compiled packages fit. Without arguments it
-fails if a runtime has no interpreter of its own version: CI calls that.
+The interpreter that will use the packages installs them, so that compiled packages fit. Without arguments the command
+fails if a runtime has no interpreter of its own version; CI calls it that way.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _HERE = Path(__file__).resolve().parent
 
 
 def main(name: str = "", what: str = "libraries") -> int:
-    """Build .runtimes/<name> with the libraries, or .runtimes/<name>-tests with the function's unit tests' packages."""
+    """Build .runtimes/<name> with the runtime's libraries, or .runtimes/<name>-tests with packages of unit tests."""
     if not name:
         return _name_missing()
     interpreter, version = find_interpreter(name)
@@ -30,7 +30,7 @@ def main(name: str = "", what: str = "libraries") -> int:
         print(f"  ({name} was not found on this machine)")
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    # Without the runtime's own version the tests would repeat those of the project's Python.
+    # Without the runtime's own version, the tests would only repeat those on the project's Python.
     if (is_real or what == "libraries") and not _install(interpreter, target, requirements):
         print(f"The packages of {requirements.name} could not be installed: is the Python package index reachable?")
         return 1
@@ -39,7 +39,7 @@ def main(name: str = "", what: str = "libraries") -> int:
 
 
 def _name_missing() -> int:
-    """Print each missing interpreter, and how to get it."""
+    """Print each missing interpreter with the commands that install it; return the exit code."""
     missing = [name for name in NAMES if not installed(name).is_real]
     for version in (name.removeprefix("python") for name in missing):
         print(
@@ -51,9 +51,9 @@ def _name_missing() -> int:
 
 
 def _install(interpreter: str, target: Path, requirements: Path) -> bool:
-    """Install the packages without output, unless it fails.
+    """Install the packages, and print pip's output only if it fails.
 
-    The project's pip works for any interpreter, which may have no pip.
+    The project's pip is used, because the interpreter may have none.
     """
     quiet = ("--quiet", "--disable-pip-version-check")
     command = [sys.executable, "-m", "pip", "--python", interpreter, *quiet, "install"]

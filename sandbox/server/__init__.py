@@ -1,1 +1,1 @@
-"""The common part of the clouds' servers: HTTP on loopback, and faults on demand."""
+"""The HTTP servers that all services of the sandbox share, and faults that tests order."""

@@ -1,4 +1,4 @@
-"""A short-lived TLS certificate of this machine's loopback address, and of host names for it."""
+"""A short-lived TLS certificate for this machine's loopback address and for host names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 def make_certificate(folder: Path, *names: str) -> Path:
-    """Write a certificate of 127.0.0.1 and of these hosts with its key into a file; return the file."""
+    """Write a key and a certificate for 127.0.0.1 and these hosts into a file; return the file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(timezone.utc)

@@ -1,4 +1,4 @@
-"""Faults between a client and a service, and their schedules."""
+"""Faults between a client and a service, and schedules of faults."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class _Named(Protocol):
     def kind(self) -> str: ...
 
 
-# The subject of a fault (a request, the key of an event), and the fault.
+# The type of a fault's subject, such as a request or the key of an event; and the type of the fault.
 SubjectT = TypeVar("SubjectT")
 FaultT = TypeVar("FaultT", bound=_Named)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault of a single request."""
+    """A fault in the handling of a request."""
 
     kind: str
     seconds: float = 0.0
@@ -34,50 +34,51 @@ class Fault:
 
     @staticmethod
     def slow(seconds: float) -> Fault:
-        """Return a fault that delays the work and the answer; the work is done even if the client has left."""
+        """Return a fault that delays work and response; the work is done even if the client has left."""
         return Fault("slow", seconds=seconds)
 
     @staticmethod
     def hang() -> Fault:
-        """Return a fault without work or answer; the connection stays open until the client closes it."""
+        """Return a fault that does no work and sends no response; the connection stays open until the client closes."""
         return Fault("hang")
 
     @staticmethod
     def status(code: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Fault:
-        """Return a fault that answers this status instead of doing the work."""
+        """Return a fault that sends this response without doing the work."""
         return Fault("status", code=code, body=body, headers=dict(headers or {}))
 
     @staticmethod
     def status_after(code: int) -> Fault:
-        """Return a fault that does the work, then answers this status, like a gateway that has waited too long."""
+        """Return a fault that does the work, then answers this status, like a gateway after a timeout."""
         return Fault("status_after", code=code)
 
     @staticmethod
     def drop_before() -> Fault:
-        """Return a fault that resets the connection before the work is done."""
+        """Return a fault that resets the connection before the work."""
         return Fault("drop_before")
 
     @staticmethod
     def drop_after() -> Fault:
-        """Return a fault that does the work, then resets the connection: the client cannot know of the work."""
+        """Return a fault that does the work, then resets the connection, so that the client cannot know of it."""
         return Fault("drop_after")
 
     @staticmethod
     def lands_late(seconds: float) -> Fault:
-        """Return a fault that resets the connection at once, and does the work `seconds` later, after later requests.
+        """Return a fault that resets the connection at once, and does the work `seconds` later.
 
-        After a quarter of an hour the request's signature is too old: it is refused, unnoticed by the client.
+        Later requests can be done before it. After 15 minutes the signature has expired, so the work is refused without
+        the client's knowledge.
         """
         return Fault("lands_late", seconds=seconds)
 
     @staticmethod
     def drip() -> Fault:
-        """Return a fault that does the work, then sends a header byte every 0.05 s, so that no read timeout fires."""
+        """Return a fault that does the work, then drips header bytes every 0.05 s, so that no read timeout expires."""
         return Fault("drip")
 
     @staticmethod
     def silence() -> Fault:
-        """Return a fault that keeps the TCP connection open and silent, like a connection that died unnoticed."""
+        """Return a fault that keeps the TCP connection open without any answer, like an unnoticed broken connection."""
         return Fault("silence")
 
 
@@ -110,7 +111,7 @@ class _Chance(Generic[SubjectT, FaultT]):
 
 
 class Schedule(Generic[SubjectT, FaultT]):
-    """A schedule of faults: ordered faults first, in the order of `add` and `then`, after them random faults."""
+    """A schedule of faults: those ordered by `add` and `then`, in order, and after them random faults."""
 
     def __init__(self) -> None:
         self.used: Counter[str] = Counter()
@@ -119,30 +120,30 @@ class Schedule(Generic[SubjectT, FaultT]):
         self._lock = threading.Lock()
 
     def add(self, fault: FaultT, times: int | None = None, where: Callable[[SubjectT], bool] | None = None) -> None:
-        """Show `fault` to the next `times` subjects (None: always) for which `where` is true."""
+        """Order a fault for the next `times` subjects that meet `where`; None for all later subjects."""
         with self._lock:
             self._rules.append(_Rule(fault, times, where))
 
     def then(self, *faults: FaultT | None, where: Callable[[SubjectT], bool] | None = None) -> None:
-        """Show a fault to each of the next subjects for which `where` is true; None: no fault for that subject."""
+        """Order a fault for each of the next subjects that meet `where`; None leaves a subject without a fault."""
         with self._lock:
             self._rules += [_Rule(fault, 1, where) for fault in faults]
 
     def random(
         self, probability: float, faults: Sequence[FaultT], seed: int, where: Callable[[SubjectT], bool] | None = None
     ) -> None:
-        """Show a random fault with this probability if `where` is true; a seed always gives the same run."""
+        """Draw a fault with this probability for each subject that meets `where`; a seed always gives the same draw."""
         with self._lock:
             self._chance = _Chance(probability, tuple(faults), random.Random(seed), where)
 
     def clear(self) -> None:
-        """Remove all rules; the counts of used faults stay."""
+        """Remove all orders of faults; the counts in `used` stay."""
         with self._lock:
             self._rules.clear()
             self._chance = None
 
     def next(self, subject: SubjectT) -> FaultT | None:
-        """Return the fault of this subject, counted in `used`."""
+        """Return the fault for this subject and count it; None for no fault."""
         with self._lock:
             fault = self._next(subject)
             if fault:
@@ -157,4 +158,4 @@ class Schedule(Generic[SubjectT, FaultT]):
 
 
 class Faults(Schedule[Request, Fault]):
-    """The faults that a service shows to requests."""
+    """The faults that a service applies to its requests."""

@@ -1,4 +1,4 @@
-"""A service on loopback: an HTTP server with countable, breakable connections."""
+"""The HTTP server of a service on loopback, whose connections can be counted and reset."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from aiohttp.web_protocol import RequestHandler
 from sandbox.server.message import Request
 from sandbox.server.service import Connection, Platform, Service
 
-# Quoted names of 3 * 1023 bytes occur several times in a request line.
+# Percent-encoded keys have up to 3 * 1023 bytes, and occur several times in a request line.
 _MAX_LINE_BYTES = 64 * 1024
 _MAX_BODY_BYTES = 64 * 1024 * 1024
 _DRIP_SECONDS = 0.05
-# A close with this linger sends RST, as a middlebox or a crashed server would.
+# With this linger, closing a connection sends RST, as a middlebox or a crashed server would.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 @dataclass(eq=False)
 class TcpConnection(Connection):
-    """A TCP connection."""
+    """The server's side of a TCP connection."""
 
     transport: asyncio.Transport = field(kw_only=True)
 
@@ -47,7 +47,7 @@ class TcpConnection(Connection):
 
 
 class _TrackedServer(web.Server):
-    """The low-level server, with reports of opened and lost connections."""
+    """A server of aiohttp that reports opened and lost connections to its listener."""
 
     def __init__(self, owner: Listener) -> None:
         super().__init__(
@@ -81,7 +81,7 @@ class _TrackedServer(web.Server):
 
 
 class Listener:
-    """The server of a service on 127.0.0.1, at the port of the service."""
+    """The server of a service, on 127.0.0.1 at the service's port."""
 
     def __init__(self, service: Service, platform: Platform) -> None:
         self._service = service
@@ -107,7 +107,7 @@ class Listener:
         self._listener.close()
         for connection in list(self._connections.values()):
             connection.reset()
-        # With 0 it would wait without end for a connection that was opened meanwhile.
+        # With a timeout of 0 it would wait forever for a connection that was opened meanwhile.
         await self._web.shutdown(timeout=0.1)
 
     def _opened(self, handler: object, transport: asyncio.Transport) -> None:
@@ -122,7 +122,7 @@ class Listener:
 
     async def _handle(self, web_request: web.BaseRequest) -> web.Response:
         connection = self._connections.get(web_request.protocol)
-        if connection is None:  # lost before its request was read
+        if connection is None:  # the connection was lost before its request was read
             return web.Response()
         body = await web_request.read()
         raw_path, _, raw_query = web_request.raw_path.partition("?")

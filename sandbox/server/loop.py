@@ -1,7 +1,7 @@
-"""The asyncio loop of the sandbox, in a background thread, and its clock.
+"""The sandbox's asyncio loop, in a background thread, and its clock.
 
 The clock starts at the machine's time, or at the date in the environment variable SANDBOX_DATE, such as
-2026-01-31T08:00:00Z. Requests dated by the machine's clock are accepted as well (`Service.skew`).
+2026-01-31T08:00:00Z. Requests with a date of the machine's clock are accepted as well (`Service.skew`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ VARIABLE = "SANDBOX_DATE"
 
 
 class LoopThread:
-    """A loop in the background that runs coroutines for synchronous callers.
+    """A platform with an event loop in a background thread, for synchronous callers.
 
     `ahead`: the seconds by which its clock is ahead of the machine's.
     """
@@ -46,14 +46,14 @@ class LoopThread:
         return Listener(service, self)
 
     def call_soon(self, call: Callable[..., object], *arguments: Any) -> None:
-        """Run `call` in the loop; safe from any thread."""
+        """Run `call` in the loop; any thread can call this."""
         self.loop.call_soon_threadsafe(call, *arguments)
 
     async def pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
     def call(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """Run `work` in the loop and wait for its result; past `timeout` cancel it and raise TimeoutError."""
+        """Run `work` in the loop and return its result; after `timeout` seconds cancel it and raise TimeoutError."""
         future = asyncio.run_coroutine_threadsafe(work, self.loop)
         try:
             return future.result(timeout)
@@ -62,7 +62,7 @@ class LoopThread:
             raise
 
     def stop(self) -> None:
-        """Cancel all tasks, because a fault can hang without end, and end the thread."""
+        """Cancel all tasks, because some faults never end, and end the thread."""
         self.call(cancel_all())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
@@ -70,7 +70,7 @@ class LoopThread:
 
 
 async def cancel_all() -> None:
-    """Cancel all other tasks of the running loop."""
+    """Cancel all tasks of the running loop except the current task."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()

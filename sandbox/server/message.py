@@ -10,9 +10,9 @@ from urllib.parse import unquote_plus
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """A request with its raw path and query, as needed for signatures and keys.
+    """A request with its undecoded path and query, which signatures need.
 
-    Each request equals only itself, so that values that were read of it can be cached.
+    Each request equals only itself, so that functions can cache values by request.
     """
 
     method: str
@@ -25,7 +25,7 @@ class Request:
 
     @cached_property
     def headers(self) -> dict[str, str]:
-        """The headers by names in lower case; of a repeated header the last value."""
+        """The headers, by names in lower case; a repeated header has its last value."""
         return {name: value.strip().decode("utf-8", "surrogateescape") for name, value in self.raw_headers}
 
     @cached_property
@@ -40,7 +40,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """A response of a service; the server adds the date."""
+    """A response of a service; `Service.handle` adds the date."""
 
     status: int
     body: bytes = b""
@@ -48,7 +48,7 @@ class Response:
 
 
 def parse_http_date(text: str) -> float:
-    """Return the time in seconds since 1970; raise ValueError for other texts, and for a time without a zone."""
+    """Return the time in seconds since 1970; raise ValueError for a malformed date, and for a date without a zone."""
     date = parsedate_to_datetime(text)
     if date.tzinfo is None:
         raise ValueError(text)

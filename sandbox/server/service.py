@@ -1,7 +1,7 @@
-"""A service of a cloud: its requests, its faults, and its connections.
+"""A service of a cloud: its requests, faults and connections.
 
-Sockets and clock come from its `Platform`: loopback and the machine's clock (`loop`), or the process and virtual time
-of a test (`sandbox.inprocess`).
+Sockets and clock come from its `Platform`: loopback and the machine's clock (`loop`), or function calls and virtual
+time (`sandbox.inprocess`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Platform(Protocol):
-    """The platform of services and functions: a loop, a clock, and the route of requests to a service.
+    """A platform of services and functions: an event loop, a clock, and the routes of requests to services.
 
     `ahead`: the seconds by which the clock is ahead of the clock of clients outside the sandbox.
     """
@@ -39,37 +39,40 @@ class Platform(Protocol):
     def start(self) -> None: ...
 
     def stop(self) -> None:
-        """Cancel all tasks: a fault can hang without end."""
+        """Cancel all tasks, because some faults never end."""
 
     def now(self) -> float:
-        """Return the time, in seconds since 1970."""
+        """Return the time in seconds since 1970."""
 
     def call(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """Run `work` in the loop and wait for its result; past `timeout` cancel it and raise TimeoutError."""
+        """Run `work` in the loop and return its result; after `timeout` seconds cancel it and raise TimeoutError."""
 
     def call_soon(self, call: Callable[..., object], *arguments: Any) -> None:
-        """Run `call` in the loop; safe from any thread."""
+        """Run `call` in the loop; any thread can call this."""
 
     async def pause(self, seconds: float) -> None:
         """Wait for `seconds`."""
 
     def serve(self, service: Service) -> Host:
-        """Route requests to a service."""
+        """Route requests to a service, and return its host."""
 
 
 class Host(Protocol):
-    """The host of a service: a server on loopback, or a name in the process."""
+    """The host of a service: a server on loopback, or a name within the process."""
 
     @property
     def endpoint(self) -> str: ...
 
     def close(self) -> None:
-        """Send no more requests to the service."""
+        """Stop the requests to the service."""
 
 
 @dataclass(eq=False)
 class Connection(ABC):
-    """The service's side of a connection. `lost`: either side has closed it."""
+    """The service's side of a connection.
+
+    `lost`: set when a side has closed the connection. `silent`: True if no more answers are sent.
+    """
 
     id: int
     lost: asyncio.Event = field(default_factory=asyncio.Event)
@@ -81,20 +84,20 @@ class Connection(ABC):
 
     @abstractmethod
     async def drip(self) -> None:
-        """Send header bytes, one by one, until the client closes the connection."""
+        """Send the bytes of an endless header, one by one, until the client closes the connection."""
 
 
 class Service(ABC):
-    """A service; subclasses answer requests, this class handles faults and connections."""
+    """A service: subclasses answer requests, this class applies faults and tracks connections."""
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
-        """Create a service; `port` and `ssl_context` are used over loopback."""
+        """Create a service; `port` and `ssl_context` have an effect on loopback only."""
         self.port = port
         self.ssl_context = ssl_context
         self.faults = Faults()
         self.requests: deque[Request] = deque(maxlen=_MAX_REQUESTS_KEPT)
         self.clock_offset = 0.0
-        # The seconds that every request takes, to the work and back.
+        # The seconds that a request takes to the service and back, without the work.
         self.round_trip = 0.0
         self.lock = threading.RLock()
         self._open: set[Connection] = set()
@@ -104,13 +107,13 @@ class Service(ABC):
 
     @abstractmethod
     def respond(self, request: Request) -> Response:
-        """Do the work and return the response.
+        """Do the work of a request and return the response.
 
-        Runs as a whole, under `lock`: a request is done or not done.
+        It runs under `lock`, so a request is done completely or not at all.
         """
 
     def latency_of(self, request: Request) -> float:  # noqa: ARG002 (most services have none)
-        """Return the additional seconds that this request takes."""
+        """Return the seconds that this request takes in addition to `round_trip`."""
         return 0
 
     def start(self, platform: Platform) -> None:
@@ -125,38 +128,38 @@ class Service(ABC):
         return self._host.endpoint
 
     def now(self) -> float:
-        """Return the time by the service's clock."""
+        """Return the time of the service's clock, in seconds since 1970."""
         return self._platform.now() + self.clock_offset
 
     def skew(self, sent_at: float) -> float:
-        """Return the seconds by which a request's date is behind.
+        """Return the age of a request that is dated `sent_at`, in seconds.
 
-        Both clocks are accepted, the sandbox's and the machine's, because clients outside the sandbox have only the
-        machine's.
+        The date may come from the sandbox's clock or from the machine's, which clients outside the sandbox use: the
+        smaller age counts.
         """
         skew = self.now() - sent_at
         return min(skew, skew - self._platform.ahead, key=abs)
 
-    # Later calls.
+    # Scheduled calls.
 
     def later(self, seconds: float, call: Callable[[], object]) -> None:
-        """Run `call` in the loop after `seconds`; safe from any thread."""
+        """Schedule `call` in the loop after `seconds`; any thread can call this."""
         self._platform.call_soon(self._start_late, seconds, call)
 
     async def settle(self) -> None:
-        """Wait until no later call is due."""
+        """Wait until all scheduled calls have ended."""
         while self._late:
             await asyncio.wait(self._late)
 
     @property
     def settled(self) -> bool:
-        """True if no later call is due."""
+        """True if no scheduled call is left."""
         return not self._late
 
     def _start_late(self, seconds: float, call: Callable[[], object]) -> None:
         late = asyncio.get_running_loop().create_task(self._happen(seconds, call))
         self._late.add(late)
-        # Callbacks run in order: the call has ended, or its event is queued, before it leaves the set.
+        # Callbacks run in order: a call leaves the set only after it has ended, or after its event is queued.
         late.add_done_callback(self._late.discard)
 
     async def _happen(self, seconds: float, call: Callable[[], object]) -> None:
@@ -167,7 +170,7 @@ class Service(ABC):
 
     @property
     def connections(self) -> int:
-        """The number of connections that carried a request."""
+        """The number of connections that have carried a request."""
         return len(self._used)
 
     @property
@@ -175,22 +178,22 @@ class Service(ABC):
         return len(self._open)
 
     def silence_connections(self) -> None:
-        """Keep all open connections open, without any further answers."""
+        """Keep all open connections open, but send nothing more over them."""
         self._platform.call(self._each_connection(lambda connection: setattr(connection, "silent", True)))
 
     def reset_connections(self) -> None:
-        """Reset all open connections, also the idle connections."""
+        """Reset all open connections, including idle connections."""
         self._platform.call(self._each_connection(lambda connection: connection.reset()))
 
     def add_connection(self, made: Callable[[int], Connection]) -> Connection:
-        """Add the connection of a client."""
+        """Add a client's connection; `made` creates it from its number."""
         self._connection_count += 1
         connection = made(self._connection_count)
         self._open.add(connection)
         return connection
 
     def remove_connection(self, connection: Connection) -> None:
-        """Remove a connection."""
+        """Remove a connection, and set its event `lost`."""
         self._open.discard(connection)
         connection.lost.set()
 
@@ -201,7 +204,7 @@ class Service(ABC):
     # Requests.
 
     async def handle(self, request: Request, connection: Connection) -> Response:
-        """Return the response at its time; it is dropped if the connection is lost by then."""
+        """Handle a request, with its latency and its fault, and return the response."""
         self.requests.append(request)
         self._used.add(connection.id)
         half_trip = (self.round_trip + self.latency_of(request)) / 2

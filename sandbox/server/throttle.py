@@ -1,4 +1,4 @@
-"""A limit of requests per second."""
+"""A limit on the number of requests per second."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 
 class RateLimit:
-    """A bucket of tokens, a token for each request, that fills again at a rate per second."""
+    """A token bucket: each request takes a token, and `rate` tokens are added each second.
+
+    `burst`: the capacity of the bucket.
+    """
 
     def __init__(self, rate: float, now: Callable[[], float], burst: float | None = None) -> None:
         self._rate = rate
@@ -16,7 +19,7 @@ class RateLimit:
         self._filled = now()
 
     def allows(self) -> bool:
-        """Return True and count the request if it is within the limit."""
+        """Count a request and return True, if it is within the limit."""
         now = self._now()
         self._tokens = min(self._capacity, self._tokens + (now - self._filled) * self._rate)
         self._filled = now
