@@ -330,7 +330,7 @@ class Sandbox:
         return self.fc.invoke(function, self._timers[function].event(self._platform.now()))
 
     def start_timers(self, speed: float = 1) -> None:
-        """Fire the timers of all deployed functions periodically until the sandbox ends; `speed` divides the periods."""
+        """Fire the timers of all functions periodically until the sandbox ends; `speed` divides the periods."""
         for function, timer in self._timers.items():
             firing = self._fire_on_schedule(function, timer.period / speed)
             asyncio.run_coroutine_threadsafe(firing, self._platform.loop)
