@@ -191,10 +191,8 @@ class Sandbox:
         """Deploy or update a function and its triggers, from the props of its resource in s.yaml."""
         config = props.get("asyncInvokeConfig", {})
         destination = config.get("destinationConfig", {}).get("onFailure", {}).get("destination", "")
-        lifecycle = props.get("instanceLifecycleConfig", {})
         settings = {
             "handler": props["handler"],
-            "initializer": lifecycle.get("initializer", {}).get("handler"),
             "runtime": props["runtime"],
             "timeout": props["timeout"],
             "environment": {**props["environmentVariables"], **self.endpoints()},

@@ -65,8 +65,8 @@ class Sides:
 
         return read
 
-    def listed(self, keys: Account, bucket: str, prefixes: Sequence[str], since: int) -> Iterator[tuple[str, int]]:
-        """Yield the keys and sizes of objects that begin with a prefix and were modified after `since`.
+    def listed(self, keys: Account, bucket: str, prefixes: Sequence[str]) -> Iterator[tuple[str, int]]:
+        """Yield the keys and sizes of objects that begin with a prefix.
 
         Raises PermissionError if the key lacks the permission to list them.
         """
@@ -78,7 +78,7 @@ class Sides:
             if denial:
                 raise PermissionError(f"com.aliyun.oss.OSSException: AccessDenied: {denial}")
         for key, stored in list(self._oss.objects(bucket).items()):
-            if stored.last_modified > since and key.startswith(tuple(prefixes)):
+            if key.startswith(tuple(prefixes)):
                 yield key, stored.size
 
     def destination(self, keys: Account, region: str, bucket: str) -> Destination:

@@ -173,10 +173,10 @@ def failure(error: BaseException) -> dict[str, Any]:
 
 
 def handle(message: dict[str, Any], setup: dict[str, Any]) -> dict[str, Any]:
-    """Call the handler with the event of the message, or the initializer, whose message has no event."""
-    event = [base64.b64decode(message["payload"])] if "payload" in message else []
+    """Call the handler with the event of the message."""
+    event = base64.b64decode(message["payload"])
     try:
-        return answer(find_handler(message["call"])(*event, make_context(message["request_id"], setup)))
+        return answer(find_handler(message["call"])(event, make_context(message["request_id"], setup)))
     except Exception as error:
         traceback.print_exc(file=sys.stdout)
         return failure(error)

@@ -33,7 +33,6 @@ class Function:
     code: Path
     handler: str
     runtime: Runtime
-    initializer: str | None
     environment: dict[str, str]
     timeout: float
     credentials: Credentials

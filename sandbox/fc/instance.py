@@ -19,7 +19,6 @@ from sandbox import runtimes
 from sandbox.fc.bootstrap import END_OF_LOGS
 
 _SCRIPT = Path(__file__).with_name("bootstrap.py")
-_INITIALIZER_SECONDS = 30.0
 # The seconds between SIGTERM and SIGKILL, for the function's `finally` blocks.
 _GRACE_SECONDS = 2.0
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
@@ -43,14 +42,6 @@ class Result:
     duration: float = 0.0
 
 
-class InstanceNotStarted(Exception):  # noqa: N818 (FC's own name of the error)
-    """The error of an instance whose initializer failed."""
-
-    def __init__(self, result: Result) -> None:
-        super().__init__(result.error_message)
-        self.result = result
-
-
 class Instance(Protocol):
     """An instance that handles the events of a function one after the other."""
 
@@ -59,9 +50,6 @@ class Instance(Protocol):
 
     @property
     def alive(self) -> bool: ...
-
-    async def initialize(self, initializer: str) -> None:
-        """Call the initializer, named `module.function`; raise InstanceNotStarted if it fails."""
 
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
         """Pass an event to the handler; at the timeout send SIGTERM, and kill the instance if it does not end."""
@@ -167,11 +155,6 @@ class ProcessInstance:
         self._frozen = False
         self._is_ready = False
         self.busy = False
-
-    async def initialize(self, initializer: str) -> None:
-        result = await self._exchange({"call": initializer, "request_id": "initialize"}, _INITIALIZER_SECONDS)
-        if result.outcome != "returned":
-            raise InstanceNotStarted(result)
 
     @property
     def pid(self) -> int:

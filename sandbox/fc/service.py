@@ -18,7 +18,7 @@ from typing import Any
 from sandbox import runtimes
 from sandbox.account import ACCOUNT_ID
 from sandbox.fc.function import Credentials, Function, check_environment
-from sandbox.fc.instance import Instance, InstanceNotStarted, Instances, ProcessInstance, ProcessInstances, Result
+from sandbox.fc.instance import Instance, Instances, ProcessInstance, ProcessInstances, Result
 from sandbox.server.service import Platform
 
 _MAX_ASYNC_PAYLOAD_BYTES = 128 * 1024
@@ -104,7 +104,6 @@ class FunctionCompute:
         *,
         handler: str = "index.handler",
         runtime: runtimes.Name = "python3.12",
-        initializer: str | None = None,
         environment: Mapping[str, str],
         timeout: float = 60,
         credentials: tuple[str, str, str],
@@ -116,9 +115,8 @@ class FunctionCompute:
         """Create or replace a function.
 
         `retry_delay`: the seconds before the first retry; they double at each retry. `on_failure`: the name of the
-        function that gets an event after the last failed attempt. `initializer`: the handler that an instance calls
-        before its first event (FC: instanceLifecycleConfig). `instances`: the maximum number of instances; an event
-        gets a new instance if none is idle, and waits in a queue if there is no slot.
+        function that gets an event after the last failed attempt. `instances`: the maximum number of instances; an
+        event gets a new instance if none is idle, and waits in a queue if there is no slot.
         """
         check_environment(environment)
         self._functions[name] = Function(
@@ -126,7 +124,6 @@ class FunctionCompute:
             code.resolve(),
             handler,
             self._new.runtime(runtime),
-            initializer,
             dict(environment),
             timeout,
             Credentials(*credentials),
@@ -245,12 +242,8 @@ class FunctionCompute:
 
     async def _attempt(self, function: Function, payload: bytes, request_id: str, attempt: int) -> Invocation:
         async with function.slots:
-            try:
-                instance = await self._idle_instance(function) or await self._start(function)
-            except InstanceNotStarted as error:
-                result = error.result
-            else:
-                result = await self._use(function, instance, request_id, payload)
+            instance = await self._idle_instance(function) or await self._start(function)
+            result = await self._use(function, instance, request_id, payload)
         invocation = Invocation(
             function.name,
             request_id,
@@ -281,12 +274,6 @@ class FunctionCompute:
         environment = function.process_environment(self.region)
         instance = await self._new.start(function.runtime, function.setup(self.region), environment)
         self._instances[instance] = function.name
-        try:
-            if function.initializer:
-                await instance.initialize(function.initializer)
-        except BaseException:
-            await self._discard(instance)
-            raise
         return instance
 
     async def _use(self, function: Function, instance: Instance, request_id: str, payload: bytes) -> Result:

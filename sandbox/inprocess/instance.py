@@ -62,9 +62,6 @@ class CallInstance:
         self.alive = True
         self.busy = False
 
-    async def initialize(self, initializer: str) -> None:
-        raise NotImplementedError("no function of the project has one")
-
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
         self.thaw()
         began, self.busy = self._platform.loop.time(), True

@@ -22,7 +22,6 @@ from sandbox.obs.reading import get_object, head_object
 from sandbox.obs.settings import READ_ONLY, SETTINGS, get_setting, put_setting
 from sandbox.obs.signature import IN_URL, SELECTORS, verify_signature
 from sandbox.server.message import Request, Response
-from sandbox.server.throttle import RateLimit
 
 _HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?obs\.[a-z0-9-]+\.myhuaweicloud\.com")
 _CREATE, _LOCATION = "obs:bucket:CreateBucket", "obs:bucket:GetBucketLocation"
@@ -90,8 +89,6 @@ class Obs(KeyedService):
         self._stale: dict[str, float] = {}
         self._buckets: dict[str, Bucket] = {}
         self._denied: list[tuple[str, Callable[[str], bool]]] = []
-        self._limit: RateLimit | None = None
-        self._delay_ms = 0
         # Operations by method, True for an object's operations, and the parameter that selects the operation.
         self._operations = {
             ("GET", False, ""): _Row("obs:bucket:ListBucket", self._list, LISTING_PARAMETERS),
@@ -189,23 +186,6 @@ class Obs(KeyedService):
         place = f"obs:*:*:object:{bucket}/{affected_key}" if is_object else f"obs:*:*:bucket:{bucket}"
         return not caller.denial(action, place, {} if is_object else {"obs:prefix": affected_key})
 
-    def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
-        """Answer 429 beyond this rate, with `burst` calls at once; None removes the limit."""
-        with self.lock:
-            self._limit = (
-                None if rate_per_second is None else RateLimit(rate_per_second, self._platform.loop.time, burst)
-            )
-
-    def delay(self, milliseconds: int) -> None:
-        """Delay each request by `milliseconds`, as OBS does when it throttles.
-
-        The header x-obs-qos-delay-time of the response reports the delay.
-        """
-        self._delay_ms = milliseconds
-
-    def latency_of(self, request: Request) -> float:  # noqa: ARG002  whatever it is
-        return self._delay_ms / 1000
-
     def respond(self, request: Request) -> Response:
         request_id = uuid.uuid4().hex.upper()
         try:
@@ -214,13 +194,9 @@ class Obs(KeyedService):
             headers = {"Content-Type": "application/xml", **error.headers}
             response = Response(error.status, error.xml(request_id, request.raw_path), headers)
         always = {"Server": "OBS", "x-obs-request-id": request_id}
-        if self._delay_ms:
-            always["x-obs-qos-delay-time"] = str(self._delay_ms)
         return Response(response.status, response.body, {**always, **response.headers})
 
     def _respond(self, request: Request) -> Response:
-        if self._limit and not self._limit.allows():
-            raise ObsError(429, "TooManyRequests", "Please reduce your request rate.")
         address = _address_of(request)
         if request.method == "HEAD" and request.raw_query == "apiversion":  # this request needs no signature
             return Response(200, headers={"x-obs-api": "3.0"})

@@ -42,15 +42,11 @@ class Status(IntEnum):
 
 
 class Order(NamedTuple):
-    """The parameters of a new group.
-
-    `since`: seconds since 1970; the group copies only objects that were modified later.
-    """
+    """The parameters of a new group."""
 
     src_bucket: str
     src_region: str
     prefixes: Sequence[str]
-    since: int
     records_failures: bool
     consistency_check: str
     note: str
@@ -164,7 +160,7 @@ class Group(Copier):
             "enable_restore": self.restores,
             "task_type": "PREFIX",
             "bandwidth_policy": list(self.bandwidth),
-            "migrate_since": self.order.since * 1000,
+            "migrate_since": 0,
             "migrate_speed": int(self.size / seconds) if self.status is Status.MONITORING and seconds > 0 else 0,
             "total_time": int(seconds * 1000),
             "start_time": int(self._started * 1000),

@@ -79,14 +79,9 @@ class Groups:
         return json_response(200, {"group_id": group.group_id})
 
     def list(self, request: Request, project: str) -> Response:
-        status = None if "status" not in request.params else number(request, "status", 0, 0, 9)
         limit = number(request, "limit", 10, 1, MAX_PAGE)
         offset = number(request, "offset", 0, 0, _MAX_OFFSET)
-        groups = [
-            group.description()
-            for (owner, _), (group, _) in self._groups.items()
-            if owner == project and status in (None, group.status)
-        ]
+        groups = [group.description() for (owner, _), (group, _) in self._groups.items() if owner == project]
         return json_response(200, {"taskgroups": groups[offset : offset + limit], "count": len(groups)})
 
     def manage(self, request: Request, project: str, group_id: str, call: str) -> Response:

@@ -170,15 +170,11 @@ def group_of(request: Request) -> GroupParameters:
     _check_options(sides, _LENGTHS, _SIDE_CHOICES)
     if not isinstance(prefixes, list) or not prefixes or not all(isinstance(prefix, str) for prefix in prefixes):
         raise bad_parameters('object_key: the prefixes, or [""] for the whole bucket')
-    since = body.get("migrate_since", 0)
-    if isinstance(since, bool) or not isinstance(since, int) or not 0 <= since < 10**11:
-        raise bad_parameters("migrate_since must be a time in seconds")
-    _check_options(body, ("src_node", "dst_node", "migrate_since", "bandwidth_policy"), _GROUP_CHOICES)
+    _check_options(body, ("src_node", "dst_node", "bandwidth_policy"), _GROUP_CHOICES)
     order = Order(
         sides["src_bucket"],
         sides["src_region"],
         prefixes,
-        since,
         body.get("enable_failed_object_recording", False),
         body.get("consistency_check", "size_last_modified"),
         body.get("description", ""),

@@ -50,11 +50,11 @@ class _Api(NamedTuple):
     has_body: bool = False
 
 
-_PAGES = frozenset({"limit", "offset", "status"})
+_PAGES = frozenset({"limit", "offset"})
 # Calls by the method and the last part of the path.
 _CALLS = {
     ("POST", "events"): _Api("createEvent", has_body=True),
-    ("GET", "list"): _Api("list", _PAGES),
+    ("GET", "list"): _Api("list", _PAGES | {"status"}),
     ("POST", "list"): _Api("create", has_body=True),
     ("GET", "task"): _Api("get", frozenset({"query_time"})),
     ("GET", "statistics"): _Api("statistics", frozenset({"data_type", "start_time", "end_time"})),
@@ -111,7 +111,7 @@ class Sides(Protocol):
 
     def destination(self, keys: Account, region: str, bucket: str) -> Destination: ...
 
-    def listed(self, keys: Account, bucket: str, prefixes: Sequence[str], since: int) -> Iterable[tuple[str, int]]:
+    def listed(self, keys: Account, bucket: str, prefixes: Sequence[str]) -> Iterable[tuple[str, int]]:
         """Yield keys and sizes of a source bucket's objects; raise PermissionError if the key may not list them."""
 
 
@@ -304,7 +304,7 @@ class Oms(KeyedService):
         """Return the source, the destination and the listing of a group, opened with the keys in the request's body."""
         source, bucket = Account(body["src_ak"], body["src_sk"]), body["src_bucket"]
         listed = self._require_sides().listed
-        return BucketPair(*self._open_buckets(body), lambda order: listed(source, bucket, order.prefixes, order.since))
+        return BucketPair(*self._open_buckets(body), lambda order: listed(source, bucket, order.prefixes))
 
     def _require_sides(self) -> Sides:
         if self.sides is None:

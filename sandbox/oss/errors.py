@@ -86,8 +86,8 @@ def no_such_bucket(bucket: str) -> OssError:
     return OssError(404, "NoSuchBucket", "The specified bucket does not exist.", ec="0015-00000101", BucketName=bucket)
 
 
-def no_such_key(key: str, headers: Mapping[str, str] | None = None) -> OssError:
-    return OssError(404, "NoSuchKey", "The specified key does not exist.", headers, ec="0026-00000001", Key=key)
+def no_such_key(key: str) -> OssError:
+    return OssError(404, "NoSuchKey", "The specified key does not exist.", ec="0026-00000001", Key=key)
 
 
 def no_such_upload(upload_id: str) -> OssError:

@@ -149,8 +149,6 @@ class Bucket:
         self.history: History[OssObject] = History(self.objects)
         # True if a retention rule forbids deletions.
         self.retains = False
-        # The version id of each key's last delete marker.
-        self._markers: dict[str, str] = {}
         self.triggers: list[Trigger] = []
         self.deliveries = Deliveries()
         self.uploads: dict[str, Upload] = {}
@@ -162,14 +160,11 @@ class Bucket:
         return {"x-oss-server-side-encryption": rule[1].decode()} if rule else {}
 
     def find(self, key: str) -> OssObject:
-        """Return an object; raise OssError (NoSuchKey) if it is missing.
-
-        The headers of the error name a delete marker.
-        """
+        """Return an object; raise OssError (NoSuchKey) if it is missing."""
         try:
             oss_object: OssObject = self.objects[key]
         except KeyError:
-            raise no_such_key(key, self._marker_headers(key)) from None
+            raise no_such_key(key) from None
         return oss_object
 
     def delete(self, key: str, now: float = 0) -> dict[str, str]:
@@ -177,25 +172,12 @@ class Bucket:
 
         With versioning, a delete marker becomes the current version, even if the object is missing.
         """
-        if self.versioning:
-            self._markers[key] = self.new_version_id()
-            self.history.add(key, Marker(self._markers[key], int(now)))
-        else:
+        if not self.versioning:
             self.objects.pop(key, None)
-        return self._marker_headers(key)
-
-    def delete_version(self, key: str, version_id: str) -> None:
-        """Delete a version or a delete marker permanently.
-
-        If it was the current version, the previous version is current again.
-        """
-        self.history.remove(key, version_id)
-        if self._markers.get(key) == version_id:
-            del self._markers[key]
-
-    def _marker_headers(self, key: str) -> dict[str, str]:
-        marker = self._markers.get(key)
-        return {"x-oss-delete-marker": "true", "x-oss-version-id": marker} if marker else {}
+            return {}
+        marker = Marker(self.new_version_id(), int(now))
+        self.history.add(key, marker)
+        return {"x-oss-delete-marker": "true", "x-oss-version-id": marker.version_id}
 
     def new_version_id(self) -> str:
         """Return a unique id if versioning is enabled, else `null`: .../developer-reference/putbucketversioning."""

@@ -145,14 +145,9 @@ class Oss(Store):
         """Refuse all temporary credentials from now on."""
         self._expired = True
 
-    def latency(self, *, listing: float = 0, put: float = 0, get: float = 0, delete: float = 0) -> None:
-        """Delay later listings, puts, gets and deletes by these seconds each."""
-        self._latency = {
-            "oss:ListObjects": listing,
-            "oss:PutObject": put,
-            "oss:GetObject": get,
-            "oss:DeleteObject": delete,
-        }
+    def latency(self, *, listing: float = 0, delete: float = 0) -> None:
+        """Delay later listings and deletions by these seconds each."""
+        self._latency = {"oss:ListObjects": listing, "oss:DeleteObject": delete}
 
     def latency_of(self, request: Request) -> float:
         return self._latency.get(_operation(request).action, 0) if self._latency else 0

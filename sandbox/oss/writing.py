@@ -65,7 +65,7 @@ def delete_object(call: Call) -> Response:
 def delete_object_version(call: Call) -> Response:
     _check_retention(call)
     version = call.params["versionId"]
-    call.bucket.delete_version(call.key, version)
+    call.bucket.history.remove(call.key, version)
     return Response(204, headers={"x-oss-version-id": version})
 
 

@@ -3,8 +3,6 @@
 import subprocess
 import sys
 
-import pytest
-
 from tools.package import ROOT
 
 PATIENCE = 20
@@ -25,20 +23,6 @@ def test_an_instance_is_kept_for_the_next_event_even_after_an_exception(box, cre
     first, _, third = (box.fc.invoke("f", event).value for event in (b"", b"raise", b""))
 
     assert third == [first[0], 3]
-
-
-INITIALIZE = """
-runs = []
-def initialize(context): runs.append(context.function.name)
-def handler(event, context): return runs
-"""
-
-
-@pytest.mark.parametrize(("initializer", "runs"), [("index.initialize", ["f"]), (None, [])])
-def test_a_configured_initializer_runs_once_an_instance(box, create, initializer, runs):
-    create(INITIALIZE, initializer=initializer)
-
-    assert [box.fc.invoke("f", b"").value for _ in range(2)] == [runs] * 2
 
 
 def test_the_handler_is_imported_inside_the_first_invocation(box, create):

@@ -87,17 +87,3 @@ def test_head_answers_the_length_without_the_contents(box, obs_requests, data):
     box.obs.put(BUCKET, "a", data)
     answer = obs_requests.send("HEAD", "a")
     assert (answer.headers["Content-Length"], answer.content) == (str(len(data)), b"")
-
-
-def test_requests_beyond_the_rate_get_429(box, obs_requests):
-    box.obs.throttle(0.001, burst=2)
-    assert [obs_requests.send().status_code for _ in range(3)] == [200, 200, 429]
-    box.obs.throttle(None)
-    assert obs_requests.send().status_code == 200
-
-
-def test_delayed_answers_name_the_delay(box, obs_requests):
-    box.obs.delay(30)
-    answer = obs_requests.send()
-    assert answer.headers["x-obs-qos-delay-time"] == "30"
-    assert answer.elapsed.total_seconds() >= 0.03

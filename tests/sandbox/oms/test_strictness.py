@@ -22,7 +22,7 @@ CALLS = [
     ("POST", f"{TASK}/start", {}, "keys"),
     ("POST", f"{TASK}/events", {}, {"object_keys": ["a"]}),
     ("POST", "sync-tasks", {}, "task"),
-    ("GET", "taskgroups", {"limit": "1", "offset": "0", "status": "5"}, None),
+    ("GET", "taskgroups", {"limit": "1", "offset": "0"}, None),
     ("POST", "taskgroups", {}, "group"),
     ("GET", GROUP, {}, None),
     ("PUT", f"{GROUP}/update", {}, {"bandwidth_policy": []}),

@@ -67,13 +67,6 @@ def test_objects_written_before_or_after_versioning_have_the_version_null(photos
     assert set(versions(photos)) == {"null"}
 
 
-def missing_headers(read, key):
-    """Return the headers of the answer to a missing object."""
-    with pytest.raises(oss2.exceptions.OssError) as error:
-        read(key)
-    return error.value.headers
-
-
 def test_with_versioning_a_deletion_leaves_a_marker(box, photos):
     switch(photos, "Enabled")
     for key in ("a", "b"):
@@ -85,21 +78,6 @@ def test_with_versioning_a_deletion_leaves_a_marker(box, photos):
     assert (single.delete_marker, several.key, several.delete_marker) == (True, "b", True)
     assert single.versionid and several.delete_marker_versionid
     assert not box.oss.objects("photos")
-
-
-def test_a_read_of_a_deleted_object_names_the_delete_marker(photos):
-    assert "x-oss-delete-marker" not in missing_headers(photos.head_object, "a")
-    switch(photos, "Enabled")
-    assert "x-oss-delete-marker" not in missing_headers(photos.get_object, "a")
-    photos.put_object("a", b"data")
-
-    marker = photos.delete_object("a").versionid
-
-    for read in (photos.get_object, photos.head_object):
-        headers = missing_headers(read, "a")
-        assert (headers["x-oss-delete-marker"], headers["x-oss-version-id"]) == ("true", marker)
-    photos.put_object("a", b"data")
-    assert "x-oss-delete-marker" not in photos.head_object("a").headers
 
 
 @pytest.mark.parametrize(("status", "word"), [("Enabled", "true"), ("Suspended", "true"), (None, "false")])

@@ -247,13 +247,13 @@ def test_in_each_interleaving_each_class_is_possible_and_settles(tale, lanes, co
         world = made(*tale[:2], lanes)
         # WHEN the world moves while it is read
         world.oss.latency(listing=0.5)
-        world.obs.delay(500)
+        world.obs.round_trip = 0.5
         compared = world.compared(during=tale[2])
         check(world, compared)
         check_watermark(world, compared)
         # AND then stands still
         world.oss.latency()
-        world.obs.delay(0)
+        world.obs.round_trip = 0
         for _ in range(4):
             before = world.task.acceptance_request
             world.copy_all()
