@@ -16,7 +16,8 @@ const NO_TEXT =
   /^([-+]?(0x[0-9a-f_]+|0b[01_]+|0o?[0-7_]+|[0-9_]*\.?[0-9_]+\.?(e[-+]?[0-9]+)?|\.inf|\.nan)|[0-9]{4}-[0-9]+-[0-9]+.*|true|false|null|~|[[{].*|!!(?!str\b).*)?$/i;
 
 // What somebody means by a truth value.
-const MEANT = { compareDeep: { true: "on", false: "off" } };
+const ON_OR_OFF = { true: "on", false: "off" };
+const MEANT = { compareDeep: ON_OR_OFF, readObjects: ON_OR_OFF, changeHeaders: ON_OR_OFF };
 
 const { LC_ALL, LC_MESSAGES, LANG } = process.env;
 // Windows sets none of the three.

@@ -71,6 +71,7 @@ def test_the_proposed_log_bucket_of_the_longest_name_is_valid(built, tmp_path):
         ('lanes: "32"', "lanes: 32", 'lanes must be text: write lanes: "32" in s.yaml, in quotes.'),
         ('lanes: "32"', "lanes: 1_6 # ours", "lanes"),
         ('compareDeep: "off"', "compareDeep: true", 'write compareDeep: "on"'),
+        ('changeHeaders: "off"', "changeHeaders: true", 'write changeHeaders: "on"'),
         ("statusPeriod: 15m", "statusPeriod:", "statusPeriod"),
         ('objectPrefix: ""', "objectPrefix: 2026-11-27", "objectPrefix"),
         ('objectPrefix: ""', "objectPrefix: [a]", "objectPrefix"),

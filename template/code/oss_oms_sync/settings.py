@@ -68,6 +68,8 @@ class Settings:
     reconcile_period: timedelta | None
     compare_period: timedelta | None
     compare_deep: bool
+    # True if the key of Huawei Cloud should be able to change headers in OBS.
+    change_headers: bool
     replay_period: timedelta | None
     status_period: timedelta | None
     # The expected destination of the sync task; empty: any.
@@ -123,6 +125,7 @@ class Settings:
             reconcile_period=reader.period("RECONCILE_PERIOD"),
             compare_period=reader.period("COMPARE_PERIOD"),
             compare_deep=reader.choice("COMPARE_DEEP", "off", "on") == "on",
+            change_headers=reader.choice("CHANGE_HEADERS", "off", "on") == "on",
             replay_period=reader.period("REPLAY_PERIOD"),
             status_period=reader.period("STATUS_PERIOD"),
             destination_region=env.get("DESTINATION_REGION", "").strip(),

@@ -82,6 +82,10 @@ SETTINGS = {
         "off",
         t("read unproven objects in the timer's comparisons, once for each version: `off` or `on`"),
     ),
+    "CHANGE_HEADERS": Setting(
+        "off",
+        t("only for doctor: `on` if the IAM user of HW_AK should be able to change headers in OBS"),
+    ),
     "REPLAY_PERIOD": Setting(
         "1m",
         t("only for doctor: the interval of replay's timer, or `off` if there is none"),

@@ -195,6 +195,7 @@ def test_a_listing_without_the_object_just_written_leaves_etags_unknown(box, run
 
 
 LIST, GET, HEAD = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
+CHANGE = "obs:object:ModifyObjectMetaData"
 
 
 @pytest.fixture
@@ -309,6 +310,42 @@ def test_an_object_that_compare_could_not_read_is_a_warning_until_it_can(project
     project_with_copies.later(1)  # passes differ in the second of their start
     run_job("compare", {"deep": True, "restart": True})
     verify_check(run_doctor(**DEEP), READS, "ok")
+
+
+CHANGES_HEADERS, CHANGE_RIGHT = {"CHANGE_HEADERS": "on"}, "permission to change headers"
+CONFIRMED = Fault.status(200, headers={"x-obs-request-id": "1"})
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "state", "text", "fix"),
+    [
+        (None, {}, "skipped", "changeHeaders is off", ""),
+        (None, CHANGES_HEADERS, "ok", "can change headers in OBS", ""),
+        (lambda box: box.obs.deny(CHANGE), CHANGES_HEADERS, "warning", CHANGE, "python3 ops.py setup"),
+        (lambda box: fail_changes(box, Fault.status(503)), CHANGES_HEADERS, "warning", "503", "doctor again"),
+        (lambda box: fail_changes(box, CONFIRMED), CHANGES_HEADERS, "warning", "does not exist", "ticket"),
+    ],
+    ids=["not used", "granted", "denied", "OBS down", "OBS confirms"],
+)
+def test_the_permission_to_change_headers_is_tried_without_a_change(
+    project_with_copies, run_doctor, change, settings, state, text, fix
+):
+    if change:
+        change(project_with_copies)
+    before = dict(project_with_copies.task.destination)
+    verify_check(run_doctor(**settings), CHANGE_RIGHT, state, text, fix)
+    assert dict(project_with_copies.task.destination) == before
+    assert not [status for name, *_, status in project_with_copies.obs.actions if (name, status) == (CHANGE, 200)]
+
+
+def fail_changes(box: Sandbox, fault: Fault) -> None:
+    box.obs.faults.add(fault, where=lambda request: request.method == "PUT")
+
+
+def test_in_a_closed_project_no_change_of_headers_is_tried(box, run_job, run_doctor):
+    run_job("certify", {"close": True})
+    verify_check(run_doctor(**CHANGES_HEADERS), CHANGE_RIGHT, "skipped", "closed")
+    assert CHANGE not in [name for name, *_ in box.obs.actions]
 
 
 RULES = "back-to-source rules"
