@@ -11,20 +11,9 @@ OpsError
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum
 
+from ops.exit_codes import ExitCode
 from oss_oms_sync.answers.text import Text
-
-
-class ExitCode(IntEnum):
-    """Exit codes of all commands; their meanings are in command_line/arguments.py."""
-
-    OK = 0
-    FAILED = 1
-    REFUSED = 2
-    NOT_PROVEN = 3
-    UNTRUSTED = 4
-    STOPPED = 130
 
 
 class OpsError(Exception):

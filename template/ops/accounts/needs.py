@@ -14,7 +14,8 @@ from typing import NamedTuple, TypeVar
 
 from ops.accounts.policy_documents import Document, lost_rights
 from ops.clouds.wire import RefusedError, UnreadableResponseError
-from ops.errors import ExitCode, OpsError, UsageError
+from ops.errors import OpsError, UsageError
+from ops.exit_codes import ExitCode
 from ops.session import Session, pause
 from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ops.accounts.needs import SETUP_STATES, Line, Need, ResourceState
-from ops.errors import ExitCode
+from ops.exit_codes import ExitCode
 from ops.report.blocks import Block, FindingBlock, Hero, Items, Paragraph, Report, Span
 from ops.report.blocks import StepBlock as BlockStep
 from ops.shell import COST_STEP, chain, sentence

@@ -9,7 +9,7 @@ from ops.canary import hops
 from ops.canary.hops import Trace, Watch
 from ops.canary.in_place import InPlaceEffect
 from ops.canary.objects import CanaryObject
-from ops.errors import ExitCode
+from ops.exit_codes import ExitCode
 from ops.shell import sentence
 from ops.terminal import Line, MarkedLine, width
 from oss_oms_sync.answers.step import Step

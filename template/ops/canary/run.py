@@ -20,7 +20,8 @@ from ops.canary.outcome import exit_code, hop_titles, outcome, title_of
 from ops.canary.removal import remove
 from ops.clock import timestamp
 from ops.clouds.oms import TaskGroups
-from ops.errors import ExitCode, OpsError, UsageError
+from ops.errors import OpsError, UsageError
+from ops.exit_codes import ExitCode
 from ops.intention import Holder, Intentions
 from ops.project import read
 from ops.session import Session, duration

@@ -15,7 +15,8 @@ from ops.certificate.counts import counts
 from ops.certificate.form import Document, Doubt, require_count
 from ops.certificate.plausibility import headers_fit, sample_fits, waiting_fits
 from ops.clock import moment, timestamp
-from ops.errors import ExitCode, UntrustedError
+from ops.errors import UntrustedError
+from ops.exit_codes import ExitCode
 from oss_oms_sync.answers.certificate import (
     COMPARISON_FIELDS,
     KIND,

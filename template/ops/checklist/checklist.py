@@ -23,7 +23,8 @@ from ops.clouds.bucket_client import BucketClient
 from ops.clouds.buckets import ObsBucketClient, OssBucketClient
 from ops.clouds.keys import ALIBABA_VARIABLES, HUAWEI_VARIABLES, administrators
 from ops.clouds.wire import RefusedError, Response, UnreadableResponseError
-from ops.errors import ExitCode, OpsError
+from ops.errors import OpsError
+from ops.exit_codes import ExitCode
 from ops.report.blocks import (
     Block,
     Column,

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from ops.cost import quantities
 from ops.cost.effort import MAX_LANES
 from ops.cost.prices import Prices
-from ops.errors import ExitCode
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
 
@@ -35,30 +34,13 @@ def flag(name: str, text: Text) -> Option:
 class Command(NamedTuple):
     """A command and its options; options in an inner list exclude each other.
 
-    `codes`: the meanings of its exit codes, except those that all commands share. `page`: it can write a web page.
-    `asks`: it calls a function.
+    `page`: it can write a web page. `asks`: it calls a function.
     """
 
     about: Text
-    codes: Mapping[ExitCode, Text]
     options: Sequence[Option | list[Option]] = ()
     page: bool = False
     asks: bool = True
-
-
-def _codes(ok: Text, failed: Text, not_proven: Text | None = None) -> dict[ExitCode, Text]:
-    codes = {ExitCode.OK: ok, ExitCode.FAILED: failed}
-    return codes if not_proven is None else {**codes, ExitCode.NOT_PROVEN: not_proven}
-
-
-_DONE = _codes(t("done"), t("an error"))
-_SHARED_CODES = {ExitCode.REFUSED: t("wrong use, or declined"), ExitCode.STOPPED: t("interrupted")}
-_UNTRUSTED = {ExitCode.UNTRUSTED: t("the certificate cannot be trusted")}
-
-
-def codes_of(command: Command) -> list[tuple[int, Text]]:
-    """Return the exit codes of a command, each with its meaning, sorted."""
-    return sorted((int(code), meaning) for code, meaning in {**_SHARED_CODES, **command.codes}.items())
 
 
 def _price(name: str, usual_price: float | None, traffic: Text) -> Option:
@@ -101,13 +83,9 @@ _PASS_OPTIONS = (
     flag("--look", t("show only the progress of the newest pass")),
 )
 COMMANDS = {
-    "doctor": Command(
-        t("check the setup and show remedies"),
-        _codes(t("no fault"), t("a fault, a check without a result, or an error")),
-    ),
+    "doctor": Command(t("check the setup and show remedies")),
     "status": Command(
         t("show progress, backlog and failure reasons"),
-        _codes(t("in step, or closed without an alarm"), t("any other state, or an error")),
         (
             option("--all", t("show all lines, not only the first 20"), action="store_true", dest="in_full"),
             option(
@@ -126,19 +104,16 @@ COMMANDS = {
     ),
     "fleet": Command(
         t("show the status of several projects, the worst first"),
-        _codes(t("no project needs an action"), t("a project needs an action, or an error")),
         (option("folders", t("folders of projects"), metavar="FOLDER", nargs="+", type=Path), _PROMETHEUS_OPTION),
         page=True,
         asks=False,
     ),
     "story": Command(
         t("show the history of an object"),
-        _codes(t("in OBS, or in progress"), t("neither in OBS nor in progress, or an error")),
         (option("key", t("the object key, unencoded"), metavar="KEY"),),
     ),
     "replay": Command(
         t("resend failed objects now, not within a minute"),
-        _codes(t("no requested object is left to resend"), t("objects are left, or an error")),
         (
             option(
                 "--key",
@@ -161,32 +136,18 @@ COMMANDS = {
             flag("--dry-run", t("only count, resend nothing")),
         ),
     ),
-    "close": Command(t("close the project: nothing is submitted after two minutes"), _DONE),
+    "close": Command(t("close the project: nothing is submitted after two minutes")),
     "open": Command(
         t("open the project again and submit the writes made meanwhile"),
-        _DONE,
         (flag("--after-go", t("open the project even after a GO, without asking")),),
     ),
     "show": Command(
         t("show a result from standard input, such as a certificate"),
-        {
-            **_codes(
-                t("GO, or nothing to do"),
-                t("NO-GO, an action is needed, or an error"),
-                t("not proven, or not finished"),
-            ),
-            **_UNTRUSTED,
-        },
         page=True,
         asks=False,
     ),
     "reconcile": Command(
         t("find and submit objects whose events were lost"),
-        _codes(
-            t("no object is left to submit"),
-            t("objects are left, the pass is not finished, or an error"),
-            t("no object is in scope"),
-        ),
         (
             flag("--all", t("submit all objects, regardless of their records")),
             option(
@@ -200,11 +161,6 @@ COMMANDS = {
     ),
     "compare": Command(
         t("compare both buckets and submit objects missing or older in OBS"),
-        _codes(
-            t("all objects are proven equal"),
-            t("objects are missing or differ, the pass is not finished, or an error"),
-            t("objects are in progress or not proven, or no object is in scope"),
-        ),
         (
             _DEEP_OPTION,
             flag("--overwrite", t("also submit objects overwritten in OBS")),
@@ -215,14 +171,6 @@ COMMANDS = {
     ),
     "headers": Command(
         t("give objects in OBS the headers of the source that OMS does not copy"),
-        {
-            **_codes(
-                t("all headers are settled"),
-                t("the pass is not finished, or an error"),
-                t("objects are left, or no object is in scope"),
-            ),
-            ExitCode.REFUSED: t("changing headers is not permitted, wrong use, or declined"),
-        },
         (
             [
                 flag("--dry-run", t("only compare headers and record equal objects")),
@@ -235,7 +183,6 @@ COMMANDS = {
     ),
     "cutover": Command(
         t("perform or rehearse a cutover, which ends GO, NO-GO or NOT PROVEN"),
-        {**_codes(t("GO"), t("NO-GO, or an error"), t("NOT PROVEN")), **_UNTRUSTED},
         (
             [
                 flag("--rehearse", t("forecast the duration and the failing checks")),
@@ -267,7 +214,6 @@ COMMANDS = {
     ),
     "check": Command(
         t("verify a certificate, and listings of the buckets against it"),
-        {**_codes(t("a sound GO"), t("a sound NO-GO, or an error"), t("another sound document")), **_UNTRUSTED},
         (
             option("certificate", t("the certificate, a JSON file"), metavar="CERTIFICATE", type=Path),
             _listing("--source", t("source bucket")),
@@ -277,7 +223,6 @@ COMMANDS = {
     ),
     "cost": Command(
         t("estimate the cost of the migration and the length of the freeze"),
-        _DONE,
         (
             option(
                 "--objects",
@@ -331,16 +276,10 @@ COMMANDS = {
             "store the secrets of s.yaml in the tool's secret store, from environment variables of the same"
             " names or as typed"
         ),
-        _DONE,
         (option("name", t("names of secrets, such as ALERT_WEBHOOK (default: all)"), metavar="NAME", nargs="*"),),
     ),
     "canary": Command(
         t("test the project in your accounts: write a few objects, follow them into OBS, compare and delete them"),
-        _codes(
-            t("all objects arrived and are equal"),
-            t("an arrived object differs, or an error"),
-            t("an object did not arrive in time, or is not deleted"),
-        ),
         (
             flag("--remove", t("delete the objects left by canaries, from any machine")),
             option("--report", t("write the field report, without identifying data"), metavar="FILE", type=Path),
@@ -348,11 +287,6 @@ COMMANDS = {
     ),
     "setup": Command(
         t("create the project's resources in both clouds: buckets, roles, users, the sync task"),
-        _codes(
-            t("done, or the plan can be executed"),
-            t("a problem to resolve first, or an error"),
-            t("a step waits or is unknown"),
-        ),
         (
             flag("--plan", t("only show existing resources, and resources to create")),
             flag(
@@ -377,7 +311,6 @@ COMMANDS = {
     ),
     "migrate": Command(
         t("copy the existing objects once, by a task group of OMS"),
-        _codes(t("running, finished or ended"), t("failed, or an error"), t("paused, or not begun yet")),
         (
             [
                 flag("--look", t("show only the progress")),
@@ -412,7 +345,6 @@ COMMANDS = {
     ),
     "deletions": Command(
         t("list the objects that the source has deleted and OBS still has; delete nothing"),
-        _codes(t("the list is written"), t("the list is refused, or an error")),
         (
             option("--list", t("file of the object keys, one a line"), metavar="FILE", type=Path, required=True),
             option(
@@ -425,11 +357,6 @@ COMMANDS = {
     ),
     "checklist": Command(
         t("compare the settings of both buckets and list those to move by hand"),
-        _codes(
-            t("no setting is left to move"),
-            t("a setting is left to move, or an error"),
-            t("a setting could not be read"),
-        ),
         page=True,
     ),
 }

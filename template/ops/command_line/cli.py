@@ -21,7 +21,8 @@ from ops.cost import estimate
 from ops.cost.prices import Prices
 from ops.cutover import cutover, freeze, open_and_close
 from ops.deletions.deletions import deletions
-from ops.errors import ExitCode, OpsError, ToolError, UntrustedError, UsageError
+from ops.errors import OpsError, ToolError, UntrustedError, UsageError
+from ops.exit_codes import ExitCode
 from ops.fleet import metrics
 from ops.fleet.fleet import fleet
 from ops.fleet.overview import Member, StatusOverview

@@ -14,7 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ops.command_line.arguments import COMMANDS, Command, codes_of, flag, option
+from ops.command_line.arguments import COMMANDS, Command, flag, option
+from ops.exit_codes import meanings_of
 from oss_oms_sync.answers.finding import has_name_and_reason
 from oss_oms_sync.answers.text import Text, t, untranslated
 from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
@@ -93,7 +94,7 @@ def _add(
 ) -> None:
     short = translate(command.about)
     long = translate(t("{about}.", about=f"{short[0].upper()}{short[1:]}"))
-    codes = "".join(f"\n  {code} {translate(meaning)}" for code, meaning in codes_of(command))
+    codes = "".join(f"\n  {code} {translate(meaning)}" for code, meaning in meanings_of(name))
     parser = commands.add_parser(
         name,
         help=short,

@@ -16,7 +16,8 @@ from ops.certificate.counts import compare_listing, compare_shared, note_reserve
 from ops.certificate.form import Doubt
 from ops.certificate.listings import PairDigests
 from ops.clock import timestamp
-from ops.errors import ExitCode, UntrustedError, UsageError
+from ops.errors import UntrustedError, UsageError
+from ops.exit_codes import ExitCode
 from ops.functions.tool_output import object_without_duplicates
 from ops.report import cutover_result
 from ops.report.words import Translator

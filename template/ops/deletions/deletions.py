@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ops.clock import timestamp
 from ops.deletions.pages import Pages
-from ops.errors import ExitCode, UsageError
+from ops.errors import UsageError
+from ops.exit_codes import ExitCode
 from ops.report.deletions import Summary, report
 from ops.session import Session, check_writable, unwritable
 from oss_oms_sync.answers.deletions import DeletionsAnswer

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from ops.errors import ExitCode
+from ops.exit_codes import ExitCode
 from ops.fleet import metrics, table
 from ops.fleet.overview import Member, StatusOverview, worst_first
 from ops.functions.call import CALL_SECONDS

@@ -18,7 +18,8 @@ from ops.accounts.needs import PendingGrants
 from ops.clouds.keys import Keys
 from ops.clouds.oms import NewGroup
 from ops.clouds.wire import UnreachableError, UnreadableResponseError
-from ops.errors import ExitCode, OpsError, UsageError
+from ops.errors import OpsError, UsageError
+from ops.exit_codes import ExitCode
 from ops.intention import Intention, Intentions, delete_keys, keys_of
 from ops.migrate import messages
 from ops.migrate.own_group import OwnGroup

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops.errors import ExitCode
+from ops.exit_codes import ExitCode
 from ops.report import units
 from ops.report.blocks import Block, CommandBlock, FactList, Hero, Paragraph, Report, keys
 from ops.report.words import Translator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops.errors import ExitCode
+from ops.exit_codes import ExitCode
 from ops.report import comparison, units
 from ops.report.blocks import Block, Blocks, CommandBlock, FactList, Hero, Items, Paragraph, Phrase, Report, Span, keys
 from ops.report.comparison import counted_classes

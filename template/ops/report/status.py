@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ops.clock import moment
-from ops.errors import ExitCode
+from ops.exit_codes import ExitCode
 from ops.report import comparison, units
 from ops.report.blocks import (
     Bar,
