@@ -23,7 +23,7 @@ from tools.serverless import Tool
 
 # The expected screens. To write them: WRITE_SCREENS=1 .venv/bin/pytest -n 0 tests/package/test_setup.py
 SCREENS = ROOT / "tests" / "screens"
-DEPLOY = ROOT / "docs" / "deploy.md"
+README = ROOT / "README.md"
 # With what the tool deploys.
 DEPLOYS = "secretOfTheDeployment000000001"
 LANGUAGES = {"en": "C.UTF-8", "zh": "zh_CN.UTF-8"}
@@ -57,10 +57,8 @@ def secrets(box: Sandbox) -> set[str]:
 
 
 def commands() -> str:
-    """Return the lines of shell at the beginning of the readme and of the page on deploying."""
-    first = Document.read(DEPLOY).blocks_under("Deploy it")[0]
-    assert ("sh", first) in Document.read(ROOT / "README.md").blocks
-    return first
+    """Return the first lines of shell in the readme."""
+    return Document.read(README).blocks_under("oss-oms-sync")[0]
 
 
 @pytest.mark.parametrize("lang", ["en", pytest.param("zh", marks=pytest.mark.extras)])

@@ -257,7 +257,7 @@ def test_every_document_on_crc64_names_its_fallback():
 
 BREAKS = {
     "a heading": ("## In a web console", "In a web console", "headings"),
-    "a command": ("python3 ops.py doctor\n", "s doctor check\n", "blocks of code"),
+    "a command": ("s forward logs --tail\n", "s forward logs\n", "blocks of code"),
     "a link": ("(settings.md)", "(prices.md)", "links"),
     "a cell": ("| `runtime` |", "| `medic` |", "tables"),
     "a number": ("40 minutes", "50 minutes", "numbers"),
