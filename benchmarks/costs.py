@@ -145,7 +145,7 @@ def reconcile() -> Job:
             box.oss.put(box.source_bucket, key, b"contents")
             if number % 100:
                 box.oss.put(box.log_bucket, record_name(box.task_id, "success", key), etag)
-        box.later(HOUR)
+        box.advance(HOUR)
         deploy(box, Path(folder))
         return run(box, "reconcile")
 

@@ -80,7 +80,7 @@ def answer_to(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object
             return {"ahead": box.ahead}
         case ["later", seconds] if seconds.isascii() and seconds.isdigit():
             box.wait_idle(_PATIENCE)
-            box.let_pass(int(seconds))
+            box.advance_and_tick(int(seconds))
             return {}
         case ["keep"]:
             name, value = json.loads(payload)

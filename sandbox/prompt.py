@@ -141,7 +141,7 @@ class Prompt(cmd.Cmd):
         if not (number.isascii() and number.isdigit() and unit in _UNITS):
             raise _UsageError(f"{text} is not a time: write a number and s, m, h or d, such as 15m.")
         self._box.wait_idle(60)
-        self._box.let_pass(int(number) * _UNITS[unit])
+        self._box.advance_and_tick(int(number) * _UNITS[unit])
         self.do_clock("")
 
     def do_clock(self, line: str) -> None:

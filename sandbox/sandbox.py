@@ -306,16 +306,16 @@ class Sandbox:
         """The seconds by which the sandbox's time is ahead of the machine's."""
         return self._platform.ahead
 
-    def later(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         """Advance the clock; instances get the new time with their next event.
 
         Calls that are scheduled keep their delay.
         """
         self._platform.ahead += seconds
 
-    def let_pass(self, seconds: float) -> None:
+    def advance_and_tick(self, seconds: float) -> None:
         """Advance the clock, then fire the timers of all functions."""
-        self.later(seconds)
+        self.advance(seconds)
         self.tick_all()
 
     def tick_all(self) -> None:

@@ -36,7 +36,7 @@ def frozen_world(seed: int = 1) -> Iterator[Migration]:
     with Migration(seed, timers=1) as world:
         for key in KEYS:
             world.write(key, CONTENTS["A"])
-        world.later(FREEZE + MINUTE)
+        world.advance(FREEZE + MINUTE)
         yield world
 
 
@@ -74,7 +74,7 @@ def is_closed(world: Migration) -> bool:
 def changes_in_obs(world: Migration) -> bool:
     """Return True if the world changes within an hour."""
     before = {key: world.in_obs(key) for key in KEYS}
-    world.later(60 * MINUTE)
+    world.advance(60 * MINUTE)
     return before != {key: world.in_obs(key) for key in KEYS}
 
 
@@ -95,7 +95,7 @@ def test_a_cutover_interrupted_at_any_request_ends_the_same_when_repeated(rehear
             # WHEN a cutover is interrupted after one of these requests, and repeated
             with after_each_request(kill):
                 killed = world.ops(*words(world.moment(FREEZE), rehearsed=rehearsed))
-            world.later(2 * MINUTE)
+            world.advance(2 * MINUTE)
             again = world.ops(*words(world.moment(FREEZE), rehearsed=rehearsed))
             # THEN it ends as the uninterrupted cutover
             assert killed.code == 130, (at, asked[at - 1])
@@ -119,11 +119,11 @@ def test_two_cutovers_at_the_same_time_do_not_undo_each_other():
                 cutover.after(document)
                 if document["verdict"] == "GO":
                     break
-                world.later(MINUTE)
+                world.advance(MINUTE)
             return document
 
         def run_cutover_later() -> Any:
-            world.later(90)
+            world.advance(90)
             return run_cutover()
 
         async def run_both_cutovers() -> list[Any]:
@@ -144,7 +144,7 @@ def test_late_writes_are_submitted_once_a_no_go_has_opened_the_project():
             """Write an object as soon as the project is closed."""
             if is_closed(world) and not recorded:
                 world.write("b", CONTENTS["C"])
-                world.later(MINUTE)
+                world.advance(MINUTE)
                 recorded.extend(name for name in world.oss.objects(world.log_bucket) if name.startswith(records))
 
         with after_each_request(straggle):
@@ -154,7 +154,7 @@ def test_late_writes_are_submitted_once_a_no_go_has_opened_the_project():
         # THEN there is no GO, and it is sent, because The project is open again
         assert result.code == 1
         assert "The project is open again" in result.text
-        world.later(5 * MINUTE)
+        world.advance(5 * MINUTE)
         assert world.in_obs("b") == CONTENTS["C"]
 
 
@@ -163,7 +163,7 @@ def test_a_no_go_ends_the_earlier_go_and_a_larger_sample_is_read():
         # GIVEN a GO with unread objects accepted by name, of which OBS has other bytes of the same size
         there = world.obs.bucket(world.destination_bucket).objects
         world.write("a", CONTENTS["A"], parts=True)
-        world.later(FREEZE)
+        world.advance(FREEZE)
         there["a"] = replace(there["a"], data=b"Z" * len(CONTENTS["A"]))
         accepted = [f"--accept={name}=tester, unread" for name in ("equal_version", "equal_size", "suspicious")]
         asked = [*words(world.moment()), *accepted]

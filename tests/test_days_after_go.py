@@ -27,18 +27,18 @@ class DaysAfter(Migration):
     def go(self) -> None:
         for key in ("kept", "rewritten", "late", "both", "deleted"):
             self.write(key, CONTENTS["A"])
-        self.later(10 * MINUTE)
+        self.advance(10 * MINUTE)
         result = self.ops("cutover", "--frozen-since", timestamp(self.moment()), "--close", "--out", os.devnull)
         assert result.answer["verdict"] == "GO"
-        self.later(MINUTE)
+        self.advance(MINUTE)
         # Applications write to OBS, and delete there; a late writer still writes to OSS.
         for key in ("new", "rewritten", "both"):
             self.obs.put(self.destination_bucket, key, b"application")
         self.obs.delete(self.destination_bucket, "deleted")
-        self.later(MINUTE)
+        self.advance(MINUTE)
         for key in ("late", "both", "straggler"):
             self.write(key, CONTENTS["C"])
-        self.later(20 * MINUTE)
+        self.advance(20 * MINUTE)
         self.before = len(self.oms.calls)
 
     def run(self, command: str) -> CommandResult:
@@ -89,7 +89,7 @@ def test_late_writers_are_named_and_recorded_and_a_rollback_works(world):
     # AND with the trigger, status names each straggler until it is acknowledged
     Caller(world).trigger("deploy", "forward", "oss-content")
     world.write("straggler", CONTENTS["D"])
-    world.later(2 * MINUTE)
+    world.advance(2 * MINUTE)
     assert world.verdict() == ("closed", True)
     backlog = world.run("python3 ops.py status").answer["backlog"]
     assert backlog["by_reason"] == {"CLOSED": 1}
@@ -108,7 +108,7 @@ def test_late_writers_are_named_and_recorded_and_a_rollback_works(world):
     assert result.code == 2
     assert [line for line in listed if line not in result.text] == []
     world.ops("open", "--after-go")
-    world.later(30 * MINUTE)
+    world.advance(30 * MINUTE)
     # THEN both sides are the same, and an application's object is lost that a straggler wrote, too
     assert classes(world.run("python3 ops.py compare").answer) == {}
     assert world.in_obs("both") == CONTENTS["C"]

@@ -80,7 +80,7 @@ def play(seed: int) -> Played:
             world.at(dice.uniform(0, freeze + 1200), world.remove, dice.choice(keys))
         tampering(world, seed, 0.9 * freeze, keys[0])
         world.task.metadata = seed % 10 != 7
-        world.later(freeze + dice.uniform(1, 120))
+        world.advance(freeze + dice.uniform(1, 120))
         document = cut_over(world, played, timestamp(world.moment(freeze)))
         if document is None:
             if any(world.in_source(key) is not None for key in keys):  # GO of nothing is none
@@ -160,7 +160,7 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
             at_once = check["id"] in ("OMS_FINISHED", "METADATA")
             accept |= set(step.get("accept", {})) if options["deep"] or at_once else set()
             options["deep"] |= "deep" in step
-        world.later(dice.uniform(30, 600))
+        world.advance(dice.uniform(30, 600))
     return None
 
 
@@ -189,9 +189,9 @@ def check_after_go(world: Migration, played: Played, document: Any, keys: list[s
         world.at(world.seconds + dice.uniform(1, 600), write_there, key)
     if dice.random() < 0.5:
         world.at(world.seconds + dice.uniform(1, 600), world.write, dice.choice(keys), CONTENTS["A"])
-    world.later(30 * MINUTE)
+    world.advance(30 * MINUTE)
     world.tick_all()
-    world.later(30 * MINUTE)
+    world.advance(30 * MINUTE)
     if accepted := [call.keys for call in world.oms.calls[calls:] if call.status == 200]:
         played.wrong.append(f"AFTER GO: sent {accepted}")
     (mark,) = (stored for name, stored in world.oss.objects(world.log_bucket).items() if "/closed-" in name)

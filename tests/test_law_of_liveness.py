@@ -95,7 +95,7 @@ class Healthy(Migration, MigrateWorld):
             self.at(dice.uniform(when + 60, until), self.remove, key)
         if dice.random() < 1 / 100:
             self._delete_many()
-        self.later(until)
+        self.advance(until)
 
     def _delete_many(self) -> None:
         """Delete more objects than a recheck takes by name."""
@@ -145,7 +145,7 @@ class Healthy(Migration, MigrateWorld):
         """Migrate at a terminal, and confirm all; return the words of the printed command, empty after success."""
         code, text = self.run(*words, typed="yes\ny\n")
         self.log("ops.py", *words, "->", code)
-        self.later(30)
+        self.advance(30)
         return re.findall(r"ops\.py (migrate[a-z -]*)", text)[-1].split() if code else []
 
     # -- facts of the world, independent of the function
@@ -190,7 +190,7 @@ def play(seed: int) -> Played:
         played, frozen = Played(story=world.story), 30 * MINUTE
         world.live(frozen)
         cutover = words = ["cutover", "--frozen-since", timestamp(world.moment(frozen))]
-        world.later(world.dice.uniform(1, 60))
+        world.advance(world.dice.uniform(1, 60))
         while words and world.seconds < frozen + DAY and played.commands < ENDLESS:
             played.commands += 1
             if words[0] == "migrate":
@@ -209,7 +209,7 @@ def play(seed: int) -> Played:
             cutover = words if words[:1] == ["cutover"] else cutover
             accepted = re.findall(r"--accept (\w+)=", " ".join(words))
             played.needless |= {name for name in accepted if not world.has_to_accept(name)}
-            world.later(30)
+            world.advance(30)
         played.is_whole = not (world.lost or world.merges)
     return played
 

@@ -49,7 +49,7 @@ def main() -> int:
     )
     with Sandbox(bare=True) as box, TemporaryDirectory() as folder:
         # The demo advances the clock later, and a certificate must not be dated in the future.
-        box.later(-3 * HOUR)
+        box.advance(-3 * HOUR)
         for key in OLD:
             box.oss.put(box.source_bucket, key, contents_of(key))
         project = make_project(box, Path(folder), console)

@@ -124,7 +124,7 @@ def recovery(box: Sandbox, console: Console) -> Books:
     box.oms.faults.clear()
     console.print(choose("\n[bold]3.[/] OMS works again.", "\n[bold]3.[/] OMS 恢复正常。"))
     print_replay(console, box.tick("replay").value)
-    box.later(HOUR)
+    box.advance(HOUR)
     reconciled = box.tick("reconcile").value
     print_line(
         console,

@@ -119,8 +119,8 @@ def close(box: Sandbox, console: Console) -> None:
     wait_a_second(box)
     console.print("\npython3 ops.py close")
     box.fc.invoke("certify", json.dumps({"close": True, "run": RUN}).encode())
-    box.let_pass(CLOSE_SECONDS)
-    box.let_pass(OMS_SECONDS)
+    box.advance_and_tick(CLOSE_SECONDS)
+    box.advance_and_tick(OMS_SECONDS)
     print_line(
         console,
         choose(
@@ -146,7 +146,7 @@ def stand_still(box: Sandbox, console: Console) -> None:
 def later(box: Sandbox) -> None:
     """Wait until all work is done, then advance the clock by half an hour: compare classifies no younger objects."""
     box.wait_idle(timeout=PATIENCE_SECONDS)
-    box.later(HOUR // 2)
+    box.advance(HOUR // 2)
 
 
 def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dict[str, Any]:

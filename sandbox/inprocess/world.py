@@ -95,7 +95,7 @@ class InProcess(Sandbox):
         """Return no endpoints: the function derives them from its regions."""
         return {}
 
-    def later(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         """Advance the time by `seconds`, and run all events until then."""
         self.platform.sleep(seconds)
 

@@ -205,7 +205,7 @@ class Copier(ABC):
         number = sum(map(len, together.values()))
         self.withheld += together.pop(CopyFault.withheld(), [])
         for fault, copies in together.items():
-            self.service.later(fault.delay, partial(self._copy, copies, fault.duration))
+            self.service.schedule(fault.delay, partial(self._copy, copies, fault.duration))
         return number
 
     def begin(self, *copies: Copy) -> None:
@@ -232,7 +232,7 @@ class Copier(ABC):
     def _copy(self, copies: list[Copy], duration: float) -> None:
         self.begin(*copies)
         if duration:
-            self.service.later(duration, partial(self.end, *copies))
+            self.service.schedule(duration, partial(self.end, *copies))
         else:
             self.end(*copies)
 

@@ -197,10 +197,10 @@ class Group(Copier):
     def _enter(self, status: Status, seconds: float, step: Callable[[], None]) -> None:
         self.status = status
         self._run += 1
-        self._later(seconds, step)
+        self._schedule(seconds, step)
 
-    def _later(self, seconds: float, step: Callable[[], None]) -> None:
-        self.service.later(seconds, partial(self._unless_changed, self._run, step))
+    def _schedule(self, seconds: float, step: Callable[[], None]) -> None:
+        self.service.schedule(seconds, partial(self._unless_changed, self._run, step))
 
     def _unless_changed(self, run: int, step: Callable[[], None]) -> None:
         with self.service.lock:
@@ -217,7 +217,7 @@ class Group(Copier):
             self._end_as(Status.FAILED, "TRF.0012: no object exists in the way of migrating that was chosen")
             return
         self.status = Status.CREATING
-        self._later(len(sizes) / _LISTED_PER_SECOND, partial(self._created, sizes))
+        self._schedule(len(sizes) / _LISTED_PER_SECOND, partial(self._created, sizes))
 
     def _created(self, sizes: dict[str, int]) -> None:
         self._listed, self._left = sizes, list(sizes.items())
@@ -231,7 +231,7 @@ class Group(Copier):
             return
         seconds = self._seconds_for(sum(size for _, size in batch)) + _SOON_SECONDS
         self._moving += self.copy([key for key, _ in batch], CopyFault.late(0, seconds))
-        self._later(seconds, self._step)
+        self._schedule(seconds, self._step)
 
     def _settle(self) -> None:
         """Set the final status if no copy is left.

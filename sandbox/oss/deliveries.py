@@ -39,10 +39,12 @@ class EventFault:
 class Deliveries(Schedule[str, EventFault]):
     """The deliveries to a bucket's triggers; faults are chosen by the key of the event."""
 
-    def send(self, key: str, deliver: Callable[[], None], later: Callable[[float, Callable[[], None]], None]) -> None:
-        """Deliver an event of this key, with its fault; `deliver` calls the function, `later` delays a call."""
+    def send(
+        self, key: str, deliver: Callable[[], None], schedule: Callable[[float, Callable[[], None]], None]
+    ) -> None:
+        """Deliver an event of this key, with its fault; `deliver` calls the function, `schedule` delays a call."""
         fault = self.next(key)
         if fault is None or fault.kind == "twice":
             deliver()
         if fault is not None and fault.kind != "lost":
-            later(fault.seconds, deliver)
+            schedule(fault.seconds, deliver)

@@ -219,7 +219,7 @@ class Store(KeyedService):
         for trigger in bucket.triggers:
             if trigger.matches(event, key) and not self._loses(key):
                 payload = event_json(event, bucket.name, key, obj, self.region, request_id)
-                bucket.deliveries.send(key, partial(trigger.deliver, payload), self.later)
+                bucket.deliveries.send(key, partial(trigger.deliver, payload), self.schedule)
 
 
 def new_request_id() -> str:

@@ -142,7 +142,7 @@ class Service(ABC):
 
     # Scheduled calls.
 
-    def later(self, seconds: float, call: Callable[[], object]) -> None:
+    def schedule(self, seconds: float, call: Callable[[], object]) -> None:
         """Schedule `call` in the loop after `seconds`; any thread can call this."""
         self._platform.call_soon(self._start_late, seconds, call)
 
@@ -241,7 +241,7 @@ class Service(ABC):
         if fault.kind in ("drop_after", "drip"):
             self._work(request)
         elif fault.kind == "lands_late":
-            self.later(fault.seconds, partial(self._work, request))
+            self.schedule(fault.seconds, partial(self._work, request))
         if fault.kind in ("drop_before", "drop_after", "lands_late"):
             connection.reset()
         elif fault.kind == "drip":

@@ -344,7 +344,7 @@ def test_a_paused_project_submits_and_loses_no_key(shell, project, box):
     assert box.oms.accepted == {}
 
     # THEN they are submitted once it continues
-    box.later(3600)
+    box.advance(3600)
     shell.run("s deploy -y\npython3 ops.py reconcile")
     assert set(box.oms.accepted) == {"meanwhile"}
     upload(box, "afterwards")

@@ -201,7 +201,7 @@ def test_the_prompt_advances_the_clock(monkeypatch):
         assert before.endswith("Z, the same as this machine's clock.")
         assert later.endswith("Z, 900 seconds ahead of this machine's clock.")
         assert box.ahead == 900
-        box.later(-1000)
+        box.advance(-1000)
         assert answers(box, "clock")[0].endswith("Z, 100 seconds behind this machine's clock.")
 
 

@@ -130,15 +130,15 @@ def test_a_grant_takes_effect_at_once_later_or_never(box, bucket_of, ram_key, af
     box.ram.entities.grant_delay = after
     bucket = bucket_of(ram_key(allow("oss:*")))
     assert outcome(lambda: bucket.put_object("a", b"")) == before
-    box.later(600)
+    box.advance(600)
     assert outcome(lambda: bucket.put_object("a", b"")) == then
 
 
 def test_a_new_version_of_a_policy_is_delayed_like_a_grant(box, bucket_of, ram_key):
     bucket = bucket_of(ram_key(allow("oss:GetObject")))
     box.ram.entities.grant_delay = 60
-    box.later(60)
+    box.advance(60)
     box.ram.entities.create_policy_version("user", json.dumps({"Version": "1", "Statement": [allow("oss:*")]}), "true")
     for expected in (DENIED, 200):
         assert outcome(lambda: bucket.put_object("a", b"")) == expected
-        box.later(60)
+        box.advance(60)

@@ -71,7 +71,7 @@ class Administrator(InProcess):
         try:
             yield
         except KilledError:
-            self.later(away)
+            self.advance(away)
         self.dies_after = self.loses = -1
 
     def before(self) -> None:

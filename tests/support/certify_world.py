@@ -19,7 +19,7 @@ class CertifyWorld(World):
         self.frozen = ""
         for key in keys:
             self.put(key, key[:2])
-        self.later(1)
+        self.advance(1)
 
     # Events of objects.
 
@@ -40,7 +40,7 @@ class CertifyWorld(World):
             self.task.copies.then(CopyFault.withheld())
         etag = self.source.service.objects(self.source.name)[key].etag
         self.forward(payload(key, etag=etag, time=timestamp(self.clock.now())))
-        self.later(0.01)
+        self.advance(0.01)
 
     def copy_all(self) -> None:
         """Let OMS copy the objects that it held back."""
@@ -58,29 +58,29 @@ class CertifyWorld(World):
     def tick_replay(self, text: str = TICK) -> None:
         """Run replay by its timer, which reads OMS's lists as well."""
         self.ask("replay", text, 240)
-        self.later(0.01)
+        self.advance(0.01)
 
     def compare(self, **asked: object) -> dict[str, Any]:
         """Run a comparison, from its start by default; in an open project, except for a standstill pass."""
         if "standstill" not in asked:
             self.call(open=True, after_go=True)
         answer = self.ask("compare", asked if "again" in asked else {"restart": True, **asked})
-        self.later(0.01)
+        self.advance(0.01)
         return answer
 
     def stand_still(self, wait: float = 15 * MINUTE) -> None:
         """Close the project, let OMS finish, run replay by its timer, and run a standstill pass."""
         self.call(close=True)
-        self.later(wait)
+        self.advance(wait)
         self.tick_replay()
         self.compare(standstill=True)
 
     def freeze(self, wait: float = HOUR) -> None:
         """Freeze the source; objects in progress arrive."""
-        self.later(1)
+        self.advance(1)
         self.frozen = timestamp(self.clock.now())
         self.tick_replay()
-        self.later(wait)
+        self.advance(wait)
 
     def prove(self, **asked: object) -> None:
         """Do all that certify needs."""
@@ -99,12 +99,12 @@ class CertifyWorld(World):
 
     def judge_again(self, **asked: object) -> None:
         """Recheck the objects that differed, an hour later, and stand still."""
-        self.later(HOUR)
+        self.advance(HOUR)
         self.compare(again=True, **asked)
         self.stand_still()
 
     def certify(self, timeout: float = 570, **asked: object) -> dict[str, Any]:
-        self.later(1)
+        self.advance(1)
         return self.call(timeout, frozen_since=self.frozen, **asked)
 
     def rehearse(self, **asked: object) -> dict[str, Any]:

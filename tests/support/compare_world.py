@@ -114,7 +114,7 @@ class CompareWorld(ReconcileWorld):
         self.lost(*keys, data=data, kind=kind)
         for key in keys:
             self.write(key, there, part)
-        self.later(HOUR)
+        self.advance(HOUR)
 
     def deliver(self, number: int = 0, *, again: bool = False) -> None:
         """Forward a pending event; `again`: it stays pending."""

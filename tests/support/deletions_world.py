@@ -146,8 +146,8 @@ class DeletionsWorld(CompareWorld):
             if there and (key, there) not in self.others:
                 self.traces[key].append(there.modified)
 
-    def later(self, seconds: float = HOUR) -> None:
-        super().later(seconds)
+    def advance(self, seconds: float = HOUR) -> None:
+        super().advance(seconds)
         if hasattr(self, "traces"):
             self.note_traces()
 

@@ -78,7 +78,7 @@ def work_a_day(box: Sandbox) -> None:
     for number in range(3):
         box.bucket(box.source_bucket).put_object(f"object {number}", b"contents")
     box.wait_idle(60)
-    box.later(HOUR)
+    box.advance(HOUR)
     keep_strikes(box)
 
 

@@ -34,7 +34,7 @@ class HeadersWorld(ReconcileWorld):
         self.source.add(StoredObject(key, data.encode(), source))
         self.obs_bucket.put(key, data.encode(), headers={name.lower(): value for name, value in there.items()})
         if later:
-            self.later(HOUR)
+            self.advance(HOUR)
 
     def headers(self, work: str = "mend", **options: object) -> dict[str, Any]:
         """Ask for a pass of headers, in a frozen source if OBS moves times."""

@@ -68,14 +68,14 @@ class ReconcileWorld(World):
         """Write objects without events, and let an hour pass."""
         for key in keys:
             self.upload(key, data, **details)
-        self.later()
+        self.advance()
 
-    def later(self, seconds: float = HOUR) -> None:
-        super().later(seconds)
+    def advance(self, seconds: float = HOUR) -> None:
+        super().advance(seconds)
 
     def ask(self, job: str, asked: object = None, timeout: float = 570) -> dict:
         """Call a job at a moment of its own."""
-        self.later(0.001)
+        self.advance(0.001)
         return super().ask(job, asked, timeout)
 
     def reconcile(self, payload: object = None, timeout: float = 570) -> dict:
@@ -96,7 +96,7 @@ class ReconcileWorld(World):
             result = self.tick(timeout=timeout)
             if result["finished"]:
                 return result
-            self.later(600)
+            self.advance(600)
         raise AssertionError("it does not come to an end")
 
     def sent(self) -> set[str]:
@@ -151,7 +151,7 @@ def busy_world(number: int = 60, **environment: str) -> ReconcileWorld:
         if index % 3:
             world.accept(key, "AB"[index % 3 - 1])
     world.accept("zz deleted")
-    world.later()
+    world.advance()
     return world
 
 

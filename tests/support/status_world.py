@@ -60,7 +60,7 @@ class StatusWorld(World):
         self.install(NOW - timedelta(days=4))
 
     def go_to(self, time: datetime) -> None:
-        self.later((time - self.clock.now()).total_seconds())
+        self.advance((time - self.clock.now()).total_seconds())
 
     def counted(self, minutes_ago: float, **numbers: int) -> None:
         """Let OMS count this number of objects at a time, as REQUEST, SUCCESS, FAILURE or SKIP."""
@@ -91,7 +91,7 @@ class StatusWorld(World):
         **counts: int,
     ) -> None:
         """Write a pass of a job with these counts, which ends now, in a single range with at least one object."""
-        self.later(0.001)
+        self.advance(0.001)
         name, now = hashlib.sha256(json.dumps(scope).encode()).hexdigest()[:16], self.clock.now()
         name = f"{name}-{now.strftime('%Y%m%dT%H%M%S%fZ')}"
         since = parse_time(scope["since"]) if scope["since"] else None
@@ -113,7 +113,7 @@ class StatusWorld(World):
 
     def stood(self, state: int, twin: int) -> None:
         """Write a standstill pass with these digests; the digests of `compared` are 0."""
-        self.later(1)
+        self.advance(1)
         self.passed({**USUAL, "standstill": True}, job="compare", tally=Tally(state=state, twin=twin))
 
     def upload(self, key: str, minutes_ago: int, *, accepted: bool = True) -> None:
@@ -137,7 +137,7 @@ class StatusWorld(World):
         self.fail(key, "COPY_FAILED", error_code=code, copy_attempts=attempts)
 
     def reconcile(self, **asked: object) -> dict[str, object]:
-        self.later(0.001)
+        self.advance(0.001)
         return self.ask("reconcile", asked)
 
     def status(self, *, timeout: float = 60, **asked: object) -> dict[str, Any]:
@@ -182,7 +182,7 @@ class Watched(StatusWorld):
 
     def ticks(self, number: int, period: timedelta = PERIOD) -> None:
         for _ in range(number):
-            self.later(period.total_seconds())
+            self.advance(period.total_seconds())
             self.tick()
 
     def go(self, state: str, ticks: int = 0) -> None:

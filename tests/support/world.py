@@ -103,7 +103,7 @@ class VirtualClock(Clock):
         return self._world.platform.utc() + self.ahead
 
     def sleep(self, seconds: float) -> None:
-        self._world.later(seconds)
+        self._world.advance(seconds)
 
 
 class World(InProcess):

@@ -59,7 +59,7 @@ def ready(deployed: Sandbox) -> Sandbox:
     deployed.oss.put(deployed.source_bucket, "big", bytes(20 * MIB))
     deployed.fc.wait_idle(60)
     deployed.tick("replay")
-    deployed.later(HOUR)
+    deployed.advance(HOUR)
     return deployed
 
 
@@ -71,7 +71,7 @@ def test_a_cutover_ends_with_a_go_with_reproducible_digests(ready, monkeypatch):
     assert document["verdict"] == "NOT PROVEN"
     # The project was closed an hour ago, and OMS is idle since.
     assert invoke(ready, "certify", close=True, run="r")["closed"]["run"] == "r"
-    ready.later(HOUR)
+    ready.advance(HOUR)
     # Times are whole seconds, and the standstill pass has to begin after the end of compare.
     while now(ready) <= document["as_of"]:
         time.sleep(0.05)

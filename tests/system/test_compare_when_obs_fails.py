@@ -80,7 +80,7 @@ def test_compare_stops_with_a_remedy_and_resumes_at_its_position(furnished, faul
         return False
 
     furnished.obs.faults.add(fault, where=note)
-    furnished.later(120)
+    furnished.advance(120)
     answer = run(furnished)
     assert answer["finished"]
     assert KEYS[900] < min(markers)

@@ -32,11 +32,11 @@ def test_the_list_deletes_the_sources_deletions_and_compare_mends_a_race(box, de
     deploy(instances=2)
     upload(box, *GONE, *KEPT)
     box.obs.put(box.destination_bucket, "others", b"b")
-    box.later(3600)
+    box.advance(3600)
     delete_at_source(box, *GONE)
     for _ in range(2):
         assert json.loads(ops("compare", "--json")[1])["finished"] is True
-        box.later(DAY + 3600)
+        box.advance(DAY + 3600)
     rules = {"bucket": box.destination_bucket, "at": "", "rules": 0}
     name = f"oms_source_record/{box.task_id}/state/back_to_source.json"
     box.oss.put(box.log_bucket, name, json.dumps(rules).encode())
@@ -56,7 +56,7 @@ def test_the_list_deletes_the_sources_deletions_and_compare_mends_a_race(box, de
             assert client.deleteObject(box.destination_bucket, key).status == 204
     assert in_obs(box) == before - {*GONE}
     # THEN the comparison after it submits the key that came back, and nothing else is missing
-    box.later(3600)
+    box.advance(3600)
     assert json.loads(ops("compare", "--json")[1])["submitted"] == 1
     box.wait_idle(PATIENCE)
     assert in_obs(box) == before - {*GONE} | {"b"}

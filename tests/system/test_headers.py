@@ -28,7 +28,7 @@ def put_in_both(box: Sandbox) -> None:
     result = {"at": "2026-01-01T00:00:00Z", "report": {"in_place": MEASURED}}
     name = f"oms_source_record/{box.task_id}/state/canary-oss-oms-sync.json"
     box.oss.put(box.log_bucket, name, json.dumps(result).encode())
-    box.later(3600)
+    box.advance(3600)
 
 
 def headers_in_obs(box: Sandbox, monkeypatch) -> list[tuple[str, ...]]:

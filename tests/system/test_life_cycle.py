@@ -44,7 +44,7 @@ def test_another_task_begins_with_records_of_its_own(box, deploy):
     # THEN the failed record stays with the old task; a backfill submits the other keys to the new task
     assert set(other.destination) == {"new"}
     assert records(box, "failed_object/").keys() == {"failed"}
-    box.later(HOUR)
+    box.advance(HOUR)
     box.fc.invoke("reconcile", b'{"since": "1970-01-01"}')
     box.wait_idle(PATIENCE)
     assert set(other.destination) == {"accepted", "failed", "new"}
@@ -61,7 +61,7 @@ def test_two_projects_each_submit_their_own_keys(box, deploy):
     upload(box, "a/2", "b/2")
     box.oss.lose_events(lambda key: key.endswith("3"))
     upload(box, "a/3", "b/3")
-    box.later(HOUR)
+    box.advance(HOUR)
     for job in ("replay", "reconcile"):
         for called in ("one ", "two "):
             box.tick(called + job)
@@ -101,7 +101,7 @@ def test_a_closed_project_submits_no_key_until_it_is_open(project):
 
     # WHEN objects are uploaded, and all jobs run
     upload(box, "a", "b", "lost")
-    box.later(HOUR)
+    box.advance(HOUR)
     asked = [("replay", b""), ("replay", b'{"keys": ["a"]}'), ("reconcile", b"{}")]
     stopped = [box.fc.invoke(job, payload).value["stopped"] for job, payload in asked]
     box.wait_idle(PATIENCE)

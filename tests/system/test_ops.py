@@ -21,7 +21,7 @@ def deployed(box: Sandbox, deploy) -> Sandbox:
 
 def wait_and_advance(box: Sandbox) -> None:
     box.wait_idle(PATIENCE)
-    box.later(HOUR)
+    box.advance(HOUR)
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_after_the_remedy_of_a_no_go_a_cutover_closes_the_project(ops, project_w
     wait_and_advance(project_with_copies)
     project_with_copies.tick_all()
     # Passes differ in the second of their start.
-    project_with_copies.later(1)
+    project_with_copies.advance(1)
     code, out, messages = ops("cutover", "--frozen-since", "now", "--sample", "3", "--close", "--out", "go.json")
     assert code == 0, messages + out
     assert out.splitlines()[0] == "GO"

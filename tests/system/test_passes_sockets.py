@@ -84,7 +84,7 @@ def test_a_pass_of_killed_processes_counts_and_submits_all_objects(box, spread):
     ticks = 0
     while not totals(box):
         assert ticks < 20
-        box.later(HOUR if ticks else 0)
+        box.advance(HOUR if ticks else 0)
         box.tick("reconcile")
         box.wait_idle(TIMEOUT)
         ticks += 1

@@ -27,7 +27,7 @@ def test_objects_with_lost_events_are_submitted_by_the_tick(deployed):
 
     # WHEN the timer strikes while they are young, and an hour later
     assert deployed.tick("reconcile").value["pending"] == len(keys)
-    deployed.later(HOUR)
+    deployed.advance(HOUR)
     report = deployed.fc.invoke("reconcile", b"{}").value
     deployed.wait_idle(PATIENCE)
 
@@ -45,7 +45,7 @@ def test_the_period_off_reaches_the_function(box, deploy):
     deploy({"reconcilePeriod": "off"})
     box.oss.lose_events(lambda key: True)
     box.oss.put(box.source_bucket, "a", b"a")
-    box.later(HOUR)
+    box.advance(HOUR)
     assert box.tick("reconcile").value["finished"] is False
     assert box.fc.invoke("reconcile", b"{}").value["accepted"] == 1
 
@@ -72,18 +72,18 @@ def furnish(box: Sandbox, number: int) -> set[str]:
             box.oss.put(box.log_bucket, f"{records}/{state}_object/{name(number)}", body)
 
     put((f"in/old/{index:06}.x" for index in range(0, number, 50)), b"before the installation")
-    box.later(72 * HOUR)
+    box.advance(72 * HOUR)
     put(map(name, range(number)), b"A")
     record("success", sorted(set(range(number)) - {*missing, *failed}), etag_of(b"A").encode())
     record("success", vendors, b"")
     record("failed", failed, b"{}")
     put(map(name, same_second), b"B")  # or the next second, which comes to the same
-    box.later(HOUR)
+    box.advance(HOUR)
     put(map(name, [*overwritten, *restored]), b"B")
     put(map(name, restored), b"A")
     put((f"out/{index:06}.x" for index in range(0, number, 100)), b"outside the prefix")
     put((f"in/{index:06}.y" for index in range(0, number, 100)), b"outside the suffix")
-    box.later(HOUR)
+    box.advance(HOUR)
     return {name(index) for numbers in (missing, vendors, same_second, overwritten, restored) for index in numbers}
 
 

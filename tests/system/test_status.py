@@ -21,7 +21,7 @@ def test_after_a_bad_day_all_numbers_are_the_clouds_counts(deployed):
     upload(deployed, *(f"good/{number}" for number in range(12)))
     deployed.oss.lose_events(lambda key: key.startswith("lost/"))
     upload(deployed, *(f"lost/{number}" for number in range(3)))
-    deployed.later(HOUR)
+    deployed.advance(HOUR)
     passed = deployed.tick("reconcile").value
     deployed.oms.refuse(lambda key: key.startswith("bad/"))
     upload(deployed, *(f"bad/{number}" for number in range(4)))

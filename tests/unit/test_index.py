@@ -110,7 +110,7 @@ def test_the_reconcile_handler_walks_the_source_bucket_and_reports(world, index)
     # GIVEN an object, and a log bucket that knows of the installation
     world.source.add(StoredObject("a", b"a"))
     world.bucket.add(StoredObject(f"{ROOT}state/installed.json", b'{"at": "2001-01-01"}'))
-    world.later(3600)
+    world.advance(3600)
 
     # WHEN it is called, THEN it answers for a whole pass, which is in the log bucket
     report = index.reconcile_handler(b"", SimpleNamespace(request_id="1", function=SimpleNamespace(timeout=600)))

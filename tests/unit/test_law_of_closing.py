@@ -69,7 +69,7 @@ class ClosingWorld(World):
 
     def freeze(self, seconds: float) -> None:
         self.call_instance.freeze()
-        self.later(seconds)
+        self.advance(seconds)
         self.call_instance.thaw()
         self.has_not_asked = True
 
@@ -116,7 +116,7 @@ happenings = st.lists(
         st.tuples(st.just("event"), st.sampled_from([1, 1, 10, 25])),
         st.tuples(st.just("turn")),
         st.tuples(st.just("turn_within"), st.integers(0, 8)),
-        st.tuples(st.just("later"), st.sampled_from([1, 30, 61, 3600])),
+        st.tuples(st.just("advance"), st.sampled_from([1, 30, 61, 3600])),
         st.tuples(st.just("freeze"), st.sampled_from([60, 3600])),
         st.tuples(st.just("start_anew")),
         st.tuples(st.just("reading"), st.lists(looks, max_size=6)),

@@ -56,10 +56,10 @@ class Rush(InProcess):
     def run(self) -> None:
         """Run until every key is recorded as accepted, and no failed record is left; for half an hour at most."""
         self.platform.loop.create_task(self._upload())
-        self.later(PERIOD - 1)
+        self.advance(PERIOD - 1)
         while self.platform.loop.time() < 1800 and (len(self.written) < self._number or not self._is_done()):
             self.fc.submit("replay", TICK)
-            self.later(PERIOD)
+            self.advance(PERIOD)
         for call in self.oms.calls:
             for key in call.keys if call.status == 200 else ():
                 self.accepted_at.setdefault(key, call.time - self.platform.EPOCH)

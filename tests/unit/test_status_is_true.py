@@ -31,11 +31,11 @@ def fail_behind_a_late_copy(world: World) -> None:
     world.forward(payload("a"))
     (first,) = world.task.withheld
     world.task.begin(first)
-    world.later(60)
+    world.advance(60)
     world.source.add(StoredObject("a", b"two", {"etag": ETAG}))
     world.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
     world.forward(payload("a", etag=ETAG))
-    world.later(60)
+    world.advance(60)
     world.task.end(first)
 
 
@@ -43,16 +43,16 @@ def test_a_failed_copy_is_not_done_because_of_another_version_of_its_size(world)
     fail_behind_a_late_copy(world)
     for _ in range(2):
         world.ask("replay", TICK)
-        world.later(60)
+        world.advance(60)
     status = world.ask("status", {"key": "a"})
     assert "failed to copy it: UPLOAD_DST_OBJ_FAILURE" in status["story"]
     assert "Replay resends it" in status["next"]
 
     # AND once it was accepted again, whether OMS copied it or skipped it is not known
     world.task.failures.clear()
-    world.later(HOUR)
+    world.advance(HOUR)
     world.ask("replay", TICK)
-    world.later(1)
+    world.advance(1)
     assert world.task.skip_object == 1
     status = world.ask("status", {"key": "a"})
     assert "it may be this version" in status["story"]
@@ -63,7 +63,7 @@ def test_a_comparison_without_proof_settles_no_failed_copy(world):
     # GIVEN a failure that no list names, and a comparison that sees the object's size in OBS
     world.task.lists.withheld = True
     fail_behind_a_late_copy(world)
-    world.later(3 * HOUR)
+    world.advance(3 * HOUR)
     for job in ("reconcile", "compare"):
         assert world.ask(job, {})["finished"]
 
@@ -92,7 +92,7 @@ def test_a_write_after_the_close_is_an_alarm_until_acknowledged(world):
     # AND after it is acknowledged, only later writes are alarms
     for asked in ({"acknowledge": True}, {}):
         assert not world.ask("status", asked)["verdict"]["alarm"]
-    world.later(2)
+    world.advance(2)
     world.forward(payload("later"))
     assert "1 object changed after the close" in world.ask("status", {})["verdict"]["text"]
 
@@ -104,12 +104,12 @@ def test_only_run_files_of_projects_that_no_longer_run_are_named(world):
         world.bucket.add(StoredObject(f"{ROOT}replay/{project}/1.json", body))
         world.bucket.add(StoredObject(f"{ROOT}state/replay-timer-{project}.json", b"{}"))
     world.ask("reconcile", {})
-    world.later(DAY - 2)
+    world.advance(DAY - 2)
     assert "renamed" not in world.ask("status", {})["verdict"]["text"]
 
     # WHEN no timer has woken it for over a day
     world.bucket.add(StoredObject(f"{ROOT}state/replay-timer-alive-timer-b.json", b"{}"))
-    world.later(10)
+    world.advance(10)
 
     # THEN nothing is in step, and its files are named
     verdict = world.ask("status", {})["verdict"]

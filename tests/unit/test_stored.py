@@ -208,7 +208,7 @@ def test_a_note_of_the_installation_has_this_form() -> None:
     (name,) = world.bucket.objects
     assert json.loads(world.bucket.objects[name].body) == json.loads(stored("installed"))
     world.bucket.add(StoredObject(name, stored("installed")))
-    world.later(3600)
+    world.advance(3600)
     assert JobState(world.invocation()).installed(note=True) == datetime(2026, 1, 2, tzinfo=timezone.utc)
 
 

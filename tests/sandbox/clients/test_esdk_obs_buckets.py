@@ -53,7 +53,7 @@ def test_a_new_bucket_shows_up_late_and_the_hundredth_is_the_last(box, obs):
     create(obs, "new")
     assert obs.headBucket("new").status == 404
     assert create(obs, "new") == (409, "BucketAlreadyOwnedByYou")
-    box.later(1)
+    box.advance(1)
     assert obs.headBucket("new").status == 200
     for number in range(98):
         box.obs.create_bucket(f"more-{number}")

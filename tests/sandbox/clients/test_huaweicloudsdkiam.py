@@ -172,6 +172,6 @@ def test_a_new_user_shows_up_late_but_its_name_is_taken(box, client):
     user = make_user(client)
     assert client.list_users_v5(v5.ListUsersV5Request()).users == []
     assert catch_refusal(lambda: make_user(client))[0] == 409
-    box.later(1)
+    box.advance(1)
     assert [listed.user_id for listed in client.list_users_v5(v5.ListUsersV5Request()).users] == [user.user_id]
     assert box.iam.find_key(make_key(client, user).access_key_id) is None

@@ -38,7 +38,7 @@ def trail(seed):
             cloud.faults.random(0.3, faults, seed)
         for number in range(60):
             box.oss.put(box.source_bucket, f"{number}", b"")
-            box.later(number % 3)
+            box.advance(number % 3)
         box.wait_idle(3600)
         clouds = (box.oms, box.oss)
         return [
@@ -57,7 +57,7 @@ def test_the_same_seed_gives_the_same_requests_at_the_same_moments():
 
 def test_virtual_hours_pass_at_once(world):
     began = time.monotonic()
-    world.later(100 * 3600)
+    world.advance(100 * 3600)
     upload(world)
     assert time.monotonic() - began < 30
     assert world.task.destination["a"].last_modified > world.platform.EPOCH + 100 * 3600
@@ -99,7 +99,7 @@ def test_a_killed_instance_sends_no_request_and_its_event_is_retried(world, numb
 def test_a_thawed_instance_continues_where_it_was_frozen(world):
     frozen = at_request(world, 1, CallInstance.freeze)
     world.oss.put(world.source_bucket, "a", b"")
-    world.later(20)
+    world.advance(20)
     assert RECORD not in world.oss.objects(world.log_bucket)
     frozen[0].thaw()
     world.wait_idle(60)
@@ -112,7 +112,7 @@ def test_an_idle_instance_is_frozen_with_its_monotonic_clock(world):
     world.fc.freeze("forward")
     (instance,) = world.fc._functions["forward"].idle
     before = instance._clock.monotonic()
-    world.later(500)
+    world.advance(500)
     upload(world, "b")
     assert instance._clock.monotonic() - before < 10
     assert len(world.fc._functions["forward"].idle) == 1

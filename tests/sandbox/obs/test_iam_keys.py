@@ -31,5 +31,5 @@ def test_a_grant_takes_effect_at_once_later_or_never(box, iam_key, obs_requests,
     box.iam.grant_delay = after
     key = iam_key(allow("obs:*:*"))
     assert obs_requests.send(credentials=key).status_code == before
-    box.later(600)
+    box.advance(600)
     assert obs_requests.send(credentials=key).status_code == then

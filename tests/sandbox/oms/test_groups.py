@@ -362,12 +362,12 @@ def test_an_earlier_copy_can_land_after_a_newer_version_in_any_mode(virtual):
         put(box, **{mode: b"version 1"})
         box.oms.groups.prepare = lambda group: group.copies.add(CopyFault.late(0, 60))
         group = begin(object_overwrite_mode=mode, src={"object_key": [mode]})
-        box.later(10)
+        box.advance(10)
         put(box, **{mode: b"version 2"})
         box.task.accept([mode])
-        box.later(10)
+        box.advance(10)
         assert box.obs.objects("photos-obs")[mode].data == b"version 2"
-        box.later(60)
+        box.advance(60)
         assert group.status == Status.DONE
         assert box.obs.objects("photos-obs")[mode].data == b"version 1"
 
@@ -378,10 +378,10 @@ def test_a_group_keeps_the_bandwidth_policy_of_the_hour(virtual):
     box.oss.fill("photos", [str(n) for n in range(36)], size=2 * 1_048_576)
     box.oms.groups.prepare = lambda group: setattr(group, "parallel_copies", 1)
     group = begin(bandwidth_policy=[WINDOW])
-    box.later(36)
+    box.advance(36)
     assert 15 <= group.success <= 20
     assert call_groups(box, huawei, "PUT", f"/{group.group_id}/update", {"bandwidth_policy": []}).status_code == 200
-    box.later(5)
+    box.advance(5)
     assert group.status is Status.DONE
 
 
@@ -390,7 +390,7 @@ def test_a_group_that_loses_an_object_never_ends(virtual):
     put(box, a=b"hello", b=b"hello")
     box.oms.groups.prepare = lambda group: group.copies.then(CopyFault.lost())
     group = begin()
-    box.later(86_400)
+    box.advance(86_400)
     assert (group.status, group.success) == (Status.MONITORING, 1)
 
 
@@ -398,13 +398,13 @@ def test_a_group_that_is_paused_before_its_listing_starts_over(virtual):
     box, huawei, begin = virtual
     box.oss.fill("photos", [f"{n:06}" for n in range(20_000)], size=1)
     group = begin()
-    box.later(1)
+    box.advance(1)
     assert group.status is Status.CREATING
     assert call_groups(box, huawei, "PUT", f"/{group.group_id}/stop").status_code == 200
-    box.later(60)
+    box.advance(60)
     assert group.status == Status.PAUSED
     assert list_copied_keys(box) == []
     assert call_groups(box, huawei, "PUT", f"/{group.group_id}/start", keys_of(box)).status_code == 200
-    box.later(60)
+    box.advance(60)
     assert group.status == Status.DONE
     assert len(list_copied_keys(box)) == 20_000

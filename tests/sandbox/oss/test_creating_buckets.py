@@ -50,7 +50,7 @@ def test_a_new_bucket_shows_up_late_and_the_hundredth_is_the_last(box, refused):
     box.bucket("new").create_bucket()
     assert refused(box.bucket("new").get_bucket_info) == (404, "NoSuchBucket")
     assert refused(box.bucket("new").create_bucket) == (409, "BucketAlreadyExists")
-    box.later(1)
+    box.advance(1)
     assert box.bucket("new").get_bucket_info().name == "new"
     for number in range(97):
         box.oss.create_bucket(f"more-{number}")

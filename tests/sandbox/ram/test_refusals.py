@@ -122,7 +122,7 @@ def test_a_nonce_is_used_once_within_a_quarter_of_an_hour(box, send, refusal):
     nonce = {"x-acs-signature-nonce": "n"}
     assert send("CreateUser", {"UserName": "a"}, before=nonce).status_code == 200
     assert refusal("CreateUser", {"UserName": "b"}, before=nonce) == (400, "SignatureNonceUsed")
-    box.later(16 * 60)
+    box.advance(16 * 60)
     assert send("CreateUser", {"UserName": "b"}, before=nonce).status_code == 200
 
 
@@ -216,7 +216,7 @@ def test_a_new_user_shows_up_late_but_its_name_is_taken(box, send, refusal):
     send("CreateUser", {"UserName": "a"})
     assert refusal("GetUser", {"UserName": "a"}) == (404, "EntityNotExist.User")
     assert refusal("CreateUser", {"UserName": "a"}) == (409, "EntityAlreadyExists.User")
-    box.later(1)
+    box.advance(1)
     assert send("GetUser", {"UserName": "a"}).status_code == 200
     send("CreateAccessKey", {"UserName": "a"})
     assert send("ListAccessKeys", {"UserName": "a"}).json()["AccessKeys"]["AccessKey"] == []

@@ -72,7 +72,7 @@ def run_all_jobs(box: Sandbox) -> set[str]:
     upload(box, "a", "最" * 341)
     box.oss.lose_events("lost".__eq__)
     upload(box, "lost")
-    box.later(3600)
+    box.advance(3600)
     for job in ("replay", "reconcile", "compare", "status"):
         box.tick(job)
         box.wait_idle(PATIENCE)

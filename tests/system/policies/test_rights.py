@@ -48,7 +48,7 @@ def reconcile(box: Sandbox) -> None:
     box.oss.lose_events(lambda key: True)
     upload(box, "a", "最" * 341)
     box.oss.lose_events(lambda key: False)
-    box.later(HOUR)
+    box.advance(HOUR)
     for _ in range(3):
         box.fc.invoke("reconcile", b"{}")
 
@@ -58,7 +58,7 @@ def compare(box: Sandbox) -> None:
     upload(box, "a", "最" * 341)
     for key in list(box.obs.objects(box.destination_bucket)):
         box.obs.delete(box.destination_bucket, key)
-    box.later(HOUR)
+    box.advance(HOUR)
     del box.oss.actions[:]
     for asked in (b'{"restart": true}', b'{"restart": true}', b'{"restart": true}', b'{"again": true}'):
         box.fc.invoke("compare", asked)
@@ -69,7 +69,7 @@ def certify(box: Sandbox) -> None:
     upload(box, "a")
     box.oms.faults.add(Fault.status(401), times=1)
     upload(box, "b")
-    box.later(HOUR)
+    box.advance(HOUR)
     box.fc.invoke("compare", b"{}")
     del box.oss.actions[:]
     for asked in (b"{}", b'{"close": true}', b'{"open": true}'):
@@ -127,7 +127,7 @@ def test_a_functions_policy_allows_exactly_its_calls(box, project, name):
 def read_objects(box: Sandbox, job: str) -> None:
     """Let compare read an object whose ETag is not an MD5, and let certify read it for a sample."""
     upload(box, "a")
-    box.later(HOUR)
+    box.advance(HOUR)
     objects = box.oss.buckets[box.source_bucket].objects
     objects["a"] = replace(objects["a"], etag="0123456789ABCDEF", type="Appendable")
     box.fc.invoke("compare", b'{"deep": true}')
@@ -232,7 +232,7 @@ def test_object_keys_are_only_in_the_logs_that_the_document_names(box):
     for key, faults in {"private/good": 0, "private/failed": 1, "private/lost": 0}.items():
         box.oms.faults.add(Fault.status(401), times=faults)
         upload(box, key)
-    box.later(HOUR)
+    box.advance(HOUR)
 
     # WHEN all jobs have run, and status has shown an object's history
     for job in ("replay", "reconcile", "compare"):

@@ -125,7 +125,7 @@ def test_pages_are_listed_by_the_last_decoded_key(world):
 
 
 def test_a_listed_object_has_its_etag_in_the_form_of_oss_and_whole_seconds(world):
-    world.later(0.987)
+    world.advance(0.987)
     world.there.add(StoredObject("a", b"hello"))
     assert list(bucket(world).iter_objects("")) == [LISTED]
 

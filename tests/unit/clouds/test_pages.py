@@ -34,13 +34,13 @@ def test_the_next_page_only_is_requested_before_this_page_is_parsed(world, mocke
     read, when_read = UnreadPage.read, []
 
     def slowly(page):
-        world.later(1)
+        world.advance(1)
         when_read.append(requested_markers(world))
         return read(page)
 
     mocker.patch.object(UnreadPage, "read", slowly)
     with world.invocation(30).log_bucket.pages("") as pages:
-        world.later(1)
+        world.advance(1)
         assert requested_markers(world) == [""]
         for before in (["", "a"], ["", "a", "b"]):
             next(pages)
@@ -78,7 +78,7 @@ def test_an_error_of_the_next_page_is_raised_at_its_turn(world):
     world.oss.faults.then(answer("a", token="t"), oss_error(403))
     with world.invocation(30).log_bucket.pages("") as pages:
         assert next(pages).objects[0].name == "a"
-        world.later(1)
+        world.advance(1)
         assert requested_markers(world) == ["", "a"]
         with pytest.raises(StorageError, match="lacks oss:ListObjects"):
             next(pages)
@@ -136,13 +136,13 @@ def test_an_abandoned_pending_page_is_not_retried(world):
     world.oss.faults.then(answer("a", token="t"), HANG)
     for stored in world.invocation(30).log_bucket.iter_objects(""):
         assert stored.name == "a"
-        world.later(1)
+        world.advance(1)
         assert requested_markers(world) == ["", "a"]
         break  # WHEN its reader has enough
     # THEN its call ends at once
-    world.later(0)
+    world.advance(0)
     assert world.oss.open_connections == 0
-    world.later(60)
+    world.advance(60)
     assert requested_markers(world) == ["", "a"]
 
 

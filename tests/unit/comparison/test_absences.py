@@ -28,7 +28,7 @@ def world() -> CompareWorld:
     world = CompareWorld(KEYS, LANES="1")
     for key in KEYS:
         world.put(key, "A", fate="copied")
-    world.later(HOUR)
+    world.advance(HOUR)
     return world
 
 
@@ -54,7 +54,7 @@ def test_an_absence_begins_at_the_first_comparison_that_finds_it(world):
     world.delete("a")
     first = compare(world, restart=True)
     assert absences(world) == {"a": first}
-    world.later(DAY)
+    world.advance(DAY)
     world.delete("海")
     second = compare(world)
     assert absences(world) == {"a": first, "海": second}
@@ -66,7 +66,7 @@ def test_a_key_that_is_back_or_gone_from_obs_is_no_longer_absent(world):
     compare(world)
     world.put("a", "A", fate="copied")
     world.remove("b")
-    world.later(DAY)
+    world.advance(DAY)
     compare(world)
     assert absences(world) == {}
     world.delete("a")
@@ -78,14 +78,14 @@ def test_a_key_that_is_back_or_gone_from_obs_is_no_longer_absent(world):
 def test_a_trace_of_the_key_starts_the_absence_over(world, trace):
     world.delete("a")
     compare(world)
-    world.later(HOUR)
+    world.advance(HOUR)
     if trace == "another object in OBS":
         world.write("a", "A")
     elif trace == "a success record":
         world.accept("a", "A")
     else:
         world.fail("a")
-    world.later(DAY)
+    world.advance(DAY)
     assert absences_after(world) == {"a": ceil(world.clock.now().timestamp())}
 
 
@@ -105,7 +105,7 @@ def test_an_unreadable_list_starts_each_absence_over(world, fate):
         world.bucket.objects.remove(name)
     else:
         world.bucket.add(StoredObject(name, {"cut": body[:-9], "without a line": b"", "refused": body}[fate]))
-    world.later(DAY)
+    world.advance(DAY)
     if fate == "refused":
         # A list that cannot be read now may be read later: the comparison waits, and dates nothing.
         with refusing(world.bucket, "get", lambda asked: asked == name), pytest.raises(StorageError):
@@ -132,7 +132,7 @@ def test_a_failed_listing_records_no_absence(world, fate):
         world.source.before = lambda *_: None
         # WHEN it continues, THEN it finds each key
         world.source.heal()
-        world.later(HOUR)
+        world.advance(HOUR)
         compare(world)
     assert absences(world) == {}
 
@@ -146,14 +146,14 @@ def test_absences_survive_ranges_that_split_differently(world, mocker):
         world.put(key, "A", fate="copied")
         if number % 2:
             world.delete(key)
-    world.later(HOUR)
+    world.advance(HOUR)
     first = compare(world)
     before = absences(world)
     assert len(before) == 100
     assert set(before.values()) == {first}
     # WHEN the next comparisons split at other keys, and in several lanes
     for lanes in (7, 3):
-        world.later(DAY)
+        world.advance(DAY)
         with pages_of(7):
             compare(world.beside(LANES=str(lanes)))
         # THEN each absence keeps its time
@@ -162,7 +162,7 @@ def test_absences_survive_ranges_that_split_differently(world, mocker):
 
 def test_only_absences_cost_requests(world):
     def requests() -> list[int]:
-        world.later(DAY)
+        world.advance(DAY)
         world.bucket.calls.clear()
         compare(world)
         return [world.bucket.calls[kind] for kind in ("get", "put")]
@@ -200,6 +200,6 @@ def test_an_unsettled_key_is_not_absent_before_its_piece(world):
     first = ceil(world.clock.now().timestamp())
     # THEN the piece ends before it, and the next has the absent key after it
     world.oms_refuses(False)
-    world.later(HOUR)
+    world.advance(HOUR)
     second = compare(world)
     assert absences(world) == {"a": first, "海": second}

@@ -30,7 +30,7 @@ def world() -> CompareWorld:
     world.lost(*KEYS[1:-1], data="12")
     world.write("other", "123")
     world.write(KEYS[-1], "1234")
-    world.later(HOUR)
+    world.advance(HOUR)
     return world
 
 
@@ -46,7 +46,7 @@ def look(world: CompareWorld) -> dict:
 def arrive(world: CompareWorld) -> None:
     """Let OMS copy all accepted objects, an hour ago."""
     world.copy_all()
-    world.later(HOUR)
+    world.advance(HOUR)
 
 
 def test_objects_that_arrived_meanwhile_are_equal_without_another_pass(world):
@@ -86,14 +86,14 @@ def test_rechecks_submit_due_objects_once_a_cutover_if_open(world):
     world.compare()
     missing, sent = set(KEYS[1:6]), world.oms.accepted
     sent.clear()
-    world.later(HOUR)
+    world.advance(HOUR)
 
     def recheck_missing(**asked: str) -> set[str]:
         """Return the missing keys of a recheck, long after the last recheck."""
         missing_count = classes(again(world, **asked))["missing"]
         while world.task.withheld:
             world.fail_copy()
-        world.later(2 * HOUR)
+        world.advance(2 * HOUR)
         return {*missing_count}
 
     # THEN a recheck sends nothing while the project is closed, or without a run
@@ -205,7 +205,7 @@ happenings = st.lists(
 
 def play(world: CompareWorld, keys: Sequence[str], happenings: list[tuple]) -> None:
     for what, number, *details in happenings if keys else ():
-        world.play([("later", 60), (what, keys[number % len(keys)], *details)])
+        world.play([("advance", 60), (what, keys[number % len(keys)], *details)])
 
 
 def added_up(folders: dict[str, dict[str, list[int]]]) -> dict[str, list[int]]:
@@ -240,12 +240,12 @@ def test_law1_a_recheck_equals_a_new_comparison_in_total_and_by_folder(before, a
         world = CompareWorld(SOME, LANES="1")
         world.storage_classes, world.task.storage_policy = ["Standard", "IA"], "SRC_STORAGE_MAPPING"
         play(world, SOME, before)
-        world.later(HOUR)
+        world.advance(HOUR)
         listed = [key for name, keys in classes(world.compare()).items() if name not in LASTING for key in keys]
         play(world, listed, after)
         if copied:
             world.copy_all()
-        world.later(2 * HOUR)
+        world.advance(2 * HOUR)
         # WHEN its keys are rechecked, and compared again
         amended, fresh = again(world), world.compare({"dry_run": True})
     # THEN both say the same, and the folders are the classes

@@ -34,7 +34,7 @@ ALL = {"missing": ["new", "old/1", "old/2"]}
 
 def ask(world: CompareWorld, job: str) -> dict[str, object]:
     """Run a new pass over all objects of any age, a second later."""
-    world.later(1)
+    world.advance(1)
     return world.ask(job, {"since": "1970-01-01", "restart": True})
 
 
@@ -83,7 +83,7 @@ def test_objects_that_an_ended_group_may_have_left_are_submitted(world, how, fai
     end_migration(world, how, failed=failed)
     assert ask(world, "reconcile")["submitted"] == 3
     world.oms.accepted.clear()
-    world.later(2 * HOUR)
+    world.advance(2 * HOUR)
     compare(world)
     assert world.sent() == {"old/1", "old/2", "new"}
 
@@ -118,7 +118,7 @@ def test_a_pass_keeps_the_groups_state_and_a_recheck_reads_it_again(world):
     begin_migration(world)
     assert "migrating" in classes(compare(world))
     end_migration(world, "done")
-    world.later(1)
+    world.advance(1)
     assert classes(world.compare({"again": True}))["missing"] == ["old/1", "old/2"]
 
 

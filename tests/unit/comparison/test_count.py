@@ -155,7 +155,7 @@ def test_a_piece_ends_before_its_lists_exceed_the_limit():
             answer = world.compare()
             if answer["finished"]:
                 break
-            world.later(HOUR)
+            world.advance(HOUR)
     # THEN each key is in one list, and no list exceeds the limit by more than one key
     assert lines(world, answer) == [f"+ {key}" for key in names]
     assert max(len(listing.encode()) for listing in lists(world, answer)) <= 24
@@ -172,7 +172,7 @@ def test_an_unsettled_key_of_a_piece_is_only_in_the_next_pieces_list():
         assert not world.compare()["finished"]
     # WHEN both can be reached again, and the comparison continues
     world.refuses = False
-    world.later(HOUR)
+    world.advance(HOUR)
     assert lines(world, world.compare()) == ["! a link", "+ b", "+ c", "+ d"]
 
 
@@ -183,7 +183,7 @@ def test_a_worker_of_a_pass_that_was_cleared_away_leaves_no_list():
 
     def others() -> None:
         for _ in range(3):
-            world.later(1)
+            world.advance(1)
             world.compare({"restart": True})
 
     world.there.before = once("list", others)

@@ -77,7 +77,7 @@ def test_a_destination_of_unknown_kind_counts_as_a_bucket(world):
 def test_an_existing_object_is_possible_under_any_name(world):
     world.put("a//b", "12", "md5", "copied")
     make_file_system(world)
-    world.later(HOUR)
+    world.advance(HOUR)
     assert classes(world.compare()) == {"equal_contents": ["a//b"]}
 
 
@@ -89,7 +89,7 @@ def test_an_impossible_key_is_still_impossible_after_a_recheck(world):
 
     # WHEN OMS has copied the file, THEN the objects in the folder cannot be copied
     world.write("x/b", "12")
-    world.later(HOUR)
+    world.advance(HOUR)
     assert classes(world.compare({"again": True})) == {"equal_contents": ["x/b"], "impossible": ["x/b/c"]}
 
 

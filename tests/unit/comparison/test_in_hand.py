@@ -41,7 +41,7 @@ def test_a_finished_object_that_is_not_in_obs_is_missing(world):
     accept(world, "a", fault=CopyFault.late(1))
     # Counts of the last ten minutes are not trusted.
     for minutes, class_name in ((9, "in_flight"), (2, "missing")):
-        world.later(minutes * MINUTE)
+        world.advance(minutes * MINUTE)
         assert class_of(world, "a") == class_name
 
 
@@ -52,11 +52,11 @@ def test_an_acceptance_ten_minutes_ago_may_not_be_counted_yet():
 
 def test_an_object_accepted_before_the_oldest_open_step_is_missing(world):
     accept(world, "a", fault=CopyFault.late(1))
-    world.later(12 * MINUTE)
+    world.advance(12 * MINUTE)
     world.remove("a")
     accept(world, "b")
     # OMS has been quiet for less than half an hour, which would let it have both.
-    world.later(12 * MINUTE)
+    world.advance(12 * MINUTE)
     assert class_of(world, "a") == "missing"
     assert class_of(world, "b") == "in_flight"
 
@@ -64,11 +64,11 @@ def test_an_object_accepted_before_the_oldest_open_step_is_missing(world):
 def test_unfinished_objects_are_in_flight_while_oms_finishes_any_object(world):
     accept(world, "1", "2", "3", "a")
     for _ in range(3):
-        world.later(25 * MINUTE)
+        world.advance(25 * MINUTE)
         copy_first(world)
         assert class_of(world, "a") == "in_flight"
     # After half an hour without anything, it is lost.
-    world.later(40 * MINUTE)
+    world.advance(40 * MINUTE)
     assert class_of(world, "a") == "missing"
 
 
@@ -82,13 +82,13 @@ def test_a_large_object_has_a_minute_more_for_each_gb(gigabytes, minutes):
 def test_late_copies_of_earlier_objects_do_not_mask_an_unfinished_object(world):
     # GIVEN copies that OMS accepted yesterday, and now finishes
     accept(world, *"abc")
-    world.later(DAY + HOUR)
+    world.advance(DAY + HOUR)
     world.copy_all()
-    world.later(20 * MINUTE)
+    world.advance(20 * MINUTE)
 
     # WHEN an object is accepted after that, THEN it is unfinished, in spite of the sum
     accept(world, "d")
-    world.later(20 * MINUTE)
+    world.advance(20 * MINUTE)
     assert in_hand(world.invocation()).left == 1
     assert class_of(world, "d") == "in_flight"
     world.copy_all()
@@ -98,7 +98,7 @@ def test_late_copies_of_earlier_objects_do_not_mask_an_unfinished_object(world):
 def test_steps_of_an_hour_show_objects_in_flight_but_no_idle_oms(world):
     world.task.step = "ONE_HOUR"
     accept(world, "a")
-    world.later(20 * MINUTE)
+    world.advance(20 * MINUTE)
     assert in_hand(world.invocation()).left is None
     assert class_of(world, "a") == "in_flight"
 
@@ -107,15 +107,15 @@ def test_steps_of_an_hour_show_objects_in_flight_but_no_idle_oms(world):
 def test_without_statistics_an_object_is_in_flight_for_an_hour(world, minutes, class_name):
     world.oms.deny("oms:synctask:statistics")
     accept(world, "a")
-    world.later(minutes * MINUTE)
+    world.advance(minutes * MINUTE)
     assert class_of(world, "a") == class_name
 
 
 def test_an_acceptance_of_another_version_does_not_count(world):
     accept(world, "a")
-    world.later(HOUR // 2)
+    world.advance(HOUR // 2)
     world.put("a", "2", fate="lost")
-    world.later(20 * MINUTE)
+    world.advance(20 * MINUTE)
     assert class_of(world, "a") == "missing"
 
 
@@ -126,10 +126,10 @@ def test_an_acceptance_of_another_version_does_not_count(world):
 )
 def test_oms_is_busy_to_the_end_of_the_step_only_if_objects_are_left(world, fails, is_more, minutes):
     accept(world, *("ab" if is_more else "a"))
-    world.later(HOUR)
+    world.advance(HOUR)
     began = world.clock.now().timestamp() // 300 * 300
     if fails:
         world.task.failures.then(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
     copy_first(world)
-    world.later(20 * MINUTE)
+    world.advance(20 * MINUTE)
     assert in_hand(world.invocation()).busy == began + minutes * MINUTE

@@ -46,14 +46,14 @@ def test_each_object_is_read_once_and_again_only_after_a_change(world):
     # WHEN they are compared deeply, THEN each is read, and the next time none
     assert compare(world, deep=True) == {"equal_contents": sorted(keys)[:20]}
     assert read(world) == 31
-    world.later(DAY)
+    world.advance(DAY)
     assert compare(world, deep=True) == compare(world) == {"equal_contents": sorted(keys)[:20]}
     assert not read(world)
     # AND after some have changed, at the source or in OBS, only these
     in_parts(world, *keys[:5], data="other", there="other")
     for key in keys[5:10]:
         world.write(key, "parts", 2)
-    world.later(HOUR)
+    world.advance(HOUR)
     assert len(compare(world)["equal_size"]) == 10
     compare(world, deep=True)
     assert read(world) == 5  # parts of two bytes are of no size that OMS uses
@@ -64,7 +64,7 @@ def test_proofs_of_deleted_objects_are_ignored(world):
     compare(world, deep=True)
     for key in "ac":
         world.play([("delete", key), ("remove", key)])
-    world.later(HOUR)
+    world.advance(HOUR)
     assert compare(world) == {"equal_contents": ["b", "d"]}
 
 
@@ -94,13 +94,13 @@ def test_a_proven_difference_is_kept_while_both_sides_are_unchanged(world):
     world.lie_in_both("a", data="version 2", there="version 1", kind="form")
     assert compare(world, deep=True) == {"overwritten": ["a"]}
     # THEN its class stays, in a comparison that reads nothing, and in a recheck
-    world.later(DAY)
+    world.advance(DAY)
     for asked in ({}, {"again": True}, {"again": True, "deep": True}):
         assert compare(world, **asked) == {"overwritten": ["a"]}
     assert read(world) == 1
     # UNTIL a side has changed
     world.write("a", "version 2")
-    world.later(HOUR)
+    world.advance(HOUR)
     assert compare(world, again=True, deep=True) == {"equal_contents": ["a"]}
 
 
@@ -137,7 +137,7 @@ def test_equal_contents_uploaded_in_parts_again_are_equal_once_read(world):
     world.put("a", "parts", "Appendable", "copied")
     # THEN it is older in OBS and sent, which OMS skips
     for _ in range(2):
-        world.later(HOUR)
+        world.advance(HOUR)
         assert compare(world) == {"older": ["a"], "equal_size": ["b"]}
         world.copy_all()
     # AND the answer says what to do
@@ -145,7 +145,7 @@ def test_equal_contents_uploaded_in_parts_again_are_equal_once_read(world):
     assert "1 object of the same size" in remedy
     assert "To find out, read the object" in remedy
     # WHEN it is read, THEN it is equal, for good
-    world.later(HOUR)
+    world.advance(HOUR)
     assert compare(world, deep=True) == compare(world) == {"equal_contents": ["a", "b"]}
 
 
@@ -158,7 +158,7 @@ def test_a_cutover_reads_objects_that_oms_would_skip(world, again):
     if again:
         assert compare(world) == {"moving": ["a"]}
     sent = world.oms.accepted.total()
-    world.later(HOUR)
+    world.advance(HOUR)
     # WHEN a cutover compares, or judges again, THEN it is equal at once
     asked = {"again": True, "run": "1"} if again else {}
     assert compare(world, cutover=True, **asked) == {"equal_contents": ["a"]}
@@ -171,7 +171,7 @@ def test_the_remedy_changes_after_useless_submissions_in_crc64_mode(world):
     in_parts(world, "a", data="version 2", there="version 1")
     compare(world, deep=True, overwrite=True)
     world.fail_copy()
-    world.later(HOUR)
+    world.advance(HOUR)
     # WHEN that is asked for again
     answer = world.compare({"restart": True, "deep": True, "overwrite": True})
     # THEN it is not sent once more, and the remedy is another

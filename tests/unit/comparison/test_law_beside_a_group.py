@@ -85,10 +85,10 @@ class Beside(CompareWorld):
         """Deliver events, resend failed objects, and let OMS finish the accepted objects."""
         while self.events:
             self.deliver()
-        self.later(HOUR)
+        self.advance(HOUR)
         self.replay()
         self.copy_all()
-        self.later(HOUR)
+        self.advance(HOUR)
 
 
 @pytest.mark.part
@@ -101,13 +101,13 @@ def test_no_key_is_dropped_during_or_after_a_group(seed):
     with patch("oss_oms_sync.passes.driver.max_submissions", return_value=most):
         for _ in range(30):
             dice.choice(happenings)()
-            world.later(dice.choice([1, MINUTE, 20 * MINUTE]))
+            world.advance(dice.choice([1, MINUTE, 20 * MINUTE]))
         # WHEN no object is written any more, the group is finished, and the user follows what either job prints
         job = dice.choice(["compare", "reconcile"])
         world.end()
         for _ in range(4):
             world.settle()
-            world.later(DAY)
+            world.advance(DAY)
             answer = world.ask(job, SINCE)
             if answer["stop"] == "too_many":
                 step = answer["all_the_same"]

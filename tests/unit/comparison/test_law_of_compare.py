@@ -24,8 +24,8 @@ numbers = st.integers(0, 3)
 data = st.sampled_from(["", "A", "AB", "BA", "AAAA", "AABB", "ABAB"])
 kinds = st.sampled_from(["md5", "md5", "md5", "form", "Multipart", "Multipart", "Appendable", "Symlink"])
 fates = st.sampled_from(["copied", "copied", "accepted", "refused", "comes", "lost"])
-pauses = st.tuples(st.just("later"), st.sampled_from([0, 0, 1, 70, 1000, 4000, DAY]))
-short_pauses = st.tuples(st.just("later"), st.sampled_from([1, 5, 20]))
+pauses = st.tuples(st.just("advance"), st.sampled_from([0, 0, 1, 70, 1000, 4000, DAY]))
+short_pauses = st.tuples(st.just("advance"), st.sampled_from([1, 5, 20]))
 jobs = st.one_of(
     st.tuples(st.sampled_from(["oms_refuses", "shut"]), st.booleans()),
     st.tuples(st.just("reconcile")),
@@ -211,7 +211,7 @@ lanes_of = st.sampled_from([1, 3])
 def made(keys: list[str], happenings: list[tuple], lanes: int = 1, *, closed: bool = False) -> CompareWorld:
     CompareWorld.close_all()
     world = CompareWorld(keys, LANES=str(lanes))
-    world.later(HOUR)
+    world.advance(HOUR)
     world.play(happenings)
     world.oms_refuses(False)
     world.shut(closed)
@@ -230,7 +230,7 @@ def made(keys: list[str], happenings: list[tuple], lanes: int = 1, *, closed: bo
 )
 def test_law1_in_a_still_world_classes_and_sums_are_the_oracles(tale, last, lanes, overwrite, closed, count_schedule):
     with pages_of(2):
-        world = made(tale[0], [*tale[1], ("later", last)], lanes, closed=closed)
+        world = made(tale[0], [*tale[1], ("advance", last)], lanes, closed=closed)
         compared = world.compared({"overwrite": True} if overwrite else None)
         check(world, compared, overwrite=overwrite, closed=closed)
         check_sums(world, compared.result)
@@ -257,7 +257,7 @@ def test_in_each_interleaving_each_class_is_possible_and_settles(tale, lanes, co
         for _ in range(4):
             before = world.task.acceptance_request
             world.copy_all()
-            world.later(HOUR)
+            world.advance(HOUR)
             world.replay()
             world.reconcile()
             compared = world.compared()

@@ -89,7 +89,7 @@ def test_reading_finds_differences_of_objects_of_equal_size(world, there):
 
 def test_a_read_older_object_stays_older_and_is_submitted(world):
     world.write("a", "the old bytes!")
-    world.later(HOUR)
+    world.advance(HOUR)
     world.lost("a", data="the new bytes!", kind="Appendable")
     assert deep(world) == ("older", {"different": 1, "bytes": 14})
     assert world.sent() == {"a"}
@@ -148,7 +148,7 @@ def test_an_obs_that_does_not_answer_is_no_encryption(world):
     with pytest.raises(StorageError, match="server error"):
         world.compare({"deep": True})
     world.there.heal()
-    world.later(HOUR)
+    world.advance(HOUR)
     assert deep(world) == ("overwritten", {"different": 1, "bytes": 14})
 
 
@@ -195,7 +195,7 @@ def test_an_object_too_big_for_a_piece_stays_unproven_and_is_reported(world):
             answer = world.compare({"deep": True})
             if answer["finished"]:
                 break
-            world.later(HOUR)
+            world.advance(HOUR)
     assert answer["deep"]["too_big"] == 2
     assert classes(answer) == {"equal_size": ["a", "b"]}
 
@@ -206,7 +206,7 @@ def test_the_next_piece_reads_objects_for_which_time_was_short(world):
     # WHEN they are compared, in the time left by each call
     with slow_reading(world, 100):
         assert not world.compare({"deep": True}, timeout=200)["finished"]
-        world.later(HOUR)
+        world.advance(HOUR)
         shown = world.compare({"deep": True}, timeout=200)["deep"]
     # THEN neither is reported as too big
     assert shown["equal"] == 2
@@ -321,7 +321,7 @@ def test_a_repaired_object_is_no_longer_proven_different(world):
     put(world, "version 2", "version 1")
     world.compare({"deep": True})
     world.write("a", "version 2")
-    world.later(HOUR)
+    world.advance(HOUR)
     amended = world.compare({"deep": True, "again": True})
     assert amended["classes"]["overwritten"]["proven_different"] == 0
     assert amended["remedies"] == {}

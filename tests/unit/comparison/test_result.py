@@ -24,7 +24,7 @@ FINAL_FIELDS = {"classes", "folders", "source", "destination", "adds_up", "remed
 def world() -> CompareWorld:
     world = CompareWorld(LANES="1")
     world.put("a/1", "12", "md5", "copied")
-    world.later(HOUR)
+    world.advance(HOUR)
     return world
 
 
@@ -54,9 +54,9 @@ def test_sides_have_digests_of_64_hex_digits_and_the_source_a_state(world):
 def test_lags_are_in_seconds_from_writing_to_accepting_to_copying(world):
     # GIVEN an object that is accepted a minute after its write and copied three minutes later, and an unaccepted object
     world.put("b", "1")
-    world.later(60)
+    world.advance(60)
     world.deliver()
-    world.later(180)
+    world.advance(180)
     world.copy_all()
     world.lost("c")
     lag = world.compare()["lag"]
@@ -72,10 +72,10 @@ def test_objects_older_or_of_another_size_in_obs_have_not_arrived(world):
     # GIVEN two objects that OMS has copied, both written again; a user overwrites the first in OBS
     for key in ("older", "overwritten"):
         world.put(key, "1", "md5", "copied")
-    world.later(HOUR)
+    world.advance(HOUR)
     world.lost("older", "overwritten", data="22")
     world.write("overwritten", "333")
-    world.later(HOUR)
+    world.advance(HOUR)
     # WHEN they are compared
     answer = world.compare()
     # THEN neither counts as a copy, and only the object that OMS may still copy counts as not yet copied
@@ -88,7 +88,7 @@ def test_resent_objects_are_counted_apart(world):
     world.remove("a/1")
     world.compare({"prefix": "a/"})
     world.copy_all()
-    world.later(HOUR)
+    world.advance(HOUR)
     lag = world.compare()["lag"]
     assert lag["again"] == 1
     assert lag["accepted"]["objects"] == 0
@@ -114,7 +114,7 @@ def test_the_watermark_is_the_oldest_missing_object_or_the_beginning(world):
 def test_a_young_object_holds_the_watermark_back_until_it_arrives(world, fate):
     written = timestamp(world.clock.now())
     world.put("b", "1", "md5", fate)
-    world.later(60)
+    world.advance(60)
     answer = world.compare()
     assert classes(answer)["moving"] == ["b"]
     assert answer["watermark"] == (written if fate == "lost" else answer["started"])
@@ -135,7 +135,7 @@ def test_an_unfinished_pass_reports_no_classes(world):
     answer = world.compare({"look": True})
     assert answer["finished"] is False
     assert FINAL_FIELDS & answer.keys() == set()
-    world.later(HOUR)
+    world.advance(HOUR)
     assert world.compare().keys() > FINAL_FIELDS
 
 

@@ -38,14 +38,14 @@ def test_a_project_is_open_until_it_is_closed(world, closing):
 
 def test_an_open_mark_names_its_author_and_the_next_mark_its_time(world, closing):
     closing.close("Li Lei")
-    world.later(60)
+    world.advance(60)
     assert closing.open("Han Meimei", "rolled back") is closing.state() is None
     at = mark(world)["opened"]
     fields = {"at": at, "by": "Han Meimei", "why": "rolled back", "run": "", "opened": at, "first": ""}
     assert mark(world) == {"closed": False, **fields}
     # A delete whose answer is lost could undo a later closing.
     assert world.bucket.calls["delete"] == 0
-    world.later(60)
+    world.advance(60)
     assert closing.close().opened == closing.close().opened == at > "2026-01-02T00:01"
 
 
@@ -61,7 +61,7 @@ def test_only_the_first_instance_writes_an_open_mark(world, closing):
 
 def test_a_project_closed_again_by_a_run_is_closed_by_that_run(world, closing):
     closing.close("Li Lei", run="run 1")
-    world.later(60)
+    world.advance(60)
     closing.close("Han Meimei", run="run 2")
     assert mark(world).items() >= {"at": "2026-01-02T00:01:00Z", "by": "Han Meimei", "run": "run 2"}.items()
 
@@ -69,7 +69,7 @@ def test_a_project_closed_again_by_a_run_is_closed_by_that_run(world, closing):
 def test_a_close_by_hand_keeps_its_time_and_reason_and_no_run_opens_it(world, closing):
     closing.close("cutover", "run 1", run="run 1")
     before = mark(world)
-    world.later(60)
+    world.advance(60)
     assert closing.close("close", "by hand").since == before["at"]
     assert mark(world) == {**before, "run": "", "first": before["at"]}
 
@@ -84,7 +84,7 @@ def test_a_renewed_mark_has_the_time_of_the_first_until_the_opening(world, closi
     closing.close()
     first = closing.state().written
     for _ in range(2):
-        world.later(60)
+        world.advance(60)
         closing.close()
     assert closing.state().first == first < closing.state().written
     closing.open()

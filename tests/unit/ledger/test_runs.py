@@ -33,21 +33,21 @@ def test_a_run_file_has_its_keys_and_those_in_doubt(world):
 def test_a_finished_run_files_lease_lasts_until_no_delete_can_land(world, in_doubt, seconds):
     runs(world).finish(runs(world).new(KEYS, ["a"], 3600), KEYS[1:], in_doubt)
     for wait, expired in ((max(0, seconds - 1), not in_doubt), (2, True)):
-        world.later(wait)
+        world.advance(wait)
         assert [leftover.lease_expired for leftover in leftovers(world)] == [expired]
 
 
 def test_a_dead_runs_lease_expires_a_minute_after_its_deadline(world):
     assert runs(world).new(KEYS, [], 240).lease_expired is False
     for wait, expired in ((240 + 59, False), (2, True)):
-        world.later(wait)
+        world.advance(wait)
         assert [leftover.lease_expired for leftover in leftovers(world)] == [expired]
 
 
 def test_the_oldest_run_file_comes_first(world):
     for key in KEYS:
         runs(world).new([key], [], 60)
-        world.later(40 * 24 * 3600)
+        world.advance(40 * 24 * 3600)
     assert [leftover.keys for leftover in leftovers(world)] == [[key] for key in KEYS]
 
 

@@ -48,7 +48,7 @@ def test_the_projects_own_note_counts_alone_and_costs_one_call(world):
     state(world).installed(note=True)
     older = {"at": "2020-01-01T00:00:00Z", "prefix": "a/", "suffix": ""}
     world.bucket.add(StoredObject(f"{ROOT}state/installed-0.json", json.dumps(older).encode()))
-    world.later(3600)
+    world.advance(3600)
     world.bucket.calls.clear()
     assert state(world).installed(note=True).isoformat() == "2026-01-02T00:00:00+00:00"
     assert world.bucket.calls == {"get": 1}

@@ -128,7 +128,7 @@ class PassWorld(ReconcileWorld):
         self.oss.add_trigger(
             "passes", self.log_bucket, ["oss:ObjectCreated:PutObject"], PREFIX, "", self._receive_event
         )
-        self.later(2 * HOUR)
+        self.advance(2 * HOUR)
 
     def listings_take(self, seconds: float) -> None:
         """Let each page of a source bucket take this time, and make no other call to OSS fail."""
@@ -215,7 +215,7 @@ class PassWorld(ReconcileWorld):
             self.static[name].discard(key)
 
     def _start(self, event: str, steps: int, stops_before: str = "") -> None:
-        self.later(0.001)
+        self.advance(0.001)
         self.actors.append(Actor(self, event))
         self._run(self.actors[-1], steps, stops_before)
 
@@ -293,7 +293,7 @@ class PassWorld(ReconcileWorld):
             self.run(0)
         self.land()
         for _ in range(ticks):
-            self.later(300)
+            self.advance(300)
             self.tick()
             for _ in range(300 if events else 0):
                 self.event(0)

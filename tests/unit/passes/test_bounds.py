@@ -22,7 +22,7 @@ from support.world import DAY, HOUR, NO_RIGHT, TICK
 
 def reconcile(world: ReconcileWorld, event: object = None) -> dict[str, Any]:
     """Advance the time by a few seconds, then call reconcile: by hand, or with `event`."""
-    world.later(5)
+    world.advance(5)
     return world.ask("reconcile", {} if event is None else event)
 
 
@@ -34,7 +34,7 @@ def count_pieces_while_stuck(world: ReconcileWorld, event: object, times: int) -
 
     before = pieces()
     for _ in range(times):
-        world.later(600)
+        world.advance(600)
         with contextlib.suppress(Exception):
             reconcile(world, event)
     return pieces() - before
@@ -49,7 +49,7 @@ def test_a_range_stuck_for_ten_pieces_rests_until_tomorrow_or_a_call(world):
     assert "the next attempt is tomorrow" in looked["stopped"]
     assert count_pieces_while_stuck(world, {}, 1) == 1
     world.source.heal()
-    world.later(26 * HOUR)
+    world.advance(26 * HOUR)
     assert reconcile(world, TICK)["finished"]
 
 
@@ -76,14 +76,14 @@ def world_with_copies(number: int, **environment: str) -> Iterator[CompareWorld]
     world = CompareWorld(**environment)
     for place in range(number):
         world.put(f"{place:03}", "1", fate="copied")
-    world.later(HOUR)
+    world.advance(HOUR)
     with patch.object(work, "MIN_SPLIT_OBJECTS", 2), patch.object(work, "FIRST_SECONDS", 3.0), pages_of(10):
         yield world
 
 
 def show_first_look(world: CompareWorld, job: str, **asked: object) -> dict:
     """Return the state that a job's next pass shows if each page takes a second."""
-    world.later(DAY)
+    world.advance(DAY)
     slow_down_listings(world.source, 1.0)
     return world.ask(job, asked, timeout=20)
 
@@ -98,7 +98,7 @@ def test_a_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
         # THEN all lanes have their range, and each object still counts once
         assert result["ranges"] == {"open": lanes, "done": 0}
         slow_down_listings(world.source, 0.0)
-        world.later(HOUR)
+        world.advance(HOUR)
         assert world.reconcile()["scanned"] == 40
 
 

@@ -48,17 +48,17 @@ def test_only_missing_or_outdated_objects_are_submitted(world, case, key):
     # GIVEN an object among copied objects whose names have the same prefix
     others = ["a", "a/", "a/b/c", "ab", "最"]
     world.in_step(*others)
-    world.later()
+    world.advance()
     happened, verdict = CASES[case]
     for what in happened:
         if callable(what):
             what(world, key)
         elif what == "an hour":
-            world.later()
+            world.advance()
         else:
             name, *details = what.split()
             getattr(world, name)(key, *details)
-    world.later(60 if case == "just uploaded" else HOUR)
+    world.advance(60 if case == "just uploaded" else HOUR)
 
     # WHEN a pass is done
     result = world.reconcile()
@@ -75,7 +75,7 @@ def test_only_missing_or_outdated_objects_are_submitted(world, case, key):
 
 def test_records_of_deleted_objects_are_counted_and_not_sent(world):
     world.accept("deleted long ago")
-    world.later()
+    world.advance()
     world.accept("deleted just now")  # or uploaded just now, behind the page that was listed
     assert counts(world.reconcile()) == {"orphans": 1}
     assert world.oms.calls == []
@@ -83,7 +83,7 @@ def test_records_of_deleted_objects_are_counted_and_not_sent(world):
 
 @pytest.mark.parametrize(("minutes", "pending"), [(14, 1), (16, 0)])
 def test_objects_younger_than_15_minutes_are_left_for_the_next_pass(world, minutes, pending):
-    world.later()
+    world.advance()
     world.upload("a", minutes_ago=minutes)
     assert world.reconcile()["pending"] == pending
 
@@ -96,16 +96,16 @@ def count_new_objects(world: ReconcileWorld) -> tuple[int, int]:
 
 def test_objects_of_any_age_written_while_closed_are_due_after_opening(world):
     # GIVEN a project that is closed, and has no trigger any more
-    world.later(72 * HOUR)
+    world.advance(72 * HOUR)
     world.reconcile()
     world.ask("certify", {"close": True})
-    world.later(HOUR)
+    world.advance(HOUR)
     for minutes in (20, 1):
         world.upload(f"{minutes} minutes old", minutes_ago=minutes)
 
     # WHEN it is opened, and a pass begins, THEN it waits for no event
     world.ask("certify", {"open": True})
-    world.later(60)
+    world.advance(60)
     world.upload("before the trigger was there", minutes_ago=0.5)
     answer = world.reconcile({"restart": True})
     assert answer["submitted"] == 3
@@ -113,7 +113,7 @@ def test_objects_of_any_age_written_while_closed_are_due_after_opening(world):
 
     # AND these objects count neither as lost events nor as arrived events
     assert count_new_objects(world) == (0, 0)
-    world.later(HOUR)
+    world.advance(HOUR)
     world.reconcile()
     assert count_new_objects(world) == (0, 0)
     # Later passes leave young objects to their events again.
@@ -123,7 +123,7 @@ def test_objects_of_any_age_written_while_closed_are_due_after_opening(world):
 
 def test_a_long_record_without_a_time_covers_nothing(world):
     world.in_step(LONG)
-    world.later()
+    world.advance()
     undated = {**OSS_HEADERS, "x-oss-meta-etag": etag_of(b"A")}
     world.bucket.fail(Fault.status(200, LONG.encode(), undated), "get", lambda name: "success_object_long" in name)
     world.reconcile()
@@ -137,9 +137,9 @@ def test_records_in_the_source_bucket_are_never_sent(world):
 
 def test_objects_written_since_the_last_pass_count_as_new_and_new_missing(world):
     # GIVEN lost objects before and after the time limits of the last pass and of this pass
-    world.later(72 * HOUR)
+    world.advance(72 * HOUR)
     world.reconcile()
-    world.later(24 * HOUR)
+    world.advance(24 * HOUR)
     last, settled = 24 * 60 + 15, 15
     for minutes in (last + 1, last - 1, settled + 1, settled - 1):
         world.upload(f"{minutes} lost", minutes_ago=minutes)
@@ -189,7 +189,7 @@ def test_the_options_prefix_since_and_all_choose_objects(world, asked, looked_at
 
 def test_an_object_of_the_exact_second_of_since_is_included(world):
     world.upload("a")
-    world.later(1)
+    world.advance(1)
     world.lost("b")
     assert world.reconcile({"since": "2026-01-02T00:00:01Z", "dry_run": True})["missing"] == ["b"]
 
@@ -210,7 +210,7 @@ def test_objects_written_before_the_log_bucket_worked_are_found(world):
     # GIVEN a log bucket that cannot be used until Function Compute has given the first events up, after two days
     del world.bucket.objects[f"{ROOT}state/installed.json"]
     world.upload("first")
-    world.later(49 * HOUR)
+    world.advance(49 * HOUR)
     world.upload("before the project", minutes_ago=60 * 24 * 5)
 
     # WHEN reconcile runs for the first time

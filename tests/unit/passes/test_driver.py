@@ -53,7 +53,7 @@ def walks() -> Walks:
 
 
 def driver(world: ReconcileWorld, walk: Walk, seconds: float = 570) -> Driver:
-    world.later(0.001)
+    world.advance(0.001)
     invocation = world.invocation(seconds)
     return Driver(invocation, PassStore(invocation, "reconcile"), walk)
 
@@ -78,7 +78,7 @@ def split(world: ReconcileWorld, walks: Walks, scope: Scope = USUAL) -> Pass:
 def at_work(world: ReconcileWorld, walks: Walks, *halves: str, later: float = 0) -> Pass:
     """Return a pass with workers on both halves, or on these alone, `later` than the last write."""
     pass_ = split(world, walks)
-    world.later(later)
+    world.advance(later)
     for name in halves or ("r0", "r1"):
         world.store.write_sign(pass_.name, name, 1)
     return pass_
@@ -127,18 +127,18 @@ def test_a_pass_stores_the_last_ended_pass_of_its_scope(world, walks):
 
 def test_a_tick_leaves_a_range_with_a_worker_alone(world, walks):
     at_work(world, walks, later=LOST - 10)
-    world.later(LOST - 10)
+    world.advance(LOST - 10)
     driver(world, walks).by_timer(USUAL, DAY)
     assert walks.began == []
     assert woken(world) == []
-    world.later(20)
+    world.advance(20)
     driver(world, walks).by_timer(USUAL, DAY)
     assert walks.began
 
 
 def test_a_tick_tries_one_range_wakes_the_others_and_waits_for_the_end(world, walks):
     pass_ = split(world, walks)
-    world.later(LOST)
+    world.advance(LOST)
     state, stopped = driver(world, walks).by_timer(USUAL, DAY)
     assert walks.began == [("", "m"), ("m", "")]
     assert woken(world) == ["r1"]
@@ -150,7 +150,7 @@ def test_a_tick_tries_one_range_wakes_the_others_and_waits_for_the_end(world, wa
 def test_a_tick_without_progress_wakes_no_instance_and_says_why(world, walks):
     split(world, walks)
     walks.kinds["m"] = rests()
-    world.later(LOST)
+    world.advance(LOST)
     state, stopped = driver(world, walks).by_timer(USUAL, DAY)
     assert stopped == NO_SPACE
     assert not bool(state.ended)
@@ -163,7 +163,7 @@ def test_a_stuck_range_blocks_neither_ticks_nor_manual_calls_for_others(world, w
     split(world, walks)
     walks.kinds["m"] = rests()
     for _ in range(2):
-        world.later(LOST)
+        world.advance(LOST)
         _, stopped = work(driver(world, walks), how)
     assert world.passes()[0].ranges_done == 1
     assert stopped == NO_SPACE
@@ -171,9 +171,9 @@ def test_a_stuck_range_blocks_neither_ticks_nor_manual_calls_for_others(world, w
 
 def test_a_pass_at_its_limit_of_pieces_keeps_no_other_from_its_turn(world, walks, mocker):
     split(world, walks)
-    world.later(LOST)
+    world.advance(LOST)
     other = split(world, walks, PART)
-    world.later(LOST)
+    world.advance(LOST)
     goes_on = PassState.is_continuing.fget
     mocker.patch.object(PassState, "is_continuing", property(lambda state: state.of == other and goes_on(state)))
     driver(world, walks).by_timer(USUAL, None)
@@ -215,7 +215,7 @@ def test_each_look_of_a_waiting_call_lists_the_pass_and_its_workers_once(world, 
 @pytest.mark.parametrize("how", ["by hand", "restart", "timer"])
 def test_the_begin_of_a_pass_reads_the_other_passes_only_once(world, walks, how):
     driver(world, walks).begin(PART)
-    world.later(2 * HOUR)
+    world.advance(2 * HOUR)
     walks.kinds[""] = rests()
     counter = listings(world)
     state, _ = work(driver(world, walks), how)

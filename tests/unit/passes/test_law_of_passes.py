@@ -43,7 +43,7 @@ workers = st.one_of(
     st.tuples(st.just("run"), numbers, steps),
     st.tuples(st.sampled_from(["die", "lose", "double"]), numbers),
     st.tuples(st.just("next_put"), st.sampled_from(["late", "unanswered"])),
-    st.tuples(st.just("later"), st.sampled_from([1, 70, 300, 4000])),
+    st.tuples(st.just("advance"), st.sampled_from([1, 70, 300, 4000])),
     st.tuples(st.just("oms_down"), st.booleans()),
     st.tuples(st.just("land")),
 )
@@ -107,7 +107,7 @@ def test_law1_and_the_count_hold_in_each_interleaving(
     with pass_world(buckets_of(space[0]), lanes, page, space[1]) as world:
         if has_marks:
             assert world.finish(events)
-            world.later(DAY)
+            world.advance(DAY)
         play(world, happenings)
         # With versions, a pass need not end: it must not count wrongly.
         ends = world.finish(events, ticks=8 if has_versions else 80)

@@ -42,7 +42,7 @@ def test_no_unneeded_page_of_a_listing_is_requested(prefix, pages):
     world = ReconcileWorld(LANES="1")
     # Three full pages: no page is requested after the last.
     world.in_step(*(f"a/{number:02}" for number in range(20)), "b/1")
-    world.later()
+    world.advance()
     world.source.calls.clear()
     assert world.reconcile({"prefix": prefix})["covered"] == (1 if prefix else 21)
     assert world.source.calls["list"] == pages
@@ -62,7 +62,7 @@ def test_a_key_that_is_long_for_one_record_kind_only_is_classified_by_both(world
 def test_a_prefix_as_long_as_a_records_longest_name_finds_its_record(world):
     key = boundary_key("success")
     world.in_step(key)
-    world.later()
+    world.advance()
     assert counts(world.reconcile({"prefix": key})) == {"scanned": 1, "covered": 1}
 
 
@@ -102,7 +102,7 @@ def test_the_listing_continues_after_a_long_key(world):
 
 def test_long_records_that_cannot_be_read_are_an_error_and_not_missing(world):
     world.in_step(LONG)
-    world.later()
+    world.advance()
     world.bucket.fail(NO_RIGHT, where=lambda name: "success_object_long" in name)
     with pytest.raises(StorageError):
         world.tick()

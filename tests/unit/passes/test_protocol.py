@@ -46,7 +46,7 @@ def only_pass(world: PassWorld) -> str:
 
 
 def call_by_hand(world: PassWorld, **asked: object) -> dict:
-    world.later(0.001)
+    world.advance(0.001)
     return world.within(lambda: reconcile.run(json.dumps(asked), world.invocation()))
 
 
@@ -70,7 +70,7 @@ def test_ticks_alone_end_a_pass_whose_worker_died(world, before):
 
 def test_a_call_by_hand_ends_a_pass_of_which_only_the_total_is_missing(world):
     stop_worker(world, "/total")
-    world.later()
+    world.advance()
     # A call by hand works on the pass of its scope, and that is the timer's.
     assert call_by_hand(world)["finished"]
 
@@ -107,7 +107,7 @@ def test_an_unreadable_piece_stops_workers_and_another_pass_begins(world):
     assert world.store.state(pass_name) is None
 
     # AND the next pass is not kept from beginning
-    world.later(timedelta(days=1).total_seconds())
+    world.advance(timedelta(days=1).total_seconds())
     world.tick()
     assert world.totals[-1][0] != f"{PREFIX}{pass_name}/total"
     world.check()
@@ -124,7 +124,7 @@ def test_a_pass_without_its_last_piece_blocks_no_new_pass_in_its_slot(world):
     del world.bucket.objects[[*world.bucket.names(f"{PREFIX}{lost}/r/0")][-1]]
 
     # WHEN the next tick comes, on the same day, THEN it begins another, which ends
-    world.later()
+    world.advance()
     assert world.finish(events=True, ticks=1)
     assert [name.split("/")[-2] == lost for name, *_ in world.totals] == [False]
     world.check()
@@ -132,7 +132,7 @@ def test_a_pass_without_its_last_piece_blocks_no_new_pass_in_its_slot(world):
 
 def test_a_pass_with_an_unreadable_total_keeps_no_other_from_beginning(world, pass_name):
     world.oss.fill(world.log_bucket, [f"{PREFIX}{pass_name}/total"], size=1)
-    world.later(timedelta(days=1).total_seconds())
+    world.advance(timedelta(days=1).total_seconds())
     world.tick()
     assert len({name for name, *_ in world.totals}) == 2
 
@@ -168,7 +168,7 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
     # WHEN its events come, and ticks, THEN nothing more is written
     for _ in [*world.events]:
         world.event(0)
-    world.later(600)
+    world.advance(600)
     world.tick()
     assert list_written(world) == ["r/0000"]
 
@@ -181,7 +181,7 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
     assert list_written(world) == ["r/0000"] * 2
 
     # AND the timer's next begins when it is due
-    world.later(25 * HOUR)
+    world.advance(25 * HOUR)
     world.tick()
     assert list_written(world) == ["r/0000"] * 3
 

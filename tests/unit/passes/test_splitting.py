@@ -229,7 +229,7 @@ def make_world(objects: int, seconds_a_page: float) -> ReconcileWorld:
     world = ReconcileWorld(LANES="4", PIECE_SECONDS="30")
     world.oss.latency(listing=seconds_a_page)
     world.in_step(*numbered("{:04}", objects))
-    world.later()
+    world.advance()
     return world
 
 
@@ -247,7 +247,7 @@ def test_a_longer_range_splits_behind_its_walked_part():
     result = world.tick()
     assert result["ranges"] == {"open": 2, "done": 0}
     assert 10 <= result["covered"] < 50
-    world.later(600)
+    world.advance(600)
     assert world.ticks_until_finished()["covered"] == 100
 
 
@@ -261,7 +261,7 @@ def test_by_marks_a_range_splits_at_once_if_half_is_worth_an_invocation(mocker, 
 
     # WHEN the next pass begins, with time for only a few pages
     world.oss.latency(listing=4)
-    world.later(86_400)
+    world.advance(86_400)
 
     # THEN the number of walked objects shows if it split first
     result = world.tick()
@@ -282,10 +282,10 @@ def test_a_pass_without_permission_for_cuts_still_begins(mocker, ranges):
         mocker.patch.object(work, "middle_of", return_value=None)
     world = make_world(30, seconds_a_page=0.1)
     world.tick()
-    world.later(86_400)
+    world.advance(86_400)
 
     # WHEN a pass is begun by hand, THEN it is there, and the timer goes on with it
     world.begin()
     assert [(bool(pass_.ended), pass_.ranges_open) for pass_ in world.passes()] == [(True, 0), (False, ranges)]
-    world.later(600)
+    world.advance(600)
     assert world.tick()["finished"]

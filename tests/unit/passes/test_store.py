@@ -194,7 +194,7 @@ def test_the_first_piece_is_deleted_first_so_that_no_worker_continues(world):
 
 def test_a_pass_idle_for_a_month_is_cleared_away_with_the_next_pass(world):
     forgotten = begin_pass(world, ELSEWHERE)
-    world.later(31 * 24 * HOUR)
+    world.advance(31 * 24 * HOUR)
     recent = begin_pass(world, Scope(KeyFilter("b"), None, everything=False))
     assert list_passes(world) == {forgotten.name, recent.name}
     last = end_pass(world)
@@ -207,7 +207,7 @@ def test_an_abandoned_open_pass_is_not_continued(days, is_new_pass):
     world.fill(25)
     world.oms.faults.then(OK, FROZEN)
     world.reconcile()
-    world.later(days * 24 * HOUR)
+    world.advance(days * 24 * HOUR)
     world.upload("00 new", minutes_ago=30)
     assert world.reconcile()["finished"]
     assert ("00 new" in world.sent()) == is_new_pass
@@ -219,7 +219,7 @@ def test_a_pass_is_late_a_day_after_the_period_or_three_without_a_timer(period, 
     world.reconcile()
     (state,) = world.passes()
     for seconds, is_late in ((days * 24 * HOUR - 90, False), (100, True)):
-        world.later(seconds)
+        world.advance(seconds)
         assert state.is_late(world.settings.reconcile_period, world.clock.now()) == is_late
 
 
@@ -234,10 +234,10 @@ def test_passes_beyond_the_first_page_are_read(world, mocker):
 def test_workers_and_written_pieces_are_listed_by_range(world):
     pass_ = begin_pass(world)
     first = int(world.clock.now().timestamp())
-    world.later(60)
+    world.advance(60)
     world.store.wake(pass_.name, "r")
     world.store.write(pass_.name, "r0", 0, Piece())
-    world.later(60)
+    world.advance(60)
     world.store.write_sign(pass_.name, "r", 2)
     assert world.store.tree_and_times(pass_.name)[1] == {"r": first + 60, "r0": first + 60}
     assert world.store.last_sign_times(pass_.name) == {"r": first + 120}
@@ -265,7 +265,7 @@ def test_after_a_change_of_the_source_bucket_a_pass_starts_at_the_front(asked):
     for number in range(30):
         world.upload(f"{number:02}")
         mistaken.upload(f"{number:02} mistaken")
-    world.later()
+    world.advance()
     mistaken.oms.faults.then(OK, FROZEN)
     assert not mistaken.reconcile(asked)["finished"]
     world.oms.accepted.clear()

@@ -22,13 +22,13 @@ def world() -> ReconcileWorld:
     world.in_step(*KEYS)
     for key in KEYS:
         world.write(key, "A")
-    world.later(HOUR)
+    world.advance(HOUR)
     return world
 
 
 def ask(world: ReconcileWorld, job: str, **options: Any) -> dict[str, Any]:
     """Call a job by hand, a few seconds later."""
-    world.later(5)
+    world.advance(5)
     return world.ask(job, options)
 
 
@@ -49,7 +49,7 @@ def test_a_recheck_uses_the_pass_that_certify_uses_with_any_wishes(world, wish):
 
 def test_a_pass_with_wishes_that_has_ended_is_a_reason_for_ticks_to_wait(world):
     done = ask(world, "compare", deep=True)
-    world.later(HOUR)
+    world.advance(HOUR)
     assert world.ask("compare", TICK)["pass"] == compared(world) == done["pass"]
 
 
@@ -77,7 +77,7 @@ def test_a_pass_contradicted_by_a_standstill_pass_answers_no_more(world, side):
     getattr(world, side).add(StoredObject("b", b"B"))
     ask(world, "compare", standstill=True)
     assert ask(world, "compare", look=True, frozen_since=frozen)["stood_still"] is False
-    world.later(HOUR)
+    world.advance(HOUR)
     anew = ask(world, "compare", restart=True)
     answer = ask(world, "compare", look=True, frozen_since=frozen)
     assert answer["pass"] == anew["pass"]
@@ -88,11 +88,11 @@ def test_a_pass_contradicted_by_a_standstill_pass_answers_no_more(world, side):
 def test_rechecked_objects_in_flight_count_by_their_new_class(world):
     # GIVEN an object that OMS has accepted, and not copied yet
     world.in_step("late")
-    world.later(60 * 20)
+    world.advance(60 * 20)
     missed = ask(world, "compare")
     # WHEN it has arrived, and is judged again
     world.write("late", "A")
-    world.later(HOUR)
+    world.advance(HOUR)
     again = ask(world, "compare", again=True)
     # THEN that is what a standstill pass sees
     assert again["twin"] == ask(world, "compare", standstill=True)["twin"] != missed["twin"]
@@ -101,7 +101,7 @@ def test_rechecked_objects_in_flight_count_by_their_new_class(world):
 
 def test_since_a_freeze_only_the_last_begun_pass_answers(world):
     ask(world, "compare")
-    world.later(1)
+    world.advance(1)
     frozen = now(world)
 
     def answering() -> object:
@@ -110,7 +110,7 @@ def test_since_a_freeze_only_the_last_begun_pass_answers(world):
     assert answering() is None
     for wish in ({"deep": True}, {"restart": True}):
         assert ask(world, "compare", **wish)["pass"] == answering()
-    world.later(25 * HOUR)
+    world.advance(25 * HOUR)
     assert answering() is None
 
 
@@ -118,7 +118,7 @@ def test_a_plain_comparison_after_a_deep_one_keeps_its_proofs(world):
     # GIVEN an object whose ETag is that of parts, which only reading proves
     world.lost("parts", kind="Multipart")
     world.write("parts", "A")
-    world.later(HOUR)
+    world.advance(HOUR)
     frozen = now(world)
     assert ask(world, "compare", deep=True)["classes"]["equal_contents"]["source"]["objects"] == 4
     # WHEN a colleague compares without reading, THEN the certificate goes by that, and the object is proven
@@ -159,7 +159,7 @@ def test_both_jobs_have_the_same_reproducible_state_digest(world):
 )
 def test_any_change_at_the_source_changes_the_state_digest(world, change):
     before = of_compare(world)
-    world.later(HOUR)
+    world.advance(HOUR)
     change(world)
     assert of_standstill(world) != before
 
@@ -175,6 +175,6 @@ def test_objects_outside_the_filter_are_not_in_the_state_digest():
 def test_a_pass_in_many_pieces_has_the_digest_of_a_single_piece(world, mocker):
     before = of_standstill(world)
     mocker.patch("oss_oms_sync.passes.work.MIN_SPLIT_OBJECTS", 1)
-    world.later(DAY)
+    world.advance(DAY)
     with pages_of(1):
         assert of_standstill(world) == before == of_compare(world)

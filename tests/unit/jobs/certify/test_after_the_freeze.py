@@ -22,7 +22,7 @@ def test_write_after_the_freeze_is_named_until_the_freeze_is_later(world, fate):
     # GIVEN a freeze, and a later write of an application
     world.freeze()
     world.put("late", "x", fate=fate)
-    world.later(HOUR)
+    world.advance(HOUR)
 
     # WHEN all was compared, and a recheck shows the missing object in OBS
     world.prove()
@@ -41,7 +41,7 @@ def test_write_after_the_freeze_is_named_until_the_freeze_is_later(world, fate):
 def test_write_within_a_minute_of_the_freeze_is_allowed(world):
     world.freeze(wait=MINUTE - 1)
     world.put("a/1", "xy")
-    world.later(HOUR)
+    world.advance(HOUR)
     world.prove()
     assert world.is_go()
 
@@ -50,7 +50,7 @@ def test_write_within_a_minute_of_the_freeze_is_allowed(world):
 def test_oms_lists_read_before_the_comparison_ended_prove_nothing(world, days, mocker):
     # GIVEN replay, which has read OMS's lists at the freeze, and not since
     world.freeze()
-    world.later(days * DAY)
+    world.advance(days * DAY)
 
     # WHEN all is compared, and the source stood still
     mocker.patch.object(world, "tick_replay")
@@ -70,7 +70,7 @@ def test_lists_read_after_the_waiting_keys_are_not_reported(world, mocker):
     def looked(*arguments, **options):
         waiting_keys = really(*arguments, **options)
         with world.beside():
-            world.later(61)
+            world.advance(61)
             world.tick_replay()
         return waiting_keys
 
@@ -82,7 +82,7 @@ def test_lists_read_after_the_waiting_keys_are_not_reported(world, mocker):
 
 def test_oms_lists_that_were_read_days_ago_prove_nothing_in_a_rehearsal(world):
     world.prove()
-    world.later(2 * DAY)
+    world.advance(2 * DAY)
     assert check(world.rehearse(), "NOTHING_WAITS")["result"] == "not run"
 
 
@@ -103,7 +103,7 @@ def test_source_objects_named_like_records_are_counted_and_named(world):
     # An object of such a name that only OBS has belongs to no class.
     world.delete(key)
     world.write(key, "x")
-    world.later(HOUR)
+    world.advance(HOUR)
     world.prove()
     assert world.is_go()
 
@@ -181,7 +181,7 @@ def test_go_claims_an_unchanged_source_only_until_the_last_listing():
         if kind == "put" and names[0].endswith("/r/0000") and "/passes/" in names[0] and not written:
             written.append(empty.clock.now())
             empty.upload("a behind", "x")
-            empty.later(5)
+            empty.advance(5)
 
     empty.freeze()
     empty.compare()
@@ -230,16 +230,16 @@ def test_change_after_the_comparison_is_a_no_go(world, change, phrase):
 def test_a_standstill_pass_before_the_comparison_does_not_count(world):
     world.freeze()
     world.stand_still()
-    world.later(MINUTE)
+    world.advance(MINUTE)
     world.compare()
     world.call(close=True)
-    world.later(15 * MINUTE)
+    world.advance(15 * MINUTE)
     world.tick_replay()
     assert step_options(world.stopped_by("STOOD_STILL", "not run", "CLOSED")) == {}
 
 
 def compare_before_the_freeze(world: CertifyWorld) -> None:
-    world.later(HOUR)
+    world.advance(HOUR)
     world.compare()
     world.freeze()
 
@@ -250,7 +250,7 @@ def compare_a_part(world: CertifyWorld) -> None:
 
 def let_comparison_age(world: CertifyWorld) -> None:
     world.get_ready()
-    world.later(DAY)
+    world.advance(DAY)
     # A recheck of some keys does not make it new.
     world.compare(again=True)
 
@@ -284,7 +284,7 @@ def test_moving_object_is_a_no_go_until_its_recheck(world):
 
 
 def test_accepted_object_without_its_copy_is_a_no_go(world):
-    world.later(HOUR)
+    world.advance(HOUR)
     world.put("b", "xy", fate="accepted")
     world.get_ready(wait=20 * MINUTE)
     world.stopped_by("IN_FLIGHT", "failed", "OMS_FINISHED")
@@ -295,7 +295,7 @@ def test_accepted_object_without_its_copy_is_a_no_go(world):
 
 def test_objects_left_to_a_migration_are_a_no_go_until_compared_again(world):
     world.put("b", "xy", fate="lost")
-    world.later(2 * HOUR)
+    world.advance(2 * HOUR)
     begin_migration(world)
     world.freeze()
     world.compare()

@@ -33,7 +33,7 @@ def close(world: CertifyWorld, minutes: float) -> None:
     world.compare()
     world.send("b", "accepted")
     world.call(close=True)
-    world.later(minutes * MINUTE)
+    world.advance(minutes * MINUTE)
 
 
 @pytest.fixture
@@ -50,9 +50,9 @@ def test_oms_finishes_ten_idle_minutes_after_its_last_copy(world, late, closed_f
     assert state_of(world) == ("not run", True)
     # WHEN OMS copies the object and counts it, THEN OMS has finished
     world.copy_all()
-    world.later(late * MINUTE)
+    world.advance(late * MINUTE)
     assert state_of(world) == ("not run", True)
-    world.later(15 * MINUTE)
+    world.advance(15 * MINUTE)
     assert state_of(world) == ("passed", False)
 
 
@@ -62,9 +62,9 @@ def test_work_that_oms_lost_can_be_accepted_after_its_time_by_size(closed, mocke
     ask_oms = gathering.ask_oms
     mocker.patch.object(gathering, "ask_oms", lambda *arguments: ask_oms(*arguments[:3], gigabytes * 10**9))
     # WHEN OMS stays idle
-    closed.later((50 + gigabytes) * MINUTE)
+    closed.advance((50 + gigabytes) * MINUTE)
     assert state_of(closed) == ("not run", True)
-    closed.later(20 * MINUTE)
+    closed.advance(20 * MINUTE)
 
     # THEN it lost the copy, or may still write: the certificate has the number
     assert state_of(closed) == ("not proven", False)
@@ -97,12 +97,12 @@ def test_unreported_work_of_oms_is_not_proven_unless_accepted_by_name(ready, har
 def test_work_left_from_before_the_window_is_counted_by_months(world, days):
     # GIVEN an object that OMS accepted more than a week ago, perhaps in the last month, and lost
     world.put("b", "b", fate="accepted")
-    world.later(days * 24 * HOUR)
+    world.advance(days * 24 * HOUR)
     assert results(world.cut_over()) == {"OMS_FINISHED": "not proven"}
 
 
 def test_oms_idle_for_days_has_finished_without_a_time(world):
-    world.later(9 * 24 * HOUR)
+    world.advance(9 * 24 * HOUR)
     world.get_ready()
     finding = check(world.certify(), "OMS_FINISHED")
     assert (finding["result"], finding["actual"]) == ("passed", "OMS has no work left and has been idle for days")
@@ -115,12 +115,12 @@ def test_oms_is_busy_by_records_despite_a_repeated_event(world):
     world.compare()
     for key in ("a/1", "b", "b"):
         world.send(key, "copied")
-    world.later(5 * MINUTE)
+    world.advance(5 * MINUTE)
     world.send("a/2", "copied")
     last = timestamp(world.clock.now())
     world.call(close=True)
     # WHEN only the first are counted
-    world.later(18 * MINUTE)
+    world.advance(18 * MINUTE)
     assert world.certify()["oms"]["busy"] >= last
 
 
@@ -129,7 +129,7 @@ def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mo
     # GIVEN pages of two names, and time for a single page
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     folder = f"{ROOT}success_object"
-    world.bucket.after = lambda kind, names: world.later(46) if (kind, names[0]) == ("list", folder) else None
+    world.bucket.after = lambda kind, names: world.advance(46) if (kind, names[0]) == ("list", folder) else None
     counts = [world.certify(timeout=60)["oms"]["recorded"] for _ in range(3)]
     assert (counts[0], counts[-1]) == (None, 3)
 
@@ -145,7 +145,7 @@ def test_closed_passes_only_for_the_run_that_closed_the_project(ready):
     ready.call(close=True, run="mine")
     # A mark that is younger than the standstill pass shows nothing either.
     assert results(ready.certify(run="mine"))["CLOSED"] == "not run"
-    ready.later(15 * MINUTE)
+    ready.advance(15 * MINUTE)
     ready.tick_replay()
     ready.compare(standstill=True)
     assert ready.is_go(run="mine")
@@ -162,7 +162,7 @@ def test_mark_of_a_cutover_names_the_cutover_and_no_certificate(ready):
 def test_the_standstill_pass_has_to_begin_two_minutes_after_the_closing(world, wait):
     world.freeze()
     world.compare()
-    world.later(HOUR)
+    world.advance(HOUR)
     world.tick_replay()
     world.stand_still(wait=wait * MINUTE)
     assert results(world.certify()) == ({"CLOSED": "not run", "OMS_FINISHED": "not run"} if wait == 1 else {})
@@ -181,7 +181,7 @@ def test_other_projects_of_the_task_that_are_open_are_named(ready):
     fields = {"at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": "", "opened": "", "first": ""}
     ready.bucket.add(StoredObject(other, json.dumps({"closed": True, **fields}).encode()))
     assert results(ready.certify()) == {"CLOSED": "not run"}
-    ready.later(2 * MINUTE)
+    ready.advance(2 * MINUTE)
     ready.compare(standstill=True)
     assert ready.is_go()
 
@@ -262,7 +262,7 @@ def test_go_of_an_earlier_freeze_or_another_scope_has_no_effect(ready):
 def test_a_standstill_pass_before_oms_finished_does_not_count(closed):
     closed.compare(standstill=True)
     closed.copy_all()
-    closed.later(15 * MINUTE)
+    closed.advance(15 * MINUTE)
     closed.tick_replay()
     closed.stopped_by("STOOD_STILL", "not run")
     closed.compare(standstill=True)
@@ -296,12 +296,12 @@ def test_migration_that_starts_during_close_reopens_the_project(world, mocker):
 def test_after_a_go_no_check_of_missing_objects_names_the_open_step(ready, fate, name):
     # GIVEN a GO, and a later write to the source, with the trigger or without it
     ready.call(close=True, run="mine")
-    ready.later(HOUR)
+    ready.advance(HOUR)
     ready.tick_replay()
     ready.compare(standstill=True)
     assert ready.is_go(run="mine")
     ready.put("late", "x", fate=fate)
-    ready.later(HOUR)
+    ready.advance(HOUR)
     ready.ask("compare", {"restart": True})
 
     # WHEN another cutover or a rehearsal certifies, THEN no check says to compare or resend

@@ -26,12 +26,12 @@ def deleted(*keys: str) -> DeletionsWorld:
         world.put(f"kept/{number}", "A", fate="copied")
     for key in keys:
         world.put(key, "A", fate="copied")
-    world.later(HOUR)
+    world.advance(HOUR)
     for key in keys:
         world.delete(key)
     for _ in range(2):
         world.compare()
-        world.later(DAY + HOUR)
+        world.advance(DAY + HOUR)
     return world
 
 
@@ -139,7 +139,7 @@ def test_a_deleted_source_bucket_is_an_error(due):
 def test_after_a_go_no_list_is_made(world: CertifyWorld):
     assert world.cut_over()["verdict"] == "GO"
     world.call(open=True, after_go=True)
-    world.later(DAY)
+    world.advance(DAY)
     answer = world.call(deletions_after="")
     assert answer["facts"]["go"].endswith("-go.json")
     assert answer["deletions"] == []
@@ -156,7 +156,7 @@ def test_a_key_takes_five_requests_and_a_young_key_none(due):
     whole = requests()
     # WHEN another object in OBS makes one of them young
     due.write("a", "B")
-    due.later(HOUR)
+    due.advance(HOUR)
     due.compare({"restart": True})
     # THEN that key costs no more requests
     assert requests() == whole - 5

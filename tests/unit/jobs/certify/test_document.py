@@ -174,9 +174,9 @@ def test_each_text_is_in_both_languages(world, document):
 
 
 def test_rehearsal_reports_the_length_of_the_freeze_and_failing_checks(world):
-    world.later(HOUR)
+    world.advance(HOUR)
     world.put("b", "xy", fate="lost")
-    world.later(HOUR)
+    world.advance(HOUR)
     world.tick_replay()
     world.prove()
     document = world.rehearse()
@@ -192,14 +192,14 @@ def test_rehearsal_reports_the_length_of_the_freeze_and_failing_checks(world):
 
 def compared_and_rehearsed(world: CertifyWorld) -> dict:
     world.compare()
-    world.later(1)
+    world.advance(1)
     world.tick_replay()
     return world.rehearse()
 
 
 def test_rehearsal_reports_the_judged_objects_and_proves_nothing_of_none(world):
     # GIVEN objects in progress beside objects that could be judged
-    world.later(HOUR)
+    world.advance(HOUR)
     world.put("c", "x", fate="lost")
     document = compared_and_rehearsed(world)
     assert document["rehearsal"]["would_be"] == "GO"

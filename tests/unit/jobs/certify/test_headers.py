@@ -242,7 +242,7 @@ def test_lost_headers_are_detected_as_often_as_claimed_in_each_folder(world):
         upload(world, f"{number % 3}/{number}", {"Cache-Control": "no-cache"})
     for number in range(0, 27, 3):
         change(world, f"0/{number}", {"content-type": "application/octet-stream"})
-    world.later(1200)
+    world.advance(1200)
     missed = 0
     for _ in range(SEEDS):
         world.compare()

@@ -36,7 +36,7 @@ lived = st.one_of(
     st.tuples(st.just("delete"), keys),
     st.tuples(st.just("write"), keys, data),
     st.tuples(st.just("remove"), keys),
-    st.tuples(st.just("later"), st.sampled_from([1, 70, 1000, 4000, DAY])),
+    st.tuples(st.just("advance"), st.sampled_from([1, 70, 1000, 4000, DAY])),
     st.sampled_from([("encrypt",), ("fail_copy",), ("copy_all",), ("replay",), ("compare",)]),
 )
 # Steps of the day of a cutover; each can be forgotten, or run in another order.
@@ -49,7 +49,7 @@ of_passes = st.one_of(
     st.tuples(st.just("compare"), wishes),
     st.tuples(st.just("stops"), wishes),
     st.tuples(st.just("write"), keys, data),
-    st.tuples(st.just("later"), st.sampled_from([1, 1000, DAY])),
+    st.tuples(st.just("advance"), st.sampled_from([1, 1000, DAY])),
     st.sampled_from([("freeze",), ("stand_still",)]),
 )
 
@@ -118,7 +118,7 @@ def test_law1_go_only_where_the_buckets_are_equal(before, during, day, late, acc
     # Users' changes that are left over would undo later writes without a trace.
     meanwhile.clear()
     world.copy_all()
-    world.later(HOUR)
+    world.advance(HOUR)
     play(world, [(step,) for step in day])
     # AND users write after that
     compared = source_of(world)

@@ -44,26 +44,26 @@ def begin(world: DeletionsWorld, dice: Random) -> None:
             if dice.random() < 0.4:
                 world.write_source(key, dice.choice(["AB", "BA"]), fate="lost")
                 world.migrate_away(key, "AB")
-        world.later(2 * HOUR)
+        world.advance(2 * HOUR)
     for key in world.keys:
         data = dice.choice(["AB", "BA", "CCCC"])
         if dice.random() < 0.15:
             world.write_foreign(key, data)
             world.there.modified[key] -= dice.choice([0, 5 * DAY])
             world.others.add((key, world.there_now(key)))
-        world.later(2)
+        world.advance(2)
         kind = dice.choice(["md5", "md5", "Multipart"])
         if dice.random() < 0.9:
             world.write_source(key, data, kind, dice.choice(["copied", "copied", "copied", "accepted", "lost"]))
-    world.later(HOUR)
+    world.advance(HOUR)
     if dice.random() < 0.5:
         world.look(deep=True)
-        world.later(HOUR)
+        world.advance(HOUR)
     for key in world.keys:
         if dice.random() < 0.7:
             world.delete_source(key)
     world.look()
-    world.later(dice.choice([DAY / 2, DAY, 1.5 * DAY]))
+    world.advance(dice.choice([DAY / 2, DAY, 1.5 * DAY]))
 
 
 def stamp(seconds: float) -> str:
@@ -81,7 +81,7 @@ def move(world: DeletionsWorld, dice: Random) -> None:
         case "brief":
             # The key exists for a moment.
             world.write_source(key, "AB", fate=dice.choice(["copied", "accepted", "refused", "lost"]))
-            world.later(dice.choice([2, 10, 20 * MINUTE]))
+            world.advance(dice.choice([2, 10, 20 * MINUTE]))
             world.delete_source(key)
         case "foreign":
             world.write_foreign(key, dice.choice(["AB", "BA", "ZZ"]))
@@ -101,7 +101,7 @@ def day(world: DeletionsWorld, dice: Random) -> None:
     """Things happen, and a comparison looks: it may fail, its listing may be spoilt, its prefix may be another."""
     for _ in range(dice.choice([0, 0, 1, 2])):
         move(world, dice)
-        world.later(dice.choice([2, 40, 20 * MINUTE, 5 * HOUR]))
+        world.advance(dice.choice([2, 40, 20 * MINUTE, 5 * HOUR]))
     chance = dice.random()
     if chance < 0.1:
         world.look(fails=True)
@@ -112,7 +112,7 @@ def day(world: DeletionsWorld, dice: Random) -> None:
             world.heal()
     else:
         world.look(scope="a" if chance < 0.3 else "", deep=dice.random() < 0.2)
-    world.later(dice.choice([HOUR, DAY / 2, DAY, DAY, 1.5 * DAY]))
+    world.advance(dice.choice([HOUR, DAY / 2, DAY, DAY, 1.5 * DAY]))
 
 
 def played(seed: int) -> Counter[str]:
@@ -127,7 +127,7 @@ def played(seed: int) -> Counter[str]:
         world.look()
     for _ in range(dice.choice([0, 0, 1, 2])):
         move(world, dice)
-        world.later(2)
+        world.advance(2)
     if dice.random() < 0.9:
         world.heal()
     world.note_traces()

@@ -105,11 +105,11 @@ def test_different_object_is_a_no_go_in_each_later_sample(ready, asked):
 
 def test_another_comparison_does_not_hide_a_difference(ready):
     tamper(ready)
-    ready.later(20 * MINUTE)
+    ready.advance(20 * MINUTE)
     ready.prove()
     assert results(ready.certify(sample=3)) == {"SAMPLE": "failed"}
     ready.write("b", "b")
-    ready.later(20 * MINUTE)
+    ready.advance(20 * MINUTE)
     ready.prove()
     assert ready.is_go(sample=3)
 
@@ -146,7 +146,7 @@ def test_sample_without_read_permission_proves_nothing(ready, bucket, code, gran
 
 
 def test_objects_without_time_are_read_by_the_next_call(ready):
-    ready.source.before = ready.there.before = lambda kind, _: ready.later(90) if kind == "get" else None
+    ready.source.before = ready.there.before = lambda kind, _: ready.advance(90) if kind == "get" else None
     first = ready.certify(sample=3)
     finding = check(first, "SAMPLE")
     assert results(first) == {"SAMPLE": "not run", "METADATA": "not run"}
@@ -228,9 +228,9 @@ def test_sample_without_readable_objects_is_not_run(ready):
 def test_rehearsal_skips_sampled_objects_that_applications_changed(world):
     # GIVEN a comparison of a bucket in use; later an object is deleted, and another is written
     world.put("c", "c")
-    world.later(HOUR)
+    world.advance(HOUR)
     world.compare()
-    world.later(MINUTE)
+    world.advance(MINUTE)
     world.delete("b")
     world.put("c", "cc", fate="accepted")
     document = world.rehearse(sample=3)
@@ -242,7 +242,7 @@ def test_rehearsal_skips_sampled_objects_that_applications_changed(world):
     assert check(world.rehearse(sample=2), "SAMPLE")["result"] == "passed"
     # AND a change only in OBS is a difference
     world.remove("a/1")
-    world.later(MINUTE)
+    world.advance(MINUTE)
     world.compare()
     world.write("a/2", "x")
     assert check(world.rehearse(sample=3), "SAMPLE")["result"] == "failed"

@@ -58,9 +58,9 @@ def lose_copy_of_new_version(world: CertifyWorld) -> None:
 
 
 def overwrite_copy(world: CertifyWorld) -> None:
-    world.later(HOUR)
+    world.advance(HOUR)
     world.write("b", "longer than it was")
-    world.later(HOUR)
+    world.advance(HOUR)
 
 
 def leave_out_existing_object(world: CertifyWorld) -> None:
@@ -82,7 +82,7 @@ def test_object_missing_in_obs_is_a_no_go_until_its_recheck(world, harm, name):
     assert step_options(finding) == {}
 
     # WHEN OMS has copied the submitted key, a recheck follows, and nothing changes after it
-    world.later(HOUR)
+    world.advance(HOUR)
     world.compare(again=True)
     assert results(world.certify()) == dict.fromkeys(NOT_YET, "not run")
     world.stand_still()
@@ -112,7 +112,7 @@ def test_accepted_and_lost_object_is_resent_by_the_command(world, harm, name):
     world.freeze()
     world.task.copies.then(CopyFault.lost())
     world.compare()
-    world.later(HOUR)
+    world.advance(HOUR)
     world.compare(again=True)
     finding = world.stopped_by(name, "failed", *NOT_YET)
     assert step_options(finding) == RESTART
@@ -127,7 +127,7 @@ def test_accepted_and_lost_object_is_resent_by_the_command(world, harm, name):
 def finish_older_version_late(world: CertifyWorld, key: str) -> None:
     """Let OMS finish an older version of equal size late."""
     world.put(key, "12", "form")
-    world.later(HOUR)
+    world.advance(HOUR)
     world.write(key, "21")
 
 
@@ -146,7 +146,7 @@ def test_object_that_oms_skips_is_overwritten_by_the_command(world):
 def test_overwriting_comes_first_and_covers_older_objects(world):
     finish_older_version_late(world, "a/1")
     world.put("b/1", "1")
-    world.later(HOUR)
+    world.advance(HOUR)
     world.put("b/1", "12", fate="lost")
     world.task.copies.then(CopyFault.lost())
     document = world.cut_over(deep=True)
@@ -170,7 +170,7 @@ def skipping_world(world: CertifyWorld) -> CertifyWorld:
     world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
     for _ in range(2):
         world.put("a/1", "12", "Appendable")
-        world.later(HOUR)
+        world.advance(HOUR)
     world.freeze()
     world.compare()
     return world
@@ -179,7 +179,7 @@ def skipping_world(world: CertifyWorld) -> CertifyWorld:
 def test_skipped_archived_object_is_overwritten_by_the_command(skipping_world):
     # GIVEN that it is archived
     skipping_world.source.fail(oss_error(403, "InvalidObjectState"), "get")
-    skipping_world.later(HOUR)
+    skipping_world.advance(HOUR)
     skipping_world.compare(deep=True)
     assert check(skipping_world.certify(), "OLDER")["step"] == OVERWRITING
 
@@ -189,7 +189,7 @@ def test_skipped_object_without_read_permission_is_not_overwritten(skipping_worl
     skipping_world.source.fail(oss_error(403, "AccessDenied"), "get")
     # WHEN a cutover compares and reads, THEN the permission comes first, until the object was read
     for asked_for in ({"cutover": True}, {"deep": True}):
-        skipping_world.later(HOUR)
+        skipping_world.advance(HOUR)
         skipping_world.compare(**asked_for)
         finding = check(skipping_world.certify(), "OLDER")
         assert step_options(finding) == DEEP
@@ -202,7 +202,7 @@ def test_newer_object_in_obs_is_resent_if_oms_overwrites_all_and_lost_it(world):
     world.freeze()
     world.task.copies.then(CopyFault.lost())
     world.compare(deep=True, overwrite=True)
-    world.later(HOUR)
+    world.advance(HOUR)
     world.compare(deep=True)
     assert step_options(check(world.certify(), "OVERWRITTEN")) == {"overwrite": True, **DEEP}
 
@@ -226,7 +226,7 @@ def test_the_remedy_is_deletion_in_obs_if_oms_overwrites_nothing(world, harm, na
     finding = check(world.certify(), name)
     assert finding["result"] == "failed"
     assert "delete each object in OBS" in finding["next"]
-    world.later(HOUR)
+    world.advance(HOUR)
     world.remove("b")
     assert is_mended(world, finding)
 
@@ -234,7 +234,7 @@ def test_the_remedy_is_deletion_in_obs_if_oms_overwrites_nothing(world, harm, na
 def test_only_the_step_of_overwritten_overwrites_newer_objects(world):
     # GIVEN a pass from before the freeze that was asked to overwrite
     world.compare(overwrite=True)
-    world.later(HOUR)
+    world.advance(HOUR)
     world.freeze()
     overwrite_copy(world)
 
@@ -304,7 +304,7 @@ def test_a_symbolic_link_is_accepted_by_name(world):
     assert world.is_go(accept={"impossible": "ops: it is created by hand"})
     # It stays so after a copy of its target by hand, as the check says.
     world.write("link", "x")
-    world.later(HOUR)
+    world.advance(HOUR)
     world.prove()
     says = world.stopped_by("PROOF_IMPOSSIBLE", "not proven")["next"]
     assert says == "Copy the needed objects by hand, then accept the class by name"

@@ -77,7 +77,7 @@ def test_run_file_missing_by_a_foreign_404_is_not_replayed(world):
 
 def copy_by_hand(world: CertifyWorld) -> None:
     world.put("odd", "x", fate="lost")
-    world.later(1)
+    world.advance(1)
     world.write("odd", "x")
 
 
@@ -98,7 +98,7 @@ def write_impossible_key(world: CertifyWorld) -> None:
 def test_record_of_an_equal_or_impossible_object_allows_a_go(world, happened, key, accepted, reason):
     # GIVEN an object that OMS cannot copy, copied by hand or accepted by name
     happened(world)
-    world.later(1)
+    world.advance(1)
     world.fail(key, reason=reason)
     world.get_ready()
 
@@ -110,7 +110,7 @@ def test_record_of_an_equal_or_impossible_object_allows_a_go(world, happened, ke
 def write_and_copy_by_hand(world: CertifyWorld, fate: str) -> None:
     """Write an object with parts that OMS refuses, in OBS as well."""
     world.put("odd", "1234", "Multipart", fate)
-    world.later(1)
+    world.advance(1)
     world.obs.put(world.there.name, "odd", b"1234", PART)
 
 
@@ -149,7 +149,7 @@ def test_more_failed_lines_than_are_checked_have_a_step(world, mocker, is_by_han
     keys = write_copied_objects(world, 4)
     world.get_ready()
     world.call(close=True, **({} if is_by_hand else {"run": "run-1"}))
-    world.later(15 * MINUTE)
+    world.advance(15 * MINUTE)
     world.compare(standstill=True)
     world.fail(*keys, reason="COPY_FAILED")
     document = world.certify(run="run-1")
@@ -205,7 +205,7 @@ def write_to_obs(world: CertifyWorld) -> None:
 
 def write_to_source(world: CertifyWorld) -> None:
     world.put("odd", "4321", "Multipart")
-    world.later(1)
+    world.advance(1)
     write_to_obs(world)
     world.replay()
 
@@ -369,7 +369,7 @@ def test_source_changes_before_a_recheck_do_not_spoil_the_sums(world, change):
 
     # WHEN an object goes or comes, and both are rechecked
     change(world)
-    world.later(MINUTE)
+    world.advance(MINUTE)
     world.compare(again=True)
 
     # THEN the sums hold all the same

@@ -37,9 +37,9 @@ def test_overwrite_submits_objects_older_than_six_minutes():
     world = CompareWorld(["a/1"], LANES="1")
     world.lost("a/1")
     world.upload("a/1", "12")
-    world.later(60)
+    world.advance(60)
     world.write("a/1", "1")
-    world.later(5 * 60)
+    world.advance(5 * 60)
     assert classes(world.compare()) == {"moving": ["a/1"]}
     assert world.sent() == set()
     world.compare({"overwrite": True})
@@ -120,10 +120,10 @@ def test_a_look_begins_no_pass_and_shows_the_last_of_its_scope(world):
 def test_the_timer_begins_a_pass_when_its_period_is_over_and_not_before():
     world = CompareWorld(LANES="1", COMPARE_PERIOD="7d")
     world.put("a", "1", "md5", "copied")
-    world.later(HOUR)
+    world.advance(HOUR)
     passes = [world.compare(TICK)["pass"]]
     for days in (6, 1):
-        world.later(days * DAY)
+        world.advance(days * DAY)
         passes.append(world.compare(TICK)["pass"])
     assert passes[0] == passes[1] < passes[2]
 
@@ -166,7 +166,7 @@ def test_a_closed_project_is_compared_and_sends_once_it_is_open(world):
     assert answer["submitted"] == 0
     assert not world.sent()
     world.shut(False)
-    world.later(HOUR)
+    world.advance(HOUR)
     assert world.compare()["submitted"] == 2
 
 
@@ -179,7 +179,7 @@ def test_a_close_stops_the_submissions_of_a_comparison():
     assert not world.compare()["finished"]
     # THEN it stops, and the next call ends without sending
     sent = world.sent()
-    world.later(HOUR)
+    world.advance(HOUR)
     assert world.compare()["finished"] is True
     assert world.sent() == sent
     assert 0 < len(sent) < 120

@@ -43,7 +43,7 @@ def test_a_comparison_confirms_assumptions_except_of_missing_objects(box, tmp_pa
     box.wait_idle(60)
     if missing:
         box.obs.delete(box.task.bucket.name, "a b+%41")
-    box.later(2 * HOUR)
+    box.advance(2 * HOUR)
     assert box.fc.invoke("compare", b"{}").value["finished"]
     assert set(states(run_doctor(), "not confirmed")) == {*FOR_EVER, "form of lists", *missing}
 

@@ -307,7 +307,7 @@ def test_an_object_that_compare_could_not_read_is_a_warning_until_it_can(project
     verify_check(run_doctor(**DEEP), READS, "warning", "lacks oss:GetObject on the source bucket")
     # WHEN it has the permission
     refused.clear()
-    project_with_copies.later(1)  # passes differ in the second of their start
+    project_with_copies.advance(1)  # passes differ in the second of their start
     run_job("compare", {"deep": True, "restart": True})
     verify_check(run_doctor(**DEEP), READS, "ok")
 
@@ -404,6 +404,6 @@ def test_the_size_of_a_large_scope_is_known_after_a_pass(box, tmp_path, run_doct
     run_job("reconcile", **suffix)
     verify_check(run_doctor(**suffix), NAME, "warning")
     box.oss.fill(box.source_bucket, ["z.png"])
-    box.later(1)
+    box.advance(1)
     run_job("reconcile", **suffix)
     verify_check(run_doctor(**suffix), NAME, "ok", "by the pass of")

@@ -102,7 +102,7 @@ RECORDS = {
 def test_the_permission_to_submit_is_judged_by_the_last_failed_records(box, run_doctor, case):
     ages, state = RECORDS[case]
     for records in ages:
-        box.later(60)
+        box.advance(60)
         keep(box, records)
     report = run_doctor()
     is_well = state in ("ok", "skipped")
@@ -112,7 +112,7 @@ def test_the_permission_to_submit_is_judged_by_the_last_failed_records(box, run_
 
 def test_records_of_another_project_leave_the_permission_unknown(box, run_doctor):
     keep(box, success_records("mine/a"))
-    box.later(60)
+    box.advance(60)
     keep(box, failed_records("FORBIDDEN", "another/b", "mine/c.txt"))
     verify_check(run_doctor(OBJECT_PREFIX="mine/", OBJECT_SUFFIX="a"), RIGHT, "ok")
 
@@ -160,7 +160,7 @@ def test_a_job_that_fails_at_each_tick_is_a_warning(box, run_doctor, run_job, jo
         verify_check(run_doctor(), job, "skipped")
         with pytest.raises(StorageError):
             run_job(job, STRIKE)
-        box.later(600)
+        box.advance(600)
     verify_check(run_doctor(), job, "warning", fix=f"s {job} logs")
 
 
@@ -169,7 +169,7 @@ def test_a_pass_of_a_folder_does_not_hide_that_a_whole_pass_is_overdue(box, run_
     # GIVEN a whole pass, and long after it a pass of a folder
     run_job(job, STRIKE)
     verify_check(run_doctor(), job, "ok")
-    box.later(10 * DAY)
+    box.advance(10 * DAY)
     run_job(job, {"prefix": "a/"})
     # THEN the next pass is overdue, except in a closed project, where no timer begins a pass
     verify_check(run_doctor(), job, "warning", "overdue")
@@ -178,7 +178,7 @@ def test_a_pass_of_a_folder_does_not_hide_that_a_whole_pass_is_overdue(box, run_
     # AND not just after opening, nor during a pass
     open_project(run_job)
     verify_check(run_doctor(), job, "skipped")
-    box.later(30 * 60)
+    box.advance(30 * 60)
     verify_check(run_doctor(), job, "warning")
     with patch("oss_oms_sync.passes.store.PassStore.write_total"):
         run_job(job, STRIKE)
@@ -188,11 +188,11 @@ def test_a_pass_of_a_folder_does_not_hide_that_a_whole_pass_is_overdue(box, run_
 def test_a_comparison_after_which_obs_changed_is_a_warning(box, run_doctor, run_job):
     box.oss.put(box.source_bucket, "a", b"A")
     box.obs.put(box.destination_bucket, "a", b"A")
-    box.later(HOUR)
+    box.advance(HOUR)
     for asked in ({}, {"standstill": True}):
         run_job("compare", asked)
         verify_check(run_doctor(), "compare", "ok")
-        box.later(60)
+        box.advance(60)
     box.obs.put(box.destination_bucket, "a", b"B")
     run_job("compare", {"standstill": True, "restart": True})
     verify_check(run_doctor(), "compare", "warning", "later changes in OBS", "python3 ops.py compare")
@@ -265,7 +265,7 @@ def test_objects_written_while_closed_do_not_make_the_trigger_look_dead(box, run
     close_project(box)
     lose_events_of_a_day(box)
     open_project(run_job)
-    box.later(HOUR)
+    box.advance(HOUR)
     verify_check(run_doctor(), "records flow", "skipped")
     # AND objects written later do
     work_a_day(box)
@@ -278,7 +278,7 @@ def test_keys_in_a_run_file_are_not_lost(box, run_doctor):
     run = {"busy_until": "", "keys": [{"key": "a", **entry, "held": False}]}
     keep(box, [("replay/oss-oms-sync/1.json", json.dumps(run).encode())])
     box.oss.put(box.source_bucket, "a", b"contents")
-    box.later(HOUR)
+    box.advance(HOUR)
     verify_check(run_doctor(), "records flow", "warning")
 
 

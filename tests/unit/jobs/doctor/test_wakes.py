@@ -25,7 +25,7 @@ def test_a_missing_timer_is_a_fault_that_manual_calls_do_not_hide(box, run_docto
     # GIVEN a project whose timers have struck, and one of them does not strike again
     for job in TIMED:
         run_job(job, STRIKE)
-    box.later(HOUR)
+    box.advance(HOUR)
     for job in TIMED:
         run_job(job, None if job == dead else STRIKE)
 
@@ -62,7 +62,7 @@ def test_a_timer_is_dead_after_two_periods_by_osss_clock(box, run_doctor, case):
     ago, ahead, periods, dead = STRIKES[case]
     box.oss.clock_offset = ahead
     keep_strikes(box)
-    box.later(ago)
+    box.advance(ago)
     report = run_doctor(**periods)
     assert states(report, "fault") == timer_checks(*dead)
     assert set(timer_checks(*TIMED)) - set(timer_checks(*dead)) <= set(states(report, "ok"))
@@ -74,7 +74,7 @@ def test_a_timer_that_never_struck_is_a_fault_after_two_periods(box, run_doctor,
     box.oss.clock_offset = ahead
     ages = {0: (), 2 * MINUTE: (), 4 * MINUTE: ["replay"], 22 * MINUTE: ["replay", *PASSES], 32 * MINUTE: TIMED}
     for age, before in zip(ages, [0, *ages], strict=False):
-        box.later(age - before)
+        box.advance(age - before)
         # THEN doctor counts from its first run
         report = run_doctor()
         assert states(report, "fault") == timer_checks(*ages[age])

@@ -36,7 +36,7 @@ def test_lost_headers_are_changed_and_a_second_run_writes_nothing(world):
     assert answer["folders"] == {"a/": {"mended": 1}, "b/": {"equal": 1}}
     assert world.there_now("a/lost") == world.there_now("b/equal") == WANTED
     made = world.obs.actions[:]
-    world.later()
+    world.advance()
     assert world.headers()["outcomes"] == {"recorded": 2}
     assert {name for name, *_ in world.obs.actions[len(made) :]} == {"obs:bucket:ListBucket"}
 
@@ -50,7 +50,7 @@ def test_a_look_records_equal_objects_and_counts_the_others(world):
 def test_undo_restores_the_headers_before_the_first_change(world):
     world.headers()
     world.source.add(StoredObject("a/lost", b"A", {**SOURCE, "Cache-Control": "no-store"}))
-    world.later()
+    world.advance()
     world.headers()
     assert world.there_now("a/lost") == {**WANTED, "cache-control": "no-store"}
     assert world.headers("undo")["outcomes"] == {"restored": 1, "untouched": 1}
@@ -109,7 +109,7 @@ def test_headers_that_obs_refuses_are_named_and_the_others_changed(world):
     world.both("c/archived", SOURCE, {**LOST, "x-obs-storage-class": "COLD"})
     world.both("c/old", SOURCE, {"x-obs-meta-a": "x" * 8190})
     world.both("c/refused", SOURCE, LOST)
-    world.later()
+    world.advance()
     world.there.fail(oss_error(400, "InvalidArgument"), "put", lambda key: key == "c/refused")
     answer = world.headers()
     assert answer["examples"] == {
@@ -134,7 +134,7 @@ def test_in_a_bucket_with_versions_the_change_names_its_version(world):
     world.obs_bucket.has_versions = True
     first = world.obs_bucket.put("v", b"A", headers={"content-type": "text/html"})
     world.source.add(StoredObject("v", b"A", SOURCE))
-    world.later()
+    world.advance()
     world.headers()
     assert (world.there_now("v"), world.obs_bucket.objects["v"].version_id) == (WANTED, first.version_id)
 
@@ -142,7 +142,7 @@ def test_in_a_bucket_with_versions_the_change_names_its_version(world):
 def test_each_object_takes_few_requests_and_a_recorded_one_none(world):
     for number in range(20):
         world.both(f"c/{number}", SOURCE, LOST)
-    world.later()
+    world.advance()
 
     def requests(**options) -> dict[str, int]:
         buckets = {"source": world.source, "log": world.bucket, "obs": world.there}
@@ -172,7 +172,7 @@ def test_a_lane_is_as_fast_as_the_estimate_of_the_cost_says(moves):
     world = HeadersWorld(moves=moves)
     for number in range(1000):
         world.both(f"{number:04}", SOURCE, LOST)
-    world.later()
+    world.advance()
     world.oss.round_trip, world.obs.round_trip = 0.01, 0.04
 
     def seconds_per_object() -> float:
@@ -222,7 +222,7 @@ def test_two_thousand_objects_of_forty_kinds_among_faults_and_deaths(moves):
         there = {f"x-obs-{name[6:]}" if name.lower().startswith("x-oss-") else name: v for name, v in carried.items()}
         world.both(key, {"Content-Type": "text/plain", **kind}, {"content-type": "text/plain", **there})
     before = {key: world.there_now(key) for key in world.there.objects}
-    world.later()
+    world.advance()
     steps = iter(range(10**9))
 
     def strike(*_: object) -> None:

@@ -42,7 +42,7 @@ class LawWorld(HeadersWorld):
         for key in KEYS:
             self.write_source(key)
             self.copy(key)
-        self.later(HOUR)
+        self.advance(HOUR)
         really = self.obs_bucket.change_headers
         self._patches.enter_context(
             patch.object(self.obs_bucket, "change_headers", lambda *details: (self.check(*details), really(*details)))
@@ -88,7 +88,7 @@ class LawWorld(HeadersWorld):
         writes = [] if self.moves else [self.write_source] * 3
         event = self.dice.choice([self.copy, self.write_there, self.write_there, self.close_it, self.die_, *writes])
         event(self.dice.choice(KEYS))
-        self.later(self.dice.choice([0, 0, 0.5, 3, 30, 200]))
+        self.advance(self.dice.choice([0, 0, 0.5, 3, 30, 200]))
         self.is_happening = False
 
     def die_(self, _: str) -> None:
@@ -119,11 +119,11 @@ class LawWorld(HeadersWorld):
             if self.dice.random() < 0.3:
                 self.bucket.fail(self.dice.choice(faults[:4]), self.dice.choice(["put", "get"]), times=2)
             self.run_once()
-            self.later(self.dice.choice([1, 60, HOUR]))
+            self.advance(self.dice.choice([1, 60, HOUR]))
         self.is_restless = False
         self.there.heal()
         self.bucket.heal()
-        self.later(HOUR)
+        self.advance(HOUR)
 
     def classes(self) -> dict[str, list[str]]:
         """Return the keys of each class that has any, by a comparison."""
@@ -137,7 +137,7 @@ class LawWorld(HeadersWorld):
         for key in KEYS:
             if self.there.objects[key].body != self.source.objects[key].body:
                 self.copy(key)
-        self.later(HOUR)
+        self.advance(HOUR)
 
 
 @pytest.mark.law

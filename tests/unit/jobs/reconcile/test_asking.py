@@ -43,7 +43,7 @@ def test_an_empty_scope_is_reported_and_a_scope_of_old_objects_is_not():
     world.lost("a.txt")
     assert [world.reconcile(asked)["has_no_objects"] for asked in ({}, {"dry_run": True})] == [True, True]
     world.upload("a.jpg")
-    world.later(10 * 24 * HOUR)
+    world.advance(10 * 24 * HOUR)
     answer = world.reconcile({"since": timestamp(world.clock.now())})
     assert answer["scanned"] == 0
     assert answer["has_no_objects"] is False
@@ -113,7 +113,7 @@ def test_an_open_pass_reports_progress_rate_and_the_next_step(single_lane):
 
     # WHEN the first piece is done, and a minute later it is looked at
     single_lane.tick()
-    single_lane.later(60)
+    single_lane.advance(60)
     result = single_lane.reconcile({"look": True})
 
     # THEN its rate counts from its beginning, with two minutes of work in three, and the number of objects is unknown
@@ -134,10 +134,10 @@ def test_a_look_measures_an_open_pass_by_its_predecessor(single_lane):
     # GIVEN a pass over 1500 objects, and a second pass in progress after all were written again
     keys = [f"{number:04}" for number in range(1500)]
     single_lane.in_step(*keys)
-    single_lane.later()
+    single_lane.advance()
     single_lane.reconcile()
     single_lane.lost(*keys, data="B")
-    single_lane.later(24 * HOUR)
+    single_lane.advance(24 * HOUR)
     single_lane.oms.round_trip = 1.0
     single_lane.tick()
 
@@ -170,7 +170,7 @@ def refuse_records(world: ReconcileWorld) -> None:
 
 
 def use_up_time(world: ReconcileWorld) -> None:
-    world.source.after = lambda kind, names: world.later(550)
+    world.source.after = lambda kind, names: world.advance(550)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_while_the_project_is_closed_no_pass_begins_and_calls_report_it():
         assert result["stop"] == "closed"
         assert CLOSED in result["stopped"]
         assert world.clock.seconds - began < 5
-        world.later(600)
+        world.advance(600)
     assert world.oms.calls == []
     assert [*world.store.names()] == []
     # A trial is as ever.

@@ -16,14 +16,14 @@ def test_a_tick_begins_a_pass_only_when_the_last_began_a_period_ago(single_lane,
     single_lane.lost("a")
     first, lists = begin(single_lane), single_lane.source.calls["list"]
     single_lane.lost("b")
-    single_lane.later(21 * HOUR)
+    single_lane.advance(21 * HOUR)
     idle = single_lane.tick()
     assert idle["accepted"] == 1
     assert idle["finished"] is True
     assert idle["stopped"] is None
     assert idle["pass"] == first["pass"]
     assert single_lane.source.calls["list"] == lists
-    single_lane.later(2 * HOUR)
+    single_lane.advance(2 * HOUR)
     assert single_lane.tick()["accepted"] == 1
     assert single_lane.sent() == {"a", "b"}
 
@@ -31,10 +31,10 @@ def test_a_tick_begins_a_pass_only_when_the_last_began_a_period_ago(single_lane,
 def test_a_period_counts_from_the_beginning_of_the_last_pass(single_lane):
     single_lane.fill(20)
     single_lane.begin()
-    single_lane.later(20 * HOUR)
+    single_lane.advance(20 * HOUR)
     single_lane.tick()
     single_lane.upload("new", minutes_ago=30)
-    single_lane.later(5 * HOUR)
+    single_lane.advance(5 * HOUR)
     single_lane.tick()
     assert "new" in single_lane.sent()
 
@@ -48,11 +48,11 @@ def test_with_the_period_off_a_tick_only_resumes_passes_begun_by_hand():
     assert idle["stop"] == "period_off"
     assert idle["next"] == "No pass of this scope has begun."
     world.begin()
-    world.later()
+    world.advance()
     assert world.tick()["accepted"] == 25
     assert world.tick()["accepted"] == 25
     world.upload("new")
-    world.later(100 * HOUR)
+    world.advance(100 * HOUR)
     world.tick()
     assert "new" not in world.sent()
 
@@ -63,7 +63,7 @@ def test_a_backfill_begun_by_hand_is_resumed_by_the_timer(world, since):
     world.oms.round_trip = 10.0
     assert not world.reconcile({"since": since}, timeout=120)["finished"]
     for _ in range(5):
-        world.later(600)
+        world.advance(600)
         world.tick(timeout=120)
     assert Counter(world.oms.accepted.values()) == {1: 130}
 
@@ -73,7 +73,7 @@ def test_a_tick_continues_the_older_of_two_backfills_and_wakes_the_other(world, 
     # GIVEN two passes begun in succession
     for prefix in (first, "b" if first == "a" else "a"):
         world.begin(prefix=prefix, since="1970-01-01")
-        world.later()
+        world.advance()
 
     # WHEN the timer has no pass of its own to do
     world.tick()
@@ -101,7 +101,7 @@ def test_the_timer_continues_the_pass_after_a_trial_but_no_trial(period, asked, 
     for begin, sent in ((partial(world.reconcile, {**asked, "limit": 10}), 10), (partial(world.begin, **asked), 60)):
         begin()
         for _ in range(3):
-            world.later(600)
+            world.advance(600)
             world.tick()
         assert len(world.sent()) == sent
 
@@ -127,12 +127,12 @@ def test_the_timer_does_not_resume_the_open_pass_of_another_project(filters):
     keys = [f"{folder}/{number:02}{end}" for folder in "ab" for number in range(15) for end in (".jpg", ".png")]
     first.lost(*keys)
     second.begin()
-    first.later()
+    first.advance()
 
     # WHEN the first project's timer strikes until it has nothing more to do
     for _ in range(3):
         first.tick()
-        first.later(600)
+        first.advance(600)
 
     # THEN the second's pass is where it was, and finds all of its objects
     assert first.sent() < set(keys)

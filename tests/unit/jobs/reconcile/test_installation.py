@@ -17,7 +17,7 @@ def test_the_installation_is_noted_once_and_bounds_the_judged_objects(world):
     world.upload("before", minutes_ago=73 * 60)
     world.upload("within three days before", minutes_ago=71 * 60)
     world.tick()
-    world.later(240 * HOUR)
+    world.advance(240 * HOUR)
     world.tick()
     note = json.loads(world.bucket.objects[f"{ROOT}state/installed.json"].body)
     assert note == {"at": "2026-01-02T00:00:00Z", "prefix": "", "suffix": ""}
@@ -30,11 +30,11 @@ def test_replays_timer_notes_the_installation_if_no_pass_timer_does():
     world.bucket.objects.clear()
     for job in ("replay", "reconcile", "compare", "status"):
         world.ask(job, TICK)
-    world.later(DAY)
+    world.advance(DAY)
     world.upload("lost")
 
     # WHEN a pass is begun long after, THEN it looks at that day
-    world.later(10 * DAY)
+    world.advance(10 * DAY)
     world.ask("replay", TICK)
     assert world.reconcile()["finished"] is True
     assert world.sent() == {"lost"}
@@ -56,7 +56,7 @@ def test_a_second_project_submits_no_object_older_than_itself(filters):
     first.tick()
     keys = [f"{folder}/{name}{end}" for folder in ("a", "a/b", "b") for name in "12" for end in (".jpg", ".png")]
     first.lost(*keys)
-    first.later(80 * HOUR)
+    first.advance(80 * HOUR)
 
     # WHEN a second is installed for another part, long after
     second.tick()
@@ -68,7 +68,7 @@ def test_a_second_project_submits_no_object_older_than_itself(filters):
     assert first.sent() == mine
     new = min(others).replace("1", "new")
     first.lost(new)
-    first.later(24 * HOUR)
+    first.advance(24 * HOUR)
     second.tick()
     assert first.sent() == {*mine, new}
 
@@ -92,7 +92,7 @@ def test_a_project_whose_filter_was_changed_keeps_its_time_of_installation(filte
     before.upload("a/key")
 
     # WHEN its filter is changed before a pass finds it, THEN a later pass does
-    before.later(80 * HOUR)
+    before.advance(80 * HOUR)
     after.tick()
     assert before.sent() == {"a/key"}
 
@@ -102,7 +102,7 @@ def test_after_an_upgrade_the_tasks_note_counts_for_each_project(environment):
     # GIVEN the note of an older version, and an object whose event was lost after it
     world = ReconcileWorld(**environment)
     world.lost("a/1.jpg")
-    world.later(1000 * HOUR)
+    world.advance(1000 * HOUR)
 
     # WHEN the newer version runs for the first time, and when that note is gone, THEN it counts
     assert world.reconcile({"dry_run": True})["submitted"] == 1

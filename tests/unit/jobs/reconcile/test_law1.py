@@ -36,13 +36,13 @@ def test_law1_of_reconcile_every_object_is_covered_accepted_or_recorded(objects,
             world.accept(key, success)
         if failed:
             world.fail(key, failed)
-        world.later(5 * older)
+        world.advance(5 * older)
         if data:
             world.upload(key, data)
     covered = {key for key, (data, success, _, older) in objects.items() if data and data == success and not older}
     bad = list(objects)[:2] if refused else []
     world.oms.refuse(lambda key: key in bad)
-    world.later()
+    world.advance()
 
     # WHEN ticks are killed at some of their calls, and others follow
     for kill in kills:

@@ -95,14 +95,14 @@ def test_ticks_end_a_pass_with_slow_listings(lanes, seconds, of_log):
     world = ReconcileWorld(LANES=str(lanes))
     for number in range(100):
         (world.upload if number % 20 == 0 else world.in_step)(f"{number:03}")
-    world.later()
+    world.advance()
     slow_down_listings(world.source, seconds)
     slow_down_listings(world.bucket, of_log)
     for _ in range(200):
         with contextlib.suppress(StorageError):
             if world.tick()["finished"]:
                 break
-        world.later(600)
+        world.advance(600)
     assert Counter(world.oms.accepted.values()) == {1: 5}
 
 
@@ -221,7 +221,7 @@ def test_a_running_tick_does_not_end_a_restarted_pass(small_pages):
     # GIVEN a tick during which a restarted pass begins, and an object appears behind the old pass's position
     world, begun = ReconcileWorld(LANES="1"), []
     world.in_step(*(f"{number:02}" for number in range(40)))
-    world.later()
+    world.advance()
 
     def restart(kind: str, names: object) -> None:
         if world.source.calls["list"] == 4 and not begun:
@@ -238,6 +238,6 @@ def test_a_running_tick_does_not_end_a_restarted_pass(small_pages):
     assert world.sent() == set()
 
     # AND the new pass goes on from its own place and finds that object
-    world.later()
+    world.advance()
     assert world.tick()["finished"] is True
     assert world.sent() == {"10 late"}

@@ -29,9 +29,9 @@ def test_while_oms_refuses_the_account_each_tick_tries_one_batch(world):
     assert first["stopped"].startswith("OMS refuses every key: ACCOUNT")
     assert len(world.oms.requests) == 1
     assert world.position() == "09"
-    world.later(600)
+    world.advance(600)
     assert world.tick()["failed"] == 20
-    world.later(600)
+    world.advance(600)
     last = world.tick()
     assert last["accepted"] == 10
     assert last["failed"] == 20
@@ -57,7 +57,7 @@ def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, 
         assert result["stopped"] == "the log bucket takes no record of some keys"
         assert world.position() < key
         assert adds_up(result)
-        world.later(600)
+        world.advance(600)
     world.bucket.heal()
     last = world.tick()
     assert adds_up(last)
@@ -158,7 +158,7 @@ def test_while_oms_refuses_all_keys_events_stop_and_a_tick_costs_a_batch():
     # AND for an hour each tick tries a batch, whose piece wakes an instance for nothing
     calls, invocations = len(world.oms.requests), trigger.invocations
     for _ in range(6):
-        world.later(600)
+        world.advance(600)
         world.tick()
         trigger.deliver_all()
     assert len(world.oms.requests) - calls == 6

@@ -80,7 +80,7 @@ class ReplayWorld(World):
         def wait(kind: str, _: object) -> None:
             if kind == "delete":
                 self.bucket.after = lambda *_: None
-                self.later(seconds)
+                self.advance(seconds)
 
         self.bucket.after = wait
 

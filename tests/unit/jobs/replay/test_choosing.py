@@ -242,7 +242,7 @@ def test_a_run_of_some_keys_begins_at_the_front_and_moves_no_position(world, ask
     before = len(world.oms.calls)
 
     # WHEN a part is asked for
-    world.later(1)
+    world.advance(1)
     world.replay(asked)
 
     # THEN it begins with that key, and the next whole run at the position stored before
@@ -285,7 +285,7 @@ def busy(world: ReplayWorld) -> ReplayWorld:
 def test_after_a_killed_run_ticks_report_busy_until_its_planned_end(busy):
     # WHEN the next ticks strike, THEN the first that may sends all
     for seconds in (0, 239):
-        busy.later(seconds)
+        busy.advance(seconds)
         result = busy.tick()
         assert result["taken"] == 0
         assert result["finished"] is False
@@ -293,7 +293,7 @@ def test_after_a_killed_run_ticks_report_busy_until_its_planned_end(busy):
         assert result["stopped"] == BUSY
         assert busy.sent() == []
         assert busy.failed() == set(many(5))
-    busy.later(2)
+    busy.advance(2)
     assert busy.tick()["finished"]
     assert set(busy.sent()) == set(many(5))
 
@@ -320,5 +320,5 @@ def test_an_unreleased_lease_is_logged_and_expires(busy, problems):
     assert problem["state"] == "not stored"
     assert "oss:PutObject" in problem["problem"]
     busy.bucket.heal()
-    busy.later(241)
+    busy.advance(241)
     assert busy.tick()["accepted"] == 5

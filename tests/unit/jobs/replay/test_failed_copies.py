@@ -137,7 +137,7 @@ def test_unreadable_lines_are_counted_and_the_others_are_resent(world):
 def test_a_refused_list_is_counted_once_and_does_not_stop_the_others(world, code):
     world.upload("a", "b")
     refused = world.list_failed("a")
-    world.later(1)
+    world.advance(1)
     world.list_failed("b")
     world.there.fail(oss_error(403, code), "get", lambda name: name == refused)
     counts = world.copies()
@@ -146,15 +146,15 @@ def test_a_refused_list_is_counted_once_and_does_not_stop_the_others(world, code
     assert counts.get("stopped") is None
     assert world.sent() == ["b"]
     assert code in counts["unread_example"]
-    world.later(60)
+    world.advance(60)
     assert world.copies()["unread_in_all"] == 1
 
     # AND where none can be read, the right is missing, and nothing is passed over
     world.there.heal()
     world.there.fail(oss_error(403), "get")
-    world.later(1)
+    world.advance(1)
     world.list_failed("a")
-    world.later(HOUR)
+    world.advance(HOUR)
     assert "obs:object:GetObject" in world.copies()["stopped"]
     world.there.heal()
     assert world.sent_by_tick() == ["a"]
@@ -170,19 +170,19 @@ def test_a_refused_list_is_retried_each_hour_and_uncounted_once_read(world):
         before = world.there.calls["get"]
         assert world.copies()["unread_in_all"] == 1
         assert (world.there.calls["get"] > before) == is_asked
-        world.later(31 * MINUTE)
+        world.advance(31 * MINUTE)
 
     # WHEN by then the others are refused as well, THEN a new list is still read
     world.upload("c")
     world.list_failed("c", sub="05")
     world.there.fail(oss_error(403), "get", lambda name: name in others)
-    world.later(HOUR)
+    world.advance(HOUR)
     world.sent()
     assert world.sent_by_tick() == ["c"]
 
     # WHEN it can be read, THEN it is, and nothing is unread
     world.there.heal()
-    world.later(HOUR)
+    world.advance(HOUR)
     assert world.copies() == {"lists": 1, "recorded": 1}
     assert world.sent() == ["a"]
 
@@ -191,7 +191,7 @@ def test_lists_from_before_the_installation_are_left_alone(world):
     world.upload("a")
     world.there.modified[world.list_failed("a")] -= 3 * HOUR
     for seconds in (0, 2 * HOUR):
-        world.later(seconds)
+        world.advance(seconds)
         assert world.copies() == {}
 
 
@@ -200,7 +200,7 @@ def test_lists_written_during_a_long_first_look_are_read(world):
     world.there.fail(oss_error(403))
     world.tick()
     world.fail_to_copy("a")
-    world.later(3 * HOUR)
+    world.advance(3 * HOUR)
     world.tick()
     world.there.heal()
     assert world.sent_by_tick() == ["a"]
@@ -238,7 +238,7 @@ def test_without_the_permission_for_lists_replay_works_and_logs_that_once(world,
 def test_lines_that_cannot_be_checked_or_recorded_are_read_again(world, bucket, kind, what):
     world.upload("a", "b")
     world.list_failed("a")
-    world.later(1)
+    world.advance(1)
     world.list_failed("b")
     asked = getattr(world, bucket)
     asked.fail(oss_error(409, "Busy"), kind, where=lambda name: name == what)
@@ -269,7 +269,7 @@ def test_reading_lists_leaves_most_of_the_time_to_sending(world):
     for number in range(100):
         world.list_failed(f"gone {number}", name=f"{number:03}")
     world.fail("b")
-    world.there.before = lambda kind, _: kind == "get" and world.later(5)
+    world.there.before = lambda kind, _: kind == "get" and world.advance(5)
 
     # WHEN a run has four minutes, THEN it reads for one of them, and sends
     first = world.tick(timeout=240)["copies"]
@@ -289,15 +289,15 @@ def test_a_new_list_is_read_however_many_sub_tasks_come_before_its_own(world):
     for number in range(80):
         world.list_failed(f"gone {number}", sub=f"{number // 2:02}", name=str(number))
     world.tick()
-    world.there.before = lambda kind, _: kind == "list" and world.later(2)
+    world.there.before = lambda kind, _: kind == "list" and world.advance(2)
 
     # WHEN a list comes in the last of them, THEN what it names is sent within some minutes
-    world.later(5 * 60)
+    world.advance(5 * 60)
     world.upload("a")
     world.list_failed("a", sub="39")
     for _ in range(3):
         world.tick(timeout=240)
-        world.later(60)
+        world.advance(60)
     assert world.sent() == ["a"]
 
 

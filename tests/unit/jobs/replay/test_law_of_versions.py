@@ -52,7 +52,7 @@ class Tale:
         """Write a new version, whose event OMS accepts or refuses."""
         self.note()
         self.versions[key] += 1
-        self.world.later(1)
+        self.world.advance(1)
         etag = etag_of(data.encode())
         if accepted and not self.is_closed:
             self.world.bucket.add(StoredObject(f"{ROOT}success_object/{key}", etag.encode()))
@@ -152,7 +152,7 @@ class Tale:
             self.world.oms.faults.add(UNAUTHORIZED)
 
     def minutes(self, number: int) -> None:
-        self.world.later(number * MINUTE)
+        self.world.advance(number * MINUTE)
 
     # The law.
 
@@ -252,7 +252,7 @@ def test_law1_no_order_of_versions_lists_and_killed_runs_loses_a_version(count_s
     tale = Tale()
     for what, *details in happenings:
         getattr(tale, what)(*details)
-        tale.world.later(1)
+        tale.world.advance(1)
         tale.check()
     tale.end()
     count_schedule("of versions", "every version waits or was sent, and all were in the end")

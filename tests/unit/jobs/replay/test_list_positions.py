@@ -40,7 +40,7 @@ def test_a_grown_list_is_read_from_its_old_end_unless_rewritten(world, then, sen
     world.list_failed("key 001", "key 002", name="1")
     body = "".join(map(world.line, then))
     world.sent_by_tick()
-    world.later(5 * MINUTE)
+    world.advance(5 * MINUTE)
     world.list_failed(text=body, name="1")
     assert world.copies() == {"lists": 1, "recorded": len(sent)}
     assert world.sent() == sent
@@ -49,7 +49,7 @@ def test_a_grown_list_is_read_from_its_old_end_unless_rewritten(world, then, sen
 def test_a_last_line_that_grows_is_read_whole(world):
     name = world.list_failed(text=world.line("key 001") + "UPLOAD_DST_OBJ_FAILURE,2026-01-02 08:00:00,key%20002,key")
     assert world.copies()["unread"] == 1
-    world.later(5 * MINUTE)
+    world.advance(5 * MINUTE)
     world.there.add(StoredObject(name, world.there.objects[name].body + b" 002,no\n"))
     world.sent()
     assert world.copies()["recorded"] == 1
@@ -61,7 +61,7 @@ def test_no_list_is_read_twice_and_its_position_is_dropped_after_a_day(world):
         world.list_failed(f"key {number:03}", name=str(1000 + number))
     assert world.copies()["lists"] == 20
     for _ in range(3):
-        world.later(13 * HOUR)
+        world.advance(13 * HOUR)
         assert world.copies() == {}
     assert stored_positions(world)["lists"] == {}
 
@@ -71,7 +71,7 @@ def test_law1_the_next_run_continues_a_look_that_ran_out_of_time(world):
     names = [f"{FOLDER}{number:04}/1.failed_list.txt" for number in range(4500)]
     world.obs.fill(world.there.name, names, size=9, age=3 * HOUR)
     world.list_failed("key 001", sub="9999")
-    world.there.before = lambda kind, _: kind == "list" and world.later(20)
+    world.there.before = lambda kind, _: kind == "list" and world.advance(20)
 
     # WHEN replay's timer strikes, THEN nothing prevents it from reading lists, and the next time it is read
     assert world.tick(timeout=240)["copies"]["stop"] == "time"
@@ -87,7 +87,7 @@ def test_after_a_look_at_thousands_of_lists_some_ticks_skip_it(world):
     pages = []
     for _ in range(4):
         before = world.there.calls["list"]
-        world.later(60)
+        world.advance(60)
         world.tick()
         pages.append(world.there.calls["list"] - before)
     assert pages == [0, 3, 0, 3]
@@ -104,7 +104,7 @@ def test_a_large_list_is_read_in_parts_over_several_runs(world, mocker):
         counts = world.tick(timeout=100)["copies"]
         lines += sum(counts[name] for name in ("gone", "recorded", "accepted_again"))
         runs += 1
-        world.later(100)
+        world.advance(100)
     # Within a group, a key that is named twice counts once.
     assert 600 <= lines <= 603
     assert runs > 2
@@ -115,7 +115,7 @@ def test_the_time_of_a_complete_look_at_the_lists_is_stored(world):
     for number in range(5):
         world.list_failed(f"key {number:03}", name=str(number))
     began, counts = world.clock.now(), {"stopped": "x"}
-    world.there.before = lambda kind, _: kind == "get" and world.later(30)
+    world.there.before = lambda kind, _: kind == "get" and world.advance(30)
     while counts["stopped"]:
         assert stored_positions(world).get("looked", "") == ""
         counts = world.tick(timeout=240)["copies"]
@@ -214,6 +214,6 @@ def test_lines_inside_and_outside_the_filter_are_counted(what, others):
         text = "".join(entry if entry == UNREAD else world.line(entry) for entry in written_lines if entry != CUT)
         world.list_failed(text=text.removesuffix("\n") if CUT in written_lines else text, name="1")
         # After a run that looks at all lists.
-        world.later(2 * HOUR)
+        world.advance(2 * HOUR)
         world.tick()
         assert [*stored_positions(world)["listed"].values()] == [[lines + others, outside]]

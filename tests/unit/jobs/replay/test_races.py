@@ -56,7 +56,7 @@ def test_a_run_killed_at_any_step_loses_no_key_and_is_finished_later(make, run, 
         # AND once it is long dead, a run or two send everything
         world.oms.faults.clear()
         world.oms.refuse(None)
-        world.later(10 * MINUTE)
+        world.advance(10 * MINUTE)
         run(world)
         assert world.failed() == world.in_run_files() == set(), step
         assert world.succeeded() == world.oms.accepted.keys() == keys, step
@@ -144,7 +144,7 @@ def test_a_log_bucket_that_fails_from_any_step_on_loses_no_failure_to_copy():
     for step, world in at_each_step(copies_world, run, lambda world: world.bucket.fail(oss_error(409, "Busy"))):
         world.bucket.heal()
         for _ in range(2):
-            world.later(10 * MINUTE)
+            world.advance(10 * MINUTE)
             world.tick()
         assert world.oms.accepted.keys() >= DUE, step
         assert world.failed() == world.in_run_files() == set(), step

@@ -89,7 +89,7 @@ def test_another_runs_file_is_sent_but_kept_until_its_lease_expires(world):
 
     # THEN the file stands until the owner's time is up and a minute more
     assert world.in_run_files() == {"a"}
-    world.later(240 + 61)
+    world.advance(240 + 61)
     world.replay()
     assert world.in_run_files() == set()
 
@@ -104,7 +104,7 @@ def test_a_key_is_in_doubt_until_a_delete_of_its_record_is_answered(world):
     # WHEN it lands after the run
     assert world.failed() == {"a", "b"}
     world.bucket.heal()
-    world.later(31)
+    world.advance(31)
     assert world.failed() == set()
 
     # THEN the keys are in the run file, which a run within the minute sends and does not touch
@@ -113,7 +113,7 @@ def test_a_key_is_in_doubt_until_a_delete_of_its_record_is_answered(world):
     assert world.in_run_files() == {"a", "b"}
 
     # AND a later run, whose deletes are answered, settles them
-    world.later(30)
+    world.advance(30)
     assert world.replay()["accepted"] == 2
     assert world.failed() == world.in_run_files() == set()
 

@@ -96,11 +96,11 @@ def test_a_key_that_never_works_costs_a_handful_of_tries_a_day(world):
         world.tick()
         if world.sent():
             tries[tick // 24] += 1
-            world.later(3 * MINUTE)
+            world.advance(3 * MINUTE)
             world.list_failed("a")
-            world.later(57 * MINUTE)
+            world.advance(57 * MINUTE)
         else:
-            world.later(60 * MINUTE)
+            world.advance(60 * MINUTE)
 
     # THEN the first day sees a few more tries than the others, with a try a day each
     assert 5 <= tries[0] <= 8
@@ -113,7 +113,7 @@ def test_a_resting_key_is_not_read_and_other_keys_are_submitted(world):
     world.upload("a", "b")
     world.list_failed("a")
     world.tick()
-    world.later(4 * MINUTE)
+    world.advance(4 * MINUTE)
     world.list_failed("a", "b")
     world.sent()
     assert world.sent_by_tick() == ["b"]
@@ -122,7 +122,7 @@ def test_a_resting_key_is_not_read_and_other_keys_are_submitted(world):
     world.tick()
     # The states of replay and of the lists, the mark, and whose turn it is.
     assert world.bucket.calls["get"] - reads <= 4
-    world.later(6 * MINUTE)
+    world.advance(6 * MINUTE)
     assert world.sent_by_tick() == ["a"]
 
 
@@ -134,9 +134,9 @@ def again(world: ReplayWorld, *keys: str) -> None:
 def test_a_rejected_key_of_a_deleted_object_is_resolved_after_its_rest(world):
     reject(world)
     del world.source.objects["bad"]
-    world.later(24 * HOUR + MINUTE)
+    world.advance(24 * HOUR + MINUTE)
     assert world.tick()["resolved"] == 0  # its first retry: it has failed once
-    world.later(24 * HOUR + MINUTE)
+    world.advance(24 * HOUR + MINUTE)
     world.tick()
     assert world.failed() == set()
 
@@ -213,7 +213,7 @@ def test_a_call_by_hand_resends_resting_keys(world):
     for _ in range(2):
         world.list_failed("a")
         world.tick()
-        world.later(4 * MINUTE)
+        world.advance(4 * MINUTE)
     assert world.failed() == {"a", "bad"}
 
     # WHEN a user resends failures, THEN both are submitted, and the timer lets them rest on
@@ -242,7 +242,7 @@ def test_attempts_of_a_version_do_not_count_for_the_next(world):
     for _ in range(3):
         world.list_failed("a")
         world.tick()
-        world.later(11 * MINUTE)
+        world.advance(11 * MINUTE)
     assert world.failed() == {"a"}
 
     # WHEN Function Compute gave up on the event of version 2, THEN its acceptance is its first

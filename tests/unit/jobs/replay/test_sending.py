@@ -163,7 +163,7 @@ def test_a_key_that_oms_keeps_refusing_holds_back_no_other(world, status):
     # WHEN the timer lets replay run, THEN in the end that key alone is left
     for _ in range(30):
         world.tick()
-        world.later(MINUTE)
+        world.advance(MINUTE)
     assert world.failed() == {"key 00004"}
 
 

@@ -17,7 +17,7 @@ from support.world import NO_RIGHT, oms_error
 
 LACKING = Fault.status(200, b'{"status": "SYNCHRONIZING"}')
 # Events of the stories below; `looked`: a pass of reconcile ends, on another day.
-counted, later = (partial(methodcaller, name) for name in ("counted", "later"))
+counted, advance = (partial(methodcaller, name) for name in ("counted", "advance"))
 acknowledged = methodcaller("status", acknowledge=True)
 
 
@@ -34,7 +34,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
     "failures stay until they are acknowledged, and new ones count": [
         (counted(30, REQUEST=10, SUCCESS=7, FAILURE=3), "OMS failed to copy 3 objects"),
         (acknowledged, ""),
-        (later(600), ""),
+        (advance(600), ""),
         # A new failure is forgotten neither after a day nor on the first,
         (counted(0, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object."),
         (acknowledge_at(2026, 3, 20), "OMS failed to copy 1 object."),
@@ -52,8 +52,8 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
         (acknowledged, ""),
         # Only the month's counter covers the step of the acknowledgement; the statistics cover later steps.
         (counted(-3, REQUEST=2, FAILURE=2), ""),
-        (later(5 * 60), ""),
-        (later(3600), ""),
+        (advance(5 * 60), ""),
+        (advance(3600), ""),
         (counted(30, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object."),
     ],
     "a counter that began anew is not taken for the acknowledged one": [
@@ -73,7 +73,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
             "not processed 5 accepted objects (over 15 minutes ago: 3)",
         ),
         (acknowledged, "OMS has not processed 2 objects"),
-        (later(3600), "over 15 minutes ago: 2"),
+        (advance(3600), "over 15 minutes ago: 2"),
         # Once OMS has worked on these it is green again, the next day too, and what it leaves unfinished then counts.
         (counted(0, SUCCESS=2), ""),
         (acknowledge_at(2026, 3, 12, 12), ""),
@@ -83,7 +83,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
         (counted(EARLY, REQUEST=10, SUCCESS=10), ""),
         (methodcaller("series", REQUEST={200: 1, 10: 2}, SUCCESS={5: 2}), "OMS has not processed 1 object"),
         (acknowledged, ""),
-        (later(3600), ""),
+        (advance(3600), ""),
     ],
     "an acknowledgement is taken from no other month than its own": [
         # It is of more months ago than are asked for, and the first month that is asked for has failures.
@@ -145,7 +145,7 @@ def test_a_difference_of_long_ago_counts_until_it_is_acknowledged(world, early, 
     assert world.verdict(acknowledge=True)[0] == IN_STEP
 
     # AND a new failure does
-    world.later(3600)
+    world.advance(3600)
     world.counted(50, REQUEST=1)
     assert "over 15 minutes ago: 1" in world.verdict()[1]
 

@@ -36,7 +36,7 @@ def test_an_alarm_has_verdict_time_command_and_remedy(world):
         "No object is lost: failed objects wait, and are resent after the repair. In the project's folder, this command"
         " lists each fault with its remedy: python3 ops.py doctor."
     )
-    world.later(24 * 3600)
+    world.advance(24 * 3600)
     world.tick()
     assert world.alarms[-1]["message"].startswith("oss-oms-sync oss-oms-sync: still BROKEN\nCREDENTIALS: ")
 
@@ -102,7 +102,7 @@ def test_a_log_line_has_the_same_in_numbers(world, caplog):
     world.go("behind")
     world.series(REQUEST={60: 3}, SUCCESS={60: 1})
     world.counted(EARLY, REQUEST=2, FAILURE=2)
-    world.later(600)
+    world.advance(600)
     assert line(world, caplog) == {
         "verdict": "behind",
         "alarm": False,
@@ -144,7 +144,7 @@ def test_an_alarm_about_old_passes_names_the_command_to_run(caplog):
     # GIVEN a project whose passes are begun by hand, and no pass is begun
     world = Watched(RECONCILE_PERIOD="off")
     world.ticks(2)
-    world.later(3 * 24 * 3600)
+    world.advance(3 * 24 * 3600)
 
     # WHEN that has lasted for two looks, THEN the chat hears of it, and the log line says the same
     world.ticks(2)

@@ -87,7 +87,7 @@ def test_closed_comes_before_broken_and_counts_waiting_keys(world):
 def test_unreadable_run_files_are_named_and_kept_in_a_closed_project(world, file, body, named):
     world.shut(on=True)
     world.bucket.add(StoredObject(f"{ROOT}replay/{file}", body))
-    world.later(25 * 60 * 60)
+    world.advance(25 * 60 * 60)
     text = world.verdict()[1]
     assert "Recorded, not submitted" not in text
     assert f"or their project no longer runs, so objects may still wait in them: {ROOT}replay/{named}. To list" in text
@@ -119,7 +119,7 @@ def test_an_unreadable_mark_is_not_taken_for_an_open_project(world):
         world.status()
 
 
-CLOSE, OPEN, PAUSE = ("close",), ("open",), ("later", 60)
+CLOSE, OPEN, PAUSE = ("close",), ("open",), ("advance", 60)
 LATE, DOUBTFUL = ("fail", "late", "CLOSED"), ("fail", "late", "MARK_UNREAD")
 MANY = [("copy_failed", f"c{number}") for number in range(201)]
 # Events, and the time of the last change after the close.
@@ -150,7 +150,7 @@ def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, m
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 2)
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_LATE_RECORDS_READ", 3)
     world.copy_failed("before")
-    world.later(60)
+    world.advance(60)
     world.shut(on=True)
     for number in range(3):
         world.copy_failed(f"{number}")
@@ -166,9 +166,9 @@ def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, m
     assert UNKNOWN in verdict["text"]
 
     # THEN it ends with the acknowledgement, and later changes are another alarm
-    world.later(1)
+    world.advance(1)
     assert not world.status(acknowledge=True)["verdict"]["alarm"]
-    world.later(1)
+    world.advance(1)
     world.fail("late", "CLOSED")
     assert "ALARM: 1 object changed" in world.verdict()[1]
 
@@ -178,7 +178,7 @@ def test_the_named_command_counts_all_possible_changes(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 3)
     world.shut(on=True)
     for number, reason in enumerate(("CLOSED", "MARK_UNREAD", *["COPY_FAILED"] * 4)):
-        world.later(60)
+        world.advance(60)
         world.fail(str(number), reason)
     assert "(CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If there are none: " in world.verdict()[1]
     look = Replay(world.invocation(), skips_resting=False)
@@ -190,7 +190,7 @@ def test_with_unlisted_records_changes_after_the_close_are_unknown(world, mocker
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_COUNTED", 2)
     for key in "ab":
         world.fail(key, "THROTTLED")
-    world.later(60)
+    world.advance(60)
     world.shut(on=True)
     assert not world.status()["verdict"]["alarm"]
     world.fail("last", "CLOSED")
@@ -202,9 +202,9 @@ def test_with_unlisted_records_changes_after_the_close_are_unknown(world, mocker
 def test_acknowledging_changes_after_the_close_keeps_copy_failures(world):
     world.counted(240, REQUEST=3, FAILURE=3)
     world.shut(on=True)
-    world.later(60)
+    world.advance(60)
     world.fail("late", "CLOSED")
-    world.later(60)
+    world.advance(60)
     assert not world.status(acknowledge=True)["verdict"]["alarm"]
 
     # WHEN it is opened again, and has resent the new keys, THEN the three are still unhandled
@@ -215,10 +215,10 @@ def test_acknowledging_changes_after_the_close_keeps_copy_failures(world):
 
 def test_a_change_in_the_second_of_an_acknowledgement_is_an_alarm(world):
     world.shut(on=True)
-    world.later(60)
+    world.advance(60)
     world.fail("late", "CLOSED")
     world.status(acknowledge=True)
     world.fail("later", "CLOSED")
     assert world.status()["verdict"]["alarm"]
-    world.later(1)
+    world.advance(1)
     assert not world.status(acknowledge=True)["verdict"]["alarm"]

@@ -169,7 +169,7 @@ def test_a_counter_behind_its_lists_is_reported(world):
 
 
 # Events in order, each with the outcomes of the failures and the verdict's text after it; `""` is in step.
-listed, later, copy_failed = (partial(methodcaller, name) for name in ("listed", "later", "copy_failed"))
+listed, advance, copy_failed = (partial(methodcaller, name) for name in ("listed", "advance", "copy_failed"))
 acknowledged = methodcaller("status", acknowledge=True)
 
 
@@ -182,7 +182,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], dict[str, int], str]
         (fails(10, EARLY), {"counted": 10, "unknown": 10}, "OMS failed to copy 10 objects"),
         (listed(8), {"counted": 10, "done": 8, "unknown": 2}, "OMS failed to copy 2 objects"),
         (acknowledged, {}, ""),
-        (later(2 * 3600), {}, ""),
+        (advance(2 * 3600), {}, ""),
         (fails(2, 0), {"counted": 2, "unknown": 2}, "OMS failed to copy 2 objects"),
         (listed(10), {"counted": 2, "done": 2}, ""),
     ],
@@ -191,7 +191,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], dict[str, int], str]
         (fails(2, 30), {"counted": 10, "unknown": 10}, "OMS failed to copy 10 objects"),
         (listed(8), {"counted": 10, "done": 8, "unknown": 2}, "OMS failed to copy 2 objects"),
         (acknowledged, {}, ""),
-        (later(2 * 3600), {}, ""),
+        (advance(2 * 3600), {}, ""),
         (listed(10), {}, ""),
         (fails(2, 30), {"counted": 2, "unknown": 2}, "OMS failed to copy 2 objects"),
         (listed(12), {"counted": 2, "done": 2}, ""),
@@ -200,10 +200,10 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], dict[str, int], str]
         (fails(1, EARLY), {"counted": 1, "unknown": 1}, "OMS failed to copy 1 object"),
         (listed(1), {"counted": 1, "done": 1}, ""),
         (copy_failed("a", MULTIPART), {"counted": 1, "stuck": 1}, f"{AGAIN}{MULTIPART}: "),
-        (later(2), {"counted": 1, "stuck": 1}, f"{AGAIN}{MULTIPART}: "),
+        (advance(2), {"counted": 1, "stuck": 1}, f"{AGAIN}{MULTIPART}: "),
         (acknowledged, {}, "1 object waiting since"),
         # While it does, later failures that no list names end as well: by another acknowledgement.
-        (later(12 * 3600), {}, "1 object waiting since"),
+        (advance(12 * 3600), {}, "1 object waiting since"),
         (fails(1, 180), {"counted": 1, "unknown": 1}, ""),
         (methodcaller("compared", equal_contents=6, failed_before=1), {"counted": 1, "unknown": 1}, ""),
         (acknowledged, {}, "1 object waiting since"),

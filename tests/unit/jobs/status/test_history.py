@@ -94,7 +94,7 @@ def test_a_failed_copy_is_reported_with_reason_and_remedy(world):
     assert "set another Content-Type at the source. Replay resends it in its next run." in answer["next"]
 
     # AND once it was accepted again, that is over
-    world.later(60)
+    world.advance(60)
     world.upload("a", minutes_ago=0)
     assert story(world) == "OMS accepted this version."
 
@@ -126,9 +126,9 @@ def test_the_story_of_a_key_goes_from_upload_to_copy(key):
     assert answer["in_obs"]["etag"] == answer["success"]["etag"] == answer["object"]["etag"]
     assert answer["seconds"]["accepted"] is not None
 
-    world.later(1)
+    world.advance(1)
     world.source.add(StoredObject(key, b"overwritten"))
-    world.later(3600)
+    world.advance(3600)
     assert story(world, key) == "OMS accepted an older version."
 
 
@@ -140,7 +140,7 @@ def test_a_record_that_names_no_version_is_not_read_as_another_version(world):
 
     # WHEN the object is overwritten after that, THEN OMS accepted an older version
     world.source.modified["a"] = world.bucket.modified[f"{ROOT}success_object/a"] + 1
-    world.later(3600)
+    world.advance(3600)
     assert story(world) == "OMS accepted an older version."
 
 
@@ -217,7 +217,7 @@ def test_in_a_closed_project_a_story_names_the_step_to_open_it(happened, what_co
 def test_no_event_is_expected_for_an_object_written_during_the_close(world):
     world.shut(on=True)
     world.upload("before", 0, accepted=False)
-    world.later(30)
+    world.advance(30)
     world.ask("certify", {"open": True})
     world.upload("since", 0, accepted=False)
     assert story(world, "before") == "The object has no record: its event was lost."
@@ -240,7 +240,7 @@ def test_an_accepted_version_is_well_only_in_obs_or_in_progress():
     world, failed = StatusWorld(), "failed to copy it: UPLOAD_DST_OBJ_FAILURE, no message"
     for happens, story, well in (
         (methodcaller("upload", "a", 1), "OMS accepted this version, which is not in OBS yet.", True),
-        (methodcaller("later", 2 * 3600), "OMS accepted this version, but it is not in OBS.", False),
+        (methodcaller("advance", 2 * 3600), "OMS accepted this version, but it is not in OBS.", False),
         (methodcaller("write", "a", "?!"), "OMS accepted this version, but OBS has another: overwritten.", False),
         (methodcaller("copy_failed", "a"), f"OMS accepted this version, but {failed}.", False),
         (methodcaller("write", "a", "a"), "The object is in OBS, with equal contents.", True),

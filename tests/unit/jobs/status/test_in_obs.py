@@ -166,7 +166,7 @@ def test_a_comparison_contradicted_by_a_standstill_pass_does_not_count(world, st
     assert world.status()["compare"]["last"]["stood_still"] is False
 
     # AND the next comparison ends that
-    world.later(1)
+    world.advance(1)
     world.compared(equal_contents=7)
     assert world.tells(IN_STEP, "7 objects of 7")
 
@@ -191,7 +191,7 @@ def test_failures_stay_where_a_standstill_pass_contradicts_the_comparison(world)
 def test_failures_stay_unless_the_comparison_shows_that_they_are_resolved(world, minutes_later, counts):
     world.compared(**counts)
     world.counted(-minutes_later, REQUEST=2, FAILURE=2)
-    world.later(2 * 3600)
+    world.advance(2 * 3600)
     assert world.tells(BEHIND, "OMS failed to copy 2 objects")
 
 
@@ -296,7 +296,7 @@ def test_objects_of_an_ended_migration_are_unknown_in_obs(world):
 
 @pytest.mark.parametrize("job", ["reconcile", "compare"])
 def test_too_many_submissions_are_behind_and_ask_for_a_migration(world, job):
-    world.later(60)
+    world.advance(60)
     world.passed(job=job, unsent=5, scanned=9)
     verdict = world.status()["verdict"]
     assert verdict["state"] == BEHIND

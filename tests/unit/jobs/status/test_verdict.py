@@ -39,7 +39,7 @@ def test_gaps_are_named_in_order_with_the_step_of_the_first():
     # GIVEN a project without a reconcile pass, whose last comparison is too old
     world = StatusWorld()
     world.compared(equal_contents=3)
-    world.later(9 * DAY)
+    world.advance(9 * DAY)
     verdict = world.status()["verdict"]
     gaps = ("no full reconcile pass has finished recently", " Also: the last comparison began at ")
     assert [text for text in gaps if text not in verdict["text"]] == []
@@ -238,13 +238,13 @@ def test_run_files_of_a_project_idle_for_a_day_are_left_behind(world):
     world.bucket.add(timer)
 
     # WHEN its timer has struck within the day THEN it sends them itself
-    world.later(20 * 60 * 60)
+    world.advance(20 * 60 * 60)
     world.bucket.add(timer)
-    world.later(23 * 60 * 60)
+    world.advance(23 * 60 * 60)
     assert world.status()["backlog"]["left_behind"] == []
 
     # WHEN that was longer ago THEN no project does
-    world.later(2 * 60 * 60)
+    world.advance(2 * 60 * 60)
     report = world.status()
     (left,) = report["backlog"]["left_behind"]
     folder, last = f"{ROOT}replay/thumbnails/", "2026-03-11T08:00:00Z"

@@ -70,7 +70,7 @@ def test_alarms_of_a_series_of_verdicts(world, what):
 def test_alternating_trouble_of_two_kinds_is_sent_once(world):
     # GIVEN that the last comparison is too old, and keys that wait at every other tick
     world.compared(equal_contents=3)
-    world.later(9 * DAY.total_seconds())
+    world.advance(9 * DAY.total_seconds())
     # AND in step between them, it sends no alarm
     for expected in (["unknown"], ["unknown", "in step"]):
         for _ in range(4):
@@ -114,7 +114,7 @@ def test_a_call_by_hand_sends_no_alarm_and_is_no_tick(world):
     for state in ("broken", "behind"):
         world.go(state)
         world.status()
-        world.later(PERIOD.total_seconds())
+        world.advance(PERIOD.total_seconds())
         world.status()
     world.ticks(1)
     assert world.states == []

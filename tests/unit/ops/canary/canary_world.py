@@ -92,7 +92,7 @@ class CanaryWorld(Administrator, Migration):
 
     def leftovers(self, after: float = 0) -> list[str]:
         """Return the objects, versions, uploads and records that canaries left, `after` seconds from now."""
-        self.later(after)
+        self.advance(after)
         source, bucket = self.oss.buckets[self.source_bucket], self.obs.bucket(self.destination_bucket)
         # The observation stays for doctor.
         records = {**self.oss.objects(self.log_bucket)}

@@ -277,7 +277,7 @@ def remove_leftovers(world):
 def test_leftovers_are_removed_after_s_yaml_names_another_task(world, new):
     # GIVEN leftovers with all records, whose task was deleted; s.yaml names no task, or another
     world.cut_short(60)
-    world.later(60)
+    world.advance(60)
     assert any("_object/" in leftover for leftover in world.leftovers())
     ((project, _), task) = world.oms._tasks.popitem()
     world.oms._tasks[project, "another"] = task
@@ -301,7 +301,7 @@ def test_a_removal_with_wrong_keys_is_refused(world):
 def test_leftovers_in_other_buckets_are_not_reported_as_removed(world, is_source):
     # GIVEN leftovers, and settings that name another source, or a task with another destination
     world.cut_short(60)
-    world.later(1200)
+    world.advance(1200)
     before, summary = world.leftovers(), world.task.summary
     if is_source:
         world.change_settings = lambda text: text.replace('sourceBucket: "photos"', 'sourceBucket: "another"')
@@ -385,7 +385,7 @@ def test_a_journal_with_foreign_names_removes_no_object(world, changes):
     keys = ["photos/1", "photos/2"]
     for key in keys:
         world.write(key, b"hello")
-    world.later(60)
+    world.advance(60)
     run = "20260102T000000Z-abcd"
     forged = {
         "run": run,
@@ -422,7 +422,7 @@ def test_a_second_copy_that_ends_late_is_awaited_in_a_bucket_in_use(world):
 
 def test_with_too_many_lists_none_is_awaited(world, monkeypatch):
     world.write("theirs", b"hello")
-    world.later(60)
+    world.advance(60)
     monkeypatch.setattr(hops, "_MAX_LISTS", 1)
     answer = expect_exit(world.canary(), 0)
     assert (answer["missing"], answer["report"]["lists"]) == ({}, [])

@@ -16,7 +16,7 @@ def busy():
     with CanaryWorld() as world:
         for name, contents in CONTENTS.items():
             world.write(name, contents)
-        world.later(1800)
+        world.advance(1800)
         yield world
 
 
@@ -24,7 +24,7 @@ def busy():
 def world(busy):
     """Add the objects of a canary that was cut off while it waited, half an hour old."""
     busy.cut_short()
-    busy.later(1800)
+    busy.advance(1800)
     assert len(busy.oss.objects(busy.source_bucket)) == len(CONTENTS) + 8
     return busy
 
@@ -103,7 +103,7 @@ def test_a_lost_event_of_a_canary_is_no_lost_event_of_reconcile(busy):
     # GIVEN a canary that lost all its events, and was cut off
     busy.oss.lose_events(lambda key: "canary" in key)
     busy.cut_short()
-    busy.later(1800)
+    busy.advance(1800)
     accepted = busy.task.acceptance_request
     # WHEN a pass looks for lost events THEN it finds none, and submits no object
     reconciliation = busy.ops("reconcile", "--restart").answer
@@ -118,7 +118,7 @@ def test_a_lost_event_of_a_canary_is_no_lost_event_of_reconcile(busy):
 def fly_and_cut_over(world):
     """Run a canary, and a cutover an hour later; return both results, and the answer of status."""
     flown = world.canary()
-    world.later(3600)
+    world.advance(3600)
     world.ops("reconcile", "--restart")
     status = world.ops("status").answer
     return flown, status, cut_over(world, "--deep")

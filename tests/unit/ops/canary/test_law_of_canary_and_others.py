@@ -141,6 +141,6 @@ def test_a_canary_changes_no_foreign_object_and_is_removed_completely(
             others.check()
         others.work((), None)
         assert world.run("canary", "--remove")[0] == 0
-        world.later(3600)
+        world.advance(3600)
         others.check()
         assert world.own_objects() == []

@@ -85,7 +85,7 @@ def test_digests_with_etags_follow_the_formula_of_the_page(page, words, zero, co
     for key in world.keys:
         world.put(key, key, fate="copied")
     world.write("b", "B")
-    world.later(HOUR)
+    world.advance(HOUR)
     # THEN the page's formula gives the digests of a pass
     answer = world.compare({"standstill": True})
     for bucket, name in ((world.source, "state"), (world.there, "twin")):

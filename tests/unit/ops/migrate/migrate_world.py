@@ -110,7 +110,7 @@ class MigrateWorld(SetupWorld):
     def leave_done(self) -> None:
         """Leave a migration that is done, with its keys, because no command followed it to its end."""
         self.begin_migration(seconds=300)
-        self.later(3600)
+        self.advance(3600)
 
     def fail_two(self, objects: int = 100, *phrases: str) -> None:
         """Run a migration in which two objects fail, once each."""
@@ -122,7 +122,7 @@ class MigrateWorld(SetupWorld):
         """Run a migration in which two objects fail, and replay's timer; return the answer of status."""
         self.fail_two()
         self.start_timers()
-        self.later(300)
+        self.advance(300)
         return self.answer("status")[1]
 
     def is_finished(self) -> bool:
@@ -149,5 +149,5 @@ class MigrateWorld(SetupWorld):
         for _ in range(6):
             if (state := self.migration_state()) == "none":
                 break
-            self.later(pause)
+            self.advance(pause)
             self.migrate(*filter(None, [end or following.get(state), "--yes"]))

@@ -136,7 +136,7 @@ def test_price_of_a_migration_by_night_is_that_of_the_estimate(world):
     copied = measure(world, GIGABYTES)
     world.stop_following_after(60)
     expect_exit(world.migrate("--nights"), 130)
-    world.later(2 * 86_400 + 3600)
+    world.advance(2 * 86_400 + 3600)
     assert world.group.status is Status.DONE
     prices = Prices()
     counted = sum(size / 2**30 * (prices.night_egress if hour < 8 else prices.egress) for hour, size in copied.items())
@@ -157,7 +157,7 @@ def test_look_shows_the_time_zone_of_the_limits(world, zone, sentence):
     world.stop_following_after(60)
     expect_exit(world.migrate("--nights"), 130)
     for _ in range(25):
-        world.later(3600)
+        world.advance(3600)
         world.tick("status")
     code, text = world.migrate("--look")
     assert code == 0

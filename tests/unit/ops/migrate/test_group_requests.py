@@ -111,7 +111,7 @@ def counted(objects, *words):
     requests = Counter()
     with MigrateWorld() as world:
         world.fill(objects, size=SIZE)
-        world.later(3600)
+        world.advance(3600)
         for name in ("oss", "oms", "obs", "ram", "iam"):
 
             def counting(_, name=name):
@@ -120,7 +120,7 @@ def counted(objects, *words):
 
             getattr(world, name).faults.add(Fault.hang(), where=counting)
         expect_success(world.run(*words, typed=""))
-        world.later(60)
+        world.advance(60)
         assert world.count_copies() == objects
     return requests
 

@@ -26,7 +26,7 @@ class LosingWorld(MigrateWorld):
         self.start_timers()
         for key in ("index.html", "en/index.html"):
             self.write(key)
-        self.later(20 * MINUTE)
+        self.advance(20 * MINUTE)
         assert self.headers("index.html") == {"content-type": "text/html"}
 
     def write(self, key: str) -> None:
@@ -41,7 +41,7 @@ class LosingWorld(MigrateWorld):
 
     def cut_over(self, *words: str) -> Any:
         """Run a cutover with a freeze now; return the certificate."""
-        self.later(6 * MINUTE)
+        self.advance(6 * MINUTE)
         frozen = datetime.fromtimestamp(self.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         options = ("--frozen-since", frozen, "--sample", "2", "--close", "--out", os.devnull)
         return self.answer("cutover", *options, *words)[1]
@@ -75,7 +75,7 @@ def test_a_new_task_and_an_overwriting_group_restore_headers(world):
     assert world.task.metadata
     world.deploy_project(world.folder)
     world.start_timers()
-    world.later(5 * MINUTE)
+    world.advance(5 * MINUTE)
     # WHEN existing objects are migrated as usual THEN OMS skips equal objects
     assert world.migrate("--yes")[0] == 0
     assert world.headers("index.html") == {"content-type": "text/html"}
@@ -98,7 +98,7 @@ def test_rewriting_objects_restores_headers_unless_crc64_is_compared(world, mode
     assert world.run("open")[0] == 0
     for key in ("index.html", "en/index.html"):
         world.write(key)
-    world.later(20 * MINUTE)
+    world.advance(20 * MINUTE)
     is_mended = "x-obs-meta-team" in world.headers("index.html")
     assert is_mended is (mode != "CRC64_COMPARISON_OVERWRITE")
     assert world.cut_over(*([] if is_mended else ACCEPTANCE))["verdict"] == "GO"

@@ -49,7 +49,7 @@ def migrate_archived(world, *words, typed="", has_permission=True):
         allowed = {"Effect": "Allow", "Action": "oss:RestoreObject", "Resource": place}
         ram.create_policy("restore", json.dumps({"Version": "1", "Statement": [allowed]}))
         ram.attach_policy_to_user("Custom", "restore", f"{NAME}-oms")
-        world.later(60)
+        world.advance(60)
     code, output = world.migrate(*words, typed=typed)
     return code, output, world.count_copies()
 
@@ -96,7 +96,7 @@ def test_copies_have_the_storage_class_that_the_plan_names(world, words, policy,
 def test_plan_counts_the_objects_by_storage_class(world):
     world.fill(2, size=500)
     world.fill(1, prefix="ia/", size=3_000, storage_class="IA")
-    world.later(3600)
+    world.advance(3600)
     assert world.run("compare")[0] in (0, 1)
     output = expect_success(world.migrate())
     assert "1 object, 3.00 kB: IA at the source, not in OBS" in output
@@ -234,7 +234,7 @@ def test_a_key_made_by_hand_meanwhile_is_not_the_migration_s(world):
 def test_without_a_sync_task_the_migration_s_keys_are_no_orphans(world):
     # GIVEN a running migration, and a deleted sync task, which OMS's list would show by now
     world.begin_migration()
-    world.later(300)
+    world.advance(300)
     world.oms._tasks.clear()
     address, keys = world.variables()["SYNC_URL"], world.count_oms_keys()
     set_variables(world, SYNC_URL="")
@@ -271,7 +271,7 @@ def test_setup_removes_nothing_during_a_migration(world):
 def test_a_migration_continues_without_its_follower(world):
     assert f"The migration continues at OMS. Its progress: {OPS} migrate --look" in world.begin_migration()
     expect_success(world.migrate("--look"), "The migration is running", " left (estimate)")
-    world.later(1200)
+    world.advance(1200)
     expect_success(
         world.migrate("--look"), "The existing objects are copied. Delete the access keys of their migration:"
     )
@@ -326,7 +326,7 @@ def test_keys_of_a_migration_done_a_day_ago_make_status_behind(world):
     # AND setup names them, because it has administrators' keys
     expect_success(world.setup("--plan"), *keys, f"To follow it to its end and delete the keys: {OPS} migrate")
 
-    world.later(86_400)
+    world.advance(86_400)
     verdict = world.answer("status")[1]["verdict"]
     assert (verdict["state"], verdict["step"]) == ("behind", {"job": "migrate", "options": {}})
     assert all(key in str(verdict["text"]) for key in keys)
@@ -425,7 +425,7 @@ def test_failures_are_resent_by_replay_and_the_next_step_is_the_end(world):
     )
 
     # AND its copies are not submitted again
-    world.later(3600)
+    world.advance(3600)
     _, answer = world.answer("reconcile", "--since", "2020-01-01")
     assert (answer["migrating"], answer["covered"], answer["submitted"]) == (98, 2, 0)
 
@@ -471,10 +471,10 @@ def test_lists_written_long_before_the_end_are_read_once(world):
     # GIVEN a group that lists its failures when it pauses, and ends hours later
     world.begin_migration()
     world.group.failures.add(FAILURE, times=1)
-    world.later(60)
+    world.advance(60)
     world.migrate("--pause")
     world.tick("replay")
-    world.later(5 * 3600)
+    world.advance(5 * 3600)
     world.tick("replay")
 
     # WHEN it has ended
@@ -484,14 +484,14 @@ def test_lists_written_long_before_the_end_are_read_once(world):
     # THEN the failures of its list are resent, AND the list is not read again, even after days
     assert (read["lists"], read["recorded"]) == (1, 1)
     for _ in range(3):
-        world.later(40 * 3600)
+        world.advance(40 * 3600)
         assert world.tick("replay").value["copies"]["lists"] == 0
     assert (world.count_copies(), world.answer("status")[1]["old_objects"]["resent"]) == (200, True)
 
 
 def test_the_estimated_duration_equals_the_migrations(world):
     world.begin_migration(400, 3600)
-    world.later(1000)
+    world.advance(1000)
     left = 60 * int(re.search(r"; about (\d+) min left", world.migrate("--look")[1])[1])
     assert left == pytest.approx(3600 - 1060, abs=120)
 
@@ -500,7 +500,7 @@ def test_a_paused_migration_continues_only_on_command(world):
     world.begin_migration()
     expect_success(world.migrate("--pause"), "Access keys kept for the migration")
     before = world.count_copies()
-    world.later(3600)
+    world.advance(3600)
     # It does not continue by itself, and has no failure to retry.
     for words, code in ((["--look"], 3), ([], 3), (["--yes"], 3), (["--retry"], 2)):
         expect_exit(world.migrate(*words), code)
@@ -564,7 +564,7 @@ def test_without_a_migration_each_command_reports_that(world):
 
 def test_the_plan_has_the_missing_objects_of_the_last_comparison(world):
     world.fill(100, size=10**5)
-    world.later(86_400)
+    world.advance(86_400)
     assert world.run("compare", "--since", "2020-01-01", "--dry-run")[0] in (0, 1)
     assert world.run("compare")[0] in (0, 1)
     expect_exit(world.migrate(typed="no\n"), 2, "the migration copies 100 objects, 10.0 MB", "(estimate)", "OMS")
@@ -612,7 +612,7 @@ def test_an_interrupted_migration_run_again_copies_all_and_leaves_no_key(block):
             world.fill(50)
             with world.cut_off(fate, number, away=0):
                 world.migrate()
-            world.later(60)
+            world.advance(60)
             expect_success(world.migrate())
             assert (world.count_copies(), world.is_finished()) == (50, True), (fate, number)
 
@@ -718,8 +718,8 @@ def test_a_copy_that_landed_late_is_overwritten_to_a_deep_comparison(world):
     expect_exit(world.migrate(), 130)
     world.oss.put(world.source_bucket, "old/000000", b"renewed")
     for seconds, contents in ((20, b"renewed"), (300, bytes(7))):
-        world.later(seconds)
+        world.advance(seconds)
         assert world.obs.objects(world.destination_bucket)["old/000000"].data == contents
     expect_success(world.migrate(typed=""))
-    world.later(7200)
+    world.advance(7200)
     expect_exit(world.run("compare", "--deep"), 1, "overwritten", "old/000000")

@@ -22,7 +22,7 @@ from unit.ops.setup.setup_world import NAME, expect_exit, expect_success
 
 def begin_another(world):
     """Follow the running migration to its end, and begin another, which overwrites; return its run."""
-    world.later(1200)
+    world.advance(1200)
     expect_success(world.migrate("--yes", typed=""))
     world.slow_groups(6000)
     world.stop_following_after(60)
@@ -93,7 +93,7 @@ def cut_off_between_keys(world):
     with patch.object(IamUser, "make_key", side_effect=KilledError), pytest.raises(KilledError):
         world.migrate()
     assert (world.count_oms_keys(), world.read_intention()["keys"], world.oms.groups.all()) == ((2, 1), [], [])
-    world.later(60)
+    world.advance(60)
 
 
 @pytest.mark.long
@@ -116,7 +116,7 @@ def test_two_continuing_commands_delete_no_key_in_use_at_oms(quarter):
             # THEN there is a single group, whose keys work until it is finished
             assert code in (0, 2), (number, output, others)
             assert others[0][0] in (2, 130), (number, output, others)
-            world.later(6000)
+            world.advance(6000)
             if STATE in world.migration_files():
                 world.migrate("--yes", typed="")
             ended = [(group.status, group.success) for group in world.oms.groups.all()]
@@ -148,7 +148,7 @@ def test_a_claim_over_newer_keys_leaves_none_of_them(world):
 @pytest.mark.parametrize("words", [["--overwrite"], ["--prefix", "old/"], ["--restore"]])
 def test_a_migration_with_other_options_does_not_join_the_running_one(world, words):
     world.begin_migration()
-    world.later(1200)
+    world.advance(1200)
     expect_exit(world.migrate(*words, "--yes", typed=""), 2, "A migration with other options is running")
     expect_success(world.migrate("--yes", typed=""), "The migration is finished")
 
@@ -176,11 +176,11 @@ def test_lists_of_before_a_retry_hide_no_failure_of_the_retry(world, mocker):
 
     mocker.patch.object(FailedCopies, "_check_time", check)
     for _ in range(9):
-        world.later(60)
+        world.advance(60)
         world.tick("replay")
     # THEN replay has the keys of all failures once status says so
     assert world.answer("status")[1]["old_objects"]["resent"]
-    world.later(60)
+    world.advance(60)
     assert world.count_copies() == 500
 
 
@@ -228,7 +228,7 @@ def test_comparisons_leave_objects_to_the_migration(world):
     # THEN all objects arrive, and the comparison counts the object that the source deleted
     assert world.migrate()[0] == 0
     del world.oss._buckets[world.source_bucket].objects["old/000"]
-    world.later(20 * 60)
+    world.advance(20 * 60)
     comparison = world.answer("compare", *SINCE)[1]
     assert count_objects(comparison["classes"]) == {"equal_contents": 99, "deleted_at_source": 1}
     reconciliation = world.answer("reconcile", *SINCE)[1]

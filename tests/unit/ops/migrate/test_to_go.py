@@ -51,7 +51,7 @@ class BusyWorld(MigrateWorld):
         # Too old for a pass of reconcile to submit.
         self.oss.fill(self.source_bucket, [f"photos/{n:06}" for n in range(bulk)], size=10, age=30 * 86_400)
         self.start_timers()
-        self.later(20 * MINUTE)
+        self.advance(20 * MINUTE)
         self.rewritten = {LATE}
         self.pace = (500, bulk * 10 / WRITING_SECONDS) if bulk else (5, 1.5)
         # An object whose older version lands after the newer version of equal size without CRC64.
@@ -112,10 +112,10 @@ def test_the_printed_steps_lead_to_go_and_equal_objects(mode, seed, bulk):
             if isinstance(answer, dict):
                 options = [] if code != 1 else ["--remove" if answer.get("resent") else "--retry"]
         assert code == 0, answer
-        world.later(WRITING_SECONDS)
+        world.advance(WRITING_SECONDS)
         world.oms.faults.clear()
         world.oms.groups.prepare = lambda _: None
-        world.later(20 * MINUTE)
+        world.advance(20 * MINUTE)
 
         # WHEN a comparison looks for late copies THEN none counts as equal, AND the printed step replaces them: a
         # migration, or a comparison that submits them if the sync task always overwrites
@@ -130,10 +130,10 @@ def test_the_printed_steps_lead_to_go_and_equal_objects(mode, seed, bulk):
         wanted = r"compare --deep --overwrite" if is_resubmitted else r"migrate --overwrite[^)]*"
         command = re.search(rf"python3 ops\.py ({wanted})", str(compared["remedies"]))
         assert command, compared["remedies"]
-        world.later(MINUTE)  # passes are named after their moment
+        world.advance(MINUTE)  # passes are named after their moment
         code, answer = world.answer(*command[1].split(), *([] if is_resubmitted else ["--yes"]))
         assert answer["accepted"] > 0 if is_resubmitted else code == 0, answer
-        world.later(5 * MINUTE)
+        world.advance(5 * MINUTE)
         assert LATE not in world.late_keys()
         frozen = datetime.fromtimestamp(world.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         words = cutover = ["cutover", "--frozen-since", frozen, "--close", "--out", os.devnull]
@@ -144,6 +144,6 @@ def test_the_printed_steps_lead_to_go_and_equal_objects(mode, seed, bulk):
             step = printed_words(answer) if words is cutover else []
             assert "--accept" not in step, step
             words = step if step and step[0] != "cutover" else cutover
-            world.later(30)
+            world.advance(30)
         assert (code, answer["verdict"]) == (0, "GO"), answer
         assert world.late_keys() == []

@@ -133,7 +133,7 @@ def test_tables_of_rules_equal_those_of_the_oracle(certified):
 def test_sentence_under_a_verdict_has_the_documents_numbers(certified, lang):
     made = [certified.certify(), certified.rehearse()]
     certified.write("nobody knows", "x")
-    certified.later(HOUR)
+    certified.advance(HOUR)
     certified.prove()
     made.append(certified.certify())
     certified.remove("b")

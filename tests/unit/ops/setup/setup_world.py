@@ -70,7 +70,7 @@ def set_up_and_repair(world: SetupWorld) -> None:
         policy["fields"]["default_version_id"] = "v5"
     world.forget()
     world.oms._tasks.clear()
-    world.later(300)
+    world.advance(300)
     expect_success(world.setup("--keep-storage-class", typed=YES))
 
 

@@ -174,7 +174,7 @@ def test_without_identity_policies_the_printed_documents_are_enough(world, whole
     expect_success(world.setup(typed=f"yes\n{YES}", hidden=oms))
     world.deploy_project(world.folder)
     world.oss.put(world.source_bucket, "hello", b"hello")
-    world.later(120)
+    world.advance(120)
     assert world.obs.bucket(world.destination_bucket).objects["hello"].data == b"hello"
     assert world.fc.invoke("status", b"{}").value["copying"] is not None
 

@@ -50,7 +50,7 @@ def test_the_lock_names_its_callers(cut_off):
 def test_another_caller_waits_and_sees_the_holder_and_the_time(world, cut_off):
     ways = "-> Wait for it to end; you can continue 40 minutes after it began"
     expect_exit(world.setup(typed=YES, keys=add_other_administrator(world)), 1, RUNNING, cut_off["since"], ways)
-    world.later(41 * 60)
+    world.advance(41 * 60)
     expect_success(world.setup(typed=YES, keys=add_other_administrator(world)))
 
 

@@ -42,7 +42,7 @@ def test_the_old_key_is_deleted_after_use_of_the_new_key(world):
     old = use_stored_key(world)
 
     # WHEN they get a new key THEN the old key still works
-    world.later(60)
+    world.advance(60)
     new = renew(world, "it then deletes the old key")
     assert keys(world) == [old, new]
 
@@ -50,7 +50,7 @@ def test_the_old_key_is_deleted_after_use_of_the_new_key(world):
     use_stored_key(world)
     renew(world, "either key may be in use: their last uses are", old, code=1)
     assert keys(world) == [old, new]
-    world.later(2 * DAYS)
+    world.advance(2 * DAYS)
     use_stored_key(world)
     assert renew(world, f"{old} will be deleted: the other key was used later") == new
     assert keys(world) == [new]
@@ -65,12 +65,12 @@ def test_no_key_is_created_or_deleted_if_the_store_does_not_answer(world):
 
 def test_an_unused_new_key_is_replaced_and_the_working_key_stays(world):
     old = use_stored_key(world)
-    world.later(60)
+    world.advance(60)
     unused = renew(world)
     # Just deployed, it may be in use, and IAM has not noted that yet.
     renew(world, "the newer key is less than a day old", unused, code=1)
     assert keys(world) == [old, unused]
-    world.later(DAYS)
+    world.advance(DAYS)
     new = renew(world, f"IAM recorded no use of {unused}: a new key replaces it")
     assert new != unused
     assert keys(world) == [old, new]
@@ -81,7 +81,7 @@ def test_an_unused_new_key_is_replaced_and_the_working_key_stays(world):
 def test_half_a_stored_pair_counts_as_no_key_and_is_replaced(world, half, command):
     # GIVEN a machine that dies before it stores half of a new pair, beside an old pair
     old, pair = use_stored_key(world), {f"{NAME}_HW_AK": "an-access-key", f"{NAME}_HW_SK": "its-secret"}
-    world.later(60)
+    world.advance(60)
     really = Caller.keep_secret
 
     def keep(self, name, value):
@@ -95,7 +95,7 @@ def test_half_a_stored_pair_counts_as_no_key_and_is_replaced(world, half, comman
     assert len([name for name in pair if name in world.secrets]) == 1
 
     # WHEN setup runs after an hour THEN the plan has no key, and the command makes another
-    world.later(3600)
+    world.advance(3600)
     assert "exists: access key of the functions" not in world.setup("--plan")[1]
     renew(world)
     use_stored_key(world)
@@ -113,7 +113,7 @@ def test_a_third_machine_reports_two_keys_and_deletes_neither(world):
     for _ in range(2):
         use_stored_key(world)
         world.secrets.clear()
-        world.later(60)
+        world.advance(60)
         done = world.setup(typed="yes\n")
     expect_exit(
         done, 1, f"{NAME}-functions has two access keys, the maximum of a user", "python3 ops.py setup --new-key"
@@ -126,10 +126,10 @@ def test_the_key_with_the_older_last_use_is_deleted_even_if_newer(world):
     use_stored_key(world)
     first = dict(world.secrets)
     world.secrets.clear()
-    world.later(60)
+    world.advance(60)
     expect_success(world.setup(typed="yes\n"))
     other = use_stored_key(world)
-    world.later(30 * DAYS)
+    world.advance(30 * DAYS)
     world.secrets.update(first)
     use_stored_key(world)
 
@@ -177,11 +177,11 @@ def test_an_interrupted_renewal_never_loses_a_key_in_use():
         with SetupWorld() as world:
             expect_success(world.setup(typed=YES))
             old = use_stored_key(world)
-            world.later(60)
+            world.advance(60)
             with world.cut_off(fate, number):
                 world.setup("--new-key", typed="yes\n")
             assert old in keys(world), (fate, number)
-            world.later(DAYS)
+            world.advance(DAYS)
             renew(world)
             # The stored key works, beside the old key.
             use_stored_key(world)

@@ -58,7 +58,7 @@ def test_an_interrupted_removal_followed_by_another_leaves_nothing(quarter):
             with world.cut_off(fate, number):
                 world.setup("--remove", typed="yes\n")
             # OMS may list a task five minutes late, so setup awaits a task that it deleted without an answer.
-            world.later(300)
+            world.advance(300)
             remove(world)
             assert remaining_resources(world) == NOTHING, (fate, number)
 
@@ -171,7 +171,7 @@ def test_the_address_of_a_task_of_others_stays_in_s_yaml(world):
 
 def test_the_address_of_a_deleted_task_is_removed_from_s_yaml(world):
     world.oms._tasks.clear()
-    world.later(300)
+    world.advance(300)
     remove(world)
     expect_success(world.setup(typed=YES))
 

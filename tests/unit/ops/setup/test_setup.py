@@ -44,7 +44,7 @@ def test_an_object_arrives_after_setup_and_deployment(world):
     # WHEN the project is deployed, and something is written
     world.deploy_project(world.folder)
     world.oss.put(world.source_bucket, "hello", b"hello")
-    world.later(120)
+    world.advance(120)
 
     # THEN OMS has copied it with the keys that it got, and the functions saw it with theirs
     task = world.variables()["SYNC_URL"].split("/")[-2]

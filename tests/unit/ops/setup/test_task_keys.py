@@ -104,7 +104,7 @@ def test_after_five_minutes_the_plan_asks_before_the_keys_go(world, never_listed
     assert set(keys(world)) & set(never_listed) == set()
 
     # AND once OMS lists the first, it is not taken for the project's
-    world.later(3600)
+    world.advance(3600)
     world.oms.visibility_delay = 0.0
     first, second = world.oms.tasks
     output = expect_success(
@@ -122,7 +122,7 @@ def test_keys_that_expire_between_the_plan_and_the_yes_are_not_deleted(world):
     with world.cut_off("dies_after", number, away=0):
         world.setup(typed=YES)
     first = remove_lock(world)
-    world.meanwhile[world.asked + 48] = lambda: world.later(400)
+    world.meanwhile[world.asked + 48] = lambda: world.advance(400)
     expect_exit(world.setup(typed=YES), 3, f"exists: unused access keys of RAM user {NAME}-oms: {ASKED}")
     assert keys(world) == first
     assert len(world.oms.tasks) == 1
@@ -138,7 +138,7 @@ def test_a_removal_right_after_an_unknown_outcome_removes_nothing(world):
     )
     assert keys(world) == first
     # THEN the task goes as well
-    world.later(300)
+    world.advance(300)
     expect_success(world.setup("--remove", typed="yes\n"))
     assert (world.oms.tasks, world.ram.entities.users) == ([], {})
 
@@ -168,7 +168,7 @@ def test_a_task_whose_key_was_deleted_is_a_fault_of_the_plan(world, resources, c
     world.oms._tasks.clear()
     world.oms._bodies.clear()
     world.forget()
-    world.later(300)
+    world.advance(300)
     expect_success(world.setup(typed=YES))
     assert keys_at_oms(world) == [keys(world)]
 
