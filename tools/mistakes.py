@@ -784,8 +784,8 @@ MISTAKES = (
         "reasons of a run of replay in the order of the answer",
         f"{_UNIT}/ops/test_text.py::test_main_facts_of_an_answer_are_in_the_language_requested",
         f"{_OPS}/report/jobs.py",
-        "    ordered = sorted(answer.by_reason.items(), key=lambda entry: -entry[1])\n",
-        "    ordered = list(answer.by_reason.items())\n",
+        "    counts = sorted(answer.by_reason.items(), key=lambda entry: -entry[1])\n",
+        "    counts = list(answer.by_reason.items())\n",
     ),
     Mistake(
         "a large object of a canary that does not lie between the sizes of a part",
@@ -805,7 +805,7 @@ MISTAKES = (
         "why a pass stopped, untold on the terminal",
         f"{_UNIT}/ops/test_text.py::test_main_facts_of_an_answer_are_in_the_language_requested",
         f"{_OPS}/report/passes.py",
-        'stopped = (translate("stopped"), units.stopped(answer, translate))',
+        'stopped = (translate("stopped"), units.stop_reason(answer, translate))',
         'stopped = (translate("stopped"), None)',
     ),
     Mistake(

@@ -28,7 +28,7 @@ _CLOSED_ALARM_LABEL, _CLOSED_GO_LABEL = t("closed (alarm)"), t("closed (GO)")
 
 
 def verdict_word(member: Member) -> Text:
-    """Return the verdict in one or two words."""
+    """Return the verdict on a project in one or two words."""
     if member.verdict is VerdictState.CLOSED and not member.is_well:
         return _CLOSED_ALARM_LABEL
     closed = member.overview.closed if member.overview else None
@@ -36,7 +36,7 @@ def verdict_word(member: Member) -> Text:
 
 
 def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str) -> Report:
-    """Return the report on projects in their order. `pages`: the files of their own pages."""
+    """Return the report on several projects, in their order; `pages` maps a project's folder to its own page."""
     translate = Translator(language)
     needing = [member for member in members if not member.is_well]
     lead = (
@@ -53,7 +53,7 @@ def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str)
         Column(translate("migration")),
         Column(translate("compared")),
     ]
-    steps = [block for member in needing for block in _step(member, translate)]
+    steps = [block for member in needing for block in _describe_step(member, translate)]
     rows = [_row(member, pages.get(member.folder), translate) for member in members]
     word = translate("Fleet")
     return Report(
@@ -84,8 +84,8 @@ def _row(member: Member, page: Path | None, translate: Translator) -> list[Phras
     ]
 
 
-def _step(member: Member, translate: Translator) -> Blocks:
-    """Return the reason and the next step of a project that needs an action; the command changes to its folder."""
+def _describe_step(member: Member, translate: Translator) -> Blocks:
+    """Return the reason and the next step of a project that needs an action; its command changes to its folder."""
     folder = f"cd {quote_word(str(member.folder))} && "
     if member.overview is None:
         reason: Phrase = (
@@ -102,7 +102,7 @@ def _step(member: Member, translate: Translator) -> Blocks:
 
 
 def to_json(member: Member) -> dict[str, Any]:
-    """Return a project for programs."""
+    """Return the state of a project as the JSON output of the command."""
     return {
         "name": member.name,
         "folder": str(member.folder),

@@ -1,4 +1,4 @@
-"""Blocks of a report, made of phrases, for a terminal or a page."""
+"""Blocks of a report, such as tables and figures, which `ops.show` draws on a terminal or as a web page."""
 
 from __future__ import annotations
 
@@ -8,12 +8,23 @@ from typing import NamedTuple, TypeAlias
 
 
 class Span(NamedTuple):
-    """A part of a phrase.
+    """A part of a phrase with its own appearance.
 
-    Kinds: "key", an object key; "code", a name or command that is not translated; "digest"; "outside", text from
-    outside this project; "mark", a result, and "swatch", a colour
-    beside words, each with a tone; "strong" and "small"; "note", and "below", a note on its own line; "aside", omitted
-    on a terminal. The empty kind is text with a tone.
+    `kind` is one of these:
+
+        "key"      an object key
+        "code"     a name or command that is not translated
+        "digest"   a digest in hexadecimal
+        "outside"  text from outside this project
+        "mark"     a result with a tone
+        "swatch"   a coloured square beside words, with a tone
+        "strong", "small"
+        "note"     a note after the text
+        "below"    a note on its own line
+        "aside"    a note that a terminal omits
+        ""         text with a tone
+
+    `tone` names the colour and its meaning: "good", "open" (not proven), "bad", "way" (in progress) or "calm".
     """
 
     kind: str
@@ -22,7 +33,7 @@ class Span(NamedTuple):
 
 
 class Time(NamedTuple):
-    """A time of the answer (`written`), its form for readers, and its age."""
+    """A time as written in the answer, its form for readers, and its age (None to omit the age)."""
 
     written: str
     shown: str
@@ -30,21 +41,21 @@ class Time(NamedTuple):
 
 
 class Rounded(NamedTuple):
-    """A short text for a page, which shows the details elsewhere, and the full text."""
+    """A short text for a web page, and the full text for a terminal."""
 
     shown: str
     exact: str
 
 
 class Part(NamedTuple):
-    """A part of a bar: its number and its tone."""
+    """A part of a bar: its number of objects and its tone."""
 
     number: int
     tone: str
 
 
 class Bar(NamedTuple):
-    """A bar whose parts add up; `label` describes it in words."""
+    """A bar whose parts add up to the whole; `label` is its text for screen readers."""
 
     parts: Sequence[Part]
     label: str
@@ -52,7 +63,7 @@ class Bar(NamedTuple):
 
 
 class Track(NamedTuple):
-    """A number as a share of another, drawn beside it; `percent` only if it is printed nowhere else."""
+    """A number drawn as a share of `of`; `percent` is set only if the percentage is printed nowhere else."""
 
     number: int
     of: int
@@ -61,7 +72,7 @@ class Track(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A text that a page shows as a link to a file in its folder."""
+    """A text that a web page shows as a link to a file in its own folder."""
 
     file: str
     shown: str
@@ -80,40 +91,40 @@ class Figure(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Numbers side by side; smaller `within` a section."""
+    """Figures side by side; inside a section (`within`) they are smaller."""
 
     numbers: Sequence[Figure]
     within: bool = False
 
 
 class Paragraph(NamedTuple):
-    """A sentence or two; `kind` is a tone, or "note"."""
+    """A sentence or two; `kind` is a tone, or "note" for small grey text."""
 
     content: Phrase
     kind: str | None = None
 
 
 class Heading(NamedTuple):
-    """A heading of the following blocks of a section."""
+    """A heading above the following blocks of a section."""
 
     content: Phrase
 
 
 class FactList(NamedTuple):
-    """Names and values in lines; None values are omitted."""
+    """Names with their values, a line each; a name whose value is None is omitted."""
 
     rows: Sequence[tuple[str, Phrase]]
 
 
 class Column(NamedTuple):
-    """A column of a table; `kind` is "n" for numbers, "wide" or "half" for sentences."""
+    """A column of a table; `kind` is "n" for numbers, and "wide" or "half" for sentences."""
 
     title: str
     kind: str | None = None
 
 
 class Cell(NamedTuple):
-    """A cell with its own tone; "nil" for nothing."""
+    """A cell with a tone of its own; the tone "nil" makes zeros pale."""
 
     content: Phrase
     kind: str
@@ -129,7 +140,7 @@ class Table(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A bar below its caption and total."""
+    """A bar with its caption and its total."""
 
     caption: Phrase
     total: Phrase
@@ -137,9 +148,10 @@ class Picture(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """Counts from `start` to `end` in equal spans.
+    """A chart of counts from `start` to `end`, in spans of equal length.
 
-    `done` and `asked` share a scale, `failed` has its own: three titles, two peaks. `label`: text alternative.
+    `done` and `asked` share a scale, and `failed` has its own: hence three titles, but two peaks. `label` is the text
+    for screen readers.
     """
 
     label: str
@@ -154,7 +166,7 @@ class Chart(NamedTuple):
 
 
 class Items(NamedTuple):
-    """A list; a terminal shows only the beginning of a list of "keys"."""
+    """A list; if its kind is "keys", a terminal prints only the first few."""
 
     rows: Sequence[Phrase]
     kind: str | None = None
@@ -174,7 +186,7 @@ class CommandBlock(NamedTuple):
 
 
 class Document(NamedTuple):
-    """A text of several lines to copy unchanged."""
+    """A text of several lines, such as a JSON document, which readers copy unchanged."""
 
     text: str
 
@@ -182,7 +194,7 @@ class Document(NamedTuple):
 class FindingBlock(NamedTuple):
     """A check that has not passed, with its remedy.
 
-    A terminal prints the title, the result and `evidence` as a line; without `evidence`, the result and the title.
+    A terminal prints title, result and `evidence` in a single line; without `evidence`, it prints the result first.
     """
 
     title: Phrase
@@ -195,7 +207,7 @@ class FindingBlock(NamedTuple):
 
 
 class Detail(NamedTuple):
-    """Blocks that a terminal omits."""
+    """Blocks that only a web page shows."""
 
     blocks: Blocks
 
@@ -204,12 +216,12 @@ Block: TypeAlias = (
     "Figures | Paragraph | Heading | FactList | Table | Picture | Chart | Items | CommandBlock | Document"
     " | FindingBlock | Detail"
 )
-# Blocks below each other; None is omitted.
+# Blocks from top to bottom; None is omitted.
 Blocks: TypeAlias = "Sequence[Block | None]"
 
 
 class Section(NamedTuple):
-    """A part of the report under a heading; `name` is its id."""
+    """A part of the report under a heading; `name` is the id of its HTML element."""
 
     name: str
     title: str
@@ -218,9 +230,9 @@ class Section(NamedTuple):
 
 
 class Hero(NamedTuple):
-    """The verdict in one word, its explanation, and the next step.
+    """The head of a report: the verdict in one word, its explanation (`lead`), and the next step.
 
-    A terminal prints the verdict's `name`, unless the explanation contains it.
+    `name` is the verdict that a terminal prints; it is empty if the explanation contains the verdict.
     """
 
     word: str
@@ -232,7 +244,7 @@ class Hero(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A report in one language. A page needs a `title` and a line `about` the report."""
+    """A report in one language; only a web page needs `title` and `about`, a line on the report's date."""
 
     hero: Hero
     language: str
@@ -243,5 +255,5 @@ class Report(NamedTuple):
 
 
 def keys(names: Sequence[object]) -> Items:
-    """Return object keys as a list."""
+    """Return object keys as a list, which a terminal shortens."""
     return Items([Span("key", str(name)) for name in names], "keys")

@@ -1,4 +1,4 @@
-"""The result of a comparison, from any answer: classes, folders, lag."""
+"""The result of a comparison in reports: its classes, its folders, and the synchronization lag."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from oss_oms_sync.answers.pass_answers import (
 )
 from oss_oms_sync.answers.text import t
 
-# Tones of classes, in the order of a bar.
+# Tones of classes and their labels, in the order of the parts of a bar.
 _TONE_LABELS = {
     "good": t("equal, proven"),
     "open": t("not proven"),
@@ -66,38 +66,38 @@ _NO_ACCEPTANCES: Mapping[str, str] = {}
 
 
 def counted_classes(both_buckets: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassCounts]:
-    """Return the classes with objects on either side, in order; empty before the comparison has finished."""
+    """Return the classes with objects on either side, in report order; empty if the comparison is unfinished."""
     class_counts = both_buckets.classes if isinstance(both_buckets, BothBuckets) else {}
-    every = {object_class: class_counts[object_class] for object_class in CLASSES if object_class in class_counts}
-    return {name: counts for name, counts in every.items() if counts.source.objects or counts.destination.objects}
+    ordered = {object_class: class_counts[object_class] for object_class in CLASSES if object_class in class_counts}
+    return {name: counts for name, counts in ordered.items() if counts.source.objects or counts.destination.objects}
 
 
 def classes(both_buckets: BothBuckets, translate: Translator, accepted: Mapping[str, str] = _NO_ACCEPTANCES) -> Blocks:
-    """Return the classes with objects, as a bar for each side and as a table, and the objects by storage class.
+    """Return a bar for each side and a table of the classes with objects, and the objects by storage class.
 
-    `accepted`: names by class title.
+    `accepted` maps the title of a class that somebody accepted to the person and the reason.
     """
-    every = counted_classes(both_buckets)
+    listed = counted_classes(both_buckets)
     counted = {
-        side: [name for name, counts in every.items() if _side(counts, side).objects and name in IN_SCOPE]
+        side: [name for name, counts in listed.items() if _count_of_side(counts, side).objects and name in IN_SCOPE]
         for side in SIDE_LABELS
     }
-    shown = [name for name in every if any(name in counted[side] for side in SIDE_LABELS)]
+    in_scope = [name for name in listed if any(name in counted[side] for side in SIDE_LABELS)]
     numbers = (Column(title, "n") for side in SIDE_LABELS.values() for title in (translate(side), translate("volume")))
     others = [
         (
             (class_name(name.title, translate), Span("note", translate("not counted"))),
-            *_counts(both_buckets, [name], translate),
+            *_count_cells(both_buckets, [name], translate),
         )
-        for name in every
-        if name not in shown
+        for name in listed
+        if name not in in_scope
     ]
     return [
         *(_side_bar(both_buckets, counted[side], side, translate) for side in SIDE_LABELS),
         Table(
             [Column(translate("class")), *numbers],
-            [_class_row(both_buckets, name, accepted.get(name.title), translate) for name in shown],
-            [(translate("in scope"), *_counts(both_buckets, shown, translate)), *others],
+            [_class_row(both_buckets, name, accepted.get(name.title), translate) for name in in_scope],
+            [(translate("in scope"), *_count_cells(both_buckets, in_scope, translate)), *others],
         ),
         Heading(translate("Storage classes")),
         Items([translate(pair.text) for pair in sorted(both_buckets.storage, key=lambda pair: -pair.objects)]),
@@ -107,16 +107,19 @@ def classes(both_buckets: BothBuckets, translate: Translator, accepted: Mapping[
 def sums(
     both_buckets: BothBuckets, names: Collection[ObjectClass], translate: Translator, *, adds_up: bool = True
 ) -> Paragraph:
-    """Compare the sums of these classes with both buckets' totals; `adds_up`: the job's own result."""
+    """Report if the objects in `names` add up to the objects listed in both buckets.
+
+    `adds_up` is False if the function's own check has failed already.
+    """
     for side, whole in (("source", both_buckets.source), ("destination", both_buckets.destination)):
-        adds_up = adds_up and _added(both_buckets, names, side) == ObjectCount(whole.objects, whole.bytes)
+        adds_up = adds_up and _sum_counts(both_buckets, names, side) == ObjectCount(whole.objects, whole.bytes)
     if adds_up:
         return Paragraph(translate("The classes add up to the objects in both listings."), "note")
     return Paragraph(translate("The classes do not add up to the objects in both listings."), "bad")
 
 
 def remedies(compared: ComparisonResult, translate: Translator) -> Blocks:
-    """Return the remedies for classes that another submission may not repair."""
+    """Return the remedies for classes that a further submission may not repair."""
     return [
         Paragraph((Span("strong", class_name(name.title, translate)), translate(": "), translate(remedy)))
         for name, remedy in compared.remedies.items()
@@ -124,15 +127,15 @@ def remedies(compared: ComparisonResult, translate: Translator) -> Blocks:
 
 
 def class_name(title: str, translate: Translator) -> Phrase:
-    """Return a class in words; commands take its title."""
+    """Return the label of the class with this title; a title from outside the project is returned unchanged."""
     object_class = _CLASSES_BY_TITLE.get(title)
     return translate(object_class.label) if object_class else Span("outside", title)
 
 
 def folders(both_buckets: BothBuckets, translate: Translator) -> Block:
-    """Return each folder's objects on both sides, with a bar of its classes; differences first."""
-    every = {name: _Folder.of(folder) for name, folder in both_buckets.folders.items()}
-    counts = {name: folder for name, folder in every.items() if any(folder.counts)}
+    """Return a table of the folders with their objects on both sides, folders with differences first."""
+    all_folders = {name: _Folder.of(folder) for name, folder in both_buckets.folders.items()}
+    counts = {name: folder for name, folder in all_folders.items() if any(folder.counts)}
     order = sorted(counts, key=lambda name: (*(-counts[name].tones[tone] for tone in ("bad", "open", "way")), name))
     columns = [
         Column(translate("folder")),
@@ -140,34 +143,35 @@ def folders(both_buckets: BothBuckets, translate: Translator) -> Block:
         *(Column(title, "n") for title in (translate("differ"), translate("in progress"), translate("not proven"))),
     ]
     total = _Folder(
-        _columns(count.counts for count in counts.values()), sum((count.tones for count in counts.values()), Counter())
+        _sum_columns(count.counts for count in counts.values()),
+        sum((count.tones for count in counts.values()), Counter()),
     )
     body = [(_folder_name(name, counts[name], translate), *_folder_cells(counts[name], translate)) for name in order]
     return Table(columns, body, [(translate("total"), *_folder_cells(total, translate))])
 
 
 def lag(lags: Lags, amended: str | None, translate: Translator) -> Blocks:
-    """Return the time until OMS accepted the objects, and until they were in OBS.
+    """Return the time from a write until OMS accepted the object, and until the object was in OBS.
 
-    `amended`: the time of the last recheck, which does not change these figures.
+    `amended` is the time of the last recheck, if any; a recheck does not change these figures.
     """
     late = "open" if amended else "bad"
     return [
-        *_lag_of_step(lags.accepted, translate("Written until accepted by OMS"), late, translate),
-        *_lag_of_step(lags.copied, translate("Written until in OBS"), late, translate),
+        *_describe_lag(lags.accepted, translate("Written until accepted by OMS"), late, translate),
+        *_describe_lag(lags.copied, translate("Written until in OBS"), late, translate),
         Paragraph(translate(_RESENT_TEXT, number=lags.again), "note") if lags.again else None,
         Paragraph(translate("As of the comparison, before the recheck."), "note") if amended else None,
     ]
 
 
 def lag_section(blocks: Blocks, translate: Translator) -> Section:
-    """Return the section for the lag."""
+    """Return the section on lag, around the blocks that `lag` made."""
     about = translate("Current versions written since the pass before the last.")
     return Section("lag", translate("Synchronization lag"), about, blocks)
 
 
 def folder_section(block: Block, translate: Translator) -> Section:
-    """Return the section for the folders; a terminal omits it."""
+    """Return the section on folders, which a terminal omits."""
     return Section(
         "folders",
         translate("Folders"),
@@ -177,7 +181,10 @@ def folder_section(block: Block, translate: Translator) -> Section:
 
 
 class _Folder(NamedTuple):
-    """Objects and bytes of a folder on both sides, and its objects by tone."""
+    """The objects and bytes of a folder, and its objects by tone.
+
+    `counts`: objects and bytes in the source, then in OBS.
+    """
 
     counts: Sequence[int]
     tones: Counter[str]
@@ -188,10 +195,10 @@ class _Folder(NamedTuple):
         for name, quad in quads.items():
             # An object is on one side or on both.
             tones[name.tone] += max(quad[::2])
-        return cls(_columns(quads.values()), tones)
+        return cls(_sum_columns(quads.values()), tones)
 
 
-def _columns(quads: Iterable[Sequence[int]]) -> list[int]:
+def _sum_columns(quads: Iterable[Sequence[int]]) -> list[int]:
     return [sum(column) for column in zip(*quads, strict=True)] or [0] * 4
 
 
@@ -212,17 +219,19 @@ def _folder_cells(folder: _Folder, translate: Translator) -> list[Phrase | Cell]
     return [*sides, *(units.number(folder.tones[tone], translate, tone) for tone in ("bad", "way", "open"))]
 
 
-def _side(counts: ClassCounts, side: str) -> ObjectCount:
+def _count_of_side(counts: ClassCounts, side: str) -> ObjectCount:
     return counts.source if side == "source" else counts.destination
 
 
-def _added(both_buckets: BothBuckets, names: Iterable[ObjectClass], side: str) -> ObjectCount:
-    counts = [_side(both_buckets.classes[name], side) for name in names]
+def _sum_counts(both_buckets: BothBuckets, names: Iterable[ObjectClass], side: str) -> ObjectCount:
+    counts = [_count_of_side(both_buckets.classes[name], side) for name in names]
     return ObjectCount(sum(count.objects for count in counts), sum(count.bytes for count in counts))
 
 
 def _side_bar(both_buckets: BothBuckets, names: Sequence[ObjectClass], side: str, translate: Translator) -> Picture:
-    parts = [(translate(name.label), _side(both_buckets.classes[name], side).objects, name.tone) for name in names]
+    parts = [
+        (translate(name.label), _count_of_side(both_buckets.classes[name], side).objects, name.tone) for name in names
+    ]
     title = translate(SIDE_LABELS[side])
     return units.picture(title, title, f"{sum(number for _, number, _ in parts):,}", parts, translate)
 
@@ -239,21 +248,21 @@ def _class_row(
             Span("aside", translate(name.means)),
             Span("note", translate("accepted by {who}", who=who)) if who else None,
         ),
-        *_counts(both_buckets, [name], translate),
+        *_count_cells(both_buckets, [name], translate),
     ]
 
 
-def _counts(both_buckets: BothBuckets, names: Sequence[ObjectClass], translate: Translator) -> list[Phrase | Cell]:
+def _count_cells(both_buckets: BothBuckets, names: Sequence[ObjectClass], translate: Translator) -> list[Phrase | Cell]:
     cells: list[Phrase | Cell] = []
     for side in SIDE_LABELS:
-        total = _added(both_buckets, names, side)
+        total = _sum_counts(both_buckets, names, side)
         cells += [units.number(total.objects, translate), units.volume(total.bytes, translate)]
     return cells
 
 
-def _lag_of_step(step_lag: Lag, title: str, late_tone: str, translate: Translator) -> Blocks:
-    every = step_lag.objects + step_lag.not_yet
-    if not every:
+def _describe_lag(step_lag: Lag, title: str, late_tone: str, translate: Translator) -> Blocks:
+    total = step_lag.objects + step_lag.not_yet
+    if not total:
         return [Heading(title), Paragraph(translate("No objects were written in this period."), "note")]
     rows, before = [], 0
     for limit, number in sorted(step_lag.within.items()):
@@ -263,7 +272,7 @@ def _lag_of_step(step_lag: Lag, title: str, late_tone: str, translate: Translato
     body = [
         (
             translate(name),
-            Track(count, every, tone or "way", units.share(count, every)),
+            Track(count, total, tone or "way", units.share(count, total)),
             units.number(count, translate, tone),
         )
         for name, count, tone in rows
@@ -274,13 +283,13 @@ def _lag_of_step(step_lag: Lag, title: str, late_tone: str, translate: Translato
         (translate("90th percentile"), step_lag.p90),
         (translate("99th percentile"), step_lag.p99),
     )
-    late = [
+    figures = [
         Figure(name, units.duration(seconds, translate))
         for name, seconds in (*shares, (translate("longest"), step_lag.max))
     ]
-    late.append(Figure(translate("not yet"), f"{step_lag.not_yet:,}", None, late_tone if step_lag.not_yet else None))
+    figures.append(Figure(translate("not yet"), f"{step_lag.not_yet:,}", None, late_tone if step_lag.not_yet else None))
     return [
         Heading(title),
-        Figures(late, within=True),
-        Detail([Table(columns, body, [(translate("total"), "", f"{every:,}")])]),
+        Figures(figures, within=True),
+        Detail([Table(columns, body, [(translate("total"), "", f"{total:,}")])]),
     ]

@@ -20,7 +20,7 @@ _PART_LABELS = {
     "unknown": ("open", t("unknown"), t("Not in any OMS list that replay has read.")),
     "outside": ("calm", t("another project's"), t("Outside the prefix and suffix.")),
 }
-# Groups of causes: lasting causes apart from passing causes.
+# Groups of causes: lasting causes need an action, and passing causes do not.
 _GROUP_LABELS = {
     "lasting": ("bad", t("Persistent: action required")),
     "passing": ("way", t("Temporary: resent automatically")),
@@ -29,7 +29,7 @@ _GROUP_LABELS = {
 
 
 class Cause(NamedTuple):
-    """A cause, the number of its objects, and its remedy.
+    """A cause of failures, the number of its objects, and its remedy.
 
     `group` is "lasting", "passing" or "unknown".
     """
@@ -41,7 +41,10 @@ class Cause(NamedTuple):
 
 
 def tables(title: str, causes: Iterable[Cause], translate: Translator) -> Blocks:
-    """Return a table for each group with causes, most frequent first; `title` heads the first column."""
+    """Return a table for each group of causes, the most frequent cause first.
+
+    `title` is the heading of the first column.
+    """
     ordered = sorted(causes, key=lambda cause: (-cause.objects, cause.name))
     grouped = {group: [cause for cause in ordered if cause.group == group] for group in _GROUP_LABELS}
     return [_table(title, group, members, translate) for group, members in grouped.items() if members]
@@ -64,48 +67,48 @@ def _table(title: str, group: str, causes: list[Cause], translate: Translator) -
 
 
 def failures(copying: CopyingSummary, now: datetime, translate: Translator) -> Blocks:
-    """Return the contents of the section."""
-    copy_failures_shown, acknowledged = copying.failures, copying.acknowledged
-    since = (
+    """Report the objects that OMS failed to copy, by their present state and by OMS's code."""
+    copy_failures, acknowledged = copying.failures, copying.acknowledged
+    count_start = (
         FactList([(translate("start of the failure count"), units.time(acknowledged, now, translate))])
         if acknowledged
         else None
     )
-    if copy_failures_shown is None:
-        return [since, Paragraph(translate("unknown"), "open")]
-    parts = {name: int(getattr(copy_failures_shown, name)) for name in _PART_LABELS}
-    if not copy_failures_shown.counted and not any(parts.values()):
-        return [since, Paragraph(translate("OMS failed to copy none of the submitted objects."))]
+    if copy_failures is None:
+        return [count_start, Paragraph(translate("unknown"), "open")]
+    parts = {name: int(getattr(copy_failures, name)) for name in _PART_LABELS}
+    if not copy_failures.counted and not any(parts.values()):
+        return [count_start, Paragraph(translate("OMS failed to copy none of the submitted objects."))]
     return [
-        since,
-        *_parts(copy_failures_shown.counted, parts, translate),
-        *_codes(copy_failures_shown.codes, translate),
+        count_start,
+        *_describe_parts(copy_failures.counted, parts, translate),
+        *_tabulate_codes(copy_failures.codes, translate),
     ]
 
 
-def _parts(counted: int, parts: Mapping[str, int], translate: Translator) -> Blocks:
-    """Return a bar of the parts, and a table that explains them."""
+def _describe_parts(counted: int, parts: Mapping[str, int], translate: Translator) -> Blocks:
+    """Return a bar of the parts, and a table that explains each part."""
     title, total = translate("counted by OMS"), units.count(counted, translate)
-    named = [(*_PART_LABELS[name], objects) for name, objects in parts.items()]
+    labelled = [(*_PART_LABELS[name], objects) for name, objects in parts.items()]
     body = [
         (
             (Span("swatch", tone=tone), translate(word), Span("aside", translate(means))),
             units.number(objects, translate, tone if tone in ("bad", "open") else ""),
         )
-        for tone, word, means, objects in named
+        for tone, word, means, objects in labelled
     ]
-    shown = [(translate(word), objects, tone) for tone, word, _, objects in named if objects]
+    bar_parts = [(translate(word), objects, tone) for tone, word, _, objects in labelled if objects]
     columns = [Column(translate("state")), Column(translate("objects"), "n")]
-    behind = translate("These do not add up to OMS's number, which may be late: check again in a few minutes.")
+    mismatch_text = translate("These do not add up to OMS's number, which may be late: check again in a few minutes.")
     return [
-        units.picture(title, title, total, shown, translate),
+        units.picture(title, title, total, bar_parts, translate),
         Table(columns, body, [(title, total)]),
-        Paragraph(behind, "open") if sum(parts.values()) != counted else None,
+        Paragraph(mismatch_text, "open") if sum(parts.values()) != counted else None,
     ]
 
 
-def _codes(codes: Mapping[str, CodeFailures], translate: Translator) -> Blocks:
-    """Return the causes of objects still to be copied, by OMS's codes."""
+def _tabulate_codes(codes: Mapping[str, CodeFailures], translate: Translator) -> Blocks:
+    """Return tables of OMS's failure codes, for objects that are not in OBS yet."""
     causes = []
     for code, failed_for_code in codes.items():
         fix = (

@@ -1,4 +1,4 @@
-"""OMS's report of its work: its speed, the time left, its counts over time."""
+"""The report on OMS's work: its throughput, the time to drain the backlog, and its counts over time."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from ops.clock import moment
 from ops.report import units
 from ops.report.blocks import Block, Blocks, Chart, Column, FactList, Figure, Paragraph, Span, Table
-from ops.report.existing_objects import under_way
+from ops.report.existing_objects import report_migration
 from ops.report.words import Translator
 from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.task_group import QueryFailure, TaskSummary
 from oss_oms_sync.answers.text import t
 
-# OMS's steps by name: seconds of a step, and the window for the speed.
+# Steps of OMS's statistics, by name: the seconds of a step, and the period over which the speed is averaged.
 _STEP_SECONDS = {"FIVE_MINUTES": 300, "ONE_HOUR": 3600}
 _SPEED_WINDOWS = {"FIVE_MINUTES": timedelta(hours=1), "ONE_HOUR": timedelta(hours=3)}
 # OMS's counters, with their names among the month's counters, in the order of a copy.
@@ -26,34 +26,34 @@ _COUNTER_LABELS = {
     "SKIP": ("skipped", t("skipped")),
 }
 _UNREAD_TEXT = t("{number} parts of OMS's statistics could not be read: the chart may be incomplete.")
-# Maximum number of spans in a chart.
+# Maximum number of spans in a chart: more columns would be too narrow to see.
 _MAX_SPANS = 100
 
 
 def throughput(answer: StatusAnswer, translate: Translator) -> Figure:
-    """Return OMS's recent speed."""
+    """Return the rate at which OMS has copied recently: over an hour, or over a day if OMS counts in hours."""
     statistics, end = answer.statistics, moment(answer.at)
     window = _SPEED_WINDOWS.get(statistics.step) if statistics else None
     if statistics is None or window is None or end <= statistics.from_:
         return Figure(translate("Throughput"), translate("unknown"), translate("not reported by OMS"), "open")
     window = min(window, end - statistics.from_)
-    since, seconds = (end - window).timestamp() * 1000, window.total_seconds()
+    since_millis, seconds = (end - window).timestamp() * 1000, window.total_seconds()
     objects, size = (
-        sum(number for at, number in statistics.series[name] if at >= since) for name in ("SUCCESS", "SIZE")
+        sum(number for at, number in statistics.series[name] if at >= since_millis) for name in ("SUCCESS", "SIZE")
     )
-    lately = translate("copied by OMS in the last {duration:time}", duration=seconds)
+    period_text = translate("copied by OMS in the last {duration:time}", duration=seconds)
     volume = translate("{size:size} per second", size=round(size / seconds))
     return Figure(
         translate("Throughput"),
         (units.rate(objects * 60 / seconds), " ", Span("small", translate("objects a minute"))),
-        f"{lately} · {volume}",
+        f"{period_text} · {volume}",
     )
 
 
 def drain_estimate(answer: StatusAnswer, translate: Translator) -> Figure:
-    """Estimate the time to copy all waiting objects at OMS's highest rate of the period.
+    """Estimate the time to copy all waiting objects, at OMS's highest rate of the period.
 
-    A low rate with few waiting objects says nothing about OMS's capability.
+    The present rate is no measure: it is low whenever few objects wait.
     """
     backlog, unfinished, statistics = answer.backlog, answer.copying.unfinished, answer.statistics
     if statistics is None or unfinished is None:
@@ -66,20 +66,27 @@ def drain_estimate(answer: StatusAnswer, translate: Translator) -> Figure:
     fastest = max((number for _, number in statistics.series["SUCCESS"]), default=0)
     if not fastest or not left:
         return Figure(translate("Time to drain"), translate("unknown"), note if left else None, "open")
-    long = units.duration(left * _STEP_SECONDS.get(statistics.step, 3600) / fastest, translate)
+    drain_time = units.duration(left * _STEP_SECONDS.get(statistics.step, 3600) / fastest, translate)
     return Figure(
-        translate("Time to drain"), translate("at least {number}", number=long) if backlog.more_may_wait else long, note
+        translate("Time to drain"),
+        translate("at least {number}", number=drain_time) if backlog.more_may_wait else drain_time,
+        note,
     )
 
 
 def copying(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Return the contents of the section: the task, the chart, the counts."""
-    task = [_task(answer.oms, translate)] if answer.oms else query_failure(answer.oms_failure, translate)
-    return [*under_way(answer, translate), *task, *_over_time(answer, translate), *_counts(answer, translate)]
+    """Return the blocks of the section on copying: the migration, the sync task, the chart and the counts."""
+    task = [_describe_task(answer.oms, translate)] if answer.oms else query_failure(answer.oms_failure, translate)
+    return [
+        *report_migration(answer, translate),
+        *task,
+        *_chart_counts(answer, translate),
+        *_tabulate_counts(answer, translate),
+    ]
 
 
 def query_failure(failure: QueryFailure | None, translate: Translator) -> Blocks:
-    """Return OMS's error in place of an answer, and its remedy."""
+    """Report an error that OMS returned instead of an answer, with its remedy."""
     if failure is None:
         return []
     return [
@@ -89,7 +96,7 @@ def query_failure(failure: QueryFailure | None, translate: Translator) -> Blocks
     ]
 
 
-def _task(task: TaskSummary, translate: Translator) -> Block:
+def _describe_task(task: TaskSummary, translate: Translator) -> Block:
     source, destination = (units.name(name, translate) for name in (task.src_bucket, task.dst_bucket))
     mode = task.object_overwrite_mode
     return FactList(
@@ -101,8 +108,8 @@ def _task(task: TaskSummary, translate: Translator) -> Block:
     )
 
 
-def _over_time(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Return requested and copied objects on a common scale, and failures below on another."""
+def _chart_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
+    """Return a chart of requested and copied objects on a common scale, and of failures below on their own scale."""
     statistics, end = answer.statistics, moment(answer.at)
     if statistics is None:
         # The report has this error already, for the task.
@@ -111,9 +118,9 @@ def _over_time(answer: StatusAnswer, translate: Translator) -> Blocks:
             if answer.oms_failure == answer.statistics_failure
             else query_failure(answer.statistics_failure, translate)
         )
-    line = Timeline(statistics.from_, end, _STEP_SECONDS.get(statistics.step, 3600))
-    sums = {name: line.sums(statistics.series[name]) for name in _COUNTER_LABELS}
-    peak = max(*sums["SUCCESS"], *sums["REQUEST"]) * 60 / line.span
+    timeline = Timeline(statistics.from_, end, _STEP_SECONDS.get(statistics.step, 3600))
+    sums = {name: timeline.sums(statistics.series[name]) for name in _COUNTER_LABELS}
+    peak = max(*sums["SUCCESS"], *sums["REQUEST"]) * 60 / timeline.span
     return [
         Chart(
             translate(
@@ -136,7 +143,7 @@ def _over_time(answer: StatusAnswer, translate: Translator) -> Blocks:
                 translate("Requested, objects a minute"),
                 translate("Failed, objects on a scale of their own"),
             ),
-            (units.a_minute(peak, translate), f"{max(sums['FAILURE']):,}"),
+            (units.objects_a_minute(peak, translate), f"{max(sums['FAILURE']):,}"),
             Paragraph(translate(_UNREAD_TEXT, number=statistics.unread), "open") if statistics.unread else None,
         )
     ]
@@ -144,9 +151,9 @@ def _over_time(answer: StatusAnswer, translate: Translator) -> Blocks:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Equal spans of time from `start` to `end`, each of whole steps of `step` seconds.
+    """Spans of equal length from `start` to `end`, each of whole steps of `step` seconds.
 
-    The first span may begin before `start`, because the last span, which readers look at, has to be complete.
+    The last span has to be complete, because readers look at it; so the first span may begin before `start`.
     """
 
     start: datetime
@@ -155,11 +162,11 @@ class Timeline:
 
     @property
     def span(self) -> int:
-        """Length of a span, in seconds."""
+        """The length of a span, in seconds."""
         return self.step * max(1, -(-self._steps // _MAX_SPANS))
 
     def sums(self, points: Iterable[tuple[float, int]]) -> list[int]:
-        """Add up counts, each with its start in milliseconds since 1970, for each span."""
+        """Add up counts for each span; each point is a time in milliseconds since 1970 and a count."""
         sums = [0] * max(1, -(-self._steps * self.step // self.span))
         begin = self._end - len(sums) * self.span
         for at, number in points:
@@ -169,7 +176,7 @@ class Timeline:
 
     @property
     def _end(self) -> int:
-        """End of the step in progress at `end`: OMS counts in steps of the clock."""
+        """The end of the step that is in progress at `end`, because OMS counts in whole steps of the clock."""
         return -(-int(self.end.timestamp()) // self.step) * self.step
 
     @property
@@ -177,11 +184,11 @@ class Timeline:
         return -(-(self._end - int(self.start.timestamp())) // self.step)
 
 
-def _counts(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Return the month's counters beside those of the chart, and the objects left."""
+def _tabulate_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
+    """Return OMS's counts of the chart's period and of this month, and the objects that OMS has yet to process."""
     series = answer.statistics.series if answer.statistics else {}
     sums = {name: sum(count for _, count in points) for name, points in series.items()}
-    shown = {name: sums.get(counter) for counter, (name, _) in _COUNTER_LABELS.items()} | {"bytes": sums.get("SIZE")}
+    period = {name: sums.get(counter) for counter, (name, _) in _COUNTER_LABELS.items()} | {"bytes": sums.get("SIZE")}
     month = vars(answer.oms.month) if answer.oms else {}
     unfinished = answer.copying.unfinished
     left = [
@@ -195,7 +202,7 @@ def _counts(answer: StatusAnswer, translate: Translator) -> Blocks:
         ),
     ]
     return [
-        counters({translate("in this period"): shown, translate("this month"): month}, translate),
+        counters({translate("in this period"): period, translate("this month"): month}, translate),
         Table([Column(translate("count")), Column(translate("objects"), "n")], left),
     ]
 
@@ -203,7 +210,7 @@ def _counts(answer: StatusAnswer, translate: Translator) -> Blocks:
 def counters(
     windows: Mapping[str, Mapping[str, int | None]], translate: Translator, caption: str | None = None
 ) -> Table:
-    """Return OMS's counters of one or more periods, each with its title."""
+    """Return a table with OMS's counters of one or more periods, a column for each."""
     body = [
         (
             translate(title),

@@ -1,4 +1,4 @@
-"""Costs of a migration, section by section, and the length of the freeze."""
+"""The report on the costs of a migration, and on the length of its freeze."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _EXPENSE_LABELS = {
     "sample": t("sample read on both sides"),
     "deep": t("optional: --deep, at most (all objects read at the source)"),
 }
-# An optional expense.
+# An expense that the totals omit, because the option --deep is optional.
 _OPTIONAL_EXPENSE = "deep"
 
 
 def report(plan: Workload, estimate: Estimate, language: str) -> Report:
-    """Return the costs and the freeze."""
+    """Return tables of the costs by occasion, and the length of the freeze step by step."""
     translate = Translator(language)
-    asked = translate(
+    lead = translate(
         "{objects:object|objects} of {size:size}, {a_day} new objects a day, {lanes:lane|lanes}; list prices in US"
         " dollars",
         objects=plan.objects,
@@ -43,7 +43,7 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
     )
     *steps, total = ((name, f"{minutes:,}") for name, minutes in estimate.freeze_minutes.items())
     blocks: Blocks = [
-        _costs(_ONCE_TITLE, estimate.once, translate),
+        _tabulate_expenses(_ONCE_TITLE, estimate.once, translate),
         Paragraph(
             translate(
                 "Copying takes at least {group:time} by a task group ({command}), and {sent:time} if this"
@@ -61,9 +61,9 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
                 sent=estimate.old_requests["sent"],
             )
         ),
-        *_ways(estimate.ways, translate),
-        _costs(t("Per month: daily writes"), estimate.month, translate),
-        _costs(t("Cutover day"), estimate.cutover, translate),
+        *_compare_ways(estimate.ways, translate),
+        _tabulate_expenses(t("Per month: daily writes"), estimate.month, translate),
+        _tabulate_expenses(t("Cutover day"), estimate.cutover, translate),
         Table(
             [Column(translate("step")), Column(translate("minutes"), "n")],
             [(translate(STEP_LABELS[name]), minutes) for name, minutes in steps],
@@ -91,17 +91,21 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
             )
         ),
     ]
-    return Report(Hero("", "", asked, None), language, blocks)
+    return Report(Hero("", "", lead, None), language, blocks)
 
 
 def copying(items: list[Expense], ways: CopyWays, about: str, language: str) -> Report:
-    """Return the cost of a copy of all objects."""
+    """Return the cost of copying all existing objects."""
     translate = Translator(language)
-    return Report(Hero("", "", about, None), language, [_costs(_ONCE_TITLE, items, translate), *_ways(ways, translate)])
+    return Report(
+        Hero("", "", about, None),
+        language,
+        [_tabulate_expenses(_ONCE_TITLE, items, translate), *_compare_ways(ways, translate)],
+    )
 
 
-def _ways(ways: CopyWays, translate: Translator) -> Blocks:
-    """Return the durations and the prices of the ways to copy; nothing where traffic costs the same by night."""
+def _compare_ways(ways: CopyWays, translate: Translator) -> Blocks:
+    """Return durations and prices of copying by day or by night; no blocks where traffic costs the same all day."""
     if not ways.nights:
         return []
     rows = [
@@ -142,18 +146,18 @@ def _price_range(copies: Sequence[Copy], translate: Translator) -> str:
     return most if len(copies) == 1 else translate("{least} to {most}", least=least, most=most)
 
 
-def _costs(title: Text, items: list[Expense], translate: Translator) -> Table:
+def _tabulate_expenses(title: Text, items: list[Expense], translate: Translator) -> Table:
     columns = [Column(translate("item")), Column(translate("amount")), Column(translate("dollars"), "n")]
     total = f"{total_dollars([expense for expense in items if expense.name != _OPTIONAL_EXPENSE]):,.2f}"
     return Table(
         columns,
-        [_row(expense, translate) for expense in items],
+        [_expense_row(expense, translate) for expense in items],
         [(translate("total of the known items, without --deep"), "", total)],
         translate(title),
     )
 
 
-def _row(expense: Expense, translate: Translator) -> tuple[Phrase, ...]:
+def _expense_row(expense: Expense, translate: Translator) -> tuple[Phrase, ...]:
     objects = translate("{number:object|objects}", number=round(expense.objects)) if expense.objects else None
     amount = translate(", ").join(
         filter(None, (objects, translate("{n:size}", n=round(expense.size)) if expense.size else None))

@@ -1,4 +1,4 @@
-"""The list of deletions for people, and the steps by which they delete the objects."""
+"""The report on the list of deletions: objects only in OBS, and the steps by which a user deletes them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.deletions import VALID
 
-# Keys, and folders with most objects, that are shown.
+# Maximum number of keys, and of folders, in a report.
 _MAX_SHOWN = 10
-# Folders that are counted apart, so that memory does not grow with the list.
+# Maximum number of folders with a count of their own, so that memory does not grow with the list.
 _MAX_FOLDERS = 1000
 
 
 @dataclass
 class Summary:
-    """The sum of the pages of a list that was begun at the time `begun`."""
+    """The totals of the pages of a list of deletions; `begun` is the time when the list was requested."""
 
     begun: str
     facts: DeletionFacts = field(init=False)
@@ -42,11 +42,11 @@ class Summary:
 
     @property
     def valid_until(self) -> datetime:
-        """The time after which the list is too old to be used."""
+        """The time after which nobody should delete by the list, because the source may have written its keys again."""
         return moment(self.begun) + VALID
 
     def add(self, page: DeletionsAnswer) -> None:
-        """Add the next page."""
+        """Add the next page of the list to the totals."""
         self.facts = page.facts
         self.left_out.update(page.left_out)
         self.unlisted += page.unlisted[: _MAX_SHOWN - len(self.unlisted)]
@@ -61,7 +61,7 @@ class Summary:
         self.keys += [deletion.key for deletion in page.deletions[: _MAX_SHOWN - len(self.keys)]]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the summary for programs."""
+        """Return the summary as the JSON output of the command."""
         return {
             "comparison": self.facts.comparison,
             "objects": self.objects,
@@ -78,7 +78,7 @@ class Summary:
 
 
 def report(summary: Summary, file: Path, language: str) -> Report:
-    """Report what is on the list, what is not, and the steps that delete the objects."""
+    """Report the listed objects, the objects that are not on the list, and the steps that delete the listed objects."""
     translate = Translator(language)
     lead = t(
         "{n:object|objects} ({bytes:size}) that the source has deleted can be deleted in OBS. This command deletes"
@@ -91,9 +91,11 @@ def report(summary: Summary, file: Path, language: str) -> Report:
     left_out = [
         (translate(reason.meaning), units.count(number, translate)) for reason, number in summary.left_out.most_common()
     ]
-    unknown = summary.facts.unknown_objects
-    if unknown:
-        left_out.append((translate("of unknown origin: OMS never accepted the key"), units.count(unknown, translate)))
+    unknown_count = summary.facts.unknown_objects
+    if unknown_count:
+        left_out.append(
+            (translate("of unknown origin: OMS never accepted the key"), units.count(unknown_count, translate))
+        )
     folders = [
         (name or translate("(no folder)"), units.count(number, translate))
         for name, number in summary.folders.most_common(_MAX_SHOWN)
@@ -112,11 +114,11 @@ def report(summary: Summary, file: Path, language: str) -> Report:
         Paragraph(translate("Keys that rclone's list cannot name exactly:")) if summary.unlisted else None,
         keys(summary.unlisted) if summary.unlisted else None,
     ]
-    sections = [_recipe(summary, file, translate)] if summary.objects else []
+    sections = [_deletion_steps(summary, file, translate)] if summary.objects else []
     return Report(Hero("", "open" if summary.objects else "good", translate(lead), None), language, blocks, sections)
 
 
-def _recipe(summary: Summary, file: Path, translate: Translator) -> Section:
+def _deletion_steps(summary: Summary, file: Path, translate: Translator) -> Section:
     """Return the steps by which a user deletes the objects on the list."""
     bucket, name = summary.facts.destination_bucket, quote_word(str(file))
     until = timestamp(summary.valid_until)

@@ -1,4 +1,4 @@
-"""The migration of the existing objects, as reported by the task group."""
+"""The report on the migration of the existing objects, from OMS's answer about the task group."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ _TOO_MANY_TEXT = t(
 
 
 def tone(group: TaskGroup) -> str:
+    """Return the tone of a task group's state."""
     return _STATE_TONES.get(group.state, "open")
 
 
 def progress_text(group: TaskGroup) -> Text:
-    """Describe the progress of a task group, and the results of its finished objects."""
+    """Describe a task group's progress: objects copied, skipped and failed, bytes, and speed."""
     if group.percent is None and group.state not in MOVING:
         return t("Nothing was copied")
     if group.percent is None:
@@ -57,7 +58,7 @@ def progress_text(group: TaskGroup) -> Text:
 
 
 def bandwidth(windows: Sequence[Window]) -> Text:
-    """Describe the limits of a group's bandwidth."""
+    """Describe the bandwidth limits of a task group by time of day."""
     return t(
         "Bandwidth limits: {limits}; no limit at other times",
         limits=[
@@ -68,7 +69,7 @@ def bandwidth(windows: Sequence[Window]) -> Text:
 
 
 def failures(group: TaskGroup) -> Iterator[Text]:
-    """Yield OMS's reason for the failures, the place of its lists, and the program that resends the objects."""
+    """Yield OMS's reason for the failures, the folder of its lists, and how the objects are resent."""
     if group.why:
         yield t("OMS says: {why}", why=group.why)
     if group.lists:
@@ -83,8 +84,8 @@ def _resending(group: TaskGroup) -> Text | None:
     return _TOO_MANY_TEXT.filled(most=MAX_RESENT) if group.failed > MAX_RESENT else None
 
 
-def failed(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Report failures of the migration, in addition to the sync task's."""
+def report_failures(answer: StatusAnswer, translate: Translator) -> Blocks:
+    """Report the existing objects that OMS failed to copy; the sync task's failures are reported elsewhere."""
     group = answer.old_objects
     if group is None or not group.failed:
         return []
@@ -95,8 +96,8 @@ def failed(answer: StatusAnswer, translate: Translator) -> Blocks:
     return [Paragraph(translate(text), "open") for text in texts if text]
 
 
-def under_way(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Report the current migration and its next step."""
+def report_migration(answer: StatusAnswer, translate: Translator) -> Blocks:
+    """Report the current migration and its next step; without a migration, return no blocks."""
     migration, group, failure = answer.migration, answer.old_objects, answer.old_objects_failure
     if migration is None:
         return []

@@ -13,7 +13,7 @@ from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.causes import find_causes
 from oss_oms_sync.rules.cutover import CHECKS
 
-# Results, worst first, with their words and tones.
+# Labels and tones of results, worst first.
 _RESULT_LABELS = {
     answered.Result.FAILED: (t("failed"), "bad"),
     answered.Result.NOT_PROVEN: (t("not proven"), "open"),
@@ -23,7 +23,7 @@ _RESULT_LABELS = {
 
 
 def next_step(certificate: Certificate, translate: Translator) -> StepBlock:
-    """Return the sentence with the next step after a certificate."""
+    """Return the next step after a cutover or rehearsal with this certificate."""
     if certificate.verdict is CutoverVerdict.GO:
         return StepBlock(translate("Switch over: the project is closed already."))
     # Failures come before waiting.
@@ -37,32 +37,32 @@ def next_step(certificate: Certificate, translate: Translator) -> StepBlock:
     )
 
 
-def name_of(name: str, translate: Translator) -> str:
-    """Return a check in words."""
+def check_title(name: str, translate: Translator) -> str:
+    """Return the title of a check in the reader's language."""
     return translate(CHECKS[name].title)
 
 
 def checks(certificate: Certificate, translate: Translator) -> Blocks:
-    """Return the checks that have not passed in detail, and the others as a table."""
-    every = _by_result(certificate)
-    if not every:
+    """Return a block for each check that has not passed, and a table of the others."""
+    ordered = _sort_by_result(certificate)
+    if not ordered:
         return [Paragraph(translate("No checks: unknown."), "bad")]
-    wrong = [finding for finding in every if finding.gates and finding.result is not answered.Result.PASSED]
+    failing = [finding for finding in ordered if finding.gates and finding.result is not answered.Result.PASSED]
     body = [
         (
-            (_title(finding), Span("note", name_of(finding.id, translate))),
+            (_title(finding), Span("note", check_title(finding.id, translate))),
             (
-                _result(finding, translate),
+                _result_mark(finding, translate),
                 None if finding.gates else Span("note", translate("not part of the verdict")),
             ),
             translate(finding.actual),
         )
-        for finding in every
-        if finding not in wrong
+        for finding in ordered
+        if finding not in failing
     ]
     columns = [Column(translate("check")), Column(translate("result")), Column(translate("finding"), "half")]
     return [
-        *(_finding_block(certificate, finding, translate) for finding in wrong),
+        *(_finding_block(certificate, finding, translate) for finding in failing),
         Detail([Table(columns, body)]) if body else None,
     ]
 
@@ -71,7 +71,7 @@ def _title(check: answered.Finding) -> Phrase:
     return Span("code", check.id)
 
 
-def _result(check: answered.Finding, translate: Translator) -> Span:
+def _result_mark(check: answered.Finding, translate: Translator) -> Span:
     word, tone = _RESULT_LABELS[check.result]
     return Span("mark", translate(word), tone)
 
@@ -79,25 +79,25 @@ def _result(check: answered.Finding, translate: Translator) -> Span:
 def _finding_block(certificate: Certificate, check: answered.Finding, translate: Translator) -> FindingBlock:
     return FindingBlock(
         _title(check),
-        _result(check, translate),
+        _result_mark(check, translate),
         StepBlock(translate(check.next), command(check.step)),
         translate(check.actual),
         [
             (translate("required"), translate(check.wanted)),
-            (translate("in the document"), _counted(certificate, check.id, translate)),
+            (translate("in the document"), _count_objects(certificate, check.id, translate)),
         ],
         keys(check.keys),
         translate("The first {number}", number=len(check.keys)) if len(check.keys) > 1 else translate("object key"),
     )
 
 
-def _counted(certificate: Certificate, check: str, translate: Translator) -> str | None:
-    """Return the objects of a check's classes, as the document counts them; None for another check."""
-    sides = [totals.of_class(certificate, object_class.title) for object_class in CHECKS[check].classes]
+def _count_objects(certificate: Certificate, check: str, translate: Translator) -> str | None:
+    """Return the objects in a check's classes by the certificate's counts; None if the check has no classes."""
+    sides = [totals.count_class(certificate, object_class.title) for object_class in CHECKS[check].classes]
     return totals.objects_and_bytes(sides, translate) if sides else None
 
 
-def _by_result(certificate: Certificate) -> list[answered.Finding]:
-    """Return the checks, worst first, otherwise in their order."""
+def _sort_by_result(certificate: Certificate) -> list[answered.Finding]:
+    """Return the checks, the worst results first; equal results keep the certificate's order."""
     order = [*_RESULT_LABELS]
     return sorted(certificate.checks, key=lambda check: order.index(check.result))

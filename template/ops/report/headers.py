@@ -1,4 +1,4 @@
-"""The answer of `headers`: numbers of objects by outcome, header and folder, with examples."""
+"""The report on the job `headers`, which copies object headers to OBS: objects by outcome, header and folder."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from oss_oms_sync.answers.headers_answer import HeadersAnswer, HeadersOutcome, H
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-# Maximum number of headers and of folders that are shown.
+# Maximum number of headers, and of folders, in a report.
 _MAX_ROWS = 20
 _NEVER_CARRIED = t("Not compared: ACLs and tags, which this project never changes.")
 
 
 def exit_code(answer: HeadersAnswer) -> ExitCode:
-    """Return 0 if all headers are settled, 2 if headers may not be changed, 3 if objects are left, otherwise 1."""
+    """Return 0 if all headers are settled, 2 if headers must not be changed, 3 if objects are left, otherwise 1.
+
+    A header is settled if OBS has the source's value, or after an undo the value from before the change.
+    """
     if answer.stop is Stop.HEADERS:
         return ExitCode.REFUSED
     if not answer.finished:
@@ -28,19 +31,21 @@ def exit_code(answer: HeadersAnswer) -> ExitCode:
 
 
 def report(answer: HeadersAnswer, language: str) -> Report:
-    """Report an answer of headers."""
+    """Return the report on an answer of the job `headers`."""
     translate = Translator(language)
-    lead, tone = _title(answer)
+    lead, tone = _verdict(answer)
     outcomes = [(translate(outcome.text), f"{number:,}") for outcome, number in answer.outcomes.items()]
-    ran = (
+    pass_times = (
         units.pass_times(answer.started, answer.ended, None, translate, answer.objects_per_minute)
         if answer.pass_
         else None
     )
     blocks: list[Block] = [
-        FactList([*outcomes, (translate("pass"), ran), (translate("stopped"), units.stopped(answer, translate))])
+        FactList(
+            [*outcomes, (translate("pass"), pass_times), (translate("stopped"), units.stop_reason(answer, translate))]
+        )
     ]
-    blocks += _by_header(answer, translate)
+    blocks += _list_headers_and_folders(answer, translate)
     for outcome, names in answer.examples.items():
         blocks += [Paragraph((translate(outcome.text), translate(": "))), keys(names)]
     if answer.finished:
@@ -51,19 +56,19 @@ def report(answer: HeadersAnswer, language: str) -> Report:
     )
 
 
-def _by_header(answer: HeadersAnswer, translate: Translator) -> list[Block]:
+def _list_headers_and_folders(answer: HeadersAnswer, translate: Translator) -> list[Block]:
     """Return the numbers of differing objects by header, and of unsettled objects by first-level folder."""
-    most = sorted(answer.headers.items(), key=lambda row: (-row[1], row[0]))[:_MAX_ROWS]
+    header_counts = sorted(answer.headers.items(), key=lambda row: (-row[1], row[0]))[:_MAX_ROWS]
     unsettled = {
         folder: sum(number for outcome, number in outcomes.items() if not outcome.is_settled)
         for folder, outcomes in answer.folders.items()
     }
     folders = sorted(((-number, folder) for folder, number in unsettled.items() if number))[:_MAX_ROWS]
     blocks: list[Block] = []
-    if most:
+    if header_counts:
         blocks += [
             Paragraph(translate("Objects in which a header differed:")),
-            FactList([(n, f"{k:,}") for n, k in most]),
+            FactList([(header, f"{number:,}") for header, number in header_counts]),
         ]
     if folders:
         rows = [(folder or translate("(no folder)"), f"{-number:,}") for number, folder in folders]
@@ -71,7 +76,7 @@ def _by_header(answer: HeadersAnswer, translate: Translator) -> list[Block]:
     return blocks
 
 
-def _title(answer: HeadersAnswer) -> tuple[Text, str]:
+def _verdict(answer: HeadersAnswer) -> tuple[Text, str]:
     code = exit_code(answer)
     if code is ExitCode.REFUSED:
         return t("No header was changed."), "bad"

@@ -1,4 +1,4 @@
-"""Short answers: doctor, replay, the story of a key in status, the mark of a closed project in certify."""
+"""Reports on short answers: of doctor, of replay, of status about a key, and of certify about a closed project."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _STATE_LABELS = {
     "ok": (t("ok"), "good"),
 }
 
-# Leads of a successful run, by `ReplayAnswer.whole`.
+# Leads after a successful run: of all waiting keys (True), or of the requested keys only.
 _SUCCESS_TEXTS = {
     True: t("Nothing is left to resend."),
     False: t("Nothing of the requested objects is left to resend."),
@@ -53,76 +53,78 @@ _RECORDED_TEXT = t("Later writes to the source are recorded as failed (CLOSED): 
 
 
 def doctor(answer: DoctorAnswer, language: str) -> Report:
-    """Return faults first with their remedies, then assumptions, a line each; sound checks are only counted."""
-    translate, order = Translator(language), [*_STATE_LABELS]
-    checks = sorted(answer.checks, key=lambda check: order.index(check.state))
-    count = Counter(check.state for check in checks)
-    counts = translate(", ").join(
-        f"{translate(_STATE_LABELS[state][0])} {count[state]}" for state in reversed(order) if count[state]
+    """Return doctor's report: faults with their remedies, then assumptions; it only counts checks that passed."""
+    translate, states = Translator(language), [*_STATE_LABELS]
+    checks = sorted(answer.checks, key=lambda check: states.index(check.state))
+    state_counts = Counter(check.state for check in checks)
+    counts_text = translate(", ").join(
+        f"{translate(_STATE_LABELS[state][0])} {state_counts[state]}"
+        for state in reversed(states)
+        if state_counts[state]
     )
-    # Checks that depend on others have no own remedy.
-    depending = [check for check in checks if check.state == "unknown" and not check.fix.en]
-    assumed = [check for check in checks if check.state == "not confirmed"]
-    names = translate(", ").join(translate(doctor_check.name) for doctor_check in depending)
+    # A check that depends on another has no remedy of its own.
+    dependent = [check for check in checks if check.state == "unknown" and not check.fix.en]
+    assumptions = [check for check in checks if check.state == "not confirmed"]
+    names = translate(", ").join(translate(doctor_check.name) for doctor_check in dependent)
     blocks = [
         *(
-            _finding(check, translate)
+            _finding_block(check, translate)
             for check in checks
-            if check.state not in ("ok", "not confirmed") and check not in depending
+            if check.state not in ("ok", "not confirmed") and check not in dependent
         ),
-        # A line for each assumption, below its confirming step.
+        # A line for each assumption, below the step that confirms it.
         *(
-            _assumed([doctor_check for doctor_check in assumed if doctor_check.fix.en == fix], translate)
-            for fix in dict.fromkeys(doctor_check.fix.en for doctor_check in assumed)
+            _assumption_block([doctor_check for doctor_check in assumptions if doctor_check.fix.en == fix], translate)
+            for fix in dict.fromkeys(doctor_check.fix.en for doctor_check in assumptions)
         ),
-        Paragraph((translate("unknown until resolved"), translate(": "), names)) if depending else None,
+        Paragraph((translate("unknown until resolved"), translate(": "), names)) if dependent else None,
     ]
-    return Report(Hero("", "", f"{translate(answer.text)}{translate(': ')}{counts}", None), language, blocks)
+    return Report(Hero("", "", f"{translate(answer.text)}{translate(': ')}{counts_text}", None), language, blocks)
 
 
-def _mark(state: str, translate: Translator) -> Span:
+def _state_mark(state: str, translate: Translator) -> Span:
     word, tone = _STATE_LABELS[state]
     return Span("mark", translate(word), tone)
 
 
-def _finding(doctor_check: DoctorCheck, translate: Translator) -> FindingBlock:
+def _finding_block(doctor_check: DoctorCheck, translate: Translator) -> FindingBlock:
     return FindingBlock(
         (translate(doctor_check.name), translate(": "), translate(doctor_check.actual)),
-        _mark(doctor_check.state, translate),
+        _state_mark(doctor_check.state, translate),
         StepBlock(translate(doctor_check.fix)),
     )
 
 
-def _assumed(checks: Sequence[DoctorCheck], translate: Translator) -> FindingBlock:
+def _assumption_block(checks: Sequence[DoctorCheck], translate: Translator) -> FindingBlock:
     title = translate("assumptions about the clouds")
     rows = [(translate(check.name), translate(check.actual)) for check in checks]
-    return FindingBlock(title, _mark("not confirmed", translate), StepBlock(translate(checks[0].fix)), facts=rows)
+    return FindingBlock(title, _state_mark("not confirmed", translate), StepBlock(translate(checks[0].fix)), facts=rows)
 
 
 def replay_text(answer: ReplayAnswer) -> Text:
-    """Return the result of a run of replay in one line."""
+    """Return the result of a replay in one line."""
     text = t("taken {taken}, accepted {accepted}, failed again {failed}, no longer needed {resolved}, left {left}")
     return t("counted, nothing submitted: {n}", n=answer.taken) if answer.dry_run else text.filled(**vars(answer))
 
 
 def replay(answer: ReplayAnswer, language: str) -> Report:
-    """Report a run of replay, and the keys left."""
+    """Return the report on a run of replay: its result, and the number of keys left by reason."""
     translate = Translator(language)
     tone, lead = (
         ("good", _SUCCESS_TEXTS[answer.whole])
         if answer.is_well
         else ("open", t("Some keys are still waiting to be resent."))
     )
-    unreadable = UNREADABLE.filled(names=answer.unreadable)
-    ordered = sorted(answer.by_reason.items(), key=lambda entry: -entry[1])
-    reasons = [(Span("code", name), f"{number:,}") for name, number in ordered]
+    unreadable_text = UNREADABLE.filled(names=answer.unreadable)
+    counts = sorted(answer.by_reason.items(), key=lambda entry: -entry[1])
+    reasons = [(Span("code", name), f"{number:,}") for name, number in counts]
     blocks: Blocks = [
         Paragraph(translate(replay_text(answer))),
-        Paragraph(translate(unreadable), "open") if answer.unreadable else None,
+        Paragraph(translate(unreadable_text), "open") if answer.unreadable else None,
         FactList(
             [
                 (translate("oldest failure"), answer.oldest_failure),
-                (translate("stopped"), units.stopped(answer, translate)),
+                (translate("stopped"), units.stop_reason(answer, translate)),
             ]
         ),
         Table([Column(translate("reason")), Column(translate("objects"), "n")], reasons) if reasons else None,
@@ -131,21 +133,21 @@ def replay(answer: ReplayAnswer, language: str) -> Report:
 
 
 def story(answer: StoryAnswer, language: str) -> Report:
-    """Report the state of a key, and the next step."""
-    translate, late = Translator(language), answer.seconds
+    """Return the report on a single key: its state in both buckets and at OMS, and the next step."""
+    translate, delays = Translator(language), answer.seconds
     lead = f"{answer.key!r}{translate(': ')}{translate(answer.story)}"
-    sent = _after(answer.success.modified, late.accepted, translate) if answer.success else None
-    if sent and answer.success and answer.object and not answer.accepted:
-        is_named = answer.success.etag != "-"
-        sent = (
-            translate("another version, {time}", time=sent)
-            if is_named
-            else translate("version unknown, {time}", time=sent)
+    accepted_text = _add_delay(answer.success.modified, delays.accepted, translate) if answer.success else None
+    if accepted_text and answer.success and answer.object and not answer.accepted:
+        has_version = answer.success.etag != "-"
+        accepted_text = (
+            translate("another version, {time}", time=accepted_text)
+            if has_version
+            else translate("version unknown, {time}", time=accepted_text)
         )
     facts: list[tuple[str, Phrase]] = [
-        (translate("source bucket"), _object_state(answer.object, translate)),
-        (translate("accepted by OMS"), sent),
-        (translate("destination bucket"), answer.in_obs_unknown or _object_state(answer.in_obs, translate)),
+        (translate("source bucket"), _describe_object(answer.object, translate)),
+        (translate("accepted by OMS"), accepted_text),
+        (translate("destination bucket"), answer.in_obs_unknown or _describe_object(answer.in_obs, translate)),
         (
             translate("Written until in OBS"),
             units.duration(answer.seconds.copied, translate) if answer.seconds.copied is not None else None,
@@ -156,7 +158,7 @@ def story(answer: StoryAnswer, language: str) -> Report:
     )
 
 
-def _object_state(state: ObjectInfo | None, translate: Translator) -> str | None:
+def _describe_object(state: ObjectInfo | None, translate: Translator) -> str | None:
     return (
         translate(", ").join([units.exact(state.size, translate), translate("written {time}", time=state.modified)])
         if state
@@ -164,8 +166,8 @@ def _object_state(state: ObjectInfo | None, translate: Translator) -> str | None
     )
 
 
-def _after(time: str, seconds: int | None, translate: Translator) -> str:
-    """Return a time, and its distance from the object's write."""
+def _add_delay(time: str, seconds: int | None, translate: Translator) -> str:
+    """Return a time with its delay: the seconds since the object was written."""
     return (
         time
         if seconds is None
@@ -174,9 +176,9 @@ def _after(time: str, seconds: int | None, translate: Translator) -> str:
 
 
 def mark(answer: MarkAnswer, language: str) -> Report:
-    """Report the mark of a closed project."""
+    """Return the report on the mark that closes a project."""
     translate, tone = Translator(language), "way" if answer.closed else "good"
     # After a GO no trigger records changes.
-    recorded = None if answer.closed and answer.closed.go else _RECORDED_TEXT
-    read_again = Paragraph(translate(sentences(_READ_BACK_TEXT, recorded))) if answer.closed else None
-    return Report(Hero("", tone, translate(answer.next), None), language, [read_again])
+    recorded_text = None if answer.closed and answer.closed.go else _RECORDED_TEXT
+    confirmation = Paragraph(translate(sentences(_READ_BACK_TEXT, recorded_text))) if answer.closed else None
+    return Report(Hero("", tone, translate(answer.next), None), language, [confirmation])

@@ -1,4 +1,4 @@
-"""The answers of reconcile and compare: the result of a pass, or its progress."""
+"""Reports on the answers of reconcile and compare: the result of a finished pass, or the progress of an open pass."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _UNREAD_TEXTS = {
 
 
 def exit_code(answer: ReconcileAnswer | CompareAnswer) -> ExitCode:
-    """Return 0 for a completed pass, 3 if nothing is missing but not all is proven, otherwise 1.
+    """Return 0 for a successful pass, 3 if no object is missing but some are not proven equal, otherwise 1.
 
-    Objects in progress are not proven, and neither is an empty scope.
+    Objects still in progress are not proven equal. A pass without any object in scope proves nothing either.
     """
     if not answer.finished and answer.stop is not Stop.LIMIT:
         return ExitCode.FAILED
@@ -53,20 +53,20 @@ def exit_code(answer: ReconcileAnswer | CompareAnswer) -> ExitCode:
 
 
 def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
-    """Report an answer of reconcile or compare."""
+    """Return the report on an answer of reconcile or compare."""
     translate = Translator(language)
-    lead, tone = _title(answer)
-    ran: Phrase = (
+    lead, tone = _verdict(answer)
+    pass_times: Phrase = (
         units.pass_times(answer.started, answer.ended, None, translate, answer.objects_per_minute)
         if answer.pass_
         else None
     )
-    stopped = (translate("stopped"), units.stopped(answer, translate))
-    # A trial submits nothing, and reports the objects that a pass would submit.
+    stopped = (translate("stopped"), units.stop_reason(answer, translate))
+    # A trial (--dry-run) submits nothing, and reports the objects that a pass would submit.
     is_trial = answer.missing is not None if isinstance(answer, ReconcileAnswer) else _is_single_call(answer)
     would_send = (translate("would be submitted"), units.count(answer.submitted, translate))
-    resent = would_send if is_trial else (translate("resubmitted"), translate(_SUBMITTED_TEXT, **vars(answer)))
-    below: Blocks = []
+    submitted = would_send if is_trial else (translate("resubmitted"), translate(_SUBMITTED_TEXT, **vars(answer)))
+    details: Blocks = []
     facts: list[tuple[str, Phrase]]
     if isinstance(answer, ReconcileAnswer):
         counts = [
@@ -74,28 +74,28 @@ def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
             for name, label in COUNT_LABELS.items()
             if name != "submitted" or not is_trial
         ]
-        facts = [*counts, resent, (translate("pass"), ran), stopped]
-        # Every key, because a trial is meant to show them.
+        facts = [*counts, submitted, (translate("pass"), pass_times), stopped]
+        # The report shows every key, because that is the purpose of a trial.
         first = Items([Span("key", key) for key in answer.missing or ()])
-        below = [Paragraph(translate("First objects to submit:")), first] if answer.missing else []
+        details = [Paragraph(translate("First objects to submit:")), first] if answer.missing else []
     else:
-        facts = [resent, (translate("pass"), ran), (translate("rechecked at"), answer.amended), stopped]
+        facts = [submitted, (translate("pass"), pass_times), (translate("rechecked at"), answer.amended), stopped]
         if answer.finished and answer.standstill:
             facts += [
                 (translate("source, with times and ETags"), answer.state),
                 (translate("twin digest of OBS"), answer.twin),
             ]
         if isinstance(answer, ComparisonResult):
-            below = _compared(answer, translate)
+            details = _describe_comparison(answer, translate)
     return Report(
         Hero("", tone, translate(lead), None),
         language,
-        [FactList(facts), *_unsubmitted_blocks(answer, translate), *below],
+        [FactList(facts), *_unsubmitted_blocks(answer, translate), *details],
     )
 
 
 def _unsubmitted_blocks(answer: PassAnswer, translate: Translator) -> Iterator[Block]:
-    """Yield the unsubmitted objects, and the way to copy them to OBS."""
+    """Yield blocks about the objects that were not submitted, and the commands that copy them."""
     if answer.is_migration_unknown:
         yield Paragraph(translate(MIGRATION_UNKNOWN_TEXT), "open")
     if answer.step and answer.all_the_same:
@@ -116,7 +116,7 @@ def _is_single_call(answer: PassAnswer) -> bool:
     return answer.pass_ is None and (answer.finished or answer.stop is not None)
 
 
-def _title(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
+def _verdict(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     code = exit_code(answer)
     tone = "open" if code or not answer.finished else "good"
     if answer.has_no_objects:
@@ -141,8 +141,8 @@ def _title(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     return t("Some objects are still in progress."), "way"
 
 
-def _compared(compared: ComparisonResult, translate: Translator) -> Blocks:
-    """Return compare's classes, and the objects that reading did not prove equal."""
+def _describe_comparison(compared: ComparisonResult, translate: Translator) -> Blocks:
+    """Return the classes of a comparison, and the objects that reading did not prove equal."""
     blocks = [
         *comparison.classes(compared, translate),
         comparison.sums(compared, compared.classes, translate, adds_up=compared.adds_up),
@@ -161,7 +161,7 @@ def _compared(compared: ComparisonResult, translate: Translator) -> Blocks:
 
 
 def progress_line(answer: PassAnswer | None, language: str) -> str:
-    """Return the progress of an open pass as a single line; with None, that no state is known yet."""
+    """Return the progress of an open pass in one line; without an answer, return that the pass begins."""
     translate = Translator(language)
     if answer is None or answer.finished or answer.pass_ is None:
         return translate("begins")

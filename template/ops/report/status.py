@@ -1,4 +1,4 @@
-"""The answer of status."""
+"""The report on the answer of status."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ops.report.blocks import (
 )
 from ops.report.copy_failures import Cause, failures, tables
 from ops.report.copying import copying, drain_estimate, throughput
-from ops.report.existing_objects import failed
+from ops.report.existing_objects import report_failures
 from ops.report.words import COUNT_LABELS, LOST_EVENTS_TEXT, NO_COMPARISON_TEXT, UTC_NOTE, Translator, purpose
 from ops.shell import command
 from oss_oms_sync.answers.status_answer import (
@@ -70,9 +70,9 @@ _PASS_TONES = {
 
 
 def exit_code(answer: StatusAnswer) -> ExitCode:
-    """Return 0 if all is in step and all waiting keys are counted, otherwise 1.
+    """Return 0 if the project is in step and all waiting keys are counted, otherwise 1.
 
-    A project closed without an alarm, such as for weeks after a GO, also counts as in step.
+    A closed project without an alarm, such as in the weeks after a GO, counts as in step.
     """
     is_calm = not (answer.verdict.alarm or answer.backlog.more_may_wait)
     is_well = {VerdictState.IN_STEP: True, VerdictState.CLOSED: is_calm}.get(answer.verdict.state)
@@ -80,24 +80,24 @@ def exit_code(answer: StatusAnswer) -> ExitCode:
 
 
 def report(answer: StatusAnswer, language: str) -> Report:
-    """Return the report in `language`, "en" or "zh"."""
+    """Return the status report in `language`, "en" or "zh"."""
     translate, now, last = Translator(language), moment(answer.at), answer.compare.last
-    failing = [*failed(answer, translate), *failures(answer.copying, now, translate)]
+    failing = [*report_failures(answer, translate), *failures(answer.copying, now, translate)]
     return Report(
-        _hero(answer.verdict, translate),
+        _make_hero(answer.verdict, translate),
         language,
         [
             Paragraph(translate(_ALARM_REFUSED_TEXT, problem=answer.alarm_not_taken), "bad")
             if answer.alarm_not_taken
             else None,
-            Figures(_figures(answer, now, translate)),
+            Figures(_list_figures(answer, now, translate)),
         ],
         [
             Section(
                 "waiting",
                 translate("Waiting to be resent"),
                 translate("Keys that OMS did not accept or failed to copy."),
-                _backlog(answer, now, translate),
+                _describe_backlog(answer, now, translate),
             ),
             Section(
                 "oms", translate("Copying by OMS"), translate("Counted by OMS, in objects."), copying(answer, translate)
@@ -112,7 +112,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
                 "in-obs",
                 translate("Contents of OBS"),
                 translate("The last comparison, object by object."),
-                _compared(answer, now, translate),
+                _describe_comparison(answer, now, translate),
             ),
             comparison.lag_section(comparison.lag(last.lag, last.amended, translate), translate) if last else None,
             comparison.folder_section(comparison.folders(last, translate), translate) if last else None,
@@ -120,9 +120,11 @@ def report(answer: StatusAnswer, language: str) -> Report:
                 "passes",
                 translate("Search for lost events"),
                 translate("Reconcile reads the whole source bucket."),
-                _passes(answer, now, translate),
+                _describe_passes(answer, now, translate),
             ),
-            Section("sums", translate("Sums"), translate("Counts that must agree."), _sums(answer.sums, translate)),
+            Section(
+                "sums", translate("Sums"), translate("Counts that must agree."), _tabulate_sums(answer.sums, translate)
+            ),
         ],
         translate("Status"),
         (
@@ -136,7 +138,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
     )
 
 
-def _hero(verdict: Verdict, translate: Translator) -> Hero:
+def _make_hero(verdict: Verdict, translate: Translator) -> Hero:
     word, tone = _VERDICT_LABELS[verdict.state]
     step = None
     if verdict.step:
@@ -144,30 +146,37 @@ def _hero(verdict: Verdict, translate: Translator) -> Hero:
     return Hero(translate(word), "bad" if verdict.alarm else tone, translate(verdict.text), step, translate(word))
 
 
-def _figures(answer: StatusAnswer, now: datetime, translate: Translator) -> list[Figure]:
+def _list_figures(answer: StatusAnswer, now: datetime, translate: Translator) -> list[Figure]:
     backlog, last = answer.backlog, answer.compare.last
-    here = backlog.waiting
-    shown = f"{here:,}"
+    waiting_count = backlog.waiting
+    count_text = f"{waiting_count:,}"
     if backlog.more_may_wait:
-        shown = translate("at least {number}", number=here) if here else translate("unknown")
-    since = _since(backlog.oldest, t("the oldest failed {age}"), now, translate) if backlog.oldest else None
-    waits = Figure(translate("Waiting to be resent"), shown, since, "open" if here or backlog.more_may_wait else None)
-    mark = last.watermark if last else None
-    until = units.age(moment(mark), now, translate) if mark else translate("unknown")
-    about = (
+        count_text = translate("at least {number}", number=waiting_count) if waiting_count else translate("unknown")
+    oldest_text = (
+        _text_with_age(backlog.oldest, t("the oldest failed {age}"), now, translate) if backlog.oldest else None
+    )
+    waiting = Figure(
+        translate("Waiting to be resent"),
+        count_text,
+        oldest_text,
+        "open" if waiting_count or backlog.more_may_wait else None,
+    )
+    watermark_time = last.watermark if last else None
+    watermark_age = units.age(moment(watermark_time), now, translate) if watermark_time else translate("unknown")
+    watermark_note = (
         translate(_WATERMARK_TEXT, total=last.judged[1], unproven=last.unproven)
-        if last and mark
+        if last and watermark_time
         else translate(NO_COMPARISON_TEXT)
     )
-    watermark = Figure(translate("Watermark"), until, about, None if mark else "open")
-    late = last.lag.copied if last else None
-    p99, longest = (late.p99, late.max) if late else (None, None)
+    watermark = Figure(translate("Watermark"), watermark_age, watermark_note, None if watermark_time else "open")
+    copy_lag = last.lag.copied if last else None
+    p99, longest = (copy_lag.p99, copy_lag.max) if copy_lag else (None, None)
     note = translate("99th percentile; longest {longest:time}", longest=longest) if p99 is not None else None
     lag = Figure(translate("Written until in OBS"), units.duration(p99, translate), note, None if note else "open")
-    return [waits, throughput(answer, translate), drain_estimate(answer, translate), watermark, lag]
+    return [waiting, throughput(answer, translate), drain_estimate(answer, translate), watermark, lag]
 
 
-def _backlog(answer: StatusAnswer, now: datetime, translate: Translator) -> Blocks:
+def _describe_backlog(answer: StatusAnswer, now: datetime, translate: Translator) -> Blocks:
     backlog = answer.backlog
     counts = [
         (translate("failed records"), backlog.failed),
@@ -183,20 +192,20 @@ def _backlog(answer: StatusAnswer, now: datetime, translate: Translator) -> Bloc
     # The first two are always shown, unless all are empty, because their numbers may be minimums.
     if backlog.at_least:
         counts[:2] = [(name, AtLeast(number) if number else 0) for name, number in counts[:2]]
-    shown = [
+    figures = [
         Figure(name, translate("{n}", n=number)) for place, (name, number) in enumerate(counts) if number or place < 2
     ]
     return [
-        Paragraph(translate("No objects waiting.")) if is_empty else Figures(shown, within=True),
-        *_reasons(answer, translate),
-        _first_keys(backlog.keys, now, translate),
-        _replay(answer, now, translate),
-        *_lists(answer, translate),
+        Paragraph(translate("No objects waiting.")) if is_empty else Figures(figures, within=True),
+        *_tabulate_reasons(answer, translate),
+        _tabulate_keys(backlog.keys, now, translate),
+        _describe_last_replay(answer, now, translate),
+        *_list_problems(answer, translate),
     ]
 
 
-def _reasons(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Return the reasons in three groups: lasting, passing, unknown."""
+def _tabulate_reasons(answer: StatusAnswer, translate: Translator) -> Blocks:
+    """Return a table of reasons for each of three groups: lasting, passing and unknown reasons."""
     if not answer.backlog.by_reason:
         return []
     causes = []
@@ -208,7 +217,7 @@ def _reasons(answer: StatusAnswer, translate: Translator) -> Blocks:
     return [Paragraph(read, "note"), *tables(translate("reason"), causes, translate)]
 
 
-def _first_keys(keys: Sequence[WaitingKey], now: datetime, translate: Translator) -> Block | None:
+def _tabulate_keys(keys: Sequence[WaitingKey], now: datetime, translate: Translator) -> Block | None:
     body = [
         (
             Span("key", key.key),
@@ -227,20 +236,20 @@ def _first_keys(keys: Sequence[WaitingKey], now: datetime, translate: Translator
     return Table(columns, body, caption=translate("The first {number}", number=len(body))) if body else None
 
 
-def _replay(answer: StatusAnswer, now: datetime, translate: Translator) -> Block | None:
+def _describe_last_replay(answer: StatusAnswer, now: datetime, translate: Translator) -> Block | None:
     if not answer.replay:
         return None
     return Paragraph(
-        _since(answer.replay.at, _LAST_REPLAY_TEXT.filled(**vars(answer.replay.result)), now, translate), "note"
+        _text_with_age(answer.replay.at, _LAST_REPLAY_TEXT.filled(**vars(answer.replay.result)), now, translate), "note"
     )
 
 
-def _since(started: str, text: Text, now: datetime, translate: Translator) -> Rounded:
-    """Return a text with the age of a time; its full form has the time."""
+def _text_with_age(started: str, text: Text, now: datetime, translate: Translator) -> Rounded:
+    """Fill in `text` with the age of `started` for a page, and with the time itself for a terminal."""
     return Rounded(translate(text, age=units.age(moment(started), now, translate)), translate(text, age=started))
 
 
-def _lists(answer: StatusAnswer, translate: Translator) -> Blocks:
+def _list_problems(answer: StatusAnswer, translate: Translator) -> Blocks:
     lists = answer.oms_lists
     problem = (translate("OMS's lists of failures are not read"), translate(": "), Span("outside", lists.problem))
     unread = (
@@ -253,10 +262,10 @@ def _lists(answer: StatusAnswer, translate: Translator) -> Blocks:
     return [Paragraph(problem, "open") if lists.problem else None, Paragraph(unread, "open") if lists.unread else None]
 
 
-def _compared(answer: StatusAnswer, now: datetime, translate: Translator) -> Blocks:
+def _describe_comparison(answer: StatusAnswer, now: datetime, translate: Translator) -> Blocks:
     last = answer.compare.last
     under_way = [
-        _open_pass(compare_under_way, t("A comparison has been running since {age}"), now, translate)
+        _describe_open_pass(compare_under_way, t("A comparison has been running since {age}"), now, translate)
         for compare_under_way in answer.compare.open
     ]
     if not last:
@@ -279,10 +288,10 @@ def _compared(answer: StatusAnswer, now: datetime, translate: Translator) -> Blo
     ]
 
 
-def _passes(answer: StatusAnswer, now: datetime, translate: Translator) -> Blocks:
+def _describe_passes(answer: StatusAnswer, now: datetime, translate: Translator) -> Blocks:
     last = answer.reconcile.last
     under_way = [
-        _open_pass(pass_under_way, t("A pass has been running since {age}"), now, translate)
+        _describe_open_pass(pass_under_way, t("A pass has been running since {age}"), now, translate)
         for pass_under_way in answer.reconcile.open
     ]
     if not last:
@@ -307,17 +316,17 @@ def _passes(answer: StatusAnswer, now: datetime, translate: Translator) -> Block
     ]
 
 
-def _open_pass(
+def _describe_open_pass(
     pass_under_way: UnfinishedPass | UnfinishedComparison, text: Text, now: datetime, translate: Translator
 ) -> Block:
     """Return the progress of an open pass, its speed, and the time left."""
-    since = Span("mark", _since(pass_under_way.started, text, now, translate), "way")
+    since = Span("mark", _text_with_age(pass_under_way.started, text, now, translate), "way")
     scanned = (
         [translate("{scanned} so far", scanned=pass_under_way.scanned)]
         if isinstance(pass_under_way, UnfinishedPass)
         else []
     )
-    rate = units.a_minute(pass_under_way.objects_per_minute, translate)
+    rate = units.objects_a_minute(pass_under_way.objects_per_minute, translate)
     if pass_under_way.share is None or pass_under_way.minutes_left is None:
         return Paragraph((since, translate(": "), translate(", ").join([*scanned, rate, translate("end unknown")])))
     done = round(pass_under_way.share * 1000)
@@ -327,7 +336,7 @@ def _open_pass(
     return Picture(since, label, Bar([Part(done, "way"), Part(1000 - done, "rest")], label))
 
 
-def _sums(sums: Sequence[CountCheck], translate: Translator) -> Blocks:
+def _tabulate_sums(sums: Sequence[CountCheck], translate: Translator) -> Blocks:
     if not sums:
         return [Paragraph(translate("No counts to add up yet: unknown."), "open")]
     body = []

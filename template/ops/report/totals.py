@@ -1,4 +1,4 @@
-"""Totals of a certificate: classes, accepted objects, digests, the sample, and facts outside the verdict."""
+"""Sections of a certificate's report: classes, accepted objects, digests, the sample, and facts outside the verdict."""
 
 from __future__ import annotations
 
@@ -39,34 +39,36 @@ _MIGRATION_TEXT = t(
 )
 
 
-def of_class(certificate: Certificate, title: str) -> ObjectCount | None:
-    """Return a class's objects on the side where they count; None if they are unknown."""
+def count_class(certificate: Certificate, title: str) -> ObjectCount | None:
+    """Return the number of a class's objects on the side where they count; None if it is unknown."""
     for object_class, counted in (certificate.classes or {}).items():
         if object_class.title == title:
             return counted.destination if object_class.is_only_there else counted.source
     return None
 
 
-def objects_and_bytes(sides: Sequence[ObjectCount | None], translate: Translator) -> str:
-    """Return the sum of the counts; "unknown" for a missing count."""
-    object_counts = [side for side in sides if side]
-    if len(object_counts) < len(sides):
+def objects_and_bytes(counts: Sequence[ObjectCount | None], translate: Translator) -> str:
+    """Return the sum of the counts as a text, or "unknown" if a count is missing."""
+    present_counts = [side for side in counts if side]
+    if len(present_counts) < len(counts):
         return translate("unknown")
     objects, size = (
-        sum(object_count.objects for object_count in object_counts),
-        sum(object_count.bytes for object_count in object_counts),
+        sum(count.objects for count in present_counts),
+        sum(count.bytes for count in present_counts),
     )
     return translate(", ").join((translate("{number:object|objects}", number=objects), units.exact(size, translate)))
 
 
 def accepted_classes(certificate: Certificate, translate: Translator) -> Blocks:
-    """Return the accepted classes with the persons."""
+    """Return a table of the classes that were accepted by name, with the persons and their reasons."""
     if not certificate.accepted:
         return [Paragraph(translate("Nothing was accepted by name."))]
     body = []
     for name, who in certificate.accepted.items():
         label = translate(_OTHER_NAMES[name]) if name in _OTHER_NAMES else comparison.class_name(name, translate)
-        body.append(((label, " ", Span("code", name)), Span("outside", who), *_accepted(certificate, name, translate)))
+        body.append(
+            ((label, " ", Span("code", name)), Span("outside", who), *_accepted_cells(certificate, name, translate))
+        )
     columns = [
         Column(translate("class")),
         Column(translate("accepted by, reason")),
@@ -76,11 +78,11 @@ def accepted_classes(certificate: Certificate, translate: Translator) -> Blocks:
     return [Table(columns, body)]
 
 
-def _accepted(certificate: Certificate, name: str, translate: Translator) -> list[Phrase | Cell]:
-    """Return objects and bytes; a dash for uncounted names."""
+def _accepted_cells(certificate: Certificate, name: str, translate: Translator) -> list[Phrase | Cell]:
+    """Return the objects and bytes that were accepted, or a dash for a name that has no count."""
     if name in _OTHER_NAMES:
         return [units.number(certificate.oms.left, translate) if name == OMS_UNFINISHED else "–", "–"]
-    counted = of_class(certificate, name)
+    counted = count_class(certificate, name)
     return [
         units.number(counted.objects if counted else None, translate),
         units.volume(counted.bytes if counted else None, translate),
@@ -88,7 +90,7 @@ def _accepted(certificate: Certificate, name: str, translate: Translator) -> lis
 
 
 def classes(certificate: Certificate, both: BothBuckets | None, translate: Translator) -> Blocks:
-    """Return each class with objects, and the comparison of the sums."""
+    """Return the classes with objects, and state if they add up to the listings."""
     if both is None:
         return [Paragraph(translate("The result of the comparison is unknown."), "open")]
     counted = [object_class for object_class in both.classes if object_class in IN_SCOPE]
@@ -96,34 +98,37 @@ def classes(certificate: Certificate, both: BothBuckets | None, translate: Trans
 
 
 def digests(certificate: Certificate, translate: Translator) -> Blocks:
-    """Return the digests that a third party can recompute, with their exact numbers."""
+    """Return the digests of keys and sizes, in full, so that a third party can recompute and compare them."""
     if certificate.source is None or certificate.destination is None:
         return [Paragraph(translate("Digests are unknown."), "open")]
     sides: list[tuple[str, ListingTotals]] = [("source", certificate.source), ("destination", certificate.destination)]
     bucket_digests: list[tuple[str, Phrase]] = [
         (
             translate(SIDE_LABELS[name]),
-            (_digest(listing_totals.digest), Span("below", objects_and_bytes([listing_totals], translate))),
+            (_digest_span(listing_totals.digest), Span("below", objects_and_bytes([listing_totals], translate))),
         )
         for name, listing_totals in sides
     ]
     return [
         FactList(
-            [*bucket_digests, (translate("source, with times and ETags"), _digest(certificate.source.state_digest))]
+            [
+                *bucket_digests,
+                (translate("source, with times and ETags"), _digest_span(certificate.source.state_digest)),
+            ]
         ),
         Detail(
             [
                 *(
                     block
                     for name, object_class in (certificate.classes or {}).items()
-                    for block in _class_digests(name, object_class, translate)
+                    for block in _list_class_digests(name, object_class, translate)
                 )
             ]
         ),
     ]
 
 
-def _class_digests(name: ObjectClass, class_counts: ClassCounts, translate: Translator) -> Blocks:
+def _list_class_digests(name: ObjectClass, class_counts: ClassCounts, translate: Translator) -> Blocks:
     sides = (
         ("source", class_counts.source, class_counts.digests.source),
         ("destination", class_counts.destination, class_counts.digests.destination),
@@ -131,21 +136,21 @@ def _class_digests(name: ObjectClass, class_counts: ClassCounts, translate: Tran
     side_digests = {side: digest for side, counted, digest in sides if counted.objects}
     if not side_digests:
         return []
-    pairs = [(translate(SIDE_LABELS[side]), _digest(digest)) for side, digest in side_digests.items()]
+    pairs = [(translate(SIDE_LABELS[side]), _digest_span(digest)) for side, digest in side_digests.items()]
     if len(pairs) == 2 and class_counts.digests.source == class_counts.digests.destination:
-        pairs = [(translate("the same on both sides"), _digest(class_counts.digests.source))]
+        pairs = [(translate("the same on both sides"), _digest_span(class_counts.digests.source))]
     return [Heading((comparison.class_name(name.title, translate), " ", Span("code", name.title))), FactList(pairs)]
 
 
-def _digest(digest: int) -> Span:
+def _digest_span(digest: int) -> Span:
     return Span("digest", f"{digest:064x}")
 
 
 def sample(sample: SampleResult | None, translate: Translator) -> Blocks:
-    """Return the sampled objects, and the result of the sample."""
+    """Return the result of reading a sample of objects on both sides."""
     if sample is None:
         return [Paragraph(translate("Nothing was sampled."))]
-    trouble, bounded = (
+    problems, bound = (
         {translate("differing"): sample.differing, translate("not read"): sample.unread},
         confidence_bound(sample),
     )
@@ -158,23 +163,25 @@ def sample(sample: SampleResult | None, translate: Translator) -> Blocks:
     figures = [
         Figure(translate("read and compared"), units.count(sample.read, translate), drawn),
         Figure(translate("read"), units.size(sample.bytes, translate)),
-        *(Figure(name, f"{len(names):,}", None, "bad" if names else None) for name, names in trouble.items()),
+        *(Figure(name, f"{len(names):,}", None, "bad" if names else None) for name, names in problems.items()),
     ]
     return [
         Figures(figures, within=True),
-        Paragraph(translate(bounded)) if bounded else None,
-        *(block for name, names in trouble.items() if names for block in (Heading(name), keys(names))),
+        Paragraph(translate(bound)) if bound else None,
+        *(block for name, names in problems.items() if names for block in (Heading(name), keys(names))),
         FactList([(translate("seed"), Span("digest", sample.seed) if sample.seed else units.unknown(translate))]),
     ]
 
 
-def not_judged(certificate: Certificate, shown: ExtraFacts, translate: Translator) -> Blocks:
-    """Return facts outside the verdict."""
-    gone, lost = of_class(certificate, ObjectClass.DELETED_AT_SOURCE.title), shown.trigger
+def extra_facts(certificate: Certificate, facts: ExtraFacts, translate: Translator) -> Blocks:
+    """Return facts that are not part of the verdict, such as the state of the sync task."""
+    deleted, trigger = count_class(certificate, ObjectClass.DELETED_AT_SOURCE.title), facts.trigger
     volume = (
-        [translate("{number:object|objects}", number=gone.objects), units.size(gone.bytes, translate)] if gone else []
+        [translate("{number:object|objects}", number=deleted.objects), units.size(deleted.bytes, translate)]
+        if deleted
+        else []
     )
-    events = translate(LOST_EVENTS_TEXT, new=lost.new, missing=lost.missing) if lost else translate("unknown")
+    events = translate(LOST_EVENTS_TEXT, new=trigger.new, missing=trigger.missing) if trigger else translate("unknown")
     task, failure = certificate.sync_task, certificate.oms_failure
     mode = task.object_overwrite_mode if task else None
     return [
@@ -186,16 +193,16 @@ def not_judged(certificate: Certificate, shown: ExtraFacts, translate: Translato
                 (translate(ObjectClass.DELETED_AT_SOURCE.label), translate(", ").join(volume) or translate("unknown")),
                 *(
                     (translate("existing objects"), translate(_MIGRATION_TEXT, **vars(migration)))
-                    for migration in shown.migrations
+                    for migration in facts.migrations
                 ),
-                (translate("project"), _closed(certificate.closed, translate)),
+                (translate("project"), _describe_closing(certificate.closed, translate)),
             ]
         ),
-        *_this_month(task, failure, translate),
+        *_count_month(task, failure, translate),
     ]
 
 
-def _this_month(task: TaskSummary | None, failure: OmsQueryFailure | None, translate: Translator) -> Blocks:
+def _count_month(task: TaskSummary | None, failure: OmsQueryFailure | None, translate: Translator) -> Blocks:
     """Return OMS's counters of this month, or the reason why they are missing."""
     if task:
         return [counters({translate("this month"): vars(task.month)}, translate, translate("Copying by OMS"))]
@@ -204,7 +211,7 @@ def _this_month(task: TaskSummary | None, failure: OmsQueryFailure | None, trans
     return []
 
 
-def _closed(closed: ClosedMark | None, translate: Translator) -> Phrase:
+def _describe_closing(closed: ClosedMark | None, translate: Translator) -> Phrase:
     if closed is None:
         return translate("open")
     since = translate("closed since {time}", time=units.clock(moment(closed.since)))

@@ -1,4 +1,4 @@
-"""Numbers for readers, with an unbreakable space before the unit. None is "unknown"."""
+"""Formats of numbers and times for readers, with a no-break space before units; None becomes "unknown"."""
 
 from __future__ import annotations
 
@@ -19,57 +19,57 @@ def count(number: int | None, translate: Translator) -> str:
 
 
 def size(number: int | None, translate: Translator) -> str:
-    """Format bytes with three digits: 1.24 TB."""
+    """Format a number of bytes with three digits, such as 1.24 TB."""
     return translate("{n:size}", n=number)
 
 
 def limit(number: int | None, translate: Translator) -> str:
-    """Format a configured number of bytes, such as 1 GiB."""
+    """Format a limit from s.yaml: in GiB if it is a whole number of GiB, otherwise like `size`."""
     return f"{number // 2**30}\u00a0GiB" if number and number % 2**30 == 0 else size(number, translate)
 
 
-def a_minute(number: float | None, translate: Translator) -> str:
-    """Format a rate in objects a minute."""
+def objects_a_minute(number: float | None, translate: Translator) -> str:
+    """Format a rate as objects a minute."""
     return translate("unknown") if number is None else translate("{number} objects a minute", number=rate(number))
 
 
 def rate(number: float) -> str:
-    """Format a rate, with a decimal if it is small; 0 only for zero."""
+    """Format a rate, with a decimal if it is below 10; only zero becomes "0"."""
     if 0 < number < 0.1:
         return "<\u00a00.1"
     return f"{number:,.0f}" if number >= 10 or number == int(number) else f"{number:.1f}"
 
 
 def duration(seconds: float | None, translate: Translator) -> str:
-    """Format a duration in a single unit."""
+    """Format a duration in its largest unit, such as 3 h."""
     return translate("{s:time}", s=seconds)
 
 
 def age(time: datetime, now: datetime, translate: Translator) -> str:
-    """Format the time from `time` to `now`."""
+    """Format the time that has passed from `time` to `now`, such as "5 min ago"."""
     past = (now - time).total_seconds()
     return translate("{duration:time} ago", duration=past) if past >= 1 else translate("just now")
 
 
 def share(number: int, whole: int) -> str:
-    """Format a percentage that is 100 % only for all and 0 % only for none."""
+    """Format `number` as a percentage of `whole`: "100 %" means all, "0 %" means none, without rounding."""
     if number in (0, whole) or not whole:
-        shown = "100" if whole and number == whole else "0"
+        digits = "100" if whole and number == whole else "0"
     else:
         percent = 100 * number / whole
-        shown = "< 0.1" if percent < 0.1 else "> 99.9" if percent > 99.9 else f"{percent:.1f}"
-    return f"{shown} %".replace(" ", "\u00a0")
+        digits = "< 0.1" if percent < 0.1 else "> 99.9" if percent > 99.9 else f"{percent:.1f}"
+    return f"{digits} %".replace(" ", "\u00a0")
 
 
 def number(amount: int | None, translate: Translator, tone: str = "") -> Phrase | Cell:
-    """Format a count in a table: pale if 0, otherwise in its tone."""
+    """Format a count for a table cell: pale if it is 0, otherwise in its tone."""
     if amount is None:
         return Cell(translate("unknown"), "open")
     return Cell(count(amount, translate), tone if amount else "nil") if tone or not amount else count(amount, translate)
 
 
 def volume(size_bytes: int | None, translate: Translator) -> Cell:
-    """Format bytes in a table, pale if 0."""
+    """Format bytes for a table cell: rounded on a page, exact on a terminal, pale if 0."""
     return Cell(
         Rounded(size(size_bytes, translate), exact(size_bytes, translate)),
         "open" if size_bytes is None else "" if size_bytes else "nil",
@@ -77,12 +77,12 @@ def volume(size_bytes: int | None, translate: Translator) -> Cell:
 
 
 def exact(size_bytes: int | None, translate: Translator) -> str:
-    """Format bytes in full."""
+    """Format the exact number of bytes, such as "1,240 bytes"."""
     return translate("unknown") if size_bytes is None else translate("{n:byte|bytes}", n=size_bytes)
 
 
 def time(written: str | None, now: datetime | None, translate: Translator) -> Phrase:
-    """Format a time of an answer, and its age at `now`."""
+    """Format a time of an answer, with its age at `now` if `now` is known."""
     if not written:
         return unknown(translate)
     try:
@@ -95,16 +95,21 @@ def time(written: str | None, now: datetime | None, translate: Translator) -> Ph
 def pass_times(
     started: str | None, ended: str | None, now: datetime | None, translate: Translator, pace: int | None = None
 ) -> Phrase:
-    """Return the time, duration and speed of a pass."""
-    took, rate = None, None if pace is None else a_minute(pace, translate)
+    """Return the start, the end, the duration and the speed of a pass; `pace` is the speed in objects a minute."""
+    duration_text, speed = None, None if pace is None else objects_a_minute(pace, translate)
     with contextlib.suppress(ValueError):  # an open pass, or a document that certify did not write
-        took = translate("took {duration:time}", duration=(moment(ended or "") - moment(started or "")).total_seconds())
-    below = Span("below", translate(", ").join(filter(None, (took, rate))))
-    return time(started, now, translate), " – ", time(ended, now, translate), below
+        duration_text = translate(
+            "took {duration:time}", duration=(moment(ended or "") - moment(started or "")).total_seconds()
+        )
+    note = Span("below", translate(", ").join(filter(None, (duration_text, speed))))
+    return time(started, now, translate), " – ", time(ended, now, translate), note
 
 
-def stopped(answer: PassAnswer | ReplayAnswer, translate: Translator) -> Phrase:
-    """Return the reason why a call ended early, or None. The function's own text is in English."""
+def stop_reason(answer: PassAnswer | ReplayAnswer, translate: Translator) -> Phrase:
+    """Return the reason why a call ended early, or None if it did not.
+
+    In Chinese, the function's own English text follows the translated reason.
+    """
     if answer.stop is None or translate.language == "en":
         return answer.stopped
     return translate(STOP_TEXTS[answer.stop]), Span("note", Span("outside", answer.stopped))
@@ -113,22 +118,25 @@ def stopped(answer: PassAnswer | ReplayAnswer, translate: Translator) -> Phrase:
 def picture(
     caption: Phrase, side: str, total: str, parts: Sequence[tuple[str, int, str]], translate: Translator
 ) -> Picture:
-    """Return a bar of parts (name, number, tone); `side` and `total`: its subject and its sum."""
+    """Return a bar of `parts`, each a name, a number and a tone.
+
+    `side` and `total` are the subject and the sum in the bar's text for screen readers.
+    """
     numbers = translate(", ").join(translate("{name} {number}", name=name, number=number) for name, number, _ in parts)
     label = translate("{side}, {total} objects: {parts}", side=side, total=total, parts=numbers or translate("none"))
     return Picture(caption, total, Bar([Part(number, tone) for _, number, tone in parts], label))
 
 
 def clock(at: datetime) -> str:
-    """Format a time for readers, to the second."""
+    """Format a time to the second, without its zone: reports state once that times are UTC."""
     return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
 def name(text: str | None, translate: Translator) -> Span:
-    """Return a name that is not translated."""
+    """Return a bucket's or another name, which is not translated; None becomes "unknown"."""
     return Span("code", text) if text else unknown(translate)
 
 
 def unknown(translate: Translator) -> Span:
-    """Return the mark of an unknown fact, which is never green."""
+    """Return "unknown" in the colour of unproven facts."""
     return Span("", translate("unknown"), "open")

@@ -1,4 +1,4 @@
-"""HTML, element by element. Text other than Markup is escaped, and its unprintable characters become visible."""
+"""A writer of HTML elements: it escapes all text except Markup, and makes unprintable characters visible."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Iterable
 
 from ops.shell import COMMAND_IN_TEXT, remove_marks
 
-# Invisible characters, and characters that reorder or hide others: controls, formats (bidi overrides, zero width),
+# Unicode categories of characters that are invisible or reorder others: controls, formats (bidi overrides, zero width),
 # lone surrogates (which no file can contain), separators of lines and paragraphs.
 _INVISIBLE_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _VOID_ELEMENTS = ("link", "meta")
-# Maximum characters of a completely shown key, and of the shown end of a longer key. OSS allows 1023 bytes.
+# A longer key is shortened to so many characters, of which so many are its end. OSS allows keys of 1023 bytes.
 _MAX_KEY_CHARACTERS, _TAIL_CHARACTERS = 240, 60
 
 
 class Markup(str):
-    """Text that is HTML already."""
+    """Text that is already HTML, and is not escaped again."""
 
     __slots__ = ()
 
@@ -34,9 +34,12 @@ def escape_invisible(text: str) -> str:
 
 
 def element(name: str, /, *children: str | None, **attributes: str | None) -> Markup:
-    """Return an element; `class_` is class, `aria_label` is aria-label. Children that are None are omitted."""
+    """Return an HTML element; children that are None are omitted.
+
+    Names of attributes are those of HTML, but `class_` means class, and `aria_label` means aria-label.
+    """
     written = "".join(
-        f' {attribute.rstrip("_").replace("_", "-")}="{_escaped(value)}"'
+        f' {attribute.rstrip("_").replace("_", "-")}="{_escape(value)}"'
         for attribute, value in attributes.items()
         if value is not None
     )
@@ -46,14 +49,17 @@ def element(name: str, /, *children: str | None, **attributes: str | None) -> Ma
 
 
 def join(children: Iterable[str | None]) -> Markup:
-    """Concatenate the children that are not None, with marked commands in their texts."""
-    return Markup("".join(child if isinstance(child, Markup) else _prose(child) for child in children if child))
+    """Concatenate the children that are not None; commands in their texts become code elements."""
+    return Markup(
+        "".join(child if isinstance(child, Markup) else _mark_up_commands(child) for child in children if child)
+    )
 
 
 def key(name: str) -> Markup:
-    """Return an object key.
+    """Return an object key as an element.
 
-    An ambiguous key is in quotation marks, as a JSON string; a long key is shortened in its middle, visibly.
+    A key with invisible characters or unusual spaces is written as a JSON string in quotation marks. A long key is
+    shortened in its middle, marked by "[…]".
     """
     shown = name
     if len(name) > _MAX_KEY_CHARACTERS:
@@ -70,12 +76,12 @@ def key(name: str) -> Markup:
 
 
 def code(text: str) -> Markup:
-    """Return a name or a command, which is not translated."""
+    """Return a name or a command, which browsers must not translate."""
     return element("code", text, dir="ltr", translate="no")
 
 
 def outside(text: str) -> Markup:
-    """Return text from outside this project, in any language and direction."""
+    """Return text from outside this project, which may be in any language and direction."""
     return element("bdi", text, translate="no")
 
 
@@ -101,10 +107,10 @@ def document(title: str, language: str, style: str, *body: str | None) -> str:
     return f"<!doctype html>\n{page}\n"
 
 
-def _prose(text: str) -> str:
+def _mark_up_commands(text: str) -> str:
     parts = COMMAND_IN_TEXT.split(text)
-    return "".join(code(part) if place % 2 else _escaped(part) for place, part in enumerate(parts))
+    return "".join(code(part) if place % 2 else _escape(part) for place, part in enumerate(parts))
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return html.escape(escape_invisible(remove_marks(text)))

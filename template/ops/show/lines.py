@@ -1,4 +1,4 @@
-"""A report as lines on a terminal."""
+"""The renderer of a report as lines on a terminal."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ from ops.report.blocks import (
     Track,
 )
 from ops.report.words import Translator
-from ops.show.tables import Grid, table_lines
+from ops.show.tables import Grid, draw_table
 from ops.terminal import FittedLines, Line, MarkedLine, UnwrappedLine, escape
 
 _MAX_SHOWN_KEYS = 5
 _INDENT = "  "
-# Columns of sentences, each on its own lines.
+# Kinds of columns with sentences, which are printed below their row.
 _SENTENCE_KINDS = ("wide", "half")
 
 
 def draw(report: Report) -> Iterator[Line]:
-    """Yield the lines, the verdict first."""
+    """Yield the lines of a report, the verdict first."""
     translate, hero = Translator(report.language), report.hero
     if hero.name:
         yield MarkedLine("", hero.name, hero.tone)
@@ -51,42 +51,42 @@ def draw(report: Report) -> Iterator[Line]:
     else:
         yield MarkedLine("", hero.lead, hero.tone)
     if hero.doubts:
-        yield from _block(hero.doubts, translate)
+        yield from _draw_block(hero.doubts, translate)
     if hero.step:
-        yield from _step(hero.step)
+        yield from _draw_step(hero.step)
     if about := _flatten(translate, report.about):
         yield f"{_INDENT}{about}"
-    yield from _blocks(report.blocks, translate)
+    yield from _draw_blocks(report.blocks, translate)
     for section in filter(None, report.sections):
-        if body := [*_blocks(section.blocks, translate)]:
+        if body := [*_draw_blocks(section.blocks, translate)]:
             yield translate.before(section.title, section.title)
             yield from body
 
 
-def _blocks(blocks: Blocks, translate: Translator) -> Iterator[Line]:
-    return (line for block in blocks if block for line in _block(block, translate))
+def _draw_blocks(blocks: Blocks, translate: Translator) -> Iterator[Line]:
+    return (line for block in blocks if block for line in _draw_block(block, translate))
 
 
-def _step(step: StepBlock) -> Iterator[Line]:
+def _draw_step(step: StepBlock) -> Iterator[Line]:
     if step.text:
         yield f"{_INDENT * 3}-> {step.text}"
     if step.command:
         yield UnwrappedLine(f"{_INDENT * 3}-> {step.command}")
 
 
-def _block(block: Block, translate: Translator) -> Iterator[Line]:
+def _draw_block(block: Block, translate: Translator) -> Iterator[Line]:
     colon = translate(": ")
     match block:
         case Paragraph(content) | Heading(content):
-            yield from _paragraph(content, translate)
+            yield from _draw_paragraph(content, translate)
         case FactList(rows):
             yield from (
                 f"{_INDENT}{name}{colon}{_flatten(translate, value)}" for name, value in rows if value is not None
             )
         case Figures(figures):
-            yield from (_figure(figure, translate) for figure in figures)
+            yield from (_draw_figure(figure, translate) for figure in figures)
         case Table():
-            yield from _table(block, translate)
+            yield from _draw_table(block, translate)
         case Picture(caption, total):
             yield f"{_INDENT}{_flatten(translate, caption)}{colon}{_flatten(translate, total)}"
         case Chart(label):
@@ -101,48 +101,48 @@ def _block(block: Block, translate: Translator) -> Iterator[Line]:
         case Document(text):
             yield from map(UnwrappedLine, text.split("\n"))
         case FindingBlock():
-            yield from _finding(block, translate)
+            yield from _draw_finding(block, translate)
         case Detail():
             pass
 
 
-def _figure(figure: Figure, translate: Translator) -> Line:
+def _draw_figure(figure: Figure, translate: Translator) -> Line:
     note = translate(" ({note})", note=_flatten(translate, figure.note)) if figure.note else ""
     return MarkedLine(
         f"{_INDENT}{figure.label}{translate(': ')}", _flatten(translate, figure.number), figure.tone or "", note
     )
 
 
-def _finding(finding_block: FindingBlock, translate: Translator) -> Iterator[Line]:
+def _draw_finding(finding_block: FindingBlock, translate: Translator) -> Iterator[Line]:
     colon = translate(": ")
     title, result = _flatten(translate, finding_block.title), _flatten(translate, finding_block.result)
-    before, after = _INDENT, title
+    prefix, suffix = _INDENT, title
     if finding_block.evidence:
-        before, after = f"{_INDENT}{title} ", _flatten(translate, finding_block.evidence)
-    yield MarkedLine(before, result, finding_block.result.tone or "", f"{colon}{after}")
+        prefix, suffix = f"{_INDENT}{title} ", _flatten(translate, finding_block.evidence)
+    yield MarkedLine(prefix, result, finding_block.result.tone or "", f"{colon}{suffix}")
     for name, value in finding_block.facts:
         if value is not None:
             yield f"{_INDENT * 3}{name}{colon}{_flatten(translate, value)}"
     if finding_block.keys.rows:
         if finding_block.keys_title:
             yield f"{_INDENT * 3}{finding_block.keys_title}{colon.rstrip()}"
-        yield from _block(finding_block.keys, translate)
-    yield from _step(finding_block.next)
+        yield from _draw_block(finding_block.keys, translate)
+    yield from _draw_step(finding_block.next)
 
 
-def _paragraph(content: Phrase, translate: Translator) -> Iterator[Line]:
-    # The tone of a phrase that is a single mark.
+def _draw_paragraph(content: Phrase, translate: Translator) -> Iterator[Line]:
+    # A phrase that is a single mark colours the line.
     tone = content.tone if isinstance(content, Span) else None
     yield MarkedLine(_INDENT, _flatten(translate, content), tone or "")
 
 
-def _table(table: Table, translate: Translator) -> Iterator[Line]:
+def _draw_table(table: Table, translate: Translator) -> Iterator[Line]:
     if table.caption:
-        yield from _paragraph(table.caption, translate)
-    yield FittedLines(partial(table_lines, _grid(table, translate), translate))
+        yield from _draw_paragraph(table.caption, translate)
+    yield FittedLines(partial(draw_table, _make_grid(table, translate), translate))
 
 
-def _grid(table: Table, translate: Translator) -> Grid:
+def _make_grid(table: Table, translate: Translator) -> Grid:
     rows = [*table.rows, *table.foot]
     places = range(len(table.columns))
     sentences = [place for place in places if table.columns[place].kind in _SENTENCE_KINDS]
@@ -157,7 +157,7 @@ def _grid(table: Table, translate: Translator) -> Grid:
 
 
 def _is_name(cell: Phrase | Cell) -> bool:
-    """Return True if the cell is an object key or a name, which must stay unchanged."""
+    """Return True if the cell is an object key or a name, which must not be wrapped."""
     return isinstance(cell, Span) and cell.kind in ("key", "code")
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ops.report.blocks import Bar, Part, Track
 from ops.report.copying import Timeline
-from ops.show.page import bar, columns, track
+from ops.show.page import draw_bar, draw_columns, draw_track
 from unit.ops.web_page import parse
 
 BEGIN = datetime(2026, 1, 30, 9, 12, 44, tzinfo=timezone.utc)
@@ -40,11 +40,11 @@ def test_a_constant_rate_is_level(hours, step):
 
 
 def test_single_object_among_millions_is_visible():
-    shown = parse(columns([10**9, 1, 0], "copied"))
+    shown = parse(draw_columns([10**9, 1, 0], "copied"))
     heights = [float(element.attributes["height"]) for element in shown.every("rect")]
     assert len(heights) == 2
     assert heights[1] > 2
-    parts = list(parse(bar(Bar([Part(10**9, "good"), Part(1, "bad"), Part(0, "open")], "x"))).every("i"))
+    parts = list(parse(draw_bar(Bar([Part(10**9, "good"), Part(1, "bad"), Part(0, "open")], "x"))).every("i"))
     assert [part.attributes["class"] for part in parts] == ["good", "bad"]
-    assert parse(track(Track(1, 10**9, "bad"))).only(class_="fill bad")
-    assert not list(parse(track(Track(0, 0, "bad"))).every(class_="fill bad"))
+    assert parse(draw_track(Track(1, 10**9, "bad"))).only(class_="fill bad")
+    assert not list(parse(draw_track(Track(0, 0, "bad"))).every(class_="fill bad"))
