@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -12,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from support.phrases import CATALOGUE, is_chinese
 from tools.package import ROOT
 
-CATALOGUE = json.loads((ROOT / "template/code/oss_oms_sync/answers/zh.json").read_text(encoding="utf-8"))
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "template").glob("*.md")]
 
 _HAN = r"\u3400-\u9fff"
@@ -23,10 +22,6 @@ _URL = re.compile(r"https?://\S+")
 # Parts that are not read as Chinese: code, the target of a link, a comment, the tag of a picture.
 _NOT_PROSE = re.compile(r"`[^`\n]*`|(?<=\])\([^)\n]*\)|<!--.*?-->|<[^>\n]+>")
 _FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
-
-
-def is_chinese(text: str) -> bool:
-    return bool(re.search(f"[{_HAN}]", text))
 
 
 def half_width(text: str) -> list[str]:

@@ -12,8 +12,8 @@ import pytest
 
 from support.documents import Document
 from support.former_words import CHINESE, ENGLISH
+from support.phrases import CATALOGUE, is_chinese
 from tools.package import ROOT
-from unit.test_chinese import CATALOGUE, is_chinese
 
 # Made of the programs' own sentences, which are read where they are written.
 _MADE = ("settings", "reasons", "unconfirmed")

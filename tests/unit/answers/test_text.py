@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 import string
 import subprocess
@@ -16,26 +14,8 @@ from oss_oms_sync.answers import text
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import AtLeast, Text, sentences, t, untranslated
+from support.phrases import CATALOGUE, PHRASES
 from tools.package import ROOT
-
-SOURCES = sorted((ROOT / "template").rglob("*.py"))
-CATALOGUE: dict[str, str] = json.loads(Path(text.__file__).with_name("zh.json").read_text(encoding="utf-8"))
-
-
-def phrases(path: Path) -> list[tuple[ast.Call, str]]:
-    """Return each call of `t` and `translate` in a program with its phrase, which is "" unless it is a literal."""
-    calls = []
-    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        match call:
-            case ast.Call(func=ast.Name("t" | "translate"), args=[ast.Constant(phrase), *_]):
-                calls.append((call, phrase))
-            case ast.Call(func=ast.Name("t")) | ast.Call(func=ast.Name("translate"), args=[ast.JoinedStr(), *_]):
-                calls.append((call, ""))
-    return calls
-
-
-# Each phrase with its place.
-PHRASES = [(f"{path.relative_to(ROOT)}:{call.lineno}", call, text) for path in SOURCES for call, text in phrases(path)]
 
 
 def fields(phrase: str) -> set[str]:

@@ -1,7 +1,6 @@
 """Reports have every phrase in both languages, and Chinese is written as Chinese."""
 
 import ast
-import json
 import re
 from itertools import product
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 
 from ops.report import cutover_result
 from ops.report.words import PURPOSES, STOP_TEXTS, Translator
-from oss_oms_sync.answers import text
 from oss_oms_sync.answers.certificate import CutoverVerdict
 from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.object_class import ObjectClass
@@ -20,10 +18,9 @@ from oss_oms_sync.jobs.status import verdict
 from oss_oms_sync.rules.cutover import CHECKS
 from oss_oms_sync.rules.remedy import Attempts, Counts, remedy
 from support.answers import EXAMPLES, answer
-from unit.answers.test_text import PHRASES
+from support.phrases import CATALOGUE, PHRASES
 from unit.ops.web_page import certificate_page, page_of, parse, status_page
 
-CATALOGUE = json.loads(Path(text.__file__).with_name("zh.json").read_text(encoding="utf-8"))
 # Names, which no language translates.
 NAMES = {
     "LastModified",
