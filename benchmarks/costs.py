@@ -21,7 +21,7 @@ from rich.table import Table
 
 from oss_oms_sync.answers.layout import record_name
 from sandbox import Sandbox
-from sandbox.demo.acts import HOSTILE
+from sandbox.demo.acts import HOSTILE_KEYS
 from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
@@ -127,7 +127,7 @@ def event(number: int) -> bytes:
 
 
 def failed_keys() -> list[str]:
-    hostile = [*HOSTILE, *(f"{key}{number}" for number in range(100) for key in HOSTILE[:12])]
+    hostile = [*HOSTILE_KEYS, *(f"{key}{number}" for number in range(100) for key in HOSTILE_KEYS[:12])]
     return [*hostile, *(f"photos/{number:05}.jpg" for number in range(FAILED - len(hostile)))]
 
 

@@ -26,10 +26,10 @@ from sandbox.prompt import Prompt
 from sandbox.server.faults import Fault
 
 # Timers run this many times as often as in the cloud: replay, each minute there, runs every three seconds.
-TIMES_AS_OFTEN = 20
-UPLOAD = "upload.py"
+TIMER_SPEED = 20
+UPLOAD_PROGRAM = "upload.py"
 
-SNIPPET = """\
+UPLOAD_TEMPLATE = """\
 import time, oss2
 auth = oss2.AuthV4({key_id!r}, {secret!r})
 photos = oss2.Bucket(auth, {endpoint!r}, {bucket!r}, region={region!r})
@@ -46,51 +46,51 @@ print(records)
 """
 
 
-def calls_per_second(text: str) -> float:
+def parse_rate(text: str) -> float:
     """Return the rate in `text`, in calls a second; raise ArgumentTypeError, whose message argparse prints."""
-    rate = _number(text)
+    rate = _parse_number(text)
     if not 0 < rate < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a rate: write calls per second, more than 0, such as 5")
     return rate
 
 
-def share(text: str) -> float:
-    probability = _number(text)
+def parse_probability(text: str) -> float:
+    probability = _parse_number(text)
     if not 0 <= probability <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not a share: write a number from 0 (none) to 1 (all), such as 0.3")
     return probability
 
 
-def _number(text: str) -> float:
+def _parse_number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
         return math.nan
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    options = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m sandbox",
         description="Run simulated clouds on this machine (OSS, OMS, OBS and Function Compute) with the project in"
         " them, until Ctrl-C. Upload an object with the printed program, and watch the functions.",
     )
-    options.add_argument("--runtime", choices=runtimes.NAMES, default="python3.12")
-    options.add_argument(
-        "--oms-rate", type=calls_per_second, metavar="N", help="OMS accepts N calls a second and throttles the others"
+    parser.add_argument("--runtime", choices=runtimes.NAMES, default="python3.12")
+    parser.add_argument(
+        "--oms-rate", type=parse_rate, metavar="N", help="OMS accepts N calls a second and throttles the others"
     )
-    options.add_argument(
+    parser.add_argument(
         "--trouble",
-        type=share,
+        type=parse_probability,
         default=0.0,
         metavar="P",
         help="share of the calls to OMS that fail, 0 to 1 (default 0)",
     )
-    return options
+    return parser
 
 
 def main() -> None:
-    options = parser().parse_args()
+    options = make_parser().parse_args()
     console = Console(highlight=False)
     with TemporaryDirectory() as folder, Sandbox() as box:
         project = make_project(box, Path(folder), console, options.runtime)
@@ -98,22 +98,22 @@ def main() -> None:
         box.oms.throttle(options.oms_rate)
         box.oms.faults.random(options.trouble, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], seed=1)
         with serve_control(box) as address:
-            (project / UPLOAD).write_text(snippet(box), encoding="utf-8")
-            introduce(box, console, address, project)
-            box.start_timers(TIMES_AS_OFTEN)
+            (project / UPLOAD_PROGRAM).write_text(upload_program(box), encoding="utf-8")
+            print_instructions(box, console, address, project)
+            box.start_timers(TIMER_SPEED)
             with contextlib.suppress(KeyboardInterrupt):
                 if sys.stdin.isatty():
-                    threading.Thread(target=watch, args=(box, console), daemon=True).start()
+                    threading.Thread(target=print_invocations, args=(box, console), daemon=True).start()
                     Prompt(box).cmdloop()
                 else:
-                    watch(box, console)
+                    print_invocations(box, console)
             console.print("\nStopped. Nothing is kept.")
 
 
-def snippet(box: Sandbox) -> str:
+def upload_program(box: Sandbox) -> str:
     """Return a program that uploads an object and prints its record, in Python with `oss2`."""
     key_id, secret = box.user_credentials
-    return SNIPPET.format(
+    return UPLOAD_TEMPLATE.format(
         key_id=key_id,
         secret=secret,
         endpoint=box.oss.endpoint,
@@ -123,7 +123,7 @@ def snippet(box: Sandbox) -> str:
     )
 
 
-def introduce(box: Sandbox, console: Console, address: str, project: Path) -> None:
+def print_instructions(box: Sandbox, console: Console, address: str, project: Path) -> None:
     """Print the commands that the user can type; together with the prompt they fit a terminal of 24 lines."""
     console.out(
         f"OSS bucket {box.source_bucket} is copied to OBS bucket {box.destination_bucket}. In another terminal:\n"
@@ -134,24 +134,24 @@ def introduce(box: Sandbox, console: Console, address: str, project: Path) -> No
     for words in ("status", "setup", "migrate", "cutover --rehearse", "cutover --frozen-since now"):
         console.out(f"python3 ops.py {words}")
     console.out("\nUpload an object with OSS's own client, and wait for its record:")
-    console.out(f"{sys.executable} {UPLOAD}\n")
-    console.out(f"Timers run {TIMES_AS_OFTEN} times as often as in the cloud; `later 15m` advances the clock.")
+    console.out(f"{sys.executable} {UPLOAD_PROGRAM}\n")
+    console.out(f"Timers run {TIMER_SPEED} times as often as in the cloud; `later 15m` advances the clock.")
     console.out("`help` lists the commands of this prompt; in the other terminal:")
     console.out(f"curl -d help ${VARIABLE}/say")
     console.out("The functions' work is printed below. To end: Ctrl-C")
 
 
-def watch(box: Sandbox, console: Console) -> None:
-    shown, totals = 0, Totals()
+def print_invocations(box: Sandbox, console: Console) -> None:
+    shown_count, totals = 0, PassTotals()
     while True:
-        for invocation in box.fc.invocations[shown:]:
-            shown += 1
-            for line in describe(invocation, totals):
+        for invocation in box.fc.invocations[shown_count:]:
+            shown_count += 1
+            for line in describe_invocation(invocation, totals):
                 console.print(line, soft_wrap=True)
         time.sleep(0.2)
 
 
-def describe(invocation: Invocation, totals: Totals) -> Iterator[str]:
+def describe_invocation(invocation: Invocation, totals: PassTotals) -> Iterator[str]:
     """Yield the lines to print for an invocation: a line for each failed key, and a line for its submitted keys."""
     for text in invocation.logs:
         line = parse_line(text)
@@ -163,28 +163,28 @@ def describe(invocation: Invocation, totals: Totals) -> Iterator[str]:
             verdict = "[green]accepted[/]" if line["accepted"] == line["keys"] else "[yellow]recorded as failed[/]"
             yield f"{verdict} in {line['ms']} ms: {escape(keys)}"
         elif line.get("job") in ("replay", "reconcile", "compare") and "accepted" in line:
-            accepted, failed = totals.added(line)
+            accepted, failed = totals.add(line)
             if accepted or failed:
                 yield f"[cyan]{line['job']}[/] submitted keys: {accepted} accepted, {failed} failed"
     if invocation.failed:
         yield f"[red]{invocation.outcome}[/]  {escape(invocation.error_message)}"
 
 
-class Totals:
+class PassTotals:
     """Numbers of the keys that each pass has submitted so far: a call of a pass logs the totals of its pass."""
 
     def __init__(self) -> None:
         self._by_pass: dict[str, tuple[int, int]] = {}
 
-    def added(self, line: Mapping[str, Any]) -> tuple[int, int]:
+    def add(self, line: Mapping[str, Any]) -> tuple[int, int]:
         """Add the log line of a call; return the numbers of keys accepted and failed since the pass's previous line."""
         accepted, failed = line["accepted"], line["failed"]
         if "pass" not in line:
             return accepted, failed
-        before = self._by_pass.get(line["pass"], (0, 0))
-        total = max(accepted, before[0]), max(failed, before[1])
+        previous = self._by_pass.get(line["pass"], (0, 0))
+        total = max(accepted, previous[0]), max(failed, previous[1])
         self._by_pass[line["pass"]] = total
-        return total[0] - before[0], total[1] - before[1]
+        return total[0] - previous[0], total[1] - previous[1]
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from sandbox.sandbox import Sandbox
 from tools.serverless import serving
 
 VARIABLE = "OSS_OMS_SYNC_SANDBOX"
-_PATIENCE = 60.0
+_IDLE_TIMEOUT_SECONDS = 60.0
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def serve_control(box: Sandbox) -> Iterator[str]:
                 kind, body = "text/plain; charset=utf-8", Prompt(box).answer(payload.decode()).encode()
             else:
                 try:
-                    answer = answer_to(box, path, payload)
+                    answer = run_command(box, path, payload)
                 except LookupError as error:
                     status, text = 404, f"There is no {error}"
                     answer = {"error": {"errorType": "NotFound", "errorMessage": text}}
@@ -62,14 +62,14 @@ def serve_control(box: Sandbox) -> Iterator[str]:
         yield address
 
 
-def answer_to(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object]:
+def run_command(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object]:
     """Run a command of the control server and return the answer; raise LookupError for an unknown path or name."""
     match path:
         case ["invoke", function]:
-            done = box.fc.invoke(function, payload)
-            if done.failed:
-                return {"error": {"errorType": done.error_type, "errorMessage": done.error_message}}
-            return {"answer": done.value}
+            invocation = box.fc.invoke(function, payload)
+            if invocation.failed:
+                return {"error": {"errorType": invocation.error_type, "errorMessage": invocation.error_message}}
+            return {"answer": invocation.value}
         case ["remove", function, trigger]:
             box.remove_trigger(function, trigger)
             return {}
@@ -79,7 +79,7 @@ def answer_to(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object
         case ["ahead"]:
             return {"ahead": box.ahead}
         case ["later", seconds] if seconds.isascii() and seconds.isdigit():
-            box.wait_idle(_PATIENCE)
+            box.wait_idle(_IDLE_TIMEOUT_SECONDS)
             box.advance_and_tick(int(seconds))
             return {}
         case ["keep"]:

@@ -28,45 +28,45 @@ Triggers = Mapping[str, Sequence[Mapping[str, Any]]]
 class Functions(KeyedService):
     """The service of Function Compute's API.
 
-    `deployed`: returns the triggers of each function in the sandbox, in the form of s.yaml, by the function's name in
-    the cloud. `foreign_functions`: the triggers of the account's other functions.
+    `list_triggers`: returns the triggers of each function in the sandbox, in the form of s.yaml, by the function's name
+    in the cloud. `foreign_functions`: the triggers of the account's other functions.
     """
 
     def __init__(self, region: str, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(0, ssl_context)
         self.region = region
-        self.deployed: Callable[[], Triggers] = dict
+        self.list_triggers: Callable[[], Triggers] = dict
         self.foreign_functions: dict[str, Sequence[Mapping[str, Any]]] = {}
         # The permissions that the calls so far needed.
         self.actions: set[str] = set()
 
     def respond(self, request: Request) -> Response:
-        number = str(uuid.uuid4()).upper()
+        request_id = str(uuid.uuid4()).upper()
         try:
             answer, status = self._respond(request), 200
         except RamError as error:
-            answer, status = {"Code": error.code, "Message": error.message, "RequestId": number}, error.status
-        headers = {"Content-Type": "application/json", "x-acs-request-id": number}
+            answer, status = {"Code": error.code, "Message": error.message, "RequestId": request_id}, error.status
+        headers = {"Content-Type": "application/json", "x-acs-request-id": request_id}
         return Response(status, json.dumps(answer).encode(), headers)
 
     def _respond(self, request: Request) -> dict[str, Any]:
         caller = verify_signature(request, self.credential, self.skew)
         match = re.fullmatch(rf"/{_VERSION}/functions(?:/([^/]+)/triggers)?", request.raw_path)
         action = "ListTriggers" if match and match[1] else "ListFunctions"
-        call = [request.method, request.headers["x-acs-action"], request.headers["x-acs-version"], request.body]
-        if match is None or call != ["GET", action, _VERSION, b""]:
+        received = [request.method, request.headers["x-acs-action"], request.headers["x-acs-version"], request.body]
+        if match is None or received != ["GET", action, _VERSION, b""]:
             raise RamError("InvalidAction.NotFound", "The sandbox only lists functions and their triggers.", 404)
         self._check_parameters(request, action)
         self.actions.add(f"fc:{action}")
-        if caller.denial(f"fc:{action}", "*"):
+        if caller.find_denial(f"fc:{action}", "*"):
             raise RamError("AccessDenied", f"the caller is not authorized to perform `fc:{action}`", 403)
-        functions = {**self.deployed(), **self.foreign_functions}
+        functions = {**self.list_triggers(), **self.foreign_functions}
         if not match[1]:
-            return self._page(request, "functions", [self._function(name) for name in sorted(functions)])
+            return self._make_page(request, "functions", [self._describe_function(name) for name in sorted(functions)])
         name = unquote(match[1])
         if name not in functions:
             raise RamError("FunctionNotFound", f"function '{name}' does not exist", 404)
-        return self._page(request, "triggers", [_trigger(trigger) for trigger in functions[name]])
+        return self._make_page(request, "triggers", [_describe_trigger(trigger) for trigger in functions[name]])
 
     def _check_parameters(self, request: Request, action: str) -> None:
         for name, _ in request.query:
@@ -75,7 +75,7 @@ class Functions(KeyedService):
         if len(request.query) > len(request.params):
             raise RamError("InvalidArgument", "a parameter is repeated")
 
-    def _page(self, request: Request, name: str, entries: Sequence[Any]) -> dict[str, Any]:
+    def _make_page(self, request: Request, name: str, entries: Sequence[Any]) -> dict[str, Any]:
         limit, token = request.params.get("limit", "20"), request.params.get("nextToken")
         if not re.fullmatch("[0-9]{1,3}", limit) or not 1 <= int(limit) <= _MAX_PAGE:
             raise RamError("InvalidArgument", f"limit is 1 to {_MAX_PAGE}")
@@ -85,11 +85,11 @@ class Functions(KeyedService):
         end = start + int(limit)
         return {name: entries[start:end], **({"nextToken": str(end)} if end < len(entries) else {})}
 
-    def _function(self, name: str) -> dict[str, Any]:
+    def _describe_function(self, name: str) -> dict[str, Any]:
         arn = f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{name}"
         return {"functionName": name, "functionArn": arn, "runtime": "python3.12", "handler": "index.handler"}
 
 
-def _trigger(trigger: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_trigger(trigger: Mapping[str, Any]) -> dict[str, Any]:
     """Return a trigger in the API's form, whose configuration is JSON text."""
     return {**trigger, "triggerConfig": json.dumps(trigger["triggerConfig"]), "status": "OK"}

@@ -53,28 +53,28 @@ def verify_signature(
     """
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     if match is None:
-        raise _unauthorized("authorization header is missing or malformed")
-    access_key, names, signature = match.groups()
+        raise _unauthorized_error("authorization header is missing or malformed")
+    access_key, header_names, signature = match.groups()
     credential = find(access_key)
     if credential is None:
-        raise _unauthorized("access key does not exist")
-    signed = names.split(";")
-    _check_signed_headers(request, signed, credential)
+        raise _unauthorized_error("access key does not exist")
+    signed_headers = header_names.split(";")
+    _check_signed_headers(request, signed_headers, credential)
     _check_date(request.headers["x-sdk-date"], skew)
     _check_body_hash(request)
-    expected = _sign(request, signed, access_key, credential.secret)
+    expected = _sign(request, signed_headers, access_key, credential.secret)
     if not hmac.compare_digest(expected.encode(), request.headers["authorization"].encode()):
-        raise _unauthorized(f"verify aksk signature fail, signature: {signature}")
+        raise _unauthorized_error(f"verify aksk signature fail, signature: {signature}")
     if request.headers.get("x-security-token") != credential.security_token:
-        raise _unauthorized("x-security-token is missing or does not belong to the access key")
+        raise _unauthorized_error("x-security-token is missing or does not belong to the access key")
     return credential
 
 
-def _unauthorized(reason: str) -> GatewayError:
+def _unauthorized_error(reason: str) -> GatewayError:
     return GatewayError(401, "APIGW.0301", f"Incorrect IAM authentication information: {reason}")
 
 
-def _check_signed_headers(request: Request, signed: list[str], credential: Credential) -> None:
+def _check_signed_headers(request: Request, signed_headers: list[str], credential: Credential) -> None:
     required = {"host", "x-sdk-date"}
     if request.method == "POST" or "content-type" in request.headers:
         required.add("content-type")
@@ -82,39 +82,39 @@ def _check_signed_headers(request: Request, signed: list[str], credential: Crede
         required.add("x-security-token")
     # These headers name the account and the project.
     required |= {"x-domain-id", "x-project-id"} & request.headers.keys()
-    if not required <= set(signed):
-        raise _unauthorized(f"not signed: {', '.join(sorted(required - set(signed)))}")
-    if not set(signed) <= request.headers.keys():
-        raise _unauthorized("a signed header was not sent")
+    if not required <= set(signed_headers):
+        raise _unauthorized_error(f"not signed: {', '.join(sorted(required - set(signed_headers)))}")
+    if not set(signed_headers) <= request.headers.keys():
+        raise _unauthorized_error("a signed header was not sent")
 
 
 def _check_date(date: str, skew: Callable[[float], float]) -> None:
     try:
-        signed_at = _seconds(date)
+        signed_at = _parse_date(date)
     except ValueError:
-        raise _unauthorized("x-sdk-date is not like 20060102T150405Z") from None
+        raise _unauthorized_error("x-sdk-date is not like 20060102T150405Z") from None
     if abs(skew(signed_at)) > _MAX_SKEW_SECONDS:
-        raise _unauthorized("the request has expired: x-sdk-date is over 15 minutes off")
+        raise _unauthorized_error("the request has expired: x-sdk-date is over 15 minutes off")
 
 
 @lru_cache
-def _seconds(date: str) -> float:
+def _parse_date(date: str) -> float:
     return datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
 
 
 def _check_body_hash(request: Request) -> None:
     """Check the hash of the body, because the signature alone would accept any body."""
-    sent = request.headers.get("x-sdk-content-sha256")
-    actual = hashlib.sha256(request.body).hexdigest()
-    unsigned = sent == "UNSIGNED-PAYLOAD" and not request.headers.get("content-type", "").startswith(_JSON)
-    if sent not in (None, actual) and not unsigned:
-        raise _unauthorized("x-sdk-content-sha256 does not match the body")
+    sent_hash = request.headers.get("x-sdk-content-sha256")
+    actual_hash = hashlib.sha256(request.body).hexdigest()
+    is_unsigned = sent_hash == "UNSIGNED-PAYLOAD" and not request.headers.get("content-type", "").startswith(_JSON)
+    if sent_hash not in (None, actual_hash) and not is_unsigned:
+        raise _unauthorized_error("x-sdk-content-sha256 does not match the body")
 
 
-def _sign(request: Request, signed: list[str], access_key: str, secret: str) -> str:
+def _sign(request: Request, signed_headers: list[str], access_key: str, secret: str) -> str:
     """Return the Authorization header that the vendor's signer makes of the request and these headers."""
     # The signer needs Content-Type in this spelling.
-    headers = {name.title(): request.headers[name] for name in signed}
+    headers = {name.title(): request.headers[name] for name in signed_headers}
     sdk_request = SdkRequest(
         method=request.method,
         host=headers["Host"],
@@ -127,5 +127,5 @@ def _sign(request: Request, signed: list[str], access_key: str, secret: str) -> 
     return authorization
 
 
-def throttled() -> GatewayError:
+def throttling_error() -> GatewayError:
     return GatewayError(429, "APIGW.0308", "The throttling threshold has been reached")

@@ -6,11 +6,11 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sandbox.policy import Document, denial
+from sandbox.policy import Document, find_denial
 from sandbox.server.service import Service
 
 ADMINISTRATOR = "user/administrator"
-_NOTHING: Mapping[str, str] = {}
+_NO_CONTEXT: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Credential:
     policies: Callable[[], Sequence[Document]] | None = None
     holder: str = ADMINISTRATOR
 
-    def denial(self, action: str, resource: str, context: Mapping[str, str] = _NOTHING) -> str:
-        """Return the kind of denial, as `policy.denial` does; empty if the holder has the permission."""
-        return denial(self.policies(), action, resource, context) if self.policies else ""
+    def find_denial(self, action: str, resource: str, context: Mapping[str, str] = _NO_CONTEXT) -> str:
+        """Return the kind of denial, as `policy.find_denial` does; empty if the holder has the permission."""
+        return find_denial(self.policies(), action, resource, context) if self.policies else ""
 
 
 class KeyedService(Service):

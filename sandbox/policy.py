@@ -15,7 +15,7 @@ from typing import Any
 
 Document = Mapping[str, Any]
 
-_NOTHING: Mapping[str, str] = {}
+_NO_CONTEXT: Mapping[str, str] = {}
 _ELEMENTS = {"Sid", "Effect", "Action", "Resource", "Condition"}
 # Operators of conditions; a condition is met if one of its values matches.
 _OPERATORS: dict[str, Callable[[str, str], bool]] = {
@@ -25,7 +25,9 @@ _OPERATORS: dict[str, Callable[[str, str], bool]] = {
 _CONDITION_KEYS = {"oss:Prefix", "obs:prefix"}
 
 
-def denial(documents: Iterable[Document], action: str, resource: str, context: Mapping[str, str] = _NOTHING) -> str:
+def find_denial(
+    documents: Iterable[Document], action: str, resource: str, context: Mapping[str, str] = _NO_CONTEXT
+) -> str:
     """Return the kind of denial: `ExplicitDeny`, which overrides an Allow, or `ImplicitDeny`; empty if allowed.
 
     `context`: the values that conditions compare, by their keys.

@@ -19,7 +19,7 @@ from sandbox import runtimes
 from sandbox.account import ACCOUNT_ID
 from sandbox.fc.forks import Forks
 from sandbox.fc.instance import Instances, ProcessInstances
-from sandbox.fc.project import resources
+from sandbox.fc.project import read_resources
 from sandbox.fc.service import FunctionCompute, Invocation
 from sandbox.fc.timers import Timer
 from sandbox.functions import Functions
@@ -87,7 +87,7 @@ class Sandbox:
             {self.obs.region: self.project_id, "MOS": f"{self.project_id[:-4]}0b05"}, ssl_context=ssl_context
         )
         self.functions = Functions(self.region, ssl_context)
-        self.functions.deployed = self._triggers_by_cloud_name
+        self.functions.list_triggers = self._triggers_by_cloud_name
         self.oss.account = self.functions.account = self.ram.find_key
         self.obs.account = self.oms.account = self.iam.find_key
         self.oms.sides, self.oms.projects = Sides(self.oss, self.obs), {self.project_id}
@@ -184,7 +184,7 @@ class Sandbox:
         def secret(name: str) -> str:
             return self.secrets.get(name) or next(value for end, value in stored.items() if name.endswith(f"_{end}"))
 
-        for name, props in resources(folder, secret).items():
+        for name, props in read_resources(folder, secret).items():
             self.deploy_resource(prefix + name, props, folder, **overrides)
 
     def deploy_resource(self, name: str, props: Mapping[str, Any], folder: Path, **overrides: Any) -> None:
@@ -218,7 +218,7 @@ class Sandbox:
         """Return True if a role may invoke a function; without a role, any function can be invoked."""
         cloud_name = next((name for name, local in self._local_names.items() if local == function), function)
         place = f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{cloud_name}"
-        if caller is None or not caller.denial("fc:InvokeFunction", place):
+        if caller is None or not caller.find_denial("fc:InvokeFunction", place):
             return True
         self.not_invoked.append(function)
         return False

@@ -14,7 +14,7 @@ from sandbox.gateway import GatewayError
 from sandbox.keys import Credential, KeyedService
 from sandbox.obs.service import Obs
 from sandbox.oms.copier import PART_SIZE, Destination, ReadSource, SourceObject
-from sandbox.oms.service import Account
+from sandbox.oms.service import AccessKey
 from sandbox.oss.service import Oss
 
 _SOURCE_ACTIONS = ("oss:ListBuckets", "oss:GetBucketLocation", "oss:ListObjects")
@@ -34,46 +34,50 @@ class Sides:
     def __init__(self, oss: Oss, obs: Obs) -> None:
         self._oss, self._obs = oss, obs
 
-    def region_of(self, cloud: str, keys: Account, bucket: str) -> str:
+    def region_of(self, cloud: str, access_key: AccessKey, bucket: str) -> str:
         """Return the region of a bucket; `cloud` is "Aliyun" or "HEC", which is Huawei's own cloud."""
         if cloud == "HEC":
-            self._check_access(_credential(self._obs, keys), _DESTINATION_ACTIONS[1:2], bucket)
+            self._check_access(_credential(self._obs, access_key), _DESTINATION_ACTIONS[1:2], bucket)
             return self._obs.bucket(bucket).region
         if cloud != "Aliyun":
             raise GatewayError(400, "OMS.0001", "Invalid parameter: the sandbox has no other cloud than Aliyun and HEC")
-        self._check_source_access(_credential(self._oss, keys), _SOURCE_ACTIONS[1:2], bucket)
+        self._check_source_access(_credential(self._oss, access_key), _SOURCE_ACTIONS[1:2], bucket)
         return self._oss.buckets[bucket].region
 
-    def source(self, keys: Account, region: str, bucket: str) -> ReadSource:
+    def source(self, access_key: AccessKey, region: str, bucket: str) -> ReadSource:
         """Return a function that reads objects of a source bucket.
 
         The function raises PermissionError if the key may not read the object.
         """
-        self._check_source_access(_credential(self._oss, keys), _SOURCE_ACTIONS, bucket)
+        self._check_source_access(_credential(self._oss, access_key), _SOURCE_ACTIONS, bucket)
         _in_region(self._oss.buckets[bucket].region, region)
 
         def read(key: str) -> SourceObject | None:
-            holder = self._oss.credential(keys.key)
-            denial = "InvalidAccessKeyId" if holder is None else self._oss.denial(holder, "oss:GetObject", bucket, key)
+            holder = self._oss.credential(access_key.key)
+            denial = (
+                "InvalidAccessKeyId" if holder is None else self._oss.find_denial(holder, "oss:GetObject", bucket, key)
+            )
             if denial:
                 raise PermissionError(f"com.aliyun.oss.OSSException: AccessDenied: {denial}")
             source = source_object(self._oss, bucket, key)
             if source and holder and source.is_archived:
-                denial = self._oss.denial(holder, _RESTORES, bucket, key)
-                return replace(source, unrestored=f"{_RESTORES}: {denial}" if denial else "")
+                denial = self._oss.find_denial(holder, _RESTORES, bucket, key)
+                return replace(source, restore_denial=f"{_RESTORES}: {denial}" if denial else "")
             return source
 
         return read
 
-    def listed(self, keys: Account, bucket: str, prefixes: Sequence[str]) -> Iterator[tuple[str, int]]:
+    def list_objects(self, access_key: AccessKey, bucket: str, prefixes: Sequence[str]) -> Iterator[tuple[str, int]]:
         """Yield the keys and sizes of objects that begin with a prefix.
 
         Raises PermissionError if the key lacks the permission to list them.
         """
-        holder = self._oss.credential(keys.key)
+        holder = self._oss.credential(access_key.key)
         for prefix in prefixes:
             denial = (
-                "InvalidAccessKeyId" if holder is None else self._oss.denial(holder, _SOURCE_ACTIONS[2], bucket, prefix)
+                "InvalidAccessKeyId"
+                if holder is None
+                else self._oss.find_denial(holder, _SOURCE_ACTIONS[2], bucket, prefix)
             )
             if denial:
                 raise PermissionError(f"com.aliyun.oss.OSSException: AccessDenied: {denial}")
@@ -81,21 +85,21 @@ class Sides:
             if key.startswith(tuple(prefixes)):
                 yield key, stored.size
 
-    def destination(self, keys: Account, region: str, bucket: str) -> Destination:
+    def destination(self, access_key: AccessKey, region: str, bucket: str) -> Destination:
         """Return a destination bucket; it refuses objects if the key lacks the permission to write."""
-        self._check_access(_credential(self._obs, keys), _DESTINATION_ACTIONS, bucket)
+        self._check_access(_credential(self._obs, access_key), _DESTINATION_ACTIONS, bucket)
         _in_region(self._obs.bucket(bucket).region, region)
-        return _WritableBucket(self._obs, bucket, lambda: self._obs.credential(keys.key))
+        return _WritableBucket(self._obs, bucket, lambda: self._obs.credential(access_key.key))
 
     def _check_source_access(self, holder: Credential, actions: tuple[str, ...], bucket: str) -> None:
         if bucket not in self._oss.buckets:
             raise GatewayError(400, "OMS.0001", "Invalid parameter: there is no such source bucket")
         for action in actions:
-            if self._oss.denial(holder, action, "" if action == "oss:ListBuckets" else bucket, ""):
+            if self._oss.find_denial(holder, action, "" if action == "oss:ListBuckets" else bucket, ""):
                 raise GatewayError(400, "OMS.0072", f"The source's key has no permission: {action}")
 
     def _check_access(self, holder: Credential, actions: tuple[str, ...], bucket: str) -> None:
-        if not self._obs.has(bucket):
+        if not self._obs.has_bucket(bucket):
             raise GatewayError(400, "OMS.0001", "Invalid parameter: there is no such destination bucket")
         for action in actions:
             if not self._obs.allows(holder, action, "*" if action == _DESTINATION_ACTIONS[0] else bucket):
@@ -147,10 +151,10 @@ def source_object(oss: Oss, bucket: str, key: str) -> SourceObject | None:
     )
 
 
-def _credential(service: KeyedService, keys: Account) -> Credential:
+def _credential(service: KeyedService, access_key: AccessKey) -> Credential:
     """Return the credential of an access key; OMS accepts permanent keys only."""
-    credential = service.credential(keys.key)
-    if credential is None or credential.secret != keys.secret or credential.security_token:
+    credential = service.credential(access_key.key)
+    if credential is None or credential.secret != access_key.secret or credential.security_token:
         raise GatewayError(400, "OMS.0068", "The access key or its secret is wrong")
     return credential
 

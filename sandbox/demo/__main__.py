@@ -20,11 +20,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from sandbox import Sandbox
-from sandbox.demo.acts import HOUR, outage, recovery, trouble
-from sandbox.demo.books import OLD, contents_of
-from sandbox.demo.cutover import cutover, in_obs
+from sandbox.demo.acts import HOUR, play_outage, play_recovery, play_trouble
+from sandbox.demo.cutover import play_copy_failures, play_cutover
+from sandbox.demo.inventory import EXISTING_KEYS, contents_of
 from sandbox.demo.language import choose, print_line, print_result
-from sandbox.demo.picture import WIDTH, save
+from sandbox.demo.picture import WIDTH, write_picture
 from sandbox.demo.project import make_project, migrate, set_up
 
 # The file is written by `make`, and is not in git.
@@ -50,20 +50,20 @@ def main() -> int:
     with Sandbox(bare=True) as box, TemporaryDirectory() as folder:
         # The demo advances the clock later, and a certificate must not be dated in the future.
         box.advance(-3 * HOUR)
-        for key in OLD:
+        for key in EXISTING_KEYS:
             box.oss.put(box.source_bucket, key, contents_of(key))
         project = make_project(box, Path(folder), console)
         set_up(box, project, console)
         box.deploy_project(project, instances=8, retry_delay=0.01)
         migrate(box, project, console)
-        stages = [trouble(box, console), outage(box, console), recovery(box, console)]
-        in_obs(box, console)
+        stages = [play_trouble(box, console), play_outage(box, console), play_recovery(box, console)]
+        play_copy_failures(box, console)
         if arguments.picture:
             console.export_text()  # clears the recorded output of the earlier acts
-        books, document = cutover(box, console)
-    problems = [problem for stage in (*stages, books) for problem in stage.problems()]
-    if books.missing:
-        problems.append(f"{len(books.missing)} objects are missing in the end")
+        inventory, document = play_cutover(box, console)
+    problems = [problem for stage in (*stages, inventory) for problem in stage.problems()]
+    if inventory.missing:
+        problems.append(f"{len(inventory.missing)} objects are missing in the end")
     if document["verdict"] != "GO":
         problems.append(f"the last certificate is a {document['verdict']}")
     arguments.certificate.parent.mkdir(exist_ok=True)
@@ -82,7 +82,7 @@ def main() -> int:
             "GO：每一步都能说明每个对象的状态，证书证明 OBS 与源端一致。",
         )
     if arguments.picture:
-        save(console, arguments.picture)
+        write_picture(console, arguments.picture)
     return 1 if problems else 0
 
 

@@ -13,18 +13,18 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sandbox import Sandbox
-from sandbox.demo.books import Books, contents_of, keep_books, show
+from sandbox.demo.inventory import Inventory, contents_of, print_inventory, take_inventory
 from sandbox.demo.language import choose, print_line, print_result
 from sandbox.server.faults import Fault
 
-PLAIN_OBJECTS = 200
+PLAIN_OBJECT_COUNT = 200
 SEED = 20260101
 OMS_RATE, OMS_BURST = 25, 60
-TROUBLE = 0.12
+FAILURE_PROBABILITY = 0.12
 PATIENCE_SECONDS = 180
 
 # Keys with characters that are special in URLs, XML, JSON and shells, and the longest possible keys.
-HOSTILE = [
+HOSTILE_KEYS = [
     "with space.txt",
     "a+b=c.txt",
     "100%.txt",
@@ -40,122 +40,124 @@ HOSTILE = [
     "long/" + "k" * 895,
     "最" * 341,
 ]
-REFUSED = "refused/by OMS.txt"
+REFUSED_KEY = "refused/by OMS.txt"
 # Keys that are uploaded while OMS is down: the events of the second list are lost, and forward gives up the last key.
-DURING_OUTAGE = [f"outage/{number:02}.jpg" for number in range(40)]
-LOST = [f"lost/{number:02}.jpg" for number in range(20)]
-ABANDONED = "given up by forward.txt"
+OUTAGE_KEYS = [f"outage/{number:02}.jpg" for number in range(40)]
+LOST_EVENT_KEYS = [f"lost/{number:02}.jpg" for number in range(20)]
+ABANDONED_KEY = "given up by forward.txt"
 HOUR = 3600
 
 
-def trouble(box: Sandbox, console: Console) -> Books:
+def play_trouble(box: Sandbox, console: Console) -> Inventory:
     """Play the first act: OMS throttles, fails now and then, and rejects an object key."""
     print_line(
         console,
         choose(
-            f"[bold]1.[/] OMS misbehaves: it accepts {OMS_RATE} calls a second, about every {1 / TROUBLE:.0f}th call"
-            " fails, and it rejects one object key.",
-            f"[bold]1.[/] OMS 工作异常：每秒只接受 {OMS_RATE} 次调用，约每 {1 / TROUBLE:.0f} 次调用失败一次，"
-            "并拒绝其中一个对象。",
+            f"[bold]1.[/] OMS misbehaves: it accepts {OMS_RATE} calls a second, about every"
+            f" {1 / FAILURE_PROBABILITY:.0f}th call fails, and it rejects one object key.",
+            f"[bold]1.[/] OMS 工作异常：每秒只接受 {OMS_RATE} 次调用，"
+            f"约每 {1 / FAILURE_PROBABILITY:.0f} 次调用失败一次，并拒绝其中一个对象。",
         ),
     )
     box.oms.throttle(OMS_RATE, OMS_BURST)
-    box.oms.faults.random(TROUBLE, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], SEED)
-    box.oms.refuse(lambda key: key == REFUSED)
-    keys = [*HOSTILE, REFUSED, *(f"photos/{number:04}.jpg" for number in range(PLAIN_OBJECTS))]
+    box.oms.faults.random(FAILURE_PROBABILITY, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], SEED)
+    box.oms.refuse(lambda key: key == REFUSED_KEY)
+    keys = [*HOSTILE_KEYS, REFUSED_KEY, *(f"photos/{number:04}.jpg" for number in range(PLAIN_OBJECT_COUNT))]
     upload_and_wait(box, console, keys, events=len(keys))
-    books = keep_books(box, set(LOST))
-    show(books, console)
-    show_faults(box, books, console)
+    inventory = take_inventory(box, set(LOST_EVENT_KEYS))
+    print_inventory(inventory, console)
+    print_faults(box, inventory, console)
     print_result(
         console,
-        f"No object is lost: each of the {len(books.missing)} objects missing in OBS has a record with its reason.",
-        f"没有丢失任何对象：OBS 中缺失的 {len(books.missing)} 个对象都有记录，并注明原因。",
+        f"No object is lost: each of the {len(inventory.missing)} objects missing in OBS has a record with its reason.",
+        f"没有丢失任何对象：OBS 中缺失的 {len(inventory.missing)} 个对象都有记录，并注明原因。",
     )
-    return books
+    return inventory
 
 
-def outage(box: Sandbox, console: Console) -> Books:
+def play_outage(box: Sandbox, console: Console) -> Inventory:
     """Play the second act: OMS is down, events are lost, and forward can neither submit nor record an object."""
     print_line(
         console,
         choose(
-            f"\n[bold]2.[/] OMS is down, the events of {len(LOST)} uploads are lost, and the log bucket refuses the"
-            " record of one object, so forward fails.",
-            f"\n[bold]2.[/] OMS 停止服务，{len(LOST)} 个上传对象的事件丢失，记录 Bucket 又拒绝写入某个对象的记录，"
-            "forward 因此失败。",
+            f"\n[bold]2.[/] OMS is down, the events of {len(LOST_EVENT_KEYS)} uploads are lost, and the log bucket"
+            " refuses the record of one object, so forward fails.",
+            f"\n[bold]2.[/] OMS 停止服务，{len(LOST_EVENT_KEYS)} 个上传对象的事件丢失，"
+            "记录 Bucket 又拒绝写入某个对象的记录，forward 因此失败。",
         ),
     )
     box.oms.throttle(None)
     box.oms.refuse(None)
     box.oms.faults.clear()
     box.oms.faults.add(Fault.status(503, headers={"Retry-After": "600"}))
-    box.oss.lose_events(lambda key: key in LOST)
+    box.oss.lose_events(lambda key: key in LOST_EVENT_KEYS)
     refusal = Fault.status(403, headers={"x-oss-request-id": "5D12"})
-    box.oss.faults.add(refusal, times=9, where=lambda request: quote(ABANDONED) in request.raw_path)
-    keys = [*DURING_OUTAGE, *LOST]
-    upload_and_wait(box, console, keys, events=len(DURING_OUTAGE))
-    box.oss.put(box.source_bucket, ABANDONED, b"not lost either")
+    box.oss.faults.add(refusal, times=9, where=lambda request: quote(ABANDONED_KEY) in request.raw_path)
+    keys = [*OUTAGE_KEYS, *LOST_EVENT_KEYS]
+    upload_and_wait(box, console, keys, events=len(OUTAGE_KEYS))
+    box.oss.put(box.source_bucket, ABANDONED_KEY, b"not lost either")
     box.wait_idle(timeout=PATIENCE_SECONDS)
-    books = keep_books(box, set(LOST))
-    show(books, console)
-    tries = Counter(
-        invocation.function for invocation in box.fc.invocations if ABANDONED.encode() in invocation.payload
+    inventory = take_inventory(box, set(LOST_EVENT_KEYS))
+    print_inventory(inventory, console)
+    attempts = Counter(
+        invocation.function for invocation in box.fc.invocations if ABANDONED_KEY.encode() in invocation.payload
     )
     print_line(
         console,
         choose(
-            f"Function Compute invoked forward {tries['forward']} times for {ABANDONED!r}, then passed the event to"
-            " replay, which recorded the object.",
-            f"函数计算为 {ABANDONED!r} 调用 forward {tries['forward']} 次后，将事件交给 replay，由 replay 写入记录。",
+            f"Function Compute invoked forward {attempts['forward']} times for {ABANDONED_KEY!r}, then passed the"
+            " event to replay, which recorded the object.",
+            f"函数计算为 {ABANDONED_KEY!r} 调用 forward {attempts['forward']} 次后，将事件交给 replay，"
+            "由 replay 写入记录。",
         ),
     )
-    failed, lost = len(books.missing & books.failed.keys()), len(books.missing & books.lost)
+    failed_count, lost_count = len(inventory.missing & inventory.failed.keys()), len(inventory.missing & inventory.lost)
     print_result(
         console,
-        f"{failed} missing objects wait for replay; reconcile can find the {lost} objects whose events were lost.",
-        f"缺失的对象中，{failed} 个等待 replay 重发；另有 {lost} 个事件丢失，可由 reconcile 查找。",
+        f"{failed_count} missing objects wait for replay; reconcile can find the {lost_count} objects whose events"
+        " were lost.",
+        f"缺失的对象中，{failed_count} 个等待 replay 重发；另有 {lost_count} 个事件丢失，可由 reconcile 查找。",
     )
-    return books
+    return inventory
 
 
-def recovery(box: Sandbox, console: Console) -> Books:
+def play_recovery(box: Sandbox, console: Console) -> Inventory:
     """Play the third act: OMS works again, and the timers invoke replay and reconcile."""
     box.oms.faults.clear()
     console.print(choose("\n[bold]3.[/] OMS works again.", "\n[bold]3.[/] OMS 恢复正常。"))
     print_replay(console, box.tick("replay").value)
     box.advance(HOUR)
-    reconciled = box.tick("reconcile").value
+    answer = box.tick("reconcile").value
     print_line(
         console,
         choose(
-            f"An hour later the timer invokes reconcile: {reconciled['scanned']} objects in OSS,"
-            f" {reconciled['submitted']} without a success record submitted, {reconciled['accepted']} accepted by OMS.",
-            f"一小时后，定时触发器调用 reconcile：OSS 中 {reconciled['scanned']} 个对象，"
-            f"补交没有成功记录的 {reconciled['submitted']} 个，OMS 接受 {reconciled['accepted']} 个。",
+            f"An hour later the timer invokes reconcile: {answer['scanned']} objects in OSS,"
+            f" {answer['submitted']} without a success record submitted, {answer['accepted']} accepted by OMS.",
+            f"一小时后，定时触发器调用 reconcile：OSS 中 {answer['scanned']} 个对象，"
+            f"补交没有成功记录的 {answer['submitted']} 个，OMS 接受 {answer['accepted']} 个。",
         ),
     )
     box.wait_idle(timeout=PATIENCE_SECONDS)
-    books = keep_books(box, set(LOST))
-    show(books, console)
-    equal = len(books.uploaded) - len(books.missing)
+    inventory = take_inventory(box, set(LOST_EVENT_KEYS))
+    print_inventory(inventory, console)
+    equal_count = len(inventory.uploaded) - len(inventory.missing)
     print_result(
         console,
-        f"{equal} of {len(books.uploaded)} objects are in OBS, without manual work.",
-        f"{len(books.uploaded)} 个对象中有 {equal} 个已在 OBS 中，无需人工处理。",
+        f"{equal_count} of {len(inventory.uploaded)} objects are in OBS, without manual work.",
+        f"{len(inventory.uploaded)} 个对象中有 {equal_count} 个已在 OBS 中，无需人工处理。",
     )
-    return books
+    return inventory
 
 
-def print_replay(console: Console, replayed: Mapping[str, Any]) -> None:
-    """Print the counts of a run of replay; `replayed` is replay's answer."""
+def print_replay(console: Console, answer: Mapping[str, Any]) -> None:
+    """Print the counts of a run of replay; `answer` is replay's answer."""
     print_line(
         console,
         choose(
-            f"The timer invokes replay: {replayed['taken']} failed objects resent, {replayed['accepted']} accepted by"
-            f" OMS, {replayed['left']} left.",
-            f"定时触发器调用 replay：重发 {replayed['taken']} 个失败的对象，OMS 接受 {replayed['accepted']} 个，"
-            f"剩余 {replayed['left']} 个。",
+            f"The timer invokes replay: {answer['taken']} failed objects resent, {answer['accepted']} accepted by"
+            f" OMS, {answer['left']} left.",
+            f"定时触发器调用 replay：重发 {answer['taken']} 个失败的对象，OMS 接受 {answer['accepted']} 个，"
+            f"剩余 {answer['left']} 个。",
         ),
     )
 
@@ -163,7 +165,7 @@ def print_replay(console: Console, replayed: Mapping[str, Any]) -> None:
 def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events: int) -> None:
     """Upload objects with OSS's own client, and wait until forward has handled `events` more events."""
     bucket = box.bucket(box.source_bucket)
-    before = count_finished_events(box)
+    finished_before = count_finished_events(box)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         uploads = progress.add_task(choose("uploaded ", "已上传"), total=len(keys))
@@ -171,35 +173,38 @@ def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events:
         for key in keys:
             bucket.put_object(key, contents_of(key))
             progress.update(uploads, advance=1)
-            progress.update(forwarded, completed=count_finished_events(box) - before)
-        give_up = time.monotonic() + PATIENCE_SECONDS
-        while count_finished_events(box) - before < events and time.monotonic() < give_up:
+            progress.update(forwarded, completed=count_finished_events(box) - finished_before)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while count_finished_events(box) - finished_before < events and time.monotonic() < deadline:
             time.sleep(0.1)
-            progress.update(forwarded, completed=count_finished_events(box) - before)
+            progress.update(forwarded, completed=count_finished_events(box) - finished_before)
         box.wait_idle(timeout=PATIENCE_SECONDS)
-        progress.update(forwarded, completed=count_finished_events(box) - before)
+        progress.update(forwarded, completed=count_finished_events(box) - finished_before)
 
 
 def count_finished_events(box: Sandbox) -> int:
     """Return the number of events that a function has handled, or that Function Compute has dropped."""
-    return sum(not invocation.failed for invocation in list(box.fc.invocations)) + len(box.fc.dropped)
+    return sum(not invocation.failed for invocation in list(box.fc.invocations)) + len(box.fc.dropped_events)
 
 
-def show_faults(box: Sandbox, books: Books, console: Console) -> None:
+def print_faults(box: Sandbox, inventory: Inventory, console: Console) -> None:
     answers = Counter(str(call.status) for call in box.oms.calls)
-    used = box.oms.faults.used
-    dropped, after = used["drop_before"] + used["drop_after"], used["drop_after"]
+    used_faults = box.oms.faults.used
+    dropped_count, dropped_after_count = (
+        used_faults["drop_before"] + used_faults["drop_after"],
+        used_faults["drop_after"],
+    )
     print_line(
         console,
         choose(
-            f"OMS answered {counts(answers)}. In addition, the sandbox injected {used['status']} x 503 and dropped"
-            f" {dropped} connections, {after} of them after OMS had accepted the keys.",
-            f"OMS 的响应：{counts(answers)}。此外，沙箱注入 {used['status']} x 503，并断开 {dropped} 个连接，"
-            f"其中 {after} 个在 OMS 接受对象之后断开。",
+            f"OMS answered {format_counts(answers)}. In addition, the sandbox injected {used_faults['status']} x 503"
+            f" and dropped {dropped_count} connections, {dropped_after_count} of them after OMS had accepted the keys.",
+            f"OMS 的响应：{format_counts(answers)}。此外，沙箱注入 {used_faults['status']} x 503，"
+            f"并断开 {dropped_count} 个连接，其中 {dropped_after_count} 个在 OMS 接受对象之后断开。",
         ),
     )
-    if books.failed:
-        key, reason = next(iter(sorted(books.failed.items())))
+    if inventory.failed:
+        key, reason = next(iter(sorted(inventory.failed.items())))
         print_line(
             console,
             choose(
@@ -209,5 +214,5 @@ def show_faults(box: Sandbox, books: Books, console: Console) -> None:
         )
 
 
-def counts(numbers: Counter[str]) -> str:
+def format_counts(numbers: Counter[str]) -> str:
     return choose(", ", "、").join(f"{number} x {name}" for name, number in sorted(numbers.items()))

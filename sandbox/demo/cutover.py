@@ -15,23 +15,23 @@ from rich.markup import escape
 from rich.table import Table
 
 from sandbox import Sandbox
-from sandbox.demo.acts import HOUR, LOST, PATIENCE_SECONDS, print_replay
-from sandbox.demo.books import Books, keep_books
+from sandbox.demo.acts import HOUR, LOST_EVENT_KEYS, PATIENCE_SECONDS, print_replay
+from sandbox.demo.inventory import Inventory, take_inventory
 from sandbox.demo.language import choose, print_line, print_result
 from sandbox.oms.copier import CopyFailure
 
 # Keys that OMS accepts, but fails to copy.
-NOT_COPIED = [f"not copied/{number}.jpg" for number in range(5)]
-DELETED, OVERWRITTEN = "photos/0001.jpg", "photos/0002.jpg"
-SAMPLE = 50
+UNCOPIED_KEYS = [f"not copied/{number}.jpg" for number in range(5)]
+DELETED_KEY, OVERWRITTEN_KEY = "photos/0001.jpg", "photos/0002.jpg"
+SAMPLE_SIZE = 50
 # The identifier of the cutover run that closes the project.
-RUN = "demo"
+RUN_ID = "demo"
 # Two minutes after the close no function submits keys; a second is added, because times are in whole seconds.
 CLOSE_SECONDS = 121
 # The seconds for which OMS has no work before the certificate.
 OMS_SECONDS = 1200
 # Classes of equal objects; compare's table is not printed if there are no other classes.
-EQUAL = {"equal_contents", "oms_own"}
+EQUAL_CLASSES = {"equal_contents", "oms_own"}
 # The names of the classes that occur in the demo, in English and Chinese.
 _CLASSES = {
     "equal_contents": ("equal contents", "内容一致"),
@@ -43,20 +43,20 @@ _RESULTS = {"failed": ("failed", "未通过"), "not run": ("not run", "未执行
 _COLOURS = {"GO": "green", "NO-GO": "red", "NOT PROVEN": "yellow"}
 
 
-def in_obs(box: Sandbox, console: Console) -> None:
+def play_copy_failures(box: Sandbox, console: Console) -> None:
     """Play the fourth act: OMS fails to copy objects, and an application deletes and overwrites objects in OBS."""
     print_line(
         console,
         choose(
-            f"\n[bold]4.[/] OMS accepts {len(NOT_COPIED)} more objects, fails to copy them, and writes the failures to"
-            " lists in OBS. Replay reads these lists.",
-            f"\n[bold]4.[/] OMS 又接受 {len(NOT_COPIED)} 个对象，但复制失败，并将其写入 OBS 中的失败对象列表。"
+            f"\n[bold]4.[/] OMS accepts {len(UNCOPIED_KEYS)} more objects, fails to copy them, and writes the"
+            " failures to lists in OBS. Replay reads these lists.",
+            f"\n[bold]4.[/] OMS 又接受 {len(UNCOPIED_KEYS)} 个对象，但复制失败，并将其写入 OBS 中的失败对象列表。"
             "replay 会读取这些列表。",
         ),
     )
     failure = CopyFailure("GET_SRC_OBJ_FAILURE", "the source did not answer")
-    box.task.failures.add(failure, times=len(NOT_COPIED), where=lambda key: key in NOT_COPIED)
-    for key in NOT_COPIED:
+    box.task.failures.add(failure, times=len(UNCOPIED_KEYS), where=lambda key: key in UNCOPIED_KEYS)
+    for key in UNCOPIED_KEYS:
         box.bucket(box.source_bucket).put_object(key, b"copied in the end")
     box.wait_idle(timeout=PATIENCE_SECONDS)
     # OMS throttled before, so forward may have left some of the keys to replay. A manual call submits them without
@@ -64,8 +64,8 @@ def in_obs(box: Sandbox, console: Console) -> None:
     box.fc.invoke("replay", b"{}")
     box.wait_idle(timeout=PATIENCE_SECONDS)
     print_replay(console, box.tick("replay").value)
-    box.obs.delete(box.destination_bucket, DELETED)
-    box.obs.put(box.destination_bucket, OVERWRITTEN, b"an application's")
+    box.obs.delete(box.destination_bucket, DELETED_KEY)
+    box.obs.put(box.destination_bucket, OVERWRITTEN_KEY, b"an application's")
     print_line(
         console,
         choose(
@@ -80,7 +80,7 @@ def in_obs(box: Sandbox, console: Console) -> None:
     )
 
 
-def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
+def play_cutover(box: Sandbox, console: Console) -> tuple[Inventory, dict[str, Any]]:
     """Play the cutover day; return the final inventory and the last certificate."""
     print_line(
         console,
@@ -90,10 +90,10 @@ def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
             "\n[bold]5.[/] 割接当天：源端已停止写入。半小时后，`python3 ops.py cutover` 依次执行以下步骤：",
         ),
     )
-    frozen = now(box)
-    later(box)
+    freeze_time = format_now(box)
+    advance_half_an_hour(box)
     compare(box, console)
-    certify(box, console, frozen)
+    certify(box, console, freeze_time)
     print_result(
         console,
         "NO-GO: each object that prevents the cutover is named, with the reason.",
@@ -107,18 +107,18 @@ def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
         ),
     )
     compare(box, console, overwrite=True, restart=True)
-    later(box)
+    advance_half_an_hour(box)
     compare(box, console, restart=True)
-    close(box, console)
-    stand_still(box, console)
-    return keep_books(box, set(LOST)), certify(box, console, frozen, sample=SAMPLE, run=RUN)
+    close_project(box, console)
+    run_standstill(box, console)
+    return take_inventory(box, set(LOST_EVENT_KEYS)), certify(box, console, freeze_time, sample=SAMPLE_SIZE, run=RUN_ID)
 
 
-def close(box: Sandbox, console: Console) -> None:
+def close_project(box: Sandbox, console: Console) -> None:
     """Close the project, then wait until functions submit nothing more and OMS has finished."""
-    wait_a_second(box)
+    wait_for_next_second(box)
     console.print("\npython3 ops.py close")
-    box.fc.invoke("certify", json.dumps({"close": True, "run": RUN}).encode())
+    box.fc.invoke("certify", json.dumps({"close": True, "run": RUN_ID}).encode())
     box.advance_and_tick(CLOSE_SECONDS)
     box.advance_and_tick(OMS_SECONDS)
     print_line(
@@ -130,31 +130,31 @@ def close(box: Sandbox, console: Console) -> None:
     )
 
 
-def stand_still(box: Sandbox, console: Console) -> None:
+def run_standstill(box: Sandbox, console: Console) -> None:
     """Run a standstill pass, which shows that neither bucket has changed since the comparison."""
-    wait_a_second(box)
+    wait_for_next_second(box)
     payload = json.dumps({"standstill": True, "restart": True})
     console.print("\npython3 ops.py compare --standstill --restart")
-    digests = box.fc.invoke("compare", payload.encode()).value
-    digests_shown = f"{digests['state']}{choose(' and ', '、')}{digests['twin']}"
+    answer = box.fc.invoke("compare", payload.encode()).value
+    digest_text = f"{answer['state']}{choose(' and ', '、')}{answer['twin']}"
     print_line(
         console,
-        choose(f"Neither bucket has changed. Digests: {digests_shown}", f"两侧的桶没有变化。摘要：{digests_shown}"),
+        choose(f"Neither bucket has changed. Digests: {digest_text}", f"两侧的桶没有变化。摘要：{digest_text}"),
     )
 
 
-def later(box: Sandbox) -> None:
+def advance_half_an_hour(box: Sandbox) -> None:
     """Wait until all work is done, then advance the clock by half an hour: compare classifies no younger objects."""
     box.wait_idle(timeout=PATIENCE_SECONDS)
     box.advance(HOUR // 2)
 
 
-def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dict[str, Any]:
+def certify(box: Sandbox, console: Console, freeze_time: str, **options: object) -> dict[str, Any]:
     """Invoke certify, and print the verdict and the checks that did not pass; return the certificate."""
-    payload = json.dumps({"frozen_since": frozen, **asked})
+    payload = json.dumps({"frozen_since": freeze_time, **options})
     print_line(
         console,
-        choose(f"\nThe certificate, with the freeze at {frozen}:", f"\n证书（停写时间 {frozen}）："),
+        choose(f"\nThe certificate, with the freeze at {freeze_time}:", f"\n证书（停写时间 {freeze_time}）："),
     )
     document: dict[str, Any] = box.fc.invoke("certify", payload.encode()).value
     verdict = document["verdict"]
@@ -167,9 +167,13 @@ def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dic
             print_line(console, escape(f"  {check['id']} {result}{colon}{check[f'actual{suffix}']}{keys}"))
     if verdict == "GO":
         sample = next(check for check in document["checks"] if check["id"] == "SAMPLE")
-        drawn, passed = sample[f"actual{suffix}"], len(document["checks"])
+        sample_text, passed_count = sample[f"actual{suffix}"], len(document["checks"])
         print_line(
-            console, choose(f"{passed} checks passed. Sample: {drawn}.", f"{passed} 项检查通过。抽样：{drawn}。")
+            console,
+            choose(
+                f"{passed_count} checks passed. Sample: {sample_text}.",
+                f"{passed_count} 项检查通过。抽样：{sample_text}。",
+            ),
         )
         for side, name in (
             ("source", choose("source     ", "源端  ")),
@@ -185,47 +189,47 @@ def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dic
     return document
 
 
-def wait_a_second(box: Sandbox) -> None:
+def wait_for_next_second(box: Sandbox) -> None:
     """Wait until the next second, because passes record their start and end in whole seconds."""
-    ended = now(box)
-    while now(box) <= ended:
+    last_second = format_now(box)
+    while format_now(box) <= last_second:
         time.sleep(0.05)
 
 
-def now(box: Sandbox) -> str:
+def format_now(box: Sandbox) -> str:
     """Return the sandbox's time in the format of certificates."""
     return datetime.fromtimestamp(box.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def compare(box: Sandbox, console: Console, **asked: bool) -> None:
+def compare(box: Sandbox, console: Console, **options: bool) -> None:
     """Invoke compare, and print its classes if there are differences."""
-    wait_a_second(box)
-    console.print(" ".join(["\npython3 ops.py compare", *(f"--{name}" for name in asked)]))
-    comparison = box.fc.invoke("compare", json.dumps(asked).encode()).value
+    wait_for_next_second(box)
+    console.print(" ".join(["\npython3 ops.py compare", *(f"--{name}" for name in options)]))
+    comparison = box.fc.invoke("compare", json.dumps(options).encode()).value
     table = Table(
         choose("class", "类别"), choose("in OSS", "OSS 中"), choose("in OBS", "OBS 中"), choose("example", "示例")
     )
     for column in table.columns[1:3]:
         column.justify = "right"
-    classes = [(name, row) for name, row in comparison["classes"].items() if sum(count_of(row))]
+    classes = [(name, row) for name, row in comparison["classes"].items() if sum(object_counts(row))]
     for name, row in classes:
         table.add_row(
-            choose(*_CLASSES.get(name, (name, name))), *map(str, count_of(row)), escape(f"{row['keys'][0]!a:.40}")
+            choose(*_CLASSES.get(name, (name, name))), *map(str, object_counts(row)), escape(f"{row['keys'][0]!a:.40}")
         )
     table.add_section()
     totals = [comparison[side]["objects"] for side in ("source", "destination")]
     table.add_row(f"[bold]{choose('total', '合计')}", *(f"[bold]{number}" for number in totals))
-    if not EQUAL.issuperset(name for name, _ in classes):
+    if not EQUAL_CLASSES.issuperset(name for name, _ in classes):
         console.print(table)
-    sums = [sum(count_of(row)[side] for _, row in classes) for side in (0, 1)]
+    sums = [sum(object_counts(row)[side] for _, row in classes) for side in (0, 1)]
     if sums == totals:
-        adds_up = choose("The classes add up to the totals of both buckets.", "各类别之和等于两侧的总数。")
+        sentence = choose("The classes add up to the totals of both buckets.", "各类别之和等于两侧的总数。")
     else:
-        adds_up = choose("[red]The classes do not add up.", "[red]各类别之和与总数不符。")
+        sentence = choose("[red]The classes do not add up.", "[red]各类别之和与总数不符。")
     submitted = comparison["submitted"]
-    print_line(console, choose(f"{adds_up} Submitted: {submitted}.", f"{adds_up}补交：{submitted}。"))
+    print_line(console, choose(f"{sentence} Submitted: {submitted}.", f"{sentence}补交：{submitted}。"))
 
 
-def count_of(row: dict[str, Any]) -> tuple[int, int]:
+def object_counts(row: dict[str, Any]) -> tuple[int, int]:
     """Return the numbers of objects of a class in OSS and in OBS."""
     return row["source"]["objects"], row["destination"]["objects"]

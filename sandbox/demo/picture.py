@@ -15,8 +15,8 @@ WIDTH = 118  # columns
 _FONTS = re.compile(r"\s*@font-face \{\{.*?\}\}\n", re.DOTALL)
 
 
-def save(console: Console, file: Path) -> None:
+def write_picture(console: Console, file: Path) -> None:
     """Write the recorded output of `console` to `file` as SVG, with the project's version as title."""
     title = f"make demo - oss-oms-sync {manifest()['Version']}"
-    drawn = console.export_svg(title=title, code_format=_FONTS.sub("", CONSOLE_SVG_FORMAT), unique_id="demo")
-    file.write_text(drawn, encoding="utf-8")
+    picture = console.export_svg(title=title, code_format=_FONTS.sub("", CONSOLE_SVG_FORMAT), unique_id="demo")
+    file.write_text(picture, encoding="utf-8")

@@ -12,23 +12,23 @@ from rich.console import Console
 
 from sandbox import Sandbox
 from sandbox.control import VARIABLE, serve_control
-from sandbox.demo.books import OLD
+from sandbox.demo.inventory import EXISTING_KEYS
 from sandbox.demo.language import LANGUAGE, choose, print_line, print_result
 from tools.package import build
 from tools.render import render
 from tools.serverless import Tool, available
 
 # A permission that setup does not grant: reading the copied objects, for the sample of a certificate.
-_READS = {"Version": "1.1", "Statement": [{"Effect": "Allow", "Action": ["obs:object:GetObject"]}]}
+_READ_POLICY = {"Version": "1.1", "Statement": [{"Effect": "Allow", "Action": ["obs:object:GetObject"]}]}
 
 
 def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "python3.12") -> Path:
     """Create a user's project from the package, with `s init` if the tool is installed; return its folder."""
     package, project, answers = build(folder), folder / "project", box.answers() | {"runtime": runtime}
     if available():
-        done = Tool(folder / "home").init(package, project, answers)
-        if done.returncode:
-            raise SystemExit(done.stdout)
+        process = Tool(folder / "home").init(package, project, answers)
+        if process.returncode:
+            raise SystemExit(process.stdout)
         print_line(
             console,
             choose(
@@ -56,18 +56,18 @@ def set_up(box: Sandbox, project: Path, console: Console) -> None:
             "目前只有源 Bucket。`python3 ops.py setup` 创建其余资源：",
         ),
     )
-    plan = json.loads(_ops(box, project, "setup", "--plan", "--json"))
+    plan = json.loads(_run_ops(box, project, "setup", "--plan", "--json"))
     for step in plan["steps"]:
         if step["state"] in ("create", "change"):
             state = {"create": choose("create", "创建"), "change": choose("change", "修改")}[step["state"]]
             detail = f"{choose(': ', '：')}{step['detail'][LANGUAGE]}" if step["detail"] else ""
             console.out(f"  {state} {step['what'][LANGUAGE]}{detail}")
-    _ops(box, project, "setup", "--yes", plan["plan"], "--agree")
+    _run_ops(box, project, "setup", "--yes", plan["plan"], "--agree")
     (box.task,) = box.oms.tasks
-    (functions,) = (
-        number for number, user in box.iam.users.items() if user["fields"]["user_name"].endswith("-functions")
+    (user_id,) = (
+        identifier for identifier, user in box.iam.users.items() if user["fields"]["user_name"].endswith("-functions")
     )
-    box.iam.grant(functions, json.dumps(_READS))
+    box.iam.grant(user_id, json.dumps(_READ_POLICY))
     print_line(
         console,
         choose(
@@ -87,11 +87,11 @@ def migrate(box: Sandbox, project: Path, console: Console) -> None:
     print_line(
         console,
         choose(
-            f"{len(OLD)} objects existed before the project. `python3 ops.py migrate` has OMS copy them:",
-            f"项目部署之前已有 {len(OLD)} 个对象。`python3 ops.py migrate` 让 OMS 复制它们：",
+            f"{len(EXISTING_KEYS)} objects existed before the project. `python3 ops.py migrate` has OMS copy them:",
+            f"项目部署之前已有 {len(EXISTING_KEYS)} 个对象。`python3 ops.py migrate` 让 OMS 复制它们：",
         ),
     )
-    lines = _ops(box, project, "migrate", "--yes").partition("-> ")[0].splitlines()
+    lines = _run_ops(box, project, "migrate", "--yes").partition("-> ")[0].splitlines()
     for line in lines[-2:]:
         console.out(f"  {line.strip()}")
     print_result(
@@ -101,10 +101,10 @@ def migrate(box: Sandbox, project: Path, console: Console) -> None:
     )
 
 
-def _ops(box: Sandbox, project: Path, *words: str) -> str:
+def _run_ops(box: Sandbox, project: Path, *words: str) -> str:
     """Run a command of `ops.py` with the keys of both administrators; return its standard output."""
     with serve_control(box) as address:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "ops.py", *words, "--lang", LANGUAGE],
             cwd=project,
             env={**os.environ, **box.administrators(), VARIABLE: address},
@@ -113,6 +113,6 @@ def _ops(box: Sandbox, project: Path, *words: str) -> str:
             encoding="utf-8",
             check=False,
         )
-    if done.returncode:
-        raise SystemExit(done.stdout + done.stderr)
-    return done.stdout
+    if process.returncode:
+        raise SystemExit(process.stdout + process.stderr)
+    return process.stdout

@@ -45,33 +45,34 @@ def die_with_parent(parent: int) -> None:
 def exit_on_sigterm() -> None:
     """Print the stacks and exit at SIGTERM, which the service sends at the timeout, so that `finally` blocks run."""
 
-    def end(*_: object) -> None:
+    def exit_process(*_: object) -> None:
         faulthandler.dump_traceback(1, all_threads=True)
         sys.exit(_EXIT_CODE)
 
-    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGTERM, exit_process)
 
 
 class Clock:
     """The clock that the function's modules see in place of the machine's, because `install` runs before their import.
 
-    `ahead`: the seconds by which it is ahead of the machine's clock; `first`: the value of `ahead` at the first event.
+    `ahead`: the seconds by which it is ahead of the machine's clock; `first_ahead`: the value of `ahead` at the first
+    event.
     """
 
-    ahead = first = 0.0
+    ahead = first_ahead = 0.0
     _is_set = False
 
     @classmethod
     def set(cls, ahead: float) -> None:
         if not cls._is_set:
-            cls.first, cls._is_set = ahead, True
+            cls.first_ahead, cls._is_set = ahead, True
         cls.ahead = ahead
 
     @classmethod
     def install(cls) -> None:
-        real, machine, monotonic = datetime.datetime, time.time, time.monotonic
+        datetime_class, machine_time, machine_monotonic = datetime.datetime, time.time, time.monotonic
 
-        class ShiftedDatetime(real):  # type: ignore[misc, valid-type]
+        class ShiftedDatetime(datetime_class):  # type: ignore[misc, valid-type]
             @classmethod
             def now(cls, tz: datetime.tzinfo | None = None) -> Any:
                 return cls.fromtimestamp(time.time(), tz)
@@ -80,8 +81,8 @@ class Clock:
             def utcnow(cls) -> Any:
                 return cls.now(datetime.timezone.utc).replace(tzinfo=None)
 
-        time.time = lambda: machine() + cls.ahead
-        time.monotonic = lambda: monotonic() + cls.ahead - cls.first
+        time.time = lambda: machine_time() + cls.ahead
+        time.monotonic = lambda: machine_monotonic() + cls.ahead - cls.first_ahead
         datetime.datetime = ShiftedDatetime  # type: ignore[misc]
 
 
@@ -149,7 +150,7 @@ def find_handler(handler: str) -> Callable[..., Any]:
     return function
 
 
-def answer(value: Any) -> dict[str, Any]:
+def make_reply(value: Any) -> dict[str, Any]:
     """Return the reply of a handler that returned `value`.
 
     `body` is the answer in FC's form: bytes and text unchanged, other values as JSON.
@@ -162,27 +163,29 @@ def answer(value: Any) -> dict[str, Any]:
     return {"outcome": "returned", "value": json.loads(body), "body": body}
 
 
-def failure(error: BaseException) -> dict[str, Any]:
+def make_failure_reply(error: BaseException) -> dict[str, Any]:
     stack = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     return {
         "outcome": "raised",
         "errorType": type(error).__name__,
         "errorMessage": str(error),
-        "stackTrace": [[f'File "{at.filename}"', f"line {at.lineno}", f"in {at.name}", at.line] for at in stack],
+        "stackTrace": [
+            [f'File "{frame.filename}"', f"line {frame.lineno}", f"in {frame.name}", frame.line] for frame in stack
+        ],
     }
 
 
-def handle(message: dict[str, Any], setup: dict[str, Any]) -> dict[str, Any]:
+def handle_message(message: dict[str, Any], setup: dict[str, Any]) -> dict[str, Any]:
     """Call the handler with the event of the message."""
     event = base64.b64decode(message["payload"])
     try:
-        return answer(find_handler(message["call"])(event, make_context(message["request_id"], setup)))
+        return make_reply(find_handler(message["call"])(event, make_context(message["request_id"], setup)))
     except Exception as error:
         traceback.print_exc(file=sys.stdout)
-        return failure(error)
+        return make_failure_reply(error)
 
 
-def finish(channel: Any, reply: dict[str, Any]) -> None:
+def send_reply(channel: Any, reply: dict[str, Any]) -> None:
     """Send the reply of an invocation, and write the line that ends its logs to the output."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -191,7 +194,7 @@ def finish(channel: Any, reply: dict[str, Any]) -> None:
     channel.flush()
 
 
-def serve(channel: Any) -> None:
+def serve_events(channel: Any) -> None:
     setup = json.loads(channel.readline())
     sys.stdout = _Output(sys.stdout)
     formatter = set_up_logging()
@@ -204,10 +207,10 @@ def serve(channel: Any) -> None:
         message = json.loads(line)
         Clock.set(message["ahead"])
         formatter.request_id = message["request_id"]
-        finish(channel, handle(message, setup))
+        send_reply(channel, handle_message(message, setup))
 
 
 if __name__ == "__main__":
     Clock.install()
     die_with_parent(int(sys.argv[2]))
-    serve(socket.socket(fileno=int(sys.argv[1])).makefile("rwb"))
+    serve_events(socket.socket(fileno=int(sys.argv[1])).makefile("rwb"))

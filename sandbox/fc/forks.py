@@ -18,17 +18,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sandbox.fc.instance import MAX_MESSAGE_BYTES, ProcessInstance, ProcessInstances, connected
+from sandbox.fc.instance import MAX_MESSAGE_BYTES, ProcessInstance, ProcessInstances, connect_instance
 from sandbox.runtimes import Runtime
 
 CODE = Path(__file__).parents[2] / "template" / "code"
-_SCRIPT = Path(__file__).with_name("mother.py")
+_SCRIPT = Path(__file__).with_name("fork_server.py")
 
 
 class Forks(ProcessInstances):
     """A source of instances that are forked from a process with the template's code.
 
-    There is such a process for each runtime (`mother`). Instances of any other code start as processes of their own.
+    There is such a process for each runtime (`fork_server`). Instances of any other code start as processes of their
+    own.
     """
 
     async def start(
@@ -36,11 +37,11 @@ class Forks(ProcessInstances):
     ) -> ProcessInstance:
         if not hasattr(os, "pidfd_open") or not _is_imported_code(Path(setup["code"])):
             return await super().start(runtime, setup, environment)
-        output, its_output = os.pipe()
-        async with connected(setup, runtime) as (theirs, reader, writer):
+        output, output_end = os.pipe()
+        async with connect_instance(setup, runtime) as (instance_socket, reader, writer):
             message = json.dumps({"environment": dict(environment), "code": setup["code"]}).encode()
-            pid = _mother(runtime).fork(message, theirs.fileno(), its_output)
-        os.close(its_output)
+            pid = _fork_server(runtime).fork(message, instance_socket.fileno(), output_end)
+        os.close(output_end)
         process = _Child(pid)
         await process.read(output)
         return ProcessInstance(process, reader, writer, self.ahead)
@@ -77,18 +78,18 @@ class _Child:
         self._has_ended.set()
 
 
-class _Mother:
+class _ForkServer:
     def __init__(self, runtime: Runtime) -> None:
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        self._control, instance_socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with instance_socket:
             self._process = subprocess.Popen(
                 [
                     *(runtime.interpreter, "-S", "-s", str(_SCRIPT)),
-                    *(str(theirs.fileno()), str(CODE), str(runtime.libraries)),
+                    *(str(instance_socket.fileno()), str(CODE), str(runtime.libraries)),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[instance_socket.fileno()],
                 env={"PYTHONDONTWRITEBYTECODE": "1"},
             )
         assert self._control.recv(16) == b"ready"
@@ -104,10 +105,10 @@ class _Mother:
 
 
 @cache
-def _mother(runtime: Runtime) -> _Mother:
-    return _Mother(runtime)
+def _fork_server(runtime: Runtime) -> _ForkServer:
+    return _ForkServer(runtime)
 
 
 def _is_imported_code(folder: Path) -> bool:
-    names, copied = ([str(path.relative_to(root)) for path in root.rglob("*.py")] for root in (CODE, folder))
-    return {*names} == {*copied} and not any(filecmp.cmpfiles(folder, CODE, names, shallow=False)[1:])
+    names, copied_names = ([str(path.relative_to(root)) for path in root.rglob("*.py")] for root in (CODE, folder))
+    return {*names} == {*copied_names} and not any(filecmp.cmpfiles(folder, CODE, names, shallow=False)[1:])

@@ -43,13 +43,13 @@ class Function:
     idle: list[Instance] = field(default_factory=list)
 
     @property
-    def _credentials_in_context(self) -> bool:
+    def _has_context_credentials(self) -> bool:
         """True if the context holds the credentials, as in python3.10; later runtimes have them in the environment."""
         return self.runtime.name == "python3.10"
 
     def setup(self, region: str) -> dict[str, Any]:
         """Return the first message to an instance of this function: its code, its credentials, its context."""
-        credentials = self.credentials._asdict() if self._credentials_in_context else None
+        credentials = self.credentials._asdict() if self._has_context_credentials else None
         return {
             "code": str(self.code),
             "region": region,
@@ -76,7 +76,7 @@ class Function:
             "FC_ACCOUNT_ID": ACCOUNT_ID,
             "FC_INSTANCE_ID": f"c-{uuid.uuid4().hex[:16]}",
         }
-        if not self._credentials_in_context:
+        if not self._has_context_credentials:
             environment["ALIBABA_CLOUD_ACCESS_KEY_ID"] = self.credentials.access_key_id
             environment["ALIBABA_CLOUD_ACCESS_KEY_SECRET"] = self.credentials.access_key_secret
             environment["ALIBABA_CLOUD_SECURITY_TOKEN"] = self.credentials.security_token

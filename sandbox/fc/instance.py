@@ -46,10 +46,10 @@ class Instance(Protocol):
     """An instance that handles the events of a function one after the other."""
 
     @property
-    def busy(self) -> bool: ...
+    def is_busy(self) -> bool: ...
 
     @property
-    def alive(self) -> bool: ...
+    def is_alive(self) -> bool: ...
 
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
         """Pass an event to the handler; at the timeout send SIGTERM, and kill the instance if it does not end."""
@@ -108,30 +108,30 @@ class ProcessInstances:
     async def start(
         self, runtime: runtimes.Runtime, setup: Mapping[str, Any], environment: Mapping[str, str]
     ) -> ProcessInstance:
-        async with connected(setup, runtime) as (theirs, reader, writer):
+        async with connect_instance(setup, runtime) as (instance_socket, reader, writer):
             process = await asyncio.create_subprocess_exec(
-                *(runtime.interpreter, "-S", "-s", str(_SCRIPT), str(theirs.fileno()), str(os.getpid())),
+                *(runtime.interpreter, "-S", "-s", str(_SCRIPT), str(instance_socket.fileno()), str(os.getpid())),
                 env=dict(environment),
                 cwd=setup["code"],
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[instance_socket.fileno()],
                 limit=MAX_MESSAGE_BYTES,
             )
         return ProcessInstance(process, reader, writer, self.ahead)
 
 
 @contextlib.asynccontextmanager
-async def connected(
+async def connect_instance(
     setup: Mapping[str, Any], runtime: runtimes.Runtime
 ) -> AsyncIterator[tuple[socket.socket, asyncio.StreamReader, asyncio.StreamWriter]]:
     """Yield an instance's end of a new connection, and the streams of this end; send `setup` after the context."""
-    ours, theirs = socket.socketpair()
-    with theirs:
-        reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_MESSAGE_BYTES)
+    service_socket, instance_socket = socket.socketpair()
+    with instance_socket:
+        reader, writer = await asyncio.open_connection(sock=service_socket, limit=MAX_MESSAGE_BYTES)
         try:
-            yield theirs, reader, writer
+            yield instance_socket, reader, writer
         except BaseException:
             writer.close()
             raise
@@ -152,16 +152,16 @@ class ProcessInstance:
         self._reader = reader
         self._writer = writer
         self._ahead = ahead
-        self._frozen = False
+        self._is_frozen = False
         self._is_ready = False
-        self.busy = False
+        self.is_busy = False
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         return self._process.returncode is None
 
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
@@ -174,12 +174,12 @@ class ProcessInstance:
 
     def freeze(self) -> None:
         self._signal(signal.SIGSTOP)
-        self._frozen = True
+        self._is_frozen = True
 
     def thaw(self) -> None:
-        if self._frozen:
+        if self._is_frozen:
             self._signal(signal.SIGCONT)
-            self._frozen = False
+            self._is_frozen = False
 
     def kill_at_once(self) -> None:
         self._signal(signal.SIGKILL)
@@ -195,17 +195,17 @@ class ProcessInstance:
 
     async def _exchange(self, message: Mapping[str, Any], timeout: float) -> Result:
         logs: list[str] = []
-        self.busy = True
+        self.is_busy = True
         try:
-            await self._start()
-            started = time.monotonic()
-            reply = await asyncio.wait_for(self._reply(message, logs), timeout)
+            await self._wait_until_ready()
+            start_time = time.monotonic()
+            reply = await asyncio.wait_for(self._request_reply(message, logs), timeout)
         except asyncio.TimeoutError:
             await self._terminate(logs)
             text = f"Function timed out after {timeout:g} seconds"
             reply = {"outcome": "timeout", "errorType": "FunctionTimeout", "errorMessage": text}
         finally:
-            self.busy = False
+            self.is_busy = False
         return Result(
             reply["outcome"],
             reply.get("value"),
@@ -214,10 +214,10 @@ class ProcessInstance:
             reply.get("errorMessage", ""),
             tuple(reply.get("stackTrace", ())),
             tuple(logs),
-            time.monotonic() - started,
+            time.monotonic() - start_time,
         )
 
-    async def _start(self) -> None:
+    async def _wait_until_ready(self) -> None:
         """Wait until the process is ready or has ended; the timeout of an invocation begins after this wait."""
         if not self._is_ready:
             with contextlib.suppress(ConnectionError):
@@ -230,7 +230,7 @@ class ProcessInstance:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._read_logs(logs), _GRACE_SECONDS)
 
-    async def _reply(self, message: Mapping[str, Any], logs: list[str]) -> dict[str, Any]:
+    async def _request_reply(self, message: Mapping[str, Any], logs: list[str]) -> dict[str, Any]:
         with contextlib.suppress(ConnectionError):
             self._writer.write(json.dumps({**message, "ahead": self._ahead()}).encode() + b"\n")
             await self._writer.drain()

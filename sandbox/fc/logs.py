@@ -15,14 +15,14 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _MAX_LINE_BYTES = 128 * 1024
 
 
-def records(lines: Iterable[str]) -> list[str]:
+def split_records(lines: Iterable[str]) -> list[str]:
     """Return the records of an instance's output; lines above 128 KB lose their end."""
-    made: list[list[str]] = []
+    records: list[list[str]] = []
     for line in lines:
-        if _DATE.match(line) or not made:
-            made.append([])
-        made[-1].append(line.encode()[:_MAX_LINE_BYTES].decode("utf-8", "ignore"))
-    return ["\n".join(record) for record in made]
+        if _DATE.match(line) or not records:
+            records.append([])
+        records[-1].append(line.encode()[:_MAX_LINE_BYTES].decode("utf-8", "ignore"))
+    return ["\n".join(record) for record in records]
 
 
 def parse_line(line: str) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from sandbox.account import ACCOUNT_ID
 _EXPRESSION = re.compile(r"\$\{(vars|secret|config)(?:\.(\w+)|\('([^']+)'\))\}")
 
 
-def resources(folder: Path, secret: Callable[[str], str]) -> dict[str, dict[str, Any]]:
+def read_resources(folder: Path, secret: Callable[[str], str]) -> dict[str, dict[str, Any]]:
     """Return the props of each resource in s.yaml, by the resource's name; `secret` reads the store of secrets."""
-    document = _read((folder / "s.yaml").read_text(encoding="utf-8"))
+    document = _load_yaml((folder / "s.yaml").read_text(encoding="utf-8"))
 
-    def value(match: re.Match[str]) -> str:
+    def expand(match: re.Match[str]) -> str:
         kind, variable, name = match.groups()
         if kind == "vars":
             return str(resolve(document["vars"][variable]))
@@ -27,7 +27,7 @@ def resources(folder: Path, secret: Callable[[str], str]) -> dict[str, dict[str,
 
     def resolve(node: Any) -> Any:
         if isinstance(node, str):
-            return _EXPRESSION.sub(value, node)
+            return _EXPRESSION.sub(expand, node)
         if isinstance(node, Mapping):
             return {name: resolve(inner) for name, inner in node.items()}
         return [resolve(inner) for inner in node] if isinstance(node, list) else node
@@ -36,5 +36,5 @@ def resources(folder: Path, secret: Callable[[str], str]) -> dict[str, dict[str,
 
 
 @lru_cache
-def _read(text: str) -> Any:
+def _load_yaml(text: str) -> Any:
     return yaml.safe_load(text)

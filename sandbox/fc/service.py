@@ -57,15 +57,15 @@ class Killer:
     """A random choice of the invocations to kill, and of the moment."""
 
     probability: float
-    within: float
-    dice: random.Random
+    max_seconds: float
+    rng: random.Random
     function: str
 
     def next(self, function: str) -> float | None:
         """Return the seconds after which to kill this invocation; None if it is spared."""
-        if self.function not in ("", function) or self.dice.random() >= self.probability:
+        if self.function not in ("", function) or self.rng.random() >= self.probability:
             return None
-        return self.dice.uniform(0, self.within)
+        return self.rng.uniform(0, self.max_seconds)
 
 
 class FunctionCompute:
@@ -73,17 +73,17 @@ class FunctionCompute:
 
     def __init__(self, region: str = "cn-hangzhou", instances: Instances | None = None) -> None:
         self.region = region
-        self._new = instances or ProcessInstances()
+        self._instance_source = instances or ProcessInstances()
         # Returns True if the first function may pass its failed events to the second.
         self.may_invoke: Callable[[str, str], bool] = lambda _caller, _called: True
         self.invocations: list[Invocation] = []
-        self.dropped: list[Invocation] = []
+        self.dropped_events: list[Invocation] = []
         self._functions: dict[str, Function] = {}
         # The name of each instance's function, in the order in which the instances started.
         self._instances: dict[Instance, str] = {}
         self._deliveries: set[asyncio.Task[None]] = set()
         self._killer: Killer | None = None
-        self._stopped = False
+        self._is_stopped = False
 
     @property
     def names(self) -> set[str]:
@@ -123,7 +123,7 @@ class FunctionCompute:
             name,
             code.resolve(),
             handler,
-            self._new.runtime(runtime),
+            self._instance_source.runtime(runtime),
             dict(environment),
             timeout,
             Credentials(*credentials),
@@ -139,7 +139,7 @@ class FunctionCompute:
 
     def invoke(self, name: str, payload: bytes, timeout: float | None = None) -> Invocation:
         """Invoke a function without retries, like `s invoke`, and wait for the result for at most `timeout` seconds."""
-        return self._platform.call(self._attempt(self._functions[name], payload, _request_id(), 1), timeout)
+        return self._platform.call(self._attempt(self._functions[name], payload, _make_request_id(), 1), timeout)
 
     def submit(self, name: str, payload: bytes) -> None:
         """Queue an event for a function, like a trigger; any thread can call this, also the loop's."""
@@ -153,32 +153,32 @@ class FunctionCompute:
 
     def freeze(self, name: str) -> None:
         """Stop the idle instances of a function, as FC does between events; the next event resumes its instance."""
-        self._platform.call(self._each_idle(name, lambda instance: instance.freeze()))
+        self._platform.call(self._change_idle_instances(name, lambda instance: instance.freeze()))
 
     def thaw(self, name: str) -> None:
-        self._platform.call(self._each_idle(name, lambda instance: instance.thaw()))
+        self._platform.call(self._change_idle_instances(name, lambda instance: instance.thaw()))
 
     def pids(self, name: str = "", *, busy: bool = False) -> list[int]:
         """Return the process ids of instances, in the order in which the instances started.
 
-        `name`: the function, or empty for all functions. `busy`: only instances that handle an event now.
+        `name`: the function, or empty for all functions. `is_busy`: only instances that handle an event now.
         """
         return [
             instance.pid
             for instance, function in self._instances.copy().items()
             if isinstance(instance, ProcessInstance)
-            and instance.alive
+            and instance.is_alive
             and name in ("", function)
-            and (instance.busy or not busy)
+            and (instance.is_busy or not busy)
         ]
 
-    def kill_at_random(self, probability: float, within: float, seed: int, name: str = "") -> None:
-        """Kill the process of each attempt with this probability, at a random moment of its first `within` seconds.
+    def kill_at_random(self, probability: float, max_seconds: float, seed: int, name: str = "") -> None:
+        """Kill the process of each attempt with this probability, at a random moment of its first `max_seconds`.
 
         `name`: the function, or empty for all functions. An attempt that ends before the moment is spared. The draw
         depends on the seed and on the order of the attempts.
         """
-        self._killer = Killer(probability, within, random.Random(seed), name)
+        self._killer = Killer(probability, max_seconds, random.Random(seed), name)
 
     async def wait_until_idle(self) -> None:
         """Wait until all queued events were handled, passed to a destination, or dropped."""
@@ -187,18 +187,18 @@ class FunctionCompute:
             await asyncio.wait(self._deliveries)
 
     async def _stop(self) -> None:
-        self._stopped = True
+        self._is_stopped = True
         for delivery in self._deliveries:
             delivery.cancel()
         await asyncio.gather(*(instance.kill() for instance in list(self._instances)))
         await asyncio.gather(*self._deliveries, return_exceptions=True)
 
-    async def _each_idle(self, name: str, change: Callable[[Instance], None]) -> None:
+    async def _change_idle_instances(self, name: str, change: Callable[[Instance], None]) -> None:
         for instance in self._functions[name].idle:
             change(instance)
 
     def _enqueue(self, function: Function, payload: bytes) -> None:
-        if self._stopped:  # an event after the stop
+        if self._is_stopped:  # an event after the stop
             return
         delivery = asyncio.get_running_loop().create_task(self._deliver(function, payload))
         self._deliveries.add(delivery)
@@ -206,7 +206,7 @@ class FunctionCompute:
 
     async def _deliver(self, function: Function, payload: bytes) -> None:
         """Attempt an event, retry it, and pass it to the destination if all attempts failed."""
-        request_id = _request_id()
+        request_id = _make_request_id()
         for attempt in range(1, function.max_retries + 2):
             invocation = await self._attempt(function, payload, request_id, attempt)
             if not invocation.failed:
@@ -215,35 +215,35 @@ class FunctionCompute:
                 await asyncio.sleep(function.retry_delay * 2 ** (attempt - 1))
         destination = self._functions.get(function.on_failure or "")
         if destination is None or not self.may_invoke(function.name, destination.name):
-            self.dropped.append(invocation)
+            self.dropped_events.append(invocation)
         else:
-            self._enqueue(destination, self._envelope(invocation))
+            self._enqueue(destination, self._destination_event(invocation))
 
-    def _envelope(self, last: Invocation) -> bytes:
+    def _destination_event(self, invocation: Invocation) -> bytes:
         """Return the event that a destination receives: help.aliyun.com/zh/functioncompute, "result callback"."""
         error = {
-            "errorMessage": last.error_message,
-            "errorType": last.error_type,
-            "stackTrace": list(last.stack_trace),
+            "errorMessage": invocation.error_message,
+            "errorType": invocation.error_type,
+            "stackTrace": list(invocation.stack_trace),
         }
-        envelope = {
+        event = {
             "timestamp": int(self._platform.now() * 1000),
             "requestContext": {
-                "requestId": last.request_id,
-                "functionArn": f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{last.function}",
+                "requestId": invocation.request_id,
+                "functionArn": f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{invocation.function}",
                 "condition": "UnhandledInvocationError",
-                "approximateInvokeCount": last.attempt,
+                "approximateInvokeCount": invocation.attempt,
             },
-            "requestPayload": last.payload.decode("utf-8", "replace"),
+            "requestPayload": invocation.payload.decode("utf-8", "replace"),
             "responseContext": {"statusCode": 200, "functionError": "UnhandledInvocationError"},
             "responsePayload": json.dumps(error),
         }
-        return json.dumps(envelope, ensure_ascii=False).encode()
+        return json.dumps(event, ensure_ascii=False).encode()
 
     async def _attempt(self, function: Function, payload: bytes, request_id: str, attempt: int) -> Invocation:
         async with function.slots:
-            instance = await self._idle_instance(function) or await self._start(function)
-            result = await self._use(function, instance, request_id, payload)
+            instance = await self._idle_instance(function) or await self._start_instance(function)
+            result = await self._pass_event(function, instance, request_id, payload)
         invocation = Invocation(
             function.name,
             request_id,
@@ -265,46 +265,46 @@ class FunctionCompute:
         """Return the idle instance that was used last, without counting dead instances as attempts."""
         while function.idle:
             instance = function.idle.pop()
-            if instance.alive:
+            if instance.is_alive:
                 return instance
             await self._discard(instance)
         return None
 
-    async def _start(self, function: Function) -> Instance:
+    async def _start_instance(self, function: Function) -> Instance:
         environment = function.process_environment(self.region)
-        instance = await self._new.start(function.runtime, function.setup(self.region), environment)
+        instance = await self._instance_source.start(function.runtime, function.setup(self.region), environment)
         self._instances[instance] = function.name
         return instance
 
-    async def _use(self, function: Function, instance: Instance, request_id: str, payload: bytes) -> Result:
+    async def _pass_event(self, function: Function, instance: Instance, request_id: str, payload: bytes) -> Result:
         """Pass an event to an instance; keep the instance for the next event unless it died or was abandoned."""
         result = None
         try:
-            with self._killed_at_random(function, instance):
+            with self._random_kill(function, instance):
                 result = await instance.invoke(function.handler, request_id, payload, function.timeout)
             return result
         finally:
-            if result is not None and instance.alive:
+            if result is not None and instance.is_alive:
                 function.idle.append(instance)
             else:
                 await self._discard(instance)
 
     @contextlib.contextmanager
-    def _killed_at_random(self, function: Function, instance: Instance) -> Iterator[None]:
+    def _random_kill(self, function: Function, instance: Instance) -> Iterator[None]:
         seconds = self._killer.next(function.name) if self._killer else None
         if seconds is None:
             yield
             return
-        death = asyncio.get_running_loop().call_later(seconds, instance.kill_at_once)
+        kill_timer = asyncio.get_running_loop().call_later(seconds, instance.kill_at_once)
         try:
             yield
         finally:
-            death.cancel()
+            kill_timer.cancel()
 
     async def _discard(self, instance: Instance) -> None:
         await instance.kill()
         self._instances.pop(instance, None)
 
 
-def _request_id() -> str:
+def _make_request_id() -> str:
     return str(uuid.uuid4())

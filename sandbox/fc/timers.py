@@ -41,5 +41,5 @@ class Timer:
 
     def event(self, now: float) -> bytes:
         """Return the event that the function receives if the timer fires at `now`."""
-        struck = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-        return json.dumps({"triggerTime": struck, "triggerName": self.name, "payload": self.payload}).encode()
+        fired_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+        return json.dumps({"triggerTime": fired_at, "triggerName": self.name, "payload": self.payload}).encode()

@@ -63,11 +63,11 @@ class Identities(KeyedService):
 
     def find_key(self, access_key: str) -> Credential | None:
         """Return the credential of a user's access key, and record its use; None if no user has the key."""
-        for number, user in self.users.items():
+        for user_id, user in self.users.items():
             key = user["keys"].get(access_key)
             if key and not self._is_hidden(key):
                 key["used"] = self.now()
-                return Credential(key["secret"], None, partial(self._in_force, number), f"user/{number}")
+                return Credential(key["secret"], None, partial(self._policies_in_force, user_id), f"user/{user_id}")
         return None
 
     # Users.
@@ -79,78 +79,80 @@ class Identities(KeyedService):
         if any(user["fields"]["user_name"] == name for user in self.users.values()):
             raise _taken_error("user")
         _check_limit(len(self.users), _MAX_USERS, "users per account")
-        number = uuid.uuid4().hex
+        user_id = uuid.uuid4().hex
         fields = {
-            "user_id": number,
+            "user_id": user_id,
             "user_name": name,
             "description": call.body.get("description", ""),
             "enabled": call.body.get("enabled", True),
             "is_root_user": False,
             "urn": f"iam::{DOMAIN_ID}:user:{name}",
-            "created_at": self._date(),
+            "created_at": self._format_now(),
         }
-        self.users[number] = {"fields": fields, "made": self.now(), "keys": {}, "attached": {}, "roles": []}
+        self.users[user_id] = {"fields": fields, "made": self.now(), "keys": {}, "attached": {}, "roles": []}
         return {"user": fields}
 
     def list_users(self, call: Arguments) -> object:
         """List all users, or only the user of the access key in the parameters."""
         key = call.params.get("access_key_id")
         if key is None:
-            return self._page(call, "users", [user["fields"] for user in self._visible(self.users)], "user_id")
+            return self._make_page(
+                call, "users", [user["fields"] for user in self._list_visible(self.users)], "user_id"
+            )
         owner = self.credential(key)
-        users = [user["fields"] for user in self._visible(self.users) if key in user["keys"]]
+        users = [user["fields"] for user in self._list_visible(self.users) if key in user["keys"]]
         if owner and not users:
             name = {"user_id": uuid.UUID(int=0).hex, "user_name": owner.holder.rpartition("/")[2]}
             users = [{**name, "is_root_user": owner.holder == "root", "enabled": True}]
-        return self._page(call, "users", users, "user_id")
+        return self._make_page(call, "users", users, "user_id")
 
     def delete_user(self, call: Arguments) -> None:
-        user = self._user(call)
+        user = self._find_user(call)
         if user["keys"] or user["attached"]:
             raise IamError(409, "PAP5.0005", "delete conflict: the user has access keys or policies")
         del self.users[call.ids[0]]
 
     def create_key(self, call: Arguments) -> object:
-        user = self._user(call)
+        user = self._find_user(call)
         _check_limit(len(user["keys"]), _MAX_KEYS, "access keys per user")
-        number, secret = uuid.uuid4().hex[:20].upper(), uuid.uuid4().hex + uuid.uuid4().hex[:8]
-        fields = {"access_key_id": number, "user_id": call.ids[0], "status": "active", "created_at": self._date()}
-        user["keys"][number] = {**fields, "secret": secret, "made": self.now()}
+        key_id, secret = uuid.uuid4().hex[:20].upper(), uuid.uuid4().hex + uuid.uuid4().hex[:8]
+        fields = {"access_key_id": key_id, "user_id": call.ids[0], "status": "active", "created_at": self._format_now()}
+        user["keys"][key_id] = {**fields, "secret": secret, "made": self.now()}
         return {"access_key": {**fields, "secret_access_key": secret}}
 
     def list_keys(self, call: Arguments) -> object:
         names = ("access_key_id", "user_id", "status", "created_at")
-        keys = [{name: key[name] for name in names} for key in self._visible(self._user(call)["keys"])]
-        return self._page(call, "access_keys", keys, "access_key_id")
+        keys = [{name: key[name] for name in names} for key in self._list_visible(self._find_user(call)["keys"])]
+        return self._make_page(call, "access_keys", keys, "access_key_id")
 
     def show_last_used(self, call: Arguments) -> object:
         """Return the time of the key's last use; without the time if the key was never used."""
-        used = self._key(call).get("used")
-        return {"access_key_last_used": {"last_used_at": _iso(used)} if used else {}}
+        last_use = self._find_key(call).get("used")
+        return {"access_key_last_used": {"last_used_at": _format_time(last_use)} if last_use else {}}
 
     def delete_key(self, call: Arguments) -> None:
-        del self._user(call)["keys"][self._key(call)["access_key_id"]]
+        del self._find_user(call)["keys"][self._find_key(call)["access_key_id"]]
 
     def list_attached(self, call: Arguments) -> object:
-        attached = self._user(call)["attached"].items()
+        attachments = self._find_user(call)["attached"].items()
         policies = [
             {name: self.policies[policy]["fields"][name] for name in ("policy_id", "policy_name", "urn")}
-            | {"attached_at": _iso(at)}
-            for policy, at in attached
+            | {"attached_at": _format_time(at)}
+            for policy, at in attachments
         ]
-        return self._page(call, "attached_policies", policies, "policy_id")
+        return self._make_page(call, "attached_policies", policies, "policy_id")
 
     # Policies.
 
     def create_policy(self, call: Arguments) -> object:
-        name, document = call.body["policy_name"], _checked(call.body["policy_document"])
+        name, document = call.body["policy_name"], _check_document(call.body["policy_document"])
         if not re.fullmatch(_POLICY_NAME, name) or len(call.body.get("description", "")) > 1000:
             raise invalid_parameter("policy_name or description")
         if any(policy["fields"]["policy_name"] == name for policy in self.policies.values()):
             raise _taken_error("policy")
-        number, date = str(uuid.uuid4()), self._date()
+        policy_id, date = str(uuid.uuid4()), self._format_now()
         fields = {
-            "policy_id": number,
+            "policy_id": policy_id,
             "policy_name": name,
             "policy_type": "custom",
             "path": "",
@@ -161,7 +163,7 @@ class Identities(KeyedService):
             "created_at": date,
             "updated_at": date,
         }
-        self.policies[number] = {
+        self.policies[policy_id] = {
             "fields": fields,
             "made": self.now(),
             "versions": {"v1": {"document": document, "created_at": date}},
@@ -172,53 +174,58 @@ class Identities(KeyedService):
     def list_policies(self, call: Arguments) -> object:
         if call.params.get("policy_type", "custom") != "custom":
             raise invalid_parameter("policy_type: the sandbox has none of the system's policies")
-        return self._page(
-            call, "policies", [self._described(policy) for policy in self._visible(self.policies)], "policy_id"
+        return self._make_page(
+            call,
+            "policies",
+            [self._describe_policy(policy) for policy in self._list_visible(self.policies)],
+            "policy_id",
         )
 
     def delete_policy(self, call: Arguments) -> None:
-        policy = self._policy(call)
-        if self._described(policy)["attachment_count"] or len(policy["versions"]) > 1:
+        policy = self._find_policy(call)
+        if self._describe_policy(policy)["attachment_count"] or len(policy["versions"]) > 1:
             raise IamError(409, "PAP5.0005", "delete conflict: the policy is attached or has other versions")
         del self.policies[call.ids[0]]
 
     def create_version(self, call: Arguments) -> object:
-        policy, document = self._policy(call), _checked(call.body["policy_document"])
+        policy, document = self._find_policy(call), _check_document(call.body["policy_document"])
         _check_limit(len(policy["versions"]), _MAX_VERSIONS, "versions per policy")
-        number = f"v{max(int(version[1:]) for version in policy['versions']) + 1}"
-        policy["versions"][number] = {"document": document, "created_at": self._date()}
+        version_id = f"v{max(int(version[1:]) for version in policy['versions']) + 1}"
+        policy["versions"][version_id] = {"document": document, "created_at": self._format_now()}
         if call.body.get("set_as_default"):
-            policy["fields"] |= {"default_version_id": number, "updated_at": self._date()}
+            policy["fields"] |= {"default_version_id": version_id, "updated_at": self._format_now()}
             policy["changes"].append((self.now(), document))
-        return {"policy_version": _version(policy, number)}
+        return {"policy_version": _describe_version(policy, version_id)}
 
     def list_versions(self, call: Arguments) -> object:
-        policy = self._policy(call)
-        return self._page(call, "versions", [_version(policy, number) for number in policy["versions"]], "version_id")
+        policy = self._find_policy(call)
+        return self._make_page(
+            call, "versions", [_describe_version(policy, version_id) for version_id in policy["versions"]], "version_id"
+        )
 
     def show_version(self, call: Arguments) -> object:
-        return {"policy_version": _version(self._policy(call), call.ids[1])}
+        return {"policy_version": _describe_version(self._find_policy(call), call.ids[1])}
 
     def delete_version(self, call: Arguments) -> None:
-        policy = self._policy(call)
-        if _version(policy, call.ids[1])["is_default"]:
+        policy = self._find_policy(call)
+        if _describe_version(policy, call.ids[1])["is_default"]:
             raise IamError(409, "PAP5.0005", "delete conflict: this is the default version")
         del policy["versions"][call.ids[1]]
 
     def attach(self, call: Arguments) -> None:
-        self._policy(call)
-        attached = self._find(self.users, call.body["user_id"], "user")["attached"]
-        if call.ids[0] in attached:
+        self._find_policy(call)
+        attachments = self._find_record(self.users, call.body["user_id"], "user")["attached"]
+        if call.ids[0] in attachments:
             raise _taken_error("attachment")
-        _check_limit(len(attached), _MAX_POLICIES, "attached policies per user")
-        attached[call.ids[0]] = self.now()
+        _check_limit(len(attachments), _MAX_POLICIES, "attached policies per user")
+        attachments[call.ids[0]] = self.now()
 
     def detach(self, call: Arguments) -> None:
-        self._policy(call)
-        attached = self._find(self.users, call.body["user_id"], "user")["attached"]
-        if call.ids[0] not in attached:
+        self._find_policy(call)
+        attachments = self._find_record(self.users, call.body["user_id"], "user")["attached"]
+        if call.ids[0] not in attachments:
             raise _missing_error("attachment")
-        del attached[call.ids[0]]
+        del attachments[call.ids[0]]
 
     # Domains and projects of v3.
 
@@ -227,41 +234,44 @@ class Identities(KeyedService):
         return {"domains": [domain], "links": {}}
 
     def list_projects(self, call: Arguments) -> object:
-        name_filter = call.params.get("name")
+        wanted_name = call.params.get("name")
         projects = [
-            {"id": number, "name": name, "domain_id": DOMAIN_ID, "parent_id": DOMAIN_ID, "enabled": True}
+            {"id": project_id, "name": name, "domain_id": DOMAIN_ID, "parent_id": DOMAIN_ID, "enabled": True}
             | {"is_domain": False, "description": "", "links": {}}
-            for name, number in self.projects.items()
-            if name_filter in (None, name)
+            for name, project_id in self.projects.items()
+            if wanted_name in (None, name)
         ]
         return {"projects": projects, "links": {}}
 
     # Helpers of several operations.
 
-    def _user(self, call: Arguments) -> Record:
-        return self._find(self.users, call.ids[0], "user")
+    def _find_user(self, call: Arguments) -> Record:
+        return self._find_record(self.users, call.ids[0], "user")
 
-    def _policy(self, call: Arguments) -> Record:
-        return self._find(self.policies, call.ids[0], "policy")
+    def _find_policy(self, call: Arguments) -> Record:
+        return self._find_record(self.policies, call.ids[0], "policy")
 
-    def _key(self, call: Arguments) -> Record:
-        return self._find(self._user(call)["keys"], call.ids[1], "access key")
+    def _find_key(self, call: Arguments) -> Record:
+        return self._find_record(self._find_user(call)["keys"], call.ids[1], "access key")
 
-    def _find(self, among: dict[str, Record], number: str, what: str) -> Record:
-        record = among.get(number)
+    def _find_record(self, records: dict[str, Record], identifier: str, kind: str) -> Record:
+        record = records.get(identifier)
         if record is None or self._is_hidden(record):
-            raise _missing_error(what)
+            raise _missing_error(kind)
         return record
 
-    def _visible(self, among: dict[str, Record]) -> list[Record]:
-        return [record for record in among.values() if not self._is_hidden(record)]
+    def _list_visible(self, records: dict[str, Record]) -> list[Record]:
+        return [record for record in records.values() if not self._is_hidden(record)]
 
     def _is_hidden(self, record: Record) -> bool:
         return bool(self.now() < record["made"] + self.visibility_delay)
 
-    def _described(self, policy: Record) -> Record:
-        number = policy["fields"]["policy_id"]
-        return {**policy["fields"], "attachment_count": sum(number in user["attached"] for user in self.users.values())}
+    def _describe_policy(self, policy: Record) -> Record:
+        policy_id = policy["fields"]["policy_id"]
+        return {
+            **policy["fields"],
+            "attachment_count": sum(policy_id in user["attached"] for user in self.users.values()),
+        }
 
     def grant(self, user: str, document: str) -> None:
         """Attach a custom policy of a role to a user, as administrators do in an account without API v5.
@@ -271,34 +281,34 @@ class Identities(KeyedService):
         with self.lock:
             self.users[user]["roles"].append((self.now(), parse(document, "1.1")))
 
-    def _in_force(self, user: str) -> list[Document]:
+    def _policies_in_force(self, user: str) -> list[Document]:
         """Return the policy documents that are in force for a user."""
         if self.grant_delay is None:
             return []
         latest = self.now() - self.grant_delay
-        attached = [identifier for identifier, at in self.users[user]["attached"].items() if at <= latest]
-        changes = [[text for at, text in self.policies[policy]["changes"] if at <= latest] for policy in attached]
+        attachments = [identifier for identifier, at in self.users[user]["attached"].items() if at <= latest]
+        changes = [[text for at, text in self.policies[policy]["changes"] if at <= latest] for policy in attachments]
         roles = [document for at, document in self.users[user]["roles"] if at <= latest]
         return [*roles, *(parse(texts[-1], "5.0") for texts in changes)]
 
-    def _page(self, call: Arguments, name: str, records: list[Record], key: str) -> object:
+    def _make_page(self, call: Arguments, name: str, records: list[Record], key: str) -> object:
         """Return the page of `records` after the marker, which is the identifier of the previous page's last record."""
         limit, marker = call.params.get("limit", "100"), call.params.get("marker")
         if not limit.isdigit() or not 1 <= int(limit) <= _MAX_PAGE:
             raise invalid_parameter("limit")
-        numbers = [record[key] for record in records]
-        if marker is not None and marker not in numbers:
+        identifiers = [record[key] for record in records]
+        if marker is not None and marker not in identifiers:
             raise IamError(400, "PAP5.0010", "invalid marker")
-        following = records[numbers.index(marker) + 1 :] if marker else records
-        page = following[: int(limit)]
-        more = {"next_marker": page[-1][key]} if len(page) < len(following) else {}
-        return {name: page, "page_info": {"current_count": len(page), **more}}
+        remaining = records[identifiers.index(marker) + 1 :] if marker else records
+        page = remaining[: int(limit)]
+        next_page = {"next_marker": page[-1][key]} if len(page) < len(remaining) else {}
+        return {name: page, "page_info": {"current_count": len(page), **next_page}}
 
-    def _date(self) -> str:
-        return _iso(self.now())
+    def _format_now(self) -> str:
+        return _format_time(self.now())
 
 
-def _checked(document: str) -> str:
+def _check_document(document: str) -> str:
     if len(document.encode()) > _MAX_DOCUMENT:
         raise IamError(409, "PAP5.0003", "size of a policy limit exceeded")
     try:
@@ -308,32 +318,32 @@ def _checked(document: str) -> str:
     return document
 
 
-def _version(policy: Record, number: str) -> Record:
-    if number not in policy["versions"]:
+def _describe_version(policy: Record, version_id: str) -> Record:
+    if version_id not in policy["versions"]:
         raise _missing_error("version")
     return {
-        **policy["versions"][number],
-        "version_id": number,
-        "is_default": number == policy["fields"]["default_version_id"],
+        **policy["versions"][version_id],
+        "version_id": version_id,
+        "is_default": version_id == policy["fields"]["default_version_id"],
     }
 
 
-def _check_limit(count: int, maximum: int, what: str) -> None:
+def _check_limit(count: int, maximum: int, name: str) -> None:
     if count >= maximum:
-        raise IamError(409, "PAP5.0003", f"{what} limit exceeded")
+        raise IamError(409, "PAP5.0003", f"{name} limit exceeded")
 
 
-def _missing_error(what: str) -> IamError:
-    return IamError(404, "PAP5.0002", f"{what} does not exist")
+def _missing_error(kind: str) -> IamError:
+    return IamError(404, "PAP5.0002", f"{kind} does not exist")
 
 
-def _taken_error(what: str) -> IamError:
-    return IamError(409, "PAP5.0004", f"{what} already exists")
+def _taken_error(kind: str) -> IamError:
+    return IamError(409, "PAP5.0004", f"{kind} already exists")
 
 
-def invalid_parameter(what: str) -> IamError:
-    return IamError(400, "PAP5.0009", f"invalid parameter: {what}")
+def invalid_parameter(name: str) -> IamError:
+    return IamError(400, "PAP5.0009", f"invalid parameter: {name}")
 
 
-def _iso(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -20,7 +20,7 @@ from sandbox.iam.identities import Arguments, IamError, Identities, invalid_para
 from sandbox.server.message import Request, Response
 
 
-class _Row(NamedTuple):
+class _Operation(NamedTuple):
     """An operation: the action that a policy must allow, its method, and the accepted parts of a request.
 
     `required` and `optional`: the fields of the body, with their types.
@@ -35,87 +35,103 @@ class _Row(NamedTuple):
 
 
 class Iam(Identities):
-    """The service of IAM; `v5` is False for an account without identity policies."""
+    """The service of IAM; `has_v5` is False for an account without identity policies."""
 
     def __init__(self, projects: Mapping[str, str], port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(projects, port, ssl_context)
-        self.v5 = True
-        self._denied: set[str] = set()
+        self.has_v5 = True
+        self._denied_actions: set[str] = set()
 
     def deny(self, action: str) -> None:
         """Deny a permission, such as iam:users:createUserV5, to all callers."""
         with self.lock:
-            self._denied.add(action)
+            self._denied_actions.add(action)
 
     def respond(self, request: Request) -> Response:
         try:
-            return self._respond(request, *_row_of(request))
+            return self._respond(request, *_find_operation(request))
         except GatewayError as error:
             return error.response()
 
-    def _respond(self, request: Request, row: _Row, ids: tuple[str, ...]) -> Response:
+    def _respond(self, request: Request, operation: _Operation, ids: tuple[str, ...]) -> Response:
         caller = verify_signature(request, self.credential, self.skew)
         if request.headers.get("x-domain-id", DOMAIN_ID) != DOMAIN_ID:
             raise GatewayError(401, "APIGW.0301", "Incorrect IAM authentication information: domain id")
         if request.raw_path.startswith("/v5"):
-            if not self.v5:
+            if not self.has_v5:
                 raise IamError(403, "PAP5.0001", "access denied: the account has no identity policies")
-            if row.action in self._denied or caller.denial(row.action, "iam:*:*:*:*"):
-                raise IamError(403, "PAP5.0001", f"access denied: {row.action}")
-        if not request.params.keys() <= row.params:
-            raise invalid_parameter(", ".join(request.params.keys() - row.params))
-        answer = row.run(self, Arguments(ids, _body(request, row), request.params))
-        return Response(204) if answer is None and row.status == 204 else json_response(row.status, answer or {})
+            if operation.action in self._denied_actions or caller.find_denial(operation.action, "iam:*:*:*:*"):
+                raise IamError(403, "PAP5.0001", f"access denied: {operation.action}")
+        if not request.params.keys() <= operation.params:
+            raise invalid_parameter(", ".join(request.params.keys() - operation.params))
+        answer = operation.run(self, Arguments(ids, _parse_body(request, operation), request.params))
+        return (
+            Response(204)
+            if answer is None and operation.status == 204
+            else json_response(operation.status, answer or {})
+        )
 
 
-_LISTED = frozenset({"limit", "marker"})
+_PAGE_PARAMS = frozenset({"limit", "marker"})
 # Operations by method and path. The page of each operation names its action.
 _OPERATIONS = {
-    ("GET", "/v3/auth/domains"): _Row("iam::listAuthDomains", Iam.list_domains),
-    ("GET", "/v3/projects"): _Row("iam:projects:listProjects", Iam.list_projects, params={"name"}),
-    ("GET", "/v5/users"): _Row("iam:users:listUsersV5", Iam.list_users, params={*_LISTED, "access_key_id"}),
-    ("POST", "/v5/users"): _Row(
+    ("GET", "/v3/auth/domains"): _Operation("iam::listAuthDomains", Iam.list_domains),
+    ("GET", "/v3/projects"): _Operation("iam:projects:listProjects", Iam.list_projects, params={"name"}),
+    ("GET", "/v5/users"): _Operation("iam:users:listUsersV5", Iam.list_users, params={*_PAGE_PARAMS, "access_key_id"}),
+    ("POST", "/v5/users"): _Operation(
         "iam:users:createUserV5", Iam.create_user, 201, {"name": str}, {"description": str, "enabled": bool}
     ),
-    ("DELETE", "/v5/users/*"): _Row("iam:users:deleteUserV5", Iam.delete_user, 204),
-    ("GET", "/v5/users/*/access-keys"): _Row("iam:credentials:listCredentialsV5", Iam.list_keys, params=_LISTED),
-    ("POST", "/v5/users/*/access-keys"): _Row("iam:credentials:createCredentialV5", Iam.create_key, 201),
-    ("GET", "/v5/users/*/access-keys/*/last-used"): _Row("iam:credentials:showAccessKeyLastUsedV5", Iam.show_last_used),
-    ("DELETE", "/v5/users/*/access-keys/*"): _Row("iam:credentials:deleteCredentialV5", Iam.delete_key, 204),
-    ("GET", "/v5/users/*/attached-policies"): _Row(
-        "iam:users:listAttachedPoliciesV5", Iam.list_attached, params=_LISTED
+    ("DELETE", "/v5/users/*"): _Operation("iam:users:deleteUserV5", Iam.delete_user, 204),
+    ("GET", "/v5/users/*/access-keys"): _Operation(
+        "iam:credentials:listCredentialsV5", Iam.list_keys, params=_PAGE_PARAMS
     ),
-    ("GET", "/v5/policies"): _Row("iam:policies:listV5", Iam.list_policies, params={*_LISTED, "policy_type"}),
-    ("POST", "/v5/policies"): _Row(
+    ("POST", "/v5/users/*/access-keys"): _Operation("iam:credentials:createCredentialV5", Iam.create_key, 201),
+    ("GET", "/v5/users/*/access-keys/*/last-used"): _Operation(
+        "iam:credentials:showAccessKeyLastUsedV5", Iam.show_last_used
+    ),
+    ("DELETE", "/v5/users/*/access-keys/*"): _Operation("iam:credentials:deleteCredentialV5", Iam.delete_key, 204),
+    ("GET", "/v5/users/*/attached-policies"): _Operation(
+        "iam:users:listAttachedPoliciesV5", Iam.list_attached, params=_PAGE_PARAMS
+    ),
+    ("GET", "/v5/policies"): _Operation(
+        "iam:policies:listV5", Iam.list_policies, params={*_PAGE_PARAMS, "policy_type"}
+    ),
+    ("POST", "/v5/policies"): _Operation(
         "iam:policies:createV5",
         Iam.create_policy,
         201,
         {"policy_name": str, "policy_document": str},
         {"description": str},
     ),
-    ("DELETE", "/v5/policies/*"): _Row("iam:policies:deleteV5", Iam.delete_policy, 204),
-    ("GET", "/v5/policies/*/versions"): _Row("iam:policies:listVersionsV5", Iam.list_versions, params=_LISTED),
-    ("POST", "/v5/policies/*/versions"): _Row(
+    ("DELETE", "/v5/policies/*"): _Operation("iam:policies:deleteV5", Iam.delete_policy, 204),
+    ("GET", "/v5/policies/*/versions"): _Operation(
+        "iam:policies:listVersionsV5", Iam.list_versions, params=_PAGE_PARAMS
+    ),
+    ("POST", "/v5/policies/*/versions"): _Operation(
         "iam:policies:createVersionV5", Iam.create_version, 201, {"policy_document": str}, {"set_as_default": bool}
     ),
-    ("GET", "/v5/policies/*/versions/*"): _Row("iam:policies:getVersionV5", Iam.show_version),
-    ("DELETE", "/v5/policies/*/versions/*"): _Row("iam:policies:deleteVersionV5", Iam.delete_version, 204),
-    ("POST", "/v5/policies/*/attach-user"): _Row("iam:users:attachPolicyV5", Iam.attach, required={"user_id": str}),
-    ("POST", "/v5/policies/*/detach-user"): _Row("iam:users:detachPolicyV5", Iam.detach, required={"user_id": str}),
+    ("GET", "/v5/policies/*/versions/*"): _Operation("iam:policies:getVersionV5", Iam.show_version),
+    ("DELETE", "/v5/policies/*/versions/*"): _Operation("iam:policies:deleteVersionV5", Iam.delete_version, 204),
+    ("POST", "/v5/policies/*/attach-user"): _Operation(
+        "iam:users:attachPolicyV5", Iam.attach, required={"user_id": str}
+    ),
+    ("POST", "/v5/policies/*/detach-user"): _Operation(
+        "iam:users:detachPolicyV5", Iam.detach, required={"user_id": str}
+    ),
 }
 
 
-def _row_of(request: Request) -> tuple[_Row, tuple[str, ...]]:
-    for (method, path), row in _OPERATIONS.items():
+def _find_operation(request: Request) -> tuple[_Operation, tuple[str, ...]]:
+    for (method, path), operation in _OPERATIONS.items():
         match = re.fullmatch(path.replace("*", "([^/]+)"), request.raw_path)
         if match and method == request.method:
-            return row, match.groups()
+            return operation, match.groups()
     raise GatewayError(404, "APIGW.0101", "The API does not exist or has not been published in the environment")
 
 
-def _body(request: Request, row: _Row) -> Mapping[str, Any]:
+def _parse_body(request: Request, operation: _Operation) -> Mapping[str, Any]:
     """Return the fields of the body; raise IamError for other fields than the operation's."""
-    if not row.required:
+    if not operation.required:
         if request.body:
             raise invalid_parameter("there is no body")
         return {}
@@ -123,8 +139,8 @@ def _body(request: Request, row: _Row) -> Mapping[str, Any]:
         body = json.loads(request.body)
     except ValueError:
         raise invalid_parameter("the body is not JSON") from None
-    fields = {**row.optional, **row.required}
-    if not isinstance(body, dict) or not row.required.keys() <= body.keys() <= fields.keys():
+    fields = {**operation.optional, **operation.required}
+    if not isinstance(body, dict) or not operation.required.keys() <= body.keys() <= fields.keys():
         raise invalid_parameter(f"the body has {', '.join(fields)}")
     for name, value in body.items():
         if not isinstance(value, fields[name]):

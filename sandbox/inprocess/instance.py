@@ -16,7 +16,7 @@ from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
-from sandbox.fc.bootstrap import answer, make_context
+from sandbox.fc.bootstrap import make_context, make_reply
 from sandbox.fc.instance import Result
 from sandbox.inprocess.platform import VirtualPlatform
 from sandbox.runtimes import Runtime
@@ -53,18 +53,18 @@ class CallInstance:
         self._setup = dict(setup)
         self._environment = environment
         self.skew = skew
-        self._clock = _clock(platform, self)
+        self._clock = _make_clock(platform, self)
         self._modules: dict[str, ModuleType] = {}
-        self._runs = asyncio.Event()
-        self._runs.set()
+        self._can_run = asyncio.Event()
+        self._can_run.set()
         self._froze_at = 0.0
         self.frozen_seconds = 0.0
-        self.alive = True
-        self.busy = False
+        self.is_alive = True
+        self.is_busy = False
 
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
         self.thaw()
-        began, self.busy = self._platform.loop.time(), True
+        started, self.is_busy = self._platform.loop.time(), True
         work = self._platform.run(partial(self._call, handler, payload, request_id), self)
         try:
             result: dict[str, Any] = await asyncio.wait_for(work, timeout)
@@ -76,45 +76,45 @@ class CallInstance:
             text = "Process exited unexpectedly before completing request"
             result = {"outcome": "crashed", "errorType": "FunctionCrashed", "errorMessage": text}
         finally:
-            self.busy = False
+            self.is_busy = False
         return Result(
             result["outcome"],
             result.get("value"),
             result.get("body", ""),
             result.get("errorType", ""),
             result.get("errorMessage", ""),
-            duration=self._platform.loop.time() - began,
+            duration=self._platform.loop.time() - started,
         )
 
     @property
     def is_frozen(self) -> bool:
-        return not self._runs.is_set()
+        return not self._can_run.is_set()
 
     def freeze(self) -> None:
-        if self._runs.is_set():
-            self._runs.clear()
+        if self._can_run.is_set():
+            self._can_run.clear()
             self._froze_at = self._platform.loop.time()
 
     def thaw(self) -> None:
-        if not self._runs.is_set():
+        if not self._can_run.is_set():
             self.frozen_seconds += self._platform.loop.time() - self._froze_at
-            self._runs.set()
+            self._can_run.set()
 
     def kill_at_once(self) -> None:
-        self.alive = False
-        self._runs.set()
+        self.is_alive = False
+        self._can_run.set()
 
     async def kill(self) -> None:
         self.kill_at_once()
 
     def check(self) -> None:
         """Raise Killed if the instance is dead."""
-        if not self.alive:
+        if not self.is_alive:
             raise Killed
 
     async def wait_until_runnable(self) -> None:
         """Wait while the instance is frozen."""
-        await self._runs.wait()
+        await self._can_run.wait()
         self.check()
 
     def module(self, name: str = "index") -> ModuleType:
@@ -126,9 +126,9 @@ class CallInstance:
             module = self._modules[name] = ModuleType(name)
             # The instance must not change the logging of this process; its output is visible in processes only.
             log = logging.getLogger("oss_oms_sync")
-            kept = log.handlers, log.propagate
-            exec(_compiled(Path(self._setup["code"]).resolve() / f"{name}.py"), vars(module))
-            log.handlers, log.propagate = kept
+            logging_state = log.handlers, log.propagate
+            exec(_compile_module(Path(self._setup["code"]).resolve() / f"{name}.py"), vars(module))
+            log.handlers, log.propagate = logging_state
             vars(module).update(
                 os=SimpleNamespace(environ=dict(self._environment)),
                 Clock=lambda: self._clock,
@@ -144,8 +144,8 @@ class CallInstance:
     def _call(self, handler: str, payload: bytes, request_id: str) -> dict[str, Any]:
         module, _, name = handler.rpartition(".")
         try:
-            called: Callable[..., Any] = getattr(self.module(module), name)
-            return answer(called(payload, self.context(request_id)))
+            function: Callable[..., Any] = getattr(self.module(module), name)
+            return make_reply(function(payload, self.context(request_id)))
         except Exception as error:
             self.check()
             stack = "".join(traceback.format_exception(error))
@@ -153,11 +153,11 @@ class CallInstance:
 
 
 @cache
-def _compiled(path: Path) -> CodeType:
+def _compile_module(path: Path) -> CodeType:
     return compile(path.read_bytes(), str(path), "exec")
 
 
-def _clock(platform: VirtualPlatform, instance: CallInstance) -> Any:
+def _make_clock(platform: VirtualPlatform, instance: CallInstance) -> Any:
     """Return the clock of the instance's code; its monotonic time stands still while the instance is frozen."""
     base: Any = importlib.import_module("oss_oms_sync.clock").Clock
 

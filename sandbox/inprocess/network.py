@@ -72,17 +72,17 @@ class _Exchange:
     def advance(self, _: object = None) -> None:
         """Run the service's work until it waits or ends."""
         try:
-            waits_for = self._work.send(None)
+            future = self._work.send(None)
         except StopIteration as end:
             self._end(end.value)
         except Exception as error:
             self._error = error
             self._end(Response(500))
         else:
-            if waits_for is None:  # it waits for a round of the loop
+            if future is None:  # it waits for a round of the loop
                 self._loop.call_soon(self.advance)
             else:
-                waits_for.add_done_callback(self.advance)
+                future.add_done_callback(self.advance)
 
     def result(self) -> Response:
         if self._error:
@@ -161,16 +161,16 @@ class Adapter(BaseAdapter):
         self._busy: list[tuple[Service, _Connection]] = []
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
-        self._check()
+        self._check_owner()
         self._network.before(request)
         timeout = options["timeout"]  # in total, or for connecting and for reading
-        read = timeout[1] if isinstance(timeout, tuple) else timeout
+        read_timeout = timeout[1] if isinstance(timeout, tuple) else timeout
         try:
-            answer = self._exchange(request, read)
+            answer = self._exchange(request, read_timeout)
         finally:
-            self._check()
+            self._check_owner()
             self._network.after(request)
-        return _response(request, answer)
+        return _make_response(request, answer)
 
     def close(self) -> None:
         idle, self._idle = self._idle, []
@@ -183,26 +183,26 @@ class Adapter(BaseAdapter):
             connection.reset()
         self.close()
 
-    def _check(self) -> None:
+    def _check_owner(self) -> None:
         if self._owner:
             self._owner.check()
 
-    def _exchange(self, request: requests.PreparedRequest, read: float) -> Response:
+    def _exchange(self, request: requests.PreparedRequest, read_timeout: float) -> Response:
         url = urlsplit(request.url or "")
         service, connection = self._connection(self._network.service_at(url.hostname or ""))
         self._busy.append((service, connection))
-        sent = Request(
+        service_request = Request(
             request.method or "",
             url.path or "/",
             url.query,
-            _headers(request, url.netloc),
-            _body(request.body),
+            _encode_headers(request, url.netloc),
+            _read_body(request.body),
             connection.id,
             service.now(),
         )
-        exchange = _Exchange(self._platform.loop, connection, service.handle(sent, connection))
+        exchange = _Exchange(self._platform.loop, connection, service.handle(service_request, connection))
         try:
-            self._wait(exchange, connection, self._platform.loop.time() + read)
+            self._wait_for(exchange, connection, self._platform.loop.time() + read_timeout)
         finally:
             self._busy.remove((service, connection))
             if not exchange.is_done or connection.lost.is_set():
@@ -214,7 +214,7 @@ class Adapter(BaseAdapter):
         self._idle.append((service, connection))
         return exchange.result()
 
-    def _wait(self, exchange: _Exchange, connection: _Connection, end: float) -> None:
+    def _wait_for(self, exchange: _Exchange, connection: _Connection, end: float) -> None:
         """Run the exchange until it ends, its connection is reset, or the loop's time is `end`."""
         loop, limit = self._platform.loop, self._platform.loop.limit
         if self._platform.can_wait():
@@ -242,22 +242,22 @@ class Adapter(BaseAdapter):
         return service, connection
 
 
-def _headers(request: requests.PreparedRequest, host: str) -> tuple[tuple[str, bytes], ...]:
+def _encode_headers(request: requests.PreparedRequest, host: str) -> tuple[tuple[str, bytes], ...]:
     lines = {"host": host, **{name.lower(): value for name, value in request.headers.items()}}
     return tuple(
         (name, value if isinstance(value, bytes) else str(value).encode("latin-1")) for name, value in lines.items()
     )
 
 
-def _body(body: Any) -> bytes:
+def _read_body(body: Any) -> bytes:
     if body is None:
         return b""
     if isinstance(body, str):
         return body.encode()
     if isinstance(body, bytes):
         return body
-    read: bytes = body.read() if hasattr(body, "read") else b"".join(body)
-    return read
+    contents: bytes = body.read() if hasattr(body, "read") else b"".join(body)
+    return contents
 
 
 class Body(io.BytesIO):
@@ -267,7 +267,7 @@ class Body(io.BytesIO):
         return super().read(size)
 
 
-def _response(request: requests.PreparedRequest, answer: Response) -> requests.Response:
+def _make_response(request: requests.PreparedRequest, answer: Response) -> requests.Response:
     response = requests.Response()
     body = b"" if request.method == "HEAD" else answer.body
     response.status_code, response.request, response.url = answer.status, request, request.url or ""

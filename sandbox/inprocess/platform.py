@@ -33,8 +33,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._selector = self
         # Times, then numbers in the order of the calls, so that simultaneous timers fire in that order.
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
-        self._numbers = itertools.count()
-        self._seconds = 0.0
+        self._timer_numbers = itertools.count()
+        self._time = 0.0
         # The loop fires timers that are due within this time. The base class's nanosecond is too small for floats after
         # a few months.
         self._clock_resolution = 1e-6
@@ -42,18 +42,18 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.limit = math.inf
 
     def time(self) -> float:
-        return self._seconds
+        return self._time
 
     def skip(self, seconds: float) -> bool:
         """Advance the time without a round of the loop; return False, and do nothing, if an event may happen before."""
-        due, timers = self._seconds + seconds, self._timers
-        if self._ready or due >= self.limit:
+        end_time, timers = self._time + seconds, self._timers
+        if self._ready or end_time >= self.limit:
             return False
-        while timers and timers[0][0] <= due:
+        while timers and timers[0][0] <= end_time:
             if not timers[0][2].cancelled():
                 return False
             heapq.heappop(timers)
-        self._seconds = due
+        self._time = end_time
         return True
 
     def withdraw(self, handle: asyncio.Handle | None) -> bool:
@@ -76,7 +76,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     ) -> asyncio.TimerHandle:
         """Call `callback` at a time, like the base class, without a method call for each comparison of timers."""
         timer = asyncio.TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._timers, (when, next(self._numbers), timer))
+        heapq.heappush(self._timers, (when, next(self._timer_numbers), timer))
         return timer
 
     def _run_once(self) -> None:
@@ -89,7 +89,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             while timers and timers[0][0] <= due:
                 timer = heapq.heappop(timers)[2]
                 if not timer.cancelled():
-                    self._seconds = due
+                    self._time = due
                     ready.append(timer)
         for _ in range(len(ready)):
             if not ready:  # the running code took the last callback
@@ -182,11 +182,11 @@ class VirtualPlatform:
 
     def wait(self, future: asyncio.Future[T]) -> T:
         """Return the result of a future: code within the loop switches to the loop, other code runs the loop."""
-        current = getcurrent()
-        if isinstance(current, Thread):
-            assert current.parent
+        running = getcurrent()
+        if isinstance(running, Thread):
+            assert running.parent
             self.loop.limit = math.inf  # all waits from here on have timers
-            result: T = current.parent.switch(future)
+            result: T = running.parent.switch(future)
             return result
         return self.loop.run_until_complete(future)
 
@@ -200,13 +200,13 @@ class VirtualPlatform:
 
     def can_wait(self) -> bool:
         """Return True if the running code is a thread that is not frozen, so that it can wait."""
-        current = getcurrent()
-        return isinstance(current, Thread) and not (current.owner and current.owner.is_frozen)
+        running = getcurrent()
+        return isinstance(running, Thread) and not (running.owner and running.owner.is_frozen)
 
     def owner(self) -> Owner | None:
         """Return the owner of the running code; None if the code runs outside the loop."""
-        current = getcurrent()
-        return current.owner if isinstance(current, Thread) else None
+        running = getcurrent()
+        return running.owner if isinstance(running, Thread) else None
 
     def utc(self) -> datetime:
         """Return the time by the clock of the running code's owner."""
@@ -216,17 +216,17 @@ class VirtualPlatform:
     async def run(self, call: Callable[[], T], owner: Owner | None) -> T:
         """Run synchronous code as a thread of the loop, which continues while the code waits; return the result."""
         thread = Thread(call, owner)
-        waits_for = thread.enter(thread.switch)
+        awaited_future = thread.enter(thread.switch)
         while not thread.dead:
             try:
-                value = await waits_for
+                value = await awaited_future
                 if owner:
                     await owner.wait_until_runnable()
             except BaseException as error:
-                waits_for = thread.enter(thread.throw, error)
+                awaited_future = thread.enter(thread.throw, error)
             else:
-                waits_for = thread.enter(thread.switch, value)
-        result: T = waits_for
+                awaited_future = thread.enter(thread.switch, value)
+        result: T = awaited_future
         return result
 
 
@@ -239,7 +239,7 @@ class Executor:
     def __init__(self, platform: VirtualPlatform, width: int) -> None:
         self.platform = platform
         self.owner = platform.owner()
-        self._free = width
+        self._free_slots = width
         self._queue: deque[Future[Any]] = deque()
 
     def submit(self, call: Callable[[], T]) -> Future[T]:
@@ -256,16 +256,16 @@ class Executor:
 
     def release(self) -> None:
         """Give the slot of an ended thread to the next future in the queue."""
-        self._free += 1
+        self._free_slots += 1
         self._begin()
 
-    def leave(self, future: Future[Any]) -> None:
+    def withdraw(self, future: Future[Any]) -> None:
         """Remove a future from the queue, so that it never begins."""
         self._queue.remove(future)
 
     def _begin(self) -> None:
-        while self._free and self._queue:
-            self._free -= 1
+        while self._free_slots and self._queue:
+            self._free_slots -= 1
             self._queue.popleft().begin_soon()
 
 
@@ -281,7 +281,7 @@ class Future(Generic[T]):
         self._call = call
         self._error: BaseException | None = None
         self._state: Literal["waiting", "ready", "running", "done"] = "waiting"
-        self._begins: asyncio.Handle | None = None
+        self._begin_handle: asyncio.Handle | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     def done(self) -> bool:
@@ -289,9 +289,9 @@ class Future(Generic[T]):
 
     def cancel(self) -> bool:
         if self._state == "waiting":
-            self._executor.leave(self)
-        elif self._begins and self._state == "ready":
-            self._begins.cancel()
+            self._executor.withdraw(self)
+        elif self._begin_handle and self._state == "ready":
+            self._begin_handle.cancel()
             self._executor.release()
         else:
             return False
@@ -301,7 +301,7 @@ class Future(Generic[T]):
     def result(self, timeout: float) -> T:
         loop, limit = self._platform.loop, self._platform.loop.limit
         end = loop.time() + timeout
-        if self._state == "ready" and self._platform.can_wait() and loop.withdraw(self._begins):
+        if self._state == "ready" and self._platform.can_wait() and loop.withdraw(self._begin_handle):
             loop.limit = min(limit, end)
             self._begin()
             loop.limit = limit
@@ -320,7 +320,7 @@ class Future(Generic[T]):
 
     def begin_soon(self) -> None:
         """Schedule the thread; it begins as soon as the running code waits."""
-        self._state, self._begins = "ready", self._platform.loop.call_soon(self._begin)
+        self._state, self._begin_handle = "ready", self._platform.loop.call_soon(self._begin)
 
     def _begin(self) -> None:
         self._state, self._thread = "running", Thread(self._call, self._executor.owner)
@@ -329,29 +329,29 @@ class Future(Generic[T]):
     def _advance(self, switch: Callable[[Any], Any], value: object = None) -> None:
         """Run the thread until it waits or ends, and take its result or error."""
         try:
-            waits_for = self._thread.enter(switch, value)
+            awaited_future = self._thread.enter(switch, value)
         except BaseException as error:
             self._end(concurrent.futures.CancelledError() if isinstance(error, asyncio.CancelledError) else error)
         else:
             if not self._thread.dead:
                 self._platform.waiting[self._thread] = None
-                waits_for.add_done_callback(self._continue)
+                awaited_future.add_done_callback(self._continue)
                 return
-            self._result = waits_for
+            self._result = awaited_future
             self._end()
         self._executor.release()
 
-    def _continue(self, waited_for: asyncio.Future[Any]) -> None:
+    def _continue(self, awaited_future: asyncio.Future[Any]) -> None:
         """Continue the thread with the result of its wait, as soon as its instance can run."""
         owner = self._executor.owner
         if self._thread.dead:  # the platform has stopped, and ended the thread
             return
         if owner and owner.is_frozen:
-            self._platform.loop.create_task(self._continue_thawed(owner, waited_for))
+            self._platform.loop.create_task(self._continue_thawed(owner, awaited_future))
             return
         del self._platform.waiting[self._thread]
         try:
-            value = waited_for.result()
+            value = awaited_future.result()
             if owner:
                 owner.check()
         except BaseException as error:
@@ -359,14 +359,14 @@ class Future(Generic[T]):
         else:
             self._advance(self._thread.switch, value)
 
-    async def _continue_thawed(self, owner: Owner, waited_for: asyncio.Future[Any]) -> None:
+    async def _continue_thawed(self, owner: Owner, awaited_future: asyncio.Future[Any]) -> None:
         try:
             await owner.wait_until_runnable()
         except asyncio.CancelledError:
             raise
         except BaseException:
             pass  # the instance was killed meanwhile: its check raises this exception again
-        self._continue(waited_for)
+        self._continue(awaited_future)
 
     def _end(self, error: BaseException | None = None) -> None:
         self._state, self._error = "done", error

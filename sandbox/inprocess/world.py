@@ -22,26 +22,26 @@ from sandbox.server.service import Platform
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_ENCODE: Any = ProviderAuthV4._ProviderAuthV4__v4_uri_encode
-_DERIVE: Any = ProviderAuthV4._ProviderAuthV4__get_signing_key
-_derived: dict[tuple[str, ...], bytes] = {}
+_OSS2_ENCODE: Any = ProviderAuthV4._ProviderAuthV4__v4_uri_encode
+_OSS2_DERIVE_KEY: Any = ProviderAuthV4._ProviderAuthV4__get_signing_key
+_signing_keys: dict[tuple[str, ...], bytes] = {}
 CODE = Path(__file__).parents[2] / "template" / "code"
 
 
 @lru_cache(10_000)
-def _encoded(text: str | bytes, ignores_slashes: bool) -> str:
+def _encode_cached(text: str | bytes, ignores_slashes: bool) -> str:
     """Encode a text like oss2's signer, and cache the result."""
-    encoded: str = _ENCODE(None, text, ignores_slashes)
+    encoded: str = _OSS2_ENCODE(None, text, ignores_slashes)
     return encoded
 
 
-def _signing_key(signer: object, request: Any, credentials: Any, *moment: str) -> bytes:
+def _derive_cached(signer: object, request: Any, credentials: Any, *moment: str) -> bytes:
     """Derive the signing key of a day like oss2's signer, and cache it."""
     day = (*moment, request.headers.get("x-oss-date"))[0][:8]
-    of = (credentials.get_access_key_secret(), request.region, request.product, day)
-    if of not in _derived:
-        _derived[of] = _DERIVE(signer, request, credentials, *moment)
-    return _derived[of]
+    cache_key = (credentials.get_access_key_secret(), request.region, request.product, day)
+    if cache_key not in _signing_keys:
+        _signing_keys[cache_key] = _OSS2_DERIVE_KEY(signer, request, credentials, *moment)
+    return _signing_keys[cache_key]
 
 
 class InProcess(Sandbox):
@@ -68,10 +68,10 @@ class InProcess(Sandbox):
         state = random.getstate()
         self._patches.callback(random.setstate, state)
         random.seed(self._dice.random())
-        bits = lambda: uuid.UUID(int=self._dice.getrandbits(128), version=4)  # noqa: E731
-        self._patches.enter_context(patch("uuid.uuid4", bits))
+        make_uuid = lambda: uuid.UUID(int=self._dice.getrandbits(128), version=4)  # noqa: E731
+        self._patches.enter_context(patch("uuid.uuid4", make_uuid))
         code = "oss_oms_sync.clouds"
-        for name, double in (
+        for name, replacement in (
             (f"{code}.connection._SocketAdapter", self.platform.network.adapter),
             # Opening a connection takes no time.
             (f"{code}.connection.Thread", partial(SimpleNamespace, start=lambda: None)),
@@ -79,10 +79,10 @@ class InProcess(Sandbox):
             (f"{code}.calls.time", SimpleNamespace(monotonic=self.platform.loop.time)),
             ("oss2.auth.datetime", SimpleNamespace(utcnow=self.platform.utc)),
             # oss2's function encodes byte by byte, and would take a twentieth of the tests' time.
-            ("oss2.auth.ProviderAuthV4._ProviderAuthV4__v4_uri_encode", lambda _, *text: _encoded(*text)),
-            ("oss2.auth.ProviderAuthV4._ProviderAuthV4__get_signing_key", _signing_key),
+            ("oss2.auth.ProviderAuthV4._ProviderAuthV4__v4_uri_encode", lambda _, *text: _encode_cached(*text)),
+            ("oss2.auth.ProviderAuthV4._ProviderAuthV4__get_signing_key", _derive_cached),
         ):
-            self._patches.enter_context(patch(name, double))
+            self._patches.enter_context(patch(name, replacement))
         return super().__enter__()
 
     def __exit__(

@@ -40,11 +40,11 @@ def not_implemented() -> ObsError:
     return ObsError(501, "ServiceNotImplemented", "Your request means something that the sandbox lacks.")
 
 
-def malformed() -> ObsError:
+def malformed_xml() -> ObsError:
     return ObsError(400, "MalformedXML", "The document you provided was not well-formed.")
 
 
-def archived() -> ObsError:
+def archived_object() -> ObsError:
     """Return the error for reading an archived object before its restoration: obs_04_0083.html, obs_04_0091.html."""
     return ObsError(403, "InvalidObjectState", "The operation is not valid for the object's storage class")
 

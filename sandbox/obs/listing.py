@@ -29,23 +29,23 @@ def list_objects(bucket: Bucket, params: Mapping[str, str], namespace: str) -> R
 
     `namespace` is the XML namespace, which differs between regions.
     """
-    encode, limit = _encoder(params), _limit(params)
+    encode, limit = _key_encoder(params), _page_limit(params)
     prefix, marker, delimiter = (params.get(name, "") for name in ("prefix", "marker", "delimiter"))
-    listed = _entries(bucket.objects, prefix, delimiter, marker)
+    keys = _list_entries(bucket.objects, prefix, delimiter, marker)
     if bucket.order == "utf-16":
-        listed = _in_utf16(bucket.objects, prefix, marker)
-    entries = list(islice(listed, limit + 1))
-    page, truncated = entries[:limit], len(entries) > limit
+        keys = _list_in_utf16(bucket.objects, prefix, marker)
+    entries = list(islice(keys, limit + 1))
+    page, is_truncated = entries[:limit], len(entries) > limit
     fields = {
         "Name": bucket.name,
         "Prefix": encode(prefix),
         "Marker": encode(marker),
         "MaxKeys": str(limit),
-        "IsTruncated": str(truncated).lower(),
+        "IsTruncated": str(is_truncated).lower(),
     }
     if delimiter:
         fields["Delimiter"] = encode(delimiter)
-    if truncated:
+    if is_truncated:
         fields["NextMarker"] = encode(page[-1])
     if "encoding-type" in params:
         fields["EncodingType"] = "url"
@@ -58,21 +58,21 @@ def list_objects(bucket: Bucket, params: Mapping[str, str], namespace: str) -> R
     return Response(200, body, {"Content-Type": "application/xml", "x-obs-bucket-location": bucket.region})
 
 
-def _encoder(params: Mapping[str, str]) -> Callable[[str], str]:
+def _key_encoder(params: Mapping[str, str]) -> Callable[[str], str]:
     encoding = params.get("encoding-type")
     if encoding is None:
         return escape
     if encoding != "url":
         raise invalid_argument("encoding-type")
-    return _quoted
+    return _quote_key
 
 
 @lru_cache(10_000)
-def _quoted(text: str) -> str:
+def _quote_key(text: str) -> str:
     return quote_plus(text, safe="/")
 
 
-def _limit(params: Mapping[str, str]) -> int:
+def _page_limit(params: Mapping[str, str]) -> int:
     """Return the maximum number of keys in a page: 1000 if `max-keys` is missing or out of range."""
     text = params.get("max-keys", str(_MAX_KEYS))
     if not text.isascii() or not text.isdigit():
@@ -80,23 +80,23 @@ def _limit(params: Mapping[str, str]) -> int:
     return int(text) if 1 <= int(text) <= _MAX_KEYS else _MAX_KEYS
 
 
-def _entries(objects: SortedDict, prefix: str, delimiter: str, marker: str) -> Iterator[str]:
+def _list_entries(objects: SortedDict, prefix: str, delimiter: str, marker: str) -> Iterator[str]:
     """Yield the keys after the marker, and a common prefix in place of all keys with that prefix.
 
     Keys have a common prefix if they are equal from the end of `prefix` to the delimiter.
     """
-    last = marker
+    last_entry = marker
     for key in objects.irange(minimum=max(prefix, marker)):
         if not key.startswith(prefix):
             return
         head, separator, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
         entry = prefix + head + delimiter if separator else key
-        if entry > last:
-            last = entry
+        if entry > last_entry:
+            last_entry = entry
             yield entry
 
 
-def _in_utf16(objects: SortedDict, prefix: str, marker: str) -> Iterator[str]:
+def _list_in_utf16(objects: SortedDict, prefix: str, marker: str) -> Iterator[str]:
     """Yield the keys after the marker in the order of UTF-16 code units, in which Java and Windows sort."""
     keys = {key.encode("utf-16-be"): key for key in objects if key.startswith(prefix)}
     return (keys[key] for key in sorted(keys) if key > marker.encode("utf-16-be"))
@@ -104,7 +104,7 @@ def _in_utf16(objects: SortedDict, prefix: str, marker: str) -> Iterator[str]:
 
 def list_versions(bucket: Bucket, params: Mapping[str, str], namespace: str) -> Response:
     """List all versions and delete markers, the latest version of each key first: obs_04_0022, "versions"."""
-    encode, limit = _encoder(params), _limit(params)
+    encode, limit = _key_encoder(params), _page_limit(params)
     page, is_truncated = bucket.history.page(params, limit)
     fields = {
         "Name": bucket.name,

@@ -6,14 +6,21 @@ LastModified.
 
 from __future__ import annotations
 
-from sandbox.obs.errors import archived, invalid_argument, no_such_key
+from sandbox.obs.errors import archived_object, invalid_argument, no_such_key
 from sandbox.obs.objects import Bucket
 from sandbox.server.message import Request, Response
 
 DIRECTIVE = "x-obs-metadata-directive"
 META = "x-obs-meta-"
-_MAX_USERS_BYTES = 8 * 1024
-_STANDARD = ("cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires")
+_MAX_METADATA_BYTES = 8 * 1024
+_STANDARD_HEADERS = (
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "expires",
+)
 
 
 def set_metadata(bucket: Bucket, key: str, request: Request) -> Response:
@@ -26,21 +33,23 @@ def set_metadata(bucket: Bucket, key: str, request: Request) -> Response:
     if stored is None:
         raise no_such_key()
     if stored.is_archived:
-        raise archived()
+        raise archived_object()
     directive = request.headers.get(DIRECTIVE, "")
     if directive not in ("REPLACE", "REPLACE_NEW"):
         raise invalid_argument(DIRECTIVE)
-    named = {name: value for name, value in request.headers.items() if name in _STANDARD or name.startswith(META)}
-    if not all(value.isascii() for value in named.values()):
+    named_headers = {
+        name: value for name, value in request.headers.items() if name in _STANDARD_HEADERS or name.startswith(META)
+    }
+    if not all(value.isascii() for value in named_headers.values()):
         raise invalid_argument("a header holds more than US-ASCII")
-    users = {name: value for name, value in named.items() if name.startswith(META)}
-    if sum(len(name) - len(META) + len(value) for name, value in users.items()) > _MAX_USERS_BYTES:
+    user_headers = {name: value for name, value in named_headers.items() if name.startswith(META)}
+    if sum(len(name) - len(META) + len(value) for name, value in user_headers.items()) > _MAX_METADATA_BYTES:
         raise invalid_argument("the user's metadata is larger than 8 KB")
-    kept = {
+    kept_headers = {
         name: value
         for name, value in stored.headers.items()
-        if not (name in _STANDARD and directive == "REPLACE")
-        and not (name.startswith(META) and (users or directive == "REPLACE"))
+        if not (name in _STANDARD_HEADERS and directive == "REPLACE")
+        and not (name.startswith(META) and (user_headers or directive == "REPLACE"))
     }
-    bucket.change_headers(key, stored, {**kept, **named})
+    bucket.change_headers(key, stored, {**kept_headers, **named_headers})
     return Response(200)

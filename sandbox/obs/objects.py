@@ -61,7 +61,7 @@ class Bucket:
     """A bucket, with its objects in the order of OBS's listings.
 
     `crc64_header`: the header with an object's CRC64 in responses to HEAD and GET; empty if there is none.
-    `has_versions`: versioning is enabled. `is_file_system`: the bucket is a parallel file system. `retains`: a
+    `has_versions`: versioning is enabled. `is_file_system`: the bucket is a parallel file system. `has_retention`: a
     retention rule forbids deletions. `headers_move_time`: a change of headers updates LastModified, on which no page
     says anything. `order`: the order of listings, which no page of OBS defines.
     """
@@ -85,7 +85,7 @@ class Bucket:
         self.crc64_header = ""
         self.has_versions = False
         self.is_file_system = False
-        self.retains = False
+        self.has_retention = False
         self.headers_move_time = False
         self.order: Literal["bytes", "utf-16"] = "bytes"
         # Python compares texts by code points, which is the order of their UTF-8 bytes.
@@ -97,9 +97,9 @@ class Bucket:
         return b"kms" in self.documents.get("encryption", b"")
 
     @encrypted.setter
-    def encrypted(self, on: bool) -> None:
+    def encrypted(self, is_on: bool) -> None:
         self.documents.pop("encryption", None)
-        if on:
+        if is_on:
             self.documents["encryption"] = _KMS
 
     def put(
@@ -139,13 +139,13 @@ class Bucket:
 
     def change_headers(self, key: str, stored: ObsObject, headers: Mapping[str, str]) -> None:
         """Replace the headers of a version of an object."""
-        moved = to_milliseconds(self._now()) if self.headers_move_time else stored.last_modified
-        changed = replace(stored, headers=headers, last_modified=moved)
+        last_modified = to_milliseconds(self._now()) if self.headers_move_time else stored.last_modified
+        replacement = replace(stored, headers=headers, last_modified=last_modified)
         with self._lock:
             if self.has_versions:
-                self.history.replace(key, changed)
+                self.history.replace(key, replacement)
             else:
-                self.objects[key] = changed
+                self.objects[key] = replacement
 
     def delete(self, key: str) -> dict[str, str]:
         """Delete an object and return the headers of the response.
@@ -175,8 +175,8 @@ class Bucket:
             return "a folder has no contents"
         if any(key[:end] in self.objects for end in range(1, len(key)) if key[end] == "/"):
             return "there is a file of the folder's name"
-        inside = next(self.objects.irange(f"{key}/"), "")
-        return "there is a folder of that name" if inside.startswith(f"{key}/") else ""
+        first_child = next(self.objects.irange(f"{key}/"), "")
+        return "there is a folder of that name" if first_child.startswith(f"{key}/") else ""
 
 
 def check_name(key: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from email.utils import formatdate
 
-from sandbox.obs.errors import ObsError, archived, no_such_key
+from sandbox.obs.errors import ObsError, archived_object, no_such_key
 from sandbox.obs.objects import Bucket, ObsObject
 from sandbox.server.message import Request, Response
 
@@ -17,23 +17,23 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 def head_object(bucket: Bucket, key: str, _request: Request) -> Response:
     """Answer HEAD, with an explicit Content-Length: the web library omits it for an empty body."""
-    obj = _find(bucket, key)
-    return Response(200, obj.data, {**_headers(bucket, obj), "Content-Length": str(obj.size)})
+    obj = _find_object(bucket, key)
+    return Response(200, obj.data, {**_object_headers(bucket, obj), "Content-Length": str(obj.size)})
 
 
 def get_object(bucket: Bucket, key: str, request: Request) -> Response:
-    obj = _find(bucket, key)
+    obj = _find_object(bucket, key)
     if obj.is_archived:
-        raise archived()
-    part = _range(request.headers.get("range", ""), obj.size)
-    if part is None:
-        return Response(200, obj.data, _headers(bucket, obj))
-    first, last = part
+        raise archived_object()
+    byte_range = _parse_range(request.headers.get("range", ""), obj.size)
+    if byte_range is None:
+        return Response(200, obj.data, _object_headers(bucket, obj))
+    first, last = byte_range
     content_range = {"Content-Range": f"bytes {first}-{last}/{obj.size}"}
-    return Response(206, obj.data[first : last + 1], {**_headers(bucket, obj), **content_range})
+    return Response(206, obj.data[first : last + 1], {**_object_headers(bucket, obj), **content_range})
 
 
-def _find(bucket: Bucket, key: str) -> ObsObject:
+def _find_object(bucket: Bucket, key: str) -> ObsObject:
     obs_object = bucket.objects.get(key)
     if obs_object is None:
         raise no_such_key()
@@ -41,7 +41,7 @@ def _find(bucket: Bucket, key: str) -> ObsObject:
     return obs_object
 
 
-def _range(text: str, size: int) -> tuple[int, int] | None:
+def _parse_range(text: str, size: int) -> tuple[int, int] | None:
     """Return the first and last byte of a range (RFC 9110, 14.2); None for the whole object."""
     match = _RANGE.fullmatch(text)
     if match is None or match[1] == match[2] == "":
@@ -53,7 +53,7 @@ def _range(text: str, size: int) -> tuple[int, int] | None:
     return first, last
 
 
-def _headers(bucket: Bucket, obj: ObsObject) -> dict[str, str]:
+def _object_headers(bucket: Bucket, obj: ObsObject) -> dict[str, str]:
     headers = {
         "ETag": f'"{obj.etag}"',
         "Last-Modified": formatdate(obj.last_modified, usegmt=True),

@@ -14,21 +14,21 @@ from xml.etree import ElementTree
 
 from sandbox.account import DOMAIN_ID
 from sandbox.keys import Credential, KeyedService
-from sandbox.obs.errors import ObsError, access_denied, invalid_argument, malformed, no_such_bucket, not_implemented
+from sandbox.obs.errors import ObsError, access_denied, invalid_argument, malformed_xml, no_such_bucket, not_implemented
 from sandbox.obs.listing import LISTING_PARAMETERS, VERSIONS_PARAMETERS, list_objects, list_versions
 from sandbox.obs.metadata import DIRECTIVE, META, set_metadata
 from sandbox.obs.objects import Bucket, ObsObject, check_name, etag_of, to_milliseconds
 from sandbox.obs.reading import get_object, head_object
 from sandbox.obs.settings import READ_ONLY, SETTINGS, get_setting, put_setting
-from sandbox.obs.signature import IN_URL, SELECTORS, verify_signature
+from sandbox.obs.signature import SELECTORS, URL_PARAMS, verify_signature
 from sandbox.server.message import Request, Response
 
 _HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?obs\.[a-z0-9-]+\.myhuaweicloud\.com")
-_CREATE, _LOCATION = "obs:bucket:CreateBucket", "obs:bucket:GetBucketLocation"
+_CREATE_BUCKET, _GET_LOCATION = "obs:bucket:CreateBucket", "obs:bucket:GetBucketLocation"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _MAX_BUCKETS = 100
 # Headers that change the meaning of a request, beside OBS's own headers. The signature's headers do not.
-_ASKING = {"if-match", "if-modified-since", "if-none-match", "if-unmodified-since", "range"}
+_REQUEST_HEADERS = {"if-match", "if-modified-since", "if-none-match", "if-unmodified-since", "range"}
 _SIGNING_HEADERS = {"x-obs-date", "x-obs-security-token"}
 
 
@@ -44,7 +44,7 @@ class Action(NamedTuple):
     status: int
 
 
-class _Row(NamedTuple):
+class _Operation(NamedTuple):
     """An operation: the action that a policy must allow, its function, and the accepted parts of a request.
 
     `accepts_metadata`: the headers of the user's metadata are accepted as well.
@@ -86,43 +86,49 @@ class Obs(KeyedService):
         self.actions: list[Action] = []
         # The seconds until requests see a bucket that another request created.
         self.visibility_delay = 0.0
-        self._stale: dict[str, float] = {}
+        self._hidden_until: dict[str, float] = {}
         self._buckets: dict[str, Bucket] = {}
-        self._denied: list[tuple[str, Callable[[str], bool]]] = []
+        self._denials: list[tuple[str, Callable[[str], bool]]] = []
         # Operations by method, True for an object's operations, and the parameter that selects the operation.
         self._operations = {
-            ("GET", False, ""): _Row("obs:bucket:ListBucket", self._list, LISTING_PARAMETERS),
-            ("GET", False, "versions"): _Row(
+            ("GET", False, ""): _Operation("obs:bucket:ListBucket", self._list_objects, LISTING_PARAMETERS),
+            ("GET", False, "versions"): _Operation(
                 "obs:bucket:ListBucketVersions", self._list_versions, {*VERSIONS_PARAMETERS, "versions"}
             ),
-            ("GET", False, "versioning"): _Row("obs:bucket:GetBucketVersioning", self._versioning, {"versioning"}),
-            ("GET", False, "object-lock"): _Row(
-                "obs:bucket:GetBucketObjectLockConfiguration", self._object_lock, {"object-lock"}
+            ("GET", False, "versioning"): _Operation(
+                "obs:bucket:GetBucketVersioning", self._get_versioning, {"versioning"}
             ),
-            ("PUT", False, ""): _Row(_CREATE, self._create_bucket, headers={"x-obs-storage-class"}),
-            ("GET", False, "location"): _Row(_LOCATION, self._location, {"location"}),
-            ("PUT", False, "versioning"): _Row("obs:bucket:PutBucketVersioning", self._put_versioning, {"versioning"}),
+            ("GET", False, "object-lock"): _Operation(
+                "obs:bucket:GetBucketObjectLockConfiguration", self._get_object_lock, {"object-lock"}
+            ),
+            ("PUT", False, ""): _Operation(_CREATE_BUCKET, self._create_bucket, headers={"x-obs-storage-class"}),
+            ("GET", False, "location"): _Operation(_GET_LOCATION, self._get_location, {"location"}),
+            ("PUT", False, "versioning"): _Operation(
+                "obs:bucket:PutBucketVersioning", self._put_versioning, {"versioning"}
+            ),
             **{
-                ("GET", False, name): _Row(f"obs:bucket:Get{setting.action}", get_setting, {name})
+                ("GET", False, name): _Operation(f"obs:bucket:Get{setting.action}", get_setting, {name})
                 for name, setting in SETTINGS.items()
             },
             **{
-                ("PUT", False, name): _Row(f"obs:bucket:Put{setting.action}", put_setting, {name})
+                ("PUT", False, name): _Operation(f"obs:bucket:Put{setting.action}", put_setting, {name})
                 for name, setting in SETTINGS.items()
                 if name not in READ_ONLY
             },
-            ("HEAD", False, ""): _Row("obs:bucket:HeadBucket", self._head_bucket),
-            ("GET", True, ""): _Row("obs:object:GetObject", get_object, headers={"range"}),
-            ("HEAD", True, ""): _Row("obs:object:GetObject", head_object),
-            ("PUT", True, "metadata"): _Row(
+            ("HEAD", False, ""): _Operation("obs:bucket:HeadBucket", self._head_bucket),
+            ("GET", True, ""): _Operation("obs:object:GetObject", get_object, headers={"range"}),
+            ("HEAD", True, ""): _Operation("obs:object:GetObject", head_object),
+            ("PUT", True, "metadata"): _Operation(
                 "obs:object:ModifyObjectMetaData",
                 set_metadata,
                 {"metadata", "versionId"},
                 {DIRECTIVE},
                 accepts_metadata=True,
             ),
-            ("DELETE", True, ""): _Row("obs:object:DeleteObject", self._delete),
-            ("DELETE", True, "versionId"): _Row("obs:object:DeleteObjectVersion", self._delete, {"versionId"}),
+            ("DELETE", True, ""): _Operation("obs:object:DeleteObject", self._delete_object),
+            ("DELETE", True, "versionId"): _Operation(
+                "obs:object:DeleteObjectVersion", self._delete_object, {"versionId"}
+            ),
         }
 
     def create_bucket(self, name: str, region: str = "", owner: str = DOMAIN_ID) -> Bucket:
@@ -135,7 +141,7 @@ class Obs(KeyedService):
         with self.lock:
             del self._buckets[name]
 
-    def has(self, name: str) -> bool:
+    def has_bucket(self, name: str) -> bool:
         """Return True if the account has a bucket of this name."""
         return name in self._buckets and self._buckets[name].owner == DOMAIN_ID
 
@@ -163,28 +169,28 @@ class Obs(KeyedService):
         Their contents are zeros; the default ETag is the MD5 of the contents.
         """
         data = bytes(size)
-        alike = ObsObject(data, etag or etag_of(data), to_milliseconds(self.now() - age))
-        filled = dict.fromkeys(keys, alike)
-        for key in filled:
+        stored = ObsObject(data, etag or etag_of(data), to_milliseconds(self.now() - age))
+        new_objects = dict.fromkeys(keys, stored)
+        for key in new_objects:
             check_name(key)
         with self.lock:
-            self._buckets[bucket].objects.update(filled)
+            self._buckets[bucket].objects.update(new_objects)
 
     def deny(self, action: str, where: Callable[[str], bool] = lambda _: True) -> None:
         """Deny a permission, such as obs:object:GetObject, for the keys (or prefixes of listings) that meet `where`."""
         with self.lock:
-            self._denied.append((action, where))
+            self._denials.append((action, where))
 
     def allows(self, caller: Credential, action: str, bucket: str, affected_key: str = "") -> bool:
         """Return True if the caller's policies grant the permission, and `deny` did not remove it.
 
         Resources and the condition are those of support.huaweicloud.com/api-obs/obs_04_0112.html.
         """
-        if any(denied == action and where(affected_key) for denied, where in self._denied):
+        if any(denied_action == action and where(affected_key) for denied_action, where in self._denials):
             return False
         is_object = action.startswith("obs:object:")
-        place = f"obs:*:*:object:{bucket}/{affected_key}" if is_object else f"obs:*:*:bucket:{bucket}"
-        return not caller.denial(action, place, {} if is_object else {"obs:prefix": affected_key})
+        resource = f"obs:*:*:object:{bucket}/{affected_key}" if is_object else f"obs:*:*:bucket:{bucket}"
+        return not caller.find_denial(action, resource, {} if is_object else {"obs:prefix": affected_key})
 
     def respond(self, request: Request) -> Response:
         request_id = uuid.uuid4().hex.upper()
@@ -193,45 +199,47 @@ class Obs(KeyedService):
         except ObsError as error:
             headers = {"Content-Type": "application/xml", **error.headers}
             response = Response(error.status, error.xml(request_id, request.raw_path), headers)
-        always = {"Server": "OBS", "x-obs-request-id": request_id}
-        return Response(response.status, response.body, {**always, **response.headers})
+        common_headers = {"Server": "OBS", "x-obs-request-id": request_id}
+        return Response(response.status, response.body, {**common_headers, **response.headers})
 
     def _respond(self, request: Request) -> Response:
-        address = _address_of(request)
+        address = _parse_address(request)
         if request.method == "HEAD" and request.raw_query == "apiversion":  # this request needs no signature
             return Response(200, headers={"x-obs-api": "3.0"})
         key = unquote(address.quoted_key)
         selector = next((name for name in SELECTORS if name in request.params), "")
-        row = self._operations.get((request.method, bool(key), selector))
-        if row is None or not address.bucket or not request.params.keys() - IN_URL <= row.params:
+        operation = self._operations.get((request.method, bool(key), selector))
+        if operation is None or not address.bucket or not request.params.keys() - URL_PARAMS <= operation.params:
             raise not_implemented()
         caller = verify_signature(request, address.resource, self.credential, self.skew)
-        own = {name for name in request.headers if name.startswith("x-obs-")} - _SIGNING_HEADERS
-        if row.accepts_metadata:
-            own = {name for name in own if not name.startswith(META)}
-        if not own | request.headers.keys() & _ASKING <= row.headers:
+        own_headers = {name for name in request.headers if name.startswith("x-obs-")} - _SIGNING_HEADERS
+        if operation.accepts_metadata:
+            own_headers = {name for name in own_headers if not name.startswith(META)}
+        if not own_headers | request.headers.keys() & _REQUEST_HEADERS <= operation.headers:
             raise not_implemented()
         affected_key = key or request.params.get("prefix", "")
         try:
-            response = row.run(self._bucket_for(row.action, address, affected_key, request, caller), key, request)
+            response = operation.run(
+                self._bucket_for(operation.action, address, affected_key, request, caller), key, request
+            )
         except ObsError as error:
-            self.actions.append(Action(row.action, address.bucket, affected_key, error.status))
+            self.actions.append(Action(operation.action, address.bucket, affected_key, error.status))
             raise
-        self.actions.append(Action(row.action, address.bucket, affected_key, response.status))
+        self.actions.append(Action(operation.action, address.bucket, affected_key, response.status))
         return response
 
     def _bucket_for(
         self, action: str, address: _Address, affected_key: str, request: Request, caller: Credential
     ) -> Bucket:
-        if action == _CREATE:
+        if action == _CREATE_BUCKET:
             bucket = Bucket(address.bucket, self.region, self.lock, self.now)
-        elif address.bucket not in self._buckets or self.now() < self._stale.get(address.bucket, 0):
+        elif address.bucket not in self._buckets or self.now() < self._hidden_until.get(address.bucket, 0):
             raise no_such_bucket()
         else:
             bucket = self._buckets[address.bucket]
         if bucket.owner != DOMAIN_ID:
             raise access_denied()
-        if bucket.region != self.region and not (self.answers_anywhere and action == _LOCATION):
+        if bucket.region != self.region and not (self.answers_anywhere and action == _GET_LOCATION):
             host = f"https://{bucket.name}.obs.{bucket.region}.myhuaweicloud.com"
             location = {"Location": f"{host}/{address.quoted_key}?{request.raw_query}"}
             raise ObsError(307, "TemporaryRedirect", "Please send requests to the bucket's region.", location)
@@ -239,16 +247,16 @@ class Obs(KeyedService):
             raise access_denied()
         return bucket
 
-    def _list(self, bucket: Bucket, _key: str, request: Request) -> Response:
+    def _list_objects(self, bucket: Bucket, _key: str, request: Request) -> Response:
         params = {**request.params, "marker": ""} if self.repeats_pages else request.params
         return list_objects(bucket, params, self.namespace)
 
     def _list_versions(self, bucket: Bucket, _key: str, request: Request) -> Response:
         return list_versions(bucket, request.params, self.namespace)
 
-    def _versioning(self, bucket: Bucket, _key: str, _request: Request) -> Response:
+    def _get_versioning(self, bucket: Bucket, _key: str, _request: Request) -> Response:
         status = "<Status>Enabled</Status>" if bucket.has_versions else ""
-        return self._xml("VersioningConfiguration", status)
+        return self._xml_response("VersioningConfiguration", status)
 
     def _put_versioning(self, bucket: Bucket, _key: str, request: Request) -> Response:
         """Enable versioning; the sandbox does not support its suspension."""
@@ -257,15 +265,15 @@ class Obs(KeyedService):
         bucket.has_versions = True
         return Response(200)
 
-    def _object_lock(self, bucket: Bucket, _key: str, _request: Request) -> Response:
+    def _get_object_lock(self, bucket: Bucket, _key: str, _request: Request) -> Response:
         """Answer a request for the retention rule; 404 without a rule: .../intl/en-us/api-obs/obs_04_0167.html."""
-        if not bucket.retains:
+        if not bucket.has_retention:
             raise ObsError(404, "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist.")
-        return self._xml("ObjectLockConfiguration", "<ObjectLockEnabled>Enabled</ObjectLockEnabled>")
+        return self._xml_response("ObjectLockConfiguration", "<ObjectLockEnabled>Enabled</ObjectLockEnabled>")
 
-    def _delete(self, bucket: Bucket, key: str, request: Request) -> Response:
+    def _delete_object(self, bucket: Bucket, key: str, request: Request) -> Response:
         """Delete an object, or a version of an object: .../intl/en-us/api-obs/obs_04_0085.html."""
-        if bucket.retains:
+        if bucket.has_retention:
             raise access_denied()
         version = request.params.get("versionId")
         if version is None:
@@ -273,7 +281,7 @@ class Obs(KeyedService):
         bucket.history.remove(key, version)
         return Response(204, headers={"x-obs-version-id": version})
 
-    def _xml(self, root: str, inner: str) -> Response:
+    def _xml_response(self, root: str, inner: str) -> Response:
         body = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{self.namespace}">{inner}</{root}>'
         return Response(200, body.encode(), {"Content-Type": "application/xml"})
 
@@ -286,42 +294,42 @@ class Obs(KeyedService):
         """Create a bucket, unless its name is taken or invalid: .../intl/en-us/api-obs/obs_04_0021.html."""
         if not _NAME.fullmatch(bucket.name) or ".." in bucket.name:
             raise ObsError(400, "InvalidBucketName", "The specified bucket is not valid.")
-        if _location_of(request.body) != self.region:
+        if _parse_location(request.body) != self.region:
             raise ObsError(400, "InvalidLocationConstraint", "The location is not that of the endpoint.")
-        existing = self._buckets.get(bucket.name)
-        if existing:
-            code = "BucketAlreadyOwnedByYou" if existing.owner == DOMAIN_ID else "BucketAlreadyExists"
+        existing_bucket = self._buckets.get(bucket.name)
+        if existing_bucket:
+            code = "BucketAlreadyOwnedByYou" if existing_bucket.owner == DOMAIN_ID else "BucketAlreadyExists"
             raise ObsError(409, code, "The requested bucket name is not available.")
         if len(self._buckets) >= _MAX_BUCKETS:
             raise ObsError(400, "TooManyBuckets", "You have attempted to create more buckets than allowed.")
-        storage = request.headers.get("x-obs-storage-class", "STANDARD")
-        if storage not in ("STANDARD", "WARM", "COLD"):
+        storage_class = request.headers.get("x-obs-storage-class", "STANDARD")
+        if storage_class not in ("STANDARD", "WARM", "COLD"):
             raise invalid_argument("x-obs-storage-class")
-        self.create_bucket(bucket.name).storage_class = storage
-        self._stale[bucket.name] = self.now() + self.visibility_delay
+        self.create_bucket(bucket.name).storage_class = storage_class
+        self._hidden_until[bucket.name] = self.now() + self.visibility_delay
         return Response(200, headers={"Location": f"/{bucket.name}"})
 
-    def _location(self, bucket: Bucket, _key: str, _request: Request) -> Response:
-        return self._xml("Location", bucket.region)
+    def _get_location(self, bucket: Bucket, _key: str, _request: Request) -> Response:
+        return self._xml_response("Location", bucket.region)
 
 
-def _location_of(body: bytes) -> str:
+def _parse_location(body: bytes) -> str:
     try:
-        configured = ElementTree.fromstring(body)
+        configuration = ElementTree.fromstring(body)
     except ElementTree.ParseError:
-        configured = ElementTree.Element("")
-    if configured.tag != "CreateBucketConfiguration" or [element.tag for element in configured] != ["Location"]:
-        raise malformed()
-    return configured[0].text or ""
+        configuration = ElementTree.Element("")
+    if configuration.tag != "CreateBucketConfiguration" or [element.tag for element in configuration] != ["Location"]:
+        raise malformed_xml()
+    return configuration[0].text or ""
 
 
-def _address_of(request: Request) -> _Address:
+def _parse_address(request: Request) -> _Address:
     """Return the address of a request: the bucket is in the host name, or at an IP address at the start of the path."""
     host, path = request.headers.get("host", "").partition(":")[0], request.raw_path
-    named = _HOST.fullmatch(host)
-    if named and named["bucket"]:
-        return _Address(named["bucket"], path[1:], f"/{named['bucket']}{path}")
-    if named and path != "/":
+    match = _HOST.fullmatch(host)
+    if match and match["bucket"]:
+        return _Address(match["bucket"], path[1:], f"/{match['bucket']}{path}")
+    if match and path != "/":
         raise ObsError(
             403, "VirtualHostDomainRequired", "Virtual host domain is required when accessing a specific bucket."
         )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from sandbox.account import DOMAIN_ID
-from sandbox.obs.errors import ObsError, malformed
+from sandbox.obs.errors import ObsError, malformed_xml
 from sandbox.obs.objects import Bucket
 from sandbox.server.message import Request, Response
 
@@ -30,11 +30,11 @@ class Setting(NamedTuple):
 
 
 _OWNER = f"<Owner><ID>{DOMAIN_ID}</ID></Owner>"
-_GRANT = f"<Grant><Grantee><ID>{DOMAIN_ID}</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant>"
+_OWNER_GRANT = f"<Grant><Grantee><ID>{DOMAIN_ID}</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant>"
 # Settings by the query parameter that selects each. No page names the error code of back-to-source rules.
 SETTINGS = {
     "acl": Setting(
-        "BucketAcl", "AccessControlPolicy", empty=f"{_OWNER}<AccessControlList>{_GRANT}</AccessControlList>"
+        "BucketAcl", "AccessControlPolicy", empty=f"{_OWNER}<AccessControlList>{_OWNER_GRANT}</AccessControlList>"
     ),
     "cors": Setting("BucketCORS", "CORSConfiguration", "NoSuchCORSConfiguration"),
     "customdomain": Setting("BucketCustomDomainConfiguration", "ListBucketCustomDomainsResult"),
@@ -70,6 +70,6 @@ def put_setting(bucket: Bucket, _key: str, request: Request) -> Response:
     except (ValueError, ElementTree.ParseError):
         is_valid = False
     if not is_valid:
-        raise malformed()
+        raise malformed_xml()
     bucket.documents[name] = request.body
     return Response(200)

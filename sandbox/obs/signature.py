@@ -40,8 +40,8 @@ SELECTORS = (
 )
 _TOKEN = "x-obs-security-token"
 # The query parameters that hold a signature in a URL. The security token is signed as well.
-IN_URL = {"AccessKeyId", "Expires", "Signature", _TOKEN}
-_SIGNED = {*SELECTORS, _TOKEN}
+URL_PARAMS = {"AccessKeyId", "Expires", "Signature", _TOKEN}
+_SIGNED_PARAMS = {*SELECTORS, _TOKEN}
 
 
 def verify_signature(
@@ -52,13 +52,13 @@ def verify_signature(
     `resource` is the signed path, percent-encoded as sent. `find` returns the credential of an access key, `skew` the
     age of a time in seconds.
     """
-    params, is_in_url = request.params, bool(IN_URL & request.params.keys())
+    params, is_in_url = request.params, bool(URL_PARAMS & request.params.keys())
     if is_in_url:
         access_key, signature, moment = (params.get(name, "") for name in ("AccessKeyId", "Signature", "Expires"))
         if "authorization" in request.headers or not (access_key and signature and moment):
             raise access_denied()
     else:
-        access_key, signature = _authorization(request)
+        access_key, signature = _parse_authorization(request)
         moment = "" if "x-obs-date" in request.headers else request.headers.get("date", "")
     credential = find(access_key)
     if credential is None:
@@ -79,7 +79,7 @@ def verify_signature(
     return credential
 
 
-def _authorization(request: Request) -> tuple[str, str]:
+def _parse_authorization(request: Request) -> tuple[str, str]:
     header = request.headers.get("authorization")
     if header is None:
         raise access_denied()
@@ -115,8 +115,12 @@ def _string_to_sign(request: Request, resource: str, moment: str) -> str:
     lines = [request.method, headers.get("content-md5", ""), headers.get("content-type", "")]
     lines.append(moment)
     lines += [f"{name}:{headers[name]}" for name in sorted(headers) if name.startswith("x-obs-")]
-    asked = [f"{name}={value}" if value else name for name, value in sorted(request.query) if name in _SIGNED]
-    return "\n".join([*lines, quote(unquote_to_bytes(resource), safe="/~") + "?" * bool(asked) + "&".join(asked)])
+    signed_params = [
+        f"{name}={value}" if value else name for name, value in sorted(request.query) if name in _SIGNED_PARAMS
+    ]
+    return "\n".join(
+        [*lines, quote(unquote_to_bytes(resource), safe="/~") + "?" * bool(signed_params) + "&".join(signed_params)]
+    )
 
 
 def _sign(text: str, secret: str) -> str:

@@ -26,7 +26,7 @@ OverwriteMode = Literal[
     "FULL_OVERWRITE",
 ]
 PART_SIZE = 50 * 1024 * 1024
-_PLAIN = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 
 
 # OBS's storage classes for those of OSS under SRC_STORAGE_MAPPING. No document names the class of a ColdArchive object,
@@ -38,7 +38,7 @@ _CLASSES = {"Standard": "STANDARD", "IA": "WARM", "Archive": "COLD"}
 class SourceObject:
     """An object that OMS reads from the source bucket.
 
-    `headers`: the headers that are returned with the object, by names in lower case. `unrestored`: the denial that
+    `headers`: the headers that are returned with the object, by names in lower case. `restore_denial`: the denial that
     keeps OMS's key from restoring an archived object; empty if permitted.
     """
 
@@ -48,7 +48,7 @@ class SourceObject:
     headers: Mapping[str, str] = field(default_factory=dict)
     has_crc64: bool = True
     storage_class: str = "Standard"
-    unrestored: str = ""
+    restore_denial: str = ""
 
     @property
     def is_archived(self) -> bool:
@@ -60,7 +60,7 @@ class SourceObject:
         return len(self.data)
 
 
-class Stored(Protocol):
+class StoredObject(Protocol):
     """An object of the destination bucket, as far as OMS reads it."""
 
     @property
@@ -83,7 +83,7 @@ class Destination(Protocol):
     def region(self) -> str: ...
 
     @property
-    def objects(self) -> Mapping[str, Stored]: ...
+    def objects(self) -> Mapping[str, StoredObject]: ...
 
     def put(
         self,
@@ -149,10 +149,12 @@ class Copy:
         return self.source.size if self.source else 0
 
 
-_ARCHIVED = "com.aliyun.oss.OSSException: The operation is not valid for the object's state."
-_UNRESTORED = "com.aliyun.oss.OSSException: AccessDenied: {}"
+_ARCHIVED_MESSAGE = "com.aliyun.oss.OSSException: The operation is not valid for the object's state."
+_UNRESTORED_MESSAGE = "com.aliyun.oss.OSSException: AccessDenied: {}"
 Outcome = Literal["success", "skip"] | CopyFailure
-_GONE = CopyFailure("GET_SRC_OBJ_META_FAILURE", "com.aliyun.oss.OSSException: The specified key does not exist.")
+_MISSING_OBJECT = CopyFailure(
+    "GET_SRC_OBJ_META_FAILURE", "com.aliyun.oss.OSSException: The specified key does not exist."
+)
 # Reads a source object, or returns None; raises PermissionError if OMS's key may not read it.
 ReadSource = Callable[[str], SourceObject | None]
 
@@ -181,7 +183,7 @@ class Copier(ABC):
     storage_policy: str = field(default="STANDARD", kw_only=True)
     cold_class: str = field(default="DEEP_ARCHIVE", kw_only=True)
     # The number of copies of each key that have not begun.
-    _waiting: Counter[str] = field(default_factory=Counter, kw_only=True)
+    _unbegun_copies: Counter[str] = field(default_factory=Counter, kw_only=True)
 
     @abstractmethod
     def report(self, copy: Copy, outcome: Outcome) -> None:
@@ -191,54 +193,56 @@ class Copier(ABC):
     def finish_batch(self) -> None:
         """Finish a batch of copies after all of their outcomes were reported."""
 
-    def copy(self, keys: Iterable[str], usual: CopyFault) -> int:
-        """Schedule the copies of these keys, with the faults of `copies`, otherwise with `usual`.
+    def copy(self, keys: Iterable[str], default_fault: CopyFault) -> int:
+        """Schedule the copies of these keys, with the faults of `copies`, otherwise with `default_fault`.
 
         Returns the number of copies that will end.
         """
-        together: defaultdict[CopyFault, list[Copy]] = defaultdict(list)
+        copies_by_fault: defaultdict[CopyFault, list[Copy]] = defaultdict(list)
         for key in keys:
-            fault = self.copies.next(key) or usual
+            fault = self.copies.next(key) or default_fault
             if fault.kind != "lost":
-                self._waiting[key] += 1
-                together[fault].append(Copy(key))
-        number = sum(map(len, together.values()))
-        self.withheld += together.pop(CopyFault.withheld(), [])
-        for fault, copies in together.items():
-            self.service.schedule(fault.delay, partial(self._copy, copies, fault.duration))
+                self._unbegun_copies[key] += 1
+                copies_by_fault[fault].append(Copy(key))
+        number = sum(map(len, copies_by_fault.values()))
+        self.withheld += copies_by_fault.pop(CopyFault.withheld(), [])
+        for fault, copies in copies_by_fault.items():
+            self.service.schedule(fault.delay, partial(self._copy_batch, copies, fault.duration))
         return number
 
     def begin(self, *copies: Copy) -> None:
         """Begin the copies: read the source objects, and decide which destination objects to overwrite."""
         with self.service.lock:
             for copy in copies:
-                self._waiting[copy.key] -= 1
+                self._unbegun_copies[copy.key] -= 1
                 try:
-                    copy.source, missing = self.read_source(copy.key), _GONE
+                    copy.source, failure = self.read_source(copy.key), _MISSING_OBJECT
                 except PermissionError as error:
-                    missing = CopyFailure("GET_SRC_OBJ_META_FAILURE", str(error))
-                copy.failure = self.failures.next(copy.key) or (self._unread(copy.source) if copy.source else missing)
-                there = self.bucket.objects.get(copy.key)
-                copy.overwrites = copy.source is not None and self._overwrites(copy.source, there)
+                    failure = CopyFailure("GET_SRC_OBJ_META_FAILURE", str(error))
+                copy.failure = self.failures.next(copy.key) or (
+                    self._reading_failure(copy.source) if copy.source else failure
+                )
+                stored = self.bucket.objects.get(copy.key)
+                copy.overwrites = copy.source is not None and self._should_overwrite(copy.source, stored)
 
     def end(self, *copies: Copy) -> None:
         """End the copies: write or skip the objects, or fail; then report the outcomes."""
         with self.service.lock:
             self.withheld = [copy for copy in self.withheld if copy not in copies]
             for copy in copies:
-                self._end(copy)
+                self._end_copy(copy)
             self.finish_batch()
 
-    def _copy(self, copies: list[Copy], duration: float) -> None:
+    def _copy_batch(self, copies: list[Copy], duration: float) -> None:
         self.begin(*copies)
         if duration:
             self.service.schedule(duration, partial(self.end, *copies))
         else:
             self.end(*copies)
 
-    def _end(self, copy: Copy) -> None:
+    def _end_copy(self, copy: Copy) -> None:
         key, source = copy.key, copy.source
-        failure = copy.failure or (self._refusal(key, source.data) if source else None)
+        failure = copy.failure or (self._writing_failure(key, source.data) if source else None)
         if failure:
             self.report(copy, failure)
         elif source is None:
@@ -251,20 +255,23 @@ class Copier(ABC):
             self.bucket.put(key, source.data, self.part_size, self._copied_headers(source), storage_class)
             self.report(copy, "success")
 
-    def _unread(self, source: SourceObject) -> CopyFailure | None:
+    def _reading_failure(self, source: SourceObject) -> CopyFailure | None:
         """Return the failure of reading an existing source object; None if OMS can read it."""
-        if not source.is_archived or (self.restores and not source.unrestored):
+        if not source.is_archived or (self.restores and not source.restore_denial):
             return None
-        return CopyFailure("GET_SRC_OBJ_FAILURE", _UNRESTORED.format(source.unrestored) if self.restores else _ARCHIVED)
+        return CopyFailure(
+            "GET_SRC_OBJ_FAILURE",
+            _UNRESTORED_MESSAGE.format(source.restore_denial) if self.restores else _ARCHIVED_MESSAGE,
+        )
 
-    def _overwrites(self, source: SourceObject, there: Stored | None) -> bool:
-        if there is None or self.overwrite_mode == "FULL_OVERWRITE":
+    def _should_overwrite(self, source: SourceObject, stored: StoredObject | None) -> bool:
+        if stored is None or self.overwrite_mode == "FULL_OVERWRITE":
             return True
         if self.overwrite_mode == "NO_OVERWRITE":
             return False
         if self.overwrite_mode == "CRC64_COMPARISON_OVERWRITE" and source.has_crc64:
-            return hashlib.sha256(source.data).digest() != hashlib.sha256(there.data).digest()
-        return source.size != there.size or source.last_modified > there.last_modified
+            return hashlib.sha256(source.data).digest() != hashlib.sha256(stored.data).digest()
+        return source.size != stored.size or source.last_modified > stored.last_modified
 
     def _copied_headers(self, source: SourceObject) -> dict[str, str]:
         """Return the headers of the copy, by OMS's FAQ on metadata.
@@ -272,12 +279,12 @@ class Copier(ABC):
         The content type is always copied. Other headers are copied only with `metadata`, and only if the value consists
         of English and Chinese letters, digits and hyphens.
         """
-        copied = {}
+        headers = {}
         for name, value in source.headers.items():
-            if name == "content-type" or (self.metadata and _PLAIN.fullmatch(value)):
-                copied[name.replace("x-oss-", "x-obs-", 1)] = value
-        return copied
+            if name == "content-type" or (self.metadata and _PLAIN_VALUE.fullmatch(value)):
+                headers[name.replace("x-oss-", "x-obs-", 1)] = value
+        return headers
 
-    def _refusal(self, key: str, data: bytes) -> CopyFailure | None:
+    def _writing_failure(self, key: str, data: bytes) -> CopyFailure | None:
         message = self.bucket.refusal(key, data)
         return CopyFailure("UPLOAD_DST_OBJ_FAILURE", message) if message else None

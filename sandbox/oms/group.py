@@ -77,13 +77,13 @@ class Group(Copier):
     skip: int = 0
     size: int = 0
     failed_sizes: dict[str, int] = field(default_factory=dict)
-    _listed: dict[str, int] | None = None
-    _left: list[tuple[str, int]] = field(default_factory=list)
-    _moving: int = 0
+    _source_sizes: dict[str, int] | None = None
+    _remaining_objects: list[tuple[str, int]] = field(default_factory=list)
+    _unfinished_copies: int = 0
     # The number of the current run. Steps that were scheduled by an earlier run do nothing.
-    _run: int = 0
-    _started: float = 0.0
-    _ended: float = 0.0
+    _run_number: int = 0
+    _start_time: float = 0.0
+    _end_time: float = 0.0
 
     def __post_init__(self) -> None:
         root = f"{GROUP_LISTS_ROOT}{self.group_id}"
@@ -95,38 +95,38 @@ class Group(Copier):
 
     def start(self) -> None:
         """Start the group from its beginning: list the objects, then copy them."""
-        self._started, self._ended, self._listed, self.reason = self.service.now(), 0.0, None, None
+        self._start_time, self._end_time, self._source_sizes, self.reason = self.service.now(), 0.0, None, None
         self.success = self.skip = self.size = 0
         self.failed_sizes.clear()
-        self._enter(Status.WAITING, _SOON_SECONDS, self._create)
+        self._enter(Status.WAITING, _SOON_SECONDS, self._list_objects)
 
-    def forget(self) -> None:
+    def drop_bandwidth(self) -> None:
         """Delete the bandwidth limits, if `forgets_bandwidth`."""
         if self.forgets_bandwidth:
             self.bandwidth = ()
 
     def pause(self) -> None:
         """Pause the group after the copies that have begun."""
-        self._enter(Status.PAUSING, _SOON_SECONDS, self._settle)
+        self._enter(Status.PAUSING, _SOON_SECONDS, self._update_status)
 
     def resume(self) -> None:
         """Continue after a pause; start over if the source was not listed before."""
-        if self._listed is None:
+        if self._source_sizes is None:
             self.start()
         else:
             self._enter(Status.MONITORING, _SOON_SECONDS, self._step)
 
     def retry(self) -> None:
         """Copy the failed objects again, but only those within the maximum length of a list."""
-        self._left, self.reason = list(self.failed_sizes.items())[:_MAX_LINES], None
-        for key, _ in self._left:
+        self._remaining_objects, self.reason = list(self.failed_sizes.items())[:_MAX_LINES], None
+        for key, _ in self._remaining_objects:
             del self.failed_sizes[key]
         self._enter(Status.MONITORING, _SOON_SECONDS, self._step)
 
     def report(self, copy: Copy, outcome: Outcome) -> None:
-        self._moving -= 1
+        self._unfinished_copies -= 1
         if isinstance(outcome, CopyFailure):
-            self.failed_sizes[copy.key] = (self._listed or {})[copy.key]
+            self.failed_sizes[copy.key] = (self._source_sizes or {})[copy.key]
             if self.order.records_failures and len(self.failed_sizes) <= _MAX_LINES:
                 self.lists.add_failed(copy.key, outcome.code, outcome.message, self.service.now())
         elif outcome == "skip":
@@ -136,14 +136,14 @@ class Group(Copier):
             self.size += copy.size
 
     def finish_batch(self) -> None:
-        self._settle()
+        self._update_status()
 
     def description(self) -> dict[str, Any]:
         """Return the answer of ShowTaskGroup, which is also an element of the answer of ListTaskGroup."""
-        sizes = self._listed or {}
-        now = self._ended or self.service.now()
-        seconds = now - self._started
-        is_created = self._listed is not None
+        sizes = self._source_sizes or {}
+        now = self._end_time or self.service.now()
+        seconds = now - self._start_time
+        is_created = self._source_sizes is not None
         answer: dict[str, Any] = {
             "group_id": self.group_id,
             "status": int(self.status),
@@ -163,7 +163,7 @@ class Group(Copier):
             "migrate_since": 0,
             "migrate_speed": int(self.size / seconds) if self.status is Status.MONITORING and seconds > 0 else 0,
             "total_time": int(seconds * 1000),
-            "start_time": int(self._started * 1000),
+            "start_time": int(self._start_time * 1000),
             "total_task_num": int(is_created),
             "create_task_num": int(is_created),
             "failed_task_num": int(self.status is Status.FAILED),
@@ -196,79 +196,82 @@ class Group(Copier):
 
     def _enter(self, status: Status, seconds: float, step: Callable[[], None]) -> None:
         self.status = status
-        self._run += 1
+        self._run_number += 1
         self._schedule(seconds, step)
 
     def _schedule(self, seconds: float, step: Callable[[], None]) -> None:
-        self.service.schedule(seconds, partial(self._unless_changed, self._run, step))
+        self.service.schedule(seconds, partial(self._run_unless_changed, self._run_number, step))
 
-    def _unless_changed(self, run: int, step: Callable[[], None]) -> None:
+    def _run_unless_changed(self, run: int, step: Callable[[], None]) -> None:
         with self.service.lock:
-            if run == self._run:
+            if run == self._run_number:
                 step()
 
-    def _create(self) -> None:
+    def _list_objects(self) -> None:
         try:
             sizes = dict(self.list_source())
         except PermissionError as error:
-            self._end_as(Status.NOT_CREATED, str(error))
+            self._end_with(Status.NOT_CREATED, str(error))
             return
         if not sizes:
-            self._end_as(Status.FAILED, "TRF.0012: no object exists in the way of migrating that was chosen")
+            self._end_with(Status.FAILED, "TRF.0012: no object exists in the way of migrating that was chosen")
             return
         self.status = Status.CREATING
-        self._schedule(len(sizes) / _LISTED_PER_SECOND, partial(self._created, sizes))
+        self._schedule(len(sizes) / _LISTED_PER_SECOND, partial(self._start_copying, sizes))
 
-    def _created(self, sizes: dict[str, int]) -> None:
-        self._listed, self._left = sizes, list(sizes.items())
+    def _start_copying(self, sizes: dict[str, int]) -> None:
+        self._source_sizes, self._remaining_objects = sizes, list(sizes.items())
         self._enter(Status.MONITORING, 0, self._step)
 
     def _step(self) -> None:
         """Copy the next objects, and schedule the next step for the time when their bytes are transferred."""
-        batch, self._left = self._left[: self.parallel_copies], self._left[self.parallel_copies :]
+        batch, self._remaining_objects = (
+            self._remaining_objects[: self.parallel_copies],
+            self._remaining_objects[self.parallel_copies :],
+        )
         if not batch:
-            self._settle()
+            self._update_status()
             return
-        seconds = self._seconds_for(sum(size for _, size in batch)) + _SOON_SECONDS
-        self._moving += self.copy([key for key, _ in batch], CopyFault.late(0, seconds))
+        seconds = self._transfer_seconds(sum(size for _, size in batch)) + _SOON_SECONDS
+        self._unfinished_copies += self.copy([key for key, _ in batch], CopyFault.late(0, seconds))
         self._schedule(seconds, self._step)
 
-    def _settle(self) -> None:
+    def _update_status(self) -> None:
         """Set the final status if no copy is left.
 
         A group with a lost copy never ends.
         """
-        if self.status is Status.PAUSING and not self._moving:
+        if self.status is Status.PAUSING and not self._unfinished_copies:
             self.status = Status.PAUSED
             self.lists.write(self.service.now())
-        elif self.status is Status.MONITORING and self._ended_copies() == len(self._listed or {}):
+        elif self.status is Status.MONITORING and self._count_ended_copies() == len(self._source_sizes or {}):
             failed = len(self.failed_sizes)
-            self._end_as(Status.FAILED if failed else Status.DONE, f"{failed} objects failed" if failed else "")
+            self._end_with(Status.FAILED if failed else Status.DONE, f"{failed} objects failed" if failed else "")
 
-    def _ended_copies(self) -> int:
+    def _count_ended_copies(self) -> int:
         return self.success + self.skip + len(self.failed_sizes)
 
-    def _end_as(self, status: Status, message: str) -> None:
-        self.status, self._ended = status, self.service.now()
+    def _end_with(self, status: Status, message: str) -> None:
+        self.status, self._end_time = status, self.service.now()
         code, colon, _ = message.partition(": ")
         self.reason = {"error_code": code if colon else "", "error_msg": message} if message else None
         self.lists.write(self.service.now())
 
-    def _seconds_for(self, size: int) -> float:
+    def _transfer_seconds(self, size: int) -> float:
         """Return the seconds to transfer `size` bytes from now on, at the speeds of all windows in that time."""
         begin = now = self.service.now()
-        left = float(size)
+        remaining_bytes = float(size)
         while True:
-            speed, until_change = self._speed(now)
-            if left <= speed * until_change:
-                return now + left / speed - begin
-            left -= speed * until_change
-            now += until_change
+            speed, seconds_to_change = self._current_speed(now)
+            if remaining_bytes <= speed * seconds_to_change:
+                return now + remaining_bytes / speed - begin
+            remaining_bytes -= speed * seconds_to_change
+            now += seconds_to_change
 
-    def _speed(self, now: float) -> tuple[float, float]:
+    def _current_speed(self, now: float) -> tuple[float, float]:
         """Return the speed in bytes a second, and the seconds to the next full minute, when a window can end."""
-        clock = datetime.fromtimestamp(now, self.zone).strftime("%H:%M")
+        clock_time = datetime.fromtimestamp(now, self.zone).strftime("%H:%M")
         limits = [
-            float(window["max_bandwidth"]) for window in self.bandwidth if window["start"] <= clock < window["end"]
+            float(window["max_bandwidth"]) for window in self.bandwidth if window["start"] <= clock_time < window["end"]
         ]
         return min([self.speed, *limits]), 60 - now % 60

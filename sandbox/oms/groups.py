@@ -14,14 +14,14 @@ from sandbox.gateway import GatewayError, json_response
 from sandbox.oms.copier import Destination, ReadSource
 from sandbox.oms.group import Group, Order, Status
 from sandbox.oms.parameters import (
-    KEYS_OF_BOTH,
+    ACCESS_KEY_FIELDS,
     MAX_PAGE,
     bad_parameters,
-    bandwidth_of,
-    fields_of,
-    group_of,
-    keys_of_both_buckets,
-    number,
+    parse_access_keys,
+    parse_bandwidth,
+    parse_fields,
+    parse_group,
+    parse_number,
 )
 from sandbox.server.message import Request, Response
 from sandbox.server.service import Service
@@ -53,12 +53,12 @@ class Groups:
         # By project and group id: the group, and the keys, regions and buckets in the request that created it.
         self._groups: dict[tuple[str, str], tuple[Group, dict[str, Any]]] = {}
 
-    def all(self) -> list[Group]:
+    def list_all(self) -> list[Group]:
         """Return the groups of all projects, the oldest first."""
         return [group for group, _ in self._groups.values()]
 
     def create(self, request: Request, project: str) -> Response:
-        parameters = group_of(request)
+        parameters = parse_group(request)
         buckets = self._open_buckets(parameters.sides)
         group = Group(
             self._service,
@@ -79,8 +79,8 @@ class Groups:
         return json_response(200, {"group_id": group.group_id})
 
     def list(self, request: Request, project: str) -> Response:
-        limit = number(request, "limit", 10, 1, MAX_PAGE)
-        offset = number(request, "offset", 0, 0, _MAX_OFFSET)
+        limit = parse_number(request, "limit", 10, 1, MAX_PAGE)
+        offset = parse_number(request, "offset", 0, 0, _MAX_OFFSET)
         groups = [group.description() for (owner, _), (group, _) in self._groups.items() if owner == project]
         return json_response(200, {"taskgroups": groups[offset : offset + limit], "count": len(groups)})
 
@@ -104,7 +104,7 @@ class Groups:
             group.pause()
         elif call == "update":
             _check_status(group, Status.WAITING, Status.CREATING, Status.MONITORING, Status.PAUSED, Status.PAUSING)
-            group.bandwidth = bandwidth_of(fields_of(request, "bandwidth_policy"))
+            group.bandwidth = parse_bandwidth(parse_fields(request, "bandwidth_policy"))
         else:
             _check_status(group, Status.PAUSED if call == "start" else Status.FAILED)
             self._restart(request, group, sides, call)
@@ -112,14 +112,14 @@ class Groups:
 
     def _restart(self, request: Request, group: Group, sides: Mapping[str, Any], call: str) -> None:
         """Start or retry a group; the request can bring new access keys."""
-        body = fields_of(request, *KEYS_OF_BOTH, *(["migrate_failed_object"] if call == "retry" else []))
+        body = parse_fields(request, *ACCESS_KEY_FIELDS, *(["migrate_failed_object"] if call == "retry" else []))
         only_failed = body.get("migrate_failed_object", False) is True
-        buckets = self._open_buckets({**sides, **keys_of_both_buckets(body)})
+        buckets = self._open_buckets({**sides, **parse_access_keys(body)})
         if only_failed and not group.order.records_failures:
             raise bad_parameters("migrate_failed_object: the failed objects were not recorded")
         group.read_source, group.bucket = buckets.read_source, buckets.bucket
         group.list_source = lambda: buckets.list_source(group.order)
-        group.forget()
+        group.drop_bandwidth()
         if call == "start":
             group.resume()
         elif only_failed:
@@ -128,6 +128,6 @@ class Groups:
             group.start()
 
 
-def _check_status(group: Group, *fitting: Status) -> None:
-    if group.status not in fitting:
+def _check_status(group: Group, *allowed_statuses: Status) -> None:
+    if group.status not in allowed_statuses:
         raise bad_parameters(f"the task group has the status {int(group.status)}")

@@ -33,7 +33,7 @@ class ResultLists:
         self._root = root
         self._put = put
         self._lines: defaultdict[str, list[str]] = defaultdict(list)
-        self._last = 0
+        self._last_number = 0
         self._lock = threading.Lock()
 
     def add(self, kind: Literal["success", "skip"], key: str, size: int, now: float) -> None:
@@ -51,10 +51,10 @@ class ResultLists:
                 return
             for kind, lines in self._lines.items():
                 # The number makes each file name unique, even within a millisecond.
-                self._last = max(self._last + 1, int(now * 1000))
+                self._last_number = max(self._last_number + 1, int(now * 1000))
                 folder = f"{self._root}/{kind}_object_lists/{_SUB_TASK}"
                 body = "".join(f"{line}\n" for line in lines).encode()
-                self._put(f"{folder}/{self._last}.{kind}_list.txt", body, now)
+                self._put(f"{folder}/{self._last_number}.{kind}_list.txt", body, now)
             self._lines.clear()
 
     def _add(self, kind: str, *columns: str) -> None:

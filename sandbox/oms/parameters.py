@@ -19,7 +19,7 @@ from sandbox.oms.task import KeyEncoding
 from sandbox.server.message import Request
 
 MAX_PAGE = 100
-KEYS_OF_BOTH = ("src_ak", "src_sk", "dst_ak", "dst_sk")
+ACCESS_KEY_FIELDS = ("src_ak", "src_sk", "dst_ak", "dst_sk")
 _MAX_ACCESS_KEY_LENGTH = 100
 _MAX_KEYS = 10
 # The required fields of a task, with their maximum lengths in characters.
@@ -60,27 +60,27 @@ _SIDE_CHOICES: Mapping[str, tuple[object, ...]] = {
     "dst_save_prefix": ("",),
 }
 _MAX_WINDOWS, _MIN_BANDWIDTH, _MAX_BANDWIDTH = 5, 1_048_576, 209_715_200
-_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
-def bad_parameters(what: str) -> GatewayError:
-    return GatewayError(400, "OMS.0001", f"Invalid parameter: {what}.")
+def bad_parameters(problem: str) -> GatewayError:
+    return GatewayError(400, "OMS.0001", f"Invalid parameter: {problem}.")
 
 
 def try_read_keys(request: Request) -> tuple[list[str], list[str]]:
     """Return the keys of a call as sent, and decoded, before the call is checked; empty lists if unreadable."""
     try:
-        sent = json.loads(request.body)["object_keys"]
-        return list(sent), [unquote(key) for key in sent]
+        sent_keys = json.loads(request.body)["object_keys"]
+        return list(sent_keys), [unquote(key) for key in sent_keys]
     except (ValueError, LookupError, TypeError, AttributeError):
         return [], []
 
 
 def check_names(request: Request, params: Collection[str], has_body: bool) -> None:
     """Refuse unknown or repeated query parameters, and a body that the call does not have."""
-    surplus = [name for name, _ in request.query if name not in params]
-    if surplus:
-        raise bad_parameters(f"the sandbox does not know the parameter {surplus[0]}")
+    unknown_names = [name for name, _ in request.query if name not in params]
+    if unknown_names:
+        raise bad_parameters(f"the sandbox does not know the parameter {unknown_names[0]}")
     if len(request.query) > len(request.params):
         raise bad_parameters("a parameter is repeated")
     if request.body and not has_body:
@@ -91,27 +91,27 @@ def read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[
     """Return the keys of a call as sent, and decoded."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise bad_parameters("Content-Type")
-    sent = fields_of(request, "object_keys").get("object_keys")
-    if not isinstance(sent, list) or not 1 <= len(sent) <= _MAX_KEYS:
+    sent_keys = parse_fields(request, "object_keys").get("object_keys")
+    if not isinstance(sent_keys, list) or not 1 <= len(sent_keys) <= _MAX_KEYS:
         raise bad_parameters(f"object_keys must be a list of 1 to {_MAX_KEYS} keys")
-    if not all(isinstance(key, str) and key for key in sent):
+    if not all(isinstance(key, str) and key for key in sent_keys):
         raise bad_parameters("object_keys must hold non-empty strings")
     if encoding == "raw":
-        return sent, sent
-    if any(quote(unquote(key), safe="") != key for key in sent):
+        return sent_keys, sent_keys
+    if any(quote(unquote(key), safe="") != key for key in sent_keys):
         raise bad_parameters("object_keys must be URL-encoded")
-    return sent, [unquote(key) for key in sent]
+    return sent_keys, [unquote(key) for key in sent_keys]
 
 
-def fields_of(request: Request, *names: str) -> dict[str, Any]:
+def parse_fields(request: Request, *names: str) -> dict[str, Any]:
     """Return the fields of the body; refuse a body that is not a JSON object, or has other fields than `names`."""
-    body = _body_of(request)
-    if surplus := body.keys() - set(names):
-        raise bad_parameters(f"the sandbox does not know the field {min(surplus)}")
+    body = _parse_body(request)
+    if unknown_names := body.keys() - set(names):
+        raise bad_parameters(f"the sandbox does not know the field {min(unknown_names)}")
     return body
 
 
-def _body_of(request: Request) -> dict[str, Any]:
+def _parse_body(request: Request) -> dict[str, Any]:
     """Return the fields of the body; refuse a body that is not a JSON object."""
     try:
         body = json.loads(request.body)
@@ -122,10 +122,10 @@ def _body_of(request: Request) -> dict[str, Any]:
     return body
 
 
-def keys_of_both_buckets(body: Mapping[str, Any]) -> dict[str, str]:
+def parse_access_keys(body: Mapping[str, Any]) -> dict[str, str]:
     """Return the access keys of both buckets from a body; each has at most 100 characters (StartSyncTask)."""
-    _check_texts(body, KEYS_OF_BOTH)
-    return {name: body[name] for name in KEYS_OF_BOTH}
+    _check_texts(body, ACCESS_KEY_FIELDS)
+    return {name: body[name] for name in ACCESS_KEY_FIELDS}
 
 
 def _check_texts(body: Mapping[str, Any], names: Iterable[str]) -> None:
@@ -135,9 +135,9 @@ def _check_texts(body: Mapping[str, Any], names: Iterable[str]) -> None:
             raise bad_parameters(name)
 
 
-def task_of(request: Request) -> dict[str, Any]:
+def parse_task(request: Request) -> dict[str, Any]:
     """Return the checked body of CreateSyncTask."""
-    body = _body_of(request)
+    body = _parse_body(request)
     _check_texts(body, _LENGTHS)
     _check_options(body, _LENGTHS, _CHOICES)
     return body
@@ -158,9 +158,9 @@ class GroupParameters(NamedTuple):
     bandwidth: list[dict[str, Any]]
 
 
-def group_of(request: Request) -> GroupParameters:
+def parse_group(request: Request) -> GroupParameters:
     """Return the checked parameters of CreateTaskGroup."""
-    body = _body_of(request)
+    body = _parse_body(request)
     nodes = {side: body.get(f"{side}_node") for side in ("src", "dst")}
     if not all(isinstance(node, dict) for node in nodes.values()):
         raise bad_parameters("src_node and dst_node")
@@ -182,10 +182,10 @@ def group_of(request: Request) -> GroupParameters:
     mode = body.get("object_overwrite_mode", "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE")
     metadata, restores = (body.get(f"enable_{name}", False) for name in ("metadata_migration", "restore"))
     policy = body.get("dst_storage_policy", "STANDARD")
-    return GroupParameters(sides, order, mode, metadata, restores, policy, bandwidth_of(body))
+    return GroupParameters(sides, order, mode, metadata, restores, policy, parse_bandwidth(body))
 
 
-def bandwidth_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+def parse_bandwidth(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the bandwidth windows of a body: at most five, without overlap, with limits in bytes a second."""
     windows = body.get("bandwidth_policy", [])
     if (
@@ -194,8 +194,8 @@ def bandwidth_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
         or not all(_is_window(window) for window in windows)
     ):
         raise bad_parameters("bandwidth_policy")
-    ordered = sorted(windows, key=lambda window: str(window["start"]))
-    if any(window["end"] > after["start"] for window, after in pairwise(ordered)):
+    sorted_windows = sorted(windows, key=lambda window: str(window["start"]))
+    if any(window["end"] > next_window["start"] for window, next_window in pairwise(sorted_windows)):
         raise bad_parameters("bandwidth_policy: windows overlap")
     return windows
 
@@ -204,16 +204,18 @@ def _is_window(window: Any) -> bool:
     return (
         isinstance(window, dict)
         and window.keys() == {"start", "end", "max_bandwidth"}
-        and all(isinstance(window[name], str) and _CLOCK.fullmatch(window[name]) for name in ("start", "end"))
+        and all(isinstance(window[name], str) and _CLOCK_TIME.fullmatch(window[name]) for name in ("start", "end"))
         and window["start"] < window["end"]
         and isinstance(window["max_bandwidth"], int)
         and _MIN_BANDWIDTH <= window["max_bandwidth"] <= _MAX_BANDWIDTH
     )
 
 
-def _check_options(body: Mapping[str, Any], checked: Iterable[str], choices: Mapping[str, tuple[object, ...]]) -> None:
-    """Refuse fields outside `checked` and `choices`, unsupported values, and an invalid description."""
-    for name in body.keys() - set(checked):
+def _check_options(
+    body: Mapping[str, Any], checked_names: Iterable[str], choices: Mapping[str, tuple[object, ...]]
+) -> None:
+    """Refuse fields outside `checked_names` and `choices`, unsupported values, and an invalid description."""
+    for name in body.keys() - set(checked_names):
         value = body[name]
         if name == "description":
             if not isinstance(value, str) or not re.fullmatch(r"[^<>()\"'&]{0,255}", value):
@@ -222,14 +224,14 @@ def _check_options(body: Mapping[str, Any], checked: Iterable[str], choices: Map
             raise bad_parameters(f"{name}: the sandbox has no more than {choices.get(name, 'nothing')}")
 
 
-def number(request: Request, name: str, default: int, minimum: int, maximum: int) -> int:
+def parse_number(request: Request, name: str, default: int, minimum: int, maximum: int) -> int:
     text = request.params.get(name, str(default))
     if not re.fullmatch(r"[0-9]{1,10}", text) or not minimum <= int(text) <= maximum:
         raise bad_parameters(name)
     return int(text)
 
 
-def milliseconds(request: Request, name: str) -> int:
+def parse_milliseconds(request: Request, name: str) -> int:
     text = request.params.get(name, "")
     # 13 digits: OMS can detect that a time is in seconds by mistake.
     if not re.fullmatch(r"[0-9]{13}", text):

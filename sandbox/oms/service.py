@@ -14,21 +14,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from sandbox.gateway import GatewayError, json_response, throttled, verify_signature
+from sandbox.gateway import GatewayError, json_response, throttling_error, verify_signature
 from sandbox.keys import KeyedService
 from sandbox.oms.copier import Destination, OverwriteMode, ReadSource
 from sandbox.oms.groups import BucketPair, Groups
 from sandbox.oms.parameters import (
-    KEYS_OF_BOTH,
+    ACCESS_KEY_FIELDS,
     MAX_PAGE,
     bad_parameters,
     check_names,
-    fields_of,
-    keys_of_both_buckets,
-    milliseconds,
-    number,
+    parse_access_keys,
+    parse_fields,
+    parse_milliseconds,
+    parse_number,
+    parse_task,
     read_keys,
-    task_of,
     try_read_keys,
 )
 from sandbox.oms.task import STATISTICS, KeyEncoding, Task
@@ -42,7 +42,7 @@ _PATH = re.compile(
 _ACCOUNT_PATH = re.compile(r"/v2/([^/]+)/(objectstorage/buckets/regions|privacy-agreements)")
 
 
-class _Api(NamedTuple):
+class _Operation(NamedTuple):
     """A call of OMS's API: the permission that it needs, its query parameters, and True if it has a body."""
 
     action: str
@@ -50,27 +50,27 @@ class _Api(NamedTuple):
     has_body: bool = False
 
 
-_PAGES = frozenset({"limit", "offset"})
+_PAGE_PARAMS = frozenset({"limit", "offset"})
 # Calls by the method and the last part of the path.
 _CALLS = {
-    ("POST", "events"): _Api("createEvent", has_body=True),
-    ("GET", "list"): _Api("list", _PAGES | {"status"}),
-    ("POST", "list"): _Api("create", has_body=True),
-    ("GET", "task"): _Api("get", frozenset({"query_time"})),
-    ("GET", "statistics"): _Api("statistics", frozenset({"data_type", "start_time", "end_time"})),
-    ("POST", "start"): _Api("update", has_body=True),
-    ("POST", "stop"): _Api("update"),
-    ("DELETE", "task"): _Api("delete"),
+    ("POST", "events"): _Operation("createEvent", has_body=True),
+    ("GET", "list"): _Operation("list", _PAGE_PARAMS | {"status"}),
+    ("POST", "list"): _Operation("create", has_body=True),
+    ("GET", "task"): _Operation("get", frozenset({"query_time"})),
+    ("GET", "statistics"): _Operation("statistics", frozenset({"data_type", "start_time", "end_time"})),
+    ("POST", "start"): _Operation("update", has_body=True),
+    ("POST", "stop"): _Operation("update"),
+    ("DELETE", "task"): _Operation("delete"),
 }
 _GROUP_CALLS = {
-    ("GET", "list"): _Api("list", _PAGES),
-    ("POST", "list"): _Api("create", has_body=True),
-    ("GET", "group"): _Api("get"),
-    ("PUT", "start"): _Api("update", has_body=True),
-    ("PUT", "stop"): _Api("update"),
-    ("PUT", "retry"): _Api("update", has_body=True),
-    ("PUT", "update"): _Api("update", has_body=True),
-    ("DELETE", "group"): _Api("delete"),
+    ("GET", "list"): _Operation("list", _PAGE_PARAMS),
+    ("POST", "list"): _Operation("create", has_body=True),
+    ("GET", "group"): _Operation("get"),
+    ("PUT", "start"): _Operation("update", has_body=True),
+    ("PUT", "stop"): _Operation("update"),
+    ("PUT", "retry"): _Operation("update", has_body=True),
+    ("PUT", "update"): _Operation("update", has_body=True),
+    ("DELETE", "group"): _Operation("delete"),
 }
 # The resource in policies, which never names a single task or group: support.huaweicloud.com/api-oms/oms_api_8004.html.
 _RESOURCE = "oms:*:*:{kind}:*"
@@ -92,7 +92,7 @@ class Call(NamedTuple):
     connection: int
 
 
-class Account(NamedTuple):
+class AccessKey(NamedTuple):
     """An access key that a request hands over to OMS, and its secret."""
 
     key: str
@@ -105,13 +105,13 @@ class Sides(Protocol):
     All methods raise GatewayError if OMS refuses the request.
     """
 
-    def region_of(self, cloud: str, keys: Account, bucket: str) -> str: ...
+    def region_of(self, cloud: str, access_key: AccessKey, bucket: str) -> str: ...
 
-    def source(self, keys: Account, region: str, bucket: str) -> ReadSource: ...
+    def source(self, access_key: AccessKey, region: str, bucket: str) -> ReadSource: ...
 
-    def destination(self, keys: Account, region: str, bucket: str) -> Destination: ...
+    def destination(self, access_key: AccessKey, region: str, bucket: str) -> Destination: ...
 
-    def listed(self, keys: Account, bucket: str, prefixes: Sequence[str]) -> Iterable[tuple[str, int]]:
+    def list_objects(self, access_key: AccessKey, bucket: str, prefixes: Sequence[str]) -> Iterable[tuple[str, int]]:
         """Yield keys and sizes of a source bucket's objects; raise PermissionError if the key may not list them."""
 
 
@@ -133,15 +133,15 @@ class Oms(KeyedService):
         self.needs_agreement = False
         self.visibility_delay = 0.0
         # True if OMS itself refuses a missing permission, False if the gateway does.
-        self.judges_rights = False
+        self.checks_permissions = False
         # The bodies of the requests that created tasks, by task id.
-        self._bodies: dict[str, dict[str, Any]] = {}
+        self._request_bodies: dict[str, dict[str, Any]] = {}
         self.groups = Groups(self, self._open_pair)
         self.accepted: Counter[str] = Counter()
         self._tasks: dict[tuple[str, str], Task] = {}
         self._limit: RateLimit | None = None
-        self._denied: set[str] = set()
-        self._refused: Callable[[str], bool] | None = None
+        self._denied_actions: set[str] = set()
+        self._is_refused: Callable[[str], bool] | None = None
 
     def create_task(
         self,
@@ -170,7 +170,7 @@ class Oms(KeyedService):
     def deny(self, action: str) -> None:
         """Deny a permission, such as oms:synctask:get, to all callers."""
         with self.lock:
-            self._denied.add(action)
+            self._denied_actions.add(action)
 
     def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
         """Answer 429 beyond this rate, with `burst` calls at once; None removes the limit."""
@@ -182,7 +182,7 @@ class Oms(KeyedService):
     def refuse(self, predicate: Callable[[str], bool] | None) -> None:
         """Answer 400 to each call with a key that meets this condition; None removes the condition."""
         with self.lock:
-            self._refused = predicate
+            self._is_refused = predicate
 
     def wait_copied(self, timeout: float) -> None:
         """Wait until every accepted key was copied, skipped or failed, except withheld and lost copies."""
@@ -213,7 +213,7 @@ class Oms(KeyedService):
             return self._list_sync_tasks(request, project)
         if call == ("POST", "list"):
             return self._create_sync_task(request, project)
-        return self._manage(request, call, self._task(project, task_id))
+        return self._manage_task(request, call, self._find_task(project, task_id))
 
     def _handle_group_call(self, request: Request, project: str, group_id: str, tail: str) -> Response:
         call = request.method, tail or ("group" if group_id else "list")
@@ -227,7 +227,7 @@ class Oms(KeyedService):
             return self.groups.list(request, project)
         return self.groups.manage(request, project, group_id, tail or request.method)
 
-    def _manage(self, request: Request, call: tuple[str, str], task: Task) -> Response:
+    def _manage_task(self, request: Request, call: tuple[str, str], task: Task) -> Response:
         if call == ("GET", "task"):
             return _show_sync_task(task, request)
         if call == ("GET", "statistics"):
@@ -236,16 +236,16 @@ class Oms(KeyedService):
             if task.status != "STOPPED":
                 raise bad_parameters("a task that is synchronizing cannot be deleted: stop it first")
             del self._tasks[task.project_id, task.task_id]
-            self._bodies.pop(task.task_id, None)
+            self._request_bodies.pop(task.task_id, None)
         elif call == ("POST", "stop"):
             if task.status != "SYNCHRONIZING":
                 raise bad_parameters("the synchronization task is not running")
             task.status = "STOPPED"
         else:
-            keys = keys_of_both_buckets(fields_of(request, *KEYS_OF_BOTH))
+            keys = parse_access_keys(parse_fields(request, *ACCESS_KEY_FIELDS))
             if task.status != "STOPPED":
                 raise bad_parameters("the synchronization task is not stopped")
-            if body := self._bodies.get(task.task_id):
+            if body := self._request_bodies.get(task.task_id):
                 task.read_source, task.bucket = self._open_buckets({**body, **keys})
             task.start()
         return Response(200)
@@ -253,7 +253,7 @@ class Oms(KeyedService):
     def _handle_account_call(self, request: Request, project: str, call: str) -> Response:
         """Answer a call for which no page documents a permission."""
         caller = verify_signature(request, self.credential, self.skew)
-        if project not in self.projects or caller.denial("oms:*", _RESOURCE.format(kind="*")) == "ExplicitDeny":
+        if project not in self.projects or caller.find_denial("oms:*", _RESOURCE.format(kind="*")) == "ExplicitDeny":
             raise GatewayError(403, "APIGW.0302", "The IAM user is not authorized for this project.")
         check_names(request, (), has_body=call.endswith("regions"))
         if (request.method, call) == ("POST", "privacy-agreements"):
@@ -261,30 +261,30 @@ class Oms(KeyedService):
             return Response(200)
         if (request.method, call) == ("POST", "objectstorage/buckets/regions"):
             names = ("cloud_type", "ak", "sk", "bucket_name")
-            body = fields_of(request, *names)
+            body = parse_fields(request, *names)
             if len(body) < len(names):
                 raise bad_parameters("cloud_type, ak, sk and bucket_name are what is asked for")
             region = self._require_sides().region_of(
-                body["cloud_type"], Account(body["ak"], body["sk"]), body["bucket_name"]
+                body["cloud_type"], AccessKey(body["ak"], body["sk"]), body["bucket_name"]
             )
             return json_response(200, {"id": region, "name": region, "support": True})
         raise _no_such_api()
 
     def _create_sync_task(self, request: Request, project: str) -> Response:
-        body = task_of(request)
+        body = parse_task(request)
         self._check_may_create(project)
         if len(self._tasks) >= _MAX_TASKS:
             raise bad_parameters(f"a tenant has at most {_MAX_TASKS} synchronization tasks")
-        read, bucket = self._open_buckets(body)
-        number = str(uuid.uuid4())
+        read_source, bucket = self._open_buckets(body)
+        task_id = str(uuid.uuid4())
         names = {"src_bucket": body["src_bucket"], "src_region": body["src_region"]}
-        task = self.create_task(project, number, read, bucket, **names)
+        task = self.create_task(project, task_id, read_source, bucket, **names)
         task.metadata = body.get("enable_metadata_migration", False)
         task.consistency_check = body.get("consistency_check", task.consistency_check)
         task.storage_policy = body.get("dst_storage_policy", task.storage_policy)
         task.note = body.get("description", "")
-        self._bodies[number] = body
-        return json_response(200, {"sync_task_id": number})
+        self._request_bodies[task_id] = body
+        return json_response(200, {"sync_task_id": task_id})
 
     def _check_may_create(self, project: str) -> None:
         if project not in self.projects:
@@ -294,17 +294,21 @@ class Oms(KeyedService):
 
     def _open_buckets(self, body: Mapping[str, Any]) -> tuple[ReadSource, Destination]:
         """Return the source and destination of a task, opened with the access keys in the request's body."""
-        sides, source, there = self._require_sides(), Account(body["src_ak"], body["src_sk"]), body["dst_ak"]
+        sides, source_key, destination_key = (
+            self._require_sides(),
+            AccessKey(body["src_ak"], body["src_sk"]),
+            body["dst_ak"],
+        )
         return (
-            sides.source(source, body["src_region"], body["src_bucket"]),
-            sides.destination(Account(there, body["dst_sk"]), body["dst_region"], body["dst_bucket"]),
+            sides.source(source_key, body["src_region"], body["src_bucket"]),
+            sides.destination(AccessKey(destination_key, body["dst_sk"]), body["dst_region"], body["dst_bucket"]),
         )
 
     def _open_pair(self, body: Mapping[str, Any]) -> BucketPair:
         """Return the source, the destination and the listing of a group, opened with the keys in the request's body."""
-        source, bucket = Account(body["src_ak"], body["src_sk"]), body["src_bucket"]
-        listed = self._require_sides().listed
-        return BucketPair(*self._open_buckets(body), lambda order: listed(source, bucket, order.prefixes))
+        source_key, bucket = AccessKey(body["src_ak"], body["src_sk"]), body["src_bucket"]
+        list_objects = self._require_sides().list_objects
+        return BucketPair(*self._open_buckets(body), lambda order: list_objects(source_key, bucket, order.prefixes))
 
     def _require_sides(self) -> Sides:
         if self.sides is None:
@@ -315,8 +319,8 @@ class Oms(KeyedService):
         status = request.params.get("status")
         if status not in (None, "SYNCHRONIZING", "STOPPED"):
             raise bad_parameters("status")
-        limit = number(request, "limit", 10, 1, MAX_PAGE)
-        offset = number(request, "offset", 0, 0, _MAX_OFFSET)
+        limit = parse_number(request, "limit", 10, 1, MAX_PAGE)
+        offset = parse_number(request, "offset", 0, 0, _MAX_OFFSET)
         summaries = [
             task.summary()
             for (owner, _), task in self._tasks.items()
@@ -324,17 +328,17 @@ class Oms(KeyedService):
         ]
         return json_response(200, {"tasks": summaries[offset : offset + limit], "count": len(summaries)})
 
-    def _check_gateway(self, request: Request, kind: str, row: _Api) -> None:
-        caller, action = verify_signature(request, self.credential, self.skew), f"oms:{kind}:{row.action}"
+    def _check_gateway(self, request: Request, kind: str, operation: _Operation) -> None:
+        caller, action = verify_signature(request, self.credential, self.skew), f"oms:{kind}:{operation.action}"
         self.actions.add(action)
-        if action in self._denied or caller.denial(action, _RESOURCE.format(kind=kind)):
-            status, code = (400, "OMS.0072") if self.judges_rights else (403, "APIGW.0302")
+        if action in self._denied_actions or caller.find_denial(action, _RESOURCE.format(kind=kind)):
+            status, code = (400, "OMS.0072") if self.checks_permissions else (403, "APIGW.0302")
             raise GatewayError(status, code, f"The IAM user is not authorized to perform {action}.")
         if self._limit and not self._limit.allows():
-            raise throttled()
-        check_names(request, row.params, row.has_body)
+            raise throttling_error()
+        check_names(request, operation.params, operation.has_body)
 
-    def _task(self, project: str, task_id: str) -> Task:
+    def _find_task(self, project: str, task_id: str) -> Task:
         try:
             return self._tasks[project, task_id]
         except KeyError:
@@ -344,7 +348,7 @@ class Oms(KeyedService):
         sent, keys = try_read_keys(request)
         try:
             self._check_gateway(request, "synctask", _CALLS["POST", "events"])
-            task = self._task(project, task_id)
+            task = self._find_task(project, task_id)
             sent, keys = read_keys(request, task.key_encoding)
             self._check_acceptable(task, keys)
         except GatewayError as error:
@@ -358,7 +362,7 @@ class Oms(KeyedService):
     def _check_acceptable(self, task: Task, keys: list[str]) -> None:
         if task.status != "SYNCHRONIZING":
             raise bad_parameters("the synchronization task is stopped")
-        if self._refused and any(self._refused(key) for key in keys):
+        if self._is_refused and any(self._is_refused(key) for key in keys):
             raise bad_parameters("object_keys")
 
 
@@ -367,11 +371,11 @@ def _no_such_api() -> GatewayError:
 
 
 def _show_sync_task(task: Task, request: Request) -> Response:
-    return json_response(200, task.description(milliseconds(request, "query_time") / 1000))
+    return json_response(200, task.description(parse_milliseconds(request, "query_time") / 1000))
 
 
 def _list_sync_task_statistic(task: Task, request: Request) -> Response:
-    start, end = milliseconds(request, "start_time"), milliseconds(request, "end_time")
+    start, end = parse_milliseconds(request, "start_time"), parse_milliseconds(request, "end_time")
     data_types = request.params.get("data_type", "").split(",")
     if not set(data_types) <= set(STATISTICS):
         raise bad_parameters("data_type")

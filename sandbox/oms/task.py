@@ -9,14 +9,14 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Literal
 
-from sandbox.oms.copier import Copier, Copy, CopyFailure, CopyFault, Outcome, Stored
+from sandbox.oms.copier import Copier, Copy, CopyFailure, CopyFault, Outcome, StoredObject
 from sandbox.oms.lists import LISTS_ROOT, ResultLists
 
 KeyEncoding = Literal["url", "raw"]
-_STEPS = {"FIVE_MINUTES": 5 * 60 * 1000, "ONE_HOUR": 60 * 60 * 1000}
+_STEP_MILLISECONDS = {"FIVE_MINUTES": 5 * 60 * 1000, "ONE_HOUR": 60 * 60 * 1000}
 STATISTICS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")
 # The seconds before a copy begins: the response to the client is sent first, as in the cloud.
-_SOON = CopyFault.late(0.005)
+_SHORT_DELAY = CopyFault.late(0.005)
 
 
 @dataclass(eq=False)
@@ -41,53 +41,53 @@ class Task(Copier):
     consistency_check: str = "size_last_modified"
     note: str = ""
     status: Literal["SYNCHRONIZING", "STOPPED"] = "SYNCHRONIZING"
-    _created: int = 0
-    _started: int = 0
+    _created_at: int = 0
+    _started_at: int = 0
     # Numbers by kind of count and by time in milliseconds.
     _counts: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         root = f"{LISTS_ROOT}{self.task_id}"
-        self.lists = ResultLists(root, lambda key, data, _: self.bucket.put(key, data))
+        self.lists = ResultLists(root, lambda key, points, _: self.bucket.put(key, points))
 
     @property
     def sync_url(self) -> str:
         return f"{self.service.endpoint}/v2/{self.project_id}/sync-tasks/{self.task_id}/events"
 
     @property
-    def destination(self) -> dict[str, Stored]:
+    def destination(self) -> dict[str, StoredObject]:
         """The objects that are in the destination now, without OMS's own lists."""
         stored_objects = list(self.bucket.objects.items())
         return {key: stored for key, stored in stored_objects if not key.startswith(LISTS_ROOT)}
 
     @property
     def acceptance_request(self) -> int:
-        return self._total("REQUEST")
+        return self._total_count("REQUEST")
 
     @property
     def success_object(self) -> int:
-        return self._total("SUCCESS")
+        return self._total_count("SUCCESS")
 
     @property
     def failure_object(self) -> int:
-        return self._total("FAILURE")
+        return self._total_count("FAILURE")
 
     @property
     def skip_object(self) -> int:
-        return self._total("SKIP")
+        return self._total_count("SKIP")
 
     @property
     def size(self) -> int:
-        return self._total("SIZE")
+        return self._total_count("SIZE")
 
     def start(self) -> None:
         self.status = "SYNCHRONIZING"
-        self._started = int(self.service.now() * 1000)
-        self._created = self._created or self._started
+        self._started_at = int(self.service.now() * 1000)
+        self._created_at = self._created_at or self._started_at
 
     def age(self) -> float:
         """Return the seconds since the task was created."""
-        return self.service.now() - self._created / 1000
+        return self.service.now() - self._created_at / 1000
 
     def accept(self, keys: Iterable[str]) -> None:
         """Accept the keys of a call, and schedule their copies.
@@ -97,8 +97,8 @@ class Task(Copier):
         accepted = list(keys)
         self._count("REQUEST", len(accepted))
         if self.merges:
-            accepted = [key for key in dict.fromkeys(accepted) if not self._waiting[key]]
-        self.copy(accepted, _SOON)
+            accepted = [key for key in dict.fromkeys(accepted) if not self._unbegun_copies[key]]
+        self.copy(accepted, _SHORT_DELAY)
 
     def add_count(self, kind: str, number: int, at: float) -> None:
         """Add `number` to a count at the time `at`, in seconds since 1970; it may be before the sandbox began."""
@@ -127,8 +127,8 @@ class Task(Copier):
             "src_bucket": self.src_bucket,
             "dst_region": self.bucket.region,
             "dst_bucket": self.bucket.name,
-            "create_time": self._created,
-            "last_start_time": self._started,
+            "create_time": self._created_at,
+            "last_start_time": self._started_at,
             "status": self.status,
             "object_overwrite_mode": self.overwrite_mode,
             "consistency_check": self.consistency_check,
@@ -143,10 +143,10 @@ class Task(Copier):
 
         The counters cover the month of `query_time`, in seconds since 1970.
         """
-        month = _month(query_time)
+        month = _china_month(query_time)
         totals: Counter[str] = Counter()
-        for kind, stamp, number in self._shown_counts():
-            totals[kind] += number if _month(stamp / 1000) == month else 0
+        for kind, stamp, number in self._visible_counts():
+            totals[kind] += number if _china_month(stamp / 1000) == month else 0
         return {
             **self.summary(),
             "monthly_acceptance_request": totals["REQUEST"],
@@ -161,38 +161,38 @@ class Task(Copier):
 
         It is built as text to save time: a week has ten thousand counts, nearly all of them zero.
         """
-        step = _STEPS[self.step]
+        step = _STEP_MILLISECONDS[self.step]
         if not self.has_early_steps:
             start = max(start, min((stamp for _, stamp in self._counts), default=end))
         sums: dict[str, Counter[int]] = defaultdict(Counter)
-        for kind, stamp, number in self._shown_counts():
+        for kind, stamp, number in self._visible_counts():
             sums[kind][stamp - stamp % step] += number
         stamps = range(start - start % step, end + 1, step)
-        datas = []
+        series = []
         for data_type in data_types:
             counts = sums[data_type]
-            data = ", ".join([_point(stamp, counts.get(stamp, 0)) for stamp in stamps])
-            datas.append(f'{{"data_type": "{data_type}", "data": [{data}]}}')
-        return f'{{"statistic_time_type": "{self.step}", "statistic_datas": [{", ".join(datas)}]}}'
+            points = ", ".join([_format_point(stamp, counts.get(stamp, 0)) for stamp in stamps])
+            series.append(f'{{"data_type": "{data_type}", "data": [{points}]}}')
+        return f'{{"statistic_time_type": "{self.step}", "statistic_datas": [{", ".join(series)}]}}'
 
     def _count(self, kind: str, number: int) -> None:
         self.add_count(kind, number, self.service.now())
 
-    def _shown_counts(self) -> list[tuple[str, int, int]]:
+    def _visible_counts(self) -> list[tuple[str, int, int]]:
         """Return the counts older than `lag`: the kind, the time in milliseconds, and the number."""
         latest = (self.service.now() - self.lag) * 1000
         return [(kind, stamp, number) for (kind, stamp), number in self._counts.items() if stamp <= latest]
 
-    def _total(self, kind: str) -> int:
+    def _total_count(self, kind: str) -> int:
         return sum(number for (counted_kind, _), number in list(self._counts.items()) if counted_kind == kind)
 
 
 @lru_cache(50_000)
-def _point(stamp: int, number: int) -> str:
+def _format_point(stamp: int, number: int) -> str:
     return f'{{"time_stamp": {stamp}, "statistic_num": {number}}}'
 
 
-def _month(seconds: float) -> tuple[int, int]:
+def _china_month(seconds: float) -> tuple[int, int]:
     """Return the year and the month in China's time zone, which the service uses."""
     time = datetime.fromtimestamp(seconds, timezone(timedelta(hours=8)))
     return time.year, time.month

@@ -107,7 +107,7 @@ def get_bucket_versioning(call: Call) -> Response:
 
 def get_bucket_worm(call: Call) -> Response:
     """Return the bucket's retention rule."""
-    if not call.bucket.retains:
+    if not call.bucket.has_retention:
         raise OssError(404, "NoSuchWORMConfiguration", "The WORM Configuration does not exist.")
     inner = (
         "<WormId>1666E2CFB2B3418****</WormId><State>Locked</State>"

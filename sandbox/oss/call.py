@@ -86,7 +86,7 @@ class Call(NamedTuple):
 
     def is_allowed(self, action: str, key: str) -> bool:
         """Return True if the caller has the permission for a key; otherwise record the refusal."""
-        if not self.store.denial(self.caller, action, self.bucket.name, key):
+        if not self.store.find_denial(self.caller, action, self.bucket.name, key):
             return True
         self.store.record(action, self.bucket.name, key, 403)
         return False

@@ -148,7 +148,7 @@ class Bucket:
         self.objects: SortedDict = SortedDict()
         self.history: History[OssObject] = History(self.objects)
         # True if a retention rule forbids deletions.
-        self.retains = False
+        self.has_retention = False
         self.triggers: list[Trigger] = []
         self.deliveries = Deliveries()
         self.uploads: dict[str, Upload] = {}

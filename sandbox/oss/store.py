@@ -60,7 +60,7 @@ class Store(KeyedService):
         self.header_event: Literal["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta", ""] = (
             "ObjectCreated:CopyObject"
         )
-        self._stale: dict[str, float] = {}
+        self._hidden_until: dict[str, float] = {}
         self._loses: Callable[[str], bool] = lambda _: False
         self._denied: list[tuple[str, str, Callable[[str], bool] | None]] = []
 
@@ -78,7 +78,7 @@ class Store(KeyedService):
     def create_by_request(self, name: str, storage_class: str) -> None:
         """Create a bucket that requests see after `visibility_delay` seconds."""
         self.create_bucket(name).storage_class = storage_class
-        self._stale[name] = self.now() + self.visibility_delay
+        self._hidden_until[name] = self.now() + self.visibility_delay
 
     def remove_bucket(self, name: str) -> None:
         with self.lock:
@@ -116,12 +116,12 @@ class Store(KeyedService):
         Their contents are zeros; the default ETag is the MD5 of the contents.
         """
         data = bytes(size)
-        alike = OssObject(data, etag or etag_of(data), int(self.now() - age), storage_class=storage_class)
-        filled = dict.fromkeys(keys, alike)
-        for key in filled:
+        stored = OssObject(data, etag or etag_of(data), int(self.now() - age), storage_class=storage_class)
+        new_objects = dict.fromkeys(keys, stored)
+        for key in new_objects:
             check_name(key)
         with self.lock:
-            self._buckets[bucket].objects.update(filled)
+            self._buckets[bucket].objects.update(new_objects)
 
     def add_trigger(
         self, name: str, bucket: str, events: Iterable[str], prefix: str, suffix: str, deliver: Callable[[bytes], None]
@@ -168,8 +168,8 @@ class Store(KeyedService):
         self.actions.append(Action(action, bucket, key, status))
 
     def bucket_for(self, caller: Credential, action: str, name: str, key: str | None) -> Bucket:
-        """Return a bucket, if this endpoint and the caller's permissions allow the action on `key` (see `denial`)."""
-        if name not in self._buckets or self.now() < self._stale.get(name, 0):
+        """Return a bucket, if this endpoint and the caller's permissions allow the action (see `find_denial`)."""
+        if name not in self._buckets or self.now() < self._hidden_until.get(name, 0):
             raise no_such_bucket(name)
         if self._buckets[name].owner != ACCOUNT_ID:
             raise access_denied("The bucket you access does not belong to you.", ec="0003-00000001")
@@ -183,12 +183,12 @@ class Store(KeyedService):
         return self._buckets[name]
 
     def check_permission(self, caller: Credential, action: str, bucket: str, key: str | None) -> None:
-        """Raise OssError (AccessDenied) if the caller lacks the permission for `key` (see `denial`)."""
-        if kind := self.denial(caller, action, bucket, key):
+        """Raise OssError (AccessDenied) if the caller lacks the permission for `key` (see `find_denial`)."""
+        if kind := self.find_denial(caller, action, bucket, key):
             raise access_denied("You have no right to access this object because of its policy.", denial=(action, kind))
 
-    def denial(self, caller: Credential, action: str, bucket: str, key: str | None) -> str:
-        """Return the kind of denial, as `policy.denial` does; empty if the caller has the permission.
+    def find_denial(self, caller: Credential, action: str, bucket: str, key: str | None) -> str:
+        """Return the kind of denial, as `policy.find_denial` does; empty if the caller has the permission.
 
         `key` is None while the request's keys are unread: then only a denial for all keys counts. Resources and the
         condition are those of help.aliyun.com/zh/oss/user-guide/ram-policy-overview; listings have an oss:Prefix.
@@ -200,7 +200,7 @@ class Store(KeyedService):
             return ""
         is_object = action in OBJECT_ACTIONS
         place = f"acs:oss:{self.region}:{ACCOUNT_ID}:{bucket or '*'}{'/' + key if is_object else ''}"
-        return caller.denial(action, place, {} if is_object else {"oss:Prefix": key})
+        return caller.find_denial(action, place, {} if is_object else {"oss:Prefix": key})
 
     def new_object(self, data: bytes, headers: Mapping[str, str] | None = None) -> OssObject:
         return OssObject(data, etag_of(data), int(self.now()), headers or {})

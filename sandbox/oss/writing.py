@@ -71,7 +71,7 @@ def delete_object_version(call: Call) -> Response:
 
 def _check_retention(call: Call) -> None:
     """Raise OssError if a retention rule forbids the deletion: .../user-guide/oss-retention-policies."""
-    if call.bucket.retains:
+    if call.bucket.has_retention:
         raise OssError(409, "FileImmutable", "The object you specified is immutable.")
 
 

@@ -104,7 +104,7 @@ class Ram(KeyedService):
     def _check_permission(self, action: str, parameters: dict[str, str], caller: Credential) -> None:
         names = defaultdict(lambda: "*", {snake(name): value for name, value in parameters.items()})
         place = f"acs:ram:*:{ACCOUNT_ID}:{ACTIONS.get(action, '*').format_map(names)}"
-        if kind := caller.denial(f"ram:{action}", place):
+        if kind := caller.find_denial(f"ram:{action}", place):
             raise no_permission(f"ram:{action}", kind, caller.holder)
 
     def _identity(self, request: Request, caller: Credential) -> dict[str, Any]:

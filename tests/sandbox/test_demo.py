@@ -10,7 +10,7 @@ from rich.console import Console
 from sandbox import Sandbox
 from sandbox.demo import language
 from sandbox.demo.acts import print_replay
-from sandbox.demo.books import OLD, contents_of, keep_books
+from sandbox.demo.inventory import EXISTING_KEYS, contents_of, take_inventory
 from sandbox.demo.project import migrate, set_up
 from tools.render import render
 
@@ -27,14 +27,14 @@ def test_setup_and_migrate_prepare_the_demo_and_it_prints_the_steps(tmp_path):
         assert box.task.sync_url in (tmp_path / "s.yaml").read_text()
         assert f"{box.answers()['functionName']}_HW_SK" in box.secrets
 
-        # WHEN there are existing objects, THEN a task group copies them, as the books say
-        for key in OLD:
+        # WHEN there are existing objects, THEN a task group copies them, as the inventory says
+        for key in EXISTING_KEYS:
             box.oss.put(box.source_bucket, key, contents_of(key))
         box.deploy_project(tmp_path)
         migrate(box, tmp_path, console)
-        assert f"{len(OLD)} copied, 0 skipped, 0 failed" in console.export_text()
-        books = keep_books(box, set())
-        assert (books.problems(), books.missing, books.old) == ([], set(), set(OLD))
+        assert f"{len(EXISTING_KEYS)} copied, 0 skipped, 0 failed" in console.export_text()
+        inventory = take_inventory(box, set())
+        assert (inventory.problems(), inventory.missing, inventory.old) == ([], set(), set(EXISTING_KEYS))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import requests
 from rich.console import Console
 
 from sandbox import Sandbox
-from sandbox.__main__ import Totals, describe, introduce, parser, snippet
+from sandbox.__main__ import Totals, describe, introduce, parser, upload_program
 from sandbox.control import serve_control
 from sandbox.fc.service import Invocation
 from sandbox.prompt import Prompt
@@ -82,7 +82,7 @@ def test_the_snippet_shows_the_record_of_its_object(box, tmp_path, options):
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path)
 
-    assert run_python(snippet(box), *options)[-1] == str([RECORD])
+    assert run_python(upload_program(box), *options)[-1] == str([RECORD])
 
 
 def test_the_whole_project_runs_until_it_is_interrupted():

@@ -7,7 +7,7 @@ import json
 import oss2
 import pytest
 
-from sandbox.policy import denial, parse
+from sandbox.policy import find_denial, parse
 
 A, B = "acs:oss:cn-hangzhou:1:a/x", "acs:oss:cn-hangzhou:1:b/x"
 
@@ -44,7 +44,7 @@ def allow(action, resource="*", **more):
 )
 def test_deny_wins_in_rams_documents_and_a_missing_allow_denies(statements, action, resource, about, expected):
     documents = [parse(json.dumps({"Version": "1", "Statement": [statement]}), "1") for statement in statements]
-    assert denial(documents, action, resource, about) == expected
+    assert find_denial(documents, action, resource, about) == expected
 
 
 @pytest.mark.parametrize("version", ["5.0", "1.1"])
@@ -61,7 +61,7 @@ def test_deny_wins_in_rams_documents_and_a_missing_allow_denies(statements, acti
 def test_huaweis_documents_ignore_the_case_of_actions_and_services(version, action, resource, expected):
     statement = allow(action, resource) if resource else {"Effect": "Allow", "Action": [action]}
     document = parse(json.dumps({"Version": version, "Statement": [statement]}), version)
-    assert denial([document], "obs:bucket:ListBucket", "obs:*:*:bucket:a") == expected
+    assert find_denial([document], "obs:bucket:ListBucket", "obs:*:*:bucket:a") == expected
 
 
 def outcome(call):

@@ -115,7 +115,7 @@ def test_triggers_and_destinations_need_a_role_with_permission_to_call(box, role
     box.wait_idle(10)
     assert [invocation.function for invocation in box.fc.invocations] == ran
     assert box.not_invoked == lost
-    assert len(box.fc.dropped) == (lost == ["replay"])
+    assert len(box.fc.dropped_events) == (lost == ["replay"])
 
 
 @pytest.mark.parametrize(("service", "code"), [("", "EntityNotExist.Role"), ("oss.aliyuncs.com", "NoPermission")])

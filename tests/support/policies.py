@@ -13,7 +13,7 @@ from unittest import mock
 from ops.accounts.statements import statements
 from ops.project import variables
 from sandbox.oss.store import Action
-from sandbox.policy import denial
+from sandbox.policy import find_denial
 from tools.package import ROOT
 
 
@@ -36,7 +36,7 @@ class Right(NamedTuple):
         if call.name == "oss:ListObjects":
             statement["Condition"] = {"StringLike": {"oss:Prefix": self.prefix}}
             place, about = f"acs:oss:*:*:{call.bucket}", {"oss:Prefix": call.key}
-        return not denial([{"Version": "1", "Statement": [statement]}], call.name, place, about)
+        return not find_denial([{"Version": "1", "Statement": [statement]}], call.name, place, about)
 
 
 def rights(project: Path, name: str, service: str, *, reads: bool = True) -> list[Right]:

@@ -104,7 +104,7 @@ class ReconcileWorld(World):
 
     @property
     def store(self) -> PassStore:
-        if not self.call_instance.alive:
+        if not self.call_instance.is_alive:
             self.start()
         return PassStore(self.invocation(), "reconcile")
 

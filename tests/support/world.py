@@ -181,7 +181,7 @@ class World(InProcess):
 
     def ask(self, job: str, asked: object = None, timeout: float = 570) -> dict[str, Any]:
         """Return the answer of a job to an event or to options; of a new instance, if the last was killed."""
-        if not self.call_instance.alive:
+        if not self.call_instance.is_alive:
             self.start()
         event = asked if isinstance(asked, str | bytes) else json.dumps(asked) if asked is not None else ""
         run = importlib.import_module(f"oss_oms_sync.jobs.{job}").run

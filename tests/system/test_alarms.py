@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from sandbox import Sandbox
-from sandbox.fc.logs import records
+from sandbox.fc.logs import split_records
 from sandbox.server.faults import Fault
 from support.settings import rewrite
 from support.world import NO_RIGHT, payload
@@ -111,7 +111,7 @@ def logstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logstore]:
             for name in names
         }
         yield Logstore(
-            [record for name in names for record in records([*output[name], *FOREIGN])],
+            [record for name in names for record in split_records([*output[name], *FOREIGN])],
             {
                 name: [invocation.value for invocation in done if invocation.function == name and not invocation.failed]
                 for name in names

@@ -14,7 +14,7 @@ import oss2
 import pytest
 
 from sandbox import Sandbox
-from sandbox.demo.cutover import now
+from sandbox.demo.cutover import format_now
 from sandbox.server.faults import Fault
 from support.names import esdk_client
 from support.uploads import upload
@@ -64,7 +64,7 @@ def ready(deployed: Sandbox) -> Sandbox:
 
 
 def test_a_cutover_ends_with_a_go_with_reproducible_digests(ready, monkeypatch):
-    frozen = now(ready)
+    frozen = format_now(ready)
     assert invoke(ready, "certify")["verdict"] == "REHEARSAL"
     assert invoke(ready, "compare", restart=True)["finished"]
     document = invoke(ready, "certify", frozen_since=frozen)
@@ -73,7 +73,7 @@ def test_a_cutover_ends_with_a_go_with_reproducible_digests(ready, monkeypatch):
     assert invoke(ready, "certify", close=True, run="r")["closed"]["run"] == "r"
     ready.advance(HOUR)
     # Times are whole seconds, and the standstill pass has to begin after the end of compare.
-    while now(ready) <= document["as_of"]:
+    while format_now(ready) <= document["as_of"]:
         time.sleep(0.05)
     ready.tick("replay")
     assert invoke(ready, "compare", standstill=True, restart=True)["finished"]

@@ -78,7 +78,7 @@ def test_a_pass_of_killed_processes_counts_and_submits_all_objects(box, spread):
     # With a short timeout, a tick waits only briefly for lost workers.
     spread(8, timeout=25)
     slow_down_pages(box, 0.3)
-    box.fc.kill_at_random(0.4, within=1, seed=14, name="reconcile")
+    box.fc.kill_at_random(0.4, max_seconds=1, seed=14, name="reconcile")
 
     # WHEN ticks come, an hour apart, until the pass ends
     ticks = 0

@@ -200,7 +200,7 @@ def test_a_retention_rule_is_reported_and_keeps_objects(box, v2):
     put(v2, "a")
     asked, delete = oss.GetBucketWormRequest(bucket="photos"), oss.DeleteObjectRequest(bucket="photos", key="a")
     assert refusal(lambda: v2.get_bucket_worm(asked)).status_code == 404
-    box.oss.buckets["photos"].retains = True
+    box.oss.buckets["photos"].has_retention = True
     assert v2.get_bucket_worm(asked).worm_configuration.state == "Locked"
     assert refusal(lambda: v2.delete_object(delete)).code == "FileImmutable"
 

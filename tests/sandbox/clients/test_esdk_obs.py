@@ -296,7 +296,7 @@ def test_versions_are_listed_and_deleted_by_their_ids(box, client):
 def test_a_retention_rule_is_reported_and_keeps_objects(box, client):
     box.obs.put(BUCKET, "a", b"hello")
     assert client.getBucketObjectLock(BUCKET).status == 404
-    box.obs.bucket(BUCKET).retains = True
+    box.obs.bucket(BUCKET).has_retention = True
     assert client.getBucketObjectLock(BUCKET).status == 200
     assert client.deleteObject(BUCKET, "a").errorCode == "AccessDenied"
     assert "a" in box.obs.objects(BUCKET)

@@ -162,7 +162,7 @@ def test_without_v5_or_the_permission_a_call_of_v5_is_denied(box, client_of, cli
     box.iam.deny("iam:users:createUserV5")
     assert catch_refusal(lambda: make_user(client)) == (403, "PAP5.0001")
     assert client.list_users_v5(v5.ListUsersV5Request()).users == []
-    box.iam.v5 = False
+    box.iam.has_v5 = False
     assert catch_refusal(lambda: client.list_users_v5(v5.ListUsersV5Request())) == (403, "PAP5.0001")
     assert client_of(v3).keystone_list_auth_domains(v3.KeystoneListAuthDomainsRequest()).domains
 

@@ -48,7 +48,7 @@ def test_a_finally_failed_event_goes_to_its_destination_in_an_envelope(box, crea
     assert envelope["requestContext"]["requestId"] == box.fc.invocations[0].request_id
     assert envelope["requestContext"]["approximateInvokeCount"] == 2
     assert json.loads(envelope["responsePayload"])["errorMessage"] == "no good"
-    assert box.fc.dropped == []
+    assert box.fc.dropped_events == []
 
 
 def test_wait_idle_raises_after_its_timeout(box, create):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.__main__ import Totals, describe
-from sandbox.fc.logs import parse_line, records
+from sandbox.fc.logs import parse_line, split_records
 from sandbox.server.faults import Fault
 from support.world import payload
 
@@ -144,11 +144,11 @@ DATED = '2026-01-31T12:00:00.123Z {"job": "forward"}'
 
 def test_a_line_with_a_date_opens_a_record_and_others_continue_it():
     lines = ["FC Invoke Start", DATED, "Traceback", '{"job": "forward"}', "  on 2026-01-31", "2026-01-31 other", DATED]
-    assert records(lines) == ["FC Invoke Start", "\n".join(lines[1:5]), *lines[5:]]
+    assert split_records(lines) == ["FC Invoke Start", "\n".join(lines[1:5]), *lines[5:]]
 
 
 def test_a_write_of_over_128_kb_is_cut():
-    (record,) = records([f"2026-01-31 {'山' * 60_000}"])
+    (record,) = split_records([f"2026-01-31 {'山' * 60_000}"])
     assert 128 * 1024 - 3 < len(record.encode()) <= 128 * 1024
 
 

@@ -98,7 +98,7 @@ def test_retries_and_destinations_are_alike_in_both_worlds(world, body, outcomes
     world.oss.put(world.source_bucket, "a", b"")
     world.wait_idle(PATIENCE)
     assert [invocation.outcome for invocation in world.fc.invocations] == outcomes
-    assert len(world.fc.dropped) == (outcomes[-1] != "returned")
+    assert len(world.fc.dropped_events) == (outcomes[-1] != "returned")
 
 
 @pytest.fixture

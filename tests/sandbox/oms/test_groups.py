@@ -144,7 +144,7 @@ def test_a_group_with_minimum_permissions_copies_its_prefixes(box, create, show,
 )
 def test_a_wrong_or_unsupported_parameter_is_refused(box, create, parameters):
     assert catch_refusal(lambda: create(**parameters)) == (400, "OMS.0001")
-    assert box.oms.groups.all() == []
+    assert box.oms.groups.list_all() == []
 
 
 @pytest.mark.parametrize("node", ["src_node", "dst_node"])
@@ -270,7 +270,7 @@ def test_a_group_pauses_after_its_open_copies_and_continues_with_keys(box, migra
 
     box.oms.groups.prepare = prepare
     group = migrate()
-    (stored_group,) = box.oms.groups.all()
+    (stored_group,) = box.oms.groups.list_all()
     assert show(group).status == 2
     assert list_copied_keys(box) == ["b", "c"]
 
@@ -351,7 +351,7 @@ def virtual(huawei_of):
             call_groups(
                 box, huawei, "POST", body=group_body(box.user_credentials, box.huawei_credentials, **parameters)
             )
-            return box.oms.groups.all()[-1]
+            return box.oms.groups.list_all()[-1]
 
         yield box, huawei, begin
 

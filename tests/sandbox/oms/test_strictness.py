@@ -60,7 +60,7 @@ def send(request, box, huawei):
     if "{group}" in path:
         number = huawei.call("POST", f"{project}/taskgroups", json.dumps(group).encode()).json()["group_id"]
         box.oms.wait_copied(10)
-        box.oms.groups.all()[0].status = NEEDS.get(path.rpartition("/")[2], Status.FAILED)
+        box.oms.groups.list_all()[0].status = NEEDS.get(path.rpartition("/")[2], Status.FAILED)
     if not path.endswith(("stop", "events")):
         box.task.status = "STOPPED"
 

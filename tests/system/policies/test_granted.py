@@ -13,7 +13,7 @@ from ops.project import variables
 from sandbox import Sandbox
 from sandbox.gateway import GatewayError
 from sandbox.oms.copier import PART_SIZE
-from sandbox.oms.service import Account
+from sandbox.oms.service import AccessKey
 from support.grants import Key, iam_user, ram_user
 from support.uploads import PATIENCE, record_migration, upload
 from tools.render import render
@@ -63,8 +63,8 @@ def in_dialect(document: Document, by_hand: bool) -> list[Document]:
 def use_keys(box: Sandbox, source: Key, there: Key) -> None:
     """Give OMS's task these keys."""
     sides = box.oms.sides
-    box.task.read_source = sides.source(Account(*source), box.region, box.source_bucket)
-    box.task.bucket = sides.destination(Account(*there), box.obs.region, box.destination_bucket)
+    box.task.read_source = sides.source(AccessKey(*source), box.region, box.source_bucket)
+    box.task.bucket = sides.destination(AccessKey(*there), box.obs.region, box.destination_bucket)
 
 
 def run_all_jobs(box: Sandbox) -> set[str]:

@@ -176,6 +176,6 @@ def at_each_step(
         if not happened:
             assert step > 10
             return
-        if not world.call_instance.alive:
+        if not world.call_instance.is_alive:
             world.start()
         yield step, world

@@ -113,7 +113,7 @@ class Tale:
         happens = self.world.die if what == "die" else lambda: getattr(self, what)(*details)
         with at_step(self.world, step, happens), contextlib.suppress(Killed, OmsSyncError):
             self.world.tick()
-        if not self.world.call_instance.alive:
+        if not self.world.call_instance.is_alive:
             self.world.start()
         # Its knowledge is at most a minute old.
         may_send = not self.is_closed or began - self.turned_at < 60 or what == "close"

@@ -62,7 +62,7 @@ class MigrateWorld(SetupWorld):
     @property
     def group(self) -> Group:
         """The only task group."""
-        (group,) = self.oms.groups.all()
+        (group,) = self.oms.groups.list_all()
         return group
 
     def count_copies(self) -> int:

@@ -57,7 +57,7 @@ def test_six_windows_are_refused_before_any_call(world):
     code, text = world.migrate(*words)
     assert code == 2
     assert "--bandwidth: OMS takes at most 5 windows" in text
-    assert not world.oms.groups.all()
+    assert not world.oms.groups.list_all()
 
 
 def test_a_paused_group_that_loses_its_limits_gets_them_again(world):

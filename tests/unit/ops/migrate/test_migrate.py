@@ -140,7 +140,7 @@ def test_objects_below_the_prefixes_and_of_the_project_are_copied(world, words, 
     for prefix in ("old/a/", "old/b/", "old/c/", "other/"):
         world.fill(10, prefix=prefix)
     expect_exit(world.migrate(*words), code, phrase)
-    assert len(world.oms.groups.all()) == (1 if copied else 0)
+    assert len(world.oms.groups.list_all()) == (1 if copied else 0)
     assert world.count_copies() == copied
 
 
@@ -176,14 +176,14 @@ def test_a_migration_that_is_refused_changes_nothing(world, name):
     world.fill(10)
     keys = world.all_oms_keys()
     expect_exit(world.migrate(typed=typed), 2, *phrases)
-    assert (world.oms.groups.all(), world.all_oms_keys(), world.migration_files()) == ([], keys, [])
+    assert (world.oms.groups.list_all(), world.all_oms_keys(), world.migration_files()) == ([], keys, [])
 
 
 def test_no_migration_begins_before_doctor_is_green(world):
     wrong = {**DOCTOR_OK, "ok": False}
     with patch.object(Caller, "ask", lambda self, job, payload: wrong if job == "doctor" else ASK(self, job, payload)):
         expect_exit(world.migrate(), 1, "The migration did not begin")
-    assert world.oms.groups.all() == []
+    assert world.oms.groups.list_all() == []
 
 
 ASK = Caller.ask
@@ -206,7 +206,7 @@ def test_a_project_closed_meanwhile_gets_no_migration(world):
 
     with patch.object(Caller, "ask", ask):
         expect_exit(world.migrate(), 2, "The project is closed")
-    assert (world.oms.groups.all(), world.is_finished()) == ([], True)
+    assert (world.oms.groups.list_all(), world.is_finished()) == ([], True)
 
 
 def test_no_project_is_closed_during_a_migration(world):
@@ -278,7 +278,7 @@ def test_a_migration_continues_without_its_follower(world):
     assert (world.group.status, world.count_oms_keys()) == (Status.DONE, (2, 2))
     expect_success(world.migrate(typed=""))
     assert world.is_finished() is True
-    assert len(world.oms.groups.all()) == 1
+    assert len(world.oms.groups.list_all()) == 1
 
 
 def test_status_has_the_progress_until_the_migration_is_finished(world):
@@ -517,7 +517,7 @@ def test_removing_a_running_migration_leaves_its_copies(world):
     expect_success(world.migrate("--remove"))
     assert world.is_finished()
     assert 0 < world.count_copies() < 200
-    assert world.oms.groups.all() == []
+    assert world.oms.groups.list_all() == []
     # AND the outcome counts the copies that ended while the group stopped
     assert world.read_outcome()["copied"] == world.count_copies()
     # AND another migration starts over
@@ -663,7 +663,7 @@ def test_two_commands_at_once_make_one_group_and_leave_no_key(block):
             assert {code, others[0][0]} <= {0, 2}, (number, output, others)
             expect_success(world.migrate("--look"))
             assert (world.count_copies(), world.is_finished()) == (50, True), number
-            runs = [group.order.note for group in world.oms.groups.all()]
+            runs = [group.order.note for group in world.oms.groups.list_all()]
             assert len({*runs}) == len(runs), "two groups of one migration"
     assert number > 30
 

@@ -49,7 +49,7 @@ def test_a_follower_that_slept_does_not_end_the_next_migration(world):
     really, runs = world._sleep, []
 
     def sleep(_, seconds):
-        if not runs and world.oms.groups.all() and world.group.status is Status.MONITORING:
+        if not runs and world.oms.groups.list_all() and world.group.status is Status.MONITORING:
             runs.append("")
             runs.append(begin_another(world))
         really(seconds)
@@ -92,7 +92,7 @@ def cut_off_between_keys(world):
     world.slow_groups(6000)
     with patch.object(IamUser, "make_key", side_effect=KilledError), pytest.raises(KilledError):
         world.migrate()
-    assert (world.count_oms_keys(), world.read_intention()["keys"], world.oms.groups.all()) == ((2, 1), [], [])
+    assert (world.count_oms_keys(), world.read_intention()["keys"], world.oms.groups.list_all()) == ((2, 1), [], [])
     world.advance(60)
 
 
@@ -119,7 +119,7 @@ def test_two_continuing_commands_delete_no_key_in_use_at_oms(quarter):
             world.advance(6000)
             if STATE in world.migration_files():
                 world.migrate("--yes", typed="")
-            ended = [(group.status, group.success) for group in world.oms.groups.all()]
+            ended = [(group.status, group.success) for group in world.oms.groups.list_all()]
             assert ended == [(Status.DONE, 50)], (number, output, others)
             assert world.count_oms_keys() == (1, 1), (number, output, others)
     assert number > 20

@@ -147,7 +147,7 @@ def printed_policies(output, version):
 def test_without_identity_policies_the_printed_documents_are_enough(world, whole):
     # GIVEN an account without identity policies, which does not report whose the administrator's key is
     world.binds_roles = True
-    world.iam.v5 = False
+    world.iam.has_v5 = False
 
     # WHEN setup runs THEN it creates all else, and ends with the steps for another administrator
     output = expect_exit(world.setup(typed=f"yes\n{YES}"), 3)

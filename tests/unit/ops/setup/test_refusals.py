@@ -21,7 +21,7 @@ def read_plan(world, code):
 @pytest.mark.parametrize("is_by_oms", [True, False], ids=["by OMS itself", "by its gateway"])
 @pytest.mark.parametrize("right", ["oms:synctask:list", "oms:taskgroup:list"])
 def test_a_permission_of_oms_that_is_missing_is_a_line_of_the_plan(world, right, is_by_oms):
-    world.oms.judges_rights = is_by_oms
+    world.oms.checks_permissions = is_by_oms
     world.oms.deny(right)
     line = read_plan(world, 3)["sync task"]
     assert line["state"] == "unreadable"
@@ -35,7 +35,7 @@ def test_a_permission_of_oms_that_is_missing_is_a_line_of_the_plan(world, right,
     ids=["by OMS itself", "by its gateway"],
 )
 def test_setup_does_not_wait_for_a_missing_permission_to_create_tasks(world, is_by_oms, refusal, minutes):
-    world.oms.judges_rights = is_by_oms
+    world.oms.checks_permissions = is_by_oms
     world.oms.deny("oms:synctask:create")
     began = world.platform.now()
     done = world.setup(typed=YES)
@@ -46,7 +46,7 @@ def test_setup_does_not_wait_for_a_missing_permission_to_create_tasks(world, is_
 
 
 def test_a_grant_that_oms_sees_a_minute_late_is_waited_for(world):
-    world.oms.judges_rights = True
+    world.oms.checks_permissions = True
     refusal = Fault.status(400, b'{"error_code": "OMS.0072", "error_msg": "no permission"}')
     world.oms.faults.add(
         refusal, 3, where=lambda request: request.method == "POST" and request.raw_path.endswith("/sync-tasks")

@@ -23,14 +23,14 @@ _PACKAGE = "oss_oms_sync"
 _MAX_MESSAGE_BYTES = 64 * 1024
 
 
-def prepare(code: str, libraries: str) -> None:
+def import_modules(code: str, libraries: str) -> None:
     """Import all modules that an instance can import, except `index`, the module of the handlers."""
-    own = list(sys.path)
-    sys.path[:] = [code, libraries, *own[1:]]
+    own_path = list(sys.path)
+    sys.path[:] = [code, libraries, *own_path[1:]]
     for package in pkgutil.walk_packages(importlib.import_module(_PACKAGE).__path__, f"{_PACKAGE}."):
         importlib.import_module(package.name)
     importlib.import_module(f"{_PACKAGE}.clouds.by_oss2").import_oss2()
-    sys.path[:] = own
+    sys.path[:] = own_path
     gc.freeze()
 
 
@@ -42,28 +42,28 @@ def run_instance(parent: int, message: dict[str, Any], channel: int, output: int
     os.environ.clear()
     os.environ.update(message["environment"])
     os.chdir(message["code"])
-    own = list(sys.path)
+    own_path = list(sys.path)
     sys.path.insert(0, message["code"])
     # The package records the time of its import and its folder.
     importlib.reload(sys.modules[_PACKAGE])
-    sys.path[:] = own
-    bootstrap.serve(socket.socket(fileno=channel).makefile("rwb"))
+    sys.path[:] = own_path
+    bootstrap.serve_events(socket.socket(fileno=channel).makefile("rwb"))
 
 
 def main(control: socket.socket) -> None:
-    me = os.getpid()
+    parent = os.getpid()
     control.send(b"ready")
     while True:
-        text, files, _, _ = socket.recv_fds(control, _MAX_MESSAGE_BYTES, 2)
+        message, files, _, _ = socket.recv_fds(control, _MAX_MESSAGE_BYTES, 2)
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        if not text:
+        if not message:
             return
         pid = os.fork()
         if not pid:
             control.close()
-            run_instance(me, json.loads(text), *files)
+            run_instance(parent, json.loads(message), *files)
             return
         for file in files:
             os.close(file)
@@ -72,5 +72,5 @@ def main(control: socket.socket) -> None:
 
 if __name__ == "__main__":
     bootstrap.Clock.install()
-    prepare(*sys.argv[2:])
+    import_modules(*sys.argv[2:])
     main(socket.socket(fileno=int(sys.argv[1])))

@@ -13,24 +13,24 @@ from sandbox import Sandbox
 from sandbox.demo.language import choose
 
 # Keys of objects that were in the source before the project was deployed.
-OLD = [f"photos/{number:04}.jpg" for number in range(200, 300)]
+EXISTING_KEYS = [f"photos/{number:04}.jpg" for number in range(200, 300)]
 
 
 @dataclass
-class Books:
+class Inventory:
     """The objects and records on each side at the end of an act.
 
     `uploaded` and `copied`: the contents of the objects in OSS and in OBS, by key. `succeeded`: the keys with a success
-    record. `failed`: the reason in each failed record, by key. `dropped`: the number of events that Function Compute
-    dropped. `lost`, `old`: the keys without a record, because the event was lost or the object is older than the
-    project.
+    record. `failed`: the reason in each failed record, by key. `dropped_events`: the number of events that Function
+    Compute dropped. `lost`, `old`: the keys without a record, because the event was lost or the object is older than
+    the project.
     """
 
     uploaded: dict[str, bytes]
     copied: dict[str, bytes]
     succeeded: set[str]
     failed: dict[str, str]
-    dropped: int
+    dropped_events: int
     lost: set[str]
     old: set[str]
 
@@ -40,27 +40,27 @@ class Books:
         return {key for key, data in self.uploaded.items() if self.copied.get(key) != data}
 
     @property
-    def recorded(self) -> set[str]:
+    def recorded_keys(self) -> set[str]:
         return self.succeeded | self.failed.keys()
 
     def problems(self) -> list[str]:
         """Return a sentence for each error in the inventory, such as objects without a record."""
-        claims = {
-            "uploaded objects have no record": self.uploaded.keys() - self.recorded - self.lost - self.old,
-            "records are of objects that were never uploaded": self.recorded - self.uploaded.keys(),
+        errors = {
+            "uploaded objects have no record": self.uploaded.keys() - self.recorded_keys - self.lost - self.old,
+            "records are of objects that were never uploaded": self.recorded_keys - self.uploaded.keys(),
             "objects are recorded as accepted and are not in the destination": self.missing & self.succeeded,
             "objects are missing and have no failed record": self.missing - self.failed.keys() - self.lost,
             "objects in the destination were never uploaded": self.copied.keys() - self.uploaded.keys(),
         }
-        problems = [f"{len(keys)} {claim}: {sorted(keys)[:3]}" for claim, keys in claims.items() if keys]
-        return problems + ([f"{self.dropped} events were dropped"] if self.dropped else [])
+        problems = [f"{len(keys)} {error}: {sorted(keys)[:3]}" for error, keys in errors.items() if keys]
+        return problems + ([f"{self.dropped_events} events were dropped"] if self.dropped_events else [])
 
 
 def contents_of(key: str) -> bytes:
     return f"contents of {key!a}".encode()
 
 
-def keep_books(box: Sandbox, lost_events: set[str]) -> Books:
+def take_inventory(box: Sandbox, lost_events: set[str]) -> Inventory:
     """Take the inventory of the sandbox; `lost_events`: the keys whose events were lost."""
     succeeded, failed = set(), {}
     root = f"oms_source_record/{box.task.task_id}/"
@@ -74,40 +74,44 @@ def keep_books(box: Sandbox, lost_events: set[str]) -> Books:
     uploaded = {key: obj.data for key, obj in box.oss.objects(box.source_bucket).items()}
     copied = {key: obj.data for key, obj in box.task.destination.items()}
     lost = uploaded.keys() & lost_events - succeeded - failed.keys()
-    old = set(OLD) - succeeded - failed.keys()
-    return Books(uploaded, copied, succeeded, failed, len(box.fc.dropped), lost, old)
+    old = set(EXISTING_KEYS) - succeeded - failed.keys()
+    return Inventory(uploaded, copied, succeeded, failed, len(box.fc.dropped_events), lost, old)
 
 
-def show(books: Books, console: Console) -> None:
+def print_inventory(inventory: Inventory, console: Console) -> None:
     console.print(choose("\nThe state of every object:", "\n每个对象的状态："))
     table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    table.add_row(choose("in OSS", "OSS 中"), str(len(books.uploaded)), end_section=True)
-    total = len(books.recorded | books.lost | books.old)
-    answer_lost = len(books.failed.keys() - books.missing)
+    table.add_row(choose("in OSS", "OSS 中"), str(len(inventory.uploaded)), end_section=True)
+    total = len(inventory.recorded_keys | inventory.lost | inventory.old)
+    lost_answer_count = len(inventory.failed.keys() - inventory.missing)
     accounts = [
-        ("existing objects, copied by a task group", "存量对象，由迁移任务组复制", len(books.old)),
-        ("accepted by OMS (success_object/)", "OMS 已接受（success_object/）", len(books.succeeded)),
+        ("existing objects, copied by a task group", "存量对象，由迁移任务组复制", len(inventory.old)),
+        ("accepted by OMS (success_object/)", "OMS 已接受（success_object/）", len(inventory.succeeded)),
         *(
             (f"failed: {reason} (failed_object/)", f"失败：{reason}（failed_object/）", count)
-            for reason, count in sorted(Counter(books.failed.values()).items())
+            for reason, count in sorted(Counter(inventory.failed.values()).items())
         ),
-        ("without a record, because the event was lost", "没有记录，因为事件丢失", len(books.lost)),
+        ("without a record, because the event was lost", "没有记录，因为事件丢失", len(inventory.lost)),
     ]
     copies = [
-        ("in OBS, equal to the source", "在 OBS 中，与源端一致", len(books.uploaded) - len(books.missing)),
-        ("  of these recorded as failed: OMS's response was lost", "  其中记录为失败：OMS 的响应丢失", answer_lost),
-        ("missing in OBS", "OBS 中缺失", len(books.missing)),
+        ("in OBS, equal to the source", "在 OBS 中，与源端一致", len(inventory.uploaded) - len(inventory.missing)),
+        (
+            "  of these recorded as failed: OMS's response was lost",
+            "  其中记录为失败：OMS 的响应丢失",
+            lost_answer_count,
+        ),
+        ("missing in OBS", "OBS 中缺失", len(inventory.missing)),
         (
             "  of these with a failed record, for replay",
             "  其中有失败记录，由 replay 重发",
-            len(books.missing & books.failed.keys()),
+            len(inventory.missing & inventory.failed.keys()),
         ),
         (
             "  of these without a record, for reconcile",
             "  其中没有记录，由 reconcile 补交",
-            len(books.missing & books.lost),
+            len(inventory.missing & inventory.lost),
         ),
     ]
     for english, chinese, count in accounts:
