@@ -17,7 +17,7 @@ import yaml
 
 from oss_oms_sync.settings_table import SETTINGS
 from package.tool import COMPONENT, answer_prompts, assert_no_secret, deploy, init
-from sandbox.fc.project import resources
+from sandbox.fc.project import read_resources
 from support.answers import ANSWERS, KEYLESS
 from support.documents import Document
 from support.settings import rewrite
@@ -111,7 +111,9 @@ def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path
         assert (project / "code" / path.relative_to(code)).read_bytes() == path.read_bytes()
 
     # AND the component gets the answers with the secrets, which the tool does not show
-    ours = resources(project, lambda name: {"my-sync_HW_AK": ANSWERS["HW_AK"], "my-sync_HW_SK": ANSWERS["HW_SK"]}[name])
+    ours = read_resources(
+        project, lambda name: {"my-sync_HW_AK": ANSWERS["HW_AK"], "my-sync_HW_SK": ANSWERS["HW_SK"]}[name]
+    )
     deployed, output = deploy(tool, project)
     check_props(deployed, answers)
     account = deployed["forward"]["triggers"][0]["sourceArn"].split(":")[3]
@@ -166,7 +168,7 @@ def test_the_project_satisfies_the_fc3_components_schema(tmp_path):
     # `s init` renders the same: see the first test.
     render.render(ANSWERS, tmp_path)
     kinds = {"oss": "IOssTriggerConfig", "timer": "ITimerTriggerConfig"}
-    for props in resources(tmp_path, lambda name: name).values():
+    for props in read_resources(tmp_path, lambda name: name).values():
         # The schema allows unknown properties; this part of it has the properties in use.
         assert props.keys() <= SCHEMA["properties"].keys()
         jsonschema.Draft7Validator(SCHEMA).validate(props)
@@ -184,7 +186,7 @@ def test_the_component_takes_the_network_with_a_fixed_address(tmp_path):
     rewrite(tmp_path / "s.yaml", {usual: indent(lines, "  ")})
 
     # WHEN it is deployed (the component gets these properties: see the first test)
-    deployed = resources(tmp_path, lambda name: name)
+    deployed = read_resources(tmp_path, lambda name: name)
 
     # THEN functions reach the internet only through the VPC
     network = yaml.safe_load(lines)["network"]

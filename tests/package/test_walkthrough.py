@@ -13,7 +13,7 @@ import yaml
 from ops.setup import settings_file
 from package.tool import Fc3, Shell, assert_no_secret, init, standing_in
 from sandbox import Sandbox
-from sandbox.fc.project import resources
+from sandbox.fc.project import read_resources
 from sandbox.server.faults import Fault
 from support.answers import KEYLESS
 from support.documents import Document
@@ -46,7 +46,7 @@ def project(shell: Shell, fc3: Fc3, box: Sandbox, tool: Tool, made: tuple[Path, 
     for name in ("s.yaml", "answers.json"):
         rewrite(shell.folder / name, {address: box.task.sync_url})
     keys = dict(zip(("HW_AK", "HW_SK"), box.huawei_credentials, strict=True))
-    for name, props in resources(shell.folder, lambda name: keys[name[-5:]]).items():
+    for name, props in read_resources(shell.folder, lambda name: keys[name[-5:]]).items():
         fc3.deploy(name, props, shell.folder)
     return shell.folder
 

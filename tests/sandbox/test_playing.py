@@ -16,7 +16,7 @@ import requests
 from rich.console import Console
 
 from sandbox import Sandbox
-from sandbox.__main__ import Totals, describe, introduce, parser, upload_program
+from sandbox.__main__ import PassTotals, describe_invocation, make_parser, print_instructions, upload_program
 from sandbox.control import serve_control
 from sandbox.fc.service import Invocation
 from sandbox.prompt import Prompt
@@ -42,13 +42,13 @@ RECORD = "oms_source_record/00000000-0000-4000-8000-00000000005a/success_object/
 )
 def test_an_invalid_option_is_refused(capsys, arguments, message):
     with pytest.raises(SystemExit, match=r"^2$"):
-        parser().parse_args(arguments)
+        make_parser().parse_args(arguments)
 
     assert message in capsys.readouterr().err
 
 
 def test_valid_options_are_accepted():
-    options = parser().parse_args(["--oms-rate", "0.5", "--trouble", "1", "--runtime", "python3.10"])
+    options = make_parser().parse_args(["--oms-rate", "0.5", "--trouble", "1", "--runtime", "python3.10"])
 
     assert (options.oms_rate, options.trouble, options.runtime) == (0.5, 1.0, "python3.10")
 
@@ -124,24 +124,26 @@ INVOCATION = Invocation("replay", "id", 1, b"", "returned", {}, "", "", "", (), 
     ],
 )
 def test_a_timer_run_with_results_is_shown(log, lines):
-    assert [line.partition("[/] ")[2] for line in describe(replace(INVOCATION, logs=[log]), Totals())] == lines
+    assert [
+        line.partition("[/] ")[2] for line in describe_invocation(replace(INVOCATION, logs=[log]), PassTotals())
+    ] == lines
 
 
 def test_the_shown_numbers_of_passes_add_up_to_the_accepted_keys():
     """Each tick logs the total of the pass again."""
-    totals = Totals()
+    totals = PassTotals()
     logs = [
         f'2026-01-01T00:00:00Z {{"job": "compare", "pass": "{name}", "accepted": {accepted}, "failed": 0}}'
         for name, accepted in (("p", 2), ("p", 2), ("p", 5), ("q", 1), ("p", 5))
     ]
-    shown = [line for log in logs for line in describe(replace(INVOCATION, logs=[log]), totals)]
+    shown = [line for log in logs for line in describe_invocation(replace(INVOCATION, logs=[log]), totals)]
     assert [int(re.search(r"(\d+) accepted", line)[1]) for line in shown] == [2, 3, 1]
 
 
 def test_the_opening_fits_a_terminal_of_24_lines_with_the_prompt(box, monkeypatch):
     monkeypatch.setattr("sys.executable", "/home/user/oss-oms-sync/.venv/bin/python")
     console = Console(record=True, width=80, file=io.StringIO())
-    introduce(box, console, "http://127.0.0.1:40001", Path("/tmp/tmpabcdefgh/project"))
+    print_instructions(box, console, "http://127.0.0.1:40001", Path("/tmp/tmpabcdefgh/project"))
     printed = console.export_text().splitlines()
     # Two lines name the package before, and the prompt stands behind.
     assert sum(max(1, -(-len(line) // 80)) for line in printed) <= 21

@@ -27,7 +27,7 @@ from unittest.mock import patch
 from ops.clock import WallClock as OpsClock
 from ops.command_line import cli
 from ops.functions import call
-from sandbox.control import answer_to
+from sandbox.control import run_command
 from sandbox.inprocess import InProcess
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.server.faults import Fault
@@ -82,7 +82,7 @@ class Caller(call.Sandbox):
         return False
 
     def _post(self, path: str, body: bytes = b"") -> dict[str, Any]:
-        return answer_to(self._box, path.split("/"), body)
+        return run_command(self._box, path.split("/"), body)
 
 
 def call_now(ask: Callable[[], Any]) -> Future[Any]:

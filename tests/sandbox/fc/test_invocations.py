@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.__main__ import Totals, describe
+from sandbox.__main__ import PassTotals, describe_invocation
 from sandbox.fc.logs import parse_line, split_records
 from sandbox.server.faults import Fault
 from support.world import payload
@@ -160,9 +160,9 @@ def test_only_the_projects_own_line_has_fields(line):
 
 def test_the_playground_shows_the_outcome_of_each_key(box):
     box.deploy(CODE)
-    (line,) = describe(box.fc.invoke("forward", payload("a", "b")), Totals())
+    (line,) = describe_invocation(box.fc.invoke("forward", payload("a", "b")), PassTotals())
     assert re.fullmatch(r"\[green\]accepted\[/\] in .* ms: a, b", line)
     box.oms.faults.add(Fault.status(401))
-    failed, last = describe(box.fc.invoke("forward", payload("c")), Totals())
+    failed, last = describe_invocation(box.fc.invoke("forward", payload("c")), PassTotals())
     assert failed.startswith("[yellow]failed[/] c: CREDENTIALS. ")
     assert last.startswith("[yellow]recorded as failed[/]")

@@ -12,7 +12,7 @@ import pytest
 from ops.accounts.policy_documents import by_roles
 from ops.accounts.statements import FUNCTIONS, functions_in_huawei
 from sandbox import Sandbox
-from sandbox.fc.project import resources
+from sandbox.fc.project import read_resources
 from sandbox.oms.copier import CopyFailure
 from sandbox.oss.store import Action
 from sandbox.server.faults import Fault
@@ -181,7 +181,7 @@ def test_triggers_can_invoke_their_functions_and_forward_replay(box, project):
 
     triggered = [
         props["functionName"]
-        for props in resources(project, lambda name: name).values()
+        for props in read_resources(project, lambda name: name).values()
         if "oss" in [trigger["triggerType"] for trigger in props.get("triggers", [])]
     ]
     assert triggered == ["oss-oms-sync", "oss-oms-sync-reconcile", "oss-oms-sync-compare"]

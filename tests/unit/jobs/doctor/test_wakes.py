@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.jobs.doctor import flow
-from sandbox.fc.project import resources
+from sandbox.fc.project import read_resources
 from sandbox.fc.timers import Timer
 from sandbox.server.faults import Fault
 from support.doctor import HOUR, PASSES, STRIKE, deploy, find_check, keep_strikes, states, verify_check
@@ -94,7 +94,7 @@ def test_a_job_runs_although_its_strike_cannot_be_stored(box, run_job, job):
 
 def test_doctor_expects_the_timers_that_are_deployed(box, tmp_path):
     render(box.answers() | {"replayPeriod": "5m"}, tmp_path)
-    props = resources(tmp_path, lambda name: "")
+    props = read_resources(tmp_path, lambda name: "")
     variables = props["doctor"]["environmentVariables"]
     strikes = {
         job: Timer.from_trigger(trigger).expression
@@ -112,7 +112,9 @@ def test_doctor_expects_the_timers_that_are_deployed(box, tmp_path):
 
 def test_doctor_has_the_settings_of_all_functions_except_the_webhook(tmp_path, box):
     render(box.answers() | {"compareDeep": "on", "alertLanguage": "zh"}, tmp_path)
-    settings = {name: props["environmentVariables"] for name, props in resources(tmp_path, lambda name: "").items()}
+    settings = {
+        name: props["environmentVariables"] for name, props in read_resources(tmp_path, lambda name: "").items()
+    }
     of_doctor = settings.pop("doctor")
     lacking = {name for setting in settings.values() for name in setting.items() if name not in of_doctor.items()}
     assert {name for name, _ in lacking} == {"ALERT_WEBHOOK"}

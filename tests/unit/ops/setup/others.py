@@ -124,7 +124,7 @@ class Others:
         """Create a task: with the project's mark for other buckets, with another mark for the project's buckets."""
         world = self.world
         source, target = ("videos", "videos-obs") if mark == MARK else (world.source_bucket, world.destination_bucket)
-        bucket = world.obs.bucket(target) if world.obs.has(target) else world.obs.create_bucket(target)
+        bucket = world.obs.bucket(target) if world.obs.has_bucket(target) else world.obs.create_bucket(target)
         world.oms.create_task(world.project_id, name, lambda _: None, bucket, src_bucket=source).note = mark
 
 

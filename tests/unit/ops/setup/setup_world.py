@@ -132,7 +132,7 @@ class SetupWorld(Administrator):
         """Return the resources of both accounts, without ids that differ from run to run."""
         ram, iam = self.ram.entities, self.iam
         return {
-            "buckets": (sorted(self.oss.buckets), self.obs.has(self.destination_bucket)),
+            "buckets": (sorted(self.oss.buckets), self.obs.has_bucket(self.destination_bucket)),
             "roles": {name: sorted(role["attached"]) for name, role in ram.roles.items()},
             "users": {name: (sorted(user["attached"]), len(user["keys"])) for name, user in ram.users.items()},
             "policies": {name: len(policy["versions"]) for name, policy in ram.policies.items()},
