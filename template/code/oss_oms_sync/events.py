@@ -12,23 +12,16 @@ from oss_oms_sync.answers.layout import RECORDS
 from oss_oms_sync.errors import printable_line
 from oss_oms_sync.settings import Settings
 
-# OSS, "Event notifications": the events of new or changed content, as in s.yaml. UpdateObjectMeta changes no content.
-CONTENT_EVENTS = frozenset(
-    {
-        "ObjectCreated:PutObject",
-        "ObjectCreated:PostObject",
-        "ObjectCreated:CopyObject",
-        "ObjectCreated:AppendObject",
-        "ObjectCreated:CompleteMultipartUpload",
-        "ObjectReplication:ObjectCreated",
-        "ObjectReplication:ObjectModified",
-    }
-)
-
-# Other documented names under ObjectCreated: not objects, or objects that OMS cannot copy.
-_OTHER_EVENTS = {
-    f"ObjectCreated:{call}" for call in ("InitiateMultipartUpload", "UploadPart", "UploadPartCopy", "PutSymlink")
+# Documented events without new content that OMS can copy (OSS, "Event notifications"; EventBridge, "OSS events"). New
+# headers (UpdateObjectMeta) also change the object's time, by which reconcile and passes of headers find the object.
+_SKIPPED_EVENTS = {
+    *(f"ObjectCreated:{call}" for call in ("InitiateMultipartUpload", "UploadPart", "UploadPartCopy", "PutSymlink")),
+    "ObjectModified:UpdateObjectMeta",
+    "ObjectReplication:ObjectRemoved",
+    "ObjectRestore:FinishRestore",
 }
+# Beginnings of the events of reads and deletions.
+_SKIPPED_KINDS = ("ObjectDownloaded:", "ObjectRemoved:")
 
 # Maximum levels of nesting: real payloads have three, an envelope around an MNS message around an event.
 _MAX_NESTING = 5
@@ -152,8 +145,8 @@ class _Parser:
         if not re.fullmatch(r"Object\w+:\w+", name):
             self.problems.append(f"an event is none of OSS: its name is {printable_line(name)!r}")
             return
-        # An unknown name under ObjectCreated is treated as new content, because submitting too much is harmless.
-        if name not in CONTENT_EVENTS and (name in _OTHER_EVENTS or not name.startswith("ObjectCreated:")):
+        # An unknown event is treated as new content, because submitting too much is harmless.
+        if name in _SKIPPED_EVENTS or name.startswith(_SKIPPED_KINDS):
             self.skipped[name] += 1
             return
         key, bucket = text_at(event, "oss", "object", "key"), text_at(event, "oss", "bucket", "name")

@@ -158,7 +158,10 @@ UNCONFIRMED = {
             " or `UpdateObjectMeta`, or none"
         ),
         t("either"),
-        t("the time of submission: within seconds, or by `reconcile` within a day"),
+        t(
+            "the time of submission: within seconds, or by `reconcile` within a day. `headers` finds the object in"
+            " any case, by its time"
+        ),
         ("header_change.event",),
     ),
     "headers in place": Unconfirmed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 
 import pytest
@@ -13,7 +14,7 @@ from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import Killed
 from sandbox.server.faults import Fault
 from support.headers_world import HeadersWorld
-from support.world import DROP_AFTER, DROP_BEFORE, oss_error
+from support.world import DROP_AFTER, DROP_BEFORE, event, oss_error
 
 SOURCE = {"Content-Type": "text/html", "Cache-Control": "max-age=60", "x-oss-meta-team": "a b"}
 LOST = {"Content-Type": "text/html"}
@@ -56,6 +57,21 @@ def test_undo_restores_the_headers_before_the_first_change(world):
     assert world.headers("undo")["outcomes"] == {"restored": 1, "untouched": 1}
     assert world.there_now("a/lost") == {"content-type": "text/html"}
     assert world.record("a/lost") is None
+
+
+def test_headers_changed_at_the_source_are_mended_without_a_submission(world):
+    world.headers()
+    # WHEN they change, and forward gets the event of a change of headers only
+    world.source.add(StoredObject("a/lost", b"A", {**SOURCE, "Cache-Control": "no-store"}))
+    record = world.record("a/lost")
+    body = json.dumps({"events": [event("a/lost", "ObjectModified:UpdateObjectMeta")]})
+    assert world.forward(body.encode())
+    # THEN the key keeps its state, and the next run finds the object by its time
+    assert not world.oms.accepted
+    assert (world.failed(), world.record("a/lost")) == (set(), record)
+    world.advance()
+    assert world.headers()["outcomes"] == {"recorded": 1, "mended": 1}
+    assert world.there_now("a/lost") == {**WANTED, "cache-control": "no-store"}
 
 
 @pytest.mark.parametrize(
