@@ -128,6 +128,7 @@ class Migration(InProcess):
     def __init__(self, seed: int, *, timers: float = 0.2, mode: str = MODES[0]) -> None:
         super().__init__(seed=seed, overwrite_mode=mode)
         self.dice = random.Random(seed)
+        self._has_early_steps = seed % 8 == 0
         self._often = timers
         self.story: list[str] = []
         # The source's history: key -> [(seconds, contents, or None for a deletion)].
@@ -136,6 +137,8 @@ class Migration(InProcess):
     def _set_up(self) -> None:
         super()._set_up()
         self.oms.round_trip = self.oss.round_trip = self.obs.round_trip = 0.02
+        # With them, each of OMS's responses has thousands of steps without an object.
+        self.task.has_early_steps = self._has_early_steps
         self._patches.enter_context(patch("ops.functions.call.caller", lambda *_: Caller(self)))
         self._patches.enter_context(patch("ops.session.in_background", call_now))
         self.deploy_project(self.project(), instances=4)
