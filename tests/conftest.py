@@ -1,4 +1,4 @@
-"""Hypothesis profiles, the sandbox, and what a run prints of the laws."""
+"""Hypothesis profiles, the sandbox as a fixture, and a summary of the laws' schedules after a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sandbox.server import loop
 if TYPE_CHECKING:
     from support.project_copy import ProjectCopy
 
-# The start of the sandbox's clock, unless the environment has another date.
+# The start of the sandbox's clock, unless the environment sets another date.
 os.environ.setdefault(loop.VARIABLE, "2026-01-14T10:00:00Z")
 
 settings.register_profile("default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
@@ -33,25 +33,25 @@ _measured: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return one and a half times the number of cores, because some tests wait for a process or a limit."""
+    """Return 1.5 times the number of cores, because some tests only wait for a process or a time limit."""
     cores = os.cpu_count() or 1
     return cores + cores // 2
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest tests, so that no worker begins a long test when the others are done."""
+    """Sort the tests by duration, the longest first, so that no worker begins a long test at the end."""
     items.sort(key=lambda item: not any(map(item.get_closest_marker, ("law", "extras", "long"))))
 
 
 def pytest_collection_finish() -> None:
-    """Exclude the collected tests, which stay to the end, from garbage collections."""
+    """Freeze the collected tests, which live until the end, so that garbage collections skip them."""
     gc.freeze()
 
 
 @pytest.fixture
 def box() -> Iterator[Sandbox]:
-    """Return both clouds and Function Compute."""
+    """Yield a running sandbox: both clouds and Function Compute."""
     with Sandbox(forks=True) as sandbox:
         yield sandbox
 
@@ -67,7 +67,7 @@ def project_copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectCo
 
 @pytest.fixture(scope="session")
 def count():
-    """Return a function that counts a law's schedule by its result."""
+    """Return a function that counts a schedule of a law, by the state in which its keys ended."""
 
     def count(law: str, state: str) -> None:
         _counted[law, state] += 1
@@ -77,7 +77,7 @@ def count():
 
 @pytest.fixture(scope="session")
 def measure():
-    """Return a function that stores a measurement of a law's schedule."""
+    """Return a function that stores a measured number for a law's summary."""
 
     def measure(law: str, what: str, number: float) -> None:
         _measured[law, what].append(number)
@@ -87,7 +87,7 @@ def measure():
 
 @pytest.fixture(scope="session")
 def count_schedule(count):
-    """Return a function that counts a fault schedule of law 1 by its kind, and by the state of its keys."""
+    """Return a function that counts a fault schedule of law 1, by its kind and by the state of its keys."""
     return lambda kind, state: count(_LAW1, f"fault schedules, {kind}: {state}")
 
 

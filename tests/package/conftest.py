@@ -1,4 +1,4 @@
-"""The package, and the real Serverless Devs tool to feed it to."""
+"""Fixtures with the built package and the real Serverless Devs tool."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Cache the compiled tool, and skip its own root certificates: both take most of the time of each command."""
+    """Let Node.js cache the compiled tool and skip the tool's own root certificates, which would slow each command."""
     hook = ROOT / "tests" / "support" / "compiled.js"
     Tool.also = {
         "NODE_OPTIONS": f"--use-openssl-ca --require {hook}",
@@ -34,7 +34,7 @@ def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _stumbles(count: Callable[[str, str], None]) -> Iterator[None]:
-    """Print the number of repeated `s init` in the summary of the tests."""
+    """Print in the tests' summary how often `s init` had to be repeated."""
     yield
     for _ in range(Tool.stumbles):
         count("the Serverless Devs tool", "times `s init` listed a folder that was not there yet, and was tried again")
@@ -48,26 +48,26 @@ def require_tool() -> None:
 
 @pytest.fixture(scope="session")
 def tool_home(require_tool: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a home of the tool for copies: the tool takes a second to make its own."""
+    """Return a home folder of the tool, which tests copy: the tool takes a second to create another."""
     return Tool(tmp_path_factory.mktemp("tool") / "home").home
 
 
 @pytest.fixture
 def tool(tool_home: Path, tmp_path: Path) -> Tool:
-    """Return the tool with a home of its own that has only the credential alias `default`."""
+    """Return the tool with its own home folder, in which only the credential alias `default` is configured."""
     return Tool(shutil.copytree(tool_home, tmp_path / "home"))
 
 
 @pytest.fixture
 def fc3(tool: Tool, box: Sandbox) -> Iterator[Fc3]:
-    """Return the stand-in for the tool's component, which deploys into the sandbox."""
+    """Yield a stand-in for the tool's fc3 component, which deploys into the sandbox."""
     with standing_in(tool, box) as component:
         yield component
 
 
 @pytest.fixture
 def shell(tool: Tool, built: Path, tmp_path: Path) -> Iterator[Shell]:
-    """Return bash in an empty folder."""
+    """Yield a bash shell in an empty folder."""
     folder = tmp_path / "work"
     folder.mkdir()
     with served(built) as url:

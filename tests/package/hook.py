@@ -1,4 +1,4 @@
-"""The package's hook as a process of its own, without the tool."""
+"""The package's hook for `s init`, run in its own process without the tool."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if (command === "init") {
 def run_hook(
     package: Path, project: Path, answers: Mapping[str, object], **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the hook with these answers to `s init`. The tool would need seconds for each call."""
+    """Run the hook with these answers to `s init`; with the tool, each call would take seconds."""
     with zipfile.ZipFile(package) as built, tempfile.TemporaryDirectory() as folder:
         for name in ("hook/index.js", "hook/questions.json"):
             built.extract(name, folder)

@@ -1,4 +1,4 @@
-"""The clouds' own host names, which a proxy in HTTPS_PROXY connects to the sandbox."""
+"""The clouds' real host names, which a proxy (HTTPS_PROXY) connects to the sandbox."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ _HOSTS = (
 
 
 class OnTheInternet(Sandbox):
-    """A sandbox at these names. `internet`: environment variables of the proxy. `hosts`: hosts to which programs
-    connected.
+    """A sandbox at the clouds' real host names.
+
+    `internet`: the environment variables that set the proxy. `hosts`: the hosts to which programs connected.
     """
 
     def __init__(self, folder: Path, **options: Any) -> None:
@@ -49,7 +50,7 @@ class OnTheInternet(Sandbox):
         return self
 
     def endpoints(self) -> dict[str, str]:
-        """Return the buckets' addresses on this machine, and OMS's address in s.yaml."""
+        """Return the addresses of the buckets on this machine, and OMS's address as s.yaml names it."""
         return {**super().endpoints(), **self.internet}
 
     async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Commands of the Serverless Devs tool in the documents, compared with its help, and run for resources."""
+"""Commands of the Serverless Devs tool in the documents: they exist in its help, and work for each resource."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RESERVED = json.loads((COMPONENT / "commands.json").read_text())
 
 @pytest.fixture(scope="session")
 def help_of(tool_home: Path) -> Callable[..., str]:
-    """Return the tool's help for a command, such as "secret", "add"."""
+    """Return a function that returns the tool's help for a command, such as ("secret", "add")."""
 
     @functools.cache
     def ask(*command: str) -> str:
@@ -43,7 +43,7 @@ def help_of(tool_home: Path) -> Callable[..., str]:
 
 
 def find_unknown_commands(document: Document, help_of: Callable[..., str]) -> Iterator[str]:
-    """Yield commands of the tool that its help lacks, or whose options it lacks."""
+    """Yield the tool's commands in a document that its help lacks, or whose options it lacks."""
     for words in document.commands:
         if words[0] != "s" or words[1] not in ("init", "preview", *GROUPS):
             continue

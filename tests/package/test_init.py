@@ -1,4 +1,4 @@
-"""`s init` through the real tool: with --parameters, and at the prompts of a terminal."""
+"""Tests of `s init` with the real tool: by --parameters, and by the prompts of a terminal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HOSTILE = [
 
 
 def check_props(deployed: Mapping[str, dict[str, Any]], answers: Mapping[str, str]) -> None:
-    """Compare the resolved properties with the answers."""
+    """Compare the deployed resources' resolved properties with the answers to `s init`."""
     props, region, name = deployed["forward"], answers["region"], answers["functionName"]
     expected = {
         "region": region,
@@ -78,7 +78,7 @@ def check_props(deployed: Mapping[str, dict[str, Any]], answers: Mapping[str, st
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Return the contents of all files in a folder, by path."""
+    """Return the contents of all files in a folder, by relative path."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 

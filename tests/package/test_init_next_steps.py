@@ -1,4 +1,4 @@
-"""The next steps and notes that `s init` prints."""
+"""Tests of the next steps and notes that `s init` prints."""
 
 import json
 import subprocess

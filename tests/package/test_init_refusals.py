@@ -1,4 +1,4 @@
-"""Refusals of `s init`, which make nothing and print a corrected line."""
+"""Answers that `s init` refuses: it creates no project, and prints a corrected command line."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_the_line_of_a_refusal_makes_the_project_once_corrected(tool, built, she
 
 
 def hook_alone(built: Path, project: Path, call: str, current: Path, **environment: str) -> str:
-    """Run `call`, which the hook refuses, in a process of its own in the folder `current`; return its output."""
+    """Run `call` of the hook, which must refuse, in its own process in the folder `current`; return its output."""
     with zipfile.ZipFile(built) as package:
         for name in ("hook/index.js", "hook/questions.json"):
             if not (project / name).exists():

@@ -1,4 +1,4 @@
-"""Secrets of `s init`, which go to the tool's secret store only."""
+"""Tests of secrets in `s init`, which are stored only in the tool's secret store."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The registry's package: its files, and their acceptance by the registry."""
+"""The package for the registry: its files, and the registry's checks of it."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ http.request = (options, ...rest) => {
 
 @contextmanager
 def a_registry() -> Iterator[SimpleNamespace]:
-    """Serve a registry on loopback that takes one release; return its `address` and the `uploaded` package."""
+    """Yield a registry on loopback that accepts a single release, with its `address` and the `uploaded` package."""
     registry = SimpleNamespace(address="", uploaded=b"")
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_):
-            """Log nothing."""
+            """Write no log of requests."""
 
         def answer(self, body: bytes) -> None:
             self.send_response(200)
@@ -112,7 +112,7 @@ def test_the_package_has_exactly_the_projects_files(built):
 
 
 def cells(document: Document) -> list[str]:
-    """Return the text of each cell of the tables, as a reader sees it."""
+    """Return the text of each cell of a document's tables, as a reader sees it."""
     return [
         "".join(token.content for token in cell.children) for table in document.tables for row in table for cell in row
     ]

@@ -1,4 +1,4 @@
-"""Deployments of incomplete settings are refused; all other commands of the tool work."""
+"""Deployments with incomplete settings: the tool refuses them, and runs all other commands."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_of_another_settings_file_only_the_address_is_checked(tmp_path):
 
 
 def ready(folder: Path, address: str = ANSWERS["SYNC_URL"]) -> str:
-    """Return the message that stops a deployment, or an empty text."""
+    """Return the message with which the tool refuses a deployment; empty if it deploys."""
     words = ["node", folder / "ready.js", address]
     done = subprocess.run(
         words, env={"PATH": os.environ["PATH"], "LANG": "C"}, capture_output=True, text=True, timeout=60, check=False

@@ -1,5 +1,8 @@
-"""A newcomer's whole way, from the package to the first object in OBS: by the real tool, on a terminal, between both
-clouds at their own names, in which there is only the source bucket, by the rights that setup gives."""
+"""A new user's first steps, from the package to the first object in OBS.
+
+The real tool runs on a terminal, between both clouds at their real host names. At the start only the source bucket
+exists, and the functions have only the permissions that setup grants.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def box(tmp_path: Path) -> Iterator[OnTheInternet]:
 
 
 def made_keys(box: Sandbox) -> dict[str, str]:
-    """Return the keys that setup has created, by their identifiers."""
+    """Return the access keys that setup has created: the secrets by key id."""
     users = (*box.ram.entities.users.values(), *box.iam.users.values())
     made = {key: str(key_of_user["secret"]) for user in users for key, key_of_user in user["keys"].items()}
     assert len(made) == 3
@@ -51,13 +54,13 @@ def made_keys(box: Sandbox) -> dict[str, str]:
 
 
 def secrets(box: Sandbox) -> set[str]:
-    """Return the administrators' secrets, and all secrets that setup has made."""
+    """Return the secrets of the administrators, and all secrets that setup has created."""
     made = made_keys(box)
     return {*made, *made.values(), *box.administrators().values(), DEPLOYS}
 
 
 def commands() -> str:
-    """Return the first lines of shell in the readme."""
+    """Return the shell lines at the beginning of the readme and of the page about deployment."""
     return Document.read(README).blocks_under("oss-oms-sync")[0]
 
 

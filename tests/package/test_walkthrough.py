@@ -1,4 +1,4 @@
-"""The steps of the documents, by the real tool and between the sandbox's clouds."""
+"""The documents' steps, run with the real tool in the sandbox."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ DEPLOY, BY_HAND, LIFE_CYCLE, ALARMS = (
 
 @pytest.fixture(scope="session")
 def made(tool_home: Path, built: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Return a folder to copy, with a project that `s init` made and the tool's home; and its sandbox address."""
+    """Return a folder to copy, and a sandbox address.
+
+    The folder holds a project that `s init` created, and the tool's home.
+    """
     folder = tmp_path_factory.mktemp("made")
     with Sandbox() as box:
         answers = box.answers()
@@ -39,7 +42,7 @@ def made(tool_home: Path, built: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def project(shell: Shell, fc3: Fc3, box: Sandbox, tool: Tool, made: tuple[Path, str]) -> Path:
-    """Return a project in the shell's folder that `s init` made and `s deploy` deployed into the sandbox."""
+    """Return the shell's project, which `s init` created and `s deploy` deployed into the sandbox."""
     folder, address = made
     shutil.copytree(folder / "home" / ".s", tool.home / ".s", dirs_exist_ok=True)
     shell.folder = shutil.copytree(folder / "project", shell.folder / "project")
@@ -157,7 +160,7 @@ def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, f
 
 
 def changed_package(built: Path, folder: Path) -> Path:
-    """Build a newer version: a new file, a removed file, changed code, another timeout."""
+    """Build a newer version of the package: a new file, a removed file, changed code, and another timeout."""
     newer = folder / "newer.zip"
     with zipfile.ZipFile(built) as old, zipfile.ZipFile(newer, "w") as new:
         for name in old.namelist():

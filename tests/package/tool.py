@@ -1,8 +1,8 @@
-"""The real Serverless Devs tool: at the prompts of a terminal, in the lines of shell that the documents say, and with a
-stand-in for its fc3 component, which only the network has.
+"""The real Serverless Devs tool, with a stand-in for its fc3 component.
 
-The tool finds the stand-in where it keeps the component, so that `s deploy`, `s <name> invoke`, `logs` and `remove` do
-their part with the project as it is. With a sandbox it does there what the component would do in the cloud.
+The tool runs at the prompts of a terminal, or in the shell lines of the documents. It would download the component; it
+finds the stand-in where it keeps the component, so that `s deploy`, `s <name> invoke`, `logs` and `remove` work with an
+unchanged project. With a sandbox, the stand-in does there what the component does in the cloud.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ COMPONENT = Path(__file__).parents[1] / "component"
 
 
 class RefusedError(ValueError):
-    """Error for a command that the component refuses."""
+    """The error of a command that the component refuses."""
 
 
 class _Arguments(argparse.ArgumentParser):
@@ -59,7 +59,10 @@ _TAKES = {
 
 
 def arguments(action: str, words: list[str]) -> argparse.Namespace:
-    """Parse the options of a command of the component. Raise RefusedError for others. `-t` is the tool's own."""
+    """Parse the options of a command of the component; raise RefusedError for others.
+
+    `-t` is an option of the tool itself.
+    """
     if "-t" in words:
         at = words.index("-t")
         words = words[:at] + words[at + 2 :]
@@ -68,7 +71,7 @@ def arguments(action: str, words: list[str]) -> argparse.Namespace:
 
 @dataclass
 class Fc3:
-    """Stand-in for the component; `deployed` has the properties of each resource as the tool passed them."""
+    """A stand-in for the fc3 component; `deployed` holds the properties of each resource, as the tool passed them."""
 
     box: Sandbox | None = None
     deployed: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -95,7 +98,7 @@ class Fc3:
         )
 
     def deploy(self, resource: str, props: dict[str, Any], folder: Path, trigger: str | None = None) -> str:
-        """Put a resource, or a single trigger of it, into the sandbox, and print nothing."""
+        """Deploy a resource, or only its trigger with this name, into the sandbox."""
         if self.box and trigger:
             self.box.restore_trigger(resource, trigger)
         elif self.box:
@@ -116,7 +119,7 @@ class Fc3:
         return ""
 
     def _invoke(self, box: Sandbox, resource: str, payload: str) -> str:
-        """Invoke the function; return the output in the form of devsapp/fc3, src/subCommands/invoke."""
+        """Invoke a function; return the output in the format of devsapp/fc3, src/subCommands/invoke."""
         done = box.fc.invoke(resource, payload.encode())
         failure = {"errorMessage": done.error_message, "errorType": done.error_type, "stackTrace": done.stack_trace}
         body = json.dumps(failure, indent=4, sort_keys=True) if done.failed else done.body
@@ -130,7 +133,7 @@ class Fc3:
 
 @contextmanager
 def standing_in(tool: Tool, box: Sandbox | None = None) -> Iterator[Fc3]:
-    """Answer the calls of `tool` to the fc3 component with the stand-in."""
+    """Answer the tool's calls to the fc3 component within the context; yield the stand-in."""
     component = tool.home / ".s" / "components" / "devsapp.cn" / "v3" / "fc3"
     shutil.copytree(COMPONENT, component, dirs_exist_ok=True)
     # With this lock the tool does not look for a newer component.
@@ -163,7 +166,10 @@ exec "$TOOL" "$@"
 
 
 class Shell:
-    """bash in a folder, which `cd` changes for what follows. `s` is the real tool; npm installs nothing."""
+    """A bash shell in a folder, which the command `cd` changes for later lines.
+
+    `s` is the real tool; `npm` installs nothing.
+    """
 
     def __init__(self, tool: Tool, folder: Path, package_url: str) -> None:
         self.folder = folder
@@ -181,7 +187,7 @@ class Shell:
         self._environment = {**author, "PATH": path, "TOOL": tool.command()[0], "PACKAGE_URL": package_url}
 
     def run(self, text: str, typed: str = "", env: Mapping[str, str] | None = None) -> str:
-        """Run lines of shell, which must all succeed; return their output. `typed` is their input."""
+        """Run shell lines, which must all succeed; return their output. `typed` is their standard input."""
         done = self.attempt(text, typed, env)
         assert done.returncode == 0, done.stdout
         return done.stdout
@@ -189,7 +195,7 @@ class Shell:
     def attempt(
         self, text: str, typed: str = "", env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run lines of shell that can fail."""
+        """Run shell lines, which may fail; return the ended process."""
         where = self.folder / ".where"
         done = subprocess.run(
             ["bash", "-euc", f"trap 'pwd > \"$WHERE\"' EXIT\n{text}"],
@@ -209,8 +215,10 @@ class Shell:
     def on_terminal(
         self, text: str, dialogue: Sequence[tuple[str, str]], env: Mapping[str, str] | None = None
     ) -> tuple[int | None, str]:
-        """Run a line of shell on a terminal, and type an answer to each question of the dialogue; return the exit code
-        and the final screen."""
+        """Run a shell line on a terminal; return the exit code and the final screen.
+
+        `dialogue`: the questions to wait for, each with the answer to type.
+        """
         terminal = pexpect.spawn(
             "bash",
             ["-euc", text],
@@ -249,9 +257,9 @@ def answer_prompts(
     wrong: Mapping[str, str] | None = None,
     proposed: Mapping[str, str] | None = None,
 ) -> tuple[int | None, str]:
-    """Answer the questions one by one, after `wrong` answers; return the exit code and the screen.
+    """Answer the prompts of `s init`, after `wrong` answers; return the exit code and the screen.
 
-    `proposed`: defaults that differ from those of publish.yaml.
+    `proposed`: the defaults that differ from those of publish.yaml.
     """
     code, screen = _answer_prompts(tool, package, folder, answers, wrong or {}, proposed or {})
     if tool.stumbled(screen, folder):
@@ -308,14 +316,14 @@ def _answer_prompts(
 def init(
     tool: Tool, package: Path, project: Path, answers: Mapping[str, str], env: Mapping[str, str] | None = None
 ) -> str:
-    """Make the project with `s init`; return the output."""
+    """Create the project with `s init`; return the output."""
     done = tool.init(package, project, answers, env)
     assert done.returncode == 0, done.stdout
     return done.stdout
 
 
 def deploy(tool: Tool, folder: Path) -> tuple[dict[str, Any], str]:
-    """Run `s deploy`; return the properties that the fc3 component got for each function, and the output."""
+    """Run `s deploy`; return the properties that the fc3 component received for each function, and the output."""
     with standing_in(tool) as fc3:
         done = tool.run("deploy", "-y", cwd=folder)
     assert done.returncode == 0, done.stdout
@@ -323,7 +331,7 @@ def deploy(tool: Tool, folder: Path) -> tuple[dict[str, Any], str]:
 
 
 def texts_in(*places: Path | str) -> Iterator[tuple[Path | str, str]]:
-    """Yield each text, and each file below the folders, with its place."""
+    """Yield each text, and the text of each file below the folders, with its place."""
     for place in places:
         if isinstance(place, str):
             yield place, place
@@ -333,10 +341,10 @@ def texts_in(*places: Path | str) -> Iterator[tuple[Path | str, str]]:
 
 
 def assert_no_secret(*places: Path | str, secrets: Iterable[str] = SECRETS) -> None:
-    """Search the texts, files and folders for secrets."""
+    """Assert that no secret occurs in these texts, files and folders."""
     assert not [(where, secret) for where, text in texts_in(*places) for secret in secrets if secret in text]
 
 
 def commands_in(text: str) -> list[str]:
-    """Return the lines of shell in the hook's output."""
+    """Return the shell lines in the hook's output."""
     return [line.strip() for line in text.splitlines() if re.match(r"  (cd|git|read|python3?|s) ", line)]

@@ -1,4 +1,4 @@
-"""Valid clients, which single tests then spoil: oss2 and the vendor's signer."""
+"""Clients that send valid requests, which tests then make invalid: oss2, and the vendor's signer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def photos(box: Sandbox) -> oss2.Bucket:
 
 @pytest.fixture
 def refused() -> Callable[[Callable[[], object]], tuple[int, str]]:
-    """Return the status and the code of OSS's error to oss2."""
+    """Return a function that calls oss2, and returns the status and the code of OSS's error."""
 
     def refusal(call: Callable[[], object]) -> tuple[int, str]:
         with pytest.raises(oss2.exceptions.OssError) as caught:
@@ -55,7 +55,7 @@ def refused() -> Callable[[Callable[[], object]], tuple[int, str]]:
 
 @dataclass
 class OssRequests:
-    """Requests with the signature of oss2, also with parameters that none of its methods sends."""
+    """A sender of requests with oss2's signature, also with parameters that no method of oss2 sends."""
 
     box: Sandbox
     http: requests.Session
@@ -94,7 +94,7 @@ def oss_requests(box: Sandbox, http: requests.Session) -> OssRequests:
 
 @dataclass
 class HuaweiClient:
-    """Calls of OMS with the signature of the vendor's SDK."""
+    """A sender of OMS's calls with the signature of the vendor's SDK."""
 
     box: Sandbox
     http: requests.Session
@@ -138,7 +138,7 @@ def huawei(box: Sandbox, http: requests.Session) -> HuaweiClient:
 
 @pytest.fixture
 def huawei_sdk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Make clients of Huawei's SDKs, which use this machine's proxy unless NO_PROXY names loopback."""
+    """Return a function that creates clients of Huawei's SDKs, without this machine's proxy."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
     def made(kind: Any, endpoint: str, credentials: object) -> Any:
@@ -152,20 +152,20 @@ def huawei_sdk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
 @pytest.fixture
 def oms_sdk(box: Sandbox, huawei_sdk: Callable[..., Any]) -> Callable[[str], OmsClient]:
-    """Make OMS's own client with this secret."""
+    """Return a function that creates a client of OMS with this secret."""
     key, _ = box.huawei_credentials
     return lambda secret: huawei_sdk(OmsClient, box.oms.endpoint, BasicCredentials(key, secret, box.project_id))
 
 
 @pytest.fixture
 def client(box: Sandbox, oms_sdk: Callable[[str], OmsClient]) -> OmsClient:
-    """Return OMS's own client with the administrator's key."""
+    """Return a client of OMS with the administrator's key."""
     return oms_sdk(box.huawei_credentials[1])
 
 
 @pytest.fixture
 def assert_refused() -> Callable[[requests.Response, int, str], None]:
-    """Check an answer's status, the code of OMS or IAM, and that it has a message."""
+    """Return a function that checks a response: its status, the code of OMS or IAM, and that it has a message."""
 
     def check(answer: requests.Response, status: int, code: str) -> None:
         assert (answer.status_code, answer.json()["error_code"]) == (status, code)
@@ -176,24 +176,24 @@ def assert_refused() -> Callable[[requests.Response, int, str], None]:
 
 @pytest.fixture
 def huawei_of() -> Callable[[Sandbox], HuaweiClient]:
-    """Make a client of OMS in another world than the `box`."""
+    """Return a function that creates a client of OMS for another sandbox than `box`."""
     return lambda box: HuaweiClient(box, box._http.session)
 
 
 @pytest.fixture
 def ram_key(box: Sandbox) -> Callable[..., Key]:
-    """Make the key of a RAM user with the rights of these statements."""
+    """Return a function that creates the key of a RAM user with the permissions of these statements."""
     return lambda *statements: ram_user(box, {"Version": "1", "Statement": statements})
 
 
 @pytest.fixture
 def iam_key(box: Sandbox) -> Callable[..., Key]:
-    """Make the key of an IAM user with the rights of these statements."""
+    """Return a function that creates the key of an IAM user with the permissions of these statements."""
     return lambda *statements: iam_user(box, "user", {"Version": "5.0", "Statement": statements})
 
 
 class RawConnection:
-    """A TCP connection, for details that a client library hides."""
+    """A TCP connection for details that client libraries hide."""
 
     def __init__(self, endpoint: str) -> None:
         parts = urlsplit(endpoint)
@@ -229,7 +229,7 @@ def connect() -> Iterator[Callable[[str], RawConnection]]:
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], object]], None]:
-    """Wait for a condition that nothing announces."""
+    """Return a function that waits until a condition holds, for conditions without an event."""
 
     def wait(condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE

@@ -1,4 +1,4 @@
-"""The beginning of `make demo`."""
+"""The first steps of `make demo`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make sandbox`: the whole project between both clouds, to play with."""
+"""The interactive sandbox, `make sandbox`: a project between both clouds."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_valid_options_are_accepted():
 
 
 def run_python(code, *options):
-    """Run code from standard input, as a file or with -i as if it was pasted."""
+    """Run Python code from standard input, as a file or, with -i, as if pasted."""
     done = subprocess.run(
         [sys.executable, *options, "-"], input=code, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
@@ -63,7 +63,7 @@ def run_python(code, *options):
 
 
 def ask(printed: str) -> str:
-    """Return the output of `ops.py doctor` in the folder and with the address that are printed."""
+    """Return the output of `ops.py doctor`, run in the folder and at the address that the sandbox printed."""
     variable, address = re.search(r"^export (\w+)=(.*)$", printed, re.MULTILINE).groups()
     (folder,) = re.findall(r"^cd (.*)$", printed, re.MULTILINE)
     return subprocess.run(

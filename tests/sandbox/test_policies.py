@@ -1,4 +1,4 @@
-"""Policies: the documents alone, and requests to OSS by keys of users with them."""
+"""Policies: their documents alone, and requests to OSS with the keys of users who have them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions and triggers with only the rights of their roles."""
+"""Functions and triggers that have only the permissions of their roles."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def trust(service):
 
 @pytest.fixture
 def role(box):
-    """Make a role with these statements, which this service may take on."""
+    """Return a function that creates a role with these statements, which a service may assume."""
 
     def made(name, service, *statements):
         ram = box.ram.entities
@@ -43,7 +43,7 @@ def role(box):
 
 @pytest.fixture
 def deploy(box, tmp_path):
-    """Deploy a function and its trigger, with replay as its destination, bound to their roles."""
+    """Return a function that deploys a function and its trigger with their own roles, and replay as its destination."""
     (tmp_path / "index.py").write_text(CODE)
     box.binds_roles = True
 

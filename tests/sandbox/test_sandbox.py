@@ -1,4 +1,4 @@
-"""The ready-made world: the way of an upload from OSS through a function to OMS, and a project's triggers."""
+"""The ready-made sandbox: an upload reaches OMS through a function, and a project's triggers work."""
 
 import contextlib
 import socket
@@ -105,7 +105,7 @@ def test_the_sandbox_ends_after_a_failed_test():
 
 
 def listening():
-    """Yield the addresses that this process listens on, from its open files."""
+    """Yield the addresses on which this process listens, from its open files."""
     for name in [path.name for path in Path("/dev/fd").iterdir()]:
         try:
             listener = socket.socket(fileno=int(name))
@@ -248,7 +248,7 @@ PIECE = "oms_source_record/passes/project-reconcile/task/1/r/0"
 
 @pytest.fixture
 def deploy(box, tmp_path):
-    """Deploy a project of two functions from the text of its s.yaml."""
+    """Return a function that deploys a project of two functions from the text of its s.yaml."""
 
     def deploy_text(text=PROJECT):
         (tmp_path / "index.py").write_text(KEYS_OF_EVENT)
@@ -260,7 +260,7 @@ def deploy(box, tmp_path):
 
 @pytest.fixture
 def woken(box):
-    """Upload to both buckets; return function and key of each event."""
+    """Return a function that uploads to both buckets, and returns the function and the key of each event."""
 
     def by_uploads():
         before = len(box.fc.invocations)

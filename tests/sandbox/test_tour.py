@@ -1,4 +1,4 @@
-"""The commands of docs/playing.md and its twin print the shown lines."""
+"""Tests of docs/playing.md and its translation: each command prints the lines that the page shows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TYPED = "yes"
 
 
 def steps(document: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield the prompt of each command, the command, and the lines that are shown below it."""
+    """Yield each command with the prompt before it and the lines shown below it."""
     lines = "".join(BLOCK.findall(document)).splitlines()
     starts = [number for number, line in enumerate(lines) if line.startswith(("$ ", "sandbox> "))]
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
@@ -38,7 +38,7 @@ def steps(document: str) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def is_shown(expected: list[str], output: list[str]) -> bool:
-    """Return whether the output has the shown lines, except for omitted lines."""
+    """Return True if the output has the shown lines; a shown ellipsis stands for omitted lines."""
 
     def without_times(line: str) -> str:
         return INTERPRETER.sub("python", TIME.sub("T", f"{line}\n"))
@@ -48,7 +48,7 @@ def is_shown(expected: list[str], output: list[str]) -> bool:
 
 
 def run(words: list[str], expected: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """Run a command, and type the shown answer to its question."""
+    """Run a command, and type the answer that the page shows; return the output."""
     for line in expected:
         if line.endswith(TYPED):
             environment |= {"COLUMNS": "200", "TERM": "dumb"}

@@ -1,1 +1,1 @@
-"""Helpers that several tests share: fake clouds, laws to be held, commands to be run."""
+"""Helpers that several tests share: worlds, oracles of laws, and programs to run."""

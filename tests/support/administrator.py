@@ -1,4 +1,4 @@
-"""A machine on which an administrator of both accounts runs commands, in a folder of a project."""
+"""An administrator's machine with a project's folder, on which commands of both accounts run."""
 
 from __future__ import annotations
 
@@ -18,26 +18,29 @@ from tools.package import ROOT
 
 
 def draw_requests(requests: range, step: int = 3) -> range:
-    """Return every third of the requests, or another share of them; the first is drawn and printed."""
+    """Return every third number below the number of requests (`step` sets another share).
+
+    The first number is random, and is printed.
+    """
     first = random.randrange(step)
     print(f"drawn requests: each {step} from number {requests[first]}")
     return requests[first::step]
 
 
 def draw_interruptions(requests: range, step: int = 3) -> list[tuple[str, int]]:
-    """Return a fate, `dies_after` or `loses`, for each of the drawn requests; the fates are drawn as well."""
+    """Return a random interruption for each drawn request: `dies_after` or `loses`, and the request's number."""
     return [(random.choice(["dies_after", "loses"]), number) for number in draw_requests(requests, step)]
 
 
 class KilledError(BaseException):
-    """The administrator's machine is no more."""
+    """The exception that ends the code of a dead machine."""
 
 
 class Administrator(InProcess):
     """A world with an administrator's machine.
 
-    `asked` counts the machine's requests that were answered. The machine dies once the cloud has done the request
-    number `dies_after`; the response to the request number `loses` never comes.
+    `asked`: the number of the machine's answered requests. `dies_after`: the number of the request after which the
+    machine dies. `loses`: the number of the request whose response is lost.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -56,17 +59,21 @@ class Administrator(InProcess):
         self._patches.enter_context(patch.object(wire, "exchange", self._exchange))
 
     def put_project(self, folder: Path, answers: dict[str, str]) -> None:
-        """Put there what commands read of a project, its s.yaml, and the functions' code: to write all of a project
-        takes longer than most commands."""
+        """Write the parts of a project that commands read: its s.yaml and the functions' code.
+
+        Writing the whole project would take longer than most commands.
+        """
         folder.mkdir(exist_ok=True)
         (folder / "s.yaml").write_text(render.settings({**self.answers(), **answers}), encoding="utf-8")
         (folder / "code").symlink_to(ROOT / "template" / "code")
 
     @contextmanager
     def cut_off(self, fate: str, number: int, away: float = 41 * 60) -> Iterator[None]:
-        """Interrupt the commands of the block at the request of this number, counted from now. With `dies_after` the
-        machine dies after the request, with `loses` the response is lost. After the block there is a machine again;
-        a dead one comes back after `away` seconds."""
+        """Interrupt the commands in the context at a request, counted from now.
+
+        With `dies_after` the machine dies after the request, with `loses` the response is lost. After the context the
+        machine works again; if it died, `away` seconds later.
+        """
         setattr(self, fate, self.asked + number)
         try:
             yield
@@ -75,7 +82,7 @@ class Administrator(InProcess):
         self.dies_after = self.loses = -1
 
     def before(self) -> None:
-        """Run the call that is due before the next request."""
+        """Make the scheduled call for this request, if there is one."""
         self.meanwhile.pop(self.asked, lambda: None)()
 
     def _exchange(self, request: wire.Request) -> wire.Response:

@@ -1,4 +1,4 @@
-"""Examples in tests/answers, as JSON: answers of the functions, and users' answers to `s init`."""
+"""Examples in tests/answers, as JSON: the functions' answers, and answers to `s init`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EXAMPLES = sorted(path.stem for path in _FOLDER.glob("*.json"))
 
 
 def answer(name: str) -> dict[str, Any]:
-    """Return an example: a name of EXAMPLES, or `made/...`, the small ones that tests change."""
+    """Return an example: by a name in EXAMPLES, or `made/...` for a small example that tests change."""
     return dict(json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8")))
 
 

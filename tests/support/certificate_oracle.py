@@ -1,4 +1,7 @@
-"""A second set of rules for a cutover, by a certificate's JSON alone. It shares no code and no class with `rules/`."""
+"""A second set of rules for a cutover, which reads only a certificate's JSON.
+
+It shares no code and no class with `rules/`.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ _EQUAL = ("equal_contents", "equal_version", "equal_size")
 
 
 class Row(NamedTuple):
-    """A check passes if its classes are empty, or accepted by the name of the first if `accepts` is True."""
+    """The condition of a check: its classes are empty or, if `accepts`, the first class is accepted by name."""
 
     classes: tuple[str, ...] = ()
     accepts: bool = False
@@ -53,14 +56,14 @@ ROWS = {
 
 
 def checks(document: Document) -> list[tuple[str, str, bool]]:
-    """Return id, result and gates of each check, in order."""
+    """Return the id, the result and `gates` of each check, in order."""
     is_about_headers = document["headers"]["migrated"] is not True or _asked(document) > 0
     gates = {"SAMPLE": document["sample"] is not None, "METADATA": is_about_headers}
     return [(name, _result(document, name), gates.get(name, True)) for name in ROWS]
 
 
 def verdict(document: Document) -> str:
-    """Return the verdict; of a rehearsal, the verdict that it expects."""
+    """Return the verdict of a certificate, or the expected verdict of a rehearsal."""
     gating = [(name, result) for name, result, gates in checks(document) if gates]
     results = {result for _, result in gating}
     if document["frozen_since"] is None:
@@ -71,7 +74,7 @@ def verdict(document: Document) -> str:
 
 
 def failing(document: Document) -> list[str]:
-    """Return the checks that would not pass after a rehearsal."""
+    """Return the checks of a rehearsal that would fail in a cutover."""
     return [
         name
         for name, result, gates in checks(document)
@@ -81,7 +84,7 @@ def failing(document: Document) -> list[str]:
 
 
 def _is_about_all_objects(document: Document, name: str, result: str) -> bool:
-    """Return True if a failed check is about objects on their way, and the source has no others."""
+    """Return True if a failed check concerns only objects in progress, and the source has no other objects."""
     if not ROWS[name].of_freeze or result != "failed":
         return False
     return not any(
@@ -239,7 +242,7 @@ def _of_nothing_waits(document: Document) -> str:
 
 
 def _of_more(document: Document) -> str:
-    """Return "failed" if a cutover opens the project: it was not closed by hand, and no GO stands."""
+    """Return "failed" if a cutover would open the project: it was not closed by hand, and no GO is in effect."""
     closed = document["closed"]
     if closed is None or document["frozen_since"] is None or document["go_stands"]:
         return "not run"

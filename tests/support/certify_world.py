@@ -1,4 +1,4 @@
-"""A world for the tests of certify, with each step of a cutover as a method."""
+"""A world for the tests of certify, in which each step of a cutover is a method."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.world import FROZEN, HOUR, MINUTE, PART, TICK, World, payload
 
 
 class CertifyWorld(World):
-    """OMS has copied the source objects `keys`; the project was installed an hour ago."""
+    """A world in which OMS has copied the source objects `keys`, an hour after the installation."""
 
     def __init__(self, *keys: str, **environment: str) -> None:
         super().__init__(**{"OMS_RATE": "1000", **environment})
@@ -24,16 +24,17 @@ class CertifyWorld(World):
     # Events of objects.
 
     def put(self, key: str, data: str, kind: str = "md5", fate: str = "copied") -> None:
-        """Write an object at the source. Its event is lost, or refused by OMS, or accepted; or OMS copies it at once.
+        """Write an object to the source.
 
-        The ETag of other kinds than `md5` is not that of the contents.
+        `fate`: its event is lost, refused by OMS or accepted, or OMS copies the object at once. `kind`: with other
+        kinds than `md5`, the ETag is not the MD5 of the contents.
         """
         self.upload(key, data, kind=kind)
         if fate != "lost" and kind != "Symlink":
             self.send(key, fate)
 
     def send(self, key: str, fate: str) -> None:
-        """Deliver the event of an object, perhaps again."""
+        """Deliver an event of the object, which may be a repetition."""
         if fate == "refused":
             self.oms.faults.then(FROZEN, where=lambda request: request.method == "POST")
         elif fate == "accepted":
@@ -43,7 +44,7 @@ class CertifyWorld(World):
         self.advance(0.01)
 
     def copy_all(self) -> None:
-        """Let OMS copy the objects that it held back."""
+        """Let OMS copy the objects that were held back."""
         copies = list(self.task.withheld)
         self.task.begin(*copies)
         self.task.end(*copies)
@@ -51,17 +52,20 @@ class CertifyWorld(World):
     # Calls of jobs.
 
     def replay(self) -> None:
-        """Run replay by hand, in an open project."""
+        """Invoke replay by hand; the project must be open."""
         self.call(open=True, after_go=True)
         self.tick_replay("")
 
     def tick_replay(self, text: str = TICK) -> None:
-        """Run replay by its timer, which reads OMS's lists as well."""
+        """Fire replay's timer; only such a run reads OMS's lists."""
         self.ask("replay", text, 240)
         self.advance(0.01)
 
     def compare(self, **asked: object) -> dict[str, Any]:
-        """Run a comparison, from its start by default; in an open project, except for a standstill pass."""
+        """Run a comparison, by default from the start.
+
+        It needs an open project, unless it is a standstill pass.
+        """
         if "standstill" not in asked:
             self.call(open=True, after_go=True)
         answer = self.ask("compare", asked if "again" in asked else {"restart": True, **asked})
@@ -69,36 +73,36 @@ class CertifyWorld(World):
         return answer
 
     def stand_still(self, wait: float = 15 * MINUTE) -> None:
-        """Close the project, let OMS finish, run replay by its timer, and run a standstill pass."""
+        """Close the project, let OMS finish, fire replay's timer, and run a standstill pass."""
         self.call(close=True)
         self.advance(wait)
         self.tick_replay()
         self.compare(standstill=True)
 
     def freeze(self, wait: float = HOUR) -> None:
-        """Freeze the source; objects in progress arrive."""
+        """Freeze the source, and let the objects in progress arrive."""
         self.advance(1)
         self.frozen = timestamp(self.clock.now())
         self.tick_replay()
         self.advance(wait)
 
     def prove(self, **asked: object) -> None:
-        """Do all that certify needs."""
+        """Run all steps that a certificate needs, from the comparison on."""
         self.compare(**asked)
         self.stand_still()
 
     def get_ready(self, wait: float = HOUR, **asked: object) -> None:
-        """Freeze the source, and do all that certify needs."""
+        """Freeze the source, and run all steps that a certificate needs."""
         self.freeze(wait)
         self.prove(**asked)
 
     def cut_over(self, wait: float = HOUR, **asked: object) -> dict[str, Any]:
-        """Prepare a cutover, and return its certificate."""
+        """Run all steps of a cutover; return the certificate."""
         self.get_ready(wait, **asked)
         return self.certify()
 
     def judge_again(self, **asked: object) -> None:
-        """Recheck the objects that differed, an hour later, and stand still."""
+        """Recheck the objects that differed, an hour later, and run a standstill pass."""
         self.advance(HOUR)
         self.compare(again=True, **asked)
         self.stand_still()
@@ -119,7 +123,10 @@ class CertifyWorld(World):
         return True
 
     def stopped_by(self, name: str, result: str = "failed", *also: str, **asked: object) -> dict[str, Any]:
-        """Return the only check that prevents a GO, besides checks that were not run."""
+        """Return the check `name`, and assert that no other check prevents a GO.
+
+        Checks that were not run, and those in `also`, may fail as well.
+        """
         document = self.certify(**asked)
         says = "NO-GO" if result == "failed" else "NOT PROVEN"
         assert verdict(document) == (says, {name: result, **dict.fromkeys(also, "not run")}), document["text"]
@@ -127,7 +134,7 @@ class CertifyWorld(World):
 
 
 def results(document: dict[str, Any]) -> dict[str, str]:
-    """Return the result of each check that did not pass, by its id."""
+    """Return the results of the checks that did not pass, by id."""
     return {
         finding["id"]: finding["result"]
         for finding in document["checks"]

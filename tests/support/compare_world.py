@@ -1,5 +1,6 @@
-"""The world of the tests of compare: OMS copies at the test's command. It keeps the history of each key during a
-comparison, for an oracle that sees everything.
+"""A world for the tests of compare, in which the test decides when OMS copies.
+
+It keeps the history of each key during a comparison, for an oracle that knows every version.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ STEP = 300
 
 
 class Version(NamedTuple):
-    """An object as it really is."""
+    """A version of an object, with facts that no listing shows."""
 
     data: bytes
     etag: str
@@ -38,8 +39,10 @@ class Version(NamedTuple):
 
 
 class KeyState(NamedTuple):
-    """A key at one moment: its versions, the last acceptance by OMS (the ETag in its record, and the time), and the
-    time of the last failed record."""
+    """The state of a key at one moment: its versions and its records.
+
+    The success record is known by its ETag and time, the failed record by its time.
+    """
 
     source: Version | None
     accepted: tuple[str, int] | None
@@ -49,9 +52,7 @@ class KeyState(NamedTuple):
 
 @dataclass
 class ComparisonResult:
-    """The answer of a comparison, the keys that it submitted, the moments of its begin and end, and the states of each
-    key in between.
-    """
+    """The result of a comparison: its answer, submitted keys, start, end, and the states of each key meanwhile."""
 
     result: dict[str, Any]
     sent: set[str]
@@ -64,12 +65,12 @@ class ComparisonResult:
         return next((name for name, count in self.result["classes"].items() if key in count["keys"]), None)
 
     def combinations(self, key: str) -> list[KeyState]:
-        """Return all possible rows of four listings for a key, each read at any moment."""
+        """Return all rows that four listings can show for a key if each is read at a different moment."""
         return list(map(KeyState._make, product(*map(dict.fromkeys, zip(*self.states[key], strict=True)))))
 
 
 class CompareWorld(ReconcileWorld):
-    """`keys` are those that are ever in use."""
+    """A world for comparisons of `keys`, which are all keys that a test uses."""
 
     def __init__(self, keys: Sequence[str] = (), **environment: str) -> None:
         # Who compares, and what that sends.
@@ -95,8 +96,9 @@ class CompareWorld(ReconcileWorld):
     # Events.
 
     def put(self, key: str, data: str, kind: str = "md5", fate: str = "comes") -> None:
-        """Write an object to the source. By its fate the event is lost, pending, refused by OMS, accepted, or accepted
-        and copied.
+        """Write an object to the source.
+
+        `fate`: its event is lost, pending, refused by OMS, accepted, or accepted and copied.
         """
         etag = self.upload(key, data, kind=kind)
         if fate == "lost" or kind == "Symlink":
@@ -110,14 +112,14 @@ class CompareWorld(ReconcileWorld):
             self.copy_all()
 
     def lie_in_both(self, *keys: str, data: str, there: str, kind: str = "md5", part: int | None = None) -> None:
-        """Write objects whose events are lost, an hour later objects to OBS, and let another hour pass."""
+        """Write objects without events, their objects in OBS an hour later, and advance another hour."""
         self.lost(*keys, data=data, kind=kind)
         for key in keys:
             self.write(key, there, part)
         self.advance(HOUR)
 
     def deliver(self, number: int = 0, *, again: bool = False) -> None:
-        """Forward a pending event; `again`: it stays pending."""
+        """Forward a pending event; with `again`, keep it pending for a repetition."""
         if self.events:
             number %= len(self.events)
             key, etag = self.events[number] if again else self.events.pop(number)
@@ -128,7 +130,7 @@ class CompareWorld(ReconcileWorld):
             self.events.pop(number % len(self.events))
 
     def begin_copy(self, number: int = 0) -> None:
-        """Let OMS begin an accepted key: it reads the object, skips it, or fails because the object is missing."""
+        """Let OMS begin a copy: it reads the object, skips it, or fails if the object is missing."""
         if waiting := self._waiting():
             copy = waiting[number % len(waiting)]
             self.task.begin(copy)
@@ -163,7 +165,7 @@ class CompareWorld(ReconcileWorld):
         self.refuses = on
 
     def compare_deep(self) -> None:
-        """Read the objects of equal size, and keep the proofs."""
+        """Compare and read the objects of equal size, so that their proofs are stored."""
         self.compare({"deep": True, "restart": True})
         self.has_read = True
 
@@ -180,8 +182,7 @@ class CompareWorld(ReconcileWorld):
         return self.ask("compare", asked, timeout)
 
     def compared(self, asked: object = None, during: Sequence[tuple[Any, ...]] = ()) -> ComparisonResult:
-        """Compare while the world moves: at each page that is read, the next of `during` happens, to another
-        instance."""
+        """Run a comparison; at each page that it reads, another instance performs the next event of `during`."""
         self._during, self._snapshots, self._sent = list(during), [self.snapshot()], set()
         began, self._in_hands = self._now(), [self._in_hand_since()]
         self._comparing, invocation = self.call_instance, self.invocation(570)
@@ -230,8 +231,10 @@ class CompareWorld(ReconcileWorld):
         )
 
     def _in_hand_since(self) -> float:
-        """Return the time when OMS accepted its oldest unfinished object, if it works in order: to five minutes, and at
-        least ten minutes ago. Objects accepted over half an hour ago are lost if OMS has finished nothing since.
+        """Return the time at which OMS accepted its oldest unfinished object, as its counts show it.
+
+        OMS is assumed to work in order. The time is a multiple of five minutes, and at least ten minutes ago. Objects
+        that were accepted over half an hour ago are lost if OMS has finished nothing since.
         """
         now = int(self._now())
         # Jobs request at most the last day, and OMS reports whole steps, also the step in which the day began.
@@ -263,12 +266,12 @@ def _version(bucket: Stored, key: str) -> Version | None:
 
 
 def classes(answer: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the keys of each class with objects."""
+    """Return the keys of each class that has objects."""
     return {name: count["keys"] for name, count in answer["classes"].items() if count["keys"]}
 
 
 def once(kind: str, call: Callable[[], object]) -> Callable[[str, Sequence[str]], None]:
-    """Return a hook of a bucket that calls this at the first request of a kind."""
+    """Return a hook for a bucket that makes this call at the first request of a kind."""
     left = [call]
 
     def hook(asked: str, _: Sequence[str]) -> None:
@@ -280,7 +283,7 @@ def once(kind: str, call: Callable[[], object]) -> Callable[[str, Sequence[str]]
 
 @contextmanager
 def pages_of(number: int) -> Iterator[None]:
-    """Limit pages of both clouds' listings to this number of objects."""
+    """Limit the pages of both clouds' listings to this number of objects, within the context."""
     with (
         patch("sandbox.oss.listing._MAX_KEYS", number),
         patch("sandbox.obs.listing._MAX_KEYS", number),

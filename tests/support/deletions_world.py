@@ -1,5 +1,8 @@
-"""A world in which keys are deleted at the source. Its history knows who wrote which object, and what a key left
-behind. The oracle of the law of deletions shares no code with the function."""
+"""A world in which keys are deleted at the source, with an oracle for the law of deletions.
+
+The history knows who wrote each object, and what each key left behind: records and copies. The oracle shares no code
+with the function.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ QUARTER = 15 * MINUTE
 
 
 class There(NamedTuple):
-    """OBS's object: its size, ETag and time."""
+    """An object of OBS: its size, ETag and time."""
 
     size: int
     etag: str
@@ -26,8 +29,11 @@ class There(NamedTuple):
 
 
 class Look(NamedTuple):
-    """The results of a complete comparison: its start and end, the keys absent at the source with OBS's objects, the
-    time of each success record, the keys of failed records, and the number of objects at the source."""
+    """The results of a complete comparison.
+
+    They are its start and end, the objects in OBS whose keys are absent at the source, the time of each success record,
+    the keys of failed records, and the number of objects at the source.
+    """
 
     scope: str
     began: float
@@ -39,7 +45,10 @@ class Look(NamedTuple):
 
 
 class DeletionsWorld(CompareWorld):
-    """`hidden` are keys that the source's listings lack now; with `is_proxy`, HEAD does not find them either."""
+    """A world for lists of deletions.
+
+    `hidden`: the keys that the source's listings omit; with `is_proxy`, HEAD does not find them either.
+    """
 
     def __init__(self, keys: Sequence[str]) -> None:
         super().__init__(keys, LANES="1")
@@ -79,7 +88,7 @@ class DeletionsWorld(CompareWorld):
         self.others.add((key, there))
 
     def migrate_away(self, key: str, data: str) -> None:
-        """OMS's task group wrote an object before anything else was in OBS."""
+        """Write an object to OBS as a migration did before the project existed."""
         self.write(key, data)
 
     def spoil(self, share: float, dice: Random, *, is_proxy: bool) -> None:
@@ -90,7 +99,7 @@ class DeletionsWorld(CompareWorld):
         self.hidden, self.is_proxy = set(), False
 
     def look(self, *, scope: str = "", fails: bool = False, deep: bool = False) -> None:
-        """Compare; note what a whole comparison saw."""
+        """Run a comparison, and store the results of a complete comparison for the oracle."""
         began = float(int(self._now() + 0.001))
         asked = {"restart": True, **({"prefix": scope} if scope else {}), **({"deep": True} if deep else {})}
         if fails:
@@ -138,7 +147,7 @@ class DeletionsWorld(CompareWorld):
             self.lives[key][-1][1] = self._now()
 
     def note_traces(self) -> None:
-        """Note what was recorded or copied of each key that lives or lived."""
+        """Store the records and copies of each key, which show that the key exists or existed."""
         for key in self.keys:
             there = self.there_now(key)
             if at := self.accepted_at(key):
@@ -171,7 +180,7 @@ class DeletionsWorld(CompareWorld):
     # Deletions.
 
     def deletions(self, after: str = "") -> dict[str, Any]:
-        """All pages as one."""
+        """Return the answer of all pages of deletions, combined into a single page."""
         pages = []
         page_after: str | None = after
         while page_after is not None:
@@ -198,7 +207,7 @@ def accepted_etag(world: DeletionsWorld, key: str) -> str:
 
 
 def begun_of(looks: list[Look], place: int, key: str) -> float:
-    """Return the absence's time in the list of the comparison at this place."""
+    """Return the time since which a key is absent, by the comparison at this place in `looks`."""
     now = looks[place]
     if place == 0 or key not in looks[place - 1].absent:
         return now.ended
@@ -212,7 +221,7 @@ def begun_of(looks: list[Look], place: int, key: str) -> float:
 
 
 def expected(world: DeletionsWorld, key: str, now: Look) -> str:
-    """Return "" for a key to be listed, otherwise the reason to leave it out."""
+    """Return the reason why the oracle leaves a key out of the list of deletions; empty if the key is listed."""
     looks = [look for look in world.looks if look.scope == now.scope]
     since, there, current = ceil(begun_of(looks, len(looks) - 1, key)), now.absent[key], world.there_now(key)
     if since + DAY > now.began:

@@ -1,4 +1,4 @@
-"""Misconfigured projects in the sandbox, and answers of doctor."""
+"""Misconfigured projects in the sandbox, and doctor's answers for them."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ Change = Callable[[Sandbox, Environment], object]
 
 
 def free_port() -> int:
-    """Return a port without a server."""
+    """Return a port on which no server listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def deploy(box: Sandbox, folder: Path, **settings: str) -> None:
-    """Deploy the rendered project, with these settings besides the sandbox's."""
+    """Deploy the rendered project, with these settings in addition to the sandbox's."""
     render(box.answers(), folder)
     box.deploy_project(folder, environment={**box.environment(), **settings})
 
 
 def invoke_doctor(box: Sandbox) -> dict[str, Any]:
-    """Invoke the deployed doctor; return its answer."""
+    """Invoke the deployed doctor and return its answer."""
     invocation = box.fc.invoke("doctor", b"")
     assert invocation.outcome == "returned", invocation.error_message
     return dict(invocation.value)
 
 
 def states(report: dict[str, Any], *wanted: str) -> list[str]:
-    """Return the names of the checks in these states."""
+    """Return the names of the checks whose state is one of `wanted`."""
     return [check["name"] for check in report["checks"] if check["state"] in wanted]
 
 
@@ -53,7 +53,7 @@ def find_check(report: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def verify_check(report: dict[str, Any], name: str, state: str, text: str = "", fix: str = "") -> None:
-    """Compare the state of a check, and parts of its texts. A check that passed or was skipped has no remedy."""
+    """Compare a check's state, and parts of its texts; a check that passed or was skipped has no remedy."""
     check = find_check(report, name)
     assert check["state"] == state, check
     assert text in check["actual"]
@@ -62,19 +62,19 @@ def verify_check(report: dict[str, Any], name: str, state: str, text: str = "", 
 
 
 def keep(box: Sandbox, records: Iterable[tuple[str, bytes]]) -> None:
-    """Store objects below the task's folder of the log bucket."""
+    """Store objects in the task's folder of the log bucket."""
     for name, body in records:
         box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{name}", body)
 
 
 def keep_strikes(box: Sandbox) -> None:
-    """Store the strike of each job's timer, which doctor finds by its time."""
+    """Store a recent time of each job's timer, which doctor reads."""
     jobs = ("replay", *PASSES, "status")
     keep(box, [(f"state/{job}-timer-oss-oms-sync.json", b"{}") for job in jobs])
 
 
 def work_a_day(box: Sandbox) -> None:
-    """Upload objects, and let an hour pass, in which all timers strike."""
+    """Upload objects, and advance an hour in which all timers fire."""
     for number in range(3):
         box.bucket(box.source_bucket).put_object(f"object {number}", b"contents")
     box.wait_idle(60)
@@ -97,7 +97,7 @@ def set_variables(**changes: str) -> Change:
 
 
 def replace_in_url(new: str, old: str = "") -> Change:
-    """Replace OMS's address, or the text `old`, in SYNC_URL."""
+    """Return a change of the settings: in SYNC_URL, it replaces OMS's address, or the text `old`."""
     return lambda box, environment: environment.update(SYNC_URL=box.task.sync_url.replace(old or box.oms.endpoint, new))
 
 
@@ -110,7 +110,7 @@ def shift_clocks(seconds: float, *names: str) -> Change:
 
 
 def verify_only_fault(box: Sandbox, report: dict[str, Any], name: str, fix: str) -> None:
-    """Compare the only failed check; no other check has a remedy, and nothing shows a secret."""
+    """Assert that exactly this check failed, and that no other check has a remedy or shows a secret."""
     assert report["text"] == "Setup has faults"
     assert not report["ok"]
     assert states(report, "fault") == [name]

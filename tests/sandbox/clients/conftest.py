@@ -1,4 +1,4 @@
-"""Fixtures of the vendors' clients."""
+"""Fixtures with the vendors' clients."""
 
 import alibabacloud_oss_v2 as oss
 import pytest
@@ -9,13 +9,13 @@ from support.names import esdk_client
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch):
-    """Keep clients from this machine's proxy."""
+    """Keep clients from using this machine's proxy."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture
 def dara_refused():
-    """Return the status and the code of Alibaba Cloud's error to a client made with Dara."""
+    """Return a function that calls a client made with Dara, and returns the status and the code of the error."""
 
     def refusal(call):
         with pytest.raises(DaraException) as caught:
@@ -27,7 +27,7 @@ def dara_refused():
 
 @pytest.fixture
 def v2(box):
-    """Return a client of alibabacloud-oss-v2 without retries."""
+    """Return a client of alibabacloud-oss-v2 that does not retry."""
     config = oss.config.load_default()
     config.credentials_provider = oss.credentials.StaticCredentialsProvider(*box.user_credentials)
     config.region, config.endpoint, config.use_path_style = box.region, box.oss.endpoint, True
@@ -37,6 +37,6 @@ def v2(box):
 
 @pytest.fixture
 def obs(box, monkeypatch):
-    """Return a client of esdk-obs-python without retries."""
+    """Return a client of esdk-obs-python that does not retry."""
     with esdk_client(box, monkeypatch) as made:
         yield made

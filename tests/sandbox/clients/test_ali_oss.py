@@ -1,4 +1,4 @@
-"""A judge from outside: ali-oss, the vendor's SDK for Node.js, against the sandbox."""
+"""The vendor's SDK for Node.js, ali-oss, as an independent judge of the simulated OSS."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TIDIED = "../..//./x"
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    """Node.js with the SDK."""
+    """Return the path of Node.js with the SDK; skip the test if it is missing."""
     path = shutil.which("node")
     missing = "Node.js is" if path is None else "" if _has_sdk(path) else "the npm package ali-oss is"
     if missing:
@@ -40,7 +40,10 @@ def _has_sdk(node: str) -> bool:
 
 @pytest.fixture
 def play(box: Sandbox, node: str) -> Callable[..., Any]:
-    """Play a scenario of the script; return its result, or {"name", "code", "status", "message"} of its error."""
+    """Return a function that runs a scenario of the script.
+
+    It returns the scenario's result, or the error as {"name", "code", "status", "message"}.
+    """
 
     def run(scenario: str, keys: list[str] | None = None) -> Any:
         key_id, secret = box.user_credentials

@@ -1,4 +1,4 @@
-"""The vendor's own client (alibabacloud-fc20230330) judges the simulated Function Compute's lists."""
+"""The vendor's client, alibabacloud-fc20230330, as an independent judge of Function Compute's lists."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A judge from outside: alibabacloud-oss-v2, the vendor's newer SDK, against the sandbox."""
+"""The vendor's newer SDK, alibabacloud-oss-v2, as an independent judge of the simulated OSS."""
 
 import io
 import json
@@ -25,14 +25,14 @@ def get(v2, key, **details):
 
 
 def refusal(call):
-    """Return the error that OSS answers."""
+    """Return the error that a call receives from OSS."""
     with pytest.raises(oss.exceptions.OperationError) as refused:
         call()
     return refused.value.unwrap()
 
 
 def listings(v2, limit, **details):
-    """Yield the pages of the bucket for each version of the call."""
+    """Yield the pages of the bucket's listing, for each version of the call."""
     for paginator, request in (
         (v2.list_objects_paginator, oss.ListObjectsRequest),
         (v2.list_objects_v2_paginator, oss.ListObjectsV2Request),

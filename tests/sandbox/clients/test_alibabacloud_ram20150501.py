@@ -1,4 +1,4 @@
-"""The vendor's own client (alibabacloud-ram20150501) judges the simulated RAM."""
+"""The vendor's client, alibabacloud-ram20150501, as an independent judge of the simulated RAM."""
 
 import json
 
@@ -25,7 +25,7 @@ def client_of(box, key, secret, token=None):
 
 @pytest.fixture
 def ask(box):
-    """Call an action as the administrator, with the parameters of the SDK."""
+    """Return a function that calls an action as the administrator, with parameters of the SDK."""
     client = client_of(box, *box.user_credentials)
 
     def call(action, **parameters):

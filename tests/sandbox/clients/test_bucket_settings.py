@@ -1,4 +1,4 @@
-"""The vendors' own clients put and get settings of buckets, also of buckets without settings."""
+"""Settings of buckets that the vendors' own clients store and read; also buckets without settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vendor's own client (esdk-obs-python) judges the simulated OBS at the bucket's host name."""
+"""The vendor's client, esdk-obs-python, as an independent judge of the simulated OBS at a bucket's host name."""
 
 import hashlib
 import re
@@ -18,7 +18,7 @@ BUCKET = "photos-obs"
 
 @pytest.fixture
 def make_client(box, monkeypatch):
-    """Make clients with these credentials, closed at the end."""
+    """Return a function that creates a client with these credentials; the clients are closed after the test."""
     lead_huawei_here(monkeypatch)
     server = f"http://obs.cn-north-4.myhuaweicloud.com:{urlsplit(box.obs.endpoint).port}"
     with ExitStack() as opened:
@@ -38,7 +38,7 @@ def client(box, make_client):
 
 
 def pages(client, **details):
-    """Yield all pages of a listing, as the vendor's documents loop over them."""
+    """Yield all pages of a listing, in the loop that the vendor's documents show."""
     marker, is_truncated = None, True
     while is_truncated:
         answer = client.listObjects(BUCKET, marker=marker, **details)
@@ -183,7 +183,7 @@ def test_an_unsupported_feature_is_refused(box, client, http):
 
 
 def headers_of(client, key):
-    """Return an object's time and ETag, and its headers."""
+    """Return an object's time, ETag, and other headers."""
     metadata = client.getObjectMetadata(BUCKET, key)
     return (metadata.body.lastModified, metadata.body.etag), dict(metadata.header)
 
@@ -226,7 +226,7 @@ def test_replace_removes_the_unnamed_headers_of_the_version_that_is_named(box, c
 
 
 def signed(client, key, expires, **headers):
-    """Return URL and headers of a change of headers; the URL expires in this number of seconds."""
+    """Return the URL and the headers of a signed change of headers; the URL expires after `expires` seconds."""
     sent = {"x-obs-metadata-directive": "REPLACE_NEW", **headers}
     made = client.createSignedUrl("PUT", BUCKET, key, "metadata", expires, sent)
     return made.signedUrl, made.actualSignedRequestHeaders

@@ -1,4 +1,4 @@
-"""The vendor's own client (esdk-obs-python) creates buckets in the simulated OBS, and reads their properties."""
+"""The vendor's client, esdk-obs-python, creates buckets in the simulated OBS, and reads their properties."""
 
 import pytest
 from obs import CreateBucketHeader

@@ -1,4 +1,4 @@
-"""The vendor's own client (huaweicloudsdkiam) judges the simulated IAM."""
+"""The vendor's client, huaweicloudsdkiam, as an independent judge of the simulated IAM."""
 
 import json
 
@@ -14,7 +14,7 @@ DOCUMENT = {"Version": "5.0", "Statement": [{"Effect": "Allow", "Action": ["oms:
 
 @pytest.fixture
 def client_of(box, huawei_sdk):
-    """Return clients of both versions, by the key and the domain."""
+    """Return clients for both versions of IAM, created from an access key and the domain id."""
     return lambda version, key=box.huawei_credentials, domain=DOMAIN_ID: huawei_sdk(
         version.IamClient, box.iam.endpoint, GlobalCredentials(*key, domain)
     )

@@ -1,4 +1,4 @@
-"""The vendor's own client (huaweicloudsdkoms) judges the simulated OMS."""
+"""The vendor's client, huaweicloudsdkoms, as an independent judge of the simulated OMS."""
 
 from urllib.parse import quote
 

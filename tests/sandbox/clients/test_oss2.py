@@ -1,4 +1,4 @@
-"""A judge from outside: oss2's own iterators and transfers, against the sandbox."""
+"""The iterators and transfers of oss2 as an independent judge of the simulated OSS."""
 
 import os
 

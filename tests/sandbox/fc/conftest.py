@@ -1,4 +1,4 @@
-"""Functions from texts in the tests, and their outcomes."""
+"""Functions whose code is a text in the test, and the outcomes of their invocations."""
 
 import textwrap
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def create(box, tmp_path):
-    """Create a function from the text of its index.py; return its folder."""
+    """Return a function that deploys an index.py with this text, and returns its folder."""
 
     def create_function(source, name="f", **details):
         code = tmp_path / name
@@ -23,13 +23,13 @@ def create(box, tmp_path):
 
 @pytest.fixture
 def outcomes(box):
-    """List the finished attempts: function, number of the attempt, outcome."""
+    """Return a function that lists the finished attempts: function, number of the attempt, outcome."""
     return lambda: [(invocation.function, invocation.attempt, invocation.outcome) for invocation in box.fc.invocations]
 
 
 @pytest.fixture
 def process_state():
-    """Return the letter of proc(5) for a process: T is stopped, Z has ended and waits for its parent."""
+    """Return a function that returns a process's state, a letter of proc(5): T is stopped, Z is a zombie."""
 
     def state(pid):
         try:

@@ -1,4 +1,4 @@
-"""The surroundings of a function: libraries, environment, context, credentials."""
+"""The environment in which a function runs: libraries, variables, context, credentials."""
 
 import pytest
 

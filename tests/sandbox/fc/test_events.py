@@ -1,4 +1,4 @@
-"""Events that are queued: retries, destinations, and timers that strike by themselves."""
+"""Queued events: retries, destinations, and timers that fire on their schedule."""
 
 import asyncio
 import json
@@ -76,7 +76,7 @@ TRIGGER = {
 
 @pytest.fixture
 def deployed(box, tmp_path):
-    """Deploy a function `f` that returns its event, with a timer of a minute."""
+    """Deploy a function `f` that returns its event, with a timer of one minute."""
     (tmp_path / "index.py").write_text("import json\ndef handler(event, context): return json.loads(event)")
     props = {
         "functionName": "f",

@@ -1,4 +1,4 @@
-"""The processes of functions: their starts, their reuse and their ends."""
+"""Processes of functions: their start, their reuse and their end."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A single invocation: the event, the answer, and the logs, as the log service has them."""
+"""A single invocation: the event, the response, and the logs as the log service stores them."""
 
 import re
 from pathlib import Path

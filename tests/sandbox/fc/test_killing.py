@@ -1,4 +1,4 @@
-"""Instances side by side: their number, the order of waiting events, and kills."""
+"""Several instances at once: their number, the order of waiting events, and kills."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ def handler(event, context):
 
 @pytest.fixture
 def wait_begun(tmp_path, eventually):
-    """Wait until the events of these names have begun; return the processes that handle them."""
+    """Return a function that waits until events with these names have begun, and returns their process ids."""
 
     def processes(*names):
         files = [tmp_path / f"begun-{name}" for name in names]

@@ -1,4 +1,4 @@
-"""The function on the interpreters of Function Compute's runtimes, with the runtimes' own libraries."""
+"""The function's own tests on the interpreters and libraries of Function Compute's runtimes."""
 
 import os
 import subprocess
@@ -47,7 +47,7 @@ NOT_HERE = (
 
 @pytest.fixture(params=runtimes.NAMES)
 def runtime(request):
-    """Return a runtime whose own version of Python is on this machine."""
+    """Return a runtime whose own Python version is on this machine."""
     runtime = runtimes.installed(request.param)
     if not runtime.is_real:
         lack(str(runtime))
@@ -55,7 +55,7 @@ def runtime(request):
 
 
 def run(runtime, *arguments, libraries=()):
-    """Run the runtime's interpreter with its libraries and without the project's."""
+    """Run the runtime's interpreter with the runtime's libraries, without those of the project."""
     path = os.pathsep.join(map(str, [runtime.libraries, *libraries]))
     return subprocess.run(
         [runtime.interpreter, "-S", "-s", *arguments],
@@ -157,7 +157,7 @@ def test_a_functions_process_runs_on_the_runtimes_interpreter(runtime, box, tmp_
 
 @pytest.fixture
 def bare_machine(monkeypatch, tmp_path):
-    """Leave only the project's Python on this machine."""
+    """Hide all interpreters of this machine except the project's."""
     for variable, *_ in runtimes._FOLDERS:
         monkeypatch.setenv(variable, str(tmp_path / variable))
     monkeypatch.setenv("PATH", str(tmp_path / "shims"))

@@ -1,4 +1,4 @@
-"""Unknown parts of a request to IAM are refused, and so are changes after its signature."""
+"""Requests to IAM with unknown parts, or with changes after the signature, which IAM refuses."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Effects of the world in process alone: virtual time, an order of events, instances that stop at any request."""
+"""Properties of the sandbox in one process: virtual time, a fixed order of events, and kills at any request."""
 
 import concurrent.futures
 import itertools
@@ -24,13 +24,13 @@ def world():
 
 
 def upload(world, key="a", within=60):
-    """Write an object, and let this number of seconds pass."""
+    """Write an object, and advance the time by `within` seconds."""
     world.oss.put(world.source_bucket, key, b"")
     world.wait_idle(within)
 
 
 def trail(seed):
-    """Return the requests of an hour with random faults, in the order of their arrival."""
+    """Return the requests of an hour with random faults, in order of arrival."""
     faults = [Fault.status(503), Fault.drop_before(), Fault.drop_after(), Fault.slow(2)]
     with InProcess(seed=seed) as box:
         box.deploy(CODE)
@@ -74,7 +74,7 @@ def test_instances_share_no_module_state():
 
 
 def at_request(world, number, action):
-    """Run the callback on an instance when it waits for the response of this request; return these instances."""
+    """Call `action` on the instance that waits for the response to this request; return the instances."""
     sent, met = itertools.count(1), []
 
     def before(_):

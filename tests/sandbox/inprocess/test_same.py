@@ -1,4 +1,4 @@
-"""Sandboxes over sockets and in process are alike: the answers of each fault, and the work that was done."""
+"""Comparison of the sandbox over sockets and in process: both answer each fault alike, and do the same work."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def world(request):
 
 @functools.cache
 def play(world: type[Sandbox], name: str) -> tuple[object, ...]:
-    """Return the outcomes of an upload with a fault and of an upload after it, and the state afterwards."""
+    """Return the outcomes of an upload with a fault and of the next upload, and the state after them."""
     with world() as box:
         bucket = box.bucket(box.source_bucket)
         bucket.timeout = (1, 1)
@@ -55,7 +55,7 @@ def play(world: type[Sandbox], name: str) -> tuple[object, ...]:
 
 
 def outcome(bucket: oss2.Bucket, key: str, data: bytes | None = b"data") -> object:
-    """Return the outcome of an upload, or without data of a deletion."""
+    """Return the outcome of an upload, or of a deletion if `data` is None."""
     try:
         return (bucket.delete_object(key) if data is None else bucket.put_object(key, data)).status
     except oss2.exceptions.RequestError as error:
@@ -103,7 +103,7 @@ def test_retries_and_destinations_are_alike_in_both_worlds(world, body, outcomes
 
 @pytest.fixture
 def oms(world, huawei_of):
-    """Return a function that sends OMS a request signed by the vendor's SDK, at the time of OMS's clock."""
+    """Return a function that sends OMS a request, signed by the vendor's SDK at the time of OMS's clock."""
     client = huawei_of(world)
 
     def call(tail="", *keys):
@@ -127,7 +127,7 @@ def list_copied_keys(box):
 
 
 def lists(box):
-    """Return OMS's lists, the oldest first: the time of their names, in seconds, and their columns."""
+    """Return OMS's lists, oldest first: the time in the file's name, in seconds, and the columns."""
     files = [(name.rpartition("/")[2], stored) for name, stored in box.obs.objects(box.destination_bucket).items()]
     written = sorted(
         (int(name.split(".")[0]) / 1000, stored.data.decode()) for name, stored in files if "_list." in name
@@ -237,7 +237,7 @@ def test_oms_can_lose_accepted_keys(world, oms):
 
 
 def counts(oms, when):
-    """Return the answers of ShowSyncTask and ListSyncTaskStatistic: sums, and the steps that are not empty."""
+    """Return the sums in ShowSyncTask's answer, and the non-empty steps in ListSyncTaskStatistic's."""
     month = oms(f"?query_time={when}")
     statistics = oms(f"/statistics?data_type=REQUEST,SUCCESS&start_time={when - 7_200_000}&end_time={when}")
     steps = {

@@ -1,4 +1,4 @@
-"""Valid requests to OBS, which single tests then spoil."""
+"""A client that sends valid requests to OBS, which tests then make invalid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOST = "photos-obs.obs.cn-north-4.myhuaweicloud.com"
 
 @dataclass
 class ObsRequests:
-    """Requests with the signature of the vendor's SDK, also with parameters that none of its methods sends."""
+    """A sender of requests with the signature of the vendor's SDK, also with parameters that it never sends."""
 
     box: Sandbox
     http: requests.Session
@@ -38,7 +38,10 @@ class ObsRequests:
         credentials: tuple[str, str] | None = None,
         change: Callable[[dict[str, str]], None] = lambda _: None,
     ) -> requests.Response:
-        """Send a request: `headers` are signed, `change` then alters them, `path` replaces the signed path."""
+        """Send a request.
+
+        `headers` are signed; `change` then alters them, and `path` replaces the signed path.
+        """
         access_key, secret = credentials or self.box.huawei_credentials
         sent = {"Date": formatdate(self.box.obs.now(), usegmt=True), **(headers or {})}
         signer = Authentication(access_key, secret, False, Adapter("obs"), "", False)
@@ -59,5 +62,5 @@ def obs_requests(box: Sandbox, http: requests.Session) -> ObsRequests:
 
 @pytest.fixture
 def refusal() -> Callable[[requests.Response], tuple[int, str | None]]:
-    """Return the status and the code of an answer."""
+    """Return a function that returns the status and the code of a response."""
     return lambda answer: (answer.status_code, ElementTree.fromstring(answer.content).findtext("Code"))

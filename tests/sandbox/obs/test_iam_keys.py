@@ -1,4 +1,4 @@
-"""Rights of IAM users' keys in OBS and OMS."""
+"""Permissions of IAM users' keys in OBS and OMS."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Answers of OBS: addresses, refusals, limits, listings, and the contents of a bucket."""
+"""Responses of OBS: addresses, refusals, limits, listings, and the objects of a bucket."""
 
 import hashlib
 import re

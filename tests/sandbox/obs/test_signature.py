@@ -1,4 +1,4 @@
-"""The signature "OBS": a client breaks each rule and is refused."""
+"""Signatures of the scheme "OBS": OBS refuses a client that breaks any of the rules."""
 
 from email.utils import formatdate
 

@@ -1,4 +1,4 @@
-"""Tasks that a call of the vendor's client creates: their keys, refusals and copies."""
+"""Sync tasks that the vendor's client creates: access keys, refusals and copies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ BUCKETS = {"src_bucket": "photos", "src_region": "cn-hangzhou", "dst_bucket": "p
 
 @pytest.fixture
 def create(box, client):
-    """Create a task between both buckets, by default with the administrators' keys; return its id."""
+    """Return a function that creates a task between both buckets, and returns its id.
+
+    By default it uses the administrators' keys.
+    """
 
     def made(source=box.user_credentials, there=box.huawei_credentials, **parameters):
         keys = dict(zip(KEYS, (*source, *there), strict=True))
@@ -28,7 +31,7 @@ def create(box, client):
 
 @pytest.fixture
 def is_copied_by(box, client):
-    """Submit a key; return whether the task has copied it."""
+    """Return a function that submits a key, and returns True if the task has copied it."""
 
     def submit_key(number, key, contents=b"hello"):
         box.oss.put("photos", key, contents)

@@ -1,4 +1,4 @@
-"""Checks of the API gateway in front of OMS: the signature, the clock, the rate, the path."""
+"""The API gateway's checks in front of OMS: the signature, the clock, the rate, the path."""
 
 import time
 from email.utils import parsedate_to_datetime

@@ -1,4 +1,4 @@
-"""Task groups, judged by the vendor's client: their refusals, copies and answers."""
+"""Task groups under the vendor's client: refusals, copies and answers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def group_body(source, there, src=None, dst=None, **parameters):
 
 @pytest.fixture
 def create(box, client):
-    """Create a group with the body of `group_body`; return its id."""
+    """Return a function that creates a group with the body of `group_body`, and returns its id."""
 
     def made(source=box.user_credentials, there=box.huawei_credentials, **parameters):
         body = group_body(source, there, **parameters)
@@ -47,7 +47,7 @@ def create(box, client):
 
 @pytest.fixture
 def migrate(box, create):
-    """Create a group, wait for its copies, and return its id."""
+    """Return a function that creates a group, waits for its copies, and returns its id."""
 
     def made(*keys, **parameters):
         group = create(*keys, **parameters)
@@ -59,7 +59,10 @@ def migrate(box, create):
 
 @pytest.fixture
 def order(box, client):
-    """Stop, delete, start or retry a group, the latter two with its keys or other parameters."""
+    """Return a function that stops, deletes, starts or retries a group.
+
+    To start or retry it sends the group's access keys, or other parameters.
+    """
 
     def call(action, group, **parameters):
         request, body = (getattr(v2, f"{action.title()}TaskGroup{kind}", None) for kind in ("Request", "Req"))
@@ -343,7 +346,7 @@ def test_both_worlds_copy_alike(world, huawei_of):
 
 @pytest.fixture
 def virtual(huawei_of):
-    """Return a world in virtual time, a client of its OMS, and a function that begins a group."""
+    """Return a world in virtual time, a client of its OMS, and a function that creates a group."""
     with InProcess() as box:
         huawei = huawei_of(box)
 

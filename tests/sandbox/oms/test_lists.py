@@ -1,4 +1,4 @@
-"""Lists of the outcome of each object, and failures that a test orders."""
+"""OMS's lists with the outcome of each object, and copy failures that a test orders."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ ROOT = "oms/sync_task/"
 
 @pytest.fixture
 def copy(box, huawei):
-    """Submit keys and wait until OMS has finished them."""
+    """Return a function that submits keys, and waits until OMS has finished them."""
 
     def submit(*keys):
         huawei.submit(*(quote(key, safe="") for key in keys))
@@ -24,7 +24,7 @@ def copy(box, huawei):
 
 @pytest.fixture
 def lists(box):
-    """Return the lines of each list, by its name without the common beginning."""
+    """Return a function that returns the lines of each list, by file name without the common prefix."""
 
     return lambda: {
         name.removeprefix(f"{ROOT}{box.task_id}/"): stored.data.decode().splitlines()

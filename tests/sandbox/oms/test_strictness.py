@@ -1,4 +1,4 @@
-"""A parameter, field or body that a call of OMS does not have is refused, never ignored."""
+"""Parameters, fields and bodies that a call of OMS does not have: they are refused, never ignored."""
 
 import json
 
@@ -40,7 +40,7 @@ NEEDS = {"update": Status.PAUSED, "stop": Status.MONITORING, "start": Status.PAU
 
 @pytest.fixture(params=CALLS, ids=lambda call: " ".join(call[:2]))
 def send(request, box, huawei):
-    """Send a call that OMS carries out, with more parameters or fields."""
+    """Return a function that sends a call which OMS accepts, with additional parameters or fields."""
     method, path, params, body = request.param
     keys = dict(zip(KEYS, (*box.user_credentials, *box.huawei_credentials), strict=True))
     buckets = {"src_bucket": "photos", "src_region": "cn-hangzhou", "dst_bucket": "photos-obs"}

@@ -1,4 +1,4 @@
-"""Keys that OMS accepts, their copies, and the counters of a task."""
+"""Keys that OMS accepts: their copies, and the counters of the task."""
 
 import pytest
 

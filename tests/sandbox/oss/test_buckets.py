@@ -30,7 +30,7 @@ def test_a_bucket_in_another_region_answers_only_info_and_location(box):
 
 
 def versions(bucket):
-    """Return the version that an answer of each kind names."""
+    """Return the version id in the response to each kind of request."""
     upload = bucket.init_multipart_upload("big").upload_id
     part = oss2.models.PartInfo(1, bucket.upload_part("big", upload, 1, b"data").etag)
     answers = [

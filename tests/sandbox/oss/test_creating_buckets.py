@@ -1,4 +1,4 @@
-"""New buckets: names, owners, classes, and the time until requests see them."""
+"""Creation of buckets: names, owners, storage classes, and the delay until requests see them."""
 
 import oss2
 import pytest

@@ -1,4 +1,4 @@
-"""Events of OSS for functions: their form, their triggers, and their losses, copies and delays."""
+"""Events that OSS sends to functions: their form, their triggers, and their losses, repetitions and delays."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ CREATED = [
 
 @pytest.fixture
 def delivered(box):
-    """Return the list of payloads of a trigger for all event names."""
+    """Return the payloads that a trigger for all events has received, as a live list."""
     payloads = []
     box.oss.add_trigger("all", "photos", [f"oss:ObjectCreated:{name}" for name in CREATED], "", "", payloads.append)
     return payloads
@@ -117,7 +117,7 @@ PATIENCE = 20
 
 @pytest.fixture
 def delivered_keys(delivered):
-    """Return the keys of all delivered events."""
+    """Return a function that returns the keys of all delivered events."""
     return lambda: [key for _, key in names_and_keys(delivered)]
 
 

@@ -1,4 +1,4 @@
-"""Buckets with many objects, made in a moment."""
+"""Buckets that are filled with many objects at once."""
 
 import oss2
 import pytest

@@ -1,4 +1,4 @@
-"""Answers that take their time, as those of a cloud do, at the same time."""
+"""Latency of OSS's responses: requests at the same time wait at the same time."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Listings of both versions: byte order, pages, common prefixes."""
+"""Listings of both API versions: byte order, pages, common prefixes."""
 
 import pytest
 
@@ -39,7 +39,7 @@ VERSIONS = {
 
 @pytest.fixture(params=VERSIONS)
 def list_page(photos, request):
-    """Read a page of a listing of either version; return it and the beginning of the next page."""
+    """Return a function that reads a page of a listing, and returns it with the start of the next page."""
     method, begin, following = VERSIONS[request.param]
 
     def list_page(begins="", **parameters):
@@ -51,7 +51,7 @@ def list_page(photos, request):
 
 @pytest.fixture
 def list_all(list_page):
-    """Read all pages; return keys, prefixes and the number of pages."""
+    """Return a function that reads all pages, and returns the keys, the prefixes and the number of pages."""
 
     def list_all(**parameters):
         keys, prefixes, begins, pages, is_truncated = [], [], "", 0, True

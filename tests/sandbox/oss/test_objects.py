@@ -1,4 +1,4 @@
-"""Operations on objects of OSS, and their refusals."""
+"""Operations on objects of OSS, and requests that OSS refuses."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Answers of OSS about an object: ranges, stored headers, classes."""
+"""OSS's responses about an object: ranges, stored headers, storage classes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Requests that the sandbox cannot answer are refused with NotImplemented, and never ignored."""
+"""Requests that the sandbox does not support: it answers NotImplemented, and never ignores a part."""
 
 import base64
 import hashlib
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def stored(box):
-    """Store an object that no refused request may change."""
+    """Store an object, and check after the test that no refused request changed it."""
     box.oss.put("photos", "a", b"first")
     yield
     assert box.oss.objects("photos")["a"].data == b"first"

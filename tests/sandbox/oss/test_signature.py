@@ -1,4 +1,4 @@
-"""V4 signatures in the Authorization header, and no other access to OSS."""
+"""V4 signatures in the Authorization header, the only access to OSS."""
 
 import oss2
 import pytest

@@ -1,4 +1,4 @@
-"""Uploads beside PutObject: in parts, and by copying."""
+"""Uploads besides PutObject: in parts, and by copying."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Refusals of RAM: wrong signatures, wrong parameters, missing rights."""
+"""Requests that RAM refuses: wrong signatures, wrong parameters, missing permissions."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ PLAIN = document(ALLOW)
 
 @pytest.fixture
 def send(box, http):
-    """Send a call with the signature of the SDK; `change` then alters its headers."""
+    """Return a function that sends a call with the SDK's signature, after `change` altered the headers."""
 
     def call(action, query=None, change=lambda _: None, credentials=None, before=None, **details):
         key, secret = credentials or box.user_credentials
@@ -54,7 +54,7 @@ def send(box, http):
 
 @pytest.fixture
 def refusal(send):
-    """Return the status and the code of a call that is refused."""
+    """Return a function that sends a call, and returns the status and the code of its refusal."""
 
     def call(*arguments, **details):
         answer = send(*arguments, **details)

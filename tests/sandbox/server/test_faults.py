@@ -1,4 +1,4 @@
-"""Faults on the wire, beyond those in `tests/sandbox/inprocess/test_same.py`."""
+"""Faults on the wire that `tests/sandbox/inprocess/test_same.py` does not cover."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sandbox.server.faults import Fault, Faults
 
 @pytest.fixture
 def idle(box, connect):
-    """Return an idle connection, which was answered."""
+    """Return an idle connection, over which a request was answered."""
     connection = connect(box.oss.endpoint)
     connection.ask()
     assert connection.answer()
