@@ -1233,8 +1233,8 @@ MISTAKES = (
         "headers of an object that is not proven equal",
         _HEADERS,
         f"{_CODE}/jobs/headers.py",
-        ".object_class is not ObjectClass.EQUAL_CONTENTS",
-        ".object_class is ObjectClass.MOVING",
+        ".object_class is ObjectClass.EQUAL_CONTENTS",
+        ".object_class is not ObjectClass.MOVING",
         seeds="40",
     ),
     Mistake(

@@ -57,7 +57,7 @@ ROWS = {
 
 def checks(document: Document) -> list[tuple[str, str, bool]]:
     """Return the id, the result and `gates` of each check, in order."""
-    is_about_headers = document["headers"]["migrated"] is not True or _asked(document) > 0
+    is_about_headers = document["headers"]["migrated"] is not True or _asked(document) > 0 or _checked(document)
     gates = {"SAMPLE": document["sample"] is not None, "METADATA": is_about_headers}
     return [(name, _result(document, name), gates.get(name, True)) for name in ROWS]
 
@@ -207,8 +207,19 @@ def _of_sample(document: Document) -> str:
     return "passed" if sample["read"] >= min(sample["asked"], sample["population"]) else "not proven"
 
 
+def _checked(document: Document) -> bool:
+    """Return True if the standstill pass checked the headers of all objects."""
+    still = document["passes"]["standstill"]
+    return still is not None and still["headers"] is not None
+
+
 def _of_metadata(document: Document) -> str:
     headers = document["headers"]
+    if _checked(document):
+        outcomes = document["passes"]["standstill"]["headers"]["outcomes"]
+        is_right = outcomes.keys() <= {"recorded", "equal"} and not (headers["documented"] or headers["unexpected"])
+        lacking = "failed" if "differs" in outcomes else "not proven"
+        return "passed" if is_right or "metadata" in document["accepted"] else lacking
     is_compared = headers["drawn"] + len(headers["more"]) > 0
     if _asked(document) and not is_compared:
         return "not run"

@@ -7,9 +7,22 @@ from typing import Any
 from oss_oms_sync.answers.layout import canary_result_name, record_name
 from oss_oms_sync.clouds.objects import StoredObject
 from support.reconcile_world import ReconcileWorld
-from support.world import HOUR, TASK
+from support.world import HOUR, TASK, World
 
 Headers = dict[str, str]
+
+
+def measured(world: World, *, moves: bool = False, replaces: bool = True) -> None:
+    """OBS `moves` LastModified when it changes headers, or not, and a canary has measured that."""
+    world.obs.bucket(world.destination_bucket).headers_move_time = moves
+    answers = {"url": "yes", "expired_url": "no", "moves_etag": "no", "moves_time": "yes" if moves else "no"}
+    add_result(world, **answers, replaces="yes" if replaces else "no")
+
+
+def add_result(world: World, **answers: str) -> None:
+    """Store a canary's answers."""
+    result = {"at": "2026-01-01T00:00:00Z", "report": {"in_place": answers}}
+    world.bucket.add(StoredObject.of_json(canary_result_name(TASK, world.settings.project), result))
 
 
 class HeadersWorld(ReconcileWorld):
@@ -19,15 +32,12 @@ class HeadersWorld(ReconcileWorld):
         super().__init__(**environment)
         self.obs.round_trip = 0.001
         self.obs_bucket = self.obs.bucket(self.destination_bucket)
-        self.obs_bucket.headers_move_time = moves
         self.moves = moves
-        answers = {"url": "yes", "expired_url": "no", "moves_etag": "no", "moves_time": "yes" if moves else "no"}
-        self.measured(**answers, replaces="yes" if replaces else "no")
+        measured(self, moves=moves, replaces=replaces)
 
     def measured(self, **answers: str) -> None:
         """A canary has measured this."""
-        result = {"at": "2026-01-01T00:00:00Z", "report": {"in_place": answers}}
-        self.bucket.add(StoredObject.of_json(canary_result_name(TASK, self.settings.project), result))
+        add_result(self, **answers)
 
     def both(self, key: str, source: Headers, there: Headers, data: str = "A", later: bool = False) -> None:
         """An object is in both buckets, with these headers (names as in HTTP)."""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from ops.certificate.counts import counts
 from ops.certificate.form import Document, Doubt, require_count
-from ops.certificate.plausibility import headers_fit, sample_fits, waiting_fits
+from ops.certificate.plausibility import checked_headers_fit, headers_fit, sample_fits, waiting_fits
 from ops.clock import moment, timestamp
 from ops.errors import UntrustedError
 from ops.exit_codes import ExitCode
@@ -116,7 +116,7 @@ def findings(document: Document) -> Iterator[Doubt]:
         stated["rehearsal"] == _as_text(conclusions["rehearsal"]),
         stated["rehearsal"],
     )
-    for rule in (_in_order, _accepted, _name, _oms, waiting_fits, headers_fit):
+    for rule in (_in_order, _accepted, _name, _oms, waiting_fits, headers_fit, checked_headers_fit):
         yield rule(document)
     if document["sample"] is not None:
         yield sample_fits(document)

@@ -1,17 +1,34 @@
-"""Numbers of a certificate that have to agree: its sample, the sample's headers, and waiting keys."""
+"""Numbers of a certificate that have to agree: its sample, headers, and waiting keys."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 
-from ops.certificate.form import Document, Doubt, is_hexadecimal, is_in_scope, numbers, require_count, require_distinct
+from ops.certificate.form import (
+    CLASS_SIDES,
+    Document,
+    Doubt,
+    Sides,
+    is_hexadecimal,
+    is_in_scope,
+    numbers,
+    require_count,
+    require_distinct,
+)
+from oss_oms_sync.answers.headers_answer import MAX_EXAMPLES, MAX_READ_OBJECTS, HeadersOutcome
 from oss_oms_sync.answers.object_class import EQUAL
 from oss_oms_sync.answers.pass_answers import MAX_FOLDERS, MAX_KEYS, first_folder
 from oss_oms_sync.answers.text import t
 
 # Classes from which a sample is drawn.
 _SAMPLED = [object_class.title for object_class in EQUAL]
+# Outcomes of a standstill pass with settled headers, with known differing headers, and with unknown headers.
+_SETTLED = [HeadersOutcome.RECORDED.title, HeadersOutcome.EQUAL.title]
+_DIFFERENT = ["differs", "other_class", "archived", "not_ascii", "too_large", "removal"]
+_UNKNOWN = ["changed", "unreadable", "unconfirmed", HeadersOutcome.UNREAD.title]
+# Headers beyond the maximum number of names: an object counts once for each of them.
+_OTHER_HEADERS = "*"
 # Maximum objects of a sample, and maximum bytes of each.
 _MAX_SAMPLE, _MAX_SAMPLED_BYTES = 300, 2**30
 
@@ -104,3 +121,38 @@ def headers_fit(document: Document) -> Doubt:
         t("The statements about headers agree with the sample"),
         [name for name, fits in holds.items() if not fits],
     )
+
+
+def checked_headers_fit(document: Document) -> Doubt:
+    """Return the claim that the headers of the standstill pass agree with the classes, and with each other."""
+    compared, still = document["passes"]["compare"], document["passes"]["standstill"]
+    claim = t("The numbers of checked headers agree")
+    checked = still and still["headers"]
+    if not checked:
+        return Doubt(claim, checked is None)
+    outcomes = {name: require_count(number) for name, number in checked["outcomes"].items()}
+    differing = {name: require_count(number) for name, number in checked["differing"].items()}
+    examples = {name: require_distinct(keys) for name, keys in checked["examples"].items()}
+    different = sum(number for name, number in outcomes.items() if name in _DIFFERENT)
+    unsettled = {name: min(number, MAX_EXAMPLES) for name, number in outcomes.items() if name not in _SETTLED}
+    read = sum(outcomes.values()) - outcomes.get("recorded", 0) - outcomes.get("unread", 0)
+    is_still = all(compared[digest] == still[digest] for digest in ("state", "twin"))
+    holds = {
+        "outcomes": outcomes.keys() <= {*_SETTLED, *_DIFFERENT, *_UNKNOWN} and 0 not in outcomes.values(),
+        "objects": not is_still or sum(outcomes.values()) in _objects_on_both_sides(document),
+        "unread": not outcomes.get("unread") or read >= MAX_READ_OBJECTS,
+        "differing": sum(differing.values()) >= different
+        and all(0 < number <= different for name, number in differing.items() if name != _OTHER_HEADERS),
+        "examples": {name: len(keys) for name, keys in examples.items()} == unsettled
+        and all(is_in_scope(document, key) for keys in examples.values() for key in keys),
+    }
+    return Doubt.claim_unless(claim, [name for name, fits in holds.items() if not fits])
+
+
+def _objects_on_both_sides(document: Document) -> range:
+    """Return the possible numbers of objects on both sides; records among the impossible objects do not count."""
+    sides = {title: CLASS_SIDES[title] for title in document["classes"]}
+    kinds = (Sides.EQUAL, Sides.BOTH, Sides.AT_MOST)
+    objects = {title: numbers(document["classes"][title])[2] for title, side in sides.items() if side in kinds}
+    most = sum(objects.values())
+    return range(most - objects.get("impossible", 0), most + 1)

@@ -276,7 +276,7 @@ class Cutover:
         """
         session, payload = self._session, {"headers": HeadersWork.MEND.value}
         prior = session.ask(HeadersAnswer, "compare", {**payload, "look": True})
-        if prior.pass_ is None or prior.work == HeadersWork.UNDO.value or self._is_closed:
+        if prior.pass_ is None or not HeadersWork(prior.work).is_kept or self._is_closed:
             return True
         self._begin(t("Change headers in OBS"))
         try:

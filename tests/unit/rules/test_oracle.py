@@ -24,6 +24,10 @@ TIMES = [f"2026-01-31T{hour:02}:{minute:02}:{second:02}Z" for hour in (7, 8, 9) 
          for second in (0, 2, 59)]  # fmt: skip
 TIMES += ["2026-01-30T08:00:00Z", "2026-02-01T08:46:02Z", "2026-02-01T08:46:03Z"]
 CLASSES = [*answer("certificate-go")["classes"]]
+# Headers of a standstill pass.
+OUTCOMES = [{"recorded": 9}, {"recorded": 9, "equal": 2}, {"recorded": 9, "differs": 1, "unread": 1}]
+OUTCOMES += [{name: 1} for name in ("equal", "differs", "not_ascii", "other_class", "unreadable", "unread", "changed")]
+CHECKED = [None, *({"outcomes": outcomes, "differing": {}, "examples": {}} for outcomes in OUTCOMES)]
 Change = Callable[[dict[str, Any], Random], None]
 
 
@@ -106,6 +110,8 @@ def set_value(document: dict[str, Any], random: Random) -> None:
         ]
     if closed:
         choices.append((closed, "run", ["", document["run"]]))
+    if document["passes"]["standstill"]:
+        choices += [(document["passes"]["standstill"], "headers", CHECKED)] * 3
     place, name, values = random.choice(choices)
     place[name] = random.choice(values)
 

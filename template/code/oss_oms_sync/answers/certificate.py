@@ -16,6 +16,7 @@ from typing import Any
 
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.headers_answer import CheckedHeaders
 from oss_oms_sync.answers.job_answers import FinishedMigration, Mark
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import (
@@ -164,9 +165,13 @@ class CertifiedComparison(CertifiedPass):
 
 @dataclass(frozen=True)
 class CertifiedStandstill(CertifiedPass):
-    """The standstill pass after the comparison, and its begin by OSS's clock."""
+    """The standstill pass after the comparison, and its begin by OSS's clock.
+
+    `headers`: None unless a pass of headers had run, and the project was closed.
+    """
 
     began: str
+    headers: CheckedHeaders | None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from oss_oms_sync.answers.text import Text, t
 
 # Maximum number of keys of each outcome that are shown as examples.
 MAX_EXAMPLES = 10
+# Maximum number of objects without a record that a standstill pass reads in a range.
+MAX_READ_OBJECTS = 10_000
 
 
 class HeadersWork(Enum):
@@ -23,6 +25,11 @@ class HeadersWork(Enum):
     LOOK = "look"
     MEND = "mend"
     UNDO = "undo"
+
+    @property
+    def is_kept(self) -> bool:
+        """True if a cutover after such a pass changes headers, and its standstill pass checks them."""
+        return self is not HeadersWork.UNDO
 
 
 class HeadersOutcome(Enum):
@@ -48,6 +55,8 @@ class HeadersOutcome(Enum):
     UNREADABLE = "unreadable", False, t("refused by a cloud when their headers were read")
     REFUSED = "refused", False, t("refused by OBS when their headers were changed")
     UNCONFIRMED = "unconfirmed", False, t("changed without confirmation: the next run checks again")
+    # Only in a standstill pass, if too many objects have no record.
+    UNREAD = "unread", False, t("not read, because too many objects have no record")
 
     def __init__(self, title: str, is_settled: bool, text: Text) -> None:
         self.title = title
@@ -74,3 +83,22 @@ class HeadersAnswer(PassAnswer):
     headers: Mapping[str, int]
     folders: Mapping[str, Mapping[HeadersOutcome, int]]
     examples: Mapping[HeadersOutcome, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class CheckedHeaders:
+    """Headers by a standstill pass, of the objects that it listed on both sides.
+
+    `outcomes`: numbers of objects. A RECORDED object had the same headers on both sides when its record was written;
+    the pass read the headers of all others, except UNREAD. `differing`: number of objects for each differing header.
+    `examples`: the first keys of outcomes that are not settled.
+    """
+
+    outcomes: Mapping[HeadersOutcome, int]
+    differing: Mapping[str, int]
+    examples: Mapping[HeadersOutcome, Sequence[str]]
+
+    @property
+    def unsettled(self) -> Mapping[HeadersOutcome, int]:
+        """Numbers of objects whose headers differ or are unknown."""
+        return {outcome: number for outcome, number in self.outcomes.items() if not outcome.is_settled}

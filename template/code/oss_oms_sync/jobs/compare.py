@@ -159,6 +159,8 @@ class _Comparison:
             state, stopped = self.driver.by_timer(scope, None if refused else settings.compare_period)
             stopped = stopped if state else refused or stopped
         else:
+            if asked.standstill:
+                scope = headers.with_check(scope, invocation, self._destination)
             state, stopped = self.driver.by_hand(scope, restart=asked.restart)
         answer = answer_of("compare", state, stopped, invocation.clock.now(), before)
         return CompareResult(state.tally if state else Tally(), answer, state, mode, stood_still)
@@ -179,6 +181,8 @@ class _Comparison:
         )
 
     def _walk(self, pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> RangeResult:
+        if pass_.scope.headers:
+            return headers.check_range(self._invocation, self._destination, pass_, start, seconds)
         walk = self._range_walk(pass_, start, open_ranges, seconds)
         walked = walk.run()
         tally, count = walked.piece.tally, walk.count

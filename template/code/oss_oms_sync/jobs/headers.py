@@ -1,29 +1,37 @@
 """Compare the headers of objects in OBS with the source's, and change or restore them in place, by passes of their own.
 
-Compare's function does this work: a prefix and a trigger of its own wake it, and a manual call names the work.
+Compare's function does this work: a prefix and a trigger of its own wake it, and a manual call names the work. After
+the close, a standstill pass checks headers as well.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from oss_oms_sync import jsontext, options
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.finding import TIME_IS_UP, Stop, Stopped
-from oss_oms_sync.answers.headers_answer import MAX_EXAMPLES, HeadersAnswer, HeadersOutcome, HeadersWork
+from oss_oms_sync.answers.headers_answer import (
+    MAX_EXAMPLES,
+    MAX_READ_OBJECTS,
+    CheckedHeaders,
+    HeadersAnswer,
+    HeadersOutcome,
+    HeadersWork,
+)
 from oss_oms_sync.answers.layout import is_long, record_name
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import first_folder
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.clouds.objects import PERMISSION_CODES, ObjectSummary
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.judge import CUTOVER_SECONDS, SETTLED_SECONDS, Judge, JudgementTimes
 from oss_oms_sync.comparison.mending import ClosedError, HeadersRow, Mended, Mender
 from oss_oms_sync.errors import PayloadError, StorageError, log
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.digests import reported_folder
 from oss_oms_sync.passes.driver import Driver
@@ -31,7 +39,7 @@ from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope
 from oss_oms_sync.passes.range_walk import Count
-from oss_oms_sync.passes.states import answer_of
+from oss_oms_sync.passes.states import answer_of, newest_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import INSIDE, Tally
 from oss_oms_sync.passes.work import RangeResult
@@ -85,6 +93,32 @@ def run(event: bytes | str, invocation: Invocation, destination: Callable[[], Ob
     return answer
 
 
+def with_check(scope: Scope, invocation: Invocation, destination: ObsBucket) -> Scope:
+    """Return the scope of a standstill pass, which checks headers if they were compared or changed before.
+
+    In an open project, headers may still be lost, so that a check proves nothing.
+
+    Raises StorageError.
+    """
+    if Closing(invocation).state() is None:
+        return scope
+    last = newest_of(PassStore(invocation, _JOB, destination.name).states(), replace(scope, standstill=False))
+    is_kept = last is not None and HeadersWork(last.scope.headers).is_kept
+    return replace(scope, headers=HeadersWork.LOOK.value) if is_kept else scope
+
+
+def check_range(
+    invocation: Invocation, destination: ObsBucket, pass_: Pass, start: Piece, seconds: float
+) -> RangeResult:
+    """Walk through a range of a standstill pass that checks headers."""
+    return _Headers(invocation, destination).walk(pass_, start, 1, seconds)
+
+
+def checked_headers(tally: Tally) -> CheckedHeaders:
+    """Return the results of a standstill pass that checked headers."""
+    return CheckedHeaders(_outcomes(tally), _by_header(tally), _examples(tally.unread))
+
+
 class _Headers:
     """The passes of headers in one invocation."""
 
@@ -94,7 +128,7 @@ class _Headers:
         canary = JobState(invocation).canary()
         self._effect = effect_of(canary.report if canary else {})
         self._store = PassStore(invocation, _JOB, destination.name)
-        self.driver = Driver(invocation, self._store, self._walk)
+        self.driver = Driver(invocation, self._store, self.walk)
 
     def asked(self, asked: HeadersOptions) -> HeadersAnswer:
         """Return the result of a manual call."""
@@ -121,7 +155,8 @@ class _Headers:
             return self._effect
         return MOVES_TIME if self._effect.moves_time and not scope.cutover else None
 
-    def _walk(self, pass_: Pass, start: Piece, _open_ranges: int, seconds: float) -> RangeResult:
+    def walk(self, pass_: Pass, start: Piece, _open_ranges: int, seconds: float) -> RangeResult:
+        """Walk through a range of keys after the piece `start`."""
         if refusal := self._refusal(pass_.scope):
             return RangeResult(replace(start, kind=Kind.RESTING, stopped=Stopped(Stop.HEADERS, refusal.en)))
         return _Walk(self._invocation, self._destination, self._mender(), pass_, start, seconds).run()
@@ -151,8 +186,9 @@ class _Walk:
             HeadersWork.UNDO.value: mender.undo,
         }[pass_.scope.headers]
         self._is_undo = pass_.scope.headers == HeadersWork.UNDO.value
+        self._is_standstill = pass_.scope.standstill
         now = invocation.clock.now().timestamp()
-        settling = CUTOVER_SECONDS if pass_.scope.cutover else SETTLED_SECONDS
+        settling = CUTOVER_SECONDS if pass_.scope.cutover or self._is_standstill else SETTLED_SECONDS
         self._judge = Judge(invocation.settings.key_filter, JudgementTimes(now, settling=settling))
         self._listing = MergedListing(
             invocation,
@@ -168,6 +204,8 @@ class _Walk:
         # The range up to the last key before the open batch.
         self._settled = start
         self._batch: list[HeadersRow] = []
+        # Keys of the batch whose contents are not proven equal.
+        self._unproven: set[str] = set()
 
     def run(self) -> RangeResult:
         """Walk until the range ends, time is up, or a cloud refuses."""
@@ -210,16 +248,38 @@ class _Walk:
             self._count.add(entry, _takes_nothing)
         if source is None or not self._invocation.settings.key_filter.is_reported(entry.key):
             return
-        if there is None or self._judge.judge(entry).object_class is not ObjectClass.EQUAL_CONTENTS:
-            self._count.note(entry.key, Mended(HeadersOutcome.OTHER_CLASS))
+        if there is None:
+            # A standstill pass checks the objects on both sides.
+            if not self._is_standstill:
+                self._count.note(entry.key, Mended(HeadersOutcome.OTHER_CLASS))
             return
         row = HeadersRow(source, there, record or self._long_record(entry.key))
-        if row.is_recorded and not self._is_undo:
-            self._count.note(entry.key, Mended(HeadersOutcome.RECORDED))
-        elif self._is_undo and not row.record:
-            self._count.note(entry.key, Mended(HeadersOutcome.UNTOUCHED))
+        outcome = self._standstill_outcome(entry, row) if self._is_standstill else self._outcome_in_pass(entry, row)
+        if outcome:
+            self._count.note(entry.key, Mended(outcome))
         else:
             self._batch.append(row)
+
+    def _outcome_in_pass(self, entry: Entry, row: HeadersRow) -> HeadersOutcome | None:
+        """Return the outcome of an object by its class or its record; None if its headers have to be read."""
+        if not self._is_equal(entry):
+            return HeadersOutcome.OTHER_CLASS
+        if self._is_undo:
+            return None if row.record else HeadersOutcome.UNTOUCHED
+        return HeadersOutcome.RECORDED if row.is_recorded else None
+
+    def _standstill_outcome(self, entry: Entry, row: HeadersRow) -> HeadersOutcome | None:
+        """Return the outcome of an object in a standstill pass, where only the number of reads is limited."""
+        if row.is_recorded:
+            return HeadersOutcome.RECORDED
+        if self._count.unrecorded + len(self._batch) >= MAX_READ_OBJECTS:
+            return HeadersOutcome.UNREAD
+        if not self._is_equal(entry):
+            self._unproven.add(entry.key)
+        return None
+
+    def _is_equal(self, entry: Entry) -> bool:
+        return self._judge.judge(entry).object_class is ObjectClass.EQUAL_CONTENTS
 
     def _long_record(self, key: str) -> ObjectSummary | None:
         """Return the record of a key that no listing has by key."""
@@ -230,10 +290,21 @@ class _Walk:
 
     def _flush(self, after: str) -> None:
         """Work on the batch, whose keys and those counted before it are then settled."""
-        for row, mended in zip(self._batch, self._work(self._batch) if self._batch else [], strict=True):
-            self._count.note(row.key, mended)
-        self._batch = []
+        for row, mended in zip(self._batch, self._results() if self._batch else [], strict=True):
+            is_unproven = mended.outcome is HeadersOutcome.DIFFERS and row.key in self._unproven
+            self._count.note(row.key, mended._replace(outcome=HeadersOutcome.OTHER_CLASS) if is_unproven else mended)
+        self._batch, self._unproven = [], set()
         self._settled = replace(self._start, after=after, tally=self._count.tally())
+
+    def _results(self) -> Sequence[Mended]:
+        """Work on the batch; raise StorageError, unless a standstill pass lacks the permission to read headers."""
+        try:
+            return self._work(self._batch)
+        except StorageError as error:
+            if not self._is_standstill or error.code not in PERMISSION_CODES:
+                raise
+            # The digests of both buckets do not need it.
+            return [Mended(HeadersOutcome.UNREADABLE)] * len(self._batch)
 
 
 def _takes_nothing(_: object) -> bool:
@@ -242,6 +313,11 @@ def _takes_nothing(_: object) -> bool:
 
 class HeadersCount(Count):
     """Counts of a pass of headers: outcomes, by header and by first-level folder, and the first keys of each."""
+
+    @property
+    def unrecorded(self) -> int:
+        """Number of counted objects without a record of their versions."""
+        return self._tally.counts[INSIDE] - self._tally.counts[HeadersOutcome.RECORDED.title]
 
     def note(self, key: str, mended: Mended) -> None:
         """Count the outcome of an object."""
@@ -263,20 +339,26 @@ class HeadersCount(Count):
 
 
 def _answer(fields: dict[str, object], work: str, tally: Tally) -> HeadersAnswer:
-    counts = Counter({name: number for name, number in tally.counts.items() if number})
     return HeadersAnswer(
         **{**fields, "has_no_objects": bool(fields["finished"]) and tally.has_no_objects},  # type: ignore[arg-type]
         work=work,
-        outcomes={outcome: counts[outcome.title] for outcome in HeadersOutcome if counts[outcome.title]},
-        headers={
-            name.removeprefix(_HEADER): number for name, number in sorted(counts.items()) if name.startswith(_HEADER)
-        },
+        outcomes=_outcomes(tally),
+        headers=_by_header(tally),
         folders={
             folder: {HeadersOutcome[name.upper()]: number for name, (number, *_) in outcomes.items()}
             for folder, outcomes in sorted(tally.folders.items())
         },
         examples=_examples(tally.unread),
     )
+
+
+def _outcomes(tally: Tally) -> dict[HeadersOutcome, int]:
+    return {outcome: number for outcome in HeadersOutcome if (number := tally.counts.get(outcome.title, 0))}
+
+
+def _by_header(tally: Tally) -> dict[str, int]:
+    counts = sorted(tally.counts.items())
+    return {name.removeprefix(_HEADER): number for name, number in counts if number and name.startswith(_HEADER)}
 
 
 def _examples(keys: dict[str, list[str]]) -> dict[HeadersOutcome, Sequence[str]]:

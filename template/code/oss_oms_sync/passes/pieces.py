@@ -66,7 +66,7 @@ class Scope:
     `key_filter` selects the keys. `since`: None starts at the installation. `everything`: include objects with any
     records, of any age unless `since` is set. `deep`, `overwrite`, `cutover` and `standstill` apply only to compare;
     with `cutover`, the minimum age of judged objects is five minutes. `headers`: the work of a pass of headers, a value
-    of HeadersWork; empty for other jobs.
+    of HeadersWork; empty for other jobs, except for a standstill pass that checks headers as well.
     """
 
     key_filter: KeyFilter

@@ -12,6 +12,7 @@ from oss_oms_sync.answers.sampled import BACK_TO_SOURCE, TIME_IS_UP, Headers, Lo
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.rules.check import CutoverCheck
+from oss_oms_sync.rules.checked_headers import judge_checked
 from oss_oms_sync.rules.next_steps import METADATA, acceptance_step, asked_sample, comparison_step, cutover
 from oss_oms_sync.rules.reading import GRANT_READING, unreadable
 
@@ -160,10 +161,12 @@ def _percent(number: int) -> str:
 
 
 def metadata(facts: CutoverFacts) -> Finding:
-    """Check that the headers of the sample are the same in OBS.
+    """Check that the headers are the same in OBS: of every object, if a standstill pass checked them, or of the sample.
 
-    The check gates if a sample was requested, or if the sync task may not migrate headers.
+    By a sample, the check gates if a sample was requested, or if the sync task may not migrate headers.
     """
+    if facts.passes.standstill and facts.passes.standstill.headers:
+        return judge_checked(facts, facts.passes.standstill.headers, HEADERS)
     headers, asked = facts.headers, asked_sample(facts)
     text, why = sentences(*_describe_headers(headers, facts.sample)), facts.accepted.get(METADATA)
     is_lacking = headers.migrated is False or bool(headers.documented)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from oss_oms_sync.answers.certificate import CutoverFacts, CutoverVerdict, Rehearsal
 from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.headers_answer import CheckedHeaders
 from oss_oms_sync.answers.sampled import Headers
 from oss_oms_sync.answers.text import Text, sentences, t, untranslated
 from oss_oms_sync.rules.causes import find_causes
@@ -39,7 +40,7 @@ def summarize(
         "Each source object ({n:object|objects}, {bytes:byte|bytes}) was in OBS with equal"
         " contents when checked, {when}. Both buckets were unchanged at {stood}; nothing has been"
         " submitted since two minutes after {closed}, {oms}. {headers}",
-        headers=_headers(facts.headers),
+        headers=_checked_headers(still.headers, facts.headers) if still.headers else _headers(facts.headers),
         n=facts.source.objects,
         bytes=facts.source.bytes,
         when=looked,
@@ -47,6 +48,15 @@ def summarize(
         closed=facts.closed.written,
         oms=oms,
     )
+
+
+def _checked_headers(checked: CheckedHeaders, sampled: Headers) -> Text:
+    """Return the summary of the headers for a GO, by the standstill pass."""
+    what = t("all are equal in OBS, as of each record or check")
+    if checked.unsettled or sampled.documented or sampled.unexpected:
+        what = t("not all are equal in OBS (accepted by name)")
+    number = sum(checked.outcomes.values())
+    return t("The headers of {n:object|objects} were compared: {what}.", n=number, what=what)
 
 
 def _headers(headers: Headers) -> Text:

@@ -53,6 +53,7 @@ from oss_oms_sync.errors import KEY_REASONS, Failure, StorageError
 from oss_oms_sync.jobs.certify.cutover_options import CutoverOptions
 from oss_oms_sync.jobs.certify.oms_work import ask_oms
 from oss_oms_sync.jobs.certify.sample import compare_headers, empty_sample, take_sample
+from oss_oms_sync.jobs.headers import checked_headers
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.certificates import Certificates
 from oss_oms_sync.ledger.closing import Closed, Closing, open_projects
@@ -206,7 +207,11 @@ def _passes(
         no_right_in_obs=unread["no_right_in_obs"],
     )
     if answer.standstill and (began := store.began(answer.standstill.of.name)):
-        still = CertifiedStandstill(**_pass_fields(answer.standstill), began=timestamp(began))
+        still = CertifiedStandstill(
+            **_pass_fields(answer.standstill),
+            began=timestamp(began),
+            headers=checked_headers(answer.standstill.tally) if answer.standstill.scope.headers else None,
+        )
     return CertifiedPasses(compared, still), state
 
 
