@@ -63,8 +63,7 @@ def classes(answer: Any) -> Mapping[str, list[str]]:
 def commands_of(document: str) -> Iterator[str]:
     """Return the commands in the section of the days after a GO."""
     text = (ROOT / "docs" / document).read_text(encoding="utf-8").partition(SECTIONS[document])[2]
-    for block in re.findall(r"```sh\n(.*?)```", text.partition("\n## ")[0], re.DOTALL):
-        yield from filter(None, (line.strip() for line in block.splitlines()))
+    yield from re.findall(r"`(python3 ops\.py [^`]+)`", text.partition("\n## ")[0])
 
 
 @pytest.fixture

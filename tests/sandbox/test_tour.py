@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from sandbox.control import serve_control
@@ -24,8 +23,6 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 # The interpreter of ops.py has another name elsewhere.
 INTERPRETER = re.compile(r"\bpython3(\.\d+)?(?= ops\.py)")
 LEFT_OUT = "…"
-# A user types this behind a question.
-TYPED = "yes"
 
 
 def steps(document: str) -> Iterator[tuple[str, str, list[str]]]:
@@ -47,18 +44,7 @@ def is_shown(expected: list[str], output: list[str]) -> bool:
     return re.fullmatch(pattern, "".join(map(without_times, output))) is not None
 
 
-def run(words: list[str], expected: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """Run a command, and type the answer that the page shows; return the output."""
-    for line in expected:
-        if line.endswith(TYPED):
-            environment |= {"COLUMNS": "200", "TERM": "dumb"}
-            child = pexpect.spawn(
-                sys.executable, words, cwd=folder, env=environment, encoding="utf-8", timeout=PATIENCE
-            )
-            child.expect_exact(line.removesuffix(TYPED))
-            before = child.before + child.after
-            child.sendline(TYPED)
-            return (before + child.read()).replace("\r\n", "\n")
+def run(words: list[str], folder: Path, environment: dict[str, str]) -> str:
     return subprocess.run(
         [sys.executable, *words],
         cwd=folder,
@@ -86,5 +72,5 @@ def test_the_tour_shows_the_output(box, tmp_path, file, locale):
             else:
                 exported = {"OSS_OMS_SYNC_SANDBOX": address, **box.administrators()}
                 environment = {**os.environ, **exported, "LANG": locale, "LC_ALL": locale}
-                output = run(shlex.split(command)[1:], expected, tmp_path, environment)
+                output = run(shlex.split(command)[1:], tmp_path, environment)
             assert is_shown(expected, output.splitlines()), f"{command}\n{output}"
