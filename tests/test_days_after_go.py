@@ -63,7 +63,8 @@ def classes(answer: Any) -> Mapping[str, list[str]]:
 def commands_of(document: str) -> Iterator[str]:
     """Return the commands in the section of the days after a GO."""
     text = (ROOT / "docs" / document).read_text(encoding="utf-8").partition(SECTIONS[document])[2]
-    yield from re.findall(r"`(python3 ops\.py [^`]+)`", text.partition("\n## ")[0])
+    section = " ".join(text.partition("\n## ")[0].split())
+    yield from re.findall(r"`(python3 ops\.py [^`]+)`", section)
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Keeps what the documents repeat in step with where it stands: `python -m tools.documents` writes it.
 
-The table of what `s init` does not ask in docs/deploy.md and its twin (publish.yaml), docs/settings.md
-(`settings_table`), docs/reasons.md (`errors`), the table of docs/unconfirmed.md and its twin (`unconfirmed`), and the
-tables of sizes and of freezes in docs/costs.md and its twin (`ops.cost`).
+docs/settings.md (`settings_table`), docs/reasons.md (`errors`), the table of docs/unconfirmed.md and its twin
+(`unconfirmed`), and the tables of sizes and of freezes in docs/costs.md and its twin (`ops.cost`).
 """
 
 from __future__ import annotations
@@ -19,9 +18,8 @@ from oss_oms_sync.errors import Reason
 from oss_oms_sync.settings_table import SETTINGS
 from oss_oms_sync.unconfirmed import UNCONFIRMED
 
-from .package import ROOT, manifest
+from .package import ROOT
 
-ENGLISH, CHINESE = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh.md"
 COSTS, COSTS_TWIN = ROOT / "docs" / "costs.md", ROOT / "docs" / "costs.zh.md"
 UNKNOWN, UNKNOWN_TWIN = ROOT / "docs" / "unconfirmed.md", ROOT / "docs" / "unconfirmed.zh.md"
 _OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, MAX_LANES)
@@ -29,27 +27,8 @@ _TERABYTES, _OBJECTS_PER_TERABYTE, _SAMPLE = (1, 10, 50, 100, 200), 10**6, 0
 _REQUIRED = ("required", "必填")
 # Minutes below this are given in hours.
 _DAYS_FROM = 5 * 24 * 60
-# Before choices, and between two.
-_CHOICES = ((" One of ", ", "), ("可选：", "、"))
-_MANY = 10
+_COMMAS = (", ", "、")
 _YES_NO = ("no / 否", "yes / 是")
-
-
-def questions(chinese: bool) -> str:
-    """Return the table of variables for which `s init` does not ask."""
-    rows = []
-    for name, question in manifest()["Parameters"]["properties"].items():
-        if question.get("input", True):
-            continue
-        # The Chinese part ends in the last full-width full stop.
-        in_chinese, stop, english = question["description"].rpartition("。")
-        meaning = in_chinese + stop if chinese else english.strip()
-        choices = question.get("enum", [])
-        if 2 < len(choices) < _MANY:
-            label, comma = _CHOICES[chinese]
-            meaning += label + comma.join(f"`{choice}`" for choice in choices)
-        rows.append((f"`{name}`", _escaped(meaning), f"`{question['default']}`"))
-    return _table(("变量", "含义", "默认值") if chinese else ("variable", "meaning", "default"), rows)
 
 
 def settings() -> str:
@@ -102,7 +81,7 @@ def unconfirmed(chinese: bool) -> str:
             fact.assumed.of(language),
             f"`{fact.setting}`" if fact.setting else "",
             fact.rests.of(language),
-            _CHOICES[chinese][1].join(f"`{field}`" for field in fact.fields),
+            _COMMAS[chinese].join(f"`{field}`" for field in fact.fields),
         )
         for fact in UNCONFIRMED.values()
     ]
@@ -181,8 +160,6 @@ def _with_parts(document: Path, *parts: tuple[str, str]) -> str:
 def made() -> dict[Path, str]:
     """Every document that is made, in whole or in part, and what it should say."""
     return {
-        ENGLISH: _with_parts(ENGLISH, ("questions", questions(chinese=False))),
-        CHINESE: _with_parts(CHINESE, ("questions", questions(chinese=True))),
         COSTS: _with_parts(COSTS, ("sizes", sizes(chinese=False, rate=1)), ("freeze", freezes(chinese=False))),
         COSTS_TWIN: _with_parts(
             COSTS_TWIN, ("sizes", sizes(chinese=True, rate=YUAN_PER_DOLLAR)), ("freeze", freezes(chinese=True))

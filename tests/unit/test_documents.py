@@ -259,9 +259,9 @@ BREAKS = {
     "a heading": ("## In a web console", "In a web console", "headings"),
     "a command": ("s forward logs --tail\n", "s forward logs\n", "blocks of code"),
     "a link": ("(settings.md)", "(prices.md)", "links"),
-    "a cell": ("| `runtime` |", "| `medic` |", "tables"),
+    "a cell": ("`HUAWEICLOUD_SDK_AK`", "`HUAWEICLOUD_SDK_ID`", "tables"),
     "a number": ("40 minutes", "50 minutes", "numbers"),
-    "a row": ("| `runtime` |", "| `runtime` | x | y |\n| `runtime` |", "tables"),
+    "a row": ("| Alibaba Cloud |", "| Alibaba Cloud | x | y |\n| Alibaba Cloud |", "tables"),
 }
 
 
