@@ -1,4 +1,4 @@
-"""Likely changes: each needs only the files in its row of contributing.md, and breaks no test of other rules."""
+"""Likely changes of the code: each needs only the files in its row of contributing.md."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ ORACLE = "tests/support/certificate_oracle.py"
 
 @dataclass(frozen=True)
 class Change:
-    """A change: `row` is the beginning of its row in contributing.md, `patch` its replacements (file, old, new).
+    """A likely change: its row in contributing.md, and its replacements (file, old, new).
 
-    `chinese` has the new phrases of the catalogue, `green` related tests that the change does not break,
-    `most` the maximum number of files, if the row names all of them.
+    `row`: the beginning of the row's text. `chinese`: new phrases of the catalogue. `green`: related tests that must
+    still pass. `most`: the maximum number of files, if the row names all of them.
     """
 
     row: str
@@ -36,7 +36,7 @@ class Change:
 
     @property
     def files(self) -> set[str]:
-        """The files that the patch changes."""
+        """The files that the replacements change."""
         return {*(file for file, _, _ in self.patch), *([CATALOGUE] if self.chinese else [])}
 
 
@@ -264,7 +264,7 @@ CHANGES = {
 
 
 def files_by_row() -> dict[str, set[str]]:
-    """Return the files in each row of contributing.md's table of changes, as paths of the repository."""
+    """Return the files in each row of contributing.md's table of changes, as paths in the repository."""
     text = (ROOT / "docs/contributing.md").read_text(encoding="utf-8").partition("## Where a change goes")[2]
     files_by_change = {}
     for line in re.findall(r"^\| .*\|$", text, re.MULTILINE)[1:]:

@@ -1,4 +1,4 @@
-"""The commands of CI, whose programs are replaced by programs that record their calls."""
+"""The commands of CI, in which recording stand-ins replace most programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAYS = "Python 3.10 is missing"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """Return a clone on a machine with all tools."""
+    """Return a clone of the repository on a machine with all tools."""
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / "bin").mkdir()
@@ -27,7 +27,7 @@ def machine(tmp_path: Path) -> Path:
 
 
 def put(program: Path, then: str = "") -> None:
-    """Write a program that records its name, its arguments and CI's exports."""
+    """Write a program that records its name, its arguments, and the variables that CI exports."""
     note = 'echo "$(basename "$0") $* REQUIRE_TOOLS=$REQUIRE_TOOLS EXTRAS=$EXTRAS COVERAGE=$COVERAGE" >> "$NOTES"'
     program.write_text(f"#!/bin/sh\n{note}\n{then}\n")
     program.chmod(0o755)

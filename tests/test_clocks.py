@@ -1,4 +1,4 @@
-"""Reads of the machine's clock: none in tests or the sandbox, whose date tests/conftest.py sets."""
+"""Reads of the machine's clock, which tests and sandbox must avoid: tests/conftest.py sets their date."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def origins(tree: ast.Module) -> dict[str, str]:
 
 
 def full_name(node: ast.AST, names: dict[str, str]) -> str:
-    """Return the name with its module; of anything that is not imported, nothing that a list here has."""
+    """Return the full name of an imported function or attribute; empty or unlisted for any other node."""
     match node:
         case ast.Name(id=name):
             return names.get(name, "")
@@ -61,7 +61,7 @@ def full_name(node: ast.AST, names: dict[str, str]) -> str:
 
 
 def readings(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the line and the name of each reading of the machine's clock."""
+    """Yield the line and the name of each read of the machine's clock."""
     tree = ast.parse(text)
     names = origins(tree)
     for node in ast.walk(tree):

@@ -1,4 +1,4 @@
-"""Cutovers that are interrupted or simultaneous, and late writes after a NO-GO."""
+"""Cutovers that are interrupted or run twice at once, and late writes after a NO-GO."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MAX_REQUESTS = 40
 
 @contextmanager
 def frozen_world(seed: int = 1) -> Iterator[Migration]:
-    """Return a world with two objects and a freeze that began a minute ago."""
+    """Yield a world with two objects, and a freeze that began a minute ago."""
     with Migration(seed, timers=1) as world:
         for key in KEYS:
             world.write(key, CONTENTS["A"])
@@ -47,7 +47,7 @@ def words(frozen: datetime, *, rehearsed: bool = False) -> list[str]:
 
 @contextmanager
 def after_each_request(call: Callable[[int], None]) -> Iterator[list[tuple[str, bytes]]]:
-    """Call with the number of each request of a person, once the cloud has done it."""
+    """Call `call` with the number of each request of the user, after the cloud has handled it."""
     asked: list[tuple[str, bytes]] = []
     really = Caller._post
 
@@ -62,7 +62,7 @@ def after_each_request(call: Callable[[int], None]) -> Iterator[list[tuple[str, 
 
 
 def steps_of(asked: list[tuple[str, bytes]]) -> list[int]:
-    """Return the numbers of requests without repetitions of the previous request."""
+    """Return the numbers of the requests, without requests that repeat the previous one."""
     return [number for number, request in enumerate(asked, 1) if number == 1 or request != asked[number - 2]]
 
 
@@ -72,7 +72,7 @@ def is_closed(world: Migration) -> bool:
 
 
 def changes_in_obs(world: Migration) -> bool:
-    """Return True if the world changes within an hour."""
+    """Return True if OBS changes within the next hour."""
     before = {key: world.in_obs(key) for key in KEYS}
     world.advance(60 * MINUTE)
     return before != {key: world.in_obs(key) for key in KEYS}
@@ -108,7 +108,7 @@ def test_two_cutovers_at_the_same_time_do_not_undo_each_other():
     with frozen_world() as world:
 
         def run_cutover() -> Any:
-            """Run the cutover until a GO, at most four times."""
+            """Run the cutover until it is a GO, at most four times."""
             for _ in range(4):
                 screen = Screen(MachineClock(world), io.StringIO(), io.StringIO(), io.StringIO())
                 cutover = Cutover(

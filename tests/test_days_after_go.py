@@ -1,4 +1,4 @@
-"""The days after a GO by the steps of docs/cutover.md: late writers and the way back. Each command is run."""
+"""The days after a GO, by the commands in docs/cutover.md: late writers, and the way back to OSS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECTIONS = {"cutover.md": "## After the cutover", "cutover.zh.md": "## 割接之
 
 
 class DaysAfter(Migration):
-    """A GO stands; the commands that were run since are noted."""
+    """A world in which a GO is in effect; it records the commands that were run since."""
 
     def __init__(self) -> None:
         super().__init__(1, timers=1, mode=MODES[0])
@@ -50,7 +50,7 @@ class DaysAfter(Migration):
         return verdict["state"], verdict["alarm"]
 
     def sent(self) -> list[str]:
-        """Return the keys submitted since the GO."""
+        """Return the keys that were submitted since the GO."""
         return [key for call in self.oms.calls[self.before :] for key in call.keys]
 
 
@@ -61,7 +61,7 @@ def classes(answer: Any) -> Mapping[str, list[str]]:
 
 
 def commands_of(document: str) -> Iterator[str]:
-    """Return the commands in the section of the days after a GO."""
+    """Yield the commands in the document's section about the days after a GO."""
     text = (ROOT / "docs" / document).read_text(encoding="utf-8").partition(SECTIONS[document])[2]
     section = " ".join(text.partition("\n## ")[0].split())
     yield from re.findall(r"`(python3 ops\.py [^`]+)`", section)

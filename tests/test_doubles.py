@@ -1,4 +1,4 @@
-"""The sandbox as the only double of the clouds: no class in tests/ answers in its place."""
+"""The rule that the sandbox is the only double of the clouds: no class in tests/ answers a cloud's calls."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NO_CLOUDS = {"unit/comparison/test_file_system.py: Files"}
 
 
 def find_doubles(source: str) -> Iterator[str]:
-    """Yield the classes with methods that call a cloud."""
+    """Yield the classes that have a method with the name of a cloud's call."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ClassDef):
             methods = {stmt.name for stmt in node.body if isinstance(stmt, ast.FunctionDef | ast.AsyncFunctionDef)}

@@ -1,4 +1,4 @@
-"""Packages that `make` installs: all are locked, and the demo has only those that it needs."""
+"""The packages that `make` installs: all are locked, and the demo installs only those that it imports."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_pins(file: Path) -> dict[str, str]:
 
 
 def find_unpinned(installed: Iterable[Distribution], file: Path) -> list[str]:
-    """Return the lines that are missing in `file`."""
+    """Return the installed packages that a file of requirements does not pin."""
     pins = read_pins(file)
     versions = {normalize(distribution.name): distribution.version for distribution in installed}
     return [f"{name}=={version}" for name, version in versions.items() if pins.get(name) != version]
@@ -68,7 +68,7 @@ def find_imports(modules: Iterable[Path]) -> Iterator[str]:
 
 
 def find_missing_requirements(modules: Iterable[Path], *requirements: str) -> list[str]:
-    """Return the imports of modules that no file of requirements has."""
+    """Return the packages that modules import and no file of requirements names."""
     names = (
         {*find_imports(modules)} - sys.stdlib_module_names - {"sandbox", "tools", "oss_oms_sync", "ops", "bootstrap"}
     )

@@ -1,7 +1,8 @@
-"""The law of GO: after a GO nothing in OBS changes by our doing or OMS's, and every object in scope equals its source,
-as far as the certificate claims it. The law binds every GO in which `oms_unfinished` was not accepted.
+"""The law of GO: after a GO, neither the project nor OMS changes anything in OBS, and both sides are equal.
 
-The oracle looks at the buckets only; it knows no class, and asks no code of the function.
+Every object in scope equals its source, as far as the certificate claims it. The law does not apply to a GO in which
+`oms_unfinished` was accepted. The oracle reads only the buckets; it knows no classes, and calls no code of the
+function.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ TEXTS = {"opened again": "The project is open again", "closed before": "the proj
 
 
 class Played:
-    """The end of a migration; `marks` name its properties."""
+    """The end of a simulated migration; `marks`: names of its properties."""
 
     def __init__(self, story: list[str]) -> None:
         self.wrong: list[str] = []
@@ -91,7 +92,7 @@ def play(seed: int) -> Played:
 
 
 def tampering(world: Migration, seed: int, when: float, key: str) -> None:
-    """Write other contents of the source object's size to OBS, in some worlds."""
+    """In some worlds, write other contents of the source object's size to OBS."""
 
     def tamper() -> None:
         if source := world.in_source(key):
@@ -116,7 +117,7 @@ def writes_the_first_mark(request: Request) -> bool:
 
 
 def call_when_closed(world: Migration, call: Callable[[], object]) -> None:
-    """Make this call when the project is closed for the first time."""
+    """Make a call when the project is closed for the first time."""
     network = world.platform.network
 
     def after(request: requests.PreparedRequest) -> None:
@@ -128,7 +129,7 @@ def call_when_closed(world: Migration, call: Callable[[], object]) -> None:
 
 
 def cut_over(world: Migration, played: Played, frozen: str) -> Any:
-    """Follow the printed steps like a user; return the certificate, None if there is no GO."""
+    """Follow the printed steps like a user; return the certificate, or None without a GO."""
     dice, options = world.dice, {"frozen_since": frozen, "deep": world.dice.random() < 0.3, "restart": False}
     accept = {"equal_size", "equal_version", "suspicious"} if dice.random() < 0.2 else set()
     for _ in range(12):

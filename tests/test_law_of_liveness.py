@@ -1,9 +1,9 @@
-"""The law of liveness: in every healthy world the printed next steps lead to GO in a few commands, and the user accepts
-by name only objects that cannot be proven.
+"""The law of liveness: in every healthy world, the printed next steps lead to a GO within a few commands.
 
-Healthy means that both clouds work. A world may have archived objects, objects without CRC64, deleted objects, objects
-that OMS refused or failed to copy and the user copied by hand, copies that OMS lost, the same contents written again,
-other contents of the same size written during the copy, and a sync task that migrates no metadata.
+The user accepts by name only objects that cannot be proven. A world is healthy if both clouds work. It may have
+archived objects, objects without CRC64, deleted objects, copies that OMS lost, and objects that OMS refused or failed
+to copy and the user copied by hand. Contents may be written again, or replaced by others of the same size during the
+copy, and the sync task may migrate no metadata.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ PARTS = {
 
 
 class Healthy(Migration, MigrateWorld):
-    """A world in which nothing is broken, of a project that setup made; what it has is drawn."""
+    """A world in which both clouds work and setup has created the project; all else is drawn."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed, mode=MODES[seed % 3], timers=1)
@@ -77,7 +77,7 @@ class Healthy(Migration, MigrateWorld):
         return self.folder
 
     def live(self, until: float) -> None:
-        """Let objects be written until a moment, and none afterwards."""
+        """Write objects until a moment."""
         dice = self.dice
         self.task.overwrite_mode = self._overwrite_mode
         self.oss.faults.add(ARCHIVED, where=self._reads_archived)
@@ -98,7 +98,7 @@ class Healthy(Migration, MigrateWorld):
         self.advance(until)
 
     def _delete_many(self) -> None:
-        """Delete more objects than a recheck takes by name."""
+        """Delete more objects than a recheck accepts by name."""
         keys = [f"gone/{number:05}" for number in range(10_001)]
         folder = f"oms_source_record/{self.task.task_id}/success_object/"
         self.oss.fill(self.log_bucket, [folder + key for key in keys], age=DAY)
@@ -142,7 +142,10 @@ class Healthy(Migration, MigrateWorld):
         return CopyFault.late(self.dice.uniform(0, 60), self.dice.choice([0, 0, self.dice.uniform(0, 120)]))
 
     def migrated(self, *words: str) -> list[str]:
-        """Migrate at a terminal, and confirm all; return the words of the printed command, empty after success."""
+        """Run `ops.py migrate` at a terminal and agree to everything.
+
+        Returns the words of the printed command; empty after success.
+        """
         code, text = self.run(*words, typed="yes\ny\n")
         self.log("ops.py", *words, "->", code)
         self.advance(30)
@@ -151,13 +154,13 @@ class Healthy(Migration, MigrateWorld):
     # -- facts of the world, independent of the function
 
     def cannot_be_proven(self) -> bool:
-        """Return True if an archived object has a copy of equal size in OBS, and no MD5 proves it equal."""
+        """Return True if an archived object has a copy of equal size in OBS that no MD5 proves equal."""
         sources, there = self.oss.objects(self.source_bucket), self.task.destination
         pairs = [(sources[key], there[key]) for key in self.archived & there.keys()]
         return any(copy.size == source.size and copy.etag != source.etag.lower() for source, copy in pairs)
 
     def has_to_accept(self, name: str) -> bool:
-        """Return True if only an acceptance by name leads to GO."""
+        """Return True if only an acceptance by name can lead to a GO."""
         if name == "metadata":
             return not self.task.metadata
         return self.oms_has_left() if name == "oms_unfinished" else self.cannot_be_proven()
@@ -171,7 +174,7 @@ class Healthy(Migration, MigrateWorld):
 
 @dataclass
 class Played:
-    """The end of a world."""
+    """The end of a simulated migration in a healthy world."""
 
     commands: int = 0
     # The minutes of the freeze, if it ended in GO; and its parts.
@@ -185,7 +188,7 @@ class Played:
 
 
 def play(seed: int) -> Played:
-    """Play a world whose user runs the printed steps until a GO, or for a day."""
+    """Play a world in which the user runs the printed steps until a GO, for at most a day."""
     with Healthy(seed) as world:
         played, frozen = Played(story=world.story), 30 * MINUTE
         world.live(frozen)
@@ -215,7 +218,7 @@ def play(seed: int) -> Played:
 
 
 def printed(document: Any) -> list[str]:
-    """Return the words of the next step behind `python3 ops.py`; empty if there is no step."""
+    """Return the words of the next step after `python3 ops.py`; empty if there is no step."""
     lacking = [check for check in document["checks"] if check["result"] in WORST and check["gates"] and check["step"]]
     worst = min(lacking, key=lambda check: WORST.index(check["result"]), default=None)
     return [word for word in shlex.split(command(Step(**worst["step"])))[2:] if word != "--close"] if worst else []

@@ -1,4 +1,4 @@
-"""The layout: each class has its own name, and the check of the layers notices imports upwards and new modules."""
+"""The layout of the code: class names are unique, and import-linter notices upward imports and new modules."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PACKAGES = [
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    """Return a copy of the function's code, of ops.py's and of the sandbox, for tests to change."""
+    """Return a copy of the function's code, of ops.py's code and of the sandbox, which tests change."""
     shutil.copytree(CODE / "oss_oms_sync", tmp_path / "oss_oms_sync")
     shutil.copytree(CODE.parent / "ops", tmp_path / "ops")
     shutil.copytree(ROOT / "sandbox", tmp_path / "sandbox")
@@ -32,7 +32,7 @@ def code(tmp_path: Path) -> Path:
 
 
 def check(code: Path) -> subprocess.CompletedProcess[str]:
-    """Run import-linter, which takes the packages from its working directory."""
+    """Run import-linter on the copy; it finds the packages in its working directory."""
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", ROOT / "pyproject.toml"]
     return subprocess.run(command, cwd=code, capture_output=True, text=True, check=False)
 

@@ -1,4 +1,4 @@
-"""Each mistake of tools/mistakes.py is noticed by the test that is named with it."""
+"""The mistakes in tools/mistakes.py: the test that is named with a mistake notices it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markdown documents, parsed for the tests of the documents."""
+"""A parser of Markdown documents, for the tests that read the documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOOLS = ("s", "make", "python3", "git", "bash", "npm", "aliyun", "ossutil")
 
 @dataclass(frozen=True)
 class Document:
-    """The parts of a document; `text` is Markdown."""
+    """The parts of a Markdown document, parsed from its text."""
 
     text: str
 
@@ -38,33 +38,33 @@ class Document:
 
     @property
     def headings(self) -> list[tuple[int, str]]:
-        """Level and text of each."""
+        """The headings, each with its level and text."""
         pairs = zip(self._tokens, self._tokens[1:], strict=False)
         return [(int(token.tag[1]), following.content) for token, following in pairs if token.type == "heading_open"]
 
     @property
     def anchors(self) -> set[str]:
-        """As they are made of the headings where the document is shown."""
+        """The anchors of the headings, in the form of the sites that show the document."""
         return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for _, text in self.headings}
 
     @property
     def links(self) -> list[str]:
-        """Where links and images lead."""
+        """The targets of links and images."""
         targets = [token.attrs.get("href") or token.attrs.get("src") for token in self._inline()]
         return [unquote(str(target)) for target in targets if target]
 
     @property
     def prose(self) -> list[str]:
-        """The text outside code, of each paragraph, heading and cell."""
+        """The texts of paragraphs, headings and cells, without code."""
         return [prose_of(token) for token in self._tokens if token.children]
 
     @property
     def blocks(self) -> list[tuple[str, str]]:
-        """Language and text of each block of code."""
+        """The blocks of code, each with its language and text."""
         return [(token.info, token.content) for token in self._tokens if token.type == "fence"]
 
     def blocks_under(self, heading: str, language: str = "sh") -> list[str]:
-        """Return the blocks of a language under a heading, up to the next heading of its level or above."""
+        """Return the code blocks of a language in the section under a heading."""
         level, texts = 0, []
         for token, following in zip(self._tokens, [*self._tokens[1:], None], strict=True):
             if token.type == "heading_open":
@@ -78,7 +78,7 @@ class Document:
 
     @property
     def tables(self) -> list[list[list[Token]]]:
-        """The cells of each table, row by row."""
+        """The tables, as rows of cells."""
         tables: list[list[list[Token]]] = []
         for token, following in zip(self._tokens, self._tokens[1:], strict=False):
             if token.type == "table_open":
@@ -91,7 +91,7 @@ class Document:
 
     @property
     def commands(self) -> list[list[str]]:
-        """The words of every command in the blocks of shell lines and in backticks."""
+        """The words of each command in shell blocks and in backticks."""
         inline = [token.content for token in self._inline() if token.type == "code_inline"]
         texts = [text for info, text in self.blocks if info == "sh"]
         # Text in backticks is a command only if it begins with a tool and has a second word.
@@ -100,14 +100,14 @@ class Document:
 
 
 def prose_of(token: Token) -> str:
-    """Return the text in a token outside code."""
+    """Return the text of a token, without code."""
     return "".join({"text": child.content, "softbreak": " "}.get(child.type, "") for child in token.children or ())
 
 
 def commands_in(text: str) -> Iterator[list[str]]:
-    """Yield the words of each command in lines of shell; `|`, `;` and `&&` end a command.
+    """Yield the words of each command in shell lines; `|`, `;` and `&&` separate commands.
 
-    Raise ValueError for an open quote.
+    Raises ValueError for a quotation mark without a counterpart.
     """
     line = ""
     for piece in text.splitlines():

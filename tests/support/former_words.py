@@ -1,6 +1,6 @@
-"""Former words of printed text and documents, each with its replacement; the patterns are for whole words.
+"""Former words of printed text and documents, with their replacements.
 
-A word with another, legitimate meaning has a pattern that leaves that meaning out.
+A pattern matches whole words. It excludes a word's other, legitimate meanings.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Users of both clouds in the sandbox, each with one policy and one key."""
+"""Users of both clouds in the sandbox, each with an access key and policies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Key = tuple[str, str]
 
 
 def ram_user(box: Sandbox, document: Mapping[str, object], name: str = "user") -> Key:
-    """Create a RAM user with the policy `document`; return the key."""
+    """Create a RAM user with the policy `document`; return its access key."""
     ram = box.ram.entities
     ram.create_user(name)
     ram.create_policy(name, json.dumps(document))
@@ -22,7 +22,7 @@ def ram_user(box: Sandbox, document: Mapping[str, object], name: str = "user") -
 
 
 def iam_user(box: Sandbox, name: str, *documents: Mapping[str, object]) -> Key:
-    """Create an IAM user with policies of v5, or of v3 by hand; return the key."""
+    """Create an IAM user with policies of API v5, or of v3 as by hand; return its access key."""
     user = box.iam.create_user(Arguments((), {"name": name}, {}))["user"]["user_id"]
     for document in documents:
         if document["Version"] == "1.1":

@@ -1,4 +1,4 @@
-"""A world for the tests of headers: objects with headers on both sides, and what a canary has measured of OBS."""
+"""A world for the tests of headers: objects with headers in both buckets, and a canary's measurements of OBS."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ def add_result(world: World, **answers: str) -> None:
 
 
 class HeadersWorld(ReconcileWorld):
-    """OBS `moves` LastModified when it changes headers, or not. `replaces`: it is known to remove headers."""
+    """A world for passes of headers.
+
+    `moves`: True if OBS updates LastModified when it changes headers. `replaces`: True if OBS is known to remove
+    headers.
+    """
 
     def __init__(self, *, moves: bool = False, replaces: bool = True, **environment: str) -> None:
         super().__init__(**environment)
@@ -36,18 +40,18 @@ class HeadersWorld(ReconcileWorld):
         measured(self, moves=moves, replaces=replaces)
 
     def measured(self, **answers: str) -> None:
-        """A canary has measured this."""
+        """Store these results as those of a canary."""
         add_result(self, **answers)
 
     def both(self, key: str, source: Headers, there: Headers, data: str = "A", later: bool = False) -> None:
-        """An object is in both buckets, with these headers (names as in HTTP)."""
+        """Store an object in both buckets, with these headers by their HTTP names."""
         self.source.add(StoredObject(key, data.encode(), source))
         self.obs_bucket.put(key, data.encode(), headers={name.lower(): value for name, value in there.items()})
         if later:
             self.advance(HOUR)
 
     def headers(self, work: str = "mend", **options: object) -> dict[str, Any]:
-        """Ask for a pass of headers, in a frozen source if OBS moves times."""
+        """Run a pass of headers and return its answer; if OBS updates LastModified, the source is frozen."""
         frozen = {"cutover": True} if self.moves and work != "look" else {}
         return self.ask("compare", {"headers": work, **frozen, **options})
 
@@ -58,7 +62,7 @@ class HeadersWorld(ReconcileWorld):
         return self.bucket.objects.get(record_name(TASK, "mended", key))
 
     def changes(self) -> int:
-        """The number of changes of headers that OBS has accepted."""
+        """Return the number of changes of headers that OBS has accepted."""
         return sum(
             (name, status) == ("obs:object:ModifyObjectMetaData", 200) for name, _, _, status in self.obs.actions
         )

@@ -1,4 +1,4 @@
-"""One instance of the function in this process, with real connections to the sandbox."""
+"""An instance of the function in this process, with real connections to the sandbox."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sandbox import Sandbox
 
 
 class SandboxClock(Clock):
-    """The sandbox's; durations are this process's."""
+    """A clock that shows the sandbox's time, and measures durations by this process."""
 
     def __init__(self, box: Sandbox) -> None:
         self._box = box
@@ -27,7 +27,7 @@ class SandboxClock(Clock):
 
 
 class Instance:
-    """Clients that live as long as it does."""
+    """An instance of the function, with clients that live as long as it does."""
 
     def __init__(self, box: Sandbox, clock: Clock | None = None, **environment: str) -> None:
         self.settings = Settings.from_env({**box.environment(), "FC_REGION": box.region, **environment})
@@ -39,14 +39,14 @@ class Instance:
         self._credentials = Credentials(*box.function_credentials)
 
     def invocation(self, seconds: float = 60) -> Invocation:
-        """Return a new invocation whose deadline is in `seconds`."""
+        """Return a new invocation whose deadline is `seconds` from now."""
         deadline = Deadline(seconds, self.clock)
         return Invocation(
             self.settings, self._oms, self._oss, self._credentials, deadline, self.clock, lambda: self._obs
         )
 
     def destination(self, seconds: float = 60) -> ObsBucket:
-        """Return the destination bucket of OMS's task, in a new invocation whose deadline is in `seconds`."""
+        """Return the destination bucket of OMS's task, in a new invocation with a deadline `seconds` from now."""
         deadline = Deadline(seconds, self.clock)
         task = self._oms.task(deadline)
         assert isinstance(task, TaskInfo)

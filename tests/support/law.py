@@ -1,4 +1,4 @@
-"""The first law: every key is accepted by OMS, recorded as failed, or still Function Compute's."""
+"""Law 1, which the tests share: every key is accepted by OMS, recorded as failed, or still Function Compute's."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ SWEEP = int(os.environ.get("SWEEP", "1" if EXTRAS else "3"))
 
 
 def schedules(share: int) -> int:
-    """Return the number of schedules of a law that has this share of them; `make test` tries 25."""
+    """Return the number of schedules to try, of a law with this share of all schedules; `make test` tries 25."""
     return SCHEDULES // share if EXTRAS or "SCHEDULES" in os.environ else 25
 
 
 def sweep(steps: Iterable[int]) -> Iterator[int]:
-    """Return the steps to interrupt: all, or every third from a random start, which is printed."""
+    """Return the steps at which to interrupt a run: every third, from a random step that is printed."""
     start = random.Random().randrange(SWEEP)
     print(f"interrupted: every {SWEEP}. step, from step {start}")
     return islice(steps, start, None, SWEEP)
 
 
 def seeds_of(block: int, number: int) -> Sequence[int]:
-    """Return the seeds of a quarter of this number of worlds, or the seeds that the environment names."""
+    """Return the seeds of a quarter of `number` worlds, or those that the environment names."""
     named = os.environ.get("SEEDS")
     return [int(part) for part in named.split(",")] if named else range(block, number, 4)
 
@@ -46,8 +46,10 @@ def check(
     accepted: Collection[str],
     has_record: Callable[[str, str], bool],
 ) -> str:
-    """Assert the law for an invocation; return the state of its keys. `outcome` is the function's return value, None if
-    it raised; `accepted` holds the keys that OMS accepted; `has_record(state, key)` reads the log bucket.
+    """Assert law 1 for an invocation, and return the state of its keys.
+
+    `outcome`: the function's return value, None if it raised. `accepted`: the keys that OMS accepted.
+    `has_record(state, key)` looks for a record in the log bucket.
     """
     for key in keys:
         assert key in accepted or not has_record("success", key), f"{key!r} is recorded as accepted, but is not"

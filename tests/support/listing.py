@@ -1,4 +1,4 @@
-"""Pages of listings, as OSS and OBS write them."""
+"""Pages of listings, in the form in which OSS and OBS write them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ OBS_NAMESPACE = ' xmlns="http://obs.cn-north-4.myhuaweicloud.com/doc/2015-06-30/
 
 
 def listing(objects: Sequence[ObjectSummary], token: str = "", head: str = "<EncodingType>url</EncodingType>") -> str:
-    """Return a page of OSS; `token` names the next page. Without `head`, keys must be valid in XML."""
+    """Return a page of OSS's listing as XML.
+
+    `token` names the next page. Keys are URL-encoded, unless `head` names no encoding; then XML must be able to contain
+    them.
+    """
     encode = (lambda text: quote(text, safe="")) if "url" in head else str
     goes_on = f"<NextContinuationToken>{encode(token)}</NextContinuationToken>" if token else ""
     return (
@@ -34,14 +38,14 @@ def _contents(listed: ObjectSummary, key: str) -> str:
 
 
 def page_of(objects: Sequence[ObjectSummary], more: bool, token: str = "") -> ListPage:
-    """Return the parsed page of these objects."""
+    """Return a parsed page with these objects."""
     return ListPage(
         Columns(*([stored[place] for stored in objects] for place in range(len(ObjectSummary._fields)))), more, token
     )
 
 
 def answer(*names: str, token: str = "") -> Fault:
-    """Return OSS's response with a page of objects of these names."""
+    """Return a fault in which OSS answers with a page of these objects."""
     page = listing([ObjectSummary(name, "AB", 1, NEW_YEAR) for name in names], token)
     return Fault.status(200, page.encode(), OSS_HEADERS)
 
@@ -52,7 +56,7 @@ def obs_listing(
     head: str = "<EncodingType>url</EncodingType>",
     namespace: str = OBS_NAMESPACE,
 ) -> str:
-    """Return a page of a listing of OBS, in XML. Keys are URL-encoded; without `head` they are not."""
+    """Return a page of OBS's listing as XML; keys are URL-encoded, unless `head` names no encoding."""
     encode = (lambda text: quote_plus(text, safe="/")) if "url" in head else str
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult{namespace}><Name>photos-obs</Name>{head}'

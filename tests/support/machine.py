@@ -1,4 +1,4 @@
-"""Programs that a machine may lack: a test that needs them is skipped, or fails where everything has to be tested."""
+"""Programs that a machine may lack: without them a test is skipped, or fails if REQUIRE_TOOLS is set."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from sandbox import runtimes
 
 
 def lack(reason: str) -> NoReturn:
-    """Skip the test; fail it where REQUIRE_TOOLS is set."""
+    """Skip the test, or fail it if REQUIRE_TOOLS is set."""
     if os.environ.get("REQUIRE_TOOLS"):
         pytest.fail(reason)
     pytest.skip(reason)
 
 
 def find_python(version: str) -> str:
-    """Return an interpreter of this version, such as "3.10". Only the runtimes' versions count as lacking: functions
-    run on no other version.
+    """Return a Python interpreter of this version, such as "3.10"; skip the test if there is none.
+
+    A missing version of a runtime counts as a missing program: with REQUIRE_TOOLS the test fails.
     """
     name = f"python{version}"
     interpreter, actual = runtimes.find_interpreter(name)

@@ -1,7 +1,7 @@
-"""A whole migration in process: applications that write to both clouds, an OMS with faults, and a person at `ops.py`.
+"""A whole migration in process: applications, an OMS with faults, and a user of `ops.py`.
 
-The person knows only the printed text. Results are read from the buckets and from OMS's calls, never from the
-function's code.
+The applications write to both clouds. The user knows only the printed text. Results are read from the buckets and from
+OMS's calls, never from the function's code.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MODES = ["SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "FULL_OVERWRITE", "CRC64_COM
 
 @cache
 def project() -> Path:
-    """Render the project that all worlds share."""
+    """Return the folder of a rendered project, which all worlds share."""
     folder = Path(mkdtemp(prefix="migration-"))
     atexit.register(shutil.rmtree, folder)
     with InProcess() as box:
@@ -51,7 +51,7 @@ def project() -> Path:
 
 
 class MachineClock(OpsClock):
-    """The clock of the person's machine."""
+    """The clock of the user's machine."""
 
     def __init__(self, box: InProcess) -> None:
         self._platform = box.platform
@@ -67,7 +67,7 @@ class MachineClock(OpsClock):
 
 
 class Caller(call.Sandbox):
-    """Calls of the sandbox's functions without HTTP."""
+    """A caller of the sandbox's functions without HTTP."""
 
     def __init__(self, box: InProcess) -> None:
         super().__init__("")
@@ -86,14 +86,14 @@ class Caller(call.Sandbox):
 
 
 def call_now(ask: Callable[[], Any]) -> Future[Any]:
-    """Call now instead of in the background: in virtual time nothing else happens meanwhile."""
+    """Make a call at once instead of in the background, because nothing else happens in virtual time."""
     call = Future[Any]()
     call.set_result(ask())
     return call
 
 
 class _TimedOutput(io.StringIO):
-    """Messages of a command, and the time of each numbered step."""
+    """The messages of a command, with the time of each numbered step."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class _TimedOutput(io.StringIO):
 
 
 class CommandResult(NamedTuple):
-    """The result of a command; `minutes` is the duration of each numbered step, by its title."""
+    """The result of a command; `minutes`: the duration of each numbered step, by its title."""
 
     code: int
     answer: Any
@@ -123,7 +123,7 @@ class CommandResult(NamedTuple):
 
 
 class Migration(InProcess):
-    """Both clouds, the deployed project, and its timers."""
+    """A world with both clouds, a deployed project, and its timers."""
 
     def __init__(self, seed: int, *, timers: float = 0.2, mode: str = MODES[0]) -> None:
         super().__init__(seed=seed, overwrite_mode=mode)
@@ -145,7 +145,7 @@ class Migration(InProcess):
         self.start_timers(self._often)
 
     def project(self) -> Path:
-        """Return the folder of the project."""
+        """Return the folder of the user's project."""
         return project()
 
     @property
@@ -153,7 +153,7 @@ class Migration(InProcess):
         return self.platform.loop.time()
 
     def moment(self, seconds: float | None = None) -> datetime:
-        """Return the time `seconds` after the start of the world, or now, in whole seconds as clocks print it."""
+        """Return the time `seconds` after the world's start, or now; in whole seconds, as clocks show it."""
         return datetime.fromtimestamp(
             int(self.platform.EPOCH + (self.seconds if seconds is None else seconds)), timezone.utc
         )
@@ -162,7 +162,7 @@ class Migration(InProcess):
         self.story.append(f"{self.seconds / MINUTE:8.2f} " + " ".join(map(str, words)))
 
     def at(self, seconds: float, call: Callable[..., object], *arguments: Any) -> None:
-        """Schedule a call."""
+        """Schedule a call at a time of the world, in seconds since its start."""
         self.platform.loop.call_at(max(seconds, self.seconds), call, *arguments)
 
     # -- what applications do
@@ -190,7 +190,7 @@ class Migration(InProcess):
     # -- what the person does
 
     def ops(self, *words: str) -> CommandResult:
-        """Run a command of `ops.py`; return its result with the JSON answer, if there is any."""
+        """Run a command of `ops.py`; its result has the JSON answer, if the command prints one."""
         out, err = io.StringIO(), _TimedOutput(lambda: self.seconds)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), patch("sys.stdin", io.StringIO()):
             code = cli.main([*words, "--json"], MachineClock(self))
@@ -208,7 +208,7 @@ def _verdict(answer: Any) -> str:
 
 
 def add_service_faults(world: Migration, until: float) -> None:
-    """Draw faults of OMS that end at `until`."""
+    """Add random faults of OMS's service that end at `until`."""
     dice = world.dice
     if dice.random() < 0.5:
         faults = [Fault.status(503), Fault.drop_before(), Fault.drop_after(), Fault.slow(2)]
@@ -217,7 +217,7 @@ def add_service_faults(world: Migration, until: float) -> None:
 
 
 def set_copy_behaviour(world: Migration, until: float, *, loses: bool) -> None:
-    """Draw OMS's delays, losses and failures of accepted keys until `until`."""
+    """Add random delays, losses and failures to OMS's copies until `until`."""
     dice, task = world.dice, world.task
     # Some copies write what they have read long after others have begun.
     is_slow = dice.random() < 0.15

@@ -1,4 +1,4 @@
-"""Doubles for the tests of ops.py: a clock, a caller, a console, and a program in the place of `s`."""
+"""Stand-ins for the tests of ops.py: a clock, a caller, a console, and a program `s`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NASTY = "<script>alert(1)</script>&\"'\x1b[2J\u202egnp.exe\u2028\x9b31m\r\n\t\x0
 
 
 def run_ops(python: Sequence[str], folder: Path, environment: Mapping[str, str], *words: str) -> str:
-    """Run `ops.py` as a process of its own in a project's folder, and expect success; return the output."""
+    """Run `ops.py` in its own process in a project's folder, expect success, and return the output."""
     done = subprocess.run(
         [*python, TEMPLATE / "ops.py", *words, "-t", folder / "s.yaml", "--lang", "en"],
         env={"PATH": os.environ["PATH"], **environment},
@@ -45,7 +45,7 @@ def run_ops(python: Sequence[str], folder: Path, environment: Mapping[str, str],
 
 
 class FakeClock(WallClock):
-    """A clock that only `sleep` moves."""
+    """A clock that advances only by `sleep`."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds = seconds
@@ -63,7 +63,10 @@ class FakeClock(WallClock):
 
 
 class FakeCaller:
-    """A caller with a list of answers for each job. The last answer repeats; an error is raised."""
+    """A caller with prepared answers for each job.
+
+    The last answer of a job repeats. An error in place of an answer is raised.
+    """
 
     def __init__(self, **answers: Any) -> None:
         self._answers = {
@@ -138,14 +141,14 @@ class FakeCaller:
 
 
 class Terminal(io.StringIO):
-    """Text on a terminal."""
+    """A text stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
 class Console:
-    """A session and its output; `typed` is the input at its terminal."""
+    """A session of `ops.py` with its output; `typed` is the input at its terminal."""
 
     def __init__(self, caller: Any = None, lang: str = "en", typed: str | None = None) -> None:
         kind = io.StringIO if typed is None else Terminal
@@ -159,7 +162,7 @@ class Console:
 
 
 def missing_parts(text: str, *parts: str) -> list[str]:
-    """Return the parts that the text lacks."""
+    """Return the parts that are missing in the text."""
     return [part for part in parts if part not in text]
 
 
@@ -187,7 +190,7 @@ sys.exit(step.get("code", 0))
 
 
 class StandInTool:
-    """A program `s` in a folder of its own that follows a plan by its arguments."""
+    """A program `s` in its own folder that follows a plan, by its arguments."""
 
     def __init__(self, folder: Path, name: str = "s") -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -198,7 +201,10 @@ class StandInTool:
         self.plan({})
 
     def plan(self, steps: Mapping[str, Any]) -> None:
-        """Set the steps by `<job> invoke`, the job, or "*": `out`, `err`, exit `code`, and duration in `seconds`."""
+        """Set the plan: a step for each `<job> invoke`, job, or "*" for all other calls.
+
+        A step has the outputs `out` and `err`, the exit `code`, and the duration in `seconds`.
+        """
         (self.folder / "plan.json").write_text(json.dumps(steps))
 
     def answers(self, answer: Any, **more: Any) -> None:
@@ -211,7 +217,7 @@ class StandInTool:
 
 
 def invoke_output(answer: Any, error_type: str = "", logs: str = '{"level": "INFO"}') -> str:
-    """Return the component's output of a call (devsapp/fc3, src/subCommands/invoke/index.ts), without colours."""
+    """Return the fc3 component's output for a call, without colours (devsapp/fc3, src/subCommands/invoke/index.ts)."""
     error = f"Error Type: {error_type}\n" if error_type else ""
     body = answer if isinstance(answer, str) else json.dumps(answer, indent=4, sort_keys=True)
     return (
@@ -222,19 +228,19 @@ def invoke_output(answer: Any, error_type: str = "", logs: str = '{"level": "INF
 
 
 def failure_output(kind: str, message: str) -> str:
-    """Return the component's output of a function that raised."""
+    """Return the fc3 component's output for a function that raised an error."""
     return invoke_output({"errorMessage": message, "errorType": kind, "stackTrace": []}, "UnhandledInvocationError")
 
 
 def report(state: str = "behind", **changes: object) -> dict[str, Any]:
-    """Return an answer of status."""
+    """Return an answer of status with this verdict."""
     verdict = {"state": state, "alarm": False, "text": f"Now {state}.", "text_zh": f"现在 {state}。"}
     verdict["step"] = {"job": "replay", "options": {}}
     return {**answer("made/status"), "verdict": verdict, **changes}
 
 
 def pass_answer(**changes: Any) -> dict[str, Any]:
-    """Return an answer of reconcile for a finished pass."""
+    """Return an answer of reconcile about a finished pass."""
     return {**answer("made/pass"), **changes}
 
 
@@ -251,12 +257,12 @@ _STILL: dict[str, Any] = {
 
 
 def open_pass_answer(**changes: Any) -> dict[str, Any]:
-    """Return an answer of reconcile for an unfinished pass."""
+    """Return an answer of reconcile about an unfinished pass."""
     return pass_answer(**{**_STILL, **changes})
 
 
 def open_compare_answer(**changes: Any) -> dict[str, Any]:
-    """Return an answer of compare for an unfinished pass."""
+    """Return an answer of compare about an unfinished pass."""
     return compare_answer(**{**_STILL, "state": None, "twin": None, **changes})
 
 
@@ -272,7 +278,7 @@ def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
 
 
 def compare_answer(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-    """Return an answer of compare for a finished pass."""
+    """Return an answer of compare about a finished pass with these classes."""
     counts_by_class = {"equal_contents": sides(1000, 1000), **(classes or {})}
     whole = answer("made/compared")
     totals = {
@@ -286,7 +292,7 @@ def compare_answer(classes: Mapping[str, Any] | None = None, **changes: Any) -> 
 
 
 def headers_answer(outcomes: Mapping[HeadersOutcome, int], **details: Any) -> dict[str, Any]:
-    """Return an answer of headers with these outcomes, of objects in a folder."""
+    """Return an answer of headers with these outcomes, of objects in a single folder."""
     fields = {
         "finished": True,
         "next": "",

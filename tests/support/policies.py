@@ -1,4 +1,4 @@
-"""The output of a rendered project's policies/show.py, and the permissions in its policies."""
+"""The output of a rendered project's policies/show.py, and the permissions that its policies grant."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def show(project: Path, *arguments: str) -> str:
 
 
 class Right(NamedTuple):
-    """A permission: an action, its resource, and the prefix of a listing."""
+    """A permission: an action, the resource, and for a listing the prefix."""
 
     action: str
     resource: str
@@ -40,7 +40,7 @@ class Right(NamedTuple):
 
 
 def rights(project: Path, name: str, service: str, *, reads: bool = True) -> list[Right]:
-    """Return the permissions of a function, or of the triggers, at a service; `reads`: with reading objects."""
+    """Return the permissions of a function, or of the triggers, at a service; `reads` adds the reading of objects."""
     answers = {**variables((project / "s.yaml").read_text(encoding="utf-8")), "readObjects": "on" if reads else "off"}
     return [
         Right(action, resource, prefix)
@@ -53,7 +53,7 @@ def rights(project: Path, name: str, service: str, *, reads: bool = True) -> lis
 
 
 def run_script(name: str, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a script of the template for `project`, in this process, so that coverage is counted."""
+    """Run a script of the template for `project`; it runs in this process, so that coverage is counted."""
     source, out, err = ROOT / "template" / name, io.StringIO(), io.StringIO()
     code = compile(source.read_bytes(), str(source), "exec")
     status: object = 0

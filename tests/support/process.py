@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def start_process(words: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """Start a process, and kill it at the end of the block, so that a failed test does not wait for it."""
+    """Start a process, and kill it at the end of the context, so that a failed test does not wait for it."""
     with subprocess.Popen(words, text=True, **options) as process:
         try:
             yield process
@@ -21,8 +21,10 @@ def start_process(words: Sequence[str], **options: Any) -> Iterator[subprocess.P
 
 @contextmanager
 def allow_interrupts() -> Iterator[None]:
-    """Let processes that are started in the block receive signals. A shell ignores SIGINT for its background jobs,
-    nohup ignores SIGHUP, and child processes inherit both."""
+    """Let processes that start in the context receive signals.
+
+    A shell ignores SIGINT for background jobs and nohup ignores SIGHUP; child processes inherit both.
+    """
     numbers = (signal.SIGINT, signal.SIGHUP)
     before = [signal.signal(number, signal.default_int_handler) for number in numbers]
     try:

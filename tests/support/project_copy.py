@@ -1,4 +1,4 @@
-"""A copy of the project, in which tests run with changed sources."""
+"""A copy of the project in which tests run with changed sources."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ for line in sys.stdin:
 
 
 class ProjectCopy:
-    """A copy without hidden and generated files, and a process that runs its tests.
+    """A copy of the project without hidden and generated files, and a process that runs its tests.
 
-    The copy is compiled once. Runs write no bytecode, so no run reads that of another run's change.
+    The copy is compiled once. Test runs write no bytecode, so that none reads bytecode of another run's change.
     """
 
     def __init__(self, place: Path) -> None:
@@ -68,7 +68,7 @@ class ProjectCopy:
 
     @contextmanager
     def change(self, replacements: Iterable[tuple[str, str, str]]) -> Iterator[None]:
-        """Replace texts (file, old, new) until the end of the block."""
+        """Replace texts, each given as (file, old, new), within the context."""
         originals: dict[Path, str] = {}
         for file, old, new in replacements:
             path = self.folder / file
@@ -82,7 +82,10 @@ class ProjectCopy:
                 path.write_text(text, encoding="utf-8")
 
     def run(self, tests: Sequence[str], seeds: str) -> tuple[int, str]:
-        """Run tests; return pytest's exit code and output. `seeds` are those of the worlds that a law tries."""
+        """Run tests; return pytest's exit code and output.
+
+        `seeds`: the seeds of the worlds that a law tries.
+        """
         words = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0", *tests]
         variables = {"SEEDS": seeds, "SCHEDULES": SCHEDULES, "EXTRAS": "", "SWEEP": "1"}
         assert self._runner.stdin

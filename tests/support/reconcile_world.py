@@ -1,4 +1,4 @@
-"""A world for the tests of reconcile: objects and records, ticks and calls by hand, and the results of a pass."""
+"""A world for the tests of reconcile: objects, records, timers, manual calls, and the results of a pass."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ LONG = "最" * 330
 
 @pytest.fixture(autouse=True)
 def split_early(mocker):
-    """Let ranges split as soon as a lane is free, for any number of objects: a few dozen serve as millions."""
+    """Split ranges as soon as a lane is free, so that a few dozen objects behave like millions."""
     mocker.patch.object(work, "FIRST_SECONDS", 0)
     mocker.patch.object(work, "MIN_SPLIT_OBJECTS", 0)
 
 
 class ReconcileWorld(World):
-    """A world in which the project was installed an hour ago. Each page of a listing takes `page_seconds` more."""
+    """A world whose project was installed an hour ago; each page of a listing takes `page_seconds` more."""
 
     page_seconds = 0.0
 
@@ -42,7 +42,7 @@ class ReconcileWorld(World):
         self.install()
 
     def beside(self, **environment: str) -> ReconcileWorld:
-        """Return an instance of another project for the same task, with settings of its own."""
+        """Return a world with the same clouds, and an instance of another project for the same task."""
         other = copy.copy(self)
         other.variables = {"OMS_RATE": "1000", **environment}
         if bucket := environment.get("SOURCE_BUCKET"):
@@ -52,7 +52,7 @@ class ReconcileWorld(World):
         return other
 
     def fail(self, key: str, data: str = "A") -> None:
-        """Write the failed record of a version that was not submitted."""
+        """Write the failed record of an object's version that was not submitted."""
         super().fail(key, reason="UNAVAILABLE", status=503, etag=etag_of(data.encode()))
 
     def in_step(self, *keys: str) -> None:
@@ -61,11 +61,11 @@ class ReconcileWorld(World):
             self.accept(key)
 
     def fill(self, number: int, minutes_ago: float = 0) -> None:
-        """Write lost objects that are named by their numbers."""
+        """Write objects without events; their names are numbers."""
         self.lost(*(f"{index:0{len(str(number - 1))}}" for index in range(number)), minutes_ago=minutes_ago)
 
     def lost(self, *keys: str, data: str = "A", **details: Any) -> None:
-        """Write objects without events, and let an hour pass."""
+        """Write objects without events, and advance an hour."""
         for key in keys:
             self.upload(key, data, **details)
         self.advance()
@@ -74,7 +74,7 @@ class ReconcileWorld(World):
         super().advance(seconds)
 
     def ask(self, job: str, asked: object = None, timeout: float = 570) -> dict:
-        """Call a job at a moment of its own."""
+        """Invoke a job a moment later than all earlier calls, and return its answer."""
         self.advance(0.001)
         return super().ask(job, asked, timeout)
 
@@ -82,7 +82,7 @@ class ReconcileWorld(World):
         return self.ask("reconcile", payload, timeout)
 
     def begin(self, **asked: object) -> None:
-        """Begin a pass by hand that makes no progress."""
+        """Begin a pass by hand that makes no progress, because the source refuses all requests."""
         with refusing(self.source), pytest.raises(StorageError):
             self.reconcile(asked)
 
@@ -91,7 +91,7 @@ class ReconcileWorld(World):
         return self.reconcile(event, timeout)
 
     def ticks_until_finished(self, timeout: float = 570) -> dict:
-        """Let the timer strike every ten minutes until the pass has finished; return its answer."""
+        """Fire the timer every ten minutes until the pass has finished; return its answer."""
         for _ in range(1000):
             result = self.tick(timeout=timeout)
             if result["finished"]:
@@ -112,7 +112,7 @@ class ReconcileWorld(World):
         return self.store.states()
 
     def position(self) -> str:
-        """Return the position of the only pass in its first range."""
+        """Return the position that the only open pass has reached in its first range."""
         *_, last = (name for name in self.bucket.names("oms_source_record/passes/") if "/r/0" in name)
         position: str = json.loads(self.bucket.objects[last].body)["after"]
         return position
@@ -120,7 +120,7 @@ class ReconcileWorld(World):
 
 @contextmanager
 def refusing(bucket: Stored, kind: str = "", where: Callable[[str], bool] = lambda _: True) -> Iterator[None]:
-    """Let the bucket refuse requests of a kind (empty: any kind) that name such an object."""
+    """Let a bucket refuse requests of a kind that name such an object; an empty kind stands for all requests."""
     is_over = False
     bucket.fail(NO_RIGHT, kind, lambda name: not is_over and where(name))
     yield
@@ -128,12 +128,12 @@ def refusing(bucket: Stored, kind: str = "", where: Callable[[str], bool] = lamb
 
 
 def slow_down_listings(bucket: Stored, seconds: float) -> None:
-    """Delay each page of a listing by this time from now on."""
+    """Delay each page of a bucket's listing by this time from now on."""
     bucket.fail(Fault.slow(seconds), "list")
 
 
 def counts(result: dict) -> dict:
-    """Return the counts above zero."""
+    """Return the counts of a result that are above zero."""
     return {name: result[name] for name in COUNTS if result[name]}
 
 
@@ -143,7 +143,7 @@ def adds_up(result: dict) -> bool:
 
 
 def busy_world(number: int = 60, **environment: str) -> ReconcileWorld:
-    """Return a world in which every third object is missing and every third outdated, with long keys among them."""
+    """Return a world in which every third object is missing in OBS and every third outdated; some keys are long."""
     world = ReconcileWorld(**environment)
     for index in range(number):
         key = f"{index:02}{LONG if index % 7 == 0 else ''}"
@@ -156,5 +156,5 @@ def busy_world(number: int = 60, **environment: str) -> ReconcileWorld:
 
 
 def missing(number: int = 60) -> set[str]:
-    """Return the keys of `busy_world(number)` that are missing or stale."""
+    """Return the keys in `busy_world(number)` that are missing or outdated."""
     return {f"{index:02}{LONG if index % 7 == 0 else ''}" for index in range(number) if index % 3 < 2}

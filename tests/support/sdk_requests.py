@@ -1,4 +1,4 @@
-"""Comparison of requests with those of the vendors' SDKs."""
+"""A comparison of requests with those of the vendors' SDKs."""
 
 import json
 import re
@@ -9,7 +9,10 @@ from huaweicloudsdkcore.http.http_config import HttpConfig
 
 
 def meaning(request):
-    """Return method, path, parameters, body and Alibaba's headers of a request of ours or of an SDK."""
+    """Return the parts that matter of a request, the project's or an SDK's.
+
+    They are method, path, parameters, body, and Alibaba Cloud's headers.
+    """
     if hasattr(request, "url"):
         url = urlsplit(request.url)
         path, query = url.path, parse_qsl(url.query, keep_blank_values=True)
@@ -23,7 +26,7 @@ def meaning(request):
 
 
 def capture_request(service, call):
-    """Return the request that a call of an SDK sends, also if the SDK rejects the response."""
+    """Return the request that a call of an SDK sends; the SDK may reject the response."""
     before = len(service.requests)
     with suppress(Exception):
         call()
@@ -36,7 +39,10 @@ def huawei_client(version, service, credentials, client):
 
 
 def compare_with_sdk(sent, service, table, clients):
-    """Compare each kind of request once with the SDK's; each request has a row, and each row a request."""
+    """Compare each kind of request once with the SDK's request.
+
+    Each request needs a row in `table`, and each row a request.
+    """
     kinds = set()
     for ours in sent:
         method, path, query, body, _ = meaning(ours)

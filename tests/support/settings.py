@@ -1,4 +1,4 @@
-"""Changes of a user in a project's files."""
+"""Changes that a user makes in a project's files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def rewrite(file: Path, instead: Mapping[str, str]) -> None:
-    """Replace texts in a file, which must contain them all."""
+    """Replace texts in a file, which must contain all of them."""
     text = file.read_text(encoding="utf-8")
     for old, new in instead.items():
         assert old in text, f"{file.name} has no {old!r}"

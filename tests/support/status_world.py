@@ -1,4 +1,4 @@
-"""The world of the tests of status: OMS's counts, the passes' objects in the log bucket, and a fixed time."""
+"""A world for the tests of status: OMS's counts, the objects of passes in the log bucket, and a fixed time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def is_statistics(request: Request) -> bool:
 
 
 def is_month(month: str) -> Callable[[Request], bool]:
-    """Return a condition: a request asks for the task's counters of a month, such as "2026-03"."""
+    """Return a condition for requests: they ask for the task's counters of a month, such as "2026-03"."""
 
     def asks(request: Request) -> bool:
         time = datetime.fromtimestamp(int(request.params.get("query_time", 0)) / 1000, CHINA)
@@ -51,7 +51,7 @@ def is_month(month: str) -> Callable[[Request], bool]:
 
 
 class StatusWorld(World):
-    """The project was installed four days ago, and no pass has ended."""
+    """A world whose project was installed four days ago, and has finished no pass."""
 
     def __init__(self, **environment: str) -> None:
         super().__init__(**{"OMS_RATE": "1000", **environment})
@@ -63,18 +63,18 @@ class StatusWorld(World):
         self.advance((time - self.clock.now()).total_seconds())
 
     def counted(self, minutes_ago: float, **numbers: int) -> None:
-        """Let OMS count this number of objects at a time, as REQUEST, SUCCESS, FAILURE or SKIP."""
+        """Let OMS count objects at a time, by kind: REQUEST, SUCCESS, FAILURE or SKIP."""
         for kind, number in numbers.items():
             self.task.add_count(kind, number, self.clock.now().timestamp() - minutes_ago * 60)
 
     def series(self, **of: dict[int, int]) -> None:
-        """Let OMS count objects: numbers by minutes ago, of each kind."""
+        """Let OMS count objects at several times; the keywords are kinds, the values numbers by minutes ago."""
         for kind, numbers in of.items():
             for minutes_ago, number in numbers.items():
                 self.counted(minutes_ago, **{kind: number})
 
     def describes(self, **parts: object) -> None:
-        """Let OMS describe the task of this month with other parts; None removes a part."""
+        """Change fields of OMS's description of the task in this month; None removes a field."""
         now = self.clock.now()
         task = {**self.task.description(now.timestamp()), **parts}
         text = json.dumps({name: value for name, value in task.items() if value is not None})
@@ -90,7 +90,7 @@ class StatusWorld(World):
         tally: Tally | None = None,
         **counts: int,
     ) -> None:
-        """Write a pass of a job with these counts, which ends now, in a single range with at least one object."""
+        """Write a finished pass of a job with these counts, which has a single range."""
         self.advance(0.001)
         name, now = hashlib.sha256(json.dumps(scope).encode()).hexdigest()[:16], self.clock.now()
         name = f"{name}-{now.strftime('%Y%m%dT%H%M%S%fZ')}"
@@ -107,12 +107,12 @@ class StatusWorld(World):
         self.bucket.add(StoredObject(f"{folder}{written}", json.dumps(value).encode()))
 
     def compared(self, oldest: int | None = None, *, ended: bool = True, **numbers: int) -> None:
-        """Write a comparison with these numbers of objects of each class, which ends now."""
+        """Write a finished comparison with these numbers of objects in each class."""
         classes = {name: ClassCount(Side(number, number), Side(number, number)) for name, number in numbers.items()}
         self.passed(ended=ended, job="compare", tally=Tally(classes=classes, oldest_not_there=oldest))
 
     def stood(self, state: int, twin: int) -> None:
-        """Write a standstill pass with these digests; the digests of `compared` are 0."""
+        """Write a standstill pass with these digests; those of `compared` are 0."""
         self.advance(1)
         self.passed({**USUAL, "standstill": True}, job="compare", tally=Tally(state=state, twin=twin))
 
@@ -122,18 +122,18 @@ class StatusWorld(World):
             self.accept(key, key, minutes_ago * 60)
 
     def listed(self, lines: int, outside: int = 0, month: str = "2026-03") -> None:
-        """Let replay have read this number of lines of OMS's lists of failed copies."""
+        """Store that replay has read this number of lines in OMS's lists of failed copies."""
         stored = self.bucket.objects.get(f"{ROOT}state/failed_copies.json")
         value = json.loads(stored.body) if stored else to_json(ListPositions())
         value["listed"][month] = [lines, outside]
         self.keep("state/failed_copies.json", value)
 
     def fail(self, key: str, reason: str, **details: object) -> None:
-        """Write a failed record of the key with this reason."""
+        """Write a failed record of a key with this reason."""
         super().fail(key, reason=reason, **details)
 
     def copy_failed(self, key: str, code: str = "UPLOAD_DST_OBJ_FAILURE", attempts: int = 1) -> None:
-        """Write the failed record of an object after this number of failed copies."""
+        """Write the failed record of an object that OMS failed to copy `attempts` times."""
         self.fail(key, "COPY_FAILED", error_code=code, copy_attempts=attempts)
 
     def reconcile(self, **asked: object) -> dict[str, object]:
@@ -149,7 +149,7 @@ class StatusWorld(World):
         return verdict["state"], verdict["text"]
 
     def tells(self, state: str, *words: str, **asked: object) -> bool:
-        """Return True if the verdict has this state, and these words."""
+        """Return True if the verdict has this state and its text these words."""
         verdict, text = self.verdict(**asked)
         assert verdict == state, text
         assert [word for word in words if word not in text] == [], text
@@ -157,7 +157,7 @@ class StatusWorld(World):
 
 
 class Watched(StatusWorld):
-    """In step, until it is made otherwise."""
+    """A world whose verdict the test sets; at the start the project is in step."""
 
     def __init__(self, kind: str = "JSON", **environment: str) -> None:
         address = ROBOTS[kind].address + TOKEN
@@ -168,7 +168,7 @@ class Watched(StatusWorld):
 
     @property
     def alarms(self) -> list[dict[str, Any]]:
-        """The messages that the webhook took, if it takes JSON."""
+        """The messages that the webhook accepted, if they are JSON."""
         return list(map(json.loads, self.hook.messages))
 
     @property
@@ -176,7 +176,7 @@ class Watched(StatusWorld):
         return [alarm["verdict"] for alarm in self.alarms]
 
     def tick(self) -> None:
-        """Let the timer strike now."""
+        """Fire the timer of status."""
         event = json.dumps({"triggerTime": at(self.clock.now()), "triggerName": "tick", "payload": "{}"})
         self.ask("status", event, 120)
 
@@ -186,7 +186,7 @@ class Watched(StatusWorld):
             self.tick()
 
     def go(self, state: str, ticks: int = 0) -> None:
-        """Set the verdict, and let this number of ticks pass."""
+        """Set the verdict, and fire the timer this number of times."""
         for reason in ("CREDENTIALS", "THROTTLED"):
             self.bucket.objects.pop(record_name("failed", reason), None)
         self.shut(state == "closed")

@@ -1,4 +1,4 @@
-"""Buckets for tests: their objects, requests and faults."""
+"""Buckets for tests, with access to their objects, requests and faults."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RequestTarget(NamedTuple):
 
 
 class _Objects(MutableMapping[str, StoredObject]):
-    """The objects of a bucket, in listing order."""
+    """A mapping of a bucket's objects, in the order of its listings."""
 
     def __init__(self, service: Oss | Obs, bucket: str) -> None:
         self._service, self._bucket = service, bucket
@@ -64,7 +64,7 @@ class _Objects(MutableMapping[str, StoredObject]):
 
 
 class _Modified:
-    """The time of the last change of each object, in whole seconds; tests can set it."""
+    """A mapping of the objects' times of modification, in whole seconds; tests can set them."""
 
     def __init__(self, service: Oss | Obs, bucket: str) -> None:
         self._objects: Any = service._buckets[bucket].objects
@@ -79,8 +79,8 @@ class _Modified:
 class Stored:
     """A bucket of the sandbox.
 
-    `calls` counts its requests by kind. `before` and `after` run around each request with (kind, names), and can kill
-    the instance (`World.die`).
+    `calls` counts its requests by kind. `before` and `after` are called around each request with (kind, names), and can
+    kill the instance (`World.die`).
     """
 
     def __init__(self, service: Oss | Obs, name: str) -> None:
@@ -93,7 +93,7 @@ class Stored:
         self.after: Callable[[str, Sequence[str]], None] = lambda *_: None
 
     def add(self, new: StoredObject) -> None:
-        """Store an object now, without a request; its headers can set ETag, type and class."""
+        """Store an object now, without a request; `new` can have headers that set the ETag, type and class."""
         stored: Any = self.service.put(self.name, new.name, new.body)
         if isinstance(self.service, Oss):
             headers = {name.lower(): value for name, value in new.headers.items()}
@@ -110,7 +110,7 @@ class Stored:
     def fail(
         self, fault: Fault, kind: str = "", where: Callable[[str], bool] = lambda _: True, times: int | None = None
     ) -> None:
-        """Add a fault to requests of a kind (empty: any kind) that name a matching object."""
+        """Add a fault to requests of a kind that name a matching object; an empty kind stands for all requests."""
 
         def applies(request: Request) -> bool:
             target = RequestTarget.of(

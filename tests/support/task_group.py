@@ -1,4 +1,4 @@
-"""A migration of existing objects, in the log bucket and at OMS."""
+"""Migrations of existing objects, as the log bucket and OMS show them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ GROUP = {"group_id": "g", "total_num": 9, "success_num": 4}
 
 
 def begin_migration(world: World, status: int = COPYING, ago: float = HOUR, **fields: object) -> None:
-    """Write a migration that began `ago` seconds ago, and let OMS report its task group in `status`."""
+    """Write a migration that began `ago` seconds ago, and let OMS report its task group with this status."""
     world.keep(f"state/migrate-{world.settings.project}.json", intention(world, ago, **{"group": "g", **fields}))
     answer_group(world, {**GROUP, "status": status})
 
 
 def end_migration(world: World, how: str, run: str = "ab12", **fields: object) -> None:
-    """Write the migration as finished."""
+    """Write the end of the migration."""
     for name in [stored for stored in world.bucket.objects if "/state/migrate-" in stored]:
         world.bucket.objects.pop(name)
     outcome = {**intention(world, HOUR), "ended": timestamp(world.clock.now()), "how": how, **fields}

@@ -1,4 +1,4 @@
-"""Uploads to the sandbox's source bucket."""
+"""Uploads to the sandbox's source bucket, and the records that they leave."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PATIENCE = 60
 
 
 def upload(box: Sandbox, *keys: str) -> None:
-    """Store an object for each key, with the key as contents, and wait until the events are handled."""
+    """Store an object for each key, with the key as its contents, and wait until all events are handled."""
     for key in keys:
         box.oss.put(box.source_bucket, key, key.encode())
     box.wait_idle(PATIENCE)
@@ -22,7 +22,7 @@ def record_migration(box: Sandbox) -> None:
 
 
 def records(box: Sandbox, folder: str = "") -> dict[str, bytes]:
-    """Return the objects of a folder of the task in the log bucket, by their names in the folder."""
+    """Return the objects in a folder of the task's part of the log bucket, by their names in the folder."""
     root = f"oms_source_record/{box.task_id}/{folder}"
     objects = dict(box.oss.objects(box.log_bucket))
     return {name.removeprefix(root): oss_object.data for name, oss_object in objects.items() if name.startswith(root)}

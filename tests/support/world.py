@@ -1,4 +1,4 @@
-"""An instance of the function between both clouds, in virtual time, with the sandbox's services."""
+"""A world for the unit tests: an instance of the function between both clouds, in virtual time."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ _CODES = {403: "AccessDenied", 404: "NoSuchBucket"}
 
 
 def oss_error(status: int, code: str = "", **headers: str) -> Fault:
-    """Return the answer of OSS, and of OBS, to a request that it refuses."""
+    """Return a fault in which OSS, or OBS, refuses the request with this status and code."""
     code = code or _CODES.get(status, "InternalError")
     body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
     return Fault.status(status, body, OSS_HEADERS | OBS_HEADERS | headers)
 
 
 def oms_error(status: int, code: str = "", message: str = "no", **headers: str) -> Fault:
-    """Return an error of OMS, or of the gateway before it."""
+    """Return a fault in which OMS, or the gateway in front of it, answers with this error."""
     body = json.dumps({"error_code": code, "error_msg": message}) if code else ""
     return Fault.status(status, body.encode(), {name.replace("_", "-"): value for name, value in headers.items()})
 
@@ -85,7 +85,7 @@ UNAUTHORIZED = oms_error(401, "APIGW.0301")
 
 
 class VirtualClock(Clock):
-    """The world's time, for the test and its invocations: `ahead` of the clouds' clocks."""
+    """The clock of the world, for the test and its invocations; it can be ahead of the clouds' clocks."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -93,7 +93,7 @@ class VirtualClock(Clock):
 
     @property
     def seconds(self) -> float:
-        """Since the world began."""
+        """The seconds since the world began."""
         return self._world.platform.loop.time()
 
     def monotonic(self) -> float:
@@ -107,9 +107,10 @@ class VirtualClock(Clock):
 
 
 class World(InProcess):
-    """One instance of the function; `bucket` is the log bucket, `source` and `there` are what its task copies between.
+    """An instance of the function between both clouds.
 
-    A world is open from its beginning, and the test's end closes it.
+    `bucket` is the log bucket; `source` and `there` are the source and destination of its task. A world is open from
+    its creation until the end of the test.
     """
 
     project_id, task_id = "0123456789abcdef", TASK
@@ -140,7 +141,7 @@ class World(InProcess):
             cls._open.pop().close()
 
     def start(self) -> None:
-        """Replace the instance."""
+        """Replace the instance by a new one."""
         self.call_instance = self.instance(**self.variables)
         self._clients = self.within(self.call_instance.module()._instance)
         self.settings = self._clients.settings
@@ -148,12 +149,12 @@ class World(InProcess):
         logging.getLogger("oss_oms_sync").propagate = True
 
     def within(self, call: Callable[[], T]) -> T:
-        """Run this as the instance's own code, which ends when the instance is killed."""
+        """Run a call as code of the instance, which ends when the instance is killed."""
         return self.platform.call(self.platform.run(call, self.call_instance))
 
     @contextmanager
     def beside(self) -> Iterator[None]:
-        """Use a second instance in place of the first, which can be waiting for an answer."""
+        """Replace the instance by a second one within the context; the first may be waiting for a response."""
         first = self.call_instance, self._clients, self.settings
         self.start()
         try:
@@ -169,7 +170,7 @@ class World(InProcess):
         raise Killed
 
     def invocation(self, seconds: float = 60) -> Invocation:
-        """Return a new invocation of this instance with this time limit."""
+        """Return a new invocation of the instance that ends after `seconds`."""
         clients, deadline = self._clients, Deadline(seconds, self.clock)
         credentials = Credentials(*self.function_credentials)
         return Invocation(
@@ -180,7 +181,7 @@ class World(InProcess):
         return self.within(lambda: forward.run(payload, self.invocation(timeout - 0.5)))
 
     def ask(self, job: str, asked: object = None, timeout: float = 570) -> dict[str, Any]:
-        """Return the answer of a job to an event or to options; of a new instance, if the last was killed."""
+        """Return the answer of a job to an event or to options; a killed instance is replaced before."""
         if not self.call_instance.is_alive:
             self.start()
         event = asked if isinstance(asked, str | bytes) else json.dumps(asked) if asked is not None else ""
@@ -191,7 +192,10 @@ class World(InProcess):
     # Actions of users and of OMS.
 
     def upload(self, key: str, data: str = "A", minutes_ago: float = 0, kind: str = "md5") -> str:
-        """Write an object at the source; its ETag, which is the MD5 of its contents only if that is its kind."""
+        """Write an object to the source and return its ETag.
+
+        With another `kind` than `md5` the ETag is not the MD5 of the contents.
+        """
         headers = {"x-oss-storage-class": self.storage_classes[len(data) % len(self.storage_classes)]}
         if kind != "md5":
             some = etag_of(f"{kind} {next(self._unique)}".encode())
@@ -205,11 +209,11 @@ class World(InProcess):
         self.source.objects.pop(key, None)
 
     def write(self, key: str, data: str, part: int | None = None) -> None:
-        """Write an object to OBS, as its own users do."""
+        """Write an object to OBS, as its users do."""
         self.obs.put(self.destination_bucket, key, data.encode(), part)
 
     def remove(self, key: str) -> None:
-        """Delete an object from OBS, as its own users do."""
+        """Delete an object in OBS, as its users do."""
         self.there.objects.pop(key, None)
 
     # Contents of the log bucket.
@@ -219,30 +223,30 @@ class World(InProcess):
         self.bucket.add(StoredObject(f"{ROOT}{name}", json.dumps(value).encode()))
 
     def install(self, time: datetime | None = None) -> None:
-        """Store the note of an installation at this time, by default an hour ago."""
+        """Store the time of the project's installation, by default an hour ago."""
         self.keep("state/installed.json", {"at": timestamp(time or self.clock.now() - timedelta(hours=1))})
 
     def shut(self, on: bool, by: str = "", why: str = "") -> None:
-        """Close the project, or open it again."""
+        """Close the project or, with `on` False, open it again."""
         mark = {"closed": on, "at": timestamp(self.clock.now()), "by": by, "why": why}
         self.keep(f"state/closed-{self.settings.project}.json", {**mark, "run": "", "opened": "", "first": ""})
 
     def accept(self, key: str, data: str = "A", ago: float = 0) -> None:
-        """Write the record of a version that OMS accepted this number of seconds ago."""
+        """Write the success record of a version, as if OMS had accepted it `ago` seconds ago."""
         name, etag = record_name("success", key), etag_of(data.encode())
         body, headers = (etag, {}) if name.endswith(key) else (key, {"x-oss-meta-etag": etag})
         self.bucket.add(StoredObject(name, body.encode(), headers))
         self.bucket.modified[name] -= int(ago)
 
     def fail(self, *keys: str, reason: str = "REJECTED", **details: object) -> None:
-        """Write the failed records of these keys."""
+        """Write failed records of these keys."""
         now = timestamp(self.clock.now())
         for key in keys:
             body = {"key": key, "reason": reason, "etag": "", "first_failure": now, "last_failure": now, **details}
             self.bucket.add(StoredObject(record_name("failed", key), json.dumps(body).encode()))
 
     def run_file(self, *keys: str, **entry: object) -> None:
-        """Write the run file of an ended run of replay with these keys."""
+        """Write the run file with these keys that an ended run of replay has left."""
         fields = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
         entries = [{"key": key, **fields, "held": False, **entry} for key in keys]
         self.keep(f"replay/oss-oms-sync/{next(self._unique) + 1}.json", {"busy_until": "", "keys": entries})
@@ -279,7 +283,7 @@ class World(InProcess):
 
 
 def record_name(state: str, key: str) -> str:
-    """Return the name of a key's record: by the hash of the key if OSS takes no name of that length."""
+    """Return the name of a key's record; a long key is named by its hash."""
     name = f"{ROOT}{state}_object/{key}"
     return name if len(name.encode()) <= 1023 else f"{ROOT}{state}_object_long/{sha256(key.encode()).hexdigest()}"
 
@@ -310,5 +314,5 @@ def event(key: str, name: str = "ObjectCreated:PutObject", bucket: str = "photos
 
 
 def payload(*keys: str, **parts: Any) -> bytes:
-    """Return the OSS trigger's payload for `keys`."""
+    """Return an OSS trigger's payload with an event for each key."""
     return json.dumps({"events": [event(key, **parts) for key in keys]}).encode()

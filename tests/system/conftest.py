@@ -1,4 +1,4 @@
-"""The function as it runs: in Function Compute's process, between both clouds, over sockets."""
+"""Fixtures with the deployed function: in Function Compute's processes, between both clouds, over sockets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RUNTIMES = ["python3.12", "python3.10"]
 
 @pytest.fixture
 def box(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Iterator[Sandbox]:
-    """Return the sandbox; search all output and stored objects of the test for secrets (law 5)."""
+    """Return the sandbox, and search all output and stored objects of the test for secrets (law 5)."""
     with Sandbox(forks=not request.node.get_closest_marker("cold_starts")) as sandbox:
         yield sandbox
         made = [json.dumps(dataclasses.asdict(invocation), default=str) for invocation in sandbox.fc.invocations]
@@ -43,15 +43,15 @@ def box(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> I
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten the waits between attempts in this process (tests/unit tests their length)."""
+    """Shorten the waits between attempts in this process; tests/unit tests their real length."""
     monkeypatch.setattr(calls, "_FIRST_BACKOFF_SECONDS", 0.01)
 
 
 @pytest.fixture
 def deploy(box: Sandbox, tmp_path: Path) -> Callable[..., None]:
-    """Return a function that deploys the rendered project, with other answers to `s init` than the sandbox's.
+    """Return a function that deploys the rendered project, with changed answers to `s init`.
 
-    `overrides` go to `deploy_project`. tests/package shows that `s init` renders the same project.
+    `overrides` are arguments of `deploy_project`. tests/package shows that `s init` renders the same project.
     """
 
     def deploy(answers: Mapping[str, str] | None = None, **overrides: Any) -> None:
@@ -63,7 +63,7 @@ def deploy(box: Sandbox, tmp_path: Path) -> Callable[..., None]:
 
 @pytest.fixture(params=RUNTIMES)
 def deployed(request: pytest.FixtureRequest, box: Sandbox, deploy: Callable[..., None]) -> Sandbox:
-    """Return the sandbox with the deployed project, on each runtime's own libraries."""
+    """Return the sandbox with the deployed project, once for each runtime with its own libraries."""
     # More instances would import at the same time on few cores.
     deploy({"runtime": request.param}, instances=2)
     return box
@@ -71,7 +71,7 @@ def deployed(request: pytest.FixtureRequest, box: Sandbox, deploy: Callable[...,
 
 @pytest.fixture
 def spread(box: Sandbox, deploy: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that deploys the project for passes on many lanes, at a rate that loopback sustains."""
+    """Return a function that deploys the project for passes in many lanes, at a rate that loopback sustains."""
 
     def spread(lanes: int, **overrides: Any) -> None:
         settings = {"LANES": str(lanes), "PIECE_SECONDS": "10", "OMS_RATE": "1000"}
@@ -82,7 +82,7 @@ def spread(box: Sandbox, deploy: Callable[..., None]) -> Callable[..., None]:
 
 @pytest.fixture
 def ops(box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    """Return a function that runs `ops.py` in the project's folder against the sandbox's functions.
+    """Return a function that runs `ops.py` in the project's folder against the sandbox.
 
     It returns the exit code, the output and the messages.
     """
@@ -98,7 +98,7 @@ def ops(box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 
 class Bare(NamedTuple):
-    """Both clouds and a project before `ops.py setup`; `ops.py` runs as a process of its own."""
+    """Both clouds and a project before `ops.py setup`; `ops.py` runs in its own process."""
 
     box: Sandbox
     folder: Path
@@ -108,7 +108,7 @@ class Bare(NamedTuple):
         return run_ops(python, self.folder, self.environment, *words)
 
     def agree(self, *words: str, **options: Any) -> None:
-        """Agree to the plan of a command of setup."""
+        """Run a command of setup, and agree to its plan."""
         plan = json.loads(self.ops("setup", *words, "--plan", "--json", **options))["plan"]
         self.ops("setup", *words, "--yes", plan, **options)
 

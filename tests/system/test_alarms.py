@@ -1,6 +1,6 @@
-"""Queries of docs/monitoring/, run on the functions' real log lines as Simple Log Service stores them.
+"""The queries in docs/monitoring/, run on the functions' real log lines as Simple Log Service stores them.
 
-SQLite runs the queries, with Presto's functions added.
+SQLite runs the queries, extended by Presto's functions.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def json_extract_scalar(text: str | None, path: str) -> str | None:
 
 
 def time_of(record: str) -> int:
-    """Return the time of a record, by the date at its beginning: its arrival is unknown here."""
+    """Return the time of a record from the date at its beginning; Simple Log Service would use the time of arrival."""
     return int(datetime.fromisoformat(f"{record[:10]}T{record[11:19]}+00:00").timestamp())
 
 
@@ -96,7 +96,7 @@ class Logstore(NamedTuple):
 
 @pytest.fixture(scope="module")
 def logstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logstore]:
-    """Return the log of a project on a bad day."""
+    """Yield the log of a project on a day with many failures."""
     folder = tmp_path_factory.mktemp("project")
     with Sandbox(forks=True) as box:
         render(box.answers(), folder)
@@ -120,14 +120,14 @@ def logstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logstore]:
 
 
 def lines(invocation) -> Iterator[str]:
-    """Yield an invocation's output between the lines of Function Compute."""
+    """Yield the lines of an invocation's output between the lines of Function Compute."""
     yield f"FC Invoke Start RequestId: {invocation.request_id}"
     yield from invocation.logs
     yield f"FC Invoke End RequestId: {invocation.request_id}"
 
 
 def live(box: Sandbox) -> None:
-    """Let each function succeed, fail, stop and raise."""
+    """Let each function succeed, fail, time out and raise an error."""
     box.fc.invoke("forward", payload("well"))
     box.fc.invoke("replay", b"{}")
     box.fc.invoke("forward", b"no event")

@@ -1,4 +1,4 @@
-"""`python3 ops.py canary` over sockets, with its own requests."""
+"""The command `python3 ops.py canary` over sockets, with its own requests."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A whole cutover over sockets: the deployed functions, the sample read on both sides, and digests by the vendors'
-clients.
-"""
+"""A whole cutover over sockets: deployed functions, a sample read on both sides, and the vendors' digests."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ def invoke(box: Sandbox, job: str, **asked: object) -> dict[str, Any]:
 
 
 def digest(objects: Iterable[tuple[str, int]]) -> str:
-    """Return the digest, computed independently of the project's code."""
+    """Compute a digest independently of the project's code."""
     digests = [hashlib.sha256(f"{key}\0{size}".encode()).hexdigest() for key, size in objects]
     return f"{sum(int(hexdigest, 16) for hexdigest in digests) % 2**256:064x}"
 
@@ -52,8 +50,9 @@ def in_obs(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int
 
 @pytest.fixture
 def ready(deployed: Sandbox) -> Sandbox:
-    """Return a project with objects that were copied an hour ago, among them an object of 20 MiB; replay has read OMS's
-    lists.
+    """Return a project whose objects, one of them of 20 MiB, were copied an hour ago.
+
+    Replay has read OMS's lists.
     """
     upload(deployed, *KEYS)
     deployed.oss.put(deployed.source_bucket, "big", bytes(20 * MIB))

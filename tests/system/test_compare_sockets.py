@@ -1,4 +1,4 @@
-"""Compare over sockets: every class among many objects, by processes of the rendered project."""
+"""Compare over sockets: objects of every class, and many processes of the rendered project."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ JUST = 3 * MINUTE
 
 
 class Version(NamedTuple):
-    """An object: its ETag, size and age in seconds."""
+    """An object: its ETag, its size, and its age in seconds."""
 
     etag: str = A
     size: int = 5
@@ -40,7 +40,10 @@ class Version(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A key's class, objects and records: the success record has an ETag and an age, the failed record an age."""
+    """A row of the table: a class, and the objects and records of a key of that class.
+
+    A success record has an ETag and an age, a failed record an age.
+    """
 
     name: str
     source: Version | None = None
@@ -122,13 +125,13 @@ DUE = {"missing", "older"}
 
 
 def class_of(key: str, row: Row) -> str:
-    """Return the class of a row's key; keys of OMS's lists that are only in OBS are OMS's own."""
+    """Return the class of a row's key; a key of OMS's own lists that is only in OBS has the class oms_own."""
     is_own = row.name in ("arriving", "deleted_at_source", "unknown") and key.startswith("oms/sync_task/")
     return "oms_own" if is_own else row.name
 
 
 def furnish(box: Sandbox, number: int) -> dict[str, str]:
-    """Fill the buckets with `number` keys, most of them equal; return their classes."""
+    """Fill the buckets with `number` keys, most of them equal; return the class of each key."""
     classes = _put_milliseconds(box)
     for place, row in enumerate(ROWS):
         keys = [special.format(f"{place:02}") for special in SPECIAL]
@@ -160,7 +163,7 @@ def _put(box: Sandbox, key: str, row: Row) -> None:
 
 
 def _record(box: Sandbox, kind: str, key: str, body: str, at: float) -> None:
-    """Store the record of a key, under its name or, if that is too long, under its hash."""
+    """Store the record of a key, under the key or, if it is too long, under its hash."""
     name, headers = f"oms_source_record/{box.task_id}/{kind}_object/{key}", {}
     if len(name.encode()) > 1023:
         name = f"oms_source_record/{box.task_id}/{kind}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
@@ -170,7 +173,7 @@ def _record(box: Sandbox, kind: str, key: str, body: str, at: float) -> None:
 
 
 def _put_milliseconds(box: Sandbox) -> dict[str, str]:
-    """Store objects that differ in milliseconds: OBS reports milliseconds, OSS seconds."""
+    """Store objects whose times differ by milliseconds, which OBS reports and OSS does not."""
     second = int(box.oss.now() - OLD)
     for key, at in (("millisecond later", second + 0.001), ("millisecond earlier", second - 0.001)):
         box.oss.buckets[box.source_bucket].objects[key] = OssObject(b"12345", PARTS, second)
@@ -179,7 +182,7 @@ def _put_milliseconds(box: Sandbox) -> dict[str, str]:
 
 
 class CountCheck(NamedTuple):
-    """The sum of objects of a side."""
+    """A sum over the objects of a side: their number, bytes and digest."""
 
     objects: int = 0
     bytes: int = 0
@@ -187,14 +190,14 @@ class CountCheck(NamedTuple):
 
     @classmethod
     def of(cls, sizes: dict[str, int]) -> CountCheck:
-        """Return the sum of keys and sizes, by a plain loop."""
+        """Return the sum of these keys and sizes, computed by a plain loop."""
         digests = (hashlib.sha256(key.encode() + b"\0" + str(size).encode()).digest() for key, size in sizes.items())
         total = sum(int.from_bytes(digest, "big") for digest in digests) % 2**256
         return cls(len(sizes), sum(sizes.values()), f"{total:064x}")
 
 
 def sums(box: Sandbox, classes: dict[str, str]) -> dict[str, tuple[CountCheck, CountCheck, list[str]]]:
-    """Return both sides of each class, and its first keys, by a plain loop over the buckets."""
+    """Return the sums of both sides of each class, and its first keys, by a plain loop over the buckets."""
     sides = [
         {key: stored.size for key, stored in objects.items()}
         for objects in (box.oss.objects(box.source_bucket), box.obs.objects(box.destination_bucket))
@@ -220,7 +223,7 @@ def look(box: Sandbox, **asked: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def vendor_digests(box, monkeypatch, capsys):
-    """Return a function that runs digests.py, which lists by the vendors' SDKs; it returns the lines."""
+    """Return a function that runs digests.py, which lists with the vendors' SDKs, and returns its lines."""
     places = {"oss": (box.oss.endpoint, box.source_bucket), "obs": (obs_server(box), box.destination_bucket)}
     names = ("OSS_AK", "OSS_SK", "OBS_AK", "OBS_SK", "OSS_REGION")
     values = (*box.user_credentials, *box.huawei_credentials, box.region)

@@ -1,5 +1,7 @@
-"""OBS hangs, refuses, redirects or answers nonsense: compare stops with a sentence that says what to do, and goes on
-next time where it was."""
+"""Compare with an OBS that hangs, refuses, redirects or answers nonsense.
+
+Compare stops with a message and its remedy, and the next run continues at the same place.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ KEYS = [f"photos/{number:05}.jpg" for number in range(2_500)]
 
 @pytest.fixture
 def furnished(box, monkeypatch):
-    """Fill both sides with three pages of objects, which are equal except for a single object."""
+    """Return a sandbox whose buckets have three pages of objects, equal except for a single object."""
     monkeypatch.setattr(obs, "_READ_SECONDS", 0.5)
     box.oss.fill(box.source_bucket, KEYS, 5, age=3 * HOUR)
     box.obs.fill(box.destination_bucket, KEYS, 5, age=2 * HOUR)

@@ -1,4 +1,4 @@
-"""Connections keep nothing, and leave nothing behind; and the destination's listings and objects come over them."""
+"""Connections of the function: what they keep, what they leave behind, and OBS's listings and objects over them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Serve = Callable[[socket.socket], None]
 
 @contextlib.contextmanager
 def served(behave: Serve, certificate: Path | None = None) -> Iterator[str]:
-    """Yield the address of a server on loopback that serves its only connection with this callback."""
+    """Yield the address of a loopback server that serves a single connection with `behave`."""
 
     def accept() -> None:
         with contextlib.suppress(OSError):
@@ -66,7 +66,7 @@ def test_no_cookie_is_kept_or_sent(box):
 
 @pytest.fixture
 def threads() -> Callable[[], list[threading.Thread]]:
-    """Return a function that lists the threads started since."""
+    """Return a function that lists the threads that were started during the test."""
     before = set(threading.enumerate())
     return lambda: [thread for thread in threading.enumerate() if thread not in before]
 
@@ -137,7 +137,7 @@ def bucket(box: Sandbox) -> ObsBucket:
 
 @pytest.fixture
 def named_bucket(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> ObsBucket:
-    """Resolve the bucket's host name to this machine."""
+    """Return the destination bucket, and resolve its host name to this machine."""
     lead_huawei_here(monkeypatch)
     client = ObsClient(Instance(box).settings, CallPool(), Clock())
     return ObsBucket(client, box.destination_bucket, obs_server(box), Deadline(60, Clock()))
@@ -145,7 +145,7 @@ def named_bucket(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> ObsBucket:
 
 @pytest.fixture(params=["bucket", "named_bucket"])
 def either(request: pytest.FixtureRequest) -> ObsBucket:
-    """Return a bucket at an IP address, or at its host name."""
+    """Return the destination bucket at an IP address, or at its host name."""
     return request.getfixturevalue(request.param)
 
 

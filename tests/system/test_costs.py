@@ -1,4 +1,4 @@
-"""`ops.py cost` reckons with as many requests as the simulated clouds count: the benchmarks' own count."""
+"""The request counts in `ops.py cost`, compared with the counts of the simulated clouds in the benchmarks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Effects of the function on both runtimes' own libraries, in the two clouds."""
+"""Effects of the deployed function, on the libraries of both runtimes."""
 
 from __future__ import annotations
 

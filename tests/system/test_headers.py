@@ -1,4 +1,4 @@
-"""`python3 ops.py headers` over sockets; the vendor's client judges each request that changes headers in OBS."""
+"""The command `python3 ops.py headers` over sockets; the vendor's client judges each change of headers in OBS."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEASURED = {"moves_time": "no", "moves_etag": "no", "url": "yes", "expired_url":
 
 
 def put_in_both(box: Sandbox) -> None:
-    """Put objects into both buckets, without their headers in OBS, and the answers of a canary into the log bucket."""
+    """Put objects into both buckets, in OBS without their headers, and a canary's results into the log bucket."""
     for key in KEYS:
         Stored(box.oss, box.source_bucket).add(StoredObject(key, b"A", SOURCE))
         box.obs.bucket(box.destination_bucket).put(key, b"A", headers={"content-type": "text/html"})
@@ -32,7 +32,7 @@ def put_in_both(box: Sandbox) -> None:
 
 
 def headers_in_obs(box: Sandbox, monkeypatch) -> list[tuple[str, ...]]:
-    """Return type, cache control and the user's value of each object, as the vendor's client sees them."""
+    """Return each object's content type, cache control and user header, as the vendor's client reads them."""
     lead_huawei_here(monkeypatch)
     access_key, secret = box.huawei_credentials
     with closing(ObsClient(access_key, secret, server=obs_server(box), max_retry_count=0, timeout=10)) as client:

@@ -77,7 +77,7 @@ CLOSED = "nothing is submitted. For the next step: python3 ops.py status"
 
 @pytest.fixture(params=["python3.12", "python3.10"])
 def project(request, box, tmp_path) -> Sandbox:
-    """Return a project with an instance of each function, which keeps the mark that it read."""
+    """Return a project with one instance of each function, which remembers the mark that it read."""
     render(box.answers() | {"runtime": request.param}, tmp_path)
     box.deploy_project(tmp_path, instances=1)
     return box
@@ -88,7 +88,7 @@ def closing(box: Sandbox) -> Closing:
 
 
 def reasons(box: Sandbox) -> dict[str, str]:
-    """Return the reasons of the failed records by key."""
+    """Return the reasons in the failed records, by key."""
     return {key: json.loads(body)["reason"] for key, body in records(box, "failed_object/").items()}
 
 

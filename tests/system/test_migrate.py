@@ -1,4 +1,4 @@
-"""`python3 ops.py migrate` over sockets: a task group copies the existing objects, and no event submits them."""
+"""The command `python3 ops.py migrate` over sockets: a task group copies the existing objects, without events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands of ops.py that call the functions in the sandbox, which an environment variable names."""
+"""Commands of ops.py that call functions in the sandbox, whose address is in an environment variable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOUR = 3600
 
 @pytest.fixture
 def deployed(box: Sandbox, deploy) -> Sandbox:
-    """Return a project on a single runtime: these commands do not depend on it."""
+    """Return a project on a single runtime, because these commands do not depend on it."""
     deploy(instances=2)
     return box
 
@@ -26,7 +26,7 @@ def wait_and_advance(box: Sandbox) -> None:
 
 @pytest.fixture
 def project_with_copies(deployed: Sandbox) -> Sandbox:
-    """Return a project with objects that were copied an hour ago; replay has read OMS's lists since."""
+    """Return a project whose objects were copied an hour ago; replay has read OMS's lists since."""
     upload(deployed, "a/1", "a/2", "山/3")
     wait_and_advance(deployed)
     deployed.tick("replay")

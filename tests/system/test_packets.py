@@ -1,4 +1,4 @@
-"""Calls of the function that are given up while real packets are lost, between network namespaces."""
+"""Calls that the function gives up while real packets are lost, between network namespaces."""
 
 from __future__ import annotations
 

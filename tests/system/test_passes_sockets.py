@@ -1,4 +1,4 @@
-"""Passes on many processes of the rendered project: their counts equal a plain loop's, also after kills."""
+"""Passes on many processes of the rendered project: their counts equal those of a plain loop, also after kills."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STALE, STORED = etag_of(b"A"), etag_of(b"B")
 
 
 def furnish(box: Sandbox, number: int) -> None:
-    """Store objects with records. In each hundred, a record is missing, is of an older version, or is failed."""
+    """Store objects with records. In each hundred, a record is missing, one is outdated, and one has failed."""
     keys = [f"photos/{index // 700:03}/{index:06}.jpg" for index in range(number)]
     box.oss.fill(box.source_bucket, keys, etag=STORED, age=2 * HOUR)
     for state, etag, some in (
@@ -34,7 +34,7 @@ def furnish(box: Sandbox, number: int) -> None:
 
 
 def count(box: Sandbox) -> tuple[dict[str, int], set[str]]:
-    """Return the counts of a pass, and the keys that it has to submit, by a plain loop over the buckets."""
+    """Return the counts of a pass and the keys that it has to submit, by a plain loop over the buckets."""
     counts: Counter[str] = Counter()
     missing = set()
     records = box.oss.objects(box.log_bucket)
@@ -52,7 +52,7 @@ def count(box: Sandbox) -> tuple[dict[str, int], set[str]]:
 
 
 def slow_down_pages(box: Sandbox, seconds: float, times: int | None = None) -> None:
-    """Slow down pages of the source's listing, and no other request."""
+    """Slow down the pages of the source's listing, and no other requests."""
 
     def is_page(request: Request) -> bool:
         return address_of(request).bucket == box.source_bucket and request.params.get("max-keys") == "1000"

@@ -1,4 +1,4 @@
-"""Reconcile in the rendered project: lost events are found, in any number, in constant memory."""
+"""Reconcile in the rendered project: it finds any number of lost events, in constant memory."""
 
 from __future__ import annotations
 
@@ -51,13 +51,15 @@ def test_the_period_off_reaches_the_function(box, deploy):
 
 
 def name(number: int) -> str:
-    """Return the name of an object; of each ten names, each begins the next."""
+    """Return the name of an object; in each group of ten names, each is a prefix of the next."""
     return f"in/{number // 10:06}{'/a' * (number % 10)}.x"
 
 
 def furnish(box: Sandbox, number: int) -> set[str]:
-    """Store `number` objects, most of them with records, and objects outside the filter; return the missing and stale
-    keys."""
+    """Store `number` objects, most of them with records, and objects outside the filter.
+
+    Returns the keys that are missing or outdated in OBS.
+    """
     records = f"oms_source_record/{box.task_id}"
     missing, failed = range(17, number, 100), range(5, number, 1000)
     vendors = range(33, number, 500)
@@ -88,7 +90,7 @@ def furnish(box: Sandbox, number: int) -> set[str]:
 
 
 def highest_memory(box: Sandbox) -> int:
-    """Return the highest memory of a process, in kilobytes."""
+    """Return the highest memory that a process of the function has used, in kilobytes."""
     statuses = (Path(f"/proc/{pid}/status").read_text().splitlines() for pid in box.fc.pids())
     return max(int(line.split()[1]) for status in statuses for line in status if line.startswith("VmHWM:"))
 

@@ -1,5 +1,4 @@
-"""Replay in the rendered project: woken by its timer, by hand, by what `forward` failed with for good, and for what OMS
-failed to copy."""
+"""Replay in the rendered project, invoked by its timer, by hand, and for events that forward gave up."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from support.world import NO_RIGHT, payload
 
 
 def states(box: Sandbox) -> dict[str, int]:
-    """Return the numbers of records and run files."""
+    """Return the numbers of success records, failed records and run files."""
     return {folder: len(records(box, f"{folder}/")) for folder in ("success_object", "failed_object", "replay")}
 
 

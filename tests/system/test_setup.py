@@ -1,4 +1,4 @@
-"""`python3 ops.py setup` over sockets, on the oldest and the newest Python, with the standard library alone."""
+"""The command `python3 ops.py setup` over sockets, on the oldest and newest Python without packages."""
 
 from __future__ import annotations
 

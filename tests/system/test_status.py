@@ -1,4 +1,4 @@
-"""Status in the sandbox: its numbers against the clouds' counts, and its alarm over sockets."""
+"""Status in the sandbox: its numbers equal the clouds' counts, and its alarm arrives over sockets."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def hook(box) -> Iterator[Robots]:
 
 @pytest.fixture
 def watched(box, tmp_path, hook):
-    """Return a broken project, whose s.yaml names a webhook as its comment says."""
+    """Return a broken project whose s.yaml names a webhook, in the way that its comment describes."""
     render(box.answers(), tmp_path)
     named = "ALERT_WEBHOOK: ${secret('oss-oms-sync_ALERT_WEBHOOK')}"
     rewrite(tmp_path / "s.yaml", {'\n  ALERT_WEBHOOK: ""\n': f"\n  {named}\n"})

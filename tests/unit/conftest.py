@@ -1,4 +1,4 @@
-"""Fixtures that all unit tests share, on the runtimes' interpreters as well."""
+"""Fixtures of all unit tests, also on the runtimes' interpreters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.world import World
 
 @pytest.fixture(autouse=True)
 def _worlds_end() -> Iterator[None]:
-    """Undo all patches of the process at the end of the test."""
+    """Undo all patches of the process after the test."""
     yield
     World.close_all()
 

@@ -1,4 +1,4 @@
-"""Doctor in this process, over sockets."""
+"""Fixtures that run doctor in this process, over sockets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def short_ping(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def run_doctor(in_process: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
-    """Return a function that runs doctor with the sandbox's settings, and with others for some of them."""
+    """Return a function that runs doctor with the sandbox's settings, some of them replaced."""
 
     def run(box: Sandbox, **settings: str) -> dict[str, Any]:
         return dict(in_process(box, "doctor", environment={**box.environment(), **settings}))

@@ -1,4 +1,4 @@
-"""Misconfigurations that need sockets. All others are in tests/unit/jobs/doctor."""
+"""Misconfigurations that only sockets show; all others are in tests/unit/jobs/doctor."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ Document = dict[str, Any]
 
 
 def less(document: Document, action: str) -> Document:
-    """Return the document without an action."""
+    """Return the policy document without an action."""
     kept = [
         {**statement, "Action": [name for name in statement["Action"] if name != action]}
         for statement in document["Statement"]
@@ -56,19 +56,19 @@ def granted(box, tmp_path):
 
 
 def in_dialect(document: Document, by_hand: bool) -> list[Document]:
-    """Return the document as setup grants it, or in the older dialect of accounts without v5."""
+    """Return the document as setup grants it, or in the older dialect of accounts without API v5."""
     return [policy for _, policy in by_roles(document, "cn-north-4")] if by_hand else [document]
 
 
 def use_keys(box: Sandbox, source: Key, there: Key) -> None:
-    """Give OMS's task these keys."""
+    """Give OMS's task these access keys."""
     sides = box.oms.sides
     box.task.read_source = sides.source(AccessKey(*source), box.region, box.source_bucket)
     box.task.bucket = sides.destination(AccessKey(*there), box.obs.region, box.destination_bucket)
 
 
 def run_all_jobs(box: Sandbox) -> set[str]:
-    """Run every job; return the missing permissions and doctor's faults."""
+    """Run every job; return the missing permissions, and the failed checks of doctor."""
     upload(box, "a", "最" * 341)
     box.oss.lose_events("lost".__eq__)
     upload(box, "lost")

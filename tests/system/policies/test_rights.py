@@ -1,4 +1,4 @@
-"""Policies of the rendered project against the calls of the functions, and against SECURITY.md."""
+"""The rendered project's policies, compared with the functions' calls and with SECURITY.md."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ HOUR = 3600
 
 
 def forward(box: Sandbox) -> None:
-    """Let keys be accepted and fail."""
+    """Upload objects that forward submits, with keys that OMS accepts and keys that it refuses."""
     upload(box, "a", "最" * 341)
     box.oms.faults.add(Fault.status(401), times=1)
     upload(box, "b")
 
 
 def replay(box: Sandbox) -> None:
-    """Resend keys, also keys that XML cannot contain, and an object that OMS failed to copy."""
+    """Run replay with failed keys, also keys that XML cannot contain, and with an object that OMS failed to copy."""
     box.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), times=1)
     upload(box, "not copied")
     box.oms.faults.add(Fault.status(401))
@@ -44,7 +44,7 @@ def replay(box: Sandbox) -> None:
 
 
 def reconcile(box: Sandbox) -> None:
-    """Submit objects without records, also long keys; the third pass deletes the first."""
+    """Run reconcile three times over objects without records; the third pass deletes the first."""
     box.oss.lose_events(lambda key: True)
     upload(box, "a", "最" * 341)
     box.oss.lose_events(lambda key: False)
@@ -54,7 +54,7 @@ def reconcile(box: Sandbox) -> None:
 
 
 def compare(box: Sandbox) -> None:
-    """Compare twice objects that OBS lacks; the second pass deletes the stored pieces of the first."""
+    """Run compare twice over objects that OBS lacks; the second pass deletes the stored pieces of the first."""
     upload(box, "a", "最" * 341)
     for key in list(box.obs.objects(box.destination_bucket)):
         box.obs.delete(box.destination_bucket, key)
@@ -65,7 +65,7 @@ def compare(box: Sandbox) -> None:
 
 
 def certify(box: Sandbox) -> None:
-    """Certify while a key waits, then close and open the project."""
+    """Run certify while a key waits, then close and open the project."""
     upload(box, "a")
     box.oms.faults.add(Fault.status(401), times=1)
     upload(box, "b")
@@ -77,14 +77,14 @@ def certify(box: Sandbox) -> None:
 
 
 def doctor(box: Sandbox) -> None:
-    """Run doctor with an object, whose headers show if objects can be read."""
+    """Run doctor with an object, on which it tests the permission to read objects."""
     upload(box, "a")
     del box.oss.actions[:]
     box.fc.invoke("doctor", b"")
 
 
 def status(box: Sandbox) -> None:
-    """Invoke status during a migration of existing objects."""
+    """Run status during a migration of existing objects."""
     upload(box, "a")
     record_migration(box)
     del box.oss.actions[:]
@@ -125,7 +125,7 @@ def test_a_functions_policy_allows_exactly_its_calls(box, project, name):
 
 
 def read_objects(box: Sandbox, job: str) -> None:
-    """Let compare read an object whose ETag is not an MD5, and let certify read it for a sample."""
+    """Run compare and certify so that both read objects: one without an MD5 as ETag, and a sample."""
     upload(box, "a")
     box.advance(HOUR)
     objects = box.oss.buckets[box.source_bucket].objects

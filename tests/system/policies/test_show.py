@@ -1,4 +1,4 @@
-"""Commands that policies/show.py prints: they make the roles and policies, and remove them."""
+"""The commands that policies/show.py prints: they create the roles and policies, and remove them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ TRIGGER_ROLE = "triggerRole: acs:ram::${config('AccountID')}:role/${vars.functio
 
 
 class Aliyun:
-    """bash in a project, where `aliyun` is a RAM that is empty at first."""
+    """A bash shell in a project's folder, in which the program `aliyun` is a RAM without records."""
 
     def __init__(self, project: Path) -> None:
         self.project = project
@@ -70,7 +70,7 @@ class Aliyun:
         self._state.write_text(json.dumps(state))
 
     def documents(self) -> dict[str, Any]:
-        """Return the policies' documents in force."""
+        """Return the documents of the policies in force, by name."""
         policies = self.state["policies"].items()
         return {
             name: json.loads(policy["versions"][policy["fields"]["DefaultVersion"]]["document"])
@@ -78,11 +78,11 @@ class Aliyun:
         }
 
     def policies_by_role(self) -> dict[str, list[str]]:
-        """Return the names of each role's policies."""
+        """Return the names of the policies of each role."""
         return {name: list(role["attached"]) for name, role in self.state["roles"].items()}
 
     def run(self, *options: str, shell: str = "bash") -> subprocess.CompletedProcess[str]:
-        """Run `python3 policies/show.py | bash`, as the documents say."""
+        """Run `python3 policies/show.py | bash`, which the documents recommend."""
         line = f"set -o pipefail; python3 policies/show.py {' '.join(options)} | {shell}"
         return subprocess.run(
             ["bash", "-c", line],
@@ -101,7 +101,7 @@ def aliyun(tmp_path: Path) -> Aliyun:
 
 
 def pairs(statements: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
-    """Return each allowed action with each resource."""
+    """Return each allowed action with each of its resources."""
     return {
         (action, resource)
         for statement in statements

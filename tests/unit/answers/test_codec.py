@@ -1,4 +1,4 @@
-"""Values as JSON and back: what the form of each hint is, and that nothing else is read as it."""
+"""JSON forms of values: each type hint has one form, and other JSON is not read as its value."""
 
 from __future__ import annotations
 

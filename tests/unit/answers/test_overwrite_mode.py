@@ -1,4 +1,4 @@
-"""Overwrite modes, which answers name as OMS does."""
+"""Overwrite modes, which have OMS's names in answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts: a phrase, its values in both languages, and a catalogue that has each phrase and nothing else."""
+"""Texts: phrases, their values in both languages, and the catalogue, which has exactly the phrases in use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tools.package import ROOT
 
 
 def fields(phrase: str) -> set[str]:
-    """Return the names of the places of a phrase."""
+    """Return the names of the placeholders in a phrase."""
     return {name for _, name, _, _ in string.Formatter().parse(phrase) if name is not None}
 
 

@@ -1,4 +1,7 @@
-"""Pages of objects of equal form are read by a single expression; for any change of a page, both readers agree."""
+"""Two readers of listings: a regular expression for pages of similar objects, and the XML parser.
+
+For any change of a page, both return the same objects.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ def alter(dice: random.Random, text: str, pattern: str, change: Callable[[str], 
 
 
 def swapped(text: str) -> str:
-    """Return an object with its elements in another order."""
+    """Return the XML of an object with two elements in another order."""
     leaves = re.findall(r"<(?!Contents|Owner|ID)(\w+)>([^<]*)</\1>", text)
     return "<Contents>" + "".join(f"<{tag}>{value}</{tag}>" for tag, value in reversed(leaves)) + "</Contents>"
 
@@ -130,7 +133,7 @@ def read(body: bytes, dialect: Dialect) -> ListPage | None:
 def read_both_ways(body: bytes, dialect: Dialect, full_page: int = 1000) -> tuple[ListPage | None, bool]:
     """Return the XML parser's page, and True if the fast reader read it as well; assert that the two agree.
 
-    `full_page`: the number of objects whose storage class is not captured if they share it.
+    `full_page`: the number of objects from which on a storage class that they share is not captured.
     """
     with (
         patch("oss_oms_sync.clouds.listings._read", return_value=None),

@@ -1,4 +1,4 @@
-"""Responses and connections that never end; threads that abandon calls which do not return in time."""
+"""Responses and connections that never end, and threads that abandon a call at its timeout."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from oss_oms_sync.clouds.connection import MAX_SHORT_BODY_BYTES, Connections, re
 
 @pytest.fixture
 def listener() -> Iterator[tuple[socket.socket, str]]:
-    """Yield a socket that waits for connections, and its address."""
+    """Yield a socket that accepts connections, and its address."""
     with socket.create_server(("127.0.0.1", 0)) as peer:
         yield peer, f"http://127.0.0.1:{peer.getsockname()[1]}"
 
 
 @pytest.fixture
 def stuck() -> Iterator[tuple[CallPool, Callable[[], object]]]:
-    """Yield a pool of one place, and a call that returns only at the end of the test."""
+    """Yield a pool with a single thread, and a call that ends only after the test."""
     over = threading.Event()
     yield CallPool(width=1), over.wait
     over.set()
@@ -37,7 +37,7 @@ def stuck() -> Iterator[tuple[CallPool, Callable[[], object]]]:
 
 @contextlib.contextmanager
 def dripping(head: bytes) -> Iterator[tuple[str, threading.Thread]]:
-    """Yield the address of a peer that sends its response byte by byte without end, and its thread."""
+    """Yield the address of a server that sends its response byte by byte without end, and the server's thread."""
     over = threading.Event()
 
     def drip() -> None:
@@ -120,7 +120,7 @@ def test_either_variable_alone_sets_the_trusted_certificates(monkeypatch, name):
 
 
 def answer_of_four(**headers: str) -> requests.Response:
-    """Return a response whose body has four bytes, with any headers."""
+    """Return a response whose body has four bytes, with these headers."""
     answer = requests.Response()
     answer.request = requests.Request("GET", "https://oss.example").prepare()
     answer.headers.update({name.replace("_", "-"): value for name, value in headers.items()})

@@ -1,4 +1,4 @@
-"""A call that is given up withdraws the unsent bytes from the kernel: its peer sees a reset, not an end."""
+"""Abandoned calls, which discard the unsent bytes in the kernel: the server sees a reset, not an orderly end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
 
 
 class Peer:
-    """A server of a single connection: it answers each request with `answer`; `end` is the end of the connection."""
+    """A server for a single connection.
+
+    It answers each request with `answer`. `end`: how the connection ended.
+    """
 
     def __init__(self, answer: bytes, certificate: Path | None) -> None:
         self._answer, self._certificate = answer, certificate
@@ -61,9 +64,9 @@ class Peer:
 
 @pytest.fixture(params=["plain", "TLS", "proxy"])
 def connect(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
-    """Return a function that starts a peer with an answer.
+    """Return a function that starts a server with an answer.
 
-    It returns the peer, a session, and the URL that leads to the peer, also through a proxy.
+    It returns the server, a session, and a URL of the server, also through a proxy.
     """
     certificate = make_certificate(tmp_path) if request.param == "TLS" else None
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate or ""))

@@ -1,4 +1,4 @@
-"""The bucket of OBS: its address, retries, their limits, and the errors that callers receive."""
+"""Requests to a bucket of OBS: its address, retries and their limits, and the errors for callers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def world() -> World:
 
 
 def bucket(world: World, seconds: float = 30, region: str = "cn-north-4", name: str = "photos-obs") -> ObsBucket:
-    """Return the destination of a task, in a new invocation that ends after `seconds`."""
+    """Return the destination bucket of a task, in a new invocation that ends after `seconds`."""
     task = TaskInfo.parse({"dst_region": region, "dst_bucket": name})
     return world.invocation().obs().bucket(task, Deadline(seconds, world.clock))
 
@@ -49,7 +49,7 @@ def names(world: World) -> list[str]:
 
 
 def refusal(status: int, code: str, message: str = "no") -> Fault:
-    """Return OBS's response to a refused call."""
+    """Return a fault in which OBS refuses the request with this status and code."""
     return Fault.status(status, f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode())
 
 
@@ -147,7 +147,7 @@ def test_a_listing_that_repeats_its_first_page_is_an_error_that_names_it(world):
 
 
 def obs_answer(*names: str, more: bool = False) -> Fault:
-    """Return OBS's response with a page of objects of these names."""
+    """Return a fault in which OBS answers with a page of these objects."""
     return Fault.status(200, obs_listing([ObjectSummary(name, "AB", 1, NEW_YEAR) for name in names], more).encode())
 
 
@@ -472,7 +472,7 @@ def test_the_connection_is_kept_between_invocations(world):
 
 
 def change(world: World, seconds: int = 5, **details) -> bool | ObsError:
-    """Change a header of the object; the URL expires in this many seconds."""
+    """Change a header of the object by a URL that expires after `seconds`; return True, or the error."""
     expires = int(world.obs.now()) + seconds
     asked = HeaderChange(**{"name": "a", "headers": {"Cache-Control": "no-cache"}, "expires": expires, **details})
     (outcome,) = bucket(world).try_change_all([asked])

@@ -1,4 +1,4 @@
-"""The requests to OMS on the wire, and the meaning of each of its responses."""
+"""Requests to OMS on the wire, and the meaning of each response."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def send(world: World, *keys: str, seconds: float = 60) -> Submission:
 
 
 def failure_of(world: World) -> Failure | None:
-    """Submit one key; return its failure, or None."""
+    """Submit a key; return its failure, or None if OMS accepted it."""
     return send(world, "a").outcomes["a"]
 
 

@@ -1,4 +1,4 @@
-"""OMS's lists of copy failures, in every form that they may have."""
+"""OMS's lists of copy failures, in each form that Huawei's documents allow."""
 
 from __future__ import annotations
 

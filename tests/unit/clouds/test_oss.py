@@ -1,4 +1,4 @@
-"""A bucket of OSS: retries, their limits, and the errors that callers receive."""
+"""Requests to a bucket of OSS: retries and their limits, and the errors for callers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ A = StoredObject("a", b"x")
 
 
 def write(world: World, *objects: StoredObject, seconds: float = 30) -> list[str]:
-    """Write objects; return for each the reason why it was not written, empty if it was."""
+    """Write objects; return for each the reason of a failed write, empty after success."""
     problems = world.invocation(seconds).log_bucket.try_put_all(objects)
     return [str(problem) if problem else "" for problem in problems]
 

@@ -1,4 +1,4 @@
-"""A page of OSS's listing: read as oss2 reads it; other bodies are refused."""
+"""Pages of OSS's listings, which the code reads like oss2; other bodies are refused."""
 
 from __future__ import annotations
 

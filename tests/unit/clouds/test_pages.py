@@ -1,4 +1,4 @@
-"""A listing read one page ahead: the order of requests, errors, and the end of pages that are left."""
+"""Reading a listing one page ahead: the order of requests, errors, and a reader that stops early."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.world import DRIP, HANG, OSS_HEADERS, World, oss_error
 
 
 def requested_markers(world: World) -> list[str]:
-    """Return the names after which pages were requested."""
+    """Return the keys after which pages were requested."""
     return [request.params["start-after"] for request in world.oss.requests]
 
 

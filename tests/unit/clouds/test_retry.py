@@ -1,4 +1,4 @@
-"""Waits between attempts: full jitter, the server's hint, throttling's own budget, never past the deadline."""
+"""Waits between attempts: random, as the server asks, limited while it throttles, never past the deadline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def untried() -> str:
 
 
 class Server:
-    """A server that gives the same outcome for ever."""
+    """A server that always gives the same outcome."""
 
     def __init__(self, **outcome) -> None:
         self.outcome = Attempt("failed", again=True, **outcome)

@@ -1,4 +1,4 @@
-"""The signatures equal those of the vendor's own signers, byte for byte."""
+"""Signatures of the function's requests, which equal those of the vendors' own signers byte for byte."""
 
 from datetime import datetime, timezone
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Messages to a webhook: each robot takes its form, and an unconfirmed message counts as not arrived."""
+"""Messages to a webhook: each chat gets its own form, and a message without confirmation counts as undelivered."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXT = "oss-oms-sync photos: BROKEN\n已中断 & <!channel>"
 
 
 class Chat(World):
-    """A chat, and the messages of its robot."""
+    """A chat, with the messages that its robot accepted."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(ALERT_WEBHOOK=ROBOTS[kind].address + TOKEN)

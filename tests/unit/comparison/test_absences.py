@@ -1,4 +1,7 @@
-"""Absences: since when comparisons find a key absent at the source. The time is never earlier than it is known."""
+"""Absences: the time since which comparisons find a key absent at the source.
+
+The time is never earlier than the first comparison without the key.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +36,13 @@ def world() -> CompareWorld:
 
 
 def compare(world: CompareWorld, **asked: object) -> int:
-    """Compare, and return the time at the end."""
+    """Run a comparison; return the time at its end."""
     assert world.compare(asked or None)["finished"] is True
     return ceil(world.clock.now().timestamp())
 
 
 def absences(world: CompareWorld) -> dict[str, int]:
-    """Return the absent keys of the last ended comparison, each with the time since when it is absent."""
+    """Return the absent keys of the last comparison, each with the time since which it is absent."""
     invocation = world.invocation()
     states = PassStore(invocation, "compare", world.destination_bucket).states()
     last = max((state for state in states if state.ended), key=lambda state: state.of.name)
@@ -90,7 +93,7 @@ def test_a_trace_of_the_key_starts_the_absence_over(world, trace):
 
 
 def absences_after(world: CompareWorld) -> dict[str, int]:
-    """Compare once more, and return the absences."""
+    """Run another comparison; return the absences."""
     compare(world)
     return absences(world)
 

@@ -1,4 +1,4 @@
-"""Rechecks of the keys that differed, which save another pass for a late object."""
+"""Rechecks of the keys that differed, which make another pass unnecessary for a late object."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEYS = ["equal", "late", LONG, "line\nbreak\u2028", '"quoted', "gone", "other", 
 
 @pytest.fixture
 def world() -> CompareWorld:
-    """Return a world with an equal object, an object overwritten in OBS, missing objects, and an object only in OBS."""
+    """Return a world with an object of each kind: equal, overwritten in OBS, missing, and only in OBS."""
     world = CompareWorld(KEYS, LANES="1")
     world.put("equal", "1", "md5", "copied")
     world.lost(*KEYS[1:-1], data="12")
@@ -35,7 +35,7 @@ def world() -> CompareWorld:
 
 
 def again(world: CompareWorld, **asked: object) -> dict:
-    """Recheck the keys that differed."""
+    """Recheck the keys that differed in the last comparison."""
     return world.compare({"again": True, **asked})
 
 
@@ -44,7 +44,7 @@ def look(world: CompareWorld) -> dict:
 
 
 def arrive(world: CompareWorld) -> None:
-    """Let OMS copy all accepted objects, an hour ago."""
+    """Let OMS copy all accepted objects, then advance an hour."""
     world.copy_all()
     world.advance(HOUR)
 
@@ -89,7 +89,7 @@ def test_rechecks_submit_due_objects_once_a_cutover_if_open(world):
     world.advance(HOUR)
 
     def recheck_missing(**asked: str) -> set[str]:
-        """Return the missing keys of a recheck, long after the last recheck."""
+        """Return the keys that a recheck finds missing, long after the last recheck."""
         missing_count = classes(again(world, **asked))["missing"]
         while world.task.withheld:
             world.fail_copy()
@@ -209,7 +209,7 @@ def play(world: CompareWorld, keys: Sequence[str], happenings: list[tuple]) -> N
 
 
 def added_up(folders: dict[str, dict[str, list[int]]]) -> dict[str, list[int]]:
-    """Return the classes as the sums of all folders."""
+    """Return the counts of each class as the sums over all folders."""
     sums: dict[str, list[int]] = {}
     for name, four in (count for counts in folders.values() for count in counts.items()):
         sums[name] = [total + count for total, count in zip(sums.get(name, [0] * 4), four, strict=True)]

@@ -1,6 +1,6 @@
-"""Comparisons and reconcile beside a task group, and with too many missing objects without a group.
+"""Comparisons and reconcile during a task group, and with many missing objects but no group.
 
-A group copies existing objects. Without it, too many objects may be missing to submit ten keys a call.
+A group copies existing objects. Without a group, there can be too many missing objects to submit them ten keys a call.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ALL = {"missing": ["new", "old/1", "old/2"]}
 
 
 def ask(world: CompareWorld, job: str) -> dict[str, object]:
-    """Run a new pass over all objects of any age, a second later."""
+    """Run a new pass over objects of any age, a second later; return its answer."""
     world.advance(1)
     return world.ask(job, {"since": "1970-01-01", "restart": True})
 

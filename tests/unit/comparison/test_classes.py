@@ -1,4 +1,4 @@
-"""The class of every combination of rows of the four listings, as the documents define it."""
+"""The class of each combination of rows in the four listings, as the documents define it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def sources() -> list[ObjectSummary | None]:
 
 
 def successes(source: ObjectSummary | None) -> list[ObjectSummary | None]:
-    """Return no record, and records of this version, of this version resent, and of another version."""
+    """Return success records: none, of this version, of this version submitted again, and of another version."""
     etag = source.etag if source else MD5
     bodies = (etag, f"{etag} again", "an older one")
     times = (LONG_AGO - HOUR, ACCEPTED, RECENT, LATE)
@@ -59,15 +59,15 @@ def destinations(source: ObjectSummary | None) -> list[ObjectSummary | None]:
 
 
 def proof_of(source: ObjectSummary, there: ObjectSummary, shown: str) -> ObjectSummary:
-    """Return the proof from reading these two objects, stored just now."""
+    """Return the proof that reading these two objects gives, stored just now."""
     body = f"{source.etag} {source.modified} {there.etag} {shown}"
     return ObjectSummary("k", etag_of(body), len(body), int(LATE), "Normal")
 
 
 def proofs(source: ObjectSummary | None, there: ObjectSummary | None) -> list[ObjectSummary | None]:
-    """Return no proof, the proofs for these two, and proofs that two others were equal.
+    """Return possible proofs for two objects: none, the proofs for these two, and proofs for two others.
 
-    These others differ by time or by ETag.
+    The others differ by time or by ETag.
     """
     if source is None or there is None or source.type == "Symlink" or source.modified > LONG_AGO:
         return [None]
@@ -105,7 +105,7 @@ def is_kept(e: Entry, shown: str) -> bool:
 
 
 def is_to_be_overwritten(e: Entry) -> bool:
-    """Return True if OMS accepted this version after another was written in OBS."""
+    """Return True if OMS accepted this version after another version was written in OBS."""
     there = e.destination
     if e.source is None or there is None or not e.success or there.modified >= e.success.modified:
         return False
@@ -124,7 +124,7 @@ def is_newer_of_equal_size(e: Entry) -> bool:
 
 
 def is_certain(e: Entry) -> bool:
-    """Return True if the class is equal or failed before: replay may write a failed record again each minute."""
+    """Return True if the object's class is equal, or failed before: replay may write a failed record again."""
     return _first(e, [row for row in TABLE if row[0] is not ObjectClass.MOVING]) in (
         ObjectClass.FAILED_BEFORE,
         ObjectClass.EQUAL_CONTENTS,

@@ -1,4 +1,4 @@
-"""Counts of ranges, which add up to those of a single walk for any cuts, and lists of differences.
+"""Counts of ranges, which add up to the counts of a single walk for any cuts; and lists of differences.
 
 Each key that differs is in exactly one list, in rclone's form, with any characters.
 """
@@ -56,7 +56,7 @@ def count(entries: list[Entry], start: Tally | None = None) -> Tally:
 
 
 def comparable(tally: Tally) -> dict[str, object]:
-    """Return a tally's JSON without its marks, which are coarser in parts, and the lines, which are stored apart."""
+    """Return a tally's JSON without the parts that depend on the ranges: its marks and its lines."""
     fields = json.loads(json.dumps({**to_json(tally), "marks": [], "lines": 0}, sort_keys=True))
     return {**fields, "objects": sum(mark.objects for mark in tally.marks)}
 
@@ -122,7 +122,7 @@ def test_lines_are_those_of_rclone_and_plain_keys_are_plain():
 
 
 def lists(world: CompareWorld, answer: dict) -> list[str]:
-    """Return the lists of a comparison, a list of each piece."""
+    """Return the lists of a comparison's differences, in the order of the pieces of the pass."""
     return [world.bucket.objects[name].body.decode() for name in answer["differences"]]
 
 

@@ -1,4 +1,4 @@
-"""Keys that a parallel file system cannot hold: they are impossible there, and are not resent."""
+"""Keys that a parallel file system cannot hold: their class is impossible, and they are not resent."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_file_outside_the_listed_prefix_blocks_its_folder(own, asked):
 
 
 class Files:
-    """A destination that has these."""
+    """A destination with these files."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = set(names)

@@ -1,4 +1,4 @@
-"""The change that gives an object in OBS its source's headers, or the reason for none."""
+"""The change of headers that makes an object in OBS equal to its source, or the reason for no change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects that OMS may have in hand, by its counts: all others are missing, and so are not lost."""
+"""Objects that OMS may still copy, by its counts; only other missing objects count as lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def world() -> CertifyWorld:
 
 
 def accept(world: CertifyWorld, *keys: str, fault: CopyFault | None = None) -> None:
-    """Let OMS accept objects that are twenty minutes older."""
+    """Let OMS accept objects, twenty minutes after they were written."""
     for key in keys:
         world.task.copies.then(fault or CopyFault.withheld())
         world.put(key, "1", fate="copied")
@@ -31,7 +31,7 @@ def copy_first(world: CertifyWorld) -> None:
 
 
 def class_of(world: CertifyWorld, key: str) -> str:
-    """Return the class of a key in a comparison that sends nothing."""
+    """Return the class of a key in a comparison that submits nothing."""
     classes = world.compare(dry_run=True, restart=False)["classes"]
     return next(name for name, object_class in classes.items() if key in object_class["keys"])
 

@@ -1,4 +1,4 @@
-"""Kept proofs: each version is read once for each version in OBS, and no difference is forgotten."""
+"""Stored proofs of read objects: each pair of versions is read once, and no difference is forgotten."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def world() -> CompareWorld:
 
 
 def in_parts(world: CompareWorld, *keys: str, data: str = "parts", there: str = "parts") -> None:
-    """Write objects whose ETags are no MD5, and their objects in OBS."""
+    """Write objects whose ETags are no MD5s, and their objects in OBS."""
     world.lie_in_both(*keys, data=data, there=there, kind="Appendable")
 
 
 def compare(world: CompareWorld, **asked: object) -> dict[str, list[str]]:
-    """Return the classes of all keys."""
+    """Run a comparison; return the keys of each class."""
     answer = world.compare({"restart": True, **asked} if "again" not in asked else asked)
     assert answer["finished"] is True
     assert answer["adds_up"] is True
@@ -35,7 +35,7 @@ def compare(world: CompareWorld, **asked: object) -> dict[str, list[str]]:
 
 
 def read(world: CompareWorld) -> int:
-    """Return the number of objects of the source that were read since the last call."""
+    """Return the number of source objects that were read since the last call."""
     return world.source.calls.pop("get", 0)
 
 

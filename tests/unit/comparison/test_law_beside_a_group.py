@@ -1,6 +1,6 @@
-"""Laws beside a task group in any state: no key is dropped for ever, and each printed step leads on.
+"""Laws for any state of a task group: no key is dropped for good, and each printed step leads on.
 
-The oracle reads both buckets and the group's copies, and uses none of the function's code.
+The oracle reads both buckets and the group's copies, and calls no code of the function.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DIFFERS = {"overwritten", "suspicious", "equal_version", "equal_size"}
 
 
 class Beside(CompareWorld):
-    """A group that copies its listed objects in turn, or fails to."""
+    """A world with a task group, which copies its objects in turn or fails to copy them."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(KEYS)
@@ -44,7 +44,7 @@ class Beside(CompareWorld):
             begin_migration(self, COPYING, begun=self.began)
 
     def copy_object(self) -> None:
-        """Copy an object, also over an object that came meanwhile."""
+        """Let the group copy an object, perhaps over a newer object."""
         if self.left:
             key = self.left.pop(0)
             if self.dice.random() < 0.2:
@@ -53,7 +53,7 @@ class Beside(CompareWorld):
                 self.write(key, self.in_source(key))
 
     def stand(self) -> None:
-        """Let the group pause, fail, continue, end unnoticed or noticed, or be ended by the user."""
+        """Change the group's state at random: copying, paused, failed, done, or ended by the user."""
         if self.left is None:
             return
         status = self.dice.choice([COPYING, PAUSED, FAILED if self.has_failed else COPYING, None])
@@ -82,7 +82,7 @@ class Beside(CompareWorld):
         return self.source.objects[key].body.decode()
 
     def settle(self) -> None:
-        """Deliver events, resend failed objects, and let OMS finish the accepted objects."""
+        """Deliver all events, resend failed objects, and let OMS finish the accepted objects."""
         while self.events:
             self.deliver()
         self.advance(HOUR)

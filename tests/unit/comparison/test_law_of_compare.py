@@ -1,6 +1,6 @@
-"""Laws of compare in any world, also a changing world: its classes are those of an oracle that knows all versions.
+"""Laws of compare in any world, also in a changing one.
 
-No object that is newer in OBS is sent.
+Its classes are those of an oracle that knows all versions, and no object that is newer in OBS is submitted.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ jobs = st.one_of(
 
 
 def moves(some: list[str]) -> st.SearchStrategy[tuple]:
-    """Return events of users, triggers and OMS for these keys."""
+    """Return a strategy for events of users, triggers and OMS that concern these keys."""
     keys = st.sampled_from(some)
     return st.one_of(
         st.tuples(st.just("put"), keys, data, kinds, fates),
@@ -49,7 +49,7 @@ def moves(some: list[str]) -> st.SearchStrategy[tuple]:
 
 
 def tales(some: list[str]) -> st.SearchStrategy[tuple[list[str], list[tuple], list[tuple]]]:
-    """Return keys, their history, and the events while they are compared."""
+    """Return a strategy for keys, their history, and the events during the comparison."""
     written = st.tuples(*(st.tuples(st.just("put"), st.just(key), data, kinds, fates) for key in some))
     # Without time in between, most changes are too young to be judged.
     later = st.lists(st.tuples(pauses, st.one_of(moves(some), moves(some), moves(some), jobs)), min_size=3, max_size=12)
@@ -117,10 +117,10 @@ def _class_of_both(state: KeyState, in_hand: float) -> str:
 
 
 def possible(key: str, states: list[KeyState], compared: ComparisonResult, *, has_read: bool) -> set[str | None]:
-    """Return the classes that these states allow.
+    """Return the classes that these states allow for a key.
 
-    Classes that depend on the time of reading are judged by its earliest and its latest time, and OMS's work in hand by
-    each moment after which it changes; `has_read`: objects were read earlier, perhaps these.
+    A class that depends on the time of reading is computed for the earliest and the latest time, and one that depends
+    on OMS's unfinished work for each moment of a change. `has_read`: objects were read earlier, perhaps these.
     """
     times = [(listed, in_hand) for listed in (compared.began, compared.ended) for in_hand in compared.in_hand]
     classes = {class_at(key, state, *time) for state in states for time in times}
@@ -176,7 +176,7 @@ def _differs_in_size(compared: ComparisonResult, key: str) -> bool:
 
 
 def check_sums(world: CompareWorld, result: dict) -> None:
-    """Check both sides against a plain loop over the buckets."""
+    """Compare the counts of both sides with a plain loop over the buckets."""
     for side, bucket in (("source", world.source), ("destination", world.there)):
         sizes = [len(stored.body) for stored in bucket.objects.values()]
         assert result[side]["objects"] == len(sizes)
@@ -184,7 +184,7 @@ def check_sums(world: CompareWorld, result: dict) -> None:
 
 
 def check_watermark(world: CompareWorld, compared: ComparisonResult) -> None:
-    """Check that all objects written before it that still exist were in OBS."""
+    """Assert that all objects written before the watermark, and not deleted since, were in OBS."""
     watermark = parse_time(compared.result["watermark"]).timestamp()
     for key in world.keys:
         first, last = compared.states[key][0].source, compared.states[key][-1].source
@@ -200,7 +200,7 @@ def check_watermark(world: CompareWorld, compared: ComparisonResult) -> None:
 
 @pytest.fixture(autouse=True)
 def tiny_parts_and_runs(mocker):
-    """Use parts of two bytes instead of 50 MB, as this world's OMS writes them, and runs of 1 key instead of 16."""
+    """Use parts of two bytes instead of 50 MB, as this world's OMS does, and runs of one key instead of 16."""
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
     mocker.patch("oss_oms_sync.passes.listing.MIN_RUN_KEYS", 1)
 
@@ -271,7 +271,7 @@ def test_in_each_interleaving_each_class_is_possible_and_settles(tale, lanes, co
 
 
 def _settled(state: KeyState, *, has_read: bool) -> set[str | None]:
-    """Return the classes that a key may have at the end."""
+    """Return the classes that a key may have at the end, when nothing changes any more."""
     source, there = state.source, state.there
     if source is None:
         return {None} if there is None else ONLY_THERE - {"arriving"}

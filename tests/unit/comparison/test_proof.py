@@ -1,4 +1,4 @@
-"""Proofs of `deep`, which reads the source: torn copies, skipped versions, flipped bytes, and objects in parts.
+"""Proofs by reading objects with `deep`: torn copies, skipped versions, flipped bytes, and objects in parts.
 
 Objects that stay unproven are reported.
 """
@@ -29,7 +29,7 @@ from support.world import HOUR, OBS_HEADERS, oss_error
 
 @pytest.fixture
 def world():
-    """Return a world with parts of six and of eight bytes in place of 50 MB and 50 MiB."""
+    """Return a world with parts of six and eight bytes instead of 50 MB and 50 MiB."""
     with patch("oss_oms_sync.comparison.proof._PART_SIZES", (6, 8)):
         yield CompareWorld(["a", "b"], LANES="1")
 
@@ -40,12 +40,12 @@ def put(world: CompareWorld, data: str, there: str, part: int | None = None, kin
 
 
 def flipped(world: CompareWorld, key: str = "a") -> None:
-    """Write an object that differs in a byte."""
+    """Write an object whose copy in OBS differs by a byte."""
     world.lie_in_both(key, data="a flipped byte", there="a flipped bjte", kind="Appendable")
 
 
 def deep(world: CompareWorld, **asked: bool) -> tuple[str | None, dict[str, int]]:
-    """Return the class of the only object, and the results of reading, without zeros."""
+    """Run a deep comparison; return the class of the only object, and the non-zero counts of reading."""
     compared = world.compared({"deep": True, **asked})
     shown = compared.result["deep"] or {}
     return compared.class_of("a"), {name: number for name, number in shown.items() if number and name != "keys"}
@@ -176,7 +176,7 @@ def test_an_object_just_written_in_obs_is_moving_even_if_read(world):
 
 
 def slow_reading(world: CompareWorld, seconds: float):
-    """Let the read of each object take `seconds`, in small parts."""
+    """Let the reading of each object take `seconds`, in small parts."""
     read = OssBucket.iter_contents
 
     def slowly(bucket, summary):
@@ -335,7 +335,7 @@ def test_a_recheck_uses_the_results_of_a_new_read(world):
     world.source.fail(oss_error(403, "InvalidObjectState"), "get")
 
     def shown(**asked: bool) -> dict:
-        """Return the results of reading, without zeros."""
+        """Run a comparison; return the non-zero counts of reading."""
         return {name: number for name, number in world.compare(asked)["deep"].items() if number}
 
     unread = {"unreadable": 2, "keys": {"unreadable": ["a", "s"]}}

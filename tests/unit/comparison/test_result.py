@@ -1,4 +1,4 @@
-"""Answers of compare: the form that callers rely on, without premature results."""
+"""Answers of compare: their form, and no results before the pass is finished."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_migration_that_overwrites_names_ten_folders_at_most(number, named):
 
 
 def a_tally(*keys: str, more: int = 0, title: str = "overwritten") -> Tally:
-    """Return a tally of these keys, and of others of the folder x/ whose names it lacks."""
+    """Return a tally of these keys and of `more` unnamed keys, all in the folder x/."""
     folders = {key[: key.find("/") + 1]: {title: [1, 1, 1, 1]} for key in (*keys, *["x/"][:more])}
     return Tally(classes={title: ClassCount(Side(len(keys) + more), keys=list(keys))}, folders=folders)
 

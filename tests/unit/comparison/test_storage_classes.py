@@ -1,4 +1,4 @@
-"""Counts by pair of storage classes are those of an oracle that knows every object, and add up to both listings."""
+"""Counts by pairs of storage classes, which equal an oracle's and add up to both listings."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def a_world(dice: random.Random) -> tuple[Objects, Objects]:
 
 
 def pages(objects: Objects, of_oss: bool, size: int) -> list[ListPage]:
-    """Return the pages of a listing, parsed from their XML."""
+    """Return the pages of a listing, parsed from XML."""
     rows = list(objects.values())
     parts = [rows[at : at + size] for at in range(0, len(rows), size)]
     if of_oss:
@@ -82,7 +82,7 @@ def counted(source: Objects, twin: Objects, key_filter: KeyFilter, size: int) ->
 
 
 def part(objects: Objects, middle: str, early: bool) -> Objects:
-    """Return the objects up to the key `middle`, or those behind it."""
+    """Return the objects up to the key `middle` if `early`, otherwise those after it."""
     return {key: row for key, row in objects.items() if (key <= middle) is early}
 
 

@@ -1,4 +1,4 @@
-"""Submission: batches, encoding, retries, bisecting, and answers that concern a key, a request or all requests."""
+"""Submission of keys: batches, encoding, retries, bisection, and answers about one key or all keys."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEN = [f"key {number}" for number in range(10)]
 
 @pytest.fixture
 def world() -> World:
-    """Return a world whose instance has read that the project is open, so that its requests all go to OMS."""
+    """Return a world whose instance knows that the project is open, so that all later requests go to OMS."""
     open_world = World()
     open_world.oss.round_trip = 0
     assert Closing(open_world.invocation()).refusal() is None

@@ -1,4 +1,4 @@
-"""Resending: in batches, at a rate, until OMS refuses too often, with a record of every key's state."""
+"""Resending of keys in batches, at a rate, until OMS refuses too often; each key's state is recorded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEYS = [f"k{number}" for number in range(10)]
 
 
 class Sends(World):
-    """A world whose OSS takes no time, and the sender of a run."""
+    """A sender in a run of replay, in a world whose OSS takes no time."""
 
     def __init__(self, timeout: float = 600, rate: float = 20.0, round_trip: float = 0.02) -> None:
         super().__init__()
@@ -31,12 +31,12 @@ class Sends(World):
         self.sender = Sender(self.invocation(timeout))
 
     def send(self, *keys: str, in_doubt: tuple[str, ...] = (), **details: str) -> list[str]:
-        """Return the keys that are still to be sent or recorded."""
+        """Send keys; return those that remain to be sent or recorded."""
         failed = [FailedKey(ObjectChange(key), **details) for key in keys]
         return [key.key for key in self.sender.send(failed, in_doubt)]
 
     def seconds(self, number: int) -> float:
-        """Return the time that sending this number of keys takes."""
+        """Return the seconds that sending this number of keys takes."""
         begun = self.clock.seconds
         assert self.send(*(f"{place:03}" for place in range(number))) == []
         return self.clock.seconds - begun

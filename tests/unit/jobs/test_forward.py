@@ -1,4 +1,4 @@
-"""The main job: return values, errors, records and log lines, also in a closed project."""
+"""The job forward: return values, errors, records and log lines, also in a closed project."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from support.world import (
 
 
 def read_failed_record(world: World, key: str) -> dict[str, Any]:
-    """Return the content of a key's failed record, empty if there is none."""
+    """Return the contents of a key's failed record; empty if there is none."""
     return json.loads(world.record_body("failed", key) or b"{}")
 
 

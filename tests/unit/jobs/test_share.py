@@ -1,4 +1,4 @@
-"""The share that an instance of forward leaves to replay while OMS throttles, without the loss of a key."""
+"""The share of keys that forward leaves to replay while OMS throttles; no key is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mark of a closed project: its person, time and reason, and the error of an unreadable mark."""
+"""The mark of a closed project: its user, time and reason, and the error of an unreadable mark."""
 
 from __future__ import annotations
 

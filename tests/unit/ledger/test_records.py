@@ -1,4 +1,4 @@
-"""The records: the users' guide's layout, and long keys."""
+"""Names of records: the layout in the users' guide, and long keys."""
 
 import hashlib
 import json

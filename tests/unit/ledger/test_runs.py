@@ -1,4 +1,4 @@
-"""Replay's run files: their keys, their owners, and the log line of an unreadable file."""
+"""Run files of replay: their keys, their owners, and the log line about an unreadable file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of replay and reconcile: its place, its content, and the log line of an unreadable state."""
+"""The stored state of replay and reconcile: its name, its contents, and the log line about an unreadable state."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.world import ROOT, World
 
 
 def state(world: World, **key_filter: str) -> JobState:
-    """Return the states of a project with this filter."""
+    """Return the state of a project with this filter."""
     settings = replace(world.settings, key_filter=KeyFilter(**key_filter))
     return JobState(replace(world.invocation(), settings=settings))
 

@@ -1,4 +1,4 @@
-"""A world that is ready to be certified."""
+"""Fixtures with worlds that are ready for a certificate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.certify_world import CertifyWorld
 
 @pytest.fixture
 def world() -> CertifyWorld:
-    """Return a world with three copied objects, and clocks that agree."""
+    """Return a world with three copied objects."""
     return CertifyWorld("a/1", "a/2", "b")
 
 

@@ -1,4 +1,4 @@
-"""The step of a certificate's check, and its effect."""
+"""The next step of a check in a certificate, and its effect."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ RESTART, DEEP = {"restart": True}, {"deep": True, "restart": True}
 
 
 def step_options(finding: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a check's step, without the freeze and the acceptances."""
+    """Return the options of a check's next step, without the freeze and the acceptances."""
     assert finding["step"]["job"] in ("compare", "cutover")
     return {name: value for name, value in finding["step"]["options"].items() if name not in ("frozen_since", "accept")}
 
 
 def is_mended(world: CertifyWorld, finding: dict[str, Any]) -> bool:
-    """Return True if the check's step, time for OMS and a standstill pass lead to a GO."""
+    """Return True if the check's next step, time for OMS and a standstill pass lead to a GO."""
     wishes = {name: value for name, value in step_options(finding).items() if name not in ("again", "restart")}
     if "restart" in step_options(finding):
         world.compare(**wishes)

@@ -1,4 +1,4 @@
-"""Changes after the freeze, and unchecked objects, are never a GO: a check names them, and the step that ends it."""
+"""Changes after the freeze and unchecked objects: no GO, but a check that names them and the remedy."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_go_claims_an_unchanged_source_only_until_the_last_listing():
 
 
 def write_with_early_time(world: CertifyWorld) -> None:
-    """Write an object with the time of its upload's beginning, as an upload in parts."""
+    """Write an object whose time is the start of its upload, as of an upload in parts."""
     world.put("a/late", "x")
     world.source.modified["a/late"] = world.source.modified["b"]
 

@@ -1,4 +1,4 @@
-"""Conditions of a certificate for a closed project and for OMS: each outcome, and the step that ends it."""
+"""The checks that the project is closed and OMS has finished: each result, and the step that ends it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from support.world import HOUR, MINUTE, ROOT
 
 
 def state_of(world: CertifyWorld) -> tuple[str, bool]:
-    """Return the result of OMS_FINISHED, and True if it only needs time."""
+    """Return the result of OMS_FINISHED, and True if only time is needed."""
     finding = check(world.certify(), "OMS_FINISHED")
     return finding["result"], finding["waits"]
 
 
 def close(world: CertifyWorld, minutes: float) -> None:
-    """Freeze, compare, and close the project these minutes ago; OMS has a single copy left."""
+    """Freeze, compare, and close the project `minutes` ago; OMS has a single unfinished copy."""
     world.freeze()
     world.compare()
     world.send("b", "accepted")

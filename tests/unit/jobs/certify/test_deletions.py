@@ -1,4 +1,7 @@
-"""A page of deletions: the facts that refuse it, and its keys. It changes nothing in either cloud."""
+"""A page of deletions: its keys, and the facts for which it is refused.
+
+The job changes nothing in either cloud.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ KEYS = ["a", "b/c", "海"]
 
 @pytest.fixture
 def due() -> DeletionsWorld:
-    """Objects that the source deleted two days ago, as two comparisons found; a hundred others are left."""
+    """Return a world whose source deleted objects two days ago, as two comparisons found; a hundred others are left."""
     return deleted(*KEYS)
 
 

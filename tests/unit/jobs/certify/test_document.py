@@ -1,4 +1,4 @@
-"""The content of a certificate, which a third party can check."""
+"""The contents of a certificate, which a third party can check."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def document(world: CertifyWorld) -> dict:
 
 
 def digest(objects: dict) -> str:
-    """Compute the digest of a listing as the documentation defines it."""
+    """Compute the digest of a listing by the formula in the documents."""
     lines = (hashlib.sha256(key.encode() + b"\0" + str(size).encode()).hexdigest() for key, size in objects.items())
     return f"{sum(int(line, 16) for line in lines) % 2**256:064x}"
 

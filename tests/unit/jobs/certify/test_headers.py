@@ -1,4 +1,4 @@
-"""Headers of sampled objects: all are equal, or each loss is named, as documented by OMS or as unexpected."""
+"""Headers of sampled objects: equal, or each loss is named, as documented by OMS or as unexpected."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NEVER = {"expires", "meta-odd", "meta-mail"}
 
 
 def upload(world: CertifyWorld, key: str, headers: dict[str, str], *, migrated: bool = True) -> None:
-    """Write an object with these headers; OMS copies it by a task that migrates metadata, or not."""
+    """Write an object with these headers, and let OMS copy it; `migrated`: the task migrates metadata."""
     world.source.add(StoredObject(key, key[:2].encode(), headers))
     world.task.metadata = migrated
     world.send(key, "copied")
@@ -99,7 +99,7 @@ def test_task_without_metadata_needs_acceptance_despite_a_sample(ready):
 
 
 def hide_metadata_setting(world: CertifyWorld) -> None:
-    """Let OMS not report if the task migrates metadata."""
+    """Let OMS not report whether the task migrates metadata."""
     summary = world.task.summary
     world.task.summary = lambda: {
         name: setting for name, setting in summary().items() if name != "enable_metadata_migration"

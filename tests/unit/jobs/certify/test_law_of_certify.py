@@ -1,6 +1,6 @@
-"""GO only where an oracle that sees everything finds the buckets equal, after any history before and during the run.
-The oracle knows the contents of every object. A class that is not proven by contents has to be accepted by name; then
-its objects only need an equal size.
+"""The law of certify: a GO only if an oracle that knows all contents finds the buckets equal, after any history.
+
+A class that contents do not prove must be accepted by name; its objects then need only an equal size.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def source_of(world: CertifyWorld) -> dict[str, tuple[str, int]]:
 
 
 def is_equal(world: CertifyWorld, key: str, document: dict[str, Any]) -> bool:
-    """Return True if an object is equal on both sides, within the acceptances of the document."""
+    """Return True if an object is equal on both sides, apart from the document's acceptances."""
     source, there = world.oss.objects(world.source.name).get(key), world.there.objects.get(key)
     object_class = next((name for name, count in document["classes"].items() if key in count["keys"]), None)
     if source is None:

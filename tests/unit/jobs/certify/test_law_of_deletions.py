@@ -1,5 +1,8 @@
-"""The law of deletions: no listed key existed at the source since it was absent, as far as anything shows, and others
-brought none; each deleted key that meets the conditions is listed, and each other key is counted by its reason."""
+"""The law of deletions: a key is listed exactly if it meets all conditions.
+
+No listed key existed at the source since it is absent, as far as anything shows, and no other user wrote it to OBS.
+Each deleted key that meets the conditions is listed; each other key is counted by the reason.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,13 @@ WORLDS = int(os.environ.get("SCHEDULES", "400" if EXTRAS else "100"))
 
 @pytest.fixture(autouse=True)
 def tiny_parts_and_runs(mocker):
-    """Use parts of two bytes instead of 50 MB, and runs of 1 key instead of 16."""
+    """Use parts of two bytes instead of 50 MB, and runs of one key instead of 16."""
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
     mocker.patch("oss_oms_sync.passes.listing.MIN_RUN_KEYS", 1)
 
 
 def begin(world: DeletionsWorld, dice: Random) -> None:
-    """Objects are written, and most are copied; others or a migration wrote some before the project."""
+    """Write the first objects: most are copied, and a migration or others wrote some before the project."""
     if dice.random() < 0.25:
         at = world.clock.now().timestamp()
         world.migrated = (at, at + HOUR)
@@ -98,7 +101,7 @@ def move(world: DeletionsWorld, dice: Random) -> None:
 
 
 def day(world: DeletionsWorld, dice: Random) -> None:
-    """Things happen, and a comparison looks: it may fail, its listing may be spoilt, its prefix may be another."""
+    """Let a day of events pass, and compare; the comparison may fail, miss keys, or have a prefix."""
     for _ in range(dice.choice([0, 0, 1, 2])):
         move(world, dice)
         world.advance(dice.choice([2, 40, 20 * MINUTE, 5 * HOUR]))
@@ -160,7 +163,7 @@ def check(world: DeletionsWorld, answer: dict) -> Counter[str]:
 
 
 def is_indistinguishable(world: DeletionsWorld, key: str, modified: int) -> bool:
-    """Return True if others wrote the very bytes that OMS had accepted, after the installation and within a day."""
+    """Return True if others wrote the same bytes that OMS had accepted, after the installation and within a day."""
     stored = world.there.objects[key].body.decode()
     at = world.accepted_at(key)
     return stored in world.contents[key] and at is not None and world.oldest - 1 <= modified <= at + DAY

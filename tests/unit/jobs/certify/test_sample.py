@@ -1,4 +1,4 @@
-"""A sample reads whole objects on both sides, as many as it reports, and detects differences as often as it claims."""
+"""Samples: whole objects are read on both sides, and differences are detected as often as claimed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.world import HOUR, MINUTE, oss_error
 
 @pytest.fixture
 def read_keys(ready: CertifyWorld) -> list[str]:
-    """Return the keys of the objects that are read, once for each side."""
+    """Return the keys of the objects that were read; a key occurs once for each side."""
     read: list[str] = []
 
     def note(kind: str, names: Sequence[str]) -> None:
@@ -30,7 +30,7 @@ def read_keys(ready: CertifyWorld) -> list[str]:
 
 
 def tamper(world: CertifyWorld) -> None:
-    """Change contents without a difference in listings."""
+    """Change the contents of an object without a difference in listings."""
     there = world.obs.bucket(world.there.name).objects
     world.there.add(StoredObject("b", b"B"))
     object.__setattr__(there["b"], "etag", hashlib.md5(b"b").hexdigest())

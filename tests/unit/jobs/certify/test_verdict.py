@@ -1,4 +1,4 @@
-"""GO only if no check prevents it; such a check names its objects, and the command that repairs them."""
+"""Verdicts: GO only if no check prevents it; a failed check names its objects and the command that repairs them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def overwrite_copy(world: CertifyWorld) -> None:
 
 
 def leave_out_existing_object(world: CertifyWorld) -> None:
-    """Write an object of before the project, which the migration of existing objects left out."""
+    """Write an object that is older than the project, and that the migration of existing objects omitted."""
     world.put("old", "x", fate="lost")
     world.source.modified["old"] -= 30 * DAY
 
@@ -125,7 +125,7 @@ def test_accepted_and_lost_object_is_resent_by_the_command(world, harm, name):
 
 
 def finish_older_version_late(world: CertifyWorld, key: str) -> None:
-    """Let OMS finish an older version of equal size late."""
+    """Let OMS finish the copy of an older version of equal size after that of the current version."""
     world.put(key, "12", "form")
     world.advance(HOUR)
     world.write(key, "21")
@@ -166,7 +166,7 @@ def test_skipped_object_with_a_suffix_is_deleted_and_compared_again():
 
 @pytest.fixture
 def skipping_world(world: CertifyWorld) -> CertifyWorld:
-    """Return a world in which OMS skipped equal contents in parts that were written again."""
+    """Return a world in which OMS skipped equal contents in parts, which were written again."""
     world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
     for _ in range(2):
         world.put("a/1", "12", "Appendable")

@@ -1,4 +1,4 @@
-"""No GO with waiting keys, with sums that do not add up, or with a wrong task or clock."""
+"""Facts that prevent a GO: waiting keys, sums that do not add up, a wrong task, and a wrong clock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unit.jobs.certify.mending import DEEP, step_options
 
 @pytest.fixture
 def frozen_account(world: CertifyWorld) -> CertifyWorld:
-    """Return a frozen world whose OMS refuses every key, and has refused `b`."""
+    """Return a frozen world whose OMS refuses all keys because of the account; the key `b` has failed."""
     world.oms.faults.add(oms_error(400, "OMS.0202", "frozen"), where=lambda request: request.method == "POST")
     world.put("b", "xy", fate="refused")
     return world
@@ -108,7 +108,7 @@ def test_record_of_an_equal_or_impossible_object_allows_a_go(world, happened, ke
 
 
 def write_and_copy_by_hand(world: CertifyWorld, fate: str) -> None:
-    """Write an object with parts that OMS refuses, in OBS as well."""
+    """Write an object in parts to both buckets; OMS refuses its key."""
     world.put("odd", "1234", "Multipart", fate)
     world.advance(1)
     world.obs.put(world.there.name, "odd", b"1234", PART)
@@ -321,7 +321,7 @@ def test_wrong_or_unreported_clocks_prevent_a_go(ready, cloud, skew, expected):
 
 
 def harm_total(world: CertifyWorld, old: bytes, new: bytes) -> None:
-    """Change the stored total of a comparison."""
+    """Replace text in the stored total of a comparison."""
     totals = [name for name in world.bucket.objects if "-compare/" in name and name.endswith("/total")]
     name = min(totals, key=lambda name: name.rpartition("-")[2])  # the other is of the standstill pass
     body = world.bucket.objects[name].body

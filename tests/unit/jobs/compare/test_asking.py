@@ -1,4 +1,4 @@
-"""Options of a call: a part, an earlier beginning, a trial, a look, another pass, and overwriting."""
+"""Options of compare: a prefix, an earlier start, a trial, a look at the state, a restart, and overwriting."""
 
 from __future__ import annotations
 

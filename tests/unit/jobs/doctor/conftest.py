@@ -1,4 +1,4 @@
-"""Doctor between both clouds in process. Names, TCP and TLS are tested over sockets (tests/system/doctor)."""
+"""Fixtures for doctor between both clouds in process; tests/system/doctor covers names, TCP and TLS."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcess]:
 
 @pytest.fixture
 def run_job(box: InProcess) -> Callable[..., Any]:
-    """Return a function that runs a job in a new instance with these settings; the job's error is raised."""
+    """Return a function that runs a job in a new instance with these settings; an error of the job is raised."""
 
     def run(job: str, payload: object = None, **settings: str) -> Any:
         instance = box.instance(**settings)

@@ -1,4 +1,4 @@
-"""Doctor's checks of unconfirmed assumptions, which decide nothing."""
+"""Doctor's checks of unconfirmed assumptions, which do not affect its result."""
 
 import json
 import re

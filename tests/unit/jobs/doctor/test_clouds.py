@@ -1,4 +1,4 @@
-"""Doctor's checks of the function, of OMS, OSS and OBS, of both buckets, and of the scope."""
+"""Doctor's checks of the function, of OMS, OSS and OBS, of both buckets, and of the project's scope."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def set_task(**changes: str | bool) -> Callable[[Sandbox], None]:
 
 
 def hide_clocks(box: Sandbox) -> None:
-    """Drop the requests for the time. Accepted signatures also prove the clock."""
+    """Drop the requests that only ask for a cloud's time; accepted signatures prove its clock as well."""
     for cloud in (box.oms, box.oss):
         cloud.faults.add(Fault.drop_before(), where=lambda request: request.method == "HEAD")
 

@@ -1,4 +1,4 @@
-"""Each misconfiguration is named by a single check, and no other check fails."""
+"""Misconfigurations: for each, exactly one check of doctor fails and names it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def deny(action: str, bucket: str) -> Change:
 
 
 def move_bucket(bucket: str) -> Change:
-    """Make the bucket again in another region."""
+    """Return a change that creates the bucket in another region."""
 
     def change(box: Sandbox, environment: Environment) -> None:
         box.oss.remove_bucket(bucket)
@@ -54,7 +54,7 @@ def set_versioning(status: str) -> Change:
 
 
 def add_oss_fault(fault: Fault, method: str = "") -> Change:
-    """Add a fault to signed requests: unsigned requests only ask for the time."""
+    """Return a change that adds a fault to signed requests; unsigned requests only ask for the time."""
     return lambda box, environment: box.oss.faults.add(
         fault, where=lambda request: method in ("", request.method) and "authorization" in request.headers
     )

@@ -1,4 +1,4 @@
-"""Doctor's checks of the records: accepted keys, passes, and the flow of records."""
+"""Doctor's checks of the records: accepted keys, passes, and the arrival of events."""
 
 from __future__ import annotations
 

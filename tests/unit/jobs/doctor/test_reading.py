@@ -1,4 +1,4 @@
-"""Doctor's probes of objects, as requests to both clouds."""
+"""Doctor's probes, which read objects by requests to both clouds."""
 
 from __future__ import annotations
 

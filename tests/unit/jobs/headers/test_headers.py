@@ -1,4 +1,4 @@
-"""Headers of objects with equal contents are compared, changed in OBS, recorded, and restored."""
+"""Passes of headers over objects with equal contents: compared, changed in OBS, recorded, and restored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WANTED = {"content-type": "text/html", "cache-control": "max-age=60", "x-obs-met
 
 @pytest.fixture(params=[False, True], ids=["stays", "moves"])
 def world(request) -> HeadersWorld:
-    """Return a world with an object whose headers were lost, and one with equal headers."""
+    """Return a world with an object whose headers were lost, and an object with equal headers."""
     world = HeadersWorld(moves=request.param)
     world.both("a/lost", SOURCE, LOST)
     world.both("b/equal", SOURCE, WANTED, later=True)

@@ -1,6 +1,9 @@
-"""The law of headers: whatever writes, fails or dies meanwhile, a change of headers in OBS never meets other contents
-than those of the headers, unless they were written within the last seconds; none arrives over two minutes after the
-close; and when all is quiet, the headers of equal objects are equal."""
+"""The law of headers: a change of headers in OBS meets only the contents that belong to the headers.
+
+Whatever is written, fails or dies meanwhile. Contents that were written within the last seconds are excepted. No change
+arrives more than two minutes after the close. In the end, when nothing is written any more, the headers of equal
+objects are equal.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ AFTER_CLOSE = 120
 
 
 class LawWorld(HeadersWorld):
-    """Objects that are written on both sides at any request; each version of the source names itself in a header."""
+    """A world whose objects change on both sides at any request.
+
+    Each version of a source object names itself in a header.
+    """
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
@@ -53,7 +59,7 @@ class LawWorld(HeadersWorld):
     # Events.
 
     def write_source(self, key: str) -> None:
-        """Write other contents of equal size, or the same contents with other headers."""
+        """Write other contents of equal size to the source, or the same contents with other headers."""
         before = self.source.objects.get(key)
         data = before.body if before and self.dice.random() < 0.4 else self.dice.choice([b"A", b"B", b"C"])
         named = {"x-oss-meta-version": str(len(self.versions)), "Cache-Control": self.dice.choice(["no-cache", "a=1"])}
@@ -63,14 +69,14 @@ class LawWorld(HeadersWorld):
         self.source.add(StoredObject(key, data, {"Content-Type": "text/html", **named}))
 
     def copy(self, key: str) -> None:
-        """OMS copies an object, perhaps an older version, and loses headers."""
+        """Let OMS copy an object without its headers, perhaps an older version."""
         body = self.source.objects[key].body
         lost = {"content-type": "text/html", **({"content-language": "de"} if self.dice.random() < 0.2 else {})}
         self.obs_bucket.put(key, body, headers=lost)
         self.written[key] = self.clock.seconds
 
     def write_there(self, key: str) -> None:
-        """An application writes to OBS, perhaps the same bytes."""
+        """Write to OBS like an application, perhaps the same bytes."""
         data = self.dice.choice([b"A", b"B", b"X"])
         self.obs_bucket.put(key, data, headers={"content-type": "text/plain", "x-obs-meta-app": "1"})
         self.written[key] = self.clock.seconds
@@ -81,7 +87,7 @@ class LawWorld(HeadersWorld):
             self.closed_at = self.clock.seconds
 
     def happen(self, kind: str, names: Sequence[str]) -> None:
-        """Let something happen before a request, and time pass."""
+        """Before a request, let a random event happen, and time pass."""
         if not self.is_restless or self.is_happening or self.dice.random() > 0.06:
             return
         self.is_happening = True
@@ -98,7 +104,7 @@ class LawWorld(HeadersWorld):
     # The law.
 
     def check(self, key: str, stored: ObsObject, changed: Mapping[str, str]) -> None:
-        """Check a change of headers that arrives."""
+        """Check a change of headers that arrives in OBS."""
         now, self.landed = self.clock.seconds, self.landed + 1
         data = self.versions[int(changed["x-obs-meta-version"])]
         assert stored.data == data or now - self.written[key] < WINDOW, "headers of other contents"
@@ -126,12 +132,12 @@ class LawWorld(HeadersWorld):
         self.advance(HOUR)
 
     def classes(self) -> dict[str, list[str]]:
-        """Return the keys of each class that has any, by a comparison."""
+        """Run a comparison; return the keys of each class that has objects."""
         answer = self.ask("compare", {"restart": True})
         return {name: count["keys"] for name, count in answer["classes"].items() if count["keys"]}
 
     def calm_down(self) -> None:
-        """Open the project, let OMS copy what differs, and change headers."""
+        """Open the project, let OMS copy the objects that differ, and change headers."""
         self.shut(False)
         self.closed_at = None
         for key in KEYS:

@@ -14,14 +14,12 @@ def world() -> ReconcileWorld:
 
 @pytest.fixture
 def single_lane() -> ReconcileWorld:
-    """Let a pass be a single range, which never splits."""
+    """Return a world whose passes have a single range, which never splits."""
     return ReconcileWorld(LANES="1")
 
 
 @pytest.fixture
 def small_pages(mocker):
-    """Use pages of seven objects that take a second each, so that a few dozen objects take as many pages as ten
-    thousand.
-    """
+    """Use pages of seven objects that take a second, so that a few dozen objects need as many pages as ten thousand."""
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
     mocker.patch.object(ReconcileWorld, "page_seconds", 1.0)

@@ -1,4 +1,4 @@
-"""Options and answers of reconcile: its progress, and the reason for its end."""
+"""Options and answers of reconcile: its progress, and the reason of its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The due pass: a manual call's at once, the timer's once a period, and otherwise an open pass."""
+"""The pass that a call continues or begins: by hand, by the timer once a period, or an open pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the project was installed, which bounds what it sends."""
+"""The time of the project's installation, which limits the objects that reconcile submits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first law holds for reconcile, for any objects and records, and when killed at any request."""
+"""Law 1 for reconcile, with any objects and records, and a kill at any request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pass that stops anywhere before its end goes on there, piece by piece."""
+"""Passes that stop before their end: the next call continues at the same place, piece by piece."""
 
 from __future__ import annotations
 
@@ -151,8 +151,9 @@ def test_a_backfill_since_a_moment_between_two_seconds_is_one_pass(world):
 
 @pytest.fixture
 def slow_world(small_pages) -> ReconcileWorld:
-    """Return a world with 60 new objects in two folders, an old object, and listings so slow that a call does a piece
-    or two.
+    """Return a world with slow listings: a call handles a piece or two of its 60 new objects in two folders.
+
+    There is an old object as well.
     """
     world = ReconcileWorld(LANES="2", PIECE_SECONDS="10")
     world.oss.latency()

@@ -1,4 +1,4 @@
-"""The submissions of a pass, in whole batches and recorded; and the events that wake the next instance."""
+"""Submissions of a pass in whole batches, their records, and the events that wake the next instance."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, 
 
 
 class Triggered:
-    """The events that the trigger of the log bucket delivers, in the order of writing."""
+    """The events that the log bucket's trigger delivers, in the order of the writes."""
 
     def __init__(self, world: ReconcileWorld) -> None:
         self._world = world
@@ -77,7 +77,7 @@ class Triggered:
         world.oss.add_trigger("passes", world.log_bucket, created, world.store.prefix, "", self._events.append)
 
     def deliver_all(self) -> list[dict]:
-        """Deliver each event, also the events of writes meanwhile; return the answers."""
+        """Deliver all events, also those of writes meanwhile; return the answers."""
         answers = []
         while self._events:
             self.invocations += 1

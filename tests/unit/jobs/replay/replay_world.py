@@ -1,6 +1,4 @@
-"""The world of the tests of replay: failed records, run files and lists of failed copies, which a test writes, and
-events at a request of a run.
-"""
+"""A world for the tests of replay: failed records, run files, and OMS's lists of failed copies."""
 
 from __future__ import annotations
 
@@ -25,8 +23,7 @@ _CHINA = timezone(timedelta(hours=8))
 
 
 class ReplayWorld(World):
-    """A world in which keys have failed. The project was installed an hour ago; `there` is the destination, into which
-    OMS copies nothing."""
+    """A world in which keys have failed, an hour after the installation; OMS copies nothing into `there`."""
 
     def __init__(self, **environment: str) -> None:
         super().__init__(**{"OMS_RATE": "20", **environment})
@@ -48,14 +45,14 @@ class ReplayWorld(World):
         super().fail(*keys, **{"etag": "ABC", **of_event, **THROTTLED, **details})
 
     def upload(self, *keys: str, data: bytes = b"contents", accepted: bool = True) -> None:
-        """Write source objects of three minutes ago, which OMS accepted."""
+        """Write source objects of three minutes ago that OMS accepted."""
         for key in keys:
             super().upload(key, data.decode(), 3)
             if accepted:
                 self.accept(key, data.decode(), 180)
 
     def copy(self, *keys: str, data: bytes | None = None) -> None:
-        """Write the objects to OBS, as OMS's late copies or as other users do."""
+        """Write the objects to OBS, like late copies of OMS or like other users."""
         for key in keys:
             self.there.add(StoredObject(key, self.source.objects[key].body if data is None else data))
 
@@ -64,7 +61,7 @@ class ReplayWorld(World):
         return ",".join((CODE, time, quote(key, safe=""), key, "timed out")) + "\n"
 
     def list_failed(self, *keys: str, name: str = "", sub: str = "01", text: str = "") -> str:
-        """Let OMS write a list of these lines, or with this `text`; return its name."""
+        """Let OMS write a list with these failed copies, or with `text`; return the list's name."""
         name = f"{FOLDER}{sub}/{name or int(self.clock.now().timestamp() * 1000)}.failed_list.txt"
         self.there.add(StoredObject(name, (text or "".join(map(self.line, keys))).encode()))
         return name
@@ -94,24 +91,24 @@ class ReplayWorld(World):
         return self.replay(TICK, timeout)
 
     def copies(self) -> dict[str, Any]:
-        """Make a run by the timer; return its counts of OMS's lists, without zeros."""
+        """Run replay by its timer; return its non-zero counts of OMS's lists."""
         return {name: value for name, value in self.tick()["copies"].items() if value}
 
     # Observations.
 
     def asked(self, after: int = 0) -> set[str]:
-        """Return the keys of all requests to OMS after this number of requests, accepted or not."""
+        """Return the keys of all requests to OMS after the first `after` requests, accepted or not."""
         bodies = [request.body for request in list(self.oms.requests)[after:] if request.method == "POST"]
         return {unquote(key) for body in bodies for key in json.loads(body)["object_keys"]}
 
     def sent(self) -> list[str]:
-        """Return the keys that reached OMS since the last call of this function, in their order."""
+        """Return the keys that reached OMS since the last call of this method, in order."""
         calls = self.oms.calls[self._sent :]
         self._sent += len(calls)
         return [key for call in calls for key in call.keys]
 
     def sent_by_tick(self) -> list[str]:
-        """Make another run by the timer; return the keys that reached OMS."""
+        """Run replay by its timer; return the keys that reached OMS."""
         self.tick()
         return self.sent()
 
@@ -128,7 +125,7 @@ class ReplayWorld(World):
         return json.loads(self.record_body("failed", key) or b"")
 
     def state(self, name: str = "replay") -> dict[str, Any]:
-        """Return replay's state."""
+        """Return replay's stored state."""
         stored = [name for name in self.bucket.names(f"{ROOT}state/{name}") if "-timer-" not in name]
         return json.loads(self.bucket.objects[stored[0]].body) if stored else {}
 
@@ -139,9 +136,10 @@ def many(number: int) -> list[str]:
 
 @contextmanager
 def at_step(world: World, step: int, happens: Callable[[], object]) -> Iterator[None]:
-    """Run the callback in the client's thread before the instance sends its request number `step`. That is also after
-    the previous request, because no work is done in between. Parallel requests that were sent already are carried out
-    in any case.
+    """Call `happens` just before the instance sends its request number `step`.
+
+    It runs in the client's thread. That moment is also just after the previous request, because no work is done in
+    between. Parallel requests that were sent before are still carried out.
     """
     call_instance, steps, network = world.call_instance, itertools.count(), world.platform.network
 
@@ -159,9 +157,9 @@ def at_step(world: World, step: int, happens: Callable[[], object]) -> Iterator[
 def at_each_step(
     make: Callable[[], ReplayWorld], run: Callable[[ReplayWorld], object], happens: Callable[[ReplayWorld], object]
 ) -> Iterator[tuple[int, ReplayWorld]]:
-    """Yield worlds after a run in which something happened at a step, for a sweep over all steps of the run.
+    """Yield worlds after runs in which `happens` was called at a step, for each step of the run.
 
-    If the instance was killed, another is in its place.
+    An instance that was killed is replaced.
     """
     for step in sweep(itertools.count()):
         World.close_all()

@@ -1,4 +1,4 @@
-"""Options of replay: all keys, a part, certain keys, or a dry run; the begin of a run, and its wait for another run."""
+"""Options of replay: all keys, a part, certain keys, or a dry run; and a run that waits for another."""
 
 from __future__ import annotations
 
@@ -276,7 +276,7 @@ BUSY = "an earlier run is still sending"
 
 @pytest.fixture
 def busy(world: ReplayWorld) -> ReplayWorld:
-    """Return a world with five failed keys, and a run that is working or was killed."""
+    """Return a world with five failed keys, and a run that is at work or was killed."""
     world.fail(*many(5))
     assert take_lease(world.invocation(240))
     return world

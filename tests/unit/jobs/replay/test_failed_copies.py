@@ -1,4 +1,4 @@
-"""Objects that OMS failed to copy are resent, after a check of the source."""
+"""Objects that OMS failed to copy: replay resends them after a check of the source."""
 
 from __future__ import annotations
 

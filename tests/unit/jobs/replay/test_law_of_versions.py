@@ -1,5 +1,7 @@
-"""Law 1 with versions: no order of writes, failures, late copies, lists, runs, deaths, late deletes and closings loses
-the source's current version, or a version that OMS reports as a failed copy.
+"""Law 1 with versions: the source's current version is never lost.
+
+Neither is a version that OMS reports as a failed copy. This holds for any order of writes, failures, late copies,
+lists, runs, deaths, late deletes and closes.
 """
 
 from __future__ import annotations
@@ -29,8 +31,8 @@ RECORDS, RUN_FILES = "failed_object", "/replay/"
 class Tale:
     """The events of an example.
 
-    `sent`: the version of each key that OMS last accepted; `open`: keys that it failed to copy and has not accepted
-    since.
+    `sent`: the version of each key that OMS last accepted. `open`: the keys that OMS failed to copy and has not
+    accepted since.
     """
 
     def __init__(self) -> None:
@@ -66,7 +68,7 @@ class Tale:
         self.world.delete(key)
 
     def envelope(self, key: str) -> None:
-        """Deliver the envelope of an event that failed for good."""
+        """Deliver an event that forward gave up, as Function Compute passes it to replay."""
         self.note()
         self.versions[key] += 1
         self.world.source.add(StoredObject(key, b"contents"))
@@ -76,18 +78,19 @@ class Tale:
         self.world.fail(key)  # it would try again, until that is so
 
     def copy(self, key: str, data: str) -> None:
-        """Let the copy of any version end."""
+        """End a copy of any version of the key."""
         self.world.copy(key, data=data.encode())
 
     def fail(self, key: str, sub: str) -> None:
-        """Let OMS fail to copy an accepted version; its list comes later."""
+        """Let OMS fail to copy an accepted version; its list is written later."""
         if key in self.world.source.objects:
             self.open.add(key)
             self.lines[sub].append(self.world.line(key))
 
     def list(self, sub: str, how: str) -> None:
-        """Let OMS write lines of failed copies: to a new list, a list whose name sorts first, an existing list, or a
-        list with an unreadable line.
+        """Let OMS write lines of failed copies.
+
+        `how`: to a new list, to a list whose name sorts first, to an existing list, or with an unreadable line.
         """
         lines, names = "".join(self.lines.pop(sub, [])), self.names[sub]
         if not lines:
@@ -126,7 +129,7 @@ class Tale:
             self.world.replay({})
 
     def another_project(self) -> None:
-        """Run another project's replay, which submits nothing of this project."""
+        """Run the replay of another project, which submits no key of this project."""
         calls, mine = len(self.world.oms.calls), self.world.variables
         self.world.variables = {**mine, "OBJECT_PREFIX": "other/", "PROJECT": "other"}
         with self.world.beside(), contextlib.suppress(OmsSyncError):
@@ -135,7 +138,7 @@ class Tale:
         assert len(self.world.oms.calls) == calls
 
     def deletes(self, late: str) -> None:
-        """Let later deletes of objects with such a name arrive late."""
+        """Let later deletes of objects with such a name take effect late."""
         self.world.bucket.heal()
         if late:
             self.world.bucket.fail(Fault.lands_late(50), "delete", where=lambda name: late in name)
@@ -157,7 +160,7 @@ class Tale:
     # The law.
 
     def note(self) -> None:
-        """Note the accepted versions: the current versions, or later versions."""
+        """Store the accepted versions: the current versions, or later versions."""
         for key in self.world.sent():
             self.sent[key] = self.versions[key]
             self.open.discard(key)

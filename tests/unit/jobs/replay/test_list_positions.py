@@ -1,4 +1,4 @@
-"""Lists are read once, for any order of new names and any growth."""
+"""Positions in OMS's lists: each line is read once, for any order of new lists and any growth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No key, and no failure to copy, is lost to a death, a failure or another run at any step."""
+"""Races: no key and no copy failure is lost by a death, a failure or another run at any step."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def busy_world() -> ReplayWorld:
 
 
 def copies_world() -> ReplayWorld:
-    """Return a world with lists of two sub-tasks, a key in two lists, and a deleted key."""
+    """Return a world with OMS's lists of two sub-tasks, a key in two lists, and a deleted key."""
     world = ReplayWorld()
     world.upload("a", "b", "k" * 1000)
     world.list_failed("a", "gone", name="1")
@@ -79,7 +79,7 @@ def test_a_failure_at_any_step_survives_or_is_covered_by_a_later_send(key):
 
 
 def meeting_world() -> ReplayWorld:
-    """Return a world with a run file without a lease, and an OMS that refuses all calls."""
+    """Return a world with a run file that no run holds, and an OMS that refuses all calls."""
     world = ReplayWorld()
     world.run_file("k", held=True)
     world.fail("k")
@@ -109,7 +109,7 @@ def test_two_runs_of_a_run_file_lose_no_key_even_if_one_is_killed():
 
 
 def toggle_lease(world: ReplayWorld) -> None:
-    """Move the key into a run file, or back to a failed record."""
+    """Move the key from a failed record into a run file, or back."""
     stood = [name for part in ("failed_object/", "replay/") for name in world.bucket.names(f"{ROOT}{part}")]
     world.run_file("k") if world.failed() else world.fail("k")
     for name in stood:

@@ -1,5 +1,7 @@
-"""Failed records and run files: which of them name a key, and how none is deleted before its key is elsewhere; in a
-closed project every key stays where it is."""
+"""Failed records and run files: which of them name a key, and when each is deleted.
+
+None is deleted before its key is elsewhere. In a closed project every key stays in place.
+"""
 
 from __future__ import annotations
 

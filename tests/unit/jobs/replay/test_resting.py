@@ -1,4 +1,7 @@
-"""Keys that OMS rejects rest for a day, failed copies longer each time; the failure of a deleted object is closed."""
+"""Keys that rest before replay resends them: rejected keys for a day, failed copies longer each time.
+
+The failure of a deleted object is closed.
+"""
 
 from __future__ import annotations
 
@@ -127,7 +130,7 @@ def test_a_resting_key_is_not_read_and_other_keys_are_submitted(world):
 
 
 def again(world: ReplayWorld, *keys: str) -> None:
-    """Write failed records of keys that failed more than once, for another reason than copying."""
+    """Write failed records of keys that failed more than once, for another reason than a failed copy."""
     world.fail(*keys, first="2026-01-01T00:00:00Z")
 
 

@@ -1,4 +1,4 @@
-"""Everything that failed goes out again, what Function Compute gave up on too; and why a run stops, and when."""
+"""Resending of all failures, also of events that Function Compute gave up; and the reasons to stop a run."""
 
 from __future__ import annotations
 

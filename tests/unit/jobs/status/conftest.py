@@ -9,7 +9,7 @@ from support.status_world import StatusWorld
 
 @pytest.fixture
 def world() -> StatusWorld:
-    """Return a world that is in step if OMS is."""
+    """Return a world whose verdict is in step, as long as OMS is."""
     status_world = StatusWorld()
     status_world.passed(scanned=7)
     return status_world

@@ -1,4 +1,4 @@
-"""Objects that OMS did not copy count until they are acknowledged, and later failures count again."""
+"""Acknowledged failures: objects that OMS did not copy count until then, and later failures count again."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""An alarm says what fails, since when, where to look and what to do, in the project's language; each run of status
-logs the same as a line of numbers.
+"""Alarms: the text names the failure, its start and the remedy, in the project's language.
+
+Each run of status logs the same as a line of numbers.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ STATES = ("in step", "behind", "broken", "closed")
 
 @pytest.fixture
 def world() -> Watched:
-    """Return a world that is in step, after the alarm about it."""
+    """Return a world that is in step, and has sent the alarm about that."""
     watched = Watched()
     watched.ticks(2)
     return watched

@@ -1,4 +1,4 @@
-"""In a closed project the verdict says so before anything else, and what waits is counted by its reason."""
+"""Verdicts of a closed project: they name the close first, and count waiting keys by reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The copy failures of OMS add up: resolved, waiting, stuck, another project's, and not known."""
+"""Copy failures of OMS, which add up: resolved, waiting, stuck, of another project, and unknown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def fail(world: StatusWorld, number: int, minutes_ago: int = EARLY) -> None:
 
 
 def failures(world: StatusWorld) -> dict[str, int]:
-    """Return the outcomes of the failures, without zeros."""
+    """Return the non-zero outcomes of the copy failures."""
     shown = dict(world.status()["copying"]["failures"])
     del shown["codes"]
     return {name: number for name, number in shown.items() if number}

@@ -1,4 +1,4 @@
-"""The history of one key."""
+"""The history of a single key."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def story(world: StatusWorld, key: str = "a") -> str:
 
 
 def find_promises(following: str) -> list[str]:
-    """Return the promises in a text that the key will be sent."""
+    """Return the sentences of a text that promise to submit the key."""
     return [promise for promise in PROMISES if promise in following]
 
 

@@ -1,6 +1,6 @@
-"""Status about OBS: accepted without a comparison, else the comparison's result.
+"""Status about objects in OBS: accepted without a comparison, otherwise the comparison's result.
 
-It also shows the progress of a migration of the old objects, with the step that ends its stop.
+It also shows the progress of a migration of existing objects, and the step that ends its stop.
 """
 
 from __future__ import annotations

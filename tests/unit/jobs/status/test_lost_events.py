@@ -1,6 +1,6 @@
 """Arrival of events: new objects without an event, and facts that do not show the state of the trigger.
 
-The coverage of reconcile limits the verdict in step; an open pass is named.
+The verdict in step holds only as far as reconcile has looked; an open pass is named.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from support.world import record_name
 
 @pytest.fixture
 def world_without_passes() -> StatusWorld:
-    """Return a world in which no pass has ended."""
+    """Return a world without a finished pass."""
     return StatusWorld()
 
 
 def upload_objects(
     world: StatusWorld, number: int, of: str = "lost", minutes_ago: int = 60, *, has_event: bool = False
 ) -> None:
-    """Upload objects of an hour ago, with or without an event."""
+    """Upload objects to the folder `of`; `has_event`: their events arrived, and OMS accepted them."""
     for count in range(number):
         world.upload(f"{of}/{count}", minutes_ago, accepted=has_event)
 

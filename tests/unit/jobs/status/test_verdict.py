@@ -1,4 +1,4 @@
-"""The verdict names the most important fact first, and unknown facts are never green; waiting keys."""
+"""Verdicts: the most important fact comes first, and unknown facts are never green; and waiting keys."""
 
 from __future__ import annotations
 

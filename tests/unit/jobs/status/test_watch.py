@@ -1,4 +1,4 @@
-"""The webhook gets a message when the verdict changes: not about passing states, but reliably about others."""
+"""Messages to the webhook: sent when the verdict changes, reliably, but not about passing states."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def world() -> Watched:
-    """Return a world that is in step, after the alarm about it."""
+    """Return a world that is in step, and has sent the alarm about that."""
     watched = Watched()
     watched.ticks(2)
     watched.hook.messages.clear()
