@@ -1,7 +1,7 @@
 """The law of headers: a change of headers in OBS meets only the contents that belong to the headers.
 
-Anything may be written, fail or die meanwhile. Contents that were written within the last seconds are excepted. No change
-arrives more than two minutes after the close. In the end, when nothing is written any more, the headers of equal
+Anything may be written, fail or die meanwhile. Contents that were written within the last seconds are excepted. No
+change arrives more than two minutes after the close. In the end, when nothing is written any more, the headers of equal
 objects are equal.
 """
 
