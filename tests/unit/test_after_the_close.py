@@ -1,4 +1,4 @@
-"""A closed project stays closed: no call to OMS later than two minutes, and no late write that opens it."""
+"""Closed projects: no call to OMS after two minutes, and no late write opens the project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chinese text uses full-width punctuation (GB/T 15834): the faults of a text, and the texts of a file."""
+"""Chinese text with full-width punctuation (GB/T 15834): the faults in a text, and the texts of a file."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 def half_width(text: str) -> list[str]:
     """Return each half-width mark that touches a Chinese character, with some text around it.
 
-    A code span counts as a Chinese word, so marks beside it are returned, too.
+    A code span counts as a Chinese word, so marks beside it are returned as well.
     """
     text = _NOT_PROSE.sub(_stand_in, _URL.sub("", text))
     return [text[max(0, at.start() - 10) : at.end() + 10] for at in _WRONG.finditer(text)]
 
 
 def prose_of_markdown(text: str) -> str:
-    """Return the lines and cells that hold Chinese, without blocks of code."""
+    """Return the lines and cells that contain Chinese, without blocks of code."""
     lines = _FENCE.sub("", text).splitlines()
     # Cells and lines of other languages have punctuation of their own.
     cells = [cell for line in lines for cell in re.split(r"(?<!\\)\|", line)]
@@ -46,7 +46,7 @@ def _stand_in(hidden: re.Match[str]) -> str:
 
 
 def texts_of_python(path: Path) -> Iterator[str]:
-    """Yield every text in a program's source that holds Chinese; `x` replaces the values in an f-string."""
+    """Yield every text in a program's source that contains Chinese; `x` replaces the values in an f-string."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
@@ -61,12 +61,12 @@ def texts_of_python(path: Path) -> Iterator[str]:
 
 @cache
 def texts_of_programs() -> list[str]:
-    """Return the texts of all programs of a generated project."""
+    """Return the texts of all programs in a generated project."""
     return [text for path in (ROOT / "template").rglob("*.py") for text in texts_of_python(path)]
 
 
 def texts_of_yaml(path: Path) -> Iterator[str]:
-    """Yield every value that holds Chinese."""
+    """Yield every value that contains Chinese."""
 
     def values(node: object) -> Iterator[str]:
         if isinstance(node, dict):
@@ -81,9 +81,9 @@ def texts_of_yaml(path: Path) -> Iterator[str]:
 
 
 def texts_of_javascript(path: Path) -> Iterator[str]:
-    """Yield every line that holds Chinese; `x` replaces the values in a template literal.
+    """Yield every line that contains Chinese, with `x` for the values in template literals.
 
-    A quote stands between code and text.
+    A quotation mark separates code and text.
     """
     for line in path.read_text(encoding="utf-8").splitlines():
         if is_chinese(line):

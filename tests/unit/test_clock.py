@@ -1,4 +1,4 @@
-"""Time: deadlines, and every form in which times are written."""
+"""Clocks: deadlines, and each form in which times are written."""
 
 from __future__ import annotations
 

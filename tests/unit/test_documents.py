@@ -1,4 +1,4 @@
-"""The documents are true: links resolve, both languages agree, and every name in them exists."""
+"""The documents: links resolve, both languages agree, and every name exists."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ def broken_links(document: Document, folder: Path) -> Iterator[str]:
 
 
 def _in_both(block: tuple[str, str]) -> str:
-    """Return the part of a block that both languages share: all, or only the commands if it shows output, too."""
+    """Return the part of a block that both languages share: all of it, or only the commands if it shows output."""
     language, text = block
     lines = [line for line in text.splitlines() if language != "console" or line.startswith(("$ ", "sandbox> "))]
     return "\n".join([language, *lines])
 
 
 def common_content(document: Document) -> dict[str, object]:
-    """Return the content that a document has in both languages."""
+    """Return the parts of a document that must be equal in both languages."""
     # Headings have other anchors in another language, and each document links to its own language's anchors.
     links = (link.partition("#")[0].replace(".zh.md", ".md") for link in document.links)
     return {
@@ -94,7 +94,7 @@ def common_content(document: Document) -> dict[str, object]:
 
 
 def numbers_in(prose: list[str]) -> Counter[float]:
-    """Return the numbers written in digits, without prices: each language has its own currency."""
+    """Return the numbers in digits, without prices, because each language has its own currency."""
     text = re.sub(r"\d[\d,.]* *(?:dollars|yuan|美元|元)", "", "\n".join(prose))
     units = {"million": 10**6, "万": 10**4, "": 1}
     numbers = re.findall(r"(?<![\w.-])(\d[\d,]*(?:\.\d+)?) ?(million|万|)", text)
@@ -106,12 +106,12 @@ def words_of(prose: str) -> list[str]:
 
 
 def code_in(cell) -> list[str]:
-    """Return the texts in backticks in a table's cell: they are equal in all languages."""
+    """Return the texts in backticks in a table's cell, which are equal in all languages."""
     return sorted(token.content for token in cell.children if token.type == "code_inline")
 
 
 def wrong_commands(document: Document, project: Path) -> Iterator[str]:
-    """Yield commands with unknown names, or with arguments that they do not take."""
+    """Yield commands with an unknown name, or with arguments that they do not have."""
     for words in document.commands:
         try:
             _check(words, project)

@@ -1,4 +1,4 @@
-"""Every payload form becomes the same changes, and nothing readable or unreadable gets lost."""
+"""Payloads of events: each form becomes the same changes, and nothing readable or unreadable is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures and words of the documents: they agree with the code, in both languages."""
+"""Figures and words in the documents, which agree with the code in both languages."""
 
 from __future__ import annotations
 

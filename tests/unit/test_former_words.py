@@ -1,4 +1,4 @@
-"""Printed text and documents keep the words of the field: no former word comes back, in either language."""
+"""Former words, which must not return to printed text and documents, in either language."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DOCSTRINGS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def literals(path: Path) -> Iterator[str]:
-    """Yield the sentences in a program's strings; its docstrings only if they are printed as help."""
+    """Yield the sentences in a program's strings, and in docstrings that are printed as help."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     docstrings = {
         id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, _DOCSTRINGS) and _has_text(node)
@@ -46,7 +46,7 @@ def sentences_of_javascript(path: Path) -> Iterator[str]:
 
 @cache
 def printed() -> list[str]:
-    """Return the sentences that the programs print, and the comments of s.yaml and questions of `s init`."""
+    """Return the sentences that programs print, the comments of s.yaml, and the questions of `s init`."""
     programs = [*(ROOT / "template").rglob("*.py"), *(ROOT / "sandbox" / "demo").glob("*.py")]
     scripts = [*(ROOT / "hooks").glob("*.js"), ROOT / "template" / "ready.js"]
     return [
@@ -63,14 +63,14 @@ def printed() -> list[str]:
 
 @cache
 def written() -> list[str]:
-    """Return the prose of the handwritten documents; blocks, backticks and quotes hold words of programs."""
+    """Return the prose of handwritten documents, without blocks, backticks and quotations."""
     paths = [path for folder in (ROOT, ROOT / "docs", ROOT / "template") for path in sorted(folder.glob("*.md"))]
     documents = [path for path in paths if path.name.partition(".")[0] not in (*_MADE, "version")]
     return [re.sub('"[^"]*"|“[^”]*”', "", text) for path in documents for text in Document.read(path).prose]
 
 
 def former(pattern: str, texts: list[str], *, chinese: bool) -> list[str]:
-    """Return the texts of a language in which a former word occurs."""
+    """Return the texts in a language that contain a former word."""
     word = re.compile(pattern if chinese else rf"\b(?:{pattern})\b|(?<=\b)(?:{pattern})(?=,)")
     # Names of values are not printed.
     return [text for text in texts if is_chinese(text) is chinese and word.search(re.sub(r"{\w+", "{", text))]

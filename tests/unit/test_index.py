@@ -1,4 +1,4 @@
-"""The entry points: settings, credentials of both runtimes, logging, and the answers to Function Compute."""
+"""The entry points of the functions: settings, credentials, logging, and answers to Function Compute."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONTEXT = SimpleNamespace(request_id="1-abc", function=SimpleNamespace(timeout=6
 
 @pytest.fixture
 def index(world):
-    """Yield the instance's module, whose environment may be changed."""
+    """Yield the instance's module; a test may change its environment."""
     index = world.call_instance.module()
     yield index
     logging.getLogger("oss_oms_sync").setLevel(logging.NOTSET)

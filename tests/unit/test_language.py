@@ -1,4 +1,4 @@
-"""The check of the language finds vague names, long names of tests and sentences without a noun, and nothing else."""
+"""The check of the language: it finds vague names, long test names and sentences without a noun."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Law 1 while a project is closed and opened at any call; an instance that knows the close submits nothing."""
+"""Law 1 while a project is closed and opened at any call.
+
+An instance that knows of the close submits nothing.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ MINUTE = 60
 
 
 class ClosingWorld(World):
-    """An instance whose project's mark can be turned at any call, also in the middle of an event."""
+    """A world whose project is closed or opened at any call, also in the middle of an event."""
 
     def __init__(self) -> None:
         super().__init__()

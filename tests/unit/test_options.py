@@ -1,4 +1,4 @@
-"""The options of a job, of a manual call and of a timer."""
+"""Options of a job, of a manual call, and of a timer."""
 
 from __future__ import annotations
 

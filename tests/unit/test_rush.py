@@ -1,7 +1,7 @@
-"""Above the rate of calls that OMS's gateway admits, in virtual time, with the real forward and replay.
+"""More uploads than OMS's gateway admits, in virtual time, with the real forward and replay.
 
-As large as a fiftieth of the real thing: 20 uploads a second and 4 calls a second, in place of 1,000 and 200. In full,
-which takes an hour: RUSH=1 pytest tests/unit/test_rush.py
+The scale is a fiftieth: 20 uploads and 4 calls a second, instead of 1,000 and 200. The full scale takes an hour: RUSH=1
+pytest tests/unit/test_rush.py
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ TICK = json.dumps({"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "period
 
 
 class Rush(InProcess):
-    """A rush of `uploads` a second for `seconds`, and a gateway that admits `limit` calls a second.
+    """A world with `uploads` a second for `seconds`, and a gateway that admits `limit` calls a second.
 
-    Replay's timer fires each minute, for the first time just before a minute has passed.
+    Replay's timer fires each minute, first just before a minute has passed.
     """
 
     def __init__(self, uploads: float, seconds: float, limit: float, instances: int, **settings: str) -> None:
@@ -54,7 +54,7 @@ class Rush(InProcess):
         )
 
     def run(self) -> None:
-        """Run until every key is recorded as accepted, and no failed record is left; for half an hour at most."""
+        """Run until every key is accepted and no failed record is left, for at most half an hour."""
         self.platform.loop.create_task(self._upload())
         self.advance(PERIOD - 1)
         while self.platform.loop.time() < 1800 and (len(self.written) < self._number or not self._is_done()):
@@ -67,17 +67,17 @@ class Rush(InProcess):
 
     @property
     def keys_a_call(self) -> float:
-        """The accepted keys for each call that the gateway admitted."""
+        """The number of accepted keys for each call that the gateway admitted."""
         return len(self.accepted_at) / sum(call.status == 200 for call in self.oms.calls)
 
     @property
     def drained_after(self) -> float:
-        """The seconds from the last upload to the last accepted key."""
+        """The seconds from the last upload until the last key was accepted."""
         return max(self.accepted_at.values()) - max(self.written.values())
 
     @property
     def waits(self) -> list[float]:
-        """The seconds from each upload until OMS accepted it, in order."""
+        """The seconds from each upload until OMS accepted it, in order of the uploads."""
         return sorted(self.accepted_at[key] - at for key, at in self.written.items())
 
     def recorded(self, state: str) -> set[str]:
@@ -100,7 +100,7 @@ SCALE = float(os.environ.get("RUSH", "0.02"))
 
 
 def run_rush(uploads: float, seconds: float, oms_rate: float, scale: float = SCALE) -> Rush:
-    """Run a rush of `uploads` a second; return it when every key is accepted."""
+    """Run `uploads` a second until every key is accepted; return the world."""
     rush = Rush(uploads * scale, seconds, 200 * scale, int(300 * scale), OMS_RATE=str(oms_rate * scale))
     rush.run()
 

@@ -1,4 +1,4 @@
-"""Settings: every problem at once, each naming the setting and the fix, and no secret in sight."""
+"""Settings: all problems are reported at once, each with its setting and the remedy, and no secret is shown."""
 
 from __future__ import annotations
 

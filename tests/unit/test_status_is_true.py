@@ -1,4 +1,4 @@
-"""The claims of status, by the functions' own answers: finished objects, and pending problems."""
+"""Claims of status, compared with the functions' own answers: finished objects, and pending problems."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def world() -> World:
 
 
 def fail_behind_a_late_copy(world: World) -> None:
-    """Fail the copy of an object's second version before the copy of the first, of the same size, arrives."""
+    """Fail the copy of an object's second version before the copy of the first arrives; both have the same size."""
     world.source.add(StoredObject("a", b"one"))
     world.task.copies.then(CopyFault.withheld())
     world.forward(payload("a"))

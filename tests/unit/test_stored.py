@@ -1,4 +1,4 @@
-"""The objects that jobs store beside the public records: their forms, and that any value reads back equal."""
+"""The objects that jobs store beside the public records: their JSON forms, and reading them back."""
 
 from __future__ import annotations
 

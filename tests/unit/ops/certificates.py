@@ -1,4 +1,4 @@
-"""Certificates in certify's form, built from a test's values."""
+"""Certificates in the form of certify's documents, built from a test's values."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DESTINATION = [*SOURCE, ("oms/sync_task/x/failed.json", 3)]
 
 
 def digest(objects: Iterable[tuple[str, int]]) -> str:
-    """Compute a digest as the documents define it, independently of the code under test."""
+    """Compute a digest by the documents' formula, independently of the code under test."""
     parts = (hashlib.sha256(f"{key}\0{size}".encode()).digest() for key, size in objects)
     return f"{sum(int.from_bytes(part, 'big') for part in parts) % (1 << 256):064x}"
 
@@ -82,9 +82,9 @@ def check(name: str, result: str = "passed", **changes: Any) -> dict[str, Any]:
 def certificate(
     results: Mapping[str, str | dict[str, Any]] | None = None, verdict: str = "GO", **changes: Any
 ) -> dict[str, Any]:
-    """Return a sound document, unless `changes` spoil it.
+    """Return a sound document, unless `changes` make it invalid.
 
-    `results` are those of checks that did not pass, whose classes get an object. Without them the document has the
+    `results`: the results of checks that did not pass; their classes get an object. Without them the document has the
     results that its verdict needs.
     """
     exceptions = _with_headers(_RESULTS_OF_VERDICT.get(verdict, {}) if results is None else results)
@@ -147,7 +147,7 @@ def with_listings(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def storage(source: Mapping[str, Any], destination: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the objects by storage class, as if no object was in both buckets."""
+    """Return the counts by storage class of a document in which no object is in both buckets."""
     sides = {"source": "Standard", "destination": None}, {"source": None, "destination": "STANDARD"}
     pairs = [
         {**sides[0], "objects": source["objects"], "source_bytes": source["bytes"], "destination_bytes": 0},
@@ -157,7 +157,7 @@ def storage(source: Mapping[str, Any], destination: Mapping[str, Any]) -> list[d
 
 
 def _with_headers(results: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Add the result of METADATA: without a sample no headers were compared."""
+    """Add the result of METADATA, because no headers are compared without a sample."""
     return {"METADATA": "not run", **results} if results.get("SAMPLE") == "not run" else results
 
 
@@ -166,13 +166,13 @@ _RESULTS_OF_VERDICT = {"NO-GO": {"MISSING": "failed"}, "NOT PROVEN": {"UNKNOWN":
 
 
 def single_object(title: str) -> Sides:
-    """Return an object of a class, on its possible sides."""
+    """Return an object of a class, on the sides where the class can have objects."""
     objects = [(f"{title}/1", 4)]
     return objects if title not in ("unknown", "arriving") else [], objects if title != "missing" else []
 
 
 def counted(objects_by_class: Mapping[str, Sides]) -> dict[str, Any]:
-    """Return the counts of a document for the objects of each class, in the source and in the destination."""
+    """Return the counts of a document with this number of objects in each class, in the source and the destination."""
     folders: dict[str, dict[str, list[int]]] = {}
     for title, sides in objects_by_class.items():
         for place, objects in zip((0, 2), sides, strict=True):
@@ -195,7 +195,7 @@ def counted(objects_by_class: Mapping[str, Sides]) -> dict[str, Any]:
 
 
 def a_sample(read: int = 3) -> dict[str, Any]:
-    """Return a sample of all three objects; `read` of them were read."""
+    """Return a sample of all three objects, of which `read` were read."""
     keys = [key for key, _ in SOURCE]
     return {
         "asked": 3,
@@ -214,14 +214,14 @@ def a_sample(read: int = 3) -> dict[str, Any]:
 
 
 def of_headers(sample: Mapping[str, Any] | None, **changes: Any) -> dict[str, Any]:
-    """Return the headers of a sample without any loss."""
+    """Return the comparison of a sample's headers without any loss."""
     drawn = sample["drawn"] if sample and not sample.get("unread") else 0
     nothing = {"more": [], "gone": [], "documented": {}, "unexpected": {}, "problem": ""}
     return {"migrated": True, "drawn": drawn, **nothing, **changes}
 
 
 def rehearsal(would_be: str = "GO", results: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return a sound rehearsal, if `results` lead to `would_be`."""
+    """Return a sound rehearsal whose `results` lead to the verdict `would_be`."""
     parts = ("settle", "replay", "compare", "again", "close", "oms", "standstill", "sample", "total")
     minutes = dict(zip(parts, (5, 1, 54, 5, 2, 10, 54, 0, 131), strict=True))
     of_freeze = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL")
@@ -237,7 +237,7 @@ def rehearsal(would_be: str = "GO", results: Mapping[str, str] | None = None) ->
 
 
 def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], object]]:
-    """Yield each value in a document, containers included, with its path."""
+    """Yield each value in a document with its path, containers included."""
     if path:
         yield path, value
     if isinstance(value, dict | list):
@@ -254,7 +254,7 @@ def replaced(document: Mapping[str, Any], path: Sequence[str | int], value: obje
 
 
 def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document with its hash, as the contract defines it."""
+    """Return the document with its hash, computed as the documents define it."""
     hashed = {name: value for name, value in document.items() if name != "sha256"}
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
     return {**hashed, "sha256": hashlib.sha256(text.encode("ascii")).hexdigest()}

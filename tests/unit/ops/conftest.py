@@ -12,7 +12,7 @@ from support.ops import Console, StandInTool
 
 @pytest.fixture(autouse=True)
 def _usual_terminal(monkeypatch) -> None:
-    """Set a terminal with colours and room, independent of the terminal that runs the tests."""
+    """Set a terminal with colours and enough columns, independent of the terminal that runs the tests."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -20,7 +20,7 @@ def _usual_terminal(monkeypatch) -> None:
 
 @pytest.fixture
 def command(monkeypatch, tmp_path) -> Callable[..., int]:
-    """Run a command of `ops.py` in its own folder and a given session; return the exit code."""
+    """Return a function that runs a command of `ops.py` in its own folder with a session, and returns the exit code."""
     monkeypatch.chdir(tmp_path)
 
     def command(console: Console, name: str, *words: str) -> int:
@@ -33,7 +33,10 @@ def command(monkeypatch, tmp_path) -> Callable[..., int]:
 
 @pytest.fixture
 def run(command):
-    """Run a command of `ops.py` against `caller`; return the exit code, the output and the messages."""
+    """Return a function that runs a command of `ops.py` against `caller`.
+
+    It returns the exit code, the output and the messages.
+    """
 
     def run(caller: object, *words: str, lang: str = "en") -> tuple[int, str, str]:
         console = Console(caller, lang=lang)

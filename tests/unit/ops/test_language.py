@@ -1,4 +1,4 @@
-"""Default language of ops.py."""
+"""The default language of ops.py."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Sentences are for readers alone.
+"""Sentences, which only people read.
 
 No code of ops.py compares or splits a sentence of an answer, and no sentence contains a command as fixed text.
 """
@@ -23,7 +23,7 @@ TAKES_APART = {"startswith", "endswith", "removeprefix", "removesuffix", "split"
 
 
 def asked_for(node: ast.expr) -> str:
-    """Return the field of an answer that an expression reads, as in `answer["next"]` or `answer.get("next")`."""
+    """Return the field that an expression reads, as in `answer["next"]` or `answer.get("next")`; empty for others."""
     match node:
         case ast.Subscript(slice=ast.Constant(value=str(name))):
             return name
@@ -37,7 +37,7 @@ def asked_for(node: ast.expr) -> str:
 
 
 def reads(tree: ast.AST) -> list[str]:
-    """Return the places where a sentence is compared, searched or split."""
+    """Return the places where code compares, searches or splits a sentence."""
     places = []
     for node in ast.walk(tree):
         looked_at: list[ast.expr] = []

@@ -31,7 +31,7 @@ def nothing_is_set(monkeypatch):
 
 @pytest.fixture
 def keep(tmp_path):
-    """Run the command; return the stored secrets and the output."""
+    """Return a function that runs the command, and returns the stored secrets and the output."""
     (tmp_path / "s.yaml").write_text(S_YAML)
 
     def keep(*names: str, typed: str | None = None, template=None) -> tuple[dict[str, str], str]:

@@ -87,7 +87,7 @@ def test_pass_is_called_to_its_end_and_a_few_times_after_a_stop(job, answers, pa
 
 
 class Working:
-    """A caller whose pass ends after these requests for progress."""
+    """A caller whose pass ends after this number of requests for progress."""
 
     def __init__(self, *looks: object) -> None:
         self.looks = list(looks)
@@ -108,7 +108,7 @@ class Working:
 
 
 def passing(console: Console) -> None:
-    """Advance the clock by a second at each reading."""
+    """Let each reading of the console's clock advance it by a second."""
 
     def monotonic() -> float:
         console.clock.seconds += 1

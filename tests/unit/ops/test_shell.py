@@ -1,4 +1,4 @@
-"""Printed commands reach a program unchanged through a shell, for any key."""
+"""Printed commands, which reach a program unchanged through a shell, for any key."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ KEYS = [
 
 
 def in_posix(line: str) -> list[str]:
-    """Return the arguments of a program called by a POSIX shell."""
+    """Return the arguments that a program receives from a POSIX shell."""
     done = subprocess.run(["/bin/sh", "-c", f'set -- {line}; printf "%s\\0" "$@"'], capture_output=True, check=True)
     return done.stdout.decode().split("\0")[:-1]
 
 
 def in_powershell(line: str) -> list[str]:
-    """Return the arguments of a program called by PowerShell.
+    """Return the arguments that a program receives from PowerShell.
 
-    Text in single quotes, for which PowerShell takes five characters, stands for itself, and two of these characters
-    for the first (about_Quoting_Rules; CharExtensions.IsSingleQuote). Unquoted text must not contain a character that
-    PowerShell acts on, nor begin like splatting. Windows PowerShell loses double quotes on the way to a program.
+    Single quotes, for which PowerShell accepts five characters, enclose text without special characters; two of them
+    stand for the first (about_Quoting_Rules; CharExtensions.IsSingleQuote). Unquoted text must not contain a character
+    that PowerShell acts on, nor begin like splatting. Windows PowerShell loses double quotes on the way to a program.
     """
     quote = "['\u2018\u2019\u201a\u201b]"
     words = re.findall(rf"'(?:[^{quote[1:]}|{quote}{quote})*'|[^' ]+", line)

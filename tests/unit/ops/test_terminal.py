@@ -1,4 +1,4 @@
-"""Output on a terminal and elsewhere: no key acts on the terminal."""
+"""Output on a terminal and elsewhere: no key can control the terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.ops import NASTY, Console, FakeClock
 
 
 def controls(text: str) -> set[str]:
-    """Return the characters that a terminal would act on."""
+    """Return the characters in a text that control a terminal."""
     return {character for character in text if not character.isprintable() and character != "\n"}
 
 

@@ -31,22 +31,22 @@ NASTY = (
 
 
 def certificate_page(document: Mapping[str, Any], language: str = "en") -> str:
-    """Draw the page of an answer of certify."""
+    """Return the page of an answer of certify."""
     return page.draw(cutover_result.report(document, language))
 
 
 def status_page(document: Mapping[str, Any], language: str = "en") -> str:
-    """Draw the page of an answer of status."""
+    """Return the page of an answer of status."""
     return page.draw(status.report(from_json(StatusAnswer, document), language))
 
 
 def page_of(document: Mapping[str, Any], language: str = "en") -> str:
-    """Draw the page of an answer of certify or status."""
+    """Return the page of an answer of certify or status."""
     return (certificate_page if "kind" in document else status_page)(document, language)
 
 
 def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:
-    """Return a copy of `value` in which `text` replaces each key and string that the page does not use for a lookup."""
+    """Return a copy of `value` in which `text` replaces each key and string that the page does not look up."""
     match value:
         case dict():
             named = path[-1:] in (("by_reason",), ("folders",)) or path == ("accepted",)
@@ -111,7 +111,7 @@ def huge() -> dict[str, Any]:
 
 
 class Element:
-    """An element with its attributes and its contents."""
+    """An element of a page, with its attributes and contents."""
 
     def __init__(self, name: str, attributes: Mapping[str, str], parent: Element | None) -> None:
         self.name = name
@@ -129,18 +129,18 @@ class Element:
                 yield from child.every(name, **attributes)
 
     def only(self, name: str = "", **attributes: str) -> Element:
-        """Return the only such descendant."""
+        """Return the only descendant with this name and these attributes."""
         (element,) = self.every(name, **attributes)
         return element
 
     @property
     def text(self) -> str:
-        """All text in the element, with plain blanks for the unbreakable blanks between number and unit."""
+        """All text in the element; the unbreakable blanks between numbers and units become plain."""
         texts = (child if isinstance(child, str) else child.text for child in self.children)
         return "".join(texts).replace("\u00a0", " ")
 
     def words(self) -> Iterator[str]:
-        """Yield the texts, except those that are not translated or marked as another language."""
+        """Yield the texts, except those that are marked as another language or as untranslated."""
         for child in self.children:
             if isinstance(child, str):
                 yield child
@@ -150,7 +150,7 @@ class Element:
                 yield from child.words()
 
     def section(self, name: str) -> Element:
-        """Return the section with this id of a heading."""
+        """Return the section whose heading has this id."""
         (element,) = (element for element in self.every("section") if element.attributes["aria-labelledby"] == name)
         return element
 
@@ -190,6 +190,6 @@ class _Parser(HTMLParser):
 
 
 def parse(page: str) -> Element:
-    """Parse a page; AssertionError if it is not well-formed, or no file can contain it."""
+    """Parse a page; raise AssertionError if it is not well-formed, or if no file can contain it."""
     page.encode()
     return _Parser(page).root

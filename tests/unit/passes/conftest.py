@@ -1,4 +1,4 @@
-"""Fixtures of the tests of passes, which run passes through reconcile."""
+"""Fixtures of the tests of passes, which reconcile runs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Workers of passes in lock step, and the events between their calls.
+"""Workers of passes that take turns, and the events between their calls.
 
-Each worker runs until it has made a number of calls, then another, and every possible event may happen in between.
+A worker runs until it has made a number of calls, then another runs. Each possible event can happen in between.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _TOO_MANY_CALLS = 30_000
 
 
 class Actor:
-    """An invocation with an instance of its own, which continues only on demand."""
+    """An invocation with its own instance, which continues only on demand."""
 
     def __init__(self, world: PassWorld, event: str) -> None:
         self.classes = world.classes
@@ -68,9 +68,9 @@ class Actor:
         return self._task.done()
 
     def run(self, steps: int, stops_before: str = "") -> None:
-        """Let it make this number of calls.
+        """Run the invocation until it has made this number of calls.
 
-        With `stops_before` it also stops before it writes an object of a pass whose name ends so.
+        It also stops before it writes an object of a pass whose name ends with `stops_before`.
         """
         self._steps, self._stops_before = steps, stops_before
         self._back.clear()
@@ -80,12 +80,12 @@ class Actor:
             self._task.result()
 
     def kill(self) -> None:
-        """End the worker at its current call."""
+        """End the invocation at its current call."""
         self.instance.kill_at_once()
         self.run(0)
 
     def step(self, request: PreparedRequest) -> None:
-        """Wait before and after each call, in the actor's thread."""
+        """Wait before and after each call, in the invocation's thread."""
         self._made += 1
         assert self._made < _TOO_MANY_CALLS, "a worker turns in a circle"
         self._steps -= 1
@@ -104,7 +104,10 @@ class Actor:
 
 
 class PassWorld(ReconcileWorld):
-    """Reconcile calls among all possible events. `keys` by bucket; every third has its record."""
+    """A world with reconcile calls among all possible events.
+
+    `keys`: the keys of each bucket; every third has a success record.
+    """
 
     def __init__(self, keys: dict[str, list[str]], lanes: int) -> None:
         self.actors: list[Actor] = []
@@ -131,14 +134,14 @@ class PassWorld(ReconcileWorld):
         self.advance(2 * HOUR)
 
     def listings_take(self, seconds: float) -> None:
-        """Let each page of a source bucket take this time, and make no other call to OSS fail."""
+        """Let each page of a source bucket take this time, and remove all faults of OSS."""
         self._listings_take = seconds
         self.oss.faults.clear()
         for bucket in self.sources.values():
             slow_down_listings(bucket, seconds)
 
     def current(self) -> Actor | None:
-        """Return the actor whose code is running."""
+        """Return the invocation whose code is running; None for the test's own code."""
         return next((actor for actor in self.actors if actor.instance is self.platform.owner()), None)
 
     # Possible events.
@@ -172,14 +175,14 @@ class PassWorld(ReconcileWorld):
             self.events.append(self.events[number % len(self.events)])
 
     def next_put(self, fate: str) -> None:
-        """Leave the next write of a pass without an answer: it is done at once, or late."""
+        """Leave the next write of a pass without an answer; it takes effect at once, or late."""
         self.oss.faults.then(
             Fault.lands_late(120) if fate == "late" else DROP_AFTER,
             where=lambda request: request.method == "PUT" and unquote(request.raw_path)[1:].startswith(PREFIX),
         )
 
     def land(self) -> None:
-        """Let the delayed writes arrive."""
+        """Let the late writes take effect."""
         self.platform.call(self.oss.settle())
 
     def oms_down(self, down: bool) -> None:
@@ -188,7 +191,7 @@ class PassWorld(ReconcileWorld):
             self.oms.faults.add(FROZEN)
 
     def change(self, what: str) -> None:
-        """Deploy the project with other settings, or newer code."""
+        """Deploy the project with other settings, or with newer code."""
         if what == "source":
             names = sorted(self.sources)
             following = names[(names.index(self.settings.source_bucket) + 1) % len(names)]
@@ -277,15 +280,15 @@ class PassWorld(ReconcileWorld):
         return {key for key in keys if key.startswith(about["scope"]["key_filter"]["prefix"])}
 
     def check(self) -> None:
-        """Check every total."""
+        """Check the totals of all finished passes."""
         for name, counts, low, high in self.totals:
             assert low <= counts["scanned"] <= high, f"{name}: {counts}, but there are {low} to {high}"
             assert (adds_up(counts), counts["migrating"], counts["unsent"]) == (True, 0, 0)
 
     def finish(self, events: bool, ticks: int = 80) -> bool:
-        """Let ticks and delayed writes come by the clock, with or without events; return True if all passes have ended.
+        """Let timers fire and late writes take effect, with or without events; return True if all passes have ended.
 
-        Only passes of these settings count.
+        Only passes with these settings count.
         """
         self.oms_down(False)
         self.listings_take(self._listings_take)
@@ -310,7 +313,7 @@ class PassWorld(ReconcileWorld):
         )
 
     def unrecorded(self) -> set[str]:
-        """Return the objects that are neither covered, nor accepted, nor recorded as failed."""
+        """Return the keys that are neither covered by a success record, nor accepted, nor recorded as failed."""
         keys = {key for key in self.static[self.settings.source_bucket] if self.settings.key_filter.matches(key)}
         covered = {name.removeprefix(f"{ROOT}success_object/") for name in self.bucket.objects}
         return keys - covered - self.sent() - self.failed()
@@ -326,7 +329,7 @@ Cut = Callable[..., str | None]
 
 @contextmanager
 def pass_world(keys: dict[str, list[str]], lanes: int, page: int, cut: Cut | None = None) -> Iterator[PassWorld]:
-    """Return a world with pages of `page` objects; its ranges split by `cut`, if it is set."""
+    """Yield a world with pages of `page` objects, whose ranges are split by `cut` if it is set."""
     World.close_all()
     with ExitStack() as stack:
         stack.enter_context(patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", page))

@@ -1,6 +1,6 @@
-"""Limits of the cost of a pass: without progress, too large, or without permission to send; and its number of ranges.
+"""Limits of a pass's cost: without progress, too large, or without permission to submit; and its ranges.
 
-The marks of the other job's pass count as well: both jobs walk through the same keys.
+The marks of the other job's pass count as well, because both jobs walk through the same keys.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def reconcile(world: ReconcileWorld, event: object = None) -> dict[str, Any]:
 
 
 def count_pieces_while_stuck(world: ReconcileWorld, event: object, times: int) -> int:
-    """Return the number of pieces that the calls write, ten minutes apart, while the source cannot be listed."""
+    """Return the number of pieces that calls write, ten minutes apart, while the source cannot be listed."""
 
     def pieces() -> int:
         return sum(name.rpartition("/")[2].isdecimal() for name in world.bucket.names(world.store.prefix))
@@ -72,7 +72,10 @@ def test_a_backfill_too_large_for_a_pass_is_not_begun_by_the_timer(world):
 
 @contextlib.contextmanager
 def world_with_copies(number: int, **environment: str) -> Iterator[CompareWorld]:
-    """Add this number of objects, copied an hour ago, in pages of ten, each page worth a range of its own."""
+    """Yield a world with this number of objects, copied an hour ago.
+
+    Its pages have ten objects, and each page is worth a range of its own.
+    """
     world = CompareWorld(**environment)
     for place in range(number):
         world.put(f"{place:03}", "1", fate="copied")
@@ -82,7 +85,7 @@ def world_with_copies(number: int, **environment: str) -> Iterator[CompareWorld]
 
 
 def show_first_look(world: CompareWorld, job: str, **asked: object) -> dict:
-    """Return the state that a job's next pass shows if each page takes a second."""
+    """Return the state that a job's next pass reports if each page takes a second."""
     world.advance(DAY)
     slow_down_listings(world.source, 1.0)
     return world.ask(job, asked, timeout=20)

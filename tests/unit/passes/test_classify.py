@@ -1,4 +1,4 @@
-"""The objects that a pass covers, their classes, and so the objects that it sends."""
+"""The objects that a pass covers, their classes, and therefore the objects that it submits."""
 
 from __future__ import annotations
 

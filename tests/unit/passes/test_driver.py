@@ -1,4 +1,4 @@
-"""The driver of passes: begin, continue, wake and wait."""
+"""The driver of passes: it begins, continues, wakes and waits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NO_SPACE = Stopped(Stop.STORAGE, "there is no room")
 
 
 class Walks:
-    """Walks of ranges with prepared results: each range by its end, `DONE` by default."""
+    """Walks of ranges with prepared results: each range has a result by its end, by default `DONE`."""
 
     def __init__(self) -> None:
         self.kinds: dict[str, Piece] = {}
@@ -67,7 +67,7 @@ def rests() -> Piece:
 
 
 def split(world: ReconcileWorld, walks: Walks, scope: Scope = USUAL) -> Pass:
-    """Return a pass whose two halves no worker has begun: (..., m] and (m, ...]."""
+    """Return a pass with two halves that no worker has begun: (..., m] and (m, ...]."""
     walks.kinds[""] = Piece(Kind.SPLIT, cut="m")
     state, _ = driver(world, walks).begin(scope)
     del walks.kinds[""]
@@ -76,7 +76,7 @@ def split(world: ReconcileWorld, walks: Walks, scope: Scope = USUAL) -> Pass:
 
 
 def at_work(world: ReconcileWorld, walks: Walks, *halves: str, later: float = 0) -> Pass:
-    """Return a pass with workers on both halves, or on these alone, `later` than the last write."""
+    """Return a pass with workers on both halves, or on `halves`, `later` seconds after the last write."""
     pass_ = split(world, walks)
     world.advance(later)
     for name in halves or ("r0", "r1"):
@@ -85,7 +85,7 @@ def at_work(world: ReconcileWorld, walks: Walks, *halves: str, later: float = 0)
 
 
 def woken(world: ReconcileWorld) -> list[str]:
-    """Return the ranges for which a wake was written."""
+    """Return the ranges for which an object was written that wakes a worker."""
     return [name.split("/")[-2] for name in world.bucket.objects if "/wake-" in name]
 
 
@@ -184,7 +184,7 @@ def test_a_pass_at_its_limit_of_pieces_keeps_no_other_from_its_turn(world, walks
 
 
 def listings(world: ReconcileWorld) -> Counter[str]:
-    """Count the listings from now on: by the part of the log bucket, and of the passes by name."""
+    """Return a live count of the later listings: by the part of the log bucket, and by name for passes."""
     counter: Counter[str] = Counter()
     prefix = world.store.prefix
 

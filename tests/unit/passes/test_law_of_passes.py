@@ -1,4 +1,4 @@
-"""A pass ends, and counts each object once, after any faults of its workers and their events."""
+"""The law of passes: each pass ends, and counts each object once, after any faults of its workers and events."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def middle(first: str, until: str, marks: object, next_key: NextKey) -> str | No
 
 
 def beyond(first: str, until: str, marks: object, next_key: NextKey) -> str | None:
-    """Return cuts that marks of other keys could give: most are outside the range."""
+    """Return cuts as marks of other keys would give them, most of them outside the range."""
     return "b2"
 
 
@@ -79,7 +79,7 @@ tales = st.one_of(
 
 
 def buckets_of(keys: list[str]) -> dict[str, list[str]]:
-    """Return two source buckets; the other has half of the keys."""
+    """Return the keys of two source buckets; the second has half of the keys."""
     return {"photos": keys, "other": keys[: len(keys) // 2]}
 
 
@@ -121,13 +121,13 @@ def test_law1_and_the_count_hold_in_each_interleaving(
 
 
 def differing() -> Callable[..., str | None]:
-    """Return cuts that differ: the first worker splits at one key, the next at another, and later workers at none."""
+    """Return a function whose cuts differ: a key for the first worker, the next for another, then none."""
     cut_at = itertools.chain(["a2", "c0"], itertools.repeat(None))
     return lambda first, until, marks, next_key: next(cut_at)
 
 
 def two_ticks(*, dies: bool) -> tuple[bool, bool]:
-    """Let two ticks write the root's first piece; return whether the pass ended, and whether all totals were right.
+    """Let two ticks write the root's first piece; return True if the pass ended, and True if all totals were right.
 
     The first tick stops before it writes the piece. The second writes it, and dies between the halves, or has them
     worked on. Then the first continues.
@@ -149,7 +149,7 @@ def two_ticks(*, dies: bool) -> tuple[bool, bool]:
 
 
 def own_copy(store: PassStore, pass_name: str, range_name: str, number: int, piece: object) -> object:
-    """Act on the worker's own piece, without reading the stored piece."""
+    """Write the worker's piece and return it, without reading a piece that another worker has stored."""
     store._write_once(f"{pass_name}/{range_name}/{number:04}", to_json(piece))
     return piece
 

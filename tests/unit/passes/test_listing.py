@@ -1,4 +1,4 @@
-"""The source bucket and the records side by side: by any key, of long keys, page by page."""
+"""The source bucket and the records, read side by side: by any key, of long keys, page by page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.world import NO_RIGHT, TASK
 
 
 def boundary_key(room_for: str) -> str:
-    """Return a key whose record of this kind just fits."""
+    """Return a key whose record of this kind has exactly the maximum length."""
     return "k" * (MAX_NAME_BYTES - len(record_prefix(TASK, room_for)))
 
 

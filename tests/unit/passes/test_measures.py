@@ -1,4 +1,4 @@
-"""Measures of a pass besides its counts: lags, a sample, and its progress."""
+"""Measures of a pass beside its counts: lags, a sample, and its progress."""
 
 from __future__ import annotations
 

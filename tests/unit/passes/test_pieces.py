@@ -1,4 +1,4 @@
-"""Conclusions from the names and pieces of a pass."""
+"""Conclusions from the names and the pieces of a pass."""
 
 from __future__ import annotations
 

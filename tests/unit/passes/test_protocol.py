@@ -1,4 +1,4 @@
-"""Past and near errors of the protocol between workers of passes."""
+"""Errors that occurred or nearly occurred in the protocol between workers of passes."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
 
 @pytest.fixture
 def world():
-    """Return a world of twelve objects in pages of five, in a range that is done in a single piece."""
+    """Return a world of twelve objects in pages of five, in a range that a single piece covers."""
     with pass_world({"other": KEYS[:5], "photos": KEYS}, lanes=1, page=5) as made:
         slow_down(made, 0)
         yield made
 
 
 def slow_down(world: PassWorld, seconds_a_page: float = 1.2) -> None:
-    """Let a pass take several pieces from now on."""
+    """Let a pass need several pieces from now on."""
     world.listings_take(seconds_a_page)
 
 
 @pytest.fixture
 def pass_name(world) -> str:
-    """Return the name of a pass that a tick has done."""
+    """Fire the timer, and return the name of the finished pass."""
     world.tick()
     return only_pass(world)
 
 
 def only_pass(world: PassWorld) -> str:
-    """Return the only pass."""
+    """Return the name of the only pass."""
     (name,) = world.store.names()
     return name
 
@@ -56,7 +56,7 @@ def list_written(world: PassWorld) -> list[str]:
 
 
 def stop_worker(world: PassWorld, before: str) -> None:
-    """Stop a worker of a tick's pass before it writes this object."""
+    """Stop a worker of the timer's pass before it writes this object."""
     world.tick(stops_before=before)
     world.die(0)
 

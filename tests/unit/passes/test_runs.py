@@ -1,4 +1,4 @@
-"""Counting runs of keys at once finds, counts and sends what counting key by key does."""
+"""Counting runs of keys at once, which finds, counts and submits the same as counting key by key."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def an_object(dice: random.Random, key: str, oddness: float) -> list[ObjectSumma
 
 
 def pages_of(dice: random.Random, objects: list[ObjectSummary], *, fails: bool) -> list[ListPage | StorageError]:
-    """Yield pages of the objects, also empty pages, and perhaps a failure in place of a page."""
+    """Return pages of the objects, some of them empty, and perhaps a failure in place of a page."""
     pages: list[ListPage | StorageError] = []
     while objects:
         number = dice.choice([0, 1, 7, 40])
@@ -117,7 +117,7 @@ def listed(pages: list[ListPage | StorageError]) -> Iterator[ListPage]:
 def walked(
     listings: list[list[ListPage | StorageError]], count: Count, twin: str, *, by_runs: bool
 ) -> dict[str, object]:
-    """Return the counts of a walk, its submissions, and its error."""
+    """Return the counts of a walk through the listings, its submissions, and its error."""
     due: list[tuple[str, str]] = []
     runs, error = 0, ""
 

@@ -1,4 +1,4 @@
-"""The positions of the keys of a range, and the cut at which it splits: not before it is worth a wake."""
+"""Positions of keys in a range, and the key at which it splits, if that is worth a new worker."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MARKS = st.lists(st.tuples(KEY, st.integers(1, 1000)), max_size=20, unique_by=la
 
 
 def cut_of(keys: list[str], until: str = "", marks=()) -> tuple[str | None, int]:
-    """Return the cut of keys in order that are requested singly, and the number of requests."""
+    """Return the cut of ordered keys that are requested singly, and the number of requests."""
     asked: list[bytes] = []
 
     def next_key(after: str) -> str | None:
@@ -222,7 +222,7 @@ def test_many_keys_are_marked_at_nearly_equal_distances():
 
 @pytest.fixture
 def split_early():
-    """Lower the limits, so that few objects split into ranges as many do in production."""
+    """Lower the limits, so that few objects split into as many ranges as do many in production."""
 
 
 def make_world(objects: int, seconds_a_page: float) -> ReconcileWorld:

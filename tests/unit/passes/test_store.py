@@ -43,7 +43,7 @@ def end_pass(world: ReconcileWorld, scope: Scope = USUAL, **counts: int) -> Pass
 
 
 def list_passes(world: ReconcileWorld) -> set[str]:
-    """Return the passes that have any object left."""
+    """Return the names of the passes that have any object left."""
     return {name for each in world.bucket.objects for name in re.findall("[0-9a-f]{16}-2026[0-9T]+Z", each)}
 
 

@@ -27,13 +27,13 @@ def world() -> ReconcileWorld:
 
 
 def ask(world: ReconcileWorld, job: str, **options: Any) -> dict[str, Any]:
-    """Call a job by hand, a few seconds later."""
+    """Advance the time by a few seconds, then call a job by hand; return its answer."""
     world.advance(5)
     return world.ask(job, options)
 
 
 def compared(world: ReconcileWorld) -> str:
-    """Return the pass that certify uses."""
+    """Return the name of the pass that certify uses."""
     return str(ask(world, "certify")["passes"]["compare"]["pass"])
 
 

@@ -1,4 +1,4 @@
-"""The headline of a certificate that is not proven names causes, not what only follows from them."""
+"""Headlines of certificates that are not proven: they name causes, not their consequences."""
 
 from __future__ import annotations
 

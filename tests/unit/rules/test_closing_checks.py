@@ -1,4 +1,4 @@
-"""The time after which OMS cannot change OBS any more."""
+"""The time after which OMS can no longer change OBS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of a list of deletions: each condition alone refuses a list, or leaves a key out of it."""
+"""The rules of a list of deletions: each condition alone refuses the list, or leaves a key out of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The remedy of a class repairs it in each overwrite mode, and is no wider than its objects."""
+"""The remedy of a class: it repairs the class in each overwrite mode, and covers no other objects."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SUBMIT, MIGRATE = {"overwrite": True, "restart": True}, {"overwrite": True, "pre
 
 
 def every(*classes: ObjectClass) -> Any:
-    """Yield each combination of facts, with its remedy in an open and in a closed project."""
+    """Yield each combination of facts, with the remedy in an open and in a closed project."""
     for object_class, counts, mode, tried in product(classes, COUNTS.values(), MODES, TRIED.values()):
         facts = (object_class, counts, mode, tried)
         yield *facts, remedy(*facts, is_open=True), remedy(*facts, is_open=False)

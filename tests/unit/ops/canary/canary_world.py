@@ -1,4 +1,4 @@
-"""A migration in process, in which an administrator runs canaries."""
+"""A migration in process in which an administrator runs canaries."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ REGIONS = ["cn-hangzhou", "cn-beijing", "cn-shenzhen"]
 
 
 def is_key_of(title: str) -> Callable[[str], bool]:
-    """Return a check for the key of this object of a canary."""
+    """Return a condition for keys: they are of this object of a canary."""
     ending = next(canary_object.ending for canary_object in objects.canary_objects() if canary_object.title == title)
     return lambda key: key.endswith(f"/{ending}")
 
 
 def expect_exit(done: CommandResult, code: int, *phrases: str) -> Any:
-    """Compare a canary's exit code with `code`, and look for each phrase; return the answer."""
+    """Compare a canary's exit code with `code`, and look for each phrase in the output; return the answer."""
     assert (done.code, [phrase for phrase in phrases if phrase not in done.text]) == (code, []), done.text
     return done.answer
 
@@ -61,12 +61,12 @@ class CanaryWorld(Administrator, Migration):
         shrink_parts(self)
 
     def canary(self, *words: str) -> CommandResult:
-        """Run the command in a folder of this project."""
+        """Run `ops.py canary` in a folder of this project."""
         with self._as_administrator() as file:
             return self.ops("canary", "-t", str(file), *words)
 
     def screen(self, *words: str) -> list[str]:
-        """Run the command; return the lines of standard output."""
+        """Run `ops.py canary`; return the lines of standard output."""
         out = io.StringIO()
         with self._as_administrator() as file, redirect_stdout(out), redirect_stderr(io.StringIO()):
             cli.main(["canary", "-t", str(file), *words], MachineClock(self))
@@ -74,7 +74,7 @@ class CanaryWorld(Administrator, Migration):
 
     @contextmanager
     def _as_administrator(self) -> Iterator[Path]:
-        """Yield the project's s.yaml in its own folder, with administrators' keys in the environment."""
+        """Yield the project's s.yaml in its own folder, with the administrators' keys in the environment."""
         settings, file = (self.project() / "s.yaml").read_text(encoding="utf-8"), self.folder / "s.yaml"
         file.write_text(self.change_settings(settings), encoding="utf-8")
         with patch.dict("os.environ", self.administrators()), patch("ops.command_line.cli.FOLDER", self.folder):
@@ -82,7 +82,7 @@ class CanaryWorld(Administrator, Migration):
 
     @property
     def canary_observation(self) -> str:
-        """The name of the last canary's stored observation."""
+        """The name of the observation that the last canary stored."""
         return f"oms_source_record/{self.task_id}/state/canary-{self.function_name}.json"
 
     def cut_short(self, after: int = 40) -> None:
@@ -113,7 +113,7 @@ class CanaryWorld(Administrator, Migration):
 
 
 class DrawnWorld(CanaryWorld):
-    """A world whose names, keys and clouds are drawn."""
+    """A world with random names, keys and clouds."""
 
     def __init__(self, seed: int) -> None:
         dice = random.Random(seed)
@@ -157,12 +157,12 @@ class DrawnWorld(CanaryWorld):
         self.oss.header_event = dice.choice(["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta", ""])
 
     def _draw_key(self) -> Callable[[str], bool]:
-        """Draw an object of a canary; return a check for its key."""
+        """Choose an object of a canary at random; return a condition for its key."""
         ending = f"/{self._draw.choice(objects.canary_objects()).ending}{self.suffix}"
         return lambda key: key.endswith(ending)
 
     def identifying(self) -> set[str]:
-        """Return the parts that identify the owner or the time."""
+        """Return the texts in the world that identify its owner or its time."""
         runs = {run for request in self.sent for run in re.findall(r"\d{8}T\d{6}Z-\w{4}", request.url)}
         # ETags, checksums, times, numbers of requests.
         header_values = {value.strip('"') for response in self.answered for value in response.headers.values()}

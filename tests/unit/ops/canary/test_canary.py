@@ -1,4 +1,4 @@
-"""A canary in process: each fault is named by its hop, nothing is left behind, and no object of others is touched."""
+"""Canaries in process: each fault is named by its hop, nothing is left, and no other object is changed."""
 
 import json
 import re
@@ -572,7 +572,7 @@ def destination(world):
 
 @pytest.fixture(scope="module")
 def usual_report():
-    """Return the report of a canary in clouds with the usual behaviour."""
+    """Return the report of a canary in clouds without surprises."""
     with CanaryWorld() as world:
         return expect_exit(world.canary(), 0)["report"]
 

@@ -1,4 +1,4 @@
-"""Objects of a canary are a class of their own: counted, and in no digest, lag, backlog or verdict."""
+"""Objects of canaries: a class of their own, which is counted, and is in no digest, lag, backlog or verdict."""
 
 import json
 
@@ -12,7 +12,7 @@ from unit.ops.canary.canary_world import CanaryWorld, expect_exit, is_key_of
 
 @pytest.fixture
 def busy():
-    """Yield a world with objects of an application, half an hour old."""
+    """Yield a world with an application's objects, half an hour old."""
     with CanaryWorld() as world:
         for name, contents in CONTENTS.items():
             world.write(name, contents)
@@ -22,7 +22,7 @@ def busy():
 
 @pytest.fixture
 def world(busy):
-    """Add the objects of a canary that was cut off while it waited, half an hour old."""
+    """Return the world with the objects of a canary that was killed while it waited, half an hour ago."""
     busy.cut_short()
     busy.advance(1800)
     assert len(busy.oss.objects(busy.source_bucket)) == len(CONTENTS) + 8
@@ -116,7 +116,7 @@ def test_a_lost_event_of_a_canary_is_no_lost_event_of_reconcile(busy):
 
 
 def fly_and_cut_over(world):
-    """Run a canary, and a cutover an hour later; return both results, and the answer of status."""
+    """Run a canary, and an hour later a cutover; return both results, and the answer of status."""
     flown = world.canary()
     world.advance(3600)
     world.ops("reconcile", "--restart")

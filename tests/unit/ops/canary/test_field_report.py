@@ -1,4 +1,4 @@
-"""A field report consists of words of closed lists; the page of unconfirmed facts names its fields."""
+"""Field reports: they consist of words in closed lists, and the page of unconfirmed facts names their fields."""
 
 import json
 import re
@@ -67,7 +67,7 @@ def watches(draw):
 
 
 def texts(document):
-    """Yield all names and texts of a JSON document."""
+    """Yield all names and texts in a JSON document."""
     if isinstance(document, dict):
         for name, part in document.items():
             yield name

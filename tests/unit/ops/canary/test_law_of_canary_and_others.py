@@ -1,4 +1,7 @@
-"""A canary changes no object of others, and a removal deletes its own objects, after a kill at any request."""
+"""The law of canaries: none changes an object of others, and a removal deletes only canaries' objects.
+
+It holds after a kill at any request.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ OTHER_RUN = "20260102T000000Z-beef"
 
 
 class SetUpWorld(MigrateWorld):
-    """A project that was set up and deployed, whose administrator runs canaries."""
+    """A project that was set up and deployed, and whose administrator runs canaries."""
 
     def _set_up(self) -> None:
         super()._set_up()
@@ -34,8 +37,9 @@ class SetUpWorld(MigrateWorld):
         return [name[1] for request in self.sent if request.method == "PUT" and (name := journal.search(request.url))]
 
     def snapshot(self) -> dict[str, Any]:
-        """Return all resources and objects, without this project's canaries, their observation, OMS's lists, and the
-        uses of keys.
+        """Return all resources and objects that belong to others.
+
+        Left out are this project's canaries and their observation, OMS's lists, and the times at which keys were used.
         """
         things: dict[Any, Any] = {thing: value for thing, value in super().snapshot().items() if thing[0] != "obs"}
         for thing, value in things.items():
@@ -51,7 +55,7 @@ class SetUpWorld(MigrateWorld):
         }
 
     def own_objects(self) -> list[tuple[str, str]]:
-        """Return the objects and uploads of this project's canaries, their journals and their records."""
+        """Return the objects and uploads of this project's canaries, with their journals and records."""
         parts = [part for run in self.runs for part in (f"{CANARIES}{run}/", f"{JOURNALS}{NAME}/{run}.json")]
         uploads = self.oss.buckets[self.source_bucket].uploads.values()
         objects = [(side, name) for side, name, _ in self._objects()] + [("upload", upload.key) for upload in uploads]
@@ -67,14 +71,14 @@ class SetUpWorld(MigrateWorld):
 
 
 class OthersWithObjects(Others):
-    """Others, who also write objects beside those of canaries. Nothing but what they do changes anything."""
+    """Other users, who also write objects beside those of canaries, and check that nobody else changes theirs."""
 
     def __init__(self, world: SetUpWorld) -> None:
         super().__init__(world)
         self._canaries, self._expected = world, world.snapshot()
 
     def write(self, side: str, name: str) -> None:
-        """Write an object, whose name may be like that of the latest canary."""
+        """Write an object, whose name may be similar to that of the latest canary."""
         world = self._canaries
         name = name.format(run=[OTHER_RUN, *world.runs][-1], task=world.task.task_id)
         if side == "OBS":
@@ -83,7 +87,7 @@ class OthersWithObjects(Others):
             world.oss.fill(world.source_bucket if side == "source" else world.log_bucket, [name], size=6, age=60)
 
     def check(self) -> None:
-        """Compare everything with what there was after their last act."""
+        """Compare all resources and objects of others with their state after the last change by others."""
         now = self._canaries.snapshot()
         changed = [thing for thing in {*now, *self._expected} if now.get(thing) != self._expected.get(thing)]
         assert changed == []

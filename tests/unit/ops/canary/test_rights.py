@@ -1,4 +1,4 @@
-"""The permissions that `policies/show.py --canary` prints are those that a canary needs."""
+"""The permissions that `policies/show.py --canary` prints, compared with the requests of canaries."""
 
 import json
 from fnmatch import fnmatchcase

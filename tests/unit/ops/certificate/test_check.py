@@ -1,4 +1,4 @@
-"""`ops.py check` trusts only a certificate's own numbers."""
+"""`ops.py check` of certificates: it trusts only a document's own numbers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FORECAST, HEADERS = (
 
 
 def find_wrong_claims(document) -> list[str]:
-    """Return the claims that do not hold."""
+    """Return the claims of a document that do not hold."""
     return [finding.claim.en for finding in findings(document) if not finding.holds]
 
 
@@ -123,13 +123,13 @@ def test_another_result_of_any_check_is_detected(result):
 
 
 def with_class(title: str, document: dict | None = None, **changes: object) -> dict:
-    """Return a document with an object of this class, and consistent sums."""
+    """Return a document with an object of this class and matching sums."""
     numbers = counted({"equal_contents": (SOURCE, SOURCE), title: single_object(title)})
     return sealed(with_listings({**(document or certificate()), **numbers, **changes}))
 
 
 def details_of_wrong_claims(document: dict) -> dict[str, str]:
-    """Return the detail of each claim that does not hold."""
+    """Return the details of the claims that do not hold, by claim."""
     return {finding.claim.en: finding.detail for finding in findings(document) if not finding.holds}
 
 
@@ -164,7 +164,7 @@ NAMED = {"metadata": "the owner: unused headers"}
 
 
 def with_headers(accepted=None, **changes):
-    """Return a GO with a sample, and changes in its headers."""
+    """Return a GO with a sample, whose headers have these changes."""
     return certificate(sample=a_sample(), headers=of_headers(a_sample(), **changes), accepted=accepted or {})
 
 
@@ -334,7 +334,7 @@ def test_only_objects_in_scope_count(prefix, suffix, of_destination, sizes):
 
 @pytest.fixture
 def run(tmp_path, capsys):
-    """Run `ops.py check` of a certificate, with listings of these objects."""
+    """Return a function that runs `ops.py check` of a certificate with listings of these objects."""
 
     def run(document, *words, **listings) -> tuple[int, str]:
         (tmp_path / "c.json").write_text(json.dumps(document))
@@ -366,7 +366,7 @@ ONLY_THERE = [("x", 3), ("y", 9)]
 
 
 def with_padding(padding) -> dict:
-    """Return a GO whose sums hide a missing object: objects only in OBS replace it in every total."""
+    """Return a GO whose sums hide a missing object: in every total, an object that only OBS has replaces it."""
     document = certificate(
         **counted({"equal_contents": (SOURCE, SOURCE), "deleted_at_source": ([], [("deleted_at_source/1", 9)])})
     )

@@ -1,4 +1,4 @@
-"""The certificate in docs/, made by the demo: it is accepted, and every change in it is detected."""
+"""The certificate in docs/, which the demo made: `check` accepts it, and notices every change in it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check(file: Path) -> int:
 
 
 def canonical(text: bytes) -> str:
-    """Return the document's content in canonical form; empty if it is not JSON."""
+    """Return the document's contents in canonical form; empty if it is not JSON."""
     try:
         return json.dumps(json.loads(text), sort_keys=True)
     except ValueError:

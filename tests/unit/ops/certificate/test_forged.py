@@ -1,6 +1,6 @@
-"""Forged certificates, with a correct hash: the document's own numbers expose them.
+"""Forged certificates with a correct hash: their own numbers contradict them.
 
-The sentences of a document are shown nowhere.
+No program prints the sentences of a document.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def run(*words: str) -> tuple[int, str]:
 
 @pytest.fixture(scope="module")
 def check(tmp_path_factory) -> Callable[..., tuple[int, str]]:
-    """Run `ops.py check` of a document."""
+    """Return a function that runs `ops.py check` of a document."""
     file = tmp_path_factory.mktemp("forged") / "certificate.json"
 
     def check(document: Document, *words: str) -> tuple[int, str]:
@@ -159,7 +159,7 @@ def test_certificate_from_the_future_is_refused(check):
 
 
 def show(document: Document, *words: str) -> tuple[int, str]:
-    """Run `ops.py show` of a document."""
+    """Run `ops.py show` of a document; return its exit code and its output."""
     with patch("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps(document).encode()))):
         return run("show", *words)
 

@@ -1,4 +1,4 @@
-"""Every value of a certificate, changed by a rule with a correct hash, is refused, or listed here with a reason."""
+"""Single values of certificates: each change with a correct hash is refused, or a list gives the reason."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ FREE = {
 
 
 def is_of(free: str, path: tuple[Any, ...]) -> bool:
-    """Return True if an entry of the list is of the value at this path, or of a container of it."""
+    """Return True if an entry of the list covers the value at this path, or a container of it."""
     pattern = free.split(".")
     return len(pattern) <= len(path) and all(
         name in ("*", str(part)) for name, part in zip(pattern, path, strict=False)
@@ -108,12 +108,12 @@ def is_of(free: str, path: tuple[Any, ...]) -> bool:
 
 
 def is_free(path: tuple[Any, ...]) -> bool:
-    """Return True if the value at this path is in the list."""
+    """Return True if the list covers the value at this path."""
     return any(is_of(free, path) for free in FREE)
 
 
 def changes(value: object) -> Iterator[object]:
-    """Yield a value changed by rule: a count ±1, a time ±1 s, an enumeration, a bool, a key or a sentence."""
+    """Yield changed values: a count ±1, a time ±1 s, and another enumeration, bool, key or sentence."""
     match value:
         case bool():
             yield not value
@@ -131,7 +131,7 @@ def changes(value: object) -> Iterator[object]:
 
 
 def accepted_changes(name: str, step: int = 1) -> list[tuple[Any, ...]]:
-    """Return the path of each undetected change, out of every `step`-th change."""
+    """Return the path of each change that `check` does not notice, among every `step`-th change."""
     document = CERTIFICATES[name]
     every = [(path, change) for path, value in places(document) if path != ("sha256",) for change in changes(value)]
     return [

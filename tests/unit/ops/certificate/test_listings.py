@@ -1,4 +1,4 @@
-"""Listings of common tools are read at any length, and other text is refused."""
+"""Listings of common tools, which are read at any length; other text is refused."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FORMS = {
 
 @pytest.fixture
 def read(tmp_path):
-    """Return the objects of a listing with these bytes."""
+    """Return a function that writes these bytes to a file, and returns the objects of the listing."""
 
     def read(data: bytes) -> list[tuple[bytes, int]]:
         file = tmp_path / "listing"

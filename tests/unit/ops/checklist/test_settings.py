@@ -1,4 +1,4 @@
-"""States of settings that the vendors' own clients write: on no side, on a single side, on both, or unreadable."""
+"""Settings of buckets that the vendors' own clients write: on no side, on one side, on both, or unreadable."""
 
 import json
 
@@ -42,7 +42,7 @@ MIRROR = {"id": "a", "condition": {"httpErrorCodeReturnedEquals": "404"}, "redir
 
 
 class World:
-    """Both buckets, with clients of the vendors that write settings, and of checklist that reads them."""
+    """Both buckets, with the vendors' clients that write settings, and checklist's clients that read them."""
 
     def __init__(self, box, obs, v2_client):
         self.box, self.oss, self.obs, self.v2 = box, box.bucket(HERE), obs, v2_client
@@ -57,12 +57,12 @@ class World:
         return self.row(name).state
 
     def has(self, name, parts):
-        """Store a setting of the source as OSS keeps it."""
+        """Store a setting of the source bucket in the form that OSS returns."""
         root = f"{name.capitalize()}Configuration"
         self.box.oss.buckets[HERE].documents[name] = f"<{root}>{parts}</{root}>".encode()
 
     def paste(self, name):
-        """Write the printed document of a setting to OBS; return the row of the setting."""
+        """Write the printed document of a setting to OBS; return the setting's row in the checklist."""
         row = self.row(name)
         query = BY_NAME[name].destination.query
         answer = self.obs._make_put_request(THERE, pathArgs={query: None}, entity=row.document)
@@ -74,7 +74,7 @@ class World:
         self.v2.put_bucket_referer(v2.PutBucketRefererRequest(bucket=HERE, referer_configuration=referers))
 
     def fetch_from_elsewhere(self, rules):
-        """The vendor's client has no such call."""
+        """Store a back-to-source rule in OBS; the vendor's client has no call for it."""
         self.there.call("PUT", query={"mirrorBackToSource": ""}, body=json.dumps({"rules": rules}).encode())
 
 

@@ -1,4 +1,7 @@
-"""Each request equals the vendor's SDK's to the same sandbox, which refuses it with any signed part changed."""
+"""Requests of ops.py to the clouds, which equal those of the vendors' SDKs.
+
+The sandbox refuses each request if a signed part is changed.
+"""
 
 import datetime as dt
 import re
@@ -211,7 +214,7 @@ OBS_CALLS |= {
 
 
 def capture_requests(service, call):
-    """Return the requests of a call, also if it rejects the responses."""
+    """Return the requests of a call; the call may reject the responses."""
     before = len(service.requests)
     with suppress(sdk.exceptions.OperationError, wire.RefusedError):
         call()
@@ -325,13 +328,13 @@ ELSEWHERE = {"another method", "another path", "more versionId=1"}
 
 
 def alter(text):
-    """Change the last letter or digit; a time stays a time."""
+    """Change the last letter or digit of a text; a time remains a time."""
     place = max(position for position, letter in enumerate(text) if letter.isalnum())
     return f"{text[:place]}{'1' if text[place] == '0' else '0'}{text[place + 1 :]}"
 
 
 def spoil(cloud, request):
-    """Yield each signed part of a request, and the request with this part changed."""
+    """Yield each signed part of a request, with a request in which this part is changed."""
     url, (more_headers, more_query) = urlsplit(request.url), MORE[cloud]
     authorization = request.headers["Authorization"]
     pairs = url.query.split("&") if url.query else []

@@ -1,4 +1,4 @@
-"""The signatures equal those of the vendors' own SDKs, byte for byte; and nothing shows a key."""
+"""Signatures that equal those of the vendors' own SDKs byte for byte; no text shows a key."""
 
 import datetime
 import os
@@ -156,7 +156,10 @@ def test_no_representation_shows_a_secret(shown):
 
 @pytest.fixture
 def administrators(monkeypatch):
-    """Read the keys named by a cloud from an environment and from typed input; return the keys and the messages."""
+    """Return a function that reads a cloud's keys from an environment or from typed input.
+
+    It returns the keys and the messages.
+    """
 
     def administrators(names, environment=(), typed=None):
         for name, value in zip_longest(names, environment):

@@ -1,4 +1,4 @@
-"""Responses that are cut off or undocumented, and proxies: over sockets, from a scripted peer."""
+"""Responses that are cut off or undocumented, and proxies, over sockets from a scripted server."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def head_of(connection: socket.socket) -> bytes:
 
 
 def reply(answer: bytes) -> Callable[[socket.socket], None]:
-    """Return a server's function that reads a request, and sends `answer`."""
+    """Return a handler for a connection that reads a request and sends `answer`."""
 
     def answers(connection: socket.socket) -> None:
         head_of(connection)
@@ -73,7 +73,7 @@ def no_proxy(monkeypatch):
 
 @pytest.fixture
 def tunnel(monkeypatch, tmp_path):
-    """Yield the port of a proxy, which alone reaches a cloud, and the requests that the proxy and the cloud read."""
+    """Yield the port of a proxy that alone reaches a cloud, and the requests that the proxy and the cloud have read."""
     file, heard = make_certificate(tmp_path), []
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

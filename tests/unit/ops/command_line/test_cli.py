@@ -216,7 +216,7 @@ def test_interrupted_short_call_has_no_advice(run):
 
 @pytest.fixture
 def run_to_exit(capsys):
-    """Run `ops.py` with words that end it before a command runs, or print its help; return the output."""
+    """Return a function that runs `ops.py` with words that print help or an error, and returns the output."""
 
     def run_to_exit(*words: str, code: int = 2) -> str:
         with pytest.raises(SystemExit, match=rf"^{code}$"):
@@ -356,7 +356,7 @@ def test_a_command_lists_its_own_exit_codes():
 
 @pytest.fixture
 def show(monkeypatch, capsys):
-    """Run `ops.py show` of piped text."""
+    """Return a function that runs `ops.py show` of piped text."""
 
     def show(text: str, *words: str, encoding: str = "utf-8") -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode(encoding))))

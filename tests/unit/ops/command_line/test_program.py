@@ -1,4 +1,4 @@
-"""`python3 ops.py` as a program: on a pseudo-terminal and off it, interrupted, and on a bare Python."""
+"""`python3 ops.py` as a program: on a pseudo-terminal and without, interrupted, and on Python without packages."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def run(environment, *words, program=PROGRAM, **options):
 
 
 class OnTerminal:
-    """A program on a pseudo-terminal."""
+    """A program that runs on a pseudo-terminal."""
 
     def __init__(self, environment, *words) -> None:
         self.shown = ""
@@ -68,7 +68,7 @@ class OnTerminal:
         os.write(self._terminal, text.encode())
 
     def end(self) -> int:
-        """Read the rest; return the exit code."""
+        """Read the remaining output; return the exit code."""
         while self._read():
             pass
         return self.close()
@@ -131,7 +131,7 @@ HINT = f"compare continues in the cloud. Its progress: {OPS} compare --deep --lo
 
 @pytest.fixture
 def slow_tool(stand_in) -> StandInTool:
-    """Plan a pass that takes a minute."""
+    """Plan a pass that takes a minute; return the stand-in for the tool."""
     stand_in.plan({"compare invoke": {"seconds": 60, "out": invoke_output(compare_answer())}})
     return stand_in
 

@@ -1,4 +1,4 @@
-"""Copying by night: its duration and price, and the hours in which OMS applies the limits."""
+"""Migrations with bandwidth limits: duration, price, and the hours in which OMS applies the limits."""
 
 from __future__ import annotations
 
@@ -74,7 +74,10 @@ def test_limit_that_oms_refuses_is_refused_before(text):
 
 
 def progress(hours: int, begin: int = 0, seconds: int = 86_400, speed: float = 62_500_000) -> CopySpeed:
-    """Return status's notes while OMS applies NIGHTS some hours late, from `begin` seconds after midnight on."""
+    """Return the copy speeds that status notes while OMS applies NIGHTS `hours` late.
+
+    The notes start `begin` seconds after midnight.
+    """
     limits, copied, samples = limits_by_minute(NIGHTS, hours), 0.0, []
     for second in range(begin, begin + seconds + 1, 60):
         if (second - begin) % QUARTER == 0:

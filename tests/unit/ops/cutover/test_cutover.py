@@ -1,4 +1,4 @@
-"""A cutover: its steps in order, their results, and the state of the project."""
+"""Cutovers: their steps in order, the results, and the state of the project."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def after(**answers) -> Console:
 
 
 def mark_of(run: str) -> dict[str, str]:
-    """Return the mark of a project that `run` closed before."""
+    """Return the mark of a project that the run `run` closed before."""
     return {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": run}
 
 
@@ -467,7 +467,7 @@ def test_after_go_the_project_stays_closed_and_the_trigger_is_removed(command):
 
 @pytest.fixture(scope="module")
 def reading() -> Callable[[int], dict]:
-    """Return certificates without the time to read their sample."""
+    """Return a function that makes a certificate of a call that ended after `read` objects of the sample."""
     sample = {**a_sample(), "drawn": 300, "unread": ["a/3"], "problem": "time"}
     return lambda read: certificate({"SAMPLE": "not run"}, "NOT PROVEN", sample={**sample, "read": read})
 
@@ -707,7 +707,7 @@ def test_running_migration_ends_a_cutover_and_is_named_by_a_rehearsal():
 
 
 def with_headers(answer, **details) -> Console:
-    """Return a console of a project in which headers ran before; `answer` is that of the run in the freeze."""
+    """Return the console of a project in which headers ran before; `answer` is that of the run in the freeze."""
     console = world(compare=[compare_answer(), compare_answer(), answer, compare_answer(), compare_answer()])
     console.caller.passes["headers"] = headers_answer({HeadersOutcome.DIFFERS: 1}, work="look", **details)
     return console

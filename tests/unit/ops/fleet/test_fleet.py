@@ -1,4 +1,4 @@
-"""Several projects on a single screen, each asked by its own ops.py."""
+"""Several projects in the output of one command, each asked by its own ops.py."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ sys.stdout.write(pathlib.Path("invoke.txt").read_text())
 
 
 def answer(state: str, *, alarm: bool = False) -> str:
-    """Return the output of the tool for a status with this verdict and a backlog that is counted."""
+    """Return the tool's output for a status with this verdict and a known backlog."""
     verdict, backlog = {**ANSWER["verdict"], "state": state, "alarm": alarm}, {**ANSWER["backlog"], "at_least": False}
     return invoke_output({**ANSWER, "verdict": verdict, "backlog": backlog})
 
 
 @pytest.fixture
 def tool(tmp_path, monkeypatch) -> Path:
-    """Install a stand-in for `s` that prints each project's file; return the file of its calls."""
+    """Install a stand-in for `s` that prints each project's file; return the file that lists its calls."""
     folder = tmp_path / "bin"
     folder.mkdir()
     calls = tmp_path / "calls"
@@ -49,7 +49,7 @@ def tool(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def project(tmp_path):
-    """Return a function that makes a project whose status the tool prints."""
+    """Return a function that creates a project whose status the stand-in prints."""
 
     def make(name: str, output: str) -> Path:
         folder = tmp_path / "projects" / name

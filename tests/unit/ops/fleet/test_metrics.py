@@ -1,4 +1,4 @@
-"""Metrics of projects, judged by Prometheus's own parser; and the alert rules and the dashboard that use them."""
+"""Metrics of projects, read by Prometheus's own parser; and the alert rules and the dashboard that use them."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_project_without_an_answer_keeps_the_time_of_its_last_success(tmp_path
 
 
 def fires(expression: str, text: str, now: float) -> bool:
-    """Evaluate an expression of the form that the rules have."""
+    """Evaluate an expression in the form of the alert rules; return True if the alert fires."""
     match = _EXPRESSION.fullmatch(expression)
     assert match, expression
     is_age, name, label, wanted, sign, limit = match.groups()

@@ -212,7 +212,7 @@ def test_account_of_the_tools_keys_is_read_from_its_output(stand_in, tmp_path, o
 
 @pytest.fixture
 def on_windows(tmp_path, monkeypatch) -> StandInTool:
-    """Install `s` as a batch file, as npm does on Windows."""
+    """Install the stand-in for `s` as a batch file, as npm does on Windows."""
     program = StandInTool(tmp_path / "bin", "s.cmd")
     monkeypatch.setattr(call.shutil, "which", lambda name: str(program.folder / "s.cmd"))
     return program

@@ -1,4 +1,4 @@
-"""Answers are read from the Serverless Devs tool's output, and no key can imitate an answer."""
+"""Answers in the Serverless Devs tool's output, which no object key can imitate."""
 
 import json
 

@@ -45,7 +45,7 @@ class MigrateWorld(SetupWorld):
         return self.run("migrate", *words, typed=typed)
 
     def answer(self, *words: str) -> tuple[int, Any]:
-        """Run a command with `--json`; return the exit code and the answer, or the output if there is no answer."""
+        """Run a command with `--json`; return the exit code, and the answer or, without an answer, the output."""
         code, output = self.run(*words, "--json", typed="")
         answers = [line for line in output.splitlines() if line.startswith("{")]
         return code, json.loads(answers[-1]) if answers else output
@@ -55,7 +55,7 @@ class MigrateWorld(SetupWorld):
         self._interrupted_at = self.platform.loop.time() + seconds
 
     def administrator_log(self) -> OssBucketClient:
-        """Return the log bucket with an administrator's keys."""
+        """Return a client of the log bucket with an administrator's keys."""
         place = Place.of(f"https://oss-{self.region}.aliyuncs.com", self.log_bucket)
         return OssBucketClient(place, Keys(*map(Secret, self.user_credentials)), MachineClock(self), self.region)
 
@@ -66,21 +66,21 @@ class MigrateWorld(SetupWorld):
         return group
 
     def count_copies(self) -> int:
-        """Return the number of objects in OBS, without OMS's own."""
+        """Return the number of objects in OBS, without OMS's own lists."""
         return sum(not key.startswith("oms/") for key in self.obs.objects(self.destination_bucket))
 
     def migration_files(self) -> list[str]:
-        """Return the names of the log bucket's files about migrations, running and finished."""
+        """Return the names of the files about migrations in the log bucket, running and finished."""
         return [name.rpartition("/")[2] for name in self.oss.objects(self.log_bucket) if "/state/migrate" in name]
 
     def stored_windows(self) -> Any:
-        """Return the limits of the bandwidth in the record of the current migration."""
+        """Return the bandwidth limits in the record of the running migration."""
         stored = self.oss.objects(self.log_bucket)
         (body,) = (stored[name].data for name in stored if name.endswith(f"/state/{STATE}"))
         return json.loads(body)["bandwidth"]
 
     def all_oms_keys(self) -> set[str]:
-        """Return the access keys of OMS's users."""
+        """Return the access keys of OMS's users in both clouds."""
         return {*self.ram.entities.users[f"{NAME}-oms"]["keys"], *self.iam_user("oms")["keys"]}
 
     def count_oms_keys(self) -> tuple[int, int]:
@@ -108,7 +108,7 @@ class MigrateWorld(SetupWorld):
         return expect_exit(self.migrate(*words), 130)
 
     def leave_done(self) -> None:
-        """Leave a migration that is done, with its keys, because no command followed it to its end."""
+        """Leave a finished migration with its keys, because no command followed it to its end."""
         self.begin_migration(seconds=300)
         self.advance(3600)
 
@@ -119,7 +119,7 @@ class MigrateWorld(SetupWorld):
         expect_exit(self.migrate(), 1, *phrases)
 
     def fail_two_and_wait(self) -> Any:
-        """Run a migration in which two objects fail, and replay's timer; return the answer of status."""
+        """Run a migration in which two objects fail, then replay's timer; return the answer of status."""
         self.fail_two()
         self.start_timers()
         self.advance(300)

@@ -1,4 +1,4 @@
-"""Limits of a migration's bandwidth: set, changed by two administrators, kept over a pause, and priced."""
+"""Bandwidth limits of migrations: set, changed by two administrators, kept during a pause, and priced."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_of_two_administrators_the_limits_stored_last_are_in_force():
 
 
 def measure(world: MigrateWorld, gigabytes: int, zone: timezone | None = None) -> Counter[int]:
-    """Have the next group copy objects of a gigabyte without their bytes; count the bytes by hour of the day in China.
+    """Let the next group copy objects of a gigabyte without bytes; return the bytes by hour of the day in China.
 
     `zone`: the time zone in which OMS reads the limits.
     """

@@ -1,5 +1,7 @@
-"""Each request about task groups equals what the vendor's SDK sends for the same call; and what `ops.py cost` says that
-a task group and sending ten keys a call take of requests, beside those that are counted."""
+"""Requests about task groups, which equal those of the vendor's SDK, and their number in `ops.py cost`.
+
+`cost` counts the requests of a task group and of submitting ten keys a call, besides other requests.
+"""
 
 from collections import Counter
 from urllib.parse import urlsplit
@@ -48,7 +50,7 @@ def no_proxy(monkeypatch):
 
 
 def build_order(src_node, dst_node, **options):
-    """Return the body of CreateTaskGroup as the SDK has it."""
+    """Return the body of CreateTaskGroup as the SDK builds it."""
     return v2.CreateTaskGroupReq(v2.TaskGroupSrcNode(**src_node), dst_node=v2.TaskGroupDstNode(**dst_node), **options)
 
 
@@ -107,7 +109,7 @@ SIZE = 10
 
 
 def counted(objects, *words):
-    """Return the number of requests of a command by service, until all objects are in OBS."""
+    """Run a command until all objects are in OBS; return the number of requests by service."""
     requests = Counter()
     with MigrateWorld() as world:
         world.fill(objects, size=SIZE)

@@ -1,4 +1,4 @@
-"""Headers lost by a sync task without metadata migration: each step that the certificate names leads to a GO."""
+"""Headers that a sync task without metadata migration lost: the steps that the certificate names lead to a GO."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ACCEPTANCE = ("--accept", "metadata=the owner: nobody reads them")
 
 
 class LosingWorld(MigrateWorld):
-    """A sync task of the user, which copied two objects and only Content-Type of their headers."""
+    """A project with a user's own sync task, which copied two objects with Content-Type as their only header."""
 
     def lose(self, mode: str = MODES[0]) -> None:
         self.task.metadata, self.task.overwrite_mode = False, mode

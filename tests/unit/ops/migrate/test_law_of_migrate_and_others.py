@@ -1,4 +1,4 @@
-"""A migration changes no resource of others, at any request where it is killed, and during any act of others."""
+"""Migrations beside other users: no resource of others is changed, at any kill, and during any act of others."""
 
 from __future__ import annotations
 

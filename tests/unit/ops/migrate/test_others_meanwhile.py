@@ -1,5 +1,7 @@
-"""A migration beside others: two administrators, a prompt, a cut-off run, replay after a retry, and comparisons and
-reconcile passes during and after it."""
+"""Migrations beside other work: a second administrator, a prompt, a killed run, replay after a retry, and passes.
+
+Comparisons and reconcile run during and after the migration.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from unit.ops.setup.setup_world import NAME, expect_exit, expect_success
 
 
 def begin_another(world):
-    """Follow the running migration to its end, and begin another, which overwrites; return its run."""
+    """Follow the running migration to its end, and begin another that overwrites; return the id of its run."""
     world.advance(1200)
     expect_success(world.migrate("--yes", typed=""))
     world.slow_groups(6000)
@@ -88,7 +90,7 @@ def test_a_key_made_during_the_prompt_stays(world):
 
 
 def cut_off_between_keys(world):
-    """End a machine after it made one of the two keys, and named none in its intention."""
+    """Kill a machine after it created one of the two keys, before its intention names a key."""
     world.slow_groups(6000)
     with patch.object(IamUser, "make_key", side_effect=KilledError), pytest.raises(KilledError):
         world.migrate()

@@ -1,4 +1,4 @@
-"""The permissions that `policies/show.py --migrate` prints are those that an administrator of a migration needs."""
+"""The permissions that `policies/show.py --migrate` prints, compared with an administrator's requests."""
 
 import json
 
@@ -15,7 +15,7 @@ from unit.ops.migrate.migrate_world import MigrateWorld
 
 
 def whole(documents):
-    """Return True if all commands of a migration end as expected with the permissions of these documents."""
+    """Return True if all commands of a migration succeed with the permissions in these documents."""
     with MigrateWorld() as world:
         world.fill(50)
         keys = dict(zip(ALIBABA_VARIABLES, ram_user(world, documents[0], "mover"), strict=False))

@@ -1,6 +1,6 @@
-"""Existing objects, a task group that copies them, and writes meanwhile: the printed steps lead to a GO.
+"""Migrations during writes: the printed steps lead to a GO.
 
-A copy that the group began before an object was rewritten may land after the new version. A comparison finds it, and
+A copy that the group began before an object was rewritten may arrive after the new version. A comparison finds it, and
 the printed step resends it. With 200,000 existing objects this takes 90 s of computing (EXTRAS=1).
 """
 
@@ -30,9 +30,10 @@ MAX_STEPS = 8
 
 
 class BusyWorld(MigrateWorld):
-    """While the group copies, applications write new objects and new versions of old ones, of the same size or not.
+    """A world in which applications write new objects and new versions while the group copies.
 
-    `bulk` is the number of objects that stay unchanged, `rewritten` the keys of the others.
+    A new version can have the same size. `bulk`: the number of objects that stay unchanged; `rewritten`: the keys of
+    the others.
     """
 
     def begin(self, mode: str, seed: int, bulk: int) -> None:
@@ -77,7 +78,7 @@ class BusyWorld(MigrateWorld):
         group.failures.add(CopyFailure("X"), times=dice.choice([0, 1, 5]), where=lambda key: key != LATE)
 
     def late_keys(self) -> list[str]:
-        """Return the keys whose object in OBS differs from the source."""
+        """Return the keys whose objects in OBS differ from the source."""
         there = self.obs.objects(self.destination_bucket)
         return [
             key

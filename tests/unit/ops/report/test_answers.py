@@ -1,4 +1,4 @@
-"""Examples of answers have the function's form, and pages look for the function's fields."""
+"""Examples of answers, which have the form of the functions' answers and the fields that pages read."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ FREE = ("by_reason", "fixes", "folders", "codes", "remedies", "accepted", "optio
 
 @pytest.fixture
 def world() -> StatusWorld:
-    """Return a world in step."""
+    """Return a world whose verdict is in step."""
     status_world = StatusWorld()
     status_world.passed(scanned=7, covered=7)
     return status_world
 
 
 def names(value: object, path: str = "") -> set[str]:
-    """Return the paths of all fields of an answer."""
+    """Return the paths of all fields in an answer."""
     if not isinstance(value, dict) or path.rpartition(".")[2] in FREE:
         return {path}
     return {path}.union(*(names(part, f"{path}.{name}") for name, part in value.items()))
@@ -106,7 +106,7 @@ def test_example_of_a_comparison_has_the_functions_remedies():
 
 @pytest.fixture
 def certified() -> CertifyWorld:
-    """Return a world with two copied objects, and OMS's lists of them in the destination."""
+    """Return a world with two copied objects, and OMS's lists about them in the destination."""
     certify_world = CertifyWorld("a/1", "b")
     certify_world.within(lambda: reconcile.run("", certify_world.invocation(570)))
     certify_world.get_ready()

@@ -1,4 +1,4 @@
-"""Page of a certificate: green only if the document is unchanged and all of its checks have passed."""
+"""The page of a certificate: green only if the document is unchanged and all of its checks have passed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of charts and bars add up."""
+"""The parts of charts and bars, which add up to the whole."""
 
 from datetime import datetime, timedelta, timezone
 

@@ -1,4 +1,4 @@
-"""Elements of pages: outside text stays text, and invisible characters become visible."""
+"""Elements of pages: text from outside remains text, and invisible characters become visible."""
 
 import re
 

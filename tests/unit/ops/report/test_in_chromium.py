@@ -1,4 +1,4 @@
-"""Pages in a browser: on a phone, in light and dark."""
+"""Pages in a browser: on a phone, in light and dark mode."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ COLOURS = {"light": ["rgb(255, 255, 255)", "rgb(20, 24, 31)"], "dark": ["rgb(15,
 
 @cache
 def pages() -> dict[str, str]:
-    """Return pages by name."""
+    """Return the pages by name."""
     return {
         **{f"{name} {language}": page_of(answer(name), language) for name in EXAMPLES for language in LANGUAGES},
         "no certificate": certificate_page({}, "en"),
@@ -57,7 +57,7 @@ def pages() -> dict[str, str]:
 
 
 def look(folder: Path, *, dark: bool) -> dict[str, Any]:
-    """Return Chromium's report on each page; its console has to stay empty."""
+    """Return Chromium's report on each page, and assert that its console is empty."""
     frames = "".join(
         f'<iframe title="{name}" srcdoc="{html.escape(page)}" style="width:{PHONE}px;height:600px;border:0"></iframe>'
         for name, page in pages().items()

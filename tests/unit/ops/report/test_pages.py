@@ -1,4 +1,4 @@
-"""All pages: a single well-formed file each, accessible, with outside content only as text."""
+"""All pages: a single well-formed file each, accessible, with contents from outside as text only."""
 
 from __future__ import annotations
 

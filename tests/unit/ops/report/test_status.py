@@ -1,4 +1,4 @@
-"""Page of a status: it has every number of the answer, and no unchecked fact is green."""
+"""The page of a status: it has every number of the answer, and no unchecked fact is green."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def example() -> dict[str, Any]:
 
 @pytest.fixture
 def in_step() -> dict[str, Any]:
-    """Return the example in step, with few points of its series."""
+    """Return the example of a status in step, with few points in its series."""
     example = answer("status")
     series = example["statistics"]["series"]
     example["statistics"]["series"] = {name: points[-3:] for name, points in series.items()}

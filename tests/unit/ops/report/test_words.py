@@ -1,4 +1,4 @@
-"""Reports have every phrase in both languages, and Chinese is written as Chinese."""
+"""The words of reports: every phrase is in both languages, and Chinese text has Chinese forms."""
 
 import ast
 import re
@@ -95,7 +95,7 @@ def test_every_code_has_a_text(words, asked_for):
 
 
 def named_steps() -> set[str]:
-    """Return the steps that the verdicts of status name in the source, as keys of PURPOSES."""
+    """Return the steps that the source code of status names, as keys of PURPOSES."""
     jobs = Path(verdict.__file__).parent
     calls = [
         node

@@ -13,6 +13,6 @@ def world():
 
 @pytest.fixture
 def resources(world):
-    """Set the project up; return its resources."""
+    """Set the project up, and return its resources."""
     expect_success(world.setup(typed=YES))
     return world.resources()

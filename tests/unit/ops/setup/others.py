@@ -1,4 +1,4 @@
-"""Others, who make and attach things beside the project in both accounts."""
+"""Other users, who create and attach resources beside the project in both accounts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Thing = tuple[str, str]
 class Others:
     """Users of both accounts who create and attach resources beside the project.
 
-    The project owns at most the name or the mark of such a resource.
+    At most the name or the mark of such a resource is that of the project.
     """
 
     def __init__(self, world: SetupWorld) -> None:
@@ -33,7 +33,7 @@ class Others:
         self.replaces = True
 
     def make(self, kind: str, name: str, mark: str) -> None:
-        """Create a resource in the place of the resource with this name; a user gets a key."""
+        """Create a resource in place of the resource with this name; a user gets an access key."""
         world, ram = self.world, self.world.ram.entities
         if (kind, name) in self.things or not self._removes(kind, name):
             return
@@ -51,7 +51,7 @@ class Others:
         self._note(kind, name)
 
     def attach(self, kind: str, holder: str, policy: str) -> None:
-        """Attach a policy to a role or a user, if the policy or the holder is theirs."""
+        """Attach a policy to a role or a user, if the policy or its holder belongs to the other users."""
         holders, policies = ("iam users", "iam policies") if kind == "iam" else (kind, "policies")
         now = self.world.snapshot()
         is_theirs = {(holders, holder), (policies, policy)} & self.things.keys()
@@ -69,9 +69,10 @@ class Others:
             self.attached.append((kind, holder, number))
 
     def work(self, acts: Sequence[Callable[[Others], None]], late: int | None) -> None:
-        """Run the acts now, or after `late` answered requests of the next command.
+        """Perform the acts now, or after the next command has had `late` answers.
 
-        The clouds act by names: a replacement between a look and an act is invisible, so `late` acts replace nothing.
+        The clouds act on names, so no command could notice that a resource was replaced between its look and its act:
+        `late` acts replace nothing.
         """
         self.replaces = late is None
         self.world.meanwhile = {}
@@ -81,7 +82,7 @@ class Others:
             self.world.meanwhile[self.world.asked + late] = lambda: self._act(acts)
 
     def check(self) -> None:
-        """Compare the accounts with the resources and attachments of others."""
+        """Compare the resources and attachments of the other users with the accounts."""
         now = self.world.snapshot()
         for thing, was in self.things.items():
             assert now.get(thing) == was, thing
@@ -121,7 +122,7 @@ class Others:
         self.world.iam.create_key(Arguments((user["user"]["user_id"],), {}, {}))  # type: ignore[index]
 
     def _make_task(self, name: str, mark: str) -> None:
-        """Create a task: with the project's mark for other buckets, with another mark for the project's buckets."""
+        """Create a task: with the project's mark for other buckets, or with another mark for the project's buckets."""
         world = self.world
         source, target = ("videos", "videos-obs") if mark == MARK else (world.source_bucket, world.destination_bucket)
         bucket = world.obs.bucket(target) if world.obs.has_bucket(target) else world.obs.create_bucket(target)

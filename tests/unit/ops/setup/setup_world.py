@@ -1,4 +1,4 @@
-"""Two accounts with nothing in them but a source bucket, and an administrator who sets the project up from s.yaml."""
+"""Two accounts with only a source bucket, and an administrator who sets the project up from s.yaml."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ YES = "yes\nagree\n"
 
 
 def expect_exit(done: tuple[int, str], code: int, *phrases: str) -> str:
-    """Compare a command's exit code with `code`, and look for each phrase; return the output."""
+    """Compare a command's exit code with `code`, and look for each phrase in the output; return the output."""
     exit_code, output = done
     assert (exit_code, [phrase for phrase in phrases if phrase not in output]) == (code, []), output
     return output
@@ -99,9 +99,9 @@ class SetupWorld(Administrator):
         hidden: Iterable[str] = (),
         keys: Mapping[str, str] | None = None,
     ) -> tuple[int, str]:
-        """Run a command in the project with `keys` in the environment (the administrators' by default).
+        """Run a command in the project with `keys` in the environment, by default both administrators'.
 
-        `hidden` is the input at prompts without echo.
+        `hidden`: the input at prompts without echo.
         """
         terminal, typing, environment = Terminal(), iter(hidden), self.administrators() if keys is None else keys
         with (
@@ -145,7 +145,7 @@ class SetupWorld(Administrator):
         }
 
     def snapshot(self) -> dict[str, Any]:
-        """Return a copy of each resource and stored secret by kind and name, without the log bucket's objects."""
+        """Return a copy of each resource and stored secret, by kind and name, without the log bucket's objects."""
         iam, buckets = self.iam, {name: bucket for name, bucket in self.oss.buckets.items() if name != self.log_bucket}
         things = {
             **{

@@ -1,6 +1,7 @@
-"""`ops.py setup` with the keys of a single administrator, or without a permission: setup does the remaining work, and
-prints
-all that the other administrator needs."""
+"""`ops.py setup` with the keys of one administrator, or without a permission.
+
+Setup does its part, and prints all that the other administrator needs.
+"""
 
 import json
 import os
@@ -25,20 +26,20 @@ FUNCTIONS = "forward, replay, reconcile, compare, certify, doctor, status"
 
 @pytest.fixture(scope="module")
 def whole():
-    """Return the resources after a run by a single person."""
+    """Return the resources after a run by one person with both keys."""
     with SetupWorld() as world:
         expect_success(world.setup(typed=YES))
         return world.resources()
 
 
 def set_up_alibaba(world):
-    """Run setup with the keys of Alibaba Cloud alone."""
+    """Run setup with the keys of Alibaba Cloud only."""
     keys = {name: value for name, value in world.administrators().items() if name in ALIBABA_VARIABLES}
     return world.setup("--only", "alibaba", typed="yes\n", keys=keys)
 
 
 def set_up_huawei(world, handed=()):
-    """Run setup with the keys of Huawei Cloud alone; type the key of the source's reader."""
+    """Run setup with the keys of Huawei Cloud only, and type the key of the source's reader."""
     keys = {name: value for name, value in world.administrators().items() if name not in ALIBABA_VARIABLES}
     return world.setup("--only", "huawei", typed=YES, keys=keys, hidden=handed)
 
@@ -77,7 +78,7 @@ def test_huaweis_half_first_misses_only_the_task_until_the_key_exists(world, who
 
 
 def count_iam_keys(world):
-    """Return the numbers of keys of the functions' user and of OMS's."""
+    """Return the numbers of access keys of the functions' user and of OMS's user."""
     return [keys for _, _, keys in world.resources()["iam users"]]
 
 
@@ -137,7 +138,7 @@ def waiting_resources(output):
 
 
 def printed_policies(output, version):
-    """Return the policies that are printed to be copied, by user."""
+    """Return the policies that the output prints for copying, by user."""
     parts = re.split(r"\d\. Create the (?:IAM|RAM) user (\S+) ", closing_steps(output))
     texts = zip(parts[1::2], parts[2::2], strict=True)
     policies = {name: re.findall(rf'{{"Version": "{version}".*', text) for name, text in texts}

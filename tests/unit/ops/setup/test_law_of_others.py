@@ -1,5 +1,8 @@
-"""Setup changes no resource of others: with the project's names, with its mark or attached to its resources, created
-before, between and during the commands of setup, which may be killed at any request."""
+"""The law of setup: it changes no resource of others.
+
+Such resources have the project's names, its mark, or attachments to its resources. They are created before, between and
+during the commands of setup, which may be killed at any request.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Setup's lock in the log bucket: two runs at once, and a run that was cut off."""
+"""Setup's lock in the log bucket: two runs at once, and a run that was killed."""
 
 import json
 from urllib.parse import urlsplit
@@ -24,13 +24,13 @@ def add_other_administrator(world):
 
 
 def is_about_lock(request, method):
-    """True if a request with this method is about the lock, not about another object beside it."""
+    """Return True if a request with this method concerns the lock, and not an object beside it."""
     path = urlsplit(request.url).path if isinstance(request, wire.Request) else request.raw_path
     return request.method == method and path.endswith(f"/{LOCK}")
 
 
 def cut_off_with_lock(world):
-    """Cut a run off as soon as it has the lock."""
+    """Kill a run as soon as it has the lock."""
     number = request_number(lambda request: is_about_lock(request, "PUT"))
     with world.cut_off("dies_after", number, away=0):
         world.setup(typed=YES)
@@ -38,7 +38,7 @@ def cut_off_with_lock(world):
 
 @pytest.fixture
 def cut_off(world):
-    """Return a world with the lock of a run that was interrupted a moment ago."""
+    """Return a world with the lock of a run that was killed a moment ago."""
     cut_off_with_lock(world)
     return json.loads(world.oss.objects(world.log_bucket)[LOCK].data)
 

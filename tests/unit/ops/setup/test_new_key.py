@@ -1,4 +1,4 @@
-"""The functions' key, and `ops.py setup --new-key`: the functions get a new key, and no key in use is deleted."""
+"""The functions' access key, and `ops.py setup --new-key`: no key in use is deleted."""
 
 from unittest.mock import patch
 

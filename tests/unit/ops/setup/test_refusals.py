@@ -1,5 +1,7 @@
-"""Refusals and answers that no cloud documents are lines of the plan; a request whose answer was lost is not sent again
-before a look."""
+"""Refusals and undocumented answers of the clouds: they become lines of the plan.
+
+A request whose answer was lost is repeated only after a look at its effect.
+"""
 
 import json
 
@@ -10,7 +12,7 @@ from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, s
 
 
 def read_plan(world, code):
-    """Return the plan's lines by resource, from a run that ends with this code."""
+    """Run setup, which ends with this exit code; return the plan's lines by resource."""
     shown = json.loads(expect_exit(world.setup("--plan", "--json"), code).splitlines()[-1])
     return {line["what"]["en"]: line for line in shown["steps"]}
 
@@ -133,7 +135,7 @@ def test_a_bucket_whose_creation_got_no_answer_is_looked_up(world, side, fault):
 
 
 def is_of_bucket(request, name):
-    """True if a request is about the bucket itself."""
+    """Return True if a request concerns the bucket itself."""
     url = getattr(request, "url", "") or f"//{request.headers['host']}{request.raw_path}"
     return f"//{name}." in url.replace("https:", "") and url.count("/") <= 3 and url.endswith("/")
 

@@ -1,4 +1,4 @@
-"""Each request of setup equals what the vendor's SDK sends for the same call. (Signatures are compared elsewhere.)"""
+"""Requests of setup, which equal those of the vendors' SDKs for the same calls; signatures have their own tests."""
 
 import re
 from urllib.parse import parse_qsl, urlsplit

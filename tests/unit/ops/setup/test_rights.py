@@ -1,4 +1,4 @@
-"""The rights that setup names are those that its administrators need, and all of them; SECURITY.md says so."""
+"""The permissions that setup and SECURITY.md name: those that its administrators need, and no others."""
 
 import re
 from unittest.mock import patch
@@ -19,7 +19,7 @@ UNRESTRICTED = {"iam::listAuthDomains", "iam:projects:listProjects", "ram:GetCal
 
 
 def rights_of_plan(world, *words):
-    """Return the rights that the plan names."""
+    """Return the permissions that the plan names."""
     needs = []
     read_states = module._read_states
     with patch.object(
@@ -32,7 +32,7 @@ def rights_of_plan(world, *words):
 
 
 def rights_of_requests(world, first):
-    """Return the rights that the requests from number `first` on needed."""
+    """Return the permissions that the requests from number `first` on needed."""
     actions = (
         {action.name for action in (*world.oss.actions, *world.obs.actions)}
         | world.oms.actions

@@ -29,7 +29,7 @@ KEYS = ("HW_AK", "HW_SK")
 
 @pytest.fixture(scope="module")
 def whole():
-    """Return the resources after an undisturbed run, and its number of requests."""
+    """Return the resources after an undisturbed run, and the number of its requests."""
     with SetupWorld() as world:
         expect_success(world.setup(typed=YES))
         return world.resources(), world.asked
@@ -450,7 +450,7 @@ def test_the_accounts_own_key_needs_a_second_confirmation(world, cloud):
 
 
 def find_secrets(world, *outputs):
-    """Return True if a secret of the clouds or an administrator was printed or written, and the number of secrets."""
+    """Return True if a secret was printed or written to a file, and the number of all secrets."""
     bodies = b"".join(response.body for response in world.answered).decode("utf-8", "replace")
     secrets = {*re.findall(r'"(?:AccessKeySecret|secret_access_key)": *"([^"]+)"', bodies)}
     secrets |= {world.user_credentials[1], world.huawei_credentials[1]}

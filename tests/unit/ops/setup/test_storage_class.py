@@ -1,4 +1,4 @@
-"""Setup's plan names the storage class in OBS; only a new sync task can keep that of the source."""
+"""Storage classes: setup's plan names the class in OBS, and only a new sync task can keep the source's class."""
 
 from __future__ import annotations
 

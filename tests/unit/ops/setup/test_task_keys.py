@@ -1,4 +1,4 @@
-"""The keys that OMS gets for the sync task: they stay while it is unknown whether OMS has created the task."""
+"""The access keys of the sync task: they stay while it is unknown if OMS has created the task."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_run_that_ends_at_the_creation_is_followed_by_one_that_waits(world):
 
 
 def remove_lock(world):
-    """Remove the lock of a machine that died; return its keys."""
+    """Remove the lock of a machine that died; return the keys that it created."""
     del world.oss.buckets[world.log_bucket].objects[f"oms_source_record/setup/{NAME}.json"]
     return keys(world)
 

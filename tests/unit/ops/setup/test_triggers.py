@@ -1,4 +1,4 @@
-"""The plan's line about other functions' triggers on the source bucket: Function Compute refuses two that overlap."""
+"""The plan's line about triggers of other functions: Function Compute refuses two that overlap."""
 
 import json
 
@@ -30,7 +30,7 @@ def trigger(prefix="", suffix="", bucket="photos", kind="oss", event=ALL, name="
 
 
 def trigger_line(world, code, **options):
-    """Return the plan's line about triggers, of a command that ends with exit code `code`."""
+    """Run a command that ends with exit code `code`; return the plan's line about triggers."""
     steps = json.loads(expect_exit(world.setup("--plan", "--json", **options), code).splitlines()[-1])["steps"]
     return next(step for step in steps if step["what"]["en"] == "OSS triggers on the source bucket")
 

@@ -1,4 +1,4 @@
-"""Resources of others with a name of the project: setup changes, attaches and removes none, and gives none a key."""
+"""Resources of others with a name of the project: setup changes, attaches and removes none, nor creates keys."""
 
 from __future__ import annotations
 
