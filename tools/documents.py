@@ -80,7 +80,7 @@ def unconfirmed(chinese: bool) -> str:
             fact.question.of(language),
             fact.assumed.of(language),
             f"`{fact.setting}`" if fact.setting else "",
-            fact.rests.of(language),
+            fact.dependents.of(language),
             _COMMAS[chinese].join(f"`{field}`" for field in fact.fields),
         )
         for fact in UNCONFIRMED.values()

@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from oss_oms_sync import BEGAN, jsontext
+from oss_oms_sync import IMPORT_START, jsontext
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.by_oss2 import preload_oss2
 from oss_oms_sync.clouds.calls import CallPool
@@ -158,7 +158,7 @@ def _imported() -> Iterator[float]:
 
     Function Compute imports within the first invocation, and counts the time.
     """
-    yield min(time.monotonic() - BEGAN, _MAX_IMPORT_SECONDS)
+    yield min(time.monotonic() - IMPORT_START, _MAX_IMPORT_SECONDS)
 
 
 _import_seconds = _imported()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
-from oss_oms_sync.answers.codec import moment as moment
+from oss_oms_sync.answers.codec import parse_timestamp as parse_timestamp
 from oss_oms_sync.answers.codec import timestamp as timestamp
 
 

@@ -26,7 +26,7 @@ from oss_oms_sync.answers.layout import (
     current_migration_name,
     finished_migrations_prefix,
     migration_speed_name,
-    task_of,
+    parse_task_id,
 )
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import GroupState, TaskGroup
@@ -85,7 +85,7 @@ class Intentions:
     """
 
     def __init__(self, log: OssBucketClient, address: str, project: str) -> None:
-        self._log, self._project, self._task = log, project, task_of(address)
+        self._log, self._project, self._task = log, project, parse_task_id(address)
         self._name = current_migration_name(self._task, project) if self._task else ""
 
     def read(self) -> Intention | None:

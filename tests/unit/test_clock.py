@@ -60,7 +60,7 @@ def test_timeouts_are_never_zero():
     clock = World().clock
     assert Deadline(0, clock).cap(5) > 0
     assert [Deadline(0.5, clock).cap(5), Deadline(3, clock).cap(2)] == [0.5, 2]
-    assert Deadline(3, clock).minus(4).remaining() == 0
+    assert Deadline(3, clock).earlier_by(4).remaining() == 0
 
 
 def test_the_real_clock_is_in_utc(mocker):

@@ -180,7 +180,7 @@ def test_log_lines_of_libraries_are_suppressed(index):
 def test_the_import_counts_in_the_first_invocations_time(world, index, mocker):
     # GIVEN an instance that was imported long ago
     for ago, taken_off in ((2.5, 2.5), (3600, 5)):
-        mocker.patch.object(index, "BEGAN", 0.0)
+        mocker.patch.object(index, "IMPORT_START", 0.0)
         mocker.patch.object(index, "time", SimpleNamespace(monotonic=mocker.Mock(return_value=ago)))
         mocker.patch.object(index, "_import_seconds", index._imported())
 

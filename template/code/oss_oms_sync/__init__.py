@@ -3,7 +3,7 @@
 import time
 
 # The time of this package's import, before all others (time.monotonic()).
-BEGAN = time.monotonic()
+IMPORT_START = time.monotonic()
 
 # The template's version, as in publish.yaml.
 VERSION = "0.2.0"

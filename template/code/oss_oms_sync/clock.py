@@ -46,7 +46,7 @@ class Deadline:
         """Return True if too little time is left for another call."""
         return self.remaining() < MIN_CALL_SECONDS
 
-    def minus(self, seconds: float) -> Deadline:
+    def earlier_by(self, seconds: float) -> Deadline:
         """Return the deadline `seconds` before this deadline."""
         return Deadline(self.remaining() - seconds, self._clock)
 

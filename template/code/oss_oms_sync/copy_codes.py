@@ -72,6 +72,6 @@ OTHER_CODE = CopyCode(
 )
 
 
-def copy_code(code: str) -> CopyCode:
+def find_copy_code(code: str) -> CopyCode:
     """Return the remedy of OMS's `code`."""
     return COPY_CODES.get(code, OTHER_CODE)

@@ -79,9 +79,9 @@ class StorageError(OmsSyncError):
     cloud answers with this, a 4xx, to every such call for this object, but not to calls for all objects.
     """
 
-    def __init__(self, problem: str, code: str = "", *, answered: bool = True, is_refusal: bool = False) -> None:
+    def __init__(self, problem: str, code: str = "", *, had_no_effect: bool = True, is_refusal: bool = False) -> None:
         self.code = code
-        self.answered = answered
+        self.had_no_effect = had_no_effect
         self.is_refusal = is_refusal
         super().__init__(problem)
 

@@ -18,7 +18,7 @@ class KeyFilter:
     suffix: str = ""
 
     @cached_property
-    def canaries(self) -> str:
+    def canary_prefix(self) -> str:
         """The prefix of the project's canaries."""
         return f"{self.prefix}{CANARY}"
 
@@ -28,18 +28,18 @@ class KeyFilter:
 
     def is_canary(self, key: str) -> bool:
         """Return True if a key that passes the filter is a canary's."""
-        return key.startswith(self.canaries)
+        return key.startswith(self.canary_prefix)
 
     def is_reported(self, key: str) -> bool:
         """Return True if `key` counts in reports and verdicts: it passes the filter and is not a canary's."""
-        return self.matches(key) and not key.startswith(self.canaries)
+        return self.matches(key) and not key.startswith(self.canary_prefix)
 
     def count_reported(self, keys: Sequence[str]) -> int:
         """Return the number of leading keys that are reported; the keys are in ascending order."""
         if self.suffix or not all(map(self.is_reported, (keys[0], keys[-1]))):
             return next((place for place, key in enumerate(keys) if not self.is_reported(key)), len(keys))
         # Keys with the same prefix are neighbours.
-        places = (bisect_left(keys, unreported) for unreported in (RECORDS, self.canaries))
+        places = (bisect_left(keys, unreported) for unreported in (RECORDS, self.canary_prefix))
         return min((at for at in places if at < len(keys) and not self.is_reported(keys[at])), default=len(keys))
 
     def withholds(self, key: str) -> bool:

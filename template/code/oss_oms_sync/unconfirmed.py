@@ -13,7 +13,7 @@ from oss_oms_sync.answers.text import Text, t
 
 
 @dataclass(frozen=True)
-class Unconfirmed:
+class Assumption:
     """An open question, the assumed answer, and the parts that depend on it, in Markdown.
 
     `setting`: the setting that switches it, or none. `fields`: the fields of a canary's field report that answer it, by
@@ -23,7 +23,7 @@ class Unconfirmed:
 
     question: Text
     assumed: Text
-    rests: Text
+    dependents: Text
     fields: tuple[str, ...] = ()
     setting: str = ""
     as_assumed: tuple[str, ...] = ()
@@ -50,41 +50,41 @@ _HOUR_WORDS = (*_MINUTE_WORDS, "longer")
 _YES = t("yes")
 
 UNCONFIRMED = {
-    "doubles": Unconfirmed(
+    "doubles": Assumption(
         t("whether OMS counts a key that is submitted twice as two finished objects"),
         _YES,
         t("`OMS_FINISHED`: if OMS merges the two, an object seems unfinished and has to be accepted by name"),
         ("counts.doubles",),
         as_assumed=("each counted",),
     ),
-    "lag of counts": Unconfirmed(
+    "lag of counts": Assumption(
         t("delay of OMS's counts"),
         t("at most ten minutes"),
         t("`OMS_FINISHED` waits until the counts have not changed for that time"),
         ("counts.shown_after",),
         as_assumed=_MINUTE_WORDS,
     ),
-    "step of counts": Unconfirmed(
+    "step of counts": Assumption(
         t("step of OMS's counts"),
         t("five minutes; doctor checks"),
         t("if the step is an hour, `OMS_FINISHED` cannot pass and has to be accepted by name"),
         ("counts.step",),
     ),
-    "part size": Unconfirmed(
+    "part size": Assumption(
         t("OMS's part size"),
         t("50 MB or 50 MiB: both are tried"),
         t("`--deep`'s proof of multipart objects (`PROOF_SUSPICIOUS`, `PROOF_EQUAL_VERSION`, `PROOF_EQUAL_SIZE`)"),
         ("part_size",),
         as_assumed=("50 MB", "50 MiB"),
     ),
-    "written as a whole": Unconfirmed(
+    "written as a whole": Assumption(
         t("whether OMS writes smaller objects as a whole, so that OBS's ETag is their MD5"),
         _YES,
         t("the number of objects that a comparison proves equal without reading"),
         ("objects.between.etag",),
         as_assumed=("MD5 of the contents",),
     ),
-    "order of OBS": Unconfirmed(
+    "order of OBS": Assumption(
         t("the order of OBS's listings"),
         t("bytes of UTF-8"),
         t(
@@ -94,20 +94,20 @@ UNCONFIRMED = {
         ("listing.order",),
         as_assumed=("bytes",),
     ),
-    "form of lists": Unconfirmed(
+    "form of lists": Assumption(
         t("separator and columns of OMS's lists"),
         t("none: replay searches for the two columns with the same key, encoded and not"),
         t("failed copies are resent; unreadable lines are counted and reported"),
         ("lists.separator", "lists.columns"),
     ),
-    "lag of lists": Unconfirmed(
+    "lag of lists": Assumption(
         t("delay of OMS's lists"),
         t("within the hour"),
         t("only a comparison finds later failures"),
         ("lists.written_after",),
         as_assumed=_HOUR_WORDS,
     ),
-    "encoding of keys": Unconfirmed(
+    "encoding of keys": Assumption(
         t("whether a task decodes submitted keys"),
         t("yes, once"),
         t("without decoding, no key with special characters arrives: `MISSING` fails"),
@@ -115,44 +115,44 @@ UNCONFIRMED = {
         "OMS_KEY_ENCODING",
         as_assumed=_HOUR_WORDS,
     ),
-    "keys in events": Unconfirmed(
+    "keys in events": Assumption(
         t("whether keys in OSS's events are plain text"),
         _YES,
         t("as above"),
         ("objects.hostile name.event",),
         as_assumed=_HOUR_WORDS,
     ),
-    "mode": Unconfirmed(
+    "mode": Assumption(
         t("a task's actual overwrite mode"),
         t("the reported mode"),
         t("the risk that a new version of the same size is skipped; doctor warns"),
         ("task.mode", "task.check"),
     ),
-    "CRC64": Unconfirmed(
+    "CRC64": Assumption(
         t("whether OMS's copies have a CRC64"),
         t("no"),
         t("nothing: a missing CRC64 counts as unknown"),
         ("objects.small.crc64",),
     ),
-    "headers": Unconfirmed(
+    "headers": Assumption(
         t("headers that OMS copies"),
         t("Content-Type; other headers only with metadata migration, and then not all values"),
         t("the headers that `METADATA` reports as documented, and as unexpected"),
         ("objects.metadata.headers",),
     ),
-    "rate of OMS": Unconfirmed(
+    "rate of OMS": Assumption(
         t("maximum rate of calls to OMS"),
         t("20 calls per second"),
         t("nothing: throttled objects are recorded and resent"),
         setting="OMS_RATE",
     ),
-    "instances": Unconfirmed(
+    "instances": Assumption(
         t("start rate of instances in Function Compute"),
         t("as documented"),
         t("only the duration of a pass"),
         setting="LANES",
     ),
-    "event of headers": Unconfirmed(
+    "event of headers": Assumption(
         t(
             "whether new headers of an object in OSS (a copy onto itself) send an event to the trigger (`CopyObject`),"
             " or `UpdateObjectMeta`, or none"
@@ -164,36 +164,36 @@ UNCONFIRMED = {
         ),
         ("header_change.event",),
     ),
-    "headers in place": Unconfirmed(
+    "headers in place": Assumption(
         t("whether a change of an object's headers in OBS (`PUT ?metadata`) changes LastModified or the ETag"),
         t("neither, if a canary observed this"),
         t("`headers`: changes nothing without a canary's result, or if the ETag changes"),
         ("in_place.moves_time", "in_place.moves_etag", "in_place.replaces"),
     ),
-    "URL that expires": Unconfirmed(
+    "URL that expires": Assumption(
         t("whether OBS accepts a URL with `Expires` for such a change, and refuses it after the expiry"),
         t("both, if a canary observed them"),
         t("`headers`: changes nothing otherwise"),
         ("in_place.url", "in_place.expired_url"),
     ),
-    "zone of limits": Unconfirmed(
+    "zone of limits": Assumption(
         t("time zone of the hours in a task group's bandwidth limits"),
         t("China's"),
         t("the price of `migrate --nights`; `migrate --look` measures it within a day"),
         ("bandwidth.hours_late",),
         as_assumed=("0",),
     ),
-    "limit of each task": Unconfirmed(
+    "limit of each task": Assumption(
         t("whether a bandwidth limit applies to the task group, or to each of its tasks"),
         t("either"),
         t("the estimates of `cost` and `migrate`, which name a range"),
     ),
-    "class of ColdArchive": Unconfirmed(
+    "class of ColdArchive": Assumption(
         t("the storage class in OBS of Cold Archive objects whose class OMS keeps (`--keep-storage-class`)"),
         t("Deep Archive"),
         t("the costs in OBS; a comparison counts objects by both storage classes"),
     ),
-    "stopped task": Unconfirmed(
+    "stopped task": Assumption(
         t("treatment of accepted keys by a stopped task"),
         t("OMS may still copy them"),
         t("a cutover ends only after `OMS_FINISHED` passes"),

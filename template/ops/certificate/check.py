@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from ops.certificate.counts import counts
 from ops.certificate.form import Document, Doubt, require_count
 from ops.certificate.plausibility import checked_headers_fit, headers_fit, sample_fits, waiting_fits
-from ops.clock import moment, timestamp
+from ops.clock import parse_timestamp, timestamp
 from ops.errors import UntrustedError
 from ops.exit_codes import ExitCode
 from oss_oms_sync.answers.certificate import (
@@ -22,10 +22,10 @@ from oss_oms_sync.answers.certificate import (
     KIND,
     SCHEMA,
     Certificate,
+    CodeVersion,
     CutoverFacts,
     CutoverVerdict,
-    MadeBy,
-    sha256,
+    document_hash,
 )
 from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.answers.finding import Result
@@ -73,7 +73,7 @@ def derive(document: Document) -> Certificate:
         **vars(facts),
         schema=SCHEMA,
         kind=KIND,
-        made_by=from_json(MadeBy, document["made_by"]),
+        made_by=from_json(CodeVersion, document["made_by"]),
         verdict=judgement.verdict,
         text=judgement.text,
         checks=judgement.checks,
@@ -103,7 +103,7 @@ def findings(document: Document) -> Iterator[Doubt]:
     }
     certificate = derive(document)
     conclusions = to_json(certificate)
-    made = sha256(document)
+    made = document_hash(document)
     yield Doubt(t("The document is unchanged"), made == document["sha256"], made)
     yield _checks(document, conclusions, stated["checks"])
     yield Doubt(
@@ -128,7 +128,9 @@ def findings(document: Document) -> Iterator[Doubt]:
 def check_made_before(document: Document, now: datetime) -> Doubt:
     """Compare the document's time with `now`, the time of this machine."""
     claim = t("The certificate was made before now")
-    return Doubt(claim, moment(document["made"]) <= now + _MACHINE_TOLERANCE, f"{document['made']}, {timestamp(now)}")
+    return Doubt(
+        claim, parse_timestamp(document["made"]) <= now + _MACHINE_TOLERANCE, f"{document['made']}, {timestamp(now)}"
+    )
 
 
 def _checks(document: Document, conclusions: Document, stated: str) -> Doubt:
@@ -157,7 +159,7 @@ def _oms(document: Document) -> Doubt:
     ):
         wrong.append("left")
     if left is not None and left > 0 and oms["busy"] is not None and recorded is not None:
-        quiet = moment(document["made"]) - moment(oms["busy"])
+        quiet = parse_timestamp(document["made"]) - parse_timestamp(oms["busy"])
         patience = OMS_PATIENCE + timedelta(minutes=largest / BYTES_PER_MINUTE)
         if abs(quiet - patience) > CLOSE_DELAY and oms["may_finish"] is not (quiet < patience):
             wrong.append("may_finish")
@@ -170,7 +172,11 @@ def _in_order(document: Document) -> Doubt:
     OSS's clock and the instance's agree about the start of the standstill pass.
     """
     compared, still = document["passes"]["compare"], document["passes"]["standstill"]
-    made, frozen, closed = moment(document["made"]) + MAX_CLOCK_SKEW, document["frozen_since"], document["closed"]
+    made, frozen, closed = (
+        parse_timestamp(document["made"]) + MAX_CLOCK_SKEW,
+        document["frozen_since"],
+        document["closed"],
+    )
     amended = [compared["amended"]] if compared and compared["amended"] is not None else []
     rows = {
         "frozen_since": [frozen] if frozen is not None else [],
@@ -182,9 +188,9 @@ def _in_order(document: Document) -> Doubt:
     wrong = [
         name
         for name, times in rows.items()
-        if (times_until_made := [*map(moment, times), made]) != sorted(times_until_made)
+        if (times_until_made := [*map(parse_timestamp, times), made]) != sorted(times_until_made)
     ]
-    if still and abs(moment(still["began"]) - moment(still["started"])) > MAX_CLOCK_SKEW:
+    if still and abs(parse_timestamp(still["began"]) - parse_timestamp(still["started"])) > MAX_CLOCK_SKEW:
         wrong.append("began by OSS's clock")
     if document["as_of"] != (rows["compare"][-1] if compared else None):
         wrong.append("as_of")
@@ -221,7 +227,7 @@ def read_certificate(document: Document) -> Certificate | None:
         compared, closed = certificate.passes.compare, certificate.closed
         judged, closed_since = compared.amended if compared else None, closed.since if closed else None
         for time in filter(None, (certificate.made, certificate.as_of, certificate.frozen_since, judged, closed_since)):
-            moment(time)
+            parse_timestamp(time)
     except FORM_ERRORS:
         return None
     return certificate

@@ -18,7 +18,7 @@ from ops.certificate.form import (
     require_count,
     require_distinct,
 )
-from ops.clock import moment
+from ops.clock import parse_timestamp
 from oss_oms_sync.answers.layout import CANARY, OMS_LISTS, RECORDS
 from oss_oms_sync.answers.object_class import IN_SCOPE
 from oss_oms_sync.answers.pass_answers import MAX_WRITTEN, first_folder
@@ -152,7 +152,7 @@ def counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[Doubt]
 
 def _written_last(document: Document) -> Doubt:
     """Require last-written objects in scope, latest first, in the necessary number; rechecks keep deleted objects."""
-    last = [(moment(last_object["at"]), last_object["key"]) for last_object in document["last_written"]]
+    last = [(parse_timestamp(last_object["at"]), last_object["key"]) for last_object in document["last_written"]]
     keys = [key for _, key in last]
     # A key with the form of a record's is impossible, and not listed.
     total = document["source"]["objects"] - document["classes"]["impossible"]["source"]["objects"]

@@ -42,7 +42,7 @@ from ops.report.blocks import (
 from ops.session import Session
 from oss_oms_sync.answers import codec
 from oss_oms_sync.answers.job_answers import BackToSource
-from oss_oms_sync.answers.layout import back_to_source_name, task_of
+from oss_oms_sync.answers.layout import back_to_source_name, parse_task_id
 from oss_oms_sync.answers.text import Text, t
 
 _NEEDED_VARIABLES = ("region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
@@ -126,7 +126,7 @@ def checklist(session: Session, options: Namespace, folder: Path) -> int:
         rows.append(read_setting(setting, source, destination))
     _check_sides(rows)
     session.screen.begin()
-    if task := task_of(variables.get("SYNC_URL", "")):
+    if task := parse_task_id(variables.get("SYNC_URL", "")):
         _note_rules(session, log, back_to_source_name(task), destination.name, rows)
     session.show(options, report(rows, source.name, destination.name, session.lang), to_json(rows))
     return exit_code(rows)

@@ -135,7 +135,7 @@ class TaskGroups:
 
 def _parse_group(fields: dict[str, Any]) -> TaskGroup:
     try:
-        return TaskGroup.of(fields)
+        return TaskGroup.from_response(fields)
     except ValueError:
         raise UnreadableResponseError from None
 

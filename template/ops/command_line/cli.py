@@ -97,7 +97,7 @@ ANSWER_VIEWS = {
         {"taken", "accepted", "left"},
         partial(tool_output.of, ReplayAnswer),
         jobs.replay,
-        lambda answer: ExitCode.OK if answer.is_well else ExitCode.FAILED,
+        lambda answer: ExitCode.OK if answer.is_successful else ExitCode.FAILED,
     ),
 }
 # Options outside of payloads, and options that make a pass a single call.

@@ -165,9 +165,9 @@ class Cutover:
             return
         while True:
             answer = self._session.ask(ReplayAnswer, "replay", {})
-            if answer.is_well or answer.stopped or not answer.accepted:
+            if answer.is_successful or answer.stopped or not answer.accepted:
                 stopped = _STOPPED_TEXT.filled(why=answer.stopped) if answer.stopped else None
-                self._end(answer.is_well, jobs.replay_text(answer), stopped)
+                self._end(answer.is_successful, jobs.replay_text(answer), stopped)
                 return
 
     def _settle(self, frozen: datetime) -> None:
@@ -240,7 +240,7 @@ class Cutover:
         text = t("left: {waiting}", waiting=_in_words(waiting)) if waiting else nothing
         judged = None
         if isinstance(last, ComparisonResult) and self._plan.frozen is None:
-            number, total = last.judged
+            number, total = last.judged_counts
             judged = t("{number} of {total:object|objects} could be judged", number=number, total=total)
         self._end(not waiting, text, judged)
         return last

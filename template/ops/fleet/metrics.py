@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from ops.clock import moment
+from ops.clock import parse_timestamp
 from ops.fleet.overview import Member, StatusOverview
 from ops.session import unwritable
 from oss_oms_sync.answers.status_answer import VerdictState
@@ -69,7 +69,7 @@ def _samples(member: Member, earlier: str) -> Iterator[tuple[str, str, float]]:
     for state in VerdictState:
         yield "verdict", _labels(member.name, state=state.value), member.verdict is state
     overview = member.overview
-    success = moment(overview.at).timestamp() if overview else _last_success(member.name, earlier)
+    success = parse_timestamp(overview.at).timestamp() if overview else _last_success(member.name, earlier)
     yield "last_success_timestamp_seconds", _labels(member.name), success
     if overview is None:
         return
@@ -87,12 +87,12 @@ def _samples(member: Member, earlier: str) -> Iterator[tuple[str, str, float]]:
 def _numbers(overview: StatusOverview) -> Iterator[tuple[str, float | None]]:
     backlog, unfinished, last = overview.backlog, overview.copying.unfinished, overview.compare.last
     yield "backlog_objects", backlog.objects
-    age = moment(overview.at) - moment(backlog.oldest) if backlog.oldest else None
+    age = parse_timestamp(overview.at) - parse_timestamp(backlog.oldest) if backlog.oldest else None
     yield "backlog_oldest_seconds", age.total_seconds() if age else 0
     yield "unfinished_objects", unfinished.objects if unfinished else None
     yield "overdue_objects", unfinished.overdue if unfinished else None
     yield "source_objects", last.source.objects if last else None
-    yield "comparison_timestamp_seconds", moment(last.started).timestamp() if last else None
+    yield "comparison_timestamp_seconds", parse_timestamp(last.started).timestamp() if last else None
     go = _GO_PATTERN.search(overview.closed.go) if overview.closed else None
     yield "certificate_timestamp_seconds", datetime.strptime(go[1], "%Y%m%dT%H%M%S%z").timestamp() if go else None
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops.clock import moment
+from ops.clock import parse_timestamp
 from ops.fleet.overview import Member
 from ops.report import units
 from ops.report.blocks import Blocks, Cell, Column, CommandBlock, Hero, Link, Paragraph, Phrase, Report, Span, Table
@@ -73,14 +73,14 @@ def _row(member: Member, page: Path | None, translate: Translator) -> list[Phras
     if overview is None:
         return [*head, None, None, None, None, None]
     last, waiting, group = overview.compare.last, f"{overview.backlog.objects:,}", overview.old_objects
-    now = moment(overview.at)
+    now = parse_timestamp(overview.at)
     return [
         *head,
         units.count(last.source.objects, translate) if last else None,
         translate("at least {number}", number=waiting) if overview.backlog.at_least else waiting,
         translate("{s:time}", s=last.lag.copied.p99) if last and last.lag.copied.p99 is not None else None,
         units.share(group.finished, group.total) if group and group.total else None,
-        units.age(moment(last.started), now, translate) if last else None,
+        units.age(parse_timestamp(last.started), now, translate) if last else None,
     ]
 
 

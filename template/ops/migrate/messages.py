@@ -15,11 +15,11 @@ from ops.shell import COST_STEP, command, sentence
 from ops.show import lines
 from ops.terminal import Line, MarkedLine, UnwrappedLine
 from oss_oms_sync.answers import codec
-from oss_oms_sync.answers.bandwidth import Window, moved
+from oss_oms_sync.answers.bandwidth import Window, shift_windows
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, ComparisonResult, first_folder
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import MOVING, TaskGroup, storage_class_plan
+from oss_oms_sync.answers.task_group import WORKING_STATES, TaskGroup, storage_class_plan
 from oss_oms_sync.answers.text import Text, t
 
 REMOVAL_STEP = Step("migrate", {"remove": True})
@@ -169,9 +169,9 @@ def state_lines(
         yield f"  {zone.of(language)}"
     for text in existing_objects.failures(group):
         yield f"  {sentence(text, language)}"
-    if keys and group.state not in MOVING:
+    if keys and group.state not in WORKING_STATES:
         yield f"  {t('Access keys kept for the migration: {keys}', keys=keys).of(language)}"
-    yield f"-> {(t('Follow the migration:') if group.state in MOVING else purpose(group.step)).of(language)}"
+    yield f"-> {(t('Follow the migration:') if group.state in WORKING_STATES else purpose(group.step)).of(language)}"
     yield UnwrappedLine(f"   {command(group.step)}")
 
 
@@ -181,7 +181,9 @@ def zone(windows: Sequence[Window], hours: int | None) -> Text:
         return t("The time zone of the limits is unknown until OMS has copied under them for a day.")
     if not hours:
         return t("The limits follow China's time, by the bytes copied in the last day.")
-    limits = [f"{window.start}-{window.end}={window.max_bandwidth // 1000}KB/s" for window in moved(windows, -hours)]
+    limits = [
+        f"{window.start}-{window.end}={window.max_bandwidth // 1000}KB/s" for window in shift_windows(windows, -hours)
+    ]
     return t(
         "The limits seem to take effect {hours:hour|hours} {later}, by the bytes copied in the last day. Move them:"
         " {command}",

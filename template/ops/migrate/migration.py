@@ -31,7 +31,7 @@ from ops.session import Session, T
 from ops.shell import sentence
 from ops.terminal import Line, UnwrappedLine
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
+from oss_oms_sync.answers.task_group import WORKING_STATES, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.rules.bandwidth import hours_late
 
@@ -116,7 +116,7 @@ class ProjectMigration:
         group = self._await_other_state(intention, group, GroupState.WAITING)
         if group.state in (GroupState.CREATING, GroupState.COPYING):
             self._groups.pause(group.id)
-            group = self._await_other_state(intention, group, *MOVING)
+            group = self._await_other_state(intention, group, *WORKING_STATES)
         self._follow(intention, group)
         return 0 if group.state is GroupState.PAUSED else _exit_code(group)
 
@@ -168,7 +168,7 @@ class ProjectMigration:
             resting = self._await_other_state(intention, group, GroupState.WAITING)
             if resting.state in (GroupState.CREATING, GroupState.COPYING):
                 self._groups.pause(group.id)
-            resting = self._await_other_state(intention, resting, *MOVING)
+            resting = self._await_other_state(intention, resting, *WORKING_STATES)
             self._intentions.note_end(intention, self._session.clock.now(), how, resting)
             self._groups.delete(group.id)
 
@@ -265,7 +265,7 @@ class ProjectMigration:
 
     def _follow(self, intention: Intention, group: TaskGroup) -> int:
         """Show progress until the group stops, then the next step; return the exit code."""
-        group = self._await_replay(intention, self._await_other_state(intention, group, *MOVING))
+        group = self._await_replay(intention, self._await_other_state(intention, group, *WORKING_STATES))
         if group.state is GroupState.DONE:
             self._end(intention, "done", group)
             self._show(group, messages.end_lines(group, self._session.lang))

@@ -8,7 +8,7 @@ from ops.intention import Intention, Intentions
 from ops.migrate import messages
 from ops.session import Session
 from oss_oms_sync.answers.status_answer import StatusAnswer
-from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
+from oss_oms_sync.answers.task_group import WORKING_STATES, GroupState, TaskGroup
 from oss_oms_sync.answers.text import t
 
 
@@ -65,7 +65,7 @@ class OwnGroup:
         If another command stores new limits meanwhile, those are applied. After a restart (`is_restarted`) the limits
         are always set again: OMS does not document that a group keeps them.
         """
-        if intention.bandwidth is None or group.state not in (*MOVING, GroupState.PAUSED):
+        if intention.bandwidth is None or group.state not in (*WORKING_STATES, GroupState.PAUSED):
             return group
         in_force = None if is_restarted and group.bandwidth else sorted(group.bandwidth)
         wanted = sorted(intention.bandwidth)

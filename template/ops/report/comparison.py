@@ -245,7 +245,7 @@ def _class_row(
             class_name(name.title, translate),
             " ",
             Span("code", name.title),
-            Span("aside", translate(name.means)),
+            Span("aside", translate(name.meaning)),
             Span("note", translate("accepted by {who}", who=who)) if who else None,
         ),
         *_count_cells(both_buckets, [name], translate),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ops.clock import moment
+from ops.clock import parse_timestamp
 from ops.report import units
 from ops.report.blocks import Block, Blocks, Chart, Column, FactList, Figure, Paragraph, Span, Table
 from ops.report.existing_objects import report_migration
@@ -32,7 +32,7 @@ _MAX_SPANS = 100
 
 def throughput(answer: StatusAnswer, translate: Translator) -> Figure:
     """Return the rate at which OMS has copied recently: over an hour, or over a day if OMS counts in hours."""
-    statistics, end = answer.statistics, moment(answer.at)
+    statistics, end = answer.statistics, parse_timestamp(answer.at)
     window = _SPEED_WINDOWS.get(statistics.step) if statistics else None
     if statistics is None or window is None or end <= statistics.from_:
         return Figure(translate("Throughput"), translate("unknown"), translate("not reported by OMS"), "open")
@@ -110,7 +110,7 @@ def _describe_task(task: TaskSummary, translate: Translator) -> Block:
 
 def _chart_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
     """Return a chart of requested and copied objects on a common scale, and of failures below on their own scale."""
-    statistics, end = answer.statistics, moment(answer.at)
+    statistics, end = answer.statistics, parse_timestamp(answer.at)
     if statistics is None:
         # The report has this error already, for the task.
         return (

@@ -9,7 +9,7 @@ from typing import Any
 
 from ops.certificate.check import FORM_DOUBT, doubts, read_certificate
 from ops.certificate.form import Doubt as Doubt
-from ops.clock import moment
+from ops.clock import parse_timestamp
 from ops.report import comparison, findings, totals, units
 from ops.report.blocks import (
     Bar,
@@ -42,7 +42,7 @@ from oss_oms_sync.answers.certificate import (
     CertifiedPass,
     CertifiedScope,
     Rehearsal,
-    sha256,
+    document_hash,
 )
 from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.object_class import ObjectClass
@@ -75,7 +75,7 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
             else Hero(translate("UNKNOWN"), "calm", "", None)
         )
         return Report(hero, language, [], (), translate("Cutover certificate"))
-    both_buckets, lag, made_at = certificate.counted, certificate.shown.lag, moment(certificate.made)
+    both_buckets, lag, made_at = certificate.both_buckets, certificate.shown.lag, parse_timestamp(certificate.made)
     folders = (
         comparison.folders(both_buckets, translate)
         if both_buckets
@@ -92,7 +92,9 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
         language,
         [Figures(_list_figures(certificate, translate))],
         [
-            _rehearsal_section(certificate.rehearsal, certificate.judged, translate) if certificate.rehearsal else None,
+            _rehearsal_section(certificate.rehearsal, certificate.judged_counts, translate)
+            if certificate.rehearsal
+            else None,
             Section("looked-at", translate("Scope of the check"), None, _describe_checks(certificate, translate)),
             Section(
                 "checks",
@@ -225,14 +227,14 @@ def _validity_figure(certificate: Certificate, translate: Translator) -> Figure:
         return Figure(translate("As of"), translate("unknown"), None, "open")
     note = ""
     if certificate.frozen_since:
-        seconds = (moment(certificate.as_of) - moment(certificate.frozen_since)).total_seconds()
+        seconds = (parse_timestamp(certificate.as_of) - parse_timestamp(certificate.frozen_since)).total_seconds()
         note = " · " + translate("{duration:time} into the freeze", duration=seconds)
     return _time_figure(translate("As of"), certificate.as_of, note)
 
 
 def _time_figure(label: str, time_text: str, note: str) -> Figure:
     """Return a figure that shows a time of the document as the time of day, with the date below it."""
-    at = moment(time_text)
+    at = parse_timestamp(time_text)
     return Figure(label, Time(time_text, f"{at:%H:%M}", None), f"{at:%Y-%m-%d} UTC{note}")
 
 
@@ -291,7 +293,7 @@ def _rehearsal_section(rehearsal: Rehearsal, judged: tuple[int, int], translate:
 
 
 def _describe_checks(certificate: Certificate, translate: Translator) -> Blocks:
-    made_at = moment(certificate.made)
+    made_at = parse_timestamp(certificate.made)
     source, destination = (
         units.name(certificate.source_bucket, translate),
         units.name(certificate.destination_bucket, translate),
@@ -345,7 +347,7 @@ def _describe_pass(certified_pass: CertifiedPass | None, amended: str | None, tr
     if certified_pass is None:
         return Span("", translate("none"), "open")
     recheck_note = (
-        Span("below", translate("late objects rechecked at {time}", time=units.clock(moment(amended))))
+        Span("below", translate("late objects rechecked at {time}", time=units.clock(parse_timestamp(amended))))
         if amended
         else None
     )
@@ -363,7 +365,7 @@ def file_name(document: Mapping[str, Any]) -> str:
 def _describe_document(
     document: Mapping[str, Any], certificate: Certificate, file: Path | None, translate: Translator
 ) -> Blocks:
-    computed, stated = sha256(document), str(document.get("sha256"))
+    computed, stated = document_hash(document), str(document.get("sha256"))
     result = Span("mark", translate("agrees with the document"), "good")
     if stated != computed:
         result = Span("mark", translate("does not agree with the document"), "bad")

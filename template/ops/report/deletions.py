@@ -8,12 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ops.clock import moment, timestamp
+from ops.clock import parse_timestamp, timestamp
 from ops.report import units
 from ops.report.blocks import Blocks, Column, CommandBlock, FactList, Hero, Paragraph, Report, Section, Table, keys
 from ops.report.words import Translator
 from ops.shell import command, quote_word
-from oss_oms_sync.answers.deletions import DeletionFacts, DeletionsAnswer, LeftOut
+from oss_oms_sync.answers.deletions import DeletionFacts, DeletionsAnswer, OmissionReason
 from oss_oms_sync.answers.pass_answers import first_folder
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
@@ -37,13 +37,13 @@ class Summary:
     newest: str = ""
     keys: list[str] = field(default_factory=list)
     folders: Counter[str] = field(default_factory=Counter)
-    left_out: Counter[LeftOut] = field(default_factory=Counter)
+    left_out: Counter[OmissionReason] = field(default_factory=Counter)
     unlisted: list[str] = field(default_factory=list)
 
     @property
     def valid_until(self) -> datetime:
         """The time after which nobody should delete by the list, because the source may have written its keys again."""
-        return moment(self.begun) + VALID
+        return parse_timestamp(self.begun) + VALID
 
     def add(self, page: DeletionsAnswer) -> None:
         """Add the next page of the list to the totals."""

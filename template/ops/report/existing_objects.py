@@ -10,7 +10,7 @@ from ops.shell import command
 from oss_oms_sync.answers.bandwidth import Window
 from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import LOOK, MAX_RESENT, MOVING, GroupState, TaskGroup
+from oss_oms_sync.answers.task_group import LOOK_STEP, MAX_RESENT, WORKING_STATES, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
 _PROGRESS_TEXT = t(
@@ -18,7 +18,7 @@ _PROGRESS_TEXT = t(
     " {whole:size}, {speed:size}/s"
 )
 _STATE_TONES = {
-    **dict.fromkeys(MOVING, "way"),
+    **dict.fromkeys(WORKING_STATES, "way"),
     GroupState.DONE: "good",
     **dict.fromkeys((GroupState.NOT_CREATED, GroupState.FAILED), "bad"),
 }
@@ -41,7 +41,7 @@ def tone(group: TaskGroup) -> str:
 
 def progress_text(group: TaskGroup) -> Text:
     """Describe a task group's progress: objects copied, skipped and failed, bytes, and speed."""
-    if group.percent is None and group.state not in MOVING:
+    if group.percent is None and group.state not in WORKING_STATES:
         return t("Nothing was copied")
     if group.percent is None:
         return t("OMS lists the source: nothing is copied yet")
@@ -114,7 +114,7 @@ def report_migration(answer: StatusAnswer, translate: Translator) -> Blocks:
             Paragraph(translate(MIGRATION_UNKNOWN_TEXT), "open"),
             facts,
             Paragraph(translate(failure.fix)) if failure else None,
-            CommandBlock(command(LOOK)),
+            CommandBlock(command(LOOK_STEP)),
         ]
     return [
         Paragraph(translate(group.title), tone(group)),

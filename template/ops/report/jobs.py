@@ -112,7 +112,7 @@ def replay(answer: ReplayAnswer, language: str) -> Report:
     translate = Translator(language)
     tone, lead = (
         ("good", _SUCCESS_TEXTS[answer.whole])
-        if answer.is_well
+        if answer.is_successful
         else ("open", t("Some keys are still waiting to be resent."))
     )
     unreadable_text = UNREADABLE.filled(names=answer.unreadable)

@@ -11,7 +11,7 @@ from ops.report.comparison import counted_classes
 from ops.report.words import COUNT_LABELS, MIGRATION_UNKNOWN_TEXT, Translator
 from ops.shell import command
 from oss_oms_sync.answers.finding import Stop
-from oss_oms_sync.answers.object_class import ACCEPTABLE, COMING, IN_SCOPE, LACKING
+from oss_oms_sync.answers.object_class import ACCEPTABLE, IN_SCOPE, LACKING, PENDING
 from oss_oms_sync.answers.pass_answers import (
     MISSING_RIGHTS,
     CompareAnswer,
@@ -46,7 +46,7 @@ def exit_code(answer: ReconcileAnswer | CompareAnswer) -> ExitCode:
         is_left, is_open = bool(answer.failed or answer.missing or answer.unsent), False
     else:
         classes = counted_classes(answer).keys()
-        is_left, is_open = bool(classes & LACKING), bool(classes & (COMING | ACCEPTABLE))
+        is_left, is_open = bool(classes & LACKING), bool(classes & (PENDING | ACCEPTABLE))
     if is_left:
         return ExitCode.FAILED
     return ExitCode.NOT_PROVEN if is_open or answer.has_no_objects else ExitCode.OK
@@ -133,7 +133,7 @@ def _verdict(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     if code == 1:
         return t("Some objects are not in OBS."), "bad"
     classes = counted_classes(answer).keys()
-    if not classes & COMING:
+    if not classes & PENDING:
         unproven = t("No object is known to be missing, but some are not proven equal.")
         return (unproven, tone) if code else (t("All objects are in OBS with equal contents."), tone)
     if classes & ACCEPTABLE:
@@ -148,7 +148,7 @@ def _describe_comparison(compared: ComparisonResult, translate: Translator) -> B
         comparison.sums(compared, compared.classes, translate, adds_up=compared.adds_up),
     ]
     for name, counts in counted_classes(compared).items():
-        if counts.keys and name in LACKING | COMING | ACCEPTABLE:
+        if counts.keys and name in LACKING | PENDING | ACCEPTABLE:
             blocks += [Paragraph(Span("code", name.title)), keys(counts.keys)]
     blocks += comparison.remedies(compared, translate)
     for kind, names in compared.deep.keys.items() if compared.deep else ():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from ops.clock import moment
+from ops.clock import parse_timestamp
 from ops.exit_codes import ExitCode
 from ops.report import comparison, units
 from ops.report.blocks import (
@@ -81,7 +81,7 @@ def exit_code(answer: StatusAnswer) -> ExitCode:
 
 def report(answer: StatusAnswer, language: str) -> Report:
     """Return the status report in `language`, "en" or "zh"."""
-    translate, now, last = Translator(language), moment(answer.at), answer.compare.last
+    translate, now, last = Translator(language), parse_timestamp(answer.at), answer.compare.last
     failing = [*report_failures(answer, translate), *failures(answer.copying, now, translate)]
     return Report(
         _make_hero(answer.verdict, translate),
@@ -162,9 +162,11 @@ def _list_figures(answer: StatusAnswer, now: datetime, translate: Translator) ->
         "open" if waiting_count or backlog.more_may_wait else None,
     )
     watermark_time = last.watermark if last else None
-    watermark_age = units.age(moment(watermark_time), now, translate) if watermark_time else translate("unknown")
+    watermark_age = (
+        units.age(parse_timestamp(watermark_time), now, translate) if watermark_time else translate("unknown")
+    )
     watermark_note = (
-        translate(_WATERMARK_TEXT, total=last.judged[1], unproven=last.unproven)
+        translate(_WATERMARK_TEXT, total=last.judged_counts[1], unproven=last.unproven)
         if last and watermark_time
         else translate(NO_COMPARISON_TEXT)
     )
@@ -246,7 +248,9 @@ def _describe_last_replay(answer: StatusAnswer, now: datetime, translate: Transl
 
 def _text_with_age(started: str, text: Text, now: datetime, translate: Translator) -> Rounded:
     """Fill in `text` with the age of `started` for a page, and with the time itself for a terminal."""
-    return Rounded(translate(text, age=units.age(moment(started), now, translate)), translate(text, age=started))
+    return Rounded(
+        translate(text, age=units.age(parse_timestamp(started), now, translate)), translate(text, age=started)
+    )
 
 
 def _list_problems(answer: StatusAnswer, translate: Translator) -> Blocks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ops.clock import moment
+from ops.clock import parse_timestamp
 from ops.report import comparison, units
 from ops.report.blocks import (
     Blocks,
@@ -43,7 +43,7 @@ def count_class(certificate: Certificate, title: str) -> ObjectCount | None:
     """Return the number of a class's objects on the side where they count; None if it is unknown."""
     for object_class, counted in (certificate.classes or {}).items():
         if object_class.title == title:
-            return counted.destination if object_class.is_only_there else counted.source
+            return counted.destination if object_class.is_only_in_obs else counted.source
     return None
 
 
@@ -214,5 +214,5 @@ def _count_month(task: TaskSummary | None, failure: OmsQueryFailure | None, tran
 def _describe_closing(closed: ClosedMark | None, translate: Translator) -> Phrase:
     if closed is None:
         return translate("open")
-    since = translate("closed since {time}", time=units.clock(moment(closed.since)))
+    since = translate("closed since {time}", time=units.clock(parse_timestamp(closed.since)))
     return since, Span("note", Span("outside", closed.by)) if closed.by else None

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 
-from ops.clock import moment
+from ops.clock import parse_timestamp
 from ops.report.blocks import Bar, Cell, Part, Phrase, Picture, Rounded, Span, Time
 from ops.report.words import STOP_TEXTS, Translator
 from oss_oms_sync.answers.job_answers import ReplayAnswer
@@ -86,7 +86,7 @@ def time(written: str | None, now: datetime | None, translate: Translator) -> Ph
     if not written:
         return unknown(translate)
     try:
-        at = moment(written)
+        at = parse_timestamp(written)
     except ValueError:  # a document that certify did not write
         return Span("outside", written)
     return Time(written, clock(at), age(at, now, translate) if now else None)
@@ -99,7 +99,8 @@ def pass_times(
     duration_text, speed = None, None if pace is None else objects_a_minute(pace, translate)
     with contextlib.suppress(ValueError):  # an open pass, or a document that certify did not write
         duration_text = translate(
-            "took {duration:time}", duration=(moment(ended or "") - moment(started or "")).total_seconds()
+            "took {duration:time}",
+            duration=(parse_timestamp(ended or "") - parse_timestamp(started or "")).total_seconds(),
         )
     note = Span("below", translate(", ").join(filter(None, (duration_text, speed))))
     return time(started, now, translate), " – ", time(ended, now, translate), note

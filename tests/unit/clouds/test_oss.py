@@ -112,7 +112,7 @@ def test_a_protected_object_is_not_overwritten(world):
     forbidding = StoredObject("a", b"x", {"x-oss-forbid-overwrite": "true"})
     (problem,) = world.invocation(30).log_bucket.try_put_all([forbidding])
     assert problem.code == "FileAlreadyExists"
-    assert problem.answered is True
+    assert problem.had_no_effect is True
     assert world.bucket.objects["a"].body == b"before"
 
 
@@ -162,7 +162,7 @@ def test_a_refusal_of_another_server_is_retried_and_proves_no_absence(world, sta
     for call in (bucket.try_get_all, bucket.try_head_all):
         (problem,) = call(["a"])
         assert problem.code == ""
-        assert problem.answered is False
+        assert problem.had_no_effect is False
         assert str(problem).startswith(f"something else than OSS answered {status}")
 
 
@@ -202,7 +202,7 @@ def test_an_invalid_listing_is_retried_and_then_an_error(world, body, headers):
 )
 def test_a_delete_without_an_answer_is_never_repeated(world, fault, answered):
     world.oss.faults.then(fault)
-    assert world.invocation(30).log_bucket.try_delete_all(["a"])["a"].answered == answered
+    assert world.invocation(30).log_bucket.try_delete_all(["a"])["a"].had_no_effect == answered
     assert world.bucket.calls == {"delete": 1}
 
 

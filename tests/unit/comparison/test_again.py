@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oss_oms_sync.answers.object_class import LASTING
+from oss_oms_sync.answers.object_class import UNCHANGED_BY_RECHECK
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError, StorageError
 from support.compare_world import CompareWorld, classes
@@ -241,7 +241,9 @@ def test_law1_a_recheck_equals_a_new_comparison_in_total_and_by_folder(before, a
         world.storage_classes, world.task.storage_policy = ["Standard", "IA"], "SRC_STORAGE_MAPPING"
         play(world, SOME, before)
         world.advance(HOUR)
-        listed = [key for name, keys in classes(world.compare()).items() if name not in LASTING for key in keys]
+        listed = [
+            key for name, keys in classes(world.compare()).items() if name not in UNCHANGED_BY_RECHECK for key in keys
+        ]
         play(world, listed, after)
         if copied:
             world.copy_all()

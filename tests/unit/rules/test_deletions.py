@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from oss_oms_sync.answers.deletions import DeletionFacts, LeftOut
+from oss_oms_sync.answers.deletions import DeletionFacts, OmissionReason
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.rules.deletions import AbsentKey, is_exact, left_out, max_unasked, refusal
 
@@ -30,7 +30,7 @@ DUE = AbsentKey(
 )
 
 
-def reason(**changes: object) -> LeftOut | None:
+def reason(**changes: object) -> OmissionReason | None:
     return left_out(replace(DUE, **changes), NOW - HOUR, NOW - 9 * DAY)
 
 
@@ -41,24 +41,24 @@ def test_a_key_that_meets_all_conditions_is_listed():
 @pytest.mark.parametrize(
     ("wanted", "changes"),
     [
-        (LeftOut.YOUNG, {"since": DUE.since + 1}),
-        (LeftOut.NAME, {"key": " a"}),
-        (LeftOut.WAITS, {"waits": True}),
-        (LeftOut.RECORDED, {"accepted": (MD5, NOW - HOUR)}),
-        (LeftOut.OTHERS, {"accepted": None}),
-        (LeftOut.OTHERS, {"accepted": ("-", DUE.modified - 5)}),
-        (LeftOut.OTHERS, {"accepted": (MD5[::-1], DUE.modified - 5)}),
+        (OmissionReason.YOUNG, {"since": DUE.since + 1}),
+        (OmissionReason.NAME, {"key": " a"}),
+        (OmissionReason.WAITS, {"waits": True}),
+        (OmissionReason.RECORDED, {"accepted": (MD5, NOW - HOUR)}),
+        (OmissionReason.OTHERS, {"accepted": None}),
+        (OmissionReason.OTHERS, {"accepted": ("-", DUE.modified - 5)}),
+        (OmissionReason.OTHERS, {"accepted": (MD5[::-1], DUE.modified - 5)}),
         # Equal texts that are no MD5 prove nothing.
-        (LeftOut.OTHERS, {"etag": f"{MD5}-2", "accepted": (f"{MD5}-2", DUE.modified)}),
+        (OmissionReason.OTHERS, {"etag": f"{MD5}-2", "accepted": (f"{MD5}-2", DUE.modified)}),
         # Others wrote the bytes before the project was installed, or long after the acceptance.
-        (LeftOut.OTHERS, {"modified": NOW - 10 * DAY}),
-        (LeftOut.OTHERS, {"accepted": (MD5, DUE.modified - DAY - 1)}),
-        (LeftOut.OBS_UNKNOWN, {"obs_status": "", "obs": None}),
-        (LeftOut.CHANGED, {"obs_status": "404", "obs": None}),
-        (LeftOut.CHANGED, {"obs": (MD5[::-1], DUE.modified)}),
-        (LeftOut.CHANGED, {"obs": (MD5, DUE.modified + 1)}),
-        (LeftOut.SOURCE_UNKNOWN, {"source_status": ""}),
-        (LeftOut.BACK, {"source_status": "200"}),
+        (OmissionReason.OTHERS, {"modified": NOW - 10 * DAY}),
+        (OmissionReason.OTHERS, {"accepted": (MD5, DUE.modified - DAY - 1)}),
+        (OmissionReason.OBS_UNKNOWN, {"obs_status": "", "obs": None}),
+        (OmissionReason.CHANGED, {"obs_status": "404", "obs": None}),
+        (OmissionReason.CHANGED, {"obs": (MD5[::-1], DUE.modified)}),
+        (OmissionReason.CHANGED, {"obs": (MD5, DUE.modified + 1)}),
+        (OmissionReason.SOURCE_UNKNOWN, {"source_status": ""}),
+        (OmissionReason.BACK, {"source_status": "200"}),
     ],
 )
 def test_each_condition_alone_leaves_the_key_out(wanted, changes):
@@ -67,7 +67,7 @@ def test_each_condition_alone_leaves_the_key_out(wanted, changes):
 
 def test_a_proof_or_a_migration_shows_the_origin_instead_of_an_md5():
     parts = {"etag": f"{MD5}-2", "obs": (f"{MD5}-2", DUE.modified)}
-    assert reason(**parts) is LeftOut.OTHERS
+    assert reason(**parts) is OmissionReason.OTHERS
     assert reason(**parts, is_proven=True) is None
     assert reason(**parts, is_migrated=True, accepted=None) is None
 

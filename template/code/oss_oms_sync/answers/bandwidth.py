@@ -55,7 +55,7 @@ def limits_by_minute(windows: Sequence[Window], hours_late: int = 0) -> list[flo
     return limits
 
 
-def moved(windows: Sequence[Window], hours: int) -> list[Window]:
+def shift_windows(windows: Sequence[Window], hours: int) -> list[Window]:
     """Shift the windows by `hours`.
 
     A window that then crosses midnight is split; the minute before midnight stays without a limit.

@@ -50,7 +50,7 @@ class CutoverVerdict(Enum):
 
 
 @dataclass(frozen=True)
-class MadeBy:
+class CodeVersion:
     """Version and hash of the code that made the certificate."""
 
     version: str
@@ -77,7 +77,7 @@ class ClosedMark(Mark):
 
 
 @dataclass(frozen=True)
-class OmsLeft:
+class RemainingOmsWork:
     """The remaining work of OMS at the time of the certificate.
 
     `left`: number of objects that OMS accepted and has not finished; None if OMS does not report it, or reports it only
@@ -201,7 +201,7 @@ class WaitingGroup:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class CertifiedWaitingKeys:
     """Keys of failed records and run files: their number, and the SHA-256 of the sorted keys, each with a newline.
 
     `groups`: keys whose objects are neither equal in OBS, nor impossible to copy, nor deleted; all keys if OBS did not
@@ -279,8 +279,8 @@ class WaitingFacts:
     closed: ClosedMark | None
     go_stands: bool
     migration: CertifiedMigration | None
-    oms: OmsLeft
-    waiting: Waiting
+    oms: RemainingOmsWork
+    waiting: CertifiedWaitingKeys
     lists: FailureLists
 
 
@@ -314,7 +314,7 @@ class CutoverFacts(WaitingFacts):
     shown: ExtraFacts
 
     @property
-    def counted(self) -> BothBuckets | None:
+    def both_buckets(self) -> BothBuckets | None:
         """Counts of the comparison in both buckets."""
         if self.source is None or self.destination is None or self.classes is None or self.folders is None:
             return None
@@ -327,9 +327,9 @@ class CutoverFacts(WaitingFacts):
         )
 
     @property
-    def judged(self) -> tuple[int, int]:
+    def judged_counts(self) -> tuple[int, int]:
         """Number of judged source objects, and number of all source objects."""
-        return self.counted.judged if self.counted else (0, 0)
+        return self.both_buckets.judged_counts if self.both_buckets else (0, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -341,7 +341,7 @@ class Certificate(CutoverFacts):
 
     schema: int
     kind: str
-    made_by: MadeBy
+    made_by: CodeVersion
     verdict: CutoverVerdict
     text: Text
     checks: Sequence[Finding]
@@ -353,7 +353,7 @@ class Certificate(CutoverFacts):
         return next(check.result for check in self.checks if check.id == name)
 
 
-def sha256(document: Mapping[str, Any]) -> str:
+def document_hash(document: Mapping[str, Any]) -> str:
     """Return the hash of a document: SHA-256 of its other fields as sorted ASCII JSON without spaces.
 
     It proves that the document is intact, but not who wrote it.

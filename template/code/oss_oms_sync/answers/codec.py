@@ -62,7 +62,7 @@ def timestamp(at: datetime) -> str:
     return f"{at.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
-def moment(text: str) -> datetime:
+def parse_timestamp(text: str) -> datetime:
     """Parse a UTC timestamp such as 2026-01-31T08:00:00Z.
 
     Raises ValueError.
@@ -121,7 +121,7 @@ _FORMS: Mapping[object, _Form] = {
     Text: _Form(_write_text, _read_text),
     float: _Form(float, lambda number: float(number if type(number) is int else _exactly(float, number))),
     Digest: _Form(lambda number: f"{number:064x}", _read_digest),
-    datetime: _Form(timestamp, moment),
+    datetime: _Form(timestamp, parse_timestamp),
 }
 
 

@@ -12,7 +12,7 @@ from enum import Enum
 from oss_oms_sync.answers.text import Text, t
 
 
-class LeftOut(Enum):
+class OmissionReason(Enum):
     """Reasons to leave a key out of the list of deletions; the first that holds counts."""
 
     meaning: Text
@@ -28,7 +28,7 @@ class LeftOut(Enum):
     SOURCE_UNKNOWN = ("source_unknown", t("OSS did not answer 404 for the object"))
     BACK = ("back", t("the source has the object"))
 
-    def __new__(cls, name: str, meaning: Text) -> LeftOut:  # noqa: PYI034  typing has Self since 3.11
+    def __new__(cls, name: str, meaning: Text) -> OmissionReason:  # noqa: PYI034  typing has Self since 3.11
         reason = object.__new__(cls)
         reason._value_, reason.meaning = name, meaning
         return reason
@@ -83,6 +83,6 @@ class DeletionsAnswer:
 
     facts: DeletionFacts
     deletions: Sequence[Deletion]
-    left_out: Mapping[LeftOut, int]
+    left_out: Mapping[OmissionReason, int]
     unlisted: Sequence[str]
     after: str | None

@@ -44,7 +44,7 @@ class ReplayAnswer:
     unreadable: Sequence[str]
 
     @property
-    def is_well(self) -> bool:
+    def is_successful(self) -> bool:
         """True if no key of the request waits."""
         return self.finished and not self.left and not self.failed and not (self.dry_run and self.taken)
 

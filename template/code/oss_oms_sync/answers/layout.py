@@ -114,7 +114,7 @@ def task_lists_folder(task_id: str) -> str:
     return f"{OMS_LISTS[0]}{task_id}/"
 
 
-def task_of(address: str) -> str:
+def parse_task_id(address: str) -> str:
     """Return the id of the task in this SYNC_URL; empty for an address without a task."""
     match = re.search(f"{TASK_PATH}/events$", address, re.ASCII)
     return match["task"] if match else ""

@@ -58,26 +58,26 @@ class ObjectClass(Enum):
         object_class._value_ = title
         return object_class
 
-    def __init__(self, title: str, sign: str, label: Text, means: Text) -> None:
+    def __init__(self, title: str, sign: str, label: Text, meaning: Text) -> None:
         self.title = title
         self.sign = sign
         # Label and meaning; orphan records are in no report.
         self.label = label
-        self.means = means
+        self.meaning = meaning
         # True if lists of differences name such objects, because they need action.
         self.is_listed = sign != "=" and title not in ("canary", "oms_own", "outside")
         # True if a single key can be rechecked: an object that is only in OBS, or impossible, keeps its class.
-        self.is_judged_again = sign in RECHECKED_SIGNS
+        self.can_be_rechecked = sign in RECHECKED_SIGNS
         # Attributes instead of sets, because a pass reads them for millions of objects, and hashing a class is slow.
         self.is_equal = title in ("equal_contents", "equal_version", "equal_size")
         # True if the destination bucket lacks the object's current version, or may need a submission to get it.
         self.is_lacking = title in ("failed_before", "missing", "older", "overwritten")
         # True if the object may still arrive without action.
-        self.is_coming = title in ("moving", "in_flight", "migrating", "arriving")
+        self.is_pending = title in ("moving", "in_flight", "migrating", "arriving")
         # True if the watermark cannot be later than the object's time.
         self.holds_watermark = self.is_lacking or title in ("in_flight", "migrating")
         # True if the objects are only in the destination bucket, and are counted there.
-        self.is_only_there = title in ("oms_own", "arriving", "deleted_at_source", "unknown")
+        self.is_only_in_obs = title in ("oms_own", "arriving", "deleted_at_source", "unknown")
         # True if the class can be accepted by name, although its objects are not proven.
         self.can_be_accepted = title in ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
 
@@ -86,7 +86,7 @@ class ObjectClass(Enum):
         """Color in reports: good (proven), open (not proven), way (in progress), bad (lacking), calm (not judged)."""
         if self is ObjectClass.EQUAL_CONTENTS:
             return "good"
-        tones = (("bad", self.is_lacking), ("way", self.is_coming), ("open", self.can_be_accepted))
+        tones = (("bad", self.is_lacking), ("way", self.is_pending), ("open", self.can_be_accepted))
         return next((tone for tone, is_so in tones if is_so), "calm")
 
 
@@ -98,9 +98,11 @@ NOT_IN_SCOPE = (ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
 IN_SCOPE = tuple(object_class for object_class in ObjectClass if object_class not in NOT_IN_SCOPE)
 # Classes in scope that do not count as equal: lacking in OBS, not there yet, acceptable without proof.
 LACKING = frozenset(object_class for object_class in ObjectClass if object_class.is_lacking)
-COMING = frozenset(object_class for object_class in ObjectClass if object_class.is_coming)
+PENDING = frozenset(object_class for object_class in ObjectClass if object_class.is_pending)
 ACCEPTABLE = frozenset(object_class for object_class in ObjectClass if object_class.can_be_accepted)
 # Classes of objects too new to be judged.
-LATE = (ObjectClass.MOVING, ObjectClass.IN_FLIGHT)
+TOO_NEW = (ObjectClass.MOVING, ObjectClass.IN_FLIGHT)
 # Titles of classes that a recheck leaves unchanged.
-LASTING = frozenset(object_class.title for object_class in ObjectClass if not object_class.is_judged_again)
+UNCHANGED_BY_RECHECK = frozenset(
+    object_class.title for object_class in ObjectClass if not object_class.can_be_rechecked
+)

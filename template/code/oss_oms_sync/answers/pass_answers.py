@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.finding import Stop
-from oss_oms_sync.answers.object_class import IN_SCOPE, LATE, ObjectClass
+from oss_oms_sync.answers.object_class import IN_SCOPE, TOO_NEW, ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t, untranslated
 
@@ -268,10 +268,10 @@ class BothBuckets:
     destination: ObjectCount
 
     @property
-    def judged(self) -> tuple[int, int]:
+    def judged_counts(self) -> tuple[int, int]:
         """Number of judged source objects in scope, and of all source objects in scope."""
         total = self._count(IN_SCOPE)
-        return total - self._count(LATE), total
+        return total - self._count(TOO_NEW), total
 
     @property
     def unproven(self) -> int:

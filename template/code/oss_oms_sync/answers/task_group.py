@@ -113,13 +113,13 @@ _TITLES = {
 # Maximum number of failed objects of a group that replay reads in the group's lists and resends.
 MAX_RESENT = 10_000
 # States in which a group lists or copies.
-MOVING = (GroupState.WAITING, GroupState.CREATING, GroupState.COPYING, GroupState.PAUSING)
+WORKING_STATES = (GroupState.WAITING, GroupState.CREATING, GroupState.COPYING, GroupState.PAUSING)
 # Objects that a group lists in a second, by OMS's page on assessment; it copies meanwhile.
 LISTED_PER_SECOND = 27_000_000 / 3600
 # Seconds until a group begins: the permissions of its new keys take up to half an hour.
 _START_SECONDS = 1800
 # The option that reports progress and changes nothing.
-LOOK = Step("migrate", {"look": True})
+LOOK_STEP = Step("migrate", {"look": True})
 # The option that ends a group without progress.
 _ENDING_OPTIONS = {
     GroupState.PAUSED: "go_on",
@@ -218,7 +218,7 @@ class GroupProgress:
     @property
     def will_copy(self) -> bool:
         """True if the group copies missing objects without further action."""
-        return self.state in MOVING and self.state is not GroupState.PAUSING
+        return self.state in WORKING_STATES and self.state is not GroupState.PAUSING
 
     @property
     def step(self) -> Step:
@@ -231,7 +231,7 @@ class GroupProgress:
     @property
     def look_step(self) -> Step:
         """The step to print in other reports: `--look` while the group runs."""
-        return LOOK if self.state in MOVING else self.step
+        return LOOK_STEP if self.state in WORKING_STATES else self.step
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,7 @@ class TaskGroup(GroupProgress):
         return self.state is GroupState.FAILED and bool(self.lists) and 0 < self.failed <= MAX_RESENT
 
     @classmethod
-    def of(cls, group: Mapping[str, Any]) -> TaskGroup:
+    def from_response(cls, group: Mapping[str, Any]) -> TaskGroup:
         """Return the task group in OMS's response.
 
         Raises ValueError if `group` is not a task group.

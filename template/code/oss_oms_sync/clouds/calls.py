@@ -29,7 +29,7 @@ _BUDGET_SECONDS = 20.0
 _THROTTLE_BUDGET_SECONDS = 3.0
 
 
-_no_answer = partial(StorageError, "no answer in time", answered=False)
+_no_answer = partial(StorageError, "no answer in time", had_no_effect=False)
 _too_late = partial(StorageError, "the invocation's time was up")
 
 

@@ -79,7 +79,7 @@ class Invocation:
         task = task or self.sync_task()
         # A slow call is abandoned in time to write the job's position.
         writing = min(_WRITING_SECONDS, self.deadline.remaining() / 4)
-        return self.obs().bucket(task, self.deadline.minus(writing))
+        return self.obs().bucket(task, self.deadline.earlier_by(writing))
 
     def listing_seconds(self) -> float:
         """Return the seconds that a pass may wait for listings of OSS.

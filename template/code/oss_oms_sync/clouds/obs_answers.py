@@ -165,7 +165,7 @@ class ObsError(StorageError):
     def __init__(self, code: str, problem: str, action: str, bucket: str, *, is_refusal: bool = False) -> None:
         """Create the failure of `action`, with OBS's code or a code above; `problem` is the observation."""
         self.fix = _FIXES.get(code, _OTHER_REMEDY).filled(action=action, bucket=bucket)
-        super().__init__(f"{self.fix.en} ({problem})", code, answered=code != NETWORK, is_refusal=is_refusal)
+        super().__init__(f"{self.fix.en} ({problem})", code, had_no_effect=code != NETWORK, is_refusal=is_refusal)
 
 
 def code_and_message(body: bytes) -> tuple[str, str]:

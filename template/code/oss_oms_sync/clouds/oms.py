@@ -109,7 +109,7 @@ class OmsClient:
 
         def read(answer: Mapping[str, object]) -> TaskGroup | Failure:
             try:
-                task_group = TaskGroup.of(answer)
+                task_group = TaskGroup.from_response(answer)
             except ValueError as error:
                 return Failure(Reason.UNEXPECTED, 200, message=self._clean(str(error)))
             return (

@@ -154,7 +154,7 @@ class OssBucket(Bucket):
         groups = list(parts_of(plain, PAGE_SIZE))
         calls = [*(partial(_delete_many, group) for group in groups), *(partial(_delete, name) for name in odd)]
         results: dict[str, StorageError | None] = {}
-        unconfirmed = StorageError("OSS did not confirm it", answered=False)
+        unconfirmed = StorageError("OSS did not confirm it", had_no_effect=False)
         for group, result in zip([*groups, *([name] for name in odd)], self._call_all(_DELETE, calls), strict=True):
             deleted, problem = (set[str](), result) if isinstance(result, StorageError) else (result, unconfirmed)
             results.update({name: None if name in deleted else problem for name in group})
@@ -188,13 +188,15 @@ class OssBucket(Bucket):
             # After a gateway's 5xx, OSS may still execute the call; after a 429 it does not. A response of another host
             # does not show the result in OSS.
             again, turned_away = error.status in _RETRIED_STATUSES, error.status == 429
-            answered = turned_away or (not again and bool(error.request_id))
+            had_no_effect = turned_away or (not again and bool(error.request_id))
             code = _code_of(error)
             explanation = self._explain(error, code, action)
-            problem = StorageError(explanation, code, answered=answered, is_refusal=refuses_object(error.status, code))
+            problem = StorageError(
+                explanation, code, had_no_effect=had_no_effect, is_refusal=refuses_object(error.status, code)
+            )
             return Attempt(problem, again=again and (repeat or turned_away))
         except (*NETWORK_ERRORS, *_UNREADABLE_ERRORS) as error:
-            problem = StorageError(self._clean(root_cause(error)), answered=False)
+            problem = StorageError(self._clean(root_cause(error)), had_no_effect=False)
             return Attempt(problem, again=repeat, connection_lost=True)
 
     def _oss2_bucket(self) -> oss2.Bucket:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from oss_oms_sync.answers.layout import Kind, record_name
-from oss_oms_sync.answers.object_class import LASTING, RECHECKED_SIGNS
+from oss_oms_sync.answers.object_class import RECHECKED_SIGNS, UNCHANGED_BY_RECHECK
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import parts_of
@@ -106,9 +106,9 @@ def _unlisted(total: Tally) -> Tally:
     A folder without such keys stays among the folders with their own counts.
     """
     unlisted = Tally(
-        classes={name: count for name, count in total.classes.items() if name in LASTING},
+        classes={name: count for name, count in total.classes.items() if name in UNCHANGED_BY_RECHECK},
         folders={
-            folder: {name: count for name, count in counts.items() if name in LASTING}
+            folder: {name: count for name, count in counts.items() if name in UNCHANGED_BY_RECHECK}
             for folder, counts in total.folders.items()
         },
         twin=(total.twin - total.twin_listed) % MODULUS,

@@ -102,7 +102,7 @@ class CompareCount(Count):
             return
         if source and is_inside:
             twin = self._add_version(source, entry.destination)
-            tally.twin_listed += twin if object_class.is_judged_again else 0
+            tally.twin_listed += twin if object_class.can_be_rechecked else 0
             self._note_written(entry.key, source.modified)
             tally.largest = max(tally.largest, source.size)
             self._count_time(source, entry, object_class)
@@ -151,7 +151,7 @@ class CompareCount(Count):
 
     def _count_proof(self, entry: Entry, object_class: ObjectClass, proof: Proof) -> None:
         tally, unread = self._tally, self._tally.unread
-        for counts in (tally.counts, tally.deep_listed) if object_class.is_judged_again else (tally.counts,):
+        for counts in (tally.counts, tally.deep_listed) if object_class.can_be_rechecked else (tally.counts,):
             counts[f"deep_{proof.value}"] += 1
             counts["deep_bytes"] += entry.source.size if entry.source and proof in READ else 0
         if proof in UNREAD and len(keys := unread.setdefault(proof.value, [])) < MAX_KEYS:

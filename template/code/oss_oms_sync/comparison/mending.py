@@ -258,7 +258,7 @@ class Mender:
         return [
             plan
             for plan, answer in zip(plans, answers, strict=True)
-            if isinstance(answer, StorageError) and not answer.answered
+            if isinstance(answer, StorageError) and not answer.had_no_effect
         ]
 
     def _read_back(self, plans: Sequence[_Plan], after: Mapping[str, int]) -> list[_Plan]:

@@ -52,7 +52,7 @@ class Sender:
         """Divide the rate by the `share` runs that share it; after `seconds`, begin no call and wait for no call."""
         deadline, self._clock = invocation.deadline, invocation.clock
         self._invocation = invocation
-        self._sending = deadline.minus(min(_RECORDING_SECONDS, deadline.remaining() / 2))
+        self._sending = deadline.earlier_by(min(_RECORDING_SECONDS, deadline.remaining() / 2))
         self._beginning = Deadline(min(seconds, self._sending.remaining()), self._clock)
         self._rate = self._full_rate = invocation.settings.oms_rate / share
         self._lanes = min(_MAX_LANES, math.ceil(self._rate / _RATE_PER_LANE))

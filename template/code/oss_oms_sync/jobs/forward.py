@@ -47,7 +47,7 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
     parsed = events.parse(event, invocation.settings)
     recording = min(_RECORDING_SECONDS_PER_BATCH * ceil(len(parsed.changes) / KEYS_PER_CALL), deadline.remaining() / 2)
     keys = [change.key for change in parsed.changes]
-    submission = _submit(invocation, keys, deadline.minus(recording))
+    submission = _submit(invocation, keys, deadline.earlier_by(recording))
     outcomes = [(FailedKey(change), submission.outcomes[change.key]) for change in parsed.changes]
     recorded = record(invocation, outcomes)
     for outcome in recorded:

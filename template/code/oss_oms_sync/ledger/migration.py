@@ -20,7 +20,7 @@ from oss_oms_sync.answers.codec import UnreadableError, from_json, to_json
 from oss_oms_sync.answers.job_answers import FinishedMigration, Migration
 from oss_oms_sync.answers.layout import current_migration_name, finished_migrations_prefix, migration_speed_name
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import LOOK, GroupState, TaskGroup
+from oss_oms_sync.answers.task_group import LOOK_STEP, GroupState, TaskGroup
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
@@ -134,7 +134,7 @@ def load_migrations(invocation: Invocation) -> Migrations:
     group = task_group if isinstance(task_group, TaskGroup) else None
     reaches.append(_parse_reach(current, now, group))
     is_unknown = group is None or reaches[-1] is None
-    step = group.step if group else LOOK
+    step = group.step if group else LOOK_STEP
     return Migrations(tuple(filter(None, reaches)), step, is_unknown)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from oss_oms_sync.answers.certificate import CertifiedComparison, CutoverFacts
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.object_class import LATE, UNPROVEN, ObjectClass
+from oss_oms_sync.answers.object_class import TOO_NEW, UNPROVEN, ObjectClass
 from oss_oms_sync.answers.pass_answers import MAX_KEYS, MISSING_RIGHTS
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
@@ -163,7 +163,7 @@ def judge_classes(check: ClassCheck, facts: CutoverFacts) -> Finding:
     if scoped.result is Result.NOT_RUN or compared is None or facts.classes is None:
         return without_comparison(check, scoped)
     counts = [(object_class, facts.classes[object_class]) for object_class in check.classes]
-    sides = [count.destination if object_class.is_only_there else count.source for object_class, count in counts]
+    sides = [count.destination if object_class.is_only_in_obs else count.source for object_class, count in counts]
     if all(is_empty(facts.classes, object_class) for object_class in check.classes):
         return check.finding(Result.PASSED, t("none"))
     number, size = sum(side.objects for side in sides), sum(side.bytes for side in sides)
@@ -212,7 +212,7 @@ def _repair_remedy(check: ClassCheck, compared: CertifiedComparison, facts: Cuto
         return text, cutover(facts) if facts.frozen_since else step
     again = "again" in step.options
     step = comparison_step(facts, **(step.options if again else {**step.options, "restart": True}))
-    only_waits = object_class in (*LATE, ObjectClass.ARRIVING)
+    only_waits = object_class in (*TOO_NEW, ObjectClass.ARRIVING)
     return CONTINUE_TEXT if only_waits and step.job == "cutover" else text, step
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from functools import partial
 
-from oss_oms_sync.answers.certificate import CutoverFacts, OmsLeft, WaitingFacts
-from oss_oms_sync.answers.codec import moment, timestamp
+from oss_oms_sync.answers.certificate import CutoverFacts, RemainingOmsWork, WaitingFacts
+from oss_oms_sync.answers.codec import parse_timestamp, timestamp
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import LOOK, GroupProgress
+from oss_oms_sync.answers.task_group import LOOK_STEP, GroupProgress
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.rules.check import CONTINUE_TEXT, REHEARSED_TEXT, CutoverCheck
 from oss_oms_sync.rules.comparison_checks import scope, without_comparison
@@ -75,7 +75,7 @@ def closed(facts: CutoverFacts) -> Finding:
             Step("close"),
         )
     still = facts.passes.standstill
-    if still is None or not mark.written or moment(still.began) < moment(mark.written) + CLOSE_DELAY:
+    if still is None or not mark.written or parse_timestamp(still.began) < parse_timestamp(mark.written) + CLOSE_DELAY:
         return not_run(
             t(
                 "no standstill pass has begun since two minutes after the close at {written}",
@@ -90,7 +90,7 @@ def closed(facts: CutoverFacts) -> Finding:
     )
 
 
-def oms_idle_time(oms: OmsLeft) -> datetime | None:
+def oms_idle_time(oms: RemainingOmsWork) -> datetime | None:
     """Return the time after which OMS cannot change OBS, if OMS has no work left."""
     return oms.busy and oms.busy + OMS_QUIET_TIME
 
@@ -117,7 +117,7 @@ def oms_finished(facts: WaitingFacts) -> Finding:
 
 def _migrates(group: GroupProgress | None) -> Finding:
     """Return the finding for an unfinished migration of the existing objects, which may still write."""
-    text, step = t("The migration of the existing objects is not finished; its progress is unknown."), LOOK
+    text, step = t("The migration of the existing objects is not finished; its progress is unknown."), LOOK_STEP
     if group:
         step = group.look_step
         text = t(
@@ -145,7 +145,7 @@ def _oms_is_busy(facts: WaitingFacts) -> Text | None:
         return t("the success records are not all counted yet")
     if oms.left > 0:
         return t("OMS has not finished {left:object|objects}", left=oms.left) if oms.may_finish else None
-    if oms.busy and idle and moment(facts.made) < idle:
+    if oms.busy and idle and parse_timestamp(facts.made) < idle:
         return t("OMS was busy until {busy}", busy=timestamp(oms.busy))
     return None
 
@@ -202,7 +202,7 @@ def stood_still(facts: CutoverFacts) -> Finding:
             go_on,
         )
     idle = oms_idle_time(facts.oms)
-    if idle and moment(still.began) < idle:
+    if idle and parse_timestamp(still.began) < idle:
         text = t("the standstill pass began at {began}, before OMS had been idle for ten minutes", began=still.began)
         return STOOD_STILL.finding(Result.NOT_RUN, text, CONTINUE_TEXT, go_on)
     digests = f"{still.state:064x}, {still.twin:064x}"

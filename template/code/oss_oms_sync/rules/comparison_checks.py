@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oss_oms_sync.answers.certificate import CutoverFacts
-from oss_oms_sync.answers.codec import moment, timestamp
+from oss_oms_sync.answers.codec import parse_timestamp, timestamp
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.pass_answers import MAX_KEYS, MAX_WRITTEN, ObjectCount
 from oss_oms_sync.answers.text import AtLeast, t
@@ -55,7 +55,7 @@ def scope(facts: CutoverFacts) -> Finding:
     if frozen and compared.started < frozen:
         return check.finding(Result.NOT_RUN, t("{finding}, before the freeze", finding=text), following, begin)
     # A recheck of some keys does not renew the results of all others.
-    if frozen and moment(compared.ended) < moment(facts.made) - MAX_PASS_AGE:
+    if frozen and parse_timestamp(compared.ended) < parse_timestamp(facts.made) - MAX_PASS_AGE:
         return check.finding(Result.NOT_RUN, t("{finding}, over 24 hours ago", finding=text), following, begin)
     if facts.last_written:
         return check.finding(Result.PASSED, text)
@@ -79,8 +79,8 @@ def frozen(facts: CutoverFacts) -> Finding:
     scoped = scope(facts)
     if scoped.result is not Result.PASSED or not facts.last_written:
         return without_comparison(FROZEN, scoped)
-    last, allowed = moment(facts.last_written[0].at), moment(facts.frozen_since) + MAX_CLOCK_SKEW
-    late = [written.key for written in facts.last_written if moment(written.at) > allowed]
+    last, allowed = parse_timestamp(facts.last_written[0].at), parse_timestamp(facts.frozen_since) + MAX_CLOCK_SKEW
+    late = [written.key for written in facts.last_written if parse_timestamp(written.at) > allowed]
     if not late:
         return FROZEN.finding(Result.PASSED, t("last write at {last}", last=timestamp(last)))
     later = timestamp(last + MAX_CLOCK_SKEW)

@@ -11,9 +11,9 @@ from datetime import timedelta
 from functools import partial
 
 from oss_oms_sync.answers.certificate import CutoverFacts, CutoverVerdict, Rehearsal
-from oss_oms_sync.answers.codec import moment
+from oss_oms_sync.answers.codec import parse_timestamp
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.object_class import LATE, NOT_IN_SCOPE
+from oss_oms_sync.answers.object_class import NOT_IN_SCOPE, TOO_NEW
 from oss_oms_sync.answers.text import Text, sentences, untranslated
 from oss_oms_sync.rules.check import CutoverCheck
 from oss_oms_sync.rules.class_checks import CLASS_CHECKS, judge_classes
@@ -96,7 +96,7 @@ def _deciding_checks(checks: Sequence[Finding], facts: CutoverFacts) -> Iterator
     is_judged = any(
         counts.source.objects
         for object_class, counts in (facts.classes or {}).items()
-        if object_class not in (*NOT_IN_SCOPE, *LATE)
+        if object_class not in (*NOT_IN_SCOPE, *TOO_NEW)
     )
     for check in checks:
         if not CHECKS[check.id].of_freeze:
@@ -107,7 +107,11 @@ def _deciding_checks(checks: Sequence[Finding], facts: CutoverFacts) -> Iterator
 
 def _minutes(facts: CutoverFacts) -> dict[str, int | None]:
     compared = facts.passes.compare
-    compare = _whole_minutes((moment(compared.ended) - moment(compared.started)).total_seconds()) if compared else None
+    compare = (
+        _whole_minutes((parse_timestamp(compared.ended) - parse_timestamp(compared.started)).total_seconds())
+        if compared
+        else None
+    )
     minutes = {
         "settle": SETTLED // timedelta(minutes=1),
         "replay": max(1, -(-sum(group.number for group in facts.waiting.groups) // max(1, facts.keys_a_minute))),

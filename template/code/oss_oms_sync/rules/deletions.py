@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 
-from oss_oms_sync.answers.deletions import DeletionFacts, LeftOut
+from oss_oms_sync.answers.deletions import DeletionFacts, OmissionReason
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.rules.reading import GRANT_READING, policy_lines
@@ -136,22 +136,22 @@ def is_due(since: int, began: float) -> bool:
     return since + LATE.total_seconds() <= began
 
 
-def left_out(absent: AbsentKey, began: float, oldest: float) -> LeftOut | None:
+def left_out(absent: AbsentKey, began: float, oldest: float) -> OmissionReason | None:
     """Return the reason why a key is not to be deleted; None if it is on the list.
 
     `began`: the time at which the last comparison began; `oldest`: that of the project's oldest copies.
     """
     accepted = absent.accepted
     conditions = (
-        (LeftOut.YOUNG, not is_due(absent.since, began)),
-        (LeftOut.NAME, not is_exact(absent.key)),
-        (LeftOut.WAITS, absent.waits),
-        (LeftOut.RECORDED, accepted is not None and accepted[1] > began - MAX_CLOCK_SKEW.total_seconds()),
-        (LeftOut.OTHERS, not was_brought(absent, oldest)),
-        (LeftOut.OBS_UNKNOWN, not absent.obs_status),
-        (LeftOut.CHANGED, absent.obs != (absent.etag, absent.modified)),
-        (LeftOut.BACK, absent.source_status == "200"),
-        (LeftOut.SOURCE_UNKNOWN, absent.source_status != "404"),
+        (OmissionReason.YOUNG, not is_due(absent.since, began)),
+        (OmissionReason.NAME, not is_exact(absent.key)),
+        (OmissionReason.WAITS, absent.waits),
+        (OmissionReason.RECORDED, accepted is not None and accepted[1] > began - MAX_CLOCK_SKEW.total_seconds()),
+        (OmissionReason.OTHERS, not was_brought(absent, oldest)),
+        (OmissionReason.OBS_UNKNOWN, not absent.obs_status),
+        (OmissionReason.CHANGED, absent.obs != (absent.etag, absent.modified)),
+        (OmissionReason.BACK, absent.source_status == "200"),
+        (OmissionReason.SOURCE_UNKNOWN, absent.source_status != "404"),
     )
     return next((reason for reason, holds in conditions if holds), None)
 

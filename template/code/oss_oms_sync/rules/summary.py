@@ -17,7 +17,7 @@ def summarize(
 ) -> Text:
     """Return the summary of a certificate."""
     if rehearsal:
-        return sentences(_rehearsed(rehearsal, checks, facts.judged), *_not_sampled(checks))
+        return sentences(_rehearsed(rehearsal, checks, facts.judged_counts), *_not_sampled(checks))
     if verdict is CutoverVerdict.NO_GO:
         failed = [check.id for check in checks if check.gates and check.result is Result.FAILED]
         return t("Failed checks: {failed}.", failed=failed)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from oss_oms_sync.answers.certificate import WaitingFacts, WaitingGroup
-from oss_oms_sync.answers.codec import moment, timestamp
+from oss_oms_sync.answers.codec import parse_timestamp, timestamp
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.pass_answers import MAX_KEYS
 from oss_oms_sync.answers.step import Step
@@ -169,6 +169,6 @@ def _lists_count_from(facts: WaitingFacts) -> list[str]:
     """
     idle = oms_idle_time(facts.oms)
     # A second later, because the activity may have been in this second.
-    after = timestamp(moment(facts.as_of) + timedelta(seconds=1)) if facts.as_of else ""
+    after = timestamp(parse_timestamp(facts.as_of) + timedelta(seconds=1)) if facts.as_of else ""
     is_closed = facts.frozen_since is not None and facts.closed is not None
-    return [after, timestamp(moment(facts.made) - MAX_PASS_AGE), timestamp(idle) if idle and is_closed else ""]
+    return [after, timestamp(parse_timestamp(facts.made) - MAX_PASS_AGE), timestamp(idle) if idle and is_closed else ""]

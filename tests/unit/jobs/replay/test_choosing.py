@@ -187,7 +187,7 @@ def test_a_dry_run_reports_the_oldest_failure_of_its_keys(world, asked, taken, o
 def test_a_run_reports_on_its_selection_and_a_dry_run_on_its_counts(world, asked, lead, is_well):
     world.fail("a", "b")
     answer = from_json(ReplayAnswer, world.replay(asked))
-    assert answer.is_well == is_well
+    assert answer.is_successful == is_well
     assert jobs.replay(answer, "en").hero.lead == lead
     assert ("accepted" in jobs.replay_text(answer).en) != answer.dry_run
 
@@ -195,7 +195,7 @@ def test_a_run_reports_on_its_selection_and_a_dry_run_on_its_counts(world, asked
 def test_an_unreadable_run_file_is_named_with_a_remedy(world):
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
     answer = from_json(ReplayAnswer, world.replay())
-    assert (answer.is_well, *answer.unreadable) == (False, f"{ROOT}replay/oss-oms-sync/1.json")
+    assert (answer.is_successful, *answer.unreadable) == (False, f"{ROOT}replay/oss-oms-sync/1.json")
     shown = remove_marks("\n".join("".join(line) for line in lines.draw(jobs.replay(answer, "en"))))
     assert f"are recorded nowhere else: {answer.unreadable[0]}. If it stays unreadable: {OPS} compare" in shown
 

@@ -142,7 +142,7 @@ def test_the_state_stays_small_and_keeps_the_position_in_a_half_read_list():
     assert [*again.listed.values()] == [(2 * (MAX_LISTS + 10), MAX_LISTS + 10)]
 
 
-GROUP = TaskGroup.of(
+GROUP = TaskGroup.from_response(
     {
         "group_id": "g",
         "status": 5,

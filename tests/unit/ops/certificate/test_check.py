@@ -11,7 +11,7 @@ import pytest
 from ops.certificate.check import FORM_DOUBT, doubts, findings
 from ops.certificate.counts import count, note_reserved_keys
 from ops.command_line import cli
-from oss_oms_sync.answers.certificate import sha256
+from oss_oms_sync.answers.certificate import document_hash
 from support.ops import NASTY, FakeClock
 from unit.ops.certificates import (
     CLASS_OF_CHECK,
@@ -491,7 +491,7 @@ def test_json_output_has_each_claim(run):
     answer = json.loads(out)
     assert (code, answer["sound"], answer["verdict"]) == (4, False, "GO")
     claim = {"claim": "The document is unchanged", "claim_zh": "文件未被改动"}
-    assert answer["findings"][0] == {**claim, "holds": False, "detail": sha256(document)}
+    assert answer["findings"][0] == {**claim, "holds": False, "detail": document_hash(document)}
 
 
 def test_document_text_does_not_act_on_a_terminal(run):

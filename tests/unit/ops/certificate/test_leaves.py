@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ops.certificate.check import doubts
-from ops.clock import moment, timestamp
+from ops.clock import parse_timestamp, timestamp
 from ops.command_line import cli
 from oss_oms_sync.answers.certificate import CutoverVerdict
 from oss_oms_sync.answers.finding import Result
@@ -123,7 +123,7 @@ def changes(value: object) -> Iterator[object]:
             members = [member for kind in MEMBERS if value in kind for member in kind if member != value]
             yield from members
             try:
-                at = moment(value)
+                at = parse_timestamp(value)
             except ValueError:
                 yield from (f"{value}x",) if not members else ()
             else:

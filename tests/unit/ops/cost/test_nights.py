@@ -9,7 +9,7 @@ import pytest
 
 from ops.cost import nights, quantities
 from ops.cost.prices import Prices
-from oss_oms_sync.answers.bandwidth import NIGHTS, CopySpeed, Window, limits_by_minute, moved
+from oss_oms_sync.answers.bandwidth import NIGHTS, CopySpeed, Window, limits_by_minute, shift_windows
 from oss_oms_sync.rules.bandwidth import hours_late
 
 TB = 10**12
@@ -104,7 +104,7 @@ def test_progress_that_cannot_show_the_hours_leaves_them_unknown(measured):
 @pytest.mark.parametrize("hours", [8, -8, 5])
 def test_shifted_limits_apply_in_the_requested_hours(hours):
     """Limits that OMS applies late are moved to earlier hours; only the minute before midnight may lack a limit."""
-    wanted, acting = limits_by_minute(NIGHTS), limits_by_minute(moved(NIGHTS, -hours), hours)
+    wanted, acting = limits_by_minute(NIGHTS), limits_by_minute(shift_windows(NIGHTS, -hours), hours)
     differing = [minute for minute in range(1440) if wanted[minute] != acting[minute]]
     assert len(differing) <= 1
     assert all(math.isinf(acting[minute]) for minute in differing)

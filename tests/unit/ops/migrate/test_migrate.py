@@ -599,7 +599,7 @@ def test_the_plan_counts_objects_below_the_prefix_as_far_as_known(prefix, own, o
 
 @pytest.mark.parametrize(("copied", "share"), [(99_999, "99.9 %"), (100_000, "100.0 %"), (25_000, "25.0 %")])
 def test_only_all_existing_objects_are_100_percent(copied, share):
-    group = TaskGroup.of({"group_id": "g", "status": 2, "total_num": 100_000, "success_num": copied})
+    group = TaskGroup.from_response({"group_id": "g", "status": 2, "total_num": 100_000, "success_num": copied})
     assert str(how_far(group)).startswith(f"{share} of 100,000 objects")
 
 

@@ -17,7 +17,7 @@ from oss_oms_sync.answers.status_answer import CodeFailures, CopyFailureCounts
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.comparison import judge
 from oss_oms_sync.comparison.result import CompareResult, remedies
-from oss_oms_sync.copy_codes import copy_code
+from oss_oms_sync.copy_codes import find_copy_code
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.jobs.status import sums
 from oss_oms_sync.jobs.status.copying import CopyFailures
@@ -82,9 +82,10 @@ def test_example_of_a_status_has_the_functions_failures():
     example = answer("status")
     failures_shown = dict(example["copying"]["failures"])
     codes = {code: failure["objects"] for code, failure in failures_shown.pop("codes").items()}
-    stuck = {code: number for code, number in codes.items() if not copy_code(code).passes}
+    stuck = {code: number for code, number in codes.items() if not find_copy_code(code).passes}
     failed_codes = {
-        code: CodeFailures(number, copy_code(code).passes, copy_code(code).fix) for code, number in codes.items()
+        code: CodeFailures(number, find_copy_code(code).passes, find_copy_code(code).fix)
+        for code, number in codes.items()
     }
     failures = CopyFailures(**failures_shown, codes=failed_codes, stuck_codes=stuck)
     assert example["copying"]["failures"] == to_json(failures, CopyFailureCounts)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from oss_oms_sync.answers.certificate import CutoverVerdict
-from oss_oms_sync.answers.deletions import Deletion, DeletionFacts, DeletionsAnswer, LeftOut
+from oss_oms_sync.answers.deletions import Deletion, DeletionFacts, DeletionsAnswer, OmissionReason
 from oss_oms_sync.answers.layout import Kind, record_name
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
@@ -102,7 +102,7 @@ class _Page:
         installed = parse_time(compared.of.installed) or invocation.clock.now()
         # The installation is recorded by the first pass, and the project may have submitted objects before it.
         self._oldest = compared.scope.identity.begin(installed).timestamp()
-        self._left_out = Counter[LeftOut]()
+        self._left_out = Counter[OmissionReason]()
         self._unlisted: list[str] = []
 
     def answer(self, facts: DeletionFacts, after: str) -> DeletionsAnswer:
@@ -124,9 +124,9 @@ class _Page:
     def _is_candidate(self, absence: Absence) -> bool:
         """Return True if a key has to be looked up; otherwise count it."""
         if not is_due(absence.since, self._began):
-            self._left_out[LeftOut.YOUNG] += 1
+            self._left_out[OmissionReason.YOUNG] += 1
         elif not is_exact(absence.key):
-            self._left_out[LeftOut.NAME] += 1
+            self._left_out[OmissionReason.NAME] += 1
             self._unlisted.append(absence.key)
         else:
             return True

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import oss_oms_sync
-from oss_oms_sync.answers.certificate import KIND, SCHEMA, Certificate, CutoverFacts, MadeBy, sha256
+from oss_oms_sync.answers.certificate import KIND, SCHEMA, Certificate, CodeVersion, CutoverFacts, document_hash
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.ledger.certificates import certificate_name, certificates_folder
@@ -27,7 +27,7 @@ def build(invocation: Invocation, facts: CutoverFacts, number: int) -> dict[str,
             **vars(facts),
             schema=SCHEMA,
             kind=KIND,
-            made_by=MadeBy(oss_oms_sync.VERSION, code_sha256(Path(oss_oms_sync.__file__).parents[1])),
+            made_by=CodeVersion(oss_oms_sync.VERSION, code_sha256(Path(oss_oms_sync.__file__).parents[1])),
             verdict=judgement.verdict,
             text=judgement.text,
             checks=judgement.checks,
@@ -35,7 +35,7 @@ def build(invocation: Invocation, facts: CutoverFacts, number: int) -> dict[str,
             document=f"{certificates_folder(invocation)}{name}",
         )
     )
-    return {**document, "sha256": sha256(document)}
+    return {**document, "sha256": document_hash(document)}
 
 
 @cache  # the code does not change while it runs

@@ -20,6 +20,7 @@ from oss_oms_sync.answers.certificate import (
     CertifiedPasses,
     CertifiedScope,
     CertifiedStandstill,
+    CertifiedWaitingKeys,
     ClosedMark,
     CloudClocks,
     CutoverFacts,
@@ -27,11 +28,10 @@ from oss_oms_sync.answers.certificate import (
     FailureLists,
     LostEvents,
     OmsQueryFailure,
-    Waiting,
     WaitingFacts,
     WaitingGroup,
 )
-from oss_oms_sync.answers.codec import moment
+from oss_oms_sync.answers.codec import parse_timestamp
 from oss_oms_sync.answers.object_class import NOT_IN_SCOPE, ObjectClass
 from oss_oms_sync.answers.pass_answers import MAX_KEYS, ObjectCount
 from oss_oms_sync.answers.sampled import Headers
@@ -98,7 +98,7 @@ def gather(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
         "scope": CertifiedScope(settings.key_filter.prefix, settings.key_filter.suffix),
         # By OSS's clock, they had to be closed two minutes before the begin of the standstill pass.
         "open_projects": open_projects(
-            invocation, (moment(still.began) - CLOSE_DELAY).timestamp() if still else math.inf
+            invocation, (parse_timestamp(still.began) - CLOSE_DELAY).timestamp() if still else math.inf
         ),
         "sync_task": info,
         "oms_failure": OmsQueryFailure(task.reason.name, task.status) if isinstance(task, Failure) else None,
@@ -230,7 +230,7 @@ def _pass_fields(state: PassState) -> dict[str, Any]:
 
 def _waiting(
     invocation: Invocation, destination: ObsBucket | None, compared: PassState | None, waiting: WaitingKeys
-) -> Waiting:
+) -> CertifiedWaitingKeys:
     """Return the waiting keys, grouped by the values that the rules need."""
     due = _due(invocation, destination, compared, waiting.keys) if waiting.keys else []
     if due is None:
@@ -242,7 +242,9 @@ def _waiting(
         groups.append(replace(every[0], number=len(every), keys=keys))
     lines = "".join(f"{key}\n" for key in sorted(failed_key.key for failed_key in waiting.keys))
     digest = hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
-    return Waiting(len(waiting.keys), digest, groups, waiting.unread, waiting.are_more, waiting.has_more_records)
+    return CertifiedWaitingKeys(
+        len(waiting.keys), digest, groups, waiting.unread, waiting.are_more, waiting.has_more_records
+    )
 
 
 def _single_group(

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
-from oss_oms_sync.answers.certificate import OmsLeft
+from oss_oms_sync.answers.certificate import RemainingOmsWork
 from oss_oms_sync.answers.layout import record_root
 from oss_oms_sync.clock import from_epoch, parse_time
 from oss_oms_sync.clouds.invocation import Invocation
@@ -37,7 +37,7 @@ _STEP_SECONDS = 300
 _WRITING_SECONDS = 60.0
 
 
-def ask_oms(invocation: Invocation, task: TaskInfo | Failure, closed: Closed | None, largest: int) -> OmsLeft:
+def ask_oms(invocation: Invocation, task: TaskInfo | Failure, closed: Closed | None, largest: int) -> RemainingOmsWork:
     """Return the remaining work of OMS, by its counts and, if the project is `closed`, our records.
 
     Raises StorageError if the records cannot be listed.
@@ -49,13 +49,13 @@ def ask_oms(invocation: Invocation, task: TaskInfo | Failure, closed: Closed | N
     accepted = counts.accepted_since(_counted_from(mark)) if mark else 0
     if counts.left is None or months is None:
         number = recorded.number if recorded else None
-        return OmsLeft(None, may_finish=True, busy=None, accepted=accepted, recorded=number, largest=largest)
+        return RemainingOmsWork(None, may_finish=True, busy=None, accepted=accepted, recorded=number, largest=largest)
     uncounted = recorded.missing_in(counts) if recorded and recorded.is_all else 0
     if (left := max(months, uncounted)) > counts.left:
         counts = replace(counts, left=left, oldest=-math.inf)
     # Its counts of the last minutes may be incomplete.
     busy = max(counts.busy, recorded.newest if recorded else 0)
-    return OmsLeft(
+    return RemainingOmsWork(
         counts.left,
         may_finish=counts.may_have(busy, largest, OMS_PATIENCE.total_seconds()),
         busy=from_epoch(int(busy)) if busy > 0 else None,
@@ -137,7 +137,7 @@ def _recorded(invocation: Invocation, mark: datetime) -> _RecordCounts | None:
         recorded = _RecordCounts(mark.isoformat())
     if recorded.is_all:
         return recorded
-    enough = invocation.deadline.minus(min(_WRITING_SECONDS, invocation.deadline.remaining() / 4))
+    enough = invocation.deadline.earlier_by(min(_WRITING_SECONDS, invocation.deadline.remaining() / 4))
     folder = f"{record_root(invocation.task_id)}success_object"
     with invocation.log_bucket.pages(folder, recorded.after) as pages:
         for page in pages:

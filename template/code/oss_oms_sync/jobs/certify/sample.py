@@ -146,7 +146,7 @@ class _SampleReader:
         self._destination = destination
         # None if objects must not change.
         self._live_since = live_since
-        self._enough = invocation.deadline.minus(min(_WRITING_SECONDS, invocation.deadline.remaining() / 4))
+        self._enough = invocation.deadline.earlier_by(min(_WRITING_SECONDS, invocation.deadline.remaining() / 4))
 
     def go_on(self, keys: Sequence[str], *, may_read: bool) -> tuple[_ReadResults, str]:
         """Read objects; return the results, and the reason for an early end, or an empty text.

@@ -23,7 +23,7 @@ from oss_oms_sync.jobs.doctor import alibaba, destination, flow, function, huawe
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, not_confirmed, ok, skipped, unknown, warning
 from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.unconfirmed import UNCONFIRMED, Unconfirmed
+from oss_oms_sync.unconfirmed import UNCONFIRMED, Assumption
 
 C = TypeVar("C")
 
@@ -64,7 +64,7 @@ _CONFIRMATIONS: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Te
 
 
 def _assumption(
-    unconfirmed: Unconfirmed, settled: Callable[[CheckContext], object] | None, why: Text, context: CheckContext
+    unconfirmed: Assumption, settled: Callable[[CheckContext], object] | None, why: Text, context: CheckContext
 ) -> Finding:
     if settled and settled(context):
         return ok(why)
@@ -78,7 +78,7 @@ def _assumption(
         )
         if value in unconfirmed.as_assumed:
             return ok(text)
-        return warning(text, t("Dependent on this: {rests}", rests=unconfirmed.rests))
+        return warning(text, t("Dependent on this: {rests}", rests=unconfirmed.dependents))
     assumed = (
         t("{assumed} ({setting})", assumed=unconfirmed.assumed, setting=unconfirmed.setting)
         if unconfirmed.setting

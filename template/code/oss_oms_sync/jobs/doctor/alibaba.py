@@ -86,7 +86,7 @@ def source_names(context: CheckContext) -> Finding:
 
 def canaries(context: CheckContext) -> Finding:
     """Check for objects of an interrupted canary in the source: a finished canary deletes its objects."""
-    folder = context.settings.key_filter.canaries
+    folder = context.settings.key_filter.canary_prefix
     page = context.invocation.source_bucket.list_page(folder, "")
     latest = (context.invocation.clock.now() - _CANARY_AGE).timestamp()
     old = [stored for stored in page.objects if stored.modified < latest]

@@ -61,7 +61,7 @@ def right_to_change_headers(context: CheckContext) -> Finding:
         return skipped(t("changeHeaders is off in s.yaml, so `headers` changes nothing in OBS"))
     if context.closed:
         return skipped(t("the project is closed, so nothing is changed in OBS"))
-    name = f"{context.settings.key_filter.canaries}doctor-{uuid.uuid4().hex}"
+    name = f"{context.settings.key_filter.canary_prefix}doctor-{uuid.uuid4().hex}"
     expires = round(context.invocation.clock.now().timestamp()) + _VALID_SECONDS
     (answer,) = context.destination.try_change_all([HeaderChange(name, {"Cache-Control": "no-cache"}, expires)])
     if not isinstance(answer, StorageError):

@@ -8,7 +8,7 @@ from functools import partial
 
 from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import MOVING, TaskGroup
+from oss_oms_sync.answers.task_group import WORKING_STATES, TaskGroup
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import Deadline, timestamp
 from oss_oms_sync.clouds.objects import require_success
@@ -147,7 +147,7 @@ def old_objects(context: CheckContext) -> Finding:
     if under_way is None:
         return ok(t("no migration of existing objects is running"))
     group = migration.query_task_group(context.invocation, under_way)
-    if isinstance(group, TaskGroup) and group.state in MOVING:
+    if isinstance(group, TaskGroup) and group.state in WORKING_STATES:
         return ok(group.title)
     how = (
         group.title

@@ -123,7 +123,7 @@ def records_flow(context: CheckContext) -> Finding:
             t(
                 "Upload an object, and check again: it should have a record within 15 minutes. If the source is frozen,"
                 " upload it as {key}: no comparison and no certificate counts that folder",
-                key=f"{key_filter.canaries}flow{key_filter.suffix}",
+                key=f"{key_filter.canary_prefix}flow{key_filter.suffix}",
             ),
         )
     return ok(text)
@@ -174,7 +174,7 @@ def _events_came(context: CheckContext, late: Sequence[ObjectSummary]) -> bool:
     The objects are those with late records of acceptance (replay resent them), and those in the folder of canaries.
     """
     begin = (context.invocation.clock.now() - _MAX_OBJECT_AGE).timestamp()
-    canaries = context.invocation.source_bucket.list_page(context.settings.key_filter.canaries, "").objects
+    canaries = context.invocation.source_bucket.list_page(context.settings.key_filter.canary_prefix, "").objects
     sources = [source for source in (*late, *canaries) if source.modified >= begin]
     newest = nlargest(_MAX_RECORDS_READ, sources, key=lambda source: source.modified)
     names = [record_name(context.invocation.task_id, "success", source.name) for source in newest]

@@ -329,7 +329,7 @@ class Replay:
         counts = Counter(str(problem) for problem in problems.values() if problem)
         for problem, times in counts.items():
             log.error({"records_not_deleted": times, "problem": problem})
-        return {key_of[name] for name, problem in problems.items() if problem and not problem.answered}
+        return {key_of[name] for name, problem in problems.items() if problem and not problem.had_no_effect}
 
     def _remember(self, after: str) -> None:
         """Store the position for the next run, the resting keys, and the result of this run."""

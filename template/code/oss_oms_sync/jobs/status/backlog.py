@@ -68,7 +68,7 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
     after = max(acknowledged, written.timestamp() - 1) if written else acknowledged
     records, runs = records_and_runs(invocation, _MAX_RECORDS_COUNTED, _MAX_RUN_FILES_READ)
     # The newest records, because they show the current state.
-    canaries = f"{record_prefix(invocation.task_id, 'failed')}{settings.key_filter.canaries}"
+    canaries = f"{record_prefix(invocation.task_id, 'failed')}{settings.key_filter.canary_prefix}"
     listed = [listed for listed in records.listed if not listed.name.startswith(canaries)]
     newest = sorted(listed, key=lambda listed_record: listed_record.modified, reverse=True)
     late = sum(listed.modified > after for listed in newest)

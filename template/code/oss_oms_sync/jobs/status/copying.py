@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from oss_oms_sync.answers.status_answer import CodeFailures, CopyFailureCounts, UnfinishedCounts
 from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, month_name, month_of, remaining
-from oss_oms_sync.copy_codes import copy_code
+from oss_oms_sync.copy_codes import find_copy_code
 from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.ledger.list_positions import LineCount
 from oss_oms_sync.ledger.records import FailedKey
@@ -150,7 +150,7 @@ class CopyFailures(CopyFailureCounts):
             outside=outside,
             unknown=unknown,
             codes={
-                code: CodeFailures(number, code not in stuck_codes, copy_code(code).fix)
+                code: CodeFailures(number, code not in stuck_codes, find_copy_code(code).fix)
                 for code, number in codes.most_common()
             },
             stuck_codes=dict(stuck_codes.most_common()),
@@ -258,7 +258,7 @@ def _remaining_after(time: datetime, statistics: Statistics) -> int:
 
 
 def _is_stuck(key: FailedKey) -> bool:
-    return key.copy_attempts >= _STUCK_ATTEMPTS or not copy_code(_code(key)).passes
+    return key.copy_attempts >= _STUCK_ATTEMPTS or not find_copy_code(_code(key)).passes
 
 
 def _code(key: FailedKey) -> str:

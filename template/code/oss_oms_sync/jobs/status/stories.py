@@ -8,7 +8,7 @@ from typing import NamedTuple
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
-from oss_oms_sync.copy_codes import copy_code
+from oss_oms_sync.copy_codes import find_copy_code
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.rules.remedy import Remedy
 
@@ -46,7 +46,7 @@ def story_of_failed_copy(details: Mapping[str, object]) -> Story:
             message=message or t("no message"),
         ),
         sentences(
-            copy_code(str(code or "")).fix,
+            find_copy_code(str(code or "")).fix,
             t("Replay resends it at {time}.", time=due) if due else t("Replay resends it in its next run."),
         ),
         WAITING_TEXT,

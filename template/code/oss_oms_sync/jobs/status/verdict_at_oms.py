@@ -11,9 +11,9 @@ from functools import partial
 from oss_oms_sync.answers.object_class import IN_SCOPE, ObjectClass
 from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import LOOK, MOVING, GroupState, TaskGroup
+from oss_oms_sync.answers.task_group import LOOK_STEP, WORKING_STATES, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, sentences, t
-from oss_oms_sync.copy_codes import copy_code
+from oss_oms_sync.copy_codes import find_copy_code
 from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.jobs.status.facts import Facts, ObsState
 
@@ -53,7 +53,7 @@ def stuck_at_oms(facts: Facts) -> Iterator[Verdict]:
                 " finally once a day. When the cause is removed, resend them at once: {step}",
                 stuck=failures.stuck,
                 codes=[code or "?" for code in failures.stuck_codes],
-                fix=copy_code(next(iter(failures.stuck_codes))).fix,
+                fix=find_copy_code(next(iter(failures.stuck_codes))).fix,
                 step=Step("replay", {"reason": "COPY_FAILED"}),
             ),
             Step("replay", {"reason": Reason.COPY_FAILED.name}),
@@ -220,16 +220,16 @@ def old_objects_unknown(facts: Facts) -> Iterator[Verdict]:
                 reason=group.reason.name,
                 fix=group.remedy("get", "taskgroup"),
             ),
-            LOOK,
+            LOOK_STEP,
         )
     elif facts.migration and group is None:
         yield unknown(
             t(
                 "Nothing waits, but a migration of the existing objects has begun, and its task group is unknown."
                 " To check the migration: {step}",
-                step=LOOK,
+                step=LOOK_STEP,
             ),
-            LOOK,
+            LOOK_STEP,
         )
 
 
@@ -240,15 +240,15 @@ def migration_text(facts: Facts) -> Text | None:
         return None
     if group.state is GroupState.DONE:
         return t("The existing objects are copied. To end their migration: {step}.", step=Step("migrate"))
-    if group.state not in MOVING:
+    if group.state not in WORKING_STATES:
         return None
     if group.percent is None:
-        return t("The migration of the existing objects is running; OMS is listing the source: {step}.", step=LOOK)
+        return t("The migration of the existing objects is running; OMS is listing the source: {step}.", step=LOOK_STEP)
     return t(
         "The migration of the existing objects is running, {percent:.1f} % of {total} done: {step}.",
         percent=group.percent,
         total=group.total,
-        step=LOOK,
+        step=LOOK_STEP,
     )
 
 
