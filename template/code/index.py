@@ -1,7 +1,7 @@
-"""Entry points called by Function Compute; only this module uses its handlers and contexts.
+"""Entry points that Function Compute calls. Only this module handles the events and contexts of Function Compute.
 
-Each entry point imports only its own job, because a cold start compiles every imported module: the code folder keeps no
-bytecode.
+Each entry point imports only its own job, because the code folder contains no bytecode, so a cold start compiles every
+imported module.
 """
 
 from __future__ import annotations
@@ -33,16 +33,17 @@ if TYPE_CHECKING:
 _FINISHING_SECONDS = 0.5
 # At a tenth of a core, importing takes 1.5 to 2.5 s; a longer time was a pause between import and invocation.
 _MAX_IMPORT_SECONDS = 5.0
-_USUAL_TIMEOUT_SECONDS = 60.0
+_DEFAULT_TIMEOUT_SECONDS = 60.0
 
 
 log = logging.getLogger("oss_oms_sync")
 
 
 class Context(Protocol):
-    """The used parts of Function Compute's context ("Python: context").
+    """The parts of Function Compute's context object that this project uses.
 
-    python3.10 also has `credentials` here; python3.12 has them in the environment.
+    Source: Function Compute, "Python: context". On python3.10 the object also has `credentials`; on python3.12 the
+    credentials are in environment variables.
     """
 
     request_id: str
@@ -50,22 +51,23 @@ class Context(Protocol):
     function: Any
 
 
-def _handler(job: str) -> Callable[[bytes, Context], Any]:
-    """Return the entry point of a function.
+def _make_handler(job: str) -> Callable[[bytes, Context], Any]:
+    """Return the entry point that runs `job`.
 
-    The event is a timer event or a manual payload. `forward` accepts any payload of the OSS trigger, `replay` also an
-    event on which `forward` failed for good; reconcile and compare also accept an event of the log bucket.
+    The event of an entry point is a timer event or the payload of a manual call. In addition, `forward` accepts any
+    payload of the OSS trigger, `replay` an event that `forward` finally failed to process, and `reconcile` and
+    `compare` an event of the log bucket.
 
-    The entry point raises OmsSyncError: then Function Compute has to keep the event.
+    The entry point raises OmsSyncError if Function Compute has to keep the event.
     """
 
     def handle(event: bytes, context: Context) -> object:
         run = import_module(f"oss_oms_sync.jobs.{job}").run
-        _lines.bind(job, context)
+        _formatter.bind(job, context)
         try:
             invocation = _instance().invocation(context)
             if isinstance(invocation.credentials, CredentialsError):
-                # Before any submission, because an acceptance by OMS could not be recorded.
+                # Raise before any submission: without credentials, an acceptance by OMS could not be recorded.
                 raise invocation.credentials
             return run(event, invocation)
         except OmsSyncError as error:
@@ -77,18 +79,18 @@ def _handler(job: str) -> Callable[[bytes, Context], Any]:
 
 # The first entry point is `forward`'s, with the name in the seed.
 handler, replay_handler, reconcile_handler, compare_handler, certify_handler, status_handler = map(
-    _handler, ("forward", "replay", "reconcile", "compare", "certify", "status")
+    _make_handler, ("forward", "replay", "reconcile", "compare", "certify", "status")
 )
 
 
 def doctor_handler(event: bytes, context: Context) -> dict[str, object]:
-    """Run the function `doctor`, called manually.
+    """Run the job `doctor`, which is always called by hand.
 
-    It has to answer even if settings are invalid, so it receives their error.
+    Doctor has to answer even if the settings are invalid: it then receives the SettingsError instead of an invocation.
     """
     from oss_oms_sync.jobs import doctor
 
-    _lines.bind("doctor", context)
+    _formatter.bind("doctor", context)
     invocation: Invocation | SettingsError
     try:
         invocation = _instance().invocation(context)
@@ -98,7 +100,7 @@ def doctor_handler(event: bytes, context: Context) -> dict[str, object]:
 
 
 class _Instance:
-    """The objects that live as long as the instance: settings, connections, threads."""
+    """Objects that live as long as the function's instance: settings, connections and threads."""
 
     def __init__(self) -> None:
         self.settings = Settings.from_env(os.environ)
@@ -113,15 +115,18 @@ class _Instance:
         preload_oss2()
 
     def invocation(self, context: Context) -> Invocation:
-        """Return the resources of a job in this invocation. Credentials are never kept, because they expire."""
-        deadline = _deadline(context, self.clock)
+        """Return the resources that a job uses in this invocation.
+
+        The instance does not keep the role's credentials, because they expire.
+        """
+        deadline = _make_deadline(context, self.clock)
         return Invocation(
-            self.settings, self.oms, self.oss, _credentials(context), deadline, self.clock, lambda: self.obs
+            self.settings, self.oms, self.oss, _read_credentials(context), deadline, self.clock, lambda: self.obs
         )
 
     @functools.cached_property
     def obs(self) -> ObsClient:
-        """The client of the destination."""
+        """The client of the destination bucket in OBS, created at first use."""
         from oss_oms_sync.clouds.obs import ObsClient
 
         return ObsClient(self.settings, self.pool, self.clock)
@@ -131,37 +136,44 @@ class _Instance:
 _instance = functools.cache(_Instance)
 
 
-def _credentials(context: Context) -> Credentials | CredentialsError:
-    """Return the role's temporary credentials: in the context on python3.10, in the environment on python3.12."""
+def _read_credentials(context: Context) -> Credentials | CredentialsError:
+    """Return the temporary credentials of the function's role, or the error to report if it has no role.
+
+    They are in the context on python3.10, and in environment variables on python3.12.
+    """
     role = getattr(context, "credentials", None)
     names = ("access_key_id", "access_key_secret", "security_token")
     if role is not None:
-        parts = [getattr(role, name) for name in names]
+        values = [getattr(role, name) for name in names]
     else:
-        parts = [os.environ.get(f"ALIBABA_CLOUD_{name.upper()}") for name in names]
-    if not all(parts):
+        values = [os.environ.get(f"ALIBABA_CLOUD_{name.upper()}") for name in names]
+    if not all(values):
         return CredentialsError(
             "The function has no role, so it cannot write records: set `role` in s.yaml to one that may"
             " oss:PutObject on oms_source_record/* of the log bucket, and deploy again"
         )
-    return Credentials(*map(str, parts))
+    return Credentials(*map(str, values))
 
 
-def _deadline(context: Context, clock: Clock) -> Deadline:
-    """Return the deadline of this invocation: early enough to return or raise before Function Compute ends it."""
-    timeout = getattr(getattr(context, "function", None), "timeout", None) or _USUAL_TIMEOUT_SECONDS
+def _make_deadline(context: Context, clock: Clock) -> Deadline:
+    """Return the deadline of this invocation.
+
+    It leaves the job enough time to return or raise before Function Compute ends the invocation.
+    """
+    timeout = getattr(getattr(context, "function", None), "timeout", None) or _DEFAULT_TIMEOUT_SECONDS
     return Deadline(float(timeout) - _FINISHING_SECONDS - next(_import_seconds, 0.0), clock)
 
 
-def _imported() -> Iterator[float]:
-    """Yield the seconds of the import, once.
+def _measure_import() -> Iterator[float]:
+    """Yield the number of seconds that the import of this module took, once.
 
-    Function Compute imports within the first invocation, and counts the time.
+    Function Compute imports the module within the first invocation, and counts this time against the invocation's
+    timeout.
     """
     yield min(time.monotonic() - IMPORT_START, _MAX_IMPORT_SECONDS)
 
 
-_import_seconds = _imported()
+_import_seconds = _measure_import()
 
 
 class _JsonLines(logging.Formatter):
@@ -170,33 +182,33 @@ class _JsonLines(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._bound: dict[str, str] = {}
+        self._invocation_fields: dict[str, str] = {}
 
     def bind(self, job: str, context: Context) -> None:
-        """Set the job and the invocation for every line from now on."""
-        self._bound = {"request_id": getattr(context, "request_id", ""), "job": job}
+        """Add the name of the job and the id of the request to every line from now on."""
+        self._invocation_fields = {"request_id": getattr(context, "request_id", ""), "job": job}
 
     def format(self, record: logging.LogRecord) -> str:
-        """Format any text as one line: a UTC time to the millisecond, a space, then JSON.
+        """Format a log record as one line: a UTC time to the millisecond, a space, then JSON.
 
-        Simple Log Service starts a record at a line that begins with a date, and appends any other line to the record
-        before it (Function Compute, LogConfig: logBeginRule "DefaultRegex", which `logConfig: auto` deploys).
+        Simple Log Service starts a new record at a line that begins with a date, and appends any other line to the
+        record before it (Function Compute, LogConfig: logBeginRule "DefaultRegex", which `logConfig: auto` deploys).
         """
         fields = record.msg if isinstance(record.msg, dict) else {"message": record.getMessage()}
-        line = jsontext.dump({"level": record.levelname, **self._bound, **fields}).decode()
+        line = jsontext.dump({"level": record.levelname, **self._invocation_fields, **fields}).decode()
         time = datetime.fromtimestamp(record.created, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         return f"{time}Z {line.translate(self._LINE_ENDS)}"
 
 
 def _log_to_stdout() -> _JsonLines:
-    """Send the project's own lines to standard output, which Function Compute stores, and mute the libraries."""
+    """Send the project's log lines to standard output, which Function Compute stores; mute the libraries' loggers."""
     formatter = _JsonLines()
-    lines = logging.StreamHandler(sys.stdout)
-    lines.setFormatter(formatter)
-    log.handlers, log.propagate = [lines], False
+    output = logging.StreamHandler(sys.stdout)
+    output.setFormatter(formatter)
+    log.handlers, log.propagate = [output], False
     for library in ("oss2", "urllib3"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     return formatter
 
 
-_lines = _log_to_stdout()
+_formatter = _log_to_stdout()

@@ -125,7 +125,7 @@ def bare(tmp_path: Path) -> Iterator[Bare]:
 def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Return a function that runs a job's handler in this process, so that coverage is counted."""
     index = importlib.import_module("index")
-    (lines,) = [handler for handler in index.log.handlers if handler.formatter is index._lines]
+    (lines,) = [handler for handler in index.log.handlers if handler.formatter is index._formatter]
 
     def run(
         box: Sandbox,

@@ -125,10 +125,10 @@ def test_the_reconcile_handler_walks_the_source_bucket_and_reports(world, index)
 
 def line_of(index, message, *arguments) -> str:
     """Return the log line of a message at half a second past noon."""
-    index._lines.bind("forward", CONTEXT)
+    index._formatter.bind("forward", CONTEXT)
     record = logging.LogRecord("oss_oms_sync", logging.INFO, "", 0, message, arguments, None)
     record.created = datetime(2026, 1, 31, 12, 0, 0, 500_999, timezone.utc).timestamp()
-    return index._lines.format(record)
+    return index._formatter.format(record)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_log_line_is_a_date_then_json_with_the_request_id(index, message, fiel
 def test_every_line_of_an_invocation_names_its_job_in_any_module(index, monkeypatch, job):
     lines = io.StringIO()
     handler = logging.StreamHandler(lines)
-    handler.setFormatter(index._lines)
+    handler.setFormatter(index._formatter)
     monkeypatch.setattr(index.log, "handlers", [handler])
     index.log.setLevel("INFO")
     index._instance.cache_clear()
@@ -182,10 +182,10 @@ def test_the_import_counts_in_the_first_invocations_time(world, index, mocker):
     for ago, taken_off in ((2.5, 2.5), (3600, 5)):
         mocker.patch.object(index, "IMPORT_START", 0.0)
         mocker.patch.object(index, "time", SimpleNamespace(monotonic=mocker.Mock(return_value=ago)))
-        mocker.patch.object(index, "_import_seconds", index._imported())
+        mocker.patch.object(index, "_import_seconds", index._measure_import())
 
         # WHEN it is invoked twice, THEN that counts once, and no pause does
-        assert [index._deadline(CONTEXT, world.clock).remaining() for _ in range(2)] == [59.5 - taken_off, 59.5]
+        assert [index._make_deadline(CONTEXT, world.clock).remaining() for _ in range(2)] == [59.5 - taken_off, 59.5]
 
 
 def test_a_cold_start_of_forward_compiles_no_reader_of_listings():

@@ -1,8 +1,8 @@
-"""Forwards new and changed OSS objects to a Huawei OMS sync task, and records the outcome of each."""
+"""The functions that submit new and changed OSS objects to a Huawei OMS sync task, and record each outcome."""
 
 import time
 
-# The time of this package's import, before all others (time.monotonic()).
+# The value of time.monotonic() when Python begins to import the project's modules.
 IMPORT_START = time.monotonic()
 
 # The template's version, as in publish.yaml.

@@ -1,4 +1,4 @@
-"""Time: the clock, an invocation's deadline, and the formats in which times are written."""
+"""The clock, the deadline of an invocation, and the formats in which times are written."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ MIN_CALL_SECONDS = 0.1
 
 
 class Clock:
-    """The machine's clock; tests replace it."""
+    """The machine's clock, which tests replace by a simulated clock."""
 
     def monotonic(self) -> float:
         """Return the seconds since an arbitrary fixed moment, for deadlines."""
         return time.monotonic()
 
     def now(self) -> datetime:
-        """Return the current time in UTC; it advances while Function Compute keeps the instance frozen."""
+        """Return the current time in UTC; this clock also runs while Function Compute keeps the instance frozen."""
         return datetime.now(timezone.utc)
 
     def sleep(self, seconds: float) -> None:
@@ -28,33 +28,36 @@ class Clock:
 
 
 class Deadline:
-    """The time by which work must be finished."""
+    """The time by which a piece of work must be finished."""
 
     def __init__(self, seconds: float, clock: Clock) -> None:
         self._clock = clock
         self._end = clock.monotonic() + seconds
 
     def remaining(self) -> float:
-        """Return the remaining seconds, never negative."""
+        """Return the number of seconds until the deadline, never a negative number."""
         return max(0.0, self._end - self._clock.monotonic())
 
     def cap(self, seconds: float) -> float:
-        """Return the smaller of `seconds` and the remaining seconds; at least 1 ms, because clients refuse 0."""
+        """Return `seconds`, or the remaining seconds if they are fewer.
+
+        The result is at least 0.001, because HTTP clients refuse a timeout of 0.
+        """
         return max(0.001, min(seconds, self.remaining()))
 
     def expired(self) -> bool:
-        """Return True if too little time is left for another call."""
+        """Return True if too little time is left for another call to a cloud."""
         return self.remaining() < MIN_CALL_SECONDS
 
     def earlier_by(self, seconds: float) -> Deadline:
-        """Return the deadline `seconds` before this deadline."""
+        """Return a deadline that is `seconds` earlier."""
         return Deadline(self.remaining() - seconds, self._clock)
 
 
 def parse_retry_after(retry_after: str | None, now: datetime) -> float | None:
-    """Return the seconds from now in a Retry-After header (RFC 9110, 10.2.3: seconds or a date).
+    """Return the number of seconds to wait by a Retry-After header, which is a number or a date (RFC 9110, 10.2.3).
 
-    None if it is neither.
+    Return None if the header is missing or invalid.
     """
     if not retry_after:
         return None
@@ -65,7 +68,7 @@ def parse_retry_after(retry_after: str | None, now: datetime) -> float | None:
 
 
 def parse_http_date(header: str | None) -> datetime | None:
-    """Return an HTTP date in UTC; None if `header` is not a date."""
+    """Return the UTC time of an HTTP date, or None if `header` is not a date."""
     try:
         date = parsedate_to_datetime(header or "")
         return date.replace(tzinfo=timezone.utc) if date.tzinfo is None else date.astimezone(timezone.utc)
@@ -81,25 +84,25 @@ _ISO_8601_PATTERN = (
 
 
 def from_epoch(seconds: float) -> datetime:
-    """Return the time in UTC of seconds since 1970."""
+    """Return the UTC time that is `seconds` after 1970-01-01T00:00:00Z."""
     return datetime.fromtimestamp(seconds, timezone.utc)
 
 
 def timestamp(now: datetime) -> str:
-    """Return a UTC time in the format of records.
+    """Format a UTC time as in records, such as "2026-01-31T08:00:00Z".
 
-    Not by strftime, which does not pad years before 1000.
+    This function does not use strftime, which writes the years before 1000 without leading zeros.
     """
     return f"{now.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def parse_time(text: str) -> datetime | None:
-    """Return the time in `text`, in ISO 8601, to the second; None if `text` is not a time.
+    """Return the UTC time that `text` states in ISO 8601, to the second, or None if `text` is not a time.
 
     Examples: "2026-01-31", "20260131", "2026-01-31T12:00Z", "2026-01-31 12:00:00.5+08:00". A time without a zone is in
     UTC.
 
-    Not by fromisoformat, which accepts less on python3.10 than on python3.12.
+    This function does not use fromisoformat, which accepts fewer formats on python3.10 than on python3.12.
     """
     match = re.fullmatch(_ISO_8601_PATTERN, text, re.ASCII)
     if not match:

@@ -1,6 +1,6 @@
-"""The reasons of failed copies, by the codes of OMS's lists, with a remedy for each.
+"""Remedies for failed copies, by the error codes in OMS's lists of failed objects.
 
-Source: Huawei's guide to sync tasks and its FAQ. Their list of codes is not complete.
+Source: Huawei's guide to sync tasks and its FAQ, which do not list every code.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from oss_oms_sync.answers.text import Text, t
 
 @dataclass(frozen=True)
 class CopyCode:
-    """The remedy of a code. `passes`: a later attempt may succeed without any change."""
+    """An error code of OMS, with `fix`, its remedy.
+
+    `passes` is True if a later attempt may succeed without any action.
+    """
 
     passes: bool
     fix: Text
@@ -73,5 +76,5 @@ OTHER_CODE = CopyCode(
 
 
 def find_copy_code(code: str) -> CopyCode:
-    """Return the remedy of OMS's `code`."""
+    """Return the entry of an error code of OMS; an undocumented code has a general remedy."""
     return COPY_CODES.get(code, OTHER_CODE)

@@ -1,17 +1,17 @@
-"""The errors of the functions, the reasons of failed keys with their remedies, and the log.
+"""Errors of the functions, the reasons for failed keys with their remedies, and the logger.
 
 Every message is one line without secrets that names the next step.
 
     OmsSyncError
-    ├── SettingsError      a setting is missing or unusable; nothing was sent
-    ├── CredentialsError   Function Compute gave the function no credentials; nothing was sent
-    ├── EventError         the payload is partly unreadable; the readable part is sent and recorded
+    ├── SettingsError      a setting is missing or unusable; nothing was submitted
+    ├── CredentialsError   Function Compute gave the function no credentials; nothing was submitted
+    ├── EventError         the payload is partly unreadable; the readable part is submitted and recorded
     ├── PayloadError       a manual payload has an option that the job does not know
     ├── RecordError        a failed key could not be recorded
-    └── StorageError       OSS, or OBS, did not do what a job depends on
+    └── StorageError       a call to OSS or OBS failed, and the job depends on it
 
-After any of them, Function Compute invokes the function again, and finally sends the event to the `onFailure`
-destination: Function Compute still has the keys of an invocation that raised.
+If a function raises one of these errors, Function Compute still has the event with its keys: it invokes the function
+again, and finally sends the event to the `onFailure` destination.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from urllib.parse import quote
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-# Replaces the missing reason of a record, for example of the vendor's handler.
+# The reason of a failed record that states none, such as a record of the vendor's handler.
 UNKNOWN = "UNKNOWN"
 _MAX_MESSAGE_CHARACTERS = 300
-# Maximum number of a text's characters that are read to make a line.
+# Number of characters of a text from which a printable line is made; the rest of the text is ignored.
 _MAX_READ_CHARACTERS = 4096
 _MAX_PROBLEMS = 3
 
@@ -41,7 +41,7 @@ class OmsSyncError(Exception):
 
 
 class SettingsError(OmsSyncError):
-    """All invalid settings, each with its name and an example of a valid value."""
+    """An error that lists every invalid setting, each with its name and an example of a valid value."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
@@ -49,22 +49,25 @@ class SettingsError(OmsSyncError):
 
 
 class CredentialsError(OmsSyncError):
-    """The error of a function without a role."""
+    """The error of a function to which no role is assigned."""
 
 
 class EventError(OmsSyncError):
-    """The unreadable parts of a payload: the first few, because an event may have many."""
+    """The error of a payload with unreadable parts; it describes the first few, because a payload may have many."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         super().__init__(" | ".join(islice(problems, _MAX_PROBLEMS)))
 
 
 class PayloadError(OmsSyncError):
-    """An invalid payload of a manual call; the message says what to correct."""
+    """The error of a manual call with an invalid payload; its message says what to correct."""
 
 
 class RecordError(OmsSyncError):
-    """The log bucket stored no failed record for some keys: their number, and the first few reasons."""
+    """The error of keys whose failed records the log bucket did not store.
+
+    The message has the number of keys, and the first few reasons.
+    """
 
     def __init__(self, problems: Sequence[str]) -> None:
         reasons = " | ".join(dict.fromkeys(problems[:_MAX_PROBLEMS]))
@@ -72,11 +75,12 @@ class RecordError(OmsSyncError):
 
 
 class StorageError(OmsSyncError):
-    """A failed call to OSS or OBS: raised, or returned by methods that make several calls.
+    """The error of a failed call to OSS or OBS; methods that make several calls return it instead of raising it.
 
-    `answered`: the call was certainly not carried out; otherwise it may have been, or may still be. `code` is the
-    cloud's error code, or OtherRegion, which OSS reports in several ways; for OBS see `obs_answers`. `is_refusal`: the
-    cloud answers with this, a 4xx, to every such call for this object, but not to calls for all objects.
+    `had_no_effect` is True if the cloud certainly did not carry out the call. Otherwise the cloud may have carried it
+    out, or may still do so. `code` is the cloud's error code, or OtherRegion for a bucket of another region, which OSS
+    reports in several ways; the codes of OBS are in `obs_answers`. `is_refusal` is True if the cloud answered with a
+    4xx status that it would return to every such call for this object, but not for every object.
     """
 
     def __init__(self, problem: str, code: str = "", *, had_no_effect: bool = True, is_refusal: bool = False) -> None:
@@ -86,17 +90,17 @@ class StorageError(OmsSyncError):
         super().__init__(problem)
 
 
-def permission_remedy(action: str, of: str = "synctask") -> Text:
-    """Return the remedy if Huawei Cloud forbids an OMS action such as "createEvent"."""
+def permission_remedy(action: str, resource: str = "synctask") -> Text:
+    """Return the remedy if Huawei Cloud forbids an action of OMS, such as "createEvent" of a "synctask"."""
     return t(
         "Grant the IAM user behind HW_AK the action oms:{of}:{action}: python3 policies/show.py prints the policy.",
-        of=of,
+        of=resource,
         action=action,
     )
 
 
 class Reason(Enum):
-    """The reasons of failed keys. Failed records and logs have the name; `fix` is the remedy."""
+    """Reasons for which a key failed; failed records and logs contain their names, and `fix` is the remedy."""
 
     THROTTLED = t(
         "Nothing to do: OMS received too many requests. The object key is resent automatically. If this"
@@ -163,30 +167,36 @@ class Reason(Enum):
 
 @dataclass(frozen=True)
 class Failure:
-    """The failure of a key: the reason, and OMS's message (a line without secrets)."""
+    """The reason for the failure of a key, with the HTTP status, the error code and the message of OMS's answer.
+
+    Without an answer, `status` and `error_code` are None. `message` is a single line without secrets.
+    """
 
     reason: Reason
     status: int | None = None
     error_code: str | None = None
     message: str = ""
 
-    def remedy(self, action: str, of: str = "synctask") -> Text:
-        """Return the remedy if `action` of OMS failed, such as "get"; each action has its own permission."""
-        return permission_remedy(action, of) if self.reason is Reason.FORBIDDEN else self.reason.fix
+    def remedy(self, action: str, resource: str = "synctask") -> Text:
+        """Return the remedy for this failure of an OMS action, such as "get" of a "synctask".
+
+        The remedy for a missing permission names the action, because each action has a permission of its own.
+        """
+        return permission_remedy(action, resource) if self.reason is Reason.FORBIDDEN else self.reason.fix
 
 
-# Reasons that concern every key, and do not pass without action.
+# Reasons that apply to every key, and persist until their remedy is applied.
 PERMANENT_REASONS = {Reason.CREDENTIALS, Reason.CLOCK, Reason.FORBIDDEN, Reason.ACCOUNT, Reason.NO_TASK}
-# Reasons in a key or its object: they may never pass.
+# Reasons that lie in a key or its object, so that resending the key may never succeed.
 KEY_REASONS = {Reason.REJECTED, Reason.REFUSED, Reason.COPY_FAILED}
-# Reasons for which OMS is not called.
+# Reasons for which a key was not submitted to OMS at all.
 CLOSED_REASONS = {Reason.CLOSED, Reason.MARK_UNREAD}
-# Reasons that do not depend on the batch, so bisecting does not help.
+# Reasons that do not depend on the keys of a batch, so submitting its halves would fail as well.
 STOPPING_REASONS = {*PERMANENT_REASONS, *CLOSED_REASONS, Reason.DEADLINE}
 
 
 def root_cause(error: BaseException) -> str:
-    """Return the message of the error at the bottom of a chain, such as "Connection reset by peer"."""
+    """Return the message of the first error in a chain of exceptions, such as "Connection reset by peer"."""
     while below := error.__cause__ or error.__context__:
         error = below
     return str(error) or type(error).__name__
@@ -194,15 +204,15 @@ def root_cause(error: BaseException) -> str:
 
 def printable_line(text: str, secrets: Iterable[str] = ()) -> str:
     """Return `text` as one printable line of at most 300 characters, with all `secrets` masked."""
-    # Each secret as it is, in a URL, and in JSON. The longest first: masking a secret inside another secret first would
-    # leave the longer secret's remainder visible.
+    # A text may contain a secret as it is, as part of a URL, or as part of JSON. The longest form is masked first: if a
+    # form inside a longer form were masked first, the remainder of the longer form would stay visible.
     forms = ((secret, quote(secret, safe=""), secret.replace("/", r"\/")) for secret in secrets if secret)
-    masked = sorted(set(chain.from_iterable(forms)), key=len, reverse=True)
-    spare = len(masked[0]) if masked else 0
-    start = text[: _MAX_READ_CHARACTERS + spare]
-    for secret in masked:
-        start = start.replace(secret, "***")
-    if len(text) > _MAX_READ_CHARACTERS + spare:
-        start = start[: len(start) - spare]  # which may hold half a secret
+    ordered_forms = sorted(set(chain.from_iterable(forms)), key=len, reverse=True)
+    margin = len(ordered_forms[0]) if ordered_forms else 0
+    start = text[: _MAX_READ_CHARACTERS + margin]
+    for form in ordered_forms:
+        start = start.replace(form, "***")
+    if len(text) > _MAX_READ_CHARACTERS + margin:
+        start = start[: len(start) - margin]  # its end may contain a part of a secret
     line = " ".join("".join(c if c.isprintable() else " " for c in start).split())
     return line if len(line) <= _MAX_MESSAGE_CHARACTERS else line[: _MAX_MESSAGE_CHARACTERS - 1] + "…"

@@ -1,4 +1,4 @@
-"""The parser of all payloads of Function Compute: it returns the objects that changed."""
+"""The parser of the payloads that Function Compute delivers; it returns the objects that changed."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _MAX_NESTING = 5
 class ObjectChange:
     """A created or modified object of the source bucket.
 
-    `key` is the object's name in plain text (not URL-encoded), `etag` is upper-case and without quotes, `event_time` is
-    ISO 8601 in UTC. All but the key may be empty, because some deliveries lack them.
+    `key` is the object's name in plain text (not URL-encoded), `etag` is upper-case and without quotes, and
+    `event_time` is in ISO 8601 and UTC. Each field except the key may be empty, because some deliveries lack it.
     """
 
     key: str
@@ -43,10 +43,11 @@ class ObjectChange:
 
 @dataclass
 class ParsedEvents:
-    """The contents of a payload.
+    """The result of parsing a payload.
 
-    `changes` has each key once. `skipped`: numbers of events that are not forwarded, by name or cause. `problems`: the
-    unreadable events, which have to stay with Function Compute.
+    `changes` contains each key once. `skipped` counts the events that are not forwarded, by the event's name or the
+    cause. `problems` describes the unreadable events, for which the function has to raise, so that Function Compute
+    keeps them.
     """
 
     changes: list[ObjectChange] = field(default_factory=list)
@@ -55,29 +56,32 @@ class ParsedEvents:
 
 
 def parse(payload: bytes | str, settings: Settings) -> ParsedEvents:
-    """Parse any payload of the functions. Raises nothing: see `ParsedEvents.problems`.
+    """Parse a payload of any function; this function raises no errors, but returns them as `problems`.
 
-    It comes from the OSS trigger, from EventBridge (one CloudEvent or an array) or from an MNS topic (JSON or bare,
-    base64 or plain), or is an `onFailure` envelope around any of these.
+    The payload comes from the OSS trigger, from EventBridge (one CloudEvent or an array) or from an MNS topic (JSON or
+    bare, base64 or plain), or is an `onFailure` envelope around any of these.
 
     Sources: OSS "Event notifications", Function Compute "OSS triggers", "MNS topic triggers", "Destinations",
     EventBridge "OSS events".
     """
     parser = _Parser(settings)
-    parser.payload(payload, depth=0)
+    parser.parse_payload(payload, depth=0)
     return ParsedEvents(list(parser.changes.values()), parser.skipped, parser.problems)
 
 
 def is_timer_event(payload: object) -> bool:
-    """Return True if `payload`, as JSON or parsed, is a timer event in contrast to a manual call ("Timer triggers")."""
+    """Return True if a payload, as JSON text or parsed, comes from a timer and not from a manual call.
+
+    Source: Function Compute, "Timer triggers".
+    """
     value = jsontext.load(payload) if isinstance(payload, (bytes, str)) else payload
     return isinstance(value, dict) and "triggerName" in value and "triggerTime" in value
 
 
 def is_failure_envelope(payload: bytes | str) -> bool:
-    """Return True if `payload` has the form that Function Compute sends to an `onFailure` destination.
+    """Return True if `payload` has the form in which Function Compute sends events to an `onFailure` destination.
 
-    Source: its page "Destinations".
+    Source: Function Compute, "Destinations".
     """
     value = jsontext.load(payload)
     return isinstance(value, dict) and "requestContext" in value and "requestPayload" in value
@@ -90,26 +94,26 @@ class _Parser:
         self.skipped: Counter[str] = Counter()
         self.problems: list[str] = []
 
-    def payload(self, text: bytes | str, depth: int) -> None:
+    def parse_payload(self, text: bytes | str, depth: int) -> None:
         try:
             value = jsontext.strict_load(text)
         except (ValueError, RecursionError):
-            self._base64(text, depth)
+            self._parse_base64(text, depth)
         else:
             self._unwrap(value, depth)
 
-    def _base64(self, text: bytes | str, depth: int) -> None:
-        """Parse a payload that is base64 of JSON: the body of an MNS message."""
+    def _parse_base64(self, text: bytes | str, depth: int) -> None:
+        """Parse a payload that is JSON in base64, the form of an MNS message's body."""
         try:
             plain = base64.b64decode(
                 b"".join((text.encode() if isinstance(text, str) else text).split()), validate=True
             )
         except ValueError:
             plain = b""
-        if plain:  # each level is shorter, so the recursion ends
-            self.payload(plain, depth + 1)
+        if plain:  # it is shorter than `text`, so the recursion ends
+            self.parse_payload(plain, depth + 1)
         else:
-            # Unreadable, so its keys stay with Function Compute.
+            # Function Compute has to keep the event, because its keys are unknown.
             self.problems.append("the payload is neither JSON nor base64 of JSON")
 
     def _unwrap(self, value: object, depth: int) -> None:
@@ -121,26 +125,26 @@ class _Parser:
                     self._unwrap(element, depth + 1)
             case {"events": list(events)}:
                 for event in events:
-                    self._event(event)
+                    self._parse_event(event)
             case (
                 {"requestContext": _, "requestPayload": str(text)}
                 | {"Message": str(text)}
                 | {"type": str(), "data": str(text)}
             ):
-                self.payload(text, depth + 1)
+                self.parse_payload(text, depth + 1)
             case {"requestContext": _, "requestPayload": inner} | {"type": str(), "data": {"events": _} as inner}:
                 self._unwrap(inner, depth + 1)
             case {"type": str(name), "data": dict(data)}:
-                self._event({"eventName": name, **data})
+                self._parse_event({"eventName": name, **data})
             case {"eventName": _}:
-                self._event(value)
+                self._parse_event(value)
             case _:
                 self.problems.append(
                     "the payload is none of: OSS trigger event, CloudEvent, MNS message, onFailure envelope; or it"
                     " names something twice"
                 )
 
-    def _event(self, event: object) -> None:
+    def _parse_event(self, event: object) -> None:
         name = re.sub("^oss:", "", text_at(event, "eventName"), flags=re.IGNORECASE)
         if not re.fullmatch(r"Object\w+:\w+", name):
             self.problems.append(f"an event is none of OSS: its name is {printable_line(name)!r}")
@@ -150,21 +154,21 @@ class _Parser:
             self.skipped[name] += 1
             return
         key, bucket = text_at(event, "oss", "object", "key"), text_at(event, "oss", "bucket", "name")
-        problem = self._problem(key, bucket)
+        problem = self._find_problem(key, bucket)
         if problem:
             self.problems.append(f"{name}: {problem}")
-        elif cause := self._skip(key, bucket):
+        elif cause := self._find_skip_cause(key, bucket):
             self.skipped[cause] += 1
         else:
             change = ObjectChange(
-                key, name, text_at(event, "eventTime"), _etag(text_at(event, "oss", "object", "eTag"))
+                key, name, text_at(event, "eventTime"), _normalize_etag(text_at(event, "oss", "object", "eTag"))
             )
             # OMS copies the current object, so one submission per key suffices; the record has to name the newest
             # version.
-            object_change = self.changes.get(key, change)
-            self.changes[key] = change if change.event_time >= object_change.event_time else object_change
+            earlier_change = self.changes.get(key, change)
+            self.changes[key] = change if change.event_time >= earlier_change.event_time else earlier_change
 
-    def _problem(self, key: str, bucket: str) -> str:
+    def _find_problem(self, key: str, bucket: str) -> str:
         if not key:
             return "an event has no oss.object.key"
         if not is_text(key):
@@ -180,8 +184,8 @@ class _Parser:
             )
         return ""
 
-    def _skip(self, key: str, bucket: str) -> str:
-        """Return the reason why this readable event is not forwarded; empty if it is forwarded."""
+    def _find_skip_cause(self, key: str, bucket: str) -> str:
+        """Return the cause for which this readable event is not forwarded, or "" if it is forwarded."""
         if bucket == self._settings.log_bucket:
             return "log bucket"
         if key.startswith(RECORDS):
@@ -189,14 +193,14 @@ class _Parser:
         return "" if self._settings.key_filter.matches(key) else "outside OBJECT_PREFIX and OBJECT_SUFFIX"
 
 
-def _etag(quoted: str) -> str:
-    """Return an eTag in the format of listings; empty for any other text, because a record could not store it."""
+def _normalize_etag(quoted: str) -> str:
+    """Return an ETag in the format of listings, or "" for any other text, because a record could not store it."""
     etag = quoted.strip('"').upper()
     return etag if re.fullmatch(r"[0-9A-F-]{1,64}", etag) else ""
 
 
 def is_text(value: str) -> bool:
-    """Return True if the value is Unicode text; JSON can contain half of a surrogate pair."""
+    """Return True if `value` can be encoded in UTF-8, unlike half of a surrogate pair, which JSON can contain."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -205,7 +209,7 @@ def is_text(value: str) -> bool:
 
 
 def text_at(event: object, *path: str) -> str:
-    """Return the string at `path` inside nested JSON objects; empty without a string there."""
+    """Return the string at `path` inside nested JSON objects, or "" if there is no string at this path."""
     for name in path:
         event = event.get(name) if isinstance(event, dict) else None
     return event if isinstance(event, str) else ""

@@ -1,7 +1,7 @@
-"""Tolerant JSON: text that is not JSON loads as None, and lone surrogates are escaped on output.
+"""Tolerant reading and writing of JSON: invalid JSON loads as None, and lone surrogates are escaped on output.
 
-An object that has two different values of one name is read as null, because it is ambiguous: Python's own parser would
-silently drop the first.
+An object that has two different values for the same name is read as null, because it is ambiguous; Python's own parser
+would silently drop the first value.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 
 
 def load(text: bytes | str) -> object:
-    """Return the value in `text`; None if it is not JSON, or nested too deep to be read."""
+    """Return the value of a JSON text, or None if `text` is not JSON or is nested too deep for the parser."""
     try:
         return strict_load(text)
     except (ValueError, RecursionError):
@@ -18,17 +18,17 @@ def load(text: bytes | str) -> object:
 
 
 def strict_load(text: bytes | str) -> object:
-    """Return the value in `text`.
+    """Return the value of a JSON text.
 
-    Raises ValueError or RecursionError for unreadable text.
+    Raises ValueError if `text` is not JSON, and RecursionError if it is nested too deep.
     """
-    return json.loads(text, object_pairs_hook=_unambiguous)
+    return json.loads(text, object_pairs_hook=_build_object)
 
 
-def _unambiguous(pairs: list[tuple[str, object]]) -> dict[str, object] | None:
+def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object] | None:
     value = dict(pairs)
-    is_clear = len(value) == len(pairs) or all(value[name] == member for name, member in pairs)
-    return value if is_clear else None
+    is_unambiguous = len(value) == len(pairs) or all(value[name] == member for name, member in pairs)
+    return value if is_unambiguous else None
 
 
 def dump(value: object) -> bytes:

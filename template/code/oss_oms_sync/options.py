@@ -1,4 +1,4 @@
-"""The options of a job: the payload of a manual call, or a JSON text inside a timer event."""
+"""The options of a job, from the payload of a manual call, or from the JSON text inside a timer event."""
 
 from __future__ import annotations
 
@@ -15,31 +15,33 @@ T = TypeVar("T")
 
 
 def option_types(kind: type) -> dict[str, type]:
-    """Return the options of a dataclass: the names of its fields, and their types without None."""
+    """Return the types of a dataclass's fields, by the fields' names; `list[str] | None` counts as `list`."""
     hints = get_type_hints(kind).items()
-    # `list[str] | None` counts as its first type.
     types = {name: get_args(hint)[0] if NoneType in get_args(hint) else hint for name, hint in hints}
     return {name: get_origin(type_) or type_ for name, type_ in types.items()}
 
 
 def parse(payload: bytes | str, kind: type[T]) -> T:
-    """Return the options in `payload`, a JSON object, as a dataclass whose fields are the job's options.
+    """Return the options in `payload`, a JSON object, as an instance of `kind`, a dataclass with a field for each.
 
-    Each option has its default. A `prefix` has the same meaning in every job. Source: Function Compute, "Timer
-    triggers".
+    An option that the payload lacks has its default. The option `prefix` has the same meaning in every job. Source:
+    Function Compute, "Timer triggers".
 
-    Raises PayloadError for any other payload.
+    Raises PayloadError if the payload is not a JSON object, or has an option that is unknown or of the wrong type.
     """
     options, types = _parse_object(payload), option_types(kind)
     if is_timer_event(options):
         options = _parse_object(str(options.get("payload") or ""))
     for name, value in options.items():
         if name not in types:
-            raise PayloadError(f"The payload asks for {name!r}, which this job does not know. It takes {_join(types)}")
-        unusable = (isinstance(value, int) and value < 0) or (isinstance(value, str) and not is_text(value))
-        if type(value) is not types[name] or unusable:
             raise PayloadError(
-                f"The payload's {name} is {value!r}, which is no {_TYPE_NAMES[types[name]]}. It takes {_join(types)}"
+                f"The payload asks for {name!r}, which this job does not know. It takes {_describe_options(types)}"
+            )
+        is_unusable = (isinstance(value, int) and value < 0) or (isinstance(value, str) and not is_text(value))
+        if type(value) is not types[name] or is_unusable:
+            raise PayloadError(
+                f"The payload's {name} is {value!r}, which is no {_TYPE_NAMES[types[name]]}."
+                f" It takes {_describe_options(types)}"
             )
     if problem := prefix_problem(str(options.get("prefix", ""))):
         raise PayloadError(f"The payload's prefix {problem}")
@@ -49,7 +51,7 @@ def parse(payload: bytes | str, kind: type[T]) -> T:
 _TYPE_NAMES = {str: "text", bool: "true or false", int: "whole number", list: "list", dict: "JSON object"}
 
 
-def _join(types: Mapping[str, type]) -> str:
+def _describe_options(types: Mapping[str, type]) -> str:
     return ", ".join(f"{name} ({_TYPE_NAMES[kind]})" for name, kind in types.items())
 
 

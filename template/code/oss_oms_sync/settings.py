@@ -1,4 +1,4 @@
-"""The functions' settings, read from the environment."""
+"""The settings of the functions, which are read from environment variables."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ from oss_oms_sync.settings_table import SETTINGS
 N = TypeVar("N", int, float)
 
 _OSS_EXAMPLE = "https://oss-<region>-internal.aliyuncs.com"
-# API page CreateSyncEvents. Ids need no escapes in a URL or an object name.
+# Source: OMS, "CreateSyncEvents". The ids need no escapes in a URL or an object name.
 _SYNC_PATH_PATTERN = re.compile(f"{TASK_PATH}/events", re.ASCII)
 # OSS, "Bucket naming conventions": https://www.alibabacloud.com/help/en/oss/user-guide/bucket-naming-conventions
 _BUCKET_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
-# OSS, "Regions and endpoints"; endpoints of transfer acceleration name no region.
+# Source: OSS, "Regions and endpoints". Endpoints of transfer acceleration contain no region.
 _ENDPOINT_PATTERN = re.compile(r"oss-(?!accelerate)(?P<region>[a-z]+-[a-z0-9-]+?)(-internal)?\.aliyuncs\.com", re.ASCII)
 _HOST_PATTERN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]", re.ASCII)
 # Function Compute, CreateFunction: a function's name has at most 64 characters.
 _PROJECT_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# Control characters, and others that end a line in YAML. XML can represent few of them, and some break shells.
+# Control characters, and other characters that end a line in YAML. XML can represent few of them, and some of them
+# break shells.
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# Minimum length of a webhook's token: known tokens are longer, other words of their addresses shorter.
+# Minimum length of a token in a webhook's address: known tokens are longer, other words of the addresses shorter.
 _MIN_TOKEN_CHARACTERS = 16
 _PERIOD_PATTERN = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
 # The longest RECONCILE_PERIOD. A stored pass that is not resumed for this time is ignored, then deleted.
@@ -40,7 +41,7 @@ _PERIOD_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 @dataclass(frozen=True)
 class SyncTask:
-    """A sync task of OMS, from SYNC_URL."""
+    """A sync task of OMS: the address that accepts keys (SYNC_URL), and the task's id, which is part of the address."""
 
     url: str
     task_id: str
@@ -48,7 +49,7 @@ class SyncTask:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of the functions. The repr omits the secrets."""
+    """All settings of the functions; `repr` omits the secrets."""
 
     task: SyncTask
     hw_ak: str = field(repr=False)
@@ -57,7 +58,7 @@ class Settings:
     log_bucket: str
     oss_endpoint: str
     oss_region: str
-    # Empty: the endpoint of the task's destination.
+    # Empty for the default, the endpoint of the region of the task's destination.
     obs_endpoint: str
     # The region of the function, from Function Compute; empty elsewhere.
     fc_region: str
@@ -72,23 +73,23 @@ class Settings:
     change_headers: bool
     replay_period: timedelta | None
     status_period: timedelta | None
-    # The expected destination of the sync task; empty: any.
+    # The destination that the sync task should have; empty if doctor should accept any.
     destination_region: str
     destination_bucket: str
-    # The name of the function `forward`, the prefix of the other functions' names.
+    # The name of the function `forward`, which is also the prefix of the other functions' names.
     project: str
-    # The number of ranges of a pass that may be open at once, and the minutes that an invocation works on a range.
+    # The number of key ranges of a pass that may be open at once, and the seconds that an invocation works on a range.
     lanes: int
     piece_seconds: float
     log_level: str
-    # The address to which `status` reports changes; empty: none.
+    # The address to which `status` posts alarms; empty if it posts none.
     alert_webhook: str = field(repr=False)
-    # The language of those messages: "en" or "zh".
+    # The language of the alarms: "en" or "zh".
     alert_language: str
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The texts that are never shown: the keys, the webhook's address, and the parts of it that permit posts."""
+        """Texts that are never shown: the keys, the webhook's address, and the parts of it that permit posting."""
         parts = urlsplit(self.alert_webhook)
         words = re.split(r"[/?&=]", f"{parts.path}?{parts.query}")
         tokens = (word for word in words if len(word) >= _MIN_TOKEN_CHARACTERS)
@@ -96,9 +97,9 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
-        """Read the settings from `env`, an environment.
+        """Read the settings from the environment variables `env`.
 
-        Raises SettingsError with every problem at once, before any submission.
+        Raises SettingsError with all problems at once.
         """
         reader = _Reader(env)
         oss_endpoint, oss_region = reader.oss()
@@ -143,7 +144,7 @@ class Settings:
 
 
 class _Reader:
-    """A reader of settings that collects all problems."""
+    """A reader of settings, which collects all problems instead of raising the first."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
@@ -153,11 +154,11 @@ class _Reader:
         if not is_usable:
             self.problems.append(problem)
 
-    def _get(self, name: str) -> str:
+    def _read_variable(self, name: str) -> str:
         return self._env.get(name, "").strip() or SETTINGS[name].default or ""
 
     def sync_task(self) -> SyncTask:
-        url = self._get("SYNC_URL")
+        url = self._read_variable("SYNC_URL")
         problem, parts = _split_url(url)
         match = _SYNC_PATH_PATTERN.fullmatch(parts.path)
         defect = _first_problem(
@@ -170,12 +171,12 @@ class _Reader:
         self.check(
             not defect,
             f"SYNC_URL {defect}. Copy the Synchronization Request Receiving Address from the sync task's details in the"
-            f" OMS console; it looks like {SYNC_URL_EXAMPLE}",
+            f" OMS console; it example like {SYNC_URL_EXAMPLE}",
         )
         return SyncTask(url, match["task"] if match else "")
 
     def key(self, name: str) -> str:
-        value, is_optional = self._get(name), SETTINGS[name].default is not None
+        value, is_optional = self._read_variable(name), SETTINGS[name].default is not None
         self.check(
             value or is_optional,
             f"{name} is empty. Set HW_AK and HW_SK to the access key of a Huawei Cloud IAM user with the permission"
@@ -189,7 +190,7 @@ class _Reader:
         return value
 
     def bucket(self, name: str) -> str:
-        value, is_optional = self._get(name), SETTINGS[name].default is not None
+        value, is_optional = self._read_variable(name), SETTINGS[name].default is not None
         self.check(
             value or is_optional,
             f"{name} is empty. Name the OSS bucket for the records: one in the function's region, not the source"
@@ -216,34 +217,38 @@ class _Reader:
         return KeyFilter(prefix, suffix)
 
     def oss(self) -> tuple[str, str]:
-        """Return the endpoint (with its scheme) and the region of signatures."""
-        endpoint, fc_region = self._get("OSS_ENDPOINT"), self._env.get("FC_REGION", "")
+        """Return the endpoint of OSS with its scheme, and the region for which requests are signed."""
+        endpoint, fc_region = self._read_variable("OSS_ENDPOINT"), self._env.get("FC_REGION", "")
         if not endpoint:
             self.check(fc_region, f"OSS_ENDPOINT is empty. Set it to {_OSS_EXAMPLE}")
             return f"https://oss-{fc_region}-internal.aliyuncs.com", fc_region
-        parts = self._endpoint(
+        parts = self._parse_endpoint(
             endpoint, "OSS_ENDPOINT", _OSS_EXAMPLE, lambda host: host.count(".") > 2, ".aliyuncs.com"
         )
-        regional = _ENDPOINT_PATTERN.fullmatch(parts.hostname or "")
-        region = regional["region"] if regional else fc_region
+        region_match = _ENDPOINT_PATTERN.fullmatch(parts.hostname or "")
+        region = region_match["region"] if region_match else fc_region
         self.check(region or not parts.hostname, f"OSS_ENDPOINT names no region. Set it to {_OSS_EXAMPLE}")
         # Rebuilt from its parts, because oss2 needs schemes in lower case.
         return f"{parts.scheme}://{parts.netloc}", region
 
     def obs_endpoint(self) -> str:
-        endpoint = self._get("OBS_ENDPOINT")
+        endpoint = self._read_variable("OBS_ENDPOINT")
         if not endpoint:
             return ""
-        looks = "https://obs.<region>.myhuaweicloud.com"
-        parts = self._endpoint(
-            endpoint, "OBS_ENDPOINT", looks, lambda host: not host.startswith("obs."), ".myhuaweicloud.com"
+        example = "https://obs.<region>.myhuaweicloud.com"
+        parts = self._parse_endpoint(
+            endpoint, "OBS_ENDPOINT", example, lambda host: not host.startswith("obs."), ".myhuaweicloud.com"
         )
         return f"{parts.scheme}://{parts.netloc}"
 
-    def _endpoint(
-        self, address: str, name: str, looks: str, names_bucket: Callable[[str], bool], cloud: str
+    def _parse_endpoint(
+        self, address: str, name: str, example: str, names_bucket: Callable[[str], bool], cloud: str
     ) -> SplitResult:
-        """Return the parts of an endpoint. `names_bucket` returns True if a host of this cloud names a bucket."""
+        """Return the parts of the endpoint in the variable `name`.
+
+        `names_bucket` returns True if a host of this cloud contains the name of a bucket; `cloud` is the end of such
+        hosts.
+        """
         problem, parts = _split_url(address if "://" in address else f"https://{address}")
         host = parts.hostname or ""
         defect = _first_problem(
@@ -251,22 +256,22 @@ class _Reader:
             (parts.path.strip("/"), "holds a path"),
             (host.endswith(cloud) and names_bucket(host), "names a bucket"),
         )
-        self.check(not defect, f"{name} {defect}. Set it to {looks}, or remove it")
+        self.check(not defect, f"{name} {defect}. Set it to {example}, or remove it")
         return parts
 
     def webhook(self) -> str:
-        url = self._get("ALERT_WEBHOOK")
+        url = self._read_variable("ALERT_WEBHOOK")
         problem, _ = _split_url(url, may_have_query=True)
         # The value is not shown, because it is a secret.
         self.check(
             not url or not problem,
-            f"ALERT_WEBHOOK {problem}. Copy the robot's address again; it looks like"
+            f"ALERT_WEBHOOK {problem}. Copy the robot's address again; it example like"
             " https://oapi.dingtalk.com/robot/send?access_token=<token>. Or remove it",
         )
         return url
 
     def project(self) -> str:
-        value = self._get("PROJECT")
+        value = self._read_variable("PROJECT")
         self.check(
             _PROJECT_PATTERN.fullmatch(value),
             f"PROJECT is {value!r}. Set it to the name of the function forward, up to 64 letters, digits, - and _"
@@ -275,7 +280,7 @@ class _Reader:
         return value
 
     def number(self, name: str, kind: type[N], minimum: N, maximum: N, form: str) -> N:
-        value = self._get(name)
+        value = self._read_variable(name)
         with suppress(ValueError):
             number = kind(value)
             if minimum <= number <= maximum:  # also refuses "nan"
@@ -287,8 +292,8 @@ class _Reader:
         return minimum
 
     def period(self, name: str) -> timedelta | None:
-        """Return the period; None for "off"."""
-        value = self._get(name).lower()
+        """Return the period of a job's timer, or None if it is "off"."""
+        value = self._read_variable(name).lower()
         match = _PERIOD_PATTERN.fullmatch(value)
         period = timedelta(**{_PERIOD_UNITS[match["unit"]]: int(match["number"])}) if match else None
         self.check(
@@ -299,7 +304,7 @@ class _Reader:
         return period
 
     def choice(self, name: str, *choices: str) -> str:
-        value = self._get(name)
+        value = self._read_variable(name)
         match = next((choice for choice in choices if choice.lower() == value.lower()), "")
         self.check(
             match,
@@ -309,15 +314,15 @@ class _Reader:
 
 
 def _split_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]:
-    """Return the problem of a service's `url` (empty if valid), and the parts of the URL."""
-    nothing = parts = SplitResult("", "", "", "", "")
+    """Return the problem of a service's `url` ("" if it is valid), and the parts of the URL."""
+    no_parts = parts = SplitResult("", "", "", "", "")
     is_url = False
     with suppress(ValueError):
         parts = urlsplit(url)
         _, is_url = parts.port, True  # an invalid port raises when it is read
     host = parts.hostname or ""
     unexpected = "#" if may_have_query else "?#"
-    named = " or ".join(f'"{mark}"' for mark in unexpected)
+    marks = " or ".join(f'"{mark}"' for mark in unexpected)
     defect = _first_problem(
         (not _is_plain(url), "holds a space or a character outside ASCII"),
         (not is_url, "is no URL"),
@@ -328,23 +333,23 @@ def _split_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitRes
             "does not start with https://",
         ),
         (parts.username is not None, "holds a user name, which has to be removed"),
-        (any(mark in url for mark in unexpected), f"holds a {named}: remove it and everything after it"),
+        (any(mark in url for mark in unexpected), f"holds a {marks}: remove it and everything after it"),
     )
-    return defect, nothing if defect else parts
+    return defect, no_parts if defect else parts
 
 
 def _first_problem(*problems: tuple[object, str]) -> str:
-    """Return the first problem that applies; empty without a problem."""
-    return next((problem for is_so, problem in problems if is_so), "")
+    """Return the text of the first problem whose condition is true, or "" if all conditions are false."""
+    return next((problem for is_true, problem in problems if is_true), "")
 
 
 def _is_plain(text: str) -> bool:
-    """Return True if the text is ASCII without spaces."""
+    """Return True if `text` consists of printable ASCII characters without spaces."""
     return text.isascii() and text.isprintable() and " " not in text
 
 
 def is_loopback(host: str) -> bool:
-    """Return True if a URL's host is this machine, without any look-up."""
+    """Return True if the host of a URL is this machine, without resolving any name."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

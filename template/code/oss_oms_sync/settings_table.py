@@ -1,4 +1,4 @@
-"""Every environment variable of the functions, with the texts from which docs/settings.md is made."""
+"""All environment variables of the functions, with the texts from which docs/settings.md is generated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from oss_oms_sync.answers.text import Text, t
 
 @dataclass(frozen=True)
 class Setting:
-    """The meaning of a variable; the variable is required if `default` is None."""
+    """The meaning and the default of an environment variable; a variable whose default is None is required."""
 
     default: str | None
     meaning: Text

@@ -1,7 +1,7 @@
-"""The assumptions about the clouds that no field report has confirmed: docs/unconfirmed.md is made of them.
+"""Assumptions about the clouds that no field report has confirmed; docs/unconfirmed.md is generated from them.
 
-Doctor reports the assumptions on which a project depends, until they are confirmed in use, or a canary observed them in
-these accounts.
+Doctor reports the assumptions on which a project depends, until real use confirms them or a canary observes them in the
+project's accounts.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from oss_oms_sync.answers.text import Text, t
 
 @dataclass(frozen=True)
 class Assumption:
-    """An open question, the assumed answer, and the parts that depend on it, in Markdown.
+    """An open question, the assumed answer, and the parts of the project that depend on it, in Markdown.
 
-    `setting`: the setting that switches it, or none. `fields`: the fields of a canary's field report that answer it, by
-    part. `as_assumed`: the values of the single field that agree with the assumption; empty if the report cannot settle
-    it.
+    `fields` are the fields of a canary's field report that answer the question, with dots between nested names.
+    `setting` is the setting that replaces the assumption, or "". `as_assumed` contains the values of the only field
+    that agree with the assumption; it is empty if the report cannot answer the question.
     """
 
     question: Text
@@ -29,7 +29,7 @@ class Assumption:
     as_assumed: tuple[str, ...] = ()
 
     def canary_observation(self, report: Mapping[str, object]) -> str:
-        """Return the value in a field report; empty if it is missing, or the report cannot settle the question."""
+        """Return the value in a field report, or "" if it is missing or the report cannot answer the question."""
         if not self.as_assumed:
             return ""
         (path,) = self.fields
@@ -41,10 +41,10 @@ class Assumption:
         return value if isinstance(value, str) and value != NOT_OBSERVED else ""
 
 
-# Words of field reports (ops/canary/field_report.py).
+# Words of field reports, which ops/canary/field_report.py writes.
 NOT_OBSERVED = "not seen"
 _MINUTE_WORDS = ("under 5 s", "under 30 s", "under 1 min", "under 5 min", "under 10 min")
-# A canary waits for at most twenty minutes.
+# A canary waits for at most twenty minutes, so it reports every longer delay as "longer".
 _HOUR_WORDS = (*_MINUTE_WORDS, "longer")
 
 _YES = t("yes")
